@@ -1,0 +1,38 @@
+//! Why a payload could not be sent.
+
+/// Why a payload could not be sent.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SendError {
+    /// This server doesn't declare the path; usually a constant of another
+    /// server.
+    #[error("no signal is declared at `{path}`")]
+    UnknownPath {
+        /// The path that was asked for.
+        path: &'static str,
+    },
+
+    /// The payload has no JSON form, for example a map with tuple keys.
+    #[error("cannot encode the payload for signal `{path}`")]
+    Encode {
+        /// The path of the signal, or `*` for all of them.
+        path: &'static str,
+        /// What serde found.
+        source: serde_json::Error,
+    },
+
+    /// No room came free in the signal's channel in time: the server delivers
+    /// more slowly than messages are sent. Nothing was sent.
+    #[error("the channel of signal `{path}` stayed full")]
+    Full {
+        /// The path of the signal.
+        path: &'static str,
+    },
+
+    /// The server has stopped; nobody would receive the message.
+    #[error("the server of signal `{path}` has stopped")]
+    Stopped {
+        /// The path of the signal.
+        path: &'static str,
+    },
+}

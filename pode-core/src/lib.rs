@@ -1,0 +1,45 @@
+//! The vocabulary of pode: what its words mean, apart from any socket.
+//!
+//! The macro and the run time both build on this crate, so each idea has one
+//! parser and one rule: what compiles is what runs. There are no sockets, no
+//! clocks and no files in here.
+//!
+//! - [`Address`], [`Method`], [`Protocol`], [`RoutePath`], [`SignalPath`] and
+//!   [`interval`] are the words of a declaration.
+//! - [`RouteTable`] finds the route that a request means.
+//! - [`hub`] carries payloads from senders to deliveries (feature `hub`).
+//! - [`model`] is a server as meant, and [`check`] what must hold in it
+//!   (feature `check`).
+
+pub mod address;
+pub mod interval;
+pub mod method;
+pub mod protocol;
+pub mod route_path;
+pub mod route_table;
+pub mod signal_path;
+
+#[cfg(feature = "hub")]
+pub mod frame;
+#[cfg(feature = "hub")]
+pub mod hub;
+#[cfg(feature = "hub")]
+pub mod message;
+
+#[cfg(feature = "check")]
+pub mod check;
+#[cfg(feature = "check")]
+pub mod model;
+
+#[cfg(feature = "hub")]
+pub mod error;
+
+pub use address::{Address, Bind};
+pub use method::Method;
+pub use protocol::Protocol;
+pub use route_path::RoutePath;
+pub use route_table::RouteTable;
+pub use signal_path::{Nothing, SignalPath};
+
+#[cfg(feature = "hub")]
+pub use {error::SendError, message::Message};

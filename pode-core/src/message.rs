@@ -1,0 +1,95 @@
+//! Messages: payloads encoded once, however many clients receive them.
+
+use bytes::Bytes;
+use serde::Serialize;
+
+use crate::frame::{Header, MAX_HEADER_BYTES, Opcode};
+
+/// A text message, ready to be written to any number of sockets.
+///
+/// It holds the whole WebSocket frame; cloning shares it.
+///
+/// ```
+/// use pode_core::Message;
+///
+/// let message = Message::json(&[1, 2]).unwrap();
+/// assert_eq!(message.payload(), "[1,2]");
+/// assert_eq!(&message.frame()[..], b"\x81\x05[1,2]");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    frame: Bytes,
+    header_bytes: u8,
+}
+
+impl Message {
+    /// Encodes a payload as JSON.
+    ///
+    /// # Errors
+    ///
+    /// The payload has no JSON form, for example a map with tuple keys.
+    pub fn json<T: Serialize + ?Sized>(payload: &T) -> Result<Message, serde_json::Error> {
+        // The payload is written behind room for the longest header, so that
+        // the header can be put right before it without moving it.
+        let mut buffer = vec![0; MAX_HEADER_BYTES];
+        serde_json::to_writer(&mut buffer, payload)?;
+        Ok(Message::with_header(buffer))
+    }
+
+    /// Takes a text as it is.
+    pub fn text(payload: &str) -> Message {
+        let mut buffer = Vec::with_capacity(MAX_HEADER_BYTES + payload.len());
+        buffer.resize(MAX_HEADER_BYTES, 0);
+        buffer.extend_from_slice(payload.as_bytes());
+        Message::with_header(buffer)
+    }
+
+    /// Frames the text that stands behind the first ten bytes of the buffer.
+    fn with_header(mut buffer: Vec<u8>) -> Message {
+        let header = Header::new(Opcode::Text, buffer.len() - MAX_HEADER_BYTES);
+        let header = header.as_bytes();
+        let start = MAX_HEADER_BYTES - header.len();
+        buffer[start..MAX_HEADER_BYTES].copy_from_slice(header);
+        let frame = Bytes::from(buffer).slice(start..);
+        Message { frame, header_bytes: header.len() as u8 }
+    }
+
+    /// Returns the frame as it travels: header and payload, unmasked.
+    pub fn frame(&self) -> &Bytes {
+        &self.frame
+    }
+
+    /// Returns the payload.
+    pub fn payload(&self) -> &str {
+        std::str::from_utf8(&self.frame[self.header_bytes.into()..])
+            .expect("a message is made from a str or from JSON, which are UTF-8")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_header_stands_right_before_the_payload() {
+        for length in [0, 1, 125, 126, 65_535, 65_536] {
+            let text = "x".repeat(length);
+            let message = Message::text(&text);
+            assert_eq!(message.payload(), text);
+            let header = Header::new(Opcode::Text, length);
+            assert_eq!(&message.frame()[..header.as_bytes().len()], header.as_bytes());
+        }
+    }
+
+    #[test]
+    fn cloning_shares_the_frame() {
+        let message = Message::json("hi").unwrap();
+        assert_eq!(message.clone().frame().as_ptr(), message.frame().as_ptr());
+    }
+
+    #[test]
+    fn a_payload_without_a_json_form_is_an_error() {
+        let map = std::collections::HashMap::from([((1, 2), 3)]);
+        assert!(Message::json(&map).is_err());
+    }
+}

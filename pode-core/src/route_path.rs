@@ -1,0 +1,336 @@
+//! Route paths: which requests a route answers.
+//!
+//! A path is a row of segments, each a fixed text, a parameter that takes any
+//! one segment, or a last catch-all. It is judged once, when parsed; the route
+//! table and the checks rely on its form.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// A parsed path such as `/users/:id` or `/files/*rest`.
+///
+/// Paths are compared byte for byte after percent-decoding: `/News` and
+/// `/news` are two paths. `/` alone has no segments.
+///
+/// ```
+/// use pode_core::RoutePath;
+///
+/// let path: RoutePath = "/users/:id".parse().unwrap();
+/// assert_eq!(path.parameters().collect::<Vec<_>>(), ["id"]);
+/// assert!("users".parse::<RoutePath>().is_err());
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct RoutePath {
+    segments: Vec<Segment>,
+}
+
+/// What one place between two slashes takes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Segment {
+    /// This text, not percent-encoded.
+    Literal(String),
+    /// `:name`: any one segment that is not empty.
+    Parameter(String),
+    /// `*name`: one segment or more, up to the end of the path.
+    Rest(String),
+}
+
+/// How the requests of one path lie to those of another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Overlap {
+    /// No request is taken by both.
+    None,
+    /// Both take the same requests.
+    Same,
+    /// One takes all requests of the other, and more.
+    Inside,
+    /// Some requests are taken by both, and each takes some of its own.
+    Crossing,
+}
+
+impl RoutePath {
+    /// Returns the segments from left to right.
+    pub fn segments(&self) -> &[Segment] {
+        &self.segments
+    }
+
+    /// Returns the names of parameters and of the catch-all, from left to right.
+    pub fn parameters(&self) -> impl Iterator<Item = &str> {
+        self.segments.iter().filter_map(|segment| match segment {
+            Segment::Literal(_) => None,
+            Segment::Parameter(name) | Segment::Rest(name) => Some(name.as_str()),
+        })
+    }
+
+    /// Tells how the requests of this path lie to those of the other.
+    pub fn overlap(&self, other: &RoutePath) -> Overlap {
+        let (mut mine_wider, mut theirs_wider) = (false, false);
+        let (mut mine, mut theirs) = (self.segments.iter(), other.segments.iter());
+        loop {
+            match (mine.next(), theirs.next()) {
+                (None, None) => break,
+                (None, Some(_)) | (Some(_), None) => return Overlap::None,
+                (Some(Segment::Rest(_)), Some(Segment::Rest(_))) => break,
+                // A catch-all takes whatever the other still asks for, be it
+                // more segments or a narrower one here.
+                (Some(Segment::Rest(_)), Some(_)) => {
+                    mine_wider = true;
+                    break;
+                }
+                (Some(_), Some(Segment::Rest(_))) => {
+                    theirs_wider = true;
+                    break;
+                }
+                (Some(Segment::Literal(a)), Some(Segment::Literal(b))) if a != b => {
+                    return Overlap::None;
+                }
+                (Some(Segment::Parameter(_)), Some(Segment::Literal(_))) => mine_wider = true,
+                (Some(Segment::Literal(_)), Some(Segment::Parameter(_))) => theirs_wider = true,
+                (Some(_), Some(_)) => {}
+            }
+        }
+        match (mine_wider, theirs_wider) {
+            (false, false) => Overlap::Same,
+            (true, true) => Overlap::Crossing,
+            _ => Overlap::Inside,
+        }
+    }
+}
+
+/// The path as written.
+impl fmt::Display for RoutePath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.segments.is_empty() {
+            return f.write_str("/");
+        }
+        self.segments.iter().try_for_each(|segment| match segment {
+            Segment::Literal(text) => write!(f, "/{text}"),
+            Segment::Parameter(name) => write!(f, "/:{name}"),
+            Segment::Rest(name) => write!(f, "/*{name}"),
+        })
+    }
+}
+
+/// Names that stand for other parts of a request, and so can't be parameters.
+pub const RESERVED_NAMES: [&str; 6] = ["query", "form", "json", "data", "body", "multipart"];
+
+/// Why a text is not a route path.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RoutePathError {
+    /// The first character is not a slash.
+    #[error("route path `{written}` must start with `/`")]
+    MissingSlash {
+        /// The path as written.
+        written: String,
+    },
+    /// A slash stands at the end; requests with and without one are the same.
+    #[error("route path `{written}` ends with `/`")]
+    TrailingSlash {
+        /// The path as written.
+        written: String,
+    },
+    /// Two slashes stand in a row.
+    #[error("route path `{written}` has an empty segment")]
+    EmptySegment {
+        /// The path as written.
+        written: String,
+    },
+    /// A parameter's name is not a name.
+    #[error("`{segment}` is not a path parameter")]
+    NotParameter {
+        /// The segment as written, with its `:` or `*`.
+        segment: String,
+    },
+    /// A parameter bears the name of another part of the request.
+    #[error("a path parameter can't be called `{name}`")]
+    ReservedName {
+        /// The name without its `:` or `*`.
+        name: String,
+    },
+    /// One name stands for two segments.
+    #[error("path parameter `{name}` stands twice in `{written}`")]
+    RepeatedName {
+        /// The name without its `:` or `*`.
+        name: String,
+        /// The path as written.
+        written: String,
+    },
+    /// Something follows the catch-all.
+    #[error("the catch-all `{segment}` must come last in `{written}`")]
+    RestNotLast {
+        /// The segment as written, with its `*`.
+        segment: String,
+        /// The path as written.
+        written: String,
+    },
+    /// A character that no request path holds after decoding, or that would
+    /// mean something else there.
+    #[error("route path `{written}` can't hold `{character}`")]
+    BadCharacter {
+        /// The character as a message shows it.
+        character: String,
+        /// The path as written.
+        written: String,
+    },
+}
+
+impl RoutePathError {
+    /// Returns what to write instead.
+    pub fn help(&self) -> String {
+        match self {
+            RoutePathError::MissingSlash { written } => format!("write `\"/{written}\"`"),
+            RoutePathError::TrailingSlash { written } => format!(
+                "write `\"{}\"`, which takes requests with and without the last `/`",
+                written.trim_end_matches('/')
+            ),
+            RoutePathError::EmptySegment { .. } => "put one `/` between two segments".to_owned(),
+            RoutePathError::NotParameter { .. } => {
+                "a parameter is `:` and a name of letters, digits and `_`, as in `/users/:id`; \
+                 the rest of a path is `*` and a name, as in `/files/*rest`"
+                    .to_owned()
+            }
+            RoutePathError::ReservedName { name } => format!(
+                "`{name}` is another part of the request; choose another name, such as `{name}_name`"
+            ),
+            RoutePathError::RepeatedName { .. } => {
+                "give each parameter a name of its own".to_owned()
+            }
+            RoutePathError::RestNotLast { segment, .. } => format!(
+                "move it to the end, or take one segment with `:{}`",
+                segment.trim_start_matches('*')
+            ),
+            RoutePathError::BadCharacter { character, .. } => match character.as_str() {
+                "?" => "take the part behind `?` as an argument: `(query: Type)`".to_owned(),
+                "#" => "the part behind `#` never reaches a server".to_owned(),
+                "%" => "write the character itself; requests are decoded before they are compared"
+                    .to_owned(),
+                _ => "write only characters that can be seen".to_owned(),
+            },
+        }
+    }
+}
+
+impl FromStr for RoutePath {
+    type Err = RoutePathError;
+
+    fn from_str(written: &str) -> Result<Self, RoutePathError> {
+        let owned = || written.to_owned();
+        let Some(inner) = written.strip_prefix('/') else {
+            return Err(RoutePathError::MissingSlash { written: owned() });
+        };
+        if let Some(character) = written
+            .chars()
+            .find(|c| matches!(c, '?' | '#' | '%' | '\\') || c.is_control() || c.is_whitespace())
+        {
+            let character = character.escape_debug().to_string().replace("\\\\", "\\");
+            return Err(RoutePathError::BadCharacter { character, written: owned() });
+        }
+        if inner.is_empty() {
+            return Ok(RoutePath { segments: Vec::new() });
+        }
+        if inner.ends_with('/') && inner.trim_end_matches('/') != "" && !inner.ends_with("//") {
+            return Err(RoutePathError::TrailingSlash { written: owned() });
+        }
+
+        let mut path = RoutePath { segments: Vec::new() };
+        let mut rest: Option<&str> = None;
+        for text in inner.split('/') {
+            if text.is_empty() {
+                return Err(RoutePathError::EmptySegment { written: owned() });
+            }
+            if let Some(segment) = rest {
+                return Err(RoutePathError::RestNotLast {
+                    segment: segment.to_owned(),
+                    written: owned(),
+                });
+            }
+            let segment = parse_segment(text)?;
+            if let Segment::Parameter(name) | Segment::Rest(name) = &segment {
+                if path.parameters().any(|earlier| earlier == name) {
+                    return Err(RoutePathError::RepeatedName {
+                        name: name.clone(),
+                        written: owned(),
+                    });
+                }
+            }
+            if let Segment::Rest(_) = segment {
+                rest = Some(text);
+            }
+            path.segments.push(segment);
+        }
+        Ok(path)
+    }
+}
+
+fn parse_segment(text: &str) -> Result<Segment, RoutePathError> {
+    let (name, segment): (&str, fn(String) -> Segment) = match text.as_bytes()[0] {
+        b':' => (&text[1..], Segment::Parameter),
+        b'*' => (&text[1..], Segment::Rest),
+        _ => return Ok(Segment::Literal(text.to_owned())),
+    };
+    let starts_well = name.starts_with(|c: char| c.is_alphabetic() || c == '_');
+    if !starts_well || !name.chars().all(|c| c.is_alphanumeric() || c == '_') {
+        return Err(RoutePathError::NotParameter { segment: text.to_owned() });
+    }
+    if RESERVED_NAMES.contains(&name) {
+        return Err(RoutePathError::ReservedName { name: name.to_owned() });
+    }
+    Ok(segment(name.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(written: &str) -> RoutePath {
+        written.parse().unwrap()
+    }
+
+    #[test]
+    fn paths_are_shown_as_written() {
+        for written in ["/", "/users", "/users/:id", "/a/:x/b/*rest", "/straße"] {
+            assert_eq!(path(written).to_string(), written);
+        }
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        #[track_caller]
+        fn check(written: &str, message: &str) {
+            assert_eq!(written.parse::<RoutePath>().unwrap_err().to_string(), message);
+        }
+        check("users", "route path `users` must start with `/`");
+        check("", "route path `` must start with `/`");
+        check("/users/", "route path `/users/` ends with `/`");
+        check("/users//me", "route path `/users//me` has an empty segment");
+        check("//", "route path `//` has an empty segment");
+        check("/users/:", "`:` is not a path parameter");
+        check("/users/:9", "`:9` is not a path parameter");
+        check("/users/:form", "a path parameter can't be called `form`");
+        check("/:id/:id", "path parameter `id` stands twice in `/:id/:id`");
+        check("/*rest/more", "the catch-all `*rest` must come last in `/*rest/more`");
+        check("/users?id", "route path `/users?id` can't hold `?`");
+        check("/a b", "route path `/a b` can't hold ` `");
+        check("/a\\b", "route path `/a\\b` can't hold `\\`");
+    }
+
+    #[test]
+    fn overlaps_are_told_apart() {
+        #[track_caller]
+        fn check(a: &str, b: &str, overlap: Overlap) {
+            assert_eq!(path(a).overlap(&path(b)), overlap, "{a} and {b}");
+            assert_eq!(path(b).overlap(&path(a)), overlap, "{b} and {a}");
+        }
+        check("/users/:id", "/users/:uid", Overlap::Same);
+        check("/*rest", "/*all", Overlap::Same);
+        check("/users/me", "/users/:id", Overlap::Inside);
+        check("/users/:id", "/*rest", Overlap::Inside);
+        check("/a/b/c", "/a/*rest", Overlap::Inside);
+        check("/a/:x", "/:y/b", Overlap::Crossing);
+        check("/:x/b/c", "/a/*rest", Overlap::Crossing);
+        check("/users", "/users/:id", Overlap::None);
+        check("/", "/*rest", Overlap::None);
+        check("/a/x", "/b/x", Overlap::None);
+    }
+}

@@ -1,0 +1,95 @@
+//! Signal paths: the names under which payloads travel to clients.
+//!
+//! A path is checked once, when it is made, so the hub and the router may rely
+//! on its form. Nothing here knows about sockets.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+/// The path on which clients receive payloads of type `Out`, and may send `In`.
+///
+/// Starts with `/` (which alone is a path) and is compared byte for byte:
+/// `/News` and `/news` are two signals. Copying is free. `pode_server!` makes
+/// one constant of this type for each `signal` declaration, so sending to a
+/// signal that nobody declared does not compile.
+///
+/// ```
+/// use pode_core::SignalPath;
+///
+/// const RESPONSE_TIMES: SignalPath<Vec<u32>> = SignalPath::new("/response-times");
+/// assert_eq!(RESPONSE_TIMES.as_str(), "/response-times");
+/// ```
+pub struct SignalPath<Out, In = Nothing> {
+    /// As written in the declaration, with its leading slash.
+    path: &'static str,
+    /// The types are only promises about payloads; no value of them is kept
+    /// here, so a path is `Send`, `Sync` and `Copy` whatever they are.
+    payload: PhantomData<fn(In) -> Out>,
+}
+
+/// What clients may send on a signal that they only listen to.
+///
+/// No value of this type exists.
+#[derive(Clone, Copy, Debug)]
+pub enum Nothing {}
+
+impl<Out, In> SignalPath<Out, In> {
+    /// Makes a path; in a constant, a wrong one is a compile error.
+    ///
+    /// # Panics
+    ///
+    /// When `path` does not start with `/`, or ends with `/` behind other
+    /// characters.
+    pub const fn new(path: &'static str) -> Self {
+        let bytes = path.as_bytes();
+        assert!(!bytes.is_empty() && bytes[0] == b'/', "a signal path must start with `/`");
+        assert!(
+            bytes.len() == 1 || bytes[bytes.len() - 1] != b'/',
+            "a signal path must not end with `/`"
+        );
+        SignalPath { path, payload: PhantomData }
+    }
+
+    /// Returns the path as written, with its leading slash.
+    pub const fn as_str(&self) -> &'static str {
+        self.path
+    }
+}
+
+// Derives would ask the payload types to be `Copy` and `Debug` as well.
+impl<Out, In> Clone for SignalPath<Out, In> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<Out, In> Copy for SignalPath<Out, In> {}
+
+impl<Out, In> fmt::Debug for SignalPath<Out, In> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("SignalPath").field(&self.path).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A payload that is neither `Copy` nor `Send`.
+    struct Payload(#[allow(dead_code)] std::rc::Rc<u8>);
+
+    #[test]
+    fn paths_are_copied_and_sent_whatever_their_payload() {
+        fn needs<T: Copy + Send + Sync + 'static>(value: T) -> T {
+            value
+        }
+        const PATH: SignalPath<Payload> = SignalPath::new("/");
+        assert_eq!(needs(PATH).as_str(), "/");
+    }
+
+    #[test]
+    #[should_panic(expected = "must start with `/`")]
+    fn a_path_without_a_slash_is_refused() {
+        SignalPath::<u8>::new("chat");
+    }
+}
