@@ -229,7 +229,7 @@ impl FromStr for RoutePath {
         if inner.is_empty() {
             return Ok(RoutePath { segments: Vec::new() });
         }
-        if inner.ends_with('/') && inner.trim_end_matches('/') != "" && !inner.ends_with("//") {
+        if inner.len() > 1 && inner.ends_with('/') && !inner.ends_with("//") {
             return Err(RoutePathError::TrailingSlash { written: owned() });
         }
 
@@ -246,13 +246,10 @@ impl FromStr for RoutePath {
                 });
             }
             let segment = parse_segment(text)?;
-            if let Segment::Parameter(name) | Segment::Rest(name) = &segment {
-                if path.parameters().any(|earlier| earlier == name) {
-                    return Err(RoutePathError::RepeatedName {
-                        name: name.clone(),
-                        written: owned(),
-                    });
-                }
+            if let Segment::Parameter(name) | Segment::Rest(name) = &segment
+                && path.parameters().any(|earlier| earlier == name)
+            {
+                return Err(RoutePathError::RepeatedName { name: name.clone(), written: owned() });
             }
             if let Segment::Rest(_) = segment {
                 rest = Some(text);

@@ -130,10 +130,10 @@ impl<'request> Walk<'request> {
         let Some(segment) = self.segments.get(depth) else {
             return self.choose(&node.ends);
         };
-        if let Some(next) = node.literals.get(segment.as_ref()) {
-            if let Some(index) = self.visit(next, depth + 1) {
-                return Some(index);
-            }
+        if let Some(next) = node.literals.get(segment.as_ref())
+            && let Some(index) = self.visit(next, depth + 1)
+        {
+            return Some(index);
         }
         if segment.is_empty() {
             return None;

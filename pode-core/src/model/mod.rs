@@ -1,1 +1,84 @@
-//! m
+//! A server as meant: every declaration with its values understood.
+//!
+//! The macro resolves what was written into this model, the checks judge it as
+//! a whole, and the expansion is made from it. A value that is in here is well
+//! formed; whether the declarations fit together is what [`check`](crate::check)
+//! finds out.
+
+mod endpoint;
+mod public;
+mod route;
+mod signal;
+mod state;
+mod views;
+
+pub use endpoint::Endpoint;
+pub use public::Public;
+pub use route::{Action, Argument, Route, Source};
+pub use signal::Signal;
+pub use state::State;
+pub use views::Views;
+
+/// All that one `pode_server!` declares, each noun in its order of declaration.
+#[derive(Debug, Default)]
+pub struct Server {
+    /// Where the server listens.
+    pub endpoints: Vec<Endpoint>,
+    /// The folder of templates; a second one is a mistake.
+    pub views: Vec<Views>,
+    /// Folders of static files.
+    pub publics: Vec<Public>,
+    /// What answers requests.
+    pub routes: Vec<Route>,
+    /// What clients listen to.
+    pub signals: Vec<Signal>,
+    /// Values that handlers share.
+    pub states: Vec<State>,
+    /// Whether a declaration is missing here because it was not understood.
+    /// What seems to be lacking may then be in it.
+    pub incomplete: bool,
+}
+
+/// A place in the user's source; only the macro knows what is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Place(pub usize);
+
+/// A word or a text of the user's, and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Name {
+    /// The word itself; of a literal, what is between the quotes.
+    pub text: String,
+    /// Where it stands.
+    pub place: Place,
+}
+
+/// What every declaration has.
+#[derive(Clone, Debug)]
+pub struct Head {
+    /// Which of the written declarations this is, counted from 0.
+    pub index: usize,
+    /// Where the noun stands.
+    pub noun: Place,
+    /// The text of its `#[cfg]` attributes, if it has any.
+    pub cfg: Option<String>,
+}
+
+impl Head {
+    /// Tells whether both declarations are surely there at once, so that they
+    /// may be judged against each other.
+    pub fn meets(&self, other: &Head) -> bool {
+        self.cfg == other.cfg
+    }
+}
+
+/// A folder of the user's, as found while compiling.
+#[derive(Clone, Debug)]
+pub struct Folder {
+    /// The path as written, relative to the crate.
+    pub path: Name,
+    /// The files below it, with `/` between folders, sorted; `None` if there
+    /// is no such folder.
+    pub files: Option<Vec<String>>,
+    /// The folders beside it, to guess what was meant.
+    pub siblings: Vec<String>,
+}

@@ -1,0 +1,19 @@
+//! The folder of views as meant.
+
+use super::{Folder, Head};
+
+/// The folder whose `.html` files are the views.
+#[derive(Debug)]
+pub struct Views {
+    /// What every declaration has.
+    pub head: Head,
+    /// The folder.
+    pub folder: Folder,
+}
+
+impl Views {
+    /// Returns the names of the views: paths below the folder without `.html`.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.folder.files.iter().flatten().filter_map(|file| file.strip_suffix(".html"))
+    }
+}
