@@ -49,6 +49,11 @@ pub enum Overlap {
 }
 
 impl RoutePath {
+    /// Returns `/`, the path without segments.
+    pub const fn root() -> RoutePath {
+        RoutePath { segments: Vec::new() }
+    }
+
     /// Returns the segments from left to right.
     pub fn segments(&self) -> &[Segment] {
         &self.segments
@@ -227,13 +232,13 @@ impl FromStr for RoutePath {
             return Err(RoutePathError::BadCharacter { character, written: owned() });
         }
         if inner.is_empty() {
-            return Ok(RoutePath { segments: Vec::new() });
+            return Ok(RoutePath::root());
         }
         if inner.len() > 1 && inner.ends_with('/') && !inner.ends_with("//") {
             return Err(RoutePathError::TrailingSlash { written: owned() });
         }
 
-        let mut path = RoutePath { segments: Vec::new() };
+        let mut path = RoutePath::root();
         let mut rest: Option<&str> = None;
         for text in inner.split('/') {
             if text.is_empty() {

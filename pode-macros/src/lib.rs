@@ -1,1 +1,39 @@
-//! x
+//! The `pode_server!` macro: declarations in, warp filters and broadcast
+//! channels out.
+//!
+//! A small compiler in named stages. [`syntax`] reads what was written,
+//! [`resolve`] makes out what is meant, the checks of `pode-core` judge the
+//! whole, and [`expand`] writes it as Rust. Mistakes of all stages are gathered
+//! and reported together. Use it through the `pode` crate, whose items the
+//! expansion names.
+
+mod diagnostic;
+mod expand;
+mod files;
+mod resolve;
+mod syntax;
+
+#[cfg(test)]
+mod tests;
+
+use diagnostic::Mistakes;
+
+/// Declares a server: its endpoints, routes, signals, views and public files.
+///
+/// The `pode` crate documents the language, word by word.
+#[proc_macro]
+pub fn pode_server(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    compile(input.into()).into()
+}
+
+fn compile(input: proc_macro2::TokenStream) -> proc_macro2::TokenStream {
+    let mut mistakes = Mistakes::default();
+    let Some(written) = syntax::parse(input, &mut mistakes) else {
+        return mistakes.into_tokens();
+    };
+    let (model, places) = resolve::resolve(&written, &mut mistakes);
+    for diagnostic in pode_core::check::check(&model) {
+        mistakes.add_found(diagnostic, &places);
+    }
+    expand::expand(&written, &model, mistakes)
+}

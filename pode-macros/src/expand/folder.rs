@@ -1,0 +1,40 @@
+//! Folders: read at run time while developing, embedded in release builds.
+//!
+//! Which of the two is decided by the user's own build: the expansion holds
+//! both, each under its `#[cfg]`.
+
+use pode_core::model::{Folder, Public, Views};
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use super::Expansion;
+
+impl Expansion<'_> {
+    pub(super) fn views(&self, views: &Views) -> TokenStream {
+        let (declared, cfgs, folder) =
+            (&self.declared, self.cfgs(&views.head), folder(&views.folder));
+        quote! { #cfgs #declared.views(#folder); }
+    }
+
+    pub(super) fn public(&self, public: &Public) -> TokenStream {
+        let (declared, cfgs, folder) =
+            (&self.declared, self.cfgs(&public.head), folder(&public.folder));
+        let prefix = public.prefix.to_string();
+        quote! { #cfgs #declared.public(#prefix, #folder); }
+    }
+}
+
+fn folder(folder: &Folder) -> TokenStream {
+    let path = &folder.path.text;
+    let files = folder.files.iter().flatten().map(|file| {
+        let below = format!("/{path}/{file}");
+        quote! { (#file, ::core::include_bytes!(::core::concat!(::core::env!("CARGO_MANIFEST_DIR"), #below))) }
+    });
+    let on_disk = format!("/{path}");
+    quote! {
+        #[cfg(debug_assertions)]
+        ::pode::__private::Folder::on_disk(::core::concat!(::core::env!("CARGO_MANIFEST_DIR"), #on_disk)),
+        #[cfg(not(debug_assertions))]
+        ::pode::__private::Folder::embedded(&[#(#files),*])
+    }
+}

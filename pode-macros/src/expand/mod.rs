@@ -1,0 +1,105 @@
+//! What a server becomes: a constant for each signal, and a function that
+//! declares everything to the run time.
+//!
+//! Expansions are thin: about one call for each declaration, whose logic is an
+//! ordinary function behind `::pode::__private`. After a mistake the same is
+//! written for whatever was understood, so that nothing else fails for it.
+
+mod endpoint;
+mod fallback;
+mod folder;
+mod keyword;
+mod options;
+mod route;
+mod signal;
+
+use pode_core::model::{Head, Server};
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{ToTokens, format_ident, quote};
+use syn::Attribute;
+
+use crate::diagnostic::Mistakes;
+use crate::syntax::{Kind, Written};
+
+/// Writes a server as Rust.
+pub(crate) fn expand(written: &Written, model: &Server, mistakes: Mistakes) -> TokenStream {
+    let constants = signal::constants(written, model);
+    let server = &written.server;
+    let (attributes, visibility, name, parameters) =
+        (&server.attributes, &server.visibility, &server.name, &server.parameters);
+
+    let expansion = Expansion { written, declared: Ident::new("declared", Span::mixed_site()) };
+    let declared = &expansion.declared;
+    let title = name.to_string();
+    let options = options::fields(&format_ident!("ServerOptions"), &server.options);
+    let statements = expansion.statements(model);
+    let unused = fallback::unused_handlers(written, model);
+    let keywords = keyword::uses(written);
+    // Inside the function, an error hides no other error of the build.
+    let errors = mistakes.into_tokens();
+
+    quote! {
+        #constants
+
+        #(#attributes)*
+        #[allow(unexpected_cfgs)]
+        #visibility fn #name(#parameters) -> ::pode::Server {
+            #errors
+            #keywords
+            #unused
+            let mut #declared = ::pode::__private::Declared::new(#title, #options);
+            #statements
+            #declared.into_server()
+        }
+    }
+}
+
+/// What the expansion of each noun needs.
+struct Expansion<'written> {
+    written: &'written Written,
+    /// The variable that collects the declarations; the user's code can't
+    /// see it.
+    declared: Ident,
+}
+
+impl Expansion<'_> {
+    fn statements(&self, model: &Server) -> TokenStream {
+        let mut statements = TokenStream::new();
+        statements.extend(model.endpoints.iter().map(|endpoint| self.endpoint(endpoint)));
+        statements.extend(model.views.iter().map(|views| self.views(views)));
+        statements.extend(model.publics.iter().map(|public| self.public(public)));
+        statements.extend(model.states.iter().map(|state| self.state(state)));
+        statements.extend(model.signals.iter().map(|signal| self.signal(signal)));
+        statements.extend(model.routes.iter().map(|route| self.route(route)));
+        statements
+    }
+
+    /// Returns what was written for this part of the model.
+    fn kind(&self, head: &Head) -> &Kind {
+        &self.written.declarations[head.index].kind
+    }
+
+    /// Returns the `#[cfg]`s of a declaration, to stand before its statement.
+    fn cfgs(&self, head: &Head) -> TokenStream {
+        cfgs(&self.written.declarations[head.index].attributes)
+    }
+
+    fn state(&self, state: &pode_core::model::State) -> TokenStream {
+        let Kind::State(written) = self.kind(&state.head) else {
+            return TokenStream::new();
+        };
+        let (declared, cfgs, ty, value) =
+            (&self.declared, self.cfgs(&state.head), &written.ty, &written.value);
+        quote! { #cfgs #declared.state::<#ty>(#value); }
+    }
+}
+
+fn cfgs(attributes: &[Attribute]) -> TokenStream {
+    let cfgs = attributes.iter().filter(|attribute| attribute.path().is_ident("cfg"));
+    cfgs.map(ToTokens::to_token_stream).collect()
+}
+
+/// Returns the name of an enum's variant, as its `Debug` gives it.
+fn variant(value: impl std::fmt::Debug) -> Ident {
+    format_ident!("{}", format!("{value:?}"))
+}

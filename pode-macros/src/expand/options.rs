@@ -1,0 +1,36 @@
+//! Options become assignments to the fields of a struct.
+//!
+//! Each field and each value keeps its place, so rustc underlines the user's
+//! own word and suggests the field that is near it.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{quote, quote_spanned};
+
+use crate::resolve::options::{ENDPOINT, interval};
+use crate::syntax::Options;
+
+/// Writes a value of the struct, which is one of `pode`'s.
+pub(super) fn fields(ty: &Ident, options: &Options) -> TokenStream {
+    let variable = Ident::new("options", Span::mixed_site());
+    let mut fields = options.fields.iter().filter(|field| field.name != ENDPOINT).peekable();
+    if fields.peek().is_none() {
+        return quote! { ::pode::#ty::default() };
+    }
+    let assignments = fields.map(|field| {
+        let (name, value) = (&field.name, &field.value);
+        let value = match interval(value) {
+            Some(duration) => {
+                // One that was not understood is told already.
+                let milliseconds = duration.unwrap_or_default().as_millis() as u64;
+                quote! { ::core::time::Duration::from_millis(#milliseconds) }
+            }
+            None => quote! { #value },
+        };
+        quote_spanned! { name.span()=> #variable.#name = #value; }
+    });
+    quote! {{
+        let mut #variable = ::pode::#ty::default();
+        #(#assignments)*
+        #variable
+    }}
+}

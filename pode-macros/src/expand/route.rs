@@ -1,0 +1,53 @@
+//! A route becomes one warp filter, and a call that puts it into the table.
+
+use pode_core::model::{Route, Source};
+use proc_macro2::{Span, TokenStream};
+use quote::{format_ident, quote, quote_spanned};
+use syn::spanned::Spanned;
+
+use super::{Expansion, variant};
+use crate::syntax::{self, Action, Kind};
+
+impl Expansion<'_> {
+    pub(super) fn route(&self, route: &Route) -> TokenStream {
+        let Kind::Route(written) = self.kind(&route.head) else {
+            return TokenStream::new();
+        };
+        let (declared, cfgs, path) = (&self.declared, self.cfgs(&route.head), &written.path);
+        let methods = route.methods.iter().map(|(method, _)| {
+            let method = variant(*method);
+            quote! { ::pode::__private::Method::#method }
+        });
+        let endpoints = route.endpoints.iter().map(|endpoint| &endpoint.text);
+        let filter = filter(route, written);
+        quote! { #cfgs #declared.route(&[#(#methods),*], #path, &[#(#endpoints),*], #filter); }
+    }
+}
+
+fn filter(route: &Route, written: &syntax::Route) -> TokenStream {
+    match &written.action {
+        Action::View { template, .. } => quote! { ::pode::__private::view_filter(#template) },
+        Action::Handler(handler) => {
+            let arguments =
+                route.arguments.iter().zip(&written.arguments).map(|(meant, written)| {
+                    let (name, ty) = (&meant.name.text, &written.ty);
+                    // Types travel as values, not by turbofish: a handler of the
+                    // wrong arity is then reported once.
+                    let ty = quote_spanned! { ty.span()=> ::core::marker::PhantomData::<#ty> };
+                    let span = written.ty.span().resolved_at(Span::mixed_site());
+                    match meant.source {
+                        Source::Path => {
+                            quote_spanned! { span=> ::pode::__private::path(#name, #ty) }
+                        }
+                        Source::Query => quote_spanned! { span=> ::pode::__private::query(#ty) },
+                        Source::Form => quote_spanned! { span=> ::pode::__private::form(#ty) },
+                        Source::Json => quote_spanned! { span=> ::pode::__private::json(#ty) },
+                    }
+                });
+            // What rustc has to say about the handler stands at the handler.
+            let call =
+                format_ident!("handler_filter_{}", route.arguments.len(), span = handler.span());
+            quote! { ::pode::__private::#call(#(#arguments,)* #handler) }
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! Endpoints: protocols and addresses understood.
+
+use pode_core::check::help_with_choices;
+use pode_core::model::{Endpoint, Head};
+use pode_core::{Bind, Protocol};
+use syn::spanned::Spanned;
+use syn::{Expr, ExprLit, Lit};
+
+use super::Resolver;
+use crate::syntax;
+
+impl Resolver<'_> {
+    pub(super) fn endpoint(&mut self, head: Head, written: &syntax::Endpoint) -> Option<Endpoint> {
+        // Both are judged, so that two mistakes in one line are told at once.
+        let protocol = self.protocol(&written.protocol);
+        let bind = self.bind(&written.address);
+        Some(Endpoint {
+            head,
+            name: written.name.as_ref().map(|name| self.word(name)),
+            protocol: protocol?,
+            protocol_place: self.places.add(written.protocol.span()),
+            bind: bind?,
+            address_place: self.places.add(written.address.span()),
+        })
+    }
+
+    fn protocol(&mut self, word: &syn::Ident) -> Option<Protocol> {
+        let written = word.to_string();
+        Protocol::parse(&written).or_else(|| {
+            let choices = Protocol::ALL.map(Protocol::as_str);
+            let help = help_with_choices(&written, &choices, "an endpoint speaks");
+            self.mistake(word.span(), format!("unknown protocol `{written}`"), help)
+        })
+    }
+
+    /// Literals are addresses from now on; the inner `None` is an expression
+    /// that only the run time knows.
+    fn bind(&mut self, address: &Expr) -> Option<Option<Bind>> {
+        let Expr::Lit(ExprLit { lit, .. }) = address else {
+            return Some(None);
+        };
+        let written = match lit {
+            Lit::Str(text) => text.value(),
+            // A port alone listens on localhost.
+            Lit::Int(port) => format!("localhost:{}", port.base10_digits()),
+            _ => {
+                return self.mistake(
+                    lit.span(),
+                    "this is not an address",
+                    "write `\"127.0.0.1:8090\"`",
+                );
+            }
+        };
+        match written.parse() {
+            Ok(bind) => Some(Some(bind)),
+            Err(error) => self.mistake(lit.span(), error.to_string(), error.help()),
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! Written into meant: each value is understood by the parser it shares with
+//! the run time, or told to be a mistake.
+//!
+//! A declaration whose values can't be understood is left out of the model,
+//! which is then marked as incomplete. Nothing here looks at a neighbour.
+
+mod endpoint;
+pub(crate) mod options;
+mod public;
+mod route;
+mod signal;
+mod state;
+mod views;
+
+use pode_core::model::{Head, Name, Server};
+use proc_macro2::{Ident, Span};
+use quote::ToTokens;
+use syn::LitStr;
+
+use crate::diagnostic::{Mistakes, Places};
+use crate::syntax::{Declaration, Kind, Written};
+
+/// Returns the model of what was written, and where its places are.
+pub(crate) fn resolve(written: &Written, mistakes: &mut Mistakes) -> (Server, Places) {
+    let mut model = Server { incomplete: written.incomplete, ..Server::default() };
+    let mut resolver = Resolver { places: Places::default(), mistakes };
+    resolver.options(&written.server.options);
+    for (index, declaration) in written.declarations.iter().enumerate() {
+        let head = resolver.head(index, declaration);
+        let understood = match &declaration.kind {
+            Kind::Endpoint(endpoint) => {
+                resolver.endpoint(head, endpoint).map(|meant| model.endpoints.push(meant))
+            }
+            Kind::Views(views) => resolver.views(head, views).map(|meant| model.views.push(meant)),
+            Kind::Public(public) => {
+                resolver.public(head, public).map(|meant| model.publics.push(meant))
+            }
+            Kind::Route(route) => resolver.route(head, route).map(|meant| model.routes.push(meant)),
+            Kind::Signal(signal) => {
+                resolver.signal(head, signal).map(|meant| model.signals.push(meant))
+            }
+            Kind::State(state) => resolver.state(head, state).map(|meant| model.states.push(meant)),
+        };
+        model.incomplete |= understood.is_none();
+    }
+    (model, resolver.places)
+}
+
+/// Collects places and mistakes on the way; each noun adds its own method.
+struct Resolver<'mistakes> {
+    places: Places,
+    mistakes: &'mistakes mut Mistakes,
+}
+
+impl Resolver<'_> {
+    fn head(&mut self, index: usize, declaration: &Declaration) -> Head {
+        let cfgs =
+            declaration.attributes.iter().filter(|attribute| attribute.path().is_ident("cfg"));
+        let cfgs: Vec<String> = cfgs.map(|cfg| cfg.to_token_stream().to_string()).collect();
+        Head {
+            index,
+            noun: self.places.add(declaration.noun.span()),
+            cfg: (!cfgs.is_empty()).then(|| cfgs.join(" ")),
+        }
+    }
+
+    fn word(&mut self, word: &Ident) -> Name {
+        Name { text: word.to_string(), place: self.places.add(word.span()) }
+    }
+
+    fn text(&mut self, text: &LitStr) -> Name {
+        Name { text: text.value(), place: self.places.add(text.span()) }
+    }
+
+    /// Adds a mistake; the `None` is the declaration that comes of it.
+    fn mistake<T>(
+        &mut self,
+        span: Span,
+        message: impl AsRef<str>,
+        help: impl AsRef<str>,
+    ) -> Option<T> {
+        self.mistakes.add(span, message, help);
+        None
+    }
+}

@@ -1,0 +1,70 @@
+//! Options that the macro itself understands; the others are fields of structs,
+//! and rustc's business.
+
+use std::time::Duration;
+
+use pode_core::interval::{self, IntervalError};
+use pode_core::model::Name;
+use syn::spanned::Spanned;
+use syn::{Expr, ExprLit, Lit};
+
+use super::Resolver;
+use crate::syntax::Options;
+
+/// The option of routes and signals that chooses endpoints.
+pub(crate) const ENDPOINT: &str = "endpoint";
+
+/// Understands an interval such as `5s`, which may stand for a duration as an
+/// option's value; `None` is any other expression.
+pub(crate) fn interval(value: &Expr) -> Option<Result<Duration, IntervalError>> {
+    const OF_RUST: [&str; 15] = [
+        "", "f32", "f64", "i8", "i16", "i32", "i64", "i128", "isize", "u8", "u16", "u32", "u64",
+        "u128", "usize",
+    ];
+    let (suffix, written) = match value {
+        Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) => (number.suffix(), number.to_string()),
+        Expr::Lit(ExprLit { lit: Lit::Float(number), .. }) => (number.suffix(), number.to_string()),
+        _ => return None,
+    };
+    (!OF_RUST.contains(&suffix)).then(|| interval::parse(&written))
+}
+
+impl Resolver<'_> {
+    /// Judges what the values of options say by themselves.
+    pub(super) fn options(&mut self, options: &Options) -> Option<()> {
+        let mut understood = Some(());
+        for field in &options.fields {
+            if let Some(Err(error)) = interval(&field.value) {
+                understood = self.mistake(field.value.span(), error.to_string(), error.help());
+            }
+        }
+        understood
+    }
+
+    /// Returns what `endpoint: NAME` or `endpoint: [NAME, …]` chooses.
+    pub(super) fn endpoint_names(&mut self, options: &Options) -> Option<Vec<Name>> {
+        let mut names = Vec::new();
+        for field in options.fields.iter().filter(|field| field.name == ENDPOINT) {
+            match &field.value {
+                Expr::Array(several) => {
+                    for one in &several.elems {
+                        names.push(self.endpoint_name(one)?);
+                    }
+                }
+                one => names.push(self.endpoint_name(one)?),
+            }
+        }
+        Some(names)
+    }
+
+    fn endpoint_name(&mut self, value: &Expr) -> Option<Name> {
+        match value {
+            Expr::Path(path) if path.path.get_ident().is_some() => path.path.get_ident().map(|word| self.word(word)),
+            _ => self.mistake(
+                value.span(),
+                "expected the name of an endpoint",
+                "write `endpoint: name` or `endpoint: [one, other]`, as in `endpoint name http \"…\";`",
+            ),
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! Public files: the prefix and the folder.
+
+use pode_core::RoutePath;
+use pode_core::model::{Head, Public};
+
+use super::Resolver;
+use crate::syntax;
+
+impl Resolver<'_> {
+    pub(super) fn public(&mut self, head: Head, written: &syntax::Public) -> Option<Public> {
+        let prefix = match &written.prefix {
+            Some(prefix) => self.fixed_path(prefix, "a public prefix"),
+            None => Some(RoutePath::root()),
+        };
+        let folder = self.folder(&written.folder);
+        let place = written.prefix.as_ref().unwrap_or(&written.folder).span();
+        Some(Public {
+            head,
+            prefix: prefix?,
+            prefix_place: self.places.add(place),
+            folder: folder?,
+        })
+    }
+}

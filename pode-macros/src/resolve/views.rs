@@ -1,0 +1,30 @@
+//! Views: the folder and what is in it.
+
+use pode_core::model::{Folder, Head, Views};
+use syn::LitStr;
+
+use super::Resolver;
+use crate::{files, syntax};
+
+impl Resolver<'_> {
+    pub(super) fn views(&mut self, head: Head, written: &syntax::Views) -> Option<Views> {
+        Some(Views { head, folder: self.folder(&written.folder)? })
+    }
+
+    /// Looks at a folder, which need not be there.
+    pub(super) fn folder(&mut self, written: &LitStr) -> Option<Folder> {
+        let path = self.text(written);
+        let outside =
+            path.text.starts_with('/') || path.text.split(['/', '\\']).any(|part| part == "..");
+        if path.text.is_empty() || outside {
+            let message = format!("folder `{}` is not inside this crate", path.text);
+            return self.mistake(
+                written.span(),
+                message,
+                "write a path relative to the crate's `Cargo.toml`",
+            );
+        }
+        let (files, siblings) = (files::below(&path.text), files::folders_beside(&path.text));
+        Some(Folder { path, files, siblings })
+    }
+}

@@ -1,0 +1,186 @@
+//! What was written: word order and punctuation, no judgment of values.
+//!
+//! The input is cut at the semicolons that stand at its top level, and each
+//! piece is parsed by itself: a mistake spoils the one declaration it is in,
+//! and all others are still read. Handlers are taken as raw tokens, even
+//! half-typed ones, since rustc and editors explain Rust better than we can.
+
+mod endpoint;
+mod forgotten;
+mod handler;
+mod options;
+mod public;
+mod route;
+mod server;
+mod signal;
+mod state;
+mod views;
+
+use pode_core::check::help_with_choices;
+use proc_macro2::{Ident, TokenStream, TokenTree};
+use syn::ext::IdentExt;
+use syn::parse::{ParseStream, Parser};
+use syn::{Attribute, Token};
+
+pub(crate) use endpoint::Endpoint;
+pub(crate) use handler::Action;
+pub(crate) use options::Options;
+pub(crate) use public::Public;
+pub(crate) use route::{Argument, Route};
+pub(crate) use server::Server;
+pub(crate) use signal::Signal;
+pub(crate) use state::State;
+pub(crate) use views::Views;
+
+use crate::diagnostic::Mistakes;
+
+/// A whole invocation.
+pub(crate) struct Written {
+    /// The head.
+    pub(crate) server: Server,
+    /// The declarations that could be read, in their order.
+    pub(crate) declarations: Vec<Declaration>,
+    /// Whether one could not be read.
+    pub(crate) incomplete: bool,
+}
+
+/// One declaration.
+pub(crate) struct Declaration {
+    /// Doc comments and `#[cfg]`s.
+    pub(crate) attributes: Vec<Attribute>,
+    /// The first word.
+    pub(crate) noun: Ident,
+    /// The rest.
+    pub(crate) kind: Kind,
+}
+
+/// What stands behind a noun.
+pub(crate) enum Kind {
+    Endpoint(Endpoint),
+    Views(Views),
+    Public(Public),
+    Route(Route),
+    Signal(Signal),
+    State(State),
+}
+
+/// Every noun, in the order a message lists them.
+pub(crate) const NOUNS: [&str; 6] = ["endpoint", "views", "public", "route", "signal", "state"];
+
+/// Reads an invocation.
+///
+/// `None` when its head is broken: without a name and a visibility there is
+/// nothing to expand into.
+pub(crate) fn parse(input: TokenStream, mistakes: &mut Mistakes) -> Option<Written> {
+    let mut pieces = pieces(input, mistakes).into_iter();
+    let Some(head) = pieces.next() else {
+        mistakes.add(
+            proc_macro2::Span::call_site(),
+            "nothing is declared",
+            "begin with `pub server name;`",
+        );
+        return None;
+    };
+    let mut rest = TokenStream::new();
+    let parser = |input: ParseStream<'_>| {
+        let server = Server::parse(input)?;
+        forgotten::end(input, mistakes)?;
+        rest = input.parse()?;
+        Ok(server)
+    };
+    let server = parser.parse2(head).map_err(|error| mistakes.add_syntax(&error)).ok()?;
+
+    let mut written = Written { server, declarations: Vec::new(), incomplete: false };
+    for piece in std::iter::once(rest).chain(pieces) {
+        written.read(piece, mistakes);
+    }
+    Some(written)
+}
+
+impl Written {
+    /// Reads the declarations of one piece: one, unless a `;` was forgotten.
+    fn read(&mut self, mut piece: TokenStream, mistakes: &mut Mistakes) {
+        while !piece.is_empty() {
+            let mut rest = TokenStream::new();
+            let parser = |input: ParseStream<'_>| {
+                let declaration = Declaration::parse(input, mistakes);
+                rest = input.parse()?;
+                Ok(declaration)
+            };
+            // The closure takes all tokens, so only `parse` itself can fail.
+            match parser.parse2(piece).and_then(|declaration| declaration) {
+                Ok(declaration) => {
+                    self.declarations.push(declaration);
+                    piece = rest;
+                }
+                Err(error) => {
+                    mistakes.add_syntax(&error);
+                    self.incomplete = true;
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// Cuts the input behind each `;` that stands at its top level.
+fn pieces(input: TokenStream, mistakes: &mut Mistakes) -> Vec<TokenStream> {
+    let mut pieces = Vec::new();
+    let mut piece = Vec::new();
+    for token in input {
+        let ends = matches!(&token, TokenTree::Punct(punct) if punct.as_char() == ';');
+        piece.push(token);
+        if ends {
+            pieces.push(piece.drain(..).collect());
+        }
+    }
+    if let Some(last) = piece.last() {
+        let span = last.span();
+        mistakes.add(span, "the last declaration needs a `;` too", "end it with `;`");
+        piece.push(TokenTree::Punct({
+            let mut semicolon = proc_macro2::Punct::new(';', proc_macro2::Spacing::Alone);
+            semicolon.set_span(span);
+            semicolon
+        }));
+        pieces.push(piece.into_iter().collect());
+    }
+    pieces
+}
+
+impl Declaration {
+    fn parse(input: ParseStream<'_>, mistakes: &mut Mistakes) -> syn::Result<Self> {
+        let attributes = input.call(Attribute::parse_outer)?;
+        let Ok(noun) = input.call(Ident::parse_any) else {
+            let help = help_with_choices("", &NOUNS, "declarations begin with");
+            return Err(input.error(format!("expected a declaration\n\nhelp: {help}")));
+        };
+        let kind = match noun.to_string().as_str() {
+            "endpoint" => Kind::Endpoint(Endpoint::parse(input)?),
+            "views" => Kind::Views(Views::parse(input)?),
+            "public" => Kind::Public(Public::parse(input)?),
+            "route" => Kind::Route(Route::parse(input)?),
+            "signal" => Kind::Signal(Signal::parse(input)?),
+            "state" => Kind::State(State::parse(input)?),
+            word => {
+                let help = help_with_choices(word, &NOUNS, "declarations are");
+                let message = format!("unknown declaration `{word}`\n\nhelp: {help}");
+                return Err(syn::Error::new(noun.span(), message));
+            }
+        };
+        forgotten::end(input, mistakes)?;
+        Ok(Declaration { attributes, noun, kind })
+    }
+}
+
+/// Parses a text in quotes; `what` says what it would be.
+fn text(input: ParseStream<'_>, what: &str) -> syn::Result<syn::LitStr> {
+    if input.peek(syn::LitStr) {
+        return input.parse();
+    }
+    Err(input.error(format!("expected {what} in quotes")))
+}
+
+/// Whether the declaration ends here.
+fn at_end(input: ParseStream<'_>) -> bool {
+    input.is_empty() || input.peek(Token![;])
+}
