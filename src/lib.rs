@@ -1,1 +1,89 @@
-//! x
+//! Declare a push server in one block of Rust.
+//!
+//! ```
+//! use pode::prelude::*;
+//!
+//! pode_server! {
+//!     /// Tells everyone who listens what is typed.
+//!     pub server news;
+//!
+//!     endpoint http "127.0.0.1:8090";
+//!     endpoint ws   "127.0.0.1:8091";
+//!
+//!     signal NEWS: String = "/";
+//!
+//!     route POST "/broadcast" (form: Broadcast) => broadcast;
+//! }
+//!
+//! #[derive(Deserialize)]
+//! struct Broadcast {
+//!     message: String,
+//! }
+//!
+//! async fn broadcast(event: WebEvent, form: Broadcast) -> Result<(), SendError> {
+//!     event.send(NEWS, &form.message).await
+//! }
+//!
+//! # fn no_run() -> pode::Result {
+//! news().run_blocking()
+//! # }
+//! ```
+//!
+//! [`pode_server!`] declares a function that builds the [`Server`], and one
+//! constant for each signal, a [`SignalPath`]. So a signal that nobody declared
+//! can't be sent to, and a payload of another type doesn't compile; neither do
+//! a route that is declared twice, a view that isn't there, or a port out of
+//! range. [`keyword`] explains the language word by word.
+//!
+//! Each route becomes one warp filter, and each signal path one tokio broadcast
+//! channel. What is sent is encoded once, however many clients listen.
+//!
+//! # Views and public files
+//!
+//! Their folders are relative to the crate's `Cargo.toml`. A build with debug
+//! assertions, as `cargo run` makes it, reads them there whenever they are
+//! wanted, so a changed page shows at once. A release build holds all their
+//! files: the binary alone is enough. (Cargo builds it anew when one of them
+//! changes. It can't see that one was added: save a Rust file, too.)
+//!
+//! # Values that handlers share
+//!
+//! `state Type = value;` declares one, and `event.state::<Type>()?` gives it to
+//! a handler. An `async` closure that captures a variable is no handler, since
+//! it would lend the variable to requests that outlive it.
+//!
+//! ```
+//! use std::sync::atomic::{AtomicU64, Ordering};
+//!
+//! use pode::prelude::*;
+//!
+//! #[derive(Default)]
+//! struct Visits(AtomicU64);
+//!
+//! pode_server! {
+//!     server counter;
+//!     endpoint http "127.0.0.1:8090";
+//!     state Visits = Visits::default();
+//!     route GET "/" => async |event| -> Result<_, EventError> {
+//!         let visits = event.state::<Visits>()?.0.fetch_add(1, Ordering::Relaxed);
+//!         Ok(text(format!("visits before yours: {visits}")))
+//!     };
+//! }
+//! # let _ = counter();
+//! ```
+
+pub mod keyword;
+pub mod prelude;
+
+#[doc(hidden)]
+pub mod __private;
+
+pub use pode_core::{Address, Nothing, Protocol, SendError, SignalPath};
+pub use pode_macros::pode_server;
+pub use pode_runtime::event::{self, WebEvent};
+pub use pode_runtime::reply::{self, Reply};
+pub use pode_runtime::signals::{self, Signals};
+pub use pode_runtime::{
+    BoundEndpoint, Error, EventError, Result, RunningServer, Server, ServerOptions, SignalOptions,
+    StartError, log_to_terminal,
+};

@@ -1,1 +1,35 @@
-//! x
+//! The running half of pode: sockets, clocks and tasks.
+//!
+//! An expansion tells [`declared::Declared`] what a server is made of; the
+//! [`Server`] that comes of it binds its endpoints and serves them. A request
+//! goes from the `listener` through `dispatch` to the warp filter of its
+//! route; a sent payload goes from [`Signals`] through the hub of `pode-core`
+//! to the `engine`, which carries it to the sockets.
+
+pub mod argument;
+pub mod declared;
+mod dispatch;
+mod engine;
+mod error;
+pub mod event;
+mod folder;
+mod listener;
+mod log;
+mod options;
+mod public;
+pub mod reply;
+pub mod route;
+mod server;
+pub mod signals;
+mod state;
+mod upgrade;
+mod view;
+
+pub use argument::{form, json, path, query};
+pub use error::{Error, EventError, Result, StartError};
+pub use event::WebEvent;
+pub use folder::Folder;
+pub use log::log_to_terminal;
+pub use options::{ServerOptions, SignalOptions};
+pub use server::{BoundEndpoint, RunningServer, Server};
+pub use signals::Signals;

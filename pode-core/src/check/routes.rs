@@ -6,6 +6,9 @@ use super::suggestion::did_you_mean;
 use crate::model::{Action, Route, Server, Source};
 use crate::route_path::Overlap;
 
+/// The most arguments that a handler takes behind its event.
+const MAX_ARGUMENTS: usize = 8;
+
 pub(super) fn check(server: &Server, found: &mut Vec<Diagnostic>) {
     found.extend(no_endpoint(server));
     for (index, route) in server.routes.iter().enumerate() {
@@ -74,7 +77,15 @@ fn take_the_same(earlier: &Route, later: &Route) -> Option<Diagnostic> {
 }
 
 fn arguments(route: &Route, found: &mut Vec<Diagnostic>) {
+    if let Some(first_too_many) = route.arguments.get(MAX_ARGUMENTS) {
+        let message = format!("a handler takes at most {MAX_ARGUMENTS} arguments");
+        found.push(
+            Diagnostic::new(first_too_many.name.place, message)
+                .help("take several values by one `query`, `form` or `json`, or by `event.parameter(\"name\")`"),
+        );
+    }
     let mut earlier_body = None;
+    let mut misspelled = 0;
     for (index, argument) in route.arguments.iter().enumerate() {
         let name = &argument.name;
         if let Some(earlier) =
@@ -91,6 +102,7 @@ fn arguments(route: &Route, found: &mut Vec<Diagnostic>) {
             && !route.path.parameters().any(|other| other == name.text)
         {
             found.push(no_such_parameter(route, index));
+            misspelled += 1;
         }
         if !argument.source.is_body() {
             continue;
@@ -119,28 +131,28 @@ fn arguments(route: &Route, found: &mut Vec<Diagnostic>) {
     }
     // A view gets its parameters as variables; a handler must take them.
     if let Action::Handler = route.action {
-        for parameter in route.path.parameters() {
-            let taken = route.arguments.iter().any(|argument| argument.name.text == parameter);
-            // An argument without a parameter was told above, perhaps with
-            // this parameter as its help.
-            let told = route.arguments.iter().any(|argument| {
-                argument.source == Source::Path
-                    && did_you_mean(&argument.name.text, [parameter]).is_some()
-            });
-            if !taken && !told {
-                let message = format!("nothing takes the path parameter `{parameter}`");
-                let help = format!("add the argument `{parameter}: Type` behind the path");
-                found.push(Diagnostic::new(route.path_place, message).help(help));
-            }
+        // As many as were misspelled above are told there.
+        for parameter in untaken(route).skip(misspelled) {
+            let message = format!("nothing takes the path parameter `{parameter}`");
+            let help = format!("add the argument `{parameter}: Type` behind the path");
+            found.push(Diagnostic::new(route.path_place, message).help(help));
         }
     }
 }
 
+/// Returns the path parameters that no argument takes.
+fn untaken(route: &Route) -> impl Iterator<Item = &str> {
+    let taken =
+        |parameter: &str| route.arguments.iter().any(|argument| argument.name.text == parameter);
+    route.path.parameters().filter(move |parameter| !taken(parameter))
+}
+
 fn no_such_parameter(route: &Route, index: usize) -> Diagnostic {
     let name = &route.arguments[index].name;
-    let parameters: Vec<&str> = route.path.parameters().collect();
-    let choices = parameters.iter().copied().chain(["query", "form", "json"]);
-    let help = match did_you_mean(&name.text, choices) {
+    let mut untaken = untaken(route);
+    let only = untaken.next().filter(|_| untaken.next().is_none());
+    let choices = route.path.parameters().chain(["query", "form", "json"]);
+    let help = match did_you_mean(&name.text, choices).or(only) {
         Some(meant) => format!("did you mean `{meant}`?"),
         None => format!(
             "arguments are path parameters, as in `{}/:{}`, or `query`, `form` or `json`",

@@ -24,7 +24,6 @@ impl Expansion<'_> {
         };
         let protocol = variant(endpoint.protocol);
         let protocol = quote! { ::pode::__private::Protocol::#protocol };
-        let address = quote_spanned! { address.span()=> ::pode::Address::from(#address) };
-        quote! { #cfgs #declared.endpoint(#name, #protocol, #address); }
+        quote_spanned! { address.span()=> #cfgs #declared.endpoint(#name, #protocol, #address); }
     }
 }

@@ -42,7 +42,6 @@ pub(crate) fn expand(written: &Written, model: &Server, mistakes: Mistakes) -> T
         #constants
 
         #(#attributes)*
-        #[allow(unexpected_cfgs)]
         #visibility fn #name(#parameters) -> ::pode::Server {
             #errors
             #keywords

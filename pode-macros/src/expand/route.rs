@@ -1,7 +1,7 @@
 //! A route becomes one warp filter, and a call that puts it into the table.
 
 use pode_core::model::{Route, Source};
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::TokenStream;
 use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
 
@@ -34,7 +34,7 @@ fn filter(route: &Route, written: &syntax::Route) -> TokenStream {
                     // Types travel as values, not by turbofish: a handler of the
                     // wrong arity is then reported once.
                     let ty = quote_spanned! { ty.span()=> ::core::marker::PhantomData::<#ty> };
-                    let span = written.ty.span().resolved_at(Span::mixed_site());
+                    let span = written.ty.span();
                     match meant.source {
                         Source::Path => {
                             quote_spanned! { span=> ::pode::__private::path(#name, #ty) }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use pode_core::model::{Server, Signal};
 use proc_macro2::TokenStream;
-use quote::{ToTokens, format_ident, quote};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
 
 use super::{Expansion, cfgs, options};
 use crate::syntax::{Kind, Written};
@@ -17,7 +17,7 @@ impl Expansion<'_> {
         let (declared, cfgs, name) = (&self.declared, self.cfgs(&signal.head), &written.name);
         let endpoints = signal.endpoints.iter().map(|endpoint| &endpoint.text);
         let options = options::fields(&format_ident!("SignalOptions"), &written.options);
-        quote! { #cfgs #declared.signal(#name, &[#(#endpoints),*], #options); }
+        quote_spanned! { name.span()=> #cfgs #declared.signal_channel(#name, &[#(#endpoints),*], #options); }
     }
 }
 
@@ -43,8 +43,12 @@ pub(super) fn constants(written: &Written, model: &Server) -> TokenStream {
         };
         let (attributes, visibility) = (&declaration.attributes, &written.server.visibility);
         let (name, ty) = (&signal.name, &signal.ty);
-        constants.extend(quote! {
+        let documented = attributes.iter().any(|attribute| attribute.path().is_ident("doc"));
+        let page = format!("The signal at `{}`.", signal.path.value());
+        let page = (!documented).then(|| quote! { #[doc = #page] });
+        constants.extend(quote_spanned! { name.span()=>
             #(#attributes)*
+            #page
             #[allow(private_interfaces)]
             #visibility const #name: ::pode::SignalPath<#ty> = ::pode::SignalPath::new(#path);
         });

@@ -59,7 +59,7 @@ fn reply_for_handler(input: ParseStream<'_>) -> syn::Result<syn::Error> {
 }
 
 /// Takes the tokens up to the `;`, or to where one was forgotten.
-fn raw(input: ParseStream<'_>) -> syn::Result<TokenStream> {
+pub(super) fn raw(input: ParseStream<'_>) -> syn::Result<TokenStream> {
     let mut handler = TokenStream::new();
     while !at_end(input) {
         if !handler.is_empty()

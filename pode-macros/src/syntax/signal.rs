@@ -4,20 +4,24 @@ use proc_macro2::Ident;
 use syn::parse::ParseStream;
 use syn::{LitStr, Token, Type};
 
-use super::{Options, text};
+use super::{Options, handler, text};
 
 /// A signal as written.
 pub(crate) struct Signal {
     pub(crate) name: Ident,
     pub(crate) ty: Type,
+    /// The arrow behind the type, if another type follows.
+    pub(crate) arrow: Option<Token![->]>,
     pub(crate) path: LitStr,
     pub(crate) options: Options,
+    /// The arrow before a handler, if there is one.
+    pub(crate) handler_arrow: Option<Token![=>]>,
 }
 
 impl Signal {
     pub(super) fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
         let shape = "help: write `signal NAME: Type = \"/path\";`";
-        let name = input.parse().map_err(|error: syn::Error| {
+        let name: Ident = input.parse().map_err(|error: syn::Error| {
             syn::Error::new(error.span(), format!("a signal needs a name\n\n{shape}"))
         })?;
         if !input.peek(Token![:]) {
@@ -26,38 +30,29 @@ impl Signal {
             );
         }
         input.parse::<Token![:]>()?;
-        let ty = payload(input, &name)?;
+        if input.peek(Token![impl]) {
+            // It would swallow the arrow.
+            let help = "help: write a struct or an enum";
+            return Err(
+                input.error(format!("the payload of signal `{name}` needs a named type\n\n{help}"))
+            );
+        }
+        let mut ty = input.parse()?;
+        let arrow: Option<Token![->]> = input.parse()?;
+        if arrow.is_some() {
+            // What comes first is what clients would send.
+            ty = input.parse()?;
+        }
         if !input.peek(Token![=]) {
             return Err(input.error(format!("signal `{name}` needs a path\n\n{shape}")));
         }
         input.parse::<Token![=]>()?;
         let path = text(input, "a path")?;
         let options = Options::parse(input)?;
-        if input.peek(Token![=>]) {
-            let message = format!(
-                "signal `{name}` takes no messages from clients, so it has no handler\n\n\
-                 help: remove `=> …`; clients only listen"
-            );
-            return Err(input.error(message));
+        let handler_arrow: Option<Token![=>]> = input.parse()?;
+        if handler_arrow.is_some() {
+            handler::raw(input)?;
         }
-        Ok(Signal { name, ty, path, options })
+        Ok(Signal { name, ty, arrow, path, options, handler_arrow })
     }
-}
-
-fn payload(input: ParseStream<'_>, name: &Ident) -> syn::Result<Type> {
-    if input.peek(Token![impl]) {
-        let message = format!(
-            "the payload of signal `{name}` needs a named type\n\nhelp: write a struct or an enum"
-        );
-        return Err(input.error(message));
-    }
-    let ty = input.parse()?;
-    if input.peek(Token![->]) {
-        let message = format!(
-            "signal `{name}` can't take messages from clients\n\n\
-             help: write the one type that it sends: `signal {name}: Type = \"/path\";`"
-        );
-        return Err(input.error(message));
-    }
-    Ok(ty)
 }

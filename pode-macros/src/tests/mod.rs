@@ -1,1 +1,49 @@
+//! Snapshots: each input in this folder, expanded and formatted, is the
+//! `.expanded.rs` file beside it.
+//!
+//! After a change that is meant, `UPDATE_SNAPSHOTS=1 cargo test -p pode-macros`
+//! writes them anew; the difference is then read before it is committed.
 
+use std::fs;
+use std::path::Path;
+
+use proc_macro2::TokenStream;
+
+#[track_caller]
+fn check(name: &str) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/tests");
+    let input = fs::read_to_string(folder.join(format!("{name}.txt"))).expect("the input is there");
+    let tokens: TokenStream = input.parse().expect("the input is made of tokens");
+    let expansion = syn::parse2(crate::compile(tokens)).expect("an expansion is made of items");
+    let expansion = prettyplease::unparse(&expansion);
+
+    let snapshot = folder.join(format!("{name}.expanded.rs"));
+    if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
+        fs::write(&snapshot, &expansion).expect("the snapshot can be written");
+    }
+    let expected = fs::read_to_string(&snapshot).unwrap_or_default();
+    assert_eq!(expansion, expected, "see the module's documentation");
+}
+
+#[test]
+fn web_signal() {
+    check("web_signal");
+}
+
+/// Every noun, with all that it may hold.
+#[test]
+fn every_noun() {
+    check("every_noun");
+}
+
+/// What is left stands, beside one error for each mistake.
+#[test]
+fn mistakes() {
+    check("mistakes");
+}
+
+/// Folders and views that aren't there, or are there twice.
+#[test]
+fn files() {
+    check("files");
+}

@@ -1,0 +1,139 @@
+/// What is new.
+#[cfg(feature = "signals")]
+#[allow(private_interfaces)]
+pub(crate) const NEWS: ::pode::SignalPath<Vec<News>> = ::pode::SignalPath::new("/news");
+pub(crate) fn house(settings: Settings) -> ::pode::Server {
+    #[allow(unused_imports)]
+    use ::pode::keyword::{
+        server as _, views as _, public as _, endpoint as _, http as _, endpoint as _,
+        http as _, endpoint as _, ws as _, state as _, signal as _, route as _, GET as _,
+        view as _, route as _, GET as _, POST as _, route as _, PUT as _,
+    };
+    let mut declared = ::pode::__private::Declared::new(
+        "house",
+        {
+            let mut options = ::pode::ServerOptions::default();
+            options.send_timeout = ::core::time::Duration::from_millis(2000u64);
+            options.stop_timeout = settings.stop;
+            options
+        },
+    );
+    declared
+        .endpoint(
+            ::core::option::Option::None,
+            ::pode::__private::Protocol::Http,
+            settings.address,
+        );
+    declared
+        .endpoint(
+            ::core::option::Option::Some("inner"),
+            ::pode::__private::Protocol::Http,
+            9000,
+        );
+    #[cfg(feature = "signals")]
+    declared
+        .endpoint(
+            ::core::option::Option::None,
+            ::pode::__private::Protocol::Ws,
+            "*:8091",
+        );
+    declared
+        .views(
+            #[cfg(debug_assertions)]
+            ::pode::__private::Folder::on_disk(
+                ::core::concat!(::core::env!("CARGO_MANIFEST_DIR"), "/src/tests/folder"),
+            ),
+            #[cfg(not(debug_assertions))]
+            ::pode::__private::Folder::embedded(
+                &[
+                    (
+                        "page.html",
+                        ::core::include_bytes!(
+                            ::core::concat!(::core::env!("CARGO_MANIFEST_DIR"),
+                            "/src/tests/folder/page.html")
+                        ),
+                    ),
+                    (
+                        "parts/part.html",
+                        ::core::include_bytes!(
+                            ::core::concat!(::core::env!("CARGO_MANIFEST_DIR"),
+                            "/src/tests/folder/parts/part.html")
+                        ),
+                    ),
+                ],
+            ),
+        );
+    declared
+        .public(
+            "/static",
+            #[cfg(debug_assertions)]
+            ::pode::__private::Folder::on_disk(
+                ::core::concat!(::core::env!("CARGO_MANIFEST_DIR"), "/src/tests/folder"),
+            ),
+            #[cfg(not(debug_assertions))]
+            ::pode::__private::Folder::embedded(
+                &[
+                    (
+                        "page.html",
+                        ::core::include_bytes!(
+                            ::core::concat!(::core::env!("CARGO_MANIFEST_DIR"),
+                            "/src/tests/folder/page.html")
+                        ),
+                    ),
+                    (
+                        "parts/part.html",
+                        ::core::include_bytes!(
+                            ::core::concat!(::core::env!("CARGO_MANIFEST_DIR"),
+                            "/src/tests/folder/parts/part.html")
+                        ),
+                    ),
+                ],
+            ),
+        );
+    declared.state::<Counter>(Counter::new(settings.first));
+    #[cfg(feature = "signals")]
+    declared
+        .signal_channel(
+            NEWS,
+            &[],
+            {
+                let mut options = ::pode::SignalOptions::default();
+                options.capacity_messages = 16;
+                options
+            },
+        );
+    declared
+        .route(
+            &[::pode::__private::Method::Get],
+            "/",
+            &[],
+            ::pode::__private::view_filter("page"),
+        );
+    declared
+        .route(
+            &[::pode::__private::Method::Get, ::pode::__private::Method::Post],
+            "/users/:id/*rest",
+            &["inner"],
+            ::pode::__private::handler_filter_3(
+                ::pode::__private::path("rest", ::core::marker::PhantomData::<String>),
+                ::pode::__private::path("id", ::core::marker::PhantomData::<u64>),
+                ::pode::__private::query(::core::marker::PhantomData::<Page>),
+                show::<Users>,
+            ),
+        );
+    declared
+        .route(
+            &[::pode::__private::Method::Put],
+            "/users/:id",
+            &[],
+            ::pode::__private::handler_filter_2(
+                ::pode::__private::path("id", ::core::marker::PhantomData::<u64>),
+                ::pode::__private::json(::core::marker::PhantomData::<User>),
+                async |event, id, user| {
+                    event.state::<Counter>()?.put(id, user);
+                    Ok::<_, EventError>(())
+                },
+            ),
+        );
+    declared.into_server()
+}

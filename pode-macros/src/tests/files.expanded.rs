@@ -1,0 +1,147 @@
+fn files() -> ::pode::Server {
+    ::core::compile_error! {
+        "there is no folder `src/tests/foldr`\n\nhelp: did you mean `src/tests/folder`?"
+    }
+    ::core::compile_error! {
+        "there is no folder `src/tests/missing`\n\nhelp: folders are relative to the crate's `Cargo.toml`; make it, or change the path"
+    }
+    ::core::compile_error! {
+        "`views` is declared twice\n\nhelp: keep all views in one folder; it may have folders of its own"
+    }
+    ::core::compile_error! {
+        "first declared here"
+    }
+    ::core::compile_error! {
+        "public files under `/static` are declared twice\n\nhelp: give one a prefix of its own: `public \"/files\" \"folder\";`"
+    }
+    ::core::compile_error! {
+        "first declared here"
+    }
+    ::core::compile_error! {
+        "there is no view `pag` in `src/tests/folder`\n\nhelp: did you mean `page`?"
+    }
+    ::core::compile_error! {
+        "there is no view `nothing/like/it` in `src/tests/folder`\n\nhelp: make the file `src/tests/folder/nothing/like/it.html`"
+    }
+    #[allow(unused_imports)]
+    use ::pode::keyword::{
+        server as _, endpoint as _, http as _, views as _, views as _, public as _,
+        public as _, public as _, route as _, GET as _, view as _, route as _, GET as _,
+        view as _,
+    };
+    let mut declared = ::pode::__private::Declared::new(
+        "files",
+        ::pode::ServerOptions::default(),
+    );
+    declared
+        .endpoint(::core::option::Option::None, ::pode::__private::Protocol::Http, 0);
+    declared
+        .views(
+            #[cfg(debug_assertions)]
+            ::pode::__private::Folder::on_disk(
+                ::core::concat!(::core::env!("CARGO_MANIFEST_DIR"), "/src/tests/folder"),
+            ),
+            #[cfg(not(debug_assertions))]
+            ::pode::__private::Folder::embedded(
+                &[
+                    (
+                        "page.html",
+                        ::core::include_bytes!(
+                            ::core::concat!(::core::env!("CARGO_MANIFEST_DIR"),
+                            "/src/tests/folder/page.html")
+                        ),
+                    ),
+                    (
+                        "parts/part.html",
+                        ::core::include_bytes!(
+                            ::core::concat!(::core::env!("CARGO_MANIFEST_DIR"),
+                            "/src/tests/folder/parts/part.html")
+                        ),
+                    ),
+                ],
+            ),
+        );
+    declared
+        .views(
+            #[cfg(debug_assertions)]
+            ::pode::__private::Folder::on_disk(
+                ::core::concat!(::core::env!("CARGO_MANIFEST_DIR"), "/src/tests/foldr"),
+            ),
+            #[cfg(not(debug_assertions))]
+            ::pode::__private::Folder::embedded(&[]),
+        );
+    declared
+        .public(
+            "/",
+            #[cfg(debug_assertions)]
+            ::pode::__private::Folder::on_disk(
+                ::core::concat!(::core::env!("CARGO_MANIFEST_DIR"), "/src/tests/missing"),
+            ),
+            #[cfg(not(debug_assertions))]
+            ::pode::__private::Folder::embedded(&[]),
+        );
+    declared
+        .public(
+            "/static",
+            #[cfg(debug_assertions)]
+            ::pode::__private::Folder::on_disk(
+                ::core::concat!(::core::env!("CARGO_MANIFEST_DIR"), "/src/tests/folder"),
+            ),
+            #[cfg(not(debug_assertions))]
+            ::pode::__private::Folder::embedded(
+                &[
+                    (
+                        "page.html",
+                        ::core::include_bytes!(
+                            ::core::concat!(::core::env!("CARGO_MANIFEST_DIR"),
+                            "/src/tests/folder/page.html")
+                        ),
+                    ),
+                    (
+                        "parts/part.html",
+                        ::core::include_bytes!(
+                            ::core::concat!(::core::env!("CARGO_MANIFEST_DIR"),
+                            "/src/tests/folder/parts/part.html")
+                        ),
+                    ),
+                ],
+            ),
+        );
+    declared
+        .public(
+            "/static",
+            #[cfg(debug_assertions)]
+            ::pode::__private::Folder::on_disk(
+                ::core::concat!(
+                    ::core::env!("CARGO_MANIFEST_DIR"), "/src/tests/folder/parts"
+                ),
+            ),
+            #[cfg(not(debug_assertions))]
+            ::pode::__private::Folder::embedded(
+                &[
+                    (
+                        "part.html",
+                        ::core::include_bytes!(
+                            ::core::concat!(::core::env!("CARGO_MANIFEST_DIR"),
+                            "/src/tests/folder/parts/part.html")
+                        ),
+                    ),
+                ],
+            ),
+        );
+    declared
+        .route(
+            &[::pode::__private::Method::Get],
+            "/",
+            &[],
+            ::pode::__private::view_filter("pag"),
+        );
+    declared
+        .route(
+            &[::pode::__private::Method::Get],
+            "/other",
+            &[],
+            ::pode::__private::view_filter("nothing/like/it"),
+        );
+    declared.into_server()
+}

@@ -1,0 +1,48 @@
+///The signal at `news`.
+#[allow(private_interfaces)]
+const NEWS: ::pode::SignalPath<News> = ::pode::SignalPath::new("/");
+fn broken() -> ::pode::Server {
+    ::core::compile_error! {
+        "unknown declaration `endpont`\n\nhelp: did you mean `endpoint`?"
+    }
+    ::core::compile_error! {
+        "port `80900` is out of range\n\nhelp: ports go from 0 to 65535; 0 picks a free one"
+    }
+    ::core::compile_error! {
+        "signal path `news` must start with `/`\n\nhelp: write `\"/news\"`"
+    }
+    ::core::compile_error! {
+        "route path `about` must start with `/`\n\nhelp: write `\"/about\"`"
+    }
+    ::core::compile_error! {
+        "route `GET /` is declared twice\n\nhelp: remove one, or give one an `endpoint:` option"
+    }
+    ::core::compile_error! {
+        "first declared here"
+    }
+    #[allow(unused_imports)]
+    use ::pode::keyword::{
+        server as _, endpoint as _, ws as _, signal as _, route as _, GET as _,
+        route as _, GET as _, route as _, GET as _,
+    };
+    let _ = &about;
+    let mut declared = ::pode::__private::Declared::new(
+        "broken",
+        ::pode::ServerOptions::default(),
+    );
+    declared
+        .route(
+            &[::pode::__private::Method::Get],
+            "/",
+            &[],
+            ::pode::__private::handler_filter_0(index),
+        );
+    declared
+        .route(
+            &[::pode::__private::Method::Get],
+            "/",
+            &[],
+            ::pode::__private::handler_filter_0(other),
+        );
+    declared.into_server()
+}

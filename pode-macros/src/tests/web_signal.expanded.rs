@@ -1,0 +1,52 @@
+///The signal at `/`.
+#[allow(private_interfaces)]
+pub const CHAT: ::pode::SignalPath<Message> = ::pode::SignalPath::new("/");
+///The signal at `/response-times`.
+#[allow(private_interfaces)]
+pub const RESPONSE_TIMES: ::pode::SignalPath<ResponseTimes> = ::pode::SignalPath::new(
+    "/response-times",
+);
+/// Sends whatever anyone types to everyone who listens.
+pub fn web_signal() -> ::pode::Server {
+    #[allow(unused_imports)]
+    use ::pode::keyword::{
+        server as _, endpoint as _, http as _, endpoint as _, ws as _, signal as _,
+        signal as _, route as _, GET as _, route as _, POST as _,
+    };
+    let mut declared = ::pode::__private::Declared::new(
+        "web_signal",
+        ::pode::ServerOptions::default(),
+    );
+    declared
+        .endpoint(
+            ::core::option::Option::None,
+            ::pode::__private::Protocol::Http,
+            "127.0.0.1:8090",
+        );
+    declared
+        .endpoint(
+            ::core::option::Option::None,
+            ::pode::__private::Protocol::Ws,
+            "127.0.0.1:8091",
+        );
+    declared.signal_channel(CHAT, &[], ::pode::SignalOptions::default());
+    declared.signal_channel(RESPONSE_TIMES, &[], ::pode::SignalOptions::default());
+    declared
+        .route(
+            &[::pode::__private::Method::Get],
+            "/",
+            &[],
+            ::pode::__private::handler_filter_0(async |_| html(PAGE)),
+        );
+    declared
+        .route(
+            &[::pode::__private::Method::Post],
+            "/broadcast",
+            &[],
+            ::pode::__private::handler_filter_1(
+                ::pode::__private::form(::core::marker::PhantomData::<Broadcast>),
+                broadcast,
+            ),
+        );
+    declared.into_server()
+}

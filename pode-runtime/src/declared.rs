@@ -1,0 +1,158 @@
+//! What an expansion declares, collected until the server starts.
+
+use std::sync::Arc;
+
+use pode_core::hub::Hub;
+use pode_core::{Address, Method, Protocol, RoutePath, SignalPath};
+use serde::Serialize;
+
+use crate::folder::Folder;
+use crate::options::{ServerOptions, SignalOptions};
+use crate::public::Public;
+use crate::route::RouteFilter;
+use crate::server::Server;
+use crate::signals::Signals;
+use crate::state::States;
+
+/// The declarations of a server, in the order they are told.
+///
+/// The macro has checked them; what only the run time can know, such as an
+/// address made by an expression, is judged at the start.
+#[derive(Debug)]
+pub struct Declared {
+    pub(crate) name: &'static str,
+    pub(crate) options: ServerOptions,
+    pub(crate) endpoints: Vec<Endpoint>,
+    pub(crate) views: Option<Folder>,
+    pub(crate) publics: Vec<Public>,
+    pub(crate) routes: Vec<Route>,
+    pub(crate) signals: Vec<Signal>,
+    pub(crate) states: States,
+}
+
+/// Where a server is to listen.
+#[derive(Debug)]
+pub(crate) struct Endpoint {
+    pub(crate) name: Option<&'static str>,
+    pub(crate) protocol: Protocol,
+    pub(crate) address: Address,
+}
+
+impl Endpoint {
+    /// Returns what errors and the log call it.
+    pub(crate) fn title(&self) -> String {
+        match self.name {
+            Some(name) => format!("{name} {}", self.protocol),
+            None => self.protocol.to_string(),
+        }
+    }
+}
+
+/// What answers some requests.
+pub(crate) struct Route {
+    pub(crate) methods: &'static [Method],
+    pub(crate) path: RoutePath,
+    /// The endpoints it serves; none means all that speak HTTP.
+    pub(crate) endpoints: &'static [&'static str],
+    pub(crate) filter: RouteFilter,
+}
+
+/// What clients listen to.
+#[derive(Debug)]
+pub(crate) struct Signal {
+    pub(crate) path: &'static str,
+    /// The endpoints it serves; none means all that speak WebSocket.
+    pub(crate) endpoints: &'static [&'static str],
+    pub(crate) capacity_messages: usize,
+}
+
+impl Declared {
+    /// Begins a server.
+    pub fn new(name: &'static str, options: ServerOptions) -> Declared {
+        Declared {
+            name,
+            options,
+            endpoints: Vec::new(),
+            views: None,
+            publics: Vec::new(),
+            routes: Vec::new(),
+            signals: Vec::new(),
+            states: States::default(),
+        }
+    }
+
+    /// Adds an endpoint.
+    pub fn endpoint(
+        &mut self,
+        name: Option<&'static str>,
+        protocol: Protocol,
+        address: impl Into<Address>,
+    ) {
+        self.endpoints.push(Endpoint { name, protocol, address: address.into() });
+    }
+
+    /// Names the folder of views.
+    pub fn views(&mut self, folder: Folder) {
+        self.views = Some(folder);
+    }
+
+    /// Adds a folder of public files.
+    pub fn public(&mut self, prefix: &'static str, folder: Folder) {
+        self.publics.push(Public::new(prefix, folder));
+    }
+
+    /// Adds a value that handlers share.
+    pub fn state<T: Send + Sync + 'static>(&mut self, value: T) {
+        self.states.insert(value);
+    }
+
+    /// Adds the broadcast channel of a signal.
+    pub fn signal_channel<Out: Serialize, In>(
+        &mut self,
+        signal: SignalPath<Out, In>,
+        endpoints: &'static [&'static str],
+        options: SignalOptions,
+    ) {
+        let SignalOptions { capacity_messages } = options;
+        self.signals.push(Signal { path: signal.as_str(), endpoints, capacity_messages });
+    }
+
+    /// Adds a route and the filter that answers for it.
+    ///
+    /// # Panics
+    ///
+    /// When `path` is not a route path; the macro has parsed it before.
+    pub fn route(
+        &mut self,
+        methods: &'static [Method],
+        path: &'static str,
+        endpoints: &'static [&'static str],
+        filter: RouteFilter,
+    ) {
+        let path = path.parse().expect("the macro parsed this path by the same rules");
+        self.routes.push(Route { methods, path, endpoints, filter });
+    }
+
+    /// Ends the declarations.
+    pub fn into_server(self) -> Server {
+        let capacities = self.signals.iter().map(|signal| (signal.path, signal.capacity_messages));
+        let (hub, deliveries) = Hub::new(capacities);
+        let signals = Signals::new(hub, self.options.send_timeout);
+        Server::new(self, signals, deliveries)
+    }
+}
+
+impl Route {
+    pub(crate) fn parameters(&self) -> Arc<[Arc<str>]> {
+        self.path.parameters().map(Arc::from).collect()
+    }
+}
+
+impl std::fmt::Debug for Route {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Route")
+            .field("methods", &self.methods)
+            .field("path", &self.path)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,259 @@
+//! Dispatch: which warp filter answers a request.
+//!
+//! The declared table finds the filter and puts its index into the request's
+//! extensions; a balanced tree of filters, guarded by that index, runs it. So
+//! the last of many routes is reached as soon as the first, and 404, 405 and
+//! 426 come from what is declared, not from the ranking of warp's rejections.
+//!
+//! Where several could answer, the order is: a signal (if the request wants to
+//! become a WebSocket), a route, a public file.
+
+use std::collections::{BTreeSet, HashMap};
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use http::header::{ALLOW, CONNECTION, HeaderValue, UPGRADE};
+use http::{Request, StatusCode};
+use hyper::body::Incoming;
+use pode_core::route_table::Found;
+use pode_core::{Method, RouteTable};
+use tower_service::Service;
+use warp::Filter;
+use warp::reject::Rejection;
+
+use crate::engine::Engine;
+use crate::event::{House, Web, WebEvent};
+use crate::public::Public;
+use crate::reply::{WholeResponse, log_internal_error, sentence};
+use crate::route::RouteFilter;
+use crate::upgrade;
+
+/// Answers the requests of one listener.
+pub(crate) struct Dispatch {
+    /// The filter of each signal that is served here.
+    signals: HashMap<&'static str, usize>,
+    routes: RouteTable,
+    /// For each route's filter, the names of its path's parameters.
+    parameters: HashMap<usize, Arc<[Arc<str>]>>,
+    /// The filter for what no signal and no route takes.
+    leftovers: usize,
+    tree: RouteFilter,
+    house: Arc<House>,
+    engine: Engine,
+}
+
+/// What one listener serves, as its dispatch is made.
+pub(crate) struct Served {
+    pub(crate) signals: Vec<&'static str>,
+    /// The filters of routes, by index into which the table was made.
+    pub(crate) routes: Vec<(RouteFilter, Arc<[Arc<str>]>)>,
+    pub(crate) table: RouteTable,
+    pub(crate) publics: Vec<Public>,
+}
+
+/// The index of the filter that is to answer, in a request's extensions.
+#[derive(Clone, Copy)]
+struct FilterIndex(usize);
+
+/// Why no signal and no route takes a request.
+#[derive(Clone, Debug)]
+enum Refusal {
+    NotFound,
+    OtherMethod {
+        allow: BTreeSet<Method>,
+    },
+    /// The path is a signal's, and the request is a plain one.
+    UpgradeRequired,
+}
+
+impl Dispatch {
+    pub(crate) fn new(served: Served, house: Arc<House>, engine: Engine) -> Dispatch {
+        // Routes come first, so that the table's indices are the filters'.
+        let (mut filters, parameters): (Vec<_>, Vec<_>) = served.routes.into_iter().unzip();
+        let mut signals = HashMap::new();
+        for path in served.signals {
+            signals.insert(path, filters.len());
+            filters.push(upgrade::filter(path));
+        }
+        let leftovers = filters.len();
+        filters.push(leftover_filter(served.publics));
+        Dispatch {
+            signals,
+            routes: served.table,
+            parameters: parameters.into_iter().enumerate().collect(),
+            leftovers,
+            tree: tree(&filters, 0),
+            house,
+            engine,
+        }
+    }
+
+    /// Answers a request. A panic on the way is logged and becomes a 500.
+    pub(crate) async fn answer(
+        &self,
+        request: Request<Incoming>,
+        peer: SocketAddr,
+    ) -> Result<warp::reply::Response, Infallible> {
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let request = self.find(request, peer);
+        let answered =
+            AssertUnwindSafe(warp::service(self.tree.clone()).call(request)).catch_unwind();
+        match answered.await {
+            Ok(answer) => answer,
+            Err(_) => {
+                log_internal_error(&method, &path, "the handler panicked");
+                let response = sentence(
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    "the server could not answer this request",
+                );
+                Ok(warp::Reply::into_response(response))
+            }
+        }
+    }
+
+    /// Finds the filter for a request, and gives the request what it needs.
+    fn find(&self, mut request: Request<Incoming>, peer: SocketAddr) -> Request<Incoming> {
+        let path = request.uri().path();
+        // A last slash makes no other path, for signals as for routes.
+        let signal = match path {
+            "/" => self.signals.get("/"),
+            path => self.signals.get(path.strip_suffix('/').unwrap_or(path)),
+        };
+        if let Some(index) = signal
+            && upgrade::is_upgrade(request.headers())
+        {
+            let index = FilterIndex(*index);
+            let version = request.version();
+            request.extensions_mut().insert(version);
+            request.extensions_mut().insert(self.engine.clone());
+            request.extensions_mut().insert(index);
+            return request;
+        }
+
+        let method = Method::parse(request.method().as_str());
+        let (index, values, refusal) = match (self.routes.find(method, path), signal) {
+            (Found::Route { index, parameters }, _) => (index, parameters, None),
+            (Found::OtherMethod { mut allow }, signal) => {
+                // A GET would be told to upgrade, which is an answer too.
+                allow.extend(signal.map(|_| Method::Get));
+                let plain_get = signal.is_some() && method == Some(Method::Get);
+                let refusal = if plain_get {
+                    Refusal::UpgradeRequired
+                } else {
+                    Refusal::OtherMethod { allow }
+                };
+                (self.leftovers, Vec::new(), Some(refusal))
+            }
+            (Found::Nothing, Some(_)) => {
+                let refusal = match method {
+                    Some(Method::Get) => Refusal::UpgradeRequired,
+                    _ => Refusal::OtherMethod { allow: BTreeSet::from([Method::Get]) },
+                };
+                (self.leftovers, Vec::new(), Some(refusal))
+            }
+            (Found::Nothing, None) => (self.leftovers, Vec::new(), Some(Refusal::NotFound)),
+        };
+        let names = self.parameters.get(&index).into_iter().flat_map(|names| names.iter().cloned());
+        let event = WebEvent::new(Web {
+            method: request.method().clone(),
+            uri: request.uri().clone(),
+            // Nothing behind this needs them but the handler.
+            headers: std::mem::take(request.headers_mut()),
+            peer,
+            parameters: names.zip(values).collect(),
+            house: Arc::clone(&self.house),
+        });
+        request.extensions_mut().insert(event);
+        request.extensions_mut().insert(FilterIndex(index));
+        if let Some(refusal) = refusal {
+            request.extensions_mut().insert(refusal);
+        }
+        request
+    }
+}
+
+/// Puts filters into a balanced tree, whose branches are guarded by the index
+/// of a request's filter; `first` is the index of the first of them.
+fn tree(filters: &[RouteFilter], first: usize) -> RouteFilter {
+    if let [filter] = filters {
+        return filter.clone();
+    }
+    let (left, right) = filters.split_at(filters.len() / 2);
+    let middle = first + left.len();
+    before(middle).and(tree(left, first)).or(tree(right, middle)).unify().boxed()
+}
+
+/// Lets requests pass whose filter comes before this index.
+fn before(index: usize) -> impl Filter<Extract = (), Error = Rejection> + Clone {
+    let pass = move |FilterIndex(wanted)| {
+        std::future::ready(if wanted < index { Ok(()) } else { Err(warp::reject()) })
+    };
+    warp::ext::get::<FilterIndex>().and_then(pass).untuple_one()
+}
+
+/// Makes the filter that answers with a public file, or says what is wrong.
+fn leftover_filter(publics: Vec<Public>) -> RouteFilter {
+    let publics: Arc<[Public]> = publics.into();
+    warp::ext::get::<WebEvent>()
+        .and(warp::ext::get::<Refusal>())
+        .then(move |event: WebEvent, refusal| {
+            let publics = Arc::clone(&publics);
+            async move {
+                let file = public_file(&publics, event.path()).await;
+                let response = match file {
+                    Some(file) if matches!(event.method().as_str(), "GET" | "HEAD") => file,
+                    Some(_) => other_method(&BTreeSet::from([Method::Get, Method::Head])),
+                    None => refuse(&refusal),
+                };
+                warp::Reply::into_response(response)
+            }
+        })
+        .boxed()
+}
+
+async fn public_file(publics: &[Public], path: &str) -> Option<WholeResponse> {
+    for public in publics {
+        if let Some(file) = public.find(path).await {
+            return Some(file);
+        }
+    }
+    None
+}
+
+fn refuse(refusal: &Refusal) -> WholeResponse {
+    match refusal {
+        Refusal::NotFound => sentence(StatusCode::NOT_FOUND, "there is nothing at this path"),
+        Refusal::OtherMethod { allow } => other_method(allow),
+        Refusal::UpgradeRequired => {
+            let text = "this path is a signal: connect to it as a WebSocket";
+            let mut response = sentence(StatusCode::UPGRADE_REQUIRED, text);
+            response.headers_mut().insert(UPGRADE, HeaderValue::from_static("websocket"));
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("upgrade"));
+            response
+        }
+    }
+}
+
+/// RFC 9110, section 15.5.6: a 405 lists what is allowed.
+fn other_method(allow: &BTreeSet<Method>) -> WholeResponse {
+    let methods: Vec<&str> = allow.iter().map(|method| method.as_str()).collect();
+    let methods = methods.join(", ");
+    let text = format!("this path answers {methods}");
+    let mut response = sentence(StatusCode::METHOD_NOT_ALLOWED, &text);
+    if let Ok(methods) = HeaderValue::from_str(&methods) {
+        response.headers_mut().insert(ALLOW, methods);
+    }
+    response
+}
+
+impl std::fmt::Debug for Dispatch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Dispatch")
+            .field("signals", &self.signals)
+            .field("routes", &self.routes)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,173 @@
+//! What can go wrong, in sentences.
+
+use std::borrow::Cow;
+use std::error::Error as StdError;
+use std::{fmt, io};
+
+use http::StatusCode;
+use pode_core::SendError;
+use pode_core::address::AddressError;
+
+/// What a program built on pode may end with.
+///
+/// Its `Debug` form is the sentence that its `Display` form is, followed by
+/// the causes, since that is what `fn main() -> pode::Result` prints.
+#[derive(thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The server could not start.
+    #[error(transparent)]
+    Start(#[from] StartError),
+
+    /// A payload could not be sent.
+    #[error(transparent)]
+    Send(#[from] SendError),
+}
+
+/// The result of what may fail with an [`Error`].
+pub type Result<T = ()> = std::result::Result<T, Error>;
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&with_causes(self))
+    }
+}
+
+/// Joins an error and its causes to one sentence.
+pub(crate) fn with_causes(error: &(dyn StdError + 'static)) -> String {
+    let mut sentence = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        sentence.push_str(": ");
+        sentence.push_str(&error.to_string());
+        cause = error.source();
+    }
+    sentence
+}
+
+/// Why a server could not start. Nothing listens then.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// An address that is made at run time is not one.
+    #[error("endpoint `{endpoint}`: {source}; {}", source.help())]
+    Address {
+        /// The endpoint as declared: its protocol, with its name if it has one.
+        endpoint: String,
+        /// What is wrong with the address.
+        source: AddressError,
+    },
+
+    /// Another program listens there, usually an earlier run of this one.
+    #[error("endpoint `{endpoint}` can't listen on {address}, which is already in use")]
+    AddressInUse {
+        /// The endpoint as declared.
+        endpoint: String,
+        /// The address with its port.
+        address: String,
+    },
+
+    /// The operating system refuses the address: a port below 1024 without the
+    /// right to it, or an address that this machine doesn't have.
+    #[error("endpoint `{endpoint}` can't listen on {address}")]
+    Bind {
+        /// The endpoint as declared.
+        endpoint: String,
+        /// The address with its port.
+        address: String,
+        /// What the operating system says.
+        source: io::Error,
+    },
+
+    /// Two routes that the compiler could not compare, having different
+    /// `#[cfg]`s, are both there and take the same requests.
+    #[error("route `{route}` is declared twice")]
+    RouteTwice {
+        /// The method and the path.
+        route: String,
+    },
+
+    /// A view is not a template.
+    #[error("view `{view}` can't be used: {reason}")]
+    View {
+        /// Its path below the folder of views.
+        view: String,
+        /// What is wrong, and in which line.
+        reason: String,
+    },
+
+    /// No threads or no timers could be had.
+    #[error("the runtime can't start")]
+    Runtime {
+        /// What the operating system says.
+        source: io::Error,
+    },
+}
+
+/// An answer other than success, given from inside a handler by `?`.
+///
+/// The client gets the status and the text; any other error that a handler
+/// returns is logged, and the client gets a bare 500.
+///
+/// ```
+/// use pode_runtime::EventError;
+///
+/// fn half(number: u32) -> Result<u32, EventError> {
+///     if number % 2 == 1 {
+///         return Err(EventError::new(422, "the number must be even"));
+///     }
+///     Ok(number / 2)
+/// }
+/// assert_eq!(half(3).unwrap_err().status(), 422);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventError {
+    status: StatusCode,
+    text: Cow<'static, str>,
+}
+
+impl EventError {
+    /// Makes an answer of a status and a sentence for the client.
+    ///
+    /// A number that is no status, which are those from 100 to 999, stands
+    /// for 500.
+    pub fn new(status: u16, text: impl Into<Cow<'static, str>>) -> Self {
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        EventError { status, text: text.into() }
+    }
+
+    /// Returns the status.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+}
+
+impl fmt::Display for EventError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl StdError for EventError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_prints_as_one_sentence_with_its_causes() {
+        let source = io::Error::other("not allowed");
+        let error =
+            StartError::Bind { endpoint: "http".into(), address: "127.0.0.1:80".into(), source };
+        let printed = format!("{:?}", Error::from(error));
+        assert_eq!(printed, "endpoint `http` can't listen on 127.0.0.1:80: not allowed");
+    }
+
+    #[test]
+    fn an_address_says_what_to_write() {
+        let source = "127.0.0.1".parse::<pode_core::Bind>().unwrap_err();
+        let error = StartError::Address { endpoint: "http".into(), source };
+        let sentence = "endpoint `http`: address `127.0.0.1` has no port; write `\"127.0.0.1:8090\"`, or port 0 for a free one";
+        assert_eq!(error.to_string(), sentence);
+    }
+}

@@ -1,0 +1,147 @@
+//! The event of a route: one request, and the server around it.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use http::{HeaderMap, Method, Uri};
+use pode_core::{SendError, SignalPath};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::EventError;
+use crate::signals::{Sending, Signals};
+use crate::state::States;
+use crate::view::Views;
+
+/// A request that a route answers: the first argument of its handler.
+///
+/// Named after Pode's `$WebEvent`. It is a handle: clones are cheap and mean
+/// the same request. The body is not part of it, but comes to the handler as
+/// an argument of the route.
+#[derive(Clone)]
+pub struct WebEvent {
+    web: Arc<Web>,
+}
+
+/// What an event is made of.
+pub(crate) struct Web {
+    pub(crate) method: Method,
+    pub(crate) uri: Uri,
+    pub(crate) headers: HeaderMap,
+    pub(crate) peer: SocketAddr,
+    /// The path's parameters by name, decoded.
+    pub(crate) parameters: Vec<(Arc<str>, String)>,
+    pub(crate) house: Arc<House>,
+}
+
+/// What all requests of a server share.
+#[derive(Debug)]
+pub(crate) struct House {
+    pub(crate) signals: Signals,
+    pub(crate) states: States,
+    /// `None` if no folder of views is declared.
+    pub(crate) views: Option<Views>,
+}
+
+impl WebEvent {
+    pub(crate) fn new(web: Web) -> WebEvent {
+        WebEvent { web: Arc::new(web) }
+    }
+
+    /// Returns the method of the request; HEAD comes to GET routes as HEAD.
+    pub fn method(&self) -> &Method {
+        &self.web.method
+    }
+
+    /// Returns the path as it travelled: percent-encoded, without the query.
+    pub fn path(&self) -> &str {
+        self.web.uri.path()
+    }
+
+    /// Returns what stands behind the `?`, as it travelled; empty if nothing
+    /// does.
+    pub fn query(&self) -> &str {
+        self.web.uri.query().unwrap_or_default()
+    }
+
+    /// Returns the headers.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.web.headers
+    }
+
+    /// Returns the address the request came from; behind a proxy, the proxy's.
+    pub fn peer_address(&self) -> SocketAddr {
+        self.web.peer
+    }
+
+    /// Returns what the path holds for a parameter, decoded; `None` if the
+    /// route has no parameter of that name.
+    pub fn parameter(&self, name: &str) -> Option<&str> {
+        let mut parameters = self.parameters();
+        parameters.find(|(other, _)| *other == name).map(|(_, value)| value)
+    }
+
+    /// Returns the names and values of all path parameters, from left to right.
+    pub fn parameters(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.web.parameters.iter().map(|(name, value)| (name.as_ref(), value.as_str()))
+    }
+
+    /// Returns the value that `state T = …;` declares.
+    ///
+    /// # Errors
+    ///
+    /// An error of status 500 that names the type, if none of it is declared.
+    pub fn state<T: 'static>(&self) -> Result<&T, EventError> {
+        self.web.house.states.find()
+    }
+
+    /// Returns the handle to send with, for tasks that outlive the event.
+    pub fn signals(&self) -> &Signals {
+        &self.web.house.signals
+    }
+
+    /// Sends a payload to every client on the path of a signal; see
+    /// [`Signals::send`].
+    pub fn send<Out: Serialize, In>(&self, signal: SignalPath<Out, In>, payload: &Out) -> Sending {
+        self.signals().send(signal, payload)
+    }
+
+    /// Sends a payload if there is room now; see [`Signals::try_send`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`Signals::try_send`].
+    pub fn try_send<Out: Serialize, In>(
+        &self,
+        signal: SignalPath<Out, In>,
+        payload: &Out,
+    ) -> Result<(), SendError> {
+        self.signals().try_send(signal, payload)
+    }
+
+    /// Sends ready-made JSON, byte for byte; see [`Signals::send_json`].
+    pub fn send_json<Out, In>(&self, signal: SignalPath<Out, In>, json: &RawValue) -> Sending {
+        self.signals().send_json(signal, json)
+    }
+
+    /// Sends a payload to every client on every path; see
+    /// [`Signals::send_to_all`].
+    pub fn send_to_all<T: Serialize + ?Sized>(&self, payload: &T) -> Sending {
+        self.signals().send_to_all(payload)
+    }
+
+    pub(crate) fn views(&self) -> Option<&Views> {
+        self.web.house.views.as_ref()
+    }
+}
+
+impl fmt::Debug for WebEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WebEvent")
+            .field("method", self.method())
+            .field("uri", &self.web.uri)
+            .field("peer_address", &self.web.peer)
+            .finish_non_exhaustive()
+    }
+}

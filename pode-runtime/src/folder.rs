@@ -1,0 +1,173 @@
+//! Folders of the user's: on disk while developing, in the binary afterwards.
+//!
+//! Both forms give the same files: neither hidden ones nor what symbolic links
+//! lead to.
+
+use std::borrow::Cow;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+
+/// A folder that a declaration names.
+#[derive(Clone, Debug)]
+pub struct Folder {
+    source: Source,
+}
+
+#[derive(Clone, Debug)]
+enum Source {
+    /// Read anew each time, so that a changed file shows at once.
+    Disk(PathBuf),
+    /// Sorted by path.
+    Embedded(&'static [(&'static str, &'static [u8])]),
+}
+
+impl Folder {
+    /// Makes a folder of this path, whose files are read when they are wanted.
+    pub fn on_disk(path: impl Into<PathBuf>) -> Folder {
+        Folder { source: Source::Disk(path.into()) }
+    }
+
+    /// Makes a folder of these files, sorted by their path below it.
+    pub const fn embedded(files: &'static [(&'static str, &'static [u8])]) -> Folder {
+        Folder { source: Source::Embedded(files) }
+    }
+
+    /// Tells whether files may change while the server runs.
+    pub(crate) fn is_on_disk(&self) -> bool {
+        matches!(self.source, Source::Disk(_))
+    }
+
+    /// Returns the file at these segments below the folder; `None` if there is
+    /// none. May wait for the disk.
+    pub(crate) fn read<'a>(&self, segments: impl IntoIterator<Item = &'a str>) -> Option<Bytes> {
+        let mut path = String::new();
+        for segment in segments {
+            if !is_plain(segment) {
+                return None;
+            }
+            if !path.is_empty() {
+                path.push('/');
+            }
+            path.push_str(segment);
+        }
+        match &self.source {
+            Source::Disk(folder) => read_below(folder, &path).map(Bytes::from),
+            Source::Embedded(files) => {
+                let index = files.binary_search_by(|(other, _)| (*other).cmp(&path)).ok()?;
+                Some(Bytes::from_static(files[index].1))
+            }
+        }
+    }
+
+    /// Returns the paths of all files with this ending.
+    pub(crate) fn paths(&self, ending: &str) -> Vec<Cow<'static, str>> {
+        let mut paths = match &self.source {
+            Source::Embedded(files) => files.iter().map(|(path, _)| Cow::Borrowed(*path)).collect(),
+            Source::Disk(folder) => {
+                let mut paths = Vec::new();
+                collect(folder, "", &mut paths);
+                paths
+            }
+        };
+        paths.retain(|path| path.ends_with(ending));
+        paths
+    }
+}
+
+/// Whether a segment is a visible name and nothing that any system reads as
+/// more: no parent, no separator, no drive, no end of a C string.
+fn is_plain(segment: &str) -> bool {
+    !segment.is_empty() && !segment.starts_with('.') && !segment.contains(['/', '\\', ':', '\0'])
+}
+
+fn read_below(folder: &Path, path: &str) -> Option<Vec<u8>> {
+    let folder = folder.canonicalize().ok()?;
+    let file = folder.join(path);
+    // A link anywhere on the way gives another path.
+    if path.is_empty() || file.canonicalize().ok()? != file || !file.is_file() {
+        return None;
+    }
+    fs::read(file).ok()
+}
+
+fn collect(folder: &Path, prefix: &str, paths: &mut Vec<Cow<'static, str>>) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let (Ok(name), Ok(kind)) = (entry.file_name().into_string(), entry.file_type()) else {
+            continue;
+        };
+        if !is_plain(&name) {
+            continue;
+        }
+        if kind.is_dir() {
+            collect(&entry.path(), &format!("{prefix}{name}/"), paths);
+        } else if kind.is_file() {
+            paths.push(format!("{prefix}{name}").into());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A folder of its own under the system's temporary one.
+    fn on_disk(name: &str) -> (PathBuf, Folder) {
+        let path = std::env::temp_dir().join(format!("pode-folder-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir_all(path.join("public/css")).unwrap();
+        fs::write(path.join("secret.txt"), "secret").unwrap();
+        fs::write(path.join("public/page.html"), "page").unwrap();
+        fs::write(path.join("public/css/style.css"), "style").unwrap();
+        fs::write(path.join("public/.hidden"), "hidden").unwrap();
+        let folder = Folder::on_disk(path.join("public"));
+        (path, folder)
+    }
+
+    #[track_caller]
+    fn check_both_are_alike(folder: &Folder) {
+        assert_eq!(folder.read(["page.html"]).unwrap(), "page");
+        assert_eq!(folder.read(["css", "style.css"]).unwrap(), "style");
+        assert_eq!(folder.paths(".css"), ["css/style.css"]);
+        for path in [
+            &["..", "secret.txt"][..],
+            &["css", "..", "page.html"],
+            &["css/style.css"],
+            &["css\\style.css"],
+            &["css", "", "style.css"],
+            &[".hidden"],
+            &["C:page.html"],
+            &["page.html\0"],
+            &["css"],
+            &[],
+            &["missing"],
+        ] {
+            assert_eq!(folder.read(path.iter().copied()), None, "{path:?}");
+        }
+    }
+
+    #[test]
+    fn files_are_found_and_nothing_else() {
+        let (path, folder) = on_disk("plain");
+        check_both_are_alike(&folder);
+        fs::remove_dir_all(path).unwrap();
+        check_both_are_alike(&Folder::embedded(&[
+            ("css/style.css", b"style"),
+            ("page.html", b"page"),
+        ]));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_are_not_followed() {
+        use std::os::unix::fs::symlink;
+        let (path, folder) = on_disk("links");
+        symlink(path.join("secret.txt"), path.join("public/link.txt")).unwrap();
+        symlink(&path, path.join("public/up")).unwrap();
+        assert_eq!(folder.read(["link.txt"]), None);
+        assert_eq!(folder.read(["up", "secret.txt"]), None);
+        assert_eq!(folder.paths(".txt"), Vec::<String>::new());
+        fs::remove_dir_all(path).unwrap();
+    }
+}

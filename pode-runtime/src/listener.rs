@@ -1,0 +1,393 @@
+//! The accept loop: from a listening socket to requests.
+//!
+//! Each connection is a task that speaks HTTP/1.1 and hands its requests to a
+//! service. What becomes of a connection after an upgrade is not followed
+//! here.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::time::Duration;
+
+use http::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use pode_core::Bind;
+use socket2::{Domain, Protocol, Type};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until, timeout_at};
+use warp::reply::Response;
+
+/// How long a client may take to send the head of a request, and how long a
+/// connection may be idle before the next.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How many connections may wait to be accepted. The system may allow fewer.
+const BACKLOG: i32 = 4096;
+
+/// How long to pause when the system can't accept a connection: time for
+/// others to end and give their descriptors back.
+const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
+
+/// Listens on an address; must be called within a runtime.
+///
+/// IPv6 addresses don't take IPv4 connections, so that `*` and `[::]` can
+/// stand side by side. On Unix, a port whose connections have just ended can
+/// be bound again at once.
+///
+/// # Errors
+///
+/// The operating system refuses: the port is taken or not allowed, or the
+/// address isn't one of this machine.
+pub(crate) fn bind(bind: &Bind) -> io::Result<TcpListener> {
+    let address = bind.socket_address();
+    let socket =
+        socket2::Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    // On Windows this would let others take over a port that is in use.
+    #[cfg(unix)]
+    socket.set_reuse_address(true)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    TcpListener::from_std(socket.into())
+}
+
+/// Serves all connections of a listener until `stopping` holds a deadline, or
+/// nobody is left to set one.
+///
+/// Then the port is closed at once, idle connections end, and requests in
+/// flight are answered; connections that are left at the deadline are dropped.
+/// The same happens to all of them when this future is dropped.
+pub(crate) async fn serve<S, F>(
+    listener: TcpListener,
+    service: S,
+    mut stopping: watch::Receiver<Option<Instant>>,
+) where
+    S: Fn(Request<Incoming>, SocketAddr) -> F + Clone + Send + 'static,
+    F: Future<Output = Result<Response, Infallible>> + Send + 'static,
+{
+    let mut acceptor = Acceptor { listener, resting_until: Instant::now() };
+    let mut connections = JoinSet::new();
+    let deadline = loop {
+        tokio::select! {
+            deadline = told_to_stop(&mut stopping) => break deadline,
+            (stream, peer) = acceptor.accept() => {
+                connections.spawn(connection(stream, peer, service.clone(), stopping.clone()));
+            }
+            // A panic in a handler has ended one connection, and was printed.
+            Some(_ended) = connections.join_next() => {}
+        }
+    };
+    drop(acceptor);
+    let all_ended = async { while connections.join_next().await.is_some() {} };
+    let _ = timeout_at(deadline, all_ended).await;
+    connections.shutdown().await;
+}
+
+/// Waits for a deadline; it is now if nobody is left to set one.
+async fn told_to_stop(stopping: &mut watch::Receiver<Option<Instant>>) -> Instant {
+    let deadline = stopping.wait_for(Option::is_some).await;
+    deadline.ok().and_then(|deadline| *deadline).unwrap_or_else(Instant::now)
+}
+
+/// Serves the requests of one connection.
+async fn connection<S, F>(
+    stream: TcpStream,
+    peer: SocketAddr,
+    service: S,
+    mut stopping: watch::Receiver<Option<Instant>>,
+) where
+    S: Fn(Request<Incoming>, SocketAddr) -> F,
+    F: Future<Output = Result<Response, Infallible>> + Send + 'static,
+{
+    // Otherwise a message could wait for the client's system to acknowledge
+    // the one before it.
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%peer, %error, "cannot turn off Nagle's algorithm");
+    }
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .serve_connection(TokioIo::new(stream), service_fn(move |request| service(request, peer)))
+        .with_upgrades();
+    let mut connection = pin!(connection);
+    let result = tokio::select! {
+        result = connection.as_mut() => result,
+        _ = told_to_stop(&mut stopping) => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = result {
+        tracing::debug!(%peer, %error, "a connection ended early");
+    }
+}
+
+struct Acceptor {
+    listener: TcpListener,
+    /// Kept here, since [`accept`](Self::accept) is dropped midway whenever a
+    /// connection ends.
+    resting_until: Instant,
+}
+
+impl Acceptor {
+    /// Waits for the next connection. Cancel safe.
+    async fn accept(&mut self) -> (TcpStream, SocketAddr) {
+        loop {
+            sleep_until(self.resting_until).await;
+            match self.listener.accept().await {
+                Ok(accepted) => return accepted,
+                Err(error) if is_about_connection(&error) => {
+                    tracing::debug!(%error, "a connection ended before it was accepted");
+                }
+                Err(error) => {
+                    tracing::error!(%error, "cannot accept connections, trying again in a second");
+                    self.resting_until = Instant::now() + ACCEPT_PAUSE;
+                }
+            }
+        }
+    }
+}
+
+/// Tells whether only the connection that was to be accepted is at fault.
+fn is_about_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::sync::mpsc;
+    use tokio::task::JoinHandle;
+    use warp::Reply;
+
+    use super::*;
+
+    /// A listener whose service answers with the request's body. Requests to
+    /// `/wait` are announced and wait, those to `/panic` panic.
+    struct Listening {
+        address: SocketAddr,
+        stopping: watch::Sender<Option<Instant>>,
+        serving: JoinHandle<()>,
+        waiting: mpsc::UnboundedReceiver<()>,
+        go_on: watch::Sender<bool>,
+    }
+
+    impl Listening {
+        fn start() -> Listening {
+            let listener = bind(&"127.0.0.1:0".parse().unwrap()).unwrap();
+            let address = listener.local_addr().unwrap();
+            let stopping = watch::Sender::new(None);
+            let (waits, waiting) = mpsc::unbounded_channel();
+            let go_on = watch::Sender::new(false);
+            let gate = go_on.subscribe();
+            let service = move |request: Request<Incoming>, peer: SocketAddr| {
+                let (waits, mut gate) = (waits.clone(), gate.clone());
+                async move {
+                    assert!(peer.ip().is_loopback());
+                    match request.uri().path() {
+                        "/panic" => panic!("as the test wants it"),
+                        "/wait" => {
+                            waits.send(()).unwrap();
+                            gate.wait_for(|go_on| *go_on).await.unwrap();
+                        }
+                        _ => {}
+                    }
+                    let body = request.into_body().collect().await.unwrap().to_bytes();
+                    Ok(http::Response::new(body).into_response())
+                }
+            };
+            let serving = tokio::spawn(serve(listener, service, stopping.subscribe()));
+            Listening { address, stopping, serving, waiting, go_on }
+        }
+
+        async fn connect(&self) -> TcpStream {
+            TcpStream::connect(self.address).await.unwrap()
+        }
+
+        fn stop_within(&self, seconds: u64) {
+            let deadline = Instant::now() + Duration::from_secs(seconds);
+            self.stopping.send_replace(Some(deadline));
+        }
+    }
+
+    async fn ask(peer: &mut TcpStream, path: &str, body: &str) {
+        let length = body.len();
+        let request =
+            format!("POST {path} HTTP/1.1\r\nHost: here\r\nContent-Length: {length}\r\n\r\n{body}");
+        peer.write_all(request.as_bytes()).await.unwrap();
+    }
+
+    /// Waits for a reply that ends with this body.
+    async fn hear(peer: &mut TcpStream, body: &str) {
+        let mut reply = String::new();
+        while !reply.ends_with(&format!("\r\n\r\n{body}")) {
+            reply.push(peer.read_u8().await.unwrap().into());
+        }
+        assert!(reply.starts_with("HTTP/1.1 200 OK\r\n"), "{reply}");
+    }
+
+    /// Waits for the end of the connection.
+    async fn hear_end(peer: &mut TcpStream) {
+        assert_eq!(peer.read(&mut [0]).await.unwrap_or(0), 0);
+    }
+
+    #[tokio::test]
+    async fn requests_are_answered_one_after_the_other() {
+        let listening = Listening::start();
+        let mut peer = listening.connect().await;
+        for body in ["one", "two"] {
+            ask(&mut peer, "/", body).await;
+            hear(&mut peer, body).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_stop_closes_the_port_and_lets_requests_finish() {
+        let mut listening = Listening::start();
+        let mut idle = listening.connect().await;
+        ask(&mut idle, "/", "before").await;
+        hear(&mut idle, "before").await;
+        let mut busy = listening.connect().await;
+        ask(&mut busy, "/wait", "in flight").await;
+        listening.waiting.recv().await.unwrap();
+
+        listening.stop_within(3600);
+        hear_end(&mut idle).await;
+        while TcpStream::connect(listening.address).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+        listening.go_on.send_replace(true);
+        hear(&mut busy, "in flight").await;
+        hear_end(&mut busy).await;
+        listening.serving.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_silent_connection_doesnt_hold_up_a_stop() {
+        let listening = Listening::start();
+        let mut silent = listening.connect().await;
+        // Connections are accepted in order.
+        let mut other = listening.connect().await;
+        ask(&mut other, "/", "accepted").await;
+        hear(&mut other, "accepted").await;
+        listening.stop_within(3600);
+        hear_end(&mut silent).await;
+        listening.serving.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn requests_that_outlast_the_deadline_are_dropped() {
+        let mut listening = Listening::start();
+        let mut busy = listening.connect().await;
+        ask(&mut busy, "/wait", "").await;
+        listening.waiting.recv().await.unwrap();
+        listening.stop_within(0);
+        hear_end(&mut busy).await;
+        listening.serving.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn connections_end_when_nobody_serves_them() {
+        let listening = Listening::start();
+        let mut peer = listening.connect().await;
+        ask(&mut peer, "/", "hi").await;
+        hear(&mut peer, "hi").await;
+        listening.serving.abort();
+        hear_end(&mut peer).await;
+    }
+
+    #[tokio::test]
+    async fn a_panic_ends_one_connection() {
+        let listening = Listening::start();
+        let (mut unlucky, mut other) = (listening.connect().await, listening.connect().await);
+        ask(&mut unlucky, "/panic", "").await;
+        hear_end(&mut unlucky).await;
+        ask(&mut other, "/", "still here").await;
+        hear(&mut other, "still here").await;
+        let mut next = listening.connect().await;
+        ask(&mut next, "/", "and so am I").await;
+        hear(&mut next, "and so am I").await;
+    }
+
+    #[tokio::test]
+    async fn what_is_no_http_1_is_refused() {
+        let listening = Listening::start();
+        for nonsense in ["PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "\u{16}\u{3}\u{1} tls?\r\n\r\n"] {
+            let mut peer = listening.connect().await;
+            peer.write_all(nonsense.as_bytes()).await.unwrap();
+            let mut reply = String::new();
+            peer.read_to_string(&mut reply).await.unwrap();
+            assert!(reply.starts_with("HTTP/1.1 400 ") || reply.is_empty(), "{reply}");
+        }
+    }
+
+    /// Time jumps ahead when all that is left is to wait for it, so here the
+    /// sockets need no real time.
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_ends_when_no_request_comes() {
+        let listening = Listening::start();
+        let started = Instant::now();
+        let mut silent = listening.connect().await;
+        let mut halting = listening.connect().await;
+        halting.write_all(b"POST / HTTP/1.1\r\nHos").await.unwrap();
+        hear_end(&mut silent).await;
+        hear_end(&mut halting).await;
+        assert!(started.elapsed() >= HEAD_TIMEOUT);
+
+        let started = Instant::now();
+        let mut idle = listening.connect().await;
+        ask(&mut idle, "/", "first and last").await;
+        hear(&mut idle, "first and last").await;
+        hear_end(&mut idle).await;
+        assert!(started.elapsed() >= HEAD_TIMEOUT);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_is_accepted_during_a_pause() {
+        let listener = bind(&"127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = listener.local_addr().unwrap();
+        let resting_until = Instant::now() + ACCEPT_PAUSE;
+        let mut acceptor = Acceptor { listener, resting_until };
+        let peer = TcpStream::connect(address).await.unwrap();
+        let (_stream, from) = acceptor.accept().await;
+        assert_eq!(from, peer.local_addr().unwrap());
+        assert!(Instant::now() >= resting_until);
+    }
+
+    #[tokio::test]
+    async fn a_port_is_bound_once() {
+        let bound = bind(&"127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = bound.local_addr().unwrap().to_string();
+        assert_eq!(bind(&address.parse().unwrap()).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+    }
+
+    #[tokio::test]
+    async fn ipv6_and_ipv4_stand_side_by_side() {
+        // Others may have taken a port by IPv4 that is free by IPv6.
+        let both_bound = (0..10).any(|_| {
+            // Without IPv6 on this machine there is nothing to show.
+            let Ok(ipv6) = bind(&"[::]:0".parse().unwrap()) else { return true };
+            let port = ipv6.local_addr().unwrap().port();
+            bind(&format!("*:{port}").parse().unwrap()).is_ok()
+        });
+        assert!(both_bound);
+    }
+
+    #[test]
+    fn only_errors_of_a_connection_are_skipped() {
+        assert!(is_about_connection(&io::ErrorKind::ConnectionAborted.into()));
+        // EMFILE: too many open files.
+        assert!(!is_about_connection(&io::Error::from_raw_os_error(24)));
+    }
+}

@@ -1,0 +1,203 @@
+//! Replies: the values that handlers return.
+
+use std::error::Error as StdError;
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderValue, LOCATION};
+use http::{Method, Response, StatusCode};
+use serde::Serialize;
+
+use crate::error::with_causes;
+pub use crate::view::{View, view};
+use crate::{EventError, WebEvent};
+
+/// A response whose body is at hand.
+pub type WholeResponse = Response<Bytes>;
+
+/// What a handler may return.
+///
+/// `()` is an empty 204 and leaves a browser on its page. `Err` becomes the
+/// status and text of an [`EventError`]; any other error is logged and becomes
+/// a bare 500.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a reply",
+    label = "a handler can't return this",
+    note = "replies are `view(..)`, `html(..)`, `json(..)`, `text(..)`, `redirect(..)`, `status(..)`, \
+            an `http::Response`, `()`, or a `Result` of these"
+)]
+pub trait Reply {
+    /// Makes the response to this request.
+    fn into_response(self, event: &WebEvent) -> WholeResponse;
+}
+
+/// Answers with a value as JSON.
+///
+/// A value without a JSON form is logged and becomes a 500.
+pub fn json<T: Serialize + ?Sized>(value: &T) -> Json {
+    Json { body: serde_json::to_vec(value) }
+}
+
+/// Answers with plain text.
+pub fn text(text: impl Into<String>) -> Text {
+    Text { body: text.into(), content_type: "text/plain; charset=utf-8" }
+}
+
+/// Answers with HTML as it is; nothing in it is escaped.
+pub fn html(html: impl Into<String>) -> Text {
+    Text { body: html.into(), content_type: "text/html; charset=utf-8" }
+}
+
+/// Sends the browser to another address, by GET (303 See Other).
+///
+/// An address with characters that no header can hold is logged and becomes a
+/// 500.
+pub fn redirect(target: impl Into<String>) -> Redirect {
+    Redirect { target: target.into() }
+}
+
+/// Answers with a status and no body. A number that is no status, which are
+/// those from 100 to 999, stands for 500.
+pub fn status(status: u16) -> Status {
+    Status { status: StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR) }
+}
+
+/// A value as JSON; made by [`json`].
+#[derive(Debug)]
+#[must_use = "a reply does nothing until it is returned from a handler"]
+pub struct Json {
+    body: serde_json::Result<Vec<u8>>,
+}
+
+/// A text; made by [`text`] or [`html`].
+#[derive(Clone, Debug)]
+#[must_use = "a reply does nothing until it is returned from a handler"]
+pub struct Text {
+    body: String,
+    content_type: &'static str,
+}
+
+/// Another address; made by [`redirect`].
+#[derive(Clone, Debug)]
+#[must_use = "a reply does nothing until it is returned from a handler"]
+pub struct Redirect {
+    target: String,
+}
+
+/// A bare status; made by [`status`].
+#[derive(Clone, Copy, Debug)]
+#[must_use = "a reply does nothing until it is returned from a handler"]
+pub struct Status {
+    status: StatusCode,
+}
+
+impl Reply for () {
+    fn into_response(self, _event: &WebEvent) -> WholeResponse {
+        empty(StatusCode::NO_CONTENT)
+    }
+}
+
+impl Reply for View {
+    fn into_response(self, event: &WebEvent) -> WholeResponse {
+        let page = match event.views() {
+            Some(views) => views.render(&self.name, &self.data),
+            None => {
+                Err(format!("view `{}` can't be shown: no folder of views is declared", self.name))
+            }
+        };
+        match page {
+            Ok(page) => html(page).into_response(event),
+            Err(reason) => internal_error(event, &reason),
+        }
+    }
+}
+
+impl Reply for Json {
+    fn into_response(self, event: &WebEvent) -> WholeResponse {
+        match self.body {
+            Ok(body) => whole(StatusCode::OK, "application/json", body.into()),
+            Err(error) => internal_error(event, &format!("the reply has no JSON form: {error}")),
+        }
+    }
+}
+
+impl Reply for Text {
+    fn into_response(self, _event: &WebEvent) -> WholeResponse {
+        whole(StatusCode::OK, self.content_type, self.body.into())
+    }
+}
+
+impl Reply for Redirect {
+    fn into_response(self, event: &WebEvent) -> WholeResponse {
+        let Ok(target) = HeaderValue::try_from(&self.target) else {
+            return internal_error(event, &format!("can't redirect to {:?}", self.target));
+        };
+        let mut response = empty(StatusCode::SEE_OTHER);
+        response.headers_mut().insert(LOCATION, target);
+        response
+    }
+}
+
+impl Reply for Status {
+    fn into_response(self, _event: &WebEvent) -> WholeResponse {
+        empty(self.status)
+    }
+}
+
+impl<B: Into<Bytes>> Reply for Response<B> {
+    fn into_response(self, _event: &WebEvent) -> WholeResponse {
+        self.map(Into::into)
+    }
+}
+
+impl Reply for EventError {
+    fn into_response(self, _event: &WebEvent) -> WholeResponse {
+        sentence(self.status(), &self.to_string())
+    }
+}
+
+impl<T, E> Reply for Result<T, E>
+where
+    T: Reply,
+    E: Into<Box<dyn StdError + Send + Sync>>,
+{
+    fn into_response(self, event: &WebEvent) -> WholeResponse {
+        match self {
+            Ok(reply) => reply.into_response(event),
+            Err(error) => match error.into().downcast::<EventError>() {
+                Ok(error) => error.into_response(event),
+                Err(error) => internal_error(event, &with_causes(&*error)),
+            },
+        }
+    }
+}
+
+/// A plain sentence for whoever sent the request.
+pub(crate) fn sentence(status: StatusCode, text: &str) -> WholeResponse {
+    whole(status, "text/plain; charset=utf-8", format!("{text}\n").into())
+}
+
+/// A 500 that tells nothing about the inside; the log has the reason.
+pub(crate) fn internal_error(event: &WebEvent, reason: &str) -> WholeResponse {
+    log_internal_error(event.method(), event.path(), reason);
+    sentence(StatusCode::INTERNAL_SERVER_ERROR, "the server could not answer this request")
+}
+
+pub(crate) fn log_internal_error(method: &Method, path: &str, reason: &str) {
+    // Debug forms hold no line breaks, so a request can't write log lines.
+    tracing::error!("{method} {path:?}: {reason:?}");
+}
+
+pub(crate) fn empty(status: StatusCode) -> WholeResponse {
+    let mut response = Response::new(Bytes::new());
+    *response.status_mut() = status;
+    response
+}
+
+pub(crate) fn whole(status: StatusCode, content_type: &str, body: Bytes) -> WholeResponse {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    if let Ok(content_type) = HeaderValue::from_str(content_type) {
+        response.headers_mut().insert(CONTENT_TYPE, content_type);
+    }
+    response
+}

@@ -1,0 +1,255 @@
+//! Route filters: from a handler or a view to one warp filter.
+//!
+//! A filter finds its event in the request's extensions, where the dispatch
+//! put it, and never rejects: whatever happens becomes a response. Which
+//! requests reach it is the dispatch's business.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::{Buf, Bytes};
+use futures_util::StreamExt;
+use warp::Filter;
+use warp::filters::BoxedFilter;
+
+use crate::argument::{Argument, Body};
+use crate::reply::{Reply, WholeResponse, view};
+use crate::{EventError, WebEvent};
+
+/// A boxed warp filter that always answers.
+pub type RouteFilter = BoxedFilter<(warp::reply::Response,)>;
+
+/// Makes the filter of a route that answers with a view. The path's parameters
+/// become the variables of the template.
+pub fn view_filter(name: &'static str) -> RouteFilter {
+    handler_filter_0(move |event: WebEvent| {
+        let variables: BTreeMap<_, _> = event.parameters().collect();
+        std::future::ready(view(name).with(&variables))
+    })
+}
+
+/// Makes the filter of a route from what its handler becomes.
+fn filter<F, Answer>(answer: F) -> RouteFilter
+where
+    F: Fn(WebEvent, Body) -> Answer + Send + Sync + 'static,
+    Answer: Future<Output = WholeResponse> + Send,
+{
+    let answer = Arc::new(answer);
+    warp::ext::get::<WebEvent>()
+        .and(warp::body::stream())
+        .then(move |event, chunks| {
+            let answer = Arc::clone(&answer);
+            let chunks = Box::pin(StreamExt::map(chunks, whole_chunk));
+            async move { warp::Reply::into_response(answer(event, Body { chunks }).await) }
+        })
+        .boxed()
+}
+
+fn whole_chunk(chunk: Result<impl Buf, warp::Error>) -> Result<Bytes, warp::Error> {
+    chunk.map(|mut buffer| buffer.copy_to_bytes(buffer.remaining()))
+}
+
+// One function for each number of arguments. The bound on the handler is a
+// plain `Fn` from the event and the values, so that a closure's parameters are
+// inferred; it is written out, since rustc quotes it to whoever breaks it.
+
+/// Answers by a handler and its arguments.
+macro_rules! answer_by {
+    ($handler:ident($($argument:ident),*)) => {{
+        let parts = Arc::new((($($argument,)*), $handler));
+        // Without arguments, the body is left alone.
+        #[allow(unused_mut, unused_variables)]
+        filter(move |event, mut body| {
+            let parts = Arc::clone(&parts);
+            async move {
+                let (($($argument,)*), handler) = &*parts;
+                let values = async { Ok::<_, EventError>(($($argument.take(&event, &mut body).await?,)*)) };
+                match values.await {
+                    Ok(($($argument,)*)) => handler(event.clone(), $($argument),*).await.into_response(&event),
+                    Err(error) => error.into_response(&event),
+                }
+            }
+        })
+    }};
+}
+
+/// Makes the filter of a route from a handler that takes the event alone.
+pub fn handler_filter_0<Handler, Answer>(handler: Handler) -> RouteFilter
+where
+    Handler: Fn(WebEvent) -> Answer + Send + Sync + 'static,
+    Answer: Future<Output: Reply> + Send + 'static,
+{
+    answer_by!(handler())
+}
+
+/// Makes the filter of a route from a handler and one argument.
+pub fn handler_filter_1<A, Handler, Answer>(a: A, handler: Handler) -> RouteFilter
+where
+    A: Argument,
+    Handler: Fn(WebEvent, A::Value) -> Answer + Send + Sync + 'static,
+    Answer: Future<Output: Reply> + Send + 'static,
+{
+    answer_by!(handler(a))
+}
+
+/// Makes the filter of a route from a handler and two arguments.
+pub fn handler_filter_2<A, B, Handler, Answer>(a: A, b: B, handler: Handler) -> RouteFilter
+where
+    A: Argument,
+    B: Argument,
+    Handler: Fn(WebEvent, A::Value, B::Value) -> Answer + Send + Sync + 'static,
+    Answer: Future<Output: Reply> + Send + 'static,
+{
+    answer_by!(handler(a, b))
+}
+
+/// Makes the filter of a route from a handler and three arguments.
+pub fn handler_filter_3<A, B, C, Handler, Answer>(a: A, b: B, c: C, handler: Handler) -> RouteFilter
+where
+    A: Argument,
+    B: Argument,
+    C: Argument,
+    Handler: Fn(WebEvent, A::Value, B::Value, C::Value) -> Answer + Send + Sync + 'static,
+    Answer: Future<Output: Reply> + Send + 'static,
+{
+    answer_by!(handler(a, b, c))
+}
+
+/// Makes the filter of a route from a handler and four arguments.
+pub fn handler_filter_4<A, B, C, D, Handler, Answer>(
+    a: A,
+    b: B,
+    c: C,
+    d: D,
+    handler: Handler,
+) -> RouteFilter
+where
+    A: Argument,
+    B: Argument,
+    C: Argument,
+    D: Argument,
+    Handler: Fn(WebEvent, A::Value, B::Value, C::Value, D::Value) -> Answer + Send + Sync + 'static,
+    Answer: Future<Output: Reply> + Send + 'static,
+{
+    answer_by!(handler(a, b, c, d))
+}
+
+/// Makes the filter of a route from a handler and five arguments.
+pub fn handler_filter_5<A, B, C, D, E, Handler, Answer>(
+    a: A,
+    b: B,
+    c: C,
+    d: D,
+    e: E,
+    handler: Handler,
+) -> RouteFilter
+where
+    A: Argument,
+    B: Argument,
+    C: Argument,
+    D: Argument,
+    E: Argument,
+    Handler: Fn(WebEvent, A::Value, B::Value, C::Value, D::Value, E::Value) -> Answer
+        + Send
+        + Sync
+        + 'static,
+    Answer: Future<Output: Reply> + Send + 'static,
+{
+    answer_by!(handler(a, b, c, d, e))
+}
+
+/// Makes the filter of a route from a handler and six arguments.
+pub fn handler_filter_6<A, B, C, D, E, F, Handler, Answer>(
+    a: A,
+    b: B,
+    c: C,
+    d: D,
+    e: E,
+    f: F,
+    handler: Handler,
+) -> RouteFilter
+where
+    A: Argument,
+    B: Argument,
+    C: Argument,
+    D: Argument,
+    E: Argument,
+    F: Argument,
+    Handler: Fn(WebEvent, A::Value, B::Value, C::Value, D::Value, E::Value, F::Value) -> Answer
+        + Send
+        + Sync
+        + 'static,
+    Answer: Future<Output: Reply> + Send + 'static,
+{
+    answer_by!(handler(a, b, c, d, e, f))
+}
+
+/// Makes the filter of a route from a handler and seven arguments.
+#[expect(clippy::too_many_arguments, reason = "each is one of the declaration's")]
+pub fn handler_filter_7<A, B, C, D, E, F, G, Handler, Answer>(
+    a: A,
+    b: B,
+    c: C,
+    d: D,
+    e: E,
+    f: F,
+    g: G,
+    handler: Handler,
+) -> RouteFilter
+where
+    A: Argument,
+    B: Argument,
+    C: Argument,
+    D: Argument,
+    E: Argument,
+    F: Argument,
+    G: Argument,
+    Handler: Fn(WebEvent, A::Value, B::Value, C::Value, D::Value, E::Value, F::Value, G::Value) -> Answer
+        + Send
+        + Sync
+        + 'static,
+    Answer: Future<Output: Reply> + Send + 'static,
+{
+    answer_by!(handler(a, b, c, d, e, f, g))
+}
+
+/// Makes the filter of a route from a handler and eight arguments.
+#[expect(clippy::too_many_arguments, reason = "each is one of the declaration's")]
+pub fn handler_filter_8<A, B, C, D, E, F, G, H, Handler, Answer>(
+    a: A,
+    b: B,
+    c: C,
+    d: D,
+    e: E,
+    f: F,
+    g: G,
+    h: H,
+    handler: Handler,
+) -> RouteFilter
+where
+    A: Argument,
+    B: Argument,
+    C: Argument,
+    D: Argument,
+    E: Argument,
+    F: Argument,
+    G: Argument,
+    H: Argument,
+    Handler: Fn(
+            WebEvent,
+            A::Value,
+            B::Value,
+            C::Value,
+            D::Value,
+            E::Value,
+            F::Value,
+            G::Value,
+            H::Value,
+        ) -> Answer
+        + Send
+        + Sync
+        + 'static,
+    Answer: Future<Output: Reply> + Send + 'static,
+{
+    answer_by!(handler(a, b, c, d, e, f, g, h))
+}

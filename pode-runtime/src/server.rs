@@ -1,0 +1,280 @@
+//! A server: started, running, stopped.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use std::{fmt, io};
+
+use pode_core::hub::Delivery;
+use pode_core::{Bind, Method, Protocol, RouteTable};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use crate::declared::{Declared, Endpoint};
+use crate::dispatch::{Dispatch, Served};
+use crate::engine::Engine;
+use crate::event::House;
+use crate::signals::Signals;
+use crate::view::Views;
+use crate::{StartError, listener};
+
+/// A declared server, not started yet.
+///
+/// Made by the function that `pode_server!` declares.
+#[derive(Debug)]
+#[must_use = "a server does nothing until it is run or started"]
+pub struct Server {
+    declared: Declared,
+    signals: Signals,
+    deliveries: Vec<Delivery>,
+}
+
+impl Server {
+    pub(crate) fn new(declared: Declared, signals: Signals, deliveries: Vec<Delivery>) -> Server {
+        Server { declared, signals, deliveries }
+    }
+
+    /// Returns the handle to send with.
+    pub fn signals(&self) -> Signals {
+        self.signals.clone()
+    }
+
+    /// Starts the server and serves until the program ends.
+    ///
+    /// Dropping the future stops the server at once.
+    ///
+    /// # Errors
+    ///
+    /// As for [`start`](Self::start).
+    pub async fn run(self) -> crate::Result {
+        let _running = self.start().await?;
+        std::future::pending().await
+    }
+
+    /// Runs the server on a runtime of its own, with a thread for each core.
+    ///
+    /// # Errors
+    ///
+    /// As for [`start`](Self::start), and if no runtime can be had.
+    pub fn run_blocking(self) -> crate::Result {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+        let runtime = runtime.map_err(|source| StartError::Runtime { source })?;
+        runtime.block_on(self.run())
+    }
+
+    /// Binds all endpoints and serves them on the current tokio runtime.
+    ///
+    /// When it returns, clients can connect. Without endpoints, nothing
+    /// listens, which is no error.
+    ///
+    /// # Errors
+    ///
+    /// A [`StartError`] names the endpoint or the view that is to blame; then
+    /// nothing listens.
+    pub async fn start(self) -> crate::Result<RunningServer> {
+        Ok(self.start_all()?)
+    }
+
+    fn start_all(self) -> Result<RunningServer, StartError> {
+        let Server { declared, signals, deliveries } = self;
+        // Whatever can fail comes before the first request is served.
+        let views = declared.views.clone().map(Views::new).transpose()?;
+        let listeners = bind_all(&declared.endpoints)?;
+        let served = listeners
+            .iter()
+            .map(|listener| served_by(&declared, &listener.endpoints))
+            .collect::<Result<Vec<_>, _>>()?;
+
+        let Declared { name, options, states, .. } = declared;
+        let house = Arc::new(House { signals: signals.clone(), states, views });
+        let engine = Engine::start(deliveries);
+        let stopping = watch::Sender::new(None);
+        let mut endpoints = Vec::new();
+        let mut tasks = Vec::new();
+        for (listener, served) in listeners.into_iter().zip(served) {
+            for endpoint in listener.endpoints {
+                let (protocol, address) = (endpoint.protocol, listener.address);
+                tracing::info!("{name} listens on {protocol}://{address}/");
+                endpoints.push(BoundEndpoint { name: endpoint.name, protocol, address });
+            }
+            let dispatch = Arc::new(Dispatch::new(served, Arc::clone(&house), engine.clone()));
+            let answer = move |request, peer| {
+                let dispatch = Arc::clone(&dispatch);
+                async move { dispatch.answer(request, peer).await }
+            };
+            tasks.push(tokio::spawn(listener::serve(
+                listener.socket,
+                answer,
+                stopping.subscribe(),
+            )));
+        }
+        let stop_timeout = options.stop_timeout;
+        Ok(RunningServer { endpoints, signals, engine, stopping, tasks, stop_timeout })
+    }
+}
+
+/// A server that listens.
+///
+/// Dropping it stops it at once: requests in flight and clients are cut off.
+/// [`stop`](Self::stop) does it gently.
+#[must_use = "dropping a running server stops it"]
+pub struct RunningServer {
+    endpoints: Vec<BoundEndpoint>,
+    signals: Signals,
+    engine: Engine,
+    /// Holds the deadline once the server is to stop.
+    stopping: watch::Sender<Option<Instant>>,
+    /// The accept loops, each with its connections.
+    tasks: Vec<JoinHandle<()>>,
+    stop_timeout: Duration,
+}
+
+/// An endpoint of a running server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BoundEndpoint {
+    /// The name in its declaration, if it has one.
+    pub name: Option<&'static str>,
+    /// What it speaks.
+    pub protocol: Protocol,
+    /// Where it listens, with the port that was found for port 0.
+    pub address: SocketAddr,
+}
+
+impl RunningServer {
+    /// Returns the endpoints; those that share an address stand together.
+    pub fn endpoints(&self) -> &[BoundEndpoint] {
+        &self.endpoints
+    }
+
+    /// Returns the address of the first endpoint of a protocol.
+    pub fn address(&self, protocol: Protocol) -> Option<SocketAddr> {
+        self.endpoints
+            .iter()
+            .find(|endpoint| endpoint.protocol == protocol)
+            .map(|endpoint| endpoint.address)
+    }
+
+    /// Returns the handle to send with.
+    pub fn signals(&self) -> &Signals {
+        &self.signals
+    }
+
+    /// Stops the server: no new connections, requests in flight are let
+    /// finish, what was sent is delivered, and every client is told by close
+    /// code 1001.
+    ///
+    /// Takes at most the server's `stop_timeout`, then cuts off what is left.
+    /// Dropping the future does so at once.
+    pub async fn stop(mut self) {
+        let started = Instant::now();
+        // Requests may still send, so clients are told after them; a quarter
+        // of the time is theirs.
+        self.stopping.send_replace(Some(started + self.stop_timeout * 3 / 4));
+        for task in &mut self.tasks {
+            // An accept loop that panicked has nothing left to wait for.
+            let _ = task.await;
+        }
+        self.engine.stop(started + self.stop_timeout).await;
+    }
+}
+
+impl Drop for RunningServer {
+    fn drop(&mut self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
+}
+
+impl fmt::Debug for RunningServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RunningServer").field("endpoints", &self.endpoints).finish_non_exhaustive()
+    }
+}
+
+/// A bound socket and the endpoints that share it.
+struct Listener<'declared> {
+    bind: Bind,
+    endpoints: Vec<&'declared Endpoint>,
+    socket: TcpListener,
+    address: SocketAddr,
+}
+
+/// Binds every address once, or none. Endpoints of different protocols share
+/// an address, also that of port 0; two of one protocol never do.
+fn bind_all(endpoints: &[Endpoint]) -> Result<Vec<Listener<'_>>, StartError> {
+    let mut listeners: Vec<Listener<'_>> = Vec::new();
+    for endpoint in endpoints {
+        let bind = endpoint
+            .address
+            .bind()
+            .map_err(|source| StartError::Address { endpoint: endpoint.title(), source })?;
+        let shared = listeners.iter_mut().find(|listener| {
+            listener.bind.same(&bind)
+                && listener.endpoints.iter().all(|other| other.protocol != endpoint.protocol)
+        });
+        if let Some(listener) = shared {
+            listener.endpoints.push(endpoint);
+            continue;
+        }
+        let bound = listener::bind(&bind).and_then(|socket| Ok((socket.local_addr()?, socket)));
+        let (address, socket) = bound.map_err(|source| cannot_bind(endpoint, bind, source))?;
+        listeners.push(Listener { bind, endpoints: vec![endpoint], socket, address });
+    }
+    Ok(listeners)
+}
+
+fn cannot_bind(endpoint: &Endpoint, bind: Bind, source: io::Error) -> StartError {
+    let (endpoint, address) = (endpoint.title(), bind.to_string());
+    match source.kind() {
+        io::ErrorKind::AddrInUse => StartError::AddressInUse { endpoint, address },
+        _ => StartError::Bind { endpoint, address, source },
+    }
+}
+
+/// Returns what is served where these endpoints listen.
+fn served_by(declared: &Declared, endpoints: &[&Endpoint]) -> Result<Served, StartError> {
+    let of = |signals: bool| {
+        endpoints.iter().find(move |endpoint| endpoint.protocol.serves_signals() == signals)
+    };
+    let chooses = |chosen: &[&str], endpoint: &Endpoint| {
+        chosen.is_empty() || endpoint.name.is_some_and(|name| chosen.contains(&name))
+    };
+    let mut served = Served {
+        signals: Vec::new(),
+        routes: Vec::new(),
+        table: RouteTable::default(),
+        publics: Vec::new(),
+    };
+    if let Some(endpoint) = of(true) {
+        let signals = declared.signals.iter().filter(|signal| chooses(signal.endpoints, endpoint));
+        served.signals = signals.map(|signal| signal.path).collect();
+    }
+    if let Some(endpoint) = of(false) {
+        served.publics = declared.publics.clone();
+        let here = declared.routes.iter().filter(|route| chooses(route.endpoints, endpoint));
+        // A route bound to this endpoint wins over one that serves all.
+        let (for_all, bound): (Vec<_>, Vec<_>) = here.partition(|route| route.endpoints.is_empty());
+        for routes in [bound, for_all] {
+            let first = served.routes.len();
+            for route in routes {
+                let index = served.routes.len();
+                served.routes.push((route.filter.clone(), route.parameters()));
+                for method in route.methods {
+                    let earlier = served.table.insert(*method, &route.path, index);
+                    if earlier.is_some_and(|earlier| earlier >= first) {
+                        return Err(StartError::RouteTwice { route: title(*method, route) });
+                    }
+                }
+            }
+        }
+    }
+    Ok(served)
+}
+
+fn title(method: Method, route: &crate::declared::Route) -> String {
+    format!("{method} {}", route.path)
+}

@@ -1,0 +1,135 @@
+//! Views: pages made from templates and data.
+
+use std::fmt;
+
+use minijinja::value::Serde;
+use minijinja::{Environment, UndefinedBehavior, Value};
+use serde::Serialize;
+
+use crate::StartError;
+use crate::error::with_causes;
+use crate::folder::Folder;
+
+/// Names a view, to be answered with.
+///
+/// `view("users/list")` is the template `users/list.html` in the folder that
+/// `views` declares. It may include other templates of that folder; what it
+/// prints is escaped for HTML.
+///
+/// ```
+/// use pode_runtime::reply::view;
+///
+/// let page = view("users/list").with(&serde_json::json!({ "users": ["Ada"] }));
+/// ```
+pub fn view(name: impl Into<String>) -> View {
+    View { name: name.into(), data: Value::UNDEFINED }
+}
+
+/// A page to answer with; made by [`view`].
+#[derive(Clone, Debug)]
+#[must_use = "a view does nothing until it is returned from a handler"]
+pub struct View {
+    pub(crate) name: String,
+    pub(crate) data: Value,
+}
+
+impl View {
+    /// Gives the template its variables: the fields of a struct or the keys of
+    /// a map.
+    pub fn with<T: Serialize + ?Sized>(mut self, data: &T) -> View {
+        self.data = Value::from(Serde(data));
+        self
+    }
+}
+
+/// The templates of a server.
+pub(crate) struct Views {
+    folder: Folder,
+    /// With every template; only where they can't change.
+    compiled: Option<Environment<'static>>,
+}
+
+impl Views {
+    /// Compiles every template, so that a broken one is known at the start.
+    pub(crate) fn new(folder: Folder) -> Result<Views, StartError> {
+        let environment = environment(&folder);
+        for path in folder.paths(".html") {
+            environment.get_template(&path).map_err(|error| StartError::View {
+                view: path.to_string(),
+                reason: with_causes(&error),
+            })?;
+        }
+        let compiled = (!folder.is_on_disk()).then_some(environment);
+        Ok(Views { folder, compiled })
+    }
+
+    /// Makes a page. The error is a sentence for the log.
+    pub(crate) fn render(&self, name: &str, data: &Value) -> Result<String, String> {
+        let file = format!("{name}.html");
+        let render = |environment: &Environment<'_>| environment.get_template(&file)?.render(data);
+        let page = match &self.compiled {
+            Some(environment) => render(environment),
+            None => render(&environment(&self.folder)),
+        };
+        page.map_err(|error| format!("view `{name}` can't be shown: {}", with_causes(&error)))
+    }
+}
+
+fn environment(folder: &Folder) -> Environment<'static> {
+    let mut environment = Environment::new();
+    // A misspelled variable is a mistake to be told, not an empty place.
+    environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
+    let folder = folder.clone();
+    environment.set_loader(move |path| {
+        let Some(file) = folder.read(path.split('/')) else {
+            return Ok(None);
+        };
+        let not_text = |_| {
+            minijinja::Error::new(minijinja::ErrorKind::InvalidOperation, "the file is not UTF-8")
+        };
+        String::from_utf8(file.into()).map(Some).map_err(not_text)
+    });
+    environment
+}
+
+impl fmt::Debug for Views {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Views").field("folder", &self.folder).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILES: &[(&str, &[u8])] = &[
+        ("hello.html", b"{% include \"parts/name.html\" %}!"),
+        ("parts/name.html", b"Hello {{ name }}"),
+    ];
+
+    #[test]
+    fn a_view_includes_others_and_escapes_what_it_prints() {
+        let views = Views::new(Folder::embedded(FILES)).unwrap();
+        let page = view("hello").with(&serde_json::json!({ "name": "<b>" }));
+        assert_eq!(views.render(&page.name, &page.data).unwrap(), "Hello &lt;b&gt;!");
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        let views = Views::new(Folder::embedded(FILES)).unwrap();
+        let error = views.render("hello", &view("hello").data).unwrap_err();
+        assert!(error.contains("view `hello`") && error.contains("parts/name.html:1"), "{error}");
+        let error = views.render("../hello", &view("hello").data).unwrap_err();
+        assert!(error.contains("does not exist"), "{error}");
+    }
+
+    #[test]
+    fn a_broken_template_is_known_at_the_start() {
+        let error = Views::new(Folder::embedded(&[("broken.html", b"\n{% if %}")])).unwrap_err();
+        let sentence = error.to_string();
+        assert!(
+            sentence.starts_with("view `broken.html` can't be used") && sentence.contains(":2"),
+            "{sentence}"
+        );
+    }
+}

@@ -1,0 +1,194 @@
+//! The words of [`pode_server!`](crate::pode_server), one item each.
+//!
+//! These are read, not used: an editor shows a word's page where the word
+//! stands. An invocation is a head and declarations, each ended by `;`.
+//! Declarations may stand in any order, and may bear doc comments and
+//! `#[cfg(…)]`.
+//!
+//! | declaration | what it declares |
+//! |---|---|
+//! | [`server`] | the head: a function that builds the server |
+//! | [`endpoint`] | an address, and whether [`http`] or [`ws`] is spoken there |
+//! | [`views`] | the folder of templates |
+//! | [`public`] | a folder of static files |
+//! | [`route`] | what answers requests of a method and a path |
+//! | [`signal`] | a path on which clients listen |
+//! | [`state`] | a value that handlers share |
+#![allow(non_camel_case_types, reason = "the words are lower case where they stand")]
+
+macro_rules! keywords {
+    ($($(#[doc = $doc:literal])* $keyword:ident)*) => {$(
+        $(#[doc = $doc])*
+        #[derive(Clone, Copy, Debug)]
+        pub enum $keyword {}
+    )*};
+}
+
+keywords! {
+    /// `pub server name;` begins an invocation.
+    ///
+    /// It declares the function `name()`, which returns a
+    /// [`Server`](crate::Server). The constants of the signals have its
+    /// visibility. It may take parameters, which every expression of the
+    /// declarations may use, and the options of
+    /// [`ServerOptions`](crate::ServerOptions).
+    ///
+    /// ```
+    /// # use pode::prelude::*;
+    /// struct Settings {
+    ///     address: String,
+    /// }
+    ///
+    /// pode_server! {
+    ///     pub(crate) server shop(settings: Settings) { send_timeout: 2s };
+    ///     endpoint http settings.address;
+    /// }
+    /// # let _ = shop(Settings { address: "127.0.0.1:0".into() });
+    /// ```
+    server
+
+    /// `endpoint http "127.0.0.1:8090";` listens at an address.
+    ///
+    /// The protocol is [`http`] or [`ws`]. The address is `ADDRESS:PORT` with
+    /// an IPv4 or bracketed IPv6 literal, `localhost`, or `*` for all IPv4
+    /// interfaces; or a port of localhost alone; or any expression that an
+    /// [`Address`](crate::Address) can be made from. Port 0 picks a free one.
+    /// `http` and `ws` may share an address.
+    ///
+    /// A name before the protocol lets routes and signals choose it by
+    /// `{ endpoint: name }`, or `{ endpoint: [one, other] }`. Without, they
+    /// serve every endpoint of their kind; at an endpoint, a route that chose
+    /// it wins over one that didn't.
+    ///
+    /// ```
+    /// # use pode::prelude::*;
+    /// pode_server! {
+    ///     server house;
+    ///     endpoint http "*:8090";
+    ///     endpoint ws   "*:8090";
+    ///     endpoint inner http 9000;
+    ///     route GET "/" => async |_| text("welcome");
+    ///     route GET "/" { endpoint: inner } => async |_| text("hello, neighbour");
+    /// }
+    /// # let _ = house();
+    /// ```
+    endpoint
+
+    /// An endpoint that serves routes, views and public files by HTTP/1.1.
+    http
+
+    /// An endpoint that serves signals by WebSocket (RFC 6455).
+    ///
+    /// A plain GET on a signal's path is answered with 426.
+    ws
+
+    /// `views "folder";` names the folder of templates.
+    ///
+    /// `folder/users/list.html` is the view `users/list`. Templates are those
+    /// of [minijinja](https://docs.rs/minijinja): `{{ name }}` prints a
+    /// variable, escaped for HTML; `{% include "parts/head.html" %}` includes
+    /// another file of the folder. A variable that nobody gave is an error,
+    /// which the log tells and the client sees as a 500.
+    views
+
+    /// `=> view "name"` answers a [`route`] with a template of [`views`].
+    ///
+    /// The path's parameters are its variables. In a handler, `view("name")`
+    /// is the same as a reply, and takes data:
+    /// `view("name").with(&data)`.
+    view
+
+    /// `public "folder";` serves the files of a folder as they are.
+    ///
+    /// They appear at the root, or under a prefix:
+    /// `public "/static" "folder";`. Routes and signals come first. Hidden
+    /// files and what symbolic links lead to are not served.
+    public
+
+    /// `route GET "/users/:id" (id: u64) => handler;` answers requests.
+    ///
+    /// One or several methods, a path, what the handler takes, and the handler:
+    /// an `async fn` or an `async` closure that takes a
+    /// [`WebEvent`](crate::WebEvent) and then the arguments in their order,
+    /// and returns a [`Reply`](crate::Reply). Instead of a handler,
+    /// [`view`] names a template.
+    ///
+    /// In a path, `:name` takes one segment and `*name`, at the end, all that
+    /// is left. Of several paths that take a request, the more specific one
+    /// answers, whatever their order: `/users/me`, then `/users/:id`, then
+    /// `/*rest`. GET routes answer HEAD, too. A last slash of a request is
+    /// ignored.
+    ///
+    /// An argument bears the name of a path parameter, whose type is made by
+    /// [`FromStr`](std::str::FromStr), or one of these names, whose type is
+    /// made by serde:
+    ///
+    /// | argument | taken from |
+    /// |---|---|
+    /// | `query` | what stands behind the `?` |
+    /// | `form` | a body of type `application/x-www-form-urlencoded` |
+    /// | `json` | a body of type `application/json`, or one that ends in `+json` |
+    ///
+    /// A request that an argument can't be made of is answered with 400 and
+    /// what is wrong, a body of another type with 415, one of more than 1 MiB
+    /// with 413.
+    ///
+    /// ```
+    /// # use pode::prelude::*;
+    /// # use serde_json::json as value;
+    /// #[derive(Deserialize)]
+    /// struct Page {
+    ///     #[serde(default)]
+    ///     number: u32,
+    /// }
+    ///
+    /// pode_server! {
+    ///     server users;
+    ///     endpoint http 8090;
+    ///     route GET "/users/:name" (name: String, query: Page) => show;
+    ///     route GET "/users/me" => async |_| redirect("/users/ada");
+    /// }
+    ///
+    /// async fn show(_: WebEvent, name: String, query: Page) -> impl Reply {
+    ///     json(&value!({ "name": name, "page": query.number }))
+    /// }
+    /// # let _ = users();
+    /// ```
+    route
+
+    /// `signal CHAT: Message = "/chat";` is a path on which clients listen.
+    ///
+    /// It declares the constant `CHAT`, a
+    /// [`SignalPath<Message>`](crate::SignalPath), and makes one broadcast
+    /// channel. `event.send(CHAT, &message).await` sends a `Message`, as one
+    /// text frame of JSON, to every client that is connected to the path at a
+    /// [`ws`] endpoint. Options are those of
+    /// [`SignalOptions`](crate::SignalOptions).
+    ///
+    /// Clients only listen: one that sends something is told by close code
+    /// 1003. One that reads too slowly is cut off by 1013, so that it disturbs
+    /// neither senders nor other clients.
+    signal
+
+    /// `state Type = value;` is a value that handlers share.
+    ///
+    /// `event.state::<Type>()?` gives it to a handler. One of each type.
+    state
+
+    /// A method of a [`route`]: removes what is at the path.
+    DELETE
+    /// A method of a [`route`]: asks for what is at the path; answers HEAD, too.
+    GET
+    /// A method of a [`route`]: asks for the headers of a GET alone.
+    HEAD
+    /// A method of a [`route`]: asks what can be done with the path.
+    OPTIONS
+    /// A method of a [`route`]: changes a part of what is at the path.
+    PATCH
+    /// A method of a [`route`]: gives the path something to work on.
+    POST
+    /// A method of a [`route`]: puts something in the place of what is at the path.
+    PUT
+    /// A method of a [`route`]: asks for the request as it arrived.
+    TRACE
+}

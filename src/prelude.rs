@@ -1,0 +1,7 @@
+//! The names a server file needs: `use pode::prelude::*;`
+
+pub use pode_core::{SendError, SignalPath};
+pub use pode_macros::pode_server;
+pub use pode_runtime::reply::{Reply, html, json, redirect, status, text, view};
+pub use pode_runtime::{EventError, Server, Signals, WebEvent};
+pub use serde::{Deserialize, Serialize};

@@ -1,0 +1,152 @@
+//! The seed example as people see it: in a real browser, on the real server.
+//!
+//! What a socket client could check is checked elsewhere. Here it is the page:
+//! that it shows what arrives, as text only, and finds its way back.
+
+use chromium::{Chromium, Tab};
+use tokio::runtime::Runtime;
+use web_signal::web_signal;
+
+use crate::support::example_ports;
+
+mod chromium;
+#[allow(dead_code, unreachable_pub, reason = "it is a program of its own")]
+#[path = "../../examples/web_signal.rs"]
+mod web_signal;
+
+const PAGE: &str = "http://127.0.0.1:8090/";
+const SIGNAL: &str = "ws://127.0.0.1:8091/";
+
+#[test]
+fn what_one_tab_says_every_tab_shows() {
+    in_a_browser(async |chromium| {
+        let server = web_signal().start().await.unwrap();
+        let (mut speaker, mut listener) = (open(chromium).await, open(chromium).await);
+
+        say(&speaker, "hello, everyone").await;
+        for tab in [&speaker, &listener] {
+            wait_for_messages(tab, &["hello, everyone"]).await;
+        }
+        let field = "[document.activeElement.id, document.activeElement.value]";
+        assert_eq!(speaker.evaluate::<[String; 2]>(field).await, ["message", ""]);
+
+        // The button does what Enter does, and nothing is sent without words.
+        listener.type_into("#message", "   ").await;
+        listener.click("#form button:not([type])").await;
+        listener.type_into("#message", "hello, you").await;
+        listener.click("#form button:not([type])").await;
+        for tab in [&speaker, &listener] {
+            wait_for_messages(tab, &["hello, everyone", "   hello, you"]).await;
+        }
+        speaker.save_picture("web_signal").await;
+
+        for tab in [&mut speaker, &mut listener] {
+            assert_at_home(tab);
+            assert_eq!(tab.complaints(), [""; 0]);
+        }
+        server.stop().await;
+    });
+}
+
+#[test]
+fn markup_in_a_message_stays_text() {
+    in_a_browser(async |chromium| {
+        let server = web_signal().start().await.unwrap();
+        let mut tab = open(chromium).await;
+        let title: String = tab.evaluate("document.title").await;
+
+        let markup = r#"<img src=x onerror="document.title='pwned'">"#;
+        say(&tab, markup).await;
+        // Sent last, so when it shows, an image would have been made.
+        say(&tab, "done").await;
+        wait_for_messages(&tab, &[markup, "done"]).await;
+
+        assert_eq!(tab.evaluate::<u32>("document.querySelectorAll('#log img').length").await, 0);
+        assert_eq!(tab.evaluate::<String>("document.title").await, title);
+        assert_at_home(&mut tab);
+        // Among them would be the image's own failed request.
+        assert_eq!(tab.complaints(), [""; 0]);
+        server.stop().await;
+    });
+}
+
+#[test]
+fn tabs_come_back_when_the_server_does() {
+    in_a_browser(async |chromium| {
+        let server = web_signal().start().await.unwrap();
+        let mut tabs = [open(chromium).await, open(chromium).await];
+        say(&tabs[0], "before").await;
+        for tab in &mut tabs {
+            wait_for_messages(tab, &["before"]).await;
+            assert_eq!(tab.complaints(), [""; 0]);
+        }
+
+        server.stop().await;
+        for tab in &tabs {
+            wait_for_connection(tab, "waiting").await;
+            let lost = "document.querySelector('#messages .note') !== null";
+            tab.wait_until("a note that the connection was lost", lost).await;
+        }
+
+        let server = web_signal().start().await.unwrap();
+        for tab in &tabs {
+            wait_for_connection(tab, "live").await;
+        }
+        say(&tabs[1], "after").await;
+        for tab in &mut tabs {
+            wait_for_messages(tab, &["before", "after"]).await;
+            assert_at_home(tab);
+            // Nothing but its tries while there was no server.
+            let refused = format!("WebSocket connection to '{SIGNAL}' failed");
+            let other = tab.complaints().into_iter().filter(|text| !text.starts_with(&refused));
+            assert_eq!(other.collect::<Vec<_>>(), [""; 0]);
+        }
+        server.stop().await;
+    });
+}
+
+/// Runs a test that has a browser, and the example's ports for itself.
+fn in_a_browser(test: impl AsyncFnOnce(&Chromium)) {
+    // Given up last, when the runtime has ended whatever a failed test left
+    // running, or one failure would take the next test's ports.
+    let _ports = example_ports();
+    Runtime::new().unwrap().block_on(Chromium::run(test));
+}
+
+/// Opens the page and waits until it listens.
+async fn open(chromium: &Chromium) -> Tab {
+    let tab = chromium.open(PAGE).await;
+    wait_for_connection(&tab, "live").await;
+    tab
+}
+
+/// Types a message and presses Enter.
+async fn say(tab: &Tab, message: &str) {
+    tab.type_into("#message", message).await;
+    tab.press("Enter").await;
+}
+
+/// Waits for a state of the connection, as the page names it.
+async fn wait_for_connection(tab: &Tab, state: &str) {
+    let condition = format!("document.querySelector('#connection').dataset.state === '{state}'");
+    tab.wait_until(&format!("the connection to be {state}"), &condition).await;
+}
+
+/// Waits until the tab lists exactly these messages, as text and in this order.
+async fn wait_for_messages(tab: &Tab, messages: &[&str]) {
+    let expected = serde_json::to_string(messages).unwrap();
+    let listed = "[...document.querySelectorAll('#messages .message span')]";
+    let condition = format!(
+        "JSON.stringify({listed}.map((span) => span.textContent)) === JSON.stringify({expected})"
+    );
+    tab.wait_until(&format!("the messages {messages:?}"), &condition).await;
+}
+
+/// Checks that the tab asked this server for things, and no other.
+#[track_caller]
+fn assert_at_home(tab: &mut Tab) {
+    let requests = tab.requests();
+    assert!(requests.iter().any(|url| url == SIGNAL), "the signal is not among {requests:?}");
+    let abroad = requests.iter().filter(|url| !url.starts_with(PAGE) && *url != SIGNAL);
+    assert_eq!(abroad.collect::<Vec<_>>(), [""; 0]);
+}

@@ -1,0 +1,15 @@
+//! What clients see: servers are declared, started on free ports, and talked
+//! to over real sockets. One module for each noun.
+
+#![allow(clippy::unwrap_used, reason = "what was expected and isn't there fails the test")]
+
+mod support;
+
+mod browser;
+mod endpoint;
+mod public;
+mod route;
+mod server;
+mod signal;
+mod state;
+mod view;

@@ -1,0 +1,177 @@
+//! Clients for the tests: plain HTTP and WebSocket, with a bound on each wait.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use pode::{Protocol, RunningServer, Server};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::{self, Message};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
+
+/// How long anything may take that should happen at once; far longer than it
+/// ever takes, so that only what never happens fails.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Starts a server that is declared with port 0.
+pub(crate) async fn start(server: Server) -> RunningServer {
+    server.start().await.expect("the server starts")
+}
+
+/// Waits until nobody else uses the fixed ports of the examples; they are free
+/// again when the value is dropped.
+pub(crate) fn example_ports() -> std::fs::File {
+    let file = concat!(env!("CARGO_TARGET_TMPDIR"), "/example-ports.lock");
+    let file = std::fs::File::create(file).expect("the lock file can be made");
+    file.lock().expect("the lock file can be locked");
+    file
+}
+
+/// What a server answers.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    /// By lower-case name.
+    pub(crate) headers: HashMap<String, String>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    pub(crate) fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).expect("the body is text").trim_end()
+    }
+}
+
+/// Asks for a path by GET.
+pub(crate) async fn get(server: &RunningServer, path: &str) -> Answer {
+    request(server, "GET", path, &[], b"").await
+}
+
+/// Posts form fields, which are encoded already.
+pub(crate) async fn post_form(server: &RunningServer, path: &str, fields: &str) -> Answer {
+    let headers = [("Content-Type", "application/x-www-form-urlencoded")];
+    request(server, "POST", path, &headers, fields.as_bytes()).await
+}
+
+/// Sends a request to the first `http` endpoint.
+pub(crate) async fn request(
+    server: &RunningServer,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> Answer {
+    let address = server.address(Protocol::Http).expect("there is an http endpoint");
+    request_at(address, method, path, headers, body).await
+}
+
+/// Sends a request to an address.
+pub(crate) async fn request_at(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> Answer {
+    let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
+    for (name, value) in headers {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
+    if !body.is_empty() {
+        head.push_str(&format!("Content-Length: {}\r\n", body.len()));
+    }
+    head.push_str("\r\n");
+    raw(address, &[head.as_bytes(), body].concat()).await
+}
+
+/// Sends bytes and reads one answer, up to the end of the connection.
+pub(crate) async fn raw(address: SocketAddr, bytes: &[u8]) -> Answer {
+    let exchange = async {
+        let mut stream = TcpStream::connect(address).await.expect("the server accepts");
+        stream.write_all(bytes).await.expect("the server reads");
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.expect("the server answers");
+        answer
+    };
+    let answer = within(exchange, "an answer").await;
+    let end_of_head =
+        answer.windows(4).position(|window| window == b"\r\n\r\n").expect("the answer has a head");
+    let head = std::str::from_utf8(&answer[..end_of_head]).expect("the head is text");
+    let mut lines = head.split("\r\n");
+    let status =
+        lines.next().and_then(|line| line.split(' ').nth(1)?.parse().ok()).expect("a status");
+    let headers = lines.filter_map(|line| line.split_once(": "));
+    let headers = headers.map(|(name, value)| (name.to_lowercase(), value.to_owned())).collect();
+    Answer { status, headers, body: answer[end_of_head + 4..].to_vec() }
+}
+
+/// A WebSocket client.
+pub(crate) struct Client {
+    stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
+}
+
+impl Client {
+    /// Connects to a path at the first `ws` endpoint. Every message sent from
+    /// now on reaches this client.
+    pub(crate) async fn connect(server: &RunningServer, path: &str) -> Client {
+        let address = server.address(Protocol::Ws).expect("there is a ws endpoint");
+        Client::connect_at(address, path).await.expect("the handshake succeeds")
+    }
+
+    /// Connects to a path at an address; the error is the status of a refusal.
+    pub(crate) async fn connect_at(address: SocketAddr, path: &str) -> Result<Client, u16> {
+        let url = format!("ws://{address}{path}");
+        match within(tokio_tungstenite::connect_async(url), "a handshake").await {
+            Ok((stream, _)) => Ok(Client { stream }),
+            Err(tungstenite::Error::Http(response)) => Err(response.status().as_u16()),
+            Err(error) => panic!("no handshake: {error}"),
+        }
+    }
+
+    /// Waits for the next text message.
+    pub(crate) async fn text(&mut self) -> String {
+        match self.message().await {
+            Message::Text(text) => text.to_string(),
+            other => panic!("expected a text message, got {other:?}"),
+        }
+    }
+
+    /// Waits for the server's close frame and the end of the connection, and
+    /// returns the code.
+    pub(crate) async fn close_code(&mut self) -> u16 {
+        let code = match self.message().await {
+            Message::Close(Some(frame)) => frame.code.into(),
+            other => panic!("expected a close frame, got {other:?}"),
+        };
+        // The answer is sent when the client looks for more.
+        let end = within(self.stream.next(), "the end").await;
+        assert!(end.is_none(), "something follows the close frame: {end:?}");
+        code
+    }
+
+    async fn message(&mut self) -> Message {
+        let message = within(self.stream.next(), "a message").await;
+        message.expect("the connection is open").expect("the connection is sound")
+    }
+
+    /// Sends a message.
+    pub(crate) async fn send(&mut self, message: Message) {
+        futures_util::SinkExt::send(&mut self.stream, message)
+            .await
+            .expect("the connection is open");
+    }
+}
+
+/// Waits for something that should happen at once.
+#[track_caller]
+pub(crate) fn within<T>(future: impl Future<Output = T>, what: &str) -> impl Future<Output = T> {
+    let place = std::panic::Location::caller();
+    async move {
+        match tokio::time::timeout(PATIENCE, future).await {
+            Ok(value) => value,
+            Err(_) => panic!("{place}: waited {PATIENCE:?} for {what}"),
+        }
+    }
+}

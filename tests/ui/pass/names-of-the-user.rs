@@ -1,0 +1,35 @@
+//! Names of the user's that the expansion must not take for its own.
+
+#![deny(warnings)]
+#![allow(dead_code)]
+
+mod core {}
+mod std {}
+struct Option;
+struct Server;
+struct String;
+struct None;
+struct SignalPath;
+#[derive(::serde::Serialize)]
+struct Some;
+
+pode::pode_server! {
+    server declared { stop_timeout: options() };
+    endpoint http "127.0.0.1:8090";
+    endpoint ws "127.0.0.1:8091";
+    signal NONE: Some = "/";
+    route GET "/" => Ok;
+}
+
+fn options() -> ::std::time::Duration {
+    ::std::time::Duration::from_secs(1)
+}
+
+#[allow(non_snake_case)]
+async fn Ok(event: pode::WebEvent) -> Result<(), pode::SendError> {
+    event.send(NONE, &Some).await
+}
+
+fn main() {
+    let _ = declared();
+}

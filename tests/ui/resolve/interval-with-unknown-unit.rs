@@ -1,0 +1,9 @@
+use pode::prelude::*;
+
+pode_server! {
+    server example { send_timeout: 5m };
+}
+
+fn main() {
+    example();
+}

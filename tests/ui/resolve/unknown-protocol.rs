@@ -1,0 +1,10 @@
+use pode::prelude::*;
+
+pode_server! {
+    server example;
+    endpoint htp "127.0.0.1:8090";
+}
+
+fn main() {
+    example();
+}

@@ -1,0 +1,15 @@
+use pode::prelude::*;
+
+pode_server! {
+    server example;
+    endpoint http "127.0.0.1:8090";
+    route GET "/users/:id" (id: u64) => show;
+}
+
+async fn show(_: WebEvent, id: String) -> impl Reply {
+    text(id)
+}
+
+fn main() {
+    example();
+}

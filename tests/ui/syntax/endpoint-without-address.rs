@@ -1,0 +1,10 @@
+use pode::prelude::*;
+
+pode_server! {
+    server example;
+    endpoint http;
+}
+
+fn main() {
+    example();
+}

@@ -1,0 +1,7 @@
+use pode::prelude::*;
+
+pode_server! {
+    pub server;
+}
+
+fn main() {}

@@ -1,0 +1,10 @@
+use pode::prelude::*;
+
+pode_server! {
+    server example;
+    state u32;
+}
+
+fn main() {
+    example();
+}
