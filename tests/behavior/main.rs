@@ -7,6 +7,7 @@ mod support;
 
 mod browser;
 mod endpoint;
+mod program;
 mod public;
 mod route;
 mod server;

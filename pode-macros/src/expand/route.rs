@@ -47,7 +47,7 @@ fn filter(route: &Route, written: &syntax::Route) -> TokenStream {
             // What rustc has to say about the handler stands at the handler.
             let call =
                 format_ident!("handler_filter_{}", route.arguments.len(), span = handler.span());
-            quote! { ::pode::__private::#call(#(#arguments,)* #handler) }
+            quote_spanned! { handler.span()=> ::pode::__private::#call(#(#arguments,)* #handler) }
         }
     }
 }

@@ -1,0 +1,190 @@
+//! Whole programs: the examples, a release build, and the server of the README,
+//! each run as its user runs it.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::process::{Child, ChildStderr, Command};
+
+use crate::support::{Client, example_ports, request_at, within};
+
+const FORM: [(&str, &str); 1] = [("Content-Type", "application/x-www-form-urlencoded")];
+
+/// A program that runs until this is dropped.
+struct Program {
+    child: Child,
+    log: Lines<BufReader<ChildStderr>>,
+}
+
+impl Program {
+    fn start(path: &Path, folder: &Path) -> Program {
+        let mut command = Command::new(path);
+        command.current_dir(folder).stderr(Stdio::piped()).kill_on_drop(true);
+        let mut child =
+            command.spawn().unwrap_or_else(|error| panic!("{path:?} doesn't start: {error}"));
+        let log = BufReader::new(child.stderr.take().expect("it is piped")).lines();
+        Program { child, log }
+    }
+
+    /// Waits for a line of the log.
+    async fn says(&mut self, text: &str) {
+        let mut said = String::new();
+        let line = async {
+            while let Some(line) = self.log.next_line().await.unwrap() {
+                if line.contains(text) {
+                    return;
+                }
+                said.push_str(&line);
+                said.push('\n');
+            }
+            panic!("the program ended without saying {text:?}; it said:\n{said}");
+        };
+        within(line, text).await;
+    }
+
+    /// Waits for the end, and returns all that was said and the status.
+    async fn end(mut self) -> (String, ExitStatus) {
+        let mut said = String::new();
+        while let Some(line) = within(self.log.next_line(), "the end").await.unwrap() {
+            said.push_str(&line);
+            said.push('\n');
+        }
+        (said, within(self.child.wait(), "the end").await.unwrap())
+    }
+}
+
+/// Runs cargo in a folder, and returns what it says if it succeeds.
+fn cargo(folder: &Path, arguments: &[&str], target: &Path) -> String {
+    let mut command = std::process::Command::new(env!("CARGO"));
+    let output = command
+        .current_dir(folder)
+        .args(arguments)
+        .arg("--target-dir")
+        .arg(target)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "cargo {arguments:?} fails:\n{said}");
+    said
+}
+
+fn workspace() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Where cargo built this test, and builds everything else.
+fn target() -> PathBuf {
+    let this_test = std::env::current_exe().unwrap();
+    this_test.ancestors().nth(3).expect("target/PROFILE/deps/behavior").to_owned()
+}
+
+/// Makes an empty folder outside the workspace.
+fn empty_folder(name: &str) -> PathBuf {
+    let folder = std::env::temp_dir().join(format!("pode-{name}-{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+fn at(port: u16) -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], port))
+}
+
+#[tokio::test]
+async fn the_seed_example_does_what_it_says() {
+    cargo(workspace(), &["build", "--quiet", "--example", "web_signal"], &target());
+    let _ports = example_ports();
+    let program = target().join("debug/examples/web_signal");
+    let mut first = Program::start(&program, workspace());
+    first.says("listens on ws://127.0.0.1:8091/").await;
+
+    let page = request_at(at(8090), "GET", "/", &[], b"").await;
+    assert_eq!(page.status, 200);
+    assert!(page.text().starts_with("<!doctype html>"));
+    let mut clients = [
+        Client::connect_at(at(8091), "/").await.unwrap(),
+        Client::connect_at(at(8091), "/").await.unwrap(),
+    ];
+    let mut times = Client::connect_at(at(8091), "/response-times").await.unwrap();
+    assert_eq!(request_at(at(8090), "POST", "/broadcast", &FORM, b"message=hi").await.status, 204);
+    for client in &mut clients {
+        assert_eq!(client.text().await, r#"{"Message":"hi"}"#);
+    }
+    assert!(times.text().await.starts_with(r#"{"milliseconds":"#));
+
+    let (said, status) = Program::start(&program, workspace()).end().await;
+    assert_eq!(status.code(), Some(1));
+    assert_eq!(
+        said,
+        "Error: endpoint `http` can't listen on 127.0.0.1:8090, which is already in use\n"
+    );
+}
+
+#[tokio::test]
+async fn a_release_binary_alone_is_enough() {
+    cargo(workspace(), &["build", "--quiet", "--release", "--example", "web_signal"], &target());
+    let folder = empty_folder("release");
+    let program = folder.join("web_signal");
+    std::fs::copy(target().join("release/examples/web_signal"), &program).unwrap();
+    // It doesn't even know where the files were.
+    let binary = std::fs::read(&program).unwrap();
+    let path = workspace().join("examples/web_signal/public").into_os_string().into_encoded_bytes();
+    assert!(!binary.windows(path.len()).any(|window| window == path));
+
+    let _ports = example_ports();
+    let mut running = Program::start(&program, &folder);
+    running.says("listens on ws://127.0.0.1:8091/").await;
+    for (path, content_type) in
+        [("/", "text/html; charset=utf-8"), ("/script.js", "text/javascript; charset=utf-8")]
+    {
+        let file = request_at(at(8090), "GET", path, &[], b"").await;
+        assert_eq!((file.status, file.headers["content-type"].as_str()), (200, content_type));
+        assert!(file.body.len() > 1000);
+    }
+    assert_eq!(request_at(at(8090), "GET", "/../Cargo.toml", &[], b"").await.status, 404);
+    drop(running);
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+/// Returns the first block of that language behind a text of the README.
+fn block<'a>(readme: &'a str, behind: &str, language: &str) -> &'a str {
+    let fence = format!("```{language}\n");
+    let (_, rest) =
+        readme.split_once(behind).unwrap_or_else(|| panic!("the README has {behind:?}"));
+    let (_, rest) = rest.split_once(&fence).expect("a block follows");
+    rest.split_once("```").expect("the block ends").0
+}
+
+#[tokio::test]
+async fn the_server_of_the_readme_builds_without_a_warning_and_serves() {
+    let readme = std::fs::read_to_string(workspace().join("README.md")).unwrap();
+    let section = readme.split_once("## Your own server").expect("the section is there").1;
+    let manifest = block(section, "`Cargo.toml`:", "toml");
+    let path = r#"path = "../pode""#;
+    assert!(manifest.contains(path));
+    let manifest = manifest.replace(path, &format!("path = {:?}", workspace()));
+
+    let folder = empty_folder("readme");
+    std::fs::create_dir(folder.join("src")).unwrap();
+    std::fs::write(folder.join("Cargo.toml"), manifest).unwrap();
+    std::fs::write(folder.join("src/main.rs"), block(section, "`src/main.rs`:", "rust")).unwrap();
+    // The same versions as here, which are on this machine already.
+    std::fs::copy(workspace().join("Cargo.lock"), folder.join("Cargo.lock")).unwrap();
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("readme");
+    let said = cargo(&folder, &["build"], &target);
+    assert!(!said.contains("warning"), "{said}");
+
+    let _ports = example_ports();
+    let mut news = Program::start(&target.join("debug/news"), &folder);
+    news.says("listens on ws://127.0.0.1:8095/").await;
+    assert!(
+        request_at(at(8095), "GET", "/", &[], b"").await.text().contains("<title>News</title>")
+    );
+    let mut client = Client::connect_at(at(8095), "/news").await.unwrap();
+    assert_eq!(request_at(at(8095), "POST", "/news", &FORM, b"title=hi").await.status, 204);
+    assert_eq!(client.text().await, r#"{"title":"hi"}"#);
+    drop(news);
+    std::fs::remove_dir_all(folder).unwrap();
+}
