@@ -8,6 +8,7 @@
 
 pub mod argument;
 pub mod declared;
+mod descriptors;
 mod dispatch;
 mod engine;
 mod error;
@@ -20,6 +21,7 @@ mod public;
 pub mod reply;
 pub mod route;
 mod server;
+mod shutdown;
 pub mod signals;
 mod state;
 mod upgrade;

@@ -16,9 +16,10 @@ use crate::declared::{Declared, Endpoint};
 use crate::dispatch::{Dispatch, Served};
 use crate::engine::Engine;
 use crate::event::House;
+use crate::shutdown::StopRequests;
 use crate::signals::Signals;
 use crate::view::Views;
-use crate::{StartError, listener};
+use crate::{StartError, descriptors, listener};
 
 /// A declared server, not started yet.
 ///
@@ -41,16 +42,27 @@ impl Server {
         self.signals.clone()
     }
 
-    /// Starts the server and serves until the program ends.
+    /// Starts the server and serves until the program is asked to end: by
+    /// Ctrl-C, or on Unix by SIGTERM.
     ///
-    /// Dropping the future stops the server at once.
+    /// Then the server [stops](RunningServer::stop) gently; asked once more,
+    /// it ends at once. Dropping the future stops it at once, too.
     ///
     /// # Errors
     ///
     /// As for [`start`](Self::start).
     pub async fn run(self) -> crate::Result {
-        let _running = self.start().await?;
-        std::future::pending().await
+        // Listened for first, so that nothing is missed while it starts.
+        let mut requests =
+            StopRequests::listen().map_err(|source| StartError::Runtime { source })?;
+        let running = self.start().await?;
+        requests.next().await;
+        tracing::info!("stopping; ask again to end at once");
+        tokio::select! {
+            () = running.stop() => {}
+            () = requests.next() => {}
+        }
+        Ok(())
     }
 
     /// Runs the server on a runtime of its own, with a thread for each core.
@@ -61,7 +73,10 @@ impl Server {
     pub fn run_blocking(self) -> crate::Result {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
         let runtime = runtime.map_err(|source| StartError::Runtime { source })?;
-        runtime.block_on(self.run())
+        let ended = runtime.block_on(self.run());
+        // Whoever asked twice doesn't wait for threads that read files.
+        runtime.shutdown_background();
+        ended
     }
 
     /// Binds all endpoints and serves them on the current tokio runtime.
@@ -82,6 +97,7 @@ impl Server {
         // Whatever can fail comes before the first request is served.
         let views = declared.views.clone().map(Views::new).transpose()?;
         let listeners = bind_all(&declared.endpoints)?;
+        descriptors::raise_limit();
         let served = listeners
             .iter()
             .map(|listener| served_by(&declared, &listener.endpoints))

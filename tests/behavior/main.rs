@@ -13,4 +13,6 @@ mod route;
 mod server;
 mod signal;
 mod state;
+#[cfg(unix)]
+mod stop;
 mod view;

@@ -1,0 +1,48 @@
+//! How the system asks a program to end.
+
+use std::io;
+
+/// Requests to end: Ctrl-C, and on Unix SIGTERM, as service managers send it.
+pub(crate) struct StopRequests {
+    #[cfg(unix)]
+    interrupt: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl StopRequests {
+    /// Listens from now on; the signals no longer end the process by
+    /// themselves.
+    pub(crate) fn listen() -> io::Result<StopRequests> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(StopRequests {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    /// Waits for the next request. Cancel safe.
+    pub(crate) async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+#[cfg(not(unix))]
+impl StopRequests {
+    /// Ctrl-C is listened for from the first [`next`](Self::next) on.
+    pub(crate) fn listen() -> io::Result<StopRequests> {
+        Ok(StopRequests {})
+    }
+
+    /// Waits for the next request. Cancel safe.
+    pub(crate) async fn next(&mut self) {
+        if tokio::signal::ctrl_c().await.is_err() {
+            // Nobody can ask here, so the program runs until it is ended.
+            std::future::pending::<()>().await;
+        }
+    }
+}
