@@ -98,11 +98,20 @@ keywords! {
     /// `view("name").with(&data)`.
     view
 
+    /// `=> redirect "/target"` answers a [`route`] with another address (303).
+    ///
+    /// In an address of this server, the parameters of the path are filled in:
+    /// `route GET "/people/:id" => redirect "/users/:id";`. In a handler,
+    /// `redirect("/target")` is the same as a reply.
+    redirect
+
     /// `public "folder";` serves the files of a folder as they are.
     ///
     /// They appear at the root, or under a prefix:
     /// `public "/static" "folder";`. Routes and signals come first. Hidden
-    /// files and what symbolic links lead to are not served.
+    /// files and what symbolic links lead to are not served. A folder is
+    /// answered by its `index.html`. Options are those of
+    /// [`PublicOptions`](crate::PublicOptions).
     public
 
     /// `route GET "/users/:id" (id: u64) => handler;` answers requests.
@@ -111,7 +120,7 @@ keywords! {
     /// an `async fn` or an `async` closure that takes a
     /// [`WebEvent`](crate::WebEvent) and then the arguments in their order,
     /// and returns a [`Reply`](crate::Reply). Instead of a handler,
-    /// [`view`] names a template.
+    /// [`view`] names a template, and [`redirect`] another address.
     ///
     /// In a path, `:name` takes one segment and `*name`, at the end, all that
     /// is left. Of several paths that take a request, the more specific one
@@ -128,10 +137,15 @@ keywords! {
     /// | `query` | what stands behind the `?` |
     /// | `form` | a body of type `application/x-www-form-urlencoded` |
     /// | `json` | a body of type `application/json`, or one that ends in `+json` |
+    /// | `data` | a body of either of these types |
+    /// | `body` | a body of any type, as `Bytes`, `Vec<u8>` or `String` |
+    /// | `multipart` | a form with files, part by part: a [`Multipart`](crate::Multipart) |
     ///
     /// A request that an argument can't be made of is answered with 400 and
     /// what is wrong, a body of another type with 415, one of more than 1 MiB
-    /// with 413.
+    /// (64 MiB in parts) with 413. Where a folder of [`views`] holds
+    /// `errors/404.html`, or that of another status, browsers get that page
+    /// with the variables `status` and `text`.
     ///
     /// ```
     /// # use pode::prelude::*;

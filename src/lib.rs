@@ -80,10 +80,12 @@ pub mod __private;
 
 pub use pode_core::{Address, Nothing, Protocol, SendError, SignalPath};
 pub use pode_macros::pode_server;
+pub use pode_runtime::Cookie;
+pub use pode_runtime::argument::{FromBody, Multipart, Part};
 pub use pode_runtime::event::{self, WebEvent};
 pub use pode_runtime::reply::{self, Reply};
 pub use pode_runtime::signals::{self, Signals};
 pub use pode_runtime::{
-    BoundEndpoint, Error, EventError, Result, RunningServer, Server, ServerOptions, SignalOptions,
-    StartError, log_to_terminal,
+    BoundEndpoint, Error, EventError, PublicOptions, Result, RunningServer, Server, ServerOptions,
+    SignalOptions, StartError, log_to_terminal,
 };

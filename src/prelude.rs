@@ -2,6 +2,7 @@
 
 pub use pode_core::{SendError, SignalPath};
 pub use pode_macros::pode_server;
-pub use pode_runtime::reply::{Reply, html, json, redirect, status, text, view};
+pub use pode_runtime::argument::Multipart;
+pub use pode_runtime::reply::{Reply, file, html, json, redirect, status, text, view};
 pub use pode_runtime::{EventError, Server, Signals, WebEvent};
 pub use serde::{Deserialize, Serialize};

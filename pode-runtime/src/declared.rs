@@ -7,7 +7,7 @@ use pode_core::{Address, Method, Protocol, RoutePath, SignalPath};
 use serde::Serialize;
 
 use crate::folder::Folder;
-use crate::options::{ServerOptions, SignalOptions};
+use crate::options::{PublicOptions, ServerOptions, SignalOptions};
 use crate::public::Public;
 use crate::route::RouteFilter;
 use crate::server::Server;
@@ -97,8 +97,8 @@ impl Declared {
     }
 
     /// Adds a folder of public files.
-    pub fn public(&mut self, prefix: &'static str, folder: Folder) {
-        self.publics.push(Public::new(prefix, folder));
+    pub fn public(&mut self, prefix: &'static str, folder: Folder, options: PublicOptions) {
+        self.publics.push(Public::new(prefix, folder, options));
     }
 
     /// Adds a value that handlers share.

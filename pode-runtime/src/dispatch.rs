@@ -8,15 +8,16 @@
 //! Where several could answer, the order is: a signal (if the request wants to
 //! become a WebSocket), a route, a public file.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use futures_util::FutureExt;
-use http::header::{ALLOW, CONNECTION, HeaderValue, UPGRADE};
-use http::{Request, StatusCode};
+use http::header::{ACCEPT, ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, UPGRADE};
+use http::{HeaderMap, Request, StatusCode};
 use hyper::body::Incoming;
 use pode_core::route_table::Found;
 use pode_core::{Method, RouteTable};
@@ -27,7 +28,7 @@ use warp::reject::Rejection;
 use crate::engine::Engine;
 use crate::event::{House, Web, WebEvent};
 use crate::public::Public;
-use crate::reply::{WholeResponse, log_internal_error, sentence};
+use crate::reply::{Sentence, View, WholeResponse, log_internal_error, sentence, view};
 use crate::route::RouteFilter;
 use crate::upgrade;
 
@@ -98,18 +99,46 @@ impl Dispatch {
         peer: SocketAddr,
     ) -> Result<warp::reply::Response, Infallible> {
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let wants_page = accepts_html(request.headers());
         let request = self.find(request, peer);
         let answered =
             AssertUnwindSafe(warp::service(self.tree.clone()).call(request)).catch_unwind();
-        match answered.await {
-            Ok(answer) => answer,
-            Err(_) => {
-                log_internal_error(&method, &path, "the handler panicked");
-                let response = sentence(
-                    StatusCode::INTERNAL_SERVER_ERROR,
-                    "the server could not answer this request",
-                );
-                Ok(warp::Reply::into_response(response))
+        let Ok(response) = answered.await.unwrap_or_else(|_| {
+            log_internal_error(&method, &path, "the handler panicked");
+            let text = "the server could not answer this request";
+            Ok(warp::Reply::into_response(sentence(StatusCode::INTERNAL_SERVER_ERROR, text)))
+        });
+        Ok(if wants_page { self.with_error_page(response) } else { response })
+    }
+
+    /// Puts the view `errors/STATUS` in the place of an error's sentence, where
+    /// there is one.
+    fn with_error_page(&self, mut response: warp::reply::Response) -> warp::reply::Response {
+        let Some(Sentence(text)) = response.extensions_mut().remove() else {
+            return response;
+        };
+        let Some(views) = &self.house.views else {
+            return response;
+        };
+        let status = response.status();
+        let name = format!("errors/{}", status.as_u16());
+        if !views.has(&name) {
+            return response;
+        }
+        let variables = BTreeMap::from([("status", status.as_u16().to_string()), ("text", text)]);
+        let View { name, data } = view(name).with(&variables);
+        match views.render(&name, &data) {
+            Ok(page) => {
+                let (mut parts, _) = response.into_parts();
+                parts
+                    .headers
+                    .insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+                parts.headers.remove(CONTENT_LENGTH);
+                warp::Reply::into_response(http::Response::from_parts(parts, Bytes::from(page)))
+            }
+            Err(reason) => {
+                tracing::error!("{reason}");
+                response
             }
         }
     }
@@ -175,6 +204,12 @@ impl Dispatch {
     }
 }
 
+/// Whether whoever asks is a browser that would show a page.
+fn accepts_html(headers: &HeaderMap) -> bool {
+    let accepted = headers.get_all(ACCEPT).iter().filter_map(|line| line.to_str().ok());
+    accepted.flat_map(|line| line.split(',')).any(|kind| kind.trim().starts_with("text/html"))
+}
+
 /// Puts filters into a balanced tree, whose branches are guarded by the index
 /// of a request's filter; `first` is the index of the first of them.
 fn tree(filters: &[RouteFilter], first: usize) -> RouteFilter {
@@ -202,7 +237,7 @@ fn leftover_filter(publics: Vec<Public>) -> RouteFilter {
         .then(move |event: WebEvent, refusal| {
             let publics = Arc::clone(&publics);
             async move {
-                let file = public_file(&publics, event.path()).await;
+                let file = public_file(&publics, &event).await;
                 let response = match file {
                     Some(file) if matches!(event.method().as_str(), "GET" | "HEAD") => file,
                     Some(_) => other_method(&BTreeSet::from([Method::Get, Method::Head])),
@@ -214,9 +249,9 @@ fn leftover_filter(publics: Vec<Public>) -> RouteFilter {
         .boxed()
 }
 
-async fn public_file(publics: &[Public], path: &str) -> Option<WholeResponse> {
+async fn public_file(publics: &[Public], event: &WebEvent) -> Option<WholeResponse> {
     for public in publics {
-        if let Some(file) = public.find(path).await {
+        if let Some(file) = public.find(event.path(), event.headers()).await {
             return Some(file);
         }
     }

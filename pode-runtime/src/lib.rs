@@ -28,10 +28,11 @@ mod upgrade;
 mod view;
 
 pub use argument::{form, json, path, query};
+pub use cookie::Cookie;
 pub use error::{Error, EventError, Result, StartError};
 pub use event::WebEvent;
 pub use folder::Folder;
 pub use log::log_to_terminal;
-pub use options::{ServerOptions, SignalOptions};
+pub use options::{PublicOptions, ServerOptions, SignalOptions};
 pub use server::{BoundEndpoint, RunningServer, Server};
 pub use signals::Signals;

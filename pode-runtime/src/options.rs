@@ -40,3 +40,25 @@ impl Default for SignalOptions {
         SignalOptions { capacity_messages: 128 }
     }
 }
+
+/// Options of public files: `public "folder" { cache_age: 1h };`
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct PublicOptions {
+    /// For how long browsers may use a file without asking again; zero by
+    /// default, so they ask each time, and are told by 304 if nothing changed.
+    pub cache_age: Duration,
+
+    /// Whether browsers save the files instead of showing them; not by default.
+    pub download: bool,
+
+    /// The file that answers for its folder, `"index.html"` by default; empty
+    /// for none.
+    pub index: &'static str,
+}
+
+impl Default for PublicOptions {
+    fn default() -> Self {
+        PublicOptions { cache_age: Duration::ZERO, download: false, index: "index.html" }
+    }
+}

@@ -1,57 +1,114 @@
 //! Public files: static files, served as they are.
 
+use std::borrow::Cow;
+use std::collections::hash_map::DefaultHasher;
+use std::hash::Hasher;
+
 use bytes::Bytes;
-use http::StatusCode;
+use http::header::{
+    CACHE_CONTROL, CONTENT_DISPOSITION, ETAG, HeaderValue, IF_NONE_MATCH, LOCATION,
+};
+use http::{HeaderMap, StatusCode};
 use pode_core::route_table;
 
 use crate::folder::Folder;
-use crate::reply::{WholeResponse, whole};
+use crate::options::PublicOptions;
+use crate::reply::{WholeResponse, attachment, empty, whole};
 
 /// A folder of public files and the path under which they appear.
 #[derive(Clone, Debug)]
 pub(crate) struct Public {
     prefix: Vec<String>,
     folder: Folder,
+    options: PublicOptions,
 }
 
 impl Public {
     /// `prefix` is a path without parameters; `/` puts the files at the root.
-    pub(crate) fn new(prefix: &str, folder: Folder) -> Public {
+    pub(crate) fn new(prefix: &str, folder: Folder, options: PublicOptions) -> Public {
         let segments = prefix.split('/').filter(|segment| !segment.is_empty());
-        Public { prefix: segments.map(str::to_owned).collect(), folder }
+        Public { prefix: segments.map(str::to_owned).collect(), folder, options }
     }
 
     /// Answers with the file that a path, as it travelled, means; `None` if
     /// there is none.
-    pub(crate) async fn find(&self, path: &str) -> Option<WholeResponse> {
-        // A folder is not a file, whatever lies in it.
-        if path.ends_with('/') {
-            return None;
-        }
+    pub(crate) async fn find(&self, path: &str, headers: &HeaderMap) -> Option<WholeResponse> {
         let segments = route_table::split(path)?;
-        if segments.len() <= self.prefix.len()
-            || self.prefix.iter().zip(&segments).any(|(a, b)| a != b)
-        {
+        let below = segments.get(self.prefix.len()..)?;
+        if self.prefix.iter().zip(&segments).any(|(wanted, found)| wanted != found) {
             return None;
         }
-        let below: Vec<String> =
-            segments[self.prefix.len()..].iter().map(|segment| segment.to_string()).collect();
-        let content_type = content_type(below.last()?);
-        let file = self.read(below).await?;
-        Some(whole(StatusCode::OK, &content_type, file))
+        let mut file = below.to_vec();
+        if !path.ends_with('/')
+            && let Some(content) = self.read(&file).await
+        {
+            return Some(self.answer(file.last()?, content, headers));
+        }
+        if self.options.index.is_empty() {
+            return None;
+        }
+        file.push(Cow::Borrowed(self.options.index));
+        let content = self.read(&file).await?;
+        if path.ends_with('/') {
+            return Some(self.answer(self.options.index, content, headers));
+        }
+        // Without the slash, the links of the page would lead elsewhere.
+        let mut response = empty(StatusCode::PERMANENT_REDIRECT);
+        response.headers_mut().insert(LOCATION, HeaderValue::try_from(format!("{path}/")).ok()?);
+        Some(response)
     }
 
-    async fn read(&self, segments: Vec<String>) -> Option<Bytes> {
+    async fn read(&self, segments: &[Cow<'_, str>]) -> Option<Bytes> {
         if !self.folder.is_on_disk() {
-            return self.folder.read(segments.iter().map(String::as_str));
+            return self.folder.read(segments.iter().map(Cow::as_ref));
         }
         let folder = self.folder.clone();
+        let segments: Vec<String> = segments.iter().map(|segment| segment.to_string()).collect();
         let read = move || folder.read(segments.iter().map(String::as_str));
         tokio::task::spawn_blocking(read).await.ok()?
     }
+
+    fn answer(&self, name: &str, content: Bytes, asked: &HeaderMap) -> WholeResponse {
+        let tag = tag(&content);
+        let known = asked.get_all(IF_NONE_MATCH).iter().filter_map(|tags| tags.to_str().ok());
+        let unchanged = known.flat_map(|tags| tags.split(',')).any(|known| {
+            matches!(known.trim(), "*") || known.trim().trim_start_matches("W/") == tag
+        });
+        let mut response = match unchanged {
+            true => empty(StatusCode::NOT_MODIFIED),
+            false => whole(StatusCode::OK, &content_type(name), content),
+        };
+        let headers = response.headers_mut();
+        headers.insert(CACHE_CONTROL, self.cache_control());
+        headers.insert(
+            ETAG,
+            HeaderValue::try_from(tag).expect("a tag is hexadecimal digits in quotes"),
+        );
+        if self.options.download {
+            headers.insert(CONTENT_DISPOSITION, attachment(name));
+        }
+        response
+    }
+
+    fn cache_control(&self) -> HeaderValue {
+        match self.options.cache_age.as_secs() {
+            0 => HeaderValue::from_static("no-cache"),
+            seconds => {
+                HeaderValue::try_from(format!("max-age={seconds}")).expect("a number is ASCII")
+            }
+        }
+    }
 }
 
-fn content_type(name: &str) -> String {
+/// What tells one content from another, in quotes.
+fn tag(content: &[u8]) -> String {
+    let mut hasher = DefaultHasher::new();
+    hasher.write(content);
+    format!("\"{:016x}\"", hasher.finish())
+}
+
+/// Returns the content type of a file of that name.
+pub(crate) fn content_type(name: &str) -> String {
     let mime = mime_guess::from_path(name).first_or_octet_stream();
     let is_text =
         mime.type_() == "text" || matches!(mime.subtype().as_str(), "javascript" | "json");
@@ -60,16 +117,29 @@ fn content_type(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
-    const FILES: &[(&str, &[u8])] =
-        &[("a b.txt", b"text"), ("css/style.css", b"style"), ("favicon.svg", b"svg")];
+    const FILES: &[(&str, &[u8])] = &[
+        ("a b.txt", b"text"),
+        ("css/style.css", b"style"),
+        ("docs/index.html", b"docs"),
+        ("favicon.svg", b"svg"),
+    ];
+
+    fn public(prefix: &str, options: PublicOptions) -> Public {
+        Public::new(prefix, Folder::embedded(FILES), options)
+    }
+
+    fn find(public: &Public, path: &str, headers: &HeaderMap) -> Option<WholeResponse> {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(public.find(path, headers))
+    }
 
     #[track_caller]
     fn check(public: &Public, path: &str, expected: Option<(&str, &str)>) {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let found = runtime.block_on(public.find(path));
-        let found = found.map(|response| {
+        let found = find(public, path, &HeaderMap::new()).map(|response| {
             let content_type = response.headers()["content-type"].to_str().unwrap().to_owned();
             (content_type, String::from_utf8(response.into_body().to_vec()).unwrap())
         });
@@ -80,11 +150,11 @@ mod tests {
 
     #[test]
     fn files_appear_under_their_prefix() {
-        let at_root = Public::new("/", Folder::embedded(FILES));
+        let at_root = public("/", PublicOptions::default());
         check(&at_root, "/css/style.css", Some(("text/css; charset=utf-8", "style")));
         check(&at_root, "/a%20b.txt", Some(("text/plain; charset=utf-8", "text")));
         check(&at_root, "/favicon.svg", Some(("image/svg+xml", "svg")));
-        let below = Public::new("/static/files", Folder::embedded(FILES));
+        let below = public("/static/files", PublicOptions::default());
         check(&below, "/static/files/css/style.css", Some(("text/css; charset=utf-8", "style")));
         check(&below, "/css/style.css", None);
         check(&below, "/static/files", None);
@@ -92,7 +162,7 @@ mod tests {
 
     #[test]
     fn everything_else_is_not_there() {
-        let public = Public::new("/", Folder::embedded(FILES));
+        let public = public("/", PublicOptions::default());
         for path in [
             "/",
             "/css",
@@ -106,5 +176,55 @@ mod tests {
         ] {
             check(&public, path, None);
         }
+    }
+
+    #[test]
+    fn a_folder_is_answered_by_its_index() {
+        let with_index = public("/", PublicOptions::default());
+        check(&with_index, "/docs/", Some(("text/html; charset=utf-8", "docs")));
+        let redirect = find(&with_index, "/docs", &HeaderMap::new()).unwrap();
+        assert_eq!(
+            (redirect.status().as_u16(), &redirect.headers()["location"]),
+            (308, &"/docs/".parse().unwrap())
+        );
+        check(
+            &public("/", PublicOptions { index: "", ..PublicOptions::default() }),
+            "/docs/",
+            None,
+        );
+    }
+
+    #[test]
+    fn a_file_that_did_not_change_is_not_sent_again() {
+        let cached = public(
+            "/",
+            PublicOptions { cache_age: Duration::from_secs(60), ..PublicOptions::default() },
+        );
+        let first = find(&cached, "/favicon.svg", &HeaderMap::new()).unwrap();
+        assert_eq!(first.headers()["cache-control"], "max-age=60");
+        let tag = first.headers()["etag"].clone();
+        for known in
+            [tag.to_str().unwrap().to_owned(), format!("\"x\", W/{}", tag.to_str().unwrap())]
+        {
+            let asked = HeaderMap::from_iter([(IF_NONE_MATCH, known.parse().unwrap())]);
+            let again = find(&cached, "/favicon.svg", &asked).unwrap();
+            assert_eq!(
+                (again.status().as_u16(), again.body().len(), &again.headers()["etag"]),
+                (304, 0, &tag)
+            );
+        }
+        let other = HeaderMap::from_iter([(IF_NONE_MATCH, "\"x\"".parse().unwrap())]);
+        assert_eq!(find(&cached, "/favicon.svg", &other).unwrap().status(), 200);
+    }
+
+    #[test]
+    fn files_may_be_for_download() {
+        let public = public("/", PublicOptions { download: true, ..PublicOptions::default() });
+        let file = find(&public, "/a%20b.txt", &HeaderMap::new()).unwrap();
+        assert_eq!(
+            file.headers()["content-disposition"],
+            "attachment; filename*=UTF-8''a%20b%2Etxt"
+        );
+        assert_eq!(file.headers()["cache-control"], "no-cache");
     }
 }

@@ -9,11 +9,12 @@ use std::sync::Arc;
 
 use bytes::{Buf, Bytes};
 use futures_util::StreamExt;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use warp::Filter;
 use warp::filters::BoxedFilter;
 
 use crate::argument::{Argument, Body};
-use crate::reply::{Reply, WholeResponse, view};
+use crate::reply::{Reply, WholeResponse, redirect, view};
 use crate::{EventError, WebEvent};
 
 /// A boxed warp filter that always answers.
@@ -27,6 +28,40 @@ pub fn view_filter(name: &'static str) -> RouteFilter {
         std::future::ready(view(name).with(&variables))
     })
 }
+
+/// Makes the filter of a route that answers with another address, in which
+/// `:name` and `*name` stand for the path's parameters.
+pub fn redirect_filter(target: &'static str) -> RouteFilter {
+    handler_filter_0(move |event: WebEvent| std::future::ready(redirect(fill_in(target, &event))))
+}
+
+fn fill_in(target: &str, event: &WebEvent) -> String {
+    if !target.starts_with('/') {
+        return target.to_owned();
+    }
+    let fill = |segment: &str| {
+        let Some(value) = segment.strip_prefix([':', '*']).and_then(|name| event.parameter(name))
+        else {
+            return segment.to_owned();
+        };
+        // What a catch-all took goes on being several segments.
+        let allowed = if segment.starts_with('*') { SEGMENTS } else { SEGMENT };
+        utf8_percent_encode(value, allowed).to_string()
+    };
+    target.split('/').map(fill).collect::<Vec<_>>().join("/")
+}
+
+/// What a segment of a path can't hold as it is (RFC 3986, section 3.3).
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b'@')
+    .remove(b':')
+    .remove(b'+');
+
+const SEGMENTS: &AsciiSet = &SEGMENT.remove(b'/');
 
 /// Makes the filter of a route from what its handler becomes.
 fn filter<F, Answer>(answer: F) -> RouteFilter

@@ -63,6 +63,11 @@ impl Views {
         Ok(Views { folder, compiled })
     }
 
+    /// Tells whether there is a view of that name.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.folder.read(format!("{name}.html").split('/')).is_some()
+    }
+
     /// Makes a page. The error is a sentence for the log.
     pub(crate) fn render(&self, name: &str, data: &Value) -> Result<String, String> {
         let file = format!("{name}.html");

@@ -5,10 +5,12 @@
 
 mod support;
 
+mod argument;
 mod browser;
 mod endpoint;
 mod program;
 mod public;
+mod reply;
 mod route;
 mod server;
 mod signal;

@@ -2,9 +2,9 @@
 
 use super::Diagnostic;
 use super::endpoints::unknown_names;
-use super::suggestion::did_you_mean;
+use super::suggestion::{did_you_mean, help_with_choices};
 use crate::model::{Action, Route, Server, Source};
-use crate::route_path::Overlap;
+use crate::route_path::{Overlap, RESERVED_NAMES};
 
 /// The most arguments that a handler takes behind its event.
 const MAX_ARGUMENTS: usize = 8;
@@ -19,6 +19,7 @@ pub(super) fn check(server: &Server, found: &mut Vec<Diagnostic>) {
             !endpoint.protocol.serves_signals()
         }));
         arguments(route, found);
+        found.extend(redirect_parameters(route));
     }
 }
 
@@ -151,15 +152,37 @@ fn no_such_parameter(route: &Route, index: usize) -> Diagnostic {
     let name = &route.arguments[index].name;
     let mut untaken = untaken(route);
     let only = untaken.next().filter(|_| untaken.next().is_none());
-    let choices = route.path.parameters().chain(["query", "form", "json"]);
+    let choices = route.path.parameters().chain(RESERVED_NAMES);
     let help = match did_you_mean(&name.text, choices).or(only) {
         Some(meant) => format!("did you mean `{meant}`?"),
         None => format!(
-            "arguments are path parameters, as in `{}/:{}`, or `query`, `form` or `json`",
+            "arguments are path parameters, as in `{}/:{}`, or one of {}",
             route.path.to_string().trim_end_matches('/'),
-            name.text
+            name.text,
+            RESERVED_NAMES.map(|name| format!("`{name}`")).join(", ")
         ),
     };
     let message = format!("route path `{}` has no parameter `{}`", route.path, name.text);
     Diagnostic::new(name.place, message).help(help)
+}
+
+/// A redirect within this server may hold parameters of its path, and no
+/// others.
+fn redirect_parameters(route: &Route) -> Vec<Diagnostic> {
+    let Action::Redirect(target) = &route.action else {
+        return Vec::new();
+    };
+    let known: Vec<&str> = route.path.parameters().collect();
+    let segments = target.text.strip_prefix('/').into_iter().flat_map(|path| path.split('/'));
+    let names = segments.filter_map(|segment| segment.strip_prefix([':', '*']));
+    let unknown = names.filter(|name| !known.contains(name)).map(|name| {
+        let message =
+            format!("route path `{}` has no parameter `{name}` to redirect with", route.path);
+        let help = match known.is_empty() {
+            true => "write the whole target".to_owned(),
+            false => help_with_choices(name, &known, "its parameters are"),
+        };
+        Diagnostic::new(target.place, message).help(help)
+    });
+    unknown.collect()
 }

@@ -35,6 +35,8 @@ impl Route {
 pub enum Action {
     /// A view, by its name.
     View(Name),
+    /// Another address, which may hold the path's parameters: `/users/:id`.
+    Redirect(Name),
     /// A function or closure of the user's.
     Handler,
 }
@@ -59,6 +61,12 @@ pub enum Source {
     Form,
     /// A body of JSON.
     Json,
+    /// A body of form fields or of JSON.
+    Data,
+    /// A body as it is.
+    Body,
+    /// A body in parts.
+    Multipart,
 }
 
 impl Source {
@@ -68,12 +76,15 @@ impl Source {
             "query" => Source::Query,
             "form" => Source::Form,
             "json" => Source::Json,
+            "data" => Source::Data,
+            "body" => Source::Body,
+            "multipart" => Source::Multipart,
             _ => Source::Path,
         }
     }
 
     /// Tells whether it reads the body, which can be read once.
     pub fn is_body(self) -> bool {
-        matches!(self, Source::Form | Source::Json)
+        !matches!(self, Source::Path | Source::Query)
     }
 }

@@ -5,9 +5,10 @@
 
 use pode_core::model::{Folder, Public, Views};
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{format_ident, quote};
 
-use super::Expansion;
+use super::{Expansion, options};
+use crate::syntax::Kind;
 
 impl Expansion<'_> {
     pub(super) fn views(&self, views: &Views) -> TokenStream {
@@ -20,7 +21,11 @@ impl Expansion<'_> {
         let (declared, cfgs, folder) =
             (&self.declared, self.cfgs(&public.head), folder(&public.folder));
         let prefix = public.prefix.to_string();
-        quote! { #cfgs #declared.public(#prefix, #folder); }
+        let Kind::Public(written) = self.kind(&public.head) else {
+            return TokenStream::new();
+        };
+        let options = options::fields(&format_ident!("PublicOptions"), &written.options);
+        quote! { #cfgs #declared.public(#prefix, #folder, #options); }
     }
 }
 

@@ -17,7 +17,7 @@ pub(super) fn uses(written: &Written) -> TokenStream {
             }
             Kind::Route(route) => {
                 words.extend(route.methods.iter().filter(known(Method::parse)));
-                if let Action::View { word, .. } = &route.action {
+                if let Action::View { word, .. } | Action::Redirect { word, .. } = &route.action {
                     words.push(word);
                 }
             }

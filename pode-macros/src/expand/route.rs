@@ -27,6 +27,7 @@ impl Expansion<'_> {
 fn filter(route: &Route, written: &syntax::Route) -> TokenStream {
     match &written.action {
         Action::View { template, .. } => quote! { ::pode::__private::view_filter(#template) },
+        Action::Redirect { target, .. } => quote! { ::pode::__private::redirect_filter(#target) },
         Action::Handler(handler) => {
             let arguments =
                 route.arguments.iter().zip(&written.arguments).map(|(meant, written)| {
@@ -42,6 +43,11 @@ fn filter(route: &Route, written: &syntax::Route) -> TokenStream {
                         Source::Query => quote_spanned! { span=> ::pode::__private::query(#ty) },
                         Source::Form => quote_spanned! { span=> ::pode::__private::form(#ty) },
                         Source::Json => quote_spanned! { span=> ::pode::__private::json(#ty) },
+                        Source::Data => quote_spanned! { span=> ::pode::__private::data(#ty) },
+                        Source::Body => quote_spanned! { span=> ::pode::__private::body(#ty) },
+                        Source::Multipart => {
+                            quote_spanned! { span=> ::pode::__private::multipart(#ty) }
+                        }
                     }
                 });
             // What rustc has to say about the handler stands at the handler.

@@ -12,13 +12,14 @@ impl Resolver<'_> {
             Some(prefix) => self.fixed_path(prefix, "a public prefix"),
             None => Some(RoutePath::root()),
         };
+        let options = self.options(&written.options);
         let folder = self.folder(&written.folder);
         let place = written.prefix.as_ref().unwrap_or(&written.folder).span();
         Some(Public {
             head,
             prefix: prefix?,
             prefix_place: self.places.add(place),
-            folder: folder?,
+            folder: options.and(folder)?,
         })
     }
 }

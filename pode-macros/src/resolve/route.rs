@@ -22,6 +22,7 @@ impl Resolver<'_> {
         let arguments = written.arguments.iter().map(argument).collect();
         let action = match &written.action {
             syntax::Action::View { template, .. } => Action::View(self.text(template)),
+            syntax::Action::Redirect { target, .. } => Action::Redirect(self.text(target)),
             syntax::Action::Handler(_) => Action::Handler,
         };
         Some(Route {

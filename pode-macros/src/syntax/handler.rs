@@ -1,4 +1,4 @@
-//! `=> view "name"` or `=> handler`
+//! `=> view "name"`, `=> redirect "/target"` or `=> handler`
 
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use syn::parse::ParseStream;
@@ -10,6 +10,8 @@ use super::{at_end, forgotten};
 pub(crate) enum Action {
     /// The declaration's own word and a template.
     View { word: Ident, template: LitStr },
+    /// The declaration's own word and another address.
+    Redirect { word: Ident, target: LitStr },
     /// Raw tokens, whether or not they are an expression.
     Handler(TokenStream),
 }
@@ -31,11 +33,14 @@ impl Action {
         if at_end(input) {
             return Err(missing());
         }
-        let word = input.fork().parse::<Ident>().ok().filter(|word| word == "view");
-        if let Some(word) = word {
+        let word = input.fork().parse::<Ident>().ok();
+        if word.is_some_and(|word| word == "view" || word == "redirect") {
             if input.peek2(LitStr) {
-                input.parse::<Ident>()?;
-                return Ok(Action::View { word, template: input.parse()? });
+                let (word, text): (Ident, LitStr) = (input.parse()?, input.parse()?);
+                return Ok(match word == "view" {
+                    true => Action::View { word, template: text },
+                    false => Action::Redirect { word, target: text },
+                });
             }
             if input.peek2(syn::token::Paren) && input.peek3(Token![;]) {
                 return Err(reply_for_handler(input)?);
@@ -50,10 +55,10 @@ fn reply_for_handler(input: ParseStream<'_>) -> syn::Result<syn::Error> {
     let word: Ident = input.parse()?;
     let content;
     syn::parenthesized!(content in input);
-    let template: TokenStream = content.parse()?;
+    let text: TokenStream = content.parse()?;
     let message = format!(
-        "`view({template})` is a reply, not a handler\n\n\
-         help: write `view {template}` or `async |_| view({template})`"
+        "`{word}({text})` is a reply, not a handler\n\n\
+         help: write `{word} {text}` or `async |_| {word}({text})`"
     );
     Ok(syn::Error::new(word.span(), message))
 }

@@ -7,7 +7,8 @@ pub(crate) fn house(settings: Settings) -> ::pode::Server {
     use ::pode::keyword::{
         server as _, views as _, public as _, endpoint as _, http as _, endpoint as _,
         http as _, endpoint as _, ws as _, state as _, signal as _, route as _, GET as _,
-        view as _, route as _, GET as _, POST as _, route as _, PUT as _,
+        view as _, route as _, GET as _, POST as _, route as _, PUT as _, route as _,
+        GET as _, redirect as _, route as _, POST as _,
     };
     let mut declared = ::pode::__private::Declared::new(
         "house",
@@ -89,6 +90,11 @@ pub(crate) fn house(settings: Settings) -> ::pode::Server {
                     ),
                 ],
             ),
+            {
+                let mut options = ::pode::PublicOptions::default();
+                options.cache_age = ::core::time::Duration::from_millis(3600000u64);
+                options
+            },
         );
     declared.state::<Counter>(Counter::new(settings.first));
     #[cfg(feature = "signals")]
@@ -133,6 +139,23 @@ pub(crate) fn house(settings: Settings) -> ::pode::Server {
                     event.state::<Counter>()?.put(id, user);
                     Ok::<_, EventError>(())
                 },
+            ),
+        );
+    declared
+        .route(
+            &[::pode::__private::Method::Get],
+            "/people/:id",
+            &[],
+            ::pode::__private::redirect_filter("/users/:id"),
+        );
+    declared
+        .route(
+            &[::pode::__private::Method::Post],
+            "/files",
+            &[],
+            ::pode::__private::handler_filter_1(
+                ::pode::__private::multipart(::core::marker::PhantomData::<Multipart>),
+                upload,
             ),
         );
     declared.into_server()

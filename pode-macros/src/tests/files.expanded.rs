@@ -79,6 +79,7 @@ fn files() -> ::pode::Server {
             ),
             #[cfg(not(debug_assertions))]
             ::pode::__private::Folder::embedded(&[]),
+            ::pode::PublicOptions::default(),
         );
     declared
         .public(
@@ -106,6 +107,7 @@ fn files() -> ::pode::Server {
                     ),
                 ],
             ),
+            ::pode::PublicOptions::default(),
         );
     declared
         .public(
@@ -128,6 +130,7 @@ fn files() -> ::pode::Server {
                     ),
                 ],
             ),
+            ::pode::PublicOptions::default(),
         );
     declared
         .route(

@@ -4,6 +4,8 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use cookie::Cookie;
+use http::header::COOKIE;
 use http::{HeaderMap, Method, Uri};
 use pode_core::{SendError, SignalPath};
 use serde::Serialize;
@@ -68,6 +70,17 @@ impl WebEvent {
     /// Returns the headers.
     pub fn headers(&self) -> &HeaderMap {
         &self.web.headers
+    }
+
+    /// Returns the value of a cookie, decoded; `None` if the browser sent none
+    /// of that name.
+    pub fn cookie(&self, name: &str) -> Option<String> {
+        let lines = self.headers().get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
+        let cookies = lines.flat_map(Cookie::split_parse_encoded).flatten();
+        cookies
+            .filter(|cookie| cookie.name() == name)
+            .map(|cookie| cookie.value().to_owned())
+            .next()
     }
 
     /// Returns the address the request came from; behind a proxy, the proxy's.

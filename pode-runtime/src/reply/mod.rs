@@ -1,13 +1,21 @@
 //! Replies: the values that handlers return.
 
+mod change;
+mod file;
+
 use std::error::Error as StdError;
 
 use bytes::Bytes;
+use cookie::Cookie;
 use http::header::{CONTENT_TYPE, HeaderValue, LOCATION};
 use http::{Method, Response, StatusCode};
 use serde::Serialize;
 
 use crate::error::with_causes;
+pub use change::Changed;
+pub(crate) use file::attachment;
+pub use file::{File, file};
+
 pub use crate::view::{View, view};
 use crate::{EventError, WebEvent};
 
@@ -22,12 +30,44 @@ pub type WholeResponse = Response<Bytes>;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a reply",
     label = "a handler can't return this",
-    note = "replies are `view(..)`, `html(..)`, `json(..)`, `text(..)`, `redirect(..)`, `status(..)`, \
+    note = "replies are `view(..)`, `html(..)`, `json(..)`, `text(..)`, `redirect(..)`, `status(..)`, `file(..).await`, \
             an `http::Response`, `()`, or a `Result` of these"
 )]
 pub trait Reply {
     /// Makes the response to this request.
     fn into_response(self, event: &WebEvent) -> WholeResponse;
+
+    /// Answers with another status. A number that is no status, which are
+    /// those from 100 to 999, stands for 500.
+    ///
+    /// ```
+    /// use pode_runtime::reply::{Reply, text};
+    ///
+    /// let created = text("made").with_status(201).with_header("location", "/things/7");
+    /// ```
+    fn with_status(self, status: u16) -> Changed<Self>
+    where
+        Self: Sized,
+    {
+        Changed::new(self).with_status(status)
+    }
+
+    /// Answers with a header more, or another value for it. One that can't be
+    /// a header is logged and becomes a 500.
+    fn with_header(self, name: &str, value: &str) -> Changed<Self>
+    where
+        Self: Sized,
+    {
+        Changed::new(self).with_header(name, value)
+    }
+
+    /// Sets a cookie in the browser.
+    fn with_cookie(self, cookie: Cookie<'_>) -> Changed<Self>
+    where
+        Self: Sized,
+    {
+        Changed::new(self).with_cookie(cookie)
+    }
 }
 
 /// Answers with a value as JSON.
@@ -171,9 +211,16 @@ where
     }
 }
 
+/// What an error says, in the extensions of its response: an error page says
+/// it instead, where there is one.
+#[derive(Clone, Debug)]
+pub(crate) struct Sentence(pub(crate) String);
+
 /// A plain sentence for whoever sent the request.
 pub(crate) fn sentence(status: StatusCode, text: &str) -> WholeResponse {
-    whole(status, "text/plain; charset=utf-8", format!("{text}\n").into())
+    let mut response = whole(status, "text/plain; charset=utf-8", format!("{text}\n").into());
+    response.extensions_mut().insert(Sentence(text.to_owned()));
+    response
 }
 
 /// A 500 that tells nothing about the inside; the log has the reason.

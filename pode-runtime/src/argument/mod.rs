@@ -1,4 +1,11 @@
 //! Arguments: parts of a request, made into what a handler takes.
+//!
+//! What makes a value is kept as a function: then only the constructors ask
+//! whether its type can be made, and a type that can't is reported once, where
+//! it stands.
+
+mod body;
+mod multipart;
 
 use std::fmt::Display;
 use std::marker::PhantomData;
@@ -10,11 +17,16 @@ use futures_util::{Stream, StreamExt};
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use serde::de::DeserializeOwned;
 
+pub use body::{FromBody, body, data, form, json};
+pub use multipart::{Multipart, Part, multipart};
+
 use crate::{EventError, WebEvent};
 
-/// The most that is read of a body, in bytes: 1 MiB. A longer one is answered
-/// with 413.
+/// The most that is read of a body at once, in bytes: 1 MiB. A longer one is
+/// answered with 413.
 pub(crate) const MAX_BODY_BYTES: usize = 1 << 20;
+
+type Chunks = Pin<Box<dyn Stream<Item = Result<Bytes, warp::Error>> + Send>>;
 
 /// A part of a request that a handler takes.
 pub trait Argument: Send + Sync + 'static {
@@ -31,11 +43,8 @@ pub trait Argument: Send + Sync + 'static {
 
 /// The body of a request, read at most once.
 pub struct Body {
-    pub(crate) chunks: Pin<Box<dyn Stream<Item = Result<Bytes, warp::Error>> + Send>>,
+    pub(crate) chunks: Chunks,
 }
-
-// What makes a value is kept as a function: then only these ask whether its
-// type can be made, and a type that can't is reported once, where it stands.
 
 /// Takes a path parameter of that name.
 pub fn path<T: FromStr<Err: Display>>(name: &'static str, _: PhantomData<T>) -> Path<T> {
@@ -45,30 +54,6 @@ pub fn path<T: FromStr<Err: Display>>(name: &'static str, _: PhantomData<T>) -> 
 /// Takes the pairs behind the `?`.
 pub fn query<T: DeserializeOwned>(_: PhantomData<T>) -> Query<T> {
     Query { make: |written| fields("query", written) }
-}
-
-/// Takes a body of form fields.
-pub fn form<T: DeserializeOwned>(_: PhantomData<T>) -> Whole<T> {
-    Whole {
-        content_type: "application/x-www-form-urlencoded",
-        fits: |subtype| subtype == "x-www-form-urlencoded",
-        make: |body| fields("form", body),
-    }
-}
-
-/// Takes a body of JSON.
-pub fn json<T: DeserializeOwned>(_: PhantomData<T>) -> Whole<T> {
-    Whole {
-        content_type: "application/json",
-        fits: |subtype| subtype == "json" || subtype.ends_with("+json"),
-        make: |body| {
-            let mut json = serde_json::Deserializer::from_slice(body);
-            let value = serde_path_to_error::deserialize(&mut json)
-                .map_err(|error| at_field("json", &error))?;
-            json.end().map_err(|error| bad_request(format!("json: {error}")))?;
-            Ok(value)
-        },
-    }
 }
 
 /// A path parameter; made by [`path`].
@@ -81,15 +66,6 @@ pub struct Path<T> {
 /// The query; made by [`query`].
 #[derive(Debug)]
 pub struct Query<T> {
-    make: fn(&[u8]) -> Result<T, EventError>,
-}
-
-/// A whole body of one content type; made by [`form`] and [`json`].
-#[derive(Debug)]
-pub struct Whole<T> {
-    content_type: &'static str,
-    /// Judges what stands behind `application/`, in lower case.
-    fits: fn(&str) -> bool,
     make: fn(&[u8]) -> Result<T, EventError>,
 }
 
@@ -111,43 +87,16 @@ impl<T: Send + 'static> Argument for Query<T> {
     }
 }
 
-impl<T: Send + 'static> Argument for Whole<T> {
-    type Value = T;
-
-    async fn take(&self, event: &WebEvent, body: &mut Body) -> Result<T, EventError> {
-        let written =
-            event.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
-        let found = written.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
-        if !found.strip_prefix("application/").is_some_and(self.fits) {
-            let found = if found.is_empty() { "none".to_owned() } else { format!("{found:?}") };
-            let expected = self.content_type;
-            return Err(EventError::new(
-                415,
-                format!("the content type must be {expected}; found {found}"),
-            ));
-        }
-        (self.make)(&body.read(event).await?)
-    }
-}
-
 impl Body {
     /// Reads all of it, up to [`MAX_BODY_BYTES`].
     async fn read(&mut self, event: &WebEvent) -> Result<Bytes, EventError> {
-        let too_long =
-            || EventError::new(413, format!("the body is longer than {MAX_BODY_BYTES} bytes"));
-        let announced = event
-            .headers()
-            .get(CONTENT_LENGTH)
-            .and_then(|length| length.to_str().ok()?.parse().ok());
-        if announced.is_some_and(|length: usize| length > MAX_BODY_BYTES) {
-            return Err(too_long());
-        }
+        announced_within(MAX_BODY_BYTES, event)?;
         let mut whole = BytesMut::new();
         while let Some(chunk) = self.chunks.next().await {
             let chunk =
                 chunk.map_err(|_| EventError::new(400, "the body ended early or is malformed"))?;
             if whole.len() + chunk.len() > MAX_BODY_BYTES {
-                return Err(too_long());
+                return Err(too_long(MAX_BODY_BYTES));
             }
             whole.extend_from_slice(&chunk);
         }
@@ -159,6 +108,33 @@ impl std::fmt::Debug for Body {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Body").finish_non_exhaustive()
     }
+}
+
+/// Refuses a body that says itself that it is too long.
+fn announced_within(max_bytes: usize, event: &WebEvent) -> Result<(), EventError> {
+    let length =
+        event.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    if length.is_some_and(|length: usize| length > max_bytes) {
+        return Err(too_long(max_bytes));
+    }
+    Ok(())
+}
+
+fn too_long(max_bytes: usize) -> EventError {
+    EventError::new(413, format!("the body is longer than {max_bytes} bytes"))
+}
+
+/// The content type of the body without its parameters, in lower case; empty
+/// if there is none.
+fn content_type(event: &WebEvent) -> String {
+    let written =
+        event.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
+    written.split(';').next().unwrap_or("").trim().to_ascii_lowercase()
+}
+
+fn wrong_content_type(expected: &str, found: &str) -> EventError {
+    let found = if found.is_empty() { "none".to_owned() } else { format!("{found:?}") };
+    EventError::new(415, format!("the content type must be {expected}; found {found}"))
 }
 
 /// Reads pairs of names and values, as queries and forms have them.

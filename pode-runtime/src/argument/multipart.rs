@@ -1,0 +1,135 @@
+//! Bodies in parts, as forms with files send them (RFC 7578): read as they
+//! come, part by part.
+
+use std::marker::PhantomData;
+
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use multer::{Constraints, SizeLimit};
+
+use super::{Argument, Body, announced_within, content_type, too_long, wrong_content_type};
+use crate::{EventError, WebEvent};
+
+/// The most that is read of a body in parts, in bytes: 64 MiB. A longer one is
+/// answered with 413.
+const MAX_UPLOAD_BYTES: usize = 64 << 20;
+
+/// Takes a body of type `multipart/form-data`.
+pub fn multipart(_: PhantomData<Multipart>) -> TakesMultipart {
+    TakesMultipart
+}
+
+/// A body in parts; made by [`multipart`].
+#[derive(Debug)]
+pub struct TakesMultipart;
+
+/// The parts of a form with files, in the order they were sent.
+///
+/// They are read as they come: the next part is asked for when the one before
+/// was read, or is dropped. Together they have at most 64 MiB.
+///
+/// ```
+/// use pode_runtime::argument::Multipart;
+/// use pode_runtime::{EventError, WebEvent};
+///
+/// async fn upload(_: WebEvent, mut form: Multipart) -> Result<(), EventError> {
+///     while let Some(part) = form.next().await? {
+///         let name = part.file_name().unwrap_or("a field").to_owned();
+///         println!("{name} has {} bytes", part.bytes().await?.len());
+///     }
+///     Ok(())
+/// }
+/// ```
+#[derive(Debug)]
+pub struct Multipart {
+    parts: multer::Multipart<'static>,
+}
+
+/// One part of a form: a field or a file.
+#[derive(Debug)]
+pub struct Part {
+    field: multer::Field<'static>,
+}
+
+impl Argument for TakesMultipart {
+    type Value = Multipart;
+
+    async fn take(&self, event: &WebEvent, body: &mut Body) -> Result<Multipart, EventError> {
+        let found = content_type(event);
+        if found != "multipart/form-data" {
+            return Err(wrong_content_type("multipart/form-data", &found));
+        }
+        announced_within(MAX_UPLOAD_BYTES, event)?;
+        let written = event.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let boundary = multer::parse_boundary(written.unwrap_or_default()).map_err(refuse)?;
+        let chunks = std::mem::replace(&mut body.chunks, Box::pin(futures_util::stream::empty()));
+        let limits =
+            Constraints::new().size_limit(SizeLimit::new().whole_stream(MAX_UPLOAD_BYTES as u64));
+        Ok(Multipart { parts: multer::Multipart::with_constraints(chunks, boundary, limits) })
+    }
+}
+
+impl Multipart {
+    /// Waits for the next part; `None` behind the last.
+    ///
+    /// # Errors
+    ///
+    /// Status 400 if the body is malformed or ends early, 413 if it is too
+    /// long. Both are answers that a handler may pass on by `?`.
+    pub async fn next(&mut self) -> Result<Option<Part>, EventError> {
+        Ok(self.parts.next_field().await.map_err(refuse)?.map(|field| Part { field }))
+    }
+}
+
+impl Part {
+    /// Returns the name of the field.
+    pub fn name(&self) -> Option<&str> {
+        self.field.name()
+    }
+
+    /// Returns the name of the file as the client gives it, if it is a file.
+    /// It may be anything: never make a path of it unchecked.
+    pub fn file_name(&self) -> Option<&str> {
+        self.field.file_name()
+    }
+
+    /// Returns the content type as the client gives it.
+    pub fn content_type(&self) -> Option<&str> {
+        self.field.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok())
+    }
+
+    /// Waits for more of the part; `None` at its end.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Multipart::next`].
+    pub async fn chunk(&mut self) -> Result<Option<Bytes>, EventError> {
+        self.field.chunk().await.map_err(refuse)
+    }
+
+    /// Reads the whole part into memory.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Multipart::next`].
+    pub async fn bytes(self) -> Result<Bytes, EventError> {
+        self.field.bytes().await.map_err(refuse)
+    }
+
+    /// Reads the whole part as text.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Multipart::next`], and status 400 if it is not UTF-8.
+    pub async fn text(self) -> Result<String, EventError> {
+        let not_text = |_| EventError::new(400, "multipart: the text is not UTF-8");
+        String::from_utf8(self.bytes().await?.into()).map_err(not_text)
+    }
+}
+
+fn refuse(error: multer::Error) -> EventError {
+    match error {
+        multer::Error::StreamSizeExceeded { .. } => too_long(MAX_UPLOAD_BYTES),
+        error => EventError::new(400, format!("multipart: {error}")),
+    }
+}

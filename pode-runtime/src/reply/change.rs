@@ -1,0 +1,67 @@
+//! Replies with another status, more headers, or cookies.
+
+use cookie::Cookie;
+use http::StatusCode;
+use http::header::{HeaderName, HeaderValue, SET_COOKIE};
+
+use super::{Reply, WholeResponse, internal_error};
+use crate::WebEvent;
+
+/// A reply that was changed; made by the methods of [`Reply`].
+#[derive(Clone, Debug)]
+#[must_use = "a reply does nothing until it is returned from a handler"]
+pub struct Changed<R> {
+    reply: R,
+    status: Option<StatusCode>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    /// The first that can't be a header.
+    wrong: Option<String>,
+}
+
+impl<R> Changed<R> {
+    pub(super) fn new(reply: R) -> Self {
+        Changed { reply, status: None, headers: Vec::new(), wrong: None }
+    }
+
+    /// Answers with another status; see [`Reply::with_status`].
+    pub fn with_status(mut self, status: u16) -> Self {
+        self.status =
+            Some(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR));
+        self
+    }
+
+    /// Answers with a header more; see [`Reply::with_header`].
+    pub fn with_header(mut self, name: &str, value: &str) -> Self {
+        match (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            (Ok(name), Ok(value)) => self.headers.push((name, value)),
+            _ => self.wrong = self.wrong.or(Some(format!("{name}: {value}"))),
+        }
+        self
+    }
+
+    /// Sets a cookie; see [`Reply::with_cookie`].
+    pub fn with_cookie(self, cookie: Cookie<'_>) -> Self {
+        self.with_header(SET_COOKIE.as_str(), &cookie.encoded().to_string())
+    }
+}
+
+impl<R: Reply> Reply for Changed<R> {
+    fn into_response(self, event: &WebEvent) -> WholeResponse {
+        if let Some(wrong) = self.wrong {
+            return internal_error(event, &format!("this can't be a header: {wrong:?}"));
+        }
+        let mut response = self.reply.into_response(event);
+        if let Some(status) = self.status {
+            *response.status_mut() = status;
+        }
+        for (name, value) in self.headers {
+            // A response sets many cookies, and of all others has one.
+            if name == SET_COOKIE {
+                response.headers_mut().append(name, value);
+            } else {
+                response.headers_mut().insert(name, value);
+            }
+        }
+        response
+    }
+}

@@ -1,0 +1,77 @@
+//! Replies with a file from the disk.
+
+use std::io::ErrorKind;
+use std::path::PathBuf;
+
+use bytes::Bytes;
+use http::StatusCode;
+use http::header::{CONTENT_DISPOSITION, HeaderValue};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
+use super::{Reply, WholeResponse, whole};
+use crate::public::content_type;
+use crate::{EventError, WebEvent};
+
+/// Reads a file to answer with; the path is relative to the working directory
+/// of the program.
+///
+/// The path is yours: whatever a request says must never become a part of it
+/// unchecked, or the request may have any file. The whole file is read into
+/// memory.
+///
+/// # Errors
+///
+/// Status 404 if there is no such file, and 500, with the reason in the log,
+/// if it can't be read. Both are answers that a handler may pass on by `?`.
+pub async fn file(path: impl Into<PathBuf>) -> Result<File, EventError> {
+    let path = path.into();
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let reading = {
+        let path = path.clone();
+        tokio::task::spawn_blocking(move || std::fs::read(path))
+    };
+    match reading.await.unwrap_or_else(|panic| Err(panic.into())) {
+        Ok(body) => Ok(File { name, body: body.into(), download: false }),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            Err(EventError::new(404, "there is no such file"))
+        }
+        Err(error) => {
+            tracing::error!("cannot read {path:?}: {error}");
+            Err(EventError::new(500, "the file can't be read"))
+        }
+    }
+}
+
+/// A file to answer with; made by [`file`].
+#[derive(Clone, Debug)]
+#[must_use = "a reply does nothing until it is returned from a handler"]
+pub struct File {
+    name: String,
+    body: Bytes,
+    download: bool,
+}
+
+impl File {
+    /// Has browsers save the file, under its own name, instead of showing it.
+    pub fn download(mut self) -> File {
+        self.download = true;
+        self
+    }
+}
+
+impl Reply for File {
+    fn into_response(self, _event: &WebEvent) -> WholeResponse {
+        let mut response = whole(StatusCode::OK, &content_type(&self.name), self.body);
+        if self.download {
+            response.headers_mut().insert(CONTENT_DISPOSITION, attachment(&self.name));
+        }
+        response
+    }
+}
+
+/// RFC 6266: the name in a form that holds any character.
+pub(crate) fn attachment(name: &str) -> HeaderValue {
+    let name = utf8_percent_encode(name, NON_ALPHANUMERIC);
+    HeaderValue::try_from(format!("attachment; filename*=UTF-8''{name}"))
+        .expect("percent-encoded text is ASCII that can be seen")
+}

@@ -1,0 +1,114 @@
+//! Arguments that are whole bodies: of either type, as they are, in parts.
+
+use pode::prelude::*;
+
+use crate::support::{get, raw, request, start};
+
+#[derive(Deserialize)]
+struct Point {
+    x: i32,
+    y: i32,
+}
+
+pode_server! {
+    server bodies;
+    endpoint http "127.0.0.1:0";
+    route POST "/data" (data: Point) => async |_, point: Point| text(format!("{} {}", point.x, point.y));
+    route PUT "/bytes/:name" (body: Vec<u8>, name: String) => async |_, body: Vec<u8>, name| text(format!("{name}: {body:?}"));
+    route PUT "/text" (body: String) => async |_, body: String| text(body.to_uppercase());
+    route POST "/upload" (multipart: Multipart) => upload;
+    route GET "/cookie" => async |event| text(event.cookie("who are you").unwrap_or_default());
+}
+
+/// Answers with a line for each part.
+async fn upload(_: WebEvent, mut form: Multipart) -> Result<impl Reply, EventError> {
+    let mut lines = Vec::new();
+    while let Some(mut part) = form.next().await? {
+        let name = part.name().unwrap_or("?").to_owned();
+        let kind = part.content_type().unwrap_or("?").to_owned();
+        let Some(file) = part.file_name().map(str::to_owned) else {
+            lines.push(format!("{name} = {}", part.text().await?));
+            continue;
+        };
+        let (mut bytes, mut sum) = (0, 0_u64);
+        while let Some(chunk) = part.chunk().await? {
+            bytes += chunk.len();
+            sum += chunk.iter().map(|byte| u64::from(*byte)).sum::<u64>();
+        }
+        lines.push(format!("{name}: {file} ({kind}), {bytes} bytes, sum {sum}"));
+    }
+    Ok(text(lines.join("\n")))
+}
+
+#[tokio::test]
+async fn the_same_route_takes_a_form_and_json() {
+    let server = start(bodies()).await;
+    for (content_type, body) in [
+        ("application/x-www-form-urlencoded", "x=1&y=2"),
+        ("application/json", r#"{"x":1,"y":2}"#),
+        ("application/vnd.point+json; v=1", r#"{"x":1,"y":2}"#),
+    ] {
+        let answer =
+            request(&server, "POST", "/data", &[("Content-Type", content_type)], body.as_bytes())
+                .await;
+        assert_eq!((answer.status, answer.text()), (200, "1 2"), "{content_type}");
+    }
+    let other = request(&server, "POST", "/data", &[("Content-Type", "text/plain")], b"x").await;
+    assert_eq!(other.status, 415);
+    let sentence = "the content type must be application/x-www-form-urlencoded or application/json; found \"text/plain\"";
+    assert_eq!(other.text(), sentence);
+}
+
+#[tokio::test]
+async fn a_body_comes_as_it_is() {
+    let server = start(bodies()).await;
+    let bytes = request(&server, "PUT", "/bytes/a", &[], &[0, 255]).await;
+    assert_eq!(bytes.text(), "a: [0, 255]");
+    assert_eq!(request(&server, "PUT", "/text", &[], "hé".as_bytes()).await.text(), "HÉ");
+    let broken = request(&server, "PUT", "/text", &[], &[0xff]).await;
+    assert_eq!((broken.status, broken.text()), (400, "body: the text is not UTF-8"));
+    assert_eq!(request(&server, "PUT", "/text", &[], &vec![b'a'; (1 << 20) + 1]).await.status, 413);
+}
+
+const PARTS: (&str, &str) = ("Content-Type", "multipart/form-data; boundary=XX");
+
+#[tokio::test]
+async fn an_upload_of_five_mebibytes_arrives_whole() {
+    let server = start(bodies()).await;
+    let file = vec![7; 5 << 20];
+    let head = "--XX\r\nContent-Disposition: form-data; name=\"title\"\r\n\r\nA file\r\n\
+         --XX\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.bin\"\r\n\
+         Content-Type: application/octet-stream\r\n\r\n";
+    let body = [head.as_bytes(), &file, b"\r\n--XX--\r\n"].concat();
+    let answer = request(&server, "POST", "/upload", &[PARTS], &body).await;
+    let sum = 7 * (5 << 20);
+    let lines =
+        format!("title = A file\nfile: a.bin (application/octet-stream), 5242880 bytes, sum {sum}");
+    assert_eq!((answer.status, answer.text()), (200, lines.as_str()));
+}
+
+#[tokio::test]
+async fn a_broken_upload_is_told_and_a_large_one_refused() {
+    let server = start(bodies()).await;
+    let cut = b"--XX\r\nContent-Disposition: form-data; name=\"title\"\r\n\r\nA fi";
+    let answer = request(&server, "POST", "/upload", &[PARTS], cut).await;
+    assert_eq!(answer.status, 400);
+    assert!(answer.text().starts_with("multipart: "), "{}", answer.text());
+    let no_boundary = [("Content-Type", "multipart/form-data")];
+    assert_eq!(request(&server, "POST", "/upload", &no_boundary, cut).await.status, 400);
+    assert_eq!(request(&server, "POST", "/upload", &[], cut).await.status, 415);
+    let announced = format!(
+        "POST /upload HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{}: {}\r\nContent-Length: 99999999\r\n\r\n",
+        PARTS.0, PARTS.1
+    );
+    let address = server.address(pode::Protocol::Http).unwrap();
+    assert_eq!(raw(address, announced.as_bytes()).await.status, 413);
+}
+
+#[tokio::test]
+async fn cookies_are_read_by_name() {
+    let server = start(bodies()).await;
+    let cookies = [("Cookie", "a=b; who%20are%20you=Ada%20L.; c=d")];
+    assert_eq!(request(&server, "GET", "/cookie", &cookies, b"").await.text(), "Ada L.");
+    assert_eq!(get(&server, "/cookie").await.text(), "");
+}
