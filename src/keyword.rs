@@ -12,6 +12,7 @@
 //! | [`views`] | the folder of templates |
 //! | [`public`] | a folder of static files |
 //! | [`route`] | what answers requests of a method and a path |
+//! | [`mount`] | any warp filter, under a prefix |
 //! | [`signal`] | a path on which clients listen |
 //! | [`state`] | a value that handlers share |
 #![allow(non_camel_case_types, reason = "the words are lower case where they stand")]
@@ -169,6 +170,26 @@ keywords! {
     /// # let _ = users();
     /// ```
     route
+
+    /// `mount "/api" filter;` puts any warp filter under a prefix.
+    ///
+    /// The filter, of the [`warp`](crate::warp) that pode is built on, sees the
+    /// path behind the prefix, and answers its own 404 and 405. A declared
+    /// [`route`] wins over it; it wins over [`public`] files.
+    ///
+    /// ```
+    /// # use pode::prelude::*;
+    /// use pode::warp::Filter;
+    ///
+    /// pode_server! {
+    ///     server house;
+    ///     endpoint http 8090;
+    ///     mount "/math" warp::path!("double" / u32).map(|number: u32| (2 * number).to_string());
+    /// }
+    /// # use pode::warp;
+    /// # let _ = house();
+    /// ```
+    mount
 
     /// `signal CHAT: Message = "/chat";` is a path on which clients listen.
     ///

@@ -78,6 +78,9 @@ pub mod prelude;
 #[doc(hidden)]
 pub mod __private;
 
+/// The warp that pode is built on, for filters to [`mount`](keyword::mount).
+pub use warp;
+
 pub use pode_core::{Address, Nothing, Protocol, SendError, SignalPath};
 pub use pode_macros::pode_server;
 pub use pode_runtime::Cookie;

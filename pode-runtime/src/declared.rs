@@ -5,7 +5,9 @@ use std::sync::Arc;
 use pode_core::hub::Hub;
 use pode_core::{Address, Method, Protocol, RoutePath, SignalPath};
 use serde::Serialize;
+use warp::{Filter, Rejection};
 
+use crate::dispatch::Mount;
 use crate::folder::Folder;
 use crate::options::{PublicOptions, ServerOptions, SignalOptions};
 use crate::public::Public;
@@ -25,6 +27,7 @@ pub struct Declared {
     pub(crate) endpoints: Vec<Endpoint>,
     pub(crate) views: Option<Folder>,
     pub(crate) publics: Vec<Public>,
+    pub(crate) mounts: Vec<Mount>,
     pub(crate) routes: Vec<Route>,
     pub(crate) signals: Vec<Signal>,
     pub(crate) states: States,
@@ -75,6 +78,7 @@ impl Declared {
             endpoints: Vec::new(),
             views: None,
             publics: Vec::new(),
+            mounts: Vec::new(),
             routes: Vec::new(),
             signals: Vec::new(),
             states: States::default(),
@@ -99,6 +103,22 @@ impl Declared {
     /// Adds a folder of public files.
     pub fn public(&mut self, prefix: &'static str, folder: Folder, options: PublicOptions) {
         self.publics.push(Public::new(prefix, folder, options));
+    }
+
+    /// Adds a warp filter that answers under a prefix; what it rejects is
+    /// answered as warp does.
+    pub fn mount<F, R>(&mut self, prefix: &'static str, filter: F)
+    where
+        F: Filter<Extract = (R,), Error = Rejection> + Clone + Send + Sync + 'static,
+        R: warp::Reply + 'static,
+    {
+        let segments = prefix.split('/').filter(|segment| !segment.is_empty());
+        // Each segment is taken off the path, so the filter sees what is left.
+        let prefix = segments
+            .clone()
+            .fold(warp::any().boxed(), |before, segment| before.and(warp::path(segment)).boxed());
+        let filter = prefix.and(filter).map(warp::Reply::into_response).boxed();
+        self.mounts.push(Mount { prefix: segments.map(str::to_owned).collect(), filter });
     }
 
     /// Adds a value that handlers share.
@@ -145,6 +165,12 @@ impl Declared {
 impl Route {
     pub(crate) fn parameters(&self) -> Arc<[Arc<str>]> {
         self.path.parameters().map(Arc::from).collect()
+    }
+}
+
+impl std::fmt::Debug for Mount {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Mount").field("prefix", &self.prefix).finish_non_exhaustive()
     }
 }
 

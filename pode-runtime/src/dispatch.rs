@@ -6,10 +6,11 @@
 //! 426 come from what is declared, not from the ranking of warp's rejections.
 //!
 //! Where several could answer, the order is: a signal (if the request wants to
-//! become a WebSocket), a route, a public file.
+//! become a WebSocket), a route, a mounted filter, a public file.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::convert::Infallible;
+use std::error::Error;
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use http::header::{ACCEPT, ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, UPGRADE};
 use http::{HeaderMap, Request, StatusCode};
-use hyper::body::Incoming;
+use hyper::body::Body;
 use pode_core::route_table::Found;
 use pode_core::{Method, RouteTable};
 use tower_service::Service;
@@ -39,7 +40,9 @@ pub(crate) struct Dispatch {
     routes: RouteTable,
     /// For each route's filter, the names of its path's parameters.
     parameters: HashMap<usize, Arc<[Arc<str>]>>,
-    /// The filter for what no signal and no route takes.
+    /// The prefixes of mounted filters, as segments, and their filters.
+    mounts: Vec<(Vec<String>, usize)>,
+    /// The filter for what nothing before it takes.
     leftovers: usize,
     tree: RouteFilter,
     house: Arc<House>,
@@ -47,11 +50,13 @@ pub(crate) struct Dispatch {
 }
 
 /// What one listener serves, as its dispatch is made.
+#[derive(Default)]
 pub(crate) struct Served {
     pub(crate) signals: Vec<&'static str>,
     /// The filters of routes, by index into which the table was made.
     pub(crate) routes: Vec<(RouteFilter, Arc<[Arc<str>]>)>,
     pub(crate) table: RouteTable,
+    pub(crate) mounts: Vec<Mount>,
     pub(crate) publics: Vec<Public>,
 }
 
@@ -79,12 +84,18 @@ impl Dispatch {
             signals.insert(path, filters.len());
             filters.push(upgrade::filter(path));
         }
+        let mut mounts = Vec::new();
+        for mount in served.mounts {
+            mounts.push((mount.prefix, filters.len()));
+            filters.push(mount.filter);
+        }
         let leftovers = filters.len();
         filters.push(leftover_filter(served.publics));
         Dispatch {
             signals,
             routes: served.table,
             parameters: parameters.into_iter().enumerate().collect(),
+            mounts,
             leftovers,
             tree: tree(&filters, 0),
             house,
@@ -93,11 +104,15 @@ impl Dispatch {
     }
 
     /// Answers a request. A panic on the way is logged and becomes a 500.
-    pub(crate) async fn answer(
+    pub(crate) async fn answer<B>(
         &self,
-        request: Request<Incoming>,
-        peer: SocketAddr,
-    ) -> Result<warp::reply::Response, Infallible> {
+        request: Request<B>,
+        peer: Option<SocketAddr>,
+    ) -> Result<warp::reply::Response, Infallible>
+    where
+        B: Body + Send + Sync + 'static,
+        B::Error: Into<Box<dyn Error + Send + Sync>>,
+    {
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let wants_page = accepts_html(request.headers());
         let request = self.find(request, peer);
@@ -143,8 +158,19 @@ impl Dispatch {
         }
     }
 
+    /// Finds the mounted filter under whose prefix a path lies. Prefixes don't
+    /// lie under each other.
+    fn mounted(&self, path: &str) -> Option<usize> {
+        let lies_under = |prefix: &[String]| {
+            let mut segments = path.split('/').skip(1);
+            prefix.iter().all(|wanted| segments.next() == Some(wanted))
+        };
+        let mount = self.mounts.iter().find(|(prefix, _)| lies_under(prefix));
+        mount.map(|(_, index)| *index)
+    }
+
     /// Finds the filter for a request, and gives the request what it needs.
-    fn find(&self, mut request: Request<Incoming>, peer: SocketAddr) -> Request<Incoming> {
+    fn find<B>(&self, mut request: Request<B>, peer: Option<SocketAddr>) -> Request<B> {
         let path = request.uri().path();
         // A last slash makes no other path, for signals as for routes.
         let signal = match path {
@@ -163,7 +189,15 @@ impl Dispatch {
         }
 
         let method = Method::parse(request.method().as_str());
-        let (index, values, refusal) = match (self.routes.find(method, path), signal) {
+        let found = self.routes.find(method, path);
+        if !matches!(found, Found::Route { .. })
+            && let Some(index) = self.mounted(path)
+        {
+            // A mounted filter reads the request by itself.
+            request.extensions_mut().insert(FilterIndex(index));
+            return request;
+        }
+        let (index, values, refusal) = match (found, signal) {
             (Found::Route { index, parameters }, _) => (index, parameters, None),
             (Found::OtherMethod { mut allow }, signal) => {
                 // A GET would be told to upgrade, which is an answer too.
@@ -202,6 +236,14 @@ impl Dispatch {
         }
         request
     }
+}
+
+/// A warp filter of the user's, under a prefix.
+#[derive(Clone)]
+pub(crate) struct Mount {
+    /// The segments of the prefix, as they travel; none of them is a parameter.
+    pub(crate) prefix: Vec<String>,
+    pub(crate) filter: RouteFilter,
 }
 
 /// Whether whoever asks is a browser that would show a page.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use std::{fmt, io};
 
 use pode_core::hub::Delivery;
-use pode_core::{Bind, Method, Protocol, RouteTable};
+use pode_core::{Bind, Method, Protocol};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -118,7 +118,7 @@ impl Server {
             let dispatch = Arc::new(Dispatch::new(served, Arc::clone(&house), engine.clone()));
             let answer = move |request, peer| {
                 let dispatch = Arc::clone(&dispatch);
-                async move { dispatch.answer(request, peer).await }
+                async move { dispatch.answer(request, Some(peer)).await }
             };
             tasks.push(tokio::spawn(listener::serve(
                 listener.socket,
@@ -259,18 +259,14 @@ fn served_by(declared: &Declared, endpoints: &[&Endpoint]) -> Result<Served, Sta
     let chooses = |chosen: &[&str], endpoint: &Endpoint| {
         chosen.is_empty() || endpoint.name.is_some_and(|name| chosen.contains(&name))
     };
-    let mut served = Served {
-        signals: Vec::new(),
-        routes: Vec::new(),
-        table: RouteTable::default(),
-        publics: Vec::new(),
-    };
+    let mut served = Served::default();
     if let Some(endpoint) = of(true) {
         let signals = declared.signals.iter().filter(|signal| chooses(signal.endpoints, endpoint));
         served.signals = signals.map(|signal| signal.path).collect();
     }
     if let Some(endpoint) = of(false) {
         served.publics = declared.publics.clone();
+        served.mounts = declared.mounts.clone();
         let here = declared.routes.iter().filter(|route| chooses(route.endpoints, endpoint));
         // A route bound to this endpoint wins over one that serves all.
         let (for_all, bound): (Vec<_>, Vec<_>) = here.partition(|route| route.endpoints.is_empty());

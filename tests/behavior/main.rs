@@ -8,6 +8,7 @@ mod support;
 mod argument;
 mod browser;
 mod endpoint;
+mod mount;
 mod program;
 mod public;
 mod reply;

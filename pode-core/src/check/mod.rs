@@ -8,6 +8,7 @@
 mod diagnostic;
 mod endpoints;
 mod files;
+mod mounts;
 mod routes;
 mod signals;
 mod suggestion;
@@ -23,6 +24,7 @@ pub fn check(server: &Server) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     endpoints::check(server, &mut found);
     files::check(server, &mut found);
+    mounts::check(server, &mut found);
     routes::check(server, &mut found);
     signals::check(server, &mut found);
     found

@@ -6,6 +6,7 @@
 //! finds out.
 
 mod endpoint;
+mod mount;
 mod public;
 mod route;
 mod signal;
@@ -13,6 +14,7 @@ mod state;
 mod views;
 
 pub use endpoint::Endpoint;
+pub use mount::Mount;
 pub use public::Public;
 pub use route::{Action, Argument, Route, Source};
 pub use signal::Signal;
@@ -28,6 +30,8 @@ pub struct Server {
     pub views: Vec<Views>,
     /// Folders of static files.
     pub publics: Vec<Public>,
+    /// Filters that answer under a prefix.
+    pub mounts: Vec<Mount>,
     /// What answers requests.
     pub routes: Vec<Route>,
     /// What clients listen to.

@@ -9,6 +9,7 @@ mod endpoint;
 mod fallback;
 mod folder;
 mod keyword;
+mod mount;
 mod options;
 mod route;
 mod signal;
@@ -67,6 +68,7 @@ impl Expansion<'_> {
         statements.extend(model.endpoints.iter().map(|endpoint| self.endpoint(endpoint)));
         statements.extend(model.views.iter().map(|views| self.views(views)));
         statements.extend(model.publics.iter().map(|public| self.public(public)));
+        statements.extend(model.mounts.iter().map(|mount| self.mount(mount)));
         statements.extend(model.states.iter().map(|state| self.state(state)));
         statements.extend(model.signals.iter().map(|signal| self.signal(signal)));
         statements.extend(model.routes.iter().map(|route| self.route(route)));

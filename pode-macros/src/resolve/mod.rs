@@ -5,6 +5,7 @@
 //! which is then marked as incomplete. Nothing here looks at a neighbour.
 
 mod endpoint;
+mod mount;
 pub(crate) mod options;
 mod public;
 mod route;
@@ -35,6 +36,7 @@ pub(crate) fn resolve(written: &Written, mistakes: &mut Mistakes) -> (Server, Pl
             Kind::Public(public) => {
                 resolver.public(head, public).map(|meant| model.publics.push(meant))
             }
+            Kind::Mount(mount) => resolver.mount(head, mount).map(|meant| model.mounts.push(meant)),
             Kind::Route(route) => resolver.route(head, route).map(|meant| model.routes.push(meant)),
             Kind::Signal(signal) => {
                 resolver.signal(head, signal).map(|meant| model.signals.push(meant))

@@ -8,6 +8,7 @@
 mod endpoint;
 mod forgotten;
 mod handler;
+mod mount;
 mod options;
 mod public;
 mod route;
@@ -24,6 +25,7 @@ use syn::{Attribute, Token};
 
 pub(crate) use endpoint::Endpoint;
 pub(crate) use handler::Action;
+pub(crate) use mount::Mount;
 pub(crate) use options::Options;
 pub(crate) use public::Public;
 pub(crate) use route::{Argument, Route};
@@ -59,13 +61,15 @@ pub(crate) enum Kind {
     Endpoint(Endpoint),
     Views(Views),
     Public(Public),
+    Mount(Mount),
     Route(Route),
     Signal(Signal),
     State(State),
 }
 
 /// Every noun, in the order a message lists them.
-pub(crate) const NOUNS: [&str; 6] = ["endpoint", "views", "public", "route", "signal", "state"];
+pub(crate) const NOUNS: [&str; 7] =
+    ["endpoint", "views", "public", "mount", "route", "signal", "state"];
 
 /// Reads an invocation.
 ///
@@ -158,6 +162,7 @@ impl Declaration {
             "endpoint" => Kind::Endpoint(Endpoint::parse(input)?),
             "views" => Kind::Views(Views::parse(input)?),
             "public" => Kind::Public(Public::parse(input)?),
+            "mount" => Kind::Mount(Mount::parse(input)?),
             "route" => Kind::Route(Route::parse(input)?),
             "signal" => Kind::Signal(Signal::parse(input)?),
             "state" => Kind::State(State::parse(input)?),

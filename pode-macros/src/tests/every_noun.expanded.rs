@@ -5,10 +5,10 @@ pub(crate) const NEWS: ::pode::SignalPath<Vec<News>> = ::pode::SignalPath::new("
 pub(crate) fn house(settings: Settings) -> ::pode::Server {
     #[allow(unused_imports)]
     use ::pode::keyword::{
-        server as _, views as _, public as _, endpoint as _, http as _, endpoint as _,
-        http as _, endpoint as _, ws as _, state as _, signal as _, route as _, GET as _,
-        view as _, route as _, GET as _, POST as _, route as _, PUT as _, route as _,
-        GET as _, redirect as _, route as _, POST as _,
+        server as _, views as _, public as _, mount as _, endpoint as _, http as _,
+        endpoint as _, http as _, endpoint as _, ws as _, state as _, signal as _,
+        route as _, GET as _, view as _, route as _, GET as _, POST as _, route as _,
+        PUT as _, route as _, GET as _, redirect as _, route as _, POST as _,
     };
     let mut declared = ::pode::__private::Declared::new(
         "house",
@@ -96,6 +96,7 @@ pub(crate) fn house(settings: Settings) -> ::pode::Server {
                 options
             },
         );
+    declared.mount("/api", filter.or(other));
     declared.state::<Counter>(Counter::new(settings.first));
     #[cfg(feature = "signals")]
     declared

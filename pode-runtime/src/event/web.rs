@@ -31,7 +31,7 @@ pub(crate) struct Web {
     pub(crate) method: Method,
     pub(crate) uri: Uri,
     pub(crate) headers: HeaderMap,
-    pub(crate) peer: SocketAddr,
+    pub(crate) peer: Option<SocketAddr>,
     /// The path's parameters by name, decoded.
     pub(crate) parameters: Vec<(Arc<str>, String)>,
     pub(crate) house: Arc<House>,
@@ -84,7 +84,8 @@ impl WebEvent {
     }
 
     /// Returns the address the request came from; behind a proxy, the proxy's.
-    pub fn peer_address(&self) -> SocketAddr {
+    /// `None` where the server is a part of another that doesn't tell it.
+    pub fn peer_address(&self) -> Option<SocketAddr> {
         self.web.peer
     }
 

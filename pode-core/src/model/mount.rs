@@ -1,0 +1,16 @@
+//! Mounted filters as meant.
+
+use super::{Head, Place};
+use crate::RoutePath;
+
+/// A warp filter of the user's that answers under a prefix.
+#[derive(Debug)]
+pub struct Mount {
+    /// What every declaration has.
+    pub head: Head,
+    /// The path under which it answers; it has no parameters, and at least one
+    /// segment.
+    pub prefix: RoutePath,
+    /// Where the prefix stands.
+    pub prefix_place: Place,
+}
