@@ -256,17 +256,24 @@ fn accepts_html(headers: &HeaderMap) -> bool {
 /// of a request's filter; `first` is the index of the first of them.
 fn tree(filters: &[RouteFilter], first: usize) -> RouteFilter {
     if let [filter] = filters {
-        return filter.clone();
+        // A mounted filter may reject, and the next would be tried.
+        return only(move |wanted| wanted == first).and(filter.clone()).boxed();
     }
     let (left, right) = filters.split_at(filters.len() / 2);
     let middle = first + left.len();
-    before(middle).and(tree(left, first)).or(tree(right, middle)).unify().boxed()
+    only(move |wanted| wanted < middle)
+        .and(tree(left, first))
+        .or(tree(right, middle))
+        .unify()
+        .boxed()
 }
 
-/// Lets requests pass whose filter comes before this index.
-fn before(index: usize) -> impl Filter<Extract = (), Error = Rejection> + Clone {
+/// Lets requests pass whose filter has such an index.
+fn only(
+    such: impl Fn(usize) -> bool + Copy + Send + Sync,
+) -> impl Filter<Extract = (), Error = Rejection> + Clone {
     let pass = move |FilterIndex(wanted)| {
-        std::future::ready(if wanted < index { Ok(()) } else { Err(warp::reject()) })
+        std::future::ready(if such(wanted) { Ok(()) } else { Err(warp::reject()) })
     };
     warp::ext::get::<FilterIndex>().and_then(pass).untuple_one()
 }
