@@ -90,5 +90,5 @@ pub use pode_runtime::reply::{self, Reply};
 pub use pode_runtime::signals::{self, Signals};
 pub use pode_runtime::{
     BoundEndpoint, Error, EventError, PublicOptions, Result, RunningServer, Server, ServerOptions,
-    SignalOptions, StartError, log_to_terminal,
+    Service, SignalOptions, StartError, log_to_terminal,
 };

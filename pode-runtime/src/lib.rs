@@ -10,6 +10,7 @@ pub mod argument;
 pub mod declared;
 mod descriptors;
 mod dispatch;
+mod embed;
 mod engine;
 mod error;
 pub mod event;
@@ -29,6 +30,7 @@ mod view;
 
 pub use argument::{form, json, path, query};
 pub use cookie::Cookie;
+pub use embed::Service;
 pub use error::{Error, EventError, Result, StartError};
 pub use event::WebEvent;
 pub use folder::Folder;

@@ -80,7 +80,8 @@ where
         .boxed()
 }
 
-fn whole_chunk(chunk: Result<impl Buf, warp::Error>) -> Result<Bytes, warp::Error> {
+/// Makes one piece of a chunk, which nearly always is one already.
+pub(crate) fn whole_chunk(chunk: Result<impl Buf, warp::Error>) -> Result<Bytes, warp::Error> {
     chunk.map(|mut buffer| buffer.copy_to_bytes(buffer.remaining()))
 }
 

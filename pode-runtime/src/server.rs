@@ -129,6 +129,21 @@ impl Server {
         let stop_timeout = options.stop_timeout;
         Ok(RunningServer { endpoints, signals, engine, stopping, tasks, stop_timeout })
     }
+
+    /// Starts everything but the listeners.
+    pub(crate) fn embed(self) -> Result<Embedded, StartError> {
+        let Server { declared, signals, deliveries } = self;
+        let views = declared.views.clone().map(Views::new).transpose()?;
+        let endpoints: Vec<&Endpoint> = declared.endpoints.iter().collect();
+        let served = served_by(&declared, &endpoints)?;
+        let house = Arc::new(House { signals, states: declared.states, views });
+        Ok(Embedded { dispatch: Dispatch::new(served, house, Engine::start(deliveries)) })
+    }
+}
+
+/// A server that is a part of another; see [`Server::into_filter`].
+pub(crate) struct Embedded {
+    pub(crate) dispatch: Dispatch,
 }
 
 /// A server that listens.

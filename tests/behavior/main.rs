@@ -7,6 +7,7 @@ mod support;
 
 mod argument;
 mod browser;
+mod embed;
 mod endpoint;
 mod mount;
 mod program;

@@ -36,6 +36,9 @@ pub(crate) fn expand(written: &Written, model: &Server, mistakes: Mistakes) -> T
     let statements = expansion.statements(model);
     let unused = fallback::unused_handlers(written, model);
     let keywords = keyword::uses(written);
+    let documented = attributes.iter().any(|attribute| attribute.path().is_ident("doc"));
+    let page = format!("Builds the server `{title}`.");
+    let page = (!documented).then(|| quote! { #[doc = #page] });
     // Inside the function, an error hides no other error of the build.
     let errors = mistakes.into_tokens();
 
@@ -43,6 +46,7 @@ pub(crate) fn expand(written: &Written, model: &Server, mistakes: Mistakes) -> T
         #constants
 
         #(#attributes)*
+        #page
         #visibility fn #name(#parameters) -> ::pode::Server {
             #errors
             #keywords

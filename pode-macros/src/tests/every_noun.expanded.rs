@@ -2,6 +2,7 @@
 #[cfg(feature = "signals")]
 #[allow(private_interfaces)]
 pub(crate) const NEWS: ::pode::SignalPath<Vec<News>> = ::pode::SignalPath::new("/news");
+///Builds the server `house`.
 pub(crate) fn house(settings: Settings) -> ::pode::Server {
     #[allow(unused_imports)]
     use ::pode::keyword::{

@@ -1,3 +1,4 @@
+///Builds the server `files`.
 fn files() -> ::pode::Server {
     ::core::compile_error! {
         "there is no folder `src/tests/foldr`\n\nhelp: did you mean `src/tests/folder`?"

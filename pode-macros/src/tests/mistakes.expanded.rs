@@ -1,6 +1,7 @@
 ///The signal at `news`.
 #[allow(private_interfaces)]
 const NEWS: ::pode::SignalPath<News> = ::pode::SignalPath::new("/");
+///Builds the server `broken`.
 fn broken() -> ::pode::Server {
     ::core::compile_error! {
         "unknown declaration `endpont`\n\nhelp: did you mean `endpoint`?"

@@ -1,0 +1,76 @@
+//! Declared servers inside other applications.
+
+use std::net::SocketAddr;
+
+use pode::prelude::*;
+use tokio::net::TcpListener;
+use warp::Filter;
+
+use crate::support::{Client, request_at};
+
+#[allow(dead_code, unreachable_pub, reason = "it is a program of its own")]
+#[path = "../../examples/inside_axum.rs"]
+mod inside_axum;
+
+const FORM: [(&str, &str); 1] = [("Content-Type", "application/x-www-form-urlencoded")];
+
+pode_server! {
+    server shop;
+    endpoint http "127.0.0.1:0";
+    endpoint ws   "127.0.0.1:0";
+    public "tests/behavior/files";
+    signal NEWS: String = "/news";
+    route GET "/" => async |event: WebEvent| text(format!("shop {}", event.query()));
+    route POST "/say" (body: String) => async |event: WebEvent, body| event.send(NEWS, &body).await;
+}
+
+/// The page, a file, a refusal, a body and the signal, below a prefix.
+async fn check(address: SocketAddr, prefix: &str) {
+    let at = |path: &str| format!("{prefix}{path}");
+    assert_eq!(request_at(address, "GET", &at("/?a=b"), &[], b"").await.text(), "shop a=b");
+    assert_eq!(
+        request_at(address, "GET", &at("/plain.txt"), &[], b"").await.text(),
+        "a plain file"
+    );
+    assert_eq!(
+        request_at(address, "GET", &at("/unknown"), &[], b"").await.text(),
+        "there is nothing at this path"
+    );
+    assert_eq!(request_at(address, "PUT", &at("/say"), &[], b"").await.headers["allow"], "POST");
+    let mut client = Client::connect_at(address, &at("/news")).await.unwrap();
+    assert_eq!(request_at(address, "POST", &at("/say"), &FORM, "hé".as_bytes()).await.status, 204);
+    assert_eq!(client.text().await, "\"hé\"");
+}
+
+#[tokio::test]
+async fn a_server_sits_under_a_prefix_of_a_warp_application() {
+    let own = warp::path("own").map(|| "own");
+    let application = own.or(warp::path("shop").and(shop().into_filter().unwrap()));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(warp::serve(application).incoming(listener).run());
+    check(address, "/shop").await;
+    assert_eq!(request_at(address, "GET", "/own", &[], b"").await.text(), "own");
+}
+
+#[tokio::test]
+async fn a_server_sits_under_a_prefix_of_an_axum_application() {
+    let application = axum::Router::new().nest_service("/shop", shop().into_service().unwrap());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, application).await });
+    check(address, "/shop").await;
+}
+
+#[tokio::test]
+async fn the_axum_example_shows_visits_to_its_own_route() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let application = inside_axum::application().unwrap();
+    tokio::spawn(async move { axum::serve(listener, application).await });
+    let page = request_at(address, "GET", "/", &[], b"").await;
+    assert!(page.text().contains("<title>Inside axum</title>"));
+    let mut client = Client::connect_at(address, "/visits").await.unwrap();
+    assert_eq!(request_at(address, "GET", "/own", &[], b"").await.text(), "visit number 1");
+    assert_eq!(client.text().await, "1");
+}
