@@ -5,13 +5,16 @@
 //! clocks and no files in here.
 //!
 //! - [`Address`], [`Method`], [`Protocol`], [`RoutePath`], [`SignalPath`] and
-//!   [`interval`] are the words of a declaration.
+//!   [`interval`] are the words of a declaration, and so is `cron` (feature
+//!   `cron`).
 //! - [`RouteTable`] finds the route that a request means.
 //! - [`hub`] carries payloads from senders to deliveries (feature `hub`).
 //! - [`model`] is a server as meant, and [`check`] what must hold in it
 //!   (feature `check`).
 
 pub mod address;
+#[cfg(feature = "cron")]
+pub mod cron;
 pub mod interval;
 pub mod method;
 pub mod protocol;
