@@ -15,6 +15,8 @@
 //! | [`mount`] | any warp filter, under a prefix |
 //! | [`signal`] | a path on which clients listen |
 //! | [`state`] | a value that handlers share |
+//! | [`timer`] | what is done at an interval |
+//! | [`schedule`] | what is done at times of the day and the year |
 #![allow(non_camel_case_types, reason = "the words are lower case where they stand")]
 
 macro_rules! keywords {
@@ -209,6 +211,121 @@ keywords! {
     ///
     /// `event.state::<Type>()?` gives it to a handler. One of each type.
     state
+
+    /// `timer "sample" every 5s => handler;` does something again and again.
+    ///
+    /// It starts with the server and ends with it. The handler is an `async fn`
+    /// or an `async` closure that takes a [`TimerEvent`](crate::TimerEvent),
+    /// and returns nothing or a `Result<(), E>`. An error or a panic goes to
+    /// the log, and the next tick comes. Options are those of
+    /// [`TimerOptions`](crate::TimerOptions).
+    ///
+    /// Ticks don't drift: they lie on a grid that begins when the server
+    /// starts. One whose time comes while the handler still runs is skipped,
+    /// and the log says so. A server that stops lets a running handler finish,
+    /// within `stop_timeout`.
+    ///
+    /// The name stands in the log, and is what
+    /// [`RunningServer::invoke_timer`](crate::RunningServer::invoke_timer)
+    /// takes. No two timers share one; a timer and a schedule may.
+    ///
+    /// ```
+    /// # use pode::prelude::*;
+    /// # fn megabytes_in_use() -> u32 { 42 }
+    /// pode_server! {
+    ///     server memory;
+    ///     endpoint ws 8090;
+    ///     signal MEMORY: u32 = "/memory";
+    ///     timer "sample" every 5s => async |event| event.send(MEMORY, &megabytes_in_use()).await;
+    ///     timer "greet" every 1s { limit: 3 } => greet;
+    /// }
+    ///
+    /// async fn greet(event: TimerEvent) {
+    ///     println!("greeting no. {}", event.count());
+    /// }
+    /// # let _ = memory();
+    /// ```
+    timer
+
+    /// `every 5s` is the interval of a [`timer`].
+    ///
+    /// A whole number with a unit, `ms`, `s`, `min` or `h`, without a space; or
+    /// any expression of type [`Duration`](std::time::Duration). One that is
+    /// zero at run time keeps the server from starting.
+    every
+
+    /// `schedule "nightly" cron "0 0 * * *" => handler;` does something when
+    /// the clock says so.
+    ///
+    /// The times are those of one or several [`cron`] expressions, in the local
+    /// time zone. The handler is an `async fn` or an `async` closure that takes
+    /// a [`ScheduleEvent`](crate::ScheduleEvent), and returns nothing or a
+    /// `Result<(), E>`; an error or a panic goes to the log. Options are those
+    /// of [`ScheduleOptions`](crate::ScheduleOptions). A time that comes while
+    /// the handler still runs is skipped, and the log says so. For the rest, it
+    /// is as a [`timer`]; by hand it is invoked by
+    /// [`RunningServer::invoke_schedule`](crate::RunningServer::invoke_schedule).
+    ///
+    /// Clocks are not always right, and twice a year they jump on purpose:
+    ///
+    /// | what happens | an expression that names hours | one whose hour is `*` or `*/n` |
+    /// |---|---|---|
+    /// | clocks go forward to summer time | what lies in the missing hour comes once, right after it | comes as the clock shows it; what is missing is not made up for |
+    /// | clocks go back to winter time | what comes twice fires the first time | fires both times |
+    /// | the clock is set forward | fires once, at once, for all that was leapt over | the same |
+    /// | the clock is set back | by up to three hours: doesn't fire again for what it has fired for; by more: goes by the new time | goes by the new time; what fired less than a minute ago doesn't fire again |
+    ///
+    /// A clock that was set is noticed within ten seconds.
+    ///
+    /// ```
+    /// # use pode::prelude::*;
+    /// pode_server! {
+    ///     server house;
+    ///     schedule "nightly" cron "0 0 * * *" => clean_up;
+    ///     schedule "office" cron "0 9-17 * * MON-FRI", "0 10 * * SAT" => async |_| println!("ding");
+    /// }
+    ///
+    /// async fn clean_up(event: ScheduleEvent) -> std::io::Result<()> {
+    ///     std::fs::remove_dir_all("cache")
+    /// }
+    /// # let _ = house();
+    /// ```
+    schedule
+
+    /// `cron "30 2 * * *"` says when a [`schedule`] fires.
+    ///
+    /// Five fields, with space between them:
+    ///
+    /// | field | values |
+    /// |---|---|
+    /// | minute | 0 to 59 |
+    /// | hour | 0 to 23 |
+    /// | day of the month | 1 to 31 |
+    /// | month | 1 to 12, or `JAN` to `DEC` |
+    /// | weekday | 0 to 7, or `SUN` to `SAT`; 0 and 7 are Sunday |
+    ///
+    /// Each is `*` for all of them, a number, a range `2-5`, a step `*/5`,
+    /// `10/5` (from the tenth on) or `10-30/5`, or a list of these: `2,10-12`.
+    /// All five must match, as in Pode and unlike some other crons:
+    /// `0 0 13 * FRI` means Fridays that are the 13th.
+    ///
+    /// Instead of fields, one of these words:
+    ///
+    /// | word | meaning |
+    /// |---|---|
+    /// | `@minutely` | `* * * * *` |
+    /// | `@hourly` | `0 * * * *` |
+    /// | `@daily` | `0 0 * * *` |
+    /// | `@weekly` | `0 0 * * 0` |
+    /// | `@monthly` | `0 0 1 * *` |
+    /// | `@quarterly` | `0 0 1 1,4,7,10 *` |
+    /// | `@yearly`, `@annually` | `0 0 1 1 *` |
+    /// | `@twice-hourly` | `0,30 * * * *` |
+    /// | `@twice-daily` | `0 0,12 * * *` |
+    /// | `@twice-weekly` | `0 0 * * 0,4` |
+    /// | `@twice-monthly` | `0 0 1,15 * *` |
+    /// | `@twice-yearly`, `@twice-annually` | `0 0 1 1,6 *` |
+    cron
 
     /// A method of a [`route`]: removes what is at the path.
     DELETE

@@ -1,20 +1,26 @@
 //! What an expansion declares, collected until the server starts.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use pode_core::cron::Cron;
 use pode_core::hub::Hub;
 use pode_core::{Address, Method, Protocol, RoutePath, SignalPath};
 use serde::Serialize;
 use warp::{Filter, Rejection};
 
 use crate::dispatch::Mount;
+use crate::event::{ScheduleEvent, TimerEvent};
 use crate::folder::Folder;
-use crate::options::{PublicOptions, ServerOptions, SignalOptions};
+use crate::options::{PublicOptions, ScheduleOptions, ServerOptions, SignalOptions, TimerOptions};
+use crate::outcome::Outcome;
 use crate::public::Public;
 use crate::route::RouteFilter;
+use crate::schedule::Schedule;
 use crate::server::Server;
 use crate::signals::Signals;
 use crate::state::States;
+use crate::timer::Timer;
 
 /// The declarations of a server, in the order they are told.
 ///
@@ -31,6 +37,8 @@ pub struct Declared {
     pub(crate) routes: Vec<Route>,
     pub(crate) signals: Vec<Signal>,
     pub(crate) states: States,
+    pub(crate) timers: Vec<Timer>,
+    pub(crate) schedules: Vec<Schedule>,
 }
 
 /// Where a server is to listen.
@@ -82,6 +90,8 @@ impl Declared {
             routes: Vec::new(),
             signals: Vec::new(),
             states: States::default(),
+            timers: Vec::new(),
+            schedules: Vec::new(),
         }
     }
 
@@ -151,6 +161,42 @@ impl Declared {
     ) {
         let path = path.parse().expect("the macro parsed this path by the same rules");
         self.routes.push(Route { methods, path, endpoints, filter });
+    }
+
+    /// Adds a timer.
+    pub fn timer<Handler, Done>(
+        &mut self,
+        name: &'static str,
+        interval: Duration,
+        options: TimerOptions,
+        handler: Handler,
+    ) where
+        Handler: Fn(TimerEvent) -> Done + Send + Sync + 'static,
+        Done: Future<Output: Outcome> + Send + 'static,
+    {
+        self.timers.push(Timer::new(name, interval, options, handler));
+    }
+
+    /// Adds a schedule.
+    ///
+    /// # Panics
+    ///
+    /// When one of the expressions is none; the macro has parsed them before.
+    pub fn schedule<Handler, Done>(
+        &mut self,
+        name: &'static str,
+        expressions: &[&str],
+        options: ScheduleOptions,
+        handler: Handler,
+    ) where
+        Handler: Fn(ScheduleEvent) -> Done + Send + Sync + 'static,
+        Done: Future<Output: Outcome> + Send + 'static,
+    {
+        let parse = |written: &&str| {
+            Cron::parse(written).expect("the macro parsed this expression by the same rules")
+        };
+        let expressions = expressions.iter().map(parse).collect();
+        self.schedules.push(Schedule::new(name, expressions, options, handler));
     }
 
     /// Ends the declarations.

@@ -22,6 +22,10 @@ pub enum Error {
     /// A payload could not be sent.
     #[error(transparent)]
     Send(#[from] SendError),
+
+    /// A timer or a schedule could not be invoked.
+    #[error(transparent)]
+    Invoke(#[from] InvokeError),
 }
 
 /// The result of what may fail with an [`Error`].
@@ -96,11 +100,47 @@ pub enum StartError {
         reason: String,
     },
 
+    /// The interval of a timer, which an expression made, is zero.
+    #[error("timer `{timer}`: an interval must be longer than zero")]
+    Interval {
+        /// Its name.
+        timer: &'static str,
+    },
+
+    /// Two timers or two schedules that the compiler could not compare, having
+    /// different `#[cfg]`s, are both there under one name.
+    #[error("{noun} `{name}` is declared twice")]
+    NameTwice {
+        /// `timer` or `schedule`.
+        noun: &'static str,
+        /// The name.
+        name: &'static str,
+    },
+
     /// No threads or no timers could be had.
     #[error("the runtime can't start")]
     Runtime {
         /// What the operating system says.
         source: io::Error,
+    },
+}
+
+/// Why a timer or a schedule could not be invoked by hand.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvokeError {
+    /// The server declares no timer of this name.
+    #[error("no timer `{name}` is declared")]
+    UnknownTimer {
+        /// The name that was asked for.
+        name: String,
+    },
+
+    /// The server declares no schedule of this name.
+    #[error("no schedule `{name}` is declared")]
+    UnknownSchedule {
+        /// The name that was asked for.
+        name: String,
     },
 }
 

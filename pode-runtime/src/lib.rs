@@ -7,6 +7,8 @@
 //! to the `engine`, which carries it to the sockets.
 
 pub mod argument;
+mod clock;
+mod clockwork;
 pub mod declared;
 mod descriptors;
 mod dispatch;
@@ -15,26 +17,31 @@ mod engine;
 mod error;
 pub mod event;
 mod folder;
+mod job;
 mod listener;
 mod log;
 mod options;
+pub mod outcome;
 mod public;
 pub mod reply;
 pub mod route;
+mod schedule;
 mod server;
 mod shutdown;
 pub mod signals;
 mod state;
+mod timer;
 mod upgrade;
 mod view;
 
 pub use argument::{form, json, path, query};
 pub use cookie::Cookie;
 pub use embed::Service;
-pub use error::{Error, EventError, Result, StartError};
-pub use event::WebEvent;
+pub use error::{Error, EventError, InvokeError, Result, StartError};
+pub use event::{ScheduleEvent, TimerEvent, WebEvent};
 pub use folder::Folder;
 pub use log::log_to_terminal;
-pub use options::{PublicOptions, ServerOptions, SignalOptions};
+pub use options::{PublicOptions, ScheduleOptions, ServerOptions, SignalOptions, TimerOptions};
+pub use outcome::Outcome;
 pub use server::{BoundEndpoint, RunningServer, Server};
 pub use signals::Signals;

@@ -1,6 +1,6 @@
 //! The options of each noun, as fields.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// Options of a server: `pub server name { send_timeout: 2s };`
 #[derive(Clone, Debug)]
@@ -61,4 +61,52 @@ impl Default for PublicOptions {
     fn default() -> Self {
         PublicOptions { cache_age: Duration::ZERO, download: false, index: "index.html" }
     }
+}
+
+/// Options of a timer: `timer "sample" every 5s { limit: 3 } => handler;`
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct TimerOptions {
+    /// How many ticks go by before the first that fires; 0 by default. With
+    /// `skip: 2`, a timer of 5 seconds fires after 15, 20, 25.
+    pub skip: u32,
+
+    /// How often the timer fires before it ends; 0, the default, means without
+    /// end.
+    pub limit: u64,
+
+    /// Whether the timer fires at the start of the server, too; it doesn't by
+    /// default. That time counts toward `limit`, and `skip` comes after it.
+    pub on_start: bool,
+}
+
+/// Options of a schedule:
+/// `schedule "nightly" cron "0 0 * * *" { limit: 3 } => handler;`
+///
+/// Moments are written as any expression of their type:
+///
+/// ```
+/// # use std::time::{Duration, SystemTime};
+/// # let mut options = pode_runtime::ScheduleOptions::default();
+/// # fn in_an_hour() -> SystemTime { SystemTime::now() + Duration::from_secs(3600) }
+/// options.starts_at = Some(in_an_hour());
+/// ```
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct ScheduleOptions {
+    /// How often the schedule fires before it ends; 0, the default, means
+    /// without end.
+    pub limit: u64,
+
+    /// Whether the schedule fires at the start of the server, too, whatever the
+    /// time and `starts_at`; it doesn't by default. That time counts toward
+    /// `limit`.
+    pub on_start: bool,
+
+    /// The moment before which it doesn't fire; by default, there is none.
+    pub starts_at: Option<SystemTime>,
+
+    /// The moment after which it doesn't fire any more; by default, there is
+    /// none.
+    pub ends_at: Option<SystemTime>,
 }

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use crate::clockwork::{self, Clockwork};
 use crate::declared::{Declared, Endpoint};
 use crate::dispatch::{Dispatch, Served};
 use crate::engine::Engine;
@@ -19,7 +20,7 @@ use crate::event::House;
 use crate::shutdown::StopRequests;
 use crate::signals::Signals;
 use crate::view::Views;
-use crate::{StartError, descriptors, listener};
+use crate::{InvokeError, StartError, descriptors, listener};
 
 /// A declared server, not started yet.
 ///
@@ -96,6 +97,7 @@ impl Server {
         let Server { declared, signals, deliveries } = self;
         // Whatever can fail comes before the first request is served.
         let views = declared.views.clone().map(Views::new).transpose()?;
+        clockwork::check(&declared.timers, &declared.schedules)?;
         let listeners = bind_all(&declared.endpoints)?;
         descriptors::raise_limit();
         let served = listeners
@@ -103,7 +105,7 @@ impl Server {
             .map(|listener| served_by(&declared, &listener.endpoints))
             .collect::<Result<Vec<_>, _>>()?;
 
-        let Declared { name, options, states, .. } = declared;
+        let Declared { name, options, states, timers, schedules, .. } = declared;
         let house = Arc::new(House { signals: signals.clone(), states, views });
         let engine = Engine::start(deliveries);
         let stopping = watch::Sender::new(None);
@@ -126,8 +128,9 @@ impl Server {
                 stopping.subscribe(),
             )));
         }
+        let clockwork = Clockwork::start(timers, schedules, &house, &stopping);
         let stop_timeout = options.stop_timeout;
-        Ok(RunningServer { endpoints, signals, engine, stopping, tasks, stop_timeout })
+        Ok(RunningServer { endpoints, signals, engine, stopping, tasks, clockwork, stop_timeout })
     }
 
     /// Starts everything but the listeners.
@@ -159,6 +162,7 @@ pub struct RunningServer {
     stopping: watch::Sender<Option<Instant>>,
     /// The accept loops, each with its connections.
     tasks: Vec<JoinHandle<()>>,
+    clockwork: Clockwork,
     stop_timeout: Duration,
 }
 
@@ -193,17 +197,42 @@ impl RunningServer {
         &self.signals
     }
 
-    /// Stops the server: no new connections, requests in flight are let
-    /// finish, what was sent is delivered, and every client is told by close
-    /// code 1001.
+    /// Runs the handler of a timer now, and waits until it is done.
+    ///
+    /// This is no tick: it isn't counted, and the next tick comes when it would
+    /// have come. What the handler returns goes where that of a tick goes: an
+    /// error or a panic to the log. Dropping the future cuts the handler off.
+    ///
+    /// # Errors
+    ///
+    /// The server declares no timer of this name.
+    pub async fn invoke_timer(&self, name: &str) -> Result<(), InvokeError> {
+        self.clockwork.invoke_timer(name).await
+    }
+
+    /// Runs the handler of a schedule now, and waits until it is done; see
+    /// [`invoke_timer`](Self::invoke_timer).
+    ///
+    /// # Errors
+    ///
+    /// The server declares no schedule of this name.
+    pub async fn invoke_schedule(&self, name: &str) -> Result<(), InvokeError> {
+        self.clockwork.invoke_schedule(name).await
+    }
+
+    /// Stops the server: no new connections and no more ticks; requests and
+    /// handlers in flight are let finish, what was sent is delivered, and every
+    /// client is told by close code 1001.
     ///
     /// Takes at most the server's `stop_timeout`, then cuts off what is left.
     /// Dropping the future does so at once.
     pub async fn stop(mut self) {
         let started = Instant::now();
-        // Requests may still send, so clients are told after them; a quarter
+        // Handlers may still send, so clients are told after them; a quarter
         // of the time is theirs.
-        self.stopping.send_replace(Some(started + self.stop_timeout * 3 / 4));
+        let deadline = started + self.stop_timeout * 3 / 4;
+        self.stopping.send_replace(Some(deadline));
+        self.clockwork.stop(deadline).await;
         for task in &mut self.tasks {
             // An accept loop that panicked has nothing left to wait for.
             let _ = task.await;

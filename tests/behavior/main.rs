@@ -14,9 +14,11 @@ mod program;
 mod public;
 mod reply;
 mod route;
+mod schedule;
 mod server;
 mod signal;
 mod state;
 #[cfg(unix)]
 mod stop;
+mod timer;
 mod view;

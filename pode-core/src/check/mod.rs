@@ -12,6 +12,7 @@ mod mounts;
 mod routes;
 mod signals;
 mod suggestion;
+mod timers;
 
 pub use diagnostic::Diagnostic;
 pub use suggestion::{did_you_mean, help_with_choices};
@@ -27,5 +28,6 @@ pub fn check(server: &Server) -> Vec<Diagnostic> {
     mounts::check(server, &mut found);
     routes::check(server, &mut found);
     signals::check(server, &mut found);
+    timers::check(server, &mut found);
     found
 }

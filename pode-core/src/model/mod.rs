@@ -9,16 +9,20 @@ mod endpoint;
 mod mount;
 mod public;
 mod route;
+mod schedule;
 mod signal;
 mod state;
+mod timer;
 mod views;
 
 pub use endpoint::Endpoint;
 pub use mount::Mount;
 pub use public::Public;
 pub use route::{Action, Argument, Route, Source};
+pub use schedule::Schedule;
 pub use signal::Signal;
 pub use state::State;
+pub use timer::Timer;
 pub use views::Views;
 
 /// All that one `pode_server!` declares, each noun in its order of declaration.
@@ -38,6 +42,10 @@ pub struct Server {
     pub signals: Vec<Signal>,
     /// Values that handlers share.
     pub states: Vec<State>,
+    /// What is done at intervals.
+    pub timers: Vec<Timer>,
+    /// What is done at times of the day and the year.
+    pub schedules: Vec<Schedule>,
     /// Whether a declaration is missing here because it was not understood.
     /// What seems to be lacking may then be in it.
     pub incomplete: bool,

@@ -5,20 +5,25 @@ use proc_macro2::TokenStream;
 use quote::quote;
 
 use super::cfgs;
-use crate::syntax::{Action, Kind, Written};
+use crate::syntax::{Action, Kind, Route, Schedule, Timer, Written};
 
-/// Uses the handlers of routes that were not understood: rustc would call the
+/// Uses the handlers of declarations that were not understood: rustc would call the
 /// functions unused, which they aren't.
 pub(super) fn unused_handlers(written: &Written, model: &Server) -> TokenStream {
     let mut uses = TokenStream::new();
     for (index, declaration) in written.declarations.iter().enumerate() {
-        let Kind::Route(route) = &declaration.kind else {
-            continue;
+        let (handler, understood) = match &declaration.kind {
+            Kind::Route(Route { action: Action::Handler(handler), .. }) => {
+                (handler, model.routes.iter().any(|meant| meant.head.index == index))
+            }
+            Kind::Timer(Timer { handler, .. }) => {
+                (handler, model.timers.iter().any(|meant| meant.head.index == index))
+            }
+            Kind::Schedule(Schedule { handler, .. }) => {
+                (handler, model.schedules.iter().any(|meant| meant.head.index == index))
+            }
+            _ => continue,
         };
-        let Action::Handler(handler) = &route.action else {
-            continue;
-        };
-        let understood = model.routes.iter().any(|meant| meant.head.index == index);
         if !understood && syn::parse2::<syn::ExprPath>(handler.clone()).is_ok() {
             let cfgs = cfgs(&declaration.attributes);
             uses.extend(quote! { #cfgs let _ = &#handler; });

@@ -21,6 +21,8 @@ pub(super) fn uses(written: &Written) -> TokenStream {
                     words.push(word);
                 }
             }
+            Kind::Timer(timer) => words.push(&timer.every),
+            Kind::Schedule(schedule) => words.push(&schedule.cron),
             _ => {}
         }
     }

@@ -13,6 +13,7 @@ mod mount;
 mod options;
 mod route;
 mod signal;
+mod timer;
 
 use pode_core::model::{Head, Server};
 use proc_macro2::{Ident, Span, TokenStream};
@@ -76,7 +77,16 @@ impl Expansion<'_> {
         statements.extend(model.states.iter().map(|state| self.state(state)));
         statements.extend(model.signals.iter().map(|signal| self.signal(signal)));
         statements.extend(model.routes.iter().map(|route| self.route(route)));
+        statements.extend(model.timers.iter().map(|timer| self.timer(timer)));
+        statements.extend(model.schedules.iter().map(|schedule| self.schedule(schedule)));
         statements
+    }
+
+    /// Returns the variable as a name whose mistakes stand there.
+    fn declared_at(&self, place: Span) -> Ident {
+        let mut declared = self.declared.clone();
+        declared.set_span(declared.span().located_at(place));
+        declared
     }
 
     /// Returns what was written for this part of the model.

@@ -5,9 +5,22 @@
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{quote, quote_spanned};
+use syn::Expr;
 
 use crate::resolve::options::{ENDPOINT, interval};
 use crate::syntax::Options;
+
+/// Writes a value, for which an interval such as `5s` may stand.
+pub(super) fn value(value: &Expr) -> TokenStream {
+    match interval(value) {
+        Some(duration) => {
+            // One that was not understood is told already.
+            let milliseconds = duration.unwrap_or_default().as_millis() as u64;
+            quote! { ::core::time::Duration::from_millis(#milliseconds) }
+        }
+        None => quote! { #value },
+    }
+}
 
 /// Writes a value of the struct, which is one of `pode`'s.
 pub(super) fn fields(ty: &Ident, options: &Options) -> TokenStream {
@@ -17,15 +30,7 @@ pub(super) fn fields(ty: &Ident, options: &Options) -> TokenStream {
         return quote! { ::pode::#ty::default() };
     }
     let assignments = fields.map(|field| {
-        let (name, value) = (&field.name, &field.value);
-        let value = match interval(value) {
-            Some(duration) => {
-                // One that was not understood is told already.
-                let milliseconds = duration.unwrap_or_default().as_millis() as u64;
-                quote! { ::core::time::Duration::from_millis(#milliseconds) }
-            }
-            None => quote! { #value },
-        };
+        let (name, value) = (&field.name, value(&field.value));
         quote_spanned! { name.span()=> #variable.#name = #value; }
     });
     quote! {{

@@ -9,8 +9,10 @@ mod mount;
 pub(crate) mod options;
 mod public;
 mod route;
+mod schedule;
 mod signal;
 mod state;
+mod timer;
 mod views;
 
 use pode_core::model::{Head, Name, Server};
@@ -42,6 +44,10 @@ pub(crate) fn resolve(written: &Written, mistakes: &mut Mistakes) -> (Server, Pl
                 resolver.signal(head, signal).map(|meant| model.signals.push(meant))
             }
             Kind::State(state) => resolver.state(head, state).map(|meant| model.states.push(meant)),
+            Kind::Timer(timer) => resolver.timer(head, timer).map(|meant| model.timers.push(meant)),
+            Kind::Schedule(schedule) => {
+                resolver.schedule(head, schedule).map(|meant| model.schedules.push(meant))
+            }
         };
         model.incomplete |= understood.is_none();
     }

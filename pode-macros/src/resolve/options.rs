@@ -41,6 +41,16 @@ impl Resolver<'_> {
         understood
     }
 
+    /// Tells of an `endpoint:` on a noun that serves none, where the expansion
+    /// has no field for it that rustc would miss.
+    pub(super) fn no_endpoint(&mut self, options: &Options, noun: &str) {
+        for field in options.fields.iter().filter(|field| field.name == ENDPOINT) {
+            let message = format!("a {noun} has no option `{ENDPOINT}`");
+            let help = "remove it; who receives what it sends is said at the signal";
+            self.mistakes.add(field.name.span(), message, help);
+        }
+    }
+
     /// Returns what `endpoint: NAME` or `endpoint: [NAME, …]` chooses.
     pub(super) fn endpoint_names(&mut self, options: &Options) -> Option<Vec<Name>> {
         let mut names = Vec::new();

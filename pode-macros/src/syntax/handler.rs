@@ -20,19 +20,7 @@ impl Action {
     /// Parses the arrow and what follows; `title` is what a message calls the
     /// route.
     pub(super) fn parse(input: ParseStream<'_>, title: &str) -> syn::Result<Self> {
-        let missing = || {
-            let help = "help: add `=> handler`, an async fn or closure taking a `WebEvent`";
-            input.error(format!("route `{title}` has no handler\n\n{help}"))
-        };
-        if !input.peek(Token![=>]) {
-            let ends = at_end(input)
-                || forgotten::begins_declaration(&input.fork().parse::<TokenStream>()?);
-            return Err(if ends { missing() } else { input.error("expected `=>`") });
-        }
-        input.parse::<Token![=>]>()?;
-        if at_end(input) {
-            return Err(missing());
-        }
+        arrow(input, &format!("route `{title}`"), "WebEvent")?;
         let word = input.fork().parse::<Ident>().ok();
         if word.is_some_and(|word| word == "view" || word == "redirect") {
             if input.peek2(LitStr) {
@@ -48,6 +36,28 @@ impl Action {
         }
         Ok(Action::Handler(raw(input)?))
     }
+}
+
+/// Parses the arrow and a handler that takes such an event; `title` is what a
+/// message calls the declaration.
+pub(super) fn parse(input: ParseStream<'_>, title: &str, event: &str) -> syn::Result<TokenStream> {
+    arrow(input, title, event)?;
+    raw(input)
+}
+
+/// Takes the arrow that something follows.
+fn arrow(input: ParseStream<'_>, title: &str, event: &str) -> syn::Result<()> {
+    let missing = || {
+        let help = format!("help: add `=> handler`, an async fn or closure taking a `{event}`");
+        input.error(format!("{title} has no handler\n\n{help}"))
+    };
+    if !input.peek(Token![=>]) {
+        let ends =
+            at_end(input) || forgotten::begins_declaration(&input.fork().parse::<TokenStream>()?);
+        return Err(if ends { missing() } else { input.error("expected `=>`") });
+    }
+    input.parse::<Token![=>]>()?;
+    if at_end(input) { Err(missing()) } else { Ok(()) }
 }
 
 /// `view("index")` makes a reply; a route wants what makes replies.

@@ -12,9 +12,11 @@ mod mount;
 mod options;
 mod public;
 mod route;
+mod schedule;
 mod server;
 mod signal;
 mod state;
+mod timer;
 mod views;
 
 use pode_core::check::help_with_choices;
@@ -29,9 +31,11 @@ pub(crate) use mount::Mount;
 pub(crate) use options::Options;
 pub(crate) use public::Public;
 pub(crate) use route::{Argument, Route};
+pub(crate) use schedule::Schedule;
 pub(crate) use server::Server;
 pub(crate) use signal::Signal;
 pub(crate) use state::State;
+pub(crate) use timer::Timer;
 pub(crate) use views::Views;
 
 use crate::diagnostic::Mistakes;
@@ -65,11 +69,13 @@ pub(crate) enum Kind {
     Route(Route),
     Signal(Signal),
     State(State),
+    Timer(Timer),
+    Schedule(Schedule),
 }
 
 /// Every noun, in the order a message lists them.
-pub(crate) const NOUNS: [&str; 7] =
-    ["endpoint", "views", "public", "mount", "route", "signal", "state"];
+pub(crate) const NOUNS: [&str; 9] =
+    ["endpoint", "views", "public", "mount", "route", "signal", "state", "timer", "schedule"];
 
 /// Reads an invocation.
 ///
@@ -166,6 +172,8 @@ impl Declaration {
             "route" => Kind::Route(Route::parse(input)?),
             "signal" => Kind::Signal(Signal::parse(input)?),
             "state" => Kind::State(State::parse(input)?),
+            "timer" => Kind::Timer(Timer::parse(input)?),
+            "schedule" => Kind::Schedule(Schedule::parse(input)?),
             word => {
                 let help = help_with_choices(word, &NOUNS, "declarations are");
                 let message = format!("unknown declaration `{word}`\n\nhelp: {help}");
@@ -183,6 +191,16 @@ fn text(input: ParseStream<'_>, what: &str) -> syn::Result<syn::LitStr> {
         return input.parse();
     }
     Err(input.error(format!("expected {what} in quotes")))
+}
+
+/// Parses a word of the language; `missing` says what to write where it isn't.
+fn word(
+    input: ParseStream<'_>,
+    word: &str,
+    missing: impl FnOnce() -> String,
+) -> syn::Result<Ident> {
+    let found = input.fork().call(Ident::parse_any).is_ok_and(|found| found == word);
+    if found { input.call(Ident::parse_any) } else { Err(input.error(missing())) }
 }
 
 /// Whether the declaration ends here.

@@ -9,7 +9,8 @@ pub(crate) fn house(settings: Settings) -> ::pode::Server {
         server as _, views as _, public as _, mount as _, endpoint as _, http as _,
         endpoint as _, http as _, endpoint as _, ws as _, state as _, signal as _,
         route as _, GET as _, view as _, route as _, GET as _, POST as _, route as _,
-        PUT as _, route as _, GET as _, redirect as _, route as _, POST as _,
+        PUT as _, route as _, GET as _, redirect as _, route as _, POST as _, timer as _,
+        every as _, timer as _, every as _, schedule as _, cron as _,
     };
     let mut declared = ::pode::__private::Declared::new(
         "house",
@@ -159,6 +160,37 @@ pub(crate) fn house(settings: Settings) -> ::pode::Server {
                 ::pode::__private::multipart(::core::marker::PhantomData::<Multipart>),
                 upload,
             ),
+        );
+    declared
+        .timer(
+            "sample",
+            ::core::time::Duration::from_millis(500u64),
+            {
+                let mut options = ::pode::TimerOptions::default();
+                options.skip = 1;
+                options.limit = 3;
+                options
+            },
+            sample,
+        );
+    #[cfg(feature = "signals")]
+    declared
+        .timer(
+            "sweep",
+            settings.interval,
+            ::pode::TimerOptions::default(),
+            async |event| event.send(NEWS, &Vec::new()).await,
+        );
+    declared
+        .schedule(
+            "nightly",
+            &["0 0 * * *", "@weekly"],
+            {
+                let mut options = ::pode::ScheduleOptions::default();
+                options.on_start = true;
+                options
+            },
+            house::nightly,
         );
     declared.into_server()
 }

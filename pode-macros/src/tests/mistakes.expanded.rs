@@ -16,6 +16,9 @@ fn broken() -> ::pode::Server {
         "route path `about` must start with `/`\n\nhelp: write `\"/about\"`"
     }
     ::core::compile_error! {
+        "an interval needs a unit\n\nhelp: write `5s`, `500ms`, `2min` or `1h`"
+    }
+    ::core::compile_error! {
         "route `GET /` is declared twice\n\nhelp: remove one, or give one an `endpoint:` option"
     }
     ::core::compile_error! {
@@ -24,9 +27,10 @@ fn broken() -> ::pode::Server {
     #[allow(unused_imports)]
     use ::pode::keyword::{
         server as _, endpoint as _, ws as _, signal as _, route as _, GET as _,
-        route as _, GET as _, route as _, GET as _,
+        route as _, GET as _, route as _, GET as _, timer as _, every as _,
     };
     let _ = &about;
+    let _ = &sample;
     let mut declared = ::pode::__private::Declared::new(
         "broken",
         ::pode::ServerOptions::default(),

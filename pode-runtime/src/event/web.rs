@@ -7,12 +7,8 @@ use std::sync::Arc;
 use cookie::Cookie;
 use http::header::COOKIE;
 use http::{HeaderMap, Method, Uri};
-use pode_core::{SendError, SignalPath};
-use serde::Serialize;
-use serde_json::value::RawValue;
 
-use crate::EventError;
-use crate::signals::{Sending, Signals};
+use crate::signals::Signals;
 use crate::state::States;
 use crate::view::Views;
 
@@ -101,54 +97,16 @@ impl WebEvent {
         self.web.parameters.iter().map(|(name, value)| (name.as_ref(), value.as_str()))
     }
 
-    /// Returns the value that `state T = …;` declares.
-    ///
-    /// # Errors
-    ///
-    /// An error of status 500 that names the type, if none of it is declared.
-    pub fn state<T: 'static>(&self) -> Result<&T, EventError> {
-        self.web.house.states.find()
-    }
-
-    /// Returns the handle to send with, for tasks that outlive the event.
-    pub fn signals(&self) -> &Signals {
-        &self.web.house.signals
-    }
-
-    /// Sends a payload to every client on the path of a signal; see
-    /// [`Signals::send`].
-    pub fn send<Out: Serialize, In>(&self, signal: SignalPath<Out, In>, payload: &Out) -> Sending {
-        self.signals().send(signal, payload)
-    }
-
-    /// Sends a payload if there is room now; see [`Signals::try_send`].
-    ///
-    /// # Errors
-    ///
-    /// As for [`Signals::try_send`].
-    pub fn try_send<Out: Serialize, In>(
-        &self,
-        signal: SignalPath<Out, In>,
-        payload: &Out,
-    ) -> Result<(), SendError> {
-        self.signals().try_send(signal, payload)
-    }
-
-    /// Sends ready-made JSON, byte for byte; see [`Signals::send_json`].
-    pub fn send_json<Out, In>(&self, signal: SignalPath<Out, In>, json: &RawValue) -> Sending {
-        self.signals().send_json(signal, json)
-    }
-
-    /// Sends a payload to every client on every path; see
-    /// [`Signals::send_to_all`].
-    pub fn send_to_all<T: Serialize + ?Sized>(&self, payload: &T) -> Sending {
-        self.signals().send_to_all(payload)
+    fn house(&self) -> &House {
+        &self.web.house
     }
 
     pub(crate) fn views(&self) -> Option<&Views> {
-        self.web.house.views.as_ref()
+        self.house().views.as_ref()
     }
 }
+
+sending_methods!(WebEvent);
 
 impl fmt::Debug for WebEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,0 +1,36 @@
+//! A timer becomes one call, and so does a schedule.
+
+use pode_core::model::{Schedule, Timer};
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote_spanned};
+use syn::spanned::Spanned;
+
+use super::{Expansion, options};
+use crate::syntax::Kind;
+
+impl Expansion<'_> {
+    pub(super) fn timer(&self, timer: &Timer) -> TokenStream {
+        let Kind::Timer(written) = self.kind(&timer.head) else {
+            return TokenStream::new();
+        };
+        let (cfgs, name, handler) = (self.cfgs(&timer.head), &written.name, &written.handler);
+        let interval = options::value(&written.interval);
+        let options = options::fields(&format_ident!("TimerOptions"), &written.options);
+        // What rustc has to say about the handler stands at the handler.
+        let span = handler.span();
+        let declared = self.declared_at(span);
+        quote_spanned! { span=> #cfgs #declared.timer(#name, #interval, #options, #handler); }
+    }
+
+    pub(super) fn schedule(&self, schedule: &Schedule) -> TokenStream {
+        let Kind::Schedule(written) = self.kind(&schedule.head) else {
+            return TokenStream::new();
+        };
+        let (cfgs, name, handler) = (self.cfgs(&schedule.head), &written.name, &written.handler);
+        let expressions = &written.expressions;
+        let options = options::fields(&format_ident!("ScheduleOptions"), &written.options);
+        let span = handler.span();
+        let declared = self.declared_at(span);
+        quote_spanned! { span=> #cfgs #declared.schedule(#name, &[#(#expressions),*], #options, #handler); }
+    }
+}

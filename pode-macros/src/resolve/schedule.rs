@@ -1,0 +1,32 @@
+//! Schedules: cron expressions understood.
+
+use pode_core::check::did_you_mean;
+use pode_core::cron::{Cron, CronError, WORDS};
+use pode_core::model::{Head, Schedule};
+
+use super::Resolver;
+use crate::syntax;
+
+impl Resolver<'_> {
+    pub(super) fn schedule(&mut self, head: Head, written: &syntax::Schedule) -> Option<Schedule> {
+        let mut understood = self.options(&written.options);
+        self.no_endpoint(&written.options, "schedule");
+        for expression in &written.expressions {
+            if let Err(error) = Cron::parse(&expression.value()) {
+                understood = self.mistake(expression.span(), error.to_string(), help(&error));
+            }
+        }
+        understood.map(|()| Schedule { head, name: self.text(&written.name) })
+    }
+}
+
+fn help(error: &CronError) -> String {
+    let meant = match error {
+        CronError::UnknownWord { word } => did_you_mean(word, WORDS.map(|(word, _)| word)),
+        _ => None,
+    };
+    match meant {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None => error.help(),
+    }
+}

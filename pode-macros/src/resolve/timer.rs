@@ -1,0 +1,28 @@
+//! Timers: intervals understood.
+
+use pode_core::interval;
+use pode_core::model::{Head, Timer};
+use syn::spanned::Spanned;
+use syn::{Expr, ExprLit, Lit};
+
+use super::Resolver;
+use super::options::interval;
+use crate::syntax;
+
+impl Resolver<'_> {
+    pub(super) fn timer(&mut self, head: Head, written: &syntax::Timer) -> Option<Timer> {
+        let options = self.options(&written.options);
+        self.no_endpoint(&written.options, "timer");
+        // A whole number is a value of Rust's, but no interval.
+        let judged = match &written.interval {
+            Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) => {
+                Some(interval::parse(&number.to_string()))
+            }
+            other => interval(other),
+        };
+        if let Some(Err(error)) = judged {
+            return self.mistake(written.interval.span(), error.to_string(), error.help());
+        }
+        options.map(|()| Timer { head, name: self.text(&written.name) })
+    }
+}

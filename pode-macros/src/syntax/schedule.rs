@@ -1,0 +1,37 @@
+//! `schedule "name" cron "0 0 * * *", "@weekly" { options } => handler;`
+
+use proc_macro2::{Ident, TokenStream};
+use syn::parse::ParseStream;
+use syn::{LitStr, Token};
+
+use super::{Options, handler, text, word};
+
+/// A schedule as written.
+pub(crate) struct Schedule {
+    pub(crate) name: LitStr,
+    /// The word `cron`.
+    pub(crate) cron: Ident,
+    /// At least one.
+    pub(crate) expressions: Vec<LitStr>,
+    pub(crate) options: Options,
+    pub(crate) handler: TokenStream,
+}
+
+impl Schedule {
+    pub(super) fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let name = text(input, "the name of a schedule")?;
+        let title = format!("schedule `{}`", name.value());
+        let cron = word(input, "cron", || {
+            let help = format!("help: write `schedule {} cron \"0 0 * * *\"`", name.token());
+            format!("{title} has no cron expression\n\n{help}")
+        })?;
+        let mut expressions = vec![text(input, "a cron expression")?];
+        while input.peek(Token![,]) {
+            input.parse::<Token![,]>()?;
+            expressions.push(text(input, "a cron expression")?);
+        }
+        let options = Options::parse(input)?;
+        let handler = handler::parse(input, &title, "ScheduleEvent")?;
+        Ok(Schedule { name, cron, expressions, options, handler })
+    }
+}

@@ -1,0 +1,55 @@
+//! The event of a schedule: one of its times.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use crate::event::House;
+use crate::job::Firing;
+
+/// One time of a schedule: the argument of its handler.
+///
+/// Named after Pode's `$ScheduleEvent`. It is a handle: clones are cheap and
+/// mean the same time.
+#[derive(Clone)]
+pub struct ScheduleEvent {
+    firing: Arc<Firing<SystemTime>>,
+}
+
+impl ScheduleEvent {
+    pub(crate) fn new(firing: Firing<SystemTime>) -> ScheduleEvent {
+        ScheduleEvent { firing: Arc::new(firing) }
+    }
+
+    /// Returns the name of the schedule.
+    pub fn name(&self) -> &'static str {
+        self.firing.name
+    }
+
+    /// Returns how often the schedule has fired, this time included. An
+    /// invocation by hand isn't counted, and sees the times before it.
+    pub fn count(&self) -> u64 {
+        self.firing.count
+    }
+
+    /// Returns when the schedule fires next, if this handler is done by then
+    /// and nobody sets the clock; `None` if it doesn't fire again.
+    pub fn next(&self) -> Option<SystemTime> {
+        self.firing.next
+    }
+
+    fn house(&self) -> &House {
+        &self.firing.house
+    }
+}
+
+sending_methods!(ScheduleEvent);
+
+impl fmt::Debug for ScheduleEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ScheduleEvent")
+            .field("name", &self.name())
+            .field("count", &self.count())
+            .finish_non_exhaustive()
+    }
+}

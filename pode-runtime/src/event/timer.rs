@@ -1,0 +1,55 @@
+//! The event of a timer: one tick.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::event::House;
+use crate::job::Firing;
+
+/// A tick of a timer: the argument of its handler.
+///
+/// Named after Pode's `$TimerEvent`. It is a handle: clones are cheap and mean
+/// the same tick.
+#[derive(Clone)]
+pub struct TimerEvent {
+    firing: Arc<Firing<tokio::time::Instant>>,
+}
+
+impl TimerEvent {
+    pub(crate) fn new(firing: Firing<tokio::time::Instant>) -> TimerEvent {
+        TimerEvent { firing: Arc::new(firing) }
+    }
+
+    /// Returns the name of the timer.
+    pub fn name(&self) -> &'static str {
+        self.firing.name
+    }
+
+    /// Returns how often the timer has fired, this tick included. An invocation
+    /// by hand isn't counted, and sees the ticks before it.
+    pub fn count(&self) -> u64 {
+        self.firing.count
+    }
+
+    /// Returns when the timer fires next, if this handler is done by then;
+    /// `None` if it doesn't fire again.
+    pub fn next(&self) -> Option<Instant> {
+        self.firing.next.map(tokio::time::Instant::into_std)
+    }
+
+    fn house(&self) -> &House {
+        &self.firing.house
+    }
+}
+
+sending_methods!(TimerEvent);
+
+impl fmt::Debug for TimerEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TimerEvent")
+            .field("name", &self.name())
+            .field("count", &self.count())
+            .finish_non_exhaustive()
+    }
+}

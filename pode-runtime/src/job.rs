@@ -1,0 +1,135 @@
+//! Jobs: what timers and schedules have in common.
+//!
+//! A job is a handler under a name, and how often it has fired. It knows no
+//! time: when it fires is decided by `timer` and `schedule`, each on a clock of
+//! its own. Whatever its handler does, an error or a panic goes to the log and
+//! the next time comes.
+
+use std::fmt;
+use std::ops::ControlFlow;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+
+use crate::error::with_causes;
+use crate::event::House;
+use crate::outcome::{BoxError, Outcome};
+
+/// A handler that fires; `Time` is how its clock tells when.
+pub(crate) struct Job<Time> {
+    /// `timer` or `schedule`.
+    noun: &'static str,
+    name: &'static str,
+    /// How often it may fire; 0 means without end.
+    limit: u64,
+    handler: Handler<Time>,
+    /// The loop that fires writes it, and an invocation by hand reads it.
+    progress: Mutex<Progress<Time>>,
+}
+
+type Handler<Time> =
+    Box<dyn Fn(Firing<Time>) -> BoxFuture<'static, Result<(), BoxError>> + Send + Sync>;
+
+#[derive(Clone, Copy)]
+struct Progress<Time> {
+    count: u64,
+    next: Option<Time>,
+}
+
+/// What an event of a timer or a schedule is made of.
+pub(crate) struct Firing<Time> {
+    pub(crate) name: &'static str,
+    pub(crate) count: u64,
+    pub(crate) next: Option<Time>,
+    pub(crate) house: Arc<House>,
+}
+
+impl<Time: Copy + 'static> Job<Time> {
+    /// Makes a job of a handler and the event that it takes.
+    pub(crate) fn new<Event: 'static, Handler, Done>(
+        noun: &'static str,
+        name: &'static str,
+        limit: u64,
+        event: fn(Firing<Time>) -> Event,
+        handler: Handler,
+    ) -> Job<Time>
+    where
+        Handler: Fn(Event) -> Done + Send + Sync + 'static,
+        Done: Future<Output: Outcome> + Send + 'static,
+    {
+        let handler: self::Handler<Time> = Box::new(move |firing| {
+            let done = handler(event(firing));
+            async move { done.await.into_result() }.boxed()
+        });
+        let progress = Mutex::new(Progress { count: 0, next: None });
+        Job { noun, name, limit, handler, progress }
+    }
+
+    pub(crate) fn noun(&self) -> &'static str {
+        self.noun
+    }
+
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Notes when it will fire next, for whoever invokes it meanwhile.
+    pub(crate) fn expect(&self, next: Option<Time>) {
+        self.update(|progress| progress.next = next);
+    }
+
+    /// Runs the handler and counts it; `next` is when it would fire again. It
+    /// breaks off when that was the last time allowed.
+    pub(crate) async fn fire(&self, next: Option<Time>, house: &Arc<House>) -> ControlFlow<()> {
+        let progress = self.update(|progress| {
+            progress.count += 1;
+            progress.next = next.filter(|_| progress.count != self.limit);
+        });
+        self.run(progress, house).await;
+        if progress.count == self.limit {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    }
+
+    /// Runs the handler without counting it.
+    pub(crate) async fn invoke(&self, house: &Arc<House>) {
+        let progress = self.update(|_| ());
+        self.run(progress, house).await;
+    }
+
+    fn update(&self, change: impl FnOnce(&mut Progress<Time>)) -> Progress<Time> {
+        // Nothing that holds the lock can panic midway.
+        let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut progress);
+        *progress
+    }
+
+    async fn run(&self, progress: Progress<Time>, house: &Arc<House>) {
+        let Progress { count, next } = progress;
+        let firing = Firing { name: self.name, count, next, house: Arc::clone(house) };
+        // Calling a handler may panic, too, where it isn't an `async fn`.
+        let done = AssertUnwindSafe(async { (self.handler)(firing).await }).catch_unwind();
+        let reason = match done.await {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => with_causes(&*error),
+            Err(_panic) => "the handler panicked".to_owned(),
+        };
+        tracing::error!("{self}: {reason:?}");
+    }
+}
+
+impl<Time> fmt::Display for Job<Time> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} `{}`", self.noun, self.name)
+    }
+}
+
+impl<Time> fmt::Debug for Job<Time> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Job").field("name", &self.name).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,37 @@
+//! What the handlers of timers and schedules return.
+
+use std::error::Error as StdError;
+
+/// An error of whatever type, as `?` makes it in a handler.
+pub type BoxError = Box<dyn StdError + Send + Sync>;
+
+/// What the handler of a timer or a schedule may end with: nothing, or a
+/// `Result` whose error goes to the log.
+///
+/// An error is anything that `Box<dyn Error + Send + Sync>` can be made of, so
+/// `?` works on everything.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is nothing that a timer or a schedule can end with",
+    label = "this handler can't return `{Self}`",
+    note = "return `()`, or a `Result<(), E>` whose error is logged; a `send` is done by its `.await`"
+)]
+pub trait Outcome {
+    /// Returns the error, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// The handler's own.
+    fn into_result(self) -> Result<(), BoxError>;
+}
+
+impl Outcome for () {
+    fn into_result(self) -> Result<(), BoxError> {
+        Ok(())
+    }
+}
+
+impl<E: Into<BoxError>> Outcome for Result<(), E> {
+    fn into_result(self) -> Result<(), BoxError> {
+        self.map_err(Into::into)
+    }
+}

@@ -1,0 +1,459 @@
+//! Schedules: a handler that fires when the clock on the wall says so.
+//!
+//! The clock may be set at any time, so nothing here sleeps through to the next
+//! time: it looks at the clock again and again. Each expression remembers up to
+//! where it has come, which tells what a clock that was set forward has leapt
+//! over, and what one that was set back shows a second time.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use chrono::{DateTime, TimeDelta, TimeZone, Utc};
+use pode_core::cron::Cron;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep};
+
+use crate::clock::Clock;
+use crate::event::{House, ScheduleEvent};
+use crate::job::Job;
+use crate::options::ScheduleOptions;
+use crate::outcome::Outcome;
+
+/// How long it may take to notice that the clock was set.
+const LOOK_AT_THE_CLOCK: Duration = Duration::from_secs(10);
+
+/// A declared schedule.
+#[derive(Debug)]
+pub(crate) struct Schedule {
+    pub(crate) job: Job<SystemTime>,
+    expressions: Vec<Cron>,
+    on_start: bool,
+    starts_at: Option<SystemTime>,
+    ends_at: Option<SystemTime>,
+}
+
+impl Schedule {
+    pub(crate) fn new<Handler, Done>(
+        name: &'static str,
+        expressions: Vec<Cron>,
+        options: ScheduleOptions,
+        handler: Handler,
+    ) -> Schedule
+    where
+        Handler: Fn(ScheduleEvent) -> Done + Send + Sync + 'static,
+        Done: Future<Output: Outcome> + Send + 'static,
+    {
+        let ScheduleOptions { limit, on_start, starts_at, ends_at } = options;
+        let job = Job::new("schedule", name, limit, ScheduleEvent::new, handler);
+        Schedule { job, expressions, on_start, starts_at, ends_at }
+    }
+
+    /// Fires until the limit or `ends_at` is reached, or `stopping` holds a
+    /// deadline. A handler that runs then is let finish; dropping the future
+    /// cuts it off.
+    pub(crate) async fn run<C: Clock>(
+        &self,
+        clock: &C,
+        house: &Arc<House>,
+        mut stopping: watch::Receiver<Option<Instant>>,
+    ) {
+        let mut calendar = Calendar::new(self, clock.wall());
+        if self.on_start {
+            let next = calendar.next(&clock.wall());
+            if self.job.fire(next.map(SystemTime::from), house).await.is_break() {
+                return;
+            }
+        }
+        loop {
+            let now = clock.wall();
+            let next = calendar.next(&now);
+            self.job.expect(next.clone().map(SystemTime::from));
+            let Some(next) = next else { return };
+            if next > now {
+                let wait = (next - now).to_std().unwrap_or_default().min(LOOK_AT_THE_CLOCK);
+                tokio::select! {
+                    biased;
+                    _ = stopping.wait_for(Option::is_some) => return,
+                    () = sleep(wait) => continue,
+                }
+            }
+            // Several times that were leapt over are one.
+            calendar.pass(&now);
+            let next = calendar.next(&now);
+            if self.job.fire(next.clone().map(SystemTime::from), house).await.is_break() {
+                return;
+            }
+            let now = clock.wall();
+            if next.is_some_and(|next| next <= now) {
+                tracing::warn!("{} was still running when its next time came", self.job);
+                calendar.pass(&now);
+            }
+        }
+    }
+}
+
+/// The expressions of a schedule, and how far each has come.
+struct Calendar<'schedule, Zone: TimeZone> {
+    lines: Vec<Line<'schedule, Zone>>,
+    starts_at: Option<SystemTime>,
+    ends_at: Option<SystemTime>,
+}
+
+struct Line<'schedule, Zone: TimeZone> {
+    expression: &'schedule Cron,
+    /// Up to here, this included, all is done or past.
+    passed: DateTime<Zone>,
+}
+
+impl<'schedule, Zone: TimeZone> Calendar<'schedule, Zone> {
+    fn new(schedule: &'schedule Schedule, now: DateTime<Zone>) -> Self {
+        let line = |expression| Line { expression, passed: now.clone() };
+        Calendar {
+            lines: schedule.expressions.iter().map(line).collect(),
+            starts_at: schedule.starts_at,
+            ends_at: schedule.ends_at,
+        }
+    }
+
+    /// Returns the next time, which is over already if it was leapt over.
+    fn next(&mut self, now: &DateTime<Zone>) -> Option<DateTime<Zone>> {
+        let not_before = match self.starts_at {
+            Some(starts_at) => Some(just_before(starts_at, &now.timezone())?),
+            None => None,
+        };
+        let next = self.lines.iter_mut().filter_map(|line| line.next(now, not_before.as_ref()));
+        next.min().filter(|next| {
+            self.ends_at.is_none_or(|ends_at| SystemTime::from(next.clone()) <= ends_at)
+        })
+    }
+
+    /// Lets all times go by, up to this one.
+    fn pass(&mut self, now: &DateTime<Zone>) {
+        for line in &mut self.lines {
+            if line.passed < *now {
+                line.passed = now.clone();
+            }
+        }
+    }
+}
+
+impl<Zone: TimeZone> Line<'_, Zone> {
+    fn next(
+        &mut self,
+        now: &DateTime<Zone>,
+        not_before: Option<&DateTime<Zone>>,
+    ) -> Option<DateTime<Zone>> {
+        // A clock that is set back by little shows times again that this has
+        // fired for. One that is set back by much was wrong before.
+        let little = match self.expression.follows_the_clock() {
+            true => TimeDelta::minutes(1),
+            false => TimeDelta::hours(3),
+        };
+        if self.passed.clone() - now > little {
+            self.passed = now.clone();
+        }
+        let after = not_before.filter(|time| **time > self.passed).unwrap_or(&self.passed);
+        self.expression.next_after(after)
+    }
+}
+
+/// Returns the time after which this one is the first; `None` if it is further
+/// off than dates reach.
+fn just_before<Zone: TimeZone>(time: SystemTime, zone: &Zone) -> Option<DateTime<Zone>> {
+    // A start before 1970 is long over.
+    let since_1970 = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let seconds = i64::try_from(since_1970.as_secs()).ok()?;
+    let time = DateTime::<Utc>::from_timestamp(seconds, since_1970.subsec_nanos())?;
+    Some((time - TimeDelta::nanoseconds(1)).with_timezone(zone))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use chrono::{FixedOffset, LocalResult, NaiveDate, NaiveDateTime, Offset};
+
+    use super::*;
+    use crate::event::house;
+
+    /// The time of Berlin in 2026: an hour ahead of UTC in winter and two in
+    /// summer, which begins on 29 March and ends on 25 October, at 1:00 UTC.
+    #[derive(Clone, Copy, Debug)]
+    struct Berlin;
+
+    impl Berlin {
+        fn utc(month: u32, day: u32) -> NaiveDateTime {
+            NaiveDate::from_ymd_opt(2026, month, day).unwrap().and_hms_opt(1, 0, 0).unwrap()
+        }
+
+        fn ahead(hours: i32) -> FixedOffset {
+            FixedOffset::east_opt(hours * 3600).unwrap()
+        }
+    }
+
+    #[derive(Clone, Copy, Debug)]
+    struct Ahead(FixedOffset);
+
+    impl Offset for Ahead {
+        fn fix(&self) -> FixedOffset {
+            self.0
+        }
+    }
+
+    impl TimeZone for Berlin {
+        type Offset = Ahead;
+
+        fn from_offset(_: &Ahead) -> Berlin {
+            Berlin
+        }
+
+        fn offset_from_utc_datetime(&self, utc: &NaiveDateTime) -> Ahead {
+            let summer = Berlin::utc(3, 29)..Berlin::utc(10, 25);
+            Ahead(Berlin::ahead(if summer.contains(utc) { 2 } else { 1 }))
+        }
+
+        fn offset_from_utc_date(&self, utc: &NaiveDate) -> Ahead {
+            self.offset_from_utc_datetime(&utc.and_time(Default::default()))
+        }
+
+        fn offset_from_local_datetime(&self, local: &NaiveDateTime) -> LocalResult<Ahead> {
+            // An offset is right if it leads to a moment that has it.
+            let right = [2, 1].map(Berlin::ahead).map(|ahead| {
+                let there = self.offset_from_utc_datetime(&(*local - ahead));
+                (there.0 == ahead).then_some(there)
+            });
+            match right {
+                [Some(summer), Some(winter)] => LocalResult::Ambiguous(summer, winter),
+                [one, other] => one.or(other).map_or(LocalResult::None, LocalResult::Single),
+            }
+        }
+
+        fn offset_from_local_date(&self, local: &NaiveDate) -> LocalResult<Ahead> {
+            self.offset_from_local_datetime(&local.and_time(Default::default()))
+        }
+    }
+
+    /// A clock in Berlin that goes with tokio's, until it is set.
+    #[derive(Clone)]
+    struct TestClock {
+        set: Arc<Mutex<(Instant, DateTime<Berlin>)>>,
+    }
+
+    impl TestClock {
+        fn at(shown: &str) -> TestClock {
+            TestClock { set: Arc::new(Mutex::new((Instant::now(), local(shown)))) }
+        }
+
+        fn set(&self, shown: &str) {
+            *self.set.lock().unwrap() = (Instant::now(), local(shown));
+        }
+    }
+
+    impl Clock for TestClock {
+        type Zone = Berlin;
+
+        fn wall(&self) -> DateTime<Berlin> {
+            let (when, shown) = *self.set.lock().unwrap();
+            shown + when.elapsed()
+        }
+    }
+
+    /// Of two times that read alike, the first.
+    fn local(shown: &str) -> DateTime<Berlin> {
+        let shown = NaiveDateTime::parse_from_str(shown, "%F %H:%M:%S%.f").unwrap();
+        Berlin.from_local_datetime(&shown).earliest().unwrap()
+    }
+
+    /// A schedule that runs, and what its clock showed when it fired.
+    struct Running {
+        clock: TestClock,
+        fired: Arc<Mutex<Vec<String>>>,
+        task: tokio::task::JoinHandle<()>,
+        _stop: watch::Sender<Option<Instant>>,
+    }
+
+    impl Running {
+        fn start(shown: &str, expressions: &[&str], options: ScheduleOptions) -> Running {
+            Running::start_with(shown, expressions, options, async |_: ScheduleEvent| ())
+        }
+
+        fn start_with<Done>(
+            shown: &str,
+            expressions: &[&str],
+            options: ScheduleOptions,
+            handler: impl Fn(ScheduleEvent) -> Done + Send + Sync + 'static,
+        ) -> Running
+        where
+            Done: Future<Output: Outcome> + Send + 'static,
+        {
+            let clock = TestClock::at(shown);
+            let fired = Arc::new(Mutex::new(Vec::new()));
+            let (shows, times) = (clock.clone(), Arc::clone(&fired));
+            let expressions = expressions.iter().map(|written| Cron::parse(written).unwrap());
+            let schedule = Schedule::new(
+                "test",
+                expressions.collect(),
+                options,
+                move |event: ScheduleEvent| {
+                    let wall = shows.wall();
+                    let ahead = wall.offset().0.local_minus_utc() / 3600;
+                    times
+                        .lock()
+                        .unwrap()
+                        .push(format!("{} +{ahead}", wall.naive_local().format("%d %R")));
+                    handler(event)
+                },
+            );
+            let (stop, stopping) = watch::channel(None);
+            let clock_of_task = clock.clone();
+            let task = tokio::spawn(async move {
+                schedule.run(&clock_of_task, &house(), stopping).await;
+            });
+            Running { clock, fired, task, _stop: stop }
+        }
+
+        /// Lets paused time go by, and returns when it fired meanwhile.
+        async fn after(&self, minutes: u64) -> Vec<String> {
+            sleep(Duration::from_secs(60 * minutes)).await;
+            std::mem::take(&mut *self.fired.lock().unwrap())
+        }
+    }
+
+    const NONE: [&str; 0] = [];
+
+    fn options() -> ScheduleOptions {
+        ScheduleOptions::default()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_fires_when_any_expression_says_so() {
+        let expressions = ["0 13 * * *", "15,45 * * * *", "45 * * * *"];
+        let running = Running::start("2026-05-01 12:30:20.5", &expressions, options());
+        assert_eq!(running.after(60).await, ["01 12:45 +2", "01 13:00 +2", "01 13:15 +2"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn when_clocks_go_forward_what_lies_in_the_gap_comes_right_after_it() {
+        let night = "2026-03-28 23:00:00";
+        let running = Running::start(night, &["30 2 * * *"], options());
+        assert_eq!(running.after(30 * 60).await, ["29 03:00 +2", "30 02:30 +2"]);
+        let running = Running::start(night, &["*/20 2,3 * * *"], options());
+        let once = ["29 03:00 +2", "29 03:20 +2", "29 03:40 +2"];
+        assert_eq!(running.after(10 * 60).await, once);
+        // What comes every hour comes every hour.
+        let running = Running::start(night, &["30 * * * *"], options());
+        let hourly = ["28 23:30 +1", "29 00:30 +1", "29 01:30 +1", "29 03:30 +2"];
+        assert_eq!(running.after(4 * 60).await, hourly);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn when_clocks_go_back_what_reads_alike_comes_once() {
+        let night = "2026-10-25 00:00:00";
+        let running = Running::start(night, &["30 2 * * *"], options());
+        assert_eq!(running.after(30 * 60).await, ["25 02:30 +2", "26 02:30 +1"]);
+        let running = Running::start(night, &["0,30 1-3 * * *"], options());
+        let once = [
+            "25 01:00 +2",
+            "25 01:30 +2",
+            "25 02:00 +2",
+            "25 02:30 +2",
+            "25 03:00 +1",
+            "25 03:30 +1",
+        ];
+        assert_eq!(running.after(6 * 60).await, once);
+        // What comes every hour comes every hour.
+        let running = Running::start(night, &["30 * * * *"], options());
+        let hourly = ["25 00:30 +2", "25 01:30 +2", "25 02:30 +2", "25 02:30 +1", "25 03:30 +1"];
+        assert_eq!(running.after(5 * 60).await, hourly);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_that_is_set_forward_fires_once_for_all_it_leaps_over() {
+        let running = Running::start("2026-05-01 11:59:30", &["0 * * * *"], options());
+        assert_eq!(running.after(10).await, ["01 12:00 +2"]);
+        running.clock.set("2026-05-01 17:20:00");
+        assert_eq!(running.after(10).await, ["01 17:20 +2"]);
+        assert_eq!(running.after(60).await, ["01 18:00 +2"]);
+        // Where it leaps over nothing, nothing happens.
+        running.clock.set("2026-05-01 18:59:00");
+        assert_eq!(running.after(10).await, ["01 19:00 +2"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_that_is_set_back_by_little_fires_for_nothing_twice() {
+        let running = Running::start("2026-05-01 10:59:30", &["0 11 * * *"], options());
+        assert_eq!(running.after(60).await, ["01 11:00 +2"]);
+        running.clock.set("2026-05-01 09:30:00");
+        assert_eq!(running.after(26 * 60).await, ["02 11:00 +2"]);
+
+        let running = Running::start("2026-05-01 10:59:30", &["* * * * *"], options());
+        assert_eq!(running.after(1).await, ["01 11:00 +2"]);
+        running.clock.set("2026-05-01 10:59:50");
+        assert_eq!(running.after(1).await, NONE);
+        assert_eq!(running.after(1).await, ["01 11:01 +2"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_that_is_set_back_by_much_is_believed() {
+        let running = Running::start("2026-05-01 10:59:30", &["0 11 * * *"], options());
+        assert_eq!(running.after(1).await, ["01 11:00 +2"]);
+        running.clock.set("2026-04-20 10:59:30");
+        assert_eq!(running.after(1).await, ["20 11:00 +2"]);
+
+        // One without hours of its own goes by what the clock shows.
+        let running = Running::start("2026-05-01 10:59:30", &["0 * * * *"], options());
+        assert_eq!(running.after(1).await, ["01 11:00 +2"]);
+        running.clock.set("2026-05-01 09:30:00");
+        assert_eq!(running.after(60).await, ["01 10:00 +2"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_time_that_comes_while_it_runs_is_skipped() {
+        let slow_once = async |event: ScheduleEvent| {
+            if event.count() == 1 {
+                sleep(Duration::from_secs(150)).await;
+            }
+        };
+        let running =
+            Running::start_with("2026-05-01 11:59:30", &["* * * * *"], options(), slow_once);
+        assert_eq!(running.after(5).await, ["01 12:00 +2", "01 12:03 +2", "01 12:04 +2"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_starts_and_ends_when_its_options_say_so() {
+        let start = "2026-05-01 11:59:30";
+        let limited = ScheduleOptions { limit: 3, on_start: true, ..options() };
+        let running = Running::start(start, &["@minutely"], limited);
+        assert_eq!(running.after(60).await, ["01 11:59 +2", "01 12:00 +2", "01 12:01 +2"]);
+        running.task.await.unwrap();
+
+        let times = ScheduleOptions {
+            starts_at: Some(local("2026-05-01 14:00:00").into()),
+            ends_at: Some(local("2026-05-01 16:00:00").into()),
+            ..options()
+        };
+        let running = Running::start(start, &["@hourly"], times);
+        assert_eq!(running.after(600).await, ["01 14:00 +2", "01 15:00 +2", "01 16:00 +2"]);
+        running.task.await.unwrap();
+
+        let never = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(i64::MAX as u64 / 2));
+        let running =
+            Running::start(start, &["@hourly"], ScheduleOptions { starts_at: never, ..options() });
+        running.task.await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_event_knows_when_it_fires_next() {
+        let next = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&next);
+        let handler = move |event: ScheduleEvent| {
+            seen.lock().unwrap().push((event.name(), event.count(), event.next()));
+            std::future::ready(())
+        };
+        let limited = ScheduleOptions { limit: 2, ..options() };
+        let running = Running::start_with("2026-05-01 11:59:30", &["@daily"], limited, handler);
+        running.task.await.unwrap();
+        let midnight = SystemTime::from(local("2026-05-03 00:00:00"));
+        assert_eq!(*next.lock().unwrap(), [("test", 1, Some(midnight)), ("test", 2, None)]);
+    }
+}

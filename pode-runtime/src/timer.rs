@@ -1,0 +1,188 @@
+//! Timers: a handler that fires at an interval.
+//!
+//! Ticks lie on a grid from the start of the server on, so they don't drift
+//! however long handlers take. A tick whose time is over before the last one is
+//! done is skipped, and the log says so.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
+
+use crate::event::{House, TimerEvent};
+use crate::job::Job;
+use crate::options::TimerOptions;
+use crate::outcome::Outcome;
+
+/// A declared timer.
+#[derive(Debug)]
+pub(crate) struct Timer {
+    pub(crate) job: Job<Instant>,
+    pub(crate) interval: Duration,
+    skip: u32,
+    on_start: bool,
+}
+
+impl Timer {
+    pub(crate) fn new<Handler, Done>(
+        name: &'static str,
+        interval: Duration,
+        options: TimerOptions,
+        handler: Handler,
+    ) -> Timer
+    where
+        Handler: Fn(TimerEvent) -> Done + Send + Sync + 'static,
+        Done: Future<Output: Outcome> + Send + 'static,
+    {
+        let TimerOptions { skip, limit, on_start } = options;
+        let job = Job::new("timer", name, limit, TimerEvent::new, handler);
+        Timer { job, interval, skip, on_start }
+    }
+
+    /// Fires until the limit is reached, or `stopping` holds a deadline. A
+    /// handler that runs then is let finish; dropping the future cuts it off.
+    pub(crate) async fn run(
+        &self,
+        house: &Arc<House>,
+        mut stopping: watch::Receiver<Option<Instant>>,
+    ) {
+        // A tick further off than time itself reaches is one that never comes.
+        let wait = self.interval.saturating_mul(self.skip.saturating_add(1));
+        let mut next = Instant::now().checked_add(wait);
+        if self.on_start && self.job.fire(next, house).await.is_break() {
+            return;
+        }
+        loop {
+            next = next.and_then(|tick| self.not_missed(tick));
+            self.job.expect(next);
+            let Some(tick) = next else { return };
+            tokio::select! {
+                biased;
+                _ = stopping.wait_for(Option::is_some) => return,
+                () = sleep_until(tick) => {}
+            }
+            next = tick.checked_add(self.interval);
+            if self.job.fire(next, house).await.is_break() {
+                return;
+            }
+        }
+    }
+
+    /// Returns this tick, or the first whose time is not over.
+    fn not_missed(&self, tick: Instant) -> Option<Instant> {
+        let now = Instant::now();
+        let behind = now.duration_since(tick).as_nanos();
+        if behind == 0 {
+            return Some(tick);
+        }
+        let interval = self.interval.as_nanos();
+        let missed = behind.div_ceil(interval);
+        tracing::warn!(missed, "{} is behind its interval of {:?}", self.job, self.interval);
+        // Less than the interval, which is less than what has just passed.
+        let since_the_last = Duration::from_nanos((behind % interval) as u64);
+        if since_the_last.is_zero() {
+            Some(now)
+        } else {
+            now.checked_add(self.interval - since_the_last)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::event::house;
+
+    /// Runs a timer for some seconds of paused time, and returns at which of
+    /// them it fired. The handler is told the count.
+    async fn fired<Done>(
+        options: TimerOptions,
+        seconds: u64,
+        handler: impl Fn(u64) -> Done + Send + Sync + 'static,
+    ) -> Vec<u64>
+    where
+        Done: Future<Output: Outcome> + Send + 'static,
+    {
+        let started = Instant::now();
+        let times = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&times);
+        let timer =
+            Timer::new("test", Duration::from_secs(5), options, move |event: TimerEvent| {
+                seen.lock().unwrap().push(started.elapsed().as_secs());
+                handler(event.count())
+            });
+        let (_stop, stopping) = watch::channel(None);
+        let house = house();
+        let running = timer.run(&house, stopping);
+        let _ = tokio::time::timeout(Duration::from_secs(seconds), running).await;
+        times.lock().unwrap().clone()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_fires_at_its_interval() {
+        let nothing = async |_| ();
+        assert_eq!(fired(TimerOptions::default(), 16, nothing).await, [5, 10, 15]);
+        let options = TimerOptions { skip: 2, ..TimerOptions::default() };
+        assert_eq!(fired(options, 21, nothing).await, [15, 20]);
+        let options = TimerOptions { on_start: true, ..TimerOptions::default() };
+        assert_eq!(fired(options, 11, nothing).await, [0, 5, 10]);
+        let options = TimerOptions { limit: 3, ..TimerOptions::default() };
+        assert_eq!(fired(options, 1000, nothing).await, [5, 10, 15]);
+        let options = TimerOptions { limit: 3, on_start: true, skip: 1 };
+        assert_eq!(fired(options, 1000, nothing).await, [0, 10, 15]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn ticks_that_are_overrun_are_skipped() {
+        let slow_once = async |count| {
+            if count == 1 {
+                tokio::time::sleep(Duration::from_secs(12)).await;
+            }
+        };
+        assert_eq!(fired(TimerOptions::default(), 31, slow_once).await, [5, 20, 25, 30]);
+        let just_as_long = async |_| tokio::time::sleep(Duration::from_secs(5)).await;
+        assert_eq!(fired(TimerOptions::default(), 16, just_as_long).await, [5, 10, 15]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn neither_an_error_nor_a_panic_stops_it() {
+        let unlucky = async |count| match count {
+            1 => Err("no"),
+            2 => panic!("as the test wants it"),
+            _ => Ok(()),
+        };
+        assert_eq!(fired(TimerOptions::default(), 21, unlucky).await, [5, 10, 15, 20]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_event_knows_the_count_and_the_next_tick() {
+        let known = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&known);
+        let started = Instant::now().into_std();
+        let handler = move |event: TimerEvent| {
+            let next = event.next().map(|next| next.duration_since(started).as_secs());
+            seen.lock().unwrap().push((event.name(), event.count(), next));
+            std::future::ready(())
+        };
+        let options = TimerOptions { limit: 2, ..TimerOptions::default() };
+        let timer = Timer::new("test", Duration::from_secs(5), options, handler);
+        let (_stop, stopping) = watch::channel(None);
+        timer.run(&house(), stopping).await;
+        timer.job.invoke(&house()).await;
+        assert_eq!(
+            *known.lock().unwrap(),
+            [("test", 1, Some(10)), ("test", 2, None), ("test", 2, None)]
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_interval_beyond_all_time_is_waited_for_without_harm() {
+        let options = TimerOptions { skip: u32::MAX, ..TimerOptions::default() };
+        let timer = Timer::new("test", Duration::MAX, options, async |_: TimerEvent| ());
+        let (_stop, stopping) = watch::channel(None);
+        timer.run(&house(), stopping).await;
+    }
+}

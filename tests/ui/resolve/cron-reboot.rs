@@ -1,0 +1,12 @@
+use pode::prelude::*;
+
+pode_server! {
+    server example;
+    schedule "nightly" cron "0 0 * * *", "@reboot" => nightly;
+}
+
+async fn nightly(_: ScheduleEvent) {}
+
+fn main() {
+    example();
+}

@@ -1,0 +1,14 @@
+use pode::prelude::*;
+
+pode_server! {
+    server example;
+    timer "sample" every 5s => sample;
+}
+
+async fn sample(_: TimerEvent) -> u32 {
+    42
+}
+
+fn main() {
+    example();
+}
