@@ -1,15 +1,20 @@
-//! The seed example as people see it: in a real browser, on the real server.
+//! The examples with a page as people see them: in a real browser, on the real
+//! server.
 //!
 //! What a socket client could check is checked elsewhere. Here it is the page:
 //! that it shows what arrives, as text only, and finds its way back.
 
 use chromium::{Chromium, Tab};
+use timers_and_schedules::timers_and_schedules;
 use tokio::runtime::Runtime;
 use web_signal::web_signal;
 
 use crate::support::example_ports;
 
 mod chromium;
+#[allow(dead_code, unreachable_pub, reason = "it is a program of its own")]
+#[path = "../../examples/timers_and_schedules.rs"]
+mod timers_and_schedules;
 #[allow(dead_code, unreachable_pub, reason = "it is a program of its own")]
 #[path = "../../examples/web_signal.rs"]
 mod web_signal;
@@ -101,6 +106,35 @@ fn tabs_come_back_when_the_server_does() {
             let other = tab.complaints().into_iter().filter(|text| !text.starts_with(&refused));
             assert_eq!(other.collect::<Vec<_>>(), [""; 0]);
         }
+        server.stop().await;
+    });
+}
+
+#[test]
+fn a_page_plots_what_a_timer_sends_and_lists_what_a_schedule_says() {
+    in_a_browser(async |chromium| {
+        let server = timers_and_schedules().start().await.unwrap();
+        let mut tab = open(chromium).await;
+        // One point for each sample, and one tick behind the other.
+        let points = "document.querySelector('#line').getAttribute('d')?.split('L').length >= 8";
+        tab.wait_until("eight samples in the plot", points).await;
+        let ticking = "/^tick [0-9,]+$/.test(document.querySelector('#count').textContent)";
+        tab.wait_until("the count of ticks", ticking).await;
+
+        server.invoke_schedule("chime").await.unwrap();
+        let said = "document.querySelector('#chimes li')?.textContent.endsWith(' is full.')";
+        tab.wait_until("the word of the schedule", said).await;
+        let due = "/due in [0-9]+ s/.test(document.querySelector('#due').textContent)";
+        tab.wait_until("when the next is due", due).await;
+        tab.save_picture("timers_and_schedules").await;
+
+        let requests = tab.requests();
+        for signal in ["ws://127.0.0.1:8090/samples", "ws://127.0.0.1:8090/chimes"] {
+            assert!(requests.iter().any(|url| url == signal), "{signal} is not among {requests:?}");
+        }
+        let home = |url: &&String| url.starts_with(PAGE) || url.starts_with("ws://127.0.0.1:8090/");
+        assert_eq!(requests.iter().filter(|url| !home(url)).collect::<Vec<_>>(), [""; 0]);
+        assert_eq!(tab.complaints(), [""; 0]);
         server.stop().await;
     });
 }

@@ -1,0 +1,88 @@
+//! A live plot of what a timer sends, and the word of a schedule each minute.
+//!
+//! Start it and open <http://127.0.0.1:8090/>. The page and its script are in
+//! the folder `timers_and_schedules` beside this file.
+
+use std::sync::Mutex;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use pode::prelude::*;
+
+pode_server! {
+    /// Measures a tide that nobody else knows of, and tells the time.
+    pub server timers_and_schedules;
+
+    views  "examples/timers_and_schedules/views";
+    public "examples/timers_and_schedules/public";
+
+    endpoint http "127.0.0.1:8090";
+    endpoint ws   "127.0.0.1:8090";
+
+    state Tide = Tide::default();
+
+    signal SAMPLES: Sample = "/samples";
+    signal CHIMES:  Chime  = "/chimes";
+
+    route GET "/" => view "index";
+
+    timer    "sample" every 250ms      => sample;
+    schedule "chime"  cron "@minutely" => chime;
+}
+
+/// What clients on `/samples` receive, four times a second.
+#[derive(Serialize)]
+struct Sample {
+    /// How many have been taken, this one included.
+    count: u64,
+    level: f64,
+}
+
+/// What clients on `/chimes` receive at each full minute.
+#[derive(Serialize)]
+struct Chime {
+    count: u64,
+    /// When the next one is due, in milliseconds since 1970, as pages count.
+    next: Option<u128>,
+}
+
+/// Water that sways towards rest and is stirred now and then.
+#[derive(Default)]
+struct Tide(Mutex<Water>);
+
+#[derive(Default)]
+struct Water {
+    level: f64,
+    speed: f64,
+}
+
+impl Tide {
+    /// Lets a quarter of a second go by, and returns the level.
+    fn sway(&self, stir: bool) -> f64 {
+        let mut water = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        water.speed = 0.97 * water.speed - 0.06 * water.level + if stir { 0.25 } else { 0.0 };
+        water.level += water.speed;
+        water.level
+    }
+}
+
+/// Sends the level to everyone who watches.
+async fn sample(event: TimerEvent) -> pode::Result {
+    let Ok(tide) = event.state::<Tide>() else { return Ok(()) };
+    let count = event.count();
+    // Two rhythms that meet seldom, so that no two minutes look alike.
+    let level = tide.sway(count % 34 == 1 || count.is_multiple_of(55));
+    Ok(event.send(SAMPLES, &Sample { count, level }).await?)
+}
+
+/// Tells everyone that a minute is full.
+async fn chime(event: ScheduleEvent) -> Result<(), SendError> {
+    let milliseconds =
+        |time: SystemTime| time.duration_since(UNIX_EPOCH).map(|since| since.as_millis()).ok();
+    let next = event.next().and_then(milliseconds);
+    event.send(CHIMES, &Chime { count: event.count(), next }).await
+}
+
+fn main() -> pode::Result {
+    pode::log_to_terminal();
+    timers_and_schedules().run_blocking()
+}
