@@ -139,14 +139,23 @@ impl Server {
         let views = declared.views.clone().map(Views::new).transpose()?;
         let endpoints: Vec<&Endpoint> = declared.endpoints.iter().collect();
         let served = served_by(&declared, &endpoints)?;
-        let house = Arc::new(House { signals, states: declared.states, views });
-        Ok(Embedded { dispatch: Dispatch::new(served, house, Engine::start(deliveries)) })
+        clockwork::check(&declared.timers, &declared.schedules)?;
+        let Declared { states, timers, schedules, .. } = declared;
+        let house = Arc::new(House { signals, states, views });
+        let stopping = watch::Sender::new(None);
+        let clockwork = Clockwork::start(timers, schedules, &house, &stopping);
+        let dispatch = Dispatch::new(served, house, Engine::start(deliveries));
+        Ok(Embedded { dispatch, _clockwork: clockwork, _stopping: stopping })
     }
 }
 
 /// A server that is a part of another; see [`Server::into_filter`].
 pub(crate) struct Embedded {
     pub(crate) dispatch: Dispatch,
+    /// Timers and schedules, which end with this.
+    _clockwork: Clockwork,
+    /// Never told to: what is embedded ends when it is dropped.
+    _stopping: watch::Sender<Option<Instant>>,
 }
 
 /// A server that listens.

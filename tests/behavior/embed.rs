@@ -20,11 +20,14 @@ pode_server! {
     endpoint ws   "127.0.0.1:0";
     public "tests/behavior/files";
     signal NEWS: String = "/news";
+    signal TICKS: u64 = "/ticks";
+    timer "tick" every 20ms => async |event: TimerEvent| event.send(TICKS, &event.count()).await;
     route GET "/" => async |event: WebEvent| text(format!("shop {}", event.query()));
     route POST "/say" (body: String) => async |event: WebEvent, body| event.send(NEWS, &body).await;
 }
 
-/// The page, a file, a refusal, a body and the signal, below a prefix.
+/// The page, a file, a refusal, a body, the signal and the timer, below a
+/// prefix.
 async fn check(address: SocketAddr, prefix: &str) {
     let at = |path: &str| format!("{prefix}{path}");
     assert_eq!(request_at(address, "GET", &at("/?a=b"), &[], b"").await.text(), "shop a=b");
@@ -40,6 +43,8 @@ async fn check(address: SocketAddr, prefix: &str) {
     let mut client = Client::connect_at(address, &at("/news")).await.unwrap();
     assert_eq!(request_at(address, "POST", &at("/say"), &FORM, "hé".as_bytes()).await.status, 204);
     assert_eq!(client.text().await, "\"hé\"");
+    let mut ticks = Client::connect_at(address, &at("/ticks")).await.unwrap();
+    assert!(ticks.text().await.parse::<u64>().unwrap() > 0);
 }
 
 #[tokio::test]
