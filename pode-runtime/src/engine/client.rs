@@ -197,9 +197,11 @@ impl Client {
 
     /// Tells whether the connection serves no purpose any more.
     pub(super) fn is_done(&self) -> bool {
+        // Behind TLS, the shutdown has something to say, too: without it the
+        // client would take the end for an accident.
         let owes_close = self.phase == Phase::Closing
             && self.writer.is_some()
-            && (!self.outbox.is_empty() || self.unflushed);
+            && (!self.outbox.is_empty() || self.unflushed || self.peer_finished);
         self.broken || self.reader_ended && !owes_close
     }
 
