@@ -9,3 +9,16 @@ pub use pode_runtime::route::{
     handler_filter_5, handler_filter_6, handler_filter_7, handler_filter_8, redirect_filter,
     view_filter,
 };
+
+/// What the values of an endpoint's options may say.
+pub mod endpoint_words {
+    pub use pode_runtime::certificate::{
+        password_from_env, password_from_file, pem, pfx, self_signed,
+    };
+}
+
+/// Is used where a password is written out, so that the compiler says this.
+#[deprecated(
+    note = "a password in the code is in every copy of the program; write `password_from_env(\"NAME\")` or `password_from_file(\"path\")`"
+)]
+pub fn password_in_the_code() {}

@@ -8,7 +8,7 @@
 //! | declaration | what it declares |
 //! |---|---|
 //! | [`server`] | the head: a function that builds the server |
-//! | [`endpoint`] | an address, and whether [`http`] or [`ws`] is spoken there |
+//! | [`endpoint`] | an address, and whether [`http`], [`https`], [`ws`] or [`wss`] is spoken there |
 //! | [`views`] | the folder of templates |
 //! | [`public`] | a folder of static files |
 //! | [`route`] | what answers requests of a method and a path |
@@ -52,11 +52,13 @@ keywords! {
 
     /// `endpoint http "127.0.0.1:8090";` listens at an address.
     ///
-    /// The protocol is [`http`] or [`ws`]. The address is `ADDRESS:PORT` with
+    /// The protocol is [`http`] or [`ws`], or behind TLS [`https`] or [`wss`],
+    /// which need a [`certificate`]. The address is `ADDRESS:PORT` with
     /// an IPv4 or bracketed IPv6 literal, `localhost`, or `*` for all IPv4
     /// interfaces; or a port of localhost alone; or any expression that an
     /// [`Address`](crate::Address) can be made from. Port 0 picks a free one.
-    /// `http` and `ws` may share an address.
+    /// `http` and `ws` may share an address, and so may `https` and `wss`.
+    /// Options are those of [`EndpointOptions`](crate::EndpointOptions).
     ///
     /// A name before the protocol lets routes and signals choose it by
     /// `{ endpoint: name }`, or `{ endpoint: [one, other] }`. Without, they
@@ -80,10 +82,60 @@ keywords! {
     /// An endpoint that serves routes, views and public files by HTTP/1.1.
     http
 
+    /// An endpoint that serves what [`http`] does, behind TLS.
+    ///
+    /// It needs a [`certificate`]. Clients choose HTTP/2 or HTTP/1.1 by ALPN,
+    /// and TLS 1.3 or 1.2. One that speaks plain HTTP is told by a 400.
+    https
+
+    /// `{ certificate: pfx("file.pfx", password_from_env("NAME")) }` names the
+    /// certificate of an [`https`] or [`wss`] [`endpoint`].
+    ///
+    /// | value | where the certificate and its key come from |
+    /// |---|---|
+    /// | `pfx("file.pfx", password)` | a PKCS#12 file, of OpenSSL 3 or older tools |
+    /// | `pem("chain.pem", "key.pem")` | two PEM files, or twice the same |
+    /// | `self_signed()` | made at each start, and trusted by nobody: for development |
+    /// | any [`Certificate`](crate::Certificate) | made by the functions of [`pode::certificate`](crate::certificate) |
+    ///
+    /// A password is `password_from_env("NAME")` or
+    /// `password_from_file("path")`. One may be written out, but then it is in
+    /// every copy of the program, and the compiler warns of it.
+    ///
+    /// Files are read when the server starts, and never become part of the
+    /// program. Paths are relative to the crate's `Cargo.toml` while
+    /// developing (in builds with debug assertions, if the file is there), and
+    /// to the working directory otherwise. The compiler looks whether they are
+    /// there and what they seem to be; for files that only the machine has
+    /// where the server will run, write `pfx(…).at_run_time()`, which also
+    /// allows paths out of the crate.
+    ///
+    /// Where `https` and `wss` share an address, one of them names the
+    /// certificate, and it serves both; if both name it, they name the same.
+    ///
+    /// ```
+    /// # use pode::prelude::*;
+    /// pode_server! {
+    ///     server safe;
+    ///     endpoint https "*:8443" {
+    ///         certificate: pfx("/etc/pode/pode.pfx", password_from_env("PODE_PASSWORD")).at_run_time(),
+    ///     };
+    ///     endpoint wss   "*:8443";
+    ///     endpoint inner https 9443 { certificate: self_signed() };
+    /// }
+    /// # let _ = safe();
+    /// ```
+    certificate
+
     /// An endpoint that serves signals by WebSocket (RFC 6455).
     ///
     /// A plain GET on a signal's path is answered with 426.
     ws
+
+    /// An endpoint that serves what [`ws`] does, behind TLS.
+    ///
+    /// It needs a [`certificate`].
+    wss
 
     /// `views "folder";` names the folder of templates.
     ///
@@ -199,7 +251,7 @@ keywords! {
     /// [`SignalPath<Message>`](crate::SignalPath), and makes one broadcast
     /// channel. `event.send(CHAT, &message).await` sends a `Message`, as one
     /// text frame of JSON, to every client that is connected to the path at a
-    /// [`ws`] endpoint. Options are those of
+    /// [`ws`] or [`wss`] endpoint. Options are those of
     /// [`SignalOptions`](crate::SignalOptions).
     ///
     /// Clients only listen: one that sends something is told by close code

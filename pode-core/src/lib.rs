@@ -30,6 +30,8 @@ pub mod hub;
 pub mod message;
 
 #[cfg(feature = "check")]
+pub mod certificate;
+#[cfg(feature = "check")]
 pub mod check;
 #[cfg(feature = "check")]
 pub mod model;

@@ -7,13 +7,17 @@ use std::fmt;
 pub enum Protocol {
     /// HTTP/1.1: serves routes, views and public files.
     Http,
+    /// HTTP/1.1 or HTTP/2 behind TLS: serves what `http` does.
+    Https,
     /// WebSocket (RFC 6455): serves signals.
     Ws,
+    /// WebSocket behind TLS: serves what `ws` does.
+    Wss,
 }
 
 impl Protocol {
     /// Every protocol, in the order a message lists them.
-    pub const ALL: [Protocol; 2] = [Protocol::Http, Protocol::Ws];
+    pub const ALL: [Protocol; 4] = [Protocol::Http, Protocol::Https, Protocol::Ws, Protocol::Wss];
 
     /// Returns the protocol of that name; names are lower case.
     pub fn parse(name: &str) -> Option<Protocol> {
@@ -24,14 +28,27 @@ impl Protocol {
     pub const fn as_str(self) -> &'static str {
         match self {
             Protocol::Http => "http",
+            Protocol::Https => "https",
             Protocol::Ws => "ws",
+            Protocol::Wss => "wss",
         }
     }
 
     /// Tells whether endpoints of this protocol serve signals; the others
     /// serve routes.
     pub const fn serves_signals(self) -> bool {
-        matches!(self, Protocol::Ws)
+        matches!(self, Protocol::Ws | Protocol::Wss)
+    }
+
+    /// Tells whether it is spoken behind TLS, and so needs a certificate.
+    pub const fn is_secure(self) -> bool {
+        matches!(self, Protocol::Https | Protocol::Wss)
+    }
+
+    /// Tells whether both can be spoken at one address: `http` with `ws`, and
+    /// `https` with `wss`.
+    pub fn shares_address_with(self, other: Protocol) -> bool {
+        self != other && self.is_secure() == other.is_secure()
     }
 }
 

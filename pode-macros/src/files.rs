@@ -1,7 +1,7 @@
 //! The only door to the user's files.
 //!
 //! Paths are relative to the crate whose code is being compiled. Nothing but
-//! the folders that a declaration names is looked at.
+//! the folders and files that a declaration names is looked at.
 
 use std::fs::{self, FileType};
 use std::path::{Path, PathBuf};
@@ -23,19 +23,38 @@ pub(crate) fn below(folder: &str) -> Option<Vec<String>> {
     Some(files)
 }
 
+/// Returns what a file holds; `None` if there is none that can be read.
+pub(crate) fn read(file: &str) -> Option<Vec<u8>> {
+    fs::read(crate_folder()?.join(file)).ok()
+}
+
+/// Tells whether there is such a file, without looking into it.
+pub(crate) fn is_there(file: &str) -> bool {
+    crate_folder().is_some_and(|root| root.join(file).is_file())
+}
+
 /// Returns the folders that lie in the same folder as this one would.
 pub(crate) fn folders_beside(folder: &str) -> Vec<String> {
-    let (parent, prefix) = match folder.rsplit_once('/') {
+    beside(folder, FileType::is_dir)
+}
+
+/// Returns the files that lie in the same folder as this one would.
+pub(crate) fn files_beside(file: &str) -> Vec<String> {
+    beside(file, FileType::is_file)
+}
+
+fn beside(path: &str, is_kind: fn(&FileType) -> bool) -> Vec<String> {
+    let (parent, prefix) = match path.rsplit_once('/') {
         Some((parent, _)) => (parent, format!("{parent}/")),
         None => ("", String::new()),
     };
     let Some(parent) = crate_folder().map(|root| root.join(parent)) else {
         return Vec::new();
     };
-    let folders = visible_entries(&parent).filter(|entry| entry.kind.is_dir());
-    let mut folders: Vec<String> = folders.map(|entry| format!("{prefix}{}", entry.name)).collect();
-    folders.sort();
-    folders
+    let entries = visible_entries(&parent).filter(|entry| is_kind(&entry.kind));
+    let mut entries: Vec<String> = entries.map(|entry| format!("{prefix}{}", entry.name)).collect();
+    entries.sort();
+    entries
 }
 
 fn collect(folder: &Path, prefix: &str, files: &mut Vec<String>) {

@@ -1,5 +1,6 @@
 //! What an expansion declares, collected until the server starts.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,10 +10,13 @@ use pode_core::{Address, Method, Protocol, RoutePath, SignalPath};
 use serde::Serialize;
 use warp::{Filter, Rejection};
 
+use crate::certificate::Certificate;
 use crate::dispatch::Mount;
 use crate::event::{ScheduleEvent, TimerEvent};
 use crate::folder::Folder;
-use crate::options::{PublicOptions, ScheduleOptions, ServerOptions, SignalOptions, TimerOptions};
+use crate::options::{
+    EndpointOptions, PublicOptions, ScheduleOptions, ServerOptions, SignalOptions, TimerOptions,
+};
 use crate::outcome::Outcome;
 use crate::public::Public;
 use crate::route::RouteFilter;
@@ -30,6 +34,8 @@ use crate::timer::Timer;
 pub struct Declared {
     pub(crate) name: &'static str,
     pub(crate) options: ServerOptions,
+    /// Where paths of certificates begin, while developing.
+    pub(crate) crate_folder: Option<&'static Path>,
     pub(crate) endpoints: Vec<Endpoint>,
     pub(crate) views: Option<Folder>,
     pub(crate) publics: Vec<Public>,
@@ -47,6 +53,7 @@ pub(crate) struct Endpoint {
     pub(crate) name: Option<&'static str>,
     pub(crate) protocol: Protocol,
     pub(crate) address: Address,
+    pub(crate) certificate: Certificate,
 }
 
 impl Endpoint {
@@ -83,6 +90,7 @@ impl Declared {
         Declared {
             name,
             options,
+            crate_folder: None,
             endpoints: Vec::new(),
             views: None,
             publics: Vec::new(),
@@ -95,14 +103,21 @@ impl Declared {
         }
     }
 
+    /// Tells where the crate is that is being developed.
+    pub fn crate_folder(&mut self, folder: &'static str) {
+        self.crate_folder = Some(Path::new(folder));
+    }
+
     /// Adds an endpoint.
     pub fn endpoint(
         &mut self,
         name: Option<&'static str>,
         protocol: Protocol,
         address: impl Into<Address>,
+        options: EndpointOptions,
     ) {
-        self.endpoints.push(Endpoint { name, protocol, address: address.into() });
+        let EndpointOptions { certificate } = options;
+        self.endpoints.push(Endpoint { name, protocol, address: address.into(), certificate });
     }
 
     /// Names the folder of views.

@@ -83,6 +83,34 @@ pub enum StartError {
         source: io::Error,
     },
 
+    /// A certificate, its key or its password is not there or not right.
+    #[error("endpoint `{endpoint}` can't use `{file}`")]
+    Certificate {
+        /// The endpoint as declared.
+        endpoint: String,
+        /// The file that is to blame, as written.
+        file: String,
+        /// What is wrong with it.
+        source: CertificateError,
+    },
+
+    /// A secure endpoint shares its certificate with none, and names none;
+    /// told here if only the run time could know its address or its
+    /// certificate.
+    #[error("endpoint `{endpoint}` needs a certificate")]
+    NoCertificate {
+        /// The endpoint as declared.
+        endpoint: String,
+    },
+
+    /// Two secure endpoints turn out to share an address, but name different
+    /// certificates.
+    #[error("endpoint `{endpoint}` shares an address, but not a certificate")]
+    OtherCertificate {
+        /// The later of the two, as declared.
+        endpoint: String,
+    },
+
     /// Two routes that the compiler could not compare, having different
     /// `#[cfg]`s, are both there and take the same requests.
     #[error("route `{route}` is declared twice")]
@@ -141,6 +169,87 @@ pub enum InvokeError {
     UnknownSchedule {
         /// The name that was asked for.
         name: String,
+    },
+}
+
+/// Why a certificate can't be used. Passwords are never told.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CertificateError {
+    /// There is no such file.
+    #[error("there is no file at `{path}`")]
+    Missing {
+        /// Where it was looked for.
+        path: String,
+    },
+
+    /// The operating system doesn't let it be read.
+    #[error("it can't be read")]
+    Unreadable {
+        /// What the operating system says.
+        source: io::Error,
+    },
+
+    /// The environment variable of its password is not there, or no text.
+    #[error("the environment variable `{name}`, which should hold its password, is not set")]
+    PasswordVariable {
+        /// The variable.
+        name: String,
+    },
+
+    /// The file of its password can't be read.
+    #[error("the file `{file}`, which should hold its password, can't be read")]
+    PasswordFile {
+        /// The file as written.
+        file: String,
+        /// What the operating system says.
+        source: io::Error,
+    },
+
+    /// It has another password.
+    #[error("the password is wrong")]
+    WrongPassword,
+
+    /// It is something else, or damaged.
+    #[error("it is no sound PKCS#12 file: {reason}")]
+    NotPkcs12 {
+        /// What is wrong with it.
+        reason: String,
+    },
+
+    /// It is something else, or damaged.
+    #[error("it is no sound PEM file: {reason}")]
+    NotPem {
+        /// What is wrong with it.
+        reason: String,
+    },
+
+    /// It is sound, but there is no certificate in it.
+    #[error("it holds no certificate")]
+    NoCertificate,
+
+    /// It is sound, but there is no private key in it.
+    #[error("it holds no private key")]
+    NoKey,
+
+    /// A key in PEM form that is encrypted.
+    #[error("its key has a password; a `.pfx` may have one, a `.pem` not")]
+    KeyWithPassword,
+
+    /// The key is of another certificate.
+    #[error("its key doesn't belong to the certificate")]
+    OtherKey,
+
+    /// The key is neither RSA (from 2048 bits) nor on the curves P-256, P-384
+    /// or Ed25519.
+    #[error("its key is of a kind that can't be used")]
+    KindOfKey,
+
+    /// No certificate could be made.
+    #[error("none could be made: {reason}")]
+    Unmade {
+        /// Why not.
+        reason: String,
     },
 }
 

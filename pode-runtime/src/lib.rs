@@ -7,6 +7,7 @@
 //! to the `engine`, which carries it to the sockets.
 
 pub mod argument;
+pub mod certificate;
 mod clock;
 mod clockwork;
 pub mod declared;
@@ -17,6 +18,7 @@ mod engine;
 mod error;
 pub mod event;
 mod folder;
+mod http2;
 mod job;
 mod listener;
 mod log;
@@ -31,17 +33,21 @@ mod shutdown;
 pub mod signals;
 mod state;
 mod timer;
+mod tls;
 mod upgrade;
 mod view;
 
 pub use argument::{form, json, path, query};
+pub use certificate::Certificate;
 pub use cookie::Cookie;
 pub use embed::Service;
-pub use error::{Error, EventError, InvokeError, Result, StartError};
+pub use error::{CertificateError, Error, EventError, InvokeError, Result, StartError};
 pub use event::{ScheduleEvent, TimerEvent, WebEvent};
 pub use folder::Folder;
 pub use log::log_to_terminal;
-pub use options::{PublicOptions, ScheduleOptions, ServerOptions, SignalOptions, TimerOptions};
+pub use options::{
+    EndpointOptions, PublicOptions, ScheduleOptions, ServerOptions, SignalOptions, TimerOptions,
+};
 pub use outcome::Outcome;
 pub use server::{BoundEndpoint, RunningServer, Server};
 pub use signals::Signals;

@@ -1,8 +1,8 @@
 //! The accept loop: from a listening socket to requests.
 //!
-//! Each connection is a task that speaks HTTP/1.1 and hands its requests to a
-//! service. What becomes of a connection after an upgrade is not followed
-//! here.
+//! Each connection is a task that does the TLS handshake if there is one to
+//! do, speaks HTTP, and hands its requests to a service. What becomes of a
+//! connection after an upgrade is not followed here.
 
 use std::convert::Infallible;
 use std::io;
@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use http::Request;
 use hyper::body::Incoming;
+use hyper::rt::{Read, Write};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -22,6 +23,9 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use warp::reply::Response;
+
+use crate::http2;
+use crate::tls::{Tls, chose_http_2};
 
 /// How long a client may take to send the head of a request, and how long a
 /// connection may be idle before the next.
@@ -68,6 +72,7 @@ pub(crate) fn bind(bind: &Bind) -> io::Result<TcpListener> {
 /// The same happens to all of them when this future is dropped.
 pub(crate) async fn serve<S, F>(
     listener: TcpListener,
+    tls: Option<Tls>,
     service: S,
     mut stopping: watch::Receiver<Option<Instant>>,
 ) where
@@ -80,7 +85,8 @@ pub(crate) async fn serve<S, F>(
         tokio::select! {
             deadline = told_to_stop(&mut stopping) => break deadline,
             (stream, peer) = acceptor.accept() => {
-                connections.spawn(connection(stream, peer, service.clone(), stopping.clone()));
+                let (tls, service) = (tls.clone(), service.clone());
+                connections.spawn(connection(stream, peer, tls, service, stopping.clone()));
             }
             // A panic in a handler has ended one connection, and was printed.
             Some(_ended) = connections.join_next() => {}
@@ -93,15 +99,16 @@ pub(crate) async fn serve<S, F>(
 }
 
 /// Waits for a deadline; it is now if nobody is left to set one.
-async fn told_to_stop(stopping: &mut watch::Receiver<Option<Instant>>) -> Instant {
+pub(crate) async fn told_to_stop(stopping: &mut watch::Receiver<Option<Instant>>) -> Instant {
     let deadline = stopping.wait_for(Option::is_some).await;
     deadline.ok().and_then(|deadline| *deadline).unwrap_or_else(Instant::now)
 }
 
-/// Serves the requests of one connection.
+/// Serves one connection, behind TLS or without.
 async fn connection<S, F>(
     stream: TcpStream,
     peer: SocketAddr,
+    tls: Option<Tls>,
     service: S,
     mut stopping: watch::Receiver<Option<Instant>>,
 ) where
@@ -113,22 +120,54 @@ async fn connection<S, F>(
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%peer, %error, "cannot turn off Nagle's algorithm");
     }
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
-        .serve_connection(TokioIo::new(stream), service_fn(move |request| service(request, peer)))
-        .with_upgrades();
-    let mut connection = pin!(connection);
-    let result = tokio::select! {
-        result = connection.as_mut() => result,
-        _ = told_to_stop(&mut stopping) => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+    let service = move |request| service(request, peer);
+    let result = match tls {
+        None => serve_http_1(TokioIo::new(stream), service, stopping).await,
+        Some(tls) => {
+            let handshake = tokio::select! {
+                handshake = tls.accept(stream) => handshake,
+                _ = told_to_stop(&mut stopping) => return,
+            };
+            match handshake {
+                // Boxed, so that plain connections needn't be as large.
+                Ok(stream) if chose_http_2(&stream) => {
+                    Box::pin(http2::serve(TokioIo::new(stream), service, stopping)).await
+                }
+                Ok(stream) => Box::pin(serve_http_1(TokioIo::new(stream), service, stopping)).await,
+                Err(error) => {
+                    tracing::debug!(%peer, %error, "a TLS handshake failed");
+                    return;
+                }
+            }
         }
     };
     if let Err(error) = result {
         tracing::debug!(%peer, %error, "a connection ended early");
     }
+}
+
+async fn serve_http_1<I, S, F>(
+    io: I,
+    service: S,
+    mut stopping: watch::Receiver<Option<Instant>>,
+) -> hyper::Result<()>
+where
+    I: Read + Write + Unpin + Send + 'static,
+    S: Fn(Request<Incoming>) -> F,
+    F: Future<Output = Result<Response, Infallible>> + Send + 'static,
+{
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .serve_connection(io, service_fn(service))
+        .with_upgrades();
+    let mut connection = pin!(connection);
+    tokio::select! {
+        result = connection.as_mut() => return result,
+        _ = told_to_stop(&mut stopping) => {}
+    }
+    connection.as_mut().graceful_shutdown();
+    connection.await
 }
 
 struct Acceptor {
@@ -207,7 +246,7 @@ mod tests {
                     Ok(http::Response::new(body).into_response())
                 }
             };
-            let serving = tokio::spawn(serve(listener, service, stopping.subscribe()));
+            let serving = tokio::spawn(serve(listener, None, service, stopping.subscribe()));
             Listening { address, stopping, serving, waiting, go_on }
         }
 

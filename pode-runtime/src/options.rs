@@ -2,6 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
+use crate::certificate::Certificate;
+
 /// Options of a server: `pub server name { send_timeout: 2s };`
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -22,6 +24,19 @@ impl Default for ServerOptions {
             stop_timeout: Duration::from_secs(10),
         }
     }
+}
+
+/// Options of an endpoint:
+/// `endpoint wss "*:8443" { certificate: pfx("file.pfx", password_from_env("NAME")) };`
+///
+/// In the option's value the words of [`certificate`](crate::certificate) need
+/// no `use`.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct EndpointOptions {
+    /// What an `https` or `wss` endpoint shows to clients; plain ones have
+    /// none. If both share an address, one of them names it for both.
+    pub certificate: Certificate,
 }
 
 /// Options of a signal: `signal CHAT: Message = "/" { capacity_messages: 64 };`

@@ -1,6 +1,7 @@
 //! A server: started, running, stopped.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use std::{fmt, io};
@@ -12,6 +13,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use crate::certificate::Unusable;
 use crate::clockwork::{self, Clockwork};
 use crate::declared::{Declared, Endpoint};
 use crate::dispatch::{Dispatch, Served};
@@ -19,6 +21,7 @@ use crate::engine::Engine;
 use crate::event::House;
 use crate::shutdown::StopRequests;
 use crate::signals::Signals;
+use crate::tls::Tls;
 use crate::view::Views;
 use crate::{InvokeError, StartError, descriptors, listener};
 
@@ -98,7 +101,7 @@ impl Server {
         // Whatever can fail comes before the first request is served.
         let views = declared.views.clone().map(Views::new).transpose()?;
         clockwork::check(&declared.timers, &declared.schedules)?;
-        let listeners = bind_all(&declared.endpoints)?;
+        let listeners = bind_all(&declared.endpoints, declared.crate_folder)?;
         descriptors::raise_limit();
         let served = listeners
             .iter()
@@ -124,6 +127,7 @@ impl Server {
             };
             tasks.push(tokio::spawn(listener::serve(
                 listener.socket,
+                listener.tls,
                 answer,
                 stopping.subscribe(),
             )));
@@ -266,34 +270,82 @@ impl fmt::Debug for RunningServer {
 
 /// A bound socket and the endpoints that share it.
 struct Listener<'declared> {
-    bind: Bind,
     endpoints: Vec<&'declared Endpoint>,
+    tls: Option<Tls>,
     socket: TcpListener,
     address: SocketAddr,
 }
 
-/// Binds every address once, or none. Endpoints of different protocols share
-/// an address, also that of port 0; two of one protocol never do.
-fn bind_all(endpoints: &[Endpoint]) -> Result<Vec<Listener<'_>>, StartError> {
-    let mut listeners: Vec<Listener<'_>> = Vec::new();
+/// Binds every address once, or none.
+fn bind_all<'declared>(
+    endpoints: &'declared [Endpoint],
+    crate_folder: Option<&Path>,
+) -> Result<Vec<Listener<'declared>>, StartError> {
+    let shared = share_addresses(endpoints)?;
+    // Certificates come first, so that a client never finds an open port whose
+    // server then doesn't start.
+    let prepared = shared
+        .into_iter()
+        .map(|(bind, endpoints)| {
+            Ok((prepare_tls(crate_folder, &bind, &endpoints)?, bind, endpoints))
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    let bound = prepared.into_iter().map(|(tls, bind, endpoints)| {
+        let bound = listener::bind(&bind).and_then(|socket| Ok((socket.local_addr()?, socket)));
+        let (address, socket) = bound.map_err(|source| cannot_bind(endpoints[0], bind, source))?;
+        Ok(Listener { endpoints, tls, socket, address })
+    });
+    bound.collect()
+}
+
+/// Finds out which endpoints listen at one address. Different protocols may
+/// share it, also that of port 0, if both or neither are behind TLS; two of
+/// one protocol never do.
+fn share_addresses(endpoints: &[Endpoint]) -> Result<Vec<(Bind, Vec<&Endpoint>)>, StartError> {
+    let mut shared: Vec<(Bind, Vec<&Endpoint>)> = Vec::new();
     for endpoint in endpoints {
         let bind = endpoint
             .address
             .bind()
             .map_err(|source| StartError::Address { endpoint: endpoint.title(), source })?;
-        let shared = listeners.iter_mut().find(|listener| {
-            listener.bind.same(&bind)
-                && listener.endpoints.iter().all(|other| other.protocol != endpoint.protocol)
+        let found = shared.iter_mut().find(|(other, endpoints)| {
+            let shares = |other: &&Endpoint| other.protocol.shares_address_with(endpoint.protocol);
+            other.same(&bind) && endpoints.iter().all(shares)
         });
-        if let Some(listener) = shared {
-            listener.endpoints.push(endpoint);
-            continue;
+        match found {
+            Some((_, endpoints)) => endpoints.push(endpoint),
+            None => shared.push((bind, vec![endpoint])),
         }
-        let bound = listener::bind(&bind).and_then(|socket| Ok((socket.local_addr()?, socket)));
-        let (address, socket) = bound.map_err(|source| cannot_bind(endpoint, bind, source))?;
-        listeners.push(Listener { bind, endpoints: vec![endpoint], socket, address });
     }
-    Ok(listeners)
+    Ok(shared)
+}
+
+/// Reads the certificate of an address, which one of its endpoints names, or
+/// all of them alike.
+fn prepare_tls(
+    crate_folder: Option<&Path>,
+    bind: &Bind,
+    endpoints: &[&Endpoint],
+) -> Result<Option<Tls>, StartError> {
+    // They are all behind TLS, or none is.
+    if !endpoints[0].protocol.is_secure() {
+        return Ok(None);
+    }
+    let mut named = endpoints.iter().filter(|endpoint| !endpoint.certificate.is_none());
+    let namer = named.next().unwrap_or(&endpoints[0]);
+    if let Some(other) = named.find(|other| other.certificate != namer.certificate) {
+        return Err(StartError::OtherCertificate { endpoint: other.title() });
+    }
+    let endpoint = namer.title();
+    let certificate = match namer.certificate.load(crate_folder, bind) {
+        Ok(Some(certificate)) => certificate,
+        Ok(None) => return Err(StartError::NoCertificate { endpoint }),
+        Err(Unusable { file, reason }) => {
+            return Err(StartError::Certificate { endpoint, file, source: reason });
+        }
+    };
+    let pages = endpoints.iter().any(|endpoint| !endpoint.protocol.serves_signals());
+    Ok(Some(Tls::new(certificate, pages)))
 }
 
 fn cannot_bind(endpoint: &Endpoint, bind: Bind, source: io::Error) -> StartError {

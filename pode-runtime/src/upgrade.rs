@@ -357,7 +357,7 @@ mod tests {
                 warp::service(filter("/news")).call(request)
             }
         };
-        let serving = tokio::spawn(listener::serve(socket, service, stopping.subscribe()));
+        let serving = tokio::spawn(listener::serve(socket, None, service, stopping.subscribe()));
 
         // Who has seen the reply misses no message.
         let (mut peer, head) = ask(address, HANDSHAKE.as_bytes()).await;

@@ -21,4 +21,5 @@ mod state;
 #[cfg(unix)]
 mod stop;
 mod timer;
+mod tls;
 mod view;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use pode::{Protocol, RunningServer, Server};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
@@ -88,8 +88,16 @@ pub(crate) async fn request_at(
 
 /// Sends bytes and reads one answer, up to the end of the connection.
 pub(crate) async fn raw(address: SocketAddr, bytes: &[u8]) -> Answer {
+    let stream = within(TcpStream::connect(address), "a connection").await;
+    raw_over(stream.expect("the server accepts"), bytes).await
+}
+
+/// Does the same over a connection that is there.
+pub(crate) async fn raw_over(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    bytes: &[u8],
+) -> Answer {
     let exchange = async {
-        let mut stream = TcpStream::connect(address).await.expect("the server accepts");
         stream.write_all(bytes).await.expect("the server reads");
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).await.expect("the server answers");
@@ -108,8 +116,8 @@ pub(crate) async fn raw(address: SocketAddr, bytes: &[u8]) -> Answer {
 }
 
 /// A WebSocket client.
-pub(crate) struct Client {
-    stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
+pub(crate) struct Client<S = MaybeTlsStream<TcpStream>> {
+    stream: WebSocketStream<S>,
 }
 
 impl Client {
@@ -128,6 +136,14 @@ impl Client {
             Err(tungstenite::Error::Http(response)) => Err(response.status().as_u16()),
             Err(error) => panic!("no handshake: {error}"),
         }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
+    /// Does the handshake over a connection that is there.
+    pub(crate) async fn over(stream: S, url: &str) -> Client<S> {
+        let handshake = within(tokio_tungstenite::client_async(url, stream), "a handshake");
+        Client { stream: handshake.await.expect("the handshake succeeds").0 }
     }
 
     /// Waits for the next text message.

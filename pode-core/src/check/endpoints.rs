@@ -24,7 +24,8 @@ fn names_twice(earlier: &Endpoint, later: &Endpoint) -> Option<Diagnostic> {
     })
 }
 
-/// `http` and `ws` may share one address. Everything else may not.
+/// `http` and `ws` may share one address, and so may `https` and `wss`.
+/// Everything else may not.
 fn addresses_clash(earlier: &Endpoint, later: &Endpoint) -> Option<Diagnostic> {
     let (first, second) = (earlier.bind?, later.bind?);
     let clash = if first.clashes(&second) {
@@ -38,6 +39,14 @@ fn addresses_clash(earlier: &Endpoint, later: &Endpoint) -> Option<Diagnostic> {
             format!("two `{protocol}` endpoints listen at `{second}`"),
         )
         .help("remove one, or choose another port")
+    } else if first.same(&second)
+        && first.port != 0
+        && earlier.protocol.is_secure() != later.protocol.is_secure()
+    {
+        let (first, second) = (earlier.protocol, later.protocol);
+        let message = format!("`{first}` and `{second}` can't share an address");
+        Diagnostic::new(later.address_place, message)
+            .help("a port speaks TLS or it doesn't; choose another port")
     } else {
         return None;
     };

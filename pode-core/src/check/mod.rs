@@ -5,6 +5,7 @@
 //! and read no files. Declarations whose `#[cfg]`s differ are never judged
 //! against each other, since they may never meet.
 
+mod certificates;
 mod diagnostic;
 mod endpoints;
 mod files;
@@ -24,6 +25,7 @@ use crate::model::Server;
 pub fn check(server: &Server) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     endpoints::check(server, &mut found);
+    certificates::check(server, &mut found);
     files::check(server, &mut found);
     mounts::check(server, &mut found);
     routes::check(server, &mut found);

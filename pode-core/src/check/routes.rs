@@ -28,7 +28,7 @@ fn no_endpoint(server: &Server) -> Option<Diagnostic> {
     let first = server.routes.first()?;
     let served = server.endpoints.iter().any(|endpoint| !endpoint.protocol.serves_signals());
     (!served && !server.incomplete).then(|| {
-        Diagnostic::new(first.head.noun, "routes need an `http` endpoint")
+        Diagnostic::new(first.head.noun, "routes need an `http` or `https` endpoint")
             .help("add `endpoint http \"127.0.0.1:8090\";`")
     })
 }

@@ -22,7 +22,7 @@ fn no_endpoint(server: &Server) -> Option<Diagnostic> {
     let first = server.signals.first()?;
     let served = server.endpoints.iter().any(|endpoint| endpoint.protocol.serves_signals());
     (!served && !server.incomplete).then(|| {
-        Diagnostic::new(first.head.noun, "signals need a `ws` endpoint")
+        Diagnostic::new(first.head.noun, "signals need a `ws` or `wss` endpoint")
             .help("add `endpoint ws \"127.0.0.1:8091\";`")
     })
 }

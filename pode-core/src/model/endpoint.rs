@@ -18,4 +18,42 @@ pub struct Endpoint {
     pub bind: Option<Bind>,
     /// Where the address stands.
     pub address_place: Place,
+    /// The certificate that is named here.
+    pub certificate: Option<Certificate>,
+}
+
+/// The certificate of an endpoint, as its option names it.
+#[derive(Debug)]
+pub struct Certificate {
+    /// Where the option's name stands.
+    pub place: Place,
+    /// The option's value as written: two that are alike are one certificate.
+    pub written: String,
+    /// The files that must be there while compiling.
+    pub files: Vec<CertificateFile>,
+}
+
+/// A file that makes up a certificate.
+#[derive(Debug)]
+pub struct CertificateFile {
+    /// The path as written, relative to the crate.
+    pub path: Name,
+    /// What the file is said to hold.
+    pub kind: CertificateFileKind,
+    /// What it holds; `None` if there is no such file. Keys are not read, so
+    /// theirs is empty.
+    pub content: Option<Vec<u8>>,
+    /// The files beside it, to guess what was meant.
+    pub siblings: Vec<String>,
+}
+
+/// What a certificate file is said to hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CertificateFileKind {
+    /// A chain with its key, as PKCS#12.
+    Pfx,
+    /// A chain, as PEM.
+    Chain,
+    /// The key of a chain, as PEM.
+    Key,
 }

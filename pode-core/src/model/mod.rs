@@ -15,7 +15,7 @@ mod state;
 mod timer;
 mod views;
 
-pub use endpoint::Endpoint;
+pub use endpoint::{Certificate, CertificateFile, CertificateFileKind, Endpoint};
 pub use mount::Mount;
 pub use public::Public;
 pub use route::{Action, Argument, Route, Source};

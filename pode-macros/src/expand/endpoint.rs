@@ -2,10 +2,10 @@
 
 use pode_core::model::Endpoint;
 use proc_macro2::TokenStream;
-use quote::{quote, quote_spanned};
+use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
 
-use super::{Expansion, variant};
+use super::{Expansion, certificate, options, variant};
 use crate::syntax::Kind;
 
 impl Expansion<'_> {
@@ -24,6 +24,11 @@ impl Expansion<'_> {
         };
         let protocol = variant(endpoint.protocol);
         let protocol = quote! { ::pode::__private::Protocol::#protocol };
-        quote_spanned! { address.span()=> #cfgs #declared.endpoint(#name, #protocol, #address); }
+        let words = certificate::words(endpoint, &written.options);
+        let options =
+            options::fields_with(words, &format_ident!("EndpointOptions"), &written.options);
+        quote_spanned! { address.span()=>
+            #cfgs #declared.endpoint(#name, #protocol, #address, #options);
+        }
     }
 }

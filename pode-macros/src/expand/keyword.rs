@@ -4,6 +4,7 @@ use pode_core::{Method, Protocol};
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 
+use crate::resolve::certificate::CERTIFICATE;
 use crate::syntax::{Action, Kind, Written};
 
 /// Uses the documented item of each word, wherever it was written.
@@ -13,7 +14,9 @@ pub(super) fn uses(written: &Written) -> TokenStream {
         words.push(&declaration.noun);
         match &declaration.kind {
             Kind::Endpoint(endpoint) => {
-                words.extend(Some(&endpoint.protocol).filter(known(Protocol::parse)))
+                words.extend(Some(&endpoint.protocol).filter(known(Protocol::parse)));
+                let options = endpoint.options.fields.iter().map(|field| &field.name);
+                words.extend(options.filter(|name| *name == CERTIFICATE));
             }
             Kind::Route(route) => {
                 words.extend(route.methods.iter().filter(known(Method::parse)));

@@ -5,6 +5,7 @@
 //! ordinary function behind `::pode::__private`. After a mistake the same is
 //! written for whatever was understood, so that nothing else fails for it.
 
+mod certificate;
 mod endpoint;
 mod fallback;
 mod folder;
@@ -70,6 +71,7 @@ struct Expansion<'written> {
 impl Expansion<'_> {
     fn statements(&self, model: &Server) -> TokenStream {
         let mut statements = TokenStream::new();
+        statements.extend(certificate::folder(model, &self.declared));
         statements.extend(model.endpoints.iter().map(|endpoint| self.endpoint(endpoint)));
         statements.extend(model.views.iter().map(|views| self.views(views)));
         statements.extend(model.publics.iter().map(|public| self.public(public)));

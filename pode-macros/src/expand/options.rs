@@ -24,6 +24,11 @@ pub(super) fn value(value: &Expr) -> TokenStream {
 
 /// Writes a value of the struct, which is one of `pode`'s.
 pub(super) fn fields(ty: &Ident, options: &Options) -> TokenStream {
+    fields_with(TokenStream::new(), ty, options)
+}
+
+/// Writes a value of the struct, behind the words that its values may use.
+pub(super) fn fields_with(words: TokenStream, ty: &Ident, options: &Options) -> TokenStream {
     let variable = Ident::new("options", Span::mixed_site());
     let mut fields = options.fields.iter().filter(|field| field.name != ENDPOINT).peekable();
     if fields.peek().is_none() {
@@ -34,6 +39,7 @@ pub(super) fn fields(ty: &Ident, options: &Options) -> TokenStream {
         quote_spanned! { name.span()=> #variable.#name = #value; }
     });
     quote! {{
+        #words
         let mut #variable = ::pode::#ty::default();
         #(#assignments)*
         #variable

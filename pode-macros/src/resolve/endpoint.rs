@@ -14,6 +14,8 @@ impl Resolver<'_> {
         // Both are judged, so that two mistakes in one line are told at once.
         let protocol = self.protocol(&written.protocol);
         let bind = self.bind(&written.address);
+        let options = self.options(&written.options);
+        let certificate = self.certificate(&written.options);
         Some(Endpoint {
             head,
             name: written.name.as_ref().map(|name| self.word(name)),
@@ -21,6 +23,7 @@ impl Resolver<'_> {
             protocol_place: self.places.add(written.protocol.span()),
             bind: bind?,
             address_place: self.places.add(written.address.span()),
+            certificate: options.and(certificate)?,
         })
     }
 

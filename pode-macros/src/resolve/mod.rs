@@ -4,6 +4,7 @@
 //! A declaration whose values can't be understood is left out of the model,
 //! which is then marked as incomplete. Nothing here looks at a neighbour.
 
+pub(crate) mod certificate;
 mod endpoint;
 mod mount;
 pub(crate) mod options;

@@ -14,9 +14,7 @@ impl Resolver<'_> {
     /// Looks at a folder, which need not be there.
     pub(super) fn folder(&mut self, written: &LitStr) -> Option<Folder> {
         let path = self.text(written);
-        let outside =
-            path.text.starts_with('/') || path.text.split(['/', '\\']).any(|part| part == "..");
-        if path.text.is_empty() || outside {
+        if path.text.is_empty() || is_outside(&path.text) {
             let message = format!("folder `{}` is not inside this crate", path.text);
             return self.mistake(
                 written.span(),
@@ -27,4 +25,9 @@ impl Resolver<'_> {
         let (files, siblings) = (files::below(&path.text), files::folders_beside(&path.text));
         Some(Folder { path, files, siblings })
     }
+}
+
+/// Tells whether a path leads out of the crate.
+pub(super) fn is_outside(path: &str) -> bool {
+    path.starts_with('/') || path.split(['/', '\\']).any(|part| part == "..")
 }

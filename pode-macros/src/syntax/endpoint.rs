@@ -1,4 +1,4 @@
-//! `endpoint name? http "127.0.0.1:8090";`
+//! `endpoint name? http "127.0.0.1:8090" { options };`
 
 use pode_core::Protocol;
 use proc_macro2::Ident;
@@ -6,13 +6,14 @@ use syn::Expr;
 use syn::ext::IdentExt;
 use syn::parse::ParseStream;
 
-use super::at_end;
+use super::{Options, at_end};
 
 /// An endpoint as written.
 pub(crate) struct Endpoint {
     pub(crate) name: Option<Ident>,
     pub(crate) protocol: Ident,
     pub(crate) address: Expr,
+    pub(crate) options: Options,
 }
 
 impl Endpoint {
@@ -43,6 +44,7 @@ impl Endpoint {
             return Err(input.error(message));
         }
         let address = Expr::parse_without_eager_brace(input)?;
-        Ok(Endpoint { name, protocol, address })
+        let options = Options::parse(input)?;
+        Ok(Endpoint { name, protocol, address, options })
     }
 }

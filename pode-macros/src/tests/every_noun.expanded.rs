@@ -7,10 +7,12 @@ pub(crate) fn house(settings: Settings) -> ::pode::Server {
     #[allow(unused_imports)]
     use ::pode::keyword::{
         server as _, views as _, public as _, mount as _, endpoint as _, http as _,
-        endpoint as _, http as _, endpoint as _, ws as _, state as _, signal as _,
-        route as _, GET as _, view as _, route as _, GET as _, POST as _, route as _,
-        PUT as _, route as _, GET as _, redirect as _, route as _, POST as _, timer as _,
-        every as _, timer as _, every as _, schedule as _, cron as _,
+        endpoint as _, http as _, endpoint as _, ws as _, endpoint as _, https as _,
+        certificate as _, endpoint as _, wss as _, certificate as _, endpoint as _,
+        https as _, certificate as _, state as _, signal as _, route as _, GET as _,
+        view as _, route as _, GET as _, POST as _, route as _, PUT as _, route as _,
+        GET as _, redirect as _, route as _, POST as _, timer as _, every as _,
+        timer as _, every as _, schedule as _, cron as _,
     };
     let mut declared = ::pode::__private::Declared::new(
         "house",
@@ -21,17 +23,20 @@ pub(crate) fn house(settings: Settings) -> ::pode::Server {
             options
         },
     );
+    #[cfg(debug_assertions)] declared.crate_folder(::core::env!("CARGO_MANIFEST_DIR"));
     declared
         .endpoint(
             ::core::option::Option::None,
             ::pode::__private::Protocol::Http,
             settings.address,
+            ::pode::EndpointOptions::default(),
         );
     declared
         .endpoint(
             ::core::option::Option::Some("inner"),
             ::pode::__private::Protocol::Http,
             9000,
+            ::pode::EndpointOptions::default(),
         );
     #[cfg(feature = "signals")]
     declared
@@ -39,6 +44,57 @@ pub(crate) fn house(settings: Settings) -> ::pode::Server {
             ::core::option::Option::None,
             ::pode::__private::Protocol::Ws,
             "*:8091",
+            ::pode::EndpointOptions::default(),
+        );
+    declared
+        .endpoint(
+            ::core::option::Option::None,
+            ::pode::__private::Protocol::Https,
+            "*:8443",
+            {
+                #[allow(unused_imports)]
+                use ::pode::__private::endpoint_words::*;
+                let mut options = ::pode::EndpointOptions::default();
+                options.certificate = self_signed();
+                options
+            },
+        );
+    #[cfg(feature = "signals")]
+    declared
+        .endpoint(
+            ::core::option::Option::None,
+            ::pode::__private::Protocol::Wss,
+            "*:8443",
+            {
+                #[allow(unused_imports)]
+                use ::pode::__private::endpoint_words::*;
+                ::pode::__private::password_in_the_code();
+                let mut options = ::pode::EndpointOptions::default();
+                options.certificate = pfx("elsewhere.pfx", "secret").at_run_time();
+                options
+            },
+        );
+    declared
+        .endpoint(
+            ::core::option::Option::Some("chain"),
+            ::pode::__private::Protocol::Https,
+            9443,
+            {
+                #[allow(unused_imports)]
+                use ::pode::__private::endpoint_words::*;
+                const _: fn() = || {
+                    let _ = ::core::include_bytes!(
+                        ::core::concat!(::core::env!("CARGO_MANIFEST_DIR"),
+                        "/src/tests/certificate/chain.pem")
+                    );
+                };
+                let mut options = ::pode::EndpointOptions::default();
+                options.certificate = pem(
+                    "src/tests/certificate/chain.pem",
+                    "src/tests/certificate/key.pem",
+                );
+                options
+            },
         );
     declared
         .views(

@@ -35,7 +35,12 @@ fn files() -> ::pode::Server {
         ::pode::ServerOptions::default(),
     );
     declared
-        .endpoint(::core::option::Option::None, ::pode::__private::Protocol::Http, 0);
+        .endpoint(
+            ::core::option::Option::None,
+            ::pode::__private::Protocol::Http,
+            0,
+            ::pode::EndpointOptions::default(),
+        );
     declared
         .views(
             #[cfg(debug_assertions)]

@@ -22,12 +22,14 @@ pub fn web_signal() -> ::pode::Server {
             ::core::option::Option::None,
             ::pode::__private::Protocol::Http,
             "127.0.0.1:8090",
+            ::pode::EndpointOptions::default(),
         );
     declared
         .endpoint(
             ::core::option::Option::None,
             ::pode::__private::Protocol::Ws,
             "127.0.0.1:8091",
+            ::pode::EndpointOptions::default(),
         );
     declared.signal_channel(CHAT, &[], ::pode::SignalOptions::default());
     declared.signal_channel(RESPONSE_TIMES, &[], ::pode::SignalOptions::default());

@@ -1,0 +1,119 @@
+//! What certificate files look like from the outside.
+//!
+//! A file can be known for what it is without its password: a PKCS#12 file by
+//! its frame, a PEM file by its sections. Whether key and certificate belong
+//! together, only the start of the server can tell.
+
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
+
+/// Tells whether this is a PKCS#12 file (RFC 7292), usually named `.pfx` or
+/// `.p12`.
+///
+/// Its frame is looked at, which is not encrypted: a sequence of the version,
+/// which is 3, and of content whose type is one of PKCS#7's.
+pub fn is_pkcs12(file: &[u8]) -> bool {
+    const SEQUENCE: u8 = 0x30;
+    const INTEGER: u8 = 0x02;
+    const OBJECT_IDENTIFIER: u8 = 0x06;
+    /// 1.2.840.113549.1.7, PKCS#7, to which one more number is added.
+    const PKCS7: [u8; 8] = [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07];
+
+    let frame = || {
+        let (whole, behind) = element(file, SEQUENCE)?;
+        let (version, rest) = element(whole, INTEGER)?;
+        let (content, _) = element(rest, SEQUENCE)?;
+        let (content_type, _) = element(content, OBJECT_IDENTIFIER)?;
+        Some(behind.is_empty() && version == [3] && content_type.starts_with(&PKCS7))
+    };
+    frame().unwrap_or(false)
+}
+
+/// Splits a DER element of this tag into what it holds and what is behind it.
+fn element(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
+    let (&[found, length], mut rest) = der.split_first_chunk()?;
+    if found != tag {
+        return None;
+    }
+    let mut size = usize::from(length);
+    if length >= 0x80 {
+        // The other bits count the bytes of the length.
+        let bytes = usize::from(length & 0x7f);
+        if bytes > 4 {
+            return None;
+        }
+        let digits;
+        (digits, rest) = rest.split_at_checked(bytes)?;
+        size = digits.iter().fold(0, |size, digit| size << 8 | usize::from(*digit));
+    }
+    rest.split_at_checked(size)
+}
+
+/// Tells whether this is a PEM file (RFC 7468) that holds a certificate, and
+/// nothing that can't be read.
+///
+/// # Errors
+///
+/// What is wrong with it, to stand behind its name.
+pub fn holds_pem_certificate(file: &[u8]) -> Result<(), String> {
+    let mut certificates = CertificateDer::pem_slice_iter(file).peekable();
+    if certificates.peek().is_none() {
+        return Err("holds no certificate in PEM form".to_owned());
+    }
+    match certificates.find_map(Result::err) {
+        Some(error) => Err(format!("is no sound PEM file: {error}")),
+        None => Ok(()),
+    }
+}
+
+/// Tells whether a PEM file holds a private key of any kind.
+pub fn holds_pem_key(file: &[u8]) -> bool {
+    let mark = b"PRIVATE KEY-----";
+    file.windows(mark.len()).any(|window| window == mark)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FRAME: [u8; 19] = [
+        0x30, 0x11, 0x02, 0x01, 0x03, 0x30, 0x0c, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d,
+        0x01, 0x07, 0x01, 0xa0,
+    ];
+
+    #[test]
+    fn a_pkcs12_file_is_known_by_its_frame() {
+        assert!(is_pkcs12(&FRAME));
+        assert!(!is_pkcs12(&FRAME[..18]), "cut off");
+        assert!(!is_pkcs12(&[&FRAME[..], b"\n"].concat()), "something follows");
+        let version_1 = [&FRAME[..4], &[1], &FRAME[5..]].concat();
+        assert!(!is_pkcs12(&version_1));
+        for other in ["", "0", "-----BEGIN CERTIFICATE-----", "0\u{7f}"] {
+            assert!(!is_pkcs12(other.as_bytes()), "{other:?}");
+        }
+        assert!(!is_pkcs12(&[0x30, 0xff, 0xff]), "a length without bytes");
+        assert!(!is_pkcs12(&[0x30, 0x84, 0xff, 0xff, 0xff, 0xff, 0]), "a length beyond the end");
+    }
+
+    #[test]
+    fn lengths_may_take_several_bytes() {
+        let long = [&[0x30, 0x81, 0x80], &[7; 0x80][..], b"rest"].concat();
+        assert_eq!(element(&long, 0x30), Some((&[7; 0x80][..], &b"rest"[..])));
+    }
+
+    #[test]
+    fn a_pem_file_is_known_by_its_sections() {
+        let section = |name: &str, body: &str| {
+            format!("-----BEGIN {name}-----\n{body}\n-----END {name}-----\n")
+        };
+        let check = |file: &str| holds_pem_certificate(file.as_bytes());
+        assert_eq!(check(&section("CERTIFICATE", "AAAA")), Ok(()));
+        let key = section("EC PRIVATE KEY", "AAAA");
+        assert_eq!(check(&key), Err("holds no certificate in PEM form".to_owned()));
+        assert_eq!(check("AAAA"), check(&key));
+        assert!(check(&section("CERTIFICATE", "A*A")).unwrap_err().starts_with("is no sound PEM"));
+        assert!(check("-----BEGIN CERTIFICATE-----\nAAAA\n").is_err());
+        assert!(holds_pem_key(key.as_bytes()));
+        assert!(!holds_pem_key(section("CERTIFICATE", "AAAA").as_bytes()));
+    }
+}

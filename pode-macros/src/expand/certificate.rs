@@ -1,0 +1,57 @@
+//! What stands around a certificate: the words for it, advice about it, and
+//! where its files are.
+//!
+//! Nothing of a certificate becomes part of the program; the run time reads
+//! its files at the start.
+
+use pode_core::certificate::holds_pem_key;
+use pode_core::model::{CertificateFileKind, Endpoint, Server};
+use proc_macro2::TokenStream;
+use quote::{quote, quote_spanned};
+
+use crate::resolve::certificate::{Texts, values};
+use crate::syntax::Options;
+
+/// Brings the words for certificates into scope, and tells rustc which files
+/// a new build depends on.
+pub(super) fn words(endpoint: &Endpoint, options: &Options) -> TokenStream {
+    let advice = values(options).filter_map(|value| Texts::of(value).password).map(|password| {
+        // A macro can't warn, but a use of something deprecated does.
+        quote_spanned! { password.span()=> ::pode::__private::password_in_the_code(); }
+    });
+    let tracked = endpoint.certificate.iter().flat_map(|certificate| &certificate.files);
+    // Never a file with a key in it.
+    let chains = tracked.filter(|file| {
+        let content = file.content.as_deref().unwrap_or_default();
+        file.kind == CertificateFileKind::Chain && !holds_pem_key(content)
+    });
+    let chains = chains.map(|file| {
+        let below = format!("/{}", file.path.text);
+        // In a function that nobody calls, it is tracked without being
+        // embedded.
+        quote! {
+            const _: fn() = || {
+                let _ = ::core::include_bytes!(
+                    ::core::concat!(::core::env!("CARGO_MANIFEST_DIR"), #below)
+                );
+            };
+        }
+    });
+    quote! {
+        #[allow(unused_imports)]
+        use ::pode::__private::endpoint_words::*;
+        #(#chains)*
+        #(#advice)*
+    }
+}
+
+/// Tells where the paths of certificates begin while developing.
+pub(super) fn folder(model: &Server, declared: &proc_macro2::Ident) -> Option<TokenStream> {
+    let named = model.endpoints.iter().any(|endpoint| endpoint.certificate.is_some());
+    named.then(|| {
+        quote! {
+            #[cfg(debug_assertions)]
+            #declared.crate_folder(::core::env!("CARGO_MANIFEST_DIR"));
+        }
+    })
+}

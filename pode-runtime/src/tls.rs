@@ -1,0 +1,123 @@
+//! TLS: from a certificate to a stream that HTTP can be spoken on.
+//!
+//! Versions 1.2 and 1.3, with one provider of cryptography, which is named
+//! here so that no other crate's choice can get in its way.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::ServerConfig;
+use rustls::crypto::ring;
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::version::{TLS12, TLS13};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+/// How long a client may take for the handshake.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The name of HTTP/2 in the handshake (RFC 9113, section 3.2).
+const HTTP_2: &[u8] = b"h2";
+const HTTP_1: &[u8] = b"http/1.1";
+
+/// How much is read of a request that was sent without TLS.
+const MOST_IGNORED_BYTES: u64 = 64 << 10;
+
+/// What a listener needs to speak TLS. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Tls {
+    config: Arc<ServerConfig>,
+}
+
+impl Tls {
+    /// Prepares TLS with a certificate. HTTP/2 is offered where pages are
+    /// served; a WebSocket needs HTTP/1.1, for which clients can ask there.
+    pub(crate) fn new(certificate: CertifiedKey, http_2: bool) -> Tls {
+        let mut config = ServerConfig::builder_with_provider(ring::default_provider().into())
+            .with_protocol_versions(&[&TLS13, &TLS12])
+            .expect("ring's cipher suites are for both versions")
+            .with_no_client_auth()
+            .with_cert_resolver(Arc::new(SingleCertAndKey::from(certificate)));
+        let protocols: &[&[u8]] = if http_2 { &[HTTP_2, HTTP_1] } else { &[HTTP_1] };
+        config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
+        Tls { config: Arc::new(config) }
+    }
+
+    /// Waits for a client's handshake.
+    ///
+    /// # Errors
+    ///
+    /// The client speaks something else, refuses the certificate, goes away,
+    /// or is not done within 10 seconds. One that speaks plain HTTP is told.
+    pub(crate) async fn accept(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
+        let handshake = async {
+            let mut first = [0];
+            stream.peek(&mut first).await?;
+            // A handshake begins with a control character, a request with its
+            // method.
+            if first[0].is_ascii_uppercase() {
+                refuse_plain(stream).await?;
+                return Err(io::Error::other("the client doesn't speak TLS"));
+            }
+            TlsAcceptor::from(Arc::clone(&self.config)).accept(stream).await
+        };
+        match timeout(HANDSHAKE_TIMEOUT, handshake).await {
+            Ok(stream) => stream,
+            Err(_) => Err(io::ErrorKind::TimedOut.into()),
+        }
+    }
+}
+
+/// Tells whether a client chose HTTP/2.
+pub(crate) fn chose_http_2(stream: &TlsStream<TcpStream>) -> bool {
+    stream.get_ref().1.alpn_protocol() == Some(HTTP_2)
+}
+
+/// Tells a client that speaks plain HTTP what to do.
+async fn refuse_plain(mut stream: TcpStream) -> io::Result<()> {
+    let text = "this port speaks TLS: write https:// or wss://\n";
+    let length = text.len();
+    let answer = format!(
+        "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\n\
+         Content-Length: {length}\r\nConnection: close\r\n\r\n{text}"
+    );
+    stream.write_all(answer.as_bytes()).await?;
+    stream.shutdown().await?;
+    // Closed with unread bytes, the connection would be reset, and the answer
+    // lost.
+    tokio::io::copy(&mut stream.take(MOST_IGNORED_BYTES), &mut tokio::io::sink()).await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::certificate::self_signed;
+
+    /// Time jumps ahead when all that is left is to wait for it, so here the
+    /// sockets need no real time.
+    #[tokio::test(start_paused = true)]
+    async fn a_handshake_has_its_time() {
+        let address = "127.0.0.1:0".parse().expect("an address");
+        let certificate = self_signed().load(None, &address).expect("one is made");
+        let tls = Tls::new(certificate.expect("one is made"), true);
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        for said in [&b""[..], &[0x16, 3, 1, 2, 0, 1], b"GET / HTTP/1.1\r\n"] {
+            let mut client = TcpStream::connect(address).await.expect("it listens");
+            client.write_all(said).await.expect("it is open");
+            let (stream, _) = listener.accept().await.expect("a client");
+            let started = Instant::now();
+            let error = tls.accept(stream).await.expect_err("nothing comes");
+            assert_eq!(error.kind(), io::ErrorKind::TimedOut, "{said:?}");
+            assert!(started.elapsed() >= HANDSHAKE_TIMEOUT);
+        }
+    }
+}

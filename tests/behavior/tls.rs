@@ -1,0 +1,506 @@
+//! What clients of `https` and `wss` endpoints see. The certificates are made
+//! by `certificates/make.sh`.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use http_body_util::{BodyExt, Empty};
+use hyper::body::Bytes;
+use hyper::client::conn::http2::{self, SendRequest};
+use hyper::{Request, Version};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use pode::certificate::{password_from_env, password_from_file, pem, pfx, self_signed};
+use pode::prelude::*;
+use pode::{Certificate, Protocol, RunningServer};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::Barrier;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::client::danger::{
+    HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier,
+};
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use tokio_rustls::rustls::version::{TLS12, TLS13};
+use tokio_rustls::rustls::{
+    ClientConfig, DigitallySignedStruct, Error as TlsError, RootCertStore, SignatureScheme,
+    SupportedProtocolVersion,
+};
+
+use crate::support::{Client, raw, raw_over, start, within};
+
+const FOLDER: &str = "tests/behavior/certificates";
+const PASSWORD: &str = "correct horse";
+
+fn file(name: &str) -> String {
+    format!("{FOLDER}/{name}")
+}
+
+pode_server! {
+    server secured(certificate: Certificate, gate: Arc<Barrier>);
+    endpoint https "127.0.0.1:0" { certificate: certificate };
+    endpoint wss   "127.0.0.1:0";
+    signal NEWS: String = "/news";
+    state Arc<Barrier> = gate;
+    route GET "/" => async |_| text("page");
+    route GET "/slow" => async |event| -> Result<_, EventError> {
+        let gate = event.state::<Arc<Barrier>>()?.clone();
+        // All who wait know that the others are in flight, then let them end.
+        gate.wait().await;
+        gate.wait().await;
+        Ok(text("done"))
+    };
+}
+
+fn secured_by(certificate: Certificate) -> Server {
+    secured(certificate, Arc::new(Barrier::new(2)))
+}
+
+async fn start_secured() -> (RunningServer, SocketAddr) {
+    let server = start(secured_by(pem(file("chain.pem"), file("key.pem")))).await;
+    let address = server.address(Protocol::Https).unwrap();
+    (server, address)
+}
+
+/// Returns what a client needs that trusts one certificate.
+fn trusting(
+    root: CertificateDer<'static>,
+    versions: &[&'static SupportedProtocolVersion],
+) -> ClientConfig {
+    let mut roots = RootCertStore::empty();
+    roots.add(root).unwrap();
+    ClientConfig::builder_with_provider(ring::default_provider().into())
+        .with_protocol_versions(versions)
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth()
+}
+
+fn trusting_root() -> ClientConfig {
+    trusting(CertificateDer::from_pem_file(file("root.pem")).unwrap(), &[&TLS12, &TLS13])
+}
+
+/// Shakes hands as a client that expects this name in the certificate.
+async fn connect(
+    config: ClientConfig,
+    address: SocketAddr,
+    name: &str,
+) -> std::io::Result<TlsStream<TcpStream>> {
+    let stream = TcpStream::connect(address).await?;
+    let name = ServerName::try_from(name.to_owned()).unwrap();
+    within(TlsConnector::from(Arc::new(config)).connect(name, stream), "a TLS handshake").await
+}
+
+async fn secure_stream(address: SocketAddr) -> TlsStream<TcpStream> {
+    connect(trusting_root(), address, "localhost").await.expect("the certificate is trusted")
+}
+
+const GET_PAGE: &[u8] = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+
+#[tokio::test]
+async fn a_page_comes_by_both_versions_of_tls() {
+    let (_server, address) = start_secured().await;
+    let root = CertificateDer::from_pem_file(file("root.pem")).unwrap();
+    for version in [&TLS12, &TLS13] {
+        let config = trusting(root.clone(), &[version]);
+        let stream = connect(config, address, "localhost").await.unwrap();
+        assert_eq!(stream.get_ref().1.protocol_version(), Some(version.version));
+        assert_eq!(stream.get_ref().1.alpn_protocol(), None, "none was asked for");
+        let answer = raw_over(stream, GET_PAGE).await;
+        assert_eq!((answer.status, answer.text()), (200, "page"));
+    }
+}
+
+pode_server! {
+    server every_kind;
+    endpoint modern wss 0 {
+        certificate: pfx(
+            "tests/behavior/certificates/modern.pfx",
+            password_from_file("tests/behavior/certificates/password.txt"),
+        ),
+    };
+    endpoint legacy wss 0 {
+        certificate: pfx(
+            "tests/behavior/certificates/legacy.pfx",
+            password_from_file("tests/behavior/certificates/password.txt"),
+        ),
+    };
+    endpoint two_files wss 0 {
+        certificate: pem(
+            "tests/behavior/certificates/chain.pem",
+            "tests/behavior/certificates/key.pem",
+        ),
+    };
+    endpoint only_here wss 0 {
+        certificate: pem(
+            concat!("tests/behavior/certificates/", "chain.pem"),
+            "tests/behavior/certificates/key.pem",
+        )
+        .at_run_time(),
+    };
+    signal KINDS: String = "/";
+}
+
+#[tokio::test]
+async fn a_signal_arrives_behind_each_kind_of_certificate() {
+    let server = start(every_kind()).await;
+    let mut clients = Vec::new();
+    for endpoint in server.endpoints() {
+        let stream = secure_stream(endpoint.address).await;
+        clients.push(Client::over(stream, "wss://localhost/").await);
+    }
+    assert_eq!(clients.len(), 4);
+    server.signals().send(KINDS, &"hi".to_owned()).await.unwrap();
+    for client in &mut clients {
+        assert_eq!(client.text().await, "\"hi\"");
+    }
+}
+
+/// Trusts everyone, and remembers whom: what a person does who looks at a
+/// certificate before trusting it.
+#[derive(Debug, Default)]
+struct Curious {
+    seen: Mutex<Option<CertificateDer<'static>>>,
+}
+
+impl ServerCertVerifier for Curious {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _name: &ServerName<'_>,
+        _ocsp: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, TlsError> {
+        *self.seen.lock().unwrap() = Some(end_entity.clone().into_owned());
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _message: &[u8],
+        _certificate: &CertificateDer<'_>,
+        _signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, TlsError> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        _message: &[u8],
+        _certificate: &CertificateDer<'_>,
+        _signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, TlsError> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        ring::default_provider().signature_verification_algorithms.supported_schemes()
+    }
+}
+
+#[tokio::test]
+async fn a_self_signed_certificate_is_for_this_machine() {
+    let server = start(secured_by(self_signed())).await;
+    let address = server.address(Protocol::Wss).unwrap();
+    connect(trusting_root(), address, "localhost").await.expect_err("nobody trusts it unasked");
+
+    let curious = Arc::new(Curious::default());
+    let mut config = trusting_root();
+    config.dangerous().set_certificate_verifier(curious.clone());
+    connect(config, address, "localhost").await.unwrap();
+    let certificate = curious.seen.lock().unwrap().take().unwrap();
+
+    for name in ["localhost", "127.0.0.1", "::1"] {
+        let config = trusting(certificate.clone(), &[&TLS13]);
+        let stream = connect(config, address, name).await.expect(name);
+        assert_eq!(raw_over(stream, GET_PAGE).await.text(), "page");
+    }
+    let config = trusting(certificate, &[&TLS13]);
+    connect(config, address, "example.org").await.expect_err("it is for other names");
+}
+
+#[tokio::test]
+async fn a_password_comes_from_the_environment() {
+    const NAME: &str = "PODE_TEST_CERTIFICATE_PASSWORD";
+    if std::env::var_os(NAME).is_none() {
+        // A process of its own, since the environment is everyone's here.
+        let test = ["--exact", "tls::a_password_comes_from_the_environment"];
+        let again = tokio::process::Command::new(std::env::current_exe().unwrap())
+            .args(test)
+            .env(NAME, PASSWORD)
+            .output()
+            .await
+            .unwrap();
+        let said = String::from_utf8_lossy(&again.stdout);
+        assert!(again.status.success() && said.contains("1 passed"), "{said}");
+        return;
+    }
+    let server = start(secured_by(pfx(file("modern.pfx"), password_from_env(NAME)))).await;
+    let stream = secure_stream(server.address(Protocol::Https).unwrap()).await;
+    assert_eq!(raw_over(stream, GET_PAGE).await.text(), "page");
+}
+
+/// Begins a connection that speaks HTTP/2.
+async fn http_2(address: SocketAddr) -> SendRequest<Empty<Bytes>> {
+    let mut config = trusting_root();
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    let stream = connect(config, address, "localhost").await.unwrap();
+    assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
+    let handshake = http2::handshake(TokioExecutor::new(), TokioIo::new(stream));
+    let (requests, connection) = within(handshake, "a handshake").await.unwrap();
+    tokio::spawn(connection);
+    requests
+}
+
+async fn get_by_http_2(
+    requests: &mut SendRequest<Empty<Bytes>>,
+    path: &str,
+) -> hyper::Result<(u16, String)> {
+    let request = Request::get(format!("https://localhost{path}")).body(Empty::new()).unwrap();
+    let exchange = async {
+        requests.ready().await?;
+        let response = requests.send_request(request).await?;
+        assert_eq!(response.version(), Version::HTTP_2);
+        let status = response.status().as_u16();
+        let body = response.into_body().collect().await?.to_bytes();
+        Ok((status, String::from_utf8(body.to_vec()).unwrap()))
+    };
+    within(exchange, "an answer").await
+}
+
+#[tokio::test]
+async fn alpn_chooses_the_version_of_http() {
+    let (_server, address) = start_secured().await;
+    let mut requests = http_2(address).await;
+    assert_eq!(get_by_http_2(&mut requests, "/").await.unwrap(), (200, "page".to_owned()));
+    assert_eq!(get_by_http_2(&mut requests, "/nothing").await.unwrap().0, 404);
+    assert_eq!(get_by_http_2(&mut requests, "/news").await.unwrap().0, 426);
+
+    // One connection carries several requests at once.
+    let mut other = requests.clone();
+    let (one, other) =
+        tokio::join!(get_by_http_2(&mut requests, "/slow"), get_by_http_2(&mut other, "/slow"));
+    assert_eq!((one.unwrap().1, other.unwrap().1), ("done".to_owned(), "done".to_owned()));
+
+    let mut config = trusting_root();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    let stream = connect(config, address, "localhost").await.unwrap();
+    assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"http/1.1"[..]));
+    assert_eq!(raw_over(stream, GET_PAGE).await.text(), "page");
+}
+
+#[tokio::test]
+async fn signals_alone_are_offered_by_http_1() {
+    let server = start(every_kind()).await;
+    let mut config = trusting_root();
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    let address = server.address(Protocol::Wss).unwrap();
+    let stream = connect(config, address, "localhost").await.unwrap();
+    assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"http/1.1"[..]));
+    Client::over(stream, "wss://localhost/").await;
+}
+
+#[tokio::test]
+async fn https_and_wss_share_an_address_and_a_certificate() {
+    let (server, address) = start_secured().await;
+    assert_eq!(server.address(Protocol::Wss), Some(address));
+    let mut client = Client::over(secure_stream(address).await, "wss://localhost/news").await;
+    assert_eq!(raw_over(secure_stream(address).await, GET_PAGE).await.text(), "page");
+    server.signals().send(NEWS, &"hi".to_owned()).await.unwrap();
+    assert_eq!(client.text().await, "\"hi\"");
+}
+
+#[tokio::test]
+async fn stalled_handshakes_hold_up_nobody() {
+    let (server, address) = start_secured().await;
+    let mut stalled = Vec::new();
+    for number in 0..200 {
+        let mut stream = within(TcpStream::connect(address), "a connection").await.unwrap();
+        if number % 2 == 0 {
+            // A record that promises more.
+            stream.write_all(&[0x16, 3, 1, 2, 0, 1]).await.unwrap();
+        }
+        stalled.push(stream);
+    }
+    assert_eq!(raw_over(secure_stream(address).await, GET_PAGE).await.text(), "page");
+    // Nor does the stop wait for them.
+    within(server.stop(), "the stop").await;
+    for mut stream in stalled {
+        assert_eq!(within(stream.read(&mut [0]), "the end").await.unwrap_or(0), 0);
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_tls_ends_its_own_connection() {
+    let (_server, address) = start_secured().await;
+    let mut client = Client::over(secure_stream(address).await, "wss://localhost/news").await;
+    for garbage in [&b"\0\0\0\0"[..], b"\x16\x03\x01\0\x05hello", b"hello\n", &[0xff; 4096]] {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(garbage).await.unwrap();
+        let mut answer = Vec::new();
+        // The end may be a reset; what matters is that it comes.
+        let _ = within(stream.read_to_end(&mut answer), "the end").await;
+        assert!(!answer.starts_with(b"HTTP"), "{garbage:?}");
+    }
+    // Who leaves midway is no trouble, either.
+    drop(TcpStream::connect(address).await.unwrap());
+
+    let plain = raw(address, GET_PAGE).await;
+    assert_eq!(plain.status, 400);
+    assert_eq!(plain.text(), "this port speaks TLS: write https:// or wss://");
+
+    let pong = tokio_tungstenite::tungstenite::Message::Text("still here".into());
+    client.send(pong).await;
+    assert_eq!(client.close_code().await, 1003);
+}
+
+#[tokio::test]
+async fn stopping_lets_requests_finish_and_tells_clients() {
+    // For two requests and the test.
+    let gate = Arc::new(Barrier::new(3));
+    let certificate = pem(file("chain.pem"), file("key.pem"));
+    let server = start(secured(certificate, Arc::clone(&gate))).await;
+    let address = server.address(Protocol::Https).unwrap();
+    let signals = server.signals().clone();
+    let mut client = Client::over(secure_stream(address).await, "wss://localhost/news").await;
+
+    let mut requests = http_2(address).await;
+    let mut one = requests.clone();
+    let one = tokio::spawn(async move { get_by_http_2(&mut one, "/slow").await });
+    let stream = secure_stream(address).await;
+    let request = b"GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let other = tokio::spawn(raw_over(stream, request));
+    gate.wait().await;
+
+    let idle = http_2(address).await;
+    let stopped = tokio::spawn(server.stop());
+    within(idle_ends(idle), "the end of the idle connection").await;
+    signals.send(NEWS, &"last".to_owned()).await.unwrap();
+    gate.wait().await;
+    assert_eq!(one.await.unwrap().unwrap().1, "done");
+    assert_eq!(other.await.unwrap().text(), "done");
+    assert_eq!(client.text().await, "\"last\"");
+    assert_eq!(client.close_code().await, 1001);
+    within(stopped, "the stop").await.unwrap();
+    get_by_http_2(&mut requests, "/").await.expect_err("the connection has ended");
+    TcpStream::connect(address).await.expect_err("the port is closed");
+}
+
+/// Waits until the server has ended a connection.
+async fn idle_ends(requests: SendRequest<Empty<Bytes>>) {
+    while !requests.is_closed() {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[track_caller]
+fn refused(certificate: Certificate) -> impl Future<Output = String> {
+    async {
+        let error = secured_by(certificate).start().await.expect_err("the certificate is unusable");
+        format!("{error:?}")
+    }
+}
+
+#[tokio::test]
+async fn each_unusable_certificate_has_its_sentence() {
+    let right = || password_from_file(file("password.txt"));
+    let here = std::env::current_dir().unwrap();
+    let here = here.display();
+    let cases = [
+        (
+            pfx("certs/missing.pfx", right()),
+            format!(
+                "endpoint `https` can't use `certs/missing.pfx`: there is no file at `{here}/certs/missing.pfx`"
+            ),
+        ),
+        (
+            pfx(file("modern.pfx"), "incorrect donkey"),
+            format!("endpoint `https` can't use `{FOLDER}/modern.pfx`: the password is wrong"),
+        ),
+        (
+            pfx(file("legacy.pfx"), ""),
+            format!("endpoint `https` can't use `{FOLDER}/legacy.pfx`: the password is wrong"),
+        ),
+        (
+            pfx(file("modern.pfx"), password_from_env("PODE_NOT_SET")),
+            format!(
+                "endpoint `https` can't use `{FOLDER}/modern.pfx`: the environment variable `PODE_NOT_SET`, which should hold its password, is not set"
+            ),
+        ),
+        (
+            pfx(file("without-key.pfx"), right()),
+            format!(
+                "endpoint `https` can't use `{FOLDER}/without-key.pfx`: it holds no private key"
+            ),
+        ),
+        (
+            pfx(file("without-certificate.pfx"), right()),
+            format!(
+                "endpoint `https` can't use `{FOLDER}/without-certificate.pfx`: it holds no certificate"
+            ),
+        ),
+        (
+            pem(file("key.pem"), file("key.pem")),
+            format!("endpoint `https` can't use `{FOLDER}/key.pem`: it holds no certificate"),
+        ),
+        (
+            pem(file("chain.pem"), file("chain.pem")),
+            format!("endpoint `https` can't use `{FOLDER}/chain.pem`: it holds no private key"),
+        ),
+        (
+            pem(file("chain.pem"), "certs/missing.pem"),
+            format!(
+                "endpoint `https` can't use `certs/missing.pem`: there is no file at `{here}/certs/missing.pem`"
+            ),
+        ),
+        (
+            pem(file("chain.pem"), file("key-of-another.pem")),
+            format!(
+                "endpoint `https` can't use `{FOLDER}/key-of-another.pem`: its key doesn't belong to the certificate"
+            ),
+        ),
+        (
+            pem(file("chain.pem"), file("key-with-password.pem")),
+            format!(
+                "endpoint `https` can't use `{FOLDER}/key-with-password.pem`: its key has a password; a `.pfx` may have one, a `.pem` not"
+            ),
+        ),
+        (Certificate::default(), "endpoint `https` needs a certificate".to_owned()),
+    ];
+    for (certificate, sentence) in cases {
+        assert_eq!(refused(certificate).await, sentence);
+    }
+
+    let unreadable = refused(pfx(FOLDER, right())).await;
+    let beginning = format!("endpoint `https` can't use `{FOLDER}`: it can't be read: ");
+    assert!(unreadable.starts_with(&beginning), "{unreadable}");
+    let damaged = refused(pfx(file("chain.pem"), right())).await;
+    let beginning =
+        format!("endpoint `https` can't use `{FOLDER}/chain.pem`: it is no sound PKCS#12 file: ");
+    assert!(damaged.starts_with(&beginning), "{damaged}");
+    let no_password = refused(pfx(file("modern.pfx"), password_from_file("no.txt"))).await;
+    let beginning = format!(
+        "endpoint `https` can't use `{FOLDER}/modern.pfx`: the file `no.txt`, which should hold its password, can't be read: "
+    );
+    assert!(no_password.starts_with(&beginning), "{no_password}");
+}
+
+pode_server! {
+    server found_out_late(address: pode::Address, certificates: [Certificate; 2]);
+    endpoint https address.clone() { certificate: certificates[0].clone() };
+    endpoint wss   address { certificate: certificates[1].clone() };
+}
+
+#[tokio::test]
+async fn what_only_the_run_time_knows_is_judged_at_the_start() {
+    let right = || pem(file("chain.pem"), file("key.pem"));
+    let other = || pfx(file("modern.pfx"), PASSWORD);
+    let late = |first, second| found_out_late("127.0.0.1:0".into(), [first, second]);
+    let _ = start(late(right(), right())).await;
+    let _ = start(late(Certificate::default(), other())).await;
+    let error = late(right(), other()).start().await.unwrap_err();
+    assert_eq!(error.to_string(), "endpoint `wss` shares an address, but not a certificate");
+}
