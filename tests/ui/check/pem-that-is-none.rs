@@ -1,0 +1,10 @@
+use pode::prelude::*;
+
+pode_server! {
+    server example;
+    endpoint https "127.0.0.1:8443" { certificate: pem("Cargo.toml", "Cargo.toml") };
+}
+
+fn main() {
+    example();
+}

@@ -1,0 +1,11 @@
+use pode::prelude::*;
+
+pode_server! {
+    server example;
+    endpoint https "127.0.0.1:8443" { certificate: self_signed() };
+    endpoint ws "localhost:8443";
+}
+
+fn main() {
+    example();
+}

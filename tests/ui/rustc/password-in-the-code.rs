@@ -1,0 +1,12 @@
+#![deny(deprecated)]
+
+use pode::prelude::*;
+
+pode_server! {
+    server example;
+    endpoint https "127.0.0.1:8443" { certificate: pfx("pode.pfx", "secret").at_run_time() };
+}
+
+fn main() {
+    example();
+}
