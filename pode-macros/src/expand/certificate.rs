@@ -22,8 +22,8 @@ pub(super) fn words(endpoint: &Endpoint, options: &Options) -> TokenStream {
     let tracked = endpoint.certificate.iter().flat_map(|certificate| &certificate.files);
     // Never a file with a key in it.
     let chains = tracked.filter(|file| {
-        let content = file.content.as_deref().unwrap_or_default();
-        file.kind == CertificateFileKind::Chain && !holds_pem_key(content)
+        let without_key = file.content.as_deref().is_some_and(|content| !holds_pem_key(content));
+        file.kind == CertificateFileKind::Chain && without_key
     });
     let chains = chains.map(|file| {
         let below = format!("/{}", file.path.text);

@@ -29,11 +29,13 @@ pub(super) fn fields(ty: &Ident, options: &Options) -> TokenStream {
 
 /// Writes a value of the struct, behind the words that its values may use.
 pub(super) fn fields_with(words: TokenStream, ty: &Ident, options: &Options) -> TokenStream {
-    let variable = Ident::new("options", Span::mixed_site());
     let mut fields = options.fields.iter().filter(|field| field.name != ENDPOINT).peekable();
-    if fields.peek().is_none() {
+    let Some(first) = fields.peek() else {
         return quote! { ::pode::#ty::default() };
-    }
+    };
+    // rustc points at it when a value is of another type.
+    let place = Span::mixed_site().located_at(first.name.span());
+    let variable = Ident::new("options", place);
     let assignments = fields.map(|field| {
         let (name, value) = (&field.name, value(&field.value));
         quote_spanned! { name.span()=> #variable.#name = #value; }

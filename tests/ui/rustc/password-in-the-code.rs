@@ -8,5 +8,5 @@ pode_server! {
 }
 
 fn main() {
-    example();
+    let _ = example();
 }

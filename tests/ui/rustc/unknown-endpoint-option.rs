@@ -2,7 +2,7 @@ use pode::prelude::*;
 
 pode_server! {
     server example;
-    endpoint https "127.0.0.1:8443" { certificates: self_signed() };
+    endpoint https "127.0.0.1:8443" { certificate: self_signed(), compresion: true };
 }
 
 fn main() {
