@@ -193,7 +193,7 @@ keywords! {
     /// | `form` | a body of type `application/x-www-form-urlencoded` |
     /// | `json` | a body of type `application/json`, or one that ends in `+json` |
     /// | `data` | a body of either of these types |
-    /// | `body` | a body of any type, as `Bytes`, `Vec<u8>` or `String` |
+    /// | `body` | a body of any type, as [`Bytes`](crate::Bytes), `Vec<u8>` or `String` |
     /// | `multipart` | a form with files, part by part: a [`Multipart`](crate::Multipart) |
     ///
     /// A request that an argument can't be made of is answered with 400 and

@@ -83,7 +83,6 @@ pub use warp;
 
 pub use pode_core::{Address, Nothing, Protocol, SendError, SignalPath};
 pub use pode_macros::pode_server;
-pub use pode_runtime::Cookie;
 pub use pode_runtime::argument::{FromBody, Multipart, Part};
 pub use pode_runtime::certificate::{self, Certificate};
 pub use pode_runtime::event::{self, ScheduleEvent, TimerEvent, WebEvent};
@@ -91,7 +90,7 @@ pub use pode_runtime::outcome::{self, Outcome};
 pub use pode_runtime::reply::{self, Reply};
 pub use pode_runtime::signals::{self, Signals};
 pub use pode_runtime::{
-    BoundEndpoint, CertificateError, EndpointOptions, Error, EventError, InvokeError,
-    PublicOptions, Result, RunningServer, ScheduleOptions, Server, ServerOptions, Service,
-    SignalOptions, StartError, TimerOptions, log_to_terminal,
+    BoundEndpoint, Bytes, CertificateError, Cookie, EndpointOptions, Error, EventError,
+    InvokeError, PublicOptions, Result, RunningServer, ScheduleOptions, Server, ServerOptions,
+    Service, SignalOptions, StartError, TimerOptions, log_to_terminal,
 };

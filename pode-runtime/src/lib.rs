@@ -38,6 +38,7 @@ mod upgrade;
 mod view;
 
 pub use argument::{form, json, path, query};
+pub use bytes::Bytes;
 pub use certificate::Certificate;
 pub use cookie::Cookie;
 pub use embed::Service;

@@ -17,6 +17,7 @@ pode_server! {
     route GET "/file" => async |_| file("tests/behavior/files/plain.txt").await;
     route GET "/download" => async |_| file("tests/behavior/files/plain.txt").await.map(|file| file.download());
     route GET "/no-file" => async |_| file("tests/behavior/files/missing.txt").await;
+    route GET "/bytes" => async |_| bytes("image/gif", &b"GIF89a"[..]);
     route GET "/old" => redirect "/created";
     route GET "/people/:id/*rest" => redirect "/users/:id/all/*rest";
     route GET "/away" => redirect "https://example.org/a:b";
@@ -48,6 +49,14 @@ async fn files_are_replies() {
     assert_eq!(download.headers["content-disposition"], "attachment; filename*=UTF-8''plain%2Etxt");
     let missing = get(&server, "/no-file").await;
     assert_eq!((missing.status, missing.text()), (404, "there is no such file"));
+}
+
+#[tokio::test]
+async fn bytes_are_replies() {
+    let server = start(replies()).await;
+    let picture = get(&server, "/bytes").await;
+    assert_eq!((picture.status, picture.text()), (200, "GIF89a"));
+    assert_eq!(picture.headers["content-type"], "image/gif");
 }
 
 #[tokio::test]

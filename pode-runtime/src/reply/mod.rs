@@ -30,8 +30,8 @@ pub type WholeResponse = Response<Bytes>;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a reply",
     label = "a handler can't return this",
-    note = "replies are `view(..)`, `html(..)`, `json(..)`, `text(..)`, `redirect(..)`, `status(..)`, `file(..).await`, \
-            an `http::Response`, `()`, or a `Result` of these"
+    note = "replies are `view(..)`, `html(..)`, `json(..)`, `text(..)`, `bytes(..)`, `redirect(..)`, `status(..)`, \
+            `file(..).await`, an `http::Response`, `()`, or a `Result` of these"
 )]
 pub trait Reply {
     /// Makes the response to this request.
@@ -87,6 +87,22 @@ pub fn html(html: impl Into<String>) -> Text {
     Text { body: html.into(), content_type: "text/html; charset=utf-8" }
 }
 
+/// Answers with bytes that are at hand, as they are.
+///
+/// A content type that no header can hold is left out. One that came from
+/// elsewhere may be `text/html`: what browsers then run has the rights of this
+/// server's pages, unless a header such as `Content-Security-Policy: sandbox`
+/// takes them.
+///
+/// ```
+/// use pode_runtime::reply::bytes;
+///
+/// let picture = bytes("image/gif", &b"GIF89a"[..]);
+/// ```
+pub fn bytes(content_type: impl Into<String>, body: impl Into<Bytes>) -> Raw {
+    Raw { content_type: content_type.into(), body: body.into() }
+}
+
 /// Sends the browser to another address, by GET (303 See Other).
 ///
 /// An address with characters that no header can hold is logged and becomes a
@@ -114,6 +130,14 @@ pub struct Json {
 pub struct Text {
     body: String,
     content_type: &'static str,
+}
+
+/// Bytes with their content type; made by [`bytes`].
+#[derive(Clone, Debug)]
+#[must_use = "a reply does nothing until it is returned from a handler"]
+pub struct Raw {
+    content_type: String,
+    body: Bytes,
 }
 
 /// Another address; made by [`redirect`].
@@ -163,6 +187,12 @@ impl Reply for Json {
 impl Reply for Text {
     fn into_response(self, _event: &WebEvent) -> WholeResponse {
         whole(StatusCode::OK, self.content_type, self.body.into())
+    }
+}
+
+impl Reply for Raw {
+    fn into_response(self, _event: &WebEvent) -> WholeResponse {
+        whole(StatusCode::OK, &self.content_type, self.body)
     }
 }
 
