@@ -13,6 +13,9 @@ use crate::support::example_ports;
 
 mod chromium;
 #[allow(dead_code, unreachable_pub, reason = "it is a program of its own")]
+#[path = "../../examples/rest.rs"]
+mod rest;
+#[allow(dead_code, unreachable_pub, reason = "it is a program of its own")]
 #[path = "../../examples/timers_and_schedules.rs"]
 mod timers_and_schedules;
 #[allow(dead_code, unreachable_pub, reason = "it is a program of its own")]
@@ -139,6 +142,61 @@ fn a_page_plots_what_a_timer_sends_and_lists_what_a_schedule_says() {
     });
 }
 
+#[test]
+fn windows_of_the_shelf_stay_in_step() {
+    in_a_browser(async |chromium| {
+        let server = rest::rest().start().await.unwrap();
+        let (mut writer, mut reader) = (open(chromium).await, open(chromium).await);
+
+        writer.type_into("#text", "Water the <b>peas</b>").await;
+        writer.click("#add button").await;
+        for tab in [&writer, &reader] {
+            wait_for_notes(tab, &["Water the <b>peas</b>"]).await;
+        }
+        reader.click(".change").await;
+        // Behind the text, where the button left the focus.
+        reader.press("!").await;
+        reader.click(".edit .main").await;
+        wait_for_notes(&writer, &["Water the <b>peas</b>!"]).await;
+
+        // As if chosen in the dialog, which a test can't reach.
+        let choose = "(() => {
+            const files = new DataTransfer();
+            files.items.add(new File(['<script>alert(1)</script>'], 'peas & beans.html', { type: 'text/html' }));
+            const field = document.querySelector('[type=file]');
+            field.files = files.files;
+            return field.dispatchEvent(new Event('change'));
+        })()";
+        assert!(writer.evaluate::<bool>(choose).await);
+        let listed = "document.querySelector('.files a')?.textContent === 'peas & beans.html'";
+        for tab in [&writer, &reader] {
+            tab.wait_until("the file", listed).await;
+        }
+        let file = "fetch(document.querySelector('.files a').href).then(async (file) =>
+            [file.headers.get('content-type'), file.headers.get('content-security-policy'), await file.text()])";
+        assert_eq!(
+            reader.evaluate::<[String; 3]>(file).await,
+            ["text/html", "sandbox; default-src 'none'", "<script>alert(1)</script>"]
+        );
+        writer.save_picture("rest").await;
+
+        // Deleted while another window writes on: what is written stays there.
+        reader.click(".change").await;
+        writer.click(".delete").await;
+        wait_for_notes(&writer, &[]).await;
+        reader.wait_until("an empty shelf", "!document.querySelector('#nothing').hidden").await;
+        reader.click(".edit .cancel").await;
+        wait_for_notes(&reader, &[]).await;
+        assert_eq!([writer.complaints(), reader.complaints()], [[""; 0]; 2]);
+
+        let missing = chromium.open("http://127.0.0.1:8090/notes/1").await;
+        missing.wait_until("the page of a 404", "document.title === 'Not on the shelf'").await;
+        let said: String = missing.evaluate("document.querySelector('p').textContent").await;
+        assert_eq!(said, "404: there is no such note");
+        server.stop().await;
+    });
+}
+
 /// Runs a test that has a browser, and the example's ports for itself.
 fn in_a_browser(test: impl AsyncFnOnce(&Chromium)) {
     // Given up last, when the runtime has ended whatever a failed test left
@@ -174,6 +232,14 @@ async fn wait_for_messages(tab: &Tab, messages: &[&str]) {
         "JSON.stringify({listed}.map((span) => span.textContent)) === JSON.stringify({expected})"
     );
     tab.wait_until(&format!("the messages {messages:?}"), &condition).await;
+}
+
+/// Waits until the tab shows exactly these notes, as text and in this order.
+async fn wait_for_notes(tab: &Tab, notes: &[&str]) {
+    let expected = serde_json::to_string(notes).unwrap();
+    let shown = "[...document.querySelectorAll('#notes .text')].map((text) => text.textContent)";
+    let condition = format!("JSON.stringify({shown}) === JSON.stringify({expected})");
+    tab.wait_until(&format!("the notes {notes:?}"), &condition).await;
 }
 
 /// Checks that the tab asked this server for things, and no other.
