@@ -131,6 +131,22 @@ async fn a_dropped_server_cuts_a_tick_off() {
     within(alone, "the end of the tick").await;
 }
 
+#[tokio::test]
+async fn a_timer_ticks_inside_another_application_until_that_drops_it() {
+    let gate = Arc::new(Gate::new());
+    let service = slow(Arc::clone(&gate)).into_service().unwrap();
+    gate.wait().await;
+    gate.wait().await;
+    gate.wait().await;
+    drop(service);
+    let alone = async {
+        while Arc::strong_count(&gate) > 1 {
+            tokio::task::yield_now().await;
+        }
+    };
+    within(alone, "the end of the tick").await;
+}
+
 pode_server! {
     server zero(interval: Duration);
     timer "zero" every interval => async |_| ();
