@@ -227,7 +227,7 @@ keywords! {
 
     /// `mount "/api" filter;` puts any warp filter under a prefix.
     ///
-    /// The filter, of the [`warp`](crate::warp) that pode is built on, sees the
+    /// The filter, of the [`warp`] that pode is built on, sees the
     /// path behind the prefix, and answers its own 404 and 405. A declared
     /// [`route`] wins over it; it wins over [`public`] files.
     ///

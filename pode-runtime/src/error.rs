@@ -54,12 +54,12 @@ pub(crate) fn with_causes(error: &(dyn StdError + 'static)) -> String {
 #[non_exhaustive]
 pub enum StartError {
     /// An address that is made at run time is not one.
-    #[error("endpoint `{endpoint}`: {source}; {}", source.help())]
+    #[error("endpoint `{endpoint}`: {reason}; {}", reason.help())]
     Address {
         /// The endpoint as declared: its protocol, with its name if it has one.
         endpoint: String,
         /// What is wrong with the address.
-        source: AddressError,
+        reason: AddressError,
     },
 
     /// Another program listens there, usually an earlier run of this one.
@@ -314,9 +314,9 @@ mod tests {
 
     #[test]
     fn an_address_says_what_to_write() {
-        let source = "127.0.0.1".parse::<pode_core::Bind>().unwrap_err();
-        let error = StartError::Address { endpoint: "http".into(), source };
+        let reason = "127.0.0.1".parse::<pode_core::Bind>().unwrap_err();
+        let error = Error::from(StartError::Address { endpoint: "http".into(), reason });
         let sentence = "endpoint `http`: address `127.0.0.1` has no port; write `\"127.0.0.1:8090\"`, or port 0 for a free one";
-        assert_eq!(error.to_string(), sentence);
+        assert_eq!(format!("{error:?}"), sentence);
     }
 }

@@ -307,7 +307,7 @@ fn share_addresses(endpoints: &[Endpoint]) -> Result<Vec<(Bind, Vec<&Endpoint>)>
         let bind = endpoint
             .address
             .bind()
-            .map_err(|source| StartError::Address { endpoint: endpoint.title(), source })?;
+            .map_err(|reason| StartError::Address { endpoint: endpoint.title(), reason })?;
         let found = shared.iter_mut().find(|(other, endpoints)| {
             let shares = |other: &&Endpoint| other.protocol.shares_address_with(endpoint.protocol);
             other.same(&bind) && endpoints.iter().all(shares)

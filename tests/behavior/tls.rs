@@ -396,12 +396,9 @@ async fn idle_ends(requests: SendRequest<Empty<Bytes>>) {
     }
 }
 
-#[track_caller]
-fn refused(certificate: Certificate) -> impl Future<Output = String> {
-    async {
-        let error = secured_by(certificate).start().await.expect_err("the certificate is unusable");
-        format!("{error:?}")
-    }
+async fn refused(certificate: Certificate) -> String {
+    let error = secured_by(certificate).start().await.expect_err("the certificate is unusable");
+    format!("{error:?}")
 }
 
 #[tokio::test]

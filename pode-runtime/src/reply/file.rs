@@ -42,7 +42,7 @@ pub async fn file(path: impl Into<PathBuf>) -> Result<File, EventError> {
     }
 }
 
-/// A file to answer with; made by [`file`].
+/// A file to answer with; made by [`file()`].
 #[derive(Clone, Debug)]
 #[must_use = "a reply does nothing until it is returned from a handler"]
 pub struct File {
