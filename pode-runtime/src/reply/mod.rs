@@ -132,7 +132,7 @@ pub struct Text {
     content_type: &'static str,
 }
 
-/// Bytes with their content type; made by [`bytes`].
+/// Bytes with their content type; made by [`bytes()`].
 #[derive(Clone, Debug)]
 #[must_use = "a reply does nothing until it is returned from a handler"]
 pub struct Raw {
