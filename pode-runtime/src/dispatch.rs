@@ -23,13 +23,14 @@ use hyper::body::Body;
 use pode_core::route_table::Found;
 use pode_core::{Method, RouteTable};
 use tower_service::Service;
+use tracing::Instrument;
 use warp::Filter;
 use warp::reject::Rejection;
 
 use crate::engine::Engine;
 use crate::event::{House, Web, WebEvent};
 use crate::public::Public;
-use crate::reply::{Sentence, View, WholeResponse, log_internal_error, sentence, view};
+use crate::reply::{Sentence, View, WholeResponse, sentence, view};
 use crate::route::RouteFilter;
 use crate::upgrade;
 
@@ -113,13 +114,14 @@ impl Dispatch {
         B: Body + Send + Sync + 'static,
         B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
-        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        // Debug forms hold no line breaks, so a request can't write log lines.
+        let span = tracing::info_span!("request", method = %request.method(), path = ?request.uri().path());
         let wants_page = accepts_html(request.headers());
         let request = self.find(request, peer);
-        let answered =
-            AssertUnwindSafe(warp::service(self.tree.clone()).call(request)).catch_unwind();
+        let answered = AssertUnwindSafe(warp::service(self.tree.clone()).call(request));
+        let answered = answered.catch_unwind().instrument(span.clone());
         let Ok(response) = answered.await.unwrap_or_else(|_| {
-            log_internal_error(&method, &path, "the handler panicked");
+            span.in_scope(|| tracing::error!("the handler panicked"));
             let text = "the server could not answer this request";
             Ok(warp::Reply::into_response(sentence(StatusCode::INTERNAL_SERVER_ERROR, text)))
         });

@@ -22,6 +22,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout_at};
+use tracing::Instrument;
 use warp::reply::Response;
 
 use crate::http2;
@@ -86,7 +87,9 @@ pub(crate) async fn serve<S, F>(
             deadline = told_to_stop(&mut stopping) => break deadline,
             (stream, peer) = acceptor.accept() => {
                 let (tls, service) = (tls.clone(), service.clone());
-                connections.spawn(connection(stream, peer, tls, service, stopping.clone()));
+                let span = tracing::debug_span!("connection", %peer);
+                let connection = connection(stream, peer, tls, service, stopping.clone());
+                connections.spawn(connection.instrument(span));
             }
             // A panic in a handler has ended one connection, and was printed.
             Some(_ended) = connections.join_next() => {}
@@ -118,7 +121,7 @@ async fn connection<S, F>(
     // Otherwise a message could wait for the client's system to acknowledge
     // the one before it.
     if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%peer, %error, "cannot turn off Nagle's algorithm");
+        tracing::debug!(%error, "cannot turn off Nagle's algorithm");
     }
     let service = move |request| service(request, peer);
     let result = match tls {
@@ -135,14 +138,14 @@ async fn connection<S, F>(
                 }
                 Ok(stream) => Box::pin(serve_http_1(TokioIo::new(stream), service, stopping)).await,
                 Err(error) => {
-                    tracing::debug!(%peer, %error, "a TLS handshake failed");
+                    tracing::debug!(%error, "a TLS handshake failed");
                     return;
                 }
             }
         }
     };
     if let Err(error) = result {
-        tracing::debug!(%peer, %error, "a connection ended early");
+        tracing::debug!(%error, "a connection ended early");
     }
 }
 

@@ -110,7 +110,11 @@ impl Signals {
         };
         let mut rooms = Vec::with_capacity(channels.len());
         for channel in channels {
-            let full = |_| SendError::Full { path: channel.path() };
+            let full = |_| {
+                let path = channel.path();
+                tracing::warn!(path, "no room came free for a message, which was not sent");
+                SendError::Full { path }
+            };
             rooms.push(timeout_at(deadline, channel.reserve()).await.map_err(full)??);
         }
         rooms.into_iter().try_for_each(|room| room.send(message.clone()))

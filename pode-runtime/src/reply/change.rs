@@ -48,7 +48,7 @@ impl<R> Changed<R> {
 impl<R: Reply> Reply for Changed<R> {
     fn into_response(self, event: &WebEvent) -> WholeResponse {
         if let Some(wrong) = self.wrong {
-            return internal_error(event, &format!("this can't be a header: {wrong:?}"));
+            return internal_error(&format!("this can't be a header: {wrong:?}"));
         }
         let mut response = self.reply.into_response(event);
         if let Some(status) = self.status {

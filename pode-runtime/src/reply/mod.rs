@@ -8,7 +8,7 @@ use std::error::Error as StdError;
 use bytes::Bytes;
 use cookie::Cookie;
 use http::header::{CONTENT_TYPE, HeaderValue, LOCATION};
-use http::{Method, Response, StatusCode};
+use http::{Response, StatusCode};
 use serde::Serialize;
 
 use crate::error::with_causes;
@@ -170,16 +170,16 @@ impl Reply for View {
         };
         match page {
             Ok(page) => html(page).into_response(event),
-            Err(reason) => internal_error(event, &reason),
+            Err(reason) => internal_error(&reason),
         }
     }
 }
 
 impl Reply for Json {
-    fn into_response(self, event: &WebEvent) -> WholeResponse {
+    fn into_response(self, _event: &WebEvent) -> WholeResponse {
         match self.body {
             Ok(body) => whole(StatusCode::OK, "application/json", body.into()),
-            Err(error) => internal_error(event, &format!("the reply has no JSON form: {error}")),
+            Err(error) => internal_error(&format!("the reply has no JSON form: {error}")),
         }
     }
 }
@@ -197,9 +197,9 @@ impl Reply for Raw {
 }
 
 impl Reply for Redirect {
-    fn into_response(self, event: &WebEvent) -> WholeResponse {
+    fn into_response(self, _event: &WebEvent) -> WholeResponse {
         let Ok(target) = HeaderValue::try_from(&self.target) else {
-            return internal_error(event, &format!("can't redirect to {:?}", self.target));
+            return internal_error(&format!("can't redirect to {:?}", self.target));
         };
         let mut response = empty(StatusCode::SEE_OTHER);
         response.headers_mut().insert(LOCATION, target);
@@ -235,7 +235,7 @@ where
             Ok(reply) => reply.into_response(event),
             Err(error) => match error.into().downcast::<EventError>() {
                 Ok(error) => error.into_response(event),
-                Err(error) => internal_error(event, &with_causes(&*error)),
+                Err(error) => internal_error(&with_causes(&*error)),
             },
         }
     }
@@ -253,15 +253,11 @@ pub(crate) fn sentence(status: StatusCode, text: &str) -> WholeResponse {
     response
 }
 
-/// A 500 that tells nothing about the inside; the log has the reason.
-pub(crate) fn internal_error(event: &WebEvent, reason: &str) -> WholeResponse {
-    log_internal_error(event.method(), event.path(), reason);
+/// A 500 that tells nothing about the inside; the log has the reason, in the
+/// span of its request.
+pub(crate) fn internal_error(reason: &str) -> WholeResponse {
+    tracing::error!("{reason:?}");
     sentence(StatusCode::INTERNAL_SERVER_ERROR, "the server could not answer this request")
-}
-
-pub(crate) fn log_internal_error(method: &Method, path: &str, reason: &str) {
-    // Debug forms hold no line breaks, so a request can't write log lines.
-    tracing::error!("{method} {path:?}: {reason:?}");
 }
 
 pub(crate) fn empty(status: StatusCode) -> WholeResponse {
