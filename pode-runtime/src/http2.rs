@@ -18,7 +18,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 use warp::reply::Response;
 
-use crate::listener::told_to_stop;
+use crate::shutdown::told_to_stop;
 
 /// How many requests of one connection are answered at once.
 const MOST_STREAMS: u32 = 100;

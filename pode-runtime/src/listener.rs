@@ -26,6 +26,7 @@ use tracing::Instrument;
 use warp::reply::Response;
 
 use crate::http2;
+use crate::shutdown::told_to_stop;
 use crate::tls::{Tls, chose_http_2};
 
 /// How long a client may take to send the head of a request, and how long a
@@ -99,12 +100,6 @@ pub(crate) async fn serve<S, F>(
     let all_ended = async { while connections.join_next().await.is_some() {} };
     let _ = timeout_at(deadline, all_ended).await;
     connections.shutdown().await;
-}
-
-/// Waits for a deadline; it is now if nobody is left to set one.
-pub(crate) async fn told_to_stop(stopping: &mut watch::Receiver<Option<Instant>>) -> Instant {
-    let deadline = stopping.wait_for(Option::is_some).await;
-    deadline.ok().and_then(|deadline| *deadline).unwrap_or_else(Instant::now)
 }
 
 /// Serves one connection, behind TLS or without.

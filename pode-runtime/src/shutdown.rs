@@ -1,6 +1,15 @@
-//! How the system asks a program to end.
+//! How a program is asked to end by the system, and its tasks by the server.
 
 use std::io;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+/// Waits for a deadline; it is now if nobody is left to set one.
+pub(crate) async fn told_to_stop(stopping: &mut watch::Receiver<Option<Instant>>) -> Instant {
+    let deadline = stopping.wait_for(Option::is_some).await;
+    deadline.ok().and_then(|deadline| *deadline).unwrap_or_else(Instant::now)
+}
 
 /// Requests to end: Ctrl-C, and on Unix SIGTERM, as service managers send it.
 pub(crate) struct StopRequests {

@@ -21,6 +21,7 @@ use tokio::time::{Instant, sleep_until};
 use super::client::{Burst, Client, QueueLimits, Socket, Writer};
 use super::frame::Close;
 use super::reader;
+use crate::shutdown::told_to_stop;
 
 /// How long a client may take to accept a close frame and to answer it.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -204,12 +205,6 @@ impl Audience {
         self.obey_all();
         self.clients.change(id, Client::reader_ended);
     }
-}
-
-/// Waits for a deadline; it is now if nobody is left to set one.
-async fn told_to_stop(stopping: &mut watch::Receiver<Option<Instant>>) -> Instant {
-    let deadline = stopping.wait_for(Option::is_some).await;
-    deadline.ok().and_then(|deadline| *deadline).unwrap_or_else(Instant::now)
 }
 
 /// The reader task of a client.
