@@ -16,9 +16,3 @@ pub mod endpoint_words {
         password_from_env, password_from_file, pem, pfx, self_signed,
     };
 }
-
-/// Is used where a password is written out, so that the compiler says this.
-#[deprecated(
-    note = "a password in the code is in every copy of the program; write `password_from_env(\"NAME\")` or `password_from_file(\"path\")`"
-)]
-pub fn password_in_the_code() {}

@@ -45,6 +45,7 @@ keywords! {
     /// pode_server! {
     ///     pub(crate) server shop(settings: Settings) { send_timeout: 2s };
     ///     endpoint http settings.address;
+    ///     route GET "/" => async |_| text("welcome");
     /// }
     /// # let _ = shop(Settings { address: "127.0.0.1:0".into() });
     /// ```
@@ -72,6 +73,7 @@ keywords! {
     ///     endpoint http "*:8090";
     ///     endpoint ws   "*:8090";
     ///     endpoint inner http 9000;
+    ///     signal NEWS: String = "/news";
     ///     route GET "/" => async |_| text("welcome");
     ///     route GET "/" { endpoint: inner } => async |_| text("hello, neighbour");
     /// }
@@ -122,6 +124,8 @@ keywords! {
     ///     };
     ///     endpoint wss   "*:8443";
     ///     endpoint inner https 9443 { certificate: self_signed() };
+    ///     signal NEWS: String = "/news";
+    ///     route GET "/" => async |_| text("welcome");
     /// }
     /// # let _ = safe();
     /// ```
@@ -142,7 +146,8 @@ keywords! {
     /// `folder/users/list.html` is the view `users/list`. Templates are those
     /// of [minijinja](https://docs.rs/minijinja): `{{ name }}` prints a
     /// variable, escaped for HTML; `{% include "parts/head.html" %}` includes
-    /// another file of the folder. A variable that nobody gave is an error,
+    /// another file of the folder. They are read while compiling: what they
+    /// link to, ask for and listen to must be there. A variable that nobody gave is an error,
     /// which the log tells and the client sees as a 500.
     views
 
@@ -165,7 +170,8 @@ keywords! {
     /// They appear at the root, or under a prefix:
     /// `public "/static" "folder";`. Routes and signals come first. Hidden
     /// files and what symbolic links lead to are not served. A folder is
-    /// answered by its `index.html`. Options are those of
+    /// answered by its `index.html`. Pages and scripts are read while compiling,
+    /// as [`views`] are. Options are those of
     /// [`PublicOptions`](crate::PublicOptions).
     public
 

@@ -9,8 +9,8 @@
 //!   `cron`).
 //! - [`RouteTable`] finds the route that a request means.
 //! - [`hub`] carries payloads from senders to deliveries (feature `hub`).
-//! - [`model`] is a server as meant, and [`check`] what must hold in it
-//!   (feature `check`).
+//! - [`model`] is a server as meant, [`page`] what pages ask for, and [`check`]
+//!   what must hold (feature `check`).
 
 pub mod address;
 #[cfg(feature = "cron")]
@@ -35,6 +35,8 @@ pub mod certificate;
 pub mod check;
 #[cfg(feature = "check")]
 pub mod model;
+#[cfg(feature = "check")]
+pub mod page;
 
 #[cfg(feature = "hub")]
 pub mod error;

@@ -4,22 +4,27 @@
 //! the folders and files that a declaration names is looked at.
 
 use std::fs::{self, FileType};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-/// Returns the files below a folder, as paths with `/`, sorted; `None` if there
-/// is no such folder.
+use pode_core::model::File;
+
+/// The ends of names of pages and scripts, which are read.
+const READ: [&str; 4] = [".html", ".htm", ".js", ".mjs"];
+
+/// Returns the files below a folder, sorted by their paths; `None` if there is
+/// no such folder. Pages and scripts come with their text.
 ///
 /// Hidden files and folders are left out: editors and version control put them
 /// there, and nobody means to publish them. So are symbolic links, which may
 /// lead out of the folder, and names that are not UTF-8.
-pub(crate) fn below(folder: &str) -> Option<Vec<String>> {
+pub(crate) fn below(folder: &str) -> Option<Vec<File>> {
     let root = crate_folder()?.join(folder);
     if !root.is_dir() {
         return None;
     }
     let mut files = Vec::new();
     collect(&root, "", &mut files);
-    files.sort();
+    files.sort_by(|one, other| one.path.cmp(&other.path));
     Some(files)
 }
 
@@ -57,13 +62,15 @@ fn beside(path: &str, is_kind: fn(&FileType) -> bool) -> Vec<String> {
     entries
 }
 
-fn collect(folder: &Path, prefix: &str, files: &mut Vec<String>) {
+fn collect(folder: &Path, prefix: &str, files: &mut Vec<File>) {
     for entry in visible_entries(folder) {
         let path = format!("{prefix}{}", entry.name);
         if entry.kind.is_dir() {
             collect(&folder.join(&entry.name), &format!("{path}/"), files);
         } else if entry.kind.is_file() {
-            files.push(path);
+            let is_read = READ.iter().any(|end| path.ends_with(end));
+            let text = is_read.then(|| fs::read_to_string(folder.join(&entry.name)).ok());
+            files.push(File { path, text: text.flatten() });
         }
     }
 }
@@ -87,6 +94,35 @@ fn visible_entries(folder: &Path) -> impl Iterator<Item = Entry> {
 }
 
 /// Cargo sets this for each crate it compiles.
-fn crate_folder() -> Option<PathBuf> {
-    std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from)
+#[cfg(not(test))]
+fn crate_folder() -> Option<std::path::PathBuf> {
+    std::env::var_os("CARGO_MANIFEST_DIR").map(std::path::PathBuf::from)
+}
+
+#[cfg(test)]
+use of_tests::crate_folder;
+#[cfg(test)]
+pub(crate) use of_tests::in_crate;
+
+/// Tests stand in for crates elsewhere, several at once.
+#[cfg(test)]
+mod of_tests {
+    use std::cell::RefCell;
+    use std::path::{Path, PathBuf};
+
+    thread_local! {
+        static CRATE_FOLDER: RefCell<PathBuf> = RefCell::new(env!("CARGO_MANIFEST_DIR").into());
+    }
+
+    pub(super) fn crate_folder() -> Option<PathBuf> {
+        Some(CRATE_FOLDER.with_borrow(PathBuf::clone))
+    }
+
+    /// Runs something in the place of a crate in that folder.
+    pub(crate) fn in_crate<T>(folder: &Path, run: impl FnOnce() -> T) -> T {
+        let before = CRATE_FOLDER.replace(folder.to_owned());
+        let value = run();
+        CRATE_FOLDER.set(before);
+        value
+    }
 }

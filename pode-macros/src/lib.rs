@@ -29,7 +29,7 @@ pub fn pode_server(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
 fn compile(input: proc_macro2::TokenStream) -> proc_macro2::TokenStream {
     let mut mistakes = Mistakes::default();
     let Some(written) = syntax::parse(input, &mut mistakes) else {
-        return mistakes.into_tokens();
+        return mistakes.errors();
     };
     let (model, places) = resolve::resolve(&written, &mut mistakes);
     for diagnostic in pode_core::check::check(&model) {

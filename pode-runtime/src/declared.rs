@@ -134,15 +134,17 @@ impl Declared {
     /// answered as warp does.
     pub fn mount<F, R>(&mut self, prefix: &'static str, filter: F)
     where
-        F: Filter<Extract = (R,), Error = Rejection> + Clone + Send + Sync + 'static,
-        R: warp::Reply + 'static,
+        F: Filter<Extract = (R,)> + Clone + Send + Sync + 'static,
+        F::Error: Into<Rejection>,
+        R: warp::Reply + Send + 'static,
     {
         let segments = prefix.split('/').filter(|segment| !segment.is_empty());
         // Each segment is taken off the path, so the filter sees what is left.
         let prefix = segments
             .clone()
             .fold(warp::any().boxed(), |before, segment| before.and(warp::path(segment)).boxed());
-        let filter = prefix.and(filter).map(warp::Reply::into_response).boxed();
+        // Boxing makes one of the kinds of errors, also of one that never comes.
+        let filter = prefix.and(filter.boxed()).map(warp::Reply::into_response).boxed();
         self.mounts.push(Mount { prefix: segments.map(str::to_owned).collect(), filter });
     }
 

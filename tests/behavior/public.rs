@@ -9,6 +9,8 @@ pode_server! {
     endpoint http "127.0.0.1:0";
     public "tests/behavior/files";
     public "/static" "tests/behavior/files/folder";
+    // A mistake that is found, unless one of both may not be there.
+    #[cfg(all())]
     route GET "/taken.txt" => async |_| text("the route");
 }
 

@@ -28,7 +28,7 @@ pode_server! {
     route GET "/elsewhere" => async |_| redirect("/users/me");
     route GET "/users/me" => async |_| text("me");
     route GET "/users/:id" (id: u64) => async |_, id| text(format!("user {id}"));
-    route GET "/users/:name/photo" (name: String) => async |_, name: String| text(name);
+    route GET "/users/:id/photo" (id: String) => async |_, name: String| text(name);
     route GET "/files/*rest" (rest: String) => async |_, rest: String| text(rest);
     route GET "/page" (query: Page) => async |_, page: Page| text(format!("{} {:?}", page.number, page.tags));
     route POST "/page" (form: Page) => async |_, page: Page| text(format!("{} {:?}", page.number, page.tags));

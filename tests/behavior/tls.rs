@@ -489,6 +489,8 @@ pode_server! {
     server found_out_late(address: pode::Address, certificates: [Certificate; 2]);
     endpoint https address.clone() { certificate: certificates[0].clone() };
     endpoint wss   address { certificate: certificates[1].clone() };
+    signal LATE: String = "/";
+    route GET "/" => async |_| text("hello");
 }
 
 #[tokio::test]

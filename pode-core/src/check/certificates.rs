@@ -1,7 +1,7 @@
 //! Certificates: who needs one, who shares one, and the files they are in.
 
-use super::Diagnostic;
 use super::suggestion::did_you_mean;
+use super::{Code, Diagnostic};
 use crate::certificate::{holds_pem_certificate, is_pkcs12};
 use crate::model::{Certificate, CertificateFile, CertificateFileKind, Endpoint, Server};
 
@@ -10,6 +10,7 @@ pub(super) fn check(server: &Server, found: &mut Vec<Diagnostic>) {
         match &endpoint.certificate {
             Some(certificate) if endpoint.protocol.is_secure() => {
                 found.extend(certificate.files.iter().filter_map(unusable));
+                found.extend(password_in_the_code(certificate));
                 let earlier = server.endpoints[..index].iter();
                 let earlier = earlier.filter(|other| other.head.meets(&endpoint.head));
                 found.extend(
@@ -37,8 +38,8 @@ fn needed(server: &Server, endpoint: &Endpoint) -> Option<Diagnostic> {
     (protocol.is_secure() && !given && !server.incomplete).then(|| {
         let article = if protocol.serves_signals() { "a" } else { "an" };
         let message = format!("{article} `{protocol}` endpoint needs a certificate");
-        Diagnostic::new(endpoint.protocol_place, message)
-            .help("add `{ certificate: pfx(\"file.pfx\", password_from_env(\"NAME\")) }`")
+        let help = "add `{ certificate: pfx(\"file.pfx\", password_from_env(\"NAME\")) }`";
+        Diagnostic::new(Code::NoCertificate, endpoint.protocol_place, message, help)
     })
 }
 
@@ -47,7 +48,7 @@ fn unneeded(endpoint: &Endpoint, certificate: &Certificate) -> Diagnostic {
     let article = if protocol.serves_signals() { "a" } else { "an" };
     let message = format!("{article} `{protocol}` endpoint has no use for a certificate");
     let help = format!("remove it, or write `{protocol}s`");
-    Diagnostic::new(certificate.place, message).help(help)
+    Diagnostic::new(Code::UnneededCertificate, certificate.place, message, help)
 }
 
 /// A port has one certificate. Where both endpoints name it, they agree.
@@ -59,10 +60,17 @@ fn another_one(earlier: &Endpoint, later: &Endpoint, second: &Certificate) -> Op
     (shared && first.written != second.written).then(|| {
         let (one, other) = (earlier.protocol, later.protocol);
         let message = format!("`{one}` and `{other}` share an address, but not a certificate");
-        Diagnostic::new(second.place, message)
-            .help("name the certificate at one of them; it serves both")
+        let help = "name the certificate at one of them; it serves both";
+        Diagnostic::new(Code::CertificatesDiffer, second.place, message, help)
             .other(first.place, "the other certificate")
     })
+}
+
+/// Advice: every copy of the program would tell it.
+fn password_in_the_code(certificate: &Certificate) -> Option<Diagnostic> {
+    let message = "a password in the code is in every copy of the program";
+    let help = "write `password_from_env(\"NAME\")` or `password_from_file(\"path\")`";
+    Some(Diagnostic::new(Code::PasswordInTheCode, certificate.password?, message, help))
 }
 
 /// The start of the server looks again, and further: whether the password is
@@ -74,12 +82,13 @@ fn unusable(file: &CertificateFile) -> Option<Diagnostic> {
             Some(meant) => format!("did you mean `{meant}`?"),
             None => "files are relative to the crate's `Cargo.toml`; for one that is only there at run time, add `.at_run_time()`".to_owned(),
         };
-        return Some(Diagnostic::new(place, format!("there is no file `{path}`")).help(help));
+        let message = format!("there is no file `{path}`");
+        return Some(Diagnostic::new(Code::CertificateFile, place, message, help));
     };
-    match file.kind {
-        CertificateFileKind::Pfx if !is_pkcs12(content) => Some(
-            Diagnostic::new(place, format!("`{path}` is not a PKCS#12 file"))
-                .help("for PEM files, write `pem(\"chain.pem\", \"key.pem\")`"),
+    let (message, help) = match file.kind {
+        CertificateFileKind::Pfx if !is_pkcs12(content) => (
+            format!("`{path}` is not a PKCS#12 file"),
+            "for PEM files, write `pem(\"chain.pem\", \"key.pem\")`",
         ),
         CertificateFileKind::Chain => {
             let reason = holds_pem_certificate(content).err()?;
@@ -88,8 +97,9 @@ fn unusable(file: &CertificateFile) -> Option<Diagnostic> {
             } else {
                 "the server's certificate comes first, then those that signed it"
             };
-            Some(Diagnostic::new(place, format!("`{path}` {reason}")).help(help))
+            (format!("`{path}` {reason}"), help)
         }
-        _ => None,
-    }
+        _ => return None,
+    };
+    Some(Diagnostic::new(Code::CertificateContent, place, message, help))
 }

@@ -1,8 +1,10 @@
-//! Folders and views that must be there.
+//! Folders, views and public files: that they are there, and can be reached.
 
-use super::Diagnostic;
 use super::suggestion::did_you_mean;
-use crate::model::{Action, Folder, Server};
+use super::{Code, Diagnostic};
+use crate::model::{Action, Folder, Public, Server};
+use crate::route_table::Found;
+use crate::{Method, RouteTable};
 
 pub(super) fn check(server: &Server, found: &mut Vec<Diagnostic>) {
     let folders = server
@@ -14,6 +16,9 @@ pub(super) fn check(server: &Server, found: &mut Vec<Diagnostic>) {
     two_views(server, found);
     two_publics(server, found);
     missing_views(server, found);
+    for public in &server.publics {
+        hidden_files(server, public, found);
+    }
 }
 
 fn missing_folder(folder: &Folder) -> Option<Diagnostic> {
@@ -27,7 +32,8 @@ fn missing_folder(folder: &Folder) -> Option<Diagnostic> {
             "folders are relative to the crate's `Cargo.toml`; make it, or change the path".into()
         }
     };
-    Some(Diagnostic::new(path.place, format!("there is no folder `{}`", path.text)).help(help))
+    let message = format!("there is no folder `{}`", path.text);
+    Some(Diagnostic::new(Code::NoFolder, path.place, message, help))
 }
 
 fn two_views(server: &Server, found: &mut Vec<Diagnostic>) {
@@ -35,9 +41,10 @@ fn two_views(server: &Server, found: &mut Vec<Diagnostic>) {
         if let Some(earlier) =
             server.views[..index].iter().find(|other| other.head.meets(&later.head))
         {
+            let message = "`views` is declared twice";
+            let help = "keep all views in one folder; it may have folders of its own";
             found.push(
-                Diagnostic::new(later.head.noun, "`views` is declared twice")
-                    .help("keep all views in one folder; it may have folders of its own")
+                Diagnostic::new(Code::ViewsTwice, later.head.noun, message, help)
                     .other(earlier.head.noun, "first declared here"),
             );
         }
@@ -46,17 +53,13 @@ fn two_views(server: &Server, found: &mut Vec<Diagnostic>) {
 
 fn two_publics(server: &Server, found: &mut Vec<Diagnostic>) {
     for (index, later) in server.publics.iter().enumerate() {
-        let same = |other: &&crate::model::Public| {
-            other.head.meets(&later.head) && other.prefix == later.prefix
-        };
+        let same = |other: &&Public| other.head.meets(&later.head) && other.prefix == later.prefix;
         if let Some(earlier) = server.publics[..index].iter().find(same) {
+            let message = format!("public files under `{}` are declared twice", later.prefix);
+            let help = "give one a prefix of its own: `public \"/files\" \"folder\";`";
             found.push(
-                Diagnostic::new(
-                    later.prefix_place,
-                    format!("public files under `{}` are declared twice", later.prefix),
-                )
-                .help("give one a prefix of its own: `public \"/files\" \"folder\";`")
-                .other(earlier.prefix_place, "first declared here"),
+                Diagnostic::new(Code::PublicTwice, later.prefix_place, message, help)
+                    .other(earlier.prefix_place, "first declared here"),
             );
         }
     }
@@ -69,13 +72,9 @@ fn missing_views(server: &Server, found: &mut Vec<Diagnostic>) {
         };
         let Some(views) = server.views.first() else {
             if !server.incomplete {
-                found.push(
-                    Diagnostic::new(
-                        view.place,
-                        format!("view `{}` has no folder to be in", view.text),
-                    )
-                    .help("add `views \"views\";` and put the file there"),
-                );
+                let message = format!("view `{}` has no folder to be in", view.text);
+                let help = "add `views \"views\";` and put the file there";
+                found.push(Diagnostic::new(Code::NoViews, view.place, message, help));
             }
             continue;
         };
@@ -90,9 +89,46 @@ fn missing_views(server: &Server, found: &mut Vec<Diagnostic>) {
             Some(meant) => format!("did you mean `{meant}`?"),
             None => format!("make the file `{folder}/{}.html`", view.text),
         };
+        let message = format!("there is no view `{}` in `{folder}`", view.text);
+        found.push(Diagnostic::new(Code::NoView, view.place, message, help));
+    }
+}
+
+/// Finds files whose requests a route takes at every endpoint. One report for
+/// each route, however many files it hides.
+fn hidden_files(server: &Server, public: &Public, found: &mut Vec<Diagnostic>) {
+    let mut table = RouteTable::default();
+    for (index, route) in server.routes.iter().enumerate() {
+        let answers = route.methods().any(|method| method == Method::Get);
+        if answers && route.endpoints.is_empty() && route.head.meets(&public.head) {
+            table.insert(Method::Get, &route.path, index);
+        }
+    }
+    let mut hidden = vec![Vec::new(); server.routes.len()];
+    for file in public.folder.files() {
+        let path = public.path_of(file);
+        if let Found::Route { index, .. } = table.find(Some(Method::Get), &path) {
+            hidden[index].push((file, path));
+        }
+    }
+    for (route, hidden) in server.routes.iter().zip(hidden) {
+        let Some((file, path)) = hidden.first() else {
+            continue;
+        };
+        let more = match hidden.len() {
+            1 => String::new(),
+            several => format!(", and {} more", several - 1),
+        };
+        let message = format!(
+            "route `{}` hides the public file `{}`{more}",
+            route.title(),
+            public.folder.path_of(file)
+        );
+        let help =
+            format!("the route answers `{path}`; remove one of them, or give the files a prefix");
         found.push(
-            Diagnostic::new(view.place, format!("there is no view `{}` in `{folder}`", view.text))
-                .help(help),
+            Diagnostic::new(Code::HiddenFile, public.folder.path.place, message, help)
+                .other(route.path_place, "this route takes its requests"),
         );
     }
 }

@@ -5,17 +5,28 @@
 //! and read no files. Declarations whose `#[cfg]`s differ are never judged
 //! against each other, since they may never meet.
 
+mod arguments;
 mod certificates;
+mod code;
 mod diagnostic;
 mod endpoints;
 mod files;
 mod mounts;
+mod pages;
+mod reserved;
 mod routes;
 mod signals;
+mod site;
+mod states;
 mod suggestion;
+mod templates;
 mod timers;
+mod twice;
 
-pub use diagnostic::Diagnostic;
+pub use arguments::MAX_ARGUMENTS;
+pub use code::Code;
+pub use diagnostic::{Diagnostic, text};
+pub use reserved::RESERVED_SEGMENT;
 pub use suggestion::{did_you_mean, help_with_choices};
 
 use crate::model::Server;
@@ -27,9 +38,15 @@ pub fn check(server: &Server) -> Vec<Diagnostic> {
     endpoints::check(server, &mut found);
     certificates::check(server, &mut found);
     files::check(server, &mut found);
+    templates::check(server, &mut found);
     mounts::check(server, &mut found);
+    reserved::check(server, &mut found);
     routes::check(server, &mut found);
+    arguments::check(server, &mut found);
     signals::check(server, &mut found);
+    states::check(server, &mut found);
     timers::check(server, &mut found);
+    pages::check(server, &mut found);
+    endpoints::check_idle(server, &mut found);
     found
 }

@@ -1,13 +1,10 @@
-//! Routes: which requests they take, and what their handlers take from those.
+//! Routes: which requests they take, and whether those find them.
 
-use super::Diagnostic;
 use super::endpoints::unknown_names;
-use super::suggestion::{did_you_mean, help_with_choices};
-use crate::model::{Action, Route, Server, Source};
-use crate::route_path::{Overlap, RESERVED_NAMES};
-
-/// The most arguments that a handler takes behind its event.
-const MAX_ARGUMENTS: usize = 8;
+use super::suggestion::help_with_choices;
+use super::{Code, Diagnostic};
+use crate::model::{Action, Route, Server};
+use crate::route_path::{Overlap, Segment};
 
 pub(super) fn check(server: &Server, found: &mut Vec<Diagnostic>) {
     found.extend(no_endpoint(server));
@@ -15,29 +12,32 @@ pub(super) fn check(server: &Server, found: &mut Vec<Diagnostic>) {
         for earlier in &server.routes[..index] {
             found.extend(take_the_same(earlier, route));
         }
+        found.extend(unreachable(server, route));
+        found.extend(other_names(&server.routes[..index], route));
         found.extend(unknown_names(server, &route.endpoints, "route", |endpoint| {
             !endpoint.protocol.serves_signals()
         }));
-        arguments(route, found);
         found.extend(redirect_parameters(route));
     }
 }
 
-/// Several routes without an endpoint are one mistake, told at the first.
+/// Several routes without an endpoint are one mistake, told at the first; so
+/// are files and filters.
 fn no_endpoint(server: &Server) -> Option<Diagnostic> {
-    let first = server.routes.first()?;
+    let routes = server.routes.iter().map(|route| (&route.head, "routes need"));
+    let mounts = server.mounts.iter().map(|mount| (&mount.head, "mounted filters need"));
+    let publics = server.publics.iter().map(|public| (&public.head, "public files need"));
+    let (head, need) = routes.chain(mounts).chain(publics).next()?;
     let served = server.endpoints.iter().any(|endpoint| !endpoint.protocol.serves_signals());
     (!served && !server.incomplete).then(|| {
-        Diagnostic::new(first.head.noun, "routes need an `http` or `https` endpoint")
-            .help("add `endpoint http \"127.0.0.1:8090\";`")
+        let message = format!("{need} an `http` or `https` endpoint");
+        let help = "add `endpoint http \"127.0.0.1:8090\";`";
+        Diagnostic::new(Code::NoRouteEndpoint, head.noun, message, help)
     })
 }
 
 fn take_the_same(earlier: &Route, later: &Route) -> Option<Diagnostic> {
-    let (method, _) = later
-        .methods
-        .iter()
-        .find(|(method, _)| earlier.methods.iter().any(|(other, _)| other == method))?;
+    let method = later.methods().find(|method| earlier.methods().any(|other| other == *method))?;
     // A route bound to an endpoint wins there over one that serves all.
     let equally_bound = earlier.endpoints.is_empty() == later.endpoints.is_empty();
     let meet_somewhere = earlier.endpoints.is_empty()
@@ -48,6 +48,7 @@ fn take_the_same(earlier: &Route, later: &Route) -> Option<Diagnostic> {
     if !earlier.head.meets(&later.head) || !equally_bound || !meet_somewhere {
         return None;
     }
+    let place = later.path_place;
     match earlier.path.overlap(&later.path) {
         Overlap::Same => {
             let alike = match earlier.path == later.path {
@@ -55,11 +56,10 @@ fn take_the_same(earlier: &Route, later: &Route) -> Option<Diagnostic> {
                 false => format!(", as `{}`", earlier.path),
             };
             let message = format!("route `{method} {}` is declared twice{alike}", later.path);
-            let first = earlier.path_place;
+            let help = "remove one, or give one an `endpoint:` option";
             Some(
-                Diagnostic::new(later.path_place, message)
-                    .help("remove one, or give one an `endpoint:` option")
-                    .other(first, "first declared here"),
+                Diagnostic::new(Code::RouteTwice, place, message, help)
+                    .other(earlier.path_place, "first declared here"),
             )
         }
         Overlap::Crossing => {
@@ -67,9 +67,9 @@ fn take_the_same(earlier: &Route, later: &Route) -> Option<Diagnostic> {
                 "`{method} {}` and `{method} {}` take some requests both, and neither is the more specific",
                 earlier.path, later.path
             );
+            let help = "give them different fixed parts, or one more route for what both take";
             Some(
-                Diagnostic::new(later.path_place, message)
-                    .help("give them different fixed parts, or one more route for what both take")
+                Diagnostic::new(Code::RoutesCross, place, message, help)
                     .other(earlier.path_place, "the other route"),
             )
         }
@@ -77,93 +77,67 @@ fn take_the_same(earlier: &Route, later: &Route) -> Option<Diagnostic> {
     }
 }
 
-fn arguments(route: &Route, found: &mut Vec<Diagnostic>) {
-    if let Some(first_too_many) = route.arguments.get(MAX_ARGUMENTS) {
-        let message = format!("a handler takes at most {MAX_ARGUMENTS} arguments");
-        found.push(
-            Diagnostic::new(first_too_many.name.place, message)
-                .help("take several values by one `query`, `form` or `json`, or by `event.parameter(\"name\")`"),
-        );
+/// Finds a route for all endpoints that at each of them gives way to one which
+/// chose it.
+fn unreachable(server: &Server, route: &Route) -> Option<Diagnostic> {
+    let endpoints = server.endpoints.iter().filter(|endpoint| !endpoint.protocol.serves_signals());
+    if !route.endpoints.is_empty() {
+        return None;
     }
-    let mut earlier_body = None;
-    let mut misspelled = 0;
-    for (index, argument) in route.arguments.iter().enumerate() {
-        let name = &argument.name;
-        if let Some(earlier) =
-            route.arguments[..index].iter().find(|other| other.name.text == name.text)
-        {
-            found.push(
-                Diagnostic::new(name.place, format!("argument `{}` stands twice", name.text))
-                    .help("remove one")
-                    .other(earlier.name.place, "first stands here"),
-            );
-            continue;
-        }
-        if argument.source == Source::Path
-            && !route.path.parameters().any(|other| other == name.text)
-        {
-            found.push(no_such_parameter(route, index));
-            misspelled += 1;
-        }
-        if !argument.source.is_body() {
-            continue;
-        }
-        if let Some((method, _)) = route.methods.iter().find(|(method, _)| !method.carries_body()) {
-            let message = format!(
-                "a {method} request has no body, so `{}` can't be taken from it",
-                name.text
-            );
-            found.push(
-                Diagnostic::new(name.place, message)
-                    .help("use `query` for what stands behind the `?`, or answer POST"),
-            );
-        }
-        match earlier_body {
-            None => earlier_body = Some(name),
-            Some(first) => found.push(
-                Diagnostic::new(
-                    name.place,
-                    format!("`{}` and `{}` both take the body", first.text, name.text),
-                )
-                .help("a body can be read once; keep one of them")
-                .other(first.place, "the body is taken here"),
-            ),
+    let mut winner = None;
+    for endpoint in endpoints {
+        let name = endpoint.name.as_ref()?;
+        for method in route.methods() {
+            winner = Some(server.routes.iter().find(|other| {
+                other.endpoints.iter().any(|chosen| chosen.text == name.text)
+                    && other.methods().any(|others| others == method)
+                    && other.path.overlap(&route.path) == Overlap::Same
+                    && other.head.meets(&route.head)
+                    && endpoint.head.meets(&route.head)
+            })?);
         }
     }
-    // A view gets its parameters as variables; a handler must take them.
-    if let Action::Handler = route.action {
-        // As many as were misspelled above are told there.
-        for parameter in untaken(route).skip(misspelled) {
-            let message = format!("nothing takes the path parameter `{parameter}`");
-            let help = format!("add the argument `{parameter}: Type` behind the path");
-            found.push(Diagnostic::new(route.path_place, message).help(help));
-        }
-    }
+    winner.map(|winner| {
+        let message = format!("no request reaches `{}`", route.title());
+        let help = "every endpoint is chosen by another route of this path; remove one of them";
+        Diagnostic::new(Code::Unreachable, route.path_place, message, help)
+            .other(winner.path_place, "this route wins at its endpoint")
+    })
 }
 
-/// Returns the path parameters that no argument takes.
-fn untaken(route: &Route) -> impl Iterator<Item = &str> {
-    let taken =
-        |parameter: &str| route.arguments.iter().any(|argument| argument.name.text == parameter);
-    route.path.parameters().filter(move |parameter| !taken(parameter))
+/// Advice: what is one thing to the table should have one name to the reader.
+fn other_names(earlier: &[Route], route: &Route) -> Option<Diagnostic> {
+    let (other, (name, first)) = earlier
+        .iter()
+        .filter(|other| other.head.meets(&route.head))
+        .find_map(|other| Some((other, other_name(other, route)?)))?;
+    // The same requests by the same method are a mistake of their own.
+    let same = other.path.overlap(&route.path) == Overlap::Same;
+    if same && route.methods().any(|method| other.methods().any(|others| others == method)) {
+        return None;
+    }
+    let message = format!("`{}` calls `{name}` what `{}` calls `{first}`", route.path, other.path);
+    let help = "use one name in both";
+    Some(Diagnostic::new(Code::ParameterNames, route.path_place, message, help))
 }
 
-fn no_such_parameter(route: &Route, index: usize) -> Diagnostic {
-    let name = &route.arguments[index].name;
-    let mut untaken = untaken(route);
-    let only = untaken.next().filter(|_| untaken.next().is_none());
-    let choices = route.path.parameters().chain(RESERVED_NAMES);
-    let help = match did_you_mean(&name.text, choices).or(only) {
-        Some(meant) => format!("did you mean `{meant}`?"),
-        None => format!(
-            "arguments are path parameters, as in `{}/:{}`, or one of {}",
-            route.path.to_string().trim_end_matches('/'),
-            name.text,
-            RESERVED_NAMES.map(|name| format!("`{name}`")).join(", ")
-        ),
-    };
-    let message = format!("route path `{}` has no parameter `{}`", route.path, name.text);
-    Diagnostic::new(name.place, message).help(help)
+/// Returns the route's name and the other's for the first parameter that both
+/// have at the end of a common beginning.
+fn other_name<'server>(
+    other: &'server Route,
+    route: &'server Route,
+) -> Option<(&'server str, &'server str)> {
+    for (first, second) in other.path.segments().iter().zip(route.path.segments()) {
+        match (first, second) {
+            (Segment::Literal(first), Segment::Literal(second)) if first == second => {}
+            (Segment::Parameter(first), Segment::Parameter(second)) if first == second => {}
+            (Segment::Parameter(first), Segment::Parameter(second)) => {
+                return Some((second, first));
+            }
+            _ => return None,
+        }
+    }
+    None
 }
 
 /// A redirect within this server may hold parameters of its path, and no
@@ -182,7 +156,7 @@ fn redirect_parameters(route: &Route) -> Vec<Diagnostic> {
             true => "write the whole target".to_owned(),
             false => help_with_choices(name, &known, "its parameters are"),
         };
-        Diagnostic::new(target.place, message).help(help)
+        Diagnostic::new(Code::RedirectParameter, target.place, message, help)
     });
     unknown.collect()
 }

@@ -1,7 +1,7 @@
-//! Signals: paths, names, and an endpoint for clients to come by.
+//! Signals: paths, names, channels, and an endpoint for clients to come by.
 
-use super::Diagnostic;
 use super::endpoints::unknown_names;
+use super::{Code, Diagnostic};
 use crate::model::{Server, Signal};
 
 pub(super) fn check(server: &Server, found: &mut Vec<Diagnostic>) {
@@ -14,6 +14,7 @@ pub(super) fn check(server: &Server, found: &mut Vec<Diagnostic>) {
         found.extend(unknown_names(server, &signal.endpoints, "signal", |endpoint| {
             endpoint.protocol.serves_signals()
         }));
+        found.extend(no_capacity(signal));
     }
 }
 
@@ -22,8 +23,12 @@ fn no_endpoint(server: &Server) -> Option<Diagnostic> {
     let first = server.signals.first()?;
     let served = server.endpoints.iter().any(|endpoint| endpoint.protocol.serves_signals());
     (!served && !server.incomplete).then(|| {
-        Diagnostic::new(first.head.noun, "signals need a `ws` or `wss` endpoint")
-            .help("add `endpoint ws \"127.0.0.1:8091\";`")
+        Diagnostic::new(
+            Code::NoSignalEndpoint,
+            first.head.noun,
+            "signals need a `ws` or `wss` endpoint",
+            "add `endpoint ws \"127.0.0.1:8091\";`",
+        )
     })
 }
 
@@ -31,17 +36,27 @@ fn no_endpoint(server: &Server) -> Option<Diagnostic> {
 fn declared_twice(earlier: &Signal, later: &Signal) -> Option<Diagnostic> {
     if earlier.name.text == later.name.text {
         let message = format!("signal `{}` is declared twice", later.name.text);
+        let help = "give one of them another name";
         return Some(
-            Diagnostic::new(later.name.place, message)
-                .help("give one of them another name")
+            Diagnostic::new(Code::SignalTwice, later.name.place, message, help)
                 .other(earlier.name.place, "first declared here"),
         );
     }
     (earlier.path == later.path).then(|| {
         let message =
             format!("signals `{}` and `{}` have the same path", earlier.name.text, later.name.text);
-        Diagnostic::new(later.path_place, message)
-            .help("give each signal a path of its own")
+        let help = "give each signal a path of its own";
+        Diagnostic::new(Code::SignalPathTwice, later.path_place, message, help)
             .other(earlier.path_place, "first declared here")
     })
+}
+
+/// Nothing could ever be sent.
+fn no_capacity(signal: &Signal) -> Option<Diagnostic> {
+    let (0, place) = signal.capacity_messages? else {
+        return None;
+    };
+    let message = format!("the channel of signal `{}` has no room", signal.name.text);
+    let help = "write at least 1, or leave the option out for 128";
+    Some(Diagnostic::new(Code::NoCapacity, place, message, help))
 }

@@ -29,6 +29,8 @@ pub struct Certificate {
     pub place: Place,
     /// The option's value as written: two that are alike are one certificate.
     pub written: String,
+    /// Where a password stands that is written out.
+    pub password: Option<Place>,
     /// The files that must be there while compiling.
     pub files: Vec<CertificateFile>,
 }

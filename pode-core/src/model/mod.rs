@@ -88,9 +88,31 @@ impl Head {
 pub struct Folder {
     /// The path as written, relative to the crate.
     pub path: Name,
-    /// The files below it, with `/` between folders, sorted; `None` if there
-    /// is no such folder.
-    pub files: Option<Vec<String>>,
+    /// The files below it, sorted by path; `None` if there is no such folder.
+    pub files: Option<Vec<File>>,
     /// The folders beside it, to guess what was meant.
     pub siblings: Vec<String>,
+}
+
+/// A file of the user's, as found while compiling.
+#[derive(Clone, Debug)]
+pub struct File {
+    /// The path below its folder, with `/` between folders.
+    pub path: String,
+    /// What a page or a script says; `None` for other files, and for what is
+    /// not UTF-8.
+    pub text: Option<String>,
+}
+
+impl Folder {
+    /// Returns the files below it; none if there is no such folder.
+    pub fn files(&self) -> impl Iterator<Item = &File> {
+        self.files.iter().flatten()
+    }
+
+    /// Returns the path of a file of it as users know it, relative to the
+    /// crate.
+    pub fn path_of(&self, file: &File) -> String {
+        format!("{}/{}", self.path.text.trim_end_matches('/'), file.path)
+    }
 }

@@ -1,6 +1,6 @@
 //! Folders of static files as meant.
 
-use super::{Folder, Head, Place};
+use super::{File, Folder, Head, Place};
 use crate::RoutePath;
 
 /// A folder whose files are served as they are.
@@ -14,4 +14,15 @@ pub struct Public {
     pub prefix_place: Place,
     /// The folder.
     pub folder: Folder,
+}
+
+impl Public {
+    /// Returns the path at which a file of the folder appears, as a browser
+    /// asks for it.
+    pub fn path_of(&self, file: &File) -> String {
+        let prefix = self.prefix.to_string();
+        let path = format!("{}/{}", prefix.trim_end_matches('/'), file.path);
+        // Of all that may be in a name, this alone would be decoded.
+        path.replace('%', "%25")
+    }
 }

@@ -23,9 +23,14 @@ pub struct Route {
 }
 
 impl Route {
+    /// Returns the methods that it answers; GET stands for HEAD, too.
+    pub fn methods(&self) -> impl Iterator<Item = Method> {
+        self.methods.iter().map(|(method, _)| *method)
+    }
+
     /// Returns the route as messages call it: `GET /users/:id`.
     pub fn title(&self) -> String {
-        let methods: Vec<&str> = self.methods.iter().map(|(method, _)| method.as_str()).collect();
+        let methods: Vec<&str> = self.methods().map(Method::as_str).collect();
         format!("{} {}", methods.join(", "), self.path)
     }
 }

@@ -16,4 +16,6 @@ pub struct Signal {
     pub path_place: Place,
     /// The endpoints it serves; none means all that speak WebSocket.
     pub endpoints: Vec<Name>,
+    /// The capacity of its channel, if it is written as a number.
+    pub capacity_messages: Option<(u64, Place)>,
 }

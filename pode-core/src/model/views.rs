@@ -14,6 +14,6 @@ pub struct Views {
 impl Views {
     /// Returns the names of the views: paths below the folder without `.html`.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.folder.files.iter().flatten().filter_map(|file| file.strip_suffix(".html"))
+        self.folder.files().filter_map(|file| file.path.strip_suffix(".html"))
     }
 }

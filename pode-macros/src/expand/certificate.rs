@@ -1,5 +1,4 @@
-//! What stands around a certificate: the words for it, advice about it, and
-//! where its files are.
+//! What stands around a certificate: the words for it, and where its files are.
 //!
 //! Nothing of a certificate becomes part of the program; the run time reads
 //! its files at the start.
@@ -7,18 +6,11 @@
 use pode_core::certificate::holds_pem_key;
 use pode_core::model::{CertificateFileKind, Endpoint, Server};
 use proc_macro2::TokenStream;
-use quote::{quote, quote_spanned};
-
-use crate::resolve::certificate::{Texts, values};
-use crate::syntax::Options;
+use quote::quote;
 
 /// Brings the words for certificates into scope, and tells rustc which files
 /// a new build depends on.
-pub(super) fn words(endpoint: &Endpoint, options: &Options) -> TokenStream {
-    let advice = values(options).filter_map(|value| Texts::of(value).password).map(|password| {
-        // A macro can't warn, but a use of something deprecated does.
-        quote_spanned! { password.span()=> ::pode::__private::password_in_the_code(); }
-    });
+pub(super) fn words(endpoint: &Endpoint) -> TokenStream {
     let tracked = endpoint.certificate.iter().flat_map(|certificate| &certificate.files);
     // Never a file with a key in it.
     let chains = tracked.filter(|file| {
@@ -41,7 +33,6 @@ pub(super) fn words(endpoint: &Endpoint, options: &Options) -> TokenStream {
         #[allow(unused_imports)]
         use ::pode::__private::endpoint_words::*;
         #(#chains)*
-        #(#advice)*
     }
 }
 

@@ -24,7 +24,7 @@ impl Expansion<'_> {
         };
         let protocol = variant(endpoint.protocol);
         let protocol = quote! { ::pode::__private::Protocol::#protocol };
-        let words = certificate::words(endpoint, &written.options);
+        let words = certificate::words(endpoint);
         let options =
             options::fields_with(words, &format_ident!("EndpointOptions"), &written.options);
         quote_spanned! { address.span()=>

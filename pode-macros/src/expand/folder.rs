@@ -31,7 +31,8 @@ impl Expansion<'_> {
 
 fn folder(folder: &Folder) -> TokenStream {
     let path = &folder.path.text;
-    let files = folder.files.iter().flatten().map(|file| {
+    let files = folder.files().map(|file| {
+        let file = &file.path;
         let below = format!("/{path}/{file}");
         quote! { (#file, ::core::include_bytes!(::core::concat!(::core::env!("CARGO_MANIFEST_DIR"), #below))) }
     });

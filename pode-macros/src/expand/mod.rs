@@ -22,7 +22,7 @@ use quote::{ToTokens, format_ident, quote};
 use syn::Attribute;
 
 use crate::diagnostic::Mistakes;
-use crate::syntax::{Kind, Written};
+use crate::syntax::{Kind, LINT_LEVELS, Written};
 
 /// Writes a server as Rust.
 pub(crate) fn expand(written: &Written, model: &Server, mistakes: Mistakes) -> TokenStream {
@@ -42,7 +42,8 @@ pub(crate) fn expand(written: &Written, model: &Server, mistakes: Mistakes) -> T
     let page = format!("Builds the server `{title}`.");
     let page = (!documented).then(|| quote! { #[doc = #page] });
     // Inside the function, an error hides no other error of the build.
-    let errors = mistakes.into_tokens();
+    let errors = mistakes.errors();
+    let warnings = mistakes.warnings(|index| judged(&written.declarations[index].attributes));
 
     quote! {
         #constants
@@ -51,6 +52,7 @@ pub(crate) fn expand(written: &Written, model: &Server, mistakes: Mistakes) -> T
         #page
         #visibility fn #name(#parameters) -> ::pode::Server {
             #errors
+            #warnings
             #keywords
             #unused
             let mut #declared = ::pode::__private::Declared::new(#title, #options);
@@ -96,9 +98,10 @@ impl Expansion<'_> {
         &self.written.declarations[head.index].kind
     }
 
-    /// Returns the `#[cfg]`s of a declaration, to stand before its statement.
+    /// Returns the attributes of a declaration that stand before its statement:
+    /// whether it is there, and what rustc may say of it.
     fn cfgs(&self, head: &Head) -> TokenStream {
-        cfgs(&self.written.declarations[head.index].attributes)
+        judged(&self.written.declarations[head.index].attributes)
     }
 
     fn state(&self, state: &pode_core::model::State) -> TokenStream {
@@ -114,6 +117,15 @@ impl Expansion<'_> {
 fn cfgs(attributes: &[Attribute]) -> TokenStream {
     let cfgs = attributes.iter().filter(|attribute| attribute.path().is_ident("cfg"));
     cfgs.map(ToTokens::to_token_stream).collect()
+}
+
+/// Returns the `#[cfg]`s and the levels of lints.
+fn judged(attributes: &[Attribute]) -> TokenStream {
+    let judged = attributes.iter().filter(|attribute| {
+        let is = |word| attribute.path().is_ident(word);
+        is("cfg") || LINT_LEVELS.iter().any(|level| is(level))
+    });
+    judged.map(ToTokens::to_token_stream).collect()
 }
 
 /// Returns the name of an enum's variant, as its `Debug` gives it.

@@ -1,5 +1,6 @@
 //! A route becomes one warp filter, and a call that puts it into the table.
 
+use pode_core::check::MAX_ARGUMENTS;
 use pode_core::model::{Route, Source};
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote, quote_spanned};
@@ -13,6 +14,10 @@ impl Expansion<'_> {
         let Kind::Route(written) = self.kind(&route.head) else {
             return TokenStream::new();
         };
+        if route.arguments.len() > MAX_ARGUMENTS {
+            // Told already; there is no function that rustc would find.
+            return TokenStream::new();
+        }
         let (declared, cfgs, path) = (&self.declared, self.cfgs(&route.head), &written.path);
         let methods = route.methods.iter().map(|(method, _)| {
             let method = variant(*method);

@@ -4,6 +4,7 @@
 //! whose files are written out are looked at here; any other expression makes
 //! a certificate at run time, when it is judged.
 
+use pode_core::check::Code;
 use pode_core::model::{Certificate, CertificateFile, CertificateFileKind};
 use quote::ToTokens;
 use syn::{Expr, ExprLit, Lit, LitStr};
@@ -18,16 +19,16 @@ pub(crate) const CERTIFICATE: &str = "certificate";
 
 /// The texts in a certificate's expression.
 #[derive(Default)]
-pub(crate) struct Texts<'written> {
+struct Texts<'written> {
     files: Vec<(CertificateFileKind, &'written LitStr)>,
     /// A password that stands in the code.
-    pub(crate) password: Option<&'written LitStr>,
+    password: Option<&'written LitStr>,
     at_run_time: bool,
 }
 
 impl<'written> Texts<'written> {
     /// Understands `pfx(…)` and `pem(…)`, with or without `.at_run_time()`.
-    pub(crate) fn of(value: &'written Expr) -> Texts<'written> {
+    fn of(value: &'written Expr) -> Texts<'written> {
         match value {
             Expr::MethodCall(call) if call.method == "at_run_time" => {
                 Texts { at_run_time: true, ..Texts::of(&call.receiver) }
@@ -63,11 +64,6 @@ fn text(value: &Expr) -> Option<&LitStr> {
     }
 }
 
-/// Returns the values of the option, which should stand once.
-pub(crate) fn values(options: &Options) -> impl Iterator<Item = &Expr> {
-    options.fields.iter().filter(|field| field.name == CERTIFICATE).map(|field| &field.value)
-}
-
 impl Resolver<'_> {
     /// Looks at the files of a certificate; the inner `None` is an endpoint
     /// without one.
@@ -85,6 +81,7 @@ impl Resolver<'_> {
         Some(Some(Certificate {
             place: self.places.add(field.name.span()),
             written: field.value.to_token_stream().to_string(),
+            password: texts.password.map(|password| self.places.add(password.span())),
             files,
         }))
     }
@@ -98,7 +95,7 @@ impl Resolver<'_> {
         if is_outside(&path.text) {
             let message = format!("file `{}` is not inside this crate", path.text);
             let help = "write a path relative to the crate's `Cargo.toml`, or add `.at_run_time()`";
-            return self.mistake(written.span(), message, help);
+            return self.mistake(Code::CertificateOutside, written.span(), message, help);
         }
         let content = match kind {
             CertificateFileKind::Key => files::is_there(&path.text).then(Vec::new),

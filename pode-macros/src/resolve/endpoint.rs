@@ -1,6 +1,6 @@
 //! Endpoints: protocols and addresses understood.
 
-use pode_core::check::help_with_choices;
+use pode_core::check::{Code, help_with_choices};
 use pode_core::model::{Endpoint, Head};
 use pode_core::{Bind, Protocol};
 use syn::spanned::Spanned;
@@ -32,7 +32,8 @@ impl Resolver<'_> {
         Protocol::parse(&written).or_else(|| {
             let choices = Protocol::ALL.map(Protocol::as_str);
             let help = help_with_choices(&written, &choices, "an endpoint speaks");
-            self.mistake(word.span(), format!("unknown protocol `{written}`"), help)
+            let message = format!("unknown protocol `{written}`");
+            self.mistake(Code::UnknownProtocol, word.span(), message, help)
         })
     }
 
@@ -48,6 +49,7 @@ impl Resolver<'_> {
             Lit::Int(port) => format!("localhost:{}", port.base10_digits()),
             _ => {
                 return self.mistake(
+                    Code::Address,
                     lit.span(),
                     "this is not an address",
                     "write `\"127.0.0.1:8090\"`",
@@ -56,7 +58,7 @@ impl Resolver<'_> {
         };
         match written.parse() {
             Ok(bind) => Some(Some(bind)),
-            Err(error) => self.mistake(lit.span(), error.to_string(), error.help()),
+            Err(error) => self.mistake(Code::Address, lit.span(), error.to_string(), error.help()),
         }
     }
 }

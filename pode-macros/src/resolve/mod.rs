@@ -5,6 +5,7 @@
 //! which is then marked as incomplete. Nothing here looks at a neighbour.
 
 pub(crate) mod certificate;
+mod closure;
 mod endpoint;
 mod mount;
 pub(crate) mod options;
@@ -16,6 +17,8 @@ mod state;
 mod timer;
 mod views;
 
+use closure::Parameter;
+use pode_core::check::Code;
 use pode_core::model::{Head, Name, Server};
 use proc_macro2::{Ident, Span};
 use quote::ToTokens;
@@ -27,9 +30,11 @@ use crate::syntax::{Declaration, Kind, Written};
 /// Returns the model of what was written, and where its places are.
 pub(crate) fn resolve(written: &Written, mistakes: &mut Mistakes) -> (Server, Places) {
     let mut model = Server { incomplete: written.incomplete, ..Server::default() };
-    let mut resolver = Resolver { places: Places::default(), mistakes };
+    let parameters = Parameter::all_of(&written.server);
+    let mut resolver = Resolver { places: Places::default(), mistakes, parameters };
     resolver.options(&written.server.options);
     for (index, declaration) in written.declarations.iter().enumerate() {
+        resolver.places.begin(index);
         let head = resolver.head(index, declaration);
         let understood = match &declaration.kind {
             Kind::Endpoint(endpoint) => {
@@ -59,6 +64,7 @@ pub(crate) fn resolve(written: &Written, mistakes: &mut Mistakes) -> (Server, Pl
 struct Resolver<'mistakes> {
     places: Places,
     mistakes: &'mistakes mut Mistakes,
+    parameters: Vec<Parameter>,
 }
 
 impl Resolver<'_> {
@@ -84,11 +90,12 @@ impl Resolver<'_> {
     /// Adds a mistake; the `None` is the declaration that comes of it.
     fn mistake<T>(
         &mut self,
+        code: Code,
         span: Span,
         message: impl AsRef<str>,
         help: impl AsRef<str>,
     ) -> Option<T> {
-        self.mistakes.add(span, message, help);
+        self.mistakes.add(code, span, message, help);
         None
     }
 }

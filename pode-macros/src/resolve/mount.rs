@@ -1,5 +1,6 @@
 //! Mounted filters: prefixes understood.
 
+use pode_core::check::Code;
 use pode_core::model::{Head, Mount};
 
 use super::Resolver;
@@ -10,6 +11,7 @@ impl Resolver<'_> {
         let prefix = self.fixed_path(&written.prefix, "mount prefix")?;
         if prefix.segments().is_empty() {
             return self.mistake(
+                Code::MountAtRoot,
                 written.prefix.span(),
                 "a filter at `/` would take every request",
                 "mount it under a prefix, as in `mount \"/api\" filter;`",

@@ -3,8 +3,9 @@
 
 use std::time::Duration;
 
+use pode_core::check::Code;
 use pode_core::interval::{self, IntervalError};
-use pode_core::model::Name;
+use pode_core::model::{Name, Place};
 use syn::spanned::Spanned;
 use syn::{Expr, ExprLit, Lit};
 
@@ -35,10 +36,20 @@ impl Resolver<'_> {
         let mut understood = Some(());
         for field in &options.fields {
             if let Some(Err(error)) = interval(&field.value) {
-                understood = self.mistake(field.value.span(), error.to_string(), error.help());
+                let (message, span) = (error.to_string(), field.value.span());
+                understood = self.mistake(Code::Interval, span, message, error.help());
             }
         }
         understood
+    }
+
+    /// Returns an option's value if it is written as a number.
+    pub(super) fn number(&mut self, options: &Options, name: &str) -> Option<(u64, Place)> {
+        let field = options.fields.iter().rfind(|field| field.name == name)?;
+        let Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) = &field.value else {
+            return None;
+        };
+        Some((number.base10_parse().ok()?, self.places.add(number.span())))
     }
 
     /// Tells of an `endpoint:` on a noun that serves none, where the expansion
@@ -47,7 +58,7 @@ impl Resolver<'_> {
         for field in options.fields.iter().filter(|field| field.name == ENDPOINT) {
             let message = format!("a {noun} has no option `{ENDPOINT}`");
             let help = "remove it; who receives what it sends is said at the signal";
-            self.mistakes.add(field.name.span(), message, help);
+            self.mistakes.add(Code::UnknownOption, field.name.span(), message, help);
         }
     }
 
@@ -71,6 +82,7 @@ impl Resolver<'_> {
         match value {
             Expr::Path(path) if path.path.get_ident().is_some() => path.path.get_ident().map(|word| self.word(word)),
             _ => self.mistake(
+                Code::UnknownEndpoint,
                 value.span(),
                 "expected the name of an endpoint",
                 "write `endpoint: name` or `endpoint: [one, other]`, as in `endpoint name http \"…\";`",

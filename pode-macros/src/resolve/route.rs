@@ -1,7 +1,8 @@
 //! Routes: methods, paths, arguments and actions understood.
 
-use pode_core::check::help_with_choices;
+use pode_core::check::{Code, help_with_choices};
 use pode_core::model::{Action, Argument, Head, Place, Route, Source};
+use pode_core::route_path::RoutePathError;
 use pode_core::{Method, RoutePath};
 use syn::LitStr;
 
@@ -20,6 +21,10 @@ impl Resolver<'_> {
             Argument { source: Source::of(&name.text), name }
         };
         let arguments = written.arguments.iter().map(argument).collect();
+        let closure = match &written.action {
+            syntax::Action::Handler(handler) => self.closure(handler),
+            _ => Some(()),
+        };
         let action = match &written.action {
             syntax::Action::View { template, .. } => Action::View(self.text(template)),
             syntax::Action::Redirect { target, .. } => Action::Redirect(self.text(target)),
@@ -32,7 +37,7 @@ impl Resolver<'_> {
             path_place: self.places.add(written.path.span()),
             arguments,
             action,
-            endpoints: endpoints?,
+            endpoints: closure.and(endpoints)?,
         })
     }
 
@@ -45,6 +50,7 @@ impl Resolver<'_> {
             match Method::parse(&text) {
                 Some(method) if methods.iter().any(|(other, _)| *other == method) => {
                     self.mistakes.add(
+                        Code::MethodTwice,
                         word.span(),
                         format!("method `{text}` stands twice"),
                         "remove one",
@@ -54,7 +60,8 @@ impl Resolver<'_> {
                 None => {
                     let help =
                         help_with_choices(&text, &Method::ALL.map(Method::as_str), "methods are");
-                    self.mistakes.add(word.span(), format!("unknown method `{text}`"), help);
+                    let message = format!("unknown method `{text}`");
+                    self.mistakes.add(Code::UnknownMethod, word.span(), message, help);
                     all_known = false;
                 }
             }
@@ -67,14 +74,17 @@ impl Resolver<'_> {
         for field in options.fields.iter().filter(|field| field.name != ENDPOINT) {
             let name = field.name.to_string();
             let help = help_with_choices(&name, &[ENDPOINT], "a route has the option");
-            self.mistakes.add(field.name.span(), format!("unknown option `{name}`"), help);
+            let message = format!("unknown option `{name}`");
+            self.mistakes.add(Code::UnknownOption, field.name.span(), message, help);
         }
     }
 
     fn path(&mut self, written: &LitStr) -> Option<RoutePath> {
         match written.value().parse() {
             Ok(path) => Some(path),
-            Err(error) => self.mistake(written.span(), error.to_string(), error.help()),
+            Err(error) => {
+                self.mistake(code(&error), written.span(), error.to_string(), error.help())
+            }
         }
     }
 
@@ -84,13 +94,24 @@ impl Resolver<'_> {
             Ok(path) => path,
             Err(error) => {
                 let message = error.to_string().replacen("route path", what, 1);
-                return self.mistake(written.span(), message, error.help());
+                return self.mistake(code(&error), written.span(), message, error.help());
             }
         };
         if let Some(parameter) = path.parameters().next() {
             let message = format!("{what} can't hold a parameter like `{parameter}`");
-            return self.mistake(written.span(), message, "write the whole path");
+            return self.mistake(Code::NotFixed, written.span(), message, "write the whole path");
         }
         Some(path)
+    }
+}
+
+fn code(error: &RoutePathError) -> Code {
+    match error {
+        RoutePathError::NotParameter { .. } | RoutePathError::ReservedName { .. } => {
+            Code::Parameter
+        }
+        RoutePathError::RepeatedName { .. } => Code::ParameterTwice,
+        RoutePathError::RestNotLast { .. } => Code::RestNotLast,
+        _ => Code::Path,
     }
 }

@@ -1,6 +1,6 @@
 //! Schedules: cron expressions understood.
 
-use pode_core::check::did_you_mean;
+use pode_core::check::{Code, did_you_mean};
 use pode_core::cron::{Cron, CronError, WORDS};
 use pode_core::model::{Head, Schedule};
 
@@ -13,10 +13,12 @@ impl Resolver<'_> {
         self.no_endpoint(&written.options, "schedule");
         for expression in &written.expressions {
             if let Err(error) = Cron::parse(&expression.value()) {
-                understood = self.mistake(expression.span(), error.to_string(), help(&error));
+                let (message, span) = (error.to_string(), expression.span());
+                understood = self.mistake(code(&error), span, message, help(&error));
             }
         }
-        understood.map(|()| Schedule { head, name: self.text(&written.name) })
+        let closure = self.closure(&written.handler);
+        understood.and(closure).map(|()| Schedule { head, name: self.text(&written.name) })
     }
 }
 
@@ -28,5 +30,12 @@ fn help(error: &CronError) -> String {
     match meant {
         Some(meant) => format!("did you mean `{meant}`?"),
         None => error.help(),
+    }
+}
+
+fn code(error: &CronError) -> Code {
+    match error {
+        CronError::Never { .. } => Code::CronNever,
+        _ => Code::Cron,
     }
 }

@@ -1,5 +1,6 @@
 //! Signals: paths understood.
 
+use pode_core::check::Code;
 use pode_core::model::{Head, Signal};
 use syn::spanned::Spanned;
 
@@ -18,6 +19,7 @@ impl Resolver<'_> {
             path: path?,
             path_place: self.places.add(written.path.span()),
             endpoints: endpoints?,
+            capacity_messages: self.number(&written.options, "capacity_messages"),
         })
     }
 
@@ -26,6 +28,7 @@ impl Resolver<'_> {
         let name = &written.name;
         if let Some(arrow) = &written.arrow {
             self.mistakes.add(
+                Code::SignalReceives,
                 arrow.span(),
                 format!("signal `{name}` can't take messages from clients"),
                 format!(
@@ -35,6 +38,7 @@ impl Resolver<'_> {
             );
         } else if let Some(arrow) = &written.handler_arrow {
             self.mistakes.add(
+                Code::SignalHandler,
                 arrow.span(),
                 format!("signal `{name}` takes no messages from clients, so it has no handler"),
                 "remove `=> …`; clients only listen",

@@ -1,5 +1,6 @@
 //! Timers: intervals understood.
 
+use pode_core::check::Code;
 use pode_core::interval;
 use pode_core::model::{Head, Timer};
 use syn::spanned::Spanned;
@@ -21,8 +22,10 @@ impl Resolver<'_> {
             other => interval(other),
         };
         if let Some(Err(error)) = judged {
-            return self.mistake(written.interval.span(), error.to_string(), error.help());
+            let (message, span) = (error.to_string(), written.interval.span());
+            return self.mistake(Code::Interval, span, message, error.help());
         }
-        options.map(|()| Timer { head, name: self.text(&written.name) })
+        let closure = self.closure(&written.handler);
+        options.and(closure).map(|()| Timer { head, name: self.text(&written.name) })
     }
 }

@@ -1,5 +1,6 @@
 //! Views: the folder and what is in it.
 
+use pode_core::check::Code;
 use pode_core::model::{Folder, Head, Views};
 use syn::LitStr;
 
@@ -17,6 +18,7 @@ impl Resolver<'_> {
         if path.text.is_empty() || is_outside(&path.text) {
             let message = format!("folder `{}` is not inside this crate", path.text);
             return self.mistake(
+                Code::FolderOutside,
                 written.span(),
                 message,
                 "write a path relative to the crate's `Cargo.toml`",

@@ -6,7 +6,7 @@ use syn::Expr;
 use syn::ext::IdentExt;
 use syn::parse::ParseStream;
 
-use super::{Options, at_end};
+use super::{Options, at_end, unreadable};
 
 /// An endpoint as written.
 pub(crate) struct Endpoint {
@@ -19,10 +19,10 @@ pub(crate) struct Endpoint {
 impl Endpoint {
     pub(super) fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
         let word = |input: ParseStream<'_>| {
-            let help = "help: write `endpoint http \"127.0.0.1:8090\";`";
-            input.call(Ident::parse_any).map_err(|error| {
-                syn::Error::new(error.span(), format!("expected a protocol\n\n{help}"))
-            })
+            let help = "write `endpoint http \"127.0.0.1:8090\";`";
+            input
+                .call(Ident::parse_any)
+                .map_err(|error| unreadable(error.span(), "expected a protocol", help))
         };
         let is_protocol = |word: &Ident| Protocol::parse(&word.to_string()).is_some();
 
@@ -38,10 +38,9 @@ impl Endpoint {
             _ => (None, first),
         };
         if at_end(input) {
-            let message = format!(
-                "endpoint `{protocol}` has no address\n\nhelp: write `{protocol} \"127.0.0.1:8090\"`"
-            );
-            return Err(input.error(message));
+            let message = format!("endpoint `{protocol}` has no address");
+            let help = format!("write `{protocol} \"127.0.0.1:8090\"`");
+            return Err(unreadable(input.span(), message, help));
         }
         let address = Expr::parse_without_eager_brace(input)?;
         let options = Options::parse(input)?;

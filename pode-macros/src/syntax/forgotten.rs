@@ -3,11 +3,12 @@
 //! Without help, the next declaration would be taken for the rest of this
 //! one's handler, and rustc would say something odd about it.
 
+use pode_core::check::Code;
 use proc_macro2::{TokenStream, TokenTree};
 use syn::Token;
 use syn::parse::ParseStream;
 
-use super::NOUNS;
+use super::{NOUNS, mistake};
 use crate::diagnostic::Mistakes;
 
 /// Takes the `;` at the end of a declaration.
@@ -23,10 +24,18 @@ pub(super) fn end(input: ParseStream<'_>, mistakes: &mut Mistakes) -> syn::Resul
     match rest.clone().into_iter().next() {
         Some(TokenTree::Ident(noun)) if begins_declaration(&rest) => {
             let message = format!("expected `;` before `{noun}`");
-            mistakes.add(noun.span(), message, "end the previous declaration with `;`");
+            mistakes.add(
+                Code::MissingSemicolon,
+                noun.span(),
+                message,
+                "end the previous declaration with `;`",
+            );
             Ok(())
         }
-        _ => Err(input.error("expected `;`\n\nhelp: end the declaration with `;`")),
+        _ => {
+            let help = "end the declaration with `;`";
+            Err(mistake(Code::MissingSemicolon, input.span(), "expected `;`", help))
+        }
     }
 }
 

@@ -1,10 +1,11 @@
 //! `=> view "name"`, `=> redirect "/target"` or `=> handler`
 
+use pode_core::check::Code;
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use syn::parse::ParseStream;
 use syn::{LitStr, Token};
 
-use super::{at_end, forgotten};
+use super::{at_end, forgotten, mistake, unreadable};
 
 /// What stands behind the arrow.
 pub(crate) enum Action {
@@ -48,13 +49,18 @@ pub(super) fn parse(input: ParseStream<'_>, title: &str, event: &str) -> syn::Re
 /// Takes the arrow that something follows.
 fn arrow(input: ParseStream<'_>, title: &str, event: &str) -> syn::Result<()> {
     let missing = || {
-        let help = format!("help: add `=> handler`, an async fn or closure taking a `{event}`");
-        input.error(format!("{title} has no handler\n\n{help}"))
+        let help = format!("add `=> handler`, an async fn or closure taking a `{event}`");
+        let message = format!("{title} has no handler");
+        mistake(Code::MissingHandler, input.span(), message, help)
     };
     if !input.peek(Token![=>]) {
         let ends =
             at_end(input) || forgotten::begins_declaration(&input.fork().parse::<TokenStream>()?);
-        return Err(if ends { missing() } else { input.error("expected `=>`") });
+        return Err(if ends {
+            missing()
+        } else {
+            unreadable(input.span(), "expected `=>`", "write `=> handler` at the end")
+        });
     }
     input.parse::<Token![=>]>()?;
     if at_end(input) { Err(missing()) } else { Ok(()) }
@@ -66,11 +72,9 @@ fn reply_for_handler(input: ParseStream<'_>) -> syn::Result<syn::Error> {
     let content;
     syn::parenthesized!(content in input);
     let text: TokenStream = content.parse()?;
-    let message = format!(
-        "`{word}({text})` is a reply, not a handler\n\n\
-         help: write `{word} {text}` or `async |_| {word}({text})`"
-    );
-    Ok(syn::Error::new(word.span(), message))
+    let message = format!("`{word}({text})` is a reply, not a handler");
+    let help = format!("write `{word} {text}` or `async |_| {word}({text})`");
+    Ok(mistake(Code::ReplyForHandler, word.span(), message, help))
 }
 
 /// Takes the tokens up to the `;`, or to where one was forgotten.

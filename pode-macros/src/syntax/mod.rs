@@ -19,10 +19,12 @@ mod state;
 mod timer;
 mod views;
 
-use pode_core::check::help_with_choices;
-use proc_macro2::{Ident, TokenStream, TokenTree};
+use pode_core::check::{Code, help_with_choices};
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
+use syn::spanned::Spanned;
 use syn::{Attribute, Token};
 
 pub(crate) use endpoint::Endpoint;
@@ -77,6 +79,9 @@ pub(crate) enum Kind {
 pub(crate) const NOUNS: [&str; 9] =
     ["endpoint", "views", "public", "mount", "route", "signal", "state", "timer", "schedule"];
 
+/// The attributes that say what rustc may tell of a declaration.
+pub(crate) const LINT_LEVELS: [&str; 5] = ["allow", "deny", "expect", "forbid", "warn"];
+
 /// Reads an invocation.
 ///
 /// `None` when its head is broken: without a name and a visibility there is
@@ -85,6 +90,7 @@ pub(crate) fn parse(input: TokenStream, mistakes: &mut Mistakes) -> Option<Writt
     let mut pieces = pieces(input, mistakes).into_iter();
     let Some(head) = pieces.next() else {
         mistakes.add(
+            Code::ServerHead,
             proc_macro2::Span::call_site(),
             "nothing is declared",
             "begin with `pub server name;`",
@@ -146,7 +152,8 @@ fn pieces(input: TokenStream, mistakes: &mut Mistakes) -> Vec<TokenStream> {
     }
     if let Some(last) = piece.last() {
         let span = last.span();
-        mistakes.add(span, "the last declaration needs a `;` too", "end it with `;`");
+        let message = "the last declaration needs a `;` too";
+        mistakes.add(Code::MissingSemicolon, span, message, "end it with `;`");
         piece.push(TokenTree::Punct({
             let mut semicolon = proc_macro2::Punct::new(';', proc_macro2::Spacing::Alone);
             semicolon.set_span(span);
@@ -162,8 +169,9 @@ impl Declaration {
         let attributes = input.call(Attribute::parse_outer)?;
         let Ok(noun) = input.call(Ident::parse_any) else {
             let help = help_with_choices("", &NOUNS, "declarations begin with");
-            return Err(input.error(format!("expected a declaration\n\nhelp: {help}")));
+            return Err(unreadable(input.span(), "expected a declaration", help));
         };
+        unknown_attributes(&attributes, &noun, mistakes);
         let kind = match noun.to_string().as_str() {
             "endpoint" => Kind::Endpoint(Endpoint::parse(input)?),
             "views" => Kind::Views(Views::parse(input)?),
@@ -176,8 +184,8 @@ impl Declaration {
             "schedule" => Kind::Schedule(Schedule::parse(input)?),
             word => {
                 let help = help_with_choices(word, &NOUNS, "declarations are");
-                let message = format!("unknown declaration `{word}`\n\nhelp: {help}");
-                return Err(syn::Error::new(noun.span(), message));
+                let message = format!("unknown declaration `{word}`");
+                return Err(mistake(Code::UnknownDeclaration, noun.span(), message, help));
             }
         };
         forgotten::end(input, mistakes)?;
@@ -185,22 +193,51 @@ impl Declaration {
     }
 }
 
-/// Parses a text in quotes; `what` says what it would be.
-fn text(input: ParseStream<'_>, what: &str) -> syn::Result<syn::LitStr> {
+/// Tells of attributes that would go nowhere. Those of a signal stand at its
+/// constant, so there rustc judges them.
+fn unknown_attributes(attributes: &[Attribute], noun: &Ident, mistakes: &mut Mistakes) {
+    for attribute in attributes.iter().filter(|_| noun != "signal") {
+        let is = |word| attribute.path().is_ident(word);
+        if !is("doc") && !is("cfg") && !LINT_LEVELS.iter().any(|level| is(level)) {
+            let word = attribute.path().to_token_stream().to_string().replace(' ', "");
+            let message = format!("`#[{word}]` says nothing about a declaration");
+            let help = "declarations bear doc comments, `#[cfg(…)]` and levels of lints like `#[allow(…)]`";
+            mistakes.add(Code::UnknownAttribute, attribute.path().span(), message, help);
+        }
+    }
+}
+
+/// Parses a text in quotes; `what` says what it would be, and `example` shows it.
+fn text(input: ParseStream<'_>, what: &str, example: &str) -> syn::Result<syn::LitStr> {
     if input.peek(syn::LitStr) {
         return input.parse();
     }
-    Err(input.error(format!("expected {what} in quotes")))
+    let help = format!("write it like `\"{example}\"`");
+    Err(unreadable(input.span(), format!("expected {what} in quotes"), help))
 }
 
-/// Parses a word of the language; `missing` says what to write where it isn't.
+/// Parses a word of the language; `missing` says what is wrong and what to
+/// write where it isn't.
 fn word(
     input: ParseStream<'_>,
     word: &str,
-    missing: impl FnOnce() -> String,
+    missing: impl FnOnce() -> (String, String),
 ) -> syn::Result<Ident> {
-    let found = input.fork().call(Ident::parse_any).is_ok_and(|found| found == word);
-    if found { input.call(Ident::parse_any) } else { Err(input.error(missing())) }
+    if input.fork().call(Ident::parse_any).is_ok_and(|found| found == word) {
+        return input.call(Ident::parse_any);
+    }
+    let (message, help) = missing();
+    Err(unreadable(input.span(), message, help))
+}
+
+/// Makes an error of a mistake and what to type instead.
+fn mistake(code: Code, span: Span, message: impl AsRef<str>, help: impl AsRef<str>) -> syn::Error {
+    syn::Error::new(span, pode_core::check::text(code, message.as_ref(), help.as_ref()))
+}
+
+/// Makes an error of a part that is missing or in the wrong place.
+fn unreadable(span: Span, message: impl AsRef<str>, help: impl AsRef<str>) -> syn::Error {
+    mistake(Code::Unreadable, span, message, help)
 }
 
 /// Whether the declaration ends here.

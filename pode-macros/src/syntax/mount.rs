@@ -3,7 +3,7 @@
 use syn::parse::ParseStream;
 use syn::{Expr, LitStr};
 
-use super::{at_end, text};
+use super::{at_end, text, unreadable};
 
 /// A mounted filter as written.
 pub(crate) struct Mount {
@@ -13,11 +13,11 @@ pub(crate) struct Mount {
 
 impl Mount {
     pub(super) fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
-        let prefix = text(input, "a prefix")?;
+        let prefix = text(input, "a prefix", "/api")?;
         if at_end(input) {
-            let help =
-                format!("help: write `mount {} filter`, with any warp filter", prefix.token());
-            return Err(input.error(format!("mount `{}` has no filter\n\n{help}", prefix.value())));
+            let message = format!("mount `{}` has no filter", prefix.value());
+            let help = format!("write `mount {} filter`, with any warp filter", prefix.token());
+            return Err(unreadable(input.span(), message, help));
         }
         Ok(Mount { prefix, filter: input.parse()? })
     }

@@ -5,6 +5,8 @@ use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
 use syn::{Expr, Token, braced};
 
+use super::unreadable;
+
 /// The options of a declaration, in their order; usually none.
 #[derive(Default)]
 pub(crate) struct Options {
@@ -34,8 +36,8 @@ impl Parse for Field {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
         let name = input.call(Ident::parse_any)?;
         if !input.peek(Token![:]) {
-            let message = format!("option `{name}` has no value\n\nhelp: write `{name}: value`");
-            return Err(input.error(message));
+            let message = format!("option `{name}` has no value");
+            return Err(unreadable(input.span(), message, format!("write `{name}: value`")));
         }
         input.parse::<Token![:]>()?;
         Ok(Field { name, value: input.parse()? })

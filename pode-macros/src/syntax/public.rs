@@ -3,7 +3,7 @@
 use syn::LitStr;
 use syn::parse::ParseStream;
 
-use super::Options;
+use super::{Options, unreadable};
 
 /// A folder of static files as written.
 pub(crate) struct Public {
@@ -14,13 +14,13 @@ pub(crate) struct Public {
 
 impl Public {
     pub(super) fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
-        let first = super::text(input, "a folder")?;
+        let first = super::text(input, "a folder", "public")?;
         let (prefix, folder) = if input.peek(LitStr) {
             (Some(first), input.parse()?)
         } else if first.value().starts_with('/') {
-            let help = format!("help: write `public {} \"folder\";`", first.token());
-            let message = format!("public prefix `{}` has no folder\n\n{help}", first.value());
-            return Err(syn::Error::new(first.span(), message));
+            let message = format!("public prefix `{}` has no folder", first.value());
+            let help = format!("write `public {} \"folder\";`", first.token());
+            return Err(unreadable(first.span(), message, help));
         } else {
             (None, first)
         };

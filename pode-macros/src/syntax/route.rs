@@ -5,7 +5,7 @@ use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
 use syn::{LitStr, Token, Type, parenthesized};
 
-use super::{Action, Options, text};
+use super::{Action, Options, text, unreadable};
 
 /// A route as written.
 pub(crate) struct Route {
@@ -25,7 +25,7 @@ pub(crate) struct Argument {
 impl Route {
     pub(super) fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
         let methods = methods(input)?;
-        let path = text(input, "a path")?;
+        let path = text(input, "a path", "/path")?;
         let arguments = if input.peek(syn::token::Paren) {
             let content;
             parenthesized!(content in input);
@@ -45,8 +45,8 @@ fn methods(input: ParseStream<'_>) -> syn::Result<Vec<Ident>> {
     let mut methods = Vec::new();
     loop {
         let method = input.call(Ident::parse_any).map_err(|error| {
-            let message = "a route needs a method\n\nhelp: write `route GET \"/path\" => handler;`";
-            syn::Error::new(error.span(), message)
+            let help = "write `route GET \"/path\" => handler;`";
+            unreadable(error.span(), "a route needs a method", help)
         })?;
         methods.push(method);
         if !input.peek(Token![,]) {
@@ -60,8 +60,8 @@ impl Parse for Argument {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
         let name: Ident = input.call(Ident::parse_any)?;
         if !input.peek(Token![:]) {
-            let message = format!("argument `{name}` needs a type\n\nhelp: write `{name}: Type`");
-            return Err(input.error(message));
+            let message = format!("argument `{name}` needs a type");
+            return Err(unreadable(input.span(), message, format!("write `{name}: Type`")));
         }
         input.parse::<Token![:]>()?;
         Ok(Argument { name, ty: input.parse()? })

@@ -19,16 +19,16 @@ pub(crate) struct Schedule {
 
 impl Schedule {
     pub(super) fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
-        let name = text(input, "the name of a schedule")?;
+        let name = text(input, "the name of a schedule", "nightly")?;
         let title = format!("schedule `{}`", name.value());
         let cron = word(input, "cron", || {
-            let help = format!("help: write `schedule {} cron \"0 0 * * *\"`", name.token());
-            format!("{title} has no cron expression\n\n{help}")
+            let help = format!("write `schedule {} cron \"0 0 * * *\"`", name.token());
+            (format!("{title} has no cron expression"), help)
         })?;
-        let mut expressions = vec![text(input, "a cron expression")?];
+        let mut expressions = vec![text(input, "a cron expression", "0 0 * * *")?];
         while input.peek(Token![,]) {
             input.parse::<Token![,]>()?;
-            expressions.push(text(input, "a cron expression")?);
+            expressions.push(text(input, "a cron expression", "0 0 * * *")?);
         }
         let options = Options::parse(input)?;
         let handler = handler::parse(input, &title, "ScheduleEvent")?;

@@ -1,13 +1,13 @@
 //! `pub server name(parameters) { options };`
 
-use pode_core::check::did_you_mean;
-use proc_macro2::Ident;
+use pode_core::check::{Code, did_you_mean};
+use proc_macro2::{Ident, Span};
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
 use syn::{Attribute, FnArg, Token, Visibility, parenthesized};
 
-use super::Options;
+use super::{Options, mistake};
 
 /// The head of an invocation: the function that it declares.
 pub(crate) struct Server {
@@ -28,22 +28,24 @@ impl Server {
     pub(super) fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
         let attributes = input.call(Attribute::parse_outer)?;
         let visibility = input.parse()?;
-        let expected = "expected `server`\n\nhelp: begin with `pub server name;`";
+        let begin = "begin with `pub server name;`";
+        let head =
+            |span: Span, message: &str, help: &str| mistake(Code::ServerHead, span, message, help);
         let noun = input
             .call(Ident::parse_any)
-            .map_err(|error| syn::Error::new(error.span(), expected))?;
+            .map_err(|error| head(error.span(), "expected `server`", begin))?;
         if noun != "server" {
-            let message = match did_you_mean(&noun.to_string(), ["server"]) {
+            return Err(match did_you_mean(&noun.to_string(), ["server"]) {
                 Some(_) => {
-                    format!("expected `server`, found `{noun}`\n\nhelp: did you mean `server`?")
+                    let message = format!("expected `server`, found `{noun}`");
+                    head(noun.span(), &message, "did you mean `server`?")
                 }
-                None => expected.to_owned(),
-            };
-            return Err(syn::Error::new(noun.span(), message));
+                None => head(noun.span(), "expected `server`", begin),
+            });
         }
         let named = |error: syn::Error| {
-            let message = "a server needs a name\n\nhelp: write `server name;`, which declares the function `name()`";
-            syn::Error::new(error.span(), message)
+            let help = "write `server name;`, which declares the function `name()`";
+            head(error.span(), "a server needs a name", help)
         };
         let name = input.parse().map_err(named)?;
         let parameters = if input.peek(syn::token::Paren) {

@@ -4,7 +4,7 @@ use proc_macro2::Ident;
 use syn::parse::ParseStream;
 use syn::{LitStr, Token, Type};
 
-use super::{Options, handler, text};
+use super::{Options, handler, text, unreadable};
 
 /// A signal as written.
 pub(crate) struct Signal {
@@ -20,22 +20,19 @@ pub(crate) struct Signal {
 
 impl Signal {
     pub(super) fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
-        let shape = "help: write `signal NAME: Type = \"/path\";`";
+        let shape = "write `signal NAME: Type = \"/path\";`";
         let name: Ident = input.parse().map_err(|error: syn::Error| {
-            syn::Error::new(error.span(), format!("a signal needs a name\n\n{shape}"))
+            unreadable(error.span(), "a signal needs a name", shape)
         })?;
         if !input.peek(Token![:]) {
-            return Err(
-                input.error(format!("signal `{name}` needs the type of its payload\n\n{shape}"))
-            );
+            let message = format!("signal `{name}` needs the type of its payload");
+            return Err(unreadable(input.span(), message, shape));
         }
         input.parse::<Token![:]>()?;
         if input.peek(Token![impl]) {
             // It would swallow the arrow.
-            let help = "help: write a struct or an enum";
-            return Err(
-                input.error(format!("the payload of signal `{name}` needs a named type\n\n{help}"))
-            );
+            let message = format!("the payload of signal `{name}` needs a named type");
+            return Err(unreadable(input.span(), message, "write a struct or an enum"));
         }
         let mut ty = input.parse()?;
         let arrow: Option<Token![->]> = input.parse()?;
@@ -44,10 +41,11 @@ impl Signal {
             ty = input.parse()?;
         }
         if !input.peek(Token![=]) {
-            return Err(input.error(format!("signal `{name}` needs a path\n\n{shape}")));
+            let message = format!("signal `{name}` needs a path");
+            return Err(unreadable(input.span(), message, shape));
         }
         input.parse::<Token![=]>()?;
-        let path = text(input, "a path")?;
+        let path = text(input, "a path", "/path")?;
         let options = Options::parse(input)?;
         let handler_arrow: Option<Token![=>]> = input.parse()?;
         if handler_arrow.is_some() {

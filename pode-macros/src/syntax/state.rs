@@ -3,6 +3,8 @@
 use syn::parse::ParseStream;
 use syn::{Expr, Token, Type};
 
+use super::unreadable;
+
 /// A shared value as written.
 pub(crate) struct State {
     pub(crate) ty: Type,
@@ -13,7 +15,8 @@ impl State {
     pub(super) fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
         let ty = input.parse()?;
         if !input.peek(Token![=]) {
-            return Err(input.error("a state needs a value\n\nhelp: write `state Type = value;`"));
+            let help = "write `state Type = value;`";
+            return Err(unreadable(input.span(), "a state needs a value", help));
         }
         input.parse::<Token![=]>()?;
         Ok(State { ty, value: input.parse()? })

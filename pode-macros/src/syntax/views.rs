@@ -10,6 +10,6 @@ pub(crate) struct Views {
 
 impl Views {
     pub(super) fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
-        Ok(Views { folder: super::text(input, "a folder")? })
+        Ok(Views { folder: super::text(input, "a folder", "views")? })
     }
 }

@@ -4,6 +4,14 @@
 pub(crate) const NEWS: ::pode::SignalPath<Vec<News>> = ::pode::SignalPath::new("/news");
 ///Builds the server `house`.
 pub(crate) fn house(settings: Settings) -> ::pode::Server {
+    #[cfg(feature = "signals")]
+    const _: () = {
+        #[deprecated(
+            note = "a password in the code is in every copy of the program; write `password_from_env(\"NAME\")` or `password_from_file(\"path\")`"
+        )]
+        const PODE056: () = ();
+        PODE056
+    };
     #[allow(unused_imports)]
     use ::pode::keyword::{
         server as _, views as _, public as _, mount as _, endpoint as _, http as _,
@@ -68,7 +76,6 @@ pub(crate) fn house(settings: Settings) -> ::pode::Server {
             {
                 #[allow(unused_imports)]
                 use ::pode::__private::endpoint_words::*;
-                ::pode::__private::password_in_the_code();
                 let mut options = ::pode::EndpointOptions::default();
                 options.certificate = pfx("elsewhere.pfx", "secret").at_run_time();
                 options

@@ -1,28 +1,28 @@
 ///Builds the server `files`.
 fn files() -> ::pode::Server {
     ::core::compile_error! {
-        "there is no folder `src/tests/foldr`\n\nhelp: did you mean `src/tests/folder`?"
+        "there is no folder `src/tests/foldr` [PODE070]\n\nhelp: did you mean `src/tests/folder`?"
     }
     ::core::compile_error! {
-        "there is no folder `src/tests/missing`\n\nhelp: folders are relative to the crate's `Cargo.toml`; make it, or change the path"
+        "there is no folder `src/tests/missing` [PODE070]\n\nhelp: folders are relative to the crate's `Cargo.toml`; make it, or change the path"
     }
     ::core::compile_error! {
-        "`views` is declared twice\n\nhelp: keep all views in one folder; it may have folders of its own"
-    }
-    ::core::compile_error! {
-        "first declared here"
-    }
-    ::core::compile_error! {
-        "public files under `/static` are declared twice\n\nhelp: give one a prefix of its own: `public \"/files\" \"folder\";`"
+        "`views` is declared twice [PODE072]\n\nhelp: keep all views in one folder; it may have folders of its own"
     }
     ::core::compile_error! {
         "first declared here"
     }
     ::core::compile_error! {
-        "there is no view `pag` in `src/tests/folder`\n\nhelp: did you mean `page`?"
+        "public files under `/static` are declared twice [PODE073]\n\nhelp: give one a prefix of its own: `public \"/files\" \"folder\";`"
     }
     ::core::compile_error! {
-        "there is no view `nothing/like/it` in `src/tests/folder`\n\nhelp: make the file `src/tests/folder/nothing/like/it.html`"
+        "first declared here"
+    }
+    ::core::compile_error! {
+        "there is no view `pag` in `src/tests/folder` [PODE074]\n\nhelp: did you mean `page`?"
+    }
+    ::core::compile_error! {
+        "there is no view `nothing/like/it` in `src/tests/folder` [PODE074]\n\nhelp: make the file `src/tests/folder/nothing/like/it.html`"
     }
     #[allow(unused_imports)]
     use ::pode::keyword::{

@@ -4,22 +4,22 @@ const NEWS: ::pode::SignalPath<News> = ::pode::SignalPath::new("/");
 ///Builds the server `broken`.
 fn broken() -> ::pode::Server {
     ::core::compile_error! {
-        "unknown declaration `endpont`\n\nhelp: did you mean `endpoint`?"
+        "unknown declaration `endpont` [PODE003]\n\nhelp: did you mean `endpoint`?"
     }
     ::core::compile_error! {
-        "port `80900` is out of range\n\nhelp: ports go from 0 to 65535; 0 picks a free one"
+        "port `80900` is out of range [PODE041]\n\nhelp: ports go from 0 to 65535; 0 picks a free one"
     }
     ::core::compile_error! {
-        "signal path `news` must start with `/`\n\nhelp: write `\"/news\"`"
+        "signal path `news` must start with `/` [PODE010]\n\nhelp: write `\"/news\"`"
     }
     ::core::compile_error! {
-        "route path `about` must start with `/`\n\nhelp: write `\"/about\"`"
+        "route path `about` must start with `/` [PODE010]\n\nhelp: write `\"/about\"`"
     }
     ::core::compile_error! {
-        "an interval needs a unit\n\nhelp: write `5s`, `500ms`, `2min` or `1h`"
+        "an interval needs a unit [PODE092]\n\nhelp: write `5s`, `500ms`, `2min` or `1h`"
     }
     ::core::compile_error! {
-        "route `GET /` is declared twice\n\nhelp: remove one, or give one an `endpoint:` option"
+        "route `GET /` is declared twice [PODE017]\n\nhelp: remove one, or give one an `endpoint:` option"
     }
     ::core::compile_error! {
         "first declared here"

@@ -5,6 +5,7 @@ use pode::prelude::*;
 pode_server! {
     server example;
     endpoint https "127.0.0.1:8443" { certificate: pfx("pode.pfx", "secret").at_run_time() };
+    route GET "/" => async |_| text("hello");
 }
 
 fn main() {

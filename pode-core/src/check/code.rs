@@ -1,0 +1,195 @@
+//! The numbers by which mistakes are known.
+
+use std::fmt;
+
+macro_rules! codes {
+    ($($(#[doc = $doc:literal])* $name:ident = $number:literal,)*) => {
+        /// A rule of the language, as messages name it: `PODE017`.
+        ///
+        /// A number never changes its meaning, and one that is given up is not
+        /// used again. Each has a paragraph in `docs/checks.md`.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[non_exhaustive]
+        pub enum Code {
+            $($(#[doc = $doc])* $name = $number,)*
+        }
+
+        impl Code {
+            /// Every code, by its number.
+            pub const ALL: &[Code] = &[$(Code::$name),*];
+        }
+    };
+}
+
+codes! {
+    // The language.
+    /// A declaration that can't be read, or that lacks a part.
+    Unreadable = 1,
+    /// A block that doesn't begin with `server name;`.
+    ServerHead = 2,
+    /// A noun that is none of the language's.
+    UnknownDeclaration = 3,
+    /// A `;` that is missing.
+    MissingSemicolon = 4,
+    /// A declaration that nothing answers.
+    MissingHandler = 5,
+    /// A reply where a handler should be.
+    ReplyForHandler = 6,
+    /// An option that the noun doesn't have.
+    UnknownOption = 7,
+    /// An attribute that says nothing about a declaration.
+    UnknownAttribute = 8,
+    /// Two values of one type.
+    StateTwice = 9,
+
+    // Routes, and other things at a path.
+    /// A path that no request can have.
+    Path = 10,
+    /// A path parameter whose name is no name, or another part of the request.
+    Parameter = 11,
+    /// Two parameters of one name.
+    ParameterTwice = 12,
+    /// A catch-all that something follows.
+    RestNotLast = 13,
+    /// A path that belongs to pode itself.
+    ReservedPath = 14,
+    /// A method that is none of HTTP's.
+    UnknownMethod = 15,
+    /// A method that stands twice.
+    MethodTwice = 16,
+    /// Two routes for the same requests.
+    RouteTwice = 17,
+    /// Two routes for some of the same requests, neither more specific.
+    RoutesCross = 18,
+    /// A route that no request reaches.
+    Unreachable = 19,
+    /// Advice: two names for one place in paths that begin alike.
+    ParameterNames = 20,
+    /// A redirect with a parameter that the path doesn't have.
+    RedirectParameter = 21,
+    /// A filter that would take every request.
+    MountAtRoot = 22,
+    /// A prefix whose requests a mounted filter takes.
+    UnderMount = 23,
+    /// A parameter in a path that must be fixed.
+    NotFixed = 24,
+
+    // What handlers take.
+    /// An argument that no part of the request gives.
+    UnknownArgument = 30,
+    /// A path parameter that nothing takes.
+    ParameterNotTaken = 31,
+    /// An argument from the body of a request that has none.
+    NoBody = 32,
+    /// Two arguments from the body.
+    TwoBodies = 33,
+    /// Two arguments of one name.
+    ArgumentTwice = 34,
+    /// More arguments than a handler takes.
+    TooManyArguments = 35,
+    /// An `async` closure that borrows a parameter of the server.
+    CapturingClosure = 36,
+
+    // Endpoints.
+    /// A protocol that pode doesn't speak.
+    UnknownProtocol = 40,
+    /// An address that can't be listened on.
+    Address = 41,
+    /// Two endpoints of one name.
+    EndpointTwice = 42,
+    /// Two endpoints that can't listen side by side.
+    AddressesClash = 43,
+    /// A name that no endpoint of that kind bears.
+    UnknownEndpoint = 44,
+    /// Routes that no endpoint serves.
+    NoRouteEndpoint = 45,
+    /// Signals that no endpoint serves.
+    NoSignalEndpoint = 46,
+    /// An endpoint that serves nothing.
+    IdleEndpoint = 47,
+
+    // Certificates.
+    /// A secure endpoint without a certificate.
+    NoCertificate = 50,
+    /// A plain endpoint with a certificate.
+    UnneededCertificate = 51,
+    /// Two certificates for one port.
+    CertificatesDiffer = 52,
+    /// A certificate file that isn't there.
+    CertificateFile = 53,
+    /// A certificate file that holds something else.
+    CertificateContent = 54,
+    /// A certificate file that lies outside of the crate.
+    CertificateOutside = 55,
+    /// Advice: a password that stands in the code.
+    PasswordInTheCode = 56,
+
+    // Signals.
+    /// Two signals of one name.
+    SignalTwice = 60,
+    /// Two signals at one path.
+    SignalPathTwice = 61,
+    /// A signal with a type for messages from clients.
+    SignalReceives = 62,
+    /// A signal with a handler that nothing would reach.
+    SignalHandler = 63,
+    /// A channel without room.
+    NoCapacity = 64,
+
+    // Folders and files.
+    /// A folder that isn't there.
+    NoFolder = 70,
+    /// A folder outside of the crate.
+    FolderOutside = 71,
+    /// Two folders of views.
+    ViewsTwice = 72,
+    /// Two folders under one prefix.
+    PublicTwice = 73,
+    /// A view that isn't there.
+    NoView = 74,
+    /// A view without a folder of views.
+    NoViews = 75,
+    /// A template that can't be read.
+    Template = 76,
+    /// A template that includes what isn't there.
+    TemplateIncludes = 77,
+    /// A public file that something else answers for.
+    HiddenFile = 78,
+
+    // What pages ask for.
+    /// A page that asks for a path that this server doesn't have.
+    PagePath = 80,
+    /// A page that asks with a method that the path doesn't answer.
+    PageMethod = 81,
+    /// A page that listens to a path without a signal.
+    PageSignal = 82,
+    /// A page that asks at an address where nothing listens.
+    PageAddress = 83,
+
+    // Time.
+    /// A cron expression that can't be read.
+    Cron = 90,
+    /// A cron expression whose time never comes.
+    CronNever = 91,
+    /// An interval that can't be read.
+    Interval = 92,
+    /// Two timers of one name.
+    TimerTwice = 93,
+    /// Two schedules of one name.
+    ScheduleTwice = 94,
+}
+
+impl Code {
+    /// Tells whether a server is sound all the same: rustc then warns, and
+    /// `#[allow(deprecated)]` at the declaration silences it.
+    pub fn is_advice(self) -> bool {
+        matches!(self, Code::ParameterNames | Code::PasswordInTheCode)
+    }
+}
+
+/// As messages show it: `PODE017`.
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PODE{:03}", *self as u16)
+    }
+}

@@ -1,0 +1,30 @@
+//! Paths that belong to pode itself.
+
+use super::{Code, Diagnostic};
+use crate::RoutePath;
+use crate::model::{Place, Server};
+use crate::route_path::Segment;
+
+/// The first segment of every path that pode keeps for itself, for scripts and
+/// the like that pages will find at every server.
+pub const RESERVED_SEGMENT: &str = "_pode";
+
+pub(super) fn check(server: &Server, found: &mut Vec<Diagnostic>) {
+    let routes = server.routes.iter().map(|route| (&route.path, route.path_place));
+    let signals = server.signals.iter().map(|signal| (&signal.path, signal.path_place));
+    let mounts = server.mounts.iter().map(|mount| (&mount.prefix, mount.prefix_place));
+    let publics = server.publics.iter().map(|public| (&public.prefix, public.prefix_place));
+    let paths = routes.chain(signals).chain(mounts).chain(publics);
+    found.extend(paths.filter_map(|(path, place)| reserved(path, place)));
+}
+
+fn reserved(path: &RoutePath, place: Place) -> Option<Diagnostic> {
+    match path.segments().first()? {
+        Segment::Literal(first) if first == RESERVED_SEGMENT => {
+            let message = format!("path `{path}` belongs to pode itself");
+            let help = format!("begin it with anything but `/{RESERVED_SEGMENT}`");
+            Some(Diagnostic::new(Code::ReservedPath, place, message, help))
+        }
+        _ => None,
+    }
+}

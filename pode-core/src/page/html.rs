@@ -1,0 +1,176 @@
+//! What the elements of a page ask for.
+
+use html5gum::emitters::default::{DefaultEmitter, StartTag};
+use html5gum::{HtmlString, Spanned, Token, Tokenizer};
+
+use super::template::blank;
+use super::{Asks, Lines, Request, UNKNOWN, script};
+use crate::Method;
+
+/// Finds what a page asks for: links, images, scripts, forms, and what its own
+/// scripts do.
+///
+/// `None` stands for the whole if the page has a `<base>`, which would lead
+/// its addresses elsewhere.
+pub fn requests(page: &str) -> Option<Vec<Request>> {
+    // Pages that are no templates have such braces for their own scripts.
+    let page = blank(page);
+    let lines = Lines::of(&page);
+    let mut found = Vec::new();
+    let mut script_start = None;
+    let mut emitter = DefaultEmitter::<usize>::new_with_span();
+    emitter.naively_switch_states(true);
+    for Ok(token) in Tokenizer::new_with_emitter(&*page, emitter) {
+        match token {
+            Token::StartTag(tag) => {
+                let element = Element { tag: &tag, lines: &lines };
+                if element.name() == "base" {
+                    return None;
+                }
+                element.requests(&mut found);
+                script_start =
+                    (element.name() == "script" && element.is_code()).then_some(tag.span.end);
+            }
+            Token::EndTag(tag) if *tag.name == *b"script" => {
+                if let Some(start) = script_start.take() {
+                    let code = page.get(start..tag.span.start).unwrap_or_default();
+                    let first_line = lines.at(start) - 1;
+                    found.extend(
+                        script::requests(code)
+                            .into_iter()
+                            .map(|request| Request { line: first_line + request.line, ..request }),
+                    );
+                }
+            }
+            _ => {}
+        }
+    }
+    Some(found)
+}
+
+struct Element<'page> {
+    tag: &'page StartTag<usize>,
+    lines: &'page Lines,
+}
+
+impl Element<'_> {
+    fn name(&self) -> String {
+        String::from_utf8_lossy(&self.tag.name).to_lowercase()
+    }
+
+    /// Returns the value of an attribute and the line in which it stands.
+    fn attribute(&self, name: &str) -> Option<(String, usize)> {
+        let is_it = |(found, _): &(&HtmlString, &Spanned<HtmlString>)| {
+            // What a template prints before it belongs to another.
+            String::from_utf8_lossy(found).trim_matches(UNKNOWN).eq_ignore_ascii_case(name)
+        };
+        let (_, value) = self.tag.attributes.iter().find(is_it)?;
+        let text = String::from_utf8_lossy(value).trim().to_owned();
+        Some((text, self.lines.at(value.span.start)))
+    }
+
+    /// Tells whether a `<script>` holds code.
+    fn is_code(&self) -> bool {
+        self.attribute("type").is_none_or(|(kind, _)| {
+            kind.is_empty() || kind == "module" || kind.to_lowercase().ends_with("/javascript")
+        })
+    }
+
+    fn requests(&self, found: &mut Vec<Request>) {
+        for name in ["href", "src", "poster"] {
+            // An empty one asks for nothing.
+            if let Some((address, line)) =
+                self.attribute(name).filter(|(value, _)| !value.is_empty())
+            {
+                found.push(Request::new(line, Asks::By(Method::Get), address));
+            }
+        }
+        if self.name() == "form" {
+            self.form("method", self.attribute("action"), found);
+        }
+        if let Some(action) = self.attribute("formaction") {
+            self.form("formmethod", Some(action), found);
+        }
+        for (name, value) in &self.tag.attributes {
+            if name.to_ascii_lowercase().starts_with(b"on") {
+                let line = self.lines.at(value.span.start) - 1;
+                let requests = script::requests(&String::from_utf8_lossy(value));
+                found.extend(
+                    requests
+                        .into_iter()
+                        .map(|request| Request { line: line + request.line, ..request }),
+                );
+            }
+        }
+    }
+
+    fn form(&self, method: &str, action: Option<(String, usize)>, found: &mut Vec<Request>) {
+        let own_line = self.lines.at(self.tag.span.start);
+        let (method, line) = self.attribute(method).unwrap_or_default();
+        let asks = match method.to_lowercase().as_str() {
+            "" | "get" => Asks::By(Method::Get),
+            "post" => Asks::By(Method::Post),
+            // One that opens or closes a dialog asks for nothing.
+            "dialog" => return,
+            _ => Asks::ByAny,
+        };
+        match action {
+            Some((address, line)) => found.push(Request::new(line, asks, address)),
+            // Many forms are read by a script alone; one that says how it is
+            // sent means it.
+            None if line > 0 => found.push(Request::new(own_line, asks, "")),
+            None => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(page: &str, expected: &[(usize, Asks, &str)]) {
+        let found = requests(page).expect("there is no base");
+        let found: Vec<_> =
+            found.iter().map(|found| (found.line, found.asks, found.address.as_str())).collect();
+        assert_eq!(found, expected);
+    }
+
+    const GET: Asks = Asks::By(Method::Get);
+    const POST: Asks = Asks::By(Method::Post);
+
+    #[test]
+    fn attributes_that_lead_somewhere_are_found() {
+        check(
+            "<!-- <a href=/no> -->\n<a href=\"/a\">x</a><IMG SRC='/b'>\n<video\n poster=/c></video>\n<a name=x href=''>",
+            &[(2, GET, "/a"), (2, GET, "/b"), (4, GET, "/c")],
+        );
+    }
+
+    #[test]
+    fn forms_ask_by_their_method() {
+        check(
+            "<form action=/a></form><form method=POST action=/b></form><form></form>\n<form method=post></form>\
+             <form method=dialog action=/no></form><button formaction=/c formmethod=post>",
+            &[(1, GET, "/a"), (1, POST, "/b"), (2, POST, ""), (2, POST, "/c")],
+        );
+    }
+
+    #[test]
+    fn what_a_template_prints_is_unknown() {
+        check(
+            "{% if x %}<a\n{% if y %}hidden{% endif %} href=\"/users/{{ user[\"id\"] }}\">{% endif %}",
+            &[(2, GET, "/users/\u{fffc}")],
+        );
+    }
+
+    #[test]
+    fn scripts_are_read_where_they_are_code() {
+        check(
+            "<script>\nfetch('/a')\n</script><script type=application/json>fetch('/no')</script>\n\
+             <script type=module>\n\nfetch('/b')</script><p onclick=\"fetch('/c')\">fetch('/no')",
+            &[(2, GET, "/a"), (6, GET, "/b"), (6, GET, "/c")],
+        );
+        assert_eq!(requests("<base href=/x><a href=y>"), None);
+    }
+}

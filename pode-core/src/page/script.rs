@@ -1,0 +1,505 @@
+//! What the code of a page asks for: calls of `fetch`, `new WebSocket` and
+//! `new EventSource` whose address is written out.
+//!
+//! JavaScript is read as a row of tokens, not understood: enough to tell code
+//! from comments and texts, to join texts by `+` and in templates, and to look
+//! up constants that stand in the same file.
+
+use std::collections::HashMap;
+
+use super::{Asks, HOST, HOSTNAME, Lines, Request, UNKNOWN};
+use crate::Method;
+
+/// Finds what a script asks for.
+pub fn requests(code: &str) -> Vec<Request> {
+    let tokens = tokens(code);
+    let constants = constants(&tokens);
+    let reader = Reader { tokens: &tokens, constants: &constants };
+    let lines = Lines::of(code);
+    let mut found = Vec::new();
+    for (index, token) in tokens.iter().enumerate() {
+        let asks_by = match token.kind {
+            Kind::Word("fetch") if !reader.is_member(index) => By::Fetch,
+            Kind::Word("WebSocket") if reader.is_new(index) => By::Socket,
+            Kind::Word("EventSource") if reader.is_new(index) => By::Events,
+            _ => continue,
+        };
+        if !reader.is(index + 1, "(") {
+            continue;
+        }
+        let (address, end) = reader.argument(index + 2);
+        let asks = match asks_by {
+            By::Fetch => reader.method(end),
+            By::Socket => Asks::BySocket,
+            By::Events => Asks::By(Method::Get),
+        };
+        found.push(Request::new(lines.at(token.start), asks, address));
+    }
+    found
+}
+
+enum By {
+    Fetch,
+    Socket,
+    Events,
+}
+
+#[derive(Debug)]
+struct Token<'code> {
+    start: usize,
+    kind: Kind<'code>,
+}
+
+#[derive(Debug)]
+enum Kind<'code> {
+    Word(&'code str),
+    /// One character of punctuation; `...` is three.
+    Punctuation(&'code str),
+    /// A text in quotes, or the pieces of a template.
+    Text(Vec<Piece<'code>>),
+    /// A number or a regular expression.
+    Other,
+}
+
+#[derive(Debug)]
+enum Piece<'code> {
+    Text(String),
+    /// What stands between `${` and `}`.
+    Code(&'code str),
+}
+
+/// Cuts code into tokens; what is not finished at the end is left out.
+fn tokens(code: &str) -> Vec<Token<'_>> {
+    let mut tokens: Vec<Token<'_>> = Vec::new();
+    let mut start = 0;
+    while let Some(first) = code[start..].chars().next() {
+        let rest = &code[start..];
+        let (length, kind) = if first.is_whitespace() {
+            (first.len_utf8(), None)
+        } else if rest.starts_with("//") {
+            (rest.find('\n').unwrap_or(rest.len()), None)
+        } else if rest.starts_with("/*") {
+            (rest.find("*/").map_or(rest.len(), |end| end + 2), None)
+        } else if is_of_word(first) {
+            let length = rest.find(|c| !is_of_word(c)).unwrap_or(rest.len());
+            let word = &rest[..length];
+            let kind = if first.is_ascii_digit() { Kind::Other } else { Kind::Word(word) };
+            (length, Some(kind))
+        } else if matches!(first, '"' | '\'') {
+            let (text, length) = quoted(rest, first);
+            (length, Some(Kind::Text(vec![Piece::Text(text)])))
+        } else if first == '`' {
+            let (pieces, length) = template(rest);
+            (length, Some(Kind::Text(pieces)))
+        } else if first == '/' && begins_expression(tokens.last()) {
+            (regular_expression(rest), Some(Kind::Other))
+        } else {
+            let length = first.len_utf8();
+            (length, Some(Kind::Punctuation(&rest[..length])))
+        };
+        if let Some(kind) = kind {
+            tokens.push(Token { start, kind });
+        }
+        start += length;
+    }
+    tokens
+}
+
+fn is_of_word(character: char) -> bool {
+    character.is_alphanumeric() || matches!(character, '_' | '$' | UNKNOWN)
+}
+
+/// Tells whether a `/` behind this token begins a regular expression, and is
+/// no division.
+fn begins_expression(last: Option<&Token<'_>>) -> bool {
+    match last.map(|token| &token.kind) {
+        None => true,
+        Some(Kind::Punctuation(mark)) => !matches!(*mark, ")" | "]" | "}"),
+        Some(Kind::Word(word)) => {
+            matches!(*word, "return" | "typeof" | "case" | "in" | "of" | "do" | "else" | "void")
+        }
+        Some(_) => false,
+    }
+}
+
+/// Reads a text in quotes: what it says, and how long it is with its quotes.
+fn quoted(rest: &str, quote: char) -> (String, usize) {
+    let mut text = String::new();
+    let mut characters = rest.char_indices().skip(1);
+    while let Some((index, character)) = characters.next() {
+        match character {
+            '\\' => text.extend(characters.next().map(|(_, escaped)| unescaped(escaped))),
+            '\n' => return (text, index),
+            _ if character == quote => return (text, index + 1),
+            _ => text.push(character),
+        }
+    }
+    (text, rest.len())
+}
+
+/// Escapes that stand for another character are seldom in addresses, and may
+/// be anything.
+fn unescaped(escaped: char) -> char {
+    if escaped.is_alphanumeric() { UNKNOWN } else { escaped }
+}
+
+/// Reads a template: its pieces, and how long it is with its quotes.
+fn template(rest: &str) -> (Vec<Piece<'_>>, usize) {
+    let mut pieces = Vec::new();
+    let mut text = String::new();
+    let mut index = 1;
+    while let Some(character) = rest[index..].chars().next() {
+        index += character.len_utf8();
+        match character {
+            '`' => break,
+            '\\' => {
+                let escaped = rest[index..].chars().next();
+                index += escaped.map_or(0, char::len_utf8);
+                text.extend(escaped.map(unescaped));
+            }
+            '$' if rest[index..].starts_with('{') => {
+                pieces.push(Piece::Text(std::mem::take(&mut text)));
+                let length = end_of_braces(&rest[index..]);
+                let inner = &rest[index + 1..index + length];
+                pieces.push(Piece::Code(inner.strip_suffix('}').unwrap_or(inner)));
+                index += length;
+            }
+            _ => text.push(character),
+        }
+    }
+    pieces.push(Piece::Text(text));
+    (pieces, index)
+}
+
+/// Returns the length of what begins with a brace, up to the one that closes
+/// it.
+fn end_of_braces(rest: &str) -> usize {
+    let mut depth = 0;
+    let mut index = 0;
+    while let Some(character) = rest[index..].chars().next() {
+        match character {
+            '"' | '\'' => index += quoted(&rest[index..], character).1,
+            '`' => index += template(&rest[index..]).1,
+            _ => index += character.len_utf8(),
+        }
+        match character {
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 {
+            return index;
+        }
+    }
+    rest.len()
+}
+
+fn regular_expression(rest: &str) -> usize {
+    let mut in_class = false;
+    let mut characters = rest.char_indices().skip(1);
+    while let Some((index, character)) = characters.next() {
+        match character {
+            '\\' => _ = characters.next(),
+            '[' => in_class = true,
+            ']' => in_class = false,
+            '/' if !in_class => return index + 1,
+            // It was a division after all.
+            '\n' => return 1,
+            _ => {}
+        }
+    }
+    1
+}
+
+/// Returns the texts of `const NAME = "text";`, where a name stands for one.
+fn constants<'code>(tokens: &[Token<'code>]) -> HashMap<&'code str, String> {
+    let mut constants: HashMap<&str, Option<String>> = HashMap::new();
+    for index in 0..tokens.len() {
+        let Some(
+            [
+                Token { kind: Kind::Word("const"), .. },
+                Token { kind: Kind::Word(name), .. },
+                Token { kind: Kind::Punctuation("="), .. },
+            ],
+        ) = tokens.get(index..index + 3)
+        else {
+            continue;
+        };
+        let none = HashMap::new();
+        let reader = Reader { tokens, constants: &none };
+        let (text, end) = reader.argument(index + 3);
+        let known = reader.ends(end) && text.chars().next().is_some_and(|c| c != UNKNOWN);
+        let text = known.then_some(text);
+        // Two of one name stand in different functions.
+        constants.entry(name).and_modify(|earlier| *earlier = None).or_insert(text);
+    }
+    constants.into_iter().filter_map(|(name, text)| Some((name, text?))).collect()
+}
+
+struct Reader<'read, 'code> {
+    tokens: &'read [Token<'code>],
+    constants: &'read HashMap<&'code str, String>,
+}
+
+impl<'code> Reader<'_, 'code> {
+    fn kind(&self, index: usize) -> Option<&Kind<'code>> {
+        self.tokens.get(index).map(|token| &token.kind)
+    }
+
+    fn is(&self, index: usize, mark: &str) -> bool {
+        matches!(self.kind(index), Some(Kind::Punctuation(found)) if *found == mark)
+    }
+
+    fn word(&self, index: usize) -> Option<&'code str> {
+        match self.kind(index) {
+            Some(Kind::Word(word)) => Some(word),
+            _ => None,
+        }
+    }
+
+    /// Tells whether a word belongs to an object other than the window, or is
+    /// declared here.
+    fn is_member(&self, index: usize) -> bool {
+        match index.checked_sub(1).and_then(|before| self.kind(before)) {
+            Some(Kind::Punctuation(".")) => !index
+                .checked_sub(2)
+                .and_then(|owner| self.word(owner))
+                .is_some_and(|owner| matches!(owner, "window" | "self" | "globalThis")),
+            Some(Kind::Word("function")) => true,
+            _ => false,
+        }
+    }
+
+    fn is_new(&self, index: usize) -> bool {
+        let own = self.is(index.wrapping_sub(1), ".") && !self.is_member(index);
+        let before = index.checked_sub(if own { 3 } else { 1 });
+        before.and_then(|before| self.word(before)) == Some("new")
+    }
+
+    /// Tells whether an argument or a declaration ends here.
+    fn ends(&self, index: usize) -> bool {
+        match self.kind(index) {
+            None => true,
+            Some(Kind::Punctuation(mark)) => matches!(*mark, "," | ")" | ";"),
+            // The next line begins; nothing else can stand behind a value.
+            Some(Kind::Word(word)) => !matches!(*word, "in" | "instanceof"),
+            Some(_) => false,
+        }
+    }
+
+    /// Reads an address that begins here; returns it, and where it ends.
+    fn argument(&self, start: usize) -> (String, usize) {
+        let mut address = String::new();
+        let mut index = start;
+        loop {
+            let (piece, next) = self.piece(index);
+            address.push_str(&piece);
+            index = next;
+            if self.ends(index) {
+                return (address, index);
+            }
+            if !self.is(index, "+") {
+                // Some other operator: all of it is known at run time alone.
+                return (UNKNOWN.to_string(), self.end_of_argument(start));
+            }
+            index += 1;
+        }
+    }
+
+    /// Reads one operand of `+`.
+    fn piece(&self, index: usize) -> (String, usize) {
+        match self.kind(index) {
+            Some(Kind::Text(pieces)) => {
+                let pieces = pieces.iter().map(|piece| match piece {
+                    Piece::Text(text) => text.clone(),
+                    Piece::Code(code) => {
+                        let tokens = tokens(code);
+                        let inner = Reader { tokens: &tokens, constants: self.constants };
+                        match inner.argument(0) {
+                            (text, end) if end == tokens.len() => text,
+                            _ => UNKNOWN.to_string(),
+                        }
+                    }
+                });
+                (pieces.collect(), index + 1)
+            }
+            Some(Kind::Word(word)) => {
+                let mut path = vec![*word];
+                let mut next = index + 1;
+                while self.is(next, ".")
+                    && let Some(word) = self.word(next + 1)
+                {
+                    path.push(word);
+                    next += 2;
+                }
+                (self.value(&path), next)
+            }
+            _ => (UNKNOWN.to_string(), index + 1),
+        }
+    }
+
+    /// Returns what a name stands for.
+    fn value(&self, path: &[&str]) -> String {
+        let path = match path {
+            ["window" | "document" | "self" | "globalThis", rest @ ..] => rest,
+            all => all,
+        };
+        match path {
+            ["location", "host"] => HOST.to_string(),
+            ["location", "hostname"] => HOSTNAME.to_string(),
+            ["location", "origin"] => format!("{UNKNOWN}//{HOST}"),
+            [name] => self.constants.get(name).cloned().unwrap_or_else(|| UNKNOWN.to_string()),
+            _ => UNKNOWN.to_string(),
+        }
+    }
+
+    /// Returns the index of the `,` or `)` that ends an argument.
+    fn end_of_argument(&self, start: usize) -> usize {
+        let mut depth = 0;
+        for index in start..self.tokens.len() {
+            if let Some(Kind::Punctuation(mark)) = self.kind(index) {
+                match *mark {
+                    "," | ")" if depth == 0 => return index,
+                    "(" | "[" | "{" => depth += 1,
+                    ")" | "]" | "}" => depth -= 1,
+                    _ => {}
+                }
+            }
+        }
+        self.tokens.len()
+    }
+
+    /// Reads the method from the second argument of `fetch`; `end` is the end
+    /// of the first.
+    fn method(&self, end: usize) -> Asks {
+        if !self.is(end, ",") || self.is(end + 1, ")") {
+            return Asks::By(Method::Get);
+        }
+        if !self.is(end + 1, "{") {
+            return Asks::ByAny;
+        }
+        let mut asks = Asks::By(Method::Get);
+        let mut depth = 0;
+        for index in end + 1..self.tokens.len() {
+            match self.kind(index) {
+                Some(Kind::Punctuation("{" | "(" | "[")) => depth += 1,
+                Some(Kind::Punctuation("}" | ")" | "]")) => depth -= 1,
+                // It may hold a method.
+                Some(Kind::Punctuation(".")) if depth == 1 && self.is(index + 1, ".") => {
+                    asks = Asks::ByAny;
+                }
+                Some(key) if depth == 1 && is_key(key) => {
+                    asks = self.method_at(index + 1);
+                    if self.is(index + 1, ":") {
+                        return asks;
+                    }
+                }
+                _ => {}
+            }
+            if depth == 0 {
+                break;
+            }
+        }
+        asks
+    }
+
+    fn method_at(&self, colon: usize) -> Asks {
+        match self.kind(colon + 1) {
+            Some(Kind::Text(pieces)) if self.is(colon, ":") => match pieces.as_slice() {
+                [Piece::Text(text)] => {
+                    Method::parse(&text.to_uppercase()).map_or(Asks::ByAny, Asks::By)
+                }
+                _ => Asks::ByAny,
+            },
+            _ => Asks::ByAny,
+        }
+    }
+}
+
+fn is_key(kind: &Kind<'_>) -> bool {
+    match kind {
+        Kind::Word(word) => *word == "method",
+        Kind::Text(pieces) => matches!(pieces.as_slice(), [Piece::Text(text)] if text == "method"),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(code: &str, expected: &[(Asks, &str)]) {
+        let found = requests(code);
+        let found: Vec<_> = found.iter().map(|found| (found.asks, found.shown())).collect();
+        let expected: Vec<_> =
+            expected.iter().map(|(asks, address)| (*asks, address.to_string())).collect();
+        assert_eq!(found, expected, "{code}");
+    }
+
+    const GET: Asks = Asks::By(Method::Get);
+
+    #[test]
+    fn calls_are_found_and_comments_and_texts_are_not() {
+        check("fetch('/a'); // fetch('/no')\n/* fetch('/no') */", &[(GET, "/a")]);
+        check("window.fetch(\"/a\"); cache.fetch('/no'); 'fetch(\"/no\")'", &[(GET, "/a")]);
+        check("x = /['\"`/]/; fetch('/a'); y = 4 / 2; fetch('/b')", &[(GET, "/a"), (GET, "/b")]);
+        check("function fetch(x) {} WebSocket('/no')", &[]);
+        check(
+            "new EventSource('/a'); new window.WebSocket('/b')",
+            &[(GET, "/a"), (Asks::BySocket, "/b")],
+        );
+        assert_eq!(requests("\n\n fetch('/a')")[0].line, 3);
+    }
+
+    #[test]
+    fn texts_are_joined_and_the_rest_is_unknown() {
+        check("fetch('/a/' + id + '/b')", &[(GET, "/a/…/b")]);
+        check("fetch(`/a/${ids[`${0}`]}/b`)", &[(GET, "/a/…/b")]);
+        check("fetch('/a'.concat(b), {})", &[(GET, "…")]);
+        check("fetch(x ? '/a' : '/b')", &[(GET, "…")]);
+        check("fetch(new URL('/a', b))", &[(GET, "…")]);
+        check("const A = '/a', B = 1;\nfetch(A + '/b'); fetch(B)", &[(GET, "/a/b"), (GET, "…")]);
+        check("const A = `/a`\nlet b = A\nfetch(A)", &[(GET, "/a")]);
+        check("{ const A = '/a' } { const A = '/b' } fetch(A)", &[(GET, "…")]);
+        check("fetch('\\/a\\u0062')", &[(GET, "/a…0062")]);
+    }
+
+    #[test]
+    fn the_host_of_the_page_is_known_as_such() {
+        let found = requests(
+            "new WebSocket(`ws://${location.host}/a`); new WebSocket('ws://' + window.location.hostname + ':1/b'); fetch(location.origin + '/c')",
+        );
+        let addresses: Vec<_> = found.into_iter().map(|found| found.address).collect();
+        assert_eq!(addresses, ["ws://\u{e000}/a", "ws://\u{e001}:1/b", "\u{fffc}//\u{e000}/c"]);
+    }
+
+    #[test]
+    fn fetch_says_how_it_asks() {
+        let post = Asks::By(Method::Post);
+        check("fetch('/a', { method: 'post', body })", &[(post, "/a")]);
+        check("fetch('/a', { headers: { method: 'x' }, 'method': `POST` })", &[(post, "/a")]);
+        check("fetch('/a', { method })", &[(Asks::ByAny, "/a")]);
+        check("fetch('/a', { method: x ? 'A' : 'B' })", &[(Asks::ByAny, "/a")]);
+        check("fetch('/a', { ...options })", &[(Asks::ByAny, "/a")]);
+        check("fetch('/a', options)", &[(Asks::ByAny, "/a")]);
+        check("fetch('/a', { cache: 'no-store' })", &[(GET, "/a")]);
+    }
+
+    #[test]
+    fn what_is_cut_off_is_read_as_far_as_it_goes() {
+        for code in [
+            "fetch(",
+            "fetch('",
+            "fetch(`${",
+            "fetch('/a', {",
+            "new WebSocket(`${a",
+            "const A =",
+            "/",
+            "/[",
+            "'\\",
+        ] {
+            requests(code);
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! What minijinja puts into a page: expressions, which only the running server
+//! knows, and other templates.
+
+use super::{Lines, UNKNOWN};
+
+/// Other templates that a template needs.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Include {
+    /// The line in which it stands, counted from 1.
+    pub line: usize,
+    /// Their names as written; of several, the first that is there is taken.
+    pub names: Vec<String>,
+    /// Whether `ignore missing` follows.
+    pub may_be_missing: bool,
+}
+
+/// A piece of a template between its delimiters.
+enum Tag<'text> {
+    Expression,
+    Statement(&'text str),
+    Comment,
+}
+
+/// Finds the templates that are included, extended or imported by a name that
+/// is written out.
+pub fn includes(text: &str) -> Vec<Include> {
+    let lines = Lines::of(text);
+    let mut found = Vec::new();
+    let mut raw = false;
+    for (start, _, tag) in tags(text) {
+        let Tag::Statement(statement) = tag else {
+            continue;
+        };
+        let (word, rest) = first_word(statement);
+        match word {
+            "raw" => raw = true,
+            "endraw" => raw = false,
+            "include" | "extends" | "import" | "from" if !raw => {
+                if let Some((names, may_be_missing)) = names(rest) {
+                    found.push(Include { line: lines.at(start), names, may_be_missing });
+                }
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+/// Replaces what only the running server knows, so that the rest can be read
+/// as HTML. Lines stay where they are.
+pub(super) fn blank(text: &str) -> String {
+    let mut blank = String::with_capacity(text.len());
+    let mut end = 0;
+    for (start, next, tag) in tags(text) {
+        blank.push_str(&text[end..start]);
+        // A statement may print as well: `{% if new %}/new{% endif %}`.
+        if !matches!(tag, Tag::Comment) {
+            blank.push(UNKNOWN);
+        }
+        blank.extend(text[start..next].chars().filter(|c| *c == '\n'));
+        end = next;
+    }
+    blank.push_str(&text[end..]);
+    blank
+}
+
+/// Finds each piece between delimiters: its start, its end, and what it is.
+fn tags(text: &str) -> impl Iterator<Item = (usize, usize, Tag<'_>)> {
+    let mut from = 0;
+    std::iter::from_fn(move || {
+        let start = from
+            + text[from..]
+                .find("{{")
+                .into_iter()
+                .chain(text[from..].find("{%"))
+                .chain(text[from..].find("{#"))
+                .min()?;
+        let inner = start + 2;
+        let close = match &text[start..inner] {
+            "{{" => "}}",
+            "{%" => "%}",
+            _ => "#}",
+        };
+        let length = match close {
+            "#}" => text[inner..].find(close),
+            _ => end_of_code(&text[inner..], close),
+        };
+        // One that never ends is no template; whoever reads templates says so.
+        let end = length.map_or(text.len(), |length| inner + length);
+        from = length.map_or(text.len(), |length| inner + length + 2);
+        let tag = match close {
+            "}}" => Tag::Expression,
+            "%}" => Tag::Statement(text[inner..end].trim_matches(['-', '+'])),
+            _ => Tag::Comment,
+        };
+        Some((start, from, tag))
+    })
+}
+
+/// Returns where the code ends; a delimiter within quotes doesn't end it.
+fn end_of_code(code: &str, close: &str) -> Option<usize> {
+    let mut quote = None;
+    let mut escaped = false;
+    for (index, character) in code.char_indices() {
+        match quote {
+            Some(_) if escaped => escaped = false,
+            Some(_) if character == '\\' => escaped = true,
+            Some(open) if character == open => quote = None,
+            Some(_) => {}
+            None if code[index..].starts_with(close) => return Some(index),
+            None if matches!(character, '"' | '\'') => quote = Some(character),
+            None => {}
+        }
+    }
+    None
+}
+
+fn first_word(statement: &str) -> (&str, &str) {
+    let statement = statement.trim();
+    statement.split_once(char::is_whitespace).unwrap_or((statement, ""))
+}
+
+/// Reads `"name"` or `["name", "name"]` and what may follow; `None` if the name
+/// is anything but written out.
+fn names(rest: &str) -> Option<(Vec<String>, bool)> {
+    let rest = rest.trim();
+    let (names, behind) = match rest.strip_prefix('[') {
+        Some(list) => {
+            let (list, behind) = list.split_once(']')?;
+            let names = list.split(',').map(str::trim).filter(|name| !name.is_empty());
+            (
+                names
+                    .map(|name| unquote(name).filter(|(_, rest)| rest.is_empty()))
+                    .collect::<Option<Vec<_>>>()?,
+                behind,
+            )
+        }
+        None => {
+            let name = unquote(rest)?;
+            (vec![name], name.1)
+        }
+    };
+    let behind = behind.trim();
+    let (word, _) = first_word(behind);
+    let known = matches!(word, "" | "ignore" | "with" | "without" | "import" | "as");
+    let names = names.into_iter().map(|(name, _)| name.to_owned()).collect();
+    known.then_some((names, word == "ignore"))
+}
+
+/// Splits a quoted text into what is in the quotes and what is behind them.
+fn unquote(text: &str) -> Option<(&str, &str)> {
+    let quote = text.chars().next().filter(|c| matches!(c, '"' | '\''))?;
+    text[1..].split_once(quote)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_are_written_out_are_found() {
+        let text = "{% extends 'base.html' %}\n{%- include \"a.html\" ignore missing -%}\n\
+             {% from \"m.html\" import x %}{% include [\"b.html\", 'c.html'] %}\n\
+             {% include name %}{% include \"a\" if b else \"c\" %}\n\
+             {# {% include \"no.html\" %} #}{% raw %}{% include \"no.html\" %}{% endraw %}";
+        let found: Vec<String> = includes(text)
+            .into_iter()
+            .map(|found| {
+                format!("{} {} {}", found.line, found.names.join(" "), found.may_be_missing)
+            })
+            .collect();
+        assert_eq!(
+            found,
+            ["1 base.html false", "2 a.html true", "3 m.html false", "3 b.html c.html false"]
+        );
+    }
+
+    #[test]
+    fn what_the_server_fills_in_is_unknown_and_lines_stay() {
+        let text = "a{{ \"}}\" }}b{# c\n #}d{% if x\n %}e{{ never ends";
+        assert_eq!(blank(text), "a\u{fffc}b\nd\u{fffc}\ne\u{fffc}");
+    }
+}

@@ -1,0 +1,12 @@
+use pode::prelude::*;
+
+pode_server! {
+    server example;
+    endpoint outer http "127.0.0.1:8090";
+    endpoint inner http "127.0.0.1:8091";
+    route GET "/" { endpoint: outer } => async |_| text("hello");
+}
+
+fn main() {
+    let _ = example();
+}

@@ -1,0 +1,42 @@
+//! Endpoints: what is almost a mistake, and isn't.
+
+#![deny(warnings)]
+
+use pode::Address;
+use pode::prelude::*;
+
+pode_server! {
+    server endpoints(address: Address);
+    // PODE040, PODE041: words that are addresses, and an expression.
+    endpoint http "localhost:0";
+    endpoint http "[::1]:8090";
+    endpoint http address;
+    // PODE042, PODE043: one address for two protocols, or the same port of
+    // another kind of address.
+    endpoint inner http "*:8090";
+    endpoint outer ws "0.0.0.0:8090";
+    #[cfg(any())]
+    endpoint inner http "127.0.0.1:8090";
+    // PODE044, PODE045, PODE046, PODE047: each is chosen by something.
+    signal NEWS: String = "/" { endpoint: outer };
+    route GET "/" => async |_| text("hello");
+    route GET "/inner" { endpoint: inner } => async |_| text("hello");
+}
+
+pode_server! {
+    // PODE045, PODE046: without pages and signals, no endpoint is needed.
+    server clockwork;
+    timer "tick" every 1s => async |_| {};
+}
+
+pode_server! {
+    // PODE047: what is there only sometimes counts.
+    server sometimes;
+    endpoint ws 8091;
+    #[cfg(any())]
+    signal RARE: String = "/";
+}
+
+fn main() {
+    let _ = (endpoints("127.0.0.1:0".into()), clockwork(), sometimes(), NEWS);
+}

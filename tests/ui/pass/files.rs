@@ -1,0 +1,30 @@
+//! Folders, files and pages: what is almost a mistake, and isn't.
+
+#![deny(warnings)]
+
+use pode::prelude::*;
+
+pode_server! {
+    server example;
+    endpoint http 8090;
+    endpoint ws   8090;
+    endpoint https "localhost:8443" { certificate: self_signed() };
+    // PODE070, PODE071, PODE072, PODE073: folders of folders, and a prefix.
+    views "files/sound/views";
+    public "files/sound/public";
+    public "/static" "files/plain";
+    // PODE074, PODE075, PODE076, PODE077: its parts are there, or may be missing.
+    route GET "/" => view "index";
+    route GET "/users/:id" => view "users/one";
+    // PODE078: routes and files side by side.
+    route POST "/style.css" (body: String) => async |_, body: String| text(body);
+    // PODE080, PODE081, PODE082, PODE083: whatever the pages ask for is here.
+    route GET "/users/:id/photo" (id: u64) => async |_, id| text(format!("{id}"));
+    route GET "/search" => async |_| text("found");
+    route POST, PUT "/users/:id" (id: u64) => async |_, id| text(format!("{id}"));
+    signal NEWS: String = "/news";
+}
+
+fn main() {
+    let _ = (example(), NEWS);
+}

@@ -1,0 +1,35 @@
+//! The language: what is almost a mistake, and isn't.
+
+#![deny(warnings)]
+#![allow(dead_code)]
+
+use pode::prelude::*;
+
+pode_server! {
+    /// PODE001, PODE002: parts that may be left out are, and others stand.
+    #[must_use]
+    pub(crate) server parts(route: u16) { send_timeout: 1_500ms, };
+    endpoint http route;
+    // PODE003, PODE004, PODE005: within a handler, any word is Rust's.
+    route GET "/" => async |_| {
+        let route = 1;
+        let endpoint = route;
+        text(endpoint.to_string())
+    };
+    // PODE006: a closure that replies is a handler.
+    route GET "/view" => async |_| view("none");
+    // PODE007, PODE008: options and attributes that there are.
+    #[allow(clippy::redundant_closure)]
+    #[cfg(all())]
+    /// Documented.
+    route GET "/documented" { endpoint: [] } => async |_| text("documented");
+    // PODE009: another type is another state, and so is one that isn't there.
+    state u32 = 1;
+    state u64 = 2;
+    #[cfg(any())]
+    state u32 = 3;
+}
+
+fn main() {
+    let _ = parts(0);
+}

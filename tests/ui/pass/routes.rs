@@ -1,0 +1,44 @@
+//! Routes: what is almost a mistake, and isn't.
+
+#![deny(warnings)]
+
+use pode::prelude::*;
+use pode::warp::Filter;
+
+pode_server! {
+    server routes;
+    endpoint outer http 8090;
+    endpoint inner http 8091;
+    // PODE010, PODE011: dots, dashes and other scripts; names that only begin
+    // like other parts of the request.
+    route GET "/a.b-c/straße" => async |_| text("here");
+    route GET "/forms/:form_name" (form_name: String) => async |_, name: String| text(name);
+    // PODE012, PODE013: one name in two routes; a catch-all at the end.
+    route GET "/users/:id" (id: u64) => async |_, id| text(format!("{id}"));
+    route GET "/users/:id/files/*rest" (id: u64, rest: String) => async |_, id, rest| text(format!("{id} {rest}"));
+    // PODE014: only the first segment is taken.
+    route GET "/about/_pode" => async |_| text("about");
+    // PODE015, PODE016, PODE017: each method once for each path.
+    route PATCH, PUT "/users/:id" (id: u64) => async |_, id| text(format!("{id}"));
+    route POST "/users/:id" (id: u64) => async |_, id| text(format!("{id}"));
+    // PODE018: the more specific one wins.
+    route GET "/users/me" => async |_| text("me");
+    route GET "/*rest" (rest: String) => async |_, rest: String| text(rest);
+    // PODE019: it is reached at the other endpoint.
+    route GET "/" => async |_| text("outer");
+    route GET "/" { endpoint: inner } => async |_| text("inner");
+    // PODE020: behind another fixed part, another name; advice can be silenced.
+    route GET "/groups/:name" (name: String) => async |_, name: String| text(name);
+    #[allow(deprecated)]
+    route DELETE "/groups/:group" (group: String) => async |_, group: String| text(group);
+    // PODE021: the parameters of its own path.
+    route GET "/people/:id" => redirect "/users/:id";
+    // PODE022, PODE023, PODE024: side by side, and a route under a mount.
+    mount "/api" pode::warp::any().map(|| "api");
+    mount "/apis" pode::warp::any().map(|| "apis");
+    route GET "/api/own" => async |_| text("own");
+}
+
+fn main() {
+    let _ = routes();
+}

@@ -1,0 +1,23 @@
+//! Signals: what is almost a mistake, and isn't.
+
+#![deny(warnings)]
+
+use pode::prelude::*;
+
+pode_server! {
+    server example;
+    endpoint ws 8091;
+    // PODE060, PODE061: one that isn't there; another path.
+    signal CHAT: String = "/";
+    #[cfg(any())]
+    signal CHAT: u32 = "/";
+    signal TALK: String = "/talk";
+    // PODE062, PODE063: a type that holds an arrow of its own.
+    signal FUNCTIONS: std::marker::PhantomData<fn(u8) -> u8> = "/functions";
+    // PODE064: the least room.
+    signal NEWS: Vec<(u8, String)> = "/news" { capacity_messages: 1 };
+}
+
+fn main() {
+    let _ = (example(), CHAT, TALK, FUNCTIONS, NEWS);
+}

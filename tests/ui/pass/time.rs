@@ -1,0 +1,20 @@
+//! Timers and schedules: what is almost a mistake, and isn't.
+
+#![deny(warnings)]
+
+use pode::prelude::*;
+
+pode_server! {
+    server example;
+    // PODE090, PODE091: the rarest day that comes.
+    schedule "leap" cron "0 0 29 2 *", "@twice-yearly" => async |_| {};
+    // PODE092: the shortest interval, and an expression.
+    timer "fast" every 1ms => async |_| {};
+    timer "slow" every std::time::Duration::MAX => async |_| {};
+    // PODE093, PODE094: a timer and a schedule may share a name.
+    timer "leap" every 1_000h => async |_| {};
+}
+
+fn main() {
+    let _ = example();
+}
