@@ -170,7 +170,13 @@ impl AddressError {
             AddressError::PortOutOfRange { .. } | AddressError::PortNotNumber { .. } => {
                 "ports go from 0 to 65535; 0 picks a free one".to_owned()
             }
-            AddressError::MissingBrackets { host } => format!("write `[{host}]:8090`"),
+            AddressError::MissingBrackets { host } => match host.rsplit_once(':') {
+                // What looks like a port is one, most likely.
+                Some((ip, port)) if port.len() > 3 && ip.parse::<Ipv6Addr>().is_ok() => {
+                    format!("write `[{ip}]:{port}`")
+                }
+                _ => format!("write `[{host}]:8090`"),
+            },
             AddressError::UnknownHost { .. } => {
                 "write an IP address, `localhost`, or `*` for all IPv4 interfaces".to_owned()
             }

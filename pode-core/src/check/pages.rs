@@ -4,12 +4,16 @@
 //! An address that leads to another server is nobody's business here, and what
 //! only the running page knows may be anything.
 
-use super::site::{At, Site};
+use std::collections::BTreeSet;
+
+use super::site::{Answers, At, Site};
 use super::suggestion::did_you_mean;
 use super::{Code, Diagnostic};
-use crate::model::{Action, File, Folder, Server};
+use crate::model::{Action, File, Folder, Place, Server};
 use crate::page::{self, Asks, Request, UNKNOWN};
 use crate::route_path::Segment;
+
+const SILENCE: &str = "if that is another server's, write `pode: external` in a comment above";
 
 pub(super) fn check(server: &Server, found: &mut Vec<Diagnostic>) {
     // What seems to be lacking may be in a declaration that was not understood.
@@ -63,108 +67,126 @@ impl Page<'_> {
             true => page::requests_of_page(text).unwrap_or_default(),
             false => page::requests_of_script(text),
         };
-        for request in requests {
-            if let Some((code, message, help)) = self.judge(site, &request, is_page)
-                && !page::is_external(text, request.line)
-            {
-                found.push(Diagnostic::new(code, self.folder.path.place, message, help));
-            }
+        // A script's addresses are relative to the page that runs it.
+        let addresses = if is_page { &self.addresses[..] } else { &[] };
+        for request in &requests {
+            let asked = |at, path| Asked {
+                place: self.folder.path.place,
+                page: format!("{}:{}", self.folder.path_of(self.file), request.line),
+                request,
+                at,
+                path,
+            };
+            let mistake = match Target::of(&request.address) {
+                None => None,
+                Some(Target::Own) => {
+                    addresses.iter().find_map(|own| asked(At::Own, own.clone()).judge(site))
+                }
+                Some(Target::Relative(path)) => {
+                    addresses.iter().find_map(|own| asked(At::Own, resolve(own, path)).judge(site))
+                }
+                Some(Target::Absolute { at, path }) => asked(at, resolve(&[], path)).judge(site),
+            };
+            found.extend(mistake.filter(|_| !page::is_external(text, request.line)));
         }
     }
+}
 
-    /// Returns what is wrong with a request, and what to do.
-    fn judge(
-        &self,
-        site: &Site<'_>,
-        request: &Request,
-        is_page: bool,
-    ) -> Option<(Code, String, String)> {
-        let place = format!("{}:{}", self.folder.path_of(self.file), request.line);
-        match Target::of(&request.address)? {
-            Target::Own => self
-                .addresses
-                .iter()
-                .filter(|_| is_page)
-                .find_map(|own| self.judge_path(site, request, &place, At::Own, own)),
-            // A script's addresses are relative to the page that runs it.
-            Target::Relative(path) => self.addresses.iter().filter(|_| is_page).find_map(|own| {
-                let path = resolve(own, path);
-                self.judge_path(site, request, &place, At::Own, &path)
-            }),
-            Target::Absolute { at, path } => {
-                let path = resolve(&[], path);
-                self.judge_path(site, request, &place, at, &path)
-            }
+/// A request of a page, and where it leads.
+struct Asked<'page> {
+    /// Where the folder of the page is declared.
+    place: Place,
+    /// The file and the line, as messages show them.
+    page: String,
+    request: &'page Request,
+    at: At<'page>,
+    path: Vec<String>,
+}
+
+impl Asked<'_> {
+    fn judge(&self, site: &Site<'_>) -> Option<Diagnostic> {
+        if let Err(listening) = site.serves(self.at, self.by_socket()) {
+            return Some(self.nothing_listens(&listening));
         }
+        let there = site.at(self.at, self.by_socket(), &self.path);
+        if !there.is_empty() {
+            return self.other_method(&there);
+        }
+        let elsewhere = !site.at(At::Own, self.by_socket(), &self.path).is_empty();
+        Some(if elsewhere { self.at_another_endpoint() } else { self.nothing_there(site) })
     }
 
-    fn judge_path(
-        &self,
-        site: &Site<'_>,
-        request: &Request,
-        place: &str,
-        at: At<'_>,
-        path: &[String],
-    ) -> Option<(Code, String, String)> {
-        let by_socket = request.asks == Asks::BySocket;
-        let silence = "if that is another server's, write `pode: external` in a comment above";
-        if let Err(listening) = site.serves(at, by_socket) {
-            let message = match at {
-                At::Own => format!(
-                    "page `{place}` opens a WebSocket at its own address, where no `ws` or `wss` endpoint listens"
-                ),
-                At::Port { .. } => format!(
-                    "page `{place}` asks at `{}`, where nothing of this server listens",
-                    request.shown()
-                ),
-            };
-            let help = match listening.is_empty() {
-                true => silence.to_owned(),
-                false => format!("this server listens at {}; {silence}", listening.join(", ")),
-            };
-            return Some((Code::PageAddress, message, help));
-        }
-        let shown = format!("/{}", path.join("/")).replace(UNKNOWN, "…");
-        let there = site.at(at, by_socket, path);
-        if there.is_empty() {
-            let known = site.paths(by_socket);
-            let help = match did_you_mean(&shown, known.iter().map(String::as_str)) {
-                Some(meant) => format!("did you mean `{meant}`?"),
-                None => silence.to_owned(),
-            };
-            return Some(match by_socket {
-                true => {
-                    let message =
-                        format!("page `{place}` listens to `{shown}`, where there is no signal");
-                    (Code::PageSignal, message, help)
-                }
-                false => {
-                    let message = format!(
-                        "page `{place}` asks for `{shown}`, which this server doesn't have"
-                    );
-                    (Code::PagePath, message, help)
-                }
-            });
-        }
-        let Asks::By(method) = request.asks else {
+    fn by_socket(&self) -> bool {
+        self.request.asks == Asks::BySocket
+    }
+
+    /// Returns the path as messages show it.
+    fn shown(&self) -> String {
+        format!("/{}", self.path.join("/")).replace(UNKNOWN, "…")
+    }
+
+    fn nothing_listens(&self, listening: &[String]) -> Diagnostic {
+        let (page, address) = (&self.page, self.request.shown());
+        let message = match self.at {
+            At::Own => format!(
+                "page `{page}` opens a WebSocket at its own address, where no `ws` or `wss` endpoint listens"
+            ),
+            At::Port { .. } => {
+                format!("page `{page}` asks at `{address}`, where nothing of this server listens")
+            }
+        };
+        let help = match listening.is_empty() {
+            true => SILENCE.to_owned(),
+            false => format!("this server listens at {}; {SILENCE}", listening.join(", ")),
+        };
+        Diagnostic::new(Code::PageAddress, self.place, message, help)
+    }
+
+    fn at_another_endpoint(&self) -> Diagnostic {
+        let (page, address, path) = (&self.page, self.request.shown(), self.shown());
+        let message =
+            format!("page `{page}` asks at `{address}`, but `{path}` is at another endpoint");
+        let help = "ask where that endpoint listens, or let both serve it by `endpoint: […]`";
+        Diagnostic::new(Code::PageAddress, self.place, message, help)
+    }
+
+    fn nothing_there(&self, site: &Site<'_>) -> Diagnostic {
+        let (page, path) = (&self.page, self.shown());
+        let known = site.paths(self.by_socket());
+        let help = match did_you_mean(&path, known.iter().map(String::as_str)) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => SILENCE.to_owned(),
+        };
+        let (code, message) = match self.by_socket() {
+            true => (
+                Code::PageSignal,
+                format!("page `{page}` listens to `{path}`, where there is no signal"),
+            ),
+            false => (
+                Code::PagePath,
+                format!("page `{page}` asks for `{path}`, which this server doesn't have"),
+            ),
+        };
+        Diagnostic::new(code, self.place, message, help)
+    }
+
+    fn other_method(&self, there: &[&Answers]) -> Option<Diagnostic> {
+        let Asks::By(method) = self.request.asks else {
             return None;
         };
         if there.iter().any(|answers| answers.takes(method)) {
             return None;
         }
-        let mut methods: Vec<&str> = there
+        let methods: BTreeSet<&str> = there
             .iter()
             .flat_map(|answers| answers.methods())
             .map(|other| other.as_str())
             .collect();
-        methods.sort_unstable();
-        methods.dedup();
-        let message = format!(
-            "page `{place}` sends {method} to `{shown}`, which answers {}",
-            methods.join(", ")
-        );
-        let help = format!("ask by another method, or declare `route {method} \"{shown}\"`");
-        Some((Code::PageMethod, message, help))
+        let methods = Vec::from_iter(methods).join(", ");
+        let (page, path) = (&self.page, self.shown());
+        let message = format!("page `{page}` sends {method} to `{path}`, which answers {methods}");
+        let help = format!("ask by another method, or declare `route {method} \"{path}\"`");
+        Some(Diagnostic::new(Code::PageMethod, self.place, message, help))
     }
 }
 

@@ -1,5 +1,7 @@
 //! What a server has, as its pages see it.
 
+use std::collections::{BTreeSet, HashMap};
+
 use crate::model::{Endpoint, Name, Server};
 use crate::page::UNKNOWN;
 use crate::route_path::Segment;
@@ -9,6 +11,7 @@ use crate::{Method, RoutePath};
 pub(super) struct Site<'server> {
     endpoints: &'server [Endpoint],
     entries: Vec<Entry<'server>>,
+    tree: Node,
 }
 
 /// The server that an address means.
@@ -46,7 +49,11 @@ pub(super) enum Answers {
 impl Answers {
     pub(super) fn takes(&self, method: Method) -> bool {
         match self {
-            Answers::Some(methods) => methods.contains(&method),
+            // GET routes answer HEAD, too.
+            Answers::Some(methods) => {
+                methods.contains(&method)
+                    || (method == Method::Head && methods.contains(&Method::Get))
+            }
             Answers::All => true,
             Answers::Socket => false,
         }
@@ -92,14 +99,19 @@ impl<'server> Site<'server> {
                 add(path, Answers::Some(vec![Method::Get]), &[]);
             }
         }
-        Site { endpoints: &server.endpoints, entries }
+        let mut tree = Node::default();
+        for (index, entry) in entries.iter().enumerate() {
+            tree.insert(&entry.path, index);
+        }
+        Site { endpoints: &server.endpoints, entries, tree }
     }
 
     /// Returns what answers such a path there, or may do so.
     pub(super) fn at(&self, at: At<'_>, by_socket: bool, path: &[String]) -> Vec<&Answers> {
-        let entries = self.entries.iter().filter(|entry| {
+        let mut found = BTreeSet::new();
+        self.tree.find(path, &mut found);
+        let entries = found.into_iter().map(|index| &self.entries[index]).filter(|entry| {
             matches!(entry.answers, Answers::Socket) == by_socket
-                && may_take(&entry.path, path)
                 && self.is_served(entry, at, by_socket)
         });
         entries.map(|entry| &entry.answers).collect()
@@ -179,39 +191,67 @@ fn is_index(segment: &Segment) -> bool {
     matches!(segment, Segment::Literal(name) if name.starts_with("index."))
 }
 
-/// Tells whether a path that was asked for may be one that this one takes.
-///
-/// What is unknown in it may be any text, also none, and with slashes.
-fn may_take(path: &[Segment], asked: &[String]) -> bool {
-    let Some((first, rest)) = asked.split_first() else {
-        return path.is_empty();
-    };
-    let is_unknown = first.contains(UNKNOWN);
-    let takes_first = match path.first() {
-        None => false,
-        Some(Segment::Rest(_)) => return !first.is_empty(),
-        Some(Segment::Parameter(_)) => !first.is_empty(),
-        Some(Segment::Literal(text)) if is_unknown => may_be(first, text),
-        Some(Segment::Literal(text)) => text == first,
-    };
-    if takes_first && may_take(&path[1..], rest) {
-        return true;
+/// A step of paths, and the indices of entries whose paths lead here.
+#[derive(Default)]
+struct Node {
+    literals: HashMap<String, Node>,
+    parameter: Option<Box<Node>>,
+    /// Whose paths end with a catch-all here.
+    rest: Vec<usize>,
+    ends: Vec<usize>,
+}
+
+impl Node {
+    fn insert(&mut self, path: &[Segment], index: usize) {
+        match path.split_first() {
+            None => self.ends.push(index),
+            Some((Segment::Rest(_), _)) => self.rest.push(index),
+            Some((Segment::Literal(text), behind)) => {
+                self.literals.entry(text.clone()).or_default().insert(behind, index);
+            }
+            Some((Segment::Parameter(_), behind)) => {
+                self.parameter.get_or_insert_default().insert(behind, index);
+            }
+        }
     }
-    if !is_unknown {
-        return false;
+
+    /// Finds what takes a path, or may do so: what is unknown in it may be any
+    /// text, also none, and with slashes.
+    fn find(&self, asked: &[String], found: &mut BTreeSet<usize>) {
+        let Some((first, behind)) = asked.split_first() else {
+            found.extend(&self.ends);
+            return;
+        };
+        if !first.is_empty() {
+            found.extend(&self.rest);
+            self.parameter.iter().for_each(|next| next.find(behind, found));
+        }
+        if !first.contains(UNKNOWN) {
+            self.literals.get(first).into_iter().for_each(|next| next.find(behind, found));
+            return;
+        }
+        if first.chars().all(|character| character == UNKNOWN) {
+            self.find(behind, found);
+        }
+        let begins = first.split(UNKNOWN).next().unwrap_or_default();
+        for (text, next) in &self.literals {
+            if may_be(first, text) {
+                next.find(behind, found);
+            }
+            if text.starts_with(begins) {
+                next.find_below(behind, found);
+            }
+        }
+        self.parameter.iter().for_each(|next| next.find_below(behind, found));
     }
-    let all_unknown = first.chars().all(|c| c == UNKNOWN);
-    // It may be none at all, or go on through several segments.
-    (all_unknown && may_take(path, rest))
-        || (1..path.len()).any(|taken| {
-            let begins = match &path[0] {
-                Segment::Literal(text) => {
-                    first.split(UNKNOWN).next().is_some_and(|known| text.starts_with(known))
-                }
-                _ => true,
-            };
-            begins && may_take(&path[taken + 1..], rest)
-        })
+
+    /// Finds the same behind any step below this one.
+    fn find_below(&self, asked: &[String], found: &mut BTreeSet<usize>) {
+        for next in self.literals.values().chain(self.parameter.as_deref()) {
+            next.find(asked, found);
+            next.find_below(asked, found);
+        }
+    }
 }
 
 /// Tells whether a text with unknown parts may be this one.
@@ -243,9 +283,12 @@ mod tests {
         #[track_caller]
         fn check(path: &str, asked: &str, expected: bool) {
             let path: RoutePath = path.parse().unwrap();
+            let (mut tree, mut found) = (Node::default(), BTreeSet::new());
+            tree.insert(path.segments(), 0);
             let asked = asked.replace('~', &UNKNOWN.to_string());
             let asked: Vec<String> = asked.split('/').skip(1).map(str::to_owned).collect();
-            assert_eq!(may_take(path.segments(), &asked), expected);
+            tree.find(&asked, &mut found);
+            assert_eq!(!found.is_empty(), expected);
         }
         check("/users/:id", "/users/7", true);
         check("/users/:id", "/users", false);

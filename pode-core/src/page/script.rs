@@ -213,23 +213,20 @@ fn regular_expression(rest: &str) -> usize {
 
 /// Returns the texts of `const NAME = "text";`, where a name stands for one.
 fn constants<'code>(tokens: &[Token<'code>]) -> HashMap<&'code str, String> {
+    let none = HashMap::new();
+    let reader = Reader { tokens, constants: &none };
     let mut constants: HashMap<&str, Option<String>> = HashMap::new();
     for index in 0..tokens.len() {
-        let Some(
-            [
-                Token { kind: Kind::Word("const"), .. },
-                Token { kind: Kind::Word(name), .. },
-                Token { kind: Kind::Punctuation("="), .. },
-            ],
-        ) = tokens.get(index..index + 3)
+        let Some(name) = reader.word(index + 1).filter(|_| reader.word(index) == Some("const"))
         else {
             continue;
         };
-        let none = HashMap::new();
-        let reader = Reader { tokens, constants: &none };
-        let (text, end) = reader.argument(index + 3);
-        let known = reader.ends(end) && text.chars().next().is_some_and(|c| c != UNKNOWN);
-        let text = known.then_some(text);
+        // Only what begins with a text is read any further: a value may be as
+        // long as the whole script.
+        let begins = matches!(reader.kind(index + 3), Some(Kind::Text(_)));
+        let text = (begins && reader.is(index + 2, "="))
+            .then(|| reader.argument(index + 3))
+            .and_then(|(text, end)| reader.ends(end).then_some(text));
         // Two of one name stand in different functions.
         constants.entry(name).and_modify(|earlier| *earlier = None).or_insert(text);
     }

@@ -68,13 +68,9 @@ pub(super) fn blank(text: &str) -> String {
 fn tags(text: &str) -> impl Iterator<Item = (usize, usize, Tag<'_>)> {
     let mut from = 0;
     std::iter::from_fn(move || {
-        let start = from
-            + text[from..]
-                .find("{{")
-                .into_iter()
-                .chain(text[from..].find("{%"))
-                .chain(text[from..].find("{#"))
-                .min()?;
+        let opens = |brace: &usize| text[from + brace + 1..].starts_with(['{', '%', '#']);
+        let mut braces = text[from..].match_indices('{').map(|(brace, _)| brace);
+        let start = from + braces.find(opens)?;
         let inner = start + 2;
         let close = match &text[start..inner] {
             "{{" => "}}",

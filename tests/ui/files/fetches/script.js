@@ -1,0 +1,3 @@
+await fetch("/points", {
+  method: "PUT",
+});
