@@ -5,6 +5,7 @@
 //! that it shows what arrives, as text only, and finds its way back.
 
 use chromium::{Chromium, Tab};
+use secure::secure;
 use timers_and_schedules::timers_and_schedules;
 use tokio::runtime::Runtime;
 use web_signal::web_signal;
@@ -16,6 +17,9 @@ mod chromium;
 #[path = "../../examples/rest.rs"]
 mod rest;
 #[allow(dead_code, unreachable_pub, reason = "it is a program of its own")]
+#[path = "../../examples/secure.rs"]
+mod secure;
+#[allow(dead_code, unreachable_pub, reason = "it is a program of its own")]
 #[path = "../../examples/timers_and_schedules.rs"]
 mod timers_and_schedules;
 #[allow(dead_code, unreachable_pub, reason = "it is a program of its own")]
@@ -24,6 +28,11 @@ mod web_signal;
 
 const PAGE: &str = "http://127.0.0.1:8090/";
 const SIGNAL: &str = "ws://127.0.0.1:8091/";
+
+const SECURE_PAGE: &str = "https://127.0.0.1:8443/";
+const SECURE_SIGNAL: &str = "wss://127.0.0.1:8443/count";
+/// The key of the secure example's certificate, by which a browser knows it.
+const SECURE_KEY: &str = include_str!("../../examples/secure/certificates/public-key.sha256");
 
 #[test]
 fn what_one_tab_says_every_tab_shows() {
@@ -197,17 +206,80 @@ fn windows_of_the_shelf_stay_in_step() {
     });
 }
 
-/// Runs a test that has a browser, and the example's ports for itself.
+#[test]
+fn votes_and_their_count_are_encrypted_on_one_port() {
+    in_a_browser_that_trusts(Some(SECURE_KEY.trim_end()), async |chromium| {
+        let server = secure().start().await.unwrap();
+        let mut tabs = [open_at(chromium, SECURE_PAGE).await, open_at(chromium, SECURE_PAGE).await];
+        for (voter, choice) in [(0, "fresh"), (1, "mushy"), (0, "fresh")] {
+            tabs[voter].click(&format!("[value={choice}]")).await;
+        }
+        for tab in &tabs {
+            wait_for_votes(tab, "2 0 1 0", "3 votes").await;
+        }
+        let protocol: String =
+            tabs[0].evaluate("document.querySelector('#protocol').textContent").await;
+        assert_eq!(protocol, "by HTTP/2");
+        tabs[0].save_picture("secure").await;
+
+        for tab in &mut tabs {
+            let requests = tab.requests();
+            for needed in [SECURE_PAGE, SECURE_SIGNAL, &format!("{SECURE_PAGE}votes")] {
+                assert!(requests.iter().any(|url| url == needed), "{needed}: {requests:?}");
+            }
+            let home = |url: &&String| url.starts_with(SECURE_PAGE) || *url == SECURE_SIGNAL;
+            assert_eq!(requests.iter().filter(|url| !home(url)).collect::<Vec<_>>(), [""; 0]);
+            assert_eq!(tab.complaints(), [""; 0]);
+        }
+
+        server.stop().await;
+        for tab in &tabs {
+            wait_for_connection(tab, "waiting").await;
+        }
+        let server = secure().start().await.unwrap();
+        for tab in &mut tabs {
+            wait_for_connection(tab, "live").await;
+            wait_for_votes(tab, "0 0 0 0", "Nobody has voted yet.").await;
+            // Nothing but its tries while there was no server.
+            let refused = format!("WebSocket connection to '{SECURE_SIGNAL}' failed");
+            let other = tab.complaints().into_iter().filter(|text| !text.starts_with(&refused));
+            assert_eq!(other.collect::<Vec<_>>(), [""; 0]);
+        }
+        server.stop().await;
+    });
+}
+
+#[test]
+fn a_certificate_that_nobody_else_signed_is_warned_of() {
+    in_a_browser(async |chromium| {
+        let server = secure().start().await.unwrap();
+        let warning = chromium.try_open(SECURE_PAGE).await.err();
+        assert_eq!(warning.as_deref(), Some("net::ERR_CERT_AUTHORITY_INVALID"));
+        server.stop().await;
+    });
+}
+
+/// Runs a test that has a browser, and the examples' ports for itself.
 fn in_a_browser(test: impl AsyncFnOnce(&Chromium)) {
+    in_a_browser_that_trusts(None, test);
+}
+
+/// Does the same in a browser that trusts one certificate, by its key.
+fn in_a_browser_that_trusts(key: Option<&str>, test: impl AsyncFnOnce(&Chromium)) {
     // Given up last, when the runtime has ended whatever a failed test left
     // running, or one failure would take the next test's ports.
     let _ports = example_ports();
-    Runtime::new().unwrap().block_on(Chromium::run(test));
+    Runtime::new().unwrap().block_on(Chromium::run(key, test));
 }
 
 /// Opens the page and waits until it listens.
 async fn open(chromium: &Chromium) -> Tab {
-    let tab = chromium.open(PAGE).await;
+    open_at(chromium, PAGE).await
+}
+
+/// Opens a page and waits until it listens.
+async fn open_at(chromium: &Chromium, url: &str) -> Tab {
+    let tab = chromium.open(url).await;
     wait_for_connection(&tab, "live").await;
     tab
 }
@@ -240,6 +312,16 @@ async fn wait_for_notes(tab: &Tab, notes: &[&str]) {
     let shown = "[...document.querySelectorAll('#notes .text')].map((text) => text.textContent)";
     let condition = format!("JSON.stringify({shown}) === JSON.stringify({expected})");
     tab.wait_until(&format!("the notes {notes:?}"), &condition).await;
+}
+
+/// Waits until the tab shows this count for each choice, from first to last,
+/// and a total that starts so.
+async fn wait_for_votes(tab: &Tab, votes: &str, total: &str) {
+    let condition = format!(
+        "[...document.querySelectorAll('output')].map((votes) => votes.textContent).join(' ') === '{votes}'
+            && document.querySelector('#total').textContent.startsWith('{total}')"
+    );
+    tab.wait_until(&format!("the votes {votes}"), &condition).await;
 }
 
 /// Checks that the tab asked this server for things, and no other.

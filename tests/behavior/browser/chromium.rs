@@ -4,7 +4,8 @@
 //! process is ended and its profile removed. Every wait happens inside the
 //! page, by its own events, and is bounded; one that isn't met says what was
 //! awaited and what the page showed instead. Nothing is downloaded and no host
-//! but this one is reached: the browser is the one that is installed.
+//! but this one is reached: the browser is the one that is installed. It doubts
+//! certificates as anybody's does, but for one that a test may name.
 
 use std::env;
 use std::fs;
@@ -47,11 +48,14 @@ pub(crate) struct Chromium {
 impl Chromium {
     /// Starts a browser, hands it to `test`, and ends it however the test ends.
     ///
+    /// `trusted` is a public key, as its SHA-256 in base64, whose certificate
+    /// the browser believes whoever signed it.
+    ///
     /// # Panics
     ///
     /// If no browser is installed or it doesn't start; as `test` does; or if
     /// `test` takes longer than two minutes.
-    pub(crate) async fn run(test: impl AsyncFnOnce(&Self)) {
+    pub(crate) async fn run(trusted: Option<&str>, test: impl AsyncFnOnce(&Self)) {
         let profile = Profile::new();
         let config = BrowserConfig::builder()
             .chrome_executable(installed())
@@ -62,6 +66,9 @@ impl Chromium {
             .args(["disable-gpu", "disable-quic", "disable-component-update"])
             // What else it might look up on its own ends here.
             .arg(("host-resolver-rules", "MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"))
+            // Otherwise every certificate would do.
+            .respect_https_errors()
+            .args(trusted.map(|key| ("ignore-certificate-errors-spki-list", key)))
             .build()
             .expect("a path to a browser is all that a configuration needs");
         let (browser, mut handler) = Browser::launch(config).await.expect("the browser starts");
@@ -83,6 +90,11 @@ impl Chromium {
 
     /// Opens a tab and loads `url` in it.
     pub(crate) async fn open(&self, url: &str) -> Tab {
+        self.try_open(url).await.unwrap_or_else(|error| panic!("cannot load {url}: {error}"))
+    }
+
+    /// Does the same; the error is the browser's name for why it shows nothing.
+    pub(crate) async fn try_open(&self, url: &str) -> Result<Tab, String> {
         // What is to be heard must be listened for before the page loads.
         let page = self.browser.new_page("about:blank").await.expect("a tab opens");
         page.enable_log().await.expect("the log can be heard");
@@ -94,8 +106,8 @@ impl Chromium {
             connected: page.event_listener().await.expect("sockets can be heard"),
             page,
         };
-        tab.page.goto(url).await.unwrap_or_else(|error| panic!("cannot load {url}: {error}"));
-        tab
+        tab.page.goto(url).await.map_err(|error| error.to_string())?;
+        Ok(tab)
     }
 
     /// Closes the browser, or kills it, and waits until it is gone: only then
