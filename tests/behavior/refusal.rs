@@ -1,0 +1,201 @@
+//! Refusals: each as it travels, in the list beside this file.
+//!
+//! What a server accepts is tested with its nouns; here it is all that it
+//! doesn't, and that the next request is answered all the same.
+
+use pode::prelude::*;
+use pode::{Protocol, RunningServer};
+
+use crate::support::{Answer, get, raw, start};
+
+const REFUSALS: &str = include_str!("refusals.txt");
+
+#[derive(Deserialize)]
+struct Point {
+    x: i32,
+    y: i32,
+}
+
+pode_server! {
+    server guarded;
+    endpoint http "127.0.0.1:0";
+    endpoint ws   "127.0.0.1:0";
+    views "tests/behavior/views";
+    public "tests/behavior/files";
+    public "/static" "tests/behavior/files/folder";
+    signal NEWS: String = "/news";
+    signal TALKS: String = "/talks";
+    route POST "/talks" => async |_| ();
+    route GET  "/good" => async |_| text("good");
+    route GET  "/users/:name/photo" (name: String) => async |_, name: String| text(name);
+    route GET  "/points/:id" (id: u8) => async |_, id: u8| text(id.to_string());
+    route GET  "/points" (query: Point) => near;
+    route POST "/points" (form: Point) => near;
+    route PUT  "/points" (json: Point) => near;
+    route POST "/data" (data: Point) => near;
+    route PUT  "/bytes" (body: Vec<u8>) => async |_, body: Vec<u8>| text(body.len().to_string());
+    route PUT  "/text" (body: String) => async |_, body: String| text(body);
+    route POST "/upload" (multipart: Multipart) => upload;
+    route GET  "/refused" => async |_| Err::<(), _>(EventError::new(409, "not now"));
+    route GET  "/broken" => async |_| -> Result<(), std::num::ParseIntError> { "x".parse::<u8>().map(|_| ()) };
+    route GET  "/panics" => async |_| -> () { panic!("on purpose") };
+}
+
+async fn near(_: WebEvent, point: Point) -> impl Reply {
+    text(format!("{} {}", point.x, point.y))
+}
+
+async fn upload(_: WebEvent, mut form: Multipart) -> Result<(), EventError> {
+    while let Some(mut part) = form.next().await? {
+        while part.chunk().await?.is_some() {}
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn every_refusal_is_as_listed_and_the_next_request_is_answered() {
+    let server = start(guarded()).await;
+    let mut wrong = String::new();
+    for block in REFUSALS.split("\n\n").map(str::trim) {
+        let lines = |mark: char| {
+            block.lines().filter_map(move |line| line.strip_prefix(mark)).map(str::trim_start)
+        };
+        if lines('>').next().is_none() {
+            continue;
+        }
+        let answer = send(&server, &travelling(lines('>'))).await;
+        if let Err(difference) = compare(&answer, lines('<')) {
+            wrong.push_str(&format!("{block}\n! {difference}\n\n"));
+        }
+        assert_eq!(get(&server, "/good").await.text(), "good", "after\n{block}");
+    }
+    assert!(wrong.is_empty(), "\n{wrong}");
+}
+
+async fn send(server: &RunningServer, bytes: &[u8]) -> Answer {
+    raw(server.address(Protocol::Http).unwrap(), bytes).await
+}
+
+/// Makes the bytes of a request from its lines in the list.
+fn travelling<'list>(lines: impl Iterator<Item = &'list str>) -> Vec<u8> {
+    let lines: Vec<Vec<u8>> = lines.map(unescape).collect();
+    let end = lines.iter().position(Vec::is_empty).unwrap_or(lines.len());
+    let mut head = lines[..end].to_vec();
+    let body = lines.get(end + 1..).map(|lines| lines.join(&b"\r\n"[..]));
+    let said = |name: &str, head: &[Vec<u8>]| {
+        head.iter().any(|line| line.starts_with(format!("{name}: ").as_bytes()))
+    };
+    head.push(b"Host: x".to_vec());
+    if !said("Connection", &head) {
+        head.push(b"Connection: close".to_vec());
+    }
+    if let Some(body) = &body
+        && !said("Content-Length", &head)
+        && !said("Transfer-Encoding", &head)
+    {
+        head.push(format!("Content-Length: {}", body.len()).into_bytes());
+    }
+    [head.join(&b"\r\n"[..]), b"\r\n\r\n".to_vec(), body.unwrap_or_default()].concat()
+}
+
+/// Makes bytes of a text in which `\xff` stands for a byte, and `\\` for a
+/// backslash.
+fn unescape(text: &str) -> Vec<u8> {
+    let mut parts = text.split('\\');
+    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
+    while let Some(part) = parts.next() {
+        match part.strip_prefix('x') {
+            Some(part) => {
+                bytes.push(u8::from_str_radix(&part[..2], 16).expect("two hexadecimal digits"));
+                bytes.extend_from_slice(&part.as_bytes()[2..]);
+            }
+            None => {
+                assert!(part.is_empty(), "`\\{part}` means nothing");
+                bytes.push(b'\\');
+                bytes.extend_from_slice(parts.next().unwrap_or_default().as_bytes());
+            }
+        }
+    }
+    bytes
+}
+
+/// Compares an answer with its lines in the list.
+fn compare<'list>(
+    answer: &Answer,
+    mut expected: impl Iterator<Item = &'list str>,
+) -> Result<(), String> {
+    let status = answer.status.to_string();
+    if expected.next() != Some(&status) {
+        return Err(format!("{status}, {:?}", answer.text()));
+    }
+    for line in expected.by_ref().take_while(|line| !line.is_empty()) {
+        let (name, value) = line.split_once(": ").expect("a header");
+        let found = answer.headers.get(name);
+        if found.is_none_or(|found| found != value) {
+            return Err(format!("{name}: {found:?}"));
+        }
+    }
+    let said = answer.text();
+    let as_expected = expected.next().is_none_or(|text| match text.strip_suffix('…') {
+        Some(beginning) => said.starts_with(beginning),
+        None => said == text,
+    });
+    if as_expected { Ok(()) } else { Err(said.to_owned()) }
+}
+
+/// Posts a body of that many bytes, whose length only its end would tell; it
+/// isn't told.
+async fn chunked(server: &RunningServer, head: &str, begins: &str, length: usize) -> Answer {
+    let mut request = format!(
+        "{head}\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\n{begins}\r\n",
+        begins.len()
+    );
+    let left = length - begins.len();
+    let chunk = format!("{:x}\r\n{}\r\n", 1 << 16, "a".repeat(1 << 16));
+    request.push_str(&chunk.repeat(left >> 16));
+    let left = left % (1 << 16);
+    // No more than the last byte: what a server leaves unread when it closes a
+    // connection may cost the client the answer.
+    request.push_str(&format!("{left:x}\r\n{}", "a".repeat(left)));
+    send(server, request.as_bytes()).await
+}
+
+#[tokio::test]
+async fn a_body_that_turns_out_too_long_is_refused_at_its_first_byte_too_many() {
+    let server = start(guarded()).await;
+    let form = "POST /points HTTP/1.1\r\nContent-Type: application/x-www-form-urlencoded";
+    let json = "PUT /points HTTP/1.1\r\nContent-Type: application/json";
+    for (head, begins) in
+        [(form, "x="), (json, "{"), ("PUT /bytes HTTP/1.1", "a"), ("PUT /text HTTP/1.1", "a")]
+    {
+        let answer = chunked(&server, head, begins, (1 << 20) + 1).await;
+        let sentence = "the body is longer than 1048576 bytes";
+        assert_eq!((answer.status, answer.text()), (413, sentence), "{head}");
+        assert_eq!(get(&server, "/good").await.text(), "good");
+    }
+    let parts = "POST /upload HTTP/1.1\r\nContent-Type: multipart/form-data; boundary=XX";
+    let begins = "--XX\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\n";
+    let answer = chunked(&server, parts, begins, (64 << 20) + 1).await;
+    let sentence = "the body is longer than 67108864 bytes";
+    assert_eq!((answer.status, answer.text()), (413, sentence));
+    assert_eq!(get(&server, "/good").await.text(), "good");
+}
+
+#[tokio::test]
+async fn heads_that_are_too_long_are_refused() {
+    let server = start(guarded()).await;
+    for (path, status) in [
+        (format!("/{}", "a".repeat(5_000)), 404),
+        ("/a".repeat(10_000), 404),
+        (format!("/users/{}", "a".repeat(5_000)), 404),
+        // More than a path may have, which are 65,534 bytes.
+        (format!("/{}", "a".repeat(65_534)), 414),
+    ] {
+        assert_eq!(get(&server, &path).await.status, status, "{} bytes", path.len());
+        assert_eq!(get(&server, "/good").await.text(), "good");
+    }
+    // As many headers as there may be, and one more.
+    let head = |headers| format!("GET /good HTTP/1.1\r\n{}\r\n", "A: b\r\n".repeat(headers));
+    assert_eq!(send(&server, head(101).as_bytes()).await.status, 431);
+    assert_eq!(get(&server, "/good").await.text(), "good");
+}
