@@ -16,6 +16,7 @@ use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt};
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use serde::de::DeserializeOwned;
+use serde_path_to_error::Segment;
 
 pub use body::{FromBody, body, data, form, json};
 pub use multipart::{Multipart, Part, multipart};
@@ -145,8 +146,15 @@ fn fields<T: DeserializeOwned>(source: &str, written: &[u8]) -> Result<T, EventE
 
 /// Names the field that is wrong, unless serde's own sentence does.
 fn at_field<E: Display>(source: &str, error: &serde_path_to_error::Error<E>) -> EventError {
-    let field = error.path().to_string();
-    if field == "." {
+    let path = error.path();
+    let written = path.to_string();
+    let field = match path.iter().next_back() {
+        // Broken before the field had a name; those around it have theirs.
+        Some(Segment::Unknown) => written.trim_end_matches('?').trim_end_matches('.'),
+        Some(_) => written.as_str(),
+        None => "",
+    };
+    if field.is_empty() {
         return bad_request(format!("{source}: {}", error.inner()));
     }
     bad_request(format!("{source}: field `{field}`: {}", error.inner()))
@@ -154,4 +162,38 @@ fn at_field<E: Display>(source: &str, error: &serde_path_to_error::Error<E>) -> 
 
 fn bad_request(text: String) -> EventError {
     EventError::new(400, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    struct Line {
+        #[allow(dead_code, reason = "it never comes to be")]
+        from: [u8; 2],
+    }
+
+    #[track_caller]
+    fn check(json: &str, sentence: &str) {
+        let mut json = serde_json::Deserializer::from_str(json);
+        let error = serde_path_to_error::deserialize::<_, Line>(&mut json).unwrap_err();
+        assert_eq!(at_field("json", &error).to_string(), sentence);
+    }
+
+    #[test]
+    fn a_field_is_named_as_far_as_it_was_read() {
+        check(
+            r#"{"from":[0,"?"]}"#,
+            "json: field `from[1]`: invalid type: string \"?\", expected u8 at line 1 column 14",
+        );
+        check(
+            r#"{"from":[0,"#,
+            "json: field `from`: EOF while parsing a value at line 1 column 11",
+        );
+        check(r#"{"fro"#, "json: EOF while parsing a string at line 1 column 5");
+        check("[", "json: EOF while parsing a list at line 1 column 1");
+    }
 }
