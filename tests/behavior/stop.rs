@@ -1,5 +1,9 @@
 //! Programs that are asked to end by the system.
+//!
+//! What a process leaves open its system closes, so a program of these tests
+//! counts its sockets itself, when its server has ended.
 
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::process::Stdio;
 
@@ -22,6 +26,7 @@ pode_server! {
     endpoint ws   "127.0.0.1:0";
     state Gate = Gate(gate);
     signal NEWS: String = "/";
+    route GET "/sockets" => async |_| json(&tcp_sockets());
     route GET "/slow" => async |event| -> Result<_, Box<dyn std::error::Error + Send + Sync>> {
         // The request ends when the test closes the gate.
         let mut gate = TcpStream::connect(event.state::<Gate>()?.0).await?;
@@ -37,7 +42,27 @@ fn program() {
     if let Some(gate) = std::env::var(GATE).ok().and_then(|gate| gate.parse().ok()) {
         pode::log_to_terminal();
         slow(gate).run_blocking().unwrap();
+        println!("\nsockets: {:?}", tcp_sockets());
     }
+}
+
+/// Counts the TCP sockets that this process has open; `None` where the system
+/// has no such list of them.
+fn tcp_sockets() -> Option<usize> {
+    if !cfg!(target_os = "linux") {
+        return None;
+    }
+    // The tenth word of each line behind the first is the number by which
+    // descriptors name the socket. Others have sockets, too.
+    let table = |version: &str| std::fs::read_to_string(format!("/proc/self/net/{version}"));
+    let tables = table("tcp").unwrap() + &table("tcp6").unwrap_or_default();
+    let all: HashSet<String> = tables
+        .lines()
+        .filter_map(|line| Some(format!("socket:[{}]", line.split_whitespace().nth(9)?)))
+        .collect();
+    let descriptors = std::fs::read_dir("/proc/self/fd").unwrap();
+    let open = descriptors.filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok());
+    Some(open.filter(|link| link.to_str().is_some_and(|link| all.contains(link))).count())
 }
 
 /// Starts the program; returns it and the address it serves.
@@ -46,7 +71,7 @@ async fn start_program(gate: SocketAddr) -> (Child, SocketAddr) {
     command
         .args(["--exact", "stop::program", "--nocapture", "--quiet"])
         .env(GATE, gate.to_string());
-    command.stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     let mut child = command.spawn().unwrap();
     let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
     let address = async {
@@ -69,12 +94,12 @@ fn ask_to_end(child: &Child, signal: &str) {
 }
 
 #[tokio::test]
-async fn a_program_that_is_asked_to_end_finishes_and_takes_leave() {
+async fn a_program_that_is_asked_to_end_finishes_takes_leave_and_leaves_no_socket() {
     let gate = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let gate_address = gate.local_addr().unwrap();
     // A server raises the limit of descriptors, which the clients here need.
     drop(start(slow(gate_address)).await);
-    let (mut child, address) = start_program(gate_address).await;
+    let (child, address) = start_program(gate_address).await;
 
     let mut clients = Vec::new();
     for _ in 0..1_000 {
@@ -82,6 +107,10 @@ async fn a_program_that_is_asked_to_end_finishes_and_takes_leave() {
     }
     let request = tokio::spawn(async move { request_at(address, "GET", "/slow", &[], b"").await });
     let (in_flight, _) = within(gate.accept(), "the request").await.unwrap();
+    let sockets = request_at(address, "GET", "/sockets", &[], b"").await;
+    let sockets: Option<usize> = serde_json::from_slice(&sockets.body).unwrap();
+    // The system may leave out one or the other that moves while it lists them.
+    assert!(sockets.is_none_or(|sockets| sockets >= 1_000), "{sockets:?}");
     ask_to_end(&child, "-TERM");
     let refused = async { while TcpStream::connect(address).await.is_ok() {} };
     within(refused, "the port to close").await;
@@ -90,7 +119,11 @@ async fn a_program_that_is_asked_to_end_finishes_and_takes_leave() {
     for client in &mut clients {
         assert_eq!(client.close_code().await, 1001);
     }
-    assert_eq!(within(child.wait(), "the end").await.unwrap().code(), Some(0));
+    let ended = within(child.wait_with_output(), "the end").await.unwrap();
+    assert_eq!(ended.status.code(), Some(0));
+    let said = String::from_utf8(ended.stdout).unwrap();
+    let sockets = said.lines().find_map(|line| line.strip_prefix("sockets: "));
+    assert!(matches!(sockets, Some("Some(0)" | "None")), "{said}");
 }
 
 #[tokio::test]
