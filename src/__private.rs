@@ -10,6 +10,11 @@ pub use pode_runtime::route::{
     view_filter,
 };
 
+/// What the values of a signal's options may say.
+pub mod signal_words {
+    pub use pode_runtime::OnLag::{Disconnect, Latest, Skip};
+}
+
 /// What the values of an endpoint's options may say.
 pub mod endpoint_words {
     pub use pode_runtime::certificate::{

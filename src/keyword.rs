@@ -262,7 +262,24 @@ keywords! {
     ///
     /// Clients only listen: one that sends something is told by close code
     /// 1003. One that reads too slowly is cut off by 1013, so that it disturbs
-    /// neither senders nor other clients.
+    /// neither senders nor other clients; or it misses messages, if the signal
+    /// says so:
+    ///
+    /// | `on_lag` | what a client gets that reads too slowly |
+    /// |---|---|
+    /// | `Disconnect` | close code 1013: it knows that it missed something |
+    /// | `Skip` | what fits: what comes meanwhile is left out |
+    /// | `Latest` | the newest message next, and none of those that wait |
+    ///
+    /// ```
+    /// # use pode::prelude::*;
+    /// pode_server! {
+    ///     server prices;
+    ///     endpoint ws 8090;
+    ///     signal PRICE: f64 = "/price" { on_lag: Latest };
+    /// }
+    /// # let _ = prices();
+    /// ```
     signal
 
     /// `state Type = value;` is a value that handlers share.

@@ -5,17 +5,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pode_core::cron::Cron;
-use pode_core::hub::Hub;
+use pode_core::hub::{Delivery, Hub};
 use pode_core::{Address, Method, Protocol, RoutePath, SignalPath};
 use serde::Serialize;
 use warp::{Filter, Rejection};
 
 use crate::certificate::Certificate;
 use crate::dispatch::Mount;
+use crate::engine::Engine;
 use crate::event::{ScheduleEvent, TimerEvent};
 use crate::folder::Folder;
 use crate::options::{
-    EndpointOptions, PublicOptions, ScheduleOptions, ServerOptions, SignalOptions, TimerOptions,
+    EndpointOptions, OnLag, PublicOptions, ScheduleOptions, ServerOptions, SignalOptions,
+    TimerOptions,
 };
 use crate::outcome::Outcome;
 use crate::public::Public;
@@ -82,6 +84,7 @@ pub(crate) struct Signal {
     /// The endpoints it serves; none means all that speak WebSocket.
     pub(crate) endpoints: &'static [&'static str],
     pub(crate) capacity_messages: usize,
+    pub(crate) on_lag: OnLag,
 }
 
 impl Declared {
@@ -160,8 +163,8 @@ impl Declared {
         endpoints: &'static [&'static str],
         options: SignalOptions,
     ) {
-        let SignalOptions { capacity_messages } = options;
-        self.signals.push(Signal { path: signal.as_str(), endpoints, capacity_messages });
+        let SignalOptions { capacity_messages, on_lag } = options;
+        self.signals.push(Signal { path: signal.as_str(), endpoints, capacity_messages, on_lag });
     }
 
     /// Adds a route and the filter that answers for it.
@@ -222,6 +225,16 @@ impl Declared {
         let (hub, deliveries) = Hub::new(capacities);
         let signals = Signals::new(hub, self.options.send_timeout);
         Server::new(self, signals, deliveries)
+    }
+}
+
+impl Declared {
+    /// Starts the engine that carries this server's messages.
+    pub(crate) fn start_engine(&self, deliveries: Vec<Delivery>) -> Engine {
+        Engine::start(deliveries, |path| {
+            let signal = self.signals.iter().find(|signal| signal.path == path);
+            signal.map_or_else(OnLag::default, |signal| signal.on_lag)
+        })
     }
 }
 

@@ -47,7 +47,8 @@ pub use event::{ScheduleEvent, TimerEvent, WebEvent};
 pub use folder::Folder;
 pub use log::log_to_terminal;
 pub use options::{
-    EndpointOptions, PublicOptions, ScheduleOptions, ServerOptions, SignalOptions, TimerOptions,
+    EndpointOptions, OnLag, PublicOptions, ScheduleOptions, ServerOptions, SignalOptions,
+    TimerOptions,
 };
 pub use outcome::Outcome;
 pub use server::{BoundEndpoint, RunningServer, Server};

@@ -48,11 +48,39 @@ pub struct SignalOptions {
     /// waits: nothing is lost at any capacity. Each message of capacity takes
     /// some 50 bytes from the start.
     pub capacity_messages: usize,
+
+    /// What becomes of a client that reads more slowly than messages come;
+    /// `Disconnect` by default. Its words need no `use` in the option's value:
+    /// `{ on_lag: Skip }`.
+    pub on_lag: OnLag,
+}
+
+/// What becomes of a client for which too many messages wait: 1,024, or 1 MiB
+/// of them together.
+///
+/// Whatever is chosen, the client holds up neither senders nor other clients,
+/// and what it does get is in the order in which it was sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OnLag {
+    /// It is cut off with close code 1013. What it has missed, it knows: all
+    /// from there on. For whatever must not have gaps.
+    #[default]
+    Disconnect,
+
+    /// What comes while its queue is full is not sent to it; it goes on with
+    /// what comes when there is room again. For feeds in which a gap does no
+    /// harm.
+    Skip,
+
+    /// What waits is dropped for the newest message, which comes next. For
+    /// values of which only the newest counts.
+    Latest,
 }
 
 impl Default for SignalOptions {
     fn default() -> Self {
-        SignalOptions { capacity_messages: 128 }
+        SignalOptions { capacity_messages: 128, on_lag: OnLag::default() }
     }
 }
 

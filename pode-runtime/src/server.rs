@@ -108,9 +108,9 @@ impl Server {
             .map(|listener| served_by(&declared, &listener.endpoints))
             .collect::<Result<Vec<_>, _>>()?;
 
+        let engine = declared.start_engine(deliveries);
         let Declared { name, options, states, timers, schedules, .. } = declared;
         let house = Arc::new(House { signals: signals.clone(), states, views });
-        let engine = Engine::start(deliveries);
         let stopping = watch::Sender::new(None);
         let mut endpoints = Vec::new();
         let mut tasks = Vec::new();
@@ -144,11 +144,12 @@ impl Server {
         let endpoints: Vec<&Endpoint> = declared.endpoints.iter().collect();
         let served = served_by(&declared, &endpoints)?;
         clockwork::check(&declared.timers, &declared.schedules)?;
+        let engine = declared.start_engine(deliveries);
         let Declared { states, timers, schedules, .. } = declared;
         let house = Arc::new(House { signals, states, views });
         let stopping = watch::Sender::new(None);
         let clockwork = Clockwork::start(timers, schedules, &house, &stopping);
-        let dispatch = Dispatch::new(served, house, Engine::start(deliveries));
+        let dispatch = Dispatch::new(served, house, engine);
         Ok(Embedded { dispatch, _clockwork: clockwork, _stopping: stopping })
     }
 }

@@ -344,7 +344,7 @@ mod tests {
     #[tokio::test]
     async fn a_request_becomes_a_client_of_the_engine() {
         let (hub, deliveries) = Hub::new([("/news", 8)]);
-        let engine = Engine::start(deliveries);
+        let engine = Engine::start(deliveries, |_| crate::OnLag::default());
         let socket = listener::bind(&"127.0.0.1:0".parse().unwrap()).unwrap();
         let address = socket.local_addr().unwrap();
         let stopping = watch::Sender::new(None);

@@ -16,7 +16,12 @@ impl Expansion<'_> {
         };
         let (declared, cfgs, name) = (&self.declared, self.cfgs(&signal.head), &written.name);
         let endpoints = signal.endpoints.iter().map(|endpoint| &endpoint.text);
-        let options = options::fields(&format_ident!("SignalOptions"), &written.options);
+        let words = quote! {
+            #[allow(unused_imports)]
+            use ::pode::__private::signal_words::*;
+        };
+        let options =
+            options::fields_with(words, &format_ident!("SignalOptions"), &written.options);
         quote_spanned! { name.span()=> #cfgs #declared.signal_channel(#name, &[#(#endpoints),*], #options); }
     }
 }

@@ -169,6 +169,8 @@ pub(crate) fn house(settings: Settings) -> ::pode::Server {
             NEWS,
             &[],
             {
+                #[allow(unused_imports)]
+                use ::pode::__private::signal_words::*;
                 let mut options = ::pode::SignalOptions::default();
                 options.capacity_messages = 16;
                 options

@@ -15,9 +15,10 @@ use tokio::sync::oneshot;
 use tokio::task::{AbortHandle, coop};
 
 use super::frame::Close;
+use crate::options::OnLag;
 
 /// How many messages may wait for a client that reads more slowly than they
-/// come. One that is over either limit is cut off.
+/// come, and what becomes of one that is over either limit.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct QueueLimits {
     /// Default: 1,024.
@@ -25,11 +26,12 @@ pub(super) struct QueueLimits {
     /// Of their frames, together. A single message may be larger. Default:
     /// 1 MiB.
     pub(super) bytes: usize,
+    pub(super) on_lag: OnLag,
 }
 
 impl Default for QueueLimits {
     fn default() -> Self {
-        QueueLimits { messages: 1024, bytes: 1 << 20 }
+        QueueLimits { messages: 1024, bytes: 1 << 20, on_lag: OnLag::default() }
     }
 }
 
@@ -115,20 +117,23 @@ impl Client {
 
     /// Writes a burst, and keeps references to the frames that the socket
     /// doesn't take. A client that is being closed gets none of it.
+    ///
+    /// Returns how many messages the client will miss for its slowness.
     pub(super) fn send(
         &mut self,
         context: &mut Context<'_>,
         burst: &Burst,
         limits: QueueLimits,
-    ) -> Result<(), TooSlow> {
+    ) -> Result<usize, TooSlow> {
         if self.phase != Phase::Open {
-            return Ok(());
+            return Ok(0);
         }
         let mut written =
             if self.is_busy() { 0 } else { self.write_at_once(context, &burst.joined) };
         if self.broken {
-            return Ok(());
+            return Ok(0);
         }
+        let mut missed = 0;
         for frame in &burst.frames {
             if written >= frame.len() {
                 written -= frame.len();
@@ -136,12 +141,12 @@ impl Client {
                 self.outbox.begun = frame.slice(written..);
                 written = 0;
             } else {
-                self.outbox.push(frame.clone(), limits)?;
+                missed += self.outbox.push(frame.clone(), limits)?;
             }
         }
         // Flushes what was written, or has the task woken for the rest.
         let _ = self.poll_write(context);
-        Ok(())
+        Ok(missed)
     }
 
     /// Answers a ping, before any message that waits. `taken` is dropped when
@@ -299,15 +304,25 @@ impl Outbox {
             && self.close.is_none()
     }
 
-    fn push(&mut self, frame: Bytes, limits: QueueLimits) -> Result<(), TooSlow> {
-        let message_bytes = self.message_bytes + frame.len();
-        let fits = self.messages.len() < limits.messages && message_bytes <= limits.bytes;
+    /// Queues a message, and returns how many will never be sent for it: it
+    /// may be this one.
+    fn push(&mut self, frame: Bytes, limits: QueueLimits) -> Result<usize, TooSlow> {
+        let fits = self.messages.len() < limits.messages
+            && self.message_bytes + frame.len() <= limits.bytes;
+        let mut missed = 0;
         if !fits && !self.messages.is_empty() {
-            return Err(TooSlow);
+            match limits.on_lag {
+                OnLag::Disconnect => return Err(TooSlow),
+                OnLag::Skip => return Ok(1),
+                OnLag::Latest => {
+                    missed = self.messages.len();
+                    self.drop_messages();
+                }
+            }
         }
-        self.message_bytes = message_bytes;
+        self.message_bytes += frame.len();
         self.messages.push_back(frame);
-        Ok(())
+        Ok(missed)
     }
 
     fn drop_messages(&mut self) {
@@ -369,7 +384,7 @@ mod tests {
 
     use super::*;
 
-    const LIMITS: QueueLimits = QueueLimits { messages: 3, bytes: 10 };
+    const LIMITS: QueueLimits = QueueLimits { messages: 3, bytes: 10, on_lag: OnLag::Disconnect };
 
     fn frame(bytes: &'static str) -> Bytes {
         Bytes::from_static(bytes.as_bytes())
@@ -389,18 +404,32 @@ mod tests {
     fn a_queue_is_bounded_in_messages_and_in_bytes() {
         let mut outbox = Outbox::default();
         for _ in 0..3 {
-            assert_eq!(outbox.push(frame("a"), LIMITS), Ok(()));
+            assert_eq!(outbox.push(frame("a"), LIMITS), Ok(0));
         }
         assert_eq!(outbox.push(frame("a"), LIMITS), Err(TooSlow));
 
         let mut outbox = Outbox::default();
-        assert_eq!(outbox.push(frame("0123456789"), LIMITS), Ok(()));
+        assert_eq!(outbox.push(frame("0123456789"), LIMITS), Ok(0));
         assert_eq!(outbox.push(frame("a"), LIMITS), Err(TooSlow));
         outbox.advance(10);
-        assert_eq!(outbox.push(frame("larger than the limit"), LIMITS), Ok(()), "but alone");
+        assert_eq!(outbox.push(frame("larger than the limit"), LIMITS), Ok(0), "but alone");
         assert_eq!(outbox.push(frame("a"), LIMITS), Err(TooSlow));
         outbox.advance(1);
-        assert_eq!(outbox.push(frame("a"), LIMITS), Ok(()), "what was begun has left the queue");
+        assert_eq!(outbox.push(frame("a"), LIMITS), Ok(0), "what was begun has left the queue");
+    }
+
+    #[test]
+    fn a_full_queue_may_skip_what_comes_or_what_waits() {
+        let waiting = |on_lag| {
+            let limits = QueueLimits { on_lag, ..LIMITS };
+            let mut outbox = Outbox::default();
+            let missed =
+                ["1 ", "2 ", "3 ", "4 ", "5 "].map(|text| outbox.push(frame(text), limits));
+            (joined(&outbox), missed.map(|missed| missed.unwrap_or(usize::MAX)))
+        };
+        assert_eq!(waiting(OnLag::Skip), ("1 2 3 ".to_owned(), [0, 0, 0, 1, 1]));
+        assert_eq!(waiting(OnLag::Latest), ("4 5 ".to_owned(), [0, 0, 0, 3, 0]));
+        assert_eq!(waiting(OnLag::Disconnect).1[3..], [usize::MAX; 2]);
     }
 
     #[test]

@@ -18,7 +18,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{AbortHandle, JoinError, JoinSet, coop};
 use tokio::time::{Instant, sleep_until};
 
-use super::client::{Burst, Client, QueueLimits, Socket, Writer};
+use super::client::{Burst, Client, QueueLimits, Socket, TooSlow, Writer};
 use super::frame::Close;
 use super::reader;
 use crate::shutdown::told_to_stop;
@@ -238,17 +238,24 @@ impl Clients {
         }
     }
 
-    /// Writes a burst to each client, and cuts off those who are too slow.
+    /// Writes a burst to each client; those who are too slow for it miss some,
+    /// or are cut off.
     async fn send(&mut self, burst: &Burst, limits: QueueLimits, path: &str) {
         for (id, client) in &mut self.by_id {
             // Ten thousand writes take tens of milliseconds, and other tasks
             // want to run, too.
             coop::consume_budget().await;
             let sent = poll_fn(|context| Poll::Ready(client.send(context, burst, limits))).await;
-            if sent.is_err() {
-                tracing::info!(path, "cut off a client that reads too slowly");
-                client.close(Close::TOO_SLOW);
-                self.closing.push_back((Instant::now() + CLOSE_TIMEOUT, *id));
+            match sent {
+                Ok(0) => {}
+                Ok(messages) => {
+                    tracing::debug!(path, messages, "a client that reads too slowly misses some");
+                }
+                Err(TooSlow) => {
+                    tracing::info!(path, "cut off a client that reads too slowly");
+                    client.close(Close::TOO_SLOW);
+                    self.closing.push_back((Instant::now() + CLOSE_TIMEOUT, *id));
+                }
             }
             if client.is_busy() {
                 self.busy.insert(*id);

@@ -24,6 +24,7 @@ use tokio::time::Instant;
 
 use self::client::{QueueLimits, Socket};
 use self::delivery::{Command, Delivery};
+use crate::options::OnLag;
 
 /// The deliveries of a server. Cloning is cheap, and all clones are the same
 /// engine; when the last is dropped, the connections end.
@@ -37,17 +38,19 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    /// Spawns a delivery task for each path on the current runtime.
-    pub(crate) fn start(deliveries: Vec<hub::Delivery>) -> Engine {
-        Engine::with_limits(deliveries, QueueLimits::default())
+    /// Spawns a delivery task for each path on the current runtime; `on_lag`
+    /// tells what becomes of a path's slow clients.
+    pub(crate) fn start(deliveries: Vec<hub::Delivery>, on_lag: impl Fn(&str) -> OnLag) -> Engine {
+        let limits = |path: &str| QueueLimits { on_lag: on_lag(path), ..QueueLimits::default() };
+        Engine::with_limits(deliveries, limits)
     }
 
-    fn with_limits(deliveries: Vec<hub::Delivery>, limits: QueueLimits) -> Engine {
+    fn with_limits(deliveries: Vec<hub::Delivery>, limits: impl Fn(&str) -> QueueLimits) -> Engine {
         let stopping = watch::Sender::new(None);
         let mut paths = HashMap::new();
         for messages in deliveries {
             let path = messages.path();
-            let (delivery, commands) = Delivery::new(messages, limits);
+            let (delivery, commands) = Delivery::new(messages, limits(path));
             tokio::spawn(delivery.run(stopping.subscribe()));
             paths.insert(path, commands);
         }

@@ -24,10 +24,14 @@ struct Server {
     engine: Engine,
 }
 
+fn limits(messages: usize, bytes: usize) -> QueueLimits {
+    QueueLimits { messages, bytes, ..QueueLimits::default() }
+}
+
 impl Server {
     fn start(capacity_messages: usize, limits: QueueLimits) -> Server {
         let (hub, deliveries) = Hub::new([("/", capacity_messages)]);
-        Server { hub, engine: Engine::with_limits(deliveries, limits) }
+        Server { hub, engine: Engine::with_limits(deliveries, |_| limits) }
     }
 
     async fn send(&self, payload: &str) {
@@ -213,9 +217,38 @@ async fn a_client_that_never_reads_is_cut_off_and_others_miss_nothing() {
     server.stop().await;
 }
 
+#[tokio::test]
+async fn a_slow_client_may_skip_and_goes_on_in_order() {
+    for on_lag in [OnLag::Skip, OnLag::Latest] {
+        let server = Server::start(64, QueueLimits { on_lag, ..limits(8, 10_000) });
+        let (mut quick, mut slow) = (server.join(100_000).await, server.join_open(1).await);
+        server.send_numbers(100).await;
+        // Everything has been offered to the slow one when the quick one has it.
+        for number in 0..100 {
+            assert_eq!(quick.hear_text().await, number.to_string());
+        }
+        drop(quick);
+        let hear = async {
+            let mut heard: Vec<usize> = Vec::new();
+            while let Some((TEXT, payload)) = slow.hear().await {
+                heard.push(String::from_utf8(payload).unwrap().parse().unwrap());
+            }
+            // That was the server's close frame.
+            slow.say(CLOSE, b"\x03\xe9").await;
+            heard
+        };
+        let (heard, ()) = tokio::join!(hear, server.stop());
+        assert!(heard.is_sorted() && heard.len() < 20, "{on_lag:?}: {heard:?}");
+        assert_eq!(heard[0], 0);
+        // One keeps the first that waited, the other the last.
+        assert_eq!(heard.contains(&99), on_lag == OnLag::Latest, "{heard:?}");
+        assert_eq!(heard.contains(&5), on_lag == OnLag::Skip, "{heard:?}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_client_that_never_takes_its_close_frame_is_dropped() {
-    let server = Server::start(64, QueueLimits { messages: 1, bytes: 1000 });
+    let server = Server::start(64, limits(1, 1000));
     let mut slow = server.join_open(5).await;
     server.send_numbers(100).await;
     sleep(Duration::from_secs(6)).await;
@@ -227,7 +260,7 @@ async fn a_client_that_never_takes_its_close_frame_is_dropped() {
 
 #[tokio::test]
 async fn the_queue_is_bounded_in_bytes() {
-    let server = Server::start(64, QueueLimits { messages: 1000, bytes: 10_000 });
+    let server = Server::start(64, limits(1000, 10_000));
     let mut slow = server.join_open(1).await;
     let text = "x".repeat(3_000);
     // One is begun, three more fit.
@@ -240,7 +273,7 @@ async fn the_queue_is_bounded_in_bytes() {
 
 #[tokio::test]
 async fn a_single_message_may_be_larger_than_the_queue() {
-    let server = Server::start(64, QueueLimits { messages: 1000, bytes: 10 });
+    let server = Server::start(64, limits(1000, 10));
     let mut peer = server.join(100).await;
     let text = "x".repeat(200_000);
     server.send(&text).await;

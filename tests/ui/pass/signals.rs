@@ -14,10 +14,11 @@ pode_server! {
     signal TALK: String = "/talk";
     // PODE062, PODE063: a type that holds an arrow of its own.
     signal FUNCTIONS: std::marker::PhantomData<fn(u8) -> u8> = "/functions";
-    // PODE064: the least room.
+    // PODE064: the least room; and words of options that need no `use`.
+    signal PRICES: f64 = "/prices" { on_lag: Latest };
     signal NEWS: Vec<(u8, String)> = "/news" { capacity_messages: 1 };
 }
 
 fn main() {
-    let _ = (example(), CHAT, TALK, FUNCTIONS, NEWS);
+    let _ = (example(), CHAT, TALK, FUNCTIONS, PRICES, NEWS);
 }
