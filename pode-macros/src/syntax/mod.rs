@@ -119,12 +119,11 @@ impl Written {
         while !piece.is_empty() {
             let mut rest = TokenStream::new();
             let parser = |input: ParseStream<'_>| {
-                let declaration = Declaration::parse(input, mistakes);
+                let declaration = Declaration::parse(input, mistakes)?;
                 rest = input.parse()?;
                 Ok(declaration)
             };
-            // The closure takes all tokens, so only `parse` itself can fail.
-            match parser.parse2(piece).and_then(|declaration| declaration) {
+            match parser.parse2(piece) {
                 Ok(declaration) => {
                     self.declarations.push(declaration);
                     piece = rest;

@@ -37,7 +37,7 @@ impl Parse for Field {
         let name = input.call(Ident::parse_any)?;
         if !input.peek(Token![:]) {
             let message = format!("option `{name}` has no value");
-            return Err(unreadable(input.span(), message, format!("write `{name}: value`")));
+            return Err(unreadable(name.span(), message, format!("write `{name}: value`")));
         }
         input.parse::<Token![:]>()?;
         Ok(Field { name, value: input.parse()? })

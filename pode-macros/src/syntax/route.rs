@@ -61,7 +61,7 @@ impl Parse for Argument {
         let name: Ident = input.call(Ident::parse_any)?;
         if !input.peek(Token![:]) {
             let message = format!("argument `{name}` needs a type");
-            return Err(unreadable(input.span(), message, format!("write `{name}: Type`")));
+            return Err(unreadable(name.span(), message, format!("write `{name}: Type`")));
         }
         input.parse::<Token![:]>()?;
         Ok(Argument { name, ty: input.parse()? })
