@@ -1,6 +1,7 @@
 //! `{ field: value, … }`
 
 use proc_macro2::Ident;
+use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
 use syn::{Expr, Token, braced};
@@ -38,6 +39,12 @@ impl Parse for Field {
         if !input.peek(Token![:]) {
             let message = format!("option `{name}` has no value");
             return Err(unreadable(name.span(), message, format!("write `{name}: value`")));
+        }
+        if syn::parse2::<Ident>(name.to_token_stream()).is_err() {
+            // The expansion would name a field so, and nothing in it be read.
+            let message = format!("`{name}` can't be the name of an option");
+            let help = "help: write `option: value`, with a word that is none of Rust's";
+            return Err(syn::Error::new(name.span(), format!("{message}\n\n{help}")));
         }
         input.parse::<Token![:]>()?;
         Ok(Field { name, value: input.parse()? })

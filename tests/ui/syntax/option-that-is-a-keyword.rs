@@ -1,0 +1,10 @@
+use pode::prelude::*;
+
+pode_server! {
+    server example;
+    endpoint http "127.0.0.1:8090" { for: 5s };
+}
+
+fn main() {
+    example();
+}
