@@ -5,6 +5,7 @@
 //! writes them anew; the difference is then read before it is committed.
 
 mod checks;
+mod never_panics;
 
 use std::fs;
 use std::path::Path;
