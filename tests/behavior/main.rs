@@ -12,6 +12,7 @@ mod endpoint;
 mod mount;
 mod program;
 mod public;
+mod rebuild;
 mod refusal;
 mod reply;
 mod route;

@@ -8,6 +8,8 @@ use pode_core::model::{CertificateFileKind, Endpoint, Server};
 use proc_macro2::TokenStream;
 use quote::quote;
 
+use super::folder;
+
 /// Brings the words for certificates into scope, and tells rustc which files
 /// a new build depends on.
 pub(super) fn words(endpoint: &Endpoint) -> TokenStream {
@@ -17,27 +19,16 @@ pub(super) fn words(endpoint: &Endpoint) -> TokenStream {
         let without_key = file.content.as_deref().is_some_and(|content| !holds_pem_key(content));
         file.kind == CertificateFileKind::Chain && without_key
     });
-    let chains = chains.map(|file| {
-        let below = format!("/{}", file.path.text);
-        // In a function that nobody calls, it is tracked without being
-        // embedded.
-        quote! {
-            const _: fn() = || {
-                let _ = ::core::include_bytes!(
-                    ::core::concat!(::core::env!("CARGO_MANIFEST_DIR"), #below)
-                );
-            };
-        }
-    });
+    let chains = folder::tracked(chains.map(|file| file.path.text.clone()));
     quote! {
         #[allow(unused_imports)]
         use ::pode::__private::endpoint_words::*;
-        #(#chains)*
+        #chains
     }
 }
 
 /// Tells where the paths of certificates begin while developing.
-pub(super) fn folder(model: &Server, declared: &proc_macro2::Ident) -> Option<TokenStream> {
+pub(super) fn crate_folder(model: &Server, declared: &proc_macro2::Ident) -> Option<TokenStream> {
     let named = model.endpoints.iter().any(|endpoint| endpoint.certificate.is_some());
     named.then(|| {
         quote! {

@@ -1,7 +1,8 @@
 //! Folders: read at run time while developing, embedded in release builds.
 //!
 //! Which of the two is decided by the user's own build: the expansion holds
-//! both, each under its `#[cfg]`.
+//! both, each under its `#[cfg]`. A folder on disk isn't part of the program, so
+//! what the macro looks at in it is tracked: a change must be judged again.
 
 use pode_core::model::{Folder, Public, Views};
 use proc_macro2::TokenStream;
@@ -14,7 +15,8 @@ impl Expansion<'_> {
     pub(super) fn views(&self, views: &Views) -> TokenStream {
         let (declared, cfgs, folder) =
             (&self.declared, self.cfgs(&views.head), folder(&views.folder));
-        quote! { #cfgs #declared.views(#folder); }
+        let read = read(&views.folder, &cfgs);
+        quote! { #read #cfgs #declared.views(#folder); }
     }
 
     pub(super) fn public(&self, public: &Public) -> TokenStream {
@@ -25,7 +27,33 @@ impl Expansion<'_> {
             return TokenStream::new();
         };
         let options = options::fields(&format_ident!("PublicOptions"), &written.options);
-        quote! { #cfgs #declared.public(#prefix, #folder, #options); }
+        let read = read(&public.folder, &cfgs);
+        quote! { #read #cfgs #declared.public(#prefix, #folder, #options); }
+    }
+}
+
+/// Tracks the pages and scripts that were read; where all files are embedded,
+/// they are tracked for that.
+fn read(folder: &Folder, cfgs: &TokenStream) -> Option<TokenStream> {
+    let read = folder.files().filter(|file| file.text.is_some());
+    let tracked = tracked(read.map(|file| folder.path_of(file)))?;
+    Some(quote! { #cfgs #[cfg(debug_assertions)] #tracked })
+}
+
+/// Tells rustc which files a new build depends on; paths are relative to the
+/// crate.
+pub(super) fn tracked(files: impl Iterator<Item = String>) -> Option<TokenStream> {
+    let mut files = files.map(|file| included(&file)).peekable();
+    files.peek()?;
+    // In a function that nobody calls, a file is tracked without being
+    // embedded.
+    Some(quote! { const _: fn() = || { #(let _ = #files;)* }; })
+}
+
+fn included(file: &str) -> TokenStream {
+    let below = format!("/{file}");
+    quote! {
+        ::core::include_bytes!(::core::concat!(::core::env!("CARGO_MANIFEST_DIR"), #below))
     }
 }
 
@@ -33,8 +61,8 @@ fn folder(folder: &Folder) -> TokenStream {
     let path = &folder.path.text;
     let files = folder.files().map(|file| {
         let file = &file.path;
-        let below = format!("/{path}/{file}");
-        quote! { (#file, ::core::include_bytes!(::core::concat!(::core::env!("CARGO_MANIFEST_DIR"), #below))) }
+        let included = included(&format!("{path}/{file}"));
+        quote! { (#file, #included) }
     });
     let on_disk = format!("/{path}");
     quote! {

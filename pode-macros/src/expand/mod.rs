@@ -73,7 +73,7 @@ struct Expansion<'written> {
 impl Expansion<'_> {
     fn statements(&self, model: &Server) -> TokenStream {
         let mut statements = TokenStream::new();
-        statements.extend(certificate::folder(model, &self.declared));
+        statements.extend(certificate::crate_folder(model, &self.declared));
         statements.extend(model.endpoints.iter().map(|endpoint| self.endpoint(endpoint)));
         statements.extend(model.views.iter().map(|views| self.views(views)));
         statements.extend(model.publics.iter().map(|public| self.public(public)));

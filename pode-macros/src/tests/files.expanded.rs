@@ -41,6 +41,17 @@ fn files() -> ::pode::Server {
             0,
             ::pode::EndpointOptions::default(),
         );
+    #[cfg(debug_assertions)]
+    const _: fn() = || {
+        let _ = ::core::include_bytes!(
+            ::core::concat!(::core::env!("CARGO_MANIFEST_DIR"),
+            "/src/tests/folder/page.html")
+        );
+        let _ = ::core::include_bytes!(
+            ::core::concat!(::core::env!("CARGO_MANIFEST_DIR"),
+            "/src/tests/folder/parts/part.html")
+        );
+    };
     declared
         .views(
             #[cfg(debug_assertions)]

@@ -1,0 +1,223 @@
+//! What makes cargo compile a server anew: the files that the macro has looked
+//! at, but none with a private key in it, which is in no build product either.
+//!
+//! Cargo compares times: a file is compiled again that was changed after the
+//! last build began. The tests set those times, so no clock is too coarse.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, SystemTime};
+
+use tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+
+/// A text of the page, which is embedded in release builds.
+const PAGE: &str = "<p>This page is part of the program.</p>";
+
+const MANIFEST: &str = r#"
+[package]
+name = "rebuilt"
+version = "0.1.0"
+edition = "2024"
+
+[dependencies]
+pode = { path = POD }
+
+# It is a workspace of its own, wherever it lies.
+[workspace]
+
+# Nobody runs it, so the builds may be as quick as they can.
+[profile.dev]
+debug = false
+
+[profile.release.package."*"]
+opt-level = 0
+"#;
+
+const PROGRAM: &str = r#"
+use pode::prelude::*;
+
+pode_server! {
+    server example;
+    endpoint https "127.0.0.1:8443" { certificate: pem("chain.pem", "key.pem") };
+    endpoint https "127.0.0.1:9443" { certificate: pfx("server.pfx", password_from_env("PASSWORD")) };
+    views "views";
+    public "/static" "public";
+    route GET "/" => view "page";
+}
+
+fn main() -> Result<(), pode::Error> {
+    example().run_blocking()
+}
+"#;
+
+/// When which file leads to a new compilation.
+const FILES: [(&str, When); 6] = [
+    ("views/page.html", When::Always),
+    ("views/parts/part.html", When::Always),
+    // On disk while developing.
+    ("public/about.html", When::InRelease),
+    ("chain.pem", When::Always),
+    // These hold a private key.
+    ("key.pem", When::Never),
+    ("server.pfx", When::Never),
+];
+
+#[derive(PartialEq)]
+enum When {
+    Always,
+    InRelease,
+    Never,
+}
+
+#[test]
+fn files_that_the_macro_looks_at_lead_to_a_new_build() {
+    let made = Made::new();
+    for release in [false, true] {
+        made.builds_anew(release);
+        for (file, when) in FILES {
+            assert!(!made.builds_anew(release), "nothing has changed before {file}");
+            made.date(file, SystemTime::now() + Duration::from_secs(3600));
+            let anew = made.builds_anew(release);
+            made.date(file, long_ago());
+            let expected = when == When::Always || release && when == When::InRelease;
+            assert_eq!(anew, expected, "{file}, release: {release}");
+        }
+    }
+
+    // A view that is gone is missed while developing.
+    fs::remove_file(made.folder.join("views/page.html")).unwrap();
+    let said = made.build(false).unwrap_err();
+    assert!(said.contains("there is no view `page` in `views`"), "{said}");
+
+    let products = made.products();
+    let key = fs::read_to_string(made.folder.join("key.pem")).unwrap();
+    let written = key.lines().nth(1).unwrap().as_bytes();
+    let key = PrivatePkcs8KeyDer::from_pem_slice(key.as_bytes()).unwrap();
+    // What tells it from other keys of its kind.
+    let secret = &key.secret_pkcs8_der()[36..68];
+    let bundle = &fs::read(made.folder.join("server.pfx")).unwrap()[64..128];
+    for (what, secret) in [("the text", written), ("the number", secret), ("the bundle", bundle)] {
+        let holding: Vec<_> = products.iter().filter(|file| holds(file, secret)).collect();
+        assert!(holding.is_empty(), "{what} of a private key is in {holding:?}");
+    }
+    // They are not unfindable.
+    let program =
+        made.target.join("release").join(format!("rebuilt{}", std::env::consts::EXE_SUFFIX));
+    let holding: Vec<_> = products.iter().filter(|file| holds(file, PAGE.as_bytes())).collect();
+    assert!(holding.contains(&&program), "the page is only in {holding:?}");
+}
+
+/// A crate of its own, and where it is built.
+struct Made {
+    folder: PathBuf,
+    target: PathBuf,
+}
+
+impl Made {
+    fn new() -> Made {
+        let workspace = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let certificates = workspace.join("tests/behavior/certificates");
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("rebuild");
+        let made = Made { target: folder.join("target"), folder };
+        for below in ["src", "views/parts", "public"] {
+            fs::create_dir_all(made.folder.join(below)).unwrap();
+        }
+        let write = |file: &str, text: &str| fs::write(made.folder.join(file), text).unwrap();
+        write("Cargo.toml", &MANIFEST.replace("POD", &format!("{workspace:?}")));
+        write("src/main.rs", PROGRAM);
+        write("views/page.html", PAGE);
+        write("views/parts/part.html", "<p>part</p>");
+        write("public/about.html", "<p>about</p>");
+        let copy = |from: &Path, file: &str| {
+            fs::copy(from, made.folder.join(file)).unwrap();
+        };
+        copy(&certificates.join("chain.pem"), "chain.pem");
+        copy(&certificates.join("key.pem"), "key.pem");
+        copy(&certificates.join("modern.pfx"), "server.pfx");
+        // The same versions as here, which are on this machine already.
+        copy(&workspace.join("Cargo.lock"), "Cargo.lock");
+        for (file, _) in FILES {
+            made.date(file, long_ago());
+        }
+        made
+    }
+
+    /// Sets when a file was last changed.
+    fn date(&self, file: &str, time: SystemTime) {
+        let file = File::options().append(true).open(self.folder.join(file)).unwrap();
+        file.set_modified(time).unwrap();
+    }
+
+    /// Builds, and tells whether the crate was compiled for it.
+    #[track_caller]
+    fn builds_anew(&self, release: bool) -> bool {
+        let said = self.build(release).unwrap_or_else(|said| panic!("no build: {said}"));
+        let mut messages =
+            said.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        let crate_itself = messages.find(|message| {
+            message["reason"] == "compiler-artifact" && message["target"]["name"] == "rebuilt"
+        });
+        !crate_itself.expect("cargo tells of it")["fresh"].as_bool().unwrap()
+    }
+
+    /// Returns cargo's messages, or what it says on failure.
+    fn build(&self, release: bool) -> Result<String, String> {
+        let mut command = Command::new(env!("CARGO"));
+        command.args(["build", "--message-format=json-render-diagnostics"]);
+        command.args(release.then_some("--release"));
+        let output = command
+            .current_dir(&self.folder)
+            .arg("--target-dir")
+            .arg(&self.target)
+            .output()
+            .unwrap();
+        match output.status.success() {
+            true => Ok(String::from_utf8(output.stdout).unwrap()),
+            false => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
+        }
+    }
+
+    /// Returns every file that building has made.
+    fn products(&self) -> Vec<PathBuf> {
+        let mut files = Vec::new();
+        let mut folders = vec![self.target.clone()];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).unwrap() {
+                let entry = entry.unwrap();
+                match entry.file_type().unwrap().is_dir() {
+                    true => folders.push(entry.path()),
+                    false => files.push(entry.path()),
+                }
+            }
+        }
+        files
+    }
+}
+
+/// Earlier than any build.
+fn long_ago() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000)
+}
+
+/// Tells whether the bytes stand somewhere in the file.
+///
+/// Looks at the last byte of each place and goes on as far as that allows
+/// (Horspool): there is much to look through.
+fn holds(file: &Path, bytes: &[u8]) -> bool {
+    let content = fs::read(file).unwrap();
+    let last = bytes.len() - 1;
+    let mut steps = [bytes.len(); 256];
+    for (place, byte) in bytes[..last].iter().enumerate() {
+        steps[usize::from(*byte)] = last - place;
+    }
+    let mut place = 0;
+    while let Some(there) = content.get(place..=place + last) {
+        if there == bytes {
+            return true;
+        }
+        place += steps[usize::from(there[last])];
+    }
+    false
+}
