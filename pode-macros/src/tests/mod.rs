@@ -4,6 +4,7 @@
 //! After a change that is meant, `UPDATE_SNAPSHOTS=1 cargo test -p pode-macros`
 //! writes them anew; the difference is then read before it is committed.
 
+mod after_mistakes;
 mod checks;
 mod never_panics;
 
