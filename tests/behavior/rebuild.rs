@@ -53,11 +53,12 @@ fn main() -> Result<(), pode::Error> {
 "#;
 
 /// When which file leads to a new compilation.
-const FILES: [(&str, When); 6] = [
+const FILES: [(&str, When); 7] = [
     ("views/page.html", When::Always),
     ("views/parts/part.html", When::Always),
-    // On disk while developing.
-    ("public/about.html", When::InRelease),
+    ("public/about.html", When::Always),
+    // On disk while developing, and not read by the macro.
+    ("public/style.css", When::InRelease),
     ("chain.pem", When::Always),
     // These hold a private key.
     ("key.pem", When::Never),
@@ -130,6 +131,7 @@ impl Made {
         write("views/page.html", PAGE);
         write("views/parts/part.html", "<p>part</p>");
         write("public/about.html", "<p>about</p>");
+        write("public/style.css", "p { color: green }");
         let copy = |from: &Path, file: &str| {
             fs::copy(from, made.folder.join(file)).unwrap();
         };

@@ -3,6 +3,7 @@
 use super::endpoints::unknown_names;
 use super::suggestion::help_with_choices;
 use super::{Code, Diagnostic};
+use crate::Method;
 use crate::model::{Action, Route, Server};
 use crate::route_path::{Overlap, Segment};
 
@@ -37,7 +38,12 @@ fn no_endpoint(server: &Server) -> Option<Diagnostic> {
 }
 
 fn take_the_same(earlier: &Route, later: &Route) -> Option<Diagnostic> {
-    let method = later.methods().find(|method| earlier.methods().any(|other| other == *method))?;
+    let shared = later.methods().find(|method| earlier.methods().any(|other| other == *method));
+    // A GET route answers HEAD as well, unless there is a HEAD route of its path.
+    let asks = |route: &Route, wanted| route.methods().any(|method| method == wanted);
+    let head = (asks(earlier, Method::Head) && asks(later, Method::Get))
+        || (asks(earlier, Method::Get) && asks(later, Method::Head));
+    let by_head = head.then_some(Method::Head);
     // A route bound to an endpoint wins there over one that serves all.
     let equally_bound = earlier.endpoints.is_empty() == later.endpoints.is_empty();
     let meet_somewhere = earlier.endpoints.is_empty()
@@ -51,6 +57,7 @@ fn take_the_same(earlier: &Route, later: &Route) -> Option<Diagnostic> {
     let place = later.path_place;
     match earlier.path.overlap(&later.path) {
         Overlap::Same => {
+            let method = shared?;
             let alike = match earlier.path == later.path {
                 true => String::new(),
                 false => format!(", as `{}`", earlier.path),
@@ -63,6 +70,7 @@ fn take_the_same(earlier: &Route, later: &Route) -> Option<Diagnostic> {
             )
         }
         Overlap::Crossing => {
+            let method = shared.or(by_head)?;
             let message = format!(
                 "`{method} {}` and `{method} {}` take some requests both, and neither is the more specific",
                 earlier.path, later.path

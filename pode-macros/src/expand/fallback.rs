@@ -3,14 +3,25 @@
 use pode_core::model::Server;
 use proc_macro2::TokenStream;
 use quote::quote;
+use syn::{FnArg, Pat};
 
 use super::cfgs;
 use crate::syntax::{Action, Kind, Route, Schedule, Timer, Written};
 
-/// Uses the handlers of declarations that were not understood: rustc would call the
-/// functions unused, which they aren't.
-pub(super) fn unused_handlers(written: &Written, model: &Server) -> TokenStream {
+/// Uses what declarations name that were not understood: rustc would call it
+/// unused, which it isn't.
+pub(super) fn unused(written: &Written, model: &Server) -> TokenStream {
     let mut uses = TokenStream::new();
+    if model.incomplete {
+        let parameters = written.server.parameters.iter().filter_map(|parameter| match parameter {
+            FnArg::Typed(typed) => match &*typed.pat {
+                Pat::Ident(name) => Some(&name.ident),
+                _ => None,
+            },
+            FnArg::Receiver(_) => None,
+        });
+        uses.extend(parameters.map(|name| quote! { let _ = &#name; }));
+    }
     for (index, declaration) in written.declarations.iter().enumerate() {
         let (handler, understood) = match &declaration.kind {
             Kind::Route(Route { action: Action::Handler(handler), .. }) => {

@@ -43,8 +43,8 @@ impl Parse for Field {
         if syn::parse2::<Ident>(name.to_token_stream()).is_err() {
             // The expansion would name a field so, and nothing in it be read.
             let message = format!("`{name}` can't be the name of an option");
-            let help = "help: write `option: value`, with a word that is none of Rust's";
-            return Err(syn::Error::new(name.span(), format!("{message}\n\n{help}")));
+            let help = "write `option: value`, with a word that is none of Rust's";
+            return Err(unreadable(name.span(), message, help));
         }
         input.parse::<Token![:]>()?;
         Ok(Field { name, value: input.parse()? })

@@ -140,6 +140,17 @@ pub(crate) fn house(settings: Settings) -> ::pode::Server {
                 ],
             ),
         );
+    #[cfg(debug_assertions)]
+    const _: fn() = || {
+        let _ = ::core::include_bytes!(
+            ::core::concat!(::core::env!("CARGO_MANIFEST_DIR"),
+            "/src/tests/folder/page.html")
+        );
+        let _ = ::core::include_bytes!(
+            ::core::concat!(::core::env!("CARGO_MANIFEST_DIR"),
+            "/src/tests/folder/parts/part.html")
+        );
+    };
     declared
         .public(
             "/static",

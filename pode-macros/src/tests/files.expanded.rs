@@ -98,6 +98,17 @@ fn files() -> ::pode::Server {
             ::pode::__private::Folder::embedded(&[]),
             ::pode::PublicOptions::default(),
         );
+    #[cfg(debug_assertions)]
+    const _: fn() = || {
+        let _ = ::core::include_bytes!(
+            ::core::concat!(::core::env!("CARGO_MANIFEST_DIR"),
+            "/src/tests/folder/page.html")
+        );
+        let _ = ::core::include_bytes!(
+            ::core::concat!(::core::env!("CARGO_MANIFEST_DIR"),
+            "/src/tests/folder/parts/part.html")
+        );
+    };
     declared
         .public(
             "/static",
@@ -126,6 +137,13 @@ fn files() -> ::pode::Server {
             ),
             ::pode::PublicOptions::default(),
         );
+    #[cfg(debug_assertions)]
+    const _: fn() = || {
+        let _ = ::core::include_bytes!(
+            ::core::concat!(::core::env!("CARGO_MANIFEST_DIR"),
+            "/src/tests/folder/parts/part.html")
+        );
+    };
     declared
         .public(
             "/static",
