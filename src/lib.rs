@@ -48,6 +48,14 @@
 //! files: the binary alone is enough. (Cargo builds it anew when one of them
 //! changes. It can't see that one was added: save a Rust file, too.)
 //!
+//! What pages ask for is held against the server while compiling: the addresses
+//! in `href`, `src`, `action` and the like, and those in `fetch(…)`,
+//! `new WebSocket(…)` and `new EventSource(…)` that are written out. One that
+//! leads nowhere, asks by the wrong method or at a port where nothing listens is
+//! an error with file and line. Where it is another server's business after all,
+//! a comment says so, in the same line or the one above:
+//! `<!-- pode: external -->`, `// pode: external`.
+//!
 //! # Values that handlers share
 //!
 //! `state Type = value;` declares one, and `event.state::<Type>()?` gives it to
