@@ -1,0 +1,53 @@
+//! What both benchmarks measure by, and how they tell what came out.
+
+#![allow(dead_code, reason = "each benchmark uses one of the clocks")]
+
+use std::time::Duration;
+
+/// Returns the time that this thread spent on a processor, which doesn't grow
+/// while other programs have it.
+#[cfg(unix)]
+pub(crate) fn time_of_this_thread() -> Duration {
+    use nix::time::{ClockId, clock_gettime};
+    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).expect("every thread has this clock").into()
+}
+
+/// Returns the time that ended child processes spent on a processor, with the
+/// children of theirs.
+#[cfg(unix)]
+pub(crate) fn time_of_children() -> Duration {
+    use nix::sys::resource::{UsageWho, getrusage};
+    use nix::sys::time::TimeValLike;
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN).expect("every process may ask for its own");
+    let spent = usage.user_time() + usage.system_time();
+    Duration::from_micros(spent.num_microseconds().try_into().expect("it is not negative"))
+}
+
+#[cfg(not(unix))]
+pub(crate) use wall_time as time_of_this_thread;
+#[cfg(not(unix))]
+pub(crate) use wall_time as time_of_children;
+
+/// Elsewhere the clock on the wall must do.
+#[cfg(not(unix))]
+pub(crate) fn wall_time() -> Duration {
+    use std::sync::LazyLock;
+    use std::time::Instant;
+    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+    START.elapsed()
+}
+
+/// Whether cargo was asked to measure; otherwise this is a test of whether the
+/// benchmark still works, and one short round is enough.
+pub(crate) fn is_measuring() -> bool {
+    std::env::args().any(|argument| argument == "--bench")
+}
+
+/// Tells the median of what was measured in many rounds, and between which
+/// quartiles it lies.
+pub(crate) fn tell(what: &str, unit: &str, rounds: impl Iterator<Item = f64>) {
+    let mut sorted: Vec<f64> = rounds.collect();
+    sorted.sort_by(f64::total_cmp);
+    let at = |quarter: usize| sorted[(sorted.len() - 1) * quarter / 4];
+    println!("{what:<44} {:>9.2} {unit:<5} ({:.2} to {:.2})", at(2), at(1), at(3));
+}
