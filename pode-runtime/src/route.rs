@@ -5,6 +5,7 @@
 //! requests reach it is the dispatch's business.
 
 use std::collections::BTreeMap;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::{Buf, Bytes};
@@ -64,18 +65,27 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
 const SEGMENTS: &AsciiSet = &SEGMENT.remove(b'/');
 
 /// Makes the filter of a route from what its handler becomes.
+///
+/// The handler's types end here: warp's combinators would be compiled anew for
+/// each of them, and that would be most of what a user waits for.
 fn filter<F, Answer>(answer: F) -> RouteFilter
 where
     F: Fn(WebEvent, Body) -> Answer + Send + Sync + 'static,
-    Answer: Future<Output = WholeResponse> + Send,
+    Answer: Future<Output = WholeResponse> + Send + 'static,
 {
-    let answer = Arc::new(answer);
+    boxed_filter(Arc::new(move |event, body| Box::pin(answer(event, body))))
+}
+
+type BoxedAnswer = Pin<Box<dyn Future<Output = WholeResponse> + Send>>;
+
+/// Makes a filter by whatever answers; there is one of this for all handlers.
+fn boxed_filter(answer: Arc<dyn Fn(WebEvent, Body) -> BoxedAnswer + Send + Sync>) -> RouteFilter {
     warp::ext::get::<WebEvent>()
         .and(warp::body::stream())
         .then(move |event, chunks| {
-            let answer = Arc::clone(&answer);
             let chunks = Box::pin(StreamExt::map(chunks, whole_chunk));
-            async move { warp::Reply::into_response(answer(event, Body { chunks }).await) }
+            let answer = answer(event, Body { chunks });
+            async move { warp::Reply::into_response(answer.await) }
         })
         .boxed()
 }
