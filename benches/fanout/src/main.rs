@@ -1,0 +1,149 @@
+//! The command: measures, draws, and is each of the servers, too.
+
+#[cfg(not(target_os = "linux"))]
+fn main() {
+    eprintln!("this needs Linux");
+    std::process::exit(2);
+}
+
+#[cfg(target_os = "linux")]
+fn main() -> std::process::ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    let result = match arguments.next().as_deref() {
+        Some("serve") => match (arguments.next(), arguments.next().map(|paths| paths.parse())) {
+            (Some(name), Some(Ok(paths))) => pode_fanout::server::serve(&name, paths),
+            _ => Err(std::io::Error::other("usage: pode-fanout serve NAME PATHS")),
+        },
+        Some("draw") => run::draw(),
+        first => run::measure(first.map(str::to_owned).into_iter().chain(arguments)),
+    };
+    match result {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            std::process::ExitCode::FAILURE
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+mod run {
+    use std::path::PathBuf;
+    use std::{env, fs, io};
+
+    use pode_fanout::process::{Program, cores, pin, raise_descriptor_limit};
+    use pode_fanout::round::{Round, Setting, measure as measure_once};
+    use pode_fanout::server::NAMES;
+    use pode_fanout::workload::{Kind, WORKLOADS, Workload};
+    use pode_fanout::{draw, table};
+
+    const USAGE: &str = "usage: pode-fanout [WORKLOAD …] [--rounds N] [--seconds S] \
+                         [--servers NAME,…] [--quick]\n       pode-fanout draw";
+
+    /// Memory hardly differs from round to round.
+    const IDLE_ROUNDS: usize = 3;
+
+    struct Plan {
+        workloads: Vec<Workload>,
+        programs: Vec<Program>,
+        rounds: usize,
+        seconds: f64,
+    }
+
+    pub(super) fn measure(arguments: impl Iterator<Item = String>) -> io::Result<()> {
+        let plan = plan(arguments)?;
+        raise_descriptor_limit()?;
+        let cores = cores()?;
+        let [server_core, .., generator_core] = cores[..] else {
+            return Err(io::Error::other("this needs two cores: one serves, one listens"));
+        };
+        pin(generator_core)?;
+        let setting = Setting { seconds: plan.seconds, server_core: Some(server_core) };
+        let mut rounds = saved()?;
+        let measured =
+            |round: &Round| plan.workloads.iter().any(|workload| workload.name == round.workload);
+        rounds.retain(|round| !measured(round));
+        for workload in &plan.workloads {
+            let mut programs: Vec<&Program> =
+                plan.programs.iter().filter(|program| workload.includes(&program.name)).collect();
+            let idle = workload.kind == Kind::Idle;
+            let count = if idle { plan.rounds.min(IDLE_ROUNDS) } else { plan.rounds };
+            for number in 0..count {
+                for program in &programs {
+                    match measure_once(workload, program, setting) {
+                        Ok(round) => rounds.push(Round { round: number, ..round }),
+                        Err(error) => {
+                            eprintln!(
+                                "{}, round {number}, {}: {error}",
+                                workload.name, program.name
+                            );
+                        }
+                    }
+                }
+                // Whoever is first in one round is last in the next.
+                programs.rotate_left(1);
+            }
+            save(&rounds)?;
+            println!("{}", table::markdown(workload, &rounds));
+        }
+        println!("The rounds are in {}", folder()?.join("rounds.jsonl").display());
+        Ok(())
+    }
+
+    pub(super) fn draw() -> io::Result<()> {
+        let page = folder()?.join("rounds.html");
+        fs::write(&page, draw::page(&saved()?))?;
+        println!("open {}", page.display());
+        Ok(())
+    }
+
+    fn plan(mut arguments: impl Iterator<Item = String>) -> io::Result<Plan> {
+        let usage = || io::Error::other(USAGE);
+        let mut workloads = Vec::new();
+        let mut servers: Vec<String> = NAMES.map(str::to_owned).into();
+        let (mut rounds, mut seconds) = (10, 2.0);
+        while let Some(argument) = arguments.next() {
+            let mut value = || arguments.next().ok_or_else(usage);
+            match argument.as_str() {
+                "--rounds" => rounds = value()?.parse().map_err(|_| usage())?,
+                "--seconds" => seconds = value()?.parse().map_err(|_| usage())?,
+                "--servers" => servers = value()?.split(',').map(str::to_owned).collect(),
+                "--quick" => (rounds, seconds) = (1, 0.2),
+                name => workloads.push(Workload::find(name).ok_or_else(usage)?),
+            }
+        }
+        if workloads.is_empty() {
+            workloads = WORKLOADS.into();
+        }
+        let this = env::current_exe()?;
+        let programs = servers.into_iter().map(|name| {
+            let command = vec![this.clone().into(), "serve".into(), name.clone().into()];
+            Program { name, command }
+        });
+        let programs = programs.collect();
+        Ok(Plan { workloads, programs, rounds, seconds })
+    }
+
+    /// Returns the folder of results, beside that of the build.
+    fn folder() -> io::Result<PathBuf> {
+        let program = env::current_exe()?;
+        let target = program.ancestors().nth(2).ok_or(io::ErrorKind::NotFound)?;
+        let folder = target.join("fanout");
+        fs::create_dir_all(&folder)?;
+        Ok(folder)
+    }
+
+    /// Reads the rounds of earlier measurements.
+    fn saved() -> io::Result<Vec<Round>> {
+        match fs::read_to_string(folder()?.join("rounds.jsonl")) {
+            Ok(text) => text.lines().map(|line| Ok(serde_json::from_str(line)?)).collect(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn save(rounds: &[Round]) -> io::Result<()> {
+        let lines = rounds.iter().map(serde_json::to_string).collect::<Result<Vec<_>, _>>()?;
+        fs::write(folder()?.join("rounds.jsonl"), lines.join("\n") + "\n")
+    }
+}

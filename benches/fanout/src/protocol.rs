@@ -1,0 +1,192 @@
+//! What server programs and the load generator agree on.
+//!
+//! A server program is started with the number of its paths. It serves them as
+//! WebSockets at `/0`, `/1` and so on, on a free port of 127.0.0.1, and talks
+//! by lines:
+//!
+//! | line | where | meaning |
+//! |---|---|---|
+//! | `listening PORT` | standard output | clients can connect |
+//! | `publish BYTES MESSAGES RATE BURST` | standard input | publish; see [`Publish`] |
+//! | `done PUBLISHED` | standard output | so many were published |
+//!
+//! When its input ends, the program ends.
+
+use std::io;
+use std::time::Duration;
+
+use rustix::time::{ClockId, clock_gettime};
+
+/// What a server is asked to publish: its message number `i` goes to the path
+/// `i % paths`, as text.
+///
+/// Messages become due in bursts, the first at once, at the `rate` on average.
+/// Servers look at the clock once in a millisecond, which is as fine as the
+/// timers of tokio, and publish what has become due. One that falls behind
+/// doesn't skip, but stops at the [deadline](Self::deadline).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Publish {
+    /// The size of each message, in bytes of WebSocket payload; at least
+    /// [`MIN_PAYLOAD_BYTES`].
+    pub payload_bytes: usize,
+    /// How many messages are published, over all paths.
+    pub messages: u64,
+    /// Messages per second, over all paths.
+    pub rate: u64,
+    /// How many become due together, at least 1.
+    pub burst: u64,
+}
+
+impl Publish {
+    /// Returns the line that asks for this.
+    pub fn line(&self) -> String {
+        let Publish { payload_bytes, messages, rate, burst } = self;
+        format!("publish {payload_bytes} {messages} {rate} {burst}\n")
+    }
+
+    /// Reads the line that [`line`](Self::line) wrote.
+    ///
+    /// # Errors
+    ///
+    /// It is no such line, or a value is out of range.
+    pub fn parse(line: &str) -> io::Result<Publish> {
+        let wrong = || io::Error::other(format!("`{}` asks for nothing known", line.trim()));
+        let values = line.trim().strip_prefix("publish ").ok_or_else(wrong)?;
+        let values: Vec<u64> = values.split(' ').map_while(|value| value.parse().ok()).collect();
+        let [payload_bytes, messages, rate, burst] = values[..] else { return Err(wrong()) };
+        let payload_bytes = payload_bytes as usize;
+        if payload_bytes < MIN_PAYLOAD_BYTES || rate == 0 || burst == 0 {
+            return Err(wrong());
+        }
+        Ok(Publish { payload_bytes, messages, rate, burst })
+    }
+
+    /// Returns how long publishing takes if the server keeps up.
+    pub fn duration(&self) -> Duration {
+        Duration::from_nanos(self.messages * 1_000_000_000 / self.rate)
+    }
+
+    /// Returns how long after the start the message is due, in nanoseconds.
+    pub fn due(&self, message: u64) -> u64 {
+        message / self.burst * self.burst * 1_000_000_000 / self.rate
+    }
+
+    /// Returns how long after the start a server gives up, in nanoseconds: a
+    /// quarter of a second after it should have been done.
+    pub fn deadline(&self) -> u64 {
+        (self.duration() + Duration::from_millis(250)).as_nanos() as u64
+    }
+
+    /// Returns how many of the first `published` messages went to the path.
+    pub fn on_path(published: u64, path: usize, paths: usize) -> u64 {
+        (published + (paths - 1 - path) as u64) / paths as u64
+    }
+}
+
+/// The smallest payload, in bytes: it has room for the quotes and for what is
+/// [measured](Stamp).
+pub const MIN_PAYLOAD_BYTES: usize = STAMP_BYTES + 1;
+
+/// How many bytes of a payload must be there to read its [`Stamp`].
+pub const STAMP_BYTES: usize = 1 + 2 * DIGITS;
+
+const DIGITS: usize = 16;
+
+/// What a payload tells: its number, and when it was published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    /// Counts the messages of a path from 0, anew for each [`Publish`].
+    pub sequence: u64,
+    /// On the clock of [`monotonic_ns`].
+    pub published_ns: u64,
+}
+
+/// Makes the text of the path's next message, published now: two numbers of 16
+/// hexadecimal digits, then filling.
+///
+/// As JSON, between two quotes, it has `payload_bytes` bytes.
+pub fn text(sequence: u64, payload_bytes: usize) -> String {
+    let mut text = String::with_capacity(payload_bytes);
+    let published_ns = monotonic_ns();
+    text.push_str(&format!("{sequence:016x}{published_ns:016x}"));
+    text.extend(std::iter::repeat_n('.', payload_bytes - 2 - text.len()));
+    text
+}
+
+impl Stamp {
+    /// Reads the first [`STAMP_BYTES`] of a payload: a quote and two numbers.
+    ///
+    /// `None` if they aren't that.
+    pub fn parse(payload: &[u8]) -> Option<Stamp> {
+        let numbers = payload.strip_prefix(b"\"")?;
+        let (sequence, published_ns) = numbers.get(..2 * DIGITS)?.split_at(DIGITS);
+        Some(Stamp { sequence: number(sequence)?, published_ns: number(published_ns)? })
+    }
+}
+
+fn number(digits: &[u8]) -> Option<u64> {
+    let mut number = 0;
+    let mut wrong = 0;
+    for digit in digits {
+        let value = HEX[usize::from(*digit)];
+        wrong |= value;
+        number = number << 4 | u64::from(value);
+    }
+    (wrong < 16).then_some(number)
+}
+
+/// The value of each hexadecimal digit; more than 15 for everything else.
+const HEX: [u8; 256] = {
+    let mut values = [0x80; 256];
+    let mut value = 0;
+    while value < 16 {
+        values[b"0123456789abcdef"[value] as usize] = value as u8;
+        value += 1;
+    }
+    values
+};
+
+/// Reads the clock that server and generator share, in nanoseconds.
+pub fn monotonic_ns() -> u64 {
+    let now = clock_gettime(ClockId::Monotonic);
+    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_reads_as_it_was_written() {
+        let publish = Publish { payload_bytes: 128, messages: 100, rate: 50, burst: 1 };
+        assert_eq!(Publish::parse(&publish.line()).ok(), Some(publish));
+        for line in ["", "publish", "publish 1 1 1 1", "publish 128 1 0 1", "publish 128 1 1"] {
+            assert!(Publish::parse(line).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn messages_become_due_in_bursts() {
+        let publish = Publish { payload_bytes: 128, messages: 6, rate: 1_000, burst: 3 };
+        let due: Vec<u64> = (0..6).map(|message| publish.due(message) / 1_000_000).collect();
+        assert_eq!(due, [0, 0, 0, 3, 3, 3]);
+    }
+
+    #[test]
+    fn messages_go_round_the_paths() {
+        let on_paths: Vec<u64> = (0..3).map(|path| Publish::on_path(7, path, 3)).collect();
+        assert_eq!(on_paths, [3, 2, 2]);
+    }
+
+    #[test]
+    fn a_stamp_reads_as_it_was_written() {
+        let json = format!("\"{}\"", text(0xbeef, 128));
+        assert_eq!(json.len(), 128);
+        let stamp = Stamp::parse(json.as_bytes()).unwrap();
+        assert_eq!(stamp.sequence, 0xbeef);
+        assert!(stamp.published_ns <= monotonic_ns());
+        assert_eq!(Stamp::parse(&json.as_bytes()[1..]), None);
+        assert_eq!(Stamp::parse(json.replace('b', "x").as_bytes()), None);
+        assert_eq!(Stamp::parse(b"\"00"), None);
+    }
+}

@@ -1,0 +1,171 @@
+//! One server under one workload, once.
+
+use std::io;
+
+use serde::{Deserialize, Serialize};
+
+use crate::clients::{self, Clients, Outcome};
+use crate::process::{CpuTime, Program, Server, anonymous_bytes};
+use crate::protocol::Publish;
+use crate::workload::{Kind, Workload};
+
+/// A round whose generator got less of its core than this while it could run
+/// tells of the machine, not of the server.
+const MIN_GENERATOR_SHARE: f64 = 0.97;
+
+/// How often the warm-up is repeated until every client got everything: a
+/// server may take in clients a little after it answered their handshake.
+const WARM_UPS: usize = 10;
+
+/// What was measured. Raw, as it is written to the file of rounds.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Round {
+    /// The workload's name.
+    pub workload: String,
+    /// The server's name.
+    pub server: String,
+    /// Counts from 0. Servers are compared within a round.
+    pub round: usize,
+    /// Whether the generator got too little of its core for this to count.
+    pub dropped: bool,
+    /// How many messages were to be published.
+    pub offered: u64,
+    /// How many were.
+    pub published: u64,
+    /// How many were received, over all clients.
+    pub delivered: u64,
+    /// How many were published and not received, over all clients.
+    pub lost: u64,
+    /// How many came after one that was published later.
+    pub out_of_order: u64,
+    /// How many reading clients the server disconnected.
+    pub cut_off: u64,
+    /// From the request to the last message.
+    pub seconds: f64,
+    /// What the server's process took of its core, in nanoseconds.
+    pub server_ns: u64,
+    /// How long it waited for others on its core, in nanoseconds.
+    pub server_waited_ns: u64,
+    /// The system's ticks that found the server in its own code.
+    pub user_ticks: u64,
+    /// Those that found it in the kernel.
+    pub kernel_ticks: u64,
+    /// Which part of the time in which it could run the generator did.
+    pub generator_share: f64,
+    /// Half of the messages took no longer from publishing to reading, in
+    /// nanoseconds.
+    pub p50_ns: u64,
+    /// 99 percent of them.
+    pub p99_ns: u64,
+    /// 99.9 percent of them.
+    pub p999_ns: u64,
+    /// How much the server's memory grew for each client that waits, in bytes.
+    pub idle_bytes: Option<f64>,
+    /// How much it grew, at most, for each client that reads nothing, in bytes.
+    pub stuck_bytes: Option<f64>,
+    /// `p99_ns` before those clients came.
+    pub p99_before_ns: Option<u64>,
+}
+
+/// Where the measured window lies, and which cores are used.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting {
+    /// How long is published.
+    pub seconds: f64,
+    /// The core of the server; any if there is none. The generator runs where
+    /// the calling thread does.
+    pub server_core: Option<usize>,
+}
+
+/// Measures a server under a workload.
+///
+/// # Errors
+///
+/// It doesn't start, refuses a client or ends before it is done.
+pub fn measure(workload: &Workload, program: &Program, setting: Setting) -> io::Result<Round> {
+    let mut server = Server::start(program, workload.paths, setting.server_core)?;
+    let id = server.id();
+    let mut round = Round {
+        workload: workload.name.to_owned(),
+        server: program.name.clone(),
+        ..Round::default()
+    };
+
+    if workload.kind == Kind::Idle {
+        // What the first client brings along is not of clients.
+        let mut first = Clients::open(&server, 1, workload.paths)?;
+        warm_up(&mut first, &mut server, workload)?;
+        let before = anonymous_bytes(id)?;
+        let mut clients = Clients::open(&server, workload.clients, workload.paths)?;
+        drop(first);
+        warm_up(&mut clients, &mut server, workload)?;
+        let grown = anonymous_bytes(id)?.saturating_sub(before);
+        round.idle_bytes = Some(grown as f64 / workload.clients as f64);
+        round.generator_share = 1.0;
+        return Ok(round);
+    }
+
+    let publish = workload.publish(setting.seconds);
+    let mut clients = Clients::open(&server, workload.clients, workload.paths)?;
+    warm_up(&mut clients, &mut server, workload)?;
+    let Kind::Stuck(stuck) = workload.kind else {
+        round.window(&mut clients, &mut server, &publish, || Ok(()))?;
+        return Ok(round);
+    };
+    let without = clients.run(&mut server, &publish, || Ok(()))?;
+    round.p99_before_ns = Some(without.latency.percentile(99.0));
+    let before = anonymous_bytes(id)?;
+    let mut most = before;
+    let held = clients::connect(server.port(), stuck, workload.paths)?;
+    round.window(&mut clients, &mut server, &publish, || {
+        most = most.max(anonymous_bytes(id)?);
+        Ok(())
+    })?;
+    round.stuck_bytes = Some((most - before) as f64 / held.len() as f64);
+    Ok(round)
+}
+
+fn warm_up(clients: &mut Clients, server: &mut Server, workload: &Workload) -> io::Result<()> {
+    for _ in 0..WARM_UPS {
+        if clients.run(server, &workload.warm_up(), || Ok(()))?.lost == 0 {
+            return Ok(());
+        }
+    }
+    Err(io::Error::other("clients that follow easily don't get everything"))
+}
+
+impl Round {
+    /// Runs the measured window: from the request until all has arrived.
+    fn window(
+        &mut self,
+        clients: &mut Clients,
+        server: &mut Server,
+        publish: &Publish,
+        look: impl FnMut() -> io::Result<()>,
+    ) -> io::Result<()> {
+        let id = server.id();
+        let (server_before, before) = (CpuTime::of_process(id)?, CpuTime::of_this_thread()?);
+        let outcome = clients.run(server, publish, look)?;
+        let server_time = CpuTime::of_process(id)?.since(server_before);
+        self.generator_share = CpuTime::of_this_thread()?.since(before).share();
+        self.dropped = self.generator_share < MIN_GENERATOR_SHARE;
+        self.server_ns = server_time.ran_ns;
+        self.server_waited_ns = server_time.waited_ns;
+        self.user_ticks = server_time.user_ticks;
+        self.kernel_ticks = server_time.kernel_ticks;
+        self.offered = publish.messages;
+        let Outcome { published, received, lost, out_of_order, cut_off, seconds, latency } =
+            outcome;
+        (self.published, self.delivered, self.lost) = (published, received, lost);
+        (self.out_of_order, self.cut_off, self.seconds) = (out_of_order, cut_off, seconds);
+        self.p50_ns = latency.percentile(50.0);
+        self.p99_ns = latency.percentile(99.0);
+        self.p999_ns = latency.percentile(99.9);
+        Ok(())
+    }
+
+    /// Returns what a delivery cost the server, in nanoseconds of its core.
+    pub fn cost_ns(&self) -> f64 {
+        self.server_ns as f64 / self.delivered.max(1) as f64
+    }
+}

@@ -1,0 +1,78 @@
+//! A broadcast as one writes it with axum: a channel for each path, and a task
+//! for each client.
+
+use std::io;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use futures_util::{SinkExt, StreamExt};
+use tokio::net::TcpListener;
+use tokio::sync::broadcast::{self, error::RecvError};
+
+use super::{Publisher, listen};
+
+/// How many messages a channel holds; one that is full forgets the oldest.
+const CAPACITY_MESSAGES: usize = 128;
+
+#[derive(Clone)]
+pub(super) struct Channels {
+    channels: Arc<[broadcast::Sender<String>]>,
+}
+
+pub(super) async fn start(paths: usize) -> io::Result<(u16, Channels)> {
+    let channels = (0..paths).map(|_| broadcast::channel(CAPACITY_MESSAGES).0).collect();
+    let channels = Channels { channels };
+    let application = Router::new().route("/{path}", get(upgrade)).with_state(channels.clone());
+    let listener = TcpListener::from_std(listen()?)?;
+    let port = listener.local_addr()?.port();
+    tokio::spawn(axum::serve(listener, application).into_future());
+    Ok((port, channels))
+}
+
+async fn upgrade(
+    Path(path): Path<usize>,
+    State(state): State<Channels>,
+    upgrade: WebSocketUpgrade,
+) -> Response {
+    match state.channels.get(path) {
+        Some(channel) => {
+            let messages = channel.subscribe();
+            upgrade.on_upgrade(|socket| client(socket, messages))
+        }
+        None => axum::http::StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+async fn client(socket: WebSocket, mut messages: broadcast::Receiver<String>) {
+    let (mut writer, mut reader) = socket.split();
+    loop {
+        tokio::select! {
+            message = messages.recv() => match message {
+                Ok(text) => {
+                    if writer.send(Message::text(text)).await.is_err() {
+                        return;
+                    }
+                }
+                Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Closed) => return,
+            },
+            heard = reader.next() => {
+                if !matches!(heard, Some(Ok(_))) {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+impl Publisher for Channels {
+    async fn publish(&self, path: usize, text: String) -> io::Result<()> {
+        // An error only says that nobody listens.
+        let _ = self.channels[path].send(serde_json::to_string(&text)?);
+        Ok(())
+    }
+}

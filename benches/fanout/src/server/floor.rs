@@ -1,0 +1,251 @@
+//! The floor: the least that a broadcast costs over sockets.
+//!
+//! One thread, one epoll, and for each message one `send` of the ready frame
+//! to each socket of the path. With `cork`, messages of a path that are due
+//! together are joined, so that one `send` takes them all. There is no HTTP
+//! but the handshake, and no WebSocket but the frames that go out: what is
+//! left is the kernel.
+
+use std::io::{self, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
+
+use headers::{Header, HeaderValue, SecWebsocketAccept, SecWebsocketKey};
+use rustix::buffer::spare_capacity;
+use rustix::event::{Timespec, epoll};
+
+use super::listen;
+use crate::protocol::{Publish, monotonic_ns, text};
+
+/// The events of what is no client; clients have their index.
+const LISTENER: u64 = u64::MAX;
+const REQUESTS: u64 = u64::MAX - 1;
+
+/// How much is joined into one `send`, at most, in bytes.
+const CORK_BYTES: usize = 64 << 10;
+
+/// How much waits for a client before it is cut off, in bytes.
+const MAX_BACKLOG_BYTES: usize = 1 << 20;
+
+struct Floor {
+    epoll: OwnedFd,
+    listener: TcpListener,
+    clients: Vec<Option<Client>>,
+    /// The indices of the clients of each path.
+    paths: Vec<Vec<u32>>,
+    cork: bool,
+    publishing: Option<Publishing>,
+}
+
+struct Client {
+    stream: TcpStream,
+    /// Absent until the handshake is done.
+    path: Option<u32>,
+    /// Of the handshake, what was read; then, what the socket did not take.
+    backlog: Vec<u8>,
+}
+
+struct Publishing {
+    publish: Publish,
+    start: u64,
+    next: u64,
+}
+
+pub(super) fn serve(paths: usize, cork: bool) -> io::Result<()> {
+    let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+    let listener = listen()?;
+    epoll::add(&epoll, &listener, epoll::EventData::new_u64(LISTENER), epoll::EventFlags::IN)?;
+    let requests = io::stdin();
+    epoll::add(&epoll, &requests, epoll::EventData::new_u64(REQUESTS), epoll::EventFlags::IN)?;
+    println!("listening {}", listener.local_addr()?.port());
+    let paths = vec![Vec::new(); paths];
+    let mut floor = Floor { epoll, listener, clients: vec![], paths, cork, publishing: None };
+    let mut events = Vec::with_capacity(1024);
+    loop {
+        events.clear();
+        let timeout = floor.publishing.as_ref().map(Publishing::wait);
+        match epoll::wait(&floor.epoll, spare_capacity(&mut events), timeout.as_ref()) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        for event in &events {
+            match event.data.u64() {
+                LISTENER => floor.accept()?,
+                REQUESTS => {
+                    let mut line = String::new();
+                    if requests.read_line(&mut line)? == 0 {
+                        return Ok(());
+                    }
+                    let publish = Publish::parse(&line)?;
+                    floor.publishing = Some(Publishing { publish, start: monotonic_ns(), next: 0 });
+                }
+                index => floor.client_ready(index as u32)?,
+            }
+        }
+        floor.publish_due()?;
+    }
+}
+
+impl Publishing {
+    /// Returns how long the next message is not due, in whole milliseconds as
+    /// the timers of the other servers.
+    fn wait(&self) -> Timespec {
+        let due = self.start + self.publish.due(self.next);
+        let milliseconds = due.saturating_sub(monotonic_ns()).div_ceil(1_000_000);
+        Timespec {
+            tv_sec: (milliseconds / 1_000) as _,
+            tv_nsec: (milliseconds % 1_000 * 1_000_000) as _,
+        }
+    }
+
+    fn is_due(&self, message: u64, now: u64) -> bool {
+        message < self.publish.messages && self.publish.due(message) <= now
+    }
+}
+
+impl Floor {
+    fn accept(&mut self) -> io::Result<()> {
+        loop {
+            let stream = match self.listener.accept() {
+                Ok((stream, _)) => stream,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) => return Err(error),
+            };
+            stream.set_nonblocking(true)?;
+            let data = epoll::EventData::new_u64(self.clients.len() as u64);
+            epoll::add(&self.epoll, &stream, data, epoll::EventFlags::IN)?;
+            self.clients.push(Some(Client { stream, path: None, backlog: Vec::new() }));
+        }
+    }
+
+    /// Reads, or writes what waits.
+    fn client_ready(&mut self, index: u32) -> io::Result<()> {
+        let Some(client) = &mut self.clients[index as usize] else { return Ok(()) };
+        if client.path.is_some() && !client.backlog.is_empty() {
+            let backlog = std::mem::take(&mut client.backlog);
+            return self.send(index, &backlog);
+        }
+        let mut bytes = [0; 4096];
+        let read = match client.stream.read(&mut bytes) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+            Ok(read) => read,
+            Err(_) => 0,
+        };
+        if read == 0 {
+            self.drop_client(index);
+        } else if client.path.is_none() {
+            client.backlog.extend_from_slice(&bytes[..read]);
+            if client.backlog.ends_with(b"\r\n\r\n") {
+                let request = std::mem::take(&mut client.backlog);
+                self.answer(index, &String::from_utf8_lossy(&request))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn answer(&mut self, index: u32, request: &str) -> io::Result<()> {
+        let path = request.strip_prefix("GET /").and_then(|rest| rest.split(' ').next());
+        let path: Option<u32> = path.and_then(|path| path.parse().ok());
+        let known = path.filter(|path| (*path as usize) < self.paths.len());
+        let key = request.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: "));
+        let (Some(path), Some(key)) = (known, key) else {
+            self.drop_client(index);
+            return Ok(());
+        };
+        let key = HeaderValue::from_str(key).map_err(io::Error::other)?;
+        let key = SecWebsocketKey::decode(&mut [key].iter()).map_err(io::Error::other)?;
+        let mut accept = Vec::new();
+        SecWebsocketAccept::from(key).encode(&mut accept);
+        let accept = accept[0].to_str().map_err(io::Error::other)?;
+        if let Some(client) = &mut self.clients[index as usize] {
+            client.path = Some(path);
+            self.paths[path as usize].push(index);
+        }
+        let reply = format!(
+            "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+             Sec-WebSocket-Accept: {accept}\r\n\r\n"
+        );
+        self.send(index, reply.as_bytes())
+    }
+
+    /// Publishes the next message, or all that are due of its path. What comes
+    /// behind it finds its turn after other events were seen to.
+    fn publish_due(&mut self) -> io::Result<()> {
+        let Some(publishing) = &mut self.publishing else { return Ok(()) };
+        let paths = self.paths.len() as u64;
+        let now = monotonic_ns() - publishing.start;
+        let first = publishing.next;
+        let publish = publishing.publish;
+        if first == publish.messages || now > publish.deadline() {
+            self.publishing = None;
+            println!("done {first}");
+            return Ok(());
+        }
+        let mut bytes = Vec::new();
+        while publishing.is_due(publishing.next, now) {
+            frame(&mut bytes, &text(publishing.next / paths, publish.payload_bytes));
+            publishing.next += 1;
+            // With several paths, the next message is another path's.
+            if !self.cork || paths > 1 || bytes.len() >= CORK_BYTES {
+                break;
+            }
+        }
+        if !bytes.is_empty() {
+            let path = (first % paths) as usize;
+            // Backwards, since one that fails is taken out.
+            for position in (0..self.paths[path].len()).rev() {
+                self.send(self.paths[path][position], &bytes)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends, and keeps what the socket doesn't take.
+    fn send(&mut self, index: u32, bytes: &[u8]) -> io::Result<()> {
+        let Some(client) = &mut self.clients[index as usize] else { return Ok(()) };
+        let written = if client.backlog.is_empty() { client.stream.write(bytes) } else { Ok(0) };
+        let written = match written {
+            Ok(written) if written == bytes.len() => return Ok(()),
+            Ok(written) => written,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
+            Err(_) => {
+                self.drop_client(index);
+                return Ok(());
+            }
+        };
+        client.backlog.extend_from_slice(&bytes[written..]);
+        if client.backlog.len() > MAX_BACKLOG_BYTES {
+            self.drop_client(index);
+            return Ok(());
+        }
+        let data = epoll::EventData::new_u64(index.into());
+        // Told once, when there is room; reading goes on.
+        let flags = epoll::EventFlags::IN | epoll::EventFlags::OUT | epoll::EventFlags::ET;
+        Ok(epoll::modify(&self.epoll, &client.stream, data, flags)?)
+    }
+
+    fn drop_client(&mut self, index: u32) {
+        let Some(client) = self.clients[index as usize].take() else { return };
+        if let Some(path) = client.path {
+            self.paths[path as usize].retain(|other| *other != index);
+        }
+    }
+}
+
+/// Adds a text frame whose payload is the text as JSON.
+fn frame(bytes: &mut Vec<u8>, text: &str) {
+    let length = text.len() + 2;
+    bytes.push(0x81);
+    match length {
+        ..126 => bytes.push(length as u8),
+        126..65_536 => {
+            bytes.push(126);
+            bytes.extend((length as u16).to_be_bytes());
+        }
+        _ => {
+            bytes.push(127);
+            bytes.extend((length as u64).to_be_bytes());
+        }
+    }
+    bytes.extend([b"\"", text.as_bytes(), b"\""].concat());
+}

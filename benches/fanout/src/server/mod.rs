@@ -1,0 +1,93 @@
+//! The server programs, each of which speaks the
+//! [protocol](crate::protocol).
+
+mod axum;
+mod floor;
+mod pode;
+mod warp;
+
+use std::io::{self, BufRead};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::time::Duration;
+
+use tokio::runtime::Builder;
+
+use crate::process::raise_descriptor_limit;
+use crate::protocol::{Publish, monotonic_ns, text};
+
+/// The names of the server programs.
+pub const NAMES: [&str; 5] = ["floor", "floor-cork", "pode", "warp-by-hand", "axum"];
+
+/// Runs a server program until its standard input ends.
+///
+/// # Errors
+///
+/// There is none of this name, or the system refuses something.
+pub fn serve(name: &str, paths: usize) -> io::Result<()> {
+    raise_descriptor_limit()?;
+    match name {
+        "floor" => floor::serve(paths, false),
+        "floor-cork" => floor::serve(paths, true),
+        "pode" => on_tokio(paths, pode::start(paths)),
+        "warp-by-hand" => on_tokio(paths, warp::start(paths)),
+        "axum" => on_tokio(paths, axum::start(paths)),
+        _ => Err(io::Error::other(format!("`{name}` is none of {}", NAMES.join(", ")))),
+    }
+}
+
+/// Listens on a free port. Accepted connections inherit that nothing is held
+/// back to be sent with what comes next.
+fn listen() -> io::Result<TcpListener> {
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None)?;
+    socket.set_tcp_nodelay(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())?;
+    socket.listen(4096)?;
+    Ok(socket.into())
+}
+
+/// A running server on tokio, as who publishes sees it.
+trait Publisher: Clone + Send + Sync + 'static {
+    /// Publishes a text, as JSON, to all clients of a path.
+    fn publish(&self, path: usize, text: String) -> impl Future<Output = io::Result<()>> + Send;
+}
+
+/// Starts a server on a runtime with a thread for each core, and publishes in
+/// a task of its own: that is how handlers run.
+fn on_tokio<P: Publisher>(
+    paths: usize,
+    start: impl Future<Output = io::Result<(u16, P)>>,
+) -> io::Result<()> {
+    let runtime = Builder::new_multi_thread().enable_all().build()?;
+    let (port, publisher) = runtime.block_on(start)?;
+    println!("listening {port}");
+    for line in io::stdin().lock().lines() {
+        let publish = Publish::parse(&line?)?;
+        let publishing = publish_all(publisher.clone(), publish, paths);
+        let published = runtime.block_on(runtime.spawn(publishing)).map_err(io::Error::other)??;
+        println!("done {published}");
+    }
+    runtime.shutdown_background();
+    Ok(())
+}
+
+async fn publish_all<P: Publisher>(
+    publisher: P,
+    publish: Publish,
+    paths: usize,
+) -> io::Result<u64> {
+    let start = monotonic_ns();
+    for message in 0..publish.messages {
+        let mut now = monotonic_ns() - start;
+        while now < publish.due(message) {
+            tokio::time::sleep(Duration::from_nanos(publish.due(message) - now)).await;
+            now = monotonic_ns() - start;
+        }
+        if now > publish.deadline() {
+            return Ok(message);
+        }
+        let text = text(message / paths as u64, publish.payload_bytes);
+        publisher.publish(message as usize % paths, text).await?;
+    }
+    Ok(publish.messages)
+}

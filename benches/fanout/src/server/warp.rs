@@ -1,0 +1,68 @@
+//! A broadcast as one writes it with warp: a channel for each path, and a task
+//! for each client.
+
+use std::io;
+use std::sync::Arc;
+
+use futures_util::{SinkExt, StreamExt};
+use tokio::net::TcpListener;
+use tokio::sync::broadcast::{self, error::RecvError};
+use warp::Filter;
+use warp::ws::{Message, WebSocket, Ws};
+
+use super::{Publisher, listen};
+
+/// How many messages a channel holds; one that is full forgets the oldest.
+const CAPACITY_MESSAGES: usize = 128;
+
+#[derive(Clone)]
+pub(super) struct Channels {
+    channels: Arc<[broadcast::Sender<String>]>,
+}
+
+pub(super) async fn start(paths: usize) -> io::Result<(u16, Channels)> {
+    let channels = (0..paths).map(|_| broadcast::channel(CAPACITY_MESSAGES).0).collect();
+    let channels = Channels { channels };
+    let state = channels.clone();
+    let filter = warp::path!(usize)
+        .and(warp::any().map(move || state.clone()))
+        .and_then(async |path: usize, state: Channels| {
+            state.channels.get(path).map(broadcast::Sender::subscribe).ok_or(warp::reject())
+        })
+        .and(warp::ws())
+        .map(|messages, upgrade: Ws| upgrade.on_upgrade(|socket| client(socket, messages)));
+    let listener = TcpListener::from_std(listen()?)?;
+    let port = listener.local_addr()?.port();
+    tokio::spawn(warp::serve(filter).incoming(listener).run());
+    Ok((port, channels))
+}
+
+async fn client(socket: WebSocket, mut messages: broadcast::Receiver<String>) {
+    let (mut writer, mut reader) = socket.split();
+    loop {
+        tokio::select! {
+            message = messages.recv() => match message {
+                Ok(text) => {
+                    if writer.send(Message::text(text)).await.is_err() {
+                        return;
+                    }
+                }
+                Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Closed) => return,
+            },
+            heard = reader.next() => {
+                if !matches!(heard, Some(Ok(_))) {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+impl Publisher for Channels {
+    async fn publish(&self, path: usize, text: String) -> io::Result<()> {
+        // An error only says that nobody listens.
+        let _ = self.channels[path].send(serde_json::to_string(&text)?);
+        Ok(())
+    }
+}

@@ -1,0 +1,223 @@
+//! From rounds to tables.
+
+use std::fmt::Write;
+
+use crate::round::Round;
+use crate::workload::{Kind, Workload};
+
+/// A median, and the quartiles around it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Quartiles {
+    /// A quarter of the values is below it.
+    pub low: f64,
+    /// Half of them.
+    pub median: f64,
+    /// Three quarters.
+    pub high: f64,
+}
+
+impl Quartiles {
+    /// Returns those of some values; `None` if there are none.
+    pub fn of(values: impl IntoIterator<Item = f64>) -> Option<Quartiles> {
+        let mut values: Vec<f64> = values.into_iter().collect();
+        values.sort_by(f64::total_cmp);
+        let last = values.len().checked_sub(1)?;
+        let at = |part: f64| {
+            let position = last as f64 * part;
+            let (below, above) = (position.floor() as usize, position.ceil() as usize);
+            values[below] + (values[above] - values[below]) * position.fract()
+        };
+        Some(Quartiles { low: at(0.25), median: at(0.5), high: at(0.75) })
+    }
+}
+
+/// The rounds of one server under one workload.
+#[derive(Debug)]
+pub struct Measured<'a> {
+    /// The server's name.
+    pub server: &'a str,
+    /// Those that count.
+    pub rounds: Vec<&'a Round>,
+    /// How many don't, because the generator got too little of its core.
+    pub dropped: usize,
+    /// The cost of a delivery, as a multiple of the reference's in the same
+    /// round.
+    pub ratio: Option<Quartiles>,
+}
+
+impl Measured<'_> {
+    /// Returns the quartiles of a value over the rounds.
+    pub fn quartiles(&self, value: impl Fn(&Round) -> f64) -> Option<Quartiles> {
+        Quartiles::of(self.rounds.iter().map(|round| value(round)))
+    }
+
+    fn median(&self, value: impl Fn(&Round) -> f64) -> f64 {
+        self.quartiles(value).map_or(f64::NAN, |quartiles| quartiles.median)
+    }
+
+    fn sum(&self, value: impl Fn(&Round) -> u64) -> u64 {
+        self.rounds.iter().map(|round| value(round)).sum()
+    }
+
+    /// Returns which percentage of the server's time was the kernel's.
+    fn kernel_percent(&self) -> f64 {
+        let kernel = self.sum(|round| round.kernel_ticks) as f64;
+        100.0 * kernel / (kernel + self.sum(|round| round.user_ticks) as f64)
+    }
+}
+
+/// Groups the rounds of a workload by server, in the order they first ran.
+pub fn by_server<'a>(workload: &Workload, rounds: &'a [Round]) -> Vec<Measured<'a>> {
+    let of_workload = || rounds.iter().filter(|round| round.workload == workload.name);
+    let mut servers: Vec<&str> = Vec::new();
+    for round in of_workload() {
+        if !servers.contains(&round.server.as_str()) {
+            servers.push(&round.server);
+        }
+    }
+    let measured = |server| {
+        let all = of_workload().filter(|round| round.server == server);
+        let (dropped, counted): (Vec<_>, Vec<_>) = all.partition(|round| round.dropped);
+        let reference = |number| {
+            of_workload().find(|other| {
+                other.round == number && other.server == workload.reference && !other.dropped
+            })
+        };
+        let ratios = counted.iter().filter_map(|round| {
+            let reference = reference(round.round)?;
+            Some(round.cost_ns() / reference.cost_ns())
+        });
+        let ratio = Quartiles::of(ratios);
+        Measured { server, rounds: counted, dropped: dropped.len(), ratio }
+    };
+    servers.into_iter().map(measured).collect()
+}
+
+/// Writes the table of a workload, in Markdown.
+pub fn markdown(workload: &Workload, rounds: &[Round]) -> String {
+    let measured = by_server(workload, rounds);
+    let dropped: usize = measured.iter().map(|measured| measured.dropped).sum();
+    let counted: usize = measured.iter().map(|measured| measured.rounds.len()).sum();
+    let mut text = format!("{}: {}\n\n", workload.name, workload.title);
+    let _ = match workload.kind {
+        Kind::Idle => idle(&mut text, &measured),
+        _ => delivered(&mut text, workload, &measured),
+    };
+    let _ = writeln!(
+        text,
+        "\n{counted} runs; {dropped} more were dropped: the generator had too little of its core."
+    );
+    text
+}
+
+fn idle(text: &mut String, measured: &[Measured<'_>]) -> std::fmt::Result {
+    writeln!(text, "| server | bytes per client |\n|---|---:|")?;
+    for of in measured {
+        let bytes = of.median(|round| round.idle_bytes.unwrap_or(f64::NAN));
+        writeln!(text, "| {} | {bytes:.0} |", of.server)?;
+    }
+    Ok(())
+}
+
+fn delivered(
+    text: &mut String,
+    workload: &Workload,
+    measured: &[Measured<'_>],
+) -> std::fmt::Result {
+    let stuck = matches!(workload.kind, Kind::Stuck(_));
+    write!(text, "| server | µs per delivery | times {} (quartiles) ", workload.reference)?;
+    write!(text, "| in the kernel | deliveries/s | core | p50 ms | p99 ms | p99.9 ms | lost ")?;
+    writeln!(text, "{}|", if stuck { "| p99 ms before | KiB per stuck client " } else { "" })?;
+    writeln!(text, "|---|{}", "---:|".repeat(if stuck { 11 } else { 9 }))?;
+    for of in measured.iter().filter(|of| !of.rounds.is_empty()) {
+        write!(text, "| {} | {:.2} ", of.server, of.median(|round| round.cost_ns() / 1e3))?;
+        match of.ratio {
+            Some(Quartiles { low, median, high }) => {
+                write!(text, "| {median:.2} ({low:.2}–{high:.2}) ")?;
+            }
+            None => write!(text, "| ")?,
+        }
+        write!(text, "| {:.0} % ", of.kernel_percent())?;
+        let rate = of.median(|round| round.delivered as f64 / round.seconds);
+        write!(text, "| {} ", thousands(rate))?;
+        let core = of.median(|round| round.server_ns as f64 / 1e9 / round.seconds);
+        write!(text, "| {:.0} % ", 100.0 * core)?;
+        let milliseconds =
+            |value: &dyn Fn(&Round) -> u64| of.median(|round| value(round) as f64 / 1e6);
+        write!(text, "| {:.1} ", milliseconds(&|round| round.p50_ns))?;
+        write!(text, "| {:.1} ", milliseconds(&|round| round.p99_ns))?;
+        write!(text, "| {:.1} ", milliseconds(&|round| round.p999_ns))?;
+        let lost = of.sum(|round| round.lost) as f64;
+        let all = of.sum(|round| round.lost + round.delivered) as f64;
+        let percent = 100.0 * lost / all;
+        match percent {
+            0.0 => write!(text, "| 0 ")?,
+            _ => write!(text, "| {percent:.1} % ")?,
+        }
+        if stuck {
+            let before = milliseconds(&|round| round.p99_before_ns.unwrap_or(0));
+            let kibibytes = of.median(|round| round.stuck_bytes.unwrap_or(f64::NAN) / 1024.0);
+            write!(text, "| {before:.1} | {kibibytes:.0} ")?;
+        }
+        writeln!(text, "|")?;
+    }
+    Ok(())
+}
+
+/// Writes a number with commas.
+fn thousands(number: f64) -> String {
+    let digits = format!("{number:.0}");
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quartiles_lie_between_values() {
+        let quartiles = Quartiles::of([4.0, 1.0, 3.0, 2.0]).unwrap();
+        assert_eq!(quartiles, Quartiles { low: 1.75, median: 2.5, high: 3.25 });
+        assert_eq!(Quartiles::of([7.0]).unwrap().median, 7.0);
+        assert_eq!(Quartiles::of([]), None);
+    }
+
+    #[test]
+    fn ratios_are_taken_within_rounds_that_count() {
+        let round = |server: &str, round, server_ns, dropped| Round {
+            workload: "W1".to_owned(),
+            server: server.to_owned(),
+            round,
+            server_ns,
+            delivered: 1,
+            dropped,
+            ..Round::default()
+        };
+        let rounds = [
+            round("floor", 0, 100, false),
+            round("pode", 0, 150, false),
+            round("floor", 1, 200, false),
+            round("pode", 1, 900, true),
+            round("floor", 2, 1, true),
+            round("pode", 2, 900, false),
+        ];
+        let measured = by_server(&Workload::find("W1").unwrap(), &rounds);
+        assert_eq!(measured[1].server, "pode");
+        assert_eq!(measured[1].ratio, Quartiles::of([1.5]));
+        assert_eq!((measured[1].rounds.len(), measured[1].dropped), (2, 1));
+    }
+
+    #[test]
+    fn numbers_have_commas() {
+        assert_eq!(thousands(999.4), "999");
+        assert_eq!(thousands(1_000.0), "1,000");
+        assert_eq!(thousands(7_850_000.0), "7,850,000");
+    }
+}

@@ -1,0 +1,136 @@
+//! The workloads.
+
+use crate::protocol::Publish;
+
+/// What is measured, and by how much of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Workload {
+    /// As it is asked for.
+    pub name: &'static str,
+    /// What it is, in a few words.
+    pub title: &'static str,
+    /// Clients that read.
+    pub clients: usize,
+    /// Over which the clients are spread evenly.
+    pub paths: usize,
+    /// What is published in a second.
+    pub publish: PerSecond,
+    /// What is looked at besides.
+    pub kind: Kind,
+    /// The server to which the others are compared.
+    pub reference: &'static str,
+}
+
+/// What is published in a second.
+#[derive(Clone, Copy, Debug)]
+pub struct PerSecond {
+    /// The size of a message, in bytes of WebSocket payload.
+    pub payload_bytes: usize,
+    /// Messages in a second, over all paths.
+    pub messages: u64,
+    /// How many are due together.
+    pub burst: u64,
+}
+
+/// What is looked at besides time and deliveries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Nothing.
+    Steady,
+    /// The memory of clients that wait.
+    Idle,
+    /// More than can be delivered one by one.
+    Overload,
+    /// The run is repeated beside so many clients that read nothing.
+    Stuck(usize),
+}
+
+/// All workloads, in the order in which they run.
+pub const WORKLOADS: [Workload; 8] = [
+    steady("W1", "1,000 clients, 50 messages/s of 128 B", 1_000, 1, per_second(128, 50)),
+    steady("W2", "10,000 clients, 5 messages/s of 128 B", 10_000, 1, per_second(128, 5)),
+    steady("W3", "1,000 clients, 10 messages/s of 16 KiB", 1_000, 1, per_second(16 << 10, 10)),
+    steady(
+        "W4",
+        "1,000 paths of 10 clients each, 5,000 messages/s of 128 B in total",
+        10_000,
+        1_000,
+        per_second(128, 5_000),
+    ),
+    Workload {
+        kind: Kind::Idle,
+        ..steady("W5", "10,000 clients that wait", 10_000, 1, per_second(128, 5))
+    },
+    Workload {
+        publish: PerSecond { burst: 100, ..per_second(128, 500) },
+        reference: "floor-cork",
+        ..steady("W6", "1,000 clients, 5 bursts/s of 100 messages of 128 B", 1_000, 1, NOTHING)
+    },
+    Workload {
+        kind: Kind::Overload,
+        reference: "floor-cork",
+        ..steady(
+            "MAX",
+            "1,000 clients, 8,000 messages/s of 128 B",
+            1_000,
+            1,
+            per_second(128, 8_000),
+        )
+    },
+    Workload {
+        kind: Kind::Stuck(50),
+        ..steady(
+            "SLOW",
+            "450 clients, 100 messages/s of 16 KiB, beside 50 clients that read nothing",
+            450,
+            1,
+            per_second(16 << 10, 100),
+        )
+    },
+];
+
+const NOTHING: PerSecond = per_second(0, 0);
+
+const fn per_second(payload_bytes: usize, messages: u64) -> PerSecond {
+    PerSecond { payload_bytes, messages, burst: 1 }
+}
+
+const fn steady(
+    name: &'static str,
+    title: &'static str,
+    clients: usize,
+    paths: usize,
+    publish: PerSecond,
+) -> Workload {
+    let (kind, reference) = (Kind::Steady, "floor");
+    Workload { name, title, clients, paths, publish, kind, reference }
+}
+
+impl Workload {
+    /// Returns the workload of this name.
+    pub fn find(name: &str) -> Option<Workload> {
+        WORKLOADS.into_iter().find(|workload| workload.name == name)
+    }
+
+    /// Returns what is published in so many seconds: at least one burst, and
+    /// the same number of messages on each path.
+    pub fn publish(&self, seconds: f64) -> Publish {
+        let PerSecond { payload_bytes, messages, burst } = self.publish;
+        let unit = burst.max(self.paths as u64);
+        let units = (messages as f64 * seconds / unit as f64).round().max(1.0) as u64;
+        Publish { payload_bytes, messages: units * unit, rate: messages, burst }
+    }
+
+    /// Returns what is published before the measurement: some messages to
+    /// every client, at a pace that every server can follow.
+    pub fn warm_up(&self) -> Publish {
+        let paths = self.paths as u64;
+        let payload_bytes = self.publish.payload_bytes;
+        Publish { payload_bytes, messages: 5 * paths, rate: 10 * paths, burst: 1 }
+    }
+
+    /// Tells whether a server of ours takes part.
+    pub fn includes(&self, server: &str) -> bool {
+        server != "floor-cork" || self.reference == server
+    }
+}

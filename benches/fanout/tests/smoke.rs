@@ -1,0 +1,43 @@
+//! That the benchmark works: a few clients, for a moment.
+#![cfg(target_os = "linux")]
+
+use pode_fanout::process::Program;
+use pode_fanout::round::{Setting, measure};
+use pode_fanout::server::NAMES;
+use pode_fanout::workload::Workload;
+
+/// Everything that is published arrives once and in order, at every server.
+#[track_caller]
+fn check(workload: Workload) {
+    for name in NAMES {
+        let command = vec![env!("CARGO_BIN_EXE_pode-fanout").into(), "serve".into(), name.into()];
+        let program = Program { name: name.to_owned(), command };
+        let setting = Setting { seconds: 0.2, server_core: None };
+        let round = measure(&workload, &program, setting).expect("the server runs");
+        assert_eq!(round.published, round.offered, "{round:?}");
+        let clients_per_path = (workload.clients / workload.paths) as u64;
+        assert_eq!(round.delivered, round.published * clients_per_path, "{round:?}");
+        assert_eq!((round.lost, round.out_of_order, round.cut_off), (0, 0, 0), "{round:?}");
+        assert!(round.server_ns > 0 && round.p50_ns > 0, "{round:?}");
+    }
+}
+
+#[test]
+fn one_path() {
+    check(Workload { clients: 10, ..Workload::find("W1").unwrap() });
+}
+
+#[test]
+fn many_paths() {
+    check(Workload { clients: 20, paths: 10, ..Workload::find("W4").unwrap() });
+}
+
+#[test]
+fn bursts() {
+    check(Workload { clients: 10, ..Workload::find("W6").unwrap() });
+}
+
+#[test]
+fn large_messages() {
+    check(Workload { clients: 10, ..Workload::find("W3").unwrap() });
+}
