@@ -11,6 +11,7 @@
 pub mod clients;
 pub mod draw;
 pub mod histogram;
+pub mod peers;
 pub mod process;
 pub mod protocol;
 pub mod round;

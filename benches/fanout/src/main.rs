@@ -35,10 +35,10 @@ mod run {
     use pode_fanout::round::{Round, Setting, measure as measure_once};
     use pode_fanout::server::NAMES;
     use pode_fanout::workload::{Kind, WORKLOADS, Workload};
-    use pode_fanout::{draw, table};
+    use pode_fanout::{draw, peers, table};
 
     const USAGE: &str = "usage: pode-fanout [WORKLOAD …] [--rounds N] [--seconds S] \
-                         [--servers NAME,…] [--quick]\n       pode-fanout draw";
+                         [--servers NAME,…] [--peers] [--quick]\n       pode-fanout draw";
 
     /// Memory hardly differs from round to round.
     const IDLE_ROUNDS: usize = 3;
@@ -101,13 +101,14 @@ mod run {
         let usage = || io::Error::other(USAGE);
         let mut workloads = Vec::new();
         let mut servers: Vec<String> = NAMES.map(str::to_owned).into();
-        let (mut rounds, mut seconds) = (10, 2.0);
+        let (mut rounds, mut seconds, mut peers) = (10, 2.0, false);
         while let Some(argument) = arguments.next() {
             let mut value = || arguments.next().ok_or_else(usage);
             match argument.as_str() {
                 "--rounds" => rounds = value()?.parse().map_err(|_| usage())?,
                 "--seconds" => seconds = value()?.parse().map_err(|_| usage())?,
                 "--servers" => servers = value()?.split(',').map(str::to_owned).collect(),
+                "--peers" => peers = true,
                 "--quick" => (rounds, seconds) = (1, 0.2),
                 name => workloads.push(Workload::find(name).ok_or_else(usage)?),
             }
@@ -120,7 +121,10 @@ mod run {
             let command = vec![this.clone().into(), "serve".into(), name.clone().into()];
             Program { name, command }
         });
-        let programs = programs.collect();
+        let mut programs: Vec<Program> = programs.collect();
+        if peers {
+            programs.extend(peers::fetch(&folder()?.join("peers"))?);
+        }
         Ok(Plan { workloads, programs, rounds, seconds })
     }
 
