@@ -1,4 +1,5 @@
 // A broadcast by Bun's own publish and subscribe.
+import { dlopen, ptr } from "bun:ffi";
 import { serve } from "./protocol.mjs";
 
 const paths = Number(process.argv[2]);
@@ -16,4 +17,14 @@ const server = Bun.serve({
   },
 });
 
-await serve(server.port, paths, (path, text) => server.publish(String(path), text));
+// Bun counts from the start of the process; the load generator's clock doesn't.
+const CLOCK_MONOTONIC = 1;
+const { symbols } = dlopen("libc.so.6", {
+  clock_gettime: { args: ["i32", "ptr"], returns: "i32" },
+});
+const time = new BigInt64Array(2);
+symbols.clock_gettime(CLOCK_MONOTONIC, ptr(time));
+const offset = time[0] * 1_000_000_000n + time[1] - process.hrtime.bigint();
+
+const publish = (path, text) => server.publish(String(path), text);
+await serve(server.port, paths, publish, () => process.hrtime.bigint() + offset);
