@@ -82,8 +82,8 @@ mod run {
                 }
                 // Whoever is first in one round is last in the next.
                 programs.rotate_left(1);
+                save(&rounds)?;
             }
-            save(&rounds)?;
             println!("{}", table::markdown(workload, &rounds));
         }
         println!("The rounds are in {}", folder()?.join("rounds.jsonl").display());
