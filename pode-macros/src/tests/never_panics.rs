@@ -24,7 +24,7 @@ fn config(cases: u32) -> ProptestConfig {
 }
 
 proptest! {
-    #![proptest_config(config(50_000))]
+    #![proptest_config(config(100_000))]
     #[test]
     fn changed_inputs(input in changed_input()) {
         check(input.0);
@@ -32,7 +32,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(config(70_000))]
+    #![proptest_config(config(100_000))]
     #[test]
     fn filled_shapes(input in filled_shape()) {
         check(input.0);
@@ -40,7 +40,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(config(60_000))]
+    #![proptest_config(config(100_000))]
     #[test]
     fn random_tokens(input in random_input()) {
         check(input.0);
