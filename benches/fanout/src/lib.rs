@@ -1,6 +1,6 @@
 //! Measures what a broadcast costs, from `send` to the last socket.
 //!
-//! [`measure`](round::measure) starts a [server](server) program, connects
+//! [`measure`](round::measure) starts a [server] program, connects
 //! [clients] to it and has it publish; what the server's process took is
 //! divided by what the clients received. The README tells how to run it and
 //! what its workloads are.

@@ -14,7 +14,8 @@ fn main() -> std::process::ExitCode {
             (Some(name), Some(Ok(paths))) => pode_fanout::server::serve(&name, paths),
             _ => Err(std::io::Error::other("usage: pode-fanout serve NAME PATHS")),
         },
-        Some("draw") => run::draw(),
+        Some("draw") => run::draw(arguments),
+        Some("tables") => run::tables(arguments),
         first => run::measure(first.map(str::to_owned).into_iter().chain(arguments)),
     };
     match result {
@@ -38,16 +39,23 @@ mod run {
     use pode_fanout::{draw, peers, table};
 
     const USAGE: &str = "usage: pode-fanout [WORKLOAD …] [--rounds N] [--seconds S] \
-                         [--servers NAME,…] [--peers] [--quick]\n       pode-fanout draw";
+                         [--servers NAME,…] [--peers] [--quick] [--share SHARE]
+       pode-fanout tables [WORKLOAD …] [--share SHARE]
+       pode-fanout draw [--share SHARE]";
 
     /// Memory hardly differs from round to round.
     const IDLE_ROUNDS: usize = 3;
+
+    /// A round whose generator got less of its core than this while it could
+    /// run tells of the machine, not of the server.
+    const MIN_GENERATOR_SHARE: f64 = 0.97;
 
     struct Plan {
         workloads: Vec<Workload>,
         programs: Vec<Program>,
         rounds: usize,
         seconds: f64,
+        share: f64,
     }
 
     pub(super) fn measure(arguments: impl Iterator<Item = String>) -> io::Result<()> {
@@ -59,7 +67,7 @@ mod run {
         };
         pin(generator_core)?;
         let setting = Setting { seconds: plan.seconds, server_core: Some(server_core) };
-        let mut rounds = saved()?;
+        let mut rounds = saved(plan.share)?;
         let measured =
             |round: &Round| plan.workloads.iter().any(|workload| workload.name == round.workload);
         rounds.retain(|round| !measured(round));
@@ -71,7 +79,10 @@ mod run {
             for number in 0..count {
                 for program in &programs {
                     match measure_once(workload, program, setting) {
-                        Ok(round) => rounds.push(Round { round: number, ..round }),
+                        Ok(round) => {
+                            let dropped = round.generator_share < plan.share;
+                            rounds.push(Round { round: number, dropped, ..round });
+                        }
                         Err(error) => {
                             eprintln!(
                                 "{}, round {number}, {}: {error}",
@@ -90,9 +101,20 @@ mod run {
         Ok(())
     }
 
-    pub(super) fn draw() -> io::Result<()> {
+    pub(super) fn tables(arguments: impl Iterator<Item = String>) -> io::Result<()> {
+        let plan = plan(arguments)?;
+        let rounds = saved(plan.share)?;
+        let measured =
+            |workload: &Workload| rounds.iter().any(|round| round.workload == workload.name);
+        for workload in plan.workloads.into_iter().filter(measured) {
+            println!("{}", table::markdown(&workload, &rounds));
+        }
+        Ok(())
+    }
+
+    pub(super) fn draw(arguments: impl Iterator<Item = String>) -> io::Result<()> {
         let page = folder()?.join("rounds.html");
-        fs::write(&page, draw::page(&saved()?))?;
+        fs::write(&page, draw::page(&saved(plan(arguments)?.share)?))?;
         println!("open {}", page.display());
         Ok(())
     }
@@ -102,12 +124,14 @@ mod run {
         let mut workloads = Vec::new();
         let mut servers: Vec<String> = NAMES.map(str::to_owned).into();
         let (mut rounds, mut seconds, mut peers) = (10, 2.0, false);
+        let mut share = MIN_GENERATOR_SHARE;
         while let Some(argument) = arguments.next() {
             let mut value = || arguments.next().ok_or_else(usage);
             match argument.as_str() {
                 "--rounds" => rounds = value()?.parse().map_err(|_| usage())?,
                 "--seconds" => seconds = value()?.parse().map_err(|_| usage())?,
                 "--servers" => servers = value()?.split(',').map(str::to_owned).collect(),
+                "--share" => share = value()?.parse().map_err(|_| usage())?,
                 "--peers" => peers = true,
                 "--quick" => (rounds, seconds) = (1, 0.2),
                 name => workloads.push(Workload::find(name).ok_or_else(usage)?),
@@ -125,7 +149,7 @@ mod run {
         if peers {
             programs.extend(peers::fetch(&folder()?.join("peers"))?);
         }
-        Ok(Plan { workloads, programs, rounds, seconds })
+        Ok(Plan { workloads, programs, rounds, seconds, share })
     }
 
     /// Returns the folder of results, beside that of the build.
@@ -137,13 +161,19 @@ mod run {
         Ok(folder)
     }
 
-    /// Reads the rounds of earlier measurements.
-    fn saved() -> io::Result<Vec<Round>> {
-        match fs::read_to_string(folder()?.join("rounds.jsonl")) {
-            Ok(text) => text.lines().map(|line| Ok(serde_json::from_str(line)?)).collect(),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-            Err(error) => Err(error),
-        }
+    /// Reads the rounds of earlier measurements, and drops those whose
+    /// generator had less than this share of its core.
+    fn saved(share: f64) -> io::Result<Vec<Round>> {
+        let text = match fs::read_to_string(folder()?.join("rounds.jsonl")) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+            text => text?,
+        };
+        let round = |line| {
+            let mut round: Round = serde_json::from_str(line)?;
+            round.dropped = round.generator_share < share;
+            Ok(round)
+        };
+        text.lines().map(round).collect()
     }
 
     fn save(rounds: &[Round]) -> io::Result<()> {

@@ -9,10 +9,6 @@ use crate::process::{CpuTime, Program, Server, anonymous_bytes};
 use crate::protocol::Publish;
 use crate::workload::{Kind, Workload};
 
-/// A round whose generator got less of its core than this while it could run
-/// tells of the machine, not of the server.
-const MIN_GENERATOR_SHARE: f64 = 0.97;
-
 /// How often the warm-up is repeated until every client got everything: a
 /// server may take in clients a little after it answered their handshake.
 const WARM_UPS: usize = 10;
@@ -26,7 +22,8 @@ pub struct Round {
     pub server: String,
     /// Counts from 0. Servers are compared within a round.
     pub round: usize,
-    /// Whether the generator got too little of its core for this to count.
+    /// Whether the generator got too little of its core for this to count; set
+    /// by who knows how little that is.
     pub dropped: bool,
     /// How many messages were to be published.
     pub offered: u64,
@@ -148,7 +145,6 @@ impl Round {
         let outcome = clients.run(server, publish, look)?;
         let server_time = CpuTime::of_process(id)?.since(server_before);
         self.generator_share = CpuTime::of_this_thread()?.since(before).share();
-        self.dropped = self.generator_share < MIN_GENERATOR_SHARE;
         self.server_ns = server_time.ran_ns;
         self.server_waited_ns = server_time.waited_ns;
         self.user_ticks = server_time.user_ticks;

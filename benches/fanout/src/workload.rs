@@ -112,10 +112,14 @@ impl Workload {
         WORKLOADS.into_iter().find(|workload| workload.name == name)
     }
 
-    /// Returns what is published in so many seconds: at least one burst, and
-    /// the same number of messages on each path.
+    /// Returns what is published in so many seconds, or three times as many
+    /// beside clients that read nothing: at least one burst, and the same
+    /// number of messages on each path.
     pub fn publish(&self, seconds: f64) -> Publish {
         let PerSecond { payload_bytes, messages, burst } = self.publish;
+        // What the kernel holds for a client that reads nothing, some
+        // megabytes, is to be full for most of the time.
+        let seconds = if matches!(self.kind, Kind::Stuck(_)) { 3.0 * seconds } else { seconds };
         let unit = burst.max(self.paths as u64);
         let units = (messages as f64 * seconds / unit as f64).round().max(1.0) as u64;
         Publish { payload_bytes, messages: units * unit, rate: messages, burst }
