@@ -29,8 +29,9 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How many commands may wait. Those who send them wait for room.
 const MAX_COMMANDS: usize = 256;
 
-/// How much of what is due at once is joined into one write.
-const BURST_MESSAGES: usize = 64;
+/// How much of what is due at once is joined into one write. Messages are so
+/// many that small ones are bounded by their bytes, or by the channel.
+const BURST_MESSAGES: usize = 1024;
 const BURST_BYTES: usize = 64 << 10;
 
 /// A connection that is about to be upgraded; none if that fails.
