@@ -3,7 +3,6 @@
 use pode_core::model::Server;
 use proc_macro2::TokenStream;
 use quote::quote;
-use syn::{FnArg, Pat};
 
 use super::cfgs;
 use crate::syntax::{Action, Kind, Route, Schedule, Timer, Written};
@@ -13,14 +12,8 @@ use crate::syntax::{Action, Kind, Route, Schedule, Timer, Written};
 pub(super) fn unused(written: &Written, model: &Server) -> TokenStream {
     let mut uses = TokenStream::new();
     if model.incomplete {
-        let parameters = written.server.parameters.iter().filter_map(|parameter| match parameter {
-            FnArg::Typed(typed) => match &*typed.pat {
-                Pat::Ident(name) => Some(&name.ident),
-                _ => None,
-            },
-            FnArg::Receiver(_) => None,
-        });
-        uses.extend(parameters.map(|name| quote! { let _ = &#name; }));
+        let parameters = written.server.named_parameters();
+        uses.extend(parameters.map(|(name, _)| quote! { let _ = &#name; }));
     }
     for (index, declaration) in written.declarations.iter().enumerate() {
         let (handler, understood) = match &declaration.kind {

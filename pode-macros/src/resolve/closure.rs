@@ -3,7 +3,7 @@
 use pode_core::check::Code;
 use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
 use quote::ToTokens;
-use syn::{Expr, FnArg, Pat};
+use syn::{Expr, Type};
 
 use super::Resolver;
 use crate::syntax::Server;
@@ -16,17 +16,11 @@ pub(super) struct Parameter {
 
 impl Parameter {
     pub(super) fn all_of(server: &Server) -> Vec<Parameter> {
-        let parameter = |argument: &FnArg| match argument {
-            FnArg::Typed(typed) => match &*typed.pat {
-                Pat::Ident(name) => Some(Parameter {
-                    name: name.ident.to_string(),
-                    ty: typed.ty.to_token_stream().to_string().replace(' ', ""),
-                }),
-                _ => None,
-            },
-            FnArg::Receiver(_) => None,
+        let parameter = |(name, ty): (&Ident, &Type)| Parameter {
+            name: name.to_string(),
+            ty: ty.to_token_stream().to_string().replace(' ', ""),
         };
-        server.parameters.iter().filter_map(parameter).collect()
+        server.named_parameters().map(parameter).collect()
     }
 }
 

@@ -5,7 +5,7 @@ use proc_macro2::{Ident, Span};
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
-use syn::{Attribute, FnArg, Token, Visibility, parenthesized};
+use syn::{Attribute, FnArg, Pat, Token, Type, Visibility, parenthesized};
 
 use super::{Options, mistake};
 
@@ -25,6 +25,17 @@ pub(crate) struct Server {
 }
 
 impl Server {
+    /// Returns the parameters that bear a name, which the declarations may use.
+    pub(crate) fn named_parameters(&self) -> impl Iterator<Item = (&Ident, &Type)> {
+        self.parameters.iter().filter_map(|parameter| match parameter {
+            FnArg::Typed(typed) => match &*typed.pat {
+                Pat::Ident(name) => Some((&name.ident, &*typed.ty)),
+                _ => None,
+            },
+            FnArg::Receiver(_) => None,
+        })
+    }
+
     pub(super) fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
         let attributes = input.call(Attribute::parse_outer)?;
         let visibility = input.parse()?;
