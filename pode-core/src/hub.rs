@@ -1,20 +1,24 @@
 //! The hub: one broadcast channel per signal path.
 //!
 //! A sender asks for [room](Channel::reserve) in the channel, then
-//! [sends](Room::send). There is room while the channel's one [`Delivery`] has
-//! fewer than the declared number of messages still to take. So a sender in a
-//! loop is paced by the delivery, the delivery never lags, and **no message is
-//! lost between the two**: a plain broadcast channel would overwrite what its
-//! receiver has not read yet.
+//! [sends](Room::send). There is room while fewer than the declared number of
+//! messages are still to be taken by one [`Delivery`] of the path or another.
+//! So a sender in a loop is paced by the slowest delivery, no delivery lags,
+//! and **no message is lost between the two**: a plain broadcast channel would
+//! overwrite what a receiver has not read yet.
 //!
 //! The hub knows neither sockets nor clocks: who waits how long for room, and
 //! what becomes of a message that was taken, is the run time's business.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::fmt;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll, Waker, ready};
 
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
-use tokio::sync::{Semaphore, SemaphorePermit, broadcast};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast};
 
 use crate::{Message, SendError};
 
@@ -28,9 +32,9 @@ pub struct Hub {
 #[derive(Debug)]
 pub struct Channel {
     path: &'static str,
-    sender: broadcast::Sender<Message>,
-    /// One permit for each message that may still be sent before the delivery
-    /// takes the next. Closed when the delivery has gone.
+    sender: broadcast::Sender<Sent>,
+    /// One permit for each message that may still be sent. Closed when no
+    /// delivery is left.
     room: Arc<Semaphore>,
 }
 
@@ -41,24 +45,62 @@ pub struct Channel {
 #[must_use = "room is held until a message is sent or this is dropped"]
 pub struct Room<'channel> {
     channel: &'channel Channel,
-    permit: SemaphorePermit<'channel>,
+    permit: OwnedSemaphorePermit,
 }
 
-/// The receiving side of one signal path: takes each message once, in order.
+/// A message in the channel.
 ///
-/// When it is dropped, senders get [`SendError::Stopped`].
-#[derive(Debug)]
+/// The channel lets go of it when the last delivery has read it, so the room
+/// comes back when the last of these has done with its copy.
+#[derive(Clone, Debug)]
+struct Sent {
+    message: Message,
+    room: Arc<OwnedSemaphorePermit>,
+}
+
+/// A receiving side of one signal path: takes each message once, in order.
+///
+/// When the last one of a path is dropped, senders get [`SendError::Stopped`].
 pub struct Delivery {
     path: &'static str,
-    receiver: broadcast::Receiver<Message>,
+    receiving: Receiving,
+    /// That of the message that was taken last.
+    room: Option<Arc<OwnedSemaphorePermit>>,
+    shared: Arc<Shared>,
+}
+
+/// Either the receiver, or the future that has it and waits. That is kept,
+/// since it is woken only as long as it lives.
+struct Receiving {
+    receiver: Option<broadcast::Receiver<Sent>>,
+    waiting: Option<Pin<Box<dyn Future<Output = Received> + Send>>>,
+}
+
+type Received = (Result<Sent, RecvError>, broadcast::Receiver<Sent>);
+
+/// What the deliveries of a path have in common.
+struct Shared {
     room: Arc<Semaphore>,
-    /// Whether a message was taken whose room is not free yet.
-    holds_room: bool,
+    /// Weak, so that deliveries don't wait for each other to send something.
+    sender: broadcast::WeakSender<Sent>,
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.room.close();
+    }
+}
+
+/// Where more deliveries of a path come from.
+#[derive(Clone)]
+pub struct DeliverySource {
+    path: &'static str,
+    shared: Weak<Shared>,
 }
 
 impl Hub {
     /// Makes a channel for each declared path and its capacity in messages,
-    /// and the delivery of each.
+    /// and a first delivery of each.
     ///
     /// Capacities are brought into the range from 1 to
     /// [`MAX_CAPACITY_MESSAGES`]. Of a path that stands twice, the later
@@ -70,8 +112,9 @@ impl Hub {
             let capacity_messages = capacity_messages.clamp(1, MAX_CAPACITY_MESSAGES);
             let (sender, receiver) = broadcast::channel(capacity_messages);
             let room = Arc::new(Semaphore::new(capacity_messages));
-            hub.channels.insert(path, Channel { path, sender, room: Arc::clone(&room) });
-            deliveries.push(Delivery { path, receiver, room, holds_room: false });
+            let shared = Shared { room: Arc::clone(&room), sender: sender.downgrade() };
+            hub.channels.insert(path, Channel { path, sender, room });
+            deliveries.push(Delivery::new(path, receiver, Arc::new(shared)));
         }
         (hub, deliveries)
     }
@@ -109,9 +152,9 @@ impl Channel {
     ///
     /// # Errors
     ///
-    /// [`SendError::Stopped`] if the delivery has gone.
+    /// [`SendError::Stopped`] if no delivery is left.
     pub async fn reserve(&self) -> Result<Room<'_>, SendError> {
-        match self.room.acquire().await {
+        match Arc::clone(&self.room).acquire_owned().await {
             Ok(permit) => Ok(Room { channel: self, permit }),
             Err(_) => Err(SendError::Stopped { path: self.path }),
         }
@@ -121,10 +164,10 @@ impl Channel {
     ///
     /// # Errors
     ///
-    /// [`SendError::Full`] if there is none, [`SendError::Stopped`] if the
-    /// delivery has gone.
+    /// [`SendError::Full`] if there is none, [`SendError::Stopped`] if no
+    /// delivery is left.
     pub fn try_reserve(&self) -> Result<Room<'_>, SendError> {
-        match self.room.try_acquire() {
+        match Arc::clone(&self.room).try_acquire_owned() {
             Ok(permit) => Ok(Room { channel: self, permit }),
             Err(_) if self.room.is_closed() => Err(SendError::Stopped { path: self.path }),
             Err(_) => Err(SendError::Full { path: self.path }),
@@ -137,16 +180,14 @@ impl Room<'_> {
     ///
     /// # Errors
     ///
-    /// [`SendError::Stopped`] if the delivery closed or went meanwhile; the
-    /// message may or may not have been taken.
+    /// [`SendError::Stopped`] if the deliveries closed or went meanwhile;
+    /// the message may or may not have been taken.
     pub fn send(self, message: Message) -> Result<(), SendError> {
         let Channel { path, sender, room } = self.channel;
         let stopped = SendError::Stopped { path };
-        if sender.send(message).is_err() {
+        if sender.send(Sent { message, room: Arc::new(self.permit) }).is_err() {
             return Err(stopped);
         }
-        // The delivery gives this room back when it has taken the message.
-        self.permit.forget();
         // A delivery that closes takes what was sent before; only now is it
         // known that this was.
         if room.is_closed() { Err(stopped) } else { Ok(()) }
@@ -154,63 +195,108 @@ impl Room<'_> {
 }
 
 impl Delivery {
+    fn new(
+        path: &'static str,
+        receiver: broadcast::Receiver<Sent>,
+        shared: Arc<Shared>,
+    ) -> Delivery {
+        let receiving = Receiving { receiver: Some(receiver), waiting: None };
+        Delivery { path, receiving, room: None, shared }
+    }
+
     /// Returns the path.
     pub fn path(&self) -> &'static str {
         self.path
     }
 
-    /// Waits for the next message, and frees the room of the one before it.
-    ///
-    /// A message thus holds its room until the caller comes back for more: the
-    /// pace of deliveries is the pace of senders. `None` when the hub has gone
-    /// and all it sent was taken. Cancel safe.
-    pub async fn next(&mut self) -> Option<Message> {
-        self.free_room();
-        let message = match self.receiver.recv().await {
-            Ok(message) => message,
-            Err(RecvError::Closed) => return None,
-            Err(RecvError::Lagged(lost)) => self.overtaken(lost),
-        };
-        self.holds_room = true;
-        Some(message)
+    /// Returns where more deliveries of this path come from.
+    pub fn source(&self) -> DeliverySource {
+        DeliverySource { path: self.path, shared: Arc::downgrade(&self.shared) }
     }
 
-    /// Takes the next message if there is one now, as [`next`](Self::next) does.
-    pub fn try_next(&mut self) -> Option<Message> {
-        self.free_room();
-        let message = match self.receiver.try_recv() {
-            Ok(message) => message,
-            Err(TryRecvError::Empty | TryRecvError::Closed) => return None,
-            Err(TryRecvError::Lagged(lost)) => self.overtaken(lost),
+    /// Waits for the next message, and lets go of the room of the one before.
+    ///
+    /// A message thus holds its room until each delivery comes back for more:
+    /// the pace of the slowest is the pace of senders. `None` when the hub has
+    /// gone and all it sent was taken. Cancel safe.
+    pub async fn next(&mut self) -> Option<Message> {
+        poll_fn(|context| self.poll_next(context)).await
+    }
+
+    /// Takes the next message as [`next`](Self::next) does, or has the task
+    /// woken when there is one.
+    pub fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Message>> {
+        self.room = None;
+        let sent = match ready!(self.receiving.poll(context)) {
+            Ok(sent) => sent,
+            Err(RecvError::Closed) => return Poll::Ready(None),
+            Err(RecvError::Lagged(lost)) => unreachable!(
+                "{lost} messages overtook a delivery of `{}`, though senders need room",
+                self.path
+            ),
         };
-        self.holds_room = true;
-        Some(message)
+        self.room = Some(sent.room);
+        Poll::Ready(Some(sent.message))
+    }
+
+    /// Takes the next message if there is one now. Whoever waited for one
+    /// with [`poll_next`](Self::poll_next) has to ask again.
+    pub fn try_next(&mut self) -> Option<Message> {
+        match self.poll_next(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(message) => message,
+            Poll::Pending => None,
+        }
     }
 
     /// Refuses further sends with [`SendError::Stopped`]; every message whose
-    /// sender was told that it was sent can still be taken.
+    /// sender was told that it was sent can still be taken, by each delivery.
     pub fn close(&mut self) {
-        self.room.close();
-    }
-
-    fn overtaken(&self, lost: u64) -> ! {
-        unreachable!(
-            "{lost} messages overtook the delivery of `{}`, though senders need room",
-            self.path
-        )
-    }
-
-    fn free_room(&mut self) {
-        if std::mem::take(&mut self.holds_room) {
-            self.room.add_permits(1);
-        }
+        self.shared.room.close();
     }
 }
 
-impl Drop for Delivery {
-    fn drop(&mut self) {
-        self.room.close();
+impl fmt::Debug for Delivery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Delivery").field("path", &self.path).finish_non_exhaustive()
     }
+}
+
+impl DeliverySource {
+    /// Returns a delivery of every message that is sent from now on; `None`
+    /// when the path has no other any more, or the hub has gone.
+    pub fn delivery(&self) -> Option<Delivery> {
+        let shared = self.shared.upgrade()?;
+        let receiver = shared.sender.upgrade()?.subscribe();
+        Some(Delivery::new(self.path, receiver, shared))
+    }
+}
+
+impl fmt::Debug for DeliverySource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DeliverySource").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+impl Receiving {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Sent, RecvError>> {
+        let waiting = match self.receiver.take() {
+            Some(mut receiver) => {
+                if let Ok(sent) = receiver.try_recv() {
+                    self.receiver = Some(receiver);
+                    return Poll::Ready(Ok(sent));
+                }
+                self.waiting.insert(Box::pin(receive(receiver)))
+            }
+            None => self.waiting.as_mut().expect("what isn't here waits there"),
+        };
+        let (received, receiver) = ready!(waiting.as_mut().poll(context));
+        *self = Receiving { receiver: Some(receiver), waiting: None };
+        Poll::Ready(received)
+    }
+}
+
+async fn receive(mut receiver: broadcast::Receiver<Sent>) -> Received {
+    (receiver.recv().await, receiver)
 }
 
 #[cfg(test)]
@@ -258,6 +344,42 @@ mod tests {
         drop(channel.try_reserve().unwrap());
         channel.try_reserve().unwrap().send(Message::text("")).unwrap();
         assert!(matches!(channel.try_reserve(), Err(SendError::Full { .. })));
+    }
+
+    #[tokio::test]
+    async fn each_delivery_takes_everything_and_the_slowest_sets_the_pace() {
+        let (hub, mut first) = one_path(2);
+        let channel = hub.channel("/").unwrap();
+        let source = first.source();
+        let send = |payload| channel.try_reserve().map(|room| room.send(Message::text(payload)));
+        send("before").unwrap().unwrap();
+        let mut second = source.delivery().unwrap();
+        let unread = source.delivery().unwrap();
+        send("after").unwrap().unwrap();
+        assert_eq!(first.next().await.unwrap().payload(), "before");
+        assert_eq!(first.next().await.unwrap().payload(), "after");
+        assert!(first.try_next().is_none());
+        drop(unread);
+        send("third").unwrap().unwrap();
+        assert!(matches!(send("no room"), Err(SendError::Full { .. })), "one is behind");
+        assert_eq!(second.next().await.unwrap().payload(), "after");
+        assert_eq!(second.next().await.unwrap().payload(), "third");
+        drop(first);
+        send("fourth").unwrap().unwrap();
+        drop(second);
+        assert!(matches!(channel.try_reserve(), Err(SendError::Stopped { .. })));
+        assert!(source.delivery().is_none());
+    }
+
+    #[tokio::test]
+    async fn a_delivery_that_waits_is_woken() {
+        let (hub, mut delivery) = one_path(1);
+        assert!(delivery.try_next().is_none());
+        let waiting =
+            tokio::spawn(async move { delivery.next().await.unwrap().payload().to_owned() });
+        tokio::task::yield_now().await;
+        hub.channel("/").unwrap().try_reserve().unwrap().send(Message::text("now")).unwrap();
+        assert_eq!(waiting.await.unwrap(), "now");
     }
 
     #[tokio::test]
