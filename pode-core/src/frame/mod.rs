@@ -1,4 +1,13 @@
-//! How the server's WebSocket frames look on the wire (RFC 6455, section 5.2).
+//! How WebSocket frames look on the wire (RFC 6455, section 5).
+//!
+//! Plain functions over bytes: nothing here reads, writes or waits. [`Header`],
+//! [`pong`] and [`Close`] make what the server sends.
+
+mod close;
+
+use bytes::Bytes;
+
+pub use close::Close;
 
 /// What a frame carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +85,18 @@ impl Header {
     }
 }
 
+/// Encodes the answer to a ping: a pong with the same payload, of at most 125
+/// bytes (section 5.5.3).
+pub fn pong(payload: &[u8]) -> Bytes {
+    control(Opcode::Pong, payload)
+}
+
+/// Encodes a control frame.
+fn control(opcode: Opcode, payload: &[u8]) -> Bytes {
+    debug_assert!(payload.len() <= 125, "a control frame carries at most 125 bytes");
+    [Header::new(opcode, payload.len()).as_bytes(), payload].concat().into()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -88,6 +109,11 @@ mod tests {
         assert_eq!(header(126), [0x81, 126, 0, 126]);
         assert_eq!(header(65_535), [0x81, 126, 0xff, 0xff]);
         assert_eq!(header(65_536), [0x81, 127, 0, 0, 0, 0, 0, 1, 0, 0]);
+    }
+
+    #[test]
+    fn a_pong_repeats_the_payload() {
+        assert_eq!(&pong(b"hi")[..], b"\x8a\x02hi");
     }
 
     #[test]

@@ -1,0 +1,125 @@
+//! Close frames: why a conversation ends (RFC 6455, sections 5.5.1 and 7.4).
+
+use bytes::Bytes;
+
+use super::{Opcode, control};
+
+/// What a close frame says.
+///
+/// ```
+/// use pode_core::frame::Close;
+///
+/// assert_eq!(&Close::TOO_BIG.frame()[..4], b"\x88\x18\x03\xf1");
+/// assert_eq!(Close::answer_to(b"\x03\xe8bye").code(), Some(1000));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Close {
+    /// Absent only in the answer to a client that gave none.
+    code: Option<u16>,
+    /// For the people at the other end; at most 123 bytes, so that code and
+    /// reason fit a control frame.
+    reason: &'static str,
+}
+
+impl Close {
+    /// The server is stopping: 1001.
+    pub const STOPPING: Close = Close::new(1001, "the server is stopping");
+    /// A message came where none is taken: 1003.
+    pub const NO_MESSAGES: Close = Close::new(1003, "this signal takes no messages");
+    /// A text that is no UTF-8: 1007.
+    pub const NOT_UTF8: Close = Close::new(1007, "the text is not UTF-8");
+    /// A message is longer than what is taken: 1009.
+    pub const TOO_BIG: Close = Close::new(1009, "the message is too big");
+    /// The server made a mistake of its own: 1011.
+    pub const FAILED: Close = Close::new(1011, "the server failed");
+    /// Too much waits for a client that doesn't take it: 1013.
+    pub const TOO_SLOW: Close = Close::new(1013, "too slow: too many messages wait");
+
+    /// Makes what is said to a client that breaks the protocol: 1002.
+    pub(crate) const fn protocol_error(reason: &'static str) -> Close {
+        Close::new(1002, reason)
+    }
+
+    /// Validates the payload of a client's close frame, and makes the answer:
+    /// the same code, or what is wrong with it.
+    pub fn answer_to(payload: &[u8]) -> Close {
+        let Some((code, reason)) = payload.split_first_chunk() else {
+            return match payload {
+                [] => Close { code: None, reason: "" },
+                _ => Close::protocol_error("a close code has two bytes"),
+            };
+        };
+        let code = u16::from_be_bytes(*code);
+        if !may_travel(code) {
+            Close::protocol_error("this close code may not be sent")
+        } else if std::str::from_utf8(reason).is_err() {
+            Close::new(1007, "the reason for closing is not UTF-8")
+        } else {
+            Close::new(code, "")
+        }
+    }
+
+    /// Returns the code; `None` only in the answer to a client that gave none.
+    pub const fn code(&self) -> Option<u16> {
+        self.code
+    }
+
+    /// Returns the reason, for the people at the other end; may be empty.
+    pub const fn reason(&self) -> &'static str {
+        self.reason
+    }
+
+    /// Encodes the frame.
+    pub fn frame(&self) -> Bytes {
+        let code = self.code.map(u16::to_be_bytes);
+        let code = code.as_ref().map_or(&[][..], |code| &code[..]);
+        control(Opcode::Close, &[code, self.reason.as_bytes()].concat())
+    }
+
+    const fn new(code: u16, reason: &'static str) -> Close {
+        Close { code: Some(code), reason }
+    }
+}
+
+/// Tells whether a close frame may carry the code: those that the standard or
+/// its registry define for it, and those left to libraries and applications
+/// (section 7.4).
+fn may_travel(code: u16) -> bool {
+    matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_close_is_answered_with_its_code() {
+        let code = |payload: &[u8]| Close::answer_to(payload).code;
+        assert_eq!(code(&[]), None);
+        assert_eq!(code(&[3]), Some(1002));
+        assert_eq!(code(b"\x03\xe8bye"), Some(1000));
+        assert_eq!(code(b"\x03\xe8\xff"), Some(1007));
+        for allowed in [1000, 1001, 1002, 1003, 1007, 1011, 1012, 1014, 3000, 4999] {
+            assert_eq!(code(&u16::to_be_bytes(allowed)), Some(allowed));
+        }
+        for refused in [0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 65_535] {
+            assert_eq!(code(&u16::to_be_bytes(refused)), Some(1002));
+        }
+    }
+
+    #[test]
+    fn close_frames_are_encoded() {
+        assert_eq!(&Close { code: None, reason: "" }.frame()[..], b"\x88\x00");
+        assert_eq!(&Close::new(1000, "bye").frame()[..], b"\x88\x05\x03\xe8bye");
+    }
+
+    proptest! {
+        #[test]
+        fn any_close_payload_has_an_answer(payload in proptest::collection::vec(any::<u8>(), 0..126)) {
+            let frame = Close::answer_to(&payload).frame();
+            prop_assert!(frame.len() <= 2 + 125);
+        }
+    }
+}
