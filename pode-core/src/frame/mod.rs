@@ -1,13 +1,16 @@
 //! How WebSocket frames look on the wire (RFC 6455, section 5).
 //!
 //! Plain functions over bytes: nothing here reads, writes or waits. [`Header`],
-//! [`pong`] and [`Close`] make what the server sends.
+//! [`pong`] and [`Close`] make what the server sends, a [`Decoder`] takes what a
+//! client sends.
 
 mod close;
+mod decode;
 
 use bytes::Bytes;
 
 pub use close::Close;
+pub use decode::{Decoder, Incoming, Said};
 
 /// What a frame carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,0 +1,225 @@
+//! What a client says, out of the bytes it sends (RFC 6455, section 5).
+//!
+//! Bytes come in whatever pieces the network makes of them. What stands whole
+//! in the caller's buffer is unmasked there and handed out from there; only
+//! what is cut off at the end of the buffer is copied, and kept until the rest
+//! comes. Thousands of clients are silent and have nothing unfinished, so they
+//! may share one buffer to read into, and each needs a [`Decoder`] of one
+//! pointer.
+//!
+//! A mistake is told by the header that shows it, before any payload is kept,
+//! and in a text by the byte that no character goes on with: always the same
+//! one, wherever the bytes are cut.
+
+mod header;
+mod mask;
+#[cfg(test)]
+mod tests;
+mod unfinished;
+
+use super::{Close, Opcode};
+use header::ClientHeader;
+use unfinished::{Progress, Unfinished};
+
+/// What a client said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Said<'a> {
+    /// A message of text, whole.
+    Text(&'a str),
+    /// A message of bytes, whole.
+    Binary(&'a [u8]),
+    /// A ping of at most 125 bytes, to be answered by [`pong`](super::pong).
+    Ping(&'a [u8]),
+    /// A pong of at most 125 bytes, whether or not it was asked for.
+    Pong(&'a [u8]),
+    /// The client's last word, right or wrong; this is the answer to it.
+    Close(Close),
+}
+
+impl Said<'_> {
+    /// Reads the payload of a whole message or control frame.
+    fn of(opcode: Opcode, payload: &[u8]) -> Result<Said<'_>, Close> {
+        Ok(match opcode {
+            Opcode::Continuation => return Err(NOTHING_TO_CONTINUE),
+            Opcode::Text => Said::Text(str::from_utf8(payload).map_err(|_| Close::NOT_UTF8)?),
+            Opcode::Binary => Said::Binary(payload),
+            Opcode::Close => Said::Close(Close::answer_to(payload)),
+            Opcode::Ping => Said::Ping(payload),
+            Opcode::Pong => Said::Pong(payload),
+        })
+    }
+}
+
+/// Which messages are taken. Control frames always are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Incoming {
+    /// None: the header of one is answered by [`Close::NO_MESSAGES`].
+    Nothing,
+    /// Those of at most so many bytes, all their frames together: the header
+    /// of a frame that leads beyond is answered by [`Close::TOO_BIG`].
+    Messages {
+        /// The most bytes of one message, and so of what one client can make
+        /// the server keep for it (but for a control frame and a header).
+        max_bytes: usize,
+    },
+}
+
+/// Decodes what one client sends.
+///
+/// While nothing is unfinished it is one pointer and owns no memory.
+///
+/// ```
+/// use pode_core::frame::{Decoder, Incoming, Said};
+///
+/// let mut decoder = Decoder::default();
+/// let incoming = Incoming::Messages { max_bytes: 1024 };
+/// let mut heard = Vec::new();
+/// for read in [&b"\x81\x82\0\0\0\0Hi\x81\x85\0\0"[..], b"\0\0there"] {
+///     let mut buffer = read.to_vec();
+///     let mut input = &mut buffer[..];
+///     while let Some(said) = decoder.next(&mut input, incoming).unwrap() {
+///         if let Said::Text(text) = said {
+///             heard.push(text.to_owned());
+///         }
+///     }
+/// }
+/// assert_eq!(heard, ["Hi", "there"]);
+/// ```
+#[derive(Debug, Default)]
+pub struct Decoder {
+    /// Behind a pointer, since most clients have nothing unfinished most of
+    /// the time. Also holds what was just handed out, if it had come in parts.
+    unfinished: Option<Box<Unfinished>>,
+}
+
+impl Decoder {
+    /// Takes what the client says next off the front of `input`.
+    ///
+    /// `None` says that more bytes are needed: then all of `input` was taken,
+    /// and what is unfinished is kept here. So a caller asks again and again
+    /// until `None` comes, and may then use the buffer for another client; or
+    /// it stops before, and gives the rest of `input` again later, alone or
+    /// with more behind it.
+    ///
+    /// What is handed out lies in `input` or in the decoder; memory of the
+    /// decoder is given back by the call after that. While a message is
+    /// unfinished, up to twice as much memory is held as bytes of it have
+    /// come, whatever length was announced, and never more than `incoming`
+    /// allows.
+    ///
+    /// `incoming` is held against each header as it comes: a change counts for
+    /// the frames behind.
+    ///
+    /// # Errors
+    ///
+    /// What to close the connection with, when the client has broken a rule:
+    ///
+    /// - 1002: a frame that is not masked, has a reserved bit or opcode, or
+    ///   gives its length in more bytes than it needs; a control frame in
+    ///   parts or of more than 125 bytes (sections 5.1, 5.2 and 5.5); a message
+    ///   inside another, or more of none (section 5.4).
+    /// - 1003 or 1009: a message that `incoming` doesn't allow.
+    /// - 1007: a text that is not UTF-8 (section 8.1).
+    ///
+    /// After an error or a [`Said::Close`] nothing is kept, the rest of `input`
+    /// has no meaning, and the decoder is not to be asked again.
+    pub fn next<'a, 'input: 'a>(
+        &'a mut self,
+        input: &mut &'input mut [u8],
+        incoming: Incoming,
+    ) -> Result<Option<Said<'a>>, Close> {
+        self.unfinished = self.unfinished.take().and_then(Unfinished::without_what_was_said);
+        let taken = self.take(input, incoming);
+        if let Err(_) | Ok(Some(Taken::Here(Said::Close(_)))) = taken {
+            self.unfinished = None;
+        }
+        match taken? {
+            None => Ok(None),
+            Some(Taken::Here(said)) => Ok(Some(said)),
+            Some(Taken::Kept) => self.unfinished.as_deref().map_or(Ok(None), Unfinished::said),
+        }
+    }
+
+    /// Does the work of [`next`](Decoder::next), but for lending what is kept.
+    fn take<'input>(
+        &mut self,
+        input: &mut &'input mut [u8],
+        incoming: Incoming,
+    ) -> Result<Option<Taken<'input>>, Close> {
+        loop {
+            if let Some(unfinished) = &mut self.unfinished {
+                match unfinished.take_payload(input, incoming)? {
+                    Progress::BeforePayload => {}
+                    Progress::InPayload => return Ok(None),
+                    Progress::Whole => return Ok(Some(Taken::Kept)),
+                    Progress::Closed(answer) => return Ok(Some(Taken::Here(Said::Close(answer)))),
+                }
+            }
+            let Some(header) = self.take_header(input)? else { return Ok(None) };
+            let message_bytes = self.unfinished.as_ref().and_then(|it| it.message_bytes());
+            judge(&header, message_bytes, incoming)?;
+            let stands_alone =
+                header.opcode.is_control() || (header.last && message_bytes.is_none());
+            if stands_alone
+                && let Some(payload) = input.split_off_mut(..header.payload_bytes as usize)
+            {
+                if message_bytes.is_none() {
+                    // Its header had come in parts.
+                    self.unfinished = None;
+                }
+                mask::unmask(payload, header.mask);
+                return Said::of(header.opcode, payload).map(|said| Some(Taken::Here(said)));
+            }
+            self.unfinished.get_or_insert_default().begin_payload(&header);
+        }
+    }
+
+    /// Takes a header off the front of `input`; `None` if more bytes are
+    /// needed, and then those that are there are kept.
+    fn take_header(&mut self, input: &mut &mut [u8]) -> Result<Option<ClientHeader>, Close> {
+        if self.unfinished.as_ref().is_none_or(|unfinished| !unfinished.is_in_header()) {
+            if let Some(header) = ClientHeader::decode(input)? {
+                let _header = input.split_off_mut(..header.header_bytes);
+                return Ok(Some(header));
+            }
+            if input.is_empty() {
+                return Ok(None);
+            }
+        }
+        self.unfinished.get_or_insert_default().take_header(input)
+    }
+}
+
+/// Where something that was said lies.
+enum Taken<'input> {
+    /// In the input, or nowhere.
+    Here(Said<'input>),
+    /// In what the decoder keeps.
+    Kept,
+}
+
+const NOTHING_TO_CONTINUE: Close = Close::protocol_error("there is no message to continue");
+
+/// Holds a header against the message that it stands in, of which so many bytes
+/// came before, and against what is taken.
+fn judge(
+    header: &ClientHeader,
+    message_bytes: Option<usize>,
+    incoming: Incoming,
+) -> Result<(), Close> {
+    match (header.opcode, message_bytes) {
+        (Opcode::Close | Opcode::Ping | Opcode::Pong, _) => return Ok(()),
+        (Opcode::Continuation, None) => return Err(NOTHING_TO_CONTINUE),
+        (Opcode::Text | Opcode::Binary, Some(_)) => {
+            return Err(Close::protocol_error("a message begins inside another"));
+        }
+        (Opcode::Continuation, Some(_)) | (Opcode::Text | Opcode::Binary, None) => {}
+    }
+    let Incoming::Messages { max_bytes } = incoming else { return Err(Close::NO_MESSAGES) };
+    let room = max_bytes.saturating_sub(message_bytes.unwrap_or(0));
+    if usize::try_from(header.payload_bytes).is_ok_and(|bytes| bytes <= room) {
+        Ok(())
+    } else {
+        Err(Close::TOO_BIG)
+    }
+}

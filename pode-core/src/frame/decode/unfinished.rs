@@ -1,0 +1,232 @@
+//! What is kept of a client's bytes until the rest of them comes.
+
+use super::header::{ClientHeader, MAX_HEADER_BYTES};
+use super::{Close, Incoming, Opcode, Said, mask};
+
+/// A frame, a message, or both, of which a part has come.
+#[derive(Debug, Default)]
+pub(super) struct Unfinished {
+    /// What the next byte belongs to.
+    place: Place,
+    /// The message whose last frame has not come to its end.
+    message: Option<Message>,
+    /// The payload of a control frame, unmasked, which may stand between the
+    /// frames of the message.
+    control: Vec<u8>,
+}
+
+#[derive(Debug)]
+enum Place {
+    /// In a header of which so many bytes have come; none between two frames.
+    Header {
+        bytes: [u8; MAX_HEADER_BYTES],
+        length: usize,
+    },
+    Payload(Payload),
+}
+
+impl Default for Place {
+    fn default() -> Place {
+        Place::Header { bytes: [0; MAX_HEADER_BYTES], length: 0 }
+    }
+}
+
+/// The payload that comes.
+#[derive(Debug)]
+struct Payload {
+    opcode: Opcode,
+    last: bool,
+    /// What the next byte and those behind it are masked with.
+    mask: [u8; 4],
+    /// How many bytes are still to come. Between two calls of the decoder it is
+    /// none only when what the frame completed was handed out.
+    missing: usize,
+}
+
+#[derive(Debug)]
+struct Message {
+    /// Of its first frame: text or binary.
+    opcode: Opcode,
+    /// The payloads so far, unmasked.
+    bytes: Vec<u8>,
+    /// How many of the bytes are whole characters; unused if it is no text.
+    valid_bytes: usize,
+}
+
+/// How far the bytes reached.
+pub(super) enum Progress {
+    /// There is no payload to take, or no more of it: a header is next.
+    BeforePayload,
+    /// More bytes of the payload are needed.
+    InPayload,
+    /// There is something to hand out, see [`Unfinished::said`].
+    Whole,
+    /// The client said its last word; this is the answer.
+    Closed(Close),
+}
+
+impl Unfinished {
+    /// Forgets what was handed out; `None` if nothing else is left.
+    pub(super) fn without_what_was_said(mut self: Box<Unfinished>) -> Option<Box<Unfinished>> {
+        if let Place::Payload(payload @ Payload { missing: 0, .. }) = &self.place {
+            if !payload.opcode.is_control() {
+                return None;
+            }
+            self.message.as_ref()?;
+            self.place = Place::default();
+            self.control = Vec::new();
+        }
+        Some(self)
+    }
+
+    /// Tells whether a part of a header has come.
+    pub(super) fn is_in_header(&self) -> bool {
+        matches!(self.place, Place::Header { length: 1.., .. })
+    }
+
+    /// Returns how many bytes of an unfinished message have come.
+    pub(super) fn message_bytes(&self) -> Option<usize> {
+        self.message.as_ref().map(|message| message.bytes.len())
+    }
+
+    /// Takes the rest of a header off the front of `input`, or all of it.
+    ///
+    /// # Errors
+    ///
+    /// As [`ClientHeader::decode`].
+    pub(super) fn take_header(
+        &mut self,
+        input: &mut &mut [u8],
+    ) -> Result<Option<ClientHeader>, Close> {
+        let Place::Header { bytes, length } = &mut self.place else { return Ok(None) };
+        while let Some(byte) = input.split_off_first_mut() {
+            bytes[*length] = *byte;
+            *length += 1;
+            if let Some(header) = ClientHeader::decode(&bytes[..*length])? {
+                *length = 0;
+                return Ok(Some(header));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Makes ready for the payload behind this header, which was judged.
+    pub(super) fn begin_payload(&mut self, header: &ClientHeader) {
+        let &ClientHeader { opcode, last, mask, .. } = header;
+        let missing = header.payload_bytes as usize;
+        self.place = Place::Payload(Payload { opcode, last, mask, missing });
+    }
+
+    /// Takes the rest of the payload off the front of `input`, or all of it.
+    ///
+    /// # Errors
+    ///
+    /// A text that can't become UTF-8.
+    pub(super) fn take_payload(
+        &mut self,
+        input: &mut &mut [u8],
+        incoming: Incoming,
+    ) -> Result<Progress, Close> {
+        let Place::Payload(payload) = &mut self.place else { return Ok(Progress::BeforePayload) };
+        let length = payload.missing.min(input.len());
+        let part = input.split_off_mut(..length).unwrap_or_default();
+        mask::unmask(part, payload.mask);
+        payload.mask = mask::turn(payload.mask, length);
+        payload.missing -= length;
+        let is_whole = payload.missing == 0;
+
+        if payload.opcode.is_control() {
+            append(&mut self.control, part, payload.missing);
+            return Ok(match payload.opcode {
+                _ if !is_whole => Progress::InPayload,
+                Opcode::Close => Progress::Closed(Close::answer_to(&self.control)),
+                _ => Progress::Whole,
+            });
+        }
+
+        let message = self.message.get_or_insert_with(|| Message::new(payload.opcode));
+        let may_follow = match incoming {
+            Incoming::Messages { max_bytes } if !payload.last => {
+                max_bytes.saturating_sub(message.bytes.len() + length)
+            }
+            _ => payload.missing,
+        };
+        message.add(part, may_follow)?;
+        if !is_whole {
+            Ok(Progress::InPayload)
+        } else if payload.last {
+            message.finish()?;
+            Ok(Progress::Whole)
+        } else {
+            self.place = Place::default();
+            Ok(Progress::BeforePayload)
+        }
+    }
+
+    /// Returns what is [whole](Progress::Whole).
+    ///
+    /// A text is checked once more, which is the safe way to a `str`.
+    ///
+    /// # Errors
+    ///
+    /// None that [`take_payload`](Unfinished::take_payload) hadn't told before.
+    pub(super) fn said(&self) -> Result<Option<Said<'_>>, Close> {
+        match (&self.place, &self.message) {
+            (Place::Payload(payload), _) if payload.opcode.is_control() => {
+                Said::of(payload.opcode, &self.control).map(Some)
+            }
+            (_, Some(message)) => Said::of(message.opcode, &message.bytes).map(Some),
+            (_, None) => Ok(None),
+        }
+    }
+}
+
+impl Message {
+    fn new(opcode: Opcode) -> Message {
+        Message { opcode, bytes: Vec::new(), valid_bytes: 0 }
+    }
+
+    /// Adds what came; at most so many bytes may follow.
+    fn add(&mut self, part: &[u8], may_follow: usize) -> Result<(), Close> {
+        append(&mut self.bytes, part, may_follow);
+        if self.opcode == Opcode::Text {
+            let unchecked = &self.bytes[self.valid_bytes..];
+            self.valid_bytes += match str::from_utf8(unchecked) {
+                Ok(text) => text.len(),
+                // Only cut off in the middle of a character.
+                Err(error) if error.error_len().is_none() => error.valid_up_to(),
+                Err(_) => return Err(Close::NOT_UTF8),
+            };
+        }
+        Ok(())
+    }
+
+    fn finish(&self) -> Result<(), Close> {
+        if self.opcode == Opcode::Text && self.valid_bytes < self.bytes.len() {
+            return Err(Close::NOT_UTF8);
+        }
+        Ok(())
+    }
+}
+
+/// Appends what came; at most so many bytes may follow.
+///
+/// Room for as much again, or for less if less may follow, keeps a message of
+/// many parts from being moved each time. What a client announces costs
+/// nothing until it is sent.
+fn append(bytes: &mut Vec<u8>, part: &[u8], may_follow: usize) {
+    let length = bytes.len() + part.len();
+    if length > bytes.capacity() {
+        bytes.reserve_exact(part.len() + may_follow.min(length));
+    }
+    bytes.extend_from_slice(part);
+}
+
+#[cfg(test)]
+impl Unfinished {
+    /// Returns how many bytes of memory payloads take.
+    pub(super) fn capacity_bytes(&self) -> usize {
+        let message = self.message.as_ref().map_or(0, |message| message.bytes.capacity());
+        message + self.control.capacity()
+    }
+}
