@@ -10,6 +10,7 @@ use pode_core::{Address, Method, Protocol, RoutePath, SignalPath};
 use serde::Serialize;
 use warp::{Filter, Rejection};
 
+use crate::StartError;
 use crate::certificate::Certificate;
 use crate::dispatch::Mount;
 use crate::engine::Engine;
@@ -230,11 +231,12 @@ impl Declared {
 
 impl Declared {
     /// Starts the engine that carries this server's messages.
-    pub(crate) fn start_engine(&self, deliveries: Vec<Delivery>) -> Engine {
-        Engine::start(deliveries, |path| {
+    pub(crate) fn start_engine(&self, deliveries: Vec<Delivery>) -> Result<Engine, StartError> {
+        let on_lag = |path: &str| {
             let signal = self.signals.iter().find(|signal| signal.path == path);
             signal.map_or_else(OnLag::default, |signal| signal.on_lag)
-        })
+        };
+        Engine::start(deliveries, on_lag).map_err(|source| StartError::Watch { source })
     }
 }
 

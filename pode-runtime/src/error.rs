@@ -83,6 +83,13 @@ pub enum StartError {
         source: io::Error,
     },
 
+    /// The operating system lets the program open no more files and sockets.
+    #[error("can't watch the sockets of clients")]
+    Watch {
+        /// What the operating system says.
+        source: io::Error,
+    },
+
     /// A certificate, its key or its password is not there or not right.
     #[error("endpoint `{endpoint}` can't use `{file}`")]
     Certificate {

@@ -108,7 +108,7 @@ impl Server {
             .map(|listener| served_by(&declared, &listener.endpoints))
             .collect::<Result<Vec<_>, _>>()?;
 
-        let engine = declared.start_engine(deliveries);
+        let engine = declared.start_engine(deliveries)?;
         let Declared { name, options, states, timers, schedules, .. } = declared;
         let house = Arc::new(House { signals: signals.clone(), states, views });
         let stopping = watch::Sender::new(None);
@@ -144,7 +144,7 @@ impl Server {
         let endpoints: Vec<&Endpoint> = declared.endpoints.iter().collect();
         let served = served_by(&declared, &endpoints)?;
         clockwork::check(&declared.timers, &declared.schedules)?;
-        let engine = declared.start_engine(deliveries);
+        let engine = declared.start_engine(deliveries)?;
         let Declared { states, timers, schedules, .. } = declared;
         let house = Arc::new(House { signals, states, views });
         let stopping = watch::Sender::new(None);

@@ -10,7 +10,6 @@ use headers::{HeaderMapExt, SecWebsocketAccept, SecWebsocketKey};
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Response, StatusCode, Version};
 use hyper::upgrade::OnUpgrade;
-use hyper_util::rt::TokioIo;
 use warp::filters::BoxedFilter;
 use warp::{Filter, Reply};
 
@@ -166,13 +165,10 @@ async fn open(
     accepted: Accepted,
 ) -> Response<Bytes> {
     let opening = async move {
-        match upgrade.await {
-            Ok(upgraded) => Some(TokioIo::new(upgraded)),
-            Err(error) => {
-                tracing::debug!(path, %error, "a client left during the handshake");
-                None
-            }
-        }
+        let upgraded = upgrade.await;
+        upgraded
+            .inspect_err(|error| tracing::debug!(path, %error, "a client left in the handshake"))
+            .ok()
     };
     if engine.adopt(path, opening).await {
         accepted.response()
@@ -344,7 +340,7 @@ mod tests {
     #[tokio::test]
     async fn a_request_becomes_a_client_of_the_engine() {
         let (hub, deliveries) = Hub::new([("/news", 8)]);
-        let engine = Engine::start(deliveries, |_| crate::OnLag::default());
+        let engine = Engine::start(deliveries, |_| crate::OnLag::default()).unwrap();
         let socket = listener::bind(&"127.0.0.1:0".parse().unwrap()).unwrap();
         let address = socket.local_addr().unwrap();
         let stopping = watch::Sender::new(None);

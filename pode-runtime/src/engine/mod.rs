@@ -1,60 +1,95 @@
 //! The engine: from a message to its sockets.
 //!
-//! Each signal path has a [delivery](delivery::Delivery) task, which takes
-//! messages from the path's channel and writes their ready-made frames to all
-//! its clients. Each [client](client::Client) has a task that
-//! [reads](reader::read) what it says, and a bounded queue for what its socket
-//! doesn't take at once. Sockets come in by [`Engine::adopt`]; the rest of the
-//! server knows nothing of what is in here.
+//! Each [shard] is a task that owns many [client]s of many [path]s: it takes
+//! messages from the channels of the paths, and writes their ready-made frames
+//! to the clients. What a [socket] doesn't take at once waits in the client's
+//! bounded [outbox]. A shard is woken by what is on its list, or by what the
+//! system tells of sockets ([readiness]). Connections come in by
+//! [`Engine::adopt`]; the rest of the server knows nothing of what is in here.
 
 mod client;
-mod delivery;
-mod frame;
-mod reader;
+#[cfg(target_os = "linux")]
+mod epoll;
+mod outbox;
+mod path;
+mod portable;
+mod readiness;
+mod shard;
+mod socket;
 #[cfg(test)]
 mod tests;
+#[cfg(target_os = "linux")]
+mod tls;
+mod woken;
 
 use std::collections::HashMap;
+use std::io;
 use std::sync::Arc;
 
+use hyper::upgrade::Upgraded;
 use pode_core::hub;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
-use self::client::{QueueLimits, Socket};
-use self::delivery::{Command, Delivery};
+use self::outbox::QueueLimits;
+use self::path::{Crowd, Entrance};
+use self::shard::{Join, Shard};
+use self::socket::Connection;
 use crate::options::OnLag;
 
-/// The deliveries of a server. Cloning is cheap, and all clones are the same
+/// The shards of a server. Cloning is cheap, and all clones are the same
 /// engine; when the last is dropped, the connections end.
 #[derive(Clone, Debug)]
 pub(crate) struct Engine {
-    /// Where the delivery of each path takes its clients in.
-    paths: Arc<HashMap<&'static str, mpsc::Sender<Command>>>,
-    /// Holds the deadline as soon as the engine is to stop. Each delivery
-    /// watches it until its last client has gone.
+    shards: Arc<[mpsc::Sender<Join>]>,
+    paths: Arc<HashMap<&'static str, (u32, Arc<Crowd>)>>,
+    /// Holds the deadline as soon as the engine is to stop. Each shard watches
+    /// it until its last client has gone.
     stopping: watch::Sender<Option<Instant>>,
+    connect: fn(Upgraded) -> io::Result<Connection>,
 }
 
 impl Engine {
-    /// Spawns a delivery task for each path on the current runtime; `on_lag`
-    /// tells what becomes of a path's slow clients.
-    pub(crate) fn start(deliveries: Vec<hub::Delivery>, on_lag: impl Fn(&str) -> OnLag) -> Engine {
+    /// Spawns a shard for each worker of the current runtime; `on_lag` tells
+    /// what becomes of a path's slow clients.
+    ///
+    /// # Errors
+    ///
+    /// The system has no descriptor left.
+    pub(crate) fn start(
+        deliveries: Vec<hub::Delivery>,
+        on_lag: impl Fn(&str) -> OnLag,
+    ) -> io::Result<Engine> {
         let limits = |path: &str| QueueLimits { on_lag: on_lag(path), ..QueueLimits::default() };
-        Engine::with_limits(deliveries, limits)
+        Engine::with_limits(deliveries, Handle::current().metrics().num_workers(), limits)
     }
 
-    fn with_limits(deliveries: Vec<hub::Delivery>, limits: impl Fn(&str) -> QueueLimits) -> Engine {
-        let stopping = watch::Sender::new(None);
+    fn with_limits(
+        deliveries: Vec<hub::Delivery>,
+        shards: usize,
+        limits: impl Fn(&str) -> QueueLimits,
+    ) -> io::Result<Engine> {
+        let made = (0..shards).map(|_| Shard::new()).collect::<io::Result<Vec<_>>>()?;
+        let (mut shards, senders): (Vec<_>, Vec<_>) = made.into_iter().unzip();
         let mut paths = HashMap::new();
-        for messages in deliveries {
+        for (number, messages) in (0..).zip(deliveries) {
             let path = messages.path();
-            let (delivery, commands) = Delivery::new(messages, limits(path));
-            tokio::spawn(delivery.run(stopping.subscribe()));
-            paths.insert(path, commands);
+            let home = number as usize % shards.len();
+            let crowd = Arc::new(Crowd::new(home, messages.source()));
+            let mut messages = Some(messages);
+            for (index, shard) in shards.iter_mut().enumerate() {
+                let messages = if index == home { messages.take() } else { None };
+                shard.add_path(path, limits(path), Arc::clone(&crowd), messages);
+            }
+            paths.insert(path, (number, crowd));
         }
-        Engine { paths: Arc::new(paths), stopping }
+        let stopping = watch::Sender::new(None);
+        for shard in shards {
+            tokio::spawn(shard.run(stopping.subscribe()));
+        }
+        let (shards, paths) = (senders.into(), Arc::new(paths));
+        Ok(Engine { shards, paths, stopping, connect: connect() })
     }
 
     /// Takes in a client of a path, and tells whether it could: not if the
@@ -65,20 +100,35 @@ impl Engine {
     /// whoever has seen the reply misses no message: those that are sent while
     /// the connection opens wait in the client's queue.
     #[must_use = "a client that isn't taken in is to be refused"]
-    pub(crate) async fn adopt<S>(
+    pub(crate) async fn adopt(
+        &self,
+        path: &'static str,
+        opening: impl Future<Output = Option<Upgraded>> + Send + 'static,
+    ) -> bool {
+        let connect = self.connect;
+        let opening = async move {
+            let connection = connect(opening.await?);
+            connection
+                .inspect_err(|error| tracing::debug!(path, %error, "a client left at once"))
+                .ok()
+        };
+        self.adopt_connection(path, opening).await
+    }
+
+    async fn adopt_connection(
         &self,
         path: &str,
-        opening: impl Future<Output = Option<S>> + Send + 'static,
-    ) -> bool
-    where
-        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-    {
+        opening: impl Future<Output = Option<Connection>> + Send + 'static,
+    ) -> bool {
         if self.stopping.borrow().is_some() {
             return false;
         }
-        let Some(commands) = self.paths.get(path) else { return false };
-        let opening = async { opening.await.map(|socket| Box::new(socket) as Box<dyn Socket>) };
-        commands.send(Command::Join(Box::pin(opening))).await.is_ok()
+        let Some((path, crowd)) = self.paths.get(path) else { return false };
+        let Some(Entrance { shard, messages }) = crowd.enter(self.shards.len()) else {
+            return false;
+        };
+        let join = Join { path: *path, messages, opening: Box::pin(opening) };
+        self.shards[shard].send(join).await.is_ok()
     }
 
     /// Delivers what was sent before, says 1001 to every client and waits for
@@ -88,4 +138,14 @@ impl Engine {
         self.stopping.send_replace(Some(deadline));
         self.stopping.closed().await;
     }
+}
+
+/// Chooses how connections are held: out of tokio's hands where that can be,
+/// unless the environment says `PODE_ENGINE=portable`.
+fn connect() -> fn(Upgraded) -> io::Result<Connection> {
+    #[cfg(target_os = "linux")]
+    if std::env::var_os("PODE_ENGINE").is_none_or(|engine| engine != "portable") {
+        return Connection::raw;
+    }
+    |upgraded| Ok(Connection::portable(hyper_util::rt::TokioIo::new(upgraded)))
 }

@@ -1,16 +1,18 @@
 //! The engine as the rest of the server knows it: what is sent arrives, in
 //! order, or its client is told why not.
 
+mod link;
+
 use std::future::{pending, ready};
 use std::time::Duration;
 
 use pode_core::Message;
 use pode_core::hub::Hub;
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, duplex};
 use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 
+use self::link::{Link, Stream, tcp_pair};
 use super::*;
 
 const TEXT: u8 = 0x81;
@@ -31,7 +33,7 @@ fn limits(messages: usize, bytes: usize) -> QueueLimits {
 impl Server {
     fn start(capacity_messages: usize, limits: QueueLimits) -> Server {
         let (hub, deliveries) = Hub::new([("/", capacity_messages)]);
-        Server { hub, engine: Engine::with_limits(deliveries, |_| limits) }
+        Server { hub, engine: Engine::with_limits(deliveries, 2, |_| limits).unwrap() }
     }
 
     async fn send(&self, payload: &str) {
@@ -48,16 +50,19 @@ impl Server {
     /// Takes in a client whose connection holds so many bytes each way.
     async fn join(&self, buffer_bytes: usize) -> Peer<DuplexStream> {
         let (peer, socket) = duplex(buffer_bytes);
-        assert!(self.engine.adopt("/", ready(Some(socket))).await);
+        assert!(self.adopt(Connection::portable(socket)).await);
         Peer(peer)
     }
 
-    async fn join_by_tcp(&self) -> Peer<TcpStream> {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let peer = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        let socket = listener.accept().await.unwrap().0;
-        assert!(self.engine.adopt("/", ready(Some(socket))).await);
+    /// Takes in a client over the system's sockets.
+    async fn join_by(&self, link: Link) -> Peer<Box<dyn Stream>> {
+        let (peer, connection) = link.connect().await;
+        assert!(self.adopt(connection).await);
         Peer(peer)
+    }
+
+    async fn adopt(&self, connection: Connection) -> bool {
+        self.engine.adopt_connection("/", ready(Some(connection))).await
     }
 
     /// Takes in a client and waits until its connection is open.
@@ -135,7 +140,10 @@ fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
 
 async fn every_message_arrives_in_order() {
     let server = Server::start(128, QueueLimits::default());
-    let mut peers = vec![server.join_by_tcp().await, server.join_by_tcp().await];
+    let mut peers = Vec::new();
+    for link in Link::all() {
+        peers.extend([server.join_by(link).await, server.join_by(link).await]);
+    }
     let sending = tokio::spawn(async move {
         server.send_numbers(10_000).await;
         server
@@ -157,6 +165,46 @@ async fn every_message_arrives_in_order_on_one_thread() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn every_message_arrives_in_order_on_several_threads() {
     every_message_arrives_in_order().await;
+}
+
+/// Large texts come piecemeal, and several of them at once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn large_messages_arrive_whole() {
+    for link in Link::all() {
+        let server = Server::start(16, limits(1024, usize::MAX));
+        let mut peer = server.join_by(link).await;
+        let text = |number: usize| number.to_string().repeat(number * 5_000);
+        let sending = async {
+            for number in 0..40 {
+                server.send(&text(number)).await;
+            }
+        };
+        let hearing = async {
+            for number in 0..40 {
+                assert!(peer.hear_text().await == text(number), "{link:?}: {number}");
+            }
+        };
+        tokio::join!(sending, hearing);
+        drop(peer);
+        server.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_large_crowd_is_served_by_all_shards() {
+    let server = Server::start(16, QueueLimits::default());
+    let mut peers = Vec::new();
+    for _ in 0..2_500 {
+        peers.push(server.join(1000).await);
+    }
+    server.send_numbers(3).await;
+    for peer in &mut peers {
+        for number in 0..3 {
+            assert_eq!(peer.hear_text().await, number.to_string());
+        }
+    }
+    drop(peers);
+    server.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -185,10 +233,11 @@ async fn a_message_sent_while_a_connection_opens_is_not_missed() {
     let server = Server::start(1, QueueLimits::default());
     let (peer, socket) = duplex(1000);
     let (opened, opening) = oneshot::channel();
-    assert!(server.engine.adopt("/", async { opening.await.ok() }).await);
+    let opening = async { opening.await.ok() };
+    assert!(server.engine.adopt_connection("/", opening).await);
     server.send("early").await;
     server.send("later").await;
-    opened.send(socket).unwrap();
+    opened.send(Connection::portable(socket)).unwrap();
     let mut peer = Peer(peer);
     assert_eq!(peer.hear_text().await, "early");
     assert_eq!(peer.hear_text().await, "later");
@@ -215,6 +264,36 @@ async fn a_client_that_never_reads_is_cut_off_and_others_miss_nothing() {
     assert_eq!(quick.hear_text().await, "on");
     drop(quick);
     server.stop().await;
+}
+
+/// The same over real sockets, for which the system holds some of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_client_that_never_reads_is_cut_off_over_any_link() {
+    let text = "x".repeat(60_000);
+    for link in Link::all() {
+        let server = Server::start(4, QueueLimits::default());
+        let mut slow = server.join_by(link).await;
+        let mut quick = server.join_by(link).await;
+        for _ in 0..200 {
+            server.send(&text).await;
+            assert!(quick.hear_text().await == text);
+        }
+        let mut heard = 0;
+        let code = loop {
+            match slow.hear().await {
+                Some((TEXT, payload)) => assert!(payload == text.as_bytes()),
+                Some((CLOSE, payload)) => break payload[..2].to_vec(),
+                other => panic!("{link:?}: {other:?}"),
+            }
+            heard += 1;
+        };
+        assert_eq!(code, 1013_u16.to_be_bytes());
+        assert!(heard < 180, "{link:?}: {heard}");
+        slow.say(CLOSE, b"\x03\xf5").await;
+        assert_eq!(slow.hear().await, None);
+        drop(quick);
+        server.stop().await;
+    }
 }
 
 #[tokio::test]
@@ -286,33 +365,38 @@ async fn a_single_message_may_be_larger_than_the_queue() {
 async fn pings_are_answered_between_messages() {
     let server = Server::start(4, QueueLimits::default());
     for buffer_bytes in [3, 50, 5_000] {
-        let Peer(peer) = server.join(buffer_bytes).await;
-        let (reading, writing) = tokio::io::split(peer);
-        let pinging = async {
-            let mut writing = writing;
-            for number in 0..200_u8 {
-                writing.write_all(&masked(PING, &[number; 7])).await.unwrap();
-                writing.write_all(&masked(PONG, b"nobody asked")).await.unwrap();
-            }
-            writing
-        };
-        let hearing = async {
-            let mut peer = Peer(tokio::io::join(reading, tokio::io::sink()));
-            let (mut messages, mut pongs) = (0, 0);
-            while messages < 500 || pongs < 200 {
-                let (first, payload) = peer.hear().await.unwrap();
-                if first == TEXT {
-                    assert_eq!(payload, messages.to_string().as_bytes());
-                    messages += 1;
-                } else {
-                    assert_eq!((first, payload), (PONG, vec![pongs; 7]));
-                    pongs += 1;
-                }
-            }
-        };
-        tokio::join!(server.send_numbers(500), pinging, hearing);
+        check_pings(&server, server.join(buffer_bytes).await.0).await;
+    }
+    for link in Link::all() {
+        check_pings(&server, server.join_by(link).await.0).await;
     }
     server.stop().await;
+}
+
+async fn check_pings(server: &Server, peer: impl Stream) {
+    let (reading, mut writing) = tokio::io::split(peer);
+    let pinging = async {
+        for number in 0..200_u8 {
+            writing.write_all(&masked(PING, &[number; 7])).await.unwrap();
+            writing.write_all(&masked(PONG, b"nobody asked")).await.unwrap();
+        }
+        writing.flush().await.unwrap();
+    };
+    let hearing = async {
+        let mut peer = Peer(tokio::io::join(reading, tokio::io::sink()));
+        let (mut messages, mut pongs) = (0, 0);
+        while messages < 500 || pongs < 200 {
+            let (first, payload) = peer.hear().await.unwrap();
+            if first == TEXT {
+                assert_eq!(payload, messages.to_string().as_bytes());
+                messages += 1;
+            } else {
+                assert_eq!((first, payload), (PONG, vec![pongs; 7]));
+                pongs += 1;
+            }
+        }
+    };
+    tokio::join!(server.send_numbers(500), pinging, hearing);
 }
 
 #[tokio::test(start_paused = true)]
@@ -337,8 +421,12 @@ async fn a_flood_of_pings_goes_no_faster_than_its_answers() {
 /// connection ends after it.
 async fn check_close(bytes: &[u8], code: &[u8]) {
     let server = Server::start(1, QueueLimits::default());
-    for buffer_bytes in [1, 1000] {
-        let mut peer = server.join(buffer_bytes).await;
+    let mut peers: Vec<Box<dyn Stream>> =
+        vec![Box::new(server.join(1).await.0), Box::new(server.join(1000).await.0)];
+    for link in Link::all() {
+        peers.push(server.join_by(link).await.0);
+    }
+    for mut peer in peers.into_iter().map(Peer) {
         peer.0.write_all(bytes).await.unwrap();
         let (first, payload) = peer.hear().await.unwrap();
         assert_eq!(first, CLOSE);
@@ -385,48 +473,68 @@ async fn the_answer_to_a_close_reaches_a_client_that_has_stopped_writing() {
 
 #[tokio::test]
 async fn a_close_frame_is_not_lost_behind_what_nobody_reads() {
-    let server = Server::start(1, QueueLimits::default());
-    let Peer(peer) = server.join_by_tcp().await;
-    let (reading, mut writing) = tokio::io::split(peer);
-    let (heard, hearing) = oneshot::channel();
-    let talking = async {
-        writing.write_all(&masked(TEXT, b"to whom it may concern")).await.unwrap();
-        let more = vec![7; 1 << 20];
-        writing.write_all(&more).await.unwrap();
-        let () = hearing.await.unwrap();
-        writing.shutdown().await.unwrap();
-    };
-    let listening = async {
-        let mut peer = Peer(tokio::io::join(reading, tokio::io::sink()));
-        assert_eq!(peer.hear_numbers_until_close().await, (0, 1003));
-        assert_eq!(peer.hear().await, None);
-        heard.send(()).unwrap();
-    };
-    tokio::join!(talking, listening);
-    server.stop().await;
+    for link in Link::all() {
+        let server = Server::start(1, QueueLimits::default());
+        let Peer(peer) = server.join_by(link).await;
+        let (reading, mut writing) = tokio::io::split(peer);
+        let (heard, hearing) = oneshot::channel();
+        let talking = async {
+            writing.write_all(&masked(TEXT, b"to whom it may concern")).await.unwrap();
+            let more = vec![7; 1 << 20];
+            writing.write_all(&more).await.unwrap();
+            let () = hearing.await.unwrap();
+            writing.shutdown().await.unwrap();
+        };
+        let listening = async {
+            let mut peer = Peer(tokio::io::join(reading, tokio::io::sink()));
+            assert_eq!(peer.hear_numbers_until_close().await, (0, 1003));
+            assert_eq!(peer.hear().await, None);
+            heard.send(()).unwrap();
+        };
+        tokio::join!(talking, listening);
+        server.stop().await;
+    }
 }
 
 #[tokio::test]
 async fn clients_that_leave_without_a_word_disturb_nobody() {
-    let server = Server::start(4, QueueLimits::default());
-    let mut half_closed = server.join_by_tcp().await;
-    let reset = server.join_by_tcp().await;
-    let vanished = server.join(10).await;
-    assert!(server.engine.adopt("/", ready(None::<DuplexStream>)).await);
-    let mut stays = server.join(1 << 20).await;
+    for link in Link::all() {
+        let server = Server::start(4, QueueLimits::default());
+        let mut half_closed = server.join_by(link).await;
+        let (reset, connection) = tcp_pair().await;
+        assert!(server.adopt(link.hold(connection)).await);
+        let vanished = server.join(10).await;
+        assert!(server.engine.adopt_connection("/", ready(None)).await);
+        let mut stays = server.join(1 << 20).await;
 
-    half_closed.0.shutdown().await.unwrap();
-    assert_eq!(half_closed.hear().await, None);
-    reset.0.set_zero_linger().unwrap();
-    drop(reset);
-    drop(vanished);
+        half_closed.0.shutdown().await.unwrap();
+        assert_eq!(half_closed.hear().await, None);
+        reset.set_zero_linger().unwrap();
+        drop(reset);
+        drop(vanished);
 
-    server.send_numbers(1_000).await;
-    for number in 0..1_000 {
-        assert_eq!(stays.hear_text().await, number.to_string());
+        server.send_numbers(1_000).await;
+        for number in 0..1_000 {
+            assert_eq!(stays.hear_text().await, number.to_string());
+        }
+        drop(stays);
+        server.stop().await;
     }
-    drop(stays);
-    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_stop_reaches_clients_over_any_link() {
+    for link in Link::all() {
+        let server = Server::start(128, QueueLimits::default());
+        let mut peer = server.join_by(link).await;
+        server.send_numbers(100).await;
+        let hearing = async {
+            assert_eq!(peer.hear_numbers_until_close().await, (100, 1001));
+            peer.say(CLOSE, b"\x03\xe9").await;
+            assert_eq!(peer.hear().await, None);
+        };
+        tokio::join!(server.stop(), hearing);
+    }
 }
 
 #[tokio::test]
@@ -451,7 +559,7 @@ async fn a_stop_waits_for_answers_no_longer_than_it_may() {
     let server = Server::start(1, QueueLimits::default());
     let mut silent = server.join(1000).await;
     let _full = server.join(1).await;
-    assert!(server.engine.adopt("/", pending::<Option<DuplexStream>>()).await);
+    assert!(server.engine.adopt_connection("/", pending()).await);
     server.send("last").await;
     let deadline = Instant::now() + Duration::from_secs(17);
     server.engine.stop(deadline).await;
@@ -464,9 +572,9 @@ async fn a_stop_waits_for_answers_no_longer_than_it_may() {
 #[tokio::test]
 async fn nobody_is_taken_in_where_there_is_nothing_to_hear() {
     let server = Server::start(1, QueueLimits::default());
-    assert!(!server.engine.adopt("/elsewhere", ready(Some(duplex(1).0))).await);
+    assert!(!server.engine.adopt_connection("/elsewhere", ready(None)).await);
     server.stop().await;
-    assert!(!server.engine.adopt("/", ready(Some(duplex(1).0))).await);
+    assert!(!server.engine.adopt_connection("/", ready(None)).await);
 }
 
 #[tokio::test]

@@ -1,0 +1,210 @@
+//! What waits for a socket that doesn't take everything at once.
+
+use std::collections::VecDeque;
+use std::io::IoSlice;
+
+use bytes::{Buf, Bytes};
+
+use crate::options::OnLag;
+
+/// How many messages may wait for a client that reads more slowly than they
+/// come, and what becomes of one that is over either limit.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct QueueLimits {
+    /// Default: 1,024.
+    pub(super) messages: usize,
+    /// Of their frames, together. A single message may be larger. Default:
+    /// 1 MiB.
+    pub(super) bytes: usize,
+    pub(super) on_lag: OnLag,
+}
+
+impl Default for QueueLimits {
+    fn default() -> Self {
+        QueueLimits { messages: 1024, bytes: 1 << 20, on_lag: OnLag::default() }
+    }
+}
+
+/// A client is over one of the [`QueueLimits`].
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct TooSlow;
+
+/// What waits for a socket, in the order in which it goes out.
+#[derive(Debug, Default)]
+pub(super) struct Outbox {
+    /// The rest of a frame of which the socket has taken a part, so that
+    /// nothing may come between.
+    pub(super) begun: Bytes,
+    /// The next ping isn't read while one of these waits.
+    pub(super) pong: Option<Bytes>,
+    /// Messages, within the [`QueueLimits`].
+    messages: VecDeque<Bytes>,
+    message_bytes: usize,
+    /// The last frame of all.
+    pub(super) close: Option<Bytes>,
+}
+
+impl Outbox {
+    pub(super) fn is_empty(&self) -> bool {
+        self.begun.is_empty()
+            && self.pong.is_none()
+            && self.messages.is_empty()
+            && self.close.is_none()
+    }
+
+    /// Queues a message, and returns how many will never be sent for it: it
+    /// may be this one.
+    pub(super) fn push(&mut self, frame: Bytes, limits: QueueLimits) -> Result<usize, TooSlow> {
+        let fits = self.messages.len() < limits.messages
+            && self.message_bytes + frame.len() <= limits.bytes;
+        let mut missed = 0;
+        if !fits && !self.messages.is_empty() {
+            match limits.on_lag {
+                OnLag::Disconnect => return Err(TooSlow),
+                OnLag::Skip => return Ok(1),
+                OnLag::Latest => {
+                    missed = self.messages.len();
+                    self.drop_messages();
+                }
+            }
+        }
+        self.message_bytes += frame.len();
+        self.messages.push_back(frame);
+        Ok(missed)
+    }
+
+    pub(super) fn drop_messages(&mut self) {
+        self.messages = VecDeque::new();
+        self.message_bytes = 0;
+    }
+
+    /// Returns the bytes that go out first, frame by frame.
+    pub(super) fn slices<'a, 'b>(&'a self, room: &'b mut [IoSlice<'a>]) -> &'b [IoSlice<'a>] {
+        let begun = Some(&self.begun).filter(|rest| !rest.is_empty());
+        let pong = self.pong.as_ref();
+        let frames = begun.into_iter().chain(pong).chain(&self.messages).chain(&self.close);
+        let mut count = 0;
+        for (slot, frame) in room.iter_mut().zip(frames) {
+            *slot = IoSlice::new(frame);
+            count += 1;
+        }
+        &room[..count]
+    }
+
+    /// Drops the bytes that went out.
+    pub(super) fn advance(&mut self, mut written: usize) {
+        loop {
+            if written < self.begun.len() {
+                self.begun.advance(written);
+                return;
+            }
+            written -= self.begun.len();
+            // Not kept empty: it would hold on to the memory of the frame.
+            self.begun = Bytes::new();
+            if written == 0 {
+                return;
+            }
+            self.begun = self.take_first();
+        }
+    }
+
+    /// Takes the frame that is written next.
+    fn take_first(&mut self) -> Bytes {
+        if let Some(pong) = self.pong.take() {
+            return pong;
+        }
+        if let Some(frame) = self.messages.pop_front() {
+            self.message_bytes -= frame.len();
+            if self.messages.is_empty() {
+                // Whoever caught up gives the memory of the queue back.
+                self.messages = VecDeque::new();
+            }
+            return frame;
+        }
+        self.close.take().unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: QueueLimits = QueueLimits { messages: 3, bytes: 10, on_lag: OnLag::Disconnect };
+
+    fn frame(bytes: &'static str) -> Bytes {
+        Bytes::from_static(bytes.as_bytes())
+    }
+
+    fn joined(outbox: &Outbox) -> String {
+        let mut room = [IoSlice::new(&[]); 8];
+        let slices = outbox.slices(&mut room);
+        String::from_utf8(slices.iter().flat_map(|slice| slice.to_vec()).collect()).unwrap()
+    }
+
+    #[test]
+    fn a_queue_is_bounded_in_messages_and_in_bytes() {
+        let mut outbox = Outbox::default();
+        for _ in 0..3 {
+            assert_eq!(outbox.push(frame("a"), LIMITS), Ok(0));
+        }
+        assert_eq!(outbox.push(frame("a"), LIMITS), Err(TooSlow));
+
+        let mut outbox = Outbox::default();
+        assert_eq!(outbox.push(frame("0123456789"), LIMITS), Ok(0));
+        assert_eq!(outbox.push(frame("a"), LIMITS), Err(TooSlow));
+        outbox.advance(10);
+        assert_eq!(outbox.push(frame("larger than the limit"), LIMITS), Ok(0), "but alone");
+        assert_eq!(outbox.push(frame("a"), LIMITS), Err(TooSlow));
+        outbox.advance(1);
+        assert_eq!(outbox.push(frame("a"), LIMITS), Ok(0), "what was begun has left the queue");
+    }
+
+    #[test]
+    fn a_full_queue_may_skip_what_comes_or_what_waits() {
+        let waiting = |on_lag| {
+            let limits = QueueLimits { on_lag, ..LIMITS };
+            let mut outbox = Outbox::default();
+            let missed =
+                ["1 ", "2 ", "3 ", "4 ", "5 "].map(|text| outbox.push(frame(text), limits));
+            (joined(&outbox), missed.map(|missed| missed.unwrap_or(usize::MAX)))
+        };
+        assert_eq!(waiting(OnLag::Skip), ("1 2 3 ".to_owned(), [0, 0, 0, 1, 1]));
+        assert_eq!(waiting(OnLag::Latest), ("4 5 ".to_owned(), [0, 0, 0, 3, 0]));
+        assert_eq!(waiting(OnLag::Disconnect).1[3..], [usize::MAX; 2]);
+    }
+
+    #[test]
+    fn control_frames_go_first_but_never_into_a_frame() {
+        let mut outbox = Outbox::default();
+        outbox.push(frame("one "), LIMITS).unwrap();
+        outbox.push(frame("two "), LIMITS).unwrap();
+        outbox.advance(1);
+        outbox.pong = Some(frame("pong "));
+        outbox.close = Some(frame("close"));
+        assert_eq!(joined(&outbox), "ne pong two close");
+        outbox.drop_messages();
+        assert_eq!(joined(&outbox), "ne pong close");
+    }
+
+    #[test]
+    fn bytes_leave_in_order_however_many_are_written_at_once() {
+        let expected = "pong one two close";
+        for written in 1..=expected.len() {
+            let mut outbox = Outbox::default();
+            outbox.push(frame("one "), LIMITS).unwrap();
+            outbox.push(frame("two "), LIMITS).unwrap();
+            outbox.pong = Some(frame("pong "));
+            outbox.close = Some(frame("close"));
+            let mut start = 0;
+            while !outbox.is_empty() {
+                assert_eq!(joined(&outbox), expected[start..]);
+                let written = written.min(expected.len() - start);
+                outbox.advance(written);
+                start += written;
+            }
+            assert_eq!(start, expected.len());
+            assert_eq!(outbox.message_bytes, 0);
+            assert_eq!(outbox.messages.capacity(), 0);
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! A connection in tokio's hands: on systems without epoll, and for streams
+//! that can't be taken out of them.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// Any stream, and who is told when it is ready.
+pub(super) struct PortableSocket {
+    stream: Pin<Box<dyn Stream>>,
+    waker: Waker,
+    is_flushed: bool,
+}
+
+trait Stream: AsyncRead + AsyncWrite + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Send> Stream for S {}
+
+impl PortableSocket {
+    pub(super) fn new(stream: impl AsyncRead + AsyncWrite + Send + 'static) -> PortableSocket {
+        let waker = Waker::noop().clone();
+        PortableSocket { stream: Box::pin(stream), waker, is_flushed: true }
+    }
+
+    /// Sets who is told from now on.
+    pub(super) fn wake(&mut self, waker: Waker) {
+        self.waker = waker;
+    }
+
+    pub(super) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut read = ReadBuf::new(buffer);
+        self.poll(|stream, context| stream.poll_read(context, &mut read))?;
+        Ok(read.filled().len())
+    }
+
+    pub(super) fn write(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        let written = self.poll(|stream, context| stream.poll_write_vectored(context, slices))?;
+        self.is_flushed = false;
+        // Nothing is held back without need, and no need to tell of it.
+        let _ = self.flush();
+        Ok(written)
+    }
+
+    pub(super) fn flush(&mut self) -> io::Result<()> {
+        if !self.is_flushed {
+            self.poll(|stream, context| stream.poll_flush(context))?;
+            self.is_flushed = true;
+        }
+        Ok(())
+    }
+
+    pub(super) fn is_flushed(&self) -> bool {
+        self.is_flushed
+    }
+
+    pub(super) fn finish(&mut self) -> io::Result<()> {
+        self.poll(|stream, context| stream.poll_shutdown(context))
+    }
+
+    fn poll<T>(
+        &mut self,
+        poll: impl FnOnce(Pin<&mut dyn Stream>, &mut Context<'_>) -> Poll<io::Result<T>>,
+    ) -> io::Result<T> {
+        match poll(self.stream.as_mut(), &mut Context::from_waker(&self.waker)) {
+            Poll::Ready(result) => result,
+            Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
+        }
+    }
+}
+
+impl std::fmt::Debug for PortableSocket {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PortableSocket").finish_non_exhaustive()
+    }
+}

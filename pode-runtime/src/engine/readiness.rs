@@ -1,0 +1,105 @@
+//! What a shard has to look at.
+//!
+//! Whatever wakes by tokio's rules is on a list; of sockets that are out of
+//! tokio's hands, the system tells.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+#[cfg(target_os = "linux")]
+use super::epoll::Epoll;
+use super::socket::Socket;
+use super::woken::Woken;
+
+/// What may be ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    /// The messages of the path of this number.
+    Messages(u32),
+    /// The socket of the client in this place. Somebody else's may have been
+    /// there when it was ready: then it is looked at for nothing.
+    Client(Place),
+}
+
+/// Where in its shard a client is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) path: u32,
+    pub(super) slot: u32,
+}
+
+pub(super) struct Readiness {
+    woken: Arc<Woken>,
+    #[cfg(target_os = "linux")]
+    epoll: Epoll,
+    /// To be looked at, in this order.
+    found: VecDeque<Source>,
+}
+
+impl Readiness {
+    /// Must be called within a runtime.
+    pub(super) fn new() -> io::Result<Readiness> {
+        Ok(Readiness {
+            woken: Arc::default(),
+            #[cfg(target_os = "linux")]
+            epoll: Epoll::new()?,
+            found: VecDeque::new(),
+        })
+    }
+
+    /// Makes the waker of a source.
+    pub(super) fn waker(&self, source: Source) -> Waker {
+        self.woken.waker(source)
+    }
+
+    /// Watches a socket until it is dropped. What has happened to it before is
+    /// not told.
+    pub(super) fn watch(&self, socket: &mut Socket, place: Place) -> io::Result<()> {
+        match socket {
+            Socket::Portable(socket) => socket.wake(self.waker(Source::Client(place))),
+            #[cfg(target_os = "linux")]
+            Socket::Tcp(stream) => self.epoll.add(stream, place.into())?,
+            #[cfg(target_os = "linux")]
+            Socket::Tls(socket) => self.epoll.add(socket.stream(), place.into())?,
+        }
+        Ok(())
+    }
+
+    /// Waits until there is something to look at. Cancel safe.
+    pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let found = &mut self.found;
+        self.woken.poll(context, |source| found.push_back(source));
+        #[cfg(target_os = "linux")]
+        self.epoll.poll(context, |place| found.push_back(Source::Client(place.into())));
+        if found.is_empty() { Poll::Pending } else { Poll::Ready(()) }
+    }
+
+    /// How much there is to look at.
+    pub(super) fn len(&self) -> usize {
+        self.found.len()
+    }
+
+    /// Takes what comes first.
+    pub(super) fn next(&mut self) -> Option<Source> {
+        self.found.pop_front()
+    }
+
+    /// Has a source looked at once more, after the others.
+    pub(super) fn again(&mut self, source: Source) {
+        self.found.push_back(source);
+    }
+}
+
+impl From<Place> for u64 {
+    fn from(place: Place) -> u64 {
+        u64::from(place.path) << 32 | u64::from(place.slot)
+    }
+}
+
+impl From<u64> for Place {
+    fn from(place: u64) -> Place {
+        Place { path: (place >> 32) as u32, slot: place as u32 }
+    }
+}

@@ -1,0 +1,341 @@
+//! A shard: a task that owns many sockets, and writes each message to all of
+//! them that are to get it.
+//!
+//! It never waits for a socket. What one doesn't take at once waits in that
+//! client's queue until the socket can be written to. So a slow client slows
+//! neither its neighbours nor the senders, and one that is too slow is cut off.
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::future::OptionFuture;
+use futures_util::stream::FuturesUnordered;
+use pode_core::frame::Close;
+use pode_core::hub;
+use slab::Slab;
+use tokio::sync::{mpsc, watch};
+use tokio::task::yield_now;
+use tokio::time::{Instant, sleep_until};
+
+use super::client::{Client, Progress, Sent};
+use super::outbox::QueueLimits;
+use super::path::{Crowd, Path};
+use super::readiness::{Place, Readiness, Source};
+use super::socket::Connection;
+use crate::shutdown::told_to_stop;
+
+/// How long a client may take to accept a close frame and to answer it.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How many commands may wait. Those who send them wait for room.
+const MAX_COMMANDS: usize = 256;
+
+/// How many sockets are served before other tasks may run: ten thousand
+/// writes take tens of milliseconds.
+const SOCKETS_PER_TURN: usize = 256;
+
+/// Enough for what most clients say at once.
+const READ_BUFFER_BYTES: usize = 16 << 10;
+
+/// A connection that is about to be upgraded; none if that fails.
+pub(super) type Opening = Pin<Box<dyn Future<Output = Option<Connection>> + Send>>;
+
+/// What a shard is told: someone asked to listen.
+pub(super) struct Join {
+    /// The number of the path.
+    pub(super) path: u32,
+    /// The path's messages from now on, if the shard may not have them yet.
+    pub(super) messages: Option<hub::Delivery>,
+    pub(super) opening: Opening,
+}
+
+pub(super) struct Shard {
+    paths: Vec<Path>,
+    /// How many clients there are, of all paths.
+    clients: usize,
+    /// That of the latest client.
+    serial: u32,
+    joins: mpsc::Receiver<Join>,
+    /// Of those whose 101 reply wasn't sent yet.
+    openings: FuturesUnordered<Pin<Box<dyn Future<Output = Opened> + Send>>>,
+    readiness: Readiness,
+    /// Who is to be gone by when, earliest first.
+    closing: VecDeque<(Instant, ClientId)>,
+    /// Whether everyone is told that the server stops.
+    stopping: bool,
+    /// What is read goes here first.
+    buffer: Box<[u8]>,
+}
+
+/// A client. Its place may be somebody else's by now.
+#[derive(Clone, Copy)]
+struct ClientId {
+    place: Place,
+    serial: u32,
+}
+
+type Opened = (ClientId, Option<Connection>);
+
+/// What is to be done next.
+enum Event {
+    Join(Join),
+    Open(Opened),
+    DropOverdue,
+    Attend,
+}
+
+impl Shard {
+    /// Makes a shard without paths, and the way to join it; must be called
+    /// within a runtime.
+    ///
+    /// # Errors
+    ///
+    /// The system has no descriptor left.
+    pub(super) fn new() -> io::Result<(Shard, mpsc::Sender<Join>)> {
+        let (to_joins, joins) = mpsc::channel(MAX_COMMANDS);
+        let shard = Shard {
+            paths: Vec::new(),
+            clients: 0,
+            serial: 0,
+            joins,
+            openings: FuturesUnordered::new(),
+            readiness: Readiness::new()?,
+            closing: VecDeque::new(),
+            stopping: false,
+            buffer: vec![0; READ_BUFFER_BYTES].into(),
+        };
+        Ok((shard, to_joins))
+    }
+
+    /// Adds the path of the next number; one that is at home here has its
+    /// messages.
+    pub(super) fn add_path(
+        &mut self,
+        name: &'static str,
+        limits: QueueLimits,
+        crowd: Arc<Crowd>,
+        messages: Option<hub::Delivery>,
+    ) {
+        let source = Source::Messages(self.paths.len() as u32);
+        let waker = self.readiness.waker(source);
+        self.paths.push(Path { name, limits, crowd, messages, waker, clients: Slab::new() });
+        // So that it is asked for the first of them.
+        self.readiness.again(source);
+    }
+
+    /// Delivers until `stopping` holds a deadline, or nobody is left to set
+    /// one; then takes leave of all clients.
+    pub(super) async fn run(mut self, mut stopping: watch::Receiver<Option<Instant>>) {
+        let deadline = loop {
+            let event = tokio::select! {
+                deadline = told_to_stop(&mut stopping) => break deadline,
+                event = self.next_event() => event,
+            };
+            self.handle(event).await;
+        };
+        for number in 0..self.paths.len() {
+            if let Some(messages) = &mut self.paths[number].messages {
+                messages.close();
+            }
+            while self.deliver(number as u32).await {}
+        }
+        let abandoned = async { while stopping.changed().await.is_ok() {} };
+        self.take_leave(deadline, abandoned).await;
+    }
+
+    /// Waits for something to do. Cancel safe.
+    async fn next_event(&mut self) -> Event {
+        let overdue = self.closing.front().map(|(by, _)| sleep_until(*by));
+        // Among several that are ready one is picked at random, so that none
+        // starves another.
+        tokio::select! {
+            Some(join) = self.joins.recv() => Event::Join(join),
+            Some(opened) = self.openings.next() => Event::Open(opened),
+            Some(()) = OptionFuture::from(overdue) => Event::DropOverdue,
+            () = poll_fn(|context| self.readiness.poll(context)) => Event::Attend,
+        }
+    }
+
+    async fn handle(&mut self, event: Event) {
+        match event {
+            Event::Join(join) => self.join(join),
+            Event::Open((id, connection)) => self.open(id, connection),
+            Event::DropOverdue => self.drop_overdue(),
+            Event::Attend => self.attend().await,
+        }
+    }
+
+    fn join(&mut self, Join { path: number, messages, opening }: Join) {
+        let path = &mut self.paths[number as usize];
+        if path.messages.is_none() {
+            path.messages = messages;
+            self.readiness.again(Source::Messages(number));
+        }
+        self.serial = self.serial.wrapping_add(1);
+        let mut client = Client::new(self.serial);
+        if self.stopping {
+            client.close_last(Close::STOPPING);
+        }
+        let place = Place { path: number, slot: path.clients.insert(client) as u32 };
+        self.clients += 1;
+        let id = ClientId { place, serial: self.serial };
+        self.openings.push(Box::pin(async move { (id, opening.await) }));
+    }
+
+    fn join_all(&mut self) {
+        for _ in 0..MAX_COMMANDS {
+            let Ok(join) = self.joins.try_recv() else { break };
+            self.join(join);
+        }
+    }
+
+    fn open(&mut self, id: ClientId, connection: Option<Connection>) {
+        if !self.is_here(id) {
+            return;
+        }
+        let Some(Connection { mut socket, read }) = connection else {
+            return self.remove(id.place);
+        };
+        if let Err(error) = self.readiness.watch(&mut socket, id.place) {
+            tracing::error!(%error, "cannot watch a socket, whose client is dropped");
+            return self.remove(id.place);
+        }
+        self.client(id.place).open(socket, read);
+        self.advance(id.place);
+    }
+
+    /// Looks at what is ready.
+    async fn attend(&mut self) {
+        for count in 1..=self.readiness.len() {
+            match self.readiness.next() {
+                Some(source @ Source::Messages(path)) => {
+                    if self.deliver(path).await {
+                        self.readiness.again(source);
+                    }
+                }
+                Some(Source::Client(place)) => self.advance(place),
+                None => return,
+            }
+            if count % SOCKETS_PER_TURN == 0 {
+                yield_now().await;
+            }
+        }
+    }
+
+    /// Writes the messages of a path that are due to all its clients here, and
+    /// tells whether there were any: then there may be more.
+    async fn deliver(&mut self, path: u32) -> bool {
+        let Some(burst) = self.paths[path as usize].next_burst() else { return false };
+        // Those who joined before these messages were sent are to get them.
+        self.join_all();
+        let Path { name, limits, clients, .. } = &mut self.paths[path as usize];
+        let mut lost = Vec::new();
+        for (count, (slot, client)) in (1..).zip(clients.iter_mut()) {
+            match client.send(&burst, *limits) {
+                Sent::All => {}
+                Sent::Missed(messages) => {
+                    tracing::debug!(path = name, messages, "a client reads too slowly for some");
+                }
+                Sent::Broken => lost.push(slot as u32),
+                Sent::TooSlow => {
+                    tracing::info!(path = name, "cut off a client that reads too slowly");
+                    client.close(Close::TOO_SLOW);
+                    lost.push(slot as u32);
+                }
+            }
+            if count % SOCKETS_PER_TURN == 0 {
+                yield_now().await;
+            }
+        }
+        for slot in lost {
+            let place = Place { path, slot };
+            self.limit(place);
+            self.advance(place);
+        }
+        true
+    }
+
+    /// Has a client write what waits and read what came.
+    fn advance(&mut self, place: Place) {
+        let clients = &mut self.paths[place.path as usize].clients;
+        let Some(client) = clients.get_mut(place.slot as usize) else { return };
+        let had_finished = client.has_finished();
+        match client.advance(&mut self.buffer) {
+            Progress::Waits => {}
+            Progress::Again => self.readiness.again(Source::Client(place)),
+            Progress::Done => return self.remove(place),
+        }
+        if client.has_finished() && !had_finished {
+            self.limit(place);
+        }
+    }
+
+    /// Gives a client that is being closed its time.
+    fn limit(&mut self, place: Place) {
+        let id = ClientId { place, serial: self.client(place).serial };
+        self.closing.push_back((Instant::now() + CLOSE_TIMEOUT, id));
+    }
+
+    fn drop_overdue(&mut self) {
+        let now = Instant::now();
+        while let Some(&(by, id)) = self.closing.front()
+            && by <= now
+        {
+            self.closing.pop_front();
+            if self.is_here(id) {
+                self.client(id.place).reset();
+                self.remove(id.place);
+            }
+        }
+    }
+
+    /// Says goodbye to all clients and waits for their answers; drops those
+    /// who are left at the deadline, or when nobody waits for it any more.
+    async fn take_leave(&mut self, deadline: Instant, abandoned: impl Future<Output = ()>) {
+        // Whoever asked before is told, too.
+        self.join_all();
+        self.stopping = true;
+        for path in 0..self.paths.len() as u32 {
+            for slot in 0..self.paths[path as usize].clients.capacity() as u32 {
+                if let Some(client) = self.paths[path as usize].clients.get_mut(slot as usize) {
+                    client.close_last(Close::STOPPING);
+                    self.advance(Place { path, slot });
+                }
+            }
+        }
+        let all_gone = async {
+            while self.clients > 0 {
+                let event = self.next_event().await;
+                self.handle(event).await;
+            }
+        };
+        tokio::select! {
+            // First of all, so that answers are heard even when it is late.
+            biased;
+            () = all_gone => {}
+            () = abandoned => {}
+            () = sleep_until(deadline) => {}
+        }
+    }
+
+    fn client(&mut self, place: Place) -> &mut Client {
+        &mut self.paths[place.path as usize].clients[place.slot as usize]
+    }
+
+    fn is_here(&self, id: ClientId) -> bool {
+        let clients = &self.paths[id.place.path as usize].clients;
+        clients.get(id.place.slot as usize).is_some_and(|client| client.serial == id.serial)
+    }
+
+    fn remove(&mut self, place: Place) {
+        let path = &mut self.paths[place.path as usize];
+        path.clients.remove(place.slot as usize);
+        path.crowd.leave();
+        self.clients -= 1;
+    }
+}

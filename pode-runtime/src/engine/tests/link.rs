@@ -1,0 +1,85 @@
+//! Connections over the system's sockets, in each way in which the engine
+//! holds them.
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::super::socket::Connection;
+
+pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Link {
+    Portable,
+    #[cfg(target_os = "linux")]
+    Tcp,
+    #[cfg(target_os = "linux")]
+    Tls,
+}
+
+impl Link {
+    /// Returns those that this system has.
+    pub(super) fn all() -> impl Iterator<Item = Link> {
+        [
+            Link::Portable,
+            #[cfg(target_os = "linux")]
+            Link::Tcp,
+            #[cfg(target_os = "linux")]
+            Link::Tls,
+        ]
+        .into_iter()
+    }
+
+    /// Connects a client, and holds the server's end.
+    pub(super) async fn connect(self) -> (Box<dyn Stream>, Connection) {
+        let (peer, socket) = tcp_pair().await;
+        match self {
+            #[cfg(target_os = "linux")]
+            Link::Tls => tls_pair(peer, socket).await,
+            _ => (Box::new(peer), self.hold(socket)),
+        }
+    }
+
+    /// Holds the server's end of a connection, before any TLS.
+    pub(super) fn hold(self, socket: TcpStream) -> Connection {
+        match self {
+            Link::Portable => Connection::portable(socket),
+            #[cfg(target_os = "linux")]
+            Link::Tcp | Link::Tls => Connection::tcp(socket, bytes::Bytes::new()).unwrap(),
+        }
+    }
+}
+
+pub(super) async fn tcp_pair() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let peer = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    (peer, listener.accept().await.unwrap().0)
+}
+
+#[cfg(target_os = "linux")]
+async fn tls_pair(peer: TcpStream, socket: TcpStream) -> (Box<dyn Stream>, Connection) {
+    use bytes::Bytes;
+    use rustls::crypto::ring;
+    use rustls::pki_types::ServerName;
+    use rustls::{ClientConfig, RootCertStore};
+
+    use crate::certificate::self_signed;
+    use crate::tls::Tls;
+
+    let bind = "127.0.0.1:0".parse().unwrap();
+    let certificate = self_signed().load(None, &bind).unwrap().unwrap();
+    let mut roots = RootCertStore::empty();
+    roots.add(certificate.cert[0].clone()).unwrap();
+    let config = ClientConfig::builder_with_provider(ring::default_provider().into())
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let name = ServerName::try_from("127.0.0.1").unwrap();
+    let connector = tokio_rustls::TlsConnector::from(std::sync::Arc::new(config));
+    let acceptor = Tls::new(certificate, false);
+    let (peer, socket) = tokio::join!(connector.connect(name, peer), acceptor.accept(socket));
+    (Box::new(peer.unwrap()), Connection::tls(socket.unwrap(), Bytes::new()).unwrap())
+}

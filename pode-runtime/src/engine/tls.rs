@@ -1,0 +1,71 @@
+//! A TLS connection: the session beside the socket, without a layer between.
+
+use std::io::{self, IoSlice, Read, Write};
+use std::net::{Shutdown, TcpStream};
+
+use rustls::ServerConnection;
+
+/// A connection whose handshake is done.
+#[derive(Debug)]
+pub(super) struct TlsSocket {
+    stream: TcpStream,
+    session: ServerConnection,
+}
+
+impl TlsSocket {
+    pub(super) fn new(stream: TcpStream, session: ServerConnection) -> TlsSocket {
+        TlsSocket { stream, session }
+    }
+
+    pub(super) fn stream(&self) -> &TcpStream {
+        &self.stream
+    }
+
+    pub(super) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.session.reader().read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                result => return result,
+            }
+            if self.session.read_tls(&mut self.stream)? == 0 {
+                return Ok(0);
+            }
+            let processed = self.session.process_new_packets();
+            // An alert that says what is wrong, or the answer to a new key.
+            let flushed = self.flush();
+            processed.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+            match flushed {
+                Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
+                _ => {}
+            }
+        }
+    }
+
+    /// Encrypts some bytes once the last are on their way, so that no more
+    /// than one write of them is held.
+    pub(super) fn write(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.flush()?;
+        let written = self.session.writer().write_vectored(slices)?;
+        match self.flush() {
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(error),
+            _ => Ok(written),
+        }
+    }
+
+    pub(super) fn flush(&mut self) -> io::Result<()> {
+        while self.session.wants_write() {
+            self.session.write_tls(&mut self.stream)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn is_flushed(&self) -> bool {
+        !self.session.wants_write()
+    }
+
+    pub(super) fn finish(&mut self) -> io::Result<()> {
+        self.session.send_close_notify();
+        self.flush()?;
+        self.stream.shutdown(Shutdown::Write)
+    }
+}

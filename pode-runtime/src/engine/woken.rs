@@ -1,0 +1,59 @@
+//! The list of what was woken, by whatever thread, for a shard to look at.
+
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Wake, Waker};
+
+use super::readiness::Source;
+
+/// Shared by a shard and the wakers of what it waits for.
+#[derive(Debug, Default)]
+pub(super) struct Woken {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    sources: Vec<Source>,
+    /// The shard, while it waits.
+    shard: Option<Waker>,
+}
+
+/// Puts its source on the list.
+struct SourceWaker {
+    woken: Arc<Woken>,
+    source: Source,
+}
+
+impl Woken {
+    /// Makes the waker of a source.
+    pub(super) fn waker(self: &Arc<Self>, source: Source) -> Waker {
+        Arc::new(SourceWaker { woken: Arc::clone(self), source }).into()
+    }
+
+    /// Tells what was woken, perhaps something twice; if it is nothing, the
+    /// shard is woken when there is something.
+    pub(super) fn poll(&self, context: &mut Context<'_>, tell: impl FnMut(Source)) {
+        let mut state = self.state.lock().expect("nobody panics with the list");
+        if state.sources.is_empty() {
+            state.shard = Some(context.waker().clone());
+        }
+        state.sources.drain(..).for_each(tell);
+    }
+}
+
+impl Wake for SourceWaker {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        let mut state = self.woken.state.lock().expect("nobody panics with the list");
+        state.sources.push(self.source);
+        let shard = state.shard.take();
+        drop(state);
+        // Not under the lock, since the shard may run at once.
+        if let Some(shard) = shard {
+            shard.wake();
+        }
+    }
+}
