@@ -1,12 +1,11 @@
 // A broadcast by Bun's own publish and subscribe.
 import { dlopen, ptr } from "bun:ffi";
-import { serve } from "./protocol.mjs";
-
-const paths = Number(process.argv[2]);
+import { serve, tls } from "./protocol.mjs";
 
 const server = Bun.serve({
   hostname: "127.0.0.1",
   port: 0,
+  tls,
   fetch(request, server) {
     const topic = new URL(request.url).pathname.slice(1);
     if (!server.upgrade(request, { data: { topic } })) return new Response(null, { status: 426 });
@@ -27,4 +26,4 @@ symbols.clock_gettime(CLOCK_MONOTONIC, ptr(time));
 const offset = time[0] * 1_000_000_000n + time[1] - process.hrtime.bigint();
 
 const publish = (path, text) => server.publish(String(path), text);
-await serve(server.port, paths, publish, () => process.hrtime.bigint() + offset);
+await serve(server.port, publish, () => process.hrtime.bigint() + offset);

@@ -1,19 +1,30 @@
 // The line protocol of the benchmark, for peers in JavaScript: see
 // src/protocol.rs.
+import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
+
+/// How many paths there are.
+export const paths = Number(process.argv[2]);
+
+/// The certificate and its key; absent without TLS.
+const folder = process.argv[3];
+export const tls = folder && {
+  cert: readFileSync(`${folder}/certificate.pem`),
+  key: readFileSync(`${folder}/key.pem`),
+};
 
 const GRACE_NS = 250_000_000n;
 
-const hex = (number) => BigInt(number).toString(16).padStart(16, "0");
+const hex = (number, digits) => number.toString(16).padStart(digits, "0");
 
 /// Makes the path's next message, as JSON, published now.
 const message = (sequence, now, bytes) =>
-  JSON.stringify((hex(sequence) + hex(now)).padEnd(bytes - 2, "."));
+  JSON.stringify((hex(sequence, 6) + hex((now / 1000n) & 0xffff_ffffn, 8)).padEnd(bytes - 2, "."));
 
 const sleep = (nanoseconds) =>
   new Promise((resolve) => setTimeout(resolve, Number(nanoseconds) / 1e6));
 
-async function publishAll(paths, publish, clock, [bytes, messages, rate, burst]) {
+async function publishAll(publish, clock, [bytes, messages, rate, burst]) {
   const start = clock();
   const deadline = BigInt(Math.round((messages / rate) * 1e9)) + GRACE_NS;
   for (let number = 0; number < messages; number++) {
@@ -31,11 +42,11 @@ async function publishAll(paths, publish, clock, [bytes, messages, rate, burst])
 
 /// Obeys requests until standard input ends; `publish` takes a path's index
 /// and a text, `clock` tells CLOCK_MONOTONIC in nanoseconds.
-export async function serve(port, paths, publish, clock = process.hrtime.bigint) {
+export async function serve(port, publish, clock = process.hrtime.bigint) {
   console.log(`listening ${port}`);
   for await (const line of createInterface({ input: process.stdin })) {
     const values = line.trim().split(" ").slice(1).map(Number);
-    console.log(`done ${await publishAll(paths, publish, clock, values)}`);
+    console.log(`done ${await publishAll(publish, clock, values)}`);
   }
   process.exit(0);
 }

@@ -1,12 +1,12 @@
 // A broadcast as the documentation of ws shows it: a loop over clients.
-import { createServer } from "node:http";
+import http from "node:http";
+import https from "node:https";
 import { WebSocketServer } from "ws";
-import { serve } from "./protocol.mjs";
+import { paths, serve, tls } from "./protocol.mjs";
 
-const paths = Number(process.argv[2]);
 const clients = Array.from({ length: paths }, () => new Set());
 
-const server = createServer();
+const server = tls ? https.createServer(tls) : http.createServer();
 const sockets = new WebSocketServer({ server });
 sockets.on("connection", (client, request) => {
   const listeners = clients[Number(request.url.slice(1))];
@@ -15,6 +15,6 @@ sockets.on("connection", (client, request) => {
   client.on("error", () => {});
 });
 server.listen({ host: "127.0.0.1", port: 0, backlog: 4096 }, () =>
-  serve(server.address().port, paths, (path, text) => {
+  serve(server.address().port, (path, text) => {
     for (const client of clients[path]) client.send(text);
   }));

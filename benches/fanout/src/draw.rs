@@ -46,13 +46,16 @@ fn chart(page: &mut String, workload: &Workload, measured: &[Measured<'_>]) -> f
     let (what, decimals) = match workload.kind {
         Kind::Idle => ("bytes of memory per client".to_owned(), 0),
         Kind::Overload => ("million deliveries per second on one core".to_owned(), 2),
-        Kind::Steady => (format!("CPU per delivery, times {}", workload.reference), 2),
+        Kind::Steady => {
+            let reference = measured[0].compared.first().map_or("nothing", |of| of.reference);
+            (format!("CPU per delivery, times {reference}"), 2)
+        }
         Kind::Stuck(_) => ("99th percentile of the others' latency, in milliseconds".to_owned(), 1),
     };
     let value = |of: &Measured<'_>| match workload.kind {
         Kind::Idle => of.quartiles(|round| round.idle_bytes.unwrap_or(0.0)),
         Kind::Overload => of.quartiles(|round| round.delivered as f64 / round.seconds / 1e6),
-        Kind::Steady => of.ratio,
+        Kind::Steady => of.compared.first()?.cost,
         Kind::Stuck(_) => of.quartiles(|round| round.p99_ns as f64 / 1e6),
     };
     let bars: Vec<(&str, Quartiles)> =

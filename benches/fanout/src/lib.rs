@@ -8,6 +8,7 @@
 //! It needs Linux: its epoll, and its accounts of processes.
 #![cfg(target_os = "linux")]
 
+pub mod certificate;
 pub mod clients;
 pub mod draw;
 pub mod histogram;

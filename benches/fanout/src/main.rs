@@ -11,8 +11,11 @@ fn main() -> std::process::ExitCode {
     let mut arguments = std::env::args().skip(1);
     let result = match arguments.next().as_deref() {
         Some("serve") => match (arguments.next(), arguments.next().map(|paths| paths.parse())) {
-            (Some(name), Some(Ok(paths))) => pode_fanout::server::serve(&name, paths),
-            _ => Err(std::io::Error::other("usage: pode-fanout serve NAME PATHS")),
+            (Some(name), Some(Ok(paths))) => {
+                let certificate = arguments.next().map(std::path::PathBuf::from);
+                pode_fanout::server::serve(&name, paths, certificate.as_deref())
+            }
+            _ => Err(std::io::Error::other("usage: pode-fanout serve NAME PATHS [FOLDER]")),
         },
         Some("draw") => run::draw(arguments),
         Some("tables") => run::tables(arguments),
@@ -65,8 +68,8 @@ mod run {
         let [server_core, .., generator_core] = cores[..] else {
             return Err(io::Error::other("this needs two cores: one serves, one listens"));
         };
-        pin(generator_core)?;
-        let setting = Setting { seconds: plan.seconds, server_core: Some(server_core) };
+        pin(&[generator_core])?;
+        let setting = Setting { seconds: plan.seconds, server_cores: &[server_core] };
         let mut rounds = saved(plan.share)?;
         let measured =
             |round: &Round| plan.workloads.iter().any(|workload| workload.name == round.workload);

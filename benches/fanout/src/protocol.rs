@@ -1,12 +1,14 @@
 //! What server programs and the load generator agree on.
 //!
-//! A server program is started with the number of its paths. It serves them as
-//! WebSockets at `/0`, `/1` and so on, on a free port of 127.0.0.1, and talks
-//! by lines:
+//! A server program is started with the number of its paths and, if it is to
+//! speak TLS 1.3, a folder with [its certificate](crate::certificate). It
+//! serves the paths as WebSockets at `/0`, `/1` and so on, on a free port of
+//! 127.0.0.1, and talks by lines:
 //!
 //! | line | where | meaning |
 //! |---|---|---|
-//! | `listening PORT` | standard output | clients can connect |
+//! | `listening PORT` | standard output | clients can connect; what is measured is this process |
+//! | `listening PORT ID` | standard output | the same; what is measured is the process of this id |
 //! | `publish BYTES MESSAGES RATE BURST` | standard input | publish; see [`Publish`] |
 //! | `done PUBLISHED` | standard output | so many were published |
 //!
@@ -83,32 +85,36 @@ impl Publish {
     }
 }
 
-/// The smallest payload, in bytes: it has room for the quotes and for what is
-/// [measured](Stamp).
+/// The smallest payload, in bytes: it has room for what is
+/// [measured](Stamp), between quotes.
 pub const MIN_PAYLOAD_BYTES: usize = STAMP_BYTES + 1;
 
 /// How many bytes of a payload must be there to read its [`Stamp`].
-pub const STAMP_BYTES: usize = 1 + 2 * DIGITS;
+pub const STAMP_BYTES: usize = 1 + SEQUENCE_DIGITS + TIME_DIGITS;
 
-const DIGITS: usize = 16;
+/// Enough for sixteen million messages on a path.
+const SEQUENCE_DIGITS: usize = 6;
+
+/// Enough for more than an hour.
+const TIME_DIGITS: usize = 8;
 
 /// What a payload tells: its number, and when it was published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp {
     /// Counts the messages of a path from 0, anew for each [`Publish`].
-    pub sequence: u64,
-    /// On the clock of [`monotonic_ns`].
-    pub published_ns: u64,
+    pub sequence: u32,
+    /// The lowest bits of [`monotonic_ns`] in microseconds.
+    pub published_us: u32,
 }
 
-/// Makes the text of the path's next message, published now: two numbers of 16
-/// hexadecimal digits, then filling.
+/// Makes the text of the path's next message, published now: two numbers of 6
+/// and 8 hexadecimal digits, then filling.
 ///
 /// As JSON, between two quotes, it has `payload_bytes` bytes.
 pub fn text(sequence: u64, payload_bytes: usize) -> String {
     let mut text = String::with_capacity(payload_bytes);
-    let published_ns = monotonic_ns();
-    text.push_str(&format!("{sequence:016x}{published_ns:016x}"));
+    let published_us = microseconds(monotonic_ns());
+    text.push_str(&format!("{sequence:06x}{published_us:08x}"));
     text.extend(std::iter::repeat_n('.', payload_bytes - 2 - text.len()));
     text
 }
@@ -119,18 +125,29 @@ impl Stamp {
     /// `None` if they aren't that.
     pub fn parse(payload: &[u8]) -> Option<Stamp> {
         let numbers = payload.strip_prefix(b"\"")?;
-        let (sequence, published_ns) = numbers.get(..2 * DIGITS)?.split_at(DIGITS);
-        Some(Stamp { sequence: number(sequence)?, published_ns: number(published_ns)? })
+        let (sequence, published_us) =
+            numbers.get(..SEQUENCE_DIGITS + TIME_DIGITS)?.split_at(SEQUENCE_DIGITS);
+        Some(Stamp { sequence: number(sequence)?, published_us: number(published_us)? })
+    }
+
+    /// Returns how long ago this was published, in nanoseconds.
+    pub fn age_ns(self, now_ns: u64) -> u64 {
+        u64::from(microseconds(now_ns).wrapping_sub(self.published_us)) * 1_000
     }
 }
 
-fn number(digits: &[u8]) -> Option<u64> {
+/// The clock's microseconds as far as a stamp has room for them.
+fn microseconds(nanoseconds: u64) -> u32 {
+    (nanoseconds / 1_000) as u32
+}
+
+fn number(digits: &[u8]) -> Option<u32> {
     let mut number = 0;
     let mut wrong = 0;
     for digit in digits {
         let value = HEX[usize::from(*digit)];
         wrong |= value;
-        number = number << 4 | u64::from(value);
+        number = number << 4 | u32::from(value);
     }
     (wrong < 16).then_some(number)
 }
@@ -184,9 +201,16 @@ mod tests {
         assert_eq!(json.len(), 128);
         let stamp = Stamp::parse(json.as_bytes()).unwrap();
         assert_eq!(stamp.sequence, 0xbeef);
-        assert!(stamp.published_ns <= monotonic_ns());
+        assert!(stamp.age_ns(monotonic_ns()) < 60_000_000_000);
         assert_eq!(Stamp::parse(&json.as_bytes()[1..]), None);
         assert_eq!(Stamp::parse(json.replace('b', "x").as_bytes()), None);
         assert_eq!(Stamp::parse(b"\"00"), None);
+        assert_eq!(text(0xbeef, MIN_PAYLOAD_BYTES).len() + 2, MIN_PAYLOAD_BYTES);
+    }
+
+    #[test]
+    fn ages_outlast_the_end_of_the_digits() {
+        let stamp = Stamp { sequence: 0, published_us: u32::MAX };
+        assert_eq!(stamp.age_ns((u64::from(u32::MAX) + 2) * 1_000), 2_000);
     }
 }

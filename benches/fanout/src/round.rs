@@ -4,6 +4,7 @@ use std::io;
 
 use serde::{Deserialize, Serialize};
 
+use crate::certificate::Certificate;
 use crate::clients::{self, Clients, Outcome};
 use crate::process::{CpuTime, Program, Server, anonymous_bytes};
 use crate::protocol::Publish;
@@ -66,12 +67,12 @@ pub struct Round {
 
 /// Where the measured window lies, and which cores are used.
 #[derive(Clone, Copy, Debug)]
-pub struct Setting {
+pub struct Setting<'a> {
     /// How long is published.
     pub seconds: f64,
-    /// The core of the server; any if there is none. The generator runs where
+    /// The cores of the server; any if there are none. The generator runs where
     /// the calling thread does.
-    pub server_core: Option<usize>,
+    pub server_cores: &'a [usize],
 }
 
 /// Measures a server under a workload.
@@ -79,8 +80,10 @@ pub struct Setting {
 /// # Errors
 ///
 /// It doesn't start, refuses a client or ends before it is done.
-pub fn measure(workload: &Workload, program: &Program, setting: Setting) -> io::Result<Round> {
-    let mut server = Server::start(program, workload.paths, setting.server_core)?;
+pub fn measure(workload: &Workload, program: &Program, setting: Setting<'_>) -> io::Result<Round> {
+    let certificate = if workload.tls { Some(Certificate::new()?) } else { None };
+    let folder = certificate.as_ref().map(Certificate::folder);
+    let mut server = Server::start(program, workload.paths, folder, setting.server_cores)?;
     let id = server.id();
     let mut round = Round {
         workload: workload.name.to_owned(),
@@ -112,13 +115,14 @@ pub fn measure(workload: &Workload, program: &Program, setting: Setting) -> io::
     let without = clients.run(&mut server, &publish, || Ok(()))?;
     round.p99_before_ns = Some(without.latency.percentile(99.0));
     let before = anonymous_bytes(id)?;
+    let held = clients::connect_stuck(&server, stuck, workload.paths)?;
     let mut most = before;
-    let held = clients::connect(server.port(), stuck, workload.paths)?;
     round.window(&mut clients, &mut server, &publish, || {
         most = most.max(anonymous_bytes(id)?);
         Ok(())
     })?;
-    round.stuck_bytes = Some((most - before) as f64 / held.len() as f64);
+    let each = |bytes| bytes as f64 / held.len() as f64;
+    round.stuck_bytes = Some(each(most - before));
     Ok(round)
 }
 

@@ -40,9 +40,19 @@ pub struct Measured<'a> {
     pub rounds: Vec<&'a Round>,
     /// How many don't, because the generator got too little of its core.
     pub dropped: usize,
-    /// The cost of a delivery, as a multiple of the reference's in the same
-    /// round.
-    pub ratio: Option<Quartiles>,
+    /// How it compares to each reference that was measured.
+    pub compared: Vec<Compared>,
+}
+
+/// One server's figures as multiples of another's in the same rounds.
+#[derive(Debug)]
+pub struct Compared {
+    /// The other server.
+    pub reference: &'static str,
+    /// Of the cost of a delivery.
+    pub cost: Option<Quartiles>,
+    /// Of the 99th percentile of latencies.
+    pub p99: Option<Quartiles>,
 }
 
 impl Measured<'_> {
@@ -75,22 +85,27 @@ pub fn by_server<'a>(workload: &Workload, rounds: &'a [Round]) -> Vec<Measured<'
             servers.push(&round.server);
         }
     }
-    let measured = |server| {
-        let all = of_workload().filter(|round| round.server == server);
-        let (dropped, counted): (Vec<_>, Vec<_>) = all.partition(|round| round.dropped);
-        let reference = |number| {
-            of_workload().find(|other| {
-                other.round == number && other.server == workload.reference && !other.dropped
-            })
-        };
-        let ratios = counted.iter().filter_map(|round| {
-            let reference = reference(round.round)?;
-            Some(round.cost_ns() / reference.cost_ns())
+    let references =
+        || workload.references.iter().filter(|reference| servers.contains(reference)).copied();
+    let measured = |server: &&'a str| {
+        let all = of_workload().filter(|round| round.server == **server);
+        let (dropped, rounds): (Vec<_>, Vec<_>) = all.partition(|round| round.dropped);
+        let compared = references().map(|reference| {
+            let ratio = |value: &dyn Fn(&Round) -> f64| {
+                Quartiles::of(rounds.iter().filter_map(|round| {
+                    let other = of_workload().find(|other| {
+                        other.round == round.round && other.server == reference && !other.dropped
+                    })?;
+                    Some(value(round) / value(other))
+                }))
+            };
+            let (cost, p99) = (ratio(&Round::cost_ns), ratio(&|round| round.p99_ns as f64));
+            Compared { reference, cost, p99 }
         });
-        let ratio = Quartiles::of(ratios);
-        Measured { server, rounds: counted, dropped: dropped.len(), ratio }
+        let compared = compared.collect();
+        Measured { server, rounds, dropped: dropped.len(), compared }
     };
-    servers.into_iter().map(measured).collect()
+    servers.iter().map(measured).collect()
 }
 
 /// Writes the table of a workload, in Markdown.
@@ -125,17 +140,24 @@ fn delivered(
     measured: &[Measured<'_>],
 ) -> std::fmt::Result {
     let stuck = matches!(workload.kind, Kind::Stuck(_));
-    write!(text, "| server | µs per delivery | times {} (quartiles) ", workload.reference)?;
-    write!(text, "| in the kernel | deliveries/s | core | p50 ms | p99 ms | p99.9 ms | lost ")?;
-    writeln!(text, "{}|", if stuck { "| p99 ms before | KiB per stuck client " } else { "" })?;
-    writeln!(text, "|---|{}", "---:|".repeat(if stuck { 11 } else { 9 }))?;
+    let mut columns = vec!["server".to_owned(), "µs per delivery".to_owned()];
+    let references = measured.first().map_or(&[][..], |of| &of.compared);
+    for Compared { reference, .. } in references {
+        columns.push(format!("times {reference} (quartiles)"));
+        columns.push(format!("p99 times {reference} (quartiles)"));
+    }
+    let figures = ["in the kernel", "deliveries/s", "core", "p50 ms", "p99 ms", "p99.9 ms", "lost"];
+    columns.extend(figures.map(str::to_owned));
+    if stuck {
+        let figures =
+            ["p99 ms before", "p99 times that before (quartiles)", "KiB per stuck client"];
+        columns.extend(figures.map(str::to_owned));
+    }
+    writeln!(text, "| {} |\n|---|{}", columns.join(" | "), "---:|".repeat(columns.len() - 1))?;
     for of in measured.iter().filter(|of| !of.rounds.is_empty()) {
         write!(text, "| {} | {:.2} ", of.server, of.median(|round| round.cost_ns() / 1e3))?;
-        match of.ratio {
-            Some(Quartiles { low, median, high }) => {
-                write!(text, "| {median:.2} ({low:.2}–{high:.2}) ")?;
-            }
-            None => write!(text, "| ")?,
+        for Compared { cost, p99, .. } in &of.compared {
+            write!(text, "| {} | {} ", multiple(*cost), multiple(*p99))?;
         }
         write!(text, "| {:.0} % ", of.kernel_percent())?;
         let rate = of.median(|round| round.delivered as f64 / round.seconds);
@@ -156,12 +178,27 @@ fn delivered(
         }
         if stuck {
             let before = milliseconds(&|round| round.p99_before_ns.unwrap_or(0));
-            let kibibytes = of.median(|round| round.stuck_bytes.unwrap_or(f64::NAN) / 1024.0);
-            write!(text, "| {before:.1} | {kibibytes:.0} ")?;
+            let grown = Quartiles::of(
+                of.rounds
+                    .iter()
+                    .filter_map(|round| Some(round.p99_ns as f64 / round.p99_before_ns? as f64)),
+            );
+            write!(text, "| {before:.1} | {} ", multiple(grown))?;
+            let kibibytes = |value: &dyn Fn(&Round) -> Option<f64>| {
+                of.median(|round| value(round).unwrap_or(f64::NAN) / 1024.0)
+            };
+            write!(text, "| {:.0} ", kibibytes(&|round| round.stuck_bytes))?;
         }
         writeln!(text, "|")?;
     }
     Ok(())
+}
+
+/// Writes a ratio and its quartiles; nothing if there is none.
+fn multiple(ratio: Option<Quartiles>) -> String {
+    ratio.map_or(String::new(), |Quartiles { low, median, high }| {
+        format!("{median:.2} ({low:.2}–{high:.2})")
+    })
 }
 
 /// Writes a number with commas.
@@ -197,6 +234,7 @@ mod tests {
             round,
             server_ns,
             delivered: 1,
+            p99_ns: 2 * server_ns + 1_000,
             dropped,
             ..Round::default()
         };
@@ -210,7 +248,9 @@ mod tests {
         ];
         let measured = by_server(&Workload::find("W1").unwrap(), &rounds);
         assert_eq!(measured[1].server, "pode");
-        assert_eq!(measured[1].ratio, Quartiles::of([1.5]));
+        assert_eq!(measured[1].compared[0].reference, "floor");
+        assert_eq!(measured[1].compared[0].cost, Quartiles::of([1.5]));
+        assert_eq!(measured[1].compared[0].p99, Quartiles::of([1_300.0 / 1_200.0]));
         assert_eq!((measured[1].rounds.len(), measured[1].dropped), (2, 1));
     }
 

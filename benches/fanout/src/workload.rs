@@ -17,8 +17,11 @@ pub struct Workload {
     pub publish: PerSecond,
     /// What is looked at besides.
     pub kind: Kind,
-    /// The server to which the others are compared.
-    pub reference: &'static str,
+    /// Whether clients connect by TLS.
+    pub tls: bool,
+    /// The servers to which the others are compared; the first that was
+    /// measured is drawn.
+    pub references: &'static [&'static str],
 }
 
 /// What is published in a second.
@@ -46,7 +49,7 @@ pub enum Kind {
 }
 
 /// All workloads, in the order in which they run.
-pub const WORKLOADS: [Workload; 8] = [
+pub const WORKLOADS: [Workload; 10] = [
     steady("W1", "1,000 clients, 50 messages/s of 128 B", 1_000, 1, per_second(128, 50)),
     steady("W2", "10,000 clients, 5 messages/s of 128 B", 10_000, 1, per_second(128, 5)),
     steady("W3", "1,000 clients, 10 messages/s of 16 KiB", 1_000, 1, per_second(16 << 10, 10)),
@@ -62,13 +65,23 @@ pub const WORKLOADS: [Workload; 8] = [
         ..steady("W5", "10,000 clients that wait", 10_000, 1, per_second(128, 5))
     },
     Workload {
+        kind: Kind::Idle,
+        tls: true,
+        ..steady("W5S", "10,000 clients that wait behind TLS", 10_000, 1, per_second(128, 5))
+    },
+    Workload {
         publish: PerSecond { burst: 100, ..per_second(128, 500) },
-        reference: "floor-cork",
+        references: &["floor-cork"],
         ..steady("W6", "1,000 clients, 5 bursts/s of 100 messages of 128 B", 1_000, 1, NOTHING)
     },
     Workload {
+        tls: true,
+        references: &["bun", "floor"],
+        ..steady("W7", "1,000 TLS clients, 25 messages/s of 128 B", 1_000, 1, per_second(128, 25))
+    },
+    Workload {
         kind: Kind::Overload,
-        reference: "floor-cork",
+        references: &["floor-cork"],
         ..steady(
             "MAX",
             "1,000 clients, 8,000 messages/s of 128 B",
@@ -102,8 +115,8 @@ const fn steady(
     paths: usize,
     publish: PerSecond,
 ) -> Workload {
-    let (kind, reference) = (Kind::Steady, "floor");
-    Workload { name, title, clients, paths, publish, kind, reference }
+    let references = &["floor"];
+    Workload { name, title, clients, paths, publish, kind: Kind::Steady, tls: false, references }
 }
 
 impl Workload {
@@ -135,6 +148,10 @@ impl Workload {
 
     /// Tells whether a server of ours takes part.
     pub fn includes(&self, server: &str) -> bool {
-        server != "floor-cork" || self.reference == server
+        match server {
+            "floor-cork" => self.references.contains(&server),
+            "warp-by-hand" => !self.tls,
+            _ => true,
+        }
     }
 }

@@ -5,6 +5,7 @@
 //! 128 KiB after each message, which costs more than sending it.)
 
 use std::io;
+use std::path::Path as FilePath;
 use std::sync::Arc;
 
 use axum::Router;
@@ -17,7 +18,7 @@ use futures_util::{SinkExt, StreamExt};
 use tokio::net::TcpListener;
 use tokio::sync::broadcast::{self, error::RecvError};
 
-use super::{Publisher, listen};
+use super::{Publisher, listen, tls};
 
 /// How many messages a channel holds; one that is full forgets the oldest.
 const CAPACITY_MESSAGES: usize = 128;
@@ -27,13 +28,24 @@ pub(super) struct Channels {
     channels: Arc<[broadcast::Sender<String>]>,
 }
 
-pub(super) async fn start(paths: usize) -> io::Result<(u16, Channels)> {
+pub(super) async fn start(
+    paths: usize,
+    certificate: Option<&FilePath>,
+) -> io::Result<(u16, Channels)> {
     let channels = (0..paths).map(|_| broadcast::channel(CAPACITY_MESSAGES).0).collect();
     let channels = Channels { channels };
     let application = Router::new().route("/{path}", get(upgrade)).with_state(channels.clone());
     let listener = TcpListener::from_std(listen()?)?;
     let port = listener.local_addr()?.port();
-    tokio::spawn(axum::serve(listener, application).into_future());
+    match certificate {
+        Some(folder) => {
+            let listener = tls::Listener::new(listener, tls::config(folder)?)?;
+            tokio::spawn(axum::serve(listener, application).into_future());
+        }
+        None => {
+            tokio::spawn(axum::serve(listener, application).into_future());
+        }
+    }
     Ok((port, channels))
 }
 

@@ -4,17 +4,21 @@
 //! to each socket of the path. With `cork`, messages of a path that are due
 //! together are joined, so that one `send` takes them all. There is no HTTP
 //! but the handshake, and no WebSocket but the frames that go out: what is
-//! left is the kernel.
+//! left is the kernel, and behind TLS the encryption for each client.
 
 use std::io::{self, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::sync::Arc;
 
 use headers::{Header, HeaderValue, SecWebsocketAccept, SecWebsocketKey};
 use rustix::buffer::spare_capacity;
 use rustix::event::{Timespec, epoll};
+use rustls::ServerConfig;
 
 use super::listen;
+use super::tls::{self, Stream};
 use crate::protocol::{Publish, monotonic_ns, text};
 
 /// The events of what is no client; clients have their index.
@@ -34,11 +38,12 @@ struct Floor {
     /// The indices of the clients of each path.
     paths: Vec<Vec<u32>>,
     cork: bool,
+    tls: Option<Arc<ServerConfig>>,
     publishing: Option<Publishing>,
 }
 
 struct Client {
-    stream: TcpStream,
+    stream: Stream,
     /// Absent until the handshake is done.
     path: Option<u32>,
     /// Of the handshake, what was read; then, what the socket did not take.
@@ -51,7 +56,8 @@ struct Publishing {
     next: u64,
 }
 
-pub(super) fn serve(paths: usize, cork: bool) -> io::Result<()> {
+pub(super) fn serve(paths: usize, certificate: Option<&Path>, cork: bool) -> io::Result<()> {
+    let tls = certificate.map(tls::config).transpose()?;
     let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
     let listener = listen()?;
     epoll::add(&epoll, &listener, epoll::EventData::new_u64(LISTENER), epoll::EventFlags::IN)?;
@@ -59,7 +65,7 @@ pub(super) fn serve(paths: usize, cork: bool) -> io::Result<()> {
     epoll::add(&epoll, &requests, epoll::EventData::new_u64(REQUESTS), epoll::EventFlags::IN)?;
     println!("listening {}", listener.local_addr()?.port());
     let paths = vec![Vec::new(); paths];
-    let mut floor = Floor { epoll, listener, clients: vec![], paths, cork, publishing: None };
+    let mut floor = Floor { epoll, listener, clients: vec![], paths, cork, tls, publishing: None };
     let mut events = Vec::with_capacity(1024);
     loop {
         events.clear();
@@ -112,6 +118,7 @@ impl Floor {
                 Err(error) => return Err(error),
             };
             stream.set_nonblocking(true)?;
+            let stream = Stream::new(stream, self.tls.as_ref())?;
             let data = epoll::EventData::new_u64(self.clients.len() as u64);
             epoll::add(&self.epoll, &stream, data, epoll::EventFlags::IN)?;
             self.clients.push(Some(Client { stream, path: None, backlog: Vec::new() }));
@@ -205,7 +212,7 @@ impl Floor {
         let Some(client) = &mut self.clients[index as usize] else { return Ok(()) };
         let written = if client.backlog.is_empty() { client.stream.write(bytes) } else { Ok(0) };
         let written = match written {
-            Ok(written) if written == bytes.len() => return Ok(()),
+            Ok(written) if written == bytes.len() && !client.stream.holds_back() => return Ok(()),
             Ok(written) => written,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
             Err(_) => {

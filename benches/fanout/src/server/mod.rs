@@ -4,10 +4,12 @@
 mod axum;
 mod floor;
 mod pode;
+mod tls;
 mod warp;
 
 use std::io::{self, BufRead};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::Path;
 use std::time::Duration;
 
 use tokio::runtime::Builder;
@@ -18,19 +20,21 @@ use crate::protocol::{Publish, monotonic_ns, text};
 /// The names of the server programs.
 pub const NAMES: [&str; 5] = ["floor", "floor-cork", "pode", "warp-by-hand", "axum"];
 
-/// Runs a server program until its standard input ends.
+/// Runs a server program until its standard input ends; behind TLS, if there is
+/// a folder with a certificate.
 ///
 /// # Errors
 ///
 /// There is none of this name, or the system refuses something.
-pub fn serve(name: &str, paths: usize) -> io::Result<()> {
+pub fn serve(name: &str, paths: usize, certificate: Option<&Path>) -> io::Result<()> {
     raise_descriptor_limit()?;
     match name {
-        "floor" => floor::serve(paths, false),
-        "floor-cork" => floor::serve(paths, true),
-        "pode" => on_tokio(paths, pode::start(paths)),
-        "warp-by-hand" => on_tokio(paths, warp::start(paths)),
-        "axum" => on_tokio(paths, axum::start(paths)),
+        "floor" => floor::serve(paths, certificate, false),
+        "floor-cork" => floor::serve(paths, certificate, true),
+        "pode" => on_tokio(paths, pode::start(paths, certificate.is_some())),
+        "warp-by-hand" if certificate.is_none() => on_tokio(paths, warp::start(paths)),
+        "warp-by-hand" => Err(io::Error::other("warp has no TLS of its own")),
+        "axum" => on_tokio(paths, axum::start(paths, certificate)),
         _ => Err(io::Error::other(format!("`{name}` is none of {}", NAMES.join(", ")))),
     }
 }

@@ -1,15 +1,20 @@
-//! Processes: a started server program, and what the system says of processes.
+//! Processes: a started server program, its cores, and in a room of its
+//! own what the system says of processes.
+
+mod accounts;
 
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::thread;
 use std::time::{Duration, Instant};
-use std::{fs, thread};
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
+pub use self::accounts::{CpuTime, anonymous_bytes};
 use crate::protocol::Publish;
 
 /// How long a server program may take to start.
@@ -23,7 +28,8 @@ const END_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct Program {
     /// What it is called in tables.
     pub name: String,
-    /// The program and its arguments; the number of paths is added.
+    /// The program and its arguments; the number of paths is added, and for
+    /// TLS the folder of a certificate.
     pub command: Vec<OsString>,
 }
 
@@ -37,25 +43,33 @@ pub struct Server {
     /// What was read of the next line.
     line: Vec<u8>,
     port: u16,
+    /// The process that serves, which a program may have started.
+    id: u32,
+    tls: bool,
 }
 
 impl Server {
-    /// Starts a program, on the given core if there is one, and waits until
-    /// clients can connect.
+    /// Starts a program, on the given cores if there are any, and waits until
+    /// clients can connect: by TLS, if there is a folder with a certificate.
     ///
     /// # Errors
     ///
     /// It can't be started, or says within 20 seconds nothing of where it
     /// listens.
-    pub fn start(program: &Program, paths: usize, core: Option<usize>) -> io::Result<Server> {
+    pub fn start(
+        program: &Program,
+        paths: usize,
+        certificate: Option<&Path>,
+        cores: &[usize],
+    ) -> io::Result<Server> {
         let (name, arguments) = program.command.split_first().ok_or(io::ErrorKind::NotFound)?;
         let mut command = Command::new(name);
-        command.args(arguments).arg(paths.to_string());
+        command.args(arguments).arg(paths.to_string()).args(certificate);
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         // A child inherits the cores of the thread that starts it.
         let before = sched_getaffinity(None)?;
-        if let Some(core) = core {
-            pin(core)?;
+        if !cores.is_empty() {
+            pin(cores)?;
         }
         let child = command.spawn();
         sched_setaffinity(None, &before)?;
@@ -63,10 +77,17 @@ impl Server {
         let (Some(requests), Some(answers)) = (child.stdin.take(), child.stdout.take()) else {
             unreachable!("both were asked for");
         };
-        let mut server = Server { child, requests: Some(requests), answers, line: vec![], port: 0 };
+        let (requests, tls) = (Some(requests), certificate.is_some());
+        let id = child.id();
+        let mut server = Server { child, requests, answers, line: vec![], port: 0, id, tls };
         let line = server.wait_for_line(START_TIMEOUT)?;
-        let port = line.strip_prefix("listening ").and_then(|port| port.parse().ok());
-        server.port = port.ok_or_else(|| io::Error::other(format!("unexpected: {line}")))?;
+        let unexpected = || io::Error::other(format!("unexpected: {line}"));
+        let mut fields = line.strip_prefix("listening ").ok_or_else(unexpected)?.split(' ');
+        let port = fields.next().and_then(|port| port.parse().ok());
+        server.port = port.ok_or_else(unexpected)?;
+        if let Some(id) = fields.next() {
+            server.id = id.parse().map_err(|_| unexpected())?;
+        }
         Ok(server)
     }
 
@@ -75,9 +96,14 @@ impl Server {
         self.port
     }
 
-    /// Returns the id of its process.
+    /// Tells whether clients connect by TLS.
+    pub fn speaks_tls(&self) -> bool {
+        self.tls
+    }
+
+    /// Returns the id of the process that serves.
     pub fn id(&self) -> u32 {
-        self.child.id()
+        self.id
     }
 
     /// Asks it to publish.
@@ -163,104 +189,15 @@ pub fn cores() -> io::Result<Vec<usize>> {
     Ok((0..CpuSet::MAX_CPU).filter(|core| set.is_set(*core)).collect())
 }
 
-/// Keeps this thread on a core.
+/// Keeps this thread on some cores.
 ///
 /// # Errors
 ///
-/// There is no such core.
-pub fn pin(core: usize) -> io::Result<()> {
+/// There is none of them.
+pub fn pin(cores: &[usize]) -> io::Result<()> {
     let mut set = CpuSet::new();
-    set.set(core);
+    cores.iter().for_each(|core| set.set(*core));
     Ok(sched_setaffinity(None, &set)?)
-}
-
-/// Time on cores, as the system accounts for it.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct CpuTime {
-    /// How long it ran, in nanoseconds.
-    pub ran_ns: u64,
-    /// How long it could have run and others did, in nanoseconds.
-    pub waited_ns: u64,
-    /// How many of the system's ticks found it in its own code.
-    pub user_ticks: u64,
-    /// How many found it in the kernel.
-    pub kernel_ticks: u64,
-}
-
-impl CpuTime {
-    /// Returns what the threads of a process took since they began.
-    ///
-    /// # Errors
-    ///
-    /// There is no such process.
-    pub fn of_process(id: u32) -> io::Result<CpuTime> {
-        let mut time = CpuTime::default();
-        for task in fs::read_dir(format!("/proc/{id}/task"))? {
-            let (ran_ns, waited_ns) = ran_and_waited(&task?.path().join("schedstat"))?;
-            time.ran_ns += ran_ns;
-            time.waited_ns += waited_ns;
-        }
-        let stat = fs::read_to_string(format!("/proc/{id}/stat"))?;
-        // Behind the name of the program, which may hold anything.
-        let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
-        let mut ticks = fields.skip(11).map_while(|ticks| ticks.parse().ok());
-        time.user_ticks = ticks.next().unwrap_or(0);
-        time.kernel_ticks = ticks.next().unwrap_or(0);
-        Ok(time)
-    }
-
-    /// Returns what this thread took, without its ticks.
-    ///
-    /// # Errors
-    ///
-    /// The system doesn't tell.
-    pub fn of_this_thread() -> io::Result<CpuTime> {
-        let (ran_ns, waited_ns) = ran_and_waited("/proc/thread-self/schedstat".as_ref())?;
-        Ok(CpuTime { ran_ns, waited_ns, ..CpuTime::default() })
-    }
-
-    /// Returns what was taken since an earlier moment.
-    pub fn since(self, earlier: CpuTime) -> CpuTime {
-        CpuTime {
-            ran_ns: self.ran_ns.saturating_sub(earlier.ran_ns),
-            waited_ns: self.waited_ns.saturating_sub(earlier.waited_ns),
-            user_ticks: self.user_ticks.saturating_sub(earlier.user_ticks),
-            kernel_ticks: self.kernel_ticks.saturating_sub(earlier.kernel_ticks),
-        }
-    }
-
-    /// Returns which part of the time in which it could run it did, from 0 to
-    /// 1.
-    pub fn share(self) -> f64 {
-        let wanted = self.ran_ns + self.waited_ns;
-        if wanted == 0 { 1.0 } else { self.ran_ns as f64 / wanted as f64 }
-    }
-}
-
-fn ran_and_waited(schedstat: &std::path::Path) -> io::Result<(u64, u64)> {
-    let text = match fs::read_to_string(schedstat) {
-        Ok(text) => text,
-        // The thread has ended since it was listed.
-        Err(error) if error.raw_os_error() == Some(rustix::io::Errno::SRCH.raw_os_error()) => {
-            String::new()
-        }
-        Err(error) => return Err(error),
-    };
-    let mut fields = text.split_whitespace().map_while(|field| field.parse().ok());
-    Ok((fields.next().unwrap_or(0), fields.next().unwrap_or(0)))
-}
-
-/// Returns how much memory a process has written to and still holds, in bytes;
-/// files and what the kernel keeps for it are not counted.
-///
-/// # Errors
-///
-/// There is no such process, or the system doesn't tell.
-pub fn anonymous_bytes(id: u32) -> io::Result<u64> {
-    let status = fs::read_to_string(format!("/proc/{id}/status"))?;
-    let kibibytes = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
-    let kibibytes = kibibytes.and_then(|text| text.trim().strip_suffix(" kB")?.parse::<u64>().ok());
-    Ok(kibibytes.ok_or(io::ErrorKind::Unsupported)? * 1024)
 }
 
 /// Raises the soft limit of open descriptors to the hard one.

@@ -1,0 +1,129 @@
+//! A client's connection, plain or behind TLS, and how it becomes a WebSocket.
+
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, TcpStream};
+use std::time::Duration;
+
+use socket2::SockRef;
+
+use super::tls::{self, Session};
+
+/// How many handshakes are under way at once.
+const HANDSHAKES: usize = 100;
+
+/// How long a handshake may take.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// How much of an answer is read at once, in bytes; those of a handshake are
+/// shorter.
+const ANSWER_BYTES: usize = 8 << 10;
+
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) stream: TcpStream,
+    /// Absent without TLS.
+    session: Option<Box<Session>>,
+}
+
+impl Connection {
+    /// Reads once, and hands over what came, in as many pieces as records of
+    /// TLS have. Returns how many bytes were read, 0 at the end.
+    pub(super) fn read(
+        &mut self,
+        buffer: &mut [u8],
+        mut plaintext: impl FnMut(&[u8]),
+    ) -> io::Result<usize> {
+        let Some(session) = &mut self.session else {
+            let read = self.stream.read(buffer)?;
+            plaintext(&buffer[..read]);
+            return Ok(read);
+        };
+        let start = session.restore(buffer);
+        let read = self.stream.read(&mut buffer[start..])?;
+        let outgoing = session.decrypt(&mut buffer[..start + read], plaintext)?;
+        if !outgoing.is_empty() {
+            self.stream.write_all(&outgoing)?;
+        }
+        Ok(read)
+    }
+
+    fn start_tls(&mut self) -> io::Result<()> {
+        let Some(session) = &mut self.session else { return Ok(()) };
+        let hello = session.decrypt(&mut [], |_| {})?;
+        self.stream.write_all(&hello)
+    }
+
+    fn finish_tls(&mut self, buffer: &mut [u8]) -> io::Result<()> {
+        while self.session.as_ref().is_some_and(|session| session.is_handshaking()) {
+            if self.read(buffer, |_| {})? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match &mut self.session {
+            Some(session) => self.stream.write_all(&session.encrypt(bytes)?),
+            None => self.stream.write_all(bytes),
+        }
+    }
+
+    /// Reads the reply of the handshake. Nothing comes behind it: nothing is
+    /// published while clients connect.
+    fn read_reply(&mut self, buffer: &mut [u8]) -> io::Result<()> {
+        let mut reply = Vec::new();
+        while !reply.ends_with(b"\r\n\r\n") {
+            if self.read(buffer, |bytes| reply.extend_from_slice(bytes))? == 0 {
+                break;
+            }
+        }
+        // The answer to the key below, from the standard (RFC 6455, section 1.3).
+        let accepted = b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+        if reply.starts_with(b"HTTP/1.1 101 ") && reply.windows(28).any(|part| part == accepted) {
+            return Ok(());
+        }
+        Err(io::Error::other(format!("no upgrade: {}", String::from_utf8_lossy(&reply))))
+    }
+}
+
+/// Connects clients, spread evenly over the paths.
+pub(super) fn connect(
+    port: u16,
+    clients: usize,
+    paths: usize,
+    tls: bool,
+) -> io::Result<Vec<Connection>> {
+    let config = if tls { Some(tls::config()?) } else { None };
+    let mut buffer = [0; ANSWER_BYTES];
+    let mut opened: Vec<Connection> = Vec::with_capacity(clients);
+    while opened.len() < clients {
+        let first = opened.len();
+        for _ in first..clients.min(first + HANDSHAKES) {
+            let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
+            stream.set_nodelay(true)?;
+            stream.set_read_timeout(Some(HANDSHAKE_TIMEOUT))?;
+            // Ten thousand connections that wait for their last packets
+            // would be in the way of the next round.
+            SockRef::from(&stream).set_linger(Some(Duration::ZERO))?;
+            let session = config.as_ref().map(Session::new).transpose()?.map(Box::new);
+            let mut connection = Connection { stream, session };
+            connection.start_tls()?;
+            opened.push(connection);
+        }
+        for (index, connection) in opened.iter_mut().enumerate().skip(first) {
+            connection.finish_tls(&mut buffer)?;
+            let request = format!(
+                "GET /{} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: Upgrade\r\n\
+                 Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+                 Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+                index % paths
+            );
+            connection.write(request.as_bytes())?;
+        }
+        for connection in &mut opened[first..] {
+            connection.read_reply(&mut buffer)?;
+        }
+    }
+    Ok(opened)
+}

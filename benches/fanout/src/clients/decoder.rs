@@ -1,0 +1,137 @@
+//! From bytes to messages: a client's side of the WebSocket frames.
+
+use crate::protocol::{STAMP_BYTES, Stamp};
+
+/// Takes frames apart that come in pieces of any size.
+#[derive(Debug)]
+pub(super) struct Decoder {
+    /// The first bytes of a frame that is not known yet, up to its stamp.
+    head: [u8; HEAD_BYTES],
+    head_length: usize,
+    /// How many bytes of the frame before are still to come.
+    rest: usize,
+}
+
+/// The longest header and the stamp behind it.
+const HEAD_BYTES: usize = 10 + STAMP_BYTES;
+
+impl Default for Decoder {
+    fn default() -> Self {
+        Decoder { head: [0; HEAD_BYTES], head_length: 0, rest: 0 }
+    }
+}
+
+impl Decoder {
+    /// Tells of each text frame whose stamp has come.
+    pub(super) fn feed(&mut self, mut bytes: &[u8], mut message: impl FnMut(Stamp)) {
+        while !bytes.is_empty() {
+            let skipped = self.rest.min(bytes.len());
+            bytes = &bytes[skipped..];
+            self.rest -= skipped;
+            if self.head_length == 0 {
+                // Nearly always, the frame begins in this piece.
+                let Head::Known { length, rest, stamp } = Head::of(bytes) else {
+                    self.keep(&mut bytes);
+                    continue;
+                };
+                stamp.into_iter().for_each(&mut message);
+                bytes = &bytes[length..];
+                self.rest = rest;
+            } else {
+                self.keep(&mut bytes);
+                if let Head::Known { rest, stamp, .. } = Head::of(&self.head[..self.head_length]) {
+                    stamp.into_iter().for_each(&mut message);
+                    self.rest = rest;
+                    self.head_length = 0;
+                }
+            }
+        }
+    }
+
+    /// Takes as many bytes as are missing for the next step.
+    fn keep(&mut self, bytes: &mut &[u8]) {
+        while let Head::Missing(missing) = Head::of(&self.head[..self.head_length])
+            && !bytes.is_empty()
+        {
+            let taken = missing.min(bytes.len());
+            self.head[self.head_length..][..taken].copy_from_slice(&bytes[..taken]);
+            self.head_length += taken;
+            *bytes = &bytes[taken..];
+        }
+    }
+}
+
+/// What the first bytes of a frame tell.
+enum Head {
+    /// At least so many more bytes are needed.
+    Missing(usize),
+    Known {
+        /// Of the head, in bytes.
+        length: usize,
+        /// How many bytes of the frame come behind it.
+        rest: usize,
+        /// Of a text; other frames have none.
+        stamp: Option<Stamp>,
+    },
+}
+
+impl Head {
+    fn of(bytes: &[u8]) -> Head {
+        let &[_, length, ref more @ ..] = bytes else { return Head::Missing(2 - bytes.len()) };
+        let (header, payload_bytes) = match (length, more) {
+            (126, &[high, low, ..]) => (4, u16::from_be_bytes([high, low]).into()),
+            (127, &[a, b, c, d, e, f, g, h, ..]) => {
+                (10, u64::from_be_bytes([a, b, c, d, e, f, g, h]) as usize)
+            }
+            (126, _) => return Head::Missing(4 - bytes.len()),
+            (127, _) => return Head::Missing(10 - bytes.len()),
+            // Servers don't mask, so the highest bit is never set.
+            (length, _) => (2, length.into()),
+        };
+        const TEXT: u8 = 0x1;
+        let stamped = bytes[0] & 0xf == TEXT && payload_bytes >= STAMP_BYTES;
+        let length = header + if stamped { STAMP_BYTES } else { 0 };
+        if bytes.len() < length {
+            return Head::Missing(length - bytes.len());
+        }
+        let stamp = if stamped { Stamp::parse(&bytes[header..]) } else { None };
+        Head::Known { length, rest: header + payload_bytes - length, stamp }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol;
+
+    #[test]
+    fn frames_are_found_however_they_are_cut() {
+        let mut bytes = Vec::new();
+        for (sequence, payload_bytes) in [128, 16, 126, 16 << 10, 70_000].into_iter().enumerate() {
+            let json = format!("\"{}\"", protocol::text(sequence as u64, payload_bytes));
+            match payload_bytes {
+                ..126 => bytes.extend([0x81, payload_bytes as u8]),
+                126..65_536 => {
+                    bytes.extend([0x81, 126]);
+                    bytes.extend((payload_bytes as u16).to_be_bytes());
+                }
+                _ => {
+                    bytes.extend([0x81, 127]);
+                    bytes.extend((payload_bytes as u64).to_be_bytes());
+                }
+            }
+            bytes.extend(json.as_bytes());
+            // A ping, and an empty pong.
+            bytes.extend(b"\x89\x02hi\x8a\x00");
+        }
+        for piece in [1, 2, 3, 7, 36, 37, 100, 4_096, bytes.len()] {
+            let mut decoder = Decoder::default();
+            let mut sequences = Vec::new();
+            for piece in bytes.chunks(piece) {
+                decoder.feed(piece, |stamp| sequences.push(stamp.sequence));
+            }
+            assert_eq!(sequences, [0, 1, 2, 3, 4], "in pieces of {piece}");
+            assert_eq!((decoder.head_length, decoder.rest), (0, 0), "in pieces of {piece}");
+        }
+    }
+}
