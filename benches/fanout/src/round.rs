@@ -1,12 +1,13 @@
 //! One server under one workload, once.
 
+use std::collections::HashSet;
 use std::io;
 
 use serde::{Deserialize, Serialize};
 
 use crate::certificate::Certificate;
 use crate::clients::{self, Clients, Outcome};
-use crate::process::{CpuTime, Program, Server, anonymous_bytes};
+use crate::process::{CpuTime, Program, Server, anonymous_bytes, unsent_bytes};
 use crate::protocol::Publish;
 use crate::workload::{Kind, Workload};
 
@@ -61,6 +62,9 @@ pub struct Round {
     pub idle_bytes: Option<f64>,
     /// How much it grew, at most, for each client that reads nothing, in bytes.
     pub stuck_bytes: Option<f64>,
+    /// How much the kernel held, at most, to be sent to each of them, in bytes;
+    /// absent where it doesn't tell.
+    pub stuck_kernel_bytes: Option<f64>,
     /// `p99_ns` before those clients came.
     pub p99_before_ns: Option<u64>,
 }
@@ -116,13 +120,19 @@ pub fn measure(workload: &Workload, program: &Program, setting: Setting<'_>) -> 
     round.p99_before_ns = Some(without.latency.percentile(99.0));
     let before = anonymous_bytes(id)?;
     let held = clients::connect_stuck(&server, stuck, workload.paths)?;
+    let ports: io::Result<HashSet<u16>> =
+        held.iter().map(|stream| Ok(stream.local_addr()?.port())).collect();
+    let (port, ports) = (server.port(), ports?);
     let mut most = before;
+    let mut most_unsent = None;
     round.window(&mut clients, &mut server, &publish, || {
         most = most.max(anonymous_bytes(id)?);
+        most_unsent = most_unsent.max(unsent_bytes(port, &ports).ok());
         Ok(())
     })?;
     let each = |bytes| bytes as f64 / held.len() as f64;
     round.stuck_bytes = Some(each(most - before));
+    round.stuck_kernel_bytes = most_unsent.map(each);
     Ok(round)
 }
 

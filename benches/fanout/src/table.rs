@@ -149,8 +149,12 @@ fn delivered(
     let figures = ["in the kernel", "deliveries/s", "core", "p50 ms", "p99 ms", "p99.9 ms", "lost"];
     columns.extend(figures.map(str::to_owned));
     if stuck {
-        let figures =
-            ["p99 ms before", "p99 times that before (quartiles)", "KiB per stuck client"];
+        let figures = [
+            "p99 ms before",
+            "p99 times that before (quartiles)",
+            "KiB per stuck client",
+            "KiB unsent in the kernel",
+        ];
         columns.extend(figures.map(str::to_owned));
     }
     writeln!(text, "| {} |\n|---|{}", columns.join(" | "), "---:|".repeat(columns.len() - 1))?;
@@ -188,6 +192,7 @@ fn delivered(
                 of.median(|round| value(round).unwrap_or(f64::NAN) / 1024.0)
             };
             write!(text, "| {:.0} ", kibibytes(&|round| round.stuck_bytes))?;
+            write!(text, "| {:.0} ", kibibytes(&|round| round.stuck_kernel_bytes))?;
         }
         writeln!(text, "|")?;
     }

@@ -1,7 +1,8 @@
-//! Processes: a started server program, its cores, and in a room of its
-//! own what the system says of processes.
+//! Processes: a started server program, its cores, and in rooms of their own
+//! what the system says of processes and sockets.
 
 mod accounts;
+mod sockets;
 
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
@@ -15,6 +16,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 pub use self::accounts::{CpuTime, anonymous_bytes};
+pub use self::sockets::unsent_bytes;
 use crate::protocol::Publish;
 
 /// How long a server program may take to start.
