@@ -11,6 +11,7 @@
 pub mod certificate;
 pub mod clients;
 pub mod draw;
+pub mod growth;
 pub mod histogram;
 pub mod peers;
 pub mod process;

@@ -17,6 +17,7 @@ fn main() -> std::process::ExitCode {
             }
             _ => Err(std::io::Error::other("usage: pode-fanout serve NAME PATHS [FOLDER]")),
         },
+        Some("growth") => run::growth(arguments),
         Some("draw") => run::draw(arguments),
         Some("tables") => run::tables(arguments),
         first => run::measure(first.map(str::to_owned).into_iter().chain(arguments)),
@@ -35,6 +36,7 @@ mod run {
     use std::path::PathBuf;
     use std::{env, fs, io};
 
+    use pode_fanout::growth::{self, AXES, Axis, POINTS};
     use pode_fanout::process::{Program, cores, pin, raise_descriptor_limit};
     use pode_fanout::round::{Round, Setting, measure as measure_once};
     use pode_fanout::server::NAMES;
@@ -43,8 +45,10 @@ mod run {
 
     const USAGE: &str = "usage: pode-fanout [WORKLOAD …] [--rounds N] [--seconds S] \
                          [--servers NAME,…] [--peers] [--quick] [--share SHARE]
-       pode-fanout tables [WORKLOAD …] [--share SHARE]
-       pode-fanout draw [--share SHARE]";
+       pode-fanout growth [AXIS …] [the same options]
+       pode-fanout tables [WORKLOAD … AXIS …] [--share SHARE]
+       pode-fanout draw [--share SHARE]
+axes: clients, paths, payload, cores";
 
     /// Memory hardly differs from round to round.
     const IDLE_ROUNDS: usize = 3;
@@ -53,49 +57,24 @@ mod run {
     /// run tells of the machine, not of the server.
     const MIN_GENERATOR_SHARE: f64 = 0.97;
 
-    struct Plan {
-        workloads: Vec<Workload>,
-        programs: Vec<Program>,
-        rounds: usize,
-        seconds: f64,
-        share: f64,
-    }
+    /// The servers of which growth is measured, unless others are named.
+    const GROWING: [&str; 3] = ["floor", "pode", "axum"];
 
     pub(super) fn measure(arguments: impl Iterator<Item = String>) -> io::Result<()> {
-        let plan = plan(arguments)?;
-        raise_descriptor_limit()?;
-        let cores = cores()?;
-        let [server_core, .., generator_core] = cores[..] else {
-            return Err(io::Error::other("this needs two cores: one serves, one listens"));
-        };
-        pin(&[generator_core])?;
-        let setting = Setting { seconds: plan.seconds, server_cores: &[server_core] };
+        let plan = Plan::parse(arguments, 10, 2.0, &NAMES)?;
+        let known = |name: &String| Workload::find(name).ok_or_else(|| io::Error::other(USAGE));
+        let mut workloads = plan.names.iter().map(known).collect::<io::Result<Vec<_>>>()?;
+        if workloads.is_empty() {
+            workloads = WORKLOADS.into();
+        }
+        let cores = Cores::new()?;
         let mut rounds = saved(plan.share)?;
-        let measured =
-            |round: &Round| plan.workloads.iter().any(|workload| workload.name == round.workload);
-        rounds.retain(|round| !measured(round));
-        for workload in &plan.workloads {
-            let mut programs: Vec<&Program> =
-                plan.programs.iter().filter(|program| workload.includes(&program.name)).collect();
+        rounds.retain(|round| !workloads.iter().any(|workload| workload.name == round.workload));
+        for workload in &workloads {
             let idle = workload.kind == Kind::Idle;
             let count = if idle { plan.rounds.min(IDLE_ROUNDS) } else { plan.rounds };
             for number in 0..count {
-                for program in &programs {
-                    match measure_once(workload, program, setting) {
-                        Ok(round) => {
-                            let dropped = round.generator_share < plan.share;
-                            rounds.push(Round { round: number, dropped, ..round });
-                        }
-                        Err(error) => {
-                            eprintln!(
-                                "{}, round {number}, {}: {error}",
-                                workload.name, program.name
-                            );
-                        }
-                    }
-                }
-                // Whoever is first in one round is last in the next.
-                programs.rotate_left(1);
+                plan.take_turns(workload, number, &cores, 1, &mut rounds);
                 save(&rounds)?;
             }
             println!("{}", table::markdown(workload, &rounds));
@@ -104,55 +83,163 @@ mod run {
         Ok(())
     }
 
+    pub(super) fn growth(arguments: impl Iterator<Item = String>) -> io::Result<()> {
+        let plan = Plan::parse(arguments, 5, 1.0, &GROWING)?;
+        let named = |axis: &Axis| plan.names.iter().any(|name| name == axis.name());
+        let axes: Vec<Axis> =
+            AXES.into_iter().filter(|axis| plan.names.is_empty() || named(axis)).collect();
+        if axes.len() < plan.names.len() {
+            return Err(io::Error::other(USAGE));
+        }
+        let cores = Cores::new()?;
+        let mut points = POINTS.to_vec();
+        points.retain(|point| axes.contains(&point.axis) && point.cores <= cores.all.len());
+        let mut rounds = saved(plan.share)?;
+        rounds.retain(|round| !points.iter().any(|point| point.workload.name == round.workload));
+        // Points are compared, too, so they take turns like servers.
+        for number in 0..plan.rounds {
+            for point in &points {
+                plan.take_turns(&point.workload, number, &cores, point.cores, &mut rounds);
+                save(&rounds)?;
+            }
+        }
+        for axis in axes {
+            println!("{}", growth::markdown(axis, &rounds));
+        }
+        Ok(())
+    }
+
     pub(super) fn tables(arguments: impl Iterator<Item = String>) -> io::Result<()> {
-        let plan = plan(arguments)?;
+        let plan = Plan::parse(arguments, 0, 0.0, &[])?;
+        let known = |name: &String| {
+            Workload::find(name).is_some() || AXES.iter().any(|axis| axis.name() == name)
+        };
+        if !plan.names.iter().all(known) {
+            return Err(io::Error::other(USAGE));
+        }
         let rounds = saved(plan.share)?;
-        let measured =
-            |workload: &Workload| rounds.iter().any(|round| round.workload == workload.name);
-        for workload in plan.workloads.into_iter().filter(measured) {
-            println!("{}", table::markdown(&workload, &rounds));
+        let asked = |name| plan.names.is_empty() || plan.names.iter().any(|asked| asked == name);
+        let measured = |name| rounds.iter().any(|round| round.workload == name);
+        for workload in WORKLOADS {
+            if asked(workload.name) && measured(workload.name) {
+                println!("{}", table::markdown(&workload, &rounds));
+            }
+        }
+        for axis in AXES.into_iter().filter(|axis| asked(axis.name())) {
+            println!("{}", growth::markdown(axis, &rounds));
         }
         Ok(())
     }
 
     pub(super) fn draw(arguments: impl Iterator<Item = String>) -> io::Result<()> {
         let page = folder()?.join("rounds.html");
-        fs::write(&page, draw::page(&saved(plan(arguments)?.share)?))?;
+        let plan = Plan::parse(arguments, 0, 0.0, &[])?;
+        fs::write(&page, draw::page(&saved(plan.share)?))?;
         println!("open {}", page.display());
         Ok(())
     }
 
-    fn plan(mut arguments: impl Iterator<Item = String>) -> io::Result<Plan> {
-        let usage = || io::Error::other(USAGE);
-        let mut workloads = Vec::new();
-        let mut servers: Vec<String> = NAMES.map(str::to_owned).into();
-        let (mut rounds, mut seconds, mut peers) = (10, 2.0, false);
-        let mut share = MIN_GENERATOR_SHARE;
-        while let Some(argument) = arguments.next() {
-            let mut value = || arguments.next().ok_or_else(usage);
-            match argument.as_str() {
-                "--rounds" => rounds = value()?.parse().map_err(|_| usage())?,
-                "--seconds" => seconds = value()?.parse().map_err(|_| usage())?,
-                "--servers" => servers = value()?.split(',').map(str::to_owned).collect(),
-                "--share" => share = value()?.parse().map_err(|_| usage())?,
-                "--peers" => peers = true,
-                "--quick" => (rounds, seconds) = (1, 0.2),
-                name => workloads.push(Workload::find(name).ok_or_else(usage)?),
+    /// What was asked for.
+    struct Plan {
+        /// Of workloads or axes.
+        names: Vec<String>,
+        programs: Vec<Program>,
+        rounds: usize,
+        seconds: f64,
+        share: f64,
+    }
+
+    impl Plan {
+        /// Reads the arguments; what they don't say is as given.
+        fn parse(
+            mut arguments: impl Iterator<Item = String>,
+            mut rounds: usize,
+            mut seconds: f64,
+            servers: &[&str],
+        ) -> io::Result<Plan> {
+            let usage = || io::Error::other(USAGE);
+            let mut names = Vec::new();
+            let mut servers: Vec<String> = servers.iter().copied().map(str::to_owned).collect();
+            let mut peers = false;
+            let mut share = MIN_GENERATOR_SHARE;
+            while let Some(argument) = arguments.next() {
+                let mut value = || arguments.next().ok_or_else(usage);
+                match argument.as_str() {
+                    "--rounds" => rounds = value()?.parse().map_err(|_| usage())?,
+                    "--seconds" => seconds = value()?.parse().map_err(|_| usage())?,
+                    "--servers" => servers = value()?.split(',').map(str::to_owned).collect(),
+                    "--share" => share = value()?.parse().map_err(|_| usage())?,
+                    "--peers" => peers = true,
+                    "--quick" => (rounds, seconds) = (1, 0.2),
+                    name if name.starts_with('-') => return Err(usage()),
+                    name => names.push(name.to_owned()),
+                }
+            }
+            let this = env::current_exe()?;
+            let programs = servers.into_iter().map(|name| {
+                let command = vec![this.clone().into(), "serve".into(), name.clone().into()];
+                Program { name, command }
+            });
+            let mut programs: Vec<Program> = programs.collect();
+            if peers {
+                programs.extend(peers::fetch(&folder()?.join("peers"))?);
+            }
+            Ok(Plan { names, programs, rounds, seconds, share })
+        }
+
+        /// Runs each server once. Whoever is first in one round is last in the
+        /// next.
+        fn take_turns(
+            &self,
+            workload: &Workload,
+            number: usize,
+            cores: &Cores,
+            server_cores: usize,
+            rounds: &mut Vec<Round>,
+        ) {
+            let setting =
+                Setting { seconds: self.seconds, server_cores: &cores.all[..server_cores] };
+            let mut programs: Vec<&Program> =
+                self.programs.iter().filter(|program| workload.includes(&program.name)).collect();
+            let first = number % programs.len().max(1);
+            programs.rotate_left(first);
+            for program in programs {
+                match measure_once(workload, program, setting) {
+                    Ok(mut round) => {
+                        round.round = number;
+                        round.shared_core = server_cores == cores.all.len();
+                        judge(&mut round, self.share);
+                        rounds.push(round);
+                    }
+                    Err(error) => {
+                        eprintln!("{}, round {number}, {}: {error}", workload.name, program.name);
+                    }
+                }
             }
         }
-        if workloads.is_empty() {
-            workloads = WORKLOADS.into();
+    }
+
+    /// The cores that the command may use. Servers have the first ones, and the
+    /// generator is kept on the last.
+    struct Cores {
+        all: Vec<usize>,
+    }
+
+    impl Cores {
+        fn new() -> io::Result<Cores> {
+            raise_descriptor_limit()?;
+            let all = cores()?;
+            let [_, .., generator] = all[..] else {
+                return Err(io::Error::other("this needs two cores: one serves, one listens"));
+            };
+            pin(&[generator])?;
+            Ok(Cores { all })
         }
-        let this = env::current_exe()?;
-        let programs = servers.into_iter().map(|name| {
-            let command = vec![this.clone().into(), "serve".into(), name.clone().into()];
-            Program { name, command }
-        });
-        let mut programs: Vec<Program> = programs.collect();
-        if peers {
-            programs.extend(peers::fetch(&folder()?.join("peers"))?);
-        }
-        Ok(Plan { workloads, programs, rounds, seconds, share })
+    }
+
+    /// Drops a round whose generator had less than this share of its core.
+    fn judge(round: &mut Round, share: f64) {
+        round.dropped = !round.shared_core && round.generator_share < share;
     }
 
     /// Returns the folder of results, beside that of the build.
@@ -164,8 +251,7 @@ mod run {
         Ok(folder)
     }
 
-    /// Reads the rounds of earlier measurements, and drops those whose
-    /// generator had less than this share of its core.
+    /// Reads the rounds of earlier measurements, and judges them anew.
     fn saved(share: f64) -> io::Result<Vec<Round>> {
         let text = match fs::read_to_string(folder()?.join("rounds.jsonl")) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
@@ -173,7 +259,7 @@ mod run {
         };
         let round = |line| {
             let mut round: Round = serde_json::from_str(line)?;
-            round.dropped = round.generator_share < share;
+            judge(&mut round, share);
             Ok(round)
         };
         text.lines().map(round).collect()

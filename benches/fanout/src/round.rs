@@ -17,6 +17,7 @@ const WARM_UPS: usize = 10;
 
 /// What was measured. Raw, as it is written to the file of rounds.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Round {
     /// The workload's name.
     pub workload: String,
@@ -51,6 +52,9 @@ pub struct Round {
     pub kernel_ticks: u64,
     /// Which part of the time in which it could run the generator did.
     pub generator_share: f64,
+    /// Whether the server might run on the generator's core; then its share
+    /// tells nothing of others.
+    pub shared_core: bool,
     /// Half of the messages took no longer from publishing to reading, in
     /// nanoseconds.
     pub p50_ns: u64,

@@ -29,6 +29,14 @@ impl Quartiles {
         };
         Some(Quartiles { low: at(0.25), median: at(0.5), high: at(0.75) })
     }
+
+    /// Writes the median, and the quartiles in brackets; nothing if there are
+    /// none.
+    pub(crate) fn text(quartiles: Option<Quartiles>) -> String {
+        quartiles.map_or(String::new(), |Quartiles { low, median, high }| {
+            format!("{median:.2} ({low:.2}–{high:.2})")
+        })
+    }
 }
 
 /// The rounds of one server under one workload.
@@ -161,7 +169,7 @@ fn delivered(
     for of in measured.iter().filter(|of| !of.rounds.is_empty()) {
         write!(text, "| {} | {:.2} ", of.server, of.median(|round| round.cost_ns() / 1e3))?;
         for Compared { cost, p99, .. } in &of.compared {
-            write!(text, "| {} | {} ", multiple(*cost), multiple(*p99))?;
+            write!(text, "| {} | {} ", Quartiles::text(*cost), Quartiles::text(*p99))?;
         }
         write!(text, "| {:.0} % ", of.kernel_percent())?;
         let rate = of.median(|round| round.delivered as f64 / round.seconds);
@@ -187,7 +195,7 @@ fn delivered(
                     .iter()
                     .filter_map(|round| Some(round.p99_ns as f64 / round.p99_before_ns? as f64)),
             );
-            write!(text, "| {before:.1} | {} ", multiple(grown))?;
+            write!(text, "| {before:.1} | {} ", Quartiles::text(grown))?;
             let kibibytes = |value: &dyn Fn(&Round) -> Option<f64>| {
                 of.median(|round| value(round).unwrap_or(f64::NAN) / 1024.0)
             };
@@ -197,13 +205,6 @@ fn delivered(
         writeln!(text, "|")?;
     }
     Ok(())
-}
-
-/// Writes a ratio and its quartiles; nothing if there is none.
-fn multiple(ratio: Option<Quartiles>) -> String {
-    ratio.map_or(String::new(), |Quartiles { low, median, high }| {
-        format!("{median:.2} ({low:.2}–{high:.2})")
-    })
 }
 
 /// Writes a number with commas.

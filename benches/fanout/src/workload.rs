@@ -104,11 +104,11 @@ pub const WORKLOADS: [Workload; 10] = [
 
 const NOTHING: PerSecond = per_second(0, 0);
 
-const fn per_second(payload_bytes: usize, messages: u64) -> PerSecond {
+pub(crate) const fn per_second(payload_bytes: usize, messages: u64) -> PerSecond {
     PerSecond { payload_bytes, messages, burst: 1 }
 }
 
-const fn steady(
+pub(crate) const fn steady(
     name: &'static str,
     title: &'static str,
     clients: usize,

@@ -1,7 +1,11 @@
-//! From rounds to pictures: one page with a chart for each workload.
+//! From rounds to pictures: one page with a chart for each workload, and one
+//! for each way in which costs grow.
+
+mod lines;
 
 use std::fmt::{self, Write};
 
+use crate::growth::AXES;
 use crate::round::Round;
 use crate::table::{Measured, Quartiles, by_server};
 use crate::workload::{Kind, WORKLOADS, Workload};
@@ -18,10 +22,11 @@ const HEAD: &str = r#"<!doctype html>
   text { fill: currentColor }
   .bar { fill: #8fb8de }
   .pode { fill: #e08e45 }
+  .grid { stroke: currentColor; stroke-opacity: .2 }
   .whisker { stroke: currentColor; stroke-width: 1.5 }
 </style>
 <h1>What a broadcast costs</h1>
-<p>Bars are medians over the rounds, lines reach from quartile to quartile.</p>
+<p>Bars and dots are medians over the rounds, thin lines reach from quartile to quartile.</p>
 "#;
 
 /// In units of the picture.
@@ -30,7 +35,7 @@ const BARS_WIDTH: f64 = 480.0;
 const WIDTH: f64 = NAMES_WIDTH + BARS_WIDTH + 120.0;
 const ROW_HEIGHT: f64 = 26.0;
 
-/// Writes the page. Workloads that were not measured are left out.
+/// Writes the page. What was not measured is left out.
 pub fn page(rounds: &[Round]) -> String {
     let mut page = HEAD.to_owned();
     for workload in &WORKLOADS {
@@ -38,6 +43,9 @@ pub fn page(rounds: &[Round]) -> String {
         if !measured.is_empty() {
             chart(&mut page, workload, &measured).expect("a string takes everything");
         }
+    }
+    for axis in AXES {
+        lines::chart(&mut page, axis, rounds).expect("a string takes everything");
     }
     page
 }
@@ -60,6 +68,9 @@ fn chart(page: &mut String, workload: &Workload, measured: &[Measured<'_>]) -> f
     };
     let bars: Vec<(&str, Quartiles)> =
         measured.iter().filter_map(|of| Some((of.server, value(of)?))).collect();
+    if bars.is_empty() {
+        return Ok(());
+    }
     let most = bars.iter().map(|(_, quartiles)| quartiles.high).fold(f64::MIN_POSITIVE, f64::max);
     let height = ROW_HEIGHT * bars.len() as f64;
 
