@@ -8,14 +8,21 @@ fn main() {
 
 #[cfg(target_os = "linux")]
 fn main() -> std::process::ExitCode {
+    use std::io::Error;
+
+    use pode_fanout::server::{nginx, serve};
+
     let mut arguments = std::env::args().skip(1);
     let result = match arguments.next().as_deref() {
-        Some("serve") => match (arguments.next(), arguments.next().map(|paths| paths.parse())) {
-            (Some(name), Some(Ok(paths))) => {
-                let certificate = arguments.next().map(std::path::PathBuf::from);
-                pode_fanout::server::serve(&name, paths, certificate.as_deref())
+        Some("serve") => match (arguments.next(), paths_and_folder(&mut arguments)) {
+            (Some(name), Some((paths, folder))) => serve(&name, paths, folder.as_deref()),
+            _ => Err(Error::other("usage: pode-fanout serve NAME PATHS [CERTIFICATE]")),
+        },
+        Some("nginx") => match (arguments.next(), paths_and_folder(&mut arguments)) {
+            (Some(packages), Some((paths, folder))) => {
+                nginx::serve(packages.as_ref(), paths, folder.as_deref())
             }
-            _ => Err(std::io::Error::other("usage: pode-fanout serve NAME PATHS [FOLDER]")),
+            _ => Err(Error::other("usage: pode-fanout nginx PACKAGES PATHS [CERTIFICATE]")),
         },
         Some("growth") => run::growth(arguments),
         Some("draw") => run::draw(arguments),
@@ -29,6 +36,15 @@ fn main() -> std::process::ExitCode {
             std::process::ExitCode::FAILURE
         }
     }
+}
+
+/// Reads what every server program is given last.
+#[cfg(target_os = "linux")]
+fn paths_and_folder(
+    arguments: &mut impl Iterator<Item = String>,
+) -> Option<(usize, Option<std::path::PathBuf>)> {
+    let paths = arguments.next()?.parse().ok()?;
+    Some((paths, arguments.next().map(Into::into)))
 }
 
 #[cfg(target_os = "linux")]

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::{fs, io};
+use std::{env, fs, io};
 
 use crate::process::Program;
 
@@ -18,6 +18,12 @@ const PEERS: [(&str, &str, &str, &str); 2] = [
     ("bun", "bun@1.4.5", "node_modules/.bin/bun", "bun.mjs"),
     ("node-ws", "ws@8.23.0", "node", "ws.mjs"),
 ];
+
+/// The Debian packages of nginx and Nchan.
+const NGINX_PACKAGES: [&str; 2] = ["nginx", "libnginx-mod-nchan"];
+
+/// What is needed of them.
+const NGINX_FILES: [&str; 2] = ["usr/sbin/nginx", "usr/lib/nginx/modules/ngx_nchan_module.so"];
 
 /// Installs the peers into a folder, and returns those that can be had; of
 /// each other, a line says why not.
@@ -52,5 +58,49 @@ pub fn fetch(folder: &Path) -> io::Result<Vec<Program>> {
         let command = vec![program, folder.join(script).into()];
         programs.push(Program { name: name.to_owned(), command });
     }
+    match unpack_nginx(&folder.join("nginx")) {
+        Ok(program) => programs.push(program),
+        Err(error) => {
+            eprintln!(
+                "nginx-nchan is left out: {error} (it needs Debian's packages {}, as they are \
+                 found after `apt-get update`, and a user who may make namespaces of mounts)",
+                NGINX_PACKAGES.join(" and ")
+            );
+        }
+    }
     Ok(programs)
+}
+
+/// Unpacks nginx and Nchan, unless they are there from the last time, without
+/// installing them.
+fn unpack_nginx(folder: &Path) -> io::Result<Program> {
+    let unpacked = NGINX_FILES.iter().all(|file| folder.join(file).exists());
+    if !unpacked {
+        fs::create_dir_all(folder)?;
+        let mut download = Command::new("apt-get");
+        // Files for nobody else needn't be readable for apt's own user.
+        download.args(["-qq", "-o", "APT::Sandbox::User=root", "download"]).args(NGINX_PACKAGES);
+        succeed(download.current_dir(folder))?;
+        for entry in fs::read_dir(folder)? {
+            let package = entry?.path();
+            if package.extension().is_some_and(|extension| extension == "deb") {
+                succeed(Command::new("dpkg").arg("-x").arg(package).arg(folder))?;
+            }
+        }
+    }
+    let command = vec![env::current_exe()?.into(), "nginx".into(), folder.into()];
+    // It needs libraries that Debian has everywhere, and namespaces of mounts.
+    succeed(Command::new(folder.join(NGINX_FILES[0])).args(["-v"]).stderr(Stdio::null()))?;
+    succeed(Command::new("unshare").args(["--mount", "--map-root-user", "true"]))?;
+    Ok(Program { name: "nginx-nchan".to_owned(), command })
+}
+
+/// Runs a command that must succeed.
+fn succeed(command: &mut Command) -> io::Result<()> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let status = command.stdin(Stdio::null()).stdout(Stdio::null()).status();
+    match status.map_err(|error| io::Error::other(format!("{program}: {error}")))? {
+        status if status.success() => Ok(()),
+        status => Err(io::Error::other(format!("{program}: {status}"))),
+    }
 }

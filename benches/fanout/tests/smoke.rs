@@ -1,6 +1,7 @@
 //! That the benchmark works: a few clients, for a moment.
 #![cfg(target_os = "linux")]
 
+use pode_fanout::growth::POINTS;
 use pode_fanout::process::Program;
 use pode_fanout::round::{Setting, measure};
 use pode_fanout::server::NAMES;
@@ -40,6 +41,12 @@ fn bursts() {
 #[test]
 fn large_messages() {
     check(Workload { clients: 10, ..Workload::find("W3").unwrap() });
+}
+
+#[test]
+fn smallest_messages() {
+    let point = POINTS.into_iter().find(|point| point.workload.name == "payload-16").unwrap();
+    check(Workload { clients: 10, ..point.workload });
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 mod axum;
 mod floor;
+pub mod nginx;
 mod pode;
 mod tls;
 mod warp;
@@ -52,6 +53,11 @@ fn listen() -> io::Result<TcpListener> {
 
 /// A running server on tokio, as who publishes sees it.
 trait Publisher: Clone + Send + Sync + 'static {
+    /// Returns the id of the process that serves.
+    fn process(&self) -> u32 {
+        std::process::id()
+    }
+
     /// Publishes a text, as JSON, to all clients of a path.
     fn publish(&self, path: usize, text: String) -> impl Future<Output = io::Result<()>> + Send;
 }
@@ -64,7 +70,7 @@ fn on_tokio<P: Publisher>(
 ) -> io::Result<()> {
     let runtime = Builder::new_multi_thread().enable_all().build()?;
     let (port, publisher) = runtime.block_on(start)?;
-    println!("listening {port}");
+    println!("listening {port} {}", publisher.process());
     for line in io::stdin().lock().lines() {
         let publish = Publish::parse(&line?)?;
         let publishing = publish_all(publisher.clone(), publish, paths);
