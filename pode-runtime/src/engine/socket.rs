@@ -36,7 +36,7 @@ pub(super) enum Socket {
 /// How much may wait in the system for a client, in bytes: enough to keep a
 /// fast connection busy, little to hold for one that doesn't read.
 #[cfg(target_os = "linux")]
-const UNSENT_BYTES: u32 = 64 << 10;
+const UNSENT_BYTES: u32 = 32 << 10;
 
 impl Connection {
     /// Takes any stream that tokio can poll.
