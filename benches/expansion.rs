@@ -124,7 +124,9 @@ impl Crate {
         let name = format!("routes_{routes}");
         let folder = folder.join(&name);
         fs::create_dir_all(folder.join("src")).expect("the folder can be made");
-        let workspace = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let workspace = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .parent()
+            .expect("the benchmarks have a folder in the workspace");
         let manifest = format!(
             "package = {{ name = {name:?}, edition = \"2024\" }}\n\
              dependencies = {{ pode.path = {workspace:?}, serde = \"1\" }}\n\

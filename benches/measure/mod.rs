@@ -1,4 +1,4 @@
-//! What both benchmarks measure by, and how they tell what came out.
+//! What the benchmarks measure by, and how they tell what came out.
 
 #![allow(dead_code, reason = "each benchmark uses one of the clocks")]
 
