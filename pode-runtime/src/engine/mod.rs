@@ -22,6 +22,11 @@ mod tests;
 mod tls;
 mod woken;
 
+/// What the model of [`woken`] puts its own in the place of.
+mod sync {
+    pub(super) use std::sync::Mutex;
+}
+
 use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;

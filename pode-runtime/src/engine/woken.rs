@@ -1,9 +1,10 @@
 //! The list of what was woken, by whatever thread, for a shard to look at.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::task::{Context, Wake, Waker};
 
 use super::readiness::Source;
+use super::sync::Mutex;
 
 /// Shared by a shard and the wakers of what it waits for.
 #[derive(Debug, Default)]

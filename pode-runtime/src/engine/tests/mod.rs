@@ -228,6 +228,26 @@ async fn frames_stay_whole_when_sockets_take_them_piecemeal() {
     server.stop().await;
 }
 
+/// On one thread, so that a shard learns of a client only after the message:
+/// also of its first, for which it takes the path up.
+#[tokio::test]
+async fn who_joined_before_a_message_gets_it_in_any_shard() {
+    let server = Server::start(2_000, limits(2_000, usize::MAX));
+    let mut peers = Vec::new();
+    for number in 0..1_200 {
+        peers.push(server.join(1000).await);
+        let room = server.hub.channel("/").unwrap().try_reserve().unwrap();
+        room.send(Message::text(&number.to_string())).unwrap();
+    }
+    for (joined, mut peer) in peers.into_iter().enumerate().rev() {
+        let first: usize = peer.hear_text().await.parse().unwrap();
+        assert!(first <= joined, "{first} was the first for client {joined}");
+        for number in first + 1..1_200 {
+            assert_eq!(peer.hear_text().await, number.to_string());
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_message_sent_while_a_connection_opens_is_not_missed() {
     let server = Server::start(1, QueueLimits::default());

@@ -1,0 +1,66 @@
+//! The list of what was woken, in every order in which threads can meet at it.
+//!
+//! The room is compiled once more here, with loom's lock for the standard one.
+//! Loom runs each model in all ways in which its threads can take turns, and
+//! fails one in which a thread waits for ever.
+
+#[path = "../src/engine/woken.rs"]
+mod woken;
+
+mod sync {
+    pub(crate) use loom::sync::Mutex;
+}
+
+mod readiness {
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub(crate) struct Source(pub(crate) usize);
+}
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::Poll;
+
+use loom::future::block_on;
+use loom::thread;
+
+use self::readiness::Source;
+use self::woken::Woken;
+
+/// Waits until each of so many sources was told of as often as it is to be.
+fn wait(woken: &Woken, mut expected: Vec<usize>) {
+    while expected.iter().any(|times| *times > 0) {
+        block_on(poll_fn(|context| {
+            let mut told = false;
+            woken.poll(context, |Source(number)| {
+                told = true;
+                expected[number] = expected[number].checked_sub(1).expect("it was woken as often");
+            });
+            if told { Poll::Ready(()) } else { Poll::Pending }
+        }));
+    }
+}
+
+#[test]
+fn whatever_wakes_is_looked_at() {
+    loom::model(|| {
+        let woken = Arc::<Woken>::default();
+        for number in 0..2 {
+            let waker = woken.waker(Source(number));
+            thread::spawn(move || waker.wake());
+        }
+        wait(&woken, vec![1, 1]);
+    });
+}
+
+#[test]
+fn who_wakes_twice_is_looked_at_twice() {
+    loom::model(|| {
+        let woken = Arc::<Woken>::default();
+        let waker = woken.waker(Source(0));
+        thread::spawn(move || {
+            waker.wake_by_ref();
+            waker.wake();
+        });
+        wait(&woken, vec![2]);
+    });
+}
