@@ -325,7 +325,7 @@ mod tests {
 
     #[test]
     fn a_client_is_small() {
-        assert_eq!(size_of::<Client>(), 56);
+        assert!(size_of::<Client>() <= 56);
     }
 
     #[tokio::test]

@@ -13,6 +13,8 @@ mod epoll;
 mod outbox;
 mod path;
 mod portable;
+#[cfg(target_os = "linux")]
+mod raw;
 mod readiness;
 mod shard;
 mod socket;
@@ -32,6 +34,7 @@ use std::io;
 use std::sync::Arc;
 
 use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
 use pode_core::hub;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
@@ -150,7 +153,7 @@ impl Engine {
 fn connect() -> fn(Upgraded) -> io::Result<Connection> {
     #[cfg(target_os = "linux")]
     if std::env::var_os("PODE_ENGINE").is_none_or(|engine| engine != "portable") {
-        return Connection::raw;
+        return raw::connect;
     }
-    |upgraded| Ok(Connection::portable(hyper_util::rt::TokioIo::new(upgraded)))
+    |upgraded| Ok(Connection::portable(TokioIo::new(upgraded)))
 }

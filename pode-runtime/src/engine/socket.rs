@@ -1,16 +1,15 @@
 //! The connection of a client, without waiting: what can't be done at once
 //! fails with `WouldBlock`, and the client is told of when it can.
 
-use std::io::{self, IoSlice, Read, Write};
+use std::io::{self, IoSlice};
 #[cfg(target_os = "linux")]
-use std::net::{Shutdown, TcpStream};
+use std::{
+    io::{Read, Write},
+    net::{Shutdown, TcpStream},
+};
 
 use bytes::Bytes;
-use hyper::upgrade::{Parts, Upgraded};
-use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
-#[cfg(target_os = "linux")]
-use tokio_rustls::server::TlsStream;
 
 use super::portable::PortableSocket;
 #[cfg(target_os = "linux")]
@@ -33,73 +32,12 @@ pub(super) enum Socket {
     Portable(Box<PortableSocket>),
 }
 
-/// How much may wait in the system for a client, in bytes: enough to keep a
-/// fast connection busy, little to hold for one that doesn't read.
-#[cfg(target_os = "linux")]
-const UNSENT_BYTES: u32 = 32 << 10;
-
 impl Connection {
     /// Takes any stream that tokio can poll.
     pub(super) fn portable(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Self {
         let socket = Socket::Portable(Box::new(PortableSocket::new(stream)));
         Connection { socket, read: Bytes::new() }
     }
-
-    #[cfg(target_os = "linux")]
-    pub(super) fn tcp(stream: tokio::net::TcpStream, read: Bytes) -> io::Result<Connection> {
-        Ok(Connection { socket: Socket::Tcp(detach(stream)?), read })
-    }
-
-    #[cfg(target_os = "linux")]
-    pub(super) fn tls(
-        stream: TlsStream<tokio::net::TcpStream>,
-        read: Bytes,
-    ) -> io::Result<Connection> {
-        let (stream, session) = stream.into_inner();
-        let socket = TlsSocket::new(detach(stream)?, session);
-        Ok(Connection { socket: Socket::Tls(Box::new(socket)), read })
-    }
-
-    /// Takes the stream that a server upgraded, out of tokio's hands if it can.
-    #[cfg(target_os = "linux")]
-    pub(super) fn raw(upgraded: Upgraded) -> io::Result<Connection> {
-        let upgraded = match downcast::<tokio::net::TcpStream>(upgraded) {
-            Ok((stream, read)) => return Connection::tcp(stream, read),
-            Err(upgraded) => upgraded,
-        };
-        match downcast::<TlsStream<tokio::net::TcpStream>>(upgraded) {
-            Ok((stream, read)) => Connection::tls(stream, read),
-            Err(upgraded) => Ok(Connection::portable(TokioIo::new(upgraded))),
-        }
-    }
-}
-
-/// Finds what a stream is that a server upgraded: our own, or one that detects
-/// HTTP's version, as those do into which a server may be embedded.
-#[cfg(target_os = "linux")]
-fn downcast<S>(upgraded: Upgraded) -> Result<(S, Bytes), Upgraded>
-where
-    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-{
-    let (io, read) = match upgraded.downcast::<TokioIo<S>>() {
-        Ok(Parts { io, read_buf, .. }) => (io, read_buf),
-        Err(upgraded) => {
-            let parts = hyper_util::server::conn::auto::upgrade::downcast::<TokioIo<S>>(upgraded)?;
-            (parts.io, parts.read_buf)
-        }
-    };
-    // Even an empty one may hold on to the memory of what was read before.
-    let read = if read.is_empty() { Bytes::new() } else { read };
-    Ok((io.into_inner(), read))
-}
-
-/// Takes a stream out of tokio's hands.
-#[cfg(target_os = "linux")]
-fn detach(stream: tokio::net::TcpStream) -> io::Result<TcpStream> {
-    let stream = stream.into_std()?;
-    stream.set_nodelay(true)?;
-    socket2::SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT_BYTES)?;
-    Ok(stream)
 }
 
 impl Socket {

@@ -4,6 +4,8 @@
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 
+#[cfg(target_os = "linux")]
+use super::super::raw;
 use super::super::socket::Connection;
 
 pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
@@ -47,7 +49,7 @@ impl Link {
         match self {
             Link::Portable => Connection::portable(socket),
             #[cfg(target_os = "linux")]
-            Link::Tcp | Link::Tls => Connection::tcp(socket, bytes::Bytes::new()).unwrap(),
+            Link::Tcp | Link::Tls => raw::tcp(socket, bytes::Bytes::new()).unwrap(),
         }
     }
 }
@@ -81,5 +83,5 @@ async fn tls_pair(peer: TcpStream, socket: TcpStream) -> (Box<dyn Stream>, Conne
     let connector = tokio_rustls::TlsConnector::from(std::sync::Arc::new(config));
     let acceptor = Tls::new(certificate, false);
     let (peer, socket) = tokio::join!(connector.connect(name, peer), acceptor.accept(socket));
-    (Box::new(peer.unwrap()), Connection::tls(socket.unwrap(), Bytes::new()).unwrap())
+    (Box::new(peer.unwrap()), raw::tls(socket.unwrap(), Bytes::new()).unwrap())
 }
