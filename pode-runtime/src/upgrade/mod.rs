@@ -1,0 +1,210 @@
+//! The WebSocket handshake (RFC 6455, section 4.2): from a request to a client
+//! of the engine.
+//!
+//! The rules are plain functions over headers; the [filter] joins them with
+//! the connection behind the request. Extensions and subprotocols that a
+//! client offers are not taken up.
+
+#[cfg(test)]
+mod tests;
+
+use bytes::Bytes;
+use headers::{HeaderMapExt, SecWebsocketAccept, SecWebsocketKey};
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::{Method, Response, StatusCode, Version};
+use hyper::upgrade::OnUpgrade;
+use warp::filters::BoxedFilter;
+use warp::{Filter, Reply};
+
+use crate::engine::Engine;
+use crate::reply::sentence;
+
+/// Tells whether a request asks for a WebSocket.
+pub(crate) fn is_upgrade(headers: &HeaderMap) -> bool {
+    has_token(headers, header::CONNECTION, "upgrade")
+        && has_token(headers, header::UPGRADE, "websocket")
+}
+
+/// A handshake that may be answered with 101.
+#[derive(Debug)]
+pub(crate) struct Accepted {
+    accept: SecWebsocketAccept,
+}
+
+/// Why a handshake is refused, in words for the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum HandshakeError {
+    #[error("a WebSocket handshake is a GET request")]
+    Method,
+    #[error("a WebSocket handshake needs HTTP/1.1")]
+    HttpVersion,
+    #[error("a WebSocket handshake says `Connection: Upgrade` and `Upgrade: websocket`")]
+    NotAsked,
+    /// Its bytes could be taken for the client's first frames.
+    #[error("a WebSocket handshake has no body")]
+    Body,
+    #[error("the server speaks version 13 of the WebSocket protocol")]
+    Version,
+    #[error("a WebSocket handshake needs one Sec-WebSocket-Key: 16 bytes in base64")]
+    Key,
+    #[error("the server is stopping")]
+    Stopping,
+}
+
+/// Checks a handshake.
+///
+/// # Errors
+///
+/// The first rule that it breaks.
+pub(crate) fn accept(
+    method: &Method,
+    version: Version,
+    headers: &HeaderMap,
+) -> Result<Accepted, HandshakeError> {
+    if method != Method::GET {
+        return Err(HandshakeError::Method);
+    }
+    if version != Version::HTTP_11 {
+        return Err(HandshakeError::HttpVersion);
+    }
+    if !is_upgrade(headers) {
+        return Err(HandshakeError::NotAsked);
+    }
+    let has_length = headers.get_all(header::CONTENT_LENGTH).iter().any(|length| length != "0");
+    if has_length || headers.contains_key(header::TRANSFER_ENCODING) {
+        return Err(HandshakeError::Body);
+    }
+    if single(headers, header::SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
+        return Err(HandshakeError::Version);
+    }
+    if !single(headers, header::SEC_WEBSOCKET_KEY).is_some_and(is_key) {
+        return Err(HandshakeError::Key);
+    }
+    let key = headers.typed_get::<SecWebsocketKey>().ok_or(HandshakeError::Key)?;
+    Ok(Accepted { accept: key.into() })
+}
+
+impl Accepted {
+    /// Makes the reply after which the connection is a WebSocket.
+    pub(crate) fn response(self) -> Response<Bytes> {
+        let mut response = Response::new(Bytes::new());
+        *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+        let headers = response.headers_mut();
+        headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+        headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+        headers.typed_insert(self.accept);
+        response
+    }
+}
+
+impl HandshakeError {
+    /// Makes the reply that says what is wrong.
+    pub(crate) fn response(self) -> Response<Bytes> {
+        let status = match self {
+            HandshakeError::Method => StatusCode::METHOD_NOT_ALLOWED,
+            HandshakeError::HttpVersion | HandshakeError::Body | HandshakeError::Key => {
+                StatusCode::BAD_REQUEST
+            }
+            HandshakeError::NotAsked | HandshakeError::Version => StatusCode::UPGRADE_REQUIRED,
+            HandshakeError::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        let mut response = sentence(status, &self.to_string());
+        let mut hint = |name: HeaderName, value| {
+            response.headers_mut().insert(name, HeaderValue::from_static(value));
+        };
+        if self == HandshakeError::Method {
+            hint(header::ALLOW, "GET");
+        }
+        if self == HandshakeError::Version {
+            hint(header::SEC_WEBSOCKET_VERSION, "13");
+        }
+        if status == StatusCode::UPGRADE_REQUIRED {
+            // Such a reply names the protocol (RFC 9110, section 15.5.22).
+            hint(header::CONNECTION, "Upgrade");
+            hint(header::UPGRADE, "websocket");
+        }
+        response
+    }
+}
+
+/// Makes the filter that turns a request into a client of the signal at `path`.
+///
+/// It never rejects: a refusal is a response, too. Each request carries its
+/// [`Version`] and the server's [`Engine`] among its extensions.
+pub(crate) fn filter(path: &'static str) -> BoxedFilter<(warp::reply::Response,)> {
+    warp::ext::optional::<Engine>()
+        .and(warp::ext::optional::<Version>())
+        .and(warp::ext::optional::<OnUpgrade>())
+        .and(warp::method())
+        .and(warp::header::headers_cloned())
+        .then(
+            move |engine: Option<Engine>,
+                  version: Option<Version>,
+                  upgrade: Option<OnUpgrade>,
+                  method: Method,
+                  headers: HeaderMap| async move {
+                let engine = engine.expect("the server gives its engine to each request");
+                let version = version.expect("the server gives its version to each request");
+                let response = match accept(&method, version, &headers) {
+                    Ok(accepted) => {
+                        let upgrade = upgrade
+                            .expect("hyper gives one to each HTTP/1.1 request that asks for it");
+                        open(path, &engine, upgrade, accepted).await
+                    }
+                    Err(error) => error.response(),
+                };
+                response.into_response()
+            },
+        )
+        .boxed()
+}
+
+/// Announces the client to the engine, so that it misses nothing that is sent
+/// after the reply.
+async fn open(
+    path: &'static str,
+    engine: &Engine,
+    upgrade: OnUpgrade,
+    accepted: Accepted,
+) -> Response<Bytes> {
+    let opening = async move {
+        let upgraded = upgrade.await;
+        upgraded
+            .inspect_err(|error| tracing::debug!(path, %error, "a client left in the handshake"))
+            .ok()
+    };
+    if engine.adopt(path, opening).await {
+        accepted.response()
+    } else {
+        HandshakeError::Stopping.response()
+    }
+}
+
+/// Looks for a token in a comma-separated header, which may stand on several
+/// lines. Case doesn't matter.
+fn has_token(headers: &HeaderMap, name: HeaderName, token: &str) -> bool {
+    headers
+        .get_all(name)
+        .iter()
+        .filter_map(|line| line.to_str().ok())
+        .flat_map(|line| line.split(','))
+        .any(|item| item.trim().eq_ignore_ascii_case(token))
+}
+
+/// Returns the value of a header that stands there exactly once.
+fn single(headers: &HeaderMap, name: HeaderName) -> Option<&HeaderValue> {
+    let mut lines = headers.get_all(name).iter();
+    lines.next().filter(|_| lines.next().is_none())
+}
+
+/// Tells whether this is the base64 form of 16 bytes.
+///
+/// The last digit stands for two bits and may hold more, as that of the
+/// standard's own example does.
+fn is_key(value: &HeaderValue) -> bool {
+    let is_digit = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+    value
+        .as_bytes()
+        .strip_suffix(b"==")
+        .is_some_and(|digits| digits.len() == 22 && digits.iter().all(is_digit))
+}

@@ -1,0 +1,176 @@
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use pode_core::Message;
+use pode_core::hub::Hub;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tower_service::Service;
+
+use super::*;
+use crate::listener;
+
+const KEY: (&str, &str) = ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
+const ASKED: [(&str, &str); 4] = [
+    ("connection", "keep-alive, Upgrade"),
+    ("upgrade", "WebSocket"),
+    ("sec-websocket-version", "13"),
+    KEY,
+];
+
+fn headers<'a>(lines: impl IntoIterator<Item = (&'a str, &'a str)>) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for (name, value) in lines {
+        headers.append(HeaderName::try_from(name).unwrap(), value.parse().unwrap());
+    }
+    headers
+}
+
+/// The headers of a handshake, with another value for one of them.
+fn with(name: &str, value: &str) -> HeaderMap {
+    let mut headers = headers(ASKED);
+    headers.insert(HeaderName::try_from(name).unwrap(), value.parse().unwrap());
+    headers
+}
+
+#[track_caller]
+fn check(headers: &HeaderMap, expected: Result<(), HandshakeError>) {
+    assert_eq!(accept(&Method::GET, Version::HTTP_11, headers).map(drop), expected);
+}
+
+#[test]
+fn an_upgrade_is_asked_for_in_lists_and_lines_of_any_case() {
+    let upgrade = ("upgrade", "h2c, websocket");
+    assert!(is_upgrade(&headers(ASKED)));
+    assert!(is_upgrade(&headers([("connection", "upgrade"), upgrade])));
+    assert!(is_upgrade(&headers([
+        ("connection", "keep-alive"),
+        ("connection", "UPGRADE"),
+        upgrade
+    ])));
+    assert!(!is_upgrade(&headers([upgrade])));
+    assert!(!is_upgrade(&headers([("connection", "upgrade")])));
+    assert!(!is_upgrade(&headers([("connection", "upgraded"), upgrade])));
+    assert!(!is_upgrade(&headers([("connection", "upgrade"), ("upgrade", "websocket/13")])));
+}
+
+#[test]
+fn the_reply_proves_that_the_key_was_read() {
+    let accepted = accept(&Method::GET, Version::HTTP_11, &headers(ASKED)).unwrap();
+    let response = accepted.response();
+    assert_eq!(response.status(), 101);
+    assert_eq!(response.headers()["connection"], "Upgrade");
+    assert_eq!(response.headers()["upgrade"], "websocket");
+    // From the standard, section 1.3.
+    assert_eq!(response.headers()["sec-websocket-accept"], "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    assert!(response.body().is_empty());
+}
+
+#[test]
+fn what_is_offered_besides_is_not_taken_up() {
+    let mut headers = with("sec-websocket-protocol", "chat");
+    headers.insert("sec-websocket-extensions", "permessage-deflate".parse().unwrap());
+    let response = accept(&Method::GET, Version::HTTP_11, &headers).unwrap().response();
+    assert_eq!(response.headers().len(), 3);
+}
+
+#[test]
+fn each_rule_has_its_refusal() {
+    let refused = |method, version| accept(&method, version, &headers(ASKED)).unwrap_err();
+    assert_eq!(refused(Method::POST, Version::HTTP_11), HandshakeError::Method);
+    assert_eq!(refused(Method::GET, Version::HTTP_10), HandshakeError::HttpVersion);
+    check(&with("connection", "close"), Err(HandshakeError::NotAsked));
+    check(&with("content-length", "5"), Err(HandshakeError::Body));
+    check(&with("content-length", "0"), Ok(()));
+    check(&with("transfer-encoding", "chunked"), Err(HandshakeError::Body));
+    check(&with("sec-websocket-version", "8"), Err(HandshakeError::Version));
+    check(&with("sec-websocket-version", "13, 8"), Err(HandshakeError::Version));
+
+    check(&headers(ASKED[..3].iter().copied()), Err(HandshakeError::Key));
+    check(&headers(ASKED.into_iter().chain([KEY])), Err(HandshakeError::Key));
+    for wrong in ["", "short==", "dGhlIHNhbXBsZSBub25jZ===", "dGhlIHNhbXBsZSBub25jZQQ="] {
+        check(&with(KEY.0, wrong), Err(HandshakeError::Key));
+    }
+    check(&with(KEY.0, "dGhlIHNhbXBsZSBub25j!Q=="), Err(HandshakeError::Key));
+    // From the standard, section 4.1, with bits in its last digit that
+    // stand for nothing.
+    check(&with(KEY.0, "AQIDBAUGBwgJCgsMDQ4PEC=="), Ok(()));
+}
+
+#[test]
+fn refusals_say_what_would_be_right() {
+    let response = HandshakeError::Version.response();
+    assert_eq!(response.status(), 426);
+    assert_eq!(response.headers()["sec-websocket-version"], "13");
+    assert_eq!(response.headers()["upgrade"], "websocket");
+    assert_eq!(response.headers()["content-type"], "text/plain; charset=utf-8");
+    assert_eq!(response.body(), "the server speaks version 13 of the WebSocket protocol\n");
+    assert_eq!(HandshakeError::Method.response().headers()["allow"], "GET");
+    assert_eq!(HandshakeError::Key.response().status(), 400);
+    assert_eq!(HandshakeError::Stopping.response().status(), 503);
+}
+
+const HANDSHAKE: &str = "GET /news HTTP/1.1\r\nHost: here\r\nConnection: Upgrade\r\n\
+    Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+
+/// Sends a request, and reads the head of the reply.
+async fn ask(address: SocketAddr, request: &[u8]) -> (TcpStream, String) {
+    let mut peer = TcpStream::connect(address).await.unwrap();
+    peer.write_all(request).await.unwrap();
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        head.push(peer.read_u8().await.unwrap().into());
+    }
+    (peer, head)
+}
+
+#[tokio::test]
+async fn a_request_becomes_a_client_of_the_engine() {
+    let (hub, deliveries) = Hub::new([("/news", 8)]);
+    let engine = Engine::start(deliveries, |_| crate::OnLag::default()).unwrap();
+    let socket = listener::bind(&"127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = socket.local_addr().unwrap();
+    let stopping = watch::Sender::new(None);
+    let service = {
+        let engine = engine.clone();
+        move |mut request: http::Request<hyper::body::Incoming>, _| {
+            let version = request.version();
+            request.extensions_mut().insert(version);
+            request.extensions_mut().insert(engine.clone());
+            warp::service(filter("/news")).call(request)
+        }
+    };
+    let serving = tokio::spawn(listener::serve(socket, None, service, stopping.subscribe()));
+
+    // Who has seen the reply misses no message.
+    let (mut peer, head) = ask(address, HANDSHAKE.as_bytes()).await;
+    assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
+    let room = hub.channel("/news").unwrap().reserve().await.unwrap();
+    room.send(Message::text("hi")).unwrap();
+    let mut frame = [0; 4];
+    peer.read_exact(&mut frame).await.unwrap();
+    assert_eq!(&frame, b"\x81\x02hi");
+
+    // A ping right behind the handshake isn't lost.
+    let hasty = [HANDSHAKE.as_bytes(), b"\x89\x82\0\0\0\0yo"].concat();
+    let (mut hasty, head) = ask(address, &hasty).await;
+    assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
+    hasty.read_exact(&mut frame).await.unwrap();
+    assert_eq!(&frame, b"\x8a\x02yo");
+
+    let (_, head) = ask(address, HANDSHAKE.replace(": 13", ": 7").as_bytes()).await;
+    assert!(head.starts_with("HTTP/1.1 426 "), "{head}");
+    let (_, head) = ask(address, HANDSHAKE.replace("HTTP/1.1", "HTTP/1.0").as_bytes()).await;
+    assert!(head.starts_with("HTTP/1.0 400 "), "{head}");
+
+    let deadline = Instant::now() + Duration::from_secs(3600);
+    drop((peer, hasty));
+    engine.stop(deadline).await;
+    let (_, head) = ask(address, HANDSHAKE.as_bytes()).await;
+    assert!(head.starts_with("HTTP/1.1 503 "), "{head}");
+    stopping.send_replace(Some(deadline));
+    serving.await.unwrap();
+}
