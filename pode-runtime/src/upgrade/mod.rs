@@ -145,13 +145,12 @@ pub(crate) fn filter(path: &'static str) -> BoxedFilter<(warp::reply::Response,)
                   headers: HeaderMap| async move {
                 let engine = engine.expect("the server gives its engine to each request");
                 let version = version.expect("the server gives its version to each request");
-                let response = match accept(&method, version, &headers) {
-                    Ok(accepted) => {
-                        let upgrade = upgrade
-                            .expect("hyper gives one to each HTTP/1.1 request that asks for it");
-                        open(path, &engine, upgrade, accepted).await
-                    }
-                    Err(error) => error.response(),
+                let response = match (accept(&method, version, &headers), upgrade) {
+                    (Ok(accepted), Some(upgrade)) => open(path, &engine, upgrade, accepted).await,
+                    // Within somebody else's warp server the version isn't
+                    // known; but only with HTTP/1.1 there is an upgrade.
+                    (Ok(_), None) => HandshakeError::HttpVersion.response(),
+                    (Err(error), _) => error.response(),
                 };
                 response.into_response()
             },

@@ -112,6 +112,19 @@ fn refusals_say_what_would_be_right() {
     assert_eq!(HandshakeError::Stopping.response().status(), 503);
 }
 
+/// As one of HTTP/1.0 looks behind somebody else's warp filters.
+#[tokio::test]
+async fn a_request_that_cannot_be_upgraded_is_refused() {
+    let (_, deliveries) = Hub::new([("/news", 8)]);
+    let engine = Engine::start(deliveries, |_| crate::OnLag::default()).unwrap();
+    let mut request = http::Request::new(String::new());
+    *request.headers_mut() = headers(ASKED);
+    request.extensions_mut().insert(Version::HTTP_11);
+    request.extensions_mut().insert(engine);
+    let response = warp::service(filter("/news")).call(request).await.unwrap();
+    assert_eq!(response.status(), 400);
+}
+
 const HANDSHAKE: &str = "GET /news HTTP/1.1\r\nHost: here\r\nConnection: Upgrade\r\n\
     Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
