@@ -40,6 +40,8 @@ pub(crate) enum HandshakeError {
     HttpVersion,
     #[error("a WebSocket handshake says `Connection: Upgrade` and `Upgrade: websocket`")]
     NotAsked,
+    #[error("a WebSocket handshake needs one Host")]
+    Host,
     /// Its bytes could be taken for the client's first frames.
     #[error("a WebSocket handshake has no body")]
     Body,
@@ -69,6 +71,9 @@ pub(crate) fn accept(
     }
     if !is_upgrade(headers) {
         return Err(HandshakeError::NotAsked);
+    }
+    if single(headers, header::HOST).is_none_or(HeaderValue::is_empty) {
+        return Err(HandshakeError::Host);
     }
     let has_length = headers.get_all(header::CONTENT_LENGTH).iter().any(|length| length != "0");
     if has_length || headers.contains_key(header::TRANSFER_ENCODING) {
@@ -102,9 +107,10 @@ impl HandshakeError {
     pub(crate) fn response(self) -> Response<Bytes> {
         let status = match self {
             HandshakeError::Method => StatusCode::METHOD_NOT_ALLOWED,
-            HandshakeError::HttpVersion | HandshakeError::Body | HandshakeError::Key => {
-                StatusCode::BAD_REQUEST
-            }
+            HandshakeError::HttpVersion
+            | HandshakeError::Host
+            | HandshakeError::Body
+            | HandshakeError::Key => StatusCode::BAD_REQUEST,
             HandshakeError::NotAsked | HandshakeError::Version => StatusCode::UPGRADE_REQUIRED,
             HandshakeError::Stopping => StatusCode::SERVICE_UNAVAILABLE,
         };

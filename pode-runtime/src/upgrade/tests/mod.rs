@@ -13,7 +13,8 @@ use super::*;
 use crate::listener;
 
 const KEY: (&str, &str) = ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
-const ASKED: [(&str, &str); 4] = [
+const ASKED: [(&str, &str); 5] = [
+    ("host", "localhost"),
     ("connection", "keep-alive, Upgrade"),
     ("upgrade", "WebSocket"),
     ("sec-websocket-version", "13"),
@@ -82,13 +83,16 @@ fn each_rule_has_its_refusal() {
     assert_eq!(refused(Method::POST, Version::HTTP_11), HandshakeError::Method);
     assert_eq!(refused(Method::GET, Version::HTTP_10), HandshakeError::HttpVersion);
     check(&with("connection", "close"), Err(HandshakeError::NotAsked));
+    check(&headers(ASKED[1..].iter().copied()), Err(HandshakeError::Host));
+    check(&headers(ASKED.into_iter().chain([ASKED[0]])), Err(HandshakeError::Host));
+    check(&with("host", ""), Err(HandshakeError::Host));
     check(&with("content-length", "5"), Err(HandshakeError::Body));
     check(&with("content-length", "0"), Ok(()));
     check(&with("transfer-encoding", "chunked"), Err(HandshakeError::Body));
     check(&with("sec-websocket-version", "8"), Err(HandshakeError::Version));
     check(&with("sec-websocket-version", "13, 8"), Err(HandshakeError::Version));
 
-    check(&headers(ASKED[..3].iter().copied()), Err(HandshakeError::Key));
+    check(&headers(ASKED[..4].iter().copied()), Err(HandshakeError::Key));
     check(&headers(ASKED.into_iter().chain([KEY])), Err(HandshakeError::Key));
     for wrong in ["", "short==", "dGhlIHNhbXBsZSBub25jZ===", "dGhlIHNhbXBsZSBub25jZQQ="] {
         check(&with(KEY.0, wrong), Err(HandshakeError::Key));
