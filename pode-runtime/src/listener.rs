@@ -31,7 +31,7 @@ use crate::tls::{Tls, chose_http_2};
 
 /// How long a client may take to send the head of a request, and how long a
 /// connection may be idle before the next.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+pub(crate) const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How many connections may wait to be accepted. The system may allow fewer.
 const BACKLOG: i32 = 4096;
@@ -144,7 +144,8 @@ async fn connection<S, F>(
     }
 }
 
-async fn serve_http_1<I, S, F>(
+/// Serves the HTTP/1 requests of one connection.
+pub(crate) async fn serve_http_1<I, S, F>(
     io: I,
     service: S,
     mut stopping: watch::Receiver<Option<Instant>>,

@@ -1,3 +1,12 @@
+//! The rules one by one, and what the handshake makes of any bytes: of the files
+//! of `tests/corpus/handshakes/`, and of those with bytes and lines changed. It
+//! must not matter how the network cuts them, and a second reading of the
+//! standard must come to the same verdict.
+
+mod corpus;
+mod second_opinion;
+mod wire;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 

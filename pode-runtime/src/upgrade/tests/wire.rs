@@ -1,0 +1,202 @@
+//! Sends any bytes to a server, over a connection in memory.
+//!
+//! [`check`] asks for nothing but bytes, so that a fuzzer may call it too. Time
+//! is paused: it jumps ahead whenever both sides wait.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use pode_core::hub::Hub;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::second_opinion;
+use crate::dispatch::{Dispatch, Served};
+use crate::engine::Engine;
+use crate::event::house;
+use crate::listener::{HEAD_TIMEOUT, serve_http_1};
+
+/// The only path of the server; a signal's.
+pub(super) const PATH: &str = "/news";
+
+const GOOD: &str = "GET /news HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\n\
+    Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+
+/// What a server makes of the first request among some bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// The connection is a WebSocket.
+    Opened {
+        /// The value of `Sec-WebSocket-Accept`.
+        accept: String,
+        /// The frames behind the reply.
+        said: Vec<u8>,
+    },
+    /// By us, with a sentence; to a HEAD request without.
+    Refused { status: u16, sentence: String },
+    /// By hyper, as it is no HTTP or too much of it.
+    NoHttp { status: u16 },
+    /// The connection ends at once, without a word.
+    Ends,
+    /// There must be more to come.
+    Waits,
+}
+
+/// Panics if the server does, if it matters how the stream is cut, if another
+/// opinion on the handshake differs, or if the server is of no use afterwards.
+/// Returns the verdict.
+pub(super) fn check(stream: &[u8]) -> Verdict {
+    in_paused_time(async {
+        let server = Server::start();
+        let whole = server.hear([stream]).await;
+        second_opinion::compare(stream, &whole);
+
+        let sum: usize = stream.iter().map(|byte| usize::from(*byte)).sum();
+        let (first, second) = stream.split_at(sum % (stream.len() + 1));
+        assert_alike(stream, &whole, &server.hear([first, second]).await);
+        // So that also the longest comes within the time that a head may take.
+        let size = 1 + stream.len() / 2000;
+        assert_alike(stream, &whole, &server.hear(stream.chunks(size)).await);
+
+        let Verdict::Opened { accept, .. } = server.hear([GOOD.as_bytes()]).await else {
+            panic!("a good handshake is refused");
+        };
+        assert_eq!(accept, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+        whole
+    })
+}
+
+/// Panics if it matters where the stream is cut in two.
+pub(super) fn check_each_cut(stream: &[u8]) {
+    in_paused_time(async {
+        let server = Server::start();
+        let whole = server.hear([stream]).await;
+        for cut in 1..stream.len() {
+            let (first, second) = stream.split_at(cut);
+            assert_alike(stream, &whole, &server.hear([first, second]).await);
+        }
+    });
+}
+
+fn in_paused_time<T>(test: impl Future<Output = T>) -> T {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
+    runtime.expect("the system has descriptors left").block_on(test)
+}
+
+#[track_caller]
+fn assert_alike(stream: &[u8], whole: &Verdict, cut: &Verdict) {
+    match (whole, cut) {
+        // Of a head in pieces hyper reads only the first before it has the end.
+        (Verdict::NoHttp { .. }, Verdict::Waits) if !has_end(stream) => {}
+        // The preface of HTTP/2 isn't answered if it can be recognized.
+        (Verdict::Ends, Verdict::NoHttp { status: 400 }) => {}
+        _ => assert_eq!(whole, cut),
+    }
+}
+
+/// Tells whether a head has its empty line. Those before it don't count.
+fn has_end(stream: &[u8]) -> bool {
+    let starts = stream.iter().position(|byte| !matches!(byte, b'\r' | b'\n'));
+    let head = &stream[starts.unwrap_or(stream.len())..];
+    head.windows(2).any(|two| two == b"\n\n") || head.windows(3).any(|three| three == b"\n\r\n")
+}
+
+/// A server with one signal, as one of its connections knows it.
+struct Server {
+    dispatch: Arc<Dispatch>,
+    /// Without it the signal would have ended.
+    _hub: Hub,
+    /// Never told, but needed to go on.
+    stopping: watch::Sender<Option<Instant>>,
+}
+
+impl Server {
+    fn start() -> Server {
+        let (hub, deliveries) = Hub::new([(PATH, 8)]);
+        let engine = Engine::start(deliveries, |_| crate::OnLag::default());
+        let engine = engine.expect("the system has descriptors left");
+        let served = Served { signals: vec![PATH], ..Served::default() };
+        let dispatch = Arc::new(Dispatch::new(served, house(), engine));
+        Server { dispatch, _hub: hub, stopping: watch::Sender::new(None) }
+    }
+
+    /// Writes these pieces to a new connection, each when the one before it was
+    /// read, and hears what comes back.
+    async fn hear(&self, pieces: impl IntoIterator<Item = &[u8]>) -> Verdict {
+        // As large as all that is sent, so that nobody waits for room.
+        let (mut peer, stream) = duplex(1 << 20);
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
+        let dispatch = Arc::clone(&self.dispatch);
+        let service = move |request| {
+            let dispatch = Arc::clone(&dispatch);
+            async move { dispatch.answer(request, Some(address)).await }
+        };
+        let io = hyper_util::rt::TokioIo::new(stream);
+        let serving = tokio::spawn(serve_http_1(io, service, self.stopping.subscribe()));
+
+        let connected = Instant::now();
+        for piece in pieces {
+            // A server that has refused needn't read on.
+            let _ = peer.write_all(piece).await;
+            sleep(Duration::from_millis(1)).await;
+        }
+        let mut reply = Vec::new();
+        while !reply.ends_with(b"\r\n\r\n") {
+            match timeout(2 * HEAD_TIMEOUT, peer.read_u8()).await {
+                Ok(Ok(byte)) => reply.push(byte),
+                _ => break,
+            }
+        }
+        let waited = connected.elapsed();
+        if reply.starts_with(b"HTTP/1.1 101 ") {
+            // It has heard all, and goes.
+            peer.shutdown().await.expect("a connection in memory can be closed");
+        }
+        let _ = timeout(2 * HEAD_TIMEOUT, peer.read_to_end(&mut reply)).await;
+        drop(peer);
+        // How a connection ends is the client's fault; that it panics is not.
+        let _ = serving.await.expect("no connection panics");
+        verdict(&reply, waited)
+    }
+}
+
+/// Reads what came back, of which the first part took so long.
+fn verdict(reply: &[u8], waited: Duration) -> Verdict {
+    if reply.is_empty() {
+        return if waited < HEAD_TIMEOUT { Verdict::Ends } else { Verdict::Waits };
+    }
+    let end = reply.windows(4).position(|four| four == b"\r\n\r\n").expect("a reply has a head");
+    let (head, rest) = (reply[..end].escape_ascii().to_string(), &reply[end + 4..]);
+    let lines: Vec<&str> = head.split("\\r\\n").collect();
+    let value = |name: &str| {
+        let mut values =
+            lines.iter().filter_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+        let value = values.next();
+        assert_eq!(values.next(), None, "{name} stands there twice");
+        value
+    };
+    let status = lines[0][9..12].parse().expect("a reply has a status");
+    assert!(status < 500, "{head}");
+    if status == 101 {
+        // To a client that will close hyper says so, too.
+        assert!(matches!(value("connection"), Some("Upgrade" | "Upgrade, close")), "{head}");
+        assert_eq!(value("upgrade"), Some("websocket"));
+        let accept = value("sec-websocket-accept").expect("the key is answered").to_owned();
+        return Verdict::Opened { accept, said: rest.to_vec() };
+    }
+    let length = value("content-length").expect("a reply has its length").parse::<usize>();
+    let length = length.expect("it is a number");
+    if value("content-type").is_none() {
+        assert_eq!(length, 0, "{head}");
+        return Verdict::NoHttp { status };
+    }
+    // Of what HEAD asks for there is only the length. Replies to what follows
+    // the first request may stand behind.
+    let length = if rest.starts_with(b"HTTP/1.") { 0 } else { length.min(rest.len()) };
+    let sentence = String::from_utf8(rest[..length].to_vec()).expect("sentences are texts");
+    Verdict::Refused { status, sentence: sentence.trim_end().to_owned() }
+}
