@@ -148,9 +148,14 @@ axes: clients, paths, payload, cores";
     }
 
     pub(super) fn draw(arguments: impl Iterator<Item = String>) -> io::Result<()> {
-        let page = folder()?.join("rounds.html");
+        let folder = folder()?;
         let plan = Plan::parse(arguments, 0, 0.0, &[])?;
-        fs::write(&page, draw::page(&saved(plan.share)?))?;
+        let charts = draw::charts(&saved(plan.share)?);
+        for chart in &charts {
+            fs::write(folder.join(format!("{}.svg", chart.name)), &chart.svg)?;
+        }
+        let page = folder.join("rounds.html");
+        fs::write(&page, draw::page(&charts))?;
         println!("open {}", page.display());
         Ok(())
     }

@@ -62,6 +62,11 @@ impl Connection {
         Ok(())
     }
 
+    /// Answers a ping, so that the server doesn't take the client for dead.
+    pub(super) fn pong(&mut self) -> io::Result<()> {
+        self.write(b"\x8a\x80\0\0\0\0")
+    }
+
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         match &mut self.session {
             Some(session) => self.stream.write_all(&session.encrypt(bytes)?),

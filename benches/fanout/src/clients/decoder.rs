@@ -10,6 +10,9 @@ pub(super) struct Decoder {
     head_length: usize,
     /// How many bytes of the frame before are still to come.
     rest: usize,
+    /// Whether the server asked whether the client is there, and isn't answered
+    /// yet.
+    pub(super) pinged: bool,
 }
 
 /// The longest header and the stamp behind it.
@@ -17,7 +20,7 @@ const HEAD_BYTES: usize = 10 + STAMP_BYTES;
 
 impl Default for Decoder {
     fn default() -> Self {
-        Decoder { head: [0; HEAD_BYTES], head_length: 0, rest: 0 }
+        Decoder { head: [0; HEAD_BYTES], head_length: 0, rest: 0, pinged: false }
     }
 }
 
@@ -35,12 +38,14 @@ impl Decoder {
                     continue;
                 };
                 stamp.into_iter().for_each(&mut message);
+                self.pinged |= is_ping(bytes);
                 bytes = &bytes[length..];
                 self.rest = rest;
             } else {
                 self.keep(&mut bytes);
                 if let Head::Known { rest, stamp, .. } = Head::of(&self.head[..self.head_length]) {
                     stamp.into_iter().for_each(&mut message);
+                    self.pinged |= is_ping(&self.head);
                     self.rest = rest;
                     self.head_length = 0;
                 }
@@ -59,6 +64,10 @@ impl Decoder {
             *bytes = &bytes[taken..];
         }
     }
+}
+
+fn is_ping(frame: &[u8]) -> bool {
+    frame[0] & 0xf == 0x9
 }
 
 /// What the first bytes of a frame tell.
@@ -131,6 +140,7 @@ mod tests {
                 decoder.feed(piece, |stamp| sequences.push(stamp.sequence));
             }
             assert_eq!(sequences, [0, 1, 2, 3, 4], "in pieces of {piece}");
+            assert!(decoder.pinged);
             assert_eq!((decoder.head_length, decoder.rest), (0, 0), "in pieces of {piece}");
         }
     }

@@ -198,6 +198,9 @@ impl Client {
                 outcome.latency.record(stamp.age_ns(now_ns));
             });
         });
+        if std::mem::take(&mut decoder.pinged) {
+            connection.pong()?;
+        }
         let read = match read {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
             Ok(read) => read,

@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Write};
 
+use super::{Chart, begin};
 use crate::growth::{Axis, POINTS, Point};
 use crate::round::Round;
 use crate::table::{Measured, Quartiles, by_server};
@@ -21,32 +22,37 @@ const MOST_LINEAR: f64 = 8.0;
 const COLORS: [&str; 5] = ["#4878a8", "#5a9e6f", "#a05f9c", "#8a7a3f", "#777"];
 
 /// Draws an axis, unless it was not measured.
-pub(super) fn chart(page: &mut String, axis: Axis, rounds: &[Round]) -> fmt::Result {
+pub(super) fn charts(axis: Axis, rounds: &[Round]) -> Vec<Chart> {
     let points = POINTS.iter().filter(|point| point.axis == axis);
     let measured: Vec<(&Point, Vec<Measured<'_>>)> = points
         .map(|point| (point, by_server(&point.workload, rounds)))
         .filter(|(_, servers)| servers.iter().any(|of| !of.rounds.is_empty()))
         .collect();
     if measured.is_empty() {
-        return Ok(());
+        return Vec::new();
     }
-    writeln!(page, "<h2>Growth by {}</h2>\n<p>Over {}.</p>", axis.name(), axis.title())?;
-    lines(page, &measured, "µs of CPU per delivery", |round| round.cost_ns() / 1e3)?;
+    let chart = |name: String, what: &str, value: fn(&Round) -> f64| Chart {
+        name,
+        title: format!("Growth by {}", axis.name()),
+        caption: format!("Over {}.", axis.title()),
+        svg: lines(&measured, what, value).expect("a string takes everything"),
+    };
+    let name = format!("growth-{}", axis.name());
+    let mut charts =
+        vec![chart(name.clone(), "µs of CPU per delivery", |round| round.cost_ns() / 1e3)];
     if axis == Axis::Cores {
         // More cores don't make a delivery cheaper, but wait less.
-        lines(page, &measured, "99th percentile of latency, ms", |round| {
-            round.p99_ns as f64 / 1e6
-        })?;
+        let what = "99th percentile of latency, ms";
+        charts.push(chart(format!("{name}-p99"), what, |round| round.p99_ns as f64 / 1e6));
     }
-    Ok(())
+    charts
 }
 
 fn lines(
-    page: &mut String,
     measured: &[(&Point, Vec<Measured<'_>>)],
     what: &str,
     value: impl Fn(&Round) -> f64,
-) -> fmt::Result {
+) -> Result<String, fmt::Error> {
     let mut servers: Vec<&str> = Vec::new();
     for of in measured.iter().flat_map(|(_, of_point)| of_point) {
         if !servers.contains(&of.server) {
@@ -64,12 +70,12 @@ fn lines(
     let across =
         |index: usize| LEFT + (RIGHT - LEFT) * (index as f64 + 0.5) / measured.len() as f64;
 
-    writeln!(page, "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\">")?;
-    writeln!(page, "<text x=\"{LEFT}\" y=\"12\">{what}</text>")?;
+    let mut svg = begin(WIDTH, HEIGHT);
+    writeln!(svg, "<text x=\"{LEFT}\" y=\"12\">{what}</text>")?;
     for tick in scale.ticks() {
         let y = scale.y(tick);
         writeln!(
-            page,
+            svg,
             "<line class=\"grid\" x1=\"{LEFT}\" x2=\"{RIGHT}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/>\n\
              <text x=\"{}\" y=\"{y:.1}\" text-anchor=\"end\" dominant-baseline=\"middle\">{tick}\
              </text>",
@@ -79,7 +85,7 @@ fn lines(
     for (index, (point, _)) in measured.iter().enumerate() {
         let (x, y) = (across(index), BOTTOM + 20.0);
         writeln!(
-            page,
+            svg,
             "<text x=\"{x:.1}\" y=\"{y}\" text-anchor=\"middle\">{}</text>",
             point.value
         )?;
@@ -99,21 +105,22 @@ fn lines(
             .iter()
             .map(|(x, quartiles)| format!("{x:.1},{:.1}", scale.y(quartiles.median)))
             .collect();
-        writeln!(page, "<g stroke=\"{color}\" fill=\"{color}\" stroke-width=\"2\">")?;
-        writeln!(page, "<polyline fill=\"none\" points=\"{}\"/>", joined.join(" "))?;
+        writeln!(svg, "<g stroke=\"{color}\" fill=\"{color}\" stroke-width=\"2\">")?;
+        writeln!(svg, "<polyline fill=\"none\" points=\"{}\"/>", joined.join(" "))?;
         for (x, Quartiles { low, median, high }) in places {
             let (low, median, high) = (scale.y(low), scale.y(median), scale.y(high));
             writeln!(
-                page,
+                svg,
                 "<line x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{low:.1}\" y2=\"{high:.1}\"/>\n\
                  <circle cx=\"{x:.1}\" cy=\"{median:.1}\" r=\"3\"/>"
             )?;
         }
         let x = LEFT + 110.0 * number as f64;
-        writeln!(page, "<circle cx=\"{x}\" cy=\"26\" r=\"4\"/></g>")?;
-        writeln!(page, "<text x=\"{}\" y=\"31\">{server}</text>", x + 10.0)?;
+        writeln!(svg, "<circle cx=\"{x}\" cy=\"26\" r=\"4\"/></g>")?;
+        writeln!(svg, "<text x=\"{}\" y=\"31\">{server}</text>", x + 10.0)?;
     }
-    writeln!(page, "</svg>")
+    svg.push_str("</svg>\n");
+    Ok(svg)
 }
 
 /// From values to heights.
@@ -180,12 +187,9 @@ mod tests {
             round("clients-10", "pode"),
             round("clients-100", "pode"),
         ];
-        let mut page = String::new();
-        chart(&mut page, Axis::Clients, &rounds).unwrap();
-        assert_eq!(page.matches("<polyline").count(), 2);
-        assert_eq!(page.matches("r=\"3\"").count(), 3);
-        let before = page.clone();
-        chart(&mut page, Axis::Paths, &rounds).unwrap();
-        assert_eq!(page, before);
+        let charts = [charts(Axis::Clients, &rounds), charts(Axis::Paths, &rounds)].concat();
+        assert_eq!(charts.len(), 1);
+        assert_eq!(charts[0].svg.matches("<polyline").count(), 2);
+        assert_eq!(charts[0].svg.matches("r=\"3\"").count(), 3);
     }
 }
