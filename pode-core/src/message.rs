@@ -5,6 +5,9 @@ use serde::Serialize;
 
 use crate::frame::{Header, MAX_HEADER_BYTES, Opcode};
 
+/// As large as most messages are at most, so that their buffers needn't grow.
+const USUAL_BYTES: usize = 256;
+
 /// A text message, ready to be written to any number of sockets.
 ///
 /// It holds the whole WebSocket frame; cloning shares it.
@@ -31,7 +34,8 @@ impl Message {
     pub fn json<T: Serialize + ?Sized>(payload: &T) -> Result<Message, serde_json::Error> {
         // The payload is written behind room for the longest header, so that
         // the header can be put right before it without moving it.
-        let mut buffer = vec![0; MAX_HEADER_BYTES];
+        let mut buffer = Vec::with_capacity(USUAL_BYTES);
+        buffer.resize(MAX_HEADER_BYTES, 0);
         serde_json::to_writer(&mut buffer, payload)?;
         Ok(Message::with_header(buffer))
     }
