@@ -13,6 +13,8 @@ pub use pode_runtime::route::{
 /// What the values of a signal's options may say.
 pub mod signal_words {
     pub use pode_runtime::OnLag::{Disconnect, Latest, Skip};
+    pub use pode_runtime::Origins::{AnyPage, OwnPages};
+    pub use pode_runtime::pages_of;
 }
 
 /// What the values of an endpoint's options may say.

@@ -280,6 +280,26 @@ keywords! {
     /// }
     /// # let _ = prices();
     /// ```
+    ///
+    /// Every client is asked by a ping whether it is still there, each 25
+    /// seconds unless the signal says otherwise (`heartbeat: 10s`). Browsers
+    /// answer by themselves; one that gives no sign of life until the next time
+    /// is dropped.
+    ///
+    /// A page of anybody could open a WebSocket to this server, with its
+    /// visitor's cookies. So only own pages may: those of the host by whose
+    /// name the client connects, at the same port or at one of this server's
+    /// endpoints. Others are answered with 403, unless the signal lets them in:
+    ///
+    /// | `origins` | whose pages may connect |
+    /// |---|---|
+    /// | `OwnPages` | the default |
+    /// | `pages_of(["https://shop.example"])` | those of these origins, too |
+    /// | `AnyPage` | anybody's |
+    ///
+    /// Behind a proxy that changes the `Host` header, own pages are to be named
+    /// like others. Programs that are no browsers send no `Origin`, and may
+    /// always connect.
     signal
 
     /// `state Type = value;` is a value that handlers share.

@@ -101,6 +101,6 @@ pub use pode_runtime::reply::{self, Reply};
 pub use pode_runtime::signals::{self, Signals};
 pub use pode_runtime::{
     BoundEndpoint, Bytes, CertificateError, Cookie, EndpointOptions, Error, EventError,
-    InvokeError, OnLag, PublicOptions, Result, RunningServer, ScheduleOptions, Server,
-    ServerOptions, Service, SignalOptions, StartError, TimerOptions, log_to_terminal,
+    InvokeError, OnLag, Origins, PublicOptions, Result, RunningServer, ScheduleOptions, Server,
+    ServerOptions, Service, SignalOptions, StartError, TimerOptions, log_to_terminal, pages_of,
 };

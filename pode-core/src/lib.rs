@@ -4,7 +4,7 @@
 //! parser and one rule: what compiles is what runs. There are no sockets, no
 //! clocks and no files in here.
 //!
-//! - [`Address`], [`Method`], [`Protocol`], [`RoutePath`], [`SignalPath`] and
+//! - [`Address`], [`Method`], [`Origin`], [`Protocol`], [`RoutePath`], [`SignalPath`] and
 //!   [`interval`] are the words of a declaration, and so is `cron` (feature
 //!   `cron`).
 //! - [`RouteTable`] finds the route that a request means.
@@ -17,6 +17,7 @@ pub mod address;
 pub mod cron;
 pub mod interval;
 pub mod method;
+pub mod origin;
 pub mod protocol;
 pub mod route_path;
 pub mod route_table;
@@ -43,6 +44,7 @@ pub mod error;
 
 pub use address::{Address, Bind};
 pub use method::Method;
+pub use origin::Origin;
 pub use protocol::Protocol;
 pub use route_path::RoutePath;
 pub use route_table::RouteTable;

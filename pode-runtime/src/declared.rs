@@ -17,8 +17,7 @@ use crate::engine::Engine;
 use crate::event::{ScheduleEvent, TimerEvent};
 use crate::folder::Folder;
 use crate::options::{
-    EndpointOptions, OnLag, PublicOptions, ScheduleOptions, ServerOptions, SignalOptions,
-    TimerOptions,
+    EndpointOptions, PublicOptions, ScheduleOptions, ServerOptions, SignalOptions, TimerOptions,
 };
 use crate::outcome::Outcome;
 use crate::public::Public;
@@ -84,8 +83,7 @@ pub(crate) struct Signal {
     pub(crate) path: &'static str,
     /// The endpoints it serves; none means all that speak WebSocket.
     pub(crate) endpoints: &'static [&'static str],
-    pub(crate) capacity_messages: usize,
-    pub(crate) on_lag: OnLag,
+    pub(crate) options: SignalOptions,
 }
 
 impl Declared {
@@ -164,8 +162,7 @@ impl Declared {
         endpoints: &'static [&'static str],
         options: SignalOptions,
     ) {
-        let SignalOptions { capacity_messages, on_lag } = options;
-        self.signals.push(Signal { path: signal.as_str(), endpoints, capacity_messages, on_lag });
+        self.signals.push(Signal { path: signal.as_str(), endpoints, options });
     }
 
     /// Adds a route and the filter that answers for it.
@@ -222,7 +219,8 @@ impl Declared {
 
     /// Ends the declarations.
     pub fn into_server(self) -> Server {
-        let capacities = self.signals.iter().map(|signal| (signal.path, signal.capacity_messages));
+        let capacities =
+            self.signals.iter().map(|signal| (signal.path, signal.options.capacity_messages));
         let (hub, deliveries) = Hub::new(capacities);
         let signals = Signals::new(hub, self.options.send_timeout);
         Server::new(self, signals, deliveries)
@@ -232,11 +230,11 @@ impl Declared {
 impl Declared {
     /// Starts the engine that carries this server's messages.
     pub(crate) fn start_engine(&self, deliveries: Vec<Delivery>) -> Result<Engine, StartError> {
-        let on_lag = |path: &str| {
+        let options = |path: &str| {
             let signal = self.signals.iter().find(|signal| signal.path == path);
-            signal.map_or_else(OnLag::default, |signal| signal.on_lag)
+            signal.map_or_else(SignalOptions::default, |signal| signal.options.clone())
         };
-        Engine::start(deliveries, on_lag).map_err(|source| StartError::Watch { source })
+        Engine::start(deliveries, options).map_err(|source| StartError::Watch { source })
     }
 }
 

@@ -29,6 +29,7 @@ use warp::reject::Rejection;
 
 use crate::engine::Engine;
 use crate::event::{House, Web, WebEvent};
+use crate::origin::Gate;
 use crate::public::Public;
 use crate::reply::{Sentence, View, WholeResponse, sentence, view};
 use crate::route::RouteFilter;
@@ -53,7 +54,8 @@ pub(crate) struct Dispatch {
 /// What one listener serves, as its dispatch is made.
 #[derive(Default)]
 pub(crate) struct Served {
-    pub(crate) signals: Vec<&'static str>,
+    /// Their paths, and who may connect.
+    pub(crate) signals: Vec<(&'static str, Gate)>,
     /// The filters of routes, by index into which the table was made.
     pub(crate) routes: Vec<(RouteFilter, Arc<[Arc<str>]>)>,
     pub(crate) table: RouteTable,
@@ -81,9 +83,9 @@ impl Dispatch {
         // Routes come first, so that the table's indices are the filters'.
         let (mut filters, parameters): (Vec<_>, Vec<_>) = served.routes.into_iter().unzip();
         let mut signals = HashMap::new();
-        for path in served.signals {
+        for (path, gate) in served.signals {
             signals.insert(path, filters.len());
-            filters.push(upgrade::filter(path));
+            filters.push(upgrade::filter(path, gate));
         }
         let mut mounts = Vec::new();
         for mount in served.mounts {

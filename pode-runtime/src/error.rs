@@ -7,6 +7,7 @@ use std::{fmt, io};
 use http::StatusCode;
 use pode_core::SendError;
 use pode_core::address::AddressError;
+use pode_core::origin::OriginError;
 
 /// What a program built on pode may end with.
 ///
@@ -81,6 +82,16 @@ pub enum StartError {
         address: String,
         /// What the operating system says.
         source: io::Error,
+    },
+
+    /// A signal names pages that can't be; told here if the compiler could not
+    /// see it.
+    #[error("signal `{signal}` can't let pages in: {reason}; {}", reason.help())]
+    Origin {
+        /// The path of the signal.
+        signal: &'static str,
+        /// What is wrong with which origin.
+        reason: OriginError,
     },
 
     /// The operating system lets the program open no more files and sockets.

@@ -23,6 +23,7 @@ mod job;
 mod listener;
 mod log;
 mod options;
+mod origin;
 pub mod outcome;
 mod public;
 pub mod reply;
@@ -50,6 +51,7 @@ pub use options::{
     EndpointOptions, OnLag, PublicOptions, ScheduleOptions, ServerOptions, SignalOptions,
     TimerOptions,
 };
+pub use origin::{Origins, pages_of};
 pub use outcome::Outcome;
 pub use server::{BoundEndpoint, RunningServer, Server};
 pub use signals::Signals;

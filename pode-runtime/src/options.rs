@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use crate::certificate::Certificate;
+use crate::origin::Origins;
 
 /// Options of a server: `pub server name { send_timeout: 2s };`
 #[derive(Clone, Debug)]
@@ -53,6 +54,18 @@ pub struct SignalOptions {
     /// `Disconnect` by default. Its words need no `use` in the option's value:
     /// `{ on_lag: Skip }`.
     pub on_lag: OnLag,
+
+    /// How often a client is asked whether it is still there, in whole
+    /// seconds, rounded up; 25 seconds by default, zero for never. One that
+    /// gives no sign of life until the next time is dropped: anything that it
+    /// sends is a sign, and so is that it takes what waits for it. Browsers
+    /// answer by themselves.
+    pub heartbeat: Duration,
+
+    /// Whose pages may connect; `OwnPages` by default. Its words need no `use`
+    /// in the option's value: `{ origins: pages_of(["https://shop.example"]) }`
+    /// or `{ origins: AnyPage }`. Other pages are answered with 403.
+    pub origins: Origins,
 }
 
 /// What becomes of a client for which too many messages wait: 1,024, or 1 MiB
@@ -80,7 +93,12 @@ pub enum OnLag {
 
 impl Default for SignalOptions {
     fn default() -> Self {
-        SignalOptions { capacity_messages: 128, on_lag: OnLag::default() }
+        SignalOptions {
+            capacity_messages: 128,
+            on_lag: OnLag::default(),
+            heartbeat: Duration::from_secs(25),
+            origins: Origins::default(),
+        }
     }
 }
 

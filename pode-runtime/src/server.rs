@@ -19,6 +19,7 @@ use crate::declared::{Declared, Endpoint};
 use crate::dispatch::{Dispatch, Served};
 use crate::engine::Engine;
 use crate::event::House;
+use crate::origin::Gate;
 use crate::shutdown::StopRequests;
 use crate::signals::Signals;
 use crate::tls::Tls;
@@ -103,9 +104,10 @@ impl Server {
         clockwork::check(&declared.timers, &declared.schedules)?;
         let listeners = bind_all(&declared.endpoints, declared.crate_folder)?;
         descriptors::raise_limit();
+        let ports: Arc<[u16]> = listeners.iter().map(|listener| listener.address.port()).collect();
         let served = listeners
             .iter()
-            .map(|listener| served_by(&declared, &listener.endpoints))
+            .map(|listener| served_by(&declared, &listener.endpoints, &ports))
             .collect::<Result<Vec<_>, _>>()?;
 
         let engine = declared.start_engine(deliveries)?;
@@ -142,7 +144,7 @@ impl Server {
         let Server { declared, signals, deliveries } = self;
         let views = declared.views.clone().map(Views::new).transpose()?;
         let endpoints: Vec<&Endpoint> = declared.endpoints.iter().collect();
-        let served = served_by(&declared, &endpoints)?;
+        let served = served_by(&declared, &endpoints, &Arc::default())?;
         clockwork::check(&declared.timers, &declared.schedules)?;
         let engine = declared.start_engine(deliveries)?;
         let Declared { states, timers, schedules, .. } = declared;
@@ -357,8 +359,13 @@ fn cannot_bind(endpoint: &Endpoint, bind: Bind, source: io::Error) -> StartError
     }
 }
 
-/// Returns what is served where these endpoints listen.
-fn served_by(declared: &Declared, endpoints: &[&Endpoint]) -> Result<Served, StartError> {
+/// Returns what is served where these endpoints listen; `ports` are those of
+/// all.
+fn served_by(
+    declared: &Declared,
+    endpoints: &[&Endpoint],
+    ports: &Arc<[u16]>,
+) -> Result<Served, StartError> {
     let of = |signals: bool| {
         endpoints.iter().find(move |endpoint| endpoint.protocol.serves_signals() == signals)
     };
@@ -367,8 +374,11 @@ fn served_by(declared: &Declared, endpoints: &[&Endpoint]) -> Result<Served, Sta
     };
     let mut served = Served::default();
     if let Some(endpoint) = of(true) {
-        let signals = declared.signals.iter().filter(|signal| chooses(signal.endpoints, endpoint));
-        served.signals = signals.map(|signal| signal.path).collect();
+        for signal in declared.signals.iter().filter(|it| chooses(it.endpoints, endpoint)) {
+            let gate = Gate::new(&signal.options.origins, Arc::clone(ports))
+                .map_err(|reason| StartError::Origin { signal: signal.path, reason })?;
+            served.signals.push((signal.path, gate));
+        }
     }
     if let Some(endpoint) = of(false) {
         served.publics = declared.publics.clone();

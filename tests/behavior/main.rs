@@ -10,6 +10,7 @@ mod browser;
 mod embed;
 mod endpoint;
 mod mount;
+mod origin;
 mod program;
 mod public;
 mod rebuild;

@@ -168,8 +168,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     }
 
     async fn message(&mut self) -> Message {
-        let message = within(self.stream.next(), "a message").await;
-        message.expect("the connection is open").expect("the connection is sound")
+        loop {
+            let message = within(self.stream.next(), "a message").await;
+            match message.expect("the connection is open").expect("the connection is sound") {
+                // Whether somebody is there, which the library answers.
+                Message::Ping(_) => {}
+                message => return message,
+            }
+        }
     }
 
     /// Sends a message.

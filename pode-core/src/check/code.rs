@@ -135,6 +135,8 @@ codes! {
     SignalHandler = 63,
     /// A channel without room.
     NoCapacity = 64,
+    /// An origin that no page has.
+    Origin = 65,
 
     // Folders and files.
     /// A folder that isn't there.

@@ -7,9 +7,10 @@
 use pode_core::check::Code;
 use pode_core::model::{Certificate, CertificateFile, CertificateFileKind};
 use quote::ToTokens;
-use syn::{Expr, ExprLit, Lit, LitStr};
+use syn::{Expr, LitStr};
 
 use super::Resolver;
+use super::options::text;
 use super::views::is_outside;
 use crate::files;
 use crate::syntax::Options;
@@ -54,13 +55,6 @@ impl<'written> Texts<'written> {
             }
             _ => Texts::default(),
         }
-    }
-}
-
-fn text(value: &Expr) -> Option<&LitStr> {
-    match value {
-        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Some(text),
-        _ => None,
     }
 }
 

@@ -7,7 +7,7 @@ use pode_core::check::Code;
 use pode_core::interval::{self, IntervalError};
 use pode_core::model::{Name, Place};
 use syn::spanned::Spanned;
-use syn::{Expr, ExprLit, Lit};
+use syn::{Expr, ExprLit, Lit, LitStr};
 
 use super::Resolver;
 use crate::syntax::Options;
@@ -28,6 +28,14 @@ pub(crate) fn interval(value: &Expr) -> Option<Result<Duration, IntervalError>> 
         _ => return None,
     };
     (!OF_RUST.contains(&suffix)).then(|| interval::parse(&written))
+}
+
+/// Returns a text that is written out.
+pub(super) fn text(value: &Expr) -> Option<&LitStr> {
+    match value {
+        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Some(text),
+        _ => None,
+    }
 }
 
 impl Resolver<'_> {

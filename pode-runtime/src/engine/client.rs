@@ -50,8 +50,7 @@ pub(super) struct Client {
     /// Whether the client said its last word, so that the connection ends when
     /// the server's close frame is written.
     peer_finished: bool,
-    /// Whether writing failed.
-    broken: bool,
+    life: Life,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +61,8 @@ enum Phase {
     Closing,
     /// Nothing will be written any more.
     ShutDown,
+    /// Writing failed.
+    Broken,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +75,15 @@ enum Reading {
     Anything,
     /// Nothing more can come, or may.
     Ended,
+}
+
+/// What is known of whether the client is still there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Life {
+    /// It gave a sign since it was last asked.
+    Seen,
+    /// It was asked, and gave none yet.
+    Asked,
 }
 
 /// What became of a burst.
@@ -100,6 +110,9 @@ pub(super) enum Progress {
     Done,
 }
 
+/// A ping without a payload.
+const PING: &[u8] = b"\x89\0";
+
 /// How many frames go into one write, at most.
 const SLICES_PER_WRITE: usize = 64;
 
@@ -117,7 +130,7 @@ impl Client {
             phase: Phase::Open,
             reading: Reading::Frames,
             peer_finished: false,
-            broken: false,
+            life: Life::Seen,
         }
     }
 
@@ -146,7 +159,7 @@ impl Client {
                 Ok(part) => written = part,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(_) => {
-                    self.broken = true;
+                    self.phase = Phase::Broken;
                     return Sent::Broken;
                 }
             }
@@ -169,10 +182,10 @@ impl Client {
         // The system tells that a socket can be written to only to those whom
         // it has refused before.
         self.write();
-        match (self.broken, missed) {
-            (true, _) => Sent::Broken,
-            (false, 0) => Sent::All,
-            (false, messages) => Sent::Missed(messages),
+        match (self.phase, missed) {
+            (Phase::Broken, _) => Sent::Broken,
+            (_, 0) => Sent::All,
+            (_, messages) => Sent::Missed(messages),
         }
     }
 
@@ -206,6 +219,34 @@ impl Client {
         }
     }
 
+    /// Asks the client whether it is still there; false if it gave no sign
+    /// since it was asked the last time. Anything that comes is one, and so is
+    /// that something which waits goes out.
+    pub(super) fn is_alive(&mut self) -> bool {
+        let Some(socket) = &mut self.socket else { return true };
+        // A client that is being closed has its own deadline.
+        if self.phase != Phase::Open {
+            return true;
+        }
+        if self.life == Life::Asked {
+            return false;
+        }
+        self.life = Life::Asked;
+        let written = match &self.outbox {
+            Some(_) => 0,
+            None => socket.write(&[IoSlice::new(PING)]).unwrap_or(0),
+        };
+        if written < PING.len() {
+            let outbox = self.outbox.get_or_insert_default();
+            match written {
+                0 => outbox.ping = Some(Bytes::from_static(PING)),
+                written => outbox.begun = Bytes::from_static(&PING[written..]),
+            }
+            self.write();
+        }
+        true
+    }
+
     /// Writes what waits and reads what came, into `buffer`.
     pub(super) fn advance(&mut self, buffer: &mut [u8]) -> Progress {
         for _ in 0..READS_PER_TURN {
@@ -225,7 +266,10 @@ impl Client {
             }
             let Some(socket) = &mut self.socket else { return Progress::Waits };
             match socket.read(buffer) {
-                Ok(read @ 1..) => self.hear(&mut buffer[..read]),
+                Ok(read @ 1..) => {
+                    self.life = Life::Seen;
+                    self.hear(&mut buffer[..read]);
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Progress::Waits,
                 Ok(0) | Err(_) => self.reading = Reading::Ended,
             }
@@ -282,13 +326,15 @@ impl Client {
             && self.socket.as_ref().is_some_and(|socket| {
                 self.outbox.is_some() || !socket.is_flushed() || self.peer_finished
             });
-        self.broken || self.reading == Reading::Ended && !owes_close
+        self.phase == Phase::Broken || self.reading == Reading::Ended && !owes_close
     }
 
     /// Writes what waits, as far as the socket takes it.
     fn write(&mut self) {
-        if let Err(error) = self.try_write() {
-            self.broken |= error.kind() != io::ErrorKind::WouldBlock;
+        if let Err(error) = self.try_write()
+            && error.kind() != io::ErrorKind::WouldBlock
+        {
+            self.phase = Phase::Broken;
         }
     }
 
@@ -299,6 +345,7 @@ impl Client {
                 let mut slices = [IoSlice::new(&[]); SLICES_PER_WRITE];
                 let written = socket.write(outbox.slices(&mut slices))?;
                 outbox.advance(written);
+                self.life = Life::Seen;
             }
             self.outbox = None;
         }

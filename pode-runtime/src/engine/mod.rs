@@ -41,10 +41,10 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use self::outbox::QueueLimits;
-use self::path::{Crowd, Entrance};
+use self::path::{Crowd, Entrance, Treatment};
 use self::shard::{Join, Shard};
 use self::socket::Connection;
-use crate::options::OnLag;
+use crate::options::SignalOptions;
 
 /// The shards of a server. Cloning is cheap, and all clones are the same
 /// engine; when the last is dropped, the connections end.
@@ -59,24 +59,28 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    /// Spawns a shard for each worker of the current runtime; `on_lag` tells
-    /// what becomes of a path's slow clients.
+    /// Spawns a shard for each worker of the current runtime; `options` are
+    /// those of the signal at a path.
     ///
     /// # Errors
     ///
     /// The system has no descriptor left.
     pub(crate) fn start(
         deliveries: Vec<hub::Delivery>,
-        on_lag: impl Fn(&str) -> OnLag,
+        options: impl Fn(&str) -> SignalOptions,
     ) -> io::Result<Engine> {
-        let limits = |path: &str| QueueLimits { on_lag: on_lag(path), ..QueueLimits::default() };
-        Engine::with_limits(deliveries, Handle::current().metrics().num_workers(), limits)
+        let treatment = |path: &str| {
+            let SignalOptions { on_lag, heartbeat, .. } = options(path);
+            let limits = QueueLimits { on_lag, ..QueueLimits::default() };
+            Treatment { limits, heartbeat }
+        };
+        Engine::with_shards(Handle::current().metrics().num_workers(), deliveries, treatment)
     }
 
-    fn with_limits(
-        deliveries: Vec<hub::Delivery>,
+    fn with_shards(
         shards: usize,
-        limits: impl Fn(&str) -> QueueLimits,
+        deliveries: Vec<hub::Delivery>,
+        treatment: impl Fn(&str) -> Treatment,
     ) -> io::Result<Engine> {
         let made = (0..shards).map(|_| Shard::new()).collect::<io::Result<Vec<_>>>()?;
         let (mut shards, senders): (Vec<_>, Vec<_>) = made.into_iter().unzip();
@@ -88,7 +92,7 @@ impl Engine {
             let mut messages = Some(messages);
             for (index, shard) in shards.iter_mut().enumerate() {
                 let messages = if index == home { messages.take() } else { None };
-                shard.add_path(path, limits(path), Arc::clone(&crowd), messages);
+                shard.add_path(path, treatment(path), Arc::clone(&crowd), messages);
             }
             paths.insert(path, (number, crowd));
         }

@@ -37,6 +37,7 @@ pub(super) struct Outbox {
     pub(super) begun: Bytes,
     /// The next ping isn't read while one of these waits.
     pub(super) pong: Option<Bytes>,
+    pub(super) ping: Option<Bytes>,
     /// Messages, within the [`QueueLimits`].
     messages: VecDeque<Bytes>,
     message_bytes: usize,
@@ -48,6 +49,7 @@ impl Outbox {
     pub(super) fn is_empty(&self) -> bool {
         self.begun.is_empty()
             && self.pong.is_none()
+            && self.ping.is_none()
             && self.messages.is_empty()
             && self.close.is_none()
     }
@@ -81,8 +83,8 @@ impl Outbox {
     /// Returns the bytes that go out first, frame by frame.
     pub(super) fn slices<'a, 'b>(&'a self, room: &'b mut [IoSlice<'a>]) -> &'b [IoSlice<'a>] {
         let begun = Some(&self.begun).filter(|rest| !rest.is_empty());
-        let pong = self.pong.as_ref();
-        let frames = begun.into_iter().chain(pong).chain(&self.messages).chain(&self.close);
+        let control = begun.into_iter().chain(&self.pong).chain(&self.ping);
+        let frames = control.chain(&self.messages).chain(&self.close);
         let mut count = 0;
         for (slot, frame) in room.iter_mut().zip(frames) {
             *slot = IoSlice::new(frame);
@@ -110,8 +112,8 @@ impl Outbox {
 
     /// Takes the frame that is written next.
     fn take_first(&mut self) -> Bytes {
-        if let Some(pong) = self.pong.take() {
-            return pong;
+        if let Some(control) = self.pong.take().or_else(|| self.ping.take()) {
+            return control;
         }
         if let Some(frame) = self.messages.pop_front() {
             self.message_bytes -= frame.len();
@@ -179,21 +181,23 @@ mod tests {
         outbox.push(frame("one "), LIMITS).unwrap();
         outbox.push(frame("two "), LIMITS).unwrap();
         outbox.advance(1);
+        outbox.ping = Some(frame("ping "));
         outbox.pong = Some(frame("pong "));
         outbox.close = Some(frame("close"));
-        assert_eq!(joined(&outbox), "ne pong two close");
+        assert_eq!(joined(&outbox), "ne pong ping two close");
         outbox.drop_messages();
-        assert_eq!(joined(&outbox), "ne pong close");
+        assert_eq!(joined(&outbox), "ne pong ping close");
     }
 
     #[test]
     fn bytes_leave_in_order_however_many_are_written_at_once() {
-        let expected = "pong one two close";
+        let expected = "pong ping one two close";
         for written in 1..=expected.len() {
             let mut outbox = Outbox::default();
             outbox.push(frame("one "), LIMITS).unwrap();
             outbox.push(frame("two "), LIMITS).unwrap();
             outbox.pong = Some(frame("pong "));
+            outbox.ping = Some(frame("ping "));
             outbox.close = Some(frame("close"));
             let mut start = 0;
             while !outbox.is_empty() {

@@ -1,8 +1,10 @@
 //! A signal path: what all shards know of it, and its part in each of them.
 
+use std::num::NonZero;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use pode_core::hub::{self, DeliverySource};
 use slab::Slab;
@@ -69,10 +71,21 @@ impl Crowd {
     }
 }
 
+/// How the clients of a path are treated.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Treatment {
+    pub(super) limits: QueueLimits,
+    /// How often they are asked whether they are still there, in whole seconds
+    /// rounded up; zero for never.
+    pub(super) heartbeat: Duration,
+}
+
 /// The part of a path that is in one shard.
 pub(super) struct Path {
     pub(super) name: &'static str,
     pub(super) limits: QueueLimits,
+    /// In seconds.
+    pub(super) heartbeat: Option<NonZero<u32>>,
     pub(super) crowd: Arc<Crowd>,
     /// Absent until a client comes, except at home.
     pub(super) messages: Option<hub::Delivery>,

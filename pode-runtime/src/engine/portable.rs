@@ -1,11 +1,13 @@
 //! A connection in tokio's hands: on systems without epoll, and for streams
 //! that can't be taken out of them.
 
+use std::future::poll_fn;
 use std::io::{self, IoSlice};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::task::coop::unconstrained;
 
 /// Any stream, and who is told when it is ready.
 pub(super) struct PortableSocket {
@@ -59,11 +61,14 @@ impl PortableSocket {
         self.poll(|stream, context| stream.poll_shutdown(context))
     }
 
+    /// Polls outside of the task's budget, which would otherwise be spent after
+    /// some sockets and make all others look blocked. Shards yield by themselves.
     fn poll<T>(
         &mut self,
-        poll: impl FnOnce(Pin<&mut dyn Stream>, &mut Context<'_>) -> Poll<io::Result<T>>,
+        mut poll: impl FnMut(Pin<&mut dyn Stream>, &mut Context<'_>) -> Poll<io::Result<T>>,
     ) -> io::Result<T> {
-        match poll(self.stream.as_mut(), &mut Context::from_waker(&self.waker)) {
+        let polled = poll_fn(|context| poll(self.stream.as_mut(), context));
+        match pin!(unconstrained(polled)).poll(&mut Context::from_waker(&self.waker)) {
             Poll::Ready(result) => result,
             Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
         }

@@ -8,6 +8,7 @@
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::io;
+use std::num::NonZero;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,8 +24,7 @@ use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until};
 
 use super::client::{Client, Progress, Sent};
-use super::outbox::QueueLimits;
-use super::path::{Crowd, Path};
+use super::path::{Crowd, Path, Treatment};
 use super::readiness::{Place, Readiness, Source};
 use super::socket::Connection;
 use crate::shutdown::told_to_stop;
@@ -32,8 +32,11 @@ use crate::shutdown::told_to_stop;
 /// How long a client may take to accept a close frame and to answer it.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How many commands may wait. Those who send them wait for room.
-const MAX_COMMANDS: usize = 256;
+/// How often some of the clients are asked whether they are still there.
+const BEAT: Duration = Duration::from_secs(1);
+
+/// How many may wait to join. Those who come then wait for room.
+const MAX_JOINS: usize = 256;
 
 /// How many sockets are served before other tasks may run: ten thousand
 /// writes take tens of milliseconds.
@@ -66,6 +69,8 @@ pub(super) struct Shard {
     readiness: Readiness,
     /// Who is to be gone by when, earliest first.
     closing: VecDeque<(Instant, ClientId)>,
+    /// When clients are asked next, and the how-manieth time it is.
+    next_beat: (Instant, u32),
     /// Whether everyone is told that the server stops.
     stopping: bool,
     /// What is read goes here first.
@@ -86,6 +91,7 @@ enum Event {
     Join(Join),
     Open(Opened),
     DropOverdue,
+    Beat,
     Attend,
 }
 
@@ -97,7 +103,7 @@ impl Shard {
     ///
     /// The system has no descriptor left.
     pub(super) fn new() -> io::Result<(Shard, mpsc::Sender<Join>)> {
-        let (to_joins, joins) = mpsc::channel(MAX_COMMANDS);
+        let (to_joins, joins) = mpsc::channel(MAX_JOINS);
         let shard = Shard {
             paths: Vec::new(),
             clients: 0,
@@ -106,6 +112,7 @@ impl Shard {
             openings: FuturesUnordered::new(),
             readiness: Readiness::new()?,
             closing: VecDeque::new(),
+            next_beat: (Instant::now() + BEAT, 0),
             stopping: false,
             buffer: vec![0; READ_BUFFER_BYTES].into(),
         };
@@ -117,13 +124,22 @@ impl Shard {
     pub(super) fn add_path(
         &mut self,
         name: &'static str,
-        limits: QueueLimits,
+        Treatment { limits, heartbeat }: Treatment,
         crowd: Arc<Crowd>,
         messages: Option<hub::Delivery>,
     ) {
+        let heartbeat = NonZero::new(heartbeat.as_secs_f64().ceil() as u32);
         let source = Source::Messages(self.paths.len() as u32);
         let waker = self.readiness.waker(source);
-        self.paths.push(Path { name, limits, crowd, messages, waker, clients: Slab::new() });
+        self.paths.push(Path {
+            name,
+            limits,
+            heartbeat,
+            crowd,
+            messages,
+            waker,
+            clients: Slab::new(),
+        });
         // So that it is asked for the first of them.
         self.readiness.again(source);
     }
@@ -151,12 +167,15 @@ impl Shard {
     /// Waits for something to do. Cancel safe.
     async fn next_event(&mut self) -> Event {
         let overdue = self.closing.front().map(|(by, _)| sleep_until(*by));
+        // Nobody to ask, nothing to wake up for.
+        let beat = (self.clients > 0).then(|| sleep_until(self.next_beat.0));
         // Among several that are ready one is picked at random, so that none
         // starves another.
         tokio::select! {
             Some(join) = self.joins.recv() => Event::Join(join),
             Some(opened) = self.openings.next() => Event::Open(opened),
             Some(()) = OptionFuture::from(overdue) => Event::DropOverdue,
+            Some(()) = OptionFuture::from(beat) => Event::Beat,
             () = poll_fn(|context| self.readiness.poll(context)) => Event::Attend,
         }
     }
@@ -166,6 +185,7 @@ impl Shard {
             Event::Join(join) => self.join(join),
             Event::Open((id, connection)) => self.open(id, connection),
             Event::DropOverdue => self.drop_overdue(),
+            Event::Beat => self.beat().await,
             Event::Attend => self.attend().await,
         }
     }
@@ -188,7 +208,7 @@ impl Shard {
     }
 
     fn join_all(&mut self) {
-        for _ in 0..MAX_COMMANDS {
+        for _ in 0..MAX_JOINS {
             let Ok(join) = self.joins.try_recv() else { break };
             self.join(join);
         }
@@ -291,6 +311,34 @@ impl Shard {
                 self.client(id.place).reset();
                 self.remove(id.place);
             }
+        }
+    }
+
+    /// Asks those whose turn it is whether they are still there. Each has its
+    /// turn once in the heartbeat of its path, and not all at the same time.
+    async fn beat(&mut self) {
+        let (due, beat) = self.next_beat;
+        // What is late is not made up for: clients would have no time to answer.
+        self.next_beat = (due.max(Instant::now()) + BEAT, beat.wrapping_add(1));
+        let mut asked = 0;
+        for number in 0..self.paths.len() {
+            let Path { name, heartbeat, clients, .. } = &mut self.paths[number];
+            let Some(heartbeat) = *heartbeat else { continue };
+            let turn = (beat % heartbeat) as usize;
+            let mut dead = Vec::new();
+            for slot in (turn..clients.capacity()).step_by(heartbeat.get() as usize) {
+                let Some(client) = clients.get_mut(slot) else { continue };
+                if !client.is_alive() {
+                    tracing::debug!(path = name, "a client answers no more");
+                    client.reset();
+                    dead.push(Place { path: number as u32, slot: slot as u32 });
+                }
+                asked += 1;
+                if asked % SOCKETS_PER_TURN == 0 {
+                    yield_now().await;
+                }
+            }
+            dead.into_iter().for_each(|place| self.remove(place));
         }
     }
 

@@ -17,6 +17,7 @@ use warp::filters::BoxedFilter;
 use warp::{Filter, Reply};
 
 use crate::engine::Engine;
+use crate::origin::Gate;
 use crate::reply::sentence;
 
 /// Tells whether a request asks for a WebSocket.
@@ -49,6 +50,9 @@ pub(crate) enum HandshakeError {
     Version,
     #[error("a WebSocket handshake needs one Sec-WebSocket-Key: 16 bytes in base64")]
     Key,
+    /// Told after what makes it a handshake at all.
+    #[error("pages of this origin may not connect here")]
+    Origin,
     #[error("the server is stopping")]
     Stopping,
 }
@@ -112,6 +116,7 @@ impl HandshakeError {
             | HandshakeError::Body
             | HandshakeError::Key => StatusCode::BAD_REQUEST,
             HandshakeError::NotAsked | HandshakeError::Version => StatusCode::UPGRADE_REQUIRED,
+            HandshakeError::Origin => StatusCode::FORBIDDEN,
             HandshakeError::Stopping => StatusCode::SERVICE_UNAVAILABLE,
         };
         let mut response = sentence(status, &self.to_string());
@@ -133,11 +138,12 @@ impl HandshakeError {
     }
 }
 
-/// Makes the filter that turns a request into a client of the signal at `path`.
+/// Makes the filter that turns a request into a client of the signal at `path`,
+/// if its gate lets it in.
 ///
 /// It never rejects: a refusal is a response, too. Each request carries its
 /// [`Version`] and the server's [`Engine`] among its extensions.
-pub(crate) fn filter(path: &'static str) -> BoxedFilter<(warp::reply::Response,)> {
+pub(crate) fn filter(path: &'static str, gate: Gate) -> BoxedFilter<(warp::reply::Response,)> {
     warp::ext::optional::<Engine>()
         .and(warp::ext::optional::<Version>())
         .and(warp::ext::optional::<OnUpgrade>())
@@ -148,17 +154,23 @@ pub(crate) fn filter(path: &'static str) -> BoxedFilter<(warp::reply::Response,)
                   version: Option<Version>,
                   upgrade: Option<OnUpgrade>,
                   method: Method,
-                  headers: HeaderMap| async move {
-                let engine = engine.expect("the server gives its engine to each request");
-                let version = version.expect("the server gives its version to each request");
-                let response = match (accept(&method, version, &headers), upgrade) {
-                    (Ok(accepted), Some(upgrade)) => open(path, &engine, upgrade, accepted).await,
-                    // Within somebody else's warp server the version isn't
-                    // known; but only with HTTP/1.1 there is an upgrade.
-                    (Ok(_), None) => HandshakeError::HttpVersion.response(),
-                    (Err(error), _) => error.response(),
-                };
-                response.into_response()
+                  headers: HeaderMap| {
+                let admitted = gate.admits(&headers);
+                async move {
+                    let engine = engine.expect("the server gives its engine to each request");
+                    let version = version.expect("the server gives its version to each request");
+                    let response = match (accept(&method, version, &headers), upgrade) {
+                        (Ok(_), _) if !admitted => HandshakeError::Origin.response(),
+                        (Ok(accepted), Some(upgrade)) => {
+                            open(path, &engine, upgrade, accepted).await
+                        }
+                        // Within somebody else's warp server the version isn't
+                        // known; but only with HTTP/1.1 there is an upgrade.
+                        (Ok(_), None) => HandshakeError::HttpVersion.response(),
+                        (Err(error), _) => error.response(),
+                    };
+                    response.into_response()
+                }
             },
         )
         .boxed()

@@ -17,8 +17,15 @@ pode_server! {
     // PODE064: the least room; and words of options that need no `use`.
     signal PRICES: f64 = "/prices" { on_lag: Latest };
     signal NEWS: Vec<(u8, String)> = "/news" { capacity_messages: 1 };
+    // PODE065: a port that is the scheme's own; a list that only runs.
+    signal SHOP: String = "/shop" { origins: pages_of(["https://Shop.example:443"]) };
+    signal SHOPS: String = "/shops" { origins: pages_of(shops()) };
+}
+
+fn shops() -> Vec<String> {
+    vec!["shop.example/".to_owned()]
 }
 
 fn main() {
-    let _ = (example(), CHAT, TALK, FUNCTIONS, PRICES, NEWS);
+    let _ = (example(), CHAT, TALK, FUNCTIONS, PRICES, NEWS, SHOP, SHOPS);
 }

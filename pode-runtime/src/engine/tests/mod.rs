@@ -14,6 +14,9 @@ use tokio::time::{sleep, timeout};
 
 use self::link::{Link, Stream, tcp_pair};
 use super::*;
+use crate::OnLag;
+
+const HEARTBEAT: Duration = Duration::from_secs(25);
 
 const TEXT: u8 = 0x81;
 const PING: u8 = 0x89;
@@ -32,8 +35,13 @@ fn limits(messages: usize, bytes: usize) -> QueueLimits {
 
 impl Server {
     fn start(capacity_messages: usize, limits: QueueLimits) -> Server {
+        let treatment = Treatment { limits, heartbeat: Duration::ZERO };
+        Server::start_with(capacity_messages, treatment)
+    }
+
+    fn start_with(capacity_messages: usize, treatment: Treatment) -> Server {
         let (hub, deliveries) = Hub::new([("/", capacity_messages)]);
-        Server { hub, engine: Engine::with_limits(deliveries, 2, |_| limits).unwrap() }
+        Server { hub, engine: Engine::with_shards(2, deliveries, |_| treatment).unwrap() }
     }
 
     async fn send(&self, payload: &str) {
@@ -587,6 +595,51 @@ async fn a_stop_waits_for_answers_no_longer_than_it_may() {
     assert_eq!(silent.hear_text().await, "last");
     assert_eq!(silent.hear_numbers_until_close().await, (0, 1001));
     assert_eq!(silent.hear().await, None);
+}
+
+/// Time jumps ahead when all that is left is to wait for it.
+#[tokio::test(start_paused = true)]
+async fn a_client_that_gives_no_sign_of_life_is_dropped() {
+    let limits = QueueLimits::default();
+    let server = Server::start_with(1, Treatment { limits, heartbeat: HEARTBEAT });
+    let mut silent = server.join_open(1000).await;
+    let mut lively = server.join_open(1000).await;
+    let started = Instant::now();
+    let listening = async {
+        assert_eq!(silent.hear().await, Some((PING, Vec::new())));
+        assert!(started.elapsed() <= HEARTBEAT + Duration::from_secs(1));
+        assert_eq!(silent.hear().await, None, "without a word");
+        assert!(started.elapsed() <= HEARTBEAT * 2 + Duration::from_secs(1));
+    };
+    let answering = async {
+        for _ in 0..10 {
+            assert_eq!(lively.hear().await, Some((PING, Vec::new())));
+            lively.say(PONG, b"").await;
+        }
+        assert!(started.elapsed() >= HEARTBEAT * 9);
+    };
+    tokio::join!(listening, answering);
+    drop(lively);
+    server.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_takes_what_waits_is_there() {
+    let limits = QueueLimits::default();
+    let server = Server::start_with(1, Treatment { limits, heartbeat: HEARTBEAT });
+    let mut slow = server.join_open(10).await;
+    server.send(&"x".repeat(200)).await;
+    let mut heard = vec![0; 4 + 200];
+    for bytes in heard.chunks_mut(10) {
+        // So slowly that its pings are late by many heartbeats.
+        sleep(HEARTBEAT - Duration::from_secs(2)).await;
+        slow.0.read_exact(bytes).await.unwrap();
+    }
+    assert_eq!(slow.hear().await, Some((PING, Vec::new())));
+    sleep(HEARTBEAT * 3).await;
+    let mut rest = Vec::new();
+    slow.0.read_to_end(&mut rest).await.unwrap();
+    server.stop().await;
 }
 
 #[tokio::test]

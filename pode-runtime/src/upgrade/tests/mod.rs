@@ -21,6 +21,10 @@ use tower_service::Service;
 use super::*;
 use crate::listener;
 
+fn anybody() -> Gate {
+    Gate::new(&crate::Origins::AnyPage, std::sync::Arc::default()).expect("there is nothing wrong")
+}
+
 const KEY: (&str, &str) = ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
 const ASKED: [(&str, &str); 5] = [
     ("host", "localhost"),
@@ -129,12 +133,12 @@ fn refusals_say_what_would_be_right() {
 #[tokio::test]
 async fn a_request_that_cannot_be_upgraded_is_refused() {
     let (_, deliveries) = Hub::new([("/news", 8)]);
-    let engine = Engine::start(deliveries, |_| crate::OnLag::default()).unwrap();
+    let engine = Engine::start(deliveries, |_| crate::SignalOptions::default()).unwrap();
     let mut request = http::Request::new(String::new());
     *request.headers_mut() = headers(ASKED);
     request.extensions_mut().insert(Version::HTTP_11);
     request.extensions_mut().insert(engine);
-    let response = warp::service(filter("/news")).call(request).await.unwrap();
+    let response = warp::service(filter("/news", anybody())).call(request).await.unwrap();
     assert_eq!(response.status(), 400);
 }
 
@@ -156,7 +160,7 @@ async fn ask(address: SocketAddr, request: &[u8]) -> (TcpStream, String) {
 #[tokio::test]
 async fn a_request_becomes_a_client_of_the_engine() {
     let (hub, deliveries) = Hub::new([("/news", 8)]);
-    let engine = Engine::start(deliveries, |_| crate::OnLag::default()).unwrap();
+    let engine = Engine::start(deliveries, |_| crate::SignalOptions::default()).unwrap();
     let socket = listener::bind(&"127.0.0.1:0".parse().unwrap()).unwrap();
     let address = socket.local_addr().unwrap();
     let stopping = watch::Sender::new(None);
@@ -166,7 +170,7 @@ async fn a_request_becomes_a_client_of_the_engine() {
             let version = request.version();
             request.extensions_mut().insert(version);
             request.extensions_mut().insert(engine.clone());
-            warp::service(filter("/news")).call(request)
+            warp::service(filter("/news", anybody())).call(request)
         }
     };
     let serving = tokio::spawn(listener::serve(socket, None, service, stopping.subscribe()));

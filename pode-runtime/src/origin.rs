@@ -1,0 +1,176 @@
+//! Whose pages may connect.
+//!
+//! A page may open a WebSocket to any server, and the browser sends its
+//! visitor's cookies along. So a server has to look at where the page comes
+//! from, which browsers tell by the `Origin` header (RFC 6455, section 10.2).
+
+use std::sync::Arc;
+
+use http::header::{self, HeaderMap};
+use pode_core::Origin;
+use pode_core::origin::{Authority, OriginError};
+
+/// Whose pages may connect to a signal. Programs that are no browsers send no
+/// `Origin`, and may always.
+///
+/// ```
+/// use pode_runtime::{Origins, pages_of};
+///
+/// let origins = pages_of(["https://shop.example"]);
+/// assert_ne!(origins, Origins::OwnPages);
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Origins {
+    /// Pages of the host by whose name the client connects, at the port it
+    /// connects to or at one of this server's endpoints.
+    #[default]
+    OwnPages,
+
+    /// Own pages, and those of these origins.
+    PagesOf(Vec<String>),
+
+    /// Any page of anybody: for signals that hold nothing private.
+    AnyPage,
+}
+
+/// Makes [`Origins::PagesOf`]: each origin as a browser sends it, such as
+/// `https://shop.example` or `http://localhost:5173`.
+pub fn pages_of(origins: impl IntoIterator<Item = impl Into<String>>) -> Origins {
+    Origins::PagesOf(origins.into_iter().map(Into::into).collect())
+}
+
+/// Lets pages in, or not.
+#[derive(Clone, Debug)]
+pub(crate) struct Gate {
+    /// Those of others; none means that any may.
+    origins: Option<Arc<[Origin]>>,
+    /// Those of this server's endpoints.
+    ports: Arc<[u16]>,
+}
+
+impl Gate {
+    /// # Errors
+    ///
+    /// One of the origins is none.
+    pub(crate) fn new(origins: &Origins, ports: Arc<[u16]>) -> Result<Gate, OriginError> {
+        let origins = match origins {
+            Origins::OwnPages => Some(Arc::default()),
+            Origins::PagesOf(origins) => {
+                Some(origins.iter().map(|origin| origin.parse()).collect::<Result<_, _>>()?)
+            }
+            Origins::AnyPage => None,
+        };
+        Ok(Gate { origins, ports })
+    }
+
+    /// Tells whether whoever sends these headers may connect; who may not is
+    /// told to the log, since browsers keep the reason to themselves.
+    pub(crate) fn admits(&self, headers: &HeaderMap) -> bool {
+        let admits = self.is_admitted(headers);
+        if !admits {
+            let (origin, host) = (headers.get(header::ORIGIN), headers.get(header::HOST));
+            tracing::info!(
+                ?origin,
+                ?host,
+                "a page of another origin may not connect; `origins: pages_of([…])` at the signal \
+                 would let it"
+            );
+        }
+        admits
+    }
+
+    fn is_admitted(&self, headers: &HeaderMap) -> bool {
+        let Some(origins) = &self.origins else { return true };
+        let mut named = headers.get_all(header::ORIGIN).iter();
+        let Some(origin) = named.next() else { return true };
+        // Files, and pages that are not to be known, come from `null`.
+        let Some(origin) = origin.to_str().ok().and_then(|origin| origin.parse().ok()) else {
+            return false;
+        };
+        named.next().is_none() && (self.is_own(&origin, headers) || origins.contains(&origin))
+    }
+
+    fn is_own(&self, origin: &Origin, headers: &HeaderMap) -> bool {
+        let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+        let Some(host) = host.and_then(|host| host.parse::<Authority>().ok()) else {
+            return false;
+        };
+        // Without a port it is the scheme's own, which a proxy may know only.
+        let same_port = match host.port() {
+            Some(port) => port == origin.port(),
+            None => matches!(origin.port(), 80 | 443),
+        };
+        origin.is_on_host(&host) && (same_port || self.ports.contains(&origin.port()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether a page of the origin may connect to the host.
+    fn admits(origins: &Origins, origin: &str, host: &str) -> bool {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::HOST, host.parse().unwrap());
+        headers.insert(header::ORIGIN, origin.parse().unwrap());
+        Gate::new(origins, [8090, 8091].into()).unwrap().admits(&headers)
+    }
+
+    #[test]
+    fn own_pages_are_of_the_same_host_and_of_a_port_of_ours() {
+        let own = |origin, host| admits(&Origins::OwnPages, origin, host);
+        assert!(own("http://127.0.0.1:8090", "127.0.0.1:8091"));
+        assert!(own("http://localhost:8090", "127.0.0.1:8091"));
+        assert!(own("http://chat.example:7000", "chat.example:7000"));
+        assert!(own("https://chat.example", "chat.example"));
+        assert!(own("https://chat.example", "chat.example:443"));
+        assert!(!own("http://127.0.0.1:3000", "127.0.0.1:8091"));
+        assert!(!own("http://127.0.0.1", "127.0.0.1:8091"));
+        assert!(!own("https://chat.example:8443", "chat.example"));
+    }
+
+    #[test]
+    fn strangers_and_those_who_look_alike_are_refused() {
+        let own = |origin| admits(&Origins::OwnPages, origin, "chat.example:8091");
+        for origin in [
+            "null",
+            "",
+            "file://",
+            "http://evil.example:8090",
+            "http://chat.example.evil.net:8091",
+            "http://evilchat.example:8091",
+            "http://chat.example:8091@evil.net",
+            "http://chat.example:8091/",
+            "http://chat.example:80918",
+            "chat.example:8091",
+            "ws://chat.example:8091",
+        ] {
+            assert!(!own(origin), "{origin}");
+        }
+    }
+
+    #[test]
+    fn others_may_be_named() {
+        let origins = pages_of(["https://shop.example", "http://localhost:5173"]);
+        assert!(admits(&origins, "https://shop.example", "chat.example"));
+        assert!(admits(&origins, "http://localhost:5173", "localhost:8091"));
+        assert!(admits(&origins, "https://chat.example", "chat.example"));
+        assert!(!admits(&origins, "http://shop.example", "chat.example"));
+        assert!(!admits(&origins, "https://shop.example:8443", "chat.example"));
+        assert!(admits(&Origins::AnyPage, "null", "chat.example"));
+        assert!(Gate::new(&pages_of(["shop.example"]), Arc::default()).is_err());
+    }
+
+    #[test]
+    fn who_says_nothing_may_and_who_says_two_things_may_not() {
+        let gate = Gate::new(&Origins::OwnPages, Arc::default()).unwrap();
+        let mut headers = HeaderMap::new();
+        headers.insert(header::HOST, "a".parse().unwrap());
+        assert!(gate.admits(&headers));
+        headers.append(header::ORIGIN, "http://a".parse().unwrap());
+        assert!(gate.admits(&headers));
+        headers.append(header::ORIGIN, "http://a".parse().unwrap());
+        assert!(!gate.admits(&headers));
+    }
+}
