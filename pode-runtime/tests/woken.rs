@@ -11,27 +11,20 @@ mod sync {
     pub(crate) use loom::sync::Mutex;
 }
 
-mod readiness {
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub(crate) struct Source(pub(crate) usize);
-}
-
 use std::future::poll_fn;
-use std::sync::Arc;
 use std::task::Poll;
 
 use loom::future::block_on;
 use loom::thread;
 
-use self::readiness::Source;
 use self::woken::Woken;
 
 /// Waits until each of so many sources was told of as often as it is to be.
-fn wait(woken: &Woken, mut expected: Vec<usize>) {
+fn wait(woken: &Woken<usize>, mut expected: Vec<usize>) {
     while expected.iter().any(|times| *times > 0) {
         block_on(poll_fn(|context| {
             let mut told = false;
-            woken.poll(context, |Source(number)| {
+            woken.poll(context, |number| {
                 told = true;
                 expected[number] = expected[number].checked_sub(1).expect("it was woken as often");
             });
@@ -43,9 +36,9 @@ fn wait(woken: &Woken, mut expected: Vec<usize>) {
 #[test]
 fn whatever_wakes_is_looked_at() {
     loom::model(|| {
-        let woken = Arc::<Woken>::default();
+        let woken = Woken::new();
         for number in 0..2 {
-            let waker = woken.waker(Source(number));
+            let waker = woken.waker(number);
             thread::spawn(move || waker.wake());
         }
         wait(&woken, vec![1, 1]);
@@ -55,8 +48,8 @@ fn whatever_wakes_is_looked_at() {
 #[test]
 fn who_wakes_twice_is_looked_at_twice() {
     loom::model(|| {
-        let woken = Arc::<Woken>::default();
-        let waker = woken.waker(Source(0));
+        let woken = Woken::new();
+        let waker = woken.waker(0);
         thread::spawn(move || {
             waker.wake_by_ref();
             waker.wake();

@@ -31,7 +31,7 @@ pub(super) struct Place {
 }
 
 pub(super) struct Readiness {
-    woken: Arc<Woken>,
+    woken: Arc<Woken<Source>>,
     #[cfg(target_os = "linux")]
     epoll: Epoll,
     /// To be looked at, in this order.
@@ -42,7 +42,7 @@ impl Readiness {
     /// Must be called within a runtime.
     pub(super) fn new() -> io::Result<Readiness> {
         Ok(Readiness {
-            woken: Arc::default(),
+            woken: Woken::new(),
             #[cfg(target_os = "linux")]
             epoll: Epoll::new()?,
             found: VecDeque::new(),

@@ -3,37 +3,42 @@
 use std::sync::Arc;
 use std::task::{Context, Wake, Waker};
 
-use super::readiness::Source;
 use super::sync::Mutex;
 
-/// Shared by a shard and the wakers of what it waits for.
-#[derive(Debug, Default)]
-pub(super) struct Woken {
-    state: Mutex<State>,
+/// Shared by a shard and the wakers of the sources for which it waits.
+#[derive(Debug)]
+pub(super) struct Woken<S> {
+    state: Mutex<State<S>>,
 }
 
-#[derive(Debug, Default)]
-struct State {
-    sources: Vec<Source>,
+#[derive(Debug)]
+struct State<S> {
+    sources: Vec<S>,
     /// The shard, while it waits.
     shard: Option<Waker>,
 }
 
 /// Puts its source on the list.
-struct SourceWaker {
-    woken: Arc<Woken>,
-    source: Source,
+struct SourceWaker<S> {
+    woken: Arc<Woken<S>>,
+    source: S,
 }
 
-impl Woken {
+impl<S: Copy + Send + Sync + 'static> Woken<S> {
+    /// Makes an empty list.
+    pub(super) fn new() -> Arc<Woken<S>> {
+        let state = State { sources: Vec::new(), shard: None };
+        Arc::new(Woken { state: Mutex::new(state) })
+    }
+
     /// Makes the waker of a source.
-    pub(super) fn waker(self: &Arc<Self>, source: Source) -> Waker {
+    pub(super) fn waker(self: &Arc<Self>, source: S) -> Waker {
         Arc::new(SourceWaker { woken: Arc::clone(self), source }).into()
     }
 
     /// Tells what was woken, perhaps something twice; if it is nothing, the
     /// shard is woken when there is something.
-    pub(super) fn poll(&self, context: &mut Context<'_>, tell: impl FnMut(Source)) {
+    pub(super) fn poll(&self, context: &mut Context<'_>, tell: impl FnMut(S)) {
         let mut state = self.state.lock().expect("nobody panics with the list");
         if state.sources.is_empty() {
             state.shard = Some(context.waker().clone());
@@ -42,7 +47,7 @@ impl Woken {
     }
 }
 
-impl Wake for SourceWaker {
+impl<S: Copy + Send + Sync + 'static> Wake for SourceWaker<S> {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
     }
