@@ -92,7 +92,6 @@ impl Drop for Shared {
 }
 
 /// Where more deliveries of a path come from.
-#[derive(Clone)]
 pub struct DeliverySource {
     path: &'static str,
     shared: Weak<Shared>,

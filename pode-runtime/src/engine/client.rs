@@ -222,28 +222,18 @@ impl Client {
     /// Asks the client whether it is still there; false if it gave no sign
     /// since it was asked the last time. Anything that comes is one, and so is
     /// that something which waits goes out.
-    pub(super) fn is_alive(&mut self) -> bool {
-        let Some(socket) = &mut self.socket else { return true };
+    pub(super) fn ask_for_life(&mut self) -> bool {
         // A client that is being closed has its own deadline.
-        if self.phase != Phase::Open {
+        if self.socket.is_none() || self.phase != Phase::Open {
             return true;
         }
         if self.life == Life::Asked {
             return false;
         }
+        self.outbox.get_or_insert_default().ping = Some(Bytes::from_static(PING));
+        self.write();
+        // That the question went out is no sign.
         self.life = Life::Asked;
-        let written = match &self.outbox {
-            Some(_) => 0,
-            None => socket.write(&[IoSlice::new(PING)]).unwrap_or(0),
-        };
-        if written < PING.len() {
-            let outbox = self.outbox.get_or_insert_default();
-            match written {
-                0 => outbox.ping = Some(Bytes::from_static(PING)),
-                written => outbox.begun = Bytes::from_static(&PING[written..]),
-            }
-            self.write();
-        }
         true
     }
 

@@ -328,7 +328,7 @@ impl Shard {
             let mut dead = Vec::new();
             for slot in (turn..clients.capacity()).step_by(heartbeat.get() as usize) {
                 let Some(client) = clients.get_mut(slot) else { continue };
-                if !client.is_alive() {
+                if !client.ask_for_life() {
                     tracing::debug!(path = name, "a client answers no more");
                     client.reset();
                     dead.push(Place { path: number as u32, slot: slot as u32 });
