@@ -1,0 +1,189 @@
+//! How connections end: by a close frame, without a word, or with the server.
+
+use super::*;
+
+/// Checks with which close frame some bytes are answered, and that the
+/// connection ends after it.
+async fn check_close(bytes: &[u8], code: &[u8]) {
+    let server = Server::start(1, QueueLimits::default());
+    let mut peers: Vec<Box<dyn Stream>> =
+        vec![Box::new(server.join(1).await.0), Box::new(server.join(1000).await.0)];
+    for link in Link::all() {
+        peers.push(server.join_by(link).await.0);
+    }
+    for mut peer in peers.into_iter().map(Peer) {
+        peer.0.write_all(bytes).await.unwrap();
+        let (first, payload) = peer.hear().await.unwrap();
+        assert_eq!(first, CLOSE);
+        assert_eq!(&payload[..payload.len().min(2)], code, "{bytes:x?}");
+        assert_eq!(peer.hear().await, None);
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_close_is_answered_with_its_code() {
+    check_close(&masked(CLOSE, b""), b"").await;
+    check_close(&masked(CLOSE, b"\x03\xe8"), b"\x03\xe8").await;
+    check_close(&masked(CLOSE, b"\x03\xe9going away"), b"\x03\xe9").await;
+    check_close(&masked(CLOSE, b"\x0f\xa0"), b"\x0f\xa0").await;
+}
+
+#[tokio::test]
+async fn each_fault_has_its_close_code() {
+    let protocol_error = 1002_u16.to_be_bytes();
+    check_close(&masked(CLOSE, b"\x03"), &protocol_error).await;
+    check_close(&masked(CLOSE, b"\x03\xed"), &protocol_error).await;
+    check_close(&masked(CLOSE, b"\x03\xe8\xff"), &1007_u16.to_be_bytes()).await;
+    check_close(&masked(TEXT, b"hi"), &1003_u16.to_be_bytes()).await;
+    check_close(&masked(0x02, b"hi"), &1003_u16.to_be_bytes()).await;
+    check_close(&masked(0x80, b"hi"), &protocol_error).await;
+    check_close(&masked(0xc1, b"hi"), &protocol_error).await;
+    check_close(&masked(0x85, b"hi"), &protocol_error).await;
+    check_close(&masked(0x09, b"hi"), &protocol_error).await;
+    check_close(b"\x89\x02hi", &protocol_error).await;
+    check_close(b"\x89\xfe\x00\x7e", &protocol_error).await;
+}
+
+#[tokio::test]
+async fn the_answer_to_a_close_reaches_a_client_that_has_stopped_writing() {
+    let server = Server::start(1, QueueLimits::default());
+    let mut peer = server.join(1).await;
+    peer.say(CLOSE, b"\x03\xe8").await;
+    peer.0.shutdown().await.unwrap();
+    assert_eq!(peer.hear().await, Some((CLOSE, b"\x03\xe8".to_vec())));
+    assert_eq!(peer.hear().await, None);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_close_frame_is_not_lost_behind_what_nobody_reads() {
+    for link in Link::all() {
+        let server = Server::start(1, QueueLimits::default());
+        let Peer(peer) = server.join_by(link).await;
+        let (reading, mut writing) = tokio::io::split(peer);
+        let (heard, hearing) = oneshot::channel();
+        let talking = async {
+            writing.write_all(&masked(TEXT, b"to whom it may concern")).await.unwrap();
+            let more = vec![7; 1 << 20];
+            writing.write_all(&more).await.unwrap();
+            let () = hearing.await.unwrap();
+            writing.shutdown().await.unwrap();
+        };
+        let listening = async {
+            let mut peer = Peer(tokio::io::join(reading, tokio::io::sink()));
+            assert_eq!(peer.hear_numbers_until_close().await, (0, 1003));
+            assert_eq!(peer.hear().await, None);
+            heard.send(()).unwrap();
+        };
+        tokio::join!(talking, listening);
+        server.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn clients_that_leave_without_a_word_disturb_nobody() {
+    for link in Link::all() {
+        let server = Server::start(4, QueueLimits::default());
+        let mut half_closed = server.join_by(link).await;
+        let (reset, connection) = tcp_pair().await;
+        assert!(server.adopt(link.hold(connection)).await);
+        let vanished = server.join(10).await;
+        assert!(server.engine.adopt_connection("/", ready(None)).await);
+        let mut stays = server.join(1 << 20).await;
+
+        half_closed.0.shutdown().await.unwrap();
+        assert_eq!(half_closed.hear().await, None);
+        reset.set_zero_linger().unwrap();
+        drop(reset);
+        drop(vanished);
+
+        server.send_numbers(1_000).await;
+        for number in 0..1_000 {
+            assert_eq!(stays.hear_text().await, number.to_string());
+        }
+        drop(stays);
+        server.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_stop_reaches_clients_over_any_link() {
+    for link in Link::all() {
+        let server = Server::start(128, QueueLimits::default());
+        let mut peer = server.join_by(link).await;
+        server.send_numbers(100).await;
+        let hearing = async {
+            assert_eq!(peer.hear_numbers_until_close().await, (100, 1001));
+            peer.say(CLOSE, b"\x03\xe9").await;
+            assert_eq!(peer.hear().await, None);
+        };
+        tokio::join!(server.stop(), hearing);
+    }
+}
+
+#[tokio::test]
+async fn a_stop_is_announced_after_the_last_message() {
+    let server = Server::start(128, QueueLimits::default());
+    let peers = [server.join(7).await, server.join(1 << 20).await];
+    server.send_numbers(100).await;
+    let stopping = server.stop();
+    let hearing = async {
+        for mut peer in peers {
+            assert_eq!(peer.hear_numbers_until_close().await, (100, 1001));
+            peer.say(CLOSE, b"\x03\xe9").await;
+            assert_eq!(peer.hear().await, None);
+        }
+    };
+    tokio::join!(stopping, hearing);
+    assert!(server.hub.channel("/").unwrap().try_reserve().is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_waits_for_answers_no_longer_than_it_may() {
+    let server = Server::start(1, QueueLimits::default());
+    let mut silent = server.join(1000).await;
+    let _full = server.join(1).await;
+    assert!(server.engine.adopt_connection("/", pending()).await);
+    server.send("last").await;
+    let deadline = Instant::now() + Duration::from_secs(17);
+    server.engine.stop(deadline).await;
+    assert_eq!(Instant::now(), deadline);
+    assert_eq!(silent.hear_text().await, "last");
+    assert_eq!(silent.hear_numbers_until_close().await, (0, 1001));
+    assert_eq!(silent.hear().await, None);
+}
+
+#[tokio::test]
+async fn nobody_is_taken_in_where_there_is_nothing_to_hear() {
+    let server = Server::start(1, QueueLimits::default());
+    assert!(!server.engine.adopt_connection("/elsewhere", ready(None)).await);
+    server.stop().await;
+    assert!(!server.engine.adopt_connection("/", ready(None)).await);
+}
+
+#[tokio::test]
+async fn a_stop_that_nobody_waits_for_ends() {
+    let server = Server::start(1, QueueLimits::default());
+    let mut peer = server.join(1000).await;
+    {
+        let mut stopping = Box::pin(server.stop());
+        tokio::select! {
+            () = &mut stopping => unreachable!("the client hasn't answered"),
+            heard = peer.hear_numbers_until_close() => assert_eq!(heard, (0, 1001)),
+        }
+    }
+    drop(server.engine);
+    assert_eq!(peer.hear().await, None);
+}
+
+#[tokio::test]
+async fn connections_end_with_the_last_handle() {
+    let server = Server::start(1, QueueLimits::default());
+    let mut peer = server.join(1000).await;
+    server.send("open").await;
+    assert_eq!(peer.hear_text().await, "open");
+    drop(server.engine);
+    assert_eq!(peer.hear_numbers_until_close().await, (0, 1001));
+    assert_eq!(peer.hear().await, None);
+}
