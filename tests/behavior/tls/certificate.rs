@@ -1,0 +1,211 @@
+//! Certificates: which can be used, and what is said of those that can't.
+
+use super::*;
+
+#[tokio::test]
+async fn a_signal_arrives_behind_each_kind_of_certificate() {
+    let server = start(every_kind()).await;
+    let mut clients = Vec::new();
+    for endpoint in server.endpoints() {
+        let stream = secure_stream(endpoint.address).await;
+        clients.push(Client::over(stream, "wss://localhost/").await);
+    }
+    assert_eq!(clients.len(), 4);
+    server.signals().send(KINDS, &"hi".to_owned()).await.unwrap();
+    for client in &mut clients {
+        assert_eq!(client.text().await, "\"hi\"");
+    }
+}
+
+/// Trusts everyone, and remembers whom: what a person does who looks at a
+/// certificate before trusting it.
+#[derive(Debug, Default)]
+struct Curious {
+    seen: Mutex<Option<CertificateDer<'static>>>,
+}
+
+impl ServerCertVerifier for Curious {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _name: &ServerName<'_>,
+        _ocsp: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, TlsError> {
+        *self.seen.lock().unwrap() = Some(end_entity.clone().into_owned());
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _message: &[u8],
+        _certificate: &CertificateDer<'_>,
+        _signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, TlsError> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        _message: &[u8],
+        _certificate: &CertificateDer<'_>,
+        _signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, TlsError> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        ring::default_provider().signature_verification_algorithms.supported_schemes()
+    }
+}
+
+#[tokio::test]
+async fn a_self_signed_certificate_is_for_this_machine() {
+    let server = start(secured_by(self_signed())).await;
+    let address = server.address(Protocol::Wss).unwrap();
+    connect(trusting_root(), address, "localhost").await.expect_err("nobody trusts it unasked");
+
+    let curious = Arc::new(Curious::default());
+    let mut config = trusting_root();
+    config.dangerous().set_certificate_verifier(curious.clone());
+    connect(config, address, "localhost").await.unwrap();
+    let certificate = curious.seen.lock().unwrap().take().unwrap();
+
+    for name in ["localhost", "127.0.0.1", "::1"] {
+        let config = trusting(certificate.clone(), &[&TLS13]);
+        let stream = connect(config, address, name).await.expect(name);
+        assert_eq!(raw_over(stream, GET_PAGE).await.text(), "page");
+    }
+    let config = trusting(certificate, &[&TLS13]);
+    connect(config, address, "example.org").await.expect_err("it is for other names");
+}
+
+#[tokio::test]
+async fn a_password_comes_from_the_environment() {
+    const NAME: &str = "PODE_TEST_CERTIFICATE_PASSWORD";
+    if std::env::var_os(NAME).is_none() {
+        // A process of its own, since the environment is everyone's here.
+        let test = ["--exact", "tls::certificate::a_password_comes_from_the_environment"];
+        let again = tokio::process::Command::new(std::env::current_exe().unwrap())
+            .args(test)
+            .env(NAME, PASSWORD)
+            .output()
+            .await
+            .unwrap();
+        let said = String::from_utf8_lossy(&again.stdout);
+        assert!(again.status.success() && said.contains("1 passed"), "{said}");
+        return;
+    }
+    let server = start(secured_by(pfx(file("modern.pfx"), password_from_env(NAME)))).await;
+    let stream = secure_stream(server.address(Protocol::Https).unwrap()).await;
+    assert_eq!(raw_over(stream, GET_PAGE).await.text(), "page");
+}
+
+async fn refused(certificate: Certificate) -> String {
+    let error = secured_by(certificate).start().await.expect_err("the certificate is unusable");
+    format!("{error:?}")
+}
+
+#[tokio::test]
+async fn each_unusable_certificate_has_its_sentence() {
+    let right = || password_from_file(file("password.txt"));
+    let here = std::env::current_dir().unwrap();
+    let here = here.display();
+    let cases = [
+        (
+            pfx("certs/missing.pfx", right()),
+            format!(
+                "endpoint `https` can't use `certs/missing.pfx`: there is no file at `{here}/certs/missing.pfx`"
+            ),
+        ),
+        (
+            pfx(file("modern.pfx"), "incorrect donkey"),
+            format!("endpoint `https` can't use `{FOLDER}/modern.pfx`: the password is wrong"),
+        ),
+        (
+            pfx(file("legacy.pfx"), ""),
+            format!("endpoint `https` can't use `{FOLDER}/legacy.pfx`: the password is wrong"),
+        ),
+        (
+            pfx(file("modern.pfx"), password_from_env("PODE_NOT_SET")),
+            format!(
+                "endpoint `https` can't use `{FOLDER}/modern.pfx`: the environment variable `PODE_NOT_SET`, which should hold its password, is not set"
+            ),
+        ),
+        (
+            pfx(file("without-key.pfx"), right()),
+            format!(
+                "endpoint `https` can't use `{FOLDER}/without-key.pfx`: it holds no private key"
+            ),
+        ),
+        (
+            pfx(file("without-certificate.pfx"), right()),
+            format!(
+                "endpoint `https` can't use `{FOLDER}/without-certificate.pfx`: it holds no certificate"
+            ),
+        ),
+        (
+            pem(file("key.pem"), file("key.pem")),
+            format!("endpoint `https` can't use `{FOLDER}/key.pem`: it holds no certificate"),
+        ),
+        (
+            pem(file("chain.pem"), file("chain.pem")),
+            format!("endpoint `https` can't use `{FOLDER}/chain.pem`: it holds no private key"),
+        ),
+        (
+            pem(file("chain.pem"), "certs/missing.pem"),
+            format!(
+                "endpoint `https` can't use `certs/missing.pem`: there is no file at `{here}/certs/missing.pem`"
+            ),
+        ),
+        (
+            pem(file("chain.pem"), file("key-of-another.pem")),
+            format!(
+                "endpoint `https` can't use `{FOLDER}/key-of-another.pem`: its key doesn't belong to the certificate"
+            ),
+        ),
+        (
+            pem(file("chain.pem"), file("key-with-password.pem")),
+            format!(
+                "endpoint `https` can't use `{FOLDER}/key-with-password.pem`: its key has a password; a `.pfx` may have one, a `.pem` not"
+            ),
+        ),
+        (Certificate::default(), "endpoint `https` needs a certificate".to_owned()),
+    ];
+    for (certificate, sentence) in cases {
+        assert_eq!(refused(certificate).await, sentence);
+    }
+
+    let unreadable = refused(pfx(FOLDER, right())).await;
+    let beginning = format!("endpoint `https` can't use `{FOLDER}`: it can't be read: ");
+    assert!(unreadable.starts_with(&beginning), "{unreadable}");
+    let damaged = refused(pfx(file("chain.pem"), right())).await;
+    let beginning =
+        format!("endpoint `https` can't use `{FOLDER}/chain.pem`: it is no sound PKCS#12 file: ");
+    assert!(damaged.starts_with(&beginning), "{damaged}");
+    let no_password = refused(pfx(file("modern.pfx"), password_from_file("no.txt"))).await;
+    let beginning = format!(
+        "endpoint `https` can't use `{FOLDER}/modern.pfx`: the file `no.txt`, which should hold its password, can't be read: "
+    );
+    assert!(no_password.starts_with(&beginning), "{no_password}");
+}
+
+pode_server! {
+    server found_out_late(address: pode::Address, certificates: [Certificate; 2]);
+    endpoint https address.clone() { certificate: certificates[0].clone() };
+    endpoint wss   address { certificate: certificates[1].clone() };
+    signal LATE: String = "/";
+    route GET "/" => async |_| text("hello");
+}
+
+#[tokio::test]
+async fn what_only_the_run_time_knows_is_judged_at_the_start() {
+    let right = || pem(file("chain.pem"), file("key.pem"));
+    let other = || pfx(file("modern.pfx"), PASSWORD);
+    let late = |first, second| found_out_late("127.0.0.1:0".into(), [first, second]);
+    let _ = start(late(right(), right())).await;
+    let _ = start(late(Certificate::default(), other())).await;
+    let error = late(right(), other()).start().await.unwrap_err();
+    assert_eq!(error.to_string(), "endpoint `wss` shares an address, but not a certificate");
+}
