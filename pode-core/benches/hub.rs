@@ -38,7 +38,7 @@ fn hub(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("hub send");
 
     group.bench_function("delivery gone", |bencher| {
-        let (hub, deliveries) = Hub::new([("/", ROW)]);
+        let (hub, deliveries) = Hub::<Message>::new([("/", ROW)]);
         drop(deliveries);
         let channel = hub.channel("/").expect("the path is declared");
         bencher.iter(|| black_box(channel).try_reserve().is_err());

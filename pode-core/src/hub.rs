@@ -1,5 +1,8 @@
 //! The hub: one broadcast channel per signal path.
 //!
+//! (A family of paths has several, over which its paths are
+//! [spread](Hub::channel_of).)
+//!
 //! A sender asks for [room](Channel::reserve) in the channel, then
 //! [sends](Room::send). There is room while fewer than the declared number of
 //! messages are still to be taken by one [`Delivery`] of the path or another.
@@ -13,6 +16,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::future::poll_fn;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker, ready};
@@ -22,17 +26,19 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast};
 
 use crate::{Message, SendError};
 
-/// The channels of a server, by path.
+/// The channels of a server, by path. What travels in them is [`Message`]s, or
+/// something with more to it.
 #[derive(Debug)]
-pub struct Hub {
-    channels: HashMap<&'static str, Channel>,
+pub struct Hub<T = Message> {
+    /// At least one for each path.
+    channels: HashMap<&'static str, Vec<Channel<T>>>,
 }
 
 /// The sending side of one signal path.
 #[derive(Debug)]
-pub struct Channel {
+pub struct Channel<T = Message> {
     path: &'static str,
-    sender: broadcast::Sender<Sent>,
+    sender: broadcast::Sender<Sent<T>>,
     /// One permit for each message that may still be sent. Closed when no
     /// delivery is left.
     room: Arc<Semaphore>,
@@ -43,8 +49,8 @@ pub struct Channel {
 /// Dropping it gives the room back.
 #[derive(Debug)]
 #[must_use = "room is held until a message is sent or this is dropped"]
-pub struct Room<'channel> {
-    channel: &'channel Channel,
+pub struct Room<'channel, T = Message> {
+    channel: &'channel Channel<T>,
     permit: OwnedSemaphorePermit,
 }
 
@@ -53,91 +59,118 @@ pub struct Room<'channel> {
 /// The channel lets go of it when the last delivery has read it, so the room
 /// comes back when the last of these has done with its copy.
 #[derive(Clone, Debug)]
-struct Sent {
-    message: Message,
+struct Sent<T> {
+    message: T,
     room: Arc<OwnedSemaphorePermit>,
 }
 
 /// A receiving side of one signal path: takes each message once, in order.
 ///
 /// When the last one of a path is dropped, senders get [`SendError::Stopped`].
-pub struct Delivery {
+pub struct Delivery<T = Message> {
     path: &'static str,
-    receiving: Receiving,
+    receiving: Receiving<T>,
     /// That of the message that was taken last.
     room: Option<Arc<OwnedSemaphorePermit>>,
-    shared: Arc<Shared>,
+    shared: Arc<Shared<T>>,
 }
 
 /// Either the receiver, or the future that has it and waits. That is kept,
 /// since it is woken only as long as it lives.
-struct Receiving {
-    receiver: Option<broadcast::Receiver<Sent>>,
-    waiting: Option<Pin<Box<dyn Future<Output = Received> + Send>>>,
+struct Receiving<T> {
+    receiver: Option<broadcast::Receiver<Sent<T>>>,
+    waiting: Option<Pin<Box<dyn Future<Output = Received<T>> + Send>>>,
 }
 
-type Received = (Result<Sent, RecvError>, broadcast::Receiver<Sent>);
+type Received<T> = (Result<Sent<T>, RecvError>, broadcast::Receiver<Sent<T>>);
 
 /// What the deliveries of a path have in common.
-struct Shared {
+struct Shared<T> {
     room: Arc<Semaphore>,
     /// Weak, so that deliveries don't wait for each other to send something.
-    sender: broadcast::WeakSender<Sent>,
+    sender: broadcast::WeakSender<Sent<T>>,
 }
 
-impl Drop for Shared {
+impl<T> Drop for Shared<T> {
     fn drop(&mut self) {
         self.room.close();
     }
 }
 
 /// Where more deliveries of a path come from.
-pub struct DeliverySource {
+pub struct DeliverySource<T = Message> {
     path: &'static str,
-    shared: Weak<Shared>,
+    shared: Weak<Shared<T>>,
 }
 
-impl Hub {
+impl<T: Clone + Send + 'static> Hub<T> {
     /// Makes a channel for each declared path and its capacity in messages,
     /// and a first delivery of each.
     ///
     /// Capacities are brought into the range from 1 to
-    /// [`MAX_CAPACITY_MESSAGES`]. Of a path that stands twice, the later
-    /// channel is kept.
-    pub fn new(declared: impl IntoIterator<Item = (&'static str, usize)>) -> (Hub, Vec<Delivery>) {
-        let mut hub = Hub { channels: HashMap::new() };
+    /// [`MAX_CAPACITY_MESSAGES`]. A path that stands several times has several
+    /// channels.
+    pub fn new(
+        declared: impl IntoIterator<Item = (&'static str, usize)>,
+    ) -> (Hub<T>, Vec<Delivery<T>>) {
+        let mut hub = Hub { channels: HashMap::<_, Vec<_>>::new() };
         let mut deliveries = Vec::new();
         for (path, capacity_messages) in declared {
             let capacity_messages = capacity_messages.clamp(1, MAX_CAPACITY_MESSAGES);
             let (sender, receiver) = broadcast::channel(capacity_messages);
             let room = Arc::new(Semaphore::new(capacity_messages));
             let shared = Shared { room: Arc::clone(&room), sender: sender.downgrade() };
-            hub.channels.insert(path, Channel { path, sender, room });
+            hub.channels.entry(path).or_default().push(Channel { path, sender, room });
             deliveries.push(Delivery::new(path, receiver, Arc::new(shared)));
         }
         (hub, deliveries)
     }
 
-    /// Returns the channel of a path.
+    /// Returns the channel of a path; the first, if it has several.
     ///
     /// # Errors
     ///
     /// [`SendError::UnknownPath`] if this hub has none.
-    pub fn channel(&self, path: &'static str) -> Result<&Channel, SendError> {
-        self.channels.get(path).ok_or(SendError::UnknownPath { path })
+    pub fn channel(&self, path: &'static str) -> Result<&Channel<T>, SendError> {
+        self.channels_of(path).map(|channels| &channels[0])
+    }
+
+    /// Returns the channel that carries one path of a family.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::UnknownPath`] if this hub doesn't know the family.
+    pub fn channel_of(&self, family: &'static str, path: &str) -> Result<&Channel<T>, SendError> {
+        self.channels_of(family).map(|channels| &channels[spread(path, channels.len())])
+    }
+
+    /// Returns the channels of a path, at least one.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::UnknownPath`] if this hub has none.
+    pub fn channels_of(&self, path: &'static str) -> Result<&[Channel<T>], SendError> {
+        self.channels.get(path).map(Vec::as_slice).ok_or(SendError::UnknownPath { path })
     }
 
     /// Returns all channels, in no order.
-    pub fn channels(&self) -> impl Iterator<Item = &Channel> {
-        self.channels.values()
+    pub fn channels(&self) -> impl Iterator<Item = &Channel<T>> {
+        self.channels.values().flatten()
     }
+}
+
+/// Finds which of a family's channels carries a path: always the same.
+pub fn spread(path: &str, channels: usize) -> usize {
+    let mut hasher = DefaultHasher::new();
+    path.hash(&mut hasher);
+    (hasher.finish() % channels as u64) as usize
 }
 
 /// The largest capacity of a channel. Each slot takes some 50 bytes from the
 /// start, so this is far above what helps.
 pub const MAX_CAPACITY_MESSAGES: usize = 1 << 20;
 
-impl Channel {
+impl<T: Clone + Send + 'static> Channel<T> {
     /// Returns the path.
     pub fn path(&self) -> &'static str {
         self.path
@@ -152,7 +185,7 @@ impl Channel {
     /// # Errors
     ///
     /// [`SendError::Stopped`] if no delivery is left.
-    pub async fn reserve(&self) -> Result<Room<'_>, SendError> {
+    pub async fn reserve(&self) -> Result<Room<'_, T>, SendError> {
         match Arc::clone(&self.room).acquire_owned().await {
             Ok(permit) => Ok(Room { channel: self, permit }),
             Err(_) => Err(SendError::Stopped { path: self.path }),
@@ -165,7 +198,7 @@ impl Channel {
     ///
     /// [`SendError::Full`] if there is none, [`SendError::Stopped`] if no
     /// delivery is left.
-    pub fn try_reserve(&self) -> Result<Room<'_>, SendError> {
+    pub fn try_reserve(&self) -> Result<Room<'_, T>, SendError> {
         match Arc::clone(&self.room).try_acquire_owned() {
             Ok(permit) => Ok(Room { channel: self, permit }),
             Err(_) if self.room.is_closed() => Err(SendError::Stopped { path: self.path }),
@@ -174,14 +207,14 @@ impl Channel {
     }
 }
 
-impl Room<'_> {
+impl<T: Clone> Room<'_, T> {
     /// Puts the message into the channel.
     ///
     /// # Errors
     ///
     /// [`SendError::Stopped`] if the deliveries closed or went meanwhile;
     /// the message may or may not have been taken.
-    pub fn send(self, message: Message) -> Result<(), SendError> {
+    pub fn send(self, message: T) -> Result<(), SendError> {
         let Channel { path, sender, room } = self.channel;
         let stopped = SendError::Stopped { path };
         if sender.send(Sent { message, room: Arc::new(self.permit) }).is_err() {
@@ -193,12 +226,12 @@ impl Room<'_> {
     }
 }
 
-impl Delivery {
+impl<T: Clone + Send + 'static> Delivery<T> {
     fn new(
         path: &'static str,
-        receiver: broadcast::Receiver<Sent>,
-        shared: Arc<Shared>,
-    ) -> Delivery {
+        receiver: broadcast::Receiver<Sent<T>>,
+        shared: Arc<Shared<T>>,
+    ) -> Delivery<T> {
         let receiving = Receiving { receiver: Some(receiver), waiting: None };
         Delivery { path, receiving, room: None, shared }
     }
@@ -209,7 +242,7 @@ impl Delivery {
     }
 
     /// Returns where more deliveries of this path come from.
-    pub fn source(&self) -> DeliverySource {
+    pub fn source(&self) -> DeliverySource<T> {
         DeliverySource { path: self.path, shared: Arc::downgrade(&self.shared) }
     }
 
@@ -218,13 +251,13 @@ impl Delivery {
     /// A message thus holds its room until each delivery comes back for more:
     /// the pace of the slowest is the pace of senders. `None` when the hub has
     /// gone and all it sent was taken. Cancel safe.
-    pub async fn next(&mut self) -> Option<Message> {
+    pub async fn next(&mut self) -> Option<T> {
         poll_fn(|context| self.poll_next(context)).await
     }
 
     /// Takes the next message as [`next`](Self::next) does, or has the task
     /// woken when there is one.
-    pub fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Message>> {
+    pub fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<T>> {
         self.room = None;
         let sent = match ready!(self.receiving.poll(context)) {
             Ok(sent) => sent,
@@ -240,7 +273,7 @@ impl Delivery {
 
     /// Takes the next message if there is one now. Whoever waited for one
     /// with [`poll_next`](Self::poll_next) has to ask again.
-    pub fn try_next(&mut self) -> Option<Message> {
+    pub fn try_next(&mut self) -> Option<T> {
         match self.poll_next(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(message) => message,
             Poll::Pending => None,
@@ -254,30 +287,30 @@ impl Delivery {
     }
 }
 
-impl fmt::Debug for Delivery {
+impl<T> fmt::Debug for Delivery<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Delivery").field("path", &self.path).finish_non_exhaustive()
     }
 }
 
-impl DeliverySource {
+impl<T: Clone + Send + 'static> DeliverySource<T> {
     /// Returns a delivery of every message that is sent from now on; `None`
     /// when the path has no other any more, or the hub has gone.
-    pub fn delivery(&self) -> Option<Delivery> {
+    pub fn delivery(&self) -> Option<Delivery<T>> {
         let shared = self.shared.upgrade()?;
         let receiver = shared.sender.upgrade()?.subscribe();
         Some(Delivery::new(self.path, receiver, shared))
     }
 }
 
-impl fmt::Debug for DeliverySource {
+impl<T> fmt::Debug for DeliverySource<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("DeliverySource").field("path", &self.path).finish_non_exhaustive()
     }
 }
 
-impl Receiving {
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Sent, RecvError>> {
+impl<T: Clone + Send + 'static> Receiving<T> {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Sent<T>, RecvError>> {
         let waiting = match self.receiver.take() {
             Some(mut receiver) => {
                 if let Ok(sent) = receiver.try_recv() {
@@ -294,7 +327,7 @@ impl Receiving {
     }
 }
 
-async fn receive(mut receiver: broadcast::Receiver<Sent>) -> Received {
+async fn receive<T: Clone>(mut receiver: broadcast::Receiver<Sent<T>>) -> Received<T> {
     (receiver.recv().await, receiver)
 }
 
@@ -318,7 +351,7 @@ mod tests {
                 }
             });
             for number in 0..1_000 {
-                assert_eq!(delivery.next().await.unwrap().payload(), number.to_string());
+                assert_eq!(delivery.next().await.unwrap().payload(), number.to_string().as_bytes());
             }
             sender.await.unwrap();
             assert!(delivery.next().await.is_none());
@@ -355,14 +388,14 @@ mod tests {
         let mut second = source.delivery().unwrap();
         let unread = source.delivery().unwrap();
         send("after").unwrap().unwrap();
-        assert_eq!(first.next().await.unwrap().payload(), "before");
-        assert_eq!(first.next().await.unwrap().payload(), "after");
+        assert_eq!(first.next().await.unwrap().payload(), b"before");
+        assert_eq!(first.next().await.unwrap().payload(), b"after");
         assert!(first.try_next().is_none());
         drop(unread);
         send("third").unwrap().unwrap();
         assert!(matches!(send("no room"), Err(SendError::Full { .. })), "one is behind");
-        assert_eq!(second.next().await.unwrap().payload(), "after");
-        assert_eq!(second.next().await.unwrap().payload(), "third");
+        assert_eq!(second.next().await.unwrap().payload(), b"after");
+        assert_eq!(second.next().await.unwrap().payload(), b"third");
         drop(first);
         send("fourth").unwrap().unwrap();
         drop(second);
@@ -378,7 +411,7 @@ mod tests {
             tokio::spawn(async move { delivery.next().await.unwrap().payload().to_owned() });
         tokio::task::yield_now().await;
         hub.channel("/").unwrap().try_reserve().unwrap().send(Message::text("now")).unwrap();
-        assert_eq!(waiting.await.unwrap(), "now");
+        assert_eq!(waiting.await.unwrap(), b"now");
     }
 
     #[tokio::test]
@@ -400,7 +433,21 @@ mod tests {
         channel.try_reserve().unwrap().send(Message::text("sent")).unwrap();
         delivery.close();
         assert!(matches!(late.send(Message::text("late")), Err(SendError::Stopped { .. })));
-        assert_eq!(delivery.try_next().unwrap().payload(), "sent");
+        assert_eq!(delivery.try_next().unwrap().payload(), b"sent");
+    }
+
+    #[tokio::test]
+    async fn a_path_of_a_family_has_one_of_its_channels() {
+        let (hub, mut deliveries) = Hub::new([("/rooms/:room", 4); 3]);
+        for room in 0..30 {
+            let path = format!("/rooms/{room}");
+            let room = hub.channel_of("/rooms/:room", &path).unwrap().try_reserve().unwrap();
+            room.send(Message::text(&path)).unwrap();
+            let delivery = &mut deliveries[spread(&path, 3)];
+            assert_eq!(delivery.try_next().unwrap().payload(), path.as_bytes());
+        }
+        assert!(deliveries.iter_mut().all(|delivery| delivery.try_next().is_none()));
+        assert_eq!(hub.channels().count(), 3);
     }
 
     #[test]

@@ -7,20 +7,25 @@
 //! - [`Address`], [`Method`], [`Origin`], [`Protocol`], [`RoutePath`], [`SignalPath`] and
 //!   [`interval`] are the words of a declaration, and so is `cron` (feature
 //!   `cron`).
+//! - [`SignalFamily`] is many signal paths in one declaration, [`level`] how
+//!   widely a signal may be sent, and [`ClientId`] who listens.
 //! - [`RouteTable`] finds the route that a request means.
 //! - [`hub`] carries payloads from senders to deliveries (feature `hub`).
 //! - [`model`] is a server as meant, [`page`] what pages ask for, and [`check`]
 //!   what must hold (feature `check`).
 
 pub mod address;
+pub mod client_id;
 #[cfg(feature = "cron")]
 pub mod cron;
 pub mod interval;
+pub mod level;
 pub mod method;
 pub mod origin;
 pub mod protocol;
 pub mod route_path;
 pub mod route_table;
+pub mod signal_family;
 pub mod signal_path;
 
 #[cfg(feature = "hub")]
@@ -43,12 +48,14 @@ pub mod page;
 pub mod error;
 
 pub use address::{Address, Bind};
+pub use client_id::{ClientId, ClientIdError};
 pub use method::Method;
 pub use origin::Origin;
 pub use protocol::Protocol;
 pub use route_path::RoutePath;
 pub use route_table::RouteTable;
-pub use signal_path::{Nothing, SignalPath};
+pub use signal_family::{FamilyPath, SignalFamily};
+pub use signal_path::{Nothing, SignalPath, SignalTarget};
 
 #[cfg(feature = "hub")]
-pub use {error::SendError, message::Message};
+pub use {error::SendError, message::{Frame, Message, Payload}};

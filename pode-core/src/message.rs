@@ -8,7 +8,44 @@ use crate::frame::{Header, MAX_HEADER_BYTES, Opcode};
 /// As large as most messages are at most, so that their buffers needn't grow.
 const USUAL_BYTES: usize = 256;
 
-/// A text message, ready to be written to any number of sockets.
+/// What travels to or from a client as it is: no JSON is made or read.
+///
+/// As the type of a signal's payload it lets texts and bytes through:
+/// `signal ECHO: Frame -> Frame = "/" => echo;`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Frame {
+    /// A message of text.
+    Text(String),
+    /// A message of bytes.
+    Binary(Bytes),
+}
+
+/// What can be sent to clients: whatever serde makes JSON of, and a [`Frame`].
+pub trait Payload {
+    /// Encodes the payload, once for however many clients.
+    ///
+    /// # Errors
+    ///
+    /// It has no JSON form, for example a map with tuple keys.
+    fn encode(&self) -> Result<Message, serde_json::Error>;
+}
+
+impl<T: Serialize + ?Sized> Payload for T {
+    fn encode(&self) -> Result<Message, serde_json::Error> {
+        Message::json(self)
+    }
+}
+
+impl Payload for Frame {
+    fn encode(&self) -> Result<Message, serde_json::Error> {
+        Ok(match self {
+            Frame::Text(text) => Message::text(text),
+            Frame::Binary(bytes) => Message::binary(bytes),
+        })
+    }
+}
+
+/// A message, ready to be written to any number of sockets.
 ///
 /// It holds the whole WebSocket frame; cloning shares it.
 ///
@@ -16,7 +53,7 @@ const USUAL_BYTES: usize = 256;
 /// use pode_core::Message;
 ///
 /// let message = Message::json(&[1, 2]).unwrap();
-/// assert_eq!(message.payload(), "[1,2]");
+/// assert_eq!(message.payload(), b"[1,2]");
 /// assert_eq!(&message.frame()[..], b"\x81\x05[1,2]");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,20 +74,29 @@ impl Message {
         let mut buffer = Vec::with_capacity(USUAL_BYTES);
         buffer.resize(MAX_HEADER_BYTES, 0);
         serde_json::to_writer(&mut buffer, payload)?;
-        Ok(Message::with_header(buffer))
+        Ok(Message::with_header(Opcode::Text, buffer))
     }
 
     /// Takes a text as it is.
     pub fn text(payload: &str) -> Message {
-        let mut buffer = Vec::with_capacity(MAX_HEADER_BYTES + payload.len());
-        buffer.resize(MAX_HEADER_BYTES, 0);
-        buffer.extend_from_slice(payload.as_bytes());
-        Message::with_header(buffer)
+        Message::framed(Opcode::Text, payload.as_bytes())
     }
 
-    /// Frames the text that stands behind the first ten bytes of the buffer.
-    fn with_header(mut buffer: Vec<u8>) -> Message {
-        let header = Header::new(Opcode::Text, buffer.len() - MAX_HEADER_BYTES);
+    /// Takes bytes as they are.
+    pub fn binary(payload: &[u8]) -> Message {
+        Message::framed(Opcode::Binary, payload)
+    }
+
+    fn framed(opcode: Opcode, payload: &[u8]) -> Message {
+        let mut buffer = Vec::with_capacity(MAX_HEADER_BYTES + payload.len());
+        buffer.resize(MAX_HEADER_BYTES, 0);
+        buffer.extend_from_slice(payload);
+        Message::with_header(opcode, buffer)
+    }
+
+    /// Frames what stands behind the first ten bytes of the buffer.
+    fn with_header(opcode: Opcode, mut buffer: Vec<u8>) -> Message {
+        let header = Header::new(opcode, buffer.len() - MAX_HEADER_BYTES);
         let header = header.as_bytes();
         let start = MAX_HEADER_BYTES - header.len();
         buffer[start..MAX_HEADER_BYTES].copy_from_slice(header);
@@ -64,9 +110,8 @@ impl Message {
     }
 
     /// Returns the payload.
-    pub fn payload(&self) -> &str {
-        std::str::from_utf8(&self.frame[self.header_bytes.into()..])
-            .expect("a message is made from a str or from JSON, which are UTF-8")
+    pub fn payload(&self) -> &[u8] {
+        &self.frame[self.header_bytes.into()..]
     }
 }
 
@@ -79,10 +124,19 @@ mod tests {
         for length in [0, 1, 125, 126, 65_535, 65_536] {
             let text = "x".repeat(length);
             let message = Message::text(&text);
-            assert_eq!(message.payload(), text);
+            assert_eq!(message.payload(), text.as_bytes());
             let header = Header::new(Opcode::Text, length);
             assert_eq!(&message.frame()[..header.as_bytes().len()], header.as_bytes());
         }
+    }
+
+    #[test]
+    fn frames_travel_as_they_are() {
+        let text = Frame::Text("\"hi".to_owned()).encode().unwrap();
+        assert_eq!(&text.frame()[..], b"\x81\x03\"hi");
+        let bytes = Frame::Binary(Bytes::from_static(b"\xff\0")).encode().unwrap();
+        assert_eq!(&bytes.frame()[..], b"\x82\x02\xff\0");
+        assert_eq!("\"hi".encode().unwrap().payload(), br#""\"hi""#);
     }
 
     #[test]

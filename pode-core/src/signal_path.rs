@@ -5,13 +5,17 @@
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::sync::Arc;
+
+use crate::level::{self, Level};
 
 /// The path on which clients receive payloads of type `Out`, and may send `In`.
 ///
 /// Starts with `/` (which alone is a path) and is compared byte for byte:
 /// `/News` and `/news` are two signals. Copying is free. `pode_server!` makes
 /// one constant of this type for each `signal` declaration, so sending to a
-/// signal that nobody declared does not compile.
+/// signal that nobody declared does not compile. The third parameter is how
+/// widely it may be sent: one of the [levels](level).
 ///
 /// ```
 /// use pode_core::SignalPath;
@@ -19,12 +23,12 @@ use std::marker::PhantomData;
 /// const RESPONSE_TIMES: SignalPath<Vec<u32>> = SignalPath::new("/response-times");
 /// assert_eq!(RESPONSE_TIMES.as_str(), "/response-times");
 /// ```
-pub struct SignalPath<Out, In = Nothing> {
+pub struct SignalPath<Out, In = Nothing, L = level::Name> {
     /// As written in the declaration, with its leading slash.
     path: &'static str,
     /// The types are only promises about payloads; no value of them is kept
     /// here, so a path is `Send`, `Sync` and `Copy` whatever they are.
-    payload: PhantomData<fn(In) -> Out>,
+    payload: PhantomData<fn(In, L) -> Out>,
 }
 
 /// What clients may send on a signal that they only listen to.
@@ -33,7 +37,7 @@ pub struct SignalPath<Out, In = Nothing> {
 #[derive(Clone, Copy, Debug)]
 pub enum Nothing {}
 
-impl<Out, In> SignalPath<Out, In> {
+impl<Out, In, L> SignalPath<Out, In, L> {
     /// Makes a path; in a constant, a wrong one is a compile error.
     ///
     /// # Panics
@@ -56,16 +60,46 @@ impl<Out, In> SignalPath<Out, In> {
     }
 }
 
+/// What can be sent to: a signal, or one path of a family of signals.
+pub trait SignalTarget {
+    /// The payload that its clients receive.
+    type Out;
+    /// What its clients may send.
+    type In;
+    /// How widely it may be sent.
+    type Level: Level;
+
+    /// Returns the path as declared.
+    fn declared_path(&self) -> &'static str;
+
+    /// Returns the path that is meant, where several are declared at once.
+    fn concrete_path(&self) -> Option<&Arc<str>>;
+}
+
+impl<Out, In, L: Level> SignalTarget for SignalPath<Out, In, L> {
+    type Out = Out;
+    type In = In;
+    type Level = L;
+
+    fn declared_path(&self) -> &'static str {
+        self.path
+    }
+
+    fn concrete_path(&self) -> Option<&Arc<str>> {
+        None
+    }
+}
+
 // Derives would ask the payload types to be `Copy` and `Debug` as well.
-impl<Out, In> Clone for SignalPath<Out, In> {
+impl<Out, In, L> Clone for SignalPath<Out, In, L> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<Out, In> Copy for SignalPath<Out, In> {}
+impl<Out, In, L> Copy for SignalPath<Out, In, L> {}
 
-impl<Out, In> fmt::Debug for SignalPath<Out, In> {
+impl<Out, In, L> fmt::Debug for SignalPath<Out, In, L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("SignalPath").field(&self.path).finish()
     }

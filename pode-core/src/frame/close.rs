@@ -1,5 +1,7 @@
 //! Close frames: why a conversation ends (RFC 6455, sections 5.5.1 and 7.4).
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 
 use super::{Opcode, control};
@@ -12,13 +14,27 @@ use super::{Opcode, control};
 /// assert_eq!(&Close::TOO_BIG.frame()[..4], b"\x88\x18\x03\xf1");
 /// assert_eq!(Close::answer_to(b"\x03\xe8bye").code(), Some(1000));
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Close {
     /// Absent only in the answer to a client that gave none.
     code: Option<u16>,
-    /// For the people at the other end; at most 123 bytes, so that code and
-    /// reason fit a control frame.
-    reason: &'static str,
+    /// For the people at the other end; at most [`MAX_REASON_BYTES`], so that
+    /// code and reason fit a control frame.
+    reason: Cow<'static, str>,
+}
+
+/// The most bytes of the reason for closing.
+pub const MAX_REASON_BYTES: usize = 123;
+
+/// A close frame can't say that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CloseError {
+    /// The code may not be sent.
+    #[error("close code {0} may not be sent; 1000 is the usual one, those from 4000 to 4999 are free")]
+    Code(u16),
+    /// The reason is longer than [`MAX_REASON_BYTES`].
+    #[error("the reason for closing is longer than 123 bytes")]
+    Reason,
 }
 
 impl Close {
@@ -32,6 +48,10 @@ impl Close {
     pub const TOO_BIG: Close = Close::new(1009, "the message is too big");
     /// The server made a mistake of its own: 1011.
     pub const FAILED: Close = Close::new(1011, "the server failed");
+    /// A client sends more than it may: 1008.
+    pub const TOO_MANY: Close = Close::new(1008, "too many messages");
+    /// Another connection took the place of this one: 1008.
+    pub const REPLACED: Close = Close::new(1008, "another client came with this id");
     /// Too much waits for a client that doesn't take it: 1013.
     pub const TOO_SLOW: Close = Close::new(1013, "too slow: too many messages wait");
 
@@ -40,12 +60,28 @@ impl Close {
         Close::new(1002, reason)
     }
 
+    /// Says something of one's own.
+    ///
+    /// # Errors
+    ///
+    /// The code may not be sent (section 7.4), or the reason is too long.
+    pub fn own(code: u16, reason: impl Into<Cow<'static, str>>) -> Result<Close, CloseError> {
+        let reason = reason.into();
+        if !may_travel(code) {
+            Err(CloseError::Code(code))
+        } else if reason.len() > MAX_REASON_BYTES {
+            Err(CloseError::Reason)
+        } else {
+            Ok(Close { code: Some(code), reason })
+        }
+    }
+
     /// Validates the payload of a client's close frame, and makes the answer:
     /// the same code, or what is wrong with it.
     pub fn answer_to(payload: &[u8]) -> Close {
         let Some((code, reason)) = payload.split_first_chunk() else {
             return match payload {
-                [] => Close { code: None, reason: "" },
+                [] => Close { code: None, reason: Cow::Borrowed("") },
                 _ => Close::protocol_error("a close code has two bytes"),
             };
         };
@@ -65,8 +101,8 @@ impl Close {
     }
 
     /// Returns the reason, for the people at the other end; may be empty.
-    pub const fn reason(&self) -> &'static str {
-        self.reason
+    pub fn reason(&self) -> &str {
+        &self.reason
     }
 
     /// Encodes the frame.
@@ -77,7 +113,7 @@ impl Close {
     }
 
     const fn new(code: u16, reason: &'static str) -> Close {
-        Close { code: Some(code), reason }
+        Close { code: Some(code), reason: Cow::Borrowed(reason) }
     }
 }
 
@@ -111,8 +147,17 @@ mod tests {
 
     #[test]
     fn close_frames_are_encoded() {
-        assert_eq!(&Close { code: None, reason: "" }.frame()[..], b"\x88\x00");
+        assert_eq!(&Close::answer_to(b"").frame()[..], b"\x88\x00");
         assert_eq!(&Close::new(1000, "bye").frame()[..], b"\x88\x05\x03\xe8bye");
+    }
+
+    #[test]
+    fn whoever_closes_may_say_why() {
+        let bye = Close::own(4001, "bye".to_owned()).unwrap();
+        assert_eq!(&bye.frame()[..], b"\x88\x05\x0f\xa1bye");
+        assert_eq!(Close::own(1005, ""), Err(CloseError::Code(1005)));
+        assert_eq!(Close::own(1000, "x".repeat(124)), Err(CloseError::Reason));
+        assert!(Close::own(1000, "x".repeat(123)).is_ok());
     }
 
     proptest! {

@@ -9,7 +9,7 @@ mod decode;
 
 use bytes::Bytes;
 
-pub use close::Close;
+pub use close::{Close, CloseError, MAX_REASON_BYTES};
 pub use decode::{Decoder, Incoming, Said};
 
 /// What a frame carries.

@@ -100,7 +100,7 @@ fn lines(conversation: &Conversation) -> Vec<String> {
             Heard::Pong(bytes) => format!("pong {}", payload(bytes)),
         })
         .collect();
-    let (end, close) = match conversation.end {
+    let (end, close) = match &conversation.end {
         End::Open => return lines,
         End::Closed(answer) => ("closed", answer),
         End::Refused(fault) => ("refused", fault),

@@ -95,14 +95,14 @@ fn compare(stream: &[u8], max_bytes: usize) -> Result<Option<Difference>, TestCa
     let ours = decode_whole(stream, Incoming::Messages { max_bytes });
     let (their_heard, theirs) = second_opinion(stream, max_bytes);
     let same_heard = ours.heard == their_heard;
-    let same_ending = match ours.end {
+    let same_ending = match &ours.end {
         End::Open => theirs == Ending::Open,
         End::Closed(close) | End::Refused(close) => theirs == Ending::Closed(close.code()),
     };
     if same_heard && same_ending {
         return Ok(None);
     }
-    let difference = match (ours.end, theirs) {
+    let difference = match (&ours.end, theirs) {
         (End::Closed(answer), Ending::Closed(Some(1002))) if answer.code() == Some(1014) => {
             Difference::Code1014
         }

@@ -21,7 +21,7 @@ pub(crate) enum Heard {
     Pong(Vec<u8>),
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum End {
     /// More could follow.
     Open,

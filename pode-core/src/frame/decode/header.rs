@@ -126,7 +126,7 @@ mod tests {
             for length in 0..=bytes.len() {
                 let found = ClientHeader::decode(&bytes[..length]);
                 if verdict != Ok(None) {
-                    prop_assert_eq!(found, verdict);
+                    prop_assert_eq!(&found, &verdict);
                 }
                 verdict = found;
             }

@@ -22,7 +22,7 @@ use header::ClientHeader;
 use unfinished::{Progress, Unfinished};
 
 /// What a client said.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Said<'a> {
     /// A message of text, whole.
     Text(&'a str),

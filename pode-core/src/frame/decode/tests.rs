@@ -56,7 +56,7 @@ fn check(bytes: &[u8], expected: &[&str], verdict: Option<u16>) {
     let mut decoder = Decoder::default();
     let at_once = read(&mut decoder, bytes, UP_TO_100);
     assert_eq!(at_once.0, expected);
-    assert_eq!(at_once.1.and_then(|close| close.code()), verdict);
+    assert_eq!(at_once.1.as_ref().and_then(Close::code), verdict);
 
     let mut decoder = Decoder::default();
     let mut one_by_one = (Vec::new(), None);
@@ -64,7 +64,7 @@ fn check(bytes: &[u8], expected: &[&str], verdict: Option<u16>) {
         let (said, close) = read(&mut decoder, &[*byte], UP_TO_100);
         one_by_one.0.extend(said);
         one_by_one.1 = close;
-        if close.is_some() {
+        if one_by_one.1.is_some() {
             break;
         }
     }

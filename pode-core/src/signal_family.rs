@@ -1,0 +1,206 @@
+//! Families of signal paths: `/rooms/:room` is as many paths as there are rooms.
+
+use std::fmt::{self, Display, Write};
+use std::marker::PhantomData;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::level::{self, Level};
+use crate::signal_path::{Nothing, SignalTarget};
+
+/// A family of paths, each for its own clients.
+///
+/// `Parameters` is a tuple with a type for each parameter of the path. One
+/// path of the family is what [`at`](Self::at) returns; it needs nothing to be
+/// there, and is forgotten when its last client has gone. `pode_server!` makes
+/// one constant of this type for each `signal` whose path has parameters.
+///
+/// ```
+/// use pode_core::{SignalFamily, SignalTarget};
+///
+/// const ROOM: SignalFamily<(String,), u32> = SignalFamily::new("/rooms/:room");
+/// let kitchen = ROOM.at(&"the kitchen".to_owned());
+/// assert_eq!(&**kitchen.concrete_path().unwrap(), "/rooms/the%20kitchen");
+/// ```
+pub struct SignalFamily<Parameters, Out, In = Nothing, L = level::Name> {
+    path: &'static str,
+    /// Promises about payloads and parameters; no value of them is kept here.
+    payload: PhantomData<fn(Parameters, In, L) -> Out>,
+}
+
+/// One path of a [`SignalFamily`].
+pub struct FamilyPath<Out, In = Nothing, L = level::Name> {
+    family: &'static str,
+    path: Arc<str>,
+    payload: PhantomData<fn(In, L) -> Out>,
+}
+
+/// What the parameters of a [`SignalFamily`] may be: a tuple of up to four
+/// values that are read by [`FromStr`] and written by [`Display`].
+pub trait Parameters: Clone + Send + Sync + 'static {
+    /// Reads the values that a client asked for, in their order.
+    ///
+    /// # Errors
+    ///
+    /// A sentence that says what is wrong with which of them.
+    fn read(names: &[Arc<str>], values: &[String]) -> Result<Self, String>;
+
+    /// Writes the path with these values in it.
+    fn write(&self, path: &str) -> Arc<str>;
+}
+
+impl<P, Out, In, L> SignalFamily<P, Out, In, L> {
+    /// Makes a family; the path is as `pode_server!` has checked it.
+    pub const fn new(path: &'static str) -> Self {
+        SignalFamily { path, payload: PhantomData }
+    }
+
+    /// Returns the path as declared, with its parameters: `/rooms/:room`.
+    pub const fn as_str(&self) -> &'static str {
+        self.path
+    }
+
+    /// Returns the path with these values.
+    pub fn with(&self, parameters: &P) -> FamilyPath<Out, In, L>
+    where
+        P: Parameters,
+    {
+        let path = parameters.write(self.path);
+        FamilyPath { family: self.path, path, payload: PhantomData }
+    }
+}
+
+/// What a segment of a path can't hold as it is (RFC 3986, section 3.3).
+const SEGMENT: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'@');
+
+/// Writes a path with values in the place of its parameters.
+fn fill_in(path: &str, values: &[&dyn Display]) -> Arc<str> {
+    let mut values = values.iter();
+    let mut filled = String::with_capacity(path.len() + 16);
+    for segment in path.split('/').skip(1) {
+        filled.push('/');
+        match values.as_slice().first().filter(|_| segment.starts_with(':')) {
+            Some(value) => {
+                filled.extend(utf8_percent_encode(&value.to_string(), SEGMENT));
+                values.next();
+            }
+            None => filled.push_str(segment),
+        }
+    }
+    filled.into()
+}
+
+fn read<T: FromStr<Err: Display>>(
+    names: &[Arc<str>],
+    values: &[String],
+    index: usize,
+) -> Result<T, String> {
+    let value = values.get(index).map_or("", String::as_str);
+    value.parse().map_err(|error| {
+        let mut sentence = String::from("path parameter");
+        if let Some(name) = names.get(index) {
+            let _ = write!(sentence, " `{name}`");
+        }
+        let _ = write!(sentence, ": {error}");
+        sentence
+    })
+}
+
+macro_rules! parameters {
+    ($($type:ident $value:ident $index:literal),+) => {
+        impl<$($type),+> Parameters for ($($type,)+)
+        where
+            $($type: FromStr<Err: Display> + Display + Clone + Send + Sync + 'static,)+
+        {
+            fn read(names: &[Arc<str>], values: &[String]) -> Result<Self, String> {
+                Ok(($(read::<$type>(names, values, $index)?,)+))
+            }
+
+            fn write(&self, path: &str) -> Arc<str> {
+                let ($($value,)+) = self;
+                fill_in(path, &[$($value),+])
+            }
+        }
+
+        impl<$($type: Display,)+ Out, In, L> SignalFamily<($($type,)+), Out, In, L> {
+            /// Returns the path with these values, one for each parameter.
+            pub fn at(&self, $($value: &$type),+) -> FamilyPath<Out, In, L> {
+                let path = fill_in(self.path, &[$($value),+]);
+                FamilyPath { family: self.path, path, payload: PhantomData }
+            }
+        }
+    };
+}
+
+parameters!(A a 0);
+parameters!(A a 0, B b 1);
+parameters!(A a 0, B b 1, C c 2);
+parameters!(A a 0, B b 1, C c 2, D d 3);
+
+impl<Out, In, L: Level> SignalTarget for FamilyPath<Out, In, L> {
+    type Out = Out;
+    type In = In;
+    type Level = L;
+
+    fn declared_path(&self) -> &'static str {
+        self.family
+    }
+
+    fn concrete_path(&self) -> Option<&Arc<str>> {
+        Some(&self.path)
+    }
+}
+
+// Derives would ask the payload types for the same.
+impl<P, Out, In, L> Clone for SignalFamily<P, Out, In, L> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<P, Out, In, L> Copy for SignalFamily<P, Out, In, L> {}
+
+impl<Out, In, L> Clone for FamilyPath<Out, In, L> {
+    fn clone(&self) -> Self {
+        FamilyPath { family: self.family, path: Arc::clone(&self.path), payload: PhantomData }
+    }
+}
+
+impl<P, Out, In, L> fmt::Debug for SignalFamily<P, Out, In, L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("SignalFamily").field(&self.path).finish()
+    }
+}
+
+impl<Out, In, L> fmt::Debug for FamilyPath<Out, In, L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("FamilyPath").field(&self.path).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_written_so_that_they_are_read_again() {
+        const SEAT: SignalFamily<(String, u8), ()> = SignalFamily::new("/halls/:hall/seats/:seat");
+        let path = |hall: &str| SEAT.at(&hall.to_owned(), &7).path;
+        assert_eq!(&*path("red"), "/halls/red/seats/7");
+        assert_eq!(&*path("a/b :c%2f"), "/halls/a%2Fb%20%3Ac%252f/seats/7");
+        assert_eq!(SEAT.with(&("red".to_owned(), 7)).path, path("red"));
+    }
+
+    #[test]
+    fn what_is_read_wrongly_is_named() {
+        let names = ["hall".into(), "seat".into()];
+        let values = ["red".to_owned(), "seven".to_owned()];
+        let error = <(String, u8)>::read(&names, &values).unwrap_err();
+        assert_eq!(error, "path parameter `seat`: invalid digit found in string");
+        let read = <(String, String)>::read(&names, &values).unwrap();
+        assert_eq!(read, ("red".to_owned(), "seven".to_owned()));
+    }
+}
