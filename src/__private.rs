@@ -10,10 +10,16 @@ pub use pode_runtime::route::{
     view_filter,
 };
 
+/// What the values of a server's options may say.
+pub mod server_words {
+    pub use pode_runtime::signed_by;
+}
+
 /// What the values of a signal's options may say.
 pub mod signal_words {
     pub use pode_runtime::OnLag::{Disconnect, Latest, Skip};
     pub use pode_runtime::Origins::{AnyPage, OwnPages};
+    pub use pode_runtime::Rebroadcast::{Anyone, OwnGroups};
     pub use pode_runtime::pages_of;
 }
 

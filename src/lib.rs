@@ -91,16 +91,22 @@ pub mod __private;
 /// The warp that pode is built on, for filters to [`mount`](keyword::mount).
 pub use warp;
 
-pub use pode_core::{Address, Nothing, Protocol, SendError, SignalPath};
+pub use pode_core::{
+    Address, ClientId, ClientIdError, Nothing, Protocol, SendError, SignalFamily, SignalPath, level,
+};
 pub use pode_macros::pode_server;
 pub use pode_runtime::argument::{FromBody, Multipart, Part};
 pub use pode_runtime::certificate::{self, Certificate};
-pub use pode_runtime::event::{self, ScheduleEvent, TimerEvent, WebEvent};
+pub use pode_runtime::event::{
+    self, ConnectEvent, DisconnectEvent, ScheduleEvent, SignalClient, SignalEvent, TimerEvent,
+    WebEvent,
+};
 pub use pode_runtime::outcome::{self, Outcome};
 pub use pode_runtime::reply::{self, Reply};
 pub use pode_runtime::signals::{self, Signals};
 pub use pode_runtime::{
-    BoundEndpoint, Bytes, CertificateError, Cookie, EndpointOptions, Error, EventError,
-    InvokeError, OnLag, Origins, PublicOptions, Result, RunningServer, ScheduleOptions, Server,
-    ServerOptions, Service, SignalOptions, StartError, TimerOptions, log_to_terminal, pages_of,
+    BoundEndpoint, Bytes, CertificateError, ClientIds, Clients, Cookie, Disconnect,
+    EndpointOptions, Error, EventError, Frame, FromFrame, InvokeError, OnLag, Origins,
+    PublicOptions, Rebroadcast, Result, RunningServer, ScheduleOptions, Server, ServerOptions,
+    Service, SignalOptions, StartError, TimerOptions, log_to_terminal, pages_of, signed_by,
 };

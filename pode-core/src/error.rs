@@ -1,5 +1,7 @@
 //! Why a payload could not be sent.
 
+use crate::frame::CloseError;
+
 /// Why a payload could not be sent.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -27,6 +29,15 @@ pub enum SendError {
     Full {
         /// The path of the signal.
         path: &'static str,
+    },
+
+    /// A connection can't be closed with this code or reason.
+    #[error("cannot close clients of signal `{path}`")]
+    Close {
+        /// The path of the signal.
+        path: &'static str,
+        /// What is wrong with it.
+        source: CloseError,
     },
 
     /// The server has stopped; nobody would receive the message.

@@ -54,8 +54,11 @@ pub use origin::Origin;
 pub use protocol::Protocol;
 pub use route_path::RoutePath;
 pub use route_table::RouteTable;
-pub use signal_family::{FamilyPath, SignalFamily};
-pub use signal_path::{Nothing, SignalPath, SignalTarget};
+pub use signal_family::{FamilyPath, Parameters, SignalFamily};
+pub use signal_path::{Nothing, SignalDeclaration, SignalPath, SignalTarget};
 
 #[cfg(feature = "hub")]
-pub use {error::SendError, message::{Frame, Message, Payload}};
+pub use {
+    error::SendError,
+    message::{Message, Payload},
+};

@@ -8,19 +8,8 @@ use crate::frame::{Header, MAX_HEADER_BYTES, Opcode};
 /// As large as most messages are at most, so that their buffers needn't grow.
 const USUAL_BYTES: usize = 256;
 
-/// What travels to or from a client as it is: no JSON is made or read.
-///
-/// As the type of a signal's payload it lets texts and bytes through:
-/// `signal ECHO: Frame -> Frame = "/" => echo;`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Frame {
-    /// A message of text.
-    Text(String),
-    /// A message of bytes.
-    Binary(Bytes),
-}
-
-/// What can be sent to clients: whatever serde makes JSON of, and a [`Frame`].
+/// What can be sent to clients: whatever serde makes JSON of, and what says
+/// itself how it travels.
 pub trait Payload {
     /// Encodes the payload, once for however many clients.
     ///
@@ -33,15 +22,6 @@ pub trait Payload {
 impl<T: Serialize + ?Sized> Payload for T {
     fn encode(&self) -> Result<Message, serde_json::Error> {
         Message::json(self)
-    }
-}
-
-impl Payload for Frame {
-    fn encode(&self) -> Result<Message, serde_json::Error> {
-        Ok(match self {
-            Frame::Text(text) => Message::text(text),
-            Frame::Binary(bytes) => Message::binary(bytes),
-        })
     }
 }
 
@@ -131,12 +111,8 @@ mod tests {
     }
 
     #[test]
-    fn frames_travel_as_they_are() {
-        let text = Frame::Text("\"hi".to_owned()).encode().unwrap();
-        assert_eq!(&text.frame()[..], b"\x81\x03\"hi");
-        let bytes = Frame::Binary(Bytes::from_static(b"\xff\0")).encode().unwrap();
-        assert_eq!(&bytes.frame()[..], b"\x82\x02\xff\0");
-        assert_eq!("\"hi".encode().unwrap().payload(), br#""\"hi""#);
+    fn bytes_have_their_own_opcode() {
+        assert_eq!(&Message::binary(b"\xff\0").frame()[..], b"\x82\x02\xff\0");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::level::{self, Level};
-use crate::signal_path::{Nothing, SignalTarget};
+use crate::signal_path::{Nothing, SignalDeclaration, SignalTarget};
 
 /// A family of paths, each for its own clients.
 ///
@@ -135,10 +135,30 @@ macro_rules! parameters {
     };
 }
 
+/// Those of a path without any.
+impl Parameters for () {
+    fn read(_: &[Arc<str>], _: &[String]) -> Result<Self, String> {
+        Ok(())
+    }
+
+    fn write(&self, path: &str) -> Arc<str> {
+        path.into()
+    }
+}
+
 parameters!(A a 0);
 parameters!(A a 0, B b 1);
 parameters!(A a 0, B b 1, C c 2);
 parameters!(A a 0, B b 1, C c 2, D d 3);
+
+impl<P, Out, In, L> SignalDeclaration for SignalFamily<P, Out, In, L> {
+    type Out = Out;
+    type In = In;
+
+    fn declared_path(&self) -> &'static str {
+        self.path
+    }
+}
 
 impl<Out, In, L: Level> SignalTarget for FamilyPath<Out, In, L> {
     type Out = Out;

@@ -76,6 +76,26 @@ pub trait SignalTarget {
     fn concrete_path(&self) -> Option<&Arc<str>>;
 }
 
+/// What one `signal` declares: a path, or a family of paths.
+pub trait SignalDeclaration {
+    /// The payload that clients receive.
+    type Out;
+    /// What clients may send.
+    type In;
+
+    /// Returns the path as declared.
+    fn declared_path(&self) -> &'static str;
+}
+
+impl<Out, In, L> SignalDeclaration for SignalPath<Out, In, L> {
+    type Out = Out;
+    type In = In;
+
+    fn declared_path(&self) -> &'static str {
+        self.path
+    }
+}
+
 impl<Out, In, L: Level> SignalTarget for SignalPath<Out, In, L> {
     type Out = Out;
     type In = In;

@@ -5,28 +5,30 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pode_core::cron::Cron;
-use pode_core::hub::{Delivery, Hub};
-use pode_core::{Address, Method, Protocol, RoutePath, SignalPath};
-use serde::Serialize;
+use pode_core::hub::Delivery;
+use pode_core::{Address, Method, Protocol, RoutePath};
+use tokio_util::task::TaskTracker;
 use warp::{Filter, Rejection};
 
 use crate::StartError;
 use crate::certificate::Certificate;
 use crate::dispatch::Mount;
-use crate::engine::Engine;
-use crate::event::{ScheduleEvent, TimerEvent};
+use crate::engine::{Engine, Parcel, Treatment};
+use crate::event::{House, ScheduleEvent, TimerEvent};
 use crate::folder::Folder;
 use crate::options::{
-    EndpointOptions, PublicOptions, ScheduleOptions, ServerOptions, SignalOptions, TimerOptions,
+    EndpointOptions, PublicOptions, ScheduleOptions, ServerOptions, TimerOptions,
 };
 use crate::outcome::Outcome;
 use crate::public::Public;
 use crate::route::RouteFilter;
 use crate::schedule::Schedule;
 use crate::server::Server;
+use crate::signal::{Rebroadcasts, Signal};
 use crate::signals::Signals;
 use crate::state::States;
 use crate::timer::Timer;
+use crate::view::Views;
 
 /// The declarations of a server, in the order they are told.
 ///
@@ -75,15 +77,6 @@ pub(crate) struct Route {
     /// The endpoints it serves; none means all that speak HTTP.
     pub(crate) endpoints: &'static [&'static str],
     pub(crate) filter: RouteFilter,
-}
-
-/// What clients listen to.
-#[derive(Debug)]
-pub(crate) struct Signal {
-    pub(crate) path: &'static str,
-    /// The endpoints it serves; none means all that speak WebSocket.
-    pub(crate) endpoints: &'static [&'static str],
-    pub(crate) options: SignalOptions,
 }
 
 impl Declared {
@@ -155,16 +148,6 @@ impl Declared {
         self.states.insert(value);
     }
 
-    /// Adds the broadcast channel of a signal.
-    pub fn signal_channel<Out: Serialize, In>(
-        &mut self,
-        signal: SignalPath<Out, In>,
-        endpoints: &'static [&'static str],
-        options: SignalOptions,
-    ) {
-        self.signals.push(Signal { path: signal.as_str(), endpoints, options });
-    }
-
     /// Adds a route and the filter that answers for it.
     ///
     /// # Panics
@@ -219,9 +202,7 @@ impl Declared {
 
     /// Ends the declarations.
     pub fn into_server(self) -> Server {
-        let capacities =
-            self.signals.iter().map(|signal| (signal.path, signal.options.capacity_messages));
-        let (hub, deliveries) = Hub::new(capacities);
+        let (hub, deliveries) = Signal::channels(&self.signals);
         let signals = Signals::new(hub, self.options.send_timeout);
         Server::new(self, signals, deliveries)
     }
@@ -229,12 +210,28 @@ impl Declared {
 
 impl Declared {
     /// Starts the engine that carries this server's messages.
-    pub(crate) fn start_engine(&self, deliveries: Vec<Delivery>) -> Result<Engine, StartError> {
-        let options = |path: &str| {
+    pub(crate) fn start_engine(
+        &self,
+        deliveries: Vec<Delivery<Parcel>>,
+    ) -> Result<Engine, StartError> {
+        let treatment = |path: &str| {
             let signal = self.signals.iter().find(|signal| signal.path == path);
-            signal.map_or_else(SignalOptions::default, |signal| signal.options.clone())
+            let signal = signal.expect("each channel is that of a declared signal");
+            Treatment::new(&signal.options, signal.handlers.receives())
         };
-        Engine::start(deliveries, options).map_err(|source| StartError::Watch { source })
+        Engine::start(deliveries, treatment).map_err(|source| StartError::Watch { source })
+    }
+
+    /// Makes what all events share.
+    pub(crate) fn house(&self, signals: &Signals, views: Option<Views>) -> Arc<House> {
+        Arc::new(House {
+            signals: signals.clone(),
+            states: self.states.clone(),
+            views,
+            client_ids: self.options.client_ids.clone(),
+            rebroadcasts: Rebroadcasts::of(&self.signals),
+            visits: TaskTracker::new(),
+        })
     }
 }
 

@@ -29,16 +29,16 @@ use warp::reject::Rejection;
 
 use crate::engine::Engine;
 use crate::event::{House, Web, WebEvent};
-use crate::origin::Gate;
 use crate::public::Public;
 use crate::reply::{Sentence, View, WholeResponse, sentence, view};
 use crate::route::RouteFilter;
+use crate::signal::{Entrance, Handshake};
 use crate::upgrade;
 
 /// Answers the requests of one listener.
 pub(crate) struct Dispatch {
-    /// The filter of each signal that is served here.
-    signals: HashMap<&'static str, usize>,
+    /// Finds the filter of each signal that is served here.
+    signals: RouteTable,
     routes: RouteTable,
     /// For each route's filter, the names of its path's parameters.
     parameters: HashMap<usize, Arc<[Arc<str>]>>,
@@ -54,8 +54,7 @@ pub(crate) struct Dispatch {
 /// What one listener serves, as its dispatch is made.
 #[derive(Default)]
 pub(crate) struct Served {
-    /// Their paths, and who may connect.
-    pub(crate) signals: Vec<(&'static str, Gate)>,
+    pub(crate) signals: Vec<Entrance>,
     /// The filters of routes, by index into which the table was made.
     pub(crate) routes: Vec<(RouteFilter, Arc<[Arc<str>]>)>,
     pub(crate) table: RouteTable,
@@ -82,10 +81,10 @@ impl Dispatch {
     pub(crate) fn new(served: Served, house: Arc<House>, engine: Engine) -> Dispatch {
         // Routes come first, so that the table's indices are the filters'.
         let (mut filters, parameters): (Vec<_>, Vec<_>) = served.routes.into_iter().unzip();
-        let mut signals = HashMap::new();
-        for (path, gate) in served.signals {
-            signals.insert(path, filters.len());
-            filters.push(upgrade::filter(path, gate));
+        let mut signals = RouteTable::default();
+        for entrance in served.signals {
+            signals.insert(Method::Get, &entrance.path, filters.len());
+            filters.push(entrance.into_filter());
         }
         let mut mounts = Vec::new();
         for mount in served.mounts {
@@ -176,19 +175,22 @@ impl Dispatch {
     /// Finds the filter for a request, and gives the request what it needs.
     fn find<B>(&self, mut request: Request<B>, peer: Option<SocketAddr>) -> Request<B> {
         let path = request.uri().path();
-        // A last slash makes no other path, for signals as for routes.
-        let signal = match path {
-            "/" => self.signals.get("/"),
-            path => self.signals.get(path.strip_suffix('/').unwrap_or(path)),
+        let signal = match self.signals.find(Some(Method::Get), path) {
+            Found::Route { index, parameters } => Some((index, parameters)),
+            _ => None,
         };
-        if let Some(index) = signal
-            && upgrade::is_upgrade(request.headers())
+        if upgrade::is_upgrade(request.headers())
+            && let Some((index, values)) = signal
         {
-            let index = FilterIndex(*index);
-            let version = request.version();
-            request.extensions_mut().insert(version);
-            request.extensions_mut().insert(self.engine.clone());
-            request.extensions_mut().insert(index);
+            let handshake = Handshake {
+                version: request.version(),
+                peer,
+                values,
+                house: Arc::clone(&self.house),
+                engine: self.engine.clone(),
+            };
+            request.extensions_mut().insert(handshake);
+            request.extensions_mut().insert(FilterIndex(index));
             return request;
         }
 
@@ -205,7 +207,7 @@ impl Dispatch {
             (Found::Route { index, parameters }, _) => (index, parameters, None),
             (Found::OtherMethod { mut allow }, signal) => {
                 // A GET would be told to upgrade, which is an answer too.
-                allow.extend(signal.map(|_| Method::Get));
+                allow.extend(signal.as_ref().map(|_| Method::Get));
                 let plain_get = signal.is_some() && method == Some(Method::Get);
                 let refusal = if plain_get {
                     Refusal::UpgradeRequired

@@ -8,6 +8,8 @@
 
 pub mod argument;
 pub mod certificate;
+pub mod client_ids;
+pub mod clients;
 mod clock;
 mod clockwork;
 pub mod declared;
@@ -31,20 +33,26 @@ pub mod route;
 mod schedule;
 mod server;
 mod shutdown;
+pub mod signal;
 pub mod signals;
 mod state;
 mod timer;
 mod tls;
 mod upgrade;
 mod view;
+mod visit;
 
 pub use argument::{form, json, path, query};
 pub use bytes::Bytes;
 pub use certificate::Certificate;
+pub use client_ids::{ClientIds, signed_by};
+pub use clients::Clients;
 pub use cookie::Cookie;
 pub use embed::Service;
 pub use error::{CertificateError, Error, EventError, InvokeError, Result, StartError};
-pub use event::{ScheduleEvent, TimerEvent, WebEvent};
+pub use event::{
+    ConnectEvent, DisconnectEvent, ScheduleEvent, SignalClient, SignalEvent, TimerEvent, WebEvent,
+};
 pub use folder::Folder;
 pub use log::log_to_terminal;
 pub use options::{
@@ -54,4 +62,6 @@ pub use options::{
 pub use origin::{Origins, pages_of};
 pub use outcome::Outcome;
 pub use server::{BoundEndpoint, RunningServer, Server};
+pub use signal::{Frame, FromFrame, Rebroadcast};
 pub use signals::Signals;
+pub use visit::Disconnect;

@@ -3,7 +3,9 @@
 use std::time::{Duration, SystemTime};
 
 use crate::certificate::Certificate;
+use crate::client_ids::ClientIds;
 use crate::origin::Origins;
+use crate::signal::Rebroadcast;
 
 /// Options of a server: `pub server name { send_timeout: 2s };`
 #[derive(Clone, Debug)]
@@ -16,6 +18,12 @@ pub struct ServerOptions {
     /// How long stopping may take: requests in flight are let finish, and
     /// clients are told, until then. 10 seconds by default.
     pub stop_timeout: Duration,
+
+    /// How the ids of clients are given out: as they are by default, or
+    /// `signed_by(secret)`, whose signature nobody else can make;
+    /// `signed_by(secret).strict()` binds each to its client's address and user
+    /// agent. The word needs no `use` in the option's value.
+    pub client_ids: ClientIds,
 }
 
 impl Default for ServerOptions {
@@ -23,6 +31,7 @@ impl Default for ServerOptions {
         ServerOptions {
             send_timeout: Duration::from_secs(5),
             stop_timeout: Duration::from_secs(10),
+            client_ids: ClientIds::default(),
         }
     }
 }
@@ -66,6 +75,29 @@ pub struct SignalOptions {
     /// in the option's value: `{ origins: pages_of(["https://shop.example"]) }`
     /// or `{ origins: AnyPage }`. Other pages are answered with 403.
     pub origins: Origins,
+
+    /// The most bytes of one message from a client; 64 KiB by default. One that
+    /// sends a larger one is told by close code 1009.
+    pub max_message_bytes: usize,
+
+    /// How many messages a client may send in a second, and so many at once; 0,
+    /// the default, means without limit: each client is then held up to the pace
+    /// of its handler. One that sends more is told so by a message
+    /// `{"error":"…"}`, and closed by 1008.
+    pub messages_per_second: u32,
+
+    /// How many clients may be connected at once; without limit by default.
+    /// Others are answered with 503.
+    pub max_clients: usize,
+
+    /// How many of them may come from one address; without limit by default.
+    /// Others are answered with 429.
+    pub max_clients_per_address: usize,
+
+    /// To whom clients' messages may go where the signal is declared
+    /// `=> rebroadcast`. Its words need no `use` in the option's value:
+    /// `{ rebroadcast: Anyone }`.
+    pub rebroadcast: Rebroadcast,
 }
 
 /// What becomes of a client for which too many messages wait: 1,024, or 1 MiB
@@ -98,6 +130,11 @@ impl Default for SignalOptions {
             on_lag: OnLag::default(),
             heartbeat: Duration::from_secs(25),
             origins: Origins::default(),
+            max_message_bytes: 64 << 10,
+            messages_per_second: 0,
+            max_clients: usize::MAX,
+            max_clients_per_address: usize::MAX,
+            rebroadcast: Rebroadcast::default(),
         }
     }
 }

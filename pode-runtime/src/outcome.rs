@@ -1,19 +1,20 @@
-//! What the handlers of timers and schedules return.
+//! What the handlers of timers, schedules and signals return.
 
 use std::error::Error as StdError;
 
 /// An error of whatever type, as `?` makes it in a handler.
 pub type BoxError = Box<dyn StdError + Send + Sync>;
 
-/// What the handler of a timer or a schedule may end with: nothing, or a
-/// `Result` whose error goes to the log.
+/// What the handler of a timer, a schedule or a signal may end with: nothing,
+/// or a `Result`. The error of a timer or a schedule goes to the log; what
+/// becomes of a signal's is told at its events.
 ///
 /// An error is anything that `Box<dyn Error + Send + Sync>` can be made of, so
 /// `?` works on everything.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is nothing that a timer or a schedule can end with",
+    message = "`{Self}` is nothing that this handler can end with",
     label = "this handler can't return `{Self}`",
-    note = "return `()`, or a `Result<(), E>` whose error is logged; a `send` is done by its `.await`"
+    note = "return `()`, or a `Result<(), E>`; a `send` is done by its `.await`"
 )]
 pub trait Outcome {
     /// Returns the error, if there is one.

@@ -11,16 +11,17 @@ use pode_core::{Bind, Method, Protocol};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
+use tokio_util::task::TaskTracker;
 
 use crate::certificate::Unusable;
 use crate::clockwork::{self, Clockwork};
 use crate::declared::{Declared, Endpoint};
 use crate::dispatch::{Dispatch, Served};
-use crate::engine::Engine;
-use crate::event::House;
+use crate::engine::{Engine, Parcel};
 use crate::origin::Gate;
 use crate::shutdown::StopRequests;
+use crate::signal::Entrance;
 use crate::signals::Signals;
 use crate::tls::Tls;
 use crate::view::Views;
@@ -34,11 +35,15 @@ use crate::{InvokeError, StartError, descriptors, listener};
 pub struct Server {
     declared: Declared,
     signals: Signals,
-    deliveries: Vec<Delivery>,
+    deliveries: Vec<Delivery<Parcel>>,
 }
 
 impl Server {
-    pub(crate) fn new(declared: Declared, signals: Signals, deliveries: Vec<Delivery>) -> Server {
+    pub(crate) fn new(
+        declared: Declared,
+        signals: Signals,
+        deliveries: Vec<Delivery<Parcel>>,
+    ) -> Server {
         Server { declared, signals, deliveries }
     }
 
@@ -111,8 +116,9 @@ impl Server {
             .collect::<Result<Vec<_>, _>>()?;
 
         let engine = declared.start_engine(deliveries)?;
-        let Declared { name, options, states, timers, schedules, .. } = declared;
-        let house = Arc::new(House { signals: signals.clone(), states, views });
+        let house = declared.house(&signals, views);
+        let visits = house.visits.clone();
+        let Declared { name, options, timers, schedules, .. } = declared;
         let stopping = watch::Sender::new(None);
         let mut endpoints = Vec::new();
         let mut tasks = Vec::new();
@@ -136,7 +142,16 @@ impl Server {
         }
         let clockwork = Clockwork::start(timers, schedules, &house, &stopping);
         let stop_timeout = options.stop_timeout;
-        Ok(RunningServer { endpoints, signals, engine, stopping, tasks, clockwork, stop_timeout })
+        Ok(RunningServer {
+            endpoints,
+            signals,
+            engine,
+            visits,
+            stopping,
+            tasks,
+            clockwork,
+            stop_timeout,
+        })
     }
 
     /// Starts everything but the listeners.
@@ -147,8 +162,8 @@ impl Server {
         let served = served_by(&declared, &endpoints, &Arc::default())?;
         clockwork::check(&declared.timers, &declared.schedules)?;
         let engine = declared.start_engine(deliveries)?;
-        let Declared { states, timers, schedules, .. } = declared;
-        let house = Arc::new(House { signals, states, views });
+        let house = declared.house(&signals, views);
+        let Declared { timers, schedules, .. } = declared;
         let stopping = watch::Sender::new(None);
         let clockwork = Clockwork::start(timers, schedules, &house, &stopping);
         let dispatch = Dispatch::new(served, house, engine);
@@ -174,6 +189,8 @@ pub struct RunningServer {
     endpoints: Vec<BoundEndpoint>,
     signals: Signals,
     engine: Engine,
+    /// What is still to be done for clients that have gone.
+    visits: TaskTracker,
     /// Holds the deadline once the server is to stop.
     stopping: watch::Sender<Option<Instant>>,
     /// The accept loops, each with its connections.
@@ -237,8 +254,9 @@ impl RunningServer {
     }
 
     /// Stops the server: no new connections and no more ticks; requests and
-    /// handlers in flight are let finish, what was sent is delivered, and every
-    /// client is told by close code 1001.
+    /// handlers in flight are let finish, what was sent is delivered, every
+    /// client is told by close code 1001, and handlers are told that it has
+    /// gone.
     ///
     /// Takes at most the server's `stop_timeout`, then cuts off what is left.
     /// Dropping the future does so at once.
@@ -253,7 +271,12 @@ impl RunningServer {
             // An accept loop that panicked has nothing left to wait for.
             let _ = task.await;
         }
-        self.engine.stop(started + self.stop_timeout).await;
+        let deadline = started + self.stop_timeout;
+        self.engine.stop(deadline).await;
+        self.visits.close();
+        if timeout_at(deadline, self.visits.wait()).await.is_err() {
+            tracing::warn!("handlers of clients that have gone are cut off");
+        }
     }
 }
 
@@ -377,7 +400,7 @@ fn served_by(
         for signal in declared.signals.iter().filter(|it| chooses(it.endpoints, endpoint)) {
             let gate = Gate::new(&signal.options.origins, Arc::clone(ports))
                 .map_err(|reason| StartError::Origin { signal: signal.path, reason })?;
-            served.signals.push((signal.path, gate));
+            served.signals.push(Entrance::new(signal, gate));
         }
     }
     if let Some(endpoint) = of(false) {

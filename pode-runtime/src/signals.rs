@@ -1,15 +1,21 @@
 //! Sending: from a typed payload to the channel of its path.
 
+use std::fmt;
+use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use pode_core::hub::{Channel, Hub};
-use pode_core::{Message, SendError, SignalPath};
+use pode_core::level::{self, Level, ReachesAll, ReachesGroups};
+use pode_core::{ClientId, Message, Payload, SendError, SignalTarget};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use tokio::time::{Instant, timeout_at};
+
+use crate::clients::Clients;
+use crate::engine::{Audience, Only, Parcel};
 
 /// Sends payloads to the clients of a server; a cheap handle to clone.
 ///
@@ -24,17 +30,18 @@ pub struct Signals {
 
 #[derive(Debug)]
 struct Shared {
-    hub: Hub,
+    hub: Hub<Parcel>,
     /// How long a send waits for room.
     send_timeout: Duration,
 }
 
 impl Signals {
-    pub(crate) fn new(hub: Hub, send_timeout: Duration) -> Signals {
+    pub(crate) fn new(hub: Hub<Parcel>, send_timeout: Duration) -> Signals {
         Signals { shared: Arc::new(Shared { hub, send_timeout }) }
     }
 
-    /// Sends a payload, as JSON, to every client on the path of a signal.
+    /// Sends a payload, as JSON, to every client of a signal; or to some of
+    /// them: `send(CHAT, &message).to_group("admins").await`.
     ///
     /// Nothing happens until the returned value is awaited. It then waits for
     /// room in the channel, at most for the server's `send_timeout`: so a loop
@@ -48,28 +55,32 @@ impl Signals {
     ///
     /// When awaited: the payload has no JSON form, no room came free in time,
     /// the server has stopped, or it doesn't declare the signal.
-    pub fn send<Out: Serialize, In>(&self, signal: SignalPath<Out, In>, payload: &Out) -> Sending {
-        let path = signal.as_str();
-        self.sending(Target::Path(path), encode(path, payload))
+    pub fn send<S: SignalTarget>(&self, signal: S, payload: &S::Out) -> Sending<S::Level>
+    where
+        S::Out: Payload,
+    {
+        let audience = Audience::everyone(signal.concrete_path().cloned());
+        self.send_to(signal.declared_path(), audience, payload)
     }
 
-    /// Sends a payload as [`send`](Self::send) does if there is room now.
+    /// Sends a payload to every client of a signal, as [`send`](Self::send)
+    /// does, if there is room now.
     ///
     /// # Errors
     ///
     /// As for `send`, with [`SendError::Full`] at once if there is no room.
-    pub fn try_send<Out: Serialize, In>(
-        &self,
-        signal: SignalPath<Out, In>,
-        payload: &Out,
-    ) -> Result<(), SendError> {
-        let path = signal.as_str();
-        self.send_now(Target::Path(path), &encode(path, payload)?)
+    pub fn try_send<S>(&self, signal: S, payload: &S::Out) -> Result<(), SendError>
+    where
+        S: SignalTarget<Out: Payload, Level: ReachesAll>,
+    {
+        self.send(signal, payload).try_now()
     }
 
     /// Sends ready-made JSON, byte for byte, as [`send`](Self::send) does.
-    pub fn send_json<Out, In>(&self, signal: SignalPath<Out, In>, json: &RawValue) -> Sending {
-        self.sending(Target::Path(signal.as_str()), Ok(Message::text(json.get())))
+    pub fn send_json<S: SignalTarget>(&self, signal: S, json: &RawValue) -> Sending<S::Level> {
+        let audience = Audience::everyone(signal.concrete_path().cloned());
+        let target = Target::Signal(signal.declared_path(), audience);
+        self.sending(target, Ok(Message::text(json.get())))
     }
 
     /// Sends a payload, as JSON, to every client on every path.
@@ -80,19 +91,77 @@ impl Signals {
         self.sending(Target::All, encode("*", payload))
     }
 
-    fn sending(&self, target: Target, message: Result<Message, SendError>) -> Sending {
-        Sending { signals: self.clone(), target, message }
+    /// Returns the clients of a signal, or of one path of a family: to list
+    /// them, to group and to close them.
+    pub fn clients<S: SignalTarget>(&self, signal: S) -> Clients {
+        self.clients_at(signal.declared_path(), signal.concrete_path().cloned())
+    }
+
+    pub(crate) fn clients_at(&self, signal: &'static str, path: Option<Arc<str>>) -> Clients {
+        Clients::new(self.clone(), signal, path)
+    }
+
+    /// Sends a payload to some clients of a path.
+    pub(crate) fn send_to<L, T: Payload + ?Sized>(
+        &self,
+        path: &'static str,
+        audience: Audience,
+        payload: &T,
+    ) -> Sending<L> {
+        self.sending(Target::Signal(path, audience), encode(path, payload))
+    }
+
+    /// Puts a parcel into the channel of a path, as soon as there is room.
+    pub(crate) async fn post(
+        &self,
+        path: &'static str,
+        own_path: Option<&str>,
+        parcel: Parcel,
+    ) -> Result<(), SendError> {
+        let hub = &self.shared.hub;
+        let channel = match own_path {
+            Some(own) => hub.channel_of(path, own)?,
+            None => hub.channel(path)?,
+        };
+        match channel.try_reserve() {
+            Err(SendError::Full { .. }) => {
+                self.room_in(channel, self.deadline()).await?.send(parcel)
+            }
+            room => room?.send(parcel),
+        }
+    }
+
+    fn sending<L>(&self, target: Target, message: Result<Message, SendError>) -> Sending<L> {
+        Sending { signals: self.clone(), target, message, level: PhantomData }
+    }
+
+    fn deadline(&self) -> Instant {
+        Instant::now() + self.shared.send_timeout
+    }
+
+    async fn room_in<'hub>(
+        &self,
+        channel: &'hub Channel<Parcel>,
+        deadline: Instant,
+    ) -> Result<Room<'hub>, SendError> {
+        timeout_at(deadline, channel.reserve()).await.unwrap_or_else(|_| {
+            let path = channel.path();
+            tracing::warn!(path, "no room came free for a message, which was not sent");
+            Err(SendError::Full { path })
+        })
     }
 
     /// Sends if there is room in every channel.
-    fn send_now(&self, target: Target, message: &Message) -> Result<(), SendError> {
-        let hub = &self.shared.hub;
+    fn send_now(&self, target: &Target, message: &Message) -> Result<(), SendError> {
         match target {
-            Target::Path(path) => hub.channel(path)?.try_reserve()?.send(message.clone()),
+            Target::Signal(path, audience) => {
+                let parcel = Parcel::new(audience.clone(), message.clone());
+                self.channel(path, audience)?.try_reserve()?.send(parcel)
+            }
             Target::All => {
-                let rooms =
-                    hub.channels().map(Channel::try_reserve).collect::<Result<Vec<_>, _>>()?;
-                rooms.into_iter().try_for_each(|room| room.send(message.clone()))
+                let channels = self.shared.hub.channels();
+                let rooms = channels.map(Channel::try_reserve).collect::<Result<Vec<_>, _>>()?;
+                send_into(rooms, message)
             }
         }
     }
@@ -102,50 +171,147 @@ impl Signals {
     /// Two of these that wait for several channels can't block each other: the
     /// room they wait for is given back by deliveries, whoever holds the rest.
     async fn send_soon(self, target: Target, message: Message) -> Result<(), SendError> {
-        let Shared { hub, send_timeout } = &*self.shared;
-        let deadline = Instant::now() + *send_timeout;
-        let channels: Vec<&Channel> = match target {
-            Target::Path(path) => vec![hub.channel(path)?],
-            Target::All => hub.channels().collect(),
-        };
-        let mut rooms = Vec::with_capacity(channels.len());
-        for channel in channels {
-            let full = |_| {
-                let path = channel.path();
-                tracing::warn!(path, "no room came free for a message, which was not sent");
-                SendError::Full { path }
-            };
-            rooms.push(timeout_at(deadline, channel.reserve()).await.map_err(full)??);
+        let deadline = self.deadline();
+        match target {
+            Target::Signal(path, audience) => {
+                let channel = self.channel(path, &audience)?;
+                let room = self.room_in(channel, deadline).await?;
+                room.send(Parcel::new(audience, message))
+            }
+            Target::All => {
+                let mut rooms = Vec::new();
+                for channel in self.shared.hub.channels() {
+                    rooms.push(self.room_in(channel, deadline).await?);
+                }
+                send_into(rooms, &message)
+            }
         }
-        rooms.into_iter().try_for_each(|room| room.send(message.clone()))
+    }
+
+    fn channel(
+        &self,
+        path: &'static str,
+        audience: &Audience,
+    ) -> Result<&Channel<Parcel>, SendError> {
+        match &audience.path {
+            Some(own) => self.shared.hub.channel_of(path, own),
+            None => self.shared.hub.channel(path),
+        }
     }
 }
 
-fn encode<T: Serialize + ?Sized>(path: &'static str, payload: &T) -> Result<Message, SendError> {
-    Message::json(payload).map_err(|source| SendError::Encode { path, source })
+type Room<'hub> = pode_core::hub::Room<'hub, Parcel>;
+
+fn send_into(rooms: Vec<Room<'_>>, message: &Message) -> Result<(), SendError> {
+    rooms.into_iter().try_for_each(|room| room.send(Parcel::Broadcast(message.clone())))
 }
 
-#[derive(Clone, Copy, Debug)]
+fn encode<T: Payload + ?Sized>(path: &'static str, payload: &T) -> Result<Message, SendError> {
+    payload.encode().map_err(|source| SendError::Encode { path, source })
+}
+
+#[derive(Debug)]
 enum Target {
-    Path(&'static str),
+    Signal(&'static str, Audience),
     All,
 }
 
 /// A message that is sent when this is awaited.
-#[derive(Debug)]
+///
+/// `L` is how widely it may go: a [level](level), or [`Addressed`] when it is
+/// said for whom it is.
 #[must_use = "nothing is sent until this is awaited"]
-pub struct Sending {
+pub struct Sending<L = level::Name> {
     signals: Signals,
     target: Target,
     message: Result<Message, SendError>,
+    level: PhantomData<fn() -> L>,
 }
 
-impl IntoFuture for Sending {
+/// In the place of a level: a group or a client is named.
+#[derive(Clone, Copy, Debug)]
+pub enum Addressed {}
+
+impl<L: ReachesGroups> Sending<L> {
+    /// Sends only to the members of a group.
+    pub fn to_group(self, group: &str) -> Sending<Addressed> {
+        self.only(Only::Group(group.into()))
+    }
+}
+
+impl<L: Level> Sending<L> {
+    /// Sends only to one client; to nobody, if it isn't there.
+    pub fn to_client(self, client: &ClientId) -> Sending<Addressed> {
+        self.only(Only::Client(client.clone()))
+    }
+}
+
+impl<L> Sending<L> {
+    /// Leaves a client out, usually the one that gave cause to the message.
+    pub fn except(mut self, client: &ClientId) -> Sending<L> {
+        if let Target::Signal(_, audience) = &mut self.target {
+            audience.except = Some(client.clone());
+        }
+        self
+    }
+
+    fn only(self, only: Only) -> Sending<Addressed> {
+        let Sending { signals, mut target, message, .. } = self;
+        if let Target::Signal(_, audience) = &mut target {
+            audience.only = only;
+        }
+        Sending { signals, target, message, level: PhantomData }
+    }
+
+    fn try_anyway(self) -> Result<(), SendError> {
+        self.signals.send_now(&self.target, &self.message?)
+    }
+
+    fn into_send_future(self) -> SendFuture {
+        let Sending { signals, target, message, .. } = self;
+        SendFuture { state: State::Fresh(Some((signals, target, message))) }
+    }
+}
+
+impl<L: ReachesAll> Sending<L> {
+    /// Sends if there is room now.
+    ///
+    /// # Errors
+    ///
+    /// As when it is awaited, with [`SendError::Full`] at once if there is no
+    /// room.
+    pub fn try_now(self) -> Result<(), SendError> {
+        self.try_anyway()
+    }
+}
+
+impl Sending<Addressed> {
+    /// Sends if there is room now.
+    ///
+    /// # Errors
+    ///
+    /// As when it is awaited, with [`SendError::Full`] at once if there is no
+    /// room.
+    pub fn try_now(self) -> Result<(), SendError> {
+        self.try_anyway()
+    }
+}
+
+impl<L: ReachesAll> IntoFuture for Sending<L> {
     type Output = Result<(), SendError>;
     type IntoFuture = SendFuture;
 
     fn into_future(self) -> SendFuture {
-        SendFuture { state: State::Fresh(Some(self)) }
+        self.into_send_future()
+    }
+}
+
+impl IntoFuture for Sending<Addressed> {
+    type Output = Result<(), SendError>;
+    type IntoFuture = SendFuture;
+
+    fn into_future(self) -> SendFuture {
+        self.into_send_future()
     }
 }
 
@@ -158,7 +324,7 @@ pub struct SendFuture {
 enum State {
     /// Not polled yet. Where there is room, as there nearly always is, the
     /// first poll is the last, and nothing is put on the heap for it.
-    Fresh(Option<Sending>),
+    Fresh(Option<(Signals, Target, Result<Message, SendError>)>),
     Waiting(Pin<Box<dyn Future<Output = Result<(), SendError>> + Send>>),
 }
 
@@ -167,10 +333,10 @@ impl Future for SendFuture {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         if let State::Fresh(sending) = &mut self.state {
-            let sending = sending.take().expect("a future is not polled again after it was ready");
-            let Sending { signals, target, message } = sending;
+            let (signals, target, message) =
+                sending.take().expect("a future is not polled again after it was ready");
             let message = message?;
-            match signals.send_now(target, &message) {
+            match signals.send_now(&target, &message) {
                 Err(SendError::Full { .. }) => {
                     self.state = State::Waiting(Box::pin(signals.send_soon(target, message)));
                 }
@@ -184,8 +350,17 @@ impl Future for SendFuture {
     }
 }
 
-impl std::fmt::Debug for SendFuture {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl<L> fmt::Debug for Sending<L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sending")
+            .field("target", &self.target)
+            .field("message", &self.message)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for SendFuture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SendFuture").finish_non_exhaustive()
     }
 }
@@ -194,6 +369,7 @@ impl std::fmt::Debug for SendFuture {
 mod tests {
     use std::collections::HashMap;
 
+    use pode_core::SignalPath;
     use pode_core::hub::Delivery;
 
     use super::*;
@@ -201,16 +377,18 @@ mod tests {
     const CHAT: SignalPath<u32> = SignalPath::new("/");
     const NEWS: SignalPath<u32> = SignalPath::new("/news");
 
-    fn signals() -> (Signals, HashMap<&'static str, Delivery>) {
+    fn signals() -> (Signals, HashMap<&'static str, Delivery<Parcel>>) {
         let (hub, deliveries) = Hub::new([("/", 2), ("/news", 2)]);
         let deliveries = deliveries.into_iter().map(|delivery| (delivery.path(), delivery));
         (Signals::new(hub, Duration::from_secs(5)), deliveries.collect())
     }
 
-    fn payloads(delivery: &mut Delivery) -> Vec<String> {
-        std::iter::from_fn(|| delivery.try_next())
-            .map(|message| message.payload().to_owned())
-            .collect()
+    fn payloads(delivery: &mut Delivery<Parcel>) -> Vec<String> {
+        let payload = |parcel| match parcel {
+            Parcel::Broadcast(message) => String::from_utf8(message.payload().to_vec()).unwrap(),
+            other => panic!("expected a broadcast, got {other:?}"),
+        };
+        std::iter::from_fn(|| delivery.try_next()).map(payload).collect()
     }
 
     #[tokio::test(start_paused = true)]
@@ -261,6 +439,21 @@ mod tests {
         let json = RawValue::from_string(r#"{ "a" :1.0e3 }"#.to_owned()).unwrap();
         signals.send_json(CHAT, &json).await.unwrap();
         assert_eq!(payloads(deliveries.get_mut("/").unwrap()), [r#"{ "a" :1.0e3 }"#]);
+    }
+
+    #[tokio::test]
+    async fn an_audience_travels_with_its_message() {
+        let (signals, mut deliveries) = signals();
+        let ada: ClientId = "ada".parse().unwrap();
+        signals.send(CHAT, &1).to_group("crew").except(&ada).await.unwrap();
+        signals.send(CHAT, &2).to_client(&ada).try_now().unwrap();
+        let mut next = || match deliveries.get_mut("/").unwrap().try_next() {
+            Some(Parcel::Addressed(addressed)) => addressed.0.clone(),
+            other => panic!("expected something addressed, got {other:?}"),
+        };
+        let crew = Only::Group("crew".into());
+        assert_eq!(next(), Audience { path: None, only: crew, except: Some(ada.clone()) });
+        assert_eq!(next(), Audience::client(None, ada));
     }
 
     #[tokio::test]

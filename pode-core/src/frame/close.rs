@@ -30,7 +30,9 @@ pub const MAX_REASON_BYTES: usize = 123;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CloseError {
     /// The code may not be sent.
-    #[error("close code {0} may not be sent; 1000 is the usual one, those from 4000 to 4999 are free")]
+    #[error(
+        "close code {0} may not be sent; 1000 is the usual one, those from 4000 to 4999 are free"
+    )]
     Code(u16),
     /// The reason is longer than [`MAX_REASON_BYTES`].
     #[error("the reason for closing is longer than 123 bytes")]

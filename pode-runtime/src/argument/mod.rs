@@ -145,7 +145,10 @@ fn fields<T: DeserializeOwned>(source: &str, written: &[u8]) -> Result<T, EventE
 }
 
 /// Names the field that is wrong, unless serde's own sentence does.
-fn at_field<E: Display>(source: &str, error: &serde_path_to_error::Error<E>) -> EventError {
+pub(crate) fn at_field<E: Display>(
+    source: &str,
+    error: &serde_path_to_error::Error<E>,
+) -> EventError {
     let path = error.path();
     let written = path.to_string();
     let field = match path.iter().next_back() {

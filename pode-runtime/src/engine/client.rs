@@ -4,12 +4,18 @@
 //! again when the socket can be written to.
 
 use std::io::{self, IoSlice};
+use std::sync::Arc;
+use std::task::Waker;
 
 use bytes::Bytes;
 use pode_core::frame::{Close, Decoder, Incoming, Said, pong};
+use pode_core::{ClientId, Message};
 
+use super::conversation::Conversation;
 use super::outbox::{Outbox, QueueLimits, TooSlow};
 use super::socket::Socket;
+use crate::signal::{Frame, Ticket};
+use crate::visit::Disconnect;
 
 /// Messages that are due at once.
 #[derive(Debug)]
@@ -43,7 +49,9 @@ pub(super) struct Client {
     /// Present while something waits.
     outbox: Option<Box<Outbox>>,
     decoder: Decoder,
-    /// What was read behind a ping whose answer waits.
+    pub(super) standing: Box<Standing>,
+    /// What was read and can't be looked at yet: behind a ping whose answer
+    /// waits, or while more messages than may are waiting for their handler.
     unread: Option<Box<[u8]>>,
     phase: Phase,
     reading: Reading,
@@ -51,6 +59,24 @@ pub(super) struct Client {
     /// the server's close frame is written.
     peer_finished: bool,
     life: Life,
+}
+
+/// Who a client is to the rest of the server.
+#[derive(Debug)]
+pub(super) struct Standing {
+    pub(super) id: ClientId,
+    /// Its own path, where the path is a family's.
+    pub(super) path: Option<Arc<str>>,
+    /// Mostly few.
+    pub(super) groups: Vec<Arc<str>>,
+    /// Tells who came later, of two with one id.
+    pub(super) arrival: u64,
+    /// Why it goes, as soon as somebody decided that.
+    pub(super) end: Option<Disconnect>,
+    /// Present if somebody wants to hear what it says, or that it goes.
+    pub(super) conversation: Option<Box<Conversation>>,
+    /// Counts it as long as it is there.
+    pub(super) _ticket: Option<Box<Ticket>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,13 +145,21 @@ const SLICES_PER_WRITE: usize = 64;
 /// How often a client is read from before others have their turn.
 const READS_PER_TURN: usize = 8;
 
+/// What a client's bytes are held against.
+pub(super) struct Ear<'shard> {
+    pub(super) incoming: Incoming,
+    /// Makes what wakes the client's shard for it.
+    pub(super) waker: &'shard dyn Fn() -> Waker,
+}
+
 impl Client {
-    pub(super) fn new(serial: u32) -> Client {
+    pub(super) fn new(serial: u32, standing: Standing) -> Client {
         Client {
             serial,
             socket: None,
             outbox: None,
             decoder: Decoder::default(),
+            standing: Box::new(standing),
             unread: None,
             phase: Phase::Open,
             reading: Reading::Frames,
@@ -143,9 +177,15 @@ impl Client {
         }
     }
 
+    /// Queues what the client gets first of all.
+    pub(super) fn greet(&mut self, greeting: &[Message]) {
+        for message in greeting {
+            self.outbox.get_or_insert_default().push_anyway(message.frame().clone());
+        }
+    }
+
     /// Writes a burst, and keeps references to the frames that the socket
     /// doesn't take. A client that is being closed gets none of it.
-    ///
     pub(super) fn send(&mut self, burst: &Burst, limits: QueueLimits) -> Sent {
         if self.phase != Phase::Open {
             return Sent::All;
@@ -191,24 +231,33 @@ impl Client {
 
     /// Says goodbye as soon as the frame at hand is written; messages that
     /// wait are dropped.
-    pub(super) fn close(&mut self, close: Close) {
+    pub(super) fn close(&mut self, close: &Close, end: Disconnect) {
         if let Some(outbox) = &mut self.outbox {
             outbox.drop_messages();
         }
-        self.close_last(close);
+        self.close_last(close, end);
     }
 
     /// Says goodbye after the messages that wait.
-    pub(super) fn close_last(&mut self, close: Close) {
+    pub(super) fn close_last(&mut self, close: &Close, end: Disconnect) {
         if self.phase == Phase::Open {
             self.outbox.get_or_insert_default().close = Some(close.frame());
             self.phase = Phase::Closing;
+            self.standing.end.get_or_insert(end);
         }
     }
 
-    /// Tells whether the client said its last word.
-    pub(super) fn has_finished(&self) -> bool {
-        self.peer_finished
+    /// Tells whether one of both said its last word.
+    pub(super) fn is_ending(&self) -> bool {
+        self.phase != Phase::Open || self.peer_finished
+    }
+
+    /// Ends the client, and tells whoever wants to know why.
+    pub(super) fn leave(mut self) {
+        let end = self.standing.end.unwrap_or(Disconnect::Lost);
+        if let Some(conversation) = self.standing.conversation.take() {
+            conversation.leave(end);
+        }
     }
 
     /// Resets the connection when it is dropped, so that the system doesn't
@@ -221,13 +270,14 @@ impl Client {
 
     /// Asks the client whether it is still there; false if it gave no sign
     /// since it was asked the last time. Anything that comes is one, and so is
-    /// that something which waits goes out.
+    /// that something which waits goes out. Whoever isn't listened to, because
+    /// its handler has enough to do, can't give any.
     pub(super) fn ask_for_life(&mut self) -> bool {
         // A client that is being closed has its own deadline.
         if self.socket.is_none() || self.phase != Phase::Open {
             return true;
         }
-        if self.life == Life::Asked {
+        if self.life == Life::Asked && !self.is_full() {
             return false;
         }
         self.outbox.get_or_insert_default().ping = Some(Bytes::from_static(PING));
@@ -238,27 +288,30 @@ impl Client {
     }
 
     /// Writes what waits and reads what came, into `buffer`.
-    pub(super) fn advance(&mut self, buffer: &mut [u8]) -> Progress {
+    pub(super) fn advance(&mut self, buffer: &mut [u8], ear: &Ear<'_>) -> Progress {
         for _ in 0..READS_PER_TURN {
             self.write();
             if self.is_done() {
                 return Progress::Done;
             }
+            if let Some(conversation) = &mut self.standing.conversation {
+                conversation.advance(ear.waker);
+            }
             // The next frame is looked at when the socket has taken the answer
             // to a ping: so a flood of pings is slowed to the pace at which
-            // its sender reads.
-            if self.reading == Reading::Ended || self.has_pong() {
+            // its sender reads. Messages go at the pace of their handler.
+            if self.reading == Reading::Ended || self.has_pong() || self.is_full() {
                 return Progress::Waits;
             }
             if let Some(mut unread) = self.unread.take() {
-                self.hear(&mut unread);
+                self.hear(&mut unread, ear.incoming);
                 continue;
             }
             let Some(socket) = &mut self.socket else { return Progress::Waits };
             match socket.read(buffer) {
                 Ok(read @ 1..) => {
                     self.life = Life::Seen;
-                    self.hear(&mut buffer[..read]);
+                    self.hear(&mut buffer[..read], ear.incoming);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Progress::Waits,
                 Ok(0) | Err(_) => self.reading = Reading::Ended,
@@ -268,41 +321,66 @@ impl Client {
     }
 
     /// Does what the client asks for.
-    fn hear(&mut self, mut bytes: &mut [u8]) {
+    fn hear(&mut self, mut bytes: &mut [u8], incoming: Incoming) {
         while self.reading == Reading::Frames {
-            match self.decoder.next(&mut bytes, Incoming::Nothing) {
+            if self.has_pong() || self.is_full() {
+                self.unread = (!bytes.is_empty()).then(|| (&*bytes).into());
+                return;
+            }
+            match self.decoder.next(&mut bytes, incoming) {
                 Ok(None) => return,
                 Ok(Some(Said::Ping(payload))) if self.phase == Phase::Open => {
                     self.outbox.get_or_insert_default().pong = Some(pong(payload));
                     self.write();
-                    if self.has_pong() {
-                        self.unread = Some((&*bytes).into());
-                        return;
-                    }
                 }
                 Ok(Some(Said::Ping(_) | Said::Pong(_))) => {}
-                Ok(Some(Said::Text(_) | Said::Binary(_))) => {
-                    unreachable!("signals take no messages, as the decoder knows")
+                Ok(Some(Said::Text(text))) => {
+                    let frame = Frame::Text(text.to_owned());
+                    self.take(frame);
+                }
+                Ok(Some(Said::Binary(bytes))) => {
+                    let frame = Frame::Binary(Bytes::copy_from_slice(bytes));
+                    self.take(frame);
                 }
                 Ok(Some(Said::Close(answer))) => {
-                    self.finish(answer);
+                    let end = Disconnect::ByClient { code: answer.code() };
+                    self.finish(&answer, end);
                     self.reading = Reading::Ended;
                 }
                 Err(fault) => {
-                    self.finish(fault);
+                    let end = Disconnect::Error { code: fault.code().unwrap_or_default() };
+                    self.finish(&fault, end);
                     self.reading = Reading::Anything;
                 }
             }
         }
     }
 
+    /// Takes a message. One that comes after the server said goodbye is late.
+    fn take(&mut self, frame: Frame) {
+        let Some(conversation) = &mut self.standing.conversation else { return };
+        if self.phase != Phase::Open {
+            return;
+        }
+        if let Err(told) = conversation.hear(frame) {
+            self.outbox.get_or_insert_default().push_anyway(told.frame().clone());
+            self.close_last(&Close::TOO_MANY, Disconnect::Error { code: 1008 });
+            self.reading = Reading::Anything;
+        }
+    }
+
     /// Notes that the client said its last word: `close` answers it, unless
     /// the server said goodbye first.
-    fn finish(&mut self, close: Close) {
+    fn finish(&mut self, close: &Close, end: Disconnect) {
         if self.phase == Phase::Open {
-            self.close(close);
+            self.close(close, end);
         }
         self.peer_finished = true;
+    }
+
+    /// Whether as many messages wait for their handler as may.
+    fn is_full(&self) -> bool {
+        self.standing.conversation.as_ref().is_some_and(|conversation| conversation.is_full())
     }
 
     fn has_pong(&self) -> bool {
@@ -356,31 +434,45 @@ mod tests {
     use super::*;
     use crate::options::OnLag;
 
+    fn standing() -> Standing {
+        Standing {
+            id: "ada".parse().unwrap(),
+            path: None,
+            groups: Vec::new(),
+            arrival: 0,
+            end: None,
+            conversation: None,
+            _ticket: None,
+        }
+    }
+
     fn burst(frames: &[&'static str]) -> Burst {
         Burst::new(frames.iter().map(|frame| Bytes::from_static(frame.as_bytes())).collect())
     }
 
     #[test]
     fn a_client_is_small() {
-        assert!(size_of::<Client>() <= 56);
+        assert!(size_of::<Client>() <= 64);
+        assert!(size_of::<Standing>() <= 88);
     }
 
     #[tokio::test]
     async fn a_burst_is_cut_where_the_socket_is_full() {
         let limits = QueueLimits { messages: 3, bytes: 10, on_lag: OnLag::Disconnect };
         let (mut peer, stream) = duplex(6);
-        let mut client = Client::new(1);
+        let mut client = Client::new(1, standing());
         let Connection { socket, read } = Connection::portable(stream);
         client.open(socket, read);
 
         assert_eq!(client.send(&burst(&["one ", "two ", "three"]), limits), Sent::All);
         assert_eq!(client.send(&burst(&["!!!", "!!!"]), limits), Sent::TooSlow);
-        client.close(Close::answer_to(b""));
+        client.close(&Close::answer_to(b""), Disconnect::ByServer { code: 1000 });
 
         let mut heard = vec![0; 6];
         peer.read_exact(&mut heard).await.unwrap();
         assert_eq!(heard, b"one tw");
-        assert_eq!(client.advance(&mut [0; 10]), Progress::Waits);
+        let ear = Ear { incoming: Incoming::Nothing, waker: &|| Waker::noop().clone() };
+        assert_eq!(client.advance(&mut [0; 10], &ear), Progress::Waits);
         let mut heard = vec![0; 4];
         peer.read_exact(&mut heard).await.unwrap();
         assert_eq!(heard, b"o \x88\0", "the frame that was begun, and then goodbye");

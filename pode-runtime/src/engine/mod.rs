@@ -8,14 +8,17 @@
 //! [`Engine::adopt`]; the rest of the server knows nothing of what is in here.
 
 mod client;
+mod conversation;
 #[cfg(target_os = "linux")]
 mod epoll;
 mod outbox;
+mod parcel;
 mod path;
 mod portable;
 #[cfg(target_os = "linux")]
 mod raw;
 mod readiness;
+mod roster;
 mod shard;
 mod socket;
 #[cfg(test)]
@@ -35,77 +38,94 @@ use std::sync::Arc;
 
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
-use pode_core::hub;
+use pode_core::{ClientId, Message, hub};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
-use self::outbox::QueueLimits;
-use self::path::{Crowd, Entrance, Treatment};
+pub(crate) use self::parcel::{Audience, Found, Only, Order, Parcel, Question};
+pub(crate) use self::path::Treatment;
+use self::path::{Crowd, Entrance};
 use self::shard::{Join, Shard};
 use self::socket::Connection;
-use crate::options::SignalOptions;
+use crate::signal::Ticket;
+use crate::visit::Visit;
 
 /// The shards of a server. Cloning is cheap, and all clones are the same
 /// engine; when the last is dropped, the connections end.
 #[derive(Clone, Debug)]
 pub(crate) struct Engine {
     shards: Arc<[mpsc::Sender<Join>]>,
-    paths: Arc<HashMap<&'static str, (u32, Arc<Crowd>)>>,
+    /// A family has several crowds, over which its paths are spread.
+    paths: Arc<HashMap<&'static str, Crowds>>,
     /// Holds the deadline as soon as the engine is to stop. Each shard watches
     /// it until its last client has gone.
     stopping: watch::Sender<Option<Instant>>,
     connect: fn(Upgraded) -> io::Result<Connection>,
 }
 
+/// The clients of a path, with its number in each shard.
+type Crowds = Vec<(u32, Arc<Crowd>)>;
+
+/// Who comes to listen, and maybe to speak.
+#[derive(Debug)]
+pub(crate) struct Newcomer {
+    pub(crate) id: ClientId,
+    /// Its own path, of a family.
+    pub(crate) path: Option<Arc<str>>,
+    /// Where it is from the start.
+    pub(crate) groups: Vec<Arc<str>>,
+    /// What it gets first.
+    pub(crate) greeting: Vec<Message>,
+    /// Present if somebody wants to hear what it says, or that it goes.
+    pub(crate) visit: Option<Visit>,
+    /// Counts it while it is there.
+    pub(crate) ticket: Option<Ticket>,
+}
+
 impl Engine {
-    /// Spawns a shard for each worker of the current runtime; `options` are
-    /// those of the signal at a path.
+    /// Spawns a shard for each worker of the current runtime.
     ///
     /// # Errors
     ///
     /// The system has no descriptor left.
     pub(crate) fn start(
-        deliveries: Vec<hub::Delivery>,
-        options: impl Fn(&str) -> SignalOptions,
+        deliveries: Vec<hub::Delivery<Parcel>>,
+        treatment: impl Fn(&str) -> Treatment,
     ) -> io::Result<Engine> {
-        let treatment = |path: &str| {
-            let SignalOptions { on_lag, heartbeat, .. } = options(path);
-            let limits = QueueLimits { on_lag, ..QueueLimits::default() };
-            Treatment { limits, heartbeat }
-        };
         Engine::with_shards(Handle::current().metrics().num_workers(), deliveries, treatment)
     }
 
     fn with_shards(
         shards: usize,
-        deliveries: Vec<hub::Delivery>,
+        deliveries: Vec<hub::Delivery<Parcel>>,
         treatment: impl Fn(&str) -> Treatment,
     ) -> io::Result<Engine> {
         let made = (0..shards).map(|_| Shard::new()).collect::<io::Result<Vec<_>>>()?;
         let (mut shards, senders): (Vec<_>, Vec<_>) = made.into_iter().unzip();
-        let mut paths = HashMap::new();
+        let mut crowds: HashMap<_, Crowds> = HashMap::new();
         for (number, messages) in (0..).zip(deliveries) {
             let path = messages.path();
             let home = number as usize % shards.len();
-            let crowd = Arc::new(Crowd::new(home, messages.source()));
+            let is_family = path.contains("/:");
+            let crowd = Arc::new(Crowd::new(home, is_family, messages.source()));
             let mut messages = Some(messages);
             for (index, shard) in shards.iter_mut().enumerate() {
                 let messages = if index == home { messages.take() } else { None };
                 shard.add_path(path, treatment(path), Arc::clone(&crowd), messages);
             }
-            paths.insert(path, (number, crowd));
+            crowds.entry(path).or_default().push((number, crowd));
         }
         let stopping = watch::Sender::new(None);
         for shard in shards {
             tokio::spawn(shard.run(stopping.subscribe()));
         }
-        let (shards, paths) = (senders.into(), Arc::new(paths));
+        let (shards, paths) = (senders.into(), Arc::new(crowds));
         Ok(Engine { shards, paths, stopping, connect: connect() })
     }
 
-    /// Takes in a client of a path, and tells whether it could: not if the
-    /// engine is stopping or has no such path.
+    /// Takes in a client of a path; returns the how-manieth it is, or `None` if
+    /// the engine is stopping or has no such path.
     ///
     /// This is called before the 101 reply is sent, with a future of what the
     /// connection will then be, or of none if the client vanishes before. So
@@ -115,8 +135,9 @@ impl Engine {
     pub(crate) async fn adopt(
         &self,
         path: &'static str,
+        newcomer: Newcomer,
         opening: impl Future<Output = Option<Upgraded>> + Send + 'static,
-    ) -> bool {
+    ) -> Option<u64> {
         let connect = self.connect;
         let opening = async move {
             let connection = connect(opening.await?);
@@ -124,23 +145,27 @@ impl Engine {
                 .inspect_err(|error| tracing::debug!(path, %error, "a client left at once"))
                 .ok()
         };
-        self.adopt_connection(path, opening).await
+        self.adopt_connection(path, newcomer, opening).await
     }
 
     async fn adopt_connection(
         &self,
         path: &str,
+        newcomer: Newcomer,
         opening: impl Future<Output = Option<Connection>> + Send + 'static,
-    ) -> bool {
+    ) -> Option<u64> {
         if self.stopping.borrow().is_some() {
-            return false;
+            return None;
         }
-        let Some((path, crowd)) = self.paths.get(path) else { return false };
-        let Some(Entrance { shard, messages }) = crowd.enter(self.shards.len()) else {
-            return false;
+        let crowds = self.paths.get(path)?;
+        let (path, crowd) = match &newcomer.path {
+            Some(own) => &crowds[hub::spread(own, crowds.len())],
+            None => &crowds[0],
         };
-        let join = Join { path: *path, messages, opening: Box::pin(opening) };
-        self.shards[shard].send(join).await.is_ok()
+        let Entrance { shard, messages, arrival } = crowd.enter(self.shards.len())?;
+        let opening = Box::pin(opening);
+        let join = Join { path: *path, messages, newcomer, arrival, opening };
+        self.shards[shard].send(join).await.ok().map(|()| arrival)
     }
 
     /// Delivers what was sent before, says 1001 to every client and waits for

@@ -70,9 +70,14 @@ impl Outbox {
                 }
             }
         }
+        self.push_anyway(frame);
+        Ok(missed)
+    }
+
+    /// Queues a message whatever waits: one that isn't to be missed.
+    pub(super) fn push_anyway(&mut self, frame: Bytes) {
         self.message_bytes += frame.len();
         self.messages.push_back(frame);
-        Ok(missed)
     }
 
     pub(super) fn drop_messages(&mut self) {

@@ -1,16 +1,21 @@
 //! A signal path: what all shards know of it, and its part in each of them.
 
+use std::collections::HashMap;
 use std::num::NonZero;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use pode_core::hub::{self, DeliverySource};
+use pode_core::frame::Incoming;
+use pode_core::{Message, hub};
 use slab::Slab;
 
-use super::client::{Burst, Client};
+use super::client::{Burst, Client, Standing};
 use super::outbox::QueueLimits;
+use super::parcel::{Audience, Found, Order, Parcel};
+use super::roster::Roster;
+use crate::options::SignalOptions;
 
 /// For how many clients of a path another shard is worth its while. A path
 /// with fewer stays in one, so that a message wakes no more than that.
@@ -26,10 +31,12 @@ const BURST_BYTES: usize = 64 << 10;
 pub(super) struct Crowd {
     /// The shard where the path's messages always go.
     home: usize,
-    source: DeliverySource,
+    /// Whether all its clients are there, however many they are.
+    stays_home: bool,
+    source: hub::DeliverySource<Parcel>,
     clients: AtomicUsize,
     /// How many have come since the start.
-    arrivals: AtomicUsize,
+    arrivals: AtomicU64,
 }
 
 /// Where a client that comes goes.
@@ -37,12 +44,15 @@ pub(super) struct Crowd {
 pub(super) struct Entrance {
     pub(super) shard: usize,
     /// What the shard may not have yet: the path's messages from now on.
-    pub(super) messages: Option<hub::Delivery>,
+    pub(super) messages: Option<hub::Delivery<Parcel>>,
+    /// The how-manieth client it is.
+    pub(super) arrival: u64,
 }
 
 impl Crowd {
-    pub(super) fn new(home: usize, source: DeliverySource) -> Crowd {
-        Crowd { home, source, clients: AtomicUsize::new(0), arrivals: AtomicUsize::new(0) }
+    pub(super) fn new(home: usize, stays_home: bool, source: hub::DeliverySource<Parcel>) -> Crowd {
+        let (clients, arrivals) = (AtomicUsize::new(0), AtomicU64::new(0));
+        Crowd { home, stays_home, source, clients, arrivals }
     }
 
     /// Counts a client, and finds its shard among so many; `None` if
@@ -50,14 +60,14 @@ impl Crowd {
     pub(super) fn enter(&self, shards: usize) -> Option<Entrance> {
         let here = self.clients.fetch_add(1, Ordering::Relaxed);
         // In turn, so that a large crowd is spread evenly whoever leaves.
-        let turn = self.arrivals.fetch_add(1, Ordering::Relaxed);
-        let spread = (here / CLIENTS_PER_SHARD + 1).min(shards);
-        let shard = (self.home + turn % spread) % shards;
+        let arrival = self.arrivals.fetch_add(1, Ordering::Relaxed);
+        let spread = if self.stays_home { 1 } else { (here / CLIENTS_PER_SHARD + 1).min(shards) };
+        let shard = (self.home + (arrival % spread as u64) as usize) % shards;
         if shard == self.home {
-            return Some(Entrance { shard, messages: None });
+            return Some(Entrance { shard, messages: None, arrival });
         }
         match self.source.delivery() {
-            Some(messages) => Some(Entrance { shard, messages: Some(messages) }),
+            Some(messages) => Some(Entrance { shard, messages: Some(messages), arrival }),
             None => {
                 self.leave();
                 None
@@ -73,43 +83,191 @@ impl Crowd {
 
 /// How the clients of a path are treated.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Treatment {
+pub(crate) struct Treatment {
     pub(super) limits: QueueLimits,
     /// How often they are asked whether they are still there, in whole seconds
     /// rounded up; zero for never.
     pub(super) heartbeat: Duration,
+    /// What they may send.
+    pub(super) incoming: Incoming,
 }
 
-/// The part of a path that is in one shard.
+impl Treatment {
+    /// Takes what a signal declares.
+    pub(crate) fn new(options: &SignalOptions, receives: bool) -> Treatment {
+        let SignalOptions { on_lag, heartbeat, max_message_bytes, .. } = *options;
+        let incoming = match receives {
+            true => Incoming::Messages { max_bytes: max_message_bytes },
+            false => Incoming::Nothing,
+        };
+        Treatment { limits: QueueLimits { on_lag, ..QueueLimits::default() }, heartbeat, incoming }
+    }
+}
+
+/// A path in one shard.
 pub(super) struct Path {
     pub(super) name: &'static str,
     pub(super) limits: QueueLimits,
-    /// In seconds.
+    pub(super) incoming: Incoming,
+    /// In seconds, if there is one.
     pub(super) heartbeat: Option<NonZero<u32>>,
     pub(super) crowd: Arc<Crowd>,
     /// Absent until a client comes, except at home.
-    pub(super) messages: Option<hub::Delivery>,
+    messages: Option<hub::Delivery<Parcel>>,
+    /// What was taken of them and has yet to be seen to: it is for others than
+    /// what came before.
+    put_off: Option<Parcel>,
     /// Wakes the shard when there are messages.
-    pub(super) waker: Waker,
+    waker: Waker,
     pub(super) clients: Slab<Client>,
+    /// By the clients' own paths, where this one is a family's.
+    rosters: HashMap<Option<Arc<str>>, Roster>,
+}
+
+/// What comes next in the channel of a path.
+pub(super) enum Due {
+    /// Messages for all its clients.
+    Broadcast(Burst),
+    /// Messages for the audience of this one.
+    Addressed(Burst, Arc<(Audience, Message)>),
+    Order(Arc<Order>),
 }
 
 impl Path {
-    /// Takes the messages that are due; `None` if there are none, and then the
-    /// shard is woken for the next.
-    pub(super) fn next_burst(&mut self) -> Option<Burst> {
-        let messages = self.messages.as_mut()?;
-        let mut context = Context::from_waker(&self.waker);
-        let mut frames = Vec::new();
-        let mut bytes = 0;
+    pub(super) fn new(
+        name: &'static str,
+        Treatment { limits, heartbeat, incoming }: Treatment,
+        crowd: Arc<Crowd>,
+        messages: Option<hub::Delivery<Parcel>>,
+        waker: Waker,
+    ) -> Path {
+        let heartbeat = NonZero::new(heartbeat.as_secs_f64().ceil() as u32);
+        let (clients, rosters) = (Slab::new(), HashMap::new());
+        Path {
+            name,
+            limits,
+            incoming,
+            heartbeat,
+            crowd,
+            messages,
+            put_off: None,
+            waker,
+            clients,
+            rosters,
+        }
+    }
+
+    /// Takes the messages from now on, unless they come already; tells whether
+    /// it did.
+    pub(super) fn listen(&mut self, messages: Option<hub::Delivery<Parcel>>) -> bool {
+        let news = self.messages.is_none() && messages.is_some();
+        if news {
+            self.messages = messages;
+        }
+        news
+    }
+
+    /// Refuses further sends.
+    pub(super) fn close(&mut self) {
+        if let Some(messages) = &mut self.messages {
+            messages.close();
+        }
+    }
+
+    /// Takes in a client, and returns its slot; and who had its id before.
+    pub(super) fn enter(&mut self, client: Client) -> (u32, Option<u32>) {
+        let Standing { id, path, groups, .. } = &*client.standing;
+        let (id, path, groups) = (id.clone(), path.clone(), groups.clone());
+        let slot = self.clients.insert(client) as u32;
+        let roster = self.rosters.entry(path).or_default();
+        groups.into_iter().for_each(|group| roster.join_group(group, slot));
+        (slot, roster.enter(id, slot))
+    }
+
+    /// Takes a client out.
+    pub(super) fn remove(&mut self, slot: u32) -> Client {
+        let client = self.clients.remove(slot as usize);
+        let Standing { id, path, groups, .. } = &*client.standing;
+        if let Some(roster) = self.rosters.get_mut(path) {
+            roster.leave(id, slot, groups);
+            if roster.is_empty() {
+                self.rosters.remove(path);
+            }
+        }
+        self.crowd.leave();
+        client
+    }
+
+    /// Returns the slots of an audience.
+    pub(super) fn select(&self, audience: &Audience) -> Vec<u32> {
+        self.rosters.get(&audience.path).map(|roster| roster.select(audience)).unwrap_or_default()
+    }
+
+    /// Returns who is meant.
+    pub(super) fn find(&self, audience: &Audience) -> impl Iterator<Item = Found> {
+        self.select(audience).into_iter().map(|slot| {
+            let Standing { id, groups, .. } = &*self.clients[slot as usize].standing;
+            Found { id: id.clone(), groups: groups.clone() }
+        })
+    }
+
+    /// Puts clients into a group.
+    pub(super) fn join_group(&mut self, audience: &Audience, group: &Arc<str>) {
+        for slot in self.select(audience) {
+            let groups = &mut self.clients[slot as usize].standing.groups;
+            if !groups.contains(group) {
+                groups.push(Arc::clone(group));
+                let roster = self.rosters.get_mut(&audience.path);
+                roster.into_iter().for_each(|roster| roster.join_group(Arc::clone(group), slot));
+            }
+        }
+    }
+
+    /// Takes clients out of a group.
+    pub(super) fn leave_group(&mut self, audience: &Audience, group: &Arc<str>) {
+        for slot in self.select(audience) {
+            self.clients[slot as usize].standing.groups.retain(|other| other != group);
+            if let Some(roster) = self.rosters.get_mut(&audience.path) {
+                roster.leave_group(group, slot);
+            }
+        }
+    }
+
+    /// Takes what is due; `None` if nothing is, and then the shard is woken for
+    /// the next.
+    pub(super) fn next_due(&mut self) -> Option<Due> {
+        let first = self.put_off.take().or_else(|| self.next_parcel())?;
+        let (audience, message) = match &first {
+            Parcel::Broadcast(message) => (None, message),
+            Parcel::Addressed(addressed) => (Some(&addressed.0), &addressed.1),
+            Parcel::Order(order) => return Some(Due::Order(Arc::clone(order))),
+        };
+        let mut bytes = message.frame().len();
+        let mut frames = vec![message.frame().clone()];
         while frames.len() < BURST_MESSAGES
             && bytes < BURST_BYTES
-            && let Poll::Ready(Some(message)) = messages.poll_next(&mut context)
+            && let Some(next) = self.next_parcel()
         {
+            let Some(message) = next.message_for(audience) else {
+                self.put_off = Some(next);
+                break;
+            };
             bytes += message.frame().len();
             frames.push(message.frame().clone());
         }
-        (!frames.is_empty()).then(|| Burst::new(frames))
+        let burst = Burst::new(frames);
+        Some(match first {
+            Parcel::Addressed(addressed) => Due::Addressed(burst, addressed),
+            _ => Due::Broadcast(burst),
+        })
+    }
+
+    fn next_parcel(&mut self) -> Option<Parcel> {
+        let mut context = Context::from_waker(&self.waker);
+        match self.messages.as_mut()?.poll_next(&mut context) {
+            Poll::Ready(parcel) => parcel,
+            Poll::Pending => None,
+        }
     }
 }
 
@@ -122,7 +280,7 @@ mod tests {
     #[test]
     fn a_crowd_is_spread_over_as_many_shards_as_it_is_worth() {
         let (_hub, deliveries) = Hub::new([("/", 1)]);
-        let crowd = Crowd::new(2, deliveries[0].source());
+        let crowd = Crowd::new(2, false, deliveries[0].source());
         let mut shards = [0; 4];
         for _ in 0..CLIENTS_PER_SHARD {
             let entrance = crowd.enter(4).unwrap();

@@ -8,7 +8,6 @@
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::io;
-use std::num::NonZero;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,16 +17,19 @@ use futures_util::future::OptionFuture;
 use futures_util::stream::FuturesUnordered;
 use pode_core::frame::Close;
 use pode_core::hub;
-use slab::Slab;
 use tokio::sync::{mpsc, watch};
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until};
 
-use super::client::{Client, Progress, Sent};
-use super::path::{Crowd, Path, Treatment};
+use super::Newcomer;
+use super::client::{Burst, Client, Ear, Progress, Sent, Standing};
+use super::conversation::Conversation;
+use super::parcel::{Audience, Order, Parcel};
+use super::path::{Crowd, Due, Path, Treatment};
 use super::readiness::{Place, Readiness, Source};
 use super::socket::Connection;
 use crate::shutdown::told_to_stop;
+use crate::visit::Disconnect;
 
 /// How long a client may take to accept a close frame and to answer it.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -53,7 +55,9 @@ pub(super) struct Join {
     /// The number of the path.
     pub(super) path: u32,
     /// The path's messages from now on, if the shard may not have them yet.
-    pub(super) messages: Option<hub::Delivery>,
+    pub(super) messages: Option<hub::Delivery<Parcel>>,
+    pub(super) newcomer: Newcomer,
+    pub(super) arrival: u64,
     pub(super) opening: Opening,
 }
 
@@ -124,22 +128,13 @@ impl Shard {
     pub(super) fn add_path(
         &mut self,
         name: &'static str,
-        Treatment { limits, heartbeat }: Treatment,
+        treatment: Treatment,
         crowd: Arc<Crowd>,
-        messages: Option<hub::Delivery>,
+        messages: Option<hub::Delivery<Parcel>>,
     ) {
-        let heartbeat = NonZero::new(heartbeat.as_secs_f64().ceil() as u32);
         let source = Source::Messages(self.paths.len() as u32);
         let waker = self.readiness.waker(source);
-        self.paths.push(Path {
-            name,
-            limits,
-            heartbeat,
-            crowd,
-            messages,
-            waker,
-            clients: Slab::new(),
-        });
+        self.paths.push(Path::new(name, treatment, crowd, messages, waker));
         // So that it is asked for the first of them.
         self.readiness.again(source);
     }
@@ -155,9 +150,7 @@ impl Shard {
             self.handle(event).await;
         };
         for number in 0..self.paths.len() {
-            if let Some(messages) = &mut self.paths[number].messages {
-                messages.close();
-            }
+            self.paths[number].close();
             while self.deliver(number as u32).await {}
         }
         let abandoned = async { while stopping.changed().await.is_ok() {} };
@@ -190,21 +183,35 @@ impl Shard {
         }
     }
 
-    fn join(&mut self, Join { path: number, messages, opening }: Join) {
+    fn join(&mut self, Join { path: number, messages, newcomer, arrival, opening }: Join) {
         let path = &mut self.paths[number as usize];
-        if path.messages.is_none() {
-            path.messages = messages;
+        if path.listen(messages) {
             self.readiness.again(Source::Messages(number));
         }
         self.serial = self.serial.wrapping_add(1);
-        let mut client = Client::new(self.serial);
+        let Newcomer { id, path: own_path, groups, greeting, visit, ticket } = newcomer;
+        let standing = Standing {
+            id,
+            path: own_path,
+            groups,
+            arrival,
+            end: None,
+            conversation: visit.map(|visit| Box::new(Conversation::new(visit))),
+            _ticket: ticket.map(Box::new),
+        };
+        let mut client = Client::new(self.serial, standing);
+        client.greet(&greeting);
         if self.stopping {
-            client.close_last(Close::STOPPING);
+            client.close_last(&Close::STOPPING, Disconnect::Stopped);
         }
-        let place = Place { path: number, slot: path.clients.insert(client) as u32 };
+        let (slot, before) = path.enter(client);
         self.clients += 1;
+        let place = Place { path: number, slot };
         let id = ClientId { place, serial: self.serial };
         self.openings.push(Box::pin(async move { (id, opening.await) }));
+        if let Some(slot) = before {
+            self.replace(Place { path: number, slot });
+        }
     }
 
     fn join_all(&mut self) {
@@ -247,25 +254,42 @@ impl Shard {
         }
     }
 
-    /// Writes the messages of a path that are due to all its clients here, and
-    /// tells whether there were any: then there may be more.
+    /// Does what is due on a path, and tells whether anything was: then there
+    /// may be more.
     async fn deliver(&mut self, path: u32) -> bool {
-        let Some(burst) = self.paths[path as usize].next_burst() else { return false };
-        // Those who joined before these messages were sent are to get them.
+        let Some(due) = self.paths[path as usize].next_due() else { return false };
+        // Those who joined before this was sent are concerned, too.
         self.join_all();
+        match due {
+            Due::Broadcast(burst) => {
+                let places = 0..self.paths[path as usize].clients.capacity() as u32;
+                self.send(path, places, &burst).await;
+            }
+            Due::Addressed(burst, addressed) => {
+                let places = self.paths[path as usize].select(&addressed.0);
+                self.send(path, places.into_iter(), &burst).await;
+            }
+            Due::Order(order) => self.obey(path, &order),
+        }
+        true
+    }
+
+    /// Writes messages to the clients in some slots of a path.
+    async fn send(&mut self, path: u32, slots: impl Iterator<Item = u32>, burst: &Burst) {
         let Path { name, limits, clients, .. } = &mut self.paths[path as usize];
         let mut lost = Vec::new();
-        for (count, (slot, client)) in (1..).zip(clients.iter_mut()) {
-            match client.send(&burst, *limits) {
+        for (count, slot) in (1..).zip(slots) {
+            let Some(client) = clients.get_mut(slot as usize) else { continue };
+            match client.send(burst, *limits) {
                 Sent::All => {}
                 Sent::Missed(messages) => {
                     tracing::debug!(path = name, messages, "a client reads too slowly for some");
                 }
-                Sent::Broken => lost.push(slot as u32),
+                Sent::Broken => lost.push(slot),
                 Sent::TooSlow => {
                     tracing::info!(path = name, "cut off a client that reads too slowly");
-                    client.close(Close::TOO_SLOW);
-                    lost.push(slot as u32);
+                    client.close(&Close::TOO_SLOW, Disconnect::Lagged);
+                    lost.push(slot);
                 }
             }
             if count % SOCKETS_PER_TURN == 0 {
@@ -277,20 +301,62 @@ impl Shard {
             self.limit(place);
             self.advance(place);
         }
-        true
+    }
+
+    /// Does what isn't sending.
+    fn obey(&mut self, number: u32, order: &Order) {
+        let path = &mut self.paths[number as usize];
+        match order {
+            Order::Join(audience, group) => path.join_group(audience, group),
+            Order::Leave(audience, group) => path.leave_group(audience, group),
+            Order::Find(audience, question) => question.answer(path.find(audience)),
+            Order::Close(audience, close) => {
+                let end = Disconnect::ByServer { code: close.code().unwrap_or_default() };
+                self.say_goodbye(number, audience, close, end);
+            }
+            Order::Replace { audience, arrival } => {
+                let slots = path.select(audience);
+                let came_before =
+                    |slot: &u32| path.clients[*slot as usize].standing.arrival < *arrival;
+                let earlier = slots.into_iter().filter(came_before).collect::<Vec<_>>();
+                earlier.into_iter().for_each(|slot| self.replace(Place { path: number, slot }));
+            }
+        }
+    }
+
+    /// Closes a client whose id is somebody else's now.
+    fn replace(&mut self, place: Place) {
+        let Some(client) = self.paths[place.path as usize].clients.get_mut(place.slot as usize)
+        else {
+            return;
+        };
+        client.close(&Close::REPLACED, Disconnect::ByServer { code: 1008 });
+        self.limit(place);
+        self.advance(place);
+    }
+
+    fn say_goodbye(&mut self, path: u32, audience: &Audience, close: &Close, end: Disconnect) {
+        for slot in self.paths[path as usize].select(audience) {
+            let place = Place { path, slot };
+            self.client(place).close_last(close, end);
+            self.limit(place);
+            self.advance(place);
+        }
     }
 
     /// Has a client write what waits and read what came.
     fn advance(&mut self, place: Place) {
-        let clients = &mut self.paths[place.path as usize].clients;
+        let Path { clients, incoming, .. } = &mut self.paths[place.path as usize];
         let Some(client) = clients.get_mut(place.slot as usize) else { return };
-        let had_finished = client.has_finished();
-        match client.advance(&mut self.buffer) {
+        let was_ending = client.is_ending();
+        let waker = || self.readiness.waker(Source::Client(place));
+        let ear = Ear { incoming: *incoming, waker: &waker };
+        match client.advance(&mut self.buffer, &ear) {
             Progress::Waits => {}
             Progress::Again => self.readiness.again(Source::Client(place)),
             Progress::Done => return self.remove(place),
         }
-        if client.has_finished() && !had_finished {
+        if client.is_ending() && !was_ending {
             self.limit(place);
         }
     }
@@ -330,6 +396,7 @@ impl Shard {
                 let Some(client) = clients.get_mut(slot) else { continue };
                 if !client.ask_for_life() {
                     tracing::debug!(path = name, "a client answers no more");
+                    client.standing.end.get_or_insert(Disconnect::TimedOut);
                     client.reset();
                     dead.push(Place { path: number as u32, slot: slot as u32 });
                 }
@@ -351,7 +418,7 @@ impl Shard {
         for path in 0..self.paths.len() as u32 {
             for slot in 0..self.paths[path as usize].clients.capacity() as u32 {
                 if let Some(client) = self.paths[path as usize].clients.get_mut(slot as usize) {
-                    client.close_last(Close::STOPPING);
+                    client.close_last(&Close::STOPPING, Disconnect::Stopped);
                     self.advance(Place { path, slot });
                 }
             }
@@ -381,9 +448,7 @@ impl Shard {
     }
 
     fn remove(&mut self, place: Place) {
-        let path = &mut self.paths[place.path as usize];
-        path.clients.remove(place.slot as usize);
-        path.crowd.leave();
+        self.paths[place.path as usize].remove(place.slot).leave();
         self.clients -= 1;
     }
 }

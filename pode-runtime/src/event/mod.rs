@@ -5,8 +5,8 @@
 ///
 /// [`Signals`]: crate::Signals
 macro_rules! sending_methods {
-    ($event:ident) => {
-        impl $event {
+    ($event:ident $(<$parameter:ident>)?) => {
+        impl$(<$parameter>)? $event$(<$parameter>)? {
             /// Returns the value that `state T = …;` declares.
             ///
             /// # Errors
@@ -22,38 +22,50 @@ macro_rules! sending_methods {
                 &self.house().signals
             }
 
-            /// Sends a payload to every client on the path of a signal; see
+            /// Sends a payload to the clients of a signal; see
             /// [`Signals::send`](crate::Signals::send).
-            pub fn send<Out: serde::Serialize, In>(
+            pub fn send<S: pode_core::SignalTarget>(
                 &self,
-                signal: pode_core::SignalPath<Out, In>,
-                payload: &Out,
-            ) -> $crate::signals::Sending {
+                signal: S,
+                payload: &S::Out,
+            ) -> $crate::signals::Sending<S::Level>
+            where
+                S::Out: pode_core::Payload,
+            {
                 self.signals().send(signal, payload)
             }
 
-            /// Sends a payload if there is room now; see
-            /// [`Signals::try_send`](crate::Signals::try_send).
+            /// Sends a payload to every client of a signal if there is room now;
+            /// see [`Signals::try_send`](crate::Signals::try_send).
             ///
             /// # Errors
             ///
             /// As for [`Signals::try_send`](crate::Signals::try_send).
-            pub fn try_send<Out: serde::Serialize, In>(
+            pub fn try_send<S>(
                 &self,
-                signal: pode_core::SignalPath<Out, In>,
-                payload: &Out,
-            ) -> Result<(), pode_core::SendError> {
+                signal: S,
+                payload: &S::Out,
+            ) -> Result<(), pode_core::SendError>
+            where
+                S: pode_core::SignalTarget<Out: pode_core::Payload, Level: pode_core::level::ReachesAll>,
+            {
                 self.signals().try_send(signal, payload)
             }
 
             /// Sends ready-made JSON, byte for byte; see
             /// [`Signals::send_json`](crate::Signals::send_json).
-            pub fn send_json<Out, In>(
+            pub fn send_json<S: pode_core::SignalTarget>(
                 &self,
-                signal: pode_core::SignalPath<Out, In>,
+                signal: S,
                 json: &serde_json::value::RawValue,
-            ) -> $crate::signals::Sending {
+            ) -> $crate::signals::Sending<S::Level> {
                 self.signals().send_json(signal, json)
+            }
+
+            /// Returns the clients of a signal, to list, group or close them; see
+            /// [`Signals::clients`](crate::Signals::clients).
+            pub fn clients<S: pode_core::SignalTarget>(&self, signal: S) -> $crate::Clients {
+                self.signals().clients(signal)
             }
 
             /// Sends a payload to every client on every path; see
@@ -68,19 +80,32 @@ macro_rules! sending_methods {
     };
 }
 
+mod connection;
 mod schedule;
+mod signal;
 mod timer;
 mod web;
 
+pub(crate) use connection::{Arrival, Choices};
+pub use connection::{ConnectEvent, DisconnectEvent};
 pub use schedule::ScheduleEvent;
+pub(crate) use signal::Card;
+pub use signal::{SignalClient, SignalEvent};
 pub use timer::TimerEvent;
 pub use web::WebEvent;
-pub(crate) use web::{House, Web};
+pub(crate) use web::{CLIENT_ID, House, Web};
 
 /// Returns the surroundings of an event, for tests: no signals, no states.
 #[cfg(test)]
 pub(crate) fn house() -> std::sync::Arc<House> {
     let (hub, _) = pode_core::hub::Hub::new([]);
     let signals = crate::Signals::new(hub, std::time::Duration::ZERO);
-    std::sync::Arc::new(House { signals, states: Default::default(), views: None })
+    std::sync::Arc::new(House {
+        signals,
+        states: Default::default(),
+        views: None,
+        client_ids: Default::default(),
+        rebroadcasts: Default::default(),
+        visits: Default::default(),
+    })
 }

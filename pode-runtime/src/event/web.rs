@@ -6,8 +6,13 @@ use std::sync::Arc;
 
 use cookie::Cookie;
 use http::header::COOKIE;
-use http::{HeaderMap, Method, Uri};
+use http::{HeaderMap, HeaderName, Method, Uri};
+use pode_core::{ClientId, SignalTarget};
+use tokio_util::task::TaskTracker;
 
+use crate::EventError;
+use crate::client_ids::ClientIds;
+use crate::signal::Rebroadcasts;
 use crate::signals::Signals;
 use crate::state::States;
 use crate::view::Views;
@@ -40,7 +45,14 @@ pub(crate) struct House {
     pub(crate) states: States,
     /// `None` if no folder of views is declared.
     pub(crate) views: Option<Views>,
+    pub(crate) client_ids: ClientIds,
+    pub(crate) rebroadcasts: Rebroadcasts,
+    /// What is still to be done for clients that have gone.
+    pub(crate) visits: TaskTracker,
 }
+
+/// The header by which a client tells its id.
+pub(crate) const CLIENT_ID: HeaderName = HeaderName::from_static("x-pode-signal-client-id");
 
 impl WebEvent {
     pub(crate) fn new(web: Web) -> WebEvent {
@@ -71,12 +83,34 @@ impl WebEvent {
     /// Returns the value of a cookie, decoded; `None` if the browser sent none
     /// of that name.
     pub fn cookie(&self, name: &str) -> Option<String> {
-        let lines = self.headers().get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
-        let cookies = lines.flat_map(Cookie::split_parse_encoded).flatten();
-        cookies
-            .filter(|cookie| cookie.name() == name)
-            .map(|cookie| cookie.value().to_owned())
-            .next()
+        cookie(self.headers(), name)
+    }
+
+    /// Returns the client of a signal that sends this request: pages and
+    /// programs tell it by the header `X-Pode-Signal-Client-Id`, whose value
+    /// they were given when they connected. So a request can be answered over
+    /// the client's WebSocket:
+    /// `event.send(CHAT, &answer).to_client(&client).await`.
+    ///
+    /// # Errors
+    ///
+    /// An error of status 400 if the header is missing, forged or somebody
+    /// else's; of 404 if no such client is connected.
+    pub async fn signal_client<S: SignalTarget>(&self, signal: S) -> Result<ClientId, EventError> {
+        let Some(given) = self.headers().get(CLIENT_ID) else {
+            return Err(EventError::new(400, "the header `X-Pode-Signal-Client-Id` is missing"));
+        };
+        let address = self.web.peer.map(|peer| peer.ip());
+        let ids = &self.house().client_ids;
+        let id =
+            given.to_str().ok().and_then(|given| ids.take_back(given, self.headers(), address));
+        let Some(id) = id else {
+            return Err(EventError::new(400, "the header `X-Pode-Signal-Client-Id` is not valid"));
+        };
+        match self.clients(signal).contains(&id).await {
+            Ok(true) => Ok(id),
+            _ => Err(EventError::new(404, "no such client is connected")),
+        }
     }
 
     /// Returns the address the request came from; behind a proxy, the proxy's.
@@ -104,6 +138,13 @@ impl WebEvent {
     pub(crate) fn views(&self) -> Option<&Views> {
         self.house().views.as_ref()
     }
+}
+
+/// Returns the value of a cookie, decoded.
+pub(super) fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
+    let lines = headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
+    let cookies = lines.flat_map(Cookie::split_parse_encoded).flatten();
+    cookies.filter(|cookie| cookie.name() == name).map(|cookie| cookie.value().to_owned()).next()
 }
 
 sending_methods!(WebEvent);

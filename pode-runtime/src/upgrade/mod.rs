@@ -1,9 +1,8 @@
-//! The WebSocket handshake (RFC 6455, section 4.2): from a request to a client
-//! of the engine.
+//! The WebSocket handshake (RFC 6455, section 4.2), as plain functions over
+//! headers.
 //!
-//! The rules are plain functions over headers; the [filter] joins them with
-//! the connection behind the request. Extensions and subprotocols that a
-//! client offers are not taken up.
+//! Extensions that a client offers are not taken up; a subprotocol is, if the
+//! handler of `on connect` chooses one.
 
 #[cfg(test)]
 mod tests;
@@ -12,12 +11,7 @@ use bytes::Bytes;
 use headers::{HeaderMapExt, SecWebsocketAccept, SecWebsocketKey};
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Response, StatusCode, Version};
-use hyper::upgrade::OnUpgrade;
-use warp::filters::BoxedFilter;
-use warp::{Filter, Reply};
 
-use crate::engine::Engine;
-use crate::origin::Gate;
 use crate::reply::sentence;
 
 /// Tells whether a request asks for a WebSocket.
@@ -53,6 +47,10 @@ pub(crate) enum HandshakeError {
     /// Told after what makes it a handshake at all.
     #[error("pages of this origin may not connect here")]
     Origin,
+    #[error("as many clients are connected as may be; try again later")]
+    Full,
+    #[error("as many clients are connected from your address as may be")]
+    FullForAddress,
     #[error("the server is stopping")]
     Stopping,
 }
@@ -94,14 +92,18 @@ pub(crate) fn accept(
 }
 
 impl Accepted {
-    /// Makes the reply after which the connection is a WebSocket.
-    pub(crate) fn response(self) -> Response<Bytes> {
+    /// Makes the reply after which the connection is a WebSocket, and speaks a
+    /// subprotocol that the client offers, if one was chosen.
+    pub(crate) fn response(self, protocol: Option<&str>) -> Response<Bytes> {
         let mut response = Response::new(Bytes::new());
         *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
         let headers = response.headers_mut();
         headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
         headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
         headers.typed_insert(self.accept);
+        if let Some(protocol) = protocol.and_then(|name| HeaderValue::from_str(name).ok()) {
+            headers.insert(header::SEC_WEBSOCKET_PROTOCOL, protocol);
+        }
         response
     }
 }
@@ -117,7 +119,8 @@ impl HandshakeError {
             | HandshakeError::Key => StatusCode::BAD_REQUEST,
             HandshakeError::NotAsked | HandshakeError::Version => StatusCode::UPGRADE_REQUIRED,
             HandshakeError::Origin => StatusCode::FORBIDDEN,
-            HandshakeError::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+            HandshakeError::FullForAddress => StatusCode::TOO_MANY_REQUESTS,
+            HandshakeError::Full | HandshakeError::Stopping => StatusCode::SERVICE_UNAVAILABLE,
         };
         let mut response = sentence(status, &self.to_string());
         let mut hint = |name: HeaderName, value| {
@@ -135,65 +138,6 @@ impl HandshakeError {
             hint(header::UPGRADE, "websocket");
         }
         response
-    }
-}
-
-/// Makes the filter that turns a request into a client of the signal at `path`,
-/// if its gate lets it in.
-///
-/// It never rejects: a refusal is a response, too. Each request carries its
-/// [`Version`] and the server's [`Engine`] among its extensions.
-pub(crate) fn filter(path: &'static str, gate: Gate) -> BoxedFilter<(warp::reply::Response,)> {
-    warp::ext::optional::<Engine>()
-        .and(warp::ext::optional::<Version>())
-        .and(warp::ext::optional::<OnUpgrade>())
-        .and(warp::method())
-        .and(warp::header::headers_cloned())
-        .then(
-            move |engine: Option<Engine>,
-                  version: Option<Version>,
-                  upgrade: Option<OnUpgrade>,
-                  method: Method,
-                  headers: HeaderMap| {
-                let admitted = gate.admits(&headers);
-                async move {
-                    let engine = engine.expect("the server gives its engine to each request");
-                    let version = version.expect("the server gives its version to each request");
-                    let response = match (accept(&method, version, &headers), upgrade) {
-                        (Ok(_), _) if !admitted => HandshakeError::Origin.response(),
-                        (Ok(accepted), Some(upgrade)) => {
-                            open(path, &engine, upgrade, accepted).await
-                        }
-                        // Within somebody else's warp server the version isn't
-                        // known; but only with HTTP/1.1 there is an upgrade.
-                        (Ok(_), None) => HandshakeError::HttpVersion.response(),
-                        (Err(error), _) => error.response(),
-                    };
-                    response.into_response()
-                }
-            },
-        )
-        .boxed()
-}
-
-/// Announces the client to the engine, so that it misses nothing that is sent
-/// after the reply.
-async fn open(
-    path: &'static str,
-    engine: &Engine,
-    upgrade: OnUpgrade,
-    accepted: Accepted,
-) -> Response<Bytes> {
-    let opening = async move {
-        let upgraded = upgrade.await;
-        upgraded
-            .inspect_err(|error| tracing::debug!(path, %error, "a client left in the handshake"))
-            .ok()
-    };
-    if engine.adopt(path, opening).await {
-        accepted.response()
-    } else {
-        HandshakeError::Stopping.response()
     }
 }
 

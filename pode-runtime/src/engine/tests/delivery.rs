@@ -102,7 +102,7 @@ async fn who_joined_before_a_message_gets_it_in_any_shard() {
     for number in 0..1_200 {
         peers.push(server.join(1000).await);
         let room = server.hub.channel("/").unwrap().try_reserve().unwrap();
-        room.send(Message::text(&number.to_string())).unwrap();
+        room.send(Parcel::Broadcast(Message::text(&number.to_string()))).unwrap();
     }
     for (joined, mut peer) in peers.into_iter().enumerate().rev() {
         let first: usize = peer.hear_text().await.parse().unwrap();
@@ -119,7 +119,7 @@ async fn a_message_sent_while_a_connection_opens_is_not_missed() {
     let (peer, socket) = duplex(1000);
     let (opened, opening) = oneshot::channel();
     let opening = async { opening.await.ok() };
-    assert!(server.engine.adopt_connection("/", opening).await);
+    assert!(server.adopt_by(opening).await);
     server.send("early").await;
     server.send("later").await;
     opened.send(Connection::portable(socket)).unwrap();

@@ -89,7 +89,7 @@ async fn clients_that_leave_without_a_word_disturb_nobody() {
         let (reset, connection) = tcp_pair().await;
         assert!(server.adopt(link.hold(connection)).await);
         let vanished = server.join(10).await;
-        assert!(server.engine.adopt_connection("/", ready(None)).await);
+        assert!(server.adopt_by(ready(None)).await);
         let mut stays = server.join(1 << 20).await;
 
         half_closed.0.shutdown().await.unwrap();
@@ -144,7 +144,7 @@ async fn a_stop_waits_for_answers_no_longer_than_it_may() {
     let server = Server::start(1, QueueLimits::default());
     let mut silent = server.join(1000).await;
     let _full = server.join(1).await;
-    assert!(server.engine.adopt_connection("/", pending()).await);
+    assert!(server.adopt_by(pending()).await);
     server.send("last").await;
     let deadline = Instant::now() + Duration::from_secs(17);
     server.engine.stop(deadline).await;
@@ -157,9 +157,9 @@ async fn a_stop_waits_for_answers_no_longer_than_it_may() {
 #[tokio::test]
 async fn nobody_is_taken_in_where_there_is_nothing_to_hear() {
     let server = Server::start(1, QueueLimits::default());
-    assert!(!server.engine.adopt_connection("/elsewhere", ready(None)).await);
+    assert!(!server.adopt_at("/elsewhere", ready(None)).await);
     server.stop().await;
-    assert!(!server.engine.adopt_connection("/", ready(None)).await);
+    assert!(!server.adopt_by(ready(None)).await);
 }
 
 #[tokio::test]

@@ -8,15 +8,18 @@ mod link;
 mod slow;
 
 use std::future::{pending, ready};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use pode_core::Message;
+use pode_core::frame::Incoming;
 use pode_core::hub::Hub;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, duplex};
 use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 
 use self::link::{Link, Stream, tcp_pair};
+use super::outbox::QueueLimits;
 use super::*;
 
 const TEXT: u8 = 0x81;
@@ -26,7 +29,7 @@ const CLOSE: u8 = 0x88;
 
 /// An engine for one path, and what to send with.
 struct Server {
-    hub: Hub,
+    hub: Hub<Parcel>,
     engine: Engine,
 }
 
@@ -34,9 +37,27 @@ fn limits(messages: usize, bytes: usize) -> QueueLimits {
     QueueLimits { messages, bytes, ..QueueLimits::default() }
 }
 
+fn treatment(limits: QueueLimits, heartbeat: Duration) -> Treatment {
+    Treatment { limits, heartbeat, incoming: Incoming::Nothing }
+}
+
+/// Somebody of whom nothing is known.
+fn newcomer() -> Newcomer {
+    static LATEST: AtomicU64 = AtomicU64::new(0);
+    let id = LATEST.fetch_add(1, Ordering::Relaxed).to_string();
+    Newcomer {
+        id: id.parse().unwrap(),
+        path: None,
+        groups: Vec::new(),
+        greeting: Vec::new(),
+        visit: None,
+        ticket: None,
+    }
+}
+
 impl Server {
     fn start(capacity_messages: usize, limits: QueueLimits) -> Server {
-        let treatment = Treatment { limits, heartbeat: Duration::ZERO };
+        let treatment = treatment(limits, Duration::ZERO);
         Server::start_with(capacity_messages, treatment)
     }
 
@@ -47,7 +68,7 @@ impl Server {
 
     async fn send(&self, payload: &str) {
         let room = self.hub.channel("/").unwrap().reserve().await.unwrap();
-        room.send(Message::text(payload)).unwrap();
+        room.send(Parcel::Broadcast(Message::text(payload))).unwrap();
     }
 
     async fn send_numbers(&self, count: usize) {
@@ -71,7 +92,22 @@ impl Server {
     }
 
     async fn adopt(&self, connection: Connection) -> bool {
-        self.engine.adopt_connection("/", ready(Some(connection))).await
+        self.adopt_by(ready(Some(connection))).await
+    }
+
+    async fn adopt_by(
+        &self,
+        opening: impl Future<Output = Option<Connection>> + Send + 'static,
+    ) -> bool {
+        self.adopt_at("/", opening).await
+    }
+
+    async fn adopt_at(
+        &self,
+        path: &str,
+        opening: impl Future<Output = Option<Connection>> + Send + 'static,
+    ) -> bool {
+        self.engine.adopt_connection(path, newcomer(), opening).await.is_some()
     }
 
     /// Takes in a client and waits until its connection is open.

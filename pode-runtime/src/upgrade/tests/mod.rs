@@ -8,10 +8,10 @@ mod second_opinion;
 mod wire;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use pode_core::Message;
-use pode_core::hub::Hub;
+use pode_core::SignalPath;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
@@ -19,10 +19,31 @@ use tokio::time::Instant;
 use tower_service::Service;
 
 use super::*;
+use crate::declared::Declared;
+use crate::engine::Engine;
+use crate::event::house;
 use crate::listener;
+use crate::options::{ServerOptions, SignalOptions};
+use crate::origin::{Gate, Origins};
+use crate::signal::{Entrance, Handshake, Signal};
+use crate::signals::Signals;
 
-fn anybody() -> Gate {
-    Gate::new(&crate::Origins::AnyPage, std::sync::Arc::default()).expect("there is nothing wrong")
+/// A server with one signal, to which all pages may connect.
+fn one_signal(path: &'static str) -> (Signals, Engine, Entrance) {
+    let mut declared = Declared::new("one_signal", ServerOptions::default());
+    // Where time jumps, nobody is to be asked whether they are there.
+    let options = SignalOptions {
+        heartbeat: Duration::ZERO,
+        origins: Origins::AnyPage,
+        ..SignalOptions::default()
+    };
+    declared.signal_channel(SignalPath::<String>::new(path), &[], options);
+    let signal = &declared.signals[0];
+    let gate = Gate::new(&signal.options.origins, Arc::default()).expect("nothing is wrong");
+    let entrance = Entrance::new(signal, gate);
+    let (hub, deliveries) = Signal::channels(&declared.signals);
+    let engine = declared.start_engine(deliveries).expect("the system has descriptors left");
+    (Signals::new(hub, Duration::from_secs(5)), engine, entrance)
 }
 
 const KEY: (&str, &str) = ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
@@ -73,7 +94,7 @@ fn an_upgrade_is_asked_for_in_lists_and_lines_of_any_case() {
 #[test]
 fn the_reply_proves_that_the_key_was_read() {
     let accepted = accept(&Method::GET, Version::HTTP_11, &headers(ASKED)).unwrap();
-    let response = accepted.response();
+    let response = accepted.response(None);
     assert_eq!(response.status(), 101);
     assert_eq!(response.headers()["connection"], "Upgrade");
     assert_eq!(response.headers()["upgrade"], "websocket");
@@ -86,7 +107,7 @@ fn the_reply_proves_that_the_key_was_read() {
 fn what_is_offered_besides_is_not_taken_up() {
     let mut headers = with("sec-websocket-protocol", "chat");
     headers.insert("sec-websocket-extensions", "permessage-deflate".parse().unwrap());
-    let response = accept(&Method::GET, Version::HTTP_11, &headers).unwrap().response();
+    let response = accept(&Method::GET, Version::HTTP_11, &headers).unwrap().response(None);
     assert_eq!(response.headers().len(), 3);
 }
 
@@ -129,16 +150,18 @@ fn refusals_say_what_would_be_right() {
     assert_eq!(HandshakeError::Stopping.response().status(), 503);
 }
 
+fn handshake(version: Version, engine: Engine) -> Handshake {
+    Handshake { version, peer: None, values: Vec::new(), house: house(), engine }
+}
+
 /// As one of HTTP/1.0 looks behind somebody else's warp filters.
 #[tokio::test]
 async fn a_request_that_cannot_be_upgraded_is_refused() {
-    let (_, deliveries) = Hub::new([("/news", 8)]);
-    let engine = Engine::start(deliveries, |_| crate::SignalOptions::default()).unwrap();
+    let (_signals, engine, entrance) = one_signal("/news");
     let mut request = http::Request::new(String::new());
     *request.headers_mut() = headers(ASKED);
-    request.extensions_mut().insert(Version::HTTP_11);
-    request.extensions_mut().insert(engine);
-    let response = warp::service(filter("/news", anybody())).call(request).await.unwrap();
+    request.extensions_mut().insert(handshake(Version::HTTP_11, engine));
+    let response = warp::service(entrance.into_filter()).call(request).await.unwrap();
     assert_eq!(response.status(), 400);
 }
 
@@ -159,18 +182,16 @@ async fn ask(address: SocketAddr, request: &[u8]) -> (TcpStream, String) {
 
 #[tokio::test]
 async fn a_request_becomes_a_client_of_the_engine() {
-    let (hub, deliveries) = Hub::new([("/news", 8)]);
-    let engine = Engine::start(deliveries, |_| crate::SignalOptions::default()).unwrap();
+    let (signals, engine, entrance) = one_signal("/news");
     let socket = listener::bind(&"127.0.0.1:0".parse().unwrap()).unwrap();
     let address = socket.local_addr().unwrap();
     let stopping = watch::Sender::new(None);
     let service = {
-        let engine = engine.clone();
+        let (engine, filter) = (engine.clone(), entrance.into_filter());
         move |mut request: http::Request<hyper::body::Incoming>, _| {
-            let version = request.version();
-            request.extensions_mut().insert(version);
-            request.extensions_mut().insert(engine.clone());
-            warp::service(filter("/news", anybody())).call(request)
+            let handshake = handshake(request.version(), engine.clone());
+            request.extensions_mut().insert(handshake);
+            warp::service(filter.clone()).call(request)
         }
     };
     let serving = tokio::spawn(listener::serve(socket, None, service, stopping.subscribe()));
@@ -178,11 +199,10 @@ async fn a_request_becomes_a_client_of_the_engine() {
     // Who has seen the reply misses no message.
     let (mut peer, head) = ask(address, HANDSHAKE.as_bytes()).await;
     assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
-    let room = hub.channel("/news").unwrap().reserve().await.unwrap();
-    room.send(Message::text("hi")).unwrap();
+    signals.send(SignalPath::<u8>::new("/news"), &42).await.unwrap();
     let mut frame = [0; 4];
     peer.read_exact(&mut frame).await.unwrap();
-    assert_eq!(&frame, b"\x81\x02hi");
+    assert_eq!(&frame, b"\x81\x0242");
 
     // A ping right behind the handshake isn't lost.
     let hasty = [HANDSHAKE.as_bytes(), b"\x89\x82\0\0\0\0yo"].concat();

@@ -3,6 +3,7 @@
 
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Version};
+use percent_encoding::percent_decode_str;
 use tungstenite::handshake::derive_accept_key;
 
 use super::wire::{PATH, Verdict};
@@ -90,7 +91,8 @@ impl<'a> Head<'a> {
             None => self.target,
         };
         let path = target.split(['?', '#']).next().unwrap_or_default();
-        path.strip_suffix('/').unwrap_or(path) == PATH
+        let segment = path.strip_prefix('/').map(|path| path.strip_suffix('/').unwrap_or(path));
+        segment.is_some_and(|segment| percent_decode_str(segment).eq(PATH[1..].bytes()))
     }
 
     fn values(&self, name: &str) -> impl Iterator<Item = &'a [u8]> {

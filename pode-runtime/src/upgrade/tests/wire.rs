@@ -7,17 +7,15 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use pode_core::hub::Hub;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::{anybody, second_opinion};
-use crate::SignalOptions;
+use super::{one_signal, second_opinion};
 use crate::dispatch::{Dispatch, Served};
-use crate::engine::Engine;
 use crate::event::house;
 use crate::listener::{HEAD_TIMEOUT, serve_http_1};
+use crate::signals::Signals;
 
 /// The only path of the server; a signal's.
 pub(super) const PATH: &str = "/news";
@@ -110,21 +108,17 @@ fn has_end(stream: &[u8]) -> bool {
 struct Server {
     dispatch: Arc<Dispatch>,
     /// Without it the signal would have ended.
-    _hub: Hub,
+    _signals: Signals,
     /// Never told, but needed to go on.
     stopping: watch::Sender<Option<Instant>>,
 }
 
 impl Server {
     fn start() -> Server {
-        let (hub, deliveries) = Hub::new([(PATH, 8)]);
-        // Time jumps, and nobody is to be asked whether they are there.
-        let options = SignalOptions { heartbeat: Duration::ZERO, ..SignalOptions::default() };
-        let engine = Engine::start(deliveries, |_| options.clone());
-        let engine = engine.expect("the system has descriptors left");
-        let served = Served { signals: vec![(PATH, anybody())], ..Served::default() };
+        let (signals, engine, entrance) = one_signal(PATH);
+        let served = Served { signals: vec![entrance], ..Served::default() };
         let dispatch = Arc::new(Dispatch::new(served, house(), engine));
-        Server { dispatch, _hub: hub, stopping: watch::Sender::new(None) }
+        Server { dispatch, _signals: signals, stopping: watch::Sender::new(None) }
     }
 
     /// Writes these pieces to a new connection, each when the one before it was

@@ -1,0 +1,187 @@
+//! Who listens to a signal: to list, to group, and to close.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use pode_core::frame::Close;
+use pode_core::{ClientId, SendError};
+
+use crate::engine::{Audience, Found, Only, Order, Parcel, Question};
+use crate::signals::Signals;
+
+/// The clients of a signal, or of one path of a family; see
+/// [`Signals::clients`].
+///
+/// Whatever is asked and ordered here travels by the signal's channel, as
+/// messages do: it concerns the clients that are there when its turn comes,
+/// behind all that was sent before, and waits for room as a send does. Before
+/// the server starts, nothing is answered.
+///
+/// Cancel safe: dropped before it is done, an order may or may not be carried
+/// out, as a whole.
+#[derive(Clone, Debug)]
+pub struct Clients {
+    signals: Signals,
+    /// The path as declared.
+    signal: &'static str,
+    /// The one that is meant, of a family.
+    path: Option<Arc<str>>,
+}
+
+impl Clients {
+    pub(crate) fn new(signals: Signals, signal: &'static str, path: Option<Arc<str>>) -> Clients {
+        Clients { signals, signal, path }
+    }
+
+    /// Returns the ids of all clients, in no order.
+    ///
+    /// # Errors
+    ///
+    /// No room came free for the question in time, the server has stopped, or
+    /// it doesn't declare the signal.
+    pub async fn list(&self) -> Result<Vec<ClientId>, SendError> {
+        Ok(ids(self.find(Only::Everyone).await?))
+    }
+
+    /// Returns the ids of a group's members, in no order.
+    ///
+    /// # Errors
+    ///
+    /// As for [`list`](Self::list).
+    pub async fn list_group(&self, group: &str) -> Result<Vec<ClientId>, SendError> {
+        Ok(ids(self.find(Only::Group(group.into())).await?))
+    }
+
+    /// Tells whether a client is there.
+    ///
+    /// # Errors
+    ///
+    /// As for [`list`](Self::list).
+    pub async fn contains(&self, client: &ClientId) -> Result<bool, SendError> {
+        Ok(!self.find(Only::Client(client.clone())).await?.is_empty())
+    }
+
+    /// Returns the names of all groups that have members, sorted.
+    ///
+    /// # Errors
+    ///
+    /// As for [`list`](Self::list).
+    pub async fn groups(&self) -> Result<Vec<String>, SendError> {
+        Ok(groups(self.find(Only::Everyone).await?))
+    }
+
+    /// Returns the names of the groups that a client is in, sorted; none if it
+    /// isn't there.
+    ///
+    /// # Errors
+    ///
+    /// As for [`list`](Self::list).
+    pub async fn groups_of(&self, client: &ClientId) -> Result<Vec<String>, SendError> {
+        Ok(groups(self.find(Only::Client(client.clone())).await?))
+    }
+
+    /// Puts a client into a group: it gets what is sent there from now on. A
+    /// group is there as long as it has members.
+    ///
+    /// # Errors
+    ///
+    /// As for [`list`](Self::list).
+    pub async fn join_group(&self, client: &ClientId, group: &str) -> Result<(), SendError> {
+        self.order(Order::Join(self.audience(Only::Client(client.clone())), group.into())).await
+    }
+
+    /// Takes a client out of a group.
+    ///
+    /// # Errors
+    ///
+    /// As for [`list`](Self::list).
+    pub async fn leave_group(&self, client: &ClientId, group: &str) -> Result<(), SendError> {
+        self.order(Order::Leave(self.audience(Only::Client(client.clone())), group.into())).await
+    }
+
+    /// Closes a client's connection, behind what was sent before. The code is
+    /// 1000 for the usual end, or one of one's own from 4000 to 4999; the
+    /// reason has at most 123 bytes.
+    ///
+    /// # Errors
+    ///
+    /// As for [`list`](Self::list), and [`SendError::Close`] if the code or the
+    /// reason can't be told.
+    pub async fn close(
+        &self,
+        client: &ClientId,
+        code: u16,
+        reason: impl Into<Cow<'static, str>>,
+    ) -> Result<(), SendError> {
+        self.close_some(Only::Client(client.clone()), code, reason.into()).await
+    }
+
+    /// Closes all members of a group; see [`close`](Self::close).
+    ///
+    /// # Errors
+    ///
+    /// As for [`close`](Self::close).
+    pub async fn close_group(
+        &self,
+        group: &str,
+        code: u16,
+        reason: impl Into<Cow<'static, str>>,
+    ) -> Result<(), SendError> {
+        self.close_some(Only::Group(group.into()), code, reason.into()).await
+    }
+
+    /// Closes all clients; see [`close`](Self::close).
+    ///
+    /// # Errors
+    ///
+    /// As for [`close`](Self::close).
+    pub async fn close_all(
+        &self,
+        code: u16,
+        reason: impl Into<Cow<'static, str>>,
+    ) -> Result<(), SendError> {
+        self.close_some(Only::Everyone, code, reason.into()).await
+    }
+
+    async fn close_some(
+        &self,
+        only: Only,
+        code: u16,
+        reason: Cow<'static, str>,
+    ) -> Result<(), SendError> {
+        let close = Close::own(code, reason)
+            .map_err(|source| SendError::Close { path: self.signal, source })?;
+        self.order(Order::Close(self.audience(only), close)).await
+    }
+
+    /// Closes whoever has this id and came before the arrival of that number.
+    pub(crate) async fn replace(&self, client: ClientId, arrival: u64) -> Result<(), SendError> {
+        self.order(Order::Replace { audience: self.audience(Only::Client(client)), arrival }).await
+    }
+
+    async fn find(&self, only: Only) -> Result<Vec<Found>, SendError> {
+        let (question, answer) = Question::new();
+        self.order(Order::Find(self.audience(only), question)).await?;
+        answer.await.map_err(|_| SendError::Stopped { path: self.signal })
+    }
+
+    async fn order(&self, order: Order) -> Result<(), SendError> {
+        let parcel = Parcel::Order(Arc::new(order));
+        self.signals.post(self.signal, self.path.as_deref(), parcel).await
+    }
+
+    fn audience(&self, only: Only) -> Audience {
+        Audience { path: self.path.clone(), only, except: None }
+    }
+}
+
+fn ids(found: Vec<Found>) -> Vec<ClientId> {
+    found.into_iter().map(|found| found.id).collect()
+}
+
+fn groups(found: Vec<Found>) -> Vec<String> {
+    let groups = found.into_iter().flat_map(|found| found.groups);
+    let sorted: BTreeSet<Arc<str>> = groups.collect();
+    sorted.iter().map(|group| group.to_string()).collect()
+}

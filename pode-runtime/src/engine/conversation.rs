@@ -1,0 +1,79 @@
+//! What one client says, on its way to the handler.
+//!
+//! Messages are handled in their order, by one task at a time: whatever came
+//! while it ran is the next one's. So those of one client never overtake each
+//! other, those of many are handled side by side, and a client that says
+//! nothing has no task.
+
+use std::mem;
+use std::pin::Pin;
+use std::task::{Context, Waker};
+
+use pode_core::Message;
+use tokio::task::JoinHandle;
+
+use crate::signal::Frame;
+use crate::visit::{Disconnect, Visit};
+
+/// How many messages of a client may wait for their handler. While more do,
+/// the client isn't read from, and the system holds it up.
+const MAX_WAITING: usize = 64;
+
+/// The same for their bytes, unless a single message has more.
+const MAX_WAITING_BYTES: usize = 64 << 10;
+
+#[derive(Debug)]
+pub(super) struct Conversation {
+    visit: Visit,
+    waiting: Vec<Frame>,
+    waiting_bytes: usize,
+    /// The task that handles what came before.
+    handling: Option<JoinHandle<()>>,
+}
+
+impl Conversation {
+    pub(super) fn new(visit: Visit) -> Conversation {
+        Conversation { visit, waiting: Vec::new(), waiting_bytes: 0, handling: None }
+    }
+
+    /// Takes a message; or returns what to tell a client that sends too many.
+    pub(super) fn hear(&mut self, frame: Frame) -> Result<(), Message> {
+        self.visit.admit()?;
+        self.waiting_bytes += match &frame {
+            Frame::Text(text) => text.len(),
+            Frame::Binary(bytes) => bytes.len(),
+        };
+        self.waiting.push(frame);
+        Ok(())
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.waiting.len() >= MAX_WAITING || self.waiting_bytes >= MAX_WAITING_BYTES
+    }
+
+    /// Has what waits handled, as soon as what came before is done: then it
+    /// wakes the client's shard.
+    pub(super) fn advance(&mut self, waker: &dyn Fn() -> Waker) {
+        while self.handling.is_some() || !self.waiting.is_empty() {
+            let handling = match &mut self.handling {
+                Some(handling) => handling,
+                None => {
+                    self.waiting_bytes = 0;
+                    let handled = self.visit.handle(mem::take(&mut self.waiting));
+                    self.handling.insert(tokio::spawn(handled))
+                }
+            };
+            let waker = waker();
+            if Pin::new(handling).poll(&mut Context::from_waker(&waker)).is_pending() {
+                return;
+            }
+            self.handling = None;
+        }
+    }
+
+    /// Ends the conversation: all that was said before is still handled.
+    pub(super) fn leave(self, end: Disconnect) {
+        let Conversation { visit, waiting, handling, .. } = self;
+        visit.leave(end, handling, waiting);
+    }
+}

@@ -1,0 +1,130 @@
+//! What travels in the channel of a path: messages, and whatever has to keep
+//! its order with them.
+//!
+//! Who is in which group, who is to be closed and who is there at all is told
+//! and asked by the same way as messages go. So a client that joins a group
+//! gets all that is sent to it afterwards, and nothing else needs a lock.
+
+use std::mem;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use pode_core::frame::Close;
+use pode_core::{ClientId, Message};
+use tokio::sync::oneshot;
+
+/// What is sent once, and taken by each shard with clients of the path.
+#[derive(Clone, Debug)]
+pub(crate) enum Parcel {
+    /// A message for every client.
+    Broadcast(Message),
+    /// A message for some of them.
+    Addressed(Arc<(Audience, Message)>),
+    /// Something to do.
+    Order(Arc<Order>),
+}
+
+/// Some clients of a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Audience {
+    /// The one path that is meant, of a family.
+    pub(crate) path: Option<Arc<str>>,
+    pub(crate) only: Only,
+    /// Who doesn't belong to it after all.
+    pub(crate) except: Option<ClientId>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Only {
+    Everyone,
+    Group(Arc<str>),
+    Client(ClientId),
+}
+
+#[derive(Debug)]
+pub(crate) enum Order {
+    /// Put clients into a group.
+    Join(Audience, Arc<str>),
+    /// Take clients out of a group.
+    Leave(Audience, Arc<str>),
+    /// Say goodbye to clients.
+    Close(Audience, Close),
+    /// Close whoever came under this id before the arrival of that number.
+    Replace { audience: Audience, arrival: u64 },
+    /// Tell who is there.
+    Find(Audience, Question),
+}
+
+/// A client that is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Found {
+    pub(crate) id: ClientId,
+    pub(crate) groups: Vec<Arc<str>>,
+}
+
+/// A question to all shards. When the last of them has let go of it, the
+/// answer is whole.
+#[derive(Debug)]
+pub(crate) struct Question {
+    found: Mutex<Vec<Found>>,
+    asker: Option<oneshot::Sender<Vec<Found>>>,
+}
+
+impl Parcel {
+    /// Makes the parcel of a message.
+    pub(crate) fn new(audience: Audience, message: Message) -> Parcel {
+        match audience {
+            Audience { path: None, only: Only::Everyone, except: None } => {
+                Parcel::Broadcast(message)
+            }
+            audience => Parcel::Addressed(Arc::new((audience, message))),
+        }
+    }
+
+    /// Returns the message if it is one for just this audience; for everyone, if
+    /// that is none.
+    pub(super) fn message_for(&self, audience: Option<&Audience>) -> Option<&Message> {
+        match (self, audience) {
+            (Parcel::Broadcast(message), None) => Some(message),
+            (Parcel::Addressed(addressed), Some(audience)) if addressed.0 == *audience => {
+                Some(&addressed.1)
+            }
+            _ => None,
+        }
+    }
+}
+
+impl Audience {
+    /// Returns all clients of a path.
+    pub(crate) fn everyone(path: Option<Arc<str>>) -> Audience {
+        Audience { path, only: Only::Everyone, except: None }
+    }
+
+    /// Returns one client of a path.
+    pub(crate) fn client(path: Option<Arc<str>>, id: ClientId) -> Audience {
+        Audience { path, only: Only::Client(id), except: None }
+    }
+}
+
+impl Question {
+    /// Makes a question, and where its answer will be.
+    pub(crate) fn new() -> (Question, oneshot::Receiver<Vec<Found>>) {
+        let (asker, answer) = oneshot::channel();
+        (Question { found: Mutex::default(), asker: Some(asker) }, answer)
+    }
+
+    /// Adds what one shard knows.
+    pub(super) fn answer(&self, found: impl Iterator<Item = Found>) {
+        // Nothing that holds the lock can panic midway.
+        self.found.lock().unwrap_or_else(PoisonError::into_inner).extend(found);
+    }
+}
+
+impl Drop for Question {
+    fn drop(&mut self) {
+        let found = self.found.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Some(asker) = self.asker.take() {
+            // Whoever doesn't wait any more needs no answer.
+            let _ = asker.send(mem::take(found));
+        }
+    }
+}

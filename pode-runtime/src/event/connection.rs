@@ -1,0 +1,244 @@
+//! The events of a client that comes, and of one that has gone.
+
+use std::any::Any;
+use std::fmt;
+use std::marker::PhantomData;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use http::header::SEC_WEBSOCKET_PROTOCOL;
+use http::{HeaderMap, Uri};
+use pode_core::{ClientId, Message, Parameters, Payload};
+
+use super::signal::parameters;
+use super::web::cookie;
+use super::{House, SignalClient};
+use crate::EventError;
+use crate::visit::Disconnect;
+
+/// A client that asks to be let in: the argument of `on connect CHAT => …`.
+///
+/// The handler looks at the request, and may say who the client is, put it
+/// into groups, and have it greeted. An error that it returns refuses the
+/// client: an [`EventError`] by its status, any other by 500. The client is
+/// not there yet: what is sent meanwhile doesn't reach it, and what is sent
+/// after the handler is done does. `Out` is what the signal sends.
+///
+/// Clones are cheap and mean the same client.
+pub struct ConnectEvent<Out> {
+    arrival: Arc<Arrival>,
+    out: PhantomData<fn() -> Out>,
+}
+
+/// A client that has gone: the argument of `on disconnect CHAT => …`.
+///
+/// Each client that was let in has exactly one, after all its messages were
+/// handled.
+#[derive(Clone, Debug)]
+pub struct DisconnectEvent {
+    client: SignalClient,
+    reason: Disconnect,
+}
+
+/// What an event of a client that comes is made of.
+pub(crate) struct Arrival {
+    /// The values of its path's parameters: a tuple.
+    pub(crate) parameters: Option<Arc<dyn Any + Send + Sync>>,
+    pub(crate) uri: Uri,
+    pub(crate) headers: HeaderMap,
+    pub(crate) peer: Option<SocketAddr>,
+    pub(crate) house: Arc<House>,
+    /// What the handler decides, which may call from several tasks.
+    pub(crate) choices: Mutex<Choices>,
+}
+
+/// What the server makes of a client.
+pub(crate) struct Choices {
+    pub(crate) id: ClientId,
+    /// Whether a handler gave the id.
+    pub(crate) is_given: bool,
+    pub(crate) groups: Vec<Arc<str>>,
+    pub(crate) greeting: Vec<Message>,
+    pub(crate) state: Option<Box<dyn Any + Send + Sync>>,
+    pub(crate) protocol: Option<String>,
+}
+
+impl Choices {
+    /// Takes what was chosen; the id stays.
+    pub(crate) fn take(&mut self) -> Choices {
+        Choices {
+            id: self.id.clone(),
+            is_given: self.is_given,
+            groups: std::mem::take(&mut self.groups),
+            greeting: std::mem::take(&mut self.greeting),
+            state: self.state.take(),
+            protocol: self.protocol.take(),
+        }
+    }
+}
+
+impl Arrival {
+    pub(crate) fn choices(&self) -> MutexGuard<'_, Choices> {
+        // Nothing that holds the lock can panic midway.
+        self.choices.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns the values of its path's parameters.
+    pub(crate) fn parameters<P: Parameters>(&self) -> Option<P> {
+        parameters(self.parameters.as_ref())
+    }
+
+    /// Returns the subprotocols that the client offers, its favourite first.
+    pub(crate) fn protocols(&self) -> impl Iterator<Item = &str> {
+        let lines = self.headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter();
+        let lines = lines.filter_map(|line| line.to_str().ok());
+        lines.flat_map(|line| line.split(',')).map(str::trim).filter(|name| !name.is_empty())
+    }
+}
+
+impl<Out> ConnectEvent<Out> {
+    pub(crate) fn new(arrival: Arc<Arrival>) -> ConnectEvent<Out> {
+        ConnectEvent { arrival, out: PhantomData }
+    }
+
+    /// Returns the path that the client asks for, as it travelled.
+    pub fn path(&self) -> &str {
+        self.arrival.uri.path()
+    }
+
+    /// Returns what stands behind the `?`, as it travelled; empty if nothing
+    /// does.
+    pub fn query(&self) -> &str {
+        self.arrival.uri.query().unwrap_or_default()
+    }
+
+    /// Returns the headers of the request.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.arrival.headers
+    }
+
+    /// Returns the value of a cookie, decoded; `None` if there is none of that
+    /// name.
+    pub fn cookie(&self, name: &str) -> Option<String> {
+        cookie(self.headers(), name)
+    }
+
+    /// Returns the address the client comes from; behind a proxy, the proxy's.
+    pub fn peer_address(&self) -> Option<SocketAddr> {
+        self.arrival.peer
+    }
+
+    /// Returns the client's id: a UUID (version 7) unless one was set.
+    pub fn client_id(&self) -> ClientId {
+        self.arrival.choices().id.clone()
+    }
+
+    /// Names the client. Whoever is there under this id is closed (1008) when
+    /// the client is let in, so that an id means one client.
+    pub fn set_client_id(&self, id: ClientId) {
+        let mut choices = self.arrival.choices();
+        choices.id = id;
+        choices.is_given = true;
+    }
+
+    /// Returns the client's id as it proves it in requests: signed, where the
+    /// server declares `client_ids: signed_by(…)`. Browsers don't let pages
+    /// read the header that bears it, so a greeting may.
+    pub fn proof_of_id(&self) -> String {
+        let address = self.arrival.peer.map(|peer| peer.ip());
+        self.house().client_ids.give_out(&self.client_id(), self.headers(), address)
+    }
+
+    /// Puts the client into a group.
+    pub fn join_group(&self, group: &str) {
+        let groups = &mut self.arrival.choices().groups;
+        if !groups.iter().any(|other| &**other == group) {
+            groups.push(group.into());
+        }
+    }
+
+    /// Keeps a value with the client, for
+    /// [`SignalClient::state`]; one, of any type.
+    pub fn set_state<T: Send + Sync + 'static>(&self, state: T) {
+        self.arrival.choices().state = Some(Box::new(state));
+    }
+
+    /// Has the client get this before anything else; several in their order.
+    ///
+    /// # Errors
+    ///
+    /// An error of status 500 if the payload has no JSON form.
+    pub fn greet(&self, payload: &Out) -> Result<(), EventError>
+    where
+        Out: Payload,
+    {
+        let message = payload.encode();
+        let message = message.map_err(|error| EventError::new(500, error.to_string()))?;
+        self.arrival.choices().greeting.push(message);
+        Ok(())
+    }
+
+    /// Returns the subprotocols that the client offers, its favourite first
+    /// (RFC 6455, section 1.9).
+    pub fn protocols(&self) -> impl Iterator<Item = &str> {
+        self.arrival.protocols()
+    }
+
+    /// Chooses one of the subprotocols that the client offers; without, none is
+    /// spoken.
+    ///
+    /// # Errors
+    ///
+    /// An error of status 400 if the client doesn't offer it.
+    pub fn choose_protocol(&self, name: &str) -> Result<(), EventError> {
+        if !self.protocols().any(|offered| offered == name) {
+            let text = format!("a client of this signal speaks the subprotocol {name:?}");
+            return Err(EventError::new(400, text));
+        }
+        self.arrival.choices().protocol = Some(name.to_owned());
+        Ok(())
+    }
+
+    fn house(&self) -> &House {
+        &self.arrival.house
+    }
+}
+
+sending_methods!(ConnectEvent<Out>);
+
+impl DisconnectEvent {
+    pub(crate) fn new(client: SignalClient, reason: Disconnect) -> DisconnectEvent {
+        DisconnectEvent { client, reason }
+    }
+
+    /// Returns the client that has gone. It is in no group any more.
+    pub fn client(&self) -> &SignalClient {
+        &self.client
+    }
+
+    /// Returns why.
+    pub fn reason(&self) -> Disconnect {
+        self.reason
+    }
+
+    fn house(&self) -> &House {
+        self.client.house()
+    }
+}
+
+sending_methods!(DisconnectEvent);
+
+impl<Out> Clone for ConnectEvent<Out> {
+    fn clone(&self) -> Self {
+        ConnectEvent::new(Arc::clone(&self.arrival))
+    }
+}
+
+impl<Out> fmt::Debug for ConnectEvent<Out> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConnectEvent")
+            .field("path", &self.path())
+            .field("peer_address", &self.arrival.peer)
+            .finish_non_exhaustive()
+    }
+}

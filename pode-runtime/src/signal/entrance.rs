@@ -1,0 +1,255 @@
+//! From a handshake to a client of the engine: who is let in, and as whom.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use http::header::{HeaderMap, HeaderValue};
+use http::{HeaderName, Method, Response, StatusCode, Uri, Version};
+use hyper::upgrade::OnUpgrade;
+use pode_core::{ClientId, RoutePath};
+use uuid::Uuid;
+use warp::filters::BoxedFilter;
+use warp::{Filter, Reply};
+
+use super::{Door, Full, ReadParameters, Signal};
+use crate::engine::{Engine, Newcomer};
+use crate::event::{Arrival, CLIENT_ID, Card, Choices, House, SignalClient};
+use crate::origin::Gate;
+use crate::reply::sentence;
+use crate::upgrade::{Accepted, HandshakeError, accept};
+use crate::visit::{Failure, Handlers, Visit, caught};
+
+/// The way to a signal, at one of the server's addresses.
+#[derive(Debug)]
+pub(crate) struct Entrance {
+    pub(crate) path: RoutePath,
+    signal: &'static str,
+    names: Vec<Arc<str>>,
+    read: Option<ReadParameters>,
+    gate: Gate,
+    door: Option<Arc<Door>>,
+    handlers: Arc<Handlers>,
+    messages_per_second: u32,
+}
+
+/// What is known of a handshake, in the extensions of its request.
+#[derive(Clone)]
+pub(crate) struct Handshake {
+    pub(crate) version: Version,
+    pub(crate) peer: Option<SocketAddr>,
+    /// What stands in the place of the path's parameters, decoded.
+    pub(crate) values: Vec<String>,
+    pub(crate) house: Arc<House>,
+    pub(crate) engine: Engine,
+}
+
+/// The header by which a client learns the path that it is connected to.
+const NAME: HeaderName = HeaderName::from_static("x-pode-signal-name");
+
+/// The header by which it learns the groups it is in from the start.
+const GROUP: HeaderName = HeaderName::from_static("x-pode-signal-group");
+
+impl Entrance {
+    /// # Panics
+    ///
+    /// When the path of the signal is none; the macro has parsed it before.
+    pub(crate) fn new(signal: &Signal, gate: Gate) -> Entrance {
+        let path: RoutePath =
+            signal.path.parse().expect("the macro parsed this path by the same rules");
+        Entrance {
+            names: path.parameters().map(Arc::from).collect(),
+            path,
+            signal: signal.path,
+            read: signal.read,
+            gate,
+            door: signal.door.clone(),
+            handlers: Arc::clone(&signal.handlers),
+            messages_per_second: signal.options.messages_per_second,
+        }
+    }
+
+    /// Makes the filter that turns a request into a client of the signal, if it
+    /// may be one.
+    ///
+    /// It never rejects: a refusal is a response, too. Each request carries its
+    /// [`Handshake`] among its extensions.
+    pub(crate) fn into_filter(self) -> BoxedFilter<(warp::reply::Response,)> {
+        let entrance = Arc::new(self);
+        warp::ext::get::<Handshake>()
+            .and(warp::ext::optional::<OnUpgrade>())
+            .and(warp::method())
+            .and(warp::path::full())
+            .and(warp::query::raw().or(warp::any().map(String::new)).unify())
+            .and(warp::header::headers_cloned())
+            .then(
+                move |handshake: Handshake,
+                      upgrade: Option<OnUpgrade>,
+                      method: Method,
+                      path: warp::path::FullPath,
+                      query: String,
+                      headers: HeaderMap| {
+                    let entrance = Arc::clone(&entrance);
+                    async move {
+                        let accepted = accept(&method, handshake.version, &headers)
+                            .and_then(|accepted| entrance.judge(accepted, &headers))
+                            // Within somebody else's warp server the version
+                            // isn't known; but only with HTTP/1.1 there is an
+                            // upgrade.
+                            .and_then(|accepted| {
+                                Ok((accepted, upgrade.ok_or(HandshakeError::HttpVersion)?))
+                            });
+                        let response = match accepted {
+                            Ok((accepted, upgrade)) => {
+                                let uri = match query.as_str() {
+                                    "" => path.as_str().parse(),
+                                    query => format!("{}?{query}", path.as_str()).parse(),
+                                };
+                                let uri = uri.unwrap_or_default();
+                                let asked = Asked { uri, headers, handshake };
+                                let answered = entrance.let_in(asked, accepted, upgrade).boxed();
+                                answered.await.unwrap_or_else(|refusal| refusal)
+                            }
+                            Err(error) => error.response(),
+                        };
+                        response.into_response()
+                    }
+                },
+            )
+            .boxed()
+    }
+
+    fn judge(&self, accepted: Accepted, headers: &HeaderMap) -> Result<Accepted, HandshakeError> {
+        if self.gate.admits(headers) { Ok(accepted) } else { Err(HandshakeError::Origin) }
+    }
+
+    /// Lets a client in, or says why not.
+    async fn let_in(
+        &self,
+        Asked { uri, headers, handshake }: Asked,
+        accepted: Accepted,
+        upgrade: OnUpgrade,
+    ) -> Result<Response<Bytes>, Response<Bytes>> {
+        let Handshake { peer, values, house, engine, .. } = handshake;
+        let signal = self.signal;
+        let (parameters, path) = match self.read {
+            Some(read) => {
+                let read = read(signal, &self.names, &values);
+                let refused = |text: String| sentence(StatusCode::BAD_REQUEST, &text);
+                let (parameters, path) = read.map_err(refused)?;
+                (Some(parameters), Some(path))
+            }
+            None => (None, None),
+        };
+        let address = peer.map(|peer| peer.ip());
+        let ticket = self.door.as_ref().map(|door| door.enter(address)).transpose();
+        let ticket = ticket.map_err(|full| {
+            tracing::info!(signal, ?address, ?full, "a client more than may be connected");
+            HandshakeError::from(full).response()
+        })?;
+
+        let choices = Choices {
+            id: new_id(),
+            is_given: false,
+            groups: Vec::new(),
+            greeting: Vec::new(),
+            state: None,
+            protocol: None,
+        };
+        let arrival = Arc::new(Arrival {
+            parameters: parameters.clone(),
+            uri,
+            headers,
+            peer,
+            house: Arc::clone(&house),
+            choices: Mutex::new(choices),
+        });
+        self.ask(&arrival).await?;
+
+        let proof = house.client_ids.give_out(&arrival.choices().id, &arrival.headers, address);
+        // Somebody may still hold the event: what it says then is too late.
+        let Choices { id, is_given, groups, greeting, state, protocol } = arrival.choices().take();
+        let mut response = accepted.response(protocol.as_deref());
+        let header = |value: &str| HeaderValue::from_str(value).ok();
+        let its_path = path.as_deref().unwrap_or(signal);
+        let joined = (!groups.is_empty()).then(|| groups.join(","));
+        let told = [
+            (CLIENT_ID, header(&proof)),
+            (NAME, header(its_path)),
+            (GROUP, joined.as_deref().and_then(header)),
+        ];
+        for (name, value) in told {
+            if let Some(value) = value {
+                response.headers_mut().insert(name, value);
+            }
+        }
+
+        let visit = self.handlers.attend().then(|| {
+            let card = Card {
+                id: id.clone(),
+                signal,
+                path: path.clone(),
+                parameters,
+                peer,
+                state,
+                house: Arc::clone(&house),
+            };
+            let client = SignalClient::new(card);
+            Visit::new(client, Arc::clone(&self.handlers), self.messages_per_second)
+        });
+        let opening = async move {
+            let upgraded = upgrade.await;
+            let left =
+                |error: &_| tracing::debug!(signal, %error, "a client left in the handshake");
+            upgraded.inspect_err(left).ok()
+        };
+        let clients = house.signals.clients_at(signal, path.clone());
+        let newcomer = Newcomer { id: id.clone(), path, groups, greeting, visit, ticket };
+        let Some(arrival) = engine.adopt(signal, newcomer, opening).await else {
+            return Err(HandshakeError::Stopping.response());
+        };
+        // Ids that the server makes are not given twice.
+        if is_given && let Err(error) = clients.replace(id, arrival).await {
+            tracing::debug!(signal, %error, "whoever had this id may still be there");
+        }
+        Ok(response)
+    }
+
+    /// Asks the handler whether the client may come in.
+    async fn ask(&self, arrival: &Arc<Arrival>) -> Result<(), Response<Bytes>> {
+        let Some(connect) = &self.handlers.connect else { return Ok(()) };
+        match caught(async { connect(Arc::clone(arrival)).await }).await {
+            Ok(()) => Ok(()),
+            Err(Failure::Told(error)) => Err(sentence(error.status(), &error.to_string())),
+            Err(Failure::Untold(reason)) => {
+                tracing::error!(signal = self.signal, "on connect: {reason:?}");
+                let text = "the server could not let this client in";
+                Err(sentence(StatusCode::INTERNAL_SERVER_ERROR, text))
+            }
+        }
+    }
+}
+
+/// A request to be let in.
+struct Asked {
+    uri: Uri,
+    headers: HeaderMap,
+    handshake: Handshake,
+}
+
+/// Makes an id that nobody has and nobody guesses: 74 of its bits are random.
+fn new_id() -> ClientId {
+    let mut text = Uuid::encode_buffer();
+    let id: &str = Uuid::now_v7().hyphenated().encode_lower(&mut text);
+    id.parse().expect("a UUID is short and visible")
+}
+
+impl From<Full> for HandshakeError {
+    fn from(full: Full) -> HandshakeError {
+        match full {
+            Full::All => HandshakeError::Full,
+            Full::Address => HandshakeError::FullForAddress,
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! Handlers of signals: from the functions of a declaration to boxed ones.
+//!
+//! There is one of each for a path, and one for each number of parameters that
+//! a family's path may have.
+
+use futures_util::FutureExt;
+use pode_core::{Parameters, Payload, SignalFamily, SignalPath};
+
+use super::{Frame, FromFrame};
+use crate::EventError;
+use crate::declared::Declared;
+use crate::event::{ConnectEvent, DisconnectEvent, SignalEvent};
+use crate::outcome::{BoxError, Outcome};
+use crate::visit::Handled;
+
+macro_rules! handlers {
+    (
+        $handler:ident, $on_connect:ident, $on_disconnect:ident, $signal:ty,
+        ($($type:ident),*) ($($value:ident),*)
+    ) => {
+        impl Declared {
+            /// Has what clients send handled; the handler takes the values of
+            /// the path's parameters between event and message.
+            pub fn $handler<$($type,)* Out, In, L, Handler, Done>(
+                &mut self,
+                signal: $signal,
+                handler: Handler,
+            ) where
+                ($($type,)*): Parameters,
+                Out: Payload + 'static,
+                In: FromFrame,
+                Handler: Fn(SignalEvent<Out>, $($type,)* In) -> Done + Send + Sync + 'static,
+                Done: Future<Output: Outcome> + Send + 'static,
+            {
+                self.attend(signal.as_str(), |handlers| {
+                    handlers.receive = Some(Box::new(move |client, frame: Frame| {
+                        let message = match In::from_frame(frame) {
+                            Ok(message) => message,
+                            Err(sentence) => return refused(sentence),
+                        };
+                        let Some(($($value,)*)) = client.parameters() else { return unknown() };
+                        let done = handler(SignalEvent::new(client), $($value,)* message);
+                        async move { done.await.into_result() }.boxed()
+                    }));
+                });
+            }
+
+            /// Has whoever comes judged by a handler, which takes the values of
+            /// the path's parameters behind the event.
+            pub fn $on_connect<$($type,)* Out, In, L, Handler, Done>(
+                &mut self,
+                signal: $signal,
+                handler: Handler,
+            ) where
+                ($($type,)*): Parameters,
+                Out: Payload + 'static,
+                Handler: Fn(ConnectEvent<Out>, $($type),*) -> Done + Send + Sync + 'static,
+                Done: Future<Output: Outcome> + Send + 'static,
+            {
+                self.attend(signal.as_str(), |handlers| {
+                    handlers.connect = Some(Box::new(move |arrival| {
+                        let Some(($($value,)*)) = arrival.parameters() else { return unknown() };
+                        let done = handler(ConnectEvent::new(arrival), $($value),*);
+                        async move { done.await.into_result() }.boxed()
+                    }));
+                });
+            }
+
+            /// Has it told that a client has gone, to a handler which takes the
+            /// values of the path's parameters behind the event.
+            pub fn $on_disconnect<$($type,)* Out, In, L, Handler, Done>(
+                &mut self,
+                signal: $signal,
+                handler: Handler,
+            ) where
+                ($($type,)*): Parameters,
+                Handler: Fn(DisconnectEvent, $($type),*) -> Done + Send + Sync + 'static,
+                Done: Future<Output: Outcome> + Send + 'static,
+            {
+                self.attend(signal.as_str(), |handlers| {
+                    handlers.disconnect = Some(Box::new(move |client, reason| {
+                        let Some(($($value,)*)) = client.parameters() else { return unknown() };
+                        let done = handler(DisconnectEvent::new(client, reason), $($value),*);
+                        async move { done.await.into_result() }.boxed()
+                    }));
+                });
+            }
+        }
+    };
+}
+
+handlers!(signal_handler_0, on_connect_0, on_disconnect_0, SignalPath<Out, In, L>, () ());
+handlers!(signal_handler_1, on_connect_1, on_disconnect_1, SignalFamily<(A,), Out, In, L>, (A) (a));
+handlers!(
+    signal_handler_2, on_connect_2, on_disconnect_2, SignalFamily<(A, B), Out, In, L>, (A, B) (a, b)
+);
+handlers!(
+    signal_handler_3, on_connect_3, on_disconnect_3, SignalFamily<(A, B, C), Out, In, L>,
+    (A, B, C) (a, b, c)
+);
+handlers!(
+    signal_handler_4, on_connect_4, on_disconnect_4, SignalFamily<(A, B, C, D), Out, In, L>,
+    (A, B, C, D) (a, b, c, d)
+);
+
+/// Tells a client what is wrong with its message.
+fn refused(sentence: String) -> Handled {
+    std::future::ready(Err(BoxError::from(EventError::new(400, sentence)))).boxed()
+}
+
+/// The values were read by the signal's own types, so this doesn't happen.
+fn unknown() -> Handled {
+    std::future::ready(Err("the parameters of the path are of another type".into())).boxed()
+}

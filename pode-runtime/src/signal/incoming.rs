@@ -1,0 +1,109 @@
+//! From what a client sent to what its handler takes.
+
+use bytes::Bytes;
+use pode_core::{Message, Payload};
+use serde::de::DeserializeOwned;
+
+use crate::argument::at_field;
+
+/// What travels to or from a client as it is: no JSON is made or read.
+///
+/// As the type of a signal's payload it lets texts and bytes through:
+/// `signal ECHO: Frame -> Frame = "/" => echo;`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Frame {
+    /// A message of text.
+    Text(String),
+    /// A message of bytes.
+    Binary(Bytes),
+}
+
+impl Payload for Frame {
+    fn encode(&self) -> Result<Message, serde_json::Error> {
+        Ok(match self {
+            Frame::Text(text) => Message::text(text),
+            Frame::Binary(bytes) => Message::binary(bytes),
+        })
+    }
+}
+
+/// What the handler of a signal may take: whatever serde makes of JSON, in a
+/// message of text or of bytes; or a [`Frame`], as it came.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be made of what a client sends",
+    label = "not made of JSON",
+    note = "derive `Deserialize` for it, or take a `pode::Frame` as it comes"
+)]
+pub trait FromFrame: Sized {
+    /// Makes it.
+    ///
+    /// # Errors
+    ///
+    /// A sentence for the client, which says what is wrong.
+    fn from_frame(frame: Frame) -> Result<Self, String>;
+}
+
+impl<T: DeserializeOwned> FromFrame for T {
+    fn from_frame(frame: Frame) -> Result<T, String> {
+        let json = match &frame {
+            Frame::Text(text) => text.as_bytes(),
+            Frame::Binary(bytes) => bytes,
+        };
+        read_json(json)
+    }
+}
+
+impl FromFrame for Frame {
+    fn from_frame(frame: Frame) -> Result<Frame, String> {
+        Ok(frame)
+    }
+}
+
+/// Reads JSON, all of it.
+pub(super) fn read_json<T: DeserializeOwned>(json: &[u8]) -> Result<T, String> {
+    let mut deserializer = serde_json::Deserializer::from_slice(json);
+    let value = serde_path_to_error::deserialize(&mut deserializer)
+        .map_err(|error| at_field("message", &error).to_string())?;
+    deserializer.end().map_err(|error| format!("message: {error}"))?;
+    Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize, PartialEq)]
+    struct Post {
+        text: String,
+    }
+
+    #[test]
+    fn frames_travel_as_they_are() {
+        let text = Frame::Text("\"hi".to_owned()).encode().unwrap();
+        assert_eq!(&text.frame()[..], b"\x81\x03\"hi");
+        let bytes = Frame::Binary(Bytes::from_static(b"\xff\0")).encode().unwrap();
+        assert_eq!(&bytes.frame()[..], b"\x82\x02\xff\0");
+        assert_eq!("\"hi".encode().unwrap().payload(), br#""\"hi""#);
+    }
+
+    #[test]
+    fn json_comes_in_text_or_bytes_and_mistakes_are_named() {
+        let post = Post { text: "hi".to_owned() };
+        let json = r#"{"text":"hi"}"#;
+        assert_eq!(Post::from_frame(Frame::Text(json.to_owned())).unwrap(), post);
+        assert_eq!(Post::from_frame(Frame::Binary(json.into())).unwrap(), post);
+        let error = |json: &'static [u8]| Post::from_frame(Frame::Binary(json.into())).unwrap_err();
+        assert_eq!(error(b"{}"), "message: missing field `text` at line 1 column 2");
+        assert_eq!(
+            error(br#"{"text":1}"#),
+            "message: field `text`: invalid type: integer `1`, expected a string at line 1 column 9"
+        );
+        assert_eq!(
+            error(br#"{"text":"hi"} {}"#),
+            "message: trailing characters at line 1 column 15"
+        );
+        assert!(error(b"\xff").starts_with("message: "));
+    }
+}

@@ -1,0 +1,172 @@
+//! Rebroadcasting: clients talk to each other, as they do in Pode where no
+//! signal route says otherwise.
+//!
+//! A client sends JSON with a `message`, and maybe `path`, `group`, `clientId`
+//! or `direct` to say for whom it is. What others get is the message alone: a
+//! text as it is, anything else as JSON.
+
+use std::collections::HashMap;
+
+use futures_util::FutureExt;
+use pode_core::{ClientId, Message, SignalDeclaration};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+
+use super::incoming::{FromFrame, read_json};
+use super::{Frame, Signal};
+use crate::EventError;
+use crate::declared::Declared;
+use crate::engine::{Audience, Only, Parcel};
+use crate::event::SignalClient;
+use crate::outcome::BoxError;
+
+/// To whom a client may send, of those who listen to a signal that is declared
+/// `=> rebroadcast`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Rebroadcast {
+    /// To nobody: the option has to say to whom.
+    #[default]
+    Nobody,
+
+    /// To everybody, to any group, to any client; and from other signals that
+    /// are open to anyone, by their `path`.
+    Anyone,
+
+    /// To the groups that the client is in, which handlers decide; and to
+    /// itself.
+    OwnGroups,
+}
+
+/// Which signals rebroadcast.
+#[derive(Debug, Default)]
+pub(crate) struct Rebroadcasts {
+    by_path: HashMap<&'static str, (Rebroadcast, Validate)>,
+}
+
+/// Tells whether a message is what a signal sends.
+pub(crate) type Validate = fn(&RawValue) -> Result<(), String>;
+
+/// What a client sends.
+#[derive(Deserialize)]
+struct Written {
+    message: Box<RawValue>,
+    path: Option<String>,
+    group: Option<String>,
+    #[serde(rename = "clientId")]
+    client_id: Option<String>,
+    #[serde(default)]
+    direct: bool,
+}
+
+impl Rebroadcasts {
+    pub(crate) fn of(signals: &[Signal]) -> Rebroadcasts {
+        let open = signals.iter().filter_map(|signal| {
+            let validate = signal.handlers.rebroadcast?;
+            Some((signal.path, (signal.options.rebroadcast, validate)))
+        });
+        Rebroadcasts { by_path: open.collect() }
+    }
+}
+
+impl Declared {
+    /// Has what clients of a signal send go to its clients.
+    pub fn rebroadcast<S, T>(&mut self, signal: S)
+    where
+        S: SignalDeclaration<Out = T, In = T>,
+        T: DeserializeOwned,
+    {
+        self.attend(signal.declared_path(), |handlers| {
+            handlers.rebroadcast =
+                Some(|message| read_json::<T>(message.get().as_bytes()).map(drop));
+            handlers.receive = Some(Box::new(|client, frame| {
+                async move { rebroadcast(&client, frame).await }.boxed()
+            }));
+        });
+    }
+}
+
+async fn rebroadcast(client: &SignalClient, frame: Frame) -> Result<(), BoxError> {
+    let refused = |sentence: String| EventError::new(400, sentence);
+    let written = Written::from_frame(frame).map_err(refused)?;
+    let rebroadcasts = &client.house().rebroadcasts;
+    let own = rebroadcasts.by_path.get(client.signal());
+    let Some((scope, validate)) = own else { return Ok(()) };
+
+    let (signal, path, validate) = match written.path.as_deref() {
+        Some(other) if other != client.path() => {
+            let open = rebroadcasts.by_path.get_key_value(other);
+            match open {
+                Some((path, (Rebroadcast::Anyone, validate))) if *scope == Rebroadcast::Anyone => {
+                    (*path, None, validate)
+                }
+                _ => {
+                    return Err(refused(format!("path: nobody can be reached at {other:?}")).into());
+                }
+            }
+        }
+        _ => (client.signal(), client.own_path(), validate),
+    };
+    validate(&written.message).map_err(refused)?;
+    let only = match recipients(&written, client, *scope).await? {
+        Some(only) => only,
+        None => Only::Client(client.id().clone()),
+    };
+    let message = Message::text(&as_text(&written.message));
+    let parcel = Parcel::new(Audience { path: path.clone(), only, except: None }, message);
+    Ok(client.house().signals.post(signal, path.as_deref(), parcel).await?)
+}
+
+/// Returns for whom a message is; `None` for whoever sent it.
+async fn recipients(
+    written: &Written,
+    client: &SignalClient,
+    scope: Rebroadcast,
+) -> Result<Option<Only>, BoxError> {
+    let refused = |sentence: &'static str| Err(EventError::new(403, sentence).into());
+    if written.direct {
+        return Ok(None);
+    }
+    match scope {
+        Rebroadcast::Nobody => refused("messages of clients go to nobody here"),
+        Rebroadcast::Anyone => Ok(Some(match (&written.client_id, &written.group) {
+            (Some(id), _) => Only::Client(id.parse::<ClientId>()?),
+            (None, Some(group)) => Only::Group(group.as_str().into()),
+            (None, None) => Only::Everyone,
+        })),
+        Rebroadcast::OwnGroups if written.client_id.is_some() => {
+            refused("clientId: messages of clients go to their groups here")
+        }
+        Rebroadcast::OwnGroups => {
+            let own = client.groups().await?;
+            match (&written.group, &own[..]) {
+                (Some(group), own) if own.contains(group) => {
+                    Ok(Some(Only::Group(group.as_str().into())))
+                }
+                (Some(_), _) => refused("group: you are not in this group"),
+                (None, [only]) => Ok(Some(Only::Group(only.as_str().into()))),
+                (None, []) => refused("you are in no group"),
+                (None, _) => refused("group: say to which of your groups"),
+            }
+        }
+    }
+}
+
+/// Returns a message as others get it.
+fn as_text(message: &RawValue) -> String {
+    serde_json::from_str(message.get()).unwrap_or_else(|_| message.get().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_go_as_they_are_and_all_else_as_json() {
+        let as_text = |json: &str| as_text(&RawValue::from_string(json.to_owned()).unwrap());
+        assert_eq!(as_text(r#""h\u0069""#), "hi");
+        assert_eq!(as_text(r#"{"a": 1.0}"#), r#"{"a": 1.0}"#);
+        assert_eq!(as_text("null"), "null");
+    }
+}

@@ -1,0 +1,238 @@
+//! A visit: one client that was let in by a signal which listens to it, until
+//! it has gone.
+//!
+//! Whatever happens to the connection, its end is told exactly once, after
+//! everything that the client said was handled: a visit that is dropped tells
+//! it, too.
+
+use std::fmt;
+use std::num::NonZero;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use governor::clock::MonotonicClock;
+use governor::middleware::NoOpMiddleware;
+use governor::state::{InMemoryState, NotKeyed};
+use governor::{Quota, RateLimiter};
+use pode_core::Message;
+use serde_json::json;
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+
+use crate::EventError;
+use crate::error::with_causes;
+use crate::event::{Arrival, SignalClient};
+use crate::outcome::BoxError;
+use crate::signal::{Frame, Validate};
+
+/// Why a client has gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Disconnect {
+    /// It said goodbye; a browser gives 1001 when its page is left.
+    ByClient {
+        /// The close code, if it gave one.
+        code: Option<u16>,
+    },
+    /// The server closed it: a handler did, or another client came with its id
+    /// (1008).
+    ByServer {
+        /// The close code.
+        code: u16,
+    },
+    /// It gave no sign of life for the time of a heartbeat.
+    TimedOut,
+    /// Too many messages waited for it; it was told by 1013.
+    Lagged,
+    /// The server stopped; it was told by 1001, unless it was cut off.
+    Stopped,
+    /// It broke a rule, of which it was told.
+    Error {
+        /// The close code: 1002 for a frame that isn't one, 1007 for a text
+        /// that is none, 1008 for too many messages, 1009 for a message that
+        /// is too big.
+        code: u16,
+    },
+    /// The connection ended without a word.
+    Lost,
+}
+
+/// What a signal does with its clients.
+#[derive(Default)]
+pub(crate) struct Handlers {
+    pub(crate) connect: Option<ConnectHandler>,
+    pub(crate) receive: Option<ReceiveHandler>,
+    pub(crate) disconnect: Option<DisconnectHandler>,
+    /// Present where clients talk to each other.
+    pub(crate) rebroadcast: Option<Validate>,
+}
+
+pub(crate) type Handled = BoxFuture<'static, Result<(), BoxError>>;
+pub(crate) type ConnectHandler = Box<dyn Fn(Arc<Arrival>) -> Handled + Send + Sync>;
+pub(crate) type ReceiveHandler = Box<dyn Fn(SignalClient, Frame) -> Handled + Send + Sync>;
+pub(crate) type DisconnectHandler = Box<dyn Fn(SignalClient, Disconnect) -> Handled + Send + Sync>;
+
+type Rate =
+    RateLimiter<NotKeyed, InMemoryState, MonotonicClock, NoOpMiddleware<std::time::Instant>>;
+
+/// One client that was let in.
+pub(crate) struct Visit {
+    client: SignalClient,
+    handlers: Arc<Handlers>,
+    /// Made when it says something for the first time.
+    rate: Option<Box<Rate>>,
+    messages_per_second: Option<NonZero<u32>>,
+    /// Whether the end was told.
+    has_left: bool,
+}
+
+impl Handlers {
+    /// Whether anybody listens to what clients say.
+    pub(crate) fn receives(&self) -> bool {
+        self.receive.is_some()
+    }
+
+    /// Whether a client's visit concerns anybody.
+    pub(crate) fn attend(&self) -> bool {
+        self.receive.is_some() || self.disconnect.is_some()
+    }
+
+    /// Has a message handled. Whatever goes wrong is told to the client.
+    async fn hear(&self, client: &SignalClient, frame: Frame) {
+        let Some(receive) = &self.receive else { return };
+        let text = match caught(async { receive(client.clone(), frame).await }).await {
+            Ok(()) => return,
+            Err(Failure::Told(error)) => error.to_string(),
+            Err(Failure::Untold(reason)) => {
+                tracing::error!(signal = client.signal(), "a message: {reason:?}");
+                "the server could not handle this message".to_owned()
+            }
+        };
+        if let Err(error) = client.tell(error_reply(&text)).await {
+            tracing::debug!(signal = client.signal(), %error, "a client isn't told of its error");
+        }
+    }
+}
+
+/// What a client gets for a message that could not be handled.
+fn error_reply(text: &str) -> Message {
+    Message::text(&json!({ "error": text }).to_string())
+}
+
+/// Why something did not go well.
+pub(crate) enum Failure {
+    /// In words for the client.
+    Told(EventError),
+    /// In words for the log.
+    Untold(String),
+}
+
+/// Runs a handler, with its panics.
+pub(crate) async fn caught(
+    handled: impl Future<Output = Result<(), BoxError>>,
+) -> Result<(), Failure> {
+    match AssertUnwindSafe(handled).catch_unwind().await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => Err(match error.downcast::<EventError>() {
+            Ok(error) => Failure::Told(*error),
+            Err(error) => Failure::Untold(with_causes(&*error)),
+        }),
+        Err(_panic) => Err(Failure::Untold("the handler panicked".to_owned())),
+    }
+}
+
+impl Visit {
+    /// Begins a visit, of a client that may say so much.
+    pub(crate) fn new(
+        client: SignalClient,
+        handlers: Arc<Handlers>,
+        messages_per_second: u32,
+    ) -> Visit {
+        let messages_per_second = NonZero::new(messages_per_second);
+        Visit { client, handlers, rate: None, messages_per_second, has_left: false }
+    }
+
+    /// Counts a message; or returns what to tell a client that sends too many.
+    pub(crate) fn admit(&mut self) -> Result<(), Message> {
+        let Some(rate) = self.messages_per_second else { return Ok(()) };
+        let limiter = self.rate.get_or_insert_with(|| {
+            Box::new(RateLimiter::direct_with_clock(Quota::per_second(rate), MonotonicClock))
+        });
+        limiter.check().map_err(|_| {
+            error_reply(&format!("too many messages: at most {rate} in a second are taken"))
+        })
+    }
+
+    /// Handles messages in their order.
+    pub(crate) fn handle(&self, frames: Vec<Frame>) -> impl Future<Output = ()> + use<> {
+        let (client, handlers) = (self.client.clone(), Arc::clone(&self.handlers));
+        async move {
+            for frame in frames {
+                handlers.hear(&client, frame).await;
+            }
+        }
+    }
+
+    /// Ends the visit: as soon as what is being handled is done, and then what
+    /// waits, its end is told.
+    pub(crate) fn leave(
+        mut self,
+        end: Disconnect,
+        handling: Option<JoinHandle<()>>,
+        waiting: Vec<Frame>,
+    ) {
+        self.tell_end(end, handling, waiting);
+    }
+
+    fn tell_end(&mut self, end: Disconnect, handling: Option<JoinHandle<()>>, waiting: Vec<Frame>) {
+        self.has_left = true;
+        if self.handlers.disconnect.is_none() && handling.is_none() && waiting.is_empty() {
+            return;
+        }
+        // Without a runtime, everything has come to an end.
+        let Ok(runtime) = Handle::try_current() else { return };
+        let handled = self.handle(waiting);
+        let (client, handlers) = (self.client.clone(), Arc::clone(&self.handlers));
+        let visits = self.client.visits().clone();
+        visits.spawn_on(
+            async move {
+                if let Some(handling) = handling {
+                    // That a handler panicked is told already.
+                    let _ = handling.await;
+                }
+                handled.await;
+                let Some(disconnect) = &handlers.disconnect else { return };
+                let told = caught(async { disconnect(client.clone(), end).await }).await;
+                let reason = match told {
+                    Ok(()) => return,
+                    Err(Failure::Told(error)) => error.to_string(),
+                    Err(Failure::Untold(reason)) => reason,
+                };
+                tracing::error!(signal = client.signal(), "on disconnect: {reason:?}");
+            },
+            &runtime,
+        );
+    }
+}
+
+impl Drop for Visit {
+    fn drop(&mut self) {
+        if !self.has_left {
+            self.tell_end(Disconnect::Stopped, None, Vec::new());
+        }
+    }
+}
+
+impl fmt::Debug for Visit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Visit").field("client", &self.client).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Handlers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handlers").field("receives", &self.receives()).finish_non_exhaustive()
+    }
+}
