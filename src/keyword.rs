@@ -13,7 +13,7 @@
 //! | [`public`] | a folder of static files |
 //! | [`route`] | what answers requests of a method and a path |
 //! | [`mount`] | any warp filter, under a prefix |
-//! | [`signal`] | a path on which clients listen |
+//! | [`signal`] | a path on which clients listen, and may speak |
 //! | [`state`] | a value that handlers share |
 //! | [`timer`] | what is done at an interval |
 //! | [`schedule`] | what is done at times of the day and the year |
@@ -260,10 +260,10 @@ keywords! {
     /// [`ws`] or [`wss`] endpoint. Options are those of
     /// [`SignalOptions`](crate::SignalOptions).
     ///
-    /// Clients only listen: one that sends something is told by close code
-    /// 1003. One that reads too slowly is cut off by 1013, so that it disturbs
-    /// neither senders nor other clients; or it misses messages, if the signal
-    /// says so:
+    /// Where a signal has one type, clients only listen: one that sends something
+    /// is told by close code 1003. One that reads too slowly is cut off by 1013,
+    /// so that it disturbs neither senders nor other clients; or it misses
+    /// messages, if the signal says so:
     ///
     /// | `on_lag` | what a client gets that reads too slowly |
     /// |---|---|
@@ -300,7 +300,80 @@ keywords! {
     /// Behind a proxy that changes the `Host` header, own pages are to be named
     /// like others. Programs that are no browsers send no `Origin`, and may
     /// always connect.
+    ///
+    /// # What clients send
+    ///
+    /// With two types, clients send the first and get the second. The handler is
+    /// an `async fn` or an `async` closure that takes a
+    /// [`SignalEvent`](crate::SignalEvent) of what is sent, and the message;
+    /// [`rebroadcast`] stands in its place where clients talk to each other by
+    /// themselves. A message is read from JSON; a [`Frame`](crate::Frame), on
+    /// either side, travels as it is. An [`EventError`](crate::EventError) that
+    /// the handler returns is told to the client; any other error goes to the log.
+    ///
+    /// ```
+    /// # use pode::prelude::*;
+    /// #[derive(Deserialize)]
+    /// struct Post {
+    ///     text: String,
+    /// }
+    ///
+    /// #[derive(Serialize)]
+    /// struct Message {
+    ///     length: usize,
+    ///     text: String,
+    /// }
+    ///
+    /// pode_server! {
+    ///     server chat;
+    ///     endpoint ws 8090;
+    ///     signal CHAT: Post -> Message = "/chat" => say;
+    /// }
+    ///
+    /// async fn say(event: SignalEvent<Message>, post: Post) -> Result<(), SendError> {
+    ///     let message = Message { length: post.text.len(), text: post.text };
+    ///     event.send(CHAT, &message).await
+    /// }
+    /// # let _ = chat();
+    /// ```
+    ///
+    /// # Levels
+    ///
+    /// How widely a signal may be sent is a part of its constant's type, so a
+    /// `send` that goes further doesn't compile:
+    ///
+    /// | `level` | who gets a message |
+    /// |---|---|
+    /// | `Name` | everyone on the path, a group, or one client; the default |
+    /// | `Group` | a group, or one client: `event.send(CHAT, &message).to_group("red").await` |
+    /// | `Client` | one client: `event.send(CHAT, &message).to_client(&id).await` |
     signal
+
+    /// `=> rebroadcast` lets the clients of a [`signal`] talk to each other.
+    ///
+    /// What a client sends goes on to others without a handler; it must be what
+    /// the signal sends, so one type stands on both sides of the arrow. An option
+    /// says to whom it may go:
+    ///
+    /// | `rebroadcast` | to whom clients' messages may go |
+    /// |---|---|
+    /// | `Anyone` | to everyone, to any group, to any client |
+    /// | `OwnGroups` | to the groups that the client is in, which handlers decide |
+    ///
+    /// A client sends JSON: `{"message": …}`, and `"group": "red"`,
+    /// `"clientId": "…"` or `"direct": true` (back to itself) if it isn't for
+    /// everyone. Others get the message alone.
+    ///
+    /// ```
+    /// # use pode::prelude::*;
+    /// pode_server! {
+    ///     server wall;
+    ///     endpoint ws 8090;
+    ///     signal WALL: String -> String = "/wall" { rebroadcast: Anyone } => rebroadcast;
+    /// }
+    /// # let _ = wall();
+    /// ```
+    rebroadcast
 
     /// `state Type = value;` is a value that handlers share.
     ///

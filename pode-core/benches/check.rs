@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 
 use pode_core::check::check;
 use pode_core::model::{
-    Action, Argument, Endpoint, File, Folder, Head, Name, Place, Public, Route, Server, Signal,
-    Source, Views,
+    Action, Argument, Endpoint, File, Folder, Head, Level, Name, Place, Public, Route, Server,
+    Signal, Source, Views,
 };
 use pode_core::{Method, Protocol, RoutePath};
 
@@ -106,6 +106,8 @@ fn signal(number: usize) -> Signal {
         name: name(format!("SIGNAL_{number}")),
         path: format!("/signals/{number}").parse().expect("it is a path"),
         path_place: Place(0),
+        receiver: None,
+        level: Level::Name,
         endpoints: Vec::new(),
         capacity_messages: None,
     }

@@ -44,6 +44,11 @@ impl Places {
 }
 
 impl Mistakes {
+    /// Tells whether nothing is wrong; advice doesn't count.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.found.is_empty()
+    }
+
     /// Adds a mistake and what to type instead.
     pub(crate) fn add(
         &mut self,

@@ -11,6 +11,7 @@ mod diagnostic;
 mod expand;
 mod files;
 mod resolve;
+mod shown;
 mod syntax;
 
 #[cfg(test)]

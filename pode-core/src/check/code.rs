@@ -129,14 +129,22 @@ codes! {
     SignalTwice = 60,
     /// Two signals at one path.
     SignalPathTwice = 61,
-    /// A signal with a type for messages from clients.
-    SignalReceives = 62,
-    /// A signal with a handler that nothing would reach.
-    SignalHandler = 63,
+    /// A signal that receives messages which nothing takes.
+    NoReceiver = 62,
+    /// A signal with a handler whose clients only listen.
+    NeedlessReceiver = 63,
     /// A channel without room.
     NoCapacity = 64,
     /// An origin that no page has.
     Origin = 65,
+    /// A rebroadcast of what the signal doesn't send.
+    RebroadcastType = 66,
+    /// A rebroadcast that no option allows, or an option that allows none.
+    RebroadcastOption = 67,
+    /// A rebroadcast beyond the level of its signal.
+    RebroadcastLevel = 68,
+    /// A level that is none.
+    UnknownLevel = 69,
 
     // Folders and files.
     /// A folder that isn't there.

@@ -20,7 +20,7 @@ pub use mount::Mount;
 pub use public::Public;
 pub use route::{Action, Argument, Route, Source};
 pub use schedule::Schedule;
-pub use signal::Signal;
+pub use signal::{Level, Receiver, Signal};
 pub use state::State;
 pub use timer::Timer;
 pub use views::Views;

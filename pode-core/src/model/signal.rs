@@ -3,7 +3,7 @@
 use super::{Head, Name, Place};
 use crate::RoutePath;
 
-/// A path on which clients listen.
+/// A path on which clients listen, and may send.
 #[derive(Debug)]
 pub struct Signal {
     /// What every declaration has.
@@ -14,8 +14,52 @@ pub struct Signal {
     pub path: RoutePath,
     /// Where the path stands.
     pub path_place: Place,
+    /// What becomes of messages from clients; `None` if those only listen.
+    pub receiver: Option<Receiver>,
+    /// How widely it may be sent.
+    pub level: Level,
     /// The endpoints it serves; none means all that speak WebSocket.
     pub endpoints: Vec<Name>,
     /// The capacity of its channel, if it is written as a number.
     pub capacity_messages: Option<(u64, Place)>,
+}
+
+/// What takes the messages of clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Receiver {
+    /// A function or closure of the user's.
+    Handler,
+    /// The signal itself, which sends them on.
+    Rebroadcast,
+}
+
+/// How widely a signal may be sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Level {
+    /// To every client, to a group, or to one client.
+    #[default]
+    Name,
+    /// To a group, or to one client.
+    Group,
+    /// To one client.
+    Client,
+}
+
+impl Level {
+    /// All of them, from wide to narrow.
+    pub const ALL: [Level; 3] = [Level::Name, Level::Group, Level::Client];
+
+    /// Returns the level that is written so.
+    pub fn parse(word: &str) -> Option<Level> {
+        Level::ALL.into_iter().find(|level| level.as_str() == word)
+    }
+
+    /// Returns the word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Level::Name => "Name",
+            Level::Group => "Group",
+            Level::Client => "Client",
+        }
+    }
 }

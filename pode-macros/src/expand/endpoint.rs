@@ -6,6 +6,7 @@ use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
 
 use super::{Expansion, certificate, options, variant};
+use crate::resolve::options::ENDPOINT;
 use crate::syntax::Kind;
 
 impl Expansion<'_> {
@@ -25,8 +26,12 @@ impl Expansion<'_> {
         let protocol = variant(endpoint.protocol);
         let protocol = quote! { ::pode::__private::Protocol::#protocol };
         let words = certificate::words(endpoint);
-        let options =
-            options::fields_with(words, &format_ident!("EndpointOptions"), &written.options);
+        let options = options::fields_with(
+            words,
+            &format_ident!("EndpointOptions"),
+            &[ENDPOINT],
+            &written.options,
+        );
         quote_spanned! { address.span()=>
             #cfgs #declared.endpoint(#name, #protocol, #address, #options);
         }

@@ -1,17 +1,18 @@
 //! What stands in after a mistake, so that nothing else fails for it.
 
-use pode_core::model::Server;
+use pode_core::model::{self, Server};
 use proc_macro2::TokenStream;
 use quote::quote;
 
 use super::cfgs;
-use crate::syntax::{Action, Kind, Route, Schedule, Timer, Written};
+use crate::diagnostic::Mistakes;
+use crate::syntax::{Action, Kind, Receiver, Route, Schedule, Signal, Timer, Written};
 
 /// Uses what declarations name that were not understood: rustc would call it
 /// unused, which it isn't.
-pub(super) fn unused(written: &Written, model: &Server) -> TokenStream {
+pub(super) fn unused(written: &Written, model: &Server, mistakes: &Mistakes) -> TokenStream {
     let mut uses = TokenStream::new();
-    if model.incomplete {
+    if !mistakes.is_empty() {
         let parameters = written.server.named_parameters();
         uses.extend(parameters.map(|(name, _)| quote! { let _ = &#name; }));
     }
@@ -19,6 +20,11 @@ pub(super) fn unused(written: &Written, model: &Server) -> TokenStream {
         let (handler, understood) = match &declaration.kind {
             Kind::Route(Route { action: Action::Handler(handler), .. }) => {
                 (handler, model.routes.iter().any(|meant| meant.head.index == index))
+            }
+            Kind::Signal(Signal { receiver: Some(Receiver::Handler { handler, .. }), .. }) => {
+                let received = |meant: &&model::Signal| meant.receiver.is_some();
+                let meant = model.signals.iter().find(|meant| meant.head.index == index);
+                (handler, meant.filter(received).is_some())
             }
             Kind::Timer(Timer { handler, .. }) => {
                 (handler, model.timers.iter().any(|meant| meant.head.index == index))

@@ -5,7 +5,7 @@ use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 
 use crate::resolve::certificate::CERTIFICATE;
-use crate::syntax::{Action, Kind, Written};
+use crate::syntax::{Action, Kind, Receiver, Signal, Written};
 
 /// Uses the documented item of each word, wherever it was written.
 pub(super) fn uses(written: &Written) -> TokenStream {
@@ -23,6 +23,9 @@ pub(super) fn uses(written: &Written) -> TokenStream {
                 if let Action::View { word, .. } | Action::Redirect { word, .. } = &route.action {
                     words.push(word);
                 }
+            }
+            Kind::Signal(Signal { receiver: Some(Receiver::Rebroadcast(word)), .. }) => {
+                words.push(word);
             }
             Kind::Timer(timer) => words.push(&timer.every),
             Kind::Schedule(schedule) => words.push(&schedule.cron),

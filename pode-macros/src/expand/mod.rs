@@ -36,7 +36,7 @@ pub(crate) fn expand(written: &Written, model: &Server, mistakes: Mistakes) -> T
     let title = name.to_string();
     let options = options::fields(&format_ident!("ServerOptions"), &server.options);
     let statements = expansion.statements(model);
-    let unused = fallback::unused(written, model);
+    let unused = fallback::unused(written, model, &mistakes);
     let keywords = keyword::uses(written);
     let documented = attributes.iter().any(|attribute| attribute.path().is_ident("doc"));
     let page = format!("Builds the server `{title}`.");

@@ -8,7 +8,7 @@ use quote::{quote, quote_spanned};
 use syn::Expr;
 
 use crate::resolve::options::{ENDPOINT, interval};
-use crate::syntax::Options;
+use crate::syntax::{Field, Options};
 
 /// Writes a value, for which an interval such as `5s` may stand.
 pub(super) fn value(value: &Expr) -> TokenStream {
@@ -24,12 +24,19 @@ pub(super) fn value(value: &Expr) -> TokenStream {
 
 /// Writes a value of the struct, which is one of `pode`'s.
 pub(super) fn fields(ty: &Ident, options: &Options) -> TokenStream {
-    fields_with(TokenStream::new(), ty, options)
+    fields_with(TokenStream::new(), ty, &[ENDPOINT], options)
 }
 
-/// Writes a value of the struct, behind the words that its values may use.
-pub(super) fn fields_with(words: TokenStream, ty: &Ident, options: &Options) -> TokenStream {
-    let mut fields = options.fields.iter().filter(|field| field.name != ENDPOINT).peekable();
+/// Writes a value of the struct, behind the words that its values may use, and
+/// without those options that the macro itself understands.
+pub(super) fn fields_with(
+    words: TokenStream,
+    ty: &Ident,
+    understood: &[&str],
+    options: &Options,
+) -> TokenStream {
+    let is_field = |field: &&Field| understood.iter().all(|name| field.name != *name);
+    let mut fields = options.fields.iter().filter(is_field).peekable();
     let Some(first) = fields.peek() else {
         return quote! { ::pode::#ty::default() };
     };

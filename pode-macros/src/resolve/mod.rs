@@ -10,6 +10,7 @@ mod endpoint;
 mod mount;
 pub(crate) mod options;
 mod public;
+mod receiver;
 mod route;
 mod schedule;
 mod signal;

@@ -15,6 +15,9 @@ use crate::syntax::Options;
 /// The option of routes and signals that chooses endpoints.
 pub(crate) const ENDPOINT: &str = "endpoint";
 
+/// The option of signals that says how widely they may be sent.
+pub(crate) const LEVEL: &str = "level";
+
 /// Understands an interval such as `5s`, which may stand for a duration as an
 /// option's value; `None` is any other expression.
 pub(crate) fn interval(value: &Expr) -> Option<Result<Duration, IntervalError>> {

@@ -1,13 +1,15 @@
-//! Signals: paths understood.
+//! Signals: paths and levels understood.
 
 use pode_core::Origin;
-use pode_core::check::Code;
-use pode_core::model::{Head, Signal};
+use pode_core::check::{Code, help_with_choices};
+use pode_core::model::{Head, Level, Signal};
+use proc_macro2::Span;
 use syn::spanned::Spanned;
 use syn::{Expr, LitStr};
 
 use super::Resolver;
-use super::options::text;
+use super::options::{LEVEL, text};
+use crate::shown::shown;
 use crate::syntax::{self, Options};
 
 /// The option that says whose pages may connect.
@@ -16,7 +18,8 @@ const ORIGINS: &str = "origins";
 impl Resolver<'_> {
     pub(super) fn signal(&mut self, head: Head, written: &syntax::Signal) -> Option<Signal> {
         let path = self.fixed_path(&written.path, "signal path");
-        self.messages_from_clients(written);
+        let level = self.level(&written.options);
+        let receiver = self.receiver(written, level);
         let options = self.options(&written.options);
         let origins = self.origins(&written.options);
         let endpoints = self.endpoint_names(&written.options);
@@ -25,6 +28,8 @@ impl Resolver<'_> {
             name: options.and(origins).map(|()| self.word(&written.name))?,
             path: path?,
             path_place: self.places.add(written.path.span()),
+            receiver,
+            level: level.0,
             endpoints: endpoints?,
             capacity_messages: self.number(&written.options, "capacity_messages"),
         })
@@ -44,27 +49,29 @@ impl Resolver<'_> {
         understood
     }
 
-    /// Clients only listen, so there is neither a second type nor a handler.
-    fn messages_from_clients(&mut self, written: &syntax::Signal) {
-        let name = &written.name;
-        if let Some(arrow) = &written.arrow {
-            self.mistakes.add(
-                Code::SignalReceives,
-                arrow.span(),
-                format!("signal `{name}` can't take messages from clients"),
-                format!(
-                    "write the one type that it sends: `signal {name}: Type = {};`",
-                    written.path.token()
-                ),
-            );
-        } else if let Some(arrow) = &written.handler_arrow {
-            self.mistakes.add(
-                Code::SignalHandler,
-                arrow.span(),
-                format!("signal `{name}` takes no messages from clients, so it has no handler"),
-                "remove `=> …`; clients only listen",
-            );
+    /// Returns how widely it may be sent, and where that stands.
+    fn level(&mut self, options: &Options) -> (Level, Span) {
+        let mut level = (Level::default(), Span::call_site());
+        for field in options.fields.iter().filter(|field| field.name == LEVEL) {
+            let span = field.value.span();
+            // What is known by a longer path bears its name at the end.
+            let word = match &field.value {
+                Expr::Path(path) => path.path.segments.last().map(|last| last.ident.to_string()),
+                _ => None,
+            };
+            let alone = matches!(&field.value, Expr::Path(path) if path.path.get_ident().is_some());
+            match word.as_deref().filter(|_| alone).and_then(Level::parse) {
+                Some(word) => level = (word, span),
+                None => {
+                    let message = format!("`{}` is not a level", shown(&field.value));
+                    let choices = Level::ALL.map(Level::as_str);
+                    let word = word.unwrap_or_default();
+                    let help = help_with_choices(&word, &choices, "levels are");
+                    self.mistakes.add(Code::UnknownLevel, span, message, help);
+                }
+            }
         }
+        level
     }
 }
 

@@ -1,21 +1,30 @@
-//! `signal NAME: Type = "/path" { options };`
+//! `signal NAME: Received -> Sent = "/path" { options } => handler;`
 
-use proc_macro2::Ident;
+use proc_macro2::{Ident, Span, TokenStream};
 use syn::parse::ParseStream;
 use syn::{LitStr, Token, Type};
 
-use super::{Options, handler, text, unreadable};
+use super::{Options, at_end, handler, text, unreadable};
 
 /// A signal as written.
 pub(crate) struct Signal {
     pub(crate) name: Ident,
-    pub(crate) ty: Type,
-    /// The arrow behind the type, if another type follows.
-    pub(crate) arrow: Option<Token![->]>,
+    /// The type of what clients send, if they do.
+    pub(crate) receives: Option<Type>,
+    pub(crate) sends: Type,
     pub(crate) path: LitStr,
     pub(crate) options: Options,
-    /// The arrow before a handler, if there is one.
-    pub(crate) handler_arrow: Option<Token![=>]>,
+    pub(crate) receiver: Option<Receiver>,
+    /// What stands behind all that, usually the `;`.
+    pub(crate) end: Span,
+}
+
+/// What takes the messages of clients.
+pub(crate) enum Receiver {
+    /// The declaration's own word.
+    Rebroadcast(Ident),
+    /// Raw tokens, whether or not they are an expression, or there are any.
+    Handler { arrow: Token![=>], handler: TokenStream },
 }
 
 impl Signal {
@@ -29,16 +38,12 @@ impl Signal {
             return Err(unreadable(input.span(), message, shape));
         }
         input.parse::<Token![:]>()?;
-        if input.peek(Token![impl]) {
-            // It would swallow the arrow.
-            let message = format!("the payload of signal `{name}` needs a named type");
-            return Err(unreadable(input.span(), message, "write a struct or an enum"));
-        }
-        let mut ty = input.parse()?;
-        let arrow: Option<Token![->]> = input.parse()?;
-        if arrow.is_some() {
-            // What comes first is what clients would send.
-            ty = input.parse()?;
+        let mut sends = payload(input, &name)?;
+        let mut receives = None;
+        if input.peek(Token![->]) {
+            input.parse::<Token![->]>()?;
+            receives = Some(sends);
+            sends = payload(input, &name)?;
         }
         if !input.peek(Token![=]) {
             let message = format!("signal `{name}` needs a path");
@@ -47,10 +52,29 @@ impl Signal {
         input.parse::<Token![=]>()?;
         let path = text(input, "a path", "/path")?;
         let options = Options::parse(input)?;
-        let handler_arrow: Option<Token![=>]> = input.parse()?;
-        if handler_arrow.is_some() {
-            handler::raw(input)?;
+        let receiver = Receiver::parse(input)?;
+        Ok(Signal { name, receives, sends, path, options, receiver, end: input.span() })
+    }
+}
+
+fn payload(input: ParseStream<'_>, name: &Ident) -> syn::Result<Type> {
+    if input.peek(Token![impl]) {
+        // It would swallow the arrow.
+        let message = format!("the payload of signal `{name}` needs a named type");
+        return Err(unreadable(input.span(), message, "write a struct or an enum"));
+    }
+    input.parse()
+}
+
+impl Receiver {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Option<Self>> {
+        let Some(arrow) = input.parse::<Option<Token![=>]>>()? else {
+            return Ok(None);
+        };
+        let ahead = input.fork();
+        if ahead.parse::<Ident>().is_ok_and(|word| word == "rebroadcast") && at_end(&ahead) {
+            return Ok(Some(Receiver::Rebroadcast(input.parse()?)));
         }
-        Ok(Signal { name, ty, arrow, path, options, handler_arrow })
+        Ok(Some(Receiver::Handler { arrow, handler: handler::raw(input)? }))
     }
 }

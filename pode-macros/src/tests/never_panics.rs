@@ -14,7 +14,7 @@ use quote::quote;
 
 use self::input::{changed_input, filled_shape, random_input};
 use crate::diagnostic::Mistakes;
-use crate::syntax::{self, Action, Kind, Written};
+use crate::syntax::{self, Action, Kind, Receiver, Written};
 
 fn config(cases: u32) -> ProptestConfig {
     let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
@@ -68,6 +68,10 @@ fn handlers(written: &Written) -> impl Iterator<Item = &TokenStream> {
         Kind::Route(route) => match &route.action {
             Action::Handler(handler) => Some(handler),
             Action::View { .. } | Action::Redirect { .. } => None,
+        },
+        Kind::Signal(signal) => match &signal.receiver {
+            Some(Receiver::Handler { handler, .. }) => Some(handler),
+            Some(Receiver::Rebroadcast(_)) | None => None,
         },
         Kind::Timer(timer) => Some(&timer.handler),
         Kind::Schedule(schedule) => Some(&schedule.handler),

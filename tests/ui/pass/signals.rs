@@ -12,20 +12,36 @@ pode_server! {
     #[cfg(any())]
     signal CHAT: u32 = "/";
     signal TALK: String = "/talk";
-    // PODE062, PODE063: a type that holds an arrow of its own.
+    // PODE062, PODE063: a type that holds an arrow of its own; two of them.
     signal FUNCTIONS: std::marker::PhantomData<fn(u8) -> u8> = "/functions";
+    signal QUESTIONS: String -> u64 = "/questions" => answer;
+    signal LOUD: String -> String = "/loud" => async |event, message| event.reply(&message.to_uppercase()).await;
     // PODE064: the least room; and words of options that need no `use`.
     signal PRICES: f64 = "/prices" { on_lag: Latest };
     signal NEWS: Vec<(u8, String)> = "/news" { capacity_messages: 1 };
     // PODE065: a port that is the scheme's own; a list that only runs.
     signal SHOP: String = "/shop" { origins: pages_of(["https://Shop.example:443"]) };
     signal SHOPS: String = "/shops" { origins: pages_of(shops()) };
+    // PODE066, PODE067, PODE068, PODE069: the widest level, which may be said;
+    // and one that is as wide as the option.
+    signal WALL: Vec<u8> -> Vec<u8> = "/wall" { level: Name, rebroadcast: Anyone } => rebroadcast;
+    signal NOTES: u8 -> u8 = "/notes" { level: Group, rebroadcast: OwnGroups } => rebroadcast;
+    // A handler of that name is another word's, or known by its path.
+    signal ECHO: String -> String = "/echo" => self::rebroadcast;
+    signal DIRECT: String = "/direct" { level: Client };
 }
 
 fn shops() -> Vec<String> {
     vec!["shop.example/".to_owned()]
 }
 
+async fn answer(event: SignalEvent<u64>, message: String) -> Result<(), SendError> {
+    event.send(QUESTIONS, &(message.len() as u64)).await
+}
+
+async fn rebroadcast(_: SignalEvent<String>, _: String) {}
+
 fn main() {
-    let _ = (example(), CHAT, TALK, FUNCTIONS, PRICES, NEWS, SHOP, SHOPS);
+    let _ = (example(), CHAT, TALK, FUNCTIONS, QUESTIONS, PRICES, NEWS, SHOP, SHOPS);
+    let _ = (LOUD, WALL, NOTES, ECHO, DIRECT);
 }

@@ -165,6 +165,8 @@ const SHAPES: &[&str] = &[
     "signal A: X = \"/\" { X: X };",
     "signal A: u8 = \"/\" { endpoint: X, capacity_messages: X };",
     "signal A: X -> X = X => X;",
+    "signal A: u8 -> X = \"/\" { rebroadcast: X } => rebroadcast X;",
+    "signal A: u8 -> u8 = \"/\" { level: X, X: X } => X;",
     "state X;",
     "state X = X;",
     "state u8 = X;",

@@ -3,9 +3,9 @@ use pode::prelude::*;
 pode_server! {
     server example;
     endpoint ws "127.0.0.1:8091";
-    signal CHAT: String = "/" => async |_, _| ();
+    signal CHAT: String -> impl Serialize = "/";
 }
 
 fn main() {
-    example();
+    let _ = example();
 }

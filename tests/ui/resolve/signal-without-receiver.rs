@@ -3,10 +3,9 @@ use pode::prelude::*;
 pode_server! {
     server example;
     endpoint ws "127.0.0.1:8091";
-    signal CHAT: String -> String = "/";
+    signal CHAT: Vec<u8> -> String = "/";
 }
 
 fn main() {
-    example();
-    let _ = CHAT;
+    let _ = (example(), CHAT);
 }

@@ -1,0 +1,13 @@
+use pode::prelude::*;
+
+pode_server! {
+    server example;
+    endpoint ws "127.0.0.1:8091";
+    signal CHAT: String -> String = "/" => chat;
+}
+
+async fn chat(_: SignalEvent<String>, _: u8) {}
+
+fn main() {
+    let _ = example();
+}
