@@ -14,6 +14,7 @@
 //! | [`route`] | what answers requests of a method and a path |
 //! | [`mount`] | any warp filter, under a prefix |
 //! | [`signal`] | a path on which clients listen, and may speak |
+//! | [`on`] | what is done when a client comes or goes |
 //! | [`state`] | a value that handlers share |
 //! | [`timer`] | what is done at an interval |
 //! | [`schedule`] | what is done at times of the day and the year |
@@ -374,6 +375,50 @@ keywords! {
     /// # let _ = wall();
     /// ```
     rebroadcast
+
+    /// `on connect CHAT => handler;` does something when a client of a
+    /// [`signal`] comes; `on disconnect` when it has gone.
+    ///
+    /// One of each for a signal, which is declared in the same block. The handler
+    /// of [`connect`] takes a [`ConnectEvent`](crate::ConnectEvent) of what the
+    /// signal sends, that of [`disconnect`] a
+    /// [`DisconnectEvent`](crate::DisconnectEvent). Where a `#[cfg]` leaves the
+    /// signal out, it leaves this out, too.
+    ///
+    /// ```
+    /// # use pode::prelude::*;
+    /// pode_server! {
+    ///     server house;
+    ///     endpoint ws 8090;
+    ///     signal ROOM: String = "/room";
+    ///     on connect ROOM => enter;
+    ///     on disconnect ROOM => leave;
+    /// }
+    ///
+    /// async fn enter(event: ConnectEvent<String>) -> Result<(), EventError> {
+    ///     event.greet(&"welcome".to_owned())
+    /// }
+    ///
+    /// async fn leave(event: DisconnectEvent) -> Result<(), SendError> {
+    ///     event.send(ROOM, &"somebody left".to_owned()).await
+    /// }
+    /// # let _ = house();
+    /// ```
+    on
+
+    /// `on connect CHAT => handler;`: a client asks to be let in. See [`on`].
+    ///
+    /// The handler looks at the request, and may give the client an id, put it
+    /// into groups, keep a value with it and have it greeted. An error refuses the
+    /// client: an [`EventError`](crate::EventError) by its status, any other by
+    /// 500. What is sent when the handler is done reaches the client.
+    connect
+
+    /// `on disconnect CHAT => handler;`: a client has gone. See [`on`].
+    ///
+    /// It comes once for each client that was let in, after all its messages were
+    /// handled. An error goes to the log.
+    disconnect
 
     /// `state Type = value;` is a value that handlers share.
     ///

@@ -187,6 +187,14 @@ codes! {
     TimerTwice = 93,
     /// Two schedules of one name.
     ScheduleTwice = 94,
+
+    // Conversations.
+    /// An event that clients don't have.
+    UnknownEvent = 110,
+    /// A signal that isn't declared.
+    UnknownSignal = 111,
+    /// Two handlers of one event.
+    OnTwice = 112,
 }
 
 impl Code {

@@ -8,6 +8,7 @@
 mod arguments;
 mod certificates;
 mod code;
+mod connections;
 mod diagnostic;
 mod endpoints;
 mod files;
@@ -44,6 +45,7 @@ pub fn check(server: &Server) -> Vec<Diagnostic> {
     routes::check(server, &mut found);
     arguments::check(server, &mut found);
     signals::check(server, &mut found);
+    connections::check(server, &mut found);
     states::check(server, &mut found);
     timers::check(server, &mut found);
     pages::check(server, &mut found);

@@ -7,6 +7,7 @@
 
 mod endpoint;
 mod mount;
+mod on;
 mod public;
 mod route;
 mod schedule;
@@ -17,6 +18,7 @@ mod views;
 
 pub use endpoint::{Certificate, CertificateFile, CertificateFileKind, Endpoint};
 pub use mount::Mount;
+pub use on::{ConnectionEvent, On};
 pub use public::Public;
 pub use route::{Action, Argument, Route, Source};
 pub use schedule::Schedule;
@@ -40,6 +42,8 @@ pub struct Server {
     pub routes: Vec<Route>,
     /// What clients listen to.
     pub signals: Vec<Signal>,
+    /// What is done when clients come and go.
+    pub ons: Vec<On>,
     /// Values that handlers share.
     pub states: Vec<State>,
     /// What is done at intervals.

@@ -6,7 +6,7 @@ use quote::quote;
 
 use super::cfgs;
 use crate::diagnostic::Mistakes;
-use crate::syntax::{Action, Kind, Receiver, Route, Schedule, Signal, Timer, Written};
+use crate::syntax::{Action, Kind, On, Receiver, Route, Schedule, Signal, Timer, Written};
 
 /// Uses what declarations name that were not understood: rustc would call it
 /// unused, which it isn't.
@@ -25,6 +25,10 @@ pub(super) fn unused(written: &Written, model: &Server, mistakes: &Mistakes) -> 
                 let received = |meant: &&model::Signal| meant.receiver.is_some();
                 let meant = model.signals.iter().find(|meant| meant.head.index == index);
                 (handler, meant.filter(received).is_some())
+            }
+            Kind::On(On { handler, .. }) => {
+                let meant = model.ons.iter().find(|meant| meant.head.index == index);
+                (handler, meant.is_some_and(|meant| !meant.signals(model).is_empty()))
             }
             Kind::Timer(Timer { handler, .. }) => {
                 (handler, model.timers.iter().any(|meant| meant.head.index == index))

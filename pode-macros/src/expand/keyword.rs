@@ -1,5 +1,6 @@
 //! Words of the language become paths to their manual, for editors to show.
 
+use pode_core::model::ConnectionEvent;
 use pode_core::{Method, Protocol};
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
@@ -27,6 +28,7 @@ pub(super) fn uses(written: &Written) -> TokenStream {
             Kind::Signal(Signal { receiver: Some(Receiver::Rebroadcast(word)), .. }) => {
                 words.push(word);
             }
+            Kind::On(on) => words.extend(Some(&on.event).filter(known(ConnectionEvent::parse))),
             Kind::Timer(timer) => words.push(&timer.every),
             Kind::Schedule(schedule) => words.push(&schedule.cron),
             _ => {}

@@ -11,6 +11,7 @@ mod fallback;
 mod folder;
 mod keyword;
 mod mount;
+mod on;
 mod options;
 mod route;
 mod signal;
@@ -80,6 +81,7 @@ impl Expansion<'_> {
         statements.extend(model.mounts.iter().map(|mount| self.mount(mount)));
         statements.extend(model.states.iter().map(|state| self.state(state)));
         statements.extend(model.signals.iter().map(|signal| self.signal(signal)));
+        statements.extend(model.ons.iter().map(|on| self.on(on, model)));
         statements.extend(model.routes.iter().map(|route| self.route(route)));
         statements.extend(model.timers.iter().map(|timer| self.timer(timer)));
         statements.extend(model.schedules.iter().map(|schedule| self.schedule(schedule)));

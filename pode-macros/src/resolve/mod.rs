@@ -8,6 +8,7 @@ pub(crate) mod certificate;
 mod closure;
 mod endpoint;
 mod mount;
+mod on;
 pub(crate) mod options;
 mod public;
 mod receiver;
@@ -50,6 +51,7 @@ pub(crate) fn resolve(written: &Written, mistakes: &mut Mistakes) -> (Server, Pl
             Kind::Signal(signal) => {
                 resolver.signal(head, signal).map(|meant| model.signals.push(meant))
             }
+            Kind::On(on) => resolver.on(head, on).map(|meant| model.ons.push(meant)),
             Kind::State(state) => resolver.state(head, state).map(|meant| model.states.push(meant)),
             Kind::Timer(timer) => resolver.timer(head, timer).map(|meant| model.timers.push(meant)),
             Kind::Schedule(schedule) => {

@@ -9,6 +9,7 @@ mod endpoint;
 mod forgotten;
 mod handler;
 mod mount;
+mod on;
 mod options;
 mod public;
 mod route;
@@ -30,6 +31,7 @@ use syn::{Attribute, Token};
 pub(crate) use endpoint::Endpoint;
 pub(crate) use handler::Action;
 pub(crate) use mount::Mount;
+pub(crate) use on::On;
 pub(crate) use options::{Field, Options};
 pub(crate) use public::Public;
 pub(crate) use route::{Argument, Route};
@@ -70,14 +72,15 @@ pub(crate) enum Kind {
     Mount(Mount),
     Route(Route),
     Signal(Signal),
+    On(On),
     State(State),
     Timer(Timer),
     Schedule(Schedule),
 }
 
 /// Every noun, in the order a message lists them.
-pub(crate) const NOUNS: [&str; 9] =
-    ["endpoint", "views", "public", "mount", "route", "signal", "state", "timer", "schedule"];
+pub(crate) const NOUNS: [&str; 10] =
+    ["endpoint", "views", "public", "mount", "route", "signal", "on", "state", "timer", "schedule"];
 
 /// The attributes that say what rustc may tell of a declaration.
 pub(crate) const LINT_LEVELS: [&str; 5] = ["allow", "deny", "expect", "forbid", "warn"];
@@ -178,6 +181,7 @@ impl Declaration {
             "mount" => Kind::Mount(Mount::parse(input)?),
             "route" => Kind::Route(Route::parse(input)?),
             "signal" => Kind::Signal(Signal::parse(input)?),
+            "on" => Kind::On(On::parse(input)?),
             "state" => Kind::State(State::parse(input)?),
             "timer" => Kind::Timer(Timer::parse(input)?),
             "schedule" => Kind::Schedule(Schedule::parse(input)?),

@@ -73,6 +73,7 @@ fn handlers(written: &Written) -> impl Iterator<Item = &TokenStream> {
             Some(Receiver::Handler { handler, .. }) => Some(handler),
             Some(Receiver::Rebroadcast(_)) | None => None,
         },
+        Kind::On(on) => Some(&on.handler),
         Kind::Timer(timer) => Some(&timer.handler),
         Kind::Schedule(schedule) => Some(&schedule.handler),
         _ => None,

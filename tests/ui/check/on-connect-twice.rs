@@ -1,0 +1,13 @@
+use pode::prelude::*;
+
+pode_server! {
+    server example;
+    endpoint ws "127.0.0.1:8091";
+    signal CHAT: String = "/";
+    on connect CHAT => async |_| Ok::<_, SendError>(());
+    on connect CHAT => async |_| Ok::<_, SendError>(());
+}
+
+fn main() {
+    let _ = (example(), CHAT);
+}
