@@ -348,6 +348,36 @@ keywords! {
     /// | `Name` | everyone on the path, a group, or one client; the default |
     /// | `Group` | a group, or one client: `event.send(CHAT, &message).to_group("red").await` |
     /// | `Client` | one client: `event.send(CHAT, &message).to_client(&id).await` |
+    ///
+    /// # Families
+    ///
+    /// A path with parameters is as many paths as there are values: each has its
+    /// own clients and groups. The constant is a
+    /// [`SignalFamily`](crate::SignalFamily), and `ROOM.at(&room)` one path of it.
+    /// Types of parameters, up to four, are made by
+    /// [`FromStr`](std::str::FromStr) and written by
+    /// [`Display`](std::fmt::Display); a client that asks for what isn't one is
+    /// answered with 400. Each parameter has its argument, in the order of the
+    /// path, and handlers take them so, between event and message. A path is
+    /// there while it has clients.
+    ///
+    /// ```
+    /// # use pode::prelude::*;
+    /// pode_server! {
+    ///     server house;
+    ///     endpoint ws 8090;
+    ///     signal ROOM: String -> String = "/rooms/:room" (room: u16) => talk;
+    ///     signal SEAT: bool = "/halls/:hall/seats/:seat" (hall: String, seat: u8) { level: Client };
+    /// }
+    ///
+    /// async fn talk(event: SignalEvent<String>, room: u16, message: String) -> Result<(), SendError> {
+    ///     event.send(ROOM.at(&room), &message).await
+    /// }
+    /// # let _ = house();
+    /// ```
+    ///
+    /// Of two signals that are at a path, the more specific one has it:
+    /// `/rooms/lobby` beside `/rooms/:room`.
     signal
 
     /// `=> rebroadcast` lets the clients of a [`signal`] talk to each other.
@@ -382,25 +412,29 @@ keywords! {
     /// One of each for a signal, which is declared in the same block. The handler
     /// of [`connect`] takes a [`ConnectEvent`](crate::ConnectEvent) of what the
     /// signal sends, that of [`disconnect`] a
-    /// [`DisconnectEvent`](crate::DisconnectEvent). Where a `#[cfg]` leaves the
-    /// signal out, it leaves this out, too.
+    /// [`DisconnectEvent`](crate::DisconnectEvent), and then the values of the
+    /// path's parameters, if it is a family. Where a `#[cfg]` leaves the signal
+    /// out, it leaves this out, too.
     ///
     /// ```
     /// # use pode::prelude::*;
     /// pode_server! {
     ///     server house;
     ///     endpoint ws 8090;
-    ///     signal ROOM: String = "/room";
+    ///     signal ROOM: String = "/rooms/:room" (room: u16);
     ///     on connect ROOM => enter;
     ///     on disconnect ROOM => leave;
     /// }
     ///
-    /// async fn enter(event: ConnectEvent<String>) -> Result<(), EventError> {
-    ///     event.greet(&"welcome".to_owned())
+    /// async fn enter(event: ConnectEvent<String>, room: u16) -> Result<(), EventError> {
+    ///     if room > 500 {
+    ///         return Err(EventError::new(404, "there is no such room"));
+    ///     }
+    ///     event.greet(&format!("welcome to room {room}"))
     /// }
     ///
-    /// async fn leave(event: DisconnectEvent) -> Result<(), SendError> {
-    ///     event.send(ROOM, &"somebody left".to_owned()).await
+    /// async fn leave(event: DisconnectEvent, room: u16) -> Result<(), SendError> {
+    ///     event.send(ROOM.at(&room), &"somebody left".to_owned()).await
     /// }
     /// # let _ = house();
     /// ```

@@ -106,6 +106,7 @@ fn signal(number: usize) -> Signal {
         name: name(format!("SIGNAL_{number}")),
         path: format!("/signals/{number}").parse().expect("it is a path"),
         path_place: Place(0),
+        arguments: Vec::new(),
         receiver: None,
         level: Level::Name,
         endpoints: Vec::new(),

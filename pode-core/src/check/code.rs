@@ -195,6 +195,14 @@ codes! {
     UnknownSignal = 111,
     /// Two handlers of one event.
     OnTwice = 112,
+    /// A catch-all in the path of a signal.
+    CatchAll = 113,
+    /// More parameters than the path of a signal has.
+    TooManyParameters = 114,
+    /// Two signals for some of the same paths, neither more specific.
+    SignalsCross = 115,
+    /// Arguments in another order than in the path.
+    ArgumentOrder = 116,
 }
 
 impl Code {

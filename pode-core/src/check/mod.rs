@@ -24,7 +24,7 @@ mod templates;
 mod timers;
 mod twice;
 
-pub use arguments::MAX_ARGUMENTS;
+pub use arguments::{MAX_ARGUMENTS, MAX_PARAMETERS};
 pub use code::Code;
 pub use diagnostic::{Diagnostic, text};
 pub use reserved::RESERVED_SEGMENT;

@@ -3,13 +3,14 @@
 use super::endpoints::unknown_names;
 use super::{Code, Diagnostic};
 use crate::model::{Server, Signal};
+use crate::route_path::Overlap;
 
 pub(super) fn check(server: &Server, found: &mut Vec<Diagnostic>) {
     found.extend(no_endpoint(server));
     for (index, signal) in server.signals.iter().enumerate() {
         for earlier in server.signals[..index].iter().filter(|other| other.head.meets(&signal.head))
         {
-            found.extend(declared_twice(earlier, signal));
+            found.extend(in_the_way(earlier, signal));
         }
         found.extend(unknown_names(server, &signal.endpoints, "signal", |endpoint| {
             endpoint.protocol.serves_signals()
@@ -32,8 +33,8 @@ fn no_endpoint(server: &Server) -> Option<Diagnostic> {
     })
 }
 
-/// A path has one channel, so it stands once, whatever its endpoints.
-fn declared_twice(earlier: &Signal, later: &Signal) -> Option<Diagnostic> {
+/// Each path has one channel, so it stands once, whatever its endpoints.
+fn in_the_way(earlier: &Signal, later: &Signal) -> Option<Diagnostic> {
     if earlier.name.text == later.name.text {
         let message = format!("signal `{}` is declared twice", later.name.text);
         let help = "give one of them another name";
@@ -42,13 +43,26 @@ fn declared_twice(earlier: &Signal, later: &Signal) -> Option<Diagnostic> {
                 .other(earlier.name.place, "first declared here"),
         );
     }
-    (earlier.path == later.path).then(|| {
-        let message =
-            format!("signals `{}` and `{}` have the same path", earlier.name.text, later.name.text);
-        let help = "give each signal a path of its own";
-        Diagnostic::new(Code::SignalPathTwice, later.path_place, message, help)
-            .other(earlier.path_place, "first declared here")
-    })
+    let (first, second) = (&earlier.name.text, &later.name.text);
+    let (code, message, help, other) = match earlier.path.overlap(&later.path) {
+        Overlap::Same => (
+            Code::SignalPathTwice,
+            format!("signals `{first}` and `{second}` have the same path"),
+            "give each signal a path of its own",
+            "first declared here",
+        ),
+        Overlap::Crossing => (
+            Code::SignalsCross,
+            format!(
+                "`{}` and `{}` are both at some paths, and neither is the more specific",
+                earlier.path, later.path
+            ),
+            "give them different fixed parts",
+            "the other signal",
+        ),
+        Overlap::None | Overlap::Inside => return None,
+    };
+    Some(Diagnostic::new(code, later.path_place, message, help).other(earlier.path_place, other))
 }
 
 /// Nothing could ever be sent.

@@ -1,19 +1,21 @@
 //! Signals as meant.
 
-use super::{Head, Name, Place};
+use super::{Argument, Head, Name, Place};
 use crate::RoutePath;
 
-/// A path on which clients listen, and may send.
+/// A path on which clients listen, and may send; or a family of such paths.
 #[derive(Debug)]
 pub struct Signal {
     /// What every declaration has.
     pub head: Head,
     /// The name of the constant.
     pub name: Name,
-    /// The path; it has no parameters.
+    /// The path; that of a family has parameters.
     pub path: RoutePath,
     /// Where the path stands.
     pub path_place: Place,
+    /// The parameters again, with their types, as handlers take them.
+    pub arguments: Vec<Argument>,
     /// What becomes of messages from clients; `None` if those only listen.
     pub receiver: Option<Receiver>,
     /// How widely it may be sent.
@@ -22,6 +24,15 @@ pub struct Signal {
     pub endpoints: Vec<Name>,
     /// The capacity of its channel, if it is written as a number.
     pub capacity_messages: Option<(u64, Place)>,
+}
+
+impl Signal {
+    /// Tells whether the arguments are the parameters of the path, in its
+    /// order.
+    pub fn takes_its_parameters(&self) -> bool {
+        let arguments = self.arguments.iter().map(|argument| &*argument.name.text);
+        self.path.parameters().eq(arguments)
+    }
 }
 
 /// What takes the messages of clients.

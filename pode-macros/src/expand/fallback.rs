@@ -4,9 +4,9 @@ use pode_core::model::{self, Server};
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use super::cfgs;
+use super::{cfgs, signal};
 use crate::diagnostic::Mistakes;
-use crate::syntax::{Action, Kind, On, Receiver, Route, Schedule, Signal, Timer, Written};
+use crate::syntax::{Action, Kind, On, Receiver, Route, Schedule, Timer, Written};
 
 /// Uses what declarations name that were not understood: rustc would call it
 /// unused, which it isn't.
@@ -21,14 +21,22 @@ pub(super) fn unused(written: &Written, model: &Server, mistakes: &Mistakes) -> 
             Kind::Route(Route { action: Action::Handler(handler), .. }) => {
                 (handler, model.routes.iter().any(|meant| meant.head.index == index))
             }
-            Kind::Signal(Signal { receiver: Some(Receiver::Handler { handler, .. }), .. }) => {
-                let received = |meant: &&model::Signal| meant.receiver.is_some();
-                let meant = model.signals.iter().find(|meant| meant.head.index == index);
-                (handler, meant.filter(received).is_some())
+            Kind::Signal(signal) => {
+                let Some(Receiver::Handler { handler, .. }) = &signal.receiver else { continue };
+                let received = |meant: &model::Signal| {
+                    meant.head.index == index
+                        && meant.receiver.is_some()
+                        && meant.takes_its_parameters()
+                        && signal::has_constant(written, index)
+                };
+                (handler, model.signals.iter().any(received))
             }
             Kind::On(On { handler, .. }) => {
-                let meant = model.ons.iter().find(|meant| meant.head.index == index);
-                (handler, meant.is_some_and(|meant| !meant.signals(model).is_empty()))
+                let declared = |meant: &model::On| {
+                    meant.head.index == index
+                        && meant.signals(model).iter().any(|signal| signal.takes_its_parameters())
+                };
+                (handler, model.ons.iter().any(declared))
             }
             Kind::Timer(Timer { handler, .. }) => {
                 (handler, model.timers.iter().any(|meant| meant.head.index == index))

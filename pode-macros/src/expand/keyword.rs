@@ -6,7 +6,7 @@ use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 
 use crate::resolve::certificate::CERTIFICATE;
-use crate::syntax::{Action, Kind, Receiver, Signal, Written};
+use crate::syntax::{Action, Kind, Receiver, Written};
 
 /// Uses the documented item of each word, wherever it was written.
 pub(super) fn uses(written: &Written) -> TokenStream {
@@ -25,8 +25,10 @@ pub(super) fn uses(written: &Written) -> TokenStream {
                     words.push(word);
                 }
             }
-            Kind::Signal(Signal { receiver: Some(Receiver::Rebroadcast(word)), .. }) => {
-                words.push(word);
+            Kind::Signal(signal) => {
+                if let Some(Receiver::Rebroadcast(word)) = &signal.receiver {
+                    words.push(word);
+                }
             }
             Kind::On(on) => words.extend(Some(&on.event).filter(known(ConnectionEvent::parse))),
             Kind::Timer(timer) => words.push(&timer.every),

@@ -5,7 +5,7 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote_spanned};
 use syn::spanned::Spanned;
 
-use super::Expansion;
+use super::{Expansion, cfgs};
 use crate::syntax::Kind;
 
 impl Expansion<'_> {
@@ -13,15 +13,18 @@ impl Expansion<'_> {
         let Kind::On(written) = self.kind(&on.head) else {
             return TokenStream::new();
         };
-        let (cfgs, name, handler) = (self.cfgs(&on.head), &written.signal, &written.handler);
+        let (judged, name, handler) = (self.cfgs(&on.head), &written.signal, &written.handler);
         // What rustc has to say about the handler stands at the handler.
         let span = handler.span();
         let declared = self.declared_at(span);
-        let calls = on.signals(model).into_iter().map(|signal| {
-            let call = format_ident!("on_{}_0", on.event.as_str(), span = span);
+        let signals = on.signals(model).into_iter();
+        let calls = signals.filter(|signal| signal.takes_its_parameters()).map(|signal| {
+            let (event, count) = (on.event.as_str(), signal.path.parameters().count());
+            let call = format_ident!("on_{event}_{count}", span = span);
             // Of several signals, the one decides that is there.
-            let others = (!signal.head.meets(&on.head)).then(|| self.cfgs(&signal.head));
-            quote_spanned! { span=> #cfgs #others #declared.#call(#name, #handler); }
+            let attributes = &self.written.declarations[signal.head.index].attributes;
+            let others = (!signal.head.meets(&on.head)).then(|| cfgs(attributes));
+            quote_spanned! { span=> #judged #others #declared.#call(#name, #handler); }
         });
         calls.collect()
     }

@@ -1,22 +1,23 @@
 //! A signal becomes a constant, a call that makes its channel, and one for
 //! what clients send.
 
-use std::collections::HashSet;
-
 use pode_core::model::{self, Level, Server, Signal};
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
 
 use super::{Expansion, cfgs, options, variant};
 use crate::resolve::options::{ENDPOINT, LEVEL};
-use crate::syntax::{self, Kind, Receiver, Written};
+use crate::syntax::{self, Declaration, Kind, Receiver, Written};
 
 impl Expansion<'_> {
     pub(super) fn signal(&self, signal: &Signal) -> TokenStream {
         let Kind::Signal(written) = self.kind(&signal.head) else {
             return TokenStream::new();
         };
+        if !has_constant(self.written, signal.head.index) {
+            return TokenStream::new();
+        }
         let (declared, cfgs, name) = (&self.declared, self.cfgs(&signal.head), &written.name);
         let endpoints = signal.endpoints.iter().map(|endpoint| &endpoint.text);
         let words = quote! {
@@ -29,14 +30,22 @@ impl Expansion<'_> {
             &[ENDPOINT, LEVEL],
             &written.options,
         );
+        let call = match parameters(written, Some(signal)).is_empty() {
+            true => format_ident!("signal_channel", span = name.span()),
+            false => format_ident!("signal_family", span = name.span()),
+        };
         let receiver = self.receiver(signal, written);
         quote_spanned! { name.span()=>
-            #cfgs #declared.signal_channel(#name, &[#(#endpoints),*], #options);
+            #cfgs #declared.#call(#name, &[#(#endpoints),*], #options);
             #receiver
         }
     }
 
     fn receiver(&self, signal: &Signal, written: &syntax::Signal) -> Option<TokenStream> {
+        if !signal.takes_its_parameters() {
+            // Told already; nothing fits to both.
+            return None;
+        }
         let (cfgs, name) = (self.cfgs(&signal.head), &written.name);
         // What rustc has to say about it stands there.
         match (signal.receiver?, written.receiver.as_ref()?) {
@@ -46,7 +55,8 @@ impl Expansion<'_> {
             }
             (model::Receiver::Handler, Receiver::Handler { handler, .. }) => {
                 let declared = self.declared_at(handler.span());
-                let call = format_ident!("signal_handler_0", span = handler.span());
+                let count = signal.path.parameters().count();
+                let call = format_ident!("signal_handler_{count}", span = handler.span());
                 Some(quote_spanned! { handler.span()=> #cfgs #declared.#call(#name, #handler); })
             }
             _ => None,
@@ -58,14 +68,11 @@ impl Expansion<'_> {
 /// understood: their senders are right all the same.
 pub(super) fn constants(written: &Written, model: &Server) -> TokenStream {
     let mut constants = TokenStream::new();
-    let mut declared = HashSet::new();
     for (index, declaration) in written.declarations.iter().enumerate() {
         let Kind::Signal(signal) = &declaration.kind else {
             continue;
         };
-        let cfgs = cfgs(&declaration.attributes).to_string();
-        if !declared.insert((signal.name.to_string(), cfgs)) {
-            // Told already; rustc would underline the whole macro for it.
+        if !has_constant(written, index) {
             continue;
         }
         let meant = model.signals.iter().find(|meant| meant.head.index == index);
@@ -73,7 +80,12 @@ pub(super) fn constants(written: &Written, model: &Server) -> TokenStream {
             Some(_) => signal.path.to_token_stream(),
             None => quote! { "/" },
         };
-        let parameters = parameters(signal, meant);
+        let payloads = payloads(signal, meant);
+        let (kind, parameters) = match &parameters(signal, meant)[..] {
+            [] => ("SignalPath", None),
+            types => ("SignalFamily", Some(quote! { (#(#types,)*), })),
+        };
+        let kind = Ident::new(kind, signal.name.span());
         let (attributes, visibility) = (&declaration.attributes, &written.server.visibility);
         let name = &signal.name;
         let documented = attributes.iter().any(|attribute| attribute.path().is_ident("doc"));
@@ -83,15 +95,28 @@ pub(super) fn constants(written: &Written, model: &Server) -> TokenStream {
             #(#attributes)*
             #page
             #[allow(private_interfaces)]
-            #visibility const #name: ::pode::SignalPath<#parameters> = ::pode::SignalPath::new(#path);
+            #visibility const #name: ::pode::#kind<#parameters #payloads> = ::pode::#kind::new(#path);
         });
     }
     constants
 }
 
+/// Tells whether no earlier signal has the name. One that has is told already;
+/// rustc would underline the whole macro for a second constant.
+pub(super) fn has_constant(written: &Written, index: usize) -> bool {
+    let named = |declaration: &Declaration| match &declaration.kind {
+        Kind::Signal(signal) => {
+            Some((signal.name.to_string(), cfgs(&declaration.attributes).to_string()))
+        }
+        _ => None,
+    };
+    let declared = &written.declarations;
+    !declared[..index].iter().any(|earlier| named(earlier) == named(&declared[index]))
+}
+
 /// Returns what the type of a signal says of its payloads and its level; as
 /// much as it has to say.
-fn parameters(signal: &syntax::Signal, meant: Option<&Signal>) -> TokenStream {
+fn payloads(signal: &syntax::Signal, meant: Option<&Signal>) -> TokenStream {
     let (sends, place) = (&signal.sends, signal.name.span());
     let level = meant.map_or(Level::Name, |meant| meant.level);
     match (&signal.receives, level) {
@@ -105,4 +130,25 @@ fn parameters(signal: &syntax::Signal, meant: Option<&Signal>) -> TokenStream {
             quote_spanned! { place=> #sends, #received, ::pode::level::#level }
         }
     }
+}
+
+/// Returns the types of the path's parameters, in its order; a signal that is
+/// no family has none.
+///
+/// After a mistake they are those that are most likely meant.
+fn parameters(signal: &syntax::Signal, meant: Option<&Signal>) -> Vec<TokenStream> {
+    let in_path: Vec<&str> = meant.into_iter().flat_map(|meant| meant.path.parameters()).collect();
+    if in_path.is_empty() {
+        return signal.arguments.iter().map(|argument| argument.ty.to_token_stream()).collect();
+    }
+    let mut others =
+        signal.arguments.iter().filter(|it| in_path.iter().all(|name| it.name != name));
+    let ty = |name: &&str| {
+        let argument = signal.arguments.iter().find(|argument| argument.name == name);
+        match argument.or_else(|| others.next()) {
+            Some(argument) => argument.ty.to_token_stream(),
+            None => quote! { ::std::string::String },
+        }
+    };
+    in_path.iter().map(ty).collect()
 }

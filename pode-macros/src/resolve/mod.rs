@@ -10,6 +10,7 @@ mod endpoint;
 mod mount;
 mod on;
 pub(crate) mod options;
+mod path;
 mod public;
 mod receiver;
 mod route;

@@ -58,8 +58,11 @@ impl Resolver<'_> {
     fn no_receiver(&mut self, written: &Signal, received: &Type) -> Option<Receiver> {
         let (name, received, sent) = (&written.name, shown(received), shown(&written.sends));
         let message = format!("signal `{name}` receives `{received}`, but nothing takes it");
+        let arguments = written.arguments.iter();
+        let arguments = arguments.map(|it| format!("{}: {}, ", it.name, shown(&it.ty)));
+        let arguments: String = arguments.collect();
         let mut help = format!(
-            "add `=> handler`, an `async fn(event: SignalEvent<{sent}>, message: {received})`"
+            "add `=> handler`, an `async fn(event: SignalEvent<{sent}>, {arguments}message: {received})`"
         );
         if received == sent {
             help += ", or `{ rebroadcast: Anyone } => rebroadcast`";

@@ -1,10 +1,8 @@
 //! Routes: methods, paths, arguments and actions understood.
 
+use pode_core::Method;
 use pode_core::check::{Code, help_with_choices};
 use pode_core::model::{Action, Argument, Head, Place, Route, Source};
-use pode_core::route_path::RoutePathError;
-use pode_core::{Method, RoutePath};
-use syn::LitStr;
 
 use super::Resolver;
 use super::options::ENDPOINT;
@@ -16,11 +14,7 @@ impl Resolver<'_> {
         let path = self.path(&written.path);
         self.unknown_options(&written.options);
         let endpoints = self.endpoint_names(&written.options);
-        let argument = |argument: &syntax::Argument| {
-            let name = self.word(&argument.name);
-            Argument { source: Source::of(&name.text), name }
-        };
-        let arguments = written.arguments.iter().map(argument).collect();
+        let arguments = self.arguments(&written.arguments);
         let closure = match &written.action {
             syntax::Action::Handler(handler) => self.closure(handler),
             _ => Some(()),
@@ -39,6 +33,14 @@ impl Resolver<'_> {
             action,
             endpoints: closure.and(endpoints)?,
         })
+    }
+
+    pub(super) fn arguments(&mut self, written: &[syntax::Argument]) -> Vec<Argument> {
+        let argument = |argument: &syntax::Argument| {
+            let name = self.word(&argument.name);
+            Argument { source: Source::of(&name.text), name }
+        };
+        written.iter().map(argument).collect()
     }
 
     fn methods(&mut self, written: &[syn::Ident]) -> Option<Vec<(Method, Place)>> {
@@ -77,41 +79,5 @@ impl Resolver<'_> {
             let message = format!("unknown option `{name}`");
             self.mistakes.add(Code::UnknownOption, field.name.span(), message, help);
         }
-    }
-
-    fn path(&mut self, written: &LitStr) -> Option<RoutePath> {
-        match written.value().parse() {
-            Ok(path) => Some(path),
-            Err(error) => {
-                self.mistake(code(&error), written.span(), error.to_string(), error.help())
-            }
-        }
-    }
-
-    /// Understands a path that takes no parameters; `what` says whose it is.
-    pub(super) fn fixed_path(&mut self, written: &LitStr, what: &str) -> Option<RoutePath> {
-        let path: RoutePath = match written.value().parse() {
-            Ok(path) => path,
-            Err(error) => {
-                let message = error.to_string().replacen("route path", what, 1);
-                return self.mistake(code(&error), written.span(), message, error.help());
-            }
-        };
-        if let Some(parameter) = path.parameters().next() {
-            let message = format!("{what} can't hold a parameter like `{parameter}`");
-            return self.mistake(Code::NotFixed, written.span(), message, "write the whole path");
-        }
-        Some(path)
-    }
-}
-
-fn code(error: &RoutePathError) -> Code {
-    match error {
-        RoutePathError::NotParameter { .. } | RoutePathError::ReservedName { .. } => {
-            Code::Parameter
-        }
-        RoutePathError::RepeatedName { .. } => Code::ParameterTwice,
-        RoutePathError::RestNotLast { .. } => Code::RestNotLast,
-        _ => Code::Path,
     }
 }

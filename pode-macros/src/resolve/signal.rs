@@ -17,7 +17,7 @@ const ORIGINS: &str = "origins";
 
 impl Resolver<'_> {
     pub(super) fn signal(&mut self, head: Head, written: &syntax::Signal) -> Option<Signal> {
-        let path = self.fixed_path(&written.path, "signal path");
+        let path = self.signal_path(&written.path);
         let level = self.level(&written.options);
         let receiver = self.receiver(written, level);
         let options = self.options(&written.options);
@@ -28,6 +28,7 @@ impl Resolver<'_> {
             name: options.and(origins).map(|()| self.word(&written.name))?,
             path: path?,
             path_place: self.places.add(written.path.span()),
+            arguments: self.arguments(&written.arguments),
             receiver,
             level: level.0,
             endpoints: endpoints?,

@@ -5,6 +5,7 @@
 //! and all others are still read. Handlers are taken as raw tokens, even
 //! half-typed ones, since rustc and editors explain Rust better than we can.
 
+mod arguments;
 mod endpoint;
 mod forgotten;
 mod handler;
@@ -28,13 +29,14 @@ use syn::parse::{ParseStream, Parser};
 use syn::spanned::Spanned;
 use syn::{Attribute, Token};
 
+pub(crate) use arguments::Argument;
 pub(crate) use endpoint::Endpoint;
 pub(crate) use handler::Action;
 pub(crate) use mount::Mount;
 pub(crate) use on::On;
 pub(crate) use options::{Field, Options};
 pub(crate) use public::Public;
-pub(crate) use route::{Argument, Route};
+pub(crate) use route::Route;
 pub(crate) use schedule::Schedule;
 pub(crate) use server::Server;
 pub(crate) use signal::{Receiver, Signal};
@@ -71,7 +73,7 @@ pub(crate) enum Kind {
     Public(Public),
     Mount(Mount),
     Route(Route),
-    Signal(Signal),
+    Signal(Box<Signal>),
     On(On),
     State(State),
     Timer(Timer),
@@ -180,7 +182,7 @@ impl Declaration {
             "public" => Kind::Public(Public::parse(input)?),
             "mount" => Kind::Mount(Mount::parse(input)?),
             "route" => Kind::Route(Route::parse(input)?),
-            "signal" => Kind::Signal(Signal::parse(input)?),
+            "signal" => Kind::Signal(Box::new(Signal::parse(input)?)),
             "on" => Kind::On(On::parse(input)?),
             "state" => Kind::State(State::parse(input)?),
             "timer" => Kind::Timer(Timer::parse(input)?),

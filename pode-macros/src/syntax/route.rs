@@ -2,10 +2,10 @@
 
 use proc_macro2::Ident;
 use syn::ext::IdentExt;
-use syn::parse::{Parse, ParseStream};
-use syn::{LitStr, Token, Type, parenthesized};
+use syn::parse::ParseStream;
+use syn::{LitStr, Token};
 
-use super::{Action, Options, text, unreadable};
+use super::{Action, Argument, Options, text, unreadable};
 
 /// A route as written.
 pub(crate) struct Route {
@@ -16,23 +16,11 @@ pub(crate) struct Route {
     pub(crate) action: Action,
 }
 
-/// One argument of a handler.
-pub(crate) struct Argument {
-    pub(crate) name: Ident,
-    pub(crate) ty: Type,
-}
-
 impl Route {
     pub(super) fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
         let methods = methods(input)?;
         let path = text(input, "a path", "/path")?;
-        let arguments = if input.peek(syn::token::Paren) {
-            let content;
-            parenthesized!(content in input);
-            content.parse_terminated(Argument::parse, Token![,])?.into_iter().collect()
-        } else {
-            Vec::new()
-        };
+        let arguments = Argument::parse_all(input)?;
         let options = Options::parse(input)?;
         let methods_text: Vec<String> = methods.iter().map(Ident::to_string).collect();
         let title = format!("{} {}", methods_text.join(", "), path.value());
@@ -53,17 +41,5 @@ fn methods(input: ParseStream<'_>) -> syn::Result<Vec<Ident>> {
             return Ok(methods);
         }
         input.parse::<Token![,]>()?;
-    }
-}
-
-impl Parse for Argument {
-    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
-        let name: Ident = input.call(Ident::parse_any)?;
-        if !input.peek(Token![:]) {
-            let message = format!("argument `{name}` needs a type");
-            return Err(unreadable(name.span(), message, format!("write `{name}: Type`")));
-        }
-        input.parse::<Token![:]>()?;
-        Ok(Argument { name, ty: input.parse()? })
     }
 }

@@ -1,10 +1,10 @@
-//! `signal NAME: Received -> Sent = "/path" { options } => handler;`
+//! `signal NAME: Received -> Sent = "/path" (name: Type, …) { options } => handler;`
 
 use proc_macro2::{Ident, Span, TokenStream};
 use syn::parse::ParseStream;
 use syn::{LitStr, Token, Type};
 
-use super::{Options, at_end, handler, text, unreadable};
+use super::{Argument, Options, at_end, handler, text, unreadable};
 
 /// A signal as written.
 pub(crate) struct Signal {
@@ -13,6 +13,7 @@ pub(crate) struct Signal {
     pub(crate) receives: Option<Type>,
     pub(crate) sends: Type,
     pub(crate) path: LitStr,
+    pub(crate) arguments: Vec<Argument>,
     pub(crate) options: Options,
     pub(crate) receiver: Option<Receiver>,
     /// What stands behind all that, usually the `;`.
@@ -51,9 +52,11 @@ impl Signal {
         }
         input.parse::<Token![=]>()?;
         let path = text(input, "a path", "/path")?;
+        let arguments = Argument::parse_all(input)?;
         let options = Options::parse(input)?;
         let receiver = Receiver::parse(input)?;
-        Ok(Signal { name, receives, sends, path, options, receiver, end: input.span() })
+        let end = input.span();
+        Ok(Signal { name, receives, sends, path, arguments, options, receiver, end })
     }
 }
 

@@ -2,6 +2,30 @@
 #[cfg(feature = "signals")]
 #[allow(private_interfaces)]
 pub(crate) const NEWS: ::pode::SignalPath<Vec<News>> = ::pode::SignalPath::new("/news");
+///The signal at `/chat`.
+#[allow(private_interfaces)]
+pub(crate) const CHAT: ::pode::SignalPath<Message, Post, ::pode::level::Group> = ::pode::SignalPath::new(
+    "/chat",
+);
+///The signal at `/rooms/:room`.
+#[allow(private_interfaces)]
+pub(crate) const ROOM: ::pode::SignalFamily<(RoomId,), Message> = ::pode::SignalFamily::new(
+    "/rooms/:room",
+);
+///The signal at `/halls/:hall/seats/:seat`.
+#[allow(private_interfaces)]
+pub(crate) const SEAT: ::pode::SignalFamily<
+    (String, u8),
+    Vec<u8>,
+    u8,
+    ::pode::level::Client,
+> = ::pode::SignalFamily::new("/halls/:hall/seats/:seat");
+#[cfg(feature = "signals")]
+///The signal at `/wall`.
+#[allow(private_interfaces)]
+pub(crate) const WALL: ::pode::SignalPath<String, String> = ::pode::SignalPath::new(
+    "/wall",
+);
 ///Builds the server `house`.
 pub(crate) fn house(settings: Settings) -> ::pode::Server {
     #[cfg(feature = "signals")]
@@ -17,10 +41,12 @@ pub(crate) fn house(settings: Settings) -> ::pode::Server {
         server as _, views as _, public as _, mount as _, endpoint as _, http as _,
         endpoint as _, http as _, endpoint as _, ws as _, endpoint as _, https as _,
         certificate as _, endpoint as _, wss as _, certificate as _, endpoint as _,
-        https as _, certificate as _, state as _, signal as _, route as _, GET as _,
-        view as _, route as _, GET as _, POST as _, route as _, PUT as _, route as _,
-        GET as _, redirect as _, route as _, POST as _, timer as _, every as _,
-        timer as _, every as _, schedule as _, cron as _,
+        https as _, certificate as _, state as _, signal as _, signal as _, signal as _,
+        signal as _, signal as _, rebroadcast as _, on as _, connect as _, on as _,
+        disconnect as _, on as _, disconnect as _, route as _, GET as _, view as _,
+        route as _, GET as _, POST as _, route as _, PUT as _, route as _, GET as _,
+        redirect as _, route as _, POST as _, timer as _, every as _, timer as _,
+        every as _, schedule as _, cron as _,
     };
     let mut declared = ::pode::__private::Declared::new(
         "house",
@@ -198,6 +224,41 @@ pub(crate) fn house(settings: Settings) -> ::pode::Server {
                 options
             },
         );
+    declared
+        .signal_channel(
+            CHAT,
+            &[],
+            {
+                #[allow(unused_imports)]
+                use ::pode::__private::signal_words::*;
+                let mut options = ::pode::SignalOptions::default();
+                options.on_lag = Skip;
+                options
+            },
+        );
+    declared.signal_handler_0(CHAT, chat);
+    declared.signal_family(ROOM, &[], ::pode::SignalOptions::default());
+    declared.signal_family(SEAT, &[], ::pode::SignalOptions::default());
+    declared.signal_handler_2(SEAT, house::sit);
+    #[cfg(feature = "signals")]
+    declared
+        .signal_channel(
+            WALL,
+            &[],
+            {
+                #[allow(unused_imports)]
+                use ::pode::__private::signal_words::*;
+                let mut options = ::pode::SignalOptions::default();
+                options.rebroadcast = OwnGroups;
+                options
+            },
+        );
+    #[cfg(feature = "signals")] declared.rebroadcast(WALL);
+    declared.on_connect_0(CHAT, greet);
+    declared
+        .on_disconnect_2(SEAT, async |event, hall, seat| leave(event, hall, seat).await);
+    #[cfg(feature = "farewells")] #[cfg(feature = "signals")]
+    declared.on_disconnect_0(WALL, farewell);
     declared
         .route(
             &[::pode::__private::Method::Get],

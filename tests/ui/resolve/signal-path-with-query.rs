@@ -3,10 +3,9 @@ use pode::prelude::*;
 pode_server! {
     server example;
     endpoint ws "127.0.0.1:8091";
-    signal ROOM: String = "/rooms/:room";
+    signal NEWS: String = "/news?since";
 }
 
 fn main() {
-    example();
-    let _ = ROOM;
+    let _ = (example(), NEWS);
 }

@@ -1,0 +1,38 @@
+//! `(name: Type, …)`
+
+use proc_macro2::Ident;
+use syn::ext::IdentExt;
+use syn::parse::{Parse, ParseStream};
+use syn::{Token, Type, parenthesized};
+
+use super::unreadable;
+
+/// One argument of a handler.
+pub(crate) struct Argument {
+    pub(crate) name: Ident,
+    pub(crate) ty: Type,
+}
+
+impl Argument {
+    /// Parses the parentheses if they are there.
+    pub(super) fn parse_all(input: ParseStream<'_>) -> syn::Result<Vec<Self>> {
+        if !input.peek(syn::token::Paren) {
+            return Ok(Vec::new());
+        }
+        let content;
+        parenthesized!(content in input);
+        Ok(content.parse_terminated(Argument::parse, Token![,])?.into_iter().collect())
+    }
+}
+
+impl Parse for Argument {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let name: Ident = input.call(Ident::parse_any)?;
+        if !input.peek(Token![:]) {
+            let message = format!("argument `{name}` needs a type");
+            return Err(unreadable(name.span(), message, format!("write `{name}: Type`")));
+        }
+        input.parse::<Token![:]>()?;
+        Ok(Argument { name, ty: input.parse()? })
+    }
+}
