@@ -122,7 +122,7 @@ impl Asked<'_> {
 
     /// Returns the path as messages show it.
     fn shown(&self) -> String {
-        format!("/{}", self.path.join("/")).replace(UNKNOWN, "…")
+        shown(&format!("/{}", self.path.join("/")))
     }
 
     fn nothing_listens(&self, listening: &[String]) -> Diagnostic {
@@ -152,7 +152,8 @@ impl Asked<'_> {
 
     fn nothing_there(&self, site: &Site<'_>) -> Diagnostic {
         let (page, path) = (&self.page, self.shown());
-        let known = site.paths(self.by_socket());
+        let known = site.paths(self.by_socket(), &self.path);
+        let known: Vec<String> = known.iter().map(|path| shown(path)).collect();
         let help = match did_you_mean(&path, known.iter().map(String::as_str)) {
             Some(meant) => format!("did you mean `{meant}`?"),
             None => SILENCE.to_owned(),
@@ -188,6 +189,11 @@ impl Asked<'_> {
         let help = format!("ask by another method, or declare `route {method} \"{path}\"`");
         Some(Diagnostic::new(Code::PageMethod, self.place, message, help))
     }
+}
+
+/// Returns a path as messages show it: what is unknown in it is left out.
+fn shown(path: &str) -> String {
+    path.replace(UNKNOWN, "…")
 }
 
 /// Where an address leads, its query and fragment left out.

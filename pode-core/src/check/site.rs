@@ -117,20 +117,24 @@ impl<'server> Site<'server> {
         entries.map(|entry| &entry.answers).collect()
     }
 
-    /// Returns the paths that can be asked for, as messages show them.
-    pub(super) fn paths(&self, by_socket: bool) -> Vec<String> {
+    /// Returns the paths that can be asked for, as messages show them; what was
+    /// asked for stands for their parameters.
+    pub(super) fn paths(&self, by_socket: bool, asked: &[String]) -> Vec<String> {
         let entries = self
             .entries
             .iter()
             .filter(|entry| matches!(entry.answers, Answers::Socket) == by_socket);
-        let shown = |segment: &Segment| match segment {
+        let shown = |(index, segment): (usize, &Segment)| match segment {
             Segment::Literal(text) => format!("/{text}"),
-            Segment::Parameter(name) => format!("/:{name}"),
+            Segment::Parameter(name) => match asked.get(index).filter(|text| !text.is_empty()) {
+                Some(text) => format!("/{text}"),
+                None => format!("/:{name}"),
+            },
             Segment::Rest(name) => format!("/*{name}"),
         };
         let shown = |entry: &Entry<'_>| match entry.path.is_empty() {
             true => RoutePath::root().to_string(),
-            false => entry.path.iter().map(shown).collect(),
+            false => entry.path.iter().enumerate().map(shown).collect(),
         };
         entries.map(shown).collect()
     }
@@ -299,6 +303,9 @@ mod tests {
         check("/users/:id/photo", "/users/~/photo", true);
         check("/users/:id/photo", "/users/~/phote", false);
         check("/users/:id", "/people/~", false);
+        check("/halls/:hall/seats/:seat", "/halls/red/seats/~", true);
+        check("/rooms/:room", "/rooms/a~", true);
+        check("/rooms/:room", "/rooms/a/b", false);
         check("/style.css", "/~.css", true);
         check("/style.css", "/~.js", false);
         check("/a-b-c", "/a~b~c", true);

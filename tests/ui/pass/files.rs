@@ -23,8 +23,9 @@ pode_server! {
     route GET "/search" => async |_| text("found");
     route POST, PUT "/users/:id" (id: u64) => async |_, id| text(format!("{id}"));
     signal NEWS: String = "/news";
+    signal ROOM: String = "/rooms/:room" (room: String);
 }
 
 fn main() {
-    let _ = (example(), NEWS);
+    let _ = (example(), NEWS, ROOM);
 }
