@@ -8,7 +8,7 @@ use pode_core::model::{CertificateFileKind, Endpoint, Server};
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use super::folder;
+use super::{folder, options};
 
 /// Brings the words for certificates into scope, and tells rustc which files
 /// a new build depends on.
@@ -20,11 +20,8 @@ pub(super) fn words(endpoint: &Endpoint) -> TokenStream {
         file.kind == CertificateFileKind::Chain && without_key
     });
     let chains = folder::tracked(chains.map(|file| file.path.text.clone()));
-    quote! {
-        #[allow(unused_imports)]
-        use ::pode::__private::endpoint_words::*;
-        #chains
-    }
+    let words = options::words("endpoint_words");
+    quote! { #words #chains }
 }
 
 /// Tells where the paths of certificates begin while developing.

@@ -6,7 +6,6 @@ use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
 
 use super::{Expansion, certificate, options, variant};
-use crate::resolve::options::ENDPOINT;
 use crate::syntax::Kind;
 
 impl Expansion<'_> {
@@ -26,12 +25,8 @@ impl Expansion<'_> {
         let protocol = variant(endpoint.protocol);
         let protocol = quote! { ::pode::__private::Protocol::#protocol };
         let words = certificate::words(endpoint);
-        let options = options::fields_with(
-            words,
-            &format_ident!("EndpointOptions"),
-            &[ENDPOINT],
-            &written.options,
-        );
+        let options =
+            options::fields(words, &format_ident!("EndpointOptions"), &[], &written.options);
         quote_spanned! { address.span()=>
             #cfgs #declared.endpoint(#name, #protocol, #address, #options);
         }

@@ -35,7 +35,8 @@ pub(crate) fn expand(written: &Written, model: &Server, mistakes: Mistakes) -> T
     let expansion = Expansion { written, declared: Ident::new("declared", Span::mixed_site()) };
     let declared = &expansion.declared;
     let title = name.to_string();
-    let options = options::fields(&format_ident!("ServerOptions"), &server.options);
+    let words = options::words("server_words");
+    let options = options::fields(words, &format_ident!("ServerOptions"), &[], &server.options);
     let statements = expansion.statements(model);
     let unused = fallback::unused(written, model, &mistakes);
     let keywords = keyword::uses(written);

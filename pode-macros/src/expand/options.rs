@@ -4,10 +4,10 @@
 //! own word and suggests the field that is near it.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{quote, quote_spanned};
+use quote::{format_ident, quote, quote_spanned};
 use syn::Expr;
 
-use crate::resolve::options::{ENDPOINT, interval};
+use crate::resolve::options::interval;
 use crate::syntax::{Field, Options};
 
 /// Writes a value, for which an interval such as `5s` may stand.
@@ -22,14 +22,19 @@ pub(super) fn value(value: &Expr) -> TokenStream {
     }
 }
 
-/// Writes a value of the struct, which is one of `pode`'s.
-pub(super) fn fields(ty: &Ident, options: &Options) -> TokenStream {
-    fields_with(TokenStream::new(), ty, &[ENDPOINT], options)
+/// Brings the words of a module into scope that values may use.
+pub(super) fn words(module: &str) -> TokenStream {
+    let module = format_ident!("{module}");
+    quote! {
+        #[allow(unused_imports)]
+        use ::pode::__private::#module::*;
+    }
 }
 
-/// Writes a value of the struct, behind the words that its values may use, and
-/// without those options that the macro itself understands.
-pub(super) fn fields_with(
+/// Writes a value of the struct, which is one of `pode`'s, behind the words that
+/// its values may use, and without those options that the macro itself
+/// understands.
+pub(super) fn fields(
     words: TokenStream,
     ty: &Ident,
     understood: &[&str],

@@ -20,12 +20,8 @@ impl Expansion<'_> {
         }
         let (declared, cfgs, name) = (&self.declared, self.cfgs(&signal.head), &written.name);
         let endpoints = signal.endpoints.iter().map(|endpoint| &endpoint.text);
-        let words = quote! {
-            #[allow(unused_imports)]
-            use ::pode::__private::signal_words::*;
-        };
-        let options = options::fields_with(
-            words,
+        let options = options::fields(
+            options::words("signal_words"),
             &format_ident!("SignalOptions"),
             &[ENDPOINT, LEVEL],
             &written.options,

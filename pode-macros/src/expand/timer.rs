@@ -6,6 +6,7 @@ use quote::{format_ident, quote_spanned};
 use syn::spanned::Spanned;
 
 use super::{Expansion, options};
+use crate::resolve::options::ENDPOINT;
 use crate::syntax::Kind;
 
 impl Expansion<'_> {
@@ -15,7 +16,12 @@ impl Expansion<'_> {
         };
         let (cfgs, name, handler) = (self.cfgs(&timer.head), &written.name, &written.handler);
         let interval = options::value(&written.interval);
-        let options = options::fields(&format_ident!("TimerOptions"), &written.options);
+        let options = options::fields(
+            TokenStream::new(),
+            &format_ident!("TimerOptions"),
+            &[ENDPOINT],
+            &written.options,
+        );
         // What rustc has to say about the handler stands at the handler.
         let span = handler.span();
         let declared = self.declared_at(span);
@@ -28,7 +34,12 @@ impl Expansion<'_> {
         };
         let (cfgs, name, handler) = (self.cfgs(&schedule.head), &written.name, &written.handler);
         let expressions = &written.expressions;
-        let options = options::fields(&format_ident!("ScheduleOptions"), &written.options);
+        let options = options::fields(
+            TokenStream::new(),
+            &format_ident!("ScheduleOptions"),
+            &[ENDPOINT],
+            &written.options,
+        );
         let span = handler.span();
         let declared = self.declared_at(span);
         quote_spanned! { span=> #cfgs #declared.schedule(#name, &[#(#expressions),*], #options, #handler); }

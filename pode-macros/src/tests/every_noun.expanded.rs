@@ -51,9 +51,12 @@ pub(crate) fn house(settings: Settings) -> ::pode::Server {
     let mut declared = ::pode::__private::Declared::new(
         "house",
         {
+            #[allow(unused_imports)]
+            use ::pode::__private::server_words::*;
             let mut options = ::pode::ServerOptions::default();
             options.send_timeout = ::core::time::Duration::from_millis(2000u64);
             options.stop_timeout = settings.stop;
+            options.client_ids = signed_by(settings.secret).strict();
             options
         },
     );
