@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use pode_core::check::Code;
+use pode_core::check::{Code, did_you_mean};
 use pode_core::interval::{self, IntervalError};
 use pode_core::model::{Name, Place};
 use syn::spanned::Spanned;
@@ -52,6 +52,27 @@ impl Resolver<'_> {
             }
         }
         understood
+    }
+
+    /// Tells of names that are near to those which the macro itself understands:
+    /// they are no fields that rustc could suggest.
+    pub(super) fn misspelled(
+        &mut self,
+        options: &Options,
+        noun: &str,
+        understood: &[&str],
+    ) -> Option<()> {
+        let mut known = Some(());
+        for field in &options.fields {
+            let name = field.name.to_string();
+            let meant = did_you_mean(&name, understood.iter().copied());
+            if let Some(meant) = meant.filter(|meant| *meant != name) {
+                let message = format!("a {noun} has no option `{name}`");
+                let help = format!("did you mean `{meant}`?");
+                known = self.mistake(Code::UnknownOption, field.name.span(), message, help);
+            }
+        }
+        known
     }
 
     /// Returns an option's value if it is written as a number.

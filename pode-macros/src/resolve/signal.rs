@@ -8,7 +8,7 @@ use syn::spanned::Spanned;
 use syn::{Expr, LitStr};
 
 use super::Resolver;
-use super::options::{LEVEL, text};
+use super::options::{ENDPOINT, LEVEL, text};
 use crate::shown::shown;
 use crate::syntax::{self, Options};
 
@@ -21,6 +21,7 @@ impl Resolver<'_> {
         let level = self.level(&written.options);
         let receiver = self.receiver(written, level);
         let options = self.options(&written.options);
+        let options = self.misspelled(&written.options, "signal", &[LEVEL, ENDPOINT]).and(options);
         let origins = self.origins(&written.options);
         let endpoints = self.endpoint_names(&written.options);
         Some(Signal {
