@@ -1,9 +1,10 @@
 //! Client ids: the names of connections.
 
-use std::borrow::Borrow;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
+
+use uuid::Uuid;
 
 /// The most characters of a [`ClientId`].
 pub const MAX_CLIENT_ID_BYTES: usize = 128;
@@ -17,11 +18,19 @@ pub const MAX_CLIENT_ID_BYTES: usize = 128;
 /// use pode_core::ClientId;
 ///
 /// let id: ClientId = "ada".parse().unwrap();
-/// assert_eq!(id.as_str(), "ada");
+/// assert_eq!(id.to_string(), "ada");
 /// assert!("ada lovelace".parse::<ClientId>().is_err());
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ClientId(Arc<str>);
+pub struct ClientId(Form);
+
+/// Those that the server makes need no memory of their own.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+enum Form {
+    /// In lower case, with hyphens: no other text is taken for one.
+    Uuid(Uuid),
+    Text(Arc<str>),
+}
 
 /// A text is no [`ClientId`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -29,9 +38,16 @@ pub struct ClientId(Arc<str>);
 pub struct ClientIdError;
 
 impl ClientId {
-    /// Returns the id as it travels.
-    pub fn as_str(&self) -> &str {
-        &self.0
+    /// Makes an id that nobody has and nobody guesses: a UUID of version 7, of
+    /// which 74 bits are random.
+    pub fn new() -> ClientId {
+        ClientId(Form::Uuid(Uuid::now_v7()))
+    }
+}
+
+impl Default for ClientId {
+    fn default() -> ClientId {
+        ClientId::new()
     }
 }
 
@@ -40,30 +56,27 @@ impl FromStr for ClientId {
 
     fn from_str(written: &str) -> Result<ClientId, ClientIdError> {
         let fits = (1..=MAX_CLIENT_ID_BYTES).contains(&written.len());
-        if fits && written.bytes().all(|byte| byte.is_ascii_graphic()) {
-            Ok(ClientId(written.into()))
-        } else {
-            Err(ClientIdError)
+        if !fits || !written.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(ClientIdError);
         }
-    }
-}
-
-/// So that ids are found by their text.
-impl Borrow<str> for ClientId {
-    fn borrow(&self) -> &str {
-        &self.0
+        let uuid = written.parse().ok().map(|uuid| ClientId(Form::Uuid(uuid)));
+        let same = uuid.filter(|uuid| uuid.to_string() == written);
+        Ok(same.unwrap_or_else(|| ClientId(Form::Text(written.into()))))
     }
 }
 
 impl fmt::Display for ClientId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        match &self.0 {
+            Form::Uuid(uuid) => uuid.hyphenated().fmt(f),
+            Form::Text(text) => f.write_str(text),
+        }
     }
 }
 
 impl fmt::Debug for ClientId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ClientId({:?})", self.as_str())
+        write!(f, "ClientId({:?})", self.to_string())
     }
 }
 
@@ -75,10 +88,20 @@ mod tests {
     fn an_id_can_stand_in_a_header() {
         let longest = "x".repeat(MAX_CLIENT_ID_BYTES);
         for sound in ["a", "s:1.x=", &longest] {
-            assert_eq!(sound.parse::<ClientId>().unwrap().as_str(), sound);
+            assert_eq!(sound.parse::<ClientId>().unwrap().to_string(), sound);
         }
         for unsound in ["", " ", "a b", "ü", "a\r\n", "a\0", &format!("{longest}x")] {
             assert_eq!(unsound.parse::<ClientId>(), Err(ClientIdError), "{unsound:?}");
         }
+    }
+
+    #[test]
+    fn an_id_is_known_again_by_its_text() {
+        let id = ClientId::new();
+        assert_eq!(id.to_string().parse(), Ok(id.clone()));
+        let other = id.to_string().to_uppercase();
+        assert_eq!(other.parse::<ClientId>().unwrap().to_string(), other);
+        assert_ne!(ClientId::new(), id);
+        assert_eq!(&id.to_string()[14..15], "7");
     }
 }

@@ -15,7 +15,6 @@
 //!   what must hold (feature `check`).
 
 pub mod address;
-pub mod client_id;
 #[cfg(feature = "cron")]
 pub mod cron;
 pub mod interval;
@@ -28,6 +27,8 @@ pub mod route_table;
 pub mod signal_family;
 pub mod signal_path;
 
+#[cfg(feature = "hub")]
+pub mod client_id;
 #[cfg(feature = "hub")]
 pub mod frame;
 #[cfg(feature = "hub")]
@@ -48,7 +49,6 @@ pub mod page;
 pub mod error;
 
 pub use address::{Address, Bind};
-pub use client_id::{ClientId, ClientIdError};
 pub use method::Method;
 pub use origin::Origin;
 pub use protocol::Protocol;
@@ -59,6 +59,7 @@ pub use signal_path::{Nothing, SignalDeclaration, SignalPath, SignalTarget};
 
 #[cfg(feature = "hub")]
 pub use {
+    client_id::{ClientId, ClientIdError},
     error::SendError,
     message::{Message, Payload},
 };

@@ -49,7 +49,7 @@ impl ClientIds {
         address: Option<IpAddr>,
     ) -> String {
         let Some(signing) = &self.signing else { return id.to_string() };
-        let signature = hmac::sign(&signing.key(headers, address), id.as_str().as_bytes());
+        let signature = hmac::sign(&signing.key(headers, address), id.to_string().as_bytes());
         format!("s:{id}.{}", STANDARD.encode(signature))
     }
 

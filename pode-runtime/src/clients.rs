@@ -155,9 +155,10 @@ impl Clients {
         self.order(Order::Close(self.audience(only), close)).await
     }
 
-    /// Closes whoever has this id and came before the arrival of that number.
-    pub(crate) async fn replace(&self, client: ClientId, arrival: u64) -> Result<(), SendError> {
-        self.order(Order::Replace { audience: self.audience(Only::Client(client)), arrival }).await
+    /// Lets in the client of an arrival.
+    pub(crate) async fn admit(&self, client: ClientId, arrival: u64) -> Result<(), SendError> {
+        let client = self.audience(Only::Client(client));
+        self.order(Order::Admit { client, arrival }).await
     }
 
     async fn find(&self, only: Only) -> Result<Vec<Found>, SendError> {

@@ -220,7 +220,7 @@ impl Visit {
 impl Drop for Visit {
     fn drop(&mut self) {
         if !self.has_left {
-            self.tell_end(Disconnect::Stopped, None, Vec::new());
+            self.tell_end(Disconnect::Lost, None, Vec::new());
         }
     }
 }

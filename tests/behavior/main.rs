@@ -7,12 +7,18 @@ mod support;
 
 mod argument;
 mod browser;
+mod client;
+mod connection;
+mod conversation;
+mod crowd;
 mod embed;
 mod endpoint;
+mod family;
 mod mount;
 mod origin;
 mod program;
 mod public;
+mod rebroadcast;
 mod rebuild;
 mod refusal;
 mod reply;

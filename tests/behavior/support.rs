@@ -8,6 +8,9 @@ use futures_util::StreamExt;
 use pode::{Protocol, RunningServer, Server};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::http::HeaderValue;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
@@ -130,10 +133,35 @@ impl Client {
 
     /// Connects to a path at an address; the error is the status of a refusal.
     pub(crate) async fn connect_at(address: SocketAddr, path: &str) -> Result<Client, u16> {
+        let handshake = Client::handshake(address, path, &[]).await;
+        handshake.map(|(client, _)| client).map_err(|(status, _)| status)
+    }
+
+    /// Connects with headers of its own, and returns those of the reply by
+    /// lower-case name; or the status and the sentence of a refusal.
+    pub(crate) async fn handshake(
+        address: SocketAddr,
+        path: &str,
+        headers: &[(&'static str, &str)],
+    ) -> Result<(Client, HashMap<String, String>), (u16, String)> {
         let url = format!("ws://{address}{path}");
-        match within(tokio_tungstenite::connect_async(url), "a handshake").await {
-            Ok((stream, _)) => Ok(Client { stream }),
-            Err(tungstenite::Error::Http(response)) => Err(response.status().as_u16()),
+        let mut request = url.into_client_request().expect("this is a URL");
+        for (name, value) in headers {
+            let value = value.parse().expect("this may stand in a header");
+            request.headers_mut().append(*name, value);
+        }
+        match within(tokio_tungstenite::connect_async(request), "a handshake").await {
+            Ok((stream, reply)) => {
+                let text = |value: &HeaderValue| value.to_str().unwrap_or_default().to_owned();
+                let headers = reply.headers().iter();
+                let headers = headers.map(|(name, value)| (name.to_string(), text(value)));
+                Ok((Client { stream }, headers.collect()))
+            }
+            Err(tungstenite::Error::Http(response)) => {
+                let sentence = response.body().as_deref().unwrap_or_default();
+                let sentence = String::from_utf8_lossy(sentence).trim_end().to_owned();
+                Err((response.status().as_u16(), sentence))
+            }
             Err(error) => panic!("no handshake: {error}"),
         }
     }
@@ -167,7 +195,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         code
     }
 
-    async fn message(&mut self) -> Message {
+    /// Waits for the next message of either kind, or for the close frame.
+    pub(crate) async fn message(&mut self) -> Message {
         loop {
             let message = within(self.stream.next(), "a message").await;
             match message.expect("the connection is open").expect("the connection is sound") {
@@ -178,11 +207,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         }
     }
 
+    /// Sends a text.
+    pub(crate) async fn say(&mut self, text: &str) {
+        self.send(Message::text(text)).await;
+    }
+
+    /// Says goodbye and waits for the end of the connection.
+    pub(crate) async fn leave(mut self, code: u16) {
+        let frame = CloseFrame { code: code.into(), reason: "".into() };
+        self.send(Message::Close(Some(frame))).await;
+        while let Some(Ok(_)) = within(self.stream.next(), "the end").await {}
+    }
+
     /// Sends a message.
     pub(crate) async fn send(&mut self, message: Message) {
-        futures_util::SinkExt::send(&mut self.stream, message)
-            .await
-            .expect("the connection is open");
+        let sent = futures_util::SinkExt::send(&mut self.stream, message);
+        within(sent, "room for a message").await.expect("the connection is open");
     }
 }
 

@@ -49,7 +49,7 @@ pub(super) struct Client {
     /// Present while something waits.
     outbox: Option<Box<Outbox>>,
     decoder: Decoder,
-    pub(super) standing: Box<Standing>,
+    pub(super) standing: Standing,
     /// What was read and can't be looked at yet: behind a ping whose answer
     /// waits, or while more messages than may are waiting for their handler.
     unread: Option<Box<[u8]>>,
@@ -67,8 +67,8 @@ pub(super) struct Standing {
     pub(super) id: ClientId,
     /// Its own path, where the path is a family's.
     pub(super) path: Option<Arc<str>>,
-    /// Mostly few.
-    pub(super) groups: Vec<Arc<str>>,
+    /// Mostly few. Shares the names that the roster has.
+    pub(super) groups: Groups,
     /// Tells who came later, of two with one id.
     pub(super) arrival: u64,
     /// Why it goes, as soon as somebody decided that.
@@ -79,8 +79,54 @@ pub(super) struct Standing {
     pub(super) _ticket: Option<Box<Ticket>>,
 }
 
+/// The groups of a client. One needs no memory of its own: what little a client
+/// has lies with the others', so that nothing of it is scattered among what
+/// handshakes leave behind.
+#[derive(Debug, Default)]
+pub(crate) enum Groups {
+    #[default]
+    None,
+    One(Arc<str>),
+    More(Vec<Arc<str>>),
+}
+
+impl Groups {
+    pub(crate) fn as_slice(&self) -> &[Arc<str>] {
+        match self {
+            Groups::None => &[],
+            Groups::One(group) => std::slice::from_ref(group),
+            Groups::More(groups) => groups,
+        }
+    }
+
+    /// Adds a group; one that is there already is left alone.
+    pub(crate) fn add(&mut self, group: Arc<str>) {
+        if self.as_slice().contains(&group) {
+            return;
+        }
+        *self = match std::mem::take(self) {
+            Groups::None => Groups::One(group),
+            Groups::One(first) => Groups::More(vec![first, group]),
+            Groups::More(mut groups) => {
+                groups.push(group);
+                Groups::More(groups)
+            }
+        };
+    }
+
+    pub(super) fn remove(&mut self, group: &str) {
+        match self {
+            Groups::One(only) if **only == *group => *self = Groups::None,
+            Groups::More(groups) => groups.retain(|other| **other != *group),
+            _ => {}
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
+    /// Messages that are sent now are not for it yet.
+    Joining,
     /// Messages are delivered.
     Open,
     /// A close frame was written or is due.
@@ -159,9 +205,9 @@ impl Client {
             socket: None,
             outbox: None,
             decoder: Decoder::default(),
-            standing: Box::new(standing),
+            standing,
             unread: None,
-            phase: Phase::Open,
+            phase: Phase::Joining,
             reading: Reading::Frames,
             peer_finished: false,
             life: Life::Seen,
@@ -174,6 +220,13 @@ impl Client {
         self.socket = Some(socket);
         if !read.is_empty() {
             self.unread = Some((&*read).into());
+        }
+    }
+
+    /// Lets the client have what is sent from now on.
+    pub(super) fn admit(&mut self) {
+        if self.phase == Phase::Joining {
+            self.phase = Phase::Open;
         }
     }
 
@@ -240,7 +293,7 @@ impl Client {
 
     /// Says goodbye after the messages that wait.
     pub(super) fn close_last(&mut self, close: &Close, end: Disconnect) {
-        if self.phase == Phase::Open {
+        if self.is_open() {
             self.outbox.get_or_insert_default().close = Some(close.frame());
             self.phase = Phase::Closing;
             self.standing.end.get_or_insert(end);
@@ -249,7 +302,12 @@ impl Client {
 
     /// Tells whether one of both said its last word.
     pub(super) fn is_ending(&self) -> bool {
-        self.phase != Phase::Open || self.peer_finished
+        !self.is_open() || self.peer_finished
+    }
+
+    /// Whether nobody has said goodbye, and writing goes well.
+    fn is_open(&self) -> bool {
+        matches!(self.phase, Phase::Joining | Phase::Open)
     }
 
     /// Ends the client, and tells whoever wants to know why.
@@ -274,7 +332,7 @@ impl Client {
     /// its handler has enough to do, can't give any.
     pub(super) fn ask_for_life(&mut self) -> bool {
         // A client that is being closed has its own deadline.
-        if self.socket.is_none() || self.phase != Phase::Open {
+        if self.socket.is_none() || !self.is_open() {
             return true;
         }
         if self.life == Life::Asked && !self.is_full() {
@@ -329,11 +387,14 @@ impl Client {
             }
             match self.decoder.next(&mut bytes, incoming) {
                 Ok(None) => return,
-                Ok(Some(Said::Ping(payload))) if self.phase == Phase::Open => {
-                    self.outbox.get_or_insert_default().pong = Some(pong(payload));
-                    self.write();
+                Ok(Some(Said::Ping(payload))) => {
+                    let pong = pong(payload);
+                    if self.is_open() {
+                        self.outbox.get_or_insert_default().pong = Some(pong);
+                        self.write();
+                    }
                 }
-                Ok(Some(Said::Ping(_) | Said::Pong(_))) => {}
+                Ok(Some(Said::Pong(_))) => {}
                 Ok(Some(Said::Text(text))) => {
                     let frame = Frame::Text(text.to_owned());
                     self.take(frame);
@@ -358,21 +419,20 @@ impl Client {
 
     /// Takes a message. One that comes after the server said goodbye is late.
     fn take(&mut self, frame: Frame) {
-        let Some(conversation) = &mut self.standing.conversation else { return };
-        if self.phase != Phase::Open {
+        if !self.is_open() {
             return;
         }
+        let Some(conversation) = &mut self.standing.conversation else { return };
         if let Err(told) = conversation.hear(frame) {
             self.outbox.get_or_insert_default().push_anyway(told.frame().clone());
             self.close_last(&Close::TOO_MANY, Disconnect::Error { code: 1008 });
-            self.reading = Reading::Anything;
         }
     }
 
     /// Notes that the client said its last word: `close` answers it, unless
     /// the server said goodbye first.
     fn finish(&mut self, close: &Close, end: Disconnect) {
-        if self.phase == Phase::Open {
+        if self.is_open() {
             self.close(close, end);
         }
         self.peer_finished = true;
@@ -438,7 +498,7 @@ mod tests {
         Standing {
             id: "ada".parse().unwrap(),
             path: None,
-            groups: Vec::new(),
+            groups: Groups::None,
             arrival: 0,
             end: None,
             conversation: None,
@@ -452,8 +512,7 @@ mod tests {
 
     #[test]
     fn a_client_is_small() {
-        assert!(size_of::<Client>() <= 64);
-        assert!(size_of::<Standing>() <= 88);
+        assert!(size_of::<Client>() <= 160);
     }
 
     #[tokio::test]
@@ -461,6 +520,7 @@ mod tests {
         let limits = QueueLimits { messages: 3, bytes: 10, on_lag: OnLag::Disconnect };
         let (mut peer, stream) = duplex(6);
         let mut client = Client::new(1, standing());
+        client.admit();
         let Connection { socket, read } = Connection::portable(stream);
         client.open(socket, read);
 

@@ -40,16 +40,18 @@ use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use pode_core::{ClientId, Message, hub};
 use tokio::runtime::Handle;
+use tokio::sync::mpsc::error::SendError;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
+pub(crate) use self::client::Groups;
 pub(crate) use self::parcel::{Audience, Found, Only, Order, Parcel, Question};
 pub(crate) use self::path::Treatment;
 use self::path::{Crowd, Entrance};
 use self::shard::{Join, Shard};
 use self::socket::Connection;
 use crate::signal::Ticket;
-use crate::visit::Visit;
+use crate::visit::{Disconnect, Visit};
 
 /// The shards of a server. Cloning is cheap, and all clones are the same
 /// engine; when the last is dropped, the connections end.
@@ -74,13 +76,22 @@ pub(crate) struct Newcomer {
     /// Its own path, of a family.
     pub(crate) path: Option<Arc<str>>,
     /// Where it is from the start.
-    pub(crate) groups: Vec<Arc<str>>,
+    pub(crate) groups: Groups,
     /// What it gets first.
     pub(crate) greeting: Vec<Message>,
     /// Present if somebody wants to hear what it says, or that it goes.
     pub(crate) visit: Option<Visit>,
     /// Counts it while it is there.
     pub(crate) ticket: Option<Ticket>,
+}
+
+impl Newcomer {
+    /// Tells that nobody is taken in any more.
+    fn turn_away(self) {
+        if let Some(visit) = self.visit {
+            visit.leave(Disconnect::Stopped, None, Vec::new());
+        }
+    }
 }
 
 impl Engine {
@@ -127,10 +138,12 @@ impl Engine {
     /// Takes in a client of a path; returns the how-manieth it is, or `None` if
     /// the engine is stopping or has no such path.
     ///
-    /// This is called before the 101 reply is sent, with a future of what the
-    /// connection will then be, or of none if the client vanishes before. So
-    /// whoever has seen the reply misses no message: those that are sent while
-    /// the connection opens wait in the client's queue.
+    /// The client is to be let in by [`Order::Admit`], so that it gets what is
+    /// sent behind that and nothing that was sent before. All this is done
+    /// before the 101 reply is sent, with a future of what the connection will
+    /// then be, or of none if the client vanishes before. So whoever has seen
+    /// the reply misses no message: those that are sent while the connection
+    /// opens wait in the client's queue.
     #[must_use = "a client that isn't taken in is to be refused"]
     pub(crate) async fn adopt(
         &self,
@@ -154,18 +167,33 @@ impl Engine {
         newcomer: Newcomer,
         opening: impl Future<Output = Option<Connection>> + Send + 'static,
     ) -> Option<u64> {
+        let Some((path, Entrance { shard, messages, arrival })) = self.enter(path, &newcomer)
+        else {
+            newcomer.turn_away();
+            return None;
+        };
+        let opening = Box::pin(opening);
+        let join = Join { path, messages, newcomer, arrival, opening };
+        match self.shards[shard].send(join).await {
+            Ok(()) => Some(arrival),
+            Err(SendError(Join { newcomer, .. })) => {
+                newcomer.turn_away();
+                None
+            }
+        }
+    }
+
+    /// Finds the number of a path, and where a newcomer goes.
+    fn enter(&self, path: &str, newcomer: &Newcomer) -> Option<(u32, Entrance)> {
         if self.stopping.borrow().is_some() {
             return None;
         }
         let crowds = self.paths.get(path)?;
-        let (path, crowd) = match &newcomer.path {
+        let (number, crowd) = match &newcomer.path {
             Some(own) => &crowds[hub::spread(own, crowds.len())],
             None => &crowds[0],
         };
-        let Entrance { shard, messages, arrival } = crowd.enter(self.shards.len())?;
-        let opening = Box::pin(opening);
-        let join = Join { path: *path, messages, newcomer, arrival, opening };
-        self.shards[shard].send(join).await.ok().map(|()| arrival)
+        Some((*number, crowd.enter(self.shards.len())?))
     }
 
     /// Delivers what was sent before, says 1001 to every client and waits for

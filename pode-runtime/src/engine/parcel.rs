@@ -48,8 +48,9 @@ pub(crate) enum Order {
     Leave(Audience, Arc<str>),
     /// Say goodbye to clients.
     Close(Audience, Close),
-    /// Close whoever came under this id before the arrival of that number.
-    Replace { audience: Audience, arrival: u64 },
+    /// Let in who waits: the client of that arrival gets what is sent from here
+    /// on, and whoever came before it under its id is closed.
+    Admit { client: Audience, arrival: u64 },
     /// Tell who is there.
     Find(Audience, Question),
 }

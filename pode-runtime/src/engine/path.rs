@@ -120,6 +120,8 @@ pub(super) struct Path {
     /// Wakes the shard when there are messages.
     waker: Waker,
     pub(super) clients: Slab<Client>,
+    /// Those who are not let in yet, by arrival.
+    waiting: HashMap<u64, u32>,
     /// By the clients' own paths, where this one is a family's.
     rosters: HashMap<Option<Arc<str>>, Roster>,
 }
@@ -142,7 +144,7 @@ impl Path {
         waker: Waker,
     ) -> Path {
         let heartbeat = NonZero::new(heartbeat.as_secs_f64().ceil() as u32);
-        let (clients, rosters) = (Slab::new(), HashMap::new());
+        let (clients, waiting, rosters) = (Slab::new(), HashMap::new(), HashMap::new());
         Path {
             name,
             limits,
@@ -153,6 +155,7 @@ impl Path {
             put_off: None,
             waker,
             clients,
+            waiting,
             rosters,
         }
     }
@@ -174,22 +177,39 @@ impl Path {
         }
     }
 
-    /// Takes in a client, and returns its slot; and who had its id before.
-    pub(super) fn enter(&mut self, client: Client) -> (u32, Option<u32>) {
-        let Standing { id, path, groups, .. } = &*client.standing;
-        let (id, path, groups) = (id.clone(), path.clone(), groups.clone());
+    /// Takes a client that is to be [let in](Self::admit), and returns its slot.
+    pub(super) fn join(&mut self, client: Client) -> u32 {
+        let arrival = client.standing.arrival;
         let slot = self.clients.insert(client) as u32;
-        let roster = self.rosters.entry(path).or_default();
-        groups.into_iter().for_each(|group| roster.join_group(group, slot));
-        (slot, roster.enter(id, slot))
+        self.waiting.insert(arrival, slot);
+        slot
+    }
+
+    /// Lets in the client of an arrival, if it waits here: from now on it is
+    /// found by its id and groups. Returns who has its id and came before.
+    pub(super) fn admit(&mut self, client: &Audience, arrival: u64) -> Option<u32> {
+        let Some(slot) = self.waiting.remove(&arrival) else {
+            let before = self.select(client).into_iter().next()?;
+            return (self.clients[before as usize].standing.arrival < arrival).then_some(before);
+        };
+        let client = &mut self.clients[slot as usize];
+        client.admit();
+        let Standing { id, path, groups, .. } = &mut client.standing;
+        let roster = self.rosters.entry(path.clone()).or_default();
+        let asked_for = std::mem::take(groups);
+        for group in asked_for.as_slice() {
+            groups.add(roster.join_group(group, slot));
+        }
+        roster.enter(id.clone(), slot)
     }
 
     /// Takes a client out.
     pub(super) fn remove(&mut self, slot: u32) -> Client {
         let client = self.clients.remove(slot as usize);
-        let Standing { id, path, groups, .. } = &*client.standing;
+        let Standing { id, path, groups, arrival, .. } = &client.standing;
+        self.waiting.remove(arrival);
         if let Some(roster) = self.rosters.get_mut(path) {
-            roster.leave(id, slot, groups);
+            roster.leave(id, slot, groups.as_slice());
             if roster.is_empty() {
                 self.rosters.remove(path);
             }
@@ -206,19 +226,17 @@ impl Path {
     /// Returns who is meant.
     pub(super) fn find(&self, audience: &Audience) -> impl Iterator<Item = Found> {
         self.select(audience).into_iter().map(|slot| {
-            let Standing { id, groups, .. } = &*self.clients[slot as usize].standing;
-            Found { id: id.clone(), groups: groups.clone() }
+            let Standing { id, groups, .. } = &self.clients[slot as usize].standing;
+            Found { id: id.clone(), groups: groups.as_slice().to_vec() }
         })
     }
 
     /// Puts clients into a group.
     pub(super) fn join_group(&mut self, audience: &Audience, group: &Arc<str>) {
         for slot in self.select(audience) {
-            let groups = &mut self.clients[slot as usize].standing.groups;
-            if !groups.contains(group) {
-                groups.push(Arc::clone(group));
-                let roster = self.rosters.get_mut(&audience.path);
-                roster.into_iter().for_each(|roster| roster.join_group(Arc::clone(group), slot));
+            if let Some(roster) = self.rosters.get_mut(&audience.path) {
+                let name = roster.join_group(group, slot);
+                self.clients[slot as usize].standing.groups.add(name);
             }
         }
     }
@@ -226,7 +244,7 @@ impl Path {
     /// Takes clients out of a group.
     pub(super) fn leave_group(&mut self, audience: &Audience, group: &Arc<str>) {
         for slot in self.select(audience) {
-            self.clients[slot as usize].standing.groups.retain(|other| other != group);
+            self.clients[slot as usize].standing.groups.remove(group);
             if let Some(roster) = self.rosters.get_mut(&audience.path) {
                 roster.leave_group(group, slot);
             }

@@ -31,8 +31,15 @@ impl Roster {
         }
     }
 
-    pub(super) fn join_group(&mut self, group: Arc<str>, slot: u32) {
-        self.groups.entry(group).or_default().insert(slot);
+    /// Adds a client to a group, and returns the group's name as all its members
+    /// share it.
+    pub(super) fn join_group(&mut self, group: &Arc<str>, slot: u32) -> Arc<str> {
+        let name = match self.groups.get_key_value(group) {
+            Some((name, _)) => Arc::clone(name),
+            None => Arc::clone(group),
+        };
+        self.groups.entry(Arc::clone(&name)).or_default().insert(slot);
+        name
     }
 
     pub(super) fn leave_group(&mut self, group: &str, slot: u32) {
@@ -121,7 +128,7 @@ mod tests {
                     Step::Join(client, group) => {
                         if let Some(groups) = table.get_mut(&client) {
                             groups.insert(group);
-                            roster.join_group(name(group), client);
+                            roster.join_group(&name(group), client);
                         }
                     }
                     Step::Part(client, group) => {

@@ -72,7 +72,7 @@ pub(super) struct Shard {
     openings: FuturesUnordered<Pin<Box<dyn Future<Output = Opened> + Send>>>,
     readiness: Readiness,
     /// Who is to be gone by when, earliest first.
-    closing: VecDeque<(Instant, ClientId)>,
+    closing: VecDeque<(Instant, Seat)>,
     /// When clients are asked next, and the how-manieth time it is.
     next_beat: (Instant, u32),
     /// Whether everyone is told that the server stops.
@@ -81,14 +81,14 @@ pub(super) struct Shard {
     buffer: Box<[u8]>,
 }
 
-/// A client. Its place may be somebody else's by now.
+/// A client's place, which may be somebody else's by now.
 #[derive(Clone, Copy)]
-struct ClientId {
+struct Seat {
     place: Place,
     serial: u32,
 }
 
-type Opened = (ClientId, Option<Connection>);
+type Opened = (Seat, Option<Connection>);
 
 /// What is to be done next.
 enum Event {
@@ -204,14 +204,10 @@ impl Shard {
         if self.stopping {
             client.close_last(&Close::STOPPING, Disconnect::Stopped);
         }
-        let (slot, before) = path.enter(client);
+        let place = Place { path: number, slot: path.join(client) };
         self.clients += 1;
-        let place = Place { path: number, slot };
-        let id = ClientId { place, serial: self.serial };
+        let id = Seat { place, serial: self.serial };
         self.openings.push(Box::pin(async move { (id, opening.await) }));
-        if let Some(slot) = before {
-            self.replace(Place { path: number, slot });
-        }
     }
 
     fn join_all(&mut self) {
@@ -221,7 +217,7 @@ impl Shard {
         }
     }
 
-    fn open(&mut self, id: ClientId, connection: Option<Connection>) {
+    fn open(&mut self, id: Seat, connection: Option<Connection>) {
         if !self.is_here(id) {
             return;
         }
@@ -258,8 +254,6 @@ impl Shard {
     /// may be more.
     async fn deliver(&mut self, path: u32) -> bool {
         let Some(due) = self.paths[path as usize].next_due() else { return false };
-        // Those who joined before this was sent are concerned, too.
-        self.join_all();
         match due {
             Due::Broadcast(burst) => {
                 let places = 0..self.paths[path as usize].clients.capacity() as u32;
@@ -314,23 +308,20 @@ impl Shard {
                 let end = Disconnect::ByServer { code: close.code().unwrap_or_default() };
                 self.say_goodbye(number, audience, close, end);
             }
-            Order::Replace { audience, arrival } => {
-                let slots = path.select(audience);
-                let came_before =
-                    |slot: &u32| path.clients[*slot as usize].standing.arrival < *arrival;
-                let earlier = slots.into_iter().filter(came_before).collect::<Vec<_>>();
-                earlier.into_iter().for_each(|slot| self.replace(Place { path: number, slot }));
+            Order::Admit { client, arrival } => {
+                // It came before this.
+                self.join_all();
+                let before = self.paths[number as usize].admit(client, *arrival);
+                if let Some(slot) = before {
+                    self.replace(Place { path: number, slot });
+                }
             }
         }
     }
 
     /// Closes a client whose id is somebody else's now.
     fn replace(&mut self, place: Place) {
-        let Some(client) = self.paths[place.path as usize].clients.get_mut(place.slot as usize)
-        else {
-            return;
-        };
-        client.close(&Close::REPLACED, Disconnect::ByServer { code: 1008 });
+        self.client(place).close(&Close::REPLACED, Disconnect::ByServer { code: 1008 });
         self.limit(place);
         self.advance(place);
     }
@@ -363,7 +354,7 @@ impl Shard {
 
     /// Gives a client that is being closed its time.
     fn limit(&mut self, place: Place) {
-        let id = ClientId { place, serial: self.client(place).serial };
+        let id = Seat { place, serial: self.client(place).serial };
         self.closing.push_back((Instant::now() + CLOSE_TIMEOUT, id));
     }
 
@@ -436,13 +427,16 @@ impl Shard {
             () = abandoned => {}
             () = sleep_until(deadline) => {}
         }
+        for path in &mut self.paths {
+            path.clients.drain().for_each(Client::leave);
+        }
     }
 
     fn client(&mut self, place: Place) -> &mut Client {
         &mut self.paths[place.path as usize].clients[place.slot as usize]
     }
 
-    fn is_here(&self, id: ClientId) -> bool {
+    fn is_here(&self, id: Seat) -> bool {
         let clients = &self.paths[id.place.path as usize].clients;
         clients.get(id.place.slot as usize).is_some_and(|client| client.serial == id.serial)
     }

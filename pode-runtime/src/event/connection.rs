@@ -14,6 +14,7 @@ use super::signal::parameters;
 use super::web::cookie;
 use super::{House, SignalClient};
 use crate::EventError;
+use crate::engine::Groups;
 use crate::visit::Disconnect;
 
 /// A client that asks to be let in: the argument of `on connect CHAT => …`.
@@ -55,9 +56,7 @@ pub(crate) struct Arrival {
 /// What the server makes of a client.
 pub(crate) struct Choices {
     pub(crate) id: ClientId,
-    /// Whether a handler gave the id.
-    pub(crate) is_given: bool,
-    pub(crate) groups: Vec<Arc<str>>,
+    pub(crate) groups: Groups,
     pub(crate) greeting: Vec<Message>,
     pub(crate) state: Option<Box<dyn Any + Send + Sync>>,
     pub(crate) protocol: Option<String>,
@@ -68,7 +67,6 @@ impl Choices {
     pub(crate) fn take(&mut self) -> Choices {
         Choices {
             id: self.id.clone(),
-            is_given: self.is_given,
             groups: std::mem::take(&mut self.groups),
             greeting: std::mem::take(&mut self.greeting),
             state: self.state.take(),
@@ -136,9 +134,7 @@ impl<Out> ConnectEvent<Out> {
     /// Names the client. Whoever is there under this id is closed (1008) when
     /// the client is let in, so that an id means one client.
     pub fn set_client_id(&self, id: ClientId) {
-        let mut choices = self.arrival.choices();
-        choices.id = id;
-        choices.is_given = true;
+        self.arrival.choices().id = id;
     }
 
     /// Returns the client's id as it proves it in requests: signed, where the
@@ -151,10 +147,7 @@ impl<Out> ConnectEvent<Out> {
 
     /// Puts the client into a group.
     pub fn join_group(&self, group: &str) {
-        let groups = &mut self.arrival.choices().groups;
-        if !groups.iter().any(|other| &**other == group) {
-            groups.push(group.into());
-        }
+        self.arrival.choices().groups.add(group.into());
     }
 
     /// Keeps a value with the client, for

@@ -99,7 +99,12 @@ pub(crate) use web::{CLIENT_ID, House, Web};
 #[cfg(test)]
 pub(crate) fn house() -> std::sync::Arc<House> {
     let (hub, _) = pode_core::hub::Hub::new([]);
-    let signals = crate::Signals::new(hub, std::time::Duration::ZERO);
+    house_of(crate::Signals::new(hub, std::time::Duration::ZERO))
+}
+
+/// Returns the surroundings of an event with these signals.
+#[cfg(test)]
+pub(crate) fn house_of(signals: crate::Signals) -> std::sync::Arc<House> {
     std::sync::Arc::new(House {
         signals,
         states: Default::default(),

@@ -8,13 +8,12 @@ use futures_util::FutureExt;
 use http::header::{HeaderMap, HeaderValue};
 use http::{HeaderName, Method, Response, StatusCode, Uri, Version};
 use hyper::upgrade::OnUpgrade;
-use pode_core::{ClientId, RoutePath};
-use uuid::Uuid;
+use pode_core::{ClientId, RoutePath, SendError};
 use warp::filters::BoxedFilter;
 use warp::{Filter, Reply};
 
 use super::{Door, Full, ReadParameters, Signal};
-use crate::engine::{Engine, Newcomer};
+use crate::engine::{Engine, Groups, Newcomer};
 use crate::event::{Arrival, CLIENT_ID, Card, Choices, House, SignalClient};
 use crate::origin::Gate;
 use crate::reply::sentence;
@@ -150,9 +149,8 @@ impl Entrance {
         })?;
 
         let choices = Choices {
-            id: new_id(),
-            is_given: false,
-            groups: Vec::new(),
+            id: ClientId::new(),
+            groups: Groups::None,
             greeting: Vec::new(),
             state: None,
             protocol: None,
@@ -169,15 +167,15 @@ impl Entrance {
 
         let proof = house.client_ids.give_out(&arrival.choices().id, &arrival.headers, address);
         // Somebody may still hold the event: what it says then is too late.
-        let Choices { id, is_given, groups, greeting, state, protocol } = arrival.choices().take();
+        let Choices { id, groups, greeting, state, protocol } = arrival.choices().take();
         let mut response = accepted.response(protocol.as_deref());
         let header = |value: &str| HeaderValue::from_str(value).ok();
         let its_path = path.as_deref().unwrap_or(signal);
-        let joined = (!groups.is_empty()).then(|| groups.join(","));
+        let joined = groups.as_slice().join(",");
         let told = [
             (CLIENT_ID, header(&proof)),
             (NAME, header(its_path)),
-            (GROUP, joined.as_deref().and_then(header)),
+            (GROUP, header(&joined).filter(|joined| !joined.is_empty())),
         ];
         for (name, value) in told {
             if let Some(value) = value {
@@ -209,10 +207,13 @@ impl Entrance {
         let Some(arrival) = engine.adopt(signal, newcomer, opening).await else {
             return Err(HandshakeError::Stopping.response());
         };
-        // Ids that the server makes are not given twice.
-        if is_given && let Err(error) = clients.replace(id, arrival).await {
-            tracing::debug!(signal, %error, "whoever had this id may still be there");
-        }
+        clients.admit(id, arrival).await.map_err(|error| {
+            tracing::warn!(signal, %error, "a client can't be let in");
+            match error {
+                SendError::Full { .. } => HandshakeError::Busy.response(),
+                _ => HandshakeError::Stopping.response(),
+            }
+        })?;
         Ok(response)
     }
 
@@ -236,13 +237,6 @@ struct Asked {
     uri: Uri,
     headers: HeaderMap,
     handshake: Handshake,
-}
-
-/// Makes an id that nobody has and nobody guesses: 74 of its bits are random.
-fn new_id() -> ClientId {
-    let mut text = Uuid::encode_buffer();
-    let id: &str = Uuid::now_v7().hyphenated().encode_lower(&mut text);
-    id.parse().expect("a UUID is short and visible")
 }
 
 impl From<Full> for HandshakeError {

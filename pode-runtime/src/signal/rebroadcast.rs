@@ -131,7 +131,10 @@ async fn recipients(
     match scope {
         Rebroadcast::Nobody => refused("messages of clients go to nobody here"),
         Rebroadcast::Anyone => Ok(Some(match (&written.client_id, &written.group) {
-            (Some(id), _) => Only::Client(id.parse::<ClientId>()?),
+            (Some(id), _) => Only::Client(
+                id.parse::<ClientId>()
+                    .map_err(|error| EventError::new(400, format!("clientId: {error}")))?,
+            ),
             (None, Some(group)) => Only::Group(group.as_str().into()),
             (None, None) => Only::Everyone,
         })),

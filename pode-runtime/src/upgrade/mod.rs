@@ -51,6 +51,8 @@ pub(crate) enum HandshakeError {
     Full,
     #[error("as many clients are connected from your address as may be")]
     FullForAddress,
+    #[error("the server has too much to do; try again later")]
+    Busy,
     #[error("the server is stopping")]
     Stopping,
 }
@@ -120,7 +122,9 @@ impl HandshakeError {
             HandshakeError::NotAsked | HandshakeError::Version => StatusCode::UPGRADE_REQUIRED,
             HandshakeError::Origin => StatusCode::FORBIDDEN,
             HandshakeError::FullForAddress => StatusCode::TOO_MANY_REQUESTS,
-            HandshakeError::Full | HandshakeError::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+            HandshakeError::Full | HandshakeError::Busy | HandshakeError::Stopping => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
         };
         let mut response = sentence(status, &self.to_string());
         let mut hint = |name: HeaderName, value| {

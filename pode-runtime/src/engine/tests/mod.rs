@@ -48,7 +48,7 @@ fn newcomer() -> Newcomer {
     Newcomer {
         id: id.parse().unwrap(),
         path: None,
-        groups: Vec::new(),
+        groups: Groups::None,
         greeting: Vec::new(),
         visit: None,
         ticket: None,
@@ -107,7 +107,14 @@ impl Server {
         path: &str,
         opening: impl Future<Output = Option<Connection>> + Send + 'static,
     ) -> bool {
-        self.engine.adopt_connection(path, newcomer(), opening).await.is_some()
+        let newcomer = newcomer();
+        let client = Audience::client(None, newcomer.id.clone());
+        let Some(arrival) = self.engine.adopt_connection(path, newcomer, opening).await else {
+            return false;
+        };
+        let room = self.hub.channel("/").unwrap().reserve().await.unwrap();
+        room.send(Parcel::Order(Arc::new(Order::Admit { client, arrival }))).unwrap();
+        true
     }
 
     /// Takes in a client and waits until its connection is open.

@@ -21,7 +21,7 @@ use tower_service::Service;
 use super::*;
 use crate::declared::Declared;
 use crate::engine::Engine;
-use crate::event::house;
+use crate::event::house_of;
 use crate::listener;
 use crate::options::{ServerOptions, SignalOptions};
 use crate::origin::{Gate, Origins};
@@ -150,17 +150,18 @@ fn refusals_say_what_would_be_right() {
     assert_eq!(HandshakeError::Stopping.response().status(), 503);
 }
 
-fn handshake(version: Version, engine: Engine) -> Handshake {
-    Handshake { version, peer: None, values: Vec::new(), house: house(), engine }
+fn handshake(version: Version, signals: &Signals, engine: &Engine) -> Handshake {
+    let (house, engine) = (house_of(signals.clone()), engine.clone());
+    Handshake { version, peer: None, values: Vec::new(), house, engine }
 }
 
 /// As one of HTTP/1.0 looks behind somebody else's warp filters.
 #[tokio::test]
 async fn a_request_that_cannot_be_upgraded_is_refused() {
-    let (_signals, engine, entrance) = one_signal("/news");
+    let (signals, engine, entrance) = one_signal("/news");
     let mut request = http::Request::new(String::new());
     *request.headers_mut() = headers(ASKED);
-    request.extensions_mut().insert(handshake(Version::HTTP_11, engine));
+    request.extensions_mut().insert(handshake(Version::HTTP_11, &signals, &engine));
     let response = warp::service(entrance.into_filter()).call(request).await.unwrap();
     assert_eq!(response.status(), 400);
 }
@@ -187,9 +188,10 @@ async fn a_request_becomes_a_client_of_the_engine() {
     let address = socket.local_addr().unwrap();
     let stopping = watch::Sender::new(None);
     let service = {
-        let (engine, filter) = (engine.clone(), entrance.into_filter());
+        let (signals, engine) = (signals.clone(), engine.clone());
+        let filter = entrance.into_filter();
         move |mut request: http::Request<hyper::body::Incoming>, _| {
-            let handshake = handshake(request.version(), engine.clone());
+            let handshake = handshake(request.version(), &signals, &engine);
             request.extensions_mut().insert(handshake);
             warp::service(filter.clone()).call(request)
         }

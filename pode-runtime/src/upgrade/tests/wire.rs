@@ -13,9 +13,8 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::{one_signal, second_opinion};
 use crate::dispatch::{Dispatch, Served};
-use crate::event::house;
+use crate::event::house_of;
 use crate::listener::{HEAD_TIMEOUT, serve_http_1};
-use crate::signals::Signals;
 
 /// The only path of the server; a signal's.
 pub(super) const PATH: &str = "/news";
@@ -107,8 +106,6 @@ fn has_end(stream: &[u8]) -> bool {
 /// A server with one signal, as one of its connections knows it.
 struct Server {
     dispatch: Arc<Dispatch>,
-    /// Without it the signal would have ended.
-    _signals: Signals,
     /// Never told, but needed to go on.
     stopping: watch::Sender<Option<Instant>>,
 }
@@ -117,8 +114,8 @@ impl Server {
     fn start() -> Server {
         let (signals, engine, entrance) = one_signal(PATH);
         let served = Served { signals: vec![entrance], ..Served::default() };
-        let dispatch = Arc::new(Dispatch::new(served, house(), engine));
-        Server { dispatch, _signals: signals, stopping: watch::Sender::new(None) }
+        let dispatch = Arc::new(Dispatch::new(served, house_of(signals), engine));
+        Server { dispatch, stopping: watch::Sender::new(None) }
     }
 
     /// Writes these pieces to a new connection, each when the one before it was

@@ -1,0 +1,310 @@
+//! Who is let in, and that whoever was is told to have gone exactly once.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use pode::prelude::*;
+use pode::{Disconnect, RunningServer};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+
+use crate::support::{Client, start, within};
+
+/// Who came, and why they went.
+#[derive(Clone)]
+struct Log {
+    connects: Arc<AtomicUsize>,
+    disconnects: mpsc::UnboundedSender<(String, Disconnect)>,
+}
+
+/// What is known of a client, beside its id.
+struct Visitor {
+    name: String,
+}
+
+pode_server! {
+    server visits(log: Log) { stop_timeout: 30s };
+    endpoint ws "127.0.0.1:0";
+    state Log = log;
+    signal HALL: String -> String = "/hall" { heartbeat: 1s, messages_per_second: 2 } => ignore;
+    on connect HALL => enter;
+    on disconnect HALL => leave;
+    signal SMALL: u8 = "/small" { max_clients: 3, max_clients_per_address: 2 };
+    signal BROKEN: u8 = "/broken";
+    on connect BROKEN => async |_| Err::<(), _>("a secret reason");
+    signal PANICS: u8 = "/panics";
+    on connect PANICS => panics;
+}
+
+async fn enter(event: ConnectEvent<String>) -> Result<(), EventError> {
+    event.state::<Log>()?.connects.fetch_add(1, Ordering::Relaxed);
+    if event.query() == "refuse" {
+        return Err(EventError::new(403, "not you"));
+    }
+    if event.query() == "token" && event.cookie("token").as_deref() != Some("open sesame") {
+        return Err(EventError::new(401, "who are you?"));
+    }
+    if event.query() == "protocol" {
+        event.choose_protocol("hall.v1")?;
+    }
+    let name = event.query().to_owned();
+    event.greet(&format!("welcome, {name}"))?;
+    event.set_state(Visitor { name });
+    Ok(())
+}
+
+async fn leave(event: DisconnectEvent) -> Result<(), EventError> {
+    let name = event.client().state::<Visitor>()?.name.clone();
+    let _ = event.state::<Log>()?.disconnects.send((name, event.reason()));
+    Ok(())
+}
+
+async fn ignore(_: SignalEvent<String>, _message: String) {}
+
+async fn panics(_: ConnectEvent<u8>) {
+    panic!("as the test wants it")
+}
+
+struct Visits {
+    server: RunningServer,
+    connects: Arc<AtomicUsize>,
+    disconnects: mpsc::UnboundedReceiver<(String, Disconnect)>,
+}
+
+impl Visits {
+    async fn start() -> Visits {
+        let (sender, disconnects) = mpsc::unbounded_channel();
+        let connects = Arc::default();
+        let log = Log { connects: Arc::clone(&connects), disconnects: sender };
+        Visits { server: start(visits(log)).await, connects, disconnects }
+    }
+
+    /// Connects, and asks with a query.
+    async fn connect(&self, query: &str) -> Client {
+        let mut client = Client::connect(&self.server, &format!("/hall?{query}")).await;
+        assert_eq!(client.text().await, format!("\"welcome, {query}\""));
+        client
+    }
+
+    async fn next_disconnect(&mut self) -> (String, Disconnect) {
+        within(self.disconnects.recv(), "a disconnect").await.unwrap()
+    }
+}
+
+#[tokio::test]
+async fn why_a_client_has_gone_is_told() {
+    let mut visits = Visits::start().await;
+    visits.connect("leaves").await.leave(4321).await;
+    let told = visits.next_disconnect().await;
+    assert_eq!(told, ("leaves".to_owned(), Disconnect::ByClient { code: Some(4321) }));
+
+    let mut closed = visits.connect("closed").await;
+    visits.server.signals().clients(HALL).close_all(4000, "bye").await.unwrap();
+    assert_eq!(closed.close_code().await, 4000);
+    let told = visits.next_disconnect().await;
+    assert_eq!(told, ("closed".to_owned(), Disconnect::ByServer { code: 4000 }));
+
+    let mut hasty = visits.connect("hasty").await;
+    for _ in 0..10 {
+        hasty.say("\"hi\"").await;
+    }
+    assert!(hasty.text().await.contains("too many messages"));
+    assert_eq!(hasty.close_code().await, 1008);
+    let told = visits.next_disconnect().await;
+    assert_eq!(told, ("hasty".to_owned(), Disconnect::Error { code: 1008 }));
+
+    drop(visits.connect("vanishes").await);
+    assert_eq!(visits.next_disconnect().await, ("vanishes".to_owned(), Disconnect::Lost));
+
+    // Answers no pings, since nobody looks at what it got.
+    let silent = visits.connect("silent").await;
+    assert_eq!(visits.next_disconnect().await, ("silent".to_owned(), Disconnect::TimedOut));
+    drop(silent);
+
+    let mut stays = visits.connect("stays").await;
+    let Visits { server, mut disconnects, .. } = visits;
+    let (code, ()) = tokio::join!(stays.close_code(), server.stop());
+    assert_eq!(code, 1001);
+    assert_eq!(disconnects.recv().await, Some(("stays".to_owned(), Disconnect::Stopped)));
+    assert_eq!(disconnects.recv().await, None);
+}
+
+#[tokio::test]
+async fn a_handler_may_refuse_by_a_status() {
+    let visits = Visits::start().await;
+    let address = visits.server.address(pode::Protocol::Ws).unwrap();
+    let refusal = async |path: &str, headers: &[(&'static str, &str)]| {
+        Client::handshake(address, path, headers).await.map(drop).unwrap_err()
+    };
+    assert_eq!(refusal("/hall?refuse", &[]).await, (403, "not you".to_owned()));
+    assert_eq!(refusal("/hall?token", &[]).await, (401, "who are you?".to_owned()));
+    let wrong = [("cookie", "token=open%20barley")];
+    assert_eq!(refusal("/hall?token", &wrong).await.0, 401);
+    let right = [("cookie", "a=b; token=open%20sesame")];
+    assert!(Client::handshake(address, "/hall?token", &right).await.is_ok());
+    let sentence = "the server could not let this client in";
+    assert_eq!(refusal("/broken", &[]).await, (500, sentence.to_owned()));
+    assert_eq!(refusal("/panics", &[]).await, (500, sentence.to_owned()));
+}
+
+#[tokio::test]
+async fn a_subprotocol_is_spoken_if_both_sides_know_it() {
+    let visits = Visits::start().await;
+    let address = visits.server.address(pode::Protocol::Ws).unwrap();
+    let offer = async |names: &'static str| {
+        let offered = [("sec-websocket-protocol", names)];
+        Client::handshake(address, "/hall?protocol", &offered).await
+    };
+    let (_client, told) = offer("hall.v2, hall.v1").await.unwrap();
+    assert_eq!(told["sec-websocket-protocol"], "hall.v1");
+    assert_eq!(offer("hall.v2").await.map(drop).unwrap_err().0, 400);
+}
+
+#[tokio::test]
+async fn no_more_come_in_than_may() {
+    let visits = Visits::start().await;
+    let address = visits.server.address(pode::Protocol::Ws).unwrap();
+    let first = Client::connect_at(address, "/small").await.unwrap();
+    let _second = Client::connect_at(address, "/small").await.unwrap();
+    assert_eq!(Client::connect_at(address, "/small").await.map(drop), Err(429));
+    first.leave(1000).await;
+    let third = Client::connect_at(address, "/small").await;
+    let _third = third.expect("whoever has said goodbye counts no more");
+}
+
+/// A connection by whose bytes a test says itself what happens.
+struct Wire(TcpStream);
+
+impl Wire {
+    /// Asks to be let in, without waiting for the answer.
+    async fn ask(server: &RunningServer, query: &str) -> Wire {
+        let address = server.address(pode::Protocol::Ws).unwrap();
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let request = format!(
+            "GET /hall?{query} HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\n\
+             Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        );
+        stream.write_all(request.as_bytes()).await.unwrap();
+        Wire(stream)
+    }
+
+    /// Waits for the head of the answer, and returns its status.
+    async fn answer(&mut self) -> u16 {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(within(self.0.read_u8(), "an answer").await.unwrap());
+        }
+        std::str::from_utf8(&head[9..12]).unwrap().parse().unwrap()
+    }
+
+    /// Reads until the server ends the connection.
+    async fn end(mut self) {
+        let mut rest = Vec::new();
+        let _ = within(self.0.read_to_end(&mut rest), "the end").await;
+    }
+}
+
+/// The ways in which connections end, one after the other.
+async fn visit(server: &RunningServer, turn: usize) {
+    let mut wire = match turn % 8 {
+        0 => return assert_eq!(Wire::ask(server, "refuse").await.answer().await, 403),
+        // Nobody waits for the answer.
+        1 => return drop(Wire::ask(server, "hasty").await),
+        _ => Wire::ask(server, "guest").await,
+    };
+    assert_eq!(wire.answer().await, 101);
+    match turn % 8 {
+        2 => {
+            // A close frame, masked by zeros.
+            wire.0.write_all(b"\x88\x82\0\0\0\0\x03\xe8").await.unwrap();
+            wire.end().await;
+        }
+        3 => {
+            let socket = wire.0.into_std().unwrap();
+            socket2::SockRef::from(&socket).set_linger(Some(Duration::ZERO)).unwrap();
+        }
+        4 => {
+            wire.0.shutdown().await.unwrap();
+            wire.end().await;
+        }
+        5 => {
+            // No client sends a frame that isn't masked.
+            wire.0.write_all(b"\x81\x02hi").await.unwrap();
+            wire.end().await;
+        }
+        // Half a frame, and then nothing: the heartbeat ends it.
+        6 => {
+            wire.0.write_all(b"\x81\x85\0").await.unwrap();
+            wire.end().await;
+        }
+        _ => drop(wire),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ten_thousand_who_come_and_go_are_told_exactly_once() {
+    const VISITS: usize = 10_000;
+    let mut visits = Visits::start().await;
+    let server = Arc::new(visits.server);
+    // Those who time out take seconds, so many are there at once.
+    let next = Arc::new(AtomicUsize::new(0));
+    let visitors: Vec<_> = (0..400)
+        .map(|_| {
+            let (server, next) = (Arc::clone(&server), Arc::clone(&next));
+            tokio::spawn(async move {
+                loop {
+                    let turn = next.fetch_add(1, Ordering::Relaxed);
+                    if turn >= VISITS {
+                        return;
+                    }
+                    visit(&server, turn).await;
+                }
+            })
+        })
+        .collect();
+    for visitor in visitors {
+        visitor.await.unwrap();
+    }
+    let address = server.address(pode::Protocol::Ws).unwrap();
+    let mut stays = Vec::new();
+    for _ in 0..8 {
+        stays.push(Client::connect_at(address, "/hall?stays").await.unwrap());
+    }
+    let told_to_go = stays.iter_mut().map(async |client| {
+        assert_eq!(client.text().await, "\"welcome, stays\"");
+        assert_eq!(client.close_code().await, 1001);
+    });
+    let stopped = Arc::into_inner(server).unwrap().stop();
+    tokio::join!(stopped, futures_util::future::join_all(told_to_go));
+
+    let mut told: HashMap<(String, &str), usize> = HashMap::new();
+    while let Some((name, reason)) = visits.disconnects.recv().await {
+        let reason = match reason {
+            Disconnect::ByClient { .. } => "by client",
+            Disconnect::Error { .. } => "error",
+            Disconnect::TimedOut => "timed out",
+            Disconnect::Stopped => "stopped",
+            Disconnect::Lost => "lost",
+            _ => "else",
+        };
+        *told.entry((name, reason)).or_default() += 1;
+    }
+    let hasty = told.iter().filter(|((name, _), _)| name == "hasty").map(|(_, count)| count);
+    let hasty: usize = hasty.sum();
+    let guests = |reason| told.get(&("guest".to_owned(), reason)).copied().unwrap_or_default();
+    let each = VISITS / 8;
+    assert_eq!(guests("by client"), each, "{told:?}");
+    assert_eq!(guests("error"), each, "{told:?}");
+    assert_eq!(guests("timed out"), each, "{told:?}");
+    assert_eq!(guests("lost"), 3 * each, "{told:?}");
+    assert_eq!(told[&("stays".to_owned(), "stopped")], 8, "{told:?}");
+    // Those who were refused were asked, too. Of those who don't wait, some have
+    // gone before.
+    let asked = visits.connects.load(Ordering::Relaxed);
+    assert_eq!(asked, each + 6 * each + 8 + hasty, "{told:?}");
+    assert!(hasty <= each);
+}
