@@ -151,6 +151,7 @@ impl Workload {
         match server {
             "floor-cork" => self.references.contains(&server),
             "warp-by-hand" => !self.tls,
+            "pode-group" => self.paths == 1 && !self.tls,
             _ => true,
         }
     }

@@ -19,7 +19,7 @@ use crate::process::raise_descriptor_limit;
 use crate::protocol::{Publish, monotonic_ns, text};
 
 /// The names of the server programs.
-pub const NAMES: [&str; 5] = ["floor", "floor-cork", "pode", "warp-by-hand", "axum"];
+pub const NAMES: [&str; 6] = ["floor", "floor-cork", "pode", "pode-group", "warp-by-hand", "axum"];
 
 /// Runs a server program until its standard input ends; behind TLS, if there is
 /// a folder with a certificate.
@@ -33,6 +33,10 @@ pub fn serve(name: &str, paths: usize, certificate: Option<&Path>) -> io::Result
         "floor" => floor::serve(paths, certificate, false),
         "floor-cork" => floor::serve(paths, certificate, true),
         "pode" => on_tokio(paths, pode::start(paths, certificate.is_some())),
+        "pode-group" if paths == 1 && certificate.is_none() => {
+            on_tokio(paths, pode::start_in_a_group())
+        }
+        "pode-group" => Err(io::Error::other("a group is of one path, and not behind TLS")),
         "warp-by-hand" if certificate.is_none() => on_tokio(paths, warp::start(paths)),
         "warp-by-hand" => Err(io::Error::other("warp has no TLS of its own")),
         "axum" => on_tokio(paths, axum::start(paths, certificate)),

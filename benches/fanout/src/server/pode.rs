@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use pode::{Protocol, RunningServer, SignalPath};
+use pode::{Protocol, RunningServer, Server, SignalPath};
 
 use super::Publisher;
 
@@ -29,16 +29,33 @@ mod one_path_secret {
     }
 }
 
+mod in_a_group {
+    use pode::prelude::*;
+
+    pode_server! {
+        /// Sends to a group, in which all clients of one path are.
+        pub(super) server in_a_group;
+        endpoint ws "127.0.0.1:0";
+        signal PATH: String = "/0";
+        on connect PATH => async |event| event.join_group(super::GROUP);
+    }
+}
+
 mod many_paths {
     use pode::prelude::*;
 
     include!(concat!(env!("OUT_DIR"), "/many_paths.rs"));
 }
 
+/// Where everybody is whom a handler lets in.
+const GROUP: &str = "crew";
+
 #[derive(Clone)]
 pub(super) struct Declared {
     running: Arc<RunningServer>,
     paths: &'static [SignalPath<String>],
+    /// Whether it sends to a group.
+    in_a_group: bool,
 }
 
 /// Starts the declared server for so many paths. Its certificate is one that it
@@ -50,13 +67,29 @@ pub(super) async fn start(paths: usize, secret: bool) -> io::Result<(u16, Declar
         (_, false) => (many_paths::many_paths(), Protocol::Ws, &many_paths::PATHS),
         (_, true) => return Err(io::Error::other("no server with many paths is behind TLS")),
     };
+    run(server, protocol, paths, false).await
+}
+
+/// Starts the declared server whose clients are in a group.
+pub(super) async fn start_in_a_group() -> io::Result<(u16, Declared)> {
+    run(in_a_group::in_a_group(), Protocol::Ws, &[in_a_group::PATH], true).await
+}
+
+async fn run(
+    server: Server,
+    protocol: Protocol,
+    paths: &'static [SignalPath<String>],
+    in_a_group: bool,
+) -> io::Result<(u16, Declared)> {
     let running = server.start().await.map_err(io::Error::other)?;
     let address = running.address(protocol).ok_or(io::ErrorKind::AddrNotAvailable)?;
-    Ok((address.port(), Declared { running: Arc::new(running), paths }))
+    Ok((address.port(), Declared { running: Arc::new(running), paths, in_a_group }))
 }
 
 impl Publisher for Declared {
     async fn publish(&self, path: usize, text: String) -> io::Result<()> {
-        self.running.signals().send(self.paths[path], &text).await.map_err(io::Error::other)
+        let sending = self.running.signals().send(self.paths[path], &text);
+        let sent = if self.in_a_group { sending.to_group(GROUP).await } else { sending.await };
+        sent.map_err(io::Error::other)
     }
 }
