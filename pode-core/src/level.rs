@@ -23,15 +23,21 @@ impl Level for Name {}
 impl Level for Group {}
 impl Level for Client {}
 
-/// A level at which a message may go to every client of a signal.
+/// In the place of a level: it is said which group or client a message is for.
+#[derive(Clone, Copy, Debug)]
+pub enum Addressed {}
+
+/// What a message needs to be sent as it is: a level at which it may go to
+/// every client, or an address.
 #[diagnostic::on_unimplemented(
     message = "the level of this signal is `{Self}`: it can't be sent to everyone",
     label = "this goes to every client",
     note = "say whom it is for: `.to_group(group)` or `.to_client(id)`, as the level allows"
 )]
-pub trait ReachesAll: Level {}
+pub trait Sendable: sealed::Sendable {}
 
-impl ReachesAll for Name {}
+impl Sendable for Name {}
+impl Sendable for Addressed {}
 
 /// A level at which a message may go to a group of clients.
 #[diagnostic::on_unimplemented(
@@ -50,4 +56,9 @@ mod sealed {
     impl Level for super::Name {}
     impl Level for super::Group {}
     impl Level for super::Client {}
+
+    pub trait Sendable {}
+
+    impl Sendable for super::Name {}
+    impl Sendable for super::Addressed {}
 }

@@ -10,6 +10,11 @@ const USUAL_BYTES: usize = 256;
 
 /// What can be sent to clients: whatever serde makes JSON of, and what says
 /// itself how it travels.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be sent to clients",
+    label = "no JSON is made of this",
+    note = "derive `Serialize` for it"
+)]
 pub trait Payload {
     /// Encodes the payload, once for however many clients.
     ///

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use pode_core::hub::{Channel, Hub};
-use pode_core::level::{self, Level, ReachesAll, ReachesGroups};
+use pode_core::level::{self, Addressed, Level, ReachesGroups, Sendable};
 use pode_core::{ClientId, Message, Payload, SendError, SignalTarget};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -71,7 +71,7 @@ impl Signals {
     /// As for `send`, with [`SendError::Full`] at once if there is no room.
     pub fn try_send<S>(&self, signal: S, payload: &S::Out) -> Result<(), SendError>
     where
-        S: SignalTarget<Out: Payload, Level: ReachesAll>,
+        S: SignalTarget<Out: Payload, Level: Sendable>,
     {
         self.send(signal, payload).try_now()
     }
@@ -218,8 +218,8 @@ enum Target {
 
 /// A message that is sent when this is awaited.
 ///
-/// `L` is how widely it may go: a [level](level), or [`Addressed`] when it is
-/// said for whom it is.
+/// `L` is how widely it may go: a [level], or [`Addressed`] when it is said for
+/// whom it is.
 #[must_use = "nothing is sent until this is awaited"]
 pub struct Sending<L = level::Name> {
     signals: Signals,
@@ -228,18 +228,16 @@ pub struct Sending<L = level::Name> {
     level: PhantomData<fn() -> L>,
 }
 
-/// In the place of a level: a group or a client is named.
-#[derive(Clone, Copy, Debug)]
-pub enum Addressed {}
-
-impl<L: ReachesGroups> Sending<L> {
+impl<L: Level> Sending<L> {
     /// Sends only to the members of a group.
-    pub fn to_group(self, group: &str) -> Sending<Addressed> {
+    pub fn to_group(self, group: &str) -> Sending<Addressed>
+    where
+        // Said here rather than above, so that rustc tells what is wrong.
+        L: ReachesGroups,
+    {
         self.only(Only::Group(group.into()))
     }
-}
 
-impl<L: Level> Sending<L> {
     /// Sends only to one client; to nobody, if it isn't there.
     pub fn to_client(self, client: &ClientId) -> Sending<Addressed> {
         self.only(Only::Client(client.clone()))
@@ -255,6 +253,19 @@ impl<L> Sending<L> {
         self
     }
 
+    /// Sends if there is room now.
+    ///
+    /// # Errors
+    ///
+    /// As when it is awaited, with [`SendError::Full`] at once if there is no
+    /// room.
+    pub fn try_now(self) -> Result<(), SendError>
+    where
+        L: Sendable,
+    {
+        self.signals.send_now(&self.target, &self.message?)
+    }
+
     fn only(self, only: Only) -> Sending<Addressed> {
         let Sending { signals, mut target, message, .. } = self;
         if let Target::Signal(_, audience) = &mut target {
@@ -262,56 +273,15 @@ impl<L> Sending<L> {
         }
         Sending { signals, target, message, level: PhantomData }
     }
+}
 
-    fn try_anyway(self) -> Result<(), SendError> {
-        self.signals.send_now(&self.target, &self.message?)
-    }
+impl<L: Sendable> IntoFuture for Sending<L> {
+    type Output = Result<(), SendError>;
+    type IntoFuture = SendFuture;
 
-    fn into_send_future(self) -> SendFuture {
+    fn into_future(self) -> SendFuture {
         let Sending { signals, target, message, .. } = self;
         SendFuture { state: State::Fresh(Some((signals, target, message))) }
-    }
-}
-
-impl<L: ReachesAll> Sending<L> {
-    /// Sends if there is room now.
-    ///
-    /// # Errors
-    ///
-    /// As when it is awaited, with [`SendError::Full`] at once if there is no
-    /// room.
-    pub fn try_now(self) -> Result<(), SendError> {
-        self.try_anyway()
-    }
-}
-
-impl Sending<Addressed> {
-    /// Sends if there is room now.
-    ///
-    /// # Errors
-    ///
-    /// As when it is awaited, with [`SendError::Full`] at once if there is no
-    /// room.
-    pub fn try_now(self) -> Result<(), SendError> {
-        self.try_anyway()
-    }
-}
-
-impl<L: ReachesAll> IntoFuture for Sending<L> {
-    type Output = Result<(), SendError>;
-    type IntoFuture = SendFuture;
-
-    fn into_future(self) -> SendFuture {
-        self.into_send_future()
-    }
-}
-
-impl IntoFuture for Sending<Addressed> {
-    type Output = Result<(), SendError>;
-    type IntoFuture = SendFuture;
-
-    fn into_future(self) -> SendFuture {
-        self.into_send_future()
     }
 }
 

@@ -14,6 +14,8 @@ mod crowd;
 mod embed;
 mod endpoint;
 mod family;
+#[cfg(target_os = "linux")]
+mod memory;
 mod mount;
 mod origin;
 mod program;

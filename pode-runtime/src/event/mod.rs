@@ -47,7 +47,7 @@ macro_rules! sending_methods {
                 payload: &S::Out,
             ) -> Result<(), pode_core::SendError>
             where
-                S: pode_core::SignalTarget<Out: pode_core::Payload, Level: pode_core::level::ReachesAll>,
+                S: pode_core::SignalTarget<Out: pode_core::Payload, Level: pode_core::level::Sendable>,
             {
                 self.signals().try_send(signal, payload)
             }

@@ -7,6 +7,7 @@ use std::marker::PhantomData;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use pode_core::level::Addressed;
 use pode_core::{ClientId, Message, Parameters, Payload, SendError};
 use tokio_util::task::TaskTracker;
 
@@ -14,7 +15,7 @@ use super::House;
 use crate::EventError;
 use crate::clients::Clients;
 use crate::engine::{Audience, Parcel};
-use crate::signals::{Addressed, Sending};
+use crate::signals::Sending;
 
 /// A message from a client: the first argument of a signal's handler.
 ///

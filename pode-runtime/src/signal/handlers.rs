@@ -4,7 +4,7 @@
 //! a family's path may have.
 
 use futures_util::FutureExt;
-use pode_core::{Parameters, Payload, SignalFamily, SignalPath};
+use pode_core::{Parameters, SignalFamily, SignalPath};
 
 use super::{Frame, FromFrame};
 use crate::EventError;
@@ -27,7 +27,7 @@ macro_rules! handlers {
                 handler: Handler,
             ) where
                 ($($type,)*): Parameters,
-                Out: Payload + 'static,
+                Out: 'static,
                 In: FromFrame,
                 Handler: Fn(SignalEvent<Out>, $($type,)* In) -> Done + Send + Sync + 'static,
                 Done: Future<Output: Outcome> + Send + 'static,
@@ -53,7 +53,7 @@ macro_rules! handlers {
                 handler: Handler,
             ) where
                 ($($type,)*): Parameters,
-                Out: Payload + 'static,
+                Out: 'static,
                 Handler: Fn(ConnectEvent<Out>, $($type),*) -> Done + Send + Sync + 'static,
                 Done: Future<Output: Outcome> + Send + 'static,
             {
