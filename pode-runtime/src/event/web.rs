@@ -92,6 +92,9 @@ impl WebEvent {
     /// the client's WebSocket:
     /// `event.send(CHAT, &answer).to_client(&client).await`.
     ///
+    /// Without `client_ids: signed_by(…)` whoever knows an id may speak for its
+    /// client; those that the server makes can't be guessed.
+    ///
     /// # Errors
     ///
     /// An error of status 400 if the header is missing, forged or somebody
