@@ -198,6 +198,39 @@ async fn a_request_is_answered_over_the_socket_of_whoever_proves_who_it_is() {
     assert_eq!((answer.status, answer.text()), (404, "no such client is connected"));
 }
 
+mod strict {
+    use super::*;
+
+    pode_server! {
+        pub(super) server strict { client_ids: signed_by("another secret").strict() };
+        endpoint http "127.0.0.1:0";
+        endpoint ws   "127.0.0.1:0";
+        signal NEWS: String = "/news";
+        route GET "/who" => async |event| -> Result<_, EventError> {
+            Ok(text(event.signal_client(NEWS).await?.to_string()))
+        };
+    }
+}
+
+#[tokio::test]
+async fn a_proof_that_somebody_else_replays_is_none() {
+    let server = start(strict::strict()).await;
+    let address = server.address(pode::Protocol::Ws).unwrap();
+    let agent = [("user-agent", "a browser")];
+    let (_client, told) = Client::handshake(address, "/news", &agent).await.unwrap();
+    let proof = told["x-pode-signal-client-id"].as_str();
+    let who = async |agent| {
+        let headers = [("X-Pode-Signal-Client-Id", proof), ("User-Agent", agent)];
+        request(&server, "GET", "/who", &headers, b"").await
+    };
+    let answer = who("a browser").await;
+    assert_eq!(answer.status, 200);
+    assert!(proof.contains(answer.text()));
+    let answer = who("another browser").await;
+    assert_eq!(answer.status, 400);
+    assert_eq!(answer.text(), "the header `X-Pode-Signal-Client-Id` is not valid");
+}
+
 #[tokio::test]
 async fn ids_that_nobody_gives_are_of_the_server() {
     let server = start(clients()).await;

@@ -4,17 +4,16 @@
 //! again when the socket can be written to.
 
 use std::io::{self, IoSlice};
-use std::sync::Arc;
 use std::task::Waker;
 
 use bytes::Bytes;
+use pode_core::Message;
 use pode_core::frame::{Close, Decoder, Incoming, Said, pong};
-use pode_core::{ClientId, Message};
 
-use super::conversation::Conversation;
 use super::outbox::{Outbox, QueueLimits, TooSlow};
 use super::socket::Socket;
-use crate::signal::{Frame, Ticket};
+use super::standing::Standing;
+use crate::signal::Frame;
 use crate::visit::Disconnect;
 
 /// Messages that are due at once.
@@ -59,68 +58,6 @@ pub(super) struct Client {
     /// the server's close frame is written.
     peer_finished: bool,
     life: Life,
-}
-
-/// Who a client is to the rest of the server.
-#[derive(Debug)]
-pub(super) struct Standing {
-    pub(super) id: ClientId,
-    /// Its own path, where the path is a family's.
-    pub(super) path: Option<Arc<str>>,
-    /// Mostly few. Shares the names that the roster has.
-    pub(super) groups: Groups,
-    /// Tells who came later, of two with one id.
-    pub(super) arrival: u64,
-    /// Why it goes, as soon as somebody decided that.
-    pub(super) end: Option<Disconnect>,
-    /// Present if somebody wants to hear what it says, or that it goes.
-    pub(super) conversation: Option<Box<Conversation>>,
-    /// Counts it as long as it is there.
-    pub(super) _ticket: Option<Box<Ticket>>,
-}
-
-/// The groups of a client. One needs no memory of its own: what little a client
-/// has lies with the others', so that nothing of it is scattered among what
-/// handshakes leave behind.
-#[derive(Debug, Default)]
-pub(crate) enum Groups {
-    #[default]
-    None,
-    One(Arc<str>),
-    More(Vec<Arc<str>>),
-}
-
-impl Groups {
-    pub(crate) fn as_slice(&self) -> &[Arc<str>] {
-        match self {
-            Groups::None => &[],
-            Groups::One(group) => std::slice::from_ref(group),
-            Groups::More(groups) => groups,
-        }
-    }
-
-    /// Adds a group; one that is there already is left alone.
-    pub(crate) fn add(&mut self, group: Arc<str>) {
-        if self.as_slice().contains(&group) {
-            return;
-        }
-        *self = match std::mem::take(self) {
-            Groups::None => Groups::One(group),
-            Groups::One(first) => Groups::More(vec![first, group]),
-            Groups::More(mut groups) => {
-                groups.push(group);
-                Groups::More(groups)
-            }
-        };
-    }
-
-    pub(super) fn remove(&mut self, group: &str) {
-        match self {
-            Groups::One(only) if **only == *group => *self = Groups::None,
-            Groups::More(groups) => groups.retain(|other| **other != *group),
-            _ => {}
-        }
-    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -491,6 +428,7 @@ mod tests {
     use tokio::io::{AsyncReadExt, duplex};
 
     use super::super::socket::Connection;
+    use super::super::standing::Groups;
     use super::*;
     use crate::options::OnLag;
 

@@ -9,6 +9,7 @@
 
 mod client;
 mod conversation;
+mod delivery;
 #[cfg(target_os = "linux")]
 mod epoll;
 mod outbox;
@@ -21,6 +22,7 @@ mod readiness;
 mod roster;
 mod shard;
 mod socket;
+mod standing;
 #[cfg(test)]
 mod tests;
 #[cfg(target_os = "linux")]
@@ -44,12 +46,12 @@ use tokio::sync::mpsc::error::SendError;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
-pub(crate) use self::client::Groups;
 pub(crate) use self::parcel::{Audience, Found, Only, Order, Parcel, Question};
 pub(crate) use self::path::Treatment;
 use self::path::{Crowd, Entrance};
 use self::shard::{Join, Shard};
 use self::socket::Connection;
+pub(crate) use self::standing::Groups;
 use crate::signal::Ticket;
 use crate::visit::{Disconnect, Visit};
 

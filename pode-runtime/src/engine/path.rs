@@ -11,10 +11,11 @@ use pode_core::frame::Incoming;
 use pode_core::{Message, hub};
 use slab::Slab;
 
-use super::client::{Burst, Client, Standing};
+use super::client::{Burst, Client};
 use super::outbox::QueueLimits;
 use super::parcel::{Audience, Found, Order, Parcel};
 use super::roster::Roster;
+use super::standing::Standing;
 use crate::options::SignalOptions;
 
 /// For how many clients of a path another shard is worth its while. A path

@@ -22,12 +22,13 @@ use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until};
 
 use super::Newcomer;
-use super::client::{Burst, Client, Ear, Progress, Sent, Standing};
+use super::client::{Client, Ear, Progress};
 use super::conversation::Conversation;
-use super::parcel::{Audience, Order, Parcel};
-use super::path::{Crowd, Due, Path, Treatment};
+use super::parcel::Parcel;
+use super::path::{Crowd, Path, Treatment};
 use super::readiness::{Place, Readiness, Source};
 use super::socket::Connection;
+use super::standing::Standing;
 use crate::shutdown::told_to_stop;
 use crate::visit::Disconnect;
 
@@ -42,7 +43,7 @@ const MAX_JOINS: usize = 256;
 
 /// How many sockets are served before other tasks may run: ten thousand
 /// writes take tens of milliseconds.
-const SOCKETS_PER_TURN: usize = 256;
+pub(super) const SOCKETS_PER_TURN: usize = 256;
 
 /// Enough for what most clients say at once.
 const READ_BUFFER_BYTES: usize = 16 << 10;
@@ -62,7 +63,7 @@ pub(super) struct Join {
 }
 
 pub(super) struct Shard {
-    paths: Vec<Path>,
+    pub(super) paths: Vec<Path>,
     /// How many clients there are, of all paths.
     clients: usize,
     /// That of the latest client.
@@ -210,7 +211,7 @@ impl Shard {
         self.openings.push(Box::pin(async move { (id, opening.await) }));
     }
 
-    fn join_all(&mut self) {
+    pub(super) fn join_all(&mut self) {
         for _ in 0..MAX_JOINS {
             let Ok(join) = self.joins.try_recv() else { break };
             self.join(join);
@@ -250,93 +251,8 @@ impl Shard {
         }
     }
 
-    /// Does what is due on a path, and tells whether anything was: then there
-    /// may be more.
-    async fn deliver(&mut self, path: u32) -> bool {
-        let Some(due) = self.paths[path as usize].next_due() else { return false };
-        match due {
-            Due::Broadcast(burst) => {
-                let places = 0..self.paths[path as usize].clients.capacity() as u32;
-                self.send(path, places, &burst).await;
-            }
-            Due::Addressed(burst, addressed) => {
-                let places = self.paths[path as usize].select(&addressed.0);
-                self.send(path, places.into_iter(), &burst).await;
-            }
-            Due::Order(order) => self.obey(path, &order),
-        }
-        true
-    }
-
-    /// Writes messages to the clients in some slots of a path.
-    async fn send(&mut self, path: u32, slots: impl Iterator<Item = u32>, burst: &Burst) {
-        let Path { name, limits, clients, .. } = &mut self.paths[path as usize];
-        let mut lost = Vec::new();
-        for (count, slot) in (1..).zip(slots) {
-            let Some(client) = clients.get_mut(slot as usize) else { continue };
-            match client.send(burst, *limits) {
-                Sent::All => {}
-                Sent::Missed(messages) => {
-                    tracing::debug!(path = name, messages, "a client reads too slowly for some");
-                }
-                Sent::Broken => lost.push(slot),
-                Sent::TooSlow => {
-                    tracing::info!(path = name, "cut off a client that reads too slowly");
-                    client.close(&Close::TOO_SLOW, Disconnect::Lagged);
-                    lost.push(slot);
-                }
-            }
-            if count % SOCKETS_PER_TURN == 0 {
-                yield_now().await;
-            }
-        }
-        for slot in lost {
-            let place = Place { path, slot };
-            self.limit(place);
-            self.advance(place);
-        }
-    }
-
-    /// Does what isn't sending.
-    fn obey(&mut self, number: u32, order: &Order) {
-        let path = &mut self.paths[number as usize];
-        match order {
-            Order::Join(audience, group) => path.join_group(audience, group),
-            Order::Leave(audience, group) => path.leave_group(audience, group),
-            Order::Find(audience, question) => question.answer(path.find(audience)),
-            Order::Close(audience, close) => {
-                let end = Disconnect::ByServer { code: close.code().unwrap_or_default() };
-                self.say_goodbye(number, audience, close, end);
-            }
-            Order::Admit { client, arrival } => {
-                // It came before this.
-                self.join_all();
-                let before = self.paths[number as usize].admit(client, *arrival);
-                if let Some(slot) = before {
-                    self.replace(Place { path: number, slot });
-                }
-            }
-        }
-    }
-
-    /// Closes a client whose id is somebody else's now.
-    fn replace(&mut self, place: Place) {
-        self.client(place).close(&Close::REPLACED, Disconnect::ByServer { code: 1008 });
-        self.limit(place);
-        self.advance(place);
-    }
-
-    fn say_goodbye(&mut self, path: u32, audience: &Audience, close: &Close, end: Disconnect) {
-        for slot in self.paths[path as usize].select(audience) {
-            let place = Place { path, slot };
-            self.client(place).close_last(close, end);
-            self.limit(place);
-            self.advance(place);
-        }
-    }
-
     /// Has a client write what waits and read what came.
-    fn advance(&mut self, place: Place) {
+    pub(super) fn advance(&mut self, place: Place) {
         let Path { clients, incoming, .. } = &mut self.paths[place.path as usize];
         let Some(client) = clients.get_mut(place.slot as usize) else { return };
         let was_ending = client.is_ending();
@@ -353,7 +269,7 @@ impl Shard {
     }
 
     /// Gives a client that is being closed its time.
-    fn limit(&mut self, place: Place) {
+    pub(super) fn limit(&mut self, place: Place) {
         let id = Seat { place, serial: self.client(place).serial };
         self.closing.push_back((Instant::now() + CLOSE_TIMEOUT, id));
     }
@@ -432,7 +348,7 @@ impl Shard {
         }
     }
 
-    fn client(&mut self, place: Place) -> &mut Client {
+    pub(super) fn client(&mut self, place: Place) -> &mut Client {
         &mut self.paths[place.path as usize].clients[place.slot as usize]
     }
 

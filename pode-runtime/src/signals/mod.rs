@@ -1,21 +1,21 @@
 //! Sending: from a typed payload to the channel of its path.
 
-use std::fmt;
-use std::marker::PhantomData;
-use std::pin::Pin;
+mod sending;
+
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use pode_core::hub::{Channel, Hub};
-use pode_core::level::{self, Addressed, Level, ReachesGroups, Sendable};
-use pode_core::{ClientId, Message, Payload, SendError, SignalTarget};
+use pode_core::level::Sendable;
+use pode_core::{Message, Payload, SendError, SignalTarget};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use tokio::time::{Instant, timeout_at};
 
+use self::sending::Target;
+pub use self::sending::{SendFuture, Sending};
 use crate::clients::Clients;
-use crate::engine::{Audience, Only, Parcel};
+use crate::engine::{Audience, Parcel};
 
 /// Sends payloads to the clients of a server; a cheap handle to clone.
 ///
@@ -132,7 +132,7 @@ impl Signals {
     }
 
     fn sending<L>(&self, target: Target, message: Result<Message, SendError>) -> Sending<L> {
-        Sending { signals: self.clone(), target, message, level: PhantomData }
+        Sending::new(self.clone(), target, message)
     }
 
     fn deadline(&self) -> Instant {
@@ -210,139 +210,16 @@ fn encode<T: Payload + ?Sized>(path: &'static str, payload: &T) -> Result<Messag
     payload.encode().map_err(|source| SendError::Encode { path, source })
 }
 
-#[derive(Debug)]
-enum Target {
-    Signal(&'static str, Audience),
-    All,
-}
-
-/// A message that is sent when this is awaited.
-///
-/// `L` is how widely it may go: a [level], or [`Addressed`] when it is said for
-/// whom it is.
-#[must_use = "nothing is sent until this is awaited"]
-pub struct Sending<L = level::Name> {
-    signals: Signals,
-    target: Target,
-    message: Result<Message, SendError>,
-    level: PhantomData<fn() -> L>,
-}
-
-impl<L: Level> Sending<L> {
-    /// Sends only to the members of a group.
-    pub fn to_group(self, group: &str) -> Sending<Addressed>
-    where
-        // Said here rather than above, so that rustc tells what is wrong.
-        L: ReachesGroups,
-    {
-        self.only(Only::Group(group.into()))
-    }
-
-    /// Sends only to one client; to nobody, if it isn't there.
-    pub fn to_client(self, client: &ClientId) -> Sending<Addressed> {
-        self.only(Only::Client(client.clone()))
-    }
-}
-
-impl<L> Sending<L> {
-    /// Leaves a client out, usually the one that gave cause to the message.
-    pub fn except(mut self, client: &ClientId) -> Sending<L> {
-        if let Target::Signal(_, audience) = &mut self.target {
-            audience.except = Some(client.clone());
-        }
-        self
-    }
-
-    /// Sends if there is room now.
-    ///
-    /// # Errors
-    ///
-    /// As when it is awaited, with [`SendError::Full`] at once if there is no
-    /// room.
-    pub fn try_now(self) -> Result<(), SendError>
-    where
-        L: Sendable,
-    {
-        self.signals.send_now(&self.target, &self.message?)
-    }
-
-    fn only(self, only: Only) -> Sending<Addressed> {
-        let Sending { signals, mut target, message, .. } = self;
-        if let Target::Signal(_, audience) = &mut target {
-            audience.only = only;
-        }
-        Sending { signals, target, message, level: PhantomData }
-    }
-}
-
-impl<L: Sendable> IntoFuture for Sending<L> {
-    type Output = Result<(), SendError>;
-    type IntoFuture = SendFuture;
-
-    fn into_future(self) -> SendFuture {
-        let Sending { signals, target, message, .. } = self;
-        SendFuture { state: State::Fresh(Some((signals, target, message))) }
-    }
-}
-
-/// The future of a [`Sending`].
-#[must_use = "nothing is sent until this is awaited"]
-pub struct SendFuture {
-    state: State,
-}
-
-enum State {
-    /// Not polled yet. Where there is room, as there nearly always is, the
-    /// first poll is the last, and nothing is put on the heap for it.
-    Fresh(Option<(Signals, Target, Result<Message, SendError>)>),
-    Waiting(Pin<Box<dyn Future<Output = Result<(), SendError>> + Send>>),
-}
-
-impl Future for SendFuture {
-    type Output = Result<(), SendError>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        if let State::Fresh(sending) = &mut self.state {
-            let (signals, target, message) =
-                sending.take().expect("a future is not polled again after it was ready");
-            let message = message?;
-            match signals.send_now(&target, &message) {
-                Err(SendError::Full { .. }) => {
-                    self.state = State::Waiting(Box::pin(signals.send_soon(target, message)));
-                }
-                done => return Poll::Ready(done),
-            }
-        }
-        match &mut self.state {
-            State::Waiting(waiting) => waiting.as_mut().poll(context),
-            State::Fresh(_) => unreachable!("a fresh one was ready or waits now"),
-        }
-    }
-}
-
-impl<L> fmt::Debug for Sending<L> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sending")
-            .field("target", &self.target)
-            .field("message", &self.message)
-            .finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for SendFuture {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SendFuture").finish_non_exhaustive()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::HashMap;
 
-    use pode_core::SignalPath;
     use pode_core::hub::Delivery;
+    use pode_core::{ClientId, SignalPath};
+    use tokio::time::Instant;
 
     use super::*;
+    use crate::engine::Only;
 
     const CHAT: SignalPath<u32> = SignalPath::new("/");
     const NEWS: SignalPath<u32> = SignalPath::new("/news");

@@ -1,0 +1,98 @@
+//! What is due in the channel of a path, and is done to its clients in a shard.
+
+use pode_core::frame::Close;
+use tokio::task::yield_now;
+
+use super::client::{Burst, Sent};
+use super::parcel::{Audience, Order};
+use super::path::{Due, Path};
+use super::readiness::Place;
+use super::shard::{SOCKETS_PER_TURN, Shard};
+use crate::visit::Disconnect;
+
+impl Shard {
+    /// Does what is due on a path, and tells whether anything was: then there
+    /// may be more.
+    pub(super) async fn deliver(&mut self, path: u32) -> bool {
+        let Some(due) = self.paths[path as usize].next_due() else { return false };
+        match due {
+            Due::Broadcast(burst) => {
+                let places = 0..self.paths[path as usize].clients.capacity() as u32;
+                self.send(path, places, &burst).await;
+            }
+            Due::Addressed(burst, addressed) => {
+                let places = self.paths[path as usize].select(&addressed.0);
+                self.send(path, places.into_iter(), &burst).await;
+            }
+            Due::Order(order) => self.obey(path, &order),
+        }
+        true
+    }
+
+    /// Writes messages to the clients in some slots of a path.
+    async fn send(&mut self, path: u32, slots: impl Iterator<Item = u32>, burst: &Burst) {
+        let Path { name, limits, clients, .. } = &mut self.paths[path as usize];
+        let mut lost = Vec::new();
+        for (count, slot) in (1..).zip(slots) {
+            let Some(client) = clients.get_mut(slot as usize) else { continue };
+            match client.send(burst, *limits) {
+                Sent::All => {}
+                Sent::Missed(messages) => {
+                    tracing::debug!(path = name, messages, "a client reads too slowly for some");
+                }
+                Sent::Broken => lost.push(slot),
+                Sent::TooSlow => {
+                    tracing::info!(path = name, "cut off a client that reads too slowly");
+                    client.close(&Close::TOO_SLOW, Disconnect::Lagged);
+                    lost.push(slot);
+                }
+            }
+            if count % SOCKETS_PER_TURN == 0 {
+                yield_now().await;
+            }
+        }
+        for slot in lost {
+            let place = Place { path, slot };
+            self.limit(place);
+            self.advance(place);
+        }
+    }
+
+    /// Does what isn't sending.
+    fn obey(&mut self, number: u32, order: &Order) {
+        let path = &mut self.paths[number as usize];
+        match order {
+            Order::Join(audience, group) => path.join_group(audience, group),
+            Order::Leave(audience, group) => path.leave_group(audience, group),
+            Order::Find(audience, question) => question.answer(path.find(audience)),
+            Order::Close(audience, close) => {
+                let end = Disconnect::ByServer { code: close.code().unwrap_or_default() };
+                self.say_goodbye(number, audience, close, end);
+            }
+            Order::Admit { client, arrival } => {
+                // It came before this.
+                self.join_all();
+                let before = self.paths[number as usize].admit(client, *arrival);
+                if let Some(slot) = before {
+                    self.replace(Place { path: number, slot });
+                }
+            }
+        }
+    }
+
+    /// Closes a client whose id is somebody else's now.
+    fn replace(&mut self, place: Place) {
+        self.client(place).close(&Close::REPLACED, Disconnect::ByServer { code: 1008 });
+        self.limit(place);
+        self.advance(place);
+    }
+
+    fn say_goodbye(&mut self, path: u32, audience: &Audience, close: &Close, end: Disconnect) {
+        for slot in self.paths[path as usize].select(audience) {
+            let place = Place { path, slot };
+            self.client(place).close_last(close, end);
+            self.limit(place);
+            self.advance(place);
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Who a client is to the rest of the server: what it is called, where it
+//! belongs, and who listens to it.
+
+use std::sync::Arc;
+
+use pode_core::ClientId;
+
+use super::conversation::Conversation;
+use crate::signal::Ticket;
+use crate::visit::Disconnect;
+
+/// Who a client is to the rest of the server.
+#[derive(Debug)]
+pub(super) struct Standing {
+    pub(super) id: ClientId,
+    /// Its own path, where the path is a family's.
+    pub(super) path: Option<Arc<str>>,
+    /// Mostly few. Shares the names that the roster has.
+    pub(super) groups: Groups,
+    /// Tells who came later, of two with one id.
+    pub(super) arrival: u64,
+    /// Why it goes, as soon as somebody decided that.
+    pub(super) end: Option<Disconnect>,
+    /// Present if somebody wants to hear what it says, or that it goes.
+    pub(super) conversation: Option<Box<Conversation>>,
+    /// Counts it as long as it is there.
+    pub(super) _ticket: Option<Box<Ticket>>,
+}
+
+/// The groups of a client. One needs no memory of its own: what little a client
+/// has lies with the others', so that nothing of it is scattered among what
+/// handshakes leave behind.
+#[derive(Debug, Default)]
+pub(crate) enum Groups {
+    #[default]
+    None,
+    One(Arc<str>),
+    More(Vec<Arc<str>>),
+}
+
+impl Groups {
+    pub(crate) fn as_slice(&self) -> &[Arc<str>] {
+        match self {
+            Groups::None => &[],
+            Groups::One(group) => std::slice::from_ref(group),
+            Groups::More(groups) => groups,
+        }
+    }
+
+    /// Adds a group; one that is there already is left alone.
+    pub(crate) fn add(&mut self, group: Arc<str>) {
+        if self.as_slice().contains(&group) {
+            return;
+        }
+        *self = match std::mem::take(self) {
+            Groups::None => Groups::One(group),
+            Groups::One(first) => Groups::More(vec![first, group]),
+            Groups::More(mut groups) => {
+                groups.push(group);
+                Groups::More(groups)
+            }
+        };
+    }
+
+    pub(super) fn remove(&mut self, group: &str) {
+        match self {
+            Groups::One(only) if **only == *group => *self = Groups::None,
+            Groups::More(groups) => groups.retain(|other| **other != *group),
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_is_there_once() {
+        let mut groups = Groups::default();
+        for name in ["a", "b", "a", "c", "b"] {
+            groups.add(name.into());
+        }
+        let names = |groups: &Groups| groups.as_slice().join(" ");
+        assert_eq!(names(&groups), "a b c");
+        groups.remove("b");
+        groups.remove("d");
+        assert_eq!(names(&groups), "a c");
+        let mut only = Groups::default();
+        only.add("a".into());
+        only.remove("b");
+        assert_eq!(names(&only), "a");
+        only.remove("a");
+        assert_eq!(names(&only), "");
+    }
+}
