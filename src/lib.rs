@@ -56,6 +56,58 @@
 //! a comment says so, in the same line or the one above:
 //! `<!-- pode: external -->`, `// pode: external`.
 //!
+//! # Clients that speak
+//!
+//! A signal of two types takes messages of the first from its clients, and sends
+//! them those of the second. Handlers let clients in and learn that they have
+//! gone; messages go to all, to a group, to one client, or back to whoever
+//! spoke. The pages of [`signal`](keyword::signal), [`on`](keyword::on) and
+//! [`rebroadcast`](keyword::rebroadcast) say all of it.
+//!
+//! ```
+//! use pode::prelude::*;
+//!
+//! pode_server! {
+//!     server helpdesk { client_ids: signed_by(secret()) };
+//!     endpoint ws 8090;
+//!     signal DESK: Question -> String = "/desk" { messages_per_second: 5 } => ask;
+//!     on connect DESK => enter;
+//!     on disconnect DESK => leave;
+//! }
+//!
+//! #[derive(Deserialize)]
+//! struct Question {
+//!     text: String,
+//! }
+//!
+//! /// Lets in whoever says who it is, and helpers into a group of their own.
+//! async fn enter(event: ConnectEvent<String>) -> Result<(), EventError> {
+//!     let name = event.cookie("name").ok_or(EventError::new(401, "who are you?"))?;
+//!     if name == "ada" {
+//!         event.join_group("helpers");
+//!     }
+//!     event.greet(&format!("hello, {name}"))?;
+//!     event.set_state(name);
+//!     Ok(())
+//! }
+//!
+//! /// Tells the helpers what was asked, and whoever asked that they know.
+//! async fn ask(event: SignalEvent<String>, question: Question) -> Result<(), SendError> {
+//!     event.send(DESK, &question.text).to_group("helpers").await?;
+//!     event.reply(&"somebody will answer".to_owned()).await
+//! }
+//!
+//! async fn leave(event: DisconnectEvent) -> Result<(), SendError> {
+//!     let text = format!("{} has gone: {:?}", event.client().id(), event.reason());
+//!     event.send(DESK, &text).to_group("helpers").await
+//! }
+//!
+//! fn secret() -> Vec<u8> {
+//!     std::env::var("HELPDESK_SECRET").unwrap_or_default().into()
+//! }
+//! # let _ = helpdesk();
+//! ```
+//!
 //! # Values that handlers share
 //!
 //! `state Type = value;` declares one, and `event.state::<Type>()?` gives it to
