@@ -4,6 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use serde::de::{Deserialize, Deserializer, Error};
+use serde::ser::{Serialize, Serializer};
 use uuid::Uuid;
 
 /// The most characters of a [`ClientId`].
@@ -12,7 +14,8 @@ pub const MAX_CLIENT_ID_BYTES: usize = 128;
 /// The name of one connection to a signal.
 ///
 /// From 1 to 128 visible ASCII characters, since it travels in headers. No two
-/// connections to a signal have the same one at a time. Cloning is cheap.
+/// connections to a signal have the same one at a time. Cloning is cheap. In JSON
+/// it is a string, so messages may bear it.
 ///
 /// ```
 /// use pode_core::ClientId;
@@ -80,6 +83,18 @@ impl fmt::Debug for ClientId {
     }
 }
 
+impl Serialize for ClientId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for ClientId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<ClientId, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,5 +118,14 @@ mod tests {
         assert_eq!(other.parse::<ClientId>().unwrap().to_string(), other);
         assert_ne!(ClientId::new(), id);
         assert_eq!(&id.to_string()[14..15], "7");
+    }
+
+    #[test]
+    fn messages_bear_an_id_as_a_string() {
+        let ada: ClientId = "ada".parse().unwrap();
+        assert_eq!(serde_json::to_string(&ada).unwrap(), r#""ada""#);
+        assert_eq!(serde_json::from_str::<ClientId>(r#""ada""#).unwrap(), ada);
+        let error = serde_json::from_str::<ClientId>(r#""ada lovelace""#).unwrap_err();
+        assert!(error.to_string().starts_with(&ClientIdError.to_string()), "{error}");
     }
 }
