@@ -25,6 +25,13 @@ struct Visitor {
     name: String,
 }
 
+/// `?name=Ada&chair=3`
+#[derive(Deserialize)]
+struct Seat {
+    name: String,
+    chair: u8,
+}
+
 pode_server! {
     server visits(log: Log) { stop_timeout: 30s };
     endpoint ws "127.0.0.1:0";
@@ -37,6 +44,11 @@ pode_server! {
     on connect BROKEN => async |_| Err::<(), _>("a secret reason");
     signal PANICS: u8 = "/panics";
     on connect PANICS => panics;
+    signal TABLE: String = "/table";
+    on connect TABLE => async |event| {
+        let Seat { name, chair } = event.read_query()?;
+        event.greet(&format!("{name} has chair {chair}"))
+    };
 }
 
 async fn enter(event: ConnectEvent<String>) -> Result<(), EventError> {
@@ -148,6 +160,21 @@ async fn a_handler_may_refuse_by_a_status() {
     let sentence = "the server could not let this client in";
     assert_eq!(refusal("/broken", &[]).await, (500, sentence.to_owned()));
     assert_eq!(refusal("/panics", &[]).await, (500, sentence.to_owned()));
+}
+
+#[tokio::test]
+async fn a_query_is_read_as_that_of_a_route() {
+    let visits = Visits::start().await;
+    let mut client = Client::connect(&visits.server, "/table?name=Ad%C3%A1+L&chair=3").await;
+    assert_eq!(client.text().await, r#""Adá L has chair 3""#);
+    let address = visits.server.address(pode::Protocol::Ws).unwrap();
+    for (path, sentence) in [
+        ("/table", "query: missing field `name`"),
+        ("/table?name=Ada&chair=x", "query: field `chair`: invalid digit found in string"),
+    ] {
+        let refusal = Client::handshake(address, path, &[]).await.map(drop).unwrap_err();
+        assert_eq!(refusal, (400, sentence.to_owned()));
+    }
 }
 
 #[tokio::test]

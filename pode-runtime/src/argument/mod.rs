@@ -139,7 +139,7 @@ fn wrong_content_type(expected: &str, found: &str) -> EventError {
 }
 
 /// Reads pairs of names and values, as queries and forms have them.
-fn fields<T: DeserializeOwned>(source: &str, written: &[u8]) -> Result<T, EventError> {
+pub(crate) fn fields<T: DeserializeOwned>(source: &str, written: &[u8]) -> Result<T, EventError> {
     let fields = serde_html_form::Deserializer::from_bytes(written);
     serde_path_to_error::deserialize(fields).map_err(|error| at_field(source, &error))
 }

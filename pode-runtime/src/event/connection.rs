@@ -9,11 +9,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use http::header::SEC_WEBSOCKET_PROTOCOL;
 use http::{HeaderMap, Uri};
 use pode_core::{ClientId, Message, Parameters, Payload};
+use serde::de::DeserializeOwned;
 
 use super::signal::parameters;
 use super::web::cookie;
 use super::{House, SignalClient};
 use crate::EventError;
+use crate::argument::fields;
 use crate::engine::Groups;
 use crate::visit::Disconnect;
 
@@ -108,6 +110,16 @@ impl<Out> ConnectEvent<Out> {
     /// does.
     pub fn query(&self) -> &str {
         self.arrival.uri.query().unwrap_or_default()
+    }
+
+    /// Reads what stands behind the `?`, as the argument `query` of a route
+    /// does: `let Guest { name } = event.read_query()?;`
+    ///
+    /// # Errors
+    ///
+    /// An error of status 400 that names the field which is wrong.
+    pub fn read_query<T: DeserializeOwned>(&self) -> Result<T, EventError> {
+        fields("query", self.query().as_bytes())
     }
 
     /// Returns the headers of the request.
