@@ -25,6 +25,15 @@ struct Visitor {
     name: String,
 }
 
+/// Tells when it is dropped.
+struct Guard(mpsc::UnboundedSender<(String, Disconnect)>);
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let _ = self.0.send(("handler".to_owned(), Disconnect::Lost));
+    }
+}
+
 /// `?name=Ada&chair=3`
 #[derive(Deserialize)]
 struct Seat {
@@ -44,6 +53,12 @@ pode_server! {
     on connect BROKEN => async |_| Err::<(), _>("a secret reason");
     signal PANICS: u8 = "/panics";
     on connect PANICS => panics;
+    signal QUEUE: u8 = "/queue";
+    on connect QUEUE => wait;
+    on disconnect QUEUE => async |event| {
+        let _ = event.state::<Log>()?.disconnects.send(("client".to_owned(), event.reason()));
+        Ok::<_, EventError>(())
+    };
     signal TABLE: String = "/table";
     on connect TABLE => async |event| {
         let Seat { name, chair } = event.read_query()?;
@@ -78,6 +93,14 @@ async fn ignore(_: SignalEvent<String>, _message: String) {}
 
 async fn panics(_: ConnectEvent<u8>) {
     panic!("as the test wants it")
+}
+
+/// Never answers.
+async fn wait(event: ConnectEvent<u8>) -> Result<(), EventError> {
+    let log = event.state::<Log>()?;
+    let _guard = Guard(log.disconnects.clone());
+    let _ = log.disconnects.send(("handler waits".to_owned(), Disconnect::Lost));
+    std::future::pending().await
 }
 
 struct Visits {
@@ -163,6 +186,17 @@ async fn a_handler_may_refuse_by_a_status() {
 }
 
 #[tokio::test]
+async fn a_handler_whose_client_goes_is_dropped_and_nobody_has_left() {
+    let mut visits = Visits::start().await;
+    let wire = Wire::ask(&visits.server, "/queue").await;
+    assert_eq!(visits.next_disconnect().await.0, "handler waits");
+    drop(wire);
+    assert_eq!(visits.next_disconnect().await.0, "handler");
+    visits.server.stop().await;
+    assert_eq!(visits.disconnects.recv().await, None);
+}
+
+#[tokio::test]
 async fn a_query_is_read_as_that_of_a_route() {
     let visits = Visits::start().await;
     let mut client = Client::connect(&visits.server, "/table?name=Ad%C3%A1+L&chair=3").await;
@@ -207,11 +241,11 @@ struct Wire(TcpStream);
 
 impl Wire {
     /// Asks to be let in, without waiting for the answer.
-    async fn ask(server: &RunningServer, query: &str) -> Wire {
+    async fn ask(server: &RunningServer, path: &str) -> Wire {
         let address = server.address(pode::Protocol::Ws).unwrap();
         let mut stream = TcpStream::connect(address).await.unwrap();
         let request = format!(
-            "GET /hall?{query} HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\n\
+            "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\n\
              Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
              Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
         );
@@ -238,10 +272,10 @@ impl Wire {
 /// The ways in which connections end, one after the other.
 async fn visit(server: &RunningServer, turn: usize) {
     let mut wire = match turn % 8 {
-        0 => return assert_eq!(Wire::ask(server, "refuse").await.answer().await, 403),
+        0 => return assert_eq!(Wire::ask(server, "/hall?refuse").await.answer().await, 403),
         // Nobody waits for the answer.
-        1 => return drop(Wire::ask(server, "hasty").await),
-        _ => Wire::ask(server, "guest").await,
+        1 => return drop(Wire::ask(server, "/hall?hasty").await),
+        _ => Wire::ask(server, "/hall?guest").await,
     };
     assert_eq!(wire.answer().await, 101);
     match turn % 8 {

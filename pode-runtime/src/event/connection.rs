@@ -27,6 +27,11 @@ use crate::visit::Disconnect;
 /// not there yet: what is sent meanwhile doesn't reach it, and what is sent
 /// after the handler is done does. `Out` is what the signal sends.
 ///
+/// If the client goes while the handler waits for something, the handler is
+/// dropped there, and since nobody was let in, nobody is told to have left. So
+/// what `on disconnect` is to undo comes last, with nothing behind it that waits
+/// or fails.
+///
 /// Clones are cheap and mean the same client.
 pub struct ConnectEvent<Out> {
     arrival: Arc<Arrival>,
