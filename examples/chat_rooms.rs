@@ -1,0 +1,204 @@
+//! Chat rooms: who is here, whispers, and names that nobody else has.
+//!
+//! Start it, open <http://127.0.0.1:8090/> in two windows, and enter under two
+//! names. Each address, such as <http://127.0.0.1:8090/rooms/kitchen>, is a room
+//! of its own, and is there as long as somebody is in it. The page and its
+//! script are in the folder `chat_rooms` beside this file.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::UNIX_EPOCH;
+
+use pode::prelude::*;
+
+pode_server! {
+    /// Lets people talk in rooms.
+    pub server chat_rooms;
+
+    views  "examples/chat_rooms/views";
+    public "examples/chat_rooms/public";
+
+    endpoint http "127.0.0.1:8090";
+    endpoint ws   "127.0.0.1:8091";
+
+    state Mutex<Rooms> = Mutex::default();
+
+    signal ROOM: Say -> News = "/rooms/:room" (room: String) {
+        messages_per_second: 10,
+        max_message_bytes: 4096,
+        max_clients: 1000,
+    } => hear;
+    on connect    ROOM => enter;
+    on disconnect ROOM => leave;
+
+    route GET "/"                                              => redirect "/rooms/lobby";
+    route GET "/rooms/:room"                                   => view "room";
+    route GET "/rooms/:room/door" (room: String, query: Guest) => knock;
+}
+
+/// All is kept in memory, so all has a bound: this, and the options above.
+const MAX_NAME_CHARS: usize = 24;
+const LAST_MESSAGES: usize = 20;
+
+/// The group of those who want to see who is typing.
+const CURIOUS: &str = "curious";
+
+/// What a page says: `{"say":"message","text":"hi"}`.
+#[derive(Deserialize)]
+#[serde(tag = "say", rename_all = "snake_case")]
+enum Say {
+    Hello,
+    Message { text: String },
+    Whisper { to: ClientId, text: String },
+    Typing,
+    Curious { on: bool },
+}
+
+/// What a page is told: `{"news":"message","from":"Ada","text":"hi"}`.
+#[derive(Clone, Serialize)]
+#[serde(tag = "news", rename_all = "snake_case")]
+enum News {
+    Welcome { you: ClientId },
+    Here { people: BTreeMap<ClientId, String> },
+    Earlier { messages: VecDeque<News> },
+    Message { from: String, text: String, at_ms: u128 },
+    Whisper { from: String, to: String, text: String },
+    Typing { from: String },
+}
+
+/// Whose page it is, `?name=Ada`; kept with the client.
+#[derive(Deserialize)]
+struct Guest {
+    name: String,
+}
+
+/// Those with people in them: the last one to leave turns off the light.
+type Rooms = HashMap<String, Room>;
+
+#[derive(Default)]
+struct Room {
+    people: BTreeMap<ClientId, String>,
+    last: VecDeque<News>,
+}
+
+/// An [`EventError`] is told to whoever made it; any other goes to the log.
+type Outcome = Result<(), Box<dyn std::error::Error + Send + Sync>>;
+
+/// Lets a client in, or says by a status why not.
+async fn enter(event: ConnectEvent<News>, room: String) -> Result<(), EventError> {
+    let guest: Guest = event.read_query()?;
+    let you = event.client_id();
+    event.join_group(CURIOUS);
+    event.greet(&News::Welcome { you: you.clone() })?;
+
+    let mut rooms = lock(event.state()?);
+    may_enter(rooms.get(&room), &guest)?;
+    // Only whoever is let in leaves: nothing may fail or wait behind this.
+    rooms.entry(room).or_default().people.insert(you, guest.name.clone());
+    event.set_state(guest);
+    Ok(())
+}
+
+/// Tells a page why it wasn't let in, since browsers don't tell pages what a
+/// WebSocket was answered.
+async fn knock(event: WebEvent, room: String, guest: Guest) -> Result<(), EventError> {
+    may_enter(lock(event.state()?).get(&room), &guest)
+}
+
+fn may_enter(room: Option<&Room>, Guest { name }: &Guest) -> Result<(), EventError> {
+    if name.trim().is_empty() || name.chars().count() > MAX_NAME_CHARS {
+        let text = format!("a name has from 1 to {MAX_NAME_CHARS} characters");
+        return Err(EventError::new(400, text));
+    }
+    let is_here = |room: &Room| room.people.values().any(|other| other == name);
+    if room.is_some_and(is_here) {
+        return Err(EventError::new(409, format!("somebody here is called {name} already")));
+    }
+    Ok(())
+}
+
+async fn leave(event: DisconnectEvent, name: String) -> Outcome {
+    let mut rooms = lock(event.state()?);
+    let room = rooms.entry(name.clone()).or_default();
+    room.people.remove(event.client().id());
+    if room.people.is_empty() {
+        rooms.remove(&name);
+        return Ok(());
+    }
+    Ok(event.try_send(ROOM.at(&name), &room.here())?)
+}
+
+async fn hear(event: SignalEvent<News>, room: String, say: Say) -> Outcome {
+    match say {
+        Say::Hello => introduce(&event, room),
+        Say::Message { text } => talk(&event, room, text),
+        Say::Whisper { to, text } => whisper(&event, room, to, text).await,
+        Say::Typing => show_typing(&event, room).await,
+        Say::Curious { on: true } => Ok(event.client().join_group(CURIOUS).await?),
+        Say::Curious { on: false } => Ok(event.client().leave_group(CURIOUS).await?),
+    }
+}
+
+/// Tells a newcomer what was said, and everybody who is here now.
+///
+/// Pages ask for it, by `hello`, once they are in: a greeting made in `enter`
+/// would lack what happens between that and the moment from which a client hears
+/// everything. What changes a room is told before the lock ends, so that all hear of it in
+/// the order in which it happened. Under a lock nothing may wait, so these are
+/// sent by `try_send` and `try_now`, which don't.
+fn introduce(event: &SignalEvent<News>, name: String) -> Outcome {
+    let mut rooms = lock(event.state()?);
+    let room = rooms.entry(name.clone()).or_default();
+    event.reply(&News::Earlier { messages: room.last.clone() }).try_now()?;
+    Ok(event.try_send(ROOM.at(&name), &room.here())?)
+}
+
+fn talk(event: &SignalEvent<News>, name: String, text: String) -> Outcome {
+    let at_ms = UNIX_EPOCH.elapsed()?.as_millis();
+    let message = News::Message { from: name_of(event)?, text, at_ms };
+    let mut rooms = lock(event.state()?);
+    event.try_send(ROOM.at(&name), &message)?;
+    rooms.entry(name).or_default().remember(message);
+    Ok(())
+}
+
+async fn whisper(event: &SignalEvent<News>, room: String, to: ClientId, text: String) -> Outcome {
+    let found = lock(event.state()?).get(&room).and_then(|room| room.people.get(&to).cloned());
+    let listener = found.ok_or_else(|| EventError::new(404, "whoever that was has left"))?;
+    let whisper = News::Whisper { from: name_of(event)?, to: listener, text };
+    event.send(ROOM.at(&room), &whisper).to_client(&to).await?;
+    Ok(event.reply(&whisper).await?)
+}
+
+async fn show_typing(event: &SignalEvent<News>, room: String) -> Outcome {
+    let typing = News::Typing { from: name_of(event)? };
+    let sending = event.send(ROOM.at(&room), &typing).to_group(CURIOUS);
+    Ok(sending.except(event.client().id()).await?)
+}
+
+fn name_of(event: &SignalEvent<News>) -> Result<String, EventError> {
+    Ok(event.client().state::<Guest>()?.name.clone())
+}
+
+/// Locks the rooms, which are whole at any time, even if a handler panicked.
+fn lock(rooms: &Mutex<Rooms>) -> MutexGuard<'_, Rooms> {
+    rooms.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Room {
+    fn here(&self) -> News {
+        News::Here { people: self.people.clone() }
+    }
+
+    fn remember(&mut self, message: News) {
+        self.last.push_back(message);
+        if self.last.len() > LAST_MESSAGES {
+            self.last.pop_front();
+        }
+    }
+}
+
+fn main() -> pode::Result {
+    pode::log_to_terminal();
+    chat_rooms().run_blocking()
+}
