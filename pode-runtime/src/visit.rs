@@ -16,7 +16,7 @@ use governor::clock::MonotonicClock;
 use governor::middleware::NoOpMiddleware;
 use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
-use pode_core::Message;
+use pode_core::{Message, SendError};
 use serde_json::json;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
@@ -143,6 +143,10 @@ pub(crate) async fn caught(
     }
 }
 
+fn has_stopped(error: &BoxError) -> bool {
+    matches!(error.downcast_ref(), Some(SendError::Stopped { .. }))
+}
+
 impl Visit {
     /// Begins a visit, of a client that may say so much.
     pub(crate) fn new(
@@ -204,8 +208,14 @@ impl Visit {
                 }
                 handled.await;
                 let Some(disconnect) = &handlers.disconnect else { return };
-                let told = caught(async { disconnect(client.clone(), end).await }).await;
-                let reason = match told {
+                let told = caught(async {
+                    match disconnect(client.clone(), end).await {
+                        // A farewell to others, who have to go as well.
+                        Err(error) if has_stopped(&error) => Ok(()),
+                        told => told,
+                    }
+                });
+                let reason = match told.await {
                     Ok(()) => return,
                     Err(Failure::Told(error)) => error.to_string(),
                     Err(Failure::Untold(reason)) => reason,

@@ -122,6 +122,30 @@ async fn the_seed_example_does_what_it_says() {
     );
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn rooms_that_close_with_people_in_them_are_no_error() {
+    cargo(workspace(), &["build", "--quiet", "--example", "chat_rooms"], &target());
+    let _ports = example_ports();
+    let mut program = Program::start(&target().join("debug/examples/chat_rooms"), workspace());
+    program.says("listens on ws://127.0.0.1:8091/").await;
+    let mut people = Vec::new();
+    for name in ["Ada", "Bob", "Cid"] {
+        let path = format!("/rooms/lobby?name={name}");
+        let mut client = Client::connect_at(at(8091), &path).await.unwrap();
+        assert!(client.text().await.starts_with(r#"{"news":"welcome","you":"#));
+        people.push(client);
+    }
+    let id = program.child.id().expect("it runs").to_string();
+    assert!(std::process::Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+    let farewells = people.iter_mut().map(Client::close_code);
+    assert_eq!(futures_util::future::join_all(farewells).await, [1001; 3]);
+    // All of them leave, and nobody is left to hear of it.
+    let (said, status) = program.end().await;
+    assert_eq!(status.code(), Some(0));
+    assert!(!said.contains("ERROR"), "{said}");
+}
+
 #[tokio::test]
 async fn a_release_binary_alone_is_enough() {
     cargo(workspace(), &["build", "--quiet", "--release", "--example", "web_signal"], &target());
