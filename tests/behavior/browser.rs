@@ -4,6 +4,7 @@
 //! What a socket client could check is checked elsewhere. Here it is the page:
 //! that it shows what arrives, as text only, and finds its way back.
 
+use chat_rooms::chat_rooms;
 use chromium::{Chromium, Tab};
 use secure::secure;
 use timers_and_schedules::timers_and_schedules;
@@ -12,6 +13,9 @@ use web_signal::web_signal;
 
 use crate::support::example_ports;
 
+#[allow(dead_code, unreachable_pub, reason = "it is a program of its own")]
+#[path = "../../examples/chat_rooms.rs"]
+mod chat_rooms;
 mod chromium;
 #[allow(dead_code, unreachable_pub, reason = "it is a program of its own")]
 #[path = "../../examples/rest.rs"]
@@ -207,6 +211,80 @@ fn windows_of_the_shelf_stay_in_step() {
 }
 
 #[test]
+fn each_chat_room_is_one_of_its_own() {
+    in_a_browser(async |chromium| {
+        let server = chat_rooms().start().await.unwrap();
+        let mut ada = enter(chromium, "lobby", "Ada").await;
+        wait_for_people(&ada, &["Ada (you)"]).await;
+        let mut bob = enter(chromium, "lobby", "Bob").await;
+        // A name is one's own in its room only.
+        let mut eve = enter(chromium, "kitchen", "Ada").await;
+        wait_for_people(&ada, &["Ada (you)", "Bob"]).await;
+        wait_for_people(&bob, &["Bob (you)", "Ada"]).await;
+        wait_for_people(&eve, &["Ada (you)"]).await;
+
+        let typing = "document.querySelector('#typing').textContent === 'Ada is typing…'";
+        tokio::join!(
+            bob.wait_until("who is typing", typing),
+            ada.type_into("#message", "hello, lobby")
+        );
+        assert_eq!(
+            ada.evaluate::<String>("document.querySelector('#typing').textContent").await,
+            ""
+        );
+        ada.press("Enter").await;
+        let markup = r#"<img src=x onerror="document.title='pwned'">"#;
+        say(&bob, markup).await;
+        say(&bob, "done").await;
+        let said = ["hello, lobby", markup, "done"];
+        for tab in [&ada, &bob] {
+            wait_for_messages(tab, &said).await;
+            let images = "document.querySelectorAll('#messages img').length";
+            assert_eq!(tab.evaluate::<u32>(images).await, 0);
+            assert_eq!(tab.evaluate::<String>("document.title").await, "lobby · Chat rooms");
+        }
+        say(&eve, "hello, kitchen").await;
+        wait_for_messages(&eve, &["hello, kitchen"]).await;
+
+        // Refused at the door, and in by another name; a whisper is not told.
+        bob.click("#people button").await;
+        say(&bob, "psst").await;
+        for tab in [&ada, &bob] {
+            wait_for_texts(tab, ".whisper span", &["psst"]).await;
+        }
+        let cid = chromium.open(&format!("{PAGE}rooms/lobby")).await;
+        say_at(&cid, "#name", "Ada").await;
+        wait_for_texts(&cid, "#refusal", &["Somebody here is called Ada already."]).await;
+        say_at(&cid, "#name", "Cid").await;
+        wait_for_connection(&cid, "live").await;
+        wait_for_people(&cid, &["AdaCid (you)", "Ada", "Bob"]).await;
+        wait_for_messages(&cid, &said).await;
+        wait_for_texts(&cid, ".whisper span", &[]).await;
+        cid.save_picture("chat_rooms").await;
+
+        ada.click("#people li:last-child button").await;
+        assert_eq!([ada.complaints(), bob.complaints(), eve.complaints()], [[""; 0]; 3]);
+        bob.close().await;
+        wait_for_people(&ada, &["Ada (you)", "AdaCid"]).await;
+        wait_for_people(&cid, &["AdaCid (you)", "Ada"]).await;
+        wait_for_people(&eve, &["Ada (you)"]).await;
+        say(&ada, "still there?").await;
+        wait_for_texts(&ada, "#error", &["Whoever that was has left."]).await;
+
+        server.stop().await;
+        for tab in [&ada, &cid, &eve] {
+            wait_for_connection(tab, "waiting").await;
+        }
+        let server = chat_rooms().start().await.unwrap();
+        wait_for_people(&ada, &["Ada (you)", "AdaCid"]).await;
+        wait_for_people(&eve, &["Ada (you)"]).await;
+        say(&cid, "back again").await;
+        wait_for_messages(&ada, &["hello, lobby", markup, "done", "back again"]).await;
+        server.stop().await;
+    });
+}
+
+#[test]
 fn votes_and_their_count_are_encrypted_on_one_port() {
     in_a_browser_that_trusts(Some(SECURE_KEY.trim_end()), async |chromium| {
         let server = secure().start().await.unwrap();
@@ -284,9 +362,22 @@ async fn open_at(chromium: &Chromium, url: &str) -> Tab {
     tab
 }
 
+/// Opens a chat room and enters it by a name.
+async fn enter(chromium: &Chromium, room: &str, name: &str) -> Tab {
+    let tab = chromium.open(&format!("{PAGE}rooms/{room}")).await;
+    say_at(&tab, "#name", name).await;
+    wait_for_connection(&tab, "live").await;
+    tab
+}
+
 /// Types a message and presses Enter.
 async fn say(tab: &Tab, message: &str) {
-    tab.type_into("#message", message).await;
+    say_at(tab, "#message", message).await;
+}
+
+/// Types into a field and presses Enter.
+async fn say_at(tab: &Tab, field: &str, text: &str) {
+    tab.type_into(field, text).await;
     tab.press("Enter").await;
 }
 
@@ -298,20 +389,26 @@ async fn wait_for_connection(tab: &Tab, state: &str) {
 
 /// Waits until the tab lists exactly these messages, as text and in this order.
 async fn wait_for_messages(tab: &Tab, messages: &[&str]) {
-    let expected = serde_json::to_string(messages).unwrap();
-    let listed = "[...document.querySelectorAll('#messages .message span')]";
-    let condition = format!(
-        "JSON.stringify({listed}.map((span) => span.textContent)) === JSON.stringify({expected})"
-    );
-    tab.wait_until(&format!("the messages {messages:?}"), &condition).await;
+    wait_for_texts(tab, "#messages .message span", messages).await;
 }
 
 /// Waits until the tab shows exactly these notes, as text and in this order.
 async fn wait_for_notes(tab: &Tab, notes: &[&str]) {
-    let expected = serde_json::to_string(notes).unwrap();
-    let shown = "[...document.querySelectorAll('#notes .text')].map((text) => text.textContent)";
+    wait_for_texts(tab, "#notes .text", notes).await;
+}
+
+/// Waits until the chat room tells that exactly these are here.
+async fn wait_for_people(tab: &Tab, people: &[&str]) {
+    wait_for_texts(tab, "#people .name", people).await;
+}
+
+/// Waits until the selected elements have exactly these texts, in this order.
+async fn wait_for_texts(tab: &Tab, selector: &str, texts: &[&str]) {
+    let expected = serde_json::to_string(texts).unwrap();
+    let shown =
+        format!("[...document.querySelectorAll('{selector}')].map((one) => one.textContent)");
     let condition = format!("JSON.stringify({shown}) === JSON.stringify({expected})");
-    tab.wait_until(&format!("the notes {notes:?}"), &condition).await;
+    tab.wait_until(&format!("{texts:?} at `{selector}`"), &condition).await;
 }
 
 /// Waits until the tab shows this count for each choice, from first to last,

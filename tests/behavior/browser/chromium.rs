@@ -200,6 +200,11 @@ impl Tab {
         }
     }
 
+    /// Closes the tab, as its cross would.
+    pub(crate) async fn close(self) {
+        self.page.close().await.expect("the tab closes");
+    }
+
     /// Saves what the tab looks like as `NAME.png` among the test's files.
     pub(crate) async fn save_picture(&self, name: &str) -> PathBuf {
         let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name).with_extension("png");
