@@ -6,12 +6,13 @@
 
 use chat_rooms::chat_rooms;
 use chromium::{Chromium, Tab};
+use pode::prelude::*;
 use secure::secure;
 use timers_and_schedules::timers_and_schedules;
 use tokio::runtime::Runtime;
 use web_signal::web_signal;
 
-use crate::support::example_ports;
+use crate::support::{example_ports, start};
 
 #[allow(dead_code, unreachable_pub, reason = "it is a program of its own")]
 #[path = "../../examples/chat_rooms.rs"]
@@ -335,6 +336,44 @@ fn a_certificate_that_nobody_else_signed_is_warned_of() {
         assert_eq!(warning.as_deref(), Some("net::ERR_CERT_AUTHORITY_INVALID"));
         server.stop().await;
     });
+}
+
+pode_server! {
+    server wall;
+    public "tests/behavior/browser/wall";
+    endpoint http "127.0.0.1:0";
+    endpoint ws   "127.0.0.1:0";
+    signal WALL: String -> String = "/msg" { rebroadcast: Anyone } => rebroadcast;
+}
+
+#[test]
+fn a_page_written_for_pode_works_as_it_is() {
+    let test = async |chromium: &Chromium| {
+        let server = start(wall()).await;
+        let page = format!("http://{}/", server.address(pode::Protocol::Http).unwrap());
+        let mut tabs = [chromium.open(&page).await, chromium.open(&page).await];
+        for tab in &tabs {
+            tab.wait_until("the socket", "document.body.className === 'open'").await;
+        }
+        say(&tabs[0], "hello, <b>wall</b>").await;
+        for tab in &tabs {
+            wait_for_texts(tab, "#messages p", &["hello, <b>wall</b>"]).await;
+        }
+        tabs[0].click("#direct").await;
+        say(&tabs[0], "hello, me").await;
+        wait_for_texts(&tabs[0], "#messages p", &["hello, <b>wall</b>", "hello, me"]).await;
+        // What comes next has nothing before it.
+        tabs[1].type_into("#message", "hello, you").await;
+        tabs[1].click("#send").await;
+        wait_for_texts(&tabs[1], "#messages p", &["hello, <b>wall</b>", "hello, you"]).await;
+        wait_for_texts(&tabs[0], "#messages p", &["hello, <b>wall</b>", "hello, me", "hello, you"])
+            .await;
+        for tab in &mut tabs {
+            assert_eq!(tab.complaints(), [""; 0]);
+        }
+        server.stop().await;
+    };
+    Runtime::new().unwrap().block_on(Chromium::run(None, test));
 }
 
 /// Runs a test that has a browser, and the examples' ports for itself.
