@@ -93,7 +93,7 @@ async fn enter(event: ConnectEvent<News>, room: String) -> Result<(), EventError
 
     let mut rooms = lock(event.state()?);
     may_enter(rooms.get(&room), &guest)?;
-    // Only whoever is let in leaves: nothing may fail or wait behind this.
+    // Only whoever is let in leaves: nothing may fail behind this.
     rooms.entry(room).or_default().people.insert(you, guest.name.clone());
     event.set_state(guest);
     Ok(())

@@ -9,7 +9,7 @@ use pode::prelude::*;
 use pode::{Disconnect, RunningServer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 
 use crate::support::{Client, start, within};
 
@@ -18,20 +18,13 @@ use crate::support::{Client, start, within};
 struct Log {
     connects: Arc<AtomicUsize>,
     disconnects: mpsc::UnboundedSender<(String, Disconnect)>,
+    /// Lets whoever is in the queue in.
+    next: Arc<Semaphore>,
 }
 
 /// What is known of a client, beside its id.
 struct Visitor {
     name: String,
-}
-
-/// Tells when it is dropped.
-struct Guard(mpsc::UnboundedSender<(String, Disconnect)>);
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        let _ = self.0.send(("handler".to_owned(), Disconnect::Lost));
-    }
 }
 
 /// `?name=Ada&chair=3`
@@ -45,9 +38,12 @@ pode_server! {
     server visits(log: Log) { stop_timeout: 30s };
     endpoint ws "127.0.0.1:0";
     state Log = log;
-    signal HALL: String -> String = "/hall" { heartbeat: 1s, messages_per_second: 2 } => ignore;
+    signal HALL: String -> String = "/hall" { messages_per_second: 2 } => ignore;
     on connect HALL => enter;
     on disconnect HALL => leave;
+    signal SILENT: String = "/silent" { heartbeat: 1s };
+    on connect SILENT => enter;
+    on disconnect SILENT => leave;
     signal SMALL: u8 = "/small" { max_clients: 3, max_clients_per_address: 2 };
     signal BROKEN: u8 = "/broken";
     on connect BROKEN => async |_| Err::<(), _>("a secret reason");
@@ -96,25 +92,27 @@ async fn panics(_: ConnectEvent<u8>) {
 }
 
 /// Never answers.
-async fn wait(event: ConnectEvent<u8>) -> Result<(), EventError> {
+async fn wait(event: ConnectEvent<u8>) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let log = event.state::<Log>()?;
-    let _guard = Guard(log.disconnects.clone());
-    let _ = log.disconnects.send(("handler waits".to_owned(), Disconnect::Lost));
-    std::future::pending().await
+    log.disconnects.send(("nobody, since a handler waits".to_owned(), Disconnect::Lost))?;
+    log.next.acquire().await?.forget();
+    Ok(())
 }
 
 struct Visits {
     server: RunningServer,
     connects: Arc<AtomicUsize>,
     disconnects: mpsc::UnboundedReceiver<(String, Disconnect)>,
+    next: Arc<Semaphore>,
 }
 
 impl Visits {
     async fn start() -> Visits {
         let (sender, disconnects) = mpsc::unbounded_channel();
-        let connects = Arc::default();
-        let log = Log { connects: Arc::clone(&connects), disconnects: sender };
-        Visits { server: start(visits(log)).await, connects, disconnects }
+        let (connects, next) = (Arc::default(), Arc::new(Semaphore::new(0)));
+        let log =
+            Log { connects: Arc::clone(&connects), disconnects: sender, next: Arc::clone(&next) };
+        Visits { server: start(visits(log)).await, connects, disconnects, next }
     }
 
     /// Connects, and asks with a query.
@@ -155,7 +153,7 @@ async fn why_a_client_has_gone_is_told() {
     assert_eq!(visits.next_disconnect().await, ("vanishes".to_owned(), Disconnect::Lost));
 
     // Answers no pings, since nobody looks at what it got.
-    let silent = visits.connect("silent").await;
+    let silent = Client::connect(&visits.server, "/silent?silent").await;
     assert_eq!(visits.next_disconnect().await, ("silent".to_owned(), Disconnect::TimedOut));
     drop(silent);
 
@@ -186,12 +184,13 @@ async fn a_handler_may_refuse_by_a_status() {
 }
 
 #[tokio::test]
-async fn a_handler_whose_client_goes_is_dropped_and_nobody_has_left() {
+async fn whoever_goes_while_its_handler_waits_is_told_to_have_left() {
     let mut visits = Visits::start().await;
     let wire = Wire::ask(&visits.server, "/queue").await;
-    assert_eq!(visits.next_disconnect().await.0, "handler waits");
+    assert_eq!(visits.next_disconnect().await.0, "nobody, since a handler waits");
     drop(wire);
-    assert_eq!(visits.next_disconnect().await.0, "handler");
+    visits.next.add_permits(1);
+    assert_eq!(visits.next_disconnect().await, ("client".to_owned(), Disconnect::Lost));
     visits.server.stop().await;
     assert_eq!(visits.disconnects.recv().await, None);
 }
@@ -275,31 +274,30 @@ async fn visit(server: &RunningServer, turn: usize) {
         0 => return assert_eq!(Wire::ask(server, "/hall?refuse").await.answer().await, 403),
         // Nobody waits for the answer.
         1 => return drop(Wire::ask(server, "/hall?hasty").await),
+        // Who says nothing is ended by the heartbeat, wherever it is by then.
+        2 => return Wire::ask(server, "/silent?guest").await.end().await,
         _ => Wire::ask(server, "/hall?guest").await,
     };
     assert_eq!(wire.answer().await, 101);
     match turn % 8 {
-        2 => {
+        3 => {
             // A close frame, masked by zeros.
             wire.0.write_all(b"\x88\x82\0\0\0\0\x03\xe8").await.unwrap();
             wire.end().await;
         }
-        3 => {
+        4 => {
             let socket = wire.0.into_std().unwrap();
             socket2::SockRef::from(&socket).set_linger(Some(Duration::ZERO)).unwrap();
         }
-        4 => {
+        5 => {
+            // Half a frame, and half a connection.
+            wire.0.write_all(b"\x81\x85\0").await.unwrap();
             wire.0.shutdown().await.unwrap();
             wire.end().await;
         }
-        5 => {
+        6 => {
             // No client sends a frame that isn't masked.
             wire.0.write_all(b"\x81\x02hi").await.unwrap();
-            wire.end().await;
-        }
-        // Half a frame, and then nothing: the heartbeat ends it.
-        6 => {
-            wire.0.write_all(b"\x81\x85\0").await.unwrap();
             wire.end().await;
         }
         _ => drop(wire),

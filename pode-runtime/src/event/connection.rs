@@ -27,10 +27,9 @@ use crate::visit::Disconnect;
 /// not there yet: what is sent meanwhile doesn't reach it, and what is sent
 /// after the handler is done does. `Out` is what the signal sends.
 ///
-/// If the client goes while the handler waits for something, the handler is
-/// dropped there, and since nobody was let in, nobody is told to have left. So
-/// what `on disconnect` is to undo comes last, with nothing behind it that waits
-/// or fails.
+/// If the client goes meanwhile, the handler still comes to its end; whoever it
+/// lets in is then told to have left at once. Whoever it refuses isn't: so what
+/// `on disconnect` is to undo comes last, with nothing behind it that fails.
 ///
 /// Clones are cheap and mean the same client.
 pub struct ConnectEvent<Out> {

@@ -4,11 +4,11 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use futures_util::FutureExt;
 use http::header::{HeaderMap, HeaderValue};
 use http::{HeaderName, Method, Response, StatusCode, Uri, Version};
 use hyper::upgrade::OnUpgrade;
 use pode_core::{ClientId, RoutePath, SendError};
+use tracing::Instrument;
 use warp::filters::BoxedFilter;
 use warp::{Filter, Reply};
 
@@ -107,8 +107,7 @@ impl Entrance {
                                 };
                                 let uri = uri.unwrap_or_default();
                                 let asked = Asked { uri, headers, handshake };
-                                let answered = entrance.let_in(asked, accepted, upgrade).boxed();
-                                answered.await.unwrap_or_else(|refusal| refusal)
+                                entrance.answer(asked, accepted, upgrade).await
                             }
                             Err(error) => error.response(),
                         };
@@ -121,6 +120,26 @@ impl Entrance {
 
     fn judge(&self, accepted: Accepted, headers: &HeaderMap) -> Result<Accepted, HandshakeError> {
         if self.gate.admits(headers) { Ok(accepted) } else { Err(HandshakeError::Origin) }
+    }
+
+    /// Answers a handshake. What a handler has begun it ends, even if the client
+    /// goes meanwhile: whoever it let in is then told to have left.
+    async fn answer(
+        self: Arc<Self>,
+        asked: Asked,
+        accepted: Accepted,
+        upgrade: OnUpgrade,
+    ) -> Response<Bytes> {
+        if self.handlers.connect.is_none() {
+            return self.let_in(asked, accepted, upgrade).await.unwrap_or_else(|refusal| refusal);
+        }
+        let visits = asked.handshake.house.visits.clone();
+        let let_in = async move { self.let_in(asked, accepted, upgrade).await };
+        match visits.spawn(let_in.in_current_span()).await {
+            Ok(answered) => answered.unwrap_or_else(|refusal| refusal),
+            // It is cut off with the runtime.
+            Err(_) => HandshakeError::Stopping.response(),
+        }
     }
 
     /// Lets a client in, or says why not.
