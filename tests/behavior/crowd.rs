@@ -124,13 +124,16 @@ struct Crowd<'server> {
     came: usize,
 }
 
+/// Whether a message is for a member, by its number.
+type Filter = dyn Fn(usize, &Member) -> bool;
+
 impl Crowd<'_> {
     async fn take(&mut self, number: usize, step: Step) -> Result<(), TestCaseError> {
         let signals = self.server.signals();
         let group_name = |group| format!("group-{group}");
         let id = |client: usize| self.members[client].id.clone();
         let message = signals.send(CROWD, &number);
-        let is_meant: Box<dyn Fn(usize, &Member) -> bool> = match step {
+        let is_meant: Box<Filter> = match step {
             Step::ToAll => {
                 message.await.unwrap();
                 Box::new(|_, _| true)
