@@ -7,15 +7,13 @@
 
 use std::fmt;
 use std::ops::ControlFlow;
-use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
-use crate::error::with_causes;
 use crate::event::House;
-use crate::outcome::{BoxError, Outcome};
+use crate::outcome::{BoxError, Outcome, failure};
 
 /// A handler that fires; `Time` is how its clock tells when.
 pub(crate) struct Job<Time> {
@@ -112,13 +110,9 @@ impl<Time: Copy + 'static> Job<Time> {
         let Progress { count, next } = progress;
         let firing = Firing { name: self.name, count, next, house: Arc::clone(house) };
         // Calling a handler may panic, too, where it isn't an `async fn`.
-        let done = AssertUnwindSafe(async { (self.handler)(firing).await }).catch_unwind();
-        let reason = match done.await {
-            Ok(Ok(())) => return,
-            Ok(Err(error)) => with_causes(&*error),
-            Err(_panic) => "the handler panicked".to_owned(),
-        };
-        tracing::error!("{self}: {reason:?}");
+        if let Some(reason) = failure(async { (self.handler)(firing).await }).await {
+            tracing::error!("{self}: {reason:?}");
+        }
     }
 }
 

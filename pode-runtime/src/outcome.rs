@@ -1,6 +1,11 @@
 //! What the handlers of timers, schedules and signals return.
 
 use std::error::Error as StdError;
+use std::panic::AssertUnwindSafe;
+
+use futures_util::FutureExt;
+
+use crate::error::with_causes;
 
 /// An error of whatever type, as `?` makes it in a handler.
 pub type BoxError = Box<dyn StdError + Send + Sync>;
@@ -35,4 +40,17 @@ impl<E: Into<BoxError>> Outcome for Result<(), E> {
     fn into_result(self) -> Result<(), BoxError> {
         self.map_err(Into::into)
     }
+}
+
+/// Runs a handler to its end; that it panicked is an error, too.
+pub(crate) async fn caught(
+    handler: impl Future<Output = Result<(), BoxError>>,
+) -> Result<(), BoxError> {
+    let done = AssertUnwindSafe(handler).catch_unwind().await;
+    done.unwrap_or_else(|_panic| Err("the handler panicked".into()))
+}
+
+/// Runs a handler to its end, and says for the log why it failed, if it did.
+pub(crate) async fn failure(handler: impl Future<Output = Result<(), BoxError>>) -> Option<String> {
+    caught(handler).await.err().map(|error| with_causes(&*error))
 }

@@ -7,10 +7,8 @@
 
 use std::fmt;
 use std::num::NonZero;
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use governor::clock::MonotonicClock;
 use governor::middleware::NoOpMiddleware;
@@ -24,7 +22,7 @@ use tokio::task::JoinHandle;
 use crate::EventError;
 use crate::error::with_causes;
 use crate::event::{Arrival, SignalClient};
-use crate::outcome::BoxError;
+use crate::outcome::{BoxError, caught, failure};
 use crate::signal::{Frame, Validate};
 
 /// Why a client has gone.
@@ -102,10 +100,11 @@ impl Handlers {
     /// Has a message handled. Whatever goes wrong is told to the client.
     async fn hear(&self, client: &SignalClient, frame: Frame) {
         let Some(receive) = &self.receive else { return };
-        let text = match caught(async { receive(client.clone(), frame).await }).await {
-            Ok(()) => return,
-            Err(Failure::Told(error)) => error.to_string(),
-            Err(Failure::Untold(reason)) => {
+        let handled = caught(async { receive(client.clone(), frame).await }).await;
+        let Err(error) = handled else { return };
+        let text = match told(error) {
+            Ok(error) => error.to_string(),
+            Err(reason) => {
                 tracing::error!(signal = client.signal(), "a message: {reason:?}");
                 "the server could not handle this message".to_owned()
             }
@@ -121,25 +120,12 @@ fn error_reply(text: &str) -> Message {
     Message::text(&json!({ "error": text }).to_string())
 }
 
-/// Why something did not go well.
-pub(crate) enum Failure {
-    /// In words for the client.
-    Told(EventError),
-    /// In words for the log.
-    Untold(String),
-}
-
-/// Runs a handler, with its panics.
-pub(crate) async fn caught(
-    handled: impl Future<Output = Result<(), BoxError>>,
-) -> Result<(), Failure> {
-    match AssertUnwindSafe(handled).catch_unwind().await {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(error)) => Err(match error.downcast::<EventError>() {
-            Ok(error) => Failure::Told(*error),
-            Err(error) => Failure::Untold(with_causes(&*error)),
-        }),
-        Err(_panic) => Err(Failure::Untold("the handler panicked".to_owned())),
+/// Returns what a handler's error says to the client, or else in words for the
+/// log alone.
+pub(crate) fn told(error: BoxError) -> Result<EventError, String> {
+    match error.downcast::<EventError>() {
+        Ok(error) => Ok(*error),
+        Err(error) => Err(with_causes(&*error)),
     }
 }
 
@@ -208,19 +194,16 @@ impl Visit {
                 }
                 handled.await;
                 let Some(disconnect) = &handlers.disconnect else { return };
-                let told = caught(async {
+                let told = failure(async {
                     match disconnect(client.clone(), end).await {
                         // A farewell to others, who have to go as well.
                         Err(error) if has_stopped(&error) => Ok(()),
                         told => told,
                     }
                 });
-                let reason = match told.await {
-                    Ok(()) => return,
-                    Err(Failure::Told(error)) => error.to_string(),
-                    Err(Failure::Untold(reason)) => reason,
-                };
-                tracing::error!(signal = client.signal(), "on disconnect: {reason:?}");
+                if let Some(reason) = told.await {
+                    tracing::error!(signal = client.signal(), "on disconnect: {reason:?}");
+                }
             },
             &runtime,
         );

@@ -16,9 +16,10 @@ use super::{Door, Full, ReadParameters, Signal};
 use crate::engine::{Engine, Groups, Newcomer};
 use crate::event::{Arrival, CLIENT_ID, Card, Choices, House, SignalClient};
 use crate::origin::Gate;
+use crate::outcome::caught;
 use crate::reply::sentence;
 use crate::upgrade::{Accepted, HandshakeError, accept};
-use crate::visit::{Failure, Handlers, Visit, caught};
+use crate::visit::{Handlers, Visit, told};
 
 /// The way to a signal, at one of the server's addresses.
 #[derive(Debug)]
@@ -239,15 +240,15 @@ impl Entrance {
     /// Asks the handler whether the client may come in.
     async fn ask(&self, arrival: &Arc<Arrival>) -> Result<(), Response<Bytes>> {
         let Some(connect) = &self.handlers.connect else { return Ok(()) };
-        match caught(async { connect(Arc::clone(arrival)).await }).await {
-            Ok(()) => Ok(()),
-            Err(Failure::Told(error)) => Err(sentence(error.status(), &error.to_string())),
-            Err(Failure::Untold(reason)) => {
+        let asked = caught(async { connect(Arc::clone(arrival)).await }).await;
+        asked.map_err(|error| match told(error) {
+            Ok(error) => sentence(error.status(), &error.to_string()),
+            Err(reason) => {
                 tracing::error!(signal = self.signal, "on connect: {reason:?}");
                 let text = "the server could not let this client in";
-                Err(sentence(StatusCode::INTERNAL_SERVER_ERROR, text))
+                sentence(StatusCode::INTERNAL_SERVER_ERROR, text)
             }
-        }
+        })
     }
 }
 
