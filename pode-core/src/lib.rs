@@ -4,9 +4,9 @@
 //! parser and one rule: what compiles is what runs. There are no sockets, no
 //! clocks and no files in here.
 //!
-//! - [`Address`], [`Method`], [`Origin`], [`Protocol`], [`RoutePath`], [`SignalPath`] and
-//!   [`interval`] are the words of a declaration, and so is `cron` (feature
-//!   `cron`).
+//! - [`Address`], [`Method`], [`Origin`], [`Protocol`], [`RoutePath`], [`SignalPath`],
+//!   [`UpstreamName`], [`UpstreamUrl`] and [`interval`] are the words of a
+//!   declaration, and so is `cron` (feature `cron`).
 //! - [`SignalFamily`] is many signal paths in one declaration, [`level`] how
 //!   widely a signal may be sent, and [`ClientId`] who listens.
 //! - [`RouteTable`] finds the route that a request means.
@@ -26,6 +26,8 @@ pub mod route_path;
 pub mod route_table;
 pub mod signal_family;
 pub mod signal_path;
+pub mod upstream_name;
+pub mod upstream_url;
 
 #[cfg(feature = "hub")]
 pub mod client_id;
@@ -56,6 +58,8 @@ pub use route_path::RoutePath;
 pub use route_table::RouteTable;
 pub use signal_family::{FamilyPath, Parameters, SignalFamily};
 pub use signal_path::{Nothing, SignalDeclaration, SignalPath, SignalTarget};
+pub use upstream_name::UpstreamName;
+pub use upstream_url::UpstreamUrl;
 
 #[cfg(feature = "hub")]
 pub use {

@@ -46,6 +46,11 @@ impl Origin {
 }
 
 impl Authority {
+    /// Returns the host in lower case; an IPv6 address has no brackets.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
     /// Returns the port, if one is named.
     pub fn port(&self) -> Option<u16> {
         self.port

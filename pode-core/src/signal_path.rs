@@ -31,7 +31,8 @@ pub struct SignalPath<Out, In = Nothing, L = level::Name> {
     payload: PhantomData<fn(In, L) -> Out>,
 }
 
-/// What clients may send on a signal that they only listen to.
+/// What clients may send on a signal that they only listen to, and what is sent
+/// to an upstream that is only listened to.
 ///
 /// No value of this type exists.
 #[derive(Clone, Copy, Debug)]
