@@ -23,6 +23,12 @@ pub mod signal_words {
     pub use pode_runtime::pages_of;
 }
 
+/// What the values of an upstream's options may say.
+pub mod upstream_words {
+    pub use pode_runtime::Roots::SystemRoots;
+    pub use pode_runtime::{roots_of, system_roots_and};
+}
+
 /// What the values of an endpoint's options may say.
 pub mod endpoint_words {
     pub use pode_runtime::certificate::{

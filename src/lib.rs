@@ -144,21 +144,24 @@ pub mod __private;
 pub use warp;
 
 pub use pode_core::{
-    Address, ClientId, ClientIdError, Nothing, Protocol, SendError, SignalFamily, SignalPath, level,
+    Address, ClientId, ClientIdError, Nothing, Protocol, SendError, SignalFamily, SignalPath,
+    UpstreamName, level,
 };
 pub use pode_macros::pode_server;
 pub use pode_runtime::argument::{FromBody, Multipart, Part};
 pub use pode_runtime::certificate::{self, Certificate};
 pub use pode_runtime::event::{
     self, ConnectEvent, DisconnectEvent, ScheduleEvent, SignalClient, SignalEvent, TimerEvent,
-    WebEvent,
+    UpstreamEvent, WebEvent,
 };
 pub use pode_runtime::outcome::{self, Outcome};
 pub use pode_runtime::reply::{self, Reply};
 pub use pode_runtime::signals::{self, Signals};
+pub use pode_runtime::upstream::{self, Upstream, UpstreamError};
 pub use pode_runtime::{
     BoundEndpoint, Bytes, CertificateError, ClientIds, Clients, Cookie, Disconnect,
     EndpointOptions, Error, EventError, Frame, FromFrame, InvokeError, OnLag, Origins,
-    PublicOptions, Rebroadcast, Result, RunningServer, ScheduleOptions, Server, ServerOptions,
-    Service, SignalOptions, StartError, TimerOptions, log_to_terminal, pages_of, signed_by,
+    PublicOptions, Rebroadcast, Result, Roots, RunningServer, ScheduleOptions, Server,
+    ServerOptions, Service, SignalOptions, StartError, TimerOptions, UpstreamOptions,
+    log_to_terminal, pages_of, roots_of, signed_by, system_roots_and,
 };

@@ -6,6 +6,6 @@ pub use pode_runtime::argument::Multipart;
 pub use pode_runtime::reply::{Reply, bytes, file, html, json, redirect, status, text, view};
 pub use pode_runtime::{
     ConnectEvent, DisconnectEvent, EventError, ScheduleEvent, Server, SignalEvent, Signals,
-    TimerEvent, WebEvent,
+    TimerEvent, UpstreamError, UpstreamEvent, WebEvent,
 };
 pub use serde::{Deserialize, Serialize};

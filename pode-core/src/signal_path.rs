@@ -38,6 +38,14 @@ pub struct SignalPath<Out, In = Nothing, L = level::Name> {
 #[derive(Clone, Copy, Debug)]
 pub enum Nothing {}
 
+/// It could be sent, if there were one.
+#[cfg(feature = "hub")]
+impl serde::Serialize for Nothing {
+    fn serialize<S: serde::Serializer>(&self, _serializer: S) -> Result<S::Ok, S::Error> {
+        match *self {}
+    }
+}
+
 impl<Out, In, L> SignalPath<Out, In, L> {
     /// Makes a path; in a constant, a wrong one is a compile error.
     ///

@@ -218,7 +218,8 @@ fn load_pfx(
     Err(CertificateError::OtherKey)
 }
 
-fn load_chain(
+/// Reads the certificates of a PEM file, of which there is at least one.
+pub(crate) fn load_chain(
     folder: Option<&Path>,
     file: &Path,
 ) -> Result<Vec<CertificateDer<'static>>, CertificateError> {

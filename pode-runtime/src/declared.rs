@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use pode_core::cron::Cron;
 use pode_core::hub::Delivery;
-use pode_core::{Address, Method, Protocol, RoutePath};
+use pode_core::{Address, Method, Protocol, RoutePath, UpstreamName};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tokio_util::task::TaskTracker;
 use warp::{Filter, Rejection};
 
@@ -14,10 +16,10 @@ use crate::StartError;
 use crate::certificate::Certificate;
 use crate::dispatch::Mount;
 use crate::engine::{Engine, Parcel, Treatment};
-use crate::event::{House, ScheduleEvent, TimerEvent};
+use crate::event::{House, ScheduleEvent, TimerEvent, UpstreamEvent};
 use crate::folder::Folder;
 use crate::options::{
-    EndpointOptions, PublicOptions, ScheduleOptions, ServerOptions, TimerOptions,
+    EndpointOptions, PublicOptions, ScheduleOptions, ServerOptions, TimerOptions, UpstreamOptions,
 };
 use crate::outcome::Outcome;
 use crate::public::Public;
@@ -28,6 +30,7 @@ use crate::signal::{Rebroadcasts, Signal};
 use crate::signals::Signals;
 use crate::state::States;
 use crate::timer::Timer;
+use crate::upstream::{Destination, Feed, Upstreams};
 use crate::view::Views;
 
 /// The declarations of a server, in the order they are told.
@@ -49,6 +52,7 @@ pub struct Declared {
     pub(crate) states: States,
     pub(crate) timers: Vec<Timer>,
     pub(crate) schedules: Vec<Schedule>,
+    pub(crate) upstreams: Vec<Feed>,
 }
 
 /// Where a server is to listen.
@@ -95,6 +99,7 @@ impl Declared {
             states: States::default(),
             timers: Vec::new(),
             schedules: Vec::new(),
+            upstreams: Vec::new(),
         }
     }
 
@@ -200,6 +205,25 @@ impl Declared {
         self.schedules.push(Schedule::new(name, expressions, options, handler));
     }
 
+    /// Adds an upstream.
+    pub fn upstream<Sends, Receives, Handler, Done>(
+        &mut self,
+        name: UpstreamName<Sends, Receives>,
+        url: impl Into<String>,
+        options: UpstreamOptions,
+        handler: Handler,
+    ) -> UpstreamDeclared<'_, Sends, Receives>
+    where
+        Sends: Serialize + 'static,
+        Receives: DeserializeOwned + 'static,
+        Handler: Fn(UpstreamEvent<Sends>, Receives) -> Done + Send + Sync + 'static,
+        Done: Future<Output: Outcome> + Send + 'static,
+    {
+        let feed = Feed::new(name, url.into(), options, self.options.send_timeout, handler);
+        self.upstreams.push(feed);
+        UpstreamDeclared { name, feed: self.upstreams.last_mut().expect("it was just added") }
+    }
+
     /// Ends the declarations.
     pub fn into_server(self) -> Server {
         let (hub, deliveries) = Signal::channels(&self.signals);
@@ -208,7 +232,31 @@ impl Declared {
     }
 }
 
+/// An upstream that has been added, for what else is told of it.
+#[derive(Debug)]
+pub struct UpstreamDeclared<'declared, Sends, Receives> {
+    name: UpstreamName<Sends, Receives>,
+    feed: &'declared mut Feed,
+}
+
+impl<Sends: 'static, Receives: 'static> UpstreamDeclared<'_, Sends, Receives> {
+    /// Sets the handler that each connection begins with.
+    pub fn on_connect<Handler, Done>(self, handler: Handler) -> Self
+    where
+        Handler: Fn(UpstreamEvent<Sends>) -> Done + Send + Sync + 'static,
+        Done: Future<Output: Outcome> + Send + 'static,
+    {
+        self.feed.on_connect(self.name, handler);
+        self
+    }
+}
+
 impl Declared {
+    /// Finds out where the upstreams are, in their order.
+    pub(crate) fn destinations(&self) -> Result<Vec<Destination>, StartError> {
+        self.upstreams.iter().map(|feed| feed.destination(self.crate_folder)).collect()
+    }
+
     /// Starts the engine that carries this server's messages.
     pub(crate) fn start_engine(
         &self,
@@ -227,6 +275,7 @@ impl Declared {
         Arc::new(House {
             signals: signals.clone(),
             states: self.states.clone(),
+            upstreams: Upstreams::of(&self.upstreams),
             views,
             client_ids: self.options.client_ids.clone(),
             rebroadcasts: Rebroadcasts::of(&self.signals),

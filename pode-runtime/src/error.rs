@@ -8,6 +8,9 @@ use http::StatusCode;
 use pode_core::SendError;
 use pode_core::address::AddressError;
 use pode_core::origin::OriginError;
+use pode_core::upstream_url::UpstreamUrlError;
+
+use crate::upstream::UpstreamError;
 
 /// What a program built on pode may end with.
 ///
@@ -27,6 +30,10 @@ pub enum Error {
     /// A timer or a schedule could not be invoked.
     #[error(transparent)]
     Invoke(#[from] InvokeError),
+
+    /// A payload could not be sent to an upstream.
+    #[error(transparent)]
+    Upstream(#[from] UpstreamError),
 }
 
 /// The result of what may fail with an [`Error`].
@@ -151,6 +158,36 @@ pub enum StartError {
     Interval {
         /// Its name.
         timer: &'static str,
+    },
+
+    /// The URL of an upstream, which an expression made, is none.
+    #[error("upstream `{upstream}`: {reason}; {}", reason.help())]
+    UpstreamUrl {
+        /// Its name.
+        upstream: &'static str,
+        /// What is wrong with the URL.
+        reason: UpstreamUrlError,
+    },
+
+    /// The certificates that an upstream is to believe can't be read.
+    #[error("upstream `{upstream}` can't use the roots in `{file}`")]
+    Roots {
+        /// Its name.
+        upstream: &'static str,
+        /// The file, as written.
+        file: String,
+        /// What is wrong with it.
+        source: CertificateError,
+    },
+
+    /// An upstream behind TLS would believe nobody: the system has no root
+    /// certificates, as happens in small containers.
+    #[error(
+        "upstream `{upstream}` finds no root certificates on this system; install some, or name a file by `roots: roots_of(\"root.pem\")`"
+    )]
+    NoRoots {
+        /// Its name.
+        upstream: &'static str,
     },
 
     /// Two timers or two schedules that the compiler could not compare, having

@@ -4,7 +4,8 @@
 //! [`Server`] that comes of it binds its endpoints and serves them. A request
 //! goes from the `listener` through `dispatch` to the warp filter of its
 //! route; a sent payload goes from [`Signals`] through the hub of `pode-core`
-//! to the `engine`, which carries it to the sockets.
+//! to the `engine`, which carries it to the sockets. What other servers send
+//! comes by [`upstream`].
 
 pub mod argument;
 pub mod certificate;
@@ -39,6 +40,7 @@ mod state;
 mod timer;
 mod tls;
 mod upgrade;
+pub mod upstream;
 mod view;
 mod visit;
 
@@ -51,17 +53,19 @@ pub use cookie::Cookie;
 pub use embed::Service;
 pub use error::{CertificateError, Error, EventError, InvokeError, Result, StartError};
 pub use event::{
-    ConnectEvent, DisconnectEvent, ScheduleEvent, SignalClient, SignalEvent, TimerEvent, WebEvent,
+    ConnectEvent, DisconnectEvent, ScheduleEvent, SignalClient, SignalEvent, TimerEvent,
+    UpstreamEvent, WebEvent,
 };
 pub use folder::Folder;
 pub use log::log_to_terminal;
 pub use options::{
     EndpointOptions, OnLag, PublicOptions, ScheduleOptions, ServerOptions, SignalOptions,
-    TimerOptions,
+    TimerOptions, UpstreamOptions,
 };
 pub use origin::{Origins, pages_of};
 pub use outcome::Outcome;
 pub use server::{BoundEndpoint, RunningServer, Server};
 pub use signal::{Frame, FromFrame, Rebroadcast};
 pub use signals::Signals;
+pub use upstream::{Roots, Upstream, UpstreamError, roots_of, system_roots_and};
 pub use visit::Disconnect;

@@ -1,4 +1,4 @@
-//! What the handlers of timers, schedules and signals return.
+//! What the handlers of timers, schedules, upstreams and signals return.
 
 use std::error::Error as StdError;
 use std::panic::AssertUnwindSafe;
@@ -10,9 +10,9 @@ use crate::error::with_causes;
 /// An error of whatever type, as `?` makes it in a handler.
 pub type BoxError = Box<dyn StdError + Send + Sync>;
 
-/// What the handler of a timer, a schedule or a signal may end with: nothing,
-/// or a `Result`. The error of a timer or a schedule goes to the log; what
-/// becomes of a signal's is told at its events.
+/// What the handler of a timer, a schedule, an upstream or a signal may end with:
+/// nothing, or a `Result`. An error goes to the log; what becomes of a signal's
+/// is told at its events.
 ///
 /// An error is anything that `Box<dyn Error + Send + Sync>` can be made of, so
 /// `?` works on everything.

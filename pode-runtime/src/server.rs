@@ -7,7 +7,7 @@ use std::time::Duration;
 use std::{fmt, io};
 
 use pode_core::hub::Delivery;
-use pode_core::{Bind, Method, Protocol};
+use pode_core::{Bind, Method, Protocol, UpstreamName};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -24,6 +24,7 @@ use crate::shutdown::StopRequests;
 use crate::signal::Entrance;
 use crate::signals::Signals;
 use crate::tls::Tls;
+use crate::upstream::{Feeds, Upstream, Upstreams};
 use crate::view::Views;
 use crate::{InvokeError, StartError, descriptors, listener};
 
@@ -50,6 +51,14 @@ impl Server {
     /// Returns the handle to send with.
     pub fn signals(&self) -> Signals {
         self.signals.clone()
+    }
+
+    /// Returns the handle of an upstream, to send to it once the server runs.
+    pub fn upstream<Sends, Receives>(
+        &self,
+        name: UpstreamName<Sends, Receives>,
+    ) -> Upstream<Sends> {
+        Upstreams::of(&self.declared.upstreams).find(name)
     }
 
     /// Starts the server and serves until the program is asked to end: by
@@ -107,6 +116,7 @@ impl Server {
         // Whatever can fail comes before the first request is served.
         let views = declared.views.clone().map(Views::new).transpose()?;
         clockwork::check(&declared.timers, &declared.schedules)?;
+        let destinations = declared.destinations()?;
         let listeners = bind_all(&declared.endpoints, declared.crate_folder)?;
         descriptors::raise_limit();
         let ports: Arc<[u16]> = listeners.iter().map(|listener| listener.address.port()).collect();
@@ -117,8 +127,8 @@ impl Server {
 
         let engine = declared.start_engine(deliveries)?;
         let house = declared.house(&signals, views);
-        let visits = house.visits.clone();
-        let Declared { name, options, timers, schedules, .. } = declared;
+        let (upstreams, visits) = (house.upstreams.clone(), house.visits.clone());
+        let Declared { name, options, timers, schedules, upstreams: feeds, .. } = declared;
         let stopping = watch::Sender::new(None);
         let mut endpoints = Vec::new();
         let mut tasks = Vec::new();
@@ -141,16 +151,18 @@ impl Server {
             )));
         }
         let clockwork = Clockwork::start(timers, schedules, &house, &stopping);
-        let stop_timeout = options.stop_timeout;
+        let feeds = Feeds::start(feeds, destinations, &house, &stopping);
         Ok(RunningServer {
             endpoints,
             signals,
+            upstreams,
             engine,
             visits,
             stopping,
             tasks,
             clockwork,
-            stop_timeout,
+            feeds,
+            stop_timeout: options.stop_timeout,
         })
     }
 
@@ -161,13 +173,15 @@ impl Server {
         let endpoints: Vec<&Endpoint> = declared.endpoints.iter().collect();
         let served = served_by(&declared, &endpoints, &Arc::default())?;
         clockwork::check(&declared.timers, &declared.schedules)?;
+        let destinations = declared.destinations()?;
         let engine = declared.start_engine(deliveries)?;
         let house = declared.house(&signals, views);
-        let Declared { timers, schedules, .. } = declared;
+        let Declared { timers, schedules, upstreams: feeds, .. } = declared;
         let stopping = watch::Sender::new(None);
         let clockwork = Clockwork::start(timers, schedules, &house, &stopping);
+        let feeds = Feeds::start(feeds, destinations, &house, &stopping);
         let dispatch = Dispatch::new(served, house, engine);
-        Ok(Embedded { dispatch, _clockwork: clockwork, _stopping: stopping })
+        Ok(Embedded { dispatch, _clockwork: clockwork, _feeds: feeds, _stopping: stopping })
     }
 }
 
@@ -176,6 +190,8 @@ pub(crate) struct Embedded {
     pub(crate) dispatch: Dispatch,
     /// Timers and schedules, which end with this.
     _clockwork: Clockwork,
+    /// Upstreams, which end with this, too.
+    _feeds: Feeds,
     /// Never told to: what is embedded ends when it is dropped.
     _stopping: watch::Sender<Option<Instant>>,
 }
@@ -188,6 +204,7 @@ pub(crate) struct Embedded {
 pub struct RunningServer {
     endpoints: Vec<BoundEndpoint>,
     signals: Signals,
+    upstreams: Upstreams,
     engine: Engine,
     /// What is still to be done for clients that have gone.
     visits: TaskTracker,
@@ -196,6 +213,7 @@ pub struct RunningServer {
     /// The accept loops, each with its connections.
     tasks: Vec<JoinHandle<()>>,
     clockwork: Clockwork,
+    feeds: Feeds,
     stop_timeout: Duration,
 }
 
@@ -230,6 +248,14 @@ impl RunningServer {
         &self.signals
     }
 
+    /// Returns the handle of an upstream, to send to it.
+    pub fn upstream<Sends, Receives>(
+        &self,
+        name: UpstreamName<Sends, Receives>,
+    ) -> Upstream<Sends> {
+        self.upstreams.find(name)
+    }
+
     /// Runs the handler of a timer now, and waits until it is done.
     ///
     /// This is no tick: it isn't counted, and the next tick comes when it would
@@ -255,8 +281,8 @@ impl RunningServer {
 
     /// Stops the server: no new connections and no more ticks; requests and
     /// handlers in flight are let finish, what was sent is delivered, every
-    /// client is told by close code 1001, and handlers are told that it has
-    /// gone.
+    /// client and every upstream is told by close code 1001, and handlers are
+    /// told that clients have gone.
     ///
     /// Takes at most the server's `stop_timeout`, then cuts off what is left.
     /// Dropping the future does so at once.
@@ -266,7 +292,7 @@ impl RunningServer {
         // of the time is theirs.
         let deadline = started + self.stop_timeout * 3 / 4;
         self.stopping.send_replace(Some(deadline));
-        self.clockwork.stop(deadline).await;
+        tokio::join!(self.clockwork.stop(deadline), self.feeds.stop(deadline));
         for task in &mut self.tasks {
             // An accept loop that panicked has nothing left to wait for.
             let _ = task.await;

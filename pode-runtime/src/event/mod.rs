@@ -1,7 +1,7 @@
 //! Events: what handlers receive, one kind for each noun that has a handler.
 
-/// Writes the methods that every event has: those of [`Signals`], and `state`.
-/// The event lends its server by a method `house`.
+/// Writes the methods that every event has: those of [`Signals`], `state` and
+/// `upstream`. The event lends its server by a method `house`.
 ///
 /// [`Signals`]: crate::Signals
 macro_rules! sending_methods {
@@ -20,6 +20,15 @@ macro_rules! sending_methods {
             /// Returns the handle to send with, for tasks that outlive the event.
             pub fn signals(&self) -> &$crate::Signals {
                 &self.house().signals
+            }
+
+            /// Returns the handle of an upstream, to send to it; see
+            /// [`Upstream::send`](crate::Upstream::send).
+            pub fn upstream<Sent, Received>(
+                &self,
+                name: pode_core::UpstreamName<Sent, Received>,
+            ) -> $crate::Upstream<Sent> {
+                self.house().upstreams.find(name)
             }
 
             /// Sends a payload to the clients of a signal; see
@@ -84,6 +93,7 @@ mod connection;
 mod schedule;
 mod signal;
 mod timer;
+mod upstream;
 mod web;
 
 pub(crate) use connection::{Arrival, Choices};
@@ -92,6 +102,7 @@ pub use schedule::ScheduleEvent;
 pub(crate) use signal::Card;
 pub use signal::{SignalClient, SignalEvent};
 pub use timer::TimerEvent;
+pub use upstream::UpstreamEvent;
 pub use web::WebEvent;
 pub(crate) use web::{CLIENT_ID, House, Web};
 
@@ -108,6 +119,7 @@ pub(crate) fn house_of(signals: crate::Signals) -> std::sync::Arc<House> {
     std::sync::Arc::new(House {
         signals,
         states: Default::default(),
+        upstreams: Default::default(),
         views: None,
         client_ids: Default::default(),
         rebroadcasts: Default::default(),

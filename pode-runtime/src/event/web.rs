@@ -15,6 +15,7 @@ use crate::client_ids::ClientIds;
 use crate::signal::Rebroadcasts;
 use crate::signals::Signals;
 use crate::state::States;
+use crate::upstream::Upstreams;
 use crate::view::Views;
 
 /// A request that a route answers: the first argument of its handler.
@@ -43,6 +44,7 @@ pub(crate) struct Web {
 pub(crate) struct House {
     pub(crate) signals: Signals,
     pub(crate) states: States,
+    pub(crate) upstreams: Upstreams,
     /// `None` if no folder of views is declared.
     pub(crate) views: Option<Views>,
     pub(crate) client_ids: ClientIds,

@@ -1,0 +1,71 @@
+//! The event of an upstream: one message of its, or a connection that begins.
+
+use std::fmt;
+use std::sync::Arc;
+
+use pode_core::{Nothing, UpstreamName};
+use serde::Serialize;
+
+use crate::event::House;
+use crate::upstream::{Upstream, UpstreamError};
+
+/// A message of an upstream: the first argument of its handler. The message
+/// itself is the second.
+///
+/// `Sends` is what the upstream is sent: `UpstreamEvent<Subscribe>` belongs to
+/// `upstream PRICES: Tick -> Subscribe`, and `UpstreamEvent` to one that is
+/// only listened to. The handler of the option `on_connect` gets one, too,
+/// without a message. It is a handle: clones are cheap and mean the same event.
+pub struct UpstreamEvent<Sends = Nothing> {
+    upstream: Upstream<Sends>,
+    house: Arc<House>,
+}
+
+impl<Sends> UpstreamEvent<Sends> {
+    pub(crate) fn new<Receives>(
+        name: UpstreamName<Sends, Receives>,
+        house: Arc<House>,
+    ) -> UpstreamEvent<Sends> {
+        UpstreamEvent { upstream: house.upstreams.find(name), house }
+    }
+
+    /// Returns the name of the upstream.
+    pub fn name(&self) -> &'static str {
+        self.upstream.name()
+    }
+
+    /// Sends a payload to the upstream that the message came from; see
+    /// [`Upstream::send`](crate::Upstream::send).
+    ///
+    /// # Errors
+    ///
+    /// As for [`Upstream::send`](crate::Upstream::send).
+    pub fn reply(
+        &self,
+        payload: &Sends,
+    ) -> impl Future<Output = Result<(), UpstreamError>> + Send + use<Sends>
+    where
+        Sends: Serialize,
+    {
+        self.upstream.send(payload)
+    }
+
+    fn house(&self) -> &House {
+        &self.house
+    }
+}
+
+sending_methods!(UpstreamEvent<Sends>);
+
+// A derive would ask the payload type to be `Clone`, too.
+impl<Sends> Clone for UpstreamEvent<Sends> {
+    fn clone(&self) -> Self {
+        UpstreamEvent { upstream: self.upstream.clone(), house: Arc::clone(&self.house) }
+    }
+}
+
+impl<Sends> fmt::Debug for UpstreamEvent<Sends> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UpstreamEvent").field("name", &self.name()).finish_non_exhaustive()
+    }
+}

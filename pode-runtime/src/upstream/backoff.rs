@@ -1,0 +1,113 @@
+//! How long to wait before a connection is tried again.
+//!
+//! Each attempt that fails doubles the longest wait, up to a bound, and chance
+//! chooses a time up to it ("full jitter"): servers that lost the same feed at
+//! the same moment don't all come back at the same moment.
+
+use std::hash::{BuildHasher, RandomState};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// The least of the longest waits, so that attempts never follow each other
+/// without any.
+const LEAST: Duration = Duration::from_millis(1);
+
+#[derive(Debug)]
+pub(super) struct Backoff {
+    first: Duration,
+    longest: Duration,
+    /// How many attempts have failed since a connection held.
+    failed: u32,
+    /// When the connection was made that is there, or was last.
+    connected: Option<Instant>,
+}
+
+impl Backoff {
+    pub(super) fn new(first: Duration, longest: Duration) -> Backoff {
+        Backoff { first: first.max(LEAST), longest: longest.max(LEAST), failed: 0, connected: None }
+    }
+
+    /// Notes that a connection is there.
+    pub(super) fn connected(&mut self) {
+        self.connected = Some(Instant::now());
+    }
+
+    /// Returns how long to wait after a connection that ended, or an attempt
+    /// that failed. `chance` is from 0 up to 1.
+    ///
+    /// A connection counts as a success if it has held for as long as the
+    /// longest wait: a server that accepts and drops is one that fails.
+    pub(super) fn next(&mut self, chance: f64) -> Duration {
+        if self.connected.take().is_some_and(|connected| connected.elapsed() >= self.longest) {
+            self.failed = 0;
+        }
+        let factor = 1_u32.checked_shl(self.failed).unwrap_or(u32::MAX);
+        self.failed = self.failed.saturating_add(1);
+        self.first.saturating_mul(factor).min(self.longest).mul_f64(chance)
+    }
+}
+
+/// Returns a number from 0 up to 1, other than the last.
+pub(super) fn chance() -> f64 {
+    // Each state has random keys of its own; as many bits as a mantissa has.
+    const BITS: u32 = f64::MANTISSA_DIGITS;
+    let random = RandomState::new().hash_one(()) >> (u64::BITS - BITS);
+    random as f64 / (1_u64 << BITS) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[track_caller]
+    fn check(backoff: &mut Backoff, expected: &[u64]) {
+        let seconds: Vec<_> = expected.iter().map(|_| backoff.next(1.0).as_secs()).collect();
+        assert_eq!(seconds, expected);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn waits_double_up_to_the_longest() {
+        check(&mut Backoff::new(SECOND, 30 * SECOND), &[1, 2, 4, 8, 16, 30, 30]);
+        check(&mut Backoff::new(60 * SECOND, 30 * SECOND), &[30, 30]);
+        let mut endless = Backoff::new(SECOND, Duration::MAX);
+        for _ in 0..100 {
+            assert!(endless.next(chance()) < Duration::MAX);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_held_begins_anew_and_one_that_broke_does_not() {
+        let mut backoff = Backoff::new(SECOND, 30 * SECOND);
+        check(&mut backoff, &[1, 2, 4]);
+        backoff.connected();
+        tokio::time::advance(29 * SECOND).await;
+        check(&mut backoff, &[8]);
+        backoff.connected();
+        tokio::time::advance(30 * SECOND).await;
+        check(&mut backoff, &[1, 2]);
+        // It counts once.
+        tokio::time::advance(60 * SECOND).await;
+        check(&mut backoff, &[4]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn chance_takes_a_part_and_none_is_no_wait() {
+        let mut backoff = Backoff::new(4 * SECOND, 30 * SECOND);
+        assert_eq!(backoff.next(0.25), SECOND);
+        assert_eq!(backoff.next(0.0), Duration::ZERO);
+        assert_eq!(Backoff::new(Duration::ZERO, Duration::ZERO).next(1.0), LEAST);
+    }
+
+    #[test]
+    fn chance_is_spread_from_0_up_to_1() {
+        let drawn: Vec<f64> = std::iter::repeat_with(chance).take(1_000).collect();
+        assert!(drawn.iter().all(|drawn| (0.0..1.0).contains(drawn)));
+        for tenth in 0..10 {
+            let inside = drawn.iter().filter(|drawn| (**drawn * 10.0) as usize == tenth);
+            assert!(inside.count() > 50, "{tenth}");
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! From a URL to a WebSocket: name, TCP, TLS and handshake, within one time.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use http::StatusCode;
+use pode_core::UpstreamUrl;
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, lookup_host};
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tokio_tungstenite::tungstenite::Error as WebSocketError;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::{WebSocketStream, client_async_with_config};
+
+use crate::StartError;
+use crate::options::UpstreamOptions;
+
+/// How much is read at once.
+const READ_BUFFER_BYTES: usize = 16 << 10;
+
+/// Room for frames of control beside a message: a pong and a close, with
+/// their headers, are less.
+const CONTROL_BYTES: usize = 1 << 10;
+
+/// A connection, with or without TLS.
+pub(super) type Socket = WebSocketStream<Box<dyn Stream>>;
+
+pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+/// Where an upstream is, and all that is needed to go there.
+pub(crate) struct Destination {
+    url: UpstreamUrl,
+    tls: Option<TlsConnector>,
+    timeout: Duration,
+    config: WebSocketConfig,
+}
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ConnectError {
+    #[error("no address of `{host}` can be found")]
+    Lookup { host: String, source: io::Error },
+
+    #[error("nothing can be reached at {address}")]
+    Unreachable { address: SocketAddr, source: io::Error },
+
+    #[error("there is no TLS with `{host}`")]
+    Tls { host: String, source: io::Error },
+
+    #[error("the handshake was answered with {status}")]
+    Refused { status: StatusCode },
+
+    #[error("the handshake failed")]
+    Handshake { source: WebSocketError },
+
+    #[error("there was no connection within {timeout:?}")]
+    TimedOut { timeout: Duration },
+}
+
+impl Destination {
+    /// Finds out where an upstream is. `folder` is the crate's, while
+    /// developing.
+    ///
+    /// # Errors
+    ///
+    /// The URL, which an expression made, is none; or the roots can't be used.
+    pub(super) fn new(
+        upstream: &'static str,
+        url: &str,
+        options: &UpstreamOptions,
+        folder: Option<&Path>,
+    ) -> Result<Destination, StartError> {
+        let url: UpstreamUrl =
+            url.parse().map_err(|reason| StartError::UpstreamUrl { upstream, reason })?;
+        let tls = match url.is_secure() {
+            true => Some(options.roots.connector(upstream, folder)?),
+            false => None,
+        };
+        let most = options.max_message_bytes;
+        // Each message is written before the next, so the buffer holds one.
+        let config = WebSocketConfig::default()
+            .read_buffer_size(READ_BUFFER_BYTES)
+            .write_buffer_size(0)
+            .max_write_buffer_size(most.saturating_add(CONTROL_BYTES))
+            .max_message_size(Some(most))
+            .max_frame_size(Some(most));
+        Ok(Destination { url, tls, timeout: options.connect_timeout, config })
+    }
+
+    /// Returns the URL, without what may be a secret in it.
+    pub(super) fn url(&self) -> impl std::fmt::Display + use<'_> {
+        &self.url
+    }
+
+    /// Tries to connect, once.
+    pub(super) async fn connect(&self) -> Result<Socket, ConnectError> {
+        let attempt = timeout(self.timeout, self.shake_hands()).await;
+        attempt.unwrap_or(Err(ConnectError::TimedOut { timeout: self.timeout }))
+    }
+
+    async fn shake_hands(&self) -> Result<Socket, ConnectError> {
+        let stream = self.reach().await?;
+        // What is sent is a message as a whole, which should not wait for more.
+        // Where the system doesn't let that be said, it does.
+        let _ = stream.set_nodelay(true);
+        let stream: Box<dyn Stream> = match &self.tls {
+            None => Box::new(stream),
+            Some(tls) => {
+                let host = self.url.host().to_owned();
+                let failed = |source| ConnectError::Tls { host: host.clone(), source };
+                let name = ServerName::try_from(host.clone())
+                    .map_err(|error| failed(io::Error::other(error)))?;
+                Box::new(tls.connect(name, stream).await.map_err(failed)?)
+            }
+        };
+        match client_async_with_config(self.url.as_str(), stream, Some(self.config)).await {
+            Ok((socket, _response)) => Ok(socket),
+            Err(WebSocketError::Http(response)) => {
+                Err(ConnectError::Refused { status: response.status() })
+            }
+            Err(source) => Err(ConnectError::Handshake { source }),
+        }
+    }
+
+    /// Connects to the first address of the host that answers.
+    async fn reach(&self) -> Result<TcpStream, ConnectError> {
+        let (host, port) = (self.url.host(), self.url.port());
+        let unknown = |source| ConnectError::Lookup { host: host.to_owned(), source };
+        let addresses: Vec<SocketAddr> =
+            lookup_host((host, port)).await.map_err(unknown)?.collect();
+        // An address that swallows everything leaves time for the others, and
+        // for the handshakes.
+        let share = self.timeout / (addresses.len() as u32).saturating_add(1);
+        let mut error = unknown(io::ErrorKind::NotFound.into());
+        for address in addresses {
+            let connected = timeout(share, TcpStream::connect(address)).await;
+            match connected.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
+                Ok(stream) => return Ok(stream),
+                Err(source) => error = ConnectError::Unreachable { address, source },
+            }
+        }
+        Err(error)
+    }
+}

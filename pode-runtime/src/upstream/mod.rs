@@ -1,0 +1,126 @@
+//! Upstreams: other servers' WebSockets that this server is a client of.
+//!
+//! A declared upstream is a `feed`: a task that connects (`connect`), serves
+//! the connection until it ends (`connection`), waits (`backoff`), and begins
+//! anew, for as long as the server runs. Messages go to its handler one after
+//! the other. Nothing is read meanwhile, so a slow handler holds the other
+//! server up by TCP, and no memory grows. What handlers send goes through a
+//! `line` to the connection that is there, if one is.
+
+mod backoff;
+mod connect;
+mod connection;
+mod error;
+mod feed;
+mod line;
+mod roots;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use pode_core::UpstreamName;
+use serde::Serialize;
+
+pub(crate) use connect::Destination;
+pub use error::UpstreamError;
+pub(crate) use feed::{Feed, Feeds};
+use line::Line;
+pub use roots::{Roots, roots_of, system_roots_and};
+
+/// Sends payloads to an upstream; a cheap handle to clone.
+///
+/// Every event and the running server have it by the upstream's name:
+/// `event.upstream(PRICES)`. It outlives connections: it sends by the one that
+/// is there.
+pub struct Upstream<Sends> {
+    name: &'static str,
+    /// `None` if the server doesn't declare it.
+    line: Option<Arc<Line>>,
+    /// No value is kept here.
+    payload: PhantomData<fn(Sends)>,
+}
+
+impl<Sends> Upstream<Sends> {
+    /// Returns the name in its declaration.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Tells whether a connection is there now. It may be lost before what is
+    /// sent next; that is an error of [`send`](Self::send).
+    pub fn is_connected(&self) -> bool {
+        self.line.as_ref().is_some_and(|line| line.is_connected())
+    }
+
+    /// Sends a payload, as one text frame of JSON.
+    ///
+    /// It is encoded at the call; nothing else happens until the returned
+    /// future is awaited. It waits for what was sent before and for the
+    /// connection to take the message, at most for the server's `send_timeout`.
+    /// That it is done means that the message has left this program, not that
+    /// the other server has read it. Nothing is kept for a later connection:
+    /// what each must begin with belongs into `on_connect`.
+    ///
+    /// A future that is dropped before it is done may have sent the message or
+    /// not, but never a part of it.
+    ///
+    /// # Errors
+    ///
+    /// When awaited: the payload has no JSON form or is too long, the upstream
+    /// is not connected or lost its connection meanwhile, it took nothing in
+    /// time, the server has stopped, or it doesn't declare the upstream.
+    pub fn send(
+        &self,
+        payload: &Sends,
+    ) -> impl Future<Output = Result<(), UpstreamError>> + Send + use<Sends>
+    where
+        Sends: Serialize,
+    {
+        let (name, line) = (self.name, self.line.clone());
+        let text = serde_json::to_string(payload);
+        async move {
+            let line = line.ok_or(UpstreamError::Unknown { name })?;
+            line.send(text.map_err(|source| UpstreamError::Encode { name, source })?).await
+        }
+    }
+}
+
+// Derives would ask the payload type to be `Clone` and `Debug` as well.
+impl<Sends> Clone for Upstream<Sends> {
+    fn clone(&self) -> Self {
+        Upstream { name: self.name, line: self.line.clone(), payload: PhantomData }
+    }
+}
+
+impl<Sends> fmt::Debug for Upstream<Sends> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Upstream")
+            .field("name", &self.name)
+            .field("is_connected", &self.is_connected())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The lines to all upstreams of a server.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Upstreams {
+    lines: Arc<[Arc<Line>]>,
+}
+
+impl Upstreams {
+    pub(crate) fn of(feeds: &[Feed]) -> Upstreams {
+        Upstreams { lines: feeds.iter().map(|feed| Arc::clone(feed.line())).collect() }
+    }
+
+    pub(crate) fn find<Sends, Receives>(
+        &self,
+        name: UpstreamName<Sends, Receives>,
+    ) -> Upstream<Sends> {
+        let name = name.as_str();
+        let line = self.lines.iter().find(|line| line.name() == name).cloned();
+        Upstream { name, line, payload: PhantomData }
+    }
+}

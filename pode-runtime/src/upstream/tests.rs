@@ -1,0 +1,191 @@
+//! Connections without sockets, so that time can be paused; and what the log
+//! is told.
+
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use pode_core::{Nothing, UpstreamName};
+use tokio::io::{AsyncWriteExt, DuplexStream, duplex};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::Role;
+
+use super::connect::{Socket, Stream};
+use super::connection::{End, serve};
+use super::{Feed, Feeds};
+use crate::event::{UpstreamEvent, house};
+use crate::options::UpstreamOptions;
+use crate::outcome::Outcome;
+
+const TEST: UpstreamName<Nothing, String> = UpstreamName::new("TEST");
+const HEARTBEAT: Duration = Duration::from_secs(25);
+const MINUTE: Duration = Duration::from_secs(60);
+
+fn feed<Done>(url: &str, handler: impl Fn(String) -> Done + Send + Sync + 'static) -> Feed
+where
+    Done: Future<Output: Outcome> + Send + 'static,
+{
+    let options = UpstreamOptions {
+        heartbeat: HEARTBEAT,
+        reconnect_delay: Duration::from_millis(1),
+        max_reconnect_delay: Duration::from_millis(1),
+        ..UpstreamOptions::default()
+    };
+    let handler = move |_: UpstreamEvent, text| handler(text);
+    Feed::new(TEST, url.to_owned(), options, HEARTBEAT, handler)
+}
+
+/// Returns both ends of a connection that holds so many bytes.
+async fn connection(bytes: usize) -> (Socket, WebSocketStream<DuplexStream>) {
+    let (near, far) = duplex(bytes);
+    let near: Box<dyn Stream> = Box::new(near);
+    tokio::join!(
+        WebSocketStream::from_raw_socket(near, Role::Client, None),
+        WebSocketStream::from_raw_socket(far, Role::Server, None),
+    )
+}
+
+/// Serves a connection for a time; the end, if it comes by then.
+async fn served(feed: &Feed, socket: Socket, time: Duration) -> Option<End> {
+    let (_stop, mut stopping) = watch::channel(None);
+    timeout(time, serve(feed, socket, &house(), &mut stopping)).await.ok()
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_answers_stays_and_who_is_silent_is_left() {
+    let feed = feed("", async |_| ());
+    let (socket, mut other) = connection(1024).await;
+    // Whoever reads answers.
+    let reading = async {
+        let mut pings = 0;
+        while let Some(Ok(message)) = other.next().await {
+            pings += usize::from(message.is_ping());
+        }
+        pings
+    };
+    let (end, pings) = tokio::join!(served(&feed, socket, 10 * MINUTE), reading);
+    assert!(end.is_none(), "{end:?}");
+    assert_eq!(pings, 10 * 60 / 25);
+
+    let (socket, _silent) = connection(1024).await;
+    let started = Instant::now();
+    let end = served(&feed, socket, 10 * MINUTE).await;
+    assert!(matches!(end, Some(End::Silent(_))), "{end:?}");
+    assert_eq!(started.elapsed(), 2 * HEARTBEAT);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_takes_nothing_is_left() {
+    let feed = feed("", async |_| ());
+    // It sends all the time, but has no room for a ping.
+    let (socket, other) = connection(1).await;
+    let (mut sending, _unread) = other.split();
+    let talk = async {
+        while sending.send(Message::text("\"hi\"")).await.is_ok() {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    };
+    let end = tokio::select! {
+        end = served(&feed, socket, 10 * MINUTE) => end,
+        () = talk => None,
+    };
+    assert!(matches!(end, Some(End::Silent(_))), "{end:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_handler_is_waited_for_while_nothing_is_read() {
+    let feed = feed("", async |_| tokio::time::sleep(10 * MINUTE).await);
+    let (socket, mut other) = connection(1024).await;
+    let sending = async {
+        let text = format!("{:?}", "a".repeat(1000));
+        let mut sent = 0;
+        while timeout(5 * MINUTE, other.send(Message::text(text.clone()))).await.is_ok() {
+            sent += 1;
+        }
+        sent
+    };
+    let (end, sent) = tokio::join!(served(&feed, socket, 9 * MINUTE), sending);
+    assert!(end.is_none(), "{end:?}");
+    // What is on the way, and what is read at once.
+    assert!(sent <= 20, "{sent}");
+}
+
+/// Where this test's log goes.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The one test here that makes the log say something: what another thread says
+/// first would go nowhere for good.
+#[tokio::test]
+async fn what_goes_wrong_is_told_to_the_log() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_writer(move || writer.clone())
+        .with_ansi(false)
+        .without_time()
+        .with_target(false)
+        .finish();
+    let _default = tracing::subscriber::set_default(subscriber);
+
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("ws://{}/prices?secret", listener.local_addr().unwrap());
+    let feed = feed(&url, async |text: String| match &*text {
+        "panic" => panic!("as the test wants it"),
+        "fail" => Err("no\n"),
+        _ => Ok(()),
+    });
+    let destinations = vec![feed.destination(None).unwrap()];
+    let stopping = watch::Sender::new(None);
+    let feeds = Feeds::start(vec![feed], destinations, &house(), &stopping);
+
+    let (mut refused, _) = listener.accept().await.unwrap();
+    refused.write_all(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n").await.unwrap();
+    let (stream, _) = listener.accept().await.unwrap();
+    let mut other = tokio_tungstenite::accept_async(stream).await.unwrap();
+    let odd = format!("{{\n{}", "a".repeat(10_000));
+    for text in ["\"panic\"", "\"fail\"", &odd] {
+        other.send(Message::text(text)).await.unwrap();
+    }
+    other.send(Message::binary(vec![0xFF])).await.unwrap();
+    other.close(None).await.unwrap();
+    drop(other);
+    // Once it is back, it has told all of this.
+    listener.accept().await.unwrap();
+    drop(feeds);
+
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let expected = [
+        "WARN upstream `TEST` at ws://ADDRESS/prices: the handshake was answered with 403 Forbidden; next try in",
+        "INFO upstream `TEST` is connected to ws://ADDRESS/prices",
+        "ERROR upstream `TEST`: \"the handler panicked\"",
+        "ERROR upstream `TEST`: \"no\\n\"",
+        "WARN upstream `TEST`: a message is skipped: \"invalid type: map, expected a string at line 1 column 0\"; it begins with \"{\\naaa",
+        "WARN upstream `TEST`: a message is skipped: \"it is binary, and no text in UTF-8\"; it begins with \"\"",
+        "WARN upstream `TEST` at ws://ADDRESS/prices: the connection was closed; next try in",
+    ];
+    let address = listener.local_addr().unwrap().to_string();
+    let lines: Vec<String> =
+        log.lines().map(|line| line.trim_start().replace(&address, "ADDRESS")).collect();
+    assert_eq!(lines.len(), expected.len(), "{log}");
+    for (line, expected) in lines.iter().zip(expected) {
+        assert!(line.starts_with(expected), "{line}");
+        assert!(line.len() < 500, "{line}");
+    }
+}
