@@ -18,6 +18,7 @@
 //! | [`state`] | a value that handlers share |
 //! | [`timer`] | what is done at an interval |
 //! | [`schedule`] | what is done at times of the day and the year |
+//! | [`upstream`] | a WebSocket of another server that is listened to |
 #![allow(non_camel_case_types, reason = "the words are lower case where they stand")]
 
 macro_rules! keywords {
@@ -573,6 +574,83 @@ keywords! {
     /// | `@twice-monthly` | `0 0 1,15 * *` |
     /// | `@twice-yearly`, `@twice-annually` | `0 0 1 1,6 *` |
     cron
+
+    /// `upstream PRICES: Tick = "wss://feed.example/prices" => on_tick;` listens
+    /// to a WebSocket of another server.
+    ///
+    /// It is Pode's `Connect-PodeWebSocket`. The handler is an `async fn` or an
+    /// `async` closure that takes an [`UpstreamEvent`](crate::UpstreamEvent) and
+    /// a message, which serde makes of JSON, and returns nothing or a
+    /// `Result<(), E>`. An error or a panic goes to the log, and the next
+    /// message comes; so does what can't be read. The URL is a text, which is
+    /// checked while compiling, or any expression that is `Into<String>`.
+    /// Options are those of [`UpstreamOptions`](crate::UpstreamOptions).
+    ///
+    /// With a second type it is sent to, as well: `Tick -> Subscribe` receives
+    /// the one and sends the other. The declaration makes the constant
+    /// `PRICES`, an [`UpstreamName<Subscribe, Tick>`](crate::UpstreamName), by
+    /// which every event and the running server reach it:
+    /// `event.upstream(PRICES).send(&subscribe).await`. A handler of its own
+    /// answers by `event.reply(&subscribe).await`, and takes an
+    /// `UpstreamEvent<Subscribe>`.
+    ///
+    /// What the other server must be told on each connection is the business of
+    /// one more handler, the option `on_connect`. It runs before the first
+    /// message is read, and again after each reconnect. If it fails, the
+    /// connection is given up and tried again.
+    ///
+    /// ```
+    /// # use pode::prelude::*;
+    /// #[derive(Deserialize, Serialize)]
+    /// struct Tick {
+    ///     symbol: String,
+    ///     price: f64,
+    /// }
+    ///
+    /// #[derive(Serialize)]
+    /// struct Subscribe {
+    ///     symbols: Vec<String>,
+    /// }
+    ///
+    /// pode_server! {
+    ///     server board;
+    ///     endpoint ws 8090;
+    ///     signal PRICES: Tick = "/prices" { on_lag: Latest };
+    ///     upstream FEED: Tick -> Subscribe = "wss://feed.example/prices" {
+    ///         heartbeat: 10s,
+    ///         on_connect: async |event| event.reply(&Subscribe { symbols: vec!["ACME".into()] }).await,
+    ///     } => on_tick;
+    /// }
+    ///
+    /// async fn on_tick(event: UpstreamEvent<Subscribe>, tick: Tick) -> Result<(), SendError> {
+    ///     event.send(PRICES, &tick).await
+    /// }
+    /// # let _ = board();
+    /// ```
+    ///
+    /// Messages are handled in their order, one at a time, and nothing is read
+    /// meanwhile: a slow handler slows the other server down, or makes it lose
+    /// patience. A handler that waits for something may hand it to a task of its
+    /// own, with a clone of the event.
+    ///
+    /// A connection that ends or doesn't come about is tried again for ever,
+    /// after a time that chance chooses: up to a second first
+    /// (`reconnect_delay`), then up to twice as much each time, up to half a
+    /// minute (`max_reconnect_delay`). The other server is asked for a sign of
+    /// life each 25 seconds (`heartbeat`), and left if none comes within twice
+    /// that time. What was sent to it meanwhile is an error, and is kept by
+    /// nobody. A server that stops lets a running handler finish, and takes
+    /// leave by close code 1001.
+    ///
+    /// At a `wss` URL, the certificate must be signed by whom the operating
+    /// system trusts, unless the upstream says otherwise:
+    ///
+    /// | `roots` | who may have signed it |
+    /// |---|---|
+    /// | `SystemRoots` | the default |
+    /// | `system_roots_and("root.pem")` | those in this file, too |
+    /// | `roots_of("root.pem")` | those in this file alone |
+    upstream
 
     /// A method of a [`route`]: removes what is at the path.
     DELETE

@@ -30,12 +30,13 @@
 //! ```
 //!
 //! [`pode_server!`] declares a function that builds the [`Server`], and one
-//! constant for each signal, a [`SignalPath`] or a [`SignalFamily`] of paths. So a
-//! signal that nobody declared can't be sent to, and a payload of another type
-//! doesn't compile; neither do a route that is declared twice, a view that isn't
-//! there, a port out of range, or a page that asks for what this server doesn't
-//! have. Each mistake has a code, which `docs/checks.md` in the repository
-//! explains; [`keyword`] explains the language word by word.
+//! constant for each signal, a [`SignalPath`] or a [`SignalFamily`] of paths, and
+//! for each upstream, an [`UpstreamName`]. So a signal that nobody declared can't
+//! be sent to, and a payload of another type doesn't compile; neither do a route
+//! that is declared twice, a view that isn't there, a port out of range, or a page
+//! that asks for what this server doesn't have. Each mistake has a code, which
+//! `docs/checks.md` in the repository explains; [`keyword`] explains the language
+//! word by word.
 //!
 //! Each route becomes one warp filter, and each signal path one tokio broadcast
 //! channel. What is sent is encoded once, however many clients listen.

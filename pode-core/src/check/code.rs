@@ -188,6 +188,12 @@ codes! {
     /// Two schedules of one name.
     ScheduleTwice = 94,
 
+    // Upstreams.
+    /// A URL that is none of a WebSocket.
+    UpstreamUrl = 100,
+    /// Two upstreams, or an upstream and a signal, of one name.
+    UpstreamTwice = 101,
+
     // Conversations.
     /// An event that clients don't have.
     UnknownEvent = 110,

@@ -23,6 +23,7 @@ mod suggestion;
 mod templates;
 mod timers;
 mod twice;
+mod upstreams;
 
 pub use arguments::{MAX_ARGUMENTS, MAX_PARAMETERS};
 pub use code::Code;
@@ -48,6 +49,7 @@ pub fn check(server: &Server) -> Vec<Diagnostic> {
     connections::check(server, &mut found);
     states::check(server, &mut found);
     timers::check(server, &mut found);
+    upstreams::check(server, &mut found);
     pages::check(server, &mut found);
     endpoints::check_idle(server, &mut found);
     found

@@ -14,6 +14,7 @@ mod schedule;
 mod signal;
 mod state;
 mod timer;
+mod upstream;
 mod views;
 
 pub use endpoint::{Certificate, CertificateFile, CertificateFileKind, Endpoint};
@@ -25,6 +26,7 @@ pub use schedule::Schedule;
 pub use signal::{Level, Receiver, Signal};
 pub use state::State;
 pub use timer::Timer;
+pub use upstream::Upstream;
 pub use views::Views;
 
 /// All that one `pode_server!` declares, each noun in its order of declaration.
@@ -50,6 +52,8 @@ pub struct Server {
     pub timers: Vec<Timer>,
     /// What is done at times of the day and the year.
     pub schedules: Vec<Schedule>,
+    /// Servers elsewhere that are listened to.
+    pub upstreams: Vec<Upstream>,
     /// Whether a declaration is missing here because it was not understood.
     /// What seems to be lacking may then be in it.
     pub incomplete: bool,

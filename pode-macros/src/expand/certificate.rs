@@ -24,9 +24,12 @@ pub(super) fn words(endpoint: &Endpoint) -> TokenStream {
     quote! { #words #chains }
 }
 
-/// Tells where the paths of certificates begin while developing.
+/// Tells where the paths of certificates begin while developing, those of other
+/// servers' roots included.
 pub(super) fn crate_folder(model: &Server, declared: &proc_macro2::Ident) -> Option<TokenStream> {
-    let named = model.endpoints.iter().any(|endpoint| endpoint.certificate.is_some());
+    let mut upstreams = model.upstreams.iter();
+    let named = model.endpoints.iter().any(|endpoint| endpoint.certificate.is_some())
+        || upstreams.any(|upstream| upstream.names_roots);
     named.then(|| {
         quote! {
             #[cfg(debug_assertions)]

@@ -2,9 +2,9 @@
 
 use pode_core::model::{self, Server};
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{ToTokens, quote};
 
-use super::{cfgs, signal};
+use super::{cfgs, has_constant};
 use crate::diagnostic::Mistakes;
 use crate::syntax::{Action, Kind, On, Receiver, Route, Schedule, Timer, Written};
 
@@ -17,6 +17,12 @@ pub(super) fn unused(written: &Written, model: &Server, mistakes: &Mistakes) -> 
         uses.extend(parameters.map(|(name, _)| quote! { let _ = &#name; }));
     }
     for (index, declaration) in written.declarations.iter().enumerate() {
+        let mut uses = |handler: &TokenStream| {
+            if syn::parse2::<syn::ExprPath>(handler.clone()).is_ok() {
+                let cfgs = cfgs(&declaration.attributes);
+                uses.extend(quote! { #cfgs let _ = &#handler; });
+            }
+        };
         let (handler, understood) = match &declaration.kind {
             Kind::Route(Route { action: Action::Handler(handler), .. }) => {
                 (handler, model.routes.iter().any(|meant| meant.head.index == index))
@@ -27,14 +33,17 @@ pub(super) fn unused(written: &Written, model: &Server, mistakes: &Mistakes) -> 
                     meant.head.index == index
                         && meant.receiver.is_some()
                         && meant.takes_its_parameters()
-                        && signal::has_constant(written, index)
+                        && has_constant(written, index)
                 };
                 (handler, model.signals.iter().any(received))
             }
             Kind::On(On { handler, .. }) => {
                 let declared = |meant: &model::On| {
                     meant.head.index == index
-                        && meant.signals(model).iter().any(|signal| signal.takes_its_parameters())
+                        && meant.signals(model).iter().any(|signal| {
+                            signal.takes_its_parameters()
+                                && has_constant(written, signal.head.index)
+                        })
                 };
                 (handler, model.ons.iter().any(declared))
             }
@@ -44,11 +53,18 @@ pub(super) fn unused(written: &Written, model: &Server, mistakes: &Mistakes) -> 
             Kind::Schedule(Schedule { handler, .. }) => {
                 (handler, model.schedules.iter().any(|meant| meant.head.index == index))
             }
+            Kind::Upstream(upstream) => {
+                if !model.upstreams.iter().any(|meant| meant.head.index == index) {
+                    upstream.handler.iter().for_each(&mut uses);
+                    let openings = upstream.on_connect.iter().map(ToTokens::to_token_stream);
+                    openings.for_each(|opening| uses(&opening));
+                }
+                continue;
+            }
             _ => continue,
         };
-        if !understood && syn::parse2::<syn::ExprPath>(handler.clone()).is_ok() {
-            let cfgs = cfgs(&declaration.attributes);
-            uses.extend(quote! { #cfgs let _ = &#handler; });
+        if !understood {
+            uses(handler);
         }
     }
     uses

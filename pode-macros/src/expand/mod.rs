@@ -1,5 +1,5 @@
-//! What a server becomes: a constant for each signal, and a function that
-//! declares everything to the run time.
+//! What a server becomes: a constant for each signal and each upstream, and a
+//! function that declares everything to the run time.
 //!
 //! Expansions are thin: about one call for each declaration, whose logic is an
 //! ordinary function behind `::pode::__private`. After a mistake the same is
@@ -16,6 +16,7 @@ mod options;
 mod route;
 mod signal;
 mod timer;
+mod upstream;
 
 use pode_core::model::{Head, Server};
 use proc_macro2::{Ident, Span, TokenStream};
@@ -23,11 +24,12 @@ use quote::{ToTokens, format_ident, quote};
 use syn::Attribute;
 
 use crate::diagnostic::Mistakes;
-use crate::syntax::{Kind, LINT_LEVELS, Written};
+use crate::syntax::{Declaration, Kind, LINT_LEVELS, Written};
 
 /// Writes a server as Rust.
 pub(crate) fn expand(written: &Written, model: &Server, mistakes: Mistakes) -> TokenStream {
-    let constants = signal::constants(written, model);
+    let signals = signal::constants(written, model);
+    let upstreams = upstream::constants(written);
     let server = &written.server;
     let (attributes, visibility, name, parameters) =
         (&server.attributes, &server.visibility, &server.name, &server.parameters);
@@ -40,15 +42,14 @@ pub(crate) fn expand(written: &Written, model: &Server, mistakes: Mistakes) -> T
     let statements = expansion.statements(model);
     let unused = fallback::unused(written, model, &mistakes);
     let keywords = keyword::uses(written);
-    let documented = attributes.iter().any(|attribute| attribute.path().is_ident("doc"));
-    let page = format!("Builds the server `{title}`.");
-    let page = (!documented).then(|| quote! { #[doc = #page] });
+    let page = documented(attributes, || format!("Builds the server `{title}`."));
     // Inside the function, an error hides no other error of the build.
     let errors = mistakes.errors();
     let warnings = mistakes.warnings(|index| judged(&written.declarations[index].attributes));
 
     quote! {
-        #constants
+        #signals
+        #upstreams
 
         #(#attributes)*
         #page
@@ -86,6 +87,7 @@ impl Expansion<'_> {
         statements.extend(model.routes.iter().map(|route| self.route(route)));
         statements.extend(model.timers.iter().map(|timer| self.timer(timer)));
         statements.extend(model.schedules.iter().map(|schedule| self.schedule(schedule)));
+        statements.extend(model.upstreams.iter().map(|upstream| self.upstream(upstream)));
         statements
     }
 
@@ -115,6 +117,30 @@ impl Expansion<'_> {
             (&self.declared, self.cfgs(&state.head), &written.ty, &written.value);
         quote! { #cfgs #declared.state::<#ty>(#value); }
     }
+}
+
+/// Tells whether no earlier signal or upstream has the name. One that has is told
+/// already; rustc would underline the whole macro for a second constant.
+fn has_constant(written: &Written, index: usize) -> bool {
+    let named = |declaration: &Declaration| {
+        let name = match &declaration.kind {
+            Kind::Signal(signal) => &signal.name,
+            Kind::Upstream(upstream) => &upstream.name,
+            _ => return None,
+        };
+        Some((name.to_string(), cfgs(&declaration.attributes).to_string()))
+    };
+    let declared = &written.declarations;
+    !declared[..index].iter().any(|earlier| named(earlier) == named(&declared[index]))
+}
+
+/// Returns what a documentation says by itself where the user says nothing.
+fn documented(attributes: &[Attribute], page: impl FnOnce() -> String) -> Option<TokenStream> {
+    let documented = attributes.iter().any(|attribute| attribute.path().is_ident("doc"));
+    (!documented).then(|| {
+        let page = page();
+        quote! { #[doc = #page] }
+    })
 }
 
 fn cfgs(attributes: &[Attribute]) -> TokenStream {

@@ -1,11 +1,11 @@
 //! What is done when clients come and go becomes one call.
 
-use pode_core::model::{On, Server};
+use pode_core::model::{On, Server, Signal};
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote_spanned};
 use syn::spanned::Spanned;
 
-use super::{Expansion, cfgs};
+use super::{Expansion, cfgs, has_constant};
 use crate::syntax::Kind;
 
 impl Expansion<'_> {
@@ -18,7 +18,9 @@ impl Expansion<'_> {
         let span = handler.span();
         let declared = self.declared_at(span);
         let signals = on.signals(model).into_iter();
-        let calls = signals.filter(|signal| signal.takes_its_parameters()).map(|signal| {
+        let has_constant = |signal: &&Signal| has_constant(self.written, signal.head.index);
+        let signals = signals.filter(|signal| signal.takes_its_parameters()).filter(has_constant);
+        let calls = signals.map(|signal| {
             let (event, count) = (on.event.as_str(), signal.path.parameters().count());
             let call = format_ident!("on_{event}_{count}", span = span);
             // Of several signals, the one decides that is there.

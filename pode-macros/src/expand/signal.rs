@@ -6,9 +6,9 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
 
-use super::{Expansion, cfgs, options, variant};
+use super::{Expansion, documented, has_constant, options, variant};
 use crate::resolve::options::{ENDPOINT, LEVEL};
-use crate::syntax::{self, Declaration, Kind, Receiver, Written};
+use crate::syntax::{self, Kind, Receiver, Written};
 
 impl Expansion<'_> {
     pub(super) fn signal(&self, signal: &Signal) -> TokenStream {
@@ -84,9 +84,7 @@ pub(super) fn constants(written: &Written, model: &Server) -> TokenStream {
         let kind = Ident::new(kind, signal.name.span());
         let (attributes, visibility) = (&declaration.attributes, &written.server.visibility);
         let name = &signal.name;
-        let documented = attributes.iter().any(|attribute| attribute.path().is_ident("doc"));
-        let page = format!("The signal at `{}`.", signal.path.value());
-        let page = (!documented).then(|| quote! { #[doc = #page] });
+        let page = documented(attributes, || format!("The signal at `{}`.", signal.path.value()));
         constants.extend(quote_spanned! { name.span()=>
             #(#attributes)*
             #page
@@ -95,19 +93,6 @@ pub(super) fn constants(written: &Written, model: &Server) -> TokenStream {
         });
     }
     constants
-}
-
-/// Tells whether no earlier signal has the name. One that has is told already;
-/// rustc would underline the whole macro for a second constant.
-pub(super) fn has_constant(written: &Written, index: usize) -> bool {
-    let named = |declaration: &Declaration| match &declaration.kind {
-        Kind::Signal(signal) => {
-            Some((signal.name.to_string(), cfgs(&declaration.attributes).to_string()))
-        }
-        _ => None,
-    };
-    let declared = &written.declarations;
-    !declared[..index].iter().any(|earlier| named(earlier) == named(&declared[index]))
 }
 
 /// Returns what the type of a signal says of its payloads and its level; as

@@ -18,6 +18,7 @@ mod schedule;
 mod signal;
 mod state;
 mod timer;
+mod upstream;
 mod views;
 
 use closure::Parameter;
@@ -57,6 +58,9 @@ pub(crate) fn resolve(written: &Written, mistakes: &mut Mistakes) -> (Server, Pl
             Kind::Timer(timer) => resolver.timer(head, timer).map(|meant| model.timers.push(meant)),
             Kind::Schedule(schedule) => {
                 resolver.schedule(head, schedule).map(|meant| model.schedules.push(meant))
+            }
+            Kind::Upstream(upstream) => {
+                resolver.upstream(head, upstream).map(|meant| model.upstreams.push(meant))
             }
         };
         model.incomplete |= understood.is_none();

@@ -67,7 +67,7 @@ impl Resolver<'_> {
             let name = field.name.to_string();
             let meant = did_you_mean(&name, understood.iter().copied());
             if let Some(meant) = meant.filter(|meant| *meant != name) {
-                let message = format!("a {noun} has no option `{name}`");
+                let message = format!("{noun} has no option `{name}`");
                 let help = format!("did you mean `{meant}`?");
                 known = self.mistake(Code::UnknownOption, field.name.span(), message, help);
             }
@@ -88,7 +88,7 @@ impl Resolver<'_> {
     /// has no field for it that rustc would miss.
     pub(super) fn no_endpoint(&mut self, options: &Options, noun: &str) {
         for field in options.fields.iter().filter(|field| field.name == ENDPOINT) {
-            let message = format!("a {noun} has no option `{ENDPOINT}`");
+            let message = format!("{noun} has no option `{ENDPOINT}`");
             let help = "remove it; who receives what it sends is said at the signal";
             self.mistakes.add(Code::UnknownOption, field.name.span(), message, help);
         }

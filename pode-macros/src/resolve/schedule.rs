@@ -10,7 +10,7 @@ use crate::syntax;
 impl Resolver<'_> {
     pub(super) fn schedule(&mut self, head: Head, written: &syntax::Schedule) -> Option<Schedule> {
         let mut understood = self.options(&written.options);
-        self.no_endpoint(&written.options, "schedule");
+        self.no_endpoint(&written.options, "a schedule");
         for expression in &written.expressions {
             if let Err(error) = Cron::parse(&expression.value()) {
                 let (message, span) = (error.to_string(), expression.span());

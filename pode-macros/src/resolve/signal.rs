@@ -21,7 +21,8 @@ impl Resolver<'_> {
         let level = self.level(&written.options);
         let receiver = self.receiver(written, level);
         let options = self.options(&written.options);
-        let options = self.misspelled(&written.options, "signal", &[LEVEL, ENDPOINT]).and(options);
+        let options =
+            self.misspelled(&written.options, "a signal", &[LEVEL, ENDPOINT]).and(options);
         let origins = self.origins(&written.options);
         let endpoints = self.endpoint_names(&written.options);
         Some(Signal {

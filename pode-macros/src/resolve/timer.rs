@@ -13,7 +13,7 @@ use crate::syntax;
 impl Resolver<'_> {
     pub(super) fn timer(&mut self, head: Head, written: &syntax::Timer) -> Option<Timer> {
         let options = self.options(&written.options);
-        self.no_endpoint(&written.options, "timer");
+        self.no_endpoint(&written.options, "a timer");
         // A whole number is a value of Rust's, but no interval.
         let judged = match &written.interval {
             Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) => {

@@ -21,7 +21,7 @@ impl Action {
     /// Parses the arrow and what follows; `title` is what a message calls the
     /// route.
     pub(super) fn parse(input: ParseStream<'_>, title: &str) -> syn::Result<Self> {
-        arrow(input, &format!("route `{title}`"), "WebEvent")?;
+        arrow(input, &format!("route `{title}`"), "a `WebEvent`")?;
         let word = input.fork().parse::<Ident>().ok();
         if word.is_some_and(|word| word == "view" || word == "redirect") {
             if input.peek2(LitStr) {
@@ -39,17 +39,25 @@ impl Action {
     }
 }
 
-/// Parses the arrow and a handler that takes such an event; `title` is what a
-/// message calls the declaration.
-pub(super) fn parse(input: ParseStream<'_>, title: &str, event: &str) -> syn::Result<TokenStream> {
-    arrow(input, title, event)?;
+/// Parses the arrow and a handler; `title` is what a message calls the
+/// declaration, and `takes` what such a handler takes.
+pub(super) fn parse(input: ParseStream<'_>, title: &str, takes: &str) -> syn::Result<TokenStream> {
+    arrow(input, title, takes)?;
     raw(input)
 }
 
+/// Takes what stands where a handler should, up to the end of the declaration.
+pub(super) fn skip(input: ParseStream<'_>) -> syn::Result<()> {
+    if !forgotten::begins_declaration(&input.fork().parse::<TokenStream>()?) {
+        raw(input)?;
+    }
+    Ok(())
+}
+
 /// Takes the arrow that something follows.
-fn arrow(input: ParseStream<'_>, title: &str, event: &str) -> syn::Result<()> {
+fn arrow(input: ParseStream<'_>, title: &str, takes: &str) -> syn::Result<()> {
     let missing = || {
-        let help = format!("add `=> handler`, an async fn or closure taking a `{event}`");
+        let help = format!("add `=> handler`, an async fn or closure taking {takes}");
         let message = format!("{title} has no handler");
         mistake(Code::MissingHandler, input.span(), message, help)
     };

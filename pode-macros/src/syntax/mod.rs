@@ -19,6 +19,7 @@ mod server;
 mod signal;
 mod state;
 mod timer;
+mod upstream;
 mod views;
 
 use pode_core::check::{Code, help_with_choices};
@@ -42,6 +43,7 @@ pub(crate) use server::Server;
 pub(crate) use signal::{Receiver, Signal};
 pub(crate) use state::State;
 pub(crate) use timer::Timer;
+pub(crate) use upstream::{ON_CONNECT, Upstream};
 pub(crate) use views::Views;
 
 use crate::diagnostic::Mistakes;
@@ -78,11 +80,15 @@ pub(crate) enum Kind {
     State(State),
     Timer(Timer),
     Schedule(Schedule),
+    /// Boxed, being twice as large as any other.
+    Upstream(Box<Upstream>),
 }
 
 /// Every noun, in the order a message lists them.
-pub(crate) const NOUNS: [&str; 10] =
-    ["endpoint", "views", "public", "mount", "route", "signal", "on", "state", "timer", "schedule"];
+pub(crate) const NOUNS: [&str; 11] = [
+    "endpoint", "views", "public", "mount", "route", "signal", "on", "state", "timer", "schedule",
+    "upstream",
+];
 
 /// The attributes that say what rustc may tell of a declaration.
 pub(crate) const LINT_LEVELS: [&str; 5] = ["allow", "deny", "expect", "forbid", "warn"];
@@ -187,6 +193,7 @@ impl Declaration {
             "state" => Kind::State(State::parse(input)?),
             "timer" => Kind::Timer(Timer::parse(input)?),
             "schedule" => Kind::Schedule(Schedule::parse(input)?),
+            "upstream" => Kind::Upstream(Upstream::parse(input)?.into()),
             word => {
                 let help = help_with_choices(word, &NOUNS, "declarations are");
                 let message = format!("unknown declaration `{word}`");
@@ -198,10 +205,10 @@ impl Declaration {
     }
 }
 
-/// Tells of attributes that would go nowhere. Those of a signal stand at its
-/// constant, so there rustc judges them.
+/// Tells of attributes that would go nowhere. Those of a signal or an upstream
+/// stand at its constant, so there rustc judges them.
 fn unknown_attributes(attributes: &[Attribute], noun: &Ident, mistakes: &mut Mistakes) {
-    for attribute in attributes.iter().filter(|_| noun != "signal") {
+    for attribute in attributes.iter().filter(|_| noun != "signal" && noun != "upstream") {
         let is = |word| attribute.path().is_ident(word);
         if !is("doc") && !is("cfg") && !LINT_LEVELS.iter().any(|level| is(level)) {
             let word = attribute.path().to_token_stream().to_string().replace(' ', "");

@@ -25,7 +25,7 @@ impl On {
             let help = format!("write `on {event} SIGNAL => handler;`");
             unreadable(error.span(), format!("`on {event}` needs a signal"), help)
         })?;
-        let takes = if event == "disconnect" { "DisconnectEvent" } else { "ConnectEvent" };
+        let takes = if event == "disconnect" { "a `DisconnectEvent`" } else { "a `ConnectEvent`" };
         let handler = handler::parse(input, &format!("`on {event} {signal}`"), takes)?;
         Ok(On { event, signal, handler })
     }

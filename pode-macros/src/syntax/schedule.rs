@@ -31,7 +31,7 @@ impl Schedule {
             expressions.push(text(input, "a cron expression", "0 0 * * *")?);
         }
         let options = Options::parse(input)?;
-        let handler = handler::parse(input, &title, "ScheduleEvent")?;
+        let handler = handler::parse(input, &title, "a `ScheduleEvent`")?;
         Ok(Schedule { name, cron, expressions, options, handler })
     }
 }

@@ -37,7 +37,7 @@ impl Timer {
             return Err(mistake(Code::Interval, input.span(), message, help));
         }
         let options = Options::parse(input)?;
-        let handler = handler::parse(input, &title, "TimerEvent")?;
+        let handler = handler::parse(input, &title, "a `TimerEvent`")?;
         Ok(Timer { name, every, interval, options, handler })
     }
 }

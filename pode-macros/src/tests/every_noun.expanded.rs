@@ -26,6 +26,17 @@ pub(crate) const SEAT: ::pode::SignalFamily<
 pub(crate) const WALL: ::pode::SignalPath<String, String> = ::pode::SignalPath::new(
     "/wall",
 );
+/// What it costs.
+#[allow(private_interfaces)]
+pub(crate) const PRICES: ::pode::UpstreamName<Subscribe, Tick> = ::pode::UpstreamName::new(
+    "PRICES",
+);
+#[cfg(feature = "signals")]
+///The upstream `HEADLINES`.
+#[allow(private_interfaces)]
+pub(crate) const HEADLINES: ::pode::UpstreamName<::pode::Nothing, Headline> = ::pode::UpstreamName::new(
+    "HEADLINES",
+);
 ///Builds the server `house`.
 pub(crate) fn house(settings: Settings) -> ::pode::Server {
     #[cfg(feature = "signals")]
@@ -46,7 +57,7 @@ pub(crate) fn house(settings: Settings) -> ::pode::Server {
         disconnect as _, on as _, disconnect as _, route as _, GET as _, view as _,
         route as _, GET as _, POST as _, route as _, PUT as _, route as _, GET as _,
         redirect as _, route as _, POST as _, timer as _, every as _, timer as _,
-        every as _, schedule as _, cron as _,
+        every as _, schedule as _, cron as _, upstream as _, upstream as _,
     };
     let mut declared = ::pode::__private::Declared::new(
         "house",
@@ -342,6 +353,29 @@ pub(crate) fn house(settings: Settings) -> ::pode::Server {
                 options
             },
             house::nightly,
+        );
+    declared
+        .upstream(
+            ::pode::UpstreamName::<Subscribe, Tick>::new(PRICES.as_str()),
+            settings.feed,
+            {
+                #[allow(unused_imports)]
+                use ::pode::__private::upstream_words::*;
+                let mut options = ::pode::UpstreamOptions::default();
+                options.heartbeat = ::core::time::Duration::from_millis(5000u64);
+                options.roots = roots_of("root.pem");
+                options
+            },
+            on_tick,
+        )
+        .on_connect(async |event| event.reply(&Subscribe::all()).await);
+    #[cfg(feature = "signals")]
+    declared
+        .upstream(
+            ::pode::UpstreamName::<::pode::Nothing, Headline>::new(HEADLINES.as_str()),
+            "wss://feed.example/headlines",
+            ::pode::UpstreamOptions::default(),
+            house::relay,
         );
     declared.into_server()
 }

@@ -76,6 +76,7 @@ fn handlers(written: &Written) -> impl Iterator<Item = &TokenStream> {
         Kind::On(on) => Some(&on.handler),
         Kind::Timer(timer) => Some(&timer.handler),
         Kind::Schedule(schedule) => Some(&schedule.handler),
+        Kind::Upstream(upstream) => upstream.handler.as_ref().ok(),
         _ => None,
     })
 }

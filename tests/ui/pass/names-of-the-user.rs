@@ -10,7 +10,7 @@ struct Server;
 struct String;
 struct None;
 struct SignalPath;
-#[derive(::serde::Serialize)]
+#[derive(::serde::Deserialize, ::serde::Serialize)]
 struct Some;
 
 pode::pode_server! {
@@ -19,6 +19,7 @@ pode::pode_server! {
     endpoint ws "127.0.0.1:8091";
     signal NONE: Some = "/";
     route GET "/" => Ok;
+    upstream FEED: Some -> Some = "wss://feed.example" { heartbeat: options() } => Err;
 }
 
 fn options() -> ::std::time::Duration {
@@ -28,6 +29,11 @@ fn options() -> ::std::time::Duration {
 #[allow(non_snake_case)]
 async fn Ok(event: pode::WebEvent) -> Result<(), pode::SendError> {
     event.send(NONE, &Some).await
+}
+
+#[allow(non_snake_case)]
+async fn Err(event: pode::UpstreamEvent<Some>, some: Some) -> Result<(), pode::UpstreamError> {
+    event.reply(&some).await
 }
 
 fn main() {

@@ -183,6 +183,10 @@ const SHAPES: &[&str] = &[
     "schedule X cron X => X;",
     "schedule \"a\" cron X, X { X: X } => X;",
     "schedule \"a\" X X => X;",
+    "upstream X;",
+    "upstream X: X = X => X;",
+    "upstream A: X -> X = X { X: X } => a;",
+    "upstream A: u8 = X { on_connect: X } => X;",
 ];
 
 /// Tokens in any order; mostly behind a head, since nothing is read without.

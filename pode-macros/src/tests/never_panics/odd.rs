@@ -19,6 +19,9 @@ const ODD: &[&str] = &[
     "state",
     "timer",
     "schedule",
+    "upstream",
+    "on_connect",
+    "roots",
     "http",
     "https",
     "ws",
@@ -110,6 +113,8 @@ const ODD: &[&str] = &[
     r#""@daily""#,
     r#""@größe""#,
     r#""page""#,
+    r#""wss://feed.example/prices""#,
+    r#""http://ä#b""#,
     r#""\
        continued""#,
     r#""größe ß \t""#,

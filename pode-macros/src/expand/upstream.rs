@@ -1,0 +1,82 @@
+//! An upstream becomes a constant, and one call.
+
+use pode_core::model::Upstream;
+use proc_macro2::TokenStream;
+use quote::{ToTokens, format_ident, quote, quote_spanned};
+use syn::spanned::Spanned;
+
+use super::{Expansion, documented, has_constant, options};
+use crate::resolve::options::ENDPOINT;
+use crate::syntax::{self, Kind, Written};
+
+impl Expansion<'_> {
+    pub(super) fn upstream(&self, upstream: &Upstream) -> TokenStream {
+        let Kind::Upstream(written) = self.kind(&upstream.head) else {
+            return TokenStream::new();
+        };
+        let Ok(handler) = &written.handler else {
+            return TokenStream::new();
+        };
+        let (cfgs, name, url) = (self.cfgs(&upstream.head), &written.name, &written.url);
+        let options = options::fields(
+            options::words("upstream_words"),
+            &format_ident!("UpstreamOptions"),
+            &[ENDPOINT],
+            &written.options,
+        );
+        // The constant may be another declaration's, and of other types, if the
+        // name stands twice.
+        let types = types(written);
+        // What rustc has to say about a type that serde can't use stands here.
+        let place = match &written.sends {
+            Some(_either) => name.span(),
+            None => written.receives.span(),
+        };
+        let named = quote_spanned! { place=>
+            ::pode::UpstreamName::<#types>::new(#name.as_str())
+        };
+        // What rustc has to say about a handler stands at the handler.
+        let openings = written.on_connect.iter().map(|opening| {
+            quote_spanned! { opening.span()=> .on_connect(#opening) }
+        });
+        let span = handler.span();
+        let declared = self.declared_at(span);
+        quote_spanned! { span=>
+            #cfgs #declared.upstream(#named, #url, #options, #handler) #(#openings)*;
+        }
+    }
+}
+
+/// Writes the constants of all upstreams, also of those that were not
+/// understood: who sends to them is right all the same.
+pub(super) fn constants(written: &Written) -> TokenStream {
+    let mut constants = TokenStream::new();
+    for (index, declaration) in written.declarations.iter().enumerate() {
+        let Kind::Upstream(upstream) = &declaration.kind else {
+            continue;
+        };
+        if !has_constant(written, index) {
+            continue;
+        }
+        let (attributes, visibility) = (&declaration.attributes, &written.server.visibility);
+        let (name, types, title) = (&upstream.name, types(upstream), upstream.name.to_string());
+        let page = documented(attributes, || format!("The upstream `{title}`."));
+        constants.extend(quote_spanned! { name.span()=>
+            #(#attributes)*
+            #page
+            #[allow(private_interfaces)]
+            #visibility const #name: ::pode::UpstreamName<#types> = ::pode::UpstreamName::new(#title);
+        });
+    }
+    constants
+}
+
+/// Returns what is sent and what is received.
+fn types(upstream: &syntax::Upstream) -> TokenStream {
+    let receives = &upstream.receives;
+    let sends = match &upstream.sends {
+        Some(sends) => sends.to_token_stream(),
+        None => quote! { ::pode::Nothing },
+    };
+    quote! { #sends, #receives }
+}

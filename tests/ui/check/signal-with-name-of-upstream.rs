@@ -1,0 +1,14 @@
+use pode::prelude::*;
+
+pode_server! {
+    server example;
+    endpoint ws 8091;
+    upstream PRICES: f64 = "wss://feed.example/prices" => on_tick;
+    signal PRICES: f64 = "/prices";
+}
+
+async fn on_tick(_: UpstreamEvent, _: f64) {}
+
+fn main() {
+    let _ = (example(), PRICES);
+}
