@@ -33,4 +33,5 @@ mod state;
 mod stop;
 mod timer;
 mod tls;
+mod upstream;
 mod view;

@@ -174,6 +174,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         Client { stream: handshake.await.expect("the handshake succeeds").0 }
     }
 
+    /// Takes the other side: does the handshake as a server.
+    pub(crate) async fn accept(stream: S) -> Client<S> {
+        let handshake = within(tokio_tungstenite::accept_async(stream), "a handshake");
+        Client { stream: handshake.await.expect("the handshake succeeds") }
+    }
+
+    /// Returns the connection below.
+    pub(crate) fn stream(&self) -> &S {
+        self.stream.get_ref()
+    }
+
     /// Waits for the next text message.
     pub(crate) async fn text(&mut self) -> String {
         match self.message().await {
