@@ -19,6 +19,9 @@ use crate::support::{example_ports, start};
 mod chat_rooms;
 mod chromium;
 #[allow(dead_code, unreachable_pub, reason = "it is a program of its own")]
+#[path = "../../examples/relay.rs"]
+mod relay;
+#[allow(dead_code, unreachable_pub, reason = "it is a program of its own")]
 #[path = "../../examples/rest.rs"]
 mod rest;
 #[allow(dead_code, unreachable_pub, reason = "it is a program of its own")]
@@ -329,6 +332,54 @@ fn votes_and_their_count_are_encrypted_on_one_port() {
 }
 
 #[test]
+fn prices_of_another_server_come_by_a_line_that_heals() {
+    in_a_browser(async |chromium| {
+        let feed = relay::feed().start().await.unwrap();
+        let server = relay::relay().start().await.unwrap();
+        let mut tab = open(chromium).await;
+        wait_for_line(&tab, "live", "connection no. 1").await;
+        for crop in ["peas", "beans", "lentils"] {
+            wait_for_prices(&tab, crop, 8).await;
+        }
+
+        // What nobody has watched yet, until it is ordered.
+        assert_eq!(prices(&tab, "lupins").await, 0);
+        tab.click("[value=lupins]").await;
+        wait_for_choice(&tab, "lupins", true).await;
+        wait_for_prices(&tab, "lupins", 2).await;
+        tab.save_picture("relay").await;
+
+        // Once it is back, the same is ordered anew.
+        tab.click("#cut button").await;
+        wait_for_line(&tab, "live", "connection no. 2").await;
+        let before = prices(&tab, "lupins").await;
+        wait_for_prices(&tab, "lupins", before + 2).await;
+
+        feed.stop().await;
+        wait_for_line(&tab, "waiting", "down, trying again").await;
+        tab.save_picture("relay-down").await;
+        tab.click("[value=chickpeas]").await;
+        wait_for_choice(&tab, "chickpeas", true).await;
+        assert_eq!(prices(&tab, "chickpeas").await, 0);
+        let feed = relay::feed().start().await.unwrap();
+        wait_for_line(&tab, "live", "connection no. 3").await;
+        wait_for_prices(&tab, "chickpeas", 2).await;
+
+        let requests = tab.requests();
+        for signal in ["ws://127.0.0.1:8091/prices", "ws://127.0.0.1:8091/line"] {
+            assert!(requests.iter().any(|url| url == signal), "{signal} is not among {requests:?}");
+        }
+        let home = |url: &&String| url.starts_with(PAGE) || url.starts_with(SIGNAL);
+        assert_eq!(requests.iter().filter(|url| !home(url)).collect::<Vec<_>>(), [""; 0]);
+        assert_eq!(tab.complaints(), [""; 0]);
+        let said: String = tab.evaluate("document.querySelector('#error').textContent").await;
+        assert_eq!(said, "");
+        server.stop().await;
+        feed.stop().await;
+    });
+}
+
+#[test]
 fn a_certificate_that_nobody_else_signed_is_warned_of() {
     in_a_browser(async |chromium| {
         let server = secure().start().await.unwrap();
@@ -458,6 +509,40 @@ async fn wait_for_votes(tab: &Tab, votes: &str, total: &str) {
             && document.querySelector('#total').textContent.startsWith('{total}')"
     );
     tab.wait_until(&format!("the votes {votes}"), &condition).await;
+}
+
+/// Waits until the tab shows the line to the feed so.
+async fn wait_for_line(tab: &Tab, state: &str, text: &str) {
+    let condition = format!(
+        "document.querySelector('#upstream').dataset.state === '{state}'
+            && document.querySelector('#line').textContent === '{text}'"
+    );
+    tab.wait_until(&format!("the line: {text}"), &condition).await;
+}
+
+/// Waits until the tab shows whether a crop is watched.
+async fn wait_for_choice(tab: &Tab, crop: &str, is_watched: bool) {
+    let condition =
+        format!("document.querySelector('[value={crop}]').ariaPressed === '{is_watched}'");
+    tab.wait_until(&format!("{crop} to be watched: {is_watched}"), &condition).await;
+}
+
+/// Waits until the tab has drawn so many prices of a crop.
+async fn wait_for_prices(tab: &Tab, crop: &str, count: usize) {
+    let condition = format!("{} >= {count}", prices_of(crop));
+    tab.wait_until(&format!("{count} prices of {crop}"), &condition).await;
+}
+
+/// Returns how many prices of a crop the tab has drawn.
+async fn prices(tab: &Tab, crop: &str) -> usize {
+    tab.evaluate(&prices_of(crop)).await
+}
+
+fn prices_of(crop: &str) -> String {
+    format!(
+        "(document.querySelector('[value={crop}] .line').getAttribute('d') ?? '')
+            .split(/[ML]/).filter((point) => point !== '').length"
+    )
 }
 
 /// Checks that the tab asked this server for things, and no other.
