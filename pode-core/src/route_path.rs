@@ -7,6 +7,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
+
 /// A parsed path such as `/users/:id` or `/files/*rest`.
 ///
 /// Paths are compared byte for byte after percent-decoding: `/News` and
@@ -115,6 +117,16 @@ impl fmt::Display for RoutePath {
         })
     }
 }
+
+/// What a segment of a path can't hold as it is (RFC 3986, section 3.3).
+pub const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b'@')
+    .remove(b':')
+    .remove(b'+');
 
 /// Names that stand for other parts of a request, and so can't be parameters.
 pub const RESERVED_NAMES: [&str; 6] = ["query", "form", "json", "data", "body", "multipart"];

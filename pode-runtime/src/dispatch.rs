@@ -184,6 +184,7 @@ impl Dispatch {
         {
             let handshake = Handshake {
                 version: request.version(),
+                uri: request.uri().clone(),
                 peer,
                 values,
                 house: Arc::clone(&self.house),

@@ -10,7 +10,8 @@ use std::sync::Arc;
 
 use bytes::{Buf, Bytes};
 use futures_util::StreamExt;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, utf8_percent_encode};
+use pode_core::route_path::SEGMENT;
 use warp::Filter;
 use warp::filters::BoxedFilter;
 
@@ -51,16 +52,6 @@ fn fill_in(target: &str, event: &WebEvent) -> String {
     };
     target.split('/').map(fill).collect::<Vec<_>>().join("/")
 }
-
-/// What a segment of a path can't hold as it is (RFC 3986, section 3.3).
-const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~')
-    .remove(b'@')
-    .remove(b':')
-    .remove(b'+');
 
 const SEGMENTS: &AsciiSet = &SEGMENT.remove(b'/');
 

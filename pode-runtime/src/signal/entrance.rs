@@ -38,6 +38,7 @@ pub(crate) struct Entrance {
 #[derive(Clone)]
 pub(crate) struct Handshake {
     pub(crate) version: Version,
+    pub(crate) uri: Uri,
     pub(crate) peer: Option<SocketAddr>,
     /// What stands in the place of the path's parameters, decoded.
     pub(crate) values: Vec<String>,
@@ -80,15 +81,11 @@ impl Entrance {
         warp::ext::get::<Handshake>()
             .and(warp::ext::optional::<OnUpgrade>())
             .and(warp::method())
-            .and(warp::path::full())
-            .and(warp::query::raw().or(warp::any().map(String::new)).unify())
             .and(warp::header::headers_cloned())
             .then(
                 move |handshake: Handshake,
                       upgrade: Option<OnUpgrade>,
                       method: Method,
-                      path: warp::path::FullPath,
-                      query: String,
                       headers: HeaderMap| {
                     let entrance = Arc::clone(&entrance);
                     async move {
@@ -102,12 +99,7 @@ impl Entrance {
                             });
                         let response = match accepted {
                             Ok((accepted, upgrade)) => {
-                                let uri = match query.as_str() {
-                                    "" => path.as_str().parse(),
-                                    query => format!("{}?{query}", path.as_str()).parse(),
-                                };
-                                let uri = uri.unwrap_or_default();
-                                let asked = Asked { uri, headers, handshake };
+                                let asked = Asked { headers, handshake };
                                 entrance.answer(asked, accepted, upgrade).await
                             }
                             Err(error) => error.response(),
@@ -146,11 +138,11 @@ impl Entrance {
     /// Lets a client in, or says why not.
     async fn let_in(
         &self,
-        Asked { uri, headers, handshake }: Asked,
+        Asked { headers, handshake }: Asked,
         accepted: Accepted,
         upgrade: OnUpgrade,
     ) -> Result<Response<Bytes>, Response<Bytes>> {
-        let Handshake { peer, values, house, engine, .. } = handshake;
+        let Handshake { uri, peer, values, house, engine, .. } = handshake;
         let signal = self.signal;
         let (parameters, path) = match self.read {
             Some(read) => {
@@ -254,7 +246,6 @@ impl Entrance {
 
 /// A request to be let in.
 struct Asked {
-    uri: Uri,
     headers: HeaderMap,
     handshake: Handshake,
 }

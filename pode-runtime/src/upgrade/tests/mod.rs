@@ -11,6 +11,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::Uri;
 use pode_core::SignalPath;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -152,7 +153,7 @@ fn refusals_say_what_would_be_right() {
 
 fn handshake(version: Version, signals: &Signals, engine: &Engine) -> Handshake {
     let (house, engine) = (house_of(signals.clone()), engine.clone());
-    Handshake { version, peer: None, values: Vec::new(), house, engine }
+    Handshake { version, uri: Uri::default(), peer: None, values: Vec::new(), house, engine }
 }
 
 /// As one of HTTP/1.0 looks behind somebody else's warp filters.
