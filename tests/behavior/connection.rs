@@ -189,6 +189,9 @@ async fn whoever_goes_while_its_handler_waits_is_told_to_have_left() {
     let wire = Wire::ask(&visits.server, "/queue").await;
     assert_eq!(visits.next_disconnect().await.0, "nobody, since a handler waits");
     drop(wire);
+    // While another comes and goes, the server sees that this one has gone.
+    visits.connect("another").await.leave(1000).await;
+    assert_eq!(visits.next_disconnect().await.0, "another");
     visits.next.add_permits(1);
     assert_eq!(visits.next_disconnect().await, ("client".to_owned(), Disconnect::Lost));
     visits.server.stop().await;
