@@ -8,6 +8,7 @@
 //! comes by [`upstream`].
 
 pub mod argument;
+mod binding;
 pub mod certificate;
 pub mod client_ids;
 pub mod clients;

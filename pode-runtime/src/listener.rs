@@ -16,8 +16,6 @@ use hyper::rt::{Read, Write};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use pode_core::Bind;
-use socket2::{Domain, Protocol, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -33,38 +31,9 @@ use crate::tls::{Tls, chose_http_2};
 /// connection may be idle before the next.
 pub(crate) const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How many connections may wait to be accepted. The system may allow fewer.
-const BACKLOG: i32 = 4096;
-
 /// How long to pause when the system can't accept a connection: time for
 /// others to end and give their descriptors back.
 const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
-
-/// Listens on an address; must be called within a runtime.
-///
-/// IPv6 addresses don't take IPv4 connections, so that `*` and `[::]` can
-/// stand side by side. On Unix, a port whose connections have just ended can
-/// be bound again at once.
-///
-/// # Errors
-///
-/// The operating system refuses: the port is taken or not allowed, or the
-/// address isn't one of this machine.
-pub(crate) fn bind(bind: &Bind) -> io::Result<TcpListener> {
-    let address = bind.socket_address();
-    let socket =
-        socket2::Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    // On Windows this would let others take over a port that is in use.
-    #[cfg(unix)]
-    socket.set_reuse_address(true)?;
-    if address.is_ipv6() {
-        socket.set_only_v6(true)?;
-    }
-    socket.set_nonblocking(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    TcpListener::from_std(socket.into())
-}
 
 /// Serves all connections of a listener until `stopping` holds a deadline, or
 /// nobody is left to set one.
@@ -210,6 +179,7 @@ mod tests {
     use warp::Reply;
 
     use super::*;
+    use crate::binding::bind;
 
     /// A listener whose service answers with the request's body. Requests to
     /// `/wait` are announced and wait, those to `/panic` panic.
@@ -401,25 +371,6 @@ mod tests {
         let (_stream, from) = acceptor.accept().await;
         assert_eq!(from, peer.local_addr().unwrap());
         assert!(Instant::now() >= resting_until);
-    }
-
-    #[tokio::test]
-    async fn a_port_is_bound_once() {
-        let bound = bind(&"127.0.0.1:0".parse().unwrap()).unwrap();
-        let address = bound.local_addr().unwrap().to_string();
-        assert_eq!(bind(&address.parse().unwrap()).unwrap_err().kind(), io::ErrorKind::AddrInUse);
-    }
-
-    #[tokio::test]
-    async fn ipv6_and_ipv4_stand_side_by_side() {
-        // Others may have taken a port by IPv4 that is free by IPv6.
-        let both_bound = (0..10).any(|_| {
-            // Without IPv6 on this machine there is nothing to show.
-            let Ok(ipv6) = bind(&"[::]:0".parse().unwrap()) else { return true };
-            let port = ipv6.local_addr().unwrap().port();
-            bind(&format!("*:{port}").parse().unwrap()).is_ok()
-        });
-        assert!(both_bound);
     }
 
     #[test]

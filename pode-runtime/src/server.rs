@@ -1,20 +1,17 @@
 //! A server: started, running, stopped.
 
+use std::fmt;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use std::{fmt, io};
 
 use pode_core::hub::Delivery;
-use pode_core::{Bind, Method, Protocol, UpstreamName};
-use tokio::net::TcpListener;
+use pode_core::{Method, Protocol, UpstreamName};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::task::TaskTracker;
 
-use crate::certificate::Unusable;
 use crate::clockwork::{self, Clockwork};
 use crate::declared::{Declared, Endpoint};
 use crate::dispatch::{Dispatch, Served};
@@ -23,10 +20,9 @@ use crate::origin::Gate;
 use crate::shutdown::StopRequests;
 use crate::signal::Entrance;
 use crate::signals::Signals;
-use crate::tls::Tls;
 use crate::upstream::{Feeds, Upstream, Upstreams};
 use crate::view::Views;
-use crate::{InvokeError, StartError, descriptors, listener};
+use crate::{InvokeError, StartError, binding, descriptors, listener};
 
 /// A declared server, not started yet.
 ///
@@ -117,7 +113,7 @@ impl Server {
         let views = declared.views.clone().map(Views::new).transpose()?;
         clockwork::check(&declared.timers, &declared.schedules)?;
         let destinations = declared.destinations()?;
-        let listeners = bind_all(&declared.endpoints, declared.crate_folder)?;
+        let listeners = binding::bind_all(&declared.endpoints, declared.crate_folder)?;
         descriptors::raise_limit();
         let ports: Arc<[u16]> = listeners.iter().map(|listener| listener.address.port()).collect();
         let served = listeners
@@ -317,94 +313,6 @@ impl Drop for RunningServer {
 impl fmt::Debug for RunningServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RunningServer").field("endpoints", &self.endpoints).finish_non_exhaustive()
-    }
-}
-
-/// A bound socket and the endpoints that share it.
-struct Listener<'declared> {
-    endpoints: Vec<&'declared Endpoint>,
-    tls: Option<Tls>,
-    socket: TcpListener,
-    address: SocketAddr,
-}
-
-/// Binds every address once, or none.
-fn bind_all<'declared>(
-    endpoints: &'declared [Endpoint],
-    crate_folder: Option<&Path>,
-) -> Result<Vec<Listener<'declared>>, StartError> {
-    let shared = share_addresses(endpoints)?;
-    // Certificates come first, so that a client never finds an open port whose
-    // server then doesn't start.
-    let prepared = shared
-        .into_iter()
-        .map(|(bind, endpoints)| {
-            Ok((prepare_tls(crate_folder, &bind, &endpoints)?, bind, endpoints))
-        })
-        .collect::<Result<Vec<_>, _>>()?;
-    let bound = prepared.into_iter().map(|(tls, bind, endpoints)| {
-        let bound = listener::bind(&bind).and_then(|socket| Ok((socket.local_addr()?, socket)));
-        let (address, socket) = bound.map_err(|source| cannot_bind(endpoints[0], bind, source))?;
-        Ok(Listener { endpoints, tls, socket, address })
-    });
-    bound.collect()
-}
-
-/// Finds out which endpoints listen at one address. Different protocols may
-/// share it, also that of port 0, if both or neither are behind TLS; two of
-/// one protocol never do.
-fn share_addresses(endpoints: &[Endpoint]) -> Result<Vec<(Bind, Vec<&Endpoint>)>, StartError> {
-    let mut shared: Vec<(Bind, Vec<&Endpoint>)> = Vec::new();
-    for endpoint in endpoints {
-        let bind = endpoint
-            .address
-            .bind()
-            .map_err(|reason| StartError::Address { endpoint: endpoint.title(), reason })?;
-        let found = shared.iter_mut().find(|(other, endpoints)| {
-            let shares = |other: &&Endpoint| other.protocol.shares_address_with(endpoint.protocol);
-            other.same(&bind) && endpoints.iter().all(shares)
-        });
-        match found {
-            Some((_, endpoints)) => endpoints.push(endpoint),
-            None => shared.push((bind, vec![endpoint])),
-        }
-    }
-    Ok(shared)
-}
-
-/// Reads the certificate of an address, which one of its endpoints names, or
-/// all of them alike.
-fn prepare_tls(
-    crate_folder: Option<&Path>,
-    bind: &Bind,
-    endpoints: &[&Endpoint],
-) -> Result<Option<Tls>, StartError> {
-    // They are all behind TLS, or none is.
-    if !endpoints[0].protocol.is_secure() {
-        return Ok(None);
-    }
-    let mut named = endpoints.iter().filter(|endpoint| !endpoint.certificate.is_none());
-    let namer = named.next().unwrap_or(&endpoints[0]);
-    if let Some(other) = named.find(|other| other.certificate != namer.certificate) {
-        return Err(StartError::OtherCertificate { endpoint: other.title() });
-    }
-    let endpoint = namer.title();
-    let certificate = match namer.certificate.load(crate_folder, bind) {
-        Ok(Some(certificate)) => certificate,
-        Ok(None) => return Err(StartError::NoCertificate { endpoint }),
-        Err(Unusable { file, reason }) => {
-            return Err(StartError::Certificate { endpoint, file, source: reason });
-        }
-    };
-    let pages = endpoints.iter().any(|endpoint| !endpoint.protocol.serves_signals());
-    Ok(Some(Tls::new(certificate, pages)))
-}
-
-fn cannot_bind(endpoint: &Endpoint, bind: Bind, source: io::Error) -> StartError {
-    let (endpoint, address) = (endpoint.title(), bind.to_string());
-    match source.kind() {
-        io::ErrorKind::AddrInUse => StartError::AddressInUse { endpoint, address },
-        _ => StartError::Bind { endpoint, address, source },
     }
 }
 

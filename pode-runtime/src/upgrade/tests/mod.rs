@@ -23,11 +23,11 @@ use super::*;
 use crate::declared::Declared;
 use crate::engine::Engine;
 use crate::event::house_of;
-use crate::listener;
 use crate::options::{ServerOptions, SignalOptions};
 use crate::origin::{Gate, Origins};
 use crate::signal::{Entrance, Handshake, Signal};
 use crate::signals::Signals;
+use crate::{binding, listener};
 
 /// A server with one signal, to which all pages may connect.
 fn one_signal(path: &'static str) -> (Signals, Engine, Entrance) {
@@ -185,7 +185,7 @@ async fn ask(address: SocketAddr, request: &[u8]) -> (TcpStream, String) {
 #[tokio::test]
 async fn a_request_becomes_a_client_of_the_engine() {
     let (signals, engine, entrance) = one_signal("/news");
-    let socket = listener::bind(&"127.0.0.1:0".parse().unwrap()).unwrap();
+    let socket = binding::bind(&"127.0.0.1:0".parse().unwrap()).unwrap();
     let address = socket.local_addr().unwrap();
     let stopping = watch::Sender::new(None);
     let service = {
