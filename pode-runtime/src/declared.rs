@@ -252,6 +252,12 @@ impl<Sends: 'static, Receives: 'static> UpstreamDeclared<'_, Sends, Receives> {
 }
 
 impl Declared {
+    /// Reads the templates, if a folder of them is declared.
+    pub(crate) fn read_views(&self) -> Result<Option<Views>, StartError> {
+        let views = self.views.clone();
+        views.map(|folder| Views::new(folder, self.options.content_security_policy)).transpose()
+    }
+
     /// Finds out where the upstreams are, in their order.
     pub(crate) fn destinations(&self) -> Result<Vec<Destination>, StartError> {
         self.upstreams.iter().map(|feed| feed.destination(self.crate_folder)).collect()
@@ -277,6 +283,7 @@ impl Declared {
             states: self.states.clone(),
             upstreams: Upstreams::of(&self.upstreams),
             views,
+            policy: self.options.content_security_policy,
             client_ids: self.options.client_ids.clone(),
             rebroadcasts: Rebroadcasts::of(&self.signals),
             visits: TaskTracker::new(),

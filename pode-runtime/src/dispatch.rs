@@ -15,9 +15,8 @@ use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use futures_util::FutureExt;
-use http::header::{ACCEPT, ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, UPGRADE};
+use http::header::{ACCEPT, ALLOW, CONNECTION, CONTENT_LENGTH, HeaderValue, UPGRADE};
 use http::{HeaderMap, Request, StatusCode};
 use hyper::body::Body;
 use pode_core::route_table::Found;
@@ -30,7 +29,7 @@ use warp::reject::Rejection;
 use crate::engine::Engine;
 use crate::event::{House, Web, WebEvent};
 use crate::public::Public;
-use crate::reply::{Sentence, View, WholeResponse, sentence, view};
+use crate::reply::{Sentence, WholeResponse, sentence, view};
 use crate::route::RouteFilter;
 use crate::signal::{Entrance, Handshake};
 use crate::upgrade;
@@ -144,15 +143,13 @@ impl Dispatch {
             return response;
         }
         let variables = BTreeMap::from([("status", status.as_u16().to_string()), ("text", text)]);
-        let View { name, data } = view(name).with(&variables);
-        match views.render(&name, &data) {
+        match views.answer(&view(name).with(&variables)) {
             Ok(page) => {
                 let (mut parts, _) = response.into_parts();
-                parts
-                    .headers
-                    .insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+                let (of_page, page) = page.into_parts();
+                parts.headers.extend(of_page.headers);
                 parts.headers.remove(CONTENT_LENGTH);
-                warp::Reply::into_response(http::Response::from_parts(parts, Bytes::from(page)))
+                warp::Reply::into_response(http::Response::from_parts(parts, page))
             }
             Err(reason) => {
                 tracing::error!("{reason}");
@@ -307,7 +304,7 @@ fn leftover_filter(publics: Vec<Public>) -> RouteFilter {
 
 async fn public_file(publics: &[Public], event: &WebEvent) -> Option<WholeResponse> {
     for public in publics {
-        if let Some(file) = public.find(event.path(), event.headers()).await {
+        if let Some(file) = public.find(event.path(), event.headers(), event.policy()).await {
             return Some(file);
         }
     }

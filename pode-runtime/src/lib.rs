@@ -7,6 +7,7 @@
 //! to the `engine`, which carries it to the sockets. What other servers send
 //! comes by [`upstream`].
 
+mod ambiguity;
 pub mod argument;
 mod binding;
 pub mod certificate;
@@ -14,6 +15,7 @@ pub mod client_ids;
 pub mod clients;
 mod clock;
 mod clockwork;
+mod content_security_policy;
 pub mod declared;
 mod descriptors;
 mod dispatch;

@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::certificate::Certificate;
 use crate::client_ids::ClientIds;
+use crate::content_security_policy::OWN_SCRIPTS;
 use crate::origin::Origins;
 use crate::signal::Rebroadcast;
 use crate::upstream::Roots;
@@ -25,6 +26,24 @@ pub struct ServerOptions {
     /// `signed_by(secret).strict()` binds each to its client's address and user
     /// agent. The word needs no `use` in the option's value.
     pub client_ids: ClientIds,
+
+    /// The Content-Security-Policy of views and public files, in which
+    /// `{scripts}` stands for the scripts that a page was written with; empty
+    /// for none. A reply has its own by
+    /// [`with_header`](crate::reply::Reply::with_header).
+    ///
+    /// By default a page runs its own scripts, those that its template or file
+    /// names, and no others; what it loads and asks for besides is its business.
+    /// No plugin runs, and only this server's own pages may hold it in a frame:
+    ///
+    /// ```text
+    /// script-src 'self' {scripts}; object-src 'none'; base-uri 'self'; frame-ancestors 'self'
+    /// ```
+    ///
+    /// Attributes such as `onclick` are no scripts that can be told from those
+    /// of a stranger, so they don't run; a page that has some doesn't compile
+    /// unless this option is declared.
+    pub content_security_policy: &'static str,
 }
 
 impl Default for ServerOptions {
@@ -33,6 +52,7 @@ impl Default for ServerOptions {
             send_timeout: Duration::from_secs(5),
             stop_timeout: Duration::from_secs(10),
             client_ids: ClientIds::default(),
+            content_security_policy: OWN_SCRIPTS,
         }
     }
 }

@@ -11,6 +11,7 @@ use http::header::{
 use http::{HeaderMap, StatusCode};
 use pode_core::route_table;
 
+use crate::content_security_policy::{protect, sources_of_page};
 use crate::folder::Folder;
 use crate::options::PublicOptions;
 use crate::reply::{WholeResponse, attachment, empty, whole};
@@ -32,7 +33,14 @@ impl Public {
 
     /// Answers with the file that a path, as it travelled, means; `None` if
     /// there is none.
-    pub(crate) async fn find(&self, path: &str, headers: &HeaderMap) -> Option<WholeResponse> {
+    ///
+    /// `policy` is the Content-Security-Policy of pages.
+    pub(crate) async fn find(
+        &self,
+        path: &str,
+        headers: &HeaderMap,
+        policy: &str,
+    ) -> Option<WholeResponse> {
         let segments = route_table::split(path)?;
         let below = segments.get(self.prefix.len()..)?;
         if self.prefix.iter().zip(&segments).any(|(wanted, found)| wanted != found) {
@@ -42,7 +50,7 @@ impl Public {
         if !path.ends_with('/')
             && let Some(content) = self.read(&file).await
         {
-            return Some(self.answer(file.last()?, content, headers));
+            return Some(self.answer(file.last()?, content, headers, policy));
         }
         if self.options.index.is_empty() {
             return None;
@@ -50,7 +58,7 @@ impl Public {
         file.push(Cow::Borrowed(self.options.index));
         let content = self.read(&file).await?;
         if path.ends_with('/') {
-            return Some(self.answer(self.options.index, content, headers));
+            return Some(self.answer(self.options.index, content, headers, policy));
         }
         // Without the slash, the links of the page would lead elsewhere.
         let mut response = empty(StatusCode::PERMANENT_REDIRECT);
@@ -68,7 +76,10 @@ impl Public {
         tokio::task::spawn_blocking(read).await.ok()?
     }
 
-    fn answer(&self, name: &str, content: Bytes, asked: &HeaderMap) -> WholeResponse {
+    fn answer(&self, name: &str, content: Bytes, asked: &HeaderMap, policy: &str) -> WholeResponse {
+        let content_type = content_type(name);
+        let page = content_type.starts_with("text/html").then(|| str::from_utf8(&content).ok());
+        let scripts = page.flatten().map(sources_of_page).unwrap_or_default();
         let tag = tag(&content);
         let known = asked.get_all(IF_NONE_MATCH).iter().filter_map(|tags| tags.to_str().ok());
         let unchanged = known.flat_map(|tags| tags.split(',')).any(|known| {
@@ -76,9 +87,10 @@ impl Public {
         });
         let mut response = match unchanged {
             true => empty(StatusCode::NOT_MODIFIED),
-            false => whole(StatusCode::OK, &content_type(name), content),
+            false => whole(StatusCode::OK, &content_type, content),
         };
         let headers = response.headers_mut();
+        protect(headers, policy, &scripts);
         headers.insert(CACHE_CONTROL, self.cache_control());
         headers.insert(
             ETAG,
@@ -134,7 +146,7 @@ mod tests {
 
     fn find(public: &Public, path: &str, headers: &HeaderMap) -> Option<WholeResponse> {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        runtime.block_on(public.find(path, headers))
+        runtime.block_on(public.find(path, headers, "script-src {scripts}"))
     }
 
     #[track_caller]
@@ -226,5 +238,18 @@ mod tests {
             "attachment; filename*=UTF-8''a%20b%2Etxt"
         );
         assert_eq!(file.headers()["cache-control"], "no-cache");
+    }
+
+    #[test]
+    fn pages_run_the_scripts_they_were_written_with() {
+        const FILES: &[(&str, &[u8])] =
+            &[("index.html", b"<script src=//cdn.example/x.js></script>"), ("style.css", b"")];
+        let public = Public::new("/", Folder::embedded(FILES), PublicOptions::default());
+        for (path, policy) in [("/", "script-src cdn.example/x.js"), ("/style.css", "script-src ")]
+        {
+            let file = find(&public, path, &HeaderMap::new()).unwrap();
+            assert_eq!(file.headers()["content-security-policy"], policy);
+            assert_eq!(file.headers()["x-content-type-options"], "nosniff");
+        }
     }
 }

@@ -21,8 +21,7 @@ use crate::shutdown::StopRequests;
 use crate::signal::Entrance;
 use crate::signals::Signals;
 use crate::upstream::{Feeds, Upstream, Upstreams};
-use crate::view::Views;
-use crate::{InvokeError, StartError, binding, descriptors, listener};
+use crate::{InvokeError, StartError, ambiguity, binding, descriptors, listener};
 
 /// A declared server, not started yet.
 ///
@@ -110,7 +109,7 @@ impl Server {
     fn start_all(self) -> Result<RunningServer, StartError> {
         let Server { declared, signals, deliveries } = self;
         // Whatever can fail comes before the first request is served.
-        let views = declared.views.clone().map(Views::new).transpose()?;
+        let views = declared.read_views()?;
         clockwork::check(&declared.timers, &declared.schedules)?;
         let destinations = declared.destinations()?;
         let listeners = binding::bind_all(&declared.endpoints, declared.crate_folder)?;
@@ -137,7 +136,17 @@ impl Server {
             let dispatch = Arc::new(Dispatch::new(served, Arc::clone(&house), engine.clone()));
             let answer = move |request, peer| {
                 let dispatch = Arc::clone(&dispatch);
-                async move { dispatch.answer(request, Some(peer)).await }
+                async move {
+                    if let Some(refusal) = ambiguity::refusal(&request) {
+                        return Ok(refusal);
+                    }
+                    let ends_connection = ambiguity::ends_connection(&request);
+                    let Ok(mut response) = dispatch.answer(request, Some(peer)).await;
+                    if ends_connection {
+                        ambiguity::end_connection(&mut response);
+                    }
+                    Ok(response)
+                }
             };
             tasks.push(tokio::spawn(listener::serve(
                 listener.socket,
@@ -165,7 +174,7 @@ impl Server {
     /// Starts everything but the listeners.
     pub(crate) fn embed(self) -> Result<Embedded, StartError> {
         let Server { declared, signals, deliveries } = self;
-        let views = declared.views.clone().map(Views::new).transpose()?;
+        let views = declared.read_views()?;
         let endpoints: Vec<&Endpoint> = declared.endpoints.iter().collect();
         let served = served_by(&declared, &endpoints, &Arc::default())?;
         clockwork::check(&declared.timers, &declared.schedules)?;

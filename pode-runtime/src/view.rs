@@ -2,13 +2,16 @@
 
 use std::fmt;
 
+use http::StatusCode;
 use minijinja::value::Serde;
 use minijinja::{Environment, UndefinedBehavior, Value};
 use serde::Serialize;
 
 use crate::StartError;
+use crate::content_security_policy::{nonce, protect, source_of_nonce, with_nonce};
 use crate::error::with_causes;
 use crate::folder::Folder;
+use crate::reply::{WholeResponse, whole};
 
 /// Names a view, to be answered with.
 ///
@@ -45,14 +48,20 @@ impl View {
 /// The templates of a server.
 pub(crate) struct Views {
     folder: Folder,
+    /// The Content-Security-Policy of their pages.
+    policy: &'static str,
+    /// What marks the scripts of templates, until a page is made and has a
+    /// nonce of its own. Nobody sees it, so no data can bear it.
+    mark: String,
     /// With every template; only where they can't change.
     compiled: Option<Environment<'static>>,
 }
 
 impl Views {
     /// Compiles every template, so that a broken one is known at the start.
-    pub(crate) fn new(folder: Folder) -> Result<Views, StartError> {
-        let environment = environment(&folder);
+    pub(crate) fn new(folder: Folder, policy: &'static str) -> Result<Views, StartError> {
+        let mark = nonce();
+        let environment = environment(&folder, &mark);
         for path in folder.paths(".html") {
             environment.get_template(&path).map_err(|error| StartError::View {
                 view: path.to_string(),
@@ -60,7 +69,7 @@ impl Views {
             })?;
         }
         let compiled = (!folder.is_on_disk()).then_some(environment);
-        Ok(Views { folder, compiled })
+        Ok(Views { folder, policy, mark, compiled })
     }
 
     /// Tells whether there is a view of that name.
@@ -68,23 +77,31 @@ impl Views {
         self.folder.read(format!("{name}.html").split('/')).is_some()
     }
 
-    /// Makes a page. The error is a sentence for the log.
-    pub(crate) fn render(&self, name: &str, data: &Value) -> Result<String, String> {
+    /// Answers with a page. The error is a sentence for the log.
+    pub(crate) fn answer(&self, view: &View) -> Result<WholeResponse, String> {
+        let nonce = nonce();
+        let page = self.render(&view.name, &view.data)?.replace(&self.mark, &nonce);
+        let mut response = whole(StatusCode::OK, "text/html; charset=utf-8", page.into());
+        protect(response.headers_mut(), self.policy, &source_of_nonce(&nonce));
+        Ok(response)
+    }
+
+    fn render(&self, name: &str, data: &Value) -> Result<String, String> {
         let file = format!("{name}.html");
         let render = |environment: &Environment<'_>| environment.get_template(&file)?.render(data);
         let page = match &self.compiled {
             Some(environment) => render(environment),
-            None => render(&environment(&self.folder)),
+            None => render(&environment(&self.folder, &self.mark)),
         };
         page.map_err(|error| format!("view `{name}` can't be shown: {}", with_causes(&error)))
     }
 }
 
-fn environment(folder: &Folder) -> Environment<'static> {
+fn environment(folder: &Folder, mark: &str) -> Environment<'static> {
     let mut environment = Environment::new();
     // A misspelled variable is a mistake to be told, not an empty place.
     environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
-    let folder = folder.clone();
+    let (folder, mark) = (folder.clone(), mark.to_owned());
     environment.set_loader(move |path| {
         let Some(file) = folder.read(path.split('/')) else {
             return Ok(None);
@@ -92,7 +109,8 @@ fn environment(folder: &Folder) -> Environment<'static> {
         let not_text = |_| {
             minijinja::Error::new(minijinja::ErrorKind::InvalidOperation, "the file is not UTF-8")
         };
-        String::from_utf8(file.into()).map(Some).map_err(not_text)
+        let text = String::from_utf8(file.into()).map_err(not_text)?;
+        Ok(Some(with_nonce(&text, &mark)))
     });
     environment
 }
@@ -114,14 +132,14 @@ mod tests {
 
     #[test]
     fn a_view_includes_others_and_escapes_what_it_prints() {
-        let views = Views::new(Folder::embedded(FILES)).unwrap();
+        let views = Views::new(Folder::embedded(FILES), "").unwrap();
         let page = view("hello").with(&serde_json::json!({ "name": "<b>" }));
         assert_eq!(views.render(&page.name, &page.data).unwrap(), "Hello &lt;b&gt;!");
     }
 
     #[test]
     fn what_is_missing_is_named() {
-        let views = Views::new(Folder::embedded(FILES)).unwrap();
+        let views = Views::new(Folder::embedded(FILES), "").unwrap();
         let error = views.render("hello", &view("hello").data).unwrap_err();
         assert!(error.contains("view `hello`") && error.contains("parts/name.html:1"), "{error}");
         let error = views.render("../hello", &view("hello").data).unwrap_err();
@@ -130,11 +148,36 @@ mod tests {
 
     #[test]
     fn a_broken_template_is_known_at_the_start() {
-        let error = Views::new(Folder::embedded(&[("broken.html", b"\n{% if %}")])).unwrap_err();
+        let error =
+            Views::new(Folder::embedded(&[("broken.html", b"\n{% if %}")]), "").unwrap_err();
         let sentence = error.to_string();
         assert!(
             sentence.starts_with("view `broken.html` can't be used") && sentence.contains(":2"),
             "{sentence}"
         );
+    }
+
+    #[test]
+    fn only_scripts_of_templates_may_run() {
+        const FILES: &[(&str, &[u8])] = &[
+            ("more.html", b"<script src=/more.js></script>"),
+            ("page.html", b"<script>own()</script>{{ said | safe }}{% include \"more.html\" %}"),
+        ];
+        let views = Views::new(Folder::embedded(FILES), "script-src {scripts}").unwrap();
+        let page = view("page").with(&serde_json::json!({ "said": "<script>evil()</script>" }));
+        let nonces = [(); 2].map(|()| {
+            let response = views.answer(&page).unwrap();
+            let policy = response.headers()["content-security-policy"].to_str().unwrap();
+            let nonce =
+                policy.strip_prefix("script-src 'nonce-").unwrap().strip_suffix('\'').unwrap();
+            let expected = format!(
+                "<script nonce={nonce}>own()</script><script>evil()</script>\
+                 <script nonce={nonce} src=/more.js></script>"
+            );
+            assert_eq!(response.body(), &expected);
+            nonce.to_owned()
+        });
+        assert_ne!(nonces[0], nonces[1]);
+        assert!(!nonces.contains(&views.mark));
     }
 }

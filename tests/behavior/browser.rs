@@ -28,7 +28,7 @@ mod rest;
 #[allow(dead_code, unreachable_pub, reason = "it is a program of its own")]
 #[path = "../../examples/secure.rs"]
 mod secure;
-mod steps;
+pub(crate) mod steps;
 #[allow(dead_code, unreachable_pub, reason = "it is a program of its own")]
 #[path = "../../examples/timers_and_schedules.rs"]
 mod timers_and_schedules;

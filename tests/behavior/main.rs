@@ -26,6 +26,7 @@ mod refusal;
 mod reply;
 mod route;
 mod schedule;
+mod security;
 mod server;
 mod signal;
 mod state;

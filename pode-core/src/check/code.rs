@@ -175,6 +175,8 @@ codes! {
     PageSignal = 82,
     /// A page that asks at an address where nothing listens.
     PageAddress = 83,
+    /// A page with a script in an attribute, which browsers don't run.
+    ScriptInAttribute = 84,
 
     // Time.
     /// A cron expression that can't be read.

@@ -25,6 +25,7 @@ pub(super) fn check(server: &Server, found: &mut Vec<Diagnostic>) {
         for file in views.folder.files() {
             let page = Page { folder: &views.folder, file, addresses: addresses(server, file) };
             page.check(&site, found);
+            page.check_attributes(server, found);
         }
     }
     for public in &server.publics {
@@ -32,6 +33,7 @@ pub(super) fn check(server: &Server, found: &mut Vec<Diagnostic>) {
             let own = resolve(&[], &public.path_of(file));
             let page = Page { folder: &public.folder, file, addresses: vec![own] };
             page.check(&site, found);
+            page.check_attributes(server, found);
         }
     }
 }
@@ -62,7 +64,7 @@ impl Page<'_> {
         let Some(text) = &self.file.text else {
             return;
         };
-        let is_page = [".html", ".htm"].iter().any(|end| self.file.path.ends_with(end));
+        let is_page = self.is_page();
         let requests = match is_page {
             true => page::requests_of_page(text).unwrap_or_default(),
             false => page::requests_of_script(text),
@@ -88,6 +90,33 @@ impl Page<'_> {
                 Some(Target::Absolute { at, path }) => asked(at, resolve(&[], path)).judge(site),
             };
             found.extend(mistake.filter(|_| !page::is_external(text, request.line)));
+        }
+    }
+
+    fn is_page(&self) -> bool {
+        [".html", ".htm"].iter().any(|end| self.file.path.ends_with(end))
+    }
+
+    /// Tells of scripts that the policy of the server's pages keeps from running.
+    fn check_attributes(&self, server: &Server, found: &mut Vec<Diagnostic>) {
+        let Some(text) = self.file.text.as_ref().filter(|_| self.is_page() && !server.own_policy)
+        else {
+            return;
+        };
+        for (line, name) in page::attribute_scripts(text) {
+            let page = format!("{}:{line}", self.folder.path_of(self.file));
+            let message = format!(
+                "page `{page}` has a script in an attribute, `{name}`, which browsers don't run here"
+            );
+            let help = match name.strip_prefix("on") {
+                Some(event) => format!(
+                    "write `element.addEventListener(\"{event}\", …)` in a script, or declare a `content_security_policy:` at `server`"
+                ),
+                None => "do it in a script, or declare a `content_security_policy:` at `server`"
+                    .to_owned(),
+            };
+            let place = self.folder.path.place;
+            found.push(Diagnostic::new(Code::ScriptInAttribute, place, message, help));
         }
     }
 }

@@ -54,6 +54,8 @@ pub struct Server {
     pub schedules: Vec<Schedule>,
     /// Servers elsewhere that are listened to.
     pub upstreams: Vec<Upstream>,
+    /// Whether pages have a Content-Security-Policy of the user's.
+    pub own_policy: bool,
     /// Whether a declaration is missing here because it was not understood.
     /// What seems to be lacking may then be in it.
     pub incomplete: bool,

@@ -1,7 +1,7 @@
 //! What the elements of a page ask for.
 
 use html5gum::emitters::default::{DefaultEmitter, StartTag};
-use html5gum::{HtmlString, Spanned, Token, Tokenizer};
+use html5gum::{HtmlString, Spanned, StringReader, Token, Tokenizer};
 
 use super::template::blank;
 use super::{Asks, Lines, Request, UNKNOWN, script};
@@ -18,9 +18,7 @@ pub fn requests(page: &str) -> Option<Vec<Request>> {
     let lines = Lines::of(&page);
     let mut found = Vec::new();
     let mut script_start = None;
-    let mut emitter = DefaultEmitter::<usize>::new_with_span();
-    emitter.naively_switch_states(true);
-    for Ok(token) in Tokenizer::new_with_emitter(&*page, emitter) {
+    for Ok(token) in tokens(&page) {
         match token {
             Token::StartTag(tag) => {
                 let element = Element { tag: &tag, lines: &lines };
@@ -46,6 +44,35 @@ pub fn requests(page: &str) -> Option<Vec<Request>> {
         }
     }
     Some(found)
+}
+
+/// Finds scripts that stand in attributes: the lines, and what they are called.
+pub fn attribute_scripts(page: &str) -> Vec<(usize, String)> {
+    let page = blank(page);
+    let lines = Lines::of(&page);
+    let mut found = Vec::new();
+    for Ok(token) in tokens(&page) {
+        let Token::StartTag(tag) = token else {
+            continue;
+        };
+        for (name, value) in &tag.attributes {
+            let name = String::from_utf8_lossy(name).trim_matches(UNKNOWN).to_lowercase();
+            let line = lines.at(value.span.start);
+            if name.starts_with("on") {
+                found.push((line, name));
+            } else if value.trim_ascii_start().to_ascii_lowercase().starts_with(b"javascript:") {
+                found.push((line, "javascript:".to_owned()));
+            }
+        }
+    }
+    found
+}
+
+/// Reads a page as a browser does.
+fn tokens(page: &str) -> Tokenizer<StringReader<'_>, DefaultEmitter<usize>> {
+    let mut emitter = DefaultEmitter::new_with_span();
+    emitter.naively_switch_states(true);
+    Tokenizer::new_with_emitter(page, emitter)
 }
 
 struct Element<'page> {
@@ -145,6 +172,15 @@ mod tests {
             "<!-- <a href=/no> -->\n<a href=\"/a\">x</a><IMG SRC='/b'>\n<video\n poster=/c></video>\n<a name=x href=''>",
             &[(2, GET, "/a"), (2, GET, "/b"), (4, GET, "/c")],
         );
+    }
+
+    #[test]
+    fn scripts_in_attributes_are_found() {
+        let page = "<p ONCLICK='go()' data-on=x>\n<a href=' JavaScript:go()'>{# <p onload=x> #}<script>\"<p onload=x>\"</script>\
+                    \n<p {% if x %}onload{% endif %}=\"{{ go }}\">";
+        let found = attribute_scripts(page);
+        let found: Vec<_> = found.iter().map(|(line, name)| (*line, name.as_str())).collect();
+        assert_eq!(found, [(1, "onclick"), (2, "javascript:"), (3, "onload")]);
     }
 
     #[test]

@@ -10,7 +10,7 @@ mod html;
 mod script;
 mod template;
 
-pub use html::requests as requests_of_page;
+pub use html::{attribute_scripts, requests as requests_of_page};
 pub use script::requests as requests_of_script;
 pub use template::{Include, includes};
 

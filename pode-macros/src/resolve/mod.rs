@@ -37,6 +37,8 @@ pub(crate) fn resolve(written: &Written, mistakes: &mut Mistakes) -> (Server, Pl
     let parameters = Parameter::all_of(&written.server);
     let mut resolver = Resolver { places: Places::default(), mistakes, parameters };
     resolver.options(&written.server.options);
+    let mut options = written.server.options.fields.iter();
+    model.own_policy = options.any(|field| field.name == options::POLICY);
     for (index, declaration) in written.declarations.iter().enumerate() {
         resolver.places.begin(index);
         let head = resolver.head(index, declaration);

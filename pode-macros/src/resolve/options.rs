@@ -18,6 +18,9 @@ pub(crate) const ENDPOINT: &str = "endpoint";
 /// The option of signals that says how widely they may be sent.
 pub(crate) const LEVEL: &str = "level";
 
+/// The option of servers that replaces the policy of pages.
+pub(super) const POLICY: &str = "content_security_policy";
+
 /// Understands an interval such as `5s`, which may stand for a duration as an
 /// option's value; `None` is any other expression.
 pub(crate) fn interval(value: &Expr) -> Option<Result<Duration, IntervalError>> {

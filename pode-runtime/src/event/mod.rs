@@ -121,6 +121,7 @@ pub(crate) fn house_of(signals: crate::Signals) -> std::sync::Arc<House> {
         states: Default::default(),
         upstreams: Default::default(),
         views: None,
+        policy: "",
         client_ids: Default::default(),
         rebroadcasts: Default::default(),
         visits: Default::default(),

@@ -47,6 +47,8 @@ pub(crate) struct House {
     pub(crate) upstreams: Upstreams,
     /// `None` if no folder of views is declared.
     pub(crate) views: Option<Views>,
+    /// The Content-Security-Policy of pages.
+    pub(crate) policy: &'static str,
     pub(crate) client_ids: ClientIds,
     pub(crate) rebroadcasts: Rebroadcasts,
     /// What is still to be done for clients that have gone.
@@ -142,6 +144,10 @@ impl WebEvent {
 
     pub(crate) fn views(&self) -> Option<&Views> {
         self.house().views.as_ref()
+    }
+
+    pub(crate) fn policy(&self) -> &'static str {
+        self.house().policy
     }
 }
 

@@ -82,7 +82,8 @@ pub fn text(text: impl Into<String>) -> Text {
     Text { body: text.into(), content_type: "text/plain; charset=utf-8" }
 }
 
-/// Answers with HTML as it is; nothing in it is escaped.
+/// Answers with HTML as it is; nothing in it is escaped, and no
+/// Content-Security-Policy is added, as one is to views.
 pub fn html(html: impl Into<String>) -> Text {
     Text { body: html.into(), content_type: "text/html; charset=utf-8" }
 }
@@ -163,15 +164,12 @@ impl Reply for () {
 impl Reply for View {
     fn into_response(self, event: &WebEvent) -> WholeResponse {
         let page = match event.views() {
-            Some(views) => views.render(&self.name, &self.data),
+            Some(views) => views.answer(&self),
             None => {
                 Err(format!("view `{}` can't be shown: no folder of views is declared", self.name))
             }
         };
-        match page {
-            Ok(page) => html(page).into_response(event),
-            Err(reason) => internal_error(&reason),
-        }
+        page.unwrap_or_else(|reason| internal_error(&reason))
     }
 }
 

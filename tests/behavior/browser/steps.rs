@@ -8,7 +8,7 @@ use super::{PAGE, SIGNAL};
 use crate::support::example_ports;
 
 /// Runs a test that has a browser, and the examples' ports for itself.
-pub(super) fn in_a_browser(test: impl AsyncFnOnce(&Chromium)) {
+pub(crate) fn in_a_browser(test: impl AsyncFnOnce(&Chromium)) {
     in_a_browser_that_trusts(None, test);
 }
 

@@ -26,6 +26,14 @@ pode_server! {
     signal ROOM: String = "/rooms/:room" (room: String);
 }
 
+pode_server! {
+    // PODE084: whose policy it is, is the user's.
+    server lenient { content_security_policy: "script-src 'self' 'unsafe-inline'" };
+    endpoint http 8091;
+    views "files/attributes";
+    route GET "/" => view "index";
+}
+
 fn main() {
-    let _ = (example(), NEWS, ROOM);
+    let _ = (example(), lenient(), NEWS, ROOM);
 }

@@ -1,0 +1,176 @@
+//! Security: what a stranger may try, and a page that somebody wrote into.
+
+use pode::prelude::*;
+use pode::{Protocol, RunningServer};
+
+use crate::browser::steps::in_a_browser;
+use crate::support::{get, raw, request, start};
+
+pode_server! {
+    server guarded;
+    endpoint http "127.0.0.1:0";
+    endpoint ws   "127.0.0.1:0";
+    views "tests/behavior/guarded/views";
+    public "tests/behavior/guarded/public";
+    signal NEWS: String = "/news";
+    route GET  "/" => async |_| view("page").with(&SMUGGLED);
+    route POST "/echo" (body: String) => async |_, body: String| text(body);
+    route GET  "/away" (query: Away) => async |_, away: Away| redirect(away.to);
+    route GET  "/named" (query: Away) => async |_, away: Away| text("").with_header("x-name", &away.to);
+    route GET  "/reached" => async |_| text("reached");
+}
+
+pode_server! {
+    server lenient { content_security_policy: "script-src 'none'" };
+    endpoint http "127.0.0.1:0";
+    public "tests/behavior/guarded/public";
+}
+
+pode_server! {
+    server careless { content_security_policy: "" };
+    endpoint http "127.0.0.1:0";
+    public "tests/behavior/guarded/public";
+}
+
+#[derive(Deserialize)]
+struct Away {
+    to: String,
+}
+
+/// What a page prints that forgot to escape.
+#[derive(Serialize)]
+struct Smuggled {
+    said: &'static str,
+}
+
+const SMUGGLED: Smuggled = Smuggled {
+    said: "<script>document.title = 'smuggled'</script>\
+           <script src='data:text/javascript,document.title=\"smuggled\"' nonce='guess'></script>\
+           <img src='/missing.png' onerror=\"document.title = 'smuggled'\">",
+};
+
+fn policy(headers: &std::collections::HashMap<String, String>) -> Option<&str> {
+    headers.get("content-security-policy").map(String::as_str)
+}
+
+#[tokio::test]
+async fn pages_and_files_bear_headers_of_security() {
+    let server = start(guarded()).await;
+    let page = get(&server, "/").await;
+    let nonce = page.text().split_once("<script nonce=").unwrap().1;
+    let nonce = nonce.split_once('>').unwrap().0;
+    let rest = "object-src 'none'; base-uri 'self'; frame-ancestors 'self'";
+    assert_eq!(
+        policy(&page.headers),
+        Some(&*format!("script-src 'self' 'nonce-{nonce}'; {rest}")),
+        "{}",
+        page.text()
+    );
+    let public = get(&server, "/static.html").await;
+    let found = policy(&public.headers).unwrap();
+    assert!(found.starts_with("script-src 'self' 'sha256-") && found.ends_with(rest), "{found}");
+    let browser = [("Accept", "text/html")];
+    let missing = request(&server, "GET", "/nowhere", &browser, b"").await;
+    assert_eq!((missing.status, missing.text()), (404, "<p>404</p>"));
+    for answer in [&page, &public, &missing, &get(&server, "/file.txt").await] {
+        assert!(policy(&answer.headers).is_some());
+        assert_eq!(answer.headers["x-content-type-options"], "nosniff");
+        assert_eq!(answer.headers["referrer-policy"], "same-origin");
+    }
+}
+
+#[tokio::test]
+async fn a_policy_may_be_the_users_or_none() {
+    let answer = get(&start(lenient()).await, "/static.html").await;
+    assert_eq!(policy(&answer.headers), Some("script-src 'none'"));
+    let answer = get(&start(careless()).await, "/static.html").await;
+    assert_eq!(policy(&answer.headers), None);
+}
+
+#[test]
+fn pages_run_their_own_scripts_and_no_others() {
+    in_a_browser(async |chromium| {
+        let server = guarded().start().await.unwrap();
+        let address = server.address(Protocol::Http).unwrap();
+        for path in ["", "static.html"] {
+            let tab = chromium.open(&format!("http://{address}/{path}")).await;
+            tab.wait_until("the smuggled picture fails", "document.body.dataset.done === 'true'")
+                .await;
+            assert_eq!(tab.evaluate::<String>("document.title").await, "own");
+        }
+        server.stop().await;
+    });
+}
+
+/// Sends a request and, behind it in the same bytes, another: only one is
+/// answered, and the connection ends.
+async fn check_alone(server: &RunningServer, head: &str, body: &str, status: u16) {
+    let address = server.address(Protocol::Http).unwrap();
+    let behind = "GET /reached HTTP/1.1\r\nHost: x\r\n\r\n";
+    let answer = raw(address, format!("{head}\r\n\r\n{body}{behind}").as_bytes()).await;
+    let text = String::from_utf8_lossy(&answer.body);
+    assert_eq!(answer.status, status, "{head}\n{text}");
+    assert!(!text.contains("HTTP/1.1"), "{head}\n{text}");
+    assert_eq!(get(server, "/reached").await.text(), "reached");
+}
+
+#[tokio::test]
+async fn requests_that_can_be_read_in_two_ways_go_no_further() {
+    let server = start(guarded()).await;
+    let chunks = "5\r\nhello\r\n0\r\n\r\n";
+    for (headers, body, status) in [
+        // RFC 9112, section 6.1: both lengths. The one of chunks counts, and
+        // the connection ends.
+        ("Host: x\r\nContent-Length: 4\r\nTransfer-Encoding: chunked", chunks, 200),
+        ("Host: x\r\nTransfer-Encoding: chunked\r\nContent-Length: 4", chunks, 200),
+        ("Host: x\r\nTransfer-Encoding: chunked", chunks, 200),
+        // Other codings, and those that some servers don't understand.
+        ("Host: x\r\nTransfer-Encoding: gzip, chunked", chunks, 501),
+        ("Host: x\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked", chunks, 501),
+        ("Host: x\r\nTransfer-Encoding: chunked, identity", chunks, 400),
+        ("Host: x\r\nTransfer-Encoding: xchunked", chunks, 400),
+        ("Host: x\r\nTransfer-Encoding:\x0bchunked", chunks, 400),
+        ("Host: x\r\nTransfer-Encoding : chunked", chunks, 400),
+        // Two lengths, and none.
+        ("Host: x\r\nContent-Length: 5\r\nContent-Length: 6", "hello", 400),
+        ("Host: x\r\nContent-Length: 5, 5", "hello", 400),
+        ("Host: x\r\nContent-Length: +5", "hello", 400),
+        ("Host: x\r\nContent-Length: 5 ", "hello", 200),
+        ("Host: x\r\nContent-Length: -1", "hello", 400),
+        ("Host: x\r\nContent-Length: 0x5", "hello", 400),
+        ("Host: x\r\nContent-Length: 99999999999999999999", "hello", 400),
+        // Hosts.
+        ("Content-Length: 5", "hello", 400),
+        ("Host: x\r\nHost: y\r\nContent-Length: 5", "hello", 400),
+        ("Host: x@y\r\nContent-Length: 5", "hello", 400),
+        ("Host: x y\r\nContent-Length: 5", "hello", 400),
+        // A header that goes on in the next line.
+        ("Host: x\r\nX: a\r\n b\r\nContent-Length: 5", "hello", 400),
+        ("Host: x\r\nX: a\rContent-Length: 5", "hello", 400),
+    ] {
+        let head = format!("POST /echo HTTP/1.1\r\n{headers}");
+        // What is sound goes on; here it is to end, too.
+        let sound = status == 200 && !headers.contains("Transfer");
+        let head = if sound { format!("{head}\r\nConnection: close") } else { head };
+        check_alone(&server, &head, body, status).await;
+    }
+    for chunks in
+        ["5;\nhello\r\n0\r\n\r\n", "0x5\r\nhello\r\n0\r\n\r\n", "-5\r\nhello\r\n0\r\n\r\n"]
+    {
+        let head = "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked";
+        check_alone(&server, head, chunks, 400).await;
+    }
+}
+
+#[tokio::test]
+async fn a_value_from_a_visitor_is_never_a_header_of_its_own() {
+    let server = start(guarded()).await;
+    for path in ["/away?to=/x%0d%0aSet-Cookie:a=b", "/named?to=x%0aSet-Cookie:a=b", "/named?to=%00"]
+    {
+        let answer = get(&server, path).await;
+        assert_eq!(answer.status, 500, "{path}");
+        assert_eq!(answer.text(), "the server could not answer this request");
+        assert!(!answer.headers.contains_key("set-cookie"), "{path}");
+    }
+    assert_eq!(get(&server, "/away?to=/reached").await.headers["location"], "/reached");
+}
