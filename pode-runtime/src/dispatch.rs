@@ -28,6 +28,7 @@ use warp::reject::Rejection;
 
 use crate::engine::Engine;
 use crate::event::{House, Web, WebEvent};
+use crate::outcome::panicked;
 use crate::public::Public;
 use crate::reply::{Sentence, WholeResponse, sentence, view};
 use crate::route::RouteFilter;
@@ -120,8 +121,8 @@ impl Dispatch {
         let request = self.find(request, peer);
         let answered = AssertUnwindSafe(warp::service(self.tree.clone()).call(request));
         let answered = answered.catch_unwind().instrument(span.clone());
-        let Ok(response) = answered.await.unwrap_or_else(|_| {
-            span.in_scope(|| tracing::error!("the handler panicked"));
+        let Ok(response) = answered.await.unwrap_or_else(|panic| {
+            span.in_scope(|| tracing::error!("{:?}", panicked(&*panic)));
             let text = "the server could not answer this request";
             Ok(warp::Reply::into_response(sentence(StatusCode::INTERNAL_SERVER_ERROR, text)))
         });

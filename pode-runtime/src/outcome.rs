@@ -1,5 +1,6 @@
 //! What the handlers of timers, schedules, upstreams and signals return.
 
+use std::any::Any;
 use std::error::Error as StdError;
 use std::panic::AssertUnwindSafe;
 
@@ -47,7 +48,16 @@ pub(crate) async fn caught(
     handler: impl Future<Output = Result<(), BoxError>>,
 ) -> Result<(), BoxError> {
     let done = AssertUnwindSafe(handler).catch_unwind().await;
-    done.unwrap_or_else(|_panic| Err("the handler panicked".into()))
+    done.unwrap_or_else(|panic| Err(panicked(&*panic).into()))
+}
+
+/// Says for the log that a handler panicked, and with which words.
+pub(crate) fn panicked(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    match text.or(panic.downcast_ref::<&str>().copied()) {
+        Some(text) => format!("the handler panicked: {text}"),
+        None => "the handler panicked".to_owned(),
+    }
 }
 
 /// Runs a handler to its end, and says for the log why it failed, if it did.

@@ -14,6 +14,7 @@ mod crowd;
 mod embed;
 mod endpoint;
 mod family;
+mod fault;
 #[cfg(target_os = "linux")]
 mod memory;
 mod mount;

@@ -1,0 +1,220 @@
+//! Faults: a panic ends the request, the message or the tick in which it happens,
+//! is logged once, and everything goes on; what strangers send stays within
+//! its line of the log.
+
+use std::net::SocketAddr;
+use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use pode::prelude::*;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+use tokio::sync::mpsc;
+use warp::Filter;
+
+use crate::support::{Client, request_at, within};
+
+pode_server! {
+    server fragile;
+    endpoint http "127.0.0.1:0";
+    endpoint ws   "127.0.0.1:0";
+    views "tests/behavior/views";
+    state Told = Told::default();
+    route GET  "/route" => async |_| -> () { panic!("boom: route") };
+    route GET  "/reply" => async |_| json(&Bomb("reply"));
+    route GET  "/view" => async |_| view("hello").with(&Bomb("view"));
+    route POST "/argument" (json: Fuse) => async |_, _: Fuse| ();
+    route GET  "/fails" (query: Said) => async |_, said: Said| Err::<(), _>(said.text);
+    route GET  "/fine" => async |_| text("fine");
+    mount "/mounted" warp::path("boom").map(|| -> String { panic!("boom: mount") });
+    signal TALK: String -> String = "/" => talk;
+    signal FAILS: String -> String = "/fails" => async |_, said: String| Err::<(), _>(said);
+    signal FUSES: Fuse -> String = "/fuses" => async |_, _: Fuse| ();
+    signal DOOR: String = "/door";
+    on connect DOOR => async |event| -> () {
+        assert!(event.query().is_empty(), "boom: connect");
+    };
+    on disconnect DOOR => async |event| -> () {
+        if !event.state::<Told>().is_ok_and(|told| told.0.swap(true, Ordering::Relaxed)) {
+            panic!("boom: disconnect");
+        }
+    };
+    timer "tick" every 10ms { limit: 2 } => async |event| -> Result<(), SendError> {
+        assert!(event.count() > 1, "boom: timer");
+        event.send(TALK, &"ticked".to_owned()).await
+    };
+    schedule "start" cron "0 0 1 1 *" { on_start: true } => async |_| -> () { panic!("boom: schedule") };
+}
+
+#[derive(Deserialize)]
+struct Said {
+    text: String,
+}
+
+/// Whether the first panic of its handler is over.
+#[derive(Default)]
+struct Told(AtomicBool);
+
+/// A value that can't be written without a panic.
+struct Bomb(&'static str);
+
+impl Serialize for Bomb {
+    fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+        panic!("boom: {}", self.0)
+    }
+}
+
+/// A value that can't be read without one, if it says so.
+struct Fuse;
+
+impl<'de> Deserialize<'de> for Fuse {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Fuse, D::Error> {
+        let said = String::deserialize(deserializer)?;
+        assert!(said == "fine", "boom: {said}");
+        Ok(Fuse)
+    }
+}
+
+async fn talk(event: SignalEvent<String>, said: String) -> Result<(), SendError> {
+    assert!(said != "boom", "boom: signal");
+    event.send(TALK, &said).await
+}
+
+const PROGRAM: &str = "PODE_TEST_FRAGILE";
+
+/// The program of the test below, which counts what it logs.
+#[test]
+fn program() {
+    if std::env::var_os(PROGRAM).is_some() {
+        pode::log_to_terminal();
+        fragile().run_blocking().unwrap();
+    }
+}
+
+struct Program {
+    _child: Child,
+    /// Read all the while, so that the program never waits for a reader.
+    log: mpsc::UnboundedReceiver<String>,
+    said: Vec<String>,
+}
+
+impl Program {
+    fn start() -> Program {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["--exact", "fault::program", "--nocapture", "--quiet"]).env(PROGRAM, "yes");
+        command.stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
+        let mut child = command.spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let (saying, log) = mpsc::unbounded_channel();
+        tokio::spawn(async move {
+            while let Ok(Some(line)) = lines.next_line().await {
+                let _ = saying.send(line);
+            }
+        });
+        Program { _child: child, log, said: Vec::new() }
+    }
+
+    async fn address(&mut self, text: &str) -> SocketAddr {
+        self.says(text).await.trim_end_matches('/').parse().unwrap()
+    }
+
+    /// Waits for a line, and returns what stands behind the text.
+    async fn says(&mut self, text: &str) -> String {
+        let found = |line: &String| line.split_once(text).map(|(_, rest)| rest.to_owned());
+        if let Some(rest) = self.said.iter().find_map(found) {
+            return rest;
+        }
+        loop {
+            let line = within(self.log.recv(), text).await.expect("it runs");
+            self.said.push(line);
+            if let Some(rest) = found(&self.said[self.said.len() - 1]) {
+                return rest;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_panic_ends_what_it_happens_in_and_nothing_else() {
+    let mut program = Program::start();
+    let ws = program.address("listens on ws://").await;
+    let http = program.address("listens on http://").await;
+
+    for (method, path, body) in [
+        ("GET", "/route", ""),
+        ("GET", "/reply", ""),
+        ("GET", "/view", ""),
+        ("GET", "/mounted/boom", ""),
+        ("POST", "/argument", "\"argument\""),
+    ] {
+        let json = [("Content-Type", "application/json")];
+        let answer = request_at(http, method, path, &json, body.as_bytes()).await;
+        assert_eq!(
+            (answer.status, answer.text()),
+            (500, "the server could not answer this request"),
+            "{path}"
+        );
+        assert_eq!(request_at(http, "GET", "/fine", &[], b"").await.text(), "fine");
+    }
+
+    // The second tick comes behind the first, which panicked.
+    let mut client = Client::connect_at(ws, "/").await.unwrap();
+    client.say("\"boom\"").await;
+    client.say("\"heard\"").await;
+    while client.text().await != "\"heard\"" {}
+    let mut fuses = Client::connect_at(ws, "/fuses").await.unwrap();
+    fuses.say("\"message\"").await;
+    fuses.say("\"fine\"").await;
+    fuses.leave(1000).await;
+
+    assert_eq!(Client::connect_at(ws, "/door?boom=yes").await.err(), Some(500));
+    for _ in 0..2 {
+        Client::connect_at(ws, "/door").await.unwrap().leave(1000).await;
+    }
+
+    let places = [
+        "route",
+        "reply",
+        "view",
+        "mount",
+        "argument",
+        "signal",
+        "message",
+        "connect",
+        "disconnect",
+        "timer",
+        "schedule",
+    ];
+    for place in places {
+        program.says(&format!("the handler panicked: boom: {place}")).await;
+    }
+    // One more request, so that whatever was said twice has been said.
+    request_at(http, "GET", "/route", &[], b"").await;
+    let logged = |program: &Program, place: &str| {
+        let line = format!("the handler panicked: boom: {place}");
+        program.said.iter().filter(|said| said.contains(&line)).count()
+    };
+    while logged(&program, "route") < 2 {
+        let line = within(program.log.recv(), "one more line").await;
+        program.said.push(line.expect("it runs"));
+    }
+    for place in &places[1..] {
+        assert_eq!(logged(&program, place), 1, "{place}: {:#?}", program.said);
+    }
+}
+
+#[tokio::test]
+async fn what_strangers_send_writes_no_line_of_the_log() {
+    let mut program = Program::start();
+    let ws = program.address("listens on ws://").await;
+    let http = program.address("listens on http://").await;
+    let path = "/fails?text=one%0aERROR+two%1b%5b2Jthree%0d%00";
+    assert_eq!(request_at(http, "GET", path, &[], b"").await.status, 500);
+    let line = program.says("ERROR request{").await;
+    assert!(line.ends_with(r#""one\nERROR two\u{1b}[2Jthree\r\0""#), "{line}");
+
+    let mut client = Client::connect_at(ws, "/fails").await.unwrap();
+    client.say(r#""four\nERROR five\u001b""#).await;
+    let line = program.says("four").await;
+    assert!(line.contains(r#"\nERROR five\u{1b}""#), "{line}");
+}
