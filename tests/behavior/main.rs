@@ -13,6 +13,7 @@ mod conversation;
 mod crowd;
 mod embed;
 mod endpoint;
+mod endurance;
 mod family;
 mod fault;
 #[cfg(target_os = "linux")]

@@ -1,0 +1,40 @@
+//! The table of faults in the documentation: each row names tests that exist.
+
+use std::collections::HashSet;
+use std::path::Path;
+
+const TABLE: &str = include_str!("../../docs/endurance.md");
+
+/// Collects the names of all functions in the sources below a folder.
+fn collect(folder: &Path, functions: &mut HashSet<String>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect(&path, functions);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = std::fs::read_to_string(path).unwrap();
+            let names = text.split("fn ").skip(1).filter_map(|rest| rest.split(['(', '<']).next());
+            functions.extend(names.map(str::to_owned));
+        }
+    }
+}
+
+#[test]
+fn each_fault_of_the_table_has_its_test() {
+    let mut functions = HashSet::new();
+    for folder in ["tests", "pode-core", "pode-macros", "pode-runtime"] {
+        collect(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), &mut functions);
+    }
+    let rows = TABLE.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| fault"));
+    let mut count = 0;
+    for row in rows {
+        count += 1;
+        let tests = row.trim_end_matches([' ', '|']).rsplit('|').next().unwrap();
+        let tests: Vec<&str> = tests.split('`').skip(1).step_by(2).collect();
+        assert!(!tests.is_empty(), "no test: {row}");
+        for test in tests {
+            assert!(functions.contains(test), "there is no `{test}`: {row}");
+        }
+    }
+    assert!(count >= 60, "{count} rows");
+}
