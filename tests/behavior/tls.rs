@@ -2,6 +2,7 @@
 //! by `certificates/make.sh`.
 
 mod certificate;
+mod frames;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
