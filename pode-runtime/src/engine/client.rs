@@ -4,6 +4,7 @@
 //! again when the socket can be written to.
 
 use std::io::{self, IoSlice};
+use std::mem;
 use std::task::Waker;
 
 use bytes::Bytes;
@@ -58,6 +59,9 @@ pub(super) struct Client {
     /// the server's close frame is written.
     peer_finished: bool,
     life: Life,
+    /// Whether it came since it was last its turn to be asked for a sign of
+    /// life: that it came is one.
+    is_new: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,6 +119,9 @@ pub(super) enum Progress {
     Waits,
     /// Another turn: there may be more to read.
     Again,
+    /// What is on its way to it to be delivered; then it is to be
+    /// [told its fault](Client::tell_fault).
+    Answers,
     /// To be dropped: the connection serves no purpose any more.
     Done,
 }
@@ -148,6 +155,7 @@ impl Client {
             reading: Reading::Frames,
             peer_finished: false,
             life: Life::Seen,
+            is_new: true,
         }
     }
 
@@ -265,11 +273,12 @@ impl Client {
 
     /// Asks the client whether it is still there; false if it gave no sign
     /// since it was asked the last time. Anything that comes is one, and so is
-    /// that something which waits goes out. Whoever isn't listened to, because
+    /// that something which waits goes out. Whoever has just come is asked at
+    /// the next turn. Whoever isn't listened to, because
     /// its handler has enough to do, can't give any.
     pub(super) fn ask_for_life(&mut self) -> bool {
         // A client that is being closed has its own deadline.
-        if self.socket.is_none() || !self.is_open() {
+        if self.socket.is_none() || !self.is_open() || mem::take(&mut self.is_new) {
             return true;
         }
         if self.life == Life::Asked && !self.is_full() {
@@ -291,6 +300,9 @@ impl Client {
             }
             if let Some(conversation) = &mut self.standing.conversation {
                 conversation.advance(ear.waker);
+                if conversation.fault.is_some() && conversation.is_idle() {
+                    return Progress::Answers;
+                }
             }
             // The next frame is looked at when the socket has taken the answer
             // to a ping: so a flood of pings is slowed to the pace at which
@@ -346,12 +358,38 @@ impl Client {
                     self.reading = Reading::Ended;
                 }
                 Err(fault) => {
-                    let end = Disconnect::Error { code: fault.code().unwrap_or_default() };
-                    self.finish(&fault, end);
+                    self.fail(fault);
                     self.reading = Reading::Anything;
                 }
             }
         }
+    }
+
+    /// Notes that the client broke a rule, which was its last word. It is told
+    /// so behind the answers to what it said before.
+    fn fail(&mut self, fault: Close) {
+        let end = Disconnect::Error { code: fault.code().unwrap_or_default() };
+        match &mut self.standing.conversation {
+            Some(conversation) if matches!(self.phase, Phase::Joining | Phase::Open) => {
+                self.standing.end.get_or_insert(end);
+                conversation.fault = Some(fault);
+                self.peer_finished = true;
+            }
+            _ => self.finish(&fault, end),
+        }
+    }
+
+    /// Tells the client its fault, if it has one and everything that it said
+    /// before is handled; or `at_once`. Returns whether it did.
+    pub(super) fn tell_fault(&mut self, at_once: bool) -> bool {
+        let Some(conversation) = &mut self.standing.conversation else { return false };
+        if !at_once && !conversation.is_idle() {
+            return false;
+        }
+        let Some(fault) = conversation.fault.take() else { return false };
+        let end = Disconnect::Error { code: fault.code().unwrap_or_default() };
+        self.close_last(&fault, end);
+        true
     }
 
     /// Takes a message. One that comes after the server said goodbye is late.
@@ -387,10 +425,12 @@ impl Client {
     fn is_done(&self) -> bool {
         // Behind TLS, the end has something to say, too: without it the client
         // would take it for an accident.
-        let owes_close = self.phase == Phase::Closing
-            && self.socket.as_ref().is_some_and(|socket| {
-                self.outbox.is_some() || !socket.is_flushed() || self.peer_finished
-            });
+        let has_fault = self.standing.conversation.as_ref().is_some_and(|it| it.fault.is_some());
+        let owes_close = has_fault
+            || self.phase == Phase::Closing
+                && self.socket.as_ref().is_some_and(|socket| {
+                    self.outbox.is_some() || !socket.is_flushed() || self.peer_finished
+                });
         self.phase == Phase::Broken || self.reading == Reading::Ended && !owes_close
     }
 

@@ -10,6 +10,7 @@ use std::pin::Pin;
 use std::task::{Context, Waker};
 
 use pode_core::Message;
+use pode_core::frame::Close;
 use tokio::task::JoinHandle;
 
 use crate::signal::Frame;
@@ -29,11 +30,14 @@ pub(super) struct Conversation {
     waiting_bytes: usize,
     /// The task that handles what came before.
     handling: Option<JoinHandle<()>>,
+    /// The rule that the client broke at last. It is told when everything
+    /// before is answered.
+    pub(super) fault: Option<Close>,
 }
 
 impl Conversation {
     pub(super) fn new(visit: Visit) -> Conversation {
-        Conversation { visit, waiting: Vec::new(), waiting_bytes: 0, handling: None }
+        Conversation { visit, waiting: Vec::new(), waiting_bytes: 0, handling: None, fault: None }
     }
 
     /// Takes a message; or returns what to tell a client that sends too many.
@@ -51,10 +55,15 @@ impl Conversation {
         self.waiting.len() >= MAX_WAITING || self.waiting_bytes >= MAX_WAITING_BYTES
     }
 
+    /// Whether everything that was said is handled.
+    pub(super) fn is_idle(&self) -> bool {
+        self.handling.is_none() && self.waiting.is_empty()
+    }
+
     /// Has what waits handled, as soon as what came before is done: then it
     /// wakes the client's shard.
     pub(super) fn advance(&mut self, waker: &dyn Fn() -> Waker) {
-        while self.handling.is_some() || !self.waiting.is_empty() {
+        while !self.is_idle() {
             let handling = match &mut self.handling {
                 Some(handling) => handling,
                 None => {

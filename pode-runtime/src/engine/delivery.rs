@@ -1,5 +1,7 @@
 //! What is due in the channel of a path, and is done to its clients in a shard.
 
+use std::mem;
+
 use pode_core::frame::Close;
 use tokio::task::yield_now;
 
@@ -14,7 +16,10 @@ impl Shard {
     /// Does what is due on a path, and tells whether anything was: then there
     /// may be more.
     pub(super) async fn deliver(&mut self, path: u32) -> bool {
-        let Some(due) = self.paths[path as usize].next_due() else { return false };
+        let Some(due) = self.paths[path as usize].next_due() else {
+            self.tell_faults(path);
+            return false;
+        };
         match due {
             Due::Broadcast(burst) => {
                 let places = 0..self.paths[path as usize].clients.capacity() as u32;
@@ -55,6 +60,17 @@ impl Shard {
             let place = Place { path, slot };
             self.limit(place);
             self.advance(place);
+        }
+    }
+
+    /// Tells those who broke a rule so: what was on its way to them, such as the
+    /// answers to what they said before, is delivered.
+    fn tell_faults(&mut self, path: u32) {
+        for slot in mem::take(&mut self.paths[path as usize].at_fault) {
+            let clients = &mut self.paths[path as usize].clients;
+            if clients.get_mut(slot as usize).is_some_and(|client| client.tell_fault(false)) {
+                self.advance(Place { path, slot });
+            }
         }
     }
 

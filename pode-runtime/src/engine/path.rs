@@ -1,7 +1,9 @@
 //! A signal path: what all shards know of it, and its part in each of them.
 
 use std::collections::HashMap;
+use std::future::poll_fn;
 use std::num::NonZero;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
@@ -10,6 +12,7 @@ use std::time::Duration;
 use pode_core::frame::Incoming;
 use pode_core::{Message, hub};
 use slab::Slab;
+use tokio::task::coop::unconstrained;
 
 use super::client::{Burst, Client};
 use super::outbox::QueueLimits;
@@ -121,6 +124,9 @@ pub(super) struct Path {
     /// Wakes the shard when there are messages.
     waker: Waker,
     pub(super) clients: Slab<Client>,
+    /// Slots of those who are told that they broke a rule as soon as what is on
+    /// its way is delivered. They may be somebody else's by then.
+    pub(super) at_fault: Vec<u32>,
     /// Those who are not let in yet, by arrival.
     waiting: HashMap<u64, u32>,
     /// By the clients' own paths, where this one is a family's.
@@ -156,6 +162,7 @@ impl Path {
             put_off: None,
             waker,
             clients,
+            at_fault: Vec::new(),
             waiting,
             rosters,
         }
@@ -282,8 +289,11 @@ impl Path {
     }
 
     fn next_parcel(&mut self) -> Option<Parcel> {
-        let mut context = Context::from_waker(&self.waker);
-        match self.messages.as_mut()?.poll_next(&mut context) {
+        let messages = self.messages.as_mut()?;
+        // Outside of the task's budget: once that is spent, every channel would
+        // look empty. Shards yield by themselves.
+        let next = unconstrained(poll_fn(|context| messages.poll_next(context)));
+        match pin!(next).poll(&mut Context::from_waker(&self.waker)) {
             Poll::Ready(parcel) => parcel,
             Poll::Pending => None,
         }

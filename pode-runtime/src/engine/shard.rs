@@ -261,9 +261,13 @@ impl Shard {
         match client.advance(&mut self.buffer, &ear) {
             Progress::Waits => {}
             Progress::Again => self.readiness.again(Source::Client(place)),
+            Progress::Answers => {
+                self.paths[place.path as usize].at_fault.push(place.slot);
+                self.readiness.again(Source::Messages(place.path));
+            }
             Progress::Done => return self.remove(place),
         }
-        if client.is_ending() && !was_ending {
+        if self.client(place).is_ending() && !was_ending {
             self.limit(place);
         }
     }
@@ -280,7 +284,14 @@ impl Shard {
             && by <= now
         {
             self.closing.pop_front();
-            if self.is_here(id) {
+            if !self.is_here(id) {
+                continue;
+            }
+            if self.client(id.place).tell_fault(true) {
+                // What it is to get before takes too long.
+                self.limit(id.place);
+                self.advance(id.place);
+            } else {
                 self.client(id.place).reset();
                 self.remove(id.place);
             }

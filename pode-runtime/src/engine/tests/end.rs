@@ -139,6 +139,45 @@ async fn a_stop_is_announced_after_the_last_message() {
     assert!(server.hub.channel("/").unwrap().try_reserve().is_err());
 }
 
+#[tokio::test]
+async fn a_stop_is_announced_after_the_last_message_of_each_path() {
+    // A shard sees to messages or to the stop first, as chance has it.
+    for _ in 0..8 {
+        stop_many_paths().await;
+    }
+}
+
+/// Stops while a message is due on more paths than a task may look at before it
+/// makes way for others.
+async fn stop_many_paths() {
+    let paths: Vec<&str> = (0..300).map(|number| &*format!("/{number}").leak()).collect();
+    let (hub, deliveries) = Hub::new(paths.iter().map(|path| (*path, 1)));
+    let treatment = |_: &str| treatment(QueueLimits::default(), Duration::ZERO);
+    let server = Server { hub, engine: Engine::with_shards(1, deliveries, treatment).unwrap() };
+    let mut peers = Vec::new();
+    for path in &paths {
+        let (peer, socket) = duplex(1000);
+        assert!(server.adopt_at(path, ready(Some(Connection::portable(socket)))).await);
+        peers.push(Peer(peer));
+    }
+    for peer in &mut peers {
+        peer.say(PING, b"").await;
+        assert_eq!(peer.hear().await, Some((PONG, Vec::new())));
+    }
+    for path in &paths {
+        // Without a wait, so that all of them are there when the stop is.
+        let room = server.hub.channel(path).unwrap().try_reserve().unwrap();
+        room.send(Parcel::Broadcast(Message::text("0"))).unwrap();
+    }
+    let hearing = async {
+        for peer in &mut peers {
+            assert_eq!(peer.hear_numbers_until_close().await, (1, 1001));
+            peer.say(CLOSE, b"\x03\xe9").await;
+        }
+    };
+    tokio::join!(server.stop(), hearing);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_stop_waits_for_answers_no_longer_than_it_may() {
     let server = Server::start(1, QueueLimits::default());

@@ -60,6 +60,28 @@ async fn a_flood_of_pings_goes_no_faster_than_its_answers() {
     tokio::join!(async { flood.await.unwrap() }, hearing);
 }
 
+/// In whatever place a client sits, and whenever that has its turn.
+#[tokio::test(start_paused = true)]
+async fn whoever_has_just_come_is_not_asked() {
+    let limits = QueueLimits::default();
+    let server = Server::start_with(1, treatment(limits, HEARTBEAT));
+    let mut peers = Vec::new();
+    for _ in 0..25 {
+        let mut peer = server.join_open(1000).await;
+        let came = Instant::now();
+        peers.push(tokio::spawn(async move {
+            assert_eq!(peer.hear().await, Some((PING, Vec::new())));
+            let waited = came.elapsed();
+            assert!(waited >= HEARTBEAT && waited <= HEARTBEAT * 2, "{waited:?}");
+        }));
+        sleep(Duration::from_millis(1700)).await;
+    }
+    for peer in peers {
+        peer.await.unwrap();
+    }
+    server.stop().await;
+}
+
 /// Time jumps ahead when all that is left is to wait for it.
 #[tokio::test(start_paused = true)]
 async fn a_client_that_gives_no_sign_of_life_is_dropped() {

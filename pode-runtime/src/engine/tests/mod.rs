@@ -104,7 +104,7 @@ impl Server {
 
     async fn adopt_at(
         &self,
-        path: &str,
+        path: &'static str,
         opening: impl Future<Output = Option<Connection>> + Send + 'static,
     ) -> bool {
         let newcomer = newcomer();
@@ -112,7 +112,7 @@ impl Server {
         let Some(arrival) = self.engine.adopt_connection(path, newcomer, opening).await else {
             return false;
         };
-        let room = self.hub.channel("/").unwrap().reserve().await.unwrap();
+        let room = self.hub.channel(path).unwrap().reserve().await.unwrap();
         room.send(Parcel::Order(Arc::new(Order::Admit { client, arrival }))).unwrap();
         true
     }
