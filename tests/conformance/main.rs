@@ -1,0 +1,63 @@
+//! RFC 6455 as far as it concerns a server, over real sockets: what bytes come
+//! in, and what bytes are to come out.
+//!
+//! Each test is named by what is right, and says where the standard says so.
+//! Most are tables: what a client sends, and what it hears, to the last frame
+//! and its close code. Every row is sent at once, and byte by byte. What a
+//! client hears is held against the standard, too: see [`wire`].
+//!
+//! The decoder of frames and the handshake have tests of their own, with many
+//! more streams and none of the sockets: `pode-core/tests/corpus/frames/` and
+//! `pode-runtime/tests/corpus/handshakes/`.
+
+#![allow(clippy::unwrap_used, reason = "what was expected and isn't there fails the test")]
+
+mod client;
+mod wire;
+
+mod closing;
+mod control;
+mod fragments;
+mod framing;
+mod limits;
+mod opening;
+mod utf8;
+
+use std::sync::Arc;
+
+use pode::prelude::*;
+use pode::{Frame, RunningServer};
+use tokio::sync::Semaphore;
+
+/// Lets one message of a slow signal through at a time.
+struct Gate(Arc<Semaphore>);
+
+pode_server! {
+    server conformance(gate: Arc<Semaphore>);
+    endpoint ws "127.0.0.1:0";
+    state Gate = Gate(gate);
+    signal ECHO: Frame -> Frame = "/echo" { max_message_bytes: 100_000 } => echo;
+    signal SHORT: Frame -> Frame = "/short" { max_message_bytes: 100 } => echo;
+    signal SLOW: Frame -> Frame = "/slow" => echo_slowly;
+    signal NEWS: String = "/news";
+}
+
+async fn echo(event: SignalEvent<Frame>, frame: Frame) -> Result<(), SendError> {
+    event.reply(&frame).await
+}
+
+async fn echo_slowly(
+    event: SignalEvent<Frame>,
+    frame: Frame,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    event.state::<Gate>()?.0.acquire().await?.forget();
+    Ok(event.reply(&frame).await?)
+}
+
+async fn start() -> RunningServer {
+    start_with(Arc::new(Semaphore::new(0))).await
+}
+
+async fn start_with(gate: Arc<Semaphore>) -> RunningServer {
+    conformance(gate).start().await.expect("the server starts")
+}
