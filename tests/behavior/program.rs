@@ -7,6 +7,7 @@ use std::process::{ExitStatus, Stdio};
 
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStderr, Command};
+use tokio_tungstenite::tungstenite::Message;
 
 use crate::support::{Client, example_ports, request_at, within};
 
@@ -144,6 +145,29 @@ async fn rooms_that_close_with_people_in_them_are_no_error() {
     let (said, status) = program.end().await;
     assert_eq!(status.code(), Some(0));
     assert!(!said.contains("ERROR"), "{said}");
+}
+
+#[tokio::test]
+async fn the_echo_example_sends_back_what_it_gets() {
+    cargo(workspace(), &["build", "--quiet", "--example", "echo"], &target());
+    let _ports = example_ports();
+    let mut program = Program::start(&target().join("debug/examples/echo"), workspace());
+    program.says("listens on ws://127.0.0.1:8092/").await;
+    let mut client = Client::connect_at(at(8092), "/").await.unwrap();
+    let mut other = Client::connect_at(at(8092), "/").await.unwrap();
+    // The longest that the public test cases send is 16 MiB.
+    for message in [
+        Message::text("not \"JSON\""),
+        Message::text("\u{e9}".repeat(8 << 20)),
+        Message::binary(vec![0xff; 16 << 20]),
+        Message::binary(vec![]),
+    ] {
+        client.send(message.clone()).await;
+        assert!(client.message().await == message, "{} bytes", message.len());
+    }
+    // Nobody else heard any of it.
+    other.say("alone").await;
+    assert_eq!(other.text().await, "alone");
 }
 
 #[tokio::test]
