@@ -4,6 +4,9 @@ use crate::client::*;
 use crate::start;
 use crate::wire::{Heard, check};
 
+/// What it is about, the frames that are sent, and what is heard.
+type Row<'a> = (&'a str, &'a [Vec<u8>], &'a [Heard]);
+
 /// "A fragmented message consists of a single frame with the FIN bit clear …,
 /// followed by zero or more frames with the FIN bit clear and the opcode set to
 /// 0, and terminated by a single frame with the FIN bit set and an opcode of 0."
@@ -47,15 +50,15 @@ fn fragments(first: u8, parts: &[&[u8]]) -> Vec<u8> {
 #[tokio::test]
 async fn control_frames_may_stand_between_fragments() {
     let server = start().await;
-    let rows: &[(&str, Vec<Vec<u8>>, Vec<Heard>)] = &[
+    let rows: &[Row] = &[
         (
             "a ping",
-            vec![frame(TEXT_BEGINS, b"a"), frame(PING, b"1"), frame(ENDS, b"b")],
-            vec![pong(b"1"), text("ab")],
+            &[frame(TEXT_BEGINS, b"a"), frame(PING, b"1"), frame(ENDS, b"b")],
+            &[pong(b"1"), text("ab")],
         ),
         (
             "pings behind each",
-            vec![
+            &[
                 frame(BINARY_BEGINS, b"a"),
                 frame(PING, b"1"),
                 frame(GOES_ON, b"b"),
@@ -63,19 +66,19 @@ async fn control_frames_may_stand_between_fragments() {
                 frame(PING, b"3"),
                 frame(ENDS, b"c"),
             ],
-            vec![pong(b"1"), pong(b"2"), pong(b"3"), binary(b"abc")],
+            &[pong(b"1"), pong(b"2"), pong(b"3"), binary(b"abc")],
         ),
         (
             "a pong",
-            vec![frame(TEXT_BEGINS, b"a"), frame(PONG, b"1"), frame(ENDS, b"b")],
-            vec![text("ab")],
+            &[frame(TEXT_BEGINS, b"a"), frame(PONG, b"1"), frame(ENDS, b"b")],
+            &[text("ab")],
         ),
         (
             "a close",
-            vec![frame(TEXT_BEGINS, b"a"), close(1000, b""), frame(ENDS, b"b")],
-            vec![closed(1000)],
+            &[frame(TEXT_BEGINS, b"a"), close(1000, b""), frame(ENDS, b"b")],
+            &[closed(1000)],
         ),
-        ("a ping, and no end", vec![frame(TEXT_BEGINS, b"a"), frame(PING, b"1")], vec![pong(b"1")]),
+        ("a ping, and no end", &[frame(TEXT_BEGINS, b"a"), frame(PING, b"1")], &[pong(b"1")]),
     ];
     for (what, sent, heard) in rows {
         check(&server, "/echo", what, &sent.concat(), heard).await;
@@ -87,7 +90,7 @@ async fn control_frames_may_stand_between_fragments() {
 #[tokio::test]
 async fn fragments_out_of_turn_are_refused() {
     let server = start().await;
-    let rows: &[(&str, &[Vec<u8>], &[Heard])] = &[
+    let rows: &[Row] = &[
         ("a last one of nothing", &[frame(ENDS, b"a")], &[]),
         ("one in the middle of nothing", &[frame(GOES_ON, b"a")], &[]),
         ("an empty one of nothing", &[frame(ENDS, b"")], &[]),
