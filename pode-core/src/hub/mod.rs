@@ -10,20 +10,29 @@
 //! and **no message is lost between the two**: a plain broadcast channel would
 //! overwrite what a receiver has not read yet.
 //!
+//! While two processes hand over, a channel [numbers](Channel::number) what is
+//! sent and keeps it for a while ([`History`]), or is [diverted](Channel::divert):
+//! then what is sent goes elsewhere and comes back in an order that both share.
+//!
 //! The hub knows neither sockets nor clocks: who waits how long for room, and
 //! what becomes of a message that was taken, is the run time's business.
+
+mod history;
+mod numbering;
 
 use std::collections::HashMap;
 use std::fmt;
 use std::future::poll_fn;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::pin::Pin;
-use std::sync::{Arc, Weak};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, Weak};
 use std::task::{Context, Poll, Waker, ready};
 
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, broadcast};
 
+pub use self::history::{Bounds, Forgotten, History, Kept, Position, PositionError};
 use crate::{Message, SendError};
 
 /// The channels of a server, by path. What travels in them is [`Message`]s, or
@@ -32,6 +41,8 @@ use crate::{Message, SendError};
 pub struct Hub<T = Message> {
     /// At least one for each path.
     channels: HashMap<&'static str, Vec<Channel<T>>>,
+    /// Told whenever a message gets a number.
+    numbered: Arc<Notify>,
 }
 
 /// The sending side of one signal path.
@@ -42,6 +53,17 @@ pub struct Channel<T = Message> {
     /// One permit for each message that may still be sent. Closed when no
     /// delivery is left.
     room: Arc<Semaphore>,
+    capacity_messages: usize,
+    /// Whether there is a history: so that whoever sends otherwise takes no
+    /// lock.
+    is_numbered: AtomicBool,
+    /// Whether what is sent goes elsewhere. Changed only while nobody else has
+    /// room.
+    is_diverted: AtomicBool,
+    /// What gets a number gets it under this lock, and is sent under it, too:
+    /// so numbers and messages are in one order.
+    history: Mutex<Option<History<T>>>,
+    numbered: Arc<Notify>,
 }
 
 /// A promise that the channel takes one more message.
@@ -113,14 +135,24 @@ impl<T: Clone + Send + 'static> Hub<T> {
     pub fn new(
         declared: impl IntoIterator<Item = (&'static str, usize)>,
     ) -> (Hub<T>, Vec<Delivery<T>>) {
-        let mut hub = Hub { channels: HashMap::<_, Vec<_>>::new() };
+        let numbered = Arc::new(Notify::new());
+        let mut hub = Hub { channels: HashMap::<_, Vec<_>>::new(), numbered };
         let mut deliveries = Vec::new();
         for (path, capacity_messages) in declared {
             let capacity_messages = capacity_messages.clamp(1, MAX_CAPACITY_MESSAGES);
             let (sender, receiver) = broadcast::channel(capacity_messages);
             let room = Arc::new(Semaphore::new(capacity_messages));
             let shared = Shared { room: Arc::clone(&room), sender: sender.downgrade() };
-            hub.channels.entry(path).or_default().push(Channel { path, sender, room });
+            hub.channels.entry(path).or_default().push(Channel {
+                path,
+                sender,
+                room,
+                capacity_messages,
+                is_numbered: AtomicBool::new(false),
+                is_diverted: AtomicBool::new(false),
+                history: Mutex::new(None),
+                numbered: Arc::clone(&hub.numbered),
+            });
             deliveries.push(Delivery::new(path, receiver, Arc::new(shared)));
         }
         (hub, deliveries)
@@ -156,6 +188,12 @@ impl<T: Clone + Send + 'static> Hub<T> {
     /// Returns all channels, in no order.
     pub fn channels(&self) -> impl Iterator<Item = &Channel<T>> {
         self.channels.values().flatten()
+    }
+
+    /// Waits until a message gets a number, in any channel; returns at once if
+    /// one did since the last wait. For one that waits at a time. Cancel safe.
+    pub async fn numbered(&self) {
+        self.numbered.notified().await;
     }
 }
 
@@ -207,15 +245,15 @@ impl<T: Clone + Send + 'static> Channel<T> {
     }
 }
 
-impl<T: Clone> Room<'_, T> {
-    /// Puts the message into the channel.
+impl<T: Clone + Send + 'static> Room<'_, T> {
+    /// Puts the message into the channel. It gets no number.
     ///
     /// # Errors
     ///
     /// [`SendError::Stopped`] if the deliveries closed or went meanwhile;
     /// the message may or may not have been taken.
     pub fn send(self, message: T) -> Result<(), SendError> {
-        let Channel { path, sender, room } = self.channel;
+        let Channel { path, sender, room, .. } = self.channel;
         let stopped = SendError::Stopped { path };
         if sender.send(Sent { message, room: Arc::new(self.permit) }).is_err() {
             return Err(stopped);
