@@ -9,11 +9,13 @@ use std::path::Path;
 
 use pode_core::Bind;
 use socket2::{Domain, Protocol, Type};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 
 use crate::StartError;
 use crate::certificate::Unusable;
 use crate::declared::Endpoint;
+use crate::hand_over::Handed;
 use crate::tls::Tls;
 
 /// How many connections may wait to be accepted. The system may allow fewer.
@@ -25,12 +27,113 @@ pub(crate) struct Bound<'declared> {
     pub(crate) tls: Option<Tls>,
     pub(crate) socket: TcpListener,
     pub(crate) address: SocketAddr,
+    /// What was declared, which may have port 0.
+    pub(crate) declared: SocketAddr,
 }
 
-/// Binds every address once, or none.
+/// A socket that listens, and whether connections are taken from it.
+#[derive(Debug)]
+pub(crate) struct Listening {
+    socket: TcpListener,
+    /// Absent where they always are.
+    accepting: Option<watch::Receiver<bool>>,
+}
+
+impl Listening {
+    pub(crate) fn new(socket: TcpListener, accepting: watch::Receiver<bool>) -> Listening {
+        Listening { socket, accepting: Some(accepting) }
+    }
+
+    /// Waits for the next connection, as long as any are taken. Cancel safe.
+    pub(crate) async fn accept(&mut self) -> io::Result<(TcpStream, SocketAddr)> {
+        let Some(accepting) = &mut self.accepting else { return self.socket.accept().await };
+        loop {
+            if accepting.wait_for(|accepting| *accepting).await.is_err() {
+                return self.socket.accept().await;
+            }
+            tokio::select! {
+                biased;
+                Ok(()) = accepting.changed() => {}
+                accepted = self.socket.accept() => return accepted,
+            }
+        }
+    }
+}
+
+impl From<TcpListener> for Listening {
+    fn from(socket: TcpListener) -> Listening {
+        Listening { socket, accepting: None }
+    }
+}
+
+/// Listening sockets that this process got from others, to be used in the place
+/// of new ones.
+#[derive(Default)]
+pub(crate) struct Inherited {
+    /// From the process before this one.
+    pub(crate) handed: Vec<Handed>,
+    /// From whoever started this one, with their addresses.
+    passed: Vec<(SocketAddr, std::net::TcpListener)>,
+}
+
+impl Inherited {
+    /// Takes what the process was started with: by systemd's socket units, by
+    /// `systemfd`, or whatever else speaks as they do (`LISTEN_FDS`).
+    pub(crate) fn from_environment() -> Inherited {
+        let mut passed = Vec::new();
+        #[cfg(unix)]
+        {
+            let mut descriptors = listenfd::ListenFd::from_env();
+            for index in 0..descriptors.len() {
+                let taken = descriptors.take_tcp_listener(index);
+                let known = taken.and_then(|socket| {
+                    let Some(socket) = socket else { return Ok(None) };
+                    Ok(Some((socket.local_addr()?, socket)))
+                });
+                match known {
+                    Ok(socket) => passed.extend(socket),
+                    Err(error) => {
+                        tracing::warn!(%error, "a socket that was passed to this process is no TCP one");
+                    }
+                }
+            }
+        }
+        Inherited { handed: Vec::new(), passed }
+    }
+
+    /// Takes the socket for an address, if it is there.
+    fn take(&mut self, bind: &Bind) -> Option<std::net::TcpListener> {
+        let wanted = bind.socket_address();
+        let has_port = wanted.port() != 0;
+        let is_handed =
+            |handed: &Handed| handed.declared == wanted || has_port && handed.address == wanted;
+        if let Some(index) = self.handed.iter().position(is_handed) {
+            return Some(self.handed.remove(index).socket);
+        }
+        let is_passed = |passed: &(SocketAddr, _)| has_port && passed.0 == wanted;
+        let index = self.passed.iter().position(is_passed)?;
+        Some(self.passed.remove(index).1)
+    }
+
+    /// Tells the log what nobody took.
+    fn tell_rest(&self) {
+        for (address, _) in &self.passed {
+            tracing::warn!(
+                "no endpoint listens on {address}, whose socket was passed to this process"
+            );
+        }
+        for Handed { address, .. } in &self.handed {
+            tracing::info!("no endpoint listens on {address} any more");
+        }
+    }
+}
+
+/// Binds every address once, or none. Those for which there is a socket are
+/// bound already.
 pub(crate) fn bind_all<'declared>(
     endpoints: &'declared [Endpoint],
     crate_folder: Option<&Path>,
+    mut inherited: Inherited,
 ) -> Result<Vec<Bound<'declared>>, StartError> {
     let shared = share_addresses(endpoints)?;
     // Certificates come first, so that a client never finds an open port whose
@@ -42,11 +145,23 @@ pub(crate) fn bind_all<'declared>(
         })
         .collect::<Result<Vec<_>, _>>()?;
     let bound = prepared.into_iter().map(|(tls, bind, endpoints)| {
-        let bound = self::bind(&bind).and_then(|socket| Ok((socket.local_addr()?, socket)));
+        let socket = match inherited.take(&bind) {
+            Some(socket) => adopt(socket),
+            None => self::bind(&bind),
+        };
+        let bound = socket.and_then(|socket| Ok((socket.local_addr()?, socket)));
         let (address, socket) = bound.map_err(|source| cannot_bind(endpoints[0], bind, source))?;
-        Ok(Bound { endpoints, tls, socket, address })
+        Ok(Bound { endpoints, tls, socket, address, declared: bind.socket_address() })
     });
-    bound.collect()
+    let bound = bound.collect::<Result<Vec<_>, _>>()?;
+    inherited.tell_rest();
+    Ok(bound)
+}
+
+/// Takes a socket that listens already.
+fn adopt(socket: std::net::TcpListener) -> io::Result<TcpListener> {
+    socket.set_nonblocking(true)?;
+    TcpListener::from_std(socket)
 }
 
 /// Finds out which endpoints listen at one address. Different protocols may

@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use pode_core::frame::Close;
+use pode_core::hub::Position;
 use pode_core::{ClientId, SendError};
 
-use crate::engine::{Audience, Found, Only, Order, Parcel, Question};
+use crate::engine::{Audience, Found, Missed, Only, Order, Parcel, Question};
 use crate::signals::Signals;
 
 /// The clients of a signal, or of one path of a family; see
@@ -156,9 +157,26 @@ impl Clients {
     }
 
     /// Lets in the client of an arrival.
-    pub(crate) async fn admit(&self, client: ClientId, arrival: u64) -> Result<(), SendError> {
-        let client = self.audience(Only::Client(client));
-        self.order(Order::Admit { client, arrival }).await
+    ///
+    /// What it missed since a position comes before that.
+    pub(crate) async fn admit(
+        &self,
+        client: ClientId,
+        arrival: u64,
+        since: Option<Position>,
+    ) -> Result<(), SendError> {
+        let (client, missed) = (self.audience(Only::Client(client)), Missed::since(since));
+        self.order(Order::Admit { client, arrival, missed }).await
+    }
+
+    /// Tells whether what comes behind a position is kept.
+    pub(crate) fn remembers(&self, position: Position) -> bool {
+        let hub = self.signals.hub();
+        let channel = match &self.path {
+            Some(own) => hub.channel_of(self.signal, own),
+            None => hub.channel(self.signal),
+        };
+        channel.is_ok_and(|channel| channel.since(position, 0).is_ok())
     }
 
     async fn find(&self, only: Only) -> Result<Vec<Found>, SendError> {

@@ -14,6 +14,7 @@ use warp::{Filter, Rejection};
 
 use crate::StartError;
 use crate::certificate::Certificate;
+use crate::clockwork::Ticks;
 use crate::dispatch::Mount;
 use crate::engine::{Engine, Parcel, Treatment};
 use crate::event::{House, ScheduleEvent, TimerEvent, UpstreamEvent};
@@ -287,6 +288,8 @@ impl Declared {
             client_ids: self.options.client_ids.clone(),
             rebroadcasts: Rebroadcasts::of(&self.signals),
             visits: TaskTracker::new(),
+            ticks: Ticks::default(),
+            resumes: self.options.hand_over.path().is_some(),
         })
     }
 }

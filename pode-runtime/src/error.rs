@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
+use std::path::PathBuf;
 use std::{fmt, io};
 
 use http::StatusCode;
@@ -89,6 +90,18 @@ pub enum StartError {
         address: String,
         /// What the operating system says.
         source: io::Error,
+    },
+
+    /// The socket that the option `hand_over` names can't be used, or whoever is
+    /// found there doesn't hand over.
+    #[error("the hand-over socket `{}` {reason}", path.display())]
+    HandOver {
+        /// The path as declared.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+        /// What the operating system or the other process says.
+        source: Option<io::Error>,
     },
 
     /// A signal names pages that can't be; told here if the compiler could not

@@ -24,6 +24,7 @@ mod engine;
 mod error;
 pub mod event;
 mod folder;
+mod hand_over;
 mod http2;
 mod job;
 mod listener;
@@ -60,6 +61,7 @@ pub use event::{
     UpstreamEvent, WebEvent,
 };
 pub use folder::Folder;
+pub use hand_over::HandOver;
 pub use log::log_to_terminal;
 pub use options::{
     EndpointOptions, OnLag, PublicOptions, ScheduleOptions, ServerOptions, SignalOptions,

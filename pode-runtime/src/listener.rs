@@ -16,13 +16,14 @@ use hyper::rt::{Read, Write};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tracing::Instrument;
 use warp::reply::Response;
 
+use crate::binding::Listening;
 use crate::http2;
 use crate::shutdown::told_to_stop;
 use crate::tls::{Tls, chose_http_2};
@@ -42,7 +43,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 /// flight are answered; connections that are left at the deadline are dropped.
 /// The same happens to all of them when this future is dropped.
 pub(crate) async fn serve<S, F>(
-    listener: TcpListener,
+    listener: impl Into<Listening>,
     tls: Option<Tls>,
     service: S,
     mut stopping: watch::Receiver<Option<Instant>>,
@@ -50,6 +51,7 @@ pub(crate) async fn serve<S, F>(
     S: Fn(Request<Incoming>, SocketAddr) -> F + Clone + Send + 'static,
     F: Future<Output = Result<Response, Infallible>> + Send + 'static,
 {
+    let listener = listener.into();
     let mut acceptor = Acceptor { listener, resting_until: Instant::now() };
     let mut connections = JoinSet::new();
     let deadline = loop {
@@ -139,7 +141,7 @@ where
 }
 
 struct Acceptor {
-    listener: TcpListener,
+    listener: Listening,
     /// Kept here, since [`accept`](Self::accept) is dropped midway whenever a
     /// connection ends.
     resting_until: Instant,
@@ -366,7 +368,7 @@ mod tests {
         let listener = bind(&"127.0.0.1:0".parse().unwrap()).unwrap();
         let address = listener.local_addr().unwrap();
         let resting_until = Instant::now() + ACCEPT_PAUSE;
-        let mut acceptor = Acceptor { listener, resting_until };
+        let mut acceptor = Acceptor { listener: listener.into(), resting_until };
         let peer = TcpStream::connect(address).await.unwrap();
         let (_stream, from) = acceptor.accept().await;
         assert_eq!(from, peer.local_addr().unwrap());

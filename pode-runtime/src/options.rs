@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 use crate::certificate::Certificate;
 use crate::client_ids::ClientIds;
 use crate::content_security_policy::OWN_SCRIPTS;
+use crate::hand_over::HandOver;
 use crate::origin::Origins;
 use crate::signal::Rebroadcast;
 use crate::upstream::Roots;
@@ -44,6 +45,21 @@ pub struct ServerOptions {
     /// of a stranger, so they don't run; a page that has some doesn't compile
     /// unless this option is declared.
     pub content_security_policy: &'static str,
+
+    /// Where this process is found by the one that is to take its place: the
+    /// path of a Unix socket, relative to the working directory; none by
+    /// default. Only its own user may use it. Written as a text or a path:
+    /// `{ hand_over: "run/shop.sock" }`.
+    ///
+    /// A process that starts takes the sockets of the one that it finds there,
+    /// which then takes leave of its clients and ends: no connection is refused,
+    /// and clients that come back miss nothing. Unix only.
+    pub hand_over: HandOver,
+
+    /// Over which time clients are told to come back (close code 1012) when
+    /// another process has taken over, so that they don't come all at once; 10
+    /// seconds by default. Each is told at a moment of its own.
+    pub drain: Duration,
 }
 
 impl Default for ServerOptions {
@@ -53,6 +69,8 @@ impl Default for ServerOptions {
             stop_timeout: Duration::from_secs(10),
             client_ids: ClientIds::default(),
             content_security_policy: OWN_SCRIPTS,
+            hand_over: HandOver::default(),
+            drain: Duration::from_secs(10),
         }
     }
 }

@@ -60,6 +60,7 @@ impl Schedule {
         let mut calendar = Calendar::new(self, clock.wall());
         if self.on_start {
             let next = calendar.next(&clock.wall());
+            let Some(_turn) = house.ticks.turn(&mut stopping).await else { return };
             if self.job.fire(next.map(SystemTime::from), house).await.is_break() {
                 return;
             }
@@ -77,6 +78,7 @@ impl Schedule {
                     () = sleep(wait) => continue,
                 }
             }
+            let Some(_turn) = house.ticks.turn(&mut stopping).await else { return };
             // Several times that were leapt over are one.
             calendar.pass(&now);
             let next = calendar.next(&now);

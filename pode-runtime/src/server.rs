@@ -2,20 +2,28 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+#[cfg(unix)]
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
 
 use pode_core::hub::Delivery;
 use pode_core::{Method, Protocol, UpstreamName};
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::task::TaskTracker;
 
+#[cfg(unix)]
+use crate::binding::Bound;
+use crate::binding::{Inherited, Listening};
 use crate::clockwork::{self, Clockwork};
 use crate::declared::{Declared, Endpoint};
 use crate::dispatch::{Dispatch, Served};
 use crate::engine::{Engine, Parcel};
+use crate::hand_over::Predecessor;
+#[cfg(unix)]
+use crate::hand_over::{Holdings, Place, Succession};
 use crate::origin::Gate;
 use crate::shutdown::StopRequests;
 use crate::signal::Entrance;
@@ -60,7 +68,8 @@ impl Server {
     /// Ctrl-C, or on Unix by SIGTERM.
     ///
     /// Then the server [stops](RunningServer::stop) gently; asked once more,
-    /// it ends at once. Dropping the future stops it at once, too.
+    /// it ends at once. Dropping the future stops it at once, too. It also ends
+    /// when another process has taken over, which the option `hand_over` is for.
     ///
     /// # Errors
     ///
@@ -70,8 +79,10 @@ impl Server {
         let mut requests =
             StopRequests::listen().map_err(|source| StartError::Runtime { source })?;
         let running = self.start().await?;
-        requests.next().await;
-        tracing::info!("stopping; ask again to end at once");
+        tokio::select! {
+            () = requests.next() => tracing::info!("stopping; ask again to end at once"),
+            () = running.handed_over() => tracing::info!("another process has taken over"),
+        }
         tokio::select! {
             () = running.stop() => {}
             () = requests.next() => {}
@@ -103,16 +114,25 @@ impl Server {
     /// A [`StartError`] names the endpoint or the view that is to blame; then
     /// nothing listens.
     pub async fn start(self) -> crate::Result<RunningServer> {
-        Ok(self.start_all()?)
+        Ok(self.start_all().await?)
     }
 
-    fn start_all(self) -> Result<RunningServer, StartError> {
+    async fn start_all(self) -> Result<RunningServer, StartError> {
         let Server { declared, signals, deliveries } = self;
         // Whatever can fail comes before the first request is served.
         let views = declared.read_views()?;
         clockwork::check(&declared.timers, &declared.schedules)?;
         let destinations = declared.destinations()?;
-        let listeners = binding::bind_all(&declared.endpoints, declared.crate_folder)?;
+        let mut inherited = Inherited::from_environment();
+        let hand_over = declared.options.hand_over.clone();
+        let mut predecessor = match hand_over.path() {
+            Some(path) => Predecessor::find(path).await?,
+            None => None,
+        };
+        if let Some(predecessor) = &mut predecessor {
+            inherited.handed = predecessor.take_sockets();
+        }
+        let listeners = binding::bind_all(&declared.endpoints, declared.crate_folder, inherited)?;
         descriptors::raise_limit();
         let ports: Arc<[u16]> = listeners.iter().map(|listener| listener.address.port()).collect();
         let served = listeners
@@ -124,7 +144,19 @@ impl Server {
         let house = declared.house(&signals, views);
         let (upstreams, visits) = (house.upstreams.clone(), house.visits.clone());
         let Declared { name, options, timers, schedules, upstreams: feeds, .. } = declared;
+        #[cfg(unix)]
+        let sockets = match hand_over.path() {
+            Some(_) => duplicates(&listeners)?,
+            None => Vec::new(),
+        };
+        // When it has let go of its clients, this server is to begin at once.
+        #[cfg(unix)]
+        let place = match hand_over.path() {
+            Some(path) => Some(Place::take(path, predecessor, signals.hub()).await?),
+            None => None,
+        };
         let stopping = watch::Sender::new(None);
+        let accepting = watch::Sender::new(true);
         let mut endpoints = Vec::new();
         let mut tasks = Vec::new();
         for (listener, served) in listeners.into_iter().zip(served) {
@@ -149,14 +181,27 @@ impl Server {
                 }
             };
             tasks.push(tokio::spawn(listener::serve(
-                listener.socket,
+                Listening::new(listener.socket, accepting.subscribe()),
                 listener.tls,
                 answer,
                 stopping.subscribe(),
             )));
         }
         let clockwork = Clockwork::start(timers, schedules, &house, &stopping);
-        let feeds = Feeds::start(feeds, destinations, &house, &stopping);
+        let feeds = Arc::new(Mutex::new(Feeds::start(feeds, destinations, &house)));
+        #[cfg(unix)]
+        let succession = place.map(|place| {
+            let holdings = Holdings {
+                signals: signals.clone(),
+                ticks: house.ticks.clone(),
+                feeds: Arc::clone(&feeds),
+                accepting: accepting.clone(),
+                sockets,
+                drain: options.drain,
+                stop_timeout: options.stop_timeout,
+            };
+            Succession::start(place, holdings)
+        });
         Ok(RunningServer {
             endpoints,
             signals,
@@ -167,6 +212,9 @@ impl Server {
             tasks,
             clockwork,
             feeds,
+            #[cfg(unix)]
+            succession,
+            _accepting: accepting,
             stop_timeout: options.stop_timeout,
         })
     }
@@ -184,7 +232,7 @@ impl Server {
         let Declared { timers, schedules, upstreams: feeds, .. } = declared;
         let stopping = watch::Sender::new(None);
         let clockwork = Clockwork::start(timers, schedules, &house, &stopping);
-        let feeds = Feeds::start(feeds, destinations, &house, &stopping);
+        let feeds = Feeds::start(feeds, destinations, &house);
         let dispatch = Dispatch::new(served, house, engine);
         Ok(Embedded { dispatch, _clockwork: clockwork, _feeds: feeds, _stopping: stopping })
     }
@@ -218,7 +266,12 @@ pub struct RunningServer {
     /// The accept loops, each with its connections.
     tasks: Vec<JoinHandle<()>>,
     clockwork: Clockwork,
-    feeds: Feeds,
+    feeds: Arc<Mutex<Feeds>>,
+    /// Present where another process may take over.
+    #[cfg(unix)]
+    succession: Option<Succession>,
+    /// True unless another process has taken over.
+    _accepting: watch::Sender<bool>,
     stop_timeout: Duration,
 }
 
@@ -284,6 +337,18 @@ impl RunningServer {
         self.clockwork.invoke_schedule(name).await
     }
 
+    /// Waits until another process has taken over, and all clients were told to
+    /// go there; then this one is to be [stopped](Self::stop), which waits for
+    /// those who are on their way. That never comes unless the server declares
+    /// `hand_over`. Cancel safe.
+    pub async fn handed_over(&self) {
+        #[cfg(unix)]
+        if let Some(succession) = &self.succession {
+            return succession.handed_over().await;
+        }
+        std::future::pending().await
+    }
+
     /// Stops the server: no new connections and no more ticks; requests and
     /// handlers in flight are let finish, what was sent is delivered, every
     /// client and every upstream is told by close code 1001, and handlers are
@@ -293,17 +358,39 @@ impl RunningServer {
     /// Dropping the future does so at once.
     pub async fn stop(mut self) {
         let started = Instant::now();
+        #[cfg(unix)]
+        let is_handed_over = match &mut self.succession {
+            Some(succession) => succession.conclude().await,
+            None => false,
+        };
+        #[cfg(not(unix))]
+        let is_handed_over = false;
         // Handlers may still send, so clients are told after them; a quarter
         // of the time is theirs.
         let deadline = started + self.stop_timeout * 3 / 4;
         self.stopping.send_replace(Some(deadline));
-        tokio::join!(self.clockwork.stop(deadline), self.feeds.stop(deadline));
+        let feeds = async { self.feeds.lock().await.stop(deadline).await };
+        tokio::join!(self.clockwork.stop(deadline), feeds);
         for task in &mut self.tasks {
             // An accept loop that panicked has nothing left to wait for.
             let _ = task.await;
         }
         let deadline = started + self.stop_timeout;
+        if is_handed_over {
+            // What their handlers send concerns the clients of the other
+            // process, which the engine has to be there for.
+            self.engine.emptied(deadline).await;
+            self.wait_for_visits(deadline).await;
+            #[cfg(unix)]
+            if let Some(succession) = &mut self.succession {
+                succession.end(deadline).await;
+            }
+        }
         self.engine.stop(deadline).await;
+        self.wait_for_visits(deadline).await;
+    }
+
+    async fn wait_for_visits(&self, deadline: Instant) {
         self.visits.close();
         if timeout_at(deadline, self.visits.wait()).await.is_err() {
             tracing::warn!("handlers of clients that have gone are cut off");
@@ -323,6 +410,20 @@ impl fmt::Debug for RunningServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RunningServer").field("endpoints", &self.endpoints).finish_non_exhaustive()
     }
+}
+
+/// Returns duplicates of the sockets, with what was declared for each and where
+/// it listens.
+#[cfg(unix)]
+fn duplicates(
+    listeners: &[Bound<'_>],
+) -> Result<Vec<(SocketAddr, SocketAddr, OwnedFd)>, StartError> {
+    let duplicate = |bound: &Bound<'_>| {
+        let descriptor = bound.socket.as_fd().try_clone_to_owned();
+        let descriptor = descriptor.map_err(|source| StartError::Watch { source })?;
+        Ok((bound.declared, bound.address, descriptor))
+    };
+    listeners.iter().map(duplicate).collect()
 }
 
 /// Returns what is served where these endpoints listen; `ports` are those of

@@ -50,8 +50,11 @@ impl Timer {
         // A tick further off than time itself reaches is one that never comes.
         let wait = self.interval.saturating_mul(self.skip.saturating_add(1));
         let mut next = Instant::now().checked_add(wait);
-        if self.on_start && self.job.fire(next, house).await.is_break() {
-            return;
+        if self.on_start {
+            let Some(_turn) = house.ticks.turn(&mut stopping).await else { return };
+            if self.job.fire(next, house).await.is_break() {
+                return;
+            }
         }
         loop {
             next = next.and_then(|tick| self.not_missed(tick));
@@ -62,6 +65,7 @@ impl Timer {
                 _ = stopping.wait_for(Option::is_some) => return,
                 () = sleep_until(tick) => {}
             }
+            let Some(_turn) = house.ticks.turn(&mut stopping).await else { return };
             next = tick.checked_add(self.interval);
             if self.job.fire(next, house).await.is_break() {
                 return;

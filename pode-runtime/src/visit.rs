@@ -44,7 +44,8 @@ pub enum Disconnect {
     TimedOut,
     /// Too many messages waited for it; it was told by 1013.
     Lagged,
-    /// The server stopped; it was told by 1001, unless it was cut off.
+    /// The server stopped; it was told by 1001, or by 1012 if another process
+    /// had taken over, unless it was cut off.
     Stopped,
     /// It broke a rule, of which it was told.
     Error {

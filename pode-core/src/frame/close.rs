@@ -57,6 +57,10 @@ impl Close {
     /// Too much waits for a client that doesn't take it: 1013.
     pub const TOO_SLOW: Close = Close::new(1013, "too slow: too many messages wait");
 
+    /// A client comes back for what it missed, too late: 1013.
+    pub const FORGOTTEN: Close =
+        Close::new(1013, "what was missed is no longer kept: connect without `resume`");
+
     /// Makes what is said to a client that breaks the protocol: 1002.
     pub(crate) const fn protocol_error(reason: &'static str) -> Close {
         Close::new(1002, reason)

@@ -49,6 +49,8 @@ pub struct Hub<T = Message> {
 #[derive(Debug)]
 pub struct Channel<T = Message> {
     path: &'static str,
+    /// Which of its path's it is.
+    index: usize,
     sender: broadcast::Sender<Sent<T>>,
     /// One permit for each message that may still be sent. Closed when no
     /// delivery is left.
@@ -143,8 +145,10 @@ impl<T: Clone + Send + 'static> Hub<T> {
             let (sender, receiver) = broadcast::channel(capacity_messages);
             let room = Arc::new(Semaphore::new(capacity_messages));
             let shared = Shared { room: Arc::clone(&room), sender: sender.downgrade() };
-            hub.channels.entry(path).or_default().push(Channel {
+            let channels = hub.channels.entry(path).or_default();
+            channels.push(Channel {
                 path,
+                index: channels.len(),
                 sender,
                 room,
                 capacity_messages,
@@ -212,6 +216,11 @@ impl<T: Clone + Send + 'static> Channel<T> {
     /// Returns the path.
     pub fn path(&self) -> &'static str {
         self.path
+    }
+
+    /// Tells which of its path's channels it is, counting from 0.
+    pub fn index(&self) -> usize {
+        self.index
     }
 
     /// Waits until there is room for a message. Those who wait are served in

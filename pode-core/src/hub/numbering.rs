@@ -81,6 +81,13 @@ impl<T: Clone + Send + 'static> Channel<T> {
         Ok(missed.take(at_most).cloned().collect())
     }
 
+    /// Gives a number to something that isn't published here, and keeps it.
+    pub fn note(&self, message: T, bytes: usize) {
+        if let Some(history) = &mut *self.history() {
+            history.push(message, bytes, 0);
+        }
+    }
+
     /// Goes on at another number; see [`History::skip_to`].
     pub fn skip_to(&self, number: u64) {
         if let Some(history) = &mut *self.history() {

@@ -6,6 +6,7 @@
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::Expr;
+use syn::spanned::Spanned;
 
 use crate::resolve::options::interval;
 use crate::syntax::{Field, Options};
@@ -49,7 +50,11 @@ pub(super) fn fields(
     let place = Span::mixed_site().located_at(first.name.span());
     let variable = Ident::new("options", place);
     let assignments = fields.map(|field| {
-        let (name, value) = (&field.name, value(&field.value));
+        let (name, mut value) = (&field.name, value(&field.value));
+        // A text is as good as a path.
+        if name == "hand_over" {
+            value = quote_spanned! { field.value.span()=> ::pode::HandOver::from(#value) };
+        }
         quote_spanned! { name.span()=> #variable.#name = #value; }
     });
     quote! {{

@@ -12,6 +12,7 @@ use pode_core::Message;
 use pode_core::frame::{Close, Decoder, Incoming, Said, pong};
 
 use super::outbox::{Outbox, QueueLimits, TooSlow};
+use super::parcel::Audience;
 use super::socket::Socket;
 use super::standing::Standing;
 use crate::signal::Frame;
@@ -178,8 +179,24 @@ impl Client {
     /// Queues what the client gets first of all.
     pub(super) fn greet(&mut self, greeting: &[Message]) {
         for message in greeting {
-            self.outbox.get_or_insert_default().push_anyway(message.frame().clone());
+            self.outbox.get_or_insert_default().owe(message.frame().clone());
         }
+    }
+
+    /// Queues a message that the client missed while it was elsewhere, if it was
+    /// for everyone or for this client.
+    pub(super) fn owe_if_meant(&mut self, audience: Option<&Audience>, message: &Message) {
+        let Standing { id, path, groups, .. } = &self.standing;
+        let is_meant =
+            |audience: &Audience| audience.contains(path.as_ref(), id, groups.as_slice());
+        if self.phase == Phase::Open && audience.is_none_or(is_meant) {
+            self.outbox.get_or_insert_default().owe(message.frame().clone());
+        }
+    }
+
+    /// Whether the client has what is sent, and nobody has said goodbye.
+    pub(super) fn is_admitted(&self) -> bool {
+        self.phase == Phase::Open
     }
 
     /// Writes a burst, and keeps references to the frames that the socket

@@ -6,7 +6,7 @@ use pode_core::frame::Close;
 use tokio::task::yield_now;
 
 use super::client::{Burst, Sent};
-use super::parcel::{Audience, Order};
+use super::parcel::{Audience, EVERYBODY, Order};
 use super::path::{Due, Path};
 use super::readiness::Place;
 use super::shard::{SOCKETS_PER_TURN, Shard};
@@ -85,14 +85,23 @@ impl Shard {
                 let end = Disconnect::ByServer { code: close.code().unwrap_or_default() };
                 self.say_goodbye(number, audience, close, end);
             }
-            Order::Admit { client, arrival } => {
+            Order::Admit { client, arrival, missed } => {
                 // It came before this.
                 self.join_all();
-                let before = self.paths[number as usize].admit(client, *arrival);
+                let path = &mut self.paths[number as usize];
+                let (before, forgotten) = path.admit(client, *arrival, missed);
                 if let Some(slot) = before {
                     self.replace(Place { path: number, slot });
                 }
+                if let Some(slot) = forgotten {
+                    let place = Place { path: number, slot };
+                    self.client(place).close(&Close::FORGOTTEN, Disconnect::Lagged);
+                    self.limit(place);
+                    self.advance(place);
+                }
             }
+            Order::Drain { share, close } => self.drain(number, *share, close),
+            Order::Foreign => {}
         }
     }
 
@@ -101,6 +110,25 @@ impl Shard {
         self.client(place).close(&Close::REPLACED, Disconnect::ByServer { code: 1008 });
         self.limit(place);
         self.advance(place);
+    }
+
+    /// Says goodbye to a share of a path's clients: to those who are let in and
+    /// whose lot it is. Lots are as many in each part of the share, and nobody
+    /// chooses one.
+    fn drain(&mut self, path: u32, share: u32, close: &Close) {
+        for slot in 0..self.paths[path as usize].clients.capacity() as u32 {
+            let clients = &mut self.paths[path as usize].clients;
+            let Some(client) = clients.get_mut(slot as usize) else { continue };
+            // Serials that follow each other are far apart when multiplied by
+            // the golden ratio.
+            let lot = client.serial.wrapping_mul(0x9e37_79b9) / (u32::MAX / EVERYBODY + 1);
+            if lot < share && client.is_admitted() {
+                client.close_last(close, Disconnect::Stopped);
+                let place = Place { path, slot };
+                self.limit(place);
+                self.advance(place);
+            }
+        }
     }
 
     fn say_goodbye(&mut self, path: u32, audience: &Audience, close: &Close, end: Disconnect) {

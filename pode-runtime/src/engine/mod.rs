@@ -37,6 +37,7 @@ mod sync {
 use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
@@ -44,9 +45,9 @@ use pode_core::{ClientId, Message, hub};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::error::SendError;
 use tokio::sync::{mpsc, watch};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
-pub(crate) use self::parcel::{Audience, Found, Only, Order, Parcel, Question};
+pub(crate) use self::parcel::{Audience, EVERYBODY, Found, Missed, Only, Order, Parcel, Question};
 pub(crate) use self::path::Treatment;
 use self::path::{Crowd, Entrance};
 use self::shard::{Join, Shard};
@@ -54,6 +55,9 @@ use self::socket::Connection;
 pub(crate) use self::standing::Groups;
 use crate::signal::Ticket;
 use crate::visit::{Disconnect, Visit};
+
+/// How often somebody who waits for the last client looks whether it has gone.
+const LOOK: Duration = Duration::from_millis(10);
 
 /// The shards of a server. Cloning is cheap, and all clones are the same
 /// engine; when the last is dropped, the connections end.
@@ -196,6 +200,19 @@ impl Engine {
             None => &crowds[0],
         };
         Some((*number, crowd.enter(self.shards.len())?))
+    }
+
+    /// Tells how many clients there are, those included that have yet to come
+    /// in.
+    pub(crate) fn clients(&self) -> usize {
+        self.paths.values().flatten().map(|(_, crowd)| crowd.clients()).sum()
+    }
+
+    /// Waits until no client is left, at most until the deadline.
+    pub(crate) async fn emptied(&self, deadline: Instant) {
+        while self.clients() > 0 && Instant::now() < deadline {
+            sleep_until(deadline.min(Instant::now() + LOOK)).await;
+        }
     }
 
     /// Delivers what was sent before, says 1001 to every client and waits for

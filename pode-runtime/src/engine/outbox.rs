@@ -35,6 +35,10 @@ pub(super) struct Outbox {
     /// The rest of a frame of which the socket has taken a part, so that
     /// nothing may come between.
     pub(super) begun: Bytes,
+    /// What comes before all messages and isn't to be missed: a greeting, and
+    /// what a client that was elsewhere missed. Counted by nobody, since it is
+    /// bounded by what there is of it.
+    owed: VecDeque<Bytes>,
     /// The next ping isn't read while one of these waits.
     pub(super) pong: Option<Bytes>,
     pub(super) ping: Option<Bytes>,
@@ -50,6 +54,7 @@ impl Outbox {
         self.begun.is_empty()
             && self.pong.is_none()
             && self.ping.is_none()
+            && self.owed.is_empty()
             && self.messages.is_empty()
             && self.close.is_none()
     }
@@ -66,12 +71,17 @@ impl Outbox {
                 OnLag::Skip => return Ok(1),
                 OnLag::Latest => {
                     missed = self.messages.len();
-                    self.drop_messages();
+                    (self.messages, self.message_bytes) = (VecDeque::new(), 0);
                 }
             }
         }
         self.push_anyway(frame);
         Ok(missed)
+    }
+
+    /// Queues what comes before all messages.
+    pub(super) fn owe(&mut self, frame: Bytes) {
+        self.owed.push_back(frame);
     }
 
     /// Queues a message whatever waits: one that isn't to be missed.
@@ -81,6 +91,7 @@ impl Outbox {
     }
 
     pub(super) fn drop_messages(&mut self) {
+        self.owed = VecDeque::new();
         self.messages = VecDeque::new();
         self.message_bytes = 0;
     }
@@ -89,7 +100,7 @@ impl Outbox {
     pub(super) fn slices<'a, 'b>(&'a self, room: &'b mut [IoSlice<'a>]) -> &'b [IoSlice<'a>] {
         let begun = Some(&self.begun).filter(|rest| !rest.is_empty());
         let control = begun.into_iter().chain(&self.pong).chain(&self.ping);
-        let frames = control.chain(&self.messages).chain(&self.close);
+        let frames = control.chain(&self.owed).chain(&self.messages).chain(&self.close);
         let mut count = 0;
         for (slot, frame) in room.iter_mut().zip(frames) {
             *slot = IoSlice::new(frame);
@@ -119,6 +130,12 @@ impl Outbox {
     fn take_first(&mut self) -> Bytes {
         if let Some(control) = self.pong.take().or_else(|| self.ping.take()) {
             return control;
+        }
+        if let Some(frame) = self.owed.pop_front() {
+            if self.owed.is_empty() {
+                self.owed = VecDeque::new();
+            }
+            return frame;
         }
         if let Some(frame) = self.messages.pop_front() {
             self.message_bytes -= frame.len();

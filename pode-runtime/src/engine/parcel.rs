@@ -6,10 +6,11 @@
 //! gets all that is sent to it afterwards, and nothing else needs a lock.
 
 use std::mem;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use pode_core::frame::Close;
-use pode_core::{ClientId, Message};
+use pode_core::hub::{Forgotten, Position, Room};
+use pode_core::{ClientId, Message, SendError};
 use tokio::sync::oneshot;
 
 /// What is sent once, and taken by each shard with clients of the path.
@@ -50,9 +51,26 @@ pub(crate) enum Order {
     Close(Audience, Close),
     /// Let in who waits: the client of that arrival gets what is sent from here
     /// on, and whoever came before it under its id is closed.
-    Admit { client: Audience, arrival: u64 },
+    Admit { client: Audience, arrival: u64, missed: Missed },
+    /// Say goodbye to a share of all clients: to none at 0, to everybody at
+    /// [`EVERYBODY`].
+    Drain { share: u32, close: Close },
+    /// Something that another process does in this place.
+    Foreign,
     /// Tell who is there.
     Find(Audience, Question),
+}
+
+/// The whole crowd, as a share of it.
+pub(crate) const EVERYBODY: u32 = 1 << 16;
+
+/// What a client that was elsewhere missed.
+#[derive(Debug, Default)]
+pub(crate) struct Missed {
+    /// How far it had come; `None` if it wasn't.
+    since: Option<Position>,
+    /// Filled in at the moment when the order is given.
+    parcels: OnceLock<Result<Vec<Parcel>, Forgotten>>,
 }
 
 /// A client that is there.
@@ -81,6 +99,37 @@ impl Parcel {
         }
     }
 
+    /// Returns how many bytes are kept for it.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Parcel::Broadcast(message) => message.frame().len(),
+            Parcel::Addressed(addressed) => addressed.1.frame().len(),
+            Parcel::Order(_) => mem::size_of::<Order>(),
+        }
+    }
+
+    /// Puts it into its channel. Messages are numbered where that is done, and
+    /// known again by their tag; so are orders that concern another process,
+    /// too.
+    pub(crate) fn put(self, room: Room<'_, Parcel>, tag: u64) -> Result<(), SendError> {
+        let bytes = self.bytes();
+        let Parcel::Order(order) = &self else { return room.publish(self, bytes, tag) };
+        let order = Arc::clone(order);
+        match &*order {
+            Order::Join(..) | Order::Leave(..) | Order::Close(..) | Order::Foreign => {
+                room.publish(self, bytes, tag)
+            }
+            Order::Admit { missed: Missed { since: Some(since), parcels }, .. } => {
+                room.send_missed(*since, |missed| {
+                    // An order is given once.
+                    let _ = parcels.set(missed);
+                    self
+                })
+            }
+            Order::Admit { .. } | Order::Drain { .. } | Order::Find(..) => room.send(self),
+        }
+    }
+
     /// Returns the message if it is one for just this audience; for everyone, if
     /// that is none.
     pub(super) fn message_for(&self, audience: Option<&Audience>) -> Option<&Message> {
@@ -94,7 +143,40 @@ impl Parcel {
     }
 }
 
+impl Missed {
+    /// Means what comes behind a position.
+    pub(crate) fn since(position: Option<Position>) -> Missed {
+        Missed { since: position, parcels: OnceLock::new() }
+    }
+
+    /// Returns it, as it is known now.
+    pub(super) fn parcels(&self) -> Result<&[Parcel], Forgotten> {
+        match self.parcels.get() {
+            Some(Ok(parcels)) => Ok(parcels),
+            Some(Err(forgotten)) => Err(*forgotten),
+            None if self.since.is_some() => Err(Forgotten),
+            None => Ok(&[]),
+        }
+    }
+}
+
 impl Audience {
+    /// Tells whether a client of this path, id and groups belongs to it.
+    pub(super) fn contains(
+        &self,
+        path: Option<&Arc<str>>,
+        id: &ClientId,
+        groups: &[Arc<str>],
+    ) -> bool {
+        self.path.as_ref() == path
+            && self.except.as_ref() != Some(id)
+            && match &self.only {
+                Only::Everyone => true,
+                Only::Group(group) => groups.contains(group),
+                Only::Client(only) => only == id,
+            }
+    }
+
     /// Returns all clients of a path.
     pub(crate) fn everyone(path: Option<Arc<str>>) -> Audience {
         Audience { path, only: Only::Everyone, except: None }

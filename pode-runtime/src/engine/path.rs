@@ -16,7 +16,7 @@ use tokio::task::coop::unconstrained;
 
 use super::client::{Burst, Client};
 use super::outbox::QueueLimits;
-use super::parcel::{Audience, Found, Order, Parcel};
+use super::parcel::{Audience, Found, Missed, Order, Parcel};
 use super::roster::Roster;
 use super::standing::Standing;
 use crate::options::SignalOptions;
@@ -77,6 +77,11 @@ impl Crowd {
                 None
             }
         }
+    }
+
+    /// Tells how many clients there are.
+    pub(super) fn clients(&self) -> usize {
+        self.clients.load(Ordering::Relaxed)
     }
 
     /// Counts a client that has gone.
@@ -194,11 +199,18 @@ impl Path {
     }
 
     /// Lets in the client of an arrival, if it waits here: from now on it is
-    /// found by its id and groups. Returns who has its id and came before.
-    pub(super) fn admit(&mut self, client: &Audience, arrival: u64) -> Option<u32> {
+    /// found by its id and groups, and has what it missed. Returns who has its id
+    /// and came before; and the client itself, if what it missed is forgotten.
+    pub(super) fn admit(
+        &mut self,
+        client: &Audience,
+        arrival: u64,
+        missed: &Missed,
+    ) -> (Option<u32>, Option<u32>) {
         let Some(slot) = self.waiting.remove(&arrival) else {
-            let before = self.select(client).into_iter().next()?;
-            return (self.clients[before as usize].standing.arrival < arrival).then_some(before);
+            let before = self.select(client).into_iter().next();
+            let came_before = |slot: &u32| self.clients[*slot as usize].standing.arrival < arrival;
+            return (before.filter(came_before), None);
         };
         let client = &mut self.clients[slot as usize];
         client.admit();
@@ -208,7 +220,17 @@ impl Path {
         for group in asked_for.as_slice() {
             groups.add(roster.join_group(group, slot));
         }
-        roster.enter(id.clone(), slot)
+        let before = roster.enter(id.clone(), slot);
+        let Ok(missed) = missed.parcels() else { return (before, Some(slot)) };
+        for parcel in missed {
+            let (audience, message) = match parcel {
+                Parcel::Broadcast(message) => (None, message),
+                Parcel::Addressed(addressed) => (Some(&addressed.0), &addressed.1),
+                Parcel::Order(_) => continue,
+            };
+            client.owe_if_meant(audience, message);
+        }
+        (before, None)
     }
 
     /// Takes a client out.

@@ -125,5 +125,7 @@ pub(crate) fn house_of(signals: crate::Signals) -> std::sync::Arc<House> {
         client_ids: Default::default(),
         rebroadcasts: Default::default(),
         visits: Default::default(),
+        ticks: Default::default(),
+        resumes: false,
     })
 }

@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::EventError;
 use crate::client_ids::ClientIds;
+use crate::clockwork::Ticks;
 use crate::signal::Rebroadcasts;
 use crate::signals::Signals;
 use crate::state::States;
@@ -53,6 +54,10 @@ pub(crate) struct House {
     pub(crate) rebroadcasts: Rebroadcasts,
     /// What is still to be done for clients that have gone.
     pub(crate) visits: TaskTracker,
+    /// Whether timers and schedules may fire.
+    pub(crate) ticks: Ticks,
+    /// Whether clients may come back from another process.
+    pub(crate) resumes: bool,
 }
 
 /// The header by which a client tells its id.

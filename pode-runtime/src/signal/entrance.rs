@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::header::{HeaderMap, HeaderValue};
 use http::{HeaderName, Method, Response, StatusCode, Uri, Version};
 use hyper::upgrade::OnUpgrade;
+use pode_core::hub::Position;
 use pode_core::{ClientId, RoutePath, SendError};
 use tracing::Instrument;
 use warp::filters::BoxedFilter;
@@ -153,6 +154,14 @@ impl Entrance {
             }
             None => (None, None),
         };
+        let clients = house.signals.clients_at(signal, path.clone());
+        let since = match wants_to_resume(uri.query()).filter(|_| house.resumes) {
+            Some(since) => {
+                let known = since.filter(|position| clients.remembers(*position));
+                Some(known.ok_or_else(|| HandshakeError::Forgotten.response())?)
+            }
+            None => None,
+        };
         let address = peer.map(|peer| peer.ip());
         let ticket = self.door.as_ref().map(|door| door.enter(address)).transpose();
         let ticket = ticket.map_err(|full| {
@@ -214,12 +223,11 @@ impl Entrance {
                 |error: &_| tracing::debug!(signal, %error, "a client left in the handshake");
             upgraded.inspect_err(left).ok()
         };
-        let clients = house.signals.clients_at(signal, path.clone());
         let newcomer = Newcomer { id: id.clone(), path, groups, greeting, visit, ticket };
         let Some(arrival) = engine.adopt(signal, newcomer, opening).await else {
             return Err(HandshakeError::Stopping.response());
         };
-        clients.admit(id, arrival).await.map_err(|error| {
+        clients.admit(id, arrival, since).await.map_err(|error| {
             tracing::warn!(signal, %error, "a client can't be let in");
             match error {
                 SendError::Full { .. } => HandshakeError::Busy.response(),
@@ -242,6 +250,14 @@ impl Entrance {
             }
         })
     }
+}
+
+/// Tells whether a client comes back, and how far it had come; `None` within if
+/// it says that in a way that nobody understands.
+fn wants_to_resume(query: Option<&str>) -> Option<Option<Position>> {
+    let mut fields = query?.split('&');
+    let position = fields.find_map(|field| field.strip_prefix("resume="))?;
+    Some(position.parse().ok())
 }
 
 /// A request to be let in.

@@ -1,8 +1,9 @@
 //! Sending: from a typed payload to the channel of its path.
 
+mod detour;
 mod sending;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use pode_core::hub::{Channel, Hub};
@@ -12,6 +13,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use tokio::time::{Instant, timeout_at};
 
+pub(crate) use self::detour::{Detour, Diverted};
 use self::sending::Target;
 pub use self::sending::{SendFuture, Sending};
 use crate::clients::Clients;
@@ -33,11 +35,27 @@ struct Shared {
     hub: Hub<Parcel>,
     /// How long a send waits for room.
     send_timeout: Duration,
+    /// Where to what is sent while a channel is diverted.
+    detour: Mutex<Option<Detour>>,
 }
 
 impl Signals {
     pub(crate) fn new(hub: Hub<Parcel>, send_timeout: Duration) -> Signals {
-        Signals { shared: Arc::new(Shared { hub, send_timeout }) }
+        Signals { shared: Arc::new(Shared { hub, send_timeout, detour: Mutex::default() }) }
+    }
+
+    pub(crate) fn hub(&self) -> &Hub<Parcel> {
+        &self.shared.hub
+    }
+
+    /// Says where to diverted channels send, or that there are none.
+    pub(crate) fn set_detour(&self, detour: Option<Detour>) {
+        // Nothing that holds the lock can panic midway.
+        *self.shared.detour.lock().unwrap_or_else(PoisonError::into_inner) = detour;
+    }
+
+    fn detour(&self) -> Option<Detour> {
+        self.shared.detour.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Sends a payload, as JSON, to every client of a signal; or to some of
@@ -123,12 +141,7 @@ impl Signals {
             Some(own) => hub.channel_of(path, own)?,
             None => hub.channel(path)?,
         };
-        match channel.try_reserve() {
-            Err(SendError::Full { .. }) => {
-                self.room_in(channel, self.deadline()).await?.send(parcel)
-            }
-            room => room?.send(parcel),
-        }
+        self.put(channel, parcel, self.deadline()).await
     }
 
     fn sending<L>(&self, target: Target, message: Result<Message, SendError>) -> Sending<L> {
@@ -156,13 +169,9 @@ impl Signals {
         match target {
             Target::Signal(path, audience) => {
                 let parcel = Parcel::new(audience.clone(), message.clone());
-                self.channel(path, audience)?.try_reserve()?.send(parcel)
+                self.put_now(self.channel(path, audience)?, parcel)
             }
-            Target::All => {
-                let channels = self.shared.hub.channels();
-                let rooms = channels.map(Channel::try_reserve).collect::<Result<Vec<_>, _>>()?;
-                send_into(rooms, message)
-            }
+            Target::All => self.put_into_all_now(message),
         }
     }
 
@@ -175,16 +184,9 @@ impl Signals {
         match target {
             Target::Signal(path, audience) => {
                 let channel = self.channel(path, &audience)?;
-                let room = self.room_in(channel, deadline).await?;
-                room.send(Parcel::new(audience, message))
+                self.put(channel, Parcel::new(audience, message), deadline).await
             }
-            Target::All => {
-                let mut rooms = Vec::new();
-                for channel in self.shared.hub.channels() {
-                    rooms.push(self.room_in(channel, deadline).await?);
-                }
-                send_into(rooms, &message)
-            }
+            Target::All => self.put_into_all(&message, deadline).await,
         }
     }
 
@@ -201,10 +203,6 @@ impl Signals {
 }
 
 type Room<'hub> = pode_core::hub::Room<'hub, Parcel>;
-
-fn send_into(rooms: Vec<Room<'_>>, message: &Message) -> Result<(), SendError> {
-    rooms.into_iter().try_for_each(|room| room.send(Parcel::Broadcast(message.clone())))
-}
 
 fn encode<T: Payload + ?Sized>(path: &'static str, payload: &T) -> Result<Message, SendError> {
     payload.encode().map_err(|source| SendError::Encode { path, source })

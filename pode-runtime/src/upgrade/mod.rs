@@ -51,6 +51,8 @@ pub(crate) enum HandshakeError {
     Full,
     #[error("as many clients are connected from your address as may be")]
     FullForAddress,
+    #[error("what was missed is no longer kept: connect without `resume` and load anew")]
+    Forgotten,
     #[error("the server has too much to do; try again later")]
     Busy,
     #[error("the server is stopping")]
@@ -121,6 +123,7 @@ impl HandshakeError {
             | HandshakeError::Key => StatusCode::BAD_REQUEST,
             HandshakeError::NotAsked | HandshakeError::Version => StatusCode::UPGRADE_REQUIRED,
             HandshakeError::Origin => StatusCode::FORBIDDEN,
+            HandshakeError::Forgotten => StatusCode::GONE,
             HandshakeError::FullForAddress => StatusCode::TOO_MANY_REQUESTS,
             HandshakeError::Full | HandshakeError::Busy | HandshakeError::Stopping => {
                 StatusCode::SERVICE_UNAVAILABLE

@@ -208,31 +208,54 @@ impl Drop for StopWhenDropped<'_> {
 /// The upstreams of a running server, each in a task of its own. Dropping it
 /// cuts them off.
 pub(crate) struct Feeds {
+    feeds: Arc<[(Feed, Destination)]>,
+    house: Arc<House>,
+    /// Holds a deadline while they are to be at rest.
+    stopping: watch::Sender<Option<Instant>>,
     tasks: JoinSet<()>,
 }
 
 impl Feeds {
     /// Starts all of them on the current runtime, each with its destination.
-    /// They end once `stopping`
-    /// holds a deadline.
     pub(crate) fn start(
         feeds: Vec<Feed>,
         destinations: Vec<Destination>,
         house: &Arc<House>,
-        stopping: &watch::Sender<Option<Instant>>,
     ) -> Feeds {
-        let mut tasks = JoinSet::new();
-        for (feed, destination) in feeds.into_iter().zip(destinations) {
-            let (house, stopping) = (Arc::clone(house), stopping.subscribe());
-            tasks.spawn(async move { feed.run(&destination, &house, stopping).await });
-        }
-        Feeds { tasks }
+        let mut feeds = Feeds {
+            feeds: feeds.into_iter().zip(destinations).collect(),
+            house: Arc::clone(house),
+            stopping: watch::Sender::new(None),
+            tasks: JoinSet::new(),
+        };
+        feeds.begin();
+        feeds
     }
 
-    /// Waits for the handlers that still run and for the other servers to take
-    /// leave, at most until the deadline, then cuts them off. All have been
-    /// told to end before.
+    fn begin(&mut self) {
+        for index in 0..self.feeds.len() {
+            let (feeds, house) = (Arc::clone(&self.feeds), Arc::clone(&self.house));
+            let stopping = self.stopping.subscribe();
+            self.tasks.spawn(async move {
+                let (feed, destination) = &feeds[index];
+                feed.run(destination, &house, stopping).await;
+            });
+        }
+    }
+
+    /// Starts them anew after a [`stop`](Self::stop).
+    pub(crate) fn resume(&mut self) {
+        self.stopping.send_replace(None);
+        for (feed, _) in &*self.feeds {
+            feed.line.disconnect();
+        }
+        self.begin();
+    }
+
+    /// Has them end; waits for the handlers that still run and for the other
+    /// servers to take leave, at most until the deadline, then cuts them off.
     pub(crate) async fn stop(&mut self, deadline: Instant) {
+        self.stopping.send_replace(Some(deadline));
         let all_ended = async { while self.tasks.join_next().await.is_some() {} };
         let _ = timeout_at(deadline, all_ended).await;
         self.tasks.shutdown().await;

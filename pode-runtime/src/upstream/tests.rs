@@ -152,8 +152,7 @@ async fn what_goes_wrong_is_told_to_the_log() {
         _ => Ok(()),
     });
     let destinations = vec![feed.destination(None).unwrap()];
-    let stopping = watch::Sender::new(None);
-    let feeds = Feeds::start(vec![feed], destinations, &house(), &stopping);
+    let feeds = Feeds::start(vec![feed], destinations, &house());
 
     let (mut refused, _) = listener.accept().await.unwrap();
     refused.write_all(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n").await.unwrap();

@@ -67,7 +67,7 @@ impl Server {
     }
 
     async fn send(&self, payload: &str) {
-        let room = self.hub.channel("/").unwrap().reserve().await.unwrap();
+        let room = self.hub.channel(path).unwrap().reserve().await.unwrap();
         room.send(Parcel::Broadcast(Message::text(payload))).unwrap();
     }
 
@@ -113,7 +113,12 @@ impl Server {
             return false;
         };
         let room = self.hub.channel(path).unwrap().reserve().await.unwrap();
-        room.send(Parcel::Order(Arc::new(Order::Admit { client, arrival }))).unwrap();
+        room.send(Parcel::Order(Arc::new(Order::Admit {
+            client,
+            arrival,
+            missed: Missed::default(),
+        })))
+        .unwrap();
         true
     }
 

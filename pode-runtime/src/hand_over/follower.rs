@@ -1,0 +1,352 @@
+//! The older process, as long as it has clients: what is sent in it goes to the
+//! newer one and comes back with a number, and everybody is told to go there.
+//!
+//! What comes back and who is told to go travel in the same channels, put there
+//! by one task: so the position that a client is told is exactly how far it has
+//! come.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use pode_core::frame::Close;
+use pode_core::hub::{Channel, Hub};
+use tokio::net::unix::OwnedWriteHalf;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, MissedTickBehavior, interval};
+
+use super::leader::Link;
+use super::succession::{Holdings, Stage, Wish};
+use super::wire::{Say, What, pack, read, unpack, write};
+use crate::engine::{EVERYBODY, Order, Parcel};
+use crate::signals::{Detour, Diverted, Signals};
+
+/// How many messages wait to go to the newer process; senders of more wait,
+/// too.
+const QUEUE_MESSAGES: usize = 256;
+
+/// How many have gone there and not come back yet.
+const UNDERWAY_MESSAGES: usize = 1024;
+
+/// In how many steps the clients are told to go.
+const STEPS: u32 = 100;
+
+/// How long a step takes at least and at most.
+const SHORTEST_STEP: Duration = Duration::from_millis(20);
+const LONGEST_STEP: Duration = Duration::from_millis(250);
+
+/// How often somebody looks whether everything has come back.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// The older process's part.
+pub(super) struct Follower {
+    signals: Signals,
+    drain: Duration,
+    /// The channels that both have, by path and index; frames name them by their
+    /// place here.
+    channels: Vec<(&'static str, usize)>,
+    queue: mpsc::Receiver<Diverted>,
+    detour: Detour,
+    over: watch::Sender<bool>,
+    underway: Arc<Underway>,
+    link: Option<Link>,
+}
+
+/// What has gone to the newer process and not come back yet, by its tag.
+#[derive(Debug)]
+struct Underway {
+    parcels: Mutex<(u64, BTreeMap<u64, Diverted>)>,
+    /// Room for more.
+    room: tokio::sync::Semaphore,
+}
+
+/// How following ended.
+pub(super) enum End {
+    /// All clients have gone.
+    Left,
+    /// The newer process has gone, and this one is alone again.
+    Alone,
+}
+
+impl Follower {
+    /// Begins to take what is diverted. No channel is yet.
+    pub(super) fn new(holdings: &Holdings) -> Follower {
+        let signals = holdings.signals.clone();
+        // So that something for every channel finds place at once.
+        let places = QUEUE_MESSAGES + signals.hub().channels().count();
+        let (sender, queue) = mpsc::channel(places);
+        let over = watch::Sender::new(false);
+        let detour = Detour::new(sender, over.subscribe());
+        signals.set_detour(Some(detour.clone()));
+        let underway = Arc::new(Underway {
+            parcels: Mutex::default(),
+            room: tokio::sync::Semaphore::new(UNDERWAY_MESSAGES),
+        });
+        let (drain, channels) = (holdings.drain, Vec::new());
+        Follower { signals, drain, channels, queue, detour, over, underway, link: None }
+    }
+
+    /// Adds a channel, which was diverted.
+    pub(super) fn follow(&mut self, channel: &Channel<Parcel>) {
+        self.channels.push((channel.path(), channel.index()));
+    }
+
+    /// Tells by what way the newer process is reached.
+    pub(super) fn link(&mut self, link: Link) {
+        self.link = Some(link);
+    }
+
+    /// Follows until all clients have gone, and the server wishes to end.
+    pub(super) async fn run(
+        mut self,
+        stage: &watch::Sender<Stage>,
+        mut wish: watch::Receiver<Wish>,
+    ) -> End {
+        let Some(Link { mut reader, writer }) = self.link.take() else {
+            self.come_home().await;
+            return End::Alone;
+        };
+        let (numbered, mut numbers) = mpsc::channel(UNDERWAY_MESSAGES / 16);
+        let reading = tokio::spawn(async move {
+            loop {
+                let read = read(&mut reader).await;
+                let is_end = read.is_err();
+                if numbered.send(read).await.is_err() || is_end {
+                    return;
+                }
+            }
+        });
+        let (stop, stopped) = oneshot::channel();
+        let queue = std::mem::replace(&mut self.queue, mpsc::channel(1).1);
+        let writing = self.write(queue, writer, stopped);
+
+        let started = Instant::now();
+        let mut steps = interval((self.drain / STEPS).clamp(SHORTEST_STEP, LONGEST_STEP));
+        steps.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut looks = interval(LOOK);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let ended = loop {
+            tokio::select! {
+                number = numbers.recv() => {
+                    let number = number.unwrap_or_else(|| Err(io::ErrorKind::UnexpectedEof.into()));
+                    let taken = match number {
+                        Ok((say, payload)) => self.take(say, &payload).await,
+                        Err(error) => Err(error),
+                    };
+                    if let Err(error) = taken {
+                        break Err(error);
+                    }
+                }
+                _ = steps.tick() => {
+                    let is_hurried = *wish.borrow() != Wish::Nothing;
+                    let share = match started.elapsed() {
+                        passed if is_hurried || passed >= self.drain => EVERYBODY,
+                        passed => (passed.as_secs_f64() / self.drain.as_secs_f64()
+                            * f64::from(EVERYBODY)) as u32,
+                    };
+                    if let Err(error) = self.see_off(share).await {
+                        break Err(error);
+                    }
+                    if share == EVERYBODY && *stage.borrow() != Stage::Drained {
+                        stage.send_replace(Stage::Drained);
+                    }
+                }
+                Ok(()) = wish.changed() => {}
+                _ = looks.tick(), if *wish.borrow() == Wish::End => {
+                    if self.detour.is_idle() {
+                        break Ok(());
+                    }
+                }
+            }
+        };
+        reading.abort();
+        let _ = stop.send(());
+        let (queue, mut writer) = match writing.await {
+            Ok(both) => both,
+            Err(panicked) => {
+                tracing::error!(%panicked, "what was sent to the newer process may be lost");
+                self.come_home().await;
+                return End::Alone;
+            }
+        };
+        self.queue = queue;
+        match ended {
+            Ok(()) => {
+                if let Err(error) = write(&mut writer, &Say::Bye, b"").await {
+                    tracing::debug!(%error, "the newer process isn't told goodbye");
+                }
+                End::Left
+            }
+            Err(error) => {
+                tracing::error!(%error, "the newer process is gone; this one goes on alone");
+                self.come_home().await;
+                End::Alone
+            }
+        }
+    }
+
+    /// Writes what is diverted to the newer process, in a task of its own, until
+    /// it is stopped or can't any more.
+    fn write(
+        &self,
+        mut queue: mpsc::Receiver<Diverted>,
+        mut writer: OwnedWriteHalf,
+        mut stopped: oneshot::Receiver<()>,
+    ) -> JoinHandle<(mpsc::Receiver<Diverted>, OwnedWriteHalf)> {
+        let underway = Arc::clone(&self.underway);
+        let places = self.channels.clone();
+        tokio::spawn(async move {
+            loop {
+                let next = async {
+                    let room = underway.room.acquire().await.ok()?;
+                    room.forget();
+                    queue.recv().await
+                };
+                let next = tokio::select! {
+                    next = next => next,
+                    _ = &mut stopped => break,
+                };
+                let Some(next) = next else { break };
+                let place = places.iter().position(|place| *place == (next.path, next.index));
+                let (tag, (what, payload)) = underway.add(next);
+                // Only what is shared is diverted.
+                let Some(channel) = place else { continue };
+                let say = Say::Sent { channel, tag, what };
+                let written = tokio::select! {
+                    written = write(&mut writer, &say, &payload) => written,
+                    _ = &mut stopped => break,
+                };
+                if let Err(error) = written {
+                    // Whoever reads finds out, too.
+                    tracing::debug!(%error, "the newer process can't be written to");
+                    let _ = (&mut stopped).await;
+                    break;
+                }
+            }
+            (queue, writer)
+        })
+    }
+
+    /// Takes what came from the newer process.
+    async fn take(&mut self, say: Say, payload: &[u8]) -> io::Result<()> {
+        let hub = self.signals.hub();
+        let find = |place: usize| {
+            let (path, index) = *self.channels.get(place).ok_or(io::ErrorKind::InvalidData)?;
+            Ok::<_, io::Error>(&hub.channels_of(path).map_err(io::Error::other)?[index])
+        };
+        match say {
+            Say::Numbered { channel, number, tag, what } => {
+                let channel = find(channel)?;
+                let parcel = match self.underway.remove(tag) {
+                    Some(own) => own.parcel,
+                    None => unpack(what, payload)?,
+                };
+                let room = channel.reserve().await.map_err(io::Error::other)?;
+                channel.skip_to(number);
+                parcel.put(room, tag).map_err(io::Error::other)?;
+                // What has no number here has one there.
+                if channel.position().is_some_and(|position| position.number == number) {
+                    channel.note(Parcel::Order(Arc::new(Order::Foreign)), 0);
+                }
+            }
+            Say::Behind { channel, number } => {
+                let channel = find(channel)?;
+                tracing::error!(path = channel.path(), "clients are cut off: messages are missing");
+                let order = Order::Drain { share: EVERYBODY, close: Close::TOO_SLOW };
+                give(channel, order).await?;
+                channel.skip_to(number);
+            }
+            other => {
+                let reason = format!("it says {other:?} where it may not");
+                return Err(io::Error::new(io::ErrorKind::InvalidData, reason));
+            }
+        }
+        Ok(())
+    }
+
+    /// Says goodbye to a share of all clients, and tells each how far it has
+    /// come, where the newer process goes on from there.
+    async fn see_off(&self, share: u32) -> io::Result<()> {
+        if share == 0 {
+            return Ok(());
+        }
+        let hub: &Hub<Parcel> = self.signals.hub();
+        for channel in hub.channels() {
+            let is_shared = self.channels.contains(&(channel.path(), channel.index()));
+            let position = channel.position().filter(|_| is_shared);
+            let reason = match position {
+                Some(position) => format!("restarting; resume={position}"),
+                None => "restarting".to_owned(),
+            };
+            let close = Close::own(1012, reason).map_err(io::Error::other)?;
+            give(channel, Order::Drain { share, close }).await?;
+        }
+        Ok(())
+    }
+
+    /// Has this process do alone what it gave away: what is still underway is
+    /// sent here, then what waits, then whatever comes.
+    pub(super) async fn come_home(mut self) {
+        for (tag, diverted) in self.underway.take_all() {
+            self.put_here(diverted, tag).await;
+        }
+        self.queue.close();
+        while let Some(diverted) = self.queue.recv().await {
+            self.put_here(diverted, 0).await;
+        }
+        for (path, index) in &self.channels {
+            if let Ok(channels) = self.signals.hub().channels_of(path) {
+                channels[*index].rejoin();
+            }
+        }
+        self.signals.set_detour(None);
+        self.over.send_replace(true);
+    }
+
+    async fn put_here(&self, Diverted { path, index, parcel, .. }: Diverted, tag: u64) {
+        let put = async {
+            let channel = &self.signals.hub().channels_of(path)?[index];
+            parcel.put(channel.reserve().await?, tag)
+        };
+        if let Err(error) = put.await {
+            tracing::debug!(%error, "a message isn't sent any more");
+        }
+    }
+}
+
+/// Puts an order into a channel.
+async fn give(channel: &Channel<Parcel>, order: Order) -> io::Result<()> {
+    let room = channel.reserve().await.map_err(io::Error::other)?;
+    Parcel::Order(Arc::new(order)).put(room, 0).map_err(io::Error::other)
+}
+
+impl Underway {
+    /// Adds a parcel; returns its tag, and what is to be said.
+    fn add(&self, diverted: Diverted) -> (u64, (What, Vec<u8>)) {
+        let (what, payload) = pack(&diverted.parcel);
+        let payload = payload.to_vec();
+        let (latest, parcels) = &mut *self.lock();
+        *latest += 1;
+        parcels.insert(*latest, diverted);
+        (*latest, (what, payload))
+    }
+
+    fn remove(&self, tag: u64) -> Option<Diverted> {
+        let removed = self.lock().1.remove(&tag);
+        if removed.is_some() {
+            self.room.add_permits(1);
+        }
+        removed
+    }
+
+    fn take_all(&self) -> BTreeMap<u64, Diverted> {
+        std::mem::take(&mut self.lock().1)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, (u64, BTreeMap<u64, Diverted>)> {
+        // Nothing that holds the lock can panic midway.
+        self.parcels.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,128 @@
+//! The newer process, as long as the older one has clients: it numbers what is
+//! sent in both.
+//!
+//! What the older one is asked to send comes by the link and goes into the
+//! channels here. What has a number here goes back by the link, read from the
+//! channels' histories: so a link that is slow holds up nobody, and what it
+//! doesn't get in time is told to it as a gap.
+
+use std::io;
+
+use pode_core::hub::{Channel, Forgotten, Hub, Kept, Position};
+use tokio::io::BufReader;
+use tokio::net::UnixStream;
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+
+use super::wire::{Say, pack, read, unpack, write};
+use crate::engine::Parcel;
+use crate::signals::Signals;
+
+/// How many messages of a channel go before others have their turn.
+const MESSAGES_PER_TURN: usize = 256;
+
+/// Both ways to the other process.
+pub(super) struct Link {
+    pub(super) reader: BufReader<OwnedReadHalf>,
+    pub(super) writer: OwnedWriteHalf,
+}
+
+impl Link {
+    pub(super) fn new(stream: UnixStream) -> Link {
+        let (reader, writer) = stream.into_split();
+        Link { reader: BufReader::new(reader), writer }
+    }
+}
+
+/// What the newer process has to do with the older one.
+pub(crate) struct Lead {
+    link: Link,
+    /// By path and index, in the order that both know, and from where on the
+    /// older one gets what is sent.
+    channels: Vec<(&'static str, usize, Position)>,
+}
+
+impl Lead {
+    pub(super) fn new(link: Link, channels: Vec<(&'static str, usize, Position)>) -> Lead {
+        Lead { link, channels }
+    }
+
+    /// Leads until the older process has no clients any more, or is gone.
+    pub(super) async fn run(self, signals: Signals) {
+        let hub = signals.hub();
+        let Link { mut reader, mut writer } = self.link;
+        let mut channels = Vec::new();
+        for (path, index, position) in self.channels {
+            // It was found by these before.
+            let Ok(same_path) = hub.channels_of(path) else { continue };
+            channels.push((&same_path[index], position));
+        }
+        let places: Vec<_> = channels.iter().map(|(channel, _)| *channel).collect();
+        let ended = tokio::select! {
+            ended = take(&mut reader, &places) => ended,
+            Err(error) = give(&mut writer, hub, &mut channels) => Err(error),
+        };
+        match ended {
+            Ok(()) => tracing::info!("the older process has handed over its last client"),
+            Err(error) => tracing::warn!(%error, "the older process is gone, and who was there"),
+        }
+    }
+}
+
+/// Puts into the channels what the older process sends.
+async fn take(
+    reader: &mut BufReader<OwnedReadHalf>,
+    channels: &[&Channel<Parcel>],
+) -> io::Result<()> {
+    loop {
+        match read(reader).await? {
+            (Say::Sent { channel, tag, what }, payload) => {
+                let channel = channels.get(channel).ok_or(io::ErrorKind::InvalidData)?;
+                let parcel = unpack(what, &payload)?;
+                let room = channel.reserve().await.map_err(io::Error::other)?;
+                parcel.put(room, tag).map_err(io::Error::other)?;
+            }
+            (Say::Bye, _) => return Ok(()),
+            (other, _) => {
+                let reason = format!("it says {other:?} where it may not");
+                return Err(io::Error::new(io::ErrorKind::InvalidData, reason));
+            }
+        }
+    }
+}
+
+/// Gives the older process what has a number, until that fails.
+async fn give(
+    writer: &mut OwnedWriteHalf,
+    hub: &Hub<Parcel>,
+    channels: &mut [(&Channel<Parcel>, Position)],
+) -> io::Result<()> {
+    loop {
+        let mut is_idle = true;
+        for (place, (channel, position)) in channels.iter_mut().enumerate() {
+            match channel.since(*position, MESSAGES_PER_TURN) {
+                Ok(kept) => {
+                    for Kept { number, tag, message, .. } in kept {
+                        let (what, payload) = pack(&message);
+                        let say = Say::Numbered { channel: place, number, tag, what };
+                        write(writer, &say, payload).await?;
+                        position.number = number + 1;
+                        is_idle = false;
+                    }
+                }
+                Err(Forgotten) => {
+                    let Some(earliest) = channel.earliest() else {
+                        return Err(io::Error::other("nothing is numbered any more"));
+                    };
+                    tracing::warn!(path = channel.path(), "the older process is too far behind");
+                    let say = Say::Behind { channel: place, number: earliest.number };
+                    write(writer, &say, b"").await?;
+                    *position = earliest;
+                    is_idle = false;
+                }
+            }
+        }
+        if is_idle {
+            hub.numbered().await;
+        }
+    }
+}

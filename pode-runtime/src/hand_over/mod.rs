@@ -1,0 +1,109 @@
+//! Handing over: from an older process of a server to a newer one, while
+//! clients come, go and listen.
+//!
+//! Both meet at a Unix socket. The newer process gets duplicates of the older
+//! one's listening sockets ([`predecessor`]), so that whoever connects waits in
+//! their backlog at worst. When it is ready, the older one lets go
+//! ([`successor`]): no ticks, no upstreams, nobody accepted any more. From then
+//! on the newer one leads ([`leader`]): it numbers what is sent in both, and the
+//! older one follows ([`follower`]), while it takes leave of its clients one by
+//! one and tells each how far it has come. With that position a client comes
+//! back to the newer process and gets what it missed. They talk by frames
+//! ([`wire`]) over the same Unix socket ([`socket`]).
+//!
+//! Whatever happens to the newer process, the older one goes on as if nothing
+//! had been, as long as it is there.
+
+#[cfg(unix)]
+mod follower;
+#[cfg(unix)]
+mod leader;
+#[cfg(not(unix))]
+mod nobody;
+#[cfg(unix)]
+mod predecessor;
+#[cfg(unix)]
+mod socket;
+#[cfg(unix)]
+mod succession;
+#[cfg(unix)]
+mod successor;
+#[cfg(unix)]
+mod wire;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+#[cfg(not(unix))]
+pub(crate) use self::nobody::Predecessor;
+#[cfg(unix)]
+pub(crate) use self::predecessor::Predecessor;
+#[cfg(unix)]
+pub(crate) use self::succession::{Holdings, Place, Succession};
+
+/// How much of each channel is kept for clients that come back, and for a
+/// process that is behind.
+#[cfg(unix)]
+const KEPT: pode_core::hub::Bounds = pode_core::hub::Bounds { messages: 4096, bytes: 8 << 20 };
+
+/// Where a server is found by the process that is to take its place: the option
+/// `hand_over` of a server.
+///
+/// ```
+/// use pode_runtime::HandOver;
+///
+/// assert_eq!(HandOver::from("run/shop.sock").path(), Some("run/shop.sock".as_ref()));
+/// assert_eq!(HandOver::default().path(), None);
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HandOver {
+    path: Option<PathBuf>,
+}
+
+impl HandOver {
+    /// Returns the path of the socket; `None` if the server is found by nobody.
+    pub fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
+    }
+}
+
+impl From<PathBuf> for HandOver {
+    fn from(path: PathBuf) -> HandOver {
+        HandOver { path: Some(path) }
+    }
+}
+
+impl From<&Path> for HandOver {
+    fn from(path: &Path) -> HandOver {
+        HandOver::from(path.to_owned())
+    }
+}
+
+impl From<&str> for HandOver {
+    fn from(path: &str) -> HandOver {
+        HandOver::from(PathBuf::from(path))
+    }
+}
+
+impl From<String> for HandOver {
+    fn from(path: String) -> HandOver {
+        HandOver::from(PathBuf::from(path))
+    }
+}
+
+/// `None` means by nobody.
+impl<P: Into<HandOver>> From<Option<P>> for HandOver {
+    fn from(path: Option<P>) -> HandOver {
+        path.map(Into::into).unwrap_or_default()
+    }
+}
+
+/// A listening socket of the process before this one.
+#[derive(Debug)]
+pub(crate) struct Handed {
+    /// What was declared for it, which may have port 0.
+    pub(crate) declared: SocketAddr,
+    /// Where it listens.
+    pub(crate) address: SocketAddr,
+    pub(crate) socket: std::net::TcpListener,
+}

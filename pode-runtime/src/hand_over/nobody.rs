@@ -1,0 +1,28 @@
+//! Where there are no Unix sockets, nobody hands over.
+
+use std::io;
+use std::path::Path;
+
+use super::Handed;
+use crate::StartError;
+use crate::engine::Parcel;
+
+/// Never there.
+pub(crate) enum Predecessor {}
+
+impl Predecessor {
+    /// # Errors
+    ///
+    /// Always: the option can't be followed.
+    pub(crate) async fn find(path: &Path) -> Result<Option<Predecessor>, StartError> {
+        Err(StartError::HandOver {
+            path: path.to_owned(),
+            reason: "needs Unix sockets, which this system doesn't have".to_owned(),
+            source: Some(io::ErrorKind::Unsupported.into()),
+        })
+    }
+
+    pub(crate) fn take_sockets(&mut self) -> Vec<Handed> {
+        match *self {}
+    }
+}

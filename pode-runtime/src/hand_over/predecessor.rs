@@ -1,0 +1,198 @@
+//! What a newer process asks of the older one: its sockets, and at the right
+//! moment its place.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use pode_core::hub::{Channel, History, Hub, Position};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::time::{Instant, timeout_at};
+
+use super::leader::{Lead, Link};
+use super::wire::{LineError, Say, Shared, hear_line, read_soon, say_line, unpack, write};
+use super::{Handed, KEPT, socket, wire};
+use crate::StartError;
+use crate::engine::Parcel;
+
+/// How long all may take in which the older process says that it isn't time
+/// yet: it may be taking leave of those whom it got from one before.
+const LONGEST_WAIT: Duration = Duration::from_secs(15 * 60);
+
+/// An older process that answers.
+pub(crate) struct Predecessor {
+    path: PathBuf,
+    stream: UnixStream,
+    process: u32,
+    /// At which it was found.
+    listener: UnixListener,
+    sockets: Vec<Handed>,
+}
+
+impl Predecessor {
+    /// Finds the process that listens at a path, and takes duplicates of its
+    /// sockets; `None` if there is none.
+    ///
+    /// # Errors
+    ///
+    /// There is something else, or it doesn't want to.
+    pub(crate) async fn find(path: &Path) -> Result<Option<Predecessor>, StartError> {
+        let failed = |reason: &str, source| StartError::HandOver {
+            path: path.to_owned(),
+            reason: reason.to_owned(),
+            source,
+        };
+        let connected = socket::connect(path).await;
+        let Some(mut stream) =
+            connected.map_err(|error| failed("can't be looked at", Some(error)))?
+        else {
+            return Ok(None);
+        };
+        if !socket::is_own_user(&stream) {
+            return Err(failed("is another user's", None));
+        }
+        // Whoever says nothing may be a process that was stopped midway.
+        let line = match say_line(&mut stream).await {
+            Ok(()) => hear_line(&mut stream).await,
+            Err(error) => Err(LineError::Silent(error)),
+        };
+        line.map_err(|error| failed(&format!("leads to a process that {error}"), None))?;
+        let told = async {
+            match hear(&mut stream).await? {
+                Say::Sockets { process, sockets, .. } => {
+                    let mut handed = Vec::new();
+                    for wire::Socket { declared, address } in sockets {
+                        let socket = std::net::TcpListener::from(receive(&stream).await?);
+                        handed.push(Handed { declared, address, socket });
+                    }
+                    let listener = receive(&stream).await?;
+                    let listener = std::os::unix::net::UnixListener::from(listener);
+                    listener.set_nonblocking(true)?;
+                    Ok((process, handed, UnixListener::from_std(listener)?))
+                }
+                other => Err(unexpected(&other)),
+            }
+        };
+        let (process, sockets, listener) = told
+            .await
+            .map_err(|error| failed("leads to a process that doesn't hand over", Some(error)))?;
+        let path = path.to_owned();
+        Ok(Some(Predecessor { path, stream, process, listener, sockets }))
+    }
+
+    /// Returns the sockets that it listens at.
+    pub(crate) fn take_sockets(&mut self) -> Vec<Handed> {
+        std::mem::take(&mut self.sockets)
+    }
+
+    /// Takes its place: when this returns, it has let go of everything, and what
+    /// is sent is numbered. If it died meanwhile, there is nothing to lead.
+    ///
+    /// # Errors
+    ///
+    /// The older process doesn't want to; it goes on.
+    pub(super) async fn take_place(
+        self,
+        hub: &Hub<Parcel>,
+    ) -> Result<(UnixListener, Option<Lead>), StartError> {
+        let Predecessor { path, mut stream, process, listener, .. } = self;
+        match take_place(&mut stream, hub).await {
+            Ok(channels) => {
+                tracing::info!("takes the place of process {process}");
+                Ok((listener, Some(Lead::new(Link::new(stream), channels))))
+            }
+            Err(error) if has_gone(&error) => {
+                tracing::warn!(%error, "process {process} ended before it handed over");
+                for channel in hub.channels() {
+                    channel.forget();
+                }
+                Ok((listener, None))
+            }
+            Err(source) => {
+                let reason = "leads to a process that didn't hand over".to_owned();
+                Err(StartError::HandOver { path, reason, source: Some(source) })
+            }
+        }
+    }
+}
+
+async fn take_place(
+    stream: &mut UnixStream,
+    hub: &Hub<Parcel>,
+) -> io::Result<Vec<(&'static str, usize, Position)>> {
+    let own = wire::signals(hub);
+    let process = std::process::id();
+    write(stream, &Say::Ready { process, signals: own }, b"").await?;
+    let shared = match hear(stream).await? {
+        Say::Shared { channels } => channels,
+        other => return Err(unexpected(&other)),
+    };
+    let mut histories = shared
+        .into_iter()
+        .map(|Shared { path, index, epoch, number }| {
+            let channel = hub.channels().find(|it| it.path() == path && it.index() == index);
+            let channel = channel.ok_or(io::ErrorKind::InvalidData)?;
+            Ok((channel, History::new(Position { epoch, number }, KEPT)))
+        })
+        .collect::<io::Result<Vec<(&Channel<Parcel>, _)>>>()?;
+    loop {
+        match read_soon(stream).await? {
+            (Say::Kept { channel, what }, payload) => {
+                let (_, history) = histories.get_mut(channel).ok_or(io::ErrorKind::InvalidData)?;
+                let parcel = unpack(what, &payload)?;
+                let bytes = parcel.bytes();
+                history.push(parcel, bytes, 0);
+            }
+            (Say::Go, _) => break,
+            (Say::Wait, _) => {}
+            (other, _) => return Err(unexpected(&other)),
+        }
+    }
+    let mut channels = Vec::new();
+    for (channel, history) in histories {
+        channels.push((channel.path(), channel.index(), history.position()));
+        let deadline = Instant::now() + wire::PATIENCE;
+        let numbered = timeout_at(deadline, channel.number(history)).await;
+        numbered.map_err(|_| io::ErrorKind::TimedOut)?.map_err(io::Error::other)?;
+    }
+    // That the older one gave up meanwhile is to be read.
+    let _ = write(stream, &Say::Taken, b"").await;
+    match hear(stream).await? {
+        Say::Yours => Ok(channels),
+        other => Err(unexpected(&other)),
+    }
+}
+
+/// Waits for the next word that isn't to wait.
+async fn hear(stream: &mut UnixStream) -> io::Result<Say> {
+    let latest = Instant::now() + LONGEST_WAIT;
+    let mut told = false;
+    while Instant::now() < latest {
+        match read_soon(stream).await?.0 {
+            Say::Wait if told => {}
+            Say::Wait => {
+                told = true;
+                tracing::info!("waits until the older process can hand over");
+            }
+            Say::Refuse { reason } => return Err(io::Error::other(reason)),
+            say => return Ok(say),
+        }
+    }
+    Err(io::ErrorKind::TimedOut.into())
+}
+
+async fn receive(stream: &UnixStream) -> io::Result<std::os::fd::OwnedFd> {
+    let deadline = Instant::now() + wire::PATIENCE;
+    let received = timeout_at(deadline, socket::receive(stream)).await;
+    received.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+}
+
+fn unexpected(say: &Say) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, format!("it says {say:?} where it may not"))
+}
+
+/// Tells whether there is nobody at the other end any more.
+fn has_gone(error: &io::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
+    matches!(error.kind(), BrokenPipe | ConnectionReset | UnexpectedEof)
+}

@@ -1,0 +1,170 @@
+//! The Unix socket at which two processes meet, and how descriptors go through
+//! it.
+
+use std::fs;
+use std::io::{self, IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use rustix::cmsg_space;
+use rustix::io::{FdFlags, fcntl_setfd};
+use rustix::net::{
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
+};
+use tokio::io::Interest;
+use tokio::net::{UnixListener, UnixStream};
+
+/// Comes with each descriptor, since none travels alone.
+const COMPANION: [u8; 1] = [b'+'];
+
+/// Connects to whoever listens at a path; `None` if nobody does.
+///
+/// # Errors
+///
+/// What is there isn't a socket, may not be used, or can't be looked at.
+pub(super) async fn connect(path: &Path) -> io::Result<Option<UnixStream>> {
+    match fs::symlink_metadata(path) {
+        Ok(found) if !found.file_type().is_socket() => {
+            return Err(io::Error::other("what is there is no socket; remove it, or name another"));
+        }
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    }
+    match UnixStream::connect(path).await {
+        Ok(stream) => Ok(Some(stream)),
+        // A process left its socket behind, or takes it away just now.
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound
+            ) =>
+        {
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Listens at a path, in the place of a socket at which nobody listens. Only
+/// its own user may connect.
+pub(super) fn listen(path: &Path) -> io::Result<UnixListener> {
+    // It has its rights before it has its name.
+    let mut nameless = path.as_os_str().to_owned();
+    nameless.push(format!(".{}", std::process::id()));
+    let nameless = PathBuf::from(nameless);
+    if nameless.try_exists()? {
+        // Of an earlier process with this number, which was killed midway.
+        fs::remove_file(&nameless)?;
+    }
+    let listener = UnixListener::bind(&nameless)?;
+    let named = fs::set_permissions(&nameless, fs::Permissions::from_mode(0o600))
+        .and_then(|()| fs::rename(&nameless, path));
+    if named.is_err() {
+        let _ = fs::remove_file(&nameless);
+    }
+    named.map(|()| listener)
+}
+
+/// Tells whether whoever is at the other end runs as the same user.
+pub(super) fn is_own_user(stream: &UnixStream) -> bool {
+    let own = rustix::process::geteuid().as_raw();
+    stream.peer_cred().is_ok_and(|peer| peer.uid() == own)
+}
+
+/// Sends a duplicate of a descriptor.
+pub(super) async fn send(stream: &UnixStream, descriptor: BorrowedFd<'_>) -> io::Result<()> {
+    stream
+        .async_io(Interest::WRITABLE, || {
+            let mut space = [MaybeUninit::uninit(); cmsg_space!(ScmRights(1))];
+            let mut rights = SendAncillaryBuffer::new(&mut space);
+            let descriptors = [descriptor];
+            rights.push(SendAncillaryMessage::ScmRights(&descriptors));
+            sendmsg(stream, &[IoSlice::new(&COMPANION)], &mut rights, SendFlags::empty())?;
+            Ok(())
+        })
+        .await
+}
+
+/// Takes a descriptor.
+pub(super) async fn receive(stream: &UnixStream) -> io::Result<OwnedFd> {
+    stream
+        .async_io(Interest::READABLE, || {
+            let mut space = [MaybeUninit::uninit(); cmsg_space!(ScmRights(1))];
+            let mut rights = RecvAncillaryBuffer::new(&mut space);
+            let mut companion = [0; COMPANION.len()];
+            let parts = &mut [IoSliceMut::new(&mut companion)];
+            let received = recvmsg(stream, parts, &mut rights, RecvFlags::empty())?;
+            if received.bytes == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            let mut descriptors = rights.drain().filter_map(|message| match message {
+                RecvAncillaryMessage::ScmRights(mut descriptors) => descriptors.next(),
+                _ => None,
+            });
+            let descriptor = descriptors.next().ok_or(io::ErrorKind::InvalidData)?;
+            // No program that this one starts is to have it.
+            fcntl_setfd(descriptor.as_fd(), FdFlags::CLOEXEC)?;
+            Ok(descriptor)
+        })
+        .await
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    /// A path of the test's own, and its folder, which is removed at the end.
+    fn path(name: &str) -> (PathBuf, Folder) {
+        let folder = std::env::temp_dir().join(format!("pode-{name}-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        (folder.join("test.sock"), Folder(folder))
+    }
+
+    struct Folder(PathBuf);
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            fs::remove_dir_all(&self.0).unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn a_socket_that_was_left_behind_is_replaced_and_nothing_else() {
+        let (path, _folder) = path("socket");
+        assert!(connect(&path).await.unwrap().is_none());
+        drop(listen(&path).unwrap());
+        assert!(path.exists(), "it is left behind");
+        assert!(connect(&path).await.unwrap().is_none());
+        let listener = listen(&path).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        let stream = connect(&path).await.unwrap().unwrap();
+        assert!(is_own_user(&stream));
+        drop(listener);
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, "the user's own").unwrap();
+        let error = connect(&path).await.unwrap_err();
+        assert!(error.to_string().contains("no socket"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_listening_socket_goes_through() {
+        let (one, other) = UnixStream::pair().unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        send(&one, listener.as_fd()).await.unwrap();
+        drop(listener);
+        let listener = TcpListener::from(receive(&other).await.unwrap());
+        assert_eq!(listener.local_addr().unwrap(), address);
+        let peer = TcpStream::connect(address).unwrap();
+        assert_eq!(listener.accept().unwrap().1, peer.local_addr().unwrap());
+        assert!(rustix::io::fcntl_getfd(&listener).unwrap().contains(FdFlags::CLOEXEC));
+        drop(one);
+        assert_eq!(receive(&other).await.unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+    }
+}

@@ -1,0 +1,299 @@
+//! The place of a server in the row of its processes: whom it takes over from,
+//! and who takes over from it.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use pode_core::hub::Hub;
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::{Mutex, watch};
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+
+use super::follower::End;
+use super::leader::Lead;
+use super::predecessor::Predecessor;
+use super::socket;
+use super::successor::Successor;
+use crate::StartError;
+use crate::clockwork::Ticks;
+use crate::engine::Parcel;
+use crate::signals::Signals;
+use crate::upstream::Feeds;
+
+/// How long messages are kept for clients that come back, after the last of
+/// them was told to.
+const GRACE: Duration = Duration::from_secs(30);
+
+/// How long to pause when nobody can be heard.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// What a server lets go of when it hands over.
+pub(crate) struct Holdings {
+    pub(crate) signals: Signals,
+    pub(crate) ticks: Ticks,
+    pub(crate) feeds: Arc<Mutex<Feeds>>,
+    /// Whether connections are accepted.
+    pub(crate) accepting: watch::Sender<bool>,
+    /// Duplicates of the listening sockets: what was declared for each, and
+    /// where it listens.
+    pub(crate) sockets: Vec<(SocketAddr, SocketAddr, OwnedFd)>,
+    pub(crate) drain: Duration,
+    pub(crate) stop_timeout: Duration,
+}
+
+impl Holdings {
+    /// Does nothing more by itself; handlers that run have until the deadline,
+    /// and then as long as the server has clients.
+    pub(super) async fn rest(&self, deadline: Instant) {
+        let feeds = async { self.feeds.lock().await.stop(deadline).await };
+        let (are_done, ()) = tokio::join!(self.ticks.hold(deadline), feeds);
+        if !are_done {
+            tracing::warn!("a timer or a schedule is still running while another process begins");
+        }
+        self.accepting.send_replace(false);
+    }
+
+    /// Does everything again.
+    pub(super) async fn resume(&self) {
+        self.accepting.send_replace(true);
+        self.ticks.release();
+        self.feeds.lock().await.resume();
+    }
+}
+
+/// How far a server is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Nobody has taken over.
+    Serving,
+    /// Somebody has, and clients are told to go there.
+    Draining,
+    /// All have been told.
+    Drained,
+}
+
+/// What a server that hands over wants of its follower.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wish {
+    Nothing,
+    /// To tell all clients to go now.
+    Hurry,
+    /// To end as soon as everything that was sent is on its way.
+    End,
+}
+
+/// The task that sees to whom this server follows and who follows it.
+pub(crate) struct Succession {
+    task: JoinHandle<()>,
+    stage: watch::Receiver<Stage>,
+    wish: watch::Sender<Wish>,
+    file: PathBuf,
+}
+
+/// A server's place in the row, before it serves.
+pub(crate) struct Place {
+    listener: UnixListener,
+    lead: Option<Lead>,
+    file: PathBuf,
+}
+
+impl Place {
+    /// Takes the place of the process before, or begins a row.
+    ///
+    /// # Errors
+    ///
+    /// The one before doesn't hand over, or the socket can't be made.
+    pub(crate) async fn take(
+        path: &Path,
+        predecessor: Option<Predecessor>,
+        hub: &Hub<Parcel>,
+    ) -> Result<Place, StartError> {
+        let (listener, lead) = match predecessor {
+            Some(predecessor) => predecessor.take_place(hub).await?,
+            None => (listen(path)?, None),
+        };
+        // The working directory may change.
+        let file = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        Ok(Place { listener, lead, file })
+    }
+}
+
+fn listen(path: &Path) -> Result<UnixListener, StartError> {
+    socket::listen(path).map_err(|source| StartError::HandOver {
+        path: path.to_owned(),
+        reason: "can't be listened at".to_owned(),
+        source: Some(source),
+    })
+}
+
+impl Succession {
+    /// Leads those who are left to the process before, if there are any, and
+    /// hands over to whoever asks.
+    pub(crate) fn start(place: Place, holdings: Holdings) -> Succession {
+        let Place { listener, lead, file } = place;
+        let stages = watch::Sender::new(Stage::Serving);
+        let wish = watch::Sender::new(Wish::Nothing);
+        let (stage, wishes) = (stages.subscribe(), wish.subscribe());
+        let row = Row { listener, holdings, stage: stages, wish: wishes };
+        let task = tokio::spawn(row.run(lead));
+        Succession { task, stage, wish, file }
+    }
+
+    /// Waits until another process has taken over and all clients were told.
+    /// Cancel safe.
+    pub(crate) async fn handed_over(&self) {
+        let mut stage = self.stage.clone();
+        if stage.wait_for(|stage| *stage == Stage::Drained).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Tells whether another process has taken over; then all clients are told
+    /// now. Otherwise nobody can any more.
+    pub(crate) async fn conclude(&mut self) -> bool {
+        self.wish.send_replace(Wish::Hurry);
+        let is_handed_over = *self.stage.borrow() != Stage::Serving;
+        if !is_handed_over {
+            self.task.abort();
+            // It has duplicates of the listening sockets.
+            let _ = (&mut self.task).await;
+        }
+        is_handed_over
+    }
+
+    /// Waits until what was sent is on its way to the process that took over;
+    /// and ends it at the deadline.
+    pub(crate) async fn end(&mut self, deadline: Instant) {
+        self.wish.send_replace(Wish::End);
+        if tokio::time::timeout_at(deadline, &mut self.task).await.is_err() {
+            tracing::warn!("what was sent last may not reach the clients of the newer process");
+        }
+        self.task.abort();
+    }
+}
+
+impl Drop for Succession {
+    fn drop(&mut self) {
+        self.task.abort();
+        // Whoever took over has it now.
+        if *self.stage.borrow() == Stage::Serving
+            && let Err(error) = fs::remove_file(&self.file)
+        {
+            tracing::debug!(%error, "the socket {:?} is left behind", self.file);
+        }
+    }
+}
+
+struct Row {
+    listener: UnixListener,
+    holdings: Holdings,
+    stage: watch::Sender<Stage>,
+    wish: watch::Receiver<Wish>,
+}
+
+impl Row {
+    async fn run(self, lead: Option<Lead>) {
+        let mut first = None;
+        let mut forget_at = None;
+        if let Some(lead) = lead {
+            first = self.lead(lead).await;
+            forget_at = Some(Instant::now() + GRACE);
+        }
+        loop {
+            let successor = match first.take() {
+                Some(successor) => successor,
+                None => match self.next(&mut forget_at).await {
+                    Ok(successor) => successor,
+                    Err(reason) => {
+                        tracing::warn!("somebody asked for this server's place: {reason}");
+                        continue;
+                    }
+                },
+            };
+            let handed_over = successor.hand_over(&self.listener, &self.holdings).await;
+            match handed_over {
+                Ok(follower) => {
+                    self.stage.send_replace(Stage::Draining);
+                    if let End::Left = follower.run(&self.stage, self.wish.clone()).await {
+                        return;
+                    }
+                    self.stage.send_replace(Stage::Serving);
+                    self.holdings.resume().await;
+                }
+                Err(reason) => {
+                    tracing::warn!("a newer process asked for this one's place: {reason}");
+                }
+            }
+            forget_at = Some(Instant::now() + GRACE);
+        }
+    }
+
+    /// Leads; returns who asked meanwhile.
+    async fn lead(&self, lead: Lead) -> Option<Successor> {
+        // Of its own, so that nobody who asks holds it up.
+        let mut leading = JoinSet::new();
+        leading.spawn(lead.run(self.holdings.signals.clone()));
+        let mut waiting: Option<Successor> = None;
+        let mut waits = interval(PAUSE);
+        waits.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut resting_until = Instant::now();
+        loop {
+            tokio::select! {
+                _ = leading.join_next() => return waiting,
+                stream = accept(&self.listener, &mut resting_until), if waiting.is_none() => {
+                    waiting = Successor::greet(stream).await.ok();
+                }
+                _ = waits.tick() => {
+                    if let Some(successor) = &mut waiting
+                        && successor.keep_waiting().await.is_err()
+                    {
+                        waiting = None;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Waits for a newer process; forgets meanwhile what is due to be.
+    async fn next(&self, forget_at: &mut Option<Instant>) -> Result<Successor, String> {
+        let mut resting_until = Instant::now();
+        let due = *forget_at;
+        let due = async {
+            match due {
+                Some(due) => sleep_until(due).await,
+                None => std::future::pending().await,
+            }
+        };
+        let mut due = std::pin::pin!(due);
+        loop {
+            tokio::select! {
+                stream = accept(&self.listener, &mut resting_until) => {
+                    return Successor::greet(stream).await;
+                }
+                () = &mut due, if forget_at.is_some() => {
+                    self.holdings.signals.hub().channels().for_each(|channel| channel.forget());
+                    *forget_at = None;
+                }
+            }
+        }
+    }
+}
+
+/// Waits for one who asks. Cancel safe.
+async fn accept(listener: &UnixListener, resting_until: &mut Instant) -> UnixStream {
+    loop {
+        sleep_until(*resting_until).await;
+        match listener.accept().await {
+            Ok((stream, _)) => return stream,
+            Err(error) => {
+                tracing::error!(%error, "no newer process can be heard, trying again in a second");
+                *resting_until = Instant::now() + PAUSE;
+            }
+        }
+    }
+}

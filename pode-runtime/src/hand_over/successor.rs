@@ -1,0 +1,169 @@
+//! What an older process does for a newer one that asks: it gives it its
+//! sockets, and lets go of everything else when the newer one is ready.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+use pode_core::hub::{History, Position};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::time::{Instant, interval, timeout};
+
+use super::follower::Follower;
+use super::leader::Link;
+use super::succession::Holdings;
+use super::wire::{self, Say, hear_line, pack, read, read_soon, say_line, write};
+use super::{KEPT, socket};
+
+/// How long the newer process may take to get ready.
+const START_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// How often somebody who waits is told to.
+const WAIT: Duration = Duration::from_secs(1);
+
+/// A newer process that asks.
+pub(super) struct Successor {
+    stream: UnixStream,
+}
+
+impl Successor {
+    /// Finds out whether it is a process of this kind.
+    pub(super) async fn greet(mut stream: UnixStream) -> Result<Successor, String> {
+        if !socket::is_own_user(&stream) {
+            return Err("it is another user's".to_owned());
+        }
+        // Said first, so that one of another version learns of it.
+        say_line(&mut stream).await.map_err(|error| error.to_string())?;
+        hear_line(&mut stream).await.map_err(|error| format!("it {error}"))?;
+        Ok(Successor { stream })
+    }
+
+    /// Has it wait until it is dropped. Cancel safe between words.
+    pub(super) async fn keep_waiting(&mut self) -> io::Result<()> {
+        write(&mut self.stream, &Say::Wait, b"").await
+    }
+
+    /// Gives it everything. When it has gone before it could take over, this
+    /// process has everything back.
+    pub(super) async fn hand_over(
+        mut self,
+        listener: &UnixListener,
+        holdings: &Holdings,
+    ) -> Result<Follower, String> {
+        let stream = &mut self.stream;
+        let signals = self::introduce(stream, listener, holdings).await;
+        let signals = signals.map_err(|error| format!("it didn't get ready: {error}"))?;
+        tracing::info!("hands over to a newer process");
+        let deadline = Instant::now() + holdings.stop_timeout * 3 / 4;
+        let resting = holdings.rest(deadline);
+        if let Err(error) = while_waiting(stream, resting).await {
+            holdings.resume().await;
+            return Err(format!("it has gone: {error}"));
+        }
+        let mut follower = Follower::new(holdings);
+        match let_go(stream, &signals, holdings, &mut follower).await {
+            Ok(()) => {
+                follower.link(Link::new(self.stream));
+                Ok(follower)
+            }
+            Err(error) => {
+                let reason = format!("the hand-over failed: {error}");
+                let refuse = Say::Refuse { reason: reason.clone() };
+                // It may not be there any more.
+                let _ = write(stream, &refuse, b"").await;
+                follower.come_home().await;
+                holdings.resume().await;
+                Err(reason)
+            }
+        }
+    }
+}
+
+/// Tells who this is, and waits until the newer process is ready; returns what
+/// it has.
+async fn introduce(
+    stream: &mut UnixStream,
+    listener: &UnixListener,
+    holdings: &Holdings,
+) -> io::Result<Vec<wire::Signal>> {
+    let sockets = holdings.sockets.iter();
+    let sockets = sockets
+        .map(|(declared, address, _)| wire::Socket { declared: *declared, address: *address });
+    let (process, signals) = (std::process::id(), wire::signals(holdings.signals.hub()));
+    let say = Say::Sockets { process, sockets: sockets.collect(), signals };
+    write(stream, &say, b"").await?;
+    let descriptors = holdings.sockets.iter().map(|(_, _, descriptor)| descriptor.as_fd());
+    for descriptor in descriptors.chain([listener.as_fd()]) {
+        let sent = timeout(wire::PATIENCE, socket::send(stream, descriptor)).await;
+        sent.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?;
+    }
+    let ready = timeout(START_TIMEOUT, read(stream)).await;
+    match ready.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?.0 {
+        Say::Ready { signals, .. } => Ok(signals),
+        other => Err(io::Error::other(format!("it says {other:?} where it may not"))),
+    }
+}
+
+/// Does something, and has the other process wait for it.
+async fn while_waiting(stream: &mut UnixStream, work: impl Future<Output = ()>) -> io::Result<()> {
+    let mut work = std::pin::pin!(work);
+    let mut waits = interval(WAIT);
+    loop {
+        tokio::select! {
+            () = &mut work => return Ok(()),
+            _ = waits.tick() => write(stream, &Say::Wait, b"").await?,
+        }
+    }
+}
+
+/// Diverts the channels that both have, and has the newer process lead.
+async fn let_go(
+    stream: &mut UnixStream,
+    theirs: &[wire::Signal],
+    holdings: &Holdings,
+    follower: &mut Follower,
+) -> io::Result<()> {
+    let hub = holdings.signals.hub();
+    let mut shared = Vec::new();
+    let mut histories = Vec::new();
+    for signal in wire::signals(hub) {
+        if !theirs.contains(&signal) {
+            let path = signal.path;
+            tracing::info!(path, "the newer process doesn't have this signal, or not as it was");
+            continue;
+        }
+        let channels = hub.channels().filter(|channel| channel.path() == signal.path);
+        for channel in channels {
+            let epoch =
+                random().map_err(|_| io::Error::other("the system has no random numbers"))?;
+            let begin = || History::new(Position { epoch, number: 0 }, KEPT);
+            let diverted = timeout(wire::PATIENCE, channel.divert(begin)).await;
+            let history =
+                diverted.map_err(|_| io::ErrorKind::TimedOut)?.map_err(io::Error::other)?;
+            follower.follow(channel);
+            let Position { epoch, number } = history.position();
+            let number = history.kept().next().map_or(number, |first| first.number);
+            let (path, index) = (channel.path().to_owned(), channel.index());
+            shared.push(wire::Shared { path, index, epoch, number });
+            histories.push(history);
+        }
+    }
+    write(stream, &Say::Shared { channels: shared }, b"").await?;
+    for (channel, history) in histories.iter().enumerate() {
+        for kept in history.kept() {
+            let (what, payload) = pack(&kept.message);
+            write(stream, &Say::Kept { channel, what }, payload).await?;
+        }
+    }
+    write(stream, &Say::Go, b"").await?;
+    match read_soon(stream).await?.0 {
+        Say::Taken => write(stream, &Say::Yours, b"").await,
+        other => Err(io::Error::other(format!("it says {other:?} where it may not"))),
+    }
+}
+
+/// Returns a number that nobody guesses.
+fn random() -> Result<u64, ring::error::Unspecified> {
+    let random = ring::rand::generate::<[u8; 8]>(&ring::rand::SystemRandom::new())?;
+    Ok(u64::from_ne_bytes(random.expose()))
+}

@@ -1,0 +1,403 @@
+//! What two processes say to each other: frames of a header in JSON, and
+//! sometimes a payload.
+//!
+//! A frame is the length of its header and that of its payload, in four bytes
+//! each, most significant first, and both. Before the first frame each side
+//! says a line that names the protocol and its version: two processes that
+//! don't speak the same one find that out before anything else.
+
+use std::io;
+use std::time::Duration;
+
+use pode_core::frame::{Close, Opcode};
+use pode_core::hub::{self, Hub};
+use pode_core::{ClientId, Message};
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::time::timeout;
+
+use crate::engine::{Audience, Only, Order, Parcel};
+
+/// What each side says first.
+const LINE: &[u8; 17] = b"pode hand-over 1\n";
+
+/// That of any version.
+const LINE_START: &[u8] = b"pode hand-over ";
+
+/// How long the other side may take to write or to read something that is due.
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A path by which two processes find out whether they spread paths alike.
+const SPREAD_OF: &str = "/a/path";
+
+/// The most bytes of a header.
+const MAX_HEADER_BYTES: u32 = 1 << 20;
+
+/// The most bytes of a payload.
+const MAX_PAYLOAD_BYTES: u32 = 1 << 30;
+
+/// What is said.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Say {
+    /// Older: it isn't time yet; another word follows within a second or so.
+    Wait,
+    /// Older: it won't hand over.
+    Refuse { reason: String },
+    /// Older: these sockets follow, each with one byte; and behind them the one
+    /// that is talked through.
+    Sockets { process: u32, sockets: Vec<Socket>, signals: Vec<Signal> },
+    /// Newer: it could take over now.
+    Ready { process: u32, signals: Vec<Signal> },
+    /// Older: these channels are shared. From now on they are named by their
+    /// place in the list.
+    Shared { channels: Vec<Shared> },
+    /// Older: a message that it has numbered before; they come in order.
+    Kept { channel: usize, what: What },
+    /// Older: the newer one leads.
+    Go,
+    /// Newer: it does.
+    Taken,
+    /// Older: so it is.
+    Yours,
+    /// Older: to be numbered. It is known by the tag when it comes back.
+    Sent { channel: usize, tag: u64, what: What },
+    /// Newer: numbered; the tag is 0 if it comes from there.
+    Numbered { channel: usize, number: u64, tag: u64, what: What },
+    /// Newer: what lies before this number is no longer kept.
+    Behind { channel: usize, number: u64 },
+    /// Older: it has no clients any more.
+    Bye,
+}
+
+/// A listening socket.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Socket {
+    pub(super) declared: std::net::SocketAddr,
+    pub(super) address: std::net::SocketAddr,
+}
+
+/// A signal's channels. They are shared by processes that have the same.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Signal {
+    pub(super) path: String,
+    pub(super) channels: usize,
+    /// Where a certain path would go, if they were many: paths of a family are
+    /// spread over channels alike.
+    pub(super) spread: usize,
+}
+
+/// A channel, and where its numbers begin.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Shared {
+    pub(super) path: String,
+    pub(super) index: usize,
+    pub(super) epoch: u64,
+    pub(super) number: u64,
+}
+
+/// What travels in channels. Payloads stand behind the header.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum What {
+    Text(ToWhom),
+    Binary(ToWhom),
+    Join {
+        who: ToWhom,
+        group: String,
+    },
+    Leave {
+        who: ToWhom,
+        group: String,
+    },
+    Close {
+        who: ToWhom,
+        code: u16,
+        reason: String,
+    },
+    /// What concerns only the process that it comes from.
+    Foreign,
+}
+
+/// An audience.
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct ToWhom {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    path: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    group: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    client: Option<ClientId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    except: Option<ClientId>,
+}
+
+/// Returns what this process has.
+pub(super) fn signals(hub: &Hub<Parcel>) -> Vec<Signal> {
+    let mut signals: Vec<Signal> = Vec::new();
+    for channel in hub.channels() {
+        match signals.iter_mut().find(|signal| signal.path == channel.path()) {
+            Some(signal) => signal.channels += 1,
+            None => {
+                let spread = hub::spread(SPREAD_OF, usize::MAX);
+                signals.push(Signal { path: channel.path().to_owned(), channels: 1, spread });
+            }
+        }
+    }
+    signals
+}
+
+/// Why two processes don't understand each other.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum LineError {
+    #[error("speaks another version of the hand-over, {0:?}")]
+    Version(String),
+    #[error("is no pode server")]
+    Stranger,
+    #[error("doesn't answer")]
+    Silent(#[source] io::Error),
+}
+
+/// Says the line.
+pub(super) async fn say_line(stream: &mut (impl AsyncWrite + Unpin)) -> io::Result<()> {
+    patiently(stream.write_all(LINE)).await
+}
+
+/// Waits for the line of the other side.
+pub(super) async fn hear_line(stream: &mut (impl AsyncRead + Unpin)) -> Result<(), LineError> {
+    let mut line = [0; LINE.len()];
+    let mut heard = 0;
+    while heard < line.len() {
+        match patiently(stream.read(&mut line[heard..])).await {
+            Ok(0) => return Err(LineError::Stranger),
+            Ok(read) => heard += read,
+            Err(error) => return Err(LineError::Silent(error)),
+        }
+        // Whoever says something else may say no more of it.
+        let compared = heard.min(LINE_START.len());
+        if line[..compared] != LINE_START[..compared] {
+            return Err(LineError::Stranger);
+        }
+    }
+    if line == *LINE {
+        return Ok(());
+    }
+    let version = String::from_utf8_lossy(&line[LINE_START.len()..]).trim_end().to_owned();
+    Err(LineError::Version(version))
+}
+
+/// Writes a frame.
+pub(super) async fn write(
+    stream: &mut (impl AsyncWrite + Unpin),
+    say: &Say,
+    payload: &[u8],
+) -> io::Result<()> {
+    let header = serde_json::to_vec(say)?;
+    let length = |bytes: &[u8], most: u32| {
+        let length = u32::try_from(bytes.len()).ok().filter(|length| *length <= most);
+        length.ok_or_else(|| io::Error::other("a frame is too long for a hand-over"))
+    };
+    let header_bytes = length(&header, MAX_HEADER_BYTES)?.to_be_bytes();
+    let payload_bytes = length(payload, MAX_PAYLOAD_BYTES)?.to_be_bytes();
+    let head = [&header_bytes[..], &payload_bytes[..], &header[..]].concat();
+    patiently(async {
+        stream.write_all(&head).await?;
+        stream.write_all(payload).await
+    })
+    .await
+}
+
+/// Reads a frame, however long it takes to come.
+///
+/// Not cancel safe: what was read of a frame is lost.
+pub(super) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<(Say, Vec<u8>)> {
+    let too_long = || io::Error::new(io::ErrorKind::InvalidData, "a frame is too long");
+    let header_bytes = stream.read_u32().await?;
+    if header_bytes > MAX_HEADER_BYTES {
+        return Err(too_long());
+    }
+    patiently(async {
+        let payload_bytes = stream.read_u32().await?;
+        if payload_bytes > MAX_PAYLOAD_BYTES {
+            return Err(too_long());
+        }
+        let header = take(stream, header_bytes).await?;
+        let payload = take(stream, payload_bytes).await?;
+        Ok((serde_json::from_slice(&header)?, payload))
+    })
+    .await
+}
+
+/// Reads a frame that is due.
+pub(super) async fn read_soon(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<(Say, Vec<u8>)> {
+    patiently(read(stream)).await
+}
+
+/// Reads so many bytes, for which no more memory is taken than comes.
+async fn take(stream: &mut (impl AsyncRead + Unpin), bytes: u32) -> io::Result<Vec<u8>> {
+    let mut taken = Vec::new();
+    stream.take(bytes.into()).read_to_end(&mut taken).await?;
+    if taken.len() < bytes as usize {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    Ok(taken)
+}
+
+async fn patiently<T>(work: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    timeout(PATIENCE, work).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+}
+
+/// Takes a parcel apart: into what stands in the header, and the payload.
+pub(super) fn pack(parcel: &Parcel) -> (What, &[u8]) {
+    let (audience, message) = match parcel {
+        Parcel::Broadcast(message) => (ToWhom::default(), message),
+        Parcel::Addressed(addressed) => (ToWhom::from(&addressed.0), &addressed.1),
+        Parcel::Order(order) => {
+            let what = match &**order {
+                Order::Join(who, group) => What::Join { who: who.into(), group: group.to_string() },
+                Order::Leave(who, group) => {
+                    What::Leave { who: who.into(), group: group.to_string() }
+                }
+                Order::Close(who, close) => What::Close {
+                    who: who.into(),
+                    code: close.code().unwrap_or_default(),
+                    reason: close.reason().to_owned(),
+                },
+                _ => What::Foreign,
+            };
+            return (what, &[]);
+        }
+    };
+    let is_binary =
+        message.frame().first().is_some_and(|first| first & 0xf == Opcode::Binary as u8);
+    let what = if is_binary { What::Binary(audience) } else { What::Text(audience) };
+    (what, message.payload())
+}
+
+/// Puts a parcel together.
+///
+/// # Errors
+///
+/// It is none that this process would make.
+pub(super) fn unpack(what: What, payload: &[u8]) -> io::Result<Parcel> {
+    let unsound = |error: Box<dyn std::error::Error + Send + Sync>| {
+        io::Error::new(io::ErrorKind::InvalidData, error)
+    };
+    let order = |order| Parcel::Order(std::sync::Arc::new(order));
+    Ok(match what {
+        What::Text(who) => {
+            let text = std::str::from_utf8(payload).map_err(|error| unsound(error.into()))?;
+            Parcel::new(who.into(), Message::text(text))
+        }
+        What::Binary(who) => Parcel::new(who.into(), Message::binary(payload)),
+        What::Join { who, group } => order(Order::Join(who.into(), group.into())),
+        What::Leave { who, group } => order(Order::Leave(who.into(), group.into())),
+        What::Close { who, code, reason } => {
+            let close = Close::own(code, reason).map_err(|error| unsound(error.into()))?;
+            order(Order::Close(who.into(), close))
+        }
+        What::Foreign => order(Order::Foreign),
+    })
+}
+
+impl From<&Audience> for ToWhom {
+    fn from(audience: &Audience) -> ToWhom {
+        let (group, client) = match &audience.only {
+            Only::Everyone => (None, None),
+            Only::Group(group) => (Some(group.to_string()), None),
+            Only::Client(client) => (None, Some(client.clone())),
+        };
+        let path = audience.path.as_ref().map(ToString::to_string);
+        ToWhom { path, group, client, except: audience.except.clone() }
+    }
+}
+
+impl From<ToWhom> for Audience {
+    fn from(ToWhom { path, group, client, except }: ToWhom) -> Audience {
+        let only = match (group, client) {
+            (_, Some(client)) => Only::Client(client),
+            (Some(group), None) => Only::Group(group.into()),
+            (None, None) => Only::Everyone,
+        };
+        Audience { path: path.map(Into::into), only, except }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_said_is_heard() {
+        let (mut one, mut other) = tokio::io::duplex(64);
+        let saying = async {
+            write(&mut one, &Say::Wait, b"").await.unwrap();
+            let what = What::Text(ToWhom::default());
+            write(&mut one, &Say::Sent { channel: 3, tag: 4, what }, &[7; 1000]).await.unwrap();
+            drop(one);
+        };
+        let hearing = async {
+            assert!(matches!(read(&mut other).await.unwrap(), (Say::Wait, _)));
+            let (say, payload) = read(&mut other).await.unwrap();
+            assert!(matches!(say, Say::Sent { channel: 3, tag: 4, .. }), "{say:?}");
+            assert_eq!(payload, [7; 1000]);
+            let end = read(&mut other).await.unwrap_err();
+            assert_eq!(end.kind(), io::ErrorKind::UnexpectedEof);
+        };
+        tokio::join!(saying, hearing);
+    }
+
+    #[tokio::test]
+    async fn what_is_announced_is_bounded() {
+        for head in [[0xff_u8; 8], [0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff]] {
+            let error = read(&mut &head[..]).await.unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+        }
+    }
+
+    #[tokio::test]
+    async fn strangers_are_known_by_their_first_words() {
+        let heard = |line: &'static [u8]| async move { hear_line(&mut &*line).await };
+        assert!(heard(LINE).await.is_ok());
+        for stranger in [&b"HTTP/1.1 400"[..], b"", b"p", b"pode hand-over"] {
+            assert!(matches!(heard(stranger).await, Err(LineError::Stranger)));
+        }
+        match heard(b"pode hand-over 2\n").await {
+            Err(LineError::Version(version)) => assert_eq!(version, "2"),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_parcel_comes_out_as_it_went_in() {
+        let ada: ClientId = "ada".parse().unwrap();
+        let path = Some(Arc::from("/rooms/1"));
+        let crew = Audience {
+            path: path.clone(),
+            only: Only::Group("crew".into()),
+            except: Some(ada.clone()),
+        };
+        let order = |order| Parcel::Order(Arc::new(order));
+        let close = Close::own(4001, "bye").unwrap();
+        for parcel in [
+            Parcel::Broadcast(Message::text("ü")),
+            Parcel::Broadcast(Message::binary(b"\xff\0")),
+            Parcel::new(crew.clone(), Message::text("")),
+            Parcel::new(Audience::client(None, ada.clone()), Message::binary(b"x")),
+            order(Order::Join(Audience::client(path, ada), "crew".into())),
+            order(Order::Leave(crew.clone(), "crew".into())),
+            order(Order::Close(crew, close)),
+            order(Order::Foreign),
+        ] {
+            let (what, payload) = pack(&parcel);
+            let json = serde_json::to_string(&what).unwrap();
+            let unpacked = unpack(serde_json::from_str(&json).unwrap(), payload).unwrap();
+            assert_eq!(format!("{unpacked:?}"), format!("{parcel:?}"), "{json}");
+        }
+        assert!(unpack(What::Text(ToWhom::default()), b"\xff").is_err());
+        let who = ToWhom::default();
+        assert!(unpack(What::Close { who, code: 1005, reason: String::new() }, b"").is_err());
+    }
+}
