@@ -16,6 +16,8 @@ mod endpoint;
 mod endurance;
 mod family;
 mod fault;
+#[cfg(unix)]
+mod hand_over;
 #[cfg(target_os = "linux")]
 mod memory;
 mod mount;

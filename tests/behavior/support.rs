@@ -52,6 +52,11 @@ pub(crate) async fn get(server: &RunningServer, path: &str) -> Answer {
     request(server, "GET", path, &[], b"").await
 }
 
+/// Asks for a path by GET, at an address.
+pub(crate) async fn get_at(address: SocketAddr, path: &str) -> Answer {
+    request_at(address, "GET", path, &[], b"").await
+}
+
 /// Posts form fields, which are encoded already.
 pub(crate) async fn post_form(server: &RunningServer, path: &str, fields: &str) -> Answer {
     let headers = [("Content-Type", "application/x-www-form-urlencoded")];
@@ -204,6 +209,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         let end = within(self.stream.next(), "the end").await;
         assert!(end.is_none(), "something follows the close frame: {end:?}");
         code
+    }
+
+    /// Reads to the end of the connection, which is near.
+    pub(crate) async fn hear_end(&mut self) {
+        while let Some(Ok(_)) = within(self.stream.next(), "the end").await {}
     }
 
     /// Waits for the next message of either kind, or for the close frame.

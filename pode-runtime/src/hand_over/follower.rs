@@ -239,9 +239,10 @@ impl Follower {
         match say {
             Say::Numbered { channel, number, tag, what } => {
                 let channel = find(channel)?;
-                let parcel = match self.underway.remove(tag) {
-                    Some(own) => own.parcel,
-                    None => unpack(what, payload)?,
+                // Whoever sent it waits until this is dropped.
+                let (parcel, _underway) = match self.underway.remove(tag) {
+                    Some(Diverted { parcel, underway, .. }) => (parcel, Some(underway)),
+                    None => (unpack(what, payload)?, None),
                 };
                 let room = channel.reserve().await.map_err(io::Error::other)?;
                 channel.skip_to(number);
@@ -305,7 +306,8 @@ impl Follower {
         self.over.send_replace(true);
     }
 
-    async fn put_here(&self, Diverted { path, index, parcel, .. }: Diverted, tag: u64) {
+    async fn put_here(&self, diverted: Diverted, tag: u64) {
+        let Diverted { path, index, parcel, underway: _underway } = diverted;
         let put = async {
             let channel = &self.signals.hub().channels_of(path)?[index];
             parcel.put(channel.reserve().await?, tag)

@@ -57,9 +57,14 @@ impl Lead {
             channels.push((&same_path[index], position));
         }
         let places: Vec<_> = channels.iter().map(|(channel, _)| *channel).collect();
+        let mut taking = std::pin::pin!(take(&mut reader, &places));
         let ended = tokio::select! {
-            ended = take(&mut reader, &places) => ended,
-            Err(error) = give(&mut writer, hub, &mut channels) => Err(error),
+            ended = &mut taking => ended,
+            Err(error) = give(&mut writer, hub, &mut channels) => {
+                // It says goodbye before it goes, if it can.
+                tracing::debug!(%error, "the older process takes nothing any more");
+                taking.await
+            }
         };
         match ended {
             Ok(()) => tracing::info!("the older process has handed over its last client"),

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use pode_core::hub::Channel;
 use pode_core::{Message, SendError};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout_at};
 
 use super::{Room, Signals};
@@ -30,18 +30,26 @@ pub(crate) struct Diverted {
     /// Which of the path's channels it is for.
     pub(crate) index: usize,
     pub(crate) parcel: Parcel,
-    /// Counts it until it is back.
-    _counted: Counted,
+    /// To be dropped when it is in its channel.
+    pub(crate) underway: UnderWay,
 }
 
+/// Counts something that is underway, and tells its sender when it no longer
+/// is.
 #[derive(Debug)]
-struct Counted(Arc<AtomicUsize>);
+pub(crate) struct UnderWay {
+    count: Arc<AtomicUsize>,
+    _arrived: oneshot::Sender<()>,
+}
 
-impl Drop for Counted {
+impl Drop for UnderWay {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
+        self.count.fetch_sub(1, Ordering::AcqRel);
     }
 }
+
+/// Something that is underway.
+type Arrival = oneshot::Receiver<()>;
 
 impl Detour {
     pub(crate) fn new(queue: mpsc::Sender<Diverted>, over: watch::Receiver<bool>) -> Detour {
@@ -53,10 +61,12 @@ impl Detour {
         self.underway.load(Ordering::Acquire) == 0
     }
 
-    fn divert(&self, channel: &Channel<Parcel>, parcel: Parcel) -> Diverted {
+    fn divert(&self, channel: &Channel<Parcel>, parcel: Parcel) -> (Diverted, Arrival) {
         self.underway.fetch_add(1, Ordering::AcqRel);
-        let counted = Counted(Arc::clone(&self.underway));
-        Diverted { path: channel.path(), index: channel.index(), parcel, _counted: counted }
+        let (arrived, arrival) = oneshot::channel();
+        let underway = UnderWay { count: Arc::clone(&self.underway), _arrived: arrived };
+        let (path, index) = (channel.path(), channel.index());
+        (Diverted { path, index, parcel, underway }, arrival)
     }
 
     /// Waits for places; `None` if the detour has come to its end meanwhile, and
@@ -92,10 +102,13 @@ impl Detour {
         places: mpsc::PermitIterator<'_, Diverted>,
         channels: &[&Channel<Parcel>],
         message: &Message,
-    ) {
-        for (place, channel) in places.zip(channels) {
-            place.send(self.divert(channel, Parcel::Broadcast(message.clone())));
-        }
+    ) -> Vec<Arrival> {
+        let divert = |(place, channel): (mpsc::Permit<'_, _>, &&Channel<Parcel>)| {
+            let (diverted, arrival) = self.divert(channel, Parcel::Broadcast(message.clone()));
+            place.send(diverted);
+            arrival
+        };
+        places.zip(channels).map(divert).collect()
     }
 
     fn reserve_now(
@@ -129,9 +142,11 @@ impl Signals {
             // Without a detour, the channel is itself again.
             let Some(detour) = self.detour() else { continue };
             if let Some(mut places) = detour.reserve(channel.path(), 1, deadline).await? {
+                let (diverted, arrival) = detour.divert(channel, parcel);
                 if let Some(place) = places.next() {
-                    place.send(detour.divert(channel, parcel));
+                    place.send(diverted);
                 }
+                arrive([arrival], deadline).await;
                 return Ok(());
             }
         }
@@ -150,7 +165,7 @@ impl Signals {
         let path = channel.path();
         let detour = self.detour().ok_or(SendError::Full { path })?;
         if let Some(place) = detour.reserve_now(path, 1)?.next() {
-            place.send(detour.divert(channel, parcel));
+            place.send(detour.divert(channel, parcel).0);
         }
         Ok(())
     }
@@ -173,8 +188,10 @@ impl Signals {
             let Some(first) = elsewhere.first() else { return put_all(rooms, message) };
             let Some(detour) = self.detour() else { continue };
             if let Some(places) = detour.reserve(first.path(), elsewhere.len(), deadline).await? {
-                detour.divert_all(places, &elsewhere, message);
-                return put_all(rooms, message);
+                let arrivals = detour.divert_all(places, &elsewhere, message);
+                put_all(rooms, message)?;
+                arrive(arrivals, deadline).await;
+                return Ok(());
             }
         }
     }
@@ -194,6 +211,18 @@ impl Signals {
             detour.divert_all(places, &elsewhere, message);
         }
         put_all(rooms, message)
+    }
+}
+
+/// Waits until everything is where it has its order: whoever is told then that
+/// it was sent, and sends something by the other process, does so behind it. At
+/// the deadline it is on its way all the same.
+async fn arrive(arrivals: impl IntoIterator<Item = Arrival>, deadline: Instant) {
+    for arrival in arrivals {
+        if timeout_at(deadline, arrival).await.is_err() {
+            tracing::warn!("a message takes long on its way through the other process");
+            return;
+        }
     }
 }
 

@@ -1,0 +1,284 @@
+//! Hand-over: a newer process of a server takes the place of an older one, and
+//! clients notice as little of it as can be.
+
+mod many;
+mod program;
+mod returning;
+
+use std::time::Duration;
+
+use tokio_tungstenite::tungstenite::Message;
+
+use self::program::{Folder, Shop, post, speak};
+use self::returning::Returning;
+use crate::support::{Client, get_at, request_at, within};
+
+/// Long enough for whatever a test does meanwhile.
+const LONG: Duration = Duration::from_secs(3600);
+
+const SHORT: Duration = Duration::from_millis(300);
+
+#[tokio::test]
+async fn a_newer_process_takes_the_place_of_the_older_one() {
+    let folder = Folder::new("place");
+    let older = Shop::start(&folder, SHORT).await;
+    assert_eq!(get_at(older.address, "/").await.text(), older.process());
+    let mut client = Client::connect_at(older.address, "/news").await.unwrap();
+    assert_eq!(post(older.address, 1).await, 204);
+    assert_eq!(client.text().await, "1");
+
+    let newer = Shop::start(&folder, SHORT).await;
+    assert_eq!(newer.address, older.address, "though its port is 0");
+    assert_eq!(get_at(newer.address, "/").await.text(), newer.process());
+    let Message::Close(Some(close)) = client.message().await else { panic!("no goodbye") };
+    assert_eq!(u16::from(close.code), 1012);
+    assert!(close.reason.starts_with("restarting; resume="), "{}", close.reason);
+    drop(client);
+    let (code, said) = older.end().await;
+    assert_eq!(code, Some(0), "{said}");
+    assert!(folder.socket().exists());
+
+    newer.ask_to_end();
+    let (code, said) = newer.end().await;
+    assert_eq!(code, Some(0), "{said}");
+    assert!(!folder.socket().exists(), "the last one takes it away");
+}
+
+#[tokio::test]
+async fn both_processes_share_one_order_while_one_drains() {
+    let folder = Folder::new("order");
+    let older = Shop::start(&folder, LONG).await;
+    let mut old = Client::connect_at(older.address, "/talk").await.unwrap();
+    let mut old_room = Client::connect_at(older.address, "/rooms/7").await.unwrap();
+    let newer = Shop::start(&folder, SHORT).await;
+    let mut new = Client::connect_at(newer.address, "/talk").await.unwrap();
+    let mut new_room = Client::connect_at(newer.address, "/rooms/7").await.unwrap();
+    let mut other_room = Client::connect_at(newer.address, "/rooms/8").await.unwrap();
+
+    // In the order of those who speak, whichever process hears them.
+    for number in 0..50 {
+        let text = format!("\"{number}\"");
+        let speaker = if number % 2 == 0 { &mut old } else { &mut new };
+        speaker.say(&text).await;
+        assert_eq!(old.text().await, text);
+        assert_eq!(new.text().await, text);
+    }
+    // And in one order when they speak at once.
+    for number in 0..100 {
+        old.say(&format!("\"old {number}\"")).await;
+        new.say(&format!("\"new {number}\"")).await;
+    }
+    for _ in 0..200 {
+        assert_eq!(old.text().await, new.text().await);
+    }
+
+    old_room.say("\"from the older\"").await;
+    new_room.say("\"from the newer\"").await;
+    let heard = [old_room.text().await, old_room.text().await];
+    assert_eq!([new_room.text().await, new_room.text().await], heard);
+    other_room.say("\"elsewhere\"").await;
+    assert_eq!(other_room.text().await, "\"elsewhere\"");
+
+    // Whoever is asked to end tells the rest at once where to go on.
+    older.ask_to_end();
+    for client in [&mut old, &mut old_room] {
+        let Message::Close(Some(close)) = client.message().await else { panic!("no goodbye") };
+        assert_eq!(u16::from(close.code), 1012);
+        assert!(close.reason.contains("resume="), "{}", close.reason);
+    }
+    drop((old, old_room));
+    assert_eq!(older.end().await.0, Some(0));
+}
+
+#[tokio::test]
+async fn whoever_comes_back_gets_what_it_missed_and_nothing_twice() {
+    let folder = Folder::new("missed");
+    let older = Shop::start(&folder, SHORT).await;
+    let mut client = Returning::connect(older.address, "/news").await;
+    let mut member = Returning::connect(older.address, "/groups?crew").await;
+    assert_eq!(member.text().await, "\"welcome\"");
+    assert_eq!(post(older.address, 1).await, 204);
+    assert_eq!(client.text().await, "1");
+    let newer = Shop::start(&folder, SHORT).await;
+    client.goodbye().await;
+    member.goodbye().await;
+    for number in 2..=4 {
+        assert_eq!(post(newer.address, number).await, 204);
+    }
+    let mut watcher = Client::connect_at(newer.address, "/groups?crew").await.unwrap();
+    assert_eq!(watcher.text().await, "\"welcome\"");
+    for text in ["everybody", "crew", "others", "crew"] {
+        watcher.say(&format!("\"{text}\"")).await;
+        if text != "others" {
+            watcher.text().await;
+        }
+    }
+    client.come_back().await.unwrap();
+    member.come_back().await.unwrap();
+    assert_eq!(post(newer.address, 5).await, 204);
+    for number in 2..=5 {
+        assert_eq!(client.text().await, number.to_string());
+    }
+    for text in ["\"welcome\"", "\"everybody\"", "\"crew\"", "\"crew\""] {
+        assert_eq!(member.text().await, text);
+    }
+    assert_eq!(older.end().await.0, Some(0));
+}
+
+#[tokio::test]
+async fn a_position_that_is_not_kept_is_refused() {
+    let folder = Folder::new("unknown");
+    let shop = Shop::start(&folder, SHORT).await;
+    let sentence = "what was missed is no longer kept: connect without `resume` and load anew";
+    for position in ["0123456789abcdef-3", "nonsense", ""] {
+        let path = format!("/news?a=b&resume={position}");
+        let refused = Client::handshake(shop.address, &path, &[]).await;
+        assert_eq!(refused.err().unwrap(), (410, sentence.to_owned()));
+    }
+    let older = shop;
+    let mut client = Returning::connect(older.address, "/news").await;
+    let newer = Shop::start(&folder, SHORT).await;
+    let position = client.goodbye().await;
+    // One of another signal, and one of the future.
+    let (epoch, number) = position.split_once('-').unwrap();
+    let later = format!("/news?resume={epoch}-{}", number.parse::<u64>().unwrap() + 1);
+    for path in [&format!("/talk?resume={position}"), &later] {
+        assert_eq!(Client::connect_at(newer.address, path).await.err(), Some(410), "{path}");
+    }
+    let flooded = request_at(newer.address, "POST", "/flood", &[], b"").await;
+    assert_eq!(flooded.status, 204);
+    assert_eq!(client.come_back().await.err(), Some(410));
+    assert_eq!(older.end().await.0, Some(0));
+}
+
+#[tokio::test]
+async fn no_tick_comes_from_two_processes() {
+    let folder = Folder::new("ticks");
+    let older = Shop::start(&folder, SHORT).await;
+    folder.tick_of(&older).await;
+    let newer = Shop::start(&folder, SHORT).await;
+    folder.tick_of(&newer).await;
+    assert_eq!(older.process(), folder.ticks()[0]);
+    assert_eq!(older.end().await.0, Some(0));
+    let mut ticks = folder.ticks();
+    ticks.dedup();
+    assert_eq!(ticks, [older_process(&ticks), newer.process()]);
+}
+
+fn older_process(ticks: &[String]) -> String {
+    ticks[0].clone()
+}
+
+/// It goes on as if nothing had been: with its clients, its ticks and its port.
+#[tokio::test]
+async fn a_newer_process_that_dies_before_it_took_over_changes_nothing() {
+    let folder = Folder::new("early-death");
+    let shop = Shop::start(&folder, SHORT).await;
+    let mut client = Client::connect_at(shop.address, "/talk").await.unwrap();
+    // When it has the sockets; and when it is ready, and everything is let go.
+    for words in [&[][..], &[r#"{"ready":{"process":1,"signals":[]}}"#]] {
+        let stream = speak(&folder.socket(), words, "go").await;
+        drop(stream);
+        shop.says("a newer process asked for this one's place").await;
+        client.say("\"still here\"").await;
+        assert_eq!(client.text().await, "\"still here\"");
+        assert_eq!(get_at(shop.address, "/").await.text(), shop.process());
+        folder.next_tick_of(&shop).await;
+    }
+    let newer = Shop::start(&folder, SHORT).await;
+    assert_eq!(get_at(newer.address, "/").await.text(), newer.process());
+    assert_eq!(shop.end().await.0, Some(0));
+}
+
+/// What was underway isn't lost, and the older one accepts clients again.
+#[tokio::test]
+async fn the_older_process_goes_on_alone_if_the_newer_one_dies_while_it_drains() {
+    let folder = Folder::new("late-death");
+    let older = Shop::start(&folder, LONG).await;
+    let mut client = Client::connect_at(older.address, "/talk").await.unwrap();
+    let mut newer = Shop::start(&folder, SHORT).await;
+    let mut new = Client::connect_at(newer.address, "/talk").await.unwrap();
+    for number in 0..20 {
+        client.say(&format!("\"{number}\"")).await;
+    }
+    assert_eq!(new.text().await, "\"0\"");
+    newer.kill().await;
+    for number in 20..40 {
+        client.say(&format!("\"{number}\"")).await;
+    }
+    for number in 0..40 {
+        assert_eq!(client.text().await, format!("\"{number}\""));
+    }
+    older.says("this one goes on alone").await;
+    assert_eq!(get_at(older.address, "/").await.text(), older.process());
+    let mut another = Client::connect_at(older.address, "/talk").await.unwrap();
+    another.say("\"both\"").await;
+    assert_eq!(another.text().await, "\"both\"");
+    assert_eq!(client.text().await, "\"both\"");
+    folder.next_tick_of(&older).await;
+
+    // And hands over to the next.
+    let third = Shop::start(&folder, SHORT).await;
+    assert_eq!(get_at(third.address, "/").await.text(), third.process());
+    older.ask_to_end();
+    drop((client, another));
+    assert_eq!(older.end().await.0, Some(0));
+}
+
+#[tokio::test]
+async fn a_socket_that_was_left_behind_is_no_hindrance() {
+    let folder = Folder::new("stale");
+    let mut killed = Shop::start(&folder, SHORT).await;
+    killed.kill().await;
+    assert!(folder.socket().exists());
+    let shop = Shop::start(&folder, SHORT).await;
+    let newer = Shop::start(&folder, SHORT).await;
+    assert_eq!(get_at(shop.address, "/").await.text(), newer.process());
+    assert_eq!(shop.end().await.0, Some(0));
+}
+
+#[tokio::test]
+async fn whoever_speaks_something_else_is_told_apart() {
+    let folder = Folder::new("stranger");
+    for (line, reason) in [
+        (&b"HTTP/1.1 400 Bad Request\r\n\r\n"[..], "leads to a process that is no pode server"),
+        (
+            b"pode hand-over 9\n",
+            "leads to a process that speaks another version of the hand-over, \"9\"",
+        ),
+    ] {
+        let _ = std::fs::remove_file(folder.socket());
+        let listener = tokio::net::UnixListener::bind(folder.socket()).unwrap();
+        let answering = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            tokio::io::AsyncWriteExt::write_all(&mut stream, line).await.unwrap();
+            // Whoever hears it hangs up.
+            let mut heard = Vec::new();
+            let _ = tokio::io::AsyncReadExt::read_to_end(&mut stream, &mut heard).await;
+        };
+        let starting = Shop::fail(&folder);
+        let ((), said) = within(async { tokio::join!(answering, starting) }, "the end").await;
+        let path = folder.socket();
+        let sentence = format!("the hand-over socket `{}` {reason}", path.display());
+        assert!(said.contains(&sentence), "{said}");
+    }
+
+    std::fs::remove_file(folder.socket()).unwrap();
+    std::fs::write(folder.socket(), "the user's own").unwrap();
+    let said = Shop::fail(&folder).await;
+    assert!(said.contains("what is there is no socket"), "{said}");
+    assert_eq!(std::fs::read(folder.socket()).unwrap(), b"the user's own");
+}
+
+/// The other way round: somebody who isn't a newer process.
+#[tokio::test]
+async fn whoever_asks_in_another_language_is_sent_away() {
+    let folder = Folder::new("strange-question");
+    let shop = Shop::start(&folder, SHORT).await;
+    let mut stream = tokio::net::UnixStream::connect(folder.socket()).await.unwrap();
+    tokio::io::AsyncWriteExt::write_all(&mut stream, b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+    shop.says("it is no pode server").await;
+    let newer = Shop::start(&folder, SHORT).await;
+    assert_eq!(get_at(newer.address, "/").await.text(), newer.process());
+    assert_eq!(shop.end().await.0, Some(0));
+}

@@ -1,0 +1,280 @@
+//! The program that these tests start again and again, and what they do with
+//! it.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use pode::prelude::*;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::UnixStream;
+use tokio::process::{Child, Command};
+use tokio::sync::watch;
+
+use crate::support::{request_at, within};
+
+/// Where the program keeps its socket and writes its ticks; and how many
+/// milliseconds it drains.
+const FOLDER: &str = "PODE_TEST_HAND_OVER";
+const DRAIN: &str = "PODE_TEST_DRAIN";
+
+struct Ticks(PathBuf);
+
+#[derive(Deserialize)]
+struct Post {
+    number: u64,
+}
+
+pode_server! {
+    server shop(folder: PathBuf, drain: Duration) {
+        hand_over: folder.join("shop.sock"),
+        drain: drain,
+    };
+    endpoint http "127.0.0.1:0";
+    endpoint ws   "127.0.0.1:0";
+    state Ticks = Ticks(folder.join("ticks"));
+    signal NEWS: u64 -> u64 = "/news" => async |event: SignalEvent<u64>, number: u64| {
+        event.send(NEWS, &number).await
+    };
+    signal TALK: String -> String = "/talk" => async |event: SignalEvent<String>, text: String| {
+        event.send(TALK, &text).await
+    };
+    signal ROOM: String -> String = "/rooms/:room" (room: u32) => async |event: SignalEvent<String>, room: u32, text: String| {
+        event.send(ROOM.at(&room), &text).await
+    };
+    signal GROUPS: String -> String = "/groups" { level: Group } => to_group;
+    on connect GROUPS => async |event: ConnectEvent<String>| -> Result<(), EventError> {
+        event.join_group(event.query().split('&').next().unwrap_or_default());
+        event.greet(&"welcome".to_owned())
+    };
+    route GET "/" => async |_| text(std::process::id().to_string());
+    route POST "/news" (form: Post) => async |event: WebEvent, post: Post| {
+        event.send(NEWS, &post.number).await
+    };
+    // More than is kept.
+    route POST "/flood" => async |event: WebEvent| -> Result<(), SendError> {
+        for number in 0..5_000 {
+            event.send(NEWS, &number).await?;
+        }
+        Ok(())
+    };
+    timer "tick" every 25ms => async |event| -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        let ticks = &event.state::<Ticks>()?.0;
+        let mut file = std::fs::OpenOptions::new().create(true).append(true).open(ticks)?;
+        Ok(file.write_all(format!("{}\n", std::process::id()).as_bytes())?)
+    };
+}
+
+async fn to_group(event: SignalEvent<String>, text: String) -> Result<(), SendError> {
+    let group = if text == "everybody" { "crew" } else { text.as_str() };
+    event.send(GROUPS, &text).to_group(group).await
+}
+
+/// The program of these tests: they run this test alone, in a process of its
+/// own. Otherwise there is nothing to do here.
+#[test]
+fn program() {
+    let Some(folder) = std::env::var_os(FOLDER) else { return };
+    let drain = std::env::var(DRAIN).unwrap().parse().map(Duration::from_millis).unwrap();
+    pode::log_to_terminal();
+    if let Err(error) = shop(folder.into(), drain).run_blocking() {
+        eprintln!("Error: {error:?}");
+        std::process::exit(1);
+    }
+}
+
+/// A folder of one test, which is removed at the end.
+pub(super) struct Folder(PathBuf);
+
+impl Folder {
+    pub(super) fn new(name: &str) -> Folder {
+        let folder = std::env::temp_dir().join(format!("pode-over-{name}-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&folder);
+        std::fs::create_dir_all(&folder).unwrap();
+        Folder(folder)
+    }
+
+    pub(super) fn socket(&self) -> PathBuf {
+        self.0.join("shop.sock")
+    }
+
+    /// Returns the processes that ticked, in their order.
+    pub(super) fn ticks(&self) -> Vec<String> {
+        let ticks = std::fs::read_to_string(self.0.join("ticks")).unwrap_or_default();
+        ticks.lines().map(str::to_owned).collect()
+    }
+
+    /// Waits until a process has ticked.
+    pub(super) async fn tick_of(&self, shop: &Shop) {
+        let process = shop.process();
+        let ticked = async {
+            while !self.ticks().contains(&process) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        within(ticked, "a tick").await;
+    }
+
+    /// Waits until a process ticks once more.
+    pub(super) async fn next_tick_of(&self, shop: &Shop) {
+        // One may be halfway.
+        for _ in 0..2 {
+            let _ = std::fs::remove_file(self.0.join("ticks"));
+            self.tick_of(shop).await;
+        }
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A running program, which is killed when this is dropped.
+pub(super) struct Shop {
+    child: Child,
+    pub(super) address: SocketAddr,
+    said: Arc<Mutex<String>>,
+    lines: watch::Receiver<usize>,
+    process: u32,
+}
+
+impl Shop {
+    /// Starts a process, and waits until it serves.
+    pub(super) async fn start(folder: &Folder, drain: Duration) -> Shop {
+        let mut child = command(folder, drain).spawn().unwrap();
+        let process = child.id().unwrap();
+        let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
+        let said = Arc::new(Mutex::new(String::new()));
+        let (count, lines) = watch::channel(0);
+        let heard = Arc::clone(&said);
+        // All it says is read, so that it never waits for a reader.
+        tokio::spawn(async move {
+            while let Ok(Some(line)) = log.next_line().await {
+                heard.lock().unwrap().push_str(&format!("{line}\n"));
+                count.send_modify(|count| *count += 1);
+            }
+        });
+        let address = SocketAddr::from(([0, 0, 0, 0], 0));
+        let mut shop = Shop { child, address, said, lines, process };
+        let line = shop.says("listens on ws://").await;
+        let address = line.split_once("listens on ws://").unwrap().1;
+        shop.address = address.trim_end_matches('/').parse().unwrap();
+        shop
+    }
+
+    /// Starts a process that fails, and returns what it says.
+    pub(super) async fn fail(folder: &Folder) -> String {
+        let output = command(folder, Duration::ZERO).output();
+        let output = within(output, "the end").await.unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        String::from_utf8(output.stderr).unwrap()
+    }
+
+    pub(super) fn process(&self) -> String {
+        self.process.to_string()
+    }
+
+    /// Waits for a line of the log.
+    #[track_caller]
+    pub(super) fn says(&self, text: &str) -> impl Future<Output = String> {
+        let place = std::panic::Location::caller();
+        let (mut lines, text) = (self.lines.clone(), text.to_owned());
+        let said = Arc::clone(&self.said);
+        async move {
+            let heard = async {
+                loop {
+                    let line = said
+                        .lock()
+                        .unwrap()
+                        .lines()
+                        .find(|it| it.contains(&text))
+                        .map(str::to_owned);
+                    if let Some(line) = line {
+                        return line;
+                    }
+                    if lines.changed().await.is_err() {
+                        panic!("{place}: it ended without {text:?}: {}", said.lock().unwrap());
+                    }
+                }
+            };
+            let heard = tokio::time::timeout(crate::support::PATIENCE, heard).await;
+            heard.unwrap_or_else(|_| panic!("{place}: no {text:?} in:\n{}", said.lock().unwrap()))
+        }
+    }
+
+    pub(super) fn ask_to_end(&self) {
+        let id = self.process();
+        assert!(
+            std::process::Command::new("kill").args(["-TERM", &id]).status().unwrap().success()
+        );
+    }
+
+    pub(super) async fn kill(&mut self) {
+        self.child.kill().await.unwrap();
+    }
+
+    /// Waits for the end; returns its code and what the process said.
+    pub(super) async fn end(mut self) -> (Option<i32>, String) {
+        let ended = tokio::time::timeout(crate::support::PATIENCE, self.child.wait()).await;
+        let said = self.said.lock().unwrap().clone();
+        match ended {
+            Ok(status) => (status.unwrap().code(), said),
+            Err(_) => panic!("it doesn't end; it said:\n{said}"),
+        }
+    }
+}
+
+fn command(folder: &Folder, drain: Duration) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command
+        .args(["--exact", "hand_over::program::program", "--nocapture", "--quiet"])
+        .env(FOLDER, &folder.0)
+        .env(DRAIN, drain.as_millis().to_string());
+    command.stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
+    command
+}
+
+/// Posts a number, which all who listen to the news get; returns the status.
+pub(super) async fn post(address: SocketAddr, number: u64) -> u16 {
+    let form = [("Content-Type", "application/x-www-form-urlencoded")];
+    let body = format!("number={number}");
+    request_at(address, "POST", "/news", &form, body.as_bytes()).await.status
+}
+
+/// Speaks as a newer process does, and returns the connection when the older
+/// one has said a certain word.
+pub(super) async fn speak(path: &Path, words: &[&str], until: &str) -> UnixStream {
+    let mut stream = UnixStream::connect(path).await.unwrap();
+    let talk = async {
+        stream.write_all(b"pode hand-over 1\n").await.unwrap();
+        stream.read_exact(&mut [0; 17]).await.unwrap();
+        let mut heard = hear(&mut stream).await;
+        assert!(heard.starts_with(r#"{"sockets":"#), "{heard}");
+        // Each comes with a byte; the descriptors are closed by the system.
+        let sockets = heard.matches("\"declared\"").count();
+        stream.read_exact(&mut vec![0; sockets + 1]).await.unwrap();
+        for word in words {
+            stream.write_u32(word.len() as u32).await.unwrap();
+            stream.write_u32(0).await.unwrap();
+            stream.write_all(word.as_bytes()).await.unwrap();
+            while !heard.contains(until) {
+                heard = hear(&mut stream).await;
+            }
+        }
+    };
+    within(talk, "the older process").await;
+    stream
+}
+
+async fn hear(stream: &mut UnixStream) -> String {
+    let header = stream.read_u32().await.unwrap();
+    let payload = stream.read_u32().await.unwrap();
+    let mut both = vec![0; (header + payload) as usize];
+    stream.read_exact(&mut both).await.unwrap();
+    String::from_utf8(both[..header as usize].to_vec()).unwrap()
+}
