@@ -176,10 +176,11 @@ async fn a_newer_process_that_dies_before_it_took_over_changes_nothing() {
     let shop = Shop::start(&folder, SHORT).await;
     let mut client = Client::connect_at(shop.address, "/talk").await.unwrap();
     // When it has the sockets; and when it is ready, and everything is let go.
-    for words in [&[][..], &[r#"{"ready":{"process":1,"signals":[]}}"#]] {
+    let ready = r#"{"ready":{"process":1,"signals":[]}}"#;
+    for (words, reason) in [(&[][..], "it didn't get ready"), (&[ready], "the hand-over failed")] {
         let stream = speak(&folder.socket(), words, "go").await;
         drop(stream);
-        shop.says("a newer process asked for this one's place").await;
+        shop.says(&format!("a newer process asked for this one's place: {reason}")).await;
         client.say("\"still here\"").await;
         assert_eq!(client.text().await, "\"still here\"");
         assert_eq!(get_at(shop.address, "/").await.text(), shop.process());

@@ -23,6 +23,14 @@ pub(crate) struct Detour {
     underway: Arc<AtomicUsize>,
 }
 
+/// Whether a message may take a detour without anybody waiting until it is
+/// where it has its order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Detours {
+    Not,
+    Too,
+}
+
 /// What takes the detour.
 #[derive(Debug)]
 pub(crate) struct Diverted {
@@ -157,13 +165,14 @@ impl Signals {
         &self,
         channel: &Channel<Parcel>,
         parcel: Parcel,
+        detours: Detours,
     ) -> Result<(), SendError> {
         let room = channel.try_reserve()?;
         if !room.is_diverted() {
             return parcel.put(room, 0);
         }
         let path = channel.path();
-        let detour = self.detour().ok_or(SendError::Full { path })?;
+        let detour = self.detour_now(detours).ok_or(SendError::Full { path })?;
         if let Some(place) = detour.reserve_now(path, 1)?.next() {
             place.send(detour.divert(channel, parcel).0);
         }
@@ -196,8 +205,16 @@ impl Signals {
         }
     }
 
+    fn detour_now(&self, detours: Detours) -> Option<Detour> {
+        self.detour().filter(|_| detours == Detours::Too)
+    }
+
     /// Does it if there is room everywhere now.
-    pub(super) fn put_into_all_now(&self, message: &Message) -> Result<(), SendError> {
+    pub(super) fn put_into_all_now(
+        &self,
+        message: &Message,
+        detours: Detours,
+    ) -> Result<(), SendError> {
         let mut rooms = Vec::new();
         let mut elsewhere = Vec::new();
         for channel in self.hub().channels() {
@@ -206,7 +223,7 @@ impl Signals {
         }
         if let Some(first) = elsewhere.first() {
             let path = first.path();
-            let detour = self.detour().ok_or(SendError::Full { path })?;
+            let detour = self.detour_now(detours).ok_or(SendError::Full { path })?;
             let places = detour.reserve_now(path, elsewhere.len())?;
             detour.divert_all(places, &elsewhere, message);
         }

@@ -13,6 +13,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use tokio::time::{Instant, timeout_at};
 
+use self::detour::Detours;
 pub(crate) use self::detour::{Detour, Diverted};
 use self::sending::Target;
 pub use self::sending::{SendFuture, Sending};
@@ -165,13 +166,18 @@ impl Signals {
     }
 
     /// Sends if there is room in every channel.
-    fn send_now(&self, target: &Target, message: &Message) -> Result<(), SendError> {
+    fn send_now(
+        &self,
+        target: &Target,
+        message: &Message,
+        detours: Detours,
+    ) -> Result<(), SendError> {
         match target {
             Target::Signal(path, audience) => {
                 let parcel = Parcel::new(audience.clone(), message.clone());
-                self.put_now(self.channel(path, audience)?, parcel)
+                self.put_now(self.channel(path, audience)?, parcel, detours)
             }
-            Target::All => self.put_into_all_now(message),
+            Target::All => self.put_into_all_now(message, detours),
         }
     }
 

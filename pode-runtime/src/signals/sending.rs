@@ -9,6 +9,7 @@ use pode_core::level::{self, Addressed, Level, ReachesGroups, Sendable};
 use pode_core::{ClientId, Message, SendError};
 
 use super::Signals;
+use super::detour::Detours;
 use crate::engine::{Audience, Only};
 
 #[derive(Debug)]
@@ -72,7 +73,7 @@ impl<L> Sending<L> {
     where
         L: Sendable,
     {
-        self.signals.send_now(&self.target, &self.message?)
+        self.signals.send_now(&self.target, &self.message?, Detours::Too)
     }
 
     fn only(self, only: Only) -> Sending<Addressed> {
@@ -115,7 +116,8 @@ impl Future for SendFuture {
             let (signals, target, message) =
                 sending.take().expect("a future is not polled again after it was ready");
             let message = message?;
-            match signals.send_now(&target, &message) {
+            // A detour has to be waited for.
+            match signals.send_now(&target, &message, Detours::Not) {
                 Err(SendError::Full { .. }) => {
                     self.state = State::Waiting(Box::pin(signals.send_soon(target, message)));
                 }

@@ -255,9 +255,11 @@ pub(super) async fn speak(path: &Path, words: &[&str], until: &str) -> UnixStrea
         stream.read_exact(&mut [0; 17]).await.unwrap();
         let mut heard = hear(&mut stream).await;
         assert!(heard.starts_with(r#"{"sockets":"#), "{heard}");
-        // Each comes with a byte; the descriptors are closed by the system.
-        let sockets = heard.matches("\"declared\"").count();
-        stream.read_exact(&mut vec![0; sockets + 1]).await.unwrap();
+        // Each comes with a byte, of which no two are read at once; the
+        // descriptors are closed by the system.
+        for _ in 0..heard.matches("\"declared\"").count() + 1 {
+            stream.read_u8().await.unwrap();
+        }
         for word in words {
             stream.write_u32(word.len() as u32).await.unwrap();
             stream.write_u32(0).await.unwrap();
