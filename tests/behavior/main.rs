@@ -5,6 +5,8 @@
 
 mod support;
 
+#[cfg(unix)]
+mod activation;
 mod argument;
 mod browser;
 mod client;

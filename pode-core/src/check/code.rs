@@ -211,6 +211,12 @@ codes! {
     SignalsCross = 115,
     /// Arguments in another order than in the path.
     ArgumentOrder = 116,
+
+    // Hand-over.
+    /// A time to drain in a server that hands over to nobody.
+    DrainAlone = 130,
+    /// A path at which no socket can be.
+    SocketPath = 131,
 }
 
 impl Code {

@@ -15,6 +15,7 @@ mod public;
 mod receiver;
 mod route;
 mod schedule;
+mod server;
 mod signal;
 mod state;
 mod timer;
@@ -39,6 +40,7 @@ pub(crate) fn resolve(written: &Written, mistakes: &mut Mistakes) -> (Server, Pl
     resolver.options(&written.server.options);
     let mut options = written.server.options.fields.iter();
     model.own_policy = options.any(|field| field.name == options::POLICY);
+    resolver.hand_over(&written.server.options);
     for (index, declaration) in written.declarations.iter().enumerate() {
         resolver.places.begin(index);
         let head = resolver.head(index, declaration);

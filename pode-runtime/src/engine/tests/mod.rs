@@ -5,6 +5,7 @@ mod delivery;
 mod end;
 mod life;
 mod link;
+mod restart;
 mod slow;
 
 use std::future::{pending, ready};
@@ -69,6 +70,12 @@ impl Server {
     async fn send(&self, payload: &str) {
         let room = self.hub.channel(path).unwrap().reserve().await.unwrap();
         room.send(Parcel::Broadcast(Message::text(payload))).unwrap();
+    }
+
+    /// Gives an order, behind what was sent.
+    async fn order(&self, order: Order) {
+        let room = self.hub.channel("/").unwrap().reserve().await.unwrap();
+        Parcel::Order(Arc::new(order)).put(room, 0).unwrap();
     }
 
     async fn send_numbers(&self, count: usize) {

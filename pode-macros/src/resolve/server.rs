@@ -1,0 +1,45 @@
+//! The options of the server itself, as far as the compiler can judge them.
+
+use pode_core::check::Code;
+use syn::spanned::Spanned;
+
+use super::Resolver;
+use super::options::text;
+use crate::syntax::Options;
+
+/// The option that says where another process finds the server.
+const HAND_OVER: &str = "hand_over";
+
+/// The option that says over which time clients are told to go there.
+const DRAIN: &str = "drain";
+
+/// The most bytes of a path at which every system can make a socket; while it
+/// is made, the path is longer by up to eight.
+const MAX_SOCKET_PATH_BYTES: usize = 90;
+
+impl Resolver<'_> {
+    /// Judges how a server is to be handed over.
+    pub(super) fn hand_over(&mut self, options: &Options) {
+        let field = |name: &str| options.fields.iter().rfind(|field| field.name == name);
+        let Some(hand_over) = field(HAND_OVER) else {
+            if let Some(drain) = field(DRAIN) {
+                let message = format!("`{DRAIN}` says nothing without `{HAND_OVER}`");
+                let help = format!("add `{HAND_OVER}: \"run/server.sock\"`, or remove the option");
+                self.mistakes.add(Code::DrainAlone, drain.name.span(), message, help);
+            }
+            return;
+        };
+        let Some(path) = text(&hand_over.value) else { return };
+        let (path, span) = (path.value(), hand_over.value.span());
+        let what_is_wrong = match path.len() {
+            0 => "a socket has a path".to_owned(),
+            bytes if bytes > MAX_SOCKET_PATH_BYTES => {
+                format!("the path of a socket has at most {MAX_SOCKET_PATH_BYTES} bytes")
+            }
+            _ if path.ends_with('/') => format!("`{path}` is a folder, and no socket"),
+            _ => return,
+        };
+        let help = "write a path such as `\"run/server.sock\"`, relative to the working directory";
+        self.mistakes.add(Code::SocketPath, span, what_is_wrong, help);
+    }
+}

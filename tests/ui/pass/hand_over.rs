@@ -1,0 +1,32 @@
+//! Hand-over: what is almost a mistake, and isn't.
+
+#![deny(warnings)]
+
+use std::path::PathBuf;
+
+use pode::HandOver;
+use pode::prelude::*;
+
+pode_server! {
+    // PODE130: the time may be given or not.
+    server example { hand_over: "run/example.sock", drain: 0s };
+    endpoint ws "127.0.0.1:0";
+    signal NEWS: String = "/news";
+}
+
+pode_server! {
+    // PODE131: a path that only the run time knows, or none.
+    server by_path(path: PathBuf) { hand_over: path };
+}
+
+pode_server! {
+    server maybe(path: Option<&'static str>) { hand_over: path, drain: 5s };
+}
+
+pode_server! {
+    server made(hand_over: HandOver) { hand_over: hand_over };
+}
+
+fn main() {
+    let _ = (example(), NEWS, by_path("shop.sock".into()), maybe(None), made("x.sock".into()));
+}
