@@ -40,7 +40,9 @@ keywords! {
     /// [`Server`](crate::Server). The constants of the signals have its
     /// visibility. It may take parameters, which every expression of the
     /// declarations may use, and the options of
-    /// [`ServerOptions`](crate::ServerOptions).
+    /// [`ServerOptions`](crate::ServerOptions). One of them, `hand_over`, has a
+    /// newer process of the server take the place of an older one without
+    /// anybody being refused or missing a message.
     ///
     /// ```
     /// # use pode::prelude::*;

@@ -90,6 +90,28 @@ async fn both_processes_share_one_order_while_one_drains() {
     assert_eq!(older.end().await.0, Some(0));
 }
 
+/// Behind what was sent before, though that has a longer way.
+#[tokio::test]
+async fn closing_concerns_the_clients_of_both() {
+    let folder = Folder::new("close");
+    let older = Shop::start(&folder, LONG).await;
+    for is_old_who_speaks in [true, false] {
+        let mut old = Client::connect_at(older.address, "/talk").await.unwrap();
+        let newer = Shop::start(&folder, SHORT).await;
+        let mut new = Client::connect_at(newer.address, "/talk").await.unwrap();
+        let speaker = if is_old_who_speaks { &mut old } else { &mut new };
+        speaker.say("\"go\"").await;
+        for client in [&mut old, &mut new] {
+            assert_eq!(client.text().await, "\"go\"");
+            assert_eq!(client.close_code().await, 4001);
+        }
+        // The older one is alone again.
+        let mut newer = newer;
+        newer.kill().await;
+        older.says("goes on alone").await;
+    }
+}
+
 #[tokio::test]
 async fn whoever_comes_back_gets_what_it_missed_and_nothing_twice() {
     let folder = Folder::new("missed");

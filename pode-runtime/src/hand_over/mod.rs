@@ -28,6 +28,8 @@ mod socket;
 mod succession;
 #[cfg(unix)]
 mod successor;
+#[cfg(all(test, unix))]
+mod tests;
 #[cfg(unix)]
 mod wire;
 

@@ -39,9 +39,7 @@ pode_server! {
     signal NEWS: u64 -> u64 = "/news" => async |event: SignalEvent<u64>, number: u64| {
         event.send(NEWS, &number).await
     };
-    signal TALK: String -> String = "/talk" => async |event: SignalEvent<String>, text: String| {
-        event.send(TALK, &text).await
-    };
+    signal TALK: String -> String = "/talk" => talk;
     signal ROOM: String -> String = "/rooms/:room" (room: u32) => async |event: SignalEvent<String>, room: u32, text: String| {
         event.send(ROOM.at(&room), &text).await
     };
@@ -66,6 +64,14 @@ pode_server! {
         let mut file = std::fs::OpenOptions::new().create(true).append(true).open(ticks)?;
         Ok(file.write_all(format!("{}\n", std::process::id()).as_bytes())?)
     };
+}
+
+async fn talk(event: SignalEvent<String>, text: String) -> Result<(), SendError> {
+    event.send(TALK, &text).await?;
+    if text == "go" {
+        event.clients(TALK).close_all(4001, "as somebody said").await?;
+    }
+    Ok(())
 }
 
 async fn to_group(event: SignalEvent<String>, text: String) -> Result<(), SendError> {

@@ -1,0 +1,157 @@
+//! What two processes do when one of them is too slow, within one.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use pode_core::Message;
+use pode_core::hub::{Delivery, History, Hub, Position};
+use tokio::net::UnixStream;
+use tokio::sync::{Mutex, watch};
+
+use super::KEPT;
+use super::follower::{End, Follower};
+use super::leader::{Lead, Link};
+use super::succession::{Holdings, Stage, Wish};
+use super::wire::{Say, ToWhom, What, read, write};
+use crate::clockwork::Ticks;
+use crate::engine::{Order, Parcel};
+use crate::event::house_of;
+use crate::signals::Signals;
+use crate::upstream::Feeds;
+
+fn one_path() -> (Signals, Delivery<Parcel>) {
+    let (hub, mut deliveries) = Hub::new([("/", 8)]);
+    (Signals::new(hub, Duration::from_secs(5)), deliveries.remove(0))
+}
+
+fn begin() -> History<Parcel> {
+    History::new(Position { epoch: 7, number: 0 }, KEPT)
+}
+
+/// Takes what is in a channel.
+fn taken(delivery: &mut Delivery<Parcel>) -> Vec<String> {
+    let parcels = std::iter::from_fn(|| delivery.try_next());
+    let text = |message: &Message| String::from_utf8(message.payload().to_vec()).unwrap();
+    let tell = |parcel| match parcel {
+        Parcel::Broadcast(message) => text(&message),
+        Parcel::Addressed(addressed) => text(&addressed.1),
+        Parcel::Order(order) => match &*order {
+            Order::Drain { share, close } => {
+                format!("drain {share}: {:?} {}", close.code(), close.reason())
+            }
+            other => format!("{other:?}"),
+        },
+    };
+    parcels.map(tell).collect()
+}
+
+#[tokio::test]
+async fn a_process_that_is_too_far_behind_is_told_where_it_goes_on() {
+    let (signals, mut delivery) = one_path();
+    let channel = signals.hub().channel("/").unwrap();
+    channel.number(begin()).await.unwrap();
+    let sent = KEPT.messages as u64 + 100;
+    for number in 0..sent {
+        let room = channel.reserve().await.unwrap();
+        Parcel::Broadcast(Message::text(&number.to_string())).put(room, 0).unwrap();
+        while delivery.try_next().is_some() {}
+    }
+    let (one, other) = UnixStream::pair().unwrap();
+    let channels = vec![("/", 0, Position { epoch: 7, number: 0 })];
+    let leading = tokio::spawn(Lead::new(Link::new(one), channels).run(signals.clone()));
+    let mut other = Link::new(other);
+    let (say, _) = read(&mut other.reader).await.unwrap();
+    assert!(matches!(say, Say::Behind { channel: 0, number: 100 }), "{say:?}");
+    for expected in 100..sent {
+        let (say, payload) = read(&mut other.reader).await.unwrap();
+        assert!(matches!(say, Say::Numbered { number, .. } if number == expected), "{say:?}");
+        assert_eq!(payload, expected.to_string().as_bytes());
+    }
+    write(&mut other.writer, &Say::Bye, b"").await.unwrap();
+    leading.await.unwrap();
+}
+
+/// One that follows, and the link of the newer process.
+async fn follow(signals: &Signals, drain: Duration) -> (Follower, Link) {
+    let house = house_of(signals.clone());
+    let holdings = Holdings {
+        signals: signals.clone(),
+        ticks: Ticks::default(),
+        feeds: Arc::new(Mutex::new(Feeds::start(Vec::new(), Vec::new(), &house))),
+        accepting: watch::Sender::new(true),
+        sockets: Vec::new(),
+        drain,
+        stop_timeout: Duration::from_secs(1),
+    };
+    let mut follower = Follower::new(&holdings);
+    let channel = signals.hub().channel("/").unwrap();
+    channel.divert(begin).await.unwrap();
+    follower.follow(channel);
+    let (one, other) = UnixStream::pair().unwrap();
+    follower.link(Link::new(one));
+    (follower, Link::new(other))
+}
+
+#[tokio::test]
+async fn clients_that_would_miss_something_are_cut_off() {
+    let (signals, mut delivery) = one_path();
+    let (follower, mut newer) = follow(&signals, Duration::from_secs(3600)).await;
+    let (stage, wish) = (watch::Sender::new(Stage::Draining), watch::Sender::new(Wish::Nothing));
+    let wishes = wish.subscribe();
+    let following = tokio::spawn(async move { follower.run(&stage, wishes).await });
+    let numbered =
+        |number| Say::Numbered { channel: 0, number, tag: 0, what: What::Text(ToWhom::default()) };
+    write(&mut newer.writer, &numbered(0), b"first").await.unwrap();
+    write(&mut newer.writer, &Say::Behind { channel: 0, number: 500 }, b"").await.unwrap();
+    write(&mut newer.writer, &numbered(500), b"much later").await.unwrap();
+    let mut said = Vec::new();
+    while !said.contains(&"much later".to_owned()) {
+        tokio::task::yield_now().await;
+        // Whom the drain sends away in the first moments doesn't matter here.
+        said.extend(taken(&mut delivery).into_iter().filter(|it| !it.contains("1012")));
+    }
+    let cut_off = "drain 65536: Some(1013) too slow: too many messages wait";
+    assert_eq!(said, ["first", cut_off, "much later"]);
+    let position = signals.hub().channel("/").unwrap().position();
+    assert_eq!(position, Some(Position { epoch: 7, number: 501 }));
+    drop(newer);
+    assert!(matches!(following.await.unwrap(), End::Alone));
+    drop(wish);
+}
+
+#[tokio::test]
+async fn what_the_newer_process_took_and_never_gave_back_is_sent_here() {
+    let (signals, mut delivery) = one_path();
+    let (follower, mut newer) = follow(&signals, Duration::from_secs(3600)).await;
+    let (stage, wish) = (watch::Sender::new(Stage::Draining), watch::Sender::new(Wish::Nothing));
+    let wishes = wish.subscribe();
+    let following = tokio::spawn(async move { follower.run(&stage, wishes).await });
+    let mut sending = Vec::new();
+    for number in 0..6 {
+        let signals = signals.clone();
+        let message = Parcel::Broadcast(Message::text(&number.to_string()));
+        sending.push(tokio::spawn(async move { signals.post("/", None, message).await }));
+        let (say, payload) = read(&mut newer.reader).await.unwrap();
+        assert!(matches!(say, Say::Sent { channel: 0, .. }), "{say:?}");
+        assert_eq!(payload, number.to_string().as_bytes());
+    }
+    // One comes back, behind one of the newer process.
+    let what = || What::Text(ToWhom::default());
+    let say = Say::Numbered { channel: 0, number: 0, tag: 0, what: what() };
+    write(&mut newer.writer, &say, b"newer").await.unwrap();
+    let say = Say::Numbered { channel: 0, number: 1, tag: 1, what: what() };
+    write(&mut newer.writer, &say, b"0").await.unwrap();
+    let mut sending = sending.into_iter();
+    sending.next().unwrap().await.unwrap().unwrap();
+    assert!(sending.as_slice().iter().all(|sending| !sending.is_finished()));
+    drop(newer);
+    assert!(matches!(following.await.unwrap(), End::Alone));
+    for sending in sending {
+        sending.await.unwrap().unwrap();
+    }
+    let said = taken(&mut delivery);
+    let said: Vec<_> = said.iter().filter(|it| !it.contains("1012")).collect();
+    assert_eq!(said, ["newer", "0", "1", "2", "3", "4", "5"]);
+    signals.post("/", None, Parcel::Broadcast(Message::text("alone"))).await.unwrap();
+    assert_eq!(taken(&mut delivery), ["alone"]);
+}
