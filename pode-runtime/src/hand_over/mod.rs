@@ -28,7 +28,8 @@ mod socket;
 mod succession;
 #[cfg(unix)]
 mod successor;
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests;
 #[cfg(unix)]
 mod wire;

@@ -222,6 +222,10 @@ impl Row {
                     if let End::Left = follower.run(&self.stage, self.wish.clone()).await {
                         return;
                     }
+                    if *self.wish.borrow() != Wish::Nothing {
+                        // The server is stopping, whoever goes on.
+                        return;
+                    }
                     self.stage.send_replace(Stage::Serving);
                     self.holdings.resume().await;
                 }

@@ -51,9 +51,10 @@ impl Successor {
         holdings: &Holdings,
     ) -> Result<Follower, String> {
         let stream = &mut self.stream;
-        let signals = self::introduce(stream, listener, holdings).await;
-        let signals = signals.map_err(|error| format!("it didn't get ready: {error}"))?;
-        tracing::info!("hands over to a newer process");
+        let introduced = introduce(stream, listener, holdings).await;
+        let (process, signals) =
+            introduced.map_err(|error| format!("it didn't get ready: {error}"))?;
+        tracing::info!("hands over to process {process}");
         let deadline = Instant::now() + holdings.stop_timeout * 3 / 4;
         let resting = holdings.rest(deadline);
         if let Err(error) = while_waiting(stream, resting).await {
@@ -80,12 +81,12 @@ impl Successor {
 }
 
 /// Tells who this is, and waits until the newer process is ready; returns what
-/// it has.
+/// its number and what it has.
 async fn introduce(
     stream: &mut UnixStream,
     listener: &UnixListener,
     holdings: &Holdings,
-) -> io::Result<Vec<wire::Signal>> {
+) -> io::Result<(u32, Vec<wire::Signal>)> {
     let sockets = holdings.sockets.iter();
     let sockets = sockets
         .map(|(declared, address, _)| wire::Socket { declared: *declared, address: *address });
@@ -99,7 +100,7 @@ async fn introduce(
     }
     let ready = timeout(START_TIMEOUT, read(stream)).await;
     match ready.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?.0 {
-        Say::Ready { signals, .. } => Ok(signals),
+        Say::Ready { process, signals } => Ok((process, signals)),
         other => Err(io::Error::other(format!("it says {other:?} where it may not"))),
     }
 }
