@@ -68,7 +68,7 @@ impl Server {
     }
 
     async fn send(&self, payload: &str) {
-        let room = self.hub.channel(path).unwrap().reserve().await.unwrap();
+        let room = self.hub.channel("/").unwrap().reserve().await.unwrap();
         room.send(Parcel::Broadcast(Message::text(payload))).unwrap();
     }
 
