@@ -1,0 +1,143 @@
+//! What is counted, and what is said of it in the end.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+/// What became of clients and their messages, counted by all of them.
+#[derive(Debug, Default)]
+pub(crate) struct Counts {
+    pub(crate) published: Count,
+    /// Requests to publish that had to be made again.
+    pub(crate) published_again: Count,
+    pub(crate) received: Count,
+    /// Heard a second time, which a request that was made again may bring.
+    pub(crate) twice: Count,
+    /// Of messages to groups: what reached another.
+    pub(crate) astray: Count,
+    pub(crate) said: Count,
+    pub(crate) answered: Count,
+    pub(crate) requests: Count,
+    pub(crate) connected: Count,
+    pub(crate) left: Count,
+    pub(crate) resumed: Count,
+    pub(crate) reset: Count,
+    pub(crate) half_open: Count,
+    pub(crate) silent_dropped: Count,
+    pub(crate) faults_told: Count,
+    pub(crate) slow_told: Count,
+    pub(crate) slow_that_kept_up: Count,
+    /// What must not be: these make the run fail.
+    pub(crate) lost: Count,
+    wrong: Mutex<BTreeMap<String, u64>>,
+    /// By which code clients were told to go that didn't ask for it.
+    told: Mutex<BTreeMap<u16, u64>>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Count(AtomicU64);
+
+impl Count {
+    pub(crate) fn add(&self, number: u64) {
+        self.0.fetch_add(number, Ordering::Relaxed);
+    }
+
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Counts {
+    /// Notes that something happened which must not.
+    pub(crate) fn wrong(&self, what: impl Into<String>) {
+        let mut wrong = self.wrong.lock().unwrap_or_else(PoisonError::into_inner);
+        *wrong.entry(what.into()).or_default() += 1;
+    }
+
+    /// Notes that a client which kept up was told to go.
+    pub(crate) fn told(&self, code: u16) {
+        *self.told.lock().unwrap_or_else(PoisonError::into_inner).entry(code).or_default() += 1;
+    }
+
+    /// Whether all is well.
+    pub(crate) fn is_well(&self) -> bool {
+        let nothing_wrong = self.wrong.lock().unwrap_or_else(PoisonError::into_inner).is_empty();
+        nothing_wrong && self.lost.get() == 0 && self.astray.get() == 0
+    }
+}
+
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut line = |name: &str, count: u64, note: &str| {
+            writeln!(f, "{:32} {:>14}  {note}", name, grouped(count))
+        };
+        line("published", self.published.get(), "by POST requests")?;
+        line("  of these asked again", self.published_again.get(), "")?;
+        line("received", self.received.get(), "by clients that keep up")?;
+        line("  of these twice", self.twice.get(), "")?;
+        line("said by clients", self.said.get(), "")?;
+        line("  of these answered", self.answered.get(), "in their order")?;
+        line("other requests", self.requests.get(), "")?;
+        line("connected", self.connected.get(), "as WebSockets")?;
+        line("left in order", self.left.get(), "")?;
+        line("resumed after a restart", self.resumed.get(), "told by 1012")?;
+        line("reset", self.reset.get(), "on purpose, at any stage")?;
+        line("half-open", self.half_open.get(), "on purpose, until cut off or gone")?;
+        line("silent, dropped by heartbeat", self.silent_dropped.get(), "")?;
+        line("faults", self.faults_told.get(), "told by their codes")?;
+        line("slow, cut off", self.slow_told.get(), "told by 1013")?;
+        line("slow, but kept up", self.slow_that_kept_up.get(), "")?;
+        for (code, count) in self.told.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            line(&format!("others told to go by {code}"), *count, "")?;
+        }
+        line("astray", self.astray.get(), "reached another group")?;
+        line("lost", self.lost.get(), "at clients that keep up")?;
+        for (what, count) in self.wrong.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            line("WRONG", *count, what)?;
+        }
+        Ok(())
+    }
+}
+
+/// Writes a number with commas.
+pub(crate) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_commas() {
+        assert_eq!(
+            [0, 12, 999, 1_000, 1_234_567].map(grouped),
+            ["0", "12", "999", "1,000", "1,234,567"]
+        );
+    }
+
+    #[test]
+    fn whatever_must_not_be_is_told() {
+        let counts = Counts::default();
+        assert!(counts.is_well());
+        counts.wrong("a client was dropped without a word");
+        assert!(!counts.is_well());
+        assert!(
+            counts
+                .to_string()
+                .contains("WRONG                                         1  a client was")
+        );
+        let counts = Counts::default();
+        counts.lost.add(3);
+        assert!(!counts.is_well());
+    }
+}

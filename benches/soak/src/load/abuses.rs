@@ -1,0 +1,123 @@
+//! Clients that do what they shouldn't: they go without a word, say nothing, or
+//! break rules.
+
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::{sleep, timeout};
+
+use super::Load;
+use super::chance::Chance;
+use super::client::{GOODBYE_TIMEOUT, Heard, reset, tcp};
+
+const HALF_A_HEAD: &[u8] = b"GET /news HTTP/1.1\r\nHost: localhost\r\nConnec";
+const HALF_A_BODY: &[u8] =
+    b"POST /news HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+      Content-Length: 100\r\n\r\n{\"stream\":";
+const HALF_A_FRAME: &[u8] = b"\x81\xfe\x10\x00\0\0\0\0half";
+
+/// Resets a connection, at some stage of it.
+pub(super) async fn reset_somewhere(load: &Load, chance: &mut Chance) {
+    match chance.below(6) {
+        0 => reset_behind(load, b"", chance).await,
+        1 => reset_behind(load, HALF_A_HEAD, chance).await,
+        2 => reset_behind(load, b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", chance).await,
+        3 => reset_behind(load, HALF_A_BODY, chance).await,
+        stage => {
+            let Some(mut client) = load.connect("/news").await else { return };
+            if stage == 4 {
+                client.send_raw(HALF_A_FRAME).await;
+            }
+            sleep(Duration::from_millis(chance.below(500))).await;
+            client.reset();
+        }
+    }
+    load.counts.reset.add(1);
+}
+
+async fn reset_behind(load: &Load, bytes: &[u8], chance: &mut Chance) {
+    let Some(mut stream) = open(load).await else { return };
+    // Whether it arrives doesn't matter.
+    let _ = stream.write_all(bytes).await;
+    sleep(Duration::from_millis(chance.below(100))).await;
+    reset(stream);
+}
+
+/// Begins something and never goes on, until the server ends it or all stop.
+pub(super) async fn stay_half_open(load: &Load, chance: &mut Chance) {
+    let begun = [&b""[..], b"G", HALF_A_HEAD, HALF_A_BODY];
+    let Some(mut stream) = open(load).await else { return };
+    let _ = stream.write_all(begun[chance.below(4) as usize]).await;
+    let mut answer = Vec::new();
+    tokio::select! {
+        _ = stream.read_to_end(&mut answer) => {}
+        () = load.stopped() => {}
+    }
+    load.counts.half_open.add(1);
+}
+
+/// Takes nothing of what it gets, and then goes by a reset.
+pub(super) async fn read_nothing(load: &Load, path: &str) {
+    let Some(client) = load.connect_narrow(path).await else { return };
+    sleep(Duration::from_secs(8)).await;
+    client.reset();
+    load.counts.reset.add(1);
+}
+
+/// Much longer than two heartbeats of `/beat`, with which the server asks and
+/// gives up.
+const SILENCE: Duration = Duration::from_secs(10);
+
+/// Doesn't say that it is there when it is asked.
+pub(super) async fn stay_silent(load: &Load) {
+    let Some(mut client) = load.connect("/beat").await else { return };
+    sleep(SILENCE).await;
+    match timeout(GOODBYE_TIMEOUT, client.hear()).await {
+        Ok(Heard::Nothing) => load.counts.silent_dropped.add(1),
+        Ok(heard) => load.counts.wrong(format!("a silent client was told {heard:?}")),
+        Err(_) => load.counts.wrong("a silent client is held as if it were there"),
+    }
+}
+
+/// What a client says, where, and by which code it is told that it may not.
+const FAULTS: [(&str, &[u8], u16); 7] = [
+    ("/talk", b"\x81\x02hi", 1002),
+    ("/talk", b"\xc1\x80\0\0\0\0", 1002),
+    ("/talk", b"\x80\x80\0\0\0\0", 1002),
+    ("/talk", b"\x81\x81\0\0\0\0\xff", 1007),
+    ("/talk", b"\x81\xff\0\0\0\0\0\x10\0\0\0\0\0\0", 1009),
+    ("/news", b"\x81\x82\0\0\0\0hi", 1003),
+    ("/news", b"\x88\x81\0\0\0\0\x03", 1002),
+];
+
+/// Breaks a rule, and is told which.
+pub(super) async fn break_a_rule(load: &Load, chance: &mut Chance) {
+    let (path, frame, code) = FAULTS[chance.below(FAULTS.len() as u64) as usize];
+    let Some(mut client) = load.connect(path).await else { return };
+    client.send_raw(frame).await;
+    let told = timeout(GOODBYE_TIMEOUT, async {
+        loop {
+            match client.hear().await {
+                Heard::Text(_) => {}
+                told => return told,
+            }
+        }
+    });
+    match told.await {
+        Ok(Heard::Close(told, _)) if told == Some(code) => load.counts.faults_told.add(1),
+        // It came in between.
+        Ok(Heard::Close(Some(1012), _)) => load.counts.told(1012),
+        told => load.counts.wrong(format!("{frame:x?} was answered by {told:?}, not by {code}")),
+    }
+}
+
+async fn open(load: &Load) -> Option<TcpStream> {
+    match tcp(load.port).await {
+        Ok(stream) => Some(stream),
+        Err(error) => {
+            load.counts.wrong(format!("a connect failed: {error}"));
+            None
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! Numbered messages: who publishes them, and who follows them.
+//!
+//! Each is posted once, or again as long as nobody answers, to whichever process
+//! serves. So every number that was answered reached the server, and a follower
+//! knows what it must have got.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{MissedTickBehavior, interval, sleep};
+
+use super::http::Http;
+use crate::counts::Counts;
+use crate::server::Numbered;
+
+/// How long a request that failed waits until it is made again, and how often.
+const AGAIN_AFTER: Duration = Duration::from_millis(50);
+const TRIES: usize = 400;
+
+/// What is published by one task.
+#[derive(Debug)]
+pub(crate) struct Stream {
+    name: &'static str,
+    /// Where it is posted to.
+    target: String,
+    filling_bytes: usize,
+    interval: Duration,
+    /// The latest number whose request was begun.
+    begun: AtomicU64,
+    /// The latest number whose request was answered.
+    answered: AtomicU64,
+}
+
+impl Stream {
+    pub(crate) fn new(
+        name: &'static str,
+        target: impl Into<String>,
+        per_second: u32,
+        filling_bytes: usize,
+    ) -> Stream {
+        let interval = Duration::from_secs(1) / per_second;
+        let target = target.into();
+        Stream { name, target, filling_bytes, interval, begun: 0.into(), answered: 0.into() }
+    }
+
+    /// The latest number that a client which is let in now may have missed.
+    pub(crate) fn begun(&self) -> u64 {
+        self.begun.load(Ordering::SeqCst)
+    }
+
+    /// The latest number that every client which was let in before has to get.
+    pub(crate) fn answered(&self) -> u64 {
+        self.answered.load(Ordering::SeqCst)
+    }
+
+    /// Publishes until told to stop.
+    pub(crate) async fn publish(
+        &self,
+        port: u16,
+        counts: &Counts,
+        mut stop: watch::Receiver<bool>,
+    ) {
+        let mut pace = interval(self.interval);
+        pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut http = Http::new(port);
+        let filling = "x".repeat(self.filling_bytes);
+        for number in self.begun() + 1.. {
+            tokio::select! {
+                _ = pace.tick() => {}
+                _ = stop.wait_for(|stop| *stop) => return,
+            }
+            let message =
+                Numbered { stream: self.name.to_owned(), number, filling: filling.clone() };
+            let Ok(body) = serde_json::to_string(&message) else {
+                unreachable!("it is plain data")
+            };
+            self.begun.store(number, Ordering::SeqCst);
+            let mut tries = 0;
+            while http.post(&self.target, &body).await.ok() != Some(204) {
+                tries += 1;
+                counts.published_again.add(1);
+                if tries == TRIES {
+                    counts.wrong(format!("nobody takes what is published to {}", self.target));
+                    return;
+                }
+                sleep(AGAIN_AFTER).await;
+            }
+            self.answered.store(number, Ordering::SeqCst);
+            counts.published.add(1);
+        }
+    }
+}
+
+/// What a client has got of a stream.
+#[derive(Debug)]
+pub(crate) struct Follower<'a> {
+    stream: &'a Stream,
+    counts: &'a Counts,
+    /// Everything behind this number is to come.
+    last: u64,
+    /// Whether anything came: before that, lower numbers may.
+    has_heard: bool,
+}
+
+impl<'a> Follower<'a> {
+    /// Begins to follow, now that the client has been let in.
+    pub(crate) fn new(stream: &'a Stream, counts: &'a Counts) -> Follower<'a> {
+        Follower { stream, counts, last: stream.begun(), has_heard: false }
+    }
+
+    /// Takes a message.
+    pub(crate) fn hear(&mut self, json: &str) {
+        let Ok(message) = serde_json::from_str::<Numbered>(json) else {
+            return self.counts.wrong("a client got what nobody published");
+        };
+        if message.stream != self.stream.name {
+            return self.counts.astray.add(1);
+        }
+        self.counts.received.add(1);
+        match message.number.checked_sub(self.last) {
+            // What was under way when it was let in.
+            None | Some(0) if !self.has_heard => self.last = message.number,
+            None | Some(0) => self.counts.twice.add(1),
+            Some(ahead) => {
+                self.counts.lost.add(ahead - 1);
+                self.last = message.number;
+            }
+        }
+        self.has_heard = true;
+    }
+
+    /// Whether everything up to a number has come.
+    pub(crate) fn has(&self, number: u64) -> bool {
+        self.last >= number
+    }
+
+    /// Counts as lost what has not come up to a number.
+    pub(crate) fn give_up(&self, number: u64) {
+        self.counts.lost.add(number.saturating_sub(self.last));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(stream: &str, number: u64) -> String {
+        format!(r#"{{"stream":"{stream}","number":{number},"filling":""}}"#)
+    }
+
+    #[test]
+    fn every_gap_counts() {
+        let (stream, counts) = (Stream::new("news", "/news", 1, 0), Counts::default());
+        stream.begun.store(10, Ordering::SeqCst);
+        let mut follower = Follower::new(&stream, &counts);
+        // Under way when it came.
+        for number in [9, 10, 11] {
+            follower.hear(&message("news", number));
+        }
+        assert_eq!((counts.received.get(), counts.lost.get()), (3, 0));
+        follower.hear(&message("news", 11));
+        assert_eq!((counts.twice.get(), counts.lost.get()), (1, 0));
+        follower.hear(&message("news", 15));
+        assert_eq!(counts.lost.get(), 3);
+        assert!(follower.has(15) && !follower.has(16));
+        follower.give_up(17);
+        assert_eq!(counts.lost.get(), 5);
+        follower.hear(&message("ticks", 16));
+        assert_eq!(counts.astray.get(), 1);
+    }
+
+    #[test]
+    fn what_is_missing_from_the_start_counts() {
+        let (stream, counts) = (Stream::new("news", "/news", 1, 0), Counts::default());
+        stream.begun.store(10, Ordering::SeqCst);
+        Follower::new(&stream, &counts).hear(&message("news", 11));
+        assert_eq!(counts.lost.get(), 0);
+        Follower::new(&stream, &counts).hear(&message("news", 12));
+        assert_eq!(counts.lost.get(), 1);
+        Follower::new(&stream, &counts).give_up(11);
+        assert_eq!(counts.lost.get(), 2);
+    }
+}

@@ -1,0 +1,46 @@
+//! The command: runs the load, and is the server, too. The README tells what it
+//! does.
+
+#![cfg_attr(not(target_os = "linux"), allow(dead_code))]
+
+mod arguments;
+mod counts;
+mod load;
+mod process;
+mod server;
+
+use std::process::ExitCode;
+
+use arguments::{Arguments, USAGE};
+
+fn main() -> ExitCode {
+    if !cfg!(target_os = "linux") {
+        eprintln!("this needs Linux, whose accounts of processes it reads");
+        return ExitCode::from(2);
+    }
+    let mut arguments = std::env::args().skip(1).peekable();
+    if arguments.peek().is_some_and(|first| first == "serve") {
+        return match server::serve() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("{error}");
+                ExitCode::FAILURE
+            }
+        };
+    }
+    let arguments = match Arguments::parse(arguments) {
+        Ok(arguments) => arguments,
+        Err(wrong) => {
+            eprintln!("{wrong}\n{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match load::run(&arguments) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
