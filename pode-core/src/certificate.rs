@@ -7,15 +7,15 @@
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 
+use crate::certificate_names::CertificateNames;
+use crate::der::{INTEGER, OBJECT_IDENTIFIER, SEQUENCE, element};
+
 /// Tells whether this is a PKCS#12 file (RFC 7292), usually named `.pfx` or
 /// `.p12`.
 ///
 /// Its frame is looked at, which is not encrypted: a sequence of the version,
 /// which is 3, and of content whose type is one of PKCS#7's.
 pub fn is_pkcs12(file: &[u8]) -> bool {
-    const SEQUENCE: u8 = 0x30;
-    const INTEGER: u8 = 0x02;
-    const OBJECT_IDENTIFIER: u8 = 0x06;
     /// 1.2.840.113549.1.7, PKCS#7, to which one more number is added.
     const PKCS7: [u8; 8] = [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07];
 
@@ -27,26 +27,6 @@ pub fn is_pkcs12(file: &[u8]) -> bool {
         Some(behind.is_empty() && version == [3] && content_type.starts_with(&PKCS7))
     };
     frame().unwrap_or(false)
-}
-
-/// Splits a DER element of this tag into what it holds and what is behind it.
-fn element(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
-    let (&[found, length], mut rest) = der.split_first_chunk()?;
-    if found != tag {
-        return None;
-    }
-    let mut size = usize::from(length);
-    if length >= 0x80 {
-        // The other bits count the bytes of the length.
-        let bytes = usize::from(length & 0x7f);
-        if bytes > 4 {
-            return None;
-        }
-        let digits;
-        (digits, rest) = rest.split_at_checked(bytes)?;
-        size = digits.iter().fold(0, |size, digit| size << 8 | usize::from(*digit));
-    }
-    rest.split_at_checked(size)
 }
 
 /// Tells whether this is a PEM file (RFC 7468) that holds a certificate, and
@@ -64,6 +44,12 @@ pub fn holds_pem_certificate(file: &[u8]) -> Result<(), String> {
         Some(error) => Err(format!("is no sound PEM file: {error}")),
         None => Ok(()),
     }
+}
+
+/// Returns the names of the first certificate of a PEM file, which is the
+/// server's own; `None` if it can't be read.
+pub fn names_in_pem(file: &[u8]) -> Option<CertificateNames> {
+    CertificateNames::of(&CertificateDer::pem_slice_iter(file).next()?.ok()?)
 }
 
 /// Tells whether a PEM file holds a private key of any kind.
@@ -93,12 +79,6 @@ mod tests {
         }
         assert!(!is_pkcs12(&[0x30, 0xff, 0xff]), "a length without bytes");
         assert!(!is_pkcs12(&[0x30, 0x84, 0xff, 0xff, 0xff, 0xff, 0]), "a length beyond the end");
-    }
-
-    #[test]
-    fn lengths_may_take_several_bytes() {
-        let long = [&[0x30, 0x81, 0x80], &[7; 0x80][..], b"rest"].concat();
-        assert_eq!(element(&long, 0x30), Some((&[7; 0x80][..], &b"rest"[..])));
     }
 
     #[test]

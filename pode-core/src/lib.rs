@@ -9,14 +9,17 @@
 //!   declaration, and so is `cron` (feature `cron`).
 //! - [`SignalFamily`] is many signal paths in one declaration, [`level`] how
 //!   widely a signal may be sent, and [`ClientId`] who listens.
-//! - [`RouteTable`] finds the route that a request means.
+//! - [`RouteTable`] finds the route that a request means, [`CertificateNames`]
+//!   tells which certificate a client means.
 //! - [`hub`] carries payloads from senders to deliveries (feature `hub`).
 //! - [`model`] is a server as meant, [`page`] what pages ask for, and [`check`]
 //!   what must hold (feature `check`).
 
 pub mod address;
+pub mod certificate_names;
 #[cfg(feature = "cron")]
 pub mod cron;
+mod der;
 pub mod interval;
 pub mod level;
 pub mod method;
@@ -51,6 +54,7 @@ pub mod page;
 pub mod error;
 
 pub use address::{Address, Bind};
+pub use certificate_names::{CertificateNames, Fit};
 pub use method::Method;
 pub use origin::Origin;
 pub use protocol::Protocol;
