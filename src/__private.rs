@@ -32,6 +32,6 @@ pub mod upstream_words {
 /// What the values of an endpoint's options may say.
 pub mod endpoint_words {
     pub use pode_runtime::certificate::{
-        password_from_env, password_from_file, pem, pfx, self_signed,
+        optional, password_from_env, password_from_file, pem, pfx, required, self_signed,
     };
 }

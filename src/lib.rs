@@ -150,7 +150,7 @@ pub use pode_core::{
 };
 pub use pode_macros::pode_server;
 pub use pode_runtime::argument::{FromBody, Multipart, Part};
-pub use pode_runtime::certificate::{self, Certificate};
+pub use pode_runtime::certificate::{self, Certificate, ClientAuthorities, ClientCertificate};
 pub use pode_runtime::event::{
     self, ConnectEvent, DisconnectEvent, ScheduleEvent, SignalClient, SignalEvent, TimerEvent,
     UpstreamEvent, WebEvent,

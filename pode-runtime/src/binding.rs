@@ -13,7 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
 use crate::StartError;
-use crate::certificate::Unusable;
+use crate::certificate::{Credentials, Unusable};
 use crate::declared::Endpoint;
 use crate::hand_over::Handed;
 use crate::tls::Tls;
@@ -186,8 +186,8 @@ fn share_addresses(endpoints: &[Endpoint]) -> Result<Vec<(Bind, Vec<&Endpoint>)>
     Ok(shared)
 }
 
-/// Reads the certificate of an address, which one of its endpoints names, or
-/// all of them alike.
+/// Reads the certificate of an address, and whose clients it lets in, which one
+/// of its endpoints names, or all of them alike.
 fn prepare_tls(
     crate_folder: Option<&Path>,
     bind: &Bind,
@@ -202,16 +202,31 @@ fn prepare_tls(
     if let Some(other) = named.find(|other| other.certificate != namer.certificate) {
         return Err(StartError::OtherCertificate { endpoint: other.title() });
     }
+    let mut asking = endpoints.iter().filter(|endpoint| !endpoint.authorities.is_none());
+    let authorities = asking.next().map(|endpoint| endpoint.authorities.clone());
+    let authorities = authorities.unwrap_or_default();
+    if let Some(other) = asking.find(|other| other.authorities != authorities) {
+        return Err(StartError::OtherClientCertificate { endpoint: other.title() });
+    }
     let endpoint = namer.title();
-    let certificate = match namer.certificate.load(crate_folder, bind) {
-        Ok(Some(certificate)) => certificate,
-        Ok(None) => return Err(StartError::NoCertificate { endpoint }),
-        Err(Unusable { file, reason }) => {
-            return Err(StartError::Certificate { endpoint, file, source: reason });
-        }
+    if namer.certificate.is_none() {
+        return Err(StartError::NoCertificate { endpoint });
+    }
+    let credentials = Credentials {
+        endpoint: endpoint.clone(),
+        certificate: namer.certificate.clone(),
+        authorities,
+        folder: crate_folder.map(Path::to_owned),
+        bind: *bind,
     };
     let pages = endpoints.iter().any(|endpoint| !endpoint.protocol.serves_signals());
-    Ok(Some(Tls::new(certificate, pages)))
+    let tls = Tls::new(credentials, pages);
+    let tls = tls.map_err(|Unusable { file, reason }| StartError::Certificate {
+        endpoint,
+        file,
+        source: reason,
+    })?;
+    Ok(Some(tls))
 }
 
 fn cannot_bind(endpoint: &Endpoint, bind: Bind, source: io::Error) -> StartError {

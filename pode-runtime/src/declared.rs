@@ -13,7 +13,7 @@ use tokio_util::task::TaskTracker;
 use warp::{Filter, Rejection};
 
 use crate::StartError;
-use crate::certificate::Certificate;
+use crate::certificate::{Certificate, ClientAuthorities};
 use crate::clockwork::Ticks;
 use crate::dispatch::Mount;
 use crate::engine::{Engine, Parcel, Treatment};
@@ -63,6 +63,7 @@ pub(crate) struct Endpoint {
     pub(crate) protocol: Protocol,
     pub(crate) address: Address,
     pub(crate) certificate: Certificate,
+    pub(crate) authorities: ClientAuthorities,
 }
 
 impl Endpoint {
@@ -117,8 +118,9 @@ impl Declared {
         address: impl Into<Address>,
         options: EndpointOptions,
     ) {
-        let EndpointOptions { certificate } = options;
-        self.endpoints.push(Endpoint { name, protocol, address: address.into(), certificate });
+        let EndpointOptions { certificate, client_certificate: authorities } = options;
+        let address = address.into();
+        self.endpoints.push(Endpoint { name, protocol, address, certificate, authorities });
     }
 
     /// Names the folder of views.

@@ -26,6 +26,7 @@ use tracing::Instrument;
 use warp::Filter;
 use warp::reject::Rejection;
 
+use crate::certificate::ClientCertificate;
 use crate::engine::Engine;
 use crate::event::{House, Web, WebEvent};
 use crate::outcome::panicked;
@@ -184,6 +185,7 @@ impl Dispatch {
                 version: request.version(),
                 uri: request.uri().clone(),
                 peer,
+                certificate: request.extensions().get::<ClientCertificate>().cloned(),
                 values,
                 house: Arc::clone(&self.house),
                 engine: self.engine.clone(),
@@ -231,6 +233,7 @@ impl Dispatch {
             // Nothing behind this needs them but the handler.
             headers: std::mem::take(request.headers_mut()),
             peer,
+            certificate: request.extensions().get::<ClientCertificate>().cloned(),
             parameters: names.zip(values).collect(),
             house: Arc::clone(&self.house),
         });

@@ -132,6 +132,14 @@ pub enum StartError {
         source: CertificateError,
     },
 
+    /// Two endpoints share an address, but ask clients for other certificates;
+    /// told here if only the run time could know.
+    #[error("endpoint `{endpoint}` shares an address, but not whose client certificates are good")]
+    OtherClientCertificate {
+        /// The later of them, as declared.
+        endpoint: String,
+    },
+
     /// A secure endpoint shares its certificate with none, and names none;
     /// told here if only the run time could know its address or its
     /// certificate.
@@ -300,9 +308,25 @@ pub enum CertificateError {
     #[error("it holds no private key")]
     NoKey,
 
-    /// A key in PEM form that is encrypted.
-    #[error("its key has a password; a `.pfx` may have one, a `.pem` not")]
+    /// A key in PEM form that is encrypted, and no password.
+    #[error("its key has a password; add `.password(password_from_env(\"NAME\"))` to `pem(…)`")]
     KeyWithPassword,
+
+    /// A key that is encrypted as it was before PKCS#8: the password can be
+    /// guessed too fast.
+    #[error(
+        "its key is encrypted in the old way (`Proc-Type: 4,ENCRYPTED`); \
+         write it anew by `openssl pkcs8 -topk8 -in old.pem -out new.pem`"
+    )]
+    OldEncryption,
+
+    /// A key that is encrypted by a cipher or a derivation that pode doesn't
+    /// have, such as those of PKCS#5 version 1.
+    #[error(
+        "its key is encrypted in a way that is not understood; \
+         write it anew by `openssl pkcs8 -topk8 -v2 aes-256-cbc -in old.pem -out new.pem`"
+    )]
+    KindOfEncryption,
 
     /// The key is of another certificate.
     #[error("its key doesn't belong to the certificate")]

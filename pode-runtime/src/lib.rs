@@ -33,6 +33,7 @@ mod options;
 mod origin;
 pub mod outcome;
 mod public;
+mod renewal;
 pub mod reply;
 pub mod route;
 mod schedule;
@@ -50,7 +51,7 @@ mod visit;
 
 pub use argument::{form, json, path, query};
 pub use bytes::Bytes;
-pub use certificate::Certificate;
+pub use certificate::{Certificate, ClientAuthorities, ClientCertificate};
 pub use client_ids::{ClientIds, signed_by};
 pub use clients::Clients;
 pub use cookie::Cookie;

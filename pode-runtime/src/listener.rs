@@ -24,9 +24,10 @@ use tracing::Instrument;
 use warp::reply::Response;
 
 use crate::binding::Listening;
+use crate::certificate::ClientCertificate;
 use crate::http2;
 use crate::shutdown::told_to_stop;
-use crate::tls::{Tls, chose_http_2};
+use crate::tls::{Tls, chose_http_2, client_certificate};
 
 /// How long a client may take to send the head of a request, and how long a
 /// connection may be idle before the next.
@@ -97,12 +98,25 @@ async fn connection<S, F>(
                 handshake = tls.accept(stream) => handshake,
                 _ = told_to_stop(&mut stopping) => return,
             };
-            match handshake {
+            let shown = handshake.and_then(|stream| Ok((client_certificate(&stream)?, stream)));
+            let introduced = |certificate: Option<ClientCertificate>| {
+                move |mut request: Request<Incoming>| {
+                    if let Some(certificate) = &certificate {
+                        request.extensions_mut().insert(certificate.clone());
+                    }
+                    service(request)
+                }
+            };
+            match shown {
                 // Boxed, so that plain connections needn't be as large.
-                Ok(stream) if chose_http_2(&stream) => {
+                Ok((certificate, stream)) if chose_http_2(&stream) => {
+                    let service = introduced(certificate);
                     Box::pin(http2::serve(TokioIo::new(stream), service, stopping)).await
                 }
-                Ok(stream) => Box::pin(serve_http_1(TokioIo::new(stream), service, stopping)).await,
+                Ok((certificate, stream)) => {
+                    let service = introduced(certificate);
+                    Box::pin(serve_http_1(TokioIo::new(stream), service, stopping)).await
+                }
                 Err(error) => {
                     tracing::debug!(%error, "a TLS handshake failed");
                     return;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use crate::certificate::Certificate;
+use crate::certificate::{Certificate, ClientAuthorities};
 use crate::client_ids::ClientIds;
 use crate::content_security_policy::OWN_SCRIPTS;
 use crate::hand_over::HandOver;
@@ -84,8 +84,16 @@ impl Default for ServerOptions {
 #[non_exhaustive]
 pub struct EndpointOptions {
     /// What an `https` or `wss` endpoint shows to clients; plain ones have
-    /// none. If both share an address, one of them names it for both.
+    /// none. If both share an address, one of them names it for both. Several
+    /// stand in brackets: each client is shown the one for the name it asks
+    /// for, as in `{ certificate: [pem("a.pem", "a.key"), pem("b.pem", "b.key")] }`.
     pub certificate: Certificate,
+
+    /// Whether clients of an `https` or `wss` endpoint show a certificate, too,
+    /// and who signs it: `required("clients.pem")` or `optional("clients.pem")`;
+    /// by default none is asked for. If both share an address, one of them
+    /// names it for both.
+    pub client_certificate: ClientAuthorities,
 }
 
 /// Options of a signal: `signal CHAT: Message = "/" { capacity_messages: 64 };`

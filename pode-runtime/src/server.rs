@@ -17,6 +17,7 @@ use tokio_util::task::TaskTracker;
 #[cfg(unix)]
 use crate::binding::Bound;
 use crate::binding::{Inherited, Listening};
+use crate::clock::SystemClock;
 use crate::clockwork::{self, Clockwork};
 use crate::declared::{Declared, Endpoint};
 use crate::dispatch::{Dispatch, Served};
@@ -25,6 +26,7 @@ use crate::hand_over::Predecessor;
 #[cfg(unix)]
 use crate::hand_over::{Holdings, Place, Succession};
 use crate::origin::Gate;
+use crate::renewal::Renewal;
 use crate::shutdown::StopRequests;
 use crate::signal::Entrance;
 use crate::signals::Signals;
@@ -157,6 +159,8 @@ impl Server {
         };
         let stopping = watch::Sender::new(None);
         let accepting = watch::Sender::new(true);
+        let tls = listeners.iter().filter_map(|listener| listener.tls.clone());
+        let renewal = Renewal::start(tls, SystemClock);
         let mut endpoints = Vec::new();
         let mut tasks = Vec::new();
         for (listener, served) in listeners.into_iter().zip(served) {
@@ -215,6 +219,7 @@ impl Server {
             #[cfg(unix)]
             succession,
             _accepting: accepting,
+            _renewal: renewal,
             stop_timeout: options.stop_timeout,
         })
     }
@@ -272,6 +277,8 @@ pub struct RunningServer {
     succession: Option<Succession>,
     /// True unless another process has taken over.
     _accepting: watch::Sender<bool>,
+    /// Renews certificates, and ends with this.
+    _renewal: Option<Renewal>,
     stop_timeout: Duration,
 }
 

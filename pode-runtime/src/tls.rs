@@ -7,15 +7,17 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use rustls::ServerConfig;
 use rustls::crypto::ring;
-use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::version::{TLS12, TLS13};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
+
+use crate::certificate::{ClientCertificate, Credentials, Print, Read, Shown, Unusable};
 
 /// How long a client may take for the handshake.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -27,24 +29,79 @@ const HTTP_1: &[u8] = b"http/1.1";
 /// How much is read of a request that was sent without TLS.
 const MOST_IGNORED_BYTES: u64 = 64 << 10;
 
-/// What a listener needs to speak TLS. Cheap to clone.
-#[derive(Clone, Debug)]
+/// What a listener needs to speak TLS. Cheap to clone; clones are renewed
+/// together.
+#[derive(Clone)]
 pub(crate) struct Tls {
+    credentials: Arc<Credentials>,
+    http_2: bool,
+    /// Taken by each handshake as it begins. It is replaced as a whole, so
+    /// that a session which was resumed never outlives the certificates, or
+    /// the authorities, that it was begun by.
+    current: Arc<ArcSwap<Current>>,
+}
+
+struct Current {
     config: Arc<ServerConfig>,
+    certificates: Vec<Shown>,
+    /// Of the files, before they were read.
+    print: Print,
+}
+
+/// What became of a look at the files.
+#[derive(Debug)]
+pub(crate) enum Renewed {
+    /// They hold what is in use already.
+    Same,
+    /// What they hold is in use from now on.
+    Yes,
+    /// What they hold can't be used; `print` is that of it.
+    No { reason: Unusable, print: Print },
 }
 
 impl Tls {
-    /// Prepares TLS with a certificate. HTTP/2 is offered where pages are
+    /// Prepares TLS with certificates. HTTP/2 is offered where pages are
     /// served; a WebSocket needs HTTP/1.1, for which clients can ask there.
-    pub(crate) fn new(certificate: CertifiedKey, http_2: bool) -> Tls {
-        let mut config = ServerConfig::builder_with_provider(ring::default_provider().into())
-            .with_protocol_versions(&[&TLS13, &TLS12])
-            .expect("ring's cipher suites are for both versions")
-            .with_no_client_auth()
-            .with_cert_resolver(Arc::new(SingleCertAndKey::from(certificate)));
-        let protocols: &[&[u8]] = if http_2 { &[HTTP_2, HTTP_1] } else { &[HTTP_1] };
-        config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
-        Tls { config: Arc::new(config) }
+    ///
+    /// # Errors
+    ///
+    /// A file can't be used.
+    pub(crate) fn new(credentials: Credentials, http_2: bool) -> Result<Tls, Unusable> {
+        let print = credentials.print();
+        let current = Current::new(credentials.read(&[])?, print, http_2);
+        Ok(Tls {
+            credentials: Arc::new(credentials),
+            http_2,
+            current: Arc::new(ArcSwap::from_pointee(current)),
+        })
+    }
+
+    /// Looks at the files, and takes up what they hold if they have changed.
+    ///
+    /// Reads files and derives keys of passwords, so it may take a while.
+    pub(crate) fn renew(&self) -> Renewed {
+        let print = self.credentials.print();
+        let current = self.current.load();
+        if print == current.print {
+            return Renewed::Same;
+        }
+        match self.credentials.read(&current.certificates) {
+            Ok(read) => {
+                self.current.store(Arc::new(Current::new(read, print, self.http_2)));
+                Renewed::Yes
+            }
+            Err(reason) => Renewed::No { reason, print },
+        }
+    }
+
+    /// Returns what the certificates are read from.
+    pub(crate) fn credentials(&self) -> &Credentials {
+        &self.credentials
+    }
+
+    /// Returns the certificates that clients are shown now.
+    pub(crate) fn certificates(&self) -> Vec<Shown> {
+        self.current.load().certificates.clone()
     }
 
     /// Waits for a client's handshake.
@@ -63,13 +120,44 @@ impl Tls {
                 refuse_plain(stream).await?;
                 return Err(io::Error::other("the client doesn't speak TLS"));
             }
-            TlsAcceptor::from(Arc::clone(&self.config)).accept(stream).await
+            let config = Arc::clone(&self.current.load().config);
+            TlsAcceptor::from(config).accept(stream).await
         };
         match timeout(HANDSHAKE_TIMEOUT, handshake).await {
             Ok(stream) => stream,
             Err(_) => Err(io::ErrorKind::TimedOut.into()),
         }
     }
+}
+
+impl Current {
+    fn new(read: Read, print: Print, http_2: bool) -> Current {
+        let builder = ServerConfig::builder_with_provider(ring::default_provider().into())
+            .with_protocol_versions(&[&TLS13, &TLS12])
+            .expect("ring's cipher suites are for both versions");
+        let builder = match &read.clients {
+            Some(clients) => builder.with_client_cert_verifier(Arc::clone(clients)),
+            None => builder.with_no_client_auth(),
+        };
+        let mut config = builder.with_cert_resolver(read.resolver());
+        let protocols: &[&[u8]] = if http_2 { &[HTTP_2, HTTP_1] } else { &[HTTP_1] };
+        config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
+        Current { config: Arc::new(config), certificates: read.certificates, print }
+    }
+}
+
+/// Returns the certificate that a client has shown, which was found good.
+///
+/// # Errors
+///
+/// It has shown one that can't be read.
+pub(crate) fn client_certificate(
+    stream: &TlsStream<TcpStream>,
+) -> io::Result<Option<ClientCertificate>> {
+    let shown = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
+    let Some(shown) = shown else { return Ok(None) };
+    let unreadable = || io::Error::other("the certificate of the client can't be read");
+    Ok(Some(ClientCertificate::read(shown).ok_or_else(unreadable)?))
 }
 
 /// Tells whether a client chose HTTP/2.
@@ -105,9 +193,7 @@ mod tests {
     /// sockets need no real time.
     #[tokio::test(start_paused = true)]
     async fn a_handshake_has_its_time() {
-        let address = "127.0.0.1:0".parse().expect("an address");
-        let certificate = self_signed().load(None, &address).expect("one is made");
-        let tls = Tls::new(certificate.expect("one is made"), true);
+        let tls = Tls::new(Credentials::of(self_signed()), true).expect("a certificate is made");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
         for said in [&b""[..], &[0x16, 3, 1, 2, 0, 1], b"GET / HTTP/1.1\r\n"] {

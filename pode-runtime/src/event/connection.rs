@@ -16,6 +16,7 @@ use super::web::cookie;
 use super::{House, SignalClient};
 use crate::EventError;
 use crate::argument::fields;
+use crate::certificate::ClientCertificate;
 use crate::engine::Groups;
 use crate::visit::Disconnect;
 
@@ -54,6 +55,7 @@ pub(crate) struct Arrival {
     pub(crate) uri: Uri,
     pub(crate) headers: HeaderMap,
     pub(crate) peer: Option<SocketAddr>,
+    pub(crate) certificate: Option<ClientCertificate>,
     pub(crate) house: Arc<House>,
     /// What the handler decides, which may call from several tasks.
     pub(crate) choices: Mutex<Choices>,
@@ -140,6 +142,16 @@ impl<Out> ConnectEvent<Out> {
     /// Returns the address the client comes from; behind a proxy, the proxy's.
     pub fn peer_address(&self) -> Option<SocketAddr> {
         self.arrival.peer
+    }
+
+    /// Returns the certificate that the client has shown; `None` if the
+    /// endpoint's `client_certificate` asks for none, or is `optional`, and it
+    /// has shown none.
+    ///
+    /// It isn't kept with the client. What handlers of its messages are to know
+    /// of it, [`set_state`](Self::set_state) keeps.
+    pub fn client_certificate(&self) -> Option<&ClientCertificate> {
+        self.arrival.certificate.as_ref()
     }
 
     /// Returns the client's id: a UUID (version 7) unless one was set.

@@ -11,6 +11,7 @@ use pode_core::{ClientId, SignalTarget};
 use tokio_util::task::TaskTracker;
 
 use crate::EventError;
+use crate::certificate::ClientCertificate;
 use crate::client_ids::ClientIds;
 use crate::clockwork::Ticks;
 use crate::signal::Rebroadcasts;
@@ -35,6 +36,7 @@ pub(crate) struct Web {
     pub(crate) uri: Uri,
     pub(crate) headers: HeaderMap,
     pub(crate) peer: Option<SocketAddr>,
+    pub(crate) certificate: Option<ClientCertificate>,
     /// The path's parameters by name, decoded.
     pub(crate) parameters: Vec<(Arc<str>, String)>,
     pub(crate) house: Arc<House>,
@@ -129,6 +131,13 @@ impl WebEvent {
     /// `None` where the server is a part of another that doesn't tell it.
     pub fn peer_address(&self) -> Option<SocketAddr> {
         self.web.peer
+    }
+
+    /// Returns the certificate that the client has shown; `None` if the
+    /// endpoint's `client_certificate` asks for none, or is `optional`, and it
+    /// has shown none.
+    pub fn client_certificate(&self) -> Option<&ClientCertificate> {
+        self.web.certificate.as_ref()
     }
 
     /// Returns what the path holds for a parameter, decoded; `None` if the

@@ -14,6 +14,7 @@ use warp::filters::BoxedFilter;
 use warp::{Filter, Reply};
 
 use super::{Door, Full, ReadParameters, Signal};
+use crate::certificate::ClientCertificate;
 use crate::engine::{Engine, Groups, Newcomer};
 use crate::event::{Arrival, CLIENT_ID, Card, Choices, House, SignalClient};
 use crate::origin::Gate;
@@ -41,6 +42,7 @@ pub(crate) struct Handshake {
     pub(crate) version: Version,
     pub(crate) uri: Uri,
     pub(crate) peer: Option<SocketAddr>,
+    pub(crate) certificate: Option<ClientCertificate>,
     /// What stands in the place of the path's parameters, decoded.
     pub(crate) values: Vec<String>,
     pub(crate) house: Arc<House>,
@@ -143,7 +145,7 @@ impl Entrance {
         accepted: Accepted,
         upgrade: OnUpgrade,
     ) -> Result<Response<Bytes>, Response<Bytes>> {
-        let Handshake { uri, peer, values, house, engine, .. } = handshake;
+        let Handshake { uri, peer, certificate, values, house, engine, .. } = handshake;
         let signal = self.signal;
         let (parameters, path) = match self.read {
             Some(read) => {
@@ -181,6 +183,7 @@ impl Entrance {
             uri,
             headers,
             peer,
+            certificate,
             house: Arc::clone(&house),
             choices: Mutex::new(choices),
         });

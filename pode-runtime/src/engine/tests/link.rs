@@ -67,13 +67,12 @@ async fn tls_pair(peer: TcpStream, socket: TcpStream) -> (Box<dyn Stream>, Conne
     use rustls::pki_types::ServerName;
     use rustls::{ClientConfig, RootCertStore};
 
-    use crate::certificate::self_signed;
+    use crate::certificate::{Credentials, self_signed};
     use crate::tls::Tls;
 
-    let bind = "127.0.0.1:0".parse().unwrap();
-    let certificate = self_signed().load(None, &bind).unwrap().unwrap();
+    let acceptor = Tls::new(Credentials::of(self_signed()), false).unwrap();
     let mut roots = RootCertStore::empty();
-    roots.add(certificate.cert[0].clone()).unwrap();
+    roots.add(acceptor.certificates()[0].pair.cert[0].clone()).unwrap();
     let config = ClientConfig::builder_with_provider(ring::default_provider().into())
         .with_safe_default_protocol_versions()
         .unwrap()
@@ -81,7 +80,6 @@ async fn tls_pair(peer: TcpStream, socket: TcpStream) -> (Box<dyn Stream>, Conne
         .with_no_client_auth();
     let name = ServerName::try_from("127.0.0.1").unwrap();
     let connector = tokio_rustls::TlsConnector::from(std::sync::Arc::new(config));
-    let acceptor = Tls::new(certificate, false);
     let (peer, socket) = tokio::join!(connector.connect(name, peer), acceptor.accept(socket));
     (Box::new(peer.unwrap()), raw::tls(socket.unwrap(), Bytes::new()).unwrap())
 }

@@ -153,7 +153,15 @@ fn refusals_say_what_would_be_right() {
 
 fn handshake(version: Version, signals: &Signals, engine: &Engine) -> Handshake {
     let (house, engine) = (house_of(signals.clone()), engine.clone());
-    Handshake { version, uri: Uri::default(), peer: None, values: Vec::new(), house, engine }
+    Handshake {
+        version,
+        uri: Uri::default(),
+        peer: None,
+        certificate: None,
+        values: Vec::new(),
+        house,
+        engine,
+    }
 }
 
 /// As one of HTTP/1.0 looks behind somebody else's warp filters.

@@ -1,0 +1,80 @@
+//! What an address shows to clients, and asks of them, read from its files.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use pode_core::Bind;
+use rustls::server::ResolvesServerCert;
+use rustls::server::danger::ClientCertVerifier;
+
+use super::choice::Choice;
+use super::{Certificate, ClientAuthorities, Print, Shown, Unusable, resolve};
+
+/// Where the certificates of an address come from, and those of its clients.
+#[derive(Clone, Debug)]
+pub(crate) struct Credentials {
+    /// The endpoint that names them, for the log.
+    pub(crate) endpoint: String,
+    pub(crate) certificate: Certificate,
+    pub(crate) authorities: ClientAuthorities,
+    /// The crate's, while developing.
+    pub(crate) folder: Option<PathBuf>,
+    pub(crate) bind: Bind,
+}
+
+/// What was read.
+pub(crate) struct Read {
+    /// There is at least one, if any is declared.
+    pub(crate) certificates: Vec<Shown>,
+    pub(crate) clients: Option<Arc<dyn ClientCertVerifier>>,
+}
+
+impl Credentials {
+    /// Returns those of a certificate, for tests.
+    #[cfg(test)]
+    pub(crate) fn of(certificate: Certificate) -> Credentials {
+        Credentials {
+            endpoint: "https".to_owned(),
+            certificate,
+            authorities: ClientAuthorities::default(),
+            folder: None,
+            bind: "127.0.0.1:0".parse().expect("an address"),
+        }
+    }
+
+    /// Takes the print of all files.
+    pub(crate) fn print(&self) -> Print {
+        Print::of(self.folder(), self.files())
+    }
+
+    /// Reads the files. A certificate that was made by the server is taken from
+    /// those `before`.
+    pub(crate) fn read(&self, before: &[Shown]) -> Result<Read, Unusable> {
+        let sources = self.certificate.sources.iter();
+        let certificates = sources.map(|source| source.load(self.folder(), &self.bind, before));
+        let certificates = certificates.collect::<Result<Vec<_>, _>>()?;
+        let clients = self.authorities.load(self.folder())?;
+        Ok(Read { certificates, clients })
+    }
+
+    /// Returns where the files are now.
+    pub(crate) fn paths(&self) -> BTreeSet<PathBuf> {
+        self.files().map(|file| resolve(self.folder(), file)).collect()
+    }
+
+    fn files(&self) -> impl Iterator<Item = &Path> {
+        self.certificate.files().chain(self.authorities.file())
+    }
+
+    fn folder(&self) -> Option<&Path> {
+        self.folder.as_deref()
+    }
+}
+
+impl Read {
+    /// Makes of the certificates what chooses among them.
+    pub(crate) fn resolver(&self) -> Arc<dyn ResolvesServerCert> {
+        Arc::new(Choice::new(self.certificates.clone()))
+    }
+}

@@ -1,0 +1,166 @@
+//! How long certificates are good, and what is said of their end.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use rustls::pki_types::CertificateDer;
+use x509_cert::Certificate;
+use x509_cert::der::Decode;
+use x509_cert::ext::pkix::SubjectAltName;
+use x509_cert::ext::pkix::name::GeneralName;
+
+use super::Shown;
+
+/// How long before its end a certificate is told of, unless it is one that
+/// lives so short that this would be most of its life.
+const AHEAD: TimeDelta = TimeDelta::days(30);
+
+/// When a certificate is good, and whose it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Life {
+    /// Its first server name, or else its subject.
+    name: String,
+    from: DateTime<Utc>,
+    until: DateTime<Utc>,
+}
+
+/// What the log is to say of a certificate.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Notice {
+    pub(crate) has_expired: bool,
+    pub(crate) sentence: String,
+}
+
+impl Life {
+    /// Reads it; `None` if the certificate is so odd that it can't be read.
+    pub(super) fn of(certificate: &CertificateDer<'_>) -> Option<Life> {
+        let certificate = Certificate::from_der(certificate).ok()?;
+        let told = certificate.tbs_certificate();
+        let names = told.get_extension::<SubjectAltName>().ok().flatten();
+        let first = names.and_then(|(_, SubjectAltName(names))| {
+            names.into_iter().find_map(|name| match name {
+                GeneralName::DnsName(name) => Some(name.to_string()),
+                _ => None,
+            })
+        });
+        let name = first.unwrap_or_else(|| told.subject().to_string());
+        let moment = |time: x509_cert::time::Time| {
+            let seconds = time.to_unix_duration().as_secs();
+            DateTime::from_timestamp(i64::try_from(seconds).ok()?, 0)
+        };
+        let validity = told.validity();
+        Some(Life { name, from: moment(validity.not_before)?, until: moment(validity.not_after)? })
+    }
+
+    pub(crate) fn until(&self) -> DateTime<Utc> {
+        self.until
+    }
+
+    /// Says what is to be said at a time, if anything is.
+    fn judge(&self, file: &str, now: DateTime<Utc>) -> Option<Notice> {
+        let Life { name, from, until } = self;
+        let left = *until - now;
+        if left <= AHEAD.min((*until - *from) / 3) {
+            let until = until.format("%Y-%m-%d %H:%M UTC");
+            let (has_expired, ends) = match left <= TimeDelta::zero() {
+                true => {
+                    (true, format!("has expired: it was good until {until}, and clients refuse it"))
+                }
+                false => (false, format!("expires {}: it is good until {until}", in_time(left))),
+            };
+            // Names are whoever's that signs certificates.
+            let sentence = format!(
+                "the certificate of {name:?} in `{file}` {ends}; \
+                 put a new one into its place, the server needs no restart"
+            );
+            return Some(Notice { has_expired, sentence });
+        }
+        None
+    }
+}
+
+/// Says what is to be said of certificates at a time, each thing once.
+pub(crate) fn judge<'shown>(
+    certificates: impl IntoIterator<Item = &'shown Shown>,
+    now: DateTime<Utc>,
+) -> BTreeSet<Notice> {
+    let judged = certificates
+        .into_iter()
+        .flat_map(|shown| shown.lives.iter().filter_map(move |life| life.judge(&shown.file, now)));
+    judged.collect()
+}
+
+fn in_time(left: TimeDelta) -> String {
+    match (left.num_days(), left.num_hours()) {
+        (2.., _) => format!("in {} days", left.num_days()),
+        (_, 2..) => format!("in {} hours", left.num_hours()),
+        _ => "within two hours".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(moment: &str) -> DateTime<Utc> {
+        moment.parse().expect("a moment")
+    }
+
+    fn check(from: &str, until: &str, now: &str, says: Option<(bool, &str)>) {
+        let life = Life { name: "shop.example".to_owned(), from: at(from), until: at(until) };
+        let notice = life.judge("chain.pem", at(now));
+        let found = notice.as_ref().map(|notice| (notice.has_expired, notice.sentence.as_str()));
+        let says = says.map(|(has_expired, ends)| {
+            let sentence = format!(
+                "the certificate of \"shop.example\" in `chain.pem` {ends}; \
+                 put a new one into its place, the server needs no restart"
+            );
+            (has_expired, sentence)
+        });
+        assert_eq!(found, says.as_ref().map(|(expired, sentence)| (*expired, sentence.as_str())));
+    }
+
+    #[test]
+    fn an_end_is_told_of_well_ahead() {
+        let year = |now, says| check("2026-01-01T00:00:00Z", "2027-01-01T00:00:00Z", now, says);
+        year("2026-12-01T23:59:59Z", None);
+        year(
+            "2026-12-02T00:00:00Z",
+            Some((false, "expires in 30 days: it is good until 2027-01-01 00:00 UTC")),
+        );
+        year(
+            "2026-12-30T23:00:00Z",
+            Some((false, "expires in 25 hours: it is good until 2027-01-01 00:00 UTC")),
+        );
+        year(
+            "2026-12-31T23:00:00Z",
+            Some((false, "expires within two hours: it is good until 2027-01-01 00:00 UTC")),
+        );
+        year(
+            "2027-01-01T00:00:00Z",
+            Some((
+                true,
+                "has expired: it was good until 2027-01-01 00:00 UTC, and clients refuse it",
+            )),
+        );
+    }
+
+    #[test]
+    fn one_that_lives_short_is_told_of_in_its_last_third() {
+        let week = |now, says| check("2026-01-01T00:00:00Z", "2026-01-07T00:00:00Z", now, says);
+        week("2026-01-04T23:59:59Z", None);
+        week(
+            "2026-01-05T00:00:00Z",
+            Some((false, "expires in 2 days: it is good until 2026-01-07 00:00 UTC")),
+        );
+    }
+
+    #[test]
+    fn names_of_others_write_no_lines() {
+        let name = "a\nERROR all is lost".to_owned();
+        let life =
+            Life { name, from: at("2026-01-01T00:00:00Z"), until: at("2026-01-02T00:00:00Z") };
+        let notice = life.judge("chain.pem", at("2026-01-03T00:00:00Z")).expect("it has expired");
+        assert!(!notice.sentence.contains('\n'), "{}", notice.sentence);
+    }
+}

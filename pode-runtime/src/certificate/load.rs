@@ -1,0 +1,185 @@
+//! Certificates read from their files, with their keys.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::Path;
+use std::sync::Arc;
+
+use p12_keystore::Pkcs12Archive;
+use p12_keystore::error::Error as Pkcs12Error;
+use pode_core::{Bind, CertificateNames};
+use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
+use rustls::sign::CertifiedKey;
+
+use super::expiry::Life;
+use super::files::read;
+use super::key::{self, signing_key};
+use super::{Password, Source};
+use crate::error::CertificateError;
+
+/// A certificate as clients are shown it.
+#[derive(Clone, Debug)]
+pub(crate) struct Shown {
+    /// The file that it was read from, as written; or the word that made it.
+    pub(crate) file: String,
+    pub(crate) pair: Arc<CertifiedKey>,
+    /// `None` if only rustls can read it.
+    pub(crate) names: Option<CertificateNames>,
+    /// How long it is good, and those that signed it.
+    pub(crate) lives: Vec<Life>,
+}
+
+/// Why a certificate can't be used, and the file that is to blame.
+#[derive(Debug)]
+pub(crate) struct Unusable {
+    pub(crate) file: String,
+    pub(crate) reason: CertificateError,
+}
+
+/// What a certificate is called that was made here.
+const SELF_SIGNED: &str = "self_signed()";
+
+impl Source {
+    /// Reads the certificate and its key, and sees that they belong together.
+    /// `folder` is the crate's, while developing. One that was made here is
+    /// taken from those `before`.
+    pub(super) fn load(
+        &self,
+        folder: Option<&Path>,
+        bind: &Bind,
+        before: &[Shown],
+    ) -> Result<Shown, Unusable> {
+        let blame = |file: &Path| {
+            let file = file.display().to_string();
+            |reason| Unusable { file, reason }
+        };
+        let (file, pair) = match self {
+            Source::Pfx { file, password } => {
+                (file.as_path(), load_pfx(folder, file, password).map_err(blame(file))?)
+            }
+            Source::Pem { chain, key, password } => {
+                let certificates = load_chain(folder, chain).map_err(blame(chain))?;
+                let pair = load_key(folder, key, password.as_ref(), certificates);
+                (chain.as_path(), pair.map_err(blame(key))?)
+            }
+            Source::SelfSigned => {
+                if let Some(made) = before.iter().find(|shown| shown.file == SELF_SIGNED) {
+                    return Ok(made.clone());
+                }
+                let file = Path::new(SELF_SIGNED);
+                (file, make_self_signed(bind).map_err(blame(file))?)
+            }
+        };
+        Ok(Shown::new(file.display().to_string(), pair))
+    }
+}
+
+impl Shown {
+    pub(super) fn new(file: String, pair: CertifiedKey) -> Shown {
+        let names = pair.cert.first().and_then(|own| CertificateNames::of(own));
+        let lives = pair.cert.iter().filter_map(|certificate| Life::of(certificate)).collect();
+        Shown { file, pair: Arc::new(pair), names, lives }
+    }
+}
+
+fn load_pfx(
+    folder: Option<&Path>,
+    file: &Path,
+    password: &Password,
+) -> Result<CertifiedKey, CertificateError> {
+    let content = read(folder, file)?;
+    let password = password.read(folder)?;
+    let archive = Pkcs12Archive::from_pkcs12(&content, &password).map_err(|error| match error {
+        Pkcs12Error::MacError(_) | Pkcs12Error::UnpadError => CertificateError::WrongPassword,
+        other => CertificateError::NotPkcs12 { reason: other.to_string() },
+    })?;
+    if archive.certs.is_empty() {
+        return Err(CertificateError::NoCertificate);
+    }
+    if archive.keys.is_empty() {
+        return Err(CertificateError::NoKey);
+    }
+    let certificates: Vec<CertificateDer<'static>> =
+        archive.certs.iter().map(|bag| bag.cert.as_der().to_vec().into()).collect();
+    for bag in &archive.keys {
+        let key = PrivatePkcs8KeyDer::from(bag.key.as_der().to_vec());
+        let key = signing_key(key.into())?;
+        // The order of the bags is anyone's; TLS wants the server's own first.
+        for own in 0..certificates.len() {
+            let mut chain = certificates.clone();
+            chain[..=own].rotate_right(1);
+            let pair = CertifiedKey::new(chain, key.clone());
+            if pair.keys_match().is_ok() {
+                return Ok(pair);
+            }
+        }
+    }
+    Err(CertificateError::OtherKey)
+}
+
+/// Reads the certificates of a PEM file, of which there is at least one.
+pub(crate) fn load_chain(
+    folder: Option<&Path>,
+    file: &Path,
+) -> Result<Vec<CertificateDer<'static>>, CertificateError> {
+    let content = read(folder, file)?;
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&content).collect();
+    let certificates =
+        certificates.map_err(|error| CertificateError::NotPem { reason: error.to_string() })?;
+    if certificates.is_empty() { Err(CertificateError::NoCertificate) } else { Ok(certificates) }
+}
+
+fn load_key(
+    folder: Option<&Path>,
+    file: &Path,
+    password: Option<&Password>,
+    certificates: Vec<CertificateDer<'static>>,
+) -> Result<CertifiedKey, CertificateError> {
+    let content = read(folder, file)?;
+    let key = key::from_pem(&content, || password.map(|password| password.read(folder)))?;
+    let pair = CertifiedKey::new(certificates, key);
+    match pair.keys_match() {
+        Ok(()) => Ok(pair),
+        Err(_) => Err(CertificateError::OtherKey),
+    }
+}
+
+fn make_self_signed(bind: &Bind) -> Result<CertifiedKey, CertificateError> {
+    let mut names = vec!["localhost".to_owned()];
+    let local = [IpAddr::from(Ipv4Addr::LOCALHOST), Ipv6Addr::LOCALHOST.into()];
+    let own = bind.socket_address().ip();
+    let own = (!own.is_unspecified() && !local.contains(&own)).then_some(own);
+    names.extend(local.into_iter().chain(own).map(|ip| ip.to_string()));
+
+    let unmade = |error: rcgen::Error| CertificateError::Unmade { reason: error.to_string() };
+    let key = KeyPair::generate().map_err(unmade)?;
+    let mut parameters = CertificateParams::new(names).map_err(unmade)?;
+    let mut name = DistinguishedName::new();
+    name.push(DnType::CommonName, "pode, self-signed");
+    parameters.distinguished_name = name;
+    let certificate = parameters.self_signed(&key).map_err(unmade)?;
+    let key = PrivatePkcs8KeyDer::from(key.serialize_der());
+    Ok(CertifiedKey::new(vec![certificate.into()], signing_key(key.into())?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificate_of_our_own_making_knows_its_address() {
+        let address = "192.0.2.7:443".parse().expect("an address");
+        let made = Source::SelfSigned.load(None, &address, &[]).expect("a certificate");
+        made.pair.keys_match().expect("its key");
+        let names = made.pair.end_entity_cert().expect("a certificate");
+        for name in [&b"localhost"[..], &[127, 0, 0, 1], &[192, 0, 2, 7]] {
+            assert!(names.windows(name.len()).any(|window| window == name), "{name:?}");
+        }
+        assert_eq!(made.names.as_ref().expect("it can be read").names(), ["localhost"]);
+
+        let again = Source::SelfSigned.load(None, &address, &[made.clone()]);
+        let again = again.expect("the same certificate");
+        assert!(Arc::ptr_eq(&again.pair, &made.pair), "who trusts it goes on trusting it");
+    }
+}

@@ -1,0 +1,195 @@
+//! Certificates: the words that name them, and their files, read at the start
+//! and whenever they have changed.
+//!
+//! No file becomes part of the program. What is read comes together in
+//! `credentials`; when it is read again is the business of `renewal`.
+
+mod authorities;
+mod choice;
+mod client;
+mod credentials;
+mod expiry;
+mod files;
+mod key;
+mod load;
+mod password;
+
+use std::path::{Path, PathBuf};
+
+pub use authorities::{ClientAuthorities, optional, required};
+pub use client::ClientCertificate;
+pub(crate) use credentials::{Credentials, Read};
+pub(crate) use expiry::judge;
+pub(crate) use files::{Print, resolve};
+pub(crate) use load::{Shown, Unusable, load_chain};
+pub use password::{Password, password_from_env, password_from_file};
+
+/// Where the certificate of a secure endpoint comes from, with its key.
+///
+/// Made by [`pfx`], [`pem`] or [`self_signed`]; the default is none, which is
+/// right for plain endpoints, and for one that shares its address with another
+/// that names the certificate. Several are made of an array or a `Vec`: a
+/// client is shown the first that is for the name it asks for, one with the
+/// name itself before one with a wildcard, or the very first if none is.
+///
+/// Files are read when the server starts, and judged then: a certificate that
+/// has expired, or is for other names, is served all the same, and refused by
+/// clients. The log tells of one that is about to expire from 30 days before,
+/// or from the last third of its life if that is less.
+///
+/// A file that changes later, the key's or the password's included, is read
+/// again, and so are all on SIGHUP: who connects from then on is shown the new
+/// certificate, and nobody's connection is touched. What can't be used is told
+/// by the log, and the certificate before stays.
+///
+/// ```
+/// use pode_runtime::certificate::{Certificate, password_from_env, pem, pfx};
+///
+/// let both = Certificate::from([
+///     pem("shop.pem", "shop.key").password(password_from_env("SHOP_PASSWORD")),
+///     pfx("blog.pfx", password_from_env("BLOG_PASSWORD")),
+/// ]);
+/// # let _ = both;
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Certificate {
+    /// In the order in which they are tried.
+    sources: Vec<Source>,
+}
+
+/// Where one certificate comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Source {
+    Pfx { file: PathBuf, password: Password },
+    Pem { chain: PathBuf, key: PathBuf, password: Option<Password> },
+    SelfSigned,
+}
+
+/// Takes the certificate, those that signed it, and its key from a PKCS#12
+/// file, usually named `.pfx` or `.p12`.
+///
+/// Files as OpenSSL 3 makes them (PBES2) are understood, and those of Windows
+/// and older tools (RC2 and 3DES).
+pub fn pfx(file: impl Into<PathBuf>, password: impl Into<Password>) -> Certificate {
+    Source::Pfx { file: file.into(), password: password.into() }.into()
+}
+
+/// Takes the certificates from one PEM file, the server's own first, and the
+/// key from another, or from the same.
+///
+/// A key with a password (PKCS#8, `BEGIN ENCRYPTED PRIVATE KEY`) is told it by
+/// [`password`](Certificate::password).
+pub fn pem(chain: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Certificate {
+    Source::Pem { chain: chain.into(), key: key.into(), password: None }.into()
+}
+
+/// Makes a certificate at the start, which no client trusts unless it is told
+/// to: for development.
+///
+/// It is for `localhost`, 127.0.0.1, `::1` and the endpoint's own address.
+pub fn self_signed() -> Certificate {
+    Source::SelfSigned.into()
+}
+
+impl Certificate {
+    /// Sets the password of the key, for [`pem`]; one that is not encrypted
+    /// needs none. That of [`pfx`] is replaced.
+    pub fn password(mut self, password: impl Into<Password>) -> Certificate {
+        let new = password.into();
+        for source in &mut self.sources {
+            match source {
+                Source::Pfx { password, .. } => *password = new.clone(),
+                Source::Pem { password, .. } => *password = Some(new.clone()),
+                Source::SelfSigned => {}
+            }
+        }
+        self
+    }
+
+    /// Says that the files are only there at run time: the compiler doesn't
+    /// look for them. At run time this changes nothing.
+    pub fn at_run_time(self) -> Certificate {
+        self
+    }
+
+    pub(crate) fn is_none(&self) -> bool {
+        self.sources.is_empty()
+    }
+
+    /// Returns the files that it is read from.
+    fn files(&self) -> impl Iterator<Item = &Path> {
+        self.sources
+            .iter()
+            .flat_map(|source| match source {
+                Source::Pfx { file, password } => [Some(file.as_path()), password.file(), None],
+                Source::Pem { chain, key, password } => {
+                    let password = password.as_ref().and_then(Password::file);
+                    [Some(chain.as_path()), Some(key.as_path()), password]
+                }
+                Source::SelfSigned => [None; 3],
+            })
+            .flatten()
+    }
+}
+
+impl From<Source> for Certificate {
+    fn from(source: Source) -> Certificate {
+        Certificate { sources: vec![source] }
+    }
+}
+
+impl<const N: usize> From<[Certificate; N]> for Certificate {
+    fn from(several: [Certificate; N]) -> Certificate {
+        several.into_iter().collect()
+    }
+}
+
+impl From<Vec<Certificate>> for Certificate {
+    fn from(several: Vec<Certificate>) -> Certificate {
+        several.into_iter().collect()
+    }
+}
+
+impl FromIterator<Certificate> for Certificate {
+    fn from_iter<I: IntoIterator<Item = Certificate>>(several: I) -> Certificate {
+        let sources = several.into_iter().flat_map(|certificate| certificate.sources).collect();
+        Certificate { sources }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_never_shown() {
+        for certificate in [pfx("a.pfx", "secret"), pem("a", "b").password("secret")] {
+            assert!(!format!("{certificate:?}").contains("secret"), "{certificate:?}");
+        }
+    }
+
+    #[test]
+    fn alike_words_are_one_certificate() {
+        assert_eq!(pem("a", "b"), pem("a", "b").at_run_time());
+        assert_ne!(pem("a", "b"), pem("a", "c"));
+        assert_ne!(pem("a", "b"), pem("a", "b").password("c"));
+        assert_ne!(pfx("a", password_from_env("X")), pfx("a", password_from_file("X")));
+        assert_eq!(pfx("a", "b").password("c"), pfx("a", "c"));
+        assert!(Certificate::default().is_none());
+        assert!(Certificate::from([]).is_none());
+        assert_eq!(Certificate::from([pem("a", "b")]), pem("a", "b"));
+    }
+
+    #[test]
+    fn all_files_are_told() {
+        let password = || password_from_file("p.txt");
+        let all = Certificate::from(vec![
+            pfx("a.pfx", password_from_env("X")),
+            pem("b.pem", "b.key").password(password()),
+            self_signed(),
+            pfx("c.pfx", password()),
+        ]);
+        let files: Vec<_> = all.files().map(|file| file.to_str().expect("text")).collect();
+        assert_eq!(files, ["a.pfx", "b.pem", "b.key", "p.txt", "c.pfx", "p.txt"]);
+    }
+}

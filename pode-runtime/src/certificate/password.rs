@@ -1,0 +1,96 @@
+//! Passwords of certificates: where they come from.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use super::files::resolve;
+use crate::error::CertificateError;
+
+/// Takes a password from an environment variable, when the server starts.
+pub fn password_from_env(name: impl Into<String>) -> Password {
+    Password { source: Source::Variable(name.into()) }
+}
+
+/// Takes a password from a file, when the server starts and when the file has
+/// changed. A line break at its end is no part of it.
+///
+/// The path is resolved as that of a certificate is.
+pub fn password_from_file(file: impl Into<PathBuf>) -> Password {
+    Password { source: Source::File(file.into()) }
+}
+
+/// Where a password comes from; itself it is never shown.
+///
+/// A text is a password, too, but a password in the code is in every copy of
+/// the program: the compiler warns of it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Password {
+    source: Source,
+}
+
+#[derive(Clone, PartialEq, Eq)]
+enum Source {
+    Text(String),
+    Variable(String),
+    File(PathBuf),
+}
+
+impl From<&str> for Password {
+    fn from(text: &str) -> Self {
+        Password::from(text.to_owned())
+    }
+}
+
+impl From<String> for Password {
+    fn from(text: String) -> Self {
+        Password { source: Source::Text(text) }
+    }
+}
+
+/// Shows where the password comes from, if that is no secret.
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.source {
+            Source::Text(_) => f.write_str("Password(..)"),
+            Source::Variable(name) => write!(f, "password_from_env({name:?})"),
+            Source::File(file) => write!(f, "password_from_file({file:?})"),
+        }
+    }
+}
+
+impl Password {
+    /// Returns the file that it is in, if it is in one.
+    pub(super) fn file(&self) -> Option<&Path> {
+        match &self.source {
+            Source::File(file) => Some(file),
+            Source::Text(_) | Source::Variable(_) => None,
+        }
+    }
+
+    pub(super) fn read(&self, folder: Option<&Path>) -> Result<String, CertificateError> {
+        match &self.source {
+            Source::Text(text) => Ok(text.clone()),
+            // The error would show the value if it is no text.
+            Source::Variable(name) => std::env::var(name)
+                .map_err(|_| CertificateError::PasswordVariable { name: name.clone() }),
+            Source::File(file) => {
+                let text = std::fs::read_to_string(resolve(folder, file)).map_err(|source| {
+                    CertificateError::PasswordFile { file: file.display().to_string(), source }
+                })?;
+                let line = text.strip_suffix('\n').unwrap_or(&text);
+                Ok(line.strip_suffix('\r').unwrap_or(line).to_owned())
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_never_shown() {
+        assert_eq!(format!("{:?}", Password::from("secret")), "Password(..)");
+        assert_eq!(format!("{:?}", password_from_env("NAME")), "password_from_env(\"NAME\")");
+    }
+}

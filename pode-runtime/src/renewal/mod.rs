@@ -1,0 +1,256 @@
+//! Renewal: certificates that change while the server runs.
+//!
+//! One task looks at the files whenever something happens in their folders, on
+//! SIGHUP, and once in a minute for whatever the system doesn't tell. Contents
+//! are compared, so nothing is read anew for nothing. Who renews replaces a
+//! certificate and its key one after the other, so for some seconds it is no
+//! mistake that they don't belong together. The same task tells the log, at
+//! the start and daily, which certificates are about to expire.
+//!
+//! What is renewed is what the next handshakes take; no connection is touched.
+
+mod watch;
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio::sync::Notify;
+use tokio::task::{AbortHandle, spawn_blocking};
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+use crate::certificate::{Print, Shown, Unusable, judge};
+use crate::clock::Clock;
+use crate::error::with_causes;
+use crate::tls::{Renewed, Tls};
+
+use watch::Watch;
+
+/// How long the folders must be quiet before the files are read, and how long
+/// that is waited for at most.
+const QUIET: Duration = Duration::from_millis(50);
+const MOST_UNREST: Duration = Duration::from_secs(1);
+
+/// How long files that can't be used may be only half of what is to come, and
+/// how often they are looked at meanwhile.
+const PATIENCE: Duration = Duration::from_secs(5);
+const AGAIN: Duration = Duration::from_millis(250);
+
+/// How often the files are looked at when nothing has happened.
+const ROUND: Duration = Duration::from_secs(60);
+
+/// How often the log is told which certificates are about to expire.
+const DAY: TimeDelta = TimeDelta::days(1);
+
+/// The task that renews the certificates of a server; it ends when this is
+/// dropped.
+#[derive(Debug)]
+pub(crate) struct Renewal {
+    task: AbortHandle,
+}
+
+impl Renewal {
+    /// Starts it; must be called within a runtime. `None` if the server has no
+    /// certificates.
+    ///
+    /// From now on SIGHUP doesn't end the process any more.
+    pub(crate) fn start(served: impl Iterator<Item = Tls>, clock: impl Clock) -> Option<Renewal> {
+        let served: Vec<_> = served.map(Served::new).collect();
+        if served.is_empty() {
+            return None;
+        }
+        let hang_up = HangUp::listen().inspect_err(|error| {
+            tracing::warn!(%error, "certificates can't be renewed by SIGHUP");
+        });
+        let task = Task { served, clock, told: None };
+        Some(Renewal { task: tokio::spawn(task.run(hang_up.ok())).abort_handle() })
+    }
+}
+
+impl Drop for Renewal {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+struct Task<C> {
+    served: Vec<Served>,
+    clock: C,
+    /// When the log was last told what is about to expire.
+    told: Option<DateTime<Utc>>,
+}
+
+/// The certificates of one address.
+struct Served {
+    tls: Tls,
+    /// Since when the files hold what can't be used.
+    trouble_since: Option<Instant>,
+    /// What was complained of; it is not again, unless somebody asks.
+    complained_of: Option<Print>,
+}
+
+impl<C: Clock> Task<C> {
+    async fn run(mut self, mut hang_up: Option<HangUp>) {
+        let hint = Arc::new(Notify::new());
+        let mut watch = Watch::new(Arc::clone(&hint));
+        let mut next_round = Instant::now();
+        self.tell_what_expires();
+        loop {
+            let trouble = self.served.iter().any(|served| served.trouble_since.is_some());
+            let wake = if trouble { next_round.min(Instant::now() + AGAIN) } else { next_round };
+            tokio::select! {
+                () = hint.notified() => settle(&hint).await,
+                () = asked(&mut hang_up) => self.hear_request(),
+                () = sleep_until(wake) => {}
+            }
+            for served in &mut self.served {
+                served.look(self.clock.wall().to_utc()).await;
+            }
+            if Instant::now() >= next_round {
+                next_round = Instant::now() + ROUND;
+                self.tell_what_expires();
+            }
+            // Links may lead elsewhere now. It is a matter of a few system
+            // calls.
+            let files: BTreeSet<PathBuf> =
+                self.served.iter().flat_map(|served| served.tls.credentials().paths()).collect();
+            if watch.follow(&files) {
+                hint.notify_one();
+            }
+        }
+    }
+
+    /// Prepares to look at the files because somebody asked for it.
+    fn hear_request(&mut self) {
+        tracing::info!("looking for new certificates, as SIGHUP asks");
+        for served in &mut self.served {
+            served.complained_of = None;
+        }
+    }
+
+    /// Tells what is about to expire, if it wasn't told in the last day.
+    fn tell_what_expires(&mut self) {
+        let now = self.clock.wall().to_utc();
+        // A clock that was set back counts from there.
+        if self.told.is_some_and(|told| told <= now && now - told < DAY) {
+            return;
+        }
+        self.told = Some(now);
+        let shown: Vec<Shown> =
+            self.served.iter().flat_map(|served| served.tls.certificates()).collect();
+        tell(&shown, now);
+    }
+}
+
+impl Served {
+    fn new(tls: Tls) -> Served {
+        Served { tls, trouble_since: None, complained_of: None }
+    }
+
+    /// Looks at the files, and takes up what they hold if that is new.
+    async fn look(&mut self, now: DateTime<Utc>) {
+        let tls = self.tls.clone();
+        // A panic in there is printed, and the next look comes.
+        let Ok(renewed) = spawn_blocking(move || tls.renew()).await else { return };
+        let endpoint = &self.tls.credentials().endpoint;
+        match renewed {
+            Renewed::Same => (self.trouble_since, self.complained_of) = (None, None),
+            Renewed::Yes => {
+                (self.trouble_since, self.complained_of) = (None, None);
+                let shown = self.tls.certificates();
+                tracing::info!("endpoint `{endpoint}` has new certificates: {}", list(&shown));
+                tell(&shown, now);
+            }
+            Renewed::No { print, .. } if self.complained_of.as_ref() == Some(&print) => {
+                self.trouble_since = None;
+            }
+            Renewed::No { reason: Unusable { file, reason }, print } => {
+                let since = *self.trouble_since.get_or_insert_with(Instant::now);
+                if since.elapsed() >= PATIENCE {
+                    (self.trouble_since, self.complained_of) = (None, Some(print));
+                    let reason = with_causes(&reason);
+                    tracing::error!(
+                        "endpoint `{endpoint}` can't use the new `{file}`: {reason}; \
+                         the certificates before stay in use"
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// Waits until nothing has happened for a moment: files are written bit by bit,
+/// and replaced one after the other.
+async fn settle(hint: &Notify) {
+    let end = Instant::now() + MOST_UNREST;
+    while Instant::now() < end {
+        let quiet = end.min(Instant::now() + QUIET);
+        if timeout_at(quiet, hint.notified()).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Says which certificates there are, and how long each is good.
+fn list(shown: &[Shown]) -> String {
+    let one = |shown: &Shown| match shown.lives.first() {
+        Some(life) => format!("`{}`, good until {}", shown.file, life.until().format("%Y-%m-%d")),
+        None => format!("`{}`", shown.file),
+    };
+    shown.iter().map(one).collect::<Vec<_>>().join("; ")
+}
+
+fn tell(shown: &[Shown], now: DateTime<Utc>) {
+    for notice in judge(shown, now) {
+        match notice.has_expired {
+            true => tracing::error!("{}", notice.sentence),
+            false => tracing::warn!("{}", notice.sentence),
+        }
+    }
+}
+
+/// Waits for somebody to ask.
+async fn asked(hang_up: &mut Option<HangUp>) {
+    match hang_up {
+        Some(hang_up) => hang_up.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// SIGHUP, by which servers are asked to read their files anew.
+struct HangUp {
+    #[cfg(unix)]
+    signal: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl HangUp {
+    /// Listens from now on; the signal no longer ends the process.
+    fn listen() -> io::Result<HangUp> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(HangUp { signal: signal(SignalKind::hangup())? })
+    }
+
+    /// Waits for the next one. Cancel safe.
+    async fn next(&mut self) {
+        if self.signal.recv().await.is_none() {
+            // No more can come.
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+#[cfg(not(unix))]
+impl HangUp {
+    /// There is none here.
+    fn listen() -> io::Result<HangUp> {
+        Ok(HangUp {})
+    }
+
+    async fn next(&mut self) {
+        std::future::pending::<()>().await;
+    }
+}
