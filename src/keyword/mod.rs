@@ -104,7 +104,7 @@ keywords! {
     /// | value | where the certificate and its key come from |
     /// |---|---|
     /// | `pfx("file.pfx", password)` | a PKCS#12 file, of OpenSSL 3 or older tools |
-    /// | `pem("chain.pem", "key.pem")` | two PEM files, or twice the same |
+    /// | `pem("chain.pem", "key.pem")` | two PEM files, or twice the same; `.password(password)` opens an encrypted key |
     /// | `self_signed()` | made at each start, and trusted by nobody: for development |
     /// | any [`Certificate`](crate::Certificate) | made by the functions of [`pode::certificate`](crate::certificate) |
     ///
@@ -113,12 +113,21 @@ keywords! {
     /// every copy of the program, and the compiler warns of it.
     ///
     /// Files are read when the server starts, and never become part of the
-    /// program. Paths are relative to the crate's `Cargo.toml` while
+    /// program. A file that is replaced later is read again, and all are on
+    /// SIGHUP: new clients are shown the new certificate, and nobody's
+    /// connection ends. What can't be used is told by the log, and the
+    /// certificate before stays. The log also tells of one that expires within
+    /// 30 days.
+    ///
+    /// Paths are relative to the crate's `Cargo.toml` while
     /// developing (in builds with debug assertions, if the file is there), and
     /// to the working directory otherwise. The compiler looks whether they are
     /// there and what they seem to be; for files that only the machine has
     /// where the server will run, write `pfx(…).at_run_time()`, which also
     /// allows paths out of the crate.
+    ///
+    /// Several stand in brackets: each client is shown the one that is for the
+    /// name it asks for, and the first if none is.
     ///
     /// Where `https` and `wss` share an address, one of them names the
     /// certificate, and it serves both; if both name it, they name the same.
@@ -132,12 +141,52 @@ keywords! {
     ///     };
     ///     endpoint wss   "*:8443";
     ///     endpoint inner https 9443 { certificate: self_signed() };
+    ///     endpoint shops https "*:8444" {
+    ///         certificate: [
+    ///             pem("/etc/pode/tea.pem", "/etc/pode/tea.key").at_run_time(),
+    ///             pem("/etc/pode/ink.pem", "/etc/pode/ink.key")
+    ///                 .password(password_from_env("INK_PASSWORD"))
+    ///                 .at_run_time(),
+    ///         ],
+    ///     };
     ///     signal NEWS: String = "/news";
     ///     route GET "/" => async |_| text("welcome");
     /// }
     /// # let _ = safe();
     /// ```
     certificate
+
+    /// `{ client_certificate: required("clients.pem") }` has an [`https`] or
+    /// [`wss`] [`endpoint`] ask clients who they are, by a certificate of
+    /// theirs.
+    ///
+    /// The file is PEM and holds the authorities, one or several, that sign
+    /// such certificates. With `required`, the handshake fails for everyone
+    /// else. With `optional`, who shows none is let in, and who shows a wrong
+    /// one isn't. Handlers see it by
+    /// [`event.client_certificate()`](crate::WebEvent::client_certificate),
+    /// those of routes and those of `on connect`.
+    ///
+    /// The file is found and read again as that of a [`certificate`] is, and
+    /// `.at_run_time()` says the same of it. Where `https` and `wss` share an
+    /// address, one of them names it for both.
+    ///
+    /// ```
+    /// # use pode::prelude::*;
+    /// pode_server! {
+    ///     server guarded;
+    ///     endpoint https "*:8443" {
+    ///         certificate: self_signed(),
+    ///         client_certificate: required("/etc/pode/clients.pem").at_run_time(),
+    ///     };
+    ///     route GET "/" => async |event: WebEvent| {
+    ///         let subject = event.client_certificate().map(|it| it.subject().to_owned());
+    ///         text(format!("hello, {}", subject.unwrap_or_default()))
+    ///     };
+    /// }
+    /// # let _ = guarded();
+    /// ```
+    client_certificate
 
     /// An endpoint that serves signals by WebSocket (RFC 6455).
     ///

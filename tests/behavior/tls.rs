@@ -1,8 +1,12 @@
 //! What clients of `https` and `wss` endpoints see. The certificates are made
 //! by `certificates/make.sh`.
 
+mod authority;
 mod certificate;
+mod client;
 mod frames;
+mod renewal;
+mod several;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};

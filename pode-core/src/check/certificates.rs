@@ -2,23 +2,40 @@
 
 use super::suggestion::did_you_mean;
 use super::{Code, Diagnostic};
-use crate::certificate::{holds_pem_certificate, is_pkcs12};
-use crate::model::{Certificate, CertificateFile, CertificateFileKind, Endpoint, Server};
+use crate::certificate::{holds_pem_certificate, is_pkcs12, names_in_pem};
+use crate::model::{
+    Certificate, CertificateFile, CertificateFileKind, Endpoint, Listed, Place, Server,
+};
 
 pub(super) fn check(server: &Server, found: &mut Vec<Diagnostic>) {
     for (index, endpoint) in server.endpoints.iter().enumerate() {
+        let earlier = || {
+            let earlier = server.endpoints[..index].iter();
+            earlier.filter(|other| other.head.meets(&endpoint.head))
+        };
         match &endpoint.certificate {
             Some(certificate) if endpoint.protocol.is_secure() => {
                 found.extend(certificate.files.iter().filter_map(unusable));
-                found.extend(password_in_the_code(certificate));
-                let earlier = server.endpoints[..index].iter();
-                let earlier = earlier.filter(|other| other.head.meets(&endpoint.head));
+                found
+                    .extend(certificate.passwords.iter().map(|place| password_in_the_code(*place)));
+                found
+                    .extend(certificate.list.iter().flat_map(|list| judge_list(certificate, list)));
                 found.extend(
-                    earlier.filter_map(|earlier| another_one(earlier, endpoint, certificate)),
+                    earlier().filter_map(|earlier| another_one(earlier, endpoint, certificate)),
                 );
             }
             Some(certificate) => found.push(unneeded(endpoint, certificate)),
             None => found.extend(needed(server, endpoint)),
+        }
+        match &endpoint.client_certificate {
+            Some(authorities) if endpoint.protocol.is_secure() => {
+                found.extend(authorities.files.iter().filter_map(unusable));
+                found.extend(
+                    earlier().filter_map(|earlier| other_clients(earlier, endpoint, authorities)),
+                );
+            }
+            Some(authorities) => found.push(unneeded_for_clients(endpoint, authorities)),
+            None => {}
         }
     }
 }
@@ -51,13 +68,27 @@ fn unneeded(endpoint: &Endpoint, certificate: &Certificate) -> Diagnostic {
     Diagnostic::new(Code::UnneededCertificate, certificate.place, message, help)
 }
 
+fn unneeded_for_clients(endpoint: &Endpoint, authorities: &Certificate) -> Diagnostic {
+    let protocol = endpoint.protocol;
+    let article = if protocol.serves_signals() { "a" } else { "an" };
+    let message = format!("{article} `{protocol}` endpoint can't ask clients for certificates");
+    let help = format!("remove it, or write `{protocol}s`");
+    let place = authorities.place;
+    Diagnostic::new(Code::UnneededClientCertificate, place, message, help)
+}
+
+/// Tells whether two endpoints are one secure port.
+fn share_a_port(one: &Endpoint, other: &Endpoint) -> bool {
+    let same = |one: crate::Bind| other.bind.is_some_and(|other| one.same(&other));
+    one.bind.is_some_and(same)
+        && one.protocol.is_secure()
+        && one.protocol.shares_address_with(other.protocol)
+}
+
 /// A port has one certificate. Where both endpoints name it, they agree.
 fn another_one(earlier: &Endpoint, later: &Endpoint, second: &Certificate) -> Option<Diagnostic> {
     let first = earlier.certificate.as_ref()?;
-    let shared = earlier.bind?.same(&later.bind?)
-        && earlier.protocol.is_secure()
-        && earlier.protocol.shares_address_with(later.protocol);
-    (shared && first.written != second.written).then(|| {
+    (share_a_port(earlier, later) && first.written != second.written).then(|| {
         let (one, other) = (earlier.protocol, later.protocol);
         let message = format!("`{one}` and `{other}` share an address, but not a certificate");
         let help = "name the certificate at one of them; it serves both";
@@ -66,11 +97,52 @@ fn another_one(earlier: &Endpoint, later: &Endpoint, second: &Certificate) -> Op
     })
 }
 
+/// Nor does a port know what comes behind the handshake.
+fn other_clients(earlier: &Endpoint, later: &Endpoint, second: &Certificate) -> Option<Diagnostic> {
+    let first = earlier.client_certificate.as_ref()?;
+    (share_a_port(earlier, later) && first.written != second.written).then(|| {
+        let (one, other) = (earlier.protocol, later.protocol);
+        let message = format!("`{one}` and `{other}` share an address, but not a rule for clients");
+        let help = "write `client_certificate:` at one of them; it is for both";
+        Diagnostic::new(Code::ClientCertificatesDiffer, second.place, message, help)
+            .other(first.place, "the other rule")
+    })
+}
+
+/// Each certificate of a list is there for somebody.
+fn judge_list(certificate: &Certificate, list: &[Listed]) -> Vec<Diagnostic> {
+    if list.is_empty() {
+        let (message, help) =
+            ("no certificate is in this list", "add one, as in `[self_signed()]`");
+        return vec![Diagnostic::new(Code::EmptyCertificateList, certificate.place, message, help)];
+    }
+    let names: Vec<_> = list
+        .iter()
+        .map(|listed| names_in_pem(certificate.files[listed.chain?].content.as_ref()?))
+        .collect();
+    let never_shown = |index: usize| {
+        let hides = |earlier: &usize| {
+            let of_same_names = || {
+                let (own, earlier) = (names[index].as_ref()?, names[*earlier].as_ref()?);
+                Some(own.is_hidden_by(earlier))
+            };
+            list[*earlier].written == list[index].written || of_same_names().unwrap_or(false)
+        };
+        let earlier = (0..index).find(hides)?;
+        let message = "no client is ever shown this certificate";
+        let help =
+            "remove it, or one of them has the wrong file: another before it is for all its names";
+        let never = Diagnostic::new(Code::CertificateNeverShown, list[index].place, message, help);
+        Some(never.other(list[earlier].place, "this one is shown"))
+    };
+    (0..list.len()).filter_map(never_shown).collect()
+}
+
 /// Advice: every copy of the program would tell it.
-fn password_in_the_code(certificate: &Certificate) -> Option<Diagnostic> {
+fn password_in_the_code(place: Place) -> Diagnostic {
     let message = "a password in the code is in every copy of the program";
     let help = "write `password_from_env(\"NAME\")` or `password_from_file(\"path\")`";
-    Some(Diagnostic::new(Code::PasswordInTheCode, certificate.password?, message, help))
+    Diagnostic::new(Code::PasswordInTheCode, place, message, help)
 }
 
 /// The start of the server looks again, and further: whether the password is
@@ -90,6 +162,11 @@ fn unusable(file: &CertificateFile) -> Option<Diagnostic> {
             format!("`{path}` is not a PKCS#12 file"),
             "for PEM files, write `pem(\"chain.pem\", \"key.pem\")`",
         ),
+        CertificateFileKind::Authorities => {
+            let reason = holds_pem_certificate(content).err()?;
+            let help = "it holds those in PEM form who sign the certificates of clients";
+            (format!("`{path}` {reason}"), help)
+        }
         CertificateFileKind::Chain => {
             let reason = holds_pem_certificate(content).err()?;
             let help = if is_pkcs12(content) {

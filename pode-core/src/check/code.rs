@@ -212,6 +212,16 @@ codes! {
     /// Arguments in another order than in the path.
     ArgumentOrder = 116,
 
+    // Several certificates, and those of clients.
+    /// A list of certificates without one.
+    EmptyCertificateList = 125,
+    /// A certificate in a list that no client is ever shown.
+    CertificateNeverShown = 126,
+    /// A plain endpoint that asks clients for certificates.
+    UnneededClientCertificate = 127,
+    /// Two rules for the clients of one port.
+    ClientCertificatesDiffer = 128,
+
     // Hand-over.
     /// A time to drain in a server that hands over to nobody.
     DrainAlone = 130,

@@ -20,19 +20,35 @@ pub struct Endpoint {
     pub address_place: Place,
     /// The certificate that is named here.
     pub certificate: Option<Certificate>,
+    /// Whose certificates clients must or may show, as named here.
+    pub client_certificate: Option<Certificate>,
 }
 
-/// The certificate of an endpoint, as its option names it.
+/// The certificate of an endpoint, or several, as its option names it; or those
+/// that sign the certificates of clients.
 #[derive(Debug)]
 pub struct Certificate {
     /// Where the option's name stands.
     pub place: Place,
     /// The option's value as written: two that are alike are one certificate.
     pub written: String,
-    /// Where a password stands that is written out.
-    pub password: Option<Place>,
+    /// Where passwords stand that are written out.
+    pub passwords: Vec<Place>,
     /// The files that must be there while compiling.
     pub files: Vec<CertificateFile>,
+    /// The members of a list, if it is one.
+    pub list: Option<Vec<Listed>>,
+}
+
+/// A certificate in a list of several.
+#[derive(Debug)]
+pub struct Listed {
+    /// Where it stands.
+    pub place: Place,
+    /// As written: two that are alike are one certificate.
+    pub written: String,
+    /// The index of its chain among all files, if that is known and there.
+    pub chain: Option<usize>,
 }
 
 /// A file that makes up a certificate.
@@ -58,4 +74,6 @@ pub enum CertificateFileKind {
     Chain,
     /// The key of a chain, as PEM.
     Key,
+    /// Those who sign the certificates of clients, as PEM.
+    Authorities,
 }

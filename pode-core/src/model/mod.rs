@@ -17,7 +17,7 @@ mod timer;
 mod upstream;
 mod views;
 
-pub use endpoint::{Certificate, CertificateFile, CertificateFileKind, Endpoint};
+pub use endpoint::{Certificate, CertificateFile, CertificateFileKind, Endpoint, Listed};
 pub use mount::Mount;
 pub use on::{ConnectionEvent, On};
 pub use public::Public;

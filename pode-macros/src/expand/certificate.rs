@@ -13,11 +13,13 @@ use super::{folder, options};
 /// Brings the words for certificates into scope, and tells rustc which files
 /// a new build depends on.
 pub(super) fn words(endpoint: &Endpoint) -> TokenStream {
-    let tracked = endpoint.certificate.iter().flat_map(|certificate| &certificate.files);
+    let named = endpoint.certificate.iter().chain(&endpoint.client_certificate);
+    let tracked = named.flat_map(|certificate| &certificate.files);
     // Never a file with a key in it.
     let chains = tracked.filter(|file| {
         let without_key = file.content.as_deref().is_some_and(|content| !holds_pem_key(content));
-        file.kind == CertificateFileKind::Chain && without_key
+        let read = [CertificateFileKind::Chain, CertificateFileKind::Authorities];
+        read.contains(&file.kind) && without_key
     });
     let chains = folder::tracked(chains.map(|file| file.path.text.clone()));
     let words = options::words("endpoint_words");
@@ -28,8 +30,11 @@ pub(super) fn words(endpoint: &Endpoint) -> TokenStream {
 /// servers' roots included.
 pub(super) fn crate_folder(model: &Server, declared: &proc_macro2::Ident) -> Option<TokenStream> {
     let mut upstreams = model.upstreams.iter();
-    let named = model.endpoints.iter().any(|endpoint| endpoint.certificate.is_some())
-        || upstreams.any(|upstream| upstream.names_roots);
+    let names_file = |endpoint: &Endpoint| {
+        endpoint.certificate.is_some() || endpoint.client_certificate.is_some()
+    };
+    let named =
+        model.endpoints.iter().any(names_file) || upstreams.any(|upstream| upstream.names_roots);
     named.then(|| {
         quote! {
             #[cfg(debug_assertions)]

@@ -5,7 +5,7 @@ use pode_core::{Method, Protocol};
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 
-use crate::resolve::certificate::CERTIFICATE;
+use crate::resolve::certificate::{CERTIFICATE, CLIENT_CERTIFICATE};
 use crate::syntax::{Action, Kind, Receiver, Written};
 
 /// Uses the documented item of each word, wherever it was written.
@@ -17,7 +17,8 @@ pub(super) fn uses(written: &Written) -> TokenStream {
             Kind::Endpoint(endpoint) => {
                 words.extend(Some(&endpoint.protocol).filter(known(Protocol::parse)));
                 let options = endpoint.options.fields.iter().map(|field| &field.name);
-                words.extend(options.filter(|name| *name == CERTIFICATE));
+                let known = [CERTIFICATE, CLIENT_CERTIFICATE];
+                words.extend(options.filter(|name| known.iter().any(|word| *name == word)));
             }
             Kind::Route(route) => {
                 words.extend(route.methods.iter().filter(known(Method::parse)));

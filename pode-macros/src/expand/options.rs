@@ -8,6 +8,7 @@ use quote::{format_ident, quote, quote_spanned};
 use syn::Expr;
 use syn::spanned::Spanned;
 
+use crate::resolve::certificate::CERTIFICATE;
 use crate::resolve::options::interval;
 use crate::syntax::{Field, Options};
 
@@ -20,6 +21,21 @@ pub(super) fn value(value: &Expr) -> TokenStream {
             quote! { ::core::time::Duration::from_millis(#milliseconds) }
         }
         None => quote! { #value },
+    }
+}
+
+/// Writes the value of an option. Certificates may stand in brackets, and a text
+/// is as good as a path.
+fn option(field: &Field) -> TokenStream {
+    match &field.value {
+        Expr::Array(several) if field.name == CERTIFICATE => {
+            quote! { ::pode::Certificate::from(#several) }
+        }
+        path if field.name == "hand_over" => {
+            let value = value(path);
+            quote_spanned! { path.span()=> ::pode::HandOver::from(#value) }
+        }
+        one => value(one),
     }
 }
 
@@ -50,11 +66,7 @@ pub(super) fn fields(
     let place = Span::mixed_site().located_at(first.name.span());
     let variable = Ident::new("options", place);
     let assignments = fields.map(|field| {
-        let (name, mut value) = (&field.name, value(&field.value));
-        // A text is as good as a path.
-        if name == "hand_over" {
-            value = quote_spanned! { field.value.span()=> ::pode::HandOver::from(#value) };
-        }
+        let (name, value) = (&field.name, option(field));
         quote_spanned! { name.span()=> #variable.#name = #value; }
     });
     quote! {{

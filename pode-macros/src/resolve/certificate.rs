@@ -5,8 +5,9 @@
 //! a certificate at run time, when it is judged.
 
 use pode_core::check::Code;
-use pode_core::model::{Certificate, CertificateFile, CertificateFileKind};
+use pode_core::model::{Certificate, CertificateFile, CertificateFileKind, Listed};
 use quote::ToTokens;
+use syn::spanned::Spanned;
 use syn::{Expr, LitStr};
 
 use super::Resolver;
@@ -18,39 +19,53 @@ use crate::syntax::Options;
 /// The option of endpoints that names a certificate.
 pub(crate) const CERTIFICATE: &str = "certificate";
 
-/// The texts in a certificate's expression.
+/// The option of endpoints that says whose certificates clients show.
+pub(crate) const CLIENT_CERTIFICATE: &str = "client_certificate";
+
+/// The texts in the expression of one certificate.
 #[derive(Default)]
 struct Texts<'written> {
     files: Vec<(CertificateFileKind, &'written LitStr)>,
-    /// A password that stands in the code.
-    password: Option<&'written LitStr>,
+    /// Passwords that stand in the code.
+    passwords: Vec<&'written LitStr>,
     at_run_time: bool,
 }
 
 impl<'written> Texts<'written> {
-    /// Understands `pfx(…)` and `pem(…)`, with or without `.at_run_time()`.
+    /// Understands `pfx(…)` and `pem(…)`, `required(…)` and `optional(…)`, with
+    /// or without `.password(…)` and `.at_run_time()`.
     fn of(value: &'written Expr) -> Texts<'written> {
         match value {
             Expr::MethodCall(call) if call.method == "at_run_time" => {
                 Texts { at_run_time: true, ..Texts::of(&call.receiver) }
+            }
+            Expr::MethodCall(call) if call.method == "password" => {
+                let mut texts = Texts::of(&call.receiver);
+                texts.passwords.extend(call.args.first().and_then(text));
+                texts
             }
             Expr::Call(call) => {
                 let texts: Vec<_> = call.args.iter().map(text).collect();
                 let file = |kind, index: usize| {
                     texts.get(index).copied().flatten().map(|text| (kind, text))
                 };
-                match &*call.func {
-                    Expr::Path(word) if word.path.is_ident("pfx") => Texts {
+                let Expr::Path(word) = &*call.func else { return Texts::default() };
+                let is = |name| word.path.is_ident(name);
+                if is("pfx") {
+                    Texts {
                         files: file(CertificateFileKind::Pfx, 0).into_iter().collect(),
-                        password: texts.get(1).copied().flatten(),
+                        passwords: texts.get(1).copied().flatten().into_iter().collect(),
                         at_run_time: false,
-                    },
-                    Expr::Path(word) if word.path.is_ident("pem") => {
-                        let chain = file(CertificateFileKind::Chain, 0);
-                        let key = file(CertificateFileKind::Key, 1);
-                        Texts { files: chain.into_iter().chain(key).collect(), ..Texts::default() }
                     }
-                    _ => Texts::default(),
+                } else if is("pem") {
+                    let chain = file(CertificateFileKind::Chain, 0);
+                    let key = file(CertificateFileKind::Key, 1);
+                    Texts { files: chain.into_iter().chain(key).collect(), ..Texts::default() }
+                } else if is("required") || is("optional") {
+                    let file = file(CertificateFileKind::Authorities, 0);
+                    Texts { files: file.into_iter().collect(), ..Texts::default() }
+                } else {
+                    Texts::default()
                 }
             }
             _ => Texts::default(),
@@ -59,24 +74,41 @@ impl<'written> Texts<'written> {
 }
 
 impl Resolver<'_> {
-    /// Looks at the files of a certificate; the inner `None` is an endpoint
-    /// without one.
-    pub(super) fn certificate(&mut self, options: &Options) -> Option<Option<Certificate>> {
-        let Some(field) = options.fields.iter().find(|field| field.name == CERTIFICATE) else {
+    /// Looks at the files of a certificate, or of several in brackets; or at
+    /// those of who signs the certificates of clients. The inner `None` is an
+    /// endpoint without such an option.
+    pub(super) fn certificate(
+        &mut self,
+        options: &Options,
+        option: &str,
+    ) -> Option<Option<Certificate>> {
+        let Some(field) = options.fields.iter().find(|field| field.name == option) else {
             return Some(None);
         };
-        let texts = Texts::of(&field.value);
-        let mut files = Vec::new();
-        if !texts.at_run_time {
-            for (kind, path) in texts.files {
-                files.push(self.certificate_file(kind, path)?);
+        let members = match &field.value {
+            Expr::Array(list) => list.elems.iter().collect(),
+            one => vec![one],
+        };
+        let (mut files, mut passwords, mut list) = (Vec::new(), Vec::new(), Vec::new());
+        for member in members {
+            let texts = Texts::of(member);
+            let mut chain = None;
+            for (kind, path) in texts.files.iter().filter(|_| !texts.at_run_time) {
+                if *kind == CertificateFileKind::Chain {
+                    chain = Some(files.len());
+                }
+                files.push(self.certificate_file(*kind, path)?);
             }
+            passwords.extend(texts.passwords.iter().map(|text| self.places.add(text.span())));
+            let place = self.places.add(member.span());
+            list.push(Listed { place, written: member.to_token_stream().to_string(), chain });
         }
         Some(Some(Certificate {
             place: self.places.add(field.name.span()),
             written: field.value.to_token_stream().to_string(),
-            password: texts.password.map(|password| self.places.add(password.span())),
+            passwords,
             files,
+            list: matches!(field.value, Expr::Array(_)).then_some(list),
         }))
     }
 
@@ -93,7 +125,9 @@ impl Resolver<'_> {
         }
         let content = match kind {
             CertificateFileKind::Key => files::is_there(&path.text).then(Vec::new),
-            CertificateFileKind::Pfx | CertificateFileKind::Chain => files::read(&path.text),
+            CertificateFileKind::Pfx
+            | CertificateFileKind::Chain
+            | CertificateFileKind::Authorities => files::read(&path.text),
         };
         let siblings = files::files_beside(&path.text);
         Some(CertificateFile { path, kind, content, siblings })

@@ -7,6 +7,7 @@ use syn::spanned::Spanned;
 use syn::{Expr, ExprLit, Lit};
 
 use super::Resolver;
+use super::certificate::{CERTIFICATE, CLIENT_CERTIFICATE};
 use crate::syntax;
 
 impl Resolver<'_> {
@@ -15,7 +16,8 @@ impl Resolver<'_> {
         let protocol = self.protocol(&written.protocol);
         let bind = self.bind(&written.address);
         let options = self.options(&written.options);
-        let certificate = self.certificate(&written.options);
+        let certificate = self.certificate(&written.options, CERTIFICATE);
+        let client_certificate = self.certificate(&written.options, CLIENT_CERTIFICATE);
         Some(Endpoint {
             head,
             name: written.name.as_ref().map(|name| self.word(name)),
@@ -24,6 +26,7 @@ impl Resolver<'_> {
             bind: bind?,
             address_place: self.places.add(written.address.span()),
             certificate: options.and(certificate)?,
+            client_certificate: client_certificate?,
         })
     }
 

@@ -52,7 +52,8 @@ pub(crate) fn house(settings: Settings) -> ::pode::Server {
         server as _, views as _, public as _, mount as _, endpoint as _, http as _,
         endpoint as _, http as _, endpoint as _, ws as _, endpoint as _, https as _,
         certificate as _, endpoint as _, wss as _, certificate as _, endpoint as _,
-        https as _, certificate as _, state as _, signal as _, signal as _, signal as _,
+        https as _, certificate as _, endpoint as _, https as _, certificate as _,
+        client_certificate as _, state as _, signal as _, signal as _, signal as _,
         signal as _, signal as _, rebroadcast as _, on as _, connect as _, on as _,
         disconnect as _, on as _, disconnect as _, route as _, GET as _, view as _,
         route as _, GET as _, POST as _, route as _, PUT as _, route as _, GET as _,
@@ -142,6 +143,25 @@ pub(crate) fn house(settings: Settings) -> ::pode::Server {
                     "src/tests/certificate/chain.pem",
                     "src/tests/certificate/key.pem",
                 );
+                options
+            },
+        );
+    declared
+        .endpoint(
+            ::core::option::Option::Some("guarded"),
+            ::pode::__private::Protocol::Https,
+            9444,
+            {
+                #[allow(unused_imports)]
+                use ::pode::__private::endpoint_words::*;
+                let mut options = ::pode::EndpointOptions::default();
+                options.certificate = ::pode::Certificate::from([
+                    self_signed(),
+                    pem("elsewhere.pem", "elsewhere.key")
+                        .password(password_from_env("NAME"))
+                        .at_run_time(),
+                ]);
+                options.client_certificate = required("clients.pem").at_run_time();
                 options
             },
         );

@@ -9,6 +9,8 @@ use rustls::crypto::ring::sign::any_supported_type;
 use rustls::pki_types::pem::{Error as PemError, PemObject};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::sign::SigningKey;
+use x509_cert::der::Decode;
+use x509_cert::der::asn1::AnyRef;
 
 use crate::error::CertificateError;
 
@@ -61,15 +63,21 @@ fn sealed(content: &[u8]) -> Option<Result<Vec<u8>, CertificateError>> {
 }
 
 fn unseal(sealed: &[u8], password: &str) -> Result<PrivatePkcs8KeyDer<'static>, CertificateError> {
-    let info = EncryptedPrivateKeyInfoRef::try_from(sealed).map_err(|_| unreadable())?;
+    use pkcs8::Error::EncryptedPrivateKey;
+    use pkcs8::pkcs5::Error::{
+        AlgorithmParametersInvalid, NoPbes1CryptSupport, UnsupportedAlgorithm,
+    };
+
+    // What is whole, and yet not understood, is encrypted in some other way.
+    let info = EncryptedPrivateKeyInfoRef::try_from(sealed).map_err(|_| {
+        let whole = AnyRef::from_der(sealed).is_ok();
+        if whole { CertificateError::KindOfEncryption } else { unreadable() }
+    })?;
     let opened = info.decrypt(password).map_err(|error| match error {
-        pkcs8::Error::EncryptedPrivateKey(pkcs8::pkcs5::Error::AlgorithmParametersInvalid {
-            ..
-        })
-        | pkcs8::Error::EncryptedPrivateKey(pkcs8::pkcs5::Error::UnsupportedAlgorithm { .. })
-        | pkcs8::Error::EncryptedPrivateKey(pkcs8::pkcs5::Error::NoPbes1CryptSupport) => {
-            CertificateError::KindOfEncryption
-        }
+        EncryptedPrivateKey(
+            AlgorithmParametersInvalid { .. } | UnsupportedAlgorithm { .. } | NoPbes1CryptSupport,
+        ) => CertificateError::KindOfEncryption,
+        // The padding, or what comes out, is wrong.
         _ => CertificateError::WrongPassword,
     })?;
     Ok(PrivatePkcs8KeyDer::from(opened.as_bytes().to_vec()))
@@ -81,4 +89,25 @@ fn unreadable() -> CertificateError {
 
 fn position(content: &[u8], mark: &[u8]) -> Option<usize> {
     content.windows(mark.len()).position(|window| window == mark)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_damaged_is_told_from_what_is_another_key() {
+        let judge = |body: &str| {
+            let file = format!(
+                "-----BEGIN ENCRYPTED PRIVATE KEY-----\n{body}\n-----END ENCRYPTED PRIVATE KEY-----"
+            );
+            from_pem(file.as_bytes(), || Some(Ok("secret".to_owned()))).expect_err(body)
+        };
+        assert!(matches!(judge("no digits!"), CertificateError::NotPem { .. }));
+        assert!(matches!(judge("MIGH"), CertificateError::NotPem { .. }), "it is cut off");
+        assert!(matches!(judge("MAA="), CertificateError::KindOfEncryption), "it is empty");
+        let endless = b"-----BEGIN ENCRYPTED PRIVATE KEY-----\nMAA=\n";
+        let error = from_pem(endless, || None).expect_err("it has no end");
+        assert!(matches!(error, CertificateError::NotPem { .. }));
+    }
 }

@@ -55,7 +55,13 @@ cp "$work/root.crt" root.pem
 cat "$work/server.crt" "$work/middle.crt" >chain.pem
 cp "$work/server.key" key.pem
 key key-of-another.pem
+# PKCS#8 as OpenSSL 3 encrypts it, as OpenSSL 1.0 did, and by PKCS#5 version 1.
 openssl pkcs8 -topk8 -in key.pem -passout pass:secret -out key-with-password.pem
+openssl pkcs8 -topk8 -v2 des3 -v2prf hmacWithSHA1 -in key.pem -passout pass:secret \
+    -out key-by-old-ciphers.pem
+openssl pkcs8 -topk8 -v1 PBE-SHA1-3DES -in key.pem -passout pass:secret -out key-by-version-1.pem
+# PKCS#1, encrypted by its PEM header.
+openssl genrsa -traditional -aes256 -passout pass:secret -out key-in-the-old-way.pem 2048
 
 printf 'correct horse\n' >password.txt
 bundle() { openssl pkcs12 -export -in chain.pem -passout file:password.txt "$@"; }
@@ -67,3 +73,14 @@ bundle -nokeys -out without-key.pfx
 # The key is another's; its certificate is not in the file.
 openssl pkcs12 -export -inkey key-of-another.pem -nocerts -passout file:password.txt \
     -out without-certificate.pfx
+# What comes after the others: another certificate, another password.
+issue_renewed() {
+    cp key-of-another.pem "$work/renewed.key"
+    issue renewed "pode test server, renewed" 'basicConstraints=critical,CA:false
+extendedKeyUsage=serverAuth
+subjectAltName=DNS:localhost,IP:127.0.0.1' -cert "$work/middle.crt" -keyfile "$work/middle.key"
+    cat "$work/renewed.crt" "$work/middle.crt" >"$work/renewed.pem"
+    openssl pkcs12 -export -in "$work/renewed.pem" -inkey key-of-another.pem \
+        -passout 'pass:battery staple' -out renewed.pfx
+}
+issue_renewed

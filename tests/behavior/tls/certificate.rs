@@ -1,5 +1,6 @@
 //! Certificates: which can be used, and what is said of those that can't.
 
+use super::authority::Folder;
 use super::*;
 
 #[tokio::test]
@@ -20,7 +21,7 @@ async fn a_signal_arrives_behind_each_kind_of_certificate() {
 /// Trusts everyone, and remembers whom: what a person does who looks at a
 /// certificate before trusting it.
 #[derive(Debug, Default)]
-struct Curious {
+pub(super) struct Curious {
     seen: Mutex<Option<CertificateDer<'static>>>,
 }
 
@@ -102,6 +103,25 @@ async fn a_password_comes_from_the_environment() {
     assert_eq!(raw_over(stream, GET_PAGE).await.text(), "page");
 }
 
+#[tokio::test]
+async fn a_key_in_pem_form_may_have_a_password() {
+    let secret = Folder::new();
+    secret.put("password.txt", "secret\n");
+    let password = password_from_file(secret.file("password.txt"));
+    let key = |name: &str| pem(file("chain.pem"), file(name));
+    for certificate in [
+        key("key-with-password.pem").password("secret"),
+        key("key-with-password.pem").password(password),
+        key("key-by-old-ciphers.pem").password("secret"),
+        // One that isn't needed does no harm.
+        key("key.pem").password("secret"),
+    ] {
+        let server = start(secured_by(certificate)).await;
+        let stream = secure_stream(server.address(Protocol::Https).unwrap()).await;
+        assert_eq!(raw_over(stream, GET_PAGE).await.text(), "page");
+    }
+}
+
 async fn refused(certificate: Certificate) -> String {
     let error = secured_by(certificate).start().await.expect_err("the certificate is unusable");
     format!("{error:?}")
@@ -168,7 +188,32 @@ async fn each_unusable_certificate_has_its_sentence() {
         (
             pem(file("chain.pem"), file("key-with-password.pem")),
             format!(
-                "endpoint `https` can't use `{FOLDER}/key-with-password.pem`: its key has a password; a `.pfx` may have one, a `.pem` not"
+                "endpoint `https` can't use `{FOLDER}/key-with-password.pem`: its key has a password; add `.password(password_from_env(\"NAME\"))` to `pem(…)`"
+            ),
+        ),
+        (
+            pem(file("chain.pem"), file("key-with-password.pem")).password("public"),
+            format!(
+                "endpoint `https` can't use `{FOLDER}/key-with-password.pem`: the password is wrong"
+            ),
+        ),
+        (
+            pem(file("chain.pem"), file("key-with-password.pem"))
+                .password(password_from_env("PODE_NOT_SET")),
+            format!(
+                "endpoint `https` can't use `{FOLDER}/key-with-password.pem`: the environment variable `PODE_NOT_SET`, which should hold its password, is not set"
+            ),
+        ),
+        (
+            pem(file("chain.pem"), file("key-in-the-old-way.pem")).password("secret"),
+            format!(
+                "endpoint `https` can't use `{FOLDER}/key-in-the-old-way.pem`: its key is encrypted in the old way (`Proc-Type: 4,ENCRYPTED`); write it anew by `openssl pkcs8 -topk8 -in old.pem -out new.pem`"
+            ),
+        ),
+        (
+            pem(file("chain.pem"), file("key-by-version-1.pem")).password("secret"),
+            format!(
+                "endpoint `https` can't use `{FOLDER}/key-by-version-1.pem`: its key is encrypted in a way that is not understood; write it anew by `openssl pkcs8 -topk8 -v2 aes-256-cbc -in old.pem -out new.pem`"
             ),
         ),
         (Certificate::default(), "endpoint `https` needs a certificate".to_owned()),

@@ -23,6 +23,25 @@ pode_server! {
     // PODE056: advice can be silenced.
     #[allow(deprecated)]
     endpoint https "*:9445" { certificate: pfx("pode.pfx", "for tests").at_run_time() };
+    // PODE056: no password stands here.
+    endpoint https "*:9446" {
+        certificate: pem("pode.pem", "pode.key").password(password_from_env("P")).at_run_time(),
+    };
+    // PODE125, PODE126: one is enough; keys of two kinds; the same name in two.
+    endpoint https "*:9447" { certificate: [self_signed()] };
+    endpoint https "*:9448" {
+        certificate: [
+            pem("files/certificates/chain.pem", "files/certificates/key.pem"),
+            pem("files/certificates/rsa.pem", "files/certificates/key.pem"),
+            pfx("/etc/pode/pode.pfx", password_from_env("PASSWORD")).at_run_time(),
+        ],
+    };
+    // PODE127, PODE128: both name the same.
+    endpoint https "*:9449" {
+        certificate: self_signed(),
+        client_certificate: optional("files/certificates/chain.pem"),
+    };
+    endpoint wss   "*:9449" { client_certificate: optional("files/certificates/chain.pem") };
     endpoint https settings.address { certificate: settings.certificate };
     // The next has the same address, for all that the compiler knows.
     endpoint wss   8444 + 1;

@@ -1,0 +1,282 @@
+//! Certificates that change while the server runs.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use super::authority::{Authority, Folder, shown, shows};
+use super::*;
+
+/// Clients that shake hands all the time, and such that stay.
+const RESTLESS: usize = 4;
+const STAYING: usize = 4;
+
+/// Shakes hands and asks for a page until it is told to end; returns how often.
+async fn come_and_go(config: ClientConfig, address: SocketAddr, end: Arc<AtomicBool>) -> usize {
+    let mut times = 0;
+    while !end.load(Ordering::Relaxed) {
+        let stream = connect(config.clone(), address, "localhost").await.expect("a handshake");
+        assert_eq!(raw_over(stream, GET_PAGE).await.text(), "page");
+        times += 1;
+    }
+    times
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hundred_new_certificates_under_load_disturb_nobody() {
+    let (authority, folder) = (Authority::new(), Folder::new());
+    folder.put_pair(&authority.issue(&["localhost"]));
+    let server = start(secured_by(folder.pair())).await;
+    let address = server.address(Protocol::Https).unwrap();
+    let config = authority.trusted();
+
+    let end = Arc::new(AtomicBool::new(false));
+    let restless: Vec<_> = (0..RESTLESS)
+        .map(|_| tokio::spawn(come_and_go(config.clone(), address, Arc::clone(&end))))
+        .collect();
+    let mut staying = Vec::new();
+    for _ in 0..STAYING {
+        let stream = connect(config.clone(), address, "localhost").await.unwrap();
+        staying.push(Client::over(stream, "wss://localhost/news").await);
+    }
+    for round in 0..100 {
+        let issued = authority.issue(&["localhost"]);
+        folder.put_pair(&issued);
+        shows(&config, address, &issued).await;
+        server.signals().send(NEWS, &round.to_string()).await.unwrap();
+        for client in &mut staying {
+            assert_eq!(client.text().await, format!("\"{round}\""));
+        }
+    }
+    end.store(true, Ordering::Relaxed);
+    for client in restless {
+        let times = client.await.expect("no handshake fails");
+        assert!(times > 100, "there was little load: {times} handshakes");
+    }
+}
+
+/// As Certbot and Kubernetes do it: what changes is a link on the way.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_link_that_leads_elsewhere_is_followed() {
+    use std::os::unix::fs::symlink;
+
+    let (authority, folder) = (Authority::new(), Folder::new());
+    let put = |name: &str| {
+        let issued = authority.issue(&["localhost"]);
+        std::fs::create_dir(folder.file(name)).unwrap();
+        std::fs::write(folder.file(name).join("chain.pem"), &issued.chain).unwrap();
+        std::fs::write(folder.file(name).join("key.pem"), &issued.key).unwrap();
+        symlink(name, folder.file("new")).unwrap();
+        std::fs::rename(folder.file("new"), folder.file("now")).unwrap();
+        issued
+    };
+    let first = put("first");
+    std::fs::create_dir(folder.file("live")).unwrap();
+    for file in ["chain.pem", "key.pem"] {
+        symlink(format!("../now/{file}"), folder.file("live").join(file)).unwrap();
+    }
+    let live = folder.file("live");
+    let server = start(secured_by(pem(live.join("chain.pem"), live.join("key.pem")))).await;
+    let address = server.address(Protocol::Https).unwrap();
+    let config = authority.trusted();
+    shows(&config, address, &first).await;
+    for name in ["second", "third"] {
+        let next = put(name);
+        shows(&config, address, &next).await;
+    }
+}
+
+/// Whatever was resumed has shown its certificate before.
+#[tokio::test]
+async fn no_session_outlives_its_certificate() {
+    let (authority, folder) = (Authority::new(), Folder::new());
+    folder.put_pair(&authority.issue(&["localhost"]));
+    let server = start(secured_by(folder.pair())).await;
+    let address = server.address(Protocol::Https).unwrap();
+    let resuming = trusting(
+        CertificateDer::from_pem_slice(authority.pem().as_bytes()).unwrap(),
+        &[&TLS12, &TLS13],
+    );
+    let kind = async || {
+        let stream = connect(resuming.clone(), address, "localhost").await.unwrap();
+        let kind = stream.get_ref().1.handshake_kind().unwrap();
+        // The ticket comes with the answer.
+        raw_over(stream, GET_PAGE).await;
+        kind
+    };
+    use tokio_rustls::rustls::HandshakeKind::{Full, Resumed};
+    assert_eq!((kind().await, kind().await), (Full, Resumed));
+    let next = authority.issue(&["localhost"]);
+    folder.put_pair(&next);
+    shows(&authority.trusted(), address, &next).await;
+    assert_eq!((kind().await, kind().await), (Full, Resumed));
+}
+
+/// The file of a password is one of the certificate's.
+#[tokio::test]
+async fn a_new_password_comes_with_its_file() {
+    let folder = Folder::new();
+    let copy = |from: &str, to: &str| std::fs::copy(file(from), folder.file(to)).unwrap();
+    copy("modern.pfx", "server.pfx");
+    folder.put("password.txt", "correct horse");
+    let password = password_from_file(folder.file("password.txt"));
+    let server = start(secured_by(pfx(folder.file("server.pfx"), password))).await;
+    let address = server.address(Protocol::Https).unwrap();
+
+    let shown_now = async || {
+        let curious = Arc::new(certificate::Curious::default());
+        let mut config = trusting_root();
+        config.dangerous().set_certificate_verifier(curious);
+        shown(&connect(config, address, "localhost").await.unwrap())
+    };
+    let first = shown_now().await;
+
+    copy("renewed.pfx", "new.pfx");
+    std::fs::rename(folder.file("new.pfx"), folder.file("server.pfx")).unwrap();
+    folder.put("password.txt", "battery staple\n");
+    within(async { while shown_now().await == first {} }, "the new certificate").await;
+}
+
+#[cfg(unix)]
+mod hang_up {
+    use std::process::Stdio;
+
+    use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+    use tokio::process::{Child, ChildStderr, Command};
+
+    use super::*;
+
+    const FOLDER: &str = "PODE_TEST_CERTIFICATES";
+
+    static RELOADS: AtomicUsize = AtomicUsize::new(0);
+
+    pode_server! {
+        server hung_up(certificate: Certificate);
+        endpoint https "127.0.0.1:0" { certificate: certificate };
+        endpoint wss   "127.0.0.1:0";
+        signal COUNT: usize = "/count";
+        route GET "/" => async |event: WebEvent| {
+            event.send(COUNT, &RELOADS.fetch_add(1, Ordering::Relaxed)).await.map(|()| text("told"))
+        };
+    }
+
+    /// The program of the test below, which runs this test alone, in a process
+    /// of its own. Otherwise there is nothing to do here.
+    #[test]
+    fn program() {
+        if let Some(folder) = std::env::var_os(FOLDER) {
+            let folder = std::path::PathBuf::from(folder);
+            pode::log_to_terminal();
+            let certificate = pem(folder.join("chain.pem"), folder.join("key.pem"));
+            hung_up(certificate).run_blocking().unwrap();
+        }
+    }
+
+    async fn start_program(folder: &Folder) -> (Child, SocketAddr, Lines<BufReader<ChildStderr>>) {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command
+            .args(["--exact", "tls::renewal::hang_up::program", "--nocapture", "--quiet"])
+            .env(FOLDER, &folder.path);
+        command.stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
+        let mut child = command.spawn().unwrap();
+        let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
+        let line = says(&mut log, "listens on https://").await;
+        let (_, address) = line.split_once("listens on https://").unwrap();
+        let address = address.trim_end_matches('/').parse().unwrap();
+        (child, address, log)
+    }
+
+    /// Waits for a line of the log, before which none of the kind `never` may
+    /// come.
+    async fn says(log: &mut Lines<BufReader<ChildStderr>>, text: &str) -> String {
+        let line = async {
+            loop {
+                let line = log.next_line().await.unwrap().expect("the program runs");
+                if line.contains(text) {
+                    return line;
+                }
+                let quiet = ["listens on", "as SIGHUP asks"].iter().any(|it| line.contains(it));
+                assert!(quiet, "instead of {text:?}: {line}");
+            }
+        };
+        within(line, text).await
+    }
+
+    fn hang_up(child: &Child) {
+        let id = child.id().expect("the program runs").to_string();
+        let sent = std::process::Command::new("kill").args(["-HUP", &id]).status();
+        assert!(sent.unwrap().success());
+    }
+
+    #[tokio::test]
+    async fn what_cant_be_used_is_told_once_and_again_when_asked() {
+        let (authority, folder) = (Authority::new(), Folder::new());
+        let (first, second) = (authority.issue(&["localhost"]), authority.issue(&["localhost"]));
+        folder.put_pair(&first);
+        let (child, address, mut log) = start_program(&folder).await;
+        let config = authority.trusted();
+        let stream = connect(config.clone(), address, "localhost").await.unwrap();
+        let mut client = Client::over(stream, "wss://localhost/count").await;
+
+        // Half of a pair, whose other half doesn't come.
+        folder.put("key.pem", &second.key);
+        let line = says(&mut log, "ERROR").await;
+        let key = folder.file("key.pem");
+        let sentence = format!(
+            "endpoint `https` can't use the new `{}`: its key doesn't belong to the certificate; \
+             the certificates before stay in use",
+            key.display()
+        );
+        assert!(line.ends_with(&sentence), "{line}");
+        shows(&config, address, &first).await;
+
+        // SIGHUP would end a process that doesn't listen to it.
+        hang_up(&child);
+        says(&mut log, "looking for new certificates, as SIGHUP asks").await;
+        assert!(says(&mut log, "ERROR").await.ends_with(&sentence));
+
+        folder.put("chain.pem", &second.chain);
+        let line = says(&mut log, "INFO").await;
+        let chain = folder.file("chain.pem");
+        let beginning =
+            format!("endpoint `https` has new certificates: `{}`, good until ", chain.display());
+        assert!(line.contains(&beginning), "{line}");
+        shows(&config, address, &second).await;
+
+        // Who was there all the time is there.
+        let stream = connect(config.clone(), address, "localhost").await.unwrap();
+        assert_eq!(raw_over(stream, GET_PAGE).await.text(), "told");
+        assert_eq!(client.text().await, "0");
+
+        // Asked when nothing has changed, it says nothing more.
+        hang_up(&child);
+        says(&mut log, "looking for new certificates, as SIGHUP asks").await;
+        folder.put_pair(&first);
+        says(&mut log, "has new certificates").await;
+    }
+
+    #[tokio::test]
+    async fn an_end_that_is_near_is_told_to_the_log() {
+        let (authority, folder) = (Authority::new(), Folder::new());
+        folder.put_pair(&authority.issue_for_days(20));
+        let (_child, _, mut log) = start_program(&folder).await;
+        let line = says(&mut log, "WARN").await;
+        let chain = folder.file("chain.pem");
+        let beginning = format!(
+            "the certificate of \"localhost\" in `{}` expires in 19 days: it is good until ",
+            chain.display()
+        );
+        assert!(line.contains(&beginning), "{line}");
+
+        // Who takes up one that is out of date hears of it at once; of one that
+        // is good for long there is nothing to say.
+        for (days, level, text) in [(-2, "ERROR", "has expired"), (31, "", "")] {
+            folder.put_pair(&authority.issue_for_days(days));
+            says(&mut log, "has new certificates").await;
+            if !level.is_empty() {
+                assert!(says(&mut log, level).await.contains(text));
+            }
+        }
+        folder.put_pair(&authority.issue_for_days(365));
+        says(&mut log, "has new certificates").await;
+    }
+}
