@@ -57,6 +57,7 @@ fn server() -> Server {
         bind: "127.0.0.1:8090".parse().ok(),
         address_place: Place(0),
         certificate: None,
+        client_certificate: None,
     };
     let files = |count: usize, file: fn(usize) -> File| {
         let mut files: Vec<File> = (0..count).map(file).collect();

@@ -229,6 +229,7 @@ fn server(routes: &[Declared]) -> Server {
         bind: None,
         address_place: elsewhere,
         certificate: None,
+        client_certificate: None,
     };
     let route = |(index, declared): (usize, &Declared)| {
         let argument = |name: &str| Argument {

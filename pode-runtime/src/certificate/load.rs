@@ -178,7 +178,7 @@ mod tests {
         }
         assert_eq!(made.names.as_ref().expect("it can be read").names(), ["localhost"]);
 
-        let again = Source::SelfSigned.load(None, &address, &[made.clone()]);
+        let again = Source::SelfSigned.load(None, &address, std::slice::from_ref(&made));
         let again = again.expect("the same certificate");
         assert!(Arc::ptr_eq(&again.pair, &made.pair), "who trusts it goes on trusting it");
     }

@@ -9,10 +9,12 @@
 //!
 //! What is renewed is what the next handshakes take; no connection is touched.
 
+mod hang_up;
+#[cfg(test)]
+mod tests;
 mod watch;
 
 use std::collections::BTreeSet;
-use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,6 +29,7 @@ use crate::clock::Clock;
 use crate::error::with_causes;
 use crate::tls::{Renewed, Tls};
 
+use hang_up::HangUp;
 use watch::Watch;
 
 /// How long the folders must be quiet before the files are read, and how long
@@ -217,153 +220,5 @@ async fn asked(hang_up: &mut Option<HangUp>) {
     match hang_up {
         Some(hang_up) => hang_up.next().await,
         None => std::future::pending().await,
-    }
-}
-
-/// SIGHUP, by which servers are asked to read their files anew.
-struct HangUp {
-    #[cfg(unix)]
-    signal: tokio::signal::unix::Signal,
-}
-
-#[cfg(unix)]
-impl HangUp {
-    /// Listens from now on; the signal no longer ends the process.
-    fn listen() -> io::Result<HangUp> {
-        use tokio::signal::unix::{SignalKind, signal};
-        Ok(HangUp { signal: signal(SignalKind::hangup())? })
-    }
-
-    /// Waits for the next one. Cancel safe.
-    async fn next(&mut self) {
-        if self.signal.recv().await.is_none() {
-            // No more can come.
-            std::future::pending::<()>().await;
-        }
-    }
-}
-
-#[cfg(not(unix))]
-impl HangUp {
-    /// There is none here.
-    fn listen() -> io::Result<HangUp> {
-        Ok(HangUp {})
-    }
-
-    async fn next(&mut self) {
-        std::future::pending::<()>().await;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::io;
-    use std::sync::Mutex;
-
-    use rcgen::{CertificateParams, KeyPair, date_time_ymd};
-
-    use super::*;
-    use crate::certificate::{Credentials, pfx};
-
-    /// A clock that was set, and goes as tokio's does.
-    struct Set {
-        to: DateTime<Utc>,
-        at: Instant,
-    }
-
-    impl Clock for Set {
-        type Zone = Utc;
-
-        fn wall(&self) -> DateTime<Utc> {
-            self.to + self.at.elapsed()
-        }
-    }
-
-    #[derive(Clone, Default)]
-    struct Log(Arc<Mutex<Vec<u8>>>);
-
-    impl io::Write for Log {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().expect("nobody panics with it").write(bytes)
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
-    /// The one test here that makes the log say something of expiry: what
-    /// another thread says first would go nowhere for good.
-    ///
-    /// Time jumps ahead when all that is left is to wait for it.
-    #[tokio::test(start_paused = true)]
-    async fn an_expiry_is_told_at_the_start_and_daily() {
-        let log = Log::default();
-        let writer = log.clone();
-        let subscriber = tracing_subscriber::fmt()
-            .with_writer(move || writer.clone())
-            .with_ansi(false)
-            .without_time()
-            .with_target(false)
-            .finish();
-        let _default = tracing::subscriber::set_default(subscriber);
-
-        let folder = std::env::temp_dir().join(format!("pode-renewal-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).expect("a folder");
-        let key = KeyPair::generate().expect("a key");
-        let mut parameters = CertificateParams::new(["shop.example".to_owned()]).expect("a name");
-        parameters.not_before = date_time_ymd(2026, 1, 1);
-        parameters.not_after = date_time_ymd(2027, 1, 1);
-        let made = parameters.self_signed(&key).expect("a certificate");
-        let write = |name: &str, label: &str, der: &[u8]| {
-            use base64::Engine;
-            let body = base64::prelude::BASE64_STANDARD.encode(der);
-            let text = format!("-----BEGIN {label}-----\n{body}\n-----END {label}-----\n");
-            std::fs::write(folder.join(name), text).expect("a file");
-        };
-        write("chain.pem", "CERTIFICATE", made.der());
-        write("key.pem", "PRIVATE KEY", &key.serialize_der());
-        let (chain, key) = (folder.join("chain.pem"), folder.join("key.pem"));
-        let pair = crate::certificate::pem(&chain, &key);
-        // The same at two addresses is told once.
-        let served: Vec<Tls> = (0..2)
-            .map(|_| Tls::new(Credentials::of(pair.clone()), false).expect("a pair"))
-            .collect();
-
-        let noon = "2026-12-29T12:00:00Z".parse().expect("a moment");
-        let clock = Set { to: noon, at: Instant::now() };
-        let renewal = Renewal::start(served.into_iter(), clock).expect("there are certificates");
-        tokio::time::sleep(Duration::from_secs(60 * 60 * (3 * 24 + 1))).await;
-        drop(renewal);
-        tokio::time::sleep(Duration::from_secs(60 * 60 * 48)).await;
-
-        let said = String::from_utf8(log.0.lock().expect("nobody panics with it").clone());
-        let line = |level: &str, ends: &str| {
-            format!(
-                "{level} the certificate of \"shop.example\" in `{}` {ends}; put a new one into \
-                 its place, the server needs no restart\n",
-                chain.display()
-            )
-        };
-        let until = "2027-01-01 00:00 UTC";
-        let expected = [
-            line(" WARN", &format!("expires in 2 days: it is good until {until}")),
-            line(" WARN", &format!("expires in 36 hours: it is good until {until}")),
-            line(" WARN", &format!("expires in 12 hours: it is good until {until}")),
-            line(
-                "ERROR",
-                &format!("has expired: it was good until {until}, and clients refuse it"),
-            ),
-        ];
-        assert_eq!(said.expect("text"), expected.concat());
-        std::fs::remove_dir_all(folder).expect("it is there");
-    }
-
-    #[tokio::test]
-    async fn without_certificates_there_is_nothing_to_renew() {
-        let clock = Set { to: DateTime::UNIX_EPOCH, at: Instant::now() };
-        assert!(Renewal::start(std::iter::empty(), clock).is_none());
-        let missing = Credentials::of(pfx("nowhere.pfx", "secret"));
-        assert!(Tls::new(missing, false).is_err());
     }
 }
