@@ -130,8 +130,7 @@ fn judge_list(certificate: &Certificate, list: &[Listed]) -> Vec<Diagnostic> {
         };
         let earlier = (0..index).find(hides)?;
         let message = "no client is ever shown this certificate";
-        let help =
-            "remove it, or one of them has the wrong file: another before it is for all its names";
+        let help = "an earlier one is for all its names; remove one, or correct its file";
         let never = Diagnostic::new(Code::CertificateNeverShown, list[index].place, message, help);
         Some(never.other(list[earlier].place, "this one is shown"))
     };
