@@ -68,7 +68,8 @@ impl Signals {
     /// means that the message is on its way, in its order; not that clients
     /// have read it. Before the server starts, messages collect in the channel.
     ///
-    /// Cancel safe: a send that is dropped before it is done has sent nothing.
+    /// Cancel safe: a send that is dropped before it is done has sent nothing;
+    /// while another process takes over, it may have.
     ///
     /// # Errors
     ///

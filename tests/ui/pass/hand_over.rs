@@ -9,7 +9,7 @@ use pode::prelude::*;
 
 pode_server! {
     // PODE130: the time may be given or not.
-    server example { hand_over: "run/example.sock", drain: 0s };
+    server example { hand_over: "run/example.sock", drain: 1ms };
     endpoint ws "127.0.0.1:0";
     signal NEWS: String = "/news";
 }
@@ -17,6 +17,12 @@ pode_server! {
 pode_server! {
     // PODE131: a path that only the run time knows, or none.
     server by_path(path: PathBuf) { hand_over: path };
+}
+
+pode_server! {
+    server long {
+        hand_over: "a-folder-with-a-long-name/a-folder-with-a-long-name/a-folder-with-a-long-name/shopxxx.sock",
+    };
 }
 
 pode_server! {
@@ -28,5 +34,5 @@ pode_server! {
 }
 
 fn main() {
-    let _ = (example(), NEWS, by_path("shop.sock".into()), maybe(None), made("x.sock".into()));
+    let _ = (long(), example(), NEWS, by_path("shop.sock".into()), maybe(None), made("x.sock".into()));
 }
