@@ -34,5 +34,6 @@ pode_server! {
 }
 
 fn main() {
-    let _ = (long(), example(), NEWS, by_path("shop.sock".into()), maybe(None), made("x.sock".into()));
+    let _ =
+        (long(), example(), NEWS, by_path("shop.sock".into()), maybe(None), made("x.sock".into()));
 }
