@@ -19,8 +19,12 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     }
     let mut arguments = std::env::args().skip(1).peekable();
-    if arguments.peek().is_some_and(|first| first == "serve") {
-        return match server::serve() {
+    if arguments.next_if(|first| first == "serve").is_some() {
+        let Some(socket) = arguments.next() else {
+            eprintln!("usage: pode-soak serve SOCKET");
+            return ExitCode::from(2);
+        };
+        return match server::serve(socket.into()) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
                 eprintln!("{error}");

@@ -38,7 +38,14 @@ impl Server {
     /// It can't be started, or says nothing of where it listens.
     pub(crate) async fn start() -> io::Result<Server> {
         let mut command = Command::new(std::env::current_exe()?);
-        command.arg("serve").stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
+        // Of the run, so that only its own processes find each other there.
+        let socket = std::env::temp_dir().join(format!("pode-soak-{}.sock", std::process::id()));
+        command
+            .arg("serve")
+            .arg(socket)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true);
         let mut child = command.spawn()?;
         let (Some(input), Some(output), Some(id)) =
             (child.stdin.take(), child.stdout.take(), child.id())

@@ -4,6 +4,7 @@
 //! serves may pass them on.
 
 use std::io::{self, Read, Write};
+use std::path::PathBuf;
 
 use pode::Protocol;
 use pode::prelude::*;
@@ -26,7 +27,7 @@ struct Wish {
 
 pode_server! {
     /// Is soaked.
-    server soaked;
+    server soaked(socket: PathBuf) { hand_over: socket, drain: 3s };
 
     endpoint http "127.0.0.1:0";
     endpoint ws   "127.0.0.1:0";
@@ -57,23 +58,29 @@ pode_server! {
     };
 }
 
-/// Serves until the standard input ends. First of all it prints `listening
-/// PORT`.
+/// Serves until the standard input ends, or another process has taken over by
+/// this socket. First of all it prints `listening PORT`.
 ///
 /// # Errors
 ///
 /// The server doesn't start.
-pub(crate) fn serve() -> io::Result<()> {
+pub(crate) fn serve(socket: PathBuf) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
-        let running = soaked().start().await.map_err(io::Error::other)?;
+        let running = soaked(socket).start().await.map_err(io::Error::other)?;
         let address = running.address(Protocol::Ws).ok_or(io::ErrorKind::AddrNotAvailable)?;
         let mut output = io::stdout();
         writeln!(output, "listening {}", address.port())?;
         output.flush()?;
         let input = tokio::task::spawn_blocking(|| io::stdin().read_to_end(&mut Vec::new()));
-        input.await.map_err(io::Error::other)??;
+        tokio::select! {
+            read = input => drop(read.map_err(io::Error::other)??),
+            () = running.handed_over() => {}
+        }
         running.stop().await;
-        Ok(())
-    })
+        Ok::<_, io::Error>(())
+    })?;
+    // Whoever reads the input may wait for its end.
+    runtime.shutdown_background();
+    Ok(())
 }
