@@ -4,13 +4,17 @@ use std::process::Stdio;
 use std::time::Duration;
 use std::{fs, io};
 
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::time::timeout;
 
 /// How long a server may take to start, and to end.
 const START_TIMEOUT: Duration = Duration::from_secs(20);
 const END_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long an answer may take, however busy the server is.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A server that runs. Dropping it kills the process.
 #[derive(Debug)]
@@ -25,6 +29,8 @@ pub(crate) struct Server {
 /// What a process holds.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Holdings {
+    /// What it has allocated, in bytes.
+    pub(crate) heap: u64,
     /// What it has written to and not given back, in bytes.
     pub(crate) memory: u64,
     pub(crate) descriptors: usize,
@@ -86,13 +92,23 @@ impl Server {
     /// # Errors
     ///
     /// It has ended, or the system doesn't tell.
-    pub(crate) fn holdings(&self) -> io::Result<Holdings> {
+    pub(crate) async fn holdings(&self) -> io::Result<Holdings> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.id))?;
         let kibibytes = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
         let kibibytes =
             kibibytes.and_then(|text| text.trim().strip_suffix(" kB")?.parse::<u64>().ok());
         let memory = kibibytes.ok_or(io::ErrorKind::Unsupported)? * 1024;
         let descriptors = fs::read_dir(format!("/proc/{}/fd", self.id))?.count();
-        Ok(Holdings { memory, descriptors })
+        let heap = timeout(ANSWER_TIMEOUT, self.heap()).await??;
+        Ok(Holdings { heap, memory, descriptors })
+    }
+
+    async fn heap(&self) -> io::Result<u64> {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await?;
+        stream.write_all(b"GET /heap HTTP/1.1\r\nHost: soak\r\nConnection: close\r\n\r\n").await?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await?;
+        let (_, bytes) = answer.split_once("\r\n\r\n").unwrap_or_default();
+        bytes.parse().map_err(|_| io::Error::other(format!("unexpected: {answer:?}")))
     }
 }

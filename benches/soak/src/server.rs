@@ -3,11 +3,17 @@
 //! Messages are numbered by whoever posts them, so that whichever process
 //! serves may pass them on.
 
+use std::alloc::System;
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
 
+use cap::Cap;
 use pode::Protocol;
 use pode::prelude::*;
+
+/// Knows how much is allocated: what the heap keeps for later use is not in it.
+#[global_allocator]
+static HEAP: Cap<System> = Cap::new(System, usize::MAX);
 
 /// A message, as it is posted and as clients get it.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -50,6 +56,7 @@ pode_server! {
     signal BEAT:  Numbered = "/beat" { heartbeat: 2s };
 
     route GET  "/"      => async |_| html("<!doctype html><title>Soaked</title>");
+    route GET  "/heap"  => async |_| text(HEAP.allocated().to_string());
     route POST "/news"  (json: Numbered) => async |event: WebEvent, json| event.send(NEWS, &json).await;
     route POST "/ticks" (json: Numbered) => async |event: WebEvent, json| event.send(TICKS, &json).await;
     route POST "/bulk"  (json: Numbered) => async |event: WebEvent, json| event.send(BULK, &json).await;
