@@ -12,7 +12,6 @@ use serde::de::DeserializeOwned;
 use tokio_util::task::TaskTracker;
 use warp::{Filter, Rejection};
 
-use crate::StartError;
 use crate::certificate::{Certificate, ClientAuthorities};
 use crate::clockwork::Ticks;
 use crate::dispatch::Mount;
@@ -20,7 +19,8 @@ use crate::engine::{Engine, Parcel, Treatment};
 use crate::event::{House, ScheduleEvent, TimerEvent, UpstreamEvent};
 use crate::folder::Folder;
 use crate::options::{
-    EndpointOptions, PublicOptions, ScheduleOptions, ServerOptions, TimerOptions, UpstreamOptions,
+    EndpointOptions, PublicOptions, RouteOptions, ScheduleOptions, ServerOptions, TimerOptions,
+    UpstreamOptions,
 };
 use crate::outcome::Outcome;
 use crate::public::Public;
@@ -33,6 +33,7 @@ use crate::state::States;
 use crate::timer::Timer;
 use crate::upstream::{Destination, Feed, Upstreams};
 use crate::view::Views;
+use crate::{Limits, StartError};
 
 /// The declarations of a server, in the order they are told.
 ///
@@ -64,6 +65,8 @@ pub(crate) struct Endpoint {
     pub(crate) address: Address,
     pub(crate) certificate: Certificate,
     pub(crate) authorities: ClientAuthorities,
+    /// As they count here.
+    pub(crate) limits: Limits,
 }
 
 impl Endpoint {
@@ -83,6 +86,7 @@ pub(crate) struct Route {
     /// The endpoints it serves; none means all that speak HTTP.
     pub(crate) endpoints: &'static [&'static str],
     pub(crate) filter: RouteFilter,
+    pub(crate) options: RouteOptions,
 }
 
 impl Declared {
@@ -118,9 +122,9 @@ impl Declared {
         address: impl Into<Address>,
         options: EndpointOptions,
     ) {
-        let EndpointOptions { certificate, client_certificate: authorities } = options;
-        let address = address.into();
-        self.endpoints.push(Endpoint { name, protocol, address, certificate, authorities });
+        let EndpointOptions { certificate, client_certificate: authorities, limits } = options;
+        let (address, limits) = (address.into(), limits.within(&self.options.limits));
+        self.endpoints.push(Endpoint { name, protocol, address, certificate, authorities, limits });
     }
 
     /// Names the folder of views.
@@ -167,9 +171,11 @@ impl Declared {
         path: &'static str,
         endpoints: &'static [&'static str],
         filter: RouteFilter,
-    ) {
+    ) -> RouteDeclared<'_> {
         let path = path.parse().expect("the macro parsed this path by the same rules");
-        self.routes.push(Route { methods, path, endpoints, filter });
+        let options = RouteOptions::default();
+        self.routes.push(Route { methods, path, endpoints, filter, options });
+        RouteDeclared { route: self.routes.last_mut().expect("it was just added") }
     }
 
     /// Adds a timer.
@@ -235,6 +241,19 @@ impl Declared {
     }
 }
 
+/// A route that has been added, for what else is told of it.
+#[derive(Debug)]
+pub struct RouteDeclared<'declared> {
+    route: &'declared mut Route,
+}
+
+impl RouteDeclared<'_> {
+    /// Sets the options.
+    pub fn options(self, options: RouteOptions) {
+        self.route.options = options;
+    }
+}
+
 /// An upstream that has been added, for what else is told of it.
 #[derive(Debug)]
 pub struct UpstreamDeclared<'declared, Sends, Receives> {
@@ -264,6 +283,13 @@ impl Declared {
     /// Finds out where the upstreams are, in their order.
     pub(crate) fn destinations(&self) -> Result<Vec<Destination>, StartError> {
         self.upstreams.iter().map(|feed| feed.destination(self.crate_folder)).collect()
+    }
+
+    /// Returns the limits of an address. Endpoints that share it share those
+    /// that one of them names; where several do, the first counts.
+    pub(crate) fn limits_at(&self, endpoints: &[&Endpoint]) -> Limits {
+        let around = self.options.limits;
+        endpoints.iter().rev().fold(around, |around, endpoint| endpoint.limits.within(&around))
     }
 
     /// Starts the engine that carries this server's messages.

@@ -26,10 +26,13 @@ use tracing::Instrument;
 use warp::Filter;
 use warp::reject::Rejection;
 
+use crate::Limits;
+use crate::argument::BodyLimits;
 use crate::certificate::ClientCertificate;
 use crate::engine::Engine;
 use crate::event::{House, Web, WebEvent};
 use crate::outcome::panicked;
+use crate::paced_body::PacedBody;
 use crate::public::Public;
 use crate::reply::{Sentence, WholeResponse, sentence, view};
 use crate::route::RouteFilter;
@@ -43,6 +46,10 @@ pub(crate) struct Dispatch {
     routes: RouteTable,
     /// For each route's filter, the names of its path's parameters.
     parameters: HashMap<usize, Arc<[Arc<str>]>>,
+    /// Those of each route's filter, by its index.
+    route_limits: Vec<Limits>,
+    /// Those of all other filters.
+    limits: Limits,
     /// The prefixes of mounted filters, as segments, and their filters.
     mounts: Vec<(Vec<String>, usize)>,
     /// The filter for what nothing before it takes.
@@ -58,6 +65,9 @@ pub(crate) struct Served {
     pub(crate) signals: Vec<Entrance>,
     /// The filters of routes, by index into which the table was made.
     pub(crate) routes: Vec<(RouteFilter, Arc<[Arc<str>]>)>,
+    /// The limits of each of them, and those of all else.
+    pub(crate) route_limits: Vec<Limits>,
+    pub(crate) limits: Limits,
     pub(crate) table: RouteTable,
     pub(crate) mounts: Vec<Mount>,
     pub(crate) publics: Vec<Public>,
@@ -98,6 +108,8 @@ impl Dispatch {
             signals,
             routes: served.table,
             parameters: parameters.into_iter().enumerate().collect(),
+            route_limits: served.route_limits,
+            limits: served.limits,
             mounts,
             leftovers,
             tree: tree(&filters, 0),
@@ -113,13 +125,14 @@ impl Dispatch {
         peer: Option<SocketAddr>,
     ) -> Result<warp::reply::Response, Infallible>
     where
-        B: Body + Send + Sync + 'static,
+        B: Body + Send + Sync + Unpin + 'static,
         B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
         // Debug forms hold no line breaks, so a request can't write log lines.
         let span = tracing::info_span!("request", method = %request.method(), path = ?request.uri().path());
         let wants_page = accepts_html(request.headers());
-        let request = self.find(request, peer);
+        let (request, limits) = self.find(request, peer);
+        let request = request.map(|body| PacedBody::new(body, &limits));
         let answered = AssertUnwindSafe(warp::service(self.tree.clone()).call(request));
         let answered = answered.catch_unwind().instrument(span.clone());
         let Ok(response) = answered.await.unwrap_or_else(|panic| {
@@ -171,8 +184,9 @@ impl Dispatch {
         mount.map(|(_, index)| *index)
     }
 
-    /// Finds the filter for a request, and gives the request what it needs.
-    fn find<B>(&self, mut request: Request<B>, peer: Option<SocketAddr>) -> Request<B> {
+    /// Finds the filter for a request, and gives the request what it needs; also
+    /// returns the limits of its body.
+    fn find<B>(&self, mut request: Request<B>, peer: Option<SocketAddr>) -> (Request<B>, Limits) {
         let path = request.uri().path();
         let signal = match self.signals.find(Some(Method::Get), path) {
             Found::Route { index, parameters } => Some((index, parameters)),
@@ -192,7 +206,7 @@ impl Dispatch {
             };
             request.extensions_mut().insert(handshake);
             request.extensions_mut().insert(FilterIndex(index));
-            return request;
+            return (request, self.limits);
         }
 
         let method = Method::parse(request.method().as_str());
@@ -202,7 +216,7 @@ impl Dispatch {
         {
             // A mounted filter reads the request by itself.
             request.extensions_mut().insert(FilterIndex(index));
-            return request;
+            return (request, self.limits);
         }
         let (index, values, refusal) = match (found, signal) {
             (Found::Route { index, parameters }, _) => (index, parameters, None),
@@ -227,6 +241,8 @@ impl Dispatch {
             (Found::Nothing, None) => (self.leftovers, Vec::new(), Some(Refusal::NotFound)),
         };
         let names = self.parameters.get(&index).into_iter().flat_map(|names| names.iter().cloned());
+        let limits = self.route_limits.get(index).copied().unwrap_or(self.limits);
+        let Limits { max_body_bytes, max_upload_bytes, .. } = limits;
         let event = WebEvent::new(Web {
             method: request.method().clone(),
             uri: request.uri().clone(),
@@ -235,6 +251,7 @@ impl Dispatch {
             peer,
             certificate: request.extensions().get::<ClientCertificate>().cloned(),
             parameters: names.zip(values).collect(),
+            body_limits: BodyLimits { max_body_bytes, max_upload_bytes },
             house: Arc::clone(&self.house),
         });
         request.extensions_mut().insert(event);
@@ -242,7 +259,7 @@ impl Dispatch {
         if let Some(refusal) = refusal {
             request.extensions_mut().insert(refusal);
         }
-        request
+        (request, limits)
     }
 }
 

@@ -15,6 +15,7 @@ pub mod client_ids;
 pub mod clients;
 mod clock;
 mod clockwork;
+mod connections;
 mod content_security_policy;
 pub mod declared;
 mod descriptors;
@@ -27,11 +28,14 @@ mod folder;
 mod hand_over;
 mod http2;
 mod job;
+mod limits;
 mod listener;
 mod log;
 mod options;
 mod origin;
 pub mod outcome;
+mod pace;
+mod paced_body;
 mod public;
 mod renewal;
 pub mod reply;
@@ -44,10 +48,12 @@ pub mod signals;
 mod state;
 mod timer;
 mod tls;
+mod traffic;
 mod upgrade;
 pub mod upstream;
 mod view;
 mod visit;
+mod watched;
 
 pub use argument::{form, json, path, query};
 pub use bytes::Bytes;
@@ -63,10 +69,11 @@ pub use event::{
 };
 pub use folder::Folder;
 pub use hand_over::HandOver;
+pub use limits::Limits;
 pub use log::log_to_terminal;
 pub use options::{
-    EndpointOptions, OnLag, PublicOptions, ScheduleOptions, ServerOptions, SignalOptions,
-    TimerOptions, UpstreamOptions,
+    EndpointOptions, OnLag, PublicOptions, RouteOptions, ScheduleOptions, ServerOptions,
+    SignalOptions, TimerOptions, UpstreamOptions,
 };
 pub use origin::{Origins, pages_of};
 pub use outcome::Outcome;

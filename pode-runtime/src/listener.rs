@@ -8,14 +8,15 @@ use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use http::Request;
 use hyper::body::Incoming;
-use hyper::rt::{Read, Write};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -25,17 +26,39 @@ use warp::reply::Response;
 
 use crate::binding::Listening;
 use crate::certificate::ClientCertificate;
-use crate::http2;
+use crate::connections::{Connections, Full, Place};
 use crate::shutdown::told_to_stop;
 use crate::tls::{Tls, chose_http_2, client_certificate};
-
-/// How long a client may take to send the head of a request, and how long a
-/// connection may be idle before the next.
-pub(crate) const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+use crate::traffic::{Answered, Asked, InHand, Traffic};
+use crate::watched::{Transport, Watched};
+use crate::{Limits, http2};
 
 /// How long to pause when the system can't accept a connection: time for
 /// others to end and give their descriptors back.
 const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
+
+/// How much may wait in the system to be sent, in bytes, so that it doesn't
+/// keep much for those who don't read, and tells whether they do.
+#[cfg(target_os = "linux")]
+const UNSENT_BYTES: u32 = 128 << 10;
+
+/// How much hyper reads and writes at once, at most, unless it is told.
+const DEFAULT_BUFFER_BYTES: usize = 400 << 10;
+
+/// By what rules an address is listened at.
+#[derive(Clone, Debug)]
+pub(crate) struct Rules {
+    pub(crate) limits: Limits,
+    pub(crate) connections: Arc<Connections>,
+}
+
+#[cfg(test)]
+impl Default for Rules {
+    fn default() -> Self {
+        let limits = Limits::default();
+        Rules { limits, connections: Connections::new(&limits, usize::MAX) }
+    }
+}
 
 /// Serves all connections of a listener until `stopping` holds a deadline, or
 /// nobody is left to set one.
@@ -46,22 +69,24 @@ const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 pub(crate) async fn serve<S, F>(
     listener: impl Into<Listening>,
     tls: Option<Tls>,
+    Rules { limits, connections: counted }: Rules,
     service: S,
     mut stopping: watch::Receiver<Option<Instant>>,
 ) where
-    S: Fn(Request<Incoming>, SocketAddr) -> F + Clone + Send + 'static,
+    S: Fn(Request<Asked<Incoming>>, SocketAddr) -> F + Clone + Send + 'static,
     F: Future<Output = Result<Response, Infallible>> + Send + 'static,
 {
-    let listener = listener.into();
-    let mut acceptor = Acceptor { listener, resting_until: Instant::now() };
+    let limits = Arc::new(limits);
+    let is_plain = tls.is_none();
+    let mut acceptor = Acceptor::new(listener.into(), counted, is_plain);
     let mut connections = JoinSet::new();
     let deadline = loop {
         tokio::select! {
             deadline = told_to_stop(&mut stopping) => break deadline,
-            (stream, peer) = acceptor.accept() => {
-                let (tls, service) = (tls.clone(), service.clone());
-                let span = tracing::debug_span!("connection", %peer);
-                let connection = connection(stream, peer, tls, service, stopping.clone());
+            accepted = acceptor.accept() => {
+                let (tls, service, limits) = (tls.clone(), service.clone(), Arc::clone(&limits));
+                let span = tracing::debug_span!("connection", peer = %accepted.peer);
+                let connection = connection(accepted, tls, limits, service, stopping.clone());
                 connections.spawn(connection.instrument(span));
             }
             // A panic in a handler has ended one connection, and was printed.
@@ -76,13 +101,13 @@ pub(crate) async fn serve<S, F>(
 
 /// Serves one connection, behind TLS or without.
 async fn connection<S, F>(
-    stream: TcpStream,
-    peer: SocketAddr,
+    Accepted { stream, peer, place }: Accepted,
     tls: Option<Tls>,
+    limits: Arc<Limits>,
     service: S,
     mut stopping: watch::Receiver<Option<Instant>>,
 ) where
-    S: Fn(Request<Incoming>, SocketAddr) -> F,
+    S: Fn(Request<Asked<Incoming>>, SocketAddr) -> F,
     F: Future<Output = Result<Response, Infallible>> + Send + 'static,
 {
     // Otherwise a message could wait for the client's system to acknowledge
@@ -90,17 +115,22 @@ async fn connection<S, F>(
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "cannot turn off Nagle's algorithm");
     }
+    #[cfg(target_os = "linux")]
+    if let Err(error) = socket2::SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT_BYTES) {
+        tracing::debug!(%error, "cannot bound what waits to be sent");
+    }
+    let place = Some(place);
     let service = move |request| service(request, peer);
     let result = match tls {
-        None => serve_http_1(TokioIo::new(stream), service, stopping).await,
+        None => serve_http_1(stream, place, &limits, service, stopping).await,
         Some(tls) => {
             let handshake = tokio::select! {
-                handshake = tls.accept(stream) => handshake,
+                handshake = tls.accept(stream, limits.tls_timeout) => handshake,
                 _ = told_to_stop(&mut stopping) => return,
             };
             let shown = handshake.and_then(|stream| Ok((client_certificate(&stream)?, stream)));
             let introduced = |certificate: Option<ClientCertificate>| {
-                move |mut request: Request<Incoming>| {
+                move |mut request: Request<Asked<Incoming>>| {
                     if let Some(certificate) = &certificate {
                         request.extensions_mut().insert(certificate.clone());
                     }
@@ -111,11 +141,11 @@ async fn connection<S, F>(
                 // Boxed, so that plain connections needn't be as large.
                 Ok((certificate, stream)) if chose_http_2(&stream) => {
                     let service = introduced(certificate);
-                    Box::pin(http2::serve(TokioIo::new(stream), service, stopping)).await
+                    Box::pin(http2::serve(stream, place, &limits, service, stopping)).await
                 }
                 Ok((certificate, stream)) => {
                     let service = introduced(certificate);
-                    Box::pin(serve_http_1(TokioIo::new(stream), service, stopping)).await
+                    Box::pin(serve_http_1(stream, place, &limits, service, stopping)).await
                 }
                 Err(error) => {
                     tracing::debug!(%error, "a TLS handshake failed");
@@ -125,26 +155,42 @@ async fn connection<S, F>(
         }
     };
     if let Err(error) = result {
-        tracing::debug!(%error, "a connection ended early");
+        let reason = std::error::Error::source(&error).map(ToString::to_string);
+        tracing::debug!(%error, reason, "a connection ended early");
     }
 }
 
 /// Serves the HTTP/1 requests of one connection.
-pub(crate) async fn serve_http_1<I, S, F>(
-    io: I,
+pub(crate) async fn serve_http_1<T, S, F>(
+    stream: T,
+    place: Option<Place>,
+    limits: &Limits,
     service: S,
     mut stopping: watch::Receiver<Option<Instant>>,
 ) -> hyper::Result<()>
 where
-    I: Read + Write + Unpin + Send + 'static,
-    S: Fn(Request<Incoming>) -> F,
+    T: Transport,
+    S: Fn(Request<Asked<Incoming>>) -> F,
     F: Future<Output = Result<Response, Infallible>> + Send + 'static,
 {
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
-        .serve_connection(io, service_fn(service))
-        .with_upgrades();
+    let traffic = Arc::new(Traffic::default());
+    let stream = Watched::http_1(stream, place, &traffic, limits);
+    let service = service_fn(move |request: Request<Incoming>| {
+        let in_hand = InHand::new(&traffic);
+        let answer = service(request.map(|body| Asked::new(body, &traffic)));
+        async move {
+            let Ok(response) = answer.await;
+            Ok::<_, Infallible>(response.map(|body| Answered::new(body, in_hand)))
+        }
+    });
+    let mut builder = http1::Builder::new();
+    // The time for heads is that of the stream, which tells the wait for one
+    // from the wait for its end.
+    builder.header_read_timeout(None).max_header_size(limits.max_head_bytes);
+    if limits.max_head_bytes > DEFAULT_BUFFER_BYTES {
+        builder.max_buf_size(limits.max_head_bytes);
+    }
+    let connection = builder.serve_connection(TokioIo::new(stream), service).with_upgrades();
     let mut connection = pin!(connection);
     tokio::select! {
         result = connection.as_mut() => return result,
@@ -154,30 +200,105 @@ where
     connection.await
 }
 
+/// A connection that is to be served.
+struct Accepted {
+    stream: TcpStream,
+    peer: SocketAddr,
+    place: Place,
+}
+
 struct Acceptor {
     listener: Listening,
-    /// Kept here, since [`accept`](Self::accept) is dropped midway whenever a
-    /// connection ends.
+    connections: Arc<Connections>,
+    is_plain: bool,
+    // What follows is kept here, since [`accept`](Self::accept) is dropped
+    // midway whenever a connection ends.
+    /// Accepted, but without a place yet.
+    waiting: Option<(TcpStream, SocketAddr)>,
     resting_until: Instant,
+    /// Whether the log says that the system can't accept connections.
+    told: bool,
 }
 
 impl Acceptor {
+    fn new(listener: Listening, connections: Arc<Connections>, is_plain: bool) -> Acceptor {
+        let resting_until = Instant::now();
+        Acceptor { listener, connections, is_plain, waiting: None, resting_until, told: false }
+    }
+
+    /// Waits for the next connection, and for its place. Cancel safe.
+    async fn accept(&mut self) -> Accepted {
+        loop {
+            let (stream, peer) = match self.waiting.take() {
+                Some(waiting) => waiting,
+                None => self.accept_any().await,
+            };
+            match self.connections.enter(peer.ip()) {
+                Ok(place) => return Accepted { stream, peer, place },
+                Err(Full::All) => {
+                    self.waiting = Some((stream, peer));
+                    self.connections.room().await;
+                }
+                Err(Full::Address) => {
+                    tracing::debug!(%peer, "refused a connection (`max_connections_per_address`)");
+                    if self.is_plain {
+                        refuse(&stream);
+                    }
+                }
+            }
+        }
+    }
+
     /// Waits for the next connection. Cancel safe.
-    async fn accept(&mut self) -> (TcpStream, SocketAddr) {
+    async fn accept_any(&mut self) -> (TcpStream, SocketAddr) {
         loop {
             sleep_until(self.resting_until).await;
-            match self.listener.accept().await {
+            let accepted = match self.listener.accept().now_or_never() {
+                Some(accepted) => accepted,
+                None => {
+                    self.has_recovered();
+                    self.listener.accept().await
+                }
+            };
+            match accepted {
                 Ok(accepted) => return accepted,
                 Err(error) if is_about_connection(&error) => {
                     tracing::debug!(%error, "a connection ended before it was accepted");
                 }
                 Err(error) => {
-                    tracing::error!(%error, "cannot accept connections, trying again in a second");
+                    if !std::mem::replace(&mut self.told, true) {
+                        tracing::error!(%error, "cannot accept connections, trying again every second");
+                    }
                     self.resting_until = Instant::now() + ACCEPT_PAUSE;
                 }
             }
         }
     }
+
+    /// Notes that nobody waits to be accepted any more.
+    fn has_recovered(&mut self) {
+        if std::mem::take(&mut self.told) {
+            tracing::info!("connections are accepted again");
+        }
+    }
+}
+
+/// Tells a client that too many come from its address, as far as that can be
+/// done at once: a flood is not waited for.
+fn refuse(stream: &TcpStream) {
+    let text = "as many connections come from your address as may\n";
+    let length = text.len();
+    let answer = format!(
+        "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\n\
+         Content-Length: {length}\r\nRetry-After: 10\r\nConnection: close\r\n\r\n{text}"
+    );
+    let socket = socket2::SockRef::from(stream);
+    // Closed with unread bytes, the connection would be reset, and the answer
+    // lost.
+    let mut request = [std::mem::MaybeUninit::uninit(); 4096];
+    let _ = socket.recv(&mut request);
+    let _ = socket.send(answer.as_bytes());
+    let _ = socket.shutdown(std::net::Shutdown::Write);
 }
 
 /// Tells whether only the connection that was to be accepted is at fault.
@@ -215,7 +336,7 @@ mod tests {
             let (waits, waiting) = mpsc::unbounded_channel();
             let go_on = watch::Sender::new(false);
             let gate = go_on.subscribe();
-            let service = move |request: Request<Incoming>, peer: SocketAddr| {
+            let service = move |request: Request<Asked<Incoming>>, peer: SocketAddr| {
                 let (waits, mut gate) = (waits.clone(), gate.clone());
                 async move {
                     assert!(peer.ip().is_loopback());
@@ -231,7 +352,13 @@ mod tests {
                     Ok(http::Response::new(body).into_response())
                 }
             };
-            let serving = tokio::spawn(serve(listener, None, service, stopping.subscribe()));
+            let serving = tokio::spawn(serve(
+                listener,
+                None,
+                Rules::default(),
+                service,
+                stopping.subscribe(),
+            ));
             Listening { address, stopping, serving, waiting, go_on }
         }
 
@@ -367,14 +494,14 @@ mod tests {
         halting.write_all(b"POST / HTTP/1.1\r\nHos").await.unwrap();
         hear_end(&mut silent).await;
         hear_end(&mut halting).await;
-        assert!(started.elapsed() >= HEAD_TIMEOUT);
+        assert!(started.elapsed() >= Limits::default().head_timeout);
 
         let started = Instant::now();
         let mut idle = listening.connect().await;
         ask(&mut idle, "/", "first and last").await;
         hear(&mut idle, "first and last").await;
         hear_end(&mut idle).await;
-        assert!(started.elapsed() >= HEAD_TIMEOUT);
+        assert!(started.elapsed() >= Limits::default().keep_alive_timeout);
     }
 
     #[tokio::test(start_paused = true)]
@@ -382,10 +509,11 @@ mod tests {
         let listener = bind(&"127.0.0.1:0".parse().unwrap()).unwrap();
         let address = listener.local_addr().unwrap();
         let resting_until = Instant::now() + ACCEPT_PAUSE;
-        let mut acceptor = Acceptor { listener: listener.into(), resting_until };
+        let mut acceptor = Acceptor::new(listener.into(), Rules::default().connections, true);
+        acceptor.resting_until = resting_until;
         let peer = TcpStream::connect(address).await.unwrap();
-        let (_stream, from) = acceptor.accept().await;
-        assert_eq!(from, peer.local_addr().unwrap());
+        let accepted = acceptor.accept().await;
+        assert_eq!(accepted.peer, peer.local_addr().unwrap());
         assert!(Instant::now() >= resting_until);
     }
 

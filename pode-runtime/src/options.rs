@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use crate::Limits;
 use crate::certificate::{Certificate, ClientAuthorities};
 use crate::client_ids::ClientIds;
 use crate::content_security_policy::OWN_SCRIPTS;
@@ -60,6 +61,10 @@ pub struct ServerOptions {
     /// another process has taken over, so that they don't come all at once; 10
     /// seconds by default. Each is told at a moment of its own.
     pub drain: Duration,
+
+    /// What clients may ask for, and how long they may take:
+    /// `{ limits: Limits { max_connections: 10_000, head_timeout: 5s } }`.
+    pub limits: Limits,
 }
 
 impl Default for ServerOptions {
@@ -71,6 +76,7 @@ impl Default for ServerOptions {
             content_security_policy: OWN_SCRIPTS,
             hand_over: HandOver::default(),
             drain: Duration::from_secs(10),
+            limits: Limits::default(),
         }
     }
 }
@@ -94,6 +100,26 @@ pub struct EndpointOptions {
     /// by default none is asked for. If both share an address, one of them
     /// names it for both.
     pub client_certificate: ClientAuthorities,
+
+    /// What clients may ask for here, and how long they may take; the server's
+    /// by default. Of the [`Limits`] that are named, those of bodies are of no
+    /// use to `ws` and `wss`, and `tls_timeout` is of none without TLS.
+    pub limits: Limits,
+}
+
+/// Options of a route:
+/// `route POST "/notes" (form: Note) { limits: Limits { max_body_bytes: 4096 } } => note;`
+///
+/// There is one more, `endpoint: NAME` or `endpoint: [A, B]`, which the macro
+/// itself understands.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct RouteOptions {
+    /// How long a body may be, and take; its endpoint's by default. These are
+    /// `max_body_bytes`, `max_upload_bytes`, `body_timeout` and
+    /// `min_bytes_per_second` of [`Limits`]; the others are settled before the
+    /// route is known.
+    pub limits: Limits,
 }
 
 /// Options of a signal: `signal CHAT: Message = "/" { capacity_messages: 64 };`

@@ -73,9 +73,10 @@ type BoxedAnswer = Pin<Box<dyn Future<Output = WholeResponse> + Send>>;
 fn boxed_filter(answer: Arc<dyn Fn(WebEvent, Body) -> BoxedAnswer + Send + Sync>) -> RouteFilter {
     warp::ext::get::<WebEvent>()
         .and(warp::body::stream())
-        .then(move |event, chunks| {
+        .then(move |event: WebEvent, chunks| {
             let chunks = Box::pin(StreamExt::map(chunks, whole_chunk));
-            let answer = answer(event, Body { chunks });
+            let limits = event.body_limits();
+            let answer = answer(event, Body { chunks, limits });
             async move { warp::Reply::into_response(answer.await) }
         })
         .boxed()

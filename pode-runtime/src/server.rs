@@ -19,12 +19,14 @@ use crate::binding::Bound;
 use crate::binding::{Inherited, Listening};
 use crate::clock::SystemClock;
 use crate::clockwork::{self, Clockwork};
+use crate::connections::Connections;
 use crate::declared::{Declared, Endpoint};
 use crate::dispatch::{Dispatch, Served};
 use crate::engine::{Engine, Parcel};
 use crate::hand_over::Predecessor;
 #[cfg(unix)]
 use crate::hand_over::{Holdings, Place, Succession};
+use crate::listener::Rules;
 use crate::origin::Gate;
 use crate::renewal::Renewal;
 use crate::shutdown::StopRequests;
@@ -135,12 +137,18 @@ impl Server {
             inherited.handed = predecessor.take_sockets();
         }
         let listeners = binding::bind_all(&declared.endpoints, declared.crate_folder, inherited)?;
-        descriptors::raise_limit();
+        let connections = Connections::new(&declared.options.limits, descriptors::raise_limit());
         let ports: Arc<[u16]> = listeners.iter().map(|listener| listener.address.port()).collect();
         let served = listeners
             .iter()
             .map(|listener| served_by(&declared, &listener.endpoints, &ports))
             .collect::<Result<Vec<_>, _>>()?;
+        let rules = listeners.iter().map(|listener| {
+            let limits = declared.limits_at(&listener.endpoints);
+            let connections = connections.at(&limits, &declared.options.limits);
+            Rules { limits, connections }
+        });
+        let rules: Vec<_> = rules.collect();
 
         let engine = declared.start_engine(deliveries)?;
         let house = declared.house(&signals, views);
@@ -163,7 +171,7 @@ impl Server {
         let renewal = Renewal::start(tls, SystemClock);
         let mut endpoints = Vec::new();
         let mut tasks = Vec::new();
-        for (listener, served) in listeners.into_iter().zip(served) {
+        for ((listener, served), rules) in listeners.into_iter().zip(served).zip(rules) {
             for endpoint in listener.endpoints {
                 let (protocol, address) = (endpoint.protocol, listener.address);
                 tracing::info!("{name} listens on {protocol}://{address}/");
@@ -187,6 +195,7 @@ impl Server {
             tasks.push(tokio::spawn(listener::serve(
                 Listening::new(listener.socket, accepting.subscribe()),
                 listener.tls,
+                rules,
                 answer,
                 stopping.subscribe(),
             )));
@@ -446,7 +455,7 @@ fn served_by(
     let chooses = |chosen: &[&str], endpoint: &Endpoint| {
         chosen.is_empty() || endpoint.name.is_some_and(|name| chosen.contains(&name))
     };
-    let mut served = Served::default();
+    let mut served = Served { limits: declared.limits_at(endpoints), ..Served::default() };
     if let Some(endpoint) = of(true) {
         for signal in declared.signals.iter().filter(|it| chooses(it.endpoints, endpoint)) {
             let gate = Gate::new(&signal.options.origins, Arc::clone(ports))
@@ -465,6 +474,7 @@ fn served_by(
             for route in routes {
                 let index = served.routes.len();
                 served.routes.push((route.filter.clone(), route.parameters()));
+                served.route_limits.push(route.options.limits.within(&served.limits));
                 for method in route.methods {
                     let earlier = served.table.insert(*method, &route.path, index);
                     if earlier.is_some_and(|earlier| earlier >= first) {

@@ -19,9 +19,6 @@ use tokio_rustls::server::TlsStream;
 
 use crate::certificate::{ClientCertificate, Credentials, Print, Read, Shown, Unusable};
 
-/// How long a client may take for the handshake.
-const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
-
 /// The name of HTTP/2 in the handshake (RFC 9113, section 3.2).
 const HTTP_2: &[u8] = b"h2";
 const HTTP_1: &[u8] = b"http/1.1";
@@ -109,8 +106,12 @@ impl Tls {
     /// # Errors
     ///
     /// The client speaks something else, refuses the certificate, goes away,
-    /// or is not done within 10 seconds. One that speaks plain HTTP is told.
-    pub(crate) async fn accept(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
+    /// or is not done within so long. One that speaks plain HTTP is told.
+    pub(crate) async fn accept(
+        &self,
+        stream: TcpStream,
+        within: Duration,
+    ) -> io::Result<TlsStream<TcpStream>> {
         let handshake = async {
             let mut first = [0];
             stream.peek(&mut first).await?;
@@ -123,7 +124,7 @@ impl Tls {
             let config = Arc::clone(&self.current.load().config);
             TlsAcceptor::from(config).accept(stream).await
         };
-        match timeout(HANDSHAKE_TIMEOUT, handshake).await {
+        match timeout(within, handshake).await {
             Ok(stream) => stream,
             Err(_) => Err(io::ErrorKind::TimedOut.into()),
         }
@@ -201,9 +202,10 @@ mod tests {
             client.write_all(said).await.expect("it is open");
             let (stream, _) = listener.accept().await.expect("a client");
             let started = Instant::now();
-            let error = tls.accept(stream).await.expect_err("nothing comes");
+            let within = Duration::from_secs(10);
+            let error = tls.accept(stream, within).await.expect_err("nothing comes");
             assert_eq!(error.kind(), io::ErrorKind::TimedOut, "{said:?}");
-            assert!(started.elapsed() >= HANDSHAKE_TIMEOUT);
+            assert!(started.elapsed() >= within);
         }
     }
 }

@@ -21,11 +21,8 @@ use serde_path_to_error::Segment;
 pub use body::{FromBody, body, data, form, json};
 pub use multipart::{Multipart, Part, multipart};
 
+use crate::paced_body::TooSlow;
 use crate::{EventError, WebEvent};
-
-/// The most that is read of a body at once, in bytes: 1 MiB. A longer one is
-/// answered with 413.
-pub(crate) const MAX_BODY_BYTES: usize = 1 << 20;
 
 type Chunks = Pin<Box<dyn Stream<Item = Result<Bytes, warp::Error>> + Send>>;
 
@@ -45,6 +42,14 @@ pub trait Argument: Send + Sync + 'static {
 /// The body of a request, read at most once.
 pub struct Body {
     pub(crate) chunks: Chunks,
+    pub(crate) limits: BodyLimits,
+}
+
+/// How long bodies may be, in bytes; see [`Limits`](crate::Limits).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BodyLimits {
+    pub(crate) max_body_bytes: usize,
+    pub(crate) max_upload_bytes: usize,
 }
 
 /// Takes a path parameter of that name.
@@ -89,15 +94,18 @@ impl<T: Send + 'static> Argument for Query<T> {
 }
 
 impl Body {
-    /// Reads all of it, up to [`MAX_BODY_BYTES`].
+    /// Reads all of it, up to `max_body_bytes`.
     async fn read(&mut self, event: &WebEvent) -> Result<Bytes, EventError> {
-        announced_within(MAX_BODY_BYTES, event)?;
+        let max_bytes = self.limits.max_body_bytes;
+        announced_within(max_bytes, event)?;
         let mut whole = BytesMut::new();
         while let Some(chunk) = self.chunks.next().await {
-            let chunk =
-                chunk.map_err(|_| EventError::new(400, "the body ended early or is malformed"))?;
-            if whole.len() + chunk.len() > MAX_BODY_BYTES {
-                return Err(too_long(MAX_BODY_BYTES));
+            let chunk = chunk.map_err(|error| {
+                too_slow(&error)
+                    .unwrap_or(EventError::new(400, "the body ended early or is malformed"))
+            })?;
+            if whole.len() + chunk.len() > max_bytes {
+                return Err(too_long(max_bytes));
             }
             whole.extend_from_slice(&chunk);
         }
@@ -119,6 +127,11 @@ fn announced_within(max_bytes: usize, event: &WebEvent) -> Result<(), EventError
         return Err(too_long(max_bytes));
     }
     Ok(())
+}
+
+/// Makes the answer to a body that comes too slowly, if that is the trouble.
+fn too_slow(error: &(dyn std::error::Error + 'static)) -> Option<EventError> {
+    TooSlow::is_cause_of(error).then(|| EventError::new(408, "the body comes too slowly"))
 }
 
 fn too_long(max_bytes: usize) -> EventError {

@@ -7,12 +7,10 @@ use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use multer::{Constraints, SizeLimit};
 
-use super::{Argument, Body, announced_within, content_type, too_long, wrong_content_type};
+use super::{
+    Argument, Body, announced_within, content_type, too_long, too_slow, wrong_content_type,
+};
 use crate::{EventError, WebEvent};
-
-/// The most that is read of a body in parts, in bytes: 64 MiB. A longer one is
-/// answered with 413.
-const MAX_UPLOAD_BYTES: usize = 64 << 20;
 
 /// Takes a body of type `multipart/form-data`.
 pub fn multipart(_: PhantomData<Multipart>) -> TakesMultipart {
@@ -26,7 +24,8 @@ pub struct TakesMultipart;
 /// The parts of a form with files, in the order they were sent.
 ///
 /// They are read as they come: the next part is asked for when the one before
-/// was read, or is dropped. Together they have at most 64 MiB.
+/// was read, or is dropped. Together they have at most as many bytes as the
+/// `max_upload_bytes` of [`Limits`](crate::Limits) say: 64 MiB by default.
 ///
 /// ```
 /// use pode_runtime::argument::Multipart;
@@ -43,12 +42,14 @@ pub struct TakesMultipart;
 #[derive(Debug)]
 pub struct Multipart {
     parts: multer::Multipart<'static>,
+    max_bytes: usize,
 }
 
 /// One part of a form: a field or a file.
 #[derive(Debug)]
 pub struct Part {
     field: multer::Field<'static>,
+    max_bytes: usize,
 }
 
 impl Argument for TakesMultipart {
@@ -59,13 +60,15 @@ impl Argument for TakesMultipart {
         if found != "multipart/form-data" {
             return Err(wrong_content_type("multipart/form-data", &found));
         }
-        announced_within(MAX_UPLOAD_BYTES, event)?;
+        let max_bytes = body.limits.max_upload_bytes;
+        announced_within(max_bytes, event)?;
         let written = event.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let boundary = multer::parse_boundary(written.unwrap_or_default()).map_err(refuse)?;
+        let boundary = multer::parse_boundary(written.unwrap_or_default());
+        let boundary = boundary.map_err(|error| refuse(error, max_bytes))?;
         let chunks = std::mem::replace(&mut body.chunks, Box::pin(futures_util::stream::empty()));
-        let limits =
-            Constraints::new().size_limit(SizeLimit::new().whole_stream(MAX_UPLOAD_BYTES as u64));
-        Ok(Multipart { parts: multer::Multipart::with_constraints(chunks, boundary, limits) })
+        let limits = Constraints::new().size_limit(SizeLimit::new().whole_stream(max_bytes as u64));
+        let parts = multer::Multipart::with_constraints(chunks, boundary, limits);
+        Ok(Multipart { parts, max_bytes })
     }
 }
 
@@ -74,10 +77,13 @@ impl Multipart {
     ///
     /// # Errors
     ///
-    /// Status 400 if the body is malformed or ends early, 413 if it is too
-    /// long. Both are answers that a handler may pass on by `?`.
+    /// Status 400 if the body is malformed or ends early, 408 if it comes too
+    /// slowly, 413 if it is too long. All are answers that a handler may pass on
+    /// by `?`.
     pub async fn next(&mut self) -> Result<Option<Part>, EventError> {
-        Ok(self.parts.next_field().await.map_err(refuse)?.map(|field| Part { field }))
+        let max_bytes = self.max_bytes;
+        let next = self.parts.next_field().await.map_err(|error| refuse(error, max_bytes))?;
+        Ok(next.map(|field| Part { field, max_bytes }))
     }
 }
 
@@ -104,7 +110,7 @@ impl Part {
     ///
     /// As for [`Multipart::next`].
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, EventError> {
-        self.field.chunk().await.map_err(refuse)
+        self.field.chunk().await.map_err(|error| refuse(error, self.max_bytes))
     }
 
     /// Reads the whole part into memory.
@@ -113,7 +119,7 @@ impl Part {
     ///
     /// As for [`Multipart::next`].
     pub async fn bytes(self) -> Result<Bytes, EventError> {
-        self.field.bytes().await.map_err(refuse)
+        self.field.bytes().await.map_err(|error| refuse(error, self.max_bytes))
     }
 
     /// Reads the whole part as text.
@@ -127,9 +133,11 @@ impl Part {
     }
 }
 
-fn refuse(error: multer::Error) -> EventError {
+fn refuse(error: multer::Error, max_bytes: usize) -> EventError {
     match error {
-        multer::Error::StreamSizeExceeded { .. } => too_long(MAX_UPLOAD_BYTES),
-        error => EventError::new(400, format!("multipart: {error}")),
+        multer::Error::StreamSizeExceeded { .. } => too_long(max_bytes),
+        error => {
+            too_slow(&error).unwrap_or_else(|| EventError::new(400, format!("multipart: {error}")))
+        }
     }
 }

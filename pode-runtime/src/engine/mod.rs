@@ -40,7 +40,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::upgrade::Upgraded;
-use hyper_util::rt::TokioIo;
 use pode_core::{ClientId, Message, hub};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::error::SendError;
@@ -231,5 +230,5 @@ fn connect() -> fn(Upgraded) -> io::Result<Connection> {
     if std::env::var_os("PODE_ENGINE").is_none_or(|engine| engine != "portable") {
         return raw::connect;
     }
-    |upgraded| Ok(Connection::portable(TokioIo::new(upgraded)))
+    |upgraded| Ok(portable::connect(upgraded))
 }

@@ -60,7 +60,7 @@ impl Readiness {
         match socket {
             Socket::Portable(socket) => socket.wake(self.waker(Source::Client(place))),
             #[cfg(target_os = "linux")]
-            Socket::Tcp(stream) => self.epoll.add(stream, place.into())?,
+            Socket::Tcp { stream, .. } => self.epoll.add(stream, place.into())?,
             #[cfg(target_os = "linux")]
             Socket::Tls(socket) => self.epoll.add(socket.stream(), place.into())?,
         }

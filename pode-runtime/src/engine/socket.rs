@@ -14,6 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::portable::PortableSocket;
 #[cfg(target_os = "linux")]
 use super::tls::TlsSocket;
+use crate::connections::Place;
 
 /// A connection that is upgraded, with what was read of it already.
 #[derive(Debug)]
@@ -26,7 +27,11 @@ pub(crate) struct Connection {
 #[derive(Debug)]
 pub(super) enum Socket {
     #[cfg(target_os = "linux")]
-    Tcp(TcpStream),
+    Tcp {
+        stream: TcpStream,
+        /// Counts the connection until it is dropped.
+        _place: Option<Place>,
+    },
     #[cfg(target_os = "linux")]
     Tls(Box<TlsSocket>),
     Portable(Box<PortableSocket>),
@@ -35,8 +40,17 @@ pub(super) enum Socket {
 impl Connection {
     /// Takes any stream that tokio can poll.
     pub(super) fn portable(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Self {
-        let socket = Socket::Portable(Box::new(PortableSocket::new(stream)));
-        Connection { socket, read: Bytes::new() }
+        Connection::portable_at(stream, Bytes::new(), None)
+    }
+
+    /// Does the same for one of which something was read, and that counts.
+    pub(super) fn portable_at(
+        stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+        read: Bytes,
+        place: Option<Place>,
+    ) -> Self {
+        let socket = Socket::Portable(Box::new(PortableSocket::new(stream, place)));
+        Connection { socket, read }
     }
 }
 
@@ -45,7 +59,7 @@ impl Socket {
     pub(super) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         uninterrupted(|| match self {
             #[cfg(target_os = "linux")]
-            Socket::Tcp(stream) => stream.read(buffer),
+            Socket::Tcp { stream, .. } => stream.read(buffer),
             #[cfg(target_os = "linux")]
             Socket::Tls(socket) => socket.read(buffer),
             Socket::Portable(socket) => socket.read(buffer),
@@ -56,7 +70,7 @@ impl Socket {
     pub(super) fn write(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         let written = uninterrupted(|| match self {
             #[cfg(target_os = "linux")]
-            Socket::Tcp(stream) => match slices {
+            Socket::Tcp { stream, .. } => match slices {
                 [single] => stream.write(single),
                 slices => stream.write_vectored(slices),
             },
@@ -71,7 +85,7 @@ impl Socket {
     pub(super) fn flush(&mut self) -> io::Result<()> {
         uninterrupted(|| match self {
             #[cfg(target_os = "linux")]
-            Socket::Tcp(_) => Ok(()),
+            Socket::Tcp { .. } => Ok(()),
             #[cfg(target_os = "linux")]
             Socket::Tls(socket) => socket.flush(),
             Socket::Portable(socket) => socket.flush(),
@@ -82,7 +96,7 @@ impl Socket {
     pub(super) fn is_flushed(&self) -> bool {
         match self {
             #[cfg(target_os = "linux")]
-            Socket::Tcp(_) => true,
+            Socket::Tcp { .. } => true,
             #[cfg(target_os = "linux")]
             Socket::Tls(socket) => socket.is_flushed(),
             Socket::Portable(socket) => socket.is_flushed(),
@@ -93,7 +107,7 @@ impl Socket {
     pub(super) fn finish(&mut self) -> io::Result<()> {
         match self {
             #[cfg(target_os = "linux")]
-            Socket::Tcp(stream) => stream.shutdown(Shutdown::Write),
+            Socket::Tcp { stream, .. } => stream.shutdown(Shutdown::Write),
             #[cfg(target_os = "linux")]
             Socket::Tls(socket) => socket.finish(),
             Socket::Portable(socket) => socket.finish(),
@@ -112,7 +126,7 @@ impl Socket {
     #[cfg(target_os = "linux")]
     pub(super) fn stream(&self) -> Option<&TcpStream> {
         match self {
-            Socket::Tcp(stream) => Some(stream),
+            Socket::Tcp { stream, .. } => Some(stream),
             Socket::Tls(socket) => Some(socket.stream()),
             Socket::Portable(_) => None,
         }

@@ -5,16 +5,24 @@ use std::net::{Shutdown, TcpStream};
 
 use rustls::ServerConnection;
 
+use crate::connections::Place;
+
 /// A connection whose handshake is done.
 #[derive(Debug)]
 pub(super) struct TlsSocket {
     stream: TcpStream,
     session: ServerConnection,
+    /// Counts the connection.
+    _place: Option<Place>,
 }
 
 impl TlsSocket {
-    pub(super) fn new(stream: TcpStream, session: ServerConnection) -> TlsSocket {
-        TlsSocket { stream, session }
+    pub(super) fn new(
+        stream: TcpStream,
+        session: ServerConnection,
+        place: Option<Place>,
+    ) -> TlsSocket {
+        TlsSocket { stream, session, _place: place }
     }
 
     pub(super) fn stream(&self) -> &TcpStream {

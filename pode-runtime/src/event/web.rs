@@ -11,6 +11,7 @@ use pode_core::{ClientId, SignalTarget};
 use tokio_util::task::TaskTracker;
 
 use crate::EventError;
+use crate::argument::BodyLimits;
 use crate::certificate::ClientCertificate;
 use crate::client_ids::ClientIds;
 use crate::clockwork::Ticks;
@@ -39,6 +40,7 @@ pub(crate) struct Web {
     pub(crate) certificate: Option<ClientCertificate>,
     /// The path's parameters by name, decoded.
     pub(crate) parameters: Vec<(Arc<str>, String)>,
+    pub(crate) body_limits: BodyLimits,
     pub(crate) house: Arc<House>,
 }
 
@@ -150,6 +152,10 @@ impl WebEvent {
     /// Returns the names and values of all path parameters, from left to right.
     pub fn parameters(&self) -> impl Iterator<Item = (&str, &str)> {
         self.web.parameters.iter().map(|(name, value)| (name.as_ref(), value.as_str()))
+    }
+
+    pub(crate) fn body_limits(&self) -> BodyLimits {
+        self.web.body_limits
     }
 
     fn house(&self) -> &House {

@@ -1,6 +1,8 @@
 //! Connections over the system's sockets, in each way in which the engine
 //! holds them.
 
+use std::time::Duration;
+
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -49,7 +51,7 @@ impl Link {
         match self {
             Link::Portable => Connection::portable(socket),
             #[cfg(target_os = "linux")]
-            Link::Tcp | Link::Tls => raw::tcp(socket, bytes::Bytes::new()).unwrap(),
+            Link::Tcp | Link::Tls => raw::tcp(socket, bytes::Bytes::new(), None).unwrap(),
         }
     }
 }
@@ -80,6 +82,9 @@ async fn tls_pair(peer: TcpStream, socket: TcpStream) -> (Box<dyn Stream>, Conne
         .with_no_client_auth();
     let name = ServerName::try_from("127.0.0.1").unwrap();
     let connector = tokio_rustls::TlsConnector::from(std::sync::Arc::new(config));
-    let (peer, socket) = tokio::join!(connector.connect(name, peer), acceptor.accept(socket));
-    (Box::new(peer.unwrap()), raw::tls(socket.unwrap(), Bytes::new()).unwrap())
+    let (peer, socket) = tokio::join!(
+        connector.connect(name, peer),
+        acceptor.accept(socket, Duration::from_secs(10))
+    );
+    (Box::new(peer.unwrap()), raw::tls(socket.unwrap(), Bytes::new(), None).unwrap())
 }

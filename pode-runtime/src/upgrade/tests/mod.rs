@@ -23,10 +23,12 @@ use super::*;
 use crate::declared::Declared;
 use crate::engine::Engine;
 use crate::event::house_of;
+use crate::listener::Rules;
 use crate::options::{ServerOptions, SignalOptions};
 use crate::origin::{Gate, Origins};
 use crate::signal::{Entrance, Handshake, Signal};
 use crate::signals::Signals;
+use crate::traffic::Asked;
 use crate::{binding, listener};
 
 /// A server with one signal, to which all pages may connect.
@@ -199,13 +201,19 @@ async fn a_request_becomes_a_client_of_the_engine() {
     let service = {
         let (signals, engine) = (signals.clone(), engine.clone());
         let filter = entrance.into_filter();
-        move |mut request: http::Request<hyper::body::Incoming>, _| {
+        move |mut request: http::Request<Asked<hyper::body::Incoming>>, _| {
             let handshake = handshake(request.version(), &signals, &engine);
             request.extensions_mut().insert(handshake);
             warp::service(filter.clone()).call(request)
         }
     };
-    let serving = tokio::spawn(listener::serve(socket, None, service, stopping.subscribe()));
+    let serving = tokio::spawn(listener::serve(
+        socket,
+        None,
+        Rules::default(),
+        service,
+        stopping.subscribe(),
+    ));
 
     // Who has seen the reply misses no message.
     let (mut peer, head) = ask(address, HANDSHAKE.as_bytes()).await;

@@ -12,9 +12,10 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{one_signal, second_opinion};
+use crate::Limits;
 use crate::dispatch::{Dispatch, Served};
 use crate::event::house_of;
-use crate::listener::{HEAD_TIMEOUT, serve_http_1};
+use crate::listener::serve_http_1;
 
 /// The only path of the server; a signal's.
 pub(super) const PATH: &str = "/news";
@@ -79,6 +80,10 @@ pub(super) fn check_each_cut(stream: &[u8]) {
     });
 }
 
+fn head_timeout() -> Duration {
+    Limits::default().head_timeout
+}
+
 fn in_paused_time<T>(test: impl Future<Output = T>) -> T {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
@@ -129,8 +134,10 @@ impl Server {
             let dispatch = Arc::clone(&dispatch);
             async move { dispatch.answer(request, Some(address)).await }
         };
-        let io = hyper_util::rt::TokioIo::new(stream);
-        let serving = tokio::spawn(serve_http_1(io, service, self.stopping.subscribe()));
+        let stopping = self.stopping.subscribe();
+        let serving = tokio::spawn(async move {
+            serve_http_1(stream, None, &Limits::default(), service, stopping).await
+        });
 
         let connected = Instant::now();
         for piece in pieces {
@@ -140,7 +147,7 @@ impl Server {
         }
         let mut reply = Vec::new();
         while !reply.ends_with(b"\r\n\r\n") {
-            match timeout(2 * HEAD_TIMEOUT, peer.read_u8()).await {
+            match timeout(2 * head_timeout(), peer.read_u8()).await {
                 Ok(Ok(byte)) => reply.push(byte),
                 _ => break,
             }
@@ -150,7 +157,7 @@ impl Server {
             // It has heard all, and goes.
             peer.shutdown().await.expect("a connection in memory can be closed");
         }
-        let _ = timeout(2 * HEAD_TIMEOUT, peer.read_to_end(&mut reply)).await;
+        let _ = timeout(2 * head_timeout(), peer.read_to_end(&mut reply)).await;
         drop(peer);
         // How a connection ends is the client's fault; that it panics is not.
         let _ = serving.await.expect("no connection panics");
@@ -161,7 +168,7 @@ impl Server {
 /// Reads what came back, of which the first part took so long.
 fn verdict(reply: &[u8], waited: Duration) -> Verdict {
     if reply.is_empty() {
-        return if waited < HEAD_TIMEOUT { Verdict::Ends } else { Verdict::Waits };
+        return if waited < head_timeout() { Verdict::Ends } else { Verdict::Waits };
     }
     let end = reply.windows(4).position(|four| four == b"\r\n\r\n").expect("a reply has a head");
     let (head, rest) = (reply[..end].escape_ascii().to_string(), &reply[end + 4..]);

@@ -1,0 +1,294 @@
+//! How many connections there are: in all, and from one address.
+//!
+//! A connection has its [`Place`] from its acceptance to its end, also when it
+//! has become a WebSocket. Who finds no place in all waits for one; who has
+//! too many from its address is told so by the listener.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+use crate::Limits;
+
+/// Counts the connections of a server, or of one of its addresses besides.
+#[derive(Debug)]
+pub(crate) struct Connections {
+    max: usize,
+    max_per_address: usize,
+    /// Those of the whole server, where this counts an address of its own.
+    around: Option<Arc<Connections>>,
+    /// Whether anybody wants to know who comes from where.
+    by_address: bool,
+    inside: Mutex<Inside>,
+    room: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Inside {
+    all: usize,
+    origins: HashMap<Option<IpAddr>, Arc<Origin>>,
+    /// How many come from each of them.
+    counts: HashMap<Option<IpAddr>, usize>,
+    /// Whether the log says that there is no room.
+    told: bool,
+}
+
+/// Where connections come from, as long as one does.
+#[derive(Debug)]
+struct Origin {
+    /// `None` stands for everywhere, where addresses aren't counted.
+    address: Option<IpAddr>,
+    connections: Arc<Connections>,
+    around: Option<Arc<Origin>>,
+}
+
+/// A connection counts until this is dropped. One pointer, as each has one.
+#[derive(Debug)]
+pub(crate) struct Place {
+    origin: Arc<Origin>,
+}
+
+/// Why there is no place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Full {
+    All,
+    Address,
+}
+
+impl Connections {
+    /// Makes the count of a server whose system allows so many connections.
+    pub(crate) fn new(limits: &Limits, allowed: usize) -> Arc<Connections> {
+        let max = limits.max_connections.min(allowed).max(1);
+        Connections::limited(max, limits.max_connections_per_address, None)
+    }
+
+    /// Returns the count for an address; the same as the server's, unless the
+    /// limits there are others than those around.
+    pub(crate) fn at(self: &Arc<Self>, limits: &Limits, around: &Limits) -> Arc<Connections> {
+        let own = |limit, around| if limit == around { usize::MAX } else { limit };
+        let max = own(limits.max_connections, around.max_connections);
+        let per_address =
+            own(limits.max_connections_per_address, around.max_connections_per_address);
+        match (max, per_address) {
+            (usize::MAX, usize::MAX) => Arc::clone(self),
+            _ => Connections::limited(max.max(1), per_address, Some(Arc::clone(self))),
+        }
+    }
+
+    fn limited(
+        max: usize,
+        max_per_address: usize,
+        around: Option<Arc<Connections>>,
+    ) -> Arc<Connections> {
+        let outer = around.as_ref().is_some_and(|around| around.by_address);
+        Arc::new(Connections {
+            max,
+            max_per_address,
+            by_address: max_per_address != usize::MAX || outer,
+            around,
+            inside: Mutex::default(),
+            room: Notify::new(),
+        })
+    }
+
+    /// Waits until a connection may be there. Cancel safe.
+    pub(crate) async fn room(&self) {
+        if let Some(around) = &self.around {
+            Box::pin(around.room()).await;
+        }
+        loop {
+            let freed = self.room.notified();
+            {
+                let mut inside = self.lock();
+                if inside.all < self.max {
+                    return;
+                }
+                if !std::mem::replace(&mut inside.told, true) {
+                    let max = self.max;
+                    tracing::warn!(
+                        "there are {max} connections, which is as many as may be (`max_connections`); others wait until some have ended"
+                    );
+                }
+            }
+            freed.await;
+        }
+    }
+
+    /// Gives a connection its place.
+    ///
+    /// # Errors
+    ///
+    /// There is none, or none for its address.
+    pub(crate) fn enter(self: &Arc<Self>, address: IpAddr) -> Result<Place, Full> {
+        Ok(Place { origin: self.count(source(address))? })
+    }
+
+    fn count(self: &Arc<Self>, address: IpAddr) -> Result<Arc<Origin>, Full> {
+        let around = self.around.as_ref().map(|around| around.count(address)).transpose()?;
+        let counted = self.count_here(address, around.as_ref());
+        if let (Err(_), Some(around)) = (&counted, around) {
+            around.leave();
+        }
+        counted
+    }
+
+    fn count_here(
+        self: &Arc<Self>,
+        address: IpAddr,
+        around: Option<&Arc<Origin>>,
+    ) -> Result<Arc<Origin>, Full> {
+        let mut inside = self.lock();
+        if inside.all >= self.max {
+            return Err(Full::All);
+        }
+        let address = self.by_address.then_some(address);
+        let from_there = inside.counts.entry(address).or_default();
+        // Nobody is refused who would be the first.
+        if *from_there >= self.max_per_address.max(1) {
+            return Err(Full::Address);
+        }
+        *from_there += 1;
+        inside.all += 1;
+        let origin = inside.origins.entry(address).or_insert_with(|| {
+            let (connections, around) = (Arc::clone(self), around.cloned());
+            Arc::new(Origin { address, connections, around })
+        });
+        Ok(Arc::clone(origin))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inside> {
+        // Nothing that holds the lock can panic midway.
+        self.inside.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Origin {
+    fn leave(&self) {
+        let connections = &self.connections;
+        let mut inside = connections.lock();
+        inside.all -= 1;
+        if let Some(from_there) = inside.counts.get_mut(&self.address) {
+            *from_there -= 1;
+            if *from_there == 0 {
+                inside.counts.remove(&self.address);
+                inside.origins.remove(&self.address);
+            }
+        }
+        // Not at each that ends while others wait.
+        if inside.told && inside.all <= connections.max - (connections.max / 8).max(1) {
+            inside.told = false;
+            tracing::info!("there is room for connections again");
+        }
+        drop(inside);
+        connections.room.notify_one();
+        if let Some(around) = &self.around {
+            around.leave();
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.origin.leave();
+    }
+}
+
+/// Returns what counts as one address: of version 6 it is the network of 64
+/// bits, all of which any host has for itself.
+fn source(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => {
+            let network = u128::from(address) >> 64 << 64;
+            Ipv6Addr::from(network).into()
+        }
+        address => address,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limits(max: usize, per_address: usize) -> Limits {
+        let mut limits = Limits::default();
+        limits.max_connections = max;
+        limits.max_connections_per_address = per_address;
+        limits
+    }
+
+    fn address(last: u8) -> IpAddr {
+        IpAddr::from([127, 0, 0, last])
+    }
+
+    #[test]
+    fn whoever_leaves_makes_room() {
+        let server = Connections::new(&limits(3, 2), 100);
+        let (one, other) = (server.enter(address(1)).unwrap(), server.enter(address(1)).unwrap());
+        assert_eq!(server.enter(address(1)).unwrap_err(), Full::Address);
+        let third = server.enter(address(2)).unwrap();
+        assert_eq!(server.enter(address(3)).unwrap_err(), Full::All);
+        drop(one);
+        let fourth = server.enter(address(1)).unwrap();
+        drop((other, third, fourth));
+        let inside = server.lock();
+        assert_eq!((inside.all, inside.counts.len(), inside.origins.len()), (0, 0, 0));
+    }
+
+    #[test]
+    fn there_are_never_more_than_the_system_allows() {
+        let server = Connections::new(&Limits::default(), 1);
+        let place = server.enter(address(1)).unwrap();
+        assert_eq!(server.enter(address(1)).unwrap_err(), Full::All);
+        drop(place);
+        server.enter(address(1)).unwrap();
+    }
+
+    #[test]
+    fn an_endpoint_counts_besides() {
+        let around = limits(3, usize::MAX);
+        let server = Connections::new(&around, 100);
+        assert!(Arc::ptr_eq(&server, &server.at(&around, &around)));
+        let endpoint = server.at(&limits(2, 1), &around);
+        let one = endpoint.enter(address(1)).unwrap();
+        assert_eq!(endpoint.enter(address(1)).unwrap_err(), Full::Address);
+        let other = endpoint.enter(address(2)).unwrap();
+        assert_eq!(endpoint.enter(address(3)).unwrap_err(), Full::All);
+        // Nobody was counted who was refused.
+        let third = server.enter(address(3)).unwrap();
+        assert_eq!(server.enter(address(3)).unwrap_err(), Full::All);
+        drop((one, third));
+        assert_eq!((endpoint.lock().all, server.lock().all), (1, 1));
+        drop(other);
+        assert_eq!((endpoint.lock().all, server.lock().all), (0, 0));
+    }
+
+    #[test]
+    fn a_network_of_version_6_is_one_address() {
+        let count = |one: &str, other: &str| {
+            let server = Connections::new(&limits(9, 1), 100);
+            let _one = server.enter(one.parse().unwrap()).unwrap();
+            server.enter(other.parse().unwrap()).is_ok()
+        };
+        assert!(!count("2001:db8::1", "2001:db8::ffff:2"));
+        assert!(count("2001:db8::1", "2001:db8:0:1::1"));
+        assert!(!count("::ffff:127.0.0.1", "127.0.0.1"));
+        assert!(count("::ffff:127.0.0.1", "::ffff:127.0.0.2"));
+    }
+
+    #[tokio::test]
+    async fn who_waits_for_room_is_woken() {
+        let server = Connections::new(&limits(1, usize::MAX), 100);
+        let endpoint = server.at(&limits(1, usize::MAX), &limits(2, 2));
+        let place = endpoint.enter(address(1)).unwrap();
+        let waiting = tokio::spawn({
+            let endpoint = Arc::clone(&endpoint);
+            async move { endpoint.room().await }
+        });
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished());
+        drop(place);
+        waiting.await.unwrap();
+    }
+}

@@ -1,0 +1,73 @@
+//! Bodies of requests, whose senders may fall behind only so far.
+
+use std::error::Error;
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use hyper::body::{Body, Frame, SizeHint};
+
+use crate::Limits;
+use crate::pace::Pace;
+
+/// A body that fails with [`TooSlow`] when it falls too far behind.
+#[derive(Debug)]
+pub(crate) struct PacedBody<B> {
+    body: B,
+    pace: Pace,
+}
+
+/// The body of a request came too slowly.
+#[derive(Debug)]
+pub(crate) struct TooSlow;
+
+impl TooSlow {
+    /// Tells whether that is what an error comes of.
+    pub(crate) fn is_cause_of(error: &(dyn Error + 'static)) -> bool {
+        error.is::<TooSlow>() || error.source().is_some_and(TooSlow::is_cause_of)
+    }
+}
+
+impl<B> PacedBody<B> {
+    pub(crate) fn new(body: B, limits: &Limits) -> PacedBody<B> {
+        PacedBody { body, pace: Pace::new(limits.body_timeout, limits.min_bytes_per_second) }
+    }
+}
+
+impl<B> Body for PacedBody<B>
+where
+    B: Body + Unpin,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    type Data = B::Data;
+    type Error = Box<dyn Error + Send + Sync>;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, Self::Error>>> {
+        let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(context) else {
+            ready!(self.pace.poll_late(context));
+            return Poll::Ready(Some(Err(TooSlow.into())));
+        };
+        let bytes = frame.as_ref().and_then(|frame| frame.as_ref().ok()?.data_ref());
+        self.pace.progress(bytes.map_or(0, bytes::Buf::remaining));
+        Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl fmt::Display for TooSlow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the body comes too slowly")
+    }
+}
+
+impl Error for TooSlow {}

@@ -1,0 +1,241 @@
+//! What is going on at a connection: whose turn it is, and how much went out.
+//!
+//! Whoever reads and writes the connection learns by it for what to wait, and
+//! for how long.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+
+use futures_util::task::AtomicWaker;
+use hyper::body::{Body, Frame, SizeHint};
+use tokio::sync::Notify;
+
+/// What is going on at one connection. Cloned by reference.
+#[derive(Debug, Default)]
+pub(crate) struct Traffic {
+    /// How many requests wait for the server.
+    in_hand: AtomicUsize,
+    /// How many there have been.
+    requests: AtomicU64,
+    /// Told at each change of `in_hand`.
+    changed: Notify,
+    /// Whoever reads, told when it is the client's turn.
+    reader: AtomicWaker,
+    /// How many bytes went out.
+    written: AtomicU64,
+    /// Whether a request's body was not read to its end.
+    left_unread: AtomicBool,
+}
+
+impl Traffic {
+    /// Tells whether a request waits for the server.
+    pub(crate) fn is_in_hand(&self) -> bool {
+        self.in_hand.load(Ordering::Acquire) > 0
+    }
+
+    /// Is ready when no request waits for the server. One task asks.
+    pub(crate) fn poll_handed_over(&self, context: &Context<'_>) -> Poll<()> {
+        if self.is_in_hand() {
+            self.reader.register(context.waker());
+            // It may have come to pass before there was anybody to tell.
+            if self.is_in_hand() {
+                return Poll::Pending;
+            }
+        }
+        Poll::Ready(())
+    }
+
+    /// Returns how many requests there have been.
+    pub(crate) fn requests(&self) -> u64 {
+        self.requests.load(Ordering::Acquire)
+    }
+
+    /// Notes bytes that went out.
+    pub(crate) fn wrote(&self, bytes: usize) {
+        self.written.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// Returns how many bytes went out.
+    pub(crate) fn written(&self) -> u64 {
+        self.written.load(Ordering::Relaxed)
+    }
+
+    /// Waits until it changes whether requests wait for the server. What has
+    /// changed since this was called counts.
+    pub(crate) fn changed(&self) -> impl Future<Output = ()> {
+        self.changed.notified()
+    }
+
+    /// Tells whether the client may still be sending a body that nobody wants.
+    pub(crate) fn is_left_unread(&self) -> bool {
+        self.left_unread.load(Ordering::Relaxed)
+    }
+}
+
+/// A request in the server's hand: from its arrival until all of its answer was
+/// handed over.
+#[derive(Debug)]
+pub(crate) struct InHand {
+    traffic: Arc<Traffic>,
+    counts: bool,
+}
+
+impl InHand {
+    pub(crate) fn new(traffic: &Arc<Traffic>) -> InHand {
+        traffic.requests.fetch_add(1, Ordering::AcqRel);
+        let mut in_hand = InHand { traffic: Arc::clone(traffic), counts: false };
+        in_hand.take();
+        in_hand
+    }
+
+    /// It is the server's turn.
+    fn take(&mut self) {
+        if !std::mem::replace(&mut self.counts, true) {
+            self.traffic.in_hand.fetch_add(1, Ordering::AcqRel);
+            self.traffic.changed.notify_waiters();
+        }
+    }
+
+    /// It is the client's turn to take what it was given.
+    fn hand_over(&mut self) {
+        if std::mem::replace(&mut self.counts, false) {
+            self.traffic.in_hand.fetch_sub(1, Ordering::AcqRel);
+            self.traffic.changed.notify_waiters();
+            self.traffic.reader.wake();
+        }
+    }
+}
+
+impl Drop for InHand {
+    fn drop(&mut self) {
+        self.hand_over();
+    }
+}
+
+/// A request's body, of which it is known whether all was read.
+#[derive(Debug)]
+pub(crate) struct Asked<B: Body> {
+    body: B,
+    has_ended: bool,
+    traffic: Arc<Traffic>,
+}
+
+impl<B: Body> Asked<B> {
+    pub(crate) fn new(body: B, traffic: &Arc<Traffic>) -> Asked<B> {
+        Asked { body, has_ended: false, traffic: Arc::clone(traffic) }
+    }
+}
+
+impl<B: Body + Unpin> Body for Asked<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(context);
+        if let Poll::Ready(None | Some(Err(_))) = polled {
+            self.has_ended = true;
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl<B: Body> Drop for Asked<B> {
+    fn drop(&mut self) {
+        if !self.has_ended && !self.body.is_end_stream() {
+            self.traffic.left_unread.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+/// An answer's body, dropped when it is handed over or nobody wants it.
+#[derive(Debug)]
+pub(crate) struct Answered<B> {
+    body: B,
+    request: InHand,
+}
+
+impl<B> Answered<B> {
+    pub(crate) fn new(body: B, request: InHand) -> Answered<B> {
+        Answered { body, request }
+    }
+}
+
+impl<B: Body + Unpin> Body for Answered<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        self.request.take();
+        let polled = Pin::new(&mut self.body).poll_frame(context);
+        if polled.is_ready() {
+            // Asked for more, it is the server's turn again.
+            self.request.hand_over();
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::{BodyExt, Full, StreamBody};
+
+    use super::*;
+    use crate::Bytes;
+
+    #[tokio::test]
+    async fn it_is_the_clients_turn_when_it_was_given_something() {
+        let traffic = Arc::new(Traffic::default());
+        let request = InHand::new(&traffic);
+        assert!(traffic.is_in_hand());
+        let frames = [Ok::<_, std::io::Error>(Frame::data(Bytes::from_static(b"one")))];
+        let frames = futures_util::StreamExt::chain(
+            futures_util::stream::iter(frames),
+            futures_util::stream::pending(),
+        );
+        let mut body = Answered::new(StreamBody::new(frames), request);
+        assert!(traffic.is_in_hand(), "nothing was handed over");
+        body.frame().await.unwrap().unwrap();
+        assert!(!traffic.is_in_hand());
+        assert!(futures_util::FutureExt::now_or_never(body.frame()).is_none());
+        assert!(traffic.is_in_hand(), "the client waits for the next");
+        drop(body);
+        assert!(!traffic.is_in_hand());
+        assert_eq!(traffic.requests(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_body_that_nobody_reads_is_noted() {
+        let traffic = Arc::new(Traffic::default());
+        let mut read = Asked::new(Full::new(Bytes::from_static(b"one")), &traffic);
+        while read.frame().await.is_some() {}
+        drop(read);
+        drop(Asked::new(Full::new(Bytes::new()), &traffic));
+        assert!(!traffic.is_left_unread());
+        drop(Asked::new(Full::new(Bytes::from_static(b"one")), &traffic));
+        assert!(traffic.is_left_unread());
+    }
+}

@@ -1,0 +1,409 @@
+//! A connection whose client is waited for, but not for ever.
+//!
+//! Of reading it is the head of a request that has its time, and the idle time
+//! before it; bodies have theirs in `paced_body.rs`. Of writing it is each wait
+//! for the client to take what is there. When the time is up, reading or writing
+//! fails, and with it the connection.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, Sleep, sleep_until};
+use tokio_rustls::server::TlsStream;
+
+use crate::Limits;
+use crate::connections::Place;
+use crate::pace::Pace;
+use crate::traffic::Traffic;
+
+/// How long a client may go on sending what nobody reads, when it was answered
+/// and the connection ends: closed with unread bytes, the connection would be
+/// reset, and the answer lost.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// How much of it is thrown away.
+const LINGER_BYTES: usize = 1 << 20;
+
+/// A stream that a connection is made of.
+pub(crate) trait Transport: AsyncRead + AsyncWrite + Send + Unpin + 'static {
+    /// Has the connection reset when it is dropped, so that the system doesn't
+    /// keep what the client doesn't take.
+    fn reset(&self);
+}
+
+impl Transport for TcpStream {
+    fn reset(&self) {
+        let _ = socket2::SockRef::from(self).set_linger(Some(Duration::ZERO));
+    }
+}
+
+impl Transport for TlsStream<TcpStream> {
+    fn reset(&self) {
+        self.get_ref().0.reset();
+    }
+}
+
+#[cfg(test)]
+impl Transport for tokio::io::DuplexStream {
+    fn reset(&self) {}
+}
+
+/// A stream whose client is watched.
+#[derive(Debug)]
+pub(crate) struct Watched<S> {
+    stream: S,
+    /// Counts the connection.
+    place: Option<Place>,
+    traffic: Arc<Traffic>,
+    /// Absent where heads can't be told from all else, as in HTTP/2.
+    heads: Option<Heads>,
+    writing: Pace,
+    /// By when, and after how many bytes, the connection ends that only
+    /// lingers.
+    lingering: Option<(Pin<Box<Sleep>>, usize)>,
+}
+
+/// The times of heads.
+#[derive(Debug)]
+struct Heads {
+    head_timeout: Duration,
+    keep_alive_timeout: Duration,
+    awaited: Awaited,
+    /// How many requests there had been when this was looked at.
+    requests: u64,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+/// What is waited for.
+#[derive(Clone, Copy, Debug)]
+enum Awaited {
+    /// The end of a head that began then.
+    Head(Instant),
+    /// The next request, since then; not yet while the one before is answered.
+    Next(Option<Instant>),
+}
+
+impl<S> Watched<S> {
+    /// Watches a stream over which HTTP/1 is spoken; the first head has begun.
+    pub(crate) fn http_1(
+        stream: S,
+        place: Option<Place>,
+        traffic: &Arc<Traffic>,
+        limits: &Limits,
+    ) -> Watched<S> {
+        let heads = Heads {
+            head_timeout: limits.head_timeout,
+            keep_alive_timeout: limits.keep_alive_timeout,
+            awaited: Awaited::Head(Instant::now()),
+            requests: 0,
+            timer: None,
+        };
+        Watched { heads: Some(heads), ..Watched::http_2(stream, place, traffic, limits) }
+    }
+
+    /// Watches a stream over which HTTP/2 is spoken.
+    pub(crate) fn http_2(
+        stream: S,
+        place: Option<Place>,
+        traffic: &Arc<Traffic>,
+        limits: &Limits,
+    ) -> Watched<S> {
+        Watched {
+            stream,
+            place,
+            traffic: Arc::clone(traffic),
+            heads: None,
+            writing: Pace::new(limits.write_timeout, limits.min_bytes_per_second),
+            lingering: None,
+        }
+    }
+
+    /// Returns the stream, which isn't watched any more, and its place.
+    pub(crate) fn into_parts(self) -> (S, Option<Place>) {
+        (self.stream, self.place)
+    }
+}
+
+impl Heads {
+    /// Is ready when the client has used up its time.
+    fn poll_late(
+        &mut self,
+        context: &mut Context<'_>,
+        traffic: &Traffic,
+        is_written: bool,
+    ) -> Poll<()> {
+        let requests = traffic.requests();
+        if std::mem::replace(&mut self.requests, requests) != requests {
+            self.awaited = Awaited::Next(None);
+        }
+        ready!(traffic.poll_handed_over(context));
+        if !is_written {
+            return Poll::Pending;
+        }
+        let by = match &mut self.awaited {
+            Awaited::Head(since) => *since + self.head_timeout,
+            Awaited::Next(since) => {
+                *since.get_or_insert_with(Instant::now) + self.keep_alive_timeout
+            }
+        };
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(by)));
+        if timer.deadline() != by {
+            timer.as_mut().reset(by);
+        }
+        timer.as_mut().poll(context)
+    }
+}
+
+impl<S: Transport> Watched<S> {
+    /// Bounds a wait for the client to take something.
+    fn limit_writing<T>(
+        &mut self,
+        context: &mut Context<'_>,
+        polled: Poll<io::Result<T>>,
+        bytes: impl FnOnce(&T) -> usize,
+    ) -> Poll<io::Result<T>> {
+        match polled {
+            Poll::Ready(Ok(written)) => {
+                let bytes = bytes(&written);
+                self.traffic.wrote(bytes);
+                if self.writing.is_waiting() {
+                    // Nobody looked at the time for reading meanwhile.
+                    context.waker().wake_by_ref();
+                }
+                self.writing.progress(bytes);
+                if bytes > 0
+                    && let Some(Heads { awaited: Awaited::Next(since), .. }) = &mut self.heads
+                {
+                    *since = None;
+                }
+                Poll::Ready(Ok(written))
+            }
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Pending => {
+                ready!(self.writing.poll_late(context));
+                self.stream.reset();
+                let text = "the client takes too long to read (`write_timeout`)";
+                Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, text)))
+            }
+        }
+    }
+
+    /// Reads and forgets what the client still sends, for a while.
+    fn poll_linger(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let mut bytes = [0; 4096];
+        loop {
+            let mut buffer = ReadBuf::new(&mut bytes);
+            let polled = Pin::new(&mut self.stream).poll_read(context, &mut buffer);
+            let read = buffer.filled().len();
+            match polled {
+                // If it sends nothing, there is nothing to fear.
+                Poll::Pending if self.lingering.is_none() && !self.traffic.is_left_unread() => {
+                    return Poll::Ready(());
+                }
+                Poll::Ready(Ok(())) if read > 0 => {}
+                Poll::Ready(_) => return Poll::Ready(()),
+                Poll::Pending => {}
+            }
+            let (timer, bytes) = self.lingering.get_or_insert_with(|| {
+                (Box::pin(sleep_until(Instant::now() + LINGER)), LINGER_BYTES)
+            });
+            *bytes = bytes.saturating_sub(read);
+            if *bytes == 0 || timer.as_mut().poll(context).is_ready() {
+                return Poll::Ready(());
+            }
+            if polled.is_pending() {
+                return Poll::Pending;
+            }
+        }
+    }
+}
+
+impl<S: Transport> AsyncRead for Watched<S> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let filled = buffer.filled().len();
+        let polled = Pin::new(&mut this.stream).poll_read(context, buffer);
+        let Some(heads) = &mut this.heads else { return polled };
+        if polled.is_pending() {
+            let is_written = !this.writing.is_waiting();
+            ready!(heads.poll_late(context, &this.traffic, is_written));
+            let text = match heads.awaited {
+                Awaited::Head(_) => "the head of a request takes too long (`head_timeout`)",
+                Awaited::Next(_) => "no further request came (`keep_alive_timeout`)",
+            };
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, text)));
+        }
+        if buffer.filled().len() > filled && matches!(heads.awaited, Awaited::Next(_)) {
+            heads.awaited = Awaited::Head(Instant::now());
+        }
+        polled
+    }
+}
+
+impl<S: Transport> AsyncWrite for Watched<S> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let polled = Pin::new(&mut this.stream).poll_write(context, bytes);
+        this.limit_writing(context, polled, |written| *written)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let polled = Pin::new(&mut this.stream).poll_write_vectored(context, slices);
+        this.limit_writing(context, polled, |written| *written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let polled = Pin::new(&mut this.stream).poll_flush(context);
+        this.limit_writing(context, polled, |()| 0)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if this.lingering.is_none() {
+            let polled = Pin::new(&mut this.stream).poll_shutdown(context);
+            ready!(this.limit_writing(context, polled, |()| 0))?;
+        }
+        ready!(this.poll_linger(context));
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+    use tokio::time::sleep;
+
+    use super::*;
+    use crate::traffic::InHand;
+
+    struct Peers {
+        server: Watched<DuplexStream>,
+        client: DuplexStream,
+        traffic: Arc<Traffic>,
+    }
+
+    /// Heads have 10 seconds, the next request 30, and answers 20.
+    fn peers() -> Peers {
+        let (server, client) = duplex(1000);
+        let traffic = Arc::new(Traffic::default());
+        let mut limits = Limits::default();
+        limits.head_timeout = Duration::from_secs(10);
+        limits.keep_alive_timeout = Duration::from_secs(30);
+        limits.write_timeout = Duration::from_secs(20);
+        limits.min_bytes_per_second = 100;
+        Peers { server: Watched::http_1(server, None, &traffic, &limits), client, traffic }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_head_has_its_time_whatever_comes_of_it() {
+        let Peers { mut server, mut client, traffic: _traffic } = peers();
+        let started = Instant::now();
+        let trickle = async {
+            loop {
+                client.write_all(b"x").await.unwrap();
+                sleep(Duration::from_secs(1)).await;
+            }
+        };
+        let mut all = Vec::new();
+        let heard = tokio::select! {
+            () = trickle => unreachable!(),
+            heard = server.read_to_end(&mut all) => heard,
+        };
+        assert_eq!(heard.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        assert_eq!(started.elapsed().as_secs(), 10);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_next_request_has_more_time_until_it_begins() {
+        let Peers { mut server, mut client, traffic } = peers();
+        client.write_all(b"x").await.unwrap();
+        server.read_u8().await.unwrap();
+        let request = InHand::new(&traffic);
+        let answered = async {
+            // Whatever it takes, nobody waits for the client.
+            sleep(Duration::from_secs(3600)).await;
+            drop(request);
+        };
+        let mut byte = [0];
+        tokio::select! {
+            biased;
+            _ = server.read(&mut byte) => unreachable!(),
+            () = answered => {}
+        }
+        let started = Instant::now();
+        let begins = async {
+            sleep(Duration::from_secs(29)).await;
+            client.write_all(b"x").await.unwrap();
+        };
+        let (heard, ()) = tokio::join!(server.read_u8(), begins);
+        heard.unwrap();
+        assert_eq!(server.read_u8().await.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        assert_eq!(started.elapsed().as_secs(), 39);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reader_that_never_reads_is_given_up() {
+        let Peers { mut server, client: _client, traffic: _traffic } = peers();
+        let started = Instant::now();
+        let error = server.write_all(&[0; 2000]).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert_eq!(started.elapsed().as_secs(), 20);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_idle_connection_is_not_one_whose_answer_is_still_read() {
+        let Peers { mut server, mut client, traffic } = peers();
+        drop(InHand::new(&traffic));
+        let reads = async {
+            let mut buffer = vec![0; 1000];
+            for _ in 0..10 {
+                sleep(Duration::from_secs(10)).await;
+                client.read_exact(&mut buffer).await.unwrap();
+            }
+            // The last thousand bytes were written ten seconds ago.
+            sleep(Duration::from_secs(19)).await;
+            client.write_all(b"x").await.unwrap();
+        };
+        let (mut reading, mut writing) = tokio::io::split(&mut server);
+        let both = async { tokio::join!(reading.read_u8(), writing.write_all(&[0; 10_000])) };
+        let (_, (read, written)) = tokio::join!(reads, both);
+        written.unwrap();
+        read.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_end_waits_for_what_is_still_coming() {
+        let Peers { mut server, mut client, traffic: _traffic } = peers();
+        client.write_all(b"more").await.unwrap();
+        let started = Instant::now();
+        server.shutdown().await.unwrap();
+        assert_eq!(started.elapsed(), LINGER);
+        let Peers { mut server, client: _client, traffic: _traffic } = peers();
+        let started = Instant::now();
+        server.shutdown().await.unwrap();
+        assert_eq!(started.elapsed(), Duration::ZERO);
+    }
+}
