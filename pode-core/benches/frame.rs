@@ -71,7 +71,7 @@ fn take(read: &mut [u8]) -> usize {
     let mut input = read;
     let mut texts = 0;
     while let Some(said) =
-        decoder.next(&mut input, Incoming::Messages { max_bytes: 1 << 20 }).expect("valid frames")
+        decoder.next(&mut input, Incoming::messages(1 << 20)).expect("valid frames")
     {
         assert!(matches!(black_box(said), Said::Text(_)));
         texts += 1;

@@ -141,7 +141,8 @@ pub struct SignalOptions {
     /// seconds, rounded up; 25 seconds by default, zero for never. One that
     /// gives no sign of life until the next time is dropped: anything that it
     /// sends is a sign, and so is that it takes what waits for it. Browsers
-    /// answer by themselves.
+    /// answer by themselves. A message that has begun, but of which fewer than
+    /// 128 bytes a second come, is given up then, too (close code 1008).
     pub heartbeat: Duration,
 
     /// Whose pages may connect; `OwnPages` by default. Its words need no `use`
@@ -152,6 +153,18 @@ pub struct SignalOptions {
     /// The most bytes of one message from a client; 64 KiB by default. One that
     /// sends a larger one is told by close code 1009.
     pub max_message_bytes: usize,
+
+    /// The most bytes of one frame of a message from a client; without a limit
+    /// of its own by default. One that sends a larger one is told by close code
+    /// 1009.
+    pub max_frame_bytes: usize,
+
+    /// How long a client may say nothing, in whole seconds; zero, the default,
+    /// is for ever. Only messages count: not that it is still there, which
+    /// `heartbeat` asks, nor what is sent to it. One that is silent for longer, by
+    /// a quarter at most, is told by close code 1000. Of no use where clients
+    /// only listen.
+    pub idle_timeout: Duration,
 
     /// How many messages a client may send in a second, and so many at once; 0,
     /// the default, means without limit: each client is then held up to the pace
@@ -204,6 +217,8 @@ impl Default for SignalOptions {
             heartbeat: Duration::from_secs(25),
             origins: Origins::default(),
             max_message_bytes: 64 << 10,
+            max_frame_bytes: usize::MAX,
+            idle_timeout: Duration::ZERO,
             messages_per_second: 0,
             max_clients: usize::MAX,
             max_clients_per_address: usize::MAX,

@@ -48,6 +48,14 @@ impl Close {
     pub const NOT_UTF8: Close = Close::new(1007, "the text is not UTF-8");
     /// A message is longer than what is taken: 1009.
     pub const TOO_BIG: Close = Close::new(1009, "the message is too big");
+    /// A frame is longer than what is taken: 1009.
+    pub const FRAME_TOO_BIG: Close = Close::new(1009, "the frame is too big");
+    /// A message that needn't ever end: 1008.
+    pub const TOO_MANY_EMPTY: Close = Close::new(1008, "too many empty frames");
+    /// A message that has begun trickles: 1008.
+    pub const TRICKLES: Close = Close::new(1008, "the message comes too slowly");
+    /// The client has said nothing for as long as it may: 1000.
+    pub const IDLE: Close = Close::new(1000, "nothing was said for too long");
     /// The server made a mistake of its own: 1011.
     pub const FAILED: Close = Close::new(1011, "the server failed");
     /// A client sends more than it may: 1008.

@@ -43,7 +43,7 @@ pub(crate) fn entries() -> Vec<Entry> {
 
 impl Entry {
     fn parse(name: String, text: &str) -> Entry {
-        let incoming = Incoming::Messages { max_bytes: MAX_BYTES };
+        let incoming = Incoming::messages(MAX_BYTES);
         let mut entry =
             Entry { name, stream: Vec::new(), incoming, expected: Vec::new(), differs: None };
         for line in text.lines() {
@@ -62,7 +62,7 @@ impl Entry {
         } else if let Some(taken) = line.strip_prefix("takes: ") {
             self.incoming = match taken {
                 "nothing" => Incoming::Nothing,
-                bytes => Incoming::Messages { max_bytes: bytes.parse().ok()? },
+                bytes => Incoming::messages(bytes.parse().ok()?),
             };
         } else {
             for word in line.split('#').next()?.split_whitespace() {

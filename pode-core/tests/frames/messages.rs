@@ -18,7 +18,7 @@ fn reads() -> impl Strategy<Value = Reads> {
 proptest! {
     #[test]
     fn what_is_said_is_heard(speech in speeches(), reads in reads()) {
-        let incoming = Incoming::Messages { max_bytes: 1 << 17 };
+        let incoming = Incoming::messages(1 << 17);
         let heard = decode(&encode(&speech.frames), incoming, &reads);
         prop_assert_eq!(heard, Conversation { heard: speech.heard, end: End::Open });
     }

@@ -51,8 +51,7 @@ pub(crate) fn check(stream: &[u8]) {
         Reads { bytes: vec![usize::MAX], stop_after_pings: true },
     ];
     for max_bytes in [None, Some(0), Some(16), Some(1 << 17)] {
-        let incoming =
-            max_bytes.map_or(Incoming::Nothing, |max_bytes| Incoming::Messages { max_bytes });
+        let incoming = max_bytes.map_or(Incoming::Nothing, Incoming::messages);
         let whole = decode_whole(stream, incoming);
         for heard in &whole.heard {
             match heard {

@@ -6,6 +6,7 @@
 use std::io::{self, IoSlice};
 use std::mem;
 use std::task::Waker;
+use std::time::Duration;
 
 use bytes::Bytes;
 use pode_core::Message;
@@ -138,9 +139,29 @@ const READS_PER_TURN: usize = 8;
 
 /// What a client's bytes are held against.
 pub(super) struct Ear<'shard> {
+    pub(super) path: &'static str,
     pub(super) incoming: Incoming,
     /// Makes what wakes the client's shard for it.
     pub(super) waker: &'shard dyn Fn() -> Waker,
+}
+
+impl Ear<'_> {
+    /// Tells the log which option a client met.
+    fn tell_limit(&self, fault: &Close) {
+        let Incoming::Messages { max_bytes, max_frame_bytes } = self.incoming else { return };
+        let signal = self.path;
+        if *fault == Close::TOO_BIG {
+            tracing::info!(
+                signal,
+                "a message of more than {max_bytes} bytes (`max_message_bytes`)"
+            );
+        } else if *fault == Close::FRAME_TOO_BIG {
+            tracing::info!(
+                signal,
+                "a frame of more than {max_frame_bytes} bytes (`max_frame_bytes`)"
+            );
+        }
+    }
 }
 
 impl Client {
@@ -308,6 +329,18 @@ impl Client {
         true
     }
 
+    /// Tells whether a message that has begun trickles, by fewer bytes than these
+    /// since this was asked before.
+    pub(super) fn trickles(&mut self, least_bytes: usize) -> bool {
+        self.is_open() && self.decoder.falls_behind(least_bytes)
+    }
+
+    /// Tells whether the client has said nothing for so long.
+    pub(super) fn is_idle_for(&self, time: Duration) -> bool {
+        let conversation = self.standing.conversation.as_ref();
+        self.is_open() && conversation.is_some_and(|it| it.is_idle_for(time))
+    }
+
     /// Writes what waits and reads what came, into `buffer`.
     pub(super) fn advance(&mut self, buffer: &mut [u8], ear: &Ear<'_>) -> Progress {
         for _ in 0..READS_PER_TURN {
@@ -325,17 +358,18 @@ impl Client {
             // to a ping: so a flood of pings is slowed to the pace at which
             // its sender reads. Messages go at the pace of their handler.
             if self.reading == Reading::Ended || self.has_pong() || self.is_full() {
+                self.decoder.excuse();
                 return Progress::Waits;
             }
             if let Some(mut unread) = self.unread.take() {
-                self.hear(&mut unread, ear.incoming);
+                self.hear(&mut unread, ear);
                 continue;
             }
             let Some(socket) = &mut self.socket else { return Progress::Waits };
             match socket.read(buffer) {
                 Ok(read @ 1..) => {
                     self.life = Life::Seen;
-                    self.hear(&mut buffer[..read], ear.incoming);
+                    self.hear(&mut buffer[..read], ear);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Progress::Waits,
                 Ok(0) | Err(_) => self.reading = Reading::Ended,
@@ -345,13 +379,13 @@ impl Client {
     }
 
     /// Does what the client asks for.
-    fn hear(&mut self, mut bytes: &mut [u8], incoming: Incoming) {
+    fn hear(&mut self, mut bytes: &mut [u8], ear: &Ear<'_>) {
         while self.reading == Reading::Frames {
             if self.has_pong() || self.is_full() {
                 self.unread = (!bytes.is_empty()).then(|| (&*bytes).into());
                 return;
             }
-            match self.decoder.next(&mut bytes, incoming) {
+            match self.decoder.next(&mut bytes, ear.incoming) {
                 Ok(None) => return,
                 Ok(Some(Said::Ping(payload))) => {
                     let pong = pong(payload);
@@ -375,6 +409,7 @@ impl Client {
                     self.reading = Reading::Ended;
                 }
                 Err(fault) => {
+                    ear.tell_limit(&fault);
                     self.fail(fault);
                     self.reading = Reading::Anything;
                 }
@@ -526,7 +561,7 @@ mod tests {
         let mut heard = vec![0; 6];
         peer.read_exact(&mut heard).await.unwrap();
         assert_eq!(heard, b"one tw");
-        let ear = Ear { incoming: Incoming::Nothing, waker: &|| Waker::noop().clone() };
+        let ear = Ear { path: "/", incoming: Incoming::Nothing, waker: &|| Waker::noop().clone() };
         assert_eq!(client.advance(&mut [0; 10], &ear), Progress::Waits);
         let mut heard = vec![0; 4];
         peer.read_exact(&mut heard).await.unwrap();

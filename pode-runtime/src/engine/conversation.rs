@@ -8,10 +8,12 @@
 use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Waker};
+use std::time::Duration;
 
 use pode_core::Message;
 use pode_core::frame::Close;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use crate::signal::Frame;
 use crate::visit::{Disconnect, Visit};
@@ -33,15 +35,25 @@ pub(super) struct Conversation {
     /// The rule that the client broke at last. It is told when everything
     /// before is answered.
     pub(super) fault: Option<Close>,
+    /// When the client came, or said something for the last time.
+    last_said: Instant,
 }
 
 impl Conversation {
     pub(super) fn new(visit: Visit) -> Conversation {
-        Conversation { visit, waiting: Vec::new(), waiting_bytes: 0, handling: None, fault: None }
+        Conversation {
+            visit,
+            waiting: Vec::new(),
+            waiting_bytes: 0,
+            handling: None,
+            fault: None,
+            last_said: Instant::now(),
+        }
     }
 
     /// Takes a message; or returns what to tell a client that sends too many.
     pub(super) fn hear(&mut self, frame: Frame) -> Result<(), Message> {
+        self.last_said = Instant::now();
         self.visit.admit()?;
         self.waiting_bytes += match &frame {
             Frame::Text(text) => text.len(),
@@ -49,6 +61,12 @@ impl Conversation {
         };
         self.waiting.push(frame);
         Ok(())
+    }
+
+    /// Tells whether nothing was said for so long, and all that was said is
+    /// handled.
+    pub(super) fn is_idle_for(&self, time: Duration) -> bool {
+        self.handling.is_none() && self.waiting.is_empty() && self.last_said.elapsed() >= time
     }
 
     pub(super) fn is_full(&self) -> bool {

@@ -99,17 +99,21 @@ pub(crate) struct Treatment {
     pub(super) heartbeat: Duration,
     /// What they may send.
     pub(super) incoming: Incoming,
+    /// How long they may say nothing; zero for ever.
+    pub(super) idle_timeout: Duration,
 }
 
 impl Treatment {
     /// Takes what a signal declares.
     pub(crate) fn new(options: &SignalOptions, receives: bool) -> Treatment {
-        let SignalOptions { on_lag, heartbeat, max_message_bytes, .. } = *options;
+        let SignalOptions { on_lag, heartbeat, idle_timeout, .. } = *options;
+        let SignalOptions { max_message_bytes: max_bytes, max_frame_bytes, .. } = *options;
         let incoming = match receives {
-            true => Incoming::Messages { max_bytes: max_message_bytes },
+            true => Incoming::Messages { max_bytes, max_frame_bytes },
             false => Incoming::Nothing,
         };
-        Treatment { limits: QueueLimits { on_lag, ..QueueLimits::default() }, heartbeat, incoming }
+        let limits = QueueLimits { on_lag, ..QueueLimits::default() };
+        Treatment { limits, heartbeat, incoming, idle_timeout }
     }
 }
 
@@ -120,6 +124,7 @@ pub(super) struct Path {
     pub(super) incoming: Incoming,
     /// In seconds, if there is one.
     pub(super) heartbeat: Option<NonZero<u32>>,
+    pub(super) idle_timeout: Duration,
     pub(super) crowd: Arc<Crowd>,
     /// Absent until a client comes, except at home.
     messages: Option<hub::Delivery<Parcel>>,
@@ -150,7 +155,7 @@ pub(super) enum Due {
 impl Path {
     pub(super) fn new(
         name: &'static str,
-        Treatment { limits, heartbeat, incoming }: Treatment,
+        Treatment { limits, heartbeat, incoming, idle_timeout }: Treatment,
         crowd: Arc<Crowd>,
         messages: Option<hub::Delivery<Parcel>>,
         waker: Waker,
@@ -162,6 +167,7 @@ impl Path {
             limits,
             incoming,
             heartbeat,
+            idle_timeout,
             crowd,
             messages,
             put_off: None,

@@ -38,6 +38,10 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often some of the clients are asked whether they are still there.
 const BEAT: Duration = Duration::from_secs(1);
 
+/// The pace at which a message comes that has begun, at least: a client that
+/// sends a byte now and then would else hold its memory for ever.
+const MIN_BYTES_PER_SECOND: usize = 128;
+
 /// How many may wait to join. Those who come then wait for room.
 const MAX_JOINS: usize = 256;
 
@@ -253,11 +257,11 @@ impl Shard {
 
     /// Has a client write what waits and read what came.
     pub(super) fn advance(&mut self, place: Place) {
-        let Path { clients, incoming, .. } = &mut self.paths[place.path as usize];
+        let Path { name, clients, incoming, .. } = &mut self.paths[place.path as usize];
         let Some(client) = clients.get_mut(place.slot as usize) else { return };
         let was_ending = client.is_ending();
         let waker = || self.readiness.waker(Source::Client(place));
-        let ear = Ear { incoming: *incoming, waker: &waker };
+        let ear = Ear { path: name, incoming: *incoming, waker: &waker };
         match client.advance(&mut self.buffer, &ear) {
             Progress::Waits => {}
             Progress::Again => self.readiness.again(Source::Client(place)),
@@ -309,7 +313,8 @@ impl Shard {
             let Path { name, heartbeat, clients, .. } = &mut self.paths[number];
             let Some(heartbeat) = *heartbeat else { continue };
             let turn = (beat % heartbeat) as usize;
-            let mut dead = Vec::new();
+            let least_bytes = MIN_BYTES_PER_SECOND * heartbeat.get() as usize;
+            let (mut dead, mut trickling) = (Vec::new(), Vec::new());
             for slot in (turn..clients.capacity()).step_by(heartbeat.get() as usize) {
                 let Some(client) = clients.get_mut(slot) else { continue };
                 if !client.ask_for_life() {
@@ -317,6 +322,9 @@ impl Shard {
                     client.standing.end.get_or_insert(Disconnect::TimedOut);
                     client.reset();
                     dead.push(Place { path: number as u32, slot: slot as u32 });
+                } else if client.trickles(least_bytes) {
+                    tracing::debug!(path = name, "a message comes too slowly");
+                    trickling.push(Place { path: number as u32, slot: slot as u32 });
                 }
                 asked += 1;
                 if asked % SOCKETS_PER_TURN == 0 {
@@ -324,7 +332,35 @@ impl Shard {
                 }
             }
             dead.into_iter().for_each(|place| self.remove(place));
+            for place in trickling {
+                self.end(place, &Close::TRICKLES, Disconnect::Error { code: 1008 });
+            }
         }
+        self.close_idle(beat);
+    }
+
+    /// Takes leave of those who have said nothing for longer than they may. Each
+    /// path is looked at four times in that time, or once in a second.
+    fn close_idle(&mut self, beat: u32) {
+        for path in 0..self.paths.len() as u32 {
+            let Path { idle_timeout, clients, .. } = &self.paths[path as usize];
+            let period = (idle_timeout.as_secs() / 4).max(1) as u32;
+            if idle_timeout.is_zero() || !beat.is_multiple_of(period) {
+                continue;
+            }
+            let idle = clients.iter().filter(|(_, client)| client.is_idle_for(*idle_timeout));
+            let idle: Vec<_> = idle.map(|(slot, _)| slot as u32).collect();
+            for slot in idle {
+                self.end(Place { path, slot }, &Close::IDLE, Disconnect::ByServer { code: 1000 });
+            }
+        }
+    }
+
+    /// Says goodbye to a client, behind what waits for it.
+    fn end(&mut self, place: Place, close: &Close, end: Disconnect) {
+        self.client(place).close_last(close, end);
+        self.limit(place);
+        self.advance(place);
     }
 
     /// Says goodbye to all clients and waits for their answers; drops those

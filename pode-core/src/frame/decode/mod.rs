@@ -61,8 +61,22 @@ pub enum Incoming {
         /// The most bytes of one message, and so of what one client can make
         /// the server keep for it (but for a control frame and a header).
         max_bytes: usize,
+        /// The most bytes of one frame of a message: the header of a larger one
+        /// is answered by [`Close::FRAME_TOO_BIG`].
+        max_frame_bytes: usize,
     },
 }
+
+impl Incoming {
+    /// Takes messages of so many bytes, in frames of any size.
+    pub const fn messages(max_bytes: usize) -> Incoming {
+        Incoming::Messages { max_bytes, max_frame_bytes: usize::MAX }
+    }
+}
+
+/// How many frames of a message may be empty, but for the last: enough for any
+/// honest client, while without a bound a message needn't ever come to its end.
+const MAX_EMPTY_FRAMES: u32 = 1000;
 
 /// Decodes what one client sends.
 ///
@@ -72,7 +86,7 @@ pub enum Incoming {
 /// use pode_core::frame::{Decoder, Incoming, Said};
 ///
 /// let mut decoder = Decoder::default();
-/// let incoming = Incoming::Messages { max_bytes: 1024 };
+/// let incoming = Incoming::messages(1024);
 /// let mut heard = Vec::new();
 /// for read in [&b"\x81\x82\0\0\0\0Hi\x81\x85\0\0"[..], b"\0\0there"] {
 ///     let mut buffer = read.to_vec();
@@ -119,6 +133,7 @@ impl Decoder {
     ///   parts or of more than 125 bytes (sections 5.1, 5.2 and 5.5); a message
     ///   inside another, or more of none (section 5.4).
     /// - 1003 or 1009: a message that `incoming` doesn't allow.
+    /// - 1008: a message of more than a thousand empty frames.
     /// - 1007: a text that is not UTF-8 (section 8.1).
     ///
     /// After an error or a [`Said::Close`] nothing is kept, the rest of `input`
@@ -170,7 +185,26 @@ impl Decoder {
                 mask::unmask(payload, header.mask);
                 return Said::of(header.opcode, payload).map(|said| Some(Taken::Here(said)));
             }
-            self.unfinished.get_or_insert_default().begin_payload(&header);
+            let unfinished = self.unfinished.get_or_insert_default();
+            unfinished.begin_payload(&header);
+            if unfinished.empty_frames() > MAX_EMPTY_FRAMES {
+                return Err(Close::TOO_MANY_EMPTY);
+            }
+        }
+    }
+
+    /// Tells whether the client has begun something, and sent fewer bytes of it
+    /// than these since this was asked before. Asked in equal intervals, it
+    /// finds those whose messages trickle.
+    pub fn falls_behind(&mut self, least_bytes: usize) -> bool {
+        self.unfinished.as_mut().is_some_and(|unfinished| unfinished.falls_behind(least_bytes))
+    }
+
+    /// Notes that the client isn't listened to, so that it can't be blamed for
+    /// [falling behind](Self::falls_behind).
+    pub fn excuse(&mut self) {
+        if let Some(unfinished) = &mut self.unfinished {
+            unfinished.excuse();
         }
     }
 
@@ -215,11 +249,13 @@ fn judge(
         }
         (Opcode::Continuation, Some(_)) | (Opcode::Text | Opcode::Binary, None) => {}
     }
-    let Incoming::Messages { max_bytes } = incoming else { return Err(Close::NO_MESSAGES) };
+    let Incoming::Messages { max_bytes, max_frame_bytes } = incoming else {
+        return Err(Close::NO_MESSAGES);
+    };
     let room = max_bytes.saturating_sub(message_bytes.unwrap_or(0));
-    if usize::try_from(header.payload_bytes).is_ok_and(|bytes| bytes <= room) {
-        Ok(())
-    } else {
-        Err(Close::TOO_BIG)
+    match usize::try_from(header.payload_bytes) {
+        Ok(bytes) if bytes <= room.min(max_frame_bytes) => Ok(()),
+        Ok(bytes) if bytes <= room => Err(Close::FRAME_TOO_BIG),
+        _ => Err(Close::TOO_BIG),
     }
 }

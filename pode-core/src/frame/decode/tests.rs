@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-const UP_TO_100: Incoming = Incoming::Messages { max_bytes: 100 };
+const UP_TO_100: Incoming = Incoming::messages(100);
 const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 
 /// A frame that announces as many bytes as it has.
@@ -178,8 +178,7 @@ fn a_message_of_too_many_bytes_is_refused_by_its_header() {
 
 #[test]
 fn control_frames_may_be_longer_than_messages() {
-    let said =
-        read(&mut Decoder::default(), &frame(0x89, &[7; 125]), Incoming::Messages { max_bytes: 0 });
+    let said = read(&mut Decoder::default(), &frame(0x89, &[7; 125]), Incoming::messages(0));
     assert_eq!(said, (vec![format!("Ping({:?})", [7; 125])], None));
 }
 
@@ -267,7 +266,7 @@ fn nothing_is_kept_of_who_is_refused_or_has_closed() {
 #[test]
 fn what_is_announced_takes_no_memory() {
     let mut decoder = Decoder::default();
-    let incoming = Incoming::Messages { max_bytes: usize::MAX };
+    let incoming = Incoming::messages(usize::MAX);
     read(&mut decoder, &part_of_frame(0x82, b"few", i64::MAX as u64), incoming);
     assert_eq!(kept_bytes(&decoder), 6);
 }
@@ -296,10 +295,52 @@ proptest! {
         let mut sent = 0;
         for part in bytes.chunks(read_bytes) {
             sent += part.len();
-            if read(&mut decoder, part, Incoming::Messages { max_bytes }).1.is_some() {
+            if read(&mut decoder, part, Incoming::messages(max_bytes)).1.is_some() {
                 break;
             }
             prop_assert!(kept_bytes(&decoder) <= (2 * sent).min(max_bytes + 125));
         }
     }
+}
+
+#[test]
+fn a_frame_has_its_own_bound() {
+    let incoming = Incoming::Messages { max_bytes: 100, max_frame_bytes: 10 };
+    let heard = |stream: &[u8]| read(&mut Decoder::default(), stream, incoming);
+    assert_eq!(heard(&frame(0x82, &[7; 10])).1, None);
+    assert_eq!(heard(&frame(0x82, &[7; 11])).1, Some(Close::FRAME_TOO_BIG));
+    assert_eq!(heard(&frame(0x82, &[7; 101])).1, Some(Close::TOO_BIG));
+    let parts = [frame(0x02, &[7; 10]), frame(0x00, &[7; 10]), frame(0x80, &[7; 10])].concat();
+    assert_eq!(heard(&parts).1, None);
+}
+
+#[test]
+fn a_message_has_few_empty_frames() {
+    let message = |empty: usize| {
+        let parts = [frame(0x02, b""), frame(0x00, b"").repeat(empty - 1), frame(0x80, b"")];
+        read(&mut Decoder::default(), &parts.concat(), UP_TO_100).1
+    };
+    assert_eq!(message(1000), None);
+    assert_eq!(message(1001), Some(Close::TOO_MANY_EMPTY));
+    // Of several messages each counts by itself.
+    let empty = [frame(0x02, b""), frame(0x00, b"").repeat(900), frame(0x80, b"")].concat();
+    assert_eq!(read(&mut Decoder::default(), &empty.repeat(3), UP_TO_100).1, None);
+}
+
+#[test]
+fn who_trickles_falls_behind() {
+    let mut decoder = Decoder::default();
+    assert!(!decoder.falls_behind(10) && !decoder.falls_behind(10), "nothing has begun");
+    let message = frame(0x82, &[7; 90]);
+    let mut parts = message.chunks(10);
+    let mut hear = |decoder: &mut Decoder| read(decoder, parts.next().unwrap(), UP_TO_100).1;
+    assert_eq!(hear(&mut decoder), None);
+    assert!(!decoder.falls_behind(10), "it has just begun");
+    assert_eq!(hear(&mut decoder), None);
+    assert!(!decoder.falls_behind(10));
+    assert_eq!(hear(&mut decoder), None);
+    assert!(decoder.falls_behind(11));
+    decoder.excuse();
+    assert!(!decoder.falls_behind(10));
+    assert!(decoder.falls_behind(1));
 }

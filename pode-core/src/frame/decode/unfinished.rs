@@ -13,6 +13,11 @@ pub(super) struct Unfinished {
     /// The payload of a control frame, unmasked, which may stand between the
     /// frames of the message.
     control: Vec<u8>,
+    /// How many frames of the message were empty, but for the last.
+    empty_frames: u32,
+    /// How many bytes have come since it was asked whether it falls behind;
+    /// none if it wasn't asked.
+    came: Option<usize>,
 }
 
 #[derive(Debug)]
@@ -89,6 +94,23 @@ impl Unfinished {
         self.message.as_ref().map(|message| message.bytes.len())
     }
 
+    pub(super) fn empty_frames(&self) -> u32 {
+        self.empty_frames
+    }
+
+    /// See [`Decoder::falls_behind`](super::Decoder::falls_behind).
+    pub(super) fn falls_behind(&mut self, least_bytes: usize) -> bool {
+        self.came.replace(0).is_some_and(|came| came < least_bytes)
+    }
+
+    pub(super) fn excuse(&mut self) {
+        self.came = None;
+    }
+
+    fn note(&mut self, bytes: usize) {
+        self.came = self.came.map(|came| came + bytes);
+    }
+
     /// Takes the rest of a header off the front of `input`, or all of it.
     ///
     /// # Errors
@@ -114,6 +136,9 @@ impl Unfinished {
     pub(super) fn begin_payload(&mut self, header: &ClientHeader) {
         let &ClientHeader { opcode, last, mask, .. } = header;
         let missing = header.payload_bytes as usize;
+        if missing == 0 && !last && !opcode.is_control() {
+            self.empty_frames += 1;
+        }
         self.place = Place::Payload(Payload { opcode, last, mask, missing });
     }
 
@@ -127,6 +152,9 @@ impl Unfinished {
         input: &mut &mut [u8],
         incoming: Incoming,
     ) -> Result<Progress, Close> {
+        if matches!(self.place, Place::Payload(_)) {
+            self.note(input.len());
+        }
         let Place::Payload(payload) = &mut self.place else { return Ok(Progress::BeforePayload) };
         let length = payload.missing.min(input.len());
         let part = input.split_off_mut(..length).unwrap_or_default();
@@ -146,7 +174,7 @@ impl Unfinished {
 
         let message = self.message.get_or_insert_with(|| Message::new(payload.opcode));
         let may_follow = match incoming {
-            Incoming::Messages { max_bytes } if !payload.last => {
+            Incoming::Messages { max_bytes, .. } if !payload.last => {
                 max_bytes.saturating_sub(message.bytes.len() + length)
             }
             _ => payload.missing,

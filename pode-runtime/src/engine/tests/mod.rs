@@ -39,7 +39,7 @@ fn limits(messages: usize, bytes: usize) -> QueueLimits {
 }
 
 fn treatment(limits: QueueLimits, heartbeat: Duration) -> Treatment {
-    Treatment { limits, heartbeat, incoming: Incoming::Nothing }
+    Treatment { limits, heartbeat, incoming: Incoming::Nothing, idle_timeout: Duration::ZERO }
 }
 
 /// Somebody of whom nothing is known.
