@@ -109,6 +109,28 @@
 //! # let _ = helpdesk();
 //! ```
 //!
+//! # Limits
+//!
+//! What a client may ask for, and how long it may take, is bounded from the
+//! start. [`Limits`] has all of it but for what clients of a signal may say,
+//! which [`SignalOptions`] has; a server, an endpoint or a route may name what
+//! should be otherwise.
+//!
+//! ```
+//! use pode::prelude::*;
+//!
+//! pode_server! {
+//!     server album { limits: Limits { max_connections_per_address: 100 } };
+//!     endpoint http "127.0.0.1:8090" { limits: Limits { head_timeout: 5s } };
+//!     route POST "/photos" (body: Vec<u8>) { limits: Limits { max_body_bytes: 16 << 20 } } => keep;
+//! }
+//!
+//! async fn keep(_: WebEvent, photo: Vec<u8>) -> impl Reply {
+//!     text(format!("{} bytes are kept", photo.len()))
+//! }
+//! # let _ = album();
+//! ```
+//!
 //! # Values that handlers share
 //!
 //! `state Type = value;` declares one, and `event.state::<Type>()?` gives it to

@@ -58,6 +58,7 @@ fn server() -> Server {
         address_place: Place(0),
         certificate: None,
         client_certificate: None,
+        limits: Vec::new(),
     };
     let files = |count: usize, file: fn(usize) -> File| {
         let mut files: Vec<File> = (0..count).map(file).collect();
@@ -98,6 +99,7 @@ fn route(number: usize) -> Route {
         path_place: Place(0),
         action,
         endpoints: Vec::new(),
+        limits: Vec::new(),
     }
 }
 

@@ -230,6 +230,7 @@ fn server(routes: &[Declared]) -> Server {
         address_place: elsewhere,
         certificate: None,
         client_certificate: None,
+        limits: Vec::new(),
     };
     let route = |(index, declared): (usize, &Declared)| {
         let argument = |name: &str| Argument {
@@ -244,6 +245,7 @@ fn server(routes: &[Declared]) -> Server {
             path_place: Place(index),
             action: Action::Handler,
             endpoints: Vec::new(),
+            limits: Vec::new(),
         }
     };
     Server {

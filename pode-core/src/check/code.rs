@@ -212,6 +212,14 @@ codes! {
     /// Arguments in another order than in the path.
     ArgumentOrder = 116,
 
+    // Limits.
+    /// A limit of what doesn't exist where it stands.
+    LimitElsewhere = 120,
+    /// Limits that are filled up from another value.
+    LimitsFilledUp = 121,
+    /// A limit that two endpoints name for the connections which they share.
+    LimitTwice = 122,
+
     // Several certificates, and those of clients.
     /// A list of certificates without one.
     EmptyCertificateList = 125,

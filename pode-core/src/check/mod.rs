@@ -12,6 +12,7 @@ mod connections;
 mod diagnostic;
 mod endpoints;
 mod files;
+mod limits;
 mod mounts;
 mod pages;
 mod reserved;
@@ -39,6 +40,7 @@ pub fn check(server: &Server) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     endpoints::check(server, &mut found);
     certificates::check(server, &mut found);
+    limits::check(server, &mut found);
     files::check(server, &mut found);
     templates::check(server, &mut found);
     mounts::check(server, &mut found);

@@ -22,6 +22,8 @@ pub struct Endpoint {
     pub certificate: Option<Certificate>,
     /// Whose certificates clients must or may show, as named here.
     pub client_certificate: Option<Certificate>,
+    /// The limits that are named here.
+    pub limits: Vec<Name>,
 }
 
 /// The certificate of an endpoint, or several, as its option names it; or those

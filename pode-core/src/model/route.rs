@@ -20,6 +20,8 @@ pub struct Route {
     pub action: Action,
     /// The endpoints it serves; none means all that speak HTTP.
     pub endpoints: Vec<Name>,
+    /// The limits that are named here.
+    pub limits: Vec<Name>,
 }
 
 impl Route {

@@ -4,12 +4,12 @@
 //! own word and suggests the field that is near it.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{format_ident, quote, quote_spanned};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::Expr;
 use syn::spanned::Spanned;
 
 use crate::resolve::certificate::CERTIFICATE;
-use crate::resolve::options::interval;
+use crate::resolve::options::{interval, is_limits, limits};
 use crate::syntax::{Field, Options};
 
 /// Writes a value, for which an interval such as `5s` may stand.
@@ -18,7 +18,8 @@ pub(super) fn value(value: &Expr) -> TokenStream {
         Some(duration) => {
             // One that was not understood is told already.
             let milliseconds = duration.unwrap_or_default().as_millis() as u64;
-            quote! { ::core::time::Duration::from_millis(#milliseconds) }
+            // Where a number is wanted, rustc underlines the interval.
+            quote_spanned! { value.span()=> ::core::time::Duration::from_millis(#milliseconds) }
         }
         None => quote! { #value },
     }
@@ -65,14 +66,44 @@ pub(super) fn fields(
     // rustc points at it when a value is of another type.
     let place = Span::mixed_site().located_at(first.name.span());
     let variable = Ident::new("options", place);
-    let assignments = fields.map(|field| {
-        let (name, value) = (&field.name, option(field));
-        quote_spanned! { name.span()=> #variable.#name = #value; }
-    });
+    let assignments = fields.map(|field| assignment(&variable, ty, field));
     quote! {{
         #words
         let mut #variable = ::pode::#ty::default();
         #(#assignments)*
         #variable
     }}
+}
+
+/// The structs that have limits.
+const WITH_LIMITS: [&str; 3] = ["ServerOptions", "EndpointOptions", "RouteOptions"];
+
+fn assignment(variable: &Ident, ty: &Ident, field: &Field) -> TokenStream {
+    let name = &field.name;
+    let has_limits = WITH_LIMITS.iter().any(|with_limits| ty == with_limits);
+    if !is_limits(field) || !has_limits {
+        let value = match limits(field) {
+            // Only what is at fault is told: that there is no such field.
+            Some(_) => quote! { () },
+            None => option(field),
+        };
+        return quote_spanned! { name.span()=> #variable.#name = #value; };
+    }
+    let Some(written) = limits(field) else {
+        let value = value(&field.value);
+        return quote_spanned! { name.span()=>
+            #variable.#name = #value;
+            #variable.#name.names_all();
+        };
+    };
+    let members = written.fields.iter().map(|field| &field.member);
+    let named = members.map(|member| member.to_token_stream().to_string());
+    let assignments = written.fields.iter().map(|field| {
+        let (member, value) = (&field.member, value(&field.expr));
+        quote_spanned! { member.span()=> #variable.#name.#member = #value; }
+    });
+    quote_spanned! { name.span()=>
+        #(#assignments)*
+        #variable.#name.names(&[#(#named),*]);
+    }
 }

@@ -7,6 +7,7 @@ use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
 
 use super::{Expansion, variant};
+use crate::resolve::options::ENDPOINT;
 use crate::syntax::{self, Action, Kind};
 
 impl Expansion<'_> {
@@ -25,8 +26,22 @@ impl Expansion<'_> {
         });
         let endpoints = route.endpoints.iter().map(|endpoint| &endpoint.text);
         let filter = filter(route, written);
-        quote! { #cfgs #declared.route(&[#(#methods),*], #path, &[#(#endpoints),*], #filter); }
+        let options = options(written);
+        quote! {
+            #cfgs #declared.route(&[#(#methods),*], #path, &[#(#endpoints),*], #filter)#options;
+        }
     }
+}
+
+/// Writes the options that the macro itself doesn't understand, if there are any.
+fn options(written: &syntax::Route) -> Option<TokenStream> {
+    let others = written.options.fields.iter().any(|field| field.name != ENDPOINT);
+    others.then(|| {
+        let ty = format_ident!("RouteOptions");
+        let options =
+            super::options::fields(TokenStream::new(), &ty, &[ENDPOINT], &written.options);
+        quote! { .options(#options) }
+    })
 }
 
 fn filter(route: &Route, written: &syntax::Route) -> TokenStream {

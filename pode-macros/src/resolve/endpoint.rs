@@ -18,6 +18,7 @@ impl Resolver<'_> {
         let options = self.options(&written.options);
         let certificate = self.certificate(&written.options, CERTIFICATE);
         let client_certificate = self.certificate(&written.options, CLIENT_CERTIFICATE);
+        let limits = self.limits(&written.options);
         Some(Endpoint {
             head,
             name: written.name.as_ref().map(|name| self.word(name)),
@@ -27,6 +28,7 @@ impl Resolver<'_> {
             address_place: self.places.add(written.address.span()),
             certificate: options.and(certificate)?,
             client_certificate: client_certificate?,
+            limits: limits?,
         })
     }
 

@@ -7,10 +7,10 @@ use pode_core::check::{Code, did_you_mean};
 use pode_core::interval::{self, IntervalError};
 use pode_core::model::{Name, Place};
 use syn::spanned::Spanned;
-use syn::{Expr, ExprLit, Lit, LitStr};
+use syn::{Expr, ExprLit, ExprStruct, Lit, LitStr, Member};
 
 use super::Resolver;
-use crate::syntax::Options;
+use crate::syntax::{Field, Options};
 
 /// The option of routes and signals that chooses endpoints.
 pub(crate) const ENDPOINT: &str = "endpoint";
@@ -20,6 +20,28 @@ pub(crate) const LEVEL: &str = "level";
 
 /// The option of servers that replaces the policy of pages.
 pub(super) const POLICY: &str = "content_security_policy";
+
+/// The option that holds limits.
+const LIMITS: &str = "limits";
+
+/// Returns limits that are written out, field by field: `Limits { … }`. Any
+/// other expression is a value as a whole.
+pub(crate) fn limits(field: &Field) -> Option<&ExprStruct> {
+    match &field.value {
+        Expr::Struct(written)
+            if field.name == LIMITS
+                && written.path.segments.last().is_some_and(|word| word.ident == "Limits") =>
+        {
+            Some(written)
+        }
+        _ => None,
+    }
+}
+
+/// Tells whether the option holds limits, in whatever form.
+pub(crate) fn is_limits(field: &Field) -> bool {
+    field.name == LIMITS
+}
 
 /// Understands an interval such as `5s`, which may stand for a duration as an
 /// option's value; `None` is any other expression.
@@ -49,12 +71,36 @@ impl Resolver<'_> {
     pub(super) fn options(&mut self, options: &Options) -> Option<()> {
         let mut understood = Some(());
         for field in &options.fields {
-            if let Some(Err(error)) = interval(&field.value) {
-                let (message, span) = (error.to_string(), field.value.span());
-                understood = self.mistake(Code::Interval, span, message, error.help());
+            let nested = limits(field).into_iter().flat_map(|limits| &limits.fields);
+            for value in nested.map(|nested| &nested.expr).chain([&field.value]) {
+                if let Some(Err(error)) = interval(value) {
+                    let (message, span) = (error.to_string(), value.span());
+                    understood = self.mistake(Code::Interval, span, message, error.help());
+                }
             }
         }
         understood
+    }
+
+    /// Returns the limits that are written out by their names.
+    pub(super) fn limits(&mut self, options: &Options) -> Option<Vec<Name>> {
+        let mut names = Vec::new();
+        for written in options.fields.iter().filter_map(limits) {
+            if let Some(dots) = &written.dot2_token {
+                return self.mistake(
+                    Code::LimitsFilledUp,
+                    dots.span(),
+                    "limits are not filled up from another value",
+                    "remove it; those that aren't named are those of the declaration around",
+                );
+            }
+            for field in &written.fields {
+                if let Member::Named(name) = &field.member {
+                    names.push(self.word(name));
+                }
+            }
+        }
+        Some(names)
     }
 
     /// Tells of names that are near to those which the macro itself understands:

@@ -12,7 +12,9 @@ impl Resolver<'_> {
     pub(super) fn route(&mut self, head: Head, written: &syntax::Route) -> Option<Route> {
         let methods = self.methods(&written.methods);
         let path = self.path(&written.path);
-        self.unknown_options(&written.options);
+        let options = self.options(&written.options);
+        let options = self.misspelled(&written.options, "a route", &[ENDPOINT]).and(options);
+        let limits = self.limits(&written.options);
         let endpoints = self.endpoint_names(&written.options);
         let arguments = self.arguments(&written.arguments);
         let closure = match &written.action {
@@ -31,7 +33,8 @@ impl Resolver<'_> {
             path_place: self.places.add(written.path.span()),
             arguments,
             action,
-            endpoints: closure.and(endpoints)?,
+            endpoints: closure.and(options).and(endpoints)?,
+            limits: limits?,
         })
     }
 
@@ -69,15 +72,5 @@ impl Resolver<'_> {
             }
         }
         all_known.then_some(methods)
-    }
-
-    /// Routes have no struct of options yet in which rustc would look.
-    fn unknown_options(&mut self, options: &syntax::Options) {
-        for field in options.fields.iter().filter(|field| field.name != ENDPOINT) {
-            let name = field.name.to_string();
-            let help = help_with_choices(&name, &[ENDPOINT], "a route has the option");
-            let message = format!("unknown option `{name}`");
-            self.mistakes.add(Code::UnknownOption, field.name.span(), message, help);
-        }
     }
 }

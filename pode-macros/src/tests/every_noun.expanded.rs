@@ -71,6 +71,9 @@ pub(crate) fn house(settings: Settings) -> ::pode::Server {
             options.client_ids = signed_by(settings.secret).strict();
             options.hand_over = ::pode::HandOver::from(settings.socket);
             options.drain = ::core::time::Duration::from_millis(5000u64);
+            options.limits.max_connections = settings.most;
+            options.limits.head_timeout = ::core::time::Duration::from_millis(5000u64);
+            options.limits.names(&["max_connections", "head_timeout"]);
             options
         },
     );
@@ -87,7 +90,14 @@ pub(crate) fn house(settings: Settings) -> ::pode::Server {
             ::core::option::Option::Some("inner"),
             ::pode::__private::Protocol::Http,
             9000,
-            ::pode::EndpointOptions::default(),
+            {
+                #[allow(unused_imports)]
+                use ::pode::__private::endpoint_words::*;
+                let mut options = ::pode::EndpointOptions::default();
+                options.limits = settings.limits;
+                options.limits.names_all();
+                options
+            },
         );
     #[cfg(feature = "signals")]
     declared
@@ -344,7 +354,13 @@ pub(crate) fn house(settings: Settings) -> ::pode::Server {
                 ::pode::__private::multipart(::core::marker::PhantomData::<Multipart>),
                 upload,
             ),
-        );
+        )
+        .options({
+            let mut options = ::pode::RouteOptions::default();
+            options.limits.max_upload_bytes = 1 << 30;
+            options.limits.names(&["max_upload_bytes"]);
+            options
+        });
     declared
         .timer(
             "sample",
