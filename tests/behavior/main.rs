@@ -5,6 +5,7 @@
 
 mod support;
 
+mod accept;
 #[cfg(unix)]
 mod activation;
 mod argument;
@@ -18,6 +19,7 @@ mod endpoint;
 mod endurance;
 mod family;
 mod fault;
+mod greedy;
 #[cfg(unix)]
 mod hand_over;
 #[cfg(target_os = "linux")]
@@ -35,6 +37,7 @@ mod schedule;
 mod security;
 mod server;
 mod signal;
+mod slow;
 mod state;
 #[cfg(unix)]
 mod stop;

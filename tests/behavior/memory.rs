@@ -1,12 +1,14 @@
-//! That memory comes back when clients have gone.
+//! That memory comes back when clients have gone, and is bounded while they are
+//! there.
 //!
 //! It is measured in a process of its own, since all other tests take and give
 //! back memory meanwhile.
 
 use std::process::Command;
 
-use pode::RunningServer;
 use pode::prelude::*;
+use pode::{Frame, Protocol, RunningServer};
+use tokio::io::AsyncWriteExt;
 
 use crate::support::{Client, start};
 
@@ -54,12 +56,17 @@ const ALONE: &str = "PODE_TEST_ALONE";
 
 #[test]
 fn memory_returns_when_clients_have_gone() {
+    alone("memory::memory_returns_when_clients_have_gone", rounds_of_visits());
+}
+
+/// Runs a test in a process of its own: this one, if it is that.
+fn alone(test: &str, run: impl Future<Output = ()>) {
     if std::env::var_os(ALONE).is_some() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        return runtime.unwrap().block_on(rounds_of_visits());
+        return runtime.unwrap().block_on(run);
     }
     let program = std::env::current_exe().unwrap();
-    let arguments = ["--exact", "memory::memory_returns_when_clients_have_gone", "--nocapture"];
+    let arguments = ["--exact", test, "--nocapture"];
     let ran = Command::new(program).args(arguments).env(ALONE, "").output().unwrap();
     let said = String::from_utf8_lossy(&ran.stdout);
     assert!(said.contains("1 passed"), "{said}{}", String::from_utf8_lossy(&ran.stderr));
@@ -106,6 +113,94 @@ async fn visits(server: &RunningServer, round: usize) {
     while !chat.list().await.unwrap().is_empty() {
         tokio::task::yield_now().await;
     }
+}
+
+/// How many clients do each of what is abusive.
+const OF_EACH_KIND: usize = 20;
+
+/// What a process may grow by for all of them, who are in it, too. It was 47,100
+/// KiB; without bounds it would be as many as they send, which are gigabytes.
+const MAX_ABUSE_KIB: i64 = 80_000;
+
+/// An answer that takes no memory of its own.
+static LARGE: [u8; 64 << 20] = [0; 64 << 20];
+
+pode_server! {
+    server open_to_abuse;
+    endpoint http "127.0.0.1:0";
+    endpoint ws   "127.0.0.1:0";
+    route GET  "/" => async |_| text("here");
+    route GET  "/large" => async |_| bytes("application/octet-stream", pode::Bytes::from_static(&LARGE));
+    route POST "/parts" (multipart: Multipart) => async |_, mut form: Multipart| -> Result<(), EventError> {
+        while let Some(mut part) = form.next().await? {
+            while part.chunk().await?.is_some() {}
+        }
+        Ok(())
+    };
+    signal ECHO: Frame -> Frame = "/echo" => async |event, frame: Frame| event.reply(&frame).await;
+    signal NEWS: Frame = "/news";
+}
+
+#[test]
+fn memory_is_bounded_whatever_clients_do() {
+    alone("memory::memory_is_bounded_whatever_clients_do", all_kinds_of_abuse());
+}
+
+async fn all_kinds_of_abuse() {
+    let server = start(open_to_abuse()).await;
+    let mut good = Client::connect(&server, "/news").await;
+    let before = resident_kib();
+    let upgrade = |path: &str| {
+        format!(
+            "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        )
+    };
+    let part = "--XX\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n";
+    let parts = format!(
+        "POST /parts HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=XX\r\n\
+         Content-Length: 60000000\r\n\r\n{part}"
+    );
+    let ping = [&b"\x89\xfd\0\0\0\0"[..], &[b'?'; 125]].concat();
+    // Who sends what, and then what over and over. Nobody reads.
+    let kinds: [(Protocol, String, Vec<u8>); 7] = [
+        (Protocol::Http, "GET / HTTP/1.1\r\nHost: x\r\n".into(), b"A: b\r\n".repeat(99)),
+        (Protocol::Http, "GET /large HTTP/1.1\r\nHost: x\r\n\r\n".into(), Vec::new()),
+        (Protocol::Http, String::new(), b"GET / HTTP/1.1\r\nHost: x\r\n\r\n".repeat(100)),
+        (Protocol::Http, parts, vec![b'a'; 4096]),
+        (Protocol::Ws, upgrade("/echo"), ping.repeat(100)),
+        (Protocol::Ws, upgrade("/echo"), [&b"\x82\xfe\x10\0\0\0\0\0"[..], &[0; 4096]].concat()),
+        (Protocol::Ws, upgrade("/news"), Vec::new()),
+    ];
+    let mut abuse = tokio::task::JoinSet::new();
+    for (protocol, begins, goes_on) in kinds {
+        let address = server.address(protocol).unwrap();
+        for _ in 0..OF_EACH_KIND {
+            let (begins, goes_on) = (begins.clone(), goes_on.clone());
+            abuse.spawn(async move {
+                let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+                stream.write_all(begins.as_bytes()).await.unwrap();
+                // All that the server will take, some of it more than once.
+                for _ in 0..10_000 {
+                    if goes_on.is_empty() || stream.write_all(&goes_on).await.is_err() {
+                        break;
+                    }
+                }
+                std::future::pending::<()>().await;
+            });
+        }
+    }
+    // Meanwhile whoever reads gets everything, and so much that others can't.
+    let message = Frame::Binary(vec![0; 64 << 10].into());
+    let mut most = 0;
+    for _ in 0..500 {
+        server.signals().send(NEWS, &message).await.unwrap();
+        assert_eq!(good.message().await.len(), 64 << 10);
+        most = most.max(resident_kib() - before);
+    }
+    assert_eq!(crate::support::get(&server, "/").await.text(), "here");
+    println!("{most} KiB more for {} who abuse the server", 7 * OF_EACH_KIND);
+    assert!(most < MAX_ABUSE_KIB, "{most} KiB more");
 }
 
 /// Returns what the process has of the machine's memory.

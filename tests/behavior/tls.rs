@@ -224,7 +224,7 @@ async fn https_and_wss_share_an_address_and_a_certificate() {
 async fn stalled_handshakes_hold_up_nobody() {
     let (server, address) = start_secured().await;
     let mut stalled = Vec::new();
-    for number in 0..200 {
+    for number in 0..1_000 {
         let mut stream = within(TcpStream::connect(address), "a connection").await.unwrap();
         if number % 2 == 0 {
             // A record that promises more.

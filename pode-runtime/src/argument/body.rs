@@ -5,7 +5,9 @@ use std::marker::PhantomData;
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
-use super::{Argument, Body, at_field, bad_request, content_type, fields, wrong_content_type};
+use super::{
+    Argument, Body, at_field, bad_request, content_type, fields, not_compressed, wrong_content_type,
+};
 use crate::{EventError, WebEvent};
 
 /// Takes a body of form fields.
@@ -74,6 +76,7 @@ impl<T: Send + 'static, const KINDS: usize> Argument for Whole<T, KINDS> {
             let expected = self.kinds.each_ref().map(|kind| kind.content_type).join(" or ");
             return Err(wrong_content_type(&expected, &found));
         };
+        not_compressed(event)?;
         (kind.make)(&body.read(event).await?)
     }
 }

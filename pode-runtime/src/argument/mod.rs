@@ -14,7 +14,7 @@ use std::str::FromStr;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt};
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use serde::de::DeserializeOwned;
 use serde_path_to_error::Segment;
 
@@ -127,6 +127,19 @@ fn announced_within(max_bytes: usize, event: &WebEvent) -> Result<(), EventError
         return Err(too_long(max_bytes));
     }
     Ok(())
+}
+
+/// Refuses a body that would have to be decompressed: a small one may be without
+/// end then.
+fn not_compressed(event: &WebEvent) -> Result<(), EventError> {
+    let mut codings = event.headers().get_all(CONTENT_ENCODING).into_iter();
+    match codings.find(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        None => Ok(()),
+        Some(coding) => {
+            let text = format!("the body must not be compressed; found {coding:?}");
+            Err(EventError::new(415, text))
+        }
+    }
 }
 
 /// Makes the answer to a body that comes too slowly, if that is the trouble.

@@ -8,7 +8,8 @@ use http::header::CONTENT_TYPE;
 use multer::{Constraints, SizeLimit};
 
 use super::{
-    Argument, Body, announced_within, content_type, too_long, too_slow, wrong_content_type,
+    Argument, Body, announced_within, content_type, not_compressed, too_long, too_slow,
+    wrong_content_type,
 };
 use crate::{EventError, WebEvent};
 
@@ -60,6 +61,7 @@ impl Argument for TakesMultipart {
         if found != "multipart/form-data" {
             return Err(wrong_content_type("multipart/form-data", &found));
         }
+        not_compressed(event)?;
         let max_bytes = body.limits.max_upload_bytes;
         announced_within(max_bytes, event)?;
         let written = event.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());

@@ -1,0 +1,373 @@
+//! How connections are accepted: whatever becomes of some of them, and when
+//! there are more than may be.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use pode::Protocol;
+use pode::prelude::*;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::support::{Client, get, start, within};
+
+#[derive(Default)]
+struct Requests(AtomicUsize);
+
+pode_server! {
+    server few { limits: Limits { max_connections: 4 } };
+    endpoint http "127.0.0.1:0";
+    endpoint own http "127.0.0.1:0" { limits: Limits { max_connections: 1 } };
+    endpoint ws   "127.0.0.1:0";
+    state Requests = Requests::default();
+    route GET "/" => async |event| -> Result<_, EventError> {
+        Ok(text(event.state::<Requests>()?.0.fetch_add(1, Ordering::Relaxed).to_string()))
+    };
+    signal NEWS: String = "/news";
+}
+
+pode_server! {
+    server fair { limits: Limits { max_connections_per_address: 2 } };
+    endpoint http  "127.0.0.1:0";
+    endpoint https "127.0.0.1:0" { certificate: self_signed() };
+    route GET "/" => async |_| text("here");
+}
+
+pode_server! {
+    server sturdy;
+    endpoint http  "127.0.0.1:0";
+    endpoint ws    "127.0.0.1:0";
+    endpoint https "127.0.0.1:0" { certificate: self_signed() };
+    route GET  "/" => async |_| text("here");
+    route GET  "/large" => async |_| bytes("application/octet-stream", vec![0; 1 << 20]);
+    route POST "/" (body: String) => async |_, body| text(body);
+    signal ECHO: String -> String = "/echo" => async |event, said: String| event.reply(&said).await;
+}
+
+/// Has the connection reset when it is dropped.
+fn reset(stream: TcpStream) {
+    socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
+}
+
+async fn connect(address: SocketAddr) -> TcpStream {
+    within(TcpStream::connect(address), "a connection").await.unwrap()
+}
+
+/// Asks over a connection that stays, and returns the body of the answer.
+async fn ask(stream: &mut TcpStream) -> String {
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    hear(stream).await
+}
+
+async fn hear(stream: &mut TcpStream) -> String {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(within(stream.read_u8(), "an answer").await.unwrap());
+    }
+    let head = String::from_utf8(head).unwrap().to_lowercase();
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+    let mut body = vec![0; length.unwrap().parse().unwrap()];
+    within(stream.read_exact(&mut body), "the body").await.unwrap();
+    String::from_utf8(body).unwrap().trim_end().to_owned()
+}
+
+#[tokio::test]
+async fn connections_that_are_reset_at_any_stage_end_alone() {
+    let server = start(sturdy()).await;
+    let mut other = Client::connect(&server, "/echo").await;
+    let stages: [(Protocol, &[u8]); 11] = [
+        (Protocol::Http, b""),
+        (Protocol::Http, b"GE"),
+        (Protocol::Http, b"GET / HTTP/1.1\r\nHos"),
+        (Protocol::Http, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"),
+        (Protocol::Http, b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n"),
+        (Protocol::Http, b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf"),
+        (Protocol::Https, b""),
+        (Protocol::Https, b"\x16\x03\x01\x02\x00\x01\x00"),
+        (Protocol::Https, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"),
+        (
+            Protocol::Ws,
+            b"GET /echo HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+              Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+        ),
+        (
+            Protocol::Ws,
+            b"GET /echo HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+              Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n\
+              \x81\x85\0\0\0\0he",
+        ),
+    ];
+    for round in 0..20 {
+        for (protocol, sent) in stages {
+            let mut stream = connect(server.address(protocol).unwrap()).await;
+            stream.write_all(sent).await.unwrap();
+            if round % 2 == 0 {
+                // By then the server has read all that comes.
+                assert_eq!(get(&server, "/").await.text(), "here");
+            }
+            reset(stream);
+        }
+    }
+    other.say("\"still here\"").await;
+    assert_eq!(other.text().await, "\"still here\"");
+    // All of them are known to have ended.
+    let clients = server.signals().clients(ECHO);
+    let all_gone = async { while clients.list().await.unwrap().len() > 1 {} };
+    within(all_gone, "the end of all").await;
+}
+
+/// Tells whether a request is answered while others are, often.
+async fn waits(stream: &mut TcpStream, others: &mut TcpStream) -> bool {
+    for _ in 0..50 {
+        ask(others).await;
+    }
+    stream.try_read(&mut [0]).is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock)
+}
+
+#[tokio::test]
+async fn connections_beyond_the_most_wait_until_one_ends() {
+    let server = start(few()).await;
+    let address = server.address(Protocol::Http).unwrap();
+    let mut first = connect(address).await;
+    ask(&mut first).await;
+    let mut second = connect(address).await;
+    ask(&mut second).await;
+    // A WebSocket is one, too, and so is one at another endpoint.
+    let third = Client::connect(&server, "/news").await;
+    let own = server.endpoints().iter().find(|it| it.name == Some("own")).unwrap().address;
+    let mut fourth = connect(own).await;
+    ask(&mut fourth).await;
+
+    let mut fifth = connect(address).await;
+    fifth.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    assert!(waits(&mut fifth, &mut first).await);
+    drop(third);
+    hear(&mut fifth).await;
+    // There is room, but not at the endpoint that has its own limit.
+    drop(second);
+    let mut sixth = connect(own).await;
+    sixth.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    assert!(waits(&mut sixth, &mut first).await);
+    drop(fourth);
+    hear(&mut sixth).await;
+}
+
+#[tokio::test]
+async fn a_stop_doesnt_wait_for_connections_that_wait() {
+    let server = start(few()).await;
+    let address = server.address(Protocol::Http).unwrap();
+    let mut streams = Vec::new();
+    for _ in 0..4 {
+        let mut stream = connect(address).await;
+        ask(&mut stream).await;
+        streams.push(stream);
+    }
+    let mut waiting = connect(address).await;
+    assert!(waits(&mut waiting, &mut streams[0]).await);
+    within(server.stop(), "the stop").await;
+    assert_eq!(within(waiting.read(&mut [0]), "the end").await.unwrap_or(0), 0);
+}
+
+/// Connects from another address of this machine.
+#[cfg(target_os = "linux")]
+async fn connect_from(from: &str, address: SocketAddr) -> TcpStream {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind(from.parse().unwrap()).unwrap();
+    within(socket.connect(address), "a connection").await.unwrap()
+}
+
+#[tokio::test]
+async fn too_many_from_one_address_are_told_so() {
+    let server = start(fair()).await;
+    let address = server.address(Protocol::Http).unwrap();
+    let mut first = connect(address).await;
+    assert_eq!(ask(&mut first).await, "here");
+    let mut second = connect(address).await;
+    assert_eq!(ask(&mut second).await, "here");
+
+    let mut refused = String::new();
+    let mut third = connect(address).await;
+    within(third.read_to_string(&mut refused), "the refusal").await.unwrap();
+    assert!(refused.starts_with("HTTP/1.1 503 "), "{refused}");
+    assert!(refused.ends_with("\r\n\r\nas many connections come from your address as may\n"));
+    // Behind TLS there is nothing to be said.
+    let mut secure = connect(server.address(Protocol::Https).unwrap()).await;
+    assert_eq!(within(secure.read(&mut [0]), "the end").await.unwrap_or(0), 0);
+    #[cfg(target_os = "linux")]
+    assert_eq!(ask(&mut connect_from("127.0.0.2:0", address).await).await, "here");
+
+    drop(second);
+    let served = async {
+        loop {
+            let mut next = connect(address).await;
+            let sent = next.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await;
+            let mut answer = [0; 12];
+            if sent.is_ok()
+                && next.read_exact(&mut answer).await.is_ok()
+                && answer == *b"HTTP/1.1 200"
+            {
+                return;
+            }
+        }
+    };
+    within(served, "room").await;
+    assert_eq!(ask(&mut first).await, "here");
+}
+
+#[cfg(target_os = "linux")]
+mod starving {
+    //! What happens when the system has no descriptor left: in a process of its
+    //! own, which may have few.
+
+    use std::fs::File;
+    use std::process::Stdio;
+    use std::sync::Mutex;
+
+    use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+    use tokio::process::{Child, ChildStderr, Command};
+    use tokio_tungstenite::tungstenite::Message;
+
+    use super::*;
+
+    /// In the environment of that process.
+    const ALONE: &str = "PODE_TEST_FEW_DESCRIPTORS";
+
+    /// How many it may have. Half of them are kept for files.
+    const DESCRIPTORS: usize = 64;
+
+    #[derive(Default)]
+    struct Files(Mutex<Vec<File>>);
+
+    pode_server! {
+        server starving;
+        endpoint http "127.0.0.1:0";
+        endpoint ws   "127.0.0.1:0";
+        state Files = Files::default();
+        route GET "/" => async |_| text("here");
+        route GET "/open" => async |event| -> Result<_, EventError> {
+            let mut files = event.state::<Files>()?.0.lock().unwrap();
+            while let Ok(file) = File::open("/dev/null") {
+                files.push(file);
+            }
+            Ok(text("opened"))
+        };
+        route GET "/close" => async |event| -> Result<_, EventError> {
+            event.state::<Files>()?.0.lock().unwrap().clear();
+            Ok(text("closed"))
+        };
+        signal SHORT: String -> String = "/short" { max_message_bytes: 10 } => async |_, _| {};
+    }
+
+    /// The program of the other test, which runs this one alone.
+    #[test]
+    fn program() {
+        if std::env::var_os(ALONE).is_some() {
+            pode::log_to_terminal();
+            starving().run_blocking().unwrap();
+        }
+    }
+
+    struct Program {
+        child: Child,
+        log: Lines<BufReader<ChildStderr>>,
+        said: Vec<String>,
+    }
+
+    impl Program {
+        fn start() -> Program {
+            let mut command = Command::new("sh");
+            let script = format!("ulimit -n {DESCRIPTORS} && exec \"$0\" \"$@\"");
+            command.args(["-c", &script]).arg(std::env::current_exe().unwrap());
+            command.args(["--exact", "accept::starving::program", "--nocapture", "--quiet"]);
+            command.env(ALONE, "").stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
+            let mut child = command.spawn().unwrap();
+            let log = BufReader::new(child.stderr.take().unwrap()).lines();
+            Program { child, log, said: Vec::new() }
+        }
+
+        /// Waits for a line of the log, and returns what follows the text.
+        async fn says(&mut self, text: &str) -> String {
+            let line = async {
+                loop {
+                    let line = self.log.next_line().await.unwrap().expect("the program runs");
+                    self.said.push(line);
+                    let line = self.said.last().unwrap();
+                    if let Some((_, rest)) = line.split_once(text) {
+                        return rest.to_owned();
+                    }
+                }
+            };
+            within(line, text).await
+        }
+
+        fn count(&self, text: &str) -> usize {
+            self.said.iter().filter(|line| line.contains(text)).count()
+        }
+
+        /// Returns how long it has been working.
+        fn cpu_ticks(&self) -> u64 {
+            let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id().unwrap()));
+            let stat = stat.unwrap();
+            let (_, fields) = stat.rsplit_once(") ").unwrap();
+            let fields: Vec<&str> = fields.split(' ').collect();
+            fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+        }
+    }
+
+    async fn ask_for(stream: &mut TcpStream, path: &str) -> String {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        hear(stream).await
+    }
+
+    fn address(said: &str) -> SocketAddr {
+        said.trim_end_matches('/').parse().unwrap()
+    }
+
+    #[tokio::test]
+    async fn without_descriptors_connections_wait_and_the_log_says_so_once() {
+        let mut program = Program::start();
+        let http = address(&program.says("listens on http://").await);
+        let ws = address(&program.says("listens on ws://").await);
+
+        // A message that is too long is told with the option's name.
+        let mut client = Client::connect_at(ws, "/short").await.unwrap();
+        client.send(Message::text("\"more than ten\"")).await;
+        assert_eq!(client.close_code().await, 1009);
+        program.says("more than 10 bytes (`max_message_bytes`)").await;
+
+        let mut there = connect(http).await;
+        assert_eq!(ask_for(&mut there, "/open").await, "opened");
+        let mut waiting = connect(http).await;
+        waiting.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+        program.says("cannot accept connections").await;
+        let before = program.cpu_ticks();
+        // So that it is tried again, several times.
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        let ticks = program.cpu_ticks() - before;
+        assert!(ticks < 50, "worked for {ticks} hundredths of a second");
+        assert_eq!(ask_for(&mut there, "/").await, "here");
+        assert_eq!(ask_for(&mut there, "/close").await, "closed");
+        assert_eq!(hear(&mut waiting).await, "here");
+        program.says("connections are accepted again").await;
+        assert_eq!(program.count("cannot accept connections"), 1);
+
+        // Nobody opens anything, but as many come as may be, and more.
+        let mut streams = Vec::new();
+        for _ in 0..2 * DESCRIPTORS {
+            streams.push(connect(http).await);
+        }
+        program.says("as many as may be (`max_connections`)").await;
+        assert_eq!(ask_for(&mut there, "/").await, "here");
+        // A file can be opened all the same.
+        assert_eq!(ask_for(&mut there, "/open").await, "opened");
+        assert_eq!(ask_for(&mut there, "/close").await, "closed");
+        drop(streams);
+        program.says("there is room for connections again").await;
+        let mut next = connect(http).await;
+        assert_eq!(ask_for(&mut next, "/").await, "here");
+        assert_eq!(program.count("cannot accept connections"), 1);
+        assert_eq!(program.count("as many as may be"), 1);
+    }
+}
