@@ -173,7 +173,7 @@ async fn what_goes_wrong_is_told_to_the_log() {
     let expected = [
         "WARN upstream `TEST` at ws://ADDRESS/prices: the handshake was answered with 403 Forbidden; next try in",
         "INFO upstream `TEST` is connected to ws://ADDRESS/prices",
-        "ERROR upstream `TEST`: \"the handler panicked\"",
+        "ERROR upstream `TEST`: \"the handler panicked: as the test wants it\"",
         "ERROR upstream `TEST`: \"no\\n\"",
         "WARN upstream `TEST`: a message is skipped: \"invalid type: map, expected a string at line 1 column 0\"; it begins with \"{\\naaa",
         "WARN upstream `TEST`: a message is skipped: \"it is binary, and no text in UTF-8\"; it begins with \"\"",
