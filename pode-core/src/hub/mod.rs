@@ -17,21 +17,19 @@
 //! The hub knows neither sockets nor clocks: who waits how long for room, and
 //! what becomes of a message that was taken, is the run time's business.
 
+mod delivery;
 mod history;
 mod numbering;
 
 use std::collections::HashMap;
-use std::fmt;
-use std::future::poll_fn;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::pin::Pin;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, Weak};
-use std::task::{Context, Poll, Waker, ready};
+use std::sync::{Arc, Mutex};
 
-use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, broadcast};
 
+use self::delivery::Shared;
+pub use self::delivery::{Delivery, DeliverySource};
 pub use self::history::{Bounds, Forgotten, History, Kept, Position, PositionError};
 use crate::{Message, SendError};
 
@@ -86,45 +84,6 @@ pub struct Room<'channel, T = Message> {
 struct Sent<T> {
     message: T,
     room: Arc<OwnedSemaphorePermit>,
-}
-
-/// A receiving side of one signal path: takes each message once, in order.
-///
-/// When the last one of a path is dropped, senders get [`SendError::Stopped`].
-pub struct Delivery<T = Message> {
-    path: &'static str,
-    receiving: Receiving<T>,
-    /// That of the message that was taken last.
-    room: Option<Arc<OwnedSemaphorePermit>>,
-    shared: Arc<Shared<T>>,
-}
-
-/// Either the receiver, or the future that has it and waits. That is kept,
-/// since it is woken only as long as it lives.
-struct Receiving<T> {
-    receiver: Option<broadcast::Receiver<Sent<T>>>,
-    waiting: Option<Pin<Box<dyn Future<Output = Received<T>> + Send>>>,
-}
-
-type Received<T> = (Result<Sent<T>, RecvError>, broadcast::Receiver<Sent<T>>);
-
-/// What the deliveries of a path have in common.
-struct Shared<T> {
-    room: Arc<Semaphore>,
-    /// Weak, so that deliveries don't wait for each other to send something.
-    sender: broadcast::WeakSender<Sent<T>>,
-}
-
-impl<T> Drop for Shared<T> {
-    fn drop(&mut self) {
-        self.room.close();
-    }
-}
-
-/// Where more deliveries of a path come from.
-pub struct DeliverySource<T = Message> {
-    path: &'static str,
-    shared: Weak<Shared<T>>,
 }
 
 impl<T: Clone + Send + 'static> Hub<T> {
@@ -271,111 +230,6 @@ impl<T: Clone + Send + 'static> Room<'_, T> {
         // known that this was.
         if room.is_closed() { Err(stopped) } else { Ok(()) }
     }
-}
-
-impl<T: Clone + Send + 'static> Delivery<T> {
-    fn new(
-        path: &'static str,
-        receiver: broadcast::Receiver<Sent<T>>,
-        shared: Arc<Shared<T>>,
-    ) -> Delivery<T> {
-        let receiving = Receiving { receiver: Some(receiver), waiting: None };
-        Delivery { path, receiving, room: None, shared }
-    }
-
-    /// Returns the path.
-    pub fn path(&self) -> &'static str {
-        self.path
-    }
-
-    /// Returns where more deliveries of this path come from.
-    pub fn source(&self) -> DeliverySource<T> {
-        DeliverySource { path: self.path, shared: Arc::downgrade(&self.shared) }
-    }
-
-    /// Waits for the next message, and lets go of the room of the one before.
-    ///
-    /// A message thus holds its room until each delivery comes back for more:
-    /// the pace of the slowest is the pace of senders. `None` when the hub has
-    /// gone and all it sent was taken. Cancel safe.
-    pub async fn next(&mut self) -> Option<T> {
-        poll_fn(|context| self.poll_next(context)).await
-    }
-
-    /// Takes the next message as [`next`](Self::next) does, or has the task
-    /// woken when there is one.
-    pub fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<T>> {
-        self.room = None;
-        let sent = match ready!(self.receiving.poll(context)) {
-            Ok(sent) => sent,
-            Err(RecvError::Closed) => return Poll::Ready(None),
-            Err(RecvError::Lagged(lost)) => unreachable!(
-                "{lost} messages overtook a delivery of `{}`, though senders need room",
-                self.path
-            ),
-        };
-        self.room = Some(sent.room);
-        Poll::Ready(Some(sent.message))
-    }
-
-    /// Takes the next message if there is one now. Whoever waited for one
-    /// with [`poll_next`](Self::poll_next) has to ask again.
-    pub fn try_next(&mut self) -> Option<T> {
-        match self.poll_next(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(message) => message,
-            Poll::Pending => None,
-        }
-    }
-
-    /// Refuses further sends with [`SendError::Stopped`]; every message whose
-    /// sender was told that it was sent can still be taken, by each delivery.
-    pub fn close(&mut self) {
-        self.shared.room.close();
-    }
-}
-
-impl<T> fmt::Debug for Delivery<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Delivery").field("path", &self.path).finish_non_exhaustive()
-    }
-}
-
-impl<T: Clone + Send + 'static> DeliverySource<T> {
-    /// Returns a delivery of every message that is sent from now on; `None`
-    /// when the path has no other any more, or the hub has gone.
-    pub fn delivery(&self) -> Option<Delivery<T>> {
-        let shared = self.shared.upgrade()?;
-        let receiver = shared.sender.upgrade()?.subscribe();
-        Some(Delivery::new(self.path, receiver, shared))
-    }
-}
-
-impl<T> fmt::Debug for DeliverySource<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("DeliverySource").field("path", &self.path).finish_non_exhaustive()
-    }
-}
-
-impl<T: Clone + Send + 'static> Receiving<T> {
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Sent<T>, RecvError>> {
-        let waiting = match self.receiver.take() {
-            Some(mut receiver) => {
-                if let Ok(sent) = receiver.try_recv() {
-                    self.receiver = Some(receiver);
-                    return Poll::Ready(Ok(sent));
-                }
-                self.waiting.insert(Box::pin(receive(receiver)))
-            }
-            None => self.waiting.as_mut().expect("what isn't here waits there"),
-        };
-        let (received, receiver) = ready!(waiting.as_mut().poll(context));
-        *self = Receiving { receiver: Some(receiver), waiting: None };
-        Poll::Ready(received)
-    }
-}
-
-async fn receive<T: Clone>(mut receiver: broadcast::Receiver<Sent<T>>) -> Received<T> {
-    (receiver.recv().await, receiver)
 }
 
 #[cfg(test)]
