@@ -19,7 +19,7 @@ use warp::reply::Response;
 use crate::Limits;
 use crate::connections::Place;
 use crate::shutdown::told_to_stop;
-use crate::traffic::{Answered, Asked, InHand, Traffic};
+use crate::traffic::{Asked, Traffic, noted};
 use crate::watched::{Transport, Watched};
 
 /// How many requests of one connection are answered at once.
@@ -45,20 +45,13 @@ pub(crate) async fn serve<T, S, F>(
 ) -> hyper::Result<()>
 where
     T: Transport,
-    S: Fn(Request<Asked<Incoming>>) -> F,
+    S: Fn(Request<Asked<Incoming>>) -> F + 'static,
     F: Future<Output = Result<Response, Infallible>> + Send + 'static,
 {
     let traffic = Arc::new(Traffic::default());
     let stream = Watched::http_2(stream, place, &traffic, limits);
-    let noted = Arc::clone(&traffic);
-    let service = service_fn(move |request: Request<Incoming>| {
-        let in_hand = InHand::new(&noted);
-        let answer = service(request.map(|body| Asked::new(body, &noted)));
-        async move {
-            let Ok(response) = answer.await;
-            Ok::<_, Infallible>(response.map(|body| Answered::new(body, in_hand)))
-        }
-    });
+    let its_traffic = Arc::clone(&traffic);
+    let service = service_fn(move |request| noted(&service, request, &its_traffic));
     let max_head_bytes = u32::try_from(limits.max_head_bytes).unwrap_or(u32::MAX);
     let connection = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
@@ -105,6 +98,7 @@ mod tests {
     use tokio::io::AsyncReadExt;
 
     use super::*;
+    use crate::traffic::InHand;
 
     /// Time jumps ahead when all that is left is to wait for it.
     #[tokio::test(start_paused = true)]

@@ -7,6 +7,7 @@
 //! to the `engine`, which carries it to the sockets. What other servers send
 //! comes by [`upstream`].
 
+mod acceptor;
 mod ambiguity;
 pub mod argument;
 mod binding;

@@ -5,37 +5,30 @@
 //! connection after an upgrade is not followed here.
 
 use std::convert::Infallible;
-use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
 
-use futures_util::FutureExt;
 use http::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, timeout_at};
 use tracing::Instrument;
 use warp::reply::Response;
 
+use crate::acceptor::{Accepted, Acceptor};
 use crate::binding::Listening;
 use crate::certificate::ClientCertificate;
-use crate::connections::{Connections, Full, Place};
+use crate::connections::{Connections, Place};
 use crate::shutdown::told_to_stop;
 use crate::tls::{Tls, chose_http_2, client_certificate};
-use crate::traffic::{Answered, Asked, InHand, Traffic};
+use crate::traffic::{Asked, Traffic, noted};
 use crate::watched::{Transport, Watched};
 use crate::{Limits, http2};
-
-/// How long to pause when the system can't accept a connection: time for
-/// others to end and give their descriptors back.
-const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 
 /// How much may wait in the system to be sent, in bytes, so that it doesn't
 /// keep much for those who don't read, and tells whether they do.
@@ -107,7 +100,7 @@ async fn connection<S, F>(
     service: S,
     mut stopping: watch::Receiver<Option<Instant>>,
 ) where
-    S: Fn(Request<Asked<Incoming>>, SocketAddr) -> F,
+    S: Fn(Request<Asked<Incoming>>, SocketAddr) -> F + 'static,
     F: Future<Output = Result<Response, Infallible>> + Send + 'static,
 {
     // Otherwise a message could wait for the client's system to acknowledge
@@ -175,14 +168,7 @@ where
 {
     let traffic = Arc::new(Traffic::default());
     let stream = Watched::http_1(stream, place, &traffic, limits);
-    let service = service_fn(move |request: Request<Incoming>| {
-        let in_hand = InHand::new(&traffic);
-        let answer = service(request.map(|body| Asked::new(body, &traffic)));
-        async move {
-            let Ok(response) = answer.await;
-            Ok::<_, Infallible>(response.map(|body| Answered::new(body, in_hand)))
-        }
-    });
+    let service = service_fn(move |request| noted(&service, request, &traffic));
     let mut builder = http1::Builder::new();
     // The time for heads is that of the stream, which tells the wait for one
     // from the wait for its end.
@@ -200,117 +186,13 @@ where
     connection.await
 }
 
-/// A connection that is to be served.
-struct Accepted {
-    stream: TcpStream,
-    peer: SocketAddr,
-    place: Place,
-}
-
-struct Acceptor {
-    listener: Listening,
-    connections: Arc<Connections>,
-    is_plain: bool,
-    // What follows is kept here, since [`accept`](Self::accept) is dropped
-    // midway whenever a connection ends.
-    /// Accepted, but without a place yet.
-    waiting: Option<(TcpStream, SocketAddr)>,
-    resting_until: Instant,
-    /// Whether the log says that the system can't accept connections.
-    told: bool,
-}
-
-impl Acceptor {
-    fn new(listener: Listening, connections: Arc<Connections>, is_plain: bool) -> Acceptor {
-        let resting_until = Instant::now();
-        Acceptor { listener, connections, is_plain, waiting: None, resting_until, told: false }
-    }
-
-    /// Waits for the next connection, and for its place. Cancel safe.
-    async fn accept(&mut self) -> Accepted {
-        loop {
-            let (stream, peer) = match self.waiting.take() {
-                Some(waiting) => waiting,
-                None => self.accept_any().await,
-            };
-            match self.connections.enter(peer.ip()) {
-                Ok(place) => return Accepted { stream, peer, place },
-                Err(Full::All) => {
-                    self.waiting = Some((stream, peer));
-                    self.connections.room().await;
-                }
-                Err(Full::Address) => {
-                    tracing::debug!(%peer, "refused a connection (`max_connections_per_address`)");
-                    if self.is_plain {
-                        refuse(&stream);
-                    }
-                }
-            }
-        }
-    }
-
-    /// Waits for the next connection. Cancel safe.
-    async fn accept_any(&mut self) -> (TcpStream, SocketAddr) {
-        loop {
-            sleep_until(self.resting_until).await;
-            let accepted = match self.listener.accept().now_or_never() {
-                Some(accepted) => accepted,
-                None => {
-                    self.has_recovered();
-                    self.listener.accept().await
-                }
-            };
-            match accepted {
-                Ok(accepted) => return accepted,
-                Err(error) if is_about_connection(&error) => {
-                    tracing::debug!(%error, "a connection ended before it was accepted");
-                }
-                Err(error) => {
-                    if !std::mem::replace(&mut self.told, true) {
-                        tracing::error!(%error, "cannot accept connections, trying again every second");
-                    }
-                    self.resting_until = Instant::now() + ACCEPT_PAUSE;
-                }
-            }
-        }
-    }
-
-    /// Notes that nobody waits to be accepted any more.
-    fn has_recovered(&mut self) {
-        if std::mem::take(&mut self.told) {
-            tracing::info!("connections are accepted again");
-        }
-    }
-}
-
-/// Tells a client that too many come from its address, as far as that can be
-/// done at once: a flood is not waited for.
-fn refuse(stream: &TcpStream) {
-    let text = "as many connections come from your address as may\n";
-    let length = text.len();
-    let answer = format!(
-        "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\n\
-         Content-Length: {length}\r\nRetry-After: 10\r\nConnection: close\r\n\r\n{text}"
-    );
-    let socket = socket2::SockRef::from(stream);
-    // Closed with unread bytes, the connection would be reset, and the answer
-    // lost.
-    let mut request = [std::mem::MaybeUninit::uninit(); 4096];
-    let _ = socket.recv(&mut request);
-    let _ = socket.send(answer.as_bytes());
-    let _ = socket.shutdown(std::net::Shutdown::Write);
-}
-
-/// Tells whether only the connection that was to be accepted is at fault.
-fn is_about_connection(error: &io::Error) -> bool {
-    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
-    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use http_body_util::BodyExt;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
     use tokio::sync::mpsc;
     use tokio::task::JoinHandle;
     use warp::Reply;
@@ -502,25 +384,5 @@ mod tests {
         hear(&mut idle, "first and last").await;
         hear_end(&mut idle).await;
         assert!(started.elapsed() >= Limits::default().keep_alive_timeout);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn nothing_is_accepted_during_a_pause() {
-        let listener = bind(&"127.0.0.1:0".parse().unwrap()).unwrap();
-        let address = listener.local_addr().unwrap();
-        let resting_until = Instant::now() + ACCEPT_PAUSE;
-        let mut acceptor = Acceptor::new(listener.into(), Rules::default().connections, true);
-        acceptor.resting_until = resting_until;
-        let peer = TcpStream::connect(address).await.unwrap();
-        let accepted = acceptor.accept().await;
-        assert_eq!(accepted.peer, peer.local_addr().unwrap());
-        assert!(Instant::now() >= resting_until);
-    }
-
-    #[test]
-    fn only_errors_of_a_connection_are_skipped() {
-        assert!(is_about_connection(&io::ErrorKind::ConnectionAborted.into()));
-        // EMFILE: too many open files.
-        assert!(!is_about_connection(&io::Error::from_raw_os_error(24)));
     }
 }

@@ -3,13 +3,15 @@
 //! Whoever reads and writes the connection learns by it for what to wait, and
 //! for how long.
 
+use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
 use futures_util::task::AtomicWaker;
-use hyper::body::{Body, Frame, SizeHint};
+use http::{Request, Response};
+use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::sync::Notify;
 
 /// What is going on at one connection. Cloned by reference.
@@ -71,6 +73,24 @@ impl Traffic {
     /// Tells whether the client may still be sending a body that nobody wants.
     pub(crate) fn is_left_unread(&self) -> bool {
         self.left_unread.load(Ordering::Relaxed)
+    }
+}
+
+/// Has a service answer a request, and notes what becomes of both.
+pub(crate) fn noted<S, F, B>(
+    service: &S,
+    request: Request<Incoming>,
+    traffic: &Arc<Traffic>,
+) -> impl Future<Output = Result<Response<Answered<B>>, Infallible>> + use<S, F, B>
+where
+    S: Fn(Request<Asked<Incoming>>) -> F,
+    F: Future<Output = Result<Response<B>, Infallible>>,
+{
+    let in_hand = InHand::new(traffic);
+    let answer = service(request.map(|body| Asked::new(body, traffic)));
+    async move {
+        let Ok(response) = answer.await;
+        Ok(response.map(|body| Answered::new(body, in_hand)))
     }
 }
 

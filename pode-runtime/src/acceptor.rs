@@ -1,0 +1,158 @@
+//! Accepting: from a listening socket to connections that have their place.
+//!
+//! Whatever is wrong with the system or with one connection, this goes on.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep_until};
+
+use crate::binding::Listening;
+use crate::connections::{Connections, Full, Place};
+
+/// How long to pause when the system can't accept a connection: time for
+/// others to end and give their descriptors back.
+const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
+
+/// A connection that is to be served.
+pub(crate) struct Accepted {
+    pub(crate) stream: TcpStream,
+    pub(crate) peer: SocketAddr,
+    pub(crate) place: Place,
+}
+
+/// Accepts the connections of one address.
+pub(crate) struct Acceptor {
+    listener: Listening,
+    connections: Arc<Connections>,
+    is_plain: bool,
+    // What follows is kept here, since [`accept`](Self::accept) is dropped
+    // midway whenever a connection ends.
+    /// Accepted, but without a place yet.
+    waiting: Option<(TcpStream, SocketAddr)>,
+    resting_until: Instant,
+    /// Whether the log says that the system can't accept connections.
+    told: bool,
+}
+
+impl Acceptor {
+    pub(crate) fn new(
+        listener: Listening,
+        connections: Arc<Connections>,
+        is_plain: bool,
+    ) -> Acceptor {
+        let resting_until = Instant::now();
+        Acceptor { listener, connections, is_plain, waiting: None, resting_until, told: false }
+    }
+
+    /// Waits for the next connection, and for its place. Cancel safe.
+    pub(crate) async fn accept(&mut self) -> Accepted {
+        loop {
+            let (stream, peer) = match self.waiting.take() {
+                Some(waiting) => waiting,
+                None => self.accept_any().await,
+            };
+            match self.connections.enter(peer.ip()) {
+                Ok(place) => return Accepted { stream, peer, place },
+                Err(Full::All) => {
+                    self.waiting = Some((stream, peer));
+                    self.connections.room().await;
+                }
+                Err(Full::Address) => {
+                    tracing::debug!(%peer, "refused a connection (`max_connections_per_address`)");
+                    if self.is_plain {
+                        refuse(&stream);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Waits for the next connection. Cancel safe.
+    async fn accept_any(&mut self) -> (TcpStream, SocketAddr) {
+        loop {
+            sleep_until(self.resting_until).await;
+            let accepted = match self.listener.accept().now_or_never() {
+                Some(accepted) => accepted,
+                None => {
+                    self.has_recovered();
+                    self.listener.accept().await
+                }
+            };
+            match accepted {
+                Ok(accepted) => return accepted,
+                Err(error) if is_about_connection(&error) => {
+                    tracing::debug!(%error, "a connection ended before it was accepted");
+                }
+                Err(error) => {
+                    if !std::mem::replace(&mut self.told, true) {
+                        tracing::error!(%error, "cannot accept connections, trying again every second");
+                    }
+                    self.resting_until = Instant::now() + ACCEPT_PAUSE;
+                }
+            }
+        }
+    }
+
+    /// Notes that nobody waits to be accepted any more.
+    fn has_recovered(&mut self) {
+        if std::mem::take(&mut self.told) {
+            tracing::info!("connections are accepted again");
+        }
+    }
+}
+
+/// Tells a client that too many come from its address, as far as that can be
+/// done at once: a flood is not waited for.
+fn refuse(stream: &TcpStream) {
+    let text = "as many connections come from your address as may\n";
+    let length = text.len();
+    let answer = format!(
+        "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\n\
+         Content-Length: {length}\r\nRetry-After: 10\r\nConnection: close\r\n\r\n{text}"
+    );
+    let socket = socket2::SockRef::from(stream);
+    // Closed with unread bytes, the connection would be reset, and the answer
+    // lost.
+    let mut request = [std::mem::MaybeUninit::uninit(); 4096];
+    let _ = socket.recv(&mut request);
+    let _ = socket.send(answer.as_bytes());
+    let _ = socket.shutdown(std::net::Shutdown::Write);
+}
+
+/// Tells whether only the connection that was to be accepted is at fault.
+fn is_about_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::binding::bind;
+    use crate::listener::Rules;
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_is_accepted_during_a_pause() {
+        let listener = bind(&"127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = listener.local_addr().unwrap();
+        let resting_until = Instant::now() + ACCEPT_PAUSE;
+        let mut acceptor = Acceptor::new(listener.into(), Rules::default().connections, true);
+        acceptor.resting_until = resting_until;
+        let peer = TcpStream::connect(address).await.unwrap();
+        let accepted = acceptor.accept().await;
+        assert_eq!(accepted.peer, peer.local_addr().unwrap());
+        assert!(Instant::now() >= resting_until);
+    }
+
+    #[test]
+    fn only_errors_of_a_connection_are_skipped() {
+        assert!(is_about_connection(&io::ErrorKind::ConnectionAborted.into()));
+        // EMFILE: too many open files.
+        assert!(!is_about_connection(&io::Error::from_raw_os_error(24)));
+    }
+}
