@@ -5,6 +5,8 @@
 //! next visitor gets its answer. So whatever is ambiguous is refused, or is the
 //! last of its connection (RFC 9112, sections 3.2 and 6.1).
 
+use std::convert::Infallible;
+
 use http::header::{CONNECTION, HOST, HeaderValue, TRANSFER_ENCODING};
 use http::uri::Authority;
 use http::{HeaderMap, Request, StatusCode, Version};
@@ -13,34 +15,39 @@ use warp::reply::Response;
 
 use crate::reply::sentence;
 
-/// Answers a request that can't be trusted to be the one that was meant.
-pub(crate) fn refusal<B>(request: &Request<B>) -> Option<Response> {
+/// Has a request answered, if it can be trusted to be the one that was meant.
+pub(crate) async fn guarded<B>(
+    request: Request<B>,
+    answer: impl AsyncFnOnce(Request<B>) -> Result<Response, Infallible>,
+) -> Result<Response, Infallible> {
     // HTTP/2 has other frames, and HTTP/1.0 neither chunks nor hosts.
     if request.version() != Version::HTTP_11 {
-        return None;
+        return answer(request).await;
     }
-    let (status, text) = if !has_one_host(request.headers()) {
-        (StatusCode::BAD_REQUEST, "a request names its host, once")
-    } else if is_chunked(request.headers()) && !is_only_chunked(request.headers()) {
-        (StatusCode::NOT_IMPLEMENTED, "the only transfer coding here is `chunked`")
+    if let Some((status, text)) = refusal(request.headers()) {
+        return Ok(last(sentence(status, text).into_response()));
+    }
+    // A length that stands beside it is gone when the request arrives here, so
+    // each request with this header could have had one.
+    let could_be_ambiguous = request.headers().contains_key(TRANSFER_ENCODING);
+    let Ok(response) = answer(request).await;
+    Ok(if could_be_ambiguous { last(response) } else { response })
+}
+
+fn refusal(headers: &HeaderMap) -> Option<(StatusCode, &'static str)> {
+    if !has_one_host(headers) {
+        Some((StatusCode::BAD_REQUEST, "a request names its host, once"))
+    } else if headers.contains_key(TRANSFER_ENCODING) && !is_only_chunked(headers) {
+        Some((StatusCode::NOT_IMPLEMENTED, "the only transfer coding here is `chunked`"))
     } else {
-        return None;
-    };
-    let mut response = sentence(status, text).into_response();
-    end_connection(&mut response);
-    Some(response)
+        None
+    }
 }
 
-/// Tells whether a request's connection is to end with its answer: a length
-/// that stands beside `Transfer-Encoding` is gone when the request arrives here,
-/// so each request with that header could have had one.
-pub(crate) fn ends_connection<B>(request: &Request<B>) -> bool {
-    request.version() == Version::HTTP_11 && is_chunked(request.headers())
-}
-
-/// Says so.
-pub(crate) fn end_connection(response: &mut Response) {
+/// Has the connection end with a response.
+fn last(mut response: Response) -> Response {
     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    response
 }
 
 fn has_one_host(headers: &HeaderMap) -> bool {
@@ -55,10 +62,6 @@ fn has_one_host(headers: &HeaderMap) -> bool {
 
 fn no_user(authority: Authority) -> bool {
     !authority.as_str().contains('@')
-}
-
-fn is_chunked(headers: &HeaderMap) -> bool {
-    headers.contains_key(TRANSFER_ENCODING)
 }
 
 fn is_only_chunked(headers: &HeaderMap) -> bool {

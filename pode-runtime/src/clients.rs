@@ -171,11 +171,7 @@ impl Clients {
 
     /// Tells whether what comes behind a position is kept.
     pub(crate) fn remembers(&self, position: Position) -> bool {
-        let hub = self.signals.hub();
-        let channel = match &self.path {
-            Some(own) => hub.channel_of(self.signal, own),
-            None => hub.channel(self.signal),
-        };
+        let channel = self.signals.channel(self.signal, self.path.as_deref());
         channel.is_ok_and(|channel| channel.since(position, 0).is_ok())
     }
 

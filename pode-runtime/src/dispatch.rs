@@ -8,7 +8,7 @@
 //! Where several could answer, the order is: a signal (if the request wants to
 //! become a WebSocket), a route, a mounted filter, a public file.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::error::Error;
 use std::net::SocketAddr;
@@ -44,11 +44,9 @@ pub(crate) struct Dispatch {
     /// Finds the filter of each signal that is served here.
     signals: RouteTable,
     routes: RouteTable,
-    /// For each route's filter, the names of its path's parameters.
-    parameters: HashMap<usize, Arc<[Arc<str>]>>,
-    /// Those of each route's filter, by its index.
-    route_limits: Vec<Limits>,
-    /// Those of all other filters.
+    /// What is known of each route's filter, by its index.
+    known: Vec<Known>,
+    /// The limits of all other filters.
     limits: Limits,
     /// The prefixes of mounted filters, as segments, and their filters.
     mounts: Vec<(Vec<String>, usize)>,
@@ -64,13 +62,19 @@ pub(crate) struct Dispatch {
 pub(crate) struct Served {
     pub(crate) signals: Vec<Entrance>,
     /// The filters of routes, by index into which the table was made.
-    pub(crate) routes: Vec<(RouteFilter, Arc<[Arc<str>]>)>,
-    /// The limits of each of them, and those of all else.
-    pub(crate) route_limits: Vec<Limits>,
+    pub(crate) routes: Vec<(RouteFilter, Known)>,
+    /// The limits of all else.
     pub(crate) limits: Limits,
     pub(crate) table: RouteTable,
     pub(crate) mounts: Vec<Mount>,
     pub(crate) publics: Vec<Public>,
+}
+
+/// What is known of a route besides its filter.
+pub(crate) struct Known {
+    /// The names of its path's parameters.
+    pub(crate) parameters: Arc<[Arc<str>]>,
+    pub(crate) limits: Limits,
 }
 
 /// The index of the filter that is to answer, in a request's extensions.
@@ -91,7 +95,7 @@ enum Refusal {
 impl Dispatch {
     pub(crate) fn new(served: Served, house: Arc<House>, engine: Engine) -> Dispatch {
         // Routes come first, so that the table's indices are the filters'.
-        let (mut filters, parameters): (Vec<_>, Vec<_>) = served.routes.into_iter().unzip();
+        let (mut filters, known): (Vec<_>, Vec<_>) = served.routes.into_iter().unzip();
         let mut signals = RouteTable::default();
         for entrance in served.signals {
             signals.insert(Method::Get, &entrance.path, filters.len());
@@ -107,8 +111,7 @@ impl Dispatch {
         Dispatch {
             signals,
             routes: served.table,
-            parameters: parameters.into_iter().enumerate().collect(),
-            route_limits: served.route_limits,
+            known,
             limits: served.limits,
             mounts,
             leftovers,
@@ -240,8 +243,9 @@ impl Dispatch {
             }
             (Found::Nothing, None) => (self.leftovers, Vec::new(), Some(Refusal::NotFound)),
         };
-        let names = self.parameters.get(&index).into_iter().flat_map(|names| names.iter().cloned());
-        let limits = self.route_limits.get(index).copied().unwrap_or(self.limits);
+        let known = self.known.get(index);
+        let names = known.into_iter().flat_map(|known| known.parameters.iter().cloned());
+        let limits = known.map_or(self.limits, |known| known.limits);
         let Limits { max_body_bytes, max_upload_bytes, .. } = limits;
         let event = WebEvent::new(Web {
             method: request.method().clone(),

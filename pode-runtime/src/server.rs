@@ -21,7 +21,7 @@ use crate::clock::SystemClock;
 use crate::clockwork::{self, Clockwork};
 use crate::connections::Connections;
 use crate::declared::{Declared, Endpoint};
-use crate::dispatch::{Dispatch, Served};
+use crate::dispatch::{Dispatch, Known, Served};
 use crate::engine::{Engine, Parcel};
 use crate::hand_over::Predecessor;
 #[cfg(unix)]
@@ -180,17 +180,9 @@ impl Server {
             let dispatch = Arc::new(Dispatch::new(served, Arc::clone(&house), engine.clone()));
             let answer = move |request, peer| {
                 let dispatch = Arc::clone(&dispatch);
-                async move {
-                    if let Some(refusal) = ambiguity::refusal(&request) {
-                        return Ok(refusal);
-                    }
-                    let ends_connection = ambiguity::ends_connection(&request);
-                    let Ok(mut response) = dispatch.answer(request, Some(peer)).await;
-                    if ends_connection {
-                        ambiguity::end_connection(&mut response);
-                    }
-                    Ok(response)
-                }
+                ambiguity::guarded(request, async move |request| {
+                    dispatch.answer(request, Some(peer)).await
+                })
             };
             tasks.push(tokio::spawn(listener::serve(
                 Listening::new(listener.socket, accepting.subscribe()),
@@ -473,8 +465,9 @@ fn served_by(
             let first = served.routes.len();
             for route in routes {
                 let index = served.routes.len();
-                served.routes.push((route.filter.clone(), route.parameters()));
-                served.route_limits.push(route.options.limits.within(&served.limits));
+                let limits = route.options.limits.within(&served.limits);
+                let known = Known { parameters: route.parameters(), limits };
+                served.routes.push((route.filter.clone(), known));
                 for method in route.methods {
                     let earlier = served.table.insert(*method, &route.path, index);
                     if earlier.is_some_and(|earlier| earlier >= first) {

@@ -4,7 +4,7 @@
 //! other, channels are diverted: whoever wants to send finds that messages go
 //! elsewhere, and only what comes back from the leader is published. So all
 //! clients of both get the same messages in the same order. At all other times
-//! the price is one look at a flag.
+//! the price is a look at two flags.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard, PoisonError};

@@ -66,7 +66,7 @@ impl Conversation {
     /// Tells whether nothing was said for so long, and all that was said is
     /// handled.
     pub(super) fn is_idle_for(&self, time: Duration) -> bool {
-        self.handling.is_none() && self.waiting.is_empty() && self.last_said.elapsed() >= time
+        self.is_idle() && self.last_said.elapsed() >= time
     }
 
     pub(super) fn is_full(&self) -> bool {

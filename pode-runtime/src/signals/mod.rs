@@ -138,12 +138,7 @@ impl Signals {
         own_path: Option<&str>,
         parcel: Parcel,
     ) -> Result<(), SendError> {
-        let hub = &self.shared.hub;
-        let channel = match own_path {
-            Some(own) => hub.channel_of(path, own)?,
-            None => hub.channel(path)?,
-        };
-        self.put(channel, parcel, self.deadline()).await
+        self.put(self.channel(path, own_path)?, parcel, self.deadline()).await
     }
 
     fn sending<L>(&self, target: Target, message: Result<Message, SendError>) -> Sending<L> {
@@ -176,7 +171,7 @@ impl Signals {
         match target {
             Target::Signal(path, audience) => {
                 let parcel = Parcel::new(audience.clone(), message.clone());
-                self.put_now(self.channel(path, audience)?, parcel, detours)
+                self.put_now(self.channel(path, audience.path.as_deref())?, parcel, detours)
             }
             Target::All => self.put_into_all_now(message, detours),
         }
@@ -190,19 +185,21 @@ impl Signals {
         let deadline = self.deadline();
         match target {
             Target::Signal(path, audience) => {
-                let channel = self.channel(path, &audience)?;
+                let channel = self.channel(path, audience.path.as_deref())?;
                 self.put(channel, Parcel::new(audience, message), deadline).await
             }
             Target::All => self.put_into_all(&message, deadline).await,
         }
     }
 
-    fn channel(
+    /// Returns the channel of a declared path; of a family, that of one of its
+    /// paths.
+    pub(crate) fn channel(
         &self,
         path: &'static str,
-        audience: &Audience,
+        own_path: Option<&str>,
     ) -> Result<&Channel<Parcel>, SendError> {
-        match &audience.path {
+        match own_path {
             Some(own) => self.shared.hub.channel_of(path, own),
             None => self.shared.hub.channel(path),
         }
