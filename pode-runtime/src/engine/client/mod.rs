@@ -3,20 +3,20 @@
 //! Nothing here waits. What the socket doesn't take at once is kept, and tried
 //! again when the socket can be written to.
 
+mod hearing;
+mod life;
+
 use std::io::{self, IoSlice};
-use std::mem;
-use std::task::Waker;
-use std::time::Duration;
 
 use bytes::Bytes;
 use pode_core::Message;
-use pode_core::frame::{Close, Decoder, Incoming, Said, pong};
+use pode_core::frame::{Close, Decoder};
 
+pub(super) use self::hearing::Ear;
 use super::outbox::{Outbox, QueueLimits, TooSlow};
 use super::parcel::Audience;
 use super::socket::Socket;
 use super::standing::Standing;
-use crate::signal::Frame;
 use crate::visit::Disconnect;
 
 /// Messages that are due at once.
@@ -128,41 +128,11 @@ pub(super) enum Progress {
     Done,
 }
 
-/// A ping without a payload.
-const PING: &[u8] = b"\x89\0";
-
 /// How many frames go into one write, at most.
 const SLICES_PER_WRITE: usize = 64;
 
 /// How often a client is read from before others have their turn.
 const READS_PER_TURN: usize = 8;
-
-/// What a client's bytes are held against.
-pub(super) struct Ear<'shard> {
-    pub(super) path: &'static str,
-    pub(super) incoming: Incoming,
-    /// Makes what wakes the client's shard for it.
-    pub(super) waker: &'shard dyn Fn() -> Waker,
-}
-
-impl Ear<'_> {
-    /// Tells the log which option a client met.
-    fn tell_limit(&self, fault: &Close) {
-        let Incoming::Messages { max_bytes, max_frame_bytes } = self.incoming else { return };
-        let signal = self.path;
-        if *fault == Close::TOO_BIG {
-            tracing::info!(
-                signal,
-                "a message of more than {max_bytes} bytes (`max_message_bytes`)"
-            );
-        } else if *fault == Close::FRAME_TOO_BIG {
-            tracing::info!(
-                signal,
-                "a frame of more than {max_frame_bytes} bytes (`max_frame_bytes`)"
-            );
-        }
-    }
-}
 
 impl Client {
     pub(super) fn new(serial: u32, standing: Standing) -> Client {
@@ -309,38 +279,6 @@ impl Client {
         }
     }
 
-    /// Asks the client whether it is still there; false if it gave no sign
-    /// since it was asked the last time. Anything that comes is one, and so is
-    /// that something which waits goes out. Whoever has just come is asked at
-    /// the next turn. Whoever isn't listened to, because
-    /// its handler has enough to do, can't give any.
-    pub(super) fn ask_for_life(&mut self) -> bool {
-        // A client that is being closed has its own deadline.
-        if self.socket.is_none() || !self.is_open() || mem::take(&mut self.is_new) {
-            return true;
-        }
-        if self.life == Life::Asked && !self.is_full() {
-            return false;
-        }
-        self.outbox.get_or_insert_default().ping = Some(Bytes::from_static(PING));
-        self.write();
-        // That the question went out is no sign.
-        self.life = Life::Asked;
-        true
-    }
-
-    /// Tells whether a message that has begun trickles, by fewer bytes than these
-    /// since this was asked before.
-    pub(super) fn trickles(&mut self, least_bytes: usize) -> bool {
-        self.is_open() && self.decoder.falls_behind(least_bytes)
-    }
-
-    /// Tells whether the client has said nothing for so long.
-    pub(super) fn is_idle_for(&self, time: Duration) -> bool {
-        let conversation = self.standing.conversation.as_ref();
-        self.is_open() && conversation.is_some_and(|it| it.is_idle_for(time))
-    }
-
     /// Writes what waits and reads what came, into `buffer`.
     pub(super) fn advance(&mut self, buffer: &mut [u8], ear: &Ear<'_>) -> Progress {
         for _ in 0..READS_PER_TURN {
@@ -376,98 +314,6 @@ impl Client {
             }
         }
         Progress::Again
-    }
-
-    /// Does what the client asks for.
-    fn hear(&mut self, mut bytes: &mut [u8], ear: &Ear<'_>) {
-        while self.reading == Reading::Frames {
-            if self.has_pong() || self.is_full() {
-                self.unread = (!bytes.is_empty()).then(|| (&*bytes).into());
-                return;
-            }
-            match self.decoder.next(&mut bytes, ear.incoming) {
-                Ok(None) => return,
-                Ok(Some(Said::Ping(payload))) => {
-                    let pong = pong(payload);
-                    if self.is_open() {
-                        self.outbox.get_or_insert_default().pong = Some(pong);
-                        self.write();
-                    }
-                }
-                Ok(Some(Said::Pong(_))) => {}
-                Ok(Some(Said::Text(text))) => {
-                    let frame = Frame::Text(text.to_owned());
-                    self.take(frame);
-                }
-                Ok(Some(Said::Binary(bytes))) => {
-                    let frame = Frame::Binary(Bytes::copy_from_slice(bytes));
-                    self.take(frame);
-                }
-                Ok(Some(Said::Close(answer))) => {
-                    let end = Disconnect::ByClient { code: answer.code() };
-                    self.finish(&answer, end);
-                    self.reading = Reading::Ended;
-                }
-                Err(fault) => {
-                    ear.tell_limit(&fault);
-                    self.fail(fault);
-                    self.reading = Reading::Anything;
-                }
-            }
-        }
-    }
-
-    /// Notes that the client broke a rule, which was its last word. It is told
-    /// so behind the answers to what it said before.
-    fn fail(&mut self, fault: Close) {
-        let end = Disconnect::Error { code: fault.code().unwrap_or_default() };
-        match &mut self.standing.conversation {
-            Some(conversation) if matches!(self.phase, Phase::Joining | Phase::Open) => {
-                self.standing.end.get_or_insert(end);
-                conversation.fault = Some(fault);
-                self.peer_finished = true;
-            }
-            _ => self.finish(&fault, end),
-        }
-    }
-
-    /// Tells the client its fault, if it has one and everything that it said
-    /// before is handled; or `at_once`. Returns whether it did.
-    pub(super) fn tell_fault(&mut self, at_once: bool) -> bool {
-        let Some(conversation) = &mut self.standing.conversation else { return false };
-        if !at_once && !conversation.is_idle() {
-            return false;
-        }
-        let Some(fault) = conversation.fault.take() else { return false };
-        let end = Disconnect::Error { code: fault.code().unwrap_or_default() };
-        self.close_last(&fault, end);
-        true
-    }
-
-    /// Takes a message. One that comes after the server said goodbye is late.
-    fn take(&mut self, frame: Frame) {
-        if !self.is_open() {
-            return;
-        }
-        let Some(conversation) = &mut self.standing.conversation else { return };
-        if let Err(told) = conversation.hear(frame) {
-            self.outbox.get_or_insert_default().push_anyway(told.frame().clone());
-            self.close_last(&Close::TOO_MANY, Disconnect::Error { code: 1008 });
-        }
-    }
-
-    /// Notes that the client said its last word: `close` answers it, unless
-    /// the server said goodbye first.
-    fn finish(&mut self, close: &Close, end: Disconnect) {
-        if self.is_open() {
-            self.close(close, end);
-        }
-        self.peer_finished = true;
-    }
-
-    /// Whether as many messages wait for their handler as may.
-    fn is_full(&self) -> bool {
-        self.standing.conversation.as_ref().is_some_and(|conversation| conversation.is_full())
     }
 
     fn has_pong(&self) -> bool {
@@ -517,6 +363,9 @@ impl Client {
 
 #[cfg(test)]
 mod tests {
+    use std::task::Waker;
+
+    use pode_core::frame::Incoming;
     use tokio::io::{AsyncReadExt, duplex};
 
     use super::super::socket::Connection;

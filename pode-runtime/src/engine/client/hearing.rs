@@ -1,0 +1,135 @@
+//! What a client says: decoded, taken, and told where it breaks a rule.
+
+use std::task::Waker;
+
+use bytes::Bytes;
+use pode_core::frame::{Close, Incoming, Said, pong};
+
+use super::{Client, Reading};
+use crate::signal::Frame;
+use crate::visit::Disconnect;
+
+/// What a client's bytes are held against.
+pub(in super::super) struct Ear<'shard> {
+    pub(in super::super) path: &'static str,
+    pub(in super::super) incoming: Incoming,
+    /// Makes what wakes the client's shard for it.
+    pub(in super::super) waker: &'shard dyn Fn() -> Waker,
+}
+
+impl Ear<'_> {
+    /// Tells the log which option a client met.
+    fn tell_limit(&self, fault: &Close) {
+        let Incoming::Messages { max_bytes, max_frame_bytes } = self.incoming else { return };
+        let signal = self.path;
+        if *fault == Close::TOO_BIG {
+            tracing::info!(
+                signal,
+                "a message of more than {max_bytes} bytes (`max_message_bytes`)"
+            );
+        } else if *fault == Close::FRAME_TOO_BIG {
+            tracing::info!(
+                signal,
+                "a frame of more than {max_frame_bytes} bytes (`max_frame_bytes`)"
+            );
+        }
+    }
+}
+
+impl Client {
+    /// Does what the client asks for.
+    pub(super) fn hear(&mut self, mut bytes: &mut [u8], ear: &Ear<'_>) {
+        while self.reading == Reading::Frames {
+            if self.has_pong() || self.is_full() {
+                self.unread = (!bytes.is_empty()).then(|| (&*bytes).into());
+                return;
+            }
+            match self.decoder.next(&mut bytes, ear.incoming) {
+                Ok(None) => return,
+                Ok(Some(Said::Ping(payload))) => {
+                    let pong = pong(payload);
+                    if self.is_open() {
+                        self.outbox.get_or_insert_default().pong = Some(pong);
+                        self.write();
+                    }
+                }
+                Ok(Some(Said::Pong(_))) => {}
+                Ok(Some(Said::Text(text))) => {
+                    let frame = Frame::Text(text.to_owned());
+                    self.take(frame);
+                }
+                Ok(Some(Said::Binary(bytes))) => {
+                    let frame = Frame::Binary(Bytes::copy_from_slice(bytes));
+                    self.take(frame);
+                }
+                Ok(Some(Said::Close(answer))) => {
+                    let end = Disconnect::ByClient { code: answer.code() };
+                    self.finish(&answer, end);
+                    self.reading = Reading::Ended;
+                }
+                Err(fault) => {
+                    ear.tell_limit(&fault);
+                    self.fail(fault);
+                    self.reading = Reading::Anything;
+                }
+            }
+        }
+    }
+
+    /// Notes that the client broke a rule, which was its last word. It is told
+    /// so behind the answers to what it said before.
+    fn fail(&mut self, fault: Close) {
+        let is_open = self.is_open();
+        match &mut self.standing.conversation {
+            Some(conversation) if is_open => {
+                self.standing.end.get_or_insert(end_by(&fault));
+                conversation.fault = Some(fault);
+                self.peer_finished = true;
+            }
+            _ => self.finish(&fault, end_by(&fault)),
+        }
+    }
+
+    /// Tells the client its fault, if it has one and everything that it said
+    /// before is handled; or `at_once`. Returns whether it did.
+    pub(in super::super) fn tell_fault(&mut self, at_once: bool) -> bool {
+        let Some(conversation) = &mut self.standing.conversation else { return false };
+        if !at_once && !conversation.is_idle() {
+            return false;
+        }
+        let Some(fault) = conversation.fault.take() else { return false };
+        self.close_last(&fault, end_by(&fault));
+        true
+    }
+
+    /// Takes a message. One that comes after the server said goodbye is late.
+    fn take(&mut self, frame: Frame) {
+        if !self.is_open() {
+            return;
+        }
+        let Some(conversation) = &mut self.standing.conversation else { return };
+        if let Err(told) = conversation.hear(frame) {
+            self.outbox.get_or_insert_default().push_anyway(told.frame().clone());
+            self.close_last(&Close::TOO_MANY, Disconnect::Error { code: 1008 });
+        }
+    }
+
+    /// Notes that the client said its last word: `close` answers it, unless
+    /// the server said goodbye first.
+    fn finish(&mut self, close: &Close, end: Disconnect) {
+        if self.is_open() {
+            self.close(close, end);
+        }
+        self.peer_finished = true;
+    }
+
+    /// Whether as many messages wait for their handler as may.
+    pub(super) fn is_full(&self) -> bool {
+        self.standing.conversation.as_ref().is_some_and(|conversation| conversation.is_full())
+    }
+}
+
+/// Tells why a client that broke a rule has gone.
+fn end_by(fault: &Close) -> Disconnect {
+    Disconnect::Error { code: fault.code().unwrap_or_default() }
+}
