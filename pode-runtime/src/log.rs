@@ -16,3 +16,42 @@ pub fn log_to_terminal() {
         .with_target(false)
         .try_init();
 }
+
+/// Collects what the current thread logs, for tests.
+#[cfg(test)]
+#[derive(Clone, Default)]
+pub(crate) struct Collected {
+    bytes: std::sync::Arc<std::sync::Mutex<Vec<u8>>>,
+}
+
+#[cfg(test)]
+impl Collected {
+    /// Begins, until the second value is dropped.
+    pub(crate) fn begin() -> (Collected, tracing::subscriber::DefaultGuard) {
+        let log = Collected::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_writer(move || writer.clone())
+            .with_ansi(false)
+            .without_time()
+            .with_target(false)
+            .finish();
+        (log, tracing::subscriber::set_default(subscriber))
+    }
+
+    /// Returns what was logged so far.
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.bytes.lock().unwrap().clone()).unwrap()
+    }
+}
+
+#[cfg(test)]
+impl std::io::Write for Collected {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.bytes.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}

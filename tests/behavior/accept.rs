@@ -224,11 +224,11 @@ mod starving {
     use std::process::Stdio;
     use std::sync::Mutex;
 
-    use tokio::io::{AsyncBufReadExt, BufReader, Lines};
-    use tokio::process::{Child, ChildStderr, Command};
+    use tokio::process::Command;
     use tokio_tungstenite::tungstenite::Message;
 
     use super::*;
+    use crate::support::{Process, this_test};
 
     /// In the environment of that process.
     const ALONE: &str = "PODE_TEST_FEW_DESCRIPTORS";
@@ -268,51 +268,25 @@ mod starving {
         }
     }
 
-    struct Program {
-        child: Child,
-        log: Lines<BufReader<ChildStderr>>,
-        said: Vec<String>,
+    fn start_program() -> Process {
+        let test = this_test("accept::starving::program");
+        let mut command = Command::new("sh");
+        let script = format!("ulimit -n {DESCRIPTORS} && exec \"$0\" \"$@\"");
+        let test = test.as_std();
+        command.args(["-c", &script]).arg(test.get_program()).args(test.get_args());
+        Process::start(command.env(ALONE, "").stdout(Stdio::null()))
     }
 
-    impl Program {
-        fn start() -> Program {
-            let mut command = Command::new("sh");
-            let script = format!("ulimit -n {DESCRIPTORS} && exec \"$0\" \"$@\"");
-            command.args(["-c", &script]).arg(std::env::current_exe().unwrap());
-            command.args(["--exact", "accept::starving::program", "--nocapture", "--quiet"]);
-            command.env(ALONE, "").stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
-            let mut child = command.spawn().unwrap();
-            let log = BufReader::new(child.stderr.take().unwrap()).lines();
-            Program { child, log, said: Vec::new() }
-        }
+    fn count(program: &Process, text: &str) -> usize {
+        program.said().iter().filter(|line| line.contains(text)).count()
+    }
 
-        /// Waits for a line of the log, and returns what follows the text.
-        async fn says(&mut self, text: &str) -> String {
-            let line = async {
-                loop {
-                    let line = self.log.next_line().await.unwrap().expect("the program runs");
-                    self.said.push(line);
-                    let line = self.said.last().unwrap();
-                    if let Some((_, rest)) = line.split_once(text) {
-                        return rest.to_owned();
-                    }
-                }
-            };
-            within(line, text).await
-        }
-
-        fn count(&self, text: &str) -> usize {
-            self.said.iter().filter(|line| line.contains(text)).count()
-        }
-
-        /// Returns how long it has been working.
-        fn cpu_ticks(&self) -> u64 {
-            let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id().unwrap()));
-            let stat = stat.unwrap();
-            let (_, fields) = stat.rsplit_once(") ").unwrap();
-            let fields: Vec<&str> = fields.split(' ').collect();
-            fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
-        }
+    /// Returns how long a process has been working.
+    fn cpu_ticks(program: &Process) -> u64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", program.id())).unwrap();
+        let (_, fields) = stat.rsplit_once(") ").unwrap();
+        let fields: Vec<&str> = fields.split(' ').collect();
+        fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
     }
 
     async fn ask_for(stream: &mut TcpStream, path: &str) -> String {
@@ -321,15 +295,11 @@ mod starving {
         hear(stream).await
     }
 
-    fn address(said: &str) -> SocketAddr {
-        said.trim_end_matches('/').parse().unwrap()
-    }
-
     #[tokio::test]
     async fn without_descriptors_connections_wait_and_the_log_says_so_once() {
-        let mut program = Program::start();
-        let http = address(&program.says("listens on http://").await);
-        let ws = address(&program.says("listens on ws://").await);
+        let program = start_program();
+        let http = program.address(Protocol::Http).await;
+        let ws = program.address(Protocol::Ws).await;
 
         // A message that is too long is told with the option's name.
         let mut client = Client::connect_at(ws, "/short").await.unwrap();
@@ -342,16 +312,16 @@ mod starving {
         let mut waiting = connect(http).await;
         waiting.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
         program.says("cannot accept connections").await;
-        let before = program.cpu_ticks();
+        let before = cpu_ticks(&program);
         // So that it is tried again, several times.
         tokio::time::sleep(Duration::from_secs(3)).await;
-        let ticks = program.cpu_ticks() - before;
+        let ticks = cpu_ticks(&program) - before;
         assert!(ticks < 50, "worked for {ticks} hundredths of a second");
         assert_eq!(ask_for(&mut there, "/").await, "here");
         assert_eq!(ask_for(&mut there, "/close").await, "closed");
         assert_eq!(hear(&mut waiting).await, "here");
         program.says("connections are accepted again").await;
-        assert_eq!(program.count("cannot accept connections"), 1);
+        assert_eq!(count(&program, "cannot accept connections"), 1);
 
         // Nobody opens anything, but as many come as may be, and more.
         let mut streams = Vec::new();
@@ -367,7 +337,7 @@ mod starving {
         program.says("there is room for connections again").await;
         let mut next = connect(http).await;
         assert_eq!(ask_for(&mut next, "/").await, "here");
-        assert_eq!(program.count("cannot accept connections"), 1);
-        assert_eq!(program.count("as many as may be"), 1);
+        assert_eq!(count(&program, "cannot accept connections"), 1);
+        assert_eq!(count(&program, "as many as may be"), 1);
     }
 }

@@ -2,13 +2,11 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
-use std::process::Stdio;
 
+use pode::Protocol;
 use pode::prelude::*;
-use tokio::io::{AsyncBufReadExt, BufReader, Lines};
-use tokio::process::{Child, ChildStderr, Command};
 
-use crate::support::{Client, get_at, within};
+use crate::support::{Client, Process, get_at, this_test};
 
 /// Where the program is to serve.
 const ADDRESS: &str = "PODE_TEST_ACTIVATED";
@@ -34,34 +32,15 @@ fn program() {
 }
 
 /// Starts the program with a socket.
-fn start(address: SocketAddr, socket: &TcpListener) -> (Child, Lines<BufReader<ChildStderr>>) {
-    let mut command = Command::new(std::env::current_exe().unwrap());
+fn start(address: SocketAddr, socket: &TcpListener) -> Process {
+    let mut command = this_test("activation::program");
     command
-        .args(["--exact", "activation::program", "--nocapture", "--quiet"])
         .env(ADDRESS, address.to_string())
         // It comes in the place of the standard input, since no test may say
         // that it is to be the first behind the errors.
         .envs([("LISTEN_FDS", "1"), ("LISTEN_FDS_FIRST_FD", "0")])
-        .stdin(Stdio::from(OwnedFd::from(socket.try_clone().unwrap())))
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true);
-    let mut child = command.spawn().unwrap();
-    let log = BufReader::new(child.stderr.take().unwrap()).lines();
-    (child, log)
-}
-
-/// Waits for a line of the log.
-async fn says(log: &mut Lines<BufReader<ChildStderr>>, text: &str) -> String {
-    let heard = async {
-        loop {
-            let line = log.next_line().await.unwrap().expect("the program runs");
-            if line.contains(text) {
-                return line;
-            }
-        }
-    };
-    within(heard, text).await
+        .stdin(OwnedFd::from(socket.try_clone().unwrap()));
+    Process::start(&mut command)
 }
 
 #[tokio::test]
@@ -71,11 +50,10 @@ async fn a_passed_socket_is_used_and_the_rest_is_bound() {
     let address = socket.local_addr().unwrap();
     // Nobody serves yet, and nobody is refused.
     let early = tokio::spawn(async move { get_at(address, "/").await });
-    let (_child, mut log) = start(address, &socket);
-    says(&mut log, &format!("listens on http://{address}/")).await;
-    let line = says(&mut log, "listens on ws://").await;
+    let program = start(address, &socket);
+    assert_eq!(program.address(Protocol::Http).await, address);
     assert_eq!(early.await.unwrap().text(), "activated");
-    let ws = line.split_once("ws://").unwrap().1.trim_end_matches('/').parse().unwrap();
+    let ws = program.address(Protocol::Ws).await;
     Client::connect_at(ws, "/news").await.unwrap();
 }
 
@@ -83,12 +61,11 @@ async fn a_passed_socket_is_used_and_the_rest_is_bound() {
 async fn a_passed_socket_that_nobody_declares_is_told() {
     let socket = TcpListener::bind("127.0.0.1:0").unwrap();
     // Port 0 is any free one, and none that is passed.
-    let (_child, mut log) = start("127.0.0.1:0".parse().unwrap(), &socket);
-    let warned = says(&mut log, "no endpoint listens on").await;
+    let program = start("127.0.0.1:0".parse().unwrap(), &socket);
+    let warned = program.says("no endpoint listens on").await;
     assert!(warned.contains(&socket.local_addr().unwrap().to_string()), "{warned}");
     assert!(warned.contains("WARN"), "{warned}");
-    let line = says(&mut log, "listens on http://").await;
-    let address = line.split_once("http://").unwrap().1.trim_end_matches('/').parse().unwrap();
+    let address = program.address(Protocol::Http).await;
     assert_ne!(address, socket.local_addr().unwrap());
     assert_eq!(get_at(address, "/").await.text(), "activated");
 }

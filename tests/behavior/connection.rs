@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, mpsc};
 
-use crate::support::{Client, start, within};
+use crate::support::{Client, handshake, start, within};
 
 /// Who came, and why they went.
 #[derive(Clone)]
@@ -246,12 +246,7 @@ impl Wire {
     async fn ask(server: &RunningServer, path: &str) -> Wire {
         let address = server.address(pode::Protocol::Ws).unwrap();
         let mut stream = TcpStream::connect(address).await.unwrap();
-        let request = format!(
-            "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\n\
-             Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
-             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-        );
-        stream.write_all(request.as_bytes()).await.unwrap();
+        stream.write_all(handshake(path).as_bytes()).await.unwrap();
         Wire(stream)
     }
 

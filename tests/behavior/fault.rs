@@ -2,17 +2,13 @@
 //! is logged once, and everything goes on; what strangers send stays within
 //! its line of the log.
 
-use std::net::SocketAddr;
-use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use pode::Protocol;
 use pode::prelude::*;
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, Command};
-use tokio::sync::mpsc;
 use warp::Filter;
 
-use crate::support::{Client, request_at, within};
+use crate::support::{Client, Process, request_at, this_test};
 
 pode_server! {
     server fragile;
@@ -91,54 +87,15 @@ fn program() {
     }
 }
 
-struct Program {
-    _child: Child,
-    /// Read all the while, so that the program never waits for a reader.
-    log: mpsc::UnboundedReceiver<String>,
-    said: Vec<String>,
-}
-
-impl Program {
-    fn start() -> Program {
-        let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args(["--exact", "fault::program", "--nocapture", "--quiet"]).env(PROGRAM, "yes");
-        command.stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
-        let mut child = command.spawn().unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let (saying, log) = mpsc::unbounded_channel();
-        tokio::spawn(async move {
-            while let Ok(Some(line)) = lines.next_line().await {
-                let _ = saying.send(line);
-            }
-        });
-        Program { _child: child, log, said: Vec::new() }
-    }
-
-    async fn address(&mut self, text: &str) -> SocketAddr {
-        self.says(text).await.trim_end_matches('/').parse().unwrap()
-    }
-
-    /// Waits for a line, and returns what stands behind the text.
-    async fn says(&mut self, text: &str) -> String {
-        let found = |line: &String| line.split_once(text).map(|(_, rest)| rest.to_owned());
-        if let Some(rest) = self.said.iter().find_map(found) {
-            return rest;
-        }
-        loop {
-            let line = within(self.log.recv(), text).await.expect("it runs");
-            self.said.push(line);
-            if let Some(rest) = found(&self.said[self.said.len() - 1]) {
-                return rest;
-            }
-        }
-    }
+fn start_program() -> Process {
+    Process::start(this_test("fault::program").env(PROGRAM, "yes"))
 }
 
 #[tokio::test]
 async fn a_panic_ends_what_it_happens_in_and_nothing_else() {
-    let mut program = Program::start();
-    let ws = program.address("listens on ws://").await;
-    let http = program.address("listens on http://").await;
+    let mut program = start_program();
+    let ws = program.address(Protocol::Ws).await;
+    let http = program.address(Protocol::Http).await;
 
     for (method, path, body) in [
         ("GET", "/route", ""),
@@ -189,25 +146,23 @@ async fn a_panic_ends_what_it_happens_in_and_nothing_else() {
         program.says(&format!("the handler panicked: boom: {place}")).await;
     }
     // One more request, so that whatever was said twice has been said.
+    let again = "the handler panicked: boom: route";
+    program.says_next(again).await;
     request_at(http, "GET", "/route", &[], b"").await;
-    let logged = |program: &Program, place: &str| {
-        let line = format!("the handler panicked: boom: {place}");
-        program.said.iter().filter(|said| said.contains(&line)).count()
-    };
-    while logged(&program, "route") < 2 {
-        let line = within(program.log.recv(), "one more line").await;
-        program.said.push(line.expect("it runs"));
-    }
+    program.says_next(again).await;
+    let said = program.said();
     for place in &places[1..] {
-        assert_eq!(logged(&program, place), 1, "{place}: {:#?}", program.said);
+        let line = format!("the handler panicked: boom: {place}");
+        let logged = said.iter().filter(|said| said.contains(&line)).count();
+        assert_eq!(logged, 1, "{place}: {said:#?}");
     }
 }
 
 #[tokio::test]
 async fn what_strangers_send_writes_no_line_of_the_log() {
-    let mut program = Program::start();
-    let ws = program.address("listens on ws://").await;
-    let http = program.address("listens on http://").await;
+    let program = start_program();
+    let ws = program.address(Protocol::Ws).await;
+    let http = program.address(Protocol::Http).await;
     let path = "/fails?text=one%0aERROR+two%1b%5b2Jthree%0d%00";
     assert_eq!(request_at(http, "GET", path, &[], b"").await.status, 500);
     let line = program.says("ERROR request{").await;

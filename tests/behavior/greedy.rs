@@ -9,7 +9,7 @@ use pode::{Frame, Protocol, RunningServer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::support::{Client, get, raw, start, within};
+use crate::support::{Client, bare_client, get, raw, start, within};
 
 pode_server! {
     server bounded {
@@ -160,22 +160,6 @@ async fn compressed_bodies_are_not_decompressed() {
     assert_eq!(post(address, "/json", &format!("{json}identity"), b"[1]").await, (200, "1".into()));
     let parts = "Content-Type: multipart/form-data; boundary=XX\r\nContent-Length: 8\r\nContent-Encoding: gzip";
     assert_eq!(post(address, "/parts", parts, b"--XX--\r\n").await.0, 415);
-}
-
-/// Does a handshake and returns the bare connection.
-async fn bare_client(server: &RunningServer, path: &str) -> TcpStream {
-    let mut stream = connect(server, Protocol::Ws).await;
-    let handshake = format!(
-        "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-    );
-    stream.write_all(handshake.as_bytes()).await.unwrap();
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        head.push(within(stream.read_u8(), "the reply").await.unwrap());
-    }
-    assert!(head.starts_with(b"HTTP/1.1 101 "));
-    stream
 }
 
 /// Returns the code of the close frame that something ends with.

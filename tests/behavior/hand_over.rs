@@ -22,14 +22,14 @@ const SHORT: Duration = Duration::from_millis(300);
 async fn a_newer_process_takes_the_place_of_the_older_one() {
     let folder = Folder::new("place");
     let older = Shop::start(&folder, SHORT).await;
-    assert_eq!(get_at(older.address, "/").await.text(), older.process());
+    assert_eq!(get_at(older.address, "/").await.text(), older.id());
     let mut client = Client::connect_at(older.address, "/news").await.unwrap();
     assert_eq!(post(older.address, 1).await, 204);
     assert_eq!(client.text().await, "1");
 
     let newer = Shop::start(&folder, SHORT).await;
     assert_eq!(newer.address, older.address, "though its port is 0");
-    assert_eq!(get_at(newer.address, "/").await.text(), newer.process());
+    assert_eq!(get_at(newer.address, "/").await.text(), newer.id());
     let Message::Close(Some(close)) = client.message().await else { panic!("no goodbye") };
     assert_eq!(u16::from(close.code), 1012);
     assert!(close.reason.starts_with("restarting; resume="), "{}", close.reason);
@@ -38,7 +38,7 @@ async fn a_newer_process_takes_the_place_of_the_older_one() {
     assert_eq!(code, Some(0), "{said}");
     assert!(folder.socket().exists());
 
-    newer.ask_to_end();
+    newer.process.signal("-TERM");
     let (code, said) = newer.end().await;
     assert_eq!(code, Some(0), "{said}");
     assert!(!folder.socket().exists(), "the last one takes it away");
@@ -80,7 +80,7 @@ async fn both_processes_share_one_order_while_one_drains() {
     assert_eq!(other_room.text().await, "\"elsewhere\"");
 
     // Whoever is asked to end tells the rest at once where to go on.
-    older.ask_to_end();
+    older.process.signal("-TERM");
     for client in [&mut old, &mut old_room] {
         let Message::Close(Some(close)) = client.message().await else { panic!("no goodbye") };
         assert_eq!(u16::from(close.code), 1012);
@@ -107,8 +107,8 @@ async fn closing_concerns_the_clients_of_both() {
         }
         // The older one is alone again.
         let mut newer = newer;
-        newer.kill().await;
-        older.says("goes on alone").await;
+        newer.process.kill().await;
+        older.process.says("goes on alone").await;
     }
 }
 
@@ -180,11 +180,11 @@ async fn no_tick_comes_from_two_processes() {
     folder.tick_of(&older).await;
     let newer = Shop::start(&folder, SHORT).await;
     folder.tick_of(&newer).await;
-    assert_eq!(older.process(), folder.ticks()[0]);
+    assert_eq!(older.id(), folder.ticks()[0]);
     assert_eq!(older.end().await.0, Some(0));
     let mut ticks = folder.ticks();
     ticks.dedup();
-    assert_eq!(ticks, [older_process(&ticks), newer.process()]);
+    assert_eq!(ticks, [older_process(&ticks), newer.id()]);
 }
 
 fn older_process(ticks: &[String]) -> String {
@@ -202,14 +202,14 @@ async fn a_newer_process_that_dies_before_it_took_over_changes_nothing() {
     for (words, reason) in [(&[][..], "it didn't get ready"), (&[ready], "the hand-over failed")] {
         let stream = speak(&folder.socket(), words, "go").await;
         drop(stream);
-        shop.says(&format!("a newer process asked for this one's place: {reason}")).await;
+        shop.process.says(&format!("a newer process asked for this one's place: {reason}")).await;
         client.say("\"still here\"").await;
         assert_eq!(client.text().await, "\"still here\"");
-        assert_eq!(get_at(shop.address, "/").await.text(), shop.process());
+        assert_eq!(get_at(shop.address, "/").await.text(), shop.id());
         folder.next_tick_of(&shop).await;
     }
     let newer = Shop::start(&folder, SHORT).await;
-    assert_eq!(get_at(newer.address, "/").await.text(), newer.process());
+    assert_eq!(get_at(newer.address, "/").await.text(), newer.id());
     assert_eq!(shop.end().await.0, Some(0));
 }
 
@@ -225,15 +225,15 @@ async fn the_older_process_goes_on_alone_if_the_newer_one_dies_while_it_drains()
         client.say(&format!("\"{number}\"")).await;
     }
     assert_eq!(new.text().await, "\"0\"");
-    newer.kill().await;
+    newer.process.kill().await;
     for number in 20..40 {
         client.say(&format!("\"{number}\"")).await;
     }
     for number in 0..40 {
         assert_eq!(client.text().await, format!("\"{number}\""));
     }
-    older.says("this one goes on alone").await;
-    assert_eq!(get_at(older.address, "/").await.text(), older.process());
+    older.process.says("this one goes on alone").await;
+    assert_eq!(get_at(older.address, "/").await.text(), older.id());
     let mut another = Client::connect_at(older.address, "/talk").await.unwrap();
     another.say("\"both\"").await;
     assert_eq!(another.text().await, "\"both\"");
@@ -242,8 +242,8 @@ async fn the_older_process_goes_on_alone_if_the_newer_one_dies_while_it_drains()
 
     // And hands over to the next.
     let third = Shop::start(&folder, SHORT).await;
-    assert_eq!(get_at(third.address, "/").await.text(), third.process());
-    older.ask_to_end();
+    assert_eq!(get_at(third.address, "/").await.text(), third.id());
+    older.process.signal("-TERM");
     drop((client, another));
     assert_eq!(older.end().await.0, Some(0));
 }
@@ -252,11 +252,11 @@ async fn the_older_process_goes_on_alone_if_the_newer_one_dies_while_it_drains()
 async fn a_socket_that_was_left_behind_is_no_hindrance() {
     let folder = Folder::new("stale");
     let mut killed = Shop::start(&folder, SHORT).await;
-    killed.kill().await;
+    killed.process.kill().await;
     assert!(folder.socket().exists());
     let shop = Shop::start(&folder, SHORT).await;
     let newer = Shop::start(&folder, SHORT).await;
-    assert_eq!(get_at(shop.address, "/").await.text(), newer.process());
+    assert_eq!(get_at(shop.address, "/").await.text(), newer.id());
     assert_eq!(shop.end().await.0, Some(0));
 }
 
@@ -300,8 +300,8 @@ async fn whoever_asks_in_another_language_is_sent_away() {
     let shop = Shop::start(&folder, SHORT).await;
     let mut stream = tokio::net::UnixStream::connect(folder.socket()).await.unwrap();
     tokio::io::AsyncWriteExt::write_all(&mut stream, b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
-    shop.says("it is no pode server").await;
+    shop.process.says("it is no pode server").await;
     let newer = Shop::start(&folder, SHORT).await;
-    assert_eq!(get_at(newer.address, "/").await.text(), newer.process());
+    assert_eq!(get_at(newer.address, "/").await.text(), newer.id());
     assert_eq!(shop.end().await.0, Some(0));
 }

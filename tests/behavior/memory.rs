@@ -10,7 +10,7 @@ use pode::prelude::*;
 use pode::{Frame, Protocol, RunningServer};
 use tokio::io::AsyncWriteExt;
 
-use crate::support::{Client, start};
+use crate::support::{Client, handshake, start};
 
 /// How many come and go in a round, and how many of them at once.
 const VISITS: usize = 5_000;
@@ -150,12 +150,6 @@ async fn all_kinds_of_abuse() {
     let server = start(open_to_abuse()).await;
     let mut good = Client::connect(&server, "/news").await;
     let before = resident_kib();
-    let upgrade = |path: &str| {
-        format!(
-            "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-        )
-    };
     let part = "--XX\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n";
     let parts = format!(
         "POST /parts HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=XX\r\n\
@@ -168,9 +162,9 @@ async fn all_kinds_of_abuse() {
         (Protocol::Http, "GET /large HTTP/1.1\r\nHost: x\r\n\r\n".into(), Vec::new()),
         (Protocol::Http, String::new(), b"GET / HTTP/1.1\r\nHost: x\r\n\r\n".repeat(100)),
         (Protocol::Http, parts, vec![b'a'; 4096]),
-        (Protocol::Ws, upgrade("/echo"), ping.repeat(100)),
-        (Protocol::Ws, upgrade("/echo"), [&b"\x82\xfe\x10\0\0\0\0\0"[..], &[0; 4096]].concat()),
-        (Protocol::Ws, upgrade("/news"), Vec::new()),
+        (Protocol::Ws, handshake("/echo"), ping.repeat(100)),
+        (Protocol::Ws, handshake("/echo"), [&b"\x82\xfe\x10\0\0\0\0\0"[..], &[0; 4096]].concat()),
+        (Protocol::Ws, handshake("/news"), Vec::new()),
     ];
     let mut abuse = tokio::task::JoinSet::new();
     for (protocol, begins, goes_on) in kinds {

@@ -3,58 +3,13 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{ExitStatus, Stdio};
 
-use tokio::io::{AsyncBufReadExt, BufReader, Lines};
-use tokio::process::{Child, ChildStderr, Command};
+use tokio::process::Command;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::support::{Client, example_ports, request_at, within};
+use crate::support::{Client, Process, example_ports, request_at};
 
 const FORM: [(&str, &str); 1] = [("Content-Type", "application/x-www-form-urlencoded")];
-
-/// A program that runs until this is dropped.
-struct Program {
-    child: Child,
-    log: Lines<BufReader<ChildStderr>>,
-}
-
-impl Program {
-    fn start(path: &Path, folder: &Path) -> Program {
-        let mut command = Command::new(path);
-        command.current_dir(folder).stderr(Stdio::piped()).kill_on_drop(true);
-        let mut child =
-            command.spawn().unwrap_or_else(|error| panic!("{path:?} doesn't start: {error}"));
-        let log = BufReader::new(child.stderr.take().expect("it is piped")).lines();
-        Program { child, log }
-    }
-
-    /// Waits for a line of the log.
-    async fn says(&mut self, text: &str) {
-        let mut said = String::new();
-        let line = async {
-            while let Some(line) = self.log.next_line().await.unwrap() {
-                if line.contains(text) {
-                    return;
-                }
-                said.push_str(&line);
-                said.push('\n');
-            }
-            panic!("the program ended without saying {text:?}; it said:\n{said}");
-        };
-        within(line, text).await;
-    }
-
-    /// Waits for the end, and returns all that was said and the status.
-    async fn end(mut self) -> (String, ExitStatus) {
-        let mut said = String::new();
-        while let Some(line) = within(self.log.next_line(), "the end").await.unwrap() {
-            said.push_str(&line);
-            said.push('\n');
-        }
-        (said, within(self.child.wait(), "the end").await.unwrap())
-    }
-}
 
 /// Runs cargo in a folder, and returns what it says if it succeeds.
 fn cargo(folder: &Path, arguments: &[&str], target: &Path) -> String {
@@ -69,6 +24,11 @@ fn cargo(folder: &Path, arguments: &[&str], target: &Path) -> String {
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "cargo {arguments:?} fails:\n{said}");
     said
+}
+
+/// Starts a program in a folder.
+fn run(program: &Path, folder: &Path) -> Process {
+    Process::start(Command::new(program).current_dir(folder))
 }
 
 fn workspace() -> &'static Path {
@@ -98,7 +58,7 @@ async fn the_seed_example_does_what_it_says() {
     cargo(workspace(), &["build", "--quiet", "--example", "web_signal"], &target());
     let _ports = example_ports();
     let program = target().join("debug/examples/web_signal");
-    let mut first = Program::start(&program, workspace());
+    let first = run(&program, workspace());
     first.says("listens on ws://127.0.0.1:8091/").await;
 
     let page = request_at(at(8090), "GET", "/", &[], b"").await;
@@ -115,7 +75,7 @@ async fn the_seed_example_does_what_it_says() {
     }
     assert!(times.text().await.starts_with(r#"{"milliseconds":"#));
 
-    let (said, status) = Program::start(&program, workspace()).end().await;
+    let (said, status) = run(&program, workspace()).end().await;
     assert_eq!(status.code(), Some(1));
     assert_eq!(
         said,
@@ -128,7 +88,7 @@ async fn the_seed_example_does_what_it_says() {
 async fn rooms_that_close_with_people_in_them_are_no_error() {
     cargo(workspace(), &["build", "--quiet", "--example", "chat_rooms"], &target());
     let _ports = example_ports();
-    let mut program = Program::start(&target().join("debug/examples/chat_rooms"), workspace());
+    let program = run(&target().join("debug/examples/chat_rooms"), workspace());
     program.says("listens on ws://127.0.0.1:8091/").await;
     let mut people = Vec::new();
     for name in ["Ada", "Bob", "Cid"] {
@@ -137,8 +97,7 @@ async fn rooms_that_close_with_people_in_them_are_no_error() {
         assert!(client.text().await.starts_with(r#"{"news":"welcome","you":"#));
         people.push(client);
     }
-    let id = program.child.id().expect("it runs").to_string();
-    assert!(std::process::Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+    program.signal("-TERM");
     let farewells = people.iter_mut().map(Client::close_code);
     assert_eq!(futures_util::future::join_all(farewells).await, [1001; 3]);
     // All of them leave, and nobody is left to hear of it.
@@ -151,7 +110,7 @@ async fn rooms_that_close_with_people_in_them_are_no_error() {
 async fn the_echo_example_sends_back_what_it_gets() {
     cargo(workspace(), &["build", "--quiet", "--example", "echo"], &target());
     let _ports = example_ports();
-    let mut program = Program::start(&target().join("debug/examples/echo"), workspace());
+    let program = run(&target().join("debug/examples/echo"), workspace());
     program.says("listens on ws://127.0.0.1:8092/").await;
     let mut client = Client::connect_at(at(8092), "/").await.unwrap();
     let mut other = Client::connect_at(at(8092), "/").await.unwrap();
@@ -181,7 +140,7 @@ async fn a_release_binary_alone_is_enough() {
     assert!(!binary.windows(path.len()).any(|window| window == path));
 
     let _ports = example_ports();
-    let mut running = Program::start(&program, &folder);
+    let running = run(&program, &folder);
     running.says("listens on ws://127.0.0.1:8091/").await;
     for (path, content_type) in
         [("/", "text/html; charset=utf-8"), ("/script.js", "text/javascript; charset=utf-8")]
@@ -224,7 +183,7 @@ async fn the_server_of_the_readme_builds_without_a_warning_and_serves() {
     assert!(!said.contains("warning"), "{said}");
 
     let _ports = example_ports();
-    let mut news = Program::start(&target.join("debug/news"), &folder);
+    let news = run(&target.join("debug/news"), &folder);
     news.says("listens on ws://127.0.0.1:8095/").await;
     assert!(
         request_at(at(8095), "GET", "/", &[], b"").await.text().contains("<title>News</title>")

@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::sleep;
 
-use crate::support::{Answer, Client, get, raw, start, within};
+use crate::support::{Answer, Client, bare_client, get, raw, start, within};
 
 /// How long a slow client waits between two bytes.
 const A_WHILE: Duration = Duration::from_millis(100);
@@ -233,22 +233,6 @@ async fn requests_without_end_whose_answers_nobody_reads_are_cut_off() {
     let requests = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n".repeat(1000);
     let flood = async { while writes.write_all(&requests).await.is_ok() {} };
     tokio::join!(within(flood, "the end"), is_served(&server));
-}
-
-/// Does a handshake and returns the bare connection.
-async fn bare_client(server: &RunningServer, path: &str) -> TcpStream {
-    let mut stream = connect(server.address(Protocol::Ws).unwrap()).await;
-    let handshake = format!(
-        "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-    );
-    stream.write_all(handshake.as_bytes()).await.unwrap();
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        head.push(within(stream.read_u8(), "the reply").await.unwrap());
-    }
-    assert!(head.starts_with(b"HTTP/1.1 101 "));
-    stream
 }
 
 #[tokio::test]

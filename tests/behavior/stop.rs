@@ -5,14 +5,13 @@
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
-use std::process::Stdio;
 
+use pode::Protocol;
 use pode::prelude::*;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::process::{Child, Command};
 
-use crate::support::{Client, request_at, start, within};
+use crate::support::{Client, Process, request_at, start, this_test, within};
 
 /// Where the test waits for the server to say that a request is in flight.
 const GATE: &str = "PODE_TEST_GATE";
@@ -42,7 +41,7 @@ fn program() {
     if let Some(gate) = std::env::var(GATE).ok().and_then(|gate| gate.parse().ok()) {
         pode::log_to_terminal();
         slow(gate).run_blocking().unwrap();
-        println!("\nsockets: {:?}", tcp_sockets());
+        eprintln!("sockets: {:?}", tcp_sockets());
     }
 }
 
@@ -66,31 +65,11 @@ fn tcp_sockets() -> Option<usize> {
 }
 
 /// Starts the program; returns it and the address it serves.
-async fn start_program(gate: SocketAddr) -> (Child, SocketAddr) {
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command
-        .args(["--exact", "stop::program", "--nocapture", "--quiet"])
-        .env(GATE, gate.to_string());
-    command.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-    let mut child = command.spawn().unwrap();
-    let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
-    let address = async {
-        loop {
-            let line = log.next_line().await.unwrap().expect("the program runs");
-            if let Some((_, address)) = line.split_once("listens on ws://") {
-                return address.trim_end_matches('/').parse().unwrap();
-            }
-        }
-    };
-    let address = within(address, "the address").await;
-    // Whatever else it says is read, so that it never waits for a reader.
-    tokio::spawn(async move { while let Ok(Some(_)) = log.next_line().await {} });
-    (child, address)
-}
-
-fn ask_to_end(child: &Child, signal: &str) {
-    let id = child.id().expect("the program runs").to_string();
-    assert!(std::process::Command::new("kill").args([signal, &id]).status().unwrap().success());
+async fn start_program(gate: SocketAddr) -> (Process, SocketAddr) {
+    let mut command = this_test("stop::program");
+    let program = Process::start(command.env(GATE, gate.to_string()));
+    let address = program.address(Protocol::Ws).await;
+    (program, address)
 }
 
 #[tokio::test]
@@ -99,7 +78,7 @@ async fn a_program_that_is_asked_to_end_finishes_takes_leave_and_leaves_no_socke
     let gate_address = gate.local_addr().unwrap();
     // A server raises the limit of descriptors, which the clients here need.
     drop(start(slow(gate_address)).await);
-    let (child, address) = start_program(gate_address).await;
+    let (program, address) = start_program(gate_address).await;
 
     let mut clients = Vec::new();
     for _ in 0..1_000 {
@@ -111,7 +90,7 @@ async fn a_program_that_is_asked_to_end_finishes_takes_leave_and_leaves_no_socke
     let sockets: Option<usize> = serde_json::from_slice(&sockets.body).unwrap();
     // The system may leave out one or the other that moves while it lists them.
     assert!(sockets.is_none_or(|sockets| sockets >= 1_000), "{sockets:?}");
-    ask_to_end(&child, "-TERM");
+    program.signal("-TERM");
     let refused = async { while TcpStream::connect(address).await.is_ok() {} };
     within(refused, "the port to close").await;
     drop(in_flight);
@@ -119,9 +98,8 @@ async fn a_program_that_is_asked_to_end_finishes_takes_leave_and_leaves_no_socke
     for client in &mut clients {
         assert_eq!(client.close_code().await, 1001);
     }
-    let ended = within(child.wait_with_output(), "the end").await.unwrap();
-    assert_eq!(ended.status.code(), Some(0));
-    let said = String::from_utf8(ended.stdout).unwrap();
+    let (said, status) = program.end().await;
+    assert_eq!(status.code(), Some(0));
     let sockets = said.lines().find_map(|line| line.strip_prefix("sockets: "));
     assert!(matches!(sockets, Some("Some(0)" | "None")), "{said}");
 }
@@ -129,13 +107,13 @@ async fn a_program_that_is_asked_to_end_finishes_takes_leave_and_leaves_no_socke
 #[tokio::test]
 async fn a_program_that_is_asked_twice_ends_at_once() {
     let gate = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let (mut child, address) = start_program(gate.local_addr().unwrap()).await;
+    let (program, address) = start_program(gate.local_addr().unwrap()).await;
     let mut request = TcpStream::connect(address).await.unwrap();
     request.write_all(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
     let (_in_flight, _) = within(gate.accept(), "the request").await.unwrap();
-    ask_to_end(&child, "-INT");
+    program.signal("-INT");
     let refused = async { while TcpStream::connect(address).await.is_ok() {} };
     within(refused, "the port to close").await;
-    ask_to_end(&child, "-INT");
-    assert_eq!(within(child.wait(), "the end").await.unwrap().code(), Some(0));
+    program.signal("-INT");
+    assert_eq!(program.end().await.1.code(), Some(0));
 }

@@ -1,5 +1,7 @@
 //! Clients for the tests: plain HTTP and WebSocket, with a bound on each wait.
 
+mod process;
+
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -13,6 +15,8 @@ use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
+
+pub(crate) use process::{Process, this_test};
 
 /// How long anything may take that should happen at once; far longer than it
 /// ever takes, so that only what never happens fails.
@@ -121,6 +125,29 @@ pub(crate) async fn raw_over(
     let headers = lines.filter_map(|line| line.split_once(": "));
     let headers = headers.map(|(name, value)| (name.to_lowercase(), value.to_owned())).collect();
     Answer { status, headers, body: answer[end_of_head + 4..].to_vec() }
+}
+
+/// Returns a WebSocket handshake as it travels.
+pub(crate) fn handshake(path: &str) -> String {
+    format!(
+        "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    )
+}
+
+/// Does the handshake for a path at the first `ws` endpoint, and returns the bare
+/// connection.
+pub(crate) async fn bare_client(server: &RunningServer, path: &str) -> TcpStream {
+    let address = server.address(Protocol::Ws).expect("there is a ws endpoint");
+    let stream = within(TcpStream::connect(address), "a connection").await;
+    let mut stream = stream.expect("the server accepts");
+    stream.write_all(handshake(path).as_bytes()).await.expect("the server reads");
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(within(stream.read_u8(), "the reply").await.expect("the server answers"));
+    }
+    assert!(head.starts_with(b"HTTP/1.1 101 "));
+    stream
 }
 
 /// A WebSocket client.

@@ -1,8 +1,6 @@
 //! Renewal by a clock that is set, on files of the test's own.
 
-use std::io;
 use std::path::Path;
-use std::sync::Mutex;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -10,6 +8,7 @@ use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 
 use super::*;
 use crate::certificate::{Credentials, pfx};
+use crate::log::Collected;
 
 /// A clock that was set, and goes as tokio's does.
 struct Set {
@@ -25,35 +24,13 @@ impl Clock for Set {
     }
 }
 
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().expect("nobody panics with it").write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 /// The one test here that makes the log say something of expiry: what
 /// another thread says first would go nowhere for good.
 ///
 /// Time jumps ahead when all that is left is to wait for it.
 #[tokio::test(start_paused = true)]
 async fn an_expiry_is_told_at_the_start_and_daily() {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_writer(move || writer.clone())
-        .with_ansi(false)
-        .without_time()
-        .with_target(false)
-        .finish();
-    let _default = tracing::subscriber::set_default(subscriber);
-
+    let (log, _collected) = Collected::begin();
     let folder = folder("expiry");
     let key = KeyPair::generate().expect("a key");
     let mut parameters = CertificateParams::new(["shop.example".to_owned()]).expect("a name");
@@ -75,7 +52,6 @@ async fn an_expiry_is_told_at_the_start_and_daily() {
     drop(renewal);
     tokio::time::sleep(Duration::from_secs(60 * 60 * 48)).await;
 
-    let said = String::from_utf8(log.0.lock().expect("nobody panics with it").clone());
     let line = |level: &str, ends: &str| {
         format!(
             "{level} the certificate of \"shop.example\" in `{}` {ends}; put a new one into \
@@ -90,7 +66,7 @@ async fn an_expiry_is_told_at_the_start_and_daily() {
         line(" WARN", &format!("expires in 12 hours: it is good until {until}")),
         line("ERROR", &format!("has expired: it was good until {until}, and clients refuse it")),
     ];
-    assert_eq!(said.expect("text"), expected.concat());
+    assert_eq!(log.text(), expected.concat());
     std::fs::remove_dir_all(folder).expect("it is there");
 }
 

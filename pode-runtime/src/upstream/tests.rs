@@ -1,8 +1,6 @@
 //! Connections without sockets, so that time can be paused; and what the log
 //! is told.
 
-use std::io::{self, Write};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
@@ -19,6 +17,7 @@ use super::connect::{Socket, Stream};
 use super::connection::{End, serve};
 use super::{Feed, Feeds};
 use crate::event::{UpstreamEvent, house};
+use crate::log::Collected;
 use crate::options::UpstreamOptions;
 use crate::outcome::Outcome;
 
@@ -115,34 +114,11 @@ async fn a_slow_handler_is_waited_for_while_nothing_is_read() {
     assert!(sent <= 20, "{sent}");
 }
 
-/// Where this test's log goes.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 /// The one test here that makes the log say something: what another thread says
 /// first would go nowhere for good.
 #[tokio::test]
 async fn what_goes_wrong_is_told_to_the_log() {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_writer(move || writer.clone())
-        .with_ansi(false)
-        .without_time()
-        .with_target(false)
-        .finish();
-    let _default = tracing::subscriber::set_default(subscriber);
+    let (log, _collected) = Collected::begin();
 
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("ws://{}/prices?secret", listener.local_addr().unwrap());
@@ -169,7 +145,7 @@ async fn what_goes_wrong_is_told_to_the_log() {
     listener.accept().await.unwrap();
     drop(feeds);
 
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let log = log.text();
     let expected = [
         "WARN upstream `TEST` at ws://ADDRESS/prices: the handshake was answered with 403 Forbidden; next try in",
         "INFO upstream `TEST` is connected to ws://ADDRESS/prices",

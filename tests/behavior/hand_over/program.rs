@@ -5,16 +5,15 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use pode::Protocol;
 use pode::prelude::*;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
-use tokio::process::{Child, Command};
-use tokio::sync::watch;
+use tokio::process::Command;
 
-use crate::support::{request_at, within};
+use crate::support::{Process, request_at, this_test, within};
 
 /// Where the program keeps its socket and writes its ticks; and how many
 /// milliseconds it drains.
@@ -115,7 +114,7 @@ impl Folder {
 
     /// Waits until a process has ticked.
     pub(super) async fn tick_of(&self, shop: &Shop) {
-        let process = shop.process();
+        let process = shop.id();
         let ticked = async {
             while !self.ticks().contains(&process) {
                 tokio::time::sleep(Duration::from_millis(5)).await;
@@ -142,106 +141,40 @@ impl Drop for Folder {
 
 /// A running program, which is killed when this is dropped.
 pub(super) struct Shop {
-    child: Child,
+    pub(super) process: Process,
     pub(super) address: SocketAddr,
-    said: Arc<Mutex<String>>,
-    lines: watch::Receiver<usize>,
-    process: u32,
 }
 
 impl Shop {
     /// Starts a process, and waits until it serves.
     pub(super) async fn start(folder: &Folder, drain: Duration) -> Shop {
-        let mut child = command(folder, drain).spawn().unwrap();
-        let process = child.id().unwrap();
-        let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
-        let said = Arc::new(Mutex::new(String::new()));
-        let (count, lines) = watch::channel(0);
-        let heard = Arc::clone(&said);
-        // All it says is read, so that it never waits for a reader.
-        tokio::spawn(async move {
-            while let Ok(Some(line)) = log.next_line().await {
-                heard.lock().unwrap().push_str(&format!("{line}\n"));
-                count.send_modify(|count| *count += 1);
-            }
-        });
-        let address = SocketAddr::from(([0, 0, 0, 0], 0));
-        let mut shop = Shop { child, address, said, lines, process };
-        let line = shop.says("listens on ws://").await;
-        let address = line.split_once("listens on ws://").unwrap().1;
-        shop.address = address.trim_end_matches('/').parse().unwrap();
-        shop
+        let process = Process::start(&mut command(folder, drain));
+        let address = process.address(Protocol::Ws).await;
+        Shop { process, address }
     }
 
     /// Starts a process that fails, and returns what it says.
     pub(super) async fn fail(folder: &Folder) -> String {
-        let output = command(folder, Duration::ZERO).output();
-        let output = within(output, "the end").await.unwrap();
-        assert_eq!(output.status.code(), Some(1));
-        String::from_utf8(output.stderr).unwrap()
+        let (said, status) = Process::start(&mut command(folder, Duration::ZERO)).end().await;
+        assert_eq!(status.code(), Some(1));
+        said
     }
 
-    pub(super) fn process(&self) -> String {
-        self.process.to_string()
-    }
-
-    /// Waits for a line of the log.
-    #[track_caller]
-    pub(super) fn says(&self, text: &str) -> impl Future<Output = String> {
-        let place = std::panic::Location::caller();
-        let (mut lines, text) = (self.lines.clone(), text.to_owned());
-        let said = Arc::clone(&self.said);
-        async move {
-            let heard = async {
-                loop {
-                    let line = said
-                        .lock()
-                        .unwrap()
-                        .lines()
-                        .find(|it| it.contains(&text))
-                        .map(str::to_owned);
-                    if let Some(line) = line {
-                        return line;
-                    }
-                    if lines.changed().await.is_err() {
-                        panic!("{place}: it ended without {text:?}: {}", said.lock().unwrap());
-                    }
-                }
-            };
-            let heard = tokio::time::timeout(crate::support::PATIENCE, heard).await;
-            heard.unwrap_or_else(|_| panic!("{place}: no {text:?} in:\n{}", said.lock().unwrap()))
-        }
-    }
-
-    pub(super) fn ask_to_end(&self) {
-        let id = self.process();
-        assert!(
-            std::process::Command::new("kill").args(["-TERM", &id]).status().unwrap().success()
-        );
-    }
-
-    pub(super) async fn kill(&mut self) {
-        self.child.kill().await.unwrap();
+    /// Returns the number of its process, as it tells it.
+    pub(super) fn id(&self) -> String {
+        self.process.id().to_string()
     }
 
     /// Waits for the end; returns its code and what the process said.
-    pub(super) async fn end(mut self) -> (Option<i32>, String) {
-        let ended = tokio::time::timeout(crate::support::PATIENCE, self.child.wait()).await;
-        let said = self.said.lock().unwrap().clone();
-        match ended {
-            Ok(status) => (status.unwrap().code(), said),
-            Err(_) => panic!("it doesn't end; it said:\n{said}"),
-        }
+    pub(super) async fn end(self) -> (Option<i32>, String) {
+        let (said, status) = self.process.end().await;
+        (status.code(), said)
     }
 }
 
 fn command(folder: &Folder, drain: Duration) -> Command {
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command
-        .args(["--exact", "hand_over::program::program", "--nocapture", "--quiet"])
-        .env(FOLDER, &folder.0)
-        .env(DRAIN, drain.as_millis().to_string());
-    command.stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
+    let mut command = this_test("hand_over::program::program");
+    command.env(FOLDER, &folder.0).env(DRAIN, drain.as_millis().to_string()).stdout(Stdio::null());
     command
 }
 

@@ -141,10 +141,8 @@ async fn a_new_password_comes_with_its_file() {
 mod hang_up {
     use std::process::Stdio;
 
-    use tokio::io::{AsyncBufReadExt, BufReader, Lines};
-    use tokio::process::{Child, ChildStderr, Command};
-
     use super::*;
+    use crate::support::{Process, this_test};
 
     const FOLDER: &str = "PODE_TEST_CERTIFICATES";
 
@@ -172,40 +170,23 @@ mod hang_up {
         }
     }
 
-    async fn start_program(folder: &Folder) -> (Child, SocketAddr, Lines<BufReader<ChildStderr>>) {
-        let mut command = Command::new(std::env::current_exe().unwrap());
-        command
-            .args(["--exact", "tls::renewal::hang_up::program", "--nocapture", "--quiet"])
-            .env(FOLDER, &folder.path);
-        command.stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
-        let mut child = command.spawn().unwrap();
-        let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
-        let line = says(&mut log, "listens on https://").await;
-        let (_, address) = line.split_once("listens on https://").unwrap();
-        let address = address.trim_end_matches('/').parse().unwrap();
-        (child, address, log)
+    async fn start_program(folder: &Folder) -> (Process, SocketAddr) {
+        let mut command = this_test("tls::renewal::hang_up::program");
+        let mut program = Process::start(command.env(FOLDER, &folder.path).stdout(Stdio::null()));
+        let address = program.address(Protocol::Https).await;
+        program.says_next("listens on https://").await;
+        (program, address)
     }
 
-    /// Waits for a line of the log, before which none of the kind `never` may
-    /// come.
-    async fn says(log: &mut Lines<BufReader<ChildStderr>>, text: &str) -> String {
-        let line = async {
-            loop {
-                let line = log.next_line().await.unwrap().expect("the program runs");
-                if line.contains(text) {
-                    return line;
-                }
-                let quiet = ["listens on", "as SIGHUP asks"].iter().any(|it| line.contains(it));
-                assert!(quiet, "instead of {text:?}: {line}");
-            }
-        };
-        within(line, text).await
-    }
-
-    fn hang_up(child: &Child) {
-        let id = child.id().expect("the program runs").to_string();
-        let sent = std::process::Command::new("kill").args(["-HUP", &id]).status();
-        assert!(sent.unwrap().success());
+    /// Waits for a line of the log, before which none may come but a few.
+    async fn says(program: &mut Process, text: &str) -> String {
+        let mut lines = program.says_next(text).await;
+        let line = lines.pop().unwrap();
+        for line in lines {
+            let quiet = ["listens on", "as SIGHUP asks"].iter().any(|it| line.contains(it));
+            assert!(quiet, "instead of {text:?}: {line}");
+        }
+        line
     }
 
     #[tokio::test]
@@ -213,14 +194,14 @@ mod hang_up {
         let (authority, folder) = (Authority::new(), Folder::new());
         let (first, second) = (authority.issue(&["localhost"]), authority.issue(&["localhost"]));
         folder.put_pair(&first);
-        let (child, address, mut log) = start_program(&folder).await;
+        let (mut program, address) = start_program(&folder).await;
         let config = authority.trusted();
         let stream = connect(config.clone(), address, "localhost").await.unwrap();
         let mut client = Client::over(stream, "wss://localhost/count").await;
 
         // Half of a pair, whose other half doesn't come.
         folder.put("key.pem", &second.key);
-        let line = says(&mut log, "ERROR").await;
+        let line = says(&mut program, "ERROR").await;
         let key = folder.file("key.pem");
         let sentence = format!(
             "endpoint `https` can't use the new `{}`: its key doesn't belong to the certificate; \
@@ -231,12 +212,12 @@ mod hang_up {
         shows(&config, address, &first).await;
 
         // SIGHUP would end a process that doesn't listen to it.
-        hang_up(&child);
-        says(&mut log, "looking for new certificates, as SIGHUP asks").await;
-        assert!(says(&mut log, "ERROR").await.ends_with(&sentence));
+        program.signal("-HUP");
+        says(&mut program, "looking for new certificates, as SIGHUP asks").await;
+        assert!(says(&mut program, "ERROR").await.ends_with(&sentence));
 
         folder.put("chain.pem", &second.chain);
-        let line = says(&mut log, "INFO").await;
+        let line = says(&mut program, "INFO").await;
         let chain = folder.file("chain.pem");
         let beginning =
             format!("endpoint `https` has new certificates: `{}`, good until ", chain.display());
@@ -249,18 +230,18 @@ mod hang_up {
         assert_eq!(client.text().await, "0");
 
         // Asked when nothing has changed, it says nothing more.
-        hang_up(&child);
-        says(&mut log, "looking for new certificates, as SIGHUP asks").await;
+        program.signal("-HUP");
+        says(&mut program, "looking for new certificates, as SIGHUP asks").await;
         folder.put_pair(&first);
-        says(&mut log, "has new certificates").await;
+        says(&mut program, "has new certificates").await;
     }
 
     #[tokio::test]
     async fn an_end_that_is_near_is_told_to_the_log() {
         let (authority, folder) = (Authority::new(), Folder::new());
         folder.put_pair(&authority.issue_for_days(20));
-        let (_child, _, mut log) = start_program(&folder).await;
-        let line = says(&mut log, "WARN").await;
+        let (mut program, _) = start_program(&folder).await;
+        let line = says(&mut program, "WARN").await;
         let chain = folder.file("chain.pem");
         let beginning = format!(
             "the certificate of \"localhost\" in `{}` expires in 19 days: it is good until ",
@@ -272,12 +253,12 @@ mod hang_up {
         // is good for long there is nothing to say.
         for (days, level, text) in [(-2, "ERROR", "has expired"), (31, "", "")] {
             folder.put_pair(&authority.issue_for_days(days));
-            says(&mut log, "has new certificates").await;
+            says(&mut program, "has new certificates").await;
             if !level.is_empty() {
-                assert!(says(&mut log, level).await.contains(text));
+                assert!(says(&mut program, level).await.contains(text));
             }
         }
         folder.put_pair(&authority.issue_for_days(365));
-        says(&mut log, "has new certificates").await;
+        says(&mut program, "has new certificates").await;
     }
 }
