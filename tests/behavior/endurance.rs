@@ -5,25 +5,32 @@ use std::path::Path;
 
 const TABLE: &str = include_str!("../../docs/endurance.md");
 
-/// Collects the names of all functions in the sources below a folder.
-fn collect(folder: &Path, functions: &mut HashSet<String>) {
+/// Collects the names of all tests in the sources below a folder.
+fn collect(folder: &Path, tests: &mut HashSet<String>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
-            collect(&path, functions);
+            collect(&path, tests);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             let text = std::fs::read_to_string(path).unwrap();
-            let names = text.split("fn ").skip(1).filter_map(|rest| rest.split(['(', '<']).next());
-            functions.extend(names.map(str::to_owned));
+            let mut is_test = false;
+            for line in text.lines().map(str::trim) {
+                is_test |= line.starts_with("#[test]") || line.starts_with("#[tokio::test");
+                if let Some((_, name)) = line.split_once("fn ")
+                    && std::mem::take(&mut is_test)
+                {
+                    tests.extend(name.split('(').next().map(str::to_owned));
+                }
+            }
         }
     }
 }
 
 #[test]
 fn each_fault_of_the_table_has_its_test() {
-    let mut functions = HashSet::new();
+    let mut all = HashSet::new();
     for folder in ["tests", "pode-core", "pode-macros", "pode-runtime"] {
-        collect(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), &mut functions);
+        collect(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), &mut all);
     }
     let rows = TABLE.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| fault"));
     let mut count = 0;
@@ -33,7 +40,7 @@ fn each_fault_of_the_table_has_its_test() {
         let tests: Vec<&str> = tests.split('`').skip(1).step_by(2).collect();
         assert!(!tests.is_empty(), "no test: {row}");
         for test in tests {
-            assert!(functions.contains(test), "there is no `{test}`: {row}");
+            assert!(all.contains(test), "there is no test `{test}`: {row}");
         }
     }
     assert!(count >= 60, "{count} rows");
