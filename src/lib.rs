@@ -182,9 +182,9 @@ pub use pode_runtime::reply::{self, Reply};
 pub use pode_runtime::signals::{self, Signals};
 pub use pode_runtime::upstream::{self, Upstream, UpstreamError};
 pub use pode_runtime::{
-    BoundEndpoint, Bytes, CertificateError, ClientIds, Clients, Cookie, Disconnect,
-    EndpointOptions, Error, EventError, Frame, FromFrame, HandOver, InvokeError, Limits, OnLag,
-    Origins, PublicOptions, Rebroadcast, Result, Roots, RouteOptions, RunningServer,
+    BoundEndpoint, Bytes, CertificateError, ClientIds, Clients, Cookie, Disconnect, EndedError,
+    EndpointOptions, Error, EventError, Frame, FromFrame, HandOver, InvokeError, Limits, LogWriter,
+    OnLag, Origins, PublicOptions, Rebroadcast, Result, Roots, RouteOptions, RunningServer,
     ScheduleOptions, Server, ServerOptions, Service, SignalOptions, StartError, TimerOptions,
-    UpstreamOptions, log_to_terminal, pages_of, roots_of, signed_by, system_roots_and,
+    UpstreamOptions, log_to_terminal, log_writer, pages_of, roots_of, signed_by, system_roots_and,
 };

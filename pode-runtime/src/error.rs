@@ -35,6 +35,10 @@ pub enum Error {
     /// A payload could not be sent to an upstream.
     #[error(transparent)]
     Upstream(#[from] UpstreamError),
+
+    /// The server ended by itself.
+    #[error(transparent)]
+    Ended(#[from] EndedError),
 }
 
 /// The result of what may fail with an [`Error`].
@@ -227,6 +231,20 @@ pub enum StartError {
         /// What the operating system says.
         source: io::Error,
     },
+}
+
+/// Why a running server ended by itself: a task that it can't do without
+/// panicked, and could not be started again.
+///
+/// That is a fault of this crate, or of the program's `tracing` subscriber.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the server can't go on without {task}: {reason}")]
+#[non_exhaustive]
+pub struct EndedError {
+    /// What the task is for.
+    pub task: String,
+    /// Why it could not be started again.
+    pub reason: String,
 }
 
 /// Why a timer or a schedule could not be invoked by hand.

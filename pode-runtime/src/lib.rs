@@ -47,6 +47,7 @@ mod shutdown;
 pub mod signal;
 pub mod signals;
 mod state;
+mod supervisor;
 mod timer;
 mod tls;
 mod traffic;
@@ -63,7 +64,7 @@ pub use client_ids::{ClientIds, signed_by};
 pub use clients::Clients;
 pub use cookie::Cookie;
 pub use embed::Service;
-pub use error::{CertificateError, Error, EventError, InvokeError, Result, StartError};
+pub use error::{CertificateError, EndedError, Error, EventError, InvokeError, Result, StartError};
 pub use event::{
     ConnectEvent, DisconnectEvent, ScheduleEvent, SignalClient, SignalEvent, TimerEvent,
     UpstreamEvent, WebEvent,
@@ -71,7 +72,7 @@ pub use event::{
 pub use folder::Folder;
 pub use hand_over::HandOver;
 pub use limits::Limits;
-pub use log::log_to_terminal;
+pub use log::{LogWriter, log_to_terminal, log_writer};
 pub use options::{
     EndpointOptions, OnLag, PublicOptions, RouteOptions, ScheduleOptions, ServerOptions,
     SignalOptions, TimerOptions, UpstreamOptions,

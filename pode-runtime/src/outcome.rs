@@ -2,11 +2,9 @@
 
 use std::any::Any;
 use std::error::Error as StdError;
-use std::panic::AssertUnwindSafe;
-
-use futures_util::FutureExt;
 
 use crate::error::with_causes;
+use crate::supervisor;
 
 /// An error of whatever type, as `?` makes it in a handler.
 pub type BoxError = Box<dyn StdError + Send + Sync>;
@@ -47,17 +45,13 @@ impl<E: Into<BoxError>> Outcome for Result<(), E> {
 pub(crate) async fn caught(
     handler: impl Future<Output = Result<(), BoxError>>,
 ) -> Result<(), BoxError> {
-    let done = AssertUnwindSafe(handler).catch_unwind().await;
+    let done = supervisor::caught(handler).await;
     done.unwrap_or_else(|panic| Err(panicked(&*panic).into()))
 }
 
 /// Says for the log that a handler panicked, and with which words.
 pub(crate) fn panicked(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    match text.or(panic.downcast_ref::<&str>().copied()) {
-        Some(text) => format!("the handler panicked: {text}"),
-        None => "the handler panicked".to_owned(),
-    }
+    format!("the handler panicked: {}", supervisor::words(panic))
 }
 
 /// Runs a handler to its end, and says for the log why it failed, if it did.

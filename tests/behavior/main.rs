@@ -23,6 +23,7 @@ mod greedy;
 #[cfg(unix)]
 mod hand_over;
 #[cfg(target_os = "linux")]
+mod log;
 mod memory;
 mod mount;
 mod origin;

@@ -1,0 +1,158 @@
+//! A log for the terminal, in one line.
+
+mod writer;
+
+use std::backtrace::{Backtrace, BacktraceStatus};
+use std::cell::OnceCell;
+use std::io::{self, IsTerminal, Write};
+use std::panic::PanicHookInfo;
+use std::sync::OnceLock;
+use std::thread;
+use std::time::Duration;
+
+pub use self::writer::LogWriter;
+#[cfg(doc)]
+use crate::Server;
+
+/// How long the end of a program waits for its last lines to be written.
+const LAST_LINES: Duration = Duration::from_secs(1);
+
+/// Prints what the server has to say to standard error: where it listens, what
+/// it refuses, what went wrong.
+///
+/// For programs without a `tracing` subscriber of their own; where one is
+/// installed, this does nothing. Events below the level INFO are left out.
+///
+/// No line of the log fails, and nothing waits for one: what can't be written
+/// (up to a mebibyte waits for a reader that stalls) is dropped, and a warning
+/// says how many lines these were as soon as it can. So that this is true of
+/// panics, too, they are printed the same way: a panic hook of your own is to
+/// be set after this call. The last lines are written when [`Server::run`] is
+/// done, and when the thread that called this ends, which may take a second
+/// where nobody reads them.
+pub fn log_to_terminal() {
+    let subscriber = tracing_subscriber::fmt()
+        .with_writer(log_writer)
+        .with_ansi(io::stderr().is_terminal())
+        .with_max_level(tracing::Level::INFO)
+        .with_target(false)
+        // Who prints about an error of the log can fail by that, too.
+        .log_internal_errors(false);
+    // A second subscriber is refused, which is what this promises.
+    if subscriber.try_init().is_ok() {
+        std::panic::set_hook(Box::new(print_panic));
+        // Also of programs that don't run a server to its end.
+        LAST_WORDS.with(|last| _ = last.set(FlushWhenDropped));
+    }
+}
+
+/// Returns what [`log_to_terminal`] writes with: a writer to standard error that
+/// never fails and never waits.
+///
+/// For a `tracing` subscriber of your own, which would else panic where the log
+/// can't be written, or wait where nobody reads it. Lines that are lost are told
+/// by a `tracing` event of the level WARN.
+///
+/// ```
+/// tracing_subscriber::fmt()
+///     .with_writer(pode_runtime::log_writer)
+///     .log_internal_errors(false)
+///     .init();
+/// ```
+pub fn log_writer() -> LogWriter {
+    WRITER.get_or_init(|| LogWriter::new(io::stderr(), tell_lost)).clone()
+}
+
+static WRITER: OnceLock<LogWriter> = OnceLock::new();
+
+thread_local! {
+    static LAST_WORDS: OnceCell<FlushWhenDropped> = const { OnceCell::new() };
+}
+
+struct FlushWhenDropped;
+
+impl Drop for FlushWhenDropped {
+    fn drop(&mut self) {
+        flush();
+    }
+}
+
+/// Waits a moment for everything to be written that was logged so far.
+pub(crate) fn flush() {
+    if let Some(writer) = WRITER.get() {
+        writer.flush_within(LAST_LINES);
+    }
+}
+
+fn tell_lost(lines: usize) {
+    crate::supervisor::unwinding_stops_here(|| {
+        tracing::warn!("{lines} lines of the log could not be written, and are missing");
+    });
+}
+
+/// Does what the standard library's hook does, without waiting.
+fn print_panic(panic: &PanicHookInfo<'_>) {
+    let thread = thread::current();
+    let name = thread.name().unwrap_or("<unnamed>");
+    let mut text = format!("\nthread '{name}' {panic}\n");
+    let backtrace = Backtrace::capture();
+    if backtrace.status() == BacktraceStatus::Captured {
+        text.push_str(&format!("stack backtrace:\n{backtrace}\n"));
+    }
+    // It never fails.
+    let _ = log_writer().write_all(text.as_bytes());
+}
+
+/// Collects what the current thread logs, for tests.
+#[cfg(test)]
+#[derive(Clone, Default)]
+pub(crate) struct Collected {
+    bytes: std::sync::Arc<std::sync::Mutex<Vec<u8>>>,
+    /// In which line it panics.
+    fragile_at: Option<&'static str>,
+}
+
+#[cfg(test)]
+impl Collected {
+    /// Begins, until the second value is dropped.
+    pub(crate) fn begin() -> (Collected, tracing::subscriber::DefaultGuard) {
+        Collected::default().collect()
+    }
+
+    /// Does the same, and panics in every line that says this.
+    pub(crate) fn begin_fragile(
+        text: &'static str,
+    ) -> (Collected, tracing::subscriber::DefaultGuard) {
+        Collected { fragile_at: Some(text), ..Collected::default() }.collect()
+    }
+
+    fn collect(self) -> (Collected, tracing::subscriber::DefaultGuard) {
+        let log = self;
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_writer(move || writer.clone())
+            .with_ansi(false)
+            .without_time()
+            .with_target(false)
+            .finish();
+        (log, tracing::subscriber::set_default(subscriber))
+    }
+
+    /// Returns what was logged so far.
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.bytes.lock().unwrap().clone()).unwrap()
+    }
+}
+
+#[cfg(test)]
+impl std::io::Write for Collected {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let is_fragile = |text: &str| String::from_utf8_lossy(bytes).contains(text);
+        assert!(!self.fragile_at.is_some_and(is_fragile), "as the test wants it");
+        self.bytes.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}

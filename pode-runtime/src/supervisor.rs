@@ -1,0 +1,166 @@
+//! Supervision of the tasks that live as long as their server.
+//!
+//! A task that panics is told to the log once, and started again with what it
+//! has kept; what was in its hands at that moment ends. What can't be started
+//! again is reported as a [`Failure`], which ends the server as a whole: it
+//! never goes on without one of its parts.
+//!
+//! Such a panic is a fault of this crate's own, or of the program's log
+//! subscriber, which is called wherever something is logged.
+
+use std::any::Any;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use tokio::sync::watch;
+use tokio::task::JoinError;
+use tokio::time::{Instant, sleep};
+
+use crate::error::EndedError;
+
+/// What a panic was raised with.
+pub(crate) type Panic = Box<dyn Any + Send>;
+
+/// How long a task pauses that panics again and again.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Watches over one task.
+pub(crate) struct Supervisor {
+    task: String,
+    /// When it panicked last.
+    panicked: Option<Instant>,
+}
+
+impl Supervisor {
+    /// Watches over a task, which is called that in the log: "the task of …".
+    pub(crate) fn new(task: impl fmt::Display) -> Supervisor {
+        Supervisor { task: task.to_string(), panicked: None }
+    }
+
+    /// Does some work of the task. `None` if that panicked: this is told to the
+    /// log then, and it is time to begin again. Cancel safe if the work is.
+    pub(crate) async fn watch<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
+        match caught(work).await {
+            Ok(done) => Some(done),
+            Err(panic) => {
+                self.tell(&*panic, "it starts again");
+                self.pause().await;
+                None
+            }
+        }
+    }
+
+    /// Tells the log of a panic, and what comes of it.
+    pub(crate) fn tell(&self, panic: &(dyn Any + Send), then: &str) {
+        let words = words(panic);
+        unwinding_stops_here(|| tracing::error!("{} panicked: {words:?}; {then}", self.task));
+    }
+
+    /// Waits before the task starts again, unless that it panicked is rare.
+    pub(crate) async fn pause(&mut self) {
+        let again = self.panicked.replace(Instant::now());
+        if again.is_some_and(|panicked| panicked.elapsed() < PAUSE) {
+            sleep(PAUSE).await;
+        }
+    }
+}
+
+/// Does some work, and returns what it panicked with, if it did.
+pub(crate) async fn caught<T>(work: impl Future<Output = T>) -> Result<T, Panic> {
+    // Whoever goes on has to know what may be half done.
+    AssertUnwindSafe(work).catch_unwind().await
+}
+
+/// Returns what a task came to, or goes on with its panic; `None` if it was cut
+/// off.
+pub(crate) fn joined<T>(ended: Result<T, JoinError>) -> Option<T> {
+    match ended {
+        Ok(value) => Some(value),
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => resume_unwind(panic),
+            Err(_cut_off) => None,
+        },
+    }
+}
+
+/// Returns the words of a panic.
+pub(crate) fn words(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("without words")
+}
+
+/// Logs something where a panic of the log's subscriber may go no further: in
+/// what goes on whatever has panicked, and in destructors.
+pub(crate) fn unwinding_stops_here(log: impl FnOnce()) {
+    // The panic hook has told it already.
+    let _ = catch_unwind(AssertUnwindSafe(log));
+}
+
+/// Where is reported what ends a server. Cloning shares it.
+#[derive(Clone, Debug)]
+pub(crate) struct Failure {
+    reported: watch::Sender<Option<EndedError>>,
+}
+
+impl Default for Failure {
+    fn default() -> Failure {
+        Failure { reported: watch::Sender::new(None) }
+    }
+}
+
+impl Failure {
+    /// Reports that a task has ended; only what is reported first counts.
+    pub(crate) fn report(&self, task: &str, reason: String) {
+        let error = EndedError { task: task.to_owned(), reason };
+        unwinding_stops_here(|| tracing::error!("{error}"));
+        self.reported.send_if_modified(|reported| {
+            let is_first = reported.is_none();
+            reported.get_or_insert(error);
+            is_first
+        });
+    }
+
+    /// Waits until something is reported. Cancel safe.
+    pub(crate) async fn reported(&self) -> EndedError {
+        let mut reported = self.reported.subscribe();
+        let error = reported.wait_for(Option::is_some).await.ok().and_then(|error| error.clone());
+        match error {
+            Some(error) => error,
+            // Its sender is here.
+            None => std::future::pending().await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_task_that_panics_often_pauses() {
+        let mut supervisor = Supervisor::new("a test");
+        let started = Instant::now();
+        assert_eq!(supervisor.watch(async { 7 }).await, Some(7));
+        let mut panic = async || supervisor.watch(async { panic!("as the test wants it") }).await;
+        let nothing: Option<()> = panic().await;
+        assert_eq!(nothing, None);
+        assert_eq!(started.elapsed(), Duration::ZERO);
+        panic().await;
+        assert_eq!(started.elapsed(), PAUSE);
+        sleep(PAUSE).await;
+        panic().await;
+        assert_eq!(started.elapsed(), 2 * PAUSE);
+    }
+
+    #[tokio::test]
+    async fn the_first_report_is_why_a_server_ends() {
+        let failure = Failure::default();
+        for reason in ["it panicked", "it panicked, too"] {
+            failure.report("a task", reason.to_owned());
+        }
+        let error = failure.reported().await;
+        assert_eq!(error.to_string(), "the server can't go on without a task: it panicked");
+    }
+}

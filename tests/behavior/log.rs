@@ -1,0 +1,192 @@
+//! The log: whatever becomes of where it goes, the server goes on, nobody waits
+//! for it, and lines that are missing are told.
+
+use std::fs::OpenOptions;
+use std::net::SocketAddr;
+use std::process::Stdio;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use pode::Protocol;
+use pode::prelude::*;
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::process::{Child, ChildStdout, Command};
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::support::{Client, get_at, request_at, this_test, within};
+
+#[derive(Default)]
+struct Ticks(AtomicUsize);
+
+pode_server! {
+    server talkative;
+    endpoint http "127.0.0.1:0";
+    endpoint ws   "127.0.0.1:0";
+    state Ticks = Ticks::default();
+    route GET  "/" => async |_| text("here");
+    route POST "/fail" (body: String) => async |_, body| Err::<(), _>(body);
+    route GET  "/panic" => async |_| -> () { panic!("as the test wants it") };
+    signal TICKS: usize = "/ticks";
+    signal SHORT: String -> String = "/short" { max_message_bytes: 10 } => async |event, said: String| {
+        event.reply(&said).await
+    };
+    timer "fails" every 10ms => async |event| -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        let count = event.state::<Ticks>()?.0.fetch_add(1, Ordering::Relaxed);
+        event.send(TICKS, &count).await?;
+        Err("as always".into())
+    };
+}
+
+/// In the environment of the program below.
+const ALONE: &str = "PODE_TEST_TALKATIVE";
+
+/// What stands there for a program that only has so many lines to say.
+const ENDS: &str = "ends";
+const LAST_LINES: usize = 1000;
+
+/// The program of these tests, which run this one alone, in a process of its
+/// own. It says on its standard output where it listens.
+#[test]
+fn program() {
+    if std::env::var_os(ALONE).is_none() {
+        return;
+    }
+    pode::log_to_terminal();
+    if std::env::var_os(ALONE).is_some_and(|what| what == ENDS) {
+        for _ in 0..LAST_LINES {
+            tracing::info!("the last words");
+        }
+        return;
+    }
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let server = talkative().start().await.unwrap();
+        println!("http {}", server.address(Protocol::Http).unwrap());
+        println!("ws {}", server.address(Protocol::Ws).unwrap());
+        std::future::pending::<()>().await;
+    });
+}
+
+struct Program {
+    child: Child,
+    http: SocketAddr,
+    ws: SocketAddr,
+}
+
+/// Runs the program, whose log goes there.
+async fn start_program(log: Stdio) -> Program {
+    let mut command = this_test("log::program");
+    command.env(ALONE, "").env_remove("RUST_BACKTRACE").kill_on_drop(true);
+    start_by(command.stderr(log)).await
+}
+
+async fn start_by(command: &mut Command) -> Program {
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let http = address(&mut lines, "http ").await;
+    let ws = address(&mut lines, "ws ").await;
+    Program { child, http, ws }
+}
+
+async fn address(lines: &mut Lines<BufReader<ChildStdout>>, name: &str) -> SocketAddr {
+    loop {
+        let line = within(lines.next_line(), "an address").await.unwrap().expect("it goes on");
+        // The test harness begins the line.
+        if let Some((_, address)) = line.split_once(name) {
+            return address.parse().unwrap();
+        }
+    }
+}
+
+impl Program {
+    /// Has everything log that can, and sees whether it still does its work.
+    async fn works(&self) {
+        let mut listener = Client::connect_at(self.ws, "/short").await.unwrap();
+        for _ in 0..3 {
+            let mut talker = Client::connect_at(self.ws, "/short").await.unwrap();
+            talker.send(Message::text("\"more than ten\"")).await;
+            assert_eq!(talker.close_code().await, 1009);
+            let answer = request_at(self.http, "POST", "/fail", &[], b"whatever").await;
+            assert_eq!(answer.status, 500);
+            assert_eq!(get_at(self.http, "/panic").await.status, 500);
+            assert_eq!(get_at(self.http, "/").await.text(), "here");
+            listener.say("\"still\"").await;
+            assert_eq!(listener.text().await, "\"still\"");
+        }
+        let mut ticks = Client::connect_at(self.ws, "/ticks").await.unwrap();
+        for _ in 0..3 {
+            ticks.text().await;
+        }
+    }
+
+    /// Has more logged than may wait to be written.
+    async fn flood(&self) {
+        let line = [b'x'; 16 << 10];
+        for _ in 0..(2 << 20) / line.len() {
+            assert_eq!(request_at(self.http, "POST", "/fail", &[], &line).await.status, 500);
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_log_on_a_full_disk_costs_nothing_but_its_lines() {
+    let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let program = start_program(full.into()).await;
+    program.works().await;
+    program.flood().await;
+    program.works().await;
+}
+
+#[tokio::test]
+async fn a_log_whose_reader_goes_costs_nothing_but_its_lines() {
+    let mut program = start_program(Stdio::piped()).await;
+    let mut log = BufReader::new(program.child.stderr.take().unwrap()).lines();
+    within(log.next_line(), "the first line").await.unwrap().unwrap();
+    drop(log);
+    program.works().await;
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_log_that_is_closed_costs_nothing_but_its_lines() {
+    let test = this_test("log::program");
+    let test = test.as_std();
+    let mut command = Command::new("sh");
+    command.args(["-c", "exec \"$0\" \"$@\" 2>&-"]).arg(test.get_program()).args(test.get_args());
+    let program = start_by(command.env(ALONE, "").kill_on_drop(true)).await;
+    program.works().await;
+}
+
+#[tokio::test]
+async fn nobody_waits_for_a_log_that_stalls_and_missing_lines_are_told() {
+    let mut program = start_program(Stdio::piped()).await;
+    program.flood().await;
+    program.works().await;
+
+    let mut log = BufReader::new(program.child.stderr.take().unwrap()).lines();
+    let told = async {
+        while let Some(line) = log.next_line().await.unwrap() {
+            let notice = " lines of the log could not be written, and are missing";
+            if let Some((count, _)) = line.split_once(notice) {
+                return count.rsplit(' ').next().unwrap().parse::<usize>().unwrap();
+            }
+        }
+        panic!("nothing is told of the lines that are missing")
+    };
+    assert!(within(told, "the number of missing lines").await > 0);
+    // And then it is a log again.
+    let answer = request_at(program.http, "POST", "/fail", &[], b"heard again").await;
+    assert_eq!(answer.status, 500);
+    let heard = async { while !log.next_line().await.unwrap().unwrap().contains("heard again") {} };
+    within(heard, "the next line").await;
+}
+
+#[tokio::test]
+async fn the_last_lines_of_a_program_are_written() {
+    let mut command = this_test("log::program");
+    command.env(ALONE, ENDS).stdout(Stdio::null()).stderr(Stdio::piped());
+    let ended = within(command.output(), "its end").await.unwrap();
+    let log = String::from_utf8(ended.stderr).unwrap();
+    let lines = log.lines().filter(|line| line.contains("the last words")).count();
+    assert_eq!(lines, LAST_LINES, "{log}");
+}
