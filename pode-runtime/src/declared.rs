@@ -30,6 +30,7 @@ use crate::server::Server;
 use crate::signal::{Rebroadcasts, Signal};
 use crate::signals::Signals;
 use crate::state::States;
+use crate::supervisor::Failure;
 use crate::timer::Timer;
 use crate::upstream::{Destination, Feed, Upstreams};
 use crate::view::Views;
@@ -296,13 +297,15 @@ impl Declared {
     pub(crate) fn start_engine(
         &self,
         deliveries: Vec<Delivery<Parcel>>,
+        failure: &Failure,
     ) -> Result<Engine, StartError> {
         let treatment = |path: &str| {
             let signal = self.signals.iter().find(|signal| signal.path == path);
             let signal = signal.expect("each channel is that of a declared signal");
             Treatment::new(&signal.options, signal.handlers.receives())
         };
-        Engine::start(deliveries, treatment).map_err(|source| StartError::Watch { source })
+        let engine = Engine::start(deliveries, treatment, failure);
+        engine.map_err(|source| StartError::Watch { source })
     }
 
     /// Makes what all events share.

@@ -6,7 +6,6 @@
 //! the next time comes.
 
 use std::fmt;
-use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::FutureExt;
@@ -73,24 +72,23 @@ impl<Time: Copy + 'static> Job<Time> {
         self.name
     }
 
+    /// Tells whether it has fired as often as it may.
+    pub(crate) fn is_done(&self) -> bool {
+        self.limit > 0 && self.update(|_| ()).count >= self.limit
+    }
+
     /// Notes when it will fire next, for whoever invokes it meanwhile.
     pub(crate) fn expect(&self, next: Option<Time>) {
         self.update(|progress| progress.next = next);
     }
 
-    /// Runs the handler and counts it; `next` is when it would fire again. It
-    /// breaks off when that was the last time allowed.
-    pub(crate) async fn fire(&self, next: Option<Time>, house: &Arc<House>) -> ControlFlow<()> {
+    /// Runs the handler and counts it; `next` is when it would fire again.
+    pub(crate) async fn fire(&self, next: Option<Time>, house: &Arc<House>) {
         let progress = self.update(|progress| {
             progress.count += 1;
             progress.next = next.filter(|_| progress.count != self.limit);
         });
         self.run(progress, house).await;
-        if progress.count == self.limit {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        }
     }
 
     /// Runs the handler without counting it.

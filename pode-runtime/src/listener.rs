@@ -25,6 +25,7 @@ use crate::binding::Listening;
 use crate::certificate::ClientCertificate;
 use crate::connections::{Connections, Place};
 use crate::shutdown::told_to_stop;
+use crate::supervisor::Supervisor;
 use crate::tls::{Tls, chose_http_2, client_certificate};
 use crate::traffic::{Asked, Traffic, noted};
 use crate::watched::{Transport, Watched};
@@ -73,17 +74,27 @@ pub(crate) async fn serve<S, F>(
     let is_plain = tls.is_none();
     let mut acceptor = Acceptor::new(listener.into(), counted, is_plain);
     let mut connections = JoinSet::new();
+    let mut supervisor = Supervisor::new("the accepting of connections");
     let deadline = loop {
-        tokio::select! {
-            deadline = told_to_stop(&mut stopping) => break deadline,
-            accepted = acceptor.accept() => {
-                let (tls, service, limits) = (tls.clone(), service.clone(), Arc::clone(&limits));
-                let span = tracing::debug_span!("connection", peer = %accepted.peer);
-                let connection = connection(accepted, tls, limits, service, stopping.clone());
-                connections.spawn(connection.instrument(span));
+        let accepting = async {
+            loop {
+                tokio::select! {
+                    deadline = told_to_stop(&mut stopping) => return deadline,
+                    accepted = acceptor.accept() => {
+                        let (tls, service) = (tls.clone(), service.clone());
+                        let (limits, stopping) = (Arc::clone(&limits), stopping.clone());
+                        let span = tracing::debug_span!("connection", peer = %accepted.peer);
+                        let connection = connection(accepted, tls, limits, service, stopping);
+                        connections.spawn(connection.instrument(span));
+                    }
+                    // A panic in a handler has ended one connection, and was printed.
+                    Some(_ended) = connections.join_next() => {}
+                }
             }
-            // A panic in a handler has ended one connection, and was printed.
-            Some(_ended) = connections.join_next() => {}
+        };
+        // Connections that are there go on, whatever becomes of this.
+        if let Some(deadline) = supervisor.watch(accepting).await {
+            break deadline;
         }
     };
     drop(acceptor);

@@ -5,6 +5,7 @@
 //! where it has come, which tells what a clock that was set forward has leapt
 //! over, and what one that was set back shows a second time.
 
+use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -18,6 +19,7 @@ use crate::event::{House, ScheduleEvent};
 use crate::job::Job;
 use crate::options::ScheduleOptions;
 use crate::outcome::Outcome;
+use crate::supervisor::Supervisor;
 
 /// How long it may take to notice that the clock was set.
 const LOOK_AT_THE_CLOCK: Duration = Duration::from_secs(10);
@@ -58,14 +60,24 @@ impl Schedule {
         mut stopping: watch::Receiver<Option<Instant>>,
     ) {
         let mut calendar = Calendar::new(self, clock.wall());
-        if self.on_start {
+        let mut supervisor = Supervisor::new(&self.job);
+        let mut fire = async || self.fire(clock, &mut calendar, house, &mut stopping).await;
+        while supervisor.watch(fire()).await.is_none() {}
+    }
+
+    async fn fire<C: Clock>(
+        &self,
+        clock: &C,
+        calendar: &mut Calendar<'_, C::Zone>,
+        house: &Arc<House>,
+        stopping: &mut watch::Receiver<Option<Instant>>,
+    ) {
+        if mem::take(&mut calendar.on_start) {
             let next = calendar.next(&clock.wall());
-            let Some(_turn) = house.ticks.turn(&mut stopping).await else { return };
-            if self.job.fire(next.map(SystemTime::from), house).await.is_break() {
-                return;
-            }
+            let Some(_turn) = house.ticks.turn(stopping).await else { return };
+            self.job.fire(next.map(SystemTime::from), house).await;
         }
-        loop {
+        while !self.job.is_done() {
             let now = clock.wall();
             let next = calendar.next(&now);
             self.job.expect(next.clone().map(SystemTime::from));
@@ -78,25 +90,25 @@ impl Schedule {
                     () = sleep(wait) => continue,
                 }
             }
-            let Some(_turn) = house.ticks.turn(&mut stopping).await else { return };
+            let Some(_turn) = house.ticks.turn(stopping).await else { return };
             // Several times that were leapt over are one.
             calendar.pass(&now);
             let next = calendar.next(&now);
-            if self.job.fire(next.clone().map(SystemTime::from), house).await.is_break() {
-                return;
-            }
+            self.job.fire(next.clone().map(SystemTime::from), house).await;
             let now = clock.wall();
-            if next.is_some_and(|next| next <= now) {
-                tracing::warn!("{} was still running when its next time came", self.job);
+            if !self.job.is_done() && next.is_some_and(|next| next <= now) {
                 calendar.pass(&now);
+                tracing::warn!("{} was still running when its next time came", self.job);
             }
         }
     }
 }
 
-/// The expressions of a schedule, and how far each has come.
+/// The expressions of a schedule, and how far each has come. It survives a panic.
 struct Calendar<'schedule, Zone: TimeZone> {
     lines: Vec<Line<'schedule, Zone>>,
+    /// Whether the handler is still to run at the start.
+    on_start: bool,
     starts_at: Option<SystemTime>,
     ends_at: Option<SystemTime>,
 }
@@ -112,6 +124,7 @@ impl<'schedule, Zone: TimeZone> Calendar<'schedule, Zone> {
         let line = |expression| Line { expression, passed: now.clone() };
         Calendar {
             lines: schedule.expressions.iter().map(line).collect(),
+            on_start: schedule.on_start,
             starts_at: schedule.starts_at,
             ends_at: schedule.ends_at,
         }

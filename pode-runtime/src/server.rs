@@ -10,7 +10,7 @@ use std::time::Duration;
 use pode_core::hub::Delivery;
 use pode_core::{Method, Protocol, UpstreamName};
 use tokio::sync::{Mutex, watch};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::task::TaskTracker;
 
@@ -32,8 +32,9 @@ use crate::renewal::Renewal;
 use crate::shutdown::StopRequests;
 use crate::signal::Entrance;
 use crate::signals::Signals;
+use crate::supervisor::Failure;
 use crate::upstream::{Feeds, Upstream, Upstreams};
-use crate::{InvokeError, StartError, ambiguity, binding, descriptors, listener};
+use crate::{EndedError, InvokeError, StartError, ambiguity, binding, descriptors, listener, log};
 
 /// A declared server, not started yet.
 ///
@@ -77,28 +78,37 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// As for [`start`](Self::start).
+    /// As for [`start`](Self::start); and an [`EndedError`], once it has stopped,
+    /// if a part of it [failed](RunningServer::failed).
     pub async fn run(self) -> crate::Result {
         // Listened for first, so that nothing is missed while it starts.
         let mut requests =
             StopRequests::listen().map_err(|source| StartError::Runtime { source })?;
         let running = self.start().await?;
-        tokio::select! {
-            () = requests.next() => tracing::info!("stopping; ask again to end at once"),
-            () = running.handed_over() => tracing::info!("another process has taken over"),
-        }
+        let ended = tokio::select! {
+            () = requests.next() => {
+                tracing::info!("stopping; ask again to end at once");
+                Ok(())
+            }
+            () = running.handed_over() => {
+                tracing::info!("another process has taken over");
+                Ok(())
+            }
+            error = running.failed() => Err(error.into()),
+        };
         tokio::select! {
             () = running.stop() => {}
             () = requests.next() => {}
         }
-        Ok(())
+        log::flush();
+        ended
     }
 
     /// Runs the server on a runtime of its own, with a thread for each core.
     ///
     /// # Errors
     ///
-    /// As for [`start`](Self::start), and if no runtime can be had.
+    /// As for [`run`](Self::run), and if no runtime can be had.
     pub fn run_blocking(self) -> crate::Result {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
         let runtime = runtime.map_err(|source| StartError::Runtime { source })?;
@@ -150,7 +160,8 @@ impl Server {
         });
         let rules: Vec<_> = rules.collect();
 
-        let engine = declared.start_engine(deliveries)?;
+        let failure = Failure::default();
+        let engine = declared.start_engine(deliveries, &failure)?;
         let house = declared.house(&signals, views);
         let (upstreams, visits) = (house.upstreams.clone(), house.visits.clone());
         let Declared { name, options, timers, schedules, upstreams: feeds, .. } = declared;
@@ -205,7 +216,18 @@ impl Server {
                 drain: options.drain,
                 stop_timeout: options.stop_timeout,
             };
-            Succession::start(place, holdings)
+            Succession::start(place, holdings, failure.clone())
+        });
+        let mut if_failed = JoinSet::new();
+        if_failed.spawn({
+            let (failure, stopping) = (failure.clone(), stopping.clone());
+            let engine = engine.clone();
+            async move {
+                failure.reported().await;
+                let deadline = Instant::now() + options.stop_timeout;
+                stopping.send_replace(Some(deadline));
+                engine.stop(deadline).await;
+            }
         });
         Ok(RunningServer {
             endpoints,
@@ -221,6 +243,8 @@ impl Server {
             succession,
             _accepting: accepting,
             _renewal: renewal,
+            failure,
+            _if_failed: if_failed,
             stop_timeout: options.stop_timeout,
         })
     }
@@ -233,7 +257,9 @@ impl Server {
         let served = served_by(&declared, &endpoints, &Arc::default())?;
         clockwork::check(&declared.timers, &declared.schedules)?;
         let destinations = declared.destinations()?;
-        let engine = declared.start_engine(deliveries)?;
+        // The log is told; requests and handshakes are refused.
+        let failure = Failure::default();
+        let engine = declared.start_engine(deliveries, &failure)?;
         let house = declared.house(&signals, views);
         let Declared { timers, schedules, upstreams: feeds, .. } = declared;
         let stopping = watch::Sender::new(None);
@@ -280,6 +306,9 @@ pub struct RunningServer {
     _accepting: watch::Sender<bool>,
     /// Renews certificates, and ends with this.
     _renewal: Option<Renewal>,
+    failure: Failure,
+    /// Has nothing go on by half, whether anybody asks or not.
+    _if_failed: JoinSet<()>,
     stop_timeout: Duration,
 }
 
@@ -355,6 +384,17 @@ impl RunningServer {
             return succession.handed_over().await;
         }
         std::future::pending().await
+    }
+
+    /// Waits until the server ends by itself; that comes only if a task that it
+    /// can't do without panicked and could not be started again. The log is told
+    /// why. Then nothing listens any more, and clients are told by code 1001; it
+    /// is to be [stopped](Self::stop) all the same, so that handlers are waited
+    /// for. Cancel safe.
+    ///
+    /// Tasks that panic start again as a rule, which is not told here.
+    pub async fn failed(&self) -> EndedError {
+        self.failure.reported().await
     }
 
     /// Stops the server: no new connections and no more ticks; requests and

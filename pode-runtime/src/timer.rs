@@ -4,6 +4,7 @@
 //! however long handlers take. A tick whose time is over before the last one is
 //! done is skipped, and the log says so.
 
+use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +15,15 @@ use crate::event::{House, TimerEvent};
 use crate::job::Job;
 use crate::options::TimerOptions;
 use crate::outcome::Outcome;
+use crate::supervisor::Supervisor;
+
+/// Where a timer is on its grid. It survives a panic.
+struct Grid {
+    /// The next tick; `None` if none ever comes.
+    next: Option<Instant>,
+    /// Whether the tick at the start is still to come.
+    on_start: bool,
+}
 
 /// A declared timer.
 #[derive(Debug)]
@@ -49,47 +59,53 @@ impl Timer {
     ) {
         // A tick further off than time itself reaches is one that never comes.
         let wait = self.interval.saturating_mul(self.skip.saturating_add(1));
-        let mut next = Instant::now().checked_add(wait);
-        if self.on_start {
-            let Some(_turn) = house.ticks.turn(&mut stopping).await else { return };
-            if self.job.fire(next, house).await.is_break() {
-                return;
-            }
+        let mut grid = Grid { next: Instant::now().checked_add(wait), on_start: self.on_start };
+        let mut supervisor = Supervisor::new(&self.job);
+        while supervisor.watch(self.tick(&mut grid, house, &mut stopping)).await.is_none() {}
+    }
+
+    async fn tick(
+        &self,
+        grid: &mut Grid,
+        house: &Arc<House>,
+        stopping: &mut watch::Receiver<Option<Instant>>,
+    ) {
+        if mem::take(&mut grid.on_start) {
+            let Some(_turn) = house.ticks.turn(stopping).await else { return };
+            self.job.fire(grid.next, house).await;
         }
-        loop {
-            next = next.and_then(|tick| self.not_missed(tick));
-            self.job.expect(next);
-            let Some(tick) = next else { return };
+        while !self.job.is_done() {
+            self.skip_missed(&mut grid.next);
+            self.job.expect(grid.next);
+            let Some(tick) = grid.next else { return };
             tokio::select! {
                 biased;
                 _ = stopping.wait_for(Option::is_some) => return,
                 () = sleep_until(tick) => {}
             }
-            let Some(_turn) = house.ticks.turn(&mut stopping).await else { return };
-            next = tick.checked_add(self.interval);
-            if self.job.fire(next, house).await.is_break() {
-                return;
-            }
+            let Some(_turn) = house.ticks.turn(stopping).await else { return };
+            grid.next = tick.checked_add(self.interval);
+            self.job.fire(grid.next, house).await;
         }
     }
 
-    /// Returns this tick, or the first whose time is not over.
-    fn not_missed(&self, tick: Instant) -> Option<Instant> {
+    /// Goes on to the first tick whose time is not over.
+    fn skip_missed(&self, next: &mut Option<Instant>) {
         let now = Instant::now();
+        let Some(tick) = *next else { return };
         let behind = now.duration_since(tick).as_nanos();
         if behind == 0 {
-            return Some(tick);
+            return;
         }
         let interval = self.interval.as_nanos();
         let missed = behind.div_ceil(interval);
-        tracing::warn!(missed, "{} is behind its interval of {:?}", self.job, self.interval);
         // Less than the interval, which is less than what has just passed.
         let since_the_last = Duration::from_nanos((behind % interval) as u64);
-        if since_the_last.is_zero() {
-            Some(now)
-        } else {
-            now.checked_add(self.interval - since_the_last)
-        }
+        *next = match since_the_last.is_zero() {
+            true => Some(now),
+            false => now.checked_add(self.interval - since_the_last),
+        };
+        tracing::warn!(missed, "{} is behind its interval of {:?}", self.job, self.interval);
     }
 }
 
@@ -99,6 +115,7 @@ mod tests {
 
     use super::*;
     use crate::event::house;
+    use crate::log::Collected;
 
     /// Runs a timer for some seconds of paused time, and returns at which of
     /// them it fired. The handler is told the count.
@@ -159,6 +176,14 @@ mod tests {
             _ => Ok(()),
         };
         assert_eq!(fired(TimerOptions::default(), 21, unlucky).await, [5, 10, 15, 20]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_log_that_panics_costs_no_tick_and_repeats_none() {
+        let (_log, _guard) = Collected::begin_fragile("ERROR timer `test`: \"no");
+        let options = TimerOptions { limit: 4, on_start: true, skip: 1 };
+        let unlucky = async |_| Err::<(), _>("no");
+        assert_eq!(fired(options, 1000, unlucky).await, [0, 10, 15, 20]);
     }
 
     #[tokio::test(start_paused = true)]

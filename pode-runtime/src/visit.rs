@@ -24,6 +24,7 @@ use crate::error::with_causes;
 use crate::event::{Arrival, SignalClient};
 use crate::outcome::{BoxError, caught, failure};
 use crate::signal::{Frame, Validate};
+use crate::supervisor;
 
 /// Why a client has gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,8 +35,8 @@ pub enum Disconnect {
         /// The close code, if it gave one.
         code: Option<u16>,
     },
-    /// The server closed it: a handler did, or another client came with its id
-    /// (1008).
+    /// The server closed it: a handler did, another client came with its id
+    /// (1008), or something in the server failed (1011).
     ByServer {
         /// The close code.
         code: u16,
@@ -161,7 +162,8 @@ impl Visit {
         let (client, handlers) = (self.client.clone(), Arc::clone(&self.handlers));
         async move {
             for frame in frames {
-                handlers.hear(&client, frame).await;
+                // What is left to panic is the log, which costs no message.
+                let _ = supervisor::caught(handlers.hear(&client, frame)).await;
             }
         }
     }

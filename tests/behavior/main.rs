@@ -42,6 +42,7 @@ mod slow;
 mod state;
 #[cfg(unix)]
 mod stop;
+mod supervision;
 mod timer;
 mod tls;
 mod upstream;

@@ -19,6 +19,7 @@ mod portable;
 #[cfg(target_os = "linux")]
 mod raw;
 mod readiness;
+mod recovery;
 mod roster;
 mod shard;
 mod socket;
@@ -53,6 +54,7 @@ use self::shard::{Join, Shard};
 use self::socket::Connection;
 pub(crate) use self::standing::Groups;
 use crate::signal::Ticket;
+use crate::supervisor::Failure;
 use crate::visit::{Disconnect, Visit};
 
 /// How often somebody who waits for the last client looks whether it has gone.
@@ -100,7 +102,8 @@ impl Newcomer {
 }
 
 impl Engine {
-    /// Spawns a shard for each worker of the current runtime.
+    /// Spawns a shard for each worker of the current runtime. One that can't go
+    /// on is reported.
     ///
     /// # Errors
     ///
@@ -108,14 +111,17 @@ impl Engine {
     pub(crate) fn start(
         deliveries: Vec<hub::Delivery<Parcel>>,
         treatment: impl Fn(&str) -> Treatment,
+        failure: &Failure,
     ) -> io::Result<Engine> {
-        Engine::with_shards(Handle::current().metrics().num_workers(), deliveries, treatment)
+        let shards = Handle::current().metrics().num_workers();
+        Engine::with_shards(shards, deliveries, treatment, failure)
     }
 
     fn with_shards(
         shards: usize,
         deliveries: Vec<hub::Delivery<Parcel>>,
         treatment: impl Fn(&str) -> Treatment,
+        failure: &Failure,
     ) -> io::Result<Engine> {
         let made = (0..shards).map(|_| Shard::new()).collect::<io::Result<Vec<_>>>()?;
         let (mut shards, senders): (Vec<_>, Vec<_>) = made.into_iter().unzip();
@@ -134,7 +140,7 @@ impl Engine {
         }
         let stopping = watch::Sender::new(None);
         for shard in shards {
-            tokio::spawn(shard.run(stopping.subscribe()));
+            tokio::spawn(shard.run(stopping.subscribe(), failure.clone()));
         }
         let (shards, paths) = (senders.into(), Arc::new(crowds));
         Ok(Engine { shards, paths, stopping, connect: connect() })
@@ -172,13 +178,13 @@ impl Engine {
         newcomer: Newcomer,
         opening: impl Future<Output = Option<Connection>> + Send + 'static,
     ) -> Option<u64> {
-        let Some((path, Entrance { shard, messages, arrival })) = self.enter(path, &newcomer)
-        else {
+        let Some((path, entrance)) = self.enter(path, &newcomer) else {
             newcomer.turn_away();
             return None;
         };
+        let Entrance { counted, shard, messages, arrival } = entrance;
         let opening = Box::pin(opening);
-        let join = Join { path, messages, newcomer, arrival, opening };
+        let join = Join { path, messages, newcomer, arrival, counted, opening };
         match self.shards[shard].send(join).await {
             Ok(()) => Some(arrival),
             Err(SendError(Join { newcomer, .. })) => {

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::future::poll_fn;
+use std::mem;
 use std::num::NonZero;
 use std::pin::pin;
 use std::sync::Arc;
@@ -43,9 +44,22 @@ pub(super) struct Crowd {
     arrivals: AtomicU64,
 }
 
+/// One client, which is counted until this is dropped.
+#[derive(Debug)]
+pub(super) struct Counted {
+    crowd: Arc<Crowd>,
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.crowd.leave();
+    }
+}
+
 /// Where a client that comes goes.
 #[derive(Debug)]
 pub(super) struct Entrance {
+    pub(super) counted: Counted,
     pub(super) shard: usize,
     /// What the shard may not have yet: the path's messages from now on.
     pub(super) messages: Option<hub::Delivery<Parcel>>,
@@ -61,22 +75,18 @@ impl Crowd {
 
     /// Counts a client, and finds its shard among so many; `None` if
     /// the path delivers no more.
-    pub(super) fn enter(&self, shards: usize) -> Option<Entrance> {
+    pub(super) fn enter(self: &Arc<Self>, shards: usize) -> Option<Entrance> {
         let here = self.clients.fetch_add(1, Ordering::Relaxed);
+        let counted = Counted { crowd: Arc::clone(self) };
         // In turn, so that a large crowd is spread evenly whoever leaves.
         let arrival = self.arrivals.fetch_add(1, Ordering::Relaxed);
         let spread = if self.stays_home { 1 } else { (here / CLIENTS_PER_SHARD + 1).min(shards) };
         let shard = (self.home + (arrival % spread as u64) as usize) % shards;
-        if shard == self.home {
-            return Some(Entrance { shard, messages: None, arrival });
-        }
-        match self.source.delivery() {
-            Some(messages) => Some(Entrance { shard, messages: Some(messages), arrival }),
-            None => {
-                self.leave();
-                None
-            }
-        }
+        let messages = match shard == self.home {
+            true => None,
+            false => Some(self.source.delivery()?),
+        };
+        Some(Entrance { counted, shard, messages, arrival })
     }
 
     /// Tells how many clients there are.
@@ -85,7 +95,7 @@ impl Crowd {
     }
 
     /// Counts a client that has gone.
-    pub(super) fn leave(&self) {
+    fn leave(&self) {
         self.clients.fetch_sub(1, Ordering::Relaxed);
     }
 }
@@ -196,10 +206,31 @@ impl Path {
         }
     }
 
+    /// Makes the same path without clients, which has the messages from now on.
+    pub(super) fn begin_again(&mut self, waker: Waker) -> Path {
+        Path {
+            name: self.name,
+            limits: self.limits,
+            incoming: self.incoming,
+            heartbeat: self.heartbeat,
+            idle_timeout: self.idle_timeout,
+            crowd: Arc::clone(&self.crowd),
+            messages: self.messages.take(),
+            put_off: self.put_off.take(),
+            waker,
+            clients: Slab::new(),
+            at_fault: Vec::new(),
+            waiting: HashMap::new(),
+            rosters: HashMap::new(),
+        }
+    }
+
     /// Takes a client that is to be [let in](Self::admit), and returns its slot.
-    pub(super) fn join(&mut self, client: Client) -> u32 {
+    pub(super) fn join(&mut self, client: Client, counted: Counted) -> u32 {
         let arrival = client.standing.arrival;
         let slot = self.clients.insert(client) as u32;
+        // It is counted by its slot, for which it needn't be any larger.
+        mem::forget(counted);
         self.waiting.insert(arrival, slot);
         slot
     }
@@ -222,7 +253,7 @@ impl Path {
         client.admit();
         let Standing { id, path, groups, .. } = &mut client.standing;
         let roster = self.rosters.entry(path.clone()).or_default();
-        let asked_for = std::mem::take(groups);
+        let asked_for = mem::take(groups);
         for group in asked_for.as_slice() {
             groups.add(roster.join_group(group, slot));
         }
@@ -252,6 +283,14 @@ impl Path {
         }
         self.crowd.leave();
         client
+    }
+
+    /// Drops all clients.
+    pub(super) fn clear(&mut self) {
+        for client in self.clients.drain() {
+            self.crowd.leave();
+            client.leave();
+        }
     }
 
     /// Returns the slots of an audience.
@@ -328,6 +367,12 @@ impl Path {
     }
 }
 
+impl Drop for Path {
+    fn drop(&mut self) {
+        self.clear();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use pode_core::hub::Hub;
@@ -337,24 +382,30 @@ mod tests {
     #[test]
     fn a_crowd_is_spread_over_as_many_shards_as_it_is_worth() {
         let (_hub, deliveries) = Hub::new([("/", 1)]);
-        let crowd = Crowd::new(2, false, deliveries[0].source());
+        let crowd = Arc::new(Crowd::new(2, false, deliveries[0].source()));
         let mut shards = [0; 4];
+        let mut all = Vec::new();
         for _ in 0..CLIENTS_PER_SHARD {
             let entrance = crowd.enter(4).unwrap();
             assert!(entrance.messages.is_none());
             shards[entrance.shard] += 1;
+            all.push(entrance.counted);
         }
         assert_eq!(shards, [0, 0, 1024, 0]);
         for _ in 0..7 * CLIENTS_PER_SHARD {
             let entrance = crowd.enter(4).unwrap();
             assert_eq!(entrance.messages.is_none(), entrance.shard == 2);
             shards[entrance.shard] += 1;
+            all.push(entrance.counted);
         }
+        assert_eq!(crowd.clients(), 8 * CLIENTS_PER_SHARD);
         assert!(shards.iter().all(|clients| *clients > 1200), "{shards:?}");
 
         drop(deliveries);
         assert!(
             std::iter::repeat_with(|| crowd.enter(4)).take(4).any(|entrance| entrance.is_none())
         );
+        drop(all);
+        assert_eq!(crowd.clients(), 0);
     }
 }

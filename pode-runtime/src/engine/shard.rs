@@ -10,6 +10,7 @@ use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Waker;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -25,7 +26,7 @@ use super::Newcomer;
 use super::client::{Client, Ear, Progress};
 use super::conversation::Conversation;
 use super::parcel::Parcel;
-use super::path::{Crowd, Path, Treatment};
+use super::path::{Counted, Crowd, Path, Treatment};
 use super::readiness::{Place, Readiness, Source};
 use super::socket::Connection;
 use super::standing::Standing;
@@ -33,7 +34,7 @@ use crate::shutdown::told_to_stop;
 use crate::visit::Disconnect;
 
 /// How long a client may take to accept a close frame and to answer it.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How often some of the clients are asked whether they are still there.
 const BEAT: Duration = Duration::from_secs(1);
@@ -63,6 +64,7 @@ pub(super) struct Join {
     pub(super) messages: Option<hub::Delivery<Parcel>>,
     pub(super) newcomer: Newcomer,
     pub(super) arrival: u64,
+    pub(super) counted: Counted,
     pub(super) opening: Opening,
 }
 
@@ -72,7 +74,7 @@ pub(super) struct Shard {
     clients: usize,
     /// That of the latest client.
     serial: u32,
-    joins: mpsc::Receiver<Join>,
+    pub(super) joins: mpsc::Receiver<Join>,
     /// Of those whose 101 reply wasn't sent yet.
     openings: FuturesUnordered<Pin<Box<dyn Future<Output = Opened> + Send>>>,
     readiness: Readiness,
@@ -113,19 +115,22 @@ impl Shard {
     /// The system has no descriptor left.
     pub(super) fn new() -> io::Result<(Shard, mpsc::Sender<Join>)> {
         let (to_joins, joins) = mpsc::channel(MAX_JOINS);
-        let shard = Shard {
+        Ok((Shard::with(Readiness::new()?, joins), to_joins))
+    }
+
+    pub(super) fn with(readiness: Readiness, joins: mpsc::Receiver<Join>) -> Shard {
+        Shard {
             paths: Vec::new(),
             clients: 0,
             serial: 0,
             joins,
             openings: FuturesUnordered::new(),
-            readiness: Readiness::new()?,
+            readiness,
             closing: VecDeque::new(),
             next_beat: (Instant::now() + BEAT, 0),
             stopping: false,
             buffer: vec![0; READ_BUFFER_BYTES].into(),
-        };
-        Ok((shard, to_joins))
+        }
     }
 
     /// Adds the path of the next number; one that is at home here has its
@@ -137,19 +142,22 @@ impl Shard {
         crowd: Arc<Crowd>,
         messages: Option<hub::Delivery<Parcel>>,
     ) {
+        self.add(|waker| Path::new(name, treatment, crowd, messages, waker));
+    }
+
+    pub(super) fn add(&mut self, path: impl FnOnce(Waker) -> Path) {
         let source = Source::Messages(self.paths.len() as u32);
-        let waker = self.readiness.waker(source);
-        self.paths.push(Path::new(name, treatment, crowd, messages, waker));
-        // So that it is asked for the first of them.
+        self.paths.push(path(self.readiness.waker(source)));
+        // So that it is asked for the first of its messages.
         self.readiness.again(source);
     }
 
     /// Delivers until `stopping` holds a deadline, or nobody is left to set
     /// one; then takes leave of all clients.
-    pub(super) async fn run(mut self, mut stopping: watch::Receiver<Option<Instant>>) {
+    pub(super) async fn deliver_all(&mut self, stopping: &mut watch::Receiver<Option<Instant>>) {
         let deadline = loop {
             let event = tokio::select! {
-                deadline = told_to_stop(&mut stopping) => break deadline,
+                deadline = told_to_stop(stopping) => break deadline,
                 event = self.next_event() => event,
             };
             self.handle(event).await;
@@ -159,7 +167,7 @@ impl Shard {
             while self.deliver(number as u32).await {}
         }
         let abandoned = async { while stopping.changed().await.is_ok() {} };
-        self.take_leave(deadline, abandoned).await;
+        self.take_leave(&Close::STOPPING, Disconnect::Stopped, deadline, abandoned).await;
     }
 
     /// Waits for something to do. Cancel safe.
@@ -188,7 +196,8 @@ impl Shard {
         }
     }
 
-    fn join(&mut self, Join { path: number, messages, newcomer, arrival, opening }: Join) {
+    pub(super) fn join(&mut self, join: Join) {
+        let Join { path: number, messages, newcomer, arrival, counted, opening } = join;
         let path = &mut self.paths[number as usize];
         if path.listen(messages) {
             self.readiness.again(Source::Messages(number));
@@ -209,7 +218,7 @@ impl Shard {
         if self.stopping {
             client.close_last(&Close::STOPPING, Disconnect::Stopped);
         }
-        let place = Place { path: number, slot: path.join(client) };
+        let place = Place { path: number, slot: path.join(client, counted) };
         self.clients += 1;
         let id = Seat { place, serial: self.serial };
         self.openings.push(Box::pin(async move { (id, opening.await) }));
@@ -365,14 +374,20 @@ impl Shard {
 
     /// Says goodbye to all clients and waits for their answers; drops those
     /// who are left at the deadline, or when nobody waits for it any more.
-    async fn take_leave(&mut self, deadline: Instant, abandoned: impl Future<Output = ()>) {
+    pub(super) async fn take_leave(
+        &mut self,
+        close: &Close,
+        end: Disconnect,
+        deadline: Instant,
+        abandoned: impl Future<Output = ()>,
+    ) {
         // Whoever asked before is told, too.
         self.join_all();
         self.stopping = true;
         for path in 0..self.paths.len() as u32 {
             for slot in 0..self.paths[path as usize].clients.capacity() as u32 {
                 if let Some(client) = self.paths[path as usize].clients.get_mut(slot as usize) {
-                    client.close_last(&Close::STOPPING, Disconnect::Stopped);
+                    client.close_last(close, end);
                     self.advance(Place { path, slot });
                 }
             }
@@ -390,9 +405,12 @@ impl Shard {
             () = abandoned => {}
             () = sleep_until(deadline) => {}
         }
-        for path in &mut self.paths {
-            path.clients.drain().for_each(Client::leave);
-        }
+        self.drop_all();
+    }
+
+    pub(super) fn drop_all(&mut self) {
+        self.paths.iter_mut().for_each(Path::clear);
+        self.clients = 0;
     }
 
     pub(super) fn client(&mut self, place: Place) -> &mut Client {

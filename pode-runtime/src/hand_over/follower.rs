@@ -22,6 +22,7 @@ use super::succession::{Holdings, Stage, Wish};
 use super::wire::{Say, What, pack, read, unpack, write};
 use crate::engine::{EVERYBODY, Order, Parcel};
 use crate::signals::{Detour, Diverted, Signals};
+use crate::supervisor::joined;
 
 /// How many messages wait to go to the newer process; senders of more wait,
 /// too.
@@ -163,14 +164,9 @@ impl Follower {
         };
         reading.abort();
         let _ = stop.send(());
-        let (queue, mut writer) = match writing.await {
-            Ok(both) => both,
-            Err(panicked) => {
-                tracing::error!(%panicked, "what was sent to the newer process may be lost");
-                self.come_home().await;
-                return End::Alone;
-            }
-        };
+        let (read, written) = tokio::join!(reading, writing);
+        joined(read);
+        let Some((queue, mut writer)) = joined(written) else { return End::Left };
         self.queue = queue;
         match ended {
             Ok(()) => {

@@ -16,6 +16,7 @@ use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use super::wire::{Say, pack, read, unpack, write};
 use crate::engine::Parcel;
 use crate::signals::Signals;
+use crate::supervisor::unwinding_stops_here;
 
 /// How many messages of a channel go before others have their turn.
 const MESSAGES_PER_TURN: usize = 256;
@@ -66,10 +67,11 @@ impl Lead {
                 taking.await
             }
         };
-        match ended {
+        // All is done, whatever becomes of the log.
+        unwinding_stops_here(|| match ended {
             Ok(()) => tracing::info!("the older process has handed over its last client"),
             Err(error) => tracing::warn!(%error, "the older process is gone, and who was there"),
-        }
+        });
     }
 }
 

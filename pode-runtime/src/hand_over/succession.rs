@@ -23,6 +23,7 @@ use crate::StartError;
 use crate::clockwork::Ticks;
 use crate::engine::Parcel;
 use crate::signals::Signals;
+use crate::supervisor::{Failure, Supervisor, caught, joined, unwinding_stops_here, words};
 use crate::upstream::Feeds;
 
 /// How long messages are kept for clients that come back, after the last of
@@ -75,6 +76,8 @@ pub(crate) enum Stage {
     Draining,
     /// All have been told.
     Drained,
+    /// This process can't go on, and another has, or takes, everything.
+    Failed,
 }
 
 /// What a server that hands over wants of its follower.
@@ -134,13 +137,20 @@ fn listen(path: &Path) -> Result<UnixListener, StartError> {
 impl Succession {
     /// Leads those who are left to the process before, if there are any, and
     /// hands over to whoever asks.
-    pub(crate) fn start(place: Place, holdings: Holdings) -> Succession {
+    /// A panic on the way is reported: nobody knows then which process has what,
+    /// so this one is to end.
+    pub(crate) fn start(place: Place, holdings: Holdings, failure: Failure) -> Succession {
         let Place { listener, lead, file } = place;
         let stages = watch::Sender::new(Stage::Serving);
         let wish = watch::Sender::new(Wish::Nothing);
         let (stage, wishes) = (stages.subscribe(), wish.subscribe());
-        let row = Row { listener, holdings, stage: stages, wish: wishes };
-        let task = tokio::spawn(row.run(lead));
+        let row = Row { listener, holdings, stage: stages.clone(), wish: wishes };
+        let task = tokio::spawn(async move {
+            if let Err(panic) = caught(row.run(lead)).await {
+                stages.send_replace(Stage::Failed);
+                failure.report("handing over", format!("it panicked: {}", words(&*panic)));
+            }
+        });
         Succession { task, stage, wish, file }
     }
 
@@ -157,7 +167,7 @@ impl Succession {
     /// now. Otherwise nobody can any more.
     pub(crate) async fn conclude(&mut self) -> bool {
         self.wish.send_replace(Wish::Hurry);
-        let is_handed_over = *self.stage.borrow() != Stage::Serving;
+        let is_handed_over = matches!(*self.stage.borrow(), Stage::Draining | Stage::Drained);
         if !is_handed_over {
             self.task.abort();
             // It has duplicates of the listening sockets.
@@ -184,7 +194,9 @@ impl Drop for Succession {
         if *self.stage.borrow() == Stage::Serving
             && let Err(error) = fs::remove_file(&self.file)
         {
-            tracing::debug!(%error, "the socket {:?} is left behind", self.file);
+            unwinding_stops_here(|| {
+                tracing::debug!(%error, "the socket {:?} is left behind", self.file);
+            });
         }
     }
 }
@@ -198,6 +210,7 @@ struct Row {
 
 impl Row {
     async fn run(self, lead: Option<Lead>) {
+        let mut supervisor = Supervisor::new("the wait for a newer process");
         let mut first = None;
         let mut forget_at = None;
         if let Some(lead) = lead {
@@ -207,12 +220,9 @@ impl Row {
         loop {
             let successor = match first.take() {
                 Some(successor) => successor,
-                None => match self.next(&mut forget_at).await {
-                    Ok(successor) => successor,
-                    Err(reason) => {
-                        tracing::warn!("somebody asked for this server's place: {reason}");
-                        continue;
-                    }
+                None => match supervisor.watch(self.next(&mut forget_at)).await {
+                    Some(successor) => successor,
+                    None => continue,
                 },
             };
             let handed_over = successor.hand_over(&self.listener, &self.holdings).await;
@@ -248,7 +258,10 @@ impl Row {
         let mut resting_until = Instant::now();
         loop {
             tokio::select! {
-                _ = leading.join_next() => return waiting,
+                ended = leading.join_next() => {
+                    ended.and_then(joined);
+                    return waiting;
+                }
                 stream = accept(&self.listener, &mut resting_until), if waiting.is_none() => {
                     waiting = Successor::greet(stream).await.ok();
                 }
@@ -264,7 +277,7 @@ impl Row {
     }
 
     /// Waits for a newer process; forgets meanwhile what is due to be.
-    async fn next(&self, forget_at: &mut Option<Instant>) -> Result<Successor, String> {
+    async fn next(&self, forget_at: &mut Option<Instant>) -> Successor {
         let mut resting_until = Instant::now();
         let due = *forget_at;
         let due = async {
@@ -277,7 +290,12 @@ impl Row {
         loop {
             tokio::select! {
                 stream = accept(&self.listener, &mut resting_until) => {
-                    return Successor::greet(stream).await;
+                    match Successor::greet(stream).await {
+                        Ok(successor) => return successor,
+                        Err(reason) => {
+                            tracing::warn!("somebody asked for this server's place: {reason}");
+                        }
+                    }
                 }
                 () = &mut due, if forget_at.is_some() => {
                     self.holdings.signals.hub().channels().for_each(|channel| channel.forget());

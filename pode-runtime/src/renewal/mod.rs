@@ -27,6 +27,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use crate::certificate::{Print, Shown, Unusable, judge};
 use crate::clock::Clock;
 use crate::error::with_causes;
+use crate::supervisor::Supervisor;
 use crate::tls::{Renewed, Tls};
 
 use hang_up::HangUp;
@@ -97,6 +98,14 @@ struct Served {
 
 impl<C: Clock> Task<C> {
     async fn run(mut self, mut hang_up: Option<HangUp>) {
+        let mut supervisor = Supervisor::new("the renewal of certificates");
+        loop {
+            supervisor.watch(self.renew(&mut hang_up)).await;
+        }
+    }
+
+    /// Renews for ever.
+    async fn renew(&mut self, hang_up: &mut Option<HangUp>) {
         let hint = Arc::new(Notify::new());
         let mut watch = Watch::new(Arc::clone(&hint));
         let mut next_round = Instant::now();
@@ -106,7 +115,7 @@ impl<C: Clock> Task<C> {
             let wake = if trouble { next_round.min(Instant::now() + AGAIN) } else { next_round };
             tokio::select! {
                 () = hint.notified() => settle(&hint).await,
-                () = asked(&mut hang_up) => self.hear_request(),
+                () = asked(hang_up) => self.hear_request(),
                 () = sleep_until(wake) => {}
             }
             for served in &mut self.served {

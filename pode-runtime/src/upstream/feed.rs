@@ -22,6 +22,7 @@ use crate::error::with_causes;
 use crate::event::{House, UpstreamEvent};
 use crate::options::UpstreamOptions;
 use crate::outcome::{BoxError, Outcome, failure};
+use crate::supervisor::Supervisor;
 
 /// How much the log is told of a message that can't be read, and of the reason,
 /// which may quote it.
@@ -155,6 +156,21 @@ impl Feed {
         let _stopped = StopWhenDropped(&self.line);
         let UpstreamOptions { reconnect_delay, max_reconnect_delay, .. } = self.options;
         let mut backoff = Backoff::new(reconnect_delay, max_reconnect_delay);
+        let mut supervisor = Supervisor::new(self);
+        let mut connect =
+            async || self.connect(destination, house, &mut stopping, &mut backoff).await;
+        while supervisor.watch(connect()).await.is_none() {
+            self.line.disconnect();
+        }
+    }
+
+    async fn connect(
+        &self,
+        destination: &Destination,
+        house: &Arc<House>,
+        stopping: &mut watch::Receiver<Option<Instant>>,
+        backoff: &mut Backoff,
+    ) {
         loop {
             let attempt = tokio::select! {
                 biased;
@@ -165,7 +181,7 @@ impl Feed {
                 Ok(socket) => {
                     backoff.connected();
                     tracing::info!("{self} is connected to {}", destination.url());
-                    match serve(self, socket, house, &mut stopping).await {
+                    match serve(self, socket, house, stopping).await {
                         End::Stopping => return,
                         end => end.to_string(),
                     }

@@ -153,7 +153,10 @@ async fn stop_many_paths() {
     let paths: Vec<&str> = (0..300).map(|number| &*format!("/{number}").leak()).collect();
     let (hub, deliveries) = Hub::new(paths.iter().map(|path| (*path, 1)));
     let treatment = |_: &str| treatment(QueueLimits::default(), Duration::ZERO);
-    let server = Server { hub, engine: Engine::with_shards(1, deliveries, treatment).unwrap() };
+    let server = Server {
+        hub,
+        engine: Engine::with_shards(1, deliveries, treatment, &Failure::default()).unwrap(),
+    };
     let mut peers = Vec::new();
     for path in &paths {
         let (peer, socket) = duplex(1000);

@@ -5,6 +5,7 @@ mod delivery;
 mod end;
 mod life;
 mod link;
+mod recovery;
 mod restart;
 mod slow;
 
@@ -64,7 +65,10 @@ impl Server {
 
     fn start_with(capacity_messages: usize, treatment: Treatment) -> Server {
         let (hub, deliveries) = Hub::new([("/", capacity_messages)]);
-        Server { hub, engine: Engine::with_shards(2, deliveries, |_| treatment).unwrap() }
+        Server {
+            hub,
+            engine: Engine::with_shards(2, deliveries, |_| treatment, &Failure::default()).unwrap(),
+        }
     }
 
     async fn send(&self, payload: &str) {

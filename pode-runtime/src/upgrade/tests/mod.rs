@@ -28,6 +28,7 @@ use crate::options::{ServerOptions, SignalOptions};
 use crate::origin::{Gate, Origins};
 use crate::signal::{Entrance, Handshake, Signal};
 use crate::signals::Signals;
+use crate::supervisor::Failure;
 use crate::traffic::Asked;
 use crate::{binding, listener};
 
@@ -45,7 +46,8 @@ fn one_signal(path: &'static str) -> (Signals, Engine, Entrance) {
     let gate = Gate::new(&signal.options.origins, Arc::default()).expect("nothing is wrong");
     let entrance = Entrance::new(signal, gate);
     let (hub, deliveries) = Signal::channels(&declared.signals);
-    let engine = declared.start_engine(deliveries).expect("the system has descriptors left");
+    let engine = declared.start_engine(deliveries, &Failure::default());
+    let engine = engine.expect("the system has descriptors left");
     (Signals::new(hub, Duration::from_secs(5)), engine, entrance)
 }
 

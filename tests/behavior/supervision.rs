@@ -1,0 +1,405 @@
+//! Tasks that live as long as their server: what becomes of them, and of
+//! everybody else, when they panic.
+//!
+//! They panic where a program's own log subscriber does, which is called in all
+//! of them.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use pode::prelude::*;
+use pode::{Disconnect, Protocol};
+use tokio::io::AsyncReadExt;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
+use tokio_tungstenite::tungstenite::Message;
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id};
+use tracing::{Event, Subscriber};
+use tracing_subscriber::Layer;
+use tracing_subscriber::layer::{Context, SubscriberExt};
+use tracing_subscriber::util::SubscriberInitExt;
+
+use crate::support::{Client, Process, get_at, request_at, this_test, within};
+
+#[derive(Default)]
+struct Ticks(AtomicUsize);
+
+#[derive(Default)]
+struct Ends(Mutex<Vec<Disconnect>>);
+
+type Failed = Result<(), Box<dyn std::error::Error + Send + Sync>>;
+
+pode_server! {
+    server supervised(socket: Option<PathBuf>, feed: String) {
+        hand_over: socket,
+        limits: Limits { max_connections: 12 },
+    };
+    endpoint http  "127.0.0.1:0";
+    endpoint ws    "127.0.0.1:0";
+    endpoint https "127.0.0.1:0" { certificate: self_signed() };
+    state Ticks = Ticks::default();
+    state Ends = Ends::default();
+    state Notify = Notify::new();
+    route GET  "/release" => async |event| event.state::<Notify>().map(Notify::notify_one);
+    route GET  "/" => async |_| text("here");
+    route POST "/arm" (body: String) => async |_, text: String| arm(&text);
+    route GET  "/ticks" => async |event| -> Result<_, EventError> {
+        Ok(text(event.state::<Ticks>()?.0.load(Ordering::Relaxed).to_string()))
+    };
+    route GET  "/ends" => async |event| -> Result<_, EventError> {
+        Ok(text(format!("{:?}", event.state::<Ends>()?.0.lock().unwrap())))
+    };
+    route GET  "/listeners" => async |event: WebEvent| -> Result<_, SendError> {
+        Ok(text(event.clients(FIRST).list().await?.len().to_string()))
+    };
+    // Each is at home in a shard of its own.
+    signal FIRST: String -> String = "/first" { max_message_bytes: 20, max_clients: 3 } => async |event, said: String| {
+        event.send(FIRST, &said).await
+    };
+    signal SECOND: String -> String = "/second" => second;
+    on disconnect FIRST => async |event| -> Result<(), EventError> {
+        event.state::<Ends>()?.0.lock().unwrap().push(event.reason());
+        Ok(())
+    };
+    timer "fails" every 10ms => async |event| -> Failed {
+        event.state::<Ticks>()?.0.fetch_add(1, Ordering::Relaxed);
+        Err("as always".into())
+    };
+    schedule "begins" cron "0 0 1 1 *" { on_start: true } => async |_| -> Failed { Err("no".into()) };
+    upstream FEED: String = feed { reconnect_delay: 10ms } => async |event, said: String| {
+        event.send(SECOND, &said).await
+    };
+}
+
+async fn second(event: SignalEvent<String>, said: String) -> Failed {
+    match said.as_str() {
+        "wait" => event.state::<Notify>()?.notified().await,
+        "fail" => return Err("as asked for".into()),
+        _ => event.reply(&said).await?,
+    }
+    Ok(())
+}
+
+/// In what is logged next with these words, the log panics.
+static ARMED: Mutex<Option<String>> = Mutex::new(None);
+
+fn arm(text: &str) {
+    *ARMED.lock().unwrap() = Some(text.to_owned());
+}
+
+fn may_panic(text: &str) {
+    let armed = ARMED.lock().unwrap().take_if(|armed| text.contains(armed.as_str()));
+    if let Some(armed) = armed {
+        panic!("the log can't write {armed:?}");
+    }
+}
+
+struct Panicking;
+
+impl<S: Subscriber> Layer<S> for Panicking {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let mut text = Text(String::new());
+        event.record(&mut text);
+        may_panic(&text.0);
+    }
+
+    fn on_new_span(&self, span: &Attributes<'_>, _: &Id, _: Context<'_, S>) {
+        may_panic(&format!("span {}", span.metadata().name()));
+    }
+}
+
+/// What an event says.
+struct Text(String);
+
+impl Visit for Text {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        if field.name() == "message" {
+            self.0 = format!("{value:?}");
+        }
+    }
+}
+
+/// In the environment of the program: what is armed from the start, where the
+/// hand-over socket is, and the other server.
+const ARM: &str = "PODE_TEST_ARMED";
+const SOCKET: &str = "PODE_TEST_SUPERVISED_SOCKET";
+const FEED_URL: &str = "PODE_TEST_FEED";
+
+/// The program of these tests, which run this one alone, in a process of its
+/// own.
+#[test]
+fn program() {
+    let Ok(armed) = std::env::var(ARM) else { return };
+    if !armed.is_empty() {
+        arm(&armed);
+    }
+    let log = tracing_subscriber::fmt::layer().with_writer(pode::log_writer).with_ansi(false);
+    let log = log.with_filter(tracing_subscriber::filter::LevelFilter::INFO);
+    tracing_subscriber::registry().with(Panicking).with(log).init();
+    let socket = std::env::var_os(SOCKET).map(PathBuf::from);
+    // Nobody is there, unless a test is.
+    let feed = std::env::var(FEED_URL).unwrap_or_else(|_| "ws://127.0.0.1:1/".to_owned());
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.worker_threads(2).enable_all().build().unwrap();
+    if let Err(error) = runtime.block_on(supervised(socket, feed).run()) {
+        eprintln!("Error: {error:?}");
+        std::process::exit(1);
+    }
+}
+
+struct Program {
+    process: Process,
+    http: SocketAddr,
+    ws: SocketAddr,
+}
+
+async fn start_program(environment: &[(&str, &str)]) -> Program {
+    let mut command = this_test("supervision::program");
+    command.env(ARM, "").env_remove("RUST_BACKTRACE").stdout(Stdio::null());
+    let process = Process::start(command.envs(environment.iter().copied()));
+    let http = process.address(Protocol::Http).await;
+    let ws = process.address(Protocol::Ws).await;
+    Program { process, http, ws }
+}
+
+impl Program {
+    async fn arm(&self, text: &str) {
+        let answer = request_at(self.http, "POST", "/arm", &[], text.as_bytes()).await;
+        assert_eq!(answer.status, 204);
+    }
+
+    async fn get(&self, path: &str) -> String {
+        let answer = get_at(self.http, path).await;
+        assert_eq!(answer.status, 200, "{path}");
+        answer.text().to_owned()
+    }
+
+    async fn connect(&self, path: &str) -> Client {
+        Client::connect_at(self.ws, path).await.unwrap()
+    }
+
+    /// Waits for an answer.
+    async fn gets(&self, path: &str, expected: &str) {
+        within(async { while self.get(path).await != expected {} }, expected).await;
+    }
+
+    /// Waits until a panic is told, and checks that it is told once.
+    async fn tells_once(&self, panic: &str) {
+        let line = self.process.says(panic).await;
+        assert!(line.contains(" panicked: \"the log can't write "), "{line}");
+        // Whatever comes of it is behind it.
+        self.get("/").await;
+        assert_eq!(self.process.said().iter().filter(|line| line.contains(panic)).count(), 1);
+    }
+}
+
+#[tokio::test]
+async fn clients_of_a_shard_that_panics_are_told_and_others_miss_nothing() {
+    let program = start_program(&[]).await;
+    let (mut offender, mut neighbour) =
+        (program.connect("/first").await, program.connect("/first").await);
+    let mut other = program.connect("/second").await;
+    neighbour.say("\"hello\"").await;
+    assert_eq!(
+        (offender.text().await, neighbour.text().await),
+        ("\"hello\"".into(), "\"hello\"".into())
+    );
+
+    program.arm("max_message_bytes").await;
+    offender.send(Message::text("\"this is longer than it may be\"")).await;
+    assert_eq!(neighbour.close_code().await, 1011);
+    // Whether its fault is told or that of the server is a matter of who is first.
+    assert!([1009, 1011].contains(&offender.close_code().await));
+    other.say("\"undisturbed\"").await;
+    assert_eq!(other.text().await, "\"undisturbed\"");
+    program.tells_once("the delivery of messages panicked").await;
+    let closed = "ByServer { code: 1011 }";
+    program.gets("/ends", &format!("[{closed}, {closed}]")).await;
+
+    // As many may come as before, and get what is said.
+    assert_eq!(program.get("/listeners").await, "0");
+    let mut clients = Vec::new();
+    for _ in 0..3 {
+        clients.push(program.connect("/first").await);
+    }
+    assert_eq!(Client::connect_at(program.ws, "/first").await.err(), Some(503));
+    clients[0].say("\"again\"").await;
+    for client in &mut clients {
+        assert_eq!(client.text().await, "\"again\"");
+    }
+    assert_eq!(program.get("/listeners").await, "3");
+    program.process.signal("-TERM");
+    for mut client in clients {
+        assert_eq!(client.close_code().await, 1001);
+    }
+    assert_eq!(other.close_code().await, 1001);
+    assert!(program.process.end().await.1.success());
+}
+
+#[tokio::test]
+async fn a_log_that_panics_costs_no_message() {
+    let program = start_program(&[]).await;
+    let mut client = program.connect("/second").await;
+    for said in ["\"wait\"", "\"fail\"", "\"echo\""] {
+        client.say(said).await;
+    }
+    // When this is answered, all of them wait for their handler together.
+    client.send(Message::Ping("read".into())).await;
+    assert_eq!(client.message().await, Message::Pong("read".into()));
+    program.arm("a message").await;
+    assert_eq!(get_at(program.http, "/release").await.status, 204);
+    assert_eq!(client.text().await, "\"echo\"");
+}
+
+#[tokio::test]
+async fn connections_are_accepted_after_a_panic_and_counted_as_before() {
+    let program = start_program(&[]).await;
+    let mut client = program.connect("/second").await;
+    for _ in 0..3 {
+        program.arm("span connection").await;
+        let mut unlucky = TcpStream::connect(program.http).await.unwrap();
+        let end = within(unlucky.read(&mut [0]), "the end").await;
+        assert_eq!(end.unwrap_or(0), 0);
+        assert_eq!(program.get("/").await, "here");
+    }
+    client.say("\"still\"").await;
+    assert_eq!(client.text().await, "\"still\"");
+    let panics = async {
+        let told = || {
+            let said = program.process.said();
+            said.iter()
+                .filter(|line| line.contains("the accepting of connections panicked"))
+                .count()
+        };
+        while told() < 3 {
+            program.get("/").await;
+        }
+        assert_eq!(told(), 3);
+    };
+    within(panics, "three panics in the log").await;
+    // Beside the one that is there.
+    let mut clients = Vec::new();
+    for _ in 0..11 {
+        clients.push(program.connect("/second").await);
+    }
+}
+
+#[tokio::test]
+async fn timers_and_schedules_go_on_after_a_panic() {
+    let program = start_program(&[(ARM, "schedule `begins`")]).await;
+    program.tells_once("schedule `begins` panicked").await;
+    program.arm("timer `fails`").await;
+    program.tells_once("timer `fails` panicked").await;
+    let ticks = program.get("/ticks").await;
+    within(async { while program.get("/ticks").await == ticks {} }, "another tick").await;
+}
+
+#[tokio::test]
+async fn an_upstream_is_connected_anew_after_a_panic() {
+    let feed = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("ws://{}/", feed.local_addr().unwrap());
+    let program = start_program(&[(FEED_URL, &url), (ARM, "is connected to")]).await;
+    let mut listener = program.connect("/second").await;
+    let first = within(feed.accept(), "a connection").await.unwrap().0;
+    Client::accept(first).await.hear_end().await;
+    let second = within(feed.accept(), "another connection").await.unwrap().0;
+    let mut second = Client::accept(second).await;
+    second.say("\"news\"").await;
+    assert_eq!(listener.text().await, "\"news\"");
+    program.tells_once("upstream `FEED` panicked").await;
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn certificates_are_renewed_after_a_panic() {
+    let mut program = start_program(&[]).await;
+    program.arm("as SIGHUP asks").await;
+    program.process.signal("-HUP");
+    program.tells_once("the renewal of certificates panicked").await;
+    program.process.signal("-HUP");
+    program.process.says_next("looking for new certificates, as SIGHUP asks").await;
+}
+
+#[cfg(unix)]
+mod hand_over {
+    use std::path::Path;
+
+    use tokio::io::AsyncWriteExt;
+    use tokio::net::UnixStream;
+
+    use super::*;
+
+    /// Where a server hands over; removed at the end.
+    struct Socket(PathBuf);
+
+    impl Socket {
+        fn new(name: &str) -> Socket {
+            let file = format!("pode-supervised-{name}-{}.sock", std::process::id());
+            Socket(std::env::temp_dir().join(file))
+        }
+
+        fn name(&self) -> &str {
+            self.0.to_str().unwrap()
+        }
+    }
+
+    impl Drop for Socket {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_file(&self.0);
+        }
+    }
+
+    /// Asks for a server's place as no server does.
+    async fn ask_strangely(socket: &Path) {
+        let mut stranger = within(UnixStream::connect(socket), "a connection").await.unwrap();
+        stranger.write_all(b"give me everything\n").await.unwrap();
+        let _ = within(stranger.read_to_end(&mut Vec::new()), "the end").await;
+    }
+
+    #[tokio::test]
+    async fn a_server_can_still_be_taken_over_after_a_panic() {
+        let socket = Socket::new("wait");
+        let program = start_program(&[(SOCKET, socket.name())]).await;
+        program.arm("somebody asked for this server's place").await;
+        ask_strangely(&socket.0).await;
+        program.tells_once("the wait for a newer process panicked").await;
+        ask_strangely(&socket.0).await;
+        program.process.says("somebody asked for this server's place").await;
+
+        // That what it had to do is done is told when it is.
+        let last = (ARM, "the older process has handed over its last client");
+        let newer = start_program(&[(SOCKET, socket.name()), last]).await;
+        newer.process.says("takes the place of process").await;
+        assert!(program.process.end().await.1.success());
+        newer.process.says("the log can't write").await;
+        newer.gets("/", "here").await;
+        ask_strangely(&socket.0).await;
+        newer.process.says("somebody asked for this server's place").await;
+    }
+
+    /// Nobody knows then which process has what, so only one of them goes on.
+    #[tokio::test]
+    async fn a_process_that_panics_while_it_hands_over_ends() {
+        let socket = Socket::new("end");
+        let program = start_program(&[(SOCKET, socket.name())]).await;
+        let mut client = program.connect("/second").await;
+        program.arm("hands over to process").await;
+        let newer = start_program(&[(SOCKET, socket.name())]).await;
+        let (said, status) = program.process.end().await;
+        assert_eq!(status.code(), Some(1), "{said}");
+        let sentence =
+            "the server can't go on without handing over: it panicked: the log can't write";
+        assert!(said.contains(&format!("Error: {sentence}")), "{said}");
+        assert_eq!(client.close_code().await, 1001);
+        newer.gets("/", "here").await;
+        let mut client = newer.connect("/second").await;
+        client.say("\"served\"").await;
+        assert_eq!(client.text().await, "\"served\"");
+        assert!(socket.0.exists(), "the newer process can be found");
+    }
+}
