@@ -221,12 +221,13 @@ impl Server {
         let mut if_failed = JoinSet::new();
         if_failed.spawn({
             let (failure, stopping) = (failure.clone(), stopping.clone());
-            let engine = engine.clone();
+            let (engine, feeds) = (engine.clone(), Arc::clone(&feeds));
             async move {
                 failure.reported().await;
                 let deadline = Instant::now() + options.stop_timeout;
                 stopping.send_replace(Some(deadline));
-                engine.stop(deadline).await;
+                let feeds = async { feeds.lock().await.stop(deadline).await };
+                tokio::join!(feeds, engine.stop(deadline));
             }
         });
         Ok(RunningServer {

@@ -130,6 +130,9 @@ const ARM: &str = "PODE_TEST_ARMED";
 const SOCKET: &str = "PODE_TEST_SUPERVISED_SOCKET";
 const FEED_URL: &str = "PODE_TEST_FEED";
 
+/// Whether it starts the server rather than running it.
+const STARTS: &str = "PODE_TEST_STARTS";
+
 /// The program of these tests, which run this one alone, in a process of its
 /// own.
 #[test]
@@ -146,6 +149,13 @@ fn program() {
     let feed = std::env::var(FEED_URL).unwrap_or_else(|_| "ws://127.0.0.1:1/".to_owned());
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     let runtime = runtime.worker_threads(2).enable_all().build().unwrap();
+    if std::env::var_os(STARTS).is_some() {
+        // Nobody asks whether it goes on.
+        return runtime.block_on(async {
+            let _running = supervised(socket, feed).start().await.unwrap();
+            std::future::pending::<()>().await;
+        });
+    }
     if let Err(error) = runtime.block_on(supervised(socket, feed).run()) {
         eprintln!("Error: {error:?}");
         std::process::exit(1);
@@ -401,5 +411,22 @@ mod hand_over {
         client.say("\"served\"").await;
         assert_eq!(client.text().await, "\"served\"");
         assert!(socket.0.exists(), "the newer process can be found");
+    }
+
+    #[tokio::test]
+    async fn a_server_that_cannot_go_on_stops_though_nobody_asks() {
+        let socket = Socket::new("start");
+        let program = start_program(&[(SOCKET, socket.name()), (STARTS, "yes")]).await;
+        let mut client = program.connect("/second").await;
+        program.arm("hands over to process").await;
+        let newer = start_program(&[(SOCKET, socket.name())]).await;
+        assert_eq!(client.close_code().await, 1001);
+        program.process.says("the server can't go on without handing over: ").await;
+        // Both listened at the same sockets: whoever comes finds the newer one.
+        let mut clients = Vec::new();
+        for _ in 0..5 {
+            clients.push(newer.connect("/second").await);
+        }
+        newer.gets("/", "here").await;
     }
 }
