@@ -12,19 +12,22 @@
 use std::fmt;
 use std::ops::RangeInclusive;
 
-use chrono::{DateTime, LocalResult, NaiveDate, NaiveDateTime, TimeDelta, TimeZone};
 use croner::parser::{CronParser, Seconds, Year};
+use jiff::civil::{DateTime, datetime};
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 
 /// A cron expression that comes at some time.
 ///
 /// ```
-/// use chrono::{TimeZone, Utc};
+/// use jiff::Timestamp;
+/// use jiff::tz::TimeZone;
 /// use pode_core::cron::Cron;
 ///
 /// let nightly = Cron::parse("0 0 * * *").unwrap();
-/// let noon = Utc.with_ymd_and_hms(2026, 5, 1, 12, 0, 0).unwrap();
-/// let midnight = Utc.with_ymd_and_hms(2026, 5, 2, 0, 0, 0).unwrap();
-/// assert_eq!(nightly.next_after(&noon), Some(midnight));
+/// let noon: Timestamp = "2026-05-01T12:00:00Z".parse().unwrap();
+/// let midnight: Timestamp = "2026-05-02T00:00:00Z".parse().unwrap();
+/// assert_eq!(nightly.next_after(noon, &TimeZone::UTC), Some(midnight));
 ///
 /// let mistake = Cron::parse("61 * * * *").unwrap_err();
 /// assert_eq!(mistake.to_string(), "cron minute `61` is out of range");
@@ -331,8 +334,7 @@ impl Cron {
         // remains to be told is an expression without any next time.
         let never = |_| CronError::Never { written: owned() };
         let calendar = parser.parse(&plain).map_err(never)?;
-        let any_day = NaiveDate::default().and_time(Default::default());
-        calendar.find_next_occurrence(&any_day, true).map_err(never)?;
+        calendar.find_next_occurrence(&datetime(1970, 1, 1, 0, 0, 0, 0), true).map_err(never)?;
         let follows_the_clock = hour.split(',').any(|part| part.starts_with('*'));
         Ok(Cron { calendar, follows_the_clock })
     }
@@ -343,46 +345,51 @@ impl Cron {
         self.follows_the_clock
     }
 
-    /// Returns the next time, later than this one, in the same time zone;
-    /// `None` if there is none until the year 5000.
+    /// Returns the next time, later than this one; `None` if there is none
+    /// until the year 5000.
     ///
-    /// On the day when clocks go forward, an expression that names hours comes
+    /// Where a zone's clocks go forward, an expression that names hours comes
     /// right after the gap if its time lies in it, and once however many of its
-    /// times do. When clocks go back, it comes at the first of two times that
-    /// read alike. One that [follows the clock](Self::follows_the_clock) has
-    /// nothing to make up for in the gap, and comes in both of the hours that
-    /// read alike.
-    pub fn next_after<Zone: TimeZone>(&self, after: &DateTime<Zone>) -> Option<DateTime<Zone>> {
-        if self.follows_the_clock {
-            return self.calendar.find_next_occurrence(after, false).ok();
+    /// times do. Where they go back, it comes at the first of two times that
+    /// read alike. In other words, it comes when the clock shows a time of its
+    /// own, or a later one, for the first time. One that
+    /// [follows the clock](Self::follows_the_clock) has nothing to make up for
+    /// in the gap, and comes in both of the hours that read alike.
+    pub fn next_after(&self, after: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
+        // Clocks are set, and schedules fire, at whole seconds.
+        let first = Timestamp::from_second(after.as_second() + 1).ok()?;
+        let find = |shown| self.calendar.find_next_occurrence(&shown, true).ok();
+        let mut offset = zone.to_offset(after);
+        let mut unseen = offset.to_datetime(first);
+        if !self.follows_the_clock {
+            unseen = unseen.max(latest_seen(zone, first).unwrap_or(unseen));
         }
-        let zone = after.timezone();
-        let mut shown = after.naive_local();
-        loop {
-            shown = self.calendar.find_next_occurrence(&shown, false).ok()?;
-            let next = match zone.from_local_datetime(&shown) {
-                LocalResult::Single(time) | LocalResult::Ambiguous(time, _) => time,
-                LocalResult::None => end_of_gap(&zone, shown)?,
-            };
-            // In the second of two hours that read alike, what it names has
-            // come in the first.
-            if next > *after {
-                return Some(next);
+        let mut next = find(unseen)?;
+        for change in zone.following(after) {
+            if offset.to_timestamp(next).ok()? < change.timestamp() {
+                break;
+            }
+            offset = change.offset();
+            let shown = offset.to_datetime(change.timestamp());
+            if self.follows_the_clock {
+                next = find(shown)?;
+            } else if next <= shown {
+                return Some(change.timestamp());
             }
         }
+        offset.to_timestamp(next).ok()
     }
 }
 
-/// Returns the first time that exists again, by whole minutes.
-fn end_of_gap<Zone: TimeZone>(zone: &Zone, mut shown: NaiveDateTime) -> Option<DateTime<Zone>> {
-    // No gap has ever been longer than a day.
-    for _ in 0..=24 * 60 {
-        shown = shown.checked_add_signed(TimeDelta::minutes(1))?;
-        if let Some(time) = zone.from_local_datetime(&shown).earliest() {
-            return Some(time);
-        }
-    }
-    None
+/// Returns the latest time, this one excluded, that a clock has come to before
+/// it was set back; `None` if it wasn't lately.
+fn latest_seen(zone: &TimeZone, until: Timestamp) -> Option<DateTime> {
+    // No zone has ever set its clocks back by more than a day.
+    let lately =
+        |change: &Timestamp| until.duration_since(*change) <= SignedDuration::from_hours(24);
+    let changes = zone.preceding(until).map(|change| change.timestamp()).take_while(lately);
+    let before = |change: Timestamp| zone.to_offset(change - SignedDuration::from_nanos(1));
+    changes.map(|change| before(change).to_datetime(change)).max()
 }
 
 #[cfg(test)]
@@ -392,9 +399,9 @@ mod tests {
     #[track_caller]
     fn next(expression: &str, after: &str) -> String {
         let cron = Cron::parse(expression).unwrap();
-        let after = after.parse::<NaiveDateTime>().unwrap().and_utc();
-        let next = cron.next_after(&after).expect("it comes");
-        next.format("%a %F %R").to_string()
+        let after = TimeZone::UTC.to_timestamp(after.parse().unwrap()).unwrap();
+        let next = cron.next_after(after, &TimeZone::UTC).expect("it comes");
+        next.strftime("%a %F %R").to_string()
     }
 
     #[test]

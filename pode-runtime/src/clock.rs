@@ -5,24 +5,21 @@
 //! the wall, by which schedules fire. People and time servers set it, so it is
 //! an input, which a test may set, too.
 
-use chrono::{DateTime, Local, TimeZone};
+use jiff::Zoned;
 
 /// A clock on the wall, and the time zone it shows.
 pub(crate) trait Clock: Send + Sync + 'static {
-    type Zone: TimeZone<Offset: Send + Sync> + Send + Sync;
-
     /// Returns the time that it shows now.
-    fn wall(&self) -> DateTime<Self::Zone>;
+    fn wall(&self) -> Zoned;
 }
 
-/// The clock of this machine, in its local time zone.
+/// The clock of this machine, in its local time zone; in UTC if that can't be
+/// read.
 #[derive(Debug)]
 pub(crate) struct SystemClock;
 
 impl Clock for SystemClock {
-    type Zone = Local;
-
-    fn wall(&self) -> DateTime<Local> {
-        Local::now()
+    fn wall(&self) -> Zoned {
+        Zoned::now()
     }
 }

@@ -9,7 +9,7 @@ use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use chrono::{DateTime, TimeDelta, TimeZone, Utc};
+use jiff::{SignedDuration, Timestamp, Zoned};
 use pode_core::cron::Cron;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
@@ -59,7 +59,7 @@ impl Schedule {
         house: &Arc<House>,
         mut stopping: watch::Receiver<Option<Instant>>,
     ) {
-        let mut calendar = Calendar::new(self, clock.wall());
+        let mut calendar = Calendar::new(self, clock.wall().timestamp());
         let mut supervisor = Supervisor::new(&self.job);
         let mut fire = async || self.fire(clock, &mut calendar, house, &mut stopping).await;
         while supervisor.watch(fire()).await.is_none() {}
@@ -68,7 +68,7 @@ impl Schedule {
     async fn fire<C: Clock>(
         &self,
         clock: &C,
-        calendar: &mut Calendar<'_, C::Zone>,
+        calendar: &mut Calendar<'_>,
         house: &Arc<House>,
         stopping: &mut watch::Receiver<Option<Instant>>,
     ) {
@@ -80,10 +80,11 @@ impl Schedule {
         while !self.job.is_done() {
             let now = clock.wall();
             let next = calendar.next(&now);
-            self.job.expect(next.clone().map(SystemTime::from));
+            self.job.expect(next.map(SystemTime::from));
             let Some(next) = next else { return };
-            if next > now {
-                let wait = (next - now).to_std().unwrap_or_default().min(LOOK_AT_THE_CLOCK);
+            let wait = next.duration_since(now.timestamp());
+            if wait.is_positive() {
+                let wait = wait.unsigned_abs().min(LOOK_AT_THE_CLOCK);
                 tokio::select! {
                     biased;
                     _ = stopping.wait_for(Option::is_some) => return,
@@ -92,12 +93,12 @@ impl Schedule {
             }
             let Some(_turn) = house.ticks.turn(stopping).await else { return };
             // Several times that were leapt over are one.
-            calendar.pass(&now);
+            calendar.pass(now.timestamp());
             let next = calendar.next(&now);
-            self.job.fire(next.clone().map(SystemTime::from), house).await;
-            let now = clock.wall();
+            self.job.fire(next.map(SystemTime::from), house).await;
+            let now = clock.wall().timestamp();
             if !self.job.is_done() && next.is_some_and(|next| next <= now) {
-                calendar.pass(&now);
+                calendar.pass(now);
                 tracing::warn!("{} was still running when its next time came", self.job);
             }
         }
@@ -105,23 +106,23 @@ impl Schedule {
 }
 
 /// The expressions of a schedule, and how far each has come. It survives a panic.
-struct Calendar<'schedule, Zone: TimeZone> {
-    lines: Vec<Line<'schedule, Zone>>,
+struct Calendar<'schedule> {
+    lines: Vec<Line<'schedule>>,
     /// Whether the handler is still to run at the start.
     on_start: bool,
     starts_at: Option<SystemTime>,
     ends_at: Option<SystemTime>,
 }
 
-struct Line<'schedule, Zone: TimeZone> {
+struct Line<'schedule> {
     expression: &'schedule Cron,
     /// Up to here, this included, all is done or past.
-    passed: DateTime<Zone>,
+    passed: Timestamp,
 }
 
-impl<'schedule, Zone: TimeZone> Calendar<'schedule, Zone> {
-    fn new(schedule: &'schedule Schedule, now: DateTime<Zone>) -> Self {
-        let line = |expression| Line { expression, passed: now.clone() };
+impl<'schedule> Calendar<'schedule> {
+    fn new(schedule: &'schedule Schedule, now: Timestamp) -> Self {
+        let line = |expression| Line { expression, passed: now };
         Calendar {
             lines: schedule.expressions.iter().map(line).collect(),
             on_start: schedule.on_start,
@@ -131,127 +132,57 @@ impl<'schedule, Zone: TimeZone> Calendar<'schedule, Zone> {
     }
 
     /// Returns the next time, which is over already if it was leapt over.
-    fn next(&mut self, now: &DateTime<Zone>) -> Option<DateTime<Zone>> {
-        let not_before = match self.starts_at {
-            Some(starts_at) => Some(just_before(starts_at, &now.timezone())?),
-            None => None,
-        };
-        let next = self.lines.iter_mut().filter_map(|line| line.next(now, not_before.as_ref()));
-        next.min().filter(|next| {
-            self.ends_at.is_none_or(|ends_at| SystemTime::from(next.clone()) <= ends_at)
-        })
+    fn next(&mut self, now: &Zoned) -> Option<Timestamp> {
+        // A start before 1970 is long over, and one that is further off than
+        // dates reach never comes.
+        let starts_at = self.starts_at.map(|time| time.max(SystemTime::UNIX_EPOCH));
+        let starts_at = starts_at.map(Timestamp::try_from).transpose().ok()?;
+        let not_before = starts_at.map(|time| time - SignedDuration::from_nanos(1));
+        let next = self.lines.iter_mut().filter_map(|line| line.next(now, not_before));
+        next.min()
+            .filter(|next| self.ends_at.is_none_or(|ends_at| SystemTime::from(*next) <= ends_at))
     }
 
     /// Lets all times go by, up to this one.
-    fn pass(&mut self, now: &DateTime<Zone>) {
+    fn pass(&mut self, now: Timestamp) {
         for line in &mut self.lines {
-            if line.passed < *now {
-                line.passed = now.clone();
-            }
+            line.passed = line.passed.max(now);
         }
     }
 }
 
-impl<Zone: TimeZone> Line<'_, Zone> {
-    fn next(
-        &mut self,
-        now: &DateTime<Zone>,
-        not_before: Option<&DateTime<Zone>>,
-    ) -> Option<DateTime<Zone>> {
+impl Line<'_> {
+    fn next(&mut self, now: &Zoned, not_before: Option<Timestamp>) -> Option<Timestamp> {
         // A clock that is set back by little shows times again that this has
         // fired for. One that is set back by much was wrong before.
         let little = match self.expression.follows_the_clock() {
-            true => TimeDelta::minutes(1),
-            false => TimeDelta::hours(3),
+            true => SignedDuration::from_mins(1),
+            false => SignedDuration::from_hours(3),
         };
-        if self.passed.clone() - now > little {
-            self.passed = now.clone();
+        if self.passed.duration_since(now.timestamp()) > little {
+            self.passed = now.timestamp();
         }
-        let after = not_before.filter(|time| **time > self.passed).unwrap_or(&self.passed);
-        self.expression.next_after(after)
+        let after = not_before.map_or(self.passed, |time| time.max(self.passed));
+        self.expression.next_after(after, now.time_zone())
     }
-}
-
-/// Returns the time after which this one is the first; `None` if it is further
-/// off than dates reach.
-fn just_before<Zone: TimeZone>(time: SystemTime, zone: &Zone) -> Option<DateTime<Zone>> {
-    // A start before 1970 is long over.
-    let since_1970 = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let seconds = i64::try_from(since_1970.as_secs()).ok()?;
-    let time = DateTime::<Utc>::from_timestamp(seconds, since_1970.subsec_nanos())?;
-    Some((time - TimeDelta::nanoseconds(1)).with_timezone(zone))
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::Mutex;
 
-    use chrono::{FixedOffset, LocalResult, NaiveDate, NaiveDateTime, Offset};
+    use jiff::civil::DateTime;
+    use jiff::tz::TimeZone;
 
     use super::*;
     use crate::event::house;
 
-    /// The time of Berlin in 2026: an hour ahead of UTC in winter and two in
-    /// summer, which begins on 29 March and ends on 25 October, at 1:00 UTC.
-    #[derive(Clone, Copy, Debug)]
-    struct Berlin;
-
-    impl Berlin {
-        fn utc(month: u32, day: u32) -> NaiveDateTime {
-            NaiveDate::from_ymd_opt(2026, month, day).unwrap().and_hms_opt(1, 0, 0).unwrap()
-        }
-
-        fn ahead(hours: i32) -> FixedOffset {
-            FixedOffset::east_opt(hours * 3600).unwrap()
-        }
-    }
-
-    #[derive(Clone, Copy, Debug)]
-    struct Ahead(FixedOffset);
-
-    impl Offset for Ahead {
-        fn fix(&self) -> FixedOffset {
-            self.0
-        }
-    }
-
-    impl TimeZone for Berlin {
-        type Offset = Ahead;
-
-        fn from_offset(_: &Ahead) -> Berlin {
-            Berlin
-        }
-
-        fn offset_from_utc_datetime(&self, utc: &NaiveDateTime) -> Ahead {
-            let summer = Berlin::utc(3, 29)..Berlin::utc(10, 25);
-            Ahead(Berlin::ahead(if summer.contains(utc) { 2 } else { 1 }))
-        }
-
-        fn offset_from_utc_date(&self, utc: &NaiveDate) -> Ahead {
-            self.offset_from_utc_datetime(&utc.and_time(Default::default()))
-        }
-
-        fn offset_from_local_datetime(&self, local: &NaiveDateTime) -> LocalResult<Ahead> {
-            // An offset is right if it leads to a moment that has it.
-            let right = [2, 1].map(Berlin::ahead).map(|ahead| {
-                let there = self.offset_from_utc_datetime(&(*local - ahead));
-                (there.0 == ahead).then_some(there)
-            });
-            match right {
-                [Some(summer), Some(winter)] => LocalResult::Ambiguous(summer, winter),
-                [one, other] => one.or(other).map_or(LocalResult::None, LocalResult::Single),
-            }
-        }
-
-        fn offset_from_local_date(&self, local: &NaiveDate) -> LocalResult<Ahead> {
-            self.offset_from_local_datetime(&local.and_time(Default::default()))
-        }
-    }
-
-    /// A clock in Berlin that goes with tokio's, until it is set.
+    /// A clock in Berlin that goes with tokio's, until it is set. Berlin is an
+    /// hour ahead of UTC in winter and two in summer, which begins on 29 March
+    /// and ends on 25 October in 2026, at 1:00 UTC.
     #[derive(Clone)]
     struct TestClock {
-        set: Arc<Mutex<(Instant, DateTime<Berlin>)>>,
+        set: Arc<Mutex<(Instant, Zoned)>>,
     }
 
     impl TestClock {
@@ -265,18 +196,17 @@ mod tests {
     }
 
     impl Clock for TestClock {
-        type Zone = Berlin;
-
-        fn wall(&self) -> DateTime<Berlin> {
-            let (when, shown) = *self.set.lock().unwrap();
+        fn wall(&self) -> Zoned {
+            let (when, shown) = &*self.set.lock().unwrap();
             shown + when.elapsed()
         }
     }
 
     /// Of two times that read alike, the first.
-    fn local(shown: &str) -> DateTime<Berlin> {
-        let shown = NaiveDateTime::parse_from_str(shown, "%F %H:%M:%S%.f").unwrap();
-        Berlin.from_local_datetime(&shown).earliest().unwrap()
+    fn local(shown: &str) -> Zoned {
+        let berlin = TimeZone::get("Europe/Berlin")
+            .expect("there is a time zone database: on Debian, install `tzdata`");
+        shown.parse::<DateTime>().unwrap().to_zoned(berlin).unwrap()
     }
 
     /// A schedule that runs, and what its clock showed when it fired.
@@ -311,11 +241,8 @@ mod tests {
                 options,
                 move |event: ScheduleEvent| {
                     let wall = shows.wall();
-                    let ahead = wall.offset().0.local_minus_utc() / 3600;
-                    times
-                        .lock()
-                        .unwrap()
-                        .push(format!("{} +{ahead}", wall.naive_local().format("%d %R")));
+                    let ahead = wall.offset().seconds() / 3600;
+                    times.lock().unwrap().push(format!("{} +{ahead}", wall.strftime("%d %R")));
                     handler(event)
                 },
             );

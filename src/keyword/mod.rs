@@ -378,6 +378,15 @@ keywords! {
     ///
     /// A clock that was set is noticed within ten seconds.
     ///
+    /// So `30 2 * * *` comes once a day, and `* * * * *` every minute, whatever
+    /// the clocks do. Where they jump by less or more than an hour, or at
+    /// another time of the year, or leave out a day, the same holds.
+    ///
+    /// The local time zone is that of the environment's `TZ`: a name such as
+    /// `Europe/Berlin`, a file, or a rule such as `CET-1CEST,M3.5.0,M10.5.0/3`;
+    /// or else that of the system, where a change is noticed within some
+    /// minutes. If it can't be read, schedules go by UTC.
+    ///
     /// ```
     /// # use pode::prelude::*;
     /// pode_server! {

@@ -1,11 +1,14 @@
 //! Schedules: what clients see when their time comes. When that is, is tested
 //! where a clock can be set.
 
+use std::time::SystemTime;
+
+use jiff::Timestamp;
 use pode::InvokeError;
 use pode::prelude::*;
 use tokio::sync::Notify;
 
-use crate::support::{Client, get, start};
+use crate::support::{Client, Process, get, start, this_test};
 
 pode_server! {
     server scheduled;
@@ -47,4 +50,76 @@ async fn a_schedule_reaches_a_client() {
     let unknown = server.invoke_schedule("daily").await.unwrap_err();
     assert_eq!(unknown, InvokeError::UnknownSchedule { name: "daily".into() });
     assert_eq!(unknown.to_string(), "no schedule `daily` is declared");
+}
+
+/// From when on the schedules of the program fire, which the tests below run.
+const BEGIN: &str = "PODE_TEST_SCHEDULES_BEGIN";
+
+pode_server! {
+    server zoned(begin: SystemTime);
+    schedule "minute" cron "* * * * *" { on_start: true, starts_at: Some(begin) } => tell_next;
+    schedule "quarter" cron "*/15 * * * *" { on_start: true, starts_at: Some(begin) } => tell_next;
+    schedule "night" cron "30 2 * * *" { on_start: true, starts_at: Some(begin) } => tell_next;
+    schedule "day" cron "0 0 * * *" { on_start: true, starts_at: Some(begin) } => tell_next;
+}
+
+async fn tell_next(event: ScheduleEvent) {
+    let next = event.next().map(|next| Timestamp::try_from(next).unwrap());
+    eprintln!("{} next at {}", event.name(), next.unwrap());
+}
+
+/// The program of the tests below: they run this test alone, in a process of
+/// its own. Otherwise there is nothing to do here.
+#[test]
+fn program() {
+    let Ok(begin) = std::env::var(BEGIN) else { return };
+    pode::log_to_terminal();
+    let begin: Timestamp = begin.parse().unwrap();
+    zoned(begin.into()).run_blocking().unwrap();
+}
+
+/// Starts the program in a time zone.
+fn start_program(zone: &str, begin: &str) -> Process {
+    Process::start(this_test("schedule::program").env("TZ", zone).env(BEGIN, begin))
+}
+
+/// A process has one time zone, which it takes from its environment. Rules that
+/// are written out aren't changed by any country.
+#[tokio::test]
+async fn the_next_time_is_that_of_the_systems_zone() {
+    const BERLIN: &str = "CET-1CEST,M3.5.0,M10.5.0/3";
+    const DUBLIN: &str = "IST-1GMT0,M10.5.0,M3.5.0/1";
+    const LORD_HOWE: &str = "<+1030>-10:30<+11>-11,M10.1.0,M4.1.0";
+    const TROLL: &str = "<+00>0<+02>-2,M3.5.0/1,M10.5.0/3";
+    // When it begins, and when each comes next: a minute, a quarter of an hour,
+    // half past two and midnight; all by the clock of UTC.
+    let cases = [
+        // The first and the second of two hours that read alike.
+        (BERLIN, "2040-10-28T00:29:30", ["28T00:30", "28T00:30", "28T00:30", "28T23:00"]),
+        (BERLIN, "2040-10-28T01:29:30", ["28T01:30", "28T01:30", "29T01:30", "28T23:00"]),
+        (DUBLIN, "2040-10-28T00:29:30", ["28T00:30", "28T00:30", "28T02:30", "29T00:00"]),
+        (DUBLIN, "2040-10-28T01:29:30", ["28T01:30", "28T01:30", "28T02:30", "29T00:00"]),
+        (TROLL, "2040-10-28T00:29:30", ["28T00:30", "28T00:30", "28T00:30", "29T00:00"]),
+        (TROLL, "2040-10-28T01:29:30", ["28T01:30", "28T01:30", "29T02:30", "29T00:00"]),
+        (LORD_HOWE, "2040-03-31T14:39:30", ["31T14:40", "31T14:45", "31T16:00", "01T13:30"]),
+        (LORD_HOWE, "2040-03-31T15:09:30", ["31T15:10", "31T15:15", "31T16:00", "01T13:30"]),
+        // Half past two isn't there.
+        (BERLIN, "2040-03-25T00:59:30", ["25T01:00", "25T01:00", "25T01:00", "25T22:00"]),
+        ("Asia/Kolkata", "2040-01-01T00:00:30", ["01T00:01", "01T00:15", "01T21:00", "01T18:30"]),
+        (":Asia/Kolkata", "2040-01-01T00:00:30", ["01T00:01", "01T00:15", "01T21:00", "01T18:30"]),
+        ("", "2040-01-01T00:00:30", ["01T00:01", "01T00:15", "01T02:30", "02T00:00"]),
+    ];
+    let programs = cases.map(|(zone, begin, _)| start_program(zone, &format!("{begin}Z")));
+    let mut found = Vec::new();
+    for (program, (zone, begin, _)) in programs.iter().zip(cases) {
+        let mut next = Vec::new();
+        for name in ["minute", "quarter", "night", "day"] {
+            let line = program.says(&format!("{name} next at 2040-")).await;
+            let (_, time) = line.split_once("next at 2040-").unwrap();
+            next.push(time[3..].trim_end_matches(":00Z").to_owned());
+        }
+        found.push((zone, begin, next));
+    }
+    let cases = cases.map(|(zone, begin, next)| (zone, begin, next.map(str::to_owned).to_vec()));
+    assert_eq!(found, cases);
 }

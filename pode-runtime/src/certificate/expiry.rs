@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use jiff::{SignedDuration, Timestamp};
 use rustls::pki_types::CertificateDer;
 use x509_cert::Certificate;
 use x509_cert::der::Decode;
@@ -13,15 +13,15 @@ use super::Shown;
 
 /// How long before its end a certificate is told of, unless it is one that
 /// lives so short that this would be most of its life.
-const AHEAD: TimeDelta = TimeDelta::days(30);
+const AHEAD: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// When a certificate is good, and whose it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Life {
     /// Its first server name, or else its subject.
     name: String,
-    from: DateTime<Utc>,
-    until: DateTime<Utc>,
+    from: Timestamp,
+    until: Timestamp,
 }
 
 /// What the log is to say of a certificate.
@@ -46,23 +46,23 @@ impl Life {
         let name = first.unwrap_or_else(|| told.subject().to_string());
         let moment = |time: x509_cert::time::Time| {
             let seconds = time.to_unix_duration().as_secs();
-            DateTime::from_timestamp(i64::try_from(seconds).ok()?, 0)
+            Timestamp::from_second(i64::try_from(seconds).ok()?).ok()
         };
         let validity = told.validity();
         Some(Life { name, from: moment(validity.not_before)?, until: moment(validity.not_after)? })
     }
 
-    pub(crate) fn until(&self) -> DateTime<Utc> {
+    pub(crate) fn until(&self) -> Timestamp {
         self.until
     }
 
     /// Says what is to be said at a time, if anything is.
-    fn judge(&self, file: &str, now: DateTime<Utc>) -> Option<Notice> {
+    fn judge(&self, file: &str, now: Timestamp) -> Option<Notice> {
         let Life { name, from, until } = self;
-        let left = *until - now;
-        if left <= AHEAD.min((*until - *from) / 3) {
-            let until = until.format("%Y-%m-%d %H:%M UTC");
-            let (has_expired, ends) = match left <= TimeDelta::zero() {
+        let left = until.duration_since(now);
+        if left <= AHEAD.min(until.duration_since(*from) / 3) {
+            let until = until.strftime("%Y-%m-%d %H:%M UTC");
+            let (has_expired, ends) = match left <= SignedDuration::ZERO {
                 true => {
                     (true, format!("has expired: it was good until {until}, and clients refuse it"))
                 }
@@ -82,7 +82,7 @@ impl Life {
 /// Says what is to be said of certificates at a time, each thing once.
 pub(crate) fn judge<'shown>(
     certificates: impl IntoIterator<Item = &'shown Shown>,
-    now: DateTime<Utc>,
+    now: Timestamp,
 ) -> BTreeSet<Notice> {
     let judged = certificates
         .into_iter()
@@ -90,10 +90,10 @@ pub(crate) fn judge<'shown>(
     judged.collect()
 }
 
-fn in_time(left: TimeDelta) -> String {
-    match (left.num_days(), left.num_hours()) {
-        (2.., _) => format!("in {} days", left.num_days()),
-        (_, 2..) => format!("in {} hours", left.num_hours()),
+fn in_time(left: SignedDuration) -> String {
+    match left.as_hours() {
+        hours @ 48.. => format!("in {} days", hours / 24),
+        hours @ 2.. => format!("in {hours} hours"),
         _ => "within two hours".to_owned(),
     }
 }
@@ -102,7 +102,7 @@ fn in_time(left: TimeDelta) -> String {
 mod tests {
     use super::*;
 
-    fn at(moment: &str) -> DateTime<Utc> {
+    fn at(moment: &str) -> Timestamp {
         moment.parse().expect("a moment")
     }
 

@@ -19,7 +19,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
 use tokio::task::{AbortHandle, spawn_blocking};
 use tokio::time::{Instant, sleep_until, timeout_at};
@@ -47,7 +47,7 @@ const AGAIN: Duration = Duration::from_millis(250);
 const ROUND: Duration = Duration::from_secs(60);
 
 /// How often the log is told which certificates are about to expire.
-const DAY: TimeDelta = TimeDelta::days(1);
+const DAY: SignedDuration = SignedDuration::from_hours(24);
 
 /// The task that renews the certificates of a server; it ends when this is
 /// dropped.
@@ -84,7 +84,7 @@ struct Task<C> {
     served: Vec<Served>,
     clock: C,
     /// When the log was last told what is about to expire.
-    told: Option<DateTime<Utc>>,
+    told: Option<Timestamp>,
 }
 
 /// The certificates of one address.
@@ -119,7 +119,7 @@ impl<C: Clock> Task<C> {
                 () = sleep_until(wake) => {}
             }
             for served in &mut self.served {
-                served.look(self.clock.wall().to_utc()).await;
+                served.look(self.clock.wall().timestamp()).await;
             }
             if Instant::now() >= next_round {
                 next_round = Instant::now() + ROUND;
@@ -145,9 +145,9 @@ impl<C: Clock> Task<C> {
 
     /// Tells what is about to expire, if it wasn't told in the last day.
     fn tell_what_expires(&mut self) {
-        let now = self.clock.wall().to_utc();
+        let now = self.clock.wall().timestamp();
         // A clock that was set back counts from there.
-        if self.told.is_some_and(|told| told <= now && now - told < DAY) {
+        if self.told.is_some_and(|told| told <= now && now.duration_since(told) < DAY) {
             return;
         }
         self.told = Some(now);
@@ -163,7 +163,7 @@ impl Served {
     }
 
     /// Looks at the files, and takes up what they hold if that is new.
-    async fn look(&mut self, now: DateTime<Utc>) {
+    async fn look(&mut self, now: Timestamp) {
         let tls = self.tls.clone();
         // A panic in there is printed, and the next look comes.
         let Ok(renewed) = spawn_blocking(move || tls.renew()).await else { return };
@@ -209,13 +209,13 @@ async fn settle(hint: &Notify) {
 /// Says which certificates there are, and how long each is good.
 fn list(shown: &[Shown]) -> String {
     let one = |shown: &Shown| match shown.lives.first() {
-        Some(life) => format!("`{}`, good until {}", shown.file, life.until().format("%Y-%m-%d")),
+        Some(life) => format!("`{}`, good until {}", shown.file, life.until().strftime("%Y-%m-%d")),
         None => format!("`{}`", shown.file),
     };
     shown.iter().map(one).collect::<Vec<_>>().join("; ")
 }
 
-fn tell(shown: &[Shown], now: DateTime<Utc>) {
+fn tell(shown: &[Shown], now: Timestamp) {
     for notice in judge(shown, now) {
         match notice.has_expired {
             true => tracing::error!("{}", notice.sentence),

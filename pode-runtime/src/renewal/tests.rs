@@ -4,6 +4,8 @@ use std::path::Path;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use jiff::Zoned;
+use jiff::tz::TimeZone;
 use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 
 use super::*;
@@ -12,15 +14,13 @@ use crate::log::Collected;
 
 /// A clock that was set, and goes as tokio's does.
 struct Set {
-    to: DateTime<Utc>,
+    to: Timestamp,
     at: Instant,
 }
 
 impl Clock for Set {
-    type Zone = Utc;
-
-    fn wall(&self) -> DateTime<Utc> {
-        self.to + self.at.elapsed()
+    fn wall(&self) -> Zoned {
+        (self.to + self.at.elapsed()).to_zoned(TimeZone::UTC)
     }
 }
 
@@ -100,7 +100,7 @@ async fn half_of_a_pair_has_its_time() {
     let pair = crate::certificate::pem(&chain, &key);
     let mut served = Served::new(Tls::new(Credentials::of(pair), false).expect("a pair"));
     let shown = |served: &Served| served.tls.certificates()[0].pair.cert[0].to_vec();
-    let now = DateTime::UNIX_EPOCH;
+    let now = Timestamp::UNIX_EPOCH;
 
     write(&key, "PRIVATE KEY", &second.1);
     served.look(now).await;
@@ -136,7 +136,7 @@ async fn half_of_a_pair_has_its_time() {
 
 #[tokio::test]
 async fn without_certificates_there_is_nothing_to_renew() {
-    let clock = Set { to: DateTime::UNIX_EPOCH, at: Instant::now() };
+    let clock = Set { to: Timestamp::UNIX_EPOCH, at: Instant::now() };
     assert!(Renewal::start(std::iter::empty(), clock).is_none());
     let missing = Credentials::of(pfx("nowhere.pfx", "secret"));
     assert!(Tls::new(missing, false).is_err());
