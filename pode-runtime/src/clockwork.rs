@@ -7,7 +7,7 @@ use tokio::sync::{OwnedRwLockReadGuard, RwLock, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
-use crate::clock::SystemClock;
+use crate::clock::{self, SystemClock};
 use crate::error::{InvokeError, StartError};
 use crate::event::House;
 use crate::schedule::Schedule;
@@ -99,6 +99,9 @@ impl Clockwork {
         stopping: &watch::Sender<Option<Instant>>,
     ) -> Clockwork {
         let (timers, schedules) = (Arc::<[_]>::from(timers), Arc::<[_]>::from(schedules));
+        if !schedules.is_empty() {
+            clock::tell_of_an_unreadable_zone();
+        }
         let mut tasks = JoinSet::new();
         for index in 0..timers.len() {
             let (timers, house) = (Arc::clone(&timers), Arc::clone(house));

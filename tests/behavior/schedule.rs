@@ -1,6 +1,7 @@
 //! Schedules: what clients see when their time comes. When that is, is tested
 //! where a clock can be set.
 
+use std::ffi::OsStr;
 use std::time::SystemTime;
 
 use jiff::Timestamp;
@@ -68,18 +69,28 @@ async fn tell_next(event: ScheduleEvent) {
     eprintln!("{} next at {}", event.name(), next.unwrap());
 }
 
+pode_server! {
+    server unscheduled;
+    endpoint http "127.0.0.1:0";
+    route GET "/" => async |_| text("hello");
+    timer "first" every 1h { on_start: true } => async |_| eprintln!("it runs");
+}
+
 /// The program of the tests below: they run this test alone, in a process of
 /// its own. Otherwise there is nothing to do here.
 #[test]
 fn program() {
     let Ok(begin) = std::env::var(BEGIN) else { return };
     pode::log_to_terminal();
-    let begin: Timestamp = begin.parse().unwrap();
-    zoned(begin.into()).run_blocking().unwrap();
+    let server = match begin.parse::<Timestamp>() {
+        Ok(begin) => zoned(begin.into()),
+        Err(_) => unscheduled(),
+    };
+    server.run_blocking().unwrap();
 }
 
 /// Starts the program in a time zone.
-fn start_program(zone: &str, begin: &str) -> Process {
+fn start_program(zone: impl AsRef<OsStr>, begin: &str) -> Process {
     Process::start(this_test("schedule::program").env("TZ", zone).env(BEGIN, begin))
 }
 
@@ -122,4 +133,37 @@ async fn the_next_time_is_that_of_the_systems_zone() {
     }
     let cases = cases.map(|(zone, begin, next)| (zone, begin, next.map(str::to_owned).to_vec()));
     assert_eq!(found, cases);
+}
+
+#[tokio::test]
+async fn a_zone_that_cannot_be_read_is_told() {
+    let begin = "2040-01-01T00:00:30Z";
+    let broken = concat!(env!("CARGO_TARGET_TMPDIR"), "/broken-zone");
+    std::fs::write(broken, "TZif3, and nothing of it").unwrap();
+    for zone in ["Europe/Nowhere", "CET-1CEST,M3", ":", broken, "/nowhere", "line\nbreak"] {
+        let program = start_program(zone, begin);
+        let told = program.says("the time zone").await;
+        assert!(told.contains("WARN"), "{told}");
+        assert!(told.contains(&format!("TZ={zone:?} can't be read")), "{told}");
+        assert!(told.contains("so schedules go by UTC"), "{told}");
+        program.says("day next at 2040-01-02T00:00:00Z").await;
+    }
+
+    let database = "/usr/share/zoneinfo/Asia/Kolkata";
+    let here = concat!(env!("CARGO_TARGET_TMPDIR"), "/zone-of-its-own");
+    std::fs::copy(database, here).expect("on Debian, install `tzdata`");
+    for zone in ["Asia/Kolkata", ":Asia/Kolkata", database, here, "IST-5:30", "<+0530>-5:30"] {
+        let program = start_program(zone, begin);
+        program.says("day next at 2040-01-01T18:30:00Z").await;
+        assert!(!program.said().concat().contains("time zone"), "{zone}: {:?}", program.said());
+    }
+    // Whoever leaves it empty wants UTC.
+    let program = start_program("", begin);
+    program.says("day next at 2040-01-02T00:00:00Z").await;
+    assert!(!program.said().concat().contains("time zone"), "{:?}", program.said());
+
+    // It doesn't matter to a server without schedules.
+    let program = start_program("Europe/Nowhere", "never");
+    program.says("it runs").await;
+    assert!(!program.said().concat().contains("time zone"), "{:?}", program.said());
 }
