@@ -176,6 +176,7 @@ mod tests {
 
     use super::*;
     use crate::event::house;
+    use crate::log::Collected;
 
     /// A clock in Berlin that goes with tokio's, until it is set. Berlin is an
     /// hour ahead of UTC in winter and two in summer, which begins on 29 March
@@ -382,6 +383,16 @@ mod tests {
         let running =
             Running::start(start, &["@hourly"], ScheduleOptions { starts_at: never, ..options() });
         running.task.await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_log_that_panics_costs_no_time_and_repeats_none() {
+        let (_log, _guard) = Collected::begin_fragile("ERROR schedule `test`: \"no");
+        let options = ScheduleOptions { on_start: true, limit: 3, ..options() };
+        let unlucky = async |_| Err::<(), _>("no");
+        let running =
+            Running::start_with("2026-05-01 12:00:30", &["*/5 * * * *"], options, unlucky);
+        assert_eq!(running.after(60).await, ["01 12:00 +2", "01 12:05 +2", "01 12:10 +2"]);
     }
 
     #[tokio::test(start_paused = true)]
