@@ -34,7 +34,7 @@ use crate::supervisor::Failure;
 use crate::timer::Timer;
 use crate::upstream::{Destination, Feed, Upstreams};
 use crate::view::Views;
-use crate::{Limits, StartError};
+use crate::{Limits, StartError, range};
 
 /// The declarations of a server, in the order they are told.
 ///
@@ -95,7 +95,7 @@ impl Declared {
     pub fn new(name: &'static str, options: ServerOptions) -> Declared {
         Declared {
             name,
-            options,
+            options: options.in_range(),
             crate_folder: None,
             endpoints: Vec::new(),
             views: None,
@@ -123,7 +123,8 @@ impl Declared {
         address: impl Into<Address>,
         options: EndpointOptions,
     ) {
-        let EndpointOptions { certificate, client_certificate: authorities, limits } = options;
+        let EndpointOptions { certificate, client_certificate: authorities, limits } =
+            options.in_range();
         let (address, limits) = (address.into(), limits.within(&self.options.limits));
         self.endpoints.push(Endpoint { name, protocol, address, certificate, authorities, limits });
     }
@@ -135,7 +136,7 @@ impl Declared {
 
     /// Adds a folder of public files.
     pub fn public(&mut self, prefix: &'static str, folder: Folder, options: PublicOptions) {
-        self.publics.push(Public::new(prefix, folder, options));
+        self.publics.push(Public::new(prefix, folder, options.in_range()));
     }
 
     /// Adds a warp filter that answers under a prefix; what it rejects is
@@ -190,7 +191,7 @@ impl Declared {
         Handler: Fn(TimerEvent) -> Done + Send + Sync + 'static,
         Done: Future<Output: Outcome> + Send + 'static,
     {
-        self.timers.push(Timer::new(name, interval, options, handler));
+        self.timers.push(Timer::new(name, range::interval(interval), options, handler));
     }
 
     /// Adds a schedule.
@@ -229,7 +230,8 @@ impl Declared {
         Handler: Fn(UpstreamEvent<Sends>, Receives) -> Done + Send + Sync + 'static,
         Done: Future<Output: Outcome> + Send + 'static,
     {
-        let feed = Feed::new(name, url.into(), options, self.options.send_timeout, handler);
+        let (options, send_timeout) = (options.in_range(), self.options.send_timeout);
+        let feed = Feed::new(name, url.into(), options, send_timeout, handler);
         self.upstreams.push(feed);
         UpstreamDeclared { name, feed: self.upstreams.last_mut().expect("it was just added") }
     }
@@ -251,7 +253,7 @@ pub struct RouteDeclared<'declared> {
 impl RouteDeclared<'_> {
     /// Sets the options.
     pub fn options(self, options: RouteOptions) {
-        self.route.options = options;
+        self.route.options = options.in_range();
     }
 }
 

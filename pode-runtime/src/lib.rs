@@ -38,6 +38,7 @@ pub mod outcome;
 mod pace;
 mod paced_body;
 mod public;
+mod range;
 mod renewal;
 pub mod reply;
 pub mod route;

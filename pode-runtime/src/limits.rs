@@ -31,6 +31,9 @@ use std::time::Duration;
 /// connection, whose request isn't known yet. Endpoints that share an address
 /// share their connections, and so the limits that one of them names.
 ///
+/// Times may be of any length, as all [durations](crate::ServerOptions): with
+/// zero, whoever has to be waited for is left at once.
+///
 /// What clients of signals may do once they are connected is said by
 /// [`SignalOptions`](crate::SignalOptions).
 #[derive(Clone, Copy, Debug)]
@@ -153,6 +156,24 @@ impl Limits {
             Own::Fields(fields) => fields.contains(&field),
             Own::Everything => true,
         }
+    }
+
+    pub(crate) fn durations(&mut self) -> [&mut Duration; 5] {
+        let Limits {
+            max_connections: _,
+            max_connections_per_address: _,
+            tls_timeout,
+            head_timeout,
+            max_head_bytes: _,
+            keep_alive_timeout,
+            max_body_bytes: _,
+            max_upload_bytes: _,
+            body_timeout,
+            write_timeout,
+            min_bytes_per_second: _,
+            own: _,
+        } = self;
+        [tls_timeout, head_timeout, keep_alive_timeout, body_timeout, write_timeout]
     }
 
     /// Returns these limits, where what isn't declared here is as it is around.

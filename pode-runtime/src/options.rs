@@ -12,15 +12,21 @@ use crate::signal::Rebroadcast;
 use crate::upstream::Roots;
 
 /// Options of a server: `pub server name { send_timeout: 2s };`
+///
+/// Durations, here and in the options of all else, may be of any length. More
+/// than ten years are ten years, so [`Duration::MAX`] is for ever; zero is no
+/// time at all, unless it is said to mean something else.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ServerOptions {
     /// How long a `send` waits for room in a full channel before it gives up;
-    /// 5 seconds by default.
+    /// 5 seconds by default. With zero it needs room at once; to an upstream,
+    /// whose connection takes it later, nothing can be sent then.
     pub send_timeout: Duration,
 
     /// How long stopping may take: requests in flight are let finish, and
-    /// clients are told, until then. 10 seconds by default.
+    /// clients are told, until then. 10 seconds by default; with zero, all are cut
+    /// off.
     pub stop_timeout: Duration,
 
     /// How the ids of clients are given out: as they are by default, or
@@ -59,7 +65,8 @@ pub struct ServerOptions {
 
     /// Over which time clients are told to come back (close code 1012) when
     /// another process has taken over, so that they don't come all at once; 10
-    /// seconds by default. Each is told at a moment of its own.
+    /// seconds by default, zero for all at once. Each is told at a moment of its
+    /// own.
     pub drain: Duration,
 
     /// What clients may ask for, and how long they may take:
@@ -127,9 +134,9 @@ pub struct RouteOptions {
 #[non_exhaustive]
 pub struct SignalOptions {
     /// How many messages the channel holds that are sent and not yet on their
-    /// way to clients; 128 by default, at least 1. When it is full, `send`
-    /// waits: nothing is lost at any capacity. Each message of capacity takes
-    /// some 50 bytes from the start.
+    /// way to clients; 128 by default, at least 1 and at most 1,048,576. When it
+    /// is full, `send` waits: nothing is lost at any capacity. Each message of
+    /// capacity takes some 50 bytes from the start.
     pub capacity_messages: usize,
 
     /// What becomes of a client that reads more slowly than messages come;
@@ -159,8 +166,8 @@ pub struct SignalOptions {
     /// 1009.
     pub max_frame_bytes: usize,
 
-    /// How long a client may say nothing, in whole seconds; zero, the default,
-    /// is for ever. Only messages count: not that it is still there, which
+    /// How long a client may say nothing, in whole seconds, rounded up; zero, the
+    /// default, is for ever. Only messages count: not that it is still there, which
     /// `heartbeat` asks, nor what is sent to it. One that is silent for longer, by
     /// a quarter at most, is told by close code 1000. Of no use where clients
     /// only listen.
@@ -231,8 +238,9 @@ impl Default for SignalOptions {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct PublicOptions {
-    /// For how long browsers may use a file without asking again; zero by
-    /// default, so they ask each time, and are told by 304 if nothing changed.
+    /// For how long browsers may use a file without asking again, in whole
+    /// seconds, rounded down; zero by default, so they ask each time, and are told
+    /// by 304 if nothing changed.
     pub cache_age: Duration,
 
     /// Whether browsers save the files instead of showing them; not by default.
@@ -319,8 +327,8 @@ pub struct UpstreamOptions {
     pub reconnect_delay: Duration,
 
     /// How long is waited at most before any attempt, however many have failed;
-    /// 30 seconds by default. A connection that has held for so long makes the
-    /// next wait begin with `reconnect_delay`.
+    /// 30 seconds by default, at least 1 ms. A connection that has held for so
+    /// long makes the next wait begin with `reconnect_delay`.
     pub max_reconnect_delay: Duration,
 
     /// How often the other server is asked whether it is still there; 25

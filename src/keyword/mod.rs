@@ -352,7 +352,8 @@ keywords! {
     ///
     /// A whole number with a unit, `ms`, `s`, `min` or `h`, without a space; or
     /// any expression of type [`Duration`](std::time::Duration). One that is
-    /// zero at run time keeps the server from starting.
+    /// zero at run time keeps the server from starting; otherwise it is at least
+    /// `1ms`, and at most ten years.
     every
 
     /// `schedule "nightly" cron "0 0 * * *" => handler;` does something when

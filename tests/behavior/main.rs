@@ -29,6 +29,8 @@ mod mount;
 mod origin;
 mod program;
 mod public;
+#[cfg(unix)]
+mod range;
 mod rebroadcast;
 mod rebuild;
 mod refusal;

@@ -41,7 +41,7 @@ use crate::support::{Client, raw, raw_over, start, within};
 const FOLDER: &str = "tests/behavior/certificates";
 const PASSWORD: &str = "correct horse";
 
-fn file(name: &str) -> String {
+pub(crate) fn file(name: &str) -> String {
     format!("{FOLDER}/{name}")
 }
 
@@ -100,7 +100,7 @@ async fn connect(
     within(TlsConnector::from(Arc::new(config)).connect(name, stream), "a TLS handshake").await
 }
 
-async fn secure_stream(address: SocketAddr) -> TlsStream<TcpStream> {
+pub(crate) async fn secure_stream(address: SocketAddr) -> TlsStream<TcpStream> {
     connect(trusting_root(), address, "localhost").await.expect("the certificate is trusted")
 }
 
@@ -151,7 +151,7 @@ pode_server! {
 }
 
 /// Begins a connection that speaks HTTP/2.
-async fn http_2(address: SocketAddr) -> SendRequest<Empty<Bytes>> {
+pub(crate) async fn http_2(address: SocketAddr) -> SendRequest<Empty<Bytes>> {
     let mut config = trusting_root();
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     let stream = connect(config, address, "localhost").await.unwrap();
@@ -162,7 +162,7 @@ async fn http_2(address: SocketAddr) -> SendRequest<Empty<Bytes>> {
     requests
 }
 
-async fn get_by_http_2(
+pub(crate) async fn get_by_http_2(
     requests: &mut SendRequest<Empty<Bytes>>,
     path: &str,
 ) -> hyper::Result<(u16, String)> {

@@ -104,8 +104,8 @@ impl Crowd {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Treatment {
     pub(super) limits: QueueLimits,
-    /// How often they are asked whether they are still there, in whole seconds
-    /// rounded up; zero for never.
+    /// How often they are asked whether they are still there, in whole seconds;
+    /// zero for never.
     pub(super) heartbeat: Duration,
     /// What they may send.
     pub(super) incoming: Incoming,
@@ -170,7 +170,7 @@ impl Path {
         messages: Option<hub::Delivery<Parcel>>,
         waker: Waker,
     ) -> Path {
-        let heartbeat = NonZero::new(heartbeat.as_secs_f64().ceil() as u32);
+        let heartbeat = NonZero::new(heartbeat.as_secs() as u32);
         let (clients, waiting, rosters) = (Slab::new(), HashMap::new(), HashMap::new());
         Path {
             name,

@@ -322,7 +322,7 @@ impl Shard {
             let Path { name, heartbeat, clients, .. } = &mut self.paths[number];
             let Some(heartbeat) = *heartbeat else { continue };
             let turn = (beat % heartbeat) as usize;
-            let least_bytes = MIN_BYTES_PER_SECOND * heartbeat.get() as usize;
+            let least_bytes = MIN_BYTES_PER_SECOND.saturating_mul(heartbeat.get() as usize);
             let (mut dead, mut trickling) = (Vec::new(), Vec::new());
             for slot in (turn..clients.capacity()).step_by(heartbeat.get() as usize) {
                 let Some(client) = clients.get_mut(slot) else { continue };

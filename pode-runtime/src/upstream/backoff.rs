@@ -9,10 +9,6 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// The least of the longest waits, so that attempts never follow each other
-/// without any.
-const LEAST: Duration = Duration::from_millis(1);
-
 #[derive(Debug)]
 pub(super) struct Backoff {
     first: Duration,
@@ -25,7 +21,7 @@ pub(super) struct Backoff {
 
 impl Backoff {
     pub(super) fn new(first: Duration, longest: Duration) -> Backoff {
-        Backoff { first: first.max(LEAST), longest: longest.max(LEAST), failed: 0, connected: None }
+        Backoff { first, longest, failed: 0, connected: None }
     }
 
     /// Notes that a connection is there.
@@ -98,7 +94,6 @@ mod tests {
         let mut backoff = Backoff::new(4 * SECOND, 30 * SECOND);
         assert_eq!(backoff.next(0.25), SECOND);
         assert_eq!(backoff.next(0.0), Duration::ZERO);
-        assert_eq!(Backoff::new(Duration::ZERO, Duration::ZERO).next(1.0), LEAST);
     }
 
     #[test]

@@ -28,10 +28,6 @@ use crate::supervisor::Supervisor;
 /// which may quote it.
 const SHOWN_CHARACTERS: usize = 200;
 
-/// A time further off than a program runs, which can be reckoned with all the
-/// same.
-const LONGEST_HEARTBEAT: Duration = Duration::from_secs(365 * 24 * 60 * 60);
-
 /// A declared upstream.
 pub(crate) struct Feed {
     line: Arc<Line>,
@@ -90,6 +86,11 @@ impl Feed {
         &self.line
     }
 
+    #[cfg(test)]
+    pub(crate) fn options(&self) -> &UpstreamOptions {
+        &self.options
+    }
+
     /// Finds out where it is.
     ///
     /// # Errors
@@ -102,7 +103,7 @@ impl Feed {
     /// Returns how often the other server is asked for a sign of life, if it
     /// is.
     pub(super) fn heartbeat(&self) -> Option<Duration> {
-        let heartbeat = self.options.heartbeat.min(LONGEST_HEARTBEAT);
+        let heartbeat = self.options.heartbeat;
         (!heartbeat.is_zero()).then_some(heartbeat)
     }
 

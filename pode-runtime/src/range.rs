@@ -1,0 +1,234 @@
+//! Ranges: from the options that are declared to those that can be reckoned
+//! with.
+//!
+//! [`Declared`](crate::declared::Declared) brings whatever it takes into its
+//! range, so nobody behind it has to fear that a moment and a duration have no
+//! sum. All fields of the options are named here: a new one doesn't compile until
+//! somebody has thought of its range.
+
+use std::time::Duration;
+
+use crate::Limits;
+use crate::options::{
+    EndpointOptions, PublicOptions, RouteOptions, ServerOptions, SignalOptions, UpstreamOptions,
+};
+
+/// The longest duration: ten years, which outlast any program. Three times as
+/// long can be added to the time of any system, and its seconds are a `u32`.
+const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+
+/// The shortest time from one thing to the next, which is the step of tokio's
+/// clock.
+const SHORTEST: Duration = Duration::from_millis(1);
+
+/// Brings durations into the range of all.
+fn bound<const COUNT: usize>(durations: [&mut Duration; COUNT]) {
+    for duration in durations {
+        *duration = LONGEST.min(*duration);
+    }
+}
+
+/// Rounds up to whole seconds.
+fn in_seconds(duration: Duration) -> Duration {
+    let fraction = u64::from(duration.subsec_nanos() > 0);
+    Duration::from_secs(duration.as_secs().saturating_add(fraction))
+}
+
+/// Returns the interval of a timer; zero, which is refused at the start, stays
+/// so.
+pub(crate) fn interval(declared: Duration) -> Duration {
+    if declared.is_zero() { declared } else { declared.clamp(SHORTEST, LONGEST) }
+}
+
+impl Limits {
+    pub(crate) fn in_range(mut self) -> Limits {
+        bound(self.durations());
+        self
+    }
+}
+
+impl ServerOptions {
+    pub(crate) fn in_range(mut self) -> ServerOptions {
+        let ServerOptions {
+            send_timeout,
+            stop_timeout,
+            client_ids: _,
+            content_security_policy: _,
+            hand_over: _,
+            drain,
+            limits,
+        } = &mut self;
+        bound([send_timeout, stop_timeout, drain]);
+        *limits = limits.in_range();
+        self
+    }
+}
+
+impl EndpointOptions {
+    pub(crate) fn in_range(mut self) -> EndpointOptions {
+        let EndpointOptions { certificate: _, client_certificate: _, limits } = &mut self;
+        *limits = limits.in_range();
+        self
+    }
+}
+
+impl RouteOptions {
+    pub(crate) fn in_range(mut self) -> RouteOptions {
+        let RouteOptions { limits } = &mut self;
+        *limits = limits.in_range();
+        self
+    }
+}
+
+impl SignalOptions {
+    pub(crate) fn in_range(mut self) -> SignalOptions {
+        let SignalOptions {
+            // The hub knows its range.
+            capacity_messages: _,
+            on_lag: _,
+            heartbeat,
+            origins: _,
+            max_message_bytes: _,
+            max_frame_bytes: _,
+            idle_timeout,
+            messages_per_second: _,
+            max_clients: _,
+            max_clients_per_address: _,
+            rebroadcast: _,
+        } = &mut self;
+        *heartbeat = in_seconds(*heartbeat);
+        *idle_timeout = in_seconds(*idle_timeout);
+        bound([heartbeat, idle_timeout]);
+        self
+    }
+}
+
+impl PublicOptions {
+    pub(crate) fn in_range(mut self) -> PublicOptions {
+        let PublicOptions { cache_age, download: _, index: _ } = &mut self;
+        bound([cache_age]);
+        self
+    }
+}
+
+impl UpstreamOptions {
+    pub(crate) fn in_range(mut self) -> UpstreamOptions {
+        let UpstreamOptions {
+            connect_timeout,
+            reconnect_delay,
+            max_reconnect_delay,
+            heartbeat,
+            max_message_bytes: _,
+            roots: _,
+        } = &mut self;
+        *reconnect_delay = SHORTEST.max(*reconnect_delay);
+        *max_reconnect_delay = SHORTEST.max(*max_reconnect_delay);
+        bound([connect_timeout, reconnect_delay, max_reconnect_delay, heartbeat]);
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pode_core::{Address, Method, Nothing, Protocol, SignalPath, UpstreamName};
+
+    use super::*;
+    use crate::declared::Declared;
+    use crate::event::{TimerEvent, UpstreamEvent};
+    use crate::options::TimerOptions;
+    use crate::route::view_filter;
+    use crate::{Folder, Limits};
+
+    /// Declares something of each kind with durations of this length. All fields
+    /// are named, so that a new one is given its value here, too.
+    fn declare(length: Duration) -> Declared {
+        let mut limits = Limits::default();
+        for limit in limits.durations() {
+            *limit = length;
+        }
+        let server = ServerOptions {
+            send_timeout: length,
+            stop_timeout: length,
+            client_ids: Default::default(),
+            content_security_policy: "",
+            hand_over: Default::default(),
+            drain: length,
+            limits,
+        };
+        let signal = SignalOptions {
+            capacity_messages: 1,
+            on_lag: Default::default(),
+            heartbeat: length,
+            origins: Default::default(),
+            max_message_bytes: 0,
+            max_frame_bytes: 0,
+            idle_timeout: length,
+            messages_per_second: 0,
+            max_clients: 0,
+            max_clients_per_address: 0,
+            rebroadcast: Default::default(),
+        };
+        let upstream = UpstreamOptions {
+            connect_timeout: length,
+            reconnect_delay: length,
+            max_reconnect_delay: length,
+            heartbeat: length,
+            max_message_bytes: usize::MAX,
+            roots: Default::default(),
+        };
+        let endpoint = EndpointOptions {
+            certificate: Default::default(),
+            client_certificate: Default::default(),
+            limits,
+        };
+        let public = PublicOptions { cache_age: length, download: false, index: "" };
+
+        let mut declared = Declared::new("test", server);
+        declared.endpoint(None, Protocol::Http, Address::from(0_u16), endpoint);
+        declared.public("/", Folder::embedded(&[]), public);
+        declared
+            .route(&[Method::Get], "/", &[], view_filter("index"))
+            .options(RouteOptions { limits });
+        declared.signal_channel(SignalPath::<String>::new("/"), &[], signal);
+        declared.timer("test", length, TimerOptions::default(), async |_: TimerEvent| ());
+        let handler = async |_: UpstreamEvent, _: String| ();
+        declared.upstream(UpstreamName::<Nothing, String>::new("TEST"), "", upstream, handler);
+        declared
+    }
+
+    /// Returns all that was declared, in words.
+    fn shown(declared: &Declared) -> String {
+        let routes = declared.routes.iter().map(|route| format!("{:?}", route.options));
+        let feeds = declared.upstreams.iter().map(|feed| format!("{:?}", feed.options()));
+        routes.chain(feeds).fold(format!("{declared:?}"), |all, options| all + &options)
+    }
+
+    #[test]
+    fn nothing_that_is_done_again_and_again_is_done_without_a_pause() {
+        let declared = declare(Duration::from_nanos(1));
+        assert_eq!(declared.timers[0].interval, SHORTEST);
+        let UpstreamOptions { reconnect_delay, max_reconnect_delay, .. } =
+            declared.upstreams[0].options();
+        assert_eq!([*reconnect_delay, *max_reconnect_delay], [SHORTEST; 2]);
+        let SignalOptions { heartbeat, idle_timeout, .. } = declared.signals[0].options;
+        assert_eq!([heartbeat, idle_timeout], [Duration::from_secs(1); 2]);
+    }
+
+    #[test]
+    fn what_is_none_stays_none() {
+        let declared = declare(Duration::ZERO);
+        assert!(declared.timers[0].interval.is_zero(), "which the start refuses");
+        assert!(declared.upstreams[0].options().heartbeat.is_zero());
+        let SignalOptions { heartbeat, idle_timeout, .. } = declared.signals[0].options;
+        assert_eq!([heartbeat, idle_timeout], [Duration::ZERO; 2]);
+    }
+
+    #[test]
+    fn no_duration_is_longer_than_can_be_reckoned_with() {
+        let declared = declare(Duration::MAX);
+        let shown = shown(&declared);
+        assert!(!shown.contains(&format!("{:?}", Duration::MAX)), "{shown}");
+        // All of them are there: 5 of limits at three places, and 11 more.
+        assert_eq!(shown.matches(&format!("{LONGEST:?}")).count(), 3 * 5 + 11, "{shown}");
+    }
+}

@@ -1,0 +1,295 @@
+//! Ranges: servers whose options are all as large, or as small, as their types
+//! allow. They run in processes of their own, whose log would tell of a panic.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::{Duration, SystemTime};
+
+use pode::Protocol;
+use pode::prelude::*;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+
+use crate::support::{Client, Process, get_at, raw, raw_over, this_test, within};
+use crate::tls::{file, get_by_http_2, http_2, secure_stream};
+
+/// Where the programs keep their sockets, and where the other server is.
+const FOLDER: &str = "PODE_TEST_RANGE";
+const FEED: &str = "PODE_TEST_FEED";
+
+const ENDLESS: Duration = Duration::MAX;
+const ANY_NUMBER: usize = usize::MAX;
+/// A number that is none of those that stand for "without limit".
+const VERY_MANY: usize = usize::MAX - 1;
+
+/// More than the system and its buffers take for a client that doesn't read.
+const LARGE: usize = 64 << 20;
+
+/// Has a permit for each time that something has fired.
+struct Fired(Semaphore);
+
+impl Fired {
+    fn new() -> Fired {
+        Fired(Semaphore::new(0))
+    }
+
+    /// Waits until so much has fired.
+    async fn times(event: WebEvent, times: u32) -> Result<(), EventError> {
+        event.state::<Fired>()?.0.acquire_many(times).await.expect("it is never closed").forget();
+        Ok(())
+    }
+}
+
+/// Returns the last moment that the system knows.
+fn latest() -> Option<SystemTime> {
+    SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(i64::MAX as u64))
+}
+
+pode_server! {
+    server longest(folder: PathBuf, feed: String) {
+        send_timeout: ENDLESS,
+        stop_timeout: ENDLESS,
+        drain: ENDLESS,
+        hand_over: folder.join("longest.sock"),
+        limits: Limits {
+            max_connections: ANY_NUMBER,
+            max_connections_per_address: VERY_MANY,
+            tls_timeout: ENDLESS,
+            head_timeout: ENDLESS,
+            max_head_bytes: ANY_NUMBER,
+            keep_alive_timeout: ENDLESS,
+            max_body_bytes: ANY_NUMBER,
+            max_upload_bytes: ANY_NUMBER,
+            body_timeout: ENDLESS,
+            write_timeout: ENDLESS,
+            min_bytes_per_second: ANY_NUMBER,
+        },
+    };
+    endpoint http  "127.0.0.1:0";
+    endpoint ws    "127.0.0.1:0";
+    endpoint https "127.0.0.1:0" {
+        certificate: pem(file("chain.pem"), file("key.pem")),
+        limits: Limits { max_connections: VERY_MANY, tls_timeout: ENDLESS },
+    };
+    endpoint wss   "127.0.0.1:0";
+    public "/files" "tests/behavior/files" { cache_age: ENDLESS };
+    state Fired = Fired::new();
+    route GET  "/" => async |_| text("here");
+    route GET  "/large" => async |_| bytes("application/octet-stream", vec![0; LARGE]);
+    route GET  "/fired" => async |event| Fired::times(event, 2).await;
+    route POST "/text" (body: String) => async |_, body| text(body);
+    route POST "/parts" (multipart: Multipart) {
+        limits: Limits { max_upload_bytes: ANY_NUMBER, body_timeout: ENDLESS },
+    } => async |_, mut form: Multipart| -> Result<_, EventError> {
+        let mut length = 0;
+        while let Some(part) = form.next().await? {
+            length += part.bytes().await?.len();
+        }
+        Ok(text(length.to_string()))
+    };
+    signal TALK: String -> String = "/talk" {
+        capacity_messages: ANY_NUMBER,
+        heartbeat: ENDLESS,
+        max_message_bytes: ANY_NUMBER,
+        max_frame_bytes: ANY_NUMBER,
+        idle_timeout: ENDLESS,
+        messages_per_second: u32::MAX,
+        max_clients: VERY_MANY,
+        max_clients_per_address: VERY_MANY,
+    } => talk;
+    timer "start" every ENDLESS {
+        on_start: true, limit: u64::MAX, skip: u32::MAX,
+    } => async |event| event.state::<Fired>().map(|fired| fired.0.add_permits(1));
+    schedule "start" cron "@minutely" {
+        on_start: true, limit: u64::MAX, starts_at: latest(), ends_at: latest(),
+    } => async |event| event.state::<Fired>().map(|fired| fired.0.add_permits(1));
+    upstream PRICES: String -> String = feed {
+        connect_timeout: ENDLESS,
+        reconnect_delay: ENDLESS,
+        max_reconnect_delay: ENDLESS,
+        heartbeat: ENDLESS,
+        max_message_bytes: ANY_NUMBER,
+    } => async |event, price: String| event.send(TALK, &price).await;
+}
+
+async fn talk(
+    event: SignalEvent<String>,
+    said: String,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    match said.as_str() {
+        "buy" => event.upstream(PRICES).send(&said).await?,
+        _ => event.send(TALK, &said).await?,
+    }
+    Ok(())
+}
+
+/// The programs of these tests: they run one of these alone, in a process of its
+/// own. Otherwise there is nothing to do here.
+#[test]
+fn longest_program() {
+    run(longest);
+}
+
+fn run(declare: impl FnOnce(PathBuf, String) -> Server) {
+    let Some(folder) = std::env::var_os(FOLDER) else { return };
+    let feed = std::env::var(FEED).unwrap();
+    pode::log_to_terminal();
+    if let Err(error) = declare(folder.into(), feed).run_blocking() {
+        eprintln!("Error: {error:?}");
+        std::process::exit(1);
+    }
+}
+
+/// The other server, which the programs are connected to, and their folder.
+struct Surroundings {
+    folder: PathBuf,
+    feed: TcpListener,
+}
+
+impl Surroundings {
+    async fn new(name: &str) -> Surroundings {
+        let folder = std::env::temp_dir().join(format!("pode-range-{name}-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&folder);
+        std::fs::create_dir_all(&folder).unwrap();
+        Surroundings { folder, feed: TcpListener::bind("127.0.0.1:0").await.unwrap() }
+    }
+
+    /// Starts one of the programs, and waits until it serves and is connected.
+    async fn start(&self, test: &str) -> (Process, Client<TcpStream>) {
+        let feed = format!("ws://{}/", self.feed.local_addr().unwrap());
+        let mut command = this_test(test);
+        command.env(FOLDER, &self.folder).env(FEED, feed).stdout(Stdio::null());
+        let process = Process::start(&mut command);
+        process.address(Protocol::Wss).await;
+        let (stream, _) = within(self.feed.accept(), "an upstream").await.unwrap();
+        (process, Client::accept(stream).await)
+    }
+}
+
+impl Drop for Surroundings {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// Asks a process to end, and sees that it does so well.
+async fn ends_well(process: Process) {
+    let (said, status) = process.end().await;
+    assert_eq!(status.code(), Some(0), "{said}");
+    assert!(!said.contains("panicked") && !said.contains("ERROR"), "{said}");
+}
+
+/// Waits until the program takes leave of the other server, which then closes
+/// the connection.
+async fn sees_it_leave(mut feed: Client<TcpStream>) {
+    assert_eq!(feed.close_code().await, 1001);
+}
+
+async fn connect(address: SocketAddr) -> TcpStream {
+    within(TcpStream::connect(address), "a connection").await.unwrap()
+}
+
+/// Reads up to the end of a text.
+async fn hear(stream: &mut TcpStream, end: &str) -> String {
+    let mut heard = String::new();
+    while !heard.ends_with(end) {
+        heard.push(within(stream.read_u8(), end).await.unwrap().into());
+    }
+    heard
+}
+
+/// Sends a body that the server has to wait for: it comes in two parts, of which
+/// the first is sent when it is asked for.
+async fn post_slowly(address: SocketAddr, path: &str, headers: &str, body: &str) -> String {
+    let mut stream = connect(address).await;
+    let length = body.len();
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nExpect: 100-continue\r\n\
+         Content-Length: {length}\r\n{headers}\r\n"
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    hear(&mut stream, "100 Continue\r\n\r\n").await;
+    let (begin, end) = body.split_at(length / 2);
+    stream.write_all(begin.as_bytes()).await.unwrap();
+    // Others are served meanwhile.
+    assert_eq!(get_at(address, "/").await.text(), "here");
+    let answer = raw_over(stream, end.as_bytes()).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    answer.text().to_owned()
+}
+
+const PARTS: &str = "Content-Type: multipart/form-data; boundary=XX\r\n";
+const FORM: &str = "--XX\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nhello\r\n--XX--\r\n";
+
+#[tokio::test]
+async fn the_longest_times_and_the_largest_sizes_are_waited_for_and_taken() {
+    let surroundings = Surroundings::new("longest").await;
+    let (process, mut feed) = surroundings.start("range::longest_program").await;
+    let http = process.address(Protocol::Http).await;
+    let https = process.address(Protocol::Https).await;
+
+    // Heads, bodies, and whatever comes between two requests.
+    let mut kept = connect(http).await;
+    for _ in 0..2 {
+        kept.write_all(b"GET / HTTP/1.1\r\n").await.unwrap();
+        assert_eq!(get_at(http, "/").await.text(), "here");
+        kept.write_all(b"Host: x\r\n\r\n").await.unwrap();
+        hear(&mut kept, "\r\n\r\nhere").await;
+    }
+    assert_eq!(post_slowly(http, "/text", "", "a slow body").await, "a slow body");
+    assert_eq!(post_slowly(http, "/parts", PARTS, FORM).await, "5");
+    let file = get_at(http, "/files/plain.txt").await;
+    assert_eq!(file.headers["cache-control"], "max-age=315360000");
+
+    // Whoever reads only when somebody else has read all of it.
+    let large = b"GET /large HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    let mut slow = connect(http).await;
+    slow.write_all(large).await.unwrap();
+    assert_eq!(raw(http, large).await.body.len(), LARGE);
+    assert_eq!(raw_over(slow, b"").await.body.len(), LARGE);
+
+    // TLS, HTTP/2.
+    let answer = raw_over(secure_stream(https).await, large).await;
+    assert_eq!(answer.body.len(), LARGE);
+    let mut requests = http_2(https).await;
+    for _ in 0..2 {
+        assert_eq!(get_by_http_2(&mut requests, "/").await.unwrap(), (200, "here".to_owned()));
+    }
+
+    // Signals both ways, and the upstream.
+    assert_eq!(get_at(http, "/fired").await.status, 204);
+    let mut client = Client::connect_at(http, "/talk").await.unwrap();
+    let mut secure = Client::over(secure_stream(https).await, "wss://localhost/talk").await;
+    for said in ["\"hello\"", "\"still here\""] {
+        secure.say(said).await;
+        assert_eq!(client.text().await, said);
+        assert_eq!(secure.text().await, said);
+    }
+    client.say("\"buy\"").await;
+    assert_eq!(feed.text().await, "\"buy\"");
+    feed.say("\"sold\"").await;
+    assert_eq!(client.text().await, "\"sold\"");
+
+    // The next process takes over, and the first waits for its clients.
+    let start = surroundings.start("range::longest_program");
+    let ((newer, newer_feed), ()) = tokio::join!(start, sees_it_leave(feed));
+    let mut new = Client::connect_at(http, "/talk").await.unwrap();
+    new.say("\"from the newer\"").await;
+    for client in [&mut client, &mut new] {
+        assert_eq!(client.text().await, "\"from the newer\"");
+    }
+    process.signal("-TERM");
+    assert_eq!(client.close_code().await, 1012);
+    assert_eq!(secure.text().await, "\"sold\"");
+    assert_eq!(secure.text().await, "\"from the newer\"");
+    assert_eq!(secure.close_code().await, 1012);
+    drop((kept, requests));
+    ends_well(process).await;
+
+    newer.signal("-TERM");
+    sees_it_leave(newer_feed).await;
+    assert_eq!(new.close_code().await, 1001);
+    ends_well(newer).await;
+}
