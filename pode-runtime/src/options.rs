@@ -337,8 +337,9 @@ pub struct UpstreamOptions {
     /// and connected to anew. The time in which a handler runs doesn't count.
     pub heartbeat: Duration,
 
-    /// How long a message may be, received or sent; 1 MiB by default. A longer
-    /// one ends the connection (close code 1009), and is not sent.
+    /// How long a message may be, received or sent; 1 MiB by default, at most 1
+    /// GiB. Memory for it is taken as soon as it is announced. A longer one ends
+    /// the connection (close code 1009), and is not sent.
     pub max_message_bytes: usize,
 
     /// Whose certificates are believed, at a `wss` URL; `SystemRoots` by

@@ -21,6 +21,11 @@ const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 /// clock.
 const SHORTEST: Duration = Duration::from_millis(1);
 
+/// The most bytes of a message of an upstream: memory for all of it is taken as
+/// soon as the other server announces it, and what the system doesn't have ends
+/// the program.
+const MOST_ANNOUNCED_BYTES: usize = 1 << 30;
+
 /// Brings durations into the range of all.
 fn bound<const COUNT: usize>(durations: [&mut Duration; COUNT]) {
     for duration in durations {
@@ -118,11 +123,12 @@ impl UpstreamOptions {
             reconnect_delay,
             max_reconnect_delay,
             heartbeat,
-            max_message_bytes: _,
+            max_message_bytes,
             roots: _,
         } = &mut self;
         *reconnect_delay = SHORTEST.max(*reconnect_delay);
         *max_reconnect_delay = SHORTEST.max(*max_reconnect_delay);
+        *max_message_bytes = MOST_ANNOUNCED_BYTES.min(*max_message_bytes);
         bound([connect_timeout, reconnect_delay, max_reconnect_delay, heartbeat]);
         self
     }

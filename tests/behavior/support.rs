@@ -213,8 +213,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     }
 
     /// Returns the connection below.
-    pub(crate) fn stream(&self) -> &S {
-        self.stream.get_ref()
+    pub(crate) fn stream(&mut self) -> &mut S {
+        self.stream.get_mut()
     }
 
     /// Waits for the next text message.

@@ -169,6 +169,28 @@ async fn a_message_that_is_too_long_ends_the_connection() {
 }
 
 pode_server! {
+    server unlimited(url: String);
+    upstream HOARD: u8 = url {
+        reconnect_delay: 1ms,
+        max_reconnect_delay: 1ms,
+        max_message_bytes: usize::MAX,
+    } => async |_, _| {};
+}
+
+#[tokio::test]
+async fn a_message_that_no_memory_holds_is_refused_by_its_header() {
+    let feed = Feed::new().await;
+    let _server = start(unlimited(feed.url())).await;
+    for announced in [1_u64 << 62, 1 << 40, (1 << 30) + 1] {
+        let mut other = feed.accept().await;
+        let header = [&[0x82, 127][..], &announced.to_be_bytes()].concat();
+        other.stream().write_all(&header).await.unwrap();
+        assert_eq!(other.close_code().await, 1009, "{announced}");
+    }
+    feed.accept().await;
+}
+
+pode_server! {
     server attentive(url: String);
     upstream FED: u8 = url {
         reconnect_delay: 1ms,
