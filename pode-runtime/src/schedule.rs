@@ -385,6 +385,19 @@ mod tests {
         running.task.await.unwrap();
     }
 
+    /// Dates in UTC end where those of a zone that is ahead have ended before.
+    #[tokio::test(start_paused = true)]
+    async fn a_start_at_the_end_of_all_dates_never_comes() {
+        for expression in ["@hourly", "0 0 * * *"] {
+            for hours_before in [0, 1, 24] {
+                let before = SignedDuration::from_hours(hours_before);
+                let starts_at = Some((Timestamp::MAX - before).into());
+                let options = ScheduleOptions { starts_at, ..options() };
+                Running::start("2026-05-01 11:59:30", &[expression], options).task.await.unwrap();
+            }
+        }
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_log_that_panics_costs_no_time_and_repeats_none() {
         let (_log, _guard) = Collected::begin_fragile("ERROR schedule `test`: \"no");
