@@ -51,11 +51,12 @@ impl Door {
             return Err(Full::All);
         }
         if let Some(address) = address {
-            let from_there = inside.by_address.entry(address).or_default();
-            if *from_there >= self.max_clients_per_address {
+            // Who is refused leaves nothing behind, even where nobody may come.
+            let from_there = inside.by_address.get(&address).copied().unwrap_or_default();
+            if from_there >= self.max_clients_per_address {
                 return Err(Full::Address);
             }
-            *from_there += 1;
+            inside.by_address.insert(address, from_there + 1);
         }
         inside.all += 1;
         Ok(Ticket { door: Arc::clone(self), address })
@@ -97,5 +98,15 @@ mod tests {
         let inside = door.inside.lock().unwrap();
         assert_eq!((inside.all, inside.by_address.len()), (0, 0));
         assert!(Door::new(usize::MAX, usize::MAX).is_none());
+    }
+
+    #[test]
+    fn whoever_is_refused_is_forgotten() {
+        let door = Door::new(3, 0).unwrap();
+        for last in 0..100 {
+            let address = Some(IpAddr::from([127, 0, 0, last]));
+            assert_eq!(door.enter(address).unwrap_err(), Full::Address);
+        }
+        assert!(door.inside.lock().unwrap().by_address.is_empty());
     }
 }
