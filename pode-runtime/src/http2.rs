@@ -67,7 +67,8 @@ where
         () = idle(&traffic, limits) => {
             connection.as_mut().graceful_shutdown();
             // A client that answers nothing has no request to lose.
-            return timeout(limits.keep_alive_timeout, connection).await.unwrap_or(Ok(()));
+            let patience = limits.keep_alive_timeout.max(PING_TIMEOUT);
+            return timeout(patience, connection).await.unwrap_or(Ok(()));
         }
     }
     connection.as_mut().graceful_shutdown();
@@ -77,13 +78,18 @@ where
 /// Waits until it has been the client's turn for a while, and it has asked for
 /// nothing and taken next to nothing of what it was given.
 async fn idle(traffic: &Traffic, limits: &Limits) {
-    let pace = limits.min_bytes_per_second as f64 * limits.keep_alive_timeout.as_secs_f64();
     loop {
         let changed = traffic.changed();
         let written = traffic.written();
+        let patience = match traffic.requests() {
+            // The first request has the time for its head, as by HTTP/1.
+            0 => limits.keep_alive_timeout.max(limits.head_timeout),
+            _ => limits.keep_alive_timeout,
+        };
         if traffic.is_in_hand() {
             changed.await;
-        } else if timeout(limits.keep_alive_timeout, changed).await.is_err() {
+        } else if timeout(patience, changed).await.is_err() {
+            let pace = limits.min_bytes_per_second as f64 * patience.as_secs_f64();
             // Pings alone, which go out all the time, are no answers.
             let taken = (traffic.written() - written) as f64;
             if taken < pace.max(MOST_PING_BYTES) {
@@ -115,6 +121,21 @@ mod tests {
         let (_ended, _heard) = tokio::join!(serving, heard);
         assert!(started.elapsed() >= limits.keep_alive_timeout);
         assert!(started.elapsed() <= limits.keep_alive_timeout * 2 + PING_TIMEOUT);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_first_request_has_the_time_of_its_head() {
+        let traffic = Arc::new(Traffic::default());
+        let mut limits = Limits::default();
+        limits.keep_alive_timeout = Duration::ZERO;
+        let started = Instant::now();
+        idle(&traffic, &limits).await;
+        assert!(started.elapsed() >= limits.head_timeout);
+        // Behind it, there is none.
+        let started = Instant::now();
+        drop(InHand::new(&traffic));
+        idle(&traffic, &limits).await;
+        assert!(started.elapsed() < limits.head_timeout);
     }
 
     #[tokio::test(start_paused = true)]
