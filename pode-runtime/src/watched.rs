@@ -201,8 +201,13 @@ impl<S: Transport> Watched<S> {
             let polled = Pin::new(&mut self.stream).poll_read(context, &mut buffer);
             let read = buffer.filled().len();
             match polled {
-                // If it sends nothing, there is nothing to fear.
-                Poll::Pending if self.lingering.is_none() && !self.traffic.is_left_unread() => {
+                // If it sends nothing, there is nothing to fear. By HTTP/2 it
+                // does: it gives leave for more as it reads.
+                Poll::Pending
+                    if self.lingering.is_none()
+                        && self.heads.is_some()
+                        && !self.traffic.is_left_unread() =>
+                {
                     return Poll::Ready(());
                 }
                 Poll::Ready(Ok(())) if read > 0 => {}
@@ -405,5 +410,28 @@ mod tests {
         let started = Instant::now();
         server.shutdown().await.unwrap();
         assert_eq!(started.elapsed(), Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn by_http_2_the_end_waits_for_who_still_reads() {
+        let (stream, mut client) = duplex(1000);
+        let (traffic, limits) = (Arc::new(Traffic::default()), Limits::default());
+        let mut server = Watched::http_2(stream, None, &traffic, &limits);
+        let started = Instant::now();
+        let reads = async {
+            sleep(Duration::from_secs(1)).await;
+            client.write_all(b"there is room for more").await.unwrap();
+            drop(client);
+        };
+        let (ended, ()) = tokio::join!(server.shutdown(), reads);
+        ended.unwrap();
+        assert_eq!(started.elapsed().as_secs(), 1);
+
+        // For a while.
+        let (stream, _silent) = duplex(1000);
+        let mut server = Watched::http_2(stream, None, &traffic, &limits);
+        let started = Instant::now();
+        server.shutdown().await.unwrap();
+        assert_eq!(started.elapsed(), LINGER);
     }
 }
