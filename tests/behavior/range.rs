@@ -6,14 +6,16 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, SystemTime};
 
-use pode::Protocol;
 use pode::prelude::*;
+use pode::{Frame, Protocol};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
-use crate::support::{Client, Process, get_at, raw, raw_over, this_test, within};
-use crate::tls::{file, get_by_http_2, http_2, secure_stream};
+use crate::support::{
+    Client, Process, get_at, raw, raw_over, request_at, start, this_test, within,
+};
+use crate::tls::{file, get_by_http_2, http_2, idle_ends, secure_stream};
 
 /// Where the programs keep their sockets, and where the other server is.
 const FOLDER: &str = "PODE_TEST_RANGE";
@@ -114,6 +116,79 @@ pode_server! {
     } => async |event, price: String| event.send(TALK, &price).await;
 }
 
+const NONE: Duration = Duration::ZERO;
+const NEXT_TO_NONE: Duration = Duration::from_nanos(1);
+/// Which the macro would find if it stood there.
+const NO_ROOM: usize = 0;
+
+pode_server! {
+    server shortest(folder: PathBuf, feed: String) {
+        send_timeout: NONE,
+        stop_timeout: NONE,
+        drain: NONE,
+        hand_over: folder.join("shortest.sock"),
+        limits: Limits {
+            keep_alive_timeout: NONE,
+            max_body_bytes: 0,
+            max_upload_bytes: 0,
+            body_timeout: NONE,
+            write_timeout: NONE,
+            min_bytes_per_second: 0,
+        },
+    };
+    endpoint http  "127.0.0.1:0";
+    endpoint ws    "127.0.0.1:0";
+    endpoint https "127.0.0.1:0" { certificate: pem(file("chain.pem"), file("key.pem")) };
+    endpoint wss   "127.0.0.1:0";
+    public "/files" "tests/behavior/files" { cache_age: NEXT_TO_NONE };
+    state Fired = Fired::new();
+    route GET  "/" => async |_| text("here");
+    route GET  "/large" => async |_| bytes("application/octet-stream", vec![0; LARGE]);
+    route GET  "/fired" => async |event| Fired::times(event, 5).await;
+    route POST "/text" (body: String) => async |_, body| text(body);
+    route POST "/slow" (body: String) {
+        limits: Limits { max_body_bytes: 100, body_timeout: NEXT_TO_NONE },
+    } => async |_, body| text(body);
+    route POST "/parts" (multipart: Multipart) => async |_, _| ();
+    signal SAY: String -> String = "/say" {
+        heartbeat: NEXT_TO_NONE, idle_timeout: NEXT_TO_NONE, messages_per_second: 0,
+    } => async |event, said: String| event.reply(&said).await;
+    signal EMPTY: Frame -> Frame = "/empty" {
+        capacity_messages: NO_ROOM, heartbeat: NONE, idle_timeout: NONE, max_message_bytes: 0,
+    } => async |event, frame: Frame| event.reply(&frame).await;
+    signal IN_PARTS: Frame -> Frame = "/in-parts" { max_frame_bytes: 0 } => async |_, _| ();
+    signal NOBODY: String = "/nobody" { max_clients: 0 };
+    signal FROM_NOWHERE: String = "/from-nowhere" { max_clients_per_address: 0 };
+    timer "fast" every NEXT_TO_NONE {
+        limit: 4,
+    } => async |event| event.state::<Fired>().map(|fired| fired.0.add_permits(1));
+    schedule "over" cron "@minutely" {
+        on_start: true, starts_at: Some(SystemTime::UNIX_EPOCH), ends_at: Some(SystemTime::UNIX_EPOCH),
+    } => async |event| event.state::<Fired>().map(|fired| fired.0.add_permits(1));
+    upstream QUOTES: String = feed {
+        reconnect_delay: NONE, max_reconnect_delay: NONE, heartbeat: NONE, max_message_bytes: 0,
+    } => async |_, _| ();
+}
+
+pode_server! {
+    server hasty;
+    endpoint waits_for_no_head http "127.0.0.1:0" { limits: Limits { head_timeout: NONE } };
+    endpoint takes_no_head http "127.0.0.1:0" { limits: Limits { max_head_bytes: 0 } };
+    endpoint takes_one http "127.0.0.1:0" {
+        limits: Limits { max_connections: 0, max_connections_per_address: 0 },
+    };
+    endpoint waits_for_no_request https "127.0.0.1:0" {
+        certificate: pem(file("chain.pem"), file("key.pem")),
+        limits: Limits { keep_alive_timeout: NONE },
+    };
+    endpoint waits_for_no_tls https "127.0.0.1:0" {
+        certificate: pem(file("chain.pem"), file("key.pem")),
+        limits: Limits { tls_timeout: NONE },
+    };
+    route GET "/" => async |_| text("here");
+    route GET "/large" => async |_| bytes("application/octet-stream", vec![0; LARGE]);
+}
+
 async fn talk(
     event: SignalEvent<String>,
     said: String,
@@ -130,6 +205,11 @@ async fn talk(
 #[test]
 fn longest_program() {
     run(longest);
+}
+
+#[test]
+fn shortest_program() {
+    run(shortest);
 }
 
 fn run(declare: impl FnOnce(PathBuf, String) -> Server) {
@@ -174,7 +254,8 @@ impl Drop for Surroundings {
     }
 }
 
-/// Asks a process to end, and sees that it does so well.
+/// Waits for the end of a program that was asked to end or has handed over, and
+/// sees that nothing went wrong in it.
 async fn ends_well(process: Process) {
     let (said, status) = process.end().await;
     assert_eq!(status.code(), Some(0), "{said}");
@@ -292,4 +373,93 @@ async fn the_longest_times_and_the_largest_sizes_are_waited_for_and_taken() {
     sees_it_leave(newer_feed).await;
     assert_eq!(new.close_code().await, 1001);
     ends_well(newer).await;
+}
+
+#[tokio::test]
+async fn the_shortest_times_and_the_smallest_sizes_are_what_they_say() {
+    let surroundings = Surroundings::new("shortest").await;
+    let (process, feed) = surroundings.start("range::shortest_program").await;
+    let http = process.address(Protocol::Http).await;
+    let https = process.address(Protocol::Https).await;
+
+    // One request for each connection, without being asked for that.
+    let mut requests = http_2(https).await;
+    for _ in 0..10 {
+        let answer = raw(http, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await;
+        assert_eq!((answer.status, answer.text()), (200, "here"));
+    }
+    assert_eq!(get_by_http_2(&mut requests, "/").await.unwrap(), (200, "here".to_owned()));
+    idle_ends(requests).await;
+    assert_eq!(get_at(http, "/files/plain.txt").await.headers["cache-control"], "no-cache");
+
+    // Bodies of nothing, and others.
+    let post = async |path, headers: &[(&str, &str)], body: &str| {
+        request_at(http, "POST", path, headers, body.as_bytes()).await.status
+    };
+    assert_eq!(post("/text", &[], "").await, 200);
+    assert_eq!(post("/text", &[], "a").await, 413);
+    let parts = [("Content-Type", "multipart/form-data; boundary=XX")];
+    assert_eq!(post("/parts", &parts, FORM).await, 413);
+    let slow = b"POST /slow HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n";
+    assert_eq!(raw(http, slow).await.status, 408);
+
+    // Whoever has to be waited for.
+    let mut slow = connect(http).await;
+    slow.write_all(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    let cut_off = async {
+        while slow.write_all(b"x").await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    within(cut_off, "the end of a slow reader").await;
+
+    // Signals.
+    assert_eq!(get_at(http, "/fired").await.status, 204);
+    let mut client = Client::connect_at(http, "/say").await.unwrap();
+    client.say("\"hello\"").await;
+    assert_eq!(client.text().await, "\"hello\"");
+    assert_eq!(client.close_code().await, 1000);
+    for path in ["/empty", "/in-parts"] {
+        let mut client = Client::connect_at(http, path).await.unwrap();
+        if path == "/empty" {
+            client.say("").await;
+            assert_eq!(client.text().await, "");
+        }
+        client.say("a").await;
+        assert_eq!(client.close_code().await, 1009);
+    }
+    assert_eq!(Client::connect_at(http, "/nobody").await.err(), Some(503));
+    assert_eq!(Client::connect_at(http, "/from-nowhere").await.err(), Some(429));
+
+    // All clients are told at once, and nobody is waited for.
+    let mut client = Client::connect_at(http, "/empty").await.unwrap();
+    let start = surroundings.start("range::shortest_program");
+    let ((newer, _newer_feed), ()) = tokio::join!(start, client.hear_end());
+    drop(feed);
+    ends_well(process).await;
+    let mut client = Client::connect_at(http, "/empty").await.unwrap();
+    newer.signal("-TERM");
+    client.hear_end().await;
+    ends_well(newer).await;
+}
+
+#[tokio::test]
+async fn who_is_given_no_time_and_no_room_has_none() {
+    let server = start(hasty()).await;
+    let at = |name| server.endpoints().iter().find(|it| it.name == Some(name)).unwrap().address;
+    for name in ["waits_for_no_head", "waits_for_no_tls"] {
+        let mut silent = connect(at(name)).await;
+        assert_eq!(within(silent.read(&mut [0]), "the end").await.unwrap_or(0), 0);
+    }
+    assert_eq!(get_at(at("takes_no_head"), "/").await.status, 431);
+    for _ in 0..2 {
+        // Of no connection at all, nobody would have anything.
+        assert_eq!(get_at(at("takes_one"), "/").await.text(), "here");
+    }
+    // What is asked for is given to the end.
+    let mut requests = http_2(at("waits_for_no_request")).await;
+    let (status, large) = get_by_http_2(&mut requests, "/large").await.unwrap();
+    assert_eq!((status, large.len()), (200, LARGE));
+    idle_ends(requests).await;
+    within(server.stop(), "the stop").await;
 }

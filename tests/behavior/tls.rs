@@ -297,7 +297,7 @@ async fn stopping_lets_requests_finish_and_tells_clients() {
 }
 
 /// Waits until the server has ended a connection.
-async fn idle_ends(requests: SendRequest<Empty<Bytes>>) {
+pub(crate) async fn idle_ends(requests: SendRequest<Empty<Bytes>>) {
     while !requests.is_closed() {
         tokio::task::yield_now().await;
     }
