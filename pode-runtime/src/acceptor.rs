@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::binding::Listening;
 use crate::connections::{Connections, Full, Place};
+use crate::trouble::Trouble;
 
 /// How long to pause when the system can't accept a connection: time for
 /// others to end and give their descriptors back.
@@ -35,8 +36,8 @@ pub(crate) struct Acceptor {
     /// Accepted, but without a place yet.
     waiting: Option<(TcpStream, SocketAddr)>,
     resting_until: Instant,
-    /// Whether the log says that the system can't accept connections.
-    told: bool,
+    /// That the system can't accept connections.
+    trouble: Trouble,
 }
 
 impl Acceptor {
@@ -46,7 +47,8 @@ impl Acceptor {
         is_plain: bool,
     ) -> Acceptor {
         let resting_until = Instant::now();
-        Acceptor { listener, connections, is_plain, waiting: None, resting_until, told: false }
+        let trouble = Trouble::default();
+        Acceptor { listener, connections, is_plain, waiting: None, resting_until, trouble }
     }
 
     /// Waits for the next connection, and for its place. Cancel safe.
@@ -89,7 +91,7 @@ impl Acceptor {
                     tracing::debug!(%error, "a connection ended before it was accepted");
                 }
                 Err(error) => {
-                    if !std::mem::replace(&mut self.told, true) {
+                    if self.trouble.begins() {
                         tracing::error!(%error, "cannot accept connections, trying again every second");
                     }
                     self.resting_until = Instant::now() + ACCEPT_PAUSE;
@@ -100,7 +102,7 @@ impl Acceptor {
 
     /// Notes that nobody waits to be accepted any more.
     fn has_recovered(&mut self) {
-        if std::mem::take(&mut self.told) {
+        if self.trouble.ends() {
             tracing::info!("connections are accepted again");
         }
     }
@@ -132,9 +134,14 @@ fn is_about_connection(error: &io::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use socket2::{Domain, Socket, Type};
+    use tokio::net::TcpListener;
+    use tokio::time::timeout;
+
     use super::*;
     use crate::binding::bind;
     use crate::listener::Rules;
+    use crate::log::Collected;
 
     #[tokio::test(start_paused = true)]
     async fn nothing_is_accepted_during_a_pause() {
@@ -147,6 +154,31 @@ mod tests {
         let accepted = acceptor.accept().await;
         assert_eq!(accepted.peer, peer.local_addr().unwrap());
         assert!(Instant::now() >= resting_until);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_system_that_cannot_accept_is_asked_once_a_second_and_told_once_a_minute() {
+        let (log, _guard) = Collected::begin();
+        let told = |text: &str| log.text().lines().filter(|line| line.contains(text)).count();
+        // A socket that doesn't listen: each attempt to accept fails.
+        let deaf = || {
+            let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+            socket.set_nonblocking(true).unwrap();
+            TcpListener::from_std(socket.into()).unwrap()
+        };
+        let mut acceptor = Acceptor::new(deaf().into(), Rules::default().connections, true);
+        let started = Instant::now();
+        timeout(Duration::from_millis(2500), acceptor.accept()).await.err().unwrap();
+        assert_eq!(acceptor.resting_until, started + 3 * ACCEPT_PAUSE);
+        for time in 1..=2 {
+            timeout(Duration::from_secs(3600), acceptor.accept()).await.err().unwrap();
+            assert_eq!(told("ERROR cannot accept connections"), time);
+            assert_eq!(told("INFO connections are accepted again"), time - 1);
+            acceptor.listener = bind(&"127.0.0.1:0".parse().unwrap()).unwrap().into();
+            timeout(2 * ACCEPT_PAUSE, acceptor.accept()).await.err().unwrap();
+            assert_eq!(told("INFO connections are accepted again"), time);
+            acceptor.listener = deaf().into();
+        }
     }
 
     #[test]

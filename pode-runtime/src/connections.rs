@@ -11,6 +11,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
 use crate::Limits;
+use crate::supervisor::unwinding_stops_here;
+use crate::trouble::Trouble;
 
 /// Counts the connections of a server, or of one of its addresses besides.
 #[derive(Debug)]
@@ -31,8 +33,8 @@ struct Inside {
     origins: HashMap<Option<IpAddr>, Arc<Origin>>,
     /// How many come from each of them.
     counts: HashMap<Option<IpAddr>, usize>,
-    /// Whether the log says that there is no room.
-    told: bool,
+    /// That there is no room for those who wait.
+    trouble: Trouble,
 }
 
 /// Where connections come from, as long as one does.
@@ -100,19 +102,23 @@ impl Connections {
         }
         loop {
             let freed = self.room.notified();
-            {
+            let (begins, due) = {
                 let mut inside = self.lock();
                 if inside.all < self.max {
                     return;
                 }
-                if !std::mem::replace(&mut inside.told, true) {
-                    let max = self.max;
-                    tracing::warn!(
-                        "there are {max} connections, which is as many as may be (`max_connections`); others wait until some have ended"
-                    );
-                }
+                (inside.trouble.begins(), inside.trouble.due())
+            };
+            if begins {
+                let max = self.max;
+                tracing::warn!(
+                    "there are {max} connections, which is as many as may be (`max_connections`); others wait until some have ended"
+                );
             }
-            freed.await;
+            tokio::select! {
+                () = freed => {}
+                () = due => {}
+            }
         }
     }
 
@@ -177,14 +183,15 @@ impl Origin {
             }
         }
         // Not at each that ends while others wait.
-        if inside.told && inside.all <= connections.max - (connections.max / 8).max(1) {
-            inside.told = false;
-            tracing::info!("there is room for connections again");
-        }
+        let has_room = inside.all <= connections.max - (connections.max / 8).max(1);
+        let ends = has_room && inside.trouble.ends();
         drop(inside);
         connections.room.notify_one();
         if let Some(around) = &self.around {
             around.leave();
+        }
+        if ends {
+            unwinding_stops_here(|| tracing::info!("there is room for connections again"));
         }
     }
 }
@@ -209,7 +216,10 @@ fn source(address: IpAddr) -> IpAddr {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::log::Collected;
 
     fn limits(max: usize, per_address: usize) -> Limits {
         let mut limits = Limits::default();
@@ -275,6 +285,41 @@ mod tests {
         assert!(count("2001:db8::1", "2001:db8:0:1::1"));
         assert!(!count("::ffff:127.0.0.1", "127.0.0.1"));
         assert!(count("::ffff:127.0.0.1", "::ffff:127.0.0.2"));
+    }
+
+    /// Waits for room until none is expected any more.
+    async fn wait(server: &Connections, seconds: u64) {
+        tokio::time::timeout(Duration::from_secs(seconds), server.room()).await.unwrap_err();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_limit_that_is_met_again_and_again_is_told_once_a_minute() {
+        let (log, _guard) = Collected::begin();
+        let server = Connections::new(&limits(1, usize::MAX), 100);
+        let told = || {
+            let is_full = |line: &&str| line.contains("which is as many as may be");
+            let is_over = |line: &&str| line.contains("there is room for connections again");
+            let text = log.text();
+            (text.lines().filter(is_full).count(), text.lines().filter(is_over).count())
+        };
+        for _ in 0..30 {
+            let place = server.enter(address(1)).unwrap();
+            wait(&server, 1).await;
+            drop(place);
+        }
+        assert_eq!(told(), (1, 1));
+        // Nobody leaves any more.
+        let place = server.enter(address(1)).unwrap();
+        wait(&server, 29).await;
+        assert_eq!(told(), (1, 1));
+        wait(&server, 2).await;
+        assert_eq!(told(), (2, 1));
+        wait(&server, 3600).await;
+        drop(place);
+        assert_eq!(told(), (2, 2));
+        // Who stands at the limit and leaves nobody waiting is in no trouble.
+        let _place = server.enter(address(1)).unwrap();
+        assert_eq!(told(), (2, 2));
     }
 
     #[tokio::test]

@@ -52,6 +52,7 @@ mod supervisor;
 mod timer;
 mod tls;
 mod traffic;
+mod trouble;
 mod upgrade;
 pub mod upstream;
 mod view;

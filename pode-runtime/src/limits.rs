@@ -44,8 +44,9 @@ pub struct Limits {
     /// files and other sockets: a sixteenth, at least 32 and at most 1,024.
     /// There are never more than that.
     ///
-    /// Those that come then wait in the system's queue until one ends, and the
-    /// log says so once. Of a server, it counts the connections of all its
+    /// Those that come then wait in the system's queue until one ends. The log
+    /// says so, and when there is room again; a server that is at its limit
+    /// again and again says it once a minute. Of a server, it counts the connections of all its
     /// endpoints; an endpoint that names it counts its own, besides. At least 1.
     pub max_connections: usize,
 

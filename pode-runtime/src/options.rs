@@ -180,7 +180,7 @@ pub struct SignalOptions {
     pub messages_per_second: u32,
 
     /// How many clients may be connected at once; without limit by default.
-    /// Others are answered with 503.
+    /// Others are answered with 503, and the log says so, at most once a minute.
     pub max_clients: usize,
 
     /// How many of them may come from one address; without limit by default.

@@ -2,7 +2,7 @@
 //!
 //! Ticks lie on a grid from the start of the server on, so they don't drift
 //! however long handlers take. A tick whose time is over before the last one is
-//! done is skipped, and the log says so.
+//! done is skipped, and the log says so, at most once in a minute.
 
 use std::mem;
 use std::sync::Arc;
@@ -16,6 +16,7 @@ use crate::job::Job;
 use crate::options::TimerOptions;
 use crate::outcome::Outcome;
 use crate::supervisor::Supervisor;
+use crate::trouble::Trouble;
 
 /// Where a timer is on its grid. It survives a panic.
 struct Grid {
@@ -23,6 +24,9 @@ struct Grid {
     next: Option<Instant>,
     /// Whether the tick at the start is still to come.
     on_start: bool,
+    /// How many ticks were missed that the log wasn't told of.
+    missed: u128,
+    trouble: Trouble,
 }
 
 /// A declared timer.
@@ -59,7 +63,12 @@ impl Timer {
     ) {
         // A tick further off than time itself reaches is one that never comes.
         let wait = self.interval.saturating_mul(self.skip.saturating_add(1));
-        let mut grid = Grid { next: Instant::now().checked_add(wait), on_start: self.on_start };
+        let mut grid = Grid {
+            next: Instant::now().checked_add(wait),
+            on_start: self.on_start,
+            missed: 0,
+            trouble: Trouble::default(),
+        };
         let mut supervisor = Supervisor::new(&self.job);
         while supervisor.watch(self.tick(&mut grid, house, &mut stopping)).await.is_none() {}
     }
@@ -75,7 +84,7 @@ impl Timer {
             self.job.fire(grid.next, house).await;
         }
         while !self.job.is_done() {
-            self.skip_missed(&mut grid.next);
+            self.skip_missed(grid);
             self.job.expect(grid.next);
             let Some(tick) = grid.next else { return };
             tokio::select! {
@@ -90,22 +99,28 @@ impl Timer {
     }
 
     /// Goes on to the first tick whose time is not over.
-    fn skip_missed(&self, next: &mut Option<Instant>) {
+    fn skip_missed(&self, grid: &mut Grid) {
         let now = Instant::now();
-        let Some(tick) = *next else { return };
+        let Some(tick) = grid.next else { return };
         let behind = now.duration_since(tick).as_nanos();
         if behind == 0 {
             return;
         }
         let interval = self.interval.as_nanos();
-        let missed = behind.div_ceil(interval);
+        grid.missed += behind.div_ceil(interval);
         // Less than the interval, which is less than what has just passed.
         let since_the_last = Duration::from_nanos((behind % interval) as u64);
-        *next = match since_the_last.is_zero() {
+        grid.next = match since_the_last.is_zero() {
             true => Some(now),
             false => now.checked_add(self.interval - since_the_last),
         };
-        tracing::warn!(missed, "{} is behind its interval of {:?}", self.job, self.interval);
+        let is_due = grid.trouble.begins();
+        // The next tick may well be in time.
+        grid.trouble.ends();
+        if is_due {
+            let missed = mem::take(&mut grid.missed);
+            tracing::warn!(missed, "{} is behind its interval of {:?}", self.job, self.interval);
+        }
     }
 }
 
@@ -166,6 +181,18 @@ mod tests {
         assert_eq!(fired(TimerOptions::default(), 31, slow_once).await, [5, 20, 25, 30]);
         let just_as_long = async |_| tokio::time::sleep(Duration::from_secs(5)).await;
         assert_eq!(fired(TimerOptions::default(), 16, just_as_long).await, [5, 10, 15]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_timer_that_is_always_late_is_told_once_a_minute() {
+        let (log, _guard) = Collected::begin();
+        // It misses two of three.
+        let slow = async |_| tokio::time::sleep(Duration::from_secs(12)).await;
+        assert_eq!(fired(TimerOptions::default(), 150, slow).await.len(), 10);
+        let text = log.text();
+        let told: Vec<_> =
+            text.lines().filter_map(|line| line.split_once(" missed=")).map(|it| it.1).collect();
+        assert_eq!(told, ["2", "8", "8"], "{text}");
     }
 
     #[tokio::test(start_paused = true)]

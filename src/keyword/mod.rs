@@ -323,7 +323,7 @@ keywords! {
     ///
     /// Ticks don't drift: they lie on a grid that begins when the server
     /// starts. One whose time comes while the handler still runs is skipped,
-    /// and the log says so. A server that stops lets a running handler finish,
+    /// and the log says so, at most once a minute. A server that stops lets a running handler finish,
     /// within `stop_timeout`.
     ///
     /// The name stands in the log, and is what

@@ -24,6 +24,7 @@ use crate::clockwork::Ticks;
 use crate::engine::Parcel;
 use crate::signals::Signals;
 use crate::supervisor::{Failure, Supervisor, caught, joined, unwinding_stops_here, words};
+use crate::trouble::Trouble;
 use crate::upstream::Feeds;
 
 /// How long messages are kept for clients that come back, after the last of
@@ -144,7 +145,8 @@ impl Succession {
         let stages = watch::Sender::new(Stage::Serving);
         let wish = watch::Sender::new(Wish::Nothing);
         let (stage, wishes) = (stages.subscribe(), wish.subscribe());
-        let row = Row { listener, holdings, stage: stages.clone(), wish: wishes };
+        let ear = Ear::new(listener);
+        let row = Row { ear, holdings, stage: stages.clone(), wish: wishes };
         let task = tokio::spawn(async move {
             if let Err(panic) = caught(row.run(lead)).await {
                 stages.send_replace(Stage::Failed);
@@ -202,14 +204,14 @@ impl Drop for Succession {
 }
 
 struct Row {
-    listener: UnixListener,
+    ear: Ear,
     holdings: Holdings,
     stage: watch::Sender<Stage>,
     wish: watch::Receiver<Wish>,
 }
 
 impl Row {
-    async fn run(self, lead: Option<Lead>) {
+    async fn run(mut self, lead: Option<Lead>) {
         let mut supervisor = Supervisor::new("the wait for a newer process");
         let mut first = None;
         let mut forget_at = None;
@@ -225,7 +227,7 @@ impl Row {
                     None => continue,
                 },
             };
-            let handed_over = successor.hand_over(&self.listener, &self.holdings).await;
+            let handed_over = successor.hand_over(&self.ear.listener, &self.holdings).await;
             match handed_over {
                 Ok(follower) => {
                     self.stage.send_replace(Stage::Draining);
@@ -248,21 +250,20 @@ impl Row {
     }
 
     /// Leads; returns who asked meanwhile.
-    async fn lead(&self, lead: Lead) -> Option<Successor> {
+    async fn lead(&mut self, lead: Lead) -> Option<Successor> {
         // Of its own, so that nobody who asks holds it up.
         let mut leading = JoinSet::new();
         leading.spawn(lead.run(self.holdings.signals.clone()));
         let mut waiting: Option<Successor> = None;
         let mut waits = interval(PAUSE);
         waits.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut resting_until = Instant::now();
         loop {
             tokio::select! {
                 ended = leading.join_next() => {
                     ended.and_then(joined);
                     return waiting;
                 }
-                stream = accept(&self.listener, &mut resting_until), if waiting.is_none() => {
+                stream = self.ear.hear(), if waiting.is_none() => {
                     waiting = Successor::greet(stream).await.ok();
                 }
                 _ = waits.tick() => {
@@ -277,8 +278,7 @@ impl Row {
     }
 
     /// Waits for a newer process; forgets meanwhile what is due to be.
-    async fn next(&self, forget_at: &mut Option<Instant>) -> Successor {
-        let mut resting_until = Instant::now();
+    async fn next(&mut self, forget_at: &mut Option<Instant>) -> Successor {
         let due = *forget_at;
         let due = async {
             match due {
@@ -289,7 +289,7 @@ impl Row {
         let mut due = std::pin::pin!(due);
         loop {
             tokio::select! {
-                stream = accept(&self.listener, &mut resting_until) => {
+                stream = self.ear.hear() => {
                     match Successor::greet(stream).await {
                         Ok(successor) => return successor,
                         Err(reason) => {
@@ -306,16 +306,60 @@ impl Row {
     }
 }
 
-/// Waits for one who asks. Cancel safe.
-async fn accept(listener: &UnixListener, resting_until: &mut Instant) -> UnixStream {
-    loop {
-        sleep_until(*resting_until).await;
-        match listener.accept().await {
-            Ok((stream, _)) => return stream,
-            Err(error) => {
-                tracing::error!(%error, "no newer process can be heard, trying again in a second");
-                *resting_until = Instant::now() + PAUSE;
+/// Where newer processes ask for this one's place.
+struct Ear {
+    listener: UnixListener,
+    resting_until: Instant,
+    /// That nobody can be heard.
+    trouble: Trouble,
+}
+
+impl Ear {
+    fn new(listener: UnixListener) -> Ear {
+        Ear { listener, resting_until: Instant::now(), trouble: Trouble::default() }
+    }
+
+    /// Waits for one who asks. Cancel safe.
+    async fn hear(&mut self) -> UnixStream {
+        loop {
+            sleep_until(self.resting_until).await;
+            match self.listener.accept().await {
+                Ok((stream, _)) => {
+                    if self.trouble.ends() {
+                        tracing::info!("newer processes can be heard again");
+                    }
+                    return stream;
+                }
+                Err(error) => {
+                    if self.trouble.begins() {
+                        tracing::error!(%error, "no newer process can be heard, trying again every second");
+                    }
+                    self.resting_until = Instant::now() + PAUSE;
+                }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use socket2::{Domain, Socket, Type};
+    use tokio::time::timeout;
+
+    use super::*;
+    use crate::log::Collected;
+
+    #[tokio::test(start_paused = true)]
+    async fn that_nobody_can_be_heard_is_told_once() {
+        let (log, _guard) = Collected::begin();
+        // It listens to nobody, so that each attempt to accept one fails.
+        let socket = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
+        socket.set_nonblocking(true).unwrap();
+        let listener = UnixListener::from_std(OwnedFd::from(socket).into()).unwrap();
+        let mut ear = Ear::new(listener);
+        timeout(Duration::from_secs(3600), ear.hear()).await.unwrap_err();
+        let text = log.text();
+        assert!(text.contains("ERROR no newer process can be heard"), "{text}");
+        assert_eq!(text.lines().count(), 1, "{text}");
     }
 }

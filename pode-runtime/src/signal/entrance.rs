@@ -167,7 +167,7 @@ impl Entrance {
         let address = peer.map(|peer| peer.ip());
         let ticket = self.door.as_ref().map(|door| door.enter(address)).transpose();
         let ticket = ticket.map_err(|full| {
-            tracing::info!(signal, ?address, ?full, "a client more than may be connected");
+            tracing::debug!(signal, ?address, ?full, "a client more than may be connected");
             HandshakeError::from(full).response()
         })?;
 

@@ -88,7 +88,7 @@ impl Declared {
         read: Option<ReadParameters>,
     ) {
         let options = options.in_range();
-        let door = Door::new(options.max_clients, options.max_clients_per_address);
+        let door = Door::new(path, options.max_clients, options.max_clients_per_address);
         let handlers = Arc::default();
         self.signals.push(Signal { path, endpoints, options, door, handlers, read });
     }
