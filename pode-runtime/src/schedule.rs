@@ -61,21 +61,20 @@ impl Schedule {
     ) {
         let mut calendar = Calendar::new(self, clock.wall().timestamp());
         let mut supervisor = Supervisor::new(&self.job);
-        let mut fire = async || self.fire(clock, &mut calendar, house, &mut stopping).await;
+        let mut fire = async || self.fire_all(clock, &mut calendar, house, &mut stopping).await;
         while supervisor.watch(fire()).await.is_none() {}
     }
 
-    async fn fire<C: Clock>(
+    async fn fire_all(
         &self,
-        clock: &C,
+        clock: &impl Clock,
         calendar: &mut Calendar<'_>,
         house: &Arc<House>,
         stopping: &mut watch::Receiver<Option<Instant>>,
     ) {
         if mem::take(&mut calendar.on_start) {
-            let next = calendar.next(&clock.wall());
             let Some(_turn) = house.ticks.turn(stopping).await else { return };
-            self.job.fire(next.map(SystemTime::from), house).await;
+            self.fire(clock, calendar, house).await;
         }
         while !self.job.is_done() {
             let now = clock.wall();
@@ -92,15 +91,22 @@ impl Schedule {
                 }
             }
             let Some(_turn) = house.ticks.turn(stopping).await else { return };
-            // Several times that were leapt over are one.
-            calendar.pass(now.timestamp());
-            let next = calendar.next(&now);
-            self.job.fire(next.map(SystemTime::from), house).await;
-            let now = clock.wall().timestamp();
-            if !self.job.is_done() && next.is_some_and(|next| next <= now) {
-                calendar.pass(now);
-                tracing::warn!("{} was still running when its next time came", self.job);
-            }
+            calendar.pass(next);
+            self.fire(clock, calendar, house).await;
+        }
+    }
+
+    /// Fires once. What came before is done by that, and what comes meanwhile
+    /// is skipped.
+    async fn fire(&self, clock: &impl Clock, calendar: &mut Calendar<'_>, house: &Arc<House>) {
+        let now = clock.wall();
+        calendar.pass(now.timestamp());
+        let next = calendar.next(&now);
+        self.job.fire(next.map(SystemTime::from), house).await;
+        let now = clock.wall().timestamp();
+        if !self.job.is_done() && next.is_some_and(|next| next <= now) {
+            calendar.pass(now);
+            tracing::warn!("{} was still running when its next time came", self.job);
         }
     }
 }
@@ -215,6 +221,7 @@ mod tests {
         clock: TestClock,
         fired: Arc<Mutex<Vec<String>>>,
         task: tokio::task::JoinHandle<()>,
+        house: Arc<House>,
         _stop: watch::Sender<Option<Instant>>,
     }
 
@@ -248,11 +255,12 @@ mod tests {
                 },
             );
             let (stop, stopping) = watch::channel(None);
-            let clock_of_task = clock.clone();
+            let house = house();
+            let (clock_of_task, house_of_task) = (clock.clone(), Arc::clone(&house));
             let task = tokio::spawn(async move {
-                schedule.run(&clock_of_task, &house(), stopping).await;
+                schedule.run(&clock_of_task, &house_of_task, stopping).await;
             });
-            Running { clock, fired, task, _stop: stop }
+            Running { clock, fired, task, house, _stop: stop }
         }
 
         /// Lets paused time go by, and returns when it fired meanwhile.
@@ -360,6 +368,29 @@ mod tests {
         let running =
             Running::start_with("2026-05-01 11:59:30", &["* * * * *"], options(), slow_once);
         assert_eq!(running.after(5).await, ["01 12:00 +2", "01 12:03 +2", "01 12:04 +2"]);
+        // It may be the run at the start that lasts.
+        let on_start = ScheduleOptions { on_start: true, ..options() };
+        let running =
+            Running::start_with("2026-05-01 11:59:20", &["* * * * *"], on_start, slow_once);
+        assert_eq!(running.after(4).await, ["01 11:59 +2", "01 12:02 +2", "01 12:03 +2"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_comes_while_ticks_are_held_comes_once_when_they_are_let_go() {
+        let (next, mut coming) = tokio::sync::mpsc::unbounded_channel();
+        let handler = move |event: ScheduleEvent| {
+            next.send(event.next()).unwrap();
+            std::future::ready(())
+        };
+        let start = "2026-05-01 11:59:30";
+        let running = Running::start_with(start, &["* * * * *"], options(), handler);
+        assert!(running.house.ticks.hold(Instant::now()).await);
+        assert_eq!(running.after(5).await, NONE);
+        running.house.ticks.release();
+        assert_eq!(running.after(1).await, ["01 12:04 +2", "01 12:05 +2"]);
+        for next in ["2026-05-01 12:05:00", "2026-05-01 12:06:00"] {
+            assert_eq!(coming.recv().await, Some(Some(local(next).into())));
+        }
     }
 
     #[tokio::test(start_paused = true)]
