@@ -377,11 +377,10 @@ keywords! {
     /// | the clock is set forward | fires once, at once, for all that was leapt over | the same |
     /// | the clock is set back | by up to three hours: doesn't fire again for what it has fired for; by more: goes by the new time | goes by the new time; what fired less than a minute ago doesn't fire again |
     ///
-    /// A clock that was set is noticed within ten seconds.
-    ///
-    /// So `30 2 * * *` comes once a day, and `* * * * *` every minute, whatever
-    /// the clocks do. Where they jump by less or more than an hour, or at
-    /// another time of the year, or leave out a day, the same holds.
+    /// So `30 2 * * *` comes once a day and `* * * * *` every minute, also when
+    /// summer time begins or ends. The same holds where a zone's clocks jump by
+    /// less or more than an hour, leave out a day, or are changed for good. A
+    /// clock that was set is noticed within ten seconds.
     ///
     /// The local time zone is that of the environment's `TZ`: a name such as
     /// `Europe/Berlin`, a file, or a rule such as `CET-1CEST,M3.5.0,M10.5.0/3`;
