@@ -3,7 +3,8 @@
 //! If a proxy finds the end of a request elsewhere than this server does, what
 //! is between the two ends is a request that the proxy has never seen, and the
 //! next visitor gets its answer. So whatever is ambiguous is refused, or is the
-//! last of its connection (RFC 9112, sections 3.2 and 6.1).
+//! last of its connection (RFC 9112, sections 3.2 and 6.1; RFC 9113, section
+//! 8.3.1).
 
 use std::convert::Infallible;
 
@@ -13,6 +14,7 @@ use http::{HeaderMap, Request, StatusCode, Version};
 use warp::Reply;
 use warp::reply::Response;
 
+use crate::exchange::Question;
 use crate::reply::sentence;
 
 /// Has a request answered, if it can be trusted to be the one that was meant.
@@ -20,12 +22,9 @@ pub(crate) async fn guarded<B>(
     request: Request<B>,
     answer: impl AsyncFnOnce(Request<B>) -> Result<Response, Infallible>,
 ) -> Result<Response, Infallible> {
-    // HTTP/2 has other frames, and HTTP/1.0 neither chunks nor hosts.
-    if request.version() != Version::HTTP_11 {
-        return answer(request).await;
-    }
-    if let Some((status, text)) = refusal(request.headers()) {
-        return Ok(last(sentence(status, text).into_response()));
+    if let Some((status, text)) = refusal(&request) {
+        let refused = last(sentence(status, text).into_response());
+        return Ok(Question::of(&request).fit(refused));
     }
     // A length that stands beside it is gone when the request arrives here, so
     // each request with this header could have had one.
@@ -34,8 +33,9 @@ pub(crate) async fn guarded<B>(
     Ok(if could_be_ambiguous { last(response) } else { response })
 }
 
-fn refusal(headers: &HeaderMap) -> Option<(StatusCode, &'static str)> {
-    if !has_one_host(headers) {
+fn refusal<B>(request: &Request<B>) -> Option<(StatusCode, &'static str)> {
+    let headers = request.headers();
+    if !names_one_host(request) {
         Some((StatusCode::BAD_REQUEST, "a request names its host, once"))
     } else if headers.contains_key(TRANSFER_ENCODING) && !is_only_chunked(headers) {
         Some((StatusCode::NOT_IMPLEMENTED, "the only transfer coding here is `chunked`"))
@@ -50,18 +50,44 @@ fn last(mut response: Response) -> Response {
     response
 }
 
-fn has_one_host(headers: &HeaderMap) -> bool {
-    let mut hosts = headers.get_all(HOST).iter();
-    let (Some(host), None) = (hosts.next(), hosts.next()) else {
+fn names_one_host<B>(request: &Request<B>) -> bool {
+    let target = request.uri().authority();
+    let mut hosts = request.headers().get_all(HOST).iter();
+    let (host, another) = (hosts.next(), hosts.next());
+    if another.is_some() || target.is_some_and(has_user) || !host.is_none_or(is_host) {
         return false;
-    };
-    // It is empty where the target of the request has none.
-    let is_host = |host: &str| host.is_empty() || host.parse::<Authority>().is_ok_and(no_user);
-    host.to_str().is_ok_and(is_host)
+    }
+    match request.version() {
+        Version::HTTP_2 => match (target, host) {
+            (Some(target), Some(host)) => is_same(target, host),
+            (target, host) => target.is_some() || host.is_some(),
+        },
+        Version::HTTP_11 => host.is_some(),
+        // It knows no hosts.
+        _ => true,
+    }
 }
 
-fn no_user(authority: Authority) -> bool {
-    !authority.as_str().contains('@')
+fn is_host(host: &HeaderValue) -> bool {
+    // It is empty where the target of the request has none.
+    host.is_empty() || authority(host).is_some_and(|authority| !has_user(&authority))
+}
+
+fn has_user(authority: &Authority) -> bool {
+    authority.as_str().contains('@')
+}
+
+/// Tells whether both are the same, which may or may not name the port of
+/// `https`: there is no HTTP/2 without TLS here.
+fn is_same(target: &Authority, host: &HeaderValue) -> bool {
+    let port = |authority: &Authority| authority.port_u16().unwrap_or(443);
+    authority(host).is_some_and(|host| {
+        host.host().eq_ignore_ascii_case(target.host()) && port(&host) == port(target)
+    })
+}
+
+fn authority(host: &HeaderValue) -> Option<Authority> {
+    host.to_str().ok()?.parse().ok()
 }
 
 fn is_only_chunked(headers: &HeaderMap) -> bool {

@@ -16,7 +16,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use futures_util::FutureExt;
-use http::header::{ACCEPT, ALLOW, CONNECTION, CONTENT_LENGTH, HeaderValue, UPGRADE};
+use http::header::{ACCEPT, ALLOW, CONNECTION, HeaderValue, UPGRADE};
 use http::{HeaderMap, Request, StatusCode};
 use hyper::body::Body;
 use pode_core::route_table::Found;
@@ -31,6 +31,7 @@ use crate::argument::BodyLimits;
 use crate::certificate::ClientCertificate;
 use crate::engine::Engine;
 use crate::event::{House, Web, WebEvent};
+use crate::exchange::{Question, united};
 use crate::outcome::panicked;
 use crate::paced_body::PacedBody;
 use crate::public::Public;
@@ -134,7 +135,8 @@ impl Dispatch {
         // Debug forms hold no line breaks, so a request can't write log lines.
         let span = tracing::info_span!("request", method = %request.method(), path = ?request.uri().path());
         let wants_page = accepts_html(request.headers());
-        let (request, limits) = self.find(request, peer);
+        let question = Question::of(&request);
+        let (request, limits) = self.find(united(request), peer);
         let request = request.map(|body| PacedBody::new(body, &limits));
         let answered = AssertUnwindSafe(warp::service(self.tree.clone()).call(request));
         let answered = answered.catch_unwind().instrument(span.clone());
@@ -143,7 +145,9 @@ impl Dispatch {
             let text = "the server could not answer this request";
             Ok(warp::Reply::into_response(sentence(StatusCode::INTERNAL_SERVER_ERROR, text)))
         });
-        Ok(if wants_page { self.with_error_page(response) } else { response })
+        let response = span.in_scope(|| question.answered(response));
+        let response = if wants_page { self.with_error_page(response) } else { response };
+        Ok(question.fit(response))
     }
 
     /// Puts the view `errors/STATUS` in the place of an error's sentence, where
@@ -166,7 +170,6 @@ impl Dispatch {
                 let (mut parts, _) = response.into_parts();
                 let (of_page, page) = page.into_parts();
                 parts.headers.extend(of_page.headers);
-                parts.headers.remove(CONTENT_LENGTH);
                 warp::Reply::into_response(http::Response::from_parts(parts, page))
             }
             Err(reason) => {

@@ -14,6 +14,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use futures_util::StreamExt;
+use http::header::{HOST, HeaderValue};
+use http::uri::Authority;
 use http::{HeaderMap, Method, Request, StatusCode, Uri};
 use http_body_util::StreamBody;
 use hyper::body::{Body, Frame, SizeHint};
@@ -24,6 +26,7 @@ use warp::path::Tail;
 use warp::reply::Response;
 
 use crate::Server;
+use crate::exchange::Question;
 use crate::reply::sentence;
 use crate::route::{RouteFilter, whole_chunk};
 use crate::server::Embedded;
@@ -45,18 +48,23 @@ impl Server {
     pub fn into_filter(self) -> crate::Result<RouteFilter> {
         let embedded = Arc::new(self.embed()?);
         let query = warp::query::raw().or(warp::any().map(String::new)).unify();
+        // In HTTP/2 it stands in no header, which is all that is handed over.
+        let authority = warp::host::optional().or(warp::any().map(|| None)).unify();
         let request = warp::path::tail()
             .and(query)
             .and(warp::method())
             .and(warp::header::headers_cloned())
+            .and(authority)
             .and(warp::ext::optional::<OnUpgrade>())
             .and(warp::body::stream())
-            .map(|tail: Tail, query: String, method, headers, upgrade, chunks| {
+            .map(|tail: Tail, query: String, method, headers, authority, upgrade, chunks| {
                 let chunks = StreamExt::map(chunks, |chunk| whole_chunk(chunk).map(Frame::data));
-                request(&tail, &query, method, headers, upgrade).map(|()| StreamBody::new(chunks))
+                let request = request(&tail, &query, method, headers, authority, upgrade);
+                request.map(|()| StreamBody::new(chunks))
             });
         let filter = request.and(warp::addr::remote()).then(move |request, peer| {
             let embedded = Arc::clone(&embedded);
+            let question = Question::of(&request);
             async move {
                 // Filters within filters must run in tasks of their own; this
                 // one ends with the request.
@@ -66,7 +74,8 @@ impl Server {
                     Some(Ok(Ok(response))) => response,
                     _ => {
                         let text = "the server is stopping";
-                        warp::Reply::into_response(sentence(StatusCode::SERVICE_UNAVAILABLE, text))
+                        let refused = sentence(StatusCode::SERVICE_UNAVAILABLE, text);
+                        question.fit(warp::Reply::into_response(refused))
                     }
                 }
             }
@@ -96,6 +105,7 @@ fn request(
     query: &str,
     method: Method,
     headers: HeaderMap,
+    authority: Option<Authority>,
     upgrade: Option<OnUpgrade>,
 ) -> Request<()> {
     let mut request = Request::new(());
@@ -105,8 +115,16 @@ fn request(
         Uri::try_from(format!("/{}{mark}{query}", tail.as_str())).unwrap_or_default();
     *request.method_mut() = method;
     *request.headers_mut() = headers;
-    if let Some(upgrade) = upgrade {
-        request.extensions_mut().insert(upgrade);
+    let host = authority.and_then(|authority| HeaderValue::from_str(authority.as_str()).ok());
+    match (upgrade, host) {
+        (Some(upgrade), _) => {
+            request.extensions_mut().insert(upgrade);
+        }
+        // A handshake, which is HTTP/1.1, is to name its host itself.
+        (None, Some(host)) => {
+            request.headers_mut().insert(HOST, host);
+        }
+        (None, None) => {}
     }
     request
 }

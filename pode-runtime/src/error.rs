@@ -388,8 +388,8 @@ pub struct EventError {
 impl EventError {
     /// Makes an answer of a status and a sentence for the client.
     ///
-    /// A number that is no status, which are those from 100 to 999, stands
-    /// for 500.
+    /// A number that is no status of an answer, which are those from 200 to
+    /// 999, becomes a 500.
     pub fn new(status: u16, text: impl Into<Cow<'static, str>>) -> Self {
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         EventError { status, text: text.into() }

@@ -25,6 +25,7 @@ mod embed;
 mod engine;
 mod error;
 pub mod event;
+mod exchange;
 mod folder;
 mod hand_over;
 mod http2;

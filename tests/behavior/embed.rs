@@ -2,11 +2,12 @@
 
 use std::net::SocketAddr;
 
+use hyper::Request;
 use pode::prelude::*;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use warp::Filter;
 
-use crate::support::{Client, request_at};
+use crate::support::{Client, ask, http_2_over, request_at};
 
 #[allow(dead_code, unreachable_pub, reason = "it is a program of its own")]
 #[path = "../../examples/inside_axum.rs"]
@@ -23,6 +24,7 @@ pode_server! {
     signal TICKS: u64 = "/ticks";
     timer "tick" every 20ms => async |event: TimerEvent| event.send(TICKS, &event.count()).await;
     route GET "/" => async |event: WebEvent| text(format!("shop {}", event.query()));
+    route GET "/asked" => async |event: WebEvent| text(format!("{:?} {:?}", event.headers().get("host"), event.cookie("c")));
     route POST "/say" (body: String) => async |event: WebEvent, body| event.send(NEWS, &body).await;
 }
 
@@ -45,6 +47,23 @@ async fn check(address: SocketAddr, prefix: &str) {
     assert_eq!(client.text().await, "\"hé\"");
     let mut ticks = Client::connect_at(address, &at("/ticks")).await.unwrap();
     assert!(ticks.text().await.parse::<u64>().unwrap() > 0);
+
+    // An application may speak HTTP/2.
+    let by_http_2 = async |method, path| {
+        let uri = format!("http://shop.example{}", at(path));
+        let request = Request::builder().method(method).uri(uri);
+        let request = request.header("Cookie", "a=b").header("Cookie", "c=d");
+        let stream = TcpStream::connect(address).await.unwrap();
+        ask(http_2_over(stream).await, request.body(String::new()).unwrap()).await.unwrap()
+    };
+    assert_eq!(by_http_2("GET", "/asked").await.text(), r#"Some("shop.example") Some("d")"#);
+    for (path, status, length) in
+        [("/?a=b", 200, "8"), ("/plain.txt", 200, "13"), ("/unknown", 404, "30")]
+    {
+        let head = by_http_2("HEAD", path).await;
+        assert_eq!((head.status, &*head.headers["content-length"]), (status, length), "{path}");
+        assert!(head.body.is_empty());
+    }
 }
 
 #[tokio::test]

@@ -17,6 +17,7 @@ mod crowd;
 mod embed;
 mod endpoint;
 mod endurance;
+mod exchange;
 mod family;
 mod fault;
 mod greedy;

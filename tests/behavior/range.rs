@@ -13,9 +13,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
 use crate::support::{
-    Client, Process, get_at, raw, raw_over, request_at, start, this_test, within,
+    Client, Process, file, get_at, http_2, raw, raw_over, request_at, start, this_test, within,
 };
-use crate::tls::{file, get_by_http_2, http_2, idle_ends, secure_stream};
+use crate::tls::{get_by_http_2, idle_ends, secure_stream};
 
 /// Where the programs keep their sockets, and where the other server is.
 const FOLDER: &str = "PODE_TEST_RANGE";

@@ -1,12 +1,16 @@
 //! Clients for the tests: plain HTTP and WebSocket, with a bound on each wait.
 
 mod process;
+mod secure;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::ops::Deref;
 use std::time::Duration;
 
 use futures_util::StreamExt;
+use http_body_util::Full;
+use hyper::{Request, Version};
 use pode::{Protocol, RunningServer, Server};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -17,6 +21,9 @@ use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 pub(crate) use process::{Process, this_test};
+pub(crate) use secure::{
+    FOLDER, ask, certificate, connect, file, http_2, http_2_over, trusting, trusting_root,
+};
 
 /// How long anything may take that should happen at once; far longer than it
 /// ever takes, so that only what never happens fails.
@@ -25,6 +32,45 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 /// Starts a server that is declared with port 0.
 pub(crate) async fn start(server: Server) -> RunningServer {
     server.start().await.expect("the server starts")
+}
+
+/// A server, and the version of HTTP by which it is asked.
+pub(crate) struct Versioned {
+    server: RunningServer,
+    pub(crate) version: Version,
+}
+
+/// Starts a server anew for each version of HTTP: for HTTP/1.1 without TLS, for
+/// HTTP/2 with. It is declared with an `http` and an `https` endpoint, the latter
+/// with this [`certificate`].
+pub(crate) async fn by_each_version(server: impl Fn() -> Server) -> [Versioned; 2] {
+    let by = async |version| Versioned { server: start(server()).await, version };
+    [by(Version::HTTP_11).await, by(Version::HTTP_2).await]
+}
+
+impl Deref for Versioned {
+    type Target = RunningServer;
+
+    fn deref(&self) -> &RunningServer {
+        &self.server
+    }
+}
+
+/// Who is asked, and by which version of HTTP.
+pub(crate) trait Asked {
+    fn asked(&self) -> (&RunningServer, Version);
+}
+
+impl Asked for RunningServer {
+    fn asked(&self) -> (&RunningServer, Version) {
+        (self, Version::HTTP_11)
+    }
+}
+
+impl Asked for Versioned {
+    fn asked(&self) -> (&RunningServer, Version) {
+        (&self.server, self.version)
+    }
 }
 
 /// Waits until nobody else uses the fixed ports of the examples; they are free
@@ -52,7 +98,7 @@ impl Answer {
 }
 
 /// Asks for a path by GET.
-pub(crate) async fn get(server: &RunningServer, path: &str) -> Answer {
+pub(crate) async fn get(server: &impl Asked, path: &str) -> Answer {
     request(server, "GET", path, &[], b"").await
 }
 
@@ -62,21 +108,33 @@ pub(crate) async fn get_at(address: SocketAddr, path: &str) -> Answer {
 }
 
 /// Posts form fields, which are encoded already.
-pub(crate) async fn post_form(server: &RunningServer, path: &str, fields: &str) -> Answer {
+pub(crate) async fn post_form(server: &impl Asked, path: &str, fields: &str) -> Answer {
     let headers = [("Content-Type", "application/x-www-form-urlencoded")];
     request(server, "POST", path, &headers, fields.as_bytes()).await
 }
 
-/// Sends a request to the first `http` endpoint.
+/// Sends a request to the first `http` endpoint, or by HTTP/2 to the first
+/// `https` endpoint.
 pub(crate) async fn request(
-    server: &RunningServer,
+    server: &impl Asked,
     method: &str,
     path: &str,
     headers: &[(&str, &str)],
     body: &[u8],
 ) -> Answer {
-    let address = server.address(Protocol::Http).expect("there is an http endpoint");
-    request_at(address, method, path, headers, body).await
+    let (server, version) = server.asked();
+    println!("{version:?}: {method} {path}");
+    if version != Version::HTTP_2 {
+        let address = server.address(Protocol::Http).expect("there is an http endpoint");
+        return request_at(address, method, path, headers, body).await;
+    }
+    let address = server.address(Protocol::Https).expect("there is an https endpoint");
+    let mut request = Request::builder().method(method).uri(format!("https://localhost{path}"));
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let request = request.body(Full::from(body.to_vec())).expect("this is a request");
+    ask(http_2(address).await, request).await.expect("the server answers")
 }
 
 /// Sends a request to an address.

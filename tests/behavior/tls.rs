@@ -11,18 +11,15 @@ mod several;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
-use http_body_util::{BodyExt, Empty};
-use hyper::body::Bytes;
-use hyper::client::conn::http2::{self, SendRequest};
+use http_body_util::BodyExt;
+use hyper::client::conn::http2::SendRequest;
 use hyper::{Request, Version};
-use hyper_util::rt::{TokioExecutor, TokioIo};
 use pode::certificate::{password_from_env, password_from_file, pem, pfx, self_signed};
 use pode::prelude::*;
 use pode::{Certificate, Protocol, RunningServer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Barrier;
-use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::client::danger::{
     HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier,
@@ -36,14 +33,12 @@ use tokio_rustls::rustls::{
     SupportedProtocolVersion,
 };
 
-use crate::support::{Client, raw, raw_over, start, within};
+use crate::support::{
+    Client, FOLDER, connect, file, http_2, http_2_over, raw, raw_over, start, trusting,
+    trusting_root, within,
+};
 
-const FOLDER: &str = "tests/behavior/certificates";
 const PASSWORD: &str = "correct horse";
-
-pub(crate) fn file(name: &str) -> String {
-    format!("{FOLDER}/{name}")
-}
 
 pode_server! {
     server secured(certificate: Certificate, gate: Arc<Barrier>);
@@ -69,35 +64,6 @@ async fn start_secured() -> (RunningServer, SocketAddr) {
     let server = start(secured_by(pem(file("chain.pem"), file("key.pem")))).await;
     let address = server.address(Protocol::Https).unwrap();
     (server, address)
-}
-
-/// Returns what a client needs that trusts one certificate.
-fn trusting(
-    root: CertificateDer<'static>,
-    versions: &[&'static SupportedProtocolVersion],
-) -> ClientConfig {
-    let mut roots = RootCertStore::empty();
-    roots.add(root).unwrap();
-    ClientConfig::builder_with_provider(ring::default_provider().into())
-        .with_protocol_versions(versions)
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth()
-}
-
-fn trusting_root() -> ClientConfig {
-    trusting(CertificateDer::from_pem_file(file("root.pem")).unwrap(), &[&TLS12, &TLS13])
-}
-
-/// Shakes hands as a client that expects this name in the certificate.
-async fn connect(
-    config: ClientConfig,
-    address: SocketAddr,
-    name: &str,
-) -> std::io::Result<TlsStream<TcpStream>> {
-    let stream = TcpStream::connect(address).await?;
-    let name = ServerName::try_from(name.to_owned()).unwrap();
-    within(TlsConnector::from(Arc::new(config)).connect(name, stream), "a TLS handshake").await
 }
 
 pub(crate) async fn secure_stream(address: SocketAddr) -> TlsStream<TcpStream> {
@@ -150,23 +116,11 @@ pode_server! {
     signal KINDS: String = "/";
 }
 
-/// Begins a connection that speaks HTTP/2.
-pub(crate) async fn http_2(address: SocketAddr) -> SendRequest<Empty<Bytes>> {
-    let mut config = trusting_root();
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    let stream = connect(config, address, "localhost").await.unwrap();
-    assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
-    let handshake = http2::handshake(TokioExecutor::new(), TokioIo::new(stream));
-    let (requests, connection) = within(handshake, "a handshake").await.unwrap();
-    tokio::spawn(connection);
-    requests
-}
-
 pub(crate) async fn get_by_http_2(
-    requests: &mut SendRequest<Empty<Bytes>>,
+    requests: &mut SendRequest<String>,
     path: &str,
 ) -> hyper::Result<(u16, String)> {
-    let request = Request::get(format!("https://localhost{path}")).body(Empty::new()).unwrap();
+    let request = Request::get(format!("https://localhost{path}")).body(String::new()).unwrap();
     let exchange = async {
         requests.ready().await?;
         let response = requests.send_request(request).await?;
@@ -297,7 +251,7 @@ async fn stopping_lets_requests_finish_and_tells_clients() {
 }
 
 /// Waits until the server has ended a connection.
-pub(crate) async fn idle_ends(requests: SendRequest<Empty<Bytes>>) {
+pub(crate) async fn idle_ends(requests: SendRequest<String>) {
     while !requests.is_closed() {
         tokio::task::yield_now().await;
     }

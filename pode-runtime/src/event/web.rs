@@ -88,7 +88,8 @@ impl WebEvent {
         self.web.uri.query().unwrap_or_default()
     }
 
-    /// Returns the headers.
+    /// Returns the headers, which are the same by each version of HTTP: `Host` is
+    /// the host that was asked, and cookies stand on one line.
     pub fn headers(&self) -> &HeaderMap {
         &self.web.headers
     }

@@ -37,8 +37,9 @@ pub trait Reply {
     /// Makes the response to this request.
     fn into_response(self, event: &WebEvent) -> WholeResponse;
 
-    /// Answers with another status. A number that is no status, which are
-    /// those from 100 to 999, stands for 500.
+    /// Answers with another status. A number that is no status of an answer,
+    /// which are those from 200 to 999, becomes a 500. Behind 204, 205 and 304
+    /// no body travels.
     ///
     /// ```
     /// use pode_runtime::reply::{Reply, text};
@@ -53,7 +54,8 @@ pub trait Reply {
     }
 
     /// Answers with a header more, or another value for it. One that can't be
-    /// a header is logged and becomes a 500.
+    /// a header is logged and becomes a 500. What says how long the body is, or
+    /// how it travels, is the server's to say.
     fn with_header(self, name: &str, value: &str) -> Changed<Self>
     where
         Self: Sized,
@@ -112,8 +114,8 @@ pub fn redirect(target: impl Into<String>) -> Redirect {
     Redirect { target: target.into() }
 }
 
-/// Answers with a status and no body. A number that is no status, which are
-/// those from 100 to 999, stands for 500.
+/// Answers with a status and no body. A number that is no status of an answer,
+/// which are those from 200 to 999, becomes a 500.
 pub fn status(status: u16) -> Status {
     Status { status: StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR) }
 }

@@ -142,9 +142,7 @@ async fn handlers_see_the_certificate_however_it_comes() {
     let mut config = config;
     config.alpn_protocols = vec![b"h2".to_vec()];
     let stream = connect(config, guarded.address, "localhost").await.unwrap();
-    let (mut requests, connection) =
-        http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
-    tokio::spawn(connection);
+    let mut requests = http_2_over(stream).await;
     assert_eq!(get_by_http_2(&mut requests, "/").await.unwrap(), (200, subject(&ada)));
 }
 

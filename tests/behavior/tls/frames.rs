@@ -6,10 +6,12 @@ pode_server! {
     server framed(certificate: Certificate);
     endpoint https "127.0.0.1:0" { certificate: certificate };
     route GET "/" => async |_| text("page");
+    route POST "/" => async |_| text("no body is wanted");
     route GET "/long" => async |_| -> () { std::future::pending().await };
 }
 
 // Types of frames: RFC 9113, section 6.
+const DATA: u8 = 0;
 const HEADERS: u8 = 1;
 const RESET: u8 = 3;
 const SETTINGS: u8 = 4;
@@ -22,6 +24,9 @@ const END_HEADERS: u8 = 4;
 /// `GET https://localhost/`, in the words of the static table (RFC 7541,
 /// appendix A).
 const GET_ROOT: &[u8] = b"\x82\x87\x84\x41\x09localhost";
+
+/// The same by POST.
+const POST_ROOT: &[u8] = b"\x83\x87\x84\x41\x09localhost";
 
 /// The same of `/long`.
 const GET_LONG: &[u8] = b"\x82\x87\x04\x05/long\x41\x09localhost";
@@ -131,4 +136,16 @@ async fn more_requests_at_once_than_may_be_are_refused() {
     client.write_all(&frame(HEADERS, END_STREAM | END_HEADERS, 203, GET_ROOT)).await.unwrap();
     let (stream, _) = next_of(&mut client, HEADERS).await.expect("the connection goes on");
     assert_eq!(stream, 203);
+}
+
+#[tokio::test]
+async fn a_body_that_nobody_reads_is_taken_back_behind_the_answer() {
+    let (_server, address) = start_framed().await;
+    let mut client = hello(address).await;
+    client.write_all(&frame(HEADERS, END_HEADERS, 1, POST_ROOT)).await.unwrap();
+    let (stream, answer) = next_of(&mut client, DATA).await.expect("the connection goes on");
+    assert_eq!((stream, &*answer), (1, &b"no body is wanted"[..]));
+    // NO_ERROR: RFC 9113, section 8.1.
+    let (stream, code) = next_of(&mut client, RESET).await.expect("the connection goes on");
+    assert_eq!((stream, code), (1, vec![0; 4]));
 }

@@ -1,0 +1,105 @@
+//! A request and its answer, whatever version of HTTP they travel by.
+//!
+//! Some of what HTTP asks of an answer hyper sees to in HTTP/1 only, and some
+//! of a request stands elsewhere in HTTP/2. Here handlers get one form, and
+//! answers become fit for any.
+
+use http::header::{
+    CONTENT_LENGTH, COOKIE, HOST, HeaderMap, HeaderValue, TRANSFER_ENCODING, UPGRADE,
+};
+use http::{Method, Request, Response as HttpResponse, StatusCode, Version};
+use hyper::body::Body;
+use warp::Reply;
+use warp::reply::Response;
+
+use crate::Bytes;
+use crate::reply::internal_error;
+
+/// Puts a request into the form that HTTP/1.1 has for it.
+pub(crate) fn united<B>(mut request: Request<B>) -> Request<B> {
+    // What the target names counts, and in HTTP/2 is all there is (RFC 9112,
+    // section 3.2.2; RFC 9113, section 8.3.1). In HTTP/1 a `Host` that is missing
+    // or stands twice stays a fault.
+    let host = request.uri().authority().map(|authority| HeaderValue::from_str(authority.as_str()));
+    let may_name_it =
+        request.version() == Version::HTTP_2 || request.headers().get_all(HOST).iter().count() == 1;
+    if let Some(Ok(host)) = host
+        && may_name_it
+    {
+        request.headers_mut().insert(HOST, host);
+    }
+    unite_cookies(request.headers_mut());
+    request
+}
+
+/// HTTP/2 may send each cookie by itself (RFC 9113, section 8.2.3).
+fn unite_cookies(headers: &mut HeaderMap) {
+    let lines: Vec<&[u8]> = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
+    if lines.len() > 1
+        && let Ok(cookies) = HeaderValue::from_bytes(&lines.join(&b"; "[..]))
+    {
+        headers.insert(COOKIE, cookies);
+    }
+}
+
+/// What an answer depends on besides itself.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Question {
+    wants_head: bool,
+    offers_upgrade: bool,
+}
+
+impl Question {
+    pub(crate) fn of<B>(request: &Request<B>) -> Question {
+        Question {
+            wants_head: request.method() == Method::HEAD,
+            offers_upgrade: request.headers().contains_key(UPGRADE),
+        }
+    }
+
+    /// Puts a 500 in the place of a response that is no answer: an interim one,
+    /// or a change of protocols that nobody asked for.
+    pub(crate) fn answered(self, response: Response) -> Response {
+        let switches = response.status() == StatusCode::SWITCHING_PROTOCOLS
+            && self.offers_upgrade
+            && response.headers().contains_key(UPGRADE);
+        if response.status().is_informational() && !switches {
+            let reason = format!("the status {} is no answer", response.status());
+            return internal_error(&reason).into_response();
+        }
+        response
+    }
+
+    /// Has an answer say no other length than its body has, and leaves out a
+    /// body that may not travel.
+    pub(crate) fn fit(self, mut response: Response) -> Response {
+        let status = response.status();
+        if status == StatusCode::SWITCHING_PROTOCOLS {
+            return response;
+        }
+        let bytes = response.body().size_hint().exact();
+        let headers = response.headers_mut();
+        headers.remove(TRANSFER_ENCODING);
+        let has_content = !matches!(
+            status,
+            StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED
+        );
+        match bytes {
+            _ if !has_content => {
+                headers.remove(CONTENT_LENGTH);
+            }
+            // Who makes no body because it isn't wanted may know its length.
+            Some(0) if self.wants_head => {}
+            Some(bytes) => {
+                headers.insert(CONTENT_LENGTH, bytes.into());
+            }
+            None => {}
+        }
+        if self.wants_head || !has_content { without_body(response) } else { response }
+    }
+}
+
+fn without_body(response: Response) -> Response {
+    let (head, _) = response.into_parts();
+    HttpResponse::from_parts(head, Bytes::new()).into_response()
+}
