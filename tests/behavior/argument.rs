@@ -2,7 +2,7 @@
 
 use pode::prelude::*;
 
-use crate::support::{get, request, start};
+use crate::support::{by_each_version, certificate, get, request};
 
 #[derive(Deserialize)]
 struct Point {
@@ -13,6 +13,7 @@ struct Point {
 pode_server! {
     server bodies;
     endpoint http "127.0.0.1:0";
+    endpoint https "127.0.0.1:0" { certificate: certificate() };
     route POST "/data" (data: Point) => async |_, point: Point| text(format!("{} {}", point.x, point.y));
     route PUT "/bytes/:name" (body: Vec<u8>, name: String) => async |_, body: Vec<u8>, name| text(format!("{name}: {body:?}"));
     route PUT "/text" (body: String) => async |_, body: String| text(body.to_uppercase());
@@ -42,48 +43,58 @@ async fn upload(_: WebEvent, mut form: Multipart) -> Result<impl Reply, EventErr
 
 #[tokio::test]
 async fn the_same_route_takes_a_form_and_json() {
-    let server = start(bodies()).await;
-    for (content_type, body) in [
-        ("application/x-www-form-urlencoded", "x=1&y=2"),
-        ("application/json", r#"{"x":1,"y":2}"#),
-        ("application/vnd.point+json; v=1", r#"{"x":1,"y":2}"#),
-    ] {
-        let answer =
-            request(&server, "POST", "/data", &[("Content-Type", content_type)], body.as_bytes())
-                .await;
-        assert_eq!((answer.status, answer.text()), (200, "1 2"), "{content_type}");
+    for server in by_each_version(bodies).await {
+        for (content_type, body) in [
+            ("application/x-www-form-urlencoded", "x=1&y=2"),
+            ("application/json", r#"{"x":1,"y":2}"#),
+            ("application/vnd.point+json; v=1", r#"{"x":1,"y":2}"#),
+        ] {
+            let answer = request(
+                &server,
+                "POST",
+                "/data",
+                &[("Content-Type", content_type)],
+                body.as_bytes(),
+            )
+            .await;
+            assert_eq!((answer.status, answer.text()), (200, "1 2"), "{content_type}");
+        }
     }
 }
 
 #[tokio::test]
 async fn a_body_comes_as_it_is() {
-    let server = start(bodies()).await;
-    let bytes = request(&server, "PUT", "/bytes/a", &[], &[0, 255]).await;
-    assert_eq!(bytes.text(), "a: [0, 255]");
-    assert_eq!(request(&server, "PUT", "/text", &[], "hé".as_bytes()).await.text(), "HÉ");
+    for server in by_each_version(bodies).await {
+        let bytes = request(&server, "PUT", "/bytes/a", &[], &[0, 255]).await;
+        assert_eq!(bytes.text(), "a: [0, 255]");
+        assert_eq!(request(&server, "PUT", "/text", &[], "hé".as_bytes()).await.text(), "HÉ");
+    }
 }
 
 const PARTS: (&str, &str) = ("Content-Type", "multipart/form-data; boundary=XX");
 
 #[tokio::test]
 async fn an_upload_of_five_mebibytes_arrives_whole() {
-    let server = start(bodies()).await;
-    let file = vec![7; 5 << 20];
-    let head = "--XX\r\nContent-Disposition: form-data; name=\"title\"\r\n\r\nA file\r\n\
-         --XX\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.bin\"\r\n\
-         Content-Type: application/octet-stream\r\n\r\n";
-    let body = [head.as_bytes(), &file, b"\r\n--XX--\r\n"].concat();
-    let answer = request(&server, "POST", "/upload", &[PARTS], &body).await;
-    let sum = 7 * (5 << 20);
-    let lines =
-        format!("title = A file\nfile: a.bin (application/octet-stream), 5242880 bytes, sum {sum}");
-    assert_eq!((answer.status, answer.text()), (200, lines.as_str()));
+    for server in by_each_version(bodies).await {
+        let file = vec![7; 5 << 20];
+        let head = "--XX\r\nContent-Disposition: form-data; name=\"title\"\r\n\r\nA file\r\n\
+             --XX\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.bin\"\r\n\
+             Content-Type: application/octet-stream\r\n\r\n";
+        let body = [head.as_bytes(), &file, b"\r\n--XX--\r\n"].concat();
+        let answer = request(&server, "POST", "/upload", &[PARTS], &body).await;
+        let sum = 7 * (5 << 20);
+        let lines = format!(
+            "title = A file\nfile: a.bin (application/octet-stream), 5242880 bytes, sum {sum}"
+        );
+        assert_eq!((answer.status, answer.text()), (200, lines.as_str()));
+    }
 }
 
 #[tokio::test]
 async fn cookies_are_read_by_name() {
-    let server = start(bodies()).await;
-    let cookies = [("Cookie", "a=b; who%20are%20you=Ada%20L.; c=d")];
-    assert_eq!(request(&server, "GET", "/cookie", &cookies, b"").await.text(), "Ada L.");
-    assert_eq!(get(&server, "/cookie").await.text(), "");
+    for server in by_each_version(bodies).await {
+        let cookies = [("Cookie", "a=b; who%20are%20you=Ada%20L.; c=d")];
+        assert_eq!(request(&server, "GET", "/cookie", &cookies, b"").await.text(), "Ada L.");
+        assert_eq!(get(&server, "/cookie").await.text(), "");
+    }
 }

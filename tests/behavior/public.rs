@@ -2,11 +2,12 @@
 
 use pode::prelude::*;
 
-use crate::support::{get, request, start};
+use crate::support::{by_each_version, certificate, get, request};
 
 pode_server! {
     server files;
     endpoint http "127.0.0.1:0";
+    endpoint https "127.0.0.1:0" { certificate: certificate() };
     public "tests/behavior/files";
     public "/static" "tests/behavior/files/folder";
     // A mistake that is found, unless one of both may not be there.
@@ -16,20 +17,21 @@ pode_server! {
 
 #[tokio::test]
 async fn files_are_served_at_the_root_and_under_a_prefix() {
-    let server = start(files()).await;
-    let plain = get(&server, "/plain.txt").await;
-    assert_eq!((plain.status, plain.text()), (200, "a plain file"));
-    assert_eq!(plain.headers["content-type"], "text/plain; charset=utf-8");
-    assert_eq!(
-        get(&server, "/folder/deep.js").await.headers["content-type"],
-        "text/javascript; charset=utf-8"
-    );
-    assert_eq!(get(&server, "/static/deep.js").await.status, 200);
-    assert_eq!(get(&server, "/taken.txt").await.text(), "the route");
+    for server in by_each_version(files).await {
+        let plain = get(&server, "/plain.txt").await;
+        assert_eq!((plain.status, plain.text()), (200, "a plain file"));
+        assert_eq!(plain.headers["content-type"], "text/plain; charset=utf-8");
+        assert_eq!(
+            get(&server, "/folder/deep.js").await.headers["content-type"],
+            "text/javascript; charset=utf-8"
+        );
+        assert_eq!(get(&server, "/static/deep.js").await.status, 200);
+        assert_eq!(get(&server, "/taken.txt").await.text(), "the route");
 
-    let head = request(&server, "HEAD", "/plain.txt", &[], b"").await;
-    assert_eq!(
-        (head.status, head.headers["content-length"].as_str(), head.body.len()),
-        (200, "13", 0)
-    );
+        let head = request(&server, "HEAD", "/plain.txt", &[], b"").await;
+        assert_eq!(
+            (head.status, head.headers["content-length"].as_str(), head.body.len()),
+            (200, "13", 0)
+        );
+    }
 }

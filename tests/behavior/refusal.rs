@@ -3,10 +3,20 @@
 //! What a server accepts is tested with its nouns; here it is all that it
 //! doesn't, and that the next request is answered all the same.
 
+use std::convert::Infallible;
+
+use futures_util::{StreamExt, stream};
+use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt, Full, StreamBody};
+use hyper::body::{Bytes, Frame};
+use hyper::header::{CONTENT_LENGTH, HeaderName, HeaderValue};
+use hyper::{Request, Version};
 use pode::prelude::*;
 use pode::{Protocol, RunningServer};
 
-use crate::support::{Answer, get, raw, start};
+use crate::support::{
+    Answer, Versioned, ask, by_each_version, certificate, get, http_2, raw, start,
+};
 
 const REFUSALS: &str = include_str!("refusals.txt");
 
@@ -19,7 +29,9 @@ struct Point {
 pode_server! {
     server guarded;
     endpoint http "127.0.0.1:0";
+    endpoint https "127.0.0.1:0" { certificate: certificate() };
     endpoint ws   "127.0.0.1:0";
+    endpoint wss  "127.0.0.1:0";
     views "tests/behavior/views";
     public "tests/behavior/files";
     public "/static" "tests/behavior/files/folder";
@@ -55,7 +67,8 @@ async fn upload(_: WebEvent, mut form: Multipart) -> Result<(), EventError> {
 #[tokio::test]
 async fn every_refusal_is_as_listed_and_the_next_request_is_answered() {
     let server = start(guarded()).await;
-    let mut wrong = String::new();
+    let requests = http_2(server.address(Protocol::Https).unwrap()).await;
+    let (mut wrong, mut by_both) = (String::new(), 0);
     for block in REFUSALS.split("\n\n").map(str::trim) {
         let lines = |mark: char| {
             block.lines().filter_map(move |line| line.strip_prefix(mark)).map(str::trim_start)
@@ -68,8 +81,68 @@ async fn every_refusal_is_as_listed_and_the_next_request_is_answered() {
             wrong.push_str(&format!("{block}\n! {difference}\n\n"));
         }
         assert_eq!(get(&server, "/good").await.text(), "good", "after\n{block}");
+
+        let Some(request) = http_2_form(lines('>')) else { continue };
+        by_both += 1;
+        // It has no protocol to change to.
+        let expected = lines('<').filter(|line| !line.starts_with("upgrade: "));
+        let compared = match ask(requests.clone(), request).await {
+            Ok(answer) if answer.headers.contains_key("upgrade") => Err("an upgrade".to_owned()),
+            Ok(answer) => compare(&answer, expected),
+            Err(error) => Err(format!("{error:?}")),
+        };
+        if let Err(difference) = compared {
+            wrong.push_str(&format!("{block}\n! by HTTP/2: {difference}\n\n"));
+        }
+        let good = Request::get("https://x/good").body(BoxBody::default()).unwrap();
+        let good = ask(requests.clone(), good).await.expect("the connection goes on");
+        assert_eq!(good.text(), "good", "by HTTP/2, after\n{block}");
     }
     assert!(wrong.is_empty(), "\n{wrong}");
+    assert!(by_both > 100, "only {by_both} by HTTP/2");
+}
+
+/// Makes a request by HTTP/2 of its lines in the list, unless it is about what
+/// HTTP/2 doesn't have, or its clients don't let through.
+fn http_2_form<'list>(
+    lines: impl Iterator<Item = &'list str>,
+) -> Option<Request<BoxBody<Bytes, Infallible>>> {
+    let lines: Vec<Vec<u8>> = lines.map(unescape).collect();
+    let end = lines.iter().position(Vec::is_empty).unwrap_or(lines.len());
+    let [first, head @ ..] = &lines[..end] else { return None };
+    let [method, target, "HTTP/1.1"] =
+        str::from_utf8(first).ok()?.split(' ').collect::<Vec<_>>()[..]
+    else {
+        return None;
+    };
+    let uri =
+        if target.starts_with('/') { format!("https://x{target}") } else { target.to_owned() };
+    let mut request = Request::builder().method(method).uri(uri);
+    request.uri_ref()?.authority()?;
+    for line in head {
+        let (name, value) = str::from_utf8(line).ok()?.split_once(':')?;
+        if ["connection", "transfer-encoding"].contains(&&*name.to_lowercase()) {
+            return None;
+        }
+        let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
+        request = request.header(name, HeaderValue::from_str(value.trim()).ok()?);
+    }
+    let body = lines.get(end + 1..).map(|lines| lines.join(&b"\r\n"[..])).unwrap_or_default();
+    let mut lengths = request.headers_ref()?.get_all(CONTENT_LENGTH).iter();
+    let length = lengths.next().map(|length| length.to_str().ok()?.parse().ok());
+    let body = match (length, lengths.next()) {
+        (None, _) => Full::from(body).boxed(),
+        (Some(Some(length)), None) if body.len() < length => unfinished(body),
+        _ => return None,
+    };
+    request.body(body).ok()
+}
+
+/// A body of which there is to be more, which never comes.
+fn unfinished(bytes: Vec<u8>) -> BoxBody<Bytes, Infallible> {
+    let pieces: Vec<_> = bytes.chunks(1 << 16).map(Bytes::copy_from_slice).collect();
+    let frames = stream::iter(pieces).map(|piece| Ok(Frame::data(piece)));
+    BodyExt::boxed(StreamBody::new(frames.chain(stream::pending())))
 }
 
 async fn send(server: &RunningServer, bytes: &[u8]) -> Answer {
@@ -143,58 +216,76 @@ fn compare<'list>(
     if as_expected { Ok(()) } else { Err(said.to_owned()) }
 }
 
-/// Posts a body of that many bytes, whose length only its end would tell; it
+/// Sends a body of that many bytes, whose length only its end would tell; it
 /// isn't told.
-async fn chunked(server: &RunningServer, head: &str, begins: &str, length: usize) -> Answer {
+async fn unannounced(
+    server: &Versioned,
+    [method, path, content_type]: [&str; 3],
+    begins: &str,
+    length: usize,
+) -> Answer {
+    let mut body = begins.as_bytes().to_vec();
+    body.resize(length, b'a');
+    if server.version == Version::HTTP_2 {
+        let request = Request::builder().method(method).uri(format!("https://x{path}"));
+        let request = request.header("Content-Type", content_type).body(unfinished(body)).unwrap();
+        let requests = http_2(server.address(Protocol::Https).unwrap()).await;
+        return ask(requests, request).await.expect("the server answers");
+    }
     let mut request = format!(
-        "{head}\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\n{begins}\r\n",
-        begins.len()
-    );
-    let left = length - begins.len();
-    let chunk = format!("{:x}\r\n{}\r\n", 1 << 16, "a".repeat(1 << 16));
-    request.push_str(&chunk.repeat(left >> 16));
-    let left = left % (1 << 16);
+        "{method} {path} HTTP/1.1\r\nContent-Type: {content_type}\r\nHost: x\r\n\
+         Connection: close\r\nTransfer-Encoding: chunked\r\n"
+    )
+    .into_bytes();
     // No more than the last byte: what a server leaves unread when it closes a
     // connection may cost the client the answer.
-    request.push_str(&format!("{left:x}\r\n{}", "a".repeat(left)));
-    send(server, request.as_bytes()).await
+    for piece in body.chunks(1 << 16) {
+        request.extend_from_slice(format!("\r\n{:x}\r\n", piece.len()).as_bytes());
+        request.extend_from_slice(piece);
+    }
+    send(server, &request).await
 }
 
 #[tokio::test]
 async fn a_body_that_turns_out_too_long_is_refused_at_its_first_byte_too_many() {
-    let server = start(guarded()).await;
-    let form = "POST /points HTTP/1.1\r\nContent-Type: application/x-www-form-urlencoded";
-    let json = "PUT /points HTTP/1.1\r\nContent-Type: application/json";
-    for (head, begins) in
-        [(form, "x="), (json, "{"), ("PUT /bytes HTTP/1.1", "a"), ("PUT /text HTTP/1.1", "a")]
-    {
-        let answer = chunked(&server, head, begins, (1 << 20) + 1).await;
-        let sentence = "the body is longer than 1048576 bytes";
-        assert_eq!((answer.status, answer.text()), (413, sentence), "{head}");
+    for server in by_each_version(guarded).await {
+        for (head, begins) in [
+            (["POST", "/points", "application/x-www-form-urlencoded"], "x="),
+            (["PUT", "/points", "application/json"], "{"),
+            (["PUT", "/bytes", "text/plain"], "a"),
+            (["PUT", "/text", "text/plain"], "a"),
+        ] {
+            let answer = unannounced(&server, head, begins, (1 << 20) + 1).await;
+            let sentence = "the body is longer than 1048576 bytes";
+            assert_eq!((answer.status, answer.text()), (413, sentence), "{head:?}");
+            assert_eq!(get(&server, "/good").await.text(), "good");
+        }
+        let parts = ["POST", "/upload", "multipart/form-data; boundary=XX"];
+        let begins =
+            "--XX\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\n";
+        let answer = unannounced(&server, parts, begins, (64 << 20) + 1).await;
+        let sentence = "the body is longer than 67108864 bytes";
+        assert_eq!((answer.status, answer.text()), (413, sentence));
         assert_eq!(get(&server, "/good").await.text(), "good");
     }
-    let parts = "POST /upload HTTP/1.1\r\nContent-Type: multipart/form-data; boundary=XX";
-    let begins = "--XX\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\n";
-    let answer = chunked(&server, parts, begins, (64 << 20) + 1).await;
-    let sentence = "the body is longer than 67108864 bytes";
-    assert_eq!((answer.status, answer.text()), (413, sentence));
-    assert_eq!(get(&server, "/good").await.text(), "good");
 }
 
 #[tokio::test]
 async fn heads_that_are_too_long_are_refused() {
-    let server = start(guarded()).await;
-    for (path, status) in [
-        (format!("/{}", "a".repeat(5_000)), 404),
-        ("/a".repeat(10_000), 404),
-        (format!("/users/{}", "a".repeat(5_000)), 404),
-        // More than a head may have, which are 32 KiB.
-        (format!("/{}", "a".repeat(32 << 10)), 431),
-    ] {
-        assert_eq!(get(&server, &path).await.status, status, "{} bytes", path.len());
-        assert_eq!(get(&server, "/good").await.text(), "good");
+    for server in by_each_version(guarded).await {
+        for (path, status) in [
+            (format!("/{}", "a".repeat(5_000)), 404),
+            ("/a".repeat(10_000), 404),
+            (format!("/users/{}", "a".repeat(5_000)), 404),
+            // More than a head may have, which are 32 KiB.
+            (format!("/{}", "a".repeat(32 << 10)), 431),
+        ] {
+            assert_eq!(get(&server, &path).await.status, status, "{} bytes", path.len());
+            assert_eq!(get(&server, "/good").await.text(), "good");
+        }
     }
     // As many headers as there may be, and one more.
+    let server = start(guarded()).await;
     let head = |headers| format!("GET /good HTTP/1.1\r\n{}\r\n", "A: b\r\n".repeat(headers));
     assert_eq!(send(&server, head(101).as_bytes()).await.status, 431);
     assert_eq!(get(&server, "/good").await.text(), "good");

@@ -4,11 +4,12 @@
 use pode::Cookie;
 use pode::prelude::*;
 
-use crate::support::{get, request, start};
+use crate::support::{by_each_version, certificate, get, request};
 
 pode_server! {
     server replies;
     endpoint http "127.0.0.1:0";
+    endpoint https "127.0.0.1:0" { certificate: certificate() };
     views "tests/behavior/views";
     public "/docs" "tests/behavior/files" { cache_age: 1min, index: "plain.txt" };
     route GET "/created" => async |_| text("made").with_status(201).with_header("Location", "/things/7");
@@ -26,81 +27,97 @@ pode_server! {
 
 #[tokio::test]
 async fn replies_are_changed() {
-    let server = start(replies()).await;
-    let created = get(&server, "/created").await;
-    assert_eq!(
-        (created.status, created.text(), created.headers["location"].as_str()),
-        (201, "made", "/things/7")
-    );
-    assert_eq!(created.headers["content-type"], "text/plain; charset=utf-8");
-    let cookies = get(&server, "/cookies").await;
-    // Both lines are there; the last one is kept here.
-    assert_eq!((cookies.status, cookies.headers["set-cookie"].as_str()), (204, "d=e"));
-    assert_eq!(get(&server, "/broken").await.status, 500);
+    for server in by_each_version(replies).await {
+        let created = get(&server, "/created").await;
+        assert_eq!(
+            (created.status, created.text(), created.headers["location"].as_str()),
+            (201, "made", "/things/7")
+        );
+        assert_eq!(created.headers["content-type"], "text/plain; charset=utf-8");
+        let cookies = get(&server, "/cookies").await;
+        // Both lines are there; the last one is kept here.
+        assert_eq!((cookies.status, cookies.headers["set-cookie"].as_str()), (204, "d=e"));
+        assert_eq!(get(&server, "/broken").await.status, 500);
+    }
 }
 
 #[tokio::test]
 async fn files_are_replies() {
-    let server = start(replies()).await;
-    let file = get(&server, "/file").await;
-    assert_eq!((file.status, file.text()), (200, "a plain file"));
-    assert_eq!(file.headers["content-type"], "text/plain; charset=utf-8");
-    let download = get(&server, "/download").await;
-    assert_eq!(download.headers["content-disposition"], "attachment; filename*=UTF-8''plain%2Etxt");
-    let missing = get(&server, "/no-file").await;
-    assert_eq!((missing.status, missing.text()), (404, "there is no such file"));
+    for server in by_each_version(replies).await {
+        let file = get(&server, "/file").await;
+        assert_eq!((file.status, file.text()), (200, "a plain file"));
+        assert_eq!(file.headers["content-type"], "text/plain; charset=utf-8");
+        let download = get(&server, "/download").await;
+        assert_eq!(
+            download.headers["content-disposition"],
+            "attachment; filename*=UTF-8''plain%2Etxt"
+        );
+        let missing = get(&server, "/no-file").await;
+        assert_eq!((missing.status, missing.text()), (404, "there is no such file"));
+    }
 }
 
 #[tokio::test]
 async fn bytes_are_replies() {
-    let server = start(replies()).await;
-    let picture = get(&server, "/bytes").await;
-    assert_eq!((picture.status, picture.text()), (200, "GIF89a"));
-    assert_eq!(picture.headers["content-type"], "image/gif");
+    for server in by_each_version(replies).await {
+        let picture = get(&server, "/bytes").await;
+        assert_eq!((picture.status, picture.text()), (200, "GIF89a"));
+        assert_eq!(picture.headers["content-type"], "image/gif");
+    }
 }
 
 #[tokio::test]
 async fn declared_redirects_take_the_parameters_along() {
-    let server = start(replies()).await;
-    for (path, target) in [
-        ("/old", "/created"),
-        ("/people/a%20b%2Fc/d/%3Fe", "/users/a%20b%2Fc/all/d/%3Fe"),
-        ("/away", "https://example.org/a:b"),
-    ] {
-        let answer = get(&server, path).await;
-        assert_eq!((answer.status, answer.headers["location"].as_str()), (303, target), "{path}");
+    for server in by_each_version(replies).await {
+        for (path, target) in [
+            ("/old", "/created"),
+            ("/people/a%20b%2Fc/d/%3Fe", "/users/a%20b%2Fc/all/d/%3Fe"),
+            ("/away", "https://example.org/a:b"),
+        ] {
+            let answer = get(&server, path).await;
+            assert_eq!(
+                (answer.status, answer.headers["location"].as_str()),
+                (303, target),
+                "{path}"
+            );
+        }
     }
 }
 
 #[tokio::test]
 async fn browsers_get_error_pages_where_there_are_some() {
-    let server = start(replies()).await;
-    let browser = [("Accept", "text/html,application/xhtml+xml;q=0.9")];
-    let page = request(&server, "GET", "/nowhere", &browser, b"").await;
-    assert_eq!(
-        (page.status, page.headers["content-type"].as_str()),
-        (404, "text/html; charset=utf-8")
-    );
-    assert_eq!(page.text(), "<h1>404</h1><p>there is nothing at this path</p>");
-    assert_eq!(
-        request(&server, "GET", "/no-file", &browser, b"").await.text(),
-        "<h1>404</h1><p>there is no such file</p>"
-    );
-    // No page for this status, and none for whoever doesn't ask for HTML.
-    let gone = request(&server, "GET", "/gone", &browser, b"").await;
-    assert_eq!((gone.status, gone.text()), (410, "it was here"));
-    assert_eq!(get(&server, "/nowhere").await.text(), "there is nothing at this path");
-    assert_eq!(get(&server, "/nowhere").await.headers["content-type"], "text/plain; charset=utf-8");
+    for server in by_each_version(replies).await {
+        let browser = [("Accept", "text/html,application/xhtml+xml;q=0.9")];
+        let page = request(&server, "GET", "/nowhere", &browser, b"").await;
+        assert_eq!(
+            (page.status, page.headers["content-type"].as_str()),
+            (404, "text/html; charset=utf-8")
+        );
+        assert_eq!(page.text(), "<h1>404</h1><p>there is nothing at this path</p>");
+        assert_eq!(
+            request(&server, "GET", "/no-file", &browser, b"").await.text(),
+            "<h1>404</h1><p>there is no such file</p>"
+        );
+        // No page for this status, and none for whoever doesn't ask for HTML.
+        let gone = request(&server, "GET", "/gone", &browser, b"").await;
+        assert_eq!((gone.status, gone.text()), (410, "it was here"));
+        assert_eq!(get(&server, "/nowhere").await.text(), "there is nothing at this path");
+        assert_eq!(
+            get(&server, "/nowhere").await.headers["content-type"],
+            "text/plain; charset=utf-8"
+        );
+    }
 }
 
 #[tokio::test]
 async fn public_files_have_options() {
-    let server = start(replies()).await;
-    let file = get(&server, "/docs/plain.txt").await;
-    assert_eq!(file.headers["cache-control"], "max-age=60");
-    let known = [("If-None-Match", file.headers["etag"].as_str())];
-    assert_eq!(request(&server, "GET", "/docs/plain.txt", &known, b"").await.status, 304);
-    assert_eq!(get(&server, "/docs/").await.text(), "a plain file");
-    let folder = get(&server, "/docs").await;
-    assert_eq!((folder.status, folder.headers["location"].as_str()), (308, "/docs/"));
+    for server in by_each_version(replies).await {
+        let file = get(&server, "/docs/plain.txt").await;
+        assert_eq!(file.headers["cache-control"], "max-age=60");
+        let known = [("If-None-Match", file.headers["etag"].as_str())];
+        assert_eq!(request(&server, "GET", "/docs/plain.txt", &known, b"").await.status, 304);
+        assert_eq!(get(&server, "/docs/").await.text(), "a plain file");
+        let folder = get(&server, "/docs").await;
+        assert_eq!((folder.status, folder.headers["location"].as_str()), (308, "/docs/"));
+    }
 }

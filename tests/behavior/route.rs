@@ -3,7 +3,7 @@
 use pode::prelude::*;
 use serde_json::json as value;
 
-use crate::support::{get, post_form, request, start};
+use crate::support::{by_each_version, certificate, get, post_form, request};
 
 #[derive(Deserialize)]
 struct Page {
@@ -21,6 +21,7 @@ struct Point {
 pode_server! {
     server routes;
     endpoint http "127.0.0.1:0";
+    endpoint https "127.0.0.1:0" { certificate: certificate() };
 
     route GET "/" => async |_| text("root");
     route GET "/nothing" => async |_| ();
@@ -42,49 +43,57 @@ async fn move_point(_: WebEvent, id: u8, point: Point) -> impl Reply {
 
 #[tokio::test]
 async fn handlers_answer_with_what_they_return() {
-    let server = start(routes()).await;
-    let root = get(&server, "/").await;
-    assert_eq!((root.status, root.text()), (200, "root"));
-    assert_eq!(root.headers["content-type"], "text/plain; charset=utf-8");
-    assert_eq!(get(&server, "/nothing").await.status, 204);
-    assert_eq!(get(&server, "/teapot").await.status, 418);
-    let elsewhere = get(&server, "/elsewhere").await;
-    assert_eq!((elsewhere.status, elsewhere.headers["location"].as_str()), (303, "/users/me"));
-    assert_eq!(get(&server, "/asked?a=b").await.text(), "GET /asked a=b");
+    for server in by_each_version(routes).await {
+        let root = get(&server, "/").await;
+        assert_eq!((root.status, root.text()), (200, "root"));
+        assert_eq!(root.headers["content-type"], "text/plain; charset=utf-8");
+        assert_eq!(get(&server, "/nothing").await.status, 204);
+        assert_eq!(get(&server, "/teapot").await.status, 418);
+        let elsewhere = get(&server, "/elsewhere").await;
+        assert_eq!((elsewhere.status, elsewhere.headers["location"].as_str()), (303, "/users/me"));
+        assert_eq!(get(&server, "/asked?a=b").await.text(), "GET /asked a=b");
+    }
 }
 
 #[tokio::test]
 async fn the_more_specific_route_answers() {
-    let server = start(routes()).await;
-    assert_eq!(get(&server, "/users/me").await.text(), "me");
-    assert_eq!(get(&server, "/users/7/").await.text(), "user 7");
-    assert_eq!(get(&server, "/users/J%C3%BCrgen/photo").await.text(), "Jürgen");
-    assert_eq!(get(&server, "/files/a/b%20c").await.text(), "a/b c");
+    for server in by_each_version(routes).await {
+        assert_eq!(get(&server, "/users/me").await.text(), "me");
+        assert_eq!(get(&server, "/users/7/").await.text(), "user 7");
+        assert_eq!(get(&server, "/users/J%C3%BCrgen/photo").await.text(), "Jürgen");
+        assert_eq!(get(&server, "/files/a/b%20c").await.text(), "a/b c");
+    }
 }
 
 #[tokio::test]
 async fn arguments_come_from_the_query_a_form_and_json() {
-    let server = start(routes()).await;
-    assert_eq!(get(&server, "/page?number=3&tags=a&tags=b").await.text(), r#"3 ["a", "b"]"#);
-    assert_eq!(post_form(&server, "/page", "number=4&tags=a+b%26").await.text(), r#"4 ["a b&"]"#);
-    let json = [("Content-Type", "application/json; charset=utf-8")];
-    let moved = request(&server, "PUT", "/points/5", &json, br#"{"x":1,"y":2}"#).await;
-    assert_eq!((moved.status, moved.text()), (200, r#"{"id":5,"point":{"x":2,"y":2}}"#));
+    for server in by_each_version(routes).await {
+        assert_eq!(get(&server, "/page?number=3&tags=a&tags=b").await.text(), r#"3 ["a", "b"]"#);
+        assert_eq!(
+            post_form(&server, "/page", "number=4&tags=a+b%26").await.text(),
+            r#"4 ["a b&"]"#
+        );
+        let json = [("Content-Type", "application/json; charset=utf-8")];
+        let moved = request(&server, "PUT", "/points/5", &json, br#"{"x":1,"y":2}"#).await;
+        assert_eq!((moved.status, moved.text()), (200, r#"{"id":5,"point":{"x":2,"y":2}}"#));
+    }
 }
 
 #[tokio::test]
 async fn a_body_of_a_mebibyte_is_taken() {
-    let server = start(routes()).await;
-    let longest = format!("number=1&x={}", "a".repeat((1 << 20) - 11));
-    assert_eq!(post_form(&server, "/page", &longest).await.status, 200);
+    for server in by_each_version(routes).await {
+        let longest = format!("number=1&x={}", "a".repeat((1 << 20) - 11));
+        assert_eq!(post_form(&server, "/page", &longest).await.status, 200);
+    }
 }
 
 #[tokio::test]
 async fn head_is_answered_as_get_without_the_body() {
-    let server = start(routes()).await;
-    let head = request(&server, "HEAD", "/", &[], b"").await;
-    assert_eq!(
-        (head.status, head.headers["content-length"].as_str(), head.body.len()),
-        (200, "4", 0)
-    );
+    for server in by_each_version(routes).await {
+        let head = request(&server, "HEAD", "/", &[], b"").await;
+        assert_eq!(
+            (head.status, head.headers["content-length"].as_str(), head.body.len()),
+            (200, "4", 0)
+        );
+    }
 }

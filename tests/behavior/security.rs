@@ -4,11 +4,12 @@ use pode::prelude::*;
 use pode::{Protocol, RunningServer};
 
 use crate::browser::steps::in_a_browser;
-use crate::support::{get, raw, request, start};
+use crate::support::{by_each_version, certificate, get, raw, request, start};
 
 pode_server! {
     server guarded;
     endpoint http "127.0.0.1:0";
+    endpoint https "127.0.0.1:0" { certificate: certificate() };
     endpoint ws   "127.0.0.1:0";
     views "tests/behavior/guarded/views";
     public "tests/behavior/guarded/public";
@@ -55,27 +56,31 @@ fn policy(headers: &std::collections::HashMap<String, String>) -> Option<&str> {
 
 #[tokio::test]
 async fn pages_and_files_bear_headers_of_security() {
-    let server = start(guarded()).await;
-    let page = get(&server, "/").await;
-    let nonce = page.text().split_once("<script nonce=").unwrap().1;
-    let nonce = nonce.split_once('>').unwrap().0;
-    let rest = "object-src 'none'; base-uri 'self'; frame-ancestors 'self'";
-    assert_eq!(
-        policy(&page.headers),
-        Some(&*format!("script-src 'self' 'nonce-{nonce}'; {rest}")),
-        "{}",
-        page.text()
-    );
-    let public = get(&server, "/static.html").await;
-    let found = policy(&public.headers).unwrap();
-    assert!(found.starts_with("script-src 'self' 'sha256-") && found.ends_with(rest), "{found}");
-    let browser = [("Accept", "text/html")];
-    let missing = request(&server, "GET", "/nowhere", &browser, b"").await;
-    assert_eq!((missing.status, missing.text()), (404, "<p>404</p>"));
-    for answer in [&page, &public, &missing, &get(&server, "/file.txt").await] {
-        assert!(policy(&answer.headers).is_some());
-        assert_eq!(answer.headers["x-content-type-options"], "nosniff");
-        assert_eq!(answer.headers["referrer-policy"], "same-origin");
+    for server in by_each_version(guarded).await {
+        let page = get(&server, "/").await;
+        let nonce = page.text().split_once("<script nonce=").unwrap().1;
+        let nonce = nonce.split_once('>').unwrap().0;
+        let rest = "object-src 'none'; base-uri 'self'; frame-ancestors 'self'";
+        assert_eq!(
+            policy(&page.headers),
+            Some(&*format!("script-src 'self' 'nonce-{nonce}'; {rest}")),
+            "{}",
+            page.text()
+        );
+        let public = get(&server, "/static.html").await;
+        let found = policy(&public.headers).unwrap();
+        assert!(
+            found.starts_with("script-src 'self' 'sha256-") && found.ends_with(rest),
+            "{found}"
+        );
+        let browser = [("Accept", "text/html")];
+        let missing = request(&server, "GET", "/nowhere", &browser, b"").await;
+        assert_eq!((missing.status, missing.text()), (404, "<p>404</p>"));
+        for answer in [&page, &public, &missing, &get(&server, "/file.txt").await] {
+            assert!(policy(&answer.headers).is_some());
+            assert_eq!(answer.headers["x-content-type-options"], "nosniff");
+            assert_eq!(answer.headers["referrer-policy"], "same-origin");
+        }
     }
 }
 
@@ -164,13 +169,15 @@ async fn requests_that_can_be_read_in_two_ways_go_no_further() {
 
 #[tokio::test]
 async fn a_value_from_a_visitor_is_never_a_header_of_its_own() {
-    let server = start(guarded()).await;
-    for path in ["/away?to=/x%0d%0aSet-Cookie:a=b", "/named?to=x%0aSet-Cookie:a=b", "/named?to=%00"]
-    {
-        let answer = get(&server, path).await;
-        assert_eq!(answer.status, 500, "{path}");
-        assert_eq!(answer.text(), "the server could not answer this request");
-        assert!(!answer.headers.contains_key("set-cookie"), "{path}");
+    for server in by_each_version(guarded).await {
+        for path in
+            ["/away?to=/x%0d%0aSet-Cookie:a=b", "/named?to=x%0aSet-Cookie:a=b", "/named?to=%00"]
+        {
+            let answer = get(&server, path).await;
+            assert_eq!(answer.status, 500, "{path}");
+            assert_eq!(answer.text(), "the server could not answer this request");
+            assert!(!answer.headers.contains_key("set-cookie"), "{path}");
+        }
+        assert_eq!(get(&server, "/away?to=/reached").await.headers["location"], "/reached");
     }
-    assert_eq!(get(&server, "/away?to=/reached").await.headers["location"], "/reached");
 }
