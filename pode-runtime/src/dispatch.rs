@@ -26,7 +26,6 @@ use tracing::Instrument;
 use warp::Filter;
 use warp::reject::Rejection;
 
-use crate::Limits;
 use crate::argument::BodyLimits;
 use crate::certificate::ClientCertificate;
 use crate::engine::Engine;
@@ -38,7 +37,7 @@ use crate::public::Public;
 use crate::reply::{Sentence, WholeResponse, sentence, view};
 use crate::route::RouteFilter;
 use crate::signal::{Entrance, Handshake};
-use crate::upgrade;
+use crate::{Limits, header, upgrade};
 
 /// Answers the requests of one listener.
 pub(crate) struct Dispatch {
@@ -280,8 +279,7 @@ pub(crate) struct Mount {
 
 /// Whether whoever asks is a browser that would show a page.
 fn accepts_html(headers: &HeaderMap) -> bool {
-    let accepted = headers.get_all(ACCEPT).iter().filter_map(|line| line.to_str().ok());
-    accepted.flat_map(|line| line.split(',')).any(|kind| kind.trim().starts_with("text/html"))
+    header::elements(headers, ACCEPT, b',').any(|kind| kind.starts_with(b"text/html"))
 }
 
 /// Puts filters into a balanced tree, whose branches are guarded by the index

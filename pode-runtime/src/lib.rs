@@ -28,6 +28,7 @@ pub mod event;
 mod exchange;
 mod folder;
 mod hand_over;
+mod header;
 mod http2;
 mod job;
 mod limits;

@@ -173,4 +173,19 @@ mod tests {
         headers.append(header::ORIGIN, "http://a".parse().unwrap());
         assert!(!gate.admits(&headers));
     }
+
+    #[test]
+    fn an_odd_byte_lets_nobody_in() {
+        let gate = Gate::new(&pages_of(["http://shop.example"]), Arc::default()).unwrap();
+        for (origin, host) in [
+            (&b"http://shop.example\xff"[..], &b"a"[..]),
+            (b"\xff, http://shop.example", b"a"),
+            (b"http://a", b"a\xff"),
+            (b"http://a", b"a, \xff"),
+        ] {
+            let value = |bytes| header::HeaderValue::from_bytes(bytes).unwrap();
+            let named = [(header::ORIGIN, value(origin)), (header::HOST, value(host))];
+            assert!(!gate.admits(&HeaderMap::from_iter(named)));
+        }
+    }
 }

@@ -13,6 +13,7 @@ use pode_core::route_table;
 
 use crate::content_security_policy::{protect, sources_of_page};
 use crate::folder::Folder;
+use crate::header;
 use crate::options::PublicOptions;
 use crate::reply::{WholeResponse, attachment, empty, whole};
 
@@ -81,9 +82,8 @@ impl Public {
         let page = content_type.starts_with("text/html").then(|| str::from_utf8(&content).ok());
         let scripts = page.flatten().map(sources_of_page).unwrap_or_default();
         let tag = tag(&content);
-        let known = asked.get_all(IF_NONE_MATCH).iter().filter_map(|tags| tags.to_str().ok());
-        let unchanged = known.flat_map(|tags| tags.split(',')).any(|known| {
-            matches!(known.trim(), "*") || known.trim().trim_start_matches("W/") == tag
+        let unchanged = header::elements(asked, IF_NONE_MATCH, b',').any(|known| {
+            known == b"*" || known.strip_prefix(b"W/").unwrap_or(known) == tag.as_bytes()
         });
         let mut response = match unchanged {
             true => empty(StatusCode::NOT_MODIFIED),

@@ -23,6 +23,7 @@ mod fault;
 mod greedy;
 #[cfg(unix)]
 mod hand_over;
+mod header;
 #[cfg(target_os = "linux")]
 mod log;
 mod memory;

@@ -9,7 +9,7 @@ use futures_util::{StreamExt, stream};
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::{Bytes, Frame};
-use hyper::header::{CONTENT_LENGTH, HeaderName, HeaderValue};
+use hyper::header::{CONNECTION, CONTENT_LENGTH, HeaderName, TRANSFER_ENCODING};
 use hyper::{Request, Version};
 use pode::prelude::*;
 use pode::{Protocol, RunningServer};
@@ -120,12 +120,12 @@ fn http_2_form<'list>(
     let mut request = Request::builder().method(method).uri(uri);
     request.uri_ref()?.authority()?;
     for line in head {
-        let (name, value) = str::from_utf8(line).ok()?.split_once(':')?;
-        if ["connection", "transfer-encoding"].contains(&&*name.to_lowercase()) {
+        let colon = line.iter().position(|byte| *byte == b':')?;
+        let name = HeaderName::from_bytes(&line[..colon]).ok()?;
+        if name == CONNECTION || name == TRANSFER_ENCODING {
             return None;
         }
-        let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
-        request = request.header(name, HeaderValue::from_str(value.trim()).ok()?);
+        request = request.header(name, line[colon + 1..].trim_ascii());
     }
     let body = lines.get(end + 1..).map(|lines| lines.join(&b"\r\n"[..])).unwrap_or_default();
     let mut lengths = request.headers_ref()?.get_all(CONTENT_LENGTH).iter();

@@ -69,6 +69,8 @@ async fn the_more_specific_route_answers() {
 async fn arguments_come_from_the_query_a_form_and_json() {
     for server in by_each_version(routes).await {
         assert_eq!(get(&server, "/page?number=3&tags=a&tags=b").await.text(), r#"3 ["a", "b"]"#);
+        let among_others = "/page?&=&=x&%zz&%ff=%ff&;&number=3&odd=%&tags=a";
+        assert_eq!(get(&server, among_others).await.text(), r#"3 ["a"]"#);
         assert_eq!(
             post_form(&server, "/page", "number=4&tags=a+b%26").await.text(),
             r#"4 ["a b&"]"#

@@ -149,6 +149,13 @@ async fn requests_that_can_be_read_in_two_ways_go_no_further() {
         ("Host: x\r\nHost: y\r\nContent-Length: 5", "hello", 400),
         ("Host: x@y\r\nContent-Length: 5", "hello", 400),
         ("Host: x y\r\nContent-Length: 5", "hello", 400),
+        // An odd byte makes a header wrong that a request is judged by.
+        ("Host: x\u{fc}\r\nContent-Length: 5", "hello", 400),
+        ("Host: x, \u{fc}\r\nContent-Length: 5", "hello", 400),
+        ("Host: x\r\nContent-Length: 5\u{fc}", "hello", 400),
+        ("Host: x\r\nContent-Length: \u{fc}, 5", "hello", 400),
+        ("Host: x\r\nTransfer-Encoding: chunked\u{fc}", chunks, 400),
+        ("Host: x\r\nTransfer-Encoding: \u{fc}, chunked", chunks, 400),
         // A header that goes on in the next line.
         ("Host: x\r\nX: a\r\n b\r\nContent-Length: 5", "hello", 400),
         ("Host: x\r\nX: a\rContent-Length: 5", "hello", 400),

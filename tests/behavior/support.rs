@@ -122,11 +122,22 @@ pub(crate) async fn request(
     headers: &[(&str, &str)],
     body: &[u8],
 ) -> Answer {
+    request_of_bytes(server, method, path, &as_bytes(headers), body).await
+}
+
+/// Does the same with headers that needn't be text.
+pub(crate) async fn request_of_bytes(
+    server: &impl Asked,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &[u8])],
+    body: &[u8],
+) -> Answer {
     let (server, version) = server.asked();
     println!("{version:?}: {method} {path}");
     if version != Version::HTTP_2 {
         let address = server.address(Protocol::Http).expect("there is an http endpoint");
-        return request_at(address, method, path, headers, body).await;
+        return raw(address, &travelling(address, method, path, headers, body)).await;
     }
     let address = server.address(Protocol::Https).expect("there is an https endpoint");
     let mut request = Request::builder().method(method).uri(format!("https://localhost{path}"));
@@ -145,15 +156,32 @@ pub(crate) async fn request_at(
     headers: &[(&str, &str)],
     body: &[u8],
 ) -> Answer {
-    let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
+    raw(address, &travelling(address, method, path, &as_bytes(headers), body)).await
+}
+
+fn as_bytes<'text>(headers: &[(&'text str, &'text str)]) -> Vec<(&'text str, &'text [u8])> {
+    headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect()
+}
+
+/// Makes the bytes of a request by HTTP/1.1.
+fn travelling(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &[u8])],
+    body: &[u8],
+) -> Vec<u8> {
+    let mut bytes = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n")
+        .into_bytes();
     for (name, value) in headers {
-        head.push_str(&format!("{name}: {value}\r\n"));
+        bytes.extend([name.as_bytes(), b": ", value, b"\r\n"].concat());
     }
     if !body.is_empty() {
-        head.push_str(&format!("Content-Length: {}\r\n", body.len()));
+        bytes.extend(format!("Content-Length: {}\r\n", body.len()).bytes());
     }
-    head.push_str("\r\n");
-    raw(address, &[head.as_bytes(), body].concat()).await
+    bytes.extend(b"\r\n");
+    bytes.extend(body);
+    bytes
 }
 
 /// Sends bytes and reads one answer, up to the end of the connection.

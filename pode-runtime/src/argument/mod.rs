@@ -22,7 +22,7 @@ pub use body::{FromBody, body, data, form, json};
 pub use multipart::{Multipart, Part, multipart};
 
 use crate::paced_body::TooSlow;
-use crate::{EventError, WebEvent};
+use crate::{EventError, WebEvent, header};
 
 type Chunks = Pin<Box<dyn Stream<Item = Result<Bytes, warp::Error>> + Send>>;
 
@@ -154,9 +154,8 @@ fn too_long(max_bytes: usize) -> EventError {
 /// The content type of the body without its parameters, in lower case; empty
 /// if there is none.
 fn content_type(event: &WebEvent) -> String {
-    let written =
-        event.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
-    written.split(';').next().unwrap_or("").trim().to_ascii_lowercase()
+    let written = header::elements(event.headers(), CONTENT_TYPE, b';').next();
+    str::from_utf8(written.unwrap_or_default()).unwrap_or_default().to_ascii_lowercase()
 }
 
 fn wrong_content_type(expected: &str, found: &str) -> EventError {

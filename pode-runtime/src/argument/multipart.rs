@@ -4,13 +4,14 @@
 use std::marker::PhantomData;
 
 use bytes::Bytes;
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use multer::{Constraints, SizeLimit};
 
 use super::{
     Argument, Body, announced_within, content_type, not_compressed, too_long, too_slow,
     wrong_content_type,
 };
+use crate::header::{elements_of, texts};
 use crate::{EventError, WebEvent};
 
 /// Takes a body of type `multipart/form-data`.
@@ -50,6 +51,8 @@ pub struct Multipart {
 #[derive(Debug)]
 pub struct Part {
     field: multer::Field<'static>,
+    /// Its name, if it is a file.
+    file_name: Option<String>,
     max_bytes: usize,
 }
 
@@ -64,9 +67,14 @@ impl Argument for TakesMultipart {
         not_compressed(event)?;
         let max_bytes = body.limits.max_upload_bytes;
         announced_within(max_bytes, event)?;
-        let written = event.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let boundary = multer::parse_boundary(written.unwrap_or_default());
-        let boundary = boundary.map_err(|error| refuse(error, max_bytes))?;
+        let is_boundary = |parameter: &&str| {
+            let name = parameter.split('=').next().unwrap_or_default();
+            name.trim().eq_ignore_ascii_case("boundary")
+        };
+        let written = texts(event.headers(), CONTENT_TYPE, b';').find(is_boundary);
+        let boundary = format!("{found}; {}", written.unwrap_or_default());
+        let boundary =
+            multer::parse_boundary(boundary).map_err(|error| refuse(error, max_bytes))?;
         let chunks = std::mem::replace(&mut body.chunks, Box::pin(futures_util::stream::empty()));
         let limits = Constraints::new().size_limit(SizeLimit::new().whole_stream(max_bytes as u64));
         let parts = multer::Multipart::with_constraints(chunks, boundary, limits);
@@ -85,7 +93,7 @@ impl Multipart {
     pub async fn next(&mut self) -> Result<Option<Part>, EventError> {
         let max_bytes = self.max_bytes;
         let next = self.parts.next_field().await.map_err(|error| refuse(error, max_bytes))?;
-        Ok(next.map(|field| Part { field, max_bytes }))
+        Ok(next.map(|field| Part { file_name: file_name(&field), field, max_bytes }))
     }
 }
 
@@ -95,15 +103,19 @@ impl Part {
         self.field.name()
     }
 
-    /// Returns the name of the file as the client gives it, if it is a file.
-    /// It may be anything: never make a path of it unchecked.
+    /// Returns the name of the file as the client gives it, if it is a file;
+    /// what of it is no UTF-8 is replaced by `U+FFFD`. It may be anything: never
+    /// make a path of it unchecked.
     pub fn file_name(&self) -> Option<&str> {
-        self.field.file_name()
+        self.file_name.as_deref()
     }
 
-    /// Returns the content type as the client gives it.
+    /// Returns the content type as the client gives it; without its parameters
+    /// if they are no UTF-8.
     pub fn content_type(&self) -> Option<&str> {
-        self.field.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok())
+        let written = self.field.headers().get(CONTENT_TYPE)?;
+        let whole = str::from_utf8(written.as_bytes()).ok();
+        whole.or_else(|| str::from_utf8(elements_of(written, b';').next()?).ok())
     }
 
     /// Waits for more of the part; `None` at its end.
@@ -133,6 +145,17 @@ impl Part {
         let not_text = |_| EventError::new(400, "multipart: the text is not UTF-8");
         String::from_utf8(self.bytes().await?.into()).map_err(not_text)
     }
+}
+
+/// A file whose name can't be read is one nevertheless, which multer doesn't see.
+fn file_name(field: &multer::Field<'_>) -> Option<String> {
+    let written = field.headers().get(CONTENT_DISPOSITION)?.as_bytes();
+    if field.file_name().is_some() || str::from_utf8(written).is_ok() {
+        return field.file_name().map(str::to_owned);
+    }
+    let written = String::from_utf8_lossy(written);
+    let (_, name) = written.split_once("filename=\"")?;
+    name.split('"').next().map(str::to_owned)
 }
 
 fn refuse(error: multer::Error, max_bytes: usize) -> EventError {

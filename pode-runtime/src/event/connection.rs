@@ -18,6 +18,7 @@ use crate::EventError;
 use crate::argument::fields;
 use crate::certificate::ClientCertificate;
 use crate::engine::Groups;
+use crate::header::texts;
 use crate::visit::Disconnect;
 
 /// A client that asks to be let in: the argument of `on connect CHAT => …`.
@@ -96,9 +97,7 @@ impl Arrival {
 
     /// Returns the subprotocols that the client offers, its favourite first.
     pub(crate) fn protocols(&self) -> impl Iterator<Item = &str> {
-        let lines = self.headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter();
-        let lines = lines.filter_map(|line| line.to_str().ok());
-        lines.flat_map(|line| line.split(',')).map(str::trim).filter(|name| !name.is_empty())
+        texts(&self.headers, SEC_WEBSOCKET_PROTOCOL, b',').filter(|name| !name.is_empty())
     }
 }
 
@@ -134,7 +133,7 @@ impl<Out> ConnectEvent<Out> {
     }
 
     /// Returns the value of a cookie, decoded; `None` if there is none of that
-    /// name.
+    /// name, or it is no UTF-8.
     pub fn cookie(&self, name: &str) -> Option<String> {
         cookie(self.headers(), name)
     }

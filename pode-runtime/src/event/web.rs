@@ -15,6 +15,7 @@ use crate::argument::BodyLimits;
 use crate::certificate::ClientCertificate;
 use crate::client_ids::ClientIds;
 use crate::clockwork::Ticks;
+use crate::header::texts;
 use crate::signal::Rebroadcasts;
 use crate::signals::Signals;
 use crate::state::States;
@@ -95,7 +96,7 @@ impl WebEvent {
     }
 
     /// Returns the value of a cookie, decoded; `None` if the browser sent none
-    /// of that name.
+    /// of that name, or one that is no UTF-8.
     pub fn cookie(&self, name: &str) -> Option<String> {
         cookie(self.headers(), name)
     }
@@ -174,9 +175,8 @@ impl WebEvent {
 
 /// Returns the value of a cookie, decoded.
 pub(super) fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
-    let lines = headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
-    let cookies = lines.flat_map(Cookie::split_parse_encoded).flatten();
-    cookies.filter(|cookie| cookie.name() == name).map(|cookie| cookie.value().to_owned()).next()
+    let mut cookies = texts(headers, COOKIE, b';').flat_map(Cookie::parse_encoded);
+    cookies.find(|cookie| cookie.name() == name).map(|cookie| cookie.value().to_owned())
 }
 
 sending_methods!(WebEvent);

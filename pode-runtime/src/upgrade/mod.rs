@@ -12,6 +12,7 @@ use headers::{HeaderMapExt, SecWebsocketAccept, SecWebsocketKey};
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Response, StatusCode, Version};
 
+use crate::header::elements;
 use crate::reply::sentence;
 
 /// Tells whether a request asks for a WebSocket.
@@ -151,11 +152,7 @@ impl HandshakeError {
 /// Looks for a token in a comma-separated header, which may stand on several
 /// lines. Case doesn't matter.
 fn has_token(headers: &HeaderMap, name: HeaderName, token: &str) -> bool {
-    headers
-        .get_all(name)
-        .iter()
-        .flat_map(|line| line.as_bytes().split(|byte| *byte == b','))
-        .any(|item| item.trim_ascii().eq_ignore_ascii_case(token.as_bytes()))
+    elements(headers, name, b',').any(|item| item.eq_ignore_ascii_case(token.as_bytes()))
 }
 
 /// Returns the value of a header that stands there exactly once.
