@@ -10,9 +10,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
 use futures_util::task::AtomicWaker;
-use http::{Request, Response};
+use http::{Request, Response, Version};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::sync::Notify;
+
+use crate::http2::throw_away;
 
 /// What is going on at one connection. Cloned by reference.
 #[derive(Debug, Default)]
@@ -87,7 +89,9 @@ where
     F: Future<Output = Result<Response<B>, Infallible>>,
 {
     let in_hand = InHand::new(traffic);
-    let answer = service(request.map(|body| Asked::new(body, traffic)));
+    // In HTTP/1 it is the connection that lingers.
+    let left = (request.version() == Version::HTTP_2).then_some(throw_away as fn(Incoming));
+    let answer = service(request.map(|body| Asked::new(body, left, traffic)));
     async move {
         let Ok(response) = answer.await;
         Ok(response.map(|body| Answered::new(body, in_hand)))
@@ -137,14 +141,17 @@ impl Drop for InHand {
 /// A request's body, of which it is known whether all was read.
 #[derive(Debug)]
 pub(crate) struct Asked<B: Body> {
-    body: B,
+    /// There until it is dropped.
+    body: Option<B>,
     has_ended: bool,
+    /// Takes it when it isn't read on.
+    left: Option<fn(B)>,
     traffic: Arc<Traffic>,
 }
 
 impl<B: Body> Asked<B> {
-    pub(crate) fn new(body: B, traffic: &Arc<Traffic>) -> Asked<B> {
-        Asked { body, has_ended: false, traffic: Arc::clone(traffic) }
+    fn new(body: B, left: Option<fn(B)>, traffic: &Arc<Traffic>) -> Asked<B> {
+        Asked { body: Some(body), has_ended: false, left, traffic: Arc::clone(traffic) }
     }
 }
 
@@ -156,7 +163,8 @@ impl<B: Body + Unpin> Body for Asked<B> {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        let polled = Pin::new(&mut self.body).poll_frame(context);
+        let Some(body) = &mut self.body else { return Poll::Ready(None) };
+        let polled = Pin::new(body).poll_frame(context);
         if let Poll::Ready(None | Some(Err(_))) = polled {
             self.has_ended = true;
         }
@@ -164,18 +172,22 @@ impl<B: Body + Unpin> Body for Asked<B> {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.body.as_ref().is_none_or(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        self.body.as_ref().map(Body::size_hint).unwrap_or_default()
     }
 }
 
 impl<B: Body> Drop for Asked<B> {
     fn drop(&mut self) {
-        if !self.has_ended && !self.body.is_end_stream() {
+        let body = self.body.take().filter(|body| !self.has_ended && !body.is_end_stream());
+        if let Some(body) = body {
             self.traffic.left_unread.store(true, Ordering::Relaxed);
+            if let Some(left) = self.left {
+                left(body);
+            }
         }
     }
 }
@@ -250,12 +262,12 @@ mod tests {
     #[tokio::test]
     async fn a_body_that_nobody_reads_is_noted() {
         let traffic = Arc::new(Traffic::default());
-        let mut read = Asked::new(Full::new(Bytes::from_static(b"one")), &traffic);
+        let mut read = Asked::new(Full::new(Bytes::from_static(b"one")), None, &traffic);
         while read.frame().await.is_some() {}
         drop(read);
-        drop(Asked::new(Full::new(Bytes::new()), &traffic));
+        drop(Asked::new(Full::new(Bytes::new()), None, &traffic));
         assert!(!traffic.is_left_unread());
-        drop(Asked::new(Full::new(Bytes::from_static(b"one")), &traffic));
+        drop(Asked::new(Full::new(Bytes::from_static(b"one")), None, &traffic));
         assert!(traffic.is_left_unread());
     }
 }

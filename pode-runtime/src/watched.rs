@@ -22,12 +22,12 @@ use crate::pace::Pace;
 use crate::traffic::Traffic;
 
 /// How long a client may go on sending what nobody reads, when it was answered
-/// and the connection ends: closed with unread bytes, the connection would be
-/// reset, and the answer lost.
-const LINGER: Duration = Duration::from_secs(2);
+/// and the connection ends, or in HTTP/2 the stream: closed with unread bytes, it
+/// would be reset, and the answer lost.
+pub(crate) const LINGER: Duration = Duration::from_secs(2);
 
 /// How much of it is thrown away.
-const LINGER_BYTES: usize = 1 << 20;
+pub(crate) const LINGER_BYTES: usize = 1 << 20;
 
 /// A stream that a connection is made of.
 pub(crate) trait Transport: AsyncRead + AsyncWrite + Send + Unpin + 'static {

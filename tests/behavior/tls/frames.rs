@@ -53,26 +53,34 @@ async fn hello(address: SocketAddr) -> TlsStream<TcpStream> {
     stream
 }
 
-/// Waits for a frame of one kind, and returns its stream and payload; `None` at
-/// the end of the connection.
+/// Waits for a frame, and returns its kind, stream and payload; `None` at the end
+/// of the connection.
+async fn next_frame(
+    stream: &mut (impl tokio::io::AsyncRead + Unpin),
+) -> Option<(u8, u32, Vec<u8>)> {
+    let read = async {
+        let mut head = [0; 9];
+        stream.read_exact(&mut head).await.ok()?;
+        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+        let mut payload = vec![0; length as usize];
+        stream.read_exact(&mut payload).await.ok()?;
+        let number = u32::from_be_bytes([head[5], head[6], head[7], head[8]]);
+        Some((head[3], number, payload))
+    };
+    within(read, "a frame").await
+}
+
+/// Waits for a frame of one kind, and returns the rest of it.
 async fn next_of(
     stream: &mut (impl tokio::io::AsyncRead + Unpin),
     kind: u8,
 ) -> Option<(u32, Vec<u8>)> {
-    let read = async {
-        loop {
-            let mut head = [0; 9];
-            stream.read_exact(&mut head).await.ok()?;
-            let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
-            let mut payload = vec![0; length as usize];
-            stream.read_exact(&mut payload).await.ok()?;
-            if head[3] == kind {
-                let number = u32::from_be_bytes([head[5], head[6], head[7], head[8]]);
-                return Some((number, payload));
-            }
+    loop {
+        let (found, number, payload) = next_frame(stream).await?;
+        if found == kind {
+            return Some((number, payload));
         }
-    };
-    within(read, "a frame").await
+    }
 }
 
 async fn check_serves(address: SocketAddr) {
@@ -139,10 +147,30 @@ async fn more_requests_at_once_than_may_be_are_refused() {
 }
 
 #[tokio::test]
-async fn a_body_that_nobody_reads_is_taken_back_behind_the_answer() {
+async fn who_sends_a_body_that_nobody_reads_may_end_it() {
     let (_server, address) = start_framed().await;
     let mut client = hello(address).await;
     client.write_all(&frame(HEADERS, END_HEADERS, 1, POST_ROOT)).await.unwrap();
+    let (stream, _) = next_of(&mut client, DATA).await.expect("the connection goes on");
+    assert_eq!(stream, 1);
+    client.write_all(&frame(DATA, END_STREAM, 1, b"the rest")).await.unwrap();
+    client.write_all(&frame(HEADERS, END_STREAM | END_HEADERS, 3, GET_ROOT)).await.unwrap();
+    loop {
+        let (kind, stream, _) = next_frame(&mut client).await.expect("the connection goes on");
+        assert_ne!(kind, RESET, "stream {stream} is taken back");
+        if (kind, stream) == (DATA, 3) {
+            return;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_nobody_reads_is_taken_back_behind_the_answer() {
+    let (_server, address) = start_framed().await;
+    let mut client = hello(address).await;
+    let request = frame(HEADERS, END_HEADERS, 1, POST_ROOT);
+    let body = frame(DATA, 0, 1, &[0; 16_384]).repeat(3);
+    client.write_all(&[request, body].concat()).await.unwrap();
     let (stream, answer) = next_of(&mut client, DATA).await.expect("the connection goes on");
     assert_eq!((stream, &*answer), (1, &b"no body is wanted"[..]));
     // NO_ERROR: RFC 9113, section 8.1.
