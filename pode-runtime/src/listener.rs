@@ -179,7 +179,8 @@ where
 {
     let traffic = Arc::new(Traffic::default());
     let stream = Watched::http_1(stream, place, &traffic, limits);
-    let service = service_fn(move |request| noted(&service, request, &traffic));
+    let noting = Arc::clone(&traffic);
+    let service = service_fn(move |request| noted(&service, request, &noting));
     let mut builder = http1::Builder::new();
     // The time for heads is that of the stream, which tells the wait for one
     // from the wait for its end.
@@ -189,9 +190,19 @@ where
     }
     let connection = builder.serve_connection(TokioIo::new(stream), service).with_upgrades();
     let mut connection = pin!(connection);
+    // First the connection, so that what has come is read: hyper ends one of
+    // which nothing was.
     tokio::select! {
+        biased;
         result = connection.as_mut() => return result,
         _ = told_to_stop(&mut stopping) => {}
+    }
+    // From then on hyper adds `close` to the header `Connection`, which not every
+    // client takes for an upgrade any more.
+    tokio::select! {
+        biased;
+        result = connection.as_mut() => return result,
+        () = traffic.no_handshake() => {}
     }
     connection.as_mut().graceful_shutdown();
     connection.await
@@ -201,6 +212,7 @@ where
 mod tests {
     use std::time::Duration;
 
+    use http::StatusCode;
     use http_body_util::BodyExt;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpStream;
@@ -210,6 +222,7 @@ mod tests {
 
     use super::*;
     use crate::binding::bind;
+    use crate::upgrade::is_upgrade;
 
     /// A listener whose service answers with the request's body. Requests to
     /// `/wait` are announced and wait, those to `/panic` panic.
@@ -240,6 +253,13 @@ mod tests {
                             gate.wait_for(|go_on| *go_on).await.unwrap();
                         }
                         _ => {}
+                    }
+                    if is_upgrade(request.headers()) {
+                        let response = http::Response::builder()
+                            .status(StatusCode::SWITCHING_PROTOCOLS)
+                            .header("connection", "Upgrade")
+                            .header("upgrade", "websocket");
+                        return Ok(response.body("").unwrap().into_response());
                     }
                     let body = request.into_body().collect().await.unwrap().to_bytes();
                     Ok(http::Response::new(body).into_response())
@@ -315,6 +335,48 @@ mod tests {
         hear(&mut busy, "in flight").await;
         hear_end(&mut busy).await;
         listening.serving.await.unwrap();
+    }
+
+    /// A client may know nothing but `Upgrade` in the header `Connection`.
+    #[tokio::test]
+    async fn a_handshake_in_flight_is_answered_at_a_stop_as_at_any_time() {
+        let mut listening = Listening::start();
+        let mut idle = listening.connect().await;
+        ask(&mut idle, "/", "before").await;
+        hear(&mut idle, "before").await;
+        let mut peer = listening.connect().await;
+        let handshake = "GET /wait HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+        peer.write_all(handshake.as_bytes()).await.unwrap();
+        listening.waiting.recv().await.unwrap();
+        listening.stop_within(3600);
+        hear_end(&mut idle).await;
+        listening.go_on.send_replace(true);
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            head.push(peer.read_u8().await.unwrap().into());
+        }
+        assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
+        assert!(head.contains("\r\nconnection: Upgrade\r\n"), "{head}");
+        listening.serving.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_has_come_before_a_stop_is_answered() {
+        let listener = bind(&"127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = listener.local_addr().unwrap();
+        let stopping = watch::Sender::new(Some(Instant::now()));
+        let service = async |_: Request<Asked<Incoming>>| Ok("here".into_response());
+        // Enough to see that it isn't by chance.
+        for _ in 0..50 {
+            let mut peer = TcpStream::connect(address).await.unwrap();
+            ask(&mut peer, "/", "").await;
+            let (stream, _) = listener.accept().await.unwrap();
+            stream.readable().await.unwrap();
+            let limits = Limits::default();
+            let served = serve_http_1(stream, None, &limits, service, stopping.subscribe());
+            let (served, ()) = tokio::join!(served, hear(&mut peer, "here"));
+            served.unwrap();
+        }
     }
 
     #[tokio::test]

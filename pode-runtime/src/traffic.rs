@@ -15,6 +15,7 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::sync::Notify;
 
 use crate::http2::throw_away;
+use crate::upgrade::is_upgrade;
 
 /// What is going on at one connection. Cloned by reference.
 #[derive(Debug, Default)]
@@ -23,6 +24,8 @@ pub(crate) struct Traffic {
     in_hand: AtomicUsize,
     /// How many there have been.
     requests: AtomicU64,
+    /// Whether the last of them is a handshake of a WebSocket.
+    is_handshake: AtomicBool,
     /// Told at each change of `in_hand`.
     changed: Notify,
     /// Whoever reads, told when it is the client's turn.
@@ -72,6 +75,17 @@ impl Traffic {
         self.changed.notified()
     }
 
+    /// Waits until no handshake waits for its answer.
+    pub(crate) async fn no_handshake(&self) {
+        loop {
+            let changed = self.changed();
+            if !self.is_in_hand() || !self.is_handshake.load(Ordering::Acquire) {
+                return;
+            }
+            changed.await;
+        }
+    }
+
     /// Tells whether the client may still be sending a body that nobody wants.
     pub(crate) fn is_left_unread(&self) -> bool {
         self.left_unread.load(Ordering::Relaxed)
@@ -88,6 +102,7 @@ where
     S: Fn(Request<Asked<Incoming>>) -> F,
     F: Future<Output = Result<Response<B>, Infallible>>,
 {
+    traffic.is_handshake.store(is_upgrade(request.headers()), Ordering::Release);
     let in_hand = InHand::new(traffic);
     // In HTTP/1 it is the connection that lingers.
     let left = (request.version() == Version::HTTP_2).then_some(throw_away as fn(Incoming));
