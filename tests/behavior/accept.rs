@@ -16,7 +16,7 @@ use crate::support::{Client, get, start, within};
 struct Requests(AtomicUsize);
 
 pode_server! {
-    server few { limits: Limits { max_connections: 4 } };
+    server few { limits: Limits { max_connections: 4, keep_alive_timeout: 1h } };
     endpoint http "127.0.0.1:0";
     endpoint own http "127.0.0.1:0" { limits: Limits { max_connections: 1 } };
     endpoint ws   "127.0.0.1:0";
@@ -242,7 +242,8 @@ mod starving {
     struct Files(Mutex<Vec<File>>);
 
     pode_server! {
-        server starving;
+        // Those that wait say nothing meanwhile.
+        server starving { limits: Limits { head_timeout: 1h, keep_alive_timeout: 1h } };
         endpoint http "127.0.0.1:0";
         endpoint ws   "127.0.0.1:0";
         state Files = Files::default();

@@ -13,7 +13,15 @@ use crate::support::{Client, bare_client, get, raw, start, within};
 
 pode_server! {
     server bounded {
-        limits: Limits { max_head_bytes: 10_000, max_body_bytes: 1_000, max_upload_bytes: 2_000 },
+        limits: Limits {
+            max_head_bytes: 10_000,
+            max_body_bytes: 1_000,
+            max_upload_bytes: 2_000,
+            // Longer than any test waits, so that what ends early ended for its
+            // reason.
+            head_timeout: 1h,
+            body_timeout: 1h,
+        },
     };
     endpoint http "127.0.0.1:0";
     endpoint ws   "127.0.0.1:0";

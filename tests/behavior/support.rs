@@ -73,11 +73,14 @@ impl Asked for Versioned {
     }
 }
 
-/// Waits until nobody else uses the fixed ports of the examples; they are free
-/// again when the value is dropped.
+/// Waits until nobody else uses the fixed ports of the examples, which another
+/// copy of this repository may do, too; they are free again when the value is
+/// dropped.
 pub(crate) fn example_ports() -> std::fs::File {
-    let file = concat!(env!("CARGO_TARGET_TMPDIR"), "/example-ports.lock");
-    let file = std::fs::File::create(file).expect("the lock file can be made");
+    let file = std::env::temp_dir().join("pode-example-ports.lock");
+    // Somebody else's can be locked, but not made.
+    let file = std::fs::File::open(&file).or_else(|_| std::fs::File::create(&file));
+    let file = file.expect("the lock file can be made");
     file.lock().expect("the lock file can be locked");
     file
 }

@@ -2,20 +2,28 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::program::{Folder, Shop, post};
 use super::returning::Returning;
-use crate::support::{Client, get_at};
+use crate::support::{Client, get_at, within};
 
 const HAND_OVERS: usize = 20;
 const CONNECTIONS_PER_SECOND: u64 = 200;
 const LISTENERS: usize = 40;
 const DRAIN: Duration = Duration::from_secs(1);
+
+/// What there has to be of load in each hand-over, however slow this machine is.
+const POSTS_EACH: u64 = 5;
+const CONNECTIONS_EACH: u64 = 20;
+
+/// How many connections may be at once, so that a slow machine isn't flooded.
+const CONNECTIONS_AT_ONCE: usize = 100;
 
 /// None of 200 connections in a second is refused, and whoever comes back has
 /// every message that somebody posts all the while, in order and once.
@@ -26,21 +34,25 @@ async fn twenty_hand_overs_refuse_nobody_and_lose_nothing() {
     let address = shop.address;
     let mut listeners = JoinSet::new();
     let done = Arc::new(AtomicBool::new(false));
-    let posted = Arc::new(AtomicU64::new(0));
+    let posted = watch::Sender::new(0);
+    let connected = watch::Sender::new(0);
     for _ in 0..LISTENERS {
         let mut client = Returning::connect(address, "/news").await;
-        let (done, posted) = (Arc::clone(&done), Arc::clone(&posted));
+        let (done, posted) = (Arc::clone(&done), posted.clone());
         listeners.spawn(async move {
             let mut next = 0;
-            while !done.load(Ordering::SeqCst) || next < posted.load(Ordering::SeqCst) {
+            while !done.load(Ordering::SeqCst) || next < *posted.borrow() {
                 assert_eq!(client.text_wherever().await, next.to_string());
                 next += 1;
             }
         });
     }
-    let posting = tokio::spawn(post_all_the_while(address, Arc::clone(&done), Arc::clone(&posted)));
-    let connecting = tokio::spawn(connect_all_the_while(address, Arc::clone(&done)));
+    let posting = tokio::spawn(post_all_the_while(address, Arc::clone(&done), posted.clone()));
+    let connecting =
+        tokio::spawn(connect_all_the_while(address, Arc::clone(&done), connected.clone()));
     for _ in 0..HAND_OVERS {
+        let posts = *posted.borrow() + POSTS_EACH;
+        let connections = *connected.borrow() + CONNECTIONS_EACH;
         let newer = Shop::start(&folder, DRAIN).await;
         let (code, said) = std::mem::replace(&mut shop, newer).end().await;
         assert_eq!(code, Some(0), "{said}");
@@ -49,38 +61,55 @@ async fn twenty_hand_overs_refuse_nobody_and_lose_nothing() {
             said.lines().filter(|line| line.contains("ERROR") || line.contains("WARN"));
         let complaints: Vec<_> = complaints.filter(|line| !line.contains("is behind")).collect();
         assert_eq!(complaints, [""; 0], "{said}");
+        reaches(&posted, posts).await;
+        reaches(&connected, connections).await;
     }
     done.store(true, Ordering::SeqCst);
     posting.await.unwrap();
-    let connections = connecting.await.unwrap();
+    connecting.await.unwrap();
     // One more, so that whoever waited for it sees that it is done.
-    let last = posted.fetch_add(1, Ordering::SeqCst);
+    let last = *posted.borrow();
+    posted.send_replace(last + 1);
     assert_eq!(post(address, last).await, 204);
     while let Some(ended) = listeners.join_next().await {
         ended.unwrap();
     }
-    assert!(last > 500 && connections > 2_000, "{last} messages, {connections} connections");
+}
+
+async fn reaches(count: &watch::Sender<u64>, enough: u64) {
+    let mut count = count.subscribe();
+    let reached = count.wait_for(|count| *count >= enough);
+    within(reached, "as much load as there has to be").await.unwrap();
 }
 
 /// Posts numbers, each when the one before is answered.
-async fn post_all_the_while(address: SocketAddr, done: Arc<AtomicBool>, posted: Arc<AtomicU64>) {
+async fn post_all_the_while(
+    address: SocketAddr,
+    done: Arc<AtomicBool>,
+    posted: watch::Sender<u64>,
+) {
     while !done.load(Ordering::SeqCst) {
-        assert_eq!(post(address, posted.load(Ordering::SeqCst)).await, 204);
-        posted.fetch_add(1, Ordering::SeqCst);
+        let number = *posted.borrow();
+        assert_eq!(post(address, number).await, 204);
+        posted.send_replace(number + 1);
     }
 }
 
 /// Connects at its pace, by HTTP and WebSocket in turn, and expects an answer
-/// each time; returns how often.
-async fn connect_all_the_while(address: SocketAddr, done: Arc<AtomicBool>) -> u64 {
+/// each time.
+async fn connect_all_the_while(
+    address: SocketAddr,
+    done: Arc<AtomicBool>,
+    connected: watch::Sender<u64>,
+) {
     let mut ticks = interval(Duration::from_secs(1) / CONNECTIONS_PER_SECOND as u32);
     // What is late is made up for.
     ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
     let mut connections = JoinSet::new();
-    let mut count = 0;
     while !done.load(Ordering::SeqCst) {
         ticks.tick().await;
-        count += 1;
+        let count = *connected.borrow() + 1;
+        connected.send_replace(count);
         connections.spawn(async move {
             if count % 2 == 0 {
                 assert_eq!(get_at(address, "/").await.status, 200);
@@ -92,9 +121,11 @@ async fn connect_all_the_while(address: SocketAddr, done: Arc<AtomicBool>) -> u6
         while let Some(ended) = connections.try_join_next() {
             ended.unwrap();
         }
+        if connections.len() >= CONNECTIONS_AT_ONCE {
+            connections.join_next().await.unwrap().unwrap();
+        }
     }
     while let Some(ended) = connections.join_next().await {
         ended.unwrap();
     }
-    count
 }
