@@ -111,7 +111,7 @@ async fn connect_all_the_while(
         let count = *connected.borrow() + 1;
         connected.send_replace(count);
         connections.spawn(async move {
-            if count % 2 == 0 {
+            if count.is_multiple_of(2) {
                 assert_eq!(get_at(address, "/").await.status, 200);
             } else {
                 let mut client = Client::connect_at(address, "/talk").await.unwrap();
