@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
-pub(crate) const USAGE: &str = "usage: tests/soak DURATION [--restarts N] [--clients N]
+pub(crate) const USAGE: &str =
+    "usage: tests/soak DURATION [--restarts N] [--faults N] [--clients N]
 
   DURATION       how long it runs: 90s, 10min, 8h; at least 10s
   --restarts N   how often another process takes over; 0 by default
+  --faults N     how often one task of each kind panics and the log breaks; 0 by
+                 default; takes longer than DURATION if that is less than a
+                 minute for each
   --clients N    how many clients are there at once; 500 by default";
 
 #[derive(Debug, PartialEq, Eq)]
@@ -13,6 +17,8 @@ pub(crate) struct Arguments {
     pub(crate) duration: Duration,
     /// How often another process takes over.
     pub(crate) restarts: u32,
+    /// How often a task of each kind panics, and the log breaks.
+    pub(crate) faults: u32,
     /// How many clients are there at once, of all kinds.
     pub(crate) clients: usize,
 }
@@ -24,12 +30,13 @@ impl Arguments {
         let duration = duration_of(&duration)
             .filter(|duration| *duration >= Duration::from_secs(10))
             .ok_or_else(|| format!("`{duration}` is no duration of at least 10s"))?;
-        let mut arguments = Arguments { duration, restarts: 0, clients: 500 };
+        let mut arguments = Arguments { duration, restarts: 0, faults: 0, clients: 500 };
         while let Some(word) = words.next() {
             let value = words.next().ok_or_else(|| format!("`{word}` needs a number"))?;
             let number = value.parse().map_err(|_| format!("`{value}` is no number"))?;
             match word.as_str() {
                 "--restarts" => arguments.restarts = number,
+                "--faults" => arguments.faults = number,
                 "--clients" => arguments.clients = number as usize,
                 _ => return Err(format!("`{word}` is no option")),
             }
@@ -59,10 +66,10 @@ mod tests {
     fn arguments_are_read_or_refused_by_name() {
         let parse = |text: &str| Arguments::parse(text.split_whitespace().map(str::to_owned));
         let ten_minutes = Duration::from_secs(600);
-        let expected = Arguments { duration: ten_minutes, restarts: 0, clients: 500 };
+        let expected = Arguments { duration: ten_minutes, restarts: 0, faults: 0, clients: 500 };
         assert_eq!(parse("10min"), Ok(expected));
-        let expected = Arguments { duration: ten_minutes, restarts: 20, clients: 50 };
-        assert_eq!(parse("600s --restarts 20 --clients 50"), Ok(expected));
+        let expected = Arguments { duration: ten_minutes, restarts: 20, faults: 3, clients: 50 };
+        assert_eq!(parse("600s --restarts 20 --faults 3 --clients 50"), Ok(expected));
         for wrong in ["", "10", "10m", "9s", "-1s", "1.5h", "s", "99999999999999999999h"] {
             assert!(parse(wrong).is_err(), "{wrong}");
         }

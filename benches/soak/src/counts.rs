@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What became of clients and their messages, counted by all of them.
 #[derive(Debug, Default)]
@@ -28,11 +28,20 @@ pub(crate) struct Counts {
     pub(crate) faults_told: Count,
     pub(crate) slow_told: Count,
     pub(crate) slow_that_kept_up: Count,
+    pub(crate) rounds: Count,
+    /// Panics that the log told of, while it was read.
+    pub(crate) panics_told: Count,
+    /// Those that happened when nobody read it any more.
+    pub(crate) panics_untold: Count,
+    /// Lines of the log that are missing, as it says itself.
+    pub(crate) log_missing: Count,
     /// What must not be: these make the run fail.
     pub(crate) lost: Count,
     wrong: Mutex<BTreeMap<String, u64>>,
     /// By which code clients were told to go that didn't ask for it.
     told: Mutex<BTreeMap<u16, u64>>,
+    /// How many clients of each path were told that their shard panicked.
+    failed: Mutex<BTreeMap<String, u64>>,
 }
 
 #[derive(Debug, Default)]
@@ -51,18 +60,27 @@ impl Count {
 impl Counts {
     /// Notes that something happened which must not.
     pub(crate) fn wrong(&self, what: impl Into<String>) {
-        let mut wrong = self.wrong.lock().unwrap_or_else(PoisonError::into_inner);
-        *wrong.entry(what.into()).or_default() += 1;
+        *lock(&self.wrong).entry(what.into()).or_default() += 1;
     }
 
     /// Notes that a client which kept up was told to go.
     pub(crate) fn told(&self, code: u16) {
-        *self.told.lock().unwrap_or_else(PoisonError::into_inner).entry(code).or_default() += 1;
+        *lock(&self.told).entry(code).or_default() += 1;
+    }
+
+    /// Notes that a client of a path was told that its shard panicked.
+    pub(crate) fn failed(&self, path: &str) {
+        *lock(&self.failed).entry(path.to_owned()).or_default() += 1;
+    }
+
+    /// Returns how many clients of a path were told so.
+    pub(crate) fn failed_at(&self, path: &str) -> u64 {
+        lock(&self.failed).get(path).copied().unwrap_or_default()
     }
 
     /// Whether all is well.
     pub(crate) fn is_well(&self) -> bool {
-        let nothing_wrong = self.wrong.lock().unwrap_or_else(PoisonError::into_inner).is_empty();
+        let nothing_wrong = lock(&self.wrong).is_empty();
         nothing_wrong && self.lost.get() == 0 && self.astray.get() == 0
     }
 }
@@ -88,16 +106,29 @@ impl fmt::Display for Counts {
         line("faults", self.faults_told.get(), "told by their codes")?;
         line("slow, cut off", self.slow_told.get(), "told by 1013")?;
         line("slow, but kept up", self.slow_that_kept_up.get(), "")?;
-        for (code, count) in self.told.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+        for (code, count) in lock(&self.told).iter() {
             line(&format!("others told to go by {code}"), *count, "")?;
+        }
+        for (path, count) in lock(&self.failed).iter() {
+            line(&format!("clients of {path}"), *count, "told by 1011 that their shard panicked")?;
+        }
+        if self.rounds.get() > 0 {
+            line("rounds of faults", self.rounds.get(), "")?;
+            line("  panics", self.panics_told.get(), "told once by the log")?;
+            line("  more panics", self.panics_untold.get(), "when nobody read it any more")?;
+            line("  lines of the log missing", self.log_missing.get(), "as it says itself")?;
         }
         line("astray", self.astray.get(), "reached another group")?;
         line("lost", self.lost.get(), "at clients that keep up")?;
-        for (what, count) in self.wrong.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+        for (what, count) in lock(&self.wrong).iter() {
             line("WRONG", *count, what)?;
         }
         Ok(())
     }
+}
+
+fn lock<T>(counted: &Mutex<T>) -> MutexGuard<'_, T> {
+    counted.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Writes a number with commas.

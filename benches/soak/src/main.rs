@@ -5,7 +5,9 @@
 
 mod arguments;
 mod counts;
+mod faults;
 mod load;
+mod log;
 mod process;
 mod server;
 
@@ -21,10 +23,10 @@ fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1).peekable();
     if arguments.next_if(|first| first == "serve").is_some() {
         let Some(socket) = arguments.next() else {
-            eprintln!("usage: pode-soak serve SOCKET");
+            eprintln!("usage: pode-soak serve SOCKET [UPSTREAM]");
             return ExitCode::from(2);
         };
-        return match server::serve(socket.into()) {
+        return match server::serve(socket.into(), arguments.next()) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
                 eprintln!("{error}");

@@ -1,13 +1,18 @@
 //! The process that serves, and what the system says of it.
 
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 use std::{fs, io};
 
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UnixStream};
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::time::timeout;
+
+use crate::faults::Seen;
+use crate::log::Log;
 
 /// How long a server may take to start, and to end.
 const START_TIMEOUT: Duration = Duration::from_secs(20);
@@ -24,6 +29,8 @@ pub(crate) struct Server {
     input: ChildStdin,
     pub(crate) port: u16,
     id: u32,
+    /// Of one with faults, as long as somebody reads it.
+    pub(crate) log: Option<Log>,
 }
 
 /// What a process holds.
@@ -37,21 +44,23 @@ pub(crate) struct Holdings {
 }
 
 impl Server {
-    /// Starts this program as the server, and waits until it listens.
+    /// Starts this program as the server, and waits until it listens. One with
+    /// faults is one with an upstream, which is at this port.
     ///
     /// # Errors
     ///
     /// It can't be started, or says nothing of where it listens.
-    pub(crate) async fn start() -> io::Result<Server> {
+    pub(crate) async fn start(upstream: Option<u16>) -> io::Result<Server> {
         let mut command = Command::new(std::env::current_exe()?);
-        // Of the run, so that only its own processes find each other there.
-        let socket = std::env::temp_dir().join(format!("pode-soak-{}.sock", std::process::id()));
         command
             .arg("serve")
-            .arg(socket)
+            .arg(socket())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .kill_on_drop(true);
+        if let Some(port) = upstream {
+            command.arg(format!("ws://127.0.0.1:{port}/")).stderr(Stdio::piped());
+        }
         let mut child = command.spawn()?;
         let (Some(input), Some(output), Some(id)) =
             (child.stdin.take(), child.stdout.take(), child.id())
@@ -62,7 +71,8 @@ impl Server {
         let line = timeout(START_TIMEOUT, lines.next_line()).await??.unwrap_or_default();
         let port = line.strip_prefix("listening ").and_then(|port| port.parse().ok());
         let port = port.ok_or_else(|| io::Error::other(format!("unexpected: {line:?}")))?;
-        Ok(Server { child, input, port, id })
+        let log = child.stderr.take().map(Log::read);
+        Ok(Server { child, input, port, id, log })
     }
 
     /// Has it stop, and waits for its end.
@@ -99,16 +109,85 @@ impl Server {
             kibibytes.and_then(|text| text.trim().strip_suffix(" kB")?.parse::<u64>().ok());
         let memory = kibibytes.ok_or(io::ErrorKind::Unsupported)? * 1024;
         let descriptors = fs::read_dir(format!("/proc/{}/fd", self.id))?.count();
-        let heap = timeout(ANSWER_TIMEOUT, self.heap()).await??;
+        let heap = self.number("/heap").await?;
         Ok(Holdings { heap, memory, descriptors })
     }
 
-    async fn heap(&self) -> io::Result<u64> {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await?;
-        stream.write_all(b"GET /heap HTTP/1.1\r\nHost: soak\r\nConnection: close\r\n\r\n").await?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await?;
-        let (_, bytes) = answer.split_once("\r\n\r\n").unwrap_or_default();
-        bytes.parse().map_err(|_| io::Error::other(format!("unexpected: {answer:?}")))
+    /// Returns how many clients it has: one with faults.
+    ///
+    /// # Errors
+    ///
+    /// It doesn't tell.
+    pub(crate) async fn clients(&self) -> io::Result<u64> {
+        self.number("/clients").await
     }
+
+    async fn number(&self, path: &str) -> io::Result<u64> {
+        let number = self.ask("GET", path, "").await?;
+        number.parse().map_err(|_| io::Error::other(format!("unexpected: {number:?}")))
+    }
+
+    /// Returns what has happened in it: in one with faults.
+    ///
+    /// # Errors
+    ///
+    /// It doesn't tell.
+    pub(crate) async fn seen(&self) -> io::Result<Seen> {
+        Ok(serde_json::from_str(&self.ask("GET", "/seen", "").await?)?)
+    }
+
+    /// Makes a request by a connection of its own; returns the body of the
+    /// answer.
+    ///
+    /// # Errors
+    ///
+    /// There is none, or it doesn't say that all went well.
+    pub(crate) async fn ask(&self, method: &str, path: &str, body: &str) -> io::Result<String> {
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nHost: soak\r\nConnection: close\r\n\
+             Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        let answer = timeout(ANSWER_TIMEOUT, async {
+            let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await?;
+            stream.write_all(request.as_bytes()).await?;
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).await?;
+            Ok::<_, io::Error>(answer)
+        });
+        let answer = answer.await??;
+        match answer.split_once("\r\n\r\n") {
+            Some((head, body)) if head.starts_with("HTTP/1.1 2") => Ok(body.to_owned()),
+            _ => Err(io::Error::other(format!("unexpected: {answer:?}"))),
+        }
+    }
+
+    /// Sends it SIGHUP.
+    ///
+    /// # Errors
+    ///
+    /// It has ended.
+    pub(crate) fn hang_up(&self) -> io::Result<()> {
+        let process = i32::try_from(self.id).ok().and_then(Pid::from_raw);
+        Ok(kill_process(process.ok_or(io::ErrorKind::NotFound)?, Signal::HUP)?)
+    }
+
+    /// Asks for its place as no server does, and waits until it is sent away.
+    ///
+    /// # Errors
+    ///
+    /// Nobody listens there.
+    pub(crate) async fn ask_strangely(&self) -> io::Result<()> {
+        let mut stranger = UnixStream::connect(socket()).await?;
+        stranger.write_all(b"give me everything\n").await?;
+        // However it ends.
+        let _ = timeout(ANSWER_TIMEOUT, stranger.read_to_end(&mut Vec::new())).await?;
+        Ok(())
+    }
+}
+
+/// Where servers hand over: of the run, so that only its own processes find each
+/// other there.
+fn socket() -> PathBuf {
+    std::env::temp_dir().join(format!("pode-soak-{}.sock", std::process::id()))
 }

@@ -1,4 +1,4 @@
-//! The server: passes on what is posted, and counts nothing itself.
+//! The server: passes on what is posted, and counts no message itself.
 //!
 //! Messages are numbered by whoever posts them, so that whichever process
 //! serves may pass them on.
@@ -10,6 +10,8 @@ use std::path::PathBuf;
 use cap::Cap;
 use pode::Protocol;
 use pode::prelude::*;
+
+use crate::faults::log_with_panics;
 
 /// Knows how much is allocated: what the heap keeps for later use is not in it.
 #[global_allocator]
@@ -31,50 +33,117 @@ struct Wish {
     group: String,
 }
 
-pode_server! {
-    /// Is soaked.
-    server soaked(socket: PathBuf) { hand_over: socket, drain: 3s };
+/// Declares the server, and whatever stands there besides.
+macro_rules! soaked {
+    (($($parameters:tt)*) $($besides:tt)*) => {
+        pode_server! {
+            /// Is soaked.
+            pub(super) server soaked(socket: PathBuf $($parameters)*) { hand_over: socket, drain: 3s };
 
-    endpoint http "127.0.0.1:0";
-    endpoint ws   "127.0.0.1:0";
+            endpoint http "127.0.0.1:0";
+            endpoint ws   "127.0.0.1:0";
 
-    signal NEWS:  Numbered = "/news";
-    signal TICKS: Numbered = "/ticks";
-    /// So large that who doesn't read is soon cut off.
-    signal BULK:  Numbered = "/bulk";
-    /// Has groups.
-    signal TEAM:  Numbered = "/team";
-    on connect TEAM => async |event| {
-        let Wish { group } = event.read_query()?;
-        event.join_group(&group);
-        Ok::<_, EventError>(())
-    };
-    signal TALK:  Numbered -> Numbered = "/talk" => async |event: SignalEvent<Numbered>, said| {
-        event.reply(&said).await
-    };
-    /// Asks often whether its clients are there.
-    signal BEAT:  Numbered = "/beat" { heartbeat: 2s };
+            signal NEWS:  Numbered = "/news";
+            signal TICKS: Numbered = "/ticks";
+            /// So large that who doesn't read is soon cut off.
+            signal BULK:  Numbered = "/bulk";
+            /// Has groups.
+            signal TEAM:  Numbered = "/team";
+            on connect TEAM => async |event| {
+                let Wish { group } = event.read_query()?;
+                event.join_group(&group);
+                Ok::<_, EventError>(())
+            };
+            signal TALK:  Numbered -> Numbered = "/talk" => async |event: SignalEvent<Numbered>, said| {
+                event.reply(&said).await
+            };
+            /// Asks often whether its clients are there.
+            signal BEAT:  Numbered = "/beat" { heartbeat: 2s };
 
-    route GET  "/"      => async |_| html("<!doctype html><title>Soaked</title>");
-    route GET  "/heap"  => async |_| text(HEAP.allocated().to_string());
-    route POST "/news"  (json: Numbered) => async |event: WebEvent, json| event.send(NEWS, &json).await;
-    route POST "/ticks" (json: Numbered) => async |event: WebEvent, json| event.send(TICKS, &json).await;
-    route POST "/bulk"  (json: Numbered) => async |event: WebEvent, json| event.send(BULK, &json).await;
-    route POST "/team/:group" (group: String, json: Numbered) => async |event: WebEvent, group: String, json| {
-        event.send(TEAM, &json).to_group(&group).await
+            route GET  "/"      => async |_| html("<!doctype html><title>Soaked</title>");
+            route GET  "/heap"  => async |_| text(HEAP.allocated().to_string());
+            route POST "/news"  (json: Numbered) => async |event: WebEvent, json| event.send(NEWS, &json).await;
+            route POST "/ticks" (json: Numbered) => async |event: WebEvent, json| event.send(TICKS, &json).await;
+            route POST "/bulk"  (json: Numbered) => async |event: WebEvent, json| event.send(BULK, &json).await;
+            route POST "/team/:group" (group: String, json: Numbered) => async |event: WebEvent, group: String, json| {
+                event.send(TEAM, &json).to_group(&group).await
+            };
+
+            $($besides)*
+        }
     };
 }
 
+mod plain {
+    use super::*;
+
+    soaked! { () }
+}
+
+/// With a task of each kind that a server has, and what has them panic.
+mod with_faults {
+    use super::*;
+    use crate::faults::{self, seen};
+
+    type Failed = Result<(), Box<dyn std::error::Error + Send + Sync>>;
+
+    soaked! {
+        (, feed: String)
+
+        endpoint https "127.0.0.1:0" { certificate: self_signed() };
+
+        route POST "/arm"  (body: String) => async |_, text: String| faults::arm(text);
+        route POST "/fill" => async |_| faults::fill_log().await;
+        route GET  "/seen" => async |_| json(&*seen());
+        route GET  "/clients" => async |event: WebEvent| -> Result<_, SendError> {
+            let mut clients = event.clients(FED).list().await?.len();
+            for signal in [NEWS, TICKS, BULK, TEAM, BEAT] {
+                clients += event.clients(signal).list().await?.len();
+            }
+            for signal in [TALK, SHORT] {
+                clients += event.clients(signal).list().await?.len();
+            }
+            Ok(text(clients.to_string()))
+        };
+
+        /// What the upstream says.
+        signal FED:   u64 = "/fed";
+        /// At home in another shard than the other one where clients talk.
+        signal SHORT: Numbered -> Numbered = "/short" => async |event: SignalEvent<Numbered>, said| {
+            event.reply(&said).await
+        };
+        upstream FEED: u64 = feed { reconnect_delay: 10ms } => async |event, number: u64| {
+            event.send(FED, &number).await
+        };
+        timer "beats" every 1s => async |_| -> Failed {
+            seen().beats += 1;
+            Err("as always".into())
+        };
+        schedule "minutes" cron "* * * * *" => async |_| -> Failed {
+            seen().minutes += 1;
+            Err("as always".into())
+        };
+    }
+}
+
 /// Serves until the standard input ends, or another process has taken over by
-/// this socket. First of all it prints `listening PORT`.
+/// this socket. First of all it prints `listening PORT`. One that has an
+/// upstream, at this URL, is one with faults.
 ///
 /// # Errors
 ///
-/// The server doesn't start.
-pub(crate) fn serve(socket: PathBuf) -> io::Result<()> {
+/// The server doesn't start, or can't go on.
+pub(crate) fn serve(socket: PathBuf, feed: Option<String>) -> io::Result<()> {
+    let server = match feed {
+        None => plain::soaked(socket),
+        Some(feed) => {
+            log_with_panics();
+            with_faults::soaked(socket, feed)
+        }
+    };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
-        let running = soaked(socket).start().await.map_err(io::Error::other)?;
+        let running = server.start().await.map_err(io::Error::other)?;
         let address = running.address(Protocol::Ws).ok_or(io::ErrorKind::AddrNotAvailable)?;
         let mut output = io::stdout();
         writeln!(output, "listening {}", address.port())?;
@@ -83,6 +152,7 @@ pub(crate) fn serve(socket: PathBuf) -> io::Result<()> {
         tokio::select! {
             read = input => drop(read.map_err(io::Error::other)??),
             () = running.handed_over() => {}
+            error = running.failed() => return Err(io::Error::other(error)),
         }
         running.stop().await;
         Ok::<_, io::Error>(())

@@ -7,9 +7,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
-use super::Load;
 use super::chance::Chance;
 use super::client::{GOODBYE_TIMEOUT, Heard, reset, tcp};
+use super::{FAILED, Load};
 
 const HALF_A_HEAD: &[u8] = b"GET /news HTTP/1.1\r\nHost: localhost\r\nConnec";
 const HALF_A_BODY: &[u8] =
@@ -77,6 +77,7 @@ pub(super) async fn stay_silent(load: &Load) {
         Ok(Heard::Nothing) => load.counts.silent_dropped.add(1),
         // It came in between.
         Ok(Heard::Close(Some(1012), _)) => load.counts.told(1012),
+        Ok(Heard::Close(Some(FAILED), _)) => load.note_failed("/beat", client.came_at),
         Ok(heard) => load.counts.wrong(format!("a silent client was told {heard:?}")),
         Err(_) => load.counts.wrong("a silent client is held as if it were there"),
     }
@@ -110,6 +111,7 @@ pub(super) async fn break_a_rule(load: &Load, chance: &mut Chance) {
         Ok(Heard::Close(told, _)) if told == Some(code) => load.counts.faults_told.add(1),
         // It came in between.
         Ok(Heard::Close(Some(1012), _)) => load.counts.told(1012),
+        Ok(Heard::Close(Some(FAILED), _)) => load.note_failed(path, client.came_at),
         told => load.counts.wrong(format!("{frame:x?} was answered by {told:?}, not by {code}")),
     }
 }

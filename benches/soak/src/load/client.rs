@@ -17,6 +17,8 @@ pub(crate) const GOODBYE_TIMEOUT: Duration = Duration::from_secs(20);
 
 pub(crate) struct Client {
     stream: WebSocketStream<TcpStream>,
+    /// The count of [`shard_panics`](super::Load::shard_panics) before it came.
+    pub(super) came_at: u64,
 }
 
 /// What a client hears.
@@ -62,7 +64,7 @@ impl Client {
         let stream = stream.map_err(|error| format!("a connect failed: {error}"))?;
         let url = format!("ws://localhost{path}");
         match timeout(HANDSHAKE_TIMEOUT, client_async(url, stream)).await {
-            Ok(Ok((stream, _))) => Ok(Client { stream }),
+            Ok(Ok((stream, _))) => Ok(Client { stream, came_at: 0 }),
             Ok(Err(error)) => Err(format!("a handshake failed: {error}")),
             Err(_) => Err(format!("a handshake took {HANDSHAKE_TIMEOUT:?}")),
         }

@@ -4,20 +4,25 @@
 mod abuses;
 mod chance;
 mod client;
+mod faults;
+mod feed;
 mod http;
 mod stream;
 mod visits;
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, interval, interval_at, sleep, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, interval_at, sleep, timeout};
 
 use self::chance::Chance;
 use self::client::Client;
+use self::faults::{Round, SIGNALS};
+use self::feed::Feed;
 use self::http::Http;
 use self::stream::Stream;
 use crate::arguments::Arguments;
@@ -40,6 +45,9 @@ const MEMORY_BYTES: u64 = 2 << 20;
 /// Longer than any run.
 const FOREVER: Duration = Duration::from_secs(365 * 24 * 3600);
 
+/// The shard of a client has panicked.
+const FAILED: u16 = 1011;
+
 const GROUPS: [&str; 4] = ["red", "green", "blue", "yellow"];
 
 /// What all clients share.
@@ -51,6 +59,10 @@ pub(crate) struct Load {
     bulk: Stream,
     teams: Vec<Stream>,
     stop: watch::Receiver<bool>,
+    /// Odd while a shard is to panic, and counted up at the begin and the end.
+    shard_panics: AtomicU64,
+    /// Whether the server has several, each with paths of its own.
+    has_shards: bool,
 }
 
 /// Runs it all; returns whether all is well.
@@ -64,12 +76,21 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<bool> {
 }
 
 async fn soak(arguments: &Arguments) -> io::Result<bool> {
-    let mut server = Server::start().await?;
+    let feed = if arguments.faults > 0 { Some(Feed::start().await?) } else { None };
+    let mut server = Server::start(feed.as_ref().map(|feed| feed.port)).await?;
+    if let Some(feed) = &feed {
+        feed.connected().await;
+    }
     let fresh = server.holdings().await?;
     let counts = Arc::new(Counts::default());
-    let warm_up = WARM_UP.min(arguments.duration / 2);
-    println!("warming up for {warm_up:?}");
-    expose(&mut server, arguments.clients, warm_up, 0, &counts).await?;
+    let warm_up = Arguments {
+        duration: WARM_UP.min(arguments.duration / 2),
+        restarts: 0,
+        faults: arguments.faults.min(1),
+        ..*arguments
+    };
+    println!("warming up for {:?}", warm_up.duration);
+    expose(&mut server, &warm_up, feed.as_ref(), false, &counts).await?;
     if !counts.is_well() {
         println!("{counts}");
         return Ok(false);
@@ -78,7 +99,7 @@ async fn soak(arguments: &Arguments) -> io::Result<bool> {
 
     println!("soaking for {:?}", arguments.duration);
     let counts = Arc::new(Counts::default());
-    expose(&mut server, arguments.clients, arguments.duration, arguments.restarts, &counts).await?;
+    expose(&mut server, arguments, feed.as_ref(), true, &counts).await?;
     let with_part = |bytes: u64| (bytes as f64 * MEMORY_PART) as u64;
     let most = Holdings {
         heap: with_part(start.heap) + ALLOCATED_BYTES,
@@ -92,6 +113,12 @@ async fn soak(arguments: &Arguments) -> io::Result<bool> {
         ..start
     };
     let end = settle(&server, most).await?;
+    if feed.is_some() {
+        let clients = server.clients().await?;
+        if clients > 0 {
+            counts.wrong(format!("{clients} clients are counted that have gone"));
+        }
+    }
     server.stop().await?;
 
     print!("\n{counts}");
@@ -134,17 +161,19 @@ async fn settle(server: &Server, most: Holdings) -> io::Result<Holdings> {
     }
 }
 
-/// Exposes a server to so many clients for so long, and replaces it so often.
+/// Exposes a server to clients for a while, and has faults happen in it and
+/// other processes replace it; its log is closed at the last fault, or not.
 async fn expose(
     server: &mut Server,
-    clients: usize,
-    duration: Duration,
-    restarts: u32,
+    arguments: &Arguments,
+    feed: Option<&Feed>,
+    closes_log: bool,
     counts: &Arc<Counts>,
 ) -> io::Result<()> {
+    let &Arguments { duration, restarts, faults, clients } = arguments;
     let (stop, stopped) = watch::channel(false);
     let (stop_publishing, publishing_stopped) = watch::channel(false);
-    let load = Arc::new(Load::new(server.port, counts, stopped));
+    let load = Arc::new(Load::new(server.port, clients, counts, stopped));
 
     let mut publishers = JoinSet::new();
     for number in 0..load.streams().count() {
@@ -160,17 +189,34 @@ async fn expose(
     }
 
     let until = Instant::now() + duration;
-    let mut restart =
-        interval_at(Instant::now() + duration / (restarts + 1), duration / (restarts + 1));
-    let mut left = restarts;
+    let evenly = |times: u32| {
+        let pause = duration / (times + 1);
+        interval_at(Instant::now() + pause, pause)
+    };
+    let (mut restart, mut fault) = (evenly(restarts), evenly(faults));
+    let (mut restarts_left, mut faults_left) = (restarts, faults);
     let mut report = interval(Duration::from_secs(60));
+    report.set_missed_tick_behavior(MissedTickBehavior::Skip);
     report.tick().await;
     loop {
         tokio::select! {
-            () = tokio::time::sleep_until(until) => break,
-            _ = restart.tick(), if left > 0 => {
-                replace(server).await?;
-                left -= 1;
+            () = tokio::time::sleep_until(until), if faults_left == 0 => break,
+            _ = restart.tick(), if restarts_left > 0 => {
+                replace(server, feed).await?;
+                restarts_left -= 1;
+            }
+            _ = fault.tick(), if faults_left > 0 => {
+                faults_left -= 1;
+                let Some(feed) = feed else { unreachable!("there is one if there are faults") };
+                let closes_log = closes_log && faults_left == 0;
+                if let Some(log) = server.log.take_if(|_| closes_log) {
+                    log.close().await;
+                }
+                let round = Round { load: &load, feed, server };
+                round.run(SIGNALS[faults_left as usize % SIGNALS.len()]).await?;
+                if closes_log {
+                    round.see_the_schedule().await?;
+                }
             }
             _ = report.tick() => {
                 let Holdings { memory, descriptors, .. } = server.holdings().await?;
@@ -195,8 +241,8 @@ async fn expose(
 }
 
 /// Has another process take over.
-async fn replace(server: &mut Server) -> io::Result<()> {
-    let successor = Server::start().await?;
+async fn replace(server: &mut Server, feed: Option<&Feed>) -> io::Result<()> {
+    let successor = Server::start(feed.map(|feed| feed.port)).await?;
     if successor.port != server.port {
         return Err(io::Error::other("the second process did not take over from the first"));
     }
@@ -293,7 +339,10 @@ async fn ask(load: &Load, chance: &mut Chance) {
 }
 
 impl Load {
-    fn new(port: u16, counts: &Arc<Counts>, stop: watch::Receiver<bool>) -> Load {
+    fn new(port: u16, clients: usize, counts: &Arc<Counts>, stop: watch::Receiver<bool>) -> Load {
+        // A shard for each core, unless a path has more than a thousand clients.
+        let has_shards = std::thread::available_parallelism().is_ok_and(|cores| cores.get() > 1)
+            && clients < 2_000;
         Load {
             port,
             counts: Arc::clone(counts),
@@ -302,6 +351,8 @@ impl Load {
             bulk: Stream::new("bulk", "/bulk", 60, 60_000),
             teams: GROUPS.map(|name| Stream::new(name, format!("/team/{name}"), 25, 100)).into(),
             stop,
+            shard_panics: AtomicU64::new(0),
+            has_shards,
         }
     }
 
@@ -321,18 +372,21 @@ impl Load {
 
     /// Connects, or says what is wrong.
     async fn connect(&self, path: &str) -> Option<Client> {
-        self.note_connected(Client::connect(self.port, path).await)
+        let now = self.shard_panics.load(Ordering::SeqCst);
+        self.note_connected(Client::connect(self.port, path).await, now)
     }
 
     /// The same with a small buffer.
     async fn connect_narrow(&self, path: &str) -> Option<Client> {
-        self.note_connected(Client::connect_narrow(self.port, path).await)
+        let now = self.shard_panics.load(Ordering::SeqCst);
+        self.note_connected(Client::connect_narrow(self.port, path).await, now)
     }
 
-    fn note_connected(&self, client: Result<Client, String>) -> Option<Client> {
+    fn note_connected(&self, client: Result<Client, String>, came_at: u64) -> Option<Client> {
         match client {
-            Ok(client) => {
+            Ok(mut client) => {
                 self.counts.connected.add(1);
+                client.came_at = came_at;
                 Some(client)
             }
             Err(wrong) => {
@@ -342,11 +396,45 @@ impl Load {
         }
     }
 
-    /// Notes how a goodbye was answered; that of the server may have come first.
-    fn note_goodbye(&self, code: Option<u16>) {
-        match code {
+    /// Notes that a client was told that its shard panicked, which one must have
+    /// done in its time.
+    fn note_failed(&self, path: &str, came_at: u64) {
+        let is_right = came_at % 2 == 1 || came_at < self.shard_panics.load(Ordering::SeqCst);
+        match is_right {
+            true => self.counts.failed(path.split('?').next().unwrap_or_default()),
+            false => self.counts.wrong(format!("a client of {path} was told by {FAILED}")),
+        }
+    }
+
+    /// Says goodbye, and notes how that was answered; that of the server may have
+    /// come first. What comes before the answer is handed over.
+    async fn take_leave(&self, path: &str, client: Client, text: impl FnMut(&str)) {
+        let came_at = client.came_at;
+        match client.leave(text).await {
             Some(1000 | 1012) => self.counts.left.add(1),
+            Some(FAILED) => self.note_failed(path, came_at),
             answer => self.counts.wrong(format!("a goodbye was answered by {answer:?}")),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clients_are_told_of_a_panic_by_which_they_were_there() {
+        let counts = Arc::new(Counts::default());
+        let load = Load::new(0, 1, &counts, watch::channel(false).1);
+        load.shard_panics.store(1, Ordering::SeqCst);
+        load.note_failed("/news", 0);
+        load.note_failed("/team?group=red", 1);
+        load.shard_panics.store(2, Ordering::SeqCst);
+        load.note_failed("/news", 1);
+        assert!(counts.is_well());
+        assert_eq!((counts.failed_at("/news"), counts.failed_at("/team")), (2, 1));
+        load.note_failed("/news", 2);
+        assert!(!counts.is_well());
+        assert_eq!(counts.failed_at("/news"), 2);
     }
 }

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use super::Load;
 use super::chance::Chance;
 use super::client::{Client, GOODBYE_TIMEOUT, Heard};
 use super::stream::{Follower, Stream};
+use super::{FAILED, Load};
 use crate::server::Numbered;
 
 /// The server hands over to another process.
@@ -52,8 +52,8 @@ pub(super) async fn follow(load: &Load, stream: &Stream, path: &str, stay: Durat
         Ok(false) => return,
         Err(_) => visit.follower.give_up(last),
     }
-    let Visit { client, mut follower, .. } = visit;
-    load.note_goodbye(client.leave(|text| follower.hear(text)).await);
+    let Visit { path, client, mut follower, .. } = visit;
+    load.take_leave(&path, client, |text| follower.hear(text)).await;
 }
 
 impl Visit<'_> {
@@ -65,6 +65,10 @@ impl Visit<'_> {
                 true
             }
             Heard::Close(Some(RESTARTING), reason) => self.resume(&reason).await,
+            Heard::Close(Some(FAILED), _) => {
+                self.load.note_failed(&self.path, self.client.came_at);
+                false
+            }
             Heard::Close(code, _) => {
                 self.load.counts.told(code.unwrap_or_default());
                 false
@@ -129,13 +133,16 @@ pub(super) async fn talk(load: &Load, stay: Duration, chance: &mut Chance) {
                 }
                 // What it said and has no answer for, it may say again.
                 Ok(Heard::Close(Some(RESTARTING), _)) => return load.counts.told(RESTARTING),
+                Ok(Heard::Close(Some(FAILED), _)) => {
+                    return load.note_failed("/talk", client.came_at);
+                }
                 Ok(heard) => return load.counts.wrong(format!("no answer, but {heard:?}")),
                 Err(_) => return load.counts.wrong("no answer"),
             }
         }
         sleep(Duration::from_millis(50 + chance.below(100))).await;
     }
-    load.note_goodbye(client.leave(|_| load.counts.wrong("a second answer")).await);
+    load.take_leave("/talk", client, |_| load.counts.wrong("a second answer")).await;
 }
 
 /// How long a slow reader reads nothing: longer than it takes to be cut off,
@@ -158,11 +165,12 @@ pub(super) async fn read_slowly(load: &Load, stream: &Stream, path: &str) {
             Heard::Text(text) => follower.hear(&text),
             Heard::Close(Some(TOO_SLOW), _) => return load.counts.slow_told.add(1),
             Heard::Close(Some(RESTARTING), _) => return load.counts.told(RESTARTING),
+            Heard::Close(Some(FAILED), _) => return load.note_failed(path, client.came_at),
             heard => return load.counts.wrong(format!("a slow client was told {heard:?}")),
         }
     }
     load.counts.slow_that_kept_up.add(1);
-    load.note_goodbye(client.leave(|text| follower.hear(text)).await);
+    load.take_leave(path, client, |text| follower.hear(text)).await;
 }
 
 #[cfg(test)]
