@@ -1,5 +1,6 @@
 //! The event of a route: one request, and the server around it.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -7,6 +8,7 @@ use std::sync::Arc;
 use cookie::Cookie;
 use http::header::COOKIE;
 use http::{HeaderMap, HeaderName, Method, Uri};
+use percent_encoding::percent_decode_str;
 use pode_core::{ClientId, SignalTarget};
 use tokio_util::task::TaskTracker;
 
@@ -175,8 +177,15 @@ impl WebEvent {
 
 /// Returns the value of a cookie, decoded.
 pub(super) fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
-    let mut cookies = texts(headers, COOKIE, b';').flat_map(Cookie::parse_encoded);
-    cookies.find(|cookie| cookie.name() == name).map(|cookie| cookie.value().to_owned())
+    // Names aren't decoded: `%5F_Host-id`, which a page of a neighbouring domain
+    // may set, would else pass for `__Host-id`, which it may not.
+    let encoded = Cookie::new(name, "").encoded().to_string();
+    let is_meant = |found: &str| found == name || Some(found) == encoded.strip_suffix('=');
+    texts(headers, COOKIE, b';')
+        .filter_map(|cookie| cookie.split_once('='))
+        .filter(|(found, _)| is_meant(found.trim()))
+        .find_map(|(_, value)| percent_decode_str(value.trim()).decode_utf8().ok())
+        .map(Cow::into_owned)
 }
 
 sending_methods!(WebEvent);

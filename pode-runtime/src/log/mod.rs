@@ -41,8 +41,8 @@ pub fn log_to_terminal() {
     // A second subscriber is refused, which is what this promises.
     if subscriber.try_init().is_ok() {
         std::panic::set_hook(Box::new(print_panic));
-        // Also of programs that don't run a server to its end.
-        LAST_WORDS.with(|last| _ = last.set(FlushWhenDropped));
+        // Also where nothing is logged by this thread.
+        log_writer();
     }
 }
 
@@ -51,7 +51,8 @@ pub fn log_to_terminal() {
 ///
 /// For a `tracing` subscriber of your own, which would else panic where the log
 /// can't be written, or wait where nobody reads it. Lines that are lost are told
-/// by a `tracing` event of the level WARN.
+/// by a `tracing` event of the level WARN. The last lines are written when
+/// [`Server::run`] is done, and when the first thread that logs ends.
 ///
 /// ```
 /// tracing_subscriber::fmt()
@@ -60,7 +61,12 @@ pub fn log_to_terminal() {
 ///     .init();
 /// ```
 pub fn log_writer() -> LogWriter {
-    WRITER.get_or_init(|| LogWriter::new(io::stderr(), tell_lost)).clone()
+    let begin = || {
+        // Also of programs that don't run a server to its end.
+        LAST_WORDS.with(|last| _ = last.set(FlushWhenDropped));
+        LogWriter::new(io::stderr(), tell_lost)
+    };
+    WRITER.get_or_init(begin).clone()
 }
 
 static WRITER: OnceLock<LogWriter> = OnceLock::new();
