@@ -186,5 +186,6 @@ pub use pode_runtime::{
     EndpointOptions, Error, EventError, Frame, FromFrame, HandOver, InvokeError, Limits, LogWriter,
     OnLag, Origins, PublicOptions, Rebroadcast, Result, Roots, RouteOptions, RunningServer,
     ScheduleOptions, Server, ServerOptions, Service, SignalOptions, StartError, TimerOptions,
-    UpstreamOptions, log_to_terminal, log_writer, pages_of, roots_of, signed_by, system_roots_and,
+    UpstreamOptions, log_to_terminal, log_writer, pages_of, print_panic, roots_of, signed_by,
+    system_roots_and,
 };

@@ -76,7 +76,7 @@ pub use event::{
 pub use folder::Folder;
 pub use hand_over::HandOver;
 pub use limits::Limits;
-pub use log::{LogWriter, log_to_terminal, log_writer};
+pub use log::{LogWriter, log_to_terminal, log_writer, print_panic};
 pub use options::{
     EndpointOptions, OnLag, PublicOptions, RouteOptions, ScheduleOptions, ServerOptions,
     SignalOptions, TimerOptions, UpstreamOptions,

@@ -41,6 +41,9 @@ const ALONE: &str = "PODE_TEST_TALKATIVE";
 
 /// What stands there for a program that only has so many lines to say.
 const ENDS: &str = "ends";
+
+/// What stands there for a program with a subscriber of its own.
+const OWN: &str = "own";
 const LAST_LINES: usize = 1000;
 
 /// The program of these tests, which run this one alone, in a process of its
@@ -50,7 +53,13 @@ fn program() {
     if std::env::var_os(ALONE).is_none() {
         return;
     }
-    pode::log_to_terminal();
+    if std::env::var_os(ALONE).is_some_and(|what| what == OWN) {
+        let log = tracing_subscriber::fmt().with_writer(pode::log_writer);
+        log.with_ansi(false).log_internal_errors(false).init();
+        std::panic::set_hook(Box::new(pode::print_panic));
+    } else {
+        pode::log_to_terminal();
+    }
     if std::env::var_os(ALONE).is_some_and(|what| what == ENDS) {
         for _ in 0..LAST_LINES {
             tracing::info!("the last words");
@@ -74,8 +83,12 @@ struct Program {
 
 /// Runs the program, whose log goes there.
 async fn start_program(log: Stdio) -> Program {
+    start_program_as("", log).await
+}
+
+async fn start_program_as(what: &str, log: Stdio) -> Program {
     let mut command = this_test("log::program");
-    command.env(ALONE, "").env_remove("RUST_BACKTRACE").kill_on_drop(true);
+    command.env(ALONE, what).env_remove("RUST_BACKTRACE").kill_on_drop(true);
     start_by(command.stderr(log)).await
 }
 
@@ -154,6 +167,13 @@ async fn a_log_that_is_closed_costs_nothing_but_its_lines() {
     let mut command = Command::new("sh");
     command.args(["-c", "exec \"$0\" \"$@\" 2>&-"]).arg(test.get_program()).args(test.get_args());
     let program = start_by(command.env(ALONE, "").kill_on_drop(true)).await;
+    program.works().await;
+}
+
+#[tokio::test]
+async fn nobody_waits_for_a_log_of_its_own_that_stalls() {
+    let program = start_program_as(OWN, Stdio::piped()).await;
+    program.flood().await;
     program.works().await;
 }
 

@@ -52,21 +52,44 @@ pub fn log_to_terminal() {
 /// For a `tracing` subscriber of your own, which would else panic where the log
 /// can't be written, or wait where nobody reads it. Lines that are lost are told
 /// by a `tracing` event of the level WARN. The last lines are written when
-/// [`Server::run`] is done, and when the first thread that logs ends.
+/// [`Server::run`] is done, and when the thread ends that logged first. Panics
+/// are no matter of a subscriber; [`print_panic`] is for them.
 ///
 /// ```
 /// tracing_subscriber::fmt()
 ///     .with_writer(pode_runtime::log_writer)
 ///     .log_internal_errors(false)
 ///     .init();
+/// std::panic::set_hook(Box::new(pode_runtime::print_panic));
 /// ```
 pub fn log_writer() -> LogWriter {
     let begin = || {
         // Also of programs that don't run a server to its end.
-        LAST_WORDS.with(|last| _ = last.set(FlushWhenDropped));
+        let _ = LAST_WORDS.try_with(|last| _ = last.set(FlushWhenDropped));
         LogWriter::new(io::stderr(), tell_lost)
     };
     WRITER.get_or_init(begin).clone()
+}
+
+/// Prints a panic as [`log_to_terminal`] does: like the standard library, but
+/// without waiting for whoever reads it.
+///
+/// A panic hook for programs with a `tracing` subscriber of their own. Without
+/// it, a panic waits in its thread as long as nobody reads standard error.
+///
+/// ```
+/// std::panic::set_hook(Box::new(pode_runtime::print_panic));
+/// ```
+pub fn print_panic(panic: &PanicHookInfo<'_>) {
+    let thread = thread::current();
+    let name = thread.name().unwrap_or("<unnamed>");
+    let mut text = format!("\nthread '{name}' {panic}\n");
+    let backtrace = Backtrace::capture();
+    if backtrace.status() == BacktraceStatus::Captured {
+        text.push_str(&format!("stack backtrace:\n{backtrace}\n"));
+    }
+    // It never fails.
+    let _ = log_writer().write_all(text.as_bytes());
 }
 
 static WRITER: OnceLock<LogWriter> = OnceLock::new();
@@ -94,19 +117,6 @@ fn tell_lost(lines: usize) {
     crate::supervisor::unwinding_stops_here(|| {
         tracing::warn!("{lines} lines of the log could not be written, and are missing");
     });
-}
-
-/// Does what the standard library's hook does, without waiting.
-fn print_panic(panic: &PanicHookInfo<'_>) {
-    let thread = thread::current();
-    let name = thread.name().unwrap_or("<unnamed>");
-    let mut text = format!("\nthread '{name}' {panic}\n");
-    let backtrace = Backtrace::capture();
-    if backtrace.status() == BacktraceStatus::Captured {
-        text.push_str(&format!("stack backtrace:\n{backtrace}\n"));
-    }
-    // It never fails.
-    let _ = log_writer().write_all(text.as_bytes());
 }
 
 /// Collects what the current thread logs, for tests.
