@@ -78,8 +78,8 @@ pub(crate) async fn fill_log() {
 /// Sets up a log whose lines are numbered, and which can be told to panic. To
 /// be called once.
 ///
-/// What is let through is no matter of single layers: these would take from a
-/// panic in one of them that the next line is to be left out, too.
+/// What is let through is decided for both layers at once: by a filter of its
+/// own, the one that writes would leave out the line behind a panic of the other.
 pub(crate) fn log_with_panics() {
     let lines = tracing_subscriber::fmt::layer()
         .with_timer(Numbers)

@@ -42,6 +42,11 @@ const MEMORY_PART: f64 = 1.2;
 const ALLOCATED_BYTES: u64 = 128 << 10;
 const MEMORY_BYTES: u64 = 2 << 20;
 
+/// By how much more where the log breaks: a mebibyte of lines waits while another
+/// is being written, and the heaps of the threads that log may keep as much for
+/// later.
+const LOG_BYTES: u64 = 4 << 20;
+
 /// Longer than any run.
 const FOREVER: Duration = Duration::from_secs(365 * 24 * 3600);
 
@@ -106,7 +111,8 @@ async fn soak(arguments: &Arguments) -> io::Result<bool> {
         // A process that has taken over kept messages for a while, and the heap
         // keeps their memory for later use.
         memory: if arguments.restarts == 0 {
-            with_part(start.memory) + MEMORY_BYTES
+            let log = if arguments.faults > 0 { LOG_BYTES } else { 0 };
+            with_part(start.memory) + MEMORY_BYTES + log
         } else {
             u64::MAX
         },
@@ -399,11 +405,15 @@ impl Load {
     /// Notes that a client was told that its shard panicked, which one must have
     /// done in its time.
     fn note_failed(&self, path: &str, came_at: u64) {
-        let is_right = came_at % 2 == 1 || came_at < self.shard_panics.load(Ordering::SeqCst);
-        match is_right {
+        match self.may_have_failed(came_at) {
             true => self.counts.failed(path.split('?').next().unwrap_or_default()),
             false => self.counts.wrong(format!("a client of {path} was told by {FAILED}")),
         }
+    }
+
+    /// Whether a shard panicked, or may have, since a client came.
+    fn may_have_failed(&self, came_at: u64) -> bool {
+        came_at % 2 == 1 || came_at < self.shard_panics.load(Ordering::SeqCst)
     }
 
     /// Says goodbye, and notes how that was answered; that of the server may have
