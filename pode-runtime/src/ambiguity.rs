@@ -8,7 +8,7 @@
 
 use std::convert::Infallible;
 
-use http::header::{CONNECTION, HOST, HeaderValue, TRANSFER_ENCODING};
+use http::header::{CONNECTION, COOKIE, HOST, HeaderValue, TRANSFER_ENCODING};
 use http::uri::Authority;
 use http::{HeaderMap, Request, StatusCode, Version};
 use warp::Reply;
@@ -35,7 +35,10 @@ pub(crate) async fn guarded<B>(
 
 fn refusal<B>(request: &Request<B>) -> Option<(StatusCode, &'static str)> {
     let headers = request.headers();
-    if !names_one_host(request) {
+    // In HTTP/1 hyper counts them.
+    if request.version() == Version::HTTP_2 && count(headers) > MAX_HEADERS {
+        Some((StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "a request has at most 100 headers"))
+    } else if !names_one_host(request) {
         Some((StatusCode::BAD_REQUEST, "a request names its host, once"))
     } else if headers.contains_key(TRANSFER_ENCODING) && !is_only_chunked(headers) {
         Some((StatusCode::NOT_IMPLEMENTED, "the only transfer coding here is `chunked`"))
@@ -45,6 +48,14 @@ fn refusal<B>(request: &Request<B>) -> Option<(StatusCode, &'static str)> {
 }
 
 /// Has the connection end with a response.
+/// How many headers a request may have.
+const MAX_HEADERS: usize = 100;
+
+/// Counts headers; cookies, which HTTP/2 may send one by one, are one.
+fn count(headers: &HeaderMap) -> usize {
+    headers.len() - headers.get_all(COOKIE).iter().skip(1).count()
+}
+
 fn last(mut response: Response) -> Response {
     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     response

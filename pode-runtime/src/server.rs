@@ -30,6 +30,8 @@ use crate::listener::Rules;
 use crate::origin::Gate;
 use crate::renewal::Renewal;
 use crate::shutdown::StopRequests;
+#[cfg(unix)]
+use crate::shutdown::outlive_files_that_are_too_large;
 use crate::signal::Entrance;
 use crate::signals::Signals;
 use crate::supervisor::Failure;
@@ -133,6 +135,8 @@ impl Server {
 
     async fn start_all(self) -> Result<RunningServer, StartError> {
         let Server { declared, signals, deliveries } = self;
+        #[cfg(unix)]
+        outlive_files_that_are_too_large();
         // Whatever can fail comes before the first request is served.
         let views = declared.read_views()?;
         clockwork::check(&declared.timers, &declared.schedules)?;

@@ -11,6 +11,18 @@ pub(crate) async fn told_to_stop(stopping: &mut watch::Receiver<Option<Instant>>
     deadline.ok().and_then(|deadline| *deadline).unwrap_or_else(Instant::now)
 }
 
+/// Has a write fail that would make a file larger than this process may have
+/// it, such as that of its log; it would end the process otherwise (SIGXFSZ).
+#[cfg(unix)]
+pub(crate) fn outlive_files_that_are_too_large() {
+    use tokio::signal::unix::{SignalKind, signal};
+    // Nobody has to wait for it: that it is listened for is enough.
+    let signal = signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()));
+    if let Err(error) = signal {
+        tracing::debug!(%error, "a file that meets its limit of size will end the process");
+    }
+}
+
 /// Requests to end: Ctrl-C, and on Unix SIGTERM, as service managers send it.
 pub(crate) struct StopRequests {
     #[cfg(unix)]

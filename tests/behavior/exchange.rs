@@ -124,6 +124,17 @@ async fn handlers_see_one_host_and_one_line_of_cookies() {
 }
 
 #[tokio::test]
+async fn a_request_by_http_2_has_as_many_headers_as_may_be() {
+    let [_, server] = by_each_version(careless).await;
+    let ask = async |headers: &[(&'static str, &str)]| ask_at(&server, "localhost", headers).await;
+    assert_eq!(ask(&[("x-one", "more"); 100]).await.status, 200);
+    // Each cookie may be a header of its own.
+    assert_eq!(ask(&[("cookie", "one=more"); 200]).await.status, 200);
+    let refused = ask(&[("x-one", "more"); 101]).await;
+    assert_eq!((refused.status, refused.text()), (431, "a request has at most 100 headers"));
+}
+
+#[tokio::test]
 async fn a_request_by_http_2_names_its_host_once() {
     let [_, server] = by_each_version(careless).await;
     for host in ["localhost", "LOCALHOST", "localhost:443"] {

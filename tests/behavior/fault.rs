@@ -21,6 +21,7 @@ pode_server! {
     route GET  "/view" => async |_| view("hello").with(&Bomb("view"));
     route POST "/argument" (json: Fuse) => async |_, _: Fuse| ();
     route GET  "/fails" (query: Said) => async |_, said: Said| Err::<(), _>(said.text);
+    route GET  "/quotes" (query: Said) => async |_, said: Said| -> () { panic!("{}", said.text) };
     route GET  "/fine" => async |_| text("fine");
     mount "/mounted" warp::path("boom").map(|| -> String { panic!("boom: mount") });
     signal TALK: String -> String = "/" => talk;
@@ -167,6 +168,14 @@ async fn what_strangers_send_writes_no_line_of_the_log() {
     assert_eq!(request_at(http, "GET", path, &[], b"").await.status, 500);
     let line = program.says("ERROR request{").await;
     assert!(line.ends_with(r#""one\nERROR two\u{1b}[2Jthree\r\0""#), "{line}");
+
+    let path = "/quotes?text=six%0aERROR+seven%1b%5b2J";
+    assert_eq!(request_at(http, "GET", path, &[], b"").await.status, 500);
+    let line = program.says(": \"six").await;
+    assert!(
+        line.contains("' panicked at ") && line.ends_with(r#": "six\nERROR seven\u{1b}[2J""#),
+        "{line}"
+    );
 
     let mut client = Client::connect_at(ws, "/fails").await.unwrap();
     client.say(r#""four\nERROR five\u001b""#).await;

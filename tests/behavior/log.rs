@@ -150,6 +150,24 @@ async fn a_log_on_a_full_disk_costs_nothing_but_its_lines() {
     program.works().await;
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn a_log_that_may_not_grow_costs_nothing_but_its_lines() {
+    let file = std::env::temp_dir().join(format!("pode-log-{}", std::process::id()));
+    let test = this_test("log::program");
+    let test = test.as_std();
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit -f 4 && exec \"$0\" \"$@\" 2>\"$LOG\""]);
+    command.arg(test.get_program()).args(test.get_args()).env("LOG", &file);
+    let program = start_by(command.env(ALONE, "").kill_on_drop(true)).await;
+    program.flood().await;
+    program.works().await;
+    // It may have no more than four blocks, of 512 bytes or of 1024.
+    let bytes = std::fs::metadata(&file).unwrap().len();
+    std::fs::remove_file(&file).unwrap();
+    assert!((1..=4096).contains(&bytes), "{bytes} bytes");
+}
+
 #[tokio::test]
 async fn a_log_whose_reader_goes_costs_nothing_but_its_lines() {
     let mut program = start_program(Stdio::piped()).await;

@@ -28,8 +28,6 @@ pub(crate) struct Counts {
     pub(crate) faults_told: Count,
     pub(crate) slow_told: Count,
     pub(crate) slow_that_kept_up: Count,
-    /// Whose shard panicked, and who read too late why they were to go.
-    pub(crate) slow_dropped: Count,
     pub(crate) rounds: Count,
     /// Panics that the log told of, while it was read.
     pub(crate) panics_told: Count,
@@ -116,7 +114,6 @@ impl fmt::Display for Counts {
         }
         if self.rounds.get() > 0 {
             line("rounds of faults", self.rounds.get(), "")?;
-            line("  slow clients dropped", self.slow_dropped.get(), "read too late of a panic")?;
             line("  panics", self.panics_told.get(), "told once by the log")?;
             line("  more panics", self.panics_untold.get(), "when nobody read it any more")?;
             line("  lines of the log missing", self.log_missing.get(), "as it says itself")?;

@@ -13,6 +13,7 @@ use pode_core::frame::Close;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
+use super::client::Client;
 use super::readiness::Readiness;
 use super::shard::{CLOSE_TIMEOUT, Shard};
 use crate::shutdown::told_to_stop;
@@ -71,7 +72,9 @@ impl Shard {
         let deadline = Instant::now() + CLOSE_TIMEOUT;
         let stopped = async { sleep_until(told_to_stop(&mut stopping).await).await };
         let end = Disconnect::ByServer { code: 1011 };
-        let ended = caught(self.take_leave(&Close::FAILED, end, deadline, stopped)).await;
+        // Who has much to read yet would read of this too late.
+        let say = |client: &mut Client| client.close(&Close::FAILED, end);
+        let ended = caught(self.take_leave(say, deadline, stopped)).await;
         if let Err(panic) = ended {
             Supervisor::new(TASK).tell(&*panic, "the clients that it still had are dropped");
         }

@@ -167,7 +167,8 @@ impl Shard {
             while self.deliver(number as u32).await {}
         }
         let abandoned = async { while stopping.changed().await.is_ok() {} };
-        self.take_leave(&Close::STOPPING, Disconnect::Stopped, deadline, abandoned).await;
+        let say = |client: &mut Client| client.close_last(&Close::STOPPING, Disconnect::Stopped);
+        self.take_leave(say, deadline, abandoned).await;
     }
 
     /// Waits for something to do. Cancel safe.
@@ -376,8 +377,7 @@ impl Shard {
     /// who are left at the deadline, or when nobody waits for it any more.
     pub(super) async fn take_leave(
         &mut self,
-        close: &Close,
-        end: Disconnect,
+        say_goodbye: impl Fn(&mut Client),
         deadline: Instant,
         abandoned: impl Future<Output = ()>,
     ) {
@@ -387,7 +387,7 @@ impl Shard {
         for path in 0..self.paths.len() as u32 {
             for slot in 0..self.paths[path as usize].clients.capacity() as u32 {
                 if let Some(client) = self.paths[path as usize].clients.get_mut(slot as usize) {
-                    client.close_last(close, end);
+                    say_goodbye(client);
                     self.advance(Place { path, slot });
                 }
             }

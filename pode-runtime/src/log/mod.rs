@@ -13,6 +13,7 @@ use std::time::Duration;
 pub use self::writer::LogWriter;
 #[cfg(doc)]
 use crate::Server;
+use crate::supervisor::{unwinding_stops_here, words};
 
 /// How long the end of a program waits for its last lines to be written.
 const LAST_LINES: Duration = Duration::from_secs(1);
@@ -72,7 +73,8 @@ pub fn log_writer() -> LogWriter {
 }
 
 /// Prints a panic as [`log_to_terminal`] does: like the standard library, but
-/// without waiting for whoever reads it.
+/// without waiting for whoever reads it, and with its words in Debug form, since
+/// they may quote what a stranger sent.
 ///
 /// A panic hook for programs with a `tracing` subscriber of their own. Without
 /// it, a panic waits in its thread as long as nobody reads standard error.
@@ -83,7 +85,11 @@ pub fn log_writer() -> LogWriter {
 pub fn print_panic(panic: &PanicHookInfo<'_>) {
     let thread = thread::current();
     let name = thread.name().unwrap_or("<unnamed>");
-    let mut text = format!("\nthread '{name}' {panic}\n");
+    let words = words(panic.payload());
+    let mut text = match panic.location() {
+        Some(place) => format!("\nthread '{name}' panicked at {place}: {words:?}\n"),
+        None => format!("\nthread '{name}' panicked: {words:?}\n"),
+    };
     let backtrace = Backtrace::capture();
     if backtrace.status() == BacktraceStatus::Captured {
         text.push_str(&format!("stack backtrace:\n{backtrace}\n"));
@@ -114,7 +120,7 @@ pub(crate) fn flush() {
 }
 
 fn tell_lost(lines: usize) {
-    crate::supervisor::unwinding_stops_here(|| {
+    unwinding_stops_here(|| {
         tracing::warn!("{lines} lines of the log could not be written, and are missing");
     });
 }

@@ -46,6 +46,8 @@ struct Buffer {
     lost: usize,
     /// Whether the text before is being written.
     is_writing: bool,
+    /// Whether somebody has waited for that in vain.
+    is_stalled: bool,
 }
 
 impl LogWriter {
@@ -65,13 +67,15 @@ impl LogWriter {
         writer
     }
 
-    /// Waits until everything is written, but no longer than that.
+    /// Waits until everything is written, but no longer than that; and not at all
+    /// where that was in vain before, and nothing was written since.
     pub(super) fn flush_within(&self, time: Duration) {
         let end = Instant::now() + time;
         let mut buffer = self.shared.lock();
-        while !buffer.text.is_empty() || buffer.is_writing {
+        while (!buffer.text.is_empty() || buffer.is_writing) && !buffer.is_stalled {
             let left = end.saturating_duration_since(Instant::now());
             if left.is_zero() {
+                buffer.is_stalled = true;
                 return;
             }
             let waited = self.shared.emptied.wait_timeout(buffer, left);
@@ -132,7 +136,7 @@ impl Shared {
     /// Waits for something to write.
     fn take(&self) -> Buffer {
         let mut buffer = self.lock();
-        buffer.is_writing = false;
+        (buffer.is_writing, buffer.is_stalled) = (false, false);
         while buffer.text.is_empty() {
             self.emptied.notify_all();
             buffer = self.filled.wait(buffer).unwrap_or_else(PoisonError::into_inner);
@@ -264,5 +268,7 @@ mod tests {
         writer.write_all(b"one\n").unwrap();
         writer.flush_within(Duration::from_millis(1));
         assert!(taken.try_recv().is_err());
+        // Once is enough.
+        writer.flush_within(Duration::from_secs(3600));
     }
 }

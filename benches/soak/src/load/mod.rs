@@ -405,15 +405,11 @@ impl Load {
     /// Notes that a client was told that its shard panicked, which one must have
     /// done in its time.
     fn note_failed(&self, path: &str, came_at: u64) {
-        match self.may_have_failed(came_at) {
+        let is_right = came_at % 2 == 1 || came_at < self.shard_panics.load(Ordering::SeqCst);
+        match is_right {
             true => self.counts.failed(path.split('?').next().unwrap_or_default()),
             false => self.counts.wrong(format!("a client of {path} was told by {FAILED}")),
         }
-    }
-
-    /// Whether a shard panicked, or may have, since a client came.
-    fn may_have_failed(&self, came_at: u64) -> bool {
-        came_at % 2 == 1 || came_at < self.shard_panics.load(Ordering::SeqCst)
     }
 
     /// Says goodbye, and notes how that was answered; that of the server may have

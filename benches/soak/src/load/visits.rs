@@ -166,10 +166,6 @@ pub(super) async fn read_slowly(load: &Load, stream: &Stream, path: &str) {
             Heard::Close(Some(TOO_SLOW), _) => return load.counts.slow_told.add(1),
             Heard::Close(Some(RESTARTING), _) => return load.counts.told(RESTARTING),
             Heard::Close(Some(FAILED), _) => return load.note_failed(path, client.came_at),
-            // What waits for it comes first, and it may take that too late.
-            Heard::Nothing if load.may_have_failed(client.came_at) => {
-                return load.counts.slow_dropped.add(1);
-            }
             heard => return load.counts.wrong(format!("a slow client was told {heard:?}")),
         }
     }
