@@ -44,6 +44,7 @@ mod range;
 mod renewal;
 pub mod reply;
 pub mod route;
+mod running;
 mod schedule;
 mod server;
 mod shutdown;
@@ -83,7 +84,8 @@ pub use options::{
 };
 pub use origin::{Origins, pages_of};
 pub use outcome::Outcome;
-pub use server::{BoundEndpoint, RunningServer, Server};
+pub use running::{BoundEndpoint, RunningServer};
+pub use server::Server;
 pub use signal::{Frame, FromFrame, Rebroadcast};
 pub use signals::Signals;
 pub use upstream::{Roots, Upstream, UpstreamError, roots_of, system_roots_and};

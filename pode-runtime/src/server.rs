@@ -1,19 +1,18 @@
-//! A server: started, running, stopped.
+//! A server: from its declaration to tasks that run.
 
-use std::fmt;
 use std::net::SocketAddr;
 #[cfg(unix)]
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
-use std::time::Duration;
 
 use pode_core::hub::Delivery;
-use pode_core::{Method, Protocol, UpstreamName};
+use pode_core::{Method, UpstreamName};
 use tokio::sync::{Mutex, watch};
-use tokio::task::{JoinHandle, JoinSet};
-use tokio::time::{Instant, timeout_at};
-use tokio_util::task::TaskTracker;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
 
+#[cfg(doc)]
+use crate::EndedError;
 #[cfg(unix)]
 use crate::binding::Bound;
 use crate::binding::{Inherited, Listening};
@@ -22,13 +21,14 @@ use crate::clockwork::{self, Clockwork};
 use crate::connections::Connections;
 use crate::declared::{Declared, Endpoint};
 use crate::dispatch::{Dispatch, Known, Served};
-use crate::engine::{Engine, Parcel};
+use crate::engine::Parcel;
 use crate::hand_over::Predecessor;
 #[cfg(unix)]
 use crate::hand_over::{Holdings, Place, Succession};
 use crate::listener::Rules;
 use crate::origin::Gate;
 use crate::renewal::Renewal;
+use crate::running::{BoundEndpoint, RunningServer};
 use crate::shutdown::StopRequests;
 #[cfg(unix)]
 use crate::shutdown::outlive_files_that_are_too_large;
@@ -36,7 +36,7 @@ use crate::signal::Entrance;
 use crate::signals::Signals;
 use crate::supervisor::Failure;
 use crate::upstream::{Feeds, Upstream, Upstreams};
-use crate::{EndedError, InvokeError, StartError, ambiguity, binding, descriptors, listener, log};
+use crate::{StartError, ambiguity, binding, descriptors, listener, log};
 
 /// A declared server, not started yet.
 ///
@@ -284,185 +284,6 @@ pub(crate) struct Embedded {
     _feeds: Feeds,
     /// Never told to: what is embedded ends when it is dropped.
     _stopping: watch::Sender<Option<Instant>>,
-}
-
-/// A server that listens.
-///
-/// Dropping it stops it at once: requests in flight and clients are cut off.
-/// [`stop`](Self::stop) does it gently.
-#[must_use = "dropping a running server stops it"]
-pub struct RunningServer {
-    endpoints: Vec<BoundEndpoint>,
-    signals: Signals,
-    upstreams: Upstreams,
-    engine: Engine,
-    /// What is still to be done for clients that have gone.
-    visits: TaskTracker,
-    /// Holds the deadline once the server is to stop.
-    stopping: watch::Sender<Option<Instant>>,
-    /// The accept loops, each with its connections.
-    tasks: Vec<JoinHandle<()>>,
-    clockwork: Clockwork,
-    feeds: Arc<Mutex<Feeds>>,
-    /// Present where another process may take over.
-    #[cfg(unix)]
-    succession: Option<Succession>,
-    /// True unless another process has taken over.
-    _accepting: watch::Sender<bool>,
-    /// Renews certificates, and ends with this.
-    _renewal: Option<Renewal>,
-    failure: Failure,
-    /// Has nothing go on by half, whether anybody asks or not.
-    _if_failed: JoinSet<()>,
-    stop_timeout: Duration,
-}
-
-/// An endpoint of a running server.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct BoundEndpoint {
-    /// The name in its declaration, if it has one.
-    pub name: Option<&'static str>,
-    /// What it speaks.
-    pub protocol: Protocol,
-    /// Where it listens, with the port that was found for port 0.
-    pub address: SocketAddr,
-}
-
-impl RunningServer {
-    /// Returns the endpoints; those that share an address stand together.
-    pub fn endpoints(&self) -> &[BoundEndpoint] {
-        &self.endpoints
-    }
-
-    /// Returns the address of the first endpoint of a protocol.
-    pub fn address(&self, protocol: Protocol) -> Option<SocketAddr> {
-        self.endpoints
-            .iter()
-            .find(|endpoint| endpoint.protocol == protocol)
-            .map(|endpoint| endpoint.address)
-    }
-
-    /// Returns the handle to send with.
-    pub fn signals(&self) -> &Signals {
-        &self.signals
-    }
-
-    /// Returns the handle of an upstream, to send to it.
-    pub fn upstream<Sends, Receives>(
-        &self,
-        name: UpstreamName<Sends, Receives>,
-    ) -> Upstream<Sends> {
-        self.upstreams.find(name)
-    }
-
-    /// Runs the handler of a timer now, and waits until it is done.
-    ///
-    /// This is no tick: it isn't counted, and the next tick comes when it would
-    /// have come. What the handler returns goes where that of a tick goes: an
-    /// error or a panic to the log. Dropping the future cuts the handler off.
-    ///
-    /// # Errors
-    ///
-    /// The server declares no timer of this name.
-    pub async fn invoke_timer(&self, name: &str) -> Result<(), InvokeError> {
-        self.clockwork.invoke_timer(name).await
-    }
-
-    /// Runs the handler of a schedule now, and waits until it is done; see
-    /// [`invoke_timer`](Self::invoke_timer).
-    ///
-    /// # Errors
-    ///
-    /// The server declares no schedule of this name.
-    pub async fn invoke_schedule(&self, name: &str) -> Result<(), InvokeError> {
-        self.clockwork.invoke_schedule(name).await
-    }
-
-    /// Waits until another process has taken over, and all clients were told to
-    /// go there; then this one is to be [stopped](Self::stop), which waits for
-    /// those who are on their way. That never comes unless the server declares
-    /// `hand_over`. Cancel safe.
-    pub async fn handed_over(&self) {
-        #[cfg(unix)]
-        if let Some(succession) = &self.succession {
-            return succession.handed_over().await;
-        }
-        std::future::pending().await
-    }
-
-    /// Waits until the server ends by itself; that comes only if a task that it
-    /// can't do without panicked and could not be started again. The log is told
-    /// why. Then nothing listens any more, and clients are told by code 1001; it
-    /// is to be [stopped](Self::stop) all the same, so that handlers are waited
-    /// for. Cancel safe.
-    ///
-    /// Tasks that panic start again as a rule, which is not told here.
-    pub async fn failed(&self) -> EndedError {
-        self.failure.reported().await
-    }
-
-    /// Stops the server: no new connections and no more ticks; requests and
-    /// handlers in flight are let finish, what was sent is delivered, every
-    /// client and every upstream is told by close code 1001, and handlers are
-    /// told that clients have gone.
-    ///
-    /// Takes at most the server's `stop_timeout`, then cuts off what is left.
-    /// Dropping the future does so at once.
-    pub async fn stop(mut self) {
-        let started = Instant::now();
-        #[cfg(unix)]
-        let is_handed_over = match &mut self.succession {
-            Some(succession) => succession.conclude().await,
-            None => false,
-        };
-        #[cfg(not(unix))]
-        let is_handed_over = false;
-        // Handlers may still send, so clients are told after them; a quarter
-        // of the time is theirs.
-        let deadline = started + self.stop_timeout * 3 / 4;
-        self.stopping.send_replace(Some(deadline));
-        let feeds = async { self.feeds.lock().await.stop(deadline).await };
-        tokio::join!(self.clockwork.stop(deadline), feeds);
-        for task in &mut self.tasks {
-            // An accept loop that panicked has nothing left to wait for.
-            let _ = task.await;
-        }
-        let deadline = started + self.stop_timeout;
-        if is_handed_over {
-            // What their handlers send concerns the clients of the other
-            // process, which the engine has to be there for.
-            self.engine.emptied(deadline).await;
-            self.wait_for_visits(deadline).await;
-            #[cfg(unix)]
-            if let Some(succession) = &mut self.succession {
-                succession.end(deadline).await;
-            }
-        }
-        self.engine.stop(deadline).await;
-        self.wait_for_visits(deadline).await;
-    }
-
-    async fn wait_for_visits(&self, deadline: Instant) {
-        self.visits.close();
-        if timeout_at(deadline, self.visits.wait()).await.is_err() {
-            tracing::warn!("handlers of clients that have gone are cut off");
-        }
-    }
-}
-
-impl Drop for RunningServer {
-    fn drop(&mut self) {
-        for task in &self.tasks {
-            task.abort();
-        }
-    }
-}
-
-impl fmt::Debug for RunningServer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RunningServer").field("endpoints", &self.endpoints).finish_non_exhaustive()
-    }
 }
 
 /// Returns duplicates of the sockets, with what was declared for each and where
