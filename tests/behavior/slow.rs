@@ -22,10 +22,10 @@ const LARGE: usize = 64 << 20;
 pode_server! {
     server strict {
         limits: Limits {
-            head_timeout: 1s,
-            keep_alive_timeout: 1s,
-            body_timeout: 1s,
-            write_timeout: 1s,
+            head_timeout: 2s,
+            keep_alive_timeout: 2s,
+            body_timeout: 2s,
+            write_timeout: 2s,
             min_bytes_per_second: 100,
         },
     };
