@@ -1,26 +1,95 @@
 //! How mistakes read: each file in `ui/` is compiled, and what the compiler
 //! says must be the `.stderr` file beside it, word for word.
+//!
+//! After a change that is meant, `UPDATE_SNAPSHOTS=1 cargo test --test ui`
+//! writes them anew; the difference is then read before it is committed.
+
+#![allow(clippy::unwrap_used, reason = "what was expected and isn't there fails the test")]
+
+#[path = "ui/said.rs"]
+mod said;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::thread;
+
+use pode_test_crates::{Libraries, repository, target};
+use said::Said;
 
 /// The stages whose mistakes are told by the macro itself.
 const OURS: [&str; 3] = ["syntax", "resolve", "check"];
 
+/// Rustc tells all mistakes of macros before it looks any further, so these are
+/// the modules of one crate. Advice is a lint, which comes last.
 #[test]
 fn mistakes_read_as_written_down() {
-    copy_files();
-    let tests = trybuild::TestCases::new();
-    for stage in OURS.into_iter().chain(["rustc"]) {
-        tests.compile_fail(format!("tests/ui/{stage}/*.rs"));
+    let cases = OURS.into_iter().flat_map(|stage| files(stage, "rs"));
+    let is_advice = |case: &PathBuf| fs::read_to_string(case).unwrap().contains("#![deny(");
+    let (advice, cases): (Vec<_>, Vec<_>) = cases.partition(is_advice);
+    let modules = cases.iter().enumerate();
+    let modules = modules.map(|(number, case)| format!("#[path = {case:?}]\nmod case_{number};\n"));
+    let out = empty_folder("ui-ours");
+    let root = out.join("lib.rs");
+    fs::write(&root, modules.collect::<String>()).unwrap();
+    let mut rustc = Libraries::built().rustc(&folder(), &out);
+    compare(&cases, said::by(rustc.arg("--crate-type=lib").arg(&root)));
+    compare(&advice, said_of_each(&advice, &out));
+}
+
+/// What the expansion leaves to rustc is told by its later stages, which stop
+/// at the first crate with a mistake.
+#[test]
+fn mistakes_that_rustc_finds_read_as_written_down() {
+    let cases = files("rustc", "rs");
+    compare(&cases, said_of_each(&cases, &empty_folder("ui-rustc")));
+}
+
+/// Compiles each case as a crate of its own.
+fn said_of_each(cases: &[PathBuf], out: &Path) -> Said {
+    let (left, said) = (Mutex::new(cases.iter()), Mutex::new(Said::new()));
+    let compile = || {
+        while let Some(case) = { left.lock().unwrap().next() } {
+            let mut rustc = Libraries::built().rustc(&folder(), out);
+            let of_case = said::by(rustc.arg("--crate-name=case").arg(case));
+            said.lock().unwrap().extend(of_case);
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism().unwrap().get() {
+            scope.spawn(compile);
+        }
+    });
+    said.into_inner().unwrap()
+}
+
+/// Holds what was said of each case against what is written down, or writes it
+/// down.
+#[track_caller]
+fn compare(cases: &[PathBuf], mut said: Said) {
+    let mut others = String::new();
+    for case in cases {
+        let said = said.remove(case).unwrap_or_default();
+        let written = case.with_extension("stderr");
+        if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
+            fs::write(&written, &said).unwrap();
+        }
+        let expected = fs::read_to_string(&written).unwrap_or_default();
+        if said.is_empty() {
+            others += &format!("== {} compiles\n\n", case.display());
+        } else if said != expected {
+            let case = case.display();
+            others += &format!("== {case}: expected\n{expected}\n== but said was\n{said}\n");
+        }
     }
-    tests.pass("tests/ui/pass/*.rs");
+    assert!(others.is_empty(), "{others}");
+    assert!(said.is_empty(), "said of nobody's file: {said:?}");
 }
 
 /// An error is of use only where the user can act on it.
 #[test]
 fn no_error_underlines_the_whole_macro() {
-    for (path, text) in OURS.into_iter().chain(["rustc"]).flat_map(said) {
+    for (path, text) in OURS.into_iter().chain(["rustc"]).flat_map(written) {
         let whole = text.lines().any(|line| line.contains("| / pode_server!"));
         let macros = text.contains("this error originates in the macro `pode_server`");
         assert!(!whole && !macros, "{path:?}");
@@ -30,48 +99,35 @@ fn no_error_underlines_the_whole_macro() {
 /// Where the macro has said what is wrong, rustc adds nothing.
 #[test]
 fn nothing_follows_from_a_mistake_that_is_told() {
-    for (path, text) in OURS.into_iter().flat_map(said) {
+    for (path, text) in OURS.into_iter().flat_map(written) {
         assert!(text.contains("PODE"), "{path:?} holds no mistake of ours");
         assert!(!text.contains("error[E") && !text.contains("warning"), "{path:?}");
     }
 }
 
-/// Returns what the compiler says of each mistake of a stage.
-fn said(stage: &str) -> Vec<(PathBuf, String)> {
-    let files = fs::read_dir(here().join("tests/ui").join(stage)).expect("the folder is there");
-    let files = files.map(|file| file.expect("the folder can be read").path());
-    let files = files.filter(|path| path.extension().is_some_and(|end| end == "stderr"));
-    let said: Vec<_> = files
-        .map(|path| {
-            let text = fs::read_to_string(&path).expect("the file can be read");
-            (path, text)
-        })
-        .collect();
-    assert!(!said.is_empty());
-    said
+/// Returns what is written down of each mistake of a stage.
+fn written(stage: &str) -> Vec<(PathBuf, String)> {
+    let files = files(stage, "stderr").into_iter();
+    files.map(|path| (path.clone(), fs::read_to_string(path).unwrap())).collect()
 }
 
-/// Puts the files that declarations name beside the `Cargo.toml` of the crate
-/// which trybuild makes.
-fn copy_files() {
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("it is in `target`");
-    let to = target.join("tests/trybuild/pode/files");
-    let _ = fs::remove_dir_all(&to);
-    copy(&here().join("tests/ui/files"), &to).expect("the files can be copied");
+fn folder() -> PathBuf {
+    repository().join("tests/ui")
 }
 
-fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
-    if from.is_file() {
-        return fs::copy(from, to).map(|_| ());
-    }
-    fs::create_dir_all(to)?;
-    for entry in fs::read_dir(from)? {
-        let name = entry?.file_name();
-        copy(&from.join(&name), &to.join(&name))?;
-    }
-    Ok(())
+/// Returns the files of a stage with this ending, sorted.
+fn files(stage: &str, ending: &str) -> Vec<PathBuf> {
+    let files = fs::read_dir(folder().join(stage)).expect("the folder is there");
+    let mut files: Vec<PathBuf> = files.map(|file| file.unwrap().path()).collect();
+    files.retain(|path| path.extension().is_some_and(|end| end == ending));
+    files.sort();
+    assert!(!files.is_empty());
+    files
 }
 
-fn here() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
+fn empty_folder(name: &str) -> PathBuf {
+    let folder = target().join(name);
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).unwrap();
+    folder
 }

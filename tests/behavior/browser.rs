@@ -393,7 +393,7 @@ fn a_certificate_that_nobody_else_signed_is_warned_of() {
 
 pode_server! {
     server wall;
-    public "tests/behavior/browser/wall";
+    public "behavior/browser/wall";
     endpoint http "127.0.0.1:0";
     endpoint ws   "127.0.0.1:0";
     signal WALL: String -> String = "/msg" { rebroadcast: Anyone } => rebroadcast;

@@ -10,7 +10,7 @@ use warp::Filter;
 use crate::support::{Client, ask, http_2_over, request_at};
 
 #[allow(dead_code, unreachable_pub, reason = "it is a program of its own")]
-#[path = "../../examples/inside_axum.rs"]
+#[path = "../../examples/inside_axum/inside_axum.rs"]
 mod inside_axum;
 
 const FORM: [(&str, &str); 1] = [("Content-Type", "application/x-www-form-urlencoded")];
@@ -19,7 +19,7 @@ pode_server! {
     server shop;
     endpoint http "127.0.0.1:0";
     endpoint ws   "127.0.0.1:0";
-    public "tests/behavior/files";
+    public "behavior/files";
     signal NEWS: String = "/news";
     signal TICKS: u64 = "/ticks";
     timer "tick" every 20ms => async |event: TimerEvent| event.send(TICKS, &event.count()).await;

@@ -30,7 +30,7 @@ fn collect(folder: &Path, tests: &mut HashSet<String>) {
 fn each_fault_of_the_table_has_its_test() {
     let mut all = HashSet::new();
     for folder in ["tests", "pode-core", "pode-macros", "pode-runtime"] {
-        collect(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), &mut all);
+        collect(&pode_test_crates::repository().join(folder), &mut all);
     }
     let rows = TABLE.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| fault"));
     let mut count = 0;

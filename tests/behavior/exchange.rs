@@ -13,7 +13,7 @@ pode_server! {
     server careless;
     endpoint http "127.0.0.1:0";
     endpoint https "127.0.0.1:0" { certificate: certificate() };
-    public "tests/behavior/files";
+    public "behavior/files";
     mount "/pieces" warp::any().map(|| warp::reply::stream(stream::iter(["two", "pieces"].map(Ok::<_, std::io::Error>))));
     route GET "/" => async |_| text("root");
     route HEAD "/measured" => async |_| ().with_status(200).with_header("Content-Length", "1234");

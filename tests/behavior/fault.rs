@@ -14,7 +14,7 @@ pode_server! {
     server fragile;
     endpoint http "127.0.0.1:0";
     endpoint ws   "127.0.0.1:0";
-    views "tests/behavior/views";
+    views "behavior/views";
     state Told = Told::default();
     route GET  "/route" => async |_| -> () { panic!("boom: route") };
     route GET  "/reply" => async |_| json(&Bomb("reply"));

@@ -12,8 +12,8 @@ pode_server! {
     endpoint http "127.0.0.1:0";
     endpoint https "127.0.0.1:0" { certificate: certificate() };
     endpoint ws "127.0.0.1:0";
-    views "tests/behavior/views";
-    public "tests/behavior/files";
+    views "behavior/views";
+    public "behavior/files";
     signal NEWS: String = "/news";
     on connect NEWS => async |event: ConnectEvent<String>| event.choose_protocol("chat");
     route GET "/cookies" => async |event: WebEvent| text(format!(

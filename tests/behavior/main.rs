@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "what was expected and isn't there fails the test")]
 
+#[path = "../support/mod.rs"]
 mod support;
 
 mod accept;
@@ -29,12 +30,10 @@ mod log;
 mod memory;
 mod mount;
 mod origin;
-mod program;
 mod public;
 #[cfg(unix)]
 mod range;
 mod rebroadcast;
-mod rebuild;
 mod refusal;
 mod reply;
 mod route;

@@ -9,7 +9,7 @@ pode_server! {
     server house;
     endpoint http "127.0.0.1:0";
     endpoint https "127.0.0.1:0" { certificate: certificate() };
-    public "tests/behavior/files";
+    public "behavior/files";
     mount "/api/v1" warp::path!("double" / u32).and(warp::get()).map(|number: u32| (2 * number).to_string());
     mount "/folder" warp::path::end().and(warp::post()).and(warp::body::bytes()).map(|body: bytes::Bytes| body.len().to_string());
     route GET "/api/v1/declared" => async |_| text("the route");

@@ -8,8 +8,8 @@ pode_server! {
     server files;
     endpoint http "127.0.0.1:0";
     endpoint https "127.0.0.1:0" { certificate: certificate() };
-    public "tests/behavior/files";
-    public "/static" "tests/behavior/files/folder";
+    public "behavior/files";
+    public "/static" "behavior/files/folder";
     // A mistake that is found, unless one of both may not be there.
     #[cfg(all())]
     route GET "/taken.txt" => async |_| text("the route");

@@ -76,7 +76,7 @@ pode_server! {
         limits: Limits { max_connections: VERY_MANY, tls_timeout: ENDLESS },
     };
     endpoint wss   "127.0.0.1:0";
-    public "/files" "tests/behavior/files" { cache_age: ENDLESS };
+    public "/files" "behavior/files" { cache_age: ENDLESS };
     state Fired = Fired::new();
     route GET  "/" => async |_| text("here");
     route GET  "/large" => async |_| bytes("application/octet-stream", vec![0; LARGE]);
@@ -140,7 +140,7 @@ pode_server! {
     endpoint ws    "127.0.0.1:0";
     endpoint https "127.0.0.1:0" { certificate: pem(file("chain.pem"), file("key.pem")) };
     endpoint wss   "127.0.0.1:0";
-    public "/files" "tests/behavior/files" { cache_age: NEXT_TO_NONE };
+    public "/files" "behavior/files" { cache_age: NEXT_TO_NONE };
     state Fired = Fired::new();
     route GET  "/" => async |_| text("here");
     route GET  "/large" => async |_| bytes("application/octet-stream", vec![0; LARGE]);

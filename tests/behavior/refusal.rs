@@ -32,9 +32,9 @@ pode_server! {
     endpoint https "127.0.0.1:0" { certificate: certificate() };
     endpoint ws   "127.0.0.1:0";
     endpoint wss  "127.0.0.1:0";
-    views "tests/behavior/views";
-    public "tests/behavior/files";
-    public "/static" "tests/behavior/files/folder";
+    views "behavior/views";
+    public "behavior/files";
+    public "/static" "behavior/files/folder";
     signal NEWS: String = "/news";
     signal TALKS: String = "/talks";
     route POST "/talks" => async |_| ();

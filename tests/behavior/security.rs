@@ -11,8 +11,8 @@ pode_server! {
     endpoint http "127.0.0.1:0";
     endpoint https "127.0.0.1:0" { certificate: certificate() };
     endpoint ws   "127.0.0.1:0";
-    views "tests/behavior/guarded/views";
-    public "tests/behavior/guarded/public";
+    views "behavior/guarded/views";
+    public "behavior/guarded/public";
     signal NEWS: String = "/news";
     route GET  "/" => async |_| view("page").with(&SMUGGLED);
     route POST "/echo" (body: String) => async |_, body: String| text(body);
@@ -24,13 +24,13 @@ pode_server! {
 pode_server! {
     server lenient { content_security_policy: "script-src 'none'" };
     endpoint http "127.0.0.1:0";
-    public "tests/behavior/guarded/public";
+    public "behavior/guarded/public";
 }
 
 pode_server! {
     server careless { content_security_policy: "" };
     endpoint http "127.0.0.1:0";
-    public "tests/behavior/guarded/public";
+    public "behavior/guarded/public";
 }
 
 #[derive(Deserialize)]

@@ -90,26 +90,26 @@ pode_server! {
     server every_kind;
     endpoint modern wss 0 {
         certificate: pfx(
-            "tests/behavior/certificates/modern.pfx",
-            password_from_file("tests/behavior/certificates/password.txt"),
+            "behavior/certificates/modern.pfx",
+            password_from_file("behavior/certificates/password.txt"),
         ),
     };
     endpoint legacy wss 0 {
         certificate: pfx(
-            "tests/behavior/certificates/legacy.pfx",
-            password_from_file("tests/behavior/certificates/password.txt"),
+            "behavior/certificates/legacy.pfx",
+            password_from_file("behavior/certificates/password.txt"),
         ),
     };
     endpoint two_files wss 0 {
         certificate: pem(
-            "tests/behavior/certificates/chain.pem",
-            "tests/behavior/certificates/key.pem",
+            "behavior/certificates/chain.pem",
+            "behavior/certificates/key.pem",
         ),
     };
     endpoint only_here wss 0 {
         certificate: pem(
-            concat!("tests/behavior/certificates/", "chain.pem"),
-            "tests/behavior/certificates/key.pem",
+            concat!("behavior/certificates/", "chain.pem"),
+            "behavior/certificates/key.pem",
         )
         .at_run_time(),
     };

@@ -349,7 +349,7 @@ async fn a_dropped_server_cuts_a_handler_off() {
     within(alone, "the end of the handler").await;
 }
 
-const FOLDER: &str = "tests/behavior/certificates";
+const FOLDER: &str = "behavior/certificates";
 
 pode_server! {
     server secured(certificate: Certificate);

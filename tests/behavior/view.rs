@@ -9,7 +9,7 @@ pode_server! {
     server views;
     endpoint http "127.0.0.1:0";
     endpoint https "127.0.0.1:0" { certificate: certificate() };
-    views "tests/behavior/views";
+    views "behavior/views";
     route GET "/" => view "index";
     route GET "/hello/:name" => view "hello";
     route GET "/list" => async |_| view("parts/list").with(&value!({ "names": ["Ada", "<Bob>"] }));

@@ -2,32 +2,17 @@
 //! rustc has nothing to say about the expansion of any broken input.
 //!
 //! The inputs are the mistakes of `tests/ui` that the macro finds. Each is
-//! expanded, freed of its errors, and becomes a module of one crate, which
-//! cargo checks.
+//! expanded, freed of its errors, and becomes a module of one crate.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::{env, fs};
+use std::fs;
+use std::path::Path;
 
+use pode_test_crates::{Libraries, output, repository, target};
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::parse_quote;
 
 use crate::files;
-
-const MANIFEST: &str = r#"
-[package]
-name = "after-mistakes"
-version = "0.1.0"
-edition = "2024"
-
-[dependencies]
-pode = { path = POD }
-serde = { version = "1", features = ["derive"] }
-
-# It is a workspace of its own, wherever it lies.
-[workspace]
-"#;
 
 /// Nobody uses what only unreadable declarations name; some mistakes come with
 /// advice, which is given as a deprecation; and where nothing could be
@@ -37,51 +22,15 @@ const LINTS: &str = "#![deny(warnings)]\n#![allow(dead_code, deprecated, unused_
 
 #[test]
 fn what_is_left_compiles() {
-    let made = folder();
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let root = root.canonicalize().expect("the workspace is there");
-    let _ = fs::remove_dir_all(made.join("src"));
-    fs::create_dir_all(made.join("src")).expect("a folder can be made");
-    fs::write(made.join("Cargo.toml"), MANIFEST.replace("POD", &format!("{root:?}")))
-        .expect("the manifest can be written");
-    // The same versions as here, which are on this machine already.
-    fs::copy(root.join("Cargo.lock"), made.join("Cargo.lock")).expect("there is a lock file");
-    // Paths in declarations are relative to the crate that is compiled.
-    copy(&root.join("tests/ui/files"), &made.join("files")).expect("files can be copied");
-    files::in_crate(&made, || write_modules(&made));
-    succeeds(
-        Command::new(env!("CARGO"))
-            .arg("check")
-            .current_dir(&made)
-            .arg("--target-dir")
-            .arg(made.join("target")),
-    );
-}
-
-/// Where the crate is made: beside what cargo has built.
-fn folder() -> PathBuf {
-    let this_test = env::current_exe().expect("a test is a file");
-    let target = this_test.ancestors().nth(3).expect("it is in target/PROFILE/deps");
-    target.join("tmp/after-mistakes")
-}
-
-fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
-    if from.is_file() {
-        return fs::copy(from, to).map(|_| ());
-    }
-    fs::create_dir_all(to)?;
-    for entry in fs::read_dir(from)? {
-        let name = entry?.file_name();
-        copy(&from.join(&name), &to.join(&name))?;
-    }
-    Ok(())
-}
-
-#[track_caller]
-fn succeeds(command: &mut Command) {
-    let output = command.output().expect("it can be started");
-    let said = [output.stdout, output.stderr].concat();
-    assert!(output.status.success(), "{command:?}:\n{}", String::from_utf8_lossy(&said));
+    let made = target().join("after-mistakes");
+    let _ = fs::remove_dir_all(&made);
+    fs::create_dir_all(&made).expect("a folder can be made");
+    // Paths in declarations are relative to it.
+    let folder = repository().join("tests/ui");
+    files::in_crate(&folder, || write_modules(&made));
+    let mut rustc = Libraries::built().rustc(&folder, &made);
+    rustc.arg("--crate-type=lib").arg(made.join("lib.rs"));
+    output(&mut rustc).unwrap_or_else(|said| panic!("{said}"));
 }
 
 fn write_modules(made: &Path) {
@@ -98,11 +47,11 @@ fn write_modules(made: &Path) {
             // Advice is no error, but for this.
             program.attrs.retain(|attribute| !attribute.path().is_ident("deny"));
             let module = prettyplease::unparse(&without_errors(program, &name));
-            fs::write(made.join(format!("src/{name}.rs")), module).expect("it can be written");
+            fs::write(made.join(format!("{name}.rs")), module).expect("it can be written");
             library += &format!("pub mod {name};\n");
         }
     }
-    fs::write(made.join("src/lib.rs"), library).expect("it can be written");
+    fs::write(made.join("lib.rs"), library).expect("it can be written");
 }
 
 /// Expands the server of a program, and leaves its errors out.

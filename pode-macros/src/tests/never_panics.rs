@@ -25,7 +25,7 @@ fn config(cases: u32) -> ProptestConfig {
 }
 
 proptest! {
-    #![proptest_config(config(100_000))]
+    #![proptest_config(config(20_000))]
     #[test]
     fn changed_inputs(input in changed_input()) {
         check(input.0);
@@ -33,7 +33,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(config(100_000))]
+    #![proptest_config(config(20_000))]
     #[test]
     fn filled_shapes(input in filled_shape()) {
         check(input.0);
@@ -41,7 +41,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(config(100_000))]
+    #![proptest_config(config(20_000))]
     #[test]
     fn random_tokens(input in random_input()) {
         check(input.0);

@@ -39,6 +39,7 @@ async fn eight(_: WebEvent, a: u8, b: u8, c: u8, d: u8, e: u8, f: u8, g: u8, h: 
     text(format!("{a}{b}{c}{d}{e}{f}{g}{h}"))
 }
 
-fn main() {
+#[test]
+fn can_be_made() {
     let _ = arguments(Settings { number: 1 });
 }

@@ -19,7 +19,7 @@ pode_server! {
         certificate: pfx("/etc/pode/pode.pfx", password_from_env("PASSWORD")).at_run_time(),
     };
     // PODE054: a chain is a PEM file of certificates.
-    endpoint https "*:9444" { certificate: pem("files/certificates/chain.pem", "files/certificates/key.pem") };
+    endpoint https "*:9444" { certificate: pem("ui/files/certificates/chain.pem", "ui/files/certificates/key.pem") };
     // PODE056: advice can be silenced.
     #[allow(deprecated)]
     endpoint https "*:9445" { certificate: pfx("pode.pfx", "for tests").at_run_time() };
@@ -31,17 +31,17 @@ pode_server! {
     endpoint https "*:9447" { certificate: [self_signed()] };
     endpoint https "*:9448" {
         certificate: [
-            pem("files/certificates/chain.pem", "files/certificates/key.pem"),
-            pem("files/certificates/rsa.pem", "files/certificates/key.pem"),
+            pem("ui/files/certificates/chain.pem", "ui/files/certificates/key.pem"),
+            pem("ui/files/certificates/rsa.pem", "ui/files/certificates/key.pem"),
             pfx("/etc/pode/pode.pfx", password_from_env("PASSWORD")).at_run_time(),
         ],
     };
     // PODE127, PODE128: both name the same.
     endpoint https "*:9449" {
         certificate: self_signed(),
-        client_certificate: optional("files/certificates/chain.pem"),
+        client_certificate: optional("ui/files/certificates/chain.pem"),
     };
-    endpoint wss   "*:9449" { client_certificate: optional("files/certificates/chain.pem") };
+    endpoint wss   "*:9449" { client_certificate: optional("ui/files/certificates/chain.pem") };
     endpoint https settings.address { certificate: settings.certificate };
     // The next has the same address, for all that the compiler knows.
     endpoint wss   8444 + 1;
@@ -54,7 +54,8 @@ struct Settings {
     certificate: Certificate,
 }
 
-fn main() {
+#[test]
+fn can_be_made() {
     let certificate = pode::certificate::pem("chain.pem", "key.pem");
     let _ = example(Settings { address: "127.0.0.1:0".into(), certificate });
     let _ = NEWS;

@@ -32,11 +32,24 @@ pode_server! {
     on disconnect BUILD => async |_, _| ();
 }
 
-async fn floor(event: SignalEvent<u8>, a: u8, b: u8, c: u8, d: u8, message: u8) -> Result<(), SendError> {
+async fn floor(
+    event: SignalEvent<u8>,
+    a: u8,
+    b: u8,
+    c: u8,
+    d: u8,
+    message: u8,
+) -> Result<(), SendError> {
     event.send(FLOOR.at(&d, &c, &b, &a), &message).await
 }
 
-async fn enter(_: ConnectEvent<u8>, a: u8, b: u8, c: u8, d: u8) -> Result<(), std::num::TryFromIntError> {
+async fn enter(
+    _: ConnectEvent<u8>,
+    a: u8,
+    b: u8,
+    c: u8,
+    d: u8,
+) -> Result<(), std::num::TryFromIntError> {
     u8::try_from(u32::from(a) + u32::from(b) + u32::from(c) + u32::from(d)).map(|_| ())
 }
 
@@ -50,6 +63,7 @@ async fn greet(event: ConnectEvent<String>) -> Result<(), SendError> {
 
 async fn farewell(_: DisconnectEvent) {}
 
-fn main() {
+#[test]
+fn can_be_made() {
     let _ = (example(), CHAT, FLOOR, ROOM, LOBBY, SEAT, BUILD);
 }

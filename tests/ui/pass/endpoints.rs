@@ -37,6 +37,7 @@ pode_server! {
     signal RARE: String = "/";
 }
 
-fn main() {
+#[test]
+fn can_be_made() {
     let _ = (endpoints("127.0.0.1:0".into()), clockwork(), sometimes(), NEWS);
 }

@@ -10,9 +10,9 @@ pode_server! {
     endpoint ws   8090;
     endpoint https "localhost:8443" { certificate: self_signed() };
     // PODE070, PODE071, PODE072, PODE073: folders of folders, and a prefix.
-    views "files/sound/views";
-    public "files/sound/public";
-    public "/static" "files/plain";
+    views "ui/files/sound/views";
+    public "ui/files/sound/public";
+    public "/static" "ui/files/plain";
     // PODE074, PODE075, PODE076, PODE077: its parts are there, or may be missing.
     route GET "/" => view "index";
     route GET "/users/:id" => view "users/one";
@@ -30,10 +30,11 @@ pode_server! {
     // PODE084: whose policy it is, is the user's.
     server lenient { content_security_policy: "script-src 'self' 'unsafe-inline'" };
     endpoint http 8091;
-    views "files/attributes";
+    views "ui/files/attributes";
     route GET "/" => view "index";
 }
 
-fn main() {
+#[test]
+fn can_be_made() {
     let _ = (example(), lenient(), NEWS, ROOM);
 }

@@ -33,7 +33,8 @@ pode_server! {
     server made(hand_over: HandOver) { hand_over: hand_over };
 }
 
-fn main() {
+#[test]
+fn can_be_made() {
     let _ =
         (long(), example(), NEWS, by_path("shop.sock".into()), maybe(None), made("x.sock".into()));
 }

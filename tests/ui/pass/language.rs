@@ -30,6 +30,7 @@ pode_server! {
     state u32 = 3;
 }
 
-fn main() {
+#[test]
+fn can_be_made() {
     let _ = parts(0);
 }

@@ -44,7 +44,8 @@ pode_server! {
     signal ALL: String = "/all";
 }
 
-fn main() {
+#[test]
+fn can_be_made() {
     let settings = Settings { limits: narrow(), head_seconds: 5 };
     let _ = (limited(settings), NEWS, ALL);
 }

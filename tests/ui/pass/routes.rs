@@ -39,6 +39,7 @@ pode_server! {
     route GET "/api/own" => async |_| text("own");
 }
 
-fn main() {
+#[test]
+fn can_be_made() {
     let _ = routes();
 }

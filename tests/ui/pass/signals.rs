@@ -41,7 +41,8 @@ async fn answer(event: SignalEvent<u64>, message: String) -> Result<(), SendErro
 
 async fn rebroadcast(_: SignalEvent<String>, _: String) {}
 
-fn main() {
+#[test]
+fn can_be_made() {
     let _ = (example(), CHAT, TALK, FUNCTIONS, QUESTIONS, PRICES, NEWS, SHOP, SHOPS);
     let _ = (LOUD, WALL, NOTES, ECHO, DIRECT);
 }

@@ -15,6 +15,7 @@ pode_server! {
     timer "leap" every 1_000h => async |_| {};
 }
 
-fn main() {
+#[test]
+fn can_be_made() {
     let _ = example();
 }

@@ -47,7 +47,8 @@ async fn subscribe(event: UpstreamEvent<Subscribe>) -> Result<(), UpstreamError>
     event.reply(&Subscribe).await
 }
 
-fn main() {
+#[test]
+fn can_be_made() {
     let server = example(Settings { feed: "wss://feed.example".into() });
     assert!(!server.upstream(PRICES).is_connected());
 }

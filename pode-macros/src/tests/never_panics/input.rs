@@ -224,9 +224,9 @@ fn corpus() -> Vec<Vec<Flat>> {
     }
     let folders =
         ["syntax", "resolve", "check", "rustc", "pass"].map(|stage| format!("tests/ui/{stage}"));
-    for folder in folders.iter().map(String::as_str).chain(["examples"]) {
+    for folder in folders.iter().map(String::as_str).chain(["examples", "examples/inside_axum"]) {
         for program in texts(&here.join("..").join(folder), "rs") {
-            add(invocation(tokens(&program)).expect("each declares a server"));
+            invocation(tokens(&program)).into_iter().for_each(&mut add);
         }
     }
     inputs

@@ -36,6 +36,7 @@ async fn Err(event: pode::UpstreamEvent<Some>, some: Some) -> Result<(), pode::U
     event.reply(&some).await
 }
 
-fn main() {
+#[test]
+fn can_be_made() {
     let _ = declared();
 }

@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use pode_test_crates::{cargo, folder, output, repository, target};
 use tokio::process::Command;
 use tokio_tungstenite::tungstenite::Message;
 
@@ -11,42 +12,18 @@ use crate::support::{Client, Process, example_ports, request_at};
 
 const FORM: [(&str, &str); 1] = [("Content-Type", "application/x-www-form-urlencoded")];
 
-/// Runs cargo in a folder, and returns what it says if it succeeds.
-fn cargo(folder: &Path, arguments: &[&str], target: &Path) -> String {
-    let mut command = std::process::Command::new(env!("CARGO"));
-    let output = command
-        .current_dir(folder)
-        .args(arguments)
-        .arg("--target-dir")
-        .arg(target)
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success(), "cargo {arguments:?} fails:\n{said}");
-    said
+/// Builds an example as users do, and returns its program. Cargo may be told
+/// more.
+fn example(name: &str, arguments: &[&str]) -> PathBuf {
+    let build = ["build", "--quiet", "--package", "pode", "--example", name];
+    let build = [&build[..], arguments].concat();
+    output(&mut cargo(&repository(), &build)).unwrap_or_else(|said| panic!("{said}"));
+    target().join("debug/examples").join(name)
 }
 
 /// Starts a program in a folder.
 fn run(program: &Path, folder: &Path) -> Process {
     Process::start(Command::new(program).current_dir(folder))
-}
-
-fn workspace() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-/// Where cargo built this test, and builds everything else.
-fn target() -> PathBuf {
-    let this_test = std::env::current_exe().unwrap();
-    this_test.ancestors().nth(3).expect("target/PROFILE/deps/behavior").to_owned()
-}
-
-/// Makes an empty folder outside the workspace.
-fn empty_folder(name: &str) -> PathBuf {
-    let folder = std::env::temp_dir().join(format!("pode-{name}-{}", std::process::id()));
-    let _ = std::fs::remove_dir_all(&folder);
-    std::fs::create_dir_all(&folder).unwrap();
-    folder
 }
 
 fn at(port: u16) -> SocketAddr {
@@ -55,10 +32,9 @@ fn at(port: u16) -> SocketAddr {
 
 #[tokio::test]
 async fn the_seed_example_does_what_it_says() {
-    cargo(workspace(), &["build", "--quiet", "--example", "web_signal"], &target());
+    let program = example("web_signal", &[]);
     let _ports = example_ports();
-    let program = target().join("debug/examples/web_signal");
-    let first = run(&program, workspace());
+    let first = run(&program, &repository());
     first.says("listens on ws://127.0.0.1:8091/").await;
 
     let page = request_at(at(8090), "GET", "/", &[], b"").await;
@@ -75,7 +51,7 @@ async fn the_seed_example_does_what_it_says() {
     }
     assert!(times.text().await.starts_with(r#"{"milliseconds":"#));
 
-    let (said, status) = run(&program, workspace()).end().await;
+    let (said, status) = run(&program, &repository()).end().await;
     assert_eq!(status.code(), Some(1));
     assert_eq!(
         said,
@@ -86,9 +62,9 @@ async fn the_seed_example_does_what_it_says() {
 #[cfg(unix)]
 #[tokio::test]
 async fn rooms_that_close_with_people_in_them_are_no_error() {
-    cargo(workspace(), &["build", "--quiet", "--example", "chat_rooms"], &target());
+    let program = example("chat_rooms", &[]);
     let _ports = example_ports();
-    let program = run(&target().join("debug/examples/chat_rooms"), workspace());
+    let program = run(&program, &repository());
     program.says("listens on ws://127.0.0.1:8091/").await;
     let mut people = Vec::new();
     for name in ["Ada", "Bob", "Cid"] {
@@ -108,9 +84,9 @@ async fn rooms_that_close_with_people_in_them_are_no_error() {
 
 #[tokio::test]
 async fn the_echo_example_sends_back_what_it_gets() {
-    cargo(workspace(), &["build", "--quiet", "--example", "echo"], &target());
+    let program = example("echo", &[]);
     let _ports = example_ports();
-    let program = run(&target().join("debug/examples/echo"), workspace());
+    let program = run(&program, &repository());
     program.says("listens on ws://127.0.0.1:8092/").await;
     let mut client = Client::connect_at(at(8092), "/").await.unwrap();
     let mut other = Client::connect_at(at(8092), "/").await.unwrap();
@@ -128,20 +104,23 @@ async fn the_echo_example_sends_back_what_it_gets() {
     assert_eq!(other.text().await, "alone");
 }
 
+/// In a release build, assertions are off, which is what files are embedded by.
 #[tokio::test]
 async fn a_release_binary_alone_is_enough() {
-    cargo(workspace(), &["build", "--quiet", "--release", "--example", "web_signal"], &target());
-    let folder = empty_folder("release");
-    let program = folder.join("web_signal");
-    std::fs::copy(target().join("release/examples/web_signal"), &program).unwrap();
+    let without_assertions = "profile.dev.package.pode.debug-assertions=false";
+    let built = example("timers_and_schedules", &["--config", without_assertions]);
+    let folder = folder("release");
+    let program = folder.join("timers_and_schedules");
+    std::fs::copy(built, &program).unwrap();
     // It doesn't even know where the files were.
     let binary = std::fs::read(&program).unwrap();
-    let path = workspace().join("examples/web_signal/public").into_os_string().into_encoded_bytes();
+    let path = repository().join("examples/timers_and_schedules/public");
+    let path = path.into_os_string().into_encoded_bytes();
     assert!(!binary.windows(path.len()).any(|window| window == path));
 
     let _ports = example_ports();
     let running = run(&program, &folder);
-    running.says("listens on ws://127.0.0.1:8091/").await;
+    running.says("listens on ws://127.0.0.1:8090/").await;
     for (path, content_type) in
         [("/", "text/html; charset=utf-8"), ("/script.js", "text/javascript; charset=utf-8")]
     {
@@ -165,25 +144,22 @@ fn block<'a>(readme: &'a str, behind: &str, language: &str) -> &'a str {
 
 #[tokio::test]
 async fn the_server_of_the_readme_builds_without_a_warning_and_serves() {
-    let readme = std::fs::read_to_string(workspace().join("README.md")).unwrap();
+    let readme = std::fs::read_to_string(repository().join("README.md")).unwrap();
     let section = readme.split_once("## Your own server").expect("the section is there").1;
     let manifest = block(section, "`Cargo.toml`:", "toml");
     let path = r#"path = "../pode""#;
     assert!(manifest.contains(path));
-    let manifest = manifest.replace(path, &format!("path = {:?}", workspace()));
+    let manifest = manifest.replace(path, &format!("path = {:?}", repository()));
 
-    let folder = empty_folder("readme");
-    std::fs::create_dir(folder.join("src")).unwrap();
+    let folder = folder("readme");
     std::fs::write(folder.join("Cargo.toml"), manifest).unwrap();
     std::fs::write(folder.join("src/main.rs"), block(section, "`src/main.rs`:", "rust")).unwrap();
-    // The same versions as here, which are on this machine already.
-    std::fs::copy(workspace().join("Cargo.lock"), folder.join("Cargo.lock")).unwrap();
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("readme");
-    let said = cargo(&folder, &["build"], &target);
-    assert!(!said.contains("warning"), "{said}");
+    let built = cargo(&folder, &["build"]).output().unwrap();
+    let said = String::from_utf8_lossy(&built.stderr);
+    assert!(built.status.success() && !said.contains("warning"), "{said}");
 
     let _ports = example_ports();
-    let news = run(&target.join("debug/news"), &folder);
+    let news = run(&target().join("debug/news"), &folder);
     news.says("listens on ws://127.0.0.1:8095/").await;
     assert!(
         request_at(at(8095), "GET", "/", &[], b"").await.text().contains("<title>News</title>")

@@ -6,34 +6,14 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::{Duration, SystemTime};
 
+use pode_test_crates::{cargo, folder, manifest, output, repository, target};
 use tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 
 /// A text of the page, which is embedded in release builds.
 const PAGE: &str = "<p>This page is part of the program.</p>";
-
-const MANIFEST: &str = r#"
-[package]
-name = "rebuilt"
-version = "0.1.0"
-edition = "2024"
-
-[dependencies]
-pode = { path = POD }
-
-# It is a workspace of its own, wherever it lies.
-[workspace]
-
-# Nobody runs it, so the builds may be as quick as they can.
-[profile.dev]
-debug = false
-
-[profile.release.package."*"]
-opt-level = 0
-"#;
 
 const PROGRAM: &str = r#"
 use pode::prelude::*;
@@ -104,29 +84,25 @@ fn files_that_the_macro_looks_at_lead_to_a_new_build() {
         assert!(holding.is_empty(), "{what} of a private key is in {holding:?}");
     }
     // They are not unfindable.
-    let program =
-        made.target.join("release").join(format!("rebuilt{}", std::env::consts::EXE_SUFFIX));
+    let program = target().join("debug").join(format!("rebuilt{}", std::env::consts::EXE_SUFFIX));
     let holding: Vec<_> = products.iter().filter(|file| holds(file, PAGE.as_bytes())).collect();
     assert!(holding.contains(&&program), "the page is only in {holding:?}");
 }
 
-/// A crate of its own, and where it is built.
+/// A crate of its own.
 struct Made {
     folder: PathBuf,
-    target: PathBuf,
 }
 
 impl Made {
     fn new() -> Made {
-        let workspace = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let certificates = workspace.join("tests/behavior/certificates");
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("rebuild");
-        let made = Made { target: folder.join("target"), folder };
-        for below in ["src", "views/parts", "public"] {
+        let made = Made { folder: folder("rebuilt") };
+        let certificates = repository().join("tests/behavior/certificates");
+        for below in ["views/parts", "public"] {
             fs::create_dir_all(made.folder.join(below)).unwrap();
         }
         let write = |file: &str, text: &str| fs::write(made.folder.join(file), text).unwrap();
-        write("Cargo.toml", &MANIFEST.replace("POD", &format!("{workspace:?}")));
+        write("Cargo.toml", &manifest("rebuilt"));
         write("src/main.rs", PROGRAM);
         write("views/page.html", PAGE);
         write("views/parts/part.html", "<p>part</p>");
@@ -138,8 +114,6 @@ impl Made {
         copy(&certificates.join("chain.pem"), "chain.pem");
         copy(&certificates.join("key.pem"), "key.pem");
         copy(&certificates.join("modern.pfx"), "server.pfx");
-        // The same versions as here, which are on this machine already.
-        copy(&workspace.join("Cargo.lock"), "Cargo.lock");
         for (file, _) in FILES {
             made.date(file, long_ago());
         }
@@ -164,33 +138,29 @@ impl Made {
         !crate_itself.expect("cargo tells of it")["fresh"].as_bool().unwrap()
     }
 
-    /// Returns cargo's messages, or what it says on failure.
+    /// Returns cargo's messages, or what it says on failure. What a release
+    /// build differs in is that assertions are off.
     fn build(&self, release: bool) -> Result<String, String> {
-        let mut command = Command::new(env!("CARGO"));
-        command.args(["build", "--message-format=json-render-diagnostics"]);
-        command.args(release.then_some("--release"));
-        let output = command
-            .current_dir(&self.folder)
-            .arg("--target-dir")
-            .arg(&self.target)
-            .output()
-            .unwrap();
-        match output.status.success() {
-            true => Ok(String::from_utf8(output.stdout).unwrap()),
-            false => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
-        }
+        let without_assertions = "profile.dev.package.rebuilt.debug-assertions=false";
+        let arguments =
+            ["build", "--message-format=json-render-diagnostics", "--config", without_assertions];
+        let count = if release { arguments.len() } else { 2 };
+        output(&mut cargo(&self.folder, &arguments[..count]))
     }
 
-    /// Returns every file that building has made.
+    /// Returns every file that building has made of the crate.
     fn products(&self) -> Vec<PathBuf> {
         let mut files = Vec::new();
-        let mut folders = vec![self.target.clone()];
-        while let Some(folder) = folders.pop() {
+        let mut folders = vec![(target().join("debug"), false)];
+        while let Some((folder, is_of_crate)) = folders.pop() {
             for entry in fs::read_dir(folder).unwrap() {
                 let entry = entry.unwrap();
+                let name = entry.file_name();
+                let is_of_crate = is_of_crate || name.to_string_lossy().starts_with("rebuilt");
                 match entry.file_type().unwrap().is_dir() {
-                    true => folders.push(entry.path()),
-                    false => files.push(entry.path()),
+                    true => folders.push((entry.path(), is_of_crate)),
+                    false if is_of_crate => files.push(entry.path()),
+                    false => {}
                 }
             }
         }

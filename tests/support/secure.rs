@@ -23,7 +23,7 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion
 
 use super::{Answer, within};
 
-pub(crate) const FOLDER: &str = "tests/behavior/certificates";
+pub(crate) const FOLDER: &str = "behavior/certificates";
 
 pub(crate) fn file(name: &str) -> String {
     format!("{FOLDER}/{name}")
