@@ -12,10 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::error::Error;
 use std::net::SocketAddr;
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use futures_util::FutureExt;
 use http::header::{ACCEPT, ALLOW, CONNECTION, HeaderValue, UPGRADE};
 use http::{HeaderMap, Request, StatusCode};
 use hyper::body::Body;
@@ -37,6 +35,7 @@ use crate::public::Public;
 use crate::reply::{Sentence, WholeResponse, sentence, view};
 use crate::route::RouteFilter;
 use crate::signal::{Entrance, Handshake};
+use crate::supervisor::caught;
 use crate::{Limits, header, upgrade};
 
 /// Answers the requests of one listener.
@@ -137,10 +136,10 @@ impl Dispatch {
         let question = Question::of(&request);
         let (request, limits) = self.find(united(request), peer);
         let request = request.map(|body| PacedBody::new(body, &limits));
-        let answered = AssertUnwindSafe(warp::service(self.tree.clone()).call(request));
-        let answered = answered.catch_unwind().instrument(span.clone());
+        let answered = caught(warp::service(self.tree.clone()).call(request));
+        let answered = answered.instrument(span.clone());
         let Ok(response) = answered.await.unwrap_or_else(|panic| {
-            span.in_scope(|| tracing::error!("{:?}", panicked(&*panic)));
+            span.in_scope(|| tracing::error!("{:?}", panicked(&panic)));
             let text = "the server could not answer this request";
             Ok(warp::Reply::into_response(sentence(StatusCode::INTERNAL_SERVER_ERROR, text)))
         });
@@ -223,13 +222,13 @@ impl Dispatch {
             request.extensions_mut().insert(FilterIndex(index));
             return (request, self.limits);
         }
+        let is_read = matches!(method, Some(Method::Get | Method::Head));
         let (index, values, refusal) = match (found, signal) {
             (Found::Route { index, parameters }, _) => (index, parameters, None),
             (Found::OtherMethod { mut allow }, signal) => {
                 // A GET would be told to upgrade, which is an answer too.
                 allow.extend(signal.as_ref().map(|_| Method::Get));
-                let plain_get = signal.is_some() && method == Some(Method::Get);
-                let refusal = if plain_get {
+                let refusal = if signal.is_some() && is_read {
                     Refusal::UpgradeRequired
                 } else {
                     Refusal::OtherMethod { allow }
@@ -237,9 +236,10 @@ impl Dispatch {
                 (self.leftovers, Vec::new(), Some(refusal))
             }
             (Found::Nothing, Some(_)) => {
-                let refusal = match method {
-                    Some(Method::Get) => Refusal::UpgradeRequired,
-                    _ => Refusal::OtherMethod { allow: BTreeSet::from([Method::Get]) },
+                let refusal = if is_read {
+                    Refusal::UpgradeRequired
+                } else {
+                    Refusal::OtherMethod { allow: BTreeSet::from([Method::Get]) }
                 };
                 (self.leftovers, Vec::new(), Some(refusal))
             }

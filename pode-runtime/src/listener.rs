@@ -25,7 +25,7 @@ use crate::binding::Listening;
 use crate::certificate::ClientCertificate;
 use crate::connections::{Connections, Place};
 use crate::shutdown::told_to_stop;
-use crate::supervisor::Supervisor;
+use crate::supervisor::{Supervisor, has_ended};
 use crate::tls::{Tls, chose_http_2, client_certificate};
 use crate::traffic::{Asked, Traffic, noted};
 use crate::watched::{Transport, Watched};
@@ -87,8 +87,7 @@ pub(crate) async fn serve<S, F>(
                         let connection = connection(accepted, tls, limits, service, stopping);
                         connections.spawn(connection.instrument(span));
                     }
-                    // A panic in a handler has ended one connection, and was printed.
-                    Some(_ended) = connections.join_next() => {}
+                    Some(ended) = connections.join_next() => has_ended(ended),
                 }
             }
         };
@@ -98,7 +97,11 @@ pub(crate) async fn serve<S, F>(
         }
     };
     drop(acceptor);
-    let all_ended = async { while connections.join_next().await.is_some() {} };
+    let all_ended = async {
+        while let Some(ended) = connections.join_next().await {
+            has_ended(ended);
+        }
+    };
     let _ = timeout_at(deadline, all_ended).await;
     connections.shutdown().await;
 }

@@ -1,10 +1,9 @@
 //! What the handlers of timers, schedules, upstreams and signals return.
 
-use std::any::Any;
 use std::error::Error as StdError;
 
-use crate::error::with_causes;
-use crate::supervisor;
+use crate::error::{EventError, with_causes};
+use crate::supervisor::{self, Panic};
 
 /// An error of whatever type, as `?` makes it in a handler.
 pub type BoxError = Box<dyn StdError + Send + Sync>;
@@ -41,20 +40,42 @@ impl<E: Into<BoxError>> Outcome for Result<(), E> {
     }
 }
 
-/// Runs a handler to its end; that it panicked is an error, too.
+/// Why a handler failed.
+#[derive(Debug)]
+pub(crate) enum Failed {
+    /// It gave an answer.
+    Answer(EventError),
+    /// In words for the log alone.
+    Reason(String),
+}
+
+impl From<BoxError> for Failed {
+    fn from(error: BoxError) -> Failed {
+        match error.downcast() {
+            Ok(error) => Failed::Answer(*error),
+            Err(error) => Failed::Reason(with_causes(&*error)),
+        }
+    }
+}
+
+/// Runs a handler to its end; that it panicked is a failure, too.
 pub(crate) async fn caught(
     handler: impl Future<Output = Result<(), BoxError>>,
-) -> Result<(), BoxError> {
-    let done = supervisor::caught(handler).await;
-    done.unwrap_or_else(|panic| Err(panicked(&*panic).into()))
+) -> Result<(), Failed> {
+    // What its error says is its own code as well.
+    let done = supervisor::caught(async { handler.await.map_err(Failed::from) }).await;
+    done.unwrap_or_else(|panic| Err(Failed::Reason(panicked(&panic))))
 }
 
 /// Says for the log that a handler panicked, and with which words.
-pub(crate) fn panicked(panic: &(dyn Any + Send)) -> String {
-    format!("the handler panicked: {}", supervisor::words(panic))
+pub(crate) fn panicked(panic: &Panic) -> String {
+    format!("the handler panicked: {}", panic.words())
 }
 
 /// Runs a handler to its end, and says for the log why it failed, if it did.
 pub(crate) async fn failure(handler: impl Future<Output = Result<(), BoxError>>) -> Option<String> {
-    caught(handler).await.err().map(|error| with_causes(&*error))
+    caught(handler).await.err().map(|failed| match failed {
+        Failed::Answer(error) => error.to_string(),
+        Failed::Reason(reason) => reason,
+    })
 }

@@ -10,6 +10,7 @@
 
 use std::any::Any;
 use std::fmt;
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 
@@ -20,8 +21,34 @@ use tokio::time::{Instant, sleep};
 
 use crate::error::EndedError;
 
-/// What a panic was raised with.
-pub(crate) type Panic = Box<dyn Any + Send>;
+/// A panic that was caught.
+pub(crate) struct Panic {
+    raised_with: Option<Box<dyn Any + Send>>,
+}
+
+impl Panic {
+    /// Returns its words.
+    pub(crate) fn words(&self) -> &str {
+        self.raised_with.as_deref().map_or("without words", words)
+    }
+}
+
+impl Drop for Panic {
+    /// What it was raised with may be of the user's own making, and panic when
+    /// it is dropped, again with something that does. So that is left undropped.
+    fn drop(&mut self) {
+        let raised_with = self.raised_with.take();
+        if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(raised_with))) {
+            mem::forget(again);
+        }
+    }
+}
+
+impl From<Box<dyn Any + Send>> for Panic {
+    fn from(raised_with: Box<dyn Any + Send>) -> Panic {
+        Panic { raised_with: Some(raised_with) }
+    }
+}
 
 /// How long a task pauses that panics again and again.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -45,7 +72,7 @@ impl Supervisor {
         match caught(work).await {
             Ok(done) => Some(done),
             Err(panic) => {
-                self.tell(&*panic, "it starts again");
+                self.tell(&panic, "it starts again");
                 self.pause().await;
                 None
             }
@@ -53,8 +80,8 @@ impl Supervisor {
     }
 
     /// Tells the log of a panic, and what comes of it.
-    pub(crate) fn tell(&self, panic: &(dyn Any + Send), then: &str) {
-        let words = words(panic);
+    pub(crate) fn tell(&self, panic: &Panic, then: &str) {
+        let words = panic.words();
         unwinding_stops_here(|| tracing::error!("{} panicked: {words:?}; {then}", self.task));
     }
 
@@ -70,7 +97,19 @@ impl Supervisor {
 /// Does some work, and returns what it panicked with, if it did.
 pub(crate) async fn caught<T>(work: impl Future<Output = T>) -> Result<T, Panic> {
     // Whoever goes on has to know what may be half done.
-    AssertUnwindSafe(work).catch_unwind().await
+    AssertUnwindSafe(work).catch_unwind().await.map_err(Panic::from)
+}
+
+/// Does the same with what is done at once.
+pub(crate) fn caught_now<T>(work: impl FnOnce() -> T) -> Result<T, Panic> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(Panic::from)
+}
+
+/// Leaves behind what a task came to. That it panicked is told already.
+pub(crate) fn has_ended<T>(ended: Result<T, JoinError>) {
+    if let Err(Ok(panic)) = ended.map_err(JoinError::try_into_panic) {
+        drop(Panic::from(panic));
+    }
 }
 
 /// Returns what a task came to, or goes on with its panic; `None` if it was cut
@@ -95,7 +134,7 @@ pub(crate) fn words(panic: &(dyn Any + Send)) -> &str {
 /// what goes on whatever has panicked, and in destructors.
 pub(crate) fn unwinding_stops_here(log: impl FnOnce()) {
     // The panic hook has told it already.
-    let _ = catch_unwind(AssertUnwindSafe(log));
+    let _ = caught_now(log);
 }
 
 /// Where is reported what ends a server. Cloning shares it.
@@ -152,6 +191,31 @@ mod tests {
         sleep(PAUSE).await;
         panic().await;
         assert_eq!(started.elapsed(), 2 * PAUSE);
+    }
+
+    /// Panics when it is dropped, and so does what it panics with.
+    struct Bomb {
+        left: u32,
+    }
+
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            if self.left > 0 && !std::thread::panicking() {
+                std::panic::panic_any(Bomb { left: self.left - 1 });
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn what_panics_when_it_is_dropped_goes_no_further() {
+        for left in 0..4 {
+            let mut supervisor = Supervisor::new("a test");
+            let explode = async { std::panic::panic_any(Bomb { left }) };
+            let nothing: Option<()> = supervisor.watch(explode).await;
+            assert_eq!(nothing, None);
+            unwinding_stops_here(|| std::panic::panic_any(Bomb { left }));
+            has_ended(tokio::spawn(async move { std::panic::panic_any(Bomb { left }) }).await);
+        }
     }
 
     #[tokio::test]

@@ -19,12 +19,10 @@ use serde_json::json;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
-use crate::EventError;
-use crate::error::with_causes;
 use crate::event::{Arrival, SignalClient};
-use crate::outcome::{BoxError, caught, failure};
+use crate::outcome::{BoxError, Failed, caught, failure};
 use crate::signal::{Frame, Validate};
-use crate::supervisor;
+use crate::supervisor::{self, has_ended};
 
 /// Why a client has gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,10 +101,10 @@ impl Handlers {
     async fn hear(&self, client: &SignalClient, frame: Frame) {
         let Some(receive) = &self.receive else { return };
         let handled = caught(async { receive(client.clone(), frame).await }).await;
-        let Err(error) = handled else { return };
-        let text = match told(error) {
-            Ok(error) => error.to_string(),
-            Err(reason) => {
+        let Err(failed) = handled else { return };
+        let text = match failed {
+            Failed::Answer(error) => error.to_string(),
+            Failed::Reason(reason) => {
                 tracing::error!(signal = client.signal(), "a message: {reason:?}");
                 "the server could not handle this message".to_owned()
             }
@@ -120,15 +118,6 @@ impl Handlers {
 /// What a client gets for a message that could not be handled.
 fn error_reply(text: &str) -> Message {
     Message::text(&json!({ "error": text }).to_string())
-}
-
-/// Returns what a handler's error says to the client, or else in words for the
-/// log alone.
-pub(crate) fn told(error: BoxError) -> Result<EventError, String> {
-    match error.downcast::<EventError>() {
-        Ok(error) => Ok(*error),
-        Err(error) => Err(with_causes(&*error)),
-    }
 }
 
 fn has_stopped(error: &BoxError) -> bool {
@@ -192,8 +181,7 @@ impl Visit {
         visits.spawn_on(
             async move {
                 if let Some(handling) = handling {
-                    // That a handler panicked is told already.
-                    let _ = handling.await;
+                    has_ended(handling.await);
                 }
                 handled.await;
                 let Some(disconnect) = &handlers.disconnect else { return };

@@ -8,7 +8,7 @@ use pode::Protocol;
 use pode::prelude::*;
 use warp::Filter;
 
-use crate::support::{Client, Process, request_at, this_test};
+use crate::support::{Client, Process, get, request_at, start, this_test};
 
 pode_server! {
     server fragile;
@@ -42,6 +42,52 @@ pode_server! {
     };
     schedule "start" cron "0 0 1 1 *" { on_start: true } => async |_| -> () { panic!("boom: schedule") };
 }
+
+pode_server! {
+    server explosive;
+    endpoint http "127.0.0.1:0";
+    endpoint ws   "127.0.0.1:0";
+    route GET "/:left" (left: u32) => async |_, left| -> () { std::panic::panic_any(Grenade { left }) };
+    route GET "/" => async |_| text("fine");
+    signal BLASTS: u32 -> String = "/blasts" => async |_, left: u32| -> () {
+        std::panic::panic_any(Grenade { left })
+    };
+    signal GATE: String = "/gate";
+    on connect GATE => async |_| -> () { std::panic::panic_any(Grenade { left: 3 }) };
+    on disconnect BLASTS => async |_| Err::<(), _>(Unspeakable);
+    signal TICKS: u64 = "/ticks";
+    timer "tick" every 10ms => async |event| -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        if event.count() <= 2 {
+            return Err(Unspeakable.into());
+        }
+        Ok(event.send(TICKS, &event.count()).await?)
+    };
+}
+
+/// Panics when it is dropped, with another.
+struct Grenade {
+    left: u32,
+}
+
+impl Drop for Grenade {
+    fn drop(&mut self) {
+        if self.left > 0 && !std::thread::panicking() {
+            std::panic::panic_any(Grenade { left: self.left - 1 });
+        }
+    }
+}
+
+/// An error that panics when it is to say what it is.
+#[derive(Debug)]
+struct Unspeakable;
+
+impl std::fmt::Display for Unspeakable {
+    fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        panic!("boom: error")
+    }
+}
+
+impl std::error::Error for Unspeakable {}
 
 #[derive(Deserialize)]
 struct Said {
@@ -157,6 +203,26 @@ async fn a_panic_ends_what_it_happens_in_and_nothing_else() {
         let logged = said.iter().filter(|said| said.contains(&line)).count();
         assert_eq!(logged, 1, "{place}: {said:#?}");
     }
+}
+
+#[tokio::test]
+async fn what_panics_again_when_it_is_dropped_or_told_ends_nothing_else() {
+    let server = start(explosive()).await;
+    let ws = server.address(Protocol::Ws).unwrap();
+    for left in 0..5 {
+        assert_eq!(get(&server, &format!("/{left}")).await.status, 500);
+        let mut client = Client::connect_at(ws, "/blasts").await.unwrap();
+        for _ in 0..2 {
+            client.say(&left.to_string()).await;
+            let told = r#"{"error":"the server could not handle this message"}"#;
+            assert_eq!(client.text().await, told);
+        }
+        client.leave(1000).await;
+        assert_eq!(Client::connect_at(ws, "/gate").await.err(), Some(500));
+        assert_eq!(get(&server, "/").await.text(), "fine");
+    }
+    Client::connect_at(ws, "/ticks").await.unwrap().text().await;
+    server.stop().await;
 }
 
 #[tokio::test]

@@ -7,7 +7,6 @@
 
 use std::io;
 use std::mem;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use pode_core::frame::Close;
 use tokio::sync::{mpsc, watch};
@@ -17,7 +16,7 @@ use super::client::Client;
 use super::readiness::Readiness;
 use super::shard::{CLOSE_TIMEOUT, Shard};
 use crate::shutdown::told_to_stop;
-use crate::supervisor::{Failure, Supervisor, caught, words};
+use crate::supervisor::{Failure, Supervisor, caught, caught_now};
 use crate::visit::Disconnect;
 
 /// What a shard is called where somebody reads of it.
@@ -32,15 +31,15 @@ impl Shard {
     pub(super) async fn run(mut self, mut stopping: Stopping, failure: Failure) {
         let mut supervisor = Supervisor::new(TASK);
         while let Err(panic) = caught(self.deliver_all(&mut stopping)).await {
-            supervisor.tell(&*panic, "its clients are closed by code 1011, and it starts again");
-            let begun = catch_unwind(AssertUnwindSafe(|| self.begin_again(&stopping)));
+            supervisor.tell(&panic, "its clients are closed by code 1011, and it starts again");
+            let begun = caught_now(|| self.begin_again(&stopping));
             let reason = match begun {
                 Ok(Ok(())) => {
                     supervisor.pause().await;
                     continue;
                 }
                 Ok(Err(error)) => format!("can't watch the sockets of clients: {error}"),
-                Err(panic) => format!("it panicked again: {}", words(&*panic)),
+                Err(panic) => format!("it panicked again: {}", panic.words()),
             };
             return failure.report(TASK, reason);
         }
@@ -76,7 +75,7 @@ impl Shard {
         let say = |client: &mut Client| client.close(&Close::FAILED, end);
         let ended = caught(self.take_leave(say, deadline, stopped)).await;
         if let Err(panic) = ended {
-            Supervisor::new(TASK).tell(&*panic, "the clients that it still had are dropped");
+            Supervisor::new(TASK).tell(&panic, "the clients that it still had are dropped");
         }
     }
 }

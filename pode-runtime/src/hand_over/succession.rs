@@ -23,7 +23,7 @@ use crate::StartError;
 use crate::clockwork::Ticks;
 use crate::engine::Parcel;
 use crate::signals::Signals;
-use crate::supervisor::{Failure, Supervisor, caught, joined, unwinding_stops_here, words};
+use crate::supervisor::{Failure, Supervisor, caught, joined, unwinding_stops_here};
 use crate::trouble::Trouble;
 use crate::upstream::Feeds;
 
@@ -150,7 +150,7 @@ impl Succession {
         let task = tokio::spawn(async move {
             if let Err(panic) = caught(row.run(lead)).await {
                 stages.send_replace(Stage::Failed);
-                failure.report("handing over", format!("it panicked: {}", words(&*panic)));
+                failure.report("handing over", format!("it panicked: {}", panic.words()));
             }
         });
         Succession { task, stage, wish, file }

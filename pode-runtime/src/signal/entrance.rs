@@ -18,10 +18,10 @@ use crate::certificate::ClientCertificate;
 use crate::engine::{Engine, Groups, Newcomer};
 use crate::event::{Arrival, CLIENT_ID, Card, Choices, House, SignalClient};
 use crate::origin::Gate;
-use crate::outcome::caught;
+use crate::outcome::{Failed, caught};
 use crate::reply::sentence;
 use crate::upgrade::{Accepted, HandshakeError, accept};
-use crate::visit::{Handlers, Visit, told};
+use crate::visit::{Handlers, Visit};
 
 /// The way to a signal, at one of the server's addresses.
 #[derive(Debug)]
@@ -244,9 +244,9 @@ impl Entrance {
     async fn ask(&self, arrival: &Arc<Arrival>) -> Result<(), Response<Bytes>> {
         let Some(connect) = &self.handlers.connect else { return Ok(()) };
         let asked = caught(async { connect(Arc::clone(arrival)).await }).await;
-        asked.map_err(|error| match told(error) {
-            Ok(error) => sentence(error.status(), &error.to_string()),
-            Err(reason) => {
+        asked.map_err(|failed| match failed {
+            Failed::Answer(error) => sentence(error.status(), &error.to_string()),
+            Failed::Reason(reason) => {
                 tracing::error!(signal = self.signal, "on connect: {reason:?}");
                 let text = "the server could not let this client in";
                 sentence(StatusCode::INTERNAL_SERVER_ERROR, text)
