@@ -5,7 +5,7 @@
 //! answers become fit for any.
 
 use http::header::{
-    CONTENT_LENGTH, COOKIE, HOST, HeaderMap, HeaderValue, TRANSFER_ENCODING, UPGRADE,
+    CONTENT_LENGTH, COOKIE, HOST, HeaderMap, HeaderValue, TE, TRANSFER_ENCODING, UPGRADE,
 };
 use http::{Method, Request, Response as HttpResponse, StatusCode, Version};
 use hyper::body::Body;
@@ -80,6 +80,9 @@ impl Question {
         let bytes = response.body().size_hint().exact();
         let headers = response.headers_mut();
         headers.remove(TRANSFER_ENCODING);
+        // It is said of requests. By HTTP/2 the answer would fail for it (RFC
+        // 9113, section 8.2.2), and hyper drops it only if it has a client.
+        headers.remove(TE);
         let has_content = !matches!(
             status,
             StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED
