@@ -70,7 +70,8 @@ pub(crate) fn accept(
     version: Version,
     headers: &HeaderMap,
 ) -> Result<Accepted, HandshakeError> {
-    if method != Method::GET {
+    // HEAD is refused as GET would be (RFC 9110, section 9.3.2).
+    if method != Method::GET && method != Method::HEAD {
         return Err(HandshakeError::Method);
     }
     if version != Version::HTTP_11 {
@@ -91,6 +92,9 @@ pub(crate) fn accept(
     }
     if !single(headers, header::SEC_WEBSOCKET_KEY).is_some_and(is_key) {
         return Err(HandshakeError::Key);
+    }
+    if method == Method::HEAD {
+        return Err(HandshakeError::Method);
     }
     let key = headers.typed_get::<SecWebsocketKey>().ok_or(HandshakeError::Key)?;
     Ok(Accepted { accept: key.into() })
