@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-use crate::Limits;
+use crate::limits::Limits;
 use crate::supervisor::unwinding_stops_here;
 use crate::trouble::Trouble;
 

@@ -16,14 +16,17 @@ use crate::certificate::{Certificate, ClientAuthorities};
 use crate::clockwork::Ticks;
 use crate::dispatch::Mount;
 use crate::engine::{Engine, Parcel, Treatment};
+use crate::error::StartError;
 use crate::event::{House, ScheduleEvent, TimerEvent, UpstreamEvent};
 use crate::folder::Folder;
+use crate::limits::Limits;
 use crate::options::{
     EndpointOptions, PublicOptions, RouteOptions, ScheduleOptions, ServerOptions, TimerOptions,
     UpstreamOptions,
 };
 use crate::outcome::Outcome;
 use crate::public::Public;
+use crate::range;
 use crate::route::RouteFilter;
 use crate::schedule::Schedule;
 use crate::server::Server;
@@ -34,7 +37,6 @@ use crate::supervisor::Failure;
 use crate::timer::Timer;
 use crate::upstream::{Destination, Feed, Upstreams};
 use crate::view::Views;
-use crate::{Limits, StartError, range};
 
 /// The declarations of a server, in the order they are told.
 ///

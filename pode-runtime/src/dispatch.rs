@@ -29,6 +29,7 @@ use crate::certificate::ClientCertificate;
 use crate::engine::Engine;
 use crate::event::{House, Web, WebEvent};
 use crate::exchange::{Question, united};
+use crate::limits::Limits;
 use crate::outcome::panicked;
 use crate::paced_body::PacedBody;
 use crate::public::Public;
@@ -36,7 +37,7 @@ use crate::reply::{Sentence, WholeResponse, sentence, view};
 use crate::route::RouteFilter;
 use crate::signal::{Entrance, Handshake};
 use crate::supervisor::caught;
-use crate::{Limits, header, upgrade};
+use crate::{header, upgrade};
 
 /// Answers the requests of one listener.
 pub(crate) struct Dispatch {

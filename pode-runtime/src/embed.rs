@@ -25,11 +25,11 @@ use warp::Filter;
 use warp::path::Tail;
 use warp::reply::Response;
 
-use crate::Server;
 use crate::exchange::Question;
 use crate::reply::sentence;
 use crate::route::{RouteFilter, whole_chunk};
 use crate::server::Embedded;
+use crate::server::Server;
 
 impl Server {
     /// Makes a warp filter of the server, for an application built with warp.
@@ -45,7 +45,7 @@ impl Server {
     /// # Errors
     ///
     /// As for [`start`](Self::start), but for addresses, which are not used.
-    pub fn into_filter(self) -> crate::Result<RouteFilter> {
+    pub fn into_filter(self) -> crate::error::Result<RouteFilter> {
         let embedded = Arc::new(self.embed()?);
         let query = warp::query::raw().or(warp::any().map(String::new)).unify();
         // In HTTP/2 it stands in no header, which is all that is handed over.
@@ -94,7 +94,7 @@ impl Server {
     /// # Errors
     ///
     /// As for [`into_filter`](Self::into_filter).
-    pub fn into_service(self) -> crate::Result<Service> {
+    pub fn into_service(self) -> crate::error::Result<Service> {
         Ok(Service { embedded: Arc::new(self.embed()?) })
     }
 }

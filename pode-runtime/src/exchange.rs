@@ -12,8 +12,8 @@ use hyper::body::Body;
 use warp::Reply;
 use warp::reply::Response;
 
-use crate::Bytes;
 use crate::reply::internal_error;
+use bytes::Bytes;
 
 /// Puts a request into the form that HTTP/1.1 has for it.
 pub(crate) fn united<B>(mut request: Request<B>) -> Request<B> {

@@ -18,8 +18,8 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 use warp::reply::Response;
 
-use crate::Limits;
 use crate::connections::Place;
+use crate::limits::Limits;
 use crate::shutdown::told_to_stop;
 use crate::traffic::{Asked, Traffic, noted};
 use crate::watched::{LINGER, LINGER_BYTES, Transport, Watched};
@@ -129,8 +129,8 @@ mod tests {
     use tokio::io::AsyncReadExt;
 
     use super::*;
-    use crate::Bytes;
     use crate::traffic::InHand;
+    use bytes::Bytes;
 
     /// Time jumps ahead when all that is left is to wait for it.
     #[tokio::test(start_paused = true)]

@@ -24,12 +24,13 @@ use crate::acceptor::{Accepted, Acceptor};
 use crate::binding::Listening;
 use crate::certificate::ClientCertificate;
 use crate::connections::{Connections, Place};
+use crate::http2;
+use crate::limits::Limits;
 use crate::shutdown::told_to_stop;
 use crate::supervisor::{Supervisor, has_ended};
 use crate::tls::{Tls, chose_http_2, client_certificate};
 use crate::traffic::{Asked, Traffic, noted};
 use crate::watched::{Transport, Watched};
-use crate::{Limits, http2};
 
 /// How much may wait in the system to be sent, in bytes, so that it doesn't
 /// keep much for those who don't read, and tells whether they do.

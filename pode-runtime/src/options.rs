@@ -2,11 +2,11 @@
 
 use std::time::{Duration, SystemTime};
 
-use crate::Limits;
 use crate::certificate::{Certificate, ClientAuthorities};
 use crate::client_ids::ClientIds;
 use crate::content_security_policy::OWN_SCRIPTS;
 use crate::hand_over::HandOver;
+use crate::limits::Limits;
 use crate::origin::Origins;
 use crate::signal::Rebroadcast;
 use crate::upstream::Roots;
@@ -309,7 +309,7 @@ pub struct ScheduleOptions {
 /// `upstream PRICES: Tick = "wss://feed.example/prices" { heartbeat: 10s } => on_tick;`
 ///
 /// There is one more, which is a handler: `on_connect`, an `async fn` or an
-/// `async` closure that takes an [`UpstreamEvent`](crate::UpstreamEvent). It
+/// `async` closure that takes an [`UpstreamEvent`](crate::event::UpstreamEvent). It
 /// runs on each connection before the first message is read, so what it replies
 /// is said anew after each reconnect. If it fails, the connection is given up
 /// and tried again.

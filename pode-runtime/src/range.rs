@@ -8,7 +8,7 @@
 
 use std::time::Duration;
 
-use crate::Limits;
+use crate::limits::Limits;
 use crate::options::{
     EndpointOptions, PublicOptions, RouteOptions, ServerOptions, SignalOptions, UpstreamOptions,
 };
@@ -141,9 +141,10 @@ mod tests {
     use super::*;
     use crate::declared::Declared;
     use crate::event::{TimerEvent, UpstreamEvent};
+    use crate::folder::Folder;
+    use crate::limits::Limits;
     use crate::options::TimerOptions;
     use crate::route::view_filter;
-    use crate::{Folder, Limits};
 
     /// Declares something of each kind with durations of this length. All fields
     /// are named, so that a new one is given its value here, too.

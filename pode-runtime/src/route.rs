@@ -16,8 +16,9 @@ use warp::Filter;
 use warp::filters::BoxedFilter;
 
 use crate::argument::{Argument, Body};
+use crate::error::EventError;
+use crate::event::WebEvent;
 use crate::reply::{Reply, WholeResponse, redirect, view};
-use crate::{EventError, WebEvent};
 
 /// A boxed warp filter that always answers.
 pub type RouteFilter = BoxedFilter<(warp::reply::Response,)>;

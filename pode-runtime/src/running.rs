@@ -14,13 +14,13 @@ use tokio_util::task::TaskTracker;
 
 use crate::clockwork::Clockwork;
 use crate::engine::Engine;
+use crate::error::{EndedError, InvokeError};
 #[cfg(unix)]
 use crate::hand_over::Succession;
 use crate::renewal::Renewal;
 use crate::signals::Signals;
 use crate::supervisor::Failure;
 use crate::upstream::{Feeds, Upstream, Upstreams};
-use crate::{EndedError, InvokeError};
 
 /// A server that listens.
 ///

@@ -11,8 +11,6 @@ use tokio::sync::{Mutex, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-#[cfg(doc)]
-use crate::EndedError;
 #[cfg(unix)]
 use crate::binding::Bound;
 use crate::binding::{Inherited, Listening};
@@ -22,6 +20,9 @@ use crate::connections::Connections;
 use crate::declared::{Declared, Endpoint};
 use crate::dispatch::{Dispatch, Known, Served};
 use crate::engine::Parcel;
+#[cfg(doc)]
+use crate::error::EndedError;
+use crate::error::StartError;
 use crate::hand_over::Predecessor;
 #[cfg(unix)]
 use crate::hand_over::{Holdings, Place, Succession};
@@ -36,7 +37,7 @@ use crate::signal::Entrance;
 use crate::signals::Signals;
 use crate::supervisor::Failure;
 use crate::upstream::{Feeds, Upstream, Upstreams};
-use crate::{StartError, ambiguity, binding, descriptors, listener, log};
+use crate::{ambiguity, binding, descriptors, listener, log};
 
 /// A declared server, not started yet.
 ///
@@ -82,7 +83,7 @@ impl Server {
     ///
     /// As for [`start`](Self::start); and an [`EndedError`], once it has stopped,
     /// if a part of it [failed](RunningServer::failed).
-    pub async fn run(self) -> crate::Result {
+    pub async fn run(self) -> crate::error::Result {
         // Listened for first, so that nothing is missed while it starts.
         let mut requests =
             StopRequests::listen().map_err(|source| StartError::Runtime { source })?;
@@ -111,7 +112,7 @@ impl Server {
     /// # Errors
     ///
     /// As for [`run`](Self::run), and if no runtime can be had.
-    pub fn run_blocking(self) -> crate::Result {
+    pub fn run_blocking(self) -> crate::error::Result {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
         let runtime = runtime.map_err(|source| StartError::Runtime { source })?;
         let ended = runtime.block_on(self.run());
@@ -129,7 +130,7 @@ impl Server {
     ///
     /// A [`StartError`] names the endpoint or the view that is to blame; then
     /// nothing listens.
-    pub async fn start(self) -> crate::Result<RunningServer> {
+    pub async fn start(self) -> crate::error::Result<RunningServer> {
         Ok(self.start_all().await?)
     }
 

@@ -251,7 +251,7 @@ mod tests {
     use http_body_util::{BodyExt, Full, StreamBody};
 
     use super::*;
-    use crate::Bytes;
+    use bytes::Bytes;
 
     #[tokio::test]
     async fn it_is_the_clients_turn_when_it_was_given_something() {

@@ -21,8 +21,10 @@ use serde_path_to_error::Segment;
 pub use body::{FromBody, body, data, form, json};
 pub use multipart::{Multipart, Part, multipart};
 
+use crate::error::EventError;
+use crate::event::WebEvent;
+use crate::header;
 use crate::paced_body::TooSlow;
-use crate::{EventError, WebEvent, header};
 
 type Chunks = Pin<Box<dyn Stream<Item = Result<Bytes, warp::Error>> + Send>>;
 
@@ -45,7 +47,7 @@ pub struct Body {
     pub(crate) limits: BodyLimits,
 }
 
-/// How long bodies may be, in bytes; see [`Limits`](crate::Limits).
+/// How long bodies may be, in bytes; see [`Limits`](crate::limits::Limits).
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BodyLimits {
     pub(crate) max_body_bytes: usize,

@@ -14,10 +14,10 @@ use serde::de::DeserializeOwned;
 use super::signal::parameters;
 use super::web::cookie;
 use super::{House, SignalClient};
-use crate::EventError;
 use crate::argument::fields;
 use crate::certificate::ClientCertificate;
 use crate::engine::Groups;
+use crate::error::EventError;
 use crate::header::texts;
 use crate::visit::Disconnect;
 

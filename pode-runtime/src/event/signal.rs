@@ -12,9 +12,9 @@ use pode_core::{ClientId, Message, Parameters, Payload, SendError};
 use tokio_util::task::TaskTracker;
 
 use super::House;
-use crate::EventError;
 use crate::clients::Clients;
 use crate::engine::{Audience, Parcel};
+use crate::error::EventError;
 use crate::signals::Sending;
 
 /// A message from a client: the first argument of a signal's handler.
@@ -38,7 +38,7 @@ impl<Out> SignalEvent<Out> {
     }
 
     /// Sends a payload to the client that sent the message; see
-    /// [`Signals::send`](crate::Signals::send).
+    /// [`Signals::send`](crate::signals::Signals::send).
     pub fn reply(&self, payload: &Out) -> Sending<Addressed>
     where
         Out: Payload,

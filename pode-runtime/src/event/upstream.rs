@@ -35,11 +35,11 @@ impl<Sends> UpstreamEvent<Sends> {
     }
 
     /// Sends a payload to the upstream that the message came from; see
-    /// [`Upstream::send`](crate::Upstream::send).
+    /// [`Upstream::send`](crate::upstream::Upstream::send).
     ///
     /// # Errors
     ///
-    /// As for [`Upstream::send`](crate::Upstream::send).
+    /// As for [`Upstream::send`](crate::upstream::Upstream::send).
     pub fn reply(
         &self,
         payload: &Sends,

@@ -12,11 +12,11 @@ use percent_encoding::percent_decode_str;
 use pode_core::{ClientId, SignalTarget};
 use tokio_util::task::TaskTracker;
 
-use crate::EventError;
 use crate::argument::BodyLimits;
 use crate::certificate::ClientCertificate;
 use crate::client_ids::ClientIds;
 use crate::clockwork::Ticks;
+use crate::error::EventError;
 use crate::header::texts;
 use crate::signal::Rebroadcasts;
 use crate::signals::Signals;

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 pub use self::writer::LogWriter;
 #[cfg(doc)]
-use crate::Server;
+use crate::server::Server;
 use crate::supervisor::{unwinding_stops_here, words};
 
 /// How long the end of a program waits for its last lines to be written.

@@ -9,8 +9,9 @@ use http::header::{CONTENT_DISPOSITION, HeaderValue};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{Reply, WholeResponse, whole};
+use crate::error::EventError;
+use crate::event::WebEvent;
 use crate::public::content_type;
-use crate::{EventError, WebEvent};
 
 /// Reads a file to answer with; the path is relative to the working directory
 /// of the program.

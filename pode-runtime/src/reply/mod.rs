@@ -16,8 +16,9 @@ pub use change::Changed;
 pub(crate) use file::attachment;
 pub use file::{File, file};
 
+use crate::error::EventError;
+use crate::event::WebEvent;
 pub use crate::view::{View, view};
-use crate::{EventError, WebEvent};
 
 /// A response whose body is at hand.
 pub type WholeResponse = Response<Bytes>;

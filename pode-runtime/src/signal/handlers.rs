@@ -7,8 +7,8 @@ use futures_util::FutureExt;
 use pode_core::{Parameters, SignalFamily, SignalPath};
 
 use super::{Frame, FromFrame};
-use crate::EventError;
 use crate::declared::Declared;
+use crate::error::EventError;
 use crate::event::{ConnectEvent, DisconnectEvent, SignalEvent};
 use crate::outcome::{BoxError, Outcome};
 use crate::visit::Handled;

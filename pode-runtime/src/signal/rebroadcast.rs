@@ -15,9 +15,9 @@ use serde_json::value::RawValue;
 
 use super::incoming::{FromFrame, read_json};
 use super::{Frame, Signal};
-use crate::EventError;
 use crate::declared::Declared;
 use crate::engine::{Audience, Only, Parcel};
+use crate::error::EventError;
 use crate::event::SignalClient;
 use crate::outcome::BoxError;
 

@@ -17,7 +17,7 @@ use super::backoff::{Backoff, chance};
 use super::connect::Destination;
 use super::connection::{End, serve};
 use super::line::Line;
-use crate::StartError;
+use crate::error::StartError;
 use crate::error::with_causes;
 use crate::event::{House, UpstreamEvent};
 use crate::options::UpstreamOptions;
