@@ -91,6 +91,25 @@ async fn an_upload_of_five_mebibytes_arrives_whole() {
 }
 
 #[tokio::test]
+async fn a_part_is_a_file_only_if_its_client_says_so() {
+    for server in by_each_version(bodies).await {
+        for (disposition, said) in [
+            (r#"name="a; filename=b""#, "a; filename=b = x"),
+            (r#"name="f"; x="; filename=evil""#, "f = x"),
+            (r#"filename="x; name=y"; name="real""#, "real: x; name=y (?), 1 bytes, sum 120"),
+            (r#"name="a\"; filename="foo\""#, r"a\: foo\ (?), 1 bytes, sum 120"),
+            ("NAME=f; filename*=UTF-8''%C3%BC", "f: ü (?), 1 bytes, sum 120"),
+        ] {
+            let body = format!(
+                "--XX\r\nContent-Disposition: form-data; {disposition}\r\n\r\nx\r\n--XX--\r\n"
+            );
+            let answer = request(&server, "POST", "/upload", &[PARTS], body.as_bytes()).await;
+            assert_eq!(answer.text(), said, "{disposition}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn cookies_are_read_by_name() {
     for server in by_each_version(bodies).await {
         let cookies = [("Cookie", "a=b; who%20are%20you=Ada%20L.; c=d")];

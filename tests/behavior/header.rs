@@ -86,7 +86,11 @@ async fn parts_are_found_beside_odd_bytes() {
         Content-Type: text/plain; title=\xc3\xbc\r\n\r\nx\r\n\
         --XX\r\nContent-Disposition: form-data; name=\"field\"\r\n\r\nx\r\n--XX--\r\n";
     for server in by_each_version(lenient).await {
-        for parameters in [&b"; title=\xff; boundary=XX"[..], b"; =; ; Boundary=\"XX\"; \xff"] {
+        for parameters in [
+            &b"; title=\xff; boundary=XX"[..],
+            b"; =; ; Boundary=\"XX\"; \xff",
+            b"; title=\"; boundary=YY\"; boundary=XX",
+        ] {
             let kind = [&b"multipart/form-data"[..], parameters].concat();
             let headers = [("Content-Type", &*kind)];
             let answer = request_of_bytes(&server, "POST", "/upload", &headers, body).await;

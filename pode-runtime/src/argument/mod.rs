@@ -5,6 +5,7 @@
 //! it stands.
 
 mod body;
+mod disposition;
 mod multipart;
 
 use std::fmt::Display;

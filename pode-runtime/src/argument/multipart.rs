@@ -4,16 +4,17 @@
 use std::marker::PhantomData;
 
 use bytes::Bytes;
-use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use http::header::CONTENT_TYPE;
 use multer::{Constraints, SizeLimit};
 
+use super::disposition::Disposition;
 use super::{
     Argument, Body, announced_within, content_type, not_compressed, too_long, too_slow,
     wrong_content_type,
 };
 use crate::error::EventError;
 use crate::event::WebEvent;
-use crate::header::{elements_of, texts};
+use crate::header::{elements_of, parameters};
 
 /// Takes a body of type `multipart/form-data`.
 pub fn multipart(_: PhantomData<Multipart>) -> TakesMultipart {
@@ -52,8 +53,7 @@ pub struct Multipart {
 #[derive(Debug)]
 pub struct Part {
     field: multer::Field<'static>,
-    /// Its name, if it is a file.
-    file_name: Option<String>,
+    disposition: Disposition,
     max_bytes: usize,
 }
 
@@ -68,14 +68,12 @@ impl Argument for TakesMultipart {
         not_compressed(event)?;
         let max_bytes = body.limits.max_upload_bytes;
         announced_within(max_bytes, event)?;
-        let is_boundary = |parameter: &&str| {
-            let name = parameter.split('=').next().unwrap_or_default();
-            name.trim().eq_ignore_ascii_case("boundary")
-        };
-        let written = texts(event.headers(), CONTENT_TYPE, b';').find(is_boundary);
-        let boundary = format!("{found}; {}", written.unwrap_or_default());
-        let boundary =
-            multer::parse_boundary(boundary).map_err(|error| refuse(error, max_bytes))?;
+        let written = event.headers().get_all(CONTENT_TYPE).iter().flat_map(parameters);
+        let boundary = written
+            .filter(|(name, _)| name.eq_ignore_ascii_case(b"boundary"))
+            .find_map(|(_, boundary)| String::from_utf8(boundary).ok())
+            .filter(|boundary| !boundary.is_empty());
+        let boundary = boundary.ok_or_else(|| refuse(multer::Error::NoBoundary, max_bytes))?;
         let chunks = std::mem::replace(&mut body.chunks, Box::pin(futures_util::stream::empty()));
         let limits = Constraints::new().size_limit(SizeLimit::new().whole_stream(max_bytes as u64));
         let parts = multer::Multipart::with_constraints(chunks, boundary, limits);
@@ -94,21 +92,25 @@ impl Multipart {
     pub async fn next(&mut self) -> Result<Option<Part>, EventError> {
         let max_bytes = self.max_bytes;
         let next = self.parts.next_field().await.map_err(|error| refuse(error, max_bytes))?;
-        Ok(next.map(|field| Part { file_name: file_name(&field), field, max_bytes }))
+        Ok(next.map(|field| Part {
+            disposition: Disposition::of(field.headers()),
+            field,
+            max_bytes,
+        }))
     }
 }
 
 impl Part {
-    /// Returns the name of the field.
+    /// Returns the name of the field, if it has one that is UTF-8.
     pub fn name(&self) -> Option<&str> {
-        self.field.name()
+        self.disposition.name.as_deref()
     }
 
     /// Returns the name of the file as the client gives it, if it is a file;
     /// what of it is no UTF-8 is replaced by `U+FFFD`. It may be anything: never
     /// make a path of it unchecked.
     pub fn file_name(&self) -> Option<&str> {
-        self.file_name.as_deref()
+        self.disposition.file_name.as_deref()
     }
 
     /// Returns the content type as the client gives it; without its parameters
@@ -148,22 +150,123 @@ impl Part {
     }
 }
 
-/// A file whose name can't be read is one nevertheless, which multer doesn't see.
-fn file_name(field: &multer::Field<'_>) -> Option<String> {
-    let written = field.headers().get(CONTENT_DISPOSITION)?.as_bytes();
-    if field.file_name().is_some() || str::from_utf8(written).is_ok() {
-        return field.file_name().map(str::to_owned);
-    }
-    let written = String::from_utf8_lossy(written);
-    let (_, name) = written.split_once("filename=\"")?;
-    name.split('"').next().map(str::to_owned)
-}
-
 fn refuse(error: multer::Error, max_bytes: usize) -> EventError {
     match error {
         multer::Error::StreamSizeExceeded { .. } => too_long(max_bytes),
+        // multer's own sentence has the name by its own reading.
+        multer::Error::IncompleteFieldData { .. } => {
+            EventError::new(400, "multipart: a part ends early")
+        }
         error => {
             too_slow(&error).unwrap_or_else(|| EventError::new(400, format!("multipart: {error}")))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::{FutureExt, stream};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Reads a part with such a `Content-Disposition`.
+    fn part(disposition: &[u8]) -> Part {
+        let head = b"--XX\r\nContent-Disposition: ";
+        let body = [head, disposition, b"\r\n\r\nx\r\n--XX--\r\n"].concat();
+        let chunks = stream::iter([Ok::<_, std::io::Error>(Bytes::from(body))]);
+        let mut form = Multipart { parts: multer::Multipart::new(chunks, "XX"), max_bytes: 1 };
+        form.next().now_or_never().unwrap().unwrap().unwrap()
+    }
+
+    #[track_caller]
+    fn check(
+        disposition: impl AsRef<[u8]>,
+        name: impl Into<Option<&'static str>>,
+        file_name: impl Into<Option<&'static str>>,
+    ) {
+        let disposition = disposition.as_ref();
+        let part = part(disposition);
+        let read = (part.name(), part.file_name());
+        assert_eq!(read, (name.into(), file_name.into()), "{}", disposition.escape_ascii());
+    }
+
+    #[test]
+    fn what_is_quoted_is_no_parameter() {
+        check(r#"form-data; name="a; filename=b""#, "a; filename=b", None);
+        check(r#"form-data; filename="x; name=y"; name="real""#, "real", "x; name=y");
+        check(r#"form-data; name="f"; x="; filename=evil""#, "f", None);
+        check(r#"form-data; x="; name=\"y\""; name="f""#, "f", None);
+        check(b"form-data; name=\"a; filename=\\\"\xff\\\"\"", None, None);
+        check(b"form-data; x=\"; filename=\"; filename=\"\xff\"; name=f", "f", "\u{fffd}");
+    }
+
+    #[test]
+    fn a_backslash_is_what_its_client_means_by_it() {
+        check(r#"form-data; name="f"; filename="foo\""#, "f", r"foo\");
+        check(r#"form-data; name="a\"; filename="b""#, r"a\", "b");
+        check(r#"form-data; name="a\"; filename="; x=""#, r"a\", "; x=");
+        check(r#"form-data; name="a\"; filename=b; c=\"""#, r#"a"; filename=b; c=""#, None);
+        check(r#"form-data; name="\"\\"; filename="\\\"""#, r#""\"#, r#"\""#);
+        check(r#"form-data; name=f; filename="C:\dir\file""#, "f", r"C:\dir\file");
+        check(r#"form-data; name="a%22b"; filename="%22%0D%0A""#, r#"a"b"#, r#""%0D%0A"#);
+    }
+
+    #[test]
+    fn parameters_are_found_however_they_are_written() {
+        check(r#"form-data; NAME="f"; FileName=b.txt"#, "f", "b.txt");
+        check("form-data;name = f ;\tfilename = my file.txt ;", "f", "my file.txt");
+        check(r#"form-data;; =; filename=""; name="""#, "", "");
+        check("form-data; names=x; xname=x; filename-x=x", None, None);
+        check("form-data; name=a; name=b; filename=c; filename=d", "a", "c");
+        check("", None, None);
+    }
+
+    #[test]
+    fn an_extended_file_name_is_one() {
+        check("form-data; name=f; filename*=UTF-8''J%C3%BCrgen%22.txt", "f", "Jürgen\".txt");
+        check("form-data; name=f; FILENAME* = \"utf-8'de'%C3%BC\"; filename=\"u\"", "f", "ü");
+        check("form-data; filename*=UTF-8''it's.txt", None, "it's.txt");
+        // What can't be read is a name only if there is no other.
+        for odd in ["utf-8''%ff", "ISO-8859-1''%ff", "%ff"] {
+            check(format!("form-data; filename*={odd}"), None, "\u{fffd}");
+            check(format!("form-data; filename*={odd}; filename=y"), None, "y");
+        }
+        check("form-data; filename*=UTF-7''x; filename=y", None, "y");
+        check("form-data; filename*=utf-8''a%0D%0Ab%00", None, "a\u{fffd}\u{fffd}b\u{fffd}");
+    }
+
+    #[test]
+    fn what_is_sound_is_found_beside_what_is_not() {
+        check(b"form-data; name=\"f\"; filename=\"\xfc.txt\"", "f", "\u{fffd}.txt");
+        check(b"form-data; filename=\"a.txt\"; name=\"\xfc\"", None, "a.txt");
+        check(b"\xff; \xff=\xff; name=\"f\"; filename=\"a.txt\"; \xff", "f", "a.txt");
+        check(r#"form-data; name="f"; filename="say "hi".txt""#, "f", "say ");
+        check(r#"form-data; filename="a"b; name="f""#, "f", "a");
+        check(r#"form-data; name="f"; filename=b""#, "f", "b\"");
+        check(r#"form-data; name="f"; filename="b"#, "f", "b");
+        check(r#"form-data; "; name=f"#, "f", None);
+    }
+
+    proptest! {
+        #[test]
+        fn names_are_read_as_their_clients_wrote_them(
+            name in r#"[ax";=\\ ü]{0,9}"#,
+            file_name in r#"[ax";=\\ ü]{0,9}"#,
+        ) {
+            let quoted_string = |text: &str| text.replace('\\', r"\\").replace('"', r#"\""#);
+            let form_data = |text: &str| text.replace('"', "%22");
+            // Of two backslashes nobody can tell who wrote them.
+            let ambiguous = format!("{name} {file_name}").contains(r"\\");
+            let ways: &[&dyn Fn(&str) -> String] =
+                if ambiguous { &[&quoted_string] } else { &[&quoted_string, &form_data] };
+            for written in ways {
+                let (first, second) = (written(&name), written(&file_name));
+                let disposition = format!("form-data; name=\"{first}\"; filename=\"{second}\"");
+                let part = part(disposition.as_bytes());
+                let read = (part.name(), part.file_name());
+                prop_assert_eq!(read, (Some(&*name), Some(&*file_name)), "{}", disposition);
+            }
         }
     }
 }
