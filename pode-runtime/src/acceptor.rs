@@ -11,9 +11,9 @@ use futures_util::FutureExt;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until};
 
+use crate::base::trouble::Trouble;
 use crate::binding::Listening;
 use crate::connections::{Connections, Full, Place};
-use crate::trouble::Trouble;
 
 /// How long to pause when the system can't accept a connection: time for
 /// others to end and give their descriptors back.
@@ -139,9 +139,9 @@ mod tests {
     use tokio::time::timeout;
 
     use super::*;
+    use crate::base::log::Collected;
     use crate::binding::bind;
     use crate::listener::Rules;
-    use crate::log::Collected;
 
     #[tokio::test(start_paused = true)]
     async fn nothing_is_accepted_during_a_pause() {

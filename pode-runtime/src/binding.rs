@@ -12,9 +12,9 @@ use socket2::{Domain, Protocol, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
+use crate::base::error::StartError;
 use crate::certificate::{Credentials, Unusable};
 use crate::declared::Endpoint;
-use crate::error::StartError;
 use crate::hand_over::Handed;
 use crate::tls::Tls;
 

@@ -7,8 +7,8 @@ use tokio::sync::{OwnedRwLockReadGuard, RwLock, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
-use crate::clock::{self, SystemClock};
-use crate::error::{InvokeError, StartError};
+use crate::base::clock::{self, SystemClock};
+use crate::base::error::{InvokeError, StartError};
 use crate::event::House;
 use crate::schedule::Schedule;
 use crate::timer::Timer;

@@ -10,9 +10,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-use crate::limits::Limits;
-use crate::supervisor::unwinding_stops_here;
-use crate::trouble::Trouble;
+use crate::base::limits::Limits;
+use crate::base::supervisor::unwinding_stops_here;
+use crate::base::trouble::Trouble;
 
 /// Counts the connections of a server, or of one of its addresses besides.
 #[derive(Debug)]
@@ -219,7 +219,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::log::Collected;
+    use crate::base::log::Collected;
 
     fn limits(max: usize, per_address: usize) -> Limits {
         let mut limits = Limits::default();

@@ -12,19 +12,20 @@ use serde::de::DeserializeOwned;
 use tokio_util::task::TaskTracker;
 use warp::{Filter, Rejection};
 
+use crate::base::error::StartError;
+use crate::base::limits::Limits;
+use crate::base::outcome::Outcome;
+use crate::base::supervisor::Failure;
 use crate::certificate::{Certificate, ClientAuthorities};
 use crate::clockwork::Ticks;
 use crate::dispatch::Mount;
 use crate::engine::{Engine, Parcel, Treatment};
-use crate::error::StartError;
 use crate::event::{House, ScheduleEvent, TimerEvent, UpstreamEvent};
 use crate::folder::Folder;
-use crate::limits::Limits;
 use crate::options::{
     EndpointOptions, PublicOptions, RouteOptions, ScheduleOptions, ServerOptions, TimerOptions,
     UpstreamOptions,
 };
-use crate::outcome::Outcome;
 use crate::public::Public;
 use crate::range;
 use crate::route::RouteFilter;
@@ -33,7 +34,6 @@ use crate::server::Server;
 use crate::signal::{Rebroadcasts, Signal};
 use crate::signals::Signals;
 use crate::state::States;
-use crate::supervisor::Failure;
 use crate::timer::Timer;
 use crate::upstream::{Destination, Feed, Upstreams};
 use crate::view::Views;

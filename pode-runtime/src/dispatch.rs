@@ -25,18 +25,18 @@ use warp::Filter;
 use warp::reject::Rejection;
 
 use crate::argument::BodyLimits;
+use crate::base::limits::Limits;
+use crate::base::outcome::panicked;
+use crate::base::supervisor::caught;
 use crate::certificate::ClientCertificate;
 use crate::engine::Engine;
 use crate::event::{House, Web, WebEvent};
 use crate::exchange::{Question, united};
-use crate::limits::Limits;
-use crate::outcome::panicked;
 use crate::paced_body::PacedBody;
 use crate::public::Public;
 use crate::reply::{Sentence, WholeResponse, sentence, view};
 use crate::route::RouteFilter;
 use crate::signal::{Entrance, Handshake};
-use crate::supervisor::caught;
 use crate::{header, upgrade};
 
 /// Answers the requests of one listener.

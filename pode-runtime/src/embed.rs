@@ -45,7 +45,7 @@ impl Server {
     /// # Errors
     ///
     /// As for [`start`](Self::start), but for addresses, which are not used.
-    pub fn into_filter(self) -> crate::error::Result<RouteFilter> {
+    pub fn into_filter(self) -> crate::base::error::Result<RouteFilter> {
         let embedded = Arc::new(self.embed()?);
         let query = warp::query::raw().or(warp::any().map(String::new)).unify();
         // In HTTP/2 it stands in no header, which is all that is handed over.
@@ -94,7 +94,7 @@ impl Server {
     /// # Errors
     ///
     /// As for [`into_filter`](Self::into_filter).
-    pub fn into_service(self) -> crate::error::Result<Service> {
+    pub fn into_service(self) -> crate::base::error::Result<Service> {
         Ok(Service { embedded: Arc::new(self.embed()?) })
     }
 }

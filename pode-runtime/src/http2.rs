@@ -18,8 +18,8 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 use warp::reply::Response;
 
+use crate::base::limits::Limits;
 use crate::connections::Place;
-use crate::limits::Limits;
 use crate::shutdown::told_to_stop;
 use crate::traffic::{Asked, Traffic, noted};
 use crate::watched::{LINGER, LINGER_BYTES, Transport, Watched};

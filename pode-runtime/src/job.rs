@@ -11,8 +11,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
+use crate::base::outcome::{BoxError, Outcome, failure};
 use crate::event::House;
-use crate::outcome::{BoxError, Outcome, failure};
 
 /// A handler that fires; `Time` is how its clock tells when.
 pub(crate) struct Job<Time> {

@@ -10,11 +10,11 @@
 mod acceptor;
 mod ambiguity;
 pub mod argument;
+mod base;
 mod binding;
 pub mod certificate;
 pub mod client_ids;
 pub mod clients;
-mod clock;
 mod clockwork;
 mod connections;
 mod content_security_policy;
@@ -23,7 +23,6 @@ mod descriptors;
 mod dispatch;
 mod embed;
 mod engine;
-mod error;
 pub mod event;
 mod exchange;
 mod folder;
@@ -31,12 +30,9 @@ mod hand_over;
 mod header;
 mod http2;
 mod job;
-mod limits;
 mod listener;
-mod log;
 mod options;
 mod origin;
-pub mod outcome;
 mod pace;
 mod paced_body;
 mod public;
@@ -51,11 +47,9 @@ mod shutdown;
 pub mod signal;
 pub mod signals;
 mod state;
-mod supervisor;
 mod timer;
 mod tls;
 mod traffic;
-mod trouble;
 mod upgrade;
 pub mod upstream;
 mod view;
@@ -63,27 +57,30 @@ mod visit;
 mod watched;
 
 pub use argument::{form, json, path, query};
+pub use base::error::{
+    CertificateError, EndedError, Error, EventError, InvokeError, Result, StartError,
+};
+pub use base::limits::Limits;
+pub use base::log::{LogWriter, log_to_terminal, log_writer, print_panic};
+pub use base::outcome;
+pub use base::outcome::Outcome;
 pub use bytes::Bytes;
 pub use certificate::{Certificate, ClientAuthorities, ClientCertificate};
 pub use client_ids::{ClientIds, signed_by};
 pub use clients::Clients;
 pub use cookie::Cookie;
 pub use embed::Service;
-pub use error::{CertificateError, EndedError, Error, EventError, InvokeError, Result, StartError};
 pub use event::{
     ConnectEvent, DisconnectEvent, ScheduleEvent, SignalClient, SignalEvent, TimerEvent,
     UpstreamEvent, WebEvent,
 };
 pub use folder::Folder;
 pub use hand_over::HandOver;
-pub use limits::Limits;
-pub use log::{LogWriter, log_to_terminal, log_writer, print_panic};
 pub use options::{
     EndpointOptions, OnLag, PublicOptions, RouteOptions, ScheduleOptions, ServerOptions,
     SignalOptions, TimerOptions, UpstreamOptions,
 };
 pub use origin::{Origins, pages_of};
-pub use outcome::Outcome;
 pub use running::{BoundEndpoint, RunningServer};
 pub use server::Server;
 pub use signal::{Frame, FromFrame, Rebroadcast};

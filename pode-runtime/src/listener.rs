@@ -21,13 +21,13 @@ use tracing::Instrument;
 use warp::reply::Response;
 
 use crate::acceptor::{Accepted, Acceptor};
+use crate::base::limits::Limits;
+use crate::base::supervisor::{Supervisor, has_ended};
 use crate::binding::Listening;
 use crate::certificate::ClientCertificate;
 use crate::connections::{Connections, Place};
 use crate::http2;
-use crate::limits::Limits;
 use crate::shutdown::told_to_stop;
-use crate::supervisor::{Supervisor, has_ended};
 use crate::tls::{Tls, chose_http_2, client_certificate};
 use crate::traffic::{Asked, Traffic, noted};
 use crate::watched::{Transport, Watched};

@@ -2,11 +2,11 @@
 
 use std::time::{Duration, SystemTime};
 
+use crate::base::limits::Limits;
 use crate::certificate::{Certificate, ClientAuthorities};
 use crate::client_ids::ClientIds;
 use crate::content_security_policy::OWN_SCRIPTS;
 use crate::hand_over::HandOver;
-use crate::limits::Limits;
 use crate::origin::Origins;
 use crate::signal::Rebroadcast;
 use crate::upstream::Roots;

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 
 use hyper::body::{Body, Frame, SizeHint};
 
-use crate::limits::Limits;
+use crate::base::limits::Limits;
 use crate::pace::Pace;
 
 /// A body that fails with [`TooSlow`] when it falls too far behind.

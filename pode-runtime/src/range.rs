@@ -8,7 +8,7 @@
 
 use std::time::Duration;
 
-use crate::limits::Limits;
+use crate::base::limits::Limits;
 use crate::options::{
     EndpointOptions, PublicOptions, RouteOptions, ServerOptions, SignalOptions, UpstreamOptions,
 };
@@ -139,10 +139,10 @@ mod tests {
     use pode_core::{Address, Method, Nothing, Protocol, SignalPath, UpstreamName};
 
     use super::*;
+    use crate::base::limits::Limits;
     use crate::declared::Declared;
     use crate::event::{TimerEvent, UpstreamEvent};
     use crate::folder::Folder;
-    use crate::limits::Limits;
     use crate::options::TimerOptions;
     use crate::route::view_filter;
 

@@ -16,7 +16,7 @@ use warp::Filter;
 use warp::filters::BoxedFilter;
 
 use crate::argument::{Argument, Body};
-use crate::error::EventError;
+use crate::base::error::EventError;
 use crate::event::WebEvent;
 use crate::reply::{Reply, WholeResponse, redirect, view};
 

@@ -12,14 +12,14 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::task::TaskTracker;
 
+use crate::base::error::{EndedError, InvokeError};
+use crate::base::supervisor::Failure;
 use crate::clockwork::Clockwork;
 use crate::engine::Engine;
-use crate::error::{EndedError, InvokeError};
 #[cfg(unix)]
 use crate::hand_over::Succession;
 use crate::renewal::Renewal;
 use crate::signals::Signals;
-use crate::supervisor::Failure;
 use crate::upstream::{Feeds, Upstream, Upstreams};
 
 /// A server that listens.

@@ -14,12 +14,12 @@ use pode_core::cron::Cron;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
-use crate::clock::Clock;
+use crate::base::clock::Clock;
+use crate::base::outcome::Outcome;
+use crate::base::supervisor::Supervisor;
 use crate::event::{House, ScheduleEvent};
 use crate::job::Job;
 use crate::options::ScheduleOptions;
-use crate::outcome::Outcome;
-use crate::supervisor::Supervisor;
 
 /// How long it may take to notice that the clock was set.
 const LOOK_AT_THE_CLOCK: Duration = Duration::from_secs(10);
@@ -181,8 +181,8 @@ mod tests {
     use jiff::tz::TimeZone;
 
     use super::*;
+    use crate::base::log::Collected;
     use crate::event::house;
-    use crate::log::Collected;
 
     /// A clock in Berlin that goes with tokio's, until it is set. Berlin is an
     /// hour ahead of UTC in winter and two in summer, which begins on 29 March

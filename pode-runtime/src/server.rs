@@ -11,18 +11,20 @@ use tokio::sync::{Mutex, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use crate::base::clock::SystemClock;
+#[cfg(doc)]
+use crate::base::error::EndedError;
+use crate::base::error::StartError;
+use crate::base::log;
+use crate::base::supervisor::Failure;
 #[cfg(unix)]
 use crate::binding::Bound;
 use crate::binding::{Inherited, Listening};
-use crate::clock::SystemClock;
 use crate::clockwork::{self, Clockwork};
 use crate::connections::Connections;
 use crate::declared::{Declared, Endpoint};
 use crate::dispatch::{Dispatch, Known, Served};
 use crate::engine::Parcel;
-#[cfg(doc)]
-use crate::error::EndedError;
-use crate::error::StartError;
 use crate::hand_over::Predecessor;
 #[cfg(unix)]
 use crate::hand_over::{Holdings, Place, Succession};
@@ -35,9 +37,8 @@ use crate::shutdown::StopRequests;
 use crate::shutdown::outlive_files_that_are_too_large;
 use crate::signal::Entrance;
 use crate::signals::Signals;
-use crate::supervisor::Failure;
 use crate::upstream::{Feeds, Upstream, Upstreams};
-use crate::{ambiguity, binding, descriptors, listener, log};
+use crate::{ambiguity, binding, descriptors, listener};
 
 /// A declared server, not started yet.
 ///
@@ -83,7 +84,7 @@ impl Server {
     ///
     /// As for [`start`](Self::start); and an [`EndedError`], once it has stopped,
     /// if a part of it [failed](RunningServer::failed).
-    pub async fn run(self) -> crate::error::Result {
+    pub async fn run(self) -> crate::base::error::Result {
         // Listened for first, so that nothing is missed while it starts.
         let mut requests =
             StopRequests::listen().map_err(|source| StartError::Runtime { source })?;
@@ -112,7 +113,7 @@ impl Server {
     /// # Errors
     ///
     /// As for [`run`](Self::run), and if no runtime can be had.
-    pub fn run_blocking(self) -> crate::error::Result {
+    pub fn run_blocking(self) -> crate::base::error::Result {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
         let runtime = runtime.map_err(|source| StartError::Runtime { source })?;
         let ended = runtime.block_on(self.run());
@@ -130,7 +131,7 @@ impl Server {
     ///
     /// A [`StartError`] names the endpoint or the view that is to blame; then
     /// nothing listens.
-    pub async fn start(self) -> crate::error::Result<RunningServer> {
+    pub async fn start(self) -> crate::base::error::Result<RunningServer> {
         Ok(self.start_all().await?)
     }
 

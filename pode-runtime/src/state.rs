@@ -4,7 +4,7 @@ use std::any::{Any, TypeId, type_name};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::error::EventError;
+use crate::base::error::EventError;
 
 /// The declared states of a server.
 #[derive(Clone, Debug, Default)]

@@ -11,12 +11,12 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
+use crate::base::outcome::Outcome;
+use crate::base::supervisor::Supervisor;
+use crate::base::trouble::Trouble;
 use crate::event::{House, TimerEvent};
 use crate::job::Job;
 use crate::options::TimerOptions;
-use crate::outcome::Outcome;
-use crate::supervisor::Supervisor;
-use crate::trouble::Trouble;
 
 /// Where a timer is on its grid. It survives a panic.
 struct Grid {
@@ -129,8 +129,8 @@ mod tests {
     use std::sync::Mutex;
 
     use super::*;
+    use crate::base::log::Collected;
     use crate::event::house;
-    use crate::log::Collected;
 
     /// Runs a timer for some seconds of paused time, and returns at which of
     /// them it fired. The handler is told the count.

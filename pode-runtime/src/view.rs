@@ -7,9 +7,9 @@ use minijinja::value::Serde;
 use minijinja::{Environment, UndefinedBehavior, Value};
 use serde::Serialize;
 
+use crate::base::error::StartError;
+use crate::base::error::with_causes;
 use crate::content_security_policy::{nonce, protect, source_of_nonce, with_nonce};
-use crate::error::StartError;
-use crate::error::with_causes;
 use crate::folder::Folder;
 use crate::reply::{WholeResponse, whole};
 

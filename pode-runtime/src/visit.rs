@@ -19,10 +19,10 @@ use serde_json::json;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
+use crate::base::outcome::{BoxError, Failed, caught, failure};
+use crate::base::supervisor::{self, has_ended};
 use crate::event::{Arrival, SignalClient};
-use crate::outcome::{BoxError, Failed, caught, failure};
 use crate::signal::{Frame, Validate};
-use crate::supervisor::{self, has_ended};
 
 /// Why a client has gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

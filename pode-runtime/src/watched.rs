@@ -16,8 +16,8 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_rustls::server::TlsStream;
 
+use crate::base::limits::Limits;
 use crate::connections::Place;
-use crate::limits::Limits;
 use crate::pace::Pace;
 use crate::traffic::Traffic;
 

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use super::{
     Argument, Body, at_field, bad_request, content_type, fields, not_compressed, wrong_content_type,
 };
-use crate::error::EventError;
+use crate::base::error::EventError;
 use crate::event::WebEvent;
 
 /// Takes a body of form fields.

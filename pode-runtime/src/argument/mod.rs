@@ -22,7 +22,7 @@ use serde_path_to_error::Segment;
 pub use body::{FromBody, body, data, form, json};
 pub use multipart::{Multipart, Part, multipart};
 
-use crate::error::EventError;
+use crate::base::error::EventError;
 use crate::event::WebEvent;
 use crate::header;
 use crate::paced_body::TooSlow;
@@ -48,7 +48,7 @@ pub struct Body {
     pub(crate) limits: BodyLimits,
 }
 
-/// How long bodies may be, in bytes; see [`Limits`](crate::limits::Limits).
+/// How long bodies may be, in bytes; see [`Limits`](crate::base::limits::Limits).
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BodyLimits {
     pub(crate) max_body_bytes: usize,

@@ -12,7 +12,7 @@ use super::{
     Argument, Body, announced_within, content_type, not_compressed, too_long, too_slow,
     wrong_content_type,
 };
-use crate::error::EventError;
+use crate::base::error::EventError;
 use crate::event::WebEvent;
 use crate::header::{elements_of, parameters};
 
@@ -29,7 +29,7 @@ pub struct TakesMultipart;
 ///
 /// They are read as they come: the next part is asked for when the one before
 /// was read, or is dropped. Together they have at most as many bytes as the
-/// `max_upload_bytes` of [`Limits`](crate::limits::Limits) say: 64 MiB by default.
+/// `max_upload_bytes` of [`Limits`](crate::base::limits::Limits) say: 64 MiB by default.
 ///
 /// ```
 /// use pode_runtime::argument::Multipart;

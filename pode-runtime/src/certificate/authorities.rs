@@ -9,7 +9,7 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
 
 use super::load::{Unusable, load_chain};
-use crate::error::CertificateError;
+use crate::base::error::CertificateError;
 
 /// Whether clients of a secure endpoint show a certificate of their own, and
 /// who signs it.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use ring::digest::{SHA256, digest};
 
-use crate::error::CertificateError;
+use crate::base::error::CertificateError;
 
 /// What some files held, to see whether they hold something else by now. It is
 /// no secret: what they held can't be found out by it.

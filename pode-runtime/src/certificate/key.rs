@@ -12,7 +12,7 @@ use rustls::sign::SigningKey;
 use x509_cert::der::Decode;
 use x509_cert::der::asn1::AnyRef;
 
-use crate::error::CertificateError;
+use crate::base::error::CertificateError;
 
 /// Stands in the head of a key that is encrypted as OpenSSL did it before there
 /// was PKCS#8 (RFC 1421, section 4.6.1.1): by a digest of the password, made

@@ -16,7 +16,7 @@ use super::expiry::Life;
 use super::files::read;
 use super::key::{self, signing_key};
 use super::{Password, Source};
-use crate::error::CertificateError;
+use crate::base::error::CertificateError;
 
 /// A certificate as clients are shown it.
 #[derive(Clone, Debug)]

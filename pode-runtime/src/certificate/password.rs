@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::files::resolve;
-use crate::error::CertificateError;
+use crate::base::error::CertificateError;
 
 /// Takes a password from an environment variable, when the server starts.
 pub fn password_from_env(name: impl Into<String>) -> Password {

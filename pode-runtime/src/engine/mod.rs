@@ -53,8 +53,8 @@ use self::path::{Crowd, Entrance};
 use self::shard::{Join, Shard};
 use self::socket::Connection;
 pub(crate) use self::standing::Groups;
+use crate::base::supervisor::Failure;
 use crate::signal::Ticket;
-use crate::supervisor::Failure;
 use crate::visit::{Disconnect, Visit};
 
 /// How often somebody who waits for the last client looks whether it has gone.

@@ -15,8 +15,8 @@ use tokio::time::{Instant, sleep_until};
 use super::client::Client;
 use super::readiness::Readiness;
 use super::shard::{CLOSE_TIMEOUT, Shard};
+use crate::base::supervisor::{Failure, Supervisor, caught, caught_now};
 use crate::shutdown::told_to_stop;
-use crate::supervisor::{Failure, Supervisor, caught, caught_now};
 use crate::visit::Disconnect;
 
 /// What a shard is called where somebody reads of it.

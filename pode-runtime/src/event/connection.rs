@@ -15,9 +15,9 @@ use super::signal::parameters;
 use super::web::cookie;
 use super::{House, SignalClient};
 use crate::argument::fields;
+use crate::base::error::EventError;
 use crate::certificate::ClientCertificate;
 use crate::engine::Groups;
-use crate::error::EventError;
 use crate::header::texts;
 use crate::visit::Disconnect;
 

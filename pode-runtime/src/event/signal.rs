@@ -12,9 +12,9 @@ use pode_core::{ClientId, Message, Parameters, Payload, SendError};
 use tokio_util::task::TaskTracker;
 
 use super::House;
+use crate::base::error::EventError;
 use crate::clients::Clients;
 use crate::engine::{Audience, Parcel};
-use crate::error::EventError;
 use crate::signals::Sending;
 
 /// A message from a client: the first argument of a signal's handler.

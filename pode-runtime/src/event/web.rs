@@ -13,10 +13,10 @@ use pode_core::{ClientId, SignalTarget};
 use tokio_util::task::TaskTracker;
 
 use crate::argument::BodyLimits;
+use crate::base::error::EventError;
 use crate::certificate::ClientCertificate;
 use crate::client_ids::ClientIds;
 use crate::clockwork::Ticks;
-use crate::error::EventError;
 use crate::header::texts;
 use crate::signal::Rebroadcasts;
 use crate::signals::Signals;

@@ -20,9 +20,9 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use super::leader::Link;
 use super::succession::{Holdings, Stage, Wish};
 use super::wire::{Say, What, pack, read, unpack, write};
+use crate::base::supervisor::joined;
 use crate::engine::{EVERYBODY, Order, Parcel};
 use crate::signals::{Detour, Diverted, Signals};
-use crate::supervisor::joined;
 
 /// How many messages wait to go to the newer process; senders of more wait,
 /// too.

@@ -14,9 +14,9 @@ use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 
 use super::wire::{Say, pack, read, unpack, write};
+use crate::base::supervisor::unwinding_stops_here;
 use crate::engine::Parcel;
 use crate::signals::Signals;
-use crate::supervisor::unwinding_stops_here;
 
 /// How many messages of a channel go before others have their turn.
 const MESSAGES_PER_TURN: usize = 256;

@@ -4,8 +4,8 @@ use std::io;
 use std::path::Path;
 
 use super::Handed;
+use crate::base::error::StartError;
 use crate::engine::Parcel;
-use crate::error::StartError;
 
 /// Never there.
 pub(crate) enum Predecessor {}

@@ -12,8 +12,8 @@ use tokio::time::{Instant, timeout_at};
 use super::leader::{Lead, Link};
 use super::wire::{LineError, Say, Shared, hear_line, read_soon, say_line, unpack, write};
 use super::{Handed, KEPT, socket, wire};
+use crate::base::error::StartError;
 use crate::engine::Parcel;
-use crate::error::StartError;
 
 /// How long all may take in which the older process says that it isn't time
 /// yet: it may be taking leave of those whom it got from one before.

@@ -19,12 +19,12 @@ use super::leader::Lead;
 use super::predecessor::Predecessor;
 use super::socket;
 use super::successor::Successor;
+use crate::base::error::StartError;
+use crate::base::supervisor::{Failure, Supervisor, caught, joined, unwinding_stops_here};
+use crate::base::trouble::Trouble;
 use crate::clockwork::Ticks;
 use crate::engine::Parcel;
-use crate::error::StartError;
 use crate::signals::Signals;
-use crate::supervisor::{Failure, Supervisor, caught, joined, unwinding_stops_here};
-use crate::trouble::Trouble;
 use crate::upstream::Feeds;
 
 /// How long messages are kept for clients that come back, after the last of
@@ -347,7 +347,7 @@ mod tests {
     use tokio::time::timeout;
 
     use super::*;
-    use crate::log::Collected;
+    use crate::base::log::Collected;
 
     #[tokio::test(start_paused = true)]
     async fn that_nobody_can_be_heard_is_told_once() {

@@ -24,10 +24,10 @@ use tokio::sync::Notify;
 use tokio::task::{AbortHandle, spawn_blocking};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
+use crate::base::clock::Clock;
+use crate::base::error::with_causes;
+use crate::base::supervisor::Supervisor;
 use crate::certificate::{Print, Shown, Unusable, judge};
-use crate::clock::Clock;
-use crate::error::with_causes;
-use crate::supervisor::Supervisor;
 use crate::tls::{Renewed, Tls};
 
 use hang_up::HangUp;

@@ -9,8 +9,8 @@ use jiff::tz::TimeZone;
 use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 
 use super::*;
+use crate::base::log::Collected;
 use crate::certificate::{Credentials, pfx};
-use crate::log::Collected;
 
 /// A clock that was set, and goes as tokio's does.
 struct Set {

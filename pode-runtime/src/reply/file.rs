@@ -9,7 +9,7 @@ use http::header::{CONTENT_DISPOSITION, HeaderValue};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{Reply, WholeResponse, whole};
-use crate::error::EventError;
+use crate::base::error::EventError;
 use crate::event::WebEvent;
 use crate::public::content_type;
 

@@ -11,12 +11,12 @@ use http::header::{CONTENT_TYPE, HeaderValue, LOCATION};
 use http::{Response, StatusCode};
 use serde::Serialize;
 
-use crate::error::with_causes;
+use crate::base::error::with_causes;
 pub use change::Changed;
 pub(crate) use file::attachment;
 pub use file::{File, file};
 
-use crate::error::EventError;
+use crate::base::error::EventError;
 use crate::event::WebEvent;
 pub use crate::view::{View, view};
 

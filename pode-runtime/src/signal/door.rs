@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::supervisor::unwinding_stops_here;
-use crate::trouble::Trouble;
+use crate::base::supervisor::unwinding_stops_here;
+use crate::base::trouble::Trouble;
 
 /// Counts the clients of a signal.
 #[derive(Debug)]
@@ -114,7 +114,7 @@ mod tests {
     use tokio::time::advance;
 
     use super::*;
-    use crate::log::Collected;
+    use crate::base::log::Collected;
 
     #[test]
     fn whoever_leaves_makes_room() {

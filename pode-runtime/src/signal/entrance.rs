@@ -14,11 +14,11 @@ use warp::filters::BoxedFilter;
 use warp::{Filter, Reply};
 
 use super::{Door, Full, ReadParameters, Signal};
+use crate::base::outcome::{Failed, caught};
 use crate::certificate::ClientCertificate;
 use crate::engine::{Engine, Groups, Newcomer};
 use crate::event::{Arrival, CLIENT_ID, Card, Choices, House, SignalClient};
 use crate::origin::Gate;
-use crate::outcome::{Failed, caught};
 use crate::reply::sentence;
 use crate::upgrade::{Accepted, HandshakeError, accept};
 use crate::visit::{Handlers, Visit};

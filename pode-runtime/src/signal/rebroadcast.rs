@@ -15,11 +15,11 @@ use serde_json::value::RawValue;
 
 use super::incoming::{FromFrame, read_json};
 use super::{Frame, Signal};
+use crate::base::error::EventError;
+use crate::base::outcome::BoxError;
 use crate::declared::Declared;
 use crate::engine::{Audience, Only, Parcel};
-use crate::error::EventError;
 use crate::event::SignalClient;
-use crate::outcome::BoxError;
 
 /// To whom a client may send, of those who listen to a signal that is declared
 /// `=> rebroadcast`.

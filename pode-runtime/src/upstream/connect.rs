@@ -16,7 +16,7 @@ use tokio_tungstenite::tungstenite::Error as WebSocketError;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
-use crate::error::StartError;
+use crate::base::error::StartError;
 use crate::options::UpstreamOptions;
 
 /// How much is read at once.

@@ -17,12 +17,12 @@ use super::backoff::{Backoff, chance};
 use super::connect::Destination;
 use super::connection::{End, serve};
 use super::line::Line;
-use crate::error::StartError;
-use crate::error::with_causes;
+use crate::base::error::StartError;
+use crate::base::error::with_causes;
+use crate::base::outcome::{BoxError, Outcome, failure};
+use crate::base::supervisor::Supervisor;
 use crate::event::{House, UpstreamEvent};
 use crate::options::UpstreamOptions;
-use crate::outcome::{BoxError, Outcome, failure};
-use crate::supervisor::Supervisor;
 
 /// How much the log is told of a message that can't be read, and of the reason,
 /// which may quote it.

@@ -8,9 +8,9 @@ use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, RootCertStore};
 use tokio_rustls::TlsConnector;
 
+use crate::base::error::CertificateError;
+use crate::base::error::StartError;
 use crate::certificate::load_chain;
-use crate::error::CertificateError;
-use crate::error::StartError;
 
 /// Whose signature on a certificate is believed, where an upstream is behind
 /// TLS.

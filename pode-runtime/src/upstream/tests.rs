@@ -16,10 +16,10 @@ use tokio_tungstenite::tungstenite::protocol::Role;
 use super::connect::{Socket, Stream};
 use super::connection::{End, serve};
 use super::{Feed, Feeds};
+use crate::base::log::Collected;
+use crate::base::outcome::Outcome;
 use crate::event::{UpstreamEvent, house};
-use crate::log::Collected;
 use crate::options::UpstreamOptions;
-use crate::outcome::Outcome;
 
 const TEST: UpstreamName<Nothing, String> = UpstreamName::new("TEST");
 const HEARTBEAT: Duration = Duration::from_secs(25);

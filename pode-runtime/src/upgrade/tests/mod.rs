@@ -20,6 +20,7 @@ use tokio::time::Instant;
 use tower_service::Service;
 
 use super::*;
+use crate::base::supervisor::Failure;
 use crate::declared::Declared;
 use crate::engine::Engine;
 use crate::event::house_of;
@@ -28,7 +29,6 @@ use crate::options::{ServerOptions, SignalOptions};
 use crate::origin::{Gate, Origins};
 use crate::signal::{Entrance, Handshake, Signal};
 use crate::signals::Signals;
-use crate::supervisor::Failure;
 use crate::traffic::Asked;
 use crate::{binding, listener};
 

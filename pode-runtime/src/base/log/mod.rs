@@ -11,9 +11,9 @@ use std::thread;
 use std::time::Duration;
 
 pub use self::writer::LogWriter;
+use crate::base::supervisor::{unwinding_stops_here, words};
 #[cfg(doc)]
 use crate::server::Server;
-use crate::supervisor::{unwinding_stops_here, words};
 
 /// How long the end of a program waits for its last lines to be written.
 const LAST_LINES: Duration = Duration::from_secs(1);

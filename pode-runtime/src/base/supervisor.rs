@@ -19,7 +19,7 @@ use tokio::sync::watch;
 use tokio::task::JoinError;
 use tokio::time::{Instant, sleep};
 
-use crate::error::EndedError;
+use crate::base::error::EndedError;
 
 /// A panic that was caught.
 pub(crate) struct Panic {

@@ -2,8 +2,8 @@
 
 use std::error::Error as StdError;
 
-use crate::error::{EventError, with_causes};
-use crate::supervisor::{self, Panic};
+use crate::base::error::{EventError, with_causes};
+use crate::base::supervisor::{self, Panic};
 
 /// An error of whatever type, as `?` makes it in a handler.
 pub type BoxError = Box<dyn StdError + Send + Sync>;

@@ -1,0 +1,7 @@
+pub(crate) mod clock;
+pub(crate) mod error;
+pub(crate) mod limits;
+pub(crate) mod log;
+pub mod outcome;
+pub(crate) mod supervisor;
+pub(crate) mod trouble;
