@@ -16,12 +16,12 @@ use crate::base::error::StartError;
 use crate::base::limits::Limits;
 use crate::base::outcome::Outcome;
 use crate::base::supervisor::Failure;
-use crate::certificate::{Certificate, ClientAuthorities};
 use crate::clockwork::Ticks;
 use crate::dispatch::Mount;
 use crate::engine::{Engine, Parcel, Treatment};
 use crate::event::{House, ScheduleEvent, TimerEvent, UpstreamEvent};
 use crate::folder::Folder;
+use crate::net::tls::certificate::{Certificate, ClientAuthorities};
 use crate::options::{
     EndpointOptions, PublicOptions, RouteOptions, ScheduleOptions, ServerOptions, TimerOptions,
     UpstreamOptions,

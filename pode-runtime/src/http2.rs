@@ -19,8 +19,8 @@ use tokio::time::{Instant, timeout};
 use warp::reply::Response;
 
 use crate::base::limits::Limits;
-use crate::connections::Place;
-use crate::shutdown::told_to_stop;
+use crate::net::connection_limit::Place;
+use crate::net::shutdown::told_to_stop;
 use crate::traffic::{Asked, Traffic, noted};
 use crate::watched::{LINGER, LINGER_BYTES, Transport, Watched};
 

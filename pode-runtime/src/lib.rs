@@ -7,19 +7,14 @@
 //! to the `engine`, which carries it to the sockets. What other servers send
 //! comes by [`upstream`].
 
-mod acceptor;
 mod ambiguity;
 pub mod argument;
 mod base;
-mod binding;
-pub mod certificate;
 pub mod client_ids;
 pub mod clients;
 mod clockwork;
-mod connections;
 mod content_security_policy;
 pub mod declared;
-mod descriptors;
 mod dispatch;
 mod embed;
 mod engine;
@@ -31,24 +26,22 @@ mod header;
 mod http2;
 mod job;
 mod listener;
+mod net;
 mod options;
 mod origin;
 mod pace;
 mod paced_body;
 mod public;
 mod range;
-mod renewal;
 pub mod reply;
 pub mod route;
 mod running;
 mod schedule;
 mod server;
-mod shutdown;
 pub mod signal;
 pub mod signals;
 mod state;
 mod timer;
-mod tls;
 mod traffic;
 mod upgrade;
 pub mod upstream;
@@ -65,7 +58,6 @@ pub use base::log::{LogWriter, log_to_terminal, log_writer, print_panic};
 pub use base::outcome;
 pub use base::outcome::Outcome;
 pub use bytes::Bytes;
-pub use certificate::{Certificate, ClientAuthorities, ClientCertificate};
 pub use client_ids::{ClientIds, signed_by};
 pub use clients::Clients;
 pub use cookie::Cookie;
@@ -76,6 +68,8 @@ pub use event::{
 };
 pub use folder::Folder;
 pub use hand_over::HandOver;
+pub use net::tls::certificate;
+pub use net::tls::certificate::{Certificate, ClientAuthorities, ClientCertificate};
 pub use options::{
     EndpointOptions, OnLag, PublicOptions, RouteOptions, ScheduleOptions, ServerOptions,
     SignalOptions, TimerOptions, UpstreamOptions,

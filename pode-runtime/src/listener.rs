@@ -20,15 +20,15 @@ use tokio::time::{Instant, timeout_at};
 use tracing::Instrument;
 use warp::reply::Response;
 
-use crate::acceptor::{Accepted, Acceptor};
 use crate::base::limits::Limits;
 use crate::base::supervisor::{Supervisor, has_ended};
-use crate::binding::Listening;
-use crate::certificate::ClientCertificate;
-use crate::connections::{Connections, Place};
 use crate::http2;
-use crate::shutdown::told_to_stop;
-use crate::tls::{Tls, chose_http_2, client_certificate};
+use crate::net::accept::{Accepted, Acceptor};
+use crate::net::connection_limit::{Connections, Place};
+use crate::net::listen::Listening;
+use crate::net::shutdown::told_to_stop;
+use crate::net::tls::certificate::ClientCertificate;
+use crate::net::tls::config::{Tls, chose_http_2, client_certificate};
 use crate::traffic::{Asked, Traffic, noted};
 use crate::watched::{Transport, Watched};
 
@@ -225,7 +225,7 @@ mod tests {
     use warp::Reply;
 
     use super::*;
-    use crate::binding::bind;
+    use crate::net::listen::bind;
     use crate::upgrade::is_upgrade;
 
     /// A listener whose service answers with the request's body. Requests to

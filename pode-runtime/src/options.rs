@@ -3,10 +3,10 @@
 use std::time::{Duration, SystemTime};
 
 use crate::base::limits::Limits;
-use crate::certificate::{Certificate, ClientAuthorities};
 use crate::client_ids::ClientIds;
 use crate::content_security_policy::OWN_SCRIPTS;
 use crate::hand_over::HandOver;
+use crate::net::tls::certificate::{Certificate, ClientAuthorities};
 use crate::origin::Origins;
 use crate::signal::Rebroadcast;
 use crate::upstream::Roots;
@@ -91,7 +91,7 @@ impl Default for ServerOptions {
 /// Options of an endpoint:
 /// `endpoint wss "*:8443" { certificate: pfx("file.pfx", password_from_env("NAME")) };`
 ///
-/// In the option's value the words of [`certificate`](crate::certificate) need
+/// In the option's value the words of [`certificate`](crate::net::tls::certificate) need
 /// no `use`.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]

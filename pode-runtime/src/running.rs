@@ -18,7 +18,7 @@ use crate::clockwork::Clockwork;
 use crate::engine::Engine;
 #[cfg(unix)]
 use crate::hand_over::Succession;
-use crate::renewal::Renewal;
+use crate::net::tls::renewal::Renewal;
 use crate::signals::Signals;
 use crate::upstream::{Feeds, Upstream, Upstreams};
 

@@ -17,11 +17,7 @@ use crate::base::error::EndedError;
 use crate::base::error::StartError;
 use crate::base::log;
 use crate::base::supervisor::Failure;
-#[cfg(unix)]
-use crate::binding::Bound;
-use crate::binding::{Inherited, Listening};
 use crate::clockwork::{self, Clockwork};
-use crate::connections::Connections;
 use crate::declared::{Declared, Endpoint};
 use crate::dispatch::{Dispatch, Known, Served};
 use crate::engine::Parcel;
@@ -29,16 +25,21 @@ use crate::hand_over::Predecessor;
 #[cfg(unix)]
 use crate::hand_over::{Holdings, Place, Succession};
 use crate::listener::Rules;
-use crate::origin::Gate;
-use crate::renewal::Renewal;
-use crate::running::{BoundEndpoint, RunningServer};
-use crate::shutdown::StopRequests;
+use crate::net::connection_limit::Connections;
 #[cfg(unix)]
-use crate::shutdown::outlive_files_that_are_too_large;
+use crate::net::listen::Bound;
+use crate::net::listen::{Inherited, Listening};
+use crate::net::shutdown::StopRequests;
+#[cfg(unix)]
+use crate::net::shutdown::outlive_files_that_are_too_large;
+use crate::net::tls::renewal::Renewal;
+use crate::net::{fd_limit, listen};
+use crate::origin::Gate;
+use crate::running::{BoundEndpoint, RunningServer};
 use crate::signal::Entrance;
 use crate::signals::Signals;
 use crate::upstream::{Feeds, Upstream, Upstreams};
-use crate::{ambiguity, binding, descriptors, listener};
+use crate::{ambiguity, listener};
 
 /// A declared server, not started yet.
 ///
@@ -152,8 +153,8 @@ impl Server {
         if let Some(predecessor) = &mut predecessor {
             inherited.handed = predecessor.take_sockets();
         }
-        let listeners = binding::bind_all(&declared.endpoints, declared.crate_folder, inherited)?;
-        let connections = Connections::new(&declared.options.limits, descriptors::raise_limit());
+        let listeners = listen::bind_all(&declared.endpoints, declared.crate_folder, inherited)?;
+        let connections = Connections::new(&declared.options.limits, fd_limit::raise_limit());
         let ports: Arc<[u16]> = listeners.iter().map(|listener| listener.address.port()).collect();
         let served = listeners
             .iter()

@@ -17,7 +17,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_rustls::server::TlsStream;
 
 use crate::base::limits::Limits;
-use crate::connections::Place;
+use crate::net::connection_limit::Place;
 use crate::pace::Pace;
 use crate::traffic::Traffic;
 

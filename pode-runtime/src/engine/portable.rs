@@ -15,7 +15,7 @@ use tokio::task::coop::unconstrained;
 use tokio_rustls::server::TlsStream;
 
 use super::socket::Connection;
-use crate::connections::Place;
+use crate::net::connection_limit::Place;
 use crate::watched::{Transport, Watched};
 
 /// Any stream, and who is told when it is ready.

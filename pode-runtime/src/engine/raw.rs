@@ -13,7 +13,7 @@ use tokio_rustls::server::TlsStream;
 use super::portable::unwatched;
 use super::socket::{Connection, Socket};
 use super::tls::TlsSocket;
-use crate::connections::Place;
+use crate::net::connection_limit::Place;
 use crate::watched::Transport;
 
 /// How much may wait in the system for a client, in bytes: enough to keep a

@@ -16,7 +16,7 @@ use super::client::Client;
 use super::readiness::Readiness;
 use super::shard::{CLOSE_TIMEOUT, Shard};
 use crate::base::supervisor::{Failure, Supervisor, caught, caught_now};
-use crate::shutdown::told_to_stop;
+use crate::net::shutdown::told_to_stop;
 use crate::visit::Disconnect;
 
 /// What a shard is called where somebody reads of it.

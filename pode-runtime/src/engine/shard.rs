@@ -30,7 +30,7 @@ use super::path::{Counted, Crowd, Path, Treatment};
 use super::readiness::{Place, Readiness, Source};
 use super::socket::Connection;
 use super::standing::Standing;
-use crate::shutdown::told_to_stop;
+use crate::net::shutdown::told_to_stop;
 use crate::visit::Disconnect;
 
 /// How long a client may take to accept a close frame and to answer it.

@@ -14,7 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::portable::PortableSocket;
 #[cfg(target_os = "linux")]
 use super::tls::TlsSocket;
-use crate::connections::Place;
+use crate::net::connection_limit::Place;
 
 /// A connection that is upgraded, with what was read of it already.
 #[derive(Debug)]

@@ -5,7 +5,7 @@ use std::net::{Shutdown, TcpStream};
 
 use rustls::ServerConnection;
 
-use crate::connections::Place;
+use crate::net::connection_limit::Place;
 
 /// A connection whose handshake is done.
 #[derive(Debug)]

@@ -14,10 +14,10 @@ use tokio_util::task::TaskTracker;
 
 use crate::argument::BodyLimits;
 use crate::base::error::EventError;
-use crate::certificate::ClientCertificate;
 use crate::client_ids::ClientIds;
 use crate::clockwork::Ticks;
 use crate::header::texts;
+use crate::net::tls::certificate::ClientCertificate;
 use crate::signal::Rebroadcasts;
 use crate::signals::Signals;
 use crate::state::States;

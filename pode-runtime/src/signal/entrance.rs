@@ -15,9 +15,9 @@ use warp::{Filter, Reply};
 
 use super::{Door, Full, ReadParameters, Signal};
 use crate::base::outcome::{Failed, caught};
-use crate::certificate::ClientCertificate;
 use crate::engine::{Engine, Groups, Newcomer};
 use crate::event::{Arrival, CLIENT_ID, Card, Choices, House, SignalClient};
+use crate::net::tls::certificate::ClientCertificate;
 use crate::origin::Gate;
 use crate::reply::sentence;
 use crate::upgrade::{Accepted, HandshakeError, accept};

@@ -10,13 +10,13 @@ use tokio_rustls::TlsConnector;
 
 use crate::base::error::CertificateError;
 use crate::base::error::StartError;
-use crate::certificate::load_chain;
+use crate::net::tls::certificate::load_chain;
 
 /// Whose signature on a certificate is believed, where an upstream is behind
 /// TLS.
 ///
 /// Files are PEM, with one certificate or several, and are read when the server
-/// starts. A path is resolved as that of a [`certificate`](crate::certificate)
+/// starts. A path is resolved as that of a [`certificate`](crate::net::tls::certificate)
 /// is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]

@@ -69,8 +69,8 @@ async fn tls_pair(peer: TcpStream, socket: TcpStream) -> (Box<dyn Stream>, Conne
     use rustls::pki_types::ServerName;
     use rustls::{ClientConfig, RootCertStore};
 
-    use crate::certificate::{Credentials, self_signed};
-    use crate::tls::Tls;
+    use crate::net::tls::certificate::{Credentials, self_signed};
+    use crate::net::tls::config::Tls;
 
     let acceptor = Tls::new(Credentials::of(self_signed()), false).unwrap();
     let mut roots = RootCertStore::empty();

@@ -24,13 +24,14 @@ use crate::base::supervisor::Failure;
 use crate::declared::Declared;
 use crate::engine::Engine;
 use crate::event::house_of;
+use crate::listener;
 use crate::listener::Rules;
+use crate::net::listen;
 use crate::options::{ServerOptions, SignalOptions};
 use crate::origin::{Gate, Origins};
 use crate::signal::{Entrance, Handshake, Signal};
 use crate::signals::Signals;
 use crate::traffic::Asked;
-use crate::{binding, listener};
 
 /// A server with one signal, to which all pages may connect.
 fn one_signal(path: &'static str) -> (Signals, Engine, Entrance) {
@@ -197,7 +198,7 @@ async fn ask(address: SocketAddr, request: &[u8]) -> (TcpStream, String) {
 #[tokio::test]
 async fn a_request_becomes_a_client_of_the_engine() {
     let (signals, engine, entrance) = one_signal("/news");
-    let socket = binding::bind(&"127.0.0.1:0".parse().unwrap()).unwrap();
+    let socket = listen::bind(&"127.0.0.1:0".parse().unwrap()).unwrap();
     let address = socket.local_addr().unwrap();
     let stopping = watch::Sender::new(None);
     let service = {

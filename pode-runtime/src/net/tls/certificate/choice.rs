@@ -52,7 +52,7 @@ mod tests {
     use rustls::pki_types::{PrivatePkcs8KeyDer, ServerName};
     use rustls::server::ParsedCertificate;
 
-    use crate::certificate::key::signing_key;
+    use crate::net::tls::certificate::key::signing_key;
 
     fn certificate(names: &[&str]) -> Shown {
         let key = KeyPair::generate().expect("a key");

@@ -17,7 +17,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use crate::certificate::{ClientCertificate, Credentials, Print, Read, Shown, Unusable};
+use crate::net::tls::certificate::{ClientCertificate, Credentials, Print, Read, Shown, Unusable};
 
 /// The name of HTTP/2 in the handshake (RFC 9113, section 3.2).
 const HTTP_2: &[u8] = b"h2";
@@ -188,7 +188,7 @@ mod tests {
     use tokio::time::Instant;
 
     use super::*;
-    use crate::certificate::self_signed;
+    use crate::net::tls::certificate::self_signed;
 
     /// Time jumps ahead when all that is left is to wait for it, so here the
     /// sockets need no real time.

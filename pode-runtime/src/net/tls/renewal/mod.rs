@@ -27,8 +27,8 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use crate::base::clock::Clock;
 use crate::base::error::with_causes;
 use crate::base::supervisor::Supervisor;
-use crate::certificate::{Print, Shown, Unusable, judge};
-use crate::tls::{Renewed, Tls};
+use crate::net::tls::certificate::{Print, Shown, Unusable, judge};
+use crate::net::tls::config::{Renewed, Tls};
 
 use hang_up::HangUp;
 use watch::Watch;

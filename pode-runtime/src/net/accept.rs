@@ -12,8 +12,8 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until};
 
 use crate::base::trouble::Trouble;
-use crate::binding::Listening;
-use crate::connections::{Connections, Full, Place};
+use crate::net::connection_limit::{Connections, Full, Place};
+use crate::net::listen::Listening;
 
 /// How long to pause when the system can't accept a connection: time for
 /// others to end and give their descriptors back.
@@ -140,8 +140,8 @@ mod tests {
 
     use super::*;
     use crate::base::log::Collected;
-    use crate::binding::bind;
     use crate::listener::Rules;
+    use crate::net::listen::bind;
 
     #[tokio::test(start_paused = true)]
     async fn nothing_is_accepted_during_a_pause() {

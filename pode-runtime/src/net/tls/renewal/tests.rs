@@ -10,7 +10,7 @@ use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 
 use super::*;
 use crate::base::log::Collected;
-use crate::certificate::{Credentials, pfx};
+use crate::net::tls::certificate::{Credentials, pfx};
 
 /// A clock that was set, and goes as tokio's does.
 struct Set {
@@ -40,7 +40,7 @@ async fn an_expiry_is_told_at_the_start_and_daily() {
     let (chain, key_file) = (folder.join("chain.pem"), folder.join("key.pem"));
     write(&chain, "CERTIFICATE", made.der());
     write(&key_file, "PRIVATE KEY", &key.serialize_der());
-    let pair = crate::certificate::pem(&chain, &key_file);
+    let pair = crate::net::tls::certificate::pem(&chain, &key_file);
     // The same at two addresses is told once.
     let served: Vec<Tls> =
         (0..2).map(|_| Tls::new(Credentials::of(pair.clone()), false).expect("a pair")).collect();
@@ -97,7 +97,7 @@ async fn half_of_a_pair_has_its_time() {
     let (first, second) = (make(), make());
     write(&chain, "CERTIFICATE", first.0.der());
     write(&key, "PRIVATE KEY", &first.1);
-    let pair = crate::certificate::pem(&chain, &key);
+    let pair = crate::net::tls::certificate::pem(&chain, &key);
     let mut served = Served::new(Tls::new(Credentials::of(pair), false).expect("a pair"));
     let shown = |served: &Served| served.tls.certificates()[0].pair.cert[0].to_vec();
     let now = Timestamp::UNIX_EPOCH;

@@ -1,0 +1,6 @@
+pub(crate) mod accept;
+pub(crate) mod connection_limit;
+pub(crate) mod fd_limit;
+pub(crate) mod listen;
+pub(crate) mod shutdown;
+pub(crate) mod tls;

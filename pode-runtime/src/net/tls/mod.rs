@@ -1,0 +1,3 @@
+pub mod certificate;
+pub(crate) mod config;
+pub(crate) mod renewal;
