@@ -30,14 +30,14 @@ use crate::base::outcome::panicked;
 use crate::base::supervisor::caught;
 use crate::engine::Engine;
 use crate::event::{House, Web, WebEvent};
-use crate::exchange::{Question, united};
+use crate::http::body_timeout::PacedBody;
+use crate::http::exchange::{Question, united};
+use crate::http::{handshake, header};
 use crate::net::tls::certificate::ClientCertificate;
-use crate::paced_body::PacedBody;
 use crate::public::Public;
 use crate::reply::{Sentence, WholeResponse, sentence, view};
 use crate::route::RouteFilter;
 use crate::signal::{Entrance, Handshake};
-use crate::{header, upgrade};
 
 /// Answers the requests of one listener.
 pub(crate) struct Dispatch {
@@ -197,7 +197,7 @@ impl Dispatch {
             Found::Route { index, parameters } => Some((index, parameters)),
             _ => None,
         };
-        if upgrade::is_upgrade(request.headers())
+        if handshake::is_upgrade(request.headers())
             && let Some((index, values)) = signal
         {
             let handshake = Handshake {

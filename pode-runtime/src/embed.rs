@@ -25,7 +25,7 @@ use warp::Filter;
 use warp::path::Tail;
 use warp::reply::Response;
 
-use crate::exchange::Question;
+use crate::http::exchange::Question;
 use crate::reply::sentence;
 use crate::route::{RouteFilter, whole_chunk};
 use crate::server::Embedded;

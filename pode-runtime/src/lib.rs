@@ -7,30 +7,22 @@
 //! to the `engine`, which carries it to the sockets. What other servers send
 //! comes by [`upstream`].
 
-mod ambiguity;
 pub mod argument;
 mod base;
 pub mod client_ids;
 pub mod clients;
 mod clockwork;
-mod content_security_policy;
 pub mod declared;
 mod dispatch;
 mod embed;
 mod engine;
 pub mod event;
-mod exchange;
 mod folder;
 mod hand_over;
-mod header;
-mod http2;
+mod http;
 mod job;
-mod listener;
 mod net;
 mod options;
-mod origin;
-mod pace;
-mod paced_body;
 mod public;
 mod range;
 pub mod reply;
@@ -42,12 +34,9 @@ pub mod signal;
 pub mod signals;
 mod state;
 mod timer;
-mod traffic;
-mod upgrade;
 pub mod upstream;
 mod view;
 mod visit;
-mod watched;
 
 pub use argument::{form, json, path, query};
 pub use base::error::{
@@ -68,13 +57,13 @@ pub use event::{
 };
 pub use folder::Folder;
 pub use hand_over::HandOver;
+pub use http::origin::{Origins, pages_of};
 pub use net::tls::certificate;
 pub use net::tls::certificate::{Certificate, ClientAuthorities, ClientCertificate};
 pub use options::{
     EndpointOptions, OnLag, PublicOptions, RouteOptions, ScheduleOptions, ServerOptions,
     SignalOptions, TimerOptions, UpstreamOptions,
 };
-pub use origin::{Origins, pages_of};
 pub use running::{BoundEndpoint, RunningServer};
 pub use server::Server;
 pub use signal::{Frame, FromFrame, Rebroadcast};

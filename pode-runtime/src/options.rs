@@ -4,10 +4,10 @@ use std::time::{Duration, SystemTime};
 
 use crate::base::limits::Limits;
 use crate::client_ids::ClientIds;
-use crate::content_security_policy::OWN_SCRIPTS;
 use crate::hand_over::HandOver;
+use crate::http::content_security_policy::OWN_SCRIPTS;
+use crate::http::origin::Origins;
 use crate::net::tls::certificate::{Certificate, ClientAuthorities};
-use crate::origin::Origins;
 use crate::signal::Rebroadcast;
 use crate::upstream::Roots;
 

@@ -11,9 +11,9 @@ use http::header::{
 use http::{HeaderMap, StatusCode};
 use pode_core::route_table;
 
-use crate::content_security_policy::{protect, sources_of_page};
 use crate::folder::Folder;
-use crate::header;
+use crate::http::content_security_policy::{protect, sources_of_page};
+use crate::http::header;
 use crate::options::PublicOptions;
 use crate::reply::{WholeResponse, attachment, empty, whole};
 

@@ -24,7 +24,9 @@ use crate::engine::Parcel;
 use crate::hand_over::Predecessor;
 #[cfg(unix)]
 use crate::hand_over::{Holdings, Place, Succession};
-use crate::listener::Rules;
+use crate::http::origin::Gate;
+use crate::http::serve::Rules;
+use crate::http::{request_smuggling, serve};
 use crate::net::connection_limit::Connections;
 #[cfg(unix)]
 use crate::net::listen::Bound;
@@ -34,12 +36,10 @@ use crate::net::shutdown::StopRequests;
 use crate::net::shutdown::outlive_files_that_are_too_large;
 use crate::net::tls::renewal::Renewal;
 use crate::net::{fd_limit, listen};
-use crate::origin::Gate;
 use crate::running::{BoundEndpoint, RunningServer};
 use crate::signal::Entrance;
 use crate::signals::Signals;
 use crate::upstream::{Feeds, Upstream, Upstreams};
-use crate::{ambiguity, listener};
 
 /// A declared server, not started yet.
 ///
@@ -198,11 +198,11 @@ impl Server {
             let dispatch = Arc::new(Dispatch::new(served, Arc::clone(&house), engine.clone()));
             let answer = move |request, peer| {
                 let dispatch = Arc::clone(&dispatch);
-                ambiguity::guarded(request, async move |request| {
+                request_smuggling::guarded(request, async move |request| {
                     dispatch.answer(request, Some(peer)).await
                 })
             };
-            tasks.push(tokio::spawn(listener::serve(
+            tasks.push(tokio::spawn(serve::serve(
                 Listening::new(listener.socket, accepting.subscribe()),
                 listener.tls,
                 rules,

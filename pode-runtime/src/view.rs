@@ -9,8 +9,8 @@ use serde::Serialize;
 
 use crate::base::error::StartError;
 use crate::base::error::with_causes;
-use crate::content_security_policy::{nonce, protect, source_of_nonce, with_nonce};
 use crate::folder::Folder;
+use crate::http::content_security_policy::{nonce, protect, source_of_nonce, with_nonce};
 use crate::reply::{WholeResponse, whole};
 
 /// Names a view, to be answered with.

@@ -4,7 +4,7 @@
 use http::header::{CONTENT_DISPOSITION, HeaderMap};
 use percent_encoding::percent_decode;
 
-use crate::header::parameters;
+use crate::http::header::parameters;
 
 /// The names of a part. Those that multer finds are of no use: it also looks for
 /// them in what is quoted.

@@ -24,8 +24,8 @@ pub use multipart::{Multipart, Part, multipart};
 
 use crate::base::error::EventError;
 use crate::event::WebEvent;
-use crate::header;
-use crate::paced_body::TooSlow;
+use crate::http::body_timeout::TooSlow;
+use crate::http::header;
 
 type Chunks = Pin<Box<dyn Stream<Item = Result<Bytes, warp::Error>> + Send>>;
 

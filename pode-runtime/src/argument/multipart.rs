@@ -14,7 +14,7 @@ use super::{
 };
 use crate::base::error::EventError;
 use crate::event::WebEvent;
-use crate::header::{elements_of, parameters};
+use crate::http::header::{elements_of, parameters};
 
 /// Takes a body of type `multipart/form-data`.
 pub fn multipart(_: PhantomData<Multipart>) -> TakesMultipart {

@@ -15,8 +15,8 @@ use tokio::task::coop::unconstrained;
 use tokio_rustls::server::TlsStream;
 
 use super::socket::Connection;
+use crate::http::timeout_stream::{Transport, Watched};
 use crate::net::connection_limit::Place;
-use crate::watched::{Transport, Watched};
 
 /// Any stream, and who is told when it is ready.
 pub(super) struct PortableSocket {

@@ -13,8 +13,8 @@ use tokio_rustls::server::TlsStream;
 use super::portable::unwatched;
 use super::socket::{Connection, Socket};
 use super::tls::TlsSocket;
+use crate::http::timeout_stream::Transport;
 use crate::net::connection_limit::Place;
-use crate::watched::Transport;
 
 /// How much may wait in the system for a client, in bytes: enough to keep a
 /// fast connection busy, little to hold for one that doesn't read.

@@ -17,7 +17,7 @@ use super::{House, SignalClient};
 use crate::argument::fields;
 use crate::base::error::EventError;
 use crate::engine::Groups;
-use crate::header::texts;
+use crate::http::header::texts;
 use crate::net::tls::certificate::ClientCertificate;
 use crate::visit::Disconnect;
 

@@ -16,7 +16,7 @@ use crate::argument::BodyLimits;
 use crate::base::error::EventError;
 use crate::client_ids::ClientIds;
 use crate::clockwork::Ticks;
-use crate::header::texts;
+use crate::http::header::texts;
 use crate::net::tls::certificate::ClientCertificate;
 use crate::signal::Rebroadcasts;
 use crate::signals::Signals;

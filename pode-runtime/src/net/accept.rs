@@ -140,7 +140,7 @@ mod tests {
 
     use super::*;
     use crate::base::log::Collected;
-    use crate::listener::Rules;
+    use crate::http::serve::Rules;
     use crate::net::listen::bind;
 
     #[tokio::test(start_paused = true)]

@@ -17,10 +17,10 @@ use super::{Door, Full, ReadParameters, Signal};
 use crate::base::outcome::{Failed, caught};
 use crate::engine::{Engine, Groups, Newcomer};
 use crate::event::{Arrival, CLIENT_ID, Card, Choices, House, SignalClient};
+use crate::http::handshake::{Accepted, HandshakeError, accept};
+use crate::http::origin::Gate;
 use crate::net::tls::certificate::ClientCertificate;
-use crate::origin::Gate;
 use crate::reply::sentence;
-use crate::upgrade::{Accepted, HandshakeError, accept};
 use crate::visit::{Handlers, Visit};
 
 /// The way to a signal, at one of the server's addresses.

@@ -15,7 +15,7 @@ use super::{one_signal, second_opinion};
 use crate::base::limits::Limits;
 use crate::dispatch::{Dispatch, Served};
 use crate::event::house_of;
-use crate::listener::serve_http_1;
+use crate::http::serve::serve_http_1;
 
 /// The only path of the server; a signal's.
 pub(super) const PATH: &str = "/news";

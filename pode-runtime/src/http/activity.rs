@@ -14,8 +14,8 @@ use http::{Request, Response, Version};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::sync::Notify;
 
-use crate::http2::throw_away;
-use crate::upgrade::is_upgrade;
+use crate::http::handshake::is_upgrade;
+use crate::http::http2::throw_away;
 
 /// What is going on at one connection. Cloned by reference.
 #[derive(Debug, Default)]

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 use hyper::body::{Body, Frame, SizeHint};
 
 use crate::base::limits::Limits;
-use crate::pace::Pace;
+use crate::http::min_throughput::Pace;
 
 /// A body that fails with [`TooSlow`] when it falls too far behind.
 #[derive(Debug)]

@@ -14,7 +14,7 @@ use http::{HeaderMap, Request, StatusCode, Version};
 use warp::Reply;
 use warp::reply::Response;
 
-use crate::exchange::Question;
+use crate::http::exchange::Question;
 use crate::reply::sentence;
 
 /// Has a request answered, if it can be trusted to be the one that was meant.

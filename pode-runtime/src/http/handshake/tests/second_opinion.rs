@@ -7,7 +7,7 @@ use percent_encoding::percent_decode_str;
 use tungstenite::handshake::derive_accept_key;
 
 use super::wire::{PATH, Verdict};
-use crate::upgrade::{accept, is_upgrade};
+use crate::http::handshake::{accept, is_upgrade};
 
 /// The head of a request.
 struct Head<'a> {

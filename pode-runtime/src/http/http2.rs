@@ -19,10 +19,10 @@ use tokio::time::{Instant, timeout};
 use warp::reply::Response;
 
 use crate::base::limits::Limits;
+use crate::http::activity::{Asked, Traffic, noted};
+use crate::http::timeout_stream::{LINGER, LINGER_BYTES, Transport, Watched};
 use crate::net::connection_limit::Place;
 use crate::net::shutdown::told_to_stop;
-use crate::traffic::{Asked, Traffic, noted};
-use crate::watched::{LINGER, LINGER_BYTES, Transport, Watched};
 
 /// How many requests of one connection are answered at once.
 const MOST_STREAMS: u32 = 100;
@@ -129,7 +129,7 @@ mod tests {
     use tokio::io::AsyncReadExt;
 
     use super::*;
-    use crate::traffic::InHand;
+    use crate::http::activity::InHand;
     use bytes::Bytes;
 
     /// Time jumps ahead when all that is left is to wait for it.

@@ -24,14 +24,14 @@ use crate::base::supervisor::Failure;
 use crate::declared::Declared;
 use crate::engine::Engine;
 use crate::event::house_of;
-use crate::listener;
-use crate::listener::Rules;
+use crate::http::activity::Asked;
+use crate::http::origin::{Gate, Origins};
+use crate::http::serve;
+use crate::http::serve::Rules;
 use crate::net::listen;
 use crate::options::{ServerOptions, SignalOptions};
-use crate::origin::{Gate, Origins};
 use crate::signal::{Entrance, Handshake, Signal};
 use crate::signals::Signals;
-use crate::traffic::Asked;
 
 /// A server with one signal, to which all pages may connect.
 fn one_signal(path: &'static str) -> (Signals, Engine, Entrance) {
@@ -210,13 +210,8 @@ async fn a_request_becomes_a_client_of_the_engine() {
             warp::service(filter.clone()).call(request)
         }
     };
-    let serving = tokio::spawn(listener::serve(
-        socket,
-        None,
-        Rules::default(),
-        service,
-        stopping.subscribe(),
-    ));
+    let serving =
+        tokio::spawn(serve::serve(socket, None, Rules::default(), service, stopping.subscribe()));
 
     // Who has seen the reply misses no message.
     let (mut peer, head) = ask(address, HANDSHAKE.as_bytes()).await;

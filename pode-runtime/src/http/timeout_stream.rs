@@ -17,9 +17,9 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_rustls::server::TlsStream;
 
 use crate::base::limits::Limits;
+use crate::http::activity::Traffic;
+use crate::http::min_throughput::Pace;
 use crate::net::connection_limit::Place;
-use crate::pace::Pace;
-use crate::traffic::Traffic;
 
 /// How long a client may go on sending what nobody reads, when it was answered
 /// and the connection ends, or in HTTP/2 the stream: closed with unread bytes, it
@@ -302,7 +302,7 @@ mod tests {
     use tokio::time::sleep;
 
     use super::*;
-    use crate::traffic::InHand;
+    use crate::http::activity::InHand;
 
     struct Peers {
         server: Watched<DuplexStream>,

@@ -12,7 +12,7 @@ use headers::{HeaderMapExt, SecWebsocketAccept, SecWebsocketKey};
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Response, StatusCode, Version};
 
-use crate::header::elements;
+use crate::http::header::elements;
 use crate::reply::sentence;
 
 /// Tells whether a request asks for a WebSocket.

@@ -22,15 +22,15 @@ use warp::reply::Response;
 
 use crate::base::limits::Limits;
 use crate::base::supervisor::{Supervisor, has_ended};
-use crate::http2;
+use crate::http::activity::{Asked, Traffic, noted};
+use crate::http::http2;
+use crate::http::timeout_stream::{Transport, Watched};
 use crate::net::accept::{Accepted, Acceptor};
 use crate::net::connection_limit::{Connections, Place};
 use crate::net::listen::Listening;
 use crate::net::shutdown::told_to_stop;
 use crate::net::tls::certificate::ClientCertificate;
 use crate::net::tls::config::{Tls, chose_http_2, client_certificate};
-use crate::traffic::{Asked, Traffic, noted};
-use crate::watched::{Transport, Watched};
 
 /// How much may wait in the system to be sent, in bytes, so that it doesn't
 /// keep much for those who don't read, and tells whether they do.
@@ -225,8 +225,8 @@ mod tests {
     use warp::Reply;
 
     use super::*;
+    use crate::http::handshake::is_upgrade;
     use crate::net::listen::bind;
-    use crate::upgrade::is_upgrade;
 
     /// A listener whose service answers with the request's body. Requests to
     /// `/wait` are announced and wait, those to `/panic` panic.
