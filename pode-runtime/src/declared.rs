@@ -17,16 +17,17 @@ use crate::base::limits::Limits;
 use crate::base::outcome::Outcome;
 use crate::base::supervisor::Failure;
 use crate::clockwork::Ticks;
+use crate::content::folder::Folder;
+use crate::content::public::Public;
+use crate::content::view::Views;
 use crate::dispatch::Mount;
 use crate::engine::{Engine, Parcel, Treatment};
 use crate::event::{House, ScheduleEvent, TimerEvent, UpstreamEvent};
-use crate::folder::Folder;
 use crate::net::tls::certificate::{Certificate, ClientAuthorities};
 use crate::options::{
     EndpointOptions, PublicOptions, RouteOptions, ScheduleOptions, ServerOptions, TimerOptions,
     UpstreamOptions,
 };
-use crate::public::Public;
 use crate::range;
 use crate::route::RouteFilter;
 use crate::schedule::Schedule;
@@ -36,7 +37,6 @@ use crate::signals::Signals;
 use crate::state::States;
 use crate::timer::Timer;
 use crate::upstream::{Destination, Feed, Upstreams};
-use crate::view::Views;
 
 /// The declarations of a server, in the order they are told.
 ///

@@ -12,18 +12,17 @@ mod base;
 pub mod client_ids;
 pub mod clients;
 mod clockwork;
+mod content;
 pub mod declared;
 mod dispatch;
 mod embed;
 mod engine;
 pub mod event;
-mod folder;
 mod hand_over;
 mod http;
 mod job;
 mod net;
 mod options;
-mod public;
 mod range;
 pub mod reply;
 pub mod route;
@@ -35,7 +34,6 @@ pub mod signals;
 mod state;
 mod timer;
 pub mod upstream;
-mod view;
 mod visit;
 
 pub use argument::{form, json, path, query};
@@ -49,13 +47,13 @@ pub use base::outcome::Outcome;
 pub use bytes::Bytes;
 pub use client_ids::{ClientIds, signed_by};
 pub use clients::Clients;
+pub use content::folder::Folder;
 pub use cookie::Cookie;
 pub use embed::Service;
 pub use event::{
     ConnectEvent, DisconnectEvent, ScheduleEvent, SignalClient, SignalEvent, TimerEvent,
     UpstreamEvent, WebEvent,
 };
-pub use folder::Folder;
 pub use hand_over::HandOver;
 pub use http::origin::{Origins, pages_of};
 pub use net::tls::certificate;

@@ -140,9 +140,9 @@ mod tests {
 
     use super::*;
     use crate::base::limits::Limits;
+    use crate::content::folder::Folder;
     use crate::declared::Declared;
     use crate::event::{TimerEvent, UpstreamEvent};
-    use crate::folder::Folder;
     use crate::options::TimerOptions;
     use crate::route::view_filter;
 

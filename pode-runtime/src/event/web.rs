@@ -16,13 +16,13 @@ use crate::argument::BodyLimits;
 use crate::base::error::EventError;
 use crate::client_ids::ClientIds;
 use crate::clockwork::Ticks;
+use crate::content::view::Views;
 use crate::http::header::texts;
 use crate::net::tls::certificate::ClientCertificate;
 use crate::signal::Rebroadcasts;
 use crate::signals::Signals;
 use crate::state::States;
 use crate::upstream::Upstreams;
-use crate::view::Views;
 
 /// A request that a route answers: the first argument of its handler.
 ///

@@ -10,8 +10,8 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{Reply, WholeResponse, whole};
 use crate::base::error::EventError;
+use crate::content::public::content_type;
 use crate::event::WebEvent;
-use crate::public::content_type;
 
 /// Reads a file to answer with; the path is relative to the working directory
 /// of the program.

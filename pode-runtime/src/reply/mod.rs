@@ -17,8 +17,8 @@ pub(crate) use file::attachment;
 pub use file::{File, file};
 
 use crate::base::error::EventError;
+pub use crate::content::view::{View, view};
 use crate::event::WebEvent;
-pub use crate::view::{View, view};
 
 /// A response whose body is at hand.
 pub type WholeResponse = Response<Bytes>;

@@ -11,7 +11,7 @@ use http::header::{
 use http::{HeaderMap, StatusCode};
 use pode_core::route_table;
 
-use crate::folder::Folder;
+use crate::content::folder::Folder;
 use crate::http::content_security_policy::{protect, sources_of_page};
 use crate::http::header;
 use crate::options::PublicOptions;

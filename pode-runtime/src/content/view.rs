@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::base::error::StartError;
 use crate::base::error::with_causes;
-use crate::folder::Folder;
+use crate::content::folder::Folder;
 use crate::http::content_security_policy::{nonce, protect, source_of_nonce, with_nonce};
 use crate::reply::{WholeResponse, whole};
 

@@ -1,0 +1,3 @@
+pub(crate) mod folder;
+pub(crate) mod public;
+pub(crate) mod view;
