@@ -21,19 +21,19 @@ use crate::content::folder::Folder;
 use crate::content::public::Public;
 use crate::content::view::Views;
 use crate::dispatch::Mount;
-use crate::engine::{Engine, Parcel, Treatment};
 use crate::event::{House, ScheduleEvent, TimerEvent, UpstreamEvent};
 use crate::net::tls::certificate::{Certificate, ClientAuthorities};
 use crate::options::{
     EndpointOptions, PublicOptions, RouteOptions, ScheduleOptions, ServerOptions, TimerOptions,
     UpstreamOptions,
 };
+use crate::push::engine::{Engine, Parcel, Treatment};
+use crate::push::publisher::Signals;
 use crate::range;
 use crate::route::RouteFilter;
 use crate::schedule::Schedule;
 use crate::server::Server;
 use crate::signal::{Rebroadcasts, Signal};
-use crate::signals::Signals;
 use crate::state::States;
 use crate::timer::Timer;
 use crate::upstream::{Destination, Feed, Upstreams};

@@ -15,11 +15,11 @@ use tokio_util::task::TaskTracker;
 use crate::base::error::{EndedError, InvokeError};
 use crate::base::supervisor::Failure;
 use crate::clockwork::Clockwork;
-use crate::engine::Engine;
 #[cfg(unix)]
 use crate::hand_over::Succession;
 use crate::net::tls::renewal::Renewal;
-use crate::signals::Signals;
+use crate::push::engine::Engine;
+use crate::push::publisher::Signals;
 use crate::upstream::{Feeds, Upstream, Upstreams};
 
 /// A server that listens.

@@ -20,7 +20,6 @@ use crate::base::supervisor::Failure;
 use crate::clockwork::{self, Clockwork};
 use crate::declared::{Declared, Endpoint};
 use crate::dispatch::{Dispatch, Known, Served};
-use crate::engine::Parcel;
 use crate::hand_over::Predecessor;
 #[cfg(unix)]
 use crate::hand_over::{Holdings, Place, Succession};
@@ -36,9 +35,10 @@ use crate::net::shutdown::StopRequests;
 use crate::net::shutdown::outlive_files_that_are_too_large;
 use crate::net::tls::renewal::Renewal;
 use crate::net::{fd_limit, listen};
+use crate::push::engine::Parcel;
+use crate::push::publisher::Signals;
 use crate::running::{BoundEndpoint, RunningServer};
 use crate::signal::Entrance;
-use crate::signals::Signals;
 use crate::upstream::{Feeds, Upstream, Upstreams};
 
 /// A declared server, not started yet.

@@ -4,7 +4,7 @@
 //! Loom runs each model in all ways in which its threads can take turns, and
 //! fails one in which a thread waits for ever.
 
-#[path = "../src/engine/woken.rs"]
+#[path = "../src/push/engine/woken.rs"]
 mod woken;
 
 mod sync {

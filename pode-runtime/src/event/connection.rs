@@ -16,9 +16,9 @@ use super::web::cookie;
 use super::{House, SignalClient};
 use crate::argument::fields;
 use crate::base::error::EventError;
-use crate::engine::Groups;
 use crate::http::header::texts;
 use crate::net::tls::certificate::ClientCertificate;
+use crate::push::engine::Groups;
 use crate::visit::Disconnect;
 
 /// A client that asks to be let in: the argument of `on connect CHAT => …`.

@@ -3,7 +3,7 @@
 /// Writes the methods that every event has: those of [`Signals`], `state` and
 /// `upstream`. The event lends its server by a method `house`.
 ///
-/// [`Signals`]: crate::signals::Signals
+/// [`Signals`]: crate::push::publisher::Signals
 macro_rules! sending_methods {
     ($event:ident $(<$parameter:ident>)?) => {
         impl$(<$parameter>)? $event$(<$parameter>)? {
@@ -32,7 +32,7 @@ macro_rules! sending_methods {
             }
 
             /// Sends a payload to the clients of a signal; see
-            /// [`Signals::send`](crate::signals::Signals::send).
+            /// [`Signals::send`](crate::push::publisher::Signals::send).
             pub fn send<S: pode_core::SignalTarget>(
                 &self,
                 signal: S,
@@ -45,11 +45,11 @@ macro_rules! sending_methods {
             }
 
             /// Sends a payload to every client of a signal if there is room now;
-            /// see [`Signals::try_send`](crate::signals::Signals::try_send).
+            /// see [`Signals::try_send`](crate::push::publisher::Signals::try_send).
             ///
             /// # Errors
             ///
-            /// As for [`Signals::try_send`](crate::signals::Signals::try_send).
+            /// As for [`Signals::try_send`](crate::push::publisher::Signals::try_send).
             pub fn try_send<S>(
                 &self,
                 signal: S,
@@ -62,7 +62,7 @@ macro_rules! sending_methods {
             }
 
             /// Sends ready-made JSON, byte for byte; see
-            /// [`Signals::send_json`](crate::signals::Signals::send_json).
+            /// [`Signals::send_json`](crate::push::publisher::Signals::send_json).
             pub fn send_json<S: pode_core::SignalTarget>(
                 &self,
                 signal: S,
@@ -72,13 +72,13 @@ macro_rules! sending_methods {
             }
 
             /// Returns the clients of a signal, to list, group or close them; see
-            /// [`Signals::clients`](crate::signals::Signals::clients).
+            /// [`Signals::clients`](crate::push::publisher::Signals::clients).
             pub fn clients<S: pode_core::SignalTarget>(&self, signal: S) -> $crate::Clients {
                 self.signals().clients(signal)
             }
 
             /// Sends a payload to every client on every path; see
-            /// [`Signals::send_to_all`](crate::signals::Signals::send_to_all).
+            /// [`Signals::send_to_all`](crate::push::publisher::Signals::send_to_all).
             pub fn send_to_all<T: serde::Serialize + ?Sized>(
                 &self,
                 payload: &T,
@@ -110,12 +110,12 @@ pub(crate) use web::{CLIENT_ID, House, Web};
 #[cfg(test)]
 pub(crate) fn house() -> std::sync::Arc<House> {
     let (hub, _) = pode_core::hub::Hub::new([]);
-    house_of(crate::signals::Signals::new(hub, std::time::Duration::ZERO))
+    house_of(crate::push::publisher::Signals::new(hub, std::time::Duration::ZERO))
 }
 
 /// Returns the surroundings of an event with these signals.
 #[cfg(test)]
-pub(crate) fn house_of(signals: crate::signals::Signals) -> std::sync::Arc<House> {
+pub(crate) fn house_of(signals: crate::push::publisher::Signals) -> std::sync::Arc<House> {
     std::sync::Arc::new(House {
         signals,
         states: Default::default(),

@@ -13,9 +13,9 @@ use tokio_util::task::TaskTracker;
 
 use super::House;
 use crate::base::error::EventError;
-use crate::clients::Clients;
-use crate::engine::{Audience, Parcel};
-use crate::signals::Sending;
+use crate::push::clients::Clients;
+use crate::push::engine::{Audience, Parcel};
+use crate::push::publisher::Sending;
 
 /// A message from a client: the first argument of a signal's handler.
 ///
@@ -38,7 +38,7 @@ impl<Out> SignalEvent<Out> {
     }
 
     /// Sends a payload to the client that sent the message; see
-    /// [`Signals::send`](crate::signals::Signals::send).
+    /// [`Signals::send`](crate::push::publisher::Signals::send).
     pub fn reply(&self, payload: &Out) -> Sending<Addressed>
     where
         Out: Payload,

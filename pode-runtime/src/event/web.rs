@@ -19,8 +19,8 @@ use crate::clockwork::Ticks;
 use crate::content::view::Views;
 use crate::http::header::texts;
 use crate::net::tls::certificate::ClientCertificate;
+use crate::push::publisher::Signals;
 use crate::signal::Rebroadcasts;
-use crate::signals::Signals;
 use crate::state::States;
 use crate::upstream::Upstreams;
 

@@ -21,8 +21,8 @@ use super::leader::Link;
 use super::succession::{Holdings, Stage, Wish};
 use super::wire::{Say, What, pack, read, unpack, write};
 use crate::base::supervisor::joined;
-use crate::engine::{EVERYBODY, Order, Parcel};
-use crate::signals::{Detour, Diverted, Signals};
+use crate::push::engine::{EVERYBODY, Order, Parcel};
+use crate::push::publisher::{Detour, Diverted, Signals};
 
 /// How many messages wait to go to the newer process; senders of more wait,
 /// too.

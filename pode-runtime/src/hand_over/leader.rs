@@ -15,8 +15,8 @@ use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 
 use super::wire::{Say, pack, read, unpack, write};
 use crate::base::supervisor::unwinding_stops_here;
-use crate::engine::Parcel;
-use crate::signals::Signals;
+use crate::push::engine::Parcel;
+use crate::push::publisher::Signals;
 
 /// How many messages of a channel go before others have their turn.
 const MESSAGES_PER_TURN: usize = 256;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::Handed;
 use crate::base::error::StartError;
-use crate::engine::Parcel;
+use crate::push::engine::Parcel;
 
 /// Never there.
 pub(crate) enum Predecessor {}

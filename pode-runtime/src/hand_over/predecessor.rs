@@ -13,7 +13,7 @@ use super::leader::{Lead, Link};
 use super::wire::{LineError, Say, Shared, hear_line, read_soon, say_line, unpack, write};
 use super::{Handed, KEPT, socket, wire};
 use crate::base::error::StartError;
-use crate::engine::Parcel;
+use crate::push::engine::Parcel;
 
 /// How long all may take in which the older process says that it isn't time
 /// yet: it may be taking leave of those whom it got from one before.

@@ -23,8 +23,8 @@ use crate::base::error::StartError;
 use crate::base::supervisor::{Failure, Supervisor, caught, joined, unwinding_stops_here};
 use crate::base::trouble::Trouble;
 use crate::clockwork::Ticks;
-use crate::engine::Parcel;
-use crate::signals::Signals;
+use crate::push::engine::Parcel;
+use crate::push::publisher::Signals;
 use crate::upstream::Feeds;
 
 /// How long messages are kept for clients that come back, after the last of

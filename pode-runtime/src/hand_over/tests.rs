@@ -14,9 +14,9 @@ use super::leader::{Lead, Link};
 use super::succession::{Holdings, Stage, Wish};
 use super::wire::{Say, ToWhom, What, read, write};
 use crate::clockwork::Ticks;
-use crate::engine::{Order, Parcel};
 use crate::event::house_of;
-use crate::signals::Signals;
+use crate::push::engine::{Order, Parcel};
+use crate::push::publisher::Signals;
 use crate::upstream::Feeds;
 
 fn one_path() -> (Signals, Delivery<Parcel>) {

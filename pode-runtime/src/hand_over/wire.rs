@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 
-use crate::engine::{Audience, Only, Order, Parcel};
+use crate::push::engine::{Audience, Only, Order, Parcel};
 
 /// What each side says first.
 const LINE: &[u8; 17] = b"pode hand-over 1\n";

@@ -15,11 +15,11 @@ use warp::{Filter, Reply};
 
 use super::{Door, Full, ReadParameters, Signal};
 use crate::base::outcome::{Failed, caught};
-use crate::engine::{Engine, Groups, Newcomer};
 use crate::event::{Arrival, CLIENT_ID, Card, Choices, House, SignalClient};
 use crate::http::handshake::{Accepted, HandshakeError, accept};
 use crate::http::origin::Gate;
 use crate::net::tls::certificate::ClientCertificate;
+use crate::push::engine::{Engine, Groups, Newcomer};
 use crate::reply::sentence;
 use crate::visit::{Handlers, Visit};
 

@@ -18,8 +18,8 @@ pub use self::incoming::{Frame, FromFrame};
 pub use self::rebroadcast::Rebroadcast;
 pub(crate) use self::rebroadcast::{Rebroadcasts, Validate};
 use crate::declared::Declared;
-use crate::engine::Parcel;
 use crate::options::SignalOptions;
+use crate::push::engine::Parcel;
 use crate::visit::Handlers;
 
 /// What clients listen to, and may speak to.

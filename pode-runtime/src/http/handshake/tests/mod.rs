@@ -22,7 +22,6 @@ use tower_service::Service;
 use super::*;
 use crate::base::supervisor::Failure;
 use crate::declared::Declared;
-use crate::engine::Engine;
 use crate::event::house_of;
 use crate::http::activity::Asked;
 use crate::http::origin::{Gate, Origins};
@@ -30,8 +29,9 @@ use crate::http::serve;
 use crate::http::serve::Rules;
 use crate::net::listen;
 use crate::options::{ServerOptions, SignalOptions};
+use crate::push::engine::Engine;
+use crate::push::publisher::Signals;
 use crate::signal::{Entrance, Handshake, Signal};
-use crate::signals::Signals;
 
 /// A server with one signal, to which all pages may connect.
 fn one_signal(path: &'static str) -> (Signals, Engine, Entrance) {

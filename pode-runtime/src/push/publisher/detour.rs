@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout_at};
 
 use super::{Room, Signals};
-use crate::engine::Parcel;
+use crate::push::engine::Parcel;
 
 /// The way to the other process. Cloning is cheap.
 #[derive(Clone, Debug)]

@@ -8,8 +8,8 @@ use pode_core::frame::Close;
 use pode_core::hub::Position;
 use pode_core::{ClientId, SendError};
 
-use crate::engine::{Audience, Found, Missed, Only, Order, Parcel, Question};
-use crate::signals::Signals;
+use crate::push::engine::{Audience, Found, Missed, Only, Order, Parcel, Question};
+use crate::push::publisher::Signals;
 
 /// The clients of a signal, or of one path of a family; see
 /// [`Signals::clients`].

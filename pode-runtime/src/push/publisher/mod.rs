@@ -17,8 +17,8 @@ use self::detour::Detours;
 pub(crate) use self::detour::{Detour, Diverted};
 use self::sending::Target;
 pub use self::sending::{SendFuture, Sending};
-use crate::clients::Clients;
-use crate::engine::{Audience, Parcel};
+use crate::push::clients::Clients;
+use crate::push::engine::{Audience, Parcel};
 
 /// Sends payloads to the clients of a server; a cheap handle to clone.
 ///
@@ -221,7 +221,7 @@ mod tests {
     use tokio::time::Instant;
 
     use super::*;
-    use crate::engine::Only;
+    use crate::push::engine::Only;
 
     const CHAT: SignalPath<u32> = SignalPath::new("/");
     const NEWS: SignalPath<u32> = SignalPath::new("/news");

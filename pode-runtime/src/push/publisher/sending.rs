@@ -10,7 +10,7 @@ use pode_core::{ClientId, Message, SendError};
 
 use super::Signals;
 use super::detour::Detours;
-use crate::engine::{Audience, Only};
+use crate::push::engine::{Audience, Only};
 
 #[derive(Debug)]
 pub(super) enum Target {

@@ -1,0 +1,3 @@
+pub mod clients;
+pub(crate) mod engine;
+pub mod publisher;
