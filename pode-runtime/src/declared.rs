@@ -16,12 +16,14 @@ use crate::base::error::StartError;
 use crate::base::limits::Limits;
 use crate::base::outcome::Outcome;
 use crate::base::supervisor::Failure;
-use crate::clockwork::Ticks;
 use crate::content::folder::Folder;
 use crate::content::public::Public;
 use crate::content::view::Views;
 use crate::dispatch::Mount;
 use crate::event::{House, ScheduleEvent, TimerEvent, UpstreamEvent};
+use crate::jobs::running::Ticks;
+use crate::jobs::schedule::Schedule;
+use crate::jobs::timer::Timer;
 use crate::net::tls::certificate::{Certificate, ClientAuthorities};
 use crate::options::{
     EndpointOptions, PublicOptions, RouteOptions, ScheduleOptions, ServerOptions, TimerOptions,
@@ -31,11 +33,9 @@ use crate::push::engine::{Engine, Parcel, Treatment};
 use crate::push::publisher::Signals;
 use crate::range;
 use crate::route::RouteFilter;
-use crate::schedule::Schedule;
 use crate::server::Server;
 use crate::signal::{Rebroadcasts, Signal};
 use crate::state::States;
-use crate::timer::Timer;
 use crate::upstream::{Destination, Feed, Upstreams};
 
 /// The declarations of a server, in the order they are told.

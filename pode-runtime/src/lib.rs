@@ -10,7 +10,6 @@
 pub mod argument;
 mod base;
 pub mod client_ids;
-mod clockwork;
 mod content;
 pub mod declared;
 mod dispatch;
@@ -18,7 +17,7 @@ mod embed;
 pub mod event;
 mod hand_over;
 mod http;
-mod job;
+mod jobs;
 mod net;
 mod options;
 mod push;
@@ -26,11 +25,9 @@ mod range;
 pub mod reply;
 pub mod route;
 mod running;
-mod schedule;
 mod server;
 pub mod signal;
 mod state;
-mod timer;
 pub mod upstream;
 mod visit;
 

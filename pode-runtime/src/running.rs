@@ -14,9 +14,9 @@ use tokio_util::task::TaskTracker;
 
 use crate::base::error::{EndedError, InvokeError};
 use crate::base::supervisor::Failure;
-use crate::clockwork::Clockwork;
 #[cfg(unix)]
 use crate::hand_over::Succession;
+use crate::jobs::running::Clockwork;
 use crate::net::tls::renewal::Renewal;
 use crate::push::engine::Engine;
 use crate::push::publisher::Signals;

@@ -17,7 +17,6 @@ use crate::base::error::EndedError;
 use crate::base::error::StartError;
 use crate::base::log;
 use crate::base::supervisor::Failure;
-use crate::clockwork::{self, Clockwork};
 use crate::declared::{Declared, Endpoint};
 use crate::dispatch::{Dispatch, Known, Served};
 use crate::hand_over::Predecessor;
@@ -26,6 +25,7 @@ use crate::hand_over::{Holdings, Place, Succession};
 use crate::http::origin::Gate;
 use crate::http::serve::Rules;
 use crate::http::{request_smuggling, serve};
+use crate::jobs::running::{self, Clockwork};
 use crate::net::connection_limit::Connections;
 #[cfg(unix)]
 use crate::net::listen::Bound;
@@ -142,7 +142,7 @@ impl Server {
         outlive_files_that_are_too_large();
         // Whatever can fail comes before the first request is served.
         let views = declared.read_views()?;
-        clockwork::check(&declared.timers, &declared.schedules)?;
+        running::check(&declared.timers, &declared.schedules)?;
         let destinations = declared.destinations()?;
         let mut inherited = Inherited::from_environment();
         let hand_over = declared.options.hand_over.clone();
@@ -263,7 +263,7 @@ impl Server {
         let views = declared.read_views()?;
         let endpoints: Vec<&Endpoint> = declared.endpoints.iter().collect();
         let served = served_by(&declared, &endpoints, &Arc::default())?;
-        clockwork::check(&declared.timers, &declared.schedules)?;
+        running::check(&declared.timers, &declared.schedules)?;
         let destinations = declared.destinations()?;
         // The log is told; requests and handshakes are refused.
         let failure = Failure::default();

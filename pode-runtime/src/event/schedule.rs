@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::event::House;
-use crate::job::Firing;
+use crate::jobs::job::Firing;
 
 /// One time of a schedule: the argument of its handler.
 ///

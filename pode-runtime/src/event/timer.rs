@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::event::House;
-use crate::job::Firing;
+use crate::jobs::job::Firing;
 
 /// A tick of a timer: the argument of its handler.
 ///

@@ -10,8 +10,8 @@ use tokio::time::{Instant, timeout_at};
 use crate::base::clock::{self, SystemClock};
 use crate::base::error::{InvokeError, StartError};
 use crate::event::House;
-use crate::schedule::Schedule;
-use crate::timer::Timer;
+use crate::jobs::schedule::Schedule;
+use crate::jobs::timer::Timer;
 
 /// All that fires, each in a task of its own. Dropping it cuts them off.
 pub(crate) struct Clockwork {

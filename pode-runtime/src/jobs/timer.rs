@@ -15,7 +15,7 @@ use crate::base::outcome::Outcome;
 use crate::base::supervisor::Supervisor;
 use crate::base::trouble::Trouble;
 use crate::event::{House, TimerEvent};
-use crate::job::Job;
+use crate::jobs::job::Job;
 use crate::options::TimerOptions;
 
 /// Where a timer is on its grid. It survives a panic.

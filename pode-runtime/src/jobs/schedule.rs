@@ -18,7 +18,7 @@ use crate::base::clock::Clock;
 use crate::base::outcome::Outcome;
 use crate::base::supervisor::Supervisor;
 use crate::event::{House, ScheduleEvent};
-use crate::job::Job;
+use crate::jobs::job::Job;
 use crate::options::ScheduleOptions;
 
 /// How long it may take to notice that the clock was set.

@@ -1,0 +1,4 @@
+pub(crate) mod job;
+pub(crate) mod running;
+pub(crate) mod schedule;
+pub(crate) mod timer;
