@@ -12,6 +12,8 @@ use serde::de::DeserializeOwned;
 use tokio_util::task::TaskTracker;
 use warp::{Filter, Rejection};
 
+use crate::app::event::{House, ScheduleEvent, TimerEvent, UpstreamEvent};
+use crate::app::state::States;
 use crate::base::error::StartError;
 use crate::base::limits::Limits;
 use crate::base::outcome::Outcome;
@@ -20,7 +22,6 @@ use crate::content::folder::Folder;
 use crate::content::public::Public;
 use crate::content::view::Views;
 use crate::dispatch::Mount;
-use crate::event::{House, ScheduleEvent, TimerEvent, UpstreamEvent};
 use crate::jobs::running::Ticks;
 use crate::jobs::schedule::Schedule;
 use crate::jobs::timer::Timer;
@@ -35,7 +36,6 @@ use crate::range;
 use crate::route::RouteFilter;
 use crate::server::Server;
 use crate::signal::{Rebroadcasts, Signal};
-use crate::state::States;
 use crate::upstream::{Destination, Feed, Upstreams};
 
 /// The declarations of a server, in the order they are told.

@@ -24,12 +24,12 @@ use tracing::Instrument;
 use warp::Filter;
 use warp::reject::Rejection;
 
+use crate::app::event::{House, Web, WebEvent};
 use crate::argument::BodyLimits;
 use crate::base::limits::Limits;
 use crate::base::outcome::panicked;
 use crate::base::supervisor::caught;
 use crate::content::public::Public;
-use crate::event::{House, Web, WebEvent};
 use crate::http::body_timeout::PacedBody;
 use crate::http::exchange::{Question, united};
 use crate::http::{handshake, header};

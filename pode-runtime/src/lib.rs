@@ -7,14 +7,13 @@
 //! to the `engine`, which carries it to the sockets. What other servers send
 //! comes by [`upstream`].
 
+mod app;
 pub mod argument;
 mod base;
-pub mod client_ids;
 mod content;
 pub mod declared;
 mod dispatch;
 mod embed;
-pub mod event;
 mod hand_over;
 mod http;
 mod jobs;
@@ -27,10 +26,16 @@ pub mod route;
 mod running;
 mod server;
 pub mod signal;
-mod state;
 pub mod upstream;
 mod visit;
 
+pub use app::client_ids;
+pub use app::client_ids::{ClientIds, signed_by};
+pub use app::event;
+pub use app::event::{
+    ConnectEvent, DisconnectEvent, ScheduleEvent, SignalClient, SignalEvent, TimerEvent,
+    UpstreamEvent, WebEvent,
+};
 pub use argument::{form, json, path, query};
 pub use base::error::{
     CertificateError, EndedError, Error, EventError, InvokeError, Result, StartError,
@@ -40,14 +45,9 @@ pub use base::log::{LogWriter, log_to_terminal, log_writer, print_panic};
 pub use base::outcome;
 pub use base::outcome::Outcome;
 pub use bytes::Bytes;
-pub use client_ids::{ClientIds, signed_by};
 pub use content::folder::Folder;
 pub use cookie::Cookie;
 pub use embed::Service;
-pub use event::{
-    ConnectEvent, DisconnectEvent, ScheduleEvent, SignalClient, SignalEvent, TimerEvent,
-    UpstreamEvent, WebEvent,
-};
 pub use hand_over::HandOver;
 pub use http::origin::{Origins, pages_of};
 pub use net::tls::certificate;

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
+use crate::app::client_ids::ClientIds;
 use crate::base::limits::Limits;
-use crate::client_ids::ClientIds;
 use crate::hand_over::HandOver;
 use crate::http::content_security_policy::OWN_SCRIPTS;
 use crate::http::origin::Origins;
@@ -309,7 +309,7 @@ pub struct ScheduleOptions {
 /// `upstream PRICES: Tick = "wss://feed.example/prices" { heartbeat: 10s } => on_tick;`
 ///
 /// There is one more, which is a handler: `on_connect`, an `async fn` or an
-/// `async` closure that takes an [`UpstreamEvent`](crate::event::UpstreamEvent). It
+/// `async` closure that takes an [`UpstreamEvent`](crate::app::event::UpstreamEvent). It
 /// runs on each connection before the first message is read, so what it replies
 /// is said anew after each reconnect. If it fails, the connection is given up
 /// and tried again.

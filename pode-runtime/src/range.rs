@@ -139,10 +139,10 @@ mod tests {
     use pode_core::{Address, Method, Nothing, Protocol, SignalPath, UpstreamName};
 
     use super::*;
+    use crate::app::event::{TimerEvent, UpstreamEvent};
     use crate::base::limits::Limits;
     use crate::content::folder::Folder;
     use crate::declared::Declared;
-    use crate::event::{TimerEvent, UpstreamEvent};
     use crate::options::TimerOptions;
     use crate::route::view_filter;
 

@@ -15,9 +15,9 @@ use pode_core::route_path::SEGMENT;
 use warp::Filter;
 use warp::filters::BoxedFilter;
 
+use crate::app::event::WebEvent;
 use crate::argument::{Argument, Body};
 use crate::base::error::EventError;
-use crate::event::WebEvent;
 use crate::reply::{Reply, WholeResponse, redirect, view};
 
 /// A boxed warp filter that always answers.

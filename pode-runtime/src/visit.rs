@@ -19,9 +19,9 @@ use serde_json::json;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
+use crate::app::event::{Arrival, SignalClient};
 use crate::base::outcome::{BoxError, Failed, caught, failure};
 use crate::base::supervisor::{self, has_ended};
-use crate::event::{Arrival, SignalClient};
 use crate::signal::{Frame, Validate};
 
 /// Why a client has gone.

@@ -8,8 +8,8 @@ use serde::de::DeserializeOwned;
 use super::{
     Argument, Body, at_field, bad_request, content_type, fields, not_compressed, wrong_content_type,
 };
+use crate::app::event::WebEvent;
 use crate::base::error::EventError;
-use crate::event::WebEvent;
 
 /// Takes a body of form fields.
 pub fn form<T: DeserializeOwned>(_: PhantomData<T>) -> Whole<T, 1> {

@@ -22,8 +22,8 @@ use serde_path_to_error::Segment;
 pub use body::{FromBody, body, data, form, json};
 pub use multipart::{Multipart, Part, multipart};
 
+use crate::app::event::WebEvent;
 use crate::base::error::EventError;
-use crate::event::WebEvent;
 use crate::http::body_timeout::TooSlow;
 use crate::http::header;
 

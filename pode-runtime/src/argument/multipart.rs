@@ -12,8 +12,8 @@ use super::{
     Argument, Body, announced_within, content_type, not_compressed, too_long, too_slow,
     wrong_content_type,
 };
+use crate::app::event::WebEvent;
 use crate::base::error::EventError;
-use crate::event::WebEvent;
 use crate::http::header::{elements_of, parameters};
 
 /// Takes a body of type `multipart/form-data`.

@@ -13,7 +13,7 @@ use super::follower::{End, Follower};
 use super::leader::{Lead, Link};
 use super::succession::{Holdings, Stage, Wish};
 use super::wire::{Say, ToWhom, What, read, write};
-use crate::event::house_of;
+use crate::app::event::house_of;
 use crate::jobs::running::Ticks;
 use crate::push::engine::{Order, Parcel};
 use crate::push::publisher::Signals;

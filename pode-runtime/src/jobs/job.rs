@@ -11,8 +11,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
+use crate::app::event::House;
 use crate::base::outcome::{BoxError, Outcome, failure};
-use crate::event::House;
 
 /// A handler that fires; `Time` is how its clock tells when.
 pub(crate) struct Job<Time> {

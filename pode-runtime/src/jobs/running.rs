@@ -7,9 +7,9 @@ use tokio::sync::{OwnedRwLockReadGuard, RwLock, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
+use crate::app::event::House;
 use crate::base::clock::{self, SystemClock};
 use crate::base::error::{InvokeError, StartError};
-use crate::event::House;
 use crate::jobs::schedule::Schedule;
 use crate::jobs::timer::Timer;
 

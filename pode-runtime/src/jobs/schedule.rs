@@ -14,10 +14,10 @@ use pode_core::cron::Cron;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
+use crate::app::event::{House, ScheduleEvent};
 use crate::base::clock::Clock;
 use crate::base::outcome::Outcome;
 use crate::base::supervisor::Supervisor;
-use crate::event::{House, ScheduleEvent};
 use crate::jobs::job::Job;
 use crate::options::ScheduleOptions;
 
@@ -181,8 +181,8 @@ mod tests {
     use jiff::tz::TimeZone;
 
     use super::*;
+    use crate::app::event::house;
     use crate::base::log::Collected;
-    use crate::event::house;
 
     /// A clock in Berlin that goes with tokio's, until it is set. Berlin is an
     /// hour ahead of UTC in winter and two in summer, which begins on 29 March

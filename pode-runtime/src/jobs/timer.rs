@@ -11,10 +11,10 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
+use crate::app::event::{House, TimerEvent};
 use crate::base::outcome::Outcome;
 use crate::base::supervisor::Supervisor;
 use crate::base::trouble::Trouble;
-use crate::event::{House, TimerEvent};
 use crate::jobs::job::Job;
 use crate::options::TimerOptions;
 
@@ -129,8 +129,8 @@ mod tests {
     use std::sync::Mutex;
 
     use super::*;
+    use crate::app::event::house;
     use crate::base::log::Collected;
-    use crate::event::house;
 
     /// Runs a timer for some seconds of paused time, and returns at which of
     /// them it fired. The handler is told the count.

@@ -5,7 +5,7 @@ use http::StatusCode;
 use http::header::{HeaderName, HeaderValue, SET_COOKIE};
 
 use super::{Reply, WholeResponse, internal_error};
-use crate::event::WebEvent;
+use crate::app::event::WebEvent;
 
 /// A reply that was changed; made by the methods of [`Reply`].
 #[derive(Clone, Debug)]

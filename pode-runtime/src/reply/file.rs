@@ -9,9 +9,9 @@ use http::header::{CONTENT_DISPOSITION, HeaderValue};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{Reply, WholeResponse, whole};
+use crate::app::event::WebEvent;
 use crate::base::error::EventError;
 use crate::content::public::content_type;
-use crate::event::WebEvent;
 
 /// Reads a file to answer with; the path is relative to the working directory
 /// of the program.

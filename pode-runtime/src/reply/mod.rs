@@ -16,9 +16,9 @@ pub use change::Changed;
 pub(crate) use file::attachment;
 pub use file::{File, file};
 
+use crate::app::event::WebEvent;
 use crate::base::error::EventError;
 pub use crate::content::view::{View, view};
-use crate::event::WebEvent;
 
 /// A response whose body is at hand.
 pub type WholeResponse = Response<Bytes>;

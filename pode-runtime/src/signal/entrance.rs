@@ -14,8 +14,8 @@ use warp::filters::BoxedFilter;
 use warp::{Filter, Reply};
 
 use super::{Door, Full, ReadParameters, Signal};
+use crate::app::event::{Arrival, CLIENT_ID, Card, Choices, House, SignalClient};
 use crate::base::outcome::{Failed, caught};
-use crate::event::{Arrival, CLIENT_ID, Card, Choices, House, SignalClient};
 use crate::http::handshake::{Accepted, HandshakeError, accept};
 use crate::http::origin::Gate;
 use crate::net::tls::certificate::ClientCertificate;

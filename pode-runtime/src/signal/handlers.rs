@@ -7,10 +7,10 @@ use futures_util::FutureExt;
 use pode_core::{Parameters, SignalFamily, SignalPath};
 
 use super::{Frame, FromFrame};
+use crate::app::event::{ConnectEvent, DisconnectEvent, SignalEvent};
 use crate::base::error::EventError;
 use crate::base::outcome::{BoxError, Outcome};
 use crate::declared::Declared;
-use crate::event::{ConnectEvent, DisconnectEvent, SignalEvent};
 use crate::visit::Handled;
 
 macro_rules! handlers {

@@ -15,10 +15,10 @@ use serde_json::value::RawValue;
 
 use super::incoming::{FromFrame, read_json};
 use super::{Frame, Signal};
+use crate::app::event::SignalClient;
 use crate::base::error::EventError;
 use crate::base::outcome::BoxError;
 use crate::declared::Declared;
-use crate::event::SignalClient;
 use crate::push::engine::{Audience, Only, Parcel};
 
 /// To whom a client may send, of those who listen to a signal that is declared

@@ -22,7 +22,7 @@ use tokio_tungstenite::tungstenite::{Bytes, Error as WebSocketError, Message, Ut
 use super::connect::Socket;
 use super::feed::Feed;
 use super::line::Outgoing;
-use crate::event::House;
+use crate::app::event::House;
 
 /// How long taking leave may take: until the other server has answered, and
 /// has closed the connection.

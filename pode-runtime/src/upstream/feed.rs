@@ -17,11 +17,11 @@ use super::backoff::{Backoff, chance};
 use super::connect::Destination;
 use super::connection::{End, serve};
 use super::line::Line;
+use crate::app::event::{House, UpstreamEvent};
 use crate::base::error::StartError;
 use crate::base::error::with_causes;
 use crate::base::outcome::{BoxError, Outcome, failure};
 use crate::base::supervisor::Supervisor;
-use crate::event::{House, UpstreamEvent};
 use crate::options::UpstreamOptions;
 
 /// How much the log is told of a message that can't be read, and of the reason,

@@ -16,9 +16,9 @@ use tokio_tungstenite::tungstenite::protocol::Role;
 use super::connect::{Socket, Stream};
 use super::connection::{End, serve};
 use super::{Feed, Feeds};
+use crate::app::event::{UpstreamEvent, house};
 use crate::base::log::Collected;
 use crate::base::outcome::Outcome;
-use crate::event::{UpstreamEvent, house};
 use crate::options::UpstreamOptions;
 
 const TEST: UpstreamName<Nothing, String> = UpstreamName::new("TEST");

@@ -20,9 +20,9 @@ use tokio::time::Instant;
 use tower_service::Service;
 
 use super::*;
+use crate::app::event::house_of;
 use crate::base::supervisor::Failure;
 use crate::declared::Declared;
-use crate::event::house_of;
 use crate::http::activity::Asked;
 use crate::http::origin::{Gate, Origins};
 use crate::http::serve;

@@ -12,9 +12,9 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{one_signal, second_opinion};
+use crate::app::event::house_of;
 use crate::base::limits::Limits;
 use crate::dispatch::{Dispatch, Served};
-use crate::event::house_of;
 use crate::http::serve::serve_http_1;
 
 /// The only path of the server; a signal's.

@@ -15,8 +15,8 @@ use crate::base::error::CertificateError;
 /// who signs it.
 ///
 /// Made by [`required`] or [`optional`]; by default none is asked for. Handlers
-/// see it by [`WebEvent::client_certificate`](crate::event::WebEvent::client_certificate)
-/// and [`ConnectEvent::client_certificate`](crate::event::ConnectEvent::client_certificate).
+/// see it by [`WebEvent::client_certificate`](crate::app::event::WebEvent::client_certificate)
+/// and [`ConnectEvent::client_certificate`](crate::app::event::ConnectEvent::client_certificate).
 ///
 /// The file is PEM, with one authority or several. It is found, and read again
 /// when it changes, as that of a [`Certificate`](super::Certificate) is;

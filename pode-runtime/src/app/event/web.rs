@@ -12,16 +12,16 @@ use percent_encoding::percent_decode_str;
 use pode_core::{ClientId, SignalTarget};
 use tokio_util::task::TaskTracker;
 
+use crate::app::client_ids::ClientIds;
+use crate::app::state::States;
 use crate::argument::BodyLimits;
 use crate::base::error::EventError;
-use crate::client_ids::ClientIds;
 use crate::content::view::Views;
 use crate::http::header::texts;
 use crate::jobs::running::Ticks;
 use crate::net::tls::certificate::ClientCertificate;
 use crate::push::publisher::Signals;
 use crate::signal::Rebroadcasts;
-use crate::state::States;
 use crate::upstream::Upstreams;
 
 /// A request that a route answers: the first argument of its handler.

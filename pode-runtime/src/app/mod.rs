@@ -1,0 +1,3 @@
+pub mod client_ids;
+pub mod event;
+pub(crate) mod state;
