@@ -33,10 +33,10 @@ use crate::options::{
 use crate::push::engine::{Engine, Parcel, Treatment};
 use crate::push::publisher::Signals;
 use crate::range;
-use crate::route::RouteFilter;
 use crate::server::Server;
 use crate::signal::{Rebroadcasts, Signal};
 use crate::upstream::{Destination, Feed, Upstreams};
+use crate::web::route::RouteFilter;
 
 /// The declarations of a server, in the order they are told.
 ///

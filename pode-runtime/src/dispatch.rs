@@ -25,7 +25,6 @@ use warp::Filter;
 use warp::reject::Rejection;
 
 use crate::app::event::{House, Web, WebEvent};
-use crate::argument::BodyLimits;
 use crate::base::limits::Limits;
 use crate::base::outcome::panicked;
 use crate::base::supervisor::caught;
@@ -35,9 +34,10 @@ use crate::http::exchange::{Question, united};
 use crate::http::{handshake, header};
 use crate::net::tls::certificate::ClientCertificate;
 use crate::push::engine::Engine;
-use crate::reply::{Sentence, WholeResponse, sentence, view};
-use crate::route::RouteFilter;
 use crate::signal::{Entrance, Handshake};
+use crate::web::argument::BodyLimits;
+use crate::web::reply::{Sentence, WholeResponse, sentence, view};
+use crate::web::route::RouteFilter;
 
 /// Answers the requests of one listener.
 pub(crate) struct Dispatch {

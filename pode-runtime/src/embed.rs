@@ -26,10 +26,10 @@ use warp::path::Tail;
 use warp::reply::Response;
 
 use crate::http::exchange::Question;
-use crate::reply::sentence;
-use crate::route::{RouteFilter, whole_chunk};
 use crate::server::Embedded;
 use crate::server::Server;
+use crate::web::reply::sentence;
+use crate::web::route::{RouteFilter, whole_chunk};
 
 impl Server {
     /// Makes a warp filter of the server, for an application built with warp.

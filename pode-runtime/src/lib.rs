@@ -8,7 +8,6 @@
 //! comes by [`upstream`].
 
 mod app;
-pub mod argument;
 mod base;
 mod content;
 pub mod declared;
@@ -21,13 +20,11 @@ mod net;
 mod options;
 mod push;
 mod range;
-pub mod reply;
-pub mod route;
 mod running;
 mod server;
 pub mod signal;
 pub mod upstream;
-mod visit;
+mod web;
 
 pub use app::client_ids;
 pub use app::client_ids::{ClientIds, signed_by};
@@ -36,7 +33,6 @@ pub use app::event::{
     ConnectEvent, DisconnectEvent, ScheduleEvent, SignalClient, SignalEvent, TimerEvent,
     UpstreamEvent, WebEvent,
 };
-pub use argument::{form, json, path, query};
 pub use base::error::{
     CertificateError, EndedError, Error, EventError, InvokeError, Result, StartError,
 };
@@ -62,6 +58,10 @@ pub use push::publisher as signals;
 pub use push::publisher::Signals;
 pub use running::{BoundEndpoint, RunningServer};
 pub use server::Server;
+pub use signal::session::Disconnect;
 pub use signal::{Frame, FromFrame, Rebroadcast};
 pub use upstream::{Roots, Upstream, UpstreamError, roots_of, system_roots_and};
-pub use visit::Disconnect;
+pub use web::argument;
+pub use web::argument::{form, json, path, query};
+pub use web::reply;
+pub use web::route;

@@ -38,7 +38,7 @@ pub struct ServerOptions {
     /// The Content-Security-Policy of views and public files, in which
     /// `{scripts}` stands for the scripts that a page was written with; empty
     /// for none. A reply has its own by
-    /// [`with_header`](crate::reply::Reply::with_header).
+    /// [`with_header`](crate::web::reply::Reply::with_header).
     ///
     /// By default a page runs its own scripts, those that its template or file
     /// names, and no others; what it loads and asks for besides is its business.

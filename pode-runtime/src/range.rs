@@ -144,7 +144,7 @@ mod tests {
     use crate::content::folder::Folder;
     use crate::declared::Declared;
     use crate::options::TimerOptions;
-    use crate::route::view_filter;
+    use crate::web::route::view_filter;
 
     /// Declares something of each kind with durations of this length. All fields
     /// are named, so that a new one is given its value here, too.

@@ -15,7 +15,7 @@ use crate::content::folder::Folder;
 use crate::http::content_security_policy::{protect, sources_of_page};
 use crate::http::header;
 use crate::options::PublicOptions;
-use crate::reply::{WholeResponse, attachment, empty, whole};
+use crate::web::reply::{WholeResponse, attachment, empty, whole};
 
 /// A folder of public files and the path under which they appear.
 #[derive(Clone, Debug)]

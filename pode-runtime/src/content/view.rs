@@ -11,7 +11,7 @@ use crate::base::error::StartError;
 use crate::base::error::with_causes;
 use crate::content::folder::Folder;
 use crate::http::content_security_policy::{nonce, protect, source_of_nonce, with_nonce};
-use crate::reply::{WholeResponse, whole};
+use crate::web::reply::{WholeResponse, whole};
 
 /// Names a view, to be answered with.
 ///

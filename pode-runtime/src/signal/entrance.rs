@@ -20,8 +20,8 @@ use crate::http::handshake::{Accepted, HandshakeError, accept};
 use crate::http::origin::Gate;
 use crate::net::tls::certificate::ClientCertificate;
 use crate::push::engine::{Engine, Groups, Newcomer};
-use crate::reply::sentence;
-use crate::visit::{Handlers, Visit};
+use crate::signal::session::{Handlers, Visit};
+use crate::web::reply::sentence;
 
 /// The way to a signal, at one of the server's addresses.
 #[derive(Debug)]

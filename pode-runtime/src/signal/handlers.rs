@@ -11,7 +11,7 @@ use crate::app::event::{ConnectEvent, DisconnectEvent, SignalEvent};
 use crate::base::error::EventError;
 use crate::base::outcome::{BoxError, Outcome};
 use crate::declared::Declared;
-use crate::visit::Handled;
+use crate::signal::session::Handled;
 
 macro_rules! handlers {
     (

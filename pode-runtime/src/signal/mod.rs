@@ -20,7 +20,7 @@ pub(crate) use self::rebroadcast::{Rebroadcasts, Validate};
 use crate::declared::Declared;
 use crate::options::SignalOptions;
 use crate::push::engine::Parcel;
-use crate::visit::Handlers;
+use crate::signal::session::Handlers;
 
 /// What clients listen to, and may speak to.
 #[derive(Debug)]
@@ -111,3 +111,4 @@ fn read<P: Parameters>(
     let path = parameters.write(path);
     Ok((Arc::new(parameters), path))
 }
+pub(crate) mod session;

@@ -14,7 +14,6 @@ use tokio_util::task::TaskTracker;
 
 use crate::app::client_ids::ClientIds;
 use crate::app::state::States;
-use crate::argument::BodyLimits;
 use crate::base::error::EventError;
 use crate::content::view::Views;
 use crate::http::header::texts;
@@ -23,6 +22,7 @@ use crate::net::tls::certificate::ClientCertificate;
 use crate::push::publisher::Signals;
 use crate::signal::Rebroadcasts;
 use crate::upstream::Upstreams;
+use crate::web::argument::BodyLimits;
 
 /// A request that a route answers: the first argument of its handler.
 ///

@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::signal::Frame;
-use crate::visit::{Disconnect, Visit};
+use crate::signal::session::{Disconnect, Visit};
 
 /// How many messages of a client may wait for their handler. While more do,
 /// the client isn't read from, and the system holds it up.

@@ -55,7 +55,7 @@ use self::socket::Connection;
 pub(crate) use self::standing::Groups;
 use crate::base::supervisor::Failure;
 use crate::signal::Ticket;
-use crate::visit::{Disconnect, Visit};
+use crate::signal::session::{Disconnect, Visit};
 
 /// How often somebody who waits for the last client looks whether it has gone.
 const LOOK: Duration = Duration::from_millis(10);

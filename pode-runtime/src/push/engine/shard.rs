@@ -31,7 +31,7 @@ use super::readiness::{Place, Readiness, Source};
 use super::socket::Connection;
 use super::standing::Standing;
 use crate::net::shutdown::told_to_stop;
-use crate::visit::Disconnect;
+use crate::signal::session::Disconnect;
 
 /// How long a client may take to accept a close frame and to answer it.
 pub(super) const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);

@@ -7,7 +7,7 @@ use pode_core::ClientId;
 
 use super::conversation::Conversation;
 use crate::signal::Ticket;
-use crate::visit::Disconnect;
+use crate::signal::session::Disconnect;
 
 /// Who a client is to the rest of the server.
 #[derive(Debug)]

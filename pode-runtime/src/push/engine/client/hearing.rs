@@ -7,7 +7,7 @@ use pode_core::frame::{Close, Incoming, Said, pong};
 
 use super::{Client, Reading};
 use crate::signal::Frame;
-use crate::visit::Disconnect;
+use crate::signal::session::Disconnect;
 
 /// What a client's bytes are held against.
 pub(in super::super) struct Ear<'shard> {

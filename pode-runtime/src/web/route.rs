@@ -16,9 +16,9 @@ use warp::Filter;
 use warp::filters::BoxedFilter;
 
 use crate::app::event::WebEvent;
-use crate::argument::{Argument, Body};
 use crate::base::error::EventError;
-use crate::reply::{Reply, WholeResponse, redirect, view};
+use crate::web::argument::{Argument, Body};
+use crate::web::reply::{Reply, WholeResponse, redirect, view};
 
 /// A boxed warp filter that always answers.
 pub type RouteFilter = BoxedFilter<(warp::reply::Response,)>;

@@ -1,0 +1,3 @@
+pub mod argument;
+pub mod reply;
+pub mod route;
