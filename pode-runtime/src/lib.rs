@@ -10,17 +10,10 @@
 mod app;
 mod base;
 mod content;
-pub mod declared;
-mod dispatch;
-mod embed;
-mod hand_over;
 mod http;
 mod jobs;
 mod net;
-mod options;
 mod push;
-mod range;
-mod running;
 mod server;
 pub mod signal;
 pub mod upstream;
@@ -43,21 +36,22 @@ pub use base::outcome::Outcome;
 pub use bytes::Bytes;
 pub use content::folder::Folder;
 pub use cookie::Cookie;
-pub use embed::Service;
-pub use hand_over::HandOver;
 pub use http::origin::{Origins, pages_of};
 pub use net::tls::certificate;
 pub use net::tls::certificate::{Certificate, ClientAuthorities, ClientCertificate};
-pub use options::{
-    EndpointOptions, OnLag, PublicOptions, RouteOptions, ScheduleOptions, ServerOptions,
-    SignalOptions, TimerOptions, UpstreamOptions,
-};
 pub use push::clients;
 pub use push::clients::Clients;
 pub use push::publisher as signals;
 pub use push::publisher::Signals;
-pub use running::{BoundEndpoint, RunningServer};
-pub use server::Server;
+pub use server::declare as declared;
+pub use server::embed::Service;
+pub use server::options::{
+    EndpointOptions, OnLag, PublicOptions, RouteOptions, ScheduleOptions, ServerOptions,
+    SignalOptions, TimerOptions, UpstreamOptions,
+};
+pub use server::restart::HandOver;
+pub use server::running::{BoundEndpoint, RunningServer};
+pub use server::start::Server;
 pub use signal::session::Disconnect;
 pub use signal::{Frame, FromFrame, Rebroadcast};
 pub use upstream::{Roots, Upstream, UpstreamError, roots_of, system_roots_and};

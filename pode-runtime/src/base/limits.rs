@@ -31,11 +31,11 @@ use std::time::Duration;
 /// connection, whose request isn't known yet. Endpoints that share an address
 /// share their connections, and so the limits that one of them names.
 ///
-/// Times may be of any length, as all [durations](crate::options::ServerOptions): with
+/// Times may be of any length, as all [durations](crate::server::options::ServerOptions): with
 /// zero, whoever has to be waited for is left at once.
 ///
 /// What clients of signals may do once they are connected is said by
-/// [`SignalOptions`](crate::options::SignalOptions).
+/// [`SignalOptions`](crate::server::options::SignalOptions).
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Limits {

@@ -14,7 +14,7 @@ use pode_core::route_table;
 use crate::content::folder::Folder;
 use crate::http::content_security_policy::{protect, sources_of_page};
 use crate::http::header;
-use crate::options::PublicOptions;
+use crate::server::options::PublicOptions;
 use crate::web::reply::{WholeResponse, attachment, empty, whole};
 
 /// A folder of public files and the path under which they appear.

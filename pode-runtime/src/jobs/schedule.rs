@@ -19,7 +19,7 @@ use crate::base::clock::Clock;
 use crate::base::outcome::Outcome;
 use crate::base::supervisor::Supervisor;
 use crate::jobs::job::Job;
-use crate::options::ScheduleOptions;
+use crate::server::options::ScheduleOptions;
 
 /// How long it may take to notice that the clock was set.
 const LOOK_AT_THE_CLOCK: Duration = Duration::from_secs(10);

@@ -16,7 +16,7 @@ use crate::base::outcome::Outcome;
 use crate::base::supervisor::Supervisor;
 use crate::base::trouble::Trouble;
 use crate::jobs::job::Job;
-use crate::options::TimerOptions;
+use crate::server::options::TimerOptions;
 
 /// Where a timer is on its grid. It survives a panic.
 struct Grid {

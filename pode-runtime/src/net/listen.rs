@@ -13,10 +13,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
 use crate::base::error::StartError;
-use crate::declared::Endpoint;
-use crate::hand_over::Handed;
 use crate::net::tls::certificate::{Credentials, Unusable};
 use crate::net::tls::config::Tls;
+use crate::server::declare::Endpoint;
+use crate::server::restart::Handed;
 
 /// How many connections may wait to be accepted. The system may allow fewer.
 const BACKLOG: i32 = 4096;

@@ -10,7 +10,7 @@ use super::{Frame, FromFrame};
 use crate::app::event::{ConnectEvent, DisconnectEvent, SignalEvent};
 use crate::base::error::EventError;
 use crate::base::outcome::{BoxError, Outcome};
-use crate::declared::Declared;
+use crate::server::declare::Declared;
 use crate::signal::session::Handled;
 
 macro_rules! handlers {

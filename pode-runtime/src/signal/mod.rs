@@ -17,9 +17,9 @@ pub(crate) use self::entrance::{Entrance, Handshake};
 pub use self::incoming::{Frame, FromFrame};
 pub use self::rebroadcast::Rebroadcast;
 pub(crate) use self::rebroadcast::{Rebroadcasts, Validate};
-use crate::declared::Declared;
-use crate::options::SignalOptions;
 use crate::push::engine::Parcel;
+use crate::server::declare::Declared;
+use crate::server::options::SignalOptions;
 use crate::signal::session::Handlers;
 
 /// What clients listen to, and may speak to.

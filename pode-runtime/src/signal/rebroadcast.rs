@@ -18,8 +18,8 @@ use super::{Frame, Signal};
 use crate::app::event::SignalClient;
 use crate::base::error::EventError;
 use crate::base::outcome::BoxError;
-use crate::declared::Declared;
 use crate::push::engine::{Audience, Only, Parcel};
+use crate::server::declare::Declared;
 
 /// To whom a client may send, of those who listen to a signal that is declared
 /// `=> rebroadcast`.

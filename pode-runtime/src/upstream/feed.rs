@@ -22,7 +22,7 @@ use crate::base::error::StartError;
 use crate::base::error::with_causes;
 use crate::base::outcome::{BoxError, Outcome, failure};
 use crate::base::supervisor::Supervisor;
-use crate::options::UpstreamOptions;
+use crate::server::options::UpstreamOptions;
 
 /// How much the log is told of a message that can't be read, and of the reason,
 /// which may quote it.

@@ -13,7 +13,7 @@ use std::time::Duration;
 pub use self::writer::LogWriter;
 use crate::base::supervisor::{unwinding_stops_here, words};
 #[cfg(doc)]
-use crate::server::Server;
+use crate::server::start::Server;
 
 /// How long the end of a program waits for its last lines to be written.
 const LAST_LINES: Duration = Duration::from_secs(1);

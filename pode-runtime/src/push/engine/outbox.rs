@@ -5,7 +5,7 @@ use std::io::IoSlice;
 
 use bytes::{Buf, Bytes};
 
-use crate::options::OnLag;
+use crate::server::options::OnLag;
 
 /// How many messages may wait for a client that reads more slowly than they
 /// come, and what becomes of one that is over either limit.

@@ -22,15 +22,15 @@ use tower_service::Service;
 use super::*;
 use crate::app::event::house_of;
 use crate::base::supervisor::Failure;
-use crate::declared::Declared;
 use crate::http::activity::Asked;
 use crate::http::origin::{Gate, Origins};
 use crate::http::serve;
 use crate::http::serve::Rules;
 use crate::net::listen;
-use crate::options::{ServerOptions, SignalOptions};
 use crate::push::engine::Engine;
 use crate::push::publisher::Signals;
+use crate::server::declare::Declared;
+use crate::server::options::{ServerOptions, SignalOptions};
 use crate::signal::{Entrance, Handshake, Signal};
 
 /// A server with one signal, to which all pages may connect.

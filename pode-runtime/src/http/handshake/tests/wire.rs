@@ -14,8 +14,8 @@ use tokio::time::{Instant, sleep, timeout};
 use super::{one_signal, second_opinion};
 use crate::app::event::house_of;
 use crate::base::limits::Limits;
-use crate::dispatch::{Dispatch, Served};
 use crate::http::serve::serve_http_1;
+use crate::server::dispatch::{Dispatch, Served};
 
 /// The only path of the server; a signal's.
 pub(super) const PATH: &str = "/news";

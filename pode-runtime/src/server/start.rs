@@ -17,11 +17,6 @@ use crate::base::error::EndedError;
 use crate::base::error::StartError;
 use crate::base::log;
 use crate::base::supervisor::Failure;
-use crate::declared::{Declared, Endpoint};
-use crate::dispatch::{Dispatch, Known, Served};
-use crate::hand_over::Predecessor;
-#[cfg(unix)]
-use crate::hand_over::{Holdings, Place, Succession};
 use crate::http::origin::Gate;
 use crate::http::serve::Rules;
 use crate::http::{request_smuggling, serve};
@@ -37,7 +32,12 @@ use crate::net::tls::renewal::Renewal;
 use crate::net::{fd_limit, listen};
 use crate::push::engine::Parcel;
 use crate::push::publisher::Signals;
-use crate::running::{BoundEndpoint, RunningServer};
+use crate::server::declare::{Declared, Endpoint};
+use crate::server::dispatch::{Dispatch, Known, Served};
+use crate::server::restart::Predecessor;
+#[cfg(unix)]
+use crate::server::restart::{Holdings, Place, Succession};
+use crate::server::running::{BoundEndpoint, RunningServer};
 use crate::signal::Entrance;
 use crate::upstream::{Feeds, Upstream, Upstreams};
 
@@ -349,6 +349,6 @@ fn served_by(
     Ok(served)
 }
 
-fn title(method: Method, route: &crate::declared::Route) -> String {
+fn title(method: Method, route: &crate::server::declare::Route) -> String {
     format!("{method} {}", route.path)
 }

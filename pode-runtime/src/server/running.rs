@@ -14,12 +14,12 @@ use tokio_util::task::TaskTracker;
 
 use crate::base::error::{EndedError, InvokeError};
 use crate::base::supervisor::Failure;
-#[cfg(unix)]
-use crate::hand_over::Succession;
 use crate::jobs::running::Clockwork;
 use crate::net::tls::renewal::Renewal;
 use crate::push::engine::Engine;
 use crate::push::publisher::Signals;
+#[cfg(unix)]
+use crate::server::restart::Succession;
 use crate::upstream::{Feeds, Upstream, Upstreams};
 
 /// A server that listens.

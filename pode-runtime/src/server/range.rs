@@ -1,7 +1,7 @@
 //! Ranges: from the options that are declared to those that can be reckoned
 //! with.
 //!
-//! [`Declared`](crate::declared::Declared) brings whatever it takes into its
+//! [`Declared`](crate::server::declare::Declared) brings whatever it takes into its
 //! range, so nobody behind it has to fear that a moment and a duration have no
 //! sum. All fields of the options are named here: a new one doesn't compile until
 //! somebody has thought of its range.
@@ -9,7 +9,7 @@
 use std::time::Duration;
 
 use crate::base::limits::Limits;
-use crate::options::{
+use crate::server::options::{
     EndpointOptions, PublicOptions, RouteOptions, ServerOptions, SignalOptions, UpstreamOptions,
 };
 
@@ -142,8 +142,8 @@ mod tests {
     use crate::app::event::{TimerEvent, UpstreamEvent};
     use crate::base::limits::Limits;
     use crate::content::folder::Folder;
-    use crate::declared::Declared;
-    use crate::options::TimerOptions;
+    use crate::server::declare::Declared;
+    use crate::server::options::TimerOptions;
     use crate::web::route::view_filter;
 
     /// Declares something of each kind with durations of this length. All fields

@@ -21,19 +21,19 @@ use crate::base::supervisor::Failure;
 use crate::content::folder::Folder;
 use crate::content::public::Public;
 use crate::content::view::Views;
-use crate::dispatch::Mount;
 use crate::jobs::running::Ticks;
 use crate::jobs::schedule::Schedule;
 use crate::jobs::timer::Timer;
 use crate::net::tls::certificate::{Certificate, ClientAuthorities};
-use crate::options::{
+use crate::push::engine::{Engine, Parcel, Treatment};
+use crate::push::publisher::Signals;
+use crate::server::dispatch::Mount;
+use crate::server::options::{
     EndpointOptions, PublicOptions, RouteOptions, ScheduleOptions, ServerOptions, TimerOptions,
     UpstreamOptions,
 };
-use crate::push::engine::{Engine, Parcel, Treatment};
-use crate::push::publisher::Signals;
-use crate::range;
-use crate::server::Server;
+use crate::server::range;
+use crate::server::start::Server;
 use crate::signal::{Rebroadcasts, Signal};
 use crate::upstream::{Destination, Feed, Upstreams};
 use crate::web::route::RouteFilter;

@@ -4,10 +4,10 @@ use std::time::{Duration, SystemTime};
 
 use crate::app::client_ids::ClientIds;
 use crate::base::limits::Limits;
-use crate::hand_over::HandOver;
 use crate::http::content_security_policy::OWN_SCRIPTS;
 use crate::http::origin::Origins;
 use crate::net::tls::certificate::{Certificate, ClientAuthorities};
+use crate::server::restart::HandOver;
 use crate::signal::Rebroadcast;
 use crate::upstream::Roots;
 

@@ -26,8 +26,8 @@ use warp::path::Tail;
 use warp::reply::Response;
 
 use crate::http::exchange::Question;
-use crate::server::Embedded;
-use crate::server::Server;
+use crate::server::start::Embedded;
+use crate::server::start::Server;
 use crate::web::reply::sentence;
 use crate::web::route::{RouteFilter, whole_chunk};
 

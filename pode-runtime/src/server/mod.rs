@@ -1,0 +1,8 @@
+pub mod declare;
+pub(crate) mod dispatch;
+pub(crate) mod embed;
+pub(crate) mod options;
+pub(crate) mod range;
+pub(crate) mod restart;
+pub(crate) mod running;
+pub(crate) mod start;
