@@ -375,7 +375,7 @@ keywords! {
     /// | clocks go forward to summer time | what lies in the missing hour comes once, right after it | comes as the clock shows it; what is missing is not made up for |
     /// | clocks go back to winter time | what comes twice fires the first time | fires both times |
     /// | the clock is set forward | fires once, at once, for all that was leapt over | the same |
-    /// | the clock is set back | by up to three hours: doesn't fire again for what it has fired for; by more: goes by the new time | goes by the new time; what fired less than a minute ago doesn't fire again |
+    /// | the clock is set back | by up to three hours: fires only for what it hasn't fired for yet; by more: goes by the new time | goes by the new time; what fired less than a minute ago doesn't fire again |
     ///
     /// So `30 2 * * *` comes once a day and `* * * * *` every minute, also when
     /// summer time begins or ends. The same holds where a zone's clocks jump by

@@ -1,14 +1,15 @@
 //! Schedules: a handler that fires when the clock on the wall says so.
 //!
 //! The clock may be set at any time, so nothing here sleeps through to the next
-//! time: it looks at the clock again and again. Each expression remembers up to
-//! where it has come, which tells what a clock that was set forward has leapt
-//! over, and what one that was set back shows a second time.
+//! time: it looks at the clock again and again. How far the clock had come tells
+//! what one that was set forward has leapt over. Each expression remembers what
+//! it has fired for, which a clock that was set back may show a second time.
 
 use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, Zoned};
 use pode_core::cron::Cron;
 use tokio::sync::watch;
@@ -91,7 +92,8 @@ impl Schedule {
                 }
             }
             let Some(_turn) = house.ticks.turn(stopping).await else { return };
-            calendar.pass(next);
+            // By a clock that was set back meanwhile, this is still to come.
+            calendar.fire(next);
             self.fire(clock, calendar, house).await;
         }
     }
@@ -100,7 +102,7 @@ impl Schedule {
     /// is skipped.
     async fn fire(&self, clock: &impl Clock, calendar: &mut Calendar<'_>, house: &Arc<House>) {
         let now = clock.wall();
-        calendar.pass(now.timestamp());
+        calendar.fire(now.timestamp());
         let next = calendar.next(&now);
         self.job.fire(next.map(SystemTime::from), house).await;
         let now = clock.wall().timestamp();
@@ -111,9 +113,11 @@ impl Schedule {
     }
 }
 
-/// The expressions of a schedule, and how far each has come. It survives a panic.
+/// The expressions of a schedule, and how far it has come. It survives a panic.
 struct Calendar<'schedule> {
     lines: Vec<Line<'schedule>>,
+    /// Up to here, this included, all is over, by the clock as it is set now.
+    passed: Timestamp,
     /// Whether the handler is still to run at the start.
     on_start: bool,
     starts_at: Option<SystemTime>,
@@ -122,15 +126,22 @@ struct Calendar<'schedule> {
 
 struct Line<'schedule> {
     expression: &'schedule Cron,
-    /// Up to here, this included, all is done or past.
-    passed: Timestamp,
+    /// Where it has fired for all its times, or has none.
+    fired: Vec<Span>,
+}
+
+/// The time behind one moment, up to another, which is included.
+struct Span {
+    behind: Timestamp,
+    until: Timestamp,
 }
 
 impl<'schedule> Calendar<'schedule> {
     fn new(schedule: &'schedule Schedule, now: Timestamp) -> Self {
-        let line = |expression| Line { expression, passed: now };
+        let line = |expression| Line { expression, fired: Vec::new() };
         Calendar {
             lines: schedule.expressions.iter().map(line).collect(),
+            passed: now,
             on_start: schedule.on_start,
             starts_at: schedule.starts_at,
             ends_at: schedule.ends_at,
@@ -139,37 +150,72 @@ impl<'schedule> Calendar<'schedule> {
 
     /// Returns the next time, which is over already if it was leapt over.
     fn next(&mut self, now: &Zoned) -> Option<Timestamp> {
+        for line in &mut self.lines {
+            line.believe(now.timestamp(), self.passed);
+        }
+        // A clock that was set back shows again what was over.
+        self.passed = self.passed.min(now.timestamp());
         // A start before 1970 is long over, and one that is further off than
         // dates reach never comes.
         let starts_at = self.starts_at.map(|time| time.max(SystemTime::UNIX_EPOCH));
         let starts_at = starts_at.map(Timestamp::try_from).transpose().ok()?;
         let not_before = starts_at.map(|time| time - SignedDuration::from_nanos(1));
-        let next = self.lines.iter_mut().filter_map(|line| line.next(now, not_before));
+        let after = not_before.map_or(self.passed, |time| time.max(self.passed));
+        let next = self.lines.iter().filter_map(|line| line.next(after, now.time_zone()));
         next.min()
             .filter(|next| self.ends_at.is_none_or(|ends_at| SystemTime::from(*next) <= ends_at))
     }
 
+    /// Notes that it fires, for all times up to this one.
+    fn fire(&mut self, until: Timestamp) {
+        if self.passed < until {
+            for line in &mut self.lines {
+                line.fire(self.passed, until);
+            }
+            self.passed = until;
+        }
+    }
+
     /// Lets all times go by, up to this one.
     fn pass(&mut self, now: Timestamp) {
-        for line in &mut self.lines {
-            line.passed = line.passed.max(now);
-        }
+        self.passed = self.passed.max(now);
     }
 }
 
 impl Line<'_> {
-    fn next(&mut self, now: &Zoned, not_before: Option<Timestamp>) -> Option<Timestamp> {
-        // A clock that is set back by little shows times again that this has
-        // fired for. One that is set back by much was wrong before.
-        let little = match self.expression.follows_the_clock() {
+    /// Returns the next time, later than this one, that it hasn't fired for.
+    fn next(&self, mut after: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
+        loop {
+            let next = self.expression.next_after(after, zone)?;
+            let fired = self.fired.iter().find(|span| span.behind < next && next <= span.until);
+            let Some(span) = fired else { return Some(next) };
+            after = span.until;
+        }
+    }
+
+    fn fire(&mut self, behind: Timestamp, until: Timestamp) {
+        match self.fired.last_mut() {
+            Some(last) if last.until == behind => last.until = until,
+            _ => self.fired.push(Span { behind, until }),
+        }
+        // If all were kept, there would be more and more.
+        let memory = self.memory();
+        self.fired.retain(|fired| until.duration_since(fired.until) <= memory);
+    }
+
+    /// Forgets what it has fired for if the clock had come much further than it
+    /// shows now: then it was wrong.
+    fn believe(&mut self, now: Timestamp, passed: Timestamp) {
+        let memory = self.memory();
+        self.fired.retain(|fired| fired.until.max(passed).duration_since(now) <= memory);
+    }
+
+    /// Returns by how much a clock is set back at most to show times again.
+    fn memory(&self) -> SignedDuration {
+        match self.expression.follows_the_clock() {
             true => SignedDuration::from_mins(1),
             false => SignedDuration::from_hours(3),
-        };
-        if self.passed.duration_since(now.timestamp()) > little {
-            self.passed = now.timestamp();
         }
-        let after = not_before.map_or(self.passed, |time| time.max(self.passed));
-        self.expression.next_after(after, now.time_zone())
     }
 }
 
@@ -178,7 +224,6 @@ mod tests {
     use std::sync::Mutex;
 
     use jiff::civil::DateTime;
-    use jiff::tz::TimeZone;
 
     use super::*;
     use crate::app::event::house;
@@ -342,6 +387,53 @@ mod tests {
         running.clock.set("2026-05-01 10:59:50");
         assert_eq!(running.after(1).await, NONE);
         assert_eq!(running.after(1).await, ["01 11:01 +2"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_that_is_set_back_fires_for_what_it_has_not_fired_for() {
+        // It was ahead at the start.
+        let start = "2026-05-01 02:31:00";
+        for on_start in [false, true] {
+            let options = ScheduleOptions { on_start, ..options() };
+            let running = Running::start(start, &["30 2 * * *"], options);
+            assert_eq!(running.after(1).await.len(), usize::from(on_start));
+            running.clock.set("2026-05-01 02:29:48");
+            assert_eq!(running.after(24 * 60).await, ["01 02:30 +2"]);
+            assert_eq!(running.after(1).await, ["02 02:30 +2"]);
+        }
+        let running = Running::start("2026-05-01 02:30:10", &["30 * * * *"], options());
+        assert_eq!(running.after(1).await, NONE);
+        running.clock.set("2026-05-01 02:29:48");
+        assert_eq!(running.after(1).await, ["01 02:30 +2"]);
+
+        // Each expression, and each of its times, by itself.
+        let expressions = ["30 2 * * *", "45 2,3 * * *", "15 3 * * *"];
+        let running = Running::start(start, &expressions, options());
+        assert_eq!(running.after(60).await, ["01 02:45 +2", "01 03:15 +2"]);
+        running.clock.set("2026-05-01 02:29:00");
+        assert_eq!(running.after(5).await, ["01 02:30 +2"]);
+        running.clock.set("2026-05-01 02:20:00");
+        assert_eq!(running.after(120).await, ["01 03:45 +2"]);
+        running.clock.set("2026-05-01 02:20:00");
+        let next_day = ["02 02:30 +2", "02 02:45 +2", "02 03:15 +2", "02 03:45 +2"];
+        assert_eq!(running.after(26 * 60).await, next_day);
+
+        // What was skipped has not fired, either.
+        let slow_once = async |event: ScheduleEvent| {
+            if event.count() == 1 {
+                sleep(Duration::from_secs(40 * 60)).await;
+            }
+        };
+        let running =
+            Running::start_with("2026-05-01 01:59:30", &["*/30 2-4 * * *"], options(), slow_once);
+        assert_eq!(running.after(42).await, ["01 02:00 +2"]);
+        running.clock.set("2026-05-01 01:55:00");
+        assert_eq!(running.after(60).await, ["01 02:30 +2"]);
+        // By much, it is believed: all comes again, also what came before that.
+        let times = ["01 03:00 +2", "01 03:30 +2", "01 04:00 +2", "01 04:30 +2"];
+        assert_eq!(running.after(125).await, times);
+        running.clock.set("2026-05-01 01:25:00");
+        assert_eq!(running.after(70).await, ["01 02:00 +2", "01 02:30 +2"]);
     }
 
     #[tokio::test(start_paused = true)]
