@@ -385,8 +385,8 @@ keywords! {
     /// The local time zone is that of the environment's `TZ`: a name such as
     /// `Europe/Berlin`, a file, or a rule such as `CET-1CEST,M3.5.0,M10.5.0/3`;
     /// or else that of the system, where a change is noticed within some
-    /// minutes. If it can't be read, schedules go by UTC, and the log says so
-    /// at the start.
+    /// minutes. If it can't be read, schedules go by what it was before, or by
+    /// UTC at the start, and the log says so.
     ///
     /// ```
     /// # use pode::prelude::*;

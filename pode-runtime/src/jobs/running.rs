@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
 use crate::app::event::House;
-use crate::base::clock::{self, SystemClock};
+use crate::base::clock::SystemClock;
 use crate::base::error::{InvokeError, StartError};
 use crate::jobs::schedule::Schedule;
 use crate::jobs::timer::Timer;
@@ -99,9 +99,7 @@ impl Clockwork {
         stopping: &watch::Sender<Option<Instant>>,
     ) -> Clockwork {
         let (timers, schedules) = (Arc::<[_]>::from(timers), Arc::<[_]>::from(schedules));
-        if !schedules.is_empty() {
-            clock::tell_of_an_unreadable_zone();
-        }
+        let clock = Arc::new(SystemClock::default());
         let mut tasks = JoinSet::new();
         for index in 0..timers.len() {
             let (timers, house) = (Arc::clone(&timers), Arc::clone(house));
@@ -110,8 +108,8 @@ impl Clockwork {
         }
         for index in 0..schedules.len() {
             let (schedules, house) = (Arc::clone(&schedules), Arc::clone(house));
-            let stopping = stopping.subscribe();
-            tasks.spawn(async move { schedules[index].run(&SystemClock, &house, stopping).await });
+            let (clock, stopping) = (Arc::clone(&clock), stopping.subscribe());
+            tasks.spawn(async move { schedules[index].run(&*clock, &house, stopping).await });
         }
         Clockwork { timers, schedules, house: Arc::clone(house), tasks }
     }

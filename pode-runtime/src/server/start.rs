@@ -186,7 +186,7 @@ impl Server {
         let stopping = watch::Sender::new(None);
         let accepting = watch::Sender::new(true);
         let tls = listeners.iter().filter_map(|listener| listener.tls.clone());
-        let renewal = Renewal::start(tls, SystemClock);
+        let renewal = Renewal::start(tls, SystemClock::default());
         let mut endpoints = Vec::new();
         let mut tasks = Vec::new();
         for ((listener, served), rules) in listeners.into_iter().zip(served).zip(rules) {

@@ -119,7 +119,7 @@ impl<C: Clock> Task<C> {
                 () = sleep_until(wake) => {}
             }
             for served in &mut self.served {
-                served.look(self.clock.wall().timestamp()).await;
+                served.look(self.clock.now()).await;
             }
             if Instant::now() >= next_round {
                 next_round = Instant::now() + ROUND;
@@ -145,7 +145,7 @@ impl<C: Clock> Task<C> {
 
     /// Tells what is about to expire, if it wasn't told in the last day.
     fn tell_what_expires(&mut self) {
-        let now = self.clock.wall().timestamp();
+        let now = self.clock.now();
         // A clock that was set back counts from there.
         if self.told.is_some_and(|told| told <= now && now.duration_since(told) < DAY) {
             return;
