@@ -14,8 +14,8 @@ use pode_core::route_table;
 use crate::content::folder::Folder;
 use crate::http::content_security_policy::{protect, sources_of_page};
 use crate::http::header;
+use crate::http::response::{WholeResponse, attachment, content_type, empty, whole};
 use crate::server::options::PublicOptions;
-use crate::web::reply::{WholeResponse, attachment, empty, whole};
 
 /// A folder of public files and the path under which they appear.
 #[derive(Clone, Debug)]
@@ -117,14 +117,6 @@ fn tag(content: &[u8]) -> String {
     let mut hasher = DefaultHasher::new();
     hasher.write(content);
     format!("\"{:016x}\"", hasher.finish())
-}
-
-/// Returns the content type of a file of that name.
-pub(crate) fn content_type(name: &str) -> String {
-    let mime = mime_guess::from_path(name).first_or_octet_stream();
-    let is_text =
-        mime.type_() == "text" || matches!(mime.subtype().as_str(), "javascript" | "json");
-    if is_text { format!("{mime}; charset=utf-8") } else { mime.to_string() }
 }
 
 #[cfg(test)]

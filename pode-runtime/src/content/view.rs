@@ -7,11 +7,10 @@ use minijinja::value::Serde;
 use minijinja::{Environment, UndefinedBehavior, Value};
 use serde::Serialize;
 
-use crate::base::error::StartError;
-use crate::base::error::with_causes;
+use crate::base::error::{StartError, with_causes};
 use crate::content::folder::Folder;
 use crate::http::content_security_policy::{nonce, protect, source_of_nonce, with_nonce};
-use crate::web::reply::{WholeResponse, whole};
+use crate::http::response::{WholeResponse, whole};
 
 /// Names a view, to be answered with.
 ///

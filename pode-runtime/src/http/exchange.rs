@@ -12,7 +12,7 @@ use hyper::body::Body;
 use warp::Reply;
 use warp::reply::Response;
 
-use crate::web::reply::internal_error;
+use crate::http::response::internal_error;
 use bytes::Bytes;
 
 /// Puts a request into the form that HTTP/1.1 has for it.

@@ -8,5 +8,6 @@ pub(crate) mod http2;
 pub(crate) mod min_throughput;
 pub(crate) mod origin;
 pub(crate) mod request_smuggling;
+pub(crate) mod response;
 pub(crate) mod serve;
 pub(crate) mod timeout_stream;

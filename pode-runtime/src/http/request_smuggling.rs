@@ -15,7 +15,7 @@ use warp::Reply;
 use warp::reply::Response;
 
 use crate::http::exchange::Question;
-use crate::web::reply::sentence;
+use crate::http::response::sentence;
 
 /// Has a request answered, if it can be trusted to be the one that was meant.
 pub(crate) async fn guarded<B>(

@@ -31,12 +31,13 @@ use crate::base::supervisor::caught;
 use crate::content::public::Public;
 use crate::http::body_timeout::PacedBody;
 use crate::http::exchange::{Question, united};
+use crate::http::response::{Sentence, WholeResponse, sentence};
 use crate::http::{handshake, header};
 use crate::net::tls::certificate::ClientCertificate;
 use crate::push::engine::Engine;
 use crate::signal::{Entrance, Handshake};
 use crate::web::argument::BodyLimits;
-use crate::web::reply::{Sentence, WholeResponse, sentence, view};
+use crate::web::reply::view;
 use crate::web::route::RouteFilter;
 
 /// Answers the requests of one listener.

@@ -26,9 +26,8 @@ use warp::path::Tail;
 use warp::reply::Response;
 
 use crate::http::exchange::Question;
-use crate::server::start::Embedded;
-use crate::server::start::Server;
-use crate::web::reply::sentence;
+use crate::http::response::sentence;
+use crate::server::start::{Embedded, Server};
 use crate::web::route::{RouteFilter, whole_chunk};
 
 impl Server {

@@ -18,10 +18,10 @@ use crate::app::event::{Arrival, CLIENT_ID, Card, Choices, House, SignalClient};
 use crate::base::outcome::{Failed, caught};
 use crate::http::handshake::{Accepted, HandshakeError, accept};
 use crate::http::origin::Gate;
+use crate::http::response::sentence;
 use crate::net::tls::certificate::ClientCertificate;
 use crate::push::engine::{Engine, Groups, Newcomer};
 use crate::signal::session::{Handlers, Visit};
-use crate::web::reply::sentence;
 
 /// The way to a signal, at one of the server's addresses.
 #[derive(Debug)]

@@ -8,8 +8,7 @@ use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, RootCertStore};
 use tokio_rustls::TlsConnector;
 
-use crate::base::error::CertificateError;
-use crate::base::error::StartError;
+use crate::base::error::{CertificateError, StartError};
 use crate::net::tls::certificate::load_chain;
 
 /// Whose signature on a certificate is believed, where an upstream is behind

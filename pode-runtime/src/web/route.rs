@@ -17,8 +17,9 @@ use warp::filters::BoxedFilter;
 
 use crate::app::event::WebEvent;
 use crate::base::error::EventError;
+use crate::http::response::WholeResponse;
 use crate::web::argument::{Argument, Body};
-use crate::web::reply::{Reply, WholeResponse, redirect, view};
+use crate::web::reply::{Reply, redirect, view};
 
 /// A boxed warp filter that always answers.
 pub type RouteFilter = BoxedFilter<(warp::reply::Response,)>;

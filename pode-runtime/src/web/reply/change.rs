@@ -4,8 +4,9 @@ use cookie::Cookie;
 use http::StatusCode;
 use http::header::{HeaderName, HeaderValue, SET_COOKIE};
 
-use super::{Reply, WholeResponse, internal_error};
+use super::Reply;
 use crate::app::event::WebEvent;
+use crate::http::response::{WholeResponse, internal_error};
 
 /// A reply that was changed; made by the methods of [`Reply`].
 #[derive(Clone, Debug)]

@@ -5,13 +5,12 @@ use std::path::PathBuf;
 
 use bytes::Bytes;
 use http::StatusCode;
-use http::header::{CONTENT_DISPOSITION, HeaderValue};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use http::header::CONTENT_DISPOSITION;
 
-use super::{Reply, WholeResponse, whole};
+use super::Reply;
 use crate::app::event::WebEvent;
 use crate::base::error::EventError;
-use crate::content::public::content_type;
+use crate::http::response::{WholeResponse, attachment, content_type, whole};
 
 /// Reads a file to answer with; the path is relative to the working directory
 /// of the program.
@@ -68,11 +67,4 @@ impl Reply for File {
         }
         response
     }
-}
-
-/// RFC 6266: the name in a form that holds any character.
-pub(crate) fn attachment(name: &str) -> HeaderValue {
-    let name = utf8_percent_encode(name, NON_ALPHANUMERIC);
-    HeaderValue::try_from(format!("attachment; filename*=UTF-8''{name}"))
-        .expect("percent-encoded text is ASCII that can be seen")
 }

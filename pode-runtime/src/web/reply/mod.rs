@@ -7,21 +7,19 @@ use std::error::Error as StdError;
 
 use bytes::Bytes;
 use cookie::Cookie;
-use http::header::{CONTENT_TYPE, HeaderValue, LOCATION};
+use http::header::{HeaderValue, LOCATION};
 use http::{Response, StatusCode};
 use serde::Serialize;
 
 use crate::base::error::with_causes;
 pub use change::Changed;
-pub(crate) use file::attachment;
 pub use file::{File, file};
 
 use crate::app::event::WebEvent;
 use crate::base::error::EventError;
 pub use crate::content::view::{View, view};
-
-/// A response whose body is at hand.
-pub type WholeResponse = Response<Bytes>;
+pub use crate::http::response::WholeResponse;
+use crate::http::response::{empty, internal_error, sentence, whole};
 
 /// What a handler may return.
 ///
@@ -240,38 +238,4 @@ where
             },
         }
     }
-}
-
-/// What an error says, in the extensions of its response: an error page says
-/// it instead, where there is one.
-#[derive(Clone, Debug)]
-pub(crate) struct Sentence(pub(crate) String);
-
-/// A plain sentence for whoever sent the request.
-pub(crate) fn sentence(status: StatusCode, text: &str) -> WholeResponse {
-    let mut response = whole(status, "text/plain; charset=utf-8", format!("{text}\n").into());
-    response.extensions_mut().insert(Sentence(text.to_owned()));
-    response
-}
-
-/// A 500 that tells nothing about the inside; the log has the reason, in the
-/// span of its request.
-pub(crate) fn internal_error(reason: &str) -> WholeResponse {
-    tracing::error!("{reason:?}");
-    sentence(StatusCode::INTERNAL_SERVER_ERROR, "the server could not answer this request")
-}
-
-pub(crate) fn empty(status: StatusCode) -> WholeResponse {
-    let mut response = Response::new(Bytes::new());
-    *response.status_mut() = status;
-    response
-}
-
-pub(crate) fn whole(status: StatusCode, content_type: &str, body: Bytes) -> WholeResponse {
-    let mut response = Response::new(body);
-    *response.status_mut() = status;
-    if let Ok(content_type) = HeaderValue::from_str(content_type) {
-        response.headers_mut().insert(CONTENT_TYPE, content_type);
-    }
-    response
 }

@@ -1,0 +1,58 @@
+//! Responses whose bodies are at hand.
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderValue};
+use http::{Response, StatusCode};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
+/// A response whose body is at hand.
+pub type WholeResponse = Response<Bytes>;
+
+/// What an error says, in the extensions of its response: an error page says
+/// it instead, where there is one.
+#[derive(Clone, Debug)]
+pub(crate) struct Sentence(pub(crate) String);
+
+/// A plain sentence for whoever sent the request.
+pub(crate) fn sentence(status: StatusCode, text: &str) -> WholeResponse {
+    let mut response = whole(status, "text/plain; charset=utf-8", format!("{text}\n").into());
+    response.extensions_mut().insert(Sentence(text.to_owned()));
+    response
+}
+
+/// A 500 that tells nothing about the inside; the log has the reason, in the
+/// span of its request.
+pub(crate) fn internal_error(reason: &str) -> WholeResponse {
+    tracing::error!("{reason:?}");
+    sentence(StatusCode::INTERNAL_SERVER_ERROR, "the server could not answer this request")
+}
+
+pub(crate) fn empty(status: StatusCode) -> WholeResponse {
+    let mut response = Response::new(Bytes::new());
+    *response.status_mut() = status;
+    response
+}
+
+pub(crate) fn whole(status: StatusCode, content_type: &str, body: Bytes) -> WholeResponse {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    if let Ok(content_type) = HeaderValue::from_str(content_type) {
+        response.headers_mut().insert(CONTENT_TYPE, content_type);
+    }
+    response
+}
+
+/// RFC 6266: the name in a form that holds any character.
+pub(crate) fn attachment(name: &str) -> HeaderValue {
+    let name = utf8_percent_encode(name, NON_ALPHANUMERIC);
+    HeaderValue::try_from(format!("attachment; filename*=UTF-8''{name}"))
+        .expect("percent-encoded text is ASCII that can be seen")
+}
+
+/// Returns the content type of a file of that name.
+pub(crate) fn content_type(name: &str) -> String {
+    let mime = mime_guess::from_path(name).first_or_octet_stream();
+    let is_text =
+        mime.type_() == "text" || matches!(mime.subtype().as_str(), "javascript" | "json");
+    if is_text { format!("{mime}; charset=utf-8") } else { mime.to_string() }
+}
