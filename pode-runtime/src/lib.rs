@@ -35,27 +35,31 @@ pub use base::outcome;
 pub use base::outcome::Outcome;
 pub use bytes::Bytes;
 pub use content::folder::Folder;
+pub use content::public::PublicOptions;
 pub use cookie::Cookie;
 pub use http::origin::{Origins, pages_of};
+pub use jobs::schedule::ScheduleOptions;
+pub use jobs::timer::TimerOptions;
 pub use net::tls::certificate;
 pub use net::tls::certificate::{Certificate, ClientAuthorities, ClientCertificate};
 pub use push::clients;
 pub use push::clients::Clients;
+pub use push::engine::OnLag;
 pub use push::publisher as signals;
 pub use push::publisher::Signals;
 pub use server::declare as declared;
 pub use server::embed::Service;
-pub use server::options::{
-    EndpointOptions, OnLag, PublicOptions, RouteOptions, ScheduleOptions, ServerOptions,
-    SignalOptions, TimerOptions, UpstreamOptions,
-};
+pub use server::options::{EndpointOptions, ServerOptions};
 pub use server::restart::HandOver;
 pub use server::running::{BoundEndpoint, RunningServer};
 pub use server::start::Server;
+pub use signal::options::SignalOptions;
 pub use signal::session::Disconnect;
 pub use signal::{Frame, FromFrame, Rebroadcast};
+pub use upstream::UpstreamOptions;
 pub use upstream::{Roots, Upstream, UpstreamError, roots_of, system_roots_and};
 pub use web::argument;
 pub use web::argument::{form, json, path, query};
 pub use web::reply;
 pub use web::route;
+pub use web::route::RouteOptions;

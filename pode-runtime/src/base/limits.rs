@@ -35,7 +35,7 @@ use std::time::Duration;
 /// zero, whoever has to be waited for is left at once.
 ///
 /// What clients of signals may do once they are connected is said by
-/// [`SignalOptions`](crate::server::options::SignalOptions).
+/// [`SignalOptions`](crate::signal::options::SignalOptions).
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Limits {

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::hash_map::DefaultHasher;
 use std::hash::Hasher;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{
@@ -15,7 +16,29 @@ use crate::content::folder::Folder;
 use crate::http::content_security_policy::{protect, sources_of_page};
 use crate::http::header;
 use crate::http::response::{WholeResponse, attachment, content_type, empty, whole};
-use crate::server::options::PublicOptions;
+
+/// Options of public files: `public "folder" { cache_age: 1h };`
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct PublicOptions {
+    /// For how long browsers may use a file without asking again, in whole
+    /// seconds, rounded down; zero by default, so they ask each time, and are told
+    /// by 304 if nothing changed.
+    pub cache_age: Duration,
+
+    /// Whether browsers save the files instead of showing them; not by default.
+    pub download: bool,
+
+    /// The file that answers for its folder, `"index.html"` by default; empty
+    /// for none.
+    pub index: &'static str,
+}
+
+impl Default for PublicOptions {
+    fn default() -> Self {
+        PublicOptions { cache_age: Duration::ZERO, download: false, index: "index.html" }
+    }
+}
 
 /// A folder of public files and the path under which they appear.
 #[derive(Clone, Debug)]

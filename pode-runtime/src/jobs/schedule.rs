@@ -20,7 +20,37 @@ use crate::base::clock::Clock;
 use crate::base::outcome::Outcome;
 use crate::base::supervisor::Supervisor;
 use crate::jobs::job::Job;
-use crate::server::options::ScheduleOptions;
+
+/// Options of a schedule:
+/// `schedule "nightly" cron "0 0 * * *" { limit: 3 } => handler;`
+///
+/// Moments are written as any expression of their type:
+///
+/// ```
+/// # use std::time::{Duration, SystemTime};
+/// # let mut options = pode_runtime::ScheduleOptions::default();
+/// # fn in_an_hour() -> SystemTime { SystemTime::now() + Duration::from_secs(3600) }
+/// options.starts_at = Some(in_an_hour());
+/// ```
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct ScheduleOptions {
+    /// How often the schedule fires before it ends; 0, the default, means
+    /// without end.
+    pub limit: u64,
+
+    /// Whether the schedule fires at the start of the server, too, whatever the
+    /// time and `starts_at`; it doesn't by default. That time counts toward
+    /// `limit`.
+    pub on_start: bool,
+
+    /// The moment before which it doesn't fire; by default, there is none.
+    pub starts_at: Option<SystemTime>,
+
+    /// The moment after which it doesn't fire any more; by default, there is
+    /// none.
+    pub ends_at: Option<SystemTime>,
+}
 
 /// How long it may take to notice that the clock was set.
 const LOOK_AT_THE_CLOCK: Duration = Duration::from_secs(10);

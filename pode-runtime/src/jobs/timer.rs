@@ -16,7 +16,23 @@ use crate::base::outcome::Outcome;
 use crate::base::supervisor::Supervisor;
 use crate::base::trouble::Trouble;
 use crate::jobs::job::Job;
-use crate::server::options::TimerOptions;
+
+/// Options of a timer: `timer "sample" every 5s { limit: 3 } => handler;`
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct TimerOptions {
+    /// How many ticks go by before the first that fires; 0 by default. With
+    /// `skip: 2`, a timer of 5 seconds fires after 15, 20, 25.
+    pub skip: u32,
+
+    /// How often the timer fires before it ends; 0, the default, means without
+    /// end.
+    pub limit: u64,
+
+    /// Whether the timer fires at the start of the server, too; it doesn't by
+    /// default. That time counts toward `limit`, and `skip` comes after it.
+    pub on_start: bool,
+}
 
 /// Where a timer is on its grid. It survives a panic.
 struct Grid {

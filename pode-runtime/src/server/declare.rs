@@ -20,23 +20,25 @@ use crate::base::outcome::Outcome;
 use crate::base::supervisor::Failure;
 use crate::content::folder::Folder;
 use crate::content::public::Public;
+use crate::content::public::PublicOptions;
 use crate::content::view::Views;
 use crate::jobs::running::Ticks;
 use crate::jobs::schedule::Schedule;
+use crate::jobs::schedule::ScheduleOptions;
 use crate::jobs::timer::Timer;
+use crate::jobs::timer::TimerOptions;
 use crate::net::tls::certificate::{Certificate, ClientAuthorities};
 use crate::push::engine::{Engine, Parcel, Treatment};
 use crate::push::publisher::Signals;
 use crate::server::dispatch::Mount;
-use crate::server::options::{
-    EndpointOptions, PublicOptions, RouteOptions, ScheduleOptions, ServerOptions, TimerOptions,
-    UpstreamOptions,
-};
+use crate::server::options::{EndpointOptions, ServerOptions};
 use crate::server::range;
 use crate::server::start::Server;
 use crate::signal::{Rebroadcasts, Signal};
+use crate::upstream::UpstreamOptions;
 use crate::upstream::{Destination, Feed, Upstreams};
 use crate::web::route::RouteFilter;
+use crate::web::route::RouteOptions;
 
 /// The declarations of a server, in the order they are told.
 ///

@@ -9,9 +9,11 @@
 use std::time::Duration;
 
 use crate::base::limits::Limits;
-use crate::server::options::{
-    EndpointOptions, PublicOptions, RouteOptions, ServerOptions, SignalOptions, UpstreamOptions,
-};
+use crate::content::public::PublicOptions;
+use crate::server::options::{EndpointOptions, ServerOptions};
+use crate::signal::options::SignalOptions;
+use crate::upstream::UpstreamOptions;
+use crate::web::route::RouteOptions;
 
 /// The longest duration: ten years, which outlast any program. Three times as
 /// long can be added to the time of any system, and its seconds are a `u32`.
@@ -142,8 +144,8 @@ mod tests {
     use crate::app::event::{TimerEvent, UpstreamEvent};
     use crate::base::limits::Limits;
     use crate::content::folder::Folder;
+    use crate::jobs::timer::TimerOptions;
     use crate::server::declare::Declared;
-    use crate::server::options::TimerOptions;
     use crate::web::route::view_filter;
 
     /// Declares something of each kind with durations of this length. All fields

@@ -4,6 +4,7 @@ mod door;
 mod entrance;
 mod handlers;
 mod incoming;
+pub(crate) mod options;
 mod rebroadcast;
 
 use std::any::Any;
@@ -19,7 +20,7 @@ pub use self::rebroadcast::Rebroadcast;
 pub(crate) use self::rebroadcast::{Rebroadcasts, Validate};
 use crate::push::engine::Parcel;
 use crate::server::declare::Declared;
-use crate::server::options::SignalOptions;
+use crate::signal::options::SignalOptions;
 use crate::signal::session::Handlers;
 
 /// What clients listen to, and may speak to.

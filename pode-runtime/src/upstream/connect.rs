@@ -17,7 +17,7 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
 use crate::base::error::StartError;
-use crate::server::options::UpstreamOptions;
+use crate::upstream::UpstreamOptions;
 
 /// How much is read at once.
 const READ_BUFFER_BYTES: usize = 16 << 10;

@@ -21,7 +21,7 @@ use crate::app::event::{House, UpstreamEvent};
 use crate::base::error::{StartError, with_causes};
 use crate::base::outcome::{BoxError, Outcome, failure};
 use crate::base::supervisor::Supervisor;
-use crate::server::options::UpstreamOptions;
+use crate::upstream::UpstreamOptions;
 
 /// How much the log is told of a message that can't be read, and of the reason,
 /// which may quote it.

@@ -13,6 +13,7 @@ mod connection;
 mod error;
 mod feed;
 mod line;
+mod options;
 mod roots;
 #[cfg(test)]
 mod tests;
@@ -28,6 +29,7 @@ pub(crate) use connect::Destination;
 pub use error::UpstreamError;
 pub(crate) use feed::{Feed, Feeds};
 use line::Line;
+pub use options::UpstreamOptions;
 pub use roots::{Roots, roots_of, system_roots_and};
 
 /// Sends payloads to an upstream; a cheap handle to clone.

@@ -19,7 +19,7 @@ use super::{Feed, Feeds};
 use crate::app::event::{UpstreamEvent, house};
 use crate::base::log::Collected;
 use crate::base::outcome::Outcome;
-use crate::server::options::UpstreamOptions;
+use crate::upstream::UpstreamOptions;
 
 const TEST: UpstreamName<Nothing, String> = UpstreamName::new("TEST");
 const HEARTBEAT: Duration = Duration::from_secs(25);

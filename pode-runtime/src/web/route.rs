@@ -17,9 +17,25 @@ use warp::filters::BoxedFilter;
 
 use crate::app::event::WebEvent;
 use crate::base::error::EventError;
+use crate::base::limits::Limits;
 use crate::http::response::WholeResponse;
 use crate::web::argument::{Argument, Body};
 use crate::web::reply::{Reply, redirect, view};
+
+/// Options of a route:
+/// `route POST "/notes" (form: Note) { limits: Limits { max_body_bytes: 4096 } } => note;`
+///
+/// There is one more, `endpoint: NAME` or `endpoint: [A, B]`, which the macro
+/// itself understands.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct RouteOptions {
+    /// How long a body may be, and take; its endpoint's by default. These are
+    /// `max_body_bytes`, `max_upload_bytes`, `body_timeout` and
+    /// `min_bytes_per_second` of [`Limits`]; the others are settled before the
+    /// route is known.
+    pub limits: Limits,
+}
 
 /// A boxed warp filter that always answers.
 pub type RouteFilter = BoxedFilter<(warp::reply::Response,)>;

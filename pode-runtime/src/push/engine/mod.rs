@@ -47,6 +47,7 @@ use tokio::sync::mpsc::error::SendError;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
+pub use self::outbox::OnLag;
 pub(crate) use self::parcel::{Audience, EVERYBODY, Found, Missed, Only, Order, Parcel, Question};
 pub(crate) use self::path::Treatment;
 use self::path::{Crowd, Entrance};

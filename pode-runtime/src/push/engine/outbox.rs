@@ -5,7 +5,28 @@ use std::io::IoSlice;
 
 use bytes::{Buf, Bytes};
 
-use crate::server::options::OnLag;
+/// What becomes of a client for which too many messages wait: 1,024, or 1 MiB
+/// of them together.
+///
+/// Whatever is chosen, the client holds up neither senders nor other clients,
+/// and what it does get is in the order in which it was sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OnLag {
+    /// It is cut off with close code 1013. What it has missed, it knows: all
+    /// from there on. For whatever must not have gaps.
+    #[default]
+    Disconnect,
+
+    /// What comes while its queue is full is not sent to it; it goes on with
+    /// what comes when there is room again. For feeds in which a gap does no
+    /// harm.
+    Skip,
+
+    /// What waits is dropped for the newest message, which comes next. For
+    /// values of which only the newest counts.
+    Latest,
+}
 
 /// How many messages may wait for a client that reads more slowly than they
 /// come, and what becomes of one that is over either limit.

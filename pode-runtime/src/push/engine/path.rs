@@ -20,7 +20,7 @@ use super::outbox::QueueLimits;
 use super::parcel::{Audience, Found, Missed, Order, Parcel};
 use super::roster::Roster;
 use super::standing::Standing;
-use crate::server::options::SignalOptions;
+use crate::signal::options::SignalOptions;
 
 /// For how many clients of a path another shard is worth its while. A path
 /// with fewer stays in one, so that a message wakes no more than that.

@@ -30,7 +30,8 @@ use crate::net::listen;
 use crate::push::engine::Engine;
 use crate::push::publisher::Signals;
 use crate::server::declare::Declared;
-use crate::server::options::{ServerOptions, SignalOptions};
+use crate::server::options::ServerOptions;
+use crate::signal::options::SignalOptions;
 use crate::signal::{Entrance, Handshake, Signal};
 
 /// A server with one signal, to which all pages may connect.

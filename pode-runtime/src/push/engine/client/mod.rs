@@ -371,7 +371,7 @@ mod tests {
     use super::super::socket::Connection;
     use super::super::standing::Groups;
     use super::*;
-    use crate::server::options::OnLag;
+    use crate::push::engine::OnLag;
 
     fn standing() -> Standing {
         Standing {

@@ -1,7 +1,7 @@
 //! Clients that read too slowly disturb nobody, and are told.
 
 use super::*;
-use crate::server::options::OnLag;
+use crate::push::engine::OnLag;
 
 #[tokio::test(start_paused = true)]
 async fn a_client_that_never_reads_is_cut_off_and_others_miss_nothing() {
