@@ -23,33 +23,71 @@ const RUNTIME: &[&[&str]] = &[
     &["server"],
 ];
 
+/// What is still to be untied, as `from -> to`. Whoever unties one strikes it out.
+const TIED: &[&str] = &[
+    "app -> signal",
+    "app -> web",
+    "base -> upstream",
+    "http::{activity -> http2}",
+    "http::{http2 -> activity}",
+    "http::{http2 -> timeout_stream}",
+    "http::{timeout_stream -> activity}",
+    "jobs -> app",
+    "net -> server",
+    "net::tls::certificate::{expiry -> load}",
+    "net::tls::certificate::{load -> expiry}",
+    "push -> signal",
+    "push::engine::{portable -> socket}",
+    "push::engine::{socket -> portable}",
+    "push::{clients -> publisher}",
+    "push::{publisher -> clients}",
+    "server::restart::{follower -> succession}",
+    "server::restart::{succession -> follower}",
+    "server::restart::{succession -> successor}",
+    "server::restart::{successor -> follower}",
+    "server::restart::{successor -> succession}",
+    "server::{declare -> start}",
+    "server::{start -> declare}",
+    "signal -> server",
+    "signal -> web",
+    "upstream -> app",
+    "upstream::{connection -> feed}",
+    "upstream::{feed -> connection}",
+];
+
 #[test]
 fn the_runtime_is_made_of_layers() {
-    let mut wrong = Vec::new();
+    let mut wrong = BTreeMap::new();
     let library = Library::read("pode-runtime");
     let level = |module: &str| RUNTIME.iter().position(|layers| layers.contains(&module));
     for import in &library.imports {
         let (from, to) = (&import.from[0], &import.to[0]);
         match (level(from), level(to)) {
             (Some(lower), Some(upper)) if from == to || upper < lower => {}
-            (Some(_), Some(_)) => wrong.push(format!("`{from}` is not above `{to}`: {import}")),
-            _ => wrong.push(format!("a module that is no layer: {import}")),
+            (Some(_), Some(_)) => {
+                let why = format!("`{from}` is not above `{to}`: {import}");
+                wrong.insert(format!("{from} -> {to}"), why);
+            }
+            _ => panic!("a module that is no layer: {import}"),
         }
     }
-    wrong.extend(library.wrong());
-    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+    wrong.extend(library.circles(1));
+    assert!(library.from_the_root.is_empty(), "\n{}", library.from_the_root.join("\n"));
+    let new = wrong.iter().filter(|(tie, _)| !TIED.contains(&tie.as_str()));
+    let new: Vec<&str> = new.map(|(_, why)| why.as_str()).collect();
+    assert!(new.is_empty(), "\n{}", new.join("\n"));
+    let untied = TIED.iter().filter(|tie| !wrong.contains_key(**tie));
+    assert_eq!(untied.collect::<Vec<_>>(), [&""; 0], "strike these out");
 }
 
 #[test]
 fn no_modules_of_the_vocabulary_import_each_other() {
-    let wrong = Library::read("pode-core").wrong();
-    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+    Library::read("pode-core").is_sound();
 }
 
 #[test]
 fn no_modules_of_the_macro_import_each_other() {
-    let wrong = Library::read("pode-macros").wrong();
-    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+    Library::read("pode-macros").is_sound();
 }
 
 type Module = Vec<String>;
@@ -144,12 +182,20 @@ impl Library {
         None
     }
 
-    /// Tells what is imported from the root, and which modules of a folder need
-    /// each other.
-    fn wrong(&self) -> Vec<String> {
+    #[track_caller]
+    fn is_sound(&self) {
         let mut wrong = self.from_the_root.clone();
+        wrong.extend(self.circles(0).into_values());
+        assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+    }
+
+    /// Tells which modules of a folder need each other, in folders of that depth
+    /// and below: each import that is part of a circle, and why.
+    fn circles(&self, depth: usize) -> BTreeMap<String, String> {
+        let mut wrong = BTreeMap::new();
         let folders: BTreeSet<&[String]> =
             self.modules.iter().filter_map(|it| Some(it.split_last()?.1)).collect();
+        let folders = folders.into_iter().filter(|folder| folder.len() >= depth);
         for folder in folders {
             let mut arrows: BTreeMap<&str, BTreeMap<&str, &Import>> = BTreeMap::new();
             for import in &self.imports {
@@ -170,17 +216,16 @@ impl Library {
             {
                 arrows.remove(last);
             }
-            while let Some(first) = arrows
-                .keys()
-                .find(|to| !arrows.values().any(|of| of.contains_key(*to)))
-                .copied()
+            while let Some(first) =
+                arrows.keys().find(|to| !arrows.values().any(|of| of.contains_key(*to))).copied()
             {
                 arrows.remove(first);
             }
             for (from, tos) in &arrows {
                 for (to, import) in tos.iter().filter(|(to, _)| arrows.contains_key(*to)) {
                     let folder = folder.join("::");
-                    wrong.push(format!("a circle in `{folder}`, {from} -> {to}: {import}"));
+                    let why = format!("a circle in `{folder}`, {from} -> {to}: {import}");
+                    wrong.insert(format!("{folder}::{{{from} -> {to}}}"), why);
                 }
             }
         }
@@ -220,8 +265,8 @@ fn scan(tokens: TokenStream, paths: &mut Vec<Vec<String>>, uses: &mut Vec<(Vec<S
     let mut at = 0;
     while at < tokens.len() {
         match &tokens[at] {
-            // `#[cfg(test)]` and what follows it.
-            TokenTree::Punct(sign) if sign.as_char() == '#' && is_test(tokens.get(at + 1)) => {
+            // What only tests or the documentation need.
+            TokenTree::Punct(sign) if sign.as_char() == '#' && is_apart(tokens.get(at + 1)) => {
                 while !ends_item(tokens.get(at)) {
                     at += 1;
                 }
@@ -242,6 +287,15 @@ fn scan(tokens: TokenStream, paths: &mut Vec<Vec<String>>, uses: &mut Vec<(Vec<S
                 paths.extend(found.into_iter().map(|(path, _)| path).filter(|it| it.len() > 1));
                 continue;
             }
+            // A module within the file has its own `super`.
+            TokenTree::Ident(word) if word == "mod" => {
+                if let Some(TokenTree::Group(group)) = tokens.get(at + 2) {
+                    let mut found = Vec::new();
+                    scan(group.stream(), &mut found, &mut Vec::new());
+                    paths.extend(found.into_iter().filter(|path| path[0] == "crate"));
+                    at += 2;
+                }
+            }
             TokenTree::Group(group) => scan(group.stream(), paths, uses),
             _ => {}
         }
@@ -249,8 +303,9 @@ fn scan(tokens: TokenStream, paths: &mut Vec<Vec<String>>, uses: &mut Vec<(Vec<S
     }
 }
 
-fn is_test(attribute: Option<&TokenTree>) -> bool {
-    attribute.is_some_and(|it| it.to_string().replace(' ', "") == "[cfg(test)]")
+fn is_apart(attribute: Option<&TokenTree>) -> bool {
+    let written = attribute.map(|it| it.to_string().replace(' ', ""));
+    ["[cfg(test)]", "[cfg(doc)]"].iter().any(|apart| written.as_deref() == Some(*apart))
 }
 
 fn ends_item(token: Option<&TokenTree>) -> bool {
@@ -296,9 +351,7 @@ fn path(
             }
             _ => break,
         }
-        let is_colon = |token: Option<&TokenTree>| {
-            matches!(token, Some(TokenTree::Punct(sign)) if sign.as_char() == ':')
-        };
+        let is_colon = |token: Option<&TokenTree>| matches!(token, Some(TokenTree::Punct(sign)) if sign.as_char() == ':');
         if !(is_colon(tokens.get(*at)) && is_colon(tokens.get(*at + 1))) {
             if matches!(tokens.get(*at), Some(TokenTree::Ident(word)) if word == "as") {
                 continue;
