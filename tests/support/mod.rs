@@ -27,7 +27,7 @@ pub(crate) use secure::{
 
 /// How long anything may take that should happen at once; far longer than it
 /// ever takes, so that only what never happens fails.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Starts a server that is declared with port 0.
 pub(crate) async fn start(server: Server) -> RunningServer {
