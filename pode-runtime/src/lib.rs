@@ -1,10 +1,13 @@
 //! The running half of pode: sockets, clocks and tasks.
 //!
+//! Its folders are layers, from the lowest: `base`, `net`, `http`; then
+//! `content`, `jobs`, `push` and [`upstream`]; `app`; `signal` and `web`; `server`.
+//!
 //! An expansion tells [`declared::Declared`] what a server is made of; the
 //! [`Server`] that comes of it binds its endpoints and serves them. A request
-//! goes from the `listener` through `dispatch` to the warp filter of its
+//! goes from `http::serve` through `server::dispatch` to the warp filter of its
 //! route; a sent payload goes from [`Signals`] through the hub of `pode-core`
-//! to the `engine`, which carries it to the sockets. What other servers send
+//! to `push::engine`, which carries it to the sockets. What other servers send
 //! comes by [`upstream`].
 
 mod app;

@@ -1,3 +1,5 @@
+//! What handlers see: events, state, and the ids of clients.
+
 pub mod client_ids;
 pub mod event;
 pub(crate) mod state;

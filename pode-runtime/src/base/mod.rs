@@ -1,3 +1,5 @@
+//! What everything stands on: errors, limits, the log, clocks, and tasks that are supervised.
+
 pub(crate) mod clock;
 pub(crate) mod error;
 pub(crate) mod limits;

@@ -1,3 +1,6 @@
+//! One connection's HTTP, whoever answers: serving, time-outs, what is refused before a route is
+//! looked for, responses, and the WebSocket handshake.
+
 pub(crate) mod activity;
 pub(crate) mod body_timeout;
 pub(crate) mod content_security_policy;

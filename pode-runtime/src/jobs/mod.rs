@@ -1,3 +1,5 @@
+//! Timers and schedules.
+
 pub(crate) mod job;
 pub(crate) mod running;
 pub(crate) mod schedule;

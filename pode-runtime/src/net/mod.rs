@@ -1,3 +1,5 @@
+//! Listening, accepting, the limits of connections and descriptors, stopping, and TLS. Nothing here knows HTTP.
+
 pub(crate) mod accept;
 pub(crate) mod connection_limit;
 pub(crate) mod fd_limit;

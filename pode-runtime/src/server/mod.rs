@@ -1,3 +1,5 @@
+//! What puts a server together: declarations, dispatch, start, stop and restart.
+
 pub mod declare;
 pub(crate) mod dispatch;
 pub(crate) mod embed;
