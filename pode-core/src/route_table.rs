@@ -11,7 +11,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use percent_encoding::percent_decode_str;
 
-use crate::Method;
+use crate::method::Method;
 use crate::route_path::{RoutePath, Segment};
 
 /// Finds routes by method and path; each is known by an index of the caller's.

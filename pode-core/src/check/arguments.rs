@@ -2,9 +2,9 @@
 
 use super::suggestion::did_you_mean;
 use super::{Code, Diagnostic};
-use crate::RoutePath;
 use crate::model::{Action, Argument, Name, Place, Route, Server, Signal};
 use crate::route_path::RESERVED_NAMES;
+use crate::route_path::RoutePath;
 
 /// The most arguments that the handler of a route takes behind its event.
 pub const MAX_ARGUMENTS: usize = 8;

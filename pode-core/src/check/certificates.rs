@@ -79,7 +79,7 @@ fn unneeded_for_clients(endpoint: &Endpoint, authorities: &Certificate) -> Diagn
 
 /// Tells whether two endpoints are one secure port.
 fn share_a_port(one: &Endpoint, other: &Endpoint) -> bool {
-    let same = |one: crate::Bind| other.bind.is_some_and(|other| one.same(&other));
+    let same = |one: crate::address::Bind| other.bind.is_some_and(|other| one.same(&other));
     one.bind.is_some_and(same)
         && one.protocol.is_secure()
         && one.protocol.shares_address_with(other.protocol)

@@ -2,9 +2,10 @@
 
 use super::suggestion::did_you_mean;
 use super::{Code, Diagnostic};
+use crate::method::Method;
 use crate::model::{Action, Folder, Public, Server};
 use crate::route_table::Found;
-use crate::{Method, RouteTable};
+use crate::route_table::RouteTable;
 
 pub(super) fn check(server: &Server, found: &mut Vec<Diagnostic>) {
     let folders = server

@@ -1,8 +1,8 @@
 //! Mounted filters: what lies under a prefix that one of them answers for.
 
 use super::{Code, Diagnostic};
-use crate::RoutePath;
 use crate::model::{Head, Place, Server};
+use crate::route_path::RoutePath;
 
 pub(super) fn check(server: &Server, found: &mut Vec<Diagnostic>) {
     for (index, mount) in server.mounts.iter().enumerate() {

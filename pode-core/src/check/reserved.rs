@@ -1,8 +1,8 @@
 //! Paths that belong to pode itself.
 
 use super::{Code, Diagnostic};
-use crate::RoutePath;
 use crate::model::{Place, Server};
+use crate::route_path::RoutePath;
 use crate::route_path::Segment;
 
 /// The first segment of every path that pode keeps for itself, for scripts and

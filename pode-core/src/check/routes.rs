@@ -3,7 +3,7 @@
 use super::endpoints::unknown_names;
 use super::suggestion::help_with_choices;
 use super::{Code, Diagnostic};
-use crate::Method;
+use crate::method::Method;
 use crate::model::{Action, Route, Server};
 use crate::route_path::{Overlap, Segment};
 

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use crate::method::Method;
 use crate::model::{Endpoint, Name, Server};
 use crate::page::UNKNOWN;
+use crate::route_path::RoutePath;
 use crate::route_path::Segment;
-use crate::{Method, RoutePath};
 
 /// Everything that answers, by its path.
 pub(super) struct Site<'server> {

@@ -10,9 +10,9 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast};
 
 use super::Sent;
-use crate::Message;
 #[cfg(doc)]
-use crate::SendError;
+use crate::error::SendError;
+use crate::message::Message;
 
 /// A receiving side of one signal path: takes each message once, in order.
 ///

@@ -31,7 +31,8 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, broadcast};
 use self::delivery::Shared;
 pub use self::delivery::{Delivery, DeliverySource};
 pub use self::history::{Bounds, Forgotten, History, Kept, Position, PositionError};
-use crate::{Message, SendError};
+use crate::error::SendError;
+use crate::message::Message;
 
 /// The channels of a server, by path. What travels in them is [`Message`]s, or
 /// something with more to it.

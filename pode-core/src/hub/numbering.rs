@@ -12,7 +12,7 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::{Channel, Forgotten, History, Kept, Position, Room};
-use crate::SendError;
+use crate::error::SendError;
 
 impl<T: Clone + Send + 'static> Channel<T> {
     /// Numbers and keeps from now on what is [published](Room::publish).

@@ -1,7 +1,8 @@
 //! Endpoints as meant.
 
 use super::{Head, Name, Place};
-use crate::{Bind, Protocol};
+use crate::address::Bind;
+use crate::protocol::Protocol;
 
 /// One address and what is spoken there.
 #[derive(Debug)]

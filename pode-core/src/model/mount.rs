@@ -1,7 +1,7 @@
 //! Mounted filters as meant.
 
 use super::{Head, Place};
-use crate::RoutePath;
+use crate::route_path::RoutePath;
 
 /// A warp filter of the user's that answers under a prefix.
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! Folders of static files as meant.
 
 use super::{File, Folder, Head, Place};
-use crate::RoutePath;
+use crate::route_path::RoutePath;
 
 /// A folder whose files are served as they are.
 #[derive(Debug)]

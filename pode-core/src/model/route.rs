@@ -1,7 +1,8 @@
 //! Routes as meant.
 
 use super::{Head, Name, Place};
-use crate::{Method, RoutePath};
+use crate::method::Method;
+use crate::route_path::RoutePath;
 
 /// Requests of some methods on one path, and what answers them.
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! Signals as meant.
 
 use super::{Argument, Head, Name, Place};
-use crate::RoutePath;
+use crate::route_path::RoutePath;
 
 /// A path on which clients listen, and may send; or a family of such paths.
 #[derive(Debug)]

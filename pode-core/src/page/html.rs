@@ -5,7 +5,7 @@ use html5gum::{HtmlString, Spanned, StringReader, Token, Tokenizer};
 
 use super::template::blank;
 use super::{Asks, Lines, Request, UNKNOWN, script};
-use crate::Method;
+use crate::method::Method;
 
 /// Finds what a page asks for: links, images, scripts, forms, and what its own
 /// scripts do.

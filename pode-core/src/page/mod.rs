@@ -14,7 +14,7 @@ pub use html::{attribute_scripts, requests as requests_of_page};
 pub use script::requests as requests_of_script;
 pub use template::{Include, includes};
 
-use crate::Method;
+use crate::method::Method;
 
 /// Stands in an address for text that only the running page knows; it may be
 /// empty.

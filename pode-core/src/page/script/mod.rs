@@ -11,7 +11,7 @@ use std::collections::HashMap;
 
 use self::tokens::{Kind, Piece, Token, tokens};
 use super::{Asks, HOST, HOSTNAME, Lines, Request, UNKNOWN};
-use crate::Method;
+use crate::method::Method;
 
 /// Finds what a script asks for.
 pub fn requests(code: &str) -> Vec<Request> {

@@ -13,12 +13,12 @@ macro_rules! sending_methods {
             ///
             /// An error of status 500 that names the type, if none of it is
             /// declared.
-            pub fn state<T: 'static>(&self) -> Result<&T, $crate::EventError> {
+            pub fn state<T: 'static>(&self) -> Result<&T, $crate::base::error::EventError> {
                 self.house().states.find()
             }
 
             /// Returns the handle to send with, for tasks that outlive the event.
-            pub fn signals(&self) -> &$crate::Signals {
+            pub fn signals(&self) -> &$crate::push::publisher::Signals {
                 &self.house().signals
             }
 
@@ -27,7 +27,7 @@ macro_rules! sending_methods {
             pub fn upstream<Sent, Received>(
                 &self,
                 name: pode_core::UpstreamName<Sent, Received>,
-            ) -> $crate::Upstream<Sent> {
+            ) -> $crate::upstream::Upstream<Sent> {
                 self.house().upstreams.find(name)
             }
 
@@ -37,7 +37,7 @@ macro_rules! sending_methods {
                 &self,
                 signal: S,
                 payload: &S::Out,
-            ) -> $crate::signals::Sending<S::Level>
+            ) -> $crate::push::publisher::Sending<S::Level>
             where
                 S::Out: pode_core::Payload,
             {
@@ -67,13 +67,13 @@ macro_rules! sending_methods {
                 &self,
                 signal: S,
                 json: &serde_json::value::RawValue,
-            ) -> $crate::signals::Sending<S::Level> {
+            ) -> $crate::push::publisher::Sending<S::Level> {
                 self.signals().send_json(signal, json)
             }
 
             /// Returns the clients of a signal, to list, group or close them; see
             /// [`Signals::clients`](crate::push::publisher::Signals::clients).
-            pub fn clients<S: pode_core::SignalTarget>(&self, signal: S) -> $crate::Clients {
+            pub fn clients<S: pode_core::SignalTarget>(&self, signal: S) -> $crate::push::clients::Clients {
                 self.signals().clients(signal)
             }
 
@@ -82,7 +82,7 @@ macro_rules! sending_methods {
             pub fn send_to_all<T: serde::Serialize + ?Sized>(
                 &self,
                 payload: &T,
-            ) -> $crate::signals::Sending {
+            ) -> $crate::push::publisher::Sending {
                 self.signals().send_to_all(payload)
             }
         }
