@@ -134,14 +134,16 @@ impl Library {
         }
         for (from, file, path) in paths {
             let Some(to) = library.absolute(&from, &path) else { continue };
-            match library.defining(to) {
-                // The root itself is made of all.
-                _ if from.is_empty() => {}
-                Some(to) if to.is_empty() => {
-                    library.from_the_root.push(format!("{file} imports {}", path.join("::")));
-                }
-                Some(to) if to != from => library.imports.push(Import { file, from, to }),
-                _ => {}
+            // The root itself is made of all.
+            if from.is_empty() {
+                continue;
+            }
+            if !library.modules.iter().any(|module| module.first() == to.first()) {
+                library.from_the_root.push(format!("{file} imports {}", path.join("::")));
+            } else if let Some(to) = library.defining(to)
+                && to != from
+            {
+                library.imports.push(Import { file, from, to });
             }
         }
         library
@@ -174,7 +176,7 @@ impl Library {
             let length = (0..=path.len()).rev().find(|it| self.modules.contains(&path[..*it]))?;
             let Some(name) = path.get(length) else { return Some(path) };
             let module = path[..length].to_vec();
-            match self.handed_on.get(&[&module[..], &[name.clone()]].concat()) {
+            match self.handed_on.get(&[&module[..], std::slice::from_ref(name)].concat()) {
                 Some(from) if *from != path => path = from.clone(),
                 _ => return Some(module),
             }
