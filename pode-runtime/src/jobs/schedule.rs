@@ -1,16 +1,12 @@
 //! Schedules: a handler that fires when the clock on the wall says so.
 //!
 //! The clock may be set at any time, so nothing here sleeps through to the next
-//! time: it looks at the clock again and again. How far the clock had come tells
-//! what one that was set forward has leapt over. Each expression remembers what
-//! it has fired for, which a clock that was set back may show a second time.
+//! time: it looks at the clock again and again. Its `calendar` says when that is.
 
 use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp, Zoned};
 use pode_core::cron::Cron;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
@@ -19,6 +15,7 @@ use crate::app::event::{House, ScheduleEvent};
 use crate::base::clock::Clock;
 use crate::base::outcome::Outcome;
 use crate::base::supervisor::Supervisor;
+use crate::jobs::calendar::Calendar;
 use crate::jobs::job::Job;
 
 /// Options of a schedule:
@@ -90,9 +87,15 @@ impl Schedule {
         house: &Arc<House>,
         mut stopping: watch::Receiver<Option<Instant>>,
     ) {
-        let mut calendar = Calendar::new(self, clock.wall().timestamp());
+        let now = clock.wall().timestamp();
+        let mut calendar = Calendar::new(&self.expressions, self.starts_at, self.ends_at, now);
         let mut supervisor = Supervisor::new(&self.job);
-        let mut fire = async || self.fire_all(clock, &mut calendar, house, &mut stopping).await;
+        // Whether it is still to fire at the start; both survive a panic.
+        let mut on_start = self.on_start;
+        let mut fire = async || {
+            let is_start = mem::take(&mut on_start);
+            self.fire_all(clock, &mut calendar, is_start, house, &mut stopping).await;
+        };
         while supervisor.watch(fire()).await.is_none() {}
     }
 
@@ -100,10 +103,11 @@ impl Schedule {
         &self,
         clock: &impl Clock,
         calendar: &mut Calendar<'_>,
+        is_start: bool,
         house: &Arc<House>,
         stopping: &mut watch::Receiver<Option<Instant>>,
     ) {
-        if mem::take(&mut calendar.on_start) {
+        if is_start {
             let Some(_turn) = house.ticks.turn(stopping).await else { return };
             self.fire(clock, calendar, house).await;
         }
@@ -143,117 +147,13 @@ impl Schedule {
     }
 }
 
-/// The expressions of a schedule, and how far it has come. It survives a panic.
-struct Calendar<'schedule> {
-    lines: Vec<Line<'schedule>>,
-    /// Up to here, this included, all is over, by the clock as it is set now.
-    passed: Timestamp,
-    /// Whether the handler is still to run at the start.
-    on_start: bool,
-    starts_at: Option<SystemTime>,
-    ends_at: Option<SystemTime>,
-}
-
-struct Line<'schedule> {
-    expression: &'schedule Cron,
-    /// Where it has fired for all its times, or has none.
-    fired: Vec<Span>,
-}
-
-/// The time behind one moment, up to another, which is included.
-struct Span {
-    behind: Timestamp,
-    until: Timestamp,
-}
-
-impl<'schedule> Calendar<'schedule> {
-    fn new(schedule: &'schedule Schedule, now: Timestamp) -> Self {
-        let line = |expression| Line { expression, fired: Vec::new() };
-        Calendar {
-            lines: schedule.expressions.iter().map(line).collect(),
-            passed: now,
-            on_start: schedule.on_start,
-            starts_at: schedule.starts_at,
-            ends_at: schedule.ends_at,
-        }
-    }
-
-    /// Returns the next time, which is over already if it was leapt over.
-    fn next(&mut self, now: &Zoned) -> Option<Timestamp> {
-        for line in &mut self.lines {
-            line.believe(now.timestamp(), self.passed);
-        }
-        // A clock that was set back shows again what was over.
-        self.passed = self.passed.min(now.timestamp());
-        // A start before 1970 is long over, and one that is further off than
-        // dates reach never comes.
-        let starts_at = self.starts_at.map(|time| time.max(SystemTime::UNIX_EPOCH));
-        let starts_at = starts_at.map(Timestamp::try_from).transpose().ok()?;
-        let not_before = starts_at.map(|time| time - SignedDuration::from_nanos(1));
-        let after = not_before.map_or(self.passed, |time| time.max(self.passed));
-        let next = self.lines.iter().filter_map(|line| line.next(after, now.time_zone()));
-        next.min()
-            .filter(|next| self.ends_at.is_none_or(|ends_at| SystemTime::from(*next) <= ends_at))
-    }
-
-    /// Notes that it fires, for all times up to this one.
-    fn fire(&mut self, until: Timestamp) {
-        if self.passed < until {
-            for line in &mut self.lines {
-                line.fire(self.passed, until);
-            }
-            self.passed = until;
-        }
-    }
-
-    /// Lets all times go by, up to this one.
-    fn pass(&mut self, now: Timestamp) {
-        self.passed = self.passed.max(now);
-    }
-}
-
-impl Line<'_> {
-    /// Returns the next time, later than this one, that it hasn't fired for.
-    fn next(&self, mut after: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
-        loop {
-            let next = self.expression.next_after(after, zone)?;
-            let fired = self.fired.iter().find(|span| span.behind < next && next <= span.until);
-            let Some(span) = fired else { return Some(next) };
-            after = span.until;
-        }
-    }
-
-    fn fire(&mut self, behind: Timestamp, until: Timestamp) {
-        match self.fired.last_mut() {
-            Some(last) if last.until == behind => last.until = until,
-            _ => self.fired.push(Span { behind, until }),
-        }
-        // If all were kept, there would be more and more.
-        let memory = self.memory();
-        self.fired.retain(|fired| until.duration_since(fired.until) <= memory);
-    }
-
-    /// Forgets what it has fired for if the clock had come much further than it
-    /// shows now: then it was wrong.
-    fn believe(&mut self, now: Timestamp, passed: Timestamp) {
-        let memory = self.memory();
-        self.fired.retain(|fired| fired.until.max(passed).duration_since(now) <= memory);
-    }
-
-    /// Returns by how much a clock is set back at most to show times again.
-    fn memory(&self) -> SignedDuration {
-        match self.expression.follows_the_clock() {
-            true => SignedDuration::from_mins(1),
-            false => SignedDuration::from_hours(3),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Mutex;
 
     use jiff::civil::DateTime;
+    use jiff::tz::TimeZone;
+    use jiff::{SignedDuration, Timestamp, Zoned};
 
     use super::*;
     use crate::app::event::house;
