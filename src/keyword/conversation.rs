@@ -63,7 +63,9 @@ keywords! {
     /// [`rebroadcast`] stands in its place where clients talk to each other by
     /// themselves. A message is read from JSON; a [`Frame`](crate::Frame), on
     /// either side, travels as it is. An [`EventError`](crate::EventError) that
-    /// the handler returns is told to the client; any other error goes to the log.
+    /// the handler returns is told to the client, as `{"error":"…"}`; any other error
+    /// goes to the log, and the client is told that its message could not be
+    /// handled.
     ///
     /// ```
     /// # use pode::prelude::*;

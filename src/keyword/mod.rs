@@ -117,7 +117,7 @@ keywords! {
     /// SIGHUP: new clients are shown the new certificate, and nobody's
     /// connection ends. What can't be used is told by the log, and the
     /// certificate before stays. The log also tells of one that expires within
-    /// 30 days.
+    /// 30 days, or within the last third of a shorter life.
     ///
     /// Paths are relative to the crate's `Cargo.toml` while
     /// developing (in builds with debug assertions, if the file is there), and
