@@ -48,7 +48,6 @@ const TIED: &[&str] = &[
     "server::restart::{successor -> succession}",
     "server::{declare -> start}",
     "server::{start -> declare}",
-    "signal -> server",
     "signal -> web",
     "upstream -> app",
     "upstream::{connection -> feed}",

@@ -60,7 +60,7 @@ impl FromFrame for Frame {
 }
 
 /// Reads JSON, all of it.
-pub(super) fn read_json<T: DeserializeOwned>(json: &[u8]) -> Result<T, String> {
+pub(crate) fn read_json<T: DeserializeOwned>(json: &[u8]) -> Result<T, String> {
     let mut deserializer = serde_json::Deserializer::from_slice(json);
     let value = serde_path_to_error::deserialize(&mut deserializer)
         .map_err(|error| at_field("message", &error).to_string())?;

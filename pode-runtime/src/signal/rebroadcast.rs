@@ -7,19 +7,16 @@
 
 use std::collections::HashMap;
 
-use futures_util::FutureExt;
-use pode_core::{ClientId, Message, SignalDeclaration};
+use pode_core::{ClientId, Message};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
-use super::incoming::{FromFrame, read_json};
+use super::incoming::FromFrame;
 use super::{Frame, Signal};
 use crate::app::event::SignalClient;
 use crate::base::error::EventError;
 use crate::base::outcome::BoxError;
 use crate::push::engine::{Audience, Only, Parcel};
-use crate::server::declare::Declared;
 
 /// To whom a client may send, of those who listen to a signal that is declared
 /// `=> rebroadcast`.
@@ -70,24 +67,8 @@ impl Rebroadcasts {
     }
 }
 
-impl Declared {
-    /// Has what clients of a signal send go to its clients.
-    pub fn rebroadcast<S, T>(&mut self, signal: S)
-    where
-        S: SignalDeclaration<Out = T, In = T>,
-        T: DeserializeOwned,
-    {
-        self.attend(signal.declared_path(), |handlers| {
-            handlers.rebroadcast =
-                Some(|message| read_json::<T>(message.get().as_bytes()).map(drop));
-            handlers.receive = Some(Box::new(|client, frame| {
-                async move { rebroadcast(&client, frame).await }.boxed()
-            }));
-        });
-    }
-}
-
-async fn rebroadcast(client: &SignalClient, frame: Frame) -> Result<(), BoxError> {
+/// Sends a message on to those that it is for.
+pub(crate) async fn rebroadcast(client: &SignalClient, frame: Frame) -> Result<(), BoxError> {
     let refused = |sentence: String| EventError::new(400, sentence);
     let written = Written::from_frame(frame).map_err(refused)?;
     let rebroadcasts = &client.house().rebroadcasts;

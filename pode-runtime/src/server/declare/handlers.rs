@@ -6,12 +6,12 @@
 use futures_util::FutureExt;
 use pode_core::{Parameters, SignalFamily, SignalPath};
 
-use super::{Frame, FromFrame};
+use super::Declared;
 use crate::app::event::{ConnectEvent, DisconnectEvent, SignalEvent};
 use crate::base::error::EventError;
 use crate::base::outcome::{BoxError, Outcome};
-use crate::server::declare::Declared;
 use crate::signal::session::Handled;
+use crate::signal::{Frame, FromFrame};
 
 macro_rules! handlers {
     (

@@ -1,5 +1,8 @@
 //! What an expansion declares, collected until the server starts.
 
+mod handlers;
+mod signal;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;

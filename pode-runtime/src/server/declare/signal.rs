@@ -1,0 +1,81 @@
+//! Signals, as an expansion declares them.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use pode_core::{Parameters, Payload, SignalDeclaration, SignalFamily, SignalPath};
+use serde::de::DeserializeOwned;
+
+use super::Declared;
+use crate::signal::options::SignalOptions;
+use crate::signal::session::Handlers;
+use crate::signal::{Door, ReadParameters, Signal, read_json, rebroadcast};
+
+impl Declared {
+    /// Adds the broadcast channel of a signal.
+    pub fn signal_channel<Out: Payload, In, L>(
+        &mut self,
+        signal: SignalPath<Out, In, L>,
+        endpoints: &'static [&'static str],
+        options: SignalOptions,
+    ) {
+        self.add_signal(signal.as_str(), endpoints, options, None);
+    }
+
+    /// Adds the broadcast channels of a family of signals.
+    pub fn signal_family<P: Parameters, Out: Payload, In, L>(
+        &mut self,
+        family: SignalFamily<P, Out, In, L>,
+        endpoints: &'static [&'static str],
+        options: SignalOptions,
+    ) {
+        self.add_signal(family.as_str(), endpoints, options, Some(read::<P>));
+    }
+
+    fn add_signal(
+        &mut self,
+        path: &'static str,
+        endpoints: &'static [&'static str],
+        options: SignalOptions,
+        read: Option<ReadParameters>,
+    ) {
+        let options = options.in_range();
+        let door = Door::new(path, options.max_clients, options.max_clients_per_address);
+        let handlers = Arc::default();
+        self.signals.push(Signal { path, endpoints, options, door, handlers, read });
+    }
+
+    /// Has what clients of a signal send go to its clients.
+    pub fn rebroadcast<S, T>(&mut self, signal: S)
+    where
+        S: SignalDeclaration<Out = T, In = T>,
+        T: DeserializeOwned,
+    {
+        self.attend(signal.declared_path(), |handlers| {
+            handlers.rebroadcast =
+                Some(|message| read_json::<T>(message.get().as_bytes()).map(drop));
+            handlers.receive = Some(Box::new(|client, frame| {
+                async move { rebroadcast(&client, frame).await }.boxed()
+            }));
+        });
+    }
+
+    /// Changes what is done with the clients of a signal.
+    pub(super) fn attend(&mut self, path: &'static str, change: impl FnOnce(&mut Handlers)) {
+        let signal = self.signals.iter_mut().find(|signal| signal.path == path);
+        if let Some(handlers) = signal.and_then(|signal| Arc::get_mut(&mut signal.handlers)) {
+            change(handlers);
+        }
+    }
+}
+
+fn read<P: Parameters>(
+    path: &'static str,
+    names: &[Arc<str>],
+    values: &[String],
+) -> Result<(Arc<dyn Any + Send + Sync>, Arc<str>), String> {
+    let parameters = P::read(names, values)?;
+    let path = parameters.write(path);
+    Ok((Arc::new(parameters), path))
+}
