@@ -26,7 +26,6 @@ const RUNTIME: &[&[&str]] = &[
 /// What is still to be untied, as `from -> to`. Whoever unties one strikes it out.
 const TIED: &[&str] = &[
     "app -> signal",
-    "app -> web",
     "base -> upstream",
     "http::{activity -> http2}",
     "http::{http2 -> activity}",
@@ -48,7 +47,6 @@ const TIED: &[&str] = &[
     "server::restart::{successor -> succession}",
     "server::{declare -> start}",
     "server::{start -> declare}",
-    "signal -> web",
     "upstream -> app",
     "upstream::{connection -> feed}",
     "upstream::{feed -> connection}",

@@ -4,6 +4,7 @@
 pub(crate) mod activity;
 pub(crate) mod body_timeout;
 pub(crate) mod content_security_policy;
+pub(crate) mod decode;
 pub(crate) mod exchange;
 pub(crate) mod handshake;
 pub(crate) mod header;

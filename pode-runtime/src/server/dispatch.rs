@@ -25,7 +25,7 @@ use warp::Filter;
 use warp::reject::Rejection;
 
 use crate::app::event::{House, Web, WebEvent};
-use crate::base::limits::Limits;
+use crate::base::limits::{BodyLimits, Limits};
 use crate::base::outcome::panicked;
 use crate::base::supervisor::caught;
 use crate::content::public::Public;
@@ -36,7 +36,6 @@ use crate::http::{handshake, header};
 use crate::net::tls::certificate::ClientCertificate;
 use crate::push::engine::Engine;
 use crate::signal::{Entrance, Handshake};
-use crate::web::argument::BodyLimits;
 use crate::web::reply::view;
 use crate::web::route::RouteFilter;
 

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use pode_core::{Message, Payload};
 use serde::de::DeserializeOwned;
 
-use crate::web::argument::at_field;
+use crate::http::decode::at_field;
 
 /// What travels to or from a client as it is: no JSON is made or read.
 ///

@@ -15,11 +15,11 @@ use super::signal::parameters;
 use super::web::cookie;
 use super::{House, SignalClient};
 use crate::base::error::EventError;
+use crate::http::decode::fields;
 use crate::http::header::texts;
 use crate::net::tls::certificate::ClientCertificate;
 use crate::push::engine::Groups;
 use crate::signal::session::Disconnect;
-use crate::web::argument::fields;
 
 /// A client that asks to be let in: the argument of `on connect CHAT => …`.
 ///

@@ -15,6 +15,7 @@ use tokio_util::task::TaskTracker;
 use crate::app::client_ids::ClientIds;
 use crate::app::state::States;
 use crate::base::error::EventError;
+use crate::base::limits::BodyLimits;
 use crate::content::view::Views;
 use crate::http::header::texts;
 use crate::jobs::running::Ticks;
@@ -22,7 +23,6 @@ use crate::net::tls::certificate::ClientCertificate;
 use crate::push::publisher::Signals;
 use crate::signal::Rebroadcasts;
 use crate::upstream::Upstreams;
-use crate::web::argument::BodyLimits;
 
 /// A request that a route answers: the first argument of its handler.
 ///

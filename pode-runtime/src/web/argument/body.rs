@@ -5,11 +5,10 @@ use std::marker::PhantomData;
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
-use super::{
-    Argument, Body, at_field, bad_request, content_type, fields, not_compressed, wrong_content_type,
-};
+use super::{Argument, Body, content_type, not_compressed, wrong_content_type};
 use crate::app::event::WebEvent;
 use crate::base::error::EventError;
+use crate::http::decode::{at_field, bad_request, fields};
 
 /// Takes a body of form fields.
 pub fn form<T: DeserializeOwned>(_: PhantomData<T>) -> Whole<T, 1> {

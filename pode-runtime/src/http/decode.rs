@@ -1,0 +1,73 @@
+//! What clients write, made into values; who writes something else is told
+//! which field is wrong.
+
+use std::fmt::Display;
+
+use serde::de::DeserializeOwned;
+use serde_path_to_error::Segment;
+
+use crate::base::error::EventError;
+
+/// Reads pairs of names and values, as queries and forms have them.
+pub(crate) fn fields<T: DeserializeOwned>(source: &str, written: &[u8]) -> Result<T, EventError> {
+    let fields = serde_html_form::Deserializer::from_bytes(written);
+    serde_path_to_error::deserialize(fields).map_err(|error| at_field(source, &error))
+}
+
+/// Names the field that is wrong, unless serde's own sentence does.
+pub(crate) fn at_field<E: Display>(
+    source: &str,
+    error: &serde_path_to_error::Error<E>,
+) -> EventError {
+    let path = error.path();
+    let written = path.to_string();
+    let field = match path.iter().next_back() {
+        // Broken before the field had a name; those around it have theirs.
+        Some(Segment::Unknown) => written.trim_end_matches('?').trim_end_matches('.'),
+        Some(_) => written.as_str(),
+        None => "",
+    };
+    if field.is_empty() {
+        return bad_request(format!("{source}: {}", error.inner()));
+    }
+    bad_request(format!("{source}: field `{field}`: {}", error.inner()))
+}
+
+/// Makes the answer to a request that no value can be made of.
+pub(crate) fn bad_request(text: String) -> EventError {
+    EventError::new(400, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    struct Line {
+        #[allow(dead_code, reason = "it never comes to be")]
+        from: [u8; 2],
+    }
+
+    #[track_caller]
+    fn check(json: &str, sentence: &str) {
+        let mut json = serde_json::Deserializer::from_str(json);
+        let error = serde_path_to_error::deserialize::<_, Line>(&mut json).unwrap_err();
+        assert_eq!(at_field("json", &error).to_string(), sentence);
+    }
+
+    #[test]
+    fn a_field_is_named_as_far_as_it_was_read() {
+        check(
+            r#"{"from":[0,"?"]}"#,
+            "json: field `from[1]`: invalid type: string \"?\", expected u8 at line 1 column 14",
+        );
+        check(
+            r#"{"from":[0,"#,
+            "json: field `from`: EOF while parsing a value at line 1 column 11",
+        );
+        check(r#"{"fro"#, "json: EOF while parsing a string at line 1 column 5");
+        check("[", "json: EOF while parsing a list at line 1 column 1");
+    }
+}
