@@ -31,7 +31,6 @@ const TIED: &[&str] = &[
     "http::{http2 -> activity}",
     "http::{http2 -> timeout_stream}",
     "http::{timeout_stream -> activity}",
-    "jobs -> app",
     "net -> server",
     "net::tls::certificate::{expiry -> load}",
     "net::tls::certificate::{load -> expiry}",

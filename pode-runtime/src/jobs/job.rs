@@ -6,28 +6,28 @@
 //! the next time comes.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
-use crate::app::event::House;
 use crate::base::outcome::{BoxError, Outcome, failure};
 
-/// A handler that fires; `Time` is how its clock tells when.
-pub(crate) struct Job<Time> {
+/// A handler that fires; `Time` is how its clock tells when, `Context` what
+/// the handler is handed of the server around.
+pub(crate) struct Job<Time, Context> {
     /// `timer` or `schedule`.
     noun: &'static str,
     name: &'static str,
     /// How often it may fire; 0 means without end.
     limit: u64,
-    handler: Handler<Time>,
+    handler: Handler<Time, Context>,
     /// The loop that fires writes it, and an invocation by hand reads it.
     progress: Mutex<Progress<Time>>,
 }
 
-type Handler<Time> =
-    Box<dyn Fn(Firing<Time>) -> BoxFuture<'static, Result<(), BoxError>> + Send + Sync>;
+type Handler<Time, Context> =
+    Box<dyn Fn(Firing<Time, Context>) -> BoxFuture<'static, Result<(), BoxError>> + Send + Sync>;
 
 #[derive(Clone, Copy)]
 struct Progress<Time> {
@@ -35,29 +35,27 @@ struct Progress<Time> {
     next: Option<Time>,
 }
 
-/// What an event of a timer or a schedule is made of.
-pub(crate) struct Firing<Time> {
+/// What the event of a timer or a schedule is made of.
+pub(crate) struct Firing<Time, Context> {
     pub(crate) name: &'static str,
     pub(crate) count: u64,
     pub(crate) next: Option<Time>,
-    pub(crate) house: Arc<House>,
+    pub(crate) context: Context,
 }
 
-impl<Time: Copy + 'static> Job<Time> {
-    /// Makes a job of a handler and the event that it takes.
-    pub(crate) fn new<Event: 'static, Handler, Done>(
+impl<Time: Copy, Context: Clone> Job<Time, Context> {
+    pub(crate) fn new<Handler, Done>(
         noun: &'static str,
         name: &'static str,
         limit: u64,
-        event: fn(Firing<Time>) -> Event,
         handler: Handler,
-    ) -> Job<Time>
+    ) -> Job<Time, Context>
     where
-        Handler: Fn(Event) -> Done + Send + Sync + 'static,
+        Handler: Fn(Firing<Time, Context>) -> Done + Send + Sync + 'static,
         Done: Future<Output: Outcome> + Send + 'static,
     {
-        let handler: self::Handler<Time> = Box::new(move |firing| {
-            let done = handler(event(firing));
+        let handler: self::Handler<Time, Context> = Box::new(move |firing| {
+            let done = handler(firing);
             async move { done.await.into_result() }.boxed()
         });
         let progress = Mutex::new(Progress { count: 0, next: None });
@@ -83,18 +81,18 @@ impl<Time: Copy + 'static> Job<Time> {
     }
 
     /// Runs the handler and counts it; `next` is when it would fire again.
-    pub(crate) async fn fire(&self, next: Option<Time>, house: &Arc<House>) {
+    pub(crate) async fn fire(&self, next: Option<Time>, context: &Context) {
         let progress = self.update(|progress| {
             progress.count += 1;
             progress.next = next.filter(|_| progress.count != self.limit);
         });
-        self.run(progress, house).await;
+        self.run(progress, context).await;
     }
 
     /// Runs the handler without counting it.
-    pub(crate) async fn invoke(&self, house: &Arc<House>) {
+    pub(crate) async fn invoke(&self, context: &Context) {
         let progress = self.update(|_| ());
-        self.run(progress, house).await;
+        self.run(progress, context).await;
     }
 
     fn update(&self, change: impl FnOnce(&mut Progress<Time>)) -> Progress<Time> {
@@ -104,9 +102,9 @@ impl<Time: Copy + 'static> Job<Time> {
         *progress
     }
 
-    async fn run(&self, progress: Progress<Time>, house: &Arc<House>) {
+    async fn run(&self, progress: Progress<Time>, context: &Context) {
         let Progress { count, next } = progress;
-        let firing = Firing { name: self.name, count, next, house: Arc::clone(house) };
+        let firing = Firing { name: self.name, count, next, context: context.clone() };
         // Calling a handler may panic, too, where it isn't an `async fn`.
         if let Some(reason) = failure(async { (self.handler)(firing).await }).await {
             tracing::error!("{self}: {reason:?}");
@@ -114,13 +112,13 @@ impl<Time: Copy + 'static> Job<Time> {
     }
 }
 
-impl<Time> fmt::Display for Job<Time> {
+impl<Time, Context> fmt::Display for Job<Time, Context> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} `{}`", self.noun, self.name)
     }
 }
 
-impl<Time> fmt::Debug for Job<Time> {
+impl<Time, Context> fmt::Debug for Job<Time, Context> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Job").field("name", &self.name).finish_non_exhaustive()
     }

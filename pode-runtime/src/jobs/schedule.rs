@@ -4,19 +4,18 @@
 //! time: it looks at the clock again and again. Its `calendar` says when that is.
 
 use std::mem;
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use pode_core::cron::Cron;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
-use crate::app::event::{House, ScheduleEvent};
 use crate::base::clock::Clock;
 use crate::base::outcome::Outcome;
 use crate::base::supervisor::Supervisor;
 use crate::jobs::calendar::Calendar;
-use crate::jobs::job::Job;
+use crate::jobs::gate::Ticks;
+use crate::jobs::job::{Firing, Job};
 
 /// Options of a schedule:
 /// `schedule "nightly" cron "0 0 * * *" { limit: 3 } => handler;`
@@ -54,27 +53,27 @@ const LOOK_AT_THE_CLOCK: Duration = Duration::from_secs(10);
 
 /// A declared schedule.
 #[derive(Debug)]
-pub(crate) struct Schedule {
-    pub(crate) job: Job<SystemTime>,
+pub(crate) struct Schedule<Context> {
+    pub(crate) job: Job<SystemTime, Context>,
     expressions: Vec<Cron>,
     on_start: bool,
     starts_at: Option<SystemTime>,
     ends_at: Option<SystemTime>,
 }
 
-impl Schedule {
+impl<Context: Clone> Schedule<Context> {
     pub(crate) fn new<Handler, Done>(
         name: &'static str,
         expressions: Vec<Cron>,
         options: ScheduleOptions,
         handler: Handler,
-    ) -> Schedule
+    ) -> Schedule<Context>
     where
-        Handler: Fn(ScheduleEvent) -> Done + Send + Sync + 'static,
+        Handler: Fn(Firing<SystemTime, Context>) -> Done + Send + Sync + 'static,
         Done: Future<Output: Outcome> + Send + 'static,
     {
         let ScheduleOptions { limit, on_start, starts_at, ends_at } = options;
-        let job = Job::new("schedule", name, limit, ScheduleEvent::new, handler);
+        let job = Job::new("schedule", name, limit, handler);
         Schedule { job, expressions, on_start, starts_at, ends_at }
     }
 
@@ -84,7 +83,8 @@ impl Schedule {
     pub(crate) async fn run<C: Clock>(
         &self,
         clock: &C,
-        house: &Arc<House>,
+        context: &Context,
+        ticks: &Ticks,
         mut stopping: watch::Receiver<Option<Instant>>,
     ) {
         let now = clock.wall().timestamp();
@@ -94,7 +94,7 @@ impl Schedule {
         let mut on_start = self.on_start;
         let mut fire = async || {
             let is_start = mem::take(&mut on_start);
-            self.fire_all(clock, &mut calendar, is_start, house, &mut stopping).await;
+            self.fire_all(clock, &mut calendar, is_start, context, ticks, &mut stopping).await;
         };
         while supervisor.watch(fire()).await.is_none() {}
     }
@@ -104,12 +104,13 @@ impl Schedule {
         clock: &impl Clock,
         calendar: &mut Calendar<'_>,
         is_start: bool,
-        house: &Arc<House>,
+        context: &Context,
+        ticks: &Ticks,
         stopping: &mut watch::Receiver<Option<Instant>>,
     ) {
         if is_start {
-            let Some(_turn) = house.ticks.turn(stopping).await else { return };
-            self.fire(clock, calendar, house).await;
+            let Some(_turn) = ticks.turn(stopping).await else { return };
+            self.fire(clock, calendar, context).await;
         }
         while !self.job.is_done() {
             let now = clock.wall();
@@ -125,20 +126,20 @@ impl Schedule {
                     () = sleep(wait) => continue,
                 }
             }
-            let Some(_turn) = house.ticks.turn(stopping).await else { return };
+            let Some(_turn) = ticks.turn(stopping).await else { return };
             // By a clock that was set back meanwhile, this is still to come.
             calendar.fire(next);
-            self.fire(clock, calendar, house).await;
+            self.fire(clock, calendar, context).await;
         }
     }
 
     /// Fires once. What came before is done by that, and what comes meanwhile
     /// is skipped.
-    async fn fire(&self, clock: &impl Clock, calendar: &mut Calendar<'_>, house: &Arc<House>) {
+    async fn fire(&self, clock: &impl Clock, calendar: &mut Calendar<'_>, context: &Context) {
         let now = clock.wall();
         calendar.fire(now.timestamp());
         let next = calendar.next(&now);
-        self.job.fire(next.map(SystemTime::from), house).await;
+        self.job.fire(next.map(SystemTime::from), context).await;
         let now = clock.wall().timestamp();
         if !self.job.is_done() && next.is_some_and(|next| next <= now) {
             calendar.pass(now);
@@ -149,14 +150,13 @@ impl Schedule {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
+    use std::sync::{Arc, Mutex};
 
     use jiff::civil::DateTime;
     use jiff::tz::TimeZone;
     use jiff::{SignedDuration, Timestamp, Zoned};
 
     use super::*;
-    use crate::app::event::house;
     use crate::base::log::Collected;
 
     /// A clock in Berlin that goes with tokio's, until it is set. Berlin is an
@@ -196,20 +196,20 @@ mod tests {
         clock: TestClock,
         fired: Arc<Mutex<Vec<String>>>,
         task: tokio::task::JoinHandle<()>,
-        house: Arc<House>,
+        ticks: Ticks,
         _stop: watch::Sender<Option<Instant>>,
     }
 
     impl Running {
         fn start(shown: &str, expressions: &[&str], options: ScheduleOptions) -> Running {
-            Running::start_with(shown, expressions, options, async |_: ScheduleEvent| ())
+            Running::start_with(shown, expressions, options, async |_: Time| ())
         }
 
         fn start_with<Done>(
             shown: &str,
             expressions: &[&str],
             options: ScheduleOptions,
-            handler: impl Fn(ScheduleEvent) -> Done + Send + Sync + 'static,
+            handler: impl Fn(Time) -> Done + Send + Sync + 'static,
         ) -> Running
         where
             Done: Future<Output: Outcome> + Send + 'static,
@@ -218,24 +218,20 @@ mod tests {
             let fired = Arc::new(Mutex::new(Vec::new()));
             let (shows, times) = (clock.clone(), Arc::clone(&fired));
             let expressions = expressions.iter().map(|written| Cron::parse(written).unwrap());
-            let schedule = Schedule::new(
-                "test",
-                expressions.collect(),
-                options,
-                move |event: ScheduleEvent| {
+            let schedule =
+                Schedule::new("test", expressions.collect(), options, move |event: Time| {
                     let wall = shows.wall();
                     let ahead = wall.offset().seconds() / 3600;
                     times.lock().unwrap().push(format!("{} +{ahead}", wall.strftime("%d %R")));
                     handler(event)
-                },
-            );
+                });
             let (stop, stopping) = watch::channel(None);
-            let house = house();
-            let (clock_of_task, house_of_task) = (clock.clone(), Arc::clone(&house));
+            let ticks = Ticks::default();
+            let (clock_of_task, ticks_of_task) = (clock.clone(), ticks.clone());
             let task = tokio::spawn(async move {
-                schedule.run(&clock_of_task, &house_of_task, stopping).await;
+                schedule.run(&clock_of_task, &(), &ticks_of_task, stopping).await;
             });
-            Running { clock, fired, task, house, _stop: stop }
+            Running { clock, fired, task, ticks, _stop: stop }
         }
 
         /// Lets paused time go by, and returns when it fired meanwhile.
@@ -244,6 +240,9 @@ mod tests {
             std::mem::take(&mut *self.fired.lock().unwrap())
         }
     }
+
+    /// What the handler gets.
+    type Time = Firing<SystemTime, ()>;
 
     const NONE: [&str; 0] = [];
 
@@ -349,8 +348,8 @@ mod tests {
         assert_eq!(running.after(26 * 60).await, next_day);
 
         // What was skipped has not fired, either.
-        let slow_once = async |event: ScheduleEvent| {
-            if event.count() == 1 {
+        let slow_once = async |event: Time| {
+            if event.count == 1 {
                 sleep(Duration::from_secs(40 * 60)).await;
             }
         };
@@ -382,8 +381,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_time_that_comes_while_it_runs_is_skipped() {
-        let slow_once = async |event: ScheduleEvent| {
-            if event.count() == 1 {
+        let slow_once = async |event: Time| {
+            if event.count == 1 {
                 sleep(Duration::from_secs(150)).await;
             }
         };
@@ -400,15 +399,15 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_comes_while_ticks_are_held_comes_once_when_they_are_let_go() {
         let (next, mut coming) = tokio::sync::mpsc::unbounded_channel();
-        let handler = move |event: ScheduleEvent| {
-            next.send(event.next()).unwrap();
+        let handler = move |event: Time| {
+            next.send(event.next).unwrap();
             std::future::ready(())
         };
         let start = "2026-05-01 11:59:30";
         let running = Running::start_with(start, &["* * * * *"], options(), handler);
-        assert!(running.house.ticks.hold(Instant::now()).await);
+        assert!(running.ticks.hold(Instant::now()).await);
         assert_eq!(running.after(5).await, NONE);
-        running.house.ticks.release();
+        running.ticks.release();
         assert_eq!(running.after(1).await, ["01 12:04 +2", "01 12:05 +2"]);
         for next in ["2026-05-01 12:05:00", "2026-05-01 12:06:00"] {
             assert_eq!(coming.recv().await, Some(Some(local(next).into())));
@@ -465,8 +464,8 @@ mod tests {
     async fn the_event_knows_when_it_fires_next() {
         let next = Arc::new(Mutex::new(Vec::new()));
         let seen = Arc::clone(&next);
-        let handler = move |event: ScheduleEvent| {
-            seen.lock().unwrap().push((event.name(), event.count(), event.next()));
+        let handler = move |event: Time| {
+            seen.lock().unwrap().push((event.name, event.count, event.next));
             std::future::ready(())
         };
         let limited = ScheduleOptions { limit: 2, ..options() };

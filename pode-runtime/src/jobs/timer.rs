@@ -5,17 +5,16 @@
 //! done is skipped, and the log says so, at most once in a minute.
 
 use std::mem;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-use crate::app::event::{House, TimerEvent};
 use crate::base::outcome::Outcome;
 use crate::base::supervisor::Supervisor;
 use crate::base::trouble::Trouble;
-use crate::jobs::job::Job;
+use crate::jobs::gate::Ticks;
+use crate::jobs::job::{Firing, Job};
 
 /// Options of a timer: `timer "sample" every 5s { limit: 3 } => handler;`
 #[derive(Clone, Debug, Default)]
@@ -47,26 +46,26 @@ struct Grid {
 
 /// A declared timer.
 #[derive(Debug)]
-pub(crate) struct Timer {
-    pub(crate) job: Job<Instant>,
+pub(crate) struct Timer<Context> {
+    pub(crate) job: Job<Instant, Context>,
     pub(crate) interval: Duration,
     skip: u32,
     on_start: bool,
 }
 
-impl Timer {
+impl<Context: Clone> Timer<Context> {
     pub(crate) fn new<Handler, Done>(
         name: &'static str,
         interval: Duration,
         options: TimerOptions,
         handler: Handler,
-    ) -> Timer
+    ) -> Timer<Context>
     where
-        Handler: Fn(TimerEvent) -> Done + Send + Sync + 'static,
+        Handler: Fn(Firing<Instant, Context>) -> Done + Send + Sync + 'static,
         Done: Future<Output: Outcome> + Send + 'static,
     {
         let TimerOptions { skip, limit, on_start } = options;
-        let job = Job::new("timer", name, limit, TimerEvent::new, handler);
+        let job = Job::new("timer", name, limit, handler);
         Timer { job, interval, skip, on_start }
     }
 
@@ -74,7 +73,8 @@ impl Timer {
     /// handler that runs then is let finish; dropping the future cuts it off.
     pub(crate) async fn run(
         &self,
-        house: &Arc<House>,
+        context: &Context,
+        ticks: &Ticks,
         mut stopping: watch::Receiver<Option<Instant>>,
     ) {
         // A tick further off than time itself reaches is one that never comes.
@@ -86,18 +86,21 @@ impl Timer {
             trouble: Trouble::default(),
         };
         let mut supervisor = Supervisor::new(&self.job);
-        while supervisor.watch(self.tick(&mut grid, house, &mut stopping)).await.is_none() {}
+        while supervisor.watch(self.tick(&mut grid, context, ticks, &mut stopping)).await.is_none()
+        {
+        }
     }
 
     async fn tick(
         &self,
         grid: &mut Grid,
-        house: &Arc<House>,
+        context: &Context,
+        ticks: &Ticks,
         stopping: &mut watch::Receiver<Option<Instant>>,
     ) {
         if mem::take(&mut grid.on_start) {
-            let Some(_turn) = house.ticks.turn(stopping).await else { return };
-            self.job.fire(grid.next, house).await;
+            let Some(_turn) = ticks.turn(stopping).await else { return };
+            self.job.fire(grid.next, context).await;
         }
         while !self.job.is_done() {
             self.skip_missed(grid);
@@ -108,9 +111,9 @@ impl Timer {
                 _ = stopping.wait_for(Option::is_some) => return,
                 () = sleep_until(tick) => {}
             }
-            let Some(_turn) = house.ticks.turn(stopping).await else { return };
+            let Some(_turn) = ticks.turn(stopping).await else { return };
             grid.next = tick.checked_add(self.interval);
-            self.job.fire(grid.next, house).await;
+            self.job.fire(grid.next, context).await;
         }
     }
 
@@ -142,10 +145,9 @@ impl Timer {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
+    use std::sync::{Arc, Mutex};
 
     use super::*;
-    use crate::app::event::house;
     use crate::base::log::Collected;
 
     /// Runs a timer for some seconds of paused time, and returns at which of
@@ -161,14 +163,18 @@ mod tests {
         let started = Instant::now();
         let times = Arc::new(Mutex::new(Vec::new()));
         let seen = Arc::clone(&times);
-        let timer =
-            Timer::new("test", Duration::from_secs(5), options, move |event: TimerEvent| {
+        let timer = Timer::new(
+            "test",
+            Duration::from_secs(5),
+            options,
+            move |firing: Firing<Instant, ()>| {
                 seen.lock().unwrap().push(started.elapsed().as_secs());
-                handler(event.count())
-            });
+                handler(firing.count)
+            },
+        );
         let (_stop, stopping) = watch::channel(None);
-        let house = house();
-        let running = timer.run(&house, stopping);
+        let ticks = Ticks::default();
+        let running = timer.run(&(), &ticks, stopping);
         let _ = tokio::time::timeout(Duration::from_secs(seconds), running).await;
         times.lock().unwrap().clone()
     }
@@ -233,17 +239,17 @@ mod tests {
     async fn the_event_knows_the_count_and_the_next_tick() {
         let known = Arc::new(Mutex::new(Vec::new()));
         let seen = Arc::clone(&known);
-        let started = Instant::now().into_std();
-        let handler = move |event: TimerEvent| {
-            let next = event.next().map(|next| next.duration_since(started).as_secs());
-            seen.lock().unwrap().push((event.name(), event.count(), next));
+        let started = Instant::now();
+        let handler = move |firing: Firing<Instant, ()>| {
+            let next = firing.next.map(|next| next.duration_since(started).as_secs());
+            seen.lock().unwrap().push((firing.name, firing.count, next));
             std::future::ready(())
         };
         let options = TimerOptions { limit: 2, ..TimerOptions::default() };
         let timer = Timer::new("test", Duration::from_secs(5), options, handler);
         let (_stop, stopping) = watch::channel(None);
-        timer.run(&house(), stopping).await;
-        timer.job.invoke(&house()).await;
+        timer.run(&(), &Ticks::default(), stopping).await;
+        timer.job.invoke(&()).await;
         assert_eq!(
             *known.lock().unwrap(),
             [("test", 1, Some(10)), ("test", 2, None), ("test", 2, None)]
@@ -253,8 +259,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_interval_beyond_all_time_is_waited_for_without_harm() {
         let options = TimerOptions { skip: u32::MAX, ..TimerOptions::default() };
-        let timer = Timer::new("test", Duration::MAX, options, async |_: TimerEvent| ());
+        let timer = Timer::new("test", Duration::MAX, options, async |_: Firing<Instant, ()>| ());
         let (_stop, stopping) = watch::channel(None);
-        timer.run(&house(), stopping).await;
+        timer.run(&(), &Ticks::default(), stopping).await;
     }
 }

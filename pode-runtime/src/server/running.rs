@@ -12,6 +12,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::task::TaskTracker;
 
+use crate::app::event::House;
 use crate::base::error::{EndedError, InvokeError};
 use crate::base::supervisor::Failure;
 use crate::jobs::running::Clockwork;
@@ -38,7 +39,7 @@ pub struct RunningServer {
     pub(crate) stopping: watch::Sender<Option<Instant>>,
     /// The accept loops, each with its connections.
     pub(crate) tasks: Vec<JoinHandle<()>>,
-    pub(crate) clockwork: Clockwork,
+    pub(crate) clockwork: Clockwork<Arc<House>>,
     pub(crate) feeds: Arc<Mutex<Feeds>>,
     /// Present where another process may take over.
     #[cfg(unix)]

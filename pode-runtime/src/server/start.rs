@@ -11,6 +11,7 @@ use tokio::sync::{Mutex, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use crate::app::event::House;
 use crate::base::clock::SystemClock;
 #[cfg(doc)]
 use crate::base::error::EndedError;
@@ -20,6 +21,7 @@ use crate::base::supervisor::Failure;
 use crate::http::origin::Gate;
 use crate::http::serve::Rules;
 use crate::http::{request_smuggling, serve};
+use crate::jobs::gate::Ticks;
 use crate::jobs::running::{self, Clockwork};
 use crate::net::connection_limit::Connections;
 #[cfg(unix)]
@@ -210,13 +212,14 @@ impl Server {
                 stopping.subscribe(),
             )));
         }
-        let clockwork = Clockwork::start(timers, schedules, &house, &stopping);
+        let ticks = Ticks::default();
+        let clockwork = Clockwork::start(timers, schedules, Arc::clone(&house), &ticks, &stopping);
         let feeds = Arc::new(Mutex::new(Feeds::start(feeds, destinations, &house)));
         #[cfg(unix)]
         let succession = place.map(|place| {
             let holdings = Holdings {
                 signals: signals.clone(),
-                ticks: house.ticks.clone(),
+                ticks,
                 feeds: Arc::clone(&feeds),
                 accepting: accepting.clone(),
                 sockets,
@@ -271,7 +274,8 @@ impl Server {
         let house = declared.house(&signals, views);
         let Declared { timers, schedules, upstreams: feeds, .. } = declared;
         let stopping = watch::Sender::new(None);
-        let clockwork = Clockwork::start(timers, schedules, &house, &stopping);
+        let ticks = Ticks::default();
+        let clockwork = Clockwork::start(timers, schedules, Arc::clone(&house), &ticks, &stopping);
         let feeds = Feeds::start(feeds, destinations, &house);
         let dispatch = Dispatch::new(served, house, engine);
         Ok(Embedded { dispatch, _clockwork: clockwork, _feeds: feeds, _stopping: stopping })
@@ -282,7 +286,7 @@ impl Server {
 pub(crate) struct Embedded {
     pub(crate) dispatch: Dispatch,
     /// Timers and schedules, which end with this.
-    _clockwork: Clockwork,
+    _clockwork: Clockwork<Arc<House>>,
     /// Upstreams, which end with this, too.
     _feeds: Feeds,
     /// Never told to: what is embedded ends when it is dropped.

@@ -125,7 +125,6 @@ pub(crate) fn house_of(signals: crate::push::publisher::Signals) -> std::sync::A
         client_ids: Default::default(),
         rebroadcasts: Default::default(),
         visits: Default::default(),
-        ticks: Default::default(),
         resumes: false,
     })
 }

@@ -13,11 +13,11 @@ use crate::jobs::job::Firing;
 /// mean the same time.
 #[derive(Clone)]
 pub struct ScheduleEvent {
-    firing: Arc<Firing<SystemTime>>,
+    firing: Arc<Firing<SystemTime, Arc<House>>>,
 }
 
 impl ScheduleEvent {
-    pub(crate) fn new(firing: Firing<SystemTime>) -> ScheduleEvent {
+    pub(crate) fn new(firing: Firing<SystemTime, Arc<House>>) -> ScheduleEvent {
         ScheduleEvent { firing: Arc::new(firing) }
     }
 
@@ -39,7 +39,7 @@ impl ScheduleEvent {
     }
 
     fn house(&self) -> &House {
-        &self.firing.house
+        &self.firing.context
     }
 }
 

@@ -13,11 +13,11 @@ use crate::jobs::job::Firing;
 /// the same tick.
 #[derive(Clone)]
 pub struct TimerEvent {
-    firing: Arc<Firing<tokio::time::Instant>>,
+    firing: Arc<Firing<tokio::time::Instant, Arc<House>>>,
 }
 
 impl TimerEvent {
-    pub(crate) fn new(firing: Firing<tokio::time::Instant>) -> TimerEvent {
+    pub(crate) fn new(firing: Firing<tokio::time::Instant, Arc<House>>) -> TimerEvent {
         TimerEvent { firing: Arc::new(firing) }
     }
 
@@ -39,7 +39,7 @@ impl TimerEvent {
     }
 
     fn house(&self) -> &House {
-        &self.firing.house
+        &self.firing.context
     }
 }
 

@@ -18,7 +18,6 @@ use crate::base::error::EventError;
 use crate::base::limits::BodyLimits;
 use crate::content::view::Views;
 use crate::http::header::texts;
-use crate::jobs::running::Ticks;
 use crate::net::tls::certificate::ClientCertificate;
 use crate::push::publisher::Signals;
 use crate::signal::Rebroadcasts;
@@ -61,8 +60,6 @@ pub(crate) struct House {
     pub(crate) rebroadcasts: Rebroadcasts,
     /// What is still to be done for clients that have gone.
     pub(crate) visits: TaskTracker,
-    /// Whether timers and schedules may fire.
-    pub(crate) ticks: Ticks,
     /// Whether clients may come back from another process.
     pub(crate) resumes: bool,
 }

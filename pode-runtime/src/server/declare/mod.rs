@@ -25,7 +25,6 @@ use crate::content::folder::Folder;
 use crate::content::public::Public;
 use crate::content::public::PublicOptions;
 use crate::content::view::Views;
-use crate::jobs::running::Ticks;
 use crate::jobs::schedule::Schedule;
 use crate::jobs::schedule::ScheduleOptions;
 use crate::jobs::timer::Timer;
@@ -60,8 +59,8 @@ pub struct Declared {
     pub(crate) routes: Vec<Route>,
     pub(crate) signals: Vec<Signal>,
     pub(crate) states: States,
-    pub(crate) timers: Vec<Timer>,
-    pub(crate) schedules: Vec<Schedule>,
+    pub(crate) timers: Vec<Timer<Arc<House>>>,
+    pub(crate) schedules: Vec<Schedule<Arc<House>>>,
     pub(crate) upstreams: Vec<Feed>,
 }
 
@@ -198,6 +197,7 @@ impl Declared {
         Handler: Fn(TimerEvent) -> Done + Send + Sync + 'static,
         Done: Future<Output: Outcome> + Send + 'static,
     {
+        let handler = move |firing| handler(TimerEvent::new(firing));
         self.timers.push(Timer::new(name, range::interval(interval), options, handler));
     }
 
@@ -220,6 +220,7 @@ impl Declared {
             Cron::parse(written).expect("the macro parsed this expression by the same rules")
         };
         let expressions = expressions.iter().map(parse).collect();
+        let handler = move |firing| handler(ScheduleEvent::new(firing));
         self.schedules.push(Schedule::new(name, expressions, options, handler));
     }
 
@@ -328,7 +329,6 @@ impl Declared {
             client_ids: self.options.client_ids.clone(),
             rebroadcasts: Rebroadcasts::of(&self.signals),
             visits: TaskTracker::new(),
-            ticks: Ticks::default(),
             resumes: self.options.hand_over.path().is_some(),
         })
     }

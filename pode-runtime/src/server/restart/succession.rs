@@ -22,7 +22,7 @@ use super::successor::Successor;
 use crate::base::error::StartError;
 use crate::base::supervisor::{Failure, Supervisor, caught, joined, unwinding_stops_here};
 use crate::base::trouble::Trouble;
-use crate::jobs::running::Ticks;
+use crate::jobs::gate::Ticks;
 use crate::push::engine::Parcel;
 use crate::push::publisher::Signals;
 use crate::upstream::Feeds;

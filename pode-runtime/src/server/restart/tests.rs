@@ -14,7 +14,7 @@ use super::leader::{Lead, Link};
 use super::succession::{Holdings, Stage, Wish};
 use super::wire::{Say, ToWhom, What, read, write};
 use crate::app::event::house_of;
-use crate::jobs::running::Ticks;
+use crate::jobs::gate::Ticks;
 use crate::push::engine::{Order, Parcel};
 use crate::push::publisher::Signals;
 use crate::upstream::Feeds;
