@@ -46,9 +46,6 @@ const TIED: &[&str] = &[
     "server::restart::{successor -> succession}",
     "server::{declare -> start}",
     "server::{start -> declare}",
-    "upstream -> app",
-    "upstream::{connection -> feed}",
-    "upstream::{feed -> connection}",
 ];
 
 #[test]

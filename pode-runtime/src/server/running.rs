@@ -40,7 +40,7 @@ pub struct RunningServer {
     /// The accept loops, each with its connections.
     pub(crate) tasks: Vec<JoinHandle<()>>,
     pub(crate) clockwork: Clockwork<Arc<House>>,
-    pub(crate) feeds: Arc<Mutex<Feeds>>,
+    pub(crate) feeds: Arc<Mutex<Feeds<Arc<House>>>>,
     /// Present where another process may take over.
     #[cfg(unix)]
     pub(crate) succession: Option<Succession>,

@@ -214,7 +214,7 @@ impl Server {
         }
         let ticks = Ticks::default();
         let clockwork = Clockwork::start(timers, schedules, Arc::clone(&house), &ticks, &stopping);
-        let feeds = Arc::new(Mutex::new(Feeds::start(feeds, destinations, &house)));
+        let feeds = Arc::new(Mutex::new(Feeds::start(feeds, destinations, Arc::clone(&house))));
         #[cfg(unix)]
         let succession = place.map(|place| {
             let holdings = Holdings {
@@ -276,7 +276,7 @@ impl Server {
         let stopping = watch::Sender::new(None);
         let ticks = Ticks::default();
         let clockwork = Clockwork::start(timers, schedules, Arc::clone(&house), &ticks, &stopping);
-        let feeds = Feeds::start(feeds, destinations, &house);
+        let feeds = Feeds::start(feeds, destinations, Arc::clone(&house));
         let dispatch = Dispatch::new(served, house, engine);
         Ok(Embedded { dispatch, _clockwork: clockwork, _feeds: feeds, _stopping: stopping })
     }
@@ -288,7 +288,7 @@ pub(crate) struct Embedded {
     /// Timers and schedules, which end with this.
     _clockwork: Clockwork<Arc<House>>,
     /// Upstreams, which end with this, too.
-    _feeds: Feeds,
+    _feeds: Feeds<Arc<House>>,
     /// Never told to: what is embedded ends when it is dropped.
     _stopping: watch::Sender<Option<Instant>>,
 }

@@ -7,7 +7,6 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::future::pending;
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::stream::{SplitSink, SplitStream};
@@ -22,7 +21,6 @@ use tokio_tungstenite::tungstenite::{Bytes, Error as WebSocketError, Message, Ut
 use super::connect::Socket;
 use super::feed::Feed;
 use super::line::Outgoing;
-use crate::app::event::House;
 
 /// How long taking leave may take: until the other server has answered, and
 /// has closed the connection.
@@ -46,17 +44,17 @@ pub(super) enum End {
 }
 
 /// Serves a connection until it ends.
-pub(super) async fn serve(
-    feed: &Feed,
+pub(super) async fn serve<Context>(
+    feed: &Feed<Context>,
     socket: Socket,
-    house: &Arc<House>,
+    context: &Context,
     stopping: &mut watch::Receiver<Option<Instant>>,
 ) -> End {
     let (mut outgoing, mut incoming) = socket.split();
     let queue = feed.line().connect();
     let (broken, is_broken) = oneshot::channel();
     let end = tokio::select! {
-        end = read(feed, &mut incoming, house, stopping, is_broken) => end,
+        end = read(feed, &mut incoming, context, stopping, is_broken) => end,
         never = write(feed, &mut outgoing, queue, broken) => match never {},
     };
     match end {
@@ -69,14 +67,14 @@ pub(super) async fn serve(
 
 /// Hands messages to the handler, one after the other. It stops between two of
 /// them.
-async fn read(
-    feed: &Feed,
+async fn read<Context>(
+    feed: &Feed<Context>,
     incoming: &mut SplitStream<Socket>,
-    house: &Arc<House>,
+    context: &Context,
     stopping: &mut watch::Receiver<Option<Instant>>,
     mut broken: oneshot::Receiver<End>,
 ) -> End {
-    if !feed.begin(house).await {
+    if !feed.begin(context).await {
         return End::NotBegun;
     }
     loop {
@@ -109,14 +107,14 @@ async fn read(
             Some(Err(error)) => return damaged(error),
             None => return End::Closed(None),
         };
-        feed.receive(house, &text).await;
+        feed.receive(context, &text).await;
     }
 }
 
 /// Writes what is sent, and asks for signs of life. When that doesn't work any
 /// more, it says so and waits for the end, which is not at its own choice.
-async fn write(
-    feed: &Feed,
+async fn write<Context>(
+    feed: &Feed<Context>,
     outgoing: &mut SplitSink<Socket, Message>,
     mut queue: mpsc::Receiver<Outgoing>,
     broken: oneshot::Sender<End>,

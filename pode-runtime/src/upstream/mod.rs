@@ -1,8 +1,8 @@
 //! Upstreams: other servers' WebSockets that this server is a client of.
 //!
-//! A declared upstream is a `feed`: a task that connects (`connect`), serves
-//! the connection until it ends (`connection`), waits (`backoff`), and begins
-//! anew, for as long as the server runs. Messages go to its handler one after
+//! A declared upstream is a `feed`, which has a `task`: it connects (`connect`),
+//! serves the connection until it ends (`connection`), waits (`backoff`), and
+//! begins anew, for as long as the server runs. Messages go to its handler one after
 //! the other. Nothing is read meanwhile, so a slow handler holds the other
 //! server up by TCP, and no memory grows. What handlers send goes through a
 //! `line` to the connection that is there, if one is.
@@ -15,6 +15,7 @@ mod feed;
 mod line;
 mod options;
 mod roots;
+mod task;
 #[cfg(test)]
 mod tests;
 
@@ -27,10 +28,11 @@ use serde::Serialize;
 
 pub(crate) use connect::Destination;
 pub use error::UpstreamError;
-pub(crate) use feed::{Feed, Feeds};
+pub(crate) use feed::Feed;
 use line::Line;
 pub use options::UpstreamOptions;
 pub use roots::{Roots, roots_of, system_roots_and};
+pub(crate) use task::Feeds;
 
 /// Sends payloads to an upstream; a cheap handle to clone.
 ///
@@ -113,7 +115,7 @@ pub(crate) struct Upstreams {
 }
 
 impl Upstreams {
-    pub(crate) fn of(feeds: &[Feed]) -> Upstreams {
+    pub(crate) fn of<Context>(feeds: &[Feed<Context>]) -> Upstreams {
         Upstreams { lines: feeds.iter().map(|feed| Arc::clone(feed.line())).collect() }
     }
 

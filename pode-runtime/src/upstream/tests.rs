@@ -4,7 +4,6 @@
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use pode_core::{Nothing, UpstreamName};
 use tokio::io::{AsyncWriteExt, DuplexStream, duplex};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -16,16 +15,14 @@ use tokio_tungstenite::tungstenite::protocol::Role;
 use super::connect::{Socket, Stream};
 use super::connection::{End, serve};
 use super::{Feed, Feeds};
-use crate::app::event::{UpstreamEvent, house};
 use crate::base::log::Collected;
 use crate::base::outcome::Outcome;
 use crate::upstream::UpstreamOptions;
 
-const TEST: UpstreamName<Nothing, String> = UpstreamName::new("TEST");
 const HEARTBEAT: Duration = Duration::from_secs(25);
 const MINUTE: Duration = Duration::from_secs(60);
 
-fn feed<Done>(url: &str, handler: impl Fn(String) -> Done + Send + Sync + 'static) -> Feed
+fn feed<Done>(url: &str, handler: impl Fn(String) -> Done + Send + Sync + 'static) -> Feed<()>
 where
     Done: Future<Output: Outcome> + Send + 'static,
 {
@@ -35,8 +32,8 @@ where
         max_reconnect_delay: Duration::from_millis(1),
         ..UpstreamOptions::default()
     };
-    let handler = move |_: UpstreamEvent, text| handler(text);
-    Feed::new(TEST, url.to_owned(), options, HEARTBEAT, handler)
+    let handler = move |(): &(), text| handler(text);
+    Feed::new("TEST", url.to_owned(), options, HEARTBEAT, handler)
 }
 
 /// Returns both ends of a connection that holds so many bytes.
@@ -50,9 +47,9 @@ async fn connection(bytes: usize) -> (Socket, WebSocketStream<DuplexStream>) {
 }
 
 /// Serves a connection for a time; the end, if it comes by then.
-async fn served(feed: &Feed, socket: Socket, time: Duration) -> Option<End> {
+async fn served(feed: &Feed<()>, socket: Socket, time: Duration) -> Option<End> {
     let (_stop, mut stopping) = watch::channel(None);
-    timeout(time, serve(feed, socket, &house(), &mut stopping)).await.ok()
+    timeout(time, serve(feed, socket, &(), &mut stopping)).await.ok()
 }
 
 #[tokio::test(start_paused = true)]
@@ -128,7 +125,7 @@ async fn what_goes_wrong_is_told_to_the_log() {
         _ => Ok(()),
     });
     let destinations = vec![feed.destination(None).unwrap()];
-    let feeds = Feeds::start(vec![feed], destinations, &house());
+    let feeds = Feeds::start(vec![feed], destinations, ());
 
     let (mut refused, _) = listener.accept().await.unwrap();
     refused.write_all(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n").await.unwrap();

@@ -106,14 +106,7 @@ pub use upstream::UpstreamEvent;
 pub use web::WebEvent;
 pub(crate) use web::{CLIENT_ID, House, Web};
 
-/// Returns the surroundings of an event, for tests: no signals, no states.
-#[cfg(test)]
-pub(crate) fn house() -> std::sync::Arc<House> {
-    let (hub, _) = pode_core::hub::Hub::new([]);
-    house_of(crate::push::publisher::Signals::new(hub, std::time::Duration::ZERO))
-}
-
-/// Returns the surroundings of an event with these signals.
+/// Returns the surroundings of an event with these signals, for tests.
 #[cfg(test)]
 pub(crate) fn house_of(signals: crate::push::publisher::Signals) -> std::sync::Arc<House> {
     std::sync::Arc::new(House {

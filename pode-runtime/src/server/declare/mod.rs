@@ -61,7 +61,7 @@ pub struct Declared {
     pub(crate) states: States,
     pub(crate) timers: Vec<Timer<Arc<House>>>,
     pub(crate) schedules: Vec<Schedule<Arc<House>>>,
-    pub(crate) upstreams: Vec<Feed>,
+    pub(crate) upstreams: Vec<Feed<Arc<House>>>,
 }
 
 /// Where a server is to listen.
@@ -239,7 +239,10 @@ impl Declared {
         Done: Future<Output: Outcome> + Send + 'static,
     {
         let (options, send_timeout) = (options.in_range(), self.options.send_timeout);
-        let feed = Feed::new(name, url.into(), options, send_timeout, handler);
+        let handler = move |house: &Arc<House>, received| {
+            handler(UpstreamEvent::new(name, Arc::clone(house)), received)
+        };
+        let feed = Feed::new(name.as_str(), url.into(), options, send_timeout, handler);
         self.upstreams.push(feed);
         UpstreamDeclared { name, feed: self.upstreams.last_mut().expect("it was just added") }
     }
@@ -269,7 +272,7 @@ impl RouteDeclared<'_> {
 #[derive(Debug)]
 pub struct UpstreamDeclared<'declared, Sends, Receives> {
     name: UpstreamName<Sends, Receives>,
-    feed: &'declared mut Feed,
+    feed: &'declared mut Feed<Arc<House>>,
 }
 
 impl<Sends: 'static, Receives: 'static> UpstreamDeclared<'_, Sends, Receives> {
@@ -279,7 +282,10 @@ impl<Sends: 'static, Receives: 'static> UpstreamDeclared<'_, Sends, Receives> {
         Handler: Fn(UpstreamEvent<Sends>) -> Done + Send + Sync + 'static,
         Done: Future<Output: Outcome> + Send + 'static,
     {
-        self.feed.on_connect(self.name, handler);
+        let name = self.name;
+        let handler =
+            move |house: &Arc<House>| handler(UpstreamEvent::new(name, Arc::clone(house)));
+        self.feed.on_connect(handler);
         self
     }
 }

@@ -19,6 +19,7 @@ use super::leader::Lead;
 use super::predecessor::Predecessor;
 use super::socket;
 use super::successor::Successor;
+use crate::app::event::House;
 use crate::base::error::StartError;
 use crate::base::supervisor::{Failure, Supervisor, caught, joined, unwinding_stops_here};
 use crate::base::trouble::Trouble;
@@ -38,7 +39,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 pub(crate) struct Holdings {
     pub(crate) signals: Signals,
     pub(crate) ticks: Ticks,
-    pub(crate) feeds: Arc<Mutex<Feeds>>,
+    pub(crate) feeds: Arc<Mutex<Feeds<Arc<House>>>>,
     /// Whether connections are accepted.
     pub(crate) accepting: watch::Sender<bool>,
     /// Duplicates of the listening sockets: what was declared for each, and

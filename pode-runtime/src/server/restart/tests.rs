@@ -77,7 +77,7 @@ async fn follow(signals: &Signals, drain: Duration) -> (Follower, Link) {
     let holdings = Holdings {
         signals: signals.clone(),
         ticks: Ticks::default(),
-        feeds: Arc::new(Mutex::new(Feeds::start(Vec::new(), Vec::new(), &house))),
+        feeds: Arc::new(Mutex::new(Feeds::start(Vec::new(), Vec::new(), house))),
         accepting: watch::Sender::new(true),
         sockets: Vec::new(),
         drain,

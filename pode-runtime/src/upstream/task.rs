@@ -1,0 +1,138 @@
+//! The task that keeps an upstream connected.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::backoff::{Backoff, chance};
+use super::connect::Destination;
+use super::connection::{End, serve};
+use super::feed::Feed;
+use super::line::Line;
+use crate::base::error::with_causes;
+use crate::base::supervisor::Supervisor;
+use crate::upstream::UpstreamOptions;
+
+impl<Context> Feed<Context> {
+    /// Connects again and again, until `stopping` holds a deadline. A handler
+    /// that runs then is let finish; dropping the future cuts it off.
+    async fn run(
+        &self,
+        destination: &Destination,
+        context: &Context,
+        mut stopping: watch::Receiver<Option<Instant>>,
+    ) {
+        let _stopped = StopWhenDropped(self.line());
+        let UpstreamOptions { reconnect_delay, max_reconnect_delay, .. } = *self.options();
+        let mut backoff = Backoff::new(reconnect_delay, max_reconnect_delay);
+        let mut supervisor = Supervisor::new(self);
+        let mut connect =
+            async || self.connect(destination, context, &mut stopping, &mut backoff).await;
+        while supervisor.watch(connect()).await.is_none() {
+            self.line().disconnect();
+        }
+    }
+
+    async fn connect(
+        &self,
+        destination: &Destination,
+        context: &Context,
+        stopping: &mut watch::Receiver<Option<Instant>>,
+        backoff: &mut Backoff,
+    ) {
+        loop {
+            let attempt = tokio::select! {
+                biased;
+                _ = stopping.wait_for(Option::is_some) => return,
+                attempt = destination.connect() => attempt,
+            };
+            let reason = match attempt {
+                Ok(socket) => {
+                    backoff.connected();
+                    tracing::info!("{self} is connected to {}", destination.url());
+                    match serve(self, socket, context, stopping).await {
+                        End::Stopping => return,
+                        end => end.to_string(),
+                    }
+                }
+                Err(error) => with_causes(&error),
+            };
+            let delay = backoff.next(chance());
+            tracing::warn!("{self} at {}: {reason}; next try in {delay:?}", destination.url());
+            tokio::select! {
+                biased;
+                _ = stopping.wait_for(Option::is_some) => return,
+                () = sleep(delay) => {}
+            }
+        }
+    }
+}
+
+/// Tells those who send that there is no other connection to wait for, however
+/// the task ends.
+struct StopWhenDropped<'feed>(&'feed Line);
+
+impl Drop for StopWhenDropped<'_> {
+    fn drop(&mut self) {
+        self.0.stop();
+    }
+}
+
+/// The upstreams of a running server, each in a task of its own. Dropping it
+/// cuts them off.
+pub(crate) struct Feeds<Context> {
+    feeds: Arc<[(Feed<Context>, Destination)]>,
+    context: Context,
+    /// Holds a deadline while they are to be at rest.
+    stopping: watch::Sender<Option<Instant>>,
+    tasks: JoinSet<()>,
+}
+
+impl<Context: Clone + Send + Sync + 'static> Feeds<Context> {
+    /// Starts all of them on the current runtime, each with its destination.
+    pub(crate) fn start(
+        feeds: Vec<Feed<Context>>,
+        destinations: Vec<Destination>,
+        context: Context,
+    ) -> Feeds<Context> {
+        let mut feeds = Feeds {
+            feeds: feeds.into_iter().zip(destinations).collect(),
+            context,
+            stopping: watch::Sender::new(None),
+            tasks: JoinSet::new(),
+        };
+        feeds.begin();
+        feeds
+    }
+
+    fn begin(&mut self) {
+        for index in 0..self.feeds.len() {
+            let (feeds, context) = (Arc::clone(&self.feeds), self.context.clone());
+            let stopping = self.stopping.subscribe();
+            self.tasks.spawn(async move {
+                let (feed, destination) = &feeds[index];
+                feed.run(destination, &context, stopping).await;
+            });
+        }
+    }
+
+    /// Starts them anew after a [`stop`](Self::stop).
+    pub(crate) fn resume(&mut self) {
+        self.stopping.send_replace(None);
+        for (feed, _) in &*self.feeds {
+            feed.line().disconnect();
+        }
+        self.begin();
+    }
+
+    /// Has them end; waits for the handlers that still run and for the other
+    /// servers to take leave, at most until the deadline, then cuts them off.
+    pub(crate) async fn stop(&mut self, deadline: Instant) {
+        self.stopping.send_replace(Some(deadline));
+        let all_ended = async { while self.tasks.join_next().await.is_some() {} };
+        let _ = timeout_at(deadline, all_ended).await;
+        self.tasks.shutdown().await;
+    }
+}
