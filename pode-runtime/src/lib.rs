@@ -29,9 +29,7 @@ pub use app::event::{
     ConnectEvent, DisconnectEvent, ScheduleEvent, SignalClient, SignalEvent, TimerEvent,
     UpstreamEvent, WebEvent,
 };
-pub use base::error::{
-    CertificateError, EndedError, Error, EventError, InvokeError, Result, StartError,
-};
+pub use base::error::{CertificateError, EndedError, EventError, InvokeError, StartError};
 pub use base::limits::Limits;
 pub use base::log::{LogWriter, log_to_terminal, log_writer, print_panic};
 pub use base::outcome;
@@ -52,6 +50,7 @@ pub use push::publisher as signals;
 pub use push::publisher::Signals;
 pub use server::declare as declared;
 pub use server::embed::Service;
+pub use server::error::{Error, Result};
 pub use server::options::{EndpointOptions, ServerOptions};
 pub use server::restart::HandOver;
 pub use server::running::{BoundEndpoint, RunningServer};

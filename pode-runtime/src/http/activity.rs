@@ -15,7 +15,7 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::sync::Notify;
 
 use crate::http::handshake::is_upgrade;
-use crate::http::http2::throw_away;
+use crate::http::linger::throw_away;
 
 /// What is going on at one connection. Cloned by reference.
 #[derive(Debug, Default)]

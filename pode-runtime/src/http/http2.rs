@@ -8,19 +8,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::Request;
-use http_body_util::BodyExt;
-use hyper::body::{Body, Buf, Incoming};
+use hyper::body::Incoming;
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 use warp::reply::Response;
 
 use crate::base::limits::Limits;
 use crate::http::activity::{Asked, Traffic, noted};
-use crate::http::timeout_stream::{LINGER, LINGER_BYTES, Transport, Watched};
+use crate::http::timeout_stream::{Transport, Watched};
 use crate::net::connection_limit::Place;
 use crate::net::shutdown::told_to_stop;
 
@@ -77,24 +75,6 @@ where
     connection.await
 }
 
-/// Reads on what nobody wants, for a while: some clients take a stream that is
-/// taken back while they send for one that failed, and lose the answer.
-pub(crate) fn throw_away<B>(mut body: B)
-where
-    B: Body + Send + Unpin + 'static,
-{
-    let Ok(runtime) = Handle::try_current() else { return };
-    let thrown_away = async move {
-        let mut bytes = 0;
-        while let Some(Ok(frame)) = body.frame().await
-            && bytes < LINGER_BYTES
-        {
-            bytes += frame.data_ref().map_or(0, Buf::remaining);
-        }
-    };
-    runtime.spawn(timeout(LINGER, thrown_away));
-}
-
 /// Waits until it has been the client's turn for a while, and it has asked for
 /// nothing and taken next to nothing of what it was given.
 async fn idle(traffic: &Traffic, limits: &Limits) {
@@ -121,16 +101,11 @@ async fn idle(traffic: &Traffic, limits: &Limits) {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
 
-    use futures_util::stream;
-    use http_body_util::StreamBody;
-    use hyper::body::Frame;
     use tokio::io::AsyncReadExt;
 
     use super::*;
     use crate::http::activity::InHand;
-    use bytes::Bytes;
 
     /// Time jumps ahead when all that is left is to wait for it.
     #[tokio::test(start_paused = true)]
@@ -147,21 +122,6 @@ mod tests {
         let (_ended, _heard) = tokio::join!(serving, heard);
         assert!(started.elapsed() >= limits.keep_alive_timeout);
         assert!(started.elapsed() <= limits.keep_alive_timeout * 2 + PING_TIMEOUT);
-    }
-
-    #[tokio::test]
-    async fn of_a_body_without_end_no_more_than_a_mebibyte_is_thrown_away() {
-        let read = Arc::new(AtomicUsize::new(0));
-        let its_read = Arc::clone(&read);
-        let pieces = stream::repeat_with(move || {
-            its_read.fetch_add(1, Ordering::Relaxed);
-            Ok::<_, Infallible>(Frame::data(Bytes::from_static(&[0; 1 << 16])))
-        });
-        throw_away(StreamBody::new(pieces));
-        while Arc::strong_count(&read) > 1 {
-            tokio::task::yield_now().await;
-        }
-        assert_eq!(read.load(Ordering::Relaxed), 17);
     }
 
     #[tokio::test(start_paused = true)]

@@ -9,6 +9,7 @@ pub(crate) mod exchange;
 pub(crate) mod handshake;
 pub(crate) mod header;
 pub(crate) mod http2;
+pub(crate) mod linger;
 pub(crate) mod min_throughput;
 pub(crate) mod origin;
 pub(crate) mod request_smuggling;

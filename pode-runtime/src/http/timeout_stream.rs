@@ -18,16 +18,9 @@ use tokio_rustls::server::TlsStream;
 
 use crate::base::limits::Limits;
 use crate::http::activity::Traffic;
+use crate::http::linger::{LINGER, LINGER_BYTES};
 use crate::http::min_throughput::Pace;
 use crate::net::connection_limit::Place;
-
-/// How long a client may go on sending what nobody reads, when it was answered
-/// and the connection ends, or in HTTP/2 the stream: closed with unread bytes, it
-/// would be reset, and the answer lost.
-pub(crate) const LINGER: Duration = Duration::from_secs(2);
-
-/// How much of it is thrown away.
-pub(crate) const LINGER_BYTES: usize = 1 << 20;
 
 /// A stream that a connection is made of.
 pub(crate) trait Transport: AsyncRead + AsyncWrite + Send + Unpin + 'static {

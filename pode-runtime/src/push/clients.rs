@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use pode_core::frame::Close;
 use pode_core::hub::Position;
-use pode_core::{ClientId, SendError};
+use pode_core::{ClientId, SendError, SignalTarget};
 
 use crate::push::engine::{Audience, Found, Missed, Only, Order, Parcel, Question};
 use crate::push::publisher::Signals;
@@ -30,11 +30,19 @@ pub struct Clients {
     path: Option<Arc<str>>,
 }
 
-impl Clients {
-    pub(crate) fn new(signals: Signals, signal: &'static str, path: Option<Arc<str>>) -> Clients {
-        Clients { signals, signal, path }
+impl Signals {
+    /// Returns the clients of a signal, or of one path of a family: to list
+    /// them, to group and to close them.
+    pub fn clients<S: SignalTarget>(&self, signal: S) -> Clients {
+        self.clients_at(signal.declared_path(), signal.concrete_path().cloned())
     }
 
+    pub(crate) fn clients_at(&self, signal: &'static str, path: Option<Arc<str>>) -> Clients {
+        Clients { signals: self.clone(), signal, path }
+    }
+}
+
+impl Clients {
     /// Returns the ids of all clients, in no order.
     ///
     /// # Errors

@@ -44,7 +44,7 @@ impl Server {
     /// # Errors
     ///
     /// As for [`start`](Self::start), but for addresses, which are not used.
-    pub fn into_filter(self) -> crate::base::error::Result<RouteFilter> {
+    pub fn into_filter(self) -> crate::server::error::Result<RouteFilter> {
         let embedded = Arc::new(self.embed()?);
         let query = warp::query::raw().or(warp::any().map(String::new)).unify();
         // In HTTP/2 it stands in no header, which is all that is handed over.
@@ -93,7 +93,7 @@ impl Server {
     /// # Errors
     ///
     /// As for [`into_filter`](Self::into_filter).
-    pub fn into_service(self) -> crate::base::error::Result<Service> {
+    pub fn into_service(self) -> crate::server::error::Result<Service> {
         Ok(Service { embedded: Arc::new(self.embed()?) })
     }
 }

@@ -3,6 +3,7 @@
 pub mod declare;
 pub(crate) mod dispatch;
 pub(crate) mod embed;
+pub(crate) mod error;
 pub(crate) mod options;
 pub(crate) mod range;
 pub(crate) mod restart;

@@ -87,7 +87,7 @@ impl Server {
     ///
     /// As for [`start`](Self::start); and an [`EndedError`], once it has stopped,
     /// if a part of it [failed](RunningServer::failed).
-    pub async fn run(self) -> crate::base::error::Result {
+    pub async fn run(self) -> crate::server::error::Result {
         // Listened for first, so that nothing is missed while it starts.
         let mut requests =
             StopRequests::listen().map_err(|source| StartError::Runtime { source })?;
@@ -116,7 +116,7 @@ impl Server {
     /// # Errors
     ///
     /// As for [`run`](Self::run), and if no runtime can be had.
-    pub fn run_blocking(self) -> crate::base::error::Result {
+    pub fn run_blocking(self) -> crate::server::error::Result {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
         let runtime = runtime.map_err(|source| StartError::Runtime { source })?;
         let ended = runtime.block_on(self.run());
@@ -134,7 +134,7 @@ impl Server {
     ///
     /// A [`StartError`] names the endpoint or the view that is to blame; then
     /// nothing listens.
-    pub async fn start(self) -> crate::base::error::Result<RunningServer> {
+    pub async fn start(self) -> crate::server::error::Result<RunningServer> {
         Ok(self.start_all().await?)
     }
 

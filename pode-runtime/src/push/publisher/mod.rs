@@ -17,7 +17,6 @@ use self::detour::Detours;
 pub(crate) use self::detour::{Detour, Diverted};
 use self::sending::Target;
 pub use self::sending::{SendFuture, Sending};
-use crate::push::clients::Clients;
 use crate::push::engine::{Audience, Parcel};
 
 /// Sends payloads to the clients of a server; a cheap handle to clone.
@@ -109,16 +108,6 @@ impl Signals {
     /// way of sending whose payload type no signal declares.
     pub fn send_to_all<T: Serialize + ?Sized>(&self, payload: &T) -> Sending {
         self.sending(Target::All, encode("*", payload))
-    }
-
-    /// Returns the clients of a signal, or of one path of a family: to list
-    /// them, to group and to close them.
-    pub fn clients<S: SignalTarget>(&self, signal: S) -> Clients {
-        self.clients_at(signal.declared_path(), signal.concrete_path().cloned())
-    }
-
-    pub(crate) fn clients_at(&self, signal: &'static str, path: Option<Arc<str>>) -> Clients {
-        Clients::new(self.clone(), signal, path)
     }
 
     /// Sends a payload to some clients of a path.

@@ -1,15 +1,11 @@
 //! How long certificates are good, and what is said of their end.
 
-use std::collections::BTreeSet;
-
 use jiff::{SignedDuration, Timestamp};
 use rustls::pki_types::CertificateDer;
 use x509_cert::Certificate;
 use x509_cert::der::Decode;
 use x509_cert::ext::pkix::SubjectAltName;
 use x509_cert::ext::pkix::name::GeneralName;
-
-use super::Shown;
 
 /// How long before its end a certificate is told of, unless it is one that
 /// lives so short that this would be most of its life.
@@ -57,7 +53,7 @@ impl Life {
     }
 
     /// Says what is to be said at a time, if anything is.
-    fn judge(&self, file: &str, now: Timestamp) -> Option<Notice> {
+    pub(super) fn judge(&self, file: &str, now: Timestamp) -> Option<Notice> {
         let Life { name, from, until } = self;
         let left = until.duration_since(now);
         if left <= AHEAD.min(until.duration_since(*from) / 3) {
@@ -77,17 +73,6 @@ impl Life {
         }
         None
     }
-}
-
-/// Says what is to be said of certificates at a time, each thing once.
-pub(crate) fn judge<'shown>(
-    certificates: impl IntoIterator<Item = &'shown Shown>,
-    now: Timestamp,
-) -> BTreeSet<Notice> {
-    let judged = certificates
-        .into_iter()
-        .flat_map(|shown| shown.lives.iter().filter_map(move |life| life.judge(&shown.file, now)));
-    judged.collect()
 }
 
 fn in_time(left: SignedDuration) -> String {

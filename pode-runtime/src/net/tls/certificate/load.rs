@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use p12_keystore::Pkcs12Archive;
 use p12_keystore::error::Error as Pkcs12Error;
 use pode_core::{Bind, CertificateNames};
@@ -12,7 +13,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use rustls::sign::CertifiedKey;
 
-use super::expiry::Life;
+use super::expiry::{Life, Notice};
 use super::files::read;
 use super::key::{self, signing_key};
 use super::{Password, Source};
@@ -80,6 +81,11 @@ impl Shown {
         let names = pair.cert.first().and_then(|own| CertificateNames::of(own));
         let lives = pair.cert.iter().filter_map(|certificate| Life::of(certificate)).collect();
         Shown { file, pair: Arc::new(pair), names, lives }
+    }
+
+    /// Says what is to be said of it at a time.
+    pub(crate) fn judge(&self, now: Timestamp) -> impl Iterator<Item = Notice> {
+        self.lives.iter().filter_map(move |life| life.judge(&self.file, now))
     }
 }
 

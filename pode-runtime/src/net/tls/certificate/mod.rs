@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 pub use authorities::{ClientAuthorities, optional, required};
 pub use client::ClientCertificate;
 pub(crate) use credentials::{Credentials, Read};
-pub(crate) use expiry::judge;
+pub(crate) use expiry::Notice;
 pub(crate) use files::{Print, resolve};
 pub(crate) use load::{Shown, Unusable, load_chain};
 pub use password::{Password, password_from_env, password_from_file};

@@ -27,7 +27,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use crate::base::clock::Clock;
 use crate::base::error::with_causes;
 use crate::base::supervisor::Supervisor;
-use crate::net::tls::certificate::{Print, Shown, Unusable, judge};
+use crate::net::tls::certificate::{Notice, Print, Shown, Unusable};
 use crate::net::tls::config::{Renewed, Tls};
 
 use hang_up::HangUp;
@@ -216,7 +216,9 @@ fn list(shown: &[Shown]) -> String {
 }
 
 fn tell(shown: &[Shown], now: Timestamp) {
-    for notice in judge(shown, now) {
+    // One certificate may be shown by several addresses.
+    let notices: BTreeSet<Notice> = shown.iter().flat_map(|shown| shown.judge(now)).collect();
+    for notice in notices {
         match notice.has_expired {
             true => tracing::error!("{}", notice.sentence),
             false => tracing::warn!("{}", notice.sentence),
