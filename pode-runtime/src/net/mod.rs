@@ -1,6 +1,7 @@
 //! Listening, accepting, the limits of connections and descriptors, stopping, and TLS. Nothing here knows HTTP.
 
 pub(crate) mod accept;
+pub(crate) mod client_limit;
 pub(crate) mod connection_limit;
 pub(crate) mod fd_limit;
 pub(crate) mod listen;

@@ -3,3 +3,5 @@
 pub mod clients;
 pub(crate) mod engine;
 pub mod publisher;
+pub(crate) mod raw_message;
+pub(crate) mod session;

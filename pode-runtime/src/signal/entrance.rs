@@ -13,14 +13,16 @@ use tracing::Instrument;
 use warp::filters::BoxedFilter;
 use warp::{Filter, Reply};
 
-use super::{Door, Full, ReadParameters, Signal};
+use super::{ReadParameters, Signal};
 use crate::app::event::{Arrival, CLIENT_ID, Card, Choices, House, SignalClient};
 use crate::base::outcome::{Failed, caught};
 use crate::http::handshake::{Accepted, HandshakeError, accept};
 use crate::http::origin::Gate;
 use crate::http::response::sentence;
+use crate::net::client_limit::{Door, Full};
 use crate::net::tls::certificate::ClientCertificate;
 use crate::push::engine::{Engine, Groups, Newcomer};
+use crate::push::session::Session;
 use crate::signal::session::{Handlers, Visit};
 
 /// The way to a signal, at one of the server's addresses.
@@ -207,7 +209,7 @@ impl Entrance {
             }
         }
 
-        let visit = self.handlers.attend().then(|| {
+        let session = self.handlers.attend().then(|| {
             let card = Card {
                 id: id.clone(),
                 signal,
@@ -218,7 +220,9 @@ impl Entrance {
                 house: Arc::clone(&house),
             };
             let client = SignalClient::new(card);
-            Visit::new(client, Arc::clone(&self.handlers), self.messages_per_second)
+            let handlers = Arc::clone(&self.handlers);
+            let visit = Visit::new(client, handlers, self.messages_per_second);
+            Box::new(visit) as Box<dyn Session>
         });
         let opening = async move {
             let upgraded = upgrade.await;
@@ -226,7 +230,7 @@ impl Entrance {
                 |error: &_| tracing::debug!(signal, %error, "a client left in the handshake");
             upgraded.inspect_err(left).ok()
         };
-        let newcomer = Newcomer { id: id.clone(), path, groups, greeting, visit, ticket };
+        let newcomer = Newcomer { id: id.clone(), path, groups, greeting, session, ticket };
         let Some(arrival) = engine.adopt(signal, newcomer, opening).await else {
             return Err(HandshakeError::Stopping.response());
         };

@@ -1,31 +1,9 @@
 //! From what a client sent to what its handler takes.
 
-use bytes::Bytes;
-use pode_core::{Message, Payload};
 use serde::de::DeserializeOwned;
 
 use crate::http::decode::at_field;
-
-/// What travels to or from a client as it is: no JSON is made or read.
-///
-/// As the type of a signal's payload it lets texts and bytes through:
-/// `signal ECHO: Frame -> Frame = "/" => echo;`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Frame {
-    /// A message of text.
-    Text(String),
-    /// A message of bytes.
-    Binary(Bytes),
-}
-
-impl Payload for Frame {
-    fn encode(&self) -> Result<Message, serde_json::Error> {
-        Ok(match self {
-            Frame::Text(text) => Message::text(text),
-            Frame::Binary(bytes) => Message::binary(bytes),
-        })
-    }
-}
+use crate::push::raw_message::Frame;
 
 /// What the handler of a signal may take: whatever serde makes of JSON, in a
 /// message of text or of bytes; or a [`Frame`], as it came.
@@ -77,15 +55,6 @@ mod tests {
     #[derive(Debug, Deserialize, PartialEq)]
     struct Post {
         text: String,
-    }
-
-    #[test]
-    fn frames_travel_as_they_are() {
-        let text = Frame::Text("\"hi".to_owned()).encode().unwrap();
-        assert_eq!(&text.frame()[..], b"\x81\x03\"hi");
-        let bytes = Frame::Binary(Bytes::from_static(b"\xff\0")).encode().unwrap();
-        assert_eq!(&bytes.frame()[..], b"\x82\x02\xff\0");
-        assert_eq!("\"hi".encode().unwrap().payload(), br#""\"hi""#);
     }
 
     #[test]

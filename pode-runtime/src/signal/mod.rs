@@ -1,24 +1,24 @@
 //! Signals as declared: what they are made of, and what they do with clients.
 
-mod door;
 mod entrance;
 mod incoming;
 pub(crate) mod options;
-mod rebroadcast;
+pub(crate) mod rebroadcast;
 pub(crate) mod session;
 
 use std::any::Any;
 use std::sync::Arc;
 
+use pode_core::frame::Incoming;
 use pode_core::hub::Hub;
 
-pub(crate) use self::door::{Door, Full, Ticket};
 pub(crate) use self::entrance::{Entrance, Handshake};
+pub use self::incoming::FromFrame;
 pub(crate) use self::incoming::read_json;
-pub use self::incoming::{Frame, FromFrame};
 pub use self::rebroadcast::Rebroadcast;
-pub(crate) use self::rebroadcast::{Rebroadcasts, Validate, rebroadcast};
-use crate::push::engine::Parcel;
+pub(crate) use self::rebroadcast::Validate;
+use crate::net::client_limit::Door;
+use crate::push::engine::{Parcel, Treatment};
 use crate::signal::options::SignalOptions;
 use crate::signal::session::Handlers;
 
@@ -45,6 +45,17 @@ pub(crate) type ReadParameters = fn(
 ) -> Result<(Arc<dyn Any + Send + Sync>, Arc<str>), String>;
 
 impl Signal {
+    /// Returns how its clients are treated.
+    pub(crate) fn treatment(&self) -> Treatment {
+        let SignalOptions { on_lag, heartbeat, idle_timeout, .. } = self.options;
+        let SignalOptions { max_message_bytes: max_bytes, max_frame_bytes, .. } = self.options;
+        let incoming = match self.handlers.receives() {
+            true => Incoming::Messages { max_bytes, max_frame_bytes },
+            false => Incoming::Nothing,
+        };
+        Treatment::new(on_lag, heartbeat, idle_timeout, incoming)
+    }
+
     /// Makes the channels of signals, with what comes out of them.
     pub(crate) fn channels(
         signals: &[Signal],

@@ -6,17 +6,20 @@
 //! text as it is, anything else as JSON.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
+use futures_util::FutureExt;
 use pode_core::{ClientId, Message};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::Signal;
 use super::incoming::FromFrame;
-use super::{Frame, Signal};
 use crate::app::event::SignalClient;
 use crate::base::error::EventError;
 use crate::base::outcome::BoxError;
 use crate::push::engine::{Audience, Only, Parcel};
+use crate::push::raw_message::Frame;
 
 /// To whom a client may send, of those who listen to a signal that is declared
 /// `=> rebroadcast`.
@@ -37,8 +40,8 @@ pub enum Rebroadcast {
 }
 
 /// Which signals rebroadcast.
-#[derive(Debug, Default)]
-pub(crate) struct Rebroadcasts {
+#[derive(Debug)]
+struct Rebroadcasts {
     by_path: HashMap<&'static str, (Rebroadcast, Validate)>,
 }
 
@@ -57,46 +60,64 @@ struct Written {
     direct: bool,
 }
 
+/// Has the clients of those signals that rebroadcast talk to each other.
+pub(crate) fn connect(signals: &mut [Signal]) {
+    let rebroadcasts = Arc::new(Rebroadcasts::of(signals));
+    for signal in signals {
+        let handlers = Arc::get_mut(&mut signal.handlers).expect("nothing has started yet");
+        if handlers.rebroadcast.is_some() {
+            let rebroadcasts = Arc::clone(&rebroadcasts);
+            handlers.receive = Some(Box::new(move |client, frame| {
+                let rebroadcasts = Arc::clone(&rebroadcasts);
+                async move { rebroadcasts.rebroadcast(&client, frame).await }.boxed()
+            }));
+        }
+    }
+}
+
 impl Rebroadcasts {
-    pub(crate) fn of(signals: &[Signal]) -> Rebroadcasts {
+    fn of(signals: &[Signal]) -> Rebroadcasts {
         let open = signals.iter().filter_map(|signal| {
             let validate = signal.handlers.rebroadcast?;
             Some((signal.path, (signal.options.rebroadcast, validate)))
         });
         Rebroadcasts { by_path: open.collect() }
     }
-}
 
-/// Sends a message on to those that it is for.
-pub(crate) async fn rebroadcast(client: &SignalClient, frame: Frame) -> Result<(), BoxError> {
-    let refused = |sentence: String| EventError::new(400, sentence);
-    let written = Written::from_frame(frame).map_err(refused)?;
-    let rebroadcasts = &client.house().rebroadcasts;
-    let own = rebroadcasts.by_path.get(client.signal());
-    let Some((scope, validate)) = own else { return Ok(()) };
+    /// Sends a message on to those that it is for.
+    async fn rebroadcast(&self, client: &SignalClient, frame: Frame) -> Result<(), BoxError> {
+        let refused = |sentence: String| EventError::new(400, sentence);
+        let written = Written::from_frame(frame).map_err(refused)?;
+        let own = self.by_path.get(client.signal());
+        let Some((scope, validate)) = own else { return Ok(()) };
 
-    let (signal, path, validate) = match written.path.as_deref() {
-        Some(other) if other != client.path() => {
-            let open = rebroadcasts.by_path.get_key_value(other);
-            match open {
-                Some((path, (Rebroadcast::Anyone, validate))) if *scope == Rebroadcast::Anyone => {
-                    (*path, None, validate)
-                }
-                _ => {
-                    return Err(refused(format!("path: nobody can be reached at {other:?}")).into());
+        let (signal, path, validate) = match written.path.as_deref() {
+            Some(other) if other != client.path() => {
+                let open = self.by_path.get_key_value(other);
+                match open {
+                    Some((path, (Rebroadcast::Anyone, validate)))
+                        if *scope == Rebroadcast::Anyone =>
+                    {
+                        (*path, None, validate)
+                    }
+                    _ => {
+                        return Err(
+                            refused(format!("path: nobody can be reached at {other:?}")).into()
+                        );
+                    }
                 }
             }
-        }
-        _ => (client.signal(), client.own_path(), validate),
-    };
-    validate(&written.message).map_err(refused)?;
-    let only = match recipients(&written, client, *scope).await? {
-        Some(only) => only,
-        None => Only::Client(client.id().clone()),
-    };
-    let message = Message::text(&as_text(&written.message));
-    let parcel = Parcel::new(Audience { path: path.clone(), only, except: None }, message);
-    Ok(client.house().signals.post(signal, path.as_deref(), parcel).await?)
+            _ => (client.signal(), client.own_path(), validate),
+        };
+        validate(&written.message).map_err(refused)?;
+        let only = match recipients(&written, client, *scope).await? {
+            Some(only) => only,
+            None => Only::Client(client.id().clone()),
+        };
+        let message = Message::text(&as_text(&written.message));
+        let parcel = Parcel::new(Audience { path: path.clone(), only, except: None }, message);
+        Ok(client.house().signals.post(signal, path.as_deref(), parcel).await?)
+    }
 }
 
 /// Returns for whom a message is; `None` for whoever sent it.

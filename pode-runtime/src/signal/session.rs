@@ -22,40 +22,9 @@ use tokio::task::JoinHandle;
 use crate::app::event::{Arrival, SignalClient};
 use crate::base::outcome::{BoxError, Failed, caught, failure};
 use crate::base::supervisor::{self, has_ended};
-use crate::signal::{Frame, Validate};
-
-/// Why a client has gone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Disconnect {
-    /// It said goodbye; a browser gives 1001 when its page is left.
-    ByClient {
-        /// The close code, if it gave one.
-        code: Option<u16>,
-    },
-    /// The server closed it: a handler did, another client came with its id
-    /// (1008), or something in the server failed (1011).
-    ByServer {
-        /// The close code.
-        code: u16,
-    },
-    /// It gave no sign of life for the time of a heartbeat.
-    TimedOut,
-    /// Too many messages waited for it; it was told by 1013.
-    Lagged,
-    /// The server stopped; it was told by 1001, or by 1012 if another process
-    /// had taken over, unless it was cut off.
-    Stopped,
-    /// It broke a rule, of which it was told.
-    Error {
-        /// The close code: 1002 for a frame that isn't one, 1007 for a text
-        /// that is none, 1008 for too many messages, 1009 for a message that
-        /// is too big.
-        code: u16,
-    },
-    /// The connection ended without a word.
-    Lost,
-}
+use crate::push::raw_message::Frame;
+use crate::push::session::{Disconnect, Session};
+use crate::signal::Validate;
 
 /// What a signal does with its clients.
 #[derive(Default)]
@@ -135,19 +104,8 @@ impl Visit {
         Visit { client, handlers, rate: None, messages_per_second, has_left: false }
     }
 
-    /// Counts a message; or returns what to tell a client that sends too many.
-    pub(crate) fn admit(&mut self) -> Result<(), Message> {
-        let Some(rate) = self.messages_per_second else { return Ok(()) };
-        let limiter = self.rate.get_or_insert_with(|| {
-            Box::new(RateLimiter::direct_with_clock(Quota::per_second(rate), MonotonicClock))
-        });
-        limiter.check().map_err(|_| {
-            error_reply(&format!("too many messages: at most {rate} in a second are taken"))
-        })
-    }
-
-    /// Handles messages in their order.
-    pub(crate) fn handle(&self, frames: Vec<Frame>) -> impl Future<Output = ()> + use<> {
+    /// Handles messages in their order; nothing is done until that is awaited.
+    fn handled(&self, frames: Vec<Frame>) -> impl Future<Output = ()> + use<> {
         let (client, handlers) = (self.client.clone(), Arc::clone(&self.handlers));
         async move {
             for frame in frames {
@@ -157,17 +115,6 @@ impl Visit {
         }
     }
 
-    /// Ends the visit: as soon as what is being handled is done, and then what
-    /// waits, its end is told.
-    pub(crate) fn leave(
-        mut self,
-        end: Disconnect,
-        handling: Option<JoinHandle<()>>,
-        waiting: Vec<Frame>,
-    ) {
-        self.tell_end(end, handling, waiting);
-    }
-
     fn tell_end(&mut self, end: Disconnect, handling: Option<JoinHandle<()>>, waiting: Vec<Frame>) {
         self.has_left = true;
         if self.handlers.disconnect.is_none() && handling.is_none() && waiting.is_empty() {
@@ -175,7 +122,7 @@ impl Visit {
         }
         // Without a runtime, everything has come to an end.
         let Ok(runtime) = Handle::try_current() else { return };
-        let handled = self.handle(waiting);
+        let handled = self.handled(waiting);
         let (client, handlers) = (self.client.clone(), Arc::clone(&self.handlers));
         let visits = self.client.visits().clone();
         visits.spawn_on(
@@ -198,6 +145,26 @@ impl Visit {
             },
             &runtime,
         );
+    }
+}
+
+impl Session for Visit {
+    fn admit(&mut self) -> Result<(), Message> {
+        let Some(rate) = self.messages_per_second else { return Ok(()) };
+        let limiter = self.rate.get_or_insert_with(|| {
+            Box::new(RateLimiter::direct_with_clock(Quota::per_second(rate), MonotonicClock))
+        });
+        limiter.check().map_err(|_| {
+            error_reply(&format!("too many messages: at most {rate} in a second are taken"))
+        })
+    }
+
+    fn handle(&self, frames: Vec<Frame>) -> JoinHandle<()> {
+        tokio::spawn(self.handled(frames))
+    }
+
+    fn leave(&mut self, end: Disconnect, handling: Option<JoinHandle<()>>, waiting: Vec<Frame>) {
+        self.tell_end(end, handling, waiting);
     }
 }
 

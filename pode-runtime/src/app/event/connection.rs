@@ -19,7 +19,7 @@ use crate::http::decode::fields;
 use crate::http::header::texts;
 use crate::net::tls::certificate::ClientCertificate;
 use crate::push::engine::Groups;
-use crate::signal::session::Disconnect;
+use crate::push::session::Disconnect;
 
 /// A client that asks to be let in: the argument of `on connect CHAT => …`.
 ///

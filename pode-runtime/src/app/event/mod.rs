@@ -116,7 +116,6 @@ pub(crate) fn house_of(signals: crate::push::publisher::Signals) -> std::sync::A
         views: None,
         policy: "",
         client_ids: Default::default(),
-        rebroadcasts: Default::default(),
         visits: Default::default(),
         resumes: false,
     })

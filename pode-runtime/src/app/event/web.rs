@@ -20,7 +20,6 @@ use crate::content::view::Views;
 use crate::http::header::texts;
 use crate::net::tls::certificate::ClientCertificate;
 use crate::push::publisher::Signals;
-use crate::signal::Rebroadcasts;
 use crate::upstream::Upstreams;
 
 /// A request that a route answers: the first argument of its handler.
@@ -57,7 +56,6 @@ pub(crate) struct House {
     /// The Content-Security-Policy of pages.
     pub(crate) policy: &'static str,
     pub(crate) client_ids: ClientIds,
-    pub(crate) rebroadcasts: Rebroadcasts,
     /// What is still to be done for clients that have gone.
     pub(crate) visits: TaskTracker,
     /// Whether clients may come back from another process.

@@ -15,8 +15,8 @@ use pode_core::frame::Close;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use crate::signal::Frame;
-use crate::signal::session::{Disconnect, Visit};
+use crate::push::raw_message::Frame;
+use crate::push::session::{Disconnect, Session};
 
 /// How many messages of a client may wait for their handler. While more do,
 /// the client isn't read from, and the system holds it up.
@@ -27,7 +27,7 @@ const MAX_WAITING_BYTES: usize = 64 << 10;
 
 #[derive(Debug)]
 pub(super) struct Conversation {
-    visit: Visit,
+    session: Box<dyn Session>,
     waiting: Vec<Frame>,
     waiting_bytes: usize,
     /// The task that handles what came before.
@@ -40,9 +40,9 @@ pub(super) struct Conversation {
 }
 
 impl Conversation {
-    pub(super) fn new(visit: Visit) -> Conversation {
+    pub(super) fn new(session: Box<dyn Session>) -> Conversation {
         Conversation {
-            visit,
+            session,
             waiting: Vec::new(),
             waiting_bytes: 0,
             handling: None,
@@ -54,7 +54,7 @@ impl Conversation {
     /// Takes a message; or returns what to tell a client that sends too many.
     pub(super) fn hear(&mut self, frame: Frame) -> Result<(), Message> {
         self.last_said = Instant::now();
-        self.visit.admit()?;
+        self.session.admit()?;
         self.waiting_bytes += match &frame {
             Frame::Text(text) => text.len(),
             Frame::Binary(bytes) => bytes.len(),
@@ -86,8 +86,8 @@ impl Conversation {
                 Some(handling) => handling,
                 None => {
                     self.waiting_bytes = 0;
-                    let handled = self.visit.handle(mem::take(&mut self.waiting));
-                    self.handling.insert(tokio::spawn(handled))
+                    let handling = self.session.handle(mem::take(&mut self.waiting));
+                    self.handling.insert(handling)
                 }
             };
             let waker = waker();
@@ -100,7 +100,7 @@ impl Conversation {
 
     /// Ends the conversation: all that was said before is still handled.
     pub(super) fn leave(self, end: Disconnect) {
-        let Conversation { visit, waiting, handling, .. } = self;
-        visit.leave(end, handling, waiting);
+        let Conversation { mut session, waiting, handling, .. } = self;
+        session.leave(end, handling, waiting);
     }
 }

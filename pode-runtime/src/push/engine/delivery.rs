@@ -10,7 +10,7 @@ use super::parcel::{Audience, EVERYBODY, Order};
 use super::path::{Due, Path};
 use super::readiness::Place;
 use super::shard::{SOCKETS_PER_TURN, Shard};
-use crate::signal::session::Disconnect;
+use crate::push::session::Disconnect;
 
 impl Shard {
     /// Does what is due on a path, and tells whether anything was: then there

@@ -55,8 +55,8 @@ use self::shard::{Join, Shard};
 use self::socket::Connection;
 pub(crate) use self::standing::Groups;
 use crate::base::supervisor::Failure;
-use crate::signal::Ticket;
-use crate::signal::session::{Disconnect, Visit};
+use crate::net::client_limit::Ticket;
+use crate::push::session::{Disconnect, Session};
 
 /// How often somebody who waits for the last client looks whether it has gone.
 const LOOK: Duration = Duration::from_millis(10);
@@ -88,7 +88,7 @@ pub(crate) struct Newcomer {
     /// What it gets first.
     pub(crate) greeting: Vec<Message>,
     /// Present if somebody wants to hear what it says, or that it goes.
-    pub(crate) visit: Option<Visit>,
+    pub(crate) session: Option<Box<dyn Session>>,
     /// Counts it while it is there.
     pub(crate) ticket: Option<Ticket>,
 }
@@ -96,8 +96,8 @@ pub(crate) struct Newcomer {
 impl Newcomer {
     /// Tells that nobody is taken in any more.
     fn turn_away(self) {
-        if let Some(visit) = self.visit {
-            visit.leave(Disconnect::Stopped, None, Vec::new());
+        if let Some(mut session) = self.session {
+            session.leave(Disconnect::Stopped, None, Vec::new());
         }
     }
 }

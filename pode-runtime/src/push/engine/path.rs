@@ -16,11 +16,10 @@ use slab::Slab;
 use tokio::task::coop::unconstrained;
 
 use super::client::{Burst, Client};
-use super::outbox::QueueLimits;
+use super::outbox::{OnLag, QueueLimits};
 use super::parcel::{Audience, Found, Missed, Order, Parcel};
 use super::roster::Roster;
 use super::standing::Standing;
-use crate::signal::options::SignalOptions;
 
 /// For how many clients of a path another shard is worth its while. A path
 /// with fewer stays in one, so that a message wakes no more than that.
@@ -114,14 +113,12 @@ pub(crate) struct Treatment {
 }
 
 impl Treatment {
-    /// Takes what a signal declares.
-    pub(crate) fn new(options: &SignalOptions, receives: bool) -> Treatment {
-        let SignalOptions { on_lag, heartbeat, idle_timeout, .. } = *options;
-        let SignalOptions { max_message_bytes: max_bytes, max_frame_bytes, .. } = *options;
-        let incoming = match receives {
-            true => Incoming::Messages { max_bytes, max_frame_bytes },
-            false => Incoming::Nothing,
-        };
+    pub(crate) fn new(
+        on_lag: OnLag,
+        heartbeat: Duration,
+        idle_timeout: Duration,
+        incoming: Incoming,
+    ) -> Treatment {
         let limits = QueueLimits { on_lag, ..QueueLimits::default() };
         Treatment { limits, heartbeat, incoming, idle_timeout }
     }

@@ -17,7 +17,7 @@ use super::readiness::Readiness;
 use super::shard::{CLOSE_TIMEOUT, Shard};
 use crate::base::supervisor::{Failure, Supervisor, caught, caught_now};
 use crate::net::shutdown::told_to_stop;
-use crate::signal::session::Disconnect;
+use crate::push::session::Disconnect;
 
 /// What a shard is called where somebody reads of it.
 const TASK: &str = "the delivery of messages";

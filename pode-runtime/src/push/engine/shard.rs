@@ -31,7 +31,7 @@ use super::readiness::{Place, Readiness, Source};
 use super::socket::Connection;
 use super::standing::Standing;
 use crate::net::shutdown::told_to_stop;
-use crate::signal::session::Disconnect;
+use crate::push::session::Disconnect;
 
 /// How long a client may take to accept a close frame and to answer it.
 pub(super) const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -204,14 +204,14 @@ impl Shard {
             self.readiness.again(Source::Messages(number));
         }
         self.serial = self.serial.wrapping_add(1);
-        let Newcomer { id, path: own_path, groups, greeting, visit, ticket } = newcomer;
+        let Newcomer { id, path: own_path, groups, greeting, session, ticket } = newcomer;
         let standing = Standing {
             id,
             path: own_path,
             groups,
             arrival,
             end: None,
-            conversation: visit.map(|visit| Box::new(Conversation::new(visit))),
+            conversation: session.map(|session| Box::new(Conversation::new(session))),
             _ticket: ticket.map(Box::new),
         };
         let mut client = Client::new(self.serial, standing);

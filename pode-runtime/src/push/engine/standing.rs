@@ -6,8 +6,8 @@ use std::sync::Arc;
 use pode_core::ClientId;
 
 use super::conversation::Conversation;
-use crate::signal::Ticket;
-use crate::signal::session::Disconnect;
+use crate::net::client_limit::Ticket;
+use crate::push::session::Disconnect;
 
 /// Who a client is to the rest of the server.
 #[derive(Debug)]

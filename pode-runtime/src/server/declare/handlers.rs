@@ -10,8 +10,9 @@ use super::Declared;
 use crate::app::event::{ConnectEvent, DisconnectEvent, SignalEvent};
 use crate::base::error::EventError;
 use crate::base::outcome::{BoxError, Outcome};
+use crate::push::raw_message::Frame;
+use crate::signal::FromFrame;
 use crate::signal::session::Handled;
-use crate::signal::{Frame, FromFrame};
 
 macro_rules! handlers {
     (

@@ -30,13 +30,13 @@ use crate::jobs::schedule::ScheduleOptions;
 use crate::jobs::timer::Timer;
 use crate::jobs::timer::TimerOptions;
 use crate::net::tls::certificate::{Certificate, ClientAuthorities};
-use crate::push::engine::{Engine, Parcel, Treatment};
+use crate::push::engine::{Engine, Parcel};
 use crate::push::publisher::Signals;
 use crate::server::dispatch::Mount;
 use crate::server::options::{EndpointOptions, ServerOptions};
 use crate::server::range;
 use crate::server::start::Server;
-use crate::signal::{Rebroadcasts, Signal};
+use crate::signal::{Signal, rebroadcast};
 use crate::upstream::UpstreamOptions;
 use crate::upstream::{Destination, Feed, Upstreams};
 use crate::web::route::RouteFilter;
@@ -248,7 +248,8 @@ impl Declared {
     }
 
     /// Ends the declarations.
-    pub fn into_server(self) -> Server {
+    pub fn into_server(mut self) -> Server {
+        rebroadcast::connect(&mut self.signals);
         let (hub, deliveries) = Signal::channels(&self.signals);
         let signals = Signals::new(hub, self.options.send_timeout);
         Server::new(self, signals, deliveries)
@@ -318,7 +319,7 @@ impl Declared {
         let treatment = |path: &str| {
             let signal = self.signals.iter().find(|signal| signal.path == path);
             let signal = signal.expect("each channel is that of a declared signal");
-            Treatment::new(&signal.options, signal.handlers.receives())
+            signal.treatment()
         };
         let engine = Engine::start(deliveries, treatment, failure);
         engine.map_err(|source| StartError::Watch { source })
@@ -333,7 +334,6 @@ impl Declared {
             views,
             policy: self.options.content_security_policy,
             client_ids: self.options.client_ids.clone(),
-            rebroadcasts: Rebroadcasts::of(&self.signals),
             visits: TaskTracker::new(),
             resumes: self.options.hand_over.path().is_some(),
         })

@@ -3,14 +3,14 @@
 use std::any::Any;
 use std::sync::Arc;
 
-use futures_util::FutureExt;
 use pode_core::{Parameters, Payload, SignalDeclaration, SignalFamily, SignalPath};
 use serde::de::DeserializeOwned;
 
 use super::Declared;
+use crate::net::client_limit::Door;
 use crate::signal::options::SignalOptions;
 use crate::signal::session::Handlers;
-use crate::signal::{Door, ReadParameters, Signal, read_json, rebroadcast};
+use crate::signal::{ReadParameters, Signal, read_json};
 
 impl Declared {
     /// Adds the broadcast channel of a signal.
@@ -55,9 +55,6 @@ impl Declared {
         self.attend(signal.declared_path(), |handlers| {
             handlers.rebroadcast =
                 Some(|message| read_json::<T>(message.get().as_bytes()).map(drop));
-            handlers.receive = Some(Box::new(|client, frame| {
-                async move { rebroadcast(&client, frame).await }.boxed()
-            }));
         });
     }
 

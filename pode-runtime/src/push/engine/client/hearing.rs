@@ -6,8 +6,8 @@ use bytes::Bytes;
 use pode_core::frame::{Close, Incoming, Said, pong};
 
 use super::{Client, Reading};
-use crate::signal::Frame;
-use crate::signal::session::Disconnect;
+use crate::push::raw_message::Frame;
+use crate::push::session::Disconnect;
 
 /// What a client's bytes are held against.
 pub(in super::super) struct Ear<'shard> {

@@ -17,7 +17,7 @@ use super::outbox::{Outbox, QueueLimits, TooSlow};
 use super::parcel::Audience;
 use super::socket::Socket;
 use super::standing::Standing;
-use crate::signal::session::Disconnect;
+use crate::push::session::Disconnect;
 
 /// Messages that are due at once.
 #[derive(Debug)]

@@ -52,7 +52,7 @@ fn newcomer() -> Newcomer {
         path: None,
         groups: Groups::None,
         greeting: Vec::new(),
-        visit: None,
+        session: None,
         ticket: None,
     }
 }
