@@ -1,5 +1,6 @@
 //! What puts a server together: declarations, dispatch, start, stop and restart.
 
+pub(crate) mod bind;
 pub mod declare;
 pub(crate) mod dispatch;
 pub(crate) mod embed;

@@ -24,23 +24,24 @@ use crate::http::{request_smuggling, serve};
 use crate::jobs::gate::Ticks;
 use crate::jobs::running::{self, Clockwork};
 use crate::net::connection_limit::Connections;
-#[cfg(unix)]
-use crate::net::listen::Bound;
+use crate::net::fd_limit;
 use crate::net::listen::{Inherited, Listening};
 use crate::net::shutdown::StopRequests;
 #[cfg(unix)]
 use crate::net::shutdown::outlive_files_that_are_too_large;
 use crate::net::tls::renewal::Renewal;
-use crate::net::{fd_limit, listen};
 use crate::push::engine::Parcel;
 use crate::push::publisher::Signals;
+#[cfg(unix)]
+use crate::server::bind::Bound;
+use crate::server::bind::bind_all;
 use crate::server::declare::{Declared, Endpoint};
 use crate::server::dispatch::{Dispatch, Known, Served};
 use crate::server::restart::Predecessor;
 #[cfg(unix)]
 use crate::server::restart::{Holdings, Place, Succession};
 use crate::server::running::{BoundEndpoint, RunningServer};
-use crate::signal::Entrance;
+use crate::signal::{Entrance, Signal, rebroadcast};
 use crate::upstream::{Feeds, Upstream, Upstreams};
 
 /// A declared server, not started yet.
@@ -54,15 +55,17 @@ pub struct Server {
     deliveries: Vec<Delivery<Parcel>>,
 }
 
-impl Server {
-    pub(crate) fn new(
-        declared: Declared,
-        signals: Signals,
-        deliveries: Vec<Delivery<Parcel>>,
-    ) -> Server {
-        Server { declared, signals, deliveries }
+impl Declared {
+    /// Ends the declarations.
+    pub fn into_server(mut self) -> Server {
+        rebroadcast::connect(&mut self.signals);
+        let (hub, deliveries) = Signal::channels(&self.signals);
+        let signals = Signals::new(hub, self.options.send_timeout);
+        Server { declared: self, signals, deliveries }
     }
+}
 
+impl Server {
     /// Returns the handle to send with.
     pub fn signals(&self) -> Signals {
         self.signals.clone()
@@ -155,7 +158,7 @@ impl Server {
         if let Some(predecessor) = &mut predecessor {
             inherited.handed = predecessor.take_sockets();
         }
-        let listeners = listen::bind_all(&declared.endpoints, declared.crate_folder, inherited)?;
+        let listeners = bind_all(&declared.endpoints, declared.crate_folder, inherited)?;
         let connections = Connections::new(&declared.options.limits, fd_limit::raise_limit());
         let ports: Arc<[u16]> = listeners.iter().map(|listener| listener.address.port()).collect();
         let served = listeners

@@ -35,8 +35,7 @@ use crate::push::publisher::Signals;
 use crate::server::dispatch::Mount;
 use crate::server::options::{EndpointOptions, ServerOptions};
 use crate::server::range;
-use crate::server::start::Server;
-use crate::signal::{Signal, rebroadcast};
+use crate::signal::Signal;
 use crate::upstream::UpstreamOptions;
 use crate::upstream::{Destination, Feed, Upstreams};
 use crate::web::route::RouteFilter;
@@ -245,14 +244,6 @@ impl Declared {
         let feed = Feed::new(name.as_str(), url.into(), options, send_timeout, handler);
         self.upstreams.push(feed);
         UpstreamDeclared { name, feed: self.upstreams.last_mut().expect("it was just added") }
-    }
-
-    /// Ends the declarations.
-    pub fn into_server(mut self) -> Server {
-        rebroadcast::connect(&mut self.signals);
-        let (hub, deliveries) = Signal::channels(&self.signals);
-        let signals = Signals::new(hub, self.options.send_timeout);
-        Server::new(self, signals, deliveries)
     }
 }
 

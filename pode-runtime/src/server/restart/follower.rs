@@ -18,7 +18,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::leader::Link;
-use super::succession::{Holdings, Stage, Wish};
+use super::state::{Holdings, Stage, Wish};
 use super::wire::{Say, What, pack, read, unpack, write};
 use crate::base::supervisor::joined;
 use crate::push::engine::{EVERYBODY, Order, Parcel};

@@ -25,6 +25,8 @@ mod predecessor;
 #[cfg(unix)]
 mod socket;
 #[cfg(unix)]
+mod state;
+#[cfg(unix)]
 mod succession;
 #[cfg(unix)]
 mod successor;
@@ -34,7 +36,6 @@ mod tests;
 #[cfg(unix)]
 mod wire;
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 #[cfg(not(unix))]
@@ -42,7 +43,9 @@ pub(crate) use self::nobody::Predecessor;
 #[cfg(unix)]
 pub(crate) use self::predecessor::Predecessor;
 #[cfg(unix)]
-pub(crate) use self::succession::{Holdings, Place, Succession};
+pub(crate) use self::state::Holdings;
+#[cfg(unix)]
+pub(crate) use self::succession::{Place, Succession};
 
 /// How much of each channel is kept for clients that come back, and for a
 /// process that is behind.
@@ -99,14 +102,4 @@ impl<P: Into<HandOver>> From<Option<P>> for HandOver {
     fn from(path: Option<P>) -> HandOver {
         path.map(Into::into).unwrap_or_default()
     }
-}
-
-/// A listening socket of the process before this one.
-#[derive(Debug)]
-pub(crate) struct Handed {
-    /// What was declared for it, which may have port 0.
-    pub(crate) declared: SocketAddr,
-    /// Where it listens.
-    pub(crate) address: SocketAddr,
-    pub(crate) socket: std::net::TcpListener,
 }

@@ -3,8 +3,8 @@
 use std::io;
 use std::path::Path;
 
-use super::Handed;
 use crate::base::error::StartError;
+use crate::net::listen::Handed;
 use crate::push::engine::Parcel;
 
 /// Never there.

@@ -11,8 +11,9 @@ use tokio::time::{Instant, timeout_at};
 
 use super::leader::{Lead, Link};
 use super::wire::{LineError, Say, Shared, hear_line, read_soon, say_line, unpack, write};
-use super::{Handed, KEPT, socket, wire};
+use super::{KEPT, socket, wire};
 use crate::base::error::StartError;
+use crate::net::listen::Handed;
 use crate::push::engine::Parcel;
 
 /// How long all may take in which the older process says that it isn't time

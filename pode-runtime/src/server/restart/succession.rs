@@ -2,15 +2,12 @@
 //! and who takes over from it.
 
 use std::fs;
-use std::net::SocketAddr;
-use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use pode_core::hub::Hub;
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{Mutex, watch};
+use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
@@ -18,15 +15,12 @@ use super::follower::End;
 use super::leader::Lead;
 use super::predecessor::Predecessor;
 use super::socket;
+use super::state::{Holdings, Stage, Wish};
 use super::successor::Successor;
-use crate::app::event::House;
 use crate::base::error::StartError;
 use crate::base::supervisor::{Failure, Supervisor, caught, joined, unwinding_stops_here};
 use crate::base::trouble::Trouble;
-use crate::jobs::gate::Ticks;
 use crate::push::engine::Parcel;
-use crate::push::publisher::Signals;
-use crate::upstream::Feeds;
 
 /// How long messages are kept for clients that come back, after the last of
 /// them was told to.
@@ -34,63 +28,6 @@ const GRACE: Duration = Duration::from_secs(30);
 
 /// How long to pause when nobody can be heard.
 const PAUSE: Duration = Duration::from_secs(1);
-
-/// What a server lets go of when it hands over.
-pub(crate) struct Holdings {
-    pub(crate) signals: Signals,
-    pub(crate) ticks: Ticks,
-    pub(crate) feeds: Arc<Mutex<Feeds<Arc<House>>>>,
-    /// Whether connections are accepted.
-    pub(crate) accepting: watch::Sender<bool>,
-    /// Duplicates of the listening sockets: what was declared for each, and
-    /// where it listens.
-    pub(crate) sockets: Vec<(SocketAddr, SocketAddr, OwnedFd)>,
-    pub(crate) drain: Duration,
-    pub(crate) stop_timeout: Duration,
-}
-
-impl Holdings {
-    /// Does nothing more by itself; handlers that run have until the deadline,
-    /// and then as long as the server has clients.
-    pub(super) async fn rest(&self, deadline: Instant) {
-        let feeds = async { self.feeds.lock().await.stop(deadline).await };
-        let (are_done, ()) = tokio::join!(self.ticks.hold(deadline), feeds);
-        if !are_done {
-            tracing::warn!("a timer or a schedule is still running while another process begins");
-        }
-        self.accepting.send_replace(false);
-    }
-
-    /// Does everything again.
-    pub(super) async fn resume(&self) {
-        self.accepting.send_replace(true);
-        self.ticks.release();
-        self.feeds.lock().await.resume();
-    }
-}
-
-/// How far a server is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stage {
-    /// Nobody has taken over.
-    Serving,
-    /// Somebody has, and clients are told to go there.
-    Draining,
-    /// All have been told.
-    Drained,
-    /// This process can't go on, and another has, or takes, everything.
-    Failed,
-}
-
-/// What a server that hands over wants of its follower.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Wish {
-    Nothing,
-    /// To tell all clients to go now.
-    Hurry,
-    /// To end as soon as everything that was sent is on its way.
-    End,
-}
 
 /// The task that sees to whom this server follows and who follows it.
 pub(crate) struct Succession {
@@ -344,6 +281,8 @@ impl Ear {
 
 #[cfg(test)]
 mod tests {
+    use std::os::fd::OwnedFd;
+
     use socket2::{Domain, Socket, Type};
     use tokio::time::timeout;
 

@@ -11,7 +11,7 @@ use tokio::time::{Instant, interval, timeout};
 
 use super::follower::Follower;
 use super::leader::Link;
-use super::succession::Holdings;
+use super::state::Holdings;
 use super::wire::{self, Say, hear_line, pack, read, read_soon, say_line, write};
 use super::{KEPT, socket};
 

@@ -11,7 +11,7 @@ use tokio::sync::{Mutex, watch};
 use super::KEPT;
 use super::follower::{End, Follower};
 use super::leader::{Lead, Link};
-use super::succession::{Holdings, Stage, Wish};
+use super::state::{Holdings, Stage, Wish};
 use super::wire::{Say, ToWhom, What, read, write};
 use crate::app::event::house_of;
 use crate::jobs::gate::Ticks;

@@ -1,0 +1,71 @@
+//! What all that hands over knows of its server.
+
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Mutex, watch};
+use tokio::time::Instant;
+
+use crate::app::event::House;
+use crate::jobs::gate::Ticks;
+use crate::push::publisher::Signals;
+use crate::upstream::Feeds;
+
+/// What a server lets go of when it hands over.
+pub(crate) struct Holdings {
+    pub(crate) signals: Signals,
+    pub(crate) ticks: Ticks,
+    pub(crate) feeds: Arc<Mutex<Feeds<Arc<House>>>>,
+    /// Whether connections are accepted.
+    pub(crate) accepting: watch::Sender<bool>,
+    /// Duplicates of the listening sockets: what was declared for each, and
+    /// where it listens.
+    pub(crate) sockets: Vec<(SocketAddr, SocketAddr, OwnedFd)>,
+    pub(crate) drain: Duration,
+    pub(crate) stop_timeout: Duration,
+}
+
+impl Holdings {
+    /// Does nothing more by itself; handlers that run have until the deadline,
+    /// and then as long as the server has clients.
+    pub(super) async fn rest(&self, deadline: Instant) {
+        let feeds = async { self.feeds.lock().await.stop(deadline).await };
+        let (are_done, ()) = tokio::join!(self.ticks.hold(deadline), feeds);
+        if !are_done {
+            tracing::warn!("a timer or a schedule is still running while another process begins");
+        }
+        self.accepting.send_replace(false);
+    }
+
+    /// Does everything again.
+    pub(super) async fn resume(&self) {
+        self.accepting.send_replace(true);
+        self.ticks.release();
+        self.feeds.lock().await.resume();
+    }
+}
+
+/// How far a server is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Nobody has taken over.
+    Serving,
+    /// Somebody has, and clients are told to go there.
+    Draining,
+    /// All have been told.
+    Drained,
+    /// This process can't go on, and another has, or takes, everything.
+    Failed,
+}
+
+/// What a server that hands over wants of its follower.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wish {
+    Nothing,
+    /// To tell all clients to go now.
+    Hurry,
+    /// To end as soon as everything that was sent is on its way.
+    End,
+}
