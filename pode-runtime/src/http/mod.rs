@@ -16,3 +16,4 @@ pub(crate) mod request_smuggling;
 pub(crate) mod response;
 pub(crate) mod serve;
 pub(crate) mod timeout_stream;
+pub(crate) mod upgraded;

@@ -7,3 +7,4 @@ pub(crate) mod fd_limit;
 pub(crate) mod listen;
 pub(crate) mod shutdown;
 pub(crate) mod tls;
+pub(crate) mod upgraded;

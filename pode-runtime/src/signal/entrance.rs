@@ -19,6 +19,7 @@ use crate::base::outcome::{Failed, caught};
 use crate::http::handshake::{Accepted, HandshakeError, accept};
 use crate::http::origin::Gate;
 use crate::http::response::sentence;
+use crate::http::upgraded::detach;
 use crate::net::client_limit::{Door, Full};
 use crate::net::tls::certificate::ClientCertificate;
 use crate::push::engine::{Engine, Groups, Newcomer};
@@ -228,7 +229,7 @@ impl Entrance {
             let upgraded = upgrade.await;
             let left =
                 |error: &_| tracing::debug!(signal, %error, "a client left in the handshake");
-            upgraded.inspect_err(left).ok()
+            upgraded.inspect_err(left).ok().map(detach)
         };
         let newcomer = Newcomer { id: id.clone(), path, groups, greeting, session, ticket };
         let Some(arrival) = engine.adopt(signal, newcomer, opening).await else {

@@ -40,7 +40,6 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::upgrade::Upgraded;
 use pode_core::{ClientId, Message, hub};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::error::SendError;
@@ -56,6 +55,7 @@ use self::socket::Connection;
 pub(crate) use self::standing::Groups;
 use crate::base::supervisor::Failure;
 use crate::net::client_limit::Ticket;
+use crate::net::upgraded::UpgradedConnection;
 use crate::push::session::{Disconnect, Session};
 
 /// How often somebody who waits for the last client looks whether it has gone.
@@ -71,7 +71,7 @@ pub(crate) struct Engine {
     /// Holds the deadline as soon as the engine is to stop. Each shard watches
     /// it until its last client has gone.
     stopping: watch::Sender<Option<Instant>>,
-    connect: fn(Upgraded) -> io::Result<Connection>,
+    hold: fn(UpgradedConnection) -> io::Result<Connection>,
 }
 
 /// The clients of a path, with its number in each shard.
@@ -144,7 +144,7 @@ impl Engine {
             tokio::spawn(shard.run(stopping.subscribe(), failure.clone()));
         }
         let (shards, paths) = (senders.into(), Arc::new(crowds));
-        Ok(Engine { shards, paths, stopping, connect: connect() })
+        Ok(Engine { shards, paths, stopping, hold: hold() })
     }
 
     /// Takes in a client of a path; returns the how-manieth it is, or `None` if
@@ -161,11 +161,11 @@ impl Engine {
         &self,
         path: &'static str,
         newcomer: Newcomer,
-        opening: impl Future<Output = Option<Upgraded>> + Send + 'static,
+        opening: impl Future<Output = Option<UpgradedConnection>> + Send + 'static,
     ) -> Option<u64> {
-        let connect = self.connect;
+        let hold = self.hold;
         let opening = async move {
-            let connection = connect(opening.await?);
+            let connection = hold(opening.await?);
             connection
                 .inspect_err(|error| tracing::debug!(path, %error, "a client left at once"))
                 .ok()
@@ -232,10 +232,10 @@ impl Engine {
 
 /// Chooses how connections are held: out of tokio's hands where that can be,
 /// unless the environment says `PODE_ENGINE=portable`.
-fn connect() -> fn(Upgraded) -> io::Result<Connection> {
+fn hold() -> fn(UpgradedConnection) -> io::Result<Connection> {
     #[cfg(target_os = "linux")]
     if std::env::var_os("PODE_ENGINE").is_none_or(|engine| engine != "portable") {
-        return raw::connect;
+        return raw::hold;
     }
-    |upgraded| Ok(portable::connect(upgraded))
+    |connection| Ok(connection.into())
 }

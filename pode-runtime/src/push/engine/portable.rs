@@ -6,16 +6,9 @@ use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 
-use bytes::Bytes;
-use hyper::upgrade::{Parts, Upgraded};
-use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::task::coop::unconstrained;
-use tokio_rustls::server::TlsStream;
 
-use super::socket::Connection;
-use crate::http::timeout_stream::{Transport, Watched};
 use crate::net::connection_limit::Place;
 
 /// Any stream, and who is told when it is ready.
@@ -30,31 +23,6 @@ pub(super) struct PortableSocket {
 trait Stream: AsyncRead + AsyncWrite + Send {}
 
 impl<S: AsyncRead + AsyncWrite + Send> Stream for S {}
-
-/// Takes what a server upgraded. Its client isn't watched any more as one that
-/// asks by HTTP: it is its shard that has an eye on it.
-pub(super) fn connect(upgraded: Upgraded) -> Connection {
-    let upgraded = match unwatched::<TcpStream>(upgraded) {
-        Ok((stream, read, place)) => return Connection::portable_at(stream, read, place),
-        Err(upgraded) => upgraded,
-    };
-    match unwatched::<TlsStream<TcpStream>>(upgraded) {
-        Ok((stream, read, place)) => Connection::portable_at(stream, read, place),
-        Err(upgraded) => Connection::portable(TokioIo::new(upgraded)),
-    }
-}
-
-/// Finds out whether our own listener upgraded a stream of this kind; returns
-/// it with what was read of it and the connection's place.
-pub(super) fn unwatched<S: Transport>(
-    upgraded: Upgraded,
-) -> Result<(S, Bytes, Option<Place>), Upgraded> {
-    let Parts { io, read_buf, .. } = upgraded.downcast::<TokioIo<Watched<S>>>()?;
-    let (stream, place) = io.into_inner().into_parts();
-    // Even an empty one may hold on to the memory of what was read before.
-    let read = if read_buf.is_empty() { Bytes::new() } else { read_buf };
-    Ok((stream, read, place))
-}
 
 impl PortableSocket {
     pub(super) fn new(

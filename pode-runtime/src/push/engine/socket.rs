@@ -15,6 +15,7 @@ use super::portable::PortableSocket;
 #[cfg(target_os = "linux")]
 use super::tls::TlsSocket;
 use crate::net::connection_limit::Place;
+use crate::net::upgraded::{Stream, UpgradedConnection};
 
 /// A connection that is upgraded, with what was read of it already.
 #[derive(Debug)]
@@ -39,11 +40,13 @@ pub(super) enum Socket {
 
 impl Connection {
     /// Takes any stream that tokio can poll.
+    #[cfg(test)]
     pub(super) fn portable(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Self {
         Connection::portable_at(stream, Bytes::new(), None)
     }
 
-    /// Does the same for one of which something was read, and that counts.
+    /// Takes any stream that tokio can poll, of which something was read, and that
+    /// counts.
     pub(super) fn portable_at(
         stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
         read: Bytes,
@@ -51,6 +54,17 @@ impl Connection {
     ) -> Self {
         let socket = Socket::Portable(Box::new(PortableSocket::new(stream, place)));
         Connection { socket, read }
+    }
+}
+
+impl From<UpgradedConnection> for Connection {
+    /// Leaves it in tokio's hands.
+    fn from(UpgradedConnection { stream, read, place }: UpgradedConnection) -> Connection {
+        match stream {
+            Stream::Tcp(stream) => Connection::portable_at(stream, read, place),
+            Stream::Tls(stream) => Connection::portable_at(*stream, read, place),
+            Stream::Other(stream) => Connection::portable_at(stream, read, place),
+        }
     }
 }
 

@@ -1,0 +1,53 @@
+//! What is left of an HTTP connection when it is upgraded.
+
+use bytes::Bytes;
+use hyper::upgrade::{Parts, Upgraded};
+use hyper_util::rt::TokioIo;
+use hyper_util::server::conn::auto::upgrade as auto;
+use tokio::net::TcpStream;
+use tokio_rustls::server::TlsStream;
+
+use crate::http::timeout_stream::{Transport, Watched};
+use crate::net::connection_limit::Place;
+use crate::net::upgraded::{Stream, UpgradedConnection};
+
+/// Takes the connection out of hyper's hands. Its client isn't watched any more
+/// as one that asks by HTTP.
+pub(crate) fn detach(upgraded: Upgraded) -> UpgradedConnection {
+    let upgraded = match downcast::<TcpStream>(upgraded) {
+        Ok((stream, read, place)) => {
+            return UpgradedConnection { stream: Stream::Tcp(stream), read, place };
+        }
+        Err(upgraded) => upgraded,
+    };
+    let (stream, read, place) = match downcast::<TlsStream<TcpStream>>(upgraded) {
+        Ok((stream, read, place)) => (Stream::Tls(Box::new(stream)), read, place),
+        Err(upgraded) => (Stream::Other(Box::new(TokioIo::new(upgraded))), Bytes::new(), None),
+    };
+    UpgradedConnection { stream, read, place }
+}
+
+/// Finds out whether the stream is of this kind: of our own server, or of one
+/// into which this one is embedded, that may detect the version of HTTP.
+fn downcast<S: Transport>(upgraded: Upgraded) -> Result<(S, Bytes, Option<Place>), Upgraded> {
+    let upgraded = match upgraded.downcast::<TokioIo<Watched<S>>>() {
+        Ok(Parts { io, read_buf, .. }) => {
+            let (stream, place) = io.into_inner().into_parts();
+            return Ok((stream, released(read_buf), place));
+        }
+        Err(upgraded) => upgraded,
+    };
+    let (io, read) = match upgraded.downcast::<TokioIo<S>>() {
+        Ok(Parts { io, read_buf, .. }) => (io, read_buf),
+        Err(upgraded) => {
+            let parts = auto::downcast::<TokioIo<S>>(upgraded)?;
+            (parts.io, parts.read_buf)
+        }
+    };
+    Ok((io.into_inner(), released(read), None))
+}
+
+/// Even an empty buffer may hold on to the memory of what was read before.
+fn released(read: Bytes) -> Bytes {
+    if read.is_empty() { Bytes::new() } else { read }
+}
