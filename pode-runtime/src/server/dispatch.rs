@@ -24,7 +24,8 @@ use tracing::Instrument;
 use warp::Filter;
 use warp::reject::Rejection;
 
-use crate::app::event::{House, Web, WebEvent};
+use crate::app::context::House;
+use crate::app::event::{Web, WebEvent};
 use crate::base::limits::{BodyLimits, Limits};
 use crate::base::outcome::panicked;
 use crate::base::supervisor::caught;

@@ -12,7 +12,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::task::TaskTracker;
 
-use crate::app::event::House;
+use crate::app::context::House;
 use crate::base::error::{EndedError, InvokeError};
 use crate::base::supervisor::Failure;
 use crate::jobs::running::Clockwork;

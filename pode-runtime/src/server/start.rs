@@ -11,7 +11,7 @@ use tokio::sync::{Mutex, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::app::event::House;
+use crate::app::context::House;
 use crate::base::clock::SystemClock;
 #[cfg(doc)]
 use crate::base::error::EndedError;

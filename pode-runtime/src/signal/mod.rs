@@ -1,6 +1,6 @@
 //! Signals as declared: what they are made of, and what they do with clients.
 
-mod entrance;
+mod connect;
 mod incoming;
 pub(crate) mod options;
 pub(crate) mod rebroadcast;
@@ -12,7 +12,7 @@ use std::sync::Arc;
 use pode_core::frame::Incoming;
 use pode_core::hub::Hub;
 
-pub(crate) use self::entrance::{Entrance, Handshake};
+pub(crate) use self::connect::{Entrance, Handshake};
 pub use self::incoming::FromFrame;
 pub(crate) use self::incoming::read_json;
 pub use self::rebroadcast::Rebroadcast;

@@ -19,8 +19,8 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Bytes, Error as WebSocketError, Message, Utf8Bytes};
 
 use super::connect::Socket;
-use super::feed::Feed;
-use super::line::Outgoing;
+use super::declared::Feed;
+use super::sender::Outgoing;
 
 /// How long taking leave may take: until the other server has answered, and
 /// has closed the connection.

@@ -10,11 +10,11 @@
 mod backoff;
 mod connect;
 mod connection;
+mod declared;
 mod error;
-mod feed;
-mod line;
 mod options;
 mod roots;
+mod sender;
 mod task;
 #[cfg(test)]
 mod tests;
@@ -27,11 +27,11 @@ use pode_core::UpstreamName;
 use serde::Serialize;
 
 pub(crate) use connect::Destination;
+pub(crate) use declared::Feed;
 pub use error::UpstreamError;
-pub(crate) use feed::Feed;
-use line::Line;
 pub use options::UpstreamOptions;
 pub use roots::{Roots, roots_of, system_roots_and};
+use sender::Line;
 pub(crate) use task::Feeds;
 
 /// Sends payloads to an upstream; a cheap handle to clone.

@@ -13,13 +13,13 @@
 
 mod header;
 mod mask;
+mod partial;
 #[cfg(test)]
 mod tests;
-mod unfinished;
 
 use super::{Close, Opcode};
 use header::ClientHeader;
-use unfinished::{Progress, Unfinished};
+use partial::{Progress, Unfinished};
 
 /// What a client said.
 #[derive(Clone, Debug, PartialEq, Eq)]

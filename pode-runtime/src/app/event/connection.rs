@@ -11,9 +11,10 @@ use http::{HeaderMap, Uri};
 use pode_core::{ClientId, Message, Parameters, Payload};
 use serde::de::DeserializeOwned;
 
+use super::SignalClient;
 use super::signal::parameters;
 use super::web::cookie;
-use super::{House, SignalClient};
+use crate::app::context::House;
 use crate::base::error::EventError;
 use crate::http::decode::fields;
 use crate::http::header::texts;

@@ -104,19 +104,4 @@ pub use signal::{SignalClient, SignalEvent};
 pub use timer::TimerEvent;
 pub use upstream::UpstreamEvent;
 pub use web::WebEvent;
-pub(crate) use web::{CLIENT_ID, House, Web};
-
-/// Returns the surroundings of an event with these signals, for tests.
-#[cfg(test)]
-pub(crate) fn house_of(signals: crate::push::publisher::Signals) -> std::sync::Arc<House> {
-    std::sync::Arc::new(House {
-        signals,
-        states: Default::default(),
-        upstreams: Default::default(),
-        views: None,
-        policy: "",
-        client_ids: Default::default(),
-        visits: Default::default(),
-        resumes: false,
-    })
-}
+pub(crate) use web::{CLIENT_ID, Web};

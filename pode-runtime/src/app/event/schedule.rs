@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crate::app::event::House;
+use crate::app::context::House;
 use crate::jobs::job::Firing;
 
 /// One time of a schedule: the argument of its handler.

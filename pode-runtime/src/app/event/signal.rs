@@ -11,7 +11,7 @@ use pode_core::level::Addressed;
 use pode_core::{ClientId, Message, Parameters, Payload, SendError};
 use tokio_util::task::TaskTracker;
 
-use super::House;
+use crate::app::context::House;
 use crate::base::error::EventError;
 use crate::push::clients::Clients;
 use crate::push::engine::{Audience, Parcel};

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::app::event::House;
+use crate::app::context::House;
 use crate::jobs::job::Firing;
 
 /// A tick of a timer: the argument of its handler.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use pode_core::{Nothing, UpstreamName};
 use serde::Serialize;
 
-use crate::app::event::House;
+use crate::app::context::House;
 use crate::upstream::{Upstream, UpstreamError};
 
 /// A message of an upstream: the first argument of its handler. The message

@@ -10,17 +10,13 @@ use http::header::COOKIE;
 use http::{HeaderMap, HeaderName, Method, Uri};
 use percent_encoding::percent_decode_str;
 use pode_core::{ClientId, SignalTarget};
-use tokio_util::task::TaskTracker;
 
-use crate::app::client_ids::ClientIds;
-use crate::app::state::States;
+use crate::app::context::House;
 use crate::base::error::EventError;
 use crate::base::limits::BodyLimits;
 use crate::content::view::Views;
 use crate::http::header::texts;
 use crate::net::tls::certificate::ClientCertificate;
-use crate::push::publisher::Signals;
-use crate::upstream::Upstreams;
 
 /// A request that a route answers: the first argument of its handler.
 ///
@@ -43,23 +39,6 @@ pub(crate) struct Web {
     pub(crate) parameters: Vec<(Arc<str>, String)>,
     pub(crate) body_limits: BodyLimits,
     pub(crate) house: Arc<House>,
-}
-
-/// What all requests of a server share.
-#[derive(Debug)]
-pub(crate) struct House {
-    pub(crate) signals: Signals,
-    pub(crate) states: States,
-    pub(crate) upstreams: Upstreams,
-    /// `None` if no folder of views is declared.
-    pub(crate) views: Option<Views>,
-    /// The Content-Security-Policy of pages.
-    pub(crate) policy: &'static str,
-    pub(crate) client_ids: ClientIds,
-    /// What is still to be done for clients that have gone.
-    pub(crate) visits: TaskTracker,
-    /// Whether clients may come back from another process.
-    pub(crate) resumes: bool,
 }
 
 /// The header by which a client tells its id.

@@ -6,7 +6,7 @@ use pode_core::frame::Close;
 use tokio::task::yield_now;
 
 use super::client::{Burst, Sent};
-use super::parcel::{Audience, EVERYBODY, Order};
+use super::envelope::{Audience, EVERYBODY, Order};
 use super::path::{Due, Path};
 use super::readiness::Place;
 use super::shard::{SOCKETS_PER_TURN, Shard};

@@ -3,34 +3,29 @@
 //! Each [shard] is a task that owns many [client]s of many [path]s: it takes
 //! messages from the channels of the paths, and writes their ready-made frames
 //! to the clients. What a [socket] doesn't take at once waits in the client's
-//! bounded [outbox]. A shard is woken by what is on its list, or by what the
+//! bounded [send_queue]. A shard is woken by what is on its list, or by what the
 //! system tells of sockets ([readiness]). Connections come in by
 //! [`Engine::adopt`]; the rest of the server knows nothing of what is in here.
 
 mod client;
-mod conversation;
 mod delivery;
+mod envelope;
 #[cfg(target_os = "linux")]
 mod epoll;
-mod outbox;
-mod parcel;
+mod inbox;
 mod path;
-mod portable;
-#[cfg(target_os = "linux")]
-mod raw;
 mod readiness;
+mod ready_list;
 mod recovery;
-mod roster;
+mod send_queue;
 mod shard;
 mod socket;
-mod standing;
+mod subscriber;
+mod subscriber_index;
 #[cfg(test)]
 mod tests;
-#[cfg(target_os = "linux")]
-mod tls;
-mod woken;
 
-/// What the model of [`woken`] puts its own in the place of.
+/// What the model of [`ready_list`] puts its own in the place of.
 mod sync {
     pub(super) use std::sync::Mutex;
 }
@@ -46,13 +41,15 @@ use tokio::sync::mpsc::error::SendError;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
-pub use self::outbox::OnLag;
-pub(crate) use self::parcel::{Audience, EVERYBODY, Found, Missed, Only, Order, Parcel, Question};
+pub(crate) use self::envelope::{
+    Audience, EVERYBODY, Found, Missed, Only, Order, Parcel, Question,
+};
 pub(crate) use self::path::Treatment;
 use self::path::{Crowd, Entrance};
+pub use self::send_queue::OnLag;
 use self::shard::{Join, Shard};
 use self::socket::Connection;
-pub(crate) use self::standing::Groups;
+pub(crate) use self::subscriber::Groups;
 use crate::base::supervisor::Failure;
 use crate::net::client_limit::Ticket;
 use crate::net::upgraded::UpgradedConnection;
@@ -235,7 +232,7 @@ impl Engine {
 fn hold() -> fn(UpgradedConnection) -> io::Result<Connection> {
     #[cfg(target_os = "linux")]
     if std::env::var_os("PODE_ENGINE").is_none_or(|engine| engine != "portable") {
-        return raw::hold;
+        return socket::tcp::hold;
     }
     |connection| Ok(connection.into())
 }

@@ -16,10 +16,10 @@ use slab::Slab;
 use tokio::task::coop::unconstrained;
 
 use super::client::{Burst, Client};
-use super::outbox::{OnLag, QueueLimits};
-use super::parcel::{Audience, Found, Missed, Order, Parcel};
-use super::roster::Roster;
-use super::standing::Standing;
+use super::envelope::{Audience, Found, Missed, Order, Parcel};
+use super::send_queue::{OnLag, QueueLimits};
+use super::subscriber::Standing;
+use super::subscriber_index::Roster;
 
 /// For how many clients of a path another shard is worth its while. A path
 /// with fewer stays in one, so that a message wakes no more than that.

@@ -10,8 +10,8 @@ use std::task::{Context, Poll, Waker};
 
 #[cfg(target_os = "linux")]
 use super::epoll::Epoll;
+use super::ready_list::Woken;
 use super::socket::Socket;
-use super::woken::Woken;
 
 /// What may be ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -24,12 +24,12 @@ use tokio::time::{Instant, sleep_until};
 
 use super::Newcomer;
 use super::client::{Client, Ear, Progress};
-use super::conversation::Conversation;
-use super::parcel::Parcel;
+use super::envelope::Parcel;
+use super::inbox::Conversation;
 use super::path::{Counted, Crowd, Path, Treatment};
 use super::readiness::{Place, Readiness, Source};
 use super::socket::Connection;
-use super::standing::Standing;
+use super::subscriber::Standing;
 use crate::net::shutdown::told_to_stop;
 use crate::push::session::Disconnect;
 

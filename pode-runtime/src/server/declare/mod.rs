@@ -15,7 +15,8 @@ use serde::de::DeserializeOwned;
 use tokio_util::task::TaskTracker;
 use warp::{Filter, Rejection};
 
-use crate::app::event::{House, ScheduleEvent, TimerEvent, UpstreamEvent};
+use crate::app::context::House;
+use crate::app::event::{ScheduleEvent, TimerEvent, UpstreamEvent};
 use crate::app::state::States;
 use crate::base::error::StartError;
 use crate::base::limits::Limits;

@@ -27,9 +27,9 @@ mod socket;
 #[cfg(unix)]
 mod state;
 #[cfg(unix)]
-mod succession;
-#[cfg(unix)]
 mod successor;
+#[cfg(unix)]
+mod task;
 #[cfg(test)]
 #[cfg(unix)]
 mod tests;
@@ -45,7 +45,7 @@ pub(crate) use self::predecessor::Predecessor;
 #[cfg(unix)]
 pub(crate) use self::state::Holdings;
 #[cfg(unix)]
-pub(crate) use self::succession::{Place, Succession};
+pub(crate) use self::task::{Place, Succession};
 
 /// How much of each channel is kept for clients that come back, and for a
 /// process that is behind.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::{Mutex, watch};
 use tokio::time::Instant;
 
-use crate::app::event::House;
+use crate::app::context::House;
 use crate::jobs::gate::Ticks;
 use crate::push::publisher::Signals;
 use crate::upstream::Feeds;

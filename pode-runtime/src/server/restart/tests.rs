@@ -13,7 +13,7 @@ use super::follower::{End, Follower};
 use super::leader::{Lead, Link};
 use super::state::{Holdings, Stage, Wish};
 use super::wire::{Say, ToWhom, What, read, write};
-use crate::app::event::house_of;
+use crate::app::context::house_of;
 use crate::jobs::gate::Ticks;
 use crate::push::engine::{Order, Parcel};
 use crate::push::publisher::Signals;

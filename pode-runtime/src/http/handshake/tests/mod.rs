@@ -20,7 +20,7 @@ use tokio::time::Instant;
 use tower_service::Service;
 
 use super::*;
-use crate::app::event::house_of;
+use crate::app::context::house_of;
 use crate::base::supervisor::Failure;
 use crate::http::activity::Asked;
 use crate::http::origin::{Gate, Origins};

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{one_signal, second_opinion};
-use crate::app::event::house_of;
+use crate::app::context::house_of;
 use crate::base::limits::Limits;
 use crate::http::serve::serve_http_1;
 use crate::server::dispatch::{Dispatch, Served};

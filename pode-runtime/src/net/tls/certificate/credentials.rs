@@ -8,7 +8,7 @@ use pode_core::Bind;
 use rustls::server::ResolvesServerCert;
 use rustls::server::danger::ClientCertVerifier;
 
-use super::choice::Choice;
+use super::sni_resolver::Choice;
 use super::{Certificate, ClientAuthorities, Print, Shown, Unusable, resolve};
 
 /// Where the certificates of an address come from, and those of its clients.

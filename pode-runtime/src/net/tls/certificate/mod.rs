@@ -5,7 +5,6 @@
 //! `credentials`; when it is read again is the business of `renewal`.
 
 mod authorities;
-mod choice;
 mod client;
 mod credentials;
 mod expiry;
@@ -13,6 +12,7 @@ mod files;
 mod key;
 mod load;
 mod password;
+mod sni_resolver;
 
 use std::path::{Path, PathBuf};
 

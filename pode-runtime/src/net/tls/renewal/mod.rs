@@ -9,7 +9,7 @@
 //!
 //! What is renewed is what the next handshakes take; no connection is touched.
 
-mod hang_up;
+mod sighup;
 #[cfg(test)]
 mod tests;
 mod watch;
@@ -30,7 +30,7 @@ use crate::base::supervisor::Supervisor;
 use crate::net::tls::certificate::{Notice, Print, Shown, Unusable};
 use crate::net::tls::config::{Renewed, Tls};
 
-use hang_up::HangUp;
+use sighup::HangUp;
 use watch::Watch;
 
 /// How long the folders must be quiet before the files are read, and how long

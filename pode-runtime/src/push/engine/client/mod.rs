@@ -3,8 +3,8 @@
 //! Nothing here waits. What the socket doesn't take at once is kept, and tried
 //! again when the socket can be written to.
 
-mod hearing;
-mod life;
+mod heartbeat;
+mod receive;
 
 use std::io::{self, IoSlice};
 
@@ -12,11 +12,11 @@ use bytes::Bytes;
 use pode_core::Message;
 use pode_core::frame::{Close, Decoder};
 
-pub(super) use self::hearing::Ear;
-use super::outbox::{Outbox, QueueLimits, TooSlow};
-use super::parcel::Audience;
+pub(super) use self::receive::Ear;
+use super::envelope::Audience;
+use super::send_queue::{Outbox, QueueLimits, TooSlow};
 use super::socket::Socket;
-use super::standing::Standing;
+use super::subscriber::Standing;
 use crate::push::session::Disconnect;
 
 /// Messages that are due at once.
@@ -369,7 +369,7 @@ mod tests {
     use tokio::io::{AsyncReadExt, duplex};
 
     use super::super::socket::Connection;
-    use super::super::standing::Groups;
+    use super::super::subscriber::Groups;
     use super::*;
     use crate::push::engine::OnLag;
 

@@ -6,9 +6,9 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 
-#[cfg(target_os = "linux")]
-use super::super::raw;
 use super::super::socket::Connection;
+#[cfg(target_os = "linux")]
+use super::super::socket::tcp;
 
 pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 
@@ -51,7 +51,7 @@ impl Link {
         match self {
             Link::Portable => Connection::portable(socket),
             #[cfg(target_os = "linux")]
-            Link::Tcp | Link::Tls => raw::tcp(socket, bytes::Bytes::new(), None).unwrap(),
+            Link::Tcp | Link::Tls => tcp::tcp(socket, bytes::Bytes::new(), None).unwrap(),
         }
     }
 }
@@ -86,5 +86,5 @@ async fn tls_pair(peer: TcpStream, socket: TcpStream) -> (Box<dyn Stream>, Conne
         connector.connect(name, peer),
         acceptor.accept(socket, Duration::from_secs(10))
     );
-    (Box::new(peer.unwrap()), raw::tls(socket.unwrap(), Bytes::new(), None).unwrap())
+    (Box::new(peer.unwrap()), tcp::tls(socket.unwrap(), Bytes::new(), None).unwrap())
 }

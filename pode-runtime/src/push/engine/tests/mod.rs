@@ -21,7 +21,7 @@ use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 
 use self::link::{Link, Stream, tcp_pair};
-use super::outbox::QueueLimits;
+use super::send_queue::QueueLimits;
 use super::*;
 
 const TEXT: u8 = 0x81;

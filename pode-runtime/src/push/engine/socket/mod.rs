@@ -1,6 +1,12 @@
 //! The connection of a client, without waiting: what can't be done at once
 //! fails with `WouldBlock`, and the client is told of when it can.
 
+mod portable;
+#[cfg(target_os = "linux")]
+pub(crate) mod tcp;
+#[cfg(target_os = "linux")]
+mod tls;
+
 use std::io::{self, IoSlice};
 #[cfg(target_os = "linux")]
 use std::{
@@ -11,22 +17,22 @@ use std::{
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::portable::PortableSocket;
+use self::portable::PortableSocket;
 #[cfg(target_os = "linux")]
-use super::tls::TlsSocket;
+use self::tls::TlsSocket;
 use crate::net::connection_limit::Place;
 use crate::net::upgraded::{Stream, UpgradedConnection};
 
 /// A connection that is upgraded, with what was read of it already.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    pub(super) socket: Socket,
-    pub(super) read: Bytes,
+    pub(crate) socket: Socket,
+    pub(crate) read: Bytes,
 }
 
 /// As each client has one, it is two words.
 #[derive(Debug)]
-pub(super) enum Socket {
+pub(crate) enum Socket {
     #[cfg(target_os = "linux")]
     Tcp {
         stream: TcpStream,
@@ -41,13 +47,13 @@ pub(super) enum Socket {
 impl Connection {
     /// Takes any stream that tokio can poll.
     #[cfg(test)]
-    pub(super) fn portable(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Self {
+    pub(crate) fn portable(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Self {
         Connection::portable_at(stream, Bytes::new(), None)
     }
 
     /// Takes any stream that tokio can poll, of which something was read, and that
     /// counts.
-    pub(super) fn portable_at(
+    pub(crate) fn portable_at(
         stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
         read: Bytes,
         place: Option<Place>,
@@ -70,7 +76,7 @@ impl From<UpgradedConnection> for Connection {
 
 impl Socket {
     /// Reads some bytes; 0 at the end.
-    pub(super) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         uninterrupted(|| match self {
             #[cfg(target_os = "linux")]
             Socket::Tcp { stream, .. } => stream.read(buffer),
@@ -81,7 +87,7 @@ impl Socket {
     }
 
     /// Writes some bytes, at least one.
-    pub(super) fn write(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+    pub(crate) fn write(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         let written = uninterrupted(|| match self {
             #[cfg(target_os = "linux")]
             Socket::Tcp { stream, .. } => match slices {
@@ -96,7 +102,7 @@ impl Socket {
     }
 
     /// Sees that what was written is on its way.
-    pub(super) fn flush(&mut self) -> io::Result<()> {
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
         uninterrupted(|| match self {
             #[cfg(target_os = "linux")]
             Socket::Tcp { .. } => Ok(()),
@@ -107,7 +113,7 @@ impl Socket {
     }
 
     /// Tells whether nothing that was written is held back.
-    pub(super) fn is_flushed(&self) -> bool {
+    pub(crate) fn is_flushed(&self) -> bool {
         match self {
             #[cfg(target_os = "linux")]
             Socket::Tcp { .. } => true,
@@ -118,7 +124,7 @@ impl Socket {
     }
 
     /// Ends the writing side, after all that was written.
-    pub(super) fn finish(&mut self) -> io::Result<()> {
+    pub(crate) fn finish(&mut self) -> io::Result<()> {
         match self {
             #[cfg(target_os = "linux")]
             Socket::Tcp { stream, .. } => stream.shutdown(Shutdown::Write),
@@ -129,7 +135,7 @@ impl Socket {
     }
 
     /// Has the connection reset when it is dropped.
-    pub(super) fn reset(&self) {
+    pub(crate) fn reset(&self) {
         #[cfg(target_os = "linux")]
         if let Some(stream) = self.stream() {
             let _ = socket2::SockRef::from(stream).set_linger(Some(std::time::Duration::ZERO));
@@ -138,7 +144,7 @@ impl Socket {
 
     /// Returns what the shard has to watch by itself.
     #[cfg(target_os = "linux")]
-    pub(super) fn stream(&self) -> Option<&TcpStream> {
+    pub(crate) fn stream(&self) -> Option<&TcpStream> {
         match self {
             Socket::Tcp { stream, .. } => Some(stream),
             Socket::Tls(socket) => Some(socket.stream()),

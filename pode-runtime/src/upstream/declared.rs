@@ -10,7 +10,7 @@ use futures_util::future::BoxFuture;
 use serde::de::DeserializeOwned;
 
 use super::connect::Destination;
-use super::line::Line;
+use super::sender::Line;
 use crate::base::error::StartError;
 use crate::base::outcome::{BoxError, Outcome, failure};
 use crate::upstream::UpstreamOptions;

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use socket2::SockRef;
 use tokio_rustls::server::TlsStream;
 
-use super::socket::{Connection, Socket};
 use super::tls::TlsSocket;
+use super::{Connection, Socket};
 use crate::net::connection_limit::Place;
 use crate::net::upgraded::{Stream, UpgradedConnection};
 
@@ -22,7 +22,7 @@ const UNSENT_BYTES: u32 = 32 << 10;
 /// # Errors
 ///
 /// The client has left.
-pub(super) fn hold(connection: UpgradedConnection) -> io::Result<Connection> {
+pub(crate) fn hold(connection: UpgradedConnection) -> io::Result<Connection> {
     let UpgradedConnection { stream, read, place } = connection;
     match stream {
         Stream::Tcp(stream) => tcp(stream, read, place),
@@ -31,7 +31,7 @@ pub(super) fn hold(connection: UpgradedConnection) -> io::Result<Connection> {
     }
 }
 
-pub(super) fn tcp(
+pub(crate) fn tcp(
     stream: tokio::net::TcpStream,
     read: Bytes,
     place: Option<Place>,
@@ -39,7 +39,7 @@ pub(super) fn tcp(
     Ok(Connection { socket: Socket::Tcp { stream: detach(stream)?, _place: place }, read })
 }
 
-pub(super) fn tls(
+pub(crate) fn tls(
     stream: TlsStream<tokio::net::TcpStream>,
     read: Bytes,
     place: Option<Place>,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use pode_core::ClientId;
 
-use super::conversation::Conversation;
+use super::inbox::Conversation;
 use crate::net::client_limit::Ticket;
 use crate::push::session::Disconnect;
 

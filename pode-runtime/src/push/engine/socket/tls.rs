@@ -9,7 +9,7 @@ use crate::net::connection_limit::Place;
 
 /// A connection whose handshake is done.
 #[derive(Debug)]
-pub(super) struct TlsSocket {
+pub(crate) struct TlsSocket {
     stream: TcpStream,
     session: ServerConnection,
     /// Counts the connection.
@@ -17,7 +17,7 @@ pub(super) struct TlsSocket {
 }
 
 impl TlsSocket {
-    pub(super) fn new(
+    pub(crate) fn new(
         stream: TcpStream,
         session: ServerConnection,
         place: Option<Place>,
@@ -25,11 +25,11 @@ impl TlsSocket {
         TlsSocket { stream, session, _place: place }
     }
 
-    pub(super) fn stream(&self) -> &TcpStream {
+    pub(crate) fn stream(&self) -> &TcpStream {
         &self.stream
     }
 
-    pub(super) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             match self.session.reader().read(buffer) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -51,7 +51,7 @@ impl TlsSocket {
 
     /// Encrypts some bytes once the last are on their way, so that no more
     /// than one write of them is held.
-    pub(super) fn write(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+    pub(crate) fn write(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         self.flush()?;
         let written = self.session.writer().write_vectored(slices)?;
         match self.flush() {
@@ -60,18 +60,18 @@ impl TlsSocket {
         }
     }
 
-    pub(super) fn flush(&mut self) -> io::Result<()> {
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
         while self.session.wants_write() {
             self.session.write_tls(&mut self.stream)?;
         }
         Ok(())
     }
 
-    pub(super) fn is_flushed(&self) -> bool {
+    pub(crate) fn is_flushed(&self) -> bool {
         !self.session.wants_write()
     }
 
-    pub(super) fn finish(&mut self) -> io::Result<()> {
+    pub(crate) fn finish(&mut self) -> io::Result<()> {
         self.session.send_close_notify();
         self.flush()?;
         self.stream.shutdown(Shutdown::Write)

@@ -4,8 +4,8 @@
 //! Loom runs each model in all ways in which its threads can take turns, and
 //! fails one in which a thread waits for ever.
 
-#[path = "../src/push/engine/woken.rs"]
-mod woken;
+#[path = "../src/push/engine/ready_list.rs"]
+mod ready_list;
 
 mod sync {
     pub(crate) use loom::sync::Mutex;
@@ -17,7 +17,7 @@ use std::task::Poll;
 use loom::future::block_on;
 use loom::thread;
 
-use self::woken::Woken;
+use self::ready_list::Woken;
 
 /// Waits until each of so many sources was told of as often as it is to be.
 fn wait(woken: &Woken<usize>, mut expected: Vec<usize>) {

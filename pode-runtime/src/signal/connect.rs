@@ -14,7 +14,8 @@ use warp::filters::BoxedFilter;
 use warp::{Filter, Reply};
 
 use super::{ReadParameters, Signal};
-use crate::app::event::{Arrival, CLIENT_ID, Card, Choices, House, SignalClient};
+use crate::app::context::House;
+use crate::app::event::{Arrival, CLIENT_ID, Card, Choices, SignalClient};
 use crate::base::outcome::{Failed, caught};
 use crate::http::handshake::{Accepted, HandshakeError, accept};
 use crate::http::origin::Gate;

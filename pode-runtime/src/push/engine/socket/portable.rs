@@ -12,7 +12,7 @@ use tokio::task::coop::unconstrained;
 use crate::net::connection_limit::Place;
 
 /// Any stream, and who is told when it is ready.
-pub(super) struct PortableSocket {
+pub(crate) struct PortableSocket {
     stream: Pin<Box<dyn Stream>>,
     waker: Waker,
     is_flushed: bool,
@@ -25,7 +25,7 @@ trait Stream: AsyncRead + AsyncWrite + Send {}
 impl<S: AsyncRead + AsyncWrite + Send> Stream for S {}
 
 impl PortableSocket {
-    pub(super) fn new(
+    pub(crate) fn new(
         stream: impl AsyncRead + AsyncWrite + Send + 'static,
         place: Option<Place>,
     ) -> PortableSocket {
@@ -34,17 +34,17 @@ impl PortableSocket {
     }
 
     /// Sets who is told from now on.
-    pub(super) fn wake(&mut self, waker: Waker) {
+    pub(crate) fn wake(&mut self, waker: Waker) {
         self.waker = waker;
     }
 
-    pub(super) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let mut read = ReadBuf::new(buffer);
         self.poll(|stream, context| stream.poll_read(context, &mut read))?;
         Ok(read.filled().len())
     }
 
-    pub(super) fn write(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+    pub(crate) fn write(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         let written = self.poll(|stream, context| stream.poll_write_vectored(context, slices))?;
         self.is_flushed = false;
         // Nothing is held back without need, and no need to tell of it.
@@ -52,7 +52,7 @@ impl PortableSocket {
         Ok(written)
     }
 
-    pub(super) fn flush(&mut self) -> io::Result<()> {
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
         if !self.is_flushed {
             self.poll(|stream, context| stream.poll_flush(context))?;
             self.is_flushed = true;
@@ -60,11 +60,11 @@ impl PortableSocket {
         Ok(())
     }
 
-    pub(super) fn is_flushed(&self) -> bool {
+    pub(crate) fn is_flushed(&self) -> bool {
         self.is_flushed
     }
 
-    pub(super) fn finish(&mut self) -> io::Result<()> {
+    pub(crate) fn finish(&mut self) -> io::Result<()> {
         self.poll(|stream, context| stream.poll_shutdown(context))
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use pode_core::ClientId;
 
-use super::parcel::{Audience, Only};
+use super::envelope::{Audience, Only};
 
 /// Finds clients by what they are called. It knows slots, not clients.
 #[derive(Debug, Default)]

@@ -1,0 +1,41 @@
+//! What all events of a server share.
+
+use tokio_util::task::TaskTracker;
+
+use crate::app::client_ids::ClientIds;
+use crate::app::state::States;
+use crate::content::view::Views;
+use crate::push::publisher::Signals;
+use crate::upstream::Upstreams;
+
+/// What all requests of a server share.
+#[derive(Debug)]
+pub(crate) struct House {
+    pub(crate) signals: Signals,
+    pub(crate) states: States,
+    pub(crate) upstreams: Upstreams,
+    /// `None` if no folder of views is declared.
+    pub(crate) views: Option<Views>,
+    /// The Content-Security-Policy of pages.
+    pub(crate) policy: &'static str,
+    pub(crate) client_ids: ClientIds,
+    /// What is still to be done for clients that have gone.
+    pub(crate) visits: TaskTracker,
+    /// Whether clients may come back from another process.
+    pub(crate) resumes: bool,
+}
+
+/// Returns the surroundings of an event with these signals, for tests.
+#[cfg(test)]
+pub(crate) fn house_of(signals: Signals) -> std::sync::Arc<House> {
+    std::sync::Arc::new(House {
+        signals,
+        states: Default::default(),
+        upstreams: Default::default(),
+        views: None,
+        policy: "",
+        client_ids: Default::default(),
+        visits: Default::default(),
+        resumes: false,
+    })
+}
