@@ -10,7 +10,7 @@ use crate::upstream::Upstreams;
 
 /// What all requests of a server share.
 #[derive(Debug)]
-pub(crate) struct House {
+pub(crate) struct Context {
     pub(crate) signals: Signals,
     pub(crate) states: States,
     pub(crate) upstreams: Upstreams,
@@ -20,22 +20,22 @@ pub(crate) struct House {
     pub(crate) policy: &'static str,
     pub(crate) client_ids: ClientIds,
     /// What is still to be done for clients that have gone.
-    pub(crate) visits: TaskTracker,
+    pub(crate) client_tasks: TaskTracker,
     /// Whether clients may come back from another process.
     pub(crate) resumes: bool,
 }
 
 /// Returns the surroundings of an event with these signals, for tests.
 #[cfg(test)]
-pub(crate) fn house_of(signals: Signals) -> std::sync::Arc<House> {
-    std::sync::Arc::new(House {
+pub(crate) fn context_of(signals: Signals) -> std::sync::Arc<Context> {
+    std::sync::Arc::new(Context {
         signals,
         states: Default::default(),
         upstreams: Default::default(),
         views: None,
         policy: "",
         client_ids: Default::default(),
-        visits: Default::default(),
+        client_tasks: Default::default(),
         resumes: false,
     })
 }

@@ -24,8 +24,8 @@ use tracing::Instrument;
 use warp::Filter;
 use warp::reject::Rejection;
 
-use crate::app::context::House;
-use crate::app::event::{Web, WebEvent};
+use crate::app::context::Context;
+use crate::app::event::{WebEvent, WebRequest};
 use crate::base::limits::{BodyLimits, Limits};
 use crate::base::outcome::panicked;
 use crate::base::supervisor::caught;
@@ -54,7 +54,7 @@ pub(crate) struct Dispatch {
     /// The filter for what nothing before it takes.
     leftovers: usize,
     tree: RouteFilter,
-    house: Arc<House>,
+    context: Arc<Context>,
     engine: Engine,
 }
 
@@ -94,7 +94,7 @@ enum Refusal {
 }
 
 impl Dispatch {
-    pub(crate) fn new(served: Served, house: Arc<House>, engine: Engine) -> Dispatch {
+    pub(crate) fn new(served: Served, context: Arc<Context>, engine: Engine) -> Dispatch {
         // Routes come first, so that the table's indices are the filters'.
         let (mut filters, known): (Vec<_>, Vec<_>) = served.routes.into_iter().unzip();
         let mut signals = RouteTable::default();
@@ -117,7 +117,7 @@ impl Dispatch {
             mounts,
             leftovers,
             tree: tree(&filters, 0),
-            house,
+            context,
             engine,
         }
     }
@@ -156,7 +156,7 @@ impl Dispatch {
         let Some(Sentence(text)) = response.extensions_mut().remove() else {
             return response;
         };
-        let Some(views) = &self.house.views else {
+        let Some(views) = &self.context.views else {
             return response;
         };
         let status = response.status();
@@ -207,7 +207,7 @@ impl Dispatch {
                 peer,
                 certificate: request.extensions().get::<ClientCertificate>().cloned(),
                 values,
-                house: Arc::clone(&self.house),
+                context: Arc::clone(&self.context),
                 engine: self.engine.clone(),
             };
             request.extensions_mut().insert(handshake);
@@ -251,7 +251,7 @@ impl Dispatch {
         let names = known.into_iter().flat_map(|known| known.parameters.iter().cloned());
         let limits = known.map_or(self.limits, |known| known.limits);
         let Limits { max_body_bytes, max_upload_bytes, .. } = limits;
-        let event = WebEvent::new(Web {
+        let event = WebEvent::new(WebRequest {
             method: request.method().clone(),
             uri: request.uri().clone(),
             // Nothing behind this needs them but the handler.
@@ -260,7 +260,7 @@ impl Dispatch {
             certificate: request.extensions().get::<ClientCertificate>().cloned(),
             parameters: names.zip(values).collect(),
             body_limits: BodyLimits { max_body_bytes, max_upload_bytes },
-            house: Arc::clone(&self.house),
+            context: Arc::clone(&self.context),
         });
         request.extensions_mut().insert(event);
         request.extensions_mut().insert(FilterIndex(index));

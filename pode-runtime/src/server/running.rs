@@ -12,7 +12,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::task::TaskTracker;
 
-use crate::app::context::House;
+use crate::app::context::Context;
 use crate::base::error::{EndedError, InvokeError};
 use crate::base::supervisor::Failure;
 use crate::jobs::running::Clockwork;
@@ -34,13 +34,13 @@ pub struct RunningServer {
     pub(crate) upstreams: Upstreams,
     pub(crate) engine: Engine,
     /// What is still to be done for clients that have gone.
-    pub(crate) visits: TaskTracker,
+    pub(crate) client_tasks: TaskTracker,
     /// Holds the deadline once the server is to stop.
     pub(crate) stopping: watch::Sender<Option<Instant>>,
     /// The accept loops, each with its connections.
     pub(crate) tasks: Vec<JoinHandle<()>>,
-    pub(crate) clockwork: Clockwork<Arc<House>>,
-    pub(crate) feeds: Arc<Mutex<Feeds<Arc<House>>>>,
+    pub(crate) clockwork: Clockwork<Arc<Context>>,
+    pub(crate) feeds: Arc<Mutex<Feeds<Arc<Context>>>>,
     /// Present where another process may take over.
     #[cfg(unix)]
     pub(crate) succession: Option<Succession>,
@@ -170,19 +170,19 @@ impl RunningServer {
             // What their handlers send concerns the clients of the other
             // process, which the engine has to be there for.
             self.engine.emptied(deadline).await;
-            self.wait_for_visits(deadline).await;
+            self.wait_for_client_tasks(deadline).await;
             #[cfg(unix)]
             if let Some(succession) = &mut self.succession {
                 succession.end(deadline).await;
             }
         }
         self.engine.stop(deadline).await;
-        self.wait_for_visits(deadline).await;
+        self.wait_for_client_tasks(deadline).await;
     }
 
-    async fn wait_for_visits(&self, deadline: Instant) {
-        self.visits.close();
-        if timeout_at(deadline, self.visits.wait()).await.is_err() {
+    async fn wait_for_client_tasks(&self, deadline: Instant) {
+        self.client_tasks.close();
+        if timeout_at(deadline, self.client_tasks.wait()).await.is_err() {
             tracing::warn!("handlers of clients that have gone are cut off");
         }
     }

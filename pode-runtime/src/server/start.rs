@@ -11,7 +11,7 @@ use tokio::sync::{Mutex, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::app::context::House;
+use crate::app::context::Context;
 use crate::base::clock::SystemClock;
 #[cfg(doc)]
 use crate::base::error::EndedError;
@@ -174,8 +174,8 @@ impl Server {
 
         let failure = Failure::default();
         let engine = declared.start_engine(deliveries, &failure)?;
-        let house = declared.house(&signals, views);
-        let (upstreams, visits) = (house.upstreams.clone(), house.visits.clone());
+        let context = declared.context(&signals, views);
+        let (upstreams, client_tasks) = (context.upstreams.clone(), context.client_tasks.clone());
         let Declared { name, options, timers, schedules, upstreams: feeds, .. } = declared;
         #[cfg(unix)]
         let sockets = match hand_over.path() {
@@ -200,7 +200,7 @@ impl Server {
                 tracing::info!("{name} listens on {protocol}://{address}/");
                 endpoints.push(BoundEndpoint { name: endpoint.name, protocol, address });
             }
-            let dispatch = Arc::new(Dispatch::new(served, Arc::clone(&house), engine.clone()));
+            let dispatch = Arc::new(Dispatch::new(served, Arc::clone(&context), engine.clone()));
             let answer = move |request, peer| {
                 let dispatch = Arc::clone(&dispatch);
                 request_smuggling::guarded(request, async move |request| {
@@ -216,8 +216,9 @@ impl Server {
             )));
         }
         let ticks = Ticks::default();
-        let clockwork = Clockwork::start(timers, schedules, Arc::clone(&house), &ticks, &stopping);
-        let feeds = Arc::new(Mutex::new(Feeds::start(feeds, destinations, Arc::clone(&house))));
+        let clockwork =
+            Clockwork::start(timers, schedules, Arc::clone(&context), &ticks, &stopping);
+        let feeds = Arc::new(Mutex::new(Feeds::start(feeds, destinations, Arc::clone(&context))));
         #[cfg(unix)]
         let succession = place.map(|place| {
             let holdings = Holdings {
@@ -248,7 +249,7 @@ impl Server {
             signals,
             upstreams,
             engine,
-            visits,
+            client_tasks,
             stopping,
             tasks,
             clockwork,
@@ -274,13 +275,14 @@ impl Server {
         // The log is told; requests and handshakes are refused.
         let failure = Failure::default();
         let engine = declared.start_engine(deliveries, &failure)?;
-        let house = declared.house(&signals, views);
+        let context = declared.context(&signals, views);
         let Declared { timers, schedules, upstreams: feeds, .. } = declared;
         let stopping = watch::Sender::new(None);
         let ticks = Ticks::default();
-        let clockwork = Clockwork::start(timers, schedules, Arc::clone(&house), &ticks, &stopping);
-        let feeds = Feeds::start(feeds, destinations, Arc::clone(&house));
-        let dispatch = Dispatch::new(served, house, engine);
+        let clockwork =
+            Clockwork::start(timers, schedules, Arc::clone(&context), &ticks, &stopping);
+        let feeds = Feeds::start(feeds, destinations, Arc::clone(&context));
+        let dispatch = Dispatch::new(served, context, engine);
         Ok(Embedded { dispatch, _clockwork: clockwork, _feeds: feeds, _stopping: stopping })
     }
 }
@@ -289,9 +291,9 @@ impl Server {
 pub(crate) struct Embedded {
     pub(crate) dispatch: Dispatch,
     /// Timers and schedules, which end with this.
-    _clockwork: Clockwork<Arc<House>>,
+    _clockwork: Clockwork<Arc<Context>>,
     /// Upstreams, which end with this, too.
-    _feeds: Feeds<Arc<House>>,
+    _feeds: Feeds<Arc<Context>>,
     /// Never told to: what is embedded ends when it is dropped.
     _stopping: watch::Sender<Option<Instant>>,
 }

@@ -14,8 +14,8 @@ use warp::filters::BoxedFilter;
 use warp::{Filter, Reply};
 
 use super::{ReadParameters, Signal};
-use crate::app::context::House;
-use crate::app::event::{Arrival, CLIENT_ID, Card, Choices, SignalClient};
+use crate::app::context::Context;
+use crate::app::event::{CLIENT_ID, ClientInfo, ConnectDecision, ConnectRequest, SignalClient};
 use crate::base::outcome::{Failed, caught};
 use crate::http::handshake::{Accepted, HandshakeError, accept};
 use crate::http::origin::Gate;
@@ -49,7 +49,7 @@ pub(crate) struct Handshake {
     pub(crate) certificate: Option<ClientCertificate>,
     /// What stands in the place of the path's parameters, decoded.
     pub(crate) values: Vec<String>,
-    pub(crate) house: Arc<House>,
+    pub(crate) context: Arc<Context>,
     pub(crate) engine: Engine,
 }
 
@@ -133,9 +133,9 @@ impl Entrance {
         if self.handlers.connect.is_none() {
             return self.let_in(asked, accepted, upgrade).await.unwrap_or_else(|refusal| refusal);
         }
-        let visits = asked.handshake.house.visits.clone();
+        let client_tasks = asked.handshake.context.client_tasks.clone();
         let let_in = async move { self.let_in(asked, accepted, upgrade).await };
-        match visits.spawn(let_in.in_current_span()).await {
+        match client_tasks.spawn(let_in.in_current_span()).await {
             Ok(answered) => answered.unwrap_or_else(|refusal| refusal),
             // It is cut off with the runtime.
             Err(_) => HandshakeError::Stopping.response(),
@@ -149,7 +149,7 @@ impl Entrance {
         accepted: Accepted,
         upgrade: OnUpgrade,
     ) -> Result<Response<Bytes>, Response<Bytes>> {
-        let Handshake { uri, peer, certificate, values, house, engine, .. } = handshake;
+        let Handshake { uri, peer, certificate, values, context, engine, .. } = handshake;
         let signal = self.signal;
         let (parameters, path) = match self.read {
             Some(read) => {
@@ -160,8 +160,8 @@ impl Entrance {
             }
             None => (None, None),
         };
-        let clients = house.signals.clients_at(signal, path.clone());
-        let since = match wants_to_resume(uri.query()).filter(|_| house.resumes) {
+        let clients = context.signals.clients_at(signal, path.clone());
+        let since = match wants_to_resume(uri.query()).filter(|_| context.resumes) {
             Some(since) => {
                 let known = since.filter(|position| clients.remembers(*position));
                 Some(known.ok_or_else(|| HandshakeError::Forgotten.response())?)
@@ -175,27 +175,27 @@ impl Entrance {
             HandshakeError::from(full).response()
         })?;
 
-        let choices = Choices {
+        let decision = ConnectDecision {
             id: ClientId::new(),
             groups: Groups::None,
             greeting: Vec::new(),
             state: None,
             protocol: None,
         };
-        let arrival = Arc::new(Arrival {
+        let arrival = Arc::new(ConnectRequest {
             parameters: parameters.clone(),
             uri,
             headers,
             peer,
             certificate,
-            house: Arc::clone(&house),
-            choices: Mutex::new(choices),
+            context: Arc::clone(&context),
+            decision: Mutex::new(decision),
         });
         self.ask(&arrival).await?;
 
-        let proof = house.client_ids.give_out(&arrival.choices().id, &arrival.headers, address);
+        let proof = context.client_ids.give_out(&arrival.decision().id, &arrival.headers, address);
         // Somebody may still hold the event: what it says then is too late.
-        let Choices { id, groups, greeting, state, protocol } = arrival.choices().take();
+        let ConnectDecision { id, groups, greeting, state, protocol } = arrival.decision().take();
         let mut response = accepted.response(protocol.as_deref());
         let header = |value: &str| HeaderValue::from_str(value).ok();
         let its_path = path.as_deref().unwrap_or(signal);
@@ -212,16 +212,16 @@ impl Entrance {
         }
 
         let session = self.handlers.attend().then(|| {
-            let card = Card {
+            let info = ClientInfo {
                 id: id.clone(),
                 signal,
                 path: path.clone(),
                 parameters,
                 peer,
                 state,
-                house: Arc::clone(&house),
+                context: Arc::clone(&context),
             };
-            let client = SignalClient::new(card);
+            let client = SignalClient::new(info);
             let handlers = Arc::clone(&self.handlers);
             let visit = Visit::new(client, handlers, self.messages_per_second);
             Box::new(visit) as Box<dyn Session>
@@ -247,7 +247,7 @@ impl Entrance {
     }
 
     /// Asks the handler whether the client may come in.
-    async fn ask(&self, arrival: &Arc<Arrival>) -> Result<(), Response<Bytes>> {
+    async fn ask(&self, arrival: &Arc<ConnectRequest>) -> Result<(), Response<Bytes>> {
         let Some(connect) = &self.handlers.connect else { return Ok(()) };
         let asked = caught(async { connect(Arc::clone(arrival)).await }).await;
         asked.map_err(|failed| match failed {

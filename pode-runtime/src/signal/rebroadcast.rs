@@ -116,7 +116,7 @@ impl Rebroadcasts {
         };
         let message = Message::text(&as_text(&written.message));
         let parcel = Parcel::new(Audience { path: path.clone(), only, except: None }, message);
-        Ok(client.house().signals.post(signal, path.as_deref(), parcel).await?)
+        Ok(client.context().signals.post(signal, path.as_deref(), parcel).await?)
     }
 }
 

@@ -19,7 +19,7 @@ use serde_json::json;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
-use crate::app::event::{Arrival, SignalClient};
+use crate::app::event::{ConnectRequest, SignalClient};
 use crate::base::outcome::{BoxError, Failed, caught, failure};
 use crate::base::supervisor::{self, has_ended};
 use crate::push::raw_message::Frame;
@@ -37,7 +37,7 @@ pub(crate) struct Handlers {
 }
 
 pub(crate) type Handled = BoxFuture<'static, Result<(), BoxError>>;
-pub(crate) type ConnectHandler = Box<dyn Fn(Arc<Arrival>) -> Handled + Send + Sync>;
+pub(crate) type ConnectHandler = Box<dyn Fn(Arc<ConnectRequest>) -> Handled + Send + Sync>;
 pub(crate) type ReceiveHandler = Box<dyn Fn(SignalClient, Frame) -> Handled + Send + Sync>;
 pub(crate) type DisconnectHandler = Box<dyn Fn(SignalClient, Disconnect) -> Handled + Send + Sync>;
 
@@ -124,8 +124,8 @@ impl Visit {
         let Ok(runtime) = Handle::try_current() else { return };
         let handled = self.handled(waiting);
         let (client, handlers) = (self.client.clone(), Arc::clone(&self.handlers));
-        let visits = self.client.visits().clone();
-        visits.spawn_on(
+        let client_tasks = self.client.client_tasks().clone();
+        client_tasks.spawn_on(
             async move {
                 if let Some(handling) = handling {
                     has_ended(handling.await);

@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use super::SignalClient;
 use super::signal::parameters;
 use super::web::cookie;
-use crate::app::context::House;
+use crate::app::context::Context;
 use crate::base::error::EventError;
 use crate::http::decode::fields;
 use crate::http::header::texts;
@@ -36,7 +36,7 @@ use crate::push::session::Disconnect;
 ///
 /// Clones are cheap and mean the same client.
 pub struct ConnectEvent<Out> {
-    arrival: Arc<Arrival>,
+    request: Arc<ConnectRequest>,
     out: PhantomData<fn() -> Out>,
 }
 
@@ -51,20 +51,20 @@ pub struct DisconnectEvent {
 }
 
 /// What an event of a client that comes is made of.
-pub(crate) struct Arrival {
+pub(crate) struct ConnectRequest {
     /// The values of its path's parameters: a tuple.
     pub(crate) parameters: Option<Arc<dyn Any + Send + Sync>>,
     pub(crate) uri: Uri,
     pub(crate) headers: HeaderMap,
     pub(crate) peer: Option<SocketAddr>,
     pub(crate) certificate: Option<ClientCertificate>,
-    pub(crate) house: Arc<House>,
+    pub(crate) context: Arc<Context>,
     /// What the handler decides, which may call from several tasks.
-    pub(crate) choices: Mutex<Choices>,
+    pub(crate) decision: Mutex<ConnectDecision>,
 }
 
 /// What the server makes of a client.
-pub(crate) struct Choices {
+pub(crate) struct ConnectDecision {
     pub(crate) id: ClientId,
     pub(crate) groups: Groups,
     pub(crate) greeting: Vec<Message>,
@@ -72,10 +72,10 @@ pub(crate) struct Choices {
     pub(crate) protocol: Option<String>,
 }
 
-impl Choices {
+impl ConnectDecision {
     /// Takes what was chosen; the id stays.
-    pub(crate) fn take(&mut self) -> Choices {
-        Choices {
+    pub(crate) fn take(&mut self) -> ConnectDecision {
+        ConnectDecision {
             id: self.id.clone(),
             groups: std::mem::take(&mut self.groups),
             greeting: std::mem::take(&mut self.greeting),
@@ -85,10 +85,10 @@ impl Choices {
     }
 }
 
-impl Arrival {
-    pub(crate) fn choices(&self) -> MutexGuard<'_, Choices> {
+impl ConnectRequest {
+    pub(crate) fn decision(&self) -> MutexGuard<'_, ConnectDecision> {
         // Nothing that holds the lock can panic midway.
-        self.choices.lock().unwrap_or_else(PoisonError::into_inner)
+        self.decision.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns the values of its path's parameters.
@@ -103,19 +103,19 @@ impl Arrival {
 }
 
 impl<Out> ConnectEvent<Out> {
-    pub(crate) fn new(arrival: Arc<Arrival>) -> ConnectEvent<Out> {
-        ConnectEvent { arrival, out: PhantomData }
+    pub(crate) fn new(request: Arc<ConnectRequest>) -> ConnectEvent<Out> {
+        ConnectEvent { request, out: PhantomData }
     }
 
     /// Returns the path that the client asks for, as it travelled.
     pub fn path(&self) -> &str {
-        self.arrival.uri.path()
+        self.request.uri.path()
     }
 
     /// Returns what stands behind the `?`, as it travelled; empty if nothing
     /// does.
     pub fn query(&self) -> &str {
-        self.arrival.uri.query().unwrap_or_default()
+        self.request.uri.query().unwrap_or_default()
     }
 
     /// Reads what stands behind the `?`, as the argument `query` of a route
@@ -130,7 +130,7 @@ impl<Out> ConnectEvent<Out> {
 
     /// Returns the headers of the request.
     pub fn headers(&self) -> &HeaderMap {
-        &self.arrival.headers
+        &self.request.headers
     }
 
     /// Returns the value of a cookie, decoded; `None` if there is none of that
@@ -141,7 +141,7 @@ impl<Out> ConnectEvent<Out> {
 
     /// Returns the address the client comes from; behind a proxy, the proxy's.
     pub fn peer_address(&self) -> Option<SocketAddr> {
-        self.arrival.peer
+        self.request.peer
     }
 
     /// Returns the certificate that the client has shown; `None` if the
@@ -151,37 +151,37 @@ impl<Out> ConnectEvent<Out> {
     /// It isn't kept with the client. What handlers of its messages are to know
     /// of it, [`set_state`](Self::set_state) keeps.
     pub fn client_certificate(&self) -> Option<&ClientCertificate> {
-        self.arrival.certificate.as_ref()
+        self.request.certificate.as_ref()
     }
 
     /// Returns the client's id: a UUID (version 7) unless one was set.
     pub fn client_id(&self) -> ClientId {
-        self.arrival.choices().id.clone()
+        self.request.decision().id.clone()
     }
 
     /// Names the client. Whoever is there under this id is closed (1008) when
     /// the client is let in, so that an id means one client.
     pub fn set_client_id(&self, id: ClientId) {
-        self.arrival.choices().id = id;
+        self.request.decision().id = id;
     }
 
     /// Returns the client's id as it proves it in requests: signed, where the
     /// server declares `client_ids: signed_by(…)`. Browsers don't let pages
     /// read the header that bears it, so a greeting may.
     pub fn proof_of_id(&self) -> String {
-        let address = self.arrival.peer.map(|peer| peer.ip());
-        self.house().client_ids.give_out(&self.client_id(), self.headers(), address)
+        let address = self.request.peer.map(|peer| peer.ip());
+        self.context().client_ids.give_out(&self.client_id(), self.headers(), address)
     }
 
     /// Puts the client into a group.
     pub fn join_group(&self, group: &str) {
-        self.arrival.choices().groups.add(group.into());
+        self.request.decision().groups.add(group.into());
     }
 
     /// Keeps a value with the client, for
     /// [`SignalClient::state`]; one, of any type.
     pub fn set_state<T: Send + Sync + 'static>(&self, state: T) {
-        self.arrival.choices().state = Some(Box::new(state));
+        self.request.decision().state = Some(Box::new(state));
     }
 
     /// Has the client get this before anything else; several in their order.
@@ -195,14 +195,14 @@ impl<Out> ConnectEvent<Out> {
     {
         let message = payload.encode();
         let message = message.map_err(|error| EventError::new(500, error.to_string()))?;
-        self.arrival.choices().greeting.push(message);
+        self.request.decision().greeting.push(message);
         Ok(())
     }
 
     /// Returns the subprotocols that the client offers, its favourite first
     /// (RFC 6455, section 1.9).
     pub fn protocols(&self) -> impl Iterator<Item = &str> {
-        self.arrival.protocols()
+        self.request.protocols()
     }
 
     /// Chooses one of the subprotocols that the client offers; without, none is
@@ -216,12 +216,12 @@ impl<Out> ConnectEvent<Out> {
             let text = format!("a client of this signal speaks the subprotocol {name:?}");
             return Err(EventError::new(400, text));
         }
-        self.arrival.choices().protocol = Some(name.to_owned());
+        self.request.decision().protocol = Some(name.to_owned());
         Ok(())
     }
 
-    fn house(&self) -> &House {
-        &self.arrival.house
+    fn context(&self) -> &Context {
+        &self.request.context
     }
 }
 
@@ -242,8 +242,8 @@ impl DisconnectEvent {
         self.reason
     }
 
-    fn house(&self) -> &House {
-        self.client.house()
+    fn context(&self) -> &Context {
+        self.client.context()
     }
 }
 
@@ -251,7 +251,7 @@ sending_methods!(DisconnectEvent);
 
 impl<Out> Clone for ConnectEvent<Out> {
     fn clone(&self) -> Self {
-        ConnectEvent::new(Arc::clone(&self.arrival))
+        ConnectEvent::new(Arc::clone(&self.request))
     }
 }
 
@@ -259,7 +259,7 @@ impl<Out> fmt::Debug for ConnectEvent<Out> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ConnectEvent")
             .field("path", &self.path())
-            .field("peer_address", &self.arrival.peer)
+            .field("peer_address", &self.request.peer)
             .finish_non_exhaustive()
     }
 }

@@ -1,7 +1,7 @@
 //! Events: what handlers receive, one kind for each noun that has a handler.
 
 /// Writes the methods that every event has: those of [`Signals`], `state` and
-/// `upstream`. The event lends its server by a method `house`.
+/// `upstream`. The event lends its server by a method `context`.
 ///
 /// [`Signals`]: crate::push::publisher::Signals
 macro_rules! sending_methods {
@@ -14,12 +14,12 @@ macro_rules! sending_methods {
             /// An error of status 500 that names the type, if none of it is
             /// declared.
             pub fn state<T: 'static>(&self) -> Result<&T, $crate::base::error::EventError> {
-                self.house().states.find()
+                self.context().states.find()
             }
 
             /// Returns the handle to send with, for tasks that outlive the event.
             pub fn signals(&self) -> &$crate::push::publisher::Signals {
-                &self.house().signals
+                &self.context().signals
             }
 
             /// Returns the handle of an upstream, to send to it; see
@@ -28,7 +28,7 @@ macro_rules! sending_methods {
                 &self,
                 name: pode_core::UpstreamName<Sent, Received>,
             ) -> $crate::upstream::Upstream<Sent> {
-                self.house().upstreams.find(name)
+                self.context().upstreams.find(name)
             }
 
             /// Sends a payload to the clients of a signal; see
@@ -96,12 +96,12 @@ mod timer;
 mod upstream;
 mod web;
 
-pub(crate) use connection::{Arrival, Choices};
+pub(crate) use connection::{ConnectDecision, ConnectRequest};
 pub use connection::{ConnectEvent, DisconnectEvent};
 pub use schedule::ScheduleEvent;
-pub(crate) use signal::Card;
+pub(crate) use signal::ClientInfo;
 pub use signal::{SignalClient, SignalEvent};
 pub use timer::TimerEvent;
 pub use upstream::UpstreamEvent;
 pub use web::WebEvent;
-pub(crate) use web::{CLIENT_ID, Web};
+pub(crate) use web::{CLIENT_ID, WebRequest};

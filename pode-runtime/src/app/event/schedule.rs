@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crate::app::context::House;
+use crate::app::context::Context;
 use crate::jobs::job::Firing;
 
 /// One time of a schedule: the argument of its handler.
@@ -13,11 +13,11 @@ use crate::jobs::job::Firing;
 /// mean the same time.
 #[derive(Clone)]
 pub struct ScheduleEvent {
-    firing: Arc<Firing<SystemTime, Arc<House>>>,
+    firing: Arc<Firing<SystemTime, Arc<Context>>>,
 }
 
 impl ScheduleEvent {
-    pub(crate) fn new(firing: Firing<SystemTime, Arc<House>>) -> ScheduleEvent {
+    pub(crate) fn new(firing: Firing<SystemTime, Arc<Context>>) -> ScheduleEvent {
         ScheduleEvent { firing: Arc::new(firing) }
     }
 
@@ -38,7 +38,7 @@ impl ScheduleEvent {
         self.firing.next
     }
 
-    fn house(&self) -> &House {
+    fn context(&self) -> &Context {
         &self.firing.context
     }
 }

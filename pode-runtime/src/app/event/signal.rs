@@ -11,7 +11,7 @@ use pode_core::level::Addressed;
 use pode_core::{ClientId, Message, Parameters, Payload, SendError};
 use tokio_util::task::TaskTracker;
 
-use crate::app::context::House;
+use crate::app::context::Context;
 use crate::base::error::EventError;
 use crate::push::clients::Clients;
 use crate::push::engine::{Audience, Parcel};
@@ -46,8 +46,8 @@ impl<Out> SignalEvent<Out> {
         self.client.send(payload)
     }
 
-    fn house(&self) -> &House {
-        &self.client.card.house
+    fn context(&self) -> &Context {
+        &self.client.info.context
     }
 }
 
@@ -59,10 +59,10 @@ sending_methods!(SignalEvent<Out>);
 /// cheap and mean the same client.
 #[derive(Clone)]
 pub struct SignalClient {
-    card: Arc<Card>,
+    info: Arc<ClientInfo>,
 }
 
-pub(crate) struct Card {
+pub(crate) struct ClientInfo {
     pub(crate) id: ClientId,
     /// The path as declared.
     pub(crate) signal: &'static str,
@@ -73,27 +73,27 @@ pub(crate) struct Card {
     pub(crate) peer: Option<SocketAddr>,
     /// What the handler of its connection made of it, with the type's name.
     pub(crate) state: Option<Box<dyn Any + Send + Sync>>,
-    pub(crate) house: Arc<House>,
+    pub(crate) context: Arc<Context>,
 }
 
 impl SignalClient {
-    pub(crate) fn new(card: Card) -> SignalClient {
-        SignalClient { card: Arc::new(card) }
+    pub(crate) fn new(info: ClientInfo) -> SignalClient {
+        SignalClient { info: Arc::new(info) }
     }
 
     /// Returns its id.
     pub fn id(&self) -> &ClientId {
-        &self.card.id
+        &self.info.id
     }
 
     /// Returns the path that it is connected to.
     pub fn path(&self) -> &str {
-        self.card.path.as_deref().unwrap_or(self.card.signal)
+        self.info.path.as_deref().unwrap_or(self.info.signal)
     }
 
     /// Returns the address it came from; behind a proxy, the proxy's.
     pub fn peer_address(&self) -> Option<SocketAddr> {
-        self.card.peer
+        self.info.peer
     }
 
     /// Returns what the handler of `on connect` set by
@@ -103,7 +103,7 @@ impl SignalClient {
     ///
     /// An error of status 500 that names the type, if it set none of it.
     pub fn state<T: 'static>(&self) -> Result<&T, EventError> {
-        let state = self.card.state.as_ref().and_then(|state| state.downcast_ref());
+        let state = self.info.state.as_ref().and_then(|state| state.downcast_ref());
         state.ok_or_else(|| {
             let text = format!("the client has no state of type `{}`", type_name::<T>());
             EventError::new(500, text)
@@ -152,40 +152,40 @@ impl SignalClient {
     }
 
     pub(crate) fn signal(&self) -> &'static str {
-        self.card.signal
+        self.info.signal
     }
 
     /// Returns the values of its path's parameters.
     pub(crate) fn parameters<P: Parameters>(&self) -> Option<P> {
-        parameters(self.card.parameters.as_ref())
+        parameters(self.info.parameters.as_ref())
     }
 
-    pub(crate) fn visits(&self) -> &TaskTracker {
-        &self.card.house.visits
+    pub(crate) fn client_tasks(&self) -> &TaskTracker {
+        &self.info.context.client_tasks
     }
 
-    pub(crate) fn house(&self) -> &Arc<House> {
-        &self.card.house
+    pub(crate) fn context(&self) -> &Arc<Context> {
+        &self.info.context
     }
 
     pub(crate) fn own_path(&self) -> Option<Arc<str>> {
-        self.card.path.clone()
+        self.info.path.clone()
     }
 
     fn clients(&self) -> Clients {
-        self.card.house.signals.clients_at(self.card.signal, self.own_path())
+        self.info.context.signals.clients_at(self.info.signal, self.own_path())
     }
 
     fn send<Out: Payload>(&self, payload: &Out) -> Sending<Addressed> {
         let audience = Audience::client(self.own_path(), self.id().clone());
-        self.card.house.signals.send_to(self.card.signal, audience, payload)
+        self.info.context.signals.send_to(self.info.signal, audience, payload)
     }
 
     /// Sends what is ready to be sent.
     pub(crate) async fn tell(&self, message: Message) -> Result<(), SendError> {
         let audience = Audience::client(self.own_path(), self.id().clone());
         let parcel = Parcel::new(audience, message);
-        self.card.house.signals.post(self.card.signal, self.own_path().as_deref(), parcel).await
+        self.info.context.signals.post(self.info.signal, self.own_path().as_deref(), parcel).await
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::app::context::House;
+use crate::app::context::Context;
 use crate::jobs::job::Firing;
 
 /// A tick of a timer: the argument of its handler.
@@ -13,11 +13,11 @@ use crate::jobs::job::Firing;
 /// the same tick.
 #[derive(Clone)]
 pub struct TimerEvent {
-    firing: Arc<Firing<tokio::time::Instant, Arc<House>>>,
+    firing: Arc<Firing<tokio::time::Instant, Arc<Context>>>,
 }
 
 impl TimerEvent {
-    pub(crate) fn new(firing: Firing<tokio::time::Instant, Arc<House>>) -> TimerEvent {
+    pub(crate) fn new(firing: Firing<tokio::time::Instant, Arc<Context>>) -> TimerEvent {
         TimerEvent { firing: Arc::new(firing) }
     }
 
@@ -38,7 +38,7 @@ impl TimerEvent {
         self.firing.next.map(tokio::time::Instant::into_std)
     }
 
-    fn house(&self) -> &House {
+    fn context(&self) -> &Context {
         &self.firing.context
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use pode_core::{Nothing, UpstreamName};
 use serde::Serialize;
 
-use crate::app::context::House;
+use crate::app::context::Context;
 use crate::upstream::{Upstream, UpstreamError};
 
 /// A message of an upstream: the first argument of its handler. The message
@@ -18,15 +18,15 @@ use crate::upstream::{Upstream, UpstreamError};
 /// without a message. It is a handle: clones are cheap and mean the same event.
 pub struct UpstreamEvent<Sends = Nothing> {
     upstream: Upstream<Sends>,
-    house: Arc<House>,
+    context: Arc<Context>,
 }
 
 impl<Sends> UpstreamEvent<Sends> {
     pub(crate) fn new<Receives>(
         name: UpstreamName<Sends, Receives>,
-        house: Arc<House>,
+        context: Arc<Context>,
     ) -> UpstreamEvent<Sends> {
-        UpstreamEvent { upstream: house.upstreams.find(name), house }
+        UpstreamEvent { upstream: context.upstreams.find(name), context }
     }
 
     /// Returns the name of the upstream.
@@ -50,8 +50,8 @@ impl<Sends> UpstreamEvent<Sends> {
         self.upstream.send(payload)
     }
 
-    fn house(&self) -> &House {
-        &self.house
+    fn context(&self) -> &Context {
+        &self.context
     }
 }
 
@@ -60,7 +60,7 @@ sending_methods!(UpstreamEvent<Sends>);
 // A derive would ask the payload type to be `Clone`, too.
 impl<Sends> Clone for UpstreamEvent<Sends> {
     fn clone(&self) -> Self {
-        UpstreamEvent { upstream: self.upstream.clone(), house: Arc::clone(&self.house) }
+        UpstreamEvent { upstream: self.upstream.clone(), context: Arc::clone(&self.context) }
     }
 }
 

@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderName, Method, Uri};
 use percent_encoding::percent_decode_str;
 use pode_core::{ClientId, SignalTarget};
 
-use crate::app::context::House;
+use crate::app::context::Context;
 use crate::base::error::EventError;
 use crate::base::limits::BodyLimits;
 use crate::content::view::Views;
@@ -25,11 +25,11 @@ use crate::net::tls::certificate::ClientCertificate;
 /// an argument of the route.
 #[derive(Clone)]
 pub struct WebEvent {
-    web: Arc<Web>,
+    request: Arc<WebRequest>,
 }
 
 /// What an event is made of.
-pub(crate) struct Web {
+pub(crate) struct WebRequest {
     pub(crate) method: Method,
     pub(crate) uri: Uri,
     pub(crate) headers: HeaderMap,
@@ -38,37 +38,37 @@ pub(crate) struct Web {
     /// The path's parameters by name, decoded.
     pub(crate) parameters: Vec<(Arc<str>, String)>,
     pub(crate) body_limits: BodyLimits,
-    pub(crate) house: Arc<House>,
+    pub(crate) context: Arc<Context>,
 }
 
 /// The header by which a client tells its id.
 pub(crate) const CLIENT_ID: HeaderName = HeaderName::from_static("x-pode-signal-client-id");
 
 impl WebEvent {
-    pub(crate) fn new(web: Web) -> WebEvent {
-        WebEvent { web: Arc::new(web) }
+    pub(crate) fn new(request: WebRequest) -> WebEvent {
+        WebEvent { request: Arc::new(request) }
     }
 
     /// Returns the method of the request; HEAD comes to GET routes as HEAD.
     pub fn method(&self) -> &Method {
-        &self.web.method
+        &self.request.method
     }
 
     /// Returns the path as it travelled: percent-encoded, without the query.
     pub fn path(&self) -> &str {
-        self.web.uri.path()
+        self.request.uri.path()
     }
 
     /// Returns what stands behind the `?`, as it travelled; empty if nothing
     /// does.
     pub fn query(&self) -> &str {
-        self.web.uri.query().unwrap_or_default()
+        self.request.uri.query().unwrap_or_default()
     }
 
     /// Returns the headers, which are the same by each version of HTTP: `Host` is
     /// the host that was asked, and cookies stand on one line.
     pub fn headers(&self) -> &HeaderMap {
-        &self.web.headers
+        &self.request.headers
     }
 
     /// Returns the value of a cookie, decoded; `None` if the browser sent none
@@ -94,8 +94,8 @@ impl WebEvent {
         let Some(given) = self.headers().get(CLIENT_ID) else {
             return Err(EventError::new(400, "the header `X-Pode-Signal-Client-Id` is missing"));
         };
-        let address = self.web.peer.map(|peer| peer.ip());
-        let ids = &self.house().client_ids;
+        let address = self.request.peer.map(|peer| peer.ip());
+        let ids = &self.context().client_ids;
         let id =
             given.to_str().ok().and_then(|given| ids.take_back(given, self.headers(), address));
         let Some(id) = id else {
@@ -110,14 +110,14 @@ impl WebEvent {
     /// Returns the address the request came from; behind a proxy, the proxy's.
     /// `None` where the server is a part of another that doesn't tell it.
     pub fn peer_address(&self) -> Option<SocketAddr> {
-        self.web.peer
+        self.request.peer
     }
 
     /// Returns the certificate that the client has shown; `None` if the
     /// endpoint's `client_certificate` asks for none, or is `optional`, and it
     /// has shown none.
     pub fn client_certificate(&self) -> Option<&ClientCertificate> {
-        self.web.certificate.as_ref()
+        self.request.certificate.as_ref()
     }
 
     /// Returns what the path holds for a parameter, decoded; `None` if the
@@ -129,23 +129,23 @@ impl WebEvent {
 
     /// Returns the names and values of all path parameters, from left to right.
     pub fn parameters(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.web.parameters.iter().map(|(name, value)| (name.as_ref(), value.as_str()))
+        self.request.parameters.iter().map(|(name, value)| (name.as_ref(), value.as_str()))
     }
 
     pub(crate) fn body_limits(&self) -> BodyLimits {
-        self.web.body_limits
+        self.request.body_limits
     }
 
-    fn house(&self) -> &House {
-        &self.web.house
+    fn context(&self) -> &Context {
+        &self.request.context
     }
 
     pub(crate) fn views(&self) -> Option<&Views> {
-        self.house().views.as_ref()
+        self.context().views.as_ref()
     }
 
     pub(crate) fn policy(&self) -> &'static str {
-        self.house().policy
+        self.context().policy
     }
 }
 
@@ -168,8 +168,8 @@ impl fmt::Debug for WebEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WebEvent")
             .field("method", self.method())
-            .field("uri", &self.web.uri)
-            .field("peer_address", &self.web.peer)
+            .field("uri", &self.request.uri)
+            .field("peer_address", &self.request.peer)
             .finish_non_exhaustive()
     }
 }

@@ -59,9 +59,9 @@ macro_rules! handlers {
                 Done: Future<Output: Outcome> + Send + 'static,
             {
                 self.attend(signal.as_str(), |handlers| {
-                    handlers.connect = Some(Box::new(move |arrival| {
-                        let Some(($($value,)*)) = arrival.parameters() else { return unknown() };
-                        let done = handler(ConnectEvent::new(arrival), $($value),*);
+                    handlers.connect = Some(Box::new(move |request| {
+                        let Some(($($value,)*)) = request.parameters() else { return unknown() };
+                        let done = handler(ConnectEvent::new(request), $($value),*);
                         async move { done.await.into_result() }.boxed()
                     }));
                 });

@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 use tokio_util::task::TaskTracker;
 use warp::{Filter, Rejection};
 
-use crate::app::context::House;
+use crate::app::context::Context;
 use crate::app::event::{ScheduleEvent, TimerEvent, UpstreamEvent};
 use crate::app::state::States;
 use crate::base::error::StartError;
@@ -59,9 +59,9 @@ pub struct Declared {
     pub(crate) routes: Vec<Route>,
     pub(crate) signals: Vec<Signal>,
     pub(crate) states: States,
-    pub(crate) timers: Vec<Timer<Arc<House>>>,
-    pub(crate) schedules: Vec<Schedule<Arc<House>>>,
-    pub(crate) upstreams: Vec<Feed<Arc<House>>>,
+    pub(crate) timers: Vec<Timer<Arc<Context>>>,
+    pub(crate) schedules: Vec<Schedule<Arc<Context>>>,
+    pub(crate) upstreams: Vec<Feed<Arc<Context>>>,
 }
 
 /// Where a server is to listen.
@@ -239,8 +239,8 @@ impl Declared {
         Done: Future<Output: Outcome> + Send + 'static,
     {
         let (options, send_timeout) = (options.in_range(), self.options.send_timeout);
-        let handler = move |house: &Arc<House>, received| {
-            handler(UpstreamEvent::new(name, Arc::clone(house)), received)
+        let handler = move |context: &Arc<Context>, received| {
+            handler(UpstreamEvent::new(name, Arc::clone(context)), received)
         };
         let feed = Feed::new(name.as_str(), url.into(), options, send_timeout, handler);
         self.upstreams.push(feed);
@@ -265,7 +265,7 @@ impl RouteDeclared<'_> {
 #[derive(Debug)]
 pub struct UpstreamDeclared<'declared, Sends, Receives> {
     name: UpstreamName<Sends, Receives>,
-    feed: &'declared mut Feed<Arc<House>>,
+    feed: &'declared mut Feed<Arc<Context>>,
 }
 
 impl<Sends: 'static, Receives: 'static> UpstreamDeclared<'_, Sends, Receives> {
@@ -277,7 +277,7 @@ impl<Sends: 'static, Receives: 'static> UpstreamDeclared<'_, Sends, Receives> {
     {
         let name = self.name;
         let handler =
-            move |house: &Arc<House>| handler(UpstreamEvent::new(name, Arc::clone(house)));
+            move |context: &Arc<Context>| handler(UpstreamEvent::new(name, Arc::clone(context)));
         self.feed.on_connect(handler);
         self
     }
@@ -318,15 +318,15 @@ impl Declared {
     }
 
     /// Makes what all events share.
-    pub(crate) fn house(&self, signals: &Signals, views: Option<Views>) -> Arc<House> {
-        Arc::new(House {
+    pub(crate) fn context(&self, signals: &Signals, views: Option<Views>) -> Arc<Context> {
+        Arc::new(Context {
             signals: signals.clone(),
             states: self.states.clone(),
             upstreams: Upstreams::of(&self.upstreams),
             views,
             policy: self.options.content_security_policy,
             client_ids: self.options.client_ids.clone(),
-            visits: TaskTracker::new(),
+            client_tasks: TaskTracker::new(),
             resumes: self.options.hand_over.path().is_some(),
         })
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::{Mutex, watch};
 use tokio::time::Instant;
 
-use crate::app::context::House;
+use crate::app::context::Context;
 use crate::jobs::gate::Ticks;
 use crate::push::publisher::Signals;
 use crate::upstream::Feeds;
@@ -17,7 +17,7 @@ use crate::upstream::Feeds;
 pub(crate) struct Holdings {
     pub(crate) signals: Signals,
     pub(crate) ticks: Ticks,
-    pub(crate) feeds: Arc<Mutex<Feeds<Arc<House>>>>,
+    pub(crate) feeds: Arc<Mutex<Feeds<Arc<Context>>>>,
     /// Whether connections are accepted.
     pub(crate) accepting: watch::Sender<bool>,
     /// Duplicates of the listening sockets: what was declared for each, and

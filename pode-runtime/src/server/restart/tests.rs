@@ -13,7 +13,7 @@ use super::follower::{End, Follower};
 use super::leader::{Lead, Link};
 use super::state::{Holdings, Stage, Wish};
 use super::wire::{Say, ToWhom, What, read, write};
-use crate::app::context::house_of;
+use crate::app::context::context_of;
 use crate::jobs::gate::Ticks;
 use crate::push::engine::{Order, Parcel};
 use crate::push::publisher::Signals;
@@ -73,11 +73,11 @@ async fn a_process_that_is_too_far_behind_is_told_where_it_goes_on() {
 
 /// One that follows, and the link of the newer process.
 async fn follow(signals: &Signals, drain: Duration) -> (Follower, Link) {
-    let house = house_of(signals.clone());
+    let context = context_of(signals.clone());
     let holdings = Holdings {
         signals: signals.clone(),
         ticks: Ticks::default(),
-        feeds: Arc::new(Mutex::new(Feeds::start(Vec::new(), Vec::new(), house))),
+        feeds: Arc::new(Mutex::new(Feeds::start(Vec::new(), Vec::new(), context))),
         accepting: watch::Sender::new(true),
         sockets: Vec::new(),
         drain,

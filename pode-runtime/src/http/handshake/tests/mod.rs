@@ -20,7 +20,7 @@ use tokio::time::Instant;
 use tower_service::Service;
 
 use super::*;
-use crate::app::context::house_of;
+use crate::app::context::context_of;
 use crate::base::supervisor::Failure;
 use crate::http::activity::Asked;
 use crate::http::origin::{Gate, Origins};
@@ -158,14 +158,14 @@ fn refusals_say_what_would_be_right() {
 }
 
 fn handshake(version: Version, signals: &Signals, engine: &Engine) -> Handshake {
-    let (house, engine) = (house_of(signals.clone()), engine.clone());
+    let (context, engine) = (context_of(signals.clone()), engine.clone());
     Handshake {
         version,
         uri: Uri::default(),
         peer: None,
         certificate: None,
         values: Vec::new(),
-        house,
+        context,
         engine,
     }
 }

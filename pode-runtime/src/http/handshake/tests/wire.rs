@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{one_signal, second_opinion};
-use crate::app::context::house_of;
+use crate::app::context::context_of;
 use crate::base::limits::Limits;
 use crate::http::serve::serve_http_1;
 use crate::server::dispatch::{Dispatch, Served};
@@ -119,7 +119,7 @@ impl Server {
     fn start() -> Server {
         let (signals, engine, entrance) = one_signal(PATH);
         let served = Served { signals: vec![entrance], ..Served::default() };
-        let dispatch = Arc::new(Dispatch::new(served, house_of(signals), engine));
+        let dispatch = Arc::new(Dispatch::new(served, context_of(signals), engine));
         Server { dispatch, stopping: watch::Sender::new(None) }
     }
 
