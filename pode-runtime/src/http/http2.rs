@@ -19,7 +19,7 @@ use warp::reply::Response;
 use crate::base::limits::Limits;
 use crate::http::activity::{Asked, Traffic, noted};
 use crate::http::timeout_stream::{Transport, Watched};
-use crate::net::connection_limit::Place;
+use crate::net::connection_limit::ConnectionPermit;
 use crate::net::shutdown::told_to_stop;
 
 /// How many requests of one connection are answered at once.
@@ -38,7 +38,7 @@ const MOST_PING_BYTES: f64 = 1024.0;
 /// too long, or the server stops; then requests in flight are answered.
 pub(crate) async fn serve<T, S, F>(
     stream: T,
-    place: Option<Place>,
+    permit: Option<ConnectionPermit>,
     limits: &Limits,
     service: S,
     mut stopping: watch::Receiver<Option<Instant>>,
@@ -49,7 +49,7 @@ where
     F: Future<Output = Result<Response, Infallible>> + Send + 'static,
 {
     let traffic = Arc::new(Traffic::default());
-    let stream = Watched::http_2(stream, place, &traffic, limits);
+    let stream = Watched::http_2(stream, permit, &traffic, limits);
     let its_traffic = Arc::clone(&traffic);
     let service = service_fn(move |request| noted(&service, request, &its_traffic));
     let max_head_bytes = u32::try_from(limits.max_head_bytes).unwrap_or(u32::MAX);

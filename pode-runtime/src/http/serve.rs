@@ -25,9 +25,9 @@ use crate::base::supervisor::{Supervisor, has_ended};
 use crate::http::activity::{Asked, Traffic, noted};
 use crate::http::http2;
 use crate::http::timeout_stream::{Transport, Watched};
-use crate::net::accept::{Accepted, Acceptor};
-use crate::net::connection_limit::{Connections, Place};
-use crate::net::listen::Listening;
+use crate::net::accept::{AcceptedConnection, Acceptor};
+use crate::net::connection_limit::{ConnectionLimit, ConnectionPermit};
+use crate::net::listen::Listener;
 use crate::net::shutdown::told_to_stop;
 use crate::net::tls::certificate::ClientCertificate;
 use crate::net::tls::config::{Tls, chose_http_2, client_certificate};
@@ -44,14 +44,14 @@ const DEFAULT_BUFFER_BYTES: usize = 400 << 10;
 #[derive(Clone, Debug)]
 pub(crate) struct Rules {
     pub(crate) limits: Limits,
-    pub(crate) connections: Arc<Connections>,
+    pub(crate) connections: Arc<ConnectionLimit>,
 }
 
 #[cfg(test)]
 impl Default for Rules {
     fn default() -> Self {
         let limits = Limits::default();
-        Rules { limits, connections: Connections::new(&limits, usize::MAX) }
+        Rules { limits, connections: ConnectionLimit::new(&limits, usize::MAX) }
     }
 }
 
@@ -62,7 +62,7 @@ impl Default for Rules {
 /// flight are answered; connections that are left at the deadline are dropped.
 /// The same happens to all of them when this future is dropped.
 pub(crate) async fn serve<S, F>(
-    listener: impl Into<Listening>,
+    listener: impl Into<Listener>,
     tls: Option<Tls>,
     Rules { limits, connections: counted }: Rules,
     service: S,
@@ -109,7 +109,7 @@ pub(crate) async fn serve<S, F>(
 
 /// Serves one connection, behind TLS or without.
 async fn connection<S, F>(
-    Accepted { stream, peer, place }: Accepted,
+    AcceptedConnection { stream, peer, permit }: AcceptedConnection,
     tls: Option<Tls>,
     limits: Arc<Limits>,
     service: S,
@@ -127,10 +127,10 @@ async fn connection<S, F>(
     if let Err(error) = socket2::SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT_BYTES) {
         tracing::debug!(%error, "cannot bound what waits to be sent");
     }
-    let place = Some(place);
+    let permit = Some(permit);
     let service = move |request| service(request, peer);
     let result = match tls {
-        None => serve_http_1(stream, place, &limits, service, stopping).await,
+        None => serve_http_1(stream, permit, &limits, service, stopping).await,
         Some(tls) => {
             let handshake = tokio::select! {
                 handshake = tls.accept(stream, limits.tls_timeout) => handshake,
@@ -149,11 +149,11 @@ async fn connection<S, F>(
                 // Boxed, so that plain connections needn't be as large.
                 Ok((certificate, stream)) if chose_http_2(&stream) => {
                     let service = introduced(certificate);
-                    Box::pin(http2::serve(stream, place, &limits, service, stopping)).await
+                    Box::pin(http2::serve(stream, permit, &limits, service, stopping)).await
                 }
                 Ok((certificate, stream)) => {
                     let service = introduced(certificate);
-                    Box::pin(serve_http_1(stream, place, &limits, service, stopping)).await
+                    Box::pin(serve_http_1(stream, permit, &limits, service, stopping)).await
                 }
                 Err(error) => {
                     tracing::debug!(%error, "a TLS handshake failed");
@@ -171,7 +171,7 @@ async fn connection<S, F>(
 /// Serves the HTTP/1 requests of one connection.
 pub(crate) async fn serve_http_1<T, S, F>(
     stream: T,
-    place: Option<Place>,
+    permit: Option<ConnectionPermit>,
     limits: &Limits,
     service: S,
     mut stopping: watch::Receiver<Option<Instant>>,
@@ -182,7 +182,7 @@ where
     F: Future<Output = Result<Response, Infallible>> + Send + 'static,
 {
     let traffic = Arc::new(Traffic::default());
-    let stream = Watched::http_1(stream, place, &traffic, limits);
+    let stream = Watched::http_1(stream, permit, &traffic, limits);
     let noting = Arc::clone(&traffic);
     let service = service_fn(move |request| noted(&service, request, &noting));
     let mut builder = http1::Builder::new();
@@ -230,7 +230,7 @@ mod tests {
 
     /// A listener whose service answers with the request's body. Requests to
     /// `/wait` are announced and wait, those to `/panic` panic.
-    struct Listening {
+    struct Listener {
         address: SocketAddr,
         stopping: watch::Sender<Option<Instant>>,
         serving: JoinHandle<()>,
@@ -238,8 +238,8 @@ mod tests {
         go_on: watch::Sender<bool>,
     }
 
-    impl Listening {
-        fn start() -> Listening {
+    impl Listener {
+        fn start() -> Listener {
             let listener = bind(&"127.0.0.1:0".parse().unwrap()).unwrap();
             let address = listener.local_addr().unwrap();
             let stopping = watch::Sender::new(None);
@@ -276,7 +276,7 @@ mod tests {
                 service,
                 stopping.subscribe(),
             ));
-            Listening { address, stopping, serving, waiting, go_on }
+            Listener { address, stopping, serving, waiting, go_on }
         }
 
         async fn connect(&self) -> TcpStream {
@@ -312,7 +312,7 @@ mod tests {
 
     #[tokio::test]
     async fn requests_are_answered_one_after_the_other() {
-        let listening = Listening::start();
+        let listening = Listener::start();
         let mut peer = listening.connect().await;
         for body in ["one", "two"] {
             ask(&mut peer, "/", body).await;
@@ -322,7 +322,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_stop_closes_the_port_and_lets_requests_finish() {
-        let mut listening = Listening::start();
+        let mut listening = Listener::start();
         let mut idle = listening.connect().await;
         ask(&mut idle, "/", "before").await;
         hear(&mut idle, "before").await;
@@ -344,7 +344,7 @@ mod tests {
     /// A client may know nothing but `Upgrade` in the header `Connection`.
     #[tokio::test]
     async fn a_handshake_in_flight_is_answered_at_a_stop_as_at_any_time() {
-        let mut listening = Listening::start();
+        let mut listening = Listener::start();
         let mut idle = listening.connect().await;
         ask(&mut idle, "/", "before").await;
         hear(&mut idle, "before").await;
@@ -385,7 +385,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_silent_connection_doesnt_hold_up_a_stop() {
-        let listening = Listening::start();
+        let listening = Listener::start();
         let mut silent = listening.connect().await;
         // Connections are accepted in order.
         let mut other = listening.connect().await;
@@ -398,7 +398,7 @@ mod tests {
 
     #[tokio::test]
     async fn requests_that_outlast_the_deadline_are_dropped() {
-        let mut listening = Listening::start();
+        let mut listening = Listener::start();
         let mut busy = listening.connect().await;
         ask(&mut busy, "/wait", "").await;
         listening.waiting.recv().await.unwrap();
@@ -409,7 +409,7 @@ mod tests {
 
     #[tokio::test]
     async fn connections_end_when_nobody_serves_them() {
-        let listening = Listening::start();
+        let listening = Listener::start();
         let mut peer = listening.connect().await;
         ask(&mut peer, "/", "hi").await;
         hear(&mut peer, "hi").await;
@@ -419,7 +419,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_ends_one_connection() {
-        let listening = Listening::start();
+        let listening = Listener::start();
         let (mut unlucky, mut other) = (listening.connect().await, listening.connect().await);
         ask(&mut unlucky, "/panic", "").await;
         hear_end(&mut unlucky).await;
@@ -432,7 +432,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_no_http_1_is_refused() {
-        let listening = Listening::start();
+        let listening = Listener::start();
         for nonsense in ["PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "\u{16}\u{3}\u{1} tls?\r\n\r\n"] {
             let mut peer = listening.connect().await;
             peer.write_all(nonsense.as_bytes()).await.unwrap();
@@ -446,7 +446,7 @@ mod tests {
     /// sockets need no real time.
     #[tokio::test(start_paused = true)]
     async fn a_connection_ends_when_no_request_comes() {
-        let listening = Listening::start();
+        let listening = Listener::start();
         let started = Instant::now();
         let mut silent = listening.connect().await;
         let mut halting = listening.connect().await;

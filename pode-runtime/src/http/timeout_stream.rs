@@ -20,7 +20,7 @@ use crate::base::limits::Limits;
 use crate::http::activity::Traffic;
 use crate::http::linger::{LINGER, LINGER_BYTES};
 use crate::http::min_throughput::Pace;
-use crate::net::connection_limit::Place;
+use crate::net::connection_limit::ConnectionPermit;
 
 /// A stream that a connection is made of.
 pub(crate) trait Transport: AsyncRead + AsyncWrite + Send + Unpin + 'static {
@@ -51,7 +51,7 @@ impl Transport for tokio::io::DuplexStream {
 pub(crate) struct Watched<S> {
     stream: S,
     /// Counts the connection.
-    place: Option<Place>,
+    permit: Option<ConnectionPermit>,
     traffic: Arc<Traffic>,
     /// Absent where heads can't be told from all else, as in HTTP/2.
     heads: Option<Heads>,
@@ -85,7 +85,7 @@ impl<S> Watched<S> {
     /// Watches a stream over which HTTP/1 is spoken; the first head has begun.
     pub(crate) fn http_1(
         stream: S,
-        place: Option<Place>,
+        permit: Option<ConnectionPermit>,
         traffic: &Arc<Traffic>,
         limits: &Limits,
     ) -> Watched<S> {
@@ -96,19 +96,19 @@ impl<S> Watched<S> {
             requests: 0,
             timer: None,
         };
-        Watched { heads: Some(heads), ..Watched::http_2(stream, place, traffic, limits) }
+        Watched { heads: Some(heads), ..Watched::http_2(stream, permit, traffic, limits) }
     }
 
     /// Watches a stream over which HTTP/2 is spoken.
     pub(crate) fn http_2(
         stream: S,
-        place: Option<Place>,
+        permit: Option<ConnectionPermit>,
         traffic: &Arc<Traffic>,
         limits: &Limits,
     ) -> Watched<S> {
         Watched {
             stream,
-            place,
+            permit,
             traffic: Arc::clone(traffic),
             heads: None,
             writing: Pace::new(limits.write_timeout, limits.min_bytes_per_second),
@@ -116,9 +116,9 @@ impl<S> Watched<S> {
         }
     }
 
-    /// Returns the stream, which isn't watched any more, and its place.
-    pub(crate) fn into_parts(self) -> (S, Option<Place>) {
-        (self.stream, self.place)
+    /// Returns the stream, which isn't watched any more, and its permit.
+    pub(crate) fn into_parts(self) -> (S, Option<ConnectionPermit>) {
+        (self.stream, self.permit)
     }
 }
 

@@ -8,32 +8,34 @@ use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
 use crate::http::timeout_stream::{Transport, Watched};
-use crate::net::connection_limit::Place;
+use crate::net::connection_limit::ConnectionPermit;
 use crate::net::upgraded::{Stream, UpgradedConnection};
 
 /// Takes the connection out of hyper's hands. Its client isn't watched any more
 /// as one that asks by HTTP.
 pub(crate) fn detach(upgraded: Upgraded) -> UpgradedConnection {
     let upgraded = match downcast::<TcpStream>(upgraded) {
-        Ok((stream, read, place)) => {
-            return UpgradedConnection { stream: Stream::Tcp(stream), read, place };
+        Ok((stream, read, permit)) => {
+            return UpgradedConnection { stream: Stream::Tcp(stream), read, permit };
         }
         Err(upgraded) => upgraded,
     };
-    let (stream, read, place) = match downcast::<TlsStream<TcpStream>>(upgraded) {
-        Ok((stream, read, place)) => (Stream::Tls(Box::new(stream)), read, place),
+    let (stream, read, permit) = match downcast::<TlsStream<TcpStream>>(upgraded) {
+        Ok((stream, read, permit)) => (Stream::Tls(Box::new(stream)), read, permit),
         Err(upgraded) => (Stream::Other(Box::new(TokioIo::new(upgraded))), Bytes::new(), None),
     };
-    UpgradedConnection { stream, read, place }
+    UpgradedConnection { stream, read, permit }
 }
 
 /// Finds out whether the stream is of this kind: of our own server, or of one
 /// into which this one is embedded, that may detect the version of HTTP.
-fn downcast<S: Transport>(upgraded: Upgraded) -> Result<(S, Bytes, Option<Place>), Upgraded> {
+fn downcast<S: Transport>(
+    upgraded: Upgraded,
+) -> Result<(S, Bytes, Option<ConnectionPermit>), Upgraded> {
     let upgraded = match upgraded.downcast::<TokioIo<Watched<S>>>() {
         Ok(Parts { io, read_buf, .. }) => {
-            let (stream, place) = io.into_inner().into_parts();
-            return Ok((stream, released(read_buf), place));
+            let (stream, permit) = io.into_inner().into_parts();
+            return Ok((stream, released(read_buf), permit));
         }
         Err(upgraded) => upgraded,
     };

@@ -12,14 +12,14 @@ use pode_core::cron::Cron;
 
 /// The expressions of a schedule, and how far it has come.
 pub(super) struct Calendar<'schedule> {
-    lines: Vec<Line<'schedule>>,
+    expressions: Vec<Expression<'schedule>>,
     /// Up to here, this included, all is over, by the clock as it is set now.
     passed: Timestamp,
     starts_at: Option<SystemTime>,
     ends_at: Option<SystemTime>,
 }
 
-struct Line<'schedule> {
+struct Expression<'schedule> {
     expression: &'schedule Cron,
     /// Where it has fired for all its times, or has none.
     fired: Vec<Span>,
@@ -40,14 +40,19 @@ impl<'schedule> Calendar<'schedule> {
         ends_at: Option<SystemTime>,
         now: Timestamp,
     ) -> Self {
-        let line = |expression| Line { expression, fired: Vec::new() };
-        Calendar { lines: expressions.iter().map(line).collect(), passed: now, starts_at, ends_at }
+        let expression = |expression| Expression { expression, fired: Vec::new() };
+        Calendar {
+            expressions: expressions.iter().map(expression).collect(),
+            passed: now,
+            starts_at,
+            ends_at,
+        }
     }
 
     /// Returns the next time, which is over already if it was leapt over.
     pub(super) fn next(&mut self, now: &Zoned) -> Option<Timestamp> {
-        for line in &mut self.lines {
-            line.believe(now.timestamp(), self.passed);
+        for expression in &mut self.expressions {
+            expression.believe(now.timestamp(), self.passed);
         }
         // A clock that was set back shows again what was over.
         self.passed = self.passed.min(now.timestamp());
@@ -57,7 +62,10 @@ impl<'schedule> Calendar<'schedule> {
         let starts_at = starts_at.map(Timestamp::try_from).transpose().ok()?;
         let not_before = starts_at.map(|time| time - SignedDuration::from_nanos(1));
         let after = not_before.map_or(self.passed, |time| time.max(self.passed));
-        let next = self.lines.iter().filter_map(|line| line.next(after, now.time_zone()));
+        let next = self
+            .expressions
+            .iter()
+            .filter_map(|expression| expression.next(after, now.time_zone()));
         next.min()
             .filter(|next| self.ends_at.is_none_or(|ends_at| SystemTime::from(*next) <= ends_at))
     }
@@ -65,8 +73,8 @@ impl<'schedule> Calendar<'schedule> {
     /// Notes that it fires, for all times up to this one.
     pub(super) fn fire(&mut self, until: Timestamp) {
         if self.passed < until {
-            for line in &mut self.lines {
-                line.fire(self.passed, until);
+            for expression in &mut self.expressions {
+                expression.fire(self.passed, until);
             }
             self.passed = until;
         }
@@ -78,7 +86,7 @@ impl<'schedule> Calendar<'schedule> {
     }
 }
 
-impl Line<'_> {
+impl Expression<'_> {
     /// Returns the next time, later than this one, that it hasn't fired for.
     fn next(&self, mut after: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
         loop {

@@ -8,19 +8,19 @@ use tokio::time::{Instant, timeout_at};
 /// Whether timers and schedules may fire: they may not while another process
 /// is about to take over. Cloning shares it.
 #[derive(Clone, Debug)]
-pub(crate) struct Ticks {
+pub(crate) struct JobGate {
     held: watch::Sender<bool>,
     /// Shared by the handlers that run.
     running: Arc<RwLock<()>>,
 }
 
-impl Default for Ticks {
-    fn default() -> Ticks {
-        Ticks { held: watch::Sender::new(false), running: Arc::default() }
+impl Default for JobGate {
+    fn default() -> JobGate {
+        JobGate { held: watch::Sender::new(false), running: Arc::default() }
     }
 }
 
-impl Ticks {
+impl JobGate {
     /// Waits until a handler may run, which it does as long as it has what is
     /// returned; `None` if `stopping` holds a deadline before.
     pub(crate) async fn turn(

@@ -9,12 +9,12 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::base::clock::SystemClock;
 use crate::base::error::{InvokeError, StartError};
-use crate::jobs::gate::Ticks;
+use crate::jobs::gate::JobGate;
 use crate::jobs::schedule::Schedule;
 use crate::jobs::timer::Timer;
 
 /// All that fires, each in a task of its own. Dropping it cuts them off.
-pub(crate) struct Clockwork<Context> {
+pub(crate) struct RunningJobs<Context> {
     timers: Arc<[Timer<Context>]>,
     schedules: Arc<[Schedule<Context>]>,
     context: Context,
@@ -39,33 +39,33 @@ pub(crate) fn check<Context: Clone>(
     }
 }
 
-impl<Context: Clone + Send + Sync + 'static> Clockwork<Context> {
+impl<Context: Clone + Send + Sync + 'static> RunningJobs<Context> {
     /// Starts all of them on the current runtime. They end once `stopping`
     /// holds a deadline.
     pub(crate) fn start(
         timers: Vec<Timer<Context>>,
         schedules: Vec<Schedule<Context>>,
         context: Context,
-        ticks: &Ticks,
+        gate: &JobGate,
         stopping: &watch::Sender<Option<Instant>>,
-    ) -> Clockwork<Context> {
+    ) -> RunningJobs<Context> {
         let (timers, schedules) = (Arc::<[_]>::from(timers), Arc::<[_]>::from(schedules));
         let clock = Arc::new(SystemClock::default());
         let mut tasks = JoinSet::new();
         for index in 0..timers.len() {
             let (timers, context) = (Arc::clone(&timers), context.clone());
-            let (ticks, stopping) = (ticks.clone(), stopping.subscribe());
-            tasks.spawn(async move { timers[index].run(&context, &ticks, stopping).await });
+            let (gate, stopping) = (gate.clone(), stopping.subscribe());
+            tasks.spawn(async move { timers[index].run(&context, &gate, stopping).await });
         }
         for index in 0..schedules.len() {
             let (schedules, context) = (Arc::clone(&schedules), context.clone());
-            let (clock, ticks) = (Arc::clone(&clock), ticks.clone());
+            let (clock, gate) = (Arc::clone(&clock), gate.clone());
             let stopping = stopping.subscribe();
             tasks.spawn(async move {
-                schedules[index].run(&*clock, &context, &ticks, stopping).await;
+                schedules[index].run(&*clock, &context, &gate, stopping).await;
             });
         }
-        Clockwork { timers, schedules, context, tasks }
+        RunningJobs { timers, schedules, context, tasks }
     }
 
     pub(crate) async fn invoke_timer(&self, name: &str) -> Result<(), InvokeError> {

@@ -14,7 +14,7 @@ use crate::base::clock::Clock;
 use crate::base::outcome::Outcome;
 use crate::base::supervisor::Supervisor;
 use crate::jobs::calendar::Calendar;
-use crate::jobs::gate::Ticks;
+use crate::jobs::gate::JobGate;
 use crate::jobs::job::{Firing, Job};
 
 /// Options of a schedule:
@@ -84,7 +84,7 @@ impl<Context: Clone> Schedule<Context> {
         &self,
         clock: &C,
         context: &Context,
-        ticks: &Ticks,
+        gate: &JobGate,
         mut stopping: watch::Receiver<Option<Instant>>,
     ) {
         let now = clock.wall().timestamp();
@@ -94,7 +94,7 @@ impl<Context: Clone> Schedule<Context> {
         let mut on_start = self.on_start;
         let mut fire = async || {
             let is_start = mem::take(&mut on_start);
-            self.fire_all(clock, &mut calendar, is_start, context, ticks, &mut stopping).await;
+            self.fire_all(clock, &mut calendar, is_start, context, gate, &mut stopping).await;
         };
         while supervisor.watch(fire()).await.is_none() {}
     }
@@ -105,11 +105,11 @@ impl<Context: Clone> Schedule<Context> {
         calendar: &mut Calendar<'_>,
         is_start: bool,
         context: &Context,
-        ticks: &Ticks,
+        gate: &JobGate,
         stopping: &mut watch::Receiver<Option<Instant>>,
     ) {
         if is_start {
-            let Some(_turn) = ticks.turn(stopping).await else { return };
+            let Some(_turn) = gate.turn(stopping).await else { return };
             self.fire(clock, calendar, context).await;
         }
         while !self.job.is_done() {
@@ -126,7 +126,7 @@ impl<Context: Clone> Schedule<Context> {
                     () = sleep(wait) => continue,
                 }
             }
-            let Some(_turn) = ticks.turn(stopping).await else { return };
+            let Some(_turn) = gate.turn(stopping).await else { return };
             // By a clock that was set back meanwhile, this is still to come.
             calendar.fire(next);
             self.fire(clock, calendar, context).await;
@@ -196,7 +196,7 @@ mod tests {
         clock: TestClock,
         fired: Arc<Mutex<Vec<String>>>,
         task: tokio::task::JoinHandle<()>,
-        ticks: Ticks,
+        gate: JobGate,
         _stop: watch::Sender<Option<Instant>>,
     }
 
@@ -226,12 +226,12 @@ mod tests {
                     handler(event)
                 });
             let (stop, stopping) = watch::channel(None);
-            let ticks = Ticks::default();
-            let (clock_of_task, ticks_of_task) = (clock.clone(), ticks.clone());
+            let gate = JobGate::default();
+            let (clock_of_task, ticks_of_task) = (clock.clone(), gate.clone());
             let task = tokio::spawn(async move {
                 schedule.run(&clock_of_task, &(), &ticks_of_task, stopping).await;
             });
-            Running { clock, fired, task, ticks, _stop: stop }
+            Running { clock, fired, task, gate, _stop: stop }
         }
 
         /// Lets paused time go by, and returns when it fired meanwhile.
@@ -405,9 +405,9 @@ mod tests {
         };
         let start = "2026-05-01 11:59:30";
         let running = Running::start_with(start, &["* * * * *"], options(), handler);
-        assert!(running.ticks.hold(Instant::now()).await);
+        assert!(running.gate.hold(Instant::now()).await);
         assert_eq!(running.after(5).await, NONE);
-        running.ticks.release();
+        running.gate.release();
         assert_eq!(running.after(1).await, ["01 12:04 +2", "01 12:05 +2"]);
         for next in ["2026-05-01 12:05:00", "2026-05-01 12:06:00"] {
             assert_eq!(coming.recv().await, Some(Some(local(next).into())));

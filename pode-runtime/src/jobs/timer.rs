@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::base::outcome::Outcome;
 use crate::base::supervisor::Supervisor;
 use crate::base::trouble::Trouble;
-use crate::jobs::gate::Ticks;
+use crate::jobs::gate::JobGate;
 use crate::jobs::job::{Firing, Job};
 
 /// Options of a timer: `timer "sample" every 5s { limit: 3 } => handler;`
@@ -74,7 +74,7 @@ impl<Context: Clone> Timer<Context> {
     pub(crate) async fn run(
         &self,
         context: &Context,
-        ticks: &Ticks,
+        gate: &JobGate,
         mut stopping: watch::Receiver<Option<Instant>>,
     ) {
         // A tick further off than time itself reaches is one that never comes.
@@ -86,8 +86,7 @@ impl<Context: Clone> Timer<Context> {
             trouble: Trouble::default(),
         };
         let mut supervisor = Supervisor::new(&self.job);
-        while supervisor.watch(self.tick(&mut grid, context, ticks, &mut stopping)).await.is_none()
-        {
+        while supervisor.watch(self.tick(&mut grid, context, gate, &mut stopping)).await.is_none() {
         }
     }
 
@@ -95,11 +94,11 @@ impl<Context: Clone> Timer<Context> {
         &self,
         grid: &mut Grid,
         context: &Context,
-        ticks: &Ticks,
+        gate: &JobGate,
         stopping: &mut watch::Receiver<Option<Instant>>,
     ) {
         if mem::take(&mut grid.on_start) {
-            let Some(_turn) = ticks.turn(stopping).await else { return };
+            let Some(_turn) = gate.turn(stopping).await else { return };
             self.job.fire(grid.next, context).await;
         }
         while !self.job.is_done() {
@@ -111,7 +110,7 @@ impl<Context: Clone> Timer<Context> {
                 _ = stopping.wait_for(Option::is_some) => return,
                 () = sleep_until(tick) => {}
             }
-            let Some(_turn) = ticks.turn(stopping).await else { return };
+            let Some(_turn) = gate.turn(stopping).await else { return };
             grid.next = tick.checked_add(self.interval);
             self.job.fire(grid.next, context).await;
         }
@@ -173,8 +172,8 @@ mod tests {
             },
         );
         let (_stop, stopping) = watch::channel(None);
-        let ticks = Ticks::default();
-        let running = timer.run(&(), &ticks, stopping);
+        let gate = JobGate::default();
+        let running = timer.run(&(), &gate, stopping);
         let _ = tokio::time::timeout(Duration::from_secs(seconds), running).await;
         times.lock().unwrap().clone()
     }
@@ -248,7 +247,7 @@ mod tests {
         let options = TimerOptions { limit: 2, ..TimerOptions::default() };
         let timer = Timer::new("test", Duration::from_secs(5), options, handler);
         let (_stop, stopping) = watch::channel(None);
-        timer.run(&(), &Ticks::default(), stopping).await;
+        timer.run(&(), &JobGate::default(), stopping).await;
         timer.job.invoke(&()).await;
         assert_eq!(
             *known.lock().unwrap(),
@@ -261,6 +260,6 @@ mod tests {
         let options = TimerOptions { skip: u32::MAX, ..TimerOptions::default() };
         let timer = Timer::new("test", Duration::MAX, options, async |_: Firing<Instant, ()>| ());
         let (_stop, stopping) = watch::channel(None);
-        timer.run(&(), &Ticks::default(), stopping).await;
+        timer.run(&(), &JobGate::default(), stopping).await;
     }
 }

@@ -1,4 +1,4 @@
-//! Accepting: from a listening socket to connections that have their place.
+//! Accepting: from a listening socket to connections that have their permit.
 //!
 //! Whatever is wrong with the system or with one connection, this goes on.
 
@@ -12,28 +12,28 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until};
 
 use crate::base::trouble::Trouble;
-use crate::net::connection_limit::{Connections, Full, Place};
-use crate::net::listen::Listening;
+use crate::net::connection_limit::{ConnectionLimit, ConnectionLimitReached, ConnectionPermit};
+use crate::net::listen::Listener;
 
 /// How long to pause when the system can't accept a connection: time for
 /// others to end and give their descriptors back.
 const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 
 /// A connection that is to be served.
-pub(crate) struct Accepted {
+pub(crate) struct AcceptedConnection {
     pub(crate) stream: TcpStream,
     pub(crate) peer: SocketAddr,
-    pub(crate) place: Place,
+    pub(crate) permit: ConnectionPermit,
 }
 
 /// Accepts the connections of one address.
 pub(crate) struct Acceptor {
-    listener: Listening,
-    connections: Arc<Connections>,
+    listener: Listener,
+    connections: Arc<ConnectionLimit>,
     is_plain: bool,
     // What follows is kept here, since [`accept`](Self::accept) is dropped
     // midway whenever a connection ends.
-    /// Accepted, but without a place yet.
+    /// Accepted, but without a permit yet.
     waiting: Option<(TcpStream, SocketAddr)>,
     resting_until: Instant,
     /// That the system can't accept connections.
@@ -42,8 +42,8 @@ pub(crate) struct Acceptor {
 
 impl Acceptor {
     pub(crate) fn new(
-        listener: Listening,
-        connections: Arc<Connections>,
+        listener: Listener,
+        connections: Arc<ConnectionLimit>,
         is_plain: bool,
     ) -> Acceptor {
         let resting_until = Instant::now();
@@ -51,20 +51,20 @@ impl Acceptor {
         Acceptor { listener, connections, is_plain, waiting: None, resting_until, trouble }
     }
 
-    /// Waits for the next connection, and for its place. Cancel safe.
-    pub(crate) async fn accept(&mut self) -> Accepted {
+    /// Waits for the next connection, and for its permit. Cancel safe.
+    pub(crate) async fn accept(&mut self) -> AcceptedConnection {
         loop {
             let (stream, peer) = match self.waiting.take() {
                 Some(waiting) => waiting,
                 None => self.accept_any().await,
             };
             match self.connections.enter(peer.ip()) {
-                Ok(place) => return Accepted { stream, peer, place },
-                Err(Full::All) => {
+                Ok(permit) => return AcceptedConnection { stream, peer, permit },
+                Err(ConnectionLimitReached::All) => {
                     self.waiting = Some((stream, peer));
                     self.connections.room().await;
                 }
-                Err(Full::Address) => {
+                Err(ConnectionLimitReached::Address) => {
                     tracing::debug!(%peer, "refused a connection (`max_connections_per_address`)");
                     if self.is_plain {
                         refuse(&stream);

@@ -9,7 +9,7 @@ use crate::base::trouble::Trouble;
 
 /// Counts the clients of a signal.
 #[derive(Debug)]
-pub(crate) struct Door {
+pub(crate) struct ClientLimit {
     signal: &'static str,
     max_clients: usize,
     max_clients_per_address: usize,
@@ -24,60 +24,64 @@ struct Inside {
     trouble: Trouble,
 }
 
-/// Who goes through counts until this is dropped.
+/// A client counts until this is dropped.
 #[derive(Debug)]
-pub(crate) struct Ticket {
-    door: Arc<Door>,
+pub(crate) struct ClientPermit {
+    limit: Arc<ClientLimit>,
     address: Option<IpAddr>,
 }
 
-/// Why nobody may go through.
+/// Which limit is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Full {
+pub(crate) enum ClientLimitReached {
     /// As many are in as may be.
     All,
     /// As many are in from this address as may be.
     Address,
 }
 
-impl Door {
-    /// Makes a door, unless everybody may go through.
+impl ClientLimit {
+    /// Makes a limit, unless there is none.
     pub(crate) fn new(
         signal: &'static str,
         max_clients: usize,
         max_clients_per_address: usize,
-    ) -> Option<Arc<Door>> {
+    ) -> Option<Arc<ClientLimit>> {
         let is_open = max_clients == usize::MAX && max_clients_per_address == usize::MAX;
         let inside = Mutex::default();
-        (!is_open).then(|| Arc::new(Door { signal, max_clients, max_clients_per_address, inside }))
+        (!is_open)
+            .then(|| Arc::new(ClientLimit { signal, max_clients, max_clients_per_address, inside }))
     }
 
-    /// Lets a client through if it may; one whose address isn't known counts
+    /// Lets a client in if it may be; one whose address isn't known counts
     /// only for all.
-    pub(crate) fn enter(self: &Arc<Self>, address: Option<IpAddr>) -> Result<Ticket, Full> {
+    pub(crate) fn enter(
+        self: &Arc<Self>,
+        address: Option<IpAddr>,
+    ) -> Result<ClientPermit, ClientLimitReached> {
         let mut inside = self.lock();
         if inside.all >= self.max_clients {
             let begins = inside.trouble.begins();
             drop(inside);
             if begins {
-                let Door { signal, max_clients: max, .. } = **self;
+                let ClientLimit { signal, max_clients: max, .. } = **self;
                 tracing::warn!(
                     signal,
                     "there are {max} clients, which is as many as may be (`max_clients`); others are refused until some have gone"
                 );
             }
-            return Err(Full::All);
+            return Err(ClientLimitReached::All);
         }
         if let Some(address) = address {
             // Who is refused leaves nothing behind, even where nobody may come.
             let from_there = inside.by_address.get(&address).copied().unwrap_or_default();
             if from_there >= self.max_clients_per_address {
-                return Err(Full::Address);
+                return Err(ClientLimitReached::Address);
             }
             inside.by_address.insert(address, from_there + 1);
         }
         inside.all += 1;
-        Ok(Ticket { door: Arc::clone(self), address })
+        Ok(ClientPermit { limit: Arc::clone(self), address })
     }
 
     fn lock(&self) -> MutexGuard<'_, Inside> {
@@ -86,9 +90,9 @@ impl Door {
     }
 }
 
-impl Drop for Ticket {
+impl Drop for ClientPermit {
     fn drop(&mut self) {
-        let mut inside = self.door.lock();
+        let mut inside = self.limit.lock();
         inside.all -= 1;
         if let Some(address) = self.address
             && let Some(from_there) = inside.by_address.get_mut(&address)
@@ -101,7 +105,7 @@ impl Drop for Ticket {
         let ends = inside.trouble.ends();
         drop(inside);
         if ends {
-            let signal = self.door.signal;
+            let signal = self.limit.signal;
             unwinding_stops_here(|| tracing::info!(signal, "there is room for clients again"));
         }
     }
@@ -120,30 +124,30 @@ mod tests {
     fn whoever_leaves_makes_room() {
         let here = Some(IpAddr::from([127, 0, 0, 1]));
         let there = Some(IpAddr::from([127, 0, 0, 2]));
-        let door = Door::new("/", 3, 2).unwrap();
-        let first = door.enter(here).unwrap();
-        let second = door.enter(here).unwrap();
-        assert_eq!(door.enter(here).unwrap_err(), Full::Address);
-        let third = door.enter(there).unwrap();
-        assert_eq!(door.enter(there).unwrap_err(), Full::All);
-        assert_eq!(door.enter(None).unwrap_err(), Full::All);
+        let limit = ClientLimit::new("/", 3, 2).unwrap();
+        let first = limit.enter(here).unwrap();
+        let second = limit.enter(here).unwrap();
+        assert_eq!(limit.enter(here).unwrap_err(), ClientLimitReached::Address);
+        let third = limit.enter(there).unwrap();
+        assert_eq!(limit.enter(there).unwrap_err(), ClientLimitReached::All);
+        assert_eq!(limit.enter(None).unwrap_err(), ClientLimitReached::All);
         drop(first);
-        let unknown = door.enter(None).unwrap();
+        let unknown = limit.enter(None).unwrap();
         drop((second, third, unknown));
-        let inside = door.inside.lock().unwrap();
+        let inside = limit.inside.lock().unwrap();
         assert_eq!((inside.all, inside.by_address.len()), (0, 0));
-        assert!(Door::new("/", usize::MAX, usize::MAX).is_none());
+        assert!(ClientLimit::new("/", usize::MAX, usize::MAX).is_none());
     }
     #[tokio::test(start_paused = true)]
     async fn a_door_that_is_full_again_and_again_is_told_once_a_minute() {
         let (log, _guard) = Collected::begin();
-        let door = Door::new("/news", 1, usize::MAX).unwrap();
+        let limit = ClientLimit::new("/news", 1, usize::MAX).unwrap();
         for _ in 0..61 {
-            let ticket = door.enter(None).unwrap();
+            let permit = limit.enter(None).unwrap();
             for _ in 0..10 {
-                assert_eq!(door.enter(None).unwrap_err(), Full::All);
+                assert_eq!(limit.enter(None).unwrap_err(), ClientLimitReached::All);
             }
-            drop(ticket);
+            drop(permit);
             advance(Duration::from_secs(1)).await;
         }
         let text = log.text();
@@ -157,11 +161,11 @@ mod tests {
 
     #[test]
     fn whoever_is_refused_is_forgotten() {
-        let door = Door::new("/", 3, 0).unwrap();
+        let limit = ClientLimit::new("/", 3, 0).unwrap();
         for last in 0..100 {
             let address = Some(IpAddr::from([127, 0, 0, last]));
-            assert_eq!(door.enter(address).unwrap_err(), Full::Address);
+            assert_eq!(limit.enter(address).unwrap_err(), ClientLimitReached::Address);
         }
-        assert!(door.inside.lock().unwrap().by_address.is_empty());
+        assert!(limit.inside.lock().unwrap().by_address.is_empty());
     }
 }

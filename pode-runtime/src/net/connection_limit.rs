@@ -1,8 +1,8 @@
 //! How many connections there are: in all, and from one address.
 //!
-//! A connection has its [`Place`] from its acceptance to its end, also when it
-//! has become a WebSocket. Who finds no place in all waits for one; who has
-//! too many from its address is told so by the listener.
+//! A connection has its [`ConnectionPermit`] from its acceptance to its end, also
+//! when it has become a WebSocket. One that gets none waits for it; one of too
+//! many from its address is told so by the acceptor.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -16,11 +16,11 @@ use crate::base::trouble::Trouble;
 
 /// Counts the connections of a server, or of one of its addresses besides.
 #[derive(Debug)]
-pub(crate) struct Connections {
+pub(crate) struct ConnectionLimit {
     max: usize,
     max_per_address: usize,
     /// Those of the whole server, where this counts an address of its own.
-    around: Option<Arc<Connections>>,
+    around: Option<Arc<ConnectionLimit>>,
     /// Whether anybody wants to know who comes from where.
     by_address: bool,
     inside: Mutex<Inside>,
@@ -30,7 +30,7 @@ pub(crate) struct Connections {
 #[derive(Debug, Default)]
 struct Inside {
     all: usize,
-    origins: HashMap<Option<IpAddr>, Arc<Origin>>,
+    sources: HashMap<Option<IpAddr>, Arc<Source>>,
     /// How many come from each of them.
     counts: HashMap<Option<IpAddr>, usize>,
     /// That there is no room for those who wait.
@@ -39,53 +39,53 @@ struct Inside {
 
 /// Where connections come from, as long as one does.
 #[derive(Debug)]
-struct Origin {
+struct Source {
     /// `None` stands for everywhere, where addresses aren't counted.
     address: Option<IpAddr>,
-    connections: Arc<Connections>,
-    around: Option<Arc<Origin>>,
+    connections: Arc<ConnectionLimit>,
+    around: Option<Arc<Source>>,
 }
 
 /// A connection counts until this is dropped. One pointer, as each has one.
 #[derive(Debug)]
-pub(crate) struct Place {
-    origin: Arc<Origin>,
+pub(crate) struct ConnectionPermit {
+    source: Arc<Source>,
 }
 
-/// Why there is no place.
+/// Which limit is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Full {
+pub(crate) enum ConnectionLimitReached {
     All,
     Address,
 }
 
-impl Connections {
+impl ConnectionLimit {
     /// Makes the count of a server whose system allows so many connections.
-    pub(crate) fn new(limits: &Limits, allowed: usize) -> Arc<Connections> {
+    pub(crate) fn new(limits: &Limits, allowed: usize) -> Arc<ConnectionLimit> {
         let max = limits.max_connections.min(allowed).max(1);
-        Connections::limited(max, limits.max_connections_per_address, None)
+        ConnectionLimit::limited(max, limits.max_connections_per_address, None)
     }
 
     /// Returns the count for an address; the same as the server's, unless the
     /// limits there are others than those around.
-    pub(crate) fn at(self: &Arc<Self>, limits: &Limits, around: &Limits) -> Arc<Connections> {
+    pub(crate) fn at(self: &Arc<Self>, limits: &Limits, around: &Limits) -> Arc<ConnectionLimit> {
         let own = |limit, around| if limit == around { usize::MAX } else { limit };
         let max = own(limits.max_connections, around.max_connections);
         let per_address =
             own(limits.max_connections_per_address, around.max_connections_per_address);
         match (max, per_address) {
             (usize::MAX, usize::MAX) => Arc::clone(self),
-            _ => Connections::limited(max.max(1), per_address, Some(Arc::clone(self))),
+            _ => ConnectionLimit::limited(max.max(1), per_address, Some(Arc::clone(self))),
         }
     }
 
     fn limited(
         max: usize,
         max_per_address: usize,
-        around: Option<Arc<Connections>>,
-    ) -> Arc<Connections> {
+        around: Option<Arc<ConnectionLimit>>,
+    ) -> Arc<ConnectionLimit> {
         let outer = around.as_ref().is_some_and(|around| around.by_address);
-        Arc::new(Connections {
+        Arc::new(ConnectionLimit {
             max,
             max_per_address,
             by_address: max_per_address != usize::MAX || outer,
@@ -122,16 +122,19 @@ impl Connections {
         }
     }
 
-    /// Gives a connection its place.
+    /// Gives a connection its permit.
     ///
     /// # Errors
     ///
     /// There is none, or none for its address.
-    pub(crate) fn enter(self: &Arc<Self>, address: IpAddr) -> Result<Place, Full> {
-        Ok(Place { origin: self.count(source(address))? })
+    pub(crate) fn enter(
+        self: &Arc<Self>,
+        address: IpAddr,
+    ) -> Result<ConnectionPermit, ConnectionLimitReached> {
+        Ok(ConnectionPermit { source: self.count(source(address))? })
     }
 
-    fn count(self: &Arc<Self>, address: IpAddr) -> Result<Arc<Origin>, Full> {
+    fn count(self: &Arc<Self>, address: IpAddr) -> Result<Arc<Source>, ConnectionLimitReached> {
         let around = self.around.as_ref().map(|around| around.count(address)).transpose()?;
         let counted = self.count_here(address, around.as_ref());
         if let (Err(_), Some(around)) = (&counted, around) {
@@ -143,25 +146,25 @@ impl Connections {
     fn count_here(
         self: &Arc<Self>,
         address: IpAddr,
-        around: Option<&Arc<Origin>>,
-    ) -> Result<Arc<Origin>, Full> {
+        around: Option<&Arc<Source>>,
+    ) -> Result<Arc<Source>, ConnectionLimitReached> {
         let mut inside = self.lock();
         if inside.all >= self.max {
-            return Err(Full::All);
+            return Err(ConnectionLimitReached::All);
         }
         let address = self.by_address.then_some(address);
         let from_there = inside.counts.entry(address).or_default();
         // Nobody is refused who would be the first.
         if *from_there >= self.max_per_address.max(1) {
-            return Err(Full::Address);
+            return Err(ConnectionLimitReached::Address);
         }
         *from_there += 1;
         inside.all += 1;
-        let origin = inside.origins.entry(address).or_insert_with(|| {
+        let source = inside.sources.entry(address).or_insert_with(|| {
             let (connections, around) = (Arc::clone(self), around.cloned());
-            Arc::new(Origin { address, connections, around })
+            Arc::new(Source { address, connections, around })
         });
-        Ok(Arc::clone(origin))
+        Ok(Arc::clone(source))
     }
 
     fn lock(&self) -> MutexGuard<'_, Inside> {
@@ -170,7 +173,7 @@ impl Connections {
     }
 }
 
-impl Origin {
+impl Source {
     fn leave(&self) {
         let connections = &self.connections;
         let mut inside = connections.lock();
@@ -179,7 +182,7 @@ impl Origin {
             *from_there -= 1;
             if *from_there == 0 {
                 inside.counts.remove(&self.address);
-                inside.origins.remove(&self.address);
+                inside.sources.remove(&self.address);
             }
         }
         // Not at each that ends while others wait.
@@ -196,9 +199,9 @@ impl Origin {
     }
 }
 
-impl Drop for Place {
+impl Drop for ConnectionPermit {
     fn drop(&mut self) {
-        self.origin.leave();
+        self.source.leave();
     }
 }
 
@@ -234,40 +237,40 @@ mod tests {
 
     #[test]
     fn whoever_leaves_makes_room() {
-        let server = Connections::new(&limits(3, 2), 100);
+        let server = ConnectionLimit::new(&limits(3, 2), 100);
         let (one, other) = (server.enter(address(1)).unwrap(), server.enter(address(1)).unwrap());
-        assert_eq!(server.enter(address(1)).unwrap_err(), Full::Address);
+        assert_eq!(server.enter(address(1)).unwrap_err(), ConnectionLimitReached::Address);
         let third = server.enter(address(2)).unwrap();
-        assert_eq!(server.enter(address(3)).unwrap_err(), Full::All);
+        assert_eq!(server.enter(address(3)).unwrap_err(), ConnectionLimitReached::All);
         drop(one);
         let fourth = server.enter(address(1)).unwrap();
         drop((other, third, fourth));
         let inside = server.lock();
-        assert_eq!((inside.all, inside.counts.len(), inside.origins.len()), (0, 0, 0));
+        assert_eq!((inside.all, inside.counts.len(), inside.sources.len()), (0, 0, 0));
     }
 
     #[test]
     fn there_are_never_more_than_the_system_allows() {
-        let server = Connections::new(&Limits::default(), 1);
-        let place = server.enter(address(1)).unwrap();
-        assert_eq!(server.enter(address(1)).unwrap_err(), Full::All);
-        drop(place);
+        let server = ConnectionLimit::new(&Limits::default(), 1);
+        let permit = server.enter(address(1)).unwrap();
+        assert_eq!(server.enter(address(1)).unwrap_err(), ConnectionLimitReached::All);
+        drop(permit);
         server.enter(address(1)).unwrap();
     }
 
     #[test]
     fn an_endpoint_counts_besides() {
         let around = limits(3, usize::MAX);
-        let server = Connections::new(&around, 100);
+        let server = ConnectionLimit::new(&around, 100);
         assert!(Arc::ptr_eq(&server, &server.at(&around, &around)));
         let endpoint = server.at(&limits(2, 1), &around);
         let one = endpoint.enter(address(1)).unwrap();
-        assert_eq!(endpoint.enter(address(1)).unwrap_err(), Full::Address);
+        assert_eq!(endpoint.enter(address(1)).unwrap_err(), ConnectionLimitReached::Address);
         let other = endpoint.enter(address(2)).unwrap();
-        assert_eq!(endpoint.enter(address(3)).unwrap_err(), Full::All);
+        assert_eq!(endpoint.enter(address(3)).unwrap_err(), ConnectionLimitReached::All);
         // Nobody was counted who was refused.
         let third = server.enter(address(3)).unwrap();
-        assert_eq!(server.enter(address(3)).unwrap_err(), Full::All);
+        assert_eq!(server.enter(address(3)).unwrap_err(), ConnectionLimitReached::All);
         drop((one, third));
         assert_eq!((endpoint.lock().all, server.lock().all), (1, 1));
         drop(other);
@@ -277,7 +280,7 @@ mod tests {
     #[test]
     fn a_network_of_version_6_is_one_address() {
         let count = |one: &str, other: &str| {
-            let server = Connections::new(&limits(9, 1), 100);
+            let server = ConnectionLimit::new(&limits(9, 1), 100);
             let _one = server.enter(one.parse().unwrap()).unwrap();
             server.enter(other.parse().unwrap()).is_ok()
         };
@@ -288,14 +291,14 @@ mod tests {
     }
 
     /// Waits for room until none is expected any more.
-    async fn wait(server: &Connections, seconds: u64) {
+    async fn wait(server: &ConnectionLimit, seconds: u64) {
         tokio::time::timeout(Duration::from_secs(seconds), server.room()).await.unwrap_err();
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_limit_that_is_met_again_and_again_is_told_once_a_minute() {
         let (log, _guard) = Collected::begin();
-        let server = Connections::new(&limits(1, usize::MAX), 100);
+        let server = ConnectionLimit::new(&limits(1, usize::MAX), 100);
         let told = || {
             let is_full = |line: &&str| line.contains("which is as many as may be");
             let is_over = |line: &&str| line.contains("there is room for connections again");
@@ -303,19 +306,19 @@ mod tests {
             (text.lines().filter(is_full).count(), text.lines().filter(is_over).count())
         };
         for _ in 0..30 {
-            let place = server.enter(address(1)).unwrap();
+            let permit = server.enter(address(1)).unwrap();
             wait(&server, 1).await;
-            drop(place);
+            drop(permit);
         }
         assert_eq!(told(), (1, 1));
         // Nobody leaves any more.
-        let place = server.enter(address(1)).unwrap();
+        let permit = server.enter(address(1)).unwrap();
         wait(&server, 29).await;
         assert_eq!(told(), (1, 1));
         wait(&server, 2).await;
         assert_eq!(told(), (2, 1));
         wait(&server, 3600).await;
-        drop(place);
+        drop(permit);
         assert_eq!(told(), (2, 2));
         // Who stands at the limit and leaves nobody waiting is in no trouble.
         let _place = server.enter(address(1)).unwrap();
@@ -324,16 +327,16 @@ mod tests {
 
     #[tokio::test]
     async fn who_waits_for_room_is_woken() {
-        let server = Connections::new(&limits(1, usize::MAX), 100);
+        let server = ConnectionLimit::new(&limits(1, usize::MAX), 100);
         let endpoint = server.at(&limits(1, usize::MAX), &limits(2, 2));
-        let place = endpoint.enter(address(1)).unwrap();
+        let permit = endpoint.enter(address(1)).unwrap();
         let waiting = tokio::spawn({
             let endpoint = Arc::clone(&endpoint);
             async move { endpoint.room().await }
         });
         tokio::task::yield_now().await;
         assert!(!waiting.is_finished());
-        drop(place);
+        drop(permit);
         waiting.await.unwrap();
     }
 }

@@ -13,15 +13,15 @@ const BACKLOG: i32 = 4096;
 
 /// A socket that listens, and whether connections are taken from it.
 #[derive(Debug)]
-pub(crate) struct Listening {
+pub(crate) struct Listener {
     socket: TcpListener,
     /// Absent where they always are.
     accepting: Option<watch::Receiver<bool>>,
 }
 
-impl Listening {
-    pub(crate) fn new(socket: TcpListener, accepting: watch::Receiver<bool>) -> Listening {
-        Listening { socket, accepting: Some(accepting) }
+impl Listener {
+    pub(crate) fn new(socket: TcpListener, accepting: watch::Receiver<bool>) -> Listener {
+        Listener { socket, accepting: Some(accepting) }
     }
 
     /// Waits for the next connection, as long as any are taken. Cancel safe.
@@ -40,15 +40,15 @@ impl Listening {
     }
 }
 
-impl From<TcpListener> for Listening {
-    fn from(socket: TcpListener) -> Listening {
-        Listening { socket, accepting: None }
+impl From<TcpListener> for Listener {
+    fn from(socket: TcpListener) -> Listener {
+        Listener { socket, accepting: None }
     }
 }
 
 /// A listening socket of the process before this one.
 #[derive(Debug)]
-pub(crate) struct Handed {
+pub(crate) struct HandedSocket {
     /// What was declared for it, which may have port 0.
     pub(crate) declared: SocketAddr,
     /// Where it listens.
@@ -59,17 +59,17 @@ pub(crate) struct Handed {
 /// Listening sockets that this process got from others, to be used in the place
 /// of new ones.
 #[derive(Default)]
-pub(crate) struct Inherited {
+pub(crate) struct InheritedSockets {
     /// From the process before this one.
-    pub(crate) handed: Vec<Handed>,
+    pub(crate) handed: Vec<HandedSocket>,
     /// From whoever started this one, with their addresses.
     passed: Vec<(SocketAddr, std::net::TcpListener)>,
 }
 
-impl Inherited {
+impl InheritedSockets {
     /// Takes what the process was started with: by systemd's socket units, by
     /// `systemfd`, or whatever else speaks as they do (`LISTEN_FDS`).
-    pub(crate) fn from_environment() -> Inherited {
+    pub(crate) fn from_environment() -> InheritedSockets {
         let mut passed = Vec::new();
         #[cfg(unix)]
         {
@@ -88,15 +88,16 @@ impl Inherited {
                 }
             }
         }
-        Inherited { handed: Vec::new(), passed }
+        InheritedSockets { handed: Vec::new(), passed }
     }
 
     /// Takes the socket for an address, if it is there.
     pub(crate) fn take(&mut self, bind: &Bind) -> Option<std::net::TcpListener> {
         let wanted = bind.socket_address();
         let has_port = wanted.port() != 0;
-        let is_handed =
-            |handed: &Handed| handed.declared == wanted || has_port && handed.address == wanted;
+        let is_handed = |handed: &HandedSocket| {
+            handed.declared == wanted || has_port && handed.address == wanted
+        };
         if let Some(index) = self.handed.iter().position(is_handed) {
             return Some(self.handed.remove(index).socket);
         }
@@ -112,7 +113,7 @@ impl Inherited {
                 "no endpoint listens on {address}, whose socket was passed to this process"
             );
         }
-        for Handed { address, .. } in &self.handed {
+        for HandedSocket { address, .. } in &self.handed {
             tracing::info!("no endpoint listens on {address} any more");
         }
     }

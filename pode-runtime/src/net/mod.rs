@@ -1,4 +1,5 @@
-//! Listening, accepting, the limits of connections and descriptors, stopping, and TLS. Nothing here knows HTTP.
+//! Sockets: listening, accepting, the limits of connections, of clients and of
+//! descriptors, stopping, and TLS. Nothing here knows HTTP.
 
 pub(crate) mod accept;
 pub(crate) mod client_limit;

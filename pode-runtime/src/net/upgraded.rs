@@ -5,7 +5,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
-use crate::net::connection_limit::Place;
+use crate::net::connection_limit::ConnectionPermit;
 
 /// A connection that speaks something else than HTTP from now on.
 pub(crate) struct UpgradedConnection {
@@ -13,7 +13,7 @@ pub(crate) struct UpgradedConnection {
     /// What was read of it and not looked at.
     pub(crate) read: Bytes,
     /// Counts it until it is dropped.
-    pub(crate) place: Option<Place>,
+    pub(crate) permit: Option<ConnectionPermit>,
 }
 
 /// What it is made of.

@@ -10,13 +10,13 @@ use pode_core::Bind;
 use tokio::net::TcpListener;
 
 use crate::base::error::StartError;
-use crate::net::listen::{self, Inherited};
-use crate::net::tls::certificate::{Credentials, Unusable};
+use crate::net::listen::{self, InheritedSockets};
+use crate::net::tls::certificate::{Credentials, UnusableFile};
 use crate::net::tls::config::Tls;
 use crate::server::declare::Endpoint;
 
 /// A bound socket and the endpoints that share it.
-pub(crate) struct Bound<'declared> {
+pub(crate) struct BoundSocket<'declared> {
     pub(crate) endpoints: Vec<&'declared Endpoint>,
     pub(crate) tls: Option<Tls>,
     pub(crate) socket: TcpListener,
@@ -30,8 +30,8 @@ pub(crate) struct Bound<'declared> {
 pub(crate) fn bind_all<'declared>(
     endpoints: &'declared [Endpoint],
     crate_folder: Option<&Path>,
-    mut inherited: Inherited,
-) -> Result<Vec<Bound<'declared>>, StartError> {
+    mut inherited: InheritedSockets,
+) -> Result<Vec<BoundSocket<'declared>>, StartError> {
     let shared = share_addresses(endpoints)?;
     // Certificates come first, so that a client never finds an open port whose
     // server then doesn't start.
@@ -48,7 +48,7 @@ pub(crate) fn bind_all<'declared>(
         };
         let bound = socket.and_then(|socket| Ok((socket.local_addr()?, socket)));
         let (address, socket) = bound.map_err(|source| cannot_bind(endpoints[0], bind, source))?;
-        Ok(Bound { endpoints, tls, socket, address, declared: bind.socket_address() })
+        Ok(BoundSocket { endpoints, tls, socket, address, declared: bind.socket_address() })
     });
     let bound = bound.collect::<Result<Vec<_>, _>>()?;
     inherited.tell_rest();
@@ -112,7 +112,7 @@ fn prepare_tls(
     };
     let pages = endpoints.iter().any(|endpoint| !endpoint.protocol.serves_signals());
     let tls = Tls::new(credentials, pages);
-    let tls = tls.map_err(|Unusable { file, reason }| StartError::Certificate {
+    let tls = tls.map_err(|UnusableFile { file, reason }| StartError::Certificate {
         endpoint,
         file,
         source: reason,

@@ -15,7 +15,7 @@ use tokio_util::task::TaskTracker;
 use crate::app::context::Context;
 use crate::base::error::{EndedError, InvokeError};
 use crate::base::supervisor::Failure;
-use crate::jobs::running::Clockwork;
+use crate::jobs::running::RunningJobs;
 use crate::net::tls::renewal::Renewal;
 use crate::push::engine::Engine;
 use crate::push::publisher::Signals;
@@ -39,7 +39,7 @@ pub struct RunningServer {
     pub(crate) stopping: watch::Sender<Option<Instant>>,
     /// The accept loops, each with its connections.
     pub(crate) tasks: Vec<JoinHandle<()>>,
-    pub(crate) clockwork: Clockwork<Arc<Context>>,
+    pub(crate) jobs: RunningJobs<Arc<Context>>,
     pub(crate) feeds: Arc<Mutex<Feeds<Arc<Context>>>>,
     /// Present where another process may take over.
     #[cfg(unix)]
@@ -103,7 +103,7 @@ impl RunningServer {
     ///
     /// The server declares no timer of this name.
     pub async fn invoke_timer(&self, name: &str) -> Result<(), InvokeError> {
-        self.clockwork.invoke_timer(name).await
+        self.jobs.invoke_timer(name).await
     }
 
     /// Runs the handler of a schedule now, and waits until it is done; see
@@ -113,7 +113,7 @@ impl RunningServer {
     ///
     /// The server declares no schedule of this name.
     pub async fn invoke_schedule(&self, name: &str) -> Result<(), InvokeError> {
-        self.clockwork.invoke_schedule(name).await
+        self.jobs.invoke_schedule(name).await
     }
 
     /// Waits until another process has taken over, and all clients were told to
@@ -160,7 +160,7 @@ impl RunningServer {
         let deadline = started + self.stop_timeout * 3 / 4;
         self.stopping.send_replace(Some(deadline));
         let feeds = async { self.feeds.lock().await.stop(deadline).await };
-        tokio::join!(self.clockwork.stop(deadline), feeds);
+        tokio::join!(self.jobs.stop(deadline), feeds);
         for task in &mut self.tasks {
             // An accept loop that panicked has nothing left to wait for.
             let _ = task.await;

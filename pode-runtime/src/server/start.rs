@@ -21,11 +21,11 @@ use crate::base::supervisor::Failure;
 use crate::http::origin::Gate;
 use crate::http::serve::Rules;
 use crate::http::{request_smuggling, serve};
-use crate::jobs::gate::Ticks;
-use crate::jobs::running::{self, Clockwork};
-use crate::net::connection_limit::Connections;
+use crate::jobs::gate::JobGate;
+use crate::jobs::running::{self, RunningJobs};
+use crate::net::connection_limit::ConnectionLimit;
 use crate::net::fd_limit;
-use crate::net::listen::{Inherited, Listening};
+use crate::net::listen::{InheritedSockets, Listener};
 use crate::net::shutdown::StopRequests;
 #[cfg(unix)]
 use crate::net::shutdown::outlive_files_that_are_too_large;
@@ -33,7 +33,7 @@ use crate::net::tls::renewal::Renewal;
 use crate::push::engine::Parcel;
 use crate::push::publisher::Signals;
 #[cfg(unix)]
-use crate::server::bind::Bound;
+use crate::server::bind::BoundSocket;
 use crate::server::bind::bind_all;
 use crate::server::declare::{Declared, Endpoint};
 use crate::server::dispatch::{Dispatch, Known, Served};
@@ -149,7 +149,7 @@ impl Server {
         let views = declared.read_views()?;
         running::check(&declared.timers, &declared.schedules)?;
         let destinations = declared.destinations()?;
-        let mut inherited = Inherited::from_environment();
+        let mut inherited = InheritedSockets::from_environment();
         let hand_over = declared.options.hand_over.clone();
         let mut predecessor = match hand_over.path() {
             Some(path) => Predecessor::find(path).await?,
@@ -159,7 +159,7 @@ impl Server {
             inherited.handed = predecessor.take_sockets();
         }
         let listeners = bind_all(&declared.endpoints, declared.crate_folder, inherited)?;
-        let connections = Connections::new(&declared.options.limits, fd_limit::raise_limit());
+        let connections = ConnectionLimit::new(&declared.options.limits, fd_limit::raise_limit());
         let ports: Arc<[u16]> = listeners.iter().map(|listener| listener.address.port()).collect();
         let served = listeners
             .iter()
@@ -208,22 +208,21 @@ impl Server {
                 })
             };
             tasks.push(tokio::spawn(serve::serve(
-                Listening::new(listener.socket, accepting.subscribe()),
+                Listener::new(listener.socket, accepting.subscribe()),
                 listener.tls,
                 rules,
                 answer,
                 stopping.subscribe(),
             )));
         }
-        let ticks = Ticks::default();
-        let clockwork =
-            Clockwork::start(timers, schedules, Arc::clone(&context), &ticks, &stopping);
+        let gate = JobGate::default();
+        let jobs = RunningJobs::start(timers, schedules, Arc::clone(&context), &gate, &stopping);
         let feeds = Arc::new(Mutex::new(Feeds::start(feeds, destinations, Arc::clone(&context))));
         #[cfg(unix)]
         let succession = place.map(|place| {
             let holdings = Holdings {
                 signals: signals.clone(),
-                ticks,
+                gate,
                 feeds: Arc::clone(&feeds),
                 accepting: accepting.clone(),
                 sockets,
@@ -252,7 +251,7 @@ impl Server {
             client_tasks,
             stopping,
             tasks,
-            clockwork,
+            jobs,
             feeds,
             #[cfg(unix)]
             succession,
@@ -278,12 +277,11 @@ impl Server {
         let context = declared.context(&signals, views);
         let Declared { timers, schedules, upstreams: feeds, .. } = declared;
         let stopping = watch::Sender::new(None);
-        let ticks = Ticks::default();
-        let clockwork =
-            Clockwork::start(timers, schedules, Arc::clone(&context), &ticks, &stopping);
+        let gate = JobGate::default();
+        let jobs = RunningJobs::start(timers, schedules, Arc::clone(&context), &gate, &stopping);
         let feeds = Feeds::start(feeds, destinations, Arc::clone(&context));
         let dispatch = Dispatch::new(served, context, engine);
-        Ok(Embedded { dispatch, _clockwork: clockwork, _feeds: feeds, _stopping: stopping })
+        Ok(Embedded { dispatch, _jobs: jobs, _feeds: feeds, _stopping: stopping })
     }
 }
 
@@ -291,7 +289,7 @@ impl Server {
 pub(crate) struct Embedded {
     pub(crate) dispatch: Dispatch,
     /// Timers and schedules, which end with this.
-    _clockwork: Clockwork<Arc<Context>>,
+    _jobs: RunningJobs<Arc<Context>>,
     /// Upstreams, which end with this, too.
     _feeds: Feeds<Arc<Context>>,
     /// Never told to: what is embedded ends when it is dropped.
@@ -302,9 +300,9 @@ pub(crate) struct Embedded {
 /// it listens.
 #[cfg(unix)]
 fn duplicates(
-    listeners: &[Bound<'_>],
+    listeners: &[BoundSocket<'_>],
 ) -> Result<Vec<(SocketAddr, SocketAddr, OwnedFd)>, StartError> {
-    let duplicate = |bound: &Bound<'_>| {
+    let duplicate = |bound: &BoundSocket<'_>| {
         let descriptor = bound.socket.as_fd().try_clone_to_owned();
         let descriptor = descriptor.map_err(|source| StartError::Watch { source })?;
         Ok((bound.declared, bound.address, descriptor))

@@ -21,7 +21,7 @@ use crate::http::handshake::{Accepted, HandshakeError, accept};
 use crate::http::origin::Gate;
 use crate::http::response::sentence;
 use crate::http::upgraded::detach;
-use crate::net::client_limit::{Door, Full};
+use crate::net::client_limit::{ClientLimit, ClientLimitReached};
 use crate::net::tls::certificate::ClientCertificate;
 use crate::push::engine::{Engine, Groups, Newcomer};
 use crate::push::session::Session;
@@ -35,7 +35,7 @@ pub(crate) struct Entrance {
     names: Vec<Arc<str>>,
     read: Option<ReadParameters>,
     gate: Gate,
-    door: Option<Arc<Door>>,
+    limit: Option<Arc<ClientLimit>>,
     handlers: Arc<Handlers>,
     messages_per_second: u32,
 }
@@ -72,7 +72,7 @@ impl Entrance {
             signal: signal.path,
             read: signal.read,
             gate,
-            door: signal.door.clone(),
+            limit: signal.limit.clone(),
             handlers: Arc::clone(&signal.handlers),
             messages_per_second: signal.options.messages_per_second,
         }
@@ -169,8 +169,8 @@ impl Entrance {
             None => None,
         };
         let address = peer.map(|peer| peer.ip());
-        let ticket = self.door.as_ref().map(|door| door.enter(address)).transpose();
-        let ticket = ticket.map_err(|full| {
+        let permit = self.limit.as_ref().map(|limit| limit.enter(address)).transpose();
+        let permit = permit.map_err(|full| {
             tracing::debug!(signal, ?address, ?full, "a client more than may be connected");
             HandshakeError::from(full).response()
         })?;
@@ -232,7 +232,7 @@ impl Entrance {
                 |error: &_| tracing::debug!(signal, %error, "a client left in the handshake");
             upgraded.inspect_err(left).ok().map(detach)
         };
-        let newcomer = Newcomer { id: id.clone(), path, groups, greeting, session, ticket };
+        let newcomer = Newcomer { id: id.clone(), path, groups, greeting, session, permit };
         let Some(arrival) = engine.adopt(signal, newcomer, opening).await else {
             return Err(HandshakeError::Stopping.response());
         };
@@ -275,11 +275,11 @@ struct Asked {
     handshake: Handshake,
 }
 
-impl From<Full> for HandshakeError {
-    fn from(full: Full) -> HandshakeError {
+impl From<ClientLimitReached> for HandshakeError {
+    fn from(full: ClientLimitReached) -> HandshakeError {
         match full {
-            Full::All => HandshakeError::Full,
-            Full::Address => HandshakeError::FullForAddress,
+            ClientLimitReached::All => HandshakeError::Full,
+            ClientLimitReached::Address => HandshakeError::FullForAddress,
         }
     }
 }

@@ -17,7 +17,7 @@ pub use self::incoming::FromFrame;
 pub(crate) use self::incoming::read_json;
 pub use self::rebroadcast::Rebroadcast;
 pub(crate) use self::rebroadcast::Validate;
-use crate::net::client_limit::Door;
+use crate::net::client_limit::ClientLimit;
 use crate::push::engine::{Parcel, Treatment};
 use crate::signal::options::SignalOptions;
 use crate::signal::session::Handlers;
@@ -30,7 +30,7 @@ pub(crate) struct Signal {
     pub(crate) endpoints: &'static [&'static str],
     pub(crate) options: SignalOptions,
     /// Absent if it is open to any number.
-    pub(crate) door: Option<Arc<Door>>,
+    pub(crate) limit: Option<Arc<ClientLimit>>,
     /// Shared as soon as the server starts.
     pub(crate) handlers: Arc<Handlers>,
     /// Reads the parameters of a family's path.

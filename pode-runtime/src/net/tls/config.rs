@@ -17,7 +17,9 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use crate::net::tls::certificate::{ClientCertificate, Credentials, Print, Read, Shown, Unusable};
+use crate::net::tls::certificate::{
+    ClientCertificate, Credentials, Fingerprint, LoadedCertificate, LoadedCredentials, UnusableFile,
+};
 
 /// The name of HTTP/2 in the handshake (RFC 9113, section 3.2).
 const HTTP_2: &[u8] = b"h2";
@@ -40,9 +42,9 @@ pub(crate) struct Tls {
 
 struct Current {
     config: Arc<ServerConfig>,
-    certificates: Vec<Shown>,
+    certificates: Vec<LoadedCertificate>,
     /// Of the files, before they were read.
-    print: Print,
+    fingerprint: Fingerprint,
 }
 
 /// What became of a look at the files.
@@ -52,8 +54,8 @@ pub(crate) enum Renewed {
     Same,
     /// What they hold is in use from now on.
     Yes,
-    /// What they hold can't be used; `print` is that of it.
-    No { reason: Unusable, print: Print },
+    /// What they hold can't be used; `fingerprint` is that of it.
+    No { reason: UnusableFile, fingerprint: Fingerprint },
 }
 
 impl Tls {
@@ -63,9 +65,9 @@ impl Tls {
     /// # Errors
     ///
     /// A file can't be used.
-    pub(crate) fn new(credentials: Credentials, http_2: bool) -> Result<Tls, Unusable> {
-        let print = credentials.print();
-        let current = Current::new(credentials.read(&[])?, print, http_2);
+    pub(crate) fn new(credentials: Credentials, http_2: bool) -> Result<Tls, UnusableFile> {
+        let fingerprint = credentials.fingerprint();
+        let current = Current::new(credentials.read(&[])?, fingerprint, http_2);
         Ok(Tls {
             credentials: Arc::new(credentials),
             http_2,
@@ -77,17 +79,17 @@ impl Tls {
     ///
     /// Reads files and derives keys of passwords, so it may take a while.
     pub(crate) fn renew(&self) -> Renewed {
-        let print = self.credentials.print();
+        let fingerprint = self.credentials.fingerprint();
         let current = self.current.load();
-        if print == current.print {
+        if fingerprint == current.fingerprint {
             return Renewed::Same;
         }
         match self.credentials.read(&current.certificates) {
             Ok(read) => {
-                self.current.store(Arc::new(Current::new(read, print, self.http_2)));
+                self.current.store(Arc::new(Current::new(read, fingerprint, self.http_2)));
                 Renewed::Yes
             }
-            Err(reason) => Renewed::No { reason, print },
+            Err(reason) => Renewed::No { reason, fingerprint },
         }
     }
 
@@ -97,7 +99,7 @@ impl Tls {
     }
 
     /// Returns the certificates that clients are shown now.
-    pub(crate) fn certificates(&self) -> Vec<Shown> {
+    pub(crate) fn certificates(&self) -> Vec<LoadedCertificate> {
         self.current.load().certificates.clone()
     }
 
@@ -132,7 +134,7 @@ impl Tls {
 }
 
 impl Current {
-    fn new(read: Read, print: Print, http_2: bool) -> Current {
+    fn new(read: LoadedCredentials, fingerprint: Fingerprint, http_2: bool) -> Current {
         let builder = ServerConfig::builder_with_provider(ring::default_provider().into())
             .with_protocol_versions(&[&TLS13, &TLS12])
             .expect("ring's cipher suites are for both versions");
@@ -143,7 +145,7 @@ impl Current {
         let mut config = builder.with_cert_resolver(read.resolver());
         let protocols: &[&[u8]] = if http_2 { &[HTTP_2, HTTP_1] } else { &[HTTP_1] };
         config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
-        Current { config: Arc::new(config), certificates: read.certificates, print }
+        Current { config: Arc::new(config), certificates: read.certificates, fingerprint }
     }
 }
 

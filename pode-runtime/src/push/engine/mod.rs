@@ -51,7 +51,7 @@ use self::shard::{Join, Shard};
 use self::socket::Connection;
 pub(crate) use self::subscriber::Groups;
 use crate::base::supervisor::Failure;
-use crate::net::client_limit::Ticket;
+use crate::net::client_limit::ClientPermit;
 use crate::net::upgraded::UpgradedConnection;
 use crate::push::session::{Disconnect, Session};
 
@@ -87,7 +87,7 @@ pub(crate) struct Newcomer {
     /// Present if somebody wants to hear what it says, or that it goes.
     pub(crate) session: Option<Box<dyn Session>>,
     /// Counts it while it is there.
-    pub(crate) ticket: Option<Ticket>,
+    pub(crate) permit: Option<ClientPermit>,
 }
 
 impl Newcomer {

@@ -204,7 +204,7 @@ impl Shard {
             self.readiness.again(Source::Messages(number));
         }
         self.serial = self.serial.wrapping_add(1);
-        let Newcomer { id, path: own_path, groups, greeting, session, ticket } = newcomer;
+        let Newcomer { id, path: own_path, groups, greeting, session, permit } = newcomer;
         let standing = Standing {
             id,
             path: own_path,
@@ -212,7 +212,7 @@ impl Shard {
             arrival,
             end: None,
             conversation: session.map(|session| Box::new(Conversation::new(session))),
-            _ticket: ticket.map(Box::new),
+            _permit: permit.map(Box::new),
         };
         let mut client = Client::new(self.serial, standing);
         client.greet(&greeting);

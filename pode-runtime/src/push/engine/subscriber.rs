@@ -6,7 +6,7 @@ use std::sync::Arc;
 use pode_core::ClientId;
 
 use super::inbox::Conversation;
-use crate::net::client_limit::Ticket;
+use crate::net::client_limit::ClientPermit;
 use crate::push::session::Disconnect;
 
 /// Who a client is to the rest of the server.
@@ -24,7 +24,7 @@ pub(super) struct Standing {
     /// Present if somebody wants to hear what it says, or that it goes.
     pub(super) conversation: Option<Box<Conversation>>,
     /// Counts it as long as it is there.
-    pub(super) _ticket: Option<Box<Ticket>>,
+    pub(super) _permit: Option<Box<ClientPermit>>,
 }
 
 /// The groups of a client. One needs no memory of its own: what little a client

@@ -7,7 +7,7 @@ use pode_core::{Parameters, Payload, SignalDeclaration, SignalFamily, SignalPath
 use serde::de::DeserializeOwned;
 
 use super::Declared;
-use crate::net::client_limit::Door;
+use crate::net::client_limit::ClientLimit;
 use crate::signal::options::SignalOptions;
 use crate::signal::session::Handlers;
 use crate::signal::{ReadParameters, Signal, read_json};
@@ -41,9 +41,9 @@ impl Declared {
         read: Option<ReadParameters>,
     ) {
         let options = options.in_range();
-        let door = Door::new(path, options.max_clients, options.max_clients_per_address);
+        let limit = ClientLimit::new(path, options.max_clients, options.max_clients_per_address);
         let handlers = Arc::default();
-        self.signals.push(Signal { path, endpoints, options, door, handlers, read });
+        self.signals.push(Signal { path, endpoints, options, limit, handlers, read });
     }
 
     /// Has what clients of a signal send go to its clients.

@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 
 use crate::base::error::StartError;
-use crate::net::listen::Handed;
+use crate::net::listen::HandedSocket;
 use crate::push::engine::Parcel;
 
 /// Never there.
@@ -22,7 +22,7 @@ impl Predecessor {
         })
     }
 
-    pub(crate) fn take_sockets(&mut self) -> Vec<Handed> {
+    pub(crate) fn take_sockets(&mut self) -> Vec<HandedSocket> {
         match *self {}
     }
 }

@@ -13,7 +13,7 @@ use super::leader::{Lead, Link};
 use super::wire::{LineError, Say, Shared, hear_line, read_soon, say_line, unpack, write};
 use super::{KEPT, socket, wire};
 use crate::base::error::StartError;
-use crate::net::listen::Handed;
+use crate::net::listen::HandedSocket;
 use crate::push::engine::Parcel;
 
 /// How long all may take in which the older process says that it isn't time
@@ -27,7 +27,7 @@ pub(crate) struct Predecessor {
     process: u32,
     /// At which it was found.
     listener: UnixListener,
-    sockets: Vec<Handed>,
+    sockets: Vec<HandedSocket>,
 }
 
 impl Predecessor {
@@ -64,7 +64,7 @@ impl Predecessor {
                     let mut handed = Vec::new();
                     for wire::Socket { declared, address } in sockets {
                         let socket = std::net::TcpListener::from(receive(&stream).await?);
-                        handed.push(Handed { declared, address, socket });
+                        handed.push(HandedSocket { declared, address, socket });
                     }
                     let listener = receive(&stream).await?;
                     let listener = std::os::unix::net::UnixListener::from(listener);
@@ -82,7 +82,7 @@ impl Predecessor {
     }
 
     /// Returns the sockets that it listens at.
-    pub(crate) fn take_sockets(&mut self) -> Vec<Handed> {
+    pub(crate) fn take_sockets(&mut self) -> Vec<HandedSocket> {
         std::mem::take(&mut self.sockets)
     }
 

@@ -9,14 +9,14 @@ use tokio::sync::{Mutex, watch};
 use tokio::time::Instant;
 
 use crate::app::context::Context;
-use crate::jobs::gate::Ticks;
+use crate::jobs::gate::JobGate;
 use crate::push::publisher::Signals;
 use crate::upstream::Feeds;
 
 /// What a server lets go of when it hands over.
 pub(crate) struct Holdings {
     pub(crate) signals: Signals,
-    pub(crate) ticks: Ticks,
+    pub(crate) gate: JobGate,
     pub(crate) feeds: Arc<Mutex<Feeds<Arc<Context>>>>,
     /// Whether connections are accepted.
     pub(crate) accepting: watch::Sender<bool>,
@@ -32,7 +32,7 @@ impl Holdings {
     /// and then as long as the server has clients.
     pub(super) async fn rest(&self, deadline: Instant) {
         let feeds = async { self.feeds.lock().await.stop(deadline).await };
-        let (are_done, ()) = tokio::join!(self.ticks.hold(deadline), feeds);
+        let (are_done, ()) = tokio::join!(self.gate.hold(deadline), feeds);
         if !are_done {
             tracing::warn!("a timer or a schedule is still running while another process begins");
         }
@@ -42,7 +42,7 @@ impl Holdings {
     /// Does everything again.
     pub(super) async fn resume(&self) {
         self.accepting.send_replace(true);
-        self.ticks.release();
+        self.gate.release();
         self.feeds.lock().await.resume();
     }
 }

@@ -14,7 +14,7 @@ use super::leader::{Lead, Link};
 use super::state::{Holdings, Stage, Wish};
 use super::wire::{Say, ToWhom, What, read, write};
 use crate::app::context::context_of;
-use crate::jobs::gate::Ticks;
+use crate::jobs::gate::JobGate;
 use crate::push::engine::{Order, Parcel};
 use crate::push::publisher::Signals;
 use crate::upstream::Feeds;
@@ -76,7 +76,7 @@ async fn follow(signals: &Signals, drain: Duration) -> (Follower, Link) {
     let context = context_of(signals.clone());
     let holdings = Holdings {
         signals: signals.clone(),
-        ticks: Ticks::default(),
+        gate: JobGate::default(),
         feeds: Arc::new(Mutex::new(Feeds::start(Vec::new(), Vec::new(), context))),
         accepting: watch::Sender::new(true),
         sockets: Vec::new(),

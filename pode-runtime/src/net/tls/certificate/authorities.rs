@@ -8,7 +8,7 @@ use rustls::crypto::ring;
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
 
-use super::load::{Unusable, load_chain};
+use super::load::{UnusableFile, load_chain};
 use crate::base::error::CertificateError;
 
 /// Whether clients of a secure endpoint show a certificate of their own, and
@@ -59,9 +59,9 @@ impl ClientAuthorities {
     pub(super) fn load(
         &self,
         folder: Option<&Path>,
-    ) -> Result<Option<Arc<dyn ClientCertVerifier>>, Unusable> {
+    ) -> Result<Option<Arc<dyn ClientCertVerifier>>, UnusableFile> {
         let Some(file) = &self.file else { return Ok(None) };
-        let blame = |reason| Unusable { file: file.display().to_string(), reason };
+        let blame = |reason| UnusableFile { file: file.display().to_string(), reason };
         let mut roots = RootCertStore::empty();
         for authority in load_chain(folder, file).map_err(blame)? {
             roots

@@ -8,8 +8,10 @@ use pode_core::Bind;
 use rustls::server::ResolvesServerCert;
 use rustls::server::danger::ClientCertVerifier;
 
-use super::sni_resolver::Choice;
-use super::{Certificate, ClientAuthorities, Print, Shown, Unusable, resolve};
+use super::sni_resolver::SniResolver;
+use super::{
+    Certificate, ClientAuthorities, Fingerprint, LoadedCertificate, UnusableFile, resolve,
+};
 
 /// Where the certificates of an address come from, and those of its clients.
 #[derive(Clone, Debug)]
@@ -24,9 +26,9 @@ pub(crate) struct Credentials {
 }
 
 /// What was read.
-pub(crate) struct Read {
+pub(crate) struct LoadedCredentials {
     /// There is at least one, if any is declared.
-    pub(crate) certificates: Vec<Shown>,
+    pub(crate) certificates: Vec<LoadedCertificate>,
     pub(crate) clients: Option<Arc<dyn ClientCertVerifier>>,
 }
 
@@ -44,18 +46,21 @@ impl Credentials {
     }
 
     /// Takes the print of all files.
-    pub(crate) fn print(&self) -> Print {
-        Print::of(self.folder(), self.files())
+    pub(crate) fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::of(self.folder(), self.files())
     }
 
     /// Reads the files. A certificate that was made by the server is taken from
     /// those `before`.
-    pub(crate) fn read(&self, before: &[Shown]) -> Result<Read, Unusable> {
+    pub(crate) fn read(
+        &self,
+        before: &[LoadedCertificate],
+    ) -> Result<LoadedCredentials, UnusableFile> {
         let sources = self.certificate.sources.iter();
         let certificates = sources.map(|source| source.load(self.folder(), &self.bind, before));
         let certificates = certificates.collect::<Result<Vec<_>, _>>()?;
         let clients = self.authorities.load(self.folder())?;
-        Ok(Read { certificates, clients })
+        Ok(LoadedCredentials { certificates, clients })
     }
 
     /// Returns where the files are now.
@@ -72,9 +77,9 @@ impl Credentials {
     }
 }
 
-impl Read {
+impl LoadedCredentials {
     /// Makes of the certificates what chooses among them.
     pub(crate) fn resolver(&self) -> Arc<dyn ResolvesServerCert> {
-        Arc::new(Choice::new(self.certificates.clone()))
+        Arc::new(SniResolver::new(self.certificates.clone()))
     }
 }

@@ -13,7 +13,7 @@ const AHEAD: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// When a certificate is good, and whose it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Life {
+pub(crate) struct Validity {
     /// Its first server name, or else its subject.
     name: String,
     from: Timestamp,
@@ -22,14 +22,14 @@ pub(crate) struct Life {
 
 /// What the log is to say of a certificate.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Notice {
+pub(crate) struct ExpiryNotice {
     pub(crate) has_expired: bool,
     pub(crate) sentence: String,
 }
 
-impl Life {
+impl Validity {
     /// Reads it; `None` if the certificate is so odd that it can't be read.
-    pub(super) fn of(certificate: &CertificateDer<'_>) -> Option<Life> {
+    pub(super) fn of(certificate: &CertificateDer<'_>) -> Option<Validity> {
         let certificate = Certificate::from_der(certificate).ok()?;
         let told = certificate.tbs_certificate();
         let names = told.get_extension::<SubjectAltName>().ok().flatten();
@@ -45,7 +45,11 @@ impl Life {
             Timestamp::from_second(i64::try_from(seconds).ok()?).ok()
         };
         let validity = told.validity();
-        Some(Life { name, from: moment(validity.not_before)?, until: moment(validity.not_after)? })
+        Some(Validity {
+            name,
+            from: moment(validity.not_before)?,
+            until: moment(validity.not_after)?,
+        })
     }
 
     pub(crate) fn until(&self) -> Timestamp {
@@ -53,8 +57,8 @@ impl Life {
     }
 
     /// Says what is to be said at a time, if anything is.
-    pub(super) fn judge(&self, file: &str, now: Timestamp) -> Option<Notice> {
-        let Life { name, from, until } = self;
+    pub(super) fn notice(&self, file: &str, now: Timestamp) -> Option<ExpiryNotice> {
+        let Validity { name, from, until } = self;
         let left = until.duration_since(now);
         if left <= AHEAD.min(until.duration_since(*from) / 3) {
             let until = until.strftime("%Y-%m-%d %H:%M UTC");
@@ -69,7 +73,7 @@ impl Life {
                 "the certificate of {name:?} in `{file}` {ends}; \
                  put a new one into its place, the server needs no restart"
             );
-            return Some(Notice { has_expired, sentence });
+            return Some(ExpiryNotice { has_expired, sentence });
         }
         None
     }
@@ -92,8 +96,9 @@ mod tests {
     }
 
     fn check(from: &str, until: &str, now: &str, says: Option<(bool, &str)>) {
-        let life = Life { name: "shop.example".to_owned(), from: at(from), until: at(until) };
-        let notice = life.judge("chain.pem", at(now));
+        let validity =
+            Validity { name: "shop.example".to_owned(), from: at(from), until: at(until) };
+        let notice = validity.notice("chain.pem", at(now));
         let found = notice.as_ref().map(|notice| (notice.has_expired, notice.sentence.as_str()));
         let says = says.map(|(has_expired, ends)| {
             let sentence = format!(
@@ -143,9 +148,10 @@ mod tests {
     #[test]
     fn names_of_others_write_no_lines() {
         let name = "a\nERROR all is lost".to_owned();
-        let life =
-            Life { name, from: at("2026-01-01T00:00:00Z"), until: at("2026-01-02T00:00:00Z") };
-        let notice = life.judge("chain.pem", at("2026-01-03T00:00:00Z")).expect("it has expired");
+        let validity =
+            Validity { name, from: at("2026-01-01T00:00:00Z"), until: at("2026-01-02T00:00:00Z") };
+        let notice =
+            validity.notice("chain.pem", at("2026-01-03T00:00:00Z")).expect("it has expired");
         assert!(!notice.sentence.contains('\n'), "{}", notice.sentence);
     }
 }

@@ -13,20 +13,20 @@ use crate::base::error::CertificateError;
 /// What some files held, to see whether they hold something else by now. It is
 /// no secret: what they held can't be found out by it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Print(Vec<Option<Vec<u8>>>);
+pub(crate) struct Fingerprint(Vec<Option<Vec<u8>>>);
 
-impl Print {
+impl Fingerprint {
     /// Takes the print of some files, in their order. One that can't be read is
     /// none like another.
     pub(crate) fn of<'file>(
         folder: Option<&Path>,
         files: impl IntoIterator<Item = &'file Path>,
-    ) -> Print {
-        let print = |file: &Path| {
+    ) -> Fingerprint {
+        let fingerprint = |file: &Path| {
             let content = std::fs::read(resolve(folder, file)).ok()?;
             Some(digest(&SHA256, &content).as_ref().to_vec())
         };
-        Print(files.into_iter().map(print).collect())
+        Fingerprint(files.into_iter().map(fingerprint).collect())
     }
 }
 

@@ -13,27 +13,27 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use rustls::sign::CertifiedKey;
 
-use super::expiry::{Life, Notice};
+use super::expiry::{ExpiryNotice, Validity};
 use super::files::read;
 use super::key::{self, signing_key};
-use super::{Password, Source};
+use super::{CertificateSource, Password};
 use crate::base::error::CertificateError;
 
 /// A certificate as clients are shown it.
 #[derive(Clone, Debug)]
-pub(crate) struct Shown {
+pub(crate) struct LoadedCertificate {
     /// The file that it was read from, as written; or the word that made it.
     pub(crate) file: String,
     pub(crate) pair: Arc<CertifiedKey>,
     /// `None` if only rustls can read it.
     pub(crate) names: Option<CertificateNames>,
     /// How long it is good, and those that signed it.
-    pub(crate) lives: Vec<Life>,
+    pub(crate) validities: Vec<Validity>,
 }
 
 /// Why a certificate can't be used, and the file that is to blame.
 #[derive(Debug)]
-pub(crate) struct Unusable {
+pub(crate) struct UnusableFile {
     pub(crate) file: String,
     pub(crate) reason: CertificateError,
 }
@@ -41,7 +41,7 @@ pub(crate) struct Unusable {
 /// What a certificate is called that was made here.
 const SELF_SIGNED: &str = "self_signed()";
 
-impl Source {
+impl CertificateSource {
     /// Reads the certificate and its key, and sees that they belong together.
     /// `folder` is the crate's, while developing. One that was made here is
     /// taken from those `before`.
@@ -49,22 +49,22 @@ impl Source {
         &self,
         folder: Option<&Path>,
         bind: &Bind,
-        before: &[Shown],
-    ) -> Result<Shown, Unusable> {
+        before: &[LoadedCertificate],
+    ) -> Result<LoadedCertificate, UnusableFile> {
         let blame = |file: &Path| {
             let file = file.display().to_string();
-            |reason| Unusable { file, reason }
+            |reason| UnusableFile { file, reason }
         };
         let (file, pair) = match self {
-            Source::Pfx { file, password } => {
+            CertificateSource::Pfx { file, password } => {
                 (file.as_path(), load_pfx(folder, file, password).map_err(blame(file))?)
             }
-            Source::Pem { chain, key, password } => {
+            CertificateSource::Pem { chain, key, password } => {
                 let certificates = load_chain(folder, chain).map_err(blame(chain))?;
                 let pair = load_key(folder, key, password.as_ref(), certificates);
                 (chain.as_path(), pair.map_err(blame(key))?)
             }
-            Source::SelfSigned => {
+            CertificateSource::SelfSigned => {
                 if let Some(made) = before.iter().find(|shown| shown.file == SELF_SIGNED) {
                     return Ok(made.clone());
                 }
@@ -72,20 +72,21 @@ impl Source {
                 (file, make_self_signed(bind).map_err(blame(file))?)
             }
         };
-        Ok(Shown::new(file.display().to_string(), pair))
+        Ok(LoadedCertificate::new(file.display().to_string(), pair))
     }
 }
 
-impl Shown {
-    pub(super) fn new(file: String, pair: CertifiedKey) -> Shown {
+impl LoadedCertificate {
+    pub(super) fn new(file: String, pair: CertifiedKey) -> LoadedCertificate {
         let names = pair.cert.first().and_then(|own| CertificateNames::of(own));
-        let lives = pair.cert.iter().filter_map(|certificate| Life::of(certificate)).collect();
-        Shown { file, pair: Arc::new(pair), names, lives }
+        let validities =
+            pair.cert.iter().filter_map(|certificate| Validity::of(certificate)).collect();
+        LoadedCertificate { file, pair: Arc::new(pair), names, validities }
     }
 
     /// Says what is to be said of it at a time.
-    pub(crate) fn judge(&self, now: Timestamp) -> impl Iterator<Item = Notice> {
-        self.lives.iter().filter_map(move |life| life.judge(&self.file, now))
+    pub(crate) fn notices(&self, now: Timestamp) -> impl Iterator<Item = ExpiryNotice> {
+        self.validities.iter().filter_map(move |validity| validity.notice(&self.file, now))
     }
 }
 
@@ -176,7 +177,7 @@ mod tests {
     #[test]
     fn a_certificate_of_our_own_making_knows_its_address() {
         let address = "192.0.2.7:443".parse().expect("an address");
-        let made = Source::SelfSigned.load(None, &address, &[]).expect("a certificate");
+        let made = CertificateSource::SelfSigned.load(None, &address, &[]).expect("a certificate");
         made.pair.keys_match().expect("its key");
         let names = made.pair.end_entity_cert().expect("a certificate");
         for name in [&b"localhost"[..], &[127, 0, 0, 1], &[192, 0, 2, 7]] {
@@ -184,7 +185,7 @@ mod tests {
         }
         assert_eq!(made.names.as_ref().expect("it can be read").names(), ["localhost"]);
 
-        let again = Source::SelfSigned.load(None, &address, std::slice::from_ref(&made));
+        let again = CertificateSource::SelfSigned.load(None, &address, std::slice::from_ref(&made));
         let again = again.expect("the same certificate");
         assert!(Arc::ptr_eq(&again.pair, &made.pair), "who trusts it goes on trusting it");
     }

@@ -18,10 +18,10 @@ use std::path::{Path, PathBuf};
 
 pub use authorities::{ClientAuthorities, optional, required};
 pub use client::ClientCertificate;
-pub(crate) use credentials::{Credentials, Read};
-pub(crate) use expiry::Notice;
-pub(crate) use files::{Print, resolve};
-pub(crate) use load::{Shown, Unusable, load_chain};
+pub(crate) use credentials::{Credentials, LoadedCredentials};
+pub(crate) use expiry::ExpiryNotice;
+pub(crate) use files::{Fingerprint, resolve};
+pub(crate) use load::{LoadedCertificate, UnusableFile, load_chain};
 pub use password::{Password, password_from_env, password_from_file};
 
 /// Where the certificate of a secure endpoint comes from, with its key.
@@ -54,12 +54,12 @@ pub use password::{Password, password_from_env, password_from_file};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Certificate {
     /// In the order in which they are tried.
-    sources: Vec<Source>,
+    sources: Vec<CertificateSource>,
 }
 
 /// Where one certificate comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Source {
+enum CertificateSource {
     Pfx { file: PathBuf, password: Password },
     Pem { chain: PathBuf, key: PathBuf, password: Option<Password> },
     SelfSigned,
@@ -71,7 +71,7 @@ enum Source {
 /// Files as OpenSSL 3 makes them (PBES2) are understood, and those of Windows
 /// and older tools (RC2 and 3DES).
 pub fn pfx(file: impl Into<PathBuf>, password: impl Into<Password>) -> Certificate {
-    Source::Pfx { file: file.into(), password: password.into() }.into()
+    CertificateSource::Pfx { file: file.into(), password: password.into() }.into()
 }
 
 /// Takes the certificates from one PEM file, the server's own first, and the
@@ -80,7 +80,7 @@ pub fn pfx(file: impl Into<PathBuf>, password: impl Into<Password>) -> Certifica
 /// A key with a password (PKCS#8, `BEGIN ENCRYPTED PRIVATE KEY`) is told it by
 /// [`password`](Certificate::password).
 pub fn pem(chain: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Certificate {
-    Source::Pem { chain: chain.into(), key: key.into(), password: None }.into()
+    CertificateSource::Pem { chain: chain.into(), key: key.into(), password: None }.into()
 }
 
 /// Makes a certificate at the start, which no client trusts unless it is told
@@ -88,7 +88,7 @@ pub fn pem(chain: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Certificate {
 ///
 /// It is for `localhost`, 127.0.0.1, `::1` and the endpoint's own address.
 pub fn self_signed() -> Certificate {
-    Source::SelfSigned.into()
+    CertificateSource::SelfSigned.into()
 }
 
 impl Certificate {
@@ -98,9 +98,9 @@ impl Certificate {
         let new = password.into();
         for source in &mut self.sources {
             match source {
-                Source::Pfx { password, .. } => *password = new.clone(),
-                Source::Pem { password, .. } => *password = Some(new.clone()),
-                Source::SelfSigned => {}
+                CertificateSource::Pfx { password, .. } => *password = new.clone(),
+                CertificateSource::Pem { password, .. } => *password = Some(new.clone()),
+                CertificateSource::SelfSigned => {}
             }
         }
         self
@@ -121,19 +121,21 @@ impl Certificate {
         self.sources
             .iter()
             .flat_map(|source| match source {
-                Source::Pfx { file, password } => [Some(file.as_path()), password.file(), None],
-                Source::Pem { chain, key, password } => {
+                CertificateSource::Pfx { file, password } => {
+                    [Some(file.as_path()), password.file(), None]
+                }
+                CertificateSource::Pem { chain, key, password } => {
                     let password = password.as_ref().and_then(Password::file);
                     [Some(chain.as_path()), Some(key.as_path()), password]
                 }
-                Source::SelfSigned => [None; 3],
+                CertificateSource::SelfSigned => [None; 3],
             })
             .flatten()
     }
 }
 
-impl From<Source> for Certificate {
-    fn from(source: Source) -> Certificate {
+impl From<CertificateSource> for Certificate {
+    fn from(source: CertificateSource) -> Certificate {
         Certificate { sources: vec![source] }
     }
 }

@@ -8,7 +8,7 @@ use crate::base::error::CertificateError;
 
 /// Takes a password from an environment variable, when the server starts.
 pub fn password_from_env(name: impl Into<String>) -> Password {
-    Password { source: Source::Variable(name.into()) }
+    Password { source: PasswordSource::Variable(name.into()) }
 }
 
 /// Takes a password from a file, when the server starts and when the file has
@@ -16,7 +16,7 @@ pub fn password_from_env(name: impl Into<String>) -> Password {
 ///
 /// The path is resolved as that of a certificate is.
 pub fn password_from_file(file: impl Into<PathBuf>) -> Password {
-    Password { source: Source::File(file.into()) }
+    Password { source: PasswordSource::File(file.into()) }
 }
 
 /// Where a password comes from; itself it is never shown.
@@ -25,11 +25,11 @@ pub fn password_from_file(file: impl Into<PathBuf>) -> Password {
 /// the program: the compiler warns of it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Password {
-    source: Source,
+    source: PasswordSource,
 }
 
 #[derive(Clone, PartialEq, Eq)]
-enum Source {
+enum PasswordSource {
     Text(String),
     Variable(String),
     File(PathBuf),
@@ -43,7 +43,7 @@ impl From<&str> for Password {
 
 impl From<String> for Password {
     fn from(text: String) -> Self {
-        Password { source: Source::Text(text) }
+        Password { source: PasswordSource::Text(text) }
     }
 }
 
@@ -51,9 +51,9 @@ impl From<String> for Password {
 impl fmt::Debug for Password {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.source {
-            Source::Text(_) => f.write_str("Password(..)"),
-            Source::Variable(name) => write!(f, "password_from_env({name:?})"),
-            Source::File(file) => write!(f, "password_from_file({file:?})"),
+            PasswordSource::Text(_) => f.write_str("Password(..)"),
+            PasswordSource::Variable(name) => write!(f, "password_from_env({name:?})"),
+            PasswordSource::File(file) => write!(f, "password_from_file({file:?})"),
         }
     }
 }
@@ -62,18 +62,18 @@ impl Password {
     /// Returns the file that it is in, if it is in one.
     pub(super) fn file(&self) -> Option<&Path> {
         match &self.source {
-            Source::File(file) => Some(file),
-            Source::Text(_) | Source::Variable(_) => None,
+            PasswordSource::File(file) => Some(file),
+            PasswordSource::Text(_) | PasswordSource::Variable(_) => None,
         }
     }
 
     pub(super) fn read(&self, folder: Option<&Path>) -> Result<String, CertificateError> {
         match &self.source {
-            Source::Text(text) => Ok(text.clone()),
+            PasswordSource::Text(text) => Ok(text.clone()),
             // The error would show the value if it is no text.
-            Source::Variable(name) => std::env::var(name)
+            PasswordSource::Variable(name) => std::env::var(name)
                 .map_err(|_| CertificateError::PasswordVariable { name: name.clone() }),
-            Source::File(file) => {
+            PasswordSource::File(file) => {
                 let text = std::fs::read_to_string(resolve(folder, file)).map_err(|source| {
                     CertificateError::PasswordFile { file: file.display().to_string(), source }
                 })?;

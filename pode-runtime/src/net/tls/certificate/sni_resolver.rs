@@ -6,17 +6,17 @@ use pode_core::Fit;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
-use super::Shown;
+use super::LoadedCertificate;
 
 /// The certificates of an address, of which there is at least one.
 #[derive(Debug)]
-pub(super) struct Choice {
-    certificates: Vec<Shown>,
+pub(super) struct SniResolver {
+    certificates: Vec<LoadedCertificate>,
 }
 
-impl Choice {
-    pub(super) fn new(certificates: Vec<Shown>) -> Choice {
-        Choice { certificates }
+impl SniResolver {
+    pub(super) fn new(certificates: Vec<LoadedCertificate>) -> SniResolver {
+        SniResolver { certificates }
     }
 
     /// Chooses the first that fits best and has a key that `can_use`; else the
@@ -27,7 +27,8 @@ impl Choice {
         can_use: impl Fn(&CertifiedKey) -> bool,
     ) -> Option<Arc<CertifiedKey>> {
         let usable = || self.certificates.iter().filter(|shown| can_use(&shown.pair));
-        let fit = |shown: &Shown| -> Option<Fit> { shown.names.as_ref()?.fit(server_name?) };
+        let fit =
+            |shown: &LoadedCertificate| -> Option<Fit> { shown.names.as_ref()?.fit(server_name?) };
         let best = usable().filter_map(|shown| Some((fit(shown)?, shown)));
         // Of several that fit alike, this is the first.
         let best = best.min_by_key(|(fit, _)| *fit).map(|(_, shown)| shown);
@@ -36,7 +37,7 @@ impl Choice {
     }
 }
 
-impl ResolvesServerCert for Choice {
+impl ResolvesServerCert for SniResolver {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         let can_use =
             |pair: &CertifiedKey| pair.key.choose_scheme(hello.signature_schemes()).is_some();
@@ -54,18 +55,21 @@ mod tests {
 
     use crate::net::tls::certificate::key::signing_key;
 
-    fn certificate(names: &[&str]) -> Shown {
+    fn certificate(names: &[&str]) -> LoadedCertificate {
         let key = KeyPair::generate().expect("a key");
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let made = CertificateParams::new(names).expect("names").self_signed(&key);
         let made = made.expect("a certificate");
         let key = signing_key(PrivatePkcs8KeyDer::from(key.serialize_der()).into());
-        Shown::new("test".to_owned(), CertifiedKey::new(vec![made.into()], key.expect("a key")))
+        LoadedCertificate::new(
+            "test".to_owned(),
+            CertifiedKey::new(vec![made.into()], key.expect("a key")),
+        )
     }
 
     #[test]
     fn the_name_chooses_and_the_first_is_for_everyone_else() {
-        let choice = Choice::new(vec![
+        let choice = SniResolver::new(vec![
             certificate(&["first.example"]),
             certificate(&["*.shop.example", "shop.example"]),
             certificate(&["www.shop.example", "shop.example"]),

@@ -27,11 +27,11 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use crate::base::clock::Clock;
 use crate::base::error::with_causes;
 use crate::base::supervisor::Supervisor;
-use crate::net::tls::certificate::{Notice, Print, Shown, Unusable};
+use crate::net::tls::certificate::{ExpiryNotice, Fingerprint, LoadedCertificate, UnusableFile};
 use crate::net::tls::config::{Renewed, Tls};
 
-use sighup::HangUp;
-use watch::Watch;
+use sighup::Sighup;
+use watch::FileWatcher;
 
 /// How long the folders must be quiet before the files are read, and how long
 /// that is waited for at most.
@@ -66,11 +66,11 @@ impl Renewal {
         if served.is_empty() {
             return None;
         }
-        let hang_up = HangUp::listen().inspect_err(|error| {
+        let sighup = Sighup::listen().inspect_err(|error| {
             tracing::warn!(%error, "certificates can't be renewed by SIGHUP");
         });
-        let task = Task { served, clock, told: None };
-        Some(Renewal { task: tokio::spawn(task.run(hang_up.ok())).abort_handle() })
+        let task = RenewalTask { served, clock, told: None };
+        Some(Renewal { task: tokio::spawn(task.run(sighup.ok())).abort_handle() })
     }
 }
 
@@ -80,7 +80,7 @@ impl Drop for Renewal {
     }
 }
 
-struct Task<C> {
+struct RenewalTask<C> {
     served: Vec<Served>,
     clock: C,
     /// When the log was last told what is about to expire.
@@ -93,21 +93,21 @@ struct Served {
     /// Since when the files hold what can't be used.
     trouble_since: Option<Instant>,
     /// What was complained of; it is not again, unless somebody asks.
-    complained_of: Option<Print>,
+    complained_of: Option<Fingerprint>,
 }
 
-impl<C: Clock> Task<C> {
-    async fn run(mut self, mut hang_up: Option<HangUp>) {
+impl<C: Clock> RenewalTask<C> {
+    async fn run(mut self, mut sighup: Option<Sighup>) {
         let mut supervisor = Supervisor::new("the renewal of certificates");
         loop {
-            supervisor.watch(self.renew(&mut hang_up)).await;
+            supervisor.watch(self.renew(&mut sighup)).await;
         }
     }
 
     /// Renews for ever.
-    async fn renew(&mut self, hang_up: &mut Option<HangUp>) {
+    async fn renew(&mut self, sighup: &mut Option<Sighup>) {
         let hint = Arc::new(Notify::new());
-        let mut watch = Watch::new(Arc::clone(&hint));
+        let mut watch = FileWatcher::new(Arc::clone(&hint));
         let mut next_round = Instant::now();
         self.tell_what_expires();
         loop {
@@ -115,7 +115,7 @@ impl<C: Clock> Task<C> {
             let wake = if trouble { next_round.min(Instant::now() + AGAIN) } else { next_round };
             tokio::select! {
                 () = hint.notified() => settle(&hint).await,
-                () = asked(hang_up) => self.hear_request(),
+                () = asked(sighup) => self.hear_request(),
                 () = sleep_until(wake) => {}
             }
             for served in &mut self.served {
@@ -151,7 +151,7 @@ impl<C: Clock> Task<C> {
             return;
         }
         self.told = Some(now);
-        let shown: Vec<Shown> =
+        let shown: Vec<LoadedCertificate> =
             self.served.iter().flat_map(|served| served.tls.certificates()).collect();
         tell(&shown, now);
     }
@@ -176,13 +176,15 @@ impl Served {
                 tracing::info!("endpoint `{endpoint}` has new certificates: {}", list(&shown));
                 tell(&shown, now);
             }
-            Renewed::No { print, .. } if self.complained_of.as_ref() == Some(&print) => {
+            Renewed::No { fingerprint, .. }
+                if self.complained_of.as_ref() == Some(&fingerprint) =>
+            {
                 self.trouble_since = None;
             }
-            Renewed::No { reason: Unusable { file, reason }, print } => {
+            Renewed::No { reason: UnusableFile { file, reason }, fingerprint } => {
                 let since = *self.trouble_since.get_or_insert_with(Instant::now);
                 if since.elapsed() >= PATIENCE {
-                    (self.trouble_since, self.complained_of) = (None, Some(print));
+                    (self.trouble_since, self.complained_of) = (None, Some(fingerprint));
                     let reason = with_causes(&reason);
                     tracing::error!(
                         "endpoint `{endpoint}` can't use the new `{file}`: {reason}; \
@@ -207,17 +209,20 @@ async fn settle(hint: &Notify) {
 }
 
 /// Says which certificates there are, and how long each is good.
-fn list(shown: &[Shown]) -> String {
-    let one = |shown: &Shown| match shown.lives.first() {
-        Some(life) => format!("`{}`, good until {}", shown.file, life.until().strftime("%Y-%m-%d")),
+fn list(shown: &[LoadedCertificate]) -> String {
+    let one = |shown: &LoadedCertificate| match shown.validities.first() {
+        Some(validity) => {
+            format!("`{}`, good until {}", shown.file, validity.until().strftime("%Y-%m-%d"))
+        }
         None => format!("`{}`", shown.file),
     };
     shown.iter().map(one).collect::<Vec<_>>().join("; ")
 }
 
-fn tell(shown: &[Shown], now: Timestamp) {
+fn tell(shown: &[LoadedCertificate], now: Timestamp) {
     // One certificate may be shown by several addresses.
-    let notices: BTreeSet<Notice> = shown.iter().flat_map(|shown| shown.judge(now)).collect();
+    let notices: BTreeSet<ExpiryNotice> =
+        shown.iter().flat_map(|shown| shown.notices(now)).collect();
     for notice in notices {
         match notice.has_expired {
             true => tracing::error!("{}", notice.sentence),
@@ -227,9 +232,9 @@ fn tell(shown: &[Shown], now: Timestamp) {
 }
 
 /// Waits for somebody to ask.
-async fn asked(hang_up: &mut Option<HangUp>) {
-    match hang_up {
-        Some(hang_up) => hang_up.next().await,
+async fn asked(sighup: &mut Option<Sighup>) {
+    match sighup {
+        Some(sighup) => sighup.next().await,
         None => std::future::pending().await,
     }
 }

@@ -3,17 +3,17 @@
 use std::io;
 
 /// SIGHUP, by which servers are asked to read their files anew.
-pub(super) struct HangUp {
+pub(super) struct Sighup {
     #[cfg(unix)]
     signal: tokio::signal::unix::Signal,
 }
 
 #[cfg(unix)]
-impl HangUp {
+impl Sighup {
     /// Listens from now on; the signal no longer ends the process.
-    pub(super) fn listen() -> io::Result<HangUp> {
+    pub(super) fn listen() -> io::Result<Sighup> {
         use tokio::signal::unix::{SignalKind, signal};
-        Ok(HangUp { signal: signal(SignalKind::hangup())? })
+        Ok(Sighup { signal: signal(SignalKind::hangup())? })
     }
 
     /// Waits for the next one. Cancel safe.
@@ -26,10 +26,10 @@ impl HangUp {
 }
 
 #[cfg(not(unix))]
-impl HangUp {
+impl Sighup {
     /// There is none here.
-    pub(super) fn listen() -> io::Result<HangUp> {
-        Ok(HangUp {})
+    pub(super) fn listen() -> io::Result<Sighup> {
+        Ok(Sighup {})
     }
 
     pub(super) async fn next(&mut self) {

@@ -17,7 +17,7 @@ use tokio::sync::Notify;
 const MOST_LINKS: usize = 40;
 
 /// The folders that are watched.
-pub(super) struct Watch {
+pub(super) struct FileWatcher {
     /// `None` if the system watches nothing.
     watcher: Option<RecommendedWatcher>,
     /// Each with its number in the file system: another folder may have taken
@@ -27,17 +27,17 @@ pub(super) struct Watch {
     told: bool,
 }
 
-impl Watch {
+impl FileWatcher {
     /// Watches nothing yet. `hint` is given whenever something has happened in
     /// a folder that is watched.
-    pub(super) fn new(hint: Arc<Notify>) -> Watch {
+    pub(super) fn new(hint: Arc<Notify>) -> FileWatcher {
         let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
             // Lost events are a hint, too.
             if event.map_or(true, |event| is_change(event.kind)) {
                 hint.notify_one();
             }
         });
-        let mut watch = Watch { watcher: None, folders: BTreeMap::new(), told: false };
+        let mut watch = FileWatcher { watcher: None, folders: BTreeMap::new(), told: false };
         match watcher {
             Ok(watcher) => watch.watcher = Some(watcher),
             Err(error) => watch.tell(&error),

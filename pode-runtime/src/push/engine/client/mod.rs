@@ -381,7 +381,7 @@ mod tests {
             arrival: 0,
             end: None,
             conversation: None,
-            _ticket: None,
+            _permit: None,
         }
     }
 

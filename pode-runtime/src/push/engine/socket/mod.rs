@@ -20,7 +20,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use self::portable::PortableSocket;
 #[cfg(target_os = "linux")]
 use self::tls::TlsSocket;
-use crate::net::connection_limit::Place;
+use crate::net::connection_limit::ConnectionPermit;
 use crate::net::upgraded::{Stream, UpgradedConnection};
 
 /// A connection that is upgraded, with what was read of it already.
@@ -37,7 +37,7 @@ pub(crate) enum Socket {
     Tcp {
         stream: TcpStream,
         /// Counts the connection until it is dropped.
-        _place: Option<Place>,
+        _permit: Option<ConnectionPermit>,
     },
     #[cfg(target_os = "linux")]
     Tls(Box<TlsSocket>),
@@ -56,20 +56,20 @@ impl Connection {
     pub(crate) fn portable_at(
         stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
         read: Bytes,
-        place: Option<Place>,
+        permit: Option<ConnectionPermit>,
     ) -> Self {
-        let socket = Socket::Portable(Box::new(PortableSocket::new(stream, place)));
+        let socket = Socket::Portable(Box::new(PortableSocket::new(stream, permit)));
         Connection { socket, read }
     }
 }
 
 impl From<UpgradedConnection> for Connection {
     /// Leaves it in tokio's hands.
-    fn from(UpgradedConnection { stream, read, place }: UpgradedConnection) -> Connection {
+    fn from(UpgradedConnection { stream, read, permit }: UpgradedConnection) -> Connection {
         match stream {
-            Stream::Tcp(stream) => Connection::portable_at(stream, read, place),
-            Stream::Tls(stream) => Connection::portable_at(*stream, read, place),
-            Stream::Other(stream) => Connection::portable_at(stream, read, place),
+            Stream::Tcp(stream) => Connection::portable_at(stream, read, permit),
+            Stream::Tls(stream) => Connection::portable_at(*stream, read, permit),
+            Stream::Other(stream) => Connection::portable_at(stream, read, permit),
         }
     }
 }

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::task::coop::unconstrained;
 
-use crate::net::connection_limit::Place;
+use crate::net::connection_limit::ConnectionPermit;
 
 /// Any stream, and who is told when it is ready.
 pub(crate) struct PortableSocket {
@@ -17,7 +17,7 @@ pub(crate) struct PortableSocket {
     waker: Waker,
     is_flushed: bool,
     /// Counts the connection.
-    _place: Option<Place>,
+    _permit: Option<ConnectionPermit>,
 }
 
 trait Stream: AsyncRead + AsyncWrite + Send {}
@@ -27,10 +27,10 @@ impl<S: AsyncRead + AsyncWrite + Send> Stream for S {}
 impl PortableSocket {
     pub(crate) fn new(
         stream: impl AsyncRead + AsyncWrite + Send + 'static,
-        place: Option<Place>,
+        permit: Option<ConnectionPermit>,
     ) -> PortableSocket {
         let waker = Waker::noop().clone();
-        PortableSocket { stream: Box::pin(stream), waker, is_flushed: true, _place: place }
+        PortableSocket { stream: Box::pin(stream), waker, is_flushed: true, _permit: permit }
     }
 
     /// Sets who is told from now on.

@@ -9,7 +9,7 @@ use tokio_rustls::server::TlsStream;
 
 use super::tls::TlsSocket;
 use super::{Connection, Socket};
-use crate::net::connection_limit::Place;
+use crate::net::connection_limit::ConnectionPermit;
 use crate::net::upgraded::{Stream, UpgradedConnection};
 
 /// How much may wait in the system for a client, in bytes: enough to keep a
@@ -23,29 +23,29 @@ const UNSENT_BYTES: u32 = 32 << 10;
 ///
 /// The client has left.
 pub(crate) fn hold(connection: UpgradedConnection) -> io::Result<Connection> {
-    let UpgradedConnection { stream, read, place } = connection;
+    let UpgradedConnection { stream, read, permit } = connection;
     match stream {
-        Stream::Tcp(stream) => tcp(stream, read, place),
-        Stream::Tls(stream) => tls(*stream, read, place),
-        Stream::Other(stream) => Ok(Connection::portable_at(stream, read, place)),
+        Stream::Tcp(stream) => tcp(stream, read, permit),
+        Stream::Tls(stream) => tls(*stream, read, permit),
+        Stream::Other(stream) => Ok(Connection::portable_at(stream, read, permit)),
     }
 }
 
 pub(crate) fn tcp(
     stream: tokio::net::TcpStream,
     read: Bytes,
-    place: Option<Place>,
+    permit: Option<ConnectionPermit>,
 ) -> io::Result<Connection> {
-    Ok(Connection { socket: Socket::Tcp { stream: detach(stream)?, _place: place }, read })
+    Ok(Connection { socket: Socket::Tcp { stream: detach(stream)?, _permit: permit }, read })
 }
 
 pub(crate) fn tls(
     stream: TlsStream<tokio::net::TcpStream>,
     read: Bytes,
-    place: Option<Place>,
+    permit: Option<ConnectionPermit>,
 ) -> io::Result<Connection> {
     let (stream, session) = stream.into_inner();
-    let socket = TlsSocket::new(detach(stream)?, session, place);
+    let socket = TlsSocket::new(detach(stream)?, session, permit);
     Ok(Connection { socket: Socket::Tls(Box::new(socket)), read })
 }
 

@@ -5,7 +5,7 @@ use std::net::{Shutdown, TcpStream};
 
 use rustls::ServerConnection;
 
-use crate::net::connection_limit::Place;
+use crate::net::connection_limit::ConnectionPermit;
 
 /// A connection whose handshake is done.
 #[derive(Debug)]
@@ -13,16 +13,16 @@ pub(crate) struct TlsSocket {
     stream: TcpStream,
     session: ServerConnection,
     /// Counts the connection.
-    _place: Option<Place>,
+    _permit: Option<ConnectionPermit>,
 }
 
 impl TlsSocket {
     pub(crate) fn new(
         stream: TcpStream,
         session: ServerConnection,
-        place: Option<Place>,
+        permit: Option<ConnectionPermit>,
     ) -> TlsSocket {
-        TlsSocket { stream, session, _place: place }
+        TlsSocket { stream, session, _permit: permit }
     }
 
     pub(crate) fn stream(&self) -> &TcpStream {

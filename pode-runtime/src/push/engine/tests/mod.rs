@@ -53,7 +53,7 @@ fn newcomer() -> Newcomer {
         groups: Groups::None,
         greeting: Vec::new(),
         session: None,
-        ticket: None,
+        permit: None,
     }
 }
 
