@@ -15,11 +15,11 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::sync::Notify;
 
 use crate::http::handshake::is_upgrade;
-use crate::http::linger::throw_away;
+use crate::http::linger::drain;
 
 /// What is going on at one connection. Cloned by reference.
 #[derive(Debug, Default)]
-pub(crate) struct Traffic {
+pub(crate) struct Activity {
     /// How many requests wait for the server.
     in_hand: AtomicUsize,
     /// How many there have been.
@@ -36,7 +36,7 @@ pub(crate) struct Traffic {
     left_unread: AtomicBool,
 }
 
-impl Traffic {
+impl Activity {
     /// Tells whether a request waits for the server.
     pub(crate) fn is_in_hand(&self) -> bool {
         self.in_hand.load(Ordering::Acquire) > 0
@@ -93,38 +93,38 @@ impl Traffic {
 }
 
 /// Has a service answer a request, and notes what becomes of both.
-pub(crate) fn noted<S, F, B>(
+pub(crate) fn tracked<S, F, B>(
     service: &S,
     request: Request<Incoming>,
-    traffic: &Arc<Traffic>,
-) -> impl Future<Output = Result<Response<Answered<B>>, Infallible>> + use<S, F, B>
+    activity: &Arc<Activity>,
+) -> impl Future<Output = Result<Response<ResponseBody<B>>, Infallible>> + use<S, F, B>
 where
-    S: Fn(Request<Asked<Incoming>>) -> F,
+    S: Fn(Request<RequestBody<Incoming>>) -> F,
     F: Future<Output = Result<Response<B>, Infallible>>,
 {
-    traffic.is_handshake.store(is_upgrade(request.headers()), Ordering::Release);
-    let in_hand = InHand::new(traffic);
+    activity.is_handshake.store(is_upgrade(request.headers()), Ordering::Release);
+    let in_hand = RequestInProgress::new(activity);
     // In HTTP/1 it is the connection that lingers.
-    let left = (request.version() == Version::HTTP_2).then_some(throw_away as fn(Incoming));
-    let answer = service(request.map(|body| Asked::new(body, left, traffic)));
+    let left = (request.version() == Version::HTTP_2).then_some(drain as fn(Incoming));
+    let answer = service(request.map(|body| RequestBody::new(body, left, activity)));
     async move {
         let Ok(response) = answer.await;
-        Ok(response.map(|body| Answered::new(body, in_hand)))
+        Ok(response.map(|body| ResponseBody::new(body, in_hand)))
     }
 }
 
 /// A request in the server's hand: from its arrival until all of its answer was
 /// handed over.
 #[derive(Debug)]
-pub(crate) struct InHand {
-    traffic: Arc<Traffic>,
+pub(crate) struct RequestInProgress {
+    activity: Arc<Activity>,
     counts: bool,
 }
 
-impl InHand {
-    pub(crate) fn new(traffic: &Arc<Traffic>) -> InHand {
-        traffic.requests.fetch_add(1, Ordering::AcqRel);
-        let mut in_hand = InHand { traffic: Arc::clone(traffic), counts: false };
+impl RequestInProgress {
+    pub(crate) fn new(activity: &Arc<Activity>) -> RequestInProgress {
+        activity.requests.fetch_add(1, Ordering::AcqRel);
+        let mut in_hand = RequestInProgress { activity: Arc::clone(activity), counts: false };
         in_hand.take();
         in_hand
     }
@@ -132,22 +132,22 @@ impl InHand {
     /// It is the server's turn.
     fn take(&mut self) {
         if !std::mem::replace(&mut self.counts, true) {
-            self.traffic.in_hand.fetch_add(1, Ordering::AcqRel);
-            self.traffic.changed.notify_waiters();
+            self.activity.in_hand.fetch_add(1, Ordering::AcqRel);
+            self.activity.changed.notify_waiters();
         }
     }
 
     /// It is the client's turn to take what it was given.
     fn hand_over(&mut self) {
         if std::mem::replace(&mut self.counts, false) {
-            self.traffic.in_hand.fetch_sub(1, Ordering::AcqRel);
-            self.traffic.changed.notify_waiters();
-            self.traffic.reader.wake();
+            self.activity.in_hand.fetch_sub(1, Ordering::AcqRel);
+            self.activity.changed.notify_waiters();
+            self.activity.reader.wake();
         }
     }
 }
 
-impl Drop for InHand {
+impl Drop for RequestInProgress {
     fn drop(&mut self) {
         self.hand_over();
     }
@@ -155,22 +155,22 @@ impl Drop for InHand {
 
 /// A request's body, of which it is known whether all was read.
 #[derive(Debug)]
-pub(crate) struct Asked<B: Body> {
+pub(crate) struct RequestBody<B: Body> {
     /// There until it is dropped.
     body: Option<B>,
     has_ended: bool,
     /// Takes it when it isn't read on.
     left: Option<fn(B)>,
-    traffic: Arc<Traffic>,
+    activity: Arc<Activity>,
 }
 
-impl<B: Body> Asked<B> {
-    fn new(body: B, left: Option<fn(B)>, traffic: &Arc<Traffic>) -> Asked<B> {
-        Asked { body: Some(body), has_ended: false, left, traffic: Arc::clone(traffic) }
+impl<B: Body> RequestBody<B> {
+    fn new(body: B, left: Option<fn(B)>, activity: &Arc<Activity>) -> RequestBody<B> {
+        RequestBody { body: Some(body), has_ended: false, left, activity: Arc::clone(activity) }
     }
 }
 
-impl<B: Body + Unpin> Body for Asked<B> {
+impl<B: Body + Unpin> Body for RequestBody<B> {
     type Data = B::Data;
     type Error = B::Error;
 
@@ -195,11 +195,11 @@ impl<B: Body + Unpin> Body for Asked<B> {
     }
 }
 
-impl<B: Body> Drop for Asked<B> {
+impl<B: Body> Drop for RequestBody<B> {
     fn drop(&mut self) {
         let body = self.body.take().filter(|body| !self.has_ended && !body.is_end_stream());
         if let Some(body) = body {
-            self.traffic.left_unread.store(true, Ordering::Relaxed);
+            self.activity.left_unread.store(true, Ordering::Relaxed);
             if let Some(left) = self.left {
                 left(body);
             }
@@ -209,18 +209,18 @@ impl<B: Body> Drop for Asked<B> {
 
 /// An answer's body, dropped when it is handed over or nobody wants it.
 #[derive(Debug)]
-pub(crate) struct Answered<B> {
+pub(crate) struct ResponseBody<B> {
     body: B,
-    request: InHand,
+    request: RequestInProgress,
 }
 
-impl<B> Answered<B> {
-    pub(crate) fn new(body: B, request: InHand) -> Answered<B> {
-        Answered { body, request }
+impl<B> ResponseBody<B> {
+    pub(crate) fn new(body: B, request: RequestInProgress) -> ResponseBody<B> {
+        ResponseBody { body, request }
     }
 }
 
-impl<B: Body + Unpin> Body for Answered<B> {
+impl<B: Body + Unpin> Body for ResponseBody<B> {
     type Data = B::Data;
     type Error = B::Error;
 
@@ -255,34 +255,34 @@ mod tests {
 
     #[tokio::test]
     async fn it_is_the_clients_turn_when_it_was_given_something() {
-        let traffic = Arc::new(Traffic::default());
-        let request = InHand::new(&traffic);
-        assert!(traffic.is_in_hand());
+        let activity = Arc::new(Activity::default());
+        let request = RequestInProgress::new(&activity);
+        assert!(activity.is_in_hand());
         let frames = [Ok::<_, std::io::Error>(Frame::data(Bytes::from_static(b"one")))];
         let frames = futures_util::StreamExt::chain(
             futures_util::stream::iter(frames),
             futures_util::stream::pending(),
         );
-        let mut body = Answered::new(StreamBody::new(frames), request);
-        assert!(traffic.is_in_hand(), "nothing was handed over");
+        let mut body = ResponseBody::new(StreamBody::new(frames), request);
+        assert!(activity.is_in_hand(), "nothing was handed over");
         body.frame().await.unwrap().unwrap();
-        assert!(!traffic.is_in_hand());
+        assert!(!activity.is_in_hand());
         assert!(futures_util::FutureExt::now_or_never(body.frame()).is_none());
-        assert!(traffic.is_in_hand(), "the client waits for the next");
+        assert!(activity.is_in_hand(), "the client waits for the next");
         drop(body);
-        assert!(!traffic.is_in_hand());
-        assert_eq!(traffic.requests(), 1);
+        assert!(!activity.is_in_hand());
+        assert_eq!(activity.requests(), 1);
     }
 
     #[tokio::test]
     async fn a_body_that_nobody_reads_is_noted() {
-        let traffic = Arc::new(Traffic::default());
-        let mut read = Asked::new(Full::new(Bytes::from_static(b"one")), None, &traffic);
+        let activity = Arc::new(Activity::default());
+        let mut read = RequestBody::new(Full::new(Bytes::from_static(b"one")), None, &activity);
         while read.frame().await.is_some() {}
         drop(read);
-        drop(Asked::new(Full::new(Bytes::new()), None, &traffic));
-        assert!(!traffic.is_left_unread());
-        drop(Asked::new(Full::new(Bytes::from_static(b"one")), None, &traffic));
-        assert!(traffic.is_left_unread());
+        drop(RequestBody::new(Full::new(Bytes::new()), None, &activity));
+        assert!(!activity.is_left_unread());
+        drop(RequestBody::new(Full::new(Bytes::from_static(b"one")), None, &activity));
+        assert!(activity.is_left_unread());
     }
 }

@@ -8,33 +8,36 @@ use std::task::{Context, Poll, ready};
 use hyper::body::{Body, Frame, SizeHint};
 
 use crate::base::limits::Limits;
-use crate::http::min_throughput::Pace;
+use crate::http::min_throughput::MinThroughput;
 
-/// A body that fails with [`TooSlow`] when it falls too far behind.
+/// A body that fails with [`BodyTooSlow`] when it falls too far behind.
 #[derive(Debug)]
-pub(crate) struct PacedBody<B> {
+pub(crate) struct TimedBody<B> {
     body: B,
-    pace: Pace,
+    pace: MinThroughput,
 }
 
 /// The body of a request came too slowly.
 #[derive(Debug)]
-pub(crate) struct TooSlow;
+pub(crate) struct BodyTooSlow;
 
-impl TooSlow {
+impl BodyTooSlow {
     /// Tells whether that is what an error comes of.
     pub(crate) fn is_cause_of(error: &(dyn Error + 'static)) -> bool {
-        error.is::<TooSlow>() || error.source().is_some_and(TooSlow::is_cause_of)
+        error.is::<BodyTooSlow>() || error.source().is_some_and(BodyTooSlow::is_cause_of)
     }
 }
 
-impl<B> PacedBody<B> {
-    pub(crate) fn new(body: B, limits: &Limits) -> PacedBody<B> {
-        PacedBody { body, pace: Pace::new(limits.body_timeout, limits.min_bytes_per_second) }
+impl<B> TimedBody<B> {
+    pub(crate) fn new(body: B, limits: &Limits) -> TimedBody<B> {
+        TimedBody {
+            body,
+            pace: MinThroughput::new(limits.body_timeout, limits.min_bytes_per_second),
+        }
     }
 }
 
-impl<B> Body for PacedBody<B>
+impl<B> Body for TimedBody<B>
 where
     B: Body + Unpin,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
@@ -48,7 +51,7 @@ where
     ) -> Poll<Option<Result<Frame<B::Data>, Self::Error>>> {
         let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(context) else {
             ready!(self.pace.poll_late(context));
-            return Poll::Ready(Some(Err(TooSlow.into())));
+            return Poll::Ready(Some(Err(BodyTooSlow.into())));
         };
         let bytes = frame.as_ref().and_then(|frame| frame.as_ref().ok()?.data_ref());
         self.pace.progress(bytes.map_or(0, bytes::Buf::remaining));
@@ -64,10 +67,10 @@ where
     }
 }
 
-impl fmt::Display for TooSlow {
+impl fmt::Display for BodyTooSlow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the body comes too slowly")
     }
 }
 
-impl Error for TooSlow {}
+impl Error for BodyTooSlow {}

@@ -16,7 +16,7 @@ use crate::http::response::internal_error;
 use bytes::Bytes;
 
 /// Puts a request into the form that HTTP/1.1 has for it.
-pub(crate) fn united<B>(mut request: Request<B>) -> Request<B> {
+pub(crate) fn normalized<B>(mut request: Request<B>) -> Request<B> {
     // What the target names counts, and in HTTP/2 is all there is (RFC 9112,
     // section 3.2.2; RFC 9113, section 8.3.1). In HTTP/1 a `Host` that is missing
     // or stands twice stays a fault.
@@ -44,14 +44,14 @@ fn unite_cookies(headers: &mut HeaderMap) {
 
 /// What an answer depends on besides itself.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Question {
+pub(crate) struct ResponseRules {
     wants_head: bool,
     offers_upgrade: bool,
 }
 
-impl Question {
-    pub(crate) fn of<B>(request: &Request<B>) -> Question {
-        Question {
+impl ResponseRules {
+    pub(crate) fn of<B>(request: &Request<B>) -> ResponseRules {
+        ResponseRules {
             wants_head: request.method() == Method::HEAD,
             offers_upgrade: request.headers().contains_key(UPGRADE),
         }

@@ -17,8 +17,8 @@ use tokio::time::{Instant, timeout};
 use warp::reply::Response;
 
 use crate::base::limits::Limits;
-use crate::http::activity::{Asked, Traffic, noted};
-use crate::http::timeout_stream::{Transport, Watched};
+use crate::http::activity::{Activity, RequestBody, tracked};
+use crate::http::timeout_stream::{TimeoutStream, Transport};
 use crate::net::connection_limit::ConnectionPermit;
 use crate::net::shutdown::told_to_stop;
 
@@ -45,13 +45,13 @@ pub(crate) async fn serve<T, S, F>(
 ) -> hyper::Result<()>
 where
     T: Transport,
-    S: Fn(Request<Asked<Incoming>>) -> F + 'static,
+    S: Fn(Request<RequestBody<Incoming>>) -> F + 'static,
     F: Future<Output = Result<Response, Infallible>> + Send + 'static,
 {
-    let traffic = Arc::new(Traffic::default());
-    let stream = Watched::http_2(stream, permit, &traffic, limits);
-    let its_traffic = Arc::clone(&traffic);
-    let service = service_fn(move |request| noted(&service, request, &its_traffic));
+    let activity = Arc::new(Activity::default());
+    let stream = TimeoutStream::http_2(stream, permit, &activity, limits);
+    let its_activity = Arc::clone(&activity);
+    let service = service_fn(move |request| tracked(&service, request, &its_activity));
     let max_head_bytes = u32::try_from(limits.max_head_bytes).unwrap_or(u32::MAX);
     let connection = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
@@ -64,7 +64,7 @@ where
     tokio::select! {
         result = connection.as_mut() => return result,
         _ = told_to_stop(&mut stopping) => {}
-        () = idle(&traffic, limits) => {
+        () = idle(&activity, limits) => {
             connection.as_mut().graceful_shutdown();
             // A client that answers nothing has no request to lose.
             let patience = limits.keep_alive_timeout.max(PING_TIMEOUT);
@@ -77,21 +77,21 @@ where
 
 /// Waits until it has been the client's turn for a while, and it has asked for
 /// nothing and taken next to nothing of what it was given.
-async fn idle(traffic: &Traffic, limits: &Limits) {
+async fn idle(activity: &Activity, limits: &Limits) {
     loop {
-        let changed = traffic.changed();
-        let written = traffic.written();
-        let patience = match traffic.requests() {
+        let changed = activity.changed();
+        let written = activity.written();
+        let patience = match activity.requests() {
             // The first request has the time for its head, as by HTTP/1.
             0 => limits.keep_alive_timeout.max(limits.head_timeout),
             _ => limits.keep_alive_timeout,
         };
-        if traffic.is_in_hand() {
+        if activity.is_in_hand() {
             changed.await;
         } else if timeout(patience, changed).await.is_err() {
             let pace = limits.min_bytes_per_second as f64 * patience.as_secs_f64();
             // Pings alone, which go out all the time, are no answers.
-            let taken = (traffic.written() - written) as f64;
+            let taken = (activity.written() - written) as f64;
             if taken < pace.max(MOST_PING_BYTES) {
                 return;
             }
@@ -105,7 +105,7 @@ mod tests {
     use tokio::io::AsyncReadExt;
 
     use super::*;
-    use crate::http::activity::InHand;
+    use crate::http::activity::RequestInProgress;
 
     /// Time jumps ahead when all that is left is to wait for it.
     #[tokio::test(start_paused = true)]
@@ -126,36 +126,36 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_first_request_has_the_time_of_its_head() {
-        let traffic = Arc::new(Traffic::default());
+        let activity = Arc::new(Activity::default());
         let mut limits = Limits::default();
         limits.keep_alive_timeout = Duration::ZERO;
         let started = Instant::now();
-        idle(&traffic, &limits).await;
+        idle(&activity, &limits).await;
         assert!(started.elapsed() >= limits.head_timeout);
         // Behind it, there is none.
         let started = Instant::now();
-        drop(InHand::new(&traffic));
-        idle(&traffic, &limits).await;
+        drop(RequestInProgress::new(&activity));
+        idle(&activity, &limits).await;
         assert!(started.elapsed() < limits.head_timeout);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_connection_is_idle_when_no_request_is_left() {
-        let (traffic, limits) = (Arc::new(Traffic::default()), Limits::default());
+        let (activity, limits) = (Arc::new(Activity::default()), Limits::default());
         let idle_time = limits.keep_alive_timeout;
         let started = Instant::now();
-        let request = InHand::new(&traffic);
+        let request = RequestInProgress::new(&activity);
         let answering = async {
             tokio::time::sleep(idle_time * 3).await;
             drop(request);
             // Even one that is answered at once counts.
             tokio::time::sleep(idle_time / 2).await;
-            drop(InHand::new(&traffic));
+            drop(RequestInProgress::new(&activity));
             // So does an answer that is taken little by little.
             tokio::time::sleep(idle_time / 2).await;
-            traffic.wrote(1 << 20);
+            activity.wrote(1 << 20);
         };
-        tokio::join!(idle(&traffic, &limits), answering);
+        tokio::join!(idle(&activity, &limits), answering);
         assert_eq!(started.elapsed(), idle_time * 11 / 2);
     }
 }

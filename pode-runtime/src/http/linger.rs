@@ -18,7 +18,7 @@ pub(crate) const LINGER_BYTES: usize = 1 << 20;
 
 /// Reads on what nobody wants, for a while: some clients take a stream that is
 /// taken back while they send for one that failed, and lose the answer.
-pub(crate) fn throw_away<B>(mut body: B)
+pub(crate) fn drain<B>(mut body: B)
 where
     B: Body + Send + Unpin + 'static,
 {
@@ -55,7 +55,7 @@ mod tests {
             its_read.fetch_add(1, Ordering::Relaxed);
             Ok::<_, Infallible>(Frame::data(Bytes::from_static(&[0; 1 << 16])))
         });
-        throw_away(StreamBody::new(pieces));
+        drain(StreamBody::new(pieces));
         while Arc::strong_count(&read) > 1 {
             tokio::task::yield_now().await;
         }

@@ -12,7 +12,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 /// There is as much of it as is allowed; each byte brings some back, up to
 /// that. So one that keeps pace may take as long as it needs.
 #[derive(Debug)]
-pub(crate) struct Pace {
+pub(crate) struct MinThroughput {
     allowed: Duration,
     bytes_per_second: usize,
     left: Duration,
@@ -22,9 +22,9 @@ pub(crate) struct Pace {
     timer: Option<Pin<Box<Sleep>>>,
 }
 
-impl Pace {
-    pub(crate) fn new(allowed: Duration, bytes_per_second: usize) -> Pace {
-        Pace { allowed, bytes_per_second, left: allowed, waiting: None, timer: None }
+impl MinThroughput {
+    pub(crate) fn new(allowed: Duration, bytes_per_second: usize) -> MinThroughput {
+        MinThroughput { allowed, bytes_per_second, left: allowed, waiting: None, timer: None }
     }
 
     /// Tells whether the client is waited for.
@@ -76,13 +76,13 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     /// Waits for so long, or says that time is used up.
-    async fn wait(pace: &mut Pace, seconds: u32) -> bool {
+    async fn wait(pace: &mut MinThroughput, seconds: u32) -> bool {
         timeout(SECOND * seconds, poll_fn(|context| pace.poll_late(context))).await.is_ok()
     }
 
     #[tokio::test(start_paused = true)]
     async fn who_keeps_pace_has_all_the_time_it_needs() {
-        let mut pace = Pace::new(10 * SECOND, 100);
+        let mut pace = MinThroughput::new(10 * SECOND, 100);
         for _ in 0..100 {
             assert!(!wait(&mut pace, 9).await);
             pace.progress(900);
@@ -93,7 +93,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn who_is_slower_has_a_share_of_it() {
-        let mut pace = Pace::new(10 * SECOND, 100);
+        let mut pace = MinThroughput::new(10 * SECOND, 100);
         let started = Instant::now();
         while !wait(&mut pace, 1).await {
             pace.progress(50);
@@ -103,7 +103,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_is_gained_is_no_more_than_is_allowed() {
-        let mut pace = Pace::new(10 * SECOND, 100);
+        let mut pace = MinThroughput::new(10 * SECOND, 100);
         assert!(!wait(&mut pace, 1).await);
         pace.progress(1 << 30);
         let started = Instant::now();
@@ -113,7 +113,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn without_a_pace_it_is_the_time_for_everything() {
-        let mut pace = Pace::new(10 * SECOND, 0);
+        let mut pace = MinThroughput::new(10 * SECOND, 0);
         let started = Instant::now();
         while !wait(&mut pace, 1).await {
             pace.progress(1 << 30);

@@ -42,18 +42,18 @@ pub fn pages_of(origins: impl IntoIterator<Item = impl Into<String>>) -> Origins
 
 /// Lets pages in, or not.
 #[derive(Clone, Debug)]
-pub(crate) struct Gate {
+pub(crate) struct OriginPolicy {
     /// Those of others; none means that any may.
     origins: Option<Arc<[Origin]>>,
     /// Those of this server's endpoints.
     ports: Arc<[u16]>,
 }
 
-impl Gate {
+impl OriginPolicy {
     /// # Errors
     ///
     /// One of the origins is none.
-    pub(crate) fn new(origins: &Origins, ports: Arc<[u16]>) -> Result<Gate, OriginError> {
+    pub(crate) fn new(origins: &Origins, ports: Arc<[u16]>) -> Result<OriginPolicy, OriginError> {
         let origins = match origins {
             Origins::OwnPages => Some(Arc::default()),
             Origins::PagesOf(origins) => {
@@ -61,7 +61,7 @@ impl Gate {
             }
             Origins::AnyPage => None,
         };
-        Ok(Gate { origins, ports })
+        Ok(OriginPolicy { origins, ports })
     }
 
     /// Tells whether whoever sends these headers may connect; who may not is
@@ -114,7 +114,7 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(header::HOST, host.parse().unwrap());
         headers.insert(header::ORIGIN, origin.parse().unwrap());
-        Gate::new(origins, [8090, 8091].into()).unwrap().admits(&headers)
+        OriginPolicy::new(origins, [8090, 8091].into()).unwrap().admits(&headers)
     }
 
     #[test]
@@ -159,12 +159,12 @@ mod tests {
         assert!(!admits(&origins, "http://shop.example", "chat.example"));
         assert!(!admits(&origins, "https://shop.example:8443", "chat.example"));
         assert!(admits(&Origins::AnyPage, "null", "chat.example"));
-        assert!(Gate::new(&pages_of(["shop.example"]), Arc::default()).is_err());
+        assert!(OriginPolicy::new(&pages_of(["shop.example"]), Arc::default()).is_err());
     }
 
     #[test]
     fn who_says_nothing_may_and_who_says_two_things_may_not() {
-        let gate = Gate::new(&Origins::OwnPages, Arc::default()).unwrap();
+        let gate = OriginPolicy::new(&Origins::OwnPages, Arc::default()).unwrap();
         let mut headers = HeaderMap::new();
         headers.insert(header::HOST, "a".parse().unwrap());
         assert!(gate.admits(&headers));
@@ -176,7 +176,7 @@ mod tests {
 
     #[test]
     fn an_odd_byte_lets_nobody_in() {
-        let gate = Gate::new(&pages_of(["http://shop.example"]), Arc::default()).unwrap();
+        let gate = OriginPolicy::new(&pages_of(["http://shop.example"]), Arc::default()).unwrap();
         for (origin, host) in [
             (&b"http://shop.example\xff"[..], &b"a"[..]),
             (b"\xff, http://shop.example", b"a"),

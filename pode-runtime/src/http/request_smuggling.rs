@@ -14,7 +14,7 @@ use http::{HeaderMap, Request, StatusCode, Version};
 use warp::Reply;
 use warp::reply::Response;
 
-use crate::http::exchange::Question;
+use crate::http::exchange::ResponseRules;
 use crate::http::response::sentence;
 
 /// Has a request answered, if it can be trusted to be the one that was meant.
@@ -24,7 +24,7 @@ pub(crate) async fn guarded<B>(
 ) -> Result<Response, Infallible> {
     if let Some((status, text)) = refusal(&request) {
         let refused = last(sentence(status, text).into_response());
-        return Ok(Question::of(&request).fit(refused));
+        return Ok(ResponseRules::of(&request).fit(refused));
     }
     // A length that stands beside it is gone when the request arrives here, so
     // each request with this header could have had one.

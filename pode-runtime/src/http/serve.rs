@@ -22,9 +22,9 @@ use warp::reply::Response;
 
 use crate::base::limits::Limits;
 use crate::base::supervisor::{Supervisor, has_ended};
-use crate::http::activity::{Asked, Traffic, noted};
+use crate::http::activity::{Activity, RequestBody, tracked};
 use crate::http::http2;
-use crate::http::timeout_stream::{Transport, Watched};
+use crate::http::timeout_stream::{TimeoutStream, Transport};
 use crate::net::accept::{AcceptedConnection, Acceptor};
 use crate::net::connection_limit::{ConnectionLimit, ConnectionPermit};
 use crate::net::listen::Listener;
@@ -42,16 +42,16 @@ const DEFAULT_BUFFER_BYTES: usize = 400 << 10;
 
 /// By what rules an address is listened at.
 #[derive(Clone, Debug)]
-pub(crate) struct Rules {
+pub(crate) struct ServeOptions {
     pub(crate) limits: Limits,
     pub(crate) connections: Arc<ConnectionLimit>,
 }
 
 #[cfg(test)]
-impl Default for Rules {
+impl Default for ServeOptions {
     fn default() -> Self {
         let limits = Limits::default();
-        Rules { limits, connections: ConnectionLimit::new(&limits, usize::MAX) }
+        ServeOptions { limits, connections: ConnectionLimit::new(&limits, usize::MAX) }
     }
 }
 
@@ -64,11 +64,11 @@ impl Default for Rules {
 pub(crate) async fn serve<S, F>(
     listener: impl Into<Listener>,
     tls: Option<Tls>,
-    Rules { limits, connections: counted }: Rules,
+    ServeOptions { limits, connections: counted }: ServeOptions,
     service: S,
     mut stopping: watch::Receiver<Option<Instant>>,
 ) where
-    S: Fn(Request<Asked<Incoming>>, SocketAddr) -> F + Clone + Send + 'static,
+    S: Fn(Request<RequestBody<Incoming>>, SocketAddr) -> F + Clone + Send + 'static,
     F: Future<Output = Result<Response, Infallible>> + Send + 'static,
 {
     let limits = Arc::new(limits);
@@ -115,7 +115,7 @@ async fn connection<S, F>(
     service: S,
     mut stopping: watch::Receiver<Option<Instant>>,
 ) where
-    S: Fn(Request<Asked<Incoming>>, SocketAddr) -> F + 'static,
+    S: Fn(Request<RequestBody<Incoming>>, SocketAddr) -> F + 'static,
     F: Future<Output = Result<Response, Infallible>> + Send + 'static,
 {
     // Otherwise a message could wait for the client's system to acknowledge
@@ -138,7 +138,7 @@ async fn connection<S, F>(
             };
             let shown = handshake.and_then(|stream| Ok((client_certificate(&stream)?, stream)));
             let introduced = |certificate: Option<ClientCertificate>| {
-                move |mut request: Request<Asked<Incoming>>| {
+                move |mut request: Request<RequestBody<Incoming>>| {
                     if let Some(certificate) = &certificate {
                         request.extensions_mut().insert(certificate.clone());
                     }
@@ -178,13 +178,13 @@ pub(crate) async fn serve_http_1<T, S, F>(
 ) -> hyper::Result<()>
 where
     T: Transport,
-    S: Fn(Request<Asked<Incoming>>) -> F,
+    S: Fn(Request<RequestBody<Incoming>>) -> F,
     F: Future<Output = Result<Response, Infallible>> + Send + 'static,
 {
-    let traffic = Arc::new(Traffic::default());
-    let stream = Watched::http_1(stream, permit, &traffic, limits);
-    let noting = Arc::clone(&traffic);
-    let service = service_fn(move |request| noted(&service, request, &noting));
+    let activity = Arc::new(Activity::default());
+    let stream = TimeoutStream::http_1(stream, permit, &activity, limits);
+    let its_activity = Arc::clone(&activity);
+    let service = service_fn(move |request| tracked(&service, request, &its_activity));
     let mut builder = http1::Builder::new();
     // The time for heads is that of the stream, which tells the wait for one
     // from the wait for its end.
@@ -206,7 +206,7 @@ where
     tokio::select! {
         biased;
         result = connection.as_mut() => return result,
-        () = traffic.no_handshake() => {}
+        () = activity.no_handshake() => {}
     }
     connection.as_mut().graceful_shutdown();
     connection.await
@@ -246,7 +246,7 @@ mod tests {
             let (waits, waiting) = mpsc::unbounded_channel();
             let go_on = watch::Sender::new(false);
             let gate = go_on.subscribe();
-            let service = move |request: Request<Asked<Incoming>>, peer: SocketAddr| {
+            let service = move |request: Request<RequestBody<Incoming>>, peer: SocketAddr| {
                 let (waits, mut gate) = (waits.clone(), gate.clone());
                 async move {
                     assert!(peer.ip().is_loopback());
@@ -272,7 +272,7 @@ mod tests {
             let serving = tokio::spawn(serve(
                 listener,
                 None,
-                Rules::default(),
+                ServeOptions::default(),
                 service,
                 stopping.subscribe(),
             ));
@@ -369,7 +369,7 @@ mod tests {
         let listener = bind(&"127.0.0.1:0".parse().unwrap()).unwrap();
         let address = listener.local_addr().unwrap();
         let stopping = watch::Sender::new(Some(Instant::now()));
-        let service = async |_: Request<Asked<Incoming>>| Ok("here".into_response());
+        let service = async |_: Request<RequestBody<Incoming>>| Ok("here".into_response());
         // Enough to see that it isn't by chance.
         for _ in 0..50 {
             let mut peer = TcpStream::connect(address).await.unwrap();

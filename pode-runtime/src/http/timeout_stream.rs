@@ -17,9 +17,9 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_rustls::server::TlsStream;
 
 use crate::base::limits::Limits;
-use crate::http::activity::Traffic;
+use crate::http::activity::Activity;
 use crate::http::linger::{LINGER, LINGER_BYTES};
-use crate::http::min_throughput::Pace;
+use crate::http::min_throughput::MinThroughput;
 use crate::net::connection_limit::ConnectionPermit;
 
 /// A stream that a connection is made of.
@@ -48,14 +48,14 @@ impl Transport for tokio::io::DuplexStream {
 
 /// A stream whose client is watched.
 #[derive(Debug)]
-pub(crate) struct Watched<S> {
+pub(crate) struct TimeoutStream<S> {
     stream: S,
     /// Counts the connection.
     permit: Option<ConnectionPermit>,
-    traffic: Arc<Traffic>,
+    activity: Arc<Activity>,
     /// Absent where heads can't be told from all else, as in HTTP/2.
-    heads: Option<Heads>,
-    writing: Pace,
+    heads: Option<HeadTimeout>,
+    writing: MinThroughput,
     /// By when, and after how many bytes, the connection ends that only
     /// lingers.
     lingering: Option<(Pin<Box<Sleep>>, usize)>,
@@ -63,7 +63,7 @@ pub(crate) struct Watched<S> {
 
 /// The times of heads.
 #[derive(Debug)]
-struct Heads {
+struct HeadTimeout {
     head_timeout: Duration,
     keep_alive_timeout: Duration,
     awaited: Awaited,
@@ -81,37 +81,40 @@ enum Awaited {
     Next(Option<Instant>),
 }
 
-impl<S> Watched<S> {
+impl<S> TimeoutStream<S> {
     /// Watches a stream over which HTTP/1 is spoken; the first head has begun.
     pub(crate) fn http_1(
         stream: S,
         permit: Option<ConnectionPermit>,
-        traffic: &Arc<Traffic>,
+        activity: &Arc<Activity>,
         limits: &Limits,
-    ) -> Watched<S> {
-        let heads = Heads {
+    ) -> TimeoutStream<S> {
+        let heads = HeadTimeout {
             head_timeout: limits.head_timeout,
             keep_alive_timeout: limits.keep_alive_timeout,
             awaited: Awaited::Head(Instant::now()),
             requests: 0,
             timer: None,
         };
-        Watched { heads: Some(heads), ..Watched::http_2(stream, permit, traffic, limits) }
+        TimeoutStream {
+            heads: Some(heads),
+            ..TimeoutStream::http_2(stream, permit, activity, limits)
+        }
     }
 
     /// Watches a stream over which HTTP/2 is spoken.
     pub(crate) fn http_2(
         stream: S,
         permit: Option<ConnectionPermit>,
-        traffic: &Arc<Traffic>,
+        activity: &Arc<Activity>,
         limits: &Limits,
-    ) -> Watched<S> {
-        Watched {
+    ) -> TimeoutStream<S> {
+        TimeoutStream {
             stream,
             permit,
-            traffic: Arc::clone(traffic),
+            activity: Arc::clone(activity),
             heads: None,
-            writing: Pace::new(limits.write_timeout, limits.min_bytes_per_second),
+            writing: MinThroughput::new(limits.write_timeout, limits.min_bytes_per_second),
             lingering: None,
         }
     }
@@ -122,19 +125,19 @@ impl<S> Watched<S> {
     }
 }
 
-impl Heads {
+impl HeadTimeout {
     /// Is ready when the client has used up its time.
     fn poll_late(
         &mut self,
         context: &mut Context<'_>,
-        traffic: &Traffic,
+        activity: &Activity,
         is_written: bool,
     ) -> Poll<()> {
-        let requests = traffic.requests();
+        let requests = activity.requests();
         if std::mem::replace(&mut self.requests, requests) != requests {
             self.awaited = Awaited::Next(None);
         }
-        ready!(traffic.poll_handed_over(context));
+        ready!(activity.poll_handed_over(context));
         if !is_written {
             return Poll::Pending;
         }
@@ -152,7 +155,7 @@ impl Heads {
     }
 }
 
-impl<S: Transport> Watched<S> {
+impl<S: Transport> TimeoutStream<S> {
     /// Bounds a wait for the client to take something.
     fn limit_writing<T>(
         &mut self,
@@ -163,14 +166,14 @@ impl<S: Transport> Watched<S> {
         match polled {
             Poll::Ready(Ok(written)) => {
                 let bytes = bytes(&written);
-                self.traffic.wrote(bytes);
+                self.activity.wrote(bytes);
                 if self.writing.is_waiting() {
                     // Nobody looked at the time for reading meanwhile.
                     context.waker().wake_by_ref();
                 }
                 self.writing.progress(bytes);
                 if bytes > 0
-                    && let Some(Heads { awaited: Awaited::Next(since), .. }) = &mut self.heads
+                    && let Some(HeadTimeout { awaited: Awaited::Next(since), .. }) = &mut self.heads
                 {
                     *since = None;
                 }
@@ -199,7 +202,7 @@ impl<S: Transport> Watched<S> {
                 Poll::Pending
                     if self.lingering.is_none()
                         && self.heads.is_some()
-                        && !self.traffic.is_left_unread() =>
+                        && !self.activity.is_left_unread() =>
                 {
                     return Poll::Ready(());
                 }
@@ -221,7 +224,7 @@ impl<S: Transport> Watched<S> {
     }
 }
 
-impl<S: Transport> AsyncRead for Watched<S> {
+impl<S: Transport> AsyncRead for TimeoutStream<S> {
     fn poll_read(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -233,7 +236,7 @@ impl<S: Transport> AsyncRead for Watched<S> {
         let Some(heads) = &mut this.heads else { return polled };
         if polled.is_pending() {
             let is_written = !this.writing.is_waiting();
-            ready!(heads.poll_late(context, &this.traffic, is_written));
+            ready!(heads.poll_late(context, &this.activity, is_written));
             let text = match heads.awaited {
                 Awaited::Head(_) => "the head of a request takes too long (`head_timeout`)",
                 Awaited::Next(_) => "no further request came (`keep_alive_timeout`)",
@@ -247,7 +250,7 @@ impl<S: Transport> AsyncRead for Watched<S> {
     }
 }
 
-impl<S: Transport> AsyncWrite for Watched<S> {
+impl<S: Transport> AsyncWrite for TimeoutStream<S> {
     fn poll_write(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -295,29 +298,29 @@ mod tests {
     use tokio::time::sleep;
 
     use super::*;
-    use crate::http::activity::InHand;
+    use crate::http::activity::RequestInProgress;
 
     struct Peers {
-        server: Watched<DuplexStream>,
+        server: TimeoutStream<DuplexStream>,
         client: DuplexStream,
-        traffic: Arc<Traffic>,
+        activity: Arc<Activity>,
     }
 
     /// Heads have 10 seconds, the next request 30, and answers 20.
     fn peers() -> Peers {
         let (server, client) = duplex(1000);
-        let traffic = Arc::new(Traffic::default());
+        let activity = Arc::new(Activity::default());
         let mut limits = Limits::default();
         limits.head_timeout = Duration::from_secs(10);
         limits.keep_alive_timeout = Duration::from_secs(30);
         limits.write_timeout = Duration::from_secs(20);
         limits.min_bytes_per_second = 100;
-        Peers { server: Watched::http_1(server, None, &traffic, &limits), client, traffic }
+        Peers { server: TimeoutStream::http_1(server, None, &activity, &limits), client, activity }
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_head_has_its_time_whatever_comes_of_it() {
-        let Peers { mut server, mut client, traffic: _traffic } = peers();
+        let Peers { mut server, mut client, activity: _activity } = peers();
         let started = Instant::now();
         let trickle = async {
             loop {
@@ -336,10 +339,10 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_next_request_has_more_time_until_it_begins() {
-        let Peers { mut server, mut client, traffic } = peers();
+        let Peers { mut server, mut client, activity } = peers();
         client.write_all(b"x").await.unwrap();
         server.read_u8().await.unwrap();
-        let request = InHand::new(&traffic);
+        let request = RequestInProgress::new(&activity);
         let answered = async {
             // Whatever it takes, nobody waits for the client.
             sleep(Duration::from_secs(3600)).await;
@@ -364,7 +367,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_reader_that_never_reads_is_given_up() {
-        let Peers { mut server, client: _client, traffic: _traffic } = peers();
+        let Peers { mut server, client: _client, activity: _activity } = peers();
         let started = Instant::now();
         let error = server.write_all(&[0; 2000]).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
@@ -373,8 +376,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_idle_connection_is_not_one_whose_answer_is_still_read() {
-        let Peers { mut server, mut client, traffic } = peers();
-        drop(InHand::new(&traffic));
+        let Peers { mut server, mut client, activity } = peers();
+        drop(RequestInProgress::new(&activity));
         let reads = async {
             let mut buffer = vec![0; 1000];
             for _ in 0..10 {
@@ -394,12 +397,12 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_end_waits_for_what_is_still_coming() {
-        let Peers { mut server, mut client, traffic: _traffic } = peers();
+        let Peers { mut server, mut client, activity: _activity } = peers();
         client.write_all(b"more").await.unwrap();
         let started = Instant::now();
         server.shutdown().await.unwrap();
         assert_eq!(started.elapsed(), LINGER);
-        let Peers { mut server, client: _client, traffic: _traffic } = peers();
+        let Peers { mut server, client: _client, activity: _activity } = peers();
         let started = Instant::now();
         server.shutdown().await.unwrap();
         assert_eq!(started.elapsed(), Duration::ZERO);
@@ -408,8 +411,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn by_http_2_the_end_waits_for_who_still_reads() {
         let (stream, mut client) = duplex(1000);
-        let (traffic, limits) = (Arc::new(Traffic::default()), Limits::default());
-        let mut server = Watched::http_2(stream, None, &traffic, &limits);
+        let (activity, limits) = (Arc::new(Activity::default()), Limits::default());
+        let mut server = TimeoutStream::http_2(stream, None, &activity, &limits);
         let started = Instant::now();
         let reads = async {
             sleep(Duration::from_secs(1)).await;
@@ -422,7 +425,7 @@ mod tests {
 
         // For a while.
         let (stream, _silent) = duplex(1000);
-        let mut server = Watched::http_2(stream, None, &traffic, &limits);
+        let mut server = TimeoutStream::http_2(stream, None, &activity, &limits);
         let started = Instant::now();
         server.shutdown().await.unwrap();
         assert_eq!(started.elapsed(), LINGER);

@@ -7,7 +7,7 @@ use hyper_util::server::conn::auto::upgrade as auto;
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
-use crate::http::timeout_stream::{Transport, Watched};
+use crate::http::timeout_stream::{TimeoutStream, Transport};
 use crate::net::connection_limit::ConnectionPermit;
 use crate::net::upgraded::{Stream, UpgradedConnection};
 
@@ -32,7 +32,7 @@ pub(crate) fn detach(upgraded: Upgraded) -> UpgradedConnection {
 fn downcast<S: Transport>(
     upgraded: Upgraded,
 ) -> Result<(S, Bytes, Option<ConnectionPermit>), Upgraded> {
-    let upgraded = match upgraded.downcast::<TokioIo<Watched<S>>>() {
+    let upgraded = match upgraded.downcast::<TokioIo<TimeoutStream<S>>>() {
         Ok(Parts { io, read_buf, .. }) => {
             let (stream, permit) = io.into_inner().into_parts();
             return Ok((stream, released(read_buf), permit));

@@ -140,7 +140,7 @@ mod tests {
 
     use super::*;
     use crate::base::log::Collected;
-    use crate::http::serve::Rules;
+    use crate::http::serve::ServeOptions;
     use crate::net::listen::bind;
 
     #[tokio::test(start_paused = true)]
@@ -148,7 +148,8 @@ mod tests {
         let listener = bind(&"127.0.0.1:0".parse().unwrap()).unwrap();
         let address = listener.local_addr().unwrap();
         let resting_until = Instant::now() + ACCEPT_PAUSE;
-        let mut acceptor = Acceptor::new(listener.into(), Rules::default().connections, true);
+        let mut acceptor =
+            Acceptor::new(listener.into(), ServeOptions::default().connections, true);
         acceptor.resting_until = resting_until;
         let peer = TcpStream::connect(address).await.unwrap();
         let accepted = acceptor.accept().await;
@@ -166,7 +167,7 @@ mod tests {
             socket.set_nonblocking(true).unwrap();
             TcpListener::from_std(socket.into()).unwrap()
         };
-        let mut acceptor = Acceptor::new(deaf().into(), Rules::default().connections, true);
+        let mut acceptor = Acceptor::new(deaf().into(), ServeOptions::default().connections, true);
         let started = Instant::now();
         timeout(Duration::from_millis(2500), acceptor.accept()).await.err().unwrap();
         assert_eq!(acceptor.resting_until, started + 3 * ACCEPT_PAUSE);

@@ -30,13 +30,13 @@ use crate::base::limits::{BodyLimits, Limits};
 use crate::base::outcome::panicked;
 use crate::base::supervisor::caught;
 use crate::content::public::Public;
-use crate::http::body_timeout::PacedBody;
-use crate::http::exchange::{Question, united};
+use crate::http::body_timeout::TimedBody;
+use crate::http::exchange::{ResponseRules, normalized};
 use crate::http::response::{Sentence, WholeResponse, sentence};
 use crate::http::{handshake, header};
 use crate::net::tls::certificate::ClientCertificate;
 use crate::push::engine::Engine;
-use crate::signal::{Entrance, Handshake};
+use crate::signal::{Handshake, SignalRoute};
 use crate::web::reply::view;
 use crate::web::route::RouteFilter;
 
@@ -46,7 +46,7 @@ pub(crate) struct Dispatch {
     signals: RouteTable,
     routes: RouteTable,
     /// What is known of each route's filter, by its index.
-    known: Vec<Known>,
+    info: Vec<RouteInfo>,
     /// The limits of all other filters.
     limits: Limits,
     /// The prefixes of mounted filters, as segments, and their filters.
@@ -61,9 +61,9 @@ pub(crate) struct Dispatch {
 /// What one listener serves, as its dispatch is made.
 #[derive(Default)]
 pub(crate) struct Served {
-    pub(crate) signals: Vec<Entrance>,
+    pub(crate) signals: Vec<SignalRoute>,
     /// The filters of routes, by index into which the table was made.
-    pub(crate) routes: Vec<(RouteFilter, Known)>,
+    pub(crate) routes: Vec<(RouteFilter, RouteInfo)>,
     /// The limits of all else.
     pub(crate) limits: Limits,
     pub(crate) table: RouteTable,
@@ -72,7 +72,7 @@ pub(crate) struct Served {
 }
 
 /// What is known of a route besides its filter.
-pub(crate) struct Known {
+pub(crate) struct RouteInfo {
     /// The names of its path's parameters.
     pub(crate) parameters: Arc<[Arc<str>]>,
     pub(crate) limits: Limits,
@@ -96,7 +96,7 @@ enum Refusal {
 impl Dispatch {
     pub(crate) fn new(served: Served, context: Arc<Context>, engine: Engine) -> Dispatch {
         // Routes come first, so that the table's indices are the filters'.
-        let (mut filters, known): (Vec<_>, Vec<_>) = served.routes.into_iter().unzip();
+        let (mut filters, info): (Vec<_>, Vec<_>) = served.routes.into_iter().unzip();
         let mut signals = RouteTable::default();
         for entrance in served.signals {
             signals.insert(Method::Get, &entrance.path, filters.len());
@@ -112,7 +112,7 @@ impl Dispatch {
         Dispatch {
             signals,
             routes: served.table,
-            known,
+            info,
             limits: served.limits,
             mounts,
             leftovers,
@@ -135,9 +135,9 @@ impl Dispatch {
         // Debug forms hold no line breaks, so a request can't write log lines.
         let span = tracing::info_span!("request", method = %request.method(), path = ?request.uri().path());
         let wants_page = accepts_html(request.headers());
-        let question = Question::of(&request);
-        let (request, limits) = self.find(united(request), peer);
-        let request = request.map(|body| PacedBody::new(body, &limits));
+        let question = ResponseRules::of(&request);
+        let (request, limits) = self.find(normalized(request), peer);
+        let request = request.map(|body| TimedBody::new(body, &limits));
         let answered = caught(warp::service(self.tree.clone()).call(request));
         let answered = answered.instrument(span.clone());
         let Ok(response) = answered.await.unwrap_or_else(|panic| {
@@ -247,9 +247,9 @@ impl Dispatch {
             }
             (Found::Nothing, None) => (self.leftovers, Vec::new(), Some(Refusal::NotFound)),
         };
-        let known = self.known.get(index);
-        let names = known.into_iter().flat_map(|known| known.parameters.iter().cloned());
-        let limits = known.map_or(self.limits, |known| known.limits);
+        let info = self.info.get(index);
+        let names = info.into_iter().flat_map(|info| info.parameters.iter().cloned());
+        let limits = info.map_or(self.limits, |info| info.limits);
         let Limits { max_body_bytes, max_upload_bytes, .. } = limits;
         let event = WebEvent::new(WebRequest {
             method: request.method().clone(),

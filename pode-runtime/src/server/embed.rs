@@ -25,7 +25,7 @@ use warp::Filter;
 use warp::path::Tail;
 use warp::reply::Response;
 
-use crate::http::exchange::Question;
+use crate::http::exchange::ResponseRules;
 use crate::http::response::sentence;
 use crate::server::start::{Embedded, Server};
 use crate::web::route::{RouteFilter, whole_chunk};
@@ -63,7 +63,7 @@ impl Server {
             });
         let filter = request.and(warp::addr::remote()).then(move |request, peer| {
             let embedded = Arc::clone(&embedded);
-            let question = Question::of(&request);
+            let question = ResponseRules::of(&request);
             async move {
                 // Filters within filters must run in tasks of their own; this
                 // one ends with the request.

@@ -208,8 +208,9 @@ mod tests {
     /// Returns all that was declared, in words.
     fn shown(declared: &Declared) -> String {
         let routes = declared.routes.iter().map(|route| format!("{:?}", route.options));
-        let feeds = declared.upstreams.iter().map(|feed| format!("{:?}", feed.options()));
-        routes.chain(feeds).fold(format!("{declared:?}"), |all, options| all + &options)
+        let upstreams =
+            declared.upstreams.iter().map(|upstream| format!("{:?}", upstream.options()));
+        routes.chain(upstreams).fold(format!("{declared:?}"), |all, options| all + &options)
     }
 
     #[test]

@@ -20,8 +20,8 @@ use crate::net::tls::renewal::Renewal;
 use crate::push::engine::Engine;
 use crate::push::publisher::Signals;
 #[cfg(unix)]
-use crate::server::restart::Succession;
-use crate::upstream::{Feeds, Upstream, Upstreams};
+use crate::server::restart::RestartTask;
+use crate::upstream::{Upstream, UpstreamTasks, Upstreams};
 
 /// A server that listens.
 ///
@@ -40,10 +40,10 @@ pub struct RunningServer {
     /// The accept loops, each with its connections.
     pub(crate) tasks: Vec<JoinHandle<()>>,
     pub(crate) jobs: RunningJobs<Arc<Context>>,
-    pub(crate) feeds: Arc<Mutex<Feeds<Arc<Context>>>>,
+    pub(crate) upstream_tasks: Arc<Mutex<UpstreamTasks<Arc<Context>>>>,
     /// Present where another process may take over.
     #[cfg(unix)]
-    pub(crate) succession: Option<Succession>,
+    pub(crate) restart: Option<RestartTask>,
     /// True unless another process has taken over.
     pub(crate) _accepting: watch::Sender<bool>,
     /// Renews certificates, and ends with this.
@@ -122,8 +122,8 @@ impl RunningServer {
     /// `hand_over`. Cancel safe.
     pub async fn handed_over(&self) {
         #[cfg(unix)]
-        if let Some(succession) = &self.succession {
-            return succession.handed_over().await;
+        if let Some(restart) = &self.restart {
+            return restart.handed_over().await;
         }
         std::future::pending().await
     }
@@ -149,8 +149,8 @@ impl RunningServer {
     pub async fn stop(mut self) {
         let started = Instant::now();
         #[cfg(unix)]
-        let is_handed_over = match &mut self.succession {
-            Some(succession) => succession.conclude().await,
+        let is_handed_over = match &mut self.restart {
+            Some(restart) => restart.conclude().await,
             None => false,
         };
         #[cfg(not(unix))]
@@ -159,8 +159,8 @@ impl RunningServer {
         // of the time is theirs.
         let deadline = started + self.stop_timeout * 3 / 4;
         self.stopping.send_replace(Some(deadline));
-        let feeds = async { self.feeds.lock().await.stop(deadline).await };
-        tokio::join!(self.jobs.stop(deadline), feeds);
+        let upstream_tasks = async { self.upstream_tasks.lock().await.stop(deadline).await };
+        tokio::join!(self.jobs.stop(deadline), upstream_tasks);
         for task in &mut self.tasks {
             // An accept loop that panicked has nothing left to wait for.
             let _ = task.await;
@@ -172,8 +172,8 @@ impl RunningServer {
             self.engine.emptied(deadline).await;
             self.wait_for_client_tasks(deadline).await;
             #[cfg(unix)]
-            if let Some(succession) = &mut self.succession {
-                succession.end(deadline).await;
+            if let Some(restart) = &mut self.restart {
+                restart.end(deadline).await;
             }
         }
         self.engine.stop(deadline).await;

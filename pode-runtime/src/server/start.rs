@@ -18,8 +18,8 @@ use crate::base::error::EndedError;
 use crate::base::error::StartError;
 use crate::base::log;
 use crate::base::supervisor::Failure;
-use crate::http::origin::Gate;
-use crate::http::serve::Rules;
+use crate::http::origin::OriginPolicy;
+use crate::http::serve::ServeOptions;
 use crate::http::{request_smuggling, serve};
 use crate::jobs::gate::JobGate;
 use crate::jobs::running::{self, RunningJobs};
@@ -36,13 +36,13 @@ use crate::push::publisher::Signals;
 use crate::server::bind::BoundSocket;
 use crate::server::bind::bind_all;
 use crate::server::declare::{Declared, Endpoint};
-use crate::server::dispatch::{Dispatch, Known, Served};
+use crate::server::dispatch::{Dispatch, RouteInfo, Served};
 use crate::server::restart::Predecessor;
 #[cfg(unix)]
-use crate::server::restart::{Holdings, Place, Succession};
+use crate::server::restart::{Claim, Resources, RestartTask};
 use crate::server::running::{BoundEndpoint, RunningServer};
-use crate::signal::{Entrance, Signal, rebroadcast};
-use crate::upstream::{Feeds, Upstream, Upstreams};
+use crate::signal::{Signal, SignalRoute, rebroadcast};
+use crate::upstream::{Upstream, UpstreamTasks, Upstreams};
 
 /// A declared server, not started yet.
 ///
@@ -168,7 +168,7 @@ impl Server {
         let rules = listeners.iter().map(|listener| {
             let limits = declared.limits_at(&listener.endpoints);
             let connections = connections.at(&limits, &declared.options.limits);
-            Rules { limits, connections }
+            ServeOptions { limits, connections }
         });
         let rules: Vec<_> = rules.collect();
 
@@ -176,7 +176,7 @@ impl Server {
         let engine = declared.start_engine(deliveries, &failure)?;
         let context = declared.context(&signals, views);
         let (upstreams, client_tasks) = (context.upstreams.clone(), context.client_tasks.clone());
-        let Declared { name, options, timers, schedules, upstreams: feeds, .. } = declared;
+        let Declared { name, options, timers, schedules, upstreams: upstream_tasks, .. } = declared;
         #[cfg(unix)]
         let sockets = match hand_over.path() {
             Some(_) => duplicates(&listeners)?,
@@ -184,8 +184,8 @@ impl Server {
         };
         // When it has let go of its clients, this server is to begin at once.
         #[cfg(unix)]
-        let place = match hand_over.path() {
-            Some(path) => Some(Place::take(path, predecessor, signals.hub()).await?),
+        let claim = match hand_over.path() {
+            Some(path) => Some(Claim::take(path, predecessor, signals.hub()).await?),
             None => None,
         };
         let stopping = watch::Sender::new(None);
@@ -217,30 +217,34 @@ impl Server {
         }
         let gate = JobGate::default();
         let jobs = RunningJobs::start(timers, schedules, Arc::clone(&context), &gate, &stopping);
-        let feeds = Arc::new(Mutex::new(Feeds::start(feeds, destinations, Arc::clone(&context))));
+        let upstream_tasks = Arc::new(Mutex::new(UpstreamTasks::start(
+            upstream_tasks,
+            destinations,
+            Arc::clone(&context),
+        )));
         #[cfg(unix)]
-        let succession = place.map(|place| {
-            let holdings = Holdings {
+        let restart = claim.map(|claim| {
+            let resources = Resources {
                 signals: signals.clone(),
                 gate,
-                feeds: Arc::clone(&feeds),
+                upstream_tasks: Arc::clone(&upstream_tasks),
                 accepting: accepting.clone(),
                 sockets,
                 drain: options.drain,
                 stop_timeout: options.stop_timeout,
             };
-            Succession::start(place, holdings, failure.clone())
+            RestartTask::start(claim, resources, failure.clone())
         });
         let mut if_failed = JoinSet::new();
         if_failed.spawn({
             let (failure, stopping) = (failure.clone(), stopping.clone());
-            let (engine, feeds) = (engine.clone(), Arc::clone(&feeds));
+            let (engine, upstream_tasks) = (engine.clone(), Arc::clone(&upstream_tasks));
             async move {
                 failure.reported().await;
                 let deadline = Instant::now() + options.stop_timeout;
                 stopping.send_replace(Some(deadline));
-                let feeds = async { feeds.lock().await.stop(deadline).await };
-                tokio::join!(feeds, engine.stop(deadline));
+                let upstream_tasks = async { upstream_tasks.lock().await.stop(deadline).await };
+                tokio::join!(upstream_tasks, engine.stop(deadline));
             }
         });
         Ok(RunningServer {
@@ -252,9 +256,9 @@ impl Server {
             stopping,
             tasks,
             jobs,
-            feeds,
+            upstream_tasks,
             #[cfg(unix)]
-            succession,
+            restart,
             _accepting: accepting,
             _renewal: renewal,
             failure,
@@ -275,13 +279,14 @@ impl Server {
         let failure = Failure::default();
         let engine = declared.start_engine(deliveries, &failure)?;
         let context = declared.context(&signals, views);
-        let Declared { timers, schedules, upstreams: feeds, .. } = declared;
+        let Declared { timers, schedules, upstreams: upstream_tasks, .. } = declared;
         let stopping = watch::Sender::new(None);
         let gate = JobGate::default();
         let jobs = RunningJobs::start(timers, schedules, Arc::clone(&context), &gate, &stopping);
-        let feeds = Feeds::start(feeds, destinations, Arc::clone(&context));
+        let upstream_tasks =
+            UpstreamTasks::start(upstream_tasks, destinations, Arc::clone(&context));
         let dispatch = Dispatch::new(served, context, engine);
-        Ok(Embedded { dispatch, _jobs: jobs, _feeds: feeds, _stopping: stopping })
+        Ok(Embedded { dispatch, _jobs: jobs, _upstream_tasks: upstream_tasks, _stopping: stopping })
     }
 }
 
@@ -291,7 +296,7 @@ pub(crate) struct Embedded {
     /// Timers and schedules, which end with this.
     _jobs: RunningJobs<Arc<Context>>,
     /// Upstreams, which end with this, too.
-    _feeds: Feeds<Arc<Context>>,
+    _upstream_tasks: UpstreamTasks<Arc<Context>>,
     /// Never told to: what is embedded ends when it is dropped.
     _stopping: watch::Sender<Option<Instant>>,
 }
@@ -326,9 +331,9 @@ fn served_by(
     let mut served = Served { limits: declared.limits_at(endpoints), ..Served::default() };
     if let Some(endpoint) = of(true) {
         for signal in declared.signals.iter().filter(|it| chooses(it.endpoints, endpoint)) {
-            let gate = Gate::new(&signal.options.origins, Arc::clone(ports))
+            let origins = OriginPolicy::new(&signal.options.origins, Arc::clone(ports))
                 .map_err(|reason| StartError::Origin { signal: signal.path, reason })?;
-            served.signals.push(Entrance::new(signal, gate));
+            served.signals.push(SignalRoute::new(signal, origins));
         }
     }
     if let Some(endpoint) = of(false) {
@@ -342,8 +347,8 @@ fn served_by(
             for route in routes {
                 let index = served.routes.len();
                 let limits = route.options.limits.within(&served.limits);
-                let known = Known { parameters: route.parameters(), limits };
-                served.routes.push((route.filter.clone(), known));
+                let info = RouteInfo { parameters: route.parameters(), limits };
+                served.routes.push((route.filter.clone(), info));
                 for method in route.methods {
                     let earlier = served.table.insert(*method, &route.path, index);
                     if earlier.is_some_and(|earlier| earlier >= first) {

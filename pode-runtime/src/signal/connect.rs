@@ -17,24 +17,24 @@ use super::{ReadParameters, Signal};
 use crate::app::context::Context;
 use crate::app::event::{CLIENT_ID, ClientInfo, ConnectDecision, ConnectRequest, SignalClient};
 use crate::base::outcome::{Failed, caught};
-use crate::http::handshake::{Accepted, HandshakeError, accept};
-use crate::http::origin::Gate;
+use crate::http::handshake::{AcceptedHandshake, HandshakeError, accept};
+use crate::http::origin::OriginPolicy;
 use crate::http::response::sentence;
 use crate::http::upgraded::detach;
 use crate::net::client_limit::{ClientLimit, ClientLimitReached};
 use crate::net::tls::certificate::ClientCertificate;
 use crate::push::engine::{Engine, Groups, Newcomer};
 use crate::push::session::Session;
-use crate::signal::session::{Handlers, Visit};
+use crate::signal::session::{ClientSession, Handlers};
 
 /// The way to a signal, at one of the server's addresses.
 #[derive(Debug)]
-pub(crate) struct Entrance {
+pub(crate) struct SignalRoute {
     pub(crate) path: RoutePath,
     signal: &'static str,
     names: Vec<Arc<str>>,
     read: Option<ReadParameters>,
-    gate: Gate,
+    origins: OriginPolicy,
     limit: Option<Arc<ClientLimit>>,
     handlers: Arc<Handlers>,
     messages_per_second: u32,
@@ -59,19 +59,19 @@ const NAME: HeaderName = HeaderName::from_static("x-pode-signal-name");
 /// The header by which it learns the groups it is in from the start.
 const GROUP: HeaderName = HeaderName::from_static("x-pode-signal-group");
 
-impl Entrance {
+impl SignalRoute {
     /// # Panics
     ///
     /// When the path of the signal is none; the macro has parsed it before.
-    pub(crate) fn new(signal: &Signal, gate: Gate) -> Entrance {
+    pub(crate) fn new(signal: &Signal, origins: OriginPolicy) -> SignalRoute {
         let path: RoutePath =
             signal.path.parse().expect("the macro parsed this path by the same rules");
-        Entrance {
+        SignalRoute {
             names: path.parameters().map(Arc::from).collect(),
             path,
             signal: signal.path,
             read: signal.read,
-            gate,
+            origins,
             limit: signal.limit.clone(),
             handlers: Arc::clone(&signal.handlers),
             messages_per_second: signal.options.messages_per_second,
@@ -84,7 +84,7 @@ impl Entrance {
     /// It never rejects: a refusal is a response, too. Each request carries its
     /// [`Handshake`] among its extensions.
     pub(crate) fn into_filter(self) -> BoxedFilter<(warp::reply::Response,)> {
-        let entrance = Arc::new(self);
+        let route = Arc::new(self);
         warp::ext::get::<Handshake>()
             .and(warp::ext::optional::<OnUpgrade>())
             .and(warp::method())
@@ -94,10 +94,10 @@ impl Entrance {
                       upgrade: Option<OnUpgrade>,
                       method: Method,
                       headers: HeaderMap| {
-                    let entrance = Arc::clone(&entrance);
+                    let route = Arc::clone(&route);
                     async move {
                         let accepted = accept(&method, handshake.version, &headers)
-                            .and_then(|accepted| entrance.judge(accepted, &headers))
+                            .and_then(|accepted| route.judge(accepted, &headers))
                             // Within somebody else's warp server the version
                             // isn't known; but only with HTTP/1.1 there is an
                             // upgrade.
@@ -106,8 +106,8 @@ impl Entrance {
                             });
                         let response = match accepted {
                             Ok((accepted, upgrade)) => {
-                                let asked = Asked { headers, handshake };
-                                entrance.answer(asked, accepted, upgrade).await
+                                let attempt = ConnectAttempt { headers, handshake };
+                                route.answer(attempt, accepted, upgrade).await
                             }
                             Err(error) => error.response(),
                         };
@@ -118,23 +118,27 @@ impl Entrance {
             .boxed()
     }
 
-    fn judge(&self, accepted: Accepted, headers: &HeaderMap) -> Result<Accepted, HandshakeError> {
-        if self.gate.admits(headers) { Ok(accepted) } else { Err(HandshakeError::Origin) }
+    fn judge(
+        &self,
+        accepted: AcceptedHandshake,
+        headers: &HeaderMap,
+    ) -> Result<AcceptedHandshake, HandshakeError> {
+        if self.origins.admits(headers) { Ok(accepted) } else { Err(HandshakeError::Origin) }
     }
 
     /// Answers a handshake. What a handler has begun it ends, even if the client
     /// goes meanwhile: whoever it let in is then told to have left.
     async fn answer(
         self: Arc<Self>,
-        asked: Asked,
-        accepted: Accepted,
+        attempt: ConnectAttempt,
+        accepted: AcceptedHandshake,
         upgrade: OnUpgrade,
     ) -> Response<Bytes> {
         if self.handlers.connect.is_none() {
-            return self.let_in(asked, accepted, upgrade).await.unwrap_or_else(|refusal| refusal);
+            return self.let_in(attempt, accepted, upgrade).await.unwrap_or_else(|refusal| refusal);
         }
-        let client_tasks = asked.handshake.context.client_tasks.clone();
-        let let_in = async move { self.let_in(asked, accepted, upgrade).await };
+        let client_tasks = attempt.handshake.context.client_tasks.clone();
+        let let_in = async move { self.let_in(attempt, accepted, upgrade).await };
         match client_tasks.spawn(let_in.in_current_span()).await {
             Ok(answered) => answered.unwrap_or_else(|refusal| refusal),
             // It is cut off with the runtime.
@@ -145,8 +149,8 @@ impl Entrance {
     /// Lets a client in, or says why not.
     async fn let_in(
         &self,
-        Asked { headers, handshake }: Asked,
-        accepted: Accepted,
+        ConnectAttempt { headers, handshake }: ConnectAttempt,
+        accepted: AcceptedHandshake,
         upgrade: OnUpgrade,
     ) -> Result<Response<Bytes>, Response<Bytes>> {
         let Handshake { uri, peer, certificate, values, context, engine, .. } = handshake;
@@ -223,8 +227,8 @@ impl Entrance {
             };
             let client = SignalClient::new(info);
             let handlers = Arc::clone(&self.handlers);
-            let visit = Visit::new(client, handlers, self.messages_per_second);
-            Box::new(visit) as Box<dyn Session>
+            let session = ClientSession::new(client, handlers, self.messages_per_second);
+            Box::new(session) as Box<dyn Session>
         });
         let opening = async move {
             let upgraded = upgrade.await;
@@ -249,8 +253,8 @@ impl Entrance {
     /// Asks the handler whether the client may come in.
     async fn ask(&self, arrival: &Arc<ConnectRequest>) -> Result<(), Response<Bytes>> {
         let Some(connect) = &self.handlers.connect else { return Ok(()) };
-        let asked = caught(async { connect(Arc::clone(arrival)).await }).await;
-        asked.map_err(|failed| match failed {
+        let attempt = caught(async { connect(Arc::clone(arrival)).await }).await;
+        attempt.map_err(|failed| match failed {
             Failed::Answer(error) => sentence(error.status(), &error.to_string()),
             Failed::Reason(reason) => {
                 tracing::error!(signal = self.signal, "on connect: {reason:?}");
@@ -270,7 +274,7 @@ fn wants_to_resume(query: Option<&str>) -> Option<Option<Position>> {
 }
 
 /// A request to be let in.
-struct Asked {
+struct ConnectAttempt {
     headers: HeaderMap,
     handshake: Handshake,
 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use pode_core::frame::Incoming;
 use pode_core::hub::Hub;
 
-pub(crate) use self::connect::{Entrance, Handshake};
+pub(crate) use self::connect::{Handshake, SignalRoute};
 pub use self::incoming::FromFrame;
 pub(crate) use self::incoming::read_json;
 pub use self::rebroadcast::Rebroadcast;

@@ -50,7 +50,7 @@ pub(crate) type Validate = fn(&RawValue) -> Result<(), String>;
 
 /// What a client sends.
 #[derive(Deserialize)]
-struct Written {
+struct ClientMessage {
     message: Box<RawValue>,
     path: Option<String>,
     group: Option<String>,
@@ -87,7 +87,7 @@ impl Rebroadcasts {
     /// Sends a message on to those that it is for.
     async fn rebroadcast(&self, client: &SignalClient, frame: Frame) -> Result<(), BoxError> {
         let refused = |sentence: String| EventError::new(400, sentence);
-        let written = Written::from_frame(frame).map_err(refused)?;
+        let written = ClientMessage::from_frame(frame).map_err(refused)?;
         let own = self.by_path.get(client.signal());
         let Some((scope, validate)) = own else { return Ok(()) };
 
@@ -122,7 +122,7 @@ impl Rebroadcasts {
 
 /// Returns for whom a message is; `None` for whoever sent it.
 async fn recipients(
-    written: &Written,
+    written: &ClientMessage,
     client: &SignalClient,
     scope: Rebroadcast,
 ) -> Result<Option<Only>, BoxError> {

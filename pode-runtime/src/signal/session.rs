@@ -45,7 +45,7 @@ type Rate =
     RateLimiter<NotKeyed, InMemoryState, MonotonicClock, NoOpMiddleware<std::time::Instant>>;
 
 /// One client that was let in.
-pub(crate) struct Visit {
+pub(crate) struct ClientSession {
     client: SignalClient,
     handlers: Arc<Handlers>,
     /// Made when it says something for the first time.
@@ -93,15 +93,15 @@ fn has_stopped(error: &BoxError) -> bool {
     matches!(error.downcast_ref(), Some(SendError::Stopped { .. }))
 }
 
-impl Visit {
+impl ClientSession {
     /// Begins a visit, of a client that may say so much.
     pub(crate) fn new(
         client: SignalClient,
         handlers: Arc<Handlers>,
         messages_per_second: u32,
-    ) -> Visit {
+    ) -> ClientSession {
         let messages_per_second = NonZero::new(messages_per_second);
-        Visit { client, handlers, rate: None, messages_per_second, has_left: false }
+        ClientSession { client, handlers, rate: None, messages_per_second, has_left: false }
     }
 
     /// Handles messages in their order; nothing is done until that is awaited.
@@ -148,7 +148,7 @@ impl Visit {
     }
 }
 
-impl Session for Visit {
+impl Session for ClientSession {
     fn admit(&mut self) -> Result<(), Message> {
         let Some(rate) = self.messages_per_second else { return Ok(()) };
         let limiter = self.rate.get_or_insert_with(|| {
@@ -168,7 +168,7 @@ impl Session for Visit {
     }
 }
 
-impl Drop for Visit {
+impl Drop for ClientSession {
     fn drop(&mut self) {
         if !self.has_left {
             self.tell_end(Disconnect::Lost, None, Vec::new());
@@ -176,7 +176,7 @@ impl Drop for Visit {
     }
 }
 
-impl fmt::Debug for Visit {
+impl fmt::Debug for ClientSession {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Visit").field("client", &self.client).finish_non_exhaustive()
     }

@@ -19,7 +19,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Bytes, Error as WebSocketError, Message, Utf8Bytes};
 
 use super::connect::Socket;
-use super::declared::Feed;
+use super::declared::DeclaredUpstream;
 use super::sender::Outgoing;
 
 /// How long taking leave may take: until the other server has answered, and
@@ -45,21 +45,21 @@ pub(super) enum End {
 
 /// Serves a connection until it ends.
 pub(super) async fn serve<Context>(
-    feed: &Feed<Context>,
+    upstream: &DeclaredUpstream<Context>,
     socket: Socket,
     context: &Context,
     stopping: &mut watch::Receiver<Option<Instant>>,
 ) -> End {
     let (mut outgoing, mut incoming) = socket.split();
-    let queue = feed.line().connect();
+    let queue = upstream.sender().connect();
     let (broken, is_broken) = oneshot::channel();
     let end = tokio::select! {
-        end = read(feed, &mut incoming, context, stopping, is_broken) => end,
-        never = write(feed, &mut outgoing, queue, broken) => match never {},
+        end = read(upstream, &mut incoming, context, stopping, is_broken) => end,
+        never = write(upstream, &mut outgoing, queue, broken) => match never {},
     };
     match end {
-        End::Stopping => feed.line().stop(),
-        _ => feed.line().disconnect(),
+        End::Stopping => upstream.sender().stop(),
+        _ => upstream.sender().disconnect(),
     }
     let _ = timeout(CLOSE_TIMEOUT, take_leave(&end, &mut outgoing, &mut incoming)).await;
     end
@@ -68,20 +68,20 @@ pub(super) async fn serve<Context>(
 /// Hands messages to the handler, one after the other. It stops between two of
 /// them.
 async fn read<Context>(
-    feed: &Feed<Context>,
+    upstream: &DeclaredUpstream<Context>,
     incoming: &mut SplitStream<Socket>,
     context: &Context,
     stopping: &mut watch::Receiver<Option<Instant>>,
     mut broken: oneshot::Receiver<End>,
 ) -> End {
-    if !feed.begin(context).await {
+    if !upstream.begin(context).await {
         return End::NotBegun;
     }
     loop {
         // Counted while something is waited for: a handler may take its time.
         let silence = async {
-            match feed.patience() {
-                Some(patience) => sleep(patience).await,
+            match upstream.silence_timeout() {
+                Some(silence_timeout) => sleep(silence_timeout).await,
                 None => pending().await,
             }
         };
@@ -90,14 +90,14 @@ async fn read<Context>(
             _ = stopping.wait_for(Option::is_some) => return End::Stopping,
             Ok(end) = &mut broken => return end,
             message = incoming.next() => message,
-            () = silence => return End::Silent(feed.patience().unwrap_or_default()),
+            () = silence => return End::Silent(upstream.silence_timeout().unwrap_or_default()),
         };
         let text = match message {
             Some(Ok(Message::Text(text))) => text,
             Some(Ok(Message::Binary(bytes))) => match Utf8Bytes::try_from(bytes) {
                 Ok(text) => text,
                 Err(_) => {
-                    feed.skip("it is binary, and no text in UTF-8", "");
+                    upstream.skip("it is binary, and no text in UTF-8", "");
                     continue;
                 }
             },
@@ -107,19 +107,19 @@ async fn read<Context>(
             Some(Err(error)) => return damaged(error),
             None => return End::Closed(None),
         };
-        feed.receive(context, &text).await;
+        upstream.receive(context, &text).await;
     }
 }
 
 /// Writes what is sent, and asks for signs of life. When that doesn't work any
 /// more, it says so and waits for the end, which is not at its own choice.
 async fn write<Context>(
-    feed: &Feed<Context>,
+    upstream: &DeclaredUpstream<Context>,
     outgoing: &mut SplitSink<Socket, Message>,
     mut queue: mpsc::Receiver<Outgoing>,
     broken: oneshot::Sender<End>,
 ) -> Infallible {
-    let heartbeat = feed.heartbeat();
+    let heartbeat = upstream.heartbeat();
     let mut beats = heartbeat.map(|heartbeat| {
         let mut beats = interval_at(Instant::now() + heartbeat, heartbeat);
         beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -142,8 +142,8 @@ async fn write<Context>(
             else => pending().await,
         };
         let written = async {
-            match feed.patience() {
-                Some(patience) => timeout(patience, outgoing.send(message)).await,
+            match upstream.silence_timeout() {
+                Some(silence_timeout) => timeout(silence_timeout, outgoing.send(message)).await,
                 None => Ok(outgoing.send(message).await),
             }
         };
@@ -151,10 +151,10 @@ async fn write<Context>(
             // Nobody may wait for it any more.
             Ok(Ok(())) => drop(taken.map(|taken| taken.send(()))),
             Ok(Err(error)) => break damaged(error),
-            Err(_) => break End::Silent(feed.patience().unwrap_or_default()),
+            Err(_) => break End::Silent(upstream.silence_timeout().unwrap_or_default()),
         }
     };
-    feed.line().disconnect();
+    upstream.sender().disconnect();
     // Those who wait for their messages to be taken are told.
     drop(queue);
     let _ = broken.send(end);
@@ -206,7 +206,9 @@ impl fmt::Display for End {
                 if reason.is_empty() { Ok(()) } else { write!(f, ", {:?}", reason.as_str()) }
             }
             End::Broken(error) => write!(f, "the connection broke: {error}"),
-            End::Silent(patience) => write!(f, "no sign of life came for {patience:?}"),
+            End::Silent(silence_timeout) => {
+                write!(f, "no sign of life came for {silence_timeout:?}")
+            }
             End::TooLong { most } => {
                 write!(f, "a message has more than {most} bytes; `max_message_bytes` allows more")
             }

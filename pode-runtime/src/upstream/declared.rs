@@ -10,7 +10,7 @@ use futures_util::future::BoxFuture;
 use serde::de::DeserializeOwned;
 
 use super::connect::Destination;
-use super::sender::Line;
+use super::sender::Sender;
 use crate::base::error::StartError;
 use crate::base::outcome::{BoxError, Outcome, failure};
 use crate::upstream::UpstreamOptions;
@@ -21,8 +21,8 @@ const SHOWN_CHARACTERS: usize = 200;
 
 /// A declared upstream; `Context` is what its handlers are handed of the server
 /// around.
-pub(crate) struct Feed<Context> {
-    line: Arc<Line>,
+pub(crate) struct DeclaredUpstream<Context> {
+    sender: Arc<Sender>,
     url: String,
     options: UpstreamOptions,
     receive: Receive<Context>,
@@ -35,26 +35,26 @@ type Receive<Context> =
     Box<dyn Fn(&Context, &str) -> Result<Done, serde_json::Error> + Send + Sync>;
 type Begin<Context> = Box<dyn Fn(&Context) -> Done + Send + Sync>;
 
-impl<Context> Feed<Context> {
+impl<Context> DeclaredUpstream<Context> {
     pub(crate) fn new<Receives, Handler, Done>(
         name: &'static str,
         url: String,
         options: UpstreamOptions,
         send_timeout: Duration,
         handler: Handler,
-    ) -> Feed<Context>
+    ) -> DeclaredUpstream<Context>
     where
         Receives: DeserializeOwned + 'static,
         Handler: Fn(&Context, Receives) -> Done + Send + Sync + 'static,
         Done: Future<Output: Outcome> + Send + 'static,
     {
-        let line = Line::new(name, options.max_message_bytes, send_timeout);
+        let sender = Sender::new(name, options.max_message_bytes, send_timeout);
         let receive: Receive<Context> = Box::new(move |context, text| {
             let received = serde_json::from_str(text)?;
             let done = handler(context, received);
             Ok(async move { done.await.into_result() }.boxed())
         });
-        Feed { line: Arc::new(line), url, options, receive, begin: None }
+        DeclaredUpstream { sender: Arc::new(sender), url, options, receive, begin: None }
     }
 
     /// Sets what each connection begins with.
@@ -69,8 +69,8 @@ impl<Context> Feed<Context> {
         }));
     }
 
-    pub(super) fn line(&self) -> &Arc<Line> {
-        &self.line
+    pub(super) fn sender(&self) -> &Arc<Sender> {
+        &self.sender
     }
 
     pub(crate) fn options(&self) -> &UpstreamOptions {
@@ -83,7 +83,7 @@ impl<Context> Feed<Context> {
     ///
     /// What the compiler could not see is wrong: the URL or the roots.
     pub(crate) fn destination(&self, folder: Option<&Path>) -> Result<Destination, StartError> {
-        Destination::new(self.line.name(), &self.url, &self.options, folder)
+        Destination::new(self.sender.name(), &self.url, &self.options, folder)
     }
 
     /// Returns how often the other server is asked for a sign of life, if it
@@ -94,7 +94,7 @@ impl<Context> Feed<Context> {
     }
 
     /// Returns for how long it may give none.
-    pub(super) fn patience(&self) -> Option<Duration> {
+    pub(super) fn silence_timeout(&self) -> Option<Duration> {
         self.heartbeat().map(|heartbeat| heartbeat * 2)
     }
 
@@ -133,14 +133,16 @@ impl<Context> Feed<Context> {
     }
 }
 
-impl<Context> fmt::Display for Feed<Context> {
+impl<Context> fmt::Display for DeclaredUpstream<Context> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "upstream `{}`", self.line.name())
+        write!(f, "upstream `{}`", self.sender.name())
     }
 }
 
-impl<Context> fmt::Debug for Feed<Context> {
+impl<Context> fmt::Debug for DeclaredUpstream<Context> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Feed").field("name", &self.line.name()).finish_non_exhaustive()
+        f.debug_struct("DeclaredUpstream")
+            .field("name", &self.sender.name())
+            .finish_non_exhaustive()
     }
 }

@@ -1,11 +1,11 @@
 //! Upstreams: other servers' WebSockets that this server is a client of.
 //!
-//! A declared upstream is a `feed`, which has a `task`: it connects (`connect`),
+//! A declared upstream (`declared`) has a `task`: it connects (`connect`),
 //! serves the connection until it ends (`connection`), waits (`backoff`), and
 //! begins anew, for as long as the server runs. Messages go to its handler one after
 //! the other. Nothing is read meanwhile, so a slow handler holds the other
 //! server up by TCP, and no memory grows. What handlers send goes through a
-//! `line` to the connection that is there, if one is.
+//! `sender` to the connection that is there, if one is.
 
 mod backoff;
 mod connect;
@@ -27,12 +27,12 @@ use pode_core::UpstreamName;
 use serde::Serialize;
 
 pub(crate) use connect::Destination;
-pub(crate) use declared::Feed;
+pub(crate) use declared::DeclaredUpstream;
 pub use error::UpstreamError;
 pub use options::UpstreamOptions;
 pub use roots::{Roots, roots_of, system_roots_and};
-use sender::Line;
-pub(crate) use task::Feeds;
+use sender::Sender;
+pub(crate) use task::UpstreamTasks;
 
 /// Sends payloads to an upstream; a cheap handle to clone.
 ///
@@ -42,7 +42,7 @@ pub(crate) use task::Feeds;
 pub struct Upstream<Sends> {
     name: &'static str,
     /// `None` if the server doesn't declare it.
-    line: Option<Arc<Line>>,
+    sender: Option<Arc<Sender>>,
     /// No value is kept here.
     payload: PhantomData<fn(Sends)>,
 }
@@ -56,7 +56,7 @@ impl<Sends> Upstream<Sends> {
     /// Tells whether a connection is there now. It may be lost before what is
     /// sent next; that is an error of [`send`](Self::send).
     pub fn is_connected(&self) -> bool {
-        self.line.as_ref().is_some_and(|line| line.is_connected())
+        self.sender.as_ref().is_some_and(|sender| sender.is_connected())
     }
 
     /// Sends a payload, as one text frame of JSON.
@@ -83,11 +83,11 @@ impl<Sends> Upstream<Sends> {
     where
         Sends: Serialize,
     {
-        let (name, line) = (self.name, self.line.clone());
+        let (name, sender) = (self.name, self.sender.clone());
         let text = serde_json::to_string(payload);
         async move {
-            let line = line.ok_or(UpstreamError::Unknown { name })?;
-            line.send(text.map_err(|source| UpstreamError::Encode { name, source })?).await
+            let sender = sender.ok_or(UpstreamError::Unknown { name })?;
+            sender.send(text.map_err(|source| UpstreamError::Encode { name, source })?).await
         }
     }
 }
@@ -95,7 +95,7 @@ impl<Sends> Upstream<Sends> {
 // Derives would ask the payload type to be `Clone` and `Debug` as well.
 impl<Sends> Clone for Upstream<Sends> {
     fn clone(&self) -> Self {
-        Upstream { name: self.name, line: self.line.clone(), payload: PhantomData }
+        Upstream { name: self.name, sender: self.sender.clone(), payload: PhantomData }
     }
 }
 
@@ -108,15 +108,17 @@ impl<Sends> fmt::Debug for Upstream<Sends> {
     }
 }
 
-/// The lines to all upstreams of a server.
+/// The senders to all upstreams of a server.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Upstreams {
-    lines: Arc<[Arc<Line>]>,
+    senders: Arc<[Arc<Sender>]>,
 }
 
 impl Upstreams {
-    pub(crate) fn of<Context>(feeds: &[Feed<Context>]) -> Upstreams {
-        Upstreams { lines: feeds.iter().map(|feed| Arc::clone(feed.line())).collect() }
+    pub(crate) fn of<Context>(upstreams: &[DeclaredUpstream<Context>]) -> Upstreams {
+        Upstreams {
+            senders: upstreams.iter().map(|upstream| Arc::clone(upstream.sender())).collect(),
+        }
     }
 
     pub(crate) fn find<Sends, Receives>(
@@ -124,7 +126,7 @@ impl Upstreams {
         name: UpstreamName<Sends, Receives>,
     ) -> Upstream<Sends> {
         let name = name.as_str();
-        let line = self.lines.iter().find(|line| line.name() == name).cloned();
-        Upstream { name, line, payload: PhantomData }
+        let sender = self.senders.iter().find(|sender| sender.name() == name).cloned();
+        Upstream { name, sender, payload: PhantomData }
     }
 }

@@ -15,7 +15,7 @@ const QUEUE_MESSAGES: usize = 16;
 
 /// What the handles to one upstream share with its task.
 #[derive(Debug)]
-pub(crate) struct Line {
+pub(crate) struct Sender {
     name: &'static str,
     max_message_bytes: usize,
     /// How long a send waits in all.
@@ -40,13 +40,13 @@ pub(super) struct Outgoing {
     pub(super) taken: oneshot::Sender<()>,
 }
 
-impl Line {
+impl Sender {
     pub(super) fn new(
         name: &'static str,
         max_message_bytes: usize,
         send_timeout: Duration,
-    ) -> Line {
-        Line { name, max_message_bytes, send_timeout, state: Mutex::new(State::NotConnected) }
+    ) -> Sender {
+        Sender { name, max_message_bytes, send_timeout, state: Mutex::new(State::NotConnected) }
     }
 
     pub(super) fn name(&self) -> &'static str {
@@ -117,47 +117,50 @@ impl Line {
 mod tests {
     use super::*;
 
-    fn line() -> Line {
-        Line::new("TEST", 10, Duration::from_secs(5))
+    fn sender() -> Sender {
+        Sender::new("TEST", 10, Duration::from_secs(5))
     }
 
     #[tokio::test(start_paused = true)]
     async fn what_the_connection_takes_is_sent_and_the_rest_is_not() {
-        let line = line();
-        let error = line.send("a".into()).await.unwrap_err();
+        let sender = sender();
+        let error = sender.send("a".into()).await.unwrap_err();
         assert_eq!(error.to_string(), "upstream `TEST` is not connected, so nothing was sent");
 
-        let mut queue = line.connect();
-        assert!(line.is_connected());
+        let mut queue = sender.connect();
+        assert!(sender.is_connected());
         let take_one = async {
             let outgoing = queue.recv().await.unwrap();
             outgoing.taken.send(()).unwrap();
             outgoing.text
         };
-        let (sent, text) = tokio::join!(line.send("b".into()), take_one);
+        let (sent, text) = tokio::join!(sender.send("b".into()), take_one);
         assert!(sent.is_ok());
         assert_eq!(text, "b");
 
         // Nobody takes it.
-        assert!(matches!(line.send("c".into()).await, Err(UpstreamError::TimedOut { .. })));
+        assert!(matches!(sender.send("c".into()).await, Err(UpstreamError::TimedOut { .. })));
         // It is lost with its connection.
         let lose = async {
             tokio::task::yield_now().await;
-            line.disconnect();
+            sender.disconnect();
             drop(queue);
         };
-        let (sent, ()) = tokio::join!(line.send("d".into()), lose);
+        let (sent, ()) = tokio::join!(sender.send("d".into()), lose);
         assert!(matches!(sent, Err(UpstreamError::NotConnected { name: "TEST" })));
-        line.stop();
-        assert!(matches!(line.send("e".into()).await, Err(UpstreamError::Stopped { .. })));
+        sender.stop();
+        assert!(matches!(sender.send("e".into()).await, Err(UpstreamError::Stopped { .. })));
     }
 
     #[tokio::test]
     async fn a_message_has_its_bound() {
-        let line = line();
-        let error = line.send("a".repeat(11)).await.unwrap_err();
+        let sender = sender();
+        let error = sender.send("a".repeat(11)).await.unwrap_err();
         let sentence = "a message of 11 bytes is too long for upstream `TEST`, which takes 10";
         assert_eq!(error.to_string(), sentence);
-        assert!(matches!(line.send("a".repeat(10)).await, Err(UpstreamError::NotConnected { .. })));
+        assert!(matches!(
+            sender.send("a".repeat(10)).await,
+            Err(UpstreamError::NotConnected { .. })
+        ));
     }
 }

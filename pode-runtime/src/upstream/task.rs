@@ -9,13 +9,13 @@ use tokio::time::{Instant, sleep, timeout_at};
 use super::backoff::{Backoff, chance};
 use super::connect::Destination;
 use super::connection::{End, serve};
-use super::declared::Feed;
-use super::sender::Line;
+use super::declared::DeclaredUpstream;
+use super::sender::Sender;
 use crate::base::error::with_causes;
 use crate::base::supervisor::Supervisor;
 use crate::upstream::UpstreamOptions;
 
-impl<Context> Feed<Context> {
+impl<Context> DeclaredUpstream<Context> {
     /// Connects again and again, until `stopping` holds a deadline. A handler
     /// that runs then is let finish; dropping the future cuts it off.
     async fn run(
@@ -24,14 +24,14 @@ impl<Context> Feed<Context> {
         context: &Context,
         mut stopping: watch::Receiver<Option<Instant>>,
     ) {
-        let _stopped = StopWhenDropped(self.line());
+        let _stopped = StopWhenDropped(self.sender());
         let UpstreamOptions { reconnect_delay, max_reconnect_delay, .. } = *self.options();
         let mut backoff = Backoff::new(reconnect_delay, max_reconnect_delay);
         let mut supervisor = Supervisor::new(self);
         let mut connect =
             async || self.connect(destination, context, &mut stopping, &mut backoff).await;
         while supervisor.watch(connect()).await.is_none() {
-            self.line().disconnect();
+            self.sender().disconnect();
         }
     }
 
@@ -72,7 +72,7 @@ impl<Context> Feed<Context> {
 
 /// Tells those who send that there is no other connection to wait for, however
 /// the task ends.
-struct StopWhenDropped<'feed>(&'feed Line);
+struct StopWhenDropped<'upstream>(&'upstream Sender);
 
 impl Drop for StopWhenDropped<'_> {
     fn drop(&mut self) {
@@ -82,38 +82,38 @@ impl Drop for StopWhenDropped<'_> {
 
 /// The upstreams of a running server, each in a task of its own. Dropping it
 /// cuts them off.
-pub(crate) struct Feeds<Context> {
-    feeds: Arc<[(Feed<Context>, Destination)]>,
+pub(crate) struct UpstreamTasks<Context> {
+    upstreams: Arc<[(DeclaredUpstream<Context>, Destination)]>,
     context: Context,
     /// Holds a deadline while they are to be at rest.
     stopping: watch::Sender<Option<Instant>>,
     tasks: JoinSet<()>,
 }
 
-impl<Context: Clone + Send + Sync + 'static> Feeds<Context> {
+impl<Context: Clone + Send + Sync + 'static> UpstreamTasks<Context> {
     /// Starts all of them on the current runtime, each with its destination.
     pub(crate) fn start(
-        feeds: Vec<Feed<Context>>,
+        upstreams: Vec<DeclaredUpstream<Context>>,
         destinations: Vec<Destination>,
         context: Context,
-    ) -> Feeds<Context> {
-        let mut feeds = Feeds {
-            feeds: feeds.into_iter().zip(destinations).collect(),
+    ) -> UpstreamTasks<Context> {
+        let mut upstreams = UpstreamTasks {
+            upstreams: upstreams.into_iter().zip(destinations).collect(),
             context,
             stopping: watch::Sender::new(None),
             tasks: JoinSet::new(),
         };
-        feeds.begin();
-        feeds
+        upstreams.begin();
+        upstreams
     }
 
     fn begin(&mut self) {
-        for index in 0..self.feeds.len() {
-            let (feeds, context) = (Arc::clone(&self.feeds), self.context.clone());
+        for index in 0..self.upstreams.len() {
+            let (upstreams, context) = (Arc::clone(&self.upstreams), self.context.clone());
             let stopping = self.stopping.subscribe();
             self.tasks.spawn(async move {
-                let (feed, destination) = &feeds[index];
-                feed.run(destination, &context, stopping).await;
+                let (upstream, destination) = &upstreams[index];
+                upstream.run(destination, &context, stopping).await;
             });
         }
     }
@@ -121,8 +121,8 @@ impl<Context: Clone + Send + Sync + 'static> Feeds<Context> {
     /// Starts them anew after a [`stop`](Self::stop).
     pub(crate) fn resume(&mut self) {
         self.stopping.send_replace(None);
-        for (feed, _) in &*self.feeds {
-            feed.line().disconnect();
+        for (upstream, _) in &*self.upstreams {
+            upstream.sender().disconnect();
         }
         self.begin();
     }

@@ -14,7 +14,7 @@ use tokio_tungstenite::tungstenite::protocol::Role;
 
 use super::connect::{Socket, Stream};
 use super::connection::{End, serve};
-use super::{Feed, Feeds};
+use super::{DeclaredUpstream, UpstreamTasks};
 use crate::base::log::Collected;
 use crate::base::outcome::Outcome;
 use crate::upstream::UpstreamOptions;
@@ -22,7 +22,10 @@ use crate::upstream::UpstreamOptions;
 const HEARTBEAT: Duration = Duration::from_secs(25);
 const MINUTE: Duration = Duration::from_secs(60);
 
-fn feed<Done>(url: &str, handler: impl Fn(String) -> Done + Send + Sync + 'static) -> Feed<()>
+fn upstream<Done>(
+    url: &str,
+    handler: impl Fn(String) -> Done + Send + Sync + 'static,
+) -> DeclaredUpstream<()>
 where
     Done: Future<Output: Outcome> + Send + 'static,
 {
@@ -33,7 +36,7 @@ where
         ..UpstreamOptions::default()
     };
     let handler = move |(): &(), text| handler(text);
-    Feed::new("TEST", url.to_owned(), options, HEARTBEAT, handler)
+    DeclaredUpstream::new("TEST", url.to_owned(), options, HEARTBEAT, handler)
 }
 
 /// Returns both ends of a connection that holds so many bytes.
@@ -47,14 +50,14 @@ async fn connection(bytes: usize) -> (Socket, WebSocketStream<DuplexStream>) {
 }
 
 /// Serves a connection for a time; the end, if it comes by then.
-async fn served(feed: &Feed<()>, socket: Socket, time: Duration) -> Option<End> {
+async fn served(upstream: &DeclaredUpstream<()>, socket: Socket, time: Duration) -> Option<End> {
     let (_stop, mut stopping) = watch::channel(None);
-    timeout(time, serve(feed, socket, &(), &mut stopping)).await.ok()
+    timeout(time, serve(upstream, socket, &(), &mut stopping)).await.ok()
 }
 
 #[tokio::test(start_paused = true)]
 async fn who_answers_stays_and_who_is_silent_is_left() {
-    let feed = feed("", async |_| ());
+    let upstream = upstream("", async |_| ());
     let (socket, mut other) = connection(1024).await;
     // Whoever reads answers.
     let reading = async {
@@ -64,20 +67,20 @@ async fn who_answers_stays_and_who_is_silent_is_left() {
         }
         pings
     };
-    let (end, pings) = tokio::join!(served(&feed, socket, 10 * MINUTE), reading);
+    let (end, pings) = tokio::join!(served(&upstream, socket, 10 * MINUTE), reading);
     assert!(end.is_none(), "{end:?}");
     assert_eq!(pings, 10 * 60 / 25);
 
     let (socket, _silent) = connection(1024).await;
     let started = Instant::now();
-    let end = served(&feed, socket, 10 * MINUTE).await;
+    let end = served(&upstream, socket, 10 * MINUTE).await;
     assert!(matches!(end, Some(End::Silent(_))), "{end:?}");
     assert_eq!(started.elapsed(), 2 * HEARTBEAT);
 }
 
 #[tokio::test(start_paused = true)]
 async fn who_takes_nothing_is_left() {
-    let feed = feed("", async |_| ());
+    let upstream = upstream("", async |_| ());
     // It sends all the time, but has no room for a ping.
     let (socket, other) = connection(1).await;
     let (mut sending, _unread) = other.split();
@@ -87,7 +90,7 @@ async fn who_takes_nothing_is_left() {
         }
     };
     let end = tokio::select! {
-        end = served(&feed, socket, 10 * MINUTE) => end,
+        end = served(&upstream, socket, 10 * MINUTE) => end,
         () = talk => None,
     };
     assert!(matches!(end, Some(End::Silent(_))), "{end:?}");
@@ -95,7 +98,7 @@ async fn who_takes_nothing_is_left() {
 
 #[tokio::test(start_paused = true)]
 async fn a_slow_handler_is_waited_for_while_nothing_is_read() {
-    let feed = feed("", async |_| tokio::time::sleep(10 * MINUTE).await);
+    let upstream = upstream("", async |_| tokio::time::sleep(10 * MINUTE).await);
     let (socket, mut other) = connection(1024).await;
     let sending = async {
         let text = format!("{:?}", "a".repeat(1000));
@@ -105,7 +108,7 @@ async fn a_slow_handler_is_waited_for_while_nothing_is_read() {
         }
         sent
     };
-    let (end, sent) = tokio::join!(served(&feed, socket, 9 * MINUTE), sending);
+    let (end, sent) = tokio::join!(served(&upstream, socket, 9 * MINUTE), sending);
     assert!(end.is_none(), "{end:?}");
     // What is on the way, and what is read at once.
     assert!(sent <= 20, "{sent}");
@@ -119,13 +122,13 @@ async fn what_goes_wrong_is_told_to_the_log() {
 
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("ws://{}/prices?secret", listener.local_addr().unwrap());
-    let feed = feed(&url, async |text: String| match &*text {
+    let upstream = upstream(&url, async |text: String| match &*text {
         "panic" => panic!("as the test wants it"),
         "fail" => Err("no\n"),
         _ => Ok(()),
     });
-    let destinations = vec![feed.destination(None).unwrap()];
-    let feeds = Feeds::start(vec![feed], destinations, ());
+    let destinations = vec![upstream.destination(None).unwrap()];
+    let upstreams = UpstreamTasks::start(vec![upstream], destinations, ());
 
     let (mut refused, _) = listener.accept().await.unwrap();
     refused.write_all(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n").await.unwrap();
@@ -140,7 +143,7 @@ async fn what_goes_wrong_is_told_to_the_log() {
     drop(other);
     // Once it is back, it has told all of this.
     listener.accept().await.unwrap();
-    drop(feeds);
+    drop(upstreams);
 
     let log = log.text();
     let expected = [

@@ -23,7 +23,7 @@ pub(crate) fn is_upgrade(headers: &HeaderMap) -> bool {
 
 /// A handshake that may be answered with 101.
 #[derive(Debug)]
-pub(crate) struct Accepted {
+pub(crate) struct AcceptedHandshake {
     accept: SecWebsocketAccept,
 }
 
@@ -69,7 +69,7 @@ pub(crate) fn accept(
     method: &Method,
     version: Version,
     headers: &HeaderMap,
-) -> Result<Accepted, HandshakeError> {
+) -> Result<AcceptedHandshake, HandshakeError> {
     // HEAD is refused as GET would be (RFC 9110, section 9.3.2).
     if method != Method::GET && method != Method::HEAD {
         return Err(HandshakeError::Method);
@@ -97,10 +97,10 @@ pub(crate) fn accept(
         return Err(HandshakeError::Method);
     }
     let key = headers.typed_get::<SecWebsocketKey>().ok_or(HandshakeError::Key)?;
-    Ok(Accepted { accept: key.into() })
+    Ok(AcceptedHandshake { accept: key.into() })
 }
 
-impl Accepted {
+impl AcceptedHandshake {
     /// Makes the reply after which the connection is a WebSocket, and speaks a
     /// subprotocol that the client offers, if one was chosen.
     pub(crate) fn response(self, protocol: Option<&str>) -> Response<Bytes> {

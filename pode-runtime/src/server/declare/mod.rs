@@ -38,7 +38,7 @@ use crate::server::options::{EndpointOptions, ServerOptions};
 use crate::server::range;
 use crate::signal::Signal;
 use crate::upstream::UpstreamOptions;
-use crate::upstream::{Destination, Feed, Upstreams};
+use crate::upstream::{DeclaredUpstream, Destination, Upstreams};
 use crate::web::route::RouteFilter;
 use crate::web::route::RouteOptions;
 
@@ -61,7 +61,7 @@ pub struct Declared {
     pub(crate) states: States,
     pub(crate) timers: Vec<Timer<Arc<Context>>>,
     pub(crate) schedules: Vec<Schedule<Arc<Context>>>,
-    pub(crate) upstreams: Vec<Feed<Arc<Context>>>,
+    pub(crate) upstreams: Vec<DeclaredUpstream<Arc<Context>>>,
 }
 
 /// Where a server is to listen.
@@ -242,9 +242,10 @@ impl Declared {
         let handler = move |context: &Arc<Context>, received| {
             handler(UpstreamEvent::new(name, Arc::clone(context)), received)
         };
-        let feed = Feed::new(name.as_str(), url.into(), options, send_timeout, handler);
-        self.upstreams.push(feed);
-        UpstreamDeclared { name, feed: self.upstreams.last_mut().expect("it was just added") }
+        let upstream =
+            DeclaredUpstream::new(name.as_str(), url.into(), options, send_timeout, handler);
+        self.upstreams.push(upstream);
+        UpstreamDeclared { name, upstream: self.upstreams.last_mut().expect("it was just added") }
     }
 }
 
@@ -265,7 +266,7 @@ impl RouteDeclared<'_> {
 #[derive(Debug)]
 pub struct UpstreamDeclared<'declared, Sends, Receives> {
     name: UpstreamName<Sends, Receives>,
-    feed: &'declared mut Feed<Arc<Context>>,
+    upstream: &'declared mut DeclaredUpstream<Arc<Context>>,
 }
 
 impl<Sends: 'static, Receives: 'static> UpstreamDeclared<'_, Sends, Receives> {
@@ -278,7 +279,7 @@ impl<Sends: 'static, Receives: 'static> UpstreamDeclared<'_, Sends, Receives> {
         let name = self.name;
         let handler =
             move |context: &Arc<Context>| handler(UpstreamEvent::new(name, Arc::clone(context)));
-        self.feed.on_connect(handler);
+        self.upstream.on_connect(handler);
         self
     }
 }
@@ -292,7 +293,7 @@ impl Declared {
 
     /// Finds out where the upstreams are, in their order.
     pub(crate) fn destinations(&self) -> Result<Vec<Destination>, StartError> {
-        self.upstreams.iter().map(|feed| feed.destination(self.crate_folder)).collect()
+        self.upstreams.iter().map(|upstream| upstream.destination(self.crate_folder)).collect()
     }
 
     /// Returns the limits of an address. Endpoints that share it share those

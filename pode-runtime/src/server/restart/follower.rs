@@ -18,8 +18,8 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::leader::Link;
-use super::state::{Holdings, Stage, Wish};
-use super::wire::{Say, What, pack, read, unpack, write};
+use super::state::{Resources, Stage, Wish};
+use super::wire::{Frame, WireEnvelope, pack, read, unpack, write};
 use crate::base::supervisor::joined;
 use crate::push::engine::{EVERYBODY, Order, Parcel};
 use crate::push::publisher::{Detour, Diverted, Signals};
@@ -73,8 +73,8 @@ pub(super) enum End {
 
 impl Follower {
     /// Begins to take what is diverted. No channel is yet.
-    pub(super) fn new(holdings: &Holdings) -> Follower {
-        let signals = holdings.signals.clone();
+    pub(super) fn new(resources: &Resources) -> Follower {
+        let signals = resources.signals.clone();
         // So that something for every channel finds place at once.
         let places = QUEUE_MESSAGES + signals.hub().channels().count();
         let (sender, queue) = mpsc::channel(places);
@@ -85,7 +85,7 @@ impl Follower {
             parcels: Mutex::default(),
             room: tokio::sync::Semaphore::new(UNDERWAY_MESSAGES),
         });
-        let (drain, channels) = (holdings.drain, Vec::new());
+        let (drain, channels) = (resources.drain, Vec::new());
         Follower { signals, drain, channels, queue, detour, over, underway, link: None }
     }
 
@@ -133,7 +133,7 @@ impl Follower {
                 number = numbers.recv() => {
                     let number = number.unwrap_or_else(|| Err(io::ErrorKind::UnexpectedEof.into()));
                     let taken = match number {
-                        Ok((say, payload)) => self.take(say, &payload).await,
+                        Ok((frame, payload)) => self.take(frame, &payload).await,
                         Err(error) => Err(error),
                     };
                     if let Err(error) = taken {
@@ -170,7 +170,7 @@ impl Follower {
         self.queue = queue;
         match ended {
             Ok(()) => {
-                if let Err(error) = write(&mut writer, &Say::Bye, b"").await {
+                if let Err(error) = write(&mut writer, &Frame::Bye, b"").await {
                     tracing::debug!(%error, "the newer process isn't told goodbye");
                 }
                 End::Left
@@ -209,9 +209,9 @@ impl Follower {
                 let (tag, (what, payload)) = underway.add(next);
                 // Only what is shared is diverted.
                 let Some(channel) = place else { continue };
-                let say = Say::Sent { channel, tag, what };
+                let frame = Frame::Sent { channel, tag, what };
                 let written = tokio::select! {
-                    written = write(&mut writer, &say, &payload) => written,
+                    written = write(&mut writer, &frame, &payload) => written,
                     _ = &mut stopped => break,
                 };
                 if let Err(error) = written {
@@ -226,14 +226,14 @@ impl Follower {
     }
 
     /// Takes what came from the newer process.
-    async fn take(&mut self, say: Say, payload: &[u8]) -> io::Result<()> {
+    async fn take(&mut self, frame: Frame, payload: &[u8]) -> io::Result<()> {
         let hub = self.signals.hub();
         let find = |place: usize| {
             let (path, index) = *self.channels.get(place).ok_or(io::ErrorKind::InvalidData)?;
             Ok::<_, io::Error>(&hub.channels_of(path).map_err(io::Error::other)?[index])
         };
-        match say {
-            Say::Numbered { channel, number, tag, what } => {
+        match frame {
+            Frame::Numbered { channel, number, tag, what } => {
                 let channel = find(channel)?;
                 // Whoever sent it waits until this is dropped.
                 let (parcel, _underway) = match self.underway.remove(tag) {
@@ -248,7 +248,7 @@ impl Follower {
                     channel.note(Parcel::Order(Arc::new(Order::Foreign)), 0);
                 }
             }
-            Say::Behind { channel, number } => {
+            Frame::Behind { channel, number } => {
                 let channel = find(channel)?;
                 tracing::error!(path = channel.path(), "clients are cut off: messages are missing");
                 let order = Order::Drain { share: EVERYBODY, close: Close::TOO_SLOW };
@@ -322,7 +322,7 @@ async fn give(channel: &Channel<Parcel>, order: Order) -> io::Result<()> {
 
 impl Underway {
     /// Adds a parcel; returns its tag, and what is to be said.
-    fn add(&self, diverted: Diverted) -> (u64, (What, Vec<u8>)) {
+    fn add(&self, diverted: Diverted) -> (u64, (WireEnvelope, Vec<u8>)) {
         let (what, payload) = pack(&diverted.parcel);
         let payload = payload.to_vec();
         let (latest, parcels) = &mut *self.lock();

@@ -13,7 +13,7 @@ use tokio::io::BufReader;
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 
-use super::wire::{Say, pack, read, unpack, write};
+use super::wire::{Frame, pack, read, unpack, write};
 use crate::base::supervisor::unwinding_stops_here;
 use crate::push::engine::Parcel;
 use crate::push::publisher::Signals;
@@ -35,16 +35,16 @@ impl Link {
 }
 
 /// What the newer process has to do with the older one.
-pub(crate) struct Lead {
+pub(crate) struct Leader {
     link: Link,
     /// By path and index, in the order that both know, and from where on the
     /// older one gets what is sent.
     channels: Vec<(&'static str, usize, Position)>,
 }
 
-impl Lead {
-    pub(super) fn new(link: Link, channels: Vec<(&'static str, usize, Position)>) -> Lead {
-        Lead { link, channels }
+impl Leader {
+    pub(super) fn new(link: Link, channels: Vec<(&'static str, usize, Position)>) -> Leader {
+        Leader { link, channels }
     }
 
     /// Leads until the older process has no clients any more, or is gone.
@@ -82,13 +82,13 @@ async fn take(
 ) -> io::Result<()> {
     loop {
         match read(reader).await? {
-            (Say::Sent { channel, tag, what }, payload) => {
+            (Frame::Sent { channel, tag, what }, payload) => {
                 let channel = channels.get(channel).ok_or(io::ErrorKind::InvalidData)?;
                 let parcel = unpack(what, &payload)?;
                 let room = channel.reserve().await.map_err(io::Error::other)?;
                 parcel.put(room, tag).map_err(io::Error::other)?;
             }
-            (Say::Bye, _) => return Ok(()),
+            (Frame::Bye, _) => return Ok(()),
             (other, _) => {
                 let reason = format!("it says {other:?} where it may not");
                 return Err(io::Error::new(io::ErrorKind::InvalidData, reason));
@@ -110,8 +110,8 @@ async fn give(
                 Ok(kept) => {
                     for Kept { number, tag, message, .. } in kept {
                         let (what, payload) = pack(&message);
-                        let say = Say::Numbered { channel: place, number, tag, what };
-                        write(writer, &say, payload).await?;
+                        let frame = Frame::Numbered { channel: place, number, tag, what };
+                        write(writer, &frame, payload).await?;
                         position.number = number + 1;
                         is_idle = false;
                     }
@@ -121,8 +121,8 @@ async fn give(
                         return Err(io::Error::other("nothing is numbered any more"));
                     };
                     tracing::warn!(path = channel.path(), "the older process is too far behind");
-                    let say = Say::Behind { channel: place, number: earliest.number };
-                    write(writer, &say, b"").await?;
+                    let frame = Frame::Behind { channel: place, number: earliest.number };
+                    write(writer, &frame, b"").await?;
                     *position = earliest;
                     is_idle = false;
                 }

@@ -43,9 +43,9 @@ pub(crate) use self::nobody::Predecessor;
 #[cfg(unix)]
 pub(crate) use self::predecessor::Predecessor;
 #[cfg(unix)]
-pub(crate) use self::state::Holdings;
+pub(crate) use self::state::Resources;
 #[cfg(unix)]
-pub(crate) use self::task::{Place, Succession};
+pub(crate) use self::task::{Claim, RestartTask};
 
 /// How much of each channel is kept for clients that come back, and for a
 /// process that is behind.

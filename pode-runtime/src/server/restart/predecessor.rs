@@ -9,8 +9,8 @@ use pode_core::hub::{Channel, History, Hub, Position};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::time::{Instant, timeout_at};
 
-use super::leader::{Lead, Link};
-use super::wire::{LineError, Say, Shared, hear_line, read_soon, say_line, unpack, write};
+use super::leader::{Leader, Link};
+use super::wire::{Frame, LineError, Shared, hear_line, read_soon, say_line, unpack, write};
 use super::{KEPT, socket, wire};
 use crate::base::error::StartError;
 use crate::net::listen::HandedSocket;
@@ -60,7 +60,7 @@ impl Predecessor {
         line.map_err(|error| failed(&format!("leads to a process that {error}"), None))?;
         let told = async {
             match hear(&mut stream).await? {
-                Say::Sockets { process, sockets, .. } => {
+                Frame::Sockets { process, sockets, .. } => {
                     let mut handed = Vec::new();
                     for wire::Socket { declared, address } in sockets {
                         let socket = std::net::TcpListener::from(receive(&stream).await?);
@@ -95,12 +95,12 @@ impl Predecessor {
     pub(super) async fn take_place(
         self,
         hub: &Hub<Parcel>,
-    ) -> Result<(UnixListener, Option<Lead>), StartError> {
+    ) -> Result<(UnixListener, Option<Leader>), StartError> {
         let Predecessor { path, mut stream, process, listener, .. } = self;
         match take_place(&mut stream, hub).await {
             Ok(channels) => {
                 tracing::info!("takes the place of process {process}");
-                Ok((listener, Some(Lead::new(Link::new(stream), channels))))
+                Ok((listener, Some(Leader::new(Link::new(stream), channels))))
             }
             Err(error) if has_gone(&error) => {
                 tracing::warn!(%error, "process {process} ended before it handed over");
@@ -123,9 +123,9 @@ async fn take_place(
 ) -> io::Result<Vec<(&'static str, usize, Position)>> {
     let own = wire::signals(hub);
     let process = std::process::id();
-    write(stream, &Say::Ready { process, signals: own }, b"").await?;
+    write(stream, &Frame::Ready { process, signals: own }, b"").await?;
     let shared = match hear(stream).await? {
-        Say::Shared { channels } => channels,
+        Frame::Shared { channels } => channels,
         other => return Err(unexpected(&other)),
     };
     let mut histories = shared
@@ -138,14 +138,14 @@ async fn take_place(
         .collect::<io::Result<Vec<(&Channel<Parcel>, _)>>>()?;
     loop {
         match read_soon(stream).await? {
-            (Say::Kept { channel, what }, payload) => {
+            (Frame::Kept { channel, what }, payload) => {
                 let (_, history) = histories.get_mut(channel).ok_or(io::ErrorKind::InvalidData)?;
                 let parcel = unpack(what, &payload)?;
                 let bytes = parcel.bytes();
                 history.push(parcel, bytes, 0);
             }
-            (Say::Go, _) => break,
-            (Say::Wait, _) => {}
+            (Frame::Go, _) => break,
+            (Frame::Wait, _) => {}
             (other, _) => return Err(unexpected(&other)),
         }
     }
@@ -157,26 +157,26 @@ async fn take_place(
         numbered.map_err(|_| io::ErrorKind::TimedOut)?.map_err(io::Error::other)?;
     }
     // That the older one gave up meanwhile is to be read.
-    let _ = write(stream, &Say::Taken, b"").await;
+    let _ = write(stream, &Frame::Taken, b"").await;
     match hear(stream).await? {
-        Say::Yours => Ok(channels),
+        Frame::Yours => Ok(channels),
         other => Err(unexpected(&other)),
     }
 }
 
 /// Waits for the next word that isn't to wait.
-async fn hear(stream: &mut UnixStream) -> io::Result<Say> {
+async fn hear(stream: &mut UnixStream) -> io::Result<Frame> {
     let latest = Instant::now() + LONGEST_WAIT;
     let mut told = false;
     while Instant::now() < latest {
         match read_soon(stream).await?.0 {
-            Say::Wait if told => {}
-            Say::Wait => {
+            Frame::Wait if told => {}
+            Frame::Wait => {
                 told = true;
                 tracing::info!("waits until the older process can hand over");
             }
-            Say::Refuse { reason } => return Err(io::Error::other(reason)),
-            say => return Ok(say),
+            Frame::Refuse { reason } => return Err(io::Error::other(reason)),
+            frame => return Ok(frame),
         }
     }
     Err(io::ErrorKind::TimedOut.into())
@@ -188,8 +188,8 @@ async fn receive(stream: &UnixStream) -> io::Result<std::os::fd::OwnedFd> {
     received.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }
 
-fn unexpected(say: &Say) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, format!("it says {say:?} where it may not"))
+fn unexpected(frame: &Frame) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, format!("it says {frame:?} where it may not"))
 }
 
 /// Tells whether there is nobody at the other end any more.

@@ -11,13 +11,13 @@ use tokio::time::Instant;
 use crate::app::context::Context;
 use crate::jobs::gate::JobGate;
 use crate::push::publisher::Signals;
-use crate::upstream::Feeds;
+use crate::upstream::UpstreamTasks;
 
 /// What a server lets go of when it hands over.
-pub(crate) struct Holdings {
+pub(crate) struct Resources {
     pub(crate) signals: Signals,
     pub(crate) gate: JobGate,
-    pub(crate) feeds: Arc<Mutex<Feeds<Arc<Context>>>>,
+    pub(crate) upstream_tasks: Arc<Mutex<UpstreamTasks<Arc<Context>>>>,
     /// Whether connections are accepted.
     pub(crate) accepting: watch::Sender<bool>,
     /// Duplicates of the listening sockets: what was declared for each, and
@@ -27,12 +27,12 @@ pub(crate) struct Holdings {
     pub(crate) stop_timeout: Duration,
 }
 
-impl Holdings {
+impl Resources {
     /// Does nothing more by itself; handlers that run have until the deadline,
     /// and then as long as the server has clients.
     pub(super) async fn rest(&self, deadline: Instant) {
-        let feeds = async { self.feeds.lock().await.stop(deadline).await };
-        let (are_done, ()) = tokio::join!(self.gate.hold(deadline), feeds);
+        let upstream_tasks = async { self.upstream_tasks.lock().await.stop(deadline).await };
+        let (are_done, ()) = tokio::join!(self.gate.hold(deadline), upstream_tasks);
         if !are_done {
             tracing::warn!("a timer or a schedule is still running while another process begins");
         }
@@ -43,7 +43,7 @@ impl Holdings {
     pub(super) async fn resume(&self) {
         self.accepting.send_replace(true);
         self.gate.release();
-        self.feeds.lock().await.resume();
+        self.upstream_tasks.lock().await.resume();
     }
 }
 

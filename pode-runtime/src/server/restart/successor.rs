@@ -11,8 +11,8 @@ use tokio::time::{Instant, interval, timeout};
 
 use super::follower::Follower;
 use super::leader::Link;
-use super::state::Holdings;
-use super::wire::{self, Say, hear_line, pack, read, read_soon, say_line, write};
+use super::state::Resources;
+use super::wire::{self, Frame, hear_line, pack, read, read_soon, say_line, write};
 use super::{KEPT, socket};
 
 /// How long the newer process may take to get ready.
@@ -40,7 +40,7 @@ impl Successor {
 
     /// Has it wait until it is dropped. Cancel safe between words.
     pub(super) async fn keep_waiting(&mut self) -> io::Result<()> {
-        write(&mut self.stream, &Say::Wait, b"").await
+        write(&mut self.stream, &Frame::Wait, b"").await
     }
 
     /// Gives it everything. When it has gone before it could take over, this
@@ -48,32 +48,32 @@ impl Successor {
     pub(super) async fn hand_over(
         mut self,
         listener: &UnixListener,
-        holdings: &Holdings,
+        resources: &Resources,
     ) -> Result<Follower, String> {
         let stream = &mut self.stream;
-        let introduced = introduce(stream, listener, holdings).await;
+        let introduced = introduce(stream, listener, resources).await;
         let (process, signals) =
             introduced.map_err(|error| format!("it didn't get ready: {error}"))?;
         tracing::info!("hands over to process {process}");
-        let deadline = Instant::now() + holdings.stop_timeout * 3 / 4;
-        let resting = holdings.rest(deadline);
+        let deadline = Instant::now() + resources.stop_timeout * 3 / 4;
+        let resting = resources.rest(deadline);
         if let Err(error) = while_waiting(stream, resting).await {
-            holdings.resume().await;
+            resources.resume().await;
             return Err(format!("it has gone: {error}"));
         }
-        let mut follower = Follower::new(holdings);
-        match let_go(stream, &signals, holdings, &mut follower).await {
+        let mut follower = Follower::new(resources);
+        match let_go(stream, &signals, resources, &mut follower).await {
             Ok(()) => {
                 follower.link(Link::new(self.stream));
                 Ok(follower)
             }
             Err(error) => {
                 let reason = format!("the hand-over failed: {error}");
-                let refuse = Say::Refuse { reason: reason.clone() };
+                let refuse = Frame::Refuse { reason: reason.clone() };
                 // It may not be there any more.
                 let _ = write(stream, &refuse, b"").await;
                 follower.come_home().await;
-                holdings.resume().await;
+                resources.resume().await;
                 Err(reason)
             }
         }
@@ -85,22 +85,22 @@ impl Successor {
 async fn introduce(
     stream: &mut UnixStream,
     listener: &UnixListener,
-    holdings: &Holdings,
+    resources: &Resources,
 ) -> io::Result<(u32, Vec<wire::Signal>)> {
-    let sockets = holdings.sockets.iter();
+    let sockets = resources.sockets.iter();
     let sockets = sockets
         .map(|(declared, address, _)| wire::Socket { declared: *declared, address: *address });
-    let (process, signals) = (std::process::id(), wire::signals(holdings.signals.hub()));
-    let say = Say::Sockets { process, sockets: sockets.collect(), signals };
-    write(stream, &say, b"").await?;
-    let descriptors = holdings.sockets.iter().map(|(_, _, descriptor)| descriptor.as_fd());
+    let (process, signals) = (std::process::id(), wire::signals(resources.signals.hub()));
+    let frame = Frame::Sockets { process, sockets: sockets.collect(), signals };
+    write(stream, &frame, b"").await?;
+    let descriptors = resources.sockets.iter().map(|(_, _, descriptor)| descriptor.as_fd());
     for descriptor in descriptors.chain([listener.as_fd()]) {
         let sent = timeout(wire::PATIENCE, socket::send(stream, descriptor)).await;
         sent.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?;
     }
     let ready = timeout(START_TIMEOUT, read(stream)).await;
     match ready.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?.0 {
-        Say::Ready { process, signals } => Ok((process, signals)),
+        Frame::Ready { process, signals } => Ok((process, signals)),
         other => Err(io::Error::other(format!("it says {other:?} where it may not"))),
     }
 }
@@ -112,7 +112,7 @@ async fn while_waiting(stream: &mut UnixStream, work: impl Future<Output = ()>) 
     loop {
         tokio::select! {
             () = &mut work => return Ok(()),
-            _ = waits.tick() => write(stream, &Say::Wait, b"").await?,
+            _ = waits.tick() => write(stream, &Frame::Wait, b"").await?,
         }
     }
 }
@@ -121,10 +121,10 @@ async fn while_waiting(stream: &mut UnixStream, work: impl Future<Output = ()>) 
 async fn let_go(
     stream: &mut UnixStream,
     theirs: &[wire::Signal],
-    holdings: &Holdings,
+    resources: &Resources,
     follower: &mut Follower,
 ) -> io::Result<()> {
-    let hub = holdings.signals.hub();
+    let hub = resources.signals.hub();
     let mut shared = Vec::new();
     let mut histories = Vec::new();
     for signal in wire::signals(hub) {
@@ -149,16 +149,16 @@ async fn let_go(
             histories.push(history);
         }
     }
-    write(stream, &Say::Shared { channels: shared }, b"").await?;
+    write(stream, &Frame::Shared { channels: shared }, b"").await?;
     for (channel, history) in histories.iter().enumerate() {
         for kept in history.kept() {
             let (what, payload) = pack(&kept.message);
-            write(stream, &Say::Kept { channel, what }, payload).await?;
+            write(stream, &Frame::Kept { channel, what }, payload).await?;
         }
     }
-    write(stream, &Say::Go, b"").await?;
+    write(stream, &Frame::Go, b"").await?;
     match read_soon(stream).await?.0 {
-        Say::Taken => write(stream, &Say::Yours, b"").await,
+        Frame::Taken => write(stream, &Frame::Yours, b"").await,
         other => Err(io::Error::other(format!("it says {other:?} where it may not"))),
     }
 }

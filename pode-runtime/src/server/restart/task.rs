@@ -1,4 +1,4 @@
-//! The place of a server in the row of its processes: whom it takes over from,
+//! The place of a server in the restart of its processes: whom it takes over from,
 //! and who takes over from it.
 
 use std::fs;
@@ -12,10 +12,10 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use super::follower::End;
-use super::leader::Lead;
+use super::leader::Leader;
 use super::predecessor::Predecessor;
 use super::socket;
-use super::state::{Holdings, Stage, Wish};
+use super::state::{Resources, Stage, Wish};
 use super::successor::Successor;
 use crate::base::error::StartError;
 use crate::base::supervisor::{Failure, Supervisor, caught, joined, unwinding_stops_here};
@@ -30,22 +30,22 @@ const GRACE: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// The task that sees to whom this server follows and who follows it.
-pub(crate) struct Succession {
+pub(crate) struct RestartTask {
     task: JoinHandle<()>,
     stage: watch::Receiver<Stage>,
     wish: watch::Sender<Wish>,
     file: PathBuf,
 }
 
-/// A server's place in the row, before it serves.
-pub(crate) struct Place {
+/// A server's place in the restart, before it serves.
+pub(crate) struct Claim {
     listener: UnixListener,
-    lead: Option<Lead>,
+    lead: Option<Leader>,
     file: PathBuf,
 }
 
-impl Place {
-    /// Takes the place of the process before, or begins a row.
+impl Claim {
+    /// Takes the place of the process before, or begins a restart.
     ///
     /// # Errors
     ///
@@ -54,14 +54,14 @@ impl Place {
         path: &Path,
         predecessor: Option<Predecessor>,
         hub: &Hub<Parcel>,
-    ) -> Result<Place, StartError> {
+    ) -> Result<Claim, StartError> {
         let (listener, lead) = match predecessor {
             Some(predecessor) => predecessor.take_place(hub).await?,
             None => (listen(path)?, None),
         };
         // The working directory may change.
         let file = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        Ok(Place { listener, lead, file })
+        Ok(Claim { listener, lead, file })
     }
 }
 
@@ -73,25 +73,25 @@ fn listen(path: &Path) -> Result<UnixListener, StartError> {
     })
 }
 
-impl Succession {
+impl RestartTask {
     /// Leads those who are left to the process before, if there are any, and
     /// hands over to whoever asks.
     /// A panic on the way is reported: nobody knows then which process has what,
     /// so this one is to end.
-    pub(crate) fn start(place: Place, holdings: Holdings, failure: Failure) -> Succession {
-        let Place { listener, lead, file } = place;
+    pub(crate) fn start(claim: Claim, resources: Resources, failure: Failure) -> RestartTask {
+        let Claim { listener, lead, file } = claim;
         let stages = watch::Sender::new(Stage::Serving);
         let wish = watch::Sender::new(Wish::Nothing);
         let (stage, wishes) = (stages.subscribe(), wish.subscribe());
-        let ear = Ear::new(listener);
-        let row = Row { ear, holdings, stage: stages.clone(), wish: wishes };
+        let listener = SuccessorListener::new(listener);
+        let restart = Restart { listener, resources, stage: stages.clone(), wish: wishes };
         let task = tokio::spawn(async move {
-            if let Err(panic) = caught(row.run(lead)).await {
+            if let Err(panic) = caught(restart.run(lead)).await {
                 stages.send_replace(Stage::Failed);
                 failure.report("handing over", format!("it panicked: {}", panic.words()));
             }
         });
-        Succession { task, stage, wish, file }
+        RestartTask { task, stage, wish, file }
     }
 
     /// Waits until another process has taken over and all clients were told.
@@ -127,7 +127,7 @@ impl Succession {
     }
 }
 
-impl Drop for Succession {
+impl Drop for RestartTask {
     fn drop(&mut self) {
         self.task.abort();
         // Whoever took over has it now.
@@ -141,15 +141,15 @@ impl Drop for Succession {
     }
 }
 
-struct Row {
-    ear: Ear,
-    holdings: Holdings,
+struct Restart {
+    listener: SuccessorListener,
+    resources: Resources,
     stage: watch::Sender<Stage>,
     wish: watch::Receiver<Wish>,
 }
 
-impl Row {
-    async fn run(mut self, lead: Option<Lead>) {
+impl Restart {
+    async fn run(mut self, lead: Option<Leader>) {
         let mut supervisor = Supervisor::new("the wait for a newer process");
         let mut first = None;
         let mut forget_at = None;
@@ -165,7 +165,7 @@ impl Row {
                     None => continue,
                 },
             };
-            let handed_over = successor.hand_over(&self.ear.listener, &self.holdings).await;
+            let handed_over = successor.hand_over(&self.listener.listener, &self.resources).await;
             match handed_over {
                 Ok(follower) => {
                     self.stage.send_replace(Stage::Draining);
@@ -177,7 +177,7 @@ impl Row {
                         return;
                     }
                     self.stage.send_replace(Stage::Serving);
-                    self.holdings.resume().await;
+                    self.resources.resume().await;
                 }
                 Err(reason) => {
                     tracing::warn!("a newer process asked for this one's place: {reason}");
@@ -188,10 +188,10 @@ impl Row {
     }
 
     /// Leads; returns who asked meanwhile.
-    async fn lead(&mut self, lead: Lead) -> Option<Successor> {
+    async fn lead(&mut self, lead: Leader) -> Option<Successor> {
         // Of its own, so that nobody who asks holds it up.
         let mut leading = JoinSet::new();
-        leading.spawn(lead.run(self.holdings.signals.clone()));
+        leading.spawn(lead.run(self.resources.signals.clone()));
         let mut waiting: Option<Successor> = None;
         let mut waits = interval(PAUSE);
         waits.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -201,7 +201,7 @@ impl Row {
                     ended.and_then(joined);
                     return waiting;
                 }
-                stream = self.ear.hear(), if waiting.is_none() => {
+                stream = self.listener.hear(), if waiting.is_none() => {
                     waiting = Successor::greet(stream).await.ok();
                 }
                 _ = waits.tick() => {
@@ -227,7 +227,7 @@ impl Row {
         let mut due = std::pin::pin!(due);
         loop {
             tokio::select! {
-                stream = self.ear.hear() => {
+                stream = self.listener.hear() => {
                     match Successor::greet(stream).await {
                         Ok(successor) => return successor,
                         Err(reason) => {
@@ -236,7 +236,7 @@ impl Row {
                     }
                 }
                 () = &mut due, if forget_at.is_some() => {
-                    self.holdings.signals.hub().channels().for_each(|channel| channel.forget());
+                    self.resources.signals.hub().channels().for_each(|channel| channel.forget());
                     *forget_at = None;
                 }
             }
@@ -245,16 +245,16 @@ impl Row {
 }
 
 /// Where newer processes ask for this one's place.
-struct Ear {
+struct SuccessorListener {
     listener: UnixListener,
     resting_until: Instant,
     /// That nobody can be heard.
     trouble: Trouble,
 }
 
-impl Ear {
-    fn new(listener: UnixListener) -> Ear {
-        Ear { listener, resting_until: Instant::now(), trouble: Trouble::default() }
+impl SuccessorListener {
+    fn new(listener: UnixListener) -> SuccessorListener {
+        SuccessorListener { listener, resting_until: Instant::now(), trouble: Trouble::default() }
     }
 
     /// Waits for one who asks. Cancel safe.
@@ -296,8 +296,8 @@ mod tests {
         let socket = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
         socket.set_nonblocking(true).unwrap();
         let listener = UnixListener::from_std(OwnedFd::from(socket).into()).unwrap();
-        let mut ear = Ear::new(listener);
-        timeout(Duration::from_secs(3600), ear.hear()).await.unwrap_err();
+        let mut listener = SuccessorListener::new(listener);
+        timeout(Duration::from_secs(3600), listener.hear()).await.unwrap_err();
         let text = log.text();
         assert!(text.contains("ERROR no newer process can be heard"), "{text}");
         assert_eq!(text.lines().count(), 1, "{text}");

@@ -10,14 +10,14 @@ use tokio::sync::{Mutex, watch};
 
 use super::KEPT;
 use super::follower::{End, Follower};
-use super::leader::{Lead, Link};
-use super::state::{Holdings, Stage, Wish};
-use super::wire::{Say, ToWhom, What, read, write};
+use super::leader::{Leader, Link};
+use super::state::{Resources, Stage, Wish};
+use super::wire::{Frame, WireAudience, WireEnvelope, read, write};
 use crate::app::context::context_of;
 use crate::jobs::gate::JobGate;
 use crate::push::engine::{Order, Parcel};
 use crate::push::publisher::Signals;
-use crate::upstream::Feeds;
+use crate::upstream::UpstreamTasks;
 
 fn one_path() -> (Signals, Delivery<Parcel>) {
     let (hub, mut deliveries) = Hub::new([("/", 8)]);
@@ -58,32 +58,32 @@ async fn a_process_that_is_too_far_behind_is_told_where_it_goes_on() {
     }
     let (one, other) = UnixStream::pair().unwrap();
     let channels = vec![("/", 0, Position { epoch: 7, number: 0 })];
-    let leading = tokio::spawn(Lead::new(Link::new(one), channels).run(signals.clone()));
+    let leading = tokio::spawn(Leader::new(Link::new(one), channels).run(signals.clone()));
     let mut other = Link::new(other);
-    let (say, _) = read(&mut other.reader).await.unwrap();
-    assert!(matches!(say, Say::Behind { channel: 0, number: 100 }), "{say:?}");
+    let (frame, _) = read(&mut other.reader).await.unwrap();
+    assert!(matches!(frame, Frame::Behind { channel: 0, number: 100 }), "{frame:?}");
     for expected in 100..sent {
-        let (say, payload) = read(&mut other.reader).await.unwrap();
-        assert!(matches!(say, Say::Numbered { number, .. } if number == expected), "{say:?}");
+        let (frame, payload) = read(&mut other.reader).await.unwrap();
+        assert!(matches!(frame, Frame::Numbered { number, .. } if number == expected), "{frame:?}");
         assert_eq!(payload, expected.to_string().as_bytes());
     }
-    write(&mut other.writer, &Say::Bye, b"").await.unwrap();
+    write(&mut other.writer, &Frame::Bye, b"").await.unwrap();
     leading.await.unwrap();
 }
 
 /// One that follows, and the link of the newer process.
 async fn follow(signals: &Signals, drain: Duration) -> (Follower, Link) {
     let context = context_of(signals.clone());
-    let holdings = Holdings {
+    let resources = Resources {
         signals: signals.clone(),
         gate: JobGate::default(),
-        feeds: Arc::new(Mutex::new(Feeds::start(Vec::new(), Vec::new(), context))),
+        upstream_tasks: Arc::new(Mutex::new(UpstreamTasks::start(Vec::new(), Vec::new(), context))),
         accepting: watch::Sender::new(true),
         sockets: Vec::new(),
         drain,
         stop_timeout: Duration::from_secs(1),
     };
-    let mut follower = Follower::new(&holdings);
+    let mut follower = Follower::new(&resources);
     let channel = signals.hub().channel("/").unwrap();
     channel.divert(begin).await.unwrap();
     follower.follow(channel);
@@ -99,10 +99,14 @@ async fn clients_that_would_miss_something_are_cut_off() {
     let (stage, wish) = (watch::Sender::new(Stage::Draining), watch::Sender::new(Wish::Nothing));
     let wishes = wish.subscribe();
     let following = tokio::spawn(async move { follower.run(&stage, wishes).await });
-    let numbered =
-        |number| Say::Numbered { channel: 0, number, tag: 0, what: What::Text(ToWhom::default()) };
+    let numbered = |number| Frame::Numbered {
+        channel: 0,
+        number,
+        tag: 0,
+        what: WireEnvelope::Text(WireAudience::default()),
+    };
     write(&mut newer.writer, &numbered(0), b"first").await.unwrap();
-    write(&mut newer.writer, &Say::Behind { channel: 0, number: 500 }, b"").await.unwrap();
+    write(&mut newer.writer, &Frame::Behind { channel: 0, number: 500 }, b"").await.unwrap();
     write(&mut newer.writer, &numbered(500), b"much later").await.unwrap();
     let mut said = Vec::new();
     while !said.contains(&"much later".to_owned()) {
@@ -131,16 +135,16 @@ async fn what_the_newer_process_took_and_never_gave_back_is_sent_here() {
         let signals = signals.clone();
         let message = Parcel::Broadcast(Message::text(&number.to_string()));
         sending.push(tokio::spawn(async move { signals.post("/", None, message).await }));
-        let (say, payload) = read(&mut newer.reader).await.unwrap();
-        assert!(matches!(say, Say::Sent { channel: 0, .. }), "{say:?}");
+        let (frame, payload) = read(&mut newer.reader).await.unwrap();
+        assert!(matches!(frame, Frame::Sent { channel: 0, .. }), "{frame:?}");
         assert_eq!(payload, number.to_string().as_bytes());
     }
     // One comes back, behind one of the newer process.
-    let what = || What::Text(ToWhom::default());
-    let say = Say::Numbered { channel: 0, number: 0, tag: 0, what: what() };
-    write(&mut newer.writer, &say, b"newer").await.unwrap();
-    let say = Say::Numbered { channel: 0, number: 1, tag: 1, what: what() };
-    write(&mut newer.writer, &say, b"0").await.unwrap();
+    let what = || WireEnvelope::Text(WireAudience::default());
+    let frame = Frame::Numbered { channel: 0, number: 0, tag: 0, what: what() };
+    write(&mut newer.writer, &frame, b"newer").await.unwrap();
+    let frame = Frame::Numbered { channel: 0, number: 1, tag: 1, what: what() };
+    write(&mut newer.writer, &frame, b"0").await.unwrap();
     let mut sending = sending.into_iter();
     sending.next().unwrap().await.unwrap().unwrap();
     assert!(sending.as_slice().iter().all(|sending| !sending.is_finished()));

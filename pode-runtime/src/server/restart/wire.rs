@@ -39,7 +39,7 @@ const MAX_PAYLOAD_BYTES: u32 = 1 << 30;
 /// What is said.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Say {
+pub(super) enum Frame {
     /// Older: it isn't time yet; another word follows within a second or so.
     Wait,
     /// Older: it won't hand over.
@@ -53,7 +53,7 @@ pub(super) enum Say {
     /// place in the list.
     Shared { channels: Vec<Shared> },
     /// Older: a message that it has numbered before; they come in order.
-    Kept { channel: usize, what: What },
+    Kept { channel: usize, what: WireEnvelope },
     /// Older: the newer one leads.
     Go,
     /// Newer: it does.
@@ -61,9 +61,9 @@ pub(super) enum Say {
     /// Older: so it is.
     Yours,
     /// Older: to be numbered. It is known by the tag when it comes back.
-    Sent { channel: usize, tag: u64, what: What },
+    Sent { channel: usize, tag: u64, what: WireEnvelope },
     /// Newer: numbered; the tag is 0 if it comes from there.
-    Numbered { channel: usize, number: u64, tag: u64, what: What },
+    Numbered { channel: usize, number: u64, tag: u64, what: WireEnvelope },
     /// Newer: what lies before this number is no longer kept.
     Behind { channel: usize, number: u64 },
     /// Older: it has no clients any more.
@@ -99,19 +99,19 @@ pub(super) struct Shared {
 /// What travels in channels. Payloads stand behind the header.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum What {
-    Text(ToWhom),
-    Binary(ToWhom),
+pub(super) enum WireEnvelope {
+    Text(WireAudience),
+    Binary(WireAudience),
     Join {
-        who: ToWhom,
+        who: WireAudience,
         group: String,
     },
     Leave {
-        who: ToWhom,
+        who: WireAudience,
         group: String,
     },
     Close {
-        who: ToWhom,
+        who: WireAudience,
         code: u16,
         reason: String,
     },
@@ -121,7 +121,7 @@ pub(super) enum What {
 
 /// An audience.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct ToWhom {
+pub(super) struct WireAudience {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     path: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -189,10 +189,10 @@ pub(super) async fn hear_line(stream: &mut (impl AsyncRead + Unpin)) -> Result<(
 /// Writes a frame.
 pub(super) async fn write(
     stream: &mut (impl AsyncWrite + Unpin),
-    say: &Say,
+    frame: &Frame,
     payload: &[u8],
 ) -> io::Result<()> {
-    let header = serde_json::to_vec(say)?;
+    let header = serde_json::to_vec(frame)?;
     let length = |bytes: &[u8], most: u32| {
         let length = u32::try_from(bytes.len()).ok().filter(|length| *length <= most);
         length.ok_or_else(|| io::Error::other("a frame is too long for a hand-over"))
@@ -210,7 +210,7 @@ pub(super) async fn write(
 /// Reads a frame, however long it takes to come.
 ///
 /// Not cancel safe: what was read of a frame is lost.
-pub(super) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<(Say, Vec<u8>)> {
+pub(super) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<(Frame, Vec<u8>)> {
     let too_long = || io::Error::new(io::ErrorKind::InvalidData, "a frame is too long");
     let header_bytes = stream.read_u32().await?;
     if header_bytes > MAX_HEADER_BYTES {
@@ -229,7 +229,9 @@ pub(super) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<(S
 }
 
 /// Reads a frame that is due.
-pub(super) async fn read_soon(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<(Say, Vec<u8>)> {
+pub(super) async fn read_soon(
+    stream: &mut (impl AsyncRead + Unpin),
+) -> io::Result<(Frame, Vec<u8>)> {
     patiently(read(stream)).await
 }
 
@@ -248,29 +250,32 @@ async fn patiently<T>(work: impl Future<Output = io::Result<T>>) -> io::Result<T
 }
 
 /// Takes a parcel apart: into what stands in the header, and the payload.
-pub(super) fn pack(parcel: &Parcel) -> (What, &[u8]) {
+pub(super) fn pack(parcel: &Parcel) -> (WireEnvelope, &[u8]) {
     let (audience, message) = match parcel {
-        Parcel::Broadcast(message) => (ToWhom::default(), message),
-        Parcel::Addressed(addressed) => (ToWhom::from(&addressed.0), &addressed.1),
+        Parcel::Broadcast(message) => (WireAudience::default(), message),
+        Parcel::Addressed(addressed) => (WireAudience::from(&addressed.0), &addressed.1),
         Parcel::Order(order) => {
             let what = match &**order {
-                Order::Join(who, group) => What::Join { who: who.into(), group: group.to_string() },
-                Order::Leave(who, group) => {
-                    What::Leave { who: who.into(), group: group.to_string() }
+                Order::Join(who, group) => {
+                    WireEnvelope::Join { who: who.into(), group: group.to_string() }
                 }
-                Order::Close(who, close) => What::Close {
+                Order::Leave(who, group) => {
+                    WireEnvelope::Leave { who: who.into(), group: group.to_string() }
+                }
+                Order::Close(who, close) => WireEnvelope::Close {
                     who: who.into(),
                     code: close.code().unwrap_or_default(),
                     reason: close.reason().to_owned(),
                 },
-                _ => What::Foreign,
+                _ => WireEnvelope::Foreign,
             };
             return (what, &[]);
         }
     };
     let is_binary =
         message.frame().first().is_some_and(|first| first & 0xf == Opcode::Binary as u8);
-    let what = if is_binary { What::Binary(audience) } else { What::Text(audience) };
+    let what =
+        if is_binary { WireEnvelope::Binary(audience) } else { WireEnvelope::Text(audience) };
     (what, message.payload())
 }
 
@@ -279,41 +284,41 @@ pub(super) fn pack(parcel: &Parcel) -> (What, &[u8]) {
 /// # Errors
 ///
 /// It is none that this process would make.
-pub(super) fn unpack(what: What, payload: &[u8]) -> io::Result<Parcel> {
+pub(super) fn unpack(what: WireEnvelope, payload: &[u8]) -> io::Result<Parcel> {
     let unsound = |error: Box<dyn std::error::Error + Send + Sync>| {
         io::Error::new(io::ErrorKind::InvalidData, error)
     };
     let order = |order| Parcel::Order(std::sync::Arc::new(order));
     Ok(match what {
-        What::Text(who) => {
+        WireEnvelope::Text(who) => {
             let text = std::str::from_utf8(payload).map_err(|error| unsound(error.into()))?;
             Parcel::new(who.into(), Message::text(text))
         }
-        What::Binary(who) => Parcel::new(who.into(), Message::binary(payload)),
-        What::Join { who, group } => order(Order::Join(who.into(), group.into())),
-        What::Leave { who, group } => order(Order::Leave(who.into(), group.into())),
-        What::Close { who, code, reason } => {
+        WireEnvelope::Binary(who) => Parcel::new(who.into(), Message::binary(payload)),
+        WireEnvelope::Join { who, group } => order(Order::Join(who.into(), group.into())),
+        WireEnvelope::Leave { who, group } => order(Order::Leave(who.into(), group.into())),
+        WireEnvelope::Close { who, code, reason } => {
             let close = Close::own(code, reason).map_err(|error| unsound(error.into()))?;
             order(Order::Close(who.into(), close))
         }
-        What::Foreign => order(Order::Foreign),
+        WireEnvelope::Foreign => order(Order::Foreign),
     })
 }
 
-impl From<&Audience> for ToWhom {
-    fn from(audience: &Audience) -> ToWhom {
+impl From<&Audience> for WireAudience {
+    fn from(audience: &Audience) -> WireAudience {
         let (group, client) = match &audience.only {
             Only::Everyone => (None, None),
             Only::Group(group) => (Some(group.to_string()), None),
             Only::Client(client) => (None, Some(client.clone())),
         };
         let path = audience.path.as_ref().map(ToString::to_string);
-        ToWhom { path, group, client, except: audience.except.clone() }
+        WireAudience { path, group, client, except: audience.except.clone() }
     }
 }
 
-impl From<ToWhom> for Audience {
-    fn from(ToWhom { path, group, client, except }: ToWhom) -> Audience {
+impl From<WireAudience> for Audience {
+    fn from(WireAudience { path, group, client, except }: WireAudience) -> Audience {
         let only = match (group, client) {
             (_, Some(client)) => Only::Client(client),
             (Some(group), None) => Only::Group(group.into()),
@@ -333,15 +338,15 @@ mod tests {
     async fn what_is_said_is_heard() {
         let (mut one, mut other) = tokio::io::duplex(64);
         let saying = async {
-            write(&mut one, &Say::Wait, b"").await.unwrap();
-            let what = What::Text(ToWhom::default());
-            write(&mut one, &Say::Sent { channel: 3, tag: 4, what }, &[7; 1000]).await.unwrap();
+            write(&mut one, &Frame::Wait, b"").await.unwrap();
+            let what = WireEnvelope::Text(WireAudience::default());
+            write(&mut one, &Frame::Sent { channel: 3, tag: 4, what }, &[7; 1000]).await.unwrap();
             drop(one);
         };
         let hearing = async {
-            assert!(matches!(read(&mut other).await.unwrap(), (Say::Wait, _)));
-            let (say, payload) = read(&mut other).await.unwrap();
-            assert!(matches!(say, Say::Sent { channel: 3, tag: 4, .. }), "{say:?}");
+            assert!(matches!(read(&mut other).await.unwrap(), (Frame::Wait, _)));
+            let (frame, payload) = read(&mut other).await.unwrap();
+            assert!(matches!(frame, Frame::Sent { channel: 3, tag: 4, .. }), "{frame:?}");
             assert_eq!(payload, [7; 1000]);
             let end = read(&mut other).await.unwrap_err();
             assert_eq!(end.kind(), io::ErrorKind::UnexpectedEof);
@@ -396,8 +401,10 @@ mod tests {
             let unpacked = unpack(serde_json::from_str(&json).unwrap(), payload).unwrap();
             assert_eq!(format!("{unpacked:?}"), format!("{parcel:?}"), "{json}");
         }
-        assert!(unpack(What::Text(ToWhom::default()), b"\xff").is_err());
-        let who = ToWhom::default();
-        assert!(unpack(What::Close { who, code: 1005, reason: String::new() }, b"").is_err());
+        assert!(unpack(WireEnvelope::Text(WireAudience::default()), b"\xff").is_err());
+        let who = WireAudience::default();
+        assert!(
+            unpack(WireEnvelope::Close { who, code: 1005, reason: String::new() }, b"").is_err()
+        );
     }
 }

@@ -24,7 +24,7 @@ pub use multipart::{Multipart, Part, multipart};
 use crate::app::event::WebEvent;
 use crate::base::error::EventError;
 use crate::base::limits::BodyLimits;
-use crate::http::body_timeout::TooSlow;
+use crate::http::body_timeout::BodyTooSlow;
 use crate::http::decode::{bad_request, fields};
 use crate::http::header;
 
@@ -141,7 +141,7 @@ fn not_compressed(event: &WebEvent) -> Result<(), EventError> {
 
 /// Makes the answer to a body that comes too slowly, if that is the trouble.
 fn too_slow(error: &(dyn std::error::Error + 'static)) -> Option<EventError> {
-    TooSlow::is_cause_of(error).then(|| EventError::new(408, "the body comes too slowly"))
+    BodyTooSlow::is_cause_of(error).then(|| EventError::new(408, "the body comes too slowly"))
 }
 
 fn too_long(max_bytes: usize) -> EventError {

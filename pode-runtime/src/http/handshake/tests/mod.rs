@@ -22,20 +22,20 @@ use tower_service::Service;
 use super::*;
 use crate::app::context::context_of;
 use crate::base::supervisor::Failure;
-use crate::http::activity::Asked;
-use crate::http::origin::{Gate, Origins};
+use crate::http::activity::RequestBody;
+use crate::http::origin::{OriginPolicy, Origins};
 use crate::http::serve;
-use crate::http::serve::Rules;
+use crate::http::serve::ServeOptions;
 use crate::net::listen;
 use crate::push::engine::Engine;
 use crate::push::publisher::Signals;
 use crate::server::declare::Declared;
 use crate::server::options::ServerOptions;
 use crate::signal::options::SignalOptions;
-use crate::signal::{Entrance, Handshake, Signal};
+use crate::signal::{Handshake, Signal, SignalRoute};
 
 /// A server with one signal, to which all pages may connect.
-fn one_signal(path: &'static str) -> (Signals, Engine, Entrance) {
+fn one_signal(path: &'static str) -> (Signals, Engine, SignalRoute) {
     let mut declared = Declared::new("one_signal", ServerOptions::default());
     // Where time jumps, nobody is to be asked whether they are there.
     let options = SignalOptions {
@@ -45,8 +45,9 @@ fn one_signal(path: &'static str) -> (Signals, Engine, Entrance) {
     };
     declared.signal_channel(SignalPath::<String>::new(path), &[], options);
     let signal = &declared.signals[0];
-    let gate = Gate::new(&signal.options.origins, Arc::default()).expect("nothing is wrong");
-    let entrance = Entrance::new(signal, gate);
+    let gate =
+        OriginPolicy::new(&signal.options.origins, Arc::default()).expect("nothing is wrong");
+    let entrance = SignalRoute::new(signal, gate);
     let (hub, deliveries) = Signal::channels(&declared.signals);
     let engine = declared.start_engine(deliveries, &Failure::default());
     let engine = engine.expect("the system has descriptors left");
@@ -205,14 +206,19 @@ async fn a_request_becomes_a_client_of_the_engine() {
     let service = {
         let (signals, engine) = (signals.clone(), engine.clone());
         let filter = entrance.into_filter();
-        move |mut request: http::Request<Asked<hyper::body::Incoming>>, _| {
+        move |mut request: http::Request<RequestBody<hyper::body::Incoming>>, _| {
             let handshake = handshake(request.version(), &signals, &engine);
             request.extensions_mut().insert(handshake);
             warp::service(filter.clone()).call(request)
         }
     };
-    let serving =
-        tokio::spawn(serve::serve(socket, None, Rules::default(), service, stopping.subscribe()));
+    let serving = tokio::spawn(serve::serve(
+        socket,
+        None,
+        ServeOptions::default(),
+        service,
+        stopping.subscribe(),
+    ));
 
     // Who has seen the reply misses no message.
     let (mut peer, head) = ask(address, HANDSHAKE.as_bytes()).await;
