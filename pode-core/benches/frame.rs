@@ -10,7 +10,7 @@ use std::io::Cursor;
 
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use pode_core::Message;
-use pode_core::frame::{Decoder, Incoming, Said};
+use pode_core::frame::{AcceptPolicy, Decoder, Received};
 use tungstenite::protocol::{Role, WebSocketConfig};
 use tungstenite::{Message as LibraryMessage, WebSocket};
 
@@ -71,9 +71,9 @@ fn take(read: &mut [u8]) -> usize {
     let mut input = read;
     let mut texts = 0;
     while let Some(said) =
-        decoder.next(&mut input, Incoming::messages(1 << 20)).expect("valid frames")
+        decoder.next(&mut input, AcceptPolicy::messages(1 << 20)).expect("valid frames")
     {
-        assert!(matches!(black_box(said), Said::Text(_)));
+        assert!(matches!(black_box(said), Received::Text(_)));
         texts += 1;
     }
     texts

@@ -38,27 +38,27 @@ fn hub(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("hub send");
 
     group.bench_function("delivery gone", |bencher| {
-        let (hub, deliveries) = Hub::<Message>::new([("/", ROW)]);
-        drop(deliveries);
+        let (hub, receivers) = Hub::<Message>::new([("/", ROW)]);
+        drop(receivers);
         let channel = hub.channel("/").expect("the path is declared");
         bencher.iter(|| black_box(channel).try_reserve().is_err());
     });
 
     group.bench_function("delivery behind", |bencher| {
-        let (hub, mut deliveries) = Hub::new([("/", ROW)]);
+        let (hub, mut receivers) = Hub::new([("/", ROW)]);
         let mut send = async |_| send(&hub, "/", &message).await;
-        let mut take = async |_| while deliveries[0].try_next().is_some() {};
+        let mut take = async |_| while receivers[0].try_next().is_some() {};
         bencher.iter_custom(|sends| runtime.block_on(time(sends, ROW, &mut send, &mut take)));
     });
 
     let paths: Vec<&'static str> = (0..ROW).map(|n| &*format!("/{n}").leak()).collect();
     group.bench_function("delivery waiting", |bencher| {
-        let (hub, deliveries) = Hub::new(paths.iter().map(|path| (*path, ROW)));
+        let (hub, receivers) = Hub::new(paths.iter().map(|path| (*path, ROW)));
         let taken = Taken::default();
-        for mut delivery in deliveries {
+        for mut receiver in receivers {
             let taken = taken.clone();
             runtime.spawn(async move {
-                while delivery.next().await.is_some() {
+                while receiver.next().await.is_some() {
                     taken.one();
                 }
             });
@@ -72,8 +72,8 @@ fn hub(criterion: &mut Criterion) {
 /// As the run time sends.
 async fn send(hub: &Hub, path: &'static str, message: &Message) {
     let channel = hub.channel(path).expect("the path is declared");
-    let room = channel.reserve().await.expect("the delivery is there");
-    room.send(message.clone()).expect("the delivery is there");
+    let permit = channel.reserve().await.expect("the delivery is there");
+    permit.send(message.clone()).expect("the delivery is there");
 }
 
 /// Sends over channels of tokio, which have any number of receivers.

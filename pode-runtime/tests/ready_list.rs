@@ -17,14 +17,14 @@ use std::task::Poll;
 use loom::future::block_on;
 use loom::thread;
 
-use self::ready_list::Woken;
+use self::ready_list::ReadyList;
 
 /// Waits until each of so many sources was told of as often as it is to be.
-fn wait(woken: &Woken<usize>, mut expected: Vec<usize>) {
+fn wait(ready_list: &ReadyList<usize>, mut expected: Vec<usize>) {
     while expected.iter().any(|times| *times > 0) {
         block_on(poll_fn(|context| {
             let mut told = false;
-            woken.poll(context, |number| {
+            ready_list.poll(context, |number| {
                 told = true;
                 expected[number] = expected[number].checked_sub(1).expect("it was woken as often");
             });
@@ -36,24 +36,24 @@ fn wait(woken: &Woken<usize>, mut expected: Vec<usize>) {
 #[test]
 fn whatever_wakes_is_looked_at() {
     loom::model(|| {
-        let woken = Woken::new();
+        let ready_list = ReadyList::new();
         for number in 0..2 {
-            let waker = woken.waker(number);
+            let waker = ready_list.waker(number);
             thread::spawn(move || waker.wake());
         }
-        wait(&woken, vec![1, 1]);
+        wait(&ready_list, vec![1, 1]);
     });
 }
 
 #[test]
 fn who_wakes_twice_is_looked_at_twice() {
     loom::model(|| {
-        let woken = Woken::new();
-        let waker = woken.waker(0);
+        let ready_list = ReadyList::new();
+        let waker = ready_list.waker(0);
         thread::spawn(move || {
             waker.wake_by_ref();
             waker.wake();
         });
-        wait(&woken, vec![2]);
+        wait(&ready_list, vec![2]);
     });
 }

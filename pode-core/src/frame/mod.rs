@@ -10,7 +10,7 @@ mod decode;
 use bytes::Bytes;
 
 pub use close::{Close, CloseError, MAX_REASON_BYTES};
-pub use decode::{Decoder, Incoming, Said};
+pub use decode::{AcceptPolicy, Decoder, Received};
 
 /// What a frame carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

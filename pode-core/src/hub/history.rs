@@ -11,7 +11,7 @@ use std::str::FromStr;
 /// How much of a channel is kept at most: so many messages, which have so many
 /// bytes together. A single message may be larger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Bounds {
+pub struct HistoryBounds {
     /// At least one is kept.
     pub messages: usize,
     /// Of their frames.
@@ -46,22 +46,22 @@ pub struct PositionError;
 /// What followed a position is not kept, or not any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("what was missed is no longer kept")]
-pub struct Forgotten;
+pub struct HistoryGap;
 
 /// The latest messages of a channel, by number.
 #[derive(Clone, Debug)]
 pub struct History<T> {
     /// That of the next message.
     position: Position,
-    bounds: Bounds,
+    bounds: HistoryBounds,
     /// Those right before it.
-    kept: VecDeque<Kept<T>>,
+    kept: VecDeque<Publication<T>>,
     bytes: usize,
 }
 
 /// A message that is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Kept<T> {
+pub struct Publication<T> {
     /// Counts up by one.
     pub number: u64,
     /// By what its sender knows it again; 0 if it doesn't need to.
@@ -74,7 +74,7 @@ pub struct Kept<T> {
 
 impl<T: Clone> History<T> {
     /// Begins a history at a position.
-    pub fn new(position: Position, bounds: Bounds) -> History<T> {
+    pub fn new(position: Position, bounds: HistoryBounds) -> History<T> {
         History { position, bounds, kept: VecDeque::new(), bytes: 0 }
     }
 
@@ -88,8 +88,8 @@ impl<T: Clone> History<T> {
         let number = self.position.number;
         self.position.number += 1;
         self.bytes += bytes;
-        self.kept.push_back(Kept { number, tag, bytes, message });
-        let Bounds { messages, bytes } = self.bounds;
+        self.kept.push_back(Publication { number, tag, bytes, message });
+        let HistoryBounds { messages, bytes } = self.bounds;
         while self.kept.len() > 1 && (self.kept.len() > messages || self.bytes > bytes) {
             if let Some(first) = self.kept.pop_front() {
                 self.bytes -= first.bytes;
@@ -111,20 +111,23 @@ impl<T: Clone> History<T> {
     /// # Errors
     ///
     /// Not all of it is kept, or it never was.
-    pub fn since(&self, position: Position) -> Result<impl Iterator<Item = &Kept<T>>, Forgotten> {
+    pub fn since(
+        &self,
+        position: Position,
+    ) -> Result<impl Iterator<Item = &Publication<T>>, HistoryGap> {
         if position.epoch != self.position.epoch || position.number > self.position.number {
-            return Err(Forgotten);
+            return Err(HistoryGap);
         }
         let missed = self.position.number - position.number;
         let kept = self.kept.len();
         match usize::try_from(missed) {
             Ok(missed) if missed <= kept => Ok(self.kept.range(kept - missed..)),
-            _ => Err(Forgotten),
+            _ => Err(HistoryGap),
         }
     }
 
     /// Returns all that is kept.
-    pub fn kept(&self) -> impl Iterator<Item = &Kept<T>> {
+    pub fn kept(&self) -> impl Iterator<Item = &Publication<T>> {
         self.kept.iter()
     }
 }
@@ -157,10 +160,10 @@ mod tests {
     use super::*;
 
     fn history(messages: usize, bytes: usize) -> History<u64> {
-        History::new(Position { epoch: 7, number: 10 }, Bounds { messages, bytes })
+        History::new(Position { epoch: 7, number: 10 }, HistoryBounds { messages, bytes })
     }
 
-    fn since(history: &History<u64>, epoch: u64, number: u64) -> Result<Vec<u64>, Forgotten> {
+    fn since(history: &History<u64>, epoch: u64, number: u64) -> Result<Vec<u64>, HistoryGap> {
         history.since(Position { epoch, number }).map(|kept| kept.map(|it| it.message).collect())
     }
 
@@ -173,14 +176,14 @@ mod tests {
         }
         assert_eq!(since(&history, 7, 15), Ok(vec![]));
         assert_eq!(since(&history, 7, 12), Ok(vec![12, 13, 14]));
-        assert_eq!(since(&history, 7, 11), Err(Forgotten), "too long ago");
-        assert_eq!(since(&history, 7, 16), Err(Forgotten), "yet to come");
-        assert_eq!(since(&history, 8, 15), Err(Forgotten), "of another numbering");
+        assert_eq!(since(&history, 7, 11), Err(HistoryGap), "too long ago");
+        assert_eq!(since(&history, 7, 16), Err(HistoryGap), "yet to come");
+        assert_eq!(since(&history, 8, 15), Err(HistoryGap), "of another numbering");
         history.push(15, 200, 0);
         assert_eq!(since(&history, 7, 15), Ok(vec![15]), "alone, whatever its size");
-        assert_eq!(since(&history, 7, 14), Err(Forgotten));
+        assert_eq!(since(&history, 7, 14), Err(HistoryGap));
         history.push(16, 1, 0);
-        assert_eq!(since(&history, 7, 15), Err(Forgotten), "for its size");
+        assert_eq!(since(&history, 7, 15), Err(HistoryGap), "for its size");
     }
 
     #[test]
@@ -191,8 +194,8 @@ mod tests {
         assert_eq!(since(&history, 7, 10), Ok(vec![10]), "that is no gap");
         history.skip_to(20);
         history.push(20, 1, 0);
-        assert_eq!(since(&history, 7, 19), Err(Forgotten));
-        assert_eq!(since(&history, 7, 11), Err(Forgotten));
+        assert_eq!(since(&history, 7, 19), Err(HistoryGap));
+        assert_eq!(since(&history, 7, 11), Err(HistoryGap));
         assert_eq!(since(&history, 7, 20), Ok(vec![20]));
     }
 

@@ -5,7 +5,7 @@
 //!
 //! A sender asks for [room](Channel::reserve) in the channel, then
 //! [sends](Room::send). There is room while fewer than the declared number of
-//! messages are still to be taken by one [`Delivery`] of the path or another.
+//! messages are still to be taken by one [`Receiver`] of the path or another.
 //! So a sender in a loop is paced by the slowest delivery, no delivery lags,
 //! and **no message is lost between the two**: a plain broadcast channel would
 //! overwrite what a receiver has not read yet.
@@ -17,9 +17,9 @@
 //! The hub knows neither sockets nor clocks: who waits how long for room, and
 //! what becomes of a message that was taken, is the run time's business.
 
-mod delivery;
 mod history;
 mod numbering;
+mod receiver;
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -28,9 +28,9 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, broadcast};
 
-use self::delivery::Shared;
-pub use self::delivery::{Delivery, DeliverySource};
-pub use self::history::{Bounds, Forgotten, History, Kept, Position, PositionError};
+pub use self::history::{History, HistoryBounds, HistoryGap, Position, PositionError, Publication};
+use self::receiver::Shared;
+pub use self::receiver::{Receiver, ReceiverSource};
 use crate::error::SendError;
 use crate::message::Message;
 
@@ -50,10 +50,10 @@ pub struct Channel<T = Message> {
     path: &'static str,
     /// Which of its path's it is.
     index: usize,
-    sender: broadcast::Sender<Sent<T>>,
+    sender: broadcast::Sender<Slot<T>>,
     /// One permit for each message that may still be sent. Closed when no
     /// delivery is left.
-    room: Arc<Semaphore>,
+    permit: Arc<Semaphore>,
     capacity_messages: usize,
     /// Whether there is a history: so that whoever sends otherwise takes no
     /// lock.
@@ -72,7 +72,7 @@ pub struct Channel<T = Message> {
 /// Dropping it gives the room back.
 #[derive(Debug)]
 #[must_use = "room is held until a message is sent or this is dropped"]
-pub struct Room<'channel, T = Message> {
+pub struct Permit<'channel, T = Message> {
     channel: &'channel Channel<T>,
     permit: OwnedSemaphorePermit,
 }
@@ -82,9 +82,9 @@ pub struct Room<'channel, T = Message> {
 /// The channel lets go of it when the last delivery has read it, so the room
 /// comes back when the last of these has done with its copy.
 #[derive(Clone, Debug)]
-struct Sent<T> {
+struct Slot<T> {
     message: T,
-    room: Arc<OwnedSemaphorePermit>,
+    permit: Arc<OwnedSemaphorePermit>,
 }
 
 impl<T: Clone + Send + 'static> Hub<T> {
@@ -96,30 +96,30 @@ impl<T: Clone + Send + 'static> Hub<T> {
     /// channels.
     pub fn new(
         declared: impl IntoIterator<Item = (&'static str, usize)>,
-    ) -> (Hub<T>, Vec<Delivery<T>>) {
+    ) -> (Hub<T>, Vec<Receiver<T>>) {
         let numbered = Arc::new(Notify::new());
         let mut hub = Hub { channels: HashMap::<_, Vec<_>>::new(), numbered };
-        let mut deliveries = Vec::new();
+        let mut receivers = Vec::new();
         for (path, capacity_messages) in declared {
             let capacity_messages = capacity_messages.clamp(1, MAX_CAPACITY_MESSAGES);
             let (sender, receiver) = broadcast::channel(capacity_messages);
-            let room = Arc::new(Semaphore::new(capacity_messages));
-            let shared = Shared { room: Arc::clone(&room), sender: sender.downgrade() };
+            let permit = Arc::new(Semaphore::new(capacity_messages));
+            let shared = Shared { permit: Arc::clone(&permit), sender: sender.downgrade() };
             let channels = hub.channels.entry(path).or_default();
             channels.push(Channel {
                 path,
                 index: channels.len(),
                 sender,
-                room,
+                permit,
                 capacity_messages,
                 is_numbered: AtomicBool::new(false),
                 is_diverted: AtomicBool::new(false),
                 history: Mutex::new(None),
                 numbered: Arc::clone(&hub.numbered),
             });
-            deliveries.push(Delivery::new(path, receiver, Arc::new(shared)));
+            receivers.push(Receiver::new(path, receiver, Arc::new(shared)));
         }
-        (hub, deliveries)
+        (hub, receivers)
     }
 
     /// Returns the channel of a path; the first, if it has several.
@@ -192,9 +192,9 @@ impl<T: Clone + Send + 'static> Channel<T> {
     /// # Errors
     ///
     /// [`SendError::Stopped`] if no delivery is left.
-    pub async fn reserve(&self) -> Result<Room<'_, T>, SendError> {
-        match Arc::clone(&self.room).acquire_owned().await {
-            Ok(permit) => Ok(Room { channel: self, permit }),
+    pub async fn reserve(&self) -> Result<Permit<'_, T>, SendError> {
+        match Arc::clone(&self.permit).acquire_owned().await {
+            Ok(permit) => Ok(Permit { channel: self, permit }),
             Err(_) => Err(SendError::Stopped { path: self.path }),
         }
     }
@@ -205,16 +205,16 @@ impl<T: Clone + Send + 'static> Channel<T> {
     ///
     /// [`SendError::Full`] if there is none, [`SendError::Stopped`] if no
     /// delivery is left.
-    pub fn try_reserve(&self) -> Result<Room<'_, T>, SendError> {
-        match Arc::clone(&self.room).try_acquire_owned() {
-            Ok(permit) => Ok(Room { channel: self, permit }),
-            Err(_) if self.room.is_closed() => Err(SendError::Stopped { path: self.path }),
+    pub fn try_reserve(&self) -> Result<Permit<'_, T>, SendError> {
+        match Arc::clone(&self.permit).try_acquire_owned() {
+            Ok(permit) => Ok(Permit { channel: self, permit }),
+            Err(_) if self.permit.is_closed() => Err(SendError::Stopped { path: self.path }),
             Err(_) => Err(SendError::Full { path: self.path }),
         }
     }
 }
 
-impl<T: Clone + Send + 'static> Room<'_, T> {
+impl<T: Clone + Send + 'static> Permit<'_, T> {
     /// Puts the message into the channel. It gets no number.
     ///
     /// # Errors
@@ -222,14 +222,14 @@ impl<T: Clone + Send + 'static> Room<'_, T> {
     /// [`SendError::Stopped`] if the deliveries closed or went meanwhile;
     /// the message may or may not have been taken.
     pub fn send(self, message: T) -> Result<(), SendError> {
-        let Channel { path, sender, room, .. } = self.channel;
+        let Channel { path, sender, permit, .. } = self.channel;
         let stopped = SendError::Stopped { path };
-        if sender.send(Sent { message, room: Arc::new(self.permit) }).is_err() {
+        if sender.send(Slot { message, permit: Arc::new(self.permit) }).is_err() {
             return Err(stopped);
         }
         // A delivery that closes takes what was sent before; only now is it
         // known that this was.
-        if room.is_closed() { Err(stopped) } else { Ok(()) }
+        if permit.is_closed() { Err(stopped) } else { Ok(()) }
     }
 }
 
@@ -237,44 +237,44 @@ impl<T: Clone + Send + 'static> Room<'_, T> {
 mod tests {
     use super::*;
 
-    fn one_path(capacity_messages: usize) -> (Hub, Delivery) {
-        let (hub, mut deliveries) = Hub::new([("/", capacity_messages)]);
-        (hub, deliveries.remove(0))
+    fn one_path(capacity_messages: usize) -> (Hub, Receiver) {
+        let (hub, mut receivers) = Hub::new([("/", capacity_messages)]);
+        (hub, receivers.remove(0))
     }
 
     #[tokio::test]
     async fn a_sender_in_a_loop_is_paced_and_nothing_is_lost() {
         for capacity_messages in [1, 3, 64] {
-            let (hub, mut delivery) = one_path(capacity_messages);
+            let (hub, mut receiver) = one_path(capacity_messages);
             let sender = tokio::spawn(async move {
                 for number in 0..1_000 {
-                    let room = hub.channel("/").unwrap().reserve().await.unwrap();
-                    room.send(Message::json(&number).unwrap()).unwrap();
+                    let permit = hub.channel("/").unwrap().reserve().await.unwrap();
+                    permit.send(Message::json(&number).unwrap()).unwrap();
                 }
             });
             for number in 0..1_000 {
-                assert_eq!(delivery.next().await.unwrap().payload(), number.to_string().as_bytes());
+                assert_eq!(receiver.next().await.unwrap().payload(), number.to_string().as_bytes());
             }
             sender.await.unwrap();
-            assert!(delivery.next().await.is_none());
+            assert!(receiver.next().await.is_none());
         }
     }
 
     #[tokio::test]
     async fn room_ends_at_the_capacity_and_comes_back_with_the_next_message() {
         // Not a power of two: the channel has four slots, the sender three.
-        let (hub, mut delivery) = one_path(3);
+        let (hub, mut receiver) = one_path(3);
         let channel = hub.channel("/").unwrap();
         for _ in 0..3 {
             channel.try_reserve().unwrap().send(Message::text("")).unwrap();
         }
         assert!(matches!(channel.try_reserve(), Err(SendError::Full { path: "/" })));
-        delivery.next().await.unwrap();
+        receiver.next().await.unwrap();
         assert!(
             matches!(channel.try_reserve(), Err(SendError::Full { .. })),
             "the first is still held"
         );
-        delivery.next().await.unwrap();
+        receiver.next().await.unwrap();
         drop(channel.try_reserve().unwrap());
         channel.try_reserve().unwrap().send(Message::text("")).unwrap();
         assert!(matches!(channel.try_reserve(), Err(SendError::Full { .. })));
@@ -285,10 +285,11 @@ mod tests {
         let (hub, mut first) = one_path(2);
         let channel = hub.channel("/").unwrap();
         let source = first.source();
-        let send = |payload| channel.try_reserve().map(|room| room.send(Message::text(payload)));
+        let send =
+            |payload| channel.try_reserve().map(|permit| permit.send(Message::text(payload)));
         send("before").unwrap().unwrap();
-        let mut second = source.delivery().unwrap();
-        let unread = source.delivery().unwrap();
+        let mut second = source.receiver().unwrap();
+        let unread = source.receiver().unwrap();
         send("after").unwrap().unwrap();
         assert_eq!(first.next().await.unwrap().payload(), b"before");
         assert_eq!(first.next().await.unwrap().payload(), b"after");
@@ -302,15 +303,15 @@ mod tests {
         send("fourth").unwrap().unwrap();
         drop(second);
         assert!(matches!(channel.try_reserve(), Err(SendError::Stopped { .. })));
-        assert!(source.delivery().is_none());
+        assert!(source.receiver().is_none());
     }
 
     #[tokio::test]
     async fn a_delivery_that_waits_is_woken() {
-        let (hub, mut delivery) = one_path(1);
-        assert!(delivery.try_next().is_none());
+        let (hub, mut receiver) = one_path(1);
+        assert!(receiver.try_next().is_none());
         let waiting =
-            tokio::spawn(async move { delivery.next().await.unwrap().payload().to_owned() });
+            tokio::spawn(async move { receiver.next().await.unwrap().payload().to_owned() });
         tokio::task::yield_now().await;
         hub.channel("/").unwrap().try_reserve().unwrap().send(Message::text("now")).unwrap();
         assert_eq!(waiting.await.unwrap(), b"now");
@@ -318,37 +319,37 @@ mod tests {
 
     #[tokio::test]
     async fn senders_are_told_when_the_delivery_has_gone() {
-        let (hub, delivery) = one_path(1);
+        let (hub, receiver) = one_path(1);
         let channel = hub.channel("/").unwrap();
-        let room = channel.try_reserve().unwrap();
-        drop(delivery);
-        assert!(matches!(room.send(Message::text("")), Err(SendError::Stopped { path: "/" })));
+        let permit = channel.try_reserve().unwrap();
+        drop(receiver);
+        assert!(matches!(permit.send(Message::text("")), Err(SendError::Stopped { path: "/" })));
         assert!(matches!(channel.try_reserve(), Err(SendError::Stopped { .. })));
         assert!(matches!(channel.reserve().await, Err(SendError::Stopped { .. })));
     }
 
     #[tokio::test]
     async fn a_closed_delivery_still_gives_what_was_sent() {
-        let (hub, mut delivery) = one_path(4);
+        let (hub, mut receiver) = one_path(4);
         let channel = hub.channel("/").unwrap();
         let late = channel.try_reserve().unwrap();
         channel.try_reserve().unwrap().send(Message::text("sent")).unwrap();
-        delivery.close();
+        receiver.close();
         assert!(matches!(late.send(Message::text("late")), Err(SendError::Stopped { .. })));
-        assert_eq!(delivery.try_next().unwrap().payload(), b"sent");
+        assert_eq!(receiver.try_next().unwrap().payload(), b"sent");
     }
 
     #[tokio::test]
     async fn a_path_of_a_family_has_one_of_its_channels() {
-        let (hub, mut deliveries) = Hub::new([("/rooms/:room", 4); 3]);
-        for room in 0..30 {
-            let path = format!("/rooms/{room}");
-            let room = hub.channel_of("/rooms/:room", &path).unwrap().try_reserve().unwrap();
-            room.send(Message::text(&path)).unwrap();
-            let delivery = &mut deliveries[spread(&path, 3)];
-            assert_eq!(delivery.try_next().unwrap().payload(), path.as_bytes());
+        let (hub, mut receivers) = Hub::new([("/rooms/:room", 4); 3]);
+        for permit in 0..30 {
+            let path = format!("/rooms/{permit}");
+            let permit = hub.channel_of("/rooms/:room", &path).unwrap().try_reserve().unwrap();
+            permit.send(Message::text(&path)).unwrap();
+            let receiver = &mut receivers[spread(&path, 3)];
+            assert_eq!(receiver.try_next().unwrap().payload(), path.as_bytes());
         }
-        assert!(deliveries.iter_mut().all(|delivery| delivery.try_next().is_none()));
+        assert!(receivers.iter_mut().all(|receiver| receiver.try_next().is_none()));
         assert_eq!(hub.channels().count(), 3);
     }
 

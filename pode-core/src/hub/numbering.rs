@@ -11,7 +11,7 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::{Channel, Forgotten, History, Kept, Position, Room};
+use super::{Channel, History, HistoryGap, Permit, Position, Publication};
 use crate::error::SendError;
 
 impl<T: Clone + Send + 'static> Channel<T> {
@@ -29,7 +29,7 @@ impl<T: Clone + Send + 'static> Channel<T> {
         Ok(())
     }
 
-    /// Has [`Room::is_diverted`] say from now on that messages go elsewhere.
+    /// Has [`Permit::is_diverted`] say from now on that messages go elsewhere.
     /// Returns a copy of the history, which begins now as `begin` says unless
     /// there is one.
     ///
@@ -75,9 +75,13 @@ impl<T: Clone + Send + 'static> Channel<T> {
     /// # Errors
     ///
     /// Not all of it is kept.
-    pub fn since(&self, position: Position, at_most: usize) -> Result<Vec<Kept<T>>, Forgotten> {
+    pub fn since(
+        &self,
+        position: Position,
+        at_most: usize,
+    ) -> Result<Vec<Publication<T>>, HistoryGap> {
         let history = self.history();
-        let missed = history.as_ref().ok_or(Forgotten)?.since(position)?;
+        let missed = history.as_ref().ok_or(HistoryGap)?.since(position)?;
         Ok(missed.take(at_most).cloned().collect())
     }
 
@@ -107,8 +111,8 @@ impl<T: Clone + Send + 'static> Channel<T> {
     /// midst of sending. Senders wait meanwhile.
     async fn all_room(&self) -> Result<OwnedSemaphorePermit, SendError> {
         let all = u32::try_from(self.capacity_messages).unwrap_or(u32::MAX);
-        let room = Arc::clone(&self.room).acquire_many_owned(all).await;
-        room.map_err(|_| SendError::Stopped { path: self.path })
+        let permit = Arc::clone(&self.permit).acquire_many_owned(all).await;
+        permit.map_err(|_| SendError::Stopped { path: self.path })
     }
 
     fn history(&self) -> MutexGuard<'_, Option<History<T>>> {
@@ -117,7 +121,7 @@ impl<T: Clone + Send + 'static> Channel<T> {
     }
 }
 
-impl<T: Clone + Send + 'static> Room<'_, T> {
+impl<T: Clone + Send + 'static> Permit<'_, T> {
     /// Tells whether messages go elsewhere. They don't begin to while there is
     /// this room.
     pub fn is_diverted(&self) -> bool {
@@ -156,10 +160,10 @@ impl<T: Clone + Send + 'static> Room<'_, T> {
     pub fn send_missed(
         self,
         position: Position,
-        make: impl FnOnce(Result<Vec<T>, Forgotten>) -> T,
+        make: impl FnOnce(Result<Vec<T>, HistoryGap>) -> T,
     ) -> Result<(), SendError> {
         let history = self.channel.history();
-        let missed = history.as_ref().ok_or(Forgotten).and_then(|kept| kept.since(position));
+        let missed = history.as_ref().ok_or(HistoryGap).and_then(|kept| kept.since(position));
         let missed = missed.map(|missed| missed.map(|kept| kept.message.clone()).collect());
         self.send(make(missed))
     }
@@ -169,37 +173,37 @@ impl<T: Clone + Send + 'static> Room<'_, T> {
 mod tests {
     use std::task::{Context, Waker};
 
-    use super::super::{Bounds, Delivery, Hub};
+    use super::super::{HistoryBounds, Hub, Receiver};
     use super::*;
 
-    const BOUNDS: Bounds = Bounds { messages: 10, bytes: 1000 };
+    const BOUNDS: HistoryBounds = HistoryBounds { messages: 10, bytes: 1000 };
 
     fn begin() -> History<u32> {
         History::new(Position { epoch: 1, number: 0 }, BOUNDS)
     }
 
-    fn one_path(capacity_messages: usize) -> (Hub<u32>, Delivery<u32>) {
-        let (hub, mut deliveries) = Hub::new([("/", capacity_messages)]);
-        (hub, deliveries.remove(0))
+    fn one_path(capacity_messages: usize) -> (Hub<u32>, Receiver<u32>) {
+        let (hub, mut receivers) = Hub::new([("/", capacity_messages)]);
+        (hub, receivers.remove(0))
     }
 
     fn publish(channel: &Channel<u32>, message: u32) {
         channel.try_reserve().unwrap().publish(message, 1, 0).unwrap();
     }
 
-    fn numbers(channel: &Channel<u32>, number: u64) -> Result<Vec<u32>, Forgotten> {
+    fn numbers(channel: &Channel<u32>, number: u64) -> Result<Vec<u32>, HistoryGap> {
         let kept = channel.since(Position { epoch: 1, number }, 100);
         kept.map(|kept| kept.into_iter().map(|kept| kept.message).collect())
     }
 
     #[tokio::test]
     async fn only_what_is_published_while_there_is_a_history_is_kept() {
-        let (hub, mut delivery) = one_path(4);
+        let (hub, mut receiver) = one_path(4);
         let channel = hub.channel("/").unwrap();
         publish(channel, 1);
         assert_eq!(channel.position(), None);
-        assert_eq!(numbers(channel, 0), Err(Forgotten));
-        assert_eq!((delivery.next().await, delivery.try_next()), (Some(1), None));
+        assert_eq!(numbers(channel, 0), Err(HistoryGap));
+        assert_eq!((receiver.next().await, receiver.try_next()), (Some(1), None));
         channel.number(begin()).await.unwrap();
         publish(channel, 2);
         channel.try_reserve().unwrap().send(3).unwrap();
@@ -207,36 +211,36 @@ mod tests {
         assert_eq!(numbers(channel, 0), Ok(vec![2, 4]));
         assert_eq!(numbers(channel, 1), Ok(vec![4]));
         for message in [2, 3, 4] {
-            assert_eq!(delivery.try_next(), Some(message));
+            assert_eq!(receiver.try_next(), Some(message));
         }
         hub.numbered().await;
         channel.forget();
         publish(channel, 5);
-        assert_eq!(numbers(channel, 2), Err(Forgotten));
-        assert_eq!(delivery.try_next(), Some(5));
+        assert_eq!(numbers(channel, 2), Err(HistoryGap));
+        assert_eq!(receiver.try_next(), Some(5));
     }
 
     #[tokio::test]
     async fn a_channel_is_diverted_when_nobody_is_in_the_midst_of_sending() {
-        let (hub, mut delivery) = one_path(2);
+        let (hub, mut receiver) = one_path(2);
         let channel = hub.channel("/").unwrap();
-        let room = channel.try_reserve().unwrap();
+        let permit = channel.try_reserve().unwrap();
         let mut diverting = Box::pin(channel.divert(begin));
         let mut context = Context::from_waker(Waker::noop());
         assert!(diverting.as_mut().poll(&mut context).is_pending());
         assert!(matches!(channel.try_reserve(), Err(SendError::Full { .. })), "others wait");
-        assert!(!room.is_diverted());
-        room.publish(1, 1, 0).unwrap();
+        assert!(!permit.is_diverted());
+        permit.publish(1, 1, 0).unwrap();
         assert!(diverting.as_mut().poll(&mut context).is_pending(), "it isn't delivered yet");
-        assert_eq!(delivery.try_next(), Some(1));
-        assert_eq!(delivery.try_next(), None);
+        assert_eq!(receiver.try_next(), Some(1));
+        assert_eq!(receiver.try_next(), None);
         let history = diverting.await.unwrap();
         assert_eq!(history.position(), Position { epoch: 1, number: 0 });
-        let room = channel.try_reserve().unwrap();
-        assert!(room.is_diverted());
-        room.publish(2, 1, 9).unwrap();
+        let permit = channel.try_reserve().unwrap();
+        assert!(permit.is_diverted());
+        permit.publish(2, 1, 9).unwrap();
         let kept = channel.since(history.position(), 100).unwrap();
-        assert_eq!(kept, [Kept { number: 0, tag: 9, bytes: 1, message: 2 }]);
+        assert_eq!(kept, [Publication { number: 0, tag: 9, bytes: 1, message: 2 }]);
         channel.rejoin();
         assert!(!channel.try_reserve().unwrap().is_diverted());
         assert_eq!(channel.position(), Some(Position { epoch: 1, number: 1 }));
@@ -244,22 +248,22 @@ mod tests {
 
     #[tokio::test]
     async fn nothing_comes_between_what_was_missed_and_what_comes() {
-        let (hub, mut delivery) = one_path(8);
+        let (hub, mut receiver) = one_path(8);
         let channel = hub.channel("/").unwrap();
         let missed = |number| {
-            let room = channel.try_reserve().unwrap();
+            let permit = channel.try_reserve().unwrap();
             let sum = |missed: Result<Vec<u32>, _>| missed.map_or(0, |all| all.iter().sum());
-            room.send_missed(Position { epoch: 1, number }, sum).unwrap();
+            permit.send_missed(Position { epoch: 1, number }, sum).unwrap();
         };
         missed(0);
-        assert_eq!((delivery.try_next(), delivery.try_next()), (Some(0), None));
+        assert_eq!((receiver.try_next(), receiver.try_next()), (Some(0), None));
         channel.number(begin()).await.unwrap();
         for message in [10, 20, 30] {
             publish(channel, message);
         }
         missed(1);
         missed(4);
-        let taken: Vec<u32> = std::iter::from_fn(|| delivery.try_next()).collect();
+        let taken: Vec<u32> = std::iter::from_fn(|| receiver.try_next()).collect();
         assert_eq!(taken, [10, 20, 30, 50, 0]);
         assert_eq!(channel.position().map(|position| position.number), Some(3), "it got no number");
     }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use pode_core::frame::Incoming;
+use pode_core::frame::AcceptPolicy;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
@@ -18,7 +18,7 @@ pub(crate) struct Entry {
     /// Where the file is.
     pub(crate) name: String,
     pub(crate) stream: Vec<u8>,
-    pub(crate) incoming: Incoming,
+    pub(crate) incoming: AcceptPolicy,
     expected: Vec<String>,
     /// Why another library may come to another verdict.
     pub(crate) differs: Option<String>,
@@ -43,7 +43,7 @@ pub(crate) fn entries() -> Vec<Entry> {
 
 impl Entry {
     fn parse(name: String, text: &str) -> Entry {
-        let incoming = Incoming::messages(MAX_BYTES);
+        let incoming = AcceptPolicy::messages(MAX_BYTES);
         let mut entry =
             Entry { name, stream: Vec::new(), incoming, expected: Vec::new(), differs: None };
         for line in text.lines() {
@@ -61,8 +61,8 @@ impl Entry {
             self.differs = Some(reason.to_owned());
         } else if let Some(taken) = line.strip_prefix("takes: ") {
             self.incoming = match taken {
-                "nothing" => Incoming::Nothing,
-                bytes => Incoming::messages(bytes.parse().ok()?),
+                "nothing" => AcceptPolicy::Nothing,
+                bytes => AcceptPolicy::messages(bytes.parse().ok()?),
             };
         } else {
             for word in line.split('#').next()?.split_whitespace() {

@@ -1,7 +1,7 @@
 //! What a client says is what is heard, and any bytes are decoded alike however
 //! they are cut.
 
-use pode_core::frame::Incoming;
+use pode_core::frame::AcceptPolicy;
 use proptest::prelude::*;
 
 use crate::client::{encode, speeches};
@@ -18,7 +18,7 @@ fn reads() -> impl Strategy<Value = Reads> {
 proptest! {
     #[test]
     fn what_is_said_is_heard(speech in speeches(), reads in reads()) {
-        let incoming = Incoming::messages(1 << 17);
+        let incoming = AcceptPolicy::messages(1 << 17);
         let heard = decode(&encode(&speech.frames), incoming, &reads);
         prop_assert_eq!(heard, Conversation { heard: speech.heard, end: End::Open });
     }

@@ -12,7 +12,7 @@
 
 use std::io::{self, Read, Write};
 
-use pode_core::frame::Incoming;
+use pode_core::frame::AcceptPolicy;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use tungstenite::error::ProtocolError;
@@ -92,7 +92,7 @@ const LONG_LENGTHS: [&str; 2] =
 
 /// Compares the verdicts on a stream of messages up to so many bytes.
 fn compare(stream: &[u8], max_bytes: usize) -> Result<Option<Difference>, TestCaseError> {
-    let ours = decode_whole(stream, Incoming::messages(max_bytes));
+    let ours = decode_whole(stream, AcceptPolicy::messages(max_bytes));
     let (their_heard, theirs) = second_opinion(stream, max_bytes);
     let same_heard = ours.heard == their_heard;
     let same_ending = match &ours.end {
@@ -129,7 +129,7 @@ fn compare(stream: &[u8], max_bytes: usize) -> Result<Option<Difference>, TestCa
 #[test]
 fn the_files_are_judged_alike_unless_they_say_why_not() {
     for entry in entries() {
-        let Incoming::Messages { max_bytes, .. } = entry.incoming else { continue };
+        let AcceptPolicy::Messages { max_bytes, .. } = entry.incoming else { continue };
         let difference = compare(&entry.stream, max_bytes);
         let difference = difference.unwrap_or_else(|error| panic!("{}: {error}", entry.name));
         assert_eq!(difference.is_some(), entry.differs.is_some(), "{}: {difference:?}", entry.name);

@@ -3,7 +3,7 @@
 //! [`check`] asks for nothing but bytes and uses nothing but the decoder, so
 //! that a fuzzer may call it too.
 
-use pode_core::frame::{Close, Decoder, Incoming, Said};
+use pode_core::frame::{AcceptPolicy, Close, Decoder, Received};
 
 /// All that a stream says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,7 +51,7 @@ pub(crate) fn check(stream: &[u8]) {
         Reads { bytes: vec![usize::MAX], stop_after_pings: true },
     ];
     for max_bytes in [None, Some(0), Some(16), Some(1 << 17)] {
-        let incoming = max_bytes.map_or(Incoming::Nothing, Incoming::messages);
+        let incoming = max_bytes.map_or(AcceptPolicy::Nothing, AcceptPolicy::messages);
         let whole = decode_whole(stream, incoming);
         for heard in &whole.heard {
             match heard {
@@ -67,12 +67,12 @@ pub(crate) fn check(stream: &[u8]) {
 }
 
 /// Decodes a stream that comes in one read.
-pub(crate) fn decode_whole(stream: &[u8], incoming: Incoming) -> Conversation {
+pub(crate) fn decode_whole(stream: &[u8], incoming: AcceptPolicy) -> Conversation {
     decode(stream, incoming, &Reads { bytes: vec![usize::MAX], stop_after_pings: false })
 }
 
 /// Decodes a stream that comes in these reads.
-pub(crate) fn decode(stream: &[u8], incoming: Incoming, reads: &Reads) -> Conversation {
+pub(crate) fn decode(stream: &[u8], incoming: AcceptPolicy, reads: &Reads) -> Conversation {
     let mut decoder = Decoder::default();
     let mut heard = Vec::new();
     let mut unread = stream;
@@ -95,13 +95,13 @@ pub(crate) fn decode(stream: &[u8], incoming: Incoming, reads: &Reads) -> Conver
                 Err(fault) => return Conversation { heard, end: End::Refused(fault) },
             };
             heard.push(match said {
-                Said::Text(text) => Heard::Text(text.to_owned()),
-                Said::Binary(payload) => Heard::Binary(payload.to_vec()),
-                Said::Ping(payload) => Heard::Ping(payload.to_vec()),
-                Said::Pong(payload) => Heard::Pong(payload.to_vec()),
-                Said::Close(answer) => return Conversation { heard, end: End::Closed(answer) },
+                Received::Text(text) => Heard::Text(text.to_owned()),
+                Received::Binary(payload) => Heard::Binary(payload.to_vec()),
+                Received::Ping(payload) => Heard::Ping(payload.to_vec()),
+                Received::Pong(payload) => Heard::Pong(payload.to_vec()),
+                Received::Close(answer) => return Conversation { heard, end: End::Closed(answer) },
             });
-            if reads.stop_after_pings && matches!(said, Said::Ping(_)) {
+            if reads.stop_after_pings && matches!(said, Received::Ping(_)) {
                 break true;
             }
         };

@@ -8,7 +8,7 @@ use pode_core::frame::Close;
 use pode_core::hub::Position;
 use pode_core::{ClientId, SendError, SignalTarget};
 
-use crate::push::engine::{Audience, Found, Missed, Only, Order, Parcel, Question};
+use crate::push::engine::{Audience, Command, Envelope, Found, Query, Recipients, Replay};
 use crate::push::publisher::Signals;
 
 /// The clients of a signal, or of one path of a family; see
@@ -50,7 +50,7 @@ impl Clients {
     /// No room came free for the question in time, the server has stopped, or
     /// it doesn't declare the signal.
     pub async fn list(&self) -> Result<Vec<ClientId>, SendError> {
-        Ok(ids(self.find(Only::Everyone).await?))
+        Ok(ids(self.find(Recipients::Everyone).await?))
     }
 
     /// Returns the ids of a group's members, in no order.
@@ -59,7 +59,7 @@ impl Clients {
     ///
     /// As for [`list`](Self::list).
     pub async fn list_group(&self, group: &str) -> Result<Vec<ClientId>, SendError> {
-        Ok(ids(self.find(Only::Group(group.into())).await?))
+        Ok(ids(self.find(Recipients::Group(group.into())).await?))
     }
 
     /// Tells whether a client is there.
@@ -68,7 +68,7 @@ impl Clients {
     ///
     /// As for [`list`](Self::list).
     pub async fn contains(&self, client: &ClientId) -> Result<bool, SendError> {
-        Ok(!self.find(Only::Client(client.clone())).await?.is_empty())
+        Ok(!self.find(Recipients::Client(client.clone())).await?.is_empty())
     }
 
     /// Returns the names of all groups that have members, sorted.
@@ -77,7 +77,7 @@ impl Clients {
     ///
     /// As for [`list`](Self::list).
     pub async fn groups(&self) -> Result<Vec<String>, SendError> {
-        Ok(groups(self.find(Only::Everyone).await?))
+        Ok(groups(self.find(Recipients::Everyone).await?))
     }
 
     /// Returns the names of the groups that a client is in, sorted; none if it
@@ -87,7 +87,7 @@ impl Clients {
     ///
     /// As for [`list`](Self::list).
     pub async fn groups_of(&self, client: &ClientId) -> Result<Vec<String>, SendError> {
-        Ok(groups(self.find(Only::Client(client.clone())).await?))
+        Ok(groups(self.find(Recipients::Client(client.clone())).await?))
     }
 
     /// Puts a client into a group: it gets what is sent there from now on. A
@@ -97,7 +97,8 @@ impl Clients {
     ///
     /// As for [`list`](Self::list).
     pub async fn join_group(&self, client: &ClientId, group: &str) -> Result<(), SendError> {
-        self.order(Order::Join(self.audience(Only::Client(client.clone())), group.into())).await
+        self.command(Command::Join(self.audience(Recipients::Client(client.clone())), group.into()))
+            .await
     }
 
     /// Takes a client out of a group.
@@ -106,7 +107,11 @@ impl Clients {
     ///
     /// As for [`list`](Self::list).
     pub async fn leave_group(&self, client: &ClientId, group: &str) -> Result<(), SendError> {
-        self.order(Order::Leave(self.audience(Only::Client(client.clone())), group.into())).await
+        self.command(Command::Leave(
+            self.audience(Recipients::Client(client.clone())),
+            group.into(),
+        ))
+        .await
     }
 
     /// Closes a client's connection, behind what was sent before. The code is
@@ -123,7 +128,7 @@ impl Clients {
         code: u16,
         reason: impl Into<Cow<'static, str>>,
     ) -> Result<(), SendError> {
-        self.close_some(Only::Client(client.clone()), code, reason.into()).await
+        self.close_some(Recipients::Client(client.clone()), code, reason.into()).await
     }
 
     /// Closes all members of a group; see [`close`](Self::close).
@@ -137,7 +142,7 @@ impl Clients {
         code: u16,
         reason: impl Into<Cow<'static, str>>,
     ) -> Result<(), SendError> {
-        self.close_some(Only::Group(group.into()), code, reason.into()).await
+        self.close_some(Recipients::Group(group.into()), code, reason.into()).await
     }
 
     /// Closes all clients; see [`close`](Self::close).
@@ -150,18 +155,18 @@ impl Clients {
         code: u16,
         reason: impl Into<Cow<'static, str>>,
     ) -> Result<(), SendError> {
-        self.close_some(Only::Everyone, code, reason.into()).await
+        self.close_some(Recipients::Everyone, code, reason.into()).await
     }
 
     async fn close_some(
         &self,
-        only: Only,
+        recipients: Recipients,
         code: u16,
         reason: Cow<'static, str>,
     ) -> Result<(), SendError> {
         let close = Close::own(code, reason)
             .map_err(|source| SendError::Close { path: self.signal, source })?;
-        self.order(Order::Close(self.audience(only), close)).await
+        self.command(Command::Close(self.audience(recipients), close)).await
     }
 
     /// Lets in the client of an arrival.
@@ -173,8 +178,8 @@ impl Clients {
         arrival: u64,
         since: Option<Position>,
     ) -> Result<(), SendError> {
-        let (client, missed) = (self.audience(Only::Client(client)), Missed::since(since));
-        self.order(Order::Admit { client, arrival, missed }).await
+        let (client, replay) = (self.audience(Recipients::Client(client)), Replay::since(since));
+        self.command(Command::Admit { client, arrival, replay }).await
     }
 
     /// Tells whether what comes behind a position is kept.
@@ -183,19 +188,19 @@ impl Clients {
         channel.is_ok_and(|channel| channel.since(position, 0).is_ok())
     }
 
-    async fn find(&self, only: Only) -> Result<Vec<Found>, SendError> {
-        let (question, answer) = Question::new();
-        self.order(Order::Find(self.audience(only), question)).await?;
+    async fn find(&self, recipients: Recipients) -> Result<Vec<Found>, SendError> {
+        let (query, answer) = Query::new();
+        self.command(Command::Find(self.audience(recipients), query)).await?;
         answer.await.map_err(|_| SendError::Stopped { path: self.signal })
     }
 
-    async fn order(&self, order: Order) -> Result<(), SendError> {
-        let parcel = Parcel::Order(Arc::new(order));
-        self.signals.post(self.signal, self.path.as_deref(), parcel).await
+    async fn command(&self, command: Command) -> Result<(), SendError> {
+        let envelope = Envelope::Command(Arc::new(command));
+        self.signals.post(self.signal, self.path.as_deref(), envelope).await
     }
 
-    fn audience(&self, only: Only) -> Audience {
-        Audience { path: self.path.clone(), only, except: None }
+    fn audience(&self, recipients: Recipients) -> Audience {
+        Audience { path: self.path.clone(), recipients, except: None }
     }
 }
 

@@ -169,7 +169,7 @@ impl RunningServer {
         if is_handed_over {
             // What their handlers send concerns the clients of the other
             // process, which the engine has to be there for.
-            self.engine.emptied(deadline).await;
+            self.engine.drained(deadline).await;
             self.wait_for_client_tasks(deadline).await;
             #[cfg(unix)]
             if let Some(restart) = &mut self.restart {

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
-use pode_core::hub::Delivery;
+use pode_core::hub::Receiver;
 use pode_core::{Method, UpstreamName};
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinSet;
@@ -30,7 +30,7 @@ use crate::net::shutdown::StopRequests;
 #[cfg(unix)]
 use crate::net::shutdown::outlive_files_that_are_too_large;
 use crate::net::tls::renewal::Renewal;
-use crate::push::engine::Parcel;
+use crate::push::engine::Envelope;
 use crate::push::publisher::Signals;
 #[cfg(unix)]
 use crate::server::bind::BoundSocket;
@@ -52,16 +52,16 @@ use crate::upstream::{Upstream, UpstreamTasks, Upstreams};
 pub struct Server {
     declared: Declared,
     signals: Signals,
-    deliveries: Vec<Delivery<Parcel>>,
+    receivers: Vec<Receiver<Envelope>>,
 }
 
 impl Declared {
     /// Ends the declarations.
     pub fn into_server(mut self) -> Server {
         rebroadcast::connect(&mut self.signals);
-        let (hub, deliveries) = Signal::channels(&self.signals);
+        let (hub, receivers) = Signal::channels(&self.signals);
         let signals = Signals::new(hub, self.options.send_timeout);
-        Server { declared: self, signals, deliveries }
+        Server { declared: self, signals, receivers }
     }
 }
 
@@ -142,7 +142,7 @@ impl Server {
     }
 
     async fn start_all(self) -> Result<RunningServer, StartError> {
-        let Server { declared, signals, deliveries } = self;
+        let Server { declared, signals, receivers } = self;
         #[cfg(unix)]
         outlive_files_that_are_too_large();
         // Whatever can fail comes before the first request is served.
@@ -173,7 +173,7 @@ impl Server {
         let rules: Vec<_> = rules.collect();
 
         let failure = Failure::default();
-        let engine = declared.start_engine(deliveries, &failure)?;
+        let engine = declared.start_engine(receivers, &failure)?;
         let context = declared.context(&signals, views);
         let (upstreams, client_tasks) = (context.upstreams.clone(), context.client_tasks.clone());
         let Declared { name, options, timers, schedules, upstreams: upstream_tasks, .. } = declared;
@@ -269,7 +269,7 @@ impl Server {
 
     /// Starts everything but the listeners.
     pub(crate) fn embed(self) -> Result<Embedded, StartError> {
-        let Server { declared, signals, deliveries } = self;
+        let Server { declared, signals, receivers } = self;
         let views = declared.read_views()?;
         let endpoints: Vec<&Endpoint> = declared.endpoints.iter().collect();
         let served = served_by(&declared, &endpoints, &Arc::default())?;
@@ -277,7 +277,7 @@ impl Server {
         let destinations = declared.destinations()?;
         // The log is told; requests and handshakes are refused.
         let failure = Failure::default();
-        let engine = declared.start_engine(deliveries, &failure)?;
+        let engine = declared.start_engine(receivers, &failure)?;
         let context = declared.context(&signals, views);
         let Declared { timers, schedules, upstreams: upstream_tasks, .. } = declared;
         let stopping = watch::Sender::new(None);

@@ -23,7 +23,7 @@ use crate::http::response::sentence;
 use crate::http::upgraded::detach;
 use crate::net::client_limit::{ClientLimit, ClientLimitReached};
 use crate::net::tls::certificate::ClientCertificate;
-use crate::push::engine::{Engine, Groups, Newcomer};
+use crate::push::engine::{Engine, Groups, NewSubscriber};
 use crate::push::session::Session;
 use crate::signal::session::{ClientSession, Handlers};
 
@@ -236,8 +236,9 @@ impl SignalRoute {
                 |error: &_| tracing::debug!(signal, %error, "a client left in the handshake");
             upgraded.inspect_err(left).ok().map(detach)
         };
-        let newcomer = Newcomer { id: id.clone(), path, groups, greeting, session, permit };
-        let Some(arrival) = engine.adopt(signal, newcomer, opening).await else {
+        let new_subscriber =
+            NewSubscriber { id: id.clone(), path, groups, greeting, session, permit };
+        let Some(arrival) = engine.subscribe(signal, new_subscriber, opening).await else {
             return Err(HandshakeError::Stopping.response());
         };
         clients.admit(id, arrival, since).await.map_err(|error| {

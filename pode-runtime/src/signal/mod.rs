@@ -9,7 +9,7 @@ pub(crate) mod session;
 use std::any::Any;
 use std::sync::Arc;
 
-use pode_core::frame::Incoming;
+use pode_core::frame::AcceptPolicy;
 use pode_core::hub::Hub;
 
 pub(crate) use self::connect::{Handshake, SignalRoute};
@@ -18,7 +18,7 @@ pub(crate) use self::incoming::read_json;
 pub use self::rebroadcast::Rebroadcast;
 pub(crate) use self::rebroadcast::Validate;
 use crate::net::client_limit::ClientLimit;
-use crate::push::engine::{Parcel, Treatment};
+use crate::push::engine::{Envelope, SubscriberPolicy};
 use crate::signal::options::SignalOptions;
 use crate::signal::session::Handlers;
 
@@ -46,20 +46,20 @@ pub(crate) type ReadParameters = fn(
 
 impl Signal {
     /// Returns how its clients are treated.
-    pub(crate) fn treatment(&self) -> Treatment {
+    pub(crate) fn policy(&self) -> SubscriberPolicy {
         let SignalOptions { on_lag, heartbeat, idle_timeout, .. } = self.options;
         let SignalOptions { max_message_bytes: max_bytes, max_frame_bytes, .. } = self.options;
         let incoming = match self.handlers.receives() {
-            true => Incoming::Messages { max_bytes, max_frame_bytes },
-            false => Incoming::Nothing,
+            true => AcceptPolicy::Messages { max_bytes, max_frame_bytes },
+            false => AcceptPolicy::Nothing,
         };
-        Treatment::new(on_lag, heartbeat, idle_timeout, incoming)
+        SubscriberPolicy::new(on_lag, heartbeat, idle_timeout, incoming)
     }
 
     /// Makes the channels of signals, with what comes out of them.
     pub(crate) fn channels(
         signals: &[Signal],
-    ) -> (Hub<Parcel>, Vec<pode_core::hub::Delivery<Parcel>>) {
+    ) -> (Hub<Envelope>, Vec<pode_core::hub::Receiver<Envelope>>) {
         // Paths of a family are spread over channels, so that one of them wakes
         // one shard: there are as many of these as of cores.
         let cores = std::thread::available_parallelism().map_or(1, usize::from);

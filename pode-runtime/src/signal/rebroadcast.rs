@@ -18,7 +18,7 @@ use super::incoming::FromFrame;
 use crate::app::event::SignalClient;
 use crate::base::error::EventError;
 use crate::base::outcome::BoxError;
-use crate::push::engine::{Audience, Only, Parcel};
+use crate::push::engine::{Audience, Envelope, Recipients};
 use crate::push::raw_message::Frame;
 
 /// To whom a client may send, of those who listen to a signal that is declared
@@ -110,13 +110,14 @@ impl Rebroadcasts {
             _ => (client.signal(), client.own_path(), validate),
         };
         validate(&written.message).map_err(refused)?;
-        let only = match recipients(&written, client, *scope).await? {
-            Some(only) => only,
-            None => Only::Client(client.id().clone()),
+        let recipients = match recipients(&written, client, *scope).await? {
+            Some(recipients) => recipients,
+            None => Recipients::Client(client.id().clone()),
         };
         let message = Message::text(&as_text(&written.message));
-        let parcel = Parcel::new(Audience { path: path.clone(), only, except: None }, message);
-        Ok(client.context().signals.post(signal, path.as_deref(), parcel).await?)
+        let envelope =
+            Envelope::new(Audience { path: path.clone(), recipients, except: None }, message);
+        Ok(client.context().signals.post(signal, path.as_deref(), envelope).await?)
     }
 }
 
@@ -125,7 +126,7 @@ async fn recipients(
     written: &ClientMessage,
     client: &SignalClient,
     scope: Rebroadcast,
-) -> Result<Option<Only>, BoxError> {
+) -> Result<Option<Recipients>, BoxError> {
     let refused = |sentence: &'static str| Err(EventError::new(403, sentence).into());
     if written.direct {
         return Ok(None);
@@ -133,12 +134,12 @@ async fn recipients(
     match scope {
         Rebroadcast::Nobody => refused("messages of clients go to nobody here"),
         Rebroadcast::Anyone => Ok(Some(match (&written.client_id, &written.group) {
-            (Some(id), _) => Only::Client(
+            (Some(id), _) => Recipients::Client(
                 id.parse::<ClientId>()
                     .map_err(|error| EventError::new(400, format!("clientId: {error}")))?,
             ),
-            (None, Some(group)) => Only::Group(group.as_str().into()),
-            (None, None) => Only::Everyone,
+            (None, Some(group)) => Recipients::Group(group.as_str().into()),
+            (None, None) => Recipients::Everyone,
         })),
         Rebroadcast::OwnGroups if written.client_id.is_some() => {
             refused("clientId: messages of clients go to their groups here")
@@ -147,10 +148,10 @@ async fn recipients(
             let own = client.groups().await?;
             match (&written.group, &own[..]) {
                 (Some(group), own) if own.contains(group) => {
-                    Ok(Some(Only::Group(group.as_str().into())))
+                    Ok(Some(Recipients::Group(group.as_str().into())))
                 }
                 (Some(_), _) => refused("group: you are not in this group"),
-                (None, [only]) => Ok(Some(Only::Group(only.as_str().into()))),
+                (None, [recipients]) => Ok(Some(Recipients::Group(recipients.as_str().into()))),
                 (None, []) => refused("you are in no group"),
                 (None, _) => refused("group: say to which of your groups"),
             }

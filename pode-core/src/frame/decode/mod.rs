@@ -19,11 +19,11 @@ mod tests;
 
 use super::{Close, Opcode};
 use header::ClientHeader;
-use partial::{Progress, Unfinished};
+use partial::{PartialFrame, Progress};
 
 /// What a client said.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Said<'a> {
+pub enum Received<'a> {
     /// A message of text, whole.
     Text(&'a str),
     /// A message of bytes, whole.
@@ -36,23 +36,23 @@ pub enum Said<'a> {
     Close(Close),
 }
 
-impl Said<'_> {
+impl Received<'_> {
     /// Reads the payload of a whole message or control frame.
-    fn of(opcode: Opcode, payload: &[u8]) -> Result<Said<'_>, Close> {
+    fn of(opcode: Opcode, payload: &[u8]) -> Result<Received<'_>, Close> {
         Ok(match opcode {
             Opcode::Continuation => return Err(NOTHING_TO_CONTINUE),
-            Opcode::Text => Said::Text(str::from_utf8(payload).map_err(|_| Close::NOT_UTF8)?),
-            Opcode::Binary => Said::Binary(payload),
-            Opcode::Close => Said::Close(Close::answer_to(payload)),
-            Opcode::Ping => Said::Ping(payload),
-            Opcode::Pong => Said::Pong(payload),
+            Opcode::Text => Received::Text(str::from_utf8(payload).map_err(|_| Close::NOT_UTF8)?),
+            Opcode::Binary => Received::Binary(payload),
+            Opcode::Close => Received::Close(Close::answer_to(payload)),
+            Opcode::Ping => Received::Ping(payload),
+            Opcode::Pong => Received::Pong(payload),
         })
     }
 }
 
 /// Which messages are taken. Control frames always are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Incoming {
+pub enum AcceptPolicy {
     /// None: the header of one is answered by [`Close::NO_MESSAGES`].
     Nothing,
     /// Those of at most so many bytes, all their frames together: the header
@@ -67,10 +67,10 @@ pub enum Incoming {
     },
 }
 
-impl Incoming {
+impl AcceptPolicy {
     /// Takes messages of so many bytes, in frames of any size.
-    pub const fn messages(max_bytes: usize) -> Incoming {
-        Incoming::Messages { max_bytes, max_frame_bytes: usize::MAX }
+    pub const fn messages(max_bytes: usize) -> AcceptPolicy {
+        AcceptPolicy::Messages { max_bytes, max_frame_bytes: usize::MAX }
     }
 }
 
@@ -103,7 +103,7 @@ const MAX_EMPTY_FRAMES: u32 = 1000;
 pub struct Decoder {
     /// Behind a pointer, since most clients have nothing unfinished most of
     /// the time. Also holds what was just handed out, if it had come in parts.
-    unfinished: Option<Box<Unfinished>>,
+    partial: Option<Box<PartialFrame>>,
 }
 
 impl Decoder {
@@ -136,22 +136,22 @@ impl Decoder {
     /// - 1008: a message of more than a thousand empty frames.
     /// - 1007: a text that is not UTF-8 (section 8.1).
     ///
-    /// After an error or a [`Said::Close`] nothing is kept, the rest of `input`
+    /// After an error or a [`Received::Close`] nothing is kept, the rest of `input`
     /// has no meaning, and the decoder is not to be asked again.
     pub fn next<'a, 'input: 'a>(
         &'a mut self,
         input: &mut &'input mut [u8],
-        incoming: Incoming,
-    ) -> Result<Option<Said<'a>>, Close> {
-        self.unfinished = self.unfinished.take().and_then(Unfinished::without_what_was_said);
+        incoming: AcceptPolicy,
+    ) -> Result<Option<Received<'a>>, Close> {
+        self.partial = self.partial.take().and_then(PartialFrame::without_what_was_said);
         let taken = self.take(input, incoming);
-        if let Err(_) | Ok(Some(Taken::Here(Said::Close(_)))) = taken {
-            self.unfinished = None;
+        if let Err(_) | Ok(Some(Taken::Here(Received::Close(_)))) = taken {
+            self.partial = None;
         }
         match taken? {
             None => Ok(None),
             Some(Taken::Here(said)) => Ok(Some(said)),
-            Some(Taken::Kept) => self.unfinished.as_deref().map_or(Ok(None), Unfinished::said),
+            Some(Taken::Kept) => self.partial.as_deref().map_or(Ok(None), PartialFrame::said),
         }
     }
 
@@ -159,19 +159,21 @@ impl Decoder {
     fn take<'input>(
         &mut self,
         input: &mut &'input mut [u8],
-        incoming: Incoming,
+        incoming: AcceptPolicy,
     ) -> Result<Option<Taken<'input>>, Close> {
         loop {
-            if let Some(unfinished) = &mut self.unfinished {
-                match unfinished.take_payload(input, incoming)? {
+            if let Some(partial) = &mut self.partial {
+                match partial.take_payload(input, incoming)? {
                     Progress::BeforePayload => {}
                     Progress::InPayload => return Ok(None),
                     Progress::Whole => return Ok(Some(Taken::Kept)),
-                    Progress::Closed(answer) => return Ok(Some(Taken::Here(Said::Close(answer)))),
+                    Progress::Closed(answer) => {
+                        return Ok(Some(Taken::Here(Received::Close(answer))));
+                    }
                 }
             }
             let Some(header) = self.take_header(input)? else { return Ok(None) };
-            let message_bytes = self.unfinished.as_ref().and_then(|it| it.message_bytes());
+            let message_bytes = self.partial.as_ref().and_then(|it| it.message_bytes());
             judge(&header, message_bytes, incoming)?;
             let stands_alone =
                 header.opcode.is_control() || (header.last && message_bytes.is_none());
@@ -180,14 +182,14 @@ impl Decoder {
             {
                 if message_bytes.is_none() {
                     // Its header had come in parts.
-                    self.unfinished = None;
+                    self.partial = None;
                 }
                 mask::unmask(payload, header.mask);
-                return Said::of(header.opcode, payload).map(|said| Some(Taken::Here(said)));
+                return Received::of(header.opcode, payload).map(|said| Some(Taken::Here(said)));
             }
-            let unfinished = self.unfinished.get_or_insert_default();
-            unfinished.begin_payload(&header);
-            if unfinished.empty_frames() > MAX_EMPTY_FRAMES {
+            let partial = self.partial.get_or_insert_default();
+            partial.begin_payload(&header);
+            if partial.empty_frames() > MAX_EMPTY_FRAMES {
                 return Err(Close::TOO_MANY_EMPTY);
             }
         }
@@ -197,21 +199,21 @@ impl Decoder {
     /// than these since this was asked before. Asked in equal intervals, it
     /// finds those whose messages trickle.
     pub fn falls_behind(&mut self, least_bytes: usize) -> bool {
-        self.unfinished.as_mut().is_some_and(|unfinished| unfinished.falls_behind(least_bytes))
+        self.partial.as_mut().is_some_and(|partial| partial.falls_behind(least_bytes))
     }
 
     /// Notes that the client isn't listened to, so that it can't be blamed for
     /// [falling behind](Self::falls_behind).
     pub fn excuse(&mut self) {
-        if let Some(unfinished) = &mut self.unfinished {
-            unfinished.excuse();
+        if let Some(partial) = &mut self.partial {
+            partial.excuse();
         }
     }
 
     /// Takes a header off the front of `input`; `None` if more bytes are
     /// needed, and then those that are there are kept.
     fn take_header(&mut self, input: &mut &mut [u8]) -> Result<Option<ClientHeader>, Close> {
-        if self.unfinished.as_ref().is_none_or(|unfinished| !unfinished.is_in_header()) {
+        if self.partial.as_ref().is_none_or(|partial| !partial.is_in_header()) {
             if let Some(header) = ClientHeader::decode(input)? {
                 let _header = input.split_off_mut(..header.header_bytes);
                 return Ok(Some(header));
@@ -220,14 +222,14 @@ impl Decoder {
                 return Ok(None);
             }
         }
-        self.unfinished.get_or_insert_default().take_header(input)
+        self.partial.get_or_insert_default().take_header(input)
     }
 }
 
 /// Where something that was said lies.
 enum Taken<'input> {
     /// In the input, or nowhere.
-    Here(Said<'input>),
+    Here(Received<'input>),
     /// In what the decoder keeps.
     Kept,
 }
@@ -239,7 +241,7 @@ const NOTHING_TO_CONTINUE: Close = Close::protocol_error("there is no message to
 fn judge(
     header: &ClientHeader,
     message_bytes: Option<usize>,
-    incoming: Incoming,
+    incoming: AcceptPolicy,
 ) -> Result<(), Close> {
     match (header.opcode, message_bytes) {
         (Opcode::Close | Opcode::Ping | Opcode::Pong, _) => return Ok(()),
@@ -249,7 +251,7 @@ fn judge(
         }
         (Opcode::Continuation, Some(_)) | (Opcode::Text | Opcode::Binary, None) => {}
     }
-    let Incoming::Messages { max_bytes, max_frame_bytes } = incoming else {
+    let AcceptPolicy::Messages { max_bytes, max_frame_bytes } = incoming else {
         return Err(Close::NO_MESSAGES);
     };
     let room = max_bytes.saturating_sub(message_bytes.unwrap_or(0));

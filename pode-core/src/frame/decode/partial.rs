@@ -1,11 +1,11 @@
 //! What is kept of a client's bytes until the rest of them comes.
 
 use super::header::{ClientHeader, MAX_HEADER_BYTES};
-use super::{Close, Incoming, Opcode, Said, mask};
+use super::{AcceptPolicy, Close, Opcode, Received, mask};
 
 /// A frame, a message, or both, of which a part has come.
 #[derive(Debug, Default)]
-pub(super) struct Unfinished {
+pub(super) struct PartialFrame {
     /// What the next byte belongs to.
     place: Place,
     /// The message whose last frame has not come to its end.
@@ -64,15 +64,15 @@ pub(super) enum Progress {
     BeforePayload,
     /// More bytes of the payload are needed.
     InPayload,
-    /// There is something to hand out, see [`Unfinished::said`].
+    /// There is something to hand out, see [`PartialFrame::said`].
     Whole,
     /// The client said its last word; this is the answer.
     Closed(Close),
 }
 
-impl Unfinished {
+impl PartialFrame {
     /// Forgets what was handed out; `None` if nothing else is left.
-    pub(super) fn without_what_was_said(mut self: Box<Unfinished>) -> Option<Box<Unfinished>> {
+    pub(super) fn without_what_was_said(mut self: Box<PartialFrame>) -> Option<Box<PartialFrame>> {
         if let Place::Payload(payload @ Payload { missing: 0, .. }) = &self.place {
             if !payload.opcode.is_control() {
                 return None;
@@ -150,7 +150,7 @@ impl Unfinished {
     pub(super) fn take_payload(
         &mut self,
         input: &mut &mut [u8],
-        incoming: Incoming,
+        incoming: AcceptPolicy,
     ) -> Result<Progress, Close> {
         if matches!(self.place, Place::Payload(_)) {
             self.note(input.len());
@@ -174,7 +174,7 @@ impl Unfinished {
 
         let message = self.message.get_or_insert_with(|| Message::new(payload.opcode));
         let may_follow = match incoming {
-            Incoming::Messages { max_bytes, .. } if !payload.last => {
+            AcceptPolicy::Messages { max_bytes, .. } if !payload.last => {
                 max_bytes.saturating_sub(message.bytes.len() + length)
             }
             _ => payload.missing,
@@ -197,13 +197,13 @@ impl Unfinished {
     ///
     /// # Errors
     ///
-    /// None that [`take_payload`](Unfinished::take_payload) hadn't told before.
-    pub(super) fn said(&self) -> Result<Option<Said<'_>>, Close> {
+    /// None that [`take_payload`](PartialFrame::take_payload) hadn't told before.
+    pub(super) fn said(&self) -> Result<Option<Received<'_>>, Close> {
         match (&self.place, &self.message) {
             (Place::Payload(payload), _) if payload.opcode.is_control() => {
-                Said::of(payload.opcode, &self.control).map(Some)
+                Received::of(payload.opcode, &self.control).map(Some)
             }
-            (_, Some(message)) => Said::of(message.opcode, &message.bytes).map(Some),
+            (_, Some(message)) => Received::of(message.opcode, &message.bytes).map(Some),
             (_, None) => Ok(None),
         }
     }
@@ -251,7 +251,7 @@ fn append(bytes: &mut Vec<u8>, part: &[u8], may_follow: usize) {
 }
 
 #[cfg(test)]
-impl Unfinished {
+impl PartialFrame {
     /// Returns how many bytes of memory payloads take.
     pub(super) fn capacity_bytes(&self) -> usize {
         let message = self.message.as_ref().map_or(0, |message| message.bytes.capacity());

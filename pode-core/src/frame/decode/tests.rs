@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-const UP_TO_100: Incoming = Incoming::messages(100);
+const UP_TO_100: AcceptPolicy = AcceptPolicy::messages(100);
 const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 
 /// A frame that announces as many bytes as it has.
@@ -34,7 +34,11 @@ fn part_of_frame(first: u8, part: &[u8], payload_bytes: u64) -> Vec<u8> {
 
 /// Gives the decoder one read; returns what was said, in Debug form, and the
 /// verdict.
-fn read(decoder: &mut Decoder, bytes: &[u8], incoming: Incoming) -> (Vec<String>, Option<Close>) {
+fn read(
+    decoder: &mut Decoder,
+    bytes: &[u8],
+    incoming: AcceptPolicy,
+) -> (Vec<String>, Option<Close>) {
     let mut buffer = bytes.to_vec();
     let mut input = &mut buffer[..];
     let mut said = Vec::new();
@@ -178,13 +182,13 @@ fn a_message_of_too_many_bytes_is_refused_by_its_header() {
 
 #[test]
 fn control_frames_may_be_longer_than_messages() {
-    let said = read(&mut Decoder::default(), &frame(0x89, &[7; 125]), Incoming::messages(0));
+    let said = read(&mut Decoder::default(), &frame(0x89, &[7; 125]), AcceptPolicy::messages(0));
     assert_eq!(said, (vec![format!("Ping({:?})", [7; 125])], None));
 }
 
 #[test]
 fn where_nothing_is_taken_the_header_of_a_message_is_refused() {
-    let read = |bytes: &[u8]| read(&mut Decoder::default(), bytes, Incoming::Nothing);
+    let read = |bytes: &[u8]| read(&mut Decoder::default(), bytes, AcceptPolicy::Nothing);
     for first in [0x81, 0x82, 0x01, 0x02] {
         assert_eq!(read(&part_of_frame(first, b"", 1000)), (vec![], Some(Close::NO_MESSAGES)));
     }
@@ -198,7 +202,7 @@ fn a_caller_may_stop_and_go_on_later() {
         [frame(0x89, b"1"), frame(0x89, b"2"), frame(0x89, b"3")[..3].to_vec()].concat();
     let mut decoder = Decoder::default();
     let mut input = &mut buffer[..];
-    assert_eq!(decoder.next(&mut input, UP_TO_100), Ok(Some(Said::Ping(b"1"))));
+    assert_eq!(decoder.next(&mut input, UP_TO_100), Ok(Some(Received::Ping(b"1"))));
     let rest = [input, &frame(0x89, b"3")[3..]].concat();
     let (said, verdict) = read(&mut decoder, &rest, UP_TO_100);
     assert_eq!((said, verdict), (vec!["Ping([50])".to_owned(), "Ping([51])".to_owned()], None));
@@ -217,12 +221,12 @@ fn what_stands_whole_in_the_input_is_not_copied() {
     let mut input = &mut buffer[..];
     while let Some(said) = decoder.next(&mut input, UP_TO_100).unwrap() {
         let payload = match said {
-            Said::Text(text) => text.as_bytes(),
-            Said::Binary(payload) | Said::Ping(payload) => payload,
+            Received::Text(text) => text.as_bytes(),
+            Received::Binary(payload) | Received::Ping(payload) => payload,
             other => panic!("nobody said {other:?}"),
         };
         assert!(memory.contains(&payload.as_ptr()));
-        assert!(decoder.unfinished.is_none());
+        assert!(decoder.partial.is_none());
     }
 }
 
@@ -237,28 +241,28 @@ fn memory_is_given_back_when_nothing_is_unfinished() {
         for cut in 1..frame.len() {
             let mut decoder = Decoder::default();
             read(&mut decoder, &frame[..cut], UP_TO_100);
-            assert!(decoder.unfinished.is_some());
+            assert!(decoder.partial.is_some());
             let (said, _) = read(&mut decoder, &frame[cut..], UP_TO_100);
             assert!(!said.is_empty());
-            assert!(decoder.unfinished.is_none(), "cut at {cut}");
+            assert!(decoder.partial.is_none(), "cut at {cut}");
         }
     }
 }
 
 #[test]
 fn nothing_is_kept_of_who_is_refused_or_has_closed() {
-    let unfinished = frame(0x01, b"unfinished");
+    let partial = frame(0x01, b"unfinished");
     let closing = frame(0x88, b"\x03\xe8");
     let inside_another = frame(0x81, b"");
     let cut_off = frame(0x80, b"\xc3");
     for last in [&closing[..], b"\xff\xff", &inside_another, &cut_off] {
         for cut in 0..last.len() {
             let mut decoder = Decoder::default();
-            read(&mut decoder, &unfinished, UP_TO_100);
+            read(&mut decoder, &partial, UP_TO_100);
             read(&mut decoder, &last[..cut], UP_TO_100);
             let mut rest = last[cut..].to_vec();
             let _ = decoder.next(&mut &mut rest[..], UP_TO_100);
-            assert!(decoder.unfinished.is_none());
+            assert!(decoder.partial.is_none());
         }
     }
 }
@@ -266,14 +270,14 @@ fn nothing_is_kept_of_who_is_refused_or_has_closed() {
 #[test]
 fn what_is_announced_takes_no_memory() {
     let mut decoder = Decoder::default();
-    let incoming = Incoming::messages(usize::MAX);
+    let incoming = AcceptPolicy::messages(usize::MAX);
     read(&mut decoder, &part_of_frame(0x82, b"few", i64::MAX as u64), incoming);
     assert_eq!(kept_bytes(&decoder), 6);
 }
 
 /// How much memory is taken for what a client sent.
 fn kept_bytes(decoder: &Decoder) -> usize {
-    decoder.unfinished.as_ref().map_or(0, |unfinished| unfinished.capacity_bytes())
+    decoder.partial.as_ref().map_or(0, |partial| partial.capacity_bytes())
 }
 
 fn frames() -> impl Strategy<Value = Vec<u8>> {
@@ -295,7 +299,7 @@ proptest! {
         let mut sent = 0;
         for part in bytes.chunks(read_bytes) {
             sent += part.len();
-            if read(&mut decoder, part, Incoming::messages(max_bytes)).1.is_some() {
+            if read(&mut decoder, part, AcceptPolicy::messages(max_bytes)).1.is_some() {
                 break;
             }
             prop_assert!(kept_bytes(&decoder) <= (2 * sent).min(max_bytes + 125));
@@ -305,7 +309,7 @@ proptest! {
 
 #[test]
 fn a_frame_has_its_own_bound() {
-    let incoming = Incoming::Messages { max_bytes: 100, max_frame_bytes: 10 };
+    let incoming = AcceptPolicy::Messages { max_bytes: 100, max_frame_bytes: 10 };
     let heard = |stream: &[u8]| read(&mut Decoder::default(), stream, incoming);
     assert_eq!(heard(&frame(0x82, &[7; 10])).1, None);
     assert_eq!(heard(&frame(0x82, &[7; 11])).1, Some(Close::FRAME_TOO_BIG));

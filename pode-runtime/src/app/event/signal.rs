@@ -14,7 +14,7 @@ use tokio_util::task::TaskTracker;
 use crate::app::context::Context;
 use crate::base::error::EventError;
 use crate::push::clients::Clients;
-use crate::push::engine::{Audience, Parcel};
+use crate::push::engine::{Audience, Envelope};
 use crate::push::publisher::Sending;
 
 /// A message from a client: the first argument of a signal's handler.
@@ -184,8 +184,8 @@ impl SignalClient {
     /// Sends what is ready to be sent.
     pub(crate) async fn tell(&self, message: Message) -> Result<(), SendError> {
         let audience = Audience::client(self.own_path(), self.id().clone());
-        let parcel = Parcel::new(audience, message);
-        self.info.context.signals.post(self.info.signal, self.own_path().as_deref(), parcel).await
+        let envelope = Envelope::new(audience, message);
+        self.info.context.signals.post(self.info.signal, self.own_path().as_deref(), envelope).await
     }
 }
 

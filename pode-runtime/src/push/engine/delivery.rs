@@ -5,10 +5,10 @@ use std::mem;
 use pode_core::frame::Close;
 use tokio::task::yield_now;
 
-use super::client::{Burst, Sent};
-use super::envelope::{Audience, EVERYBODY, Order};
+use super::client::{Batch, SendOutcome};
+use super::envelope::{Audience, Command, EVERYBODY};
 use super::path::{Due, Path};
-use super::readiness::Place;
+use super::readiness::SlotId;
 use super::shard::{SOCKETS_PER_TURN, Shard};
 use crate::push::session::Disconnect;
 
@@ -21,32 +21,32 @@ impl Shard {
             return false;
         };
         match due {
-            Due::Broadcast(burst) => {
+            Due::Broadcast(batch) => {
                 let places = 0..self.paths[path as usize].clients.capacity() as u32;
-                self.send(path, places, &burst).await;
+                self.send(path, places, &batch).await;
             }
-            Due::Addressed(burst, addressed) => {
+            Due::Addressed(batch, addressed) => {
                 let places = self.paths[path as usize].select(&addressed.0);
-                self.send(path, places.into_iter(), &burst).await;
+                self.send(path, places.into_iter(), &batch).await;
             }
-            Due::Order(order) => self.obey(path, &order),
+            Due::Command(command) => self.obey(path, &command),
         }
         true
     }
 
     /// Writes messages to the clients in some slots of a path.
-    async fn send(&mut self, path: u32, slots: impl Iterator<Item = u32>, burst: &Burst) {
+    async fn send(&mut self, path: u32, slots: impl Iterator<Item = u32>, batch: &Batch) {
         let Path { name, limits, clients, .. } = &mut self.paths[path as usize];
         let mut lost = Vec::new();
         for (count, slot) in (1..).zip(slots) {
             let Some(client) = clients.get_mut(slot as usize) else { continue };
-            match client.send(burst, *limits) {
-                Sent::All => {}
-                Sent::Missed(messages) => {
+            match client.send(batch, *limits) {
+                SendOutcome::All => {}
+                SendOutcome::Replay(messages) => {
                     tracing::debug!(path = name, messages, "a client reads too slowly for some");
                 }
-                Sent::Broken => lost.push(slot),
-                Sent::TooSlow => {
+                SendOutcome::Broken => lost.push(slot),
+                SendOutcome::SlowConsumer => {
                     tracing::info!(path = name, "cut off a client that reads too slowly");
                     client.close(&Close::TOO_SLOW, Disconnect::Lagged);
                     lost.push(slot);
@@ -57,7 +57,7 @@ impl Shard {
             }
         }
         for slot in lost {
-            let place = Place { path, slot };
+            let place = SlotId { path, slot };
             self.limit(place);
             self.advance(place);
         }
@@ -69,44 +69,44 @@ impl Shard {
         for slot in mem::take(&mut self.paths[path as usize].at_fault) {
             let clients = &mut self.paths[path as usize].clients;
             if clients.get_mut(slot as usize).is_some_and(|client| client.tell_fault(false)) {
-                self.advance(Place { path, slot });
+                self.advance(SlotId { path, slot });
             }
         }
     }
 
     /// Does what isn't sending.
-    fn obey(&mut self, number: u32, order: &Order) {
+    fn obey(&mut self, number: u32, command: &Command) {
         let path = &mut self.paths[number as usize];
-        match order {
-            Order::Join(audience, group) => path.join_group(audience, group),
-            Order::Leave(audience, group) => path.leave_group(audience, group),
-            Order::Find(audience, question) => question.answer(path.find(audience)),
-            Order::Close(audience, close) => {
+        match command {
+            Command::Join(audience, group) => path.join_group(audience, group),
+            Command::Leave(audience, group) => path.leave_group(audience, group),
+            Command::Find(audience, query) => query.answer(path.find(audience)),
+            Command::Close(audience, close) => {
                 let end = Disconnect::ByServer { code: close.code().unwrap_or_default() };
                 self.say_goodbye(number, audience, close, end);
             }
-            Order::Admit { client, arrival, missed } => {
+            Command::Admit { client, arrival, replay } => {
                 // It came before this.
                 self.join_all();
                 let path = &mut self.paths[number as usize];
-                let (before, forgotten) = path.admit(client, *arrival, missed);
+                let (before, forgotten) = path.admit(client, *arrival, replay);
                 if let Some(slot) = before {
-                    self.replace(Place { path: number, slot });
+                    self.replace(SlotId { path: number, slot });
                 }
                 if let Some(slot) = forgotten {
-                    let place = Place { path: number, slot };
+                    let place = SlotId { path: number, slot };
                     self.client(place).close(&Close::FORGOTTEN, Disconnect::Lagged);
                     self.limit(place);
                     self.advance(place);
                 }
             }
-            Order::Drain { share, close } => self.drain(number, *share, close),
-            Order::Foreign => {}
+            Command::Drain { share, close } => self.drain(number, *share, close),
+            Command::Foreign => {}
         }
     }
 
     /// Closes a client whose id is somebody else's now.
-    fn replace(&mut self, place: Place) {
+    fn replace(&mut self, place: SlotId) {
         self.client(place).close(&Close::REPLACED, Disconnect::ByServer { code: 1008 });
         self.limit(place);
         self.advance(place);
@@ -121,10 +121,10 @@ impl Shard {
             let Some(client) = clients.get_mut(slot as usize) else { continue };
             // Serials that follow each other are far apart when multiplied by
             // the golden ratio.
-            let lot = client.serial.wrapping_mul(0x9e37_79b9) / (u32::MAX / EVERYBODY + 1);
+            let lot = client.generation.wrapping_mul(0x9e37_79b9) / (u32::MAX / EVERYBODY + 1);
             if lot < share && client.is_admitted() {
                 client.close_last(close, Disconnect::Stopped);
-                let place = Place { path, slot };
+                let place = SlotId { path, slot };
                 self.limit(place);
                 self.advance(place);
             }
@@ -133,7 +133,7 @@ impl Shard {
 
     fn say_goodbye(&mut self, path: u32, audience: &Audience, close: &Close, end: Disconnect) {
         for slot in self.paths[path as usize].select(audience) {
-            let place = Place { path, slot };
+            let place = SlotId { path, slot };
             self.client(place).close_last(close, end);
             self.limit(place);
             self.advance(place);

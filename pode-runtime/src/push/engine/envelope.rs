@@ -9,19 +9,19 @@ use std::mem;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use pode_core::frame::Close;
-use pode_core::hub::{Forgotten, Position, Room};
+use pode_core::hub::{HistoryGap, Permit, Position};
 use pode_core::{ClientId, Message, SendError};
 use tokio::sync::oneshot;
 
 /// What is sent once, and taken by each shard with clients of the path.
 #[derive(Clone, Debug)]
-pub(crate) enum Parcel {
+pub(crate) enum Envelope {
     /// A message for every client.
     Broadcast(Message),
     /// A message for some of them.
     Addressed(Arc<(Audience, Message)>),
     /// Something to do.
-    Order(Arc<Order>),
+    Command(Arc<Command>),
 }
 
 /// Some clients of a path.
@@ -29,20 +29,20 @@ pub(crate) enum Parcel {
 pub(crate) struct Audience {
     /// The one path that is meant, of a family.
     pub(crate) path: Option<Arc<str>>,
-    pub(crate) only: Only,
+    pub(crate) recipients: Recipients,
     /// Who doesn't belong to it after all.
     pub(crate) except: Option<ClientId>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Only {
+pub(crate) enum Recipients {
     Everyone,
     Group(Arc<str>),
     Client(ClientId),
 }
 
 #[derive(Debug)]
-pub(crate) enum Order {
+pub(crate) enum Command {
     /// Put clients into a group.
     Join(Audience, Arc<str>),
     /// Take clients out of a group.
@@ -51,14 +51,14 @@ pub(crate) enum Order {
     Close(Audience, Close),
     /// Let in who waits: the client of that arrival gets what is sent from here
     /// on, and whoever came before it under its id is closed.
-    Admit { client: Audience, arrival: u64, missed: Missed },
+    Admit { client: Audience, arrival: u64, replay: Replay },
     /// Say goodbye to a share of all clients: to none at 0, to everybody at
     /// [`EVERYBODY`].
     Drain { share: u32, close: Close },
     /// Something that another process does in this place.
     Foreign,
     /// Tell who is there.
-    Find(Audience, Question),
+    Find(Audience, Query),
 }
 
 /// The whole crowd, as a share of it.
@@ -66,11 +66,11 @@ pub(crate) const EVERYBODY: u32 = 1 << 16;
 
 /// What a client that was elsewhere missed.
 #[derive(Debug, Default)]
-pub(crate) struct Missed {
+pub(crate) struct Replay {
     /// How far it had come; `None` if it wasn't.
     since: Option<Position>,
     /// Filled in at the moment when the order is given.
-    parcels: OnceLock<Result<Vec<Parcel>, Forgotten>>,
+    envelopes: OnceLock<Result<Vec<Envelope>, HistoryGap>>,
 }
 
 /// A client that is there.
@@ -83,50 +83,50 @@ pub(crate) struct Found {
 /// A question to all shards. When the last of them has let go of it, the
 /// answer is whole.
 #[derive(Debug)]
-pub(crate) struct Question {
+pub(crate) struct Query {
     found: Mutex<Vec<Found>>,
     asker: Option<oneshot::Sender<Vec<Found>>>,
 }
 
-impl Parcel {
+impl Envelope {
     /// Makes the parcel of a message.
-    pub(crate) fn new(audience: Audience, message: Message) -> Parcel {
+    pub(crate) fn new(audience: Audience, message: Message) -> Envelope {
         match audience {
-            Audience { path: None, only: Only::Everyone, except: None } => {
-                Parcel::Broadcast(message)
+            Audience { path: None, recipients: Recipients::Everyone, except: None } => {
+                Envelope::Broadcast(message)
             }
-            audience => Parcel::Addressed(Arc::new((audience, message))),
+            audience => Envelope::Addressed(Arc::new((audience, message))),
         }
     }
 
     /// Returns how many bytes are kept for it.
     pub(crate) fn bytes(&self) -> usize {
         match self {
-            Parcel::Broadcast(message) => message.frame().len(),
-            Parcel::Addressed(addressed) => addressed.1.frame().len(),
-            Parcel::Order(_) => mem::size_of::<Order>(),
+            Envelope::Broadcast(message) => message.frame().len(),
+            Envelope::Addressed(addressed) => addressed.1.frame().len(),
+            Envelope::Command(_) => mem::size_of::<Command>(),
         }
     }
 
     /// Puts it into its channel. Messages are numbered where that is done, and
     /// known again by their tag; so are orders that concern another process,
     /// too.
-    pub(crate) fn put(self, room: Room<'_, Parcel>, tag: u64) -> Result<(), SendError> {
+    pub(crate) fn put(self, permit: Permit<'_, Envelope>, tag: u64) -> Result<(), SendError> {
         let bytes = self.bytes();
-        let Parcel::Order(order) = &self else { return room.publish(self, bytes, tag) };
-        let order = Arc::clone(order);
-        match &*order {
-            Order::Join(..) | Order::Leave(..) | Order::Close(..) | Order::Foreign => {
-                room.publish(self, bytes, tag)
+        let Envelope::Command(command) = &self else { return permit.publish(self, bytes, tag) };
+        let command = Arc::clone(command);
+        match &*command {
+            Command::Join(..) | Command::Leave(..) | Command::Close(..) | Command::Foreign => {
+                permit.publish(self, bytes, tag)
             }
-            Order::Admit { missed: Missed { since: Some(since), parcels }, .. } => {
-                room.send_missed(*since, |missed| {
+            Command::Admit { replay: Replay { since: Some(since), envelopes }, .. } => {
+                permit.send_missed(*since, |replay| {
                     // An order is given once.
-                    let _ = parcels.set(missed);
+                    let _ = envelopes.set(replay);
                     self
                 })
             }
-            Order::Admit { .. } | Order::Drain { .. } | Order::Find(..) => room.send(self),
+            Command::Admit { .. } | Command::Drain { .. } | Command::Find(..) => permit.send(self),
         }
     }
 
@@ -134,8 +134,8 @@ impl Parcel {
     /// that is none.
     pub(super) fn message_for(&self, audience: Option<&Audience>) -> Option<&Message> {
         match (self, audience) {
-            (Parcel::Broadcast(message), None) => Some(message),
-            (Parcel::Addressed(addressed), Some(audience)) if addressed.0 == *audience => {
+            (Envelope::Broadcast(message), None) => Some(message),
+            (Envelope::Addressed(addressed), Some(audience)) if addressed.0 == *audience => {
                 Some(&addressed.1)
             }
             _ => None,
@@ -143,18 +143,18 @@ impl Parcel {
     }
 }
 
-impl Missed {
+impl Replay {
     /// Means what comes behind a position.
-    pub(crate) fn since(position: Option<Position>) -> Missed {
-        Missed { since: position, parcels: OnceLock::new() }
+    pub(crate) fn since(position: Option<Position>) -> Replay {
+        Replay { since: position, envelopes: OnceLock::new() }
     }
 
     /// Returns it, as it is known now.
-    pub(super) fn parcels(&self) -> Result<&[Parcel], Forgotten> {
-        match self.parcels.get() {
-            Some(Ok(parcels)) => Ok(parcels),
+    pub(super) fn envelopes(&self) -> Result<&[Envelope], HistoryGap> {
+        match self.envelopes.get() {
+            Some(Ok(envelopes)) => Ok(envelopes),
             Some(Err(forgotten)) => Err(*forgotten),
-            None if self.since.is_some() => Err(Forgotten),
+            None if self.since.is_some() => Err(HistoryGap),
             None => Ok(&[]),
         }
     }
@@ -170,29 +170,29 @@ impl Audience {
     ) -> bool {
         self.path.as_ref() == path
             && self.except.as_ref() != Some(id)
-            && match &self.only {
-                Only::Everyone => true,
-                Only::Group(group) => groups.contains(group),
-                Only::Client(only) => only == id,
+            && match &self.recipients {
+                Recipients::Everyone => true,
+                Recipients::Group(group) => groups.contains(group),
+                Recipients::Client(recipients) => recipients == id,
             }
     }
 
     /// Returns all clients of a path.
     pub(crate) fn everyone(path: Option<Arc<str>>) -> Audience {
-        Audience { path, only: Only::Everyone, except: None }
+        Audience { path, recipients: Recipients::Everyone, except: None }
     }
 
     /// Returns one client of a path.
     pub(crate) fn client(path: Option<Arc<str>>, id: ClientId) -> Audience {
-        Audience { path, only: Only::Client(id), except: None }
+        Audience { path, recipients: Recipients::Client(id), except: None }
     }
 }
 
-impl Question {
+impl Query {
     /// Makes a question, and where its answer will be.
-    pub(crate) fn new() -> (Question, oneshot::Receiver<Vec<Found>>) {
+    pub(crate) fn new() -> (Query, oneshot::Receiver<Vec<Found>>) {
         let (asker, answer) = oneshot::channel();
-        (Question { found: Mutex::default(), asker: Some(asker) }, answer)
+        (Query { found: Mutex::default(), asker: Some(asker) }, answer)
     }
 
     /// Adds what one shard knows.
@@ -202,7 +202,7 @@ impl Question {
     }
 }
 
-impl Drop for Question {
+impl Drop for Query {
     fn drop(&mut self) {
         let found = self.found.get_mut().unwrap_or_else(PoisonError::into_inner);
         if let Some(asker) = self.asker.take() {

@@ -26,7 +26,7 @@ const MAX_WAITING: usize = 64;
 const MAX_WAITING_BYTES: usize = 64 << 10;
 
 #[derive(Debug)]
-pub(super) struct Conversation {
+pub(super) struct Inbox {
     session: Box<dyn Session>,
     waiting: Vec<Frame>,
     waiting_bytes: usize,
@@ -39,9 +39,9 @@ pub(super) struct Conversation {
     last_said: Instant,
 }
 
-impl Conversation {
-    pub(super) fn new(session: Box<dyn Session>) -> Conversation {
-        Conversation {
+impl Inbox {
+    pub(super) fn new(session: Box<dyn Session>) -> Inbox {
+        Inbox {
             session,
             waiting: Vec::new(),
             waiting_bytes: 0,
@@ -100,7 +100,7 @@ impl Conversation {
 
     /// Ends the conversation: all that was said before is still handled.
     pub(super) fn leave(self, end: Disconnect) {
-        let Conversation { mut session, waiting, handling, .. } = self;
+        let Inbox { mut session, waiting, handling, .. } = self;
         session.leave(end, handling, waiting);
     }
 }

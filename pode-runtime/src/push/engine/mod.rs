@@ -5,7 +5,7 @@
 //! to the clients. What a [socket] doesn't take at once waits in the client's
 //! bounded [send_queue]. A shard is woken by what is on its list, or by what the
 //! system tells of sockets ([readiness]). Connections come in by
-//! [`Engine::adopt`]; the rest of the server knows nothing of what is in here.
+//! [`Engine::subscribe`]; the rest of the server knows nothing of what is in here.
 
 mod client;
 mod delivery;
@@ -42,10 +42,10 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
 pub(crate) use self::envelope::{
-    Audience, EVERYBODY, Found, Missed, Only, Order, Parcel, Question,
+    Audience, Command, EVERYBODY, Envelope, Found, Query, Recipients, Replay,
 };
-pub(crate) use self::path::Treatment;
-use self::path::{Crowd, Entrance};
+pub(crate) use self::path::SubscriberPolicy;
+use self::path::{Placed, Placement};
 pub use self::send_queue::OnLag;
 use self::shard::{Join, Shard};
 use self::socket::Connection;
@@ -64,7 +64,7 @@ const LOOK: Duration = Duration::from_millis(10);
 pub(crate) struct Engine {
     shards: Arc<[mpsc::Sender<Join>]>,
     /// A family has several crowds, over which its paths are spread.
-    paths: Arc<HashMap<&'static str, Crowds>>,
+    paths: Arc<HashMap<&'static str, Placements>>,
     /// Holds the deadline as soon as the engine is to stop. Each shard watches
     /// it until its last client has gone.
     stopping: watch::Sender<Option<Instant>>,
@@ -72,11 +72,11 @@ pub(crate) struct Engine {
 }
 
 /// The clients of a path, with its number in each shard.
-type Crowds = Vec<(u32, Arc<Crowd>)>;
+type Placements = Vec<(u32, Arc<Placement>)>;
 
 /// Who comes to listen, and maybe to speak.
 #[derive(Debug)]
-pub(crate) struct Newcomer {
+pub(crate) struct NewSubscriber {
     pub(crate) id: ClientId,
     /// Its own path, of a family.
     pub(crate) path: Option<Arc<str>>,
@@ -90,7 +90,7 @@ pub(crate) struct Newcomer {
     pub(crate) permit: Option<ClientPermit>,
 }
 
-impl Newcomer {
+impl NewSubscriber {
     /// Tells that nobody is taken in any more.
     fn turn_away(self) {
         if let Some(mut session) = self.session {
@@ -107,57 +107,57 @@ impl Engine {
     ///
     /// The system has no descriptor left.
     pub(crate) fn start(
-        deliveries: Vec<hub::Delivery<Parcel>>,
-        treatment: impl Fn(&str) -> Treatment,
+        receivers: Vec<hub::Receiver<Envelope>>,
+        policy: impl Fn(&str) -> SubscriberPolicy,
         failure: &Failure,
     ) -> io::Result<Engine> {
         let shards = Handle::current().metrics().num_workers();
-        Engine::with_shards(shards, deliveries, treatment, failure)
+        Engine::with_shards(shards, receivers, policy, failure)
     }
 
     fn with_shards(
         shards: usize,
-        deliveries: Vec<hub::Delivery<Parcel>>,
-        treatment: impl Fn(&str) -> Treatment,
+        receivers: Vec<hub::Receiver<Envelope>>,
+        policy: impl Fn(&str) -> SubscriberPolicy,
         failure: &Failure,
     ) -> io::Result<Engine> {
         let made = (0..shards).map(|_| Shard::new()).collect::<io::Result<Vec<_>>>()?;
         let (mut shards, senders): (Vec<_>, Vec<_>) = made.into_iter().unzip();
-        let mut crowds: HashMap<_, Crowds> = HashMap::new();
-        for (number, messages) in (0..).zip(deliveries) {
+        let mut placements: HashMap<_, Placements> = HashMap::new();
+        for (number, messages) in (0..).zip(receivers) {
             let path = messages.path();
             let home = number as usize % shards.len();
             let is_family = path.contains("/:");
-            let crowd = Arc::new(Crowd::new(home, is_family, messages.source()));
+            let placement = Arc::new(Placement::new(home, is_family, messages.source()));
             let mut messages = Some(messages);
             for (index, shard) in shards.iter_mut().enumerate() {
                 let messages = if index == home { messages.take() } else { None };
-                shard.add_path(path, treatment(path), Arc::clone(&crowd), messages);
+                shard.add_path(path, policy(path), Arc::clone(&placement), messages);
             }
-            crowds.entry(path).or_default().push((number, crowd));
+            placements.entry(path).or_default().push((number, placement));
         }
         let stopping = watch::Sender::new(None);
         for shard in shards {
             tokio::spawn(shard.run(stopping.subscribe(), failure.clone()));
         }
-        let (shards, paths) = (senders.into(), Arc::new(crowds));
+        let (shards, paths) = (senders.into(), Arc::new(placements));
         Ok(Engine { shards, paths, stopping, hold: hold() })
     }
 
     /// Takes in a client of a path; returns the how-manieth it is, or `None` if
     /// the engine is stopping or has no such path.
     ///
-    /// The client is to be let in by [`Order::Admit`], so that it gets what is
+    /// The client is to be let in by [`Command::Admit`], so that it gets what is
     /// sent behind that and nothing that was sent before. All this is done
     /// before the 101 reply is sent, with a future of what the connection will
     /// then be, or of none if the client vanishes before. So whoever has seen
     /// the reply misses no message: those that are sent while the connection
     /// opens wait in the client's queue.
     #[must_use = "a client that isn't taken in is to be refused"]
-    pub(crate) async fn adopt(
+    pub(crate) async fn subscribe(
         &self,
         path: &'static str,
-        newcomer: Newcomer,
+        new_subscriber: NewSubscriber,
         opening: impl Future<Output = Option<UpgradedConnection>> + Send + 'static,
     ) -> Option<u64> {
         let hold = self.hold;
@@ -167,52 +167,52 @@ impl Engine {
                 .inspect_err(|error| tracing::debug!(path, %error, "a client left at once"))
                 .ok()
         };
-        self.adopt_connection(path, newcomer, opening).await
+        self.subscribe_connection(path, new_subscriber, opening).await
     }
 
-    async fn adopt_connection(
+    async fn subscribe_connection(
         &self,
         path: &str,
-        newcomer: Newcomer,
+        new_subscriber: NewSubscriber,
         opening: impl Future<Output = Option<Connection>> + Send + 'static,
     ) -> Option<u64> {
-        let Some((path, entrance)) = self.enter(path, &newcomer) else {
-            newcomer.turn_away();
+        let Some((path, placed)) = self.enter(path, &new_subscriber) else {
+            new_subscriber.turn_away();
             return None;
         };
-        let Entrance { counted, shard, messages, arrival } = entrance;
+        let Placed { counted, shard, messages, arrival } = placed;
         let opening = Box::pin(opening);
-        let join = Join { path, messages, newcomer, arrival, counted, opening };
+        let join = Join { path, messages, new_subscriber, arrival, counted, opening };
         match self.shards[shard].send(join).await {
             Ok(()) => Some(arrival),
-            Err(SendError(Join { newcomer, .. })) => {
-                newcomer.turn_away();
+            Err(SendError(Join { new_subscriber, .. })) => {
+                new_subscriber.turn_away();
                 None
             }
         }
     }
 
     /// Finds the number of a path, and where a newcomer goes.
-    fn enter(&self, path: &str, newcomer: &Newcomer) -> Option<(u32, Entrance)> {
+    fn enter(&self, path: &str, new_subscriber: &NewSubscriber) -> Option<(u32, Placed)> {
         if self.stopping.borrow().is_some() {
             return None;
         }
-        let crowds = self.paths.get(path)?;
-        let (number, crowd) = match &newcomer.path {
-            Some(own) => &crowds[hub::spread(own, crowds.len())],
-            None => &crowds[0],
+        let placements = self.paths.get(path)?;
+        let (number, placement) = match &new_subscriber.path {
+            Some(own) => &placements[hub::spread(own, placements.len())],
+            None => &placements[0],
         };
-        Some((*number, crowd.enter(self.shards.len())?))
+        Some((*number, placement.enter(self.shards.len())?))
     }
 
     /// Tells how many clients there are, those included that have yet to come
     /// in.
     pub(crate) fn clients(&self) -> usize {
-        self.paths.values().flatten().map(|(_, crowd)| crowd.clients()).sum()
+        self.paths.values().flatten().map(|(_, placement)| placement.clients()).sum()
     }
 
     /// Waits until no client is left, at most until the deadline.
-    pub(crate) async fn emptied(&self, deadline: Instant) {
+    pub(crate) async fn drained(&self, deadline: Instant) {
         while self.clients() > 0 && Instant::now() < deadline {
             sleep_until(deadline.min(Instant::now() + LOOK)).await;
         }

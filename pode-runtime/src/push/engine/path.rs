@@ -10,16 +10,16 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use pode_core::frame::Incoming;
+use pode_core::frame::AcceptPolicy;
 use pode_core::{Message, hub};
 use slab::Slab;
 use tokio::task::coop::unconstrained;
 
-use super::client::{Burst, Client};
-use super::envelope::{Audience, Found, Missed, Order, Parcel};
+use super::client::{Batch, Client};
+use super::envelope::{Audience, Command, Envelope, Found, Replay};
 use super::send_queue::{OnLag, QueueLimits};
-use super::subscriber::Standing;
-use super::subscriber_index::Roster;
+use super::subscriber::Subscriber;
+use super::subscriber_index::SubscriberIndex;
 
 /// For how many clients of a path another shard is worth its while. A path
 /// with fewer stays in one, so that a message wakes no more than that.
@@ -32,12 +32,12 @@ const BURST_BYTES: usize = 64 << 10;
 
 /// The clients of a path in all shards.
 #[derive(Debug)]
-pub(super) struct Crowd {
+pub(super) struct Placement {
     /// The shard where the path's messages always go.
     home: usize,
     /// Whether all its clients are there, however many they are.
     stays_home: bool,
-    source: hub::DeliverySource<Parcel>,
+    source: hub::ReceiverSource<Envelope>,
     clients: AtomicUsize,
     /// How many have come since the start.
     arrivals: AtomicU64,
@@ -45,47 +45,51 @@ pub(super) struct Crowd {
 
 /// One client, which is counted until this is dropped.
 #[derive(Debug)]
-pub(super) struct Counted {
-    crowd: Arc<Crowd>,
+pub(super) struct CountedClient {
+    placement: Arc<Placement>,
 }
 
-impl Drop for Counted {
+impl Drop for CountedClient {
     fn drop(&mut self) {
-        self.crowd.leave();
+        self.placement.leave();
     }
 }
 
 /// Where a client that comes goes.
 #[derive(Debug)]
-pub(super) struct Entrance {
-    pub(super) counted: Counted,
+pub(super) struct Placed {
+    pub(super) counted: CountedClient,
     pub(super) shard: usize,
     /// What the shard may not have yet: the path's messages from now on.
-    pub(super) messages: Option<hub::Delivery<Parcel>>,
+    pub(super) messages: Option<hub::Receiver<Envelope>>,
     /// The how-manieth client it is.
     pub(super) arrival: u64,
 }
 
-impl Crowd {
-    pub(super) fn new(home: usize, stays_home: bool, source: hub::DeliverySource<Parcel>) -> Crowd {
+impl Placement {
+    pub(super) fn new(
+        home: usize,
+        stays_home: bool,
+        source: hub::ReceiverSource<Envelope>,
+    ) -> Placement {
         let (clients, arrivals) = (AtomicUsize::new(0), AtomicU64::new(0));
-        Crowd { home, stays_home, source, clients, arrivals }
+        Placement { home, stays_home, source, clients, arrivals }
     }
 
     /// Counts a client, and finds its shard among so many; `None` if
     /// the path delivers no more.
-    pub(super) fn enter(self: &Arc<Self>, shards: usize) -> Option<Entrance> {
+    pub(super) fn enter(self: &Arc<Self>, shards: usize) -> Option<Placed> {
         let here = self.clients.fetch_add(1, Ordering::Relaxed);
-        let counted = Counted { crowd: Arc::clone(self) };
+        let counted = CountedClient { placement: Arc::clone(self) };
         // In turn, so that a large crowd is spread evenly whoever leaves.
         let arrival = self.arrivals.fetch_add(1, Ordering::Relaxed);
         let spread = if self.stays_home { 1 } else { (here / CLIENTS_PER_SHARD + 1).min(shards) };
         let shard = (self.home + (arrival % spread as u64) as usize) % shards;
         let messages = match shard == self.home {
             true => None,
-            false => Some(self.source.delivery()?),
+            false => Some(self.source.receiver()?),
         };
-        Some(Entrance { counted, shard, messages, arrival })
+        Some(Placed { counted, shard, messages, arrival })
     }
 
     /// Tells how many clients there are.
@@ -101,26 +105,26 @@ impl Crowd {
 
 /// How the clients of a path are treated.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Treatment {
+pub(crate) struct SubscriberPolicy {
     pub(super) limits: QueueLimits,
     /// How often they are asked whether they are still there, in whole seconds;
     /// zero for never.
     pub(super) heartbeat: Duration,
     /// What they may send.
-    pub(super) incoming: Incoming,
+    pub(super) accepts: AcceptPolicy,
     /// How long they may say nothing; zero for ever.
     pub(super) idle_timeout: Duration,
 }
 
-impl Treatment {
+impl SubscriberPolicy {
     pub(crate) fn new(
         on_lag: OnLag,
         heartbeat: Duration,
         idle_timeout: Duration,
-        incoming: Incoming,
-    ) -> Treatment {
+        accepts: AcceptPolicy,
+    ) -> SubscriberPolicy {
         let limits = QueueLimits { on_lag, ..QueueLimits::default() };
-        Treatment { limits, heartbeat, incoming, idle_timeout }
+        SubscriberPolicy { limits, heartbeat, accepts, idle_timeout }
     }
 }
 
@@ -128,16 +132,16 @@ impl Treatment {
 pub(super) struct Path {
     pub(super) name: &'static str,
     pub(super) limits: QueueLimits,
-    pub(super) incoming: Incoming,
+    pub(super) accepts: AcceptPolicy,
     /// In seconds, if there is one.
     pub(super) heartbeat: Option<NonZero<u32>>,
     pub(super) idle_timeout: Duration,
-    pub(super) crowd: Arc<Crowd>,
+    pub(super) placement: Arc<Placement>,
     /// Absent until a client comes, except at home.
-    messages: Option<hub::Delivery<Parcel>>,
+    messages: Option<hub::Receiver<Envelope>>,
     /// What was taken of them and has yet to be seen to: it is for others than
     /// what came before.
-    put_off: Option<Parcel>,
+    put_off: Option<Envelope>,
     /// Wakes the shard when there are messages.
     waker: Waker,
     pub(super) clients: Slab<Client>,
@@ -147,48 +151,48 @@ pub(super) struct Path {
     /// Those who are not let in yet, by arrival.
     waiting: HashMap<u64, u32>,
     /// By the clients' own paths, where this one is a family's.
-    rosters: HashMap<Option<Arc<str>>, Roster>,
+    indexes: HashMap<Option<Arc<str>>, SubscriberIndex>,
 }
 
 /// What comes next in the channel of a path.
 pub(super) enum Due {
     /// Messages for all its clients.
-    Broadcast(Burst),
+    Broadcast(Batch),
     /// Messages for the audience of this one.
-    Addressed(Burst, Arc<(Audience, Message)>),
-    Order(Arc<Order>),
+    Addressed(Batch, Arc<(Audience, Message)>),
+    Command(Arc<Command>),
 }
 
 impl Path {
     pub(super) fn new(
         name: &'static str,
-        Treatment { limits, heartbeat, incoming, idle_timeout }: Treatment,
-        crowd: Arc<Crowd>,
-        messages: Option<hub::Delivery<Parcel>>,
+        SubscriberPolicy { limits, heartbeat, accepts, idle_timeout }: SubscriberPolicy,
+        placement: Arc<Placement>,
+        messages: Option<hub::Receiver<Envelope>>,
         waker: Waker,
     ) -> Path {
         let heartbeat = NonZero::new(heartbeat.as_secs() as u32);
-        let (clients, waiting, rosters) = (Slab::new(), HashMap::new(), HashMap::new());
+        let (clients, waiting, indexes) = (Slab::new(), HashMap::new(), HashMap::new());
         Path {
             name,
             limits,
-            incoming,
+            accepts,
             heartbeat,
             idle_timeout,
-            crowd,
+            placement,
             messages,
             put_off: None,
             waker,
             clients,
             at_fault: Vec::new(),
             waiting,
-            rosters,
+            indexes,
         }
     }
 
     /// Takes the messages from now on, unless they come already; tells whether
     /// it did.
-    pub(super) fn listen(&mut self, messages: Option<hub::Delivery<Parcel>>) -> bool {
+    pub(super) fn listen(&mut self, messages: Option<hub::Receiver<Envelope>>) -> bool {
         let news = self.messages.is_none() && messages.is_some();
         if news {
             self.messages = messages;
@@ -208,23 +212,23 @@ impl Path {
         Path {
             name: self.name,
             limits: self.limits,
-            incoming: self.incoming,
+            accepts: self.accepts,
             heartbeat: self.heartbeat,
             idle_timeout: self.idle_timeout,
-            crowd: Arc::clone(&self.crowd),
+            placement: Arc::clone(&self.placement),
             messages: self.messages.take(),
             put_off: self.put_off.take(),
             waker,
             clients: Slab::new(),
             at_fault: Vec::new(),
             waiting: HashMap::new(),
-            rosters: HashMap::new(),
+            indexes: HashMap::new(),
         }
     }
 
     /// Takes a client that is to be [let in](Self::admit), and returns its slot.
-    pub(super) fn join(&mut self, client: Client, counted: Counted) -> u32 {
-        let arrival = client.standing.arrival;
+    pub(super) fn join(&mut self, client: Client, counted: CountedClient) -> u32 {
+        let arrival = client.subscriber.arrival;
         let slot = self.clients.insert(client) as u32;
         // It is counted by its slot, for which it needn't be any larger.
         mem::forget(counted);
@@ -239,28 +243,29 @@ impl Path {
         &mut self,
         client: &Audience,
         arrival: u64,
-        missed: &Missed,
+        replay: &Replay,
     ) -> (Option<u32>, Option<u32>) {
         let Some(slot) = self.waiting.remove(&arrival) else {
             let before = self.select(client).into_iter().next();
-            let came_before = |slot: &u32| self.clients[*slot as usize].standing.arrival < arrival;
+            let came_before =
+                |slot: &u32| self.clients[*slot as usize].subscriber.arrival < arrival;
             return (before.filter(came_before), None);
         };
         let client = &mut self.clients[slot as usize];
         client.admit();
-        let Standing { id, path, groups, .. } = &mut client.standing;
-        let roster = self.rosters.entry(path.clone()).or_default();
+        let Subscriber { id, path, groups, .. } = &mut client.subscriber;
+        let index = self.indexes.entry(path.clone()).or_default();
         let asked_for = mem::take(groups);
         for group in asked_for.as_slice() {
-            groups.add(roster.join_group(group, slot));
+            groups.add(index.join_group(group, slot));
         }
-        let before = roster.enter(id.clone(), slot);
-        let Ok(missed) = missed.parcels() else { return (before, Some(slot)) };
-        for parcel in missed {
-            let (audience, message) = match parcel {
-                Parcel::Broadcast(message) => (None, message),
-                Parcel::Addressed(addressed) => (Some(&addressed.0), &addressed.1),
-                Parcel::Order(_) => continue,
+        let before = index.enter(id.clone(), slot);
+        let Ok(replay) = replay.envelopes() else { return (before, Some(slot)) };
+        for envelope in replay {
+            let (audience, message) = match envelope {
+                Envelope::Broadcast(message) => (None, message),
+                Envelope::Addressed(addressed) => (Some(&addressed.0), &addressed.1),
+                Envelope::Command(_) => continue,
             };
             client.owe_if_meant(audience, message);
         }
@@ -270,35 +275,35 @@ impl Path {
     /// Takes a client out.
     pub(super) fn remove(&mut self, slot: u32) -> Client {
         let client = self.clients.remove(slot as usize);
-        let Standing { id, path, groups, arrival, .. } = &client.standing;
+        let Subscriber { id, path, groups, arrival, .. } = &client.subscriber;
         self.waiting.remove(arrival);
-        if let Some(roster) = self.rosters.get_mut(path) {
-            roster.leave(id, slot, groups.as_slice());
-            if roster.is_empty() {
-                self.rosters.remove(path);
+        if let Some(index) = self.indexes.get_mut(path) {
+            index.leave(id, slot, groups.as_slice());
+            if index.is_empty() {
+                self.indexes.remove(path);
             }
         }
-        self.crowd.leave();
+        self.placement.leave();
         client
     }
 
     /// Drops all clients.
     pub(super) fn clear(&mut self) {
         for client in self.clients.drain() {
-            self.crowd.leave();
+            self.placement.leave();
             client.leave();
         }
     }
 
     /// Returns the slots of an audience.
     pub(super) fn select(&self, audience: &Audience) -> Vec<u32> {
-        self.rosters.get(&audience.path).map(|roster| roster.select(audience)).unwrap_or_default()
+        self.indexes.get(&audience.path).map(|index| index.select(audience)).unwrap_or_default()
     }
 
     /// Returns who is meant.
     pub(super) fn find(&self, audience: &Audience) -> impl Iterator<Item = Found> {
         self.select(audience).into_iter().map(|slot| {
-            let Standing { id, groups, .. } = &self.clients[slot as usize].standing;
+            let Subscriber { id, groups, .. } = &self.clients[slot as usize].subscriber;
             Found { id: id.clone(), groups: groups.as_slice().to_vec() }
         })
     }
@@ -306,9 +311,9 @@ impl Path {
     /// Puts clients into a group.
     pub(super) fn join_group(&mut self, audience: &Audience, group: &Arc<str>) {
         for slot in self.select(audience) {
-            if let Some(roster) = self.rosters.get_mut(&audience.path) {
-                let name = roster.join_group(group, slot);
-                self.clients[slot as usize].standing.groups.add(name);
+            if let Some(index) = self.indexes.get_mut(&audience.path) {
+                let name = index.join_group(group, slot);
+                self.clients[slot as usize].subscriber.groups.add(name);
             }
         }
     }
@@ -316,9 +321,9 @@ impl Path {
     /// Takes clients out of a group.
     pub(super) fn leave_group(&mut self, audience: &Audience, group: &Arc<str>) {
         for slot in self.select(audience) {
-            self.clients[slot as usize].standing.groups.remove(group);
-            if let Some(roster) = self.rosters.get_mut(&audience.path) {
-                roster.leave_group(group, slot);
+            self.clients[slot as usize].subscriber.groups.remove(group);
+            if let Some(index) = self.indexes.get_mut(&audience.path) {
+                index.leave_group(group, slot);
             }
         }
     }
@@ -328,9 +333,9 @@ impl Path {
     pub(super) fn next_due(&mut self) -> Option<Due> {
         let first = self.put_off.take().or_else(|| self.next_parcel())?;
         let (audience, message) = match &first {
-            Parcel::Broadcast(message) => (None, message),
-            Parcel::Addressed(addressed) => (Some(&addressed.0), &addressed.1),
-            Parcel::Order(order) => return Some(Due::Order(Arc::clone(order))),
+            Envelope::Broadcast(message) => (None, message),
+            Envelope::Addressed(addressed) => (Some(&addressed.0), &addressed.1),
+            Envelope::Command(command) => return Some(Due::Command(Arc::clone(command))),
         };
         let mut bytes = message.frame().len();
         let mut frames = vec![message.frame().clone()];
@@ -345,20 +350,20 @@ impl Path {
             bytes += message.frame().len();
             frames.push(message.frame().clone());
         }
-        let burst = Burst::new(frames);
+        let batch = Batch::new(frames);
         Some(match first {
-            Parcel::Addressed(addressed) => Due::Addressed(burst, addressed),
-            _ => Due::Broadcast(burst),
+            Envelope::Addressed(addressed) => Due::Addressed(batch, addressed),
+            _ => Due::Broadcast(batch),
         })
     }
 
-    fn next_parcel(&mut self) -> Option<Parcel> {
+    fn next_parcel(&mut self) -> Option<Envelope> {
         let messages = self.messages.as_mut()?;
         // Outside of the task's budget: once that is spent, every channel would
         // look empty. Shards yield by themselves.
         let next = unconstrained(poll_fn(|context| messages.poll_next(context)));
         match pin!(next).poll(&mut Context::from_waker(&self.waker)) {
-            Poll::Ready(parcel) => parcel,
+            Poll::Ready(envelope) => envelope,
             Poll::Pending => None,
         }
     }
@@ -379,30 +384,30 @@ mod tests {
     #[test]
     fn a_crowd_is_spread_over_as_many_shards_as_it_is_worth() {
         let (_hub, deliveries) = Hub::new([("/", 1)]);
-        let crowd = Arc::new(Crowd::new(2, false, deliveries[0].source()));
+        let placement = Arc::new(Placement::new(2, false, deliveries[0].source()));
         let mut shards = [0; 4];
         let mut all = Vec::new();
         for _ in 0..CLIENTS_PER_SHARD {
-            let entrance = crowd.enter(4).unwrap();
-            assert!(entrance.messages.is_none());
-            shards[entrance.shard] += 1;
-            all.push(entrance.counted);
+            let placed = placement.enter(4).unwrap();
+            assert!(placed.messages.is_none());
+            shards[placed.shard] += 1;
+            all.push(placed.counted);
         }
         assert_eq!(shards, [0, 0, 1024, 0]);
         for _ in 0..7 * CLIENTS_PER_SHARD {
-            let entrance = crowd.enter(4).unwrap();
-            assert_eq!(entrance.messages.is_none(), entrance.shard == 2);
-            shards[entrance.shard] += 1;
-            all.push(entrance.counted);
+            let placed = placement.enter(4).unwrap();
+            assert_eq!(placed.messages.is_none(), placed.shard == 2);
+            shards[placed.shard] += 1;
+            all.push(placed.counted);
         }
-        assert_eq!(crowd.clients(), 8 * CLIENTS_PER_SHARD);
+        assert_eq!(placement.clients(), 8 * CLIENTS_PER_SHARD);
         assert!(shards.iter().all(|clients| *clients > 1200), "{shards:?}");
 
         drop(deliveries);
         assert!(
-            std::iter::repeat_with(|| crowd.enter(4)).take(4).any(|entrance| entrance.is_none())
+            std::iter::repeat_with(|| placement.enter(4)).take(4).any(|placed| placed.is_none())
         );
         drop(all);
-        assert_eq!(crowd.clients(), 0);
+        assert_eq!(placement.clients(), 0);
     }
 }

@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Waker};
 
 #[cfg(target_os = "linux")]
 use super::epoll::Epoll;
-use super::ready_list::Woken;
+use super::ready_list::ReadyList;
 use super::socket::Socket;
 
 /// What may be ready.
@@ -20,18 +20,18 @@ pub(super) enum Source {
     Messages(u32),
     /// The socket of the client in this place. Somebody else's may have been
     /// there when it was ready: then it is looked at for nothing.
-    Client(Place),
+    Client(SlotId),
 }
 
 /// Where in its shard a client is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct SlotId {
     pub(super) path: u32,
     pub(super) slot: u32,
 }
 
 pub(super) struct Readiness {
-    woken: Arc<Woken<Source>>,
+    ready_list: Arc<ReadyList<Source>>,
     #[cfg(target_os = "linux")]
     epoll: Epoll,
     /// To be looked at, in this order.
@@ -42,7 +42,7 @@ impl Readiness {
     /// Must be called within a runtime.
     pub(super) fn new() -> io::Result<Readiness> {
         Ok(Readiness {
-            woken: Woken::new(),
+            ready_list: ReadyList::new(),
             #[cfg(target_os = "linux")]
             epoll: Epoll::new()?,
             found: VecDeque::new(),
@@ -51,12 +51,12 @@ impl Readiness {
 
     /// Makes the waker of a source.
     pub(super) fn waker(&self, source: Source) -> Waker {
-        self.woken.waker(source)
+        self.ready_list.waker(source)
     }
 
     /// Watches a socket until it is dropped. What has happened to it before is
     /// not told.
-    pub(super) fn watch(&self, socket: &mut Socket, place: Place) -> io::Result<()> {
+    pub(super) fn watch(&self, socket: &mut Socket, place: SlotId) -> io::Result<()> {
         match socket {
             Socket::Portable(socket) => socket.wake(self.waker(Source::Client(place))),
             #[cfg(target_os = "linux")]
@@ -70,7 +70,7 @@ impl Readiness {
     /// Waits until there is something to look at. Cancel safe.
     pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let found = &mut self.found;
-        self.woken.poll(context, |source| found.push_back(source));
+        self.ready_list.poll(context, |source| found.push_back(source));
         #[cfg(target_os = "linux")]
         self.epoll.poll(context, |place| found.push_back(Source::Client(place.into())));
         if found.is_empty() { Poll::Pending } else { Poll::Ready(()) }
@@ -92,14 +92,14 @@ impl Readiness {
     }
 }
 
-impl From<Place> for u64 {
-    fn from(place: Place) -> u64 {
+impl From<SlotId> for u64 {
+    fn from(place: SlotId) -> u64 {
         u64::from(place.path) << 32 | u64::from(place.slot)
     }
 }
 
-impl From<u64> for Place {
-    fn from(place: u64) -> Place {
-        Place { path: (place >> 32) as u32, slot: place as u32 }
+impl From<u64> for SlotId {
+    fn from(place: u64) -> SlotId {
+        SlotId { path: (place >> 32) as u32, slot: place as u32 }
     }
 }

@@ -7,7 +7,7 @@ use super::sync::Mutex;
 
 /// Shared by a shard and the wakers of the sources for which it waits.
 #[derive(Debug)]
-pub(super) struct Woken<S> {
+pub(super) struct ReadyList<S> {
     state: Mutex<State<S>>,
 }
 
@@ -20,20 +20,20 @@ struct State<S> {
 
 /// Puts its source on the list.
 struct SourceWaker<S> {
-    woken: Arc<Woken<S>>,
+    ready_list: Arc<ReadyList<S>>,
     source: S,
 }
 
-impl<S: Copy + Send + Sync + 'static> Woken<S> {
+impl<S: Copy + Send + Sync + 'static> ReadyList<S> {
     /// Makes an empty list.
-    pub(super) fn new() -> Arc<Woken<S>> {
+    pub(super) fn new() -> Arc<ReadyList<S>> {
         let state = State { sources: Vec::new(), shard: None };
-        Arc::new(Woken { state: Mutex::new(state) })
+        Arc::new(ReadyList { state: Mutex::new(state) })
     }
 
     /// Makes the waker of a source.
     pub(super) fn waker(self: &Arc<Self>, source: S) -> Waker {
-        Arc::new(SourceWaker { woken: Arc::clone(self), source }).into()
+        Arc::new(SourceWaker { ready_list: Arc::clone(self), source }).into()
     }
 
     /// Tells what was woken, perhaps something twice; if it is nothing, the
@@ -53,7 +53,7 @@ impl<S: Copy + Send + Sync + 'static> Wake for SourceWaker<S> {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        let mut state = self.woken.state.lock().expect("nobody panics with the list");
+        let mut state = self.ready_list.state.lock().expect("nobody panics with the list");
         state.sources.push(self.source);
         let shard = state.shard.take();
         drop(state);

@@ -73,7 +73,7 @@ impl Shard {
         let end = Disconnect::ByServer { code: 1011 };
         // Who has much to read yet would read of this too late.
         let say = |client: &mut Client| client.close(&Close::FAILED, end);
-        let ended = caught(self.take_leave(say, deadline, stopped)).await;
+        let ended = caught(self.close_all(say, deadline, stopped)).await;
         if let Err(panic) = ended {
             Supervisor::new(TASK).tell(&panic, "the clients that it still had are dropped");
         }

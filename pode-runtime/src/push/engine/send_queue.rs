@@ -48,18 +48,18 @@ impl Default for QueueLimits {
 
 /// A client is over one of the [`QueueLimits`].
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct TooSlow;
+pub(super) struct SlowConsumer;
 
 /// What waits for a socket, in the order in which it goes out.
 #[derive(Debug, Default)]
-pub(super) struct Outbox {
+pub(super) struct SendQueue {
     /// The rest of a frame of which the socket has taken a part, so that
     /// nothing may come between.
     pub(super) begun: Bytes,
     /// What comes before all messages and isn't to be missed: a greeting, and
     /// what a client that was elsewhere missed. Counted by nobody, since it is
     /// bounded by what there is of it.
-    owed: VecDeque<Bytes>,
+    preface: VecDeque<Bytes>,
     /// The next ping isn't read while one of these waits.
     pub(super) pong: Option<Bytes>,
     pub(super) ping: Option<Bytes>,
@@ -70,25 +70,29 @@ pub(super) struct Outbox {
     pub(super) close: Option<Bytes>,
 }
 
-impl Outbox {
+impl SendQueue {
     pub(super) fn is_empty(&self) -> bool {
         self.begun.is_empty()
             && self.pong.is_none()
             && self.ping.is_none()
-            && self.owed.is_empty()
+            && self.preface.is_empty()
             && self.messages.is_empty()
             && self.close.is_none()
     }
 
     /// Queues a message, and returns how many will never be sent for it: it
     /// may be this one.
-    pub(super) fn push(&mut self, frame: Bytes, limits: QueueLimits) -> Result<usize, TooSlow> {
+    pub(super) fn push(
+        &mut self,
+        frame: Bytes,
+        limits: QueueLimits,
+    ) -> Result<usize, SlowConsumer> {
         let fits = self.messages.len() < limits.messages
             && self.message_bytes + frame.len() <= limits.bytes;
         let mut missed = 0;
         if !fits && !self.messages.is_empty() {
             match limits.on_lag {
-                OnLag::Disconnect => return Err(TooSlow),
+                OnLag::Disconnect => return Err(SlowConsumer),
                 OnLag::Skip => return Ok(1),
                 OnLag::Latest => {
                     missed = self.messages.len();
@@ -102,7 +106,7 @@ impl Outbox {
 
     /// Queues what comes before all messages.
     pub(super) fn owe(&mut self, frame: Bytes) {
-        self.owed.push_back(frame);
+        self.preface.push_back(frame);
     }
 
     /// Queues a message whatever waits: one that isn't to be missed.
@@ -112,22 +116,22 @@ impl Outbox {
     }
 
     pub(super) fn drop_messages(&mut self) {
-        self.owed = VecDeque::new();
+        self.preface = VecDeque::new();
         self.messages = VecDeque::new();
         self.message_bytes = 0;
     }
 
     /// Returns the bytes that go out first, frame by frame.
-    pub(super) fn slices<'a, 'b>(&'a self, room: &'b mut [IoSlice<'a>]) -> &'b [IoSlice<'a>] {
+    pub(super) fn slices<'a, 'b>(&'a self, permit: &'b mut [IoSlice<'a>]) -> &'b [IoSlice<'a>] {
         let begun = Some(&self.begun).filter(|rest| !rest.is_empty());
         let control = begun.into_iter().chain(&self.pong).chain(&self.ping);
-        let frames = control.chain(&self.owed).chain(&self.messages).chain(&self.close);
+        let frames = control.chain(&self.preface).chain(&self.messages).chain(&self.close);
         let mut count = 0;
-        for (slot, frame) in room.iter_mut().zip(frames) {
+        for (slot, frame) in permit.iter_mut().zip(frames) {
             *slot = IoSlice::new(frame);
             count += 1;
         }
-        &room[..count]
+        &permit[..count]
     }
 
     /// Drops the bytes that went out.
@@ -152,9 +156,9 @@ impl Outbox {
         if let Some(control) = self.pong.take().or_else(|| self.ping.take()) {
             return control;
         }
-        if let Some(frame) = self.owed.pop_front() {
-            if self.owed.is_empty() {
-                self.owed = VecDeque::new();
+        if let Some(frame) = self.preface.pop_front() {
+            if self.preface.is_empty() {
+                self.preface = VecDeque::new();
             }
             return frame;
         }
@@ -180,38 +184,38 @@ mod tests {
         Bytes::from_static(bytes.as_bytes())
     }
 
-    fn joined(outbox: &Outbox) -> String {
-        let mut room = [IoSlice::new(&[]); 8];
-        let slices = outbox.slices(&mut room);
+    fn joined(send_queue: &SendQueue) -> String {
+        let mut permit = [IoSlice::new(&[]); 8];
+        let slices = send_queue.slices(&mut permit);
         String::from_utf8(slices.iter().flat_map(|slice| slice.to_vec()).collect()).unwrap()
     }
 
     #[test]
     fn a_queue_is_bounded_in_messages_and_in_bytes() {
-        let mut outbox = Outbox::default();
+        let mut send_queue = SendQueue::default();
         for _ in 0..3 {
-            assert_eq!(outbox.push(frame("a"), LIMITS), Ok(0));
+            assert_eq!(send_queue.push(frame("a"), LIMITS), Ok(0));
         }
-        assert_eq!(outbox.push(frame("a"), LIMITS), Err(TooSlow));
+        assert_eq!(send_queue.push(frame("a"), LIMITS), Err(SlowConsumer));
 
-        let mut outbox = Outbox::default();
-        assert_eq!(outbox.push(frame("0123456789"), LIMITS), Ok(0));
-        assert_eq!(outbox.push(frame("a"), LIMITS), Err(TooSlow));
-        outbox.advance(10);
-        assert_eq!(outbox.push(frame("larger than the limit"), LIMITS), Ok(0), "but alone");
-        assert_eq!(outbox.push(frame("a"), LIMITS), Err(TooSlow));
-        outbox.advance(1);
-        assert_eq!(outbox.push(frame("a"), LIMITS), Ok(0), "what was begun has left the queue");
+        let mut send_queue = SendQueue::default();
+        assert_eq!(send_queue.push(frame("0123456789"), LIMITS), Ok(0));
+        assert_eq!(send_queue.push(frame("a"), LIMITS), Err(SlowConsumer));
+        send_queue.advance(10);
+        assert_eq!(send_queue.push(frame("larger than the limit"), LIMITS), Ok(0), "but alone");
+        assert_eq!(send_queue.push(frame("a"), LIMITS), Err(SlowConsumer));
+        send_queue.advance(1);
+        assert_eq!(send_queue.push(frame("a"), LIMITS), Ok(0), "what was begun has left the queue");
     }
 
     #[test]
     fn a_full_queue_may_skip_what_comes_or_what_waits() {
         let waiting = |on_lag| {
             let limits = QueueLimits { on_lag, ..LIMITS };
-            let mut outbox = Outbox::default();
+            let mut send_queue = SendQueue::default();
             let missed =
-                ["1 ", "2 ", "3 ", "4 ", "5 "].map(|text| outbox.push(frame(text), limits));
-            (joined(&outbox), missed.map(|missed| missed.unwrap_or(usize::MAX)))
+                ["1 ", "2 ", "3 ", "4 ", "5 "].map(|text| send_queue.push(frame(text), limits));
+            (joined(&send_queue), missed.map(|missed| missed.unwrap_or(usize::MAX)))
         };
         assert_eq!(waiting(OnLag::Skip), ("1 2 3 ".to_owned(), [0, 0, 0, 1, 1]));
         assert_eq!(waiting(OnLag::Latest), ("4 5 ".to_owned(), [0, 0, 0, 3, 0]));
@@ -220,38 +224,38 @@ mod tests {
 
     #[test]
     fn control_frames_go_first_but_never_into_a_frame() {
-        let mut outbox = Outbox::default();
-        outbox.push(frame("one "), LIMITS).unwrap();
-        outbox.push(frame("two "), LIMITS).unwrap();
-        outbox.advance(1);
-        outbox.ping = Some(frame("ping "));
-        outbox.pong = Some(frame("pong "));
-        outbox.close = Some(frame("close"));
-        assert_eq!(joined(&outbox), "ne pong ping two close");
-        outbox.drop_messages();
-        assert_eq!(joined(&outbox), "ne pong ping close");
+        let mut send_queue = SendQueue::default();
+        send_queue.push(frame("one "), LIMITS).unwrap();
+        send_queue.push(frame("two "), LIMITS).unwrap();
+        send_queue.advance(1);
+        send_queue.ping = Some(frame("ping "));
+        send_queue.pong = Some(frame("pong "));
+        send_queue.close = Some(frame("close"));
+        assert_eq!(joined(&send_queue), "ne pong ping two close");
+        send_queue.drop_messages();
+        assert_eq!(joined(&send_queue), "ne pong ping close");
     }
 
     #[test]
     fn bytes_leave_in_order_however_many_are_written_at_once() {
         let expected = "pong ping one two close";
         for written in 1..=expected.len() {
-            let mut outbox = Outbox::default();
-            outbox.push(frame("one "), LIMITS).unwrap();
-            outbox.push(frame("two "), LIMITS).unwrap();
-            outbox.pong = Some(frame("pong "));
-            outbox.ping = Some(frame("ping "));
-            outbox.close = Some(frame("close"));
+            let mut send_queue = SendQueue::default();
+            send_queue.push(frame("one "), LIMITS).unwrap();
+            send_queue.push(frame("two "), LIMITS).unwrap();
+            send_queue.pong = Some(frame("pong "));
+            send_queue.ping = Some(frame("ping "));
+            send_queue.close = Some(frame("close"));
             let mut start = 0;
-            while !outbox.is_empty() {
-                assert_eq!(joined(&outbox), expected[start..]);
+            while !send_queue.is_empty() {
+                assert_eq!(joined(&send_queue), expected[start..]);
                 let written = written.min(expected.len() - start);
-                outbox.advance(written);
+                send_queue.advance(written);
                 start += written;
             }
             assert_eq!(start, expected.len());
-            assert_eq!(outbox.message_bytes, 0);
-            assert_eq!(outbox.messages.capacity(), 0);
+            assert_eq!(send_queue.message_bytes, 0);
+            assert_eq!(send_queue.messages.capacity(), 0);
         }
     }
 }

@@ -22,14 +22,14 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until};
 
-use super::Newcomer;
-use super::client::{Client, Ear, Progress};
-use super::envelope::Parcel;
-use super::inbox::Conversation;
-use super::path::{Counted, Crowd, Path, Treatment};
-use super::readiness::{Place, Readiness, Source};
+use super::NewSubscriber;
+use super::client::{Client, Progress, ReceiveContext};
+use super::envelope::Envelope;
+use super::inbox::Inbox;
+use super::path::{CountedClient, Path, Placement, SubscriberPolicy};
+use super::readiness::{Readiness, SlotId, Source};
 use super::socket::Connection;
-use super::subscriber::Standing;
+use super::subscriber::Subscriber;
 use crate::net::shutdown::told_to_stop;
 use crate::push::session::Disconnect;
 
@@ -61,10 +61,10 @@ pub(super) struct Join {
     /// The number of the path.
     pub(super) path: u32,
     /// The path's messages from now on, if the shard may not have them yet.
-    pub(super) messages: Option<hub::Delivery<Parcel>>,
-    pub(super) newcomer: Newcomer,
+    pub(super) messages: Option<hub::Receiver<Envelope>>,
+    pub(super) new_subscriber: NewSubscriber,
     pub(super) arrival: u64,
-    pub(super) counted: Counted,
+    pub(super) counted: CountedClient,
     pub(super) opening: Opening,
 }
 
@@ -73,13 +73,13 @@ pub(super) struct Shard {
     /// How many clients there are, of all paths.
     clients: usize,
     /// That of the latest client.
-    serial: u32,
+    generation: u32,
     pub(super) joins: mpsc::Receiver<Join>,
     /// Of those whose 101 reply wasn't sent yet.
     openings: FuturesUnordered<Pin<Box<dyn Future<Output = Opened> + Send>>>,
     readiness: Readiness,
     /// Who is to be gone by when, earliest first.
-    closing: VecDeque<(Instant, Seat)>,
+    closing: VecDeque<(Instant, SlotKey)>,
     /// When clients are asked next, and the how-manieth time it is.
     next_beat: (Instant, u32),
     /// Whether everyone is told that the server stops.
@@ -90,12 +90,12 @@ pub(super) struct Shard {
 
 /// A client's place, which may be somebody else's by now.
 #[derive(Clone, Copy)]
-struct Seat {
-    place: Place,
-    serial: u32,
+struct SlotKey {
+    place: SlotId,
+    generation: u32,
 }
 
-type Opened = (Seat, Option<Connection>);
+type Opened = (SlotKey, Option<Connection>);
 
 /// What is to be done next.
 enum Event {
@@ -122,7 +122,7 @@ impl Shard {
         Shard {
             paths: Vec::new(),
             clients: 0,
-            serial: 0,
+            generation: 0,
             joins,
             openings: FuturesUnordered::new(),
             readiness,
@@ -138,11 +138,11 @@ impl Shard {
     pub(super) fn add_path(
         &mut self,
         name: &'static str,
-        treatment: Treatment,
-        crowd: Arc<Crowd>,
-        messages: Option<hub::Delivery<Parcel>>,
+        policy: SubscriberPolicy,
+        placement: Arc<Placement>,
+        messages: Option<hub::Receiver<Envelope>>,
     ) {
-        self.add(|waker| Path::new(name, treatment, crowd, messages, waker));
+        self.add(|waker| Path::new(name, policy, placement, messages, waker));
     }
 
     pub(super) fn add(&mut self, path: impl FnOnce(Waker) -> Path) {
@@ -168,7 +168,7 @@ impl Shard {
         }
         let abandoned = async { while stopping.changed().await.is_ok() {} };
         let say = |client: &mut Client| client.close_last(&Close::STOPPING, Disconnect::Stopped);
-        self.take_leave(say, deadline, abandoned).await;
+        self.close_all(say, deadline, abandoned).await;
     }
 
     /// Waits for something to do. Cancel safe.
@@ -198,30 +198,31 @@ impl Shard {
     }
 
     pub(super) fn join(&mut self, join: Join) {
-        let Join { path: number, messages, newcomer, arrival, counted, opening } = join;
+        let Join { path: number, messages, new_subscriber, arrival, counted, opening } = join;
         let path = &mut self.paths[number as usize];
         if path.listen(messages) {
             self.readiness.again(Source::Messages(number));
         }
-        self.serial = self.serial.wrapping_add(1);
-        let Newcomer { id, path: own_path, groups, greeting, session, permit } = newcomer;
-        let standing = Standing {
+        self.generation = self.generation.wrapping_add(1);
+        let NewSubscriber { id, path: own_path, groups, greeting, session, permit } =
+            new_subscriber;
+        let subscriber = Subscriber {
             id,
             path: own_path,
             groups,
             arrival,
             end: None,
-            conversation: session.map(|session| Box::new(Conversation::new(session))),
+            inbox: session.map(|session| Box::new(Inbox::new(session))),
             _permit: permit.map(Box::new),
         };
-        let mut client = Client::new(self.serial, standing);
+        let mut client = Client::new(self.generation, subscriber);
         client.greet(&greeting);
         if self.stopping {
             client.close_last(&Close::STOPPING, Disconnect::Stopped);
         }
-        let place = Place { path: number, slot: path.join(client, counted) };
+        let place = SlotId { path: number, slot: path.join(client, counted) };
         self.clients += 1;
-        let id = Seat { place, serial: self.serial };
+        let id = SlotKey { place, generation: self.generation };
         self.openings.push(Box::pin(async move { (id, opening.await) }));
     }
 
@@ -232,7 +233,7 @@ impl Shard {
         }
     }
 
-    fn open(&mut self, id: Seat, connection: Option<Connection>) {
+    fn open(&mut self, id: SlotKey, connection: Option<Connection>) {
         if !self.is_here(id) {
             return;
         }
@@ -266,13 +267,13 @@ impl Shard {
     }
 
     /// Has a client write what waits and read what came.
-    pub(super) fn advance(&mut self, place: Place) {
-        let Path { name, clients, incoming, .. } = &mut self.paths[place.path as usize];
+    pub(super) fn advance(&mut self, place: SlotId) {
+        let Path { name, clients, accepts, .. } = &mut self.paths[place.path as usize];
         let Some(client) = clients.get_mut(place.slot as usize) else { return };
         let was_ending = client.is_ending();
         let waker = || self.readiness.waker(Source::Client(place));
-        let ear = Ear { path: name, incoming: *incoming, waker: &waker };
-        match client.advance(&mut self.buffer, &ear) {
+        let context = ReceiveContext { path: name, accepts: *accepts, waker: &waker };
+        match client.advance(&mut self.buffer, &context) {
             Progress::Waits => {}
             Progress::Again => self.readiness.again(Source::Client(place)),
             Progress::Answers => {
@@ -287,8 +288,8 @@ impl Shard {
     }
 
     /// Gives a client that is being closed its time.
-    pub(super) fn limit(&mut self, place: Place) {
-        let id = Seat { place, serial: self.client(place).serial };
+    pub(super) fn limit(&mut self, place: SlotId) {
+        let id = SlotKey { place, generation: self.client(place).generation };
         self.closing.push_back((Instant::now() + CLOSE_TIMEOUT, id));
     }
 
@@ -329,12 +330,12 @@ impl Shard {
                 let Some(client) = clients.get_mut(slot) else { continue };
                 if !client.ask_for_life() {
                     tracing::debug!(path = name, "a client answers no more");
-                    client.standing.end.get_or_insert(Disconnect::TimedOut);
+                    client.subscriber.end.get_or_insert(Disconnect::TimedOut);
                     client.reset();
-                    dead.push(Place { path: number as u32, slot: slot as u32 });
+                    dead.push(SlotId { path: number as u32, slot: slot as u32 });
                 } else if client.trickles(least_bytes) {
                     tracing::debug!(path = name, "a message comes too slowly");
-                    trickling.push(Place { path: number as u32, slot: slot as u32 });
+                    trickling.push(SlotId { path: number as u32, slot: slot as u32 });
                 }
                 asked += 1;
                 if asked % SOCKETS_PER_TURN == 0 {
@@ -361,13 +362,13 @@ impl Shard {
             let idle = clients.iter().filter(|(_, client)| client.is_idle_for(*idle_timeout));
             let idle: Vec<_> = idle.map(|(slot, _)| slot as u32).collect();
             for slot in idle {
-                self.end(Place { path, slot }, &Close::IDLE, Disconnect::ByServer { code: 1000 });
+                self.end(SlotId { path, slot }, &Close::IDLE, Disconnect::ByServer { code: 1000 });
             }
         }
     }
 
     /// Says goodbye to a client, behind what waits for it.
-    fn end(&mut self, place: Place, close: &Close, end: Disconnect) {
+    fn end(&mut self, place: SlotId, close: &Close, end: Disconnect) {
         self.client(place).close_last(close, end);
         self.limit(place);
         self.advance(place);
@@ -375,7 +376,7 @@ impl Shard {
 
     /// Says goodbye to all clients and waits for their answers; drops those
     /// who are left at the deadline, or when nobody waits for it any more.
-    pub(super) async fn take_leave(
+    pub(super) async fn close_all(
         &mut self,
         say_goodbye: impl Fn(&mut Client),
         deadline: Instant,
@@ -388,7 +389,7 @@ impl Shard {
             for slot in 0..self.paths[path as usize].clients.capacity() as u32 {
                 if let Some(client) = self.paths[path as usize].clients.get_mut(slot as usize) {
                     say_goodbye(client);
-                    self.advance(Place { path, slot });
+                    self.advance(SlotId { path, slot });
                 }
             }
         }
@@ -413,16 +414,16 @@ impl Shard {
         self.clients = 0;
     }
 
-    pub(super) fn client(&mut self, place: Place) -> &mut Client {
+    pub(super) fn client(&mut self, place: SlotId) -> &mut Client {
         &mut self.paths[place.path as usize].clients[place.slot as usize]
     }
 
-    fn is_here(&self, id: Seat) -> bool {
+    fn is_here(&self, id: SlotKey) -> bool {
         let clients = &self.paths[id.place.path as usize].clients;
-        clients.get(id.place.slot as usize).is_some_and(|client| client.serial == id.serial)
+        clients.get(id.place.slot as usize).is_some_and(|client| client.generation == id.generation)
     }
 
-    fn remove(&mut self, place: Place) {
+    fn remove(&mut self, place: SlotId) {
         self.paths[place.path as usize].remove(place.slot).leave();
         self.clients -= 1;
     }

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use pode_core::ClientId;
 
-use super::inbox::Conversation;
+use super::inbox::Inbox;
 use crate::net::client_limit::ClientPermit;
 use crate::push::session::Disconnect;
 
 /// Who a client is to the rest of the server.
 #[derive(Debug)]
-pub(super) struct Standing {
+pub(super) struct Subscriber {
     pub(super) id: ClientId,
     /// Its own path, where the path is a family's.
     pub(super) path: Option<Arc<str>>,
@@ -22,7 +22,7 @@ pub(super) struct Standing {
     /// Why it goes, as soon as somebody decided that.
     pub(super) end: Option<Disconnect>,
     /// Present if somebody wants to hear what it says, or that it goes.
-    pub(super) conversation: Option<Box<Conversation>>,
+    pub(super) inbox: Option<Box<Inbox>>,
     /// Counts it as long as it is there.
     pub(super) _permit: Option<Box<ClientPermit>>,
 }
@@ -64,7 +64,7 @@ impl Groups {
 
     pub(super) fn remove(&mut self, group: &str) {
         match self {
-            Groups::One(only) if **only == *group => *self = Groups::None,
+            Groups::One(recipients) if **recipients == *group => *self = Groups::None,
             Groups::More(groups) => groups.retain(|other| **other != *group),
             _ => {}
         }
@@ -86,11 +86,11 @@ mod tests {
         groups.remove("b");
         groups.remove("d");
         assert_eq!(names(&groups), "a c");
-        let mut only = Groups::default();
-        only.add("a".into());
-        only.remove("b");
-        assert_eq!(names(&only), "a");
-        only.remove("a");
-        assert_eq!(names(&only), "");
+        let mut recipients = Groups::default();
+        recipients.add("a".into());
+        recipients.remove("b");
+        assert_eq!(names(&recipients), "a");
+        recipients.remove("a");
+        assert_eq!(names(&recipients), "");
     }
 }

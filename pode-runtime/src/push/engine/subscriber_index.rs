@@ -5,16 +5,16 @@ use std::sync::Arc;
 
 use pode_core::ClientId;
 
-use super::envelope::{Audience, Only};
+use super::envelope::{Audience, Recipients};
 
 /// Finds clients by what they are called. It knows slots, not clients.
 #[derive(Debug, Default)]
-pub(super) struct Roster {
+pub(super) struct SubscriberIndex {
     ids: HashMap<ClientId, u32>,
     groups: HashMap<Arc<str>, HashSet<u32>>,
 }
 
-impl Roster {
+impl SubscriberIndex {
     /// Adds a client, and returns who had its id.
     pub(super) fn enter(&mut self, id: ClientId, slot: u32) -> Option<u32> {
         self.ids.insert(id, slot)
@@ -55,13 +55,13 @@ impl Roster {
     pub(super) fn select(&self, audience: &Audience) -> Vec<u32> {
         let except = audience.except.as_ref().and_then(|id| self.ids.get(id)).copied();
         let not_excepted = |slot: &u32| Some(*slot) != except;
-        match &audience.only {
-            Only::Everyone => self.ids.values().copied().filter(not_excepted).collect(),
-            Only::Group(group) => {
+        match &audience.recipients {
+            Recipients::Everyone => self.ids.values().copied().filter(not_excepted).collect(),
+            Recipients::Group(group) => {
                 let members = self.groups.get(group).into_iter().flatten();
                 members.copied().filter(not_excepted).collect()
             }
-            Only::Client(id) => {
+            Recipients::Client(id) => {
                 self.ids.get(id).copied().filter(not_excepted).into_iter().collect()
             }
         }
@@ -82,8 +82,8 @@ mod tests {
         slot.to_string().parse().unwrap()
     }
 
-    fn audience(only: Only, except: Option<u32>) -> Audience {
-        Audience { path: None, only, except: except.map(id) }
+    fn audience(recipients: Recipients, except: Option<u32>) -> Audience {
+        Audience { path: None, recipients, except: except.map(id) }
     }
 
     #[derive(Clone, Copy, Debug)]
@@ -109,62 +109,62 @@ mod tests {
         /// A table of who is in which group says the same.
         #[test]
         fn whoever_is_meant_is_found(steps in prop::collection::vec(step(), 0..60)) {
-            let mut roster = Roster::default();
+            let mut index = SubscriberIndex::default();
             // By client, the groups it is in.
             let mut table: HashMap<u32, HashSet<u32>> = HashMap::new();
             let name = |group: u32| -> Arc<str> { format!("group {group}").into() };
             for step in steps {
                 match step {
                     Step::Enter(client) => {
-                        let had = roster.enter(id(client), client);
+                        let had = index.enter(id(client), client);
                         prop_assert_eq!(had.is_some(), table.contains_key(&client));
                         table.entry(client).or_default();
                     }
                     Step::Leave(client) => {
                         let groups = table.remove(&client).unwrap_or_default();
                         let groups: Vec<_> = groups.into_iter().map(name).collect();
-                        roster.leave(&id(client), client, &groups);
+                        index.leave(&id(client), client, &groups);
                     }
                     Step::Join(client, group) => {
                         if let Some(groups) = table.get_mut(&client) {
                             groups.insert(group);
-                            roster.join_group(&name(group), client);
+                            index.join_group(&name(group), client);
                         }
                     }
                     Step::Part(client, group) => {
                         if let Some(groups) = table.get_mut(&client) {
                             groups.remove(&group);
-                            roster.leave_group(&name(group), client);
+                            index.leave_group(&name(group), client);
                         }
                     }
                 }
-                let selected = |only: Only, except| {
-                    roster.select(&audience(only, except)).into_iter().collect::<HashSet<_>>()
+                let selected = |recipients: Recipients, except| {
+                    index.select(&audience(recipients, except)).into_iter().collect::<HashSet<_>>()
                 };
                 let expected = |is_meant: &dyn Fn(u32, &HashSet<u32>) -> bool| {
                     let meant = table.iter().filter(|(client, groups)| is_meant(**client, groups));
                     meant.map(|(client, _)| *client).collect::<HashSet<_>>()
                 };
-                prop_assert_eq!(selected(Only::Everyone, None), expected(&|_, _| true));
-                prop_assert_eq!(selected(Only::Everyone, Some(1)), expected(&|client, _| client != 1));
+                prop_assert_eq!(selected(Recipients::Everyone, None), expected(&|_, _| true));
+                prop_assert_eq!(selected(Recipients::Everyone, Some(1)), expected(&|client, _| client != 1));
                 for group in 0..3 {
-                    let only = Only::Group(name(group));
-                    let found = selected(only, Some(2));
+                    let recipients = Recipients::Group(name(group));
+                    let found = selected(recipients, Some(2));
                     prop_assert_eq!(found, expected(&|client, groups| client != 2 && groups.contains(&group)));
                 }
-                let found = selected(Only::Client(id(3)), None);
+                let found = selected(Recipients::Client(id(3)), None);
                 prop_assert_eq!(found, expected(&|client, _| client == 3));
-                prop_assert_eq!(roster.is_empty(), table.is_empty());
+                prop_assert_eq!(index.is_empty(), table.is_empty());
             }
         }
     }
 
     #[test]
     fn whoever_takes_an_id_keeps_it_when_the_other_goes() {
-        let mut roster = Roster::default();
-        assert_eq!(roster.enter(id(1), 4), None);
-        assert_eq!(roster.enter(id(1), 5), Some(4));
-        roster.leave(&id(1), 4, &[]);
-        assert_eq!(roster.select(&audience(Only::Client(id(1)), None)), [5]);
+        let mut index = SubscriberIndex::default();
+        assert_eq!(index.enter(id(1), 4), None);
+        assert_eq!(index.enter(id(1), 5), Some(4));
+        index.leave(&id(1), 4, &[]);
+        assert_eq!(index.select(&audience(Recipients::Client(id(1)), None)), [5]);
     }
 }

@@ -9,8 +9,8 @@ use pode_core::{Message, SendError};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout_at};
 
-use super::{Room, Signals};
-use crate::push::engine::Parcel;
+use super::{Permit, Signals};
+use crate::push::engine::Envelope;
 
 /// The way to the other process. Cloning is cheap.
 #[derive(Clone, Debug)]
@@ -37,7 +37,7 @@ pub(crate) struct Diverted {
     pub(crate) path: &'static str,
     /// Which of the path's channels it is for.
     pub(crate) index: usize,
-    pub(crate) parcel: Parcel,
+    pub(crate) envelope: Envelope,
     /// To be dropped when it is in its channel.
     pub(crate) underway: UnderWay,
 }
@@ -69,12 +69,12 @@ impl Detour {
         self.underway.load(Ordering::Acquire) == 0
     }
 
-    fn divert(&self, channel: &Channel<Parcel>, parcel: Parcel) -> (Diverted, Arrival) {
+    fn divert(&self, channel: &Channel<Envelope>, envelope: Envelope) -> (Diverted, Arrival) {
         self.underway.fetch_add(1, Ordering::AcqRel);
         let (arrived, arrival) = oneshot::channel();
         let underway = UnderWay { count: Arc::clone(&self.underway), _arrived: arrived };
         let (path, index) = (channel.path(), channel.index());
-        (Diverted { path, index, parcel, underway }, arrival)
+        (Diverted { path, index, envelope, underway }, arrival)
     }
 
     /// Waits for places; `None` if the detour has come to its end meanwhile, and
@@ -108,11 +108,11 @@ impl Detour {
     fn divert_all(
         &self,
         places: mpsc::PermitIterator<'_, Diverted>,
-        channels: &[&Channel<Parcel>],
+        channels: &[&Channel<Envelope>],
         message: &Message,
     ) -> Vec<Arrival> {
-        let divert = |(place, channel): (mpsc::Permit<'_, _>, &&Channel<Parcel>)| {
-            let (diverted, arrival) = self.divert(channel, Parcel::Broadcast(message.clone()));
+        let divert = |(place, channel): (mpsc::Permit<'_, _>, &&Channel<Envelope>)| {
+            let (diverted, arrival) = self.divert(channel, Envelope::Broadcast(message.clone()));
             place.send(diverted);
             arrival
         };
@@ -134,23 +134,23 @@ impl Signals {
     /// room.
     pub(super) async fn put(
         &self,
-        channel: &Channel<Parcel>,
-        parcel: Parcel,
+        channel: &Channel<Envelope>,
+        envelope: Envelope,
         deadline: Instant,
     ) -> Result<(), SendError> {
         loop {
-            let room = match channel.try_reserve() {
+            let permit = match channel.try_reserve() {
                 Err(SendError::Full { .. }) => self.room_in(channel, deadline).await?,
-                room => room?,
+                permit => permit?,
             };
-            if !room.is_diverted() {
-                return parcel.put(room, 0);
+            if !permit.is_diverted() {
+                return envelope.put(permit, 0);
             }
-            drop(room);
+            drop(permit);
             // Without a detour, the channel is itself again.
             let Some(detour) = self.detour() else { continue };
             if let Some(mut places) = detour.reserve(channel.path(), 1, deadline).await? {
-                let (diverted, arrival) = detour.divert(channel, parcel);
+                let (diverted, arrival) = detour.divert(channel, envelope);
                 if let Some(place) = places.next() {
                     place.send(diverted);
                 }
@@ -163,18 +163,18 @@ impl Signals {
     /// Does it if there is room now.
     pub(super) fn put_now(
         &self,
-        channel: &Channel<Parcel>,
-        parcel: Parcel,
+        channel: &Channel<Envelope>,
+        envelope: Envelope,
         detours: Detours,
     ) -> Result<(), SendError> {
-        let room = channel.try_reserve()?;
-        if !room.is_diverted() {
-            return parcel.put(room, 0);
+        let permit = channel.try_reserve()?;
+        if !permit.is_diverted() {
+            return envelope.put(permit, 0);
         }
         let path = channel.path();
         let detour = self.detour_now(detours).ok_or(SendError::Full { path })?;
         if let Some(place) = detour.reserve_now(path, 1)?.next() {
-            place.send(detour.divert(channel, parcel).0);
+            place.send(detour.divert(channel, envelope).0);
         }
         Ok(())
     }
@@ -190,9 +190,9 @@ impl Signals {
             let mut rooms = Vec::new();
             let mut elsewhere = Vec::new();
             for channel in self.hub().channels() {
-                let room = self.room_in(channel, deadline).await?;
+                let permit = self.room_in(channel, deadline).await?;
                 // What comes back needs room, too.
-                if room.is_diverted() { elsewhere.push(channel) } else { rooms.push(room) }
+                if permit.is_diverted() { elsewhere.push(channel) } else { rooms.push(permit) }
             }
             let Some(first) = elsewhere.first() else { return put_all(rooms, message) };
             let Some(detour) = self.detour() else { continue };
@@ -218,8 +218,8 @@ impl Signals {
         let mut rooms = Vec::new();
         let mut elsewhere = Vec::new();
         for channel in self.hub().channels() {
-            let room = channel.try_reserve()?;
-            if room.is_diverted() { elsewhere.push(channel) } else { rooms.push(room) }
+            let permit = channel.try_reserve()?;
+            if permit.is_diverted() { elsewhere.push(channel) } else { rooms.push(permit) }
         }
         if let Some(first) = elsewhere.first() {
             let path = first.path();
@@ -243,6 +243,6 @@ async fn arrive(arrivals: impl IntoIterator<Item = Arrival>, deadline: Instant) 
     }
 }
 
-fn put_all(rooms: Vec<Room<'_>>, message: &Message) -> Result<(), SendError> {
-    rooms.into_iter().try_for_each(|room| Parcel::Broadcast(message.clone()).put(room, 0))
+fn put_all(rooms: Vec<Permit<'_>>, message: &Message) -> Result<(), SendError> {
+    rooms.into_iter().try_for_each(|permit| Envelope::Broadcast(message.clone()).put(permit, 0))
 }

@@ -17,7 +17,7 @@ use self::detour::Detours;
 pub(crate) use self::detour::{Detour, Diverted};
 use self::sending::Target;
 pub use self::sending::{SendFuture, Sending};
-use crate::push::engine::{Audience, Parcel};
+use crate::push::engine::{Audience, Envelope};
 
 /// Sends payloads to the clients of a server; a cheap handle to clone.
 ///
@@ -32,7 +32,7 @@ pub struct Signals {
 
 #[derive(Debug)]
 struct Shared {
-    hub: Hub<Parcel>,
+    hub: Hub<Envelope>,
     /// How long a send waits for room.
     send_timeout: Duration,
     /// Where to what is sent while a channel is diverted.
@@ -40,11 +40,11 @@ struct Shared {
 }
 
 impl Signals {
-    pub(crate) fn new(hub: Hub<Parcel>, send_timeout: Duration) -> Signals {
+    pub(crate) fn new(hub: Hub<Envelope>, send_timeout: Duration) -> Signals {
         Signals { shared: Arc::new(Shared { hub, send_timeout, detour: Mutex::default() }) }
     }
 
-    pub(crate) fn hub(&self) -> &Hub<Parcel> {
+    pub(crate) fn hub(&self) -> &Hub<Envelope> {
         &self.shared.hub
     }
 
@@ -125,9 +125,9 @@ impl Signals {
         &self,
         path: &'static str,
         own_path: Option<&str>,
-        parcel: Parcel,
+        envelope: Envelope,
     ) -> Result<(), SendError> {
-        self.put(self.channel(path, own_path)?, parcel, self.deadline()).await
+        self.put(self.channel(path, own_path)?, envelope, self.deadline()).await
     }
 
     fn sending<L>(&self, target: Target, message: Result<Message, SendError>) -> Sending<L> {
@@ -140,9 +140,9 @@ impl Signals {
 
     async fn room_in<'hub>(
         &self,
-        channel: &'hub Channel<Parcel>,
+        channel: &'hub Channel<Envelope>,
         deadline: Instant,
-    ) -> Result<Room<'hub>, SendError> {
+    ) -> Result<Permit<'hub>, SendError> {
         timeout_at(deadline, channel.reserve()).await.unwrap_or_else(|_| {
             let path = channel.path();
             tracing::warn!(path, "no room came free for a message, which was not sent");
@@ -159,8 +159,8 @@ impl Signals {
     ) -> Result<(), SendError> {
         match target {
             Target::Signal(path, audience) => {
-                let parcel = Parcel::new(audience.clone(), message.clone());
-                self.put_now(self.channel(path, audience.path.as_deref())?, parcel, detours)
+                let envelope = Envelope::new(audience.clone(), message.clone());
+                self.put_now(self.channel(path, audience.path.as_deref())?, envelope, detours)
             }
             Target::All => self.put_into_all_now(message, detours),
         }
@@ -175,7 +175,7 @@ impl Signals {
         match target {
             Target::Signal(path, audience) => {
                 let channel = self.channel(path, audience.path.as_deref())?;
-                self.put(channel, Parcel::new(audience, message), deadline).await
+                self.put(channel, Envelope::new(audience, message), deadline).await
             }
             Target::All => self.put_into_all(&message, deadline).await,
         }
@@ -187,7 +187,7 @@ impl Signals {
         &self,
         path: &'static str,
         own_path: Option<&str>,
-    ) -> Result<&Channel<Parcel>, SendError> {
+    ) -> Result<&Channel<Envelope>, SendError> {
         match own_path {
             Some(own) => self.shared.hub.channel_of(path, own),
             None => self.shared.hub.channel(path),
@@ -195,7 +195,7 @@ impl Signals {
     }
 }
 
-type Room<'hub> = pode_core::hub::Room<'hub, Parcel>;
+type Permit<'hub> = pode_core::hub::Permit<'hub, Envelope>;
 
 fn encode<T: Payload + ?Sized>(path: &'static str, payload: &T) -> Result<Message, SendError> {
     payload.encode().map_err(|source| SendError::Encode { path, source })
@@ -205,25 +205,25 @@ fn encode<T: Payload + ?Sized>(path: &'static str, payload: &T) -> Result<Messag
 mod tests {
     use std::collections::HashMap;
 
-    use pode_core::hub::Delivery;
+    use pode_core::hub::Receiver;
     use pode_core::{ClientId, SignalPath};
     use tokio::time::Instant;
 
     use super::*;
-    use crate::push::engine::Only;
+    use crate::push::engine::Recipients;
 
     const CHAT: SignalPath<u32> = SignalPath::new("/");
     const NEWS: SignalPath<u32> = SignalPath::new("/news");
 
-    fn signals() -> (Signals, HashMap<&'static str, Delivery<Parcel>>) {
-        let (hub, deliveries) = Hub::new([("/", 2), ("/news", 2)]);
-        let deliveries = deliveries.into_iter().map(|delivery| (delivery.path(), delivery));
-        (Signals::new(hub, Duration::from_secs(5)), deliveries.collect())
+    fn signals() -> (Signals, HashMap<&'static str, Receiver<Envelope>>) {
+        let (hub, receivers) = Hub::new([("/", 2), ("/news", 2)]);
+        let receivers = receivers.into_iter().map(|delivery| (delivery.path(), delivery));
+        (Signals::new(hub, Duration::from_secs(5)), receivers.collect())
     }
 
-    fn payloads(delivery: &mut Delivery<Parcel>) -> Vec<String> {
-        let payload = |parcel| match parcel {
-            Parcel::Broadcast(message) => String::from_utf8(message.payload().to_vec()).unwrap(),
+    fn payloads(delivery: &mut Receiver<Envelope>) -> Vec<String> {
+        let payload = |envelope| match envelope {
+            Envelope::Broadcast(message) => String::from_utf8(message.payload().to_vec()).unwrap(),
             other => panic!("expected a broadcast, got {other:?}"),
         };
         std::iter::from_fn(|| delivery.try_next()).map(payload).collect()
@@ -231,7 +231,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_full_channel_is_waited_for_and_then_told() {
-        let (signals, mut deliveries) = signals();
+        let (signals, mut receivers) = signals();
         for number in 0..2 {
             signals.send(CHAT, &number).await.unwrap();
         }
@@ -242,17 +242,17 @@ mod tests {
 
         let waiting = tokio::spawn(signals.send(CHAT, &3).into_future());
         tokio::task::yield_now().await;
-        assert_eq!(payloads(deliveries.get_mut("/").unwrap()), ["0", "1"]);
+        assert_eq!(payloads(receivers.get_mut("/").unwrap()), ["0", "1"]);
         waiting.await.unwrap().unwrap();
-        assert_eq!(payloads(deliveries.get_mut("/").unwrap()), ["3"]);
+        assert_eq!(payloads(receivers.get_mut("/").unwrap()), ["3"]);
     }
 
     #[tokio::test(start_paused = true)]
     async fn to_all_means_every_path_or_none() {
-        let (signals, mut deliveries) = signals();
+        let (signals, mut receivers) = signals();
         signals.send_to_all("hi").await.unwrap();
-        assert_eq!(payloads(deliveries.get_mut("/").unwrap()), ["\"hi\""]);
-        assert_eq!(payloads(deliveries.get_mut("/news").unwrap()), ["\"hi\""]);
+        assert_eq!(payloads(receivers.get_mut("/").unwrap()), ["\"hi\""]);
+        assert_eq!(payloads(receivers.get_mut("/news").unwrap()), ["\"hi\""]);
 
         signals.try_send(NEWS, &1).unwrap();
         signals.try_send(NEWS, &2).unwrap();
@@ -260,37 +260,37 @@ mod tests {
             signals.send_to_all("late").await,
             Err(SendError::Full { path: "/news" })
         ));
-        assert_eq!(payloads(deliveries.get_mut("/").unwrap()), Vec::<String>::new());
+        assert_eq!(payloads(receivers.get_mut("/").unwrap()), Vec::<String>::new());
     }
 
     #[tokio::test]
     async fn a_send_that_is_not_awaited_sends_nothing() {
-        let (signals, mut deliveries) = signals();
+        let (signals, mut receivers) = signals();
         drop(signals.send(CHAT, &1));
         drop(signals.send(CHAT, &1).into_future());
-        assert_eq!(payloads(deliveries.get_mut("/").unwrap()), Vec::<String>::new());
+        assert_eq!(payloads(receivers.get_mut("/").unwrap()), Vec::<String>::new());
     }
 
     #[tokio::test]
     async fn ready_made_json_is_not_touched() {
-        let (signals, mut deliveries) = signals();
+        let (signals, mut receivers) = signals();
         let json = RawValue::from_string(r#"{ "a" :1.0e3 }"#.to_owned()).unwrap();
         signals.send_json(CHAT, &json).await.unwrap();
-        assert_eq!(payloads(deliveries.get_mut("/").unwrap()), [r#"{ "a" :1.0e3 }"#]);
+        assert_eq!(payloads(receivers.get_mut("/").unwrap()), [r#"{ "a" :1.0e3 }"#]);
     }
 
     #[tokio::test]
     async fn an_audience_travels_with_its_message() {
-        let (signals, mut deliveries) = signals();
+        let (signals, mut receivers) = signals();
         let ada: ClientId = "ada".parse().unwrap();
         signals.send(CHAT, &1).to_group("crew").except(&ada).await.unwrap();
         signals.send(CHAT, &2).to_client(&ada).try_now().unwrap();
-        let mut next = || match deliveries.get_mut("/").unwrap().try_next() {
-            Some(Parcel::Addressed(addressed)) => addressed.0.clone(),
+        let mut next = || match receivers.get_mut("/").unwrap().try_next() {
+            Some(Envelope::Addressed(addressed)) => addressed.0.clone(),
             other => panic!("expected something addressed, got {other:?}"),
         };
-        let crew = Only::Group("crew".into());
-        assert_eq!(next(), Audience { path: None, only: crew, except: Some(ada.clone()) });
+        let crew = Recipients::Group("crew".into());
+        assert_eq!(next(), Audience { path: None, recipients: crew, except: Some(ada.clone()) });
         assert_eq!(next(), Audience::client(None, ada));
     }
 

@@ -10,7 +10,7 @@ use pode_core::{ClientId, Message, SendError};
 
 use super::Signals;
 use super::detour::Detours;
-use crate::push::engine::{Audience, Only};
+use crate::push::engine::{Audience, Recipients};
 
 #[derive(Debug)]
 pub(super) enum Target {
@@ -37,12 +37,12 @@ impl<L: Level> Sending<L> {
         // Said here rather than above, so that rustc tells what is wrong.
         L: ReachesGroups,
     {
-        self.only(Only::Group(group.into()))
+        self.recipients(Recipients::Group(group.into()))
     }
 
     /// Sends only to one client; to nobody, if it isn't there.
     pub fn to_client(self, client: &ClientId) -> Sending<Addressed> {
-        self.only(Only::Client(client.clone()))
+        self.recipients(Recipients::Client(client.clone()))
     }
 }
 
@@ -76,10 +76,10 @@ impl<L> Sending<L> {
         self.signals.send_now(&self.target, &self.message?, Detours::Too)
     }
 
-    fn only(self, only: Only) -> Sending<Addressed> {
+    fn recipients(self, recipients: Recipients) -> Sending<Addressed> {
         let Sending { signals, mut target, message, .. } = self;
         if let Target::Signal(_, audience) = &mut target {
-            audience.only = only;
+            audience.recipients = recipients;
         }
         Sending { signals, target, message, level: PhantomData }
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pode_core::cron::Cron;
-use pode_core::hub::Delivery;
+use pode_core::hub::Receiver;
 use pode_core::{Address, Method, Protocol, RoutePath, UpstreamName};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -31,7 +31,7 @@ use crate::jobs::schedule::ScheduleOptions;
 use crate::jobs::timer::Timer;
 use crate::jobs::timer::TimerOptions;
 use crate::net::tls::certificate::{Certificate, ClientAuthorities};
-use crate::push::engine::{Engine, Parcel};
+use crate::push::engine::{Engine, Envelope};
 use crate::push::publisher::Signals;
 use crate::server::dispatch::Mount;
 use crate::server::options::{EndpointOptions, ServerOptions};
@@ -306,15 +306,15 @@ impl Declared {
     /// Starts the engine that carries this server's messages.
     pub(crate) fn start_engine(
         &self,
-        deliveries: Vec<Delivery<Parcel>>,
+        receivers: Vec<Receiver<Envelope>>,
         failure: &Failure,
     ) -> Result<Engine, StartError> {
-        let treatment = |path: &str| {
+        let policy = |path: &str| {
             let signal = self.signals.iter().find(|signal| signal.path == path);
             let signal = signal.expect("each channel is that of a declared signal");
-            signal.treatment()
+            signal.policy()
         };
-        let engine = Engine::start(deliveries, treatment, failure);
+        let engine = Engine::start(receivers, policy, failure);
         engine.map_err(|source| StartError::Watch { source })
     }
 

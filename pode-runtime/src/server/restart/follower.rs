@@ -21,7 +21,7 @@ use super::leader::Link;
 use super::state::{Resources, Stage, Wish};
 use super::wire::{Frame, WireEnvelope, pack, read, unpack, write};
 use crate::base::supervisor::joined;
-use crate::push::engine::{EVERYBODY, Order, Parcel};
+use crate::push::engine::{Command, EVERYBODY, Envelope};
 use crate::push::publisher::{Detour, Diverted, Signals};
 
 /// How many messages wait to go to the newer process; senders of more wait,
@@ -90,7 +90,7 @@ impl Follower {
     }
 
     /// Adds a channel, which was diverted.
-    pub(super) fn follow(&mut self, channel: &Channel<Parcel>) {
+    pub(super) fn follow(&mut self, channel: &Channel<Envelope>) {
         self.channels.push((channel.path(), channel.index()));
     }
 
@@ -236,22 +236,22 @@ impl Follower {
             Frame::Numbered { channel, number, tag, what } => {
                 let channel = find(channel)?;
                 // Whoever sent it waits until this is dropped.
-                let (parcel, _underway) = match self.underway.remove(tag) {
-                    Some(Diverted { parcel, underway, .. }) => (parcel, Some(underway)),
+                let (envelope, _underway) = match self.underway.remove(tag) {
+                    Some(Diverted { envelope, underway, .. }) => (envelope, Some(underway)),
                     None => (unpack(what, payload)?, None),
                 };
                 let room = channel.reserve().await.map_err(io::Error::other)?;
                 channel.skip_to(number);
-                parcel.put(room, tag).map_err(io::Error::other)?;
+                envelope.put(room, tag).map_err(io::Error::other)?;
                 // What has no number here has one there.
                 if channel.position().is_some_and(|position| position.number == number) {
-                    channel.note(Parcel::Order(Arc::new(Order::Foreign)), 0);
+                    channel.note(Envelope::Command(Arc::new(Command::Foreign)), 0);
                 }
             }
             Frame::Behind { channel, number } => {
                 let channel = find(channel)?;
                 tracing::error!(path = channel.path(), "clients are cut off: messages are missing");
-                let order = Order::Drain { share: EVERYBODY, close: Close::TOO_SLOW };
+                let order = Command::Drain { share: EVERYBODY, close: Close::TOO_SLOW };
                 give(channel, order).await?;
                 channel.skip_to(number);
             }
@@ -269,7 +269,7 @@ impl Follower {
         if share == 0 {
             return Ok(());
         }
-        let hub: &Hub<Parcel> = self.signals.hub();
+        let hub: &Hub<Envelope> = self.signals.hub();
         for channel in hub.channels() {
             let is_shared = self.channels.contains(&(channel.path(), channel.index()));
             let position = channel.position().filter(|_| is_shared);
@@ -278,7 +278,7 @@ impl Follower {
                 None => "restarting".to_owned(),
             };
             let close = Close::own(1012, reason).map_err(io::Error::other)?;
-            give(channel, Order::Drain { share, close }).await?;
+            give(channel, Command::Drain { share, close }).await?;
         }
         Ok(())
     }
@@ -303,10 +303,10 @@ impl Follower {
     }
 
     async fn put_here(&self, diverted: Diverted, tag: u64) {
-        let Diverted { path, index, parcel, underway: _underway } = diverted;
+        let Diverted { path, index, envelope, underway: _underway } = diverted;
         let put = async {
             let channel = &self.signals.hub().channels_of(path)?[index];
-            parcel.put(channel.reserve().await?, tag)
+            envelope.put(channel.reserve().await?, tag)
         };
         if let Err(error) = put.await {
             tracing::debug!(%error, "a message isn't sent any more");
@@ -315,15 +315,15 @@ impl Follower {
 }
 
 /// Puts an order into a channel.
-async fn give(channel: &Channel<Parcel>, order: Order) -> io::Result<()> {
+async fn give(channel: &Channel<Envelope>, order: Command) -> io::Result<()> {
     let room = channel.reserve().await.map_err(io::Error::other)?;
-    Parcel::Order(Arc::new(order)).put(room, 0).map_err(io::Error::other)
+    Envelope::Command(Arc::new(order)).put(room, 0).map_err(io::Error::other)
 }
 
 impl Underway {
     /// Adds a parcel; returns its tag, and what is to be said.
     fn add(&self, diverted: Diverted) -> (u64, (WireEnvelope, Vec<u8>)) {
-        let (what, payload) = pack(&diverted.parcel);
+        let (what, payload) = pack(&diverted.envelope);
         let payload = payload.to_vec();
         let (latest, parcels) = &mut *self.lock();
         *latest += 1;

@@ -8,14 +8,14 @@
 
 use std::io;
 
-use pode_core::hub::{Channel, Forgotten, Hub, Kept, Position};
+use pode_core::hub::{Channel, HistoryGap, Hub, Position, Publication};
 use tokio::io::BufReader;
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 
 use super::wire::{Frame, pack, read, unpack, write};
 use crate::base::supervisor::unwinding_stops_here;
-use crate::push::engine::Parcel;
+use crate::push::engine::Envelope;
 use crate::push::publisher::Signals;
 
 /// How many messages of a channel go before others have their turn.
@@ -78,15 +78,15 @@ impl Leader {
 /// Puts into the channels what the older process sends.
 async fn take(
     reader: &mut BufReader<OwnedReadHalf>,
-    channels: &[&Channel<Parcel>],
+    channels: &[&Channel<Envelope>],
 ) -> io::Result<()> {
     loop {
         match read(reader).await? {
             (Frame::Sent { channel, tag, what }, payload) => {
                 let channel = channels.get(channel).ok_or(io::ErrorKind::InvalidData)?;
-                let parcel = unpack(what, &payload)?;
+                let envelope = unpack(what, &payload)?;
                 let room = channel.reserve().await.map_err(io::Error::other)?;
-                parcel.put(room, tag).map_err(io::Error::other)?;
+                envelope.put(room, tag).map_err(io::Error::other)?;
             }
             (Frame::Bye, _) => return Ok(()),
             (other, _) => {
@@ -100,15 +100,15 @@ async fn take(
 /// Gives the older process what has a number, until that fails.
 async fn give(
     writer: &mut OwnedWriteHalf,
-    hub: &Hub<Parcel>,
-    channels: &mut [(&Channel<Parcel>, Position)],
+    hub: &Hub<Envelope>,
+    channels: &mut [(&Channel<Envelope>, Position)],
 ) -> io::Result<()> {
     loop {
         let mut is_idle = true;
         for (place, (channel, position)) in channels.iter_mut().enumerate() {
             match channel.since(*position, MESSAGES_PER_TURN) {
                 Ok(kept) => {
-                    for Kept { number, tag, message, .. } in kept {
+                    for Publication { number, tag, message, .. } in kept {
                         let (what, payload) = pack(&message);
                         let frame = Frame::Numbered { channel: place, number, tag, what };
                         write(writer, &frame, payload).await?;
@@ -116,7 +116,7 @@ async fn give(
                         is_idle = false;
                     }
                 }
-                Err(Forgotten) => {
+                Err(HistoryGap) => {
                     let Some(earliest) = channel.earliest() else {
                         return Err(io::Error::other("nothing is numbered any more"));
                     };

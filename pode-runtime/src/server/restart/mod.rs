@@ -50,7 +50,8 @@ pub(crate) use self::task::{Claim, RestartTask};
 /// How much of each channel is kept for clients that come back, and for a
 /// process that is behind.
 #[cfg(unix)]
-const KEPT: pode_core::hub::Bounds = pode_core::hub::Bounds { messages: 4096, bytes: 8 << 20 };
+const KEPT: pode_core::hub::HistoryBounds =
+    pode_core::hub::HistoryBounds { messages: 4096, bytes: 8 << 20 };
 
 /// Where a server is found by the process that is to take its place: the option
 /// `hand_over` of a server.

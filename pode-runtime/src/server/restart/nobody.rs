@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::base::error::StartError;
 use crate::net::listen::HandedSocket;
-use crate::push::engine::Parcel;
+use crate::push::engine::Envelope;
 
 /// Never there.
 pub(crate) enum Predecessor {}

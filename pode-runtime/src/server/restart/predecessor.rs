@@ -14,7 +14,7 @@ use super::wire::{Frame, LineError, Shared, hear_line, read_soon, say_line, unpa
 use super::{KEPT, socket, wire};
 use crate::base::error::StartError;
 use crate::net::listen::HandedSocket;
-use crate::push::engine::Parcel;
+use crate::push::engine::Envelope;
 
 /// How long all may take in which the older process says that it isn't time
 /// yet: it may be taking leave of those whom it got from one before.
@@ -94,7 +94,7 @@ impl Predecessor {
     /// The older process doesn't want to; it goes on.
     pub(super) async fn take_place(
         self,
-        hub: &Hub<Parcel>,
+        hub: &Hub<Envelope>,
     ) -> Result<(UnixListener, Option<Leader>), StartError> {
         let Predecessor { path, mut stream, process, listener, .. } = self;
         match take_place(&mut stream, hub).await {
@@ -119,7 +119,7 @@ impl Predecessor {
 
 async fn take_place(
     stream: &mut UnixStream,
-    hub: &Hub<Parcel>,
+    hub: &Hub<Envelope>,
 ) -> io::Result<Vec<(&'static str, usize, Position)>> {
     let own = wire::signals(hub);
     let process = std::process::id();
@@ -135,14 +135,14 @@ async fn take_place(
             let channel = channel.ok_or(io::ErrorKind::InvalidData)?;
             Ok((channel, History::new(Position { epoch, number }, KEPT)))
         })
-        .collect::<io::Result<Vec<(&Channel<Parcel>, _)>>>()?;
+        .collect::<io::Result<Vec<(&Channel<Envelope>, _)>>>()?;
     loop {
         match read_soon(stream).await? {
-            (Frame::Kept { channel, what }, payload) => {
+            (Frame::Publication { channel, what }, payload) => {
                 let (_, history) = histories.get_mut(channel).ok_or(io::ErrorKind::InvalidData)?;
-                let parcel = unpack(what, &payload)?;
-                let bytes = parcel.bytes();
-                history.push(parcel, bytes, 0);
+                let envelope = unpack(what, &payload)?;
+                let bytes = envelope.bytes();
+                history.push(envelope, bytes, 0);
             }
             (Frame::Go, _) => break,
             (Frame::Wait, _) => {}

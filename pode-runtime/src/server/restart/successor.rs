@@ -153,7 +153,7 @@ async fn let_go(
     for (channel, history) in histories.iter().enumerate() {
         for kept in history.kept() {
             let (what, payload) = pack(&kept.message);
-            write(stream, &Frame::Kept { channel, what }, payload).await?;
+            write(stream, &Frame::Publication { channel, what }, payload).await?;
         }
     }
     write(stream, &Frame::Go, b"").await?;

@@ -20,7 +20,7 @@ use super::successor::Successor;
 use crate::base::error::StartError;
 use crate::base::supervisor::{Failure, Supervisor, caught, joined, unwinding_stops_here};
 use crate::base::trouble::Trouble;
-use crate::push::engine::Parcel;
+use crate::push::engine::Envelope;
 
 /// How long messages are kept for clients that come back, after the last of
 /// them was told to.
@@ -53,7 +53,7 @@ impl Claim {
     pub(crate) async fn take(
         path: &Path,
         predecessor: Option<Predecessor>,
-        hub: &Hub<Parcel>,
+        hub: &Hub<Envelope>,
     ) -> Result<Claim, StartError> {
         let (listener, lead) = match predecessor {
             Some(predecessor) => predecessor.take_place(hub).await?,

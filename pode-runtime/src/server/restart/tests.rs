@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pode_core::Message;
-use pode_core::hub::{Delivery, History, Hub, Position};
+use pode_core::hub::{History, Hub, Position, Receiver};
 use tokio::net::UnixStream;
 use tokio::sync::{Mutex, watch};
 
@@ -15,28 +15,28 @@ use super::state::{Resources, Stage, Wish};
 use super::wire::{Frame, WireAudience, WireEnvelope, read, write};
 use crate::app::context::context_of;
 use crate::jobs::gate::JobGate;
-use crate::push::engine::{Order, Parcel};
+use crate::push::engine::{Command, Envelope};
 use crate::push::publisher::Signals;
 use crate::upstream::UpstreamTasks;
 
-fn one_path() -> (Signals, Delivery<Parcel>) {
-    let (hub, mut deliveries) = Hub::new([("/", 8)]);
-    (Signals::new(hub, Duration::from_secs(5)), deliveries.remove(0))
+fn one_path() -> (Signals, Receiver<Envelope>) {
+    let (hub, mut receivers) = Hub::new([("/", 8)]);
+    (Signals::new(hub, Duration::from_secs(5)), receivers.remove(0))
 }
 
-fn begin() -> History<Parcel> {
+fn begin() -> History<Envelope> {
     History::new(Position { epoch: 7, number: 0 }, KEPT)
 }
 
 /// Takes what is in a channel.
-fn taken(delivery: &mut Delivery<Parcel>) -> Vec<String> {
+fn taken(delivery: &mut Receiver<Envelope>) -> Vec<String> {
     let parcels = std::iter::from_fn(|| delivery.try_next());
     let text = |message: &Message| String::from_utf8(message.payload().to_vec()).unwrap();
-    let tell = |parcel| match parcel {
-        Parcel::Broadcast(message) => text(&message),
-        Parcel::Addressed(addressed) => text(&addressed.1),
-        Parcel::Order(order) => match &*order {
-            Order::Drain { share, close } => {
+    let tell = |envelope| match envelope {
+        Envelope::Broadcast(message) => text(&message),
+        Envelope::Addressed(addressed) => text(&addressed.1),
+        Envelope::Command(order) => match &*order {
+            Command::Drain { share, close } => {
                 format!("drain {share}: {:?} {}", close.code(), close.reason())
             }
             other => format!("{other:?}"),
@@ -53,7 +53,7 @@ async fn a_process_that_is_too_far_behind_is_told_where_it_goes_on() {
     let sent = KEPT.messages as u64 + 100;
     for number in 0..sent {
         let room = channel.reserve().await.unwrap();
-        Parcel::Broadcast(Message::text(&number.to_string())).put(room, 0).unwrap();
+        Envelope::Broadcast(Message::text(&number.to_string())).put(room, 0).unwrap();
         while delivery.try_next().is_some() {}
     }
     let (one, other) = UnixStream::pair().unwrap();
@@ -133,7 +133,7 @@ async fn what_the_newer_process_took_and_never_gave_back_is_sent_here() {
     let mut sending = Vec::new();
     for number in 0..6 {
         let signals = signals.clone();
-        let message = Parcel::Broadcast(Message::text(&number.to_string()));
+        let message = Envelope::Broadcast(Message::text(&number.to_string()));
         sending.push(tokio::spawn(async move { signals.post("/", None, message).await }));
         let (frame, payload) = read(&mut newer.reader).await.unwrap();
         assert!(matches!(frame, Frame::Sent { channel: 0, .. }), "{frame:?}");
@@ -156,6 +156,6 @@ async fn what_the_newer_process_took_and_never_gave_back_is_sent_here() {
     let said = taken(&mut delivery);
     let said: Vec<_> = said.iter().filter(|it| !it.contains("1012")).collect();
     assert_eq!(said, ["newer", "0", "1", "2", "3", "4", "5"]);
-    signals.post("/", None, Parcel::Broadcast(Message::text("alone"))).await.unwrap();
+    signals.post("/", None, Envelope::Broadcast(Message::text("alone"))).await.unwrap();
     assert_eq!(taken(&mut delivery), ["alone"]);
 }

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 
-use crate::push::engine::{Audience, Only, Order, Parcel};
+use crate::push::engine::{Audience, Command, Envelope, Recipients};
 
 /// What each side says first.
 const LINE: &[u8; 17] = b"pode hand-over 1\n";
@@ -53,7 +53,7 @@ pub(super) enum Frame {
     /// place in the list.
     Shared { channels: Vec<Shared> },
     /// Older: a message that it has numbered before; they come in order.
-    Kept { channel: usize, what: WireEnvelope },
+    Publication { channel: usize, what: WireEnvelope },
     /// Older: the newer one leads.
     Go,
     /// Newer: it does.
@@ -133,7 +133,7 @@ pub(super) struct WireAudience {
 }
 
 /// Returns what this process has.
-pub(super) fn signals(hub: &Hub<Parcel>) -> Vec<Signal> {
+pub(super) fn signals(hub: &Hub<Envelope>) -> Vec<Signal> {
     let mut signals: Vec<Signal> = Vec::new();
     for channel in hub.channels() {
         match signals.iter_mut().find(|signal| signal.path == channel.path()) {
@@ -250,19 +250,19 @@ async fn patiently<T>(work: impl Future<Output = io::Result<T>>) -> io::Result<T
 }
 
 /// Takes a parcel apart: into what stands in the header, and the payload.
-pub(super) fn pack(parcel: &Parcel) -> (WireEnvelope, &[u8]) {
-    let (audience, message) = match parcel {
-        Parcel::Broadcast(message) => (WireAudience::default(), message),
-        Parcel::Addressed(addressed) => (WireAudience::from(&addressed.0), &addressed.1),
-        Parcel::Order(order) => {
+pub(super) fn pack(envelope: &Envelope) -> (WireEnvelope, &[u8]) {
+    let (audience, message) = match envelope {
+        Envelope::Broadcast(message) => (WireAudience::default(), message),
+        Envelope::Addressed(addressed) => (WireAudience::from(&addressed.0), &addressed.1),
+        Envelope::Command(order) => {
             let what = match &**order {
-                Order::Join(who, group) => {
+                Command::Join(who, group) => {
                     WireEnvelope::Join { who: who.into(), group: group.to_string() }
                 }
-                Order::Leave(who, group) => {
+                Command::Leave(who, group) => {
                     WireEnvelope::Leave { who: who.into(), group: group.to_string() }
                 }
-                Order::Close(who, close) => WireEnvelope::Close {
+                Command::Close(who, close) => WireEnvelope::Close {
                     who: who.into(),
                     code: close.code().unwrap_or_default(),
                     reason: close.reason().to_owned(),
@@ -284,33 +284,33 @@ pub(super) fn pack(parcel: &Parcel) -> (WireEnvelope, &[u8]) {
 /// # Errors
 ///
 /// It is none that this process would make.
-pub(super) fn unpack(what: WireEnvelope, payload: &[u8]) -> io::Result<Parcel> {
+pub(super) fn unpack(what: WireEnvelope, payload: &[u8]) -> io::Result<Envelope> {
     let unsound = |error: Box<dyn std::error::Error + Send + Sync>| {
         io::Error::new(io::ErrorKind::InvalidData, error)
     };
-    let order = |order| Parcel::Order(std::sync::Arc::new(order));
+    let order = |order| Envelope::Command(std::sync::Arc::new(order));
     Ok(match what {
         WireEnvelope::Text(who) => {
             let text = std::str::from_utf8(payload).map_err(|error| unsound(error.into()))?;
-            Parcel::new(who.into(), Message::text(text))
+            Envelope::new(who.into(), Message::text(text))
         }
-        WireEnvelope::Binary(who) => Parcel::new(who.into(), Message::binary(payload)),
-        WireEnvelope::Join { who, group } => order(Order::Join(who.into(), group.into())),
-        WireEnvelope::Leave { who, group } => order(Order::Leave(who.into(), group.into())),
+        WireEnvelope::Binary(who) => Envelope::new(who.into(), Message::binary(payload)),
+        WireEnvelope::Join { who, group } => order(Command::Join(who.into(), group.into())),
+        WireEnvelope::Leave { who, group } => order(Command::Leave(who.into(), group.into())),
         WireEnvelope::Close { who, code, reason } => {
             let close = Close::own(code, reason).map_err(|error| unsound(error.into()))?;
-            order(Order::Close(who.into(), close))
+            order(Command::Close(who.into(), close))
         }
-        WireEnvelope::Foreign => order(Order::Foreign),
+        WireEnvelope::Foreign => order(Command::Foreign),
     })
 }
 
 impl From<&Audience> for WireAudience {
     fn from(audience: &Audience) -> WireAudience {
-        let (group, client) = match &audience.only {
-            Only::Everyone => (None, None),
-            Only::Group(group) => (Some(group.to_string()), None),
-            Only::Client(client) => (None, Some(client.clone())),
+        let (group, client) = match &audience.recipients {
+            Recipients::Everyone => (None, None),
+            Recipients::Group(group) => (Some(group.to_string()), None),
+            Recipients::Client(client) => (None, Some(client.clone())),
         };
         let path = audience.path.as_ref().map(ToString::to_string);
         WireAudience { path, group, client, except: audience.except.clone() }
@@ -319,12 +319,12 @@ impl From<&Audience> for WireAudience {
 
 impl From<WireAudience> for Audience {
     fn from(WireAudience { path, group, client, except }: WireAudience) -> Audience {
-        let only = match (group, client) {
-            (_, Some(client)) => Only::Client(client),
-            (Some(group), None) => Only::Group(group.into()),
-            (None, None) => Only::Everyone,
+        let recipients = match (group, client) {
+            (_, Some(client)) => Recipients::Client(client),
+            (Some(group), None) => Recipients::Group(group.into()),
+            (None, None) => Recipients::Everyone,
         };
-        Audience { path: path.map(Into::into), only, except }
+        Audience { path: path.map(Into::into), recipients, except }
     }
 }
 
@@ -381,25 +381,25 @@ mod tests {
         let path = Some(Arc::from("/rooms/1"));
         let crew = Audience {
             path: path.clone(),
-            only: Only::Group("crew".into()),
+            recipients: Recipients::Group("crew".into()),
             except: Some(ada.clone()),
         };
-        let order = |order| Parcel::Order(Arc::new(order));
+        let order = |order| Envelope::Command(Arc::new(order));
         let close = Close::own(4001, "bye").unwrap();
-        for parcel in [
-            Parcel::Broadcast(Message::text("ü")),
-            Parcel::Broadcast(Message::binary(b"\xff\0")),
-            Parcel::new(crew.clone(), Message::text("")),
-            Parcel::new(Audience::client(None, ada.clone()), Message::binary(b"x")),
-            order(Order::Join(Audience::client(path, ada), "crew".into())),
-            order(Order::Leave(crew.clone(), "crew".into())),
-            order(Order::Close(crew, close)),
-            order(Order::Foreign),
+        for envelope in [
+            Envelope::Broadcast(Message::text("ü")),
+            Envelope::Broadcast(Message::binary(b"\xff\0")),
+            Envelope::new(crew.clone(), Message::text("")),
+            Envelope::new(Audience::client(None, ada.clone()), Message::binary(b"x")),
+            order(Command::Join(Audience::client(path, ada), "crew".into())),
+            order(Command::Leave(crew.clone(), "crew".into())),
+            order(Command::Close(crew, close)),
+            order(Command::Foreign),
         ] {
-            let (what, payload) = pack(&parcel);
+            let (what, payload) = pack(&envelope);
             let json = serde_json::to_string(&what).unwrap();
             let unpacked = unpack(serde_json::from_str(&json).unwrap(), payload).unwrap();
-            assert_eq!(format!("{unpacked:?}"), format!("{parcel:?}"), "{json}");
+            assert_eq!(format!("{unpacked:?}"), format!("{envelope:?}"), "{json}");
         }
         assert!(unpack(WireEnvelope::Text(WireAudience::default()), b"\xff").is_err());
         let who = WireAudience::default();

@@ -48,8 +48,8 @@ fn one_signal(path: &'static str) -> (Signals, Engine, SignalRoute) {
     let gate =
         OriginPolicy::new(&signal.options.origins, Arc::default()).expect("nothing is wrong");
     let entrance = SignalRoute::new(signal, gate);
-    let (hub, deliveries) = Signal::channels(&declared.signals);
-    let engine = declared.start_engine(deliveries, &Failure::default());
+    let (hub, receivers) = Signal::channels(&declared.signals);
+    let engine = declared.start_engine(receivers, &Failure::default());
     let engine = engine.expect("the system has descriptors left");
     (Signals::new(hub, Duration::from_secs(5)), engine, entrance)
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{Client, Life};
+use super::{Client, Liveness};
 
 /// A ping without a payload.
 const PING: &[u8] = b"\x89\0";
@@ -21,13 +21,13 @@ impl Client {
         if self.socket.is_none() || !self.is_open() || mem::take(&mut self.is_new) {
             return true;
         }
-        if self.life == Life::Asked && !self.is_full() {
+        if self.liveness == Liveness::Asked && !self.is_full() {
             return false;
         }
-        self.outbox.get_or_insert_default().ping = Some(Bytes::from_static(PING));
+        self.send_queue.get_or_insert_default().ping = Some(Bytes::from_static(PING));
         self.write();
         // That the question went out is no sign.
-        self.life = Life::Asked;
+        self.liveness = Liveness::Asked;
         true
     }
 
@@ -39,7 +39,7 @@ impl Client {
 
     /// Tells whether the client has said nothing for so long.
     pub(in super::super) fn is_idle_for(&self, time: Duration) -> bool {
-        let conversation = self.standing.conversation.as_ref();
-        self.is_open() && conversation.is_some_and(|it| it.is_idle_for(time))
+        let inbox = self.subscriber.inbox.as_ref();
+        self.is_open() && inbox.is_some_and(|it| it.is_idle_for(time))
     }
 }

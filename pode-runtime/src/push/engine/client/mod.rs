@@ -12,29 +12,29 @@ use bytes::Bytes;
 use pode_core::Message;
 use pode_core::frame::{Close, Decoder};
 
-pub(super) use self::receive::Ear;
+pub(super) use self::receive::ReceiveContext;
 use super::envelope::Audience;
-use super::send_queue::{Outbox, QueueLimits, TooSlow};
+use super::send_queue::{QueueLimits, SendQueue, SlowConsumer};
 use super::socket::Socket;
-use super::subscriber::Standing;
+use super::subscriber::Subscriber;
 use crate::push::session::Disconnect;
 
 /// Messages that are due at once.
 #[derive(Debug)]
-pub(super) struct Burst {
+pub(super) struct Batch {
     frames: Vec<Bytes>,
     /// All of them, joined once for all clients: one write takes them.
     joined: Bytes,
 }
 
-impl Burst {
+impl Batch {
     /// Joins frames; a single one is shared as it is.
-    pub(super) fn new(frames: Vec<Bytes>) -> Burst {
+    pub(super) fn new(frames: Vec<Bytes>) -> Batch {
         let joined = match &frames[..] {
             [single] => single.clone(),
             frames => frames.concat().into(),
         };
-        Burst { frames, joined }
+        Batch { frames, joined }
     }
 }
 
@@ -45,13 +45,13 @@ impl Burst {
 #[derive(Debug)]
 pub(super) struct Client {
     /// Tells it from others that had its place before.
-    pub(super) serial: u32,
+    pub(super) generation: u32,
     /// Absent until the 101 reply was sent. What is due before waits.
     socket: Option<Socket>,
     /// Present while something waits.
-    outbox: Option<Box<Outbox>>,
+    send_queue: Option<Box<SendQueue>>,
     decoder: Decoder,
-    pub(super) standing: Standing,
+    pub(super) subscriber: Subscriber,
     /// What was read and can't be looked at yet: behind a ping whose answer
     /// waits, or while more messages than may are waiting for their handler.
     unread: Option<Box<[u8]>>,
@@ -60,7 +60,7 @@ pub(super) struct Client {
     /// Whether the client said its last word, so that the connection ends when
     /// the server's close frame is written.
     peer_finished: bool,
-    life: Life,
+    liveness: Liveness,
     /// Whether it came since it was last its turn to be asked for a sign of
     /// life: that it came is one.
     is_new: bool,
@@ -94,7 +94,7 @@ enum Reading {
 
 /// What is known of whether the client is still there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Life {
+enum Liveness {
     /// It gave a sign since it was last asked.
     Seen,
     /// It was asked, and gave none yet.
@@ -103,13 +103,13 @@ enum Life {
 
 /// What became of a burst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Sent {
+pub(super) enum SendOutcome {
     /// All of it is written, or waits.
     All,
     /// The client will miss so many messages for its slowness.
-    Missed(usize),
+    Replay(usize),
     /// The client is to be cut off for its slowness.
-    TooSlow,
+    SlowConsumer,
     /// The connection has ended.
     Broken,
 }
@@ -135,18 +135,18 @@ const SLICES_PER_WRITE: usize = 64;
 const READS_PER_TURN: usize = 8;
 
 impl Client {
-    pub(super) fn new(serial: u32, standing: Standing) -> Client {
+    pub(super) fn new(generation: u32, subscriber: Subscriber) -> Client {
         Client {
-            serial,
+            generation,
             socket: None,
-            outbox: None,
+            send_queue: None,
             decoder: Decoder::default(),
-            standing,
+            subscriber,
             unread: None,
             phase: Phase::Joining,
             reading: Reading::Frames,
             peer_finished: false,
-            life: Life::Seen,
+            liveness: Liveness::Seen,
             is_new: true,
         }
     }
@@ -170,18 +170,18 @@ impl Client {
     /// Queues what the client gets first of all.
     pub(super) fn greet(&mut self, greeting: &[Message]) {
         for message in greeting {
-            self.outbox.get_or_insert_default().owe(message.frame().clone());
+            self.send_queue.get_or_insert_default().owe(message.frame().clone());
         }
     }
 
     /// Queues a message that the client missed while it was elsewhere, if it was
     /// for everyone or for this client.
     pub(super) fn owe_if_meant(&mut self, audience: Option<&Audience>, message: &Message) {
-        let Standing { id, path, groups, .. } = &self.standing;
+        let Subscriber { id, path, groups, .. } = &self.subscriber;
         let is_meant =
             |audience: &Audience| audience.contains(path.as_ref(), id, groups.as_slice());
         if self.phase == Phase::Open && audience.is_none_or(is_meant) {
-            self.outbox.get_or_insert_default().owe(message.frame().clone());
+            self.send_queue.get_or_insert_default().owe(message.frame().clone());
         }
     }
 
@@ -192,36 +192,36 @@ impl Client {
 
     /// Writes a burst, and keeps references to the frames that the socket
     /// doesn't take. A client that is being closed gets none of it.
-    pub(super) fn send(&mut self, burst: &Burst, limits: QueueLimits) -> Sent {
+    pub(super) fn send(&mut self, batch: &Batch, limits: QueueLimits) -> SendOutcome {
         if self.phase != Phase::Open {
-            return Sent::All;
+            return SendOutcome::All;
         }
         let mut written = 0;
-        if self.outbox.is_none()
+        if self.send_queue.is_none()
             && let Some(socket) = &mut self.socket
         {
-            match socket.write(&[IoSlice::new(&burst.joined)]) {
-                Ok(all) if all == burst.joined.len() => return Sent::All,
+            match socket.write(&[IoSlice::new(&batch.joined)]) {
+                Ok(all) if all == batch.joined.len() => return SendOutcome::All,
                 Ok(part) => written = part,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(_) => {
                     self.phase = Phase::Broken;
-                    return Sent::Broken;
+                    return SendOutcome::Broken;
                 }
             }
         }
-        let outbox = self.outbox.get_or_insert_default();
+        let send_queue = self.send_queue.get_or_insert_default();
         let mut missed = 0;
-        for frame in &burst.frames {
+        for frame in &batch.frames {
             if written >= frame.len() {
                 written -= frame.len();
             } else if written > 0 {
-                outbox.begun = frame.slice(written..);
+                send_queue.begun = frame.slice(written..);
                 written = 0;
             } else {
-                match outbox.push(frame.clone(), limits) {
+                match send_queue.push(frame.clone(), limits) {
                     Ok(messages) => missed += messages,
-                    Err(TooSlow) => return Sent::TooSlow,
+                    Err(SlowConsumer) => return SendOutcome::SlowConsumer,
                 }
             }
         }
@@ -229,17 +229,17 @@ impl Client {
         // it has refused before.
         self.write();
         match (self.phase, missed) {
-            (Phase::Broken, _) => Sent::Broken,
-            (_, 0) => Sent::All,
-            (_, messages) => Sent::Missed(messages),
+            (Phase::Broken, _) => SendOutcome::Broken,
+            (_, 0) => SendOutcome::All,
+            (_, messages) => SendOutcome::Replay(messages),
         }
     }
 
     /// Says goodbye as soon as the frame at hand is written; messages that
     /// wait are dropped.
     pub(super) fn close(&mut self, close: &Close, end: Disconnect) {
-        if let Some(outbox) = &mut self.outbox {
-            outbox.drop_messages();
+        if let Some(send_queue) = &mut self.send_queue {
+            send_queue.drop_messages();
         }
         self.close_last(close, end);
     }
@@ -247,9 +247,9 @@ impl Client {
     /// Says goodbye after the messages that wait.
     pub(super) fn close_last(&mut self, close: &Close, end: Disconnect) {
         if self.is_open() {
-            self.outbox.get_or_insert_default().close = Some(close.frame());
+            self.send_queue.get_or_insert_default().close = Some(close.frame());
             self.phase = Phase::Closing;
-            self.standing.end.get_or_insert(end);
+            self.subscriber.end.get_or_insert(end);
         }
     }
 
@@ -265,9 +265,9 @@ impl Client {
 
     /// Ends the client, and tells whoever wants to know why.
     pub(super) fn leave(mut self) {
-        let end = self.standing.end.unwrap_or(Disconnect::Lost);
-        if let Some(conversation) = self.standing.conversation.take() {
-            conversation.leave(end);
+        let end = self.subscriber.end.unwrap_or(Disconnect::Lost);
+        if let Some(inbox) = self.subscriber.inbox.take() {
+            inbox.leave(end);
         }
     }
 
@@ -280,15 +280,15 @@ impl Client {
     }
 
     /// Writes what waits and reads what came, into `buffer`.
-    pub(super) fn advance(&mut self, buffer: &mut [u8], ear: &Ear<'_>) -> Progress {
+    pub(super) fn advance(&mut self, buffer: &mut [u8], context: &ReceiveContext<'_>) -> Progress {
         for _ in 0..READS_PER_TURN {
             self.write();
             if self.is_done() {
                 return Progress::Done;
             }
-            if let Some(conversation) = &mut self.standing.conversation {
-                conversation.advance(ear.waker);
-                if conversation.fault.is_some() && conversation.is_idle() {
+            if let Some(inbox) = &mut self.subscriber.inbox {
+                inbox.advance(context.waker);
+                if inbox.fault.is_some() && inbox.is_idle() {
                     return Progress::Answers;
                 }
             }
@@ -300,14 +300,14 @@ impl Client {
                 return Progress::Waits;
             }
             if let Some(mut unread) = self.unread.take() {
-                self.hear(&mut unread, ear);
+                self.hear(&mut unread, context);
                 continue;
             }
             let Some(socket) = &mut self.socket else { return Progress::Waits };
             match socket.read(buffer) {
                 Ok(read @ 1..) => {
-                    self.life = Life::Seen;
-                    self.hear(&mut buffer[..read], ear);
+                    self.liveness = Liveness::Seen;
+                    self.hear(&mut buffer[..read], context);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Progress::Waits,
                 Ok(0) | Err(_) => self.reading = Reading::Ended,
@@ -317,17 +317,17 @@ impl Client {
     }
 
     fn has_pong(&self) -> bool {
-        self.outbox.as_ref().is_some_and(|outbox| outbox.pong.is_some())
+        self.send_queue.as_ref().is_some_and(|send_queue| send_queue.pong.is_some())
     }
 
     fn is_done(&self) -> bool {
         // Behind TLS, the end has something to say, too: without it the client
         // would take it for an accident.
-        let has_fault = self.standing.conversation.as_ref().is_some_and(|it| it.fault.is_some());
+        let has_fault = self.subscriber.inbox.as_ref().is_some_and(|it| it.fault.is_some());
         let owes_close = has_fault
             || self.phase == Phase::Closing
                 && self.socket.as_ref().is_some_and(|socket| {
-                    self.outbox.is_some() || !socket.is_flushed() || self.peer_finished
+                    self.send_queue.is_some() || !socket.is_flushed() || self.peer_finished
                 });
         self.phase == Phase::Broken || self.reading == Reading::Ended && !owes_close
     }
@@ -343,14 +343,14 @@ impl Client {
 
     fn try_write(&mut self) -> io::Result<()> {
         let Some(socket) = &mut self.socket else { return Ok(()) };
-        if let Some(outbox) = &mut self.outbox {
-            while !outbox.is_empty() {
+        if let Some(send_queue) = &mut self.send_queue {
+            while !send_queue.is_empty() {
                 let mut slices = [IoSlice::new(&[]); SLICES_PER_WRITE];
-                let written = socket.write(outbox.slices(&mut slices))?;
-                outbox.advance(written);
-                self.life = Life::Seen;
+                let written = socket.write(send_queue.slices(&mut slices))?;
+                send_queue.advance(written);
+                self.liveness = Liveness::Seen;
             }
-            self.outbox = None;
+            self.send_queue = None;
         }
         socket.flush()?;
         if self.phase == Phase::Closing && self.peer_finished {
@@ -365,7 +365,7 @@ impl Client {
 mod tests {
     use std::task::Waker;
 
-    use pode_core::frame::Incoming;
+    use pode_core::frame::AcceptPolicy;
     use tokio::io::{AsyncReadExt, duplex};
 
     use super::super::socket::Connection;
@@ -373,20 +373,20 @@ mod tests {
     use super::*;
     use crate::push::engine::OnLag;
 
-    fn standing() -> Standing {
-        Standing {
+    fn subscriber() -> Subscriber {
+        Subscriber {
             id: "ada".parse().unwrap(),
             path: None,
             groups: Groups::None,
             arrival: 0,
             end: None,
-            conversation: None,
+            inbox: None,
             _permit: None,
         }
     }
 
-    fn burst(frames: &[&'static str]) -> Burst {
-        Burst::new(frames.iter().map(|frame| Bytes::from_static(frame.as_bytes())).collect())
+    fn batch(frames: &[&'static str]) -> Batch {
+        Batch::new(frames.iter().map(|frame| Bytes::from_static(frame.as_bytes())).collect())
     }
 
     #[test]
@@ -398,20 +398,24 @@ mod tests {
     async fn a_burst_is_cut_where_the_socket_is_full() {
         let limits = QueueLimits { messages: 3, bytes: 10, on_lag: OnLag::Disconnect };
         let (mut peer, stream) = duplex(6);
-        let mut client = Client::new(1, standing());
+        let mut client = Client::new(1, subscriber());
         client.admit();
         let Connection { socket, read } = Connection::portable(stream);
         client.open(socket, read);
 
-        assert_eq!(client.send(&burst(&["one ", "two ", "three"]), limits), Sent::All);
-        assert_eq!(client.send(&burst(&["!!!", "!!!"]), limits), Sent::TooSlow);
+        assert_eq!(client.send(&batch(&["one ", "two ", "three"]), limits), SendOutcome::All);
+        assert_eq!(client.send(&batch(&["!!!", "!!!"]), limits), SendOutcome::SlowConsumer);
         client.close(&Close::answer_to(b""), Disconnect::ByServer { code: 1000 });
 
         let mut heard = vec![0; 6];
         peer.read_exact(&mut heard).await.unwrap();
         assert_eq!(heard, b"one tw");
-        let ear = Ear { path: "/", incoming: Incoming::Nothing, waker: &|| Waker::noop().clone() };
-        assert_eq!(client.advance(&mut [0; 10], &ear), Progress::Waits);
+        let context = ReceiveContext {
+            path: "/",
+            accepts: AcceptPolicy::Nothing,
+            waker: &|| Waker::noop().clone(),
+        };
+        assert_eq!(client.advance(&mut [0; 10], &context), Progress::Waits);
         let mut heard = vec![0; 4];
         peer.read_exact(&mut heard).await.unwrap();
         assert_eq!(heard, b"o \x88\0", "the frame that was begun, and then goodbye");

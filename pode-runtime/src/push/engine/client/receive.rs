@@ -3,24 +3,24 @@
 use std::task::Waker;
 
 use bytes::Bytes;
-use pode_core::frame::{Close, Incoming, Said, pong};
+use pode_core::frame::{AcceptPolicy, Close, Received, pong};
 
 use super::{Client, Reading};
 use crate::push::raw_message::Frame;
 use crate::push::session::Disconnect;
 
 /// What a client's bytes are held against.
-pub(in super::super) struct Ear<'shard> {
+pub(in super::super) struct ReceiveContext<'shard> {
     pub(in super::super) path: &'static str,
-    pub(in super::super) incoming: Incoming,
+    pub(in super::super) accepts: AcceptPolicy,
     /// Makes what wakes the client's shard for it.
     pub(in super::super) waker: &'shard dyn Fn() -> Waker,
 }
 
-impl Ear<'_> {
+impl ReceiveContext<'_> {
     /// Tells the log which option a client met.
     fn tell_limit(&self, fault: &Close) {
-        let Incoming::Messages { max_bytes, max_frame_bytes } = self.incoming else { return };
+        let AcceptPolicy::Messages { max_bytes, max_frame_bytes } = self.accepts else { return };
         let signal = self.path;
         if *fault == Close::TOO_BIG {
             tracing::info!(
@@ -38,37 +38,37 @@ impl Ear<'_> {
 
 impl Client {
     /// Does what the client asks for.
-    pub(super) fn hear(&mut self, mut bytes: &mut [u8], ear: &Ear<'_>) {
+    pub(super) fn hear(&mut self, mut bytes: &mut [u8], context: &ReceiveContext<'_>) {
         while self.reading == Reading::Frames {
             if self.has_pong() || self.is_full() {
                 self.unread = (!bytes.is_empty()).then(|| (&*bytes).into());
                 return;
             }
-            match self.decoder.next(&mut bytes, ear.incoming) {
+            match self.decoder.next(&mut bytes, context.accepts) {
                 Ok(None) => return,
-                Ok(Some(Said::Ping(payload))) => {
+                Ok(Some(Received::Ping(payload))) => {
                     let pong = pong(payload);
                     if self.is_open() {
-                        self.outbox.get_or_insert_default().pong = Some(pong);
+                        self.send_queue.get_or_insert_default().pong = Some(pong);
                         self.write();
                     }
                 }
-                Ok(Some(Said::Pong(_))) => {}
-                Ok(Some(Said::Text(text))) => {
+                Ok(Some(Received::Pong(_))) => {}
+                Ok(Some(Received::Text(text))) => {
                     let frame = Frame::Text(text.to_owned());
                     self.take(frame);
                 }
-                Ok(Some(Said::Binary(bytes))) => {
+                Ok(Some(Received::Binary(bytes))) => {
                     let frame = Frame::Binary(Bytes::copy_from_slice(bytes));
                     self.take(frame);
                 }
-                Ok(Some(Said::Close(answer))) => {
+                Ok(Some(Received::Close(answer))) => {
                     let end = Disconnect::ByClient { code: answer.code() };
                     self.finish(&answer, end);
                     self.reading = Reading::Ended;
                 }
                 Err(fault) => {
-                    ear.tell_limit(&fault);
+                    context.tell_limit(&fault);
                     self.fail(fault);
                     self.reading = Reading::Anything;
                 }
@@ -80,10 +80,10 @@ impl Client {
     /// so behind the answers to what it said before.
     fn fail(&mut self, fault: Close) {
         let is_open = self.is_open();
-        match &mut self.standing.conversation {
-            Some(conversation) if is_open => {
-                self.standing.end.get_or_insert(end_by(&fault));
-                conversation.fault = Some(fault);
+        match &mut self.subscriber.inbox {
+            Some(inbox) if is_open => {
+                self.subscriber.end.get_or_insert(end_by(&fault));
+                inbox.fault = Some(fault);
                 self.peer_finished = true;
             }
             _ => self.finish(&fault, end_by(&fault)),
@@ -93,11 +93,11 @@ impl Client {
     /// Tells the client its fault, if it has one and everything that it said
     /// before is handled; or `at_once`. Returns whether it did.
     pub(in super::super) fn tell_fault(&mut self, at_once: bool) -> bool {
-        let Some(conversation) = &mut self.standing.conversation else { return false };
-        if !at_once && !conversation.is_idle() {
+        let Some(inbox) = &mut self.subscriber.inbox else { return false };
+        if !at_once && !inbox.is_idle() {
             return false;
         }
-        let Some(fault) = conversation.fault.take() else { return false };
+        let Some(fault) = inbox.fault.take() else { return false };
         self.close_last(&fault, end_by(&fault));
         true
     }
@@ -107,9 +107,9 @@ impl Client {
         if !self.is_open() {
             return;
         }
-        let Some(conversation) = &mut self.standing.conversation else { return };
-        if let Err(told) = conversation.hear(frame) {
-            self.outbox.get_or_insert_default().push_anyway(told.frame().clone());
+        let Some(inbox) = &mut self.subscriber.inbox else { return };
+        if let Err(told) = inbox.hear(frame) {
+            self.send_queue.get_or_insert_default().push_anyway(told.frame().clone());
             self.close_last(&Close::TOO_MANY, Disconnect::Error { code: 1008 });
         }
     }
@@ -125,7 +125,7 @@ impl Client {
 
     /// Whether as many messages wait for their handler as may.
     pub(super) fn is_full(&self) -> bool {
-        self.standing.conversation.as_ref().is_some_and(|conversation| conversation.is_full())
+        self.subscriber.inbox.as_ref().is_some_and(|inbox| inbox.is_full())
     }
 }
 

@@ -101,8 +101,8 @@ async fn who_joined_before_a_message_gets_it_in_any_shard() {
     let mut peers = Vec::new();
     for number in 0..1_200 {
         peers.push(server.join(1000).await);
-        let room = server.hub.channel("/").unwrap().try_reserve().unwrap();
-        room.send(Parcel::Broadcast(Message::text(&number.to_string()))).unwrap();
+        let permit = server.hub.channel("/").unwrap().try_reserve().unwrap();
+        permit.send(Envelope::Broadcast(Message::text(&number.to_string()))).unwrap();
     }
     for (joined, mut peer) in peers.into_iter().enumerate().rev() {
         let first: usize = peer.hear_text().await.parse().unwrap();

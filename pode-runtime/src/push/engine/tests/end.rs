@@ -87,7 +87,7 @@ async fn clients_that_leave_without_a_word_disturb_nobody() {
         let server = Server::start(4, QueueLimits::default());
         let mut half_closed = server.join_by(link).await;
         let (reset, connection) = tcp_pair().await;
-        assert!(server.adopt(link.hold(connection)).await);
+        assert!(server.subscribe(link.hold(connection)).await);
         let vanished = server.join(10).await;
         assert!(server.adopt_by(ready(None)).await);
         let mut stays = server.join(1 << 20).await;
@@ -151,11 +151,11 @@ async fn a_stop_is_announced_after_the_last_message_of_each_path() {
 /// makes way for others.
 async fn stop_many_paths() {
     let paths: Vec<&str> = (0..300).map(|number| &*format!("/{number}").leak()).collect();
-    let (hub, deliveries) = Hub::new(paths.iter().map(|path| (*path, 1)));
-    let treatment = |_: &str| treatment(QueueLimits::default(), Duration::ZERO);
+    let (hub, receivers) = Hub::new(paths.iter().map(|path| (*path, 1)));
+    let policy = |_: &str| policy(QueueLimits::default(), Duration::ZERO);
     let server = Server {
         hub,
-        engine: Engine::with_shards(1, deliveries, treatment, &Failure::default()).unwrap(),
+        engine: Engine::with_shards(1, receivers, policy, &Failure::default()).unwrap(),
     };
     let mut peers = Vec::new();
     for path in &paths {
@@ -169,8 +169,8 @@ async fn stop_many_paths() {
     }
     for path in &paths {
         // Without a wait, so that all of them are there when the stop is.
-        let room = server.hub.channel(path).unwrap().try_reserve().unwrap();
-        room.send(Parcel::Broadcast(Message::text("0"))).unwrap();
+        let permit = server.hub.channel(path).unwrap().try_reserve().unwrap();
+        permit.send(Envelope::Broadcast(Message::text("0"))).unwrap();
     }
     let hearing = async {
         for peer in &mut peers {

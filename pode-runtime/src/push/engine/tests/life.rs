@@ -64,7 +64,7 @@ async fn a_flood_of_pings_goes_no_faster_than_its_answers() {
 #[tokio::test(start_paused = true)]
 async fn whoever_has_just_come_is_not_asked() {
     let limits = QueueLimits::default();
-    let server = Server::start_with(1, treatment(limits, HEARTBEAT));
+    let server = Server::start_with(1, policy(limits, HEARTBEAT));
     let mut peers = Vec::new();
     for _ in 0..25 {
         let mut peer = server.join_open(1000).await;
@@ -86,7 +86,7 @@ async fn whoever_has_just_come_is_not_asked() {
 #[tokio::test(start_paused = true)]
 async fn a_client_that_gives_no_sign_of_life_is_dropped() {
     let limits = QueueLimits::default();
-    let server = Server::start_with(1, treatment(limits, HEARTBEAT));
+    let server = Server::start_with(1, policy(limits, HEARTBEAT));
     let mut silent = server.join_open(1000).await;
     let mut lively = server.join_open(1000).await;
     let started = Instant::now();
@@ -111,7 +111,7 @@ async fn a_client_that_gives_no_sign_of_life_is_dropped() {
 #[tokio::test(start_paused = true)]
 async fn whoever_takes_what_waits_is_there() {
     let limits = QueueLimits::default();
-    let server = Server::start_with(1, treatment(limits, HEARTBEAT));
+    let server = Server::start_with(1, policy(limits, HEARTBEAT));
     let mut slow = server.join_open(10).await;
     server.send(&"x".repeat(200)).await;
     let mut heard = vec![0; 4 + 200];

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use pode_core::Message;
-use pode_core::frame::Incoming;
+use pode_core::frame::AcceptPolicy;
 use pode_core::hub::Hub;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, duplex};
 use tokio::sync::oneshot;
@@ -31,7 +31,7 @@ const CLOSE: u8 = 0x88;
 
 /// An engine for one path, and what to send with.
 struct Server {
-    hub: Hub<Parcel>,
+    hub: Hub<Envelope>,
     engine: Engine,
 }
 
@@ -39,15 +39,20 @@ fn limits(messages: usize, bytes: usize) -> QueueLimits {
     QueueLimits { messages, bytes, ..QueueLimits::default() }
 }
 
-fn treatment(limits: QueueLimits, heartbeat: Duration) -> Treatment {
-    Treatment { limits, heartbeat, incoming: Incoming::Nothing, idle_timeout: Duration::ZERO }
+fn policy(limits: QueueLimits, heartbeat: Duration) -> SubscriberPolicy {
+    SubscriberPolicy {
+        limits,
+        heartbeat,
+        accepts: AcceptPolicy::Nothing,
+        idle_timeout: Duration::ZERO,
+    }
 }
 
 /// Somebody of whom nothing is known.
-fn newcomer() -> Newcomer {
+fn new_subscriber() -> NewSubscriber {
     static LATEST: AtomicU64 = AtomicU64::new(0);
     let id = LATEST.fetch_add(1, Ordering::Relaxed).to_string();
-    Newcomer {
+    NewSubscriber {
         id: id.parse().unwrap(),
         path: None,
         groups: Groups::None,
@@ -59,27 +64,27 @@ fn newcomer() -> Newcomer {
 
 impl Server {
     fn start(capacity_messages: usize, limits: QueueLimits) -> Server {
-        let treatment = treatment(limits, Duration::ZERO);
-        Server::start_with(capacity_messages, treatment)
+        let policy = policy(limits, Duration::ZERO);
+        Server::start_with(capacity_messages, policy)
     }
 
-    fn start_with(capacity_messages: usize, treatment: Treatment) -> Server {
-        let (hub, deliveries) = Hub::new([("/", capacity_messages)]);
+    fn start_with(capacity_messages: usize, policy: SubscriberPolicy) -> Server {
+        let (hub, receivers) = Hub::new([("/", capacity_messages)]);
         Server {
             hub,
-            engine: Engine::with_shards(2, deliveries, |_| treatment, &Failure::default()).unwrap(),
+            engine: Engine::with_shards(2, receivers, |_| policy, &Failure::default()).unwrap(),
         }
     }
 
     async fn send(&self, payload: &str) {
-        let room = self.hub.channel("/").unwrap().reserve().await.unwrap();
-        room.send(Parcel::Broadcast(Message::text(payload))).unwrap();
+        let permit = self.hub.channel("/").unwrap().reserve().await.unwrap();
+        permit.send(Envelope::Broadcast(Message::text(payload))).unwrap();
     }
 
     /// Gives an order, behind what was sent.
-    async fn order(&self, order: Order) {
-        let room = self.hub.channel("/").unwrap().reserve().await.unwrap();
-        Parcel::Order(Arc::new(order)).put(room, 0).unwrap();
+    async fn command(&self, command: Command) {
+        let permit = self.hub.channel("/").unwrap().reserve().await.unwrap();
+        Envelope::Command(Arc::new(command)).put(permit, 0).unwrap();
     }
 
     async fn send_numbers(&self, count: usize) {
@@ -91,18 +96,18 @@ impl Server {
     /// Takes in a client whose connection holds so many bytes each way.
     async fn join(&self, buffer_bytes: usize) -> Peer<DuplexStream> {
         let (peer, socket) = duplex(buffer_bytes);
-        assert!(self.adopt(Connection::portable(socket)).await);
+        assert!(self.subscribe(Connection::portable(socket)).await);
         Peer(peer)
     }
 
     /// Takes in a client over the system's sockets.
     async fn join_by(&self, link: Link) -> Peer<Box<dyn Stream>> {
         let (peer, connection) = link.connect().await;
-        assert!(self.adopt(connection).await);
+        assert!(self.subscribe(connection).await);
         Peer(peer)
     }
 
-    async fn adopt(&self, connection: Connection) -> bool {
+    async fn subscribe(&self, connection: Connection) -> bool {
         self.adopt_by(ready(Some(connection))).await
     }
 
@@ -118,18 +123,20 @@ impl Server {
         path: &'static str,
         opening: impl Future<Output = Option<Connection>> + Send + 'static,
     ) -> bool {
-        let newcomer = newcomer();
-        let client = Audience::client(None, newcomer.id.clone());
-        let Some(arrival) = self.engine.adopt_connection(path, newcomer, opening).await else {
+        let new_subscriber = new_subscriber();
+        let client = Audience::client(None, new_subscriber.id.clone());
+        let Some(arrival) = self.engine.subscribe_connection(path, new_subscriber, opening).await
+        else {
             return false;
         };
-        let room = self.hub.channel(path).unwrap().reserve().await.unwrap();
-        room.send(Parcel::Order(Arc::new(Order::Admit {
-            client,
-            arrival,
-            missed: Missed::default(),
-        })))
-        .unwrap();
+        let permit = self.hub.channel(path).unwrap().reserve().await.unwrap();
+        permit
+            .send(Envelope::Command(Arc::new(Command::Admit {
+                client,
+                arrival,
+                replay: Replay::default(),
+            })))
+            .unwrap();
         true
     }
 

@@ -51,9 +51,9 @@ impl AsyncWrite for Fragile {
 
 /// A server with two paths, each at home in a shard of its own.
 fn two_shards() -> Server {
-    let treatment = treatment(QueueLimits::default(), Duration::ZERO);
-    let (hub, deliveries) = Hub::new([("/", 8), ("/other", 8)]);
-    let engine = Engine::with_shards(2, deliveries, |_| treatment, &Failure::default()).unwrap();
+    let policy = policy(QueueLimits::default(), Duration::ZERO);
+    let (hub, receivers) = Hub::new([("/", 8), ("/other", 8)]);
+    let engine = Engine::with_shards(2, receivers, |_| policy, &Failure::default()).unwrap();
     Server { hub, engine }
 }
 
@@ -62,7 +62,7 @@ impl Server {
         let (peer, stream) = duplex(1000);
         let panics = Arc::new(AtomicUsize::new(0));
         let fragile = Fragile { stream, panics: Arc::clone(&panics) };
-        assert!(self.adopt(Connection::portable(fragile)).await);
+        assert!(self.subscribe(Connection::portable(fragile)).await);
         let mut peer = Peer(peer);
         peer.say(PING, b"").await;
         assert_eq!(peer.hear().await, Some((PONG, Vec::new())));
@@ -118,8 +118,8 @@ async fn a_panic_closes_the_clients_of_its_shard_and_it_goes_on() {
     let mut new = server.join_open(1000).await;
     server.send("after").await;
     assert_eq!(new.hear_text().await, "after");
-    let room = server.hub.channel("/other").unwrap().reserve().await.unwrap();
-    room.send(Parcel::Broadcast(Message::text("undisturbed"))).unwrap();
+    let permit = server.hub.channel("/other").unwrap().reserve().await.unwrap();
+    permit.send(Envelope::Broadcast(Message::text("undisturbed"))).unwrap();
     assert_eq!(other.hear_text().await, "undisturbed");
     assert_eq!(server.engine.clients(), 2);
     drop((new, other));
@@ -175,8 +175,8 @@ async fn a_question_is_answered_by_those_who_are_left() {
     let (mut fragile, panics) = server.join_fragile().await;
     panics.store(1, Ordering::Relaxed);
     fragile.say(PING, b"").await;
-    let (question, answer) = Question::new();
-    server.order(Order::Find(Audience::everyone(None), question)).await;
+    let (query, answer) = Query::new();
+    server.command(Command::Find(Audience::everyone(None), query)).await;
     // Before the panic, or after it.
     assert!(answer.await.unwrap().len() <= 1);
     server.stop().await;
@@ -186,7 +186,7 @@ async fn a_question_is_answered_by_those_who_are_left() {
 async fn who_gives_up_waiting_to_join_is_not_counted() {
     let server = two_shards();
     {
-        let joining = server.engine.adopt_connection("/", newcomer(), pending());
+        let joining = server.engine.subscribe_connection("/", new_subscriber(), pending());
         // Taken in, and never let in.
         joining.await.unwrap();
     }
@@ -194,7 +194,7 @@ async fn who_gives_up_waiting_to_join_is_not_counted() {
     let mut waiting = Vec::new();
     // Nobody takes them, since this task doesn't yield to the shards.
     for _ in 0..1000 {
-        let joining = server.engine.adopt_connection("/", newcomer(), pending());
+        let joining = server.engine.subscribe_connection("/", new_subscriber(), pending());
         let mut joining = Box::pin(joining);
         let polled = futures_util::FutureExt::now_or_never(joining.as_mut());
         if polled.is_none() {

@@ -1,11 +1,11 @@
 //! Clients that come from another process, or are sent to one.
 
 use pode_core::frame::Close;
-use pode_core::hub::{Bounds, History, Position};
+use pode_core::hub::{History, HistoryBounds, Position};
 
 use super::*;
 
-const BOUNDS: Bounds = Bounds { messages: 3_000, bytes: 1 << 20 };
+const BOUNDS: HistoryBounds = HistoryBounds { messages: 3_000, bytes: 1 << 20 };
 
 fn position(number: u64) -> Position {
     Position { epoch: 7, number }
@@ -18,24 +18,24 @@ impl Server {
     }
 
     async fn publish(&self, audience: Audience, payload: &str) {
-        let room = self.hub.channel("/").unwrap().reserve().await.unwrap();
-        Parcel::new(audience, Message::text(payload)).put(room, 0).unwrap();
+        let permit = self.hub.channel("/").unwrap().reserve().await.unwrap();
+        Envelope::new(audience, Message::text(payload)).put(permit, 0).unwrap();
     }
 
     /// Takes in a client that had come so far.
-    async fn resume(&self, newcomer: Newcomer, since: Position) -> Peer<DuplexStream> {
+    async fn resume(&self, new_subscriber: NewSubscriber, since: Position) -> Peer<DuplexStream> {
         let (peer, socket) = duplex(1 << 20);
-        let client = Audience::client(None, newcomer.id.clone());
+        let client = Audience::client(None, new_subscriber.id.clone());
         let opening = ready(Some(Connection::portable(socket)));
-        let arrival = self.engine.adopt_connection("/", newcomer, opening).await.unwrap();
-        let missed = Missed::since(Some(since));
-        self.order(Order::Admit { client, arrival, missed }).await;
+        let arrival = self.engine.subscribe_connection("/", new_subscriber, opening).await.unwrap();
+        let replay = Replay::since(Some(since));
+        self.command(Command::Admit { client, arrival, replay }).await;
         Peer(peer)
     }
 }
 
-fn to(only: Only, except: Option<&str>) -> Audience {
-    Audience { path: None, only, except: except.map(|id| id.parse().unwrap()) }
+fn to(recipients: Recipients, except: Option<&str>) -> Audience {
+    Audience { path: None, recipients, except: except.map(|id| id.parse().unwrap()) }
 }
 
 #[tokio::test]
@@ -46,21 +46,21 @@ async fn who_comes_back_gets_what_was_meant_for_it_behind_its_greeting() {
     server.publish(everyone(), "before").await;
     for (audience, text) in [
         (everyone(), "to all"),
-        (to(Only::Group("crew".into()), None), "to the crew"),
-        (to(Only::Group("others".into()), None), "to others"),
-        (to(Only::Client("ada".parse().unwrap()), None), "to ada"),
-        (to(Only::Client("bob".parse().unwrap()), None), "to bob"),
-        (to(Only::Everyone, Some("ada")), "to all but ada"),
-        (to(Only::Everyone, Some("bob")), "to all but bob"),
+        (to(Recipients::Group("crew".into()), None), "to the crew"),
+        (to(Recipients::Group("others".into()), None), "to others"),
+        (to(Recipients::Client("ada".parse().unwrap()), None), "to ada"),
+        (to(Recipients::Client("bob".parse().unwrap()), None), "to bob"),
+        (to(Recipients::Everyone, Some("ada")), "to all but ada"),
+        (to(Recipients::Everyone, Some("bob")), "to all but bob"),
         (Audience { path: Some("/elsewhere".into()), ..everyone() }, "elsewhere"),
     ] {
         server.publish(audience, text).await;
     }
-    let ada = Newcomer {
+    let ada = NewSubscriber {
         id: "ada".parse().unwrap(),
         groups: Groups::One("crew".into()),
         greeting: vec![Message::text("welcome")],
-        ..newcomer()
+        ..new_subscriber()
     };
     let mut peer = server.resume(ada, position(1)).await;
     server.publish(everyone(), "after").await;
@@ -80,13 +80,13 @@ async fn what_was_missed_doesnt_count_as_slowness() {
         server.publish(Audience::everyone(None), &number.to_string()).await;
     }
     let (peer, socket) = duplex(1000);
-    let newcomer = newcomer();
-    let client = Audience::client(None, newcomer.id.clone());
+    let new_subscriber = new_subscriber();
+    let client = Audience::client(None, new_subscriber.id.clone());
     let (opened, opening) = oneshot::channel();
     let opening = async { opening.await.ok() };
-    let arrival = server.engine.adopt_connection("/", newcomer, opening).await.unwrap();
-    let missed = Missed::since(Some(position(0)));
-    server.order(Order::Admit { client, arrival, missed }).await;
+    let arrival = server.engine.subscribe_connection("/", new_subscriber, opening).await.unwrap();
+    let replay = Replay::since(Some(position(0)));
+    server.command(Command::Admit { client, arrival, replay }).await;
     server.publish(Audience::everyone(None), "2000").await;
     opened.send(Connection::portable(socket)).unwrap();
     let mut peer = Peer(peer);
@@ -100,7 +100,7 @@ async fn what_was_missed_doesnt_count_as_slowness() {
 #[tokio::test]
 async fn who_comes_back_too_late_is_told() {
     let server = Server::start(16, QueueLimits::default());
-    let mut peer = server.resume(newcomer(), position(0)).await;
+    let mut peer = server.resume(new_subscriber(), position(0)).await;
     assert_eq!(peer.hear().await, Some((CLOSE, Close::FORGOTTEN.frame()[2..].to_vec())));
     drop(peer);
     server.stop().await;
@@ -116,7 +116,7 @@ async fn a_share_of_the_clients_is_sent_away_at_a_time() {
     }
     for (share, left) in [(0, 200..=200), (1, 140..=160), (2, 90..=110), (4, 0..=0)] {
         let close = Close::own(1012, "restarting").unwrap();
-        server.order(Order::Drain { share: EVERYBODY / 4 * share, close }).await;
+        server.command(Command::Drain { share: EVERYBODY / 4 * share, close }).await;
         server.send("still here").await;
         let mut still = Vec::new();
         for mut peer in here {
@@ -139,24 +139,24 @@ async fn a_share_of_the_clients_is_sent_away_at_a_time() {
 async fn who_isnt_let_in_yet_isnt_sent_away() {
     let server = Server::start(16, QueueLimits::default());
     let (peer, socket) = duplex(1000);
-    let newcomer = newcomer();
-    let client = Audience::client(None, newcomer.id.clone());
+    let new_subscriber = new_subscriber();
+    let client = Audience::client(None, new_subscriber.id.clone());
     let opening = ready(Some(Connection::portable(socket)));
-    let arrival = server.engine.adopt_connection("/", newcomer, opening).await.unwrap();
+    let arrival = server.engine.subscribe_connection("/", new_subscriber, opening).await.unwrap();
     let drain = || {
         let close = Close::own(1012, "restarting").unwrap();
-        Order::Drain { share: EVERYBODY, close }
+        Command::Drain { share: EVERYBODY, close }
     };
-    server.order(drain()).await;
-    server.order(Order::Admit { client, arrival, missed: Missed::default() }).await;
+    server.command(drain()).await;
+    server.command(Command::Admit { client, arrival, replay: Replay::default() }).await;
     server.send("come in").await;
-    server.order(drain()).await;
+    server.command(drain()).await;
     let mut peer = Peer(peer);
     assert_eq!(peer.hear_text().await, "come in");
     assert_eq!(peer.hear().await, Some((CLOSE, b"\x03\xf4restarting".to_vec())));
     assert_eq!(server.engine.clients(), 1, "it has yet to answer");
     drop(peer);
-    server.engine.emptied(Instant::now() + Duration::from_secs(3600)).await;
+    server.engine.drained(Instant::now() + Duration::from_secs(3600)).await;
     assert_eq!(server.engine.clients(), 0);
     server.stop().await;
 }

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker, ready};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast};
 
-use super::Sent;
+use super::Slot;
 #[cfg(doc)]
 use crate::error::SendError;
 use crate::message::Message;
@@ -17,50 +17,50 @@ use crate::message::Message;
 /// A receiving side of one signal path: takes each message once, in order.
 ///
 /// When the last one of a path is dropped, senders get [`SendError::Stopped`].
-pub struct Delivery<T = Message> {
+pub struct Receiver<T = Message> {
     path: &'static str,
     receiving: Receiving<T>,
     /// That of the message that was taken last.
-    room: Option<Arc<OwnedSemaphorePermit>>,
+    permit: Option<Arc<OwnedSemaphorePermit>>,
     shared: Arc<Shared<T>>,
 }
 
 /// Either the receiver, or the future that has it and waits. That is kept,
 /// since it is woken only as long as it lives.
 struct Receiving<T> {
-    receiver: Option<broadcast::Receiver<Sent<T>>>,
+    receiver: Option<broadcast::Receiver<Slot<T>>>,
     waiting: Option<Pin<Box<dyn Future<Output = Received<T>> + Send>>>,
 }
 
-type Received<T> = (Result<Sent<T>, RecvError>, broadcast::Receiver<Sent<T>>);
+type Received<T> = (Result<Slot<T>, RecvError>, broadcast::Receiver<Slot<T>>);
 
 /// What the deliveries of a path have in common.
 pub(super) struct Shared<T> {
-    pub(super) room: Arc<Semaphore>,
+    pub(super) permit: Arc<Semaphore>,
     /// Weak, so that deliveries don't wait for each other to send something.
-    pub(super) sender: broadcast::WeakSender<Sent<T>>,
+    pub(super) sender: broadcast::WeakSender<Slot<T>>,
 }
 
 impl<T> Drop for Shared<T> {
     fn drop(&mut self) {
-        self.room.close();
+        self.permit.close();
     }
 }
 
 /// Where more deliveries of a path come from.
-pub struct DeliverySource<T = Message> {
+pub struct ReceiverSource<T = Message> {
     path: &'static str,
     shared: Weak<Shared<T>>,
 }
 
-impl<T: Clone + Send + 'static> Delivery<T> {
+impl<T: Clone + Send + 'static> Receiver<T> {
     pub(super) fn new(
         path: &'static str,
-        receiver: broadcast::Receiver<Sent<T>>,
+        receiver: broadcast::Receiver<Slot<T>>,
         shared: Arc<Shared<T>>,
-    ) -> Delivery<T> {
+    ) -> Receiver<T> {
         let receiving = Receiving { receiver: Some(receiver), waiting: None };
-        Delivery { path, receiving, room: None, shared }
+        Receiver { path, receiving, permit: None, shared }
     }
 
     /// Returns the path.
@@ -69,8 +69,8 @@ impl<T: Clone + Send + 'static> Delivery<T> {
     }
 
     /// Returns where more deliveries of this path come from.
-    pub fn source(&self) -> DeliverySource<T> {
-        DeliverySource { path: self.path, shared: Arc::downgrade(&self.shared) }
+    pub fn source(&self) -> ReceiverSource<T> {
+        ReceiverSource { path: self.path, shared: Arc::downgrade(&self.shared) }
     }
 
     /// Waits for the next message, and lets go of the room of the one before.
@@ -85,7 +85,7 @@ impl<T: Clone + Send + 'static> Delivery<T> {
     /// Takes the next message as [`next`](Self::next) does, or has the task
     /// woken when there is one.
     pub fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<T>> {
-        self.room = None;
+        self.permit = None;
         let sent = match ready!(self.receiving.poll(context)) {
             Ok(sent) => sent,
             Err(RecvError::Closed) => return Poll::Ready(None),
@@ -94,7 +94,7 @@ impl<T: Clone + Send + 'static> Delivery<T> {
                 self.path
             ),
         };
-        self.room = Some(sent.room);
+        self.permit = Some(sent.permit);
         Poll::Ready(Some(sent.message))
     }
 
@@ -110,34 +110,34 @@ impl<T: Clone + Send + 'static> Delivery<T> {
     /// Refuses further sends with [`SendError::Stopped`]; every message whose
     /// sender was told that it was sent can still be taken, by each delivery.
     pub fn close(&mut self) {
-        self.shared.room.close();
+        self.shared.permit.close();
     }
 }
 
-impl<T> fmt::Debug for Delivery<T> {
+impl<T> fmt::Debug for Receiver<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Delivery").field("path", &self.path).finish_non_exhaustive()
     }
 }
 
-impl<T: Clone + Send + 'static> DeliverySource<T> {
+impl<T: Clone + Send + 'static> ReceiverSource<T> {
     /// Returns a delivery of every message that is sent from now on; `None`
     /// when the path has no other any more, or the hub has gone.
-    pub fn delivery(&self) -> Option<Delivery<T>> {
+    pub fn receiver(&self) -> Option<Receiver<T>> {
         let shared = self.shared.upgrade()?;
         let receiver = shared.sender.upgrade()?.subscribe();
-        Some(Delivery::new(self.path, receiver, shared))
+        Some(Receiver::new(self.path, receiver, shared))
     }
 }
 
-impl<T> fmt::Debug for DeliverySource<T> {
+impl<T> fmt::Debug for ReceiverSource<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("DeliverySource").field("path", &self.path).finish_non_exhaustive()
     }
 }
 
 impl<T: Clone + Send + 'static> Receiving<T> {
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Sent<T>, RecvError>> {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Slot<T>, RecvError>> {
         let waiting = match self.receiver.take() {
             Some(mut receiver) => {
                 if let Ok(sent) = receiver.try_recv() {
@@ -154,6 +154,6 @@ impl<T: Clone + Send + 'static> Receiving<T> {
     }
 }
 
-async fn receive<T: Clone>(mut receiver: broadcast::Receiver<Sent<T>>) -> Received<T> {
+async fn receive<T: Clone>(mut receiver: broadcast::Receiver<Slot<T>>) -> Received<T> {
     (receiver.recv().await, receiver)
 }
