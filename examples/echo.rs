@@ -5,7 +5,7 @@
 //! libraries are tried out against such a server, and so is this library:
 //! `tests/conformance/autobahn` runs the public test cases against it.
 
-use pode::Frame;
+use pode::RawMessage;
 use pode::prelude::*;
 
 pode_server! {
@@ -15,15 +15,15 @@ pode_server! {
     endpoint ws "127.0.0.1:8092";
 
     // A frame travels as it is: no JSON is read or made.
-    signal ECHO: Frame -> Frame = "/" {
+    signal ECHO: RawMessage -> RawMessage = "/" {
         max_message_bytes: 16 << 20,
         // Whoever tries a client out may look at it for a while.
         heartbeat: 2min,
     } => echo;
 }
 
-async fn echo(event: SignalEvent<Frame>, frame: Frame) -> Result<(), SendError> {
-    event.reply(&frame).await
+async fn echo(event: SignalEvent<RawMessage>, message: RawMessage) -> Result<(), SendError> {
+    event.reply(&message).await
 }
 
 fn main() -> pode::Result {

@@ -61,7 +61,7 @@ keywords! {
     /// an `async fn` or an `async` closure that takes a
     /// [`SignalEvent`](crate::SignalEvent) of what is sent, and the message;
     /// [`rebroadcast`] stands in its place where clients talk to each other by
-    /// themselves. A message is read from JSON; a [`Frame`](crate::Frame), on
+    /// themselves. A message is read from JSON; a [`RawMessage`](crate::RawMessage), on
     /// either side, travels as it is. An [`EventError`](crate::EventError) that
     /// the handler returns is told to the client, as `{"error":"…"}`; any other error
     /// goes to the log, and the client is told that its message could not be

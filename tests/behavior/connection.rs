@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use pode::prelude::*;
-use pode::{Disconnect, RunningServer};
+use pode::{DisconnectReason, RunningServer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, mpsc};
@@ -17,7 +17,7 @@ use crate::support::{Client, handshake, start, within};
 #[derive(Clone)]
 struct Log {
     connects: Arc<AtomicUsize>,
-    disconnects: mpsc::UnboundedSender<(String, Disconnect)>,
+    disconnects: mpsc::UnboundedSender<(String, DisconnectReason)>,
     /// Lets whoever is in the queue in.
     next: Arc<Semaphore>,
 }
@@ -94,7 +94,7 @@ async fn panics(_: ConnectEvent<u8>) {
 /// Never answers.
 async fn wait(event: ConnectEvent<u8>) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let log = event.state::<Log>()?;
-    log.disconnects.send(("nobody, since a handler waits".to_owned(), Disconnect::Lost))?;
+    log.disconnects.send(("nobody, since a handler waits".to_owned(), DisconnectReason::Lost))?;
     log.next.acquire().await?.forget();
     Ok(())
 }
@@ -102,7 +102,7 @@ async fn wait(event: ConnectEvent<u8>) -> Result<(), Box<dyn std::error::Error +
 struct Visits {
     server: RunningServer,
     connects: Arc<AtomicUsize>,
-    disconnects: mpsc::UnboundedReceiver<(String, Disconnect)>,
+    disconnects: mpsc::UnboundedReceiver<(String, DisconnectReason)>,
     next: Arc<Semaphore>,
 }
 
@@ -122,7 +122,7 @@ impl Visits {
         client
     }
 
-    async fn next_disconnect(&mut self) -> (String, Disconnect) {
+    async fn next_disconnect(&mut self) -> (String, DisconnectReason) {
         within(self.disconnects.recv(), "a disconnect").await.unwrap()
     }
 }
@@ -132,13 +132,13 @@ async fn why_a_client_has_gone_is_told() {
     let mut visits = Visits::start().await;
     visits.connect("leaves").await.leave(4321).await;
     let told = visits.next_disconnect().await;
-    assert_eq!(told, ("leaves".to_owned(), Disconnect::ByClient { code: Some(4321) }));
+    assert_eq!(told, ("leaves".to_owned(), DisconnectReason::ByClient { code: Some(4321) }));
 
     let mut closed = visits.connect("closed").await;
     visits.server.signals().clients(HALL).close_all(4000, "bye").await.unwrap();
     assert_eq!(closed.close_code().await, 4000);
     let told = visits.next_disconnect().await;
-    assert_eq!(told, ("closed".to_owned(), Disconnect::ByServer { code: 4000 }));
+    assert_eq!(told, ("closed".to_owned(), DisconnectReason::ByServer { code: 4000 }));
 
     let mut hasty = visits.connect("hasty").await;
     // More than may be in as long as anything may take here.
@@ -148,21 +148,21 @@ async fn why_a_client_has_gone_is_told() {
     assert!(hasty.text().await.contains("too many messages"));
     assert_eq!(hasty.close_code().await, 1008);
     let told = visits.next_disconnect().await;
-    assert_eq!(told, ("hasty".to_owned(), Disconnect::Error { code: 1008 }));
+    assert_eq!(told, ("hasty".to_owned(), DisconnectReason::Error { code: 1008 }));
 
     drop(visits.connect("vanishes").await);
-    assert_eq!(visits.next_disconnect().await, ("vanishes".to_owned(), Disconnect::Lost));
+    assert_eq!(visits.next_disconnect().await, ("vanishes".to_owned(), DisconnectReason::Lost));
 
     // Answers no pings, since nobody looks at what it got.
     let silent = Client::connect(&visits.server, "/silent?silent").await;
-    assert_eq!(visits.next_disconnect().await, ("silent".to_owned(), Disconnect::TimedOut));
+    assert_eq!(visits.next_disconnect().await, ("silent".to_owned(), DisconnectReason::TimedOut));
     drop(silent);
 
     let mut stays = visits.connect("stays").await;
     let Visits { server, mut disconnects, .. } = visits;
     let (code, ()) = tokio::join!(stays.close_code(), server.stop());
     assert_eq!(code, 1001);
-    assert_eq!(disconnects.recv().await, Some(("stays".to_owned(), Disconnect::Stopped)));
+    assert_eq!(disconnects.recv().await, Some(("stays".to_owned(), DisconnectReason::Stopped)));
     assert_eq!(disconnects.recv().await, None);
 }
 
@@ -194,7 +194,7 @@ async fn whoever_goes_while_its_handler_waits_is_told_to_have_left() {
     visits.connect("another").await.leave(1000).await;
     assert_eq!(visits.next_disconnect().await.0, "another");
     visits.next.add_permits(1);
-    assert_eq!(visits.next_disconnect().await, ("client".to_owned(), Disconnect::Lost));
+    assert_eq!(visits.next_disconnect().await, ("client".to_owned(), DisconnectReason::Lost));
     visits.server.stop().await;
     assert_eq!(visits.disconnects.recv().await, None);
 }
@@ -342,11 +342,11 @@ async fn ten_thousand_who_come_and_go_are_told_exactly_once() {
     let mut told: HashMap<(String, &str), usize> = HashMap::new();
     while let Some((name, reason)) = visits.disconnects.recv().await {
         let reason = match reason {
-            Disconnect::ByClient { .. } => "by client",
-            Disconnect::Error { .. } => "error",
-            Disconnect::TimedOut => "timed out",
-            Disconnect::Stopped => "stopped",
-            Disconnect::Lost => "lost",
+            DisconnectReason::ByClient { .. } => "by client",
+            DisconnectReason::Error { .. } => "error",
+            DisconnectReason::TimedOut => "timed out",
+            DisconnectReason::Stopped => "stopped",
+            DisconnectReason::Lost => "lost",
             _ => "else",
         };
         *told.entry((name, reason)).or_default() += 1;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use pode::Frame;
+use pode::RawMessage;
 use pode::prelude::*;
 use tokio::sync::Semaphore;
 use tokio_tungstenite::tungstenite::Message as Sent;
@@ -30,7 +30,7 @@ pode_server! {
     signal CHAT: Post -> Message = "/chat" => chat;
     signal COUNT: u32 -> u32 = "/count" => count;
     signal SLOW: u32 -> u32 = "/slow" => slow;
-    signal ECHO: Frame -> Frame = "/echo" { max_message_bytes: 100 } => echo;
+    signal ECHO: RawMessage -> RawMessage = "/echo" { max_message_bytes: 100 } => echo;
     signal FEW: u32 -> u32 = "/few" { messages_per_second: 5 } => count;
     signal NEWS: String = "/news";
 }
@@ -63,8 +63,8 @@ async fn slow(
     Ok(())
 }
 
-async fn echo(event: SignalEvent<Frame>, frame: Frame) -> Result<(), SendError> {
-    event.reply(&frame).await
+async fn echo(event: SignalEvent<RawMessage>, message: RawMessage) -> Result<(), SendError> {
+    event.reply(&message).await
 }
 
 async fn server() -> (pode::RunningServer, Arc<Semaphore>) {

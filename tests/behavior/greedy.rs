@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use futures_util::future::join_all;
 use pode::prelude::*;
-use pode::{Frame, Protocol, RunningServer};
+use pode::{Protocol, RawMessage, RunningServer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -36,8 +36,8 @@ pode_server! {
         }
         Ok(())
     };
-    signal ECHO: Frame -> Frame = "/echo" { heartbeat: 1s, max_message_bytes: 1_000, max_frame_bytes: 100 } => async |event, frame: Frame| event.reply(&frame).await;
-    signal NEWS: Frame = "/news" { heartbeat: 1s };
+    signal ECHO: RawMessage -> RawMessage = "/echo" { heartbeat: 1s, max_message_bytes: 1_000, max_frame_bytes: 100 } => async |event, message: RawMessage| event.reply(&message).await;
+    signal NEWS: RawMessage = "/news" { heartbeat: 1s };
 }
 
 async fn connect(server: &RunningServer, protocol: Protocol) -> TcpStream {

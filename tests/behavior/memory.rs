@@ -7,7 +7,7 @@
 use std::process::Command;
 
 use pode::prelude::*;
-use pode::{Frame, Protocol, RunningServer};
+use pode::{Protocol, RawMessage, RunningServer};
 use tokio::io::AsyncWriteExt;
 
 use crate::support::{Client, handshake, start};
@@ -137,8 +137,8 @@ pode_server! {
         }
         Ok(())
     };
-    signal ECHO: Frame -> Frame = "/echo" => async |event, frame: Frame| event.reply(&frame).await;
-    signal NEWS: Frame = "/news";
+    signal ECHO: RawMessage -> RawMessage = "/echo" => async |event, frame: RawMessage| event.reply(&frame).await;
+    signal NEWS: RawMessage = "/news";
 }
 
 #[test]
@@ -185,7 +185,7 @@ async fn all_kinds_of_abuse() {
         }
     }
     // Meanwhile whoever reads gets everything, and so much that others can't.
-    let message = Frame::Binary(vec![0; 64 << 10].into());
+    let message = RawMessage::Binary(vec![0; 64 << 10].into());
     let mut most = 0;
     for _ in 0..500 {
         server.signals().send(NEWS, &message).await.unwrap();

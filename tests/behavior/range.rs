@@ -7,7 +7,7 @@ use std::process::Stdio;
 use std::time::{Duration, SystemTime};
 
 use pode::prelude::*;
-use pode::{Frame, Protocol};
+use pode::{Protocol, RawMessage};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -153,10 +153,10 @@ pode_server! {
     signal SAY: String -> String = "/say" {
         heartbeat: NEXT_TO_NONE, idle_timeout: NEXT_TO_NONE, messages_per_second: 0,
     } => async |event, said: String| event.reply(&said).await;
-    signal EMPTY: Frame -> Frame = "/empty" {
+    signal EMPTY: RawMessage -> RawMessage = "/empty" {
         capacity_messages: NO_ROOM, heartbeat: NONE, idle_timeout: NONE, max_message_bytes: 0,
-    } => async |event, frame: Frame| event.reply(&frame).await;
-    signal IN_PARTS: Frame -> Frame = "/in-parts" { max_frame_bytes: 0 } => async |_, _| ();
+    } => async |event, message: RawMessage| event.reply(&message).await;
+    signal IN_PARTS: RawMessage -> RawMessage = "/in-parts" { max_frame_bytes: 0 } => async |_, _| ();
     signal NOBODY: String = "/nobody" { max_clients: 0 };
     signal FROM_NOWHERE: String = "/from-nowhere" { max_clients_per_address: 0 };
     timer "fast" every NEXT_TO_NONE {

@@ -12,7 +12,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use pode::prelude::*;
-use pode::{Disconnect, Protocol};
+use pode::{DisconnectReason, Protocol};
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
@@ -30,7 +30,7 @@ use crate::support::{Client, Process, get_at, request_at, this_test, within};
 struct Ticks(AtomicUsize);
 
 #[derive(Default)]
-struct Ends(Mutex<Vec<Disconnect>>);
+struct Ends(Mutex<Vec<DisconnectReason>>);
 
 type Failed = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 

@@ -26,7 +26,7 @@ mod utf8;
 use std::sync::Arc;
 
 use pode::prelude::*;
-use pode::{Frame, RunningServer};
+use pode::{RawMessage, RunningServer};
 use tokio::sync::Semaphore;
 
 /// Lets one message of a slow signal through at a time.
@@ -36,22 +36,22 @@ pode_server! {
     server conformance(gate: Arc<Semaphore>);
     endpoint ws "127.0.0.1:0";
     state Gate = Gate(gate);
-    signal ECHO: Frame -> Frame = "/echo" { max_message_bytes: 100_000 } => echo;
-    signal SHORT: Frame -> Frame = "/short" { max_message_bytes: 100 } => echo;
-    signal SLOW: Frame -> Frame = "/slow" => echo_slowly;
+    signal ECHO: RawMessage -> RawMessage = "/echo" { max_message_bytes: 100_000 } => echo;
+    signal SHORT: RawMessage -> RawMessage = "/short" { max_message_bytes: 100 } => echo;
+    signal SLOW: RawMessage -> RawMessage = "/slow" => echo_slowly;
     signal NEWS: String = "/news";
 }
 
-async fn echo(event: SignalEvent<Frame>, frame: Frame) -> Result<(), SendError> {
-    event.reply(&frame).await
+async fn echo(event: SignalEvent<RawMessage>, message: RawMessage) -> Result<(), SendError> {
+    event.reply(&message).await
 }
 
 async fn echo_slowly(
-    event: SignalEvent<Frame>,
-    frame: Frame,
+    event: SignalEvent<RawMessage>,
+    message: RawMessage,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     event.state::<Gate>()?.0.acquire().await?.forget();
-    Ok(event.reply(&frame).await?)
+    Ok(event.reply(&message).await?)
 }
 
 async fn start() -> RunningServer {

@@ -6,20 +6,20 @@ use pode_core::{Message, Payload};
 /// What travels to or from a client as it is: no JSON is made or read.
 ///
 /// As the type of a signal's payload it lets texts and bytes through:
-/// `signal ECHO: Frame -> Frame = "/" => echo;`.
+/// `signal ECHO: RawMessage -> Frame = "/" => echo;`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Frame {
+pub enum RawMessage {
     /// A message of text.
     Text(String),
     /// A message of bytes.
     Binary(Bytes),
 }
 
-impl Payload for Frame {
+impl Payload for RawMessage {
     fn encode(&self) -> Result<Message, serde_json::Error> {
         Ok(match self {
-            Frame::Text(text) => Message::text(text),
-            Frame::Binary(bytes) => Message::binary(bytes),
+            RawMessage::Text(text) => Message::text(text),
+            RawMessage::Binary(bytes) => Message::binary(bytes),
         })
     }
 }
@@ -29,10 +29,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn frames_travel_as_they_are() {
-        let text = Frame::Text("\"hi".to_owned()).encode().unwrap();
+    fn raw_messages_travel_as_they_are() {
+        let text = RawMessage::Text("\"hi".to_owned()).encode().unwrap();
         assert_eq!(&text.frame()[..], b"\x81\x03\"hi");
-        let bytes = Frame::Binary(Bytes::from_static(b"\xff\0")).encode().unwrap();
+        let bytes = RawMessage::Binary(Bytes::from_static(b"\xff\0")).encode().unwrap();
         assert_eq!(&bytes.frame()[..], b"\x82\x02\xff\0");
         assert_eq!("\"hi".encode().unwrap().payload(), br#""\"hi""#);
     }

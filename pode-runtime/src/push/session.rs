@@ -6,7 +6,7 @@ use std::fmt;
 use pode_core::Message;
 use tokio::task::JoinHandle;
 
-use crate::push::raw_message::Frame;
+use crate::push::raw_message::RawMessage;
 
 /// Who hears a client that was let in, until it has gone.
 ///
@@ -17,17 +17,22 @@ pub(crate) trait Session: fmt::Debug + Send {
     fn admit(&mut self) -> Result<(), Message>;
 
     /// Spawns a task that handles messages in their order.
-    fn handle(&self, messages: Vec<Frame>) -> JoinHandle<()>;
+    fn handle(&self, messages: Vec<RawMessage>) -> JoinHandle<()>;
 
     /// Ends the session: as soon as what is being handled is done, and then what
     /// waits, its end is told.
-    fn leave(&mut self, end: Disconnect, handling: Option<JoinHandle<()>>, waiting: Vec<Frame>);
+    fn leave(
+        &mut self,
+        end: DisconnectReason,
+        handling: Option<JoinHandle<()>>,
+        waiting: Vec<RawMessage>,
+    );
 }
 
 /// Why a client has gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Disconnect {
+pub enum DisconnectReason {
     /// It said goodbye; a browser gives 1001 when its page is left.
     ByClient {
         /// The close code, if it gave one.

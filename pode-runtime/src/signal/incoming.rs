@@ -3,37 +3,37 @@
 use serde::de::DeserializeOwned;
 
 use crate::http::decode::at_field;
-use crate::push::raw_message::Frame;
+use crate::push::raw_message::RawMessage;
 
 /// What the handler of a signal may take: whatever serde makes of JSON, in a
-/// message of text or of bytes; or a [`Frame`], as it came.
+/// message of text or of bytes; or a [`RawMessage`], as it came.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be made of what a client sends",
     label = "not made of JSON",
-    note = "derive `Deserialize` for it, or take a `pode::Frame` as it comes"
+    note = "derive `Deserialize` for it, or take a `pode::RawMessage` as it comes"
 )]
-pub trait FromFrame: Sized {
+pub trait FromMessage: Sized {
     /// Makes it.
     ///
     /// # Errors
     ///
     /// A sentence for the client, which says what is wrong.
-    fn from_frame(frame: Frame) -> Result<Self, String>;
+    fn from_message(message: RawMessage) -> Result<Self, String>;
 }
 
-impl<T: DeserializeOwned> FromFrame for T {
-    fn from_frame(frame: Frame) -> Result<T, String> {
-        let json = match &frame {
-            Frame::Text(text) => text.as_bytes(),
-            Frame::Binary(bytes) => bytes,
+impl<T: DeserializeOwned> FromMessage for T {
+    fn from_message(message: RawMessage) -> Result<T, String> {
+        let json = match &message {
+            RawMessage::Text(text) => text.as_bytes(),
+            RawMessage::Binary(bytes) => bytes,
         };
         read_json(json)
     }
 }
 
-impl FromFrame for Frame {
-    fn from_frame(frame: Frame) -> Result<Frame, String> {
-        Ok(frame)
+impl FromMessage for RawMessage {
+    fn from_message(message: RawMessage) -> Result<RawMessage, String> {
+        Ok(message)
     }
 }
 
@@ -61,9 +61,10 @@ mod tests {
     fn json_comes_in_text_or_bytes_and_mistakes_are_named() {
         let post = Post { text: "hi".to_owned() };
         let json = r#"{"text":"hi"}"#;
-        assert_eq!(Post::from_frame(Frame::Text(json.to_owned())).unwrap(), post);
-        assert_eq!(Post::from_frame(Frame::Binary(json.into())).unwrap(), post);
-        let error = |json: &'static [u8]| Post::from_frame(Frame::Binary(json.into())).unwrap_err();
+        assert_eq!(Post::from_message(RawMessage::Text(json.to_owned())).unwrap(), post);
+        assert_eq!(Post::from_message(RawMessage::Binary(json.into())).unwrap(), post);
+        let error =
+            |json: &'static [u8]| Post::from_message(RawMessage::Binary(json.into())).unwrap_err();
         assert_eq!(error(b"{}"), "message: missing field `text` at line 1 column 2");
         assert_eq!(
             error(br#"{"text":1}"#),

@@ -13,7 +13,7 @@ use pode_core::frame::AcceptPolicy;
 use pode_core::hub::Hub;
 
 pub(crate) use self::connect::{Handshake, SignalRoute};
-pub use self::incoming::FromFrame;
+pub use self::incoming::FromMessage;
 pub(crate) use self::incoming::read_json;
 pub use self::rebroadcast::Rebroadcast;
 pub(crate) use self::rebroadcast::Validate;

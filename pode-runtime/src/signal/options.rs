@@ -17,7 +17,7 @@ pub struct SignalOptions {
     pub capacity_messages: usize,
 
     /// What becomes of a client that reads more slowly than messages come;
-    /// `Disconnect` by default. Its words need no `use` in the option's value:
+    /// `DisconnectReason` by default. Its words need no `use` in the option's value:
     /// `{ on_lag: Skip }`.
     pub on_lag: OnLag,
 

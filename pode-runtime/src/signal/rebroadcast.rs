@@ -14,12 +14,12 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::Signal;
-use super::incoming::FromFrame;
+use super::incoming::FromMessage;
 use crate::app::event::SignalClient;
 use crate::base::error::EventError;
 use crate::base::outcome::BoxError;
 use crate::push::engine::{Audience, Envelope, Recipients};
-use crate::push::raw_message::Frame;
+use crate::push::raw_message::RawMessage;
 
 /// To whom a client may send, of those who listen to a signal that is declared
 /// `=> rebroadcast`.
@@ -67,9 +67,9 @@ pub(crate) fn connect(signals: &mut [Signal]) {
         let handlers = Arc::get_mut(&mut signal.handlers).expect("nothing has started yet");
         if handlers.rebroadcast.is_some() {
             let rebroadcasts = Arc::clone(&rebroadcasts);
-            handlers.receive = Some(Box::new(move |client, frame| {
+            handlers.receive = Some(Box::new(move |client, message| {
                 let rebroadcasts = Arc::clone(&rebroadcasts);
-                async move { rebroadcasts.rebroadcast(&client, frame).await }.boxed()
+                async move { rebroadcasts.rebroadcast(&client, message).await }.boxed()
             }));
         }
     }
@@ -85,9 +85,13 @@ impl Rebroadcasts {
     }
 
     /// Sends a message on to those that it is for.
-    async fn rebroadcast(&self, client: &SignalClient, frame: Frame) -> Result<(), BoxError> {
+    async fn rebroadcast(
+        &self,
+        client: &SignalClient,
+        message: RawMessage,
+    ) -> Result<(), BoxError> {
         let refused = |sentence: String| EventError::new(400, sentence);
-        let written = ClientMessage::from_frame(frame).map_err(refused)?;
+        let written = ClientMessage::from_message(message).map_err(refused)?;
         let own = self.by_path.get(client.signal());
         let Some((scope, validate)) = own else { return Ok(()) };
 

@@ -22,8 +22,8 @@ use tokio::task::JoinHandle;
 use crate::app::event::{ConnectRequest, SignalClient};
 use crate::base::outcome::{BoxError, Failed, caught, failure};
 use crate::base::supervisor::{self, has_ended};
-use crate::push::raw_message::Frame;
-use crate::push::session::{Disconnect, Session};
+use crate::push::raw_message::RawMessage;
+use crate::push::session::{DisconnectReason, Session};
 use crate::signal::Validate;
 
 /// What a signal does with its clients.
@@ -38,8 +38,9 @@ pub(crate) struct Handlers {
 
 pub(crate) type Handled = BoxFuture<'static, Result<(), BoxError>>;
 pub(crate) type ConnectHandler = Box<dyn Fn(Arc<ConnectRequest>) -> Handled + Send + Sync>;
-pub(crate) type ReceiveHandler = Box<dyn Fn(SignalClient, Frame) -> Handled + Send + Sync>;
-pub(crate) type DisconnectHandler = Box<dyn Fn(SignalClient, Disconnect) -> Handled + Send + Sync>;
+pub(crate) type ReceiveHandler = Box<dyn Fn(SignalClient, RawMessage) -> Handled + Send + Sync>;
+pub(crate) type DisconnectHandler =
+    Box<dyn Fn(SignalClient, DisconnectReason) -> Handled + Send + Sync>;
 
 type Rate =
     RateLimiter<NotKeyed, InMemoryState, MonotonicClock, NoOpMiddleware<std::time::Instant>>;
@@ -67,9 +68,9 @@ impl Handlers {
     }
 
     /// Has a message handled. Whatever goes wrong is told to the client.
-    async fn hear(&self, client: &SignalClient, frame: Frame) {
+    async fn hear(&self, client: &SignalClient, message: RawMessage) {
         let Some(receive) = &self.receive else { return };
-        let handled = caught(async { receive(client.clone(), frame).await }).await;
+        let handled = caught(async { receive(client.clone(), message).await }).await;
         let Err(failed) = handled else { return };
         let text = match failed {
             Failed::Answer(error) => error.to_string(),
@@ -105,17 +106,22 @@ impl ClientSession {
     }
 
     /// Handles messages in their order; nothing is done until that is awaited.
-    fn handled(&self, frames: Vec<Frame>) -> impl Future<Output = ()> + use<> {
+    fn handled(&self, messages: Vec<RawMessage>) -> impl Future<Output = ()> + use<> {
         let (client, handlers) = (self.client.clone(), Arc::clone(&self.handlers));
         async move {
-            for frame in frames {
+            for message in messages {
                 // What is left to panic is the log, which costs no message.
-                let _ = supervisor::caught(handlers.hear(&client, frame)).await;
+                let _ = supervisor::caught(handlers.hear(&client, message)).await;
             }
         }
     }
 
-    fn tell_end(&mut self, end: Disconnect, handling: Option<JoinHandle<()>>, waiting: Vec<Frame>) {
+    fn tell_end(
+        &mut self,
+        end: DisconnectReason,
+        handling: Option<JoinHandle<()>>,
+        waiting: Vec<RawMessage>,
+    ) {
         self.has_left = true;
         if self.handlers.disconnect.is_none() && handling.is_none() && waiting.is_empty() {
             return;
@@ -159,11 +165,16 @@ impl Session for ClientSession {
         })
     }
 
-    fn handle(&self, frames: Vec<Frame>) -> JoinHandle<()> {
-        tokio::spawn(self.handled(frames))
+    fn handle(&self, messages: Vec<RawMessage>) -> JoinHandle<()> {
+        tokio::spawn(self.handled(messages))
     }
 
-    fn leave(&mut self, end: Disconnect, handling: Option<JoinHandle<()>>, waiting: Vec<Frame>) {
+    fn leave(
+        &mut self,
+        end: DisconnectReason,
+        handling: Option<JoinHandle<()>>,
+        waiting: Vec<RawMessage>,
+    ) {
         self.tell_end(end, handling, waiting);
     }
 }
@@ -171,7 +182,7 @@ impl Session for ClientSession {
 impl Drop for ClientSession {
     fn drop(&mut self) {
         if !self.has_left {
-            self.tell_end(Disconnect::Lost, None, Vec::new());
+            self.tell_end(DisconnectReason::Lost, None, Vec::new());
         }
     }
 }

@@ -20,7 +20,7 @@ use crate::http::decode::fields;
 use crate::http::header::texts;
 use crate::net::tls::certificate::ClientCertificate;
 use crate::push::engine::Groups;
-use crate::push::session::Disconnect;
+use crate::push::session::DisconnectReason;
 
 /// A client that asks to be let in: the argument of `on connect CHAT => …`.
 ///
@@ -47,7 +47,7 @@ pub struct ConnectEvent<Out> {
 #[derive(Clone, Debug)]
 pub struct DisconnectEvent {
     client: SignalClient,
-    reason: Disconnect,
+    reason: DisconnectReason,
 }
 
 /// What an event of a client that comes is made of.
@@ -168,7 +168,7 @@ impl<Out> ConnectEvent<Out> {
     /// Returns the client's id as it proves it in requests: signed, where the
     /// server declares `client_ids: signed_by(…)`. Browsers don't let pages
     /// read the header that bears it, so a greeting may.
-    pub fn proof_of_id(&self) -> String {
+    pub fn signed_client_id(&self) -> String {
         let address = self.request.peer.map(|peer| peer.ip());
         self.context().client_ids.give_out(&self.client_id(), self.headers(), address)
     }
@@ -228,7 +228,7 @@ impl<Out> ConnectEvent<Out> {
 sending_methods!(ConnectEvent<Out>);
 
 impl DisconnectEvent {
-    pub(crate) fn new(client: SignalClient, reason: Disconnect) -> DisconnectEvent {
+    pub(crate) fn new(client: SignalClient, reason: DisconnectReason) -> DisconnectEvent {
         DisconnectEvent { client, reason }
     }
 
@@ -238,7 +238,7 @@ impl DisconnectEvent {
     }
 
     /// Returns why.
-    pub fn reason(&self) -> Disconnect {
+    pub fn reason(&self) -> DisconnectReason {
         self.reason
     }
 

@@ -10,7 +10,7 @@ use super::envelope::{Audience, Command, EVERYBODY};
 use super::path::{Due, Path};
 use super::readiness::SlotId;
 use super::shard::{SOCKETS_PER_TURN, Shard};
-use crate::push::session::Disconnect;
+use crate::push::session::DisconnectReason;
 
 impl Shard {
     /// Does what is due on a path, and tells whether anything was: then there
@@ -48,7 +48,7 @@ impl Shard {
                 SendOutcome::Broken => lost.push(slot),
                 SendOutcome::SlowConsumer => {
                     tracing::info!(path = name, "cut off a client that reads too slowly");
-                    client.close(&Close::TOO_SLOW, Disconnect::Lagged);
+                    client.close(&Close::TOO_SLOW, DisconnectReason::Lagged);
                     lost.push(slot);
                 }
             }
@@ -82,7 +82,7 @@ impl Shard {
             Command::Leave(audience, group) => path.leave_group(audience, group),
             Command::Find(audience, query) => query.answer(path.find(audience)),
             Command::Close(audience, close) => {
-                let end = Disconnect::ByServer { code: close.code().unwrap_or_default() };
+                let end = DisconnectReason::ByServer { code: close.code().unwrap_or_default() };
                 self.say_goodbye(number, audience, close, end);
             }
             Command::Admit { client, arrival, replay } => {
@@ -95,7 +95,7 @@ impl Shard {
                 }
                 if let Some(slot) = forgotten {
                     let place = SlotId { path: number, slot };
-                    self.client(place).close(&Close::FORGOTTEN, Disconnect::Lagged);
+                    self.client(place).close(&Close::FORGOTTEN, DisconnectReason::Lagged);
                     self.limit(place);
                     self.advance(place);
                 }
@@ -107,7 +107,7 @@ impl Shard {
 
     /// Closes a client whose id is somebody else's now.
     fn replace(&mut self, place: SlotId) {
-        self.client(place).close(&Close::REPLACED, Disconnect::ByServer { code: 1008 });
+        self.client(place).close(&Close::REPLACED, DisconnectReason::ByServer { code: 1008 });
         self.limit(place);
         self.advance(place);
     }
@@ -123,7 +123,7 @@ impl Shard {
             // the golden ratio.
             let lot = client.generation.wrapping_mul(0x9e37_79b9) / (u32::MAX / EVERYBODY + 1);
             if lot < share && client.is_admitted() {
-                client.close_last(close, Disconnect::Stopped);
+                client.close_last(close, DisconnectReason::Stopped);
                 let place = SlotId { path, slot };
                 self.limit(place);
                 self.advance(place);
@@ -131,7 +131,13 @@ impl Shard {
         }
     }
 
-    fn say_goodbye(&mut self, path: u32, audience: &Audience, close: &Close, end: Disconnect) {
+    fn say_goodbye(
+        &mut self,
+        path: u32,
+        audience: &Audience,
+        close: &Close,
+        end: DisconnectReason,
+    ) {
         for slot in self.paths[path as usize].select(audience) {
             let place = SlotId { path, slot };
             self.client(place).close_last(close, end);

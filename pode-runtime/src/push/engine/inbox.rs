@@ -15,8 +15,8 @@ use pode_core::frame::Close;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use crate::push::raw_message::Frame;
-use crate::push::session::{Disconnect, Session};
+use crate::push::raw_message::RawMessage;
+use crate::push::session::{DisconnectReason, Session};
 
 /// How many messages of a client may wait for their handler. While more do,
 /// the client isn't read from, and the system holds it up.
@@ -28,7 +28,7 @@ const MAX_WAITING_BYTES: usize = 64 << 10;
 #[derive(Debug)]
 pub(super) struct Inbox {
     session: Box<dyn Session>,
-    waiting: Vec<Frame>,
+    waiting: Vec<RawMessage>,
     waiting_bytes: usize,
     /// The task that handles what came before.
     handling: Option<JoinHandle<()>>,
@@ -52,14 +52,14 @@ impl Inbox {
     }
 
     /// Takes a message; or returns what to tell a client that sends too many.
-    pub(super) fn hear(&mut self, frame: Frame) -> Result<(), Message> {
+    pub(super) fn hear(&mut self, message: RawMessage) -> Result<(), Message> {
         self.last_said = Instant::now();
         self.session.admit()?;
-        self.waiting_bytes += match &frame {
-            Frame::Text(text) => text.len(),
-            Frame::Binary(bytes) => bytes.len(),
+        self.waiting_bytes += match &message {
+            RawMessage::Text(text) => text.len(),
+            RawMessage::Binary(bytes) => bytes.len(),
         };
-        self.waiting.push(frame);
+        self.waiting.push(message);
         Ok(())
     }
 
@@ -99,7 +99,7 @@ impl Inbox {
     }
 
     /// Ends the conversation: all that was said before is still handled.
-    pub(super) fn leave(self, end: Disconnect) {
+    pub(super) fn leave(self, end: DisconnectReason) {
         let Inbox { mut session, waiting, handling, .. } = self;
         session.leave(end, handling, waiting);
     }

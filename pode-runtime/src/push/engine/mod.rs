@@ -53,7 +53,7 @@ pub(crate) use self::subscriber::Groups;
 use crate::base::supervisor::Failure;
 use crate::net::client_limit::ClientPermit;
 use crate::net::upgraded::UpgradedConnection;
-use crate::push::session::{Disconnect, Session};
+use crate::push::session::{DisconnectReason, Session};
 
 /// How often somebody who waits for the last client looks whether it has gone.
 const LOOK: Duration = Duration::from_millis(10);
@@ -94,7 +94,7 @@ impl NewSubscriber {
     /// Tells that nobody is taken in any more.
     fn turn_away(self) {
         if let Some(mut session) = self.session {
-            session.leave(Disconnect::Stopped, None, Vec::new());
+            session.leave(DisconnectReason::Stopped, None, Vec::new());
         }
     }
 }

@@ -17,7 +17,7 @@ use super::readiness::Readiness;
 use super::shard::{CLOSE_TIMEOUT, Shard};
 use crate::base::supervisor::{Failure, Supervisor, caught, caught_now};
 use crate::net::shutdown::told_to_stop;
-use crate::push::session::Disconnect;
+use crate::push::session::DisconnectReason;
 
 /// What a shard is called where somebody reads of it.
 const TASK: &str = "the delivery of messages";
@@ -70,7 +70,7 @@ impl Shard {
     async fn end_all(mut self, mut stopping: Stopping) {
         let deadline = Instant::now() + CLOSE_TIMEOUT;
         let stopped = async { sleep_until(told_to_stop(&mut stopping).await).await };
-        let end = Disconnect::ByServer { code: 1011 };
+        let end = DisconnectReason::ByServer { code: 1011 };
         // Who has much to read yet would read of this too late.
         let say = |client: &mut Client| client.close(&Close::FAILED, end);
         let ended = caught(self.close_all(say, deadline, stopped)).await;

@@ -31,7 +31,7 @@ use super::readiness::{Readiness, SlotId, Source};
 use super::socket::Connection;
 use super::subscriber::Subscriber;
 use crate::net::shutdown::told_to_stop;
-use crate::push::session::Disconnect;
+use crate::push::session::DisconnectReason;
 
 /// How long a client may take to accept a close frame and to answer it.
 pub(super) const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -167,7 +167,8 @@ impl Shard {
             while self.deliver(number as u32).await {}
         }
         let abandoned = async { while stopping.changed().await.is_ok() {} };
-        let say = |client: &mut Client| client.close_last(&Close::STOPPING, Disconnect::Stopped);
+        let say =
+            |client: &mut Client| client.close_last(&Close::STOPPING, DisconnectReason::Stopped);
         self.close_all(say, deadline, abandoned).await;
     }
 
@@ -218,7 +219,7 @@ impl Shard {
         let mut client = Client::new(self.generation, subscriber);
         client.greet(&greeting);
         if self.stopping {
-            client.close_last(&Close::STOPPING, Disconnect::Stopped);
+            client.close_last(&Close::STOPPING, DisconnectReason::Stopped);
         }
         let place = SlotId { path: number, slot: path.join(client, counted) };
         self.clients += 1;
@@ -330,7 +331,7 @@ impl Shard {
                 let Some(client) = clients.get_mut(slot) else { continue };
                 if !client.ask_for_life() {
                     tracing::debug!(path = name, "a client answers no more");
-                    client.subscriber.end.get_or_insert(Disconnect::TimedOut);
+                    client.subscriber.end.get_or_insert(DisconnectReason::TimedOut);
                     client.reset();
                     dead.push(SlotId { path: number as u32, slot: slot as u32 });
                 } else if client.trickles(least_bytes) {
@@ -344,7 +345,7 @@ impl Shard {
             }
             dead.into_iter().for_each(|place| self.remove(place));
             for place in trickling {
-                self.end(place, &Close::TRICKLES, Disconnect::Error { code: 1008 });
+                self.end(place, &Close::TRICKLES, DisconnectReason::Error { code: 1008 });
             }
         }
         self.close_idle(beat);
@@ -362,13 +363,17 @@ impl Shard {
             let idle = clients.iter().filter(|(_, client)| client.is_idle_for(*idle_timeout));
             let idle: Vec<_> = idle.map(|(slot, _)| slot as u32).collect();
             for slot in idle {
-                self.end(SlotId { path, slot }, &Close::IDLE, Disconnect::ByServer { code: 1000 });
+                self.end(
+                    SlotId { path, slot },
+                    &Close::IDLE,
+                    DisconnectReason::ByServer { code: 1000 },
+                );
             }
         }
     }
 
     /// Says goodbye to a client, behind what waits for it.
-    fn end(&mut self, place: SlotId, close: &Close, end: Disconnect) {
+    fn end(&mut self, place: SlotId, close: &Close, end: DisconnectReason) {
         self.client(place).close_last(close, end);
         self.limit(place);
         self.advance(place);

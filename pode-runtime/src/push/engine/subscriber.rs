@@ -7,7 +7,7 @@ use pode_core::ClientId;
 
 use super::inbox::Inbox;
 use crate::net::client_limit::ClientPermit;
-use crate::push::session::Disconnect;
+use crate::push::session::DisconnectReason;
 
 /// Who a client is to the rest of the server.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub(super) struct Subscriber {
     /// Tells who came later, of two with one id.
     pub(super) arrival: u64,
     /// Why it goes, as soon as somebody decided that.
-    pub(super) end: Option<Disconnect>,
+    pub(super) end: Option<DisconnectReason>,
     /// Present if somebody wants to hear what it says, or that it goes.
     pub(super) inbox: Option<Box<Inbox>>,
     /// Counts it as long as it is there.

@@ -10,8 +10,8 @@ use super::Declared;
 use crate::app::event::{ConnectEvent, DisconnectEvent, SignalEvent};
 use crate::base::error::EventError;
 use crate::base::outcome::{BoxError, Outcome};
-use crate::push::raw_message::Frame;
-use crate::signal::FromFrame;
+use crate::push::raw_message::RawMessage;
+use crate::signal::FromMessage;
 use crate::signal::session::Handled;
 
 macro_rules! handlers {
@@ -29,13 +29,13 @@ macro_rules! handlers {
             ) where
                 ($($type,)*): Parameters,
                 Out: 'static,
-                In: FromFrame,
+                In: FromMessage,
                 Handler: Fn(SignalEvent<Out>, $($type,)* In) -> Done + Send + Sync + 'static,
                 Done: Future<Output: Outcome> + Send + 'static,
             {
                 self.attend(signal.as_str(), |handlers| {
-                    handlers.receive = Some(Box::new(move |client, frame: Frame| {
-                        let message = match In::from_frame(frame) {
+                    handlers.receive = Some(Box::new(move |client, message: RawMessage| {
+                        let message = match In::from_message(message) {
                             Ok(message) => message,
                             Err(sentence) => return refused(sentence),
                         };

@@ -17,7 +17,7 @@ use super::envelope::Audience;
 use super::send_queue::{QueueLimits, SendQueue, SlowConsumer};
 use super::socket::Socket;
 use super::subscriber::Subscriber;
-use crate::push::session::Disconnect;
+use crate::push::session::DisconnectReason;
 
 /// Messages that are due at once.
 #[derive(Debug)]
@@ -237,7 +237,7 @@ impl Client {
 
     /// Says goodbye as soon as the frame at hand is written; messages that
     /// wait are dropped.
-    pub(super) fn close(&mut self, close: &Close, end: Disconnect) {
+    pub(super) fn close(&mut self, close: &Close, end: DisconnectReason) {
         if let Some(send_queue) = &mut self.send_queue {
             send_queue.drop_messages();
         }
@@ -245,7 +245,7 @@ impl Client {
     }
 
     /// Says goodbye after the messages that wait.
-    pub(super) fn close_last(&mut self, close: &Close, end: Disconnect) {
+    pub(super) fn close_last(&mut self, close: &Close, end: DisconnectReason) {
         if self.is_open() {
             self.send_queue.get_or_insert_default().close = Some(close.frame());
             self.phase = Phase::Closing;
@@ -265,7 +265,7 @@ impl Client {
 
     /// Ends the client, and tells whoever wants to know why.
     pub(super) fn leave(mut self) {
-        let end = self.subscriber.end.unwrap_or(Disconnect::Lost);
+        let end = self.subscriber.end.unwrap_or(DisconnectReason::Lost);
         if let Some(inbox) = self.subscriber.inbox.take() {
             inbox.leave(end);
         }
@@ -405,7 +405,7 @@ mod tests {
 
         assert_eq!(client.send(&batch(&["one ", "two ", "three"]), limits), SendOutcome::All);
         assert_eq!(client.send(&batch(&["!!!", "!!!"]), limits), SendOutcome::SlowConsumer);
-        client.close(&Close::answer_to(b""), Disconnect::ByServer { code: 1000 });
+        client.close(&Close::answer_to(b""), DisconnectReason::ByServer { code: 1000 });
 
         let mut heard = vec![0; 6];
         peer.read_exact(&mut heard).await.unwrap();

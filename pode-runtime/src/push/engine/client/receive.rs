@@ -6,8 +6,8 @@ use bytes::Bytes;
 use pode_core::frame::{AcceptPolicy, Close, Received, pong};
 
 use super::{Client, Reading};
-use crate::push::raw_message::Frame;
-use crate::push::session::Disconnect;
+use crate::push::raw_message::RawMessage;
+use crate::push::session::DisconnectReason;
 
 /// What a client's bytes are held against.
 pub(in super::super) struct ReceiveContext<'shard> {
@@ -55,15 +55,15 @@ impl Client {
                 }
                 Ok(Some(Received::Pong(_))) => {}
                 Ok(Some(Received::Text(text))) => {
-                    let frame = Frame::Text(text.to_owned());
-                    self.take(frame);
+                    let message = RawMessage::Text(text.to_owned());
+                    self.take(message);
                 }
                 Ok(Some(Received::Binary(bytes))) => {
-                    let frame = Frame::Binary(Bytes::copy_from_slice(bytes));
-                    self.take(frame);
+                    let message = RawMessage::Binary(Bytes::copy_from_slice(bytes));
+                    self.take(message);
                 }
                 Ok(Some(Received::Close(answer))) => {
-                    let end = Disconnect::ByClient { code: answer.code() };
+                    let end = DisconnectReason::ByClient { code: answer.code() };
                     self.finish(&answer, end);
                     self.reading = Reading::Ended;
                 }
@@ -103,20 +103,20 @@ impl Client {
     }
 
     /// Takes a message. One that comes after the server said goodbye is late.
-    fn take(&mut self, frame: Frame) {
+    fn take(&mut self, message: RawMessage) {
         if !self.is_open() {
             return;
         }
         let Some(inbox) = &mut self.subscriber.inbox else { return };
-        if let Err(told) = inbox.hear(frame) {
+        if let Err(told) = inbox.hear(message) {
             self.send_queue.get_or_insert_default().push_anyway(told.frame().clone());
-            self.close_last(&Close::TOO_MANY, Disconnect::Error { code: 1008 });
+            self.close_last(&Close::TOO_MANY, DisconnectReason::Error { code: 1008 });
         }
     }
 
     /// Notes that the client said its last word: `close` answers it, unless
     /// the server said goodbye first.
-    fn finish(&mut self, close: &Close, end: Disconnect) {
+    fn finish(&mut self, close: &Close, end: DisconnectReason) {
         if self.is_open() {
             self.close(close, end);
         }
@@ -130,6 +130,6 @@ impl Client {
 }
 
 /// Tells why a client that broke a rule has gone.
-fn end_by(fault: &Close) -> Disconnect {
-    Disconnect::Error { code: fault.code().unwrap_or_default() }
+fn end_by(fault: &Close) -> DisconnectReason {
+    DisconnectReason::Error { code: fault.code().unwrap_or_default() }
 }
