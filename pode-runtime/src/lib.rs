@@ -1,14 +1,14 @@
-//! The running half of pode: sockets, clocks and tasks.
+//! The run time of pode: sockets, clocks and tasks, in layers.
 //!
-//! Its folders are layers, from the lowest: `base`, `net`, `http`; then
-//! `content`, `jobs`, `push` and [`upstream`]; `app`; `signal` and `web`; `server`.
+//! From the lowest: `base`, `net`, `http`; then `content`, `jobs`, `push` and
+//! [`upstream`]; `app`; `signal` and `web`; `server`. A folder imports from those
+//! below it only.
 //!
 //! An expansion tells [`declared::Declared`] what a server is made of; the
 //! [`Server`] that comes of it binds its endpoints and serves them. A request
 //! goes from `http::serve` through `server::dispatch` to the warp filter of its
-//! route; a sent payload goes from [`Signals`] through the hub of `pode-core`
-//! to `push::engine`, which carries it to the sockets. What other servers send
-//! comes by [`upstream`].
+//! route; a payload goes from [`Signals`] through the hub of `pode-core` to
+//! `push::engine`, which writes it to the sockets.
 
 mod app;
 mod base;

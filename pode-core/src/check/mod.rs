@@ -1,9 +1,10 @@
-//! What must hold in a declared server.
+//! The rules for a declared server.
 //!
-//! Each rule is a plain function from the model to diagnostics, in a file of
-//! its own or of its family. Rules judge what is there; they change nothing
-//! and read no files. Declarations whose `#[cfg]`s differ are never judged
-//! against each other, since they may never meet.
+//! Each rule is a function from the model to diagnostics, in a file of its own or of
+//! its family. `code` numbers the mistakes, `diagnostic` words them, `suggestion` finds
+//! what was meant. `site` is what a server has, and `pages` holds what its pages ask
+//! for against it. Rules read no files. Declarations with different `#[cfg]`s are
+//! never compared, since they may never meet.
 
 mod arguments;
 mod certificates;

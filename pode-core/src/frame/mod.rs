@@ -1,8 +1,7 @@
-//! How WebSocket frames look on the wire (RFC 6455, section 5).
+//! WebSocket frames on the wire (RFC 6455, section 5).
 //!
-//! Plain functions over bytes: nothing here reads, writes or waits. [`Header`],
-//! [`pong`] and [`Close`] make what the server sends, a [`Decoder`] takes what a
-//! client sends.
+//! Functions over bytes: nothing here reads, writes or waits. [`Header`], [`pong`] and
+//! [`Close`] make what the server sends, a [`Decoder`] takes what a client sends.
 
 mod close;
 mod decode;

@@ -4,7 +4,7 @@
 //! [spread](Hub::channel_of).)
 //!
 //! A sender asks for [room](Channel::reserve) in the channel, then
-//! [sends](Room::send). There is room while fewer than the declared number of
+//! [sends](Permit::send). There is room while fewer than the declared number of
 //! messages are still to be taken by one [`Receiver`] of the path or another.
 //! So a sender in a loop is paced by the slowest delivery, no delivery lags,
 //! and **no message is lost between the two**: a plain broadcast channel would

@@ -15,7 +15,7 @@ use super::{Channel, History, HistoryGap, Permit, Position, Publication};
 use crate::error::SendError;
 
 impl<T: Clone + Send + 'static> Channel<T> {
-    /// Numbers and keeps from now on what is [published](Room::publish).
+    /// Numbers and keeps from now on what is [published](Permit::publish).
     ///
     /// Waits until everything that was sent before is delivered. Cancel safe.
     ///

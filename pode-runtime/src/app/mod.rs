@@ -1,4 +1,6 @@
-//! What handlers see: events, state, and the ids of clients.
+//! What handlers see: `event/` has an event for each noun with a handler, `state` the
+//! declared values, `client_ids` the ids by which clients are known. `context` is
+//! what all events of a server share.
 
 pub mod client_ids;
 pub(crate) mod context;

@@ -1,4 +1,10 @@
-//! What everything stands on: errors, limits, the log, clocks, and tasks that are supervised.
+//! The base of all layers.
+//!
+//! `error` has the errors of a start and of handlers, `limits` the bounds of what
+//! clients may ask for, `outcome` what a handler may return. `log/` writes to the
+//! terminal without ever waiting; `trouble` limits how often a condition is
+//! logged. `supervisor` restarts tasks that panic. `clock` is the wall clock, as an
+//! input.
 
 pub(crate) mod clock;
 pub(crate) mod error;

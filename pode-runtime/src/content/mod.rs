@@ -1,4 +1,5 @@
-//! Views and public files, from the disk or embedded.
+//! Files for browsers: a `folder` is read from the disk or embedded, `view` renders
+//! its templates, `public` serves its files.
 
 pub(crate) mod folder;
 pub(crate) mod public;

@@ -1,5 +1,13 @@
-//! One connection's HTTP, whoever answers: serving, time-outs, what is refused before a route is
-//! looked for, responses, and the WebSocket handshake.
+//! HTTP of one connection, whatever answers the requests.
+//!
+//! `serve` accepts and speaks HTTP/1.1, `http2` HTTP/2. `timeout_stream` gives up on
+//! heads, idle connections and slow readers, with `activity` (whether the client or
+//! the server is due), `min_throughput` and `linger` (bodies that nobody reads);
+//! `body_timeout` gives up on slow bodies. `request_smuggling` refuses ambiguous
+//! requests. `exchange` evens out the versions; `header`, `decode` and `response`
+//! read and write. `handshake/` is that of WebSockets, `upgraded` what is left of the
+//! connection afterwards. `origin` says whose pages may connect,
+//! `content_security_policy` which scripts a page runs.
 
 pub(crate) mod activity;
 pub(crate) mod body_timeout;

@@ -1,4 +1,9 @@
 //! Timers and schedules.
+//!
+//! A `job` is a named handler that counts how often it fired, in a context that the
+//! server gives it. A `timer` fires it at an interval, a `schedule` by the wall clock,
+//! whose next time `calendar` finds. `running` holds the tasks of all, and `gate`
+//! stops them while another process takes over.
 
 mod calendar;
 pub(crate) mod gate;

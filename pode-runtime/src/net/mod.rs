@@ -1,5 +1,10 @@
-//! Sockets: listening, accepting, the limits of connections, of clients and of
-//! descriptors, stopping, and TLS. Nothing here knows HTTP.
+//! Sockets, below HTTP.
+//!
+//! `listen` binds sockets or inherits them, `accept` takes connections from them.
+//! `connection_limit` and `client_limit` count by permits, `fd_limit` raises the
+//! limit of descriptors. `shutdown` listens for signals and deadlines. `tls/` has
+//! certificates and their renewal. `upgraded` is a connection that HTTP has let go
+//! of.
 
 pub(crate) mod accept;
 pub(crate) mod client_limit;

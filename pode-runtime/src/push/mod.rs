@@ -1,4 +1,9 @@
-//! From a message to its subscribers: the publisher, and the engine with its shards.
+//! Messages, from `send` to their subscribers' sockets.
+//!
+//! `publisher/` encodes a payload and puts it into the channel of its path;
+//! `clients` sends queries and commands the same way. `engine/` delivers. `session` is
+//! what the engine knows of the code that handles a client's messages, and
+//! `raw_message` a message that isn't JSON.
 
 pub mod clients;
 pub(crate) mod engine;

@@ -1,4 +1,10 @@
-//! What puts a server together: declarations, dispatch, start, stop and restart.
+//! Servers, put together.
+//!
+//! `declare/` collects what an expansion declares; `range` brings `options` into range.
+//! `bind` binds the endpoints, `start` starts everything, `dispatch` answers requests.
+//! `running` is a server that runs and stops, `embed` one that is a part of another
+//! program, `restart/` hands over to a newer process. `error` is what a program may
+//! end with.
 
 pub(crate) mod bind;
 pub mod declare;

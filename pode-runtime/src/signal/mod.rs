@@ -1,4 +1,6 @@
-//! Signals as declared: what they are made of, and what they do with clients.
+//! Signals: `connect` makes a client of a handshake, `session` calls the handlers of
+//! its messages and its end, `rebroadcast` sends messages of clients to other clients.
+//! `incoming` reads messages, `options` has the options.
 
 mod connect;
 mod incoming;

@@ -1,11 +1,11 @@
 //! Upstreams: other servers' WebSockets that this server is a client of.
 //!
-//! A declared upstream (`declared`) has a `task`: it connects (`connect`),
-//! serves the connection until it ends (`connection`), waits (`backoff`), and
-//! begins anew, for as long as the server runs. Messages go to its handler one after
-//! the other. Nothing is read meanwhile, so a slow handler holds the other
-//! server up by TCP, and no memory grows. What handlers send goes through a
-//! `sender` to the connection that is there, if one is.
+//! A `declared` upstream has a `task`, which connects (`connect`, with `roots` for
+//! TLS), serves the connection until it ends (`connection`), waits (`backoff`) and
+//! begins again, as long as the server runs. Its handler gets one message after the
+//! other. Nothing is read meanwhile, so that TCP slows the other server down and no
+//! memory grows. Handlers send through a `sender` to the connection, if there is
+//! one.
 
 mod backoff;
 mod connect;

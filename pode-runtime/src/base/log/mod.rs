@@ -1,4 +1,4 @@
-//! A log for the terminal, in one line.
+//! The log of the terminal, set up in one line; `writer` writes it without waiting.
 
 mod writer;
 

@@ -1,4 +1,5 @@
-//! TLS: certificates, what an endpoint shows, and its renewal.
+//! TLS: `config` is the configuration of an address, `certificate/` reads the files
+//! that declarations name, `renewal/` reads them again when they change.
 
 pub mod certificate;
 pub(crate) mod config;

@@ -1,11 +1,18 @@
 //! The engine: from a message to its sockets.
 //!
-//! Each [shard] is a task that owns many [client]s of many [path]s: it takes
-//! messages from the channels of the paths, and writes their ready-made frames
-//! to the clients. What a [socket] doesn't take at once waits in the client's
-//! bounded [send_queue]. A shard is woken by what is on its list, or by what the
-//! system tells of sockets ([readiness]). Connections come in by
-//! [`Engine::subscribe`]; the rest of the server knows nothing of what is in here.
+//! A [shard] is a task that owns many [client]s of many [path]s; there is one for
+//! each worker of the runtime. A [path] has a home shard, and lives in more of them
+//! when it has more than a thousand clients. [delivery] does what is due in a path's
+//! channel: each [envelope] there is a message, an audience for it, or a command.
+//! [recovery] replaces a shard that panics.
+//!
+//! A client is a [socket], a [send_queue] while the socket takes nothing, a decoder,
+//! and a [subscriber]: its id, groups and [inbox]. A [subscriber_index] finds clients
+//! by id and group. [readiness] tells a shard what to look at: wakers put themselves
+//! on the [ready_list], and `epoll` watches sockets.
+//!
+//! Connections come in by [`Engine::subscribe`]; nothing else of the server knows
+//! what is in here.
 
 mod client;
 mod delivery;

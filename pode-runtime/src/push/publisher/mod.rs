@@ -1,4 +1,7 @@
 //! Sending: from a typed payload to the channel of its path.
+//!
+//! `sending` is a send that can still be narrowed to some clients. `detour` is where
+//! messages go while another process takes over.
 
 mod detour;
 mod sending;

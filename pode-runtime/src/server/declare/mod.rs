@@ -1,4 +1,5 @@
-//! What an expansion declares, collected until the server starts.
+//! The declarations of a server, as an expansion makes them; `signal` and `handlers`
+//! have those of signals.
 
 mod handlers;
 mod signal;

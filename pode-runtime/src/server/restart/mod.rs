@@ -1,18 +1,16 @@
-//! Handing over: from an older process of a server to a newer one, while
-//! clients come, go and listen.
+//! Handing over: from an older process of a server to a newer one, while clients
+//! come, go and listen.
 //!
-//! Both meet at a Unix socket. The newer process gets duplicates of the older
-//! one's listening sockets ([`predecessor`]), so that whoever connects waits in
-//! their backlog at worst. When it is ready, the older one lets go
-//! ([`successor`]): no ticks, no upstreams, nobody accepted any more. From then
-//! on the newer one leads ([`leader`]): it numbers what is sent in both, and the
-//! older one follows ([`follower`]), while it takes leave of its clients one by
-//! one and tells each how far it has come. With that position a client comes
-//! back to the newer process and gets what it missed. They talk by frames
-//! ([`wire`]) over the same Unix socket ([`socket`]).
+//! Both meet at a Unix [socket]. The newer process gets duplicates of the older one's
+//! listening sockets ([predecessor]), so that a client that connects waits in their
+//! backlog at worst. When it is ready, the older one stops its timers, upstreams and
+//! acceptors ([successor]). From then on the newer one leads ([leader]): it numbers
+//! what is sent in both. The older one follows ([follower]): it closes its clients
+//! one by one and tells each its position, with which a client comes back to the
+//! newer process and gets what it missed. They talk by frames ([wire]).
 //!
-//! Whatever happens to the newer process, the older one goes on as if nothing
-//! had been, as long as it is there.
+//! [task] runs all that, with what [state] holds of the server. If the newer process
+//! dies, the older one goes on as before, as long as it is there.
 
 #[cfg(unix)]
 mod follower;

@@ -1,8 +1,9 @@
 //! Arguments: parts of a request, made into what a handler takes.
 //!
-//! What makes a value is kept as a function: then only the constructors ask
-//! whether its type can be made, and a type that can't is reported once, where
-//! it stands.
+//! `body` reads bodies whole, `multipart` forms with files, `disposition` the headers of
+//! their parts. The function that makes a value is kept, so that only constructors
+//! require its type to be readable: a type that isn't is reported once, where it
+//! stands.
 
 mod body;
 mod disposition;

@@ -1,4 +1,5 @@
-//! Replies: the values that handlers return.
+//! Replies: the values that handlers return. `change` adds a status, headers and
+//! cookies to one, `file` sends a file.
 
 mod change;
 mod file;

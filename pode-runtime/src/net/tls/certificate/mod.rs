@@ -1,8 +1,10 @@
-//! Certificates: the words that name them, and their files, read at the start
-//! and whenever they have changed.
+//! Certificates: the words that name them, and their files, read at the start and
+//! whenever they change. No file becomes part of the program.
 //!
-//! No file becomes part of the program. What is read comes together in
-//! `credentials`; when it is read again is the business of `renewal`.
+//! `load` reads a certificate with its `key` and `password`, `expiry` knows its
+//! validity, `authorities` whose client certificates are accepted, `client` what a
+//! handler sees of one. `credentials` has all that an address shows and asks for, and
+//! `sni_resolver` chooses by the name that a client asks for.
 
 mod authorities;
 mod client;

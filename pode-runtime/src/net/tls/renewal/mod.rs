@@ -1,13 +1,13 @@
 //! Renewal: certificates that change while the server runs.
 //!
-//! One task looks at the files whenever something happens in their folders, on
-//! SIGHUP, and once in a minute for whatever the system doesn't tell. Contents
-//! are compared, so nothing is read anew for nothing. Who renews replaces a
-//! certificate and its key one after the other, so for some seconds it is no
-//! mistake that they don't belong together. The same task tells the log, at
-//! the start and daily, which certificates are about to expire.
+//! One task compares the files whenever something happens in their folders
+//! (`watch`), on SIGHUP (`sighup`), and once a minute for what the system doesn't
+//! report. A certificate and its key are replaced one after the other, so for some
+//! seconds it is no error that they don't belong together. The same task logs, at the
+//! start and daily, which certificates expire soon.
 //!
-//! What is renewed is what the next handshakes take; no connection is touched.
+//! A renewed certificate is shown from the next handshake on; no connection is
+//! touched.
 
 mod sighup;
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! One client: its connection, what waits for it, and how it ends.
 //!
-//! Nothing here waits. What the socket doesn't take at once is kept, and tried
-//! again when the socket can be written to.
+//! Nothing here waits: what the socket doesn't take is kept until it can be written
+//! to. `receive` handles what the client sends, `heartbeat` whether it is alive.
 
 mod heartbeat;
 mod receive;

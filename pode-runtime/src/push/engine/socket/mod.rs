@@ -1,5 +1,8 @@
-//! The connection of a client, without waiting: what can't be done at once
-//! fails with `WouldBlock`, and the client is told of when it can.
+//! The connection of a client, without waiting: what can't be done at once fails
+//! with `WouldBlock`, and the shard is woken when it can.
+//!
+//! `tcp` takes connections out of tokio's hands, `tls` is a TLS session beside such a
+//! socket, and `portable` any stream that tokio polls.
 
 mod portable;
 #[cfg(target_os = "linux")]
