@@ -41,7 +41,7 @@ pub fn holds_pem_certificate(file: &[u8]) -> Result<(), String> {
         return Err("holds no certificate in PEM form".to_owned());
     }
     match certificates.find_map(Result::err) {
-        Some(error) => Err(format!("is no sound PEM file: {error}")),
+        Some(error) => Err(format!("is not a valid PEM file: {error}")),
         None => Ok(()),
     }
 }
@@ -91,7 +91,9 @@ mod tests {
         let key = section("EC PRIVATE KEY", "AAAA");
         assert_eq!(check(&key), Err("holds no certificate in PEM form".to_owned()));
         assert_eq!(check("AAAA"), check(&key));
-        assert!(check(&section("CERTIFICATE", "A*A")).unwrap_err().starts_with("is no sound PEM"));
+        assert!(
+            check(&section("CERTIFICATE", "A*A")).unwrap_err().starts_with("is not a valid PEM")
+        );
         assert!(check("-----BEGIN CERTIFICATE-----\nAAAA\n").is_err());
         assert!(holds_pem_key(key.as_bytes()));
         assert!(!holds_pem_key(section("CERTIFICATE", "AAAA").as_bytes()));

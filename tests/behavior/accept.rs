@@ -324,7 +324,7 @@ mod starving {
 
         // Nobody opens anything, but as many come as may be, and more.
         let mut streams = as_many_and_more(http).await;
-        program.says("as many as may be (`max_connections`)").await;
+        program.says("is reached (`max_connections`)").await;
         assert_eq!(ask_for(&mut there, "/").await, "here");
         // A file can be opened all the same.
         assert_eq!(ask_for(&mut there, "/open").await, "opened");
@@ -334,13 +334,13 @@ mod starving {
             for mut stream in streams {
                 assert_eq!(ask_for(&mut stream, "/").await, "here", "round {round}");
             }
-            program.says("there is room for connections again").await;
+            program.says("there are fewer connections than their limit again").await;
             streams = as_many_and_more(http).await;
         }
         drop(streams);
         let mut next = connect(http).await;
         assert_eq!(ask_for(&mut next, "/").await, "here");
         check_is_rationed(&program, started, "cannot accept connections");
-        check_is_rationed(&program, started, "as many as may be");
+        check_is_rationed(&program, started, "connections is reached");
     }
 }

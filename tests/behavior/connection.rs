@@ -179,7 +179,7 @@ async fn a_handler_may_refuse_by_a_status() {
     assert_eq!(refusal("/hall?token", &wrong).await.0, 401);
     let right = [("cookie", "a=b; token=open%20sesame")];
     assert!(Client::handshake(address, "/hall?token", &right).await.is_ok());
-    let sentence = "the server could not let this client in";
+    let sentence = "the server could not admit this client";
     assert_eq!(refusal("/broken", &[]).await, (500, sentence.to_owned()));
     assert_eq!(refusal("/panics", &[]).await, (500, sentence.to_owned()));
 }

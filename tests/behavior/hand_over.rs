@@ -151,7 +151,7 @@ async fn whoever_comes_back_gets_what_it_missed_and_nothing_twice() {
 async fn a_position_that_is_not_kept_is_refused() {
     let folder = Folder::new("unknown");
     let shop = Shop::start(&folder, SHORT).await;
-    let sentence = "what was missed is no longer kept: connect without `resume` and load anew";
+    let sentence = "the missed messages are no longer kept: connect without `resume` and load anew";
     for position in ["0123456789abcdef-3", "nonsense", ""] {
         let path = format!("/news?a=b&resume={position}");
         let refused = Client::handshake(shop.address, &path, &[]).await;
@@ -202,7 +202,7 @@ async fn a_newer_process_that_dies_before_it_took_over_changes_nothing() {
     for (words, reason) in [(&[][..], "it didn't get ready"), (&[ready], "the hand-over failed")] {
         let stream = speak(&folder.socket(), words, "go").await;
         drop(stream);
-        shop.process.says(&format!("a newer process asked for this one's place: {reason}")).await;
+        shop.process.says(&format!("a newer process could not take over: {reason}")).await;
         client.say("\"still here\"").await;
         assert_eq!(client.text().await, "\"still here\"");
         assert_eq!(get_at(shop.address, "/").await.text(), shop.id());
@@ -264,7 +264,7 @@ async fn a_socket_that_was_left_behind_is_no_hindrance() {
 async fn whoever_speaks_something_else_is_told_apart() {
     let folder = Folder::new("stranger");
     for (line, reason) in [
-        (&b"HTTP/1.1 400 Bad Request\r\n\r\n"[..], "leads to a process that is no pode server"),
+        (&b"HTTP/1.1 400 Bad Request\r\n\r\n"[..], "leads to a process that is not a pode server"),
         (
             b"pode hand-over 9\n",
             "leads to a process that speaks another version of the hand-over, \"9\"",
@@ -300,7 +300,7 @@ async fn whoever_asks_in_another_language_is_sent_away() {
     let shop = Shop::start(&folder, SHORT).await;
     let mut stream = tokio::net::UnixStream::connect(folder.socket()).await.unwrap();
     tokio::io::AsyncWriteExt::write_all(&mut stream, b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
-    shop.process.says("it is no pode server").await;
+    shop.process.says("it is not a pode server").await;
     let newer = Shop::start(&folder, SHORT).await;
     assert_eq!(get_at(newer.address, "/").await.text(), newer.id());
     assert_eq!(shop.end().await.0, Some(0));

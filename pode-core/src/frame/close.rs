@@ -67,7 +67,7 @@ impl Close {
 
     /// A client comes back for what it missed, too late: 1013.
     pub const FORGOTTEN: Close =
-        Close::new(1013, "what was missed is no longer kept: connect without `resume`");
+        Close::new(1013, "the missed messages are no longer kept: connect without `resume`");
 
     /// Makes what is said to a client that breaks the protocol: 1002.
     pub(crate) const fn protocol_error(reason: &'static str) -> Close {

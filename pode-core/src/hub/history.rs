@@ -45,7 +45,7 @@ pub struct PositionError;
 
 /// What followed a position is not kept, or not any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("what was missed is no longer kept")]
+#[error("the missed messages are no longer kept")]
 pub struct HistoryGap;
 
 /// The latest messages of a channel, by number.

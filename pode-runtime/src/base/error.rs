@@ -265,14 +265,14 @@ pub enum CertificateError {
     WrongPassword,
 
     /// It is something else, or damaged.
-    #[error("it is no sound PKCS#12 file: {reason}")]
+    #[error("it is not a valid PKCS#12 file: {reason}")]
     NotPkcs12 {
         /// What is wrong with it.
         reason: String,
     },
 
     /// It is something else, or damaged.
-    #[error("it is no sound PEM file: {reason}")]
+    #[error("it is not a valid PEM file: {reason}")]
     NotPem {
         /// What is wrong with it.
         reason: String,

@@ -36,7 +36,9 @@ pub(crate) fn protect(headers: &mut HeaderMap, policy: &str, scripts: &str) {
     }
     match HeaderValue::try_from(policy.replace(SCRIPTS, scripts)) {
         Ok(policy) => _ = headers.insert(CONTENT_SECURITY_POLICY, policy),
-        Err(_) => tracing::error!("the option `content_security_policy` is no text of a header"),
+        Err(_) => {
+            tracing::error!("the option `content_security_policy` is not a valid header value")
+        }
     }
 }
 

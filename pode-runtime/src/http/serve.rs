@@ -125,7 +125,7 @@ async fn connection<S, F>(
     }
     #[cfg(target_os = "linux")]
     if let Err(error) = socket2::SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT_BYTES) {
-        tracing::debug!(%error, "cannot bound what waits to be sent");
+        tracing::debug!(%error, "cannot limit the send buffer");
     }
     let permit = Some(permit);
     let service = move |request| service(request, peer);

@@ -67,7 +67,7 @@ impl ClientLimit {
                 let ClientLimit { signal, max_clients: max, .. } = **self;
                 tracing::warn!(
                     signal,
-                    "there are {max} clients, which is as many as may be (`max_clients`); others are refused until some have gone"
+                    "the limit of {max} clients is reached (`max_clients`); others are refused until some have gone"
                 );
             }
             return Err(ClientLimitReached::All);
@@ -106,7 +106,7 @@ impl Drop for ClientPermit {
         drop(inside);
         if ends {
             let signal = self.limit.signal;
-            unwinding_stops_here(|| tracing::info!(signal, "there is room for clients again"));
+            unwinding_stops_here(|| tracing::info!(signal, "clients are admitted again"));
         }
     }
 }
@@ -154,8 +154,8 @@ mod tests {
         let lines: Vec<_> = text.lines().collect();
         assert_eq!(lines.len(), 4, "{text}");
         for two in lines.chunks(2) {
-            assert!(two[0].contains("WARN there are 1 clients"), "{text}");
-            assert!(two[1].contains("INFO there is room for clients again"), "{text}");
+            assert!(two[0].contains("WARN the limit of 1 clients is reached"), "{text}");
+            assert!(two[1].contains("INFO clients are admitted again"), "{text}");
         }
     }
 

@@ -112,7 +112,7 @@ impl ConnectionLimit {
             if begins {
                 let max = self.max;
                 tracing::warn!(
-                    "there are {max} connections, which is as many as may be (`max_connections`); others wait until some have ended"
+                    "the limit of {max} connections is reached (`max_connections`); others wait until some have ended"
                 );
             }
             tokio::select! {
@@ -194,7 +194,9 @@ impl Source {
             around.leave();
         }
         if ends {
-            unwinding_stops_here(|| tracing::info!("there is room for connections again"));
+            unwinding_stops_here(|| {
+                tracing::info!("there are fewer connections than their limit again")
+            });
         }
     }
 }
@@ -300,8 +302,9 @@ mod tests {
         let (log, _guard) = Collected::begin();
         let server = ConnectionLimit::new(&limits(1, usize::MAX), 100);
         let told = || {
-            let is_full = |line: &&str| line.contains("which is as many as may be");
-            let is_over = |line: &&str| line.contains("there is room for connections again");
+            let is_full = |line: &&str| line.contains("is reached (`max_connections`)");
+            let is_over =
+                |line: &&str| line.contains("there are fewer connections than their limit again");
             let text = log.text();
             (text.lines().filter(is_full).count(), text.lines().filter(is_over).count())
         };

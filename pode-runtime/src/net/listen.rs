@@ -83,7 +83,7 @@ impl InheritedSockets {
                 match known {
                     Ok(socket) => passed.extend(socket),
                     Err(error) => {
-                        tracing::warn!(%error, "a socket that was passed to this process is no TCP one");
+                        tracing::warn!(%error, "a socket that was passed to this process is not a TCP socket");
                     }
                 }
             }

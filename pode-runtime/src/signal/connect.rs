@@ -175,7 +175,7 @@ impl SignalRoute {
         let address = peer.map(|peer| peer.ip());
         let permit = self.limit.as_ref().map(|limit| limit.enter(address)).transpose();
         let permit = permit.map_err(|full| {
-            tracing::debug!(signal, ?address, ?full, "a client more than may be connected");
+            tracing::debug!(signal, ?address, ?full, "a client is refused by a limit");
             HandshakeError::from(full).response()
         })?;
 
@@ -242,7 +242,7 @@ impl SignalRoute {
             return Err(HandshakeError::Stopping.response());
         };
         clients.admit(id, arrival, since).await.map_err(|error| {
-            tracing::warn!(signal, %error, "a client can't be let in");
+            tracing::warn!(signal, %error, "a client can't be admitted");
             match error {
                 SendError::Full { .. } => HandshakeError::Busy.response(),
                 _ => HandshakeError::Stopping.response(),
@@ -259,7 +259,7 @@ impl SignalRoute {
             Failed::Answer(error) => sentence(error.status(), &error.to_string()),
             Failed::Reason(reason) => {
                 tracing::error!(signal = self.signal, "on connect: {reason:?}");
-                let text = "the server could not let this client in";
+                let text = "the server could not admit this client";
                 sentence(StatusCode::INTERNAL_SERVER_ERROR, text)
             }
         })

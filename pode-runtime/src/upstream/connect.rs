@@ -50,7 +50,7 @@ pub(super) enum ConnectError {
     #[error("nothing can be reached at {address}")]
     Unreachable { address: SocketAddr, source: io::Error },
 
-    #[error("there is no TLS with `{host}`")]
+    #[error("TLS with `{host}` failed")]
     Tls { host: String, source: io::Error },
 
     #[error("the handshake was answered with {status}")]

@@ -226,8 +226,9 @@ async fn each_unusable_certificate_has_its_sentence() {
     let beginning = format!("endpoint `https` can't use `{FOLDER}`: it can't be read: ");
     assert!(unreadable.starts_with(&beginning), "{unreadable}");
     let damaged = refused(pfx(file("chain.pem"), right())).await;
-    let beginning =
-        format!("endpoint `https` can't use `{FOLDER}/chain.pem`: it is no sound PKCS#12 file: ");
+    let beginning = format!(
+        "endpoint `https` can't use `{FOLDER}/chain.pem`: it is not a valid PKCS#12 file: "
+    );
     assert!(damaged.starts_with(&beginning), "{damaged}");
     let no_password = refused(pfx(file("modern.pfx"), password_from_file("no.txt"))).await;
     let beginning = format!(

@@ -48,13 +48,13 @@ pub(crate) enum HandshakeError {
     /// Told after what makes it a handshake at all.
     #[error("pages of this origin may not connect here")]
     Origin,
-    #[error("as many clients are connected as may be; try again later")]
+    #[error("the limit of clients is reached; try again later")]
     Full,
-    #[error("as many clients are connected from your address as may be")]
+    #[error("too many clients are connected from your address")]
     FullForAddress,
-    #[error("what was missed is no longer kept: connect without `resume` and load anew")]
+    #[error("the missed messages are no longer kept: connect without `resume` and load anew")]
     Forgotten,
-    #[error("the server has too much to do; try again later")]
+    #[error("the server is overloaded; try again later")]
     Busy,
     #[error("the server is stopping")]
     Stopping,

@@ -242,7 +242,7 @@ impl Shard {
             return self.remove(id.place);
         };
         if let Err(error) = self.readiness.watch(&mut socket, id.place) {
-            tracing::error!(%error, "cannot watch a socket, whose client is dropped");
+            tracing::error!(%error, "cannot watch a socket; its client is dropped");
             return self.remove(id.place);
         }
         self.client(id.place).open(socket, read);
@@ -330,7 +330,7 @@ impl Shard {
             for slot in (turn..clients.capacity()).step_by(heartbeat.get() as usize) {
                 let Some(client) = clients.get_mut(slot) else { continue };
                 if !client.ask_for_life() {
-                    tracing::debug!(path = name, "a client answers no more");
+                    tracing::debug!(path = name, "a client answers no heartbeat");
                     client.subscriber.end.get_or_insert(DisconnectReason::TimedOut);
                     client.reset();
                     dead.push(SlotId { path: number as u32, slot: slot as u32 });

@@ -148,7 +148,7 @@ impl Signals {
     ) -> Result<Permit<'hub>, SendError> {
         timeout_at(deadline, channel.reserve()).await.unwrap_or_else(|_| {
             let path = channel.path();
-            tracing::warn!(path, "no room came free for a message, which was not sent");
+            tracing::warn!(path, "the channel stayed full; a message was not sent");
             Err(SendError::Full { path })
         })
     }

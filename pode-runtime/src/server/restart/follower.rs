@@ -171,7 +171,7 @@ impl Follower {
         match ended {
             Ok(()) => {
                 if let Err(error) = write(&mut writer, &Frame::Bye, b"").await {
-                    tracing::debug!(%error, "the newer process isn't told goodbye");
+                    tracing::debug!(%error, "the newer process could not be told that this one is done");
                 }
                 End::Left
             }

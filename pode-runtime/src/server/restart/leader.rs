@@ -63,14 +63,14 @@ impl Leader {
             ended = &mut taking => ended,
             Err(error) = give(&mut writer, hub, &mut channels) => {
                 // It says goodbye before it goes, if it can.
-                tracing::debug!(%error, "the older process takes nothing any more");
+                tracing::debug!(%error, "the older process can't be written to");
                 taking.await
             }
         };
         // All is done, whatever becomes of the log.
         unwinding_stops_here(|| match ended {
             Ok(()) => tracing::info!("the older process has handed over its last client"),
-            Err(error) => tracing::warn!(%error, "the older process is gone, and who was there"),
+            Err(error) => tracing::warn!(%error, "the older process is gone, with its clients"),
         });
     }
 }

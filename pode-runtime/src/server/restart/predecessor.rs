@@ -99,7 +99,7 @@ impl Predecessor {
         let Predecessor { path, mut stream, process, listener, .. } = self;
         match take_place(&mut stream, hub).await {
             Ok(channels) => {
-                tracing::info!("takes the place of process {process}");
+                tracing::info!("takes over from process {process}");
                 Ok((listener, Some(Leader::new(Link::new(stream), channels))))
             }
             Err(error) if has_gone(&error) => {

@@ -180,7 +180,7 @@ impl Restart {
                     self.resources.resume().await;
                 }
                 Err(reason) => {
-                    tracing::warn!("a newer process asked for this one's place: {reason}");
+                    tracing::warn!("a newer process could not take over: {reason}");
                 }
             }
             forget_at = Some(Instant::now() + GRACE);
@@ -231,7 +231,7 @@ impl Restart {
                     match Successor::greet(stream).await {
                         Ok(successor) => return successor,
                         Err(reason) => {
-                            tracing::warn!("somebody asked for this server's place: {reason}");
+                            tracing::warn!("a process could not take over: {reason}");
                         }
                     }
                 }
@@ -264,13 +264,13 @@ impl SuccessorListener {
             match self.listener.accept().await {
                 Ok((stream, _)) => {
                     if self.trouble.ends() {
-                        tracing::info!("newer processes can be heard again");
+                        tracing::info!("newer processes can connect again");
                     }
                     return stream;
                 }
                 Err(error) => {
                     if self.trouble.begins() {
-                        tracing::error!(%error, "no newer process can be heard, trying again every second");
+                        tracing::error!(%error, "no newer process can connect, trying again every second");
                     }
                     self.resting_until = Instant::now() + PAUSE;
                 }
@@ -299,7 +299,7 @@ mod tests {
         let mut listener = SuccessorListener::new(listener);
         timeout(Duration::from_secs(3600), listener.hear()).await.unwrap_err();
         let text = log.text();
-        assert!(text.contains("ERROR no newer process can be heard"), "{text}");
+        assert!(text.contains("ERROR no newer process can connect"), "{text}");
         assert_eq!(text.lines().count(), 1, "{text}");
     }
 }

@@ -152,7 +152,7 @@ pub(super) fn signals(hub: &Hub<Envelope>) -> Vec<Signal> {
 pub(super) enum LineError {
     #[error("speaks another version of the hand-over, {0:?}")]
     Version(String),
-    #[error("is no pode server")]
+    #[error("is not a pode server")]
     Stranger,
     #[error("doesn't answer")]
     Silent(#[source] io::Error),
