@@ -1,9 +1,9 @@
-//! What time it is.
+//! The current time.
 //!
 //! There are two clocks. The monotonic one is tokio's, which never jumps; it
-//! paces timers and every wait, and tests pause it. The other is the clock on
-//! the wall, by which schedules fire. People and time servers set it, so it is
-//! an input, which a test may set, too.
+//! paces timers and every wait, and tests pause it. The other is the wall
+//! clock, by which schedules fire. People and time servers set it, so it is an
+//! input, which a test may also set.
 
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -14,20 +14,20 @@ use jiff::{Timestamp, Zoned};
 use crate::base::supervisor::unwinding_stops_here;
 use crate::base::trouble::Trouble;
 
-/// A clock on the wall, and the time zone it shows.
+/// A wall clock and its time zone.
 pub(crate) trait Clock: Send + Sync + 'static {
-    /// Returns the time that it shows now.
+    /// Returns the current time.
     fn wall(&self) -> Zoned;
 
-    /// Returns the moment that it shows now, for which no zone is read.
+    /// Returns the current moment, without reading a time zone.
     fn now(&self) -> Timestamp {
         self.wall().timestamp()
     }
 }
 
-/// The clock of this machine, in its local time zone. While that can't be read,
-/// it goes by what the zone was, or by UTC if it never was read; the log is
-/// told.
+/// The clock of this machine, in its local time zone. While the zone can't be
+/// read, this uses the last known one, or UTC if it was never read, and logs
+/// that.
 #[derive(Debug, Default)]
 pub(crate) struct SystemClock {
     zone: Mutex<LocalZone>,
@@ -35,9 +35,9 @@ pub(crate) struct SystemClock {
 
 #[derive(Debug, Default)]
 struct LocalZone {
-    /// What it was when it was read last.
+    /// The zone as last read.
     known: Option<TimeZone>,
-    /// That it can't be read.
+    /// That the zone can't be read.
     trouble: Trouble,
 }
 
@@ -74,11 +74,11 @@ impl SystemClock {
     }
 }
 
-/// Returns the local time zone, or what the one is called that can't be read.
+/// Returns the local time zone, or the name of the zone that can't be read.
 ///
-/// It is UTC where none was chosen: on a Unix machine without `/etc/localtime`,
-/// unless there was one before, or with the link to UTC that images of
-/// containers have, and no database.
+/// The zone is UTC if none was chosen: on a Unix machine that has no
+/// `/etc/localtime` and had no other zone before, or whose `/etc/localtime`
+/// links to UTC without a time zone database, as in container images.
 fn read_zone(known: Option<&TimeZone>) -> Result<TimeZone, String> {
     if let Ok(zone) = TimeZone::try_system() {
         return Ok(zone);
@@ -86,7 +86,7 @@ fn read_zone(known: Option<&TimeZone>) -> Result<TimeZone, String> {
     let file = Path::new("/etc/localtime");
     let was_chosen = known.is_some_and(|zone| *zone != TimeZone::UTC);
     match (std::env::var_os("TZ"), file.read_link()) {
-        // In Debug form, so that it writes no lines of its own.
+        // In Debug form, so that it can't write log lines of its own.
         (Some(zone), _) => Err(format!("TZ={zone:?}")),
         (None, Ok(target)) if target.ends_with("UTC") => Ok(TimeZone::UTC),
         (None, Err(_)) if cfg!(unix) && !was_chosen && !file.exists() => Ok(TimeZone::UTC),
@@ -109,7 +109,7 @@ fn tell_of_an_unreadable_zone(name: &str, was_known: bool) {
     );
 }
 
-// The system's files are read in a process of its own.
+// A separate process reads the system's files.
 #[cfg(all(test, unix))]
 mod tests {
     use std::fs;
@@ -119,7 +119,7 @@ mod tests {
     use super::*;
     use crate::base::log::Collected;
 
-    /// Where the process has its time zones, which it may change.
+    /// The folder of that process's time zones, which it may change.
     const ZONES: &str = "PODE_TEST_ZONES";
 
     const THIS_TEST: &str =
@@ -148,14 +148,14 @@ mod tests {
         };
         let clock = SystemClock::default();
         let shown = || {
-            // As some minutes do.
+            // As happens by itself after some minutes.
             jiff::tz::db().reset();
             jiff::tz::reset_system_time_zone_cache();
             clock.wall().strftime("%Z").to_string()
         };
         is("Asia/Kolkata");
         assert_eq!(shown(), "IST");
-        // One that is changed is taken up.
+        // A changed zone is adopted.
         is("Asia/Tokyo");
         assert_eq!(shown(), "JST");
         assert_eq!(log.text(), "");

@@ -1,4 +1,4 @@
-//! What can go wrong, in sentences.
+//! Errors, with their messages.
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
@@ -10,7 +10,7 @@ use pode_core::address::AddressError;
 use pode_core::origin::OriginError;
 use pode_core::upstream_url::UpstreamUrlError;
 
-/// Joins an error and its causes to one sentence.
+/// Joins an error and its causes into one sentence.
 pub(crate) fn with_causes(error: &(dyn StdError + 'static)) -> String {
     let mut sentence = error.to_string();
     let mut cause = error.source();
@@ -22,11 +22,11 @@ pub(crate) fn with_causes(error: &(dyn StdError + 'static)) -> String {
     sentence
 }
 
-/// Why a server could not start. Nothing listens then.
+/// Why a server could not start. It listens on no address then.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
-    /// An address that is made at run time is not one.
+    /// An address that was computed at run time is invalid.
     #[error("endpoint `{endpoint}`: {reason}; {}", reason.help())]
     Address {
         /// The endpoint as declared: its protocol, with its name if it has one.
@@ -35,7 +35,8 @@ pub enum StartError {
         reason: AddressError,
     },
 
-    /// Another program listens there, usually an earlier run of this one.
+    /// Another program listens on the address, usually an earlier run of this
+    /// one.
     #[error("endpoint `{endpoint}` can't listen on {address}, which is already in use")]
     AddressInUse {
         /// The endpoint as declared.
@@ -56,8 +57,8 @@ pub enum StartError {
         source: io::Error,
     },
 
-    /// The socket that the option `hand_over` names can't be used, or whoever is
-    /// found there doesn't hand over.
+    /// The socket that the option `hand_over` names can't be used, or the
+    /// process found there doesn't hand over.
     #[error("the hand-over socket `{}` {reason}", path.display())]
     HandOver {
         /// The path as declared.
@@ -68,8 +69,8 @@ pub enum StartError {
         source: Option<io::Error>,
     },
 
-    /// A signal names pages that can't be; told here if the compiler could not
-    /// see it.
+    /// A signal names an invalid origin of pages. Reported here if the compiler
+    /// could not see it.
     #[error("signal `{signal}` can't let pages in: {reason}; {}", reason.help())]
     Origin {
         /// The path of the signal.
@@ -78,42 +79,43 @@ pub enum StartError {
         reason: OriginError,
     },
 
-    /// The operating system lets the program open no more files and sockets.
+    /// The operating system doesn't let the program open more files and
+    /// sockets.
     #[error("can't watch the sockets of clients")]
     Watch {
         /// What the operating system says.
         source: io::Error,
     },
 
-    /// A certificate, its key or its password is not there or not right.
+    /// A certificate, its key or its password is missing or invalid.
     #[error("endpoint `{endpoint}` can't use `{file}`")]
     Certificate {
         /// The endpoint as declared.
         endpoint: String,
-        /// The file that is to blame, as written.
+        /// The file at fault, as written.
         file: String,
         /// What is wrong with it.
         source: CertificateError,
     },
 
-    /// Two endpoints share an address, but ask clients for other certificates;
-    /// told here if only the run time could know.
+    /// Two endpoints share an address but accept different client certificates.
+    /// Reported here if this could only be known at run time.
     #[error("endpoint `{endpoint}` shares an address, but not whose client certificates are good")]
     OtherClientCertificate {
-        /// The later of them, as declared.
+        /// The later of the two, as declared.
         endpoint: String,
     },
 
-    /// A secure endpoint shares its certificate with none, and names none;
-    /// told here if only the run time could know its address or its
-    /// certificate.
+    /// A secure endpoint names no certificate and shares none with another
+    /// endpoint. Reported here if its address or its certificate could only be
+    /// known at run time.
     #[error("endpoint `{endpoint}` needs a certificate")]
     NoCertificate {
         /// The endpoint as declared.
         endpoint: String,
     },
 
-    /// Two secure endpoints turn out to share an address, but name different
+    /// Two secure endpoints turn out to share an address but name different
     /// certificates.
     #[error("endpoint `{endpoint}` shares an address, but not a certificate")]
     OtherCertificate {
@@ -121,15 +123,15 @@ pub enum StartError {
         endpoint: String,
     },
 
-    /// Two routes that the compiler could not compare, having different
-    /// `#[cfg]`s, are both there and take the same requests.
+    /// Two routes take the same requests. The compiler could not compare them,
+    /// since they have different `#[cfg]`s, and both are present.
     #[error("route `{route}` is declared twice")]
     RouteTwice {
         /// The method and the path.
         route: String,
     },
 
-    /// A view is not a template.
+    /// A view is not a valid template.
     #[error("view `{view}` can't be used: {reason}")]
     View {
         /// Its path below the folder of views.
@@ -138,14 +140,14 @@ pub enum StartError {
         reason: String,
     },
 
-    /// The interval of a timer, which an expression made, is zero.
+    /// The interval of a timer, computed by an expression, is zero.
     #[error("timer `{timer}`: an interval must be longer than zero")]
     Interval {
         /// Its name.
         timer: &'static str,
     },
 
-    /// The URL of an upstream, which an expression made, is none.
+    /// The URL of an upstream, computed by an expression, is invalid.
     #[error("upstream `{upstream}`: {reason}; {}", reason.help())]
     UpstreamUrl {
         /// Its name.
@@ -154,7 +156,7 @@ pub enum StartError {
         reason: UpstreamUrlError,
     },
 
-    /// The certificates that an upstream is to believe can't be read.
+    /// The root certificates that an upstream is to trust can't be read.
     #[error("upstream `{upstream}` can't use the roots in `{file}`")]
     Roots {
         /// Its name.
@@ -165,8 +167,8 @@ pub enum StartError {
         source: CertificateError,
     },
 
-    /// An upstream behind TLS would believe nobody: the system has no root
-    /// certificates, as happens in small containers.
+    /// An upstream behind TLS would trust no certificate: the system has no
+    /// root certificates, as happens in small containers.
     #[error(
         "upstream `{upstream}` finds no root certificates on this system; install some, or name a file by `roots: roots_of(\"root.pem\")`"
     )]
@@ -175,8 +177,8 @@ pub enum StartError {
         upstream: &'static str,
     },
 
-    /// Two timers or two schedules that the compiler could not compare, having
-    /// different `#[cfg]`s, are both there under one name.
+    /// Two timers or two schedules have the same name. The compiler could not
+    /// compare them, since they have different `#[cfg]`s, and both are present.
     #[error("{noun} `{name}` is declared twice")]
     NameTwice {
         /// `timer` or `schedule`.
@@ -185,7 +187,7 @@ pub enum StartError {
         name: &'static str,
     },
 
-    /// No threads or no timers could be had.
+    /// The operating system provides no threads or no timers.
     #[error("the runtime can't start")]
     Runtime {
         /// What the operating system says.
@@ -194,16 +196,16 @@ pub enum StartError {
 }
 
 /// Why a running server ended by itself: a task that it can't do without
-/// panicked, and could not be started again.
+/// panicked and could not be restarted.
 ///
-/// That is a fault of this crate, or of the program's `tracing` subscriber.
+/// The cause is a bug in this crate or in the program's `tracing` subscriber.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the server can't go on without {task}: {reason}")]
 #[non_exhaustive]
 pub struct EndedError {
     /// What the task is for.
     pub task: String,
-    /// Why it could not be started again.
+    /// Why it could not be restarted.
     pub reason: String,
 }
 
@@ -226,7 +228,7 @@ pub enum InvokeError {
     },
 }
 
-/// Why a certificate can't be used. Passwords are never told.
+/// Why a certificate can't be used. Passwords never appear here.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CertificateError {
@@ -237,14 +239,14 @@ pub enum CertificateError {
         path: String,
     },
 
-    /// The operating system doesn't let it be read.
+    /// The operating system doesn't allow reading it.
     #[error("it can't be read")]
     Unreadable {
         /// What the operating system says.
         source: io::Error,
     },
 
-    /// The environment variable of its password is not there, or no text.
+    /// The environment variable of its password is not set, or is not text.
     #[error("the environment variable `{name}`, which should hold its password, is not set")]
     PasswordVariable {
         /// The variable.
@@ -260,37 +262,37 @@ pub enum CertificateError {
         source: io::Error,
     },
 
-    /// It has another password.
+    /// The password is wrong.
     #[error("the password is wrong")]
     WrongPassword,
 
-    /// It is something else, or damaged.
-    #[error("it is not a valid PKCS#12 file: {reason}")]
+    /// The file is something else, or damaged.
+    #[error("it is no sound PKCS#12 file: {reason}")]
     NotPkcs12 {
         /// What is wrong with it.
         reason: String,
     },
 
-    /// It is something else, or damaged.
-    #[error("it is not a valid PEM file: {reason}")]
+    /// The file is something else, or damaged.
+    #[error("it is no sound PEM file: {reason}")]
     NotPem {
         /// What is wrong with it.
         reason: String,
     },
 
-    /// It is sound, but there is no certificate in it.
+    /// The file is sound but holds no certificate.
     #[error("it holds no certificate")]
     NoCertificate,
 
-    /// It is sound, but there is no private key in it.
+    /// The file is sound but holds no private key.
     #[error("it holds no private key")]
     NoKey,
 
-    /// A key in PEM form that is encrypted, and no password.
+    /// The key is in PEM form and encrypted, but no password is given.
     #[error("its key has a password; add `.password(password_from_env(\"NAME\"))` to `pem(…)`")]
     KeyWithPassword,
 
-    /// A key that is encrypted as it was before PKCS#8: the password can be
+    /// The key is encrypted as it was before PKCS#8: the password can be
     /// guessed too fast.
     #[error(
         "its key is encrypted in the old way (`Proc-Type: 4,ENCRYPTED`); \
@@ -298,15 +300,15 @@ pub enum CertificateError {
     )]
     OldEncryption,
 
-    /// A key that is encrypted by a cipher or a derivation that pode doesn't
-    /// have, such as those of PKCS#5 version 1.
+    /// The key is encrypted by a cipher or a derivation that pode doesn't have,
+    /// such as those of PKCS#5 version 1.
     #[error(
         "its key is encrypted in a way that is not understood; \
          write it anew by `openssl pkcs8 -topk8 -v2 aes-256-cbc -in old.pem -out new.pem`"
     )]
     KindOfEncryption,
 
-    /// The key is of another certificate.
+    /// The key belongs to another certificate.
     #[error("its key doesn't belong to the certificate")]
     OtherKey,
 
@@ -315,7 +317,7 @@ pub enum CertificateError {
     #[error("its key is of a kind that can't be used")]
     KindOfKey,
 
-    /// No certificate could be made.
+    /// No certificate could be generated.
     #[error("none could be made: {reason}")]
     Unmade {
         /// Why not.
@@ -323,9 +325,9 @@ pub enum CertificateError {
     },
 }
 
-/// An answer other than success, given from inside a handler by `?`.
+/// A response other than success, returned from inside a handler by `?`.
 ///
-/// The client gets the status and the text; any other error that a handler
+/// The client gets the status and the text. Any other error that a handler
 /// returns is logged, and the client gets a bare 500.
 ///
 /// ```
@@ -346,10 +348,10 @@ pub struct EventError {
 }
 
 impl EventError {
-    /// Makes an answer of a status and a sentence for the client.
+    /// Makes a response with a status and a sentence for the client.
     ///
-    /// A number that is no status of an answer, which are those from 200 to
-    /// 999, becomes a 500.
+    /// A number outside 200 to 999, which is no status of a response, becomes a
+    /// 500.
     pub fn new(status: u16, text: impl Into<Cow<'static, str>>) -> Self {
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         EventError { status, text: text.into() }

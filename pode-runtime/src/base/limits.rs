@@ -12,10 +12,10 @@ use std::time::Duration;
 /// route POST "/photos" (multipart: Multipart) { limits: Limits { max_upload_bytes: 1 << 30 } } => photo;
 /// ```
 ///
-/// The word needs no `use` there, and intervals may stand for durations. Limits
-/// that aren't named are those of the declaration around: a route has its
-/// endpoint's, an endpoint its server's, a server those below. Any other
-/// expression of this type sets all of them:
+/// `Limits` needs no `use` there, and durations may be written as intervals. A
+/// limit that isn't named is inherited from the enclosing declaration: a route
+/// has its endpoint's, an endpoint its server's, a server the defaults below.
+/// Any other expression of this type sets all of them:
 ///
 /// ```
 /// # use pode_runtime as pode;
@@ -26,63 +26,67 @@ use std::time::Duration;
 /// }
 /// ```
 ///
-/// A route has those of bodies: `max_body_bytes`, `max_upload_bytes`,
-/// `body_timeout` and `min_bytes_per_second`. All others are those of a
+/// A route has the limits of bodies: `max_body_bytes`, `max_upload_bytes`,
+/// `body_timeout` and `min_bytes_per_second`. All others belong to a
 /// connection, whose request isn't known yet. Endpoints that share an address
 /// share their connections, and so the limits that one of them names.
 ///
-/// Times may be of any length, as all [durations](crate::server::options::ServerOptions): with
-/// zero, whoever has to be waited for is left at once.
+/// Durations may be of any length, as in [all
+/// options](crate::server::options::ServerOptions). With zero, a client that
+/// would have to be waited for is given up at once.
 ///
-/// What clients of signals may do once they are connected is said by
-/// [`SignalOptions`](crate::signal::options::SignalOptions).
+/// [`SignalOptions`](crate::signal::options::SignalOptions) says what the
+/// clients of signals may do once they are connected.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Limits {
-    /// How many connections there may be at once, WebSockets included; by
+    /// How many connections there may be at once, WebSockets included. By
     /// default, as many as the system lets the process open, less a reserve for
     /// files and other sockets: a sixteenth, at least 32 and at most 1,024.
     /// There are never more than that.
     ///
-    /// Those that come then wait in the system's queue until one ends. The log
-    /// says so, and when there is room again; a server that is at its limit
-    /// again and again says it once a minute. Of a server, it counts the connections of all its
-    /// endpoints; an endpoint that names it counts its own, besides. At least 1.
+    /// Further connections wait in the system's queue until one ends. The log
+    /// says when this begins and when there is capacity again; for a server
+    /// that keeps reaching its limit, at most once a minute. A server's limit
+    /// counts the connections of all its endpoints; an endpoint that names a
+    /// limit counts its own in addition. At least 1.
     pub max_connections: usize,
 
-    /// How many of them may come from one address; without limit by default,
-    /// since thousands of people may come from the one address of their mobile
-    /// network or their company, and behind a proxy everyone does.
+    /// How many of them may come from one address. Unlimited by default, since
+    /// thousands of people may share the one address of their mobile network or
+    /// their company, and behind a proxy all clients do.
     ///
-    /// More are told so by a 503, and closed; behind TLS they are closed. At
-    /// least 1. How many clients of one signal may come from an address is said
-    /// by `max_clients_per_address` there.
+    /// Further connections get a 503 and are closed; behind TLS they are closed
+    /// without it. At least 1. For the clients of one signal, the signal's
+    /// option `max_clients_per_address` limits how many may come from an
+    /// address.
     pub max_connections_per_address: usize,
 
     /// How long a TLS handshake may take; 10 seconds by default. Then the
     /// connection is closed.
     pub tls_timeout: Duration,
 
-    /// How long the head of a request may take, from the start of the connection
-    /// or from its first byte to its last; 10 seconds by default. Then the
-    /// connection is closed. A WebSocket handshake is such a head.
+    /// How long the head of a request may take, from the start of the
+    /// connection or from the head's first byte to its last; 10 seconds by
+    /// default. Then the connection is closed. A WebSocket handshake is such a
+    /// head.
     pub head_timeout: Duration,
 
     /// How long a head may be, its first line included, in bytes; 32 KiB by
-    /// default. A longer one, or one of more than 100 headers, is answered with
-    /// 431.
+    /// default. A longer head, or one with more than 100 headers, is answered
+    /// with 431.
     pub max_head_bytes: usize,
 
-    /// How long a connection may be without a request, after the first; 30
+    /// How long a connection may be idle between requests, after the first; 30
     /// seconds by default. Then it is closed.
     pub keep_alive_timeout: Duration,
 
     /// How long a body may be that a handler takes whole, in bytes; 1 MiB by
     /// default. A longer one is answered with 413: at once if its length is
-    /// announced, otherwise at the first byte too many.
+    /// announced, otherwise at the first excess byte.
     pub max_body_bytes: usize,
 
-    /// How long a body in parts may be, in bytes; 64 MiB by default. It isn't
+    /// How long a multipart body may be, in bytes; 64 MiB by default. It isn't
     /// held in memory unless its handler does so. A longer one is answered with
     /// 413.
     pub max_upload_bytes: usize,
@@ -90,23 +94,23 @@ pub struct Limits {
     /// How long a request's body may fall behind `min_bytes_per_second`; 30
     /// seconds by default. Then the request is answered with 408.
     ///
-    /// So a large body has the time that it needs, and one that trickles hasn't.
-    /// The time in which a handler does something else doesn't count.
+    /// A large body thus gets the time that it needs, and a body that trickles
+    /// in doesn't. Time in which a handler does something else doesn't count.
     pub body_timeout: Duration,
 
-    /// How long an answer may fall behind `min_bytes_per_second` for its reader;
-    /// 30 seconds by default. Then the connection is closed.
+    /// How long the client may fall behind `min_bytes_per_second` when it reads
+    /// a response; 30 seconds by default. Then the connection is closed.
     ///
-    /// The time in which the server has nothing to send doesn't count.
+    /// Time in which the server has nothing to send doesn't count.
     pub write_timeout: Duration,
 
-    /// The pace of bodies and of answers below which they use up `body_timeout`
-    /// and `write_timeout`; 1,024 bytes in a second by default. With 0, these
-    /// are the time for all of it.
+    /// The throughput of bodies and responses below which they use up
+    /// `body_timeout` and `write_timeout`; 1,024 bytes per second by default.
+    /// With 0, these timeouts are for the whole body or response.
     pub min_bytes_per_second: usize,
 
-    /// Which of the limits are declared here; the others are those of the
-    /// declaration around.
+    /// Which of the limits are declared here; the others are inherited from the
+    /// enclosing declaration.
     own: Own,
 }
 
@@ -138,19 +142,19 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Tells which fields a declaration names; only expansions do.
+    /// Sets which fields a declaration names; only expansions call it.
     #[doc(hidden)]
     pub fn names(&mut self, fields: &'static [&'static str]) {
         self.own = Own::Fields(fields);
     }
 
-    /// Tells that a declaration sets all of them; only expansions do.
+    /// Notes that a declaration sets all fields; only expansions call it.
     #[doc(hidden)]
     pub fn names_all(&mut self) {
         self.own = Own::Everything;
     }
 
-    /// Tells whether a field is declared here.
+    /// Returns whether a field is declared here.
     fn has_own(&self, field: &str) -> bool {
         match self.own {
             Own::Nothing => false,
@@ -177,12 +181,13 @@ impl Limits {
         [tls_timeout, head_timeout, keep_alive_timeout, body_timeout, write_timeout]
     }
 
-    /// Returns these limits, where what isn't declared here is as it is around.
+    /// Returns these limits, with those that aren't declared here taken from
+    /// the enclosing declaration.
     pub(crate) fn within(self, around: &Limits) -> Limits {
         let mut limits = self;
         macro_rules! inherit {
             ($($field:ident)*) => {
-                // None is forgotten.
+                // The pattern makes sure that none is forgotten.
                 let Limits { own: _, $($field),* } = *around;
                 $(if !self.has_own(stringify!($field)) {
                     limits.$field = $field;
@@ -226,7 +231,7 @@ mod tests {
         let endpoint = endpoint.within(&server.within(&Limits::default()));
         assert_eq!((endpoint.max_body_bytes, endpoint.max_head_bytes), (3, 2));
         assert_eq!(endpoint.max_upload_bytes, Limits::default().max_upload_bytes);
-        // Also where it says what is the default.
+        // Even where the named value is the default.
         let route = named(&["max_body_bytes"], |limits| limits.max_body_bytes = 1 << 20);
         assert_eq!(route.within(&endpoint).max_body_bytes, 1 << 20);
         assert_eq!(Limits::default().within(&endpoint).max_body_bytes, 3);

@@ -1,19 +1,20 @@
-//! What the handlers of timers, schedules, upstreams and signals return.
+//! The return values of the handlers of timers, schedules, upstreams and
+//! signals.
 
 use std::error::Error as StdError;
 
 use crate::base::error::{EventError, with_causes};
 use crate::base::supervisor::{self, Panic};
 
-/// An error of whatever type, as `?` makes it in a handler.
+/// An error of any type, as `?` makes it in a handler.
 pub type BoxError = Box<dyn StdError + Send + Sync>;
 
-/// What the handler of a timer, a schedule, an upstream or a signal may end with:
-/// nothing, or a `Result`. An error goes to the log; what becomes of a signal's
-/// is told at its events.
+/// What the handler of a timer, a schedule, an upstream or a signal may return:
+/// nothing, or a `Result`. An error is logged; the events of a signal document
+/// what else an error does there.
 ///
-/// An error is anything that `Box<dyn Error + Send + Sync>` can be made of, so
-/// `?` works on everything.
+/// An error is anything that converts to `Box<dyn Error + Send + Sync>`, so `?`
+/// works on everything.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is nothing that this handler can end with",
     label = "this handler can't return `{Self}`",
@@ -43,9 +44,9 @@ impl<E: Into<BoxError>> Outcome for Result<(), E> {
 /// Why a handler failed.
 #[derive(Debug)]
 pub(crate) enum Failed {
-    /// It gave an answer.
+    /// It returned an answer for the client.
     Answer(EventError),
-    /// In words for the log alone.
+    /// A text for the log only.
     Reason(String),
 }
 
@@ -58,21 +59,21 @@ impl From<BoxError> for Failed {
     }
 }
 
-/// Runs a handler to its end; that it panicked is a failure, too.
+/// Runs a handler to its end; a panic counts as a failure, too.
 pub(crate) async fn caught(
     handler: impl Future<Output = Result<(), BoxError>>,
 ) -> Result<(), Failed> {
-    // What its error says is its own code as well.
+    // Formatting the error runs the handler's own code as well.
     let done = supervisor::caught(async { handler.await.map_err(Failed::from) }).await;
     done.unwrap_or_else(|panic| Err(Failed::Reason(panicked(&panic))))
 }
 
-/// Says for the log that a handler panicked, and with which words.
+/// Returns the log text for a panic of a handler, with its message.
 pub(crate) fn panicked(panic: &Panic) -> String {
     format!("the handler panicked: {}", panic.words())
 }
 
-/// Runs a handler to its end, and says for the log why it failed, if it did.
+/// Runs a handler to its end, and returns a log text if it failed.
 pub(crate) async fn failure(handler: impl Future<Output = Result<(), BoxError>>) -> Option<String> {
     caught(handler).await.err().map(|failed| match failed {
         Failed::Answer(error) => error.to_string(),

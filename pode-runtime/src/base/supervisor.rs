@@ -1,12 +1,12 @@
 //! Supervision of the tasks that live as long as their server.
 //!
-//! A task that panics is told to the log once, and started again with what it
-//! has kept; what was in its hands at that moment ends. What can't be started
-//! again is reported as a [`Failure`], which ends the server as a whole: it
-//! never goes on without one of its parts.
+//! A task that panics is logged once and restarted with the state it has kept;
+//! the work it was doing at that moment ends. A task that can't be restarted is
+//! reported as a [`Failure`], which ends the whole server: it never goes on
+//! without one of its parts.
 //!
-//! Such a panic is a fault of this crate's own, or of the program's log
-//! subscriber, which is called wherever something is logged.
+//! Such a panic is a bug in this crate or in the program's log subscriber,
+//! which is called wherever something is logged.
 
 use std::any::Any;
 use std::fmt;
@@ -27,15 +27,15 @@ pub(crate) struct Panic {
 }
 
 impl Panic {
-    /// Returns its words.
+    /// Returns its message.
     pub(crate) fn words(&self) -> &str {
         self.raised_with.as_deref().map_or("without words", words)
     }
 }
 
 impl Drop for Panic {
-    /// What it was raised with may be of the user's own making, and panic when
-    /// it is dropped, again with something that does. So that is left undropped.
+    /// The payload may be of the user's own type and panic when it is dropped,
+    /// with a payload that does so again. That second payload is leaked.
     fn drop(&mut self) {
         let raised_with = self.raised_with.take();
         if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(raised_with))) {
@@ -50,24 +50,25 @@ impl From<Box<dyn Any + Send>> for Panic {
     }
 }
 
-/// How long a task pauses that panics again and again.
+/// How long a task pauses if it panics repeatedly.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Watches over one task.
+/// Supervises one task.
 pub(crate) struct Supervisor {
     task: String,
-    /// When it panicked last.
+    /// When it last panicked.
     panicked: Option<Instant>,
 }
 
 impl Supervisor {
-    /// Watches over a task, which is called that in the log: "the task of …".
+    /// Supervises a task. The log calls it by this name: "the task of …".
     pub(crate) fn new(task: impl fmt::Display) -> Supervisor {
         Supervisor { task: task.to_string(), panicked: None }
     }
 
-    /// Does some work of the task. `None` if that panicked: this is told to the
-    /// log then, and it is time to begin again. Cancel safe if the work is.
+    /// Does some work of the task. Returns `None` if the work panicked: the
+    /// panic is logged, and the caller has to begin again. Cancel safe if the
+    /// work is.
     pub(crate) async fn watch<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
         match caught(work).await {
             Ok(done) => Some(done),
@@ -79,13 +80,14 @@ impl Supervisor {
         }
     }
 
-    /// Tells the log of a panic, and what comes of it.
+    /// Logs a panic and what follows from it.
     pub(crate) fn tell(&self, panic: &Panic, then: &str) {
         let words = panic.words();
         unwinding_stops_here(|| tracing::error!("{} panicked: {words:?}; {then}", self.task));
     }
 
-    /// Waits before the task starts again, unless that it panicked is rare.
+    /// Waits before the task starts again, if its previous panic was less than
+    /// [`PAUSE`] ago.
     pub(crate) async fn pause(&mut self) {
         let again = self.panicked.replace(Instant::now());
         if again.is_some_and(|panicked| panicked.elapsed() < PAUSE) {
@@ -94,26 +96,26 @@ impl Supervisor {
     }
 }
 
-/// Does some work, and returns what it panicked with, if it did.
+/// Does some work, and returns its panic if it panicked.
 pub(crate) async fn caught<T>(work: impl Future<Output = T>) -> Result<T, Panic> {
-    // Whoever goes on has to know what may be half done.
+    // The caller has to know what may be half done.
     AssertUnwindSafe(work).catch_unwind().await.map_err(Panic::from)
 }
 
-/// Does the same with what is done at once.
+/// Does the same with synchronous work.
 pub(crate) fn caught_now<T>(work: impl FnOnce() -> T) -> Result<T, Panic> {
     catch_unwind(AssertUnwindSafe(work)).map_err(Panic::from)
 }
 
-/// Leaves behind what a task came to. That it panicked is told already.
+/// Discards the result of a task. A panic has been reported already.
 pub(crate) fn has_ended<T>(ended: Result<T, JoinError>) {
     if let Err(Ok(panic)) = ended.map_err(JoinError::try_into_panic) {
         drop(Panic::from(panic));
     }
 }
 
-/// Returns what a task came to, or goes on with its panic; `None` if it was cut
-/// off.
+/// Returns the result of a task, or resumes its panic; `None` if the task was
+/// aborted.
 pub(crate) fn joined<T>(ended: Result<T, JoinError>) -> Option<T> {
     match ended {
         Ok(value) => Some(value),
@@ -124,20 +126,20 @@ pub(crate) fn joined<T>(ended: Result<T, JoinError>) -> Option<T> {
     }
 }
 
-/// Returns the words of a panic.
+/// Returns the message of a panic.
 pub(crate) fn words(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("without words")
 }
 
-/// Logs something where a panic of the log's subscriber may go no further: in
-/// what goes on whatever has panicked, and in destructors.
+/// Logs something where a panic of the log subscriber must not propagate: in
+/// code that goes on after any panic, and in destructors.
 pub(crate) fn unwinding_stops_here(log: impl FnOnce()) {
-    // The panic hook has told it already.
+    // The panic hook has reported it already.
     let _ = caught_now(log);
 }
 
-/// Where is reported what ends a server. Cloning shares it.
+/// Collects the reports of what ends a server. Cloning shares it.
 #[derive(Clone, Debug)]
 pub(crate) struct Failure {
     reported: watch::Sender<Option<EndedError>>,
@@ -150,7 +152,7 @@ impl Default for Failure {
 }
 
 impl Failure {
-    /// Reports that a task has ended; only what is reported first counts.
+    /// Reports that a task has ended; only the first report counts.
     pub(crate) fn report(&self, task: &str, reason: String) {
         let error = EndedError { task: task.to_owned(), reason };
         unwinding_stops_here(|| tracing::error!("{error}"));
@@ -161,13 +163,13 @@ impl Failure {
         });
     }
 
-    /// Waits until something is reported. Cancel safe.
+    /// Waits until a task is reported. Cancel safe.
     pub(crate) async fn reported(&self) -> EndedError {
         let mut reported = self.reported.subscribe();
         let error = reported.wait_for(Option::is_some).await.ok().and_then(|error| error.clone());
         match error {
             Some(error) => error,
-            // Its sender is here.
+            // Unreachable: `self` holds the sender.
             None => std::future::pending().await,
         }
     }
@@ -193,7 +195,7 @@ mod tests {
         assert_eq!(started.elapsed(), 2 * PAUSE);
     }
 
-    /// Panics when it is dropped, and so does what it panics with.
+    /// Panics when it is dropped, with a payload that does so, too.
     struct Bomb {
         left: u32,
     }

@@ -1,30 +1,31 @@
-//! Trouble that may come and go often, such as a limit that is met: what the
-//! log is told of it.
+//! What the log says of trouble that may come and go often, such as a limit
+//! that is reached.
 //!
-//! Its begin is told once, and its end if its begin was. When it comes again,
-//! that is told a minute after the last time at the earliest, so that a server
-//! that flaps doesn't fill the log, and then if it is still there.
+//! The beginning is logged once, and the end only if the beginning was. Trouble
+//! that returns is logged a minute after the last time at the earliest, and
+//! only if it still lasts then, so that a server that flaps doesn't fill the
+//! log.
 
 use std::future::pending;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-/// How long its begin isn't told again.
+/// How long the beginning isn't logged again.
 const REST: Duration = Duration::from_secs(60);
 
-/// What the log was told of some trouble. None of it is there at first.
+/// What was logged of some trouble. At first there is none.
 #[derive(Debug, Default)]
 pub(crate) struct Trouble {
-    /// Whether the log says that it is there.
+    /// Whether the log says that the trouble lasts.
     is_told: bool,
-    /// Until when its begin isn't told again.
+    /// Until when the beginning isn't logged again.
     resting_until: Option<Instant>,
 }
 
 impl Trouble {
-    /// Notes that it is there, and returns whether the log is to be told so.
-    /// As long as it isn't, it is to be noted again.
+    /// Notes that the trouble is there, and returns whether to log it. While it
+    /// isn't logged, it has to be noted again.
     pub(crate) fn begins(&mut self) -> bool {
         let now = Instant::now();
         if self.is_told || self.resting_until.is_some_and(|until| now < until) {
@@ -35,12 +36,12 @@ impl Trouble {
         true
     }
 
-    /// Notes that it is over, and returns whether the log is to be told so.
+    /// Notes that the trouble is over, and returns whether to log that.
     pub(crate) fn ends(&mut self) -> bool {
         std::mem::take(&mut self.is_told)
     }
 
-    /// Waits until it is to be noted again, if it is still there then.
+    /// Waits until the trouble has to be noted again, if it still lasts then.
     pub(crate) fn due(&self) -> impl Future<Output = ()> + use<> {
         let due = self.resting_until.filter(|_| !self.is_told);
         async move {
@@ -69,7 +70,7 @@ mod tests {
                 told.push(second);
             }
             assert!(!trouble.begins());
-            // Only an end whose begin was told.
+            // Only an end whose beginning was logged.
             assert_eq!(trouble.ends(), told.last() == Some(&second));
             assert!(!trouble.ends());
             advance(SECOND).await;
@@ -81,7 +82,7 @@ mod tests {
     async fn trouble_that_stays_is_told_when_its_time_has_come() {
         let mut trouble = Trouble::default();
         assert!(trouble.begins());
-        // While the log says that it is there, nothing is due.
+        // While the log says that the trouble lasts, nothing is due.
         timeout(3600 * SECOND, trouble.due()).await.unwrap_err();
         assert!(trouble.ends());
         let started = Instant::now();

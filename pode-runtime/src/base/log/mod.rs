@@ -18,43 +18,43 @@ use crate::server::start::Server;
 /// How long the end of a program waits for its last lines to be written.
 const LAST_LINES: Duration = Duration::from_secs(1);
 
-/// Prints what the server has to say to standard error: where it listens, what
-/// it refuses, what went wrong.
+/// Prints the server's log to standard error: where it listens, what it
+/// refuses, what went wrong.
 ///
-/// For programs without a `tracing` subscriber of their own; where one is
+/// For programs without a `tracing` subscriber of their own; if one is
 /// installed, this does nothing. Events below the level INFO are left out.
 ///
-/// No line of the log fails, and nothing waits for one: what can't be written
-/// (up to a mebibyte waits for a reader that stalls) is dropped, and a warning
-/// says how many lines these were as soon as it can. So that this is true of
-/// panics, too, they are printed the same way: a panic hook of your own is to
-/// be set after this call. The last lines are written when [`Server::run`] is
-/// done, and when the thread that called this ends, which may take a second
-/// where nobody reads them.
+/// Logging a line never fails and never waits. Up to a mebibyte is buffered for
+/// a reader that stalls; lines that can't be written are dropped, and a warning
+/// gives their number as soon as it can be written. Panics are printed the same
+/// way, so that this holds for them, too: set a panic hook of your own after
+/// this call. The last lines are written when [`Server::run`] is done, and when
+/// the thread that called this ends. That may take a second if nobody reads
+/// them.
 pub fn log_to_terminal() {
     let subscriber = tracing_subscriber::fmt()
         .with_writer(log_writer)
         .with_ansi(io::stderr().is_terminal())
         .with_max_level(tracing::Level::INFO)
         .with_target(false)
-        // Who prints about an error of the log can fail by that, too.
+        // Printing an error of the log can fail the same way.
         .log_internal_errors(false);
-    // A second subscriber is refused, which is what this promises.
+    // A second subscriber is refused, as documented.
     if subscriber.try_init().is_ok() {
         std::panic::set_hook(Box::new(print_panic));
-        // Also where nothing is logged by this thread.
+        // Creates the writer for this thread even if it logs nothing.
         log_writer();
     }
 }
 
-/// Returns what [`log_to_terminal`] writes with: a writer to standard error that
-/// never fails and never waits.
+/// Returns the writer that [`log_to_terminal`] uses: it writes to standard
+/// error, never fails and never waits.
 ///
-/// For a `tracing` subscriber of your own, which would else panic where the log
-/// can't be written, or wait where nobody reads it. Lines that are lost are told
-/// by a `tracing` event of the level WARN. The last lines are written when
-/// [`Server::run`] is done, and when the thread ends that logged first. Panics
-/// are no matter of a subscriber; [`print_panic`] is for them.
+/// For a `tracing` subscriber of your own, which would otherwise panic if the
+/// log can't be written, or wait if nobody reads it. Lost lines are reported by
+/// a `tracing` event of the level WARN. The last lines are written when
+/// [`Server::run`] is done, and when the thread that logged first ends. A
+/// subscriber doesn't handle panics; [`print_panic`] does.
 ///
 /// ```
 /// tracing_subscriber::fmt()
@@ -65,7 +65,7 @@ pub fn log_to_terminal() {
 /// ```
 pub fn log_writer() -> LogWriter {
     let begin = || {
-        // Also of programs that don't run a server to its end.
+        // Flushes also for programs that don't run a server to its end.
         let _ = LAST_WORDS.try_with(|last| _ = last.set(FlushWhenDropped));
         LogWriter::new(io::stderr(), tell_lost)
     };
@@ -73,11 +73,11 @@ pub fn log_writer() -> LogWriter {
 }
 
 /// Prints a panic as [`log_to_terminal`] does: like the standard library, but
-/// without waiting for whoever reads it, and with its words in Debug form, since
-/// they may quote what a stranger sent.
+/// without waiting for a reader, and with its message in Debug form, since that
+/// may quote what a stranger sent.
 ///
 /// A panic hook for programs with a `tracing` subscriber of their own. Without
-/// it, a panic waits in its thread as long as nobody reads standard error.
+/// it, a panic blocks its thread as long as nobody reads standard error.
 ///
 /// ```
 /// std::panic::set_hook(Box::new(pode_runtime::print_panic));
@@ -112,7 +112,7 @@ impl Drop for FlushWhenDropped {
     }
 }
 
-/// Waits a moment for everything to be written that was logged so far.
+/// Waits up to [`LAST_LINES`] until everything logged so far is written.
 pub(crate) fn flush() {
     if let Some(writer) = WRITER.get() {
         writer.flush_within(LAST_LINES);
@@ -130,18 +130,18 @@ fn tell_lost(lines: usize) {
 #[derive(Clone, Default)]
 pub(crate) struct Collected {
     bytes: std::sync::Arc<std::sync::Mutex<Vec<u8>>>,
-    /// In which line it panics.
+    /// The text of the line in which it panics.
     fragile_at: Option<&'static str>,
 }
 
 #[cfg(test)]
 impl Collected {
-    /// Begins, until the second value is dropped.
+    /// Collects until the second value is dropped.
     pub(crate) fn begin() -> (Collected, tracing::subscriber::DefaultGuard) {
         Collected::default().collect()
     }
 
-    /// Does the same, and panics in every line that says this.
+    /// Does the same, and panics on every line that contains this text.
     pub(crate) fn begin_fragile(
         text: &'static str,
     ) -> (Collected, tracing::subscriber::DefaultGuard) {

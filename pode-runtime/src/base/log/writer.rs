@@ -1,28 +1,28 @@
-//! A writer for logs that never fails, and that nobody waits for.
+//! A writer for logs that never fails and never blocks its callers.
 //!
-//! Lines go into a bounded buffer, which a thread of its own writes out. So a
-//! reader that stalls, a full disk or a terminal that has gone costs lines, and
-//! nothing else. Lines that are lost are counted, and the count is told as soon
-//! as something can be written again.
+//! Lines go into a bounded buffer, which a dedicated thread writes out. So a
+//! reader that stalls, a full disk or a terminal that has gone costs lines and
+//! nothing else. Lost lines are counted, and the count is reported as soon as
+//! something can be written again.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
-/// How much may wait to be written: a burst of some ten thousand lines.
+/// How many bytes may wait to be written: a burst of some ten thousand lines.
 const BUFFER_BYTES: usize = 1 << 20;
 
-/// How much more what is told of lost lines may take.
+/// How many more bytes the reports of lost lines may take.
 const NOTICE_BYTES: usize = 4 << 10;
 
-/// How long to pause when a descriptor that doesn't block takes nothing more.
+/// How long to pause when a non-blocking descriptor takes no more.
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// Writes logs without ever failing or waiting; see [`log_writer`](super::log_writer).
 ///
 /// Cloning is cheap, and all clones are the same writer. Each call of `write`
-/// is one line, or several whole ones: they are written or lost as a whole.
+/// passes one or several whole lines, which are written or lost together.
 #[derive(Clone, Debug)]
 pub struct LogWriter {
     shared: Arc<Shared>,
@@ -31,28 +31,28 @@ pub struct LogWriter {
 #[derive(Debug, Default)]
 struct Shared {
     buffer: Mutex<Buffer>,
-    /// Told when there is something to write.
+    /// Notified when there is something to write.
     filled: Condvar,
-    /// Told when everything is written.
+    /// Notified when everything is written.
     emptied: Condvar,
-    /// The thread that writes; what it has to say itself always finds room.
+    /// The thread that writes; its own lines always fit.
     thread: OnceLock<ThreadId>,
 }
 
 #[derive(Debug, Default)]
 struct Buffer {
     text: Vec<u8>,
-    /// How many lines found no room behind the text.
+    /// How many lines didn't fit behind the text.
     lost: usize,
-    /// Whether the text before is being written.
+    /// Whether the text taken before is being written.
     is_writing: bool,
-    /// Whether somebody has waited for that in vain.
+    /// Whether a wait for that has timed out.
     is_stalled: bool,
 }
 
 impl LogWriter {
-    /// Makes a writer; `tell` is called with the number of lines that were
-    /// lost, as soon as others can be written again.
+    /// Makes a writer. It calls `tell` with the number of lost lines as soon as
+    /// others can be written again.
     pub(super) fn new(
         output: impl Write + Send + 'static,
         tell: impl Fn(usize) + Send + 'static,
@@ -61,14 +61,14 @@ impl LogWriter {
         let writer = LogWriter { shared: Arc::clone(&shared) };
         let thread = thread::Builder::new().name("log".to_owned());
         if let Err(error) = thread.spawn(move || shared.write_all(output, tell)) {
-            // Where it would go, nobody waits either.
+            // If standard error fails, too, there is nowhere to report it.
             let _ = writeln!(io::stderr(), "there will be no log: {error}");
         }
         writer
     }
 
-    /// Waits until everything is written, but no longer than that; and not at all
-    /// where that was in vain before, and nothing was written since.
+    /// Waits until everything is written, but no longer than `time`; not at all
+    /// if an earlier wait timed out and nothing was written since.
     pub(super) fn flush_within(&self, time: Duration) {
         let end = Instant::now() + time;
         let mut buffer = self.shared.lock();
@@ -89,7 +89,7 @@ impl Write for LogWriter {
         let is_own = self.shared.thread.get() == Some(&thread::current().id());
         let bound = BUFFER_BYTES + if is_own { NOTICE_BYTES } else { 0 };
         let mut buffer = self.shared.lock();
-        // A line that is too long by itself is written all the same.
+        // A line that is too long by itself is written nevertheless.
         if !buffer.text.is_empty() && buffer.text.len() + text.len() > bound {
             buffer.lost += lines(text);
         } else {
@@ -99,7 +99,7 @@ impl Write for LogWriter {
         Ok(text.len())
     }
 
-    /// Does nothing: lines are on their way as soon as they are written.
+    /// Does nothing: the thread writes lines as they come.
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
@@ -107,15 +107,15 @@ impl Write for LogWriter {
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, Buffer> {
-        // Nothing that holds the lock can panic midway.
+        // No code panics while it holds the lock.
         self.buffer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Writes what comes, for ever.
+    /// Writes the lines that come, for ever.
     fn write_all(&self, mut output: impl Write, tell: impl Fn(usize)) {
         let _ = self.thread.set(thread::current().id());
         let mut lost = 0;
-        // Whether what was written last is only the beginning of a line.
+        // Whether the last text written ends in the middle of a line.
         let mut is_torn = false;
         loop {
             let Buffer { mut text, lost: without_room, .. } = self.take();
@@ -149,7 +149,7 @@ fn lines(text: &[u8]) -> usize {
     text.iter().filter(|byte| **byte == b'\n').count()
 }
 
-/// Writes as much as can be; returns how much that was.
+/// Writes as much as possible; returns how many bytes that was.
 fn write(output: &mut impl Write, text: &[u8]) -> usize {
     let mut written = 0;
     while written < text.len() {
@@ -170,8 +170,8 @@ mod tests {
 
     use super::*;
 
-    /// An output that takes so much of each line as it is told, and nothing
-    /// before it is told.
+    /// An output that takes as much of each line as the test tells it, and
+    /// nothing before that.
     struct Output {
         takes: mpsc::Receiver<Result<usize, io::ErrorKind>>,
         taken: mpsc::Sender<String>,
@@ -212,7 +212,7 @@ mod tests {
         let Written { mut writer, takes, taken, lost } = writer();
         takes.send(Err(io::ErrorKind::StorageFull)).unwrap();
         writer.write_all(b"one\ntwo\n").unwrap();
-        // It has begun with these when there is nothing to take any more.
+        // The thread has begun with these when there is nothing left to take.
         writer.flush_within(Duration::from_secs(30));
         takes.send(Ok(2)).unwrap();
         takes.send(Err(io::ErrorKind::StorageFull)).unwrap();
@@ -239,7 +239,8 @@ mod tests {
             writer.write_all(&line).unwrap();
         }
         assert!(writer.shared.lock().text.len() <= BUFFER_BYTES);
-        // It takes some bytes at a time, as pipes do, and makes it try again.
+        // The output takes some bytes at a time, as pipes do, and forces
+        // retries.
         for takes_next in [Err(io::ErrorKind::Interrupted), Err(io::ErrorKind::WouldBlock), Ok(50)]
         {
             takes.send(takes_next).unwrap();
@@ -268,7 +269,7 @@ mod tests {
         writer.write_all(b"one\n").unwrap();
         writer.flush_within(Duration::from_millis(1));
         assert!(taken.try_recv().is_err());
-        // Once is enough.
+        // Returns at once: the earlier wait timed out.
         writer.flush_within(Duration::from_secs(3600));
     }
 }

@@ -1,4 +1,4 @@
-//! Whose signature makes a client's certificate good.
+//! The authorities that must have signed a client's certificate.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,37 +11,40 @@ use rustls::server::danger::ClientCertVerifier;
 use super::load::{UnusableFile, load_chain};
 use crate::base::error::CertificateError;
 
-/// Whether clients of a secure endpoint show a certificate of their own, and
-/// who signs it.
+/// Whether clients of a secure endpoint present a certificate of their own, and
+/// which authorities sign it.
 ///
-/// Made by [`required`] or [`optional`]; by default none is asked for. Handlers
-/// see it by [`WebEvent::client_certificate`](crate::app::event::WebEvent::client_certificate)
-/// and [`ConnectEvent::client_certificate`](crate::app::event::ConnectEvent::client_certificate).
+/// Made by [`required`] or [`optional`]; by default the server asks for none.
+/// Handlers get the certificate from
+/// [`WebEvent::client_certificate`](crate::app::event::WebEvent::client_certificate)
+/// and
+/// [`ConnectEvent::client_certificate`](crate::app::event::ConnectEvent::client_certificate).
 ///
-/// The file is PEM, with one authority or several. It is found, and read again
-/// when it changes, as that of a [`Certificate`](super::Certificate) is;
-/// connections that are there already are not judged anew.
+/// The file is PEM, with one or several authorities. Its path is resolved, and
+/// it is read again when it changes, like that of a
+/// [`Certificate`](super::Certificate). Existing connections are not checked
+/// again.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClientAuthorities {
     file: Option<PathBuf>,
     required: bool,
 }
 
-/// Lets in only clients with a certificate that one of the authorities in the
+/// Accepts only clients with a certificate that one of the authorities in the
 /// file has signed; with others the handshake fails.
 pub fn required(file: impl Into<PathBuf>) -> ClientAuthorities {
     ClientAuthorities { file: Some(file.into()), required: true }
 }
 
-/// Lets in clients without a certificate, too. One that none of the authorities
-/// has signed is refused all the same.
+/// Accepts clients without a certificate, too. A certificate that none of the
+/// authorities has signed is still refused.
 pub fn optional(file: impl Into<PathBuf>) -> ClientAuthorities {
     ClientAuthorities { file: Some(file.into()), required: false }
 }
 
 impl ClientAuthorities {
-    /// Says that the file is only there at run time: the compiler doesn't look
-    /// for it. At run time this changes nothing.
+    /// Declares that the file exists only at run time: the compiler doesn't
+    /// look for it. At run time this has no effect.
     pub fn at_run_time(self) -> ClientAuthorities {
         self
     }
@@ -55,7 +58,7 @@ impl ClientAuthorities {
         self.file.as_deref()
     }
 
-    /// Reads the authorities; `None` if no client is asked for a certificate.
+    /// Reads the authorities; `None` if clients aren't asked for a certificate.
     pub(super) fn load(
         &self,
         folder: Option<&Path>,

@@ -1,4 +1,4 @@
-//! The certificate that a client shows.
+//! The certificate that a client presents.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,10 +10,10 @@ use x509_cert::ext::pkix::SubjectAltName;
 use x509_cert::ext::pkix::name::GeneralName;
 
 /// The certificate of a client, signed by an authority that the endpoint's
-/// `client_certificate` names, and within its time when the client came.
+/// `client_certificate` names, and valid when the client connected.
 ///
-/// Clones are cheap and mean the same certificate. A mounted filter finds it
-/// among the extensions of its request.
+/// Clones are cheap and refer to the same certificate. A mounted filter finds
+/// it in the extensions of its request.
 #[derive(Clone)]
 pub struct ClientCertificate {
     told: Arc<Told>,
@@ -26,8 +26,8 @@ struct Told {
 }
 
 impl ClientCertificate {
-    /// Reads one that has been found good; `None` if it can't be read, odd as
-    /// it is.
+    /// Reads a verified certificate; `None` if it is so odd that it can't be
+    /// read.
     pub(crate) fn read(der: &CertificateDer<'_>) -> Option<ClientCertificate> {
         let certificate = Certificate::from_der(der).ok()?;
         let told = certificate.tbs_certificate();
@@ -49,18 +49,18 @@ impl ClientCertificate {
         Some(ClientCertificate { told: Arc::new(told) })
     }
 
-    /// Returns whom it is for: the distinguished name in the form of RFC 4514,
-    /// the most specific part first, as in `CN=ada,O=Engines,C=GB`.
+    /// Returns its subject: the distinguished name in the form of RFC 4514, the
+    /// most specific part first, as in `CN=ada,O=Engines,C=GB`.
     ///
-    /// It may be empty. What is special in it is escaped, so `CN=a\,O=b` is one
-    /// part. Compare the whole, or take [`der`](Self::der) apart.
+    /// It may be empty. Special characters in it are escaped, so `CN=a\,O=b` is
+    /// one part. Compare the whole, or parse [`der`](Self::der).
     pub fn subject(&self) -> &str {
         &self.told.subject
     }
 
     /// Returns its other names, those of the subject alternative name (RFC
     /// 5280, section 4.2.1.6): DNS names, e-mail addresses and URIs, as
-    /// written; there may be none.
+    /// written. There may be none.
     pub fn names(&self) -> &[String] {
         &self.told.names
     }

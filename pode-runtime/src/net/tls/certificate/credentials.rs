@@ -1,4 +1,5 @@
-//! What an address shows to clients, and asks of them, read from its files.
+//! The credentials of an address, read from its files: what it shows to
+//! clients, and asks of them.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -13,27 +14,28 @@ use super::{
     Certificate, ClientAuthorities, Fingerprint, LoadedCertificate, UnusableFile, resolve,
 };
 
-/// Where the certificates of an address come from, and those of its clients.
+/// Where the certificates of an address and the authorities of its clients come
+/// from.
 #[derive(Clone, Debug)]
 pub(crate) struct Credentials {
     /// The endpoint that names them, for the log.
     pub(crate) endpoint: String,
     pub(crate) certificate: Certificate,
     pub(crate) authorities: ClientAuthorities,
-    /// The crate's, while developing.
+    /// The crate's folder, while developing.
     pub(crate) folder: Option<PathBuf>,
     pub(crate) bind: Bind,
 }
 
-/// What was read.
+/// The credentials as read.
 pub(crate) struct LoadedCredentials {
-    /// There is at least one, if any is declared.
+    /// At least one, if any is declared.
     pub(crate) certificates: Vec<LoadedCertificate>,
     pub(crate) clients: Option<Arc<dyn ClientCertVerifier>>,
 }
 
 impl Credentials {
-    /// Returns those of a certificate, for tests.
+    /// Returns the credentials of a certificate, for tests.
     #[cfg(test)]
     pub(crate) fn of(certificate: Certificate) -> Credentials {
         Credentials {
@@ -45,13 +47,13 @@ impl Credentials {
         }
     }
 
-    /// Takes the print of all files.
+    /// Returns the fingerprint of all files.
     pub(crate) fn fingerprint(&self) -> Fingerprint {
         Fingerprint::of(self.folder(), self.files())
     }
 
-    /// Reads the files. A certificate that was made by the server is taken from
-    /// those `before`.
+    /// Reads the files. A certificate that the server generated is taken from
+    /// `before`.
     pub(crate) fn read(
         &self,
         before: &[LoadedCertificate],
@@ -63,7 +65,7 @@ impl Credentials {
         Ok(LoadedCredentials { certificates, clients })
     }
 
-    /// Returns where the files are now.
+    /// Returns the current paths of the files.
     pub(crate) fn paths(&self) -> BTreeSet<PathBuf> {
         self.files().map(|file| resolve(self.folder(), file)).collect()
     }
@@ -78,7 +80,7 @@ impl Credentials {
 }
 
 impl LoadedCredentials {
-    /// Makes of the certificates what chooses among them.
+    /// Makes the resolver that chooses among the certificates.
     pub(crate) fn resolver(&self) -> Arc<dyn ResolvesServerCert> {
         Arc::new(SniResolver::new(self.certificates.clone()))
     }

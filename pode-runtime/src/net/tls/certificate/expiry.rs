@@ -1,4 +1,4 @@
-//! How long certificates are good, and what is said of their end.
+//! The validity of certificates, and what is logged of its end.
 
 use jiff::{SignedDuration, Timestamp};
 use rustls::pki_types::CertificateDer;
@@ -7,11 +7,11 @@ use x509_cert::der::Decode;
 use x509_cert::ext::pkix::SubjectAltName;
 use x509_cert::ext::pkix::name::GeneralName;
 
-/// How long before its end a certificate is told of, unless it is one that
-/// lives so short that this would be most of its life.
+/// How long before its expiry a certificate is logged. One so short-lived that
+/// this would be most of its life is logged in its last third.
 const AHEAD: SignedDuration = SignedDuration::from_hours(30 * 24);
 
-/// When a certificate is good, and whose it is.
+/// The validity of a certificate, and its name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Validity {
     /// Its first server name, or else its subject.
@@ -20,7 +20,7 @@ pub(crate) struct Validity {
     until: Timestamp,
 }
 
-/// What the log is to say of a certificate.
+/// What the log has to say of a certificate.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct ExpiryNotice {
     pub(crate) has_expired: bool,
@@ -28,7 +28,8 @@ pub(crate) struct ExpiryNotice {
 }
 
 impl Validity {
-    /// Reads it; `None` if the certificate is so odd that it can't be read.
+    /// Reads the validity; `None` if the certificate is so odd that it can't be
+    /// read.
     pub(super) fn of(certificate: &CertificateDer<'_>) -> Option<Validity> {
         let certificate = Certificate::from_der(certificate).ok()?;
         let told = certificate.tbs_certificate();
@@ -56,7 +57,7 @@ impl Validity {
         self.until
     }
 
-    /// Says what is to be said at a time, if anything is.
+    /// Returns what the log has to say at a time, if anything.
     pub(super) fn notice(&self, file: &str, now: Timestamp) -> Option<ExpiryNotice> {
         let Validity { name, from, until } = self;
         let left = until.duration_since(now);
@@ -68,7 +69,8 @@ impl Validity {
                 }
                 false => (false, format!("expires {}: it is good until {until}", in_time(left))),
             };
-            // Names are whoever's that signs certificates.
+            // In Debug form, since whoever signs certificates chooses the
+            // names.
             let sentence = format!(
                 "the certificate of {name:?} in `{file}` {ends}; \
                  put a new one into its place, the server needs no restart"

@@ -1,8 +1,8 @@
 //! The files of certificates: where they are, and whether they have changed.
 //!
-//! A path is relative to the crate's folder in builds with debug assertions, if
-//! there is such a file, and to the working directory otherwise, as it is for
-//! every build that is deployed.
+//! In builds with debug assertions a path is relative to the crate's folder, if
+//! there is such a file. Otherwise, and in every deployed build, it is relative
+//! to the working directory.
 
 use std::path::{Path, PathBuf};
 
@@ -10,14 +10,14 @@ use ring::digest::{SHA256, digest};
 
 use crate::base::error::CertificateError;
 
-/// What some files held, to see whether they hold something else by now. It is
-/// no secret: what they held can't be found out by it.
+/// A digest of the contents of some files, to detect changes. It is not secret:
+/// the contents can't be derived from it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Fingerprint(Vec<Option<Vec<u8>>>);
 
 impl Fingerprint {
-    /// Takes the print of some files, in their order. One that can't be read is
-    /// none like another.
+    /// Returns the fingerprint of some files, in their order. All files that
+    /// can't be read compare equal.
     pub(crate) fn of<'file>(
         folder: Option<&Path>,
         files: impl IntoIterator<Item = &'file Path>,
@@ -42,7 +42,7 @@ pub(super) fn read(folder: Option<&Path>, file: &Path) -> Result<Vec<u8>, Certif
     })
 }
 
-/// Finds out where a file is.
+/// Returns the path of a file.
 pub(crate) fn resolve(folder: Option<&Path>, file: &Path) -> PathBuf {
     let in_crate = folder.map(|folder| folder.join(file));
     in_crate.filter(|path| path.exists()).unwrap_or_else(|| file.to_owned())

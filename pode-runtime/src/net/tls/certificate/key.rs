@@ -1,4 +1,4 @@
-//! Private keys in PEM files, with a password or without.
+//! Private keys in PEM files, with or without a password.
 
 use std::sync::Arc;
 
@@ -14,16 +14,16 @@ use x509_cert::der::asn1::AnyRef;
 
 use crate::base::error::CertificateError;
 
-/// Stands in the head of a key that is encrypted as OpenSSL did it before there
-/// was PKCS#8 (RFC 1421, section 4.6.1.1): by a digest of the password, made
-/// once. Whoever gets hold of the file tries passwords by the billion.
+/// Stands in the head of a key that is encrypted as OpenSSL did before PKCS#8
+/// (RFC 1421, section 4.6.1.1): by a single digest of the password. Somebody
+/// who gets hold of the file can try passwords by the billion.
 const OLD_ENCRYPTION: &[u8] = b"Proc-Type: 4,ENCRYPTED";
 
 const BEGINNING: &[u8] = b"-----BEGIN ENCRYPTED PRIVATE KEY-----";
 const END: &[u8] = b"-----END ENCRYPTED PRIVATE KEY-----";
 
-/// Reads the first private key of a PEM file. The password is asked for if the
-/// key is encrypted (PKCS#8, RFC 5958).
+/// Reads the first private key of a PEM file. Calls `password` only if the key
+/// is encrypted (PKCS#8, RFC 5958).
 pub(super) fn from_pem(
     content: &[u8],
     password: impl FnOnce() -> Option<Result<String, CertificateError>>,
@@ -38,20 +38,20 @@ pub(super) fn from_pem(
             let password = password().ok_or(CertificateError::KeyWithPassword)??;
             unseal(&sealed, &password)?.into()
         }
-        // Its text may quote the file.
+        // The text of the error may quote the file.
         Err(_) => return Err(unreadable()),
     };
     signing_key(key)
 }
 
-/// Makes a key that signs.
+/// Makes a signing key.
 pub(super) fn signing_key(
     key: PrivateKeyDer<'static>,
 ) -> Result<Arc<dyn SigningKey>, CertificateError> {
     any_supported_type(&key).map_err(|_| CertificateError::KindOfKey)
 }
 
-/// Finds the first encrypted key; the inner error is one that is damaged.
+/// Finds the first encrypted key; the inner error means that it is damaged.
 fn sealed(content: &[u8]) -> Option<Result<Vec<u8>, CertificateError>> {
     let start = position(content, BEGINNING)? + BEGINNING.len();
     let body = &content[start..];
@@ -68,7 +68,7 @@ fn unseal(sealed: &[u8], password: &str) -> Result<PrivatePkcs8KeyDer<'static>, 
         AlgorithmParametersInvalid, NoPbes1CryptSupport, UnsupportedAlgorithm,
     };
 
-    // What is whole, and yet not understood, is encrypted in some other way.
+    // A key that is whole but not understood is encrypted in some other way.
     let info = EncryptedPrivateKeyInfoRef::try_from(sealed).map_err(|_| {
         let whole = AnyRef::from_der(sealed).is_ok();
         if whole { CertificateError::KindOfEncryption } else { unreadable() }
@@ -77,7 +77,7 @@ fn unseal(sealed: &[u8], password: &str) -> Result<PrivatePkcs8KeyDer<'static>, 
         EncryptedPrivateKey(
             AlgorithmParametersInvalid { .. } | UnsupportedAlgorithm { .. } | NoPbes1CryptSupport,
         ) => CertificateError::KindOfEncryption,
-        // The padding, or what comes out, is wrong.
+        // The padding or the decrypted content is wrong.
         _ => CertificateError::WrongPassword,
     })?;
     Ok(PrivatePkcs8KeyDer::from(opened.as_bytes().to_vec()))

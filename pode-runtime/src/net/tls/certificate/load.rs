@@ -19,32 +19,33 @@ use super::key::{self, signing_key};
 use super::{CertificateSource, Password};
 use crate::base::error::CertificateError;
 
-/// A certificate as clients are shown it.
+/// A certificate as it is shown to clients.
 #[derive(Clone, Debug)]
 pub(crate) struct LoadedCertificate {
-    /// The file that it was read from, as written; or the word that made it.
+    /// The file that it was read from, as written, or the function that
+    /// generated it.
     pub(crate) file: String,
     pub(crate) pair: Arc<CertifiedKey>,
     /// `None` if only rustls can read it.
     pub(crate) names: Option<CertificateNames>,
-    /// How long it is good, and those that signed it.
+    /// Its validity, and that of the certificates that signed it.
     pub(crate) validities: Vec<Validity>,
 }
 
-/// Why a certificate can't be used, and the file that is to blame.
+/// Why a certificate can't be used, and the file at fault.
 #[derive(Debug)]
 pub(crate) struct UnusableFile {
     pub(crate) file: String,
     pub(crate) reason: CertificateError,
 }
 
-/// What a certificate is called that was made here.
+/// Stands for the file of a certificate that was generated here.
 const SELF_SIGNED: &str = "self_signed()";
 
 impl CertificateSource {
-    /// Reads the certificate and its key, and sees that they belong together.
-    /// `folder` is the crate's, while developing. One that was made here is
-    /// taken from those `before`.
+    /// Reads the certificate and its key, and checks that they belong together.
+    /// `folder` is the crate's, while developing. A certificate that was
+    /// generated here is taken from `before`.
     pub(super) fn load(
         &self,
         folder: Option<&Path>,
@@ -84,7 +85,7 @@ impl LoadedCertificate {
         LoadedCertificate { file, pair: Arc::new(pair), names, validities }
     }
 
-    /// Says what is to be said of it at a time.
+    /// Returns what the log has to say of it at a time.
     pub(crate) fn notices(&self, now: Timestamp) -> impl Iterator<Item = ExpiryNotice> {
         self.validities.iter().filter_map(move |validity| validity.notice(&self.file, now))
     }
@@ -112,7 +113,7 @@ fn load_pfx(
     for bag in &archive.keys {
         let key = PrivatePkcs8KeyDer::from(bag.key.as_der().to_vec());
         let key = signing_key(key.into())?;
-        // The order of the bags is anyone's; TLS wants the server's own first.
+        // The bags may be in any order; TLS wants the server's own first.
         for own in 0..certificates.len() {
             let mut chain = certificates.clone();
             chain[..=own].rotate_right(1);
@@ -125,7 +126,7 @@ fn load_pfx(
     Err(CertificateError::OtherKey)
 }
 
-/// Reads the certificates of a PEM file, of which there is at least one.
+/// Reads the certificates of a PEM file; there is at least one.
 pub(crate) fn load_chain(
     folder: Option<&Path>,
     file: &Path,

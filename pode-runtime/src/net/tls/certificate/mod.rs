@@ -28,21 +28,21 @@ pub use password::{Password, password_from_env, password_from_file};
 
 /// Where the certificate of a secure endpoint comes from, with its key.
 ///
-/// Made by [`pfx`], [`pem`] or [`self_signed`]; the default is none, which is
-/// right for plain endpoints, and for one that shares its address with another
-/// that names the certificate. Several are made of an array or a `Vec`: a
-/// client is shown the first that is for the name it asks for, one with the
-/// name itself before one with a wildcard, or the very first if none is.
+/// Made by [`pfx`], [`pem`] or [`self_signed`]. The default is none, for plain
+/// endpoints and for an endpoint that shares its address with another that
+/// names the certificate. Make several from an array or a `Vec`: a client is
+/// shown the first one for the name it asks for, with an exact name preferred
+/// to a wildcard, or the very first if none matches.
 ///
-/// Files are read when the server starts, and judged then: a certificate that
-/// has expired, or is for other names, is served all the same, and refused by
-/// clients. The log tells of one that is about to expire from 30 days before,
-/// or from the last third of its life if that is less.
+/// Files are read and checked when the server starts. A certificate that has
+/// expired, or is for other names, is served nevertheless, and clients refuse
+/// it. The log reports a certificate that is about to expire from 30 days
+/// before, or from the last third of its life if that is less.
 ///
-/// A file that changes later, the key's or the password's included, is read
-/// again, and so are all on SIGHUP: who connects from then on is shown the new
-/// certificate, and nobody's connection is touched. What can't be used is told
-/// by the log, and the certificate before stays.
+/// A file that changes later, including the key's or the password's, is read
+/// again. SIGHUP reads all of them again. New connections are then shown the
+/// new certificate; existing connections are not touched. A file that can't be
+/// used is logged, and the previous certificate stays in use.
 ///
 /// ```
 /// use pode_runtime::certificate::{Certificate, password_from_env, pem, pfx};
@@ -70,23 +70,23 @@ enum CertificateSource {
 /// Takes the certificate, those that signed it, and its key from a PKCS#12
 /// file, usually named `.pfx` or `.p12`.
 ///
-/// Files as OpenSSL 3 makes them (PBES2) are understood, and those of Windows
-/// and older tools (RC2 and 3DES).
+/// Supports files as OpenSSL 3 makes them (PBES2), and those of Windows and
+/// older tools (RC2 and 3DES).
 pub fn pfx(file: impl Into<PathBuf>, password: impl Into<Password>) -> Certificate {
     CertificateSource::Pfx { file: file.into(), password: password.into() }.into()
 }
 
 /// Takes the certificates from one PEM file, the server's own first, and the
-/// key from another, or from the same.
+/// key from another or the same file.
 ///
-/// A key with a password (PKCS#8, `BEGIN ENCRYPTED PRIVATE KEY`) is told it by
+/// For a key with a password (PKCS#8, `BEGIN ENCRYPTED PRIVATE KEY`), set it by
 /// [`password`](Certificate::password).
 pub fn pem(chain: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Certificate {
     CertificateSource::Pem { chain: chain.into(), key: key.into(), password: None }.into()
 }
 
-/// Makes a certificate at the start, which no client trusts unless it is told
-/// to: for development.
+/// Generates a certificate at the start, which no client trusts unless
+/// configured to: for development.
 ///
 /// It is for `localhost`, 127.0.0.1, `::1` and the endpoint's own address.
 pub fn self_signed() -> Certificate {
@@ -94,8 +94,8 @@ pub fn self_signed() -> Certificate {
 }
 
 impl Certificate {
-    /// Sets the password of the key, for [`pem`]; one that is not encrypted
-    /// needs none. That of [`pfx`] is replaced.
+    /// Sets the password of the key, for [`pem`]; a key that is not encrypted
+    /// needs none. Replaces the password of [`pfx`].
     pub fn password(mut self, password: impl Into<Password>) -> Certificate {
         let new = password.into();
         for source in &mut self.sources {
@@ -108,8 +108,8 @@ impl Certificate {
         self
     }
 
-    /// Says that the files are only there at run time: the compiler doesn't
-    /// look for them. At run time this changes nothing.
+    /// Declares that the files exist only at run time: the compiler doesn't
+    /// look for them. At run time this has no effect.
     pub fn at_run_time(self) -> Certificate {
         self
     }

@@ -1,4 +1,4 @@
-//! Passwords of certificates: where they come from.
+//! Where the passwords of certificates come from.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -6,22 +6,22 @@ use std::path::{Path, PathBuf};
 use super::files::resolve;
 use crate::base::error::CertificateError;
 
-/// Takes a password from an environment variable, when the server starts.
+/// Takes a password from an environment variable when the server starts.
 pub fn password_from_env(name: impl Into<String>) -> Password {
     Password { source: PasswordSource::Variable(name.into()) }
 }
 
-/// Takes a password from a file, when the server starts and when the file has
-/// changed. A line break at its end is no part of it.
+/// Takes a password from a file when the server starts and when the file has
+/// changed. A line break at its end is not part of the password.
 ///
-/// The path is resolved as that of a certificate is.
+/// The path is resolved like that of a certificate.
 pub fn password_from_file(file: impl Into<PathBuf>) -> Password {
     Password { source: PasswordSource::File(file.into()) }
 }
 
-/// Where a password comes from; itself it is never shown.
+/// Where a password comes from. The password itself is never shown.
 ///
-/// A text is a password, too, but a password in the code is in every copy of
+/// A string is a password, too, but a password in the code is in every copy of
 /// the program: the compiler warns of it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Password {
@@ -47,7 +47,7 @@ impl From<String> for Password {
     }
 }
 
-/// Shows where the password comes from, if that is no secret.
+/// Shows where the password comes from, unless that is the secret itself.
 impl fmt::Debug for Password {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.source {
@@ -59,7 +59,7 @@ impl fmt::Debug for Password {
 }
 
 impl Password {
-    /// Returns the file that it is in, if it is in one.
+    /// Returns the file that holds it, if any.
     pub(super) fn file(&self) -> Option<&Path> {
         match &self.source {
             PasswordSource::File(file) => Some(file),
@@ -70,7 +70,7 @@ impl Password {
     pub(super) fn read(&self, folder: Option<&Path>) -> Result<String, CertificateError> {
         match &self.source {
             PasswordSource::Text(text) => Ok(text.clone()),
-            // The error would show the value if it is no text.
+            // The error would show the value if that is not text.
             PasswordSource::Variable(name) => std::env::var(name)
                 .map_err(|_| CertificateError::PasswordVariable { name: name.clone() }),
             PasswordSource::File(file) => {

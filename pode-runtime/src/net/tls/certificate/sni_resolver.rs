@@ -1,4 +1,4 @@
-//! Which of several certificates a client is shown.
+//! Chooses which of several certificates a client is shown.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use rustls::sign::CertifiedKey;
 
 use super::LoadedCertificate;
 
-/// The certificates of an address, of which there is at least one.
+/// The certificates of an address; there is at least one.
 #[derive(Debug)]
 pub(super) struct SniResolver {
     certificates: Vec<LoadedCertificate>,
@@ -19,8 +19,9 @@ impl SniResolver {
         SniResolver { certificates }
     }
 
-    /// Chooses the first that fits best and has a key that `can_use`; else the
-    /// first that has one; else the first, whose failure is as good as any.
+    /// Chooses the first that fits best and whose key the client `can_use`;
+    /// otherwise the first with such a key; otherwise the first, whose failure
+    /// is as good as any.
     fn choose(
         &self,
         server_name: Option<&str>,
@@ -30,7 +31,7 @@ impl SniResolver {
         let fit =
             |shown: &LoadedCertificate| -> Option<Fit> { shown.names.as_ref()?.fit(server_name?) };
         let best = usable().filter_map(|shown| Some((fit(shown)?, shown)));
-        // Of several that fit alike, this is the first.
+        // The first of several that fit equally.
         let best = best.min_by_key(|(fit, _)| *fit).map(|(_, shown)| shown);
         let chosen = best.or_else(|| usable().next()).or_else(|| self.certificates.first())?;
         Some(Arc::clone(&chosen.pair))
@@ -91,13 +92,13 @@ mod tests {
         assert_eq!(index(Some("img.shop.example"), &all), 1);
         assert_eq!(index(Some("www.shop.example"), &all), 2, "before the wildcard");
         assert_eq!(index(Some("shop.example"), &all), 1, "the first of two alike");
-        // Whoever can't use a key is shown another certificate.
+        // A client that can't use a key is shown another certificate.
         assert_eq!(index(Some("www.shop.example"), &[0, 1, 3]), 1);
         assert_eq!(index(Some("www.shop.example"), &[3]), 3);
         assert_eq!(index(Some("www.shop.example"), &[]), 0);
     }
 
-    /// What clients judge by is what is chosen by.
+    /// The choice follows the rules by which clients verify.
     #[test]
     fn a_certificate_fits_where_clients_say_so() {
         let names = ["shop.example", "*.blog.example", "XN--Bcher-kva.example"];
