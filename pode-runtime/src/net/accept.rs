@@ -1,6 +1,6 @@
 //! Accepting: from a listening socket to connections that have their permit.
 //!
-//! Whatever is wrong with the system or with one connection, this goes on.
+//! It continues whatever is wrong with the system or with one connection.
 
 use std::io;
 use std::net::SocketAddr;
@@ -15,11 +15,11 @@ use crate::base::trouble::Trouble;
 use crate::net::connection_limit::{ConnectionLimit, ConnectionLimitReached, ConnectionPermit};
 use crate::net::listen::Listener;
 
-/// How long to pause when the system can't accept a connection: time for
-/// others to end and give their descriptors back.
+/// How long to pause when the system can't accept a connection: time for others
+/// to end and free their descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 
-/// A connection that is to be served.
+/// A connection that has to be served.
 pub(crate) struct AcceptedConnection {
     pub(crate) stream: TcpStream,
     pub(crate) peer: SocketAddr,
@@ -31,8 +31,8 @@ pub(crate) struct Acceptor {
     listener: Listener,
     connections: Arc<ConnectionLimit>,
     is_plain: bool,
-    // What follows is kept here, since [`accept`](Self::accept) is dropped
-    // midway whenever a connection ends.
+    // The following fields keep state across calls, since
+    // [`accept`](Self::accept) is dropped midway whenever a connection ends.
     /// Accepted, but without a permit yet.
     waiting: Option<(TcpStream, SocketAddr)>,
     resting_until: Instant,
@@ -100,7 +100,7 @@ impl Acceptor {
         }
     }
 
-    /// Notes that nobody waits to be accepted any more.
+    /// Notes that no connection waits to be accepted any more.
     fn has_recovered(&mut self) {
         if self.trouble.ends() {
             tracing::info!("connections are accepted again");
@@ -108,8 +108,8 @@ impl Acceptor {
     }
 }
 
-/// Tells a client that too many come from its address, as far as that can be
-/// done at once: a flood is not waited for.
+/// Tells a client that too many connections come from its address, without
+/// waiting: a flood must not hold up the server.
 fn refuse(stream: &TcpStream) {
     let text = "as many connections come from your address as may\n";
     let length = text.len();
@@ -118,15 +118,14 @@ fn refuse(stream: &TcpStream) {
          Content-Length: {length}\r\nRetry-After: 10\r\nConnection: close\r\n\r\n{text}"
     );
     let socket = socket2::SockRef::from(stream);
-    // Closed with unread bytes, the connection would be reset, and the answer
-    // lost.
+    // Closing with unread bytes would reset the connection and lose the answer.
     let mut request = [std::mem::MaybeUninit::uninit(); 4096];
     let _ = socket.recv(&mut request);
     let _ = socket.send(answer.as_bytes());
     let _ = socket.shutdown(std::net::Shutdown::Write);
 }
 
-/// Tells whether only the connection that was to be accepted is at fault.
+/// Returns whether the error concerns only the connection to be accepted.
 fn is_about_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
@@ -161,7 +160,7 @@ mod tests {
     async fn a_system_that_cannot_accept_is_asked_once_a_second_and_told_once_a_minute() {
         let (log, _guard) = Collected::begin();
         let told = |text: &str| log.text().lines().filter(|line| line.contains(text)).count();
-        // A socket that doesn't listen: each attempt to accept fails.
+        // A socket that doesn't listen, so that each attempt to accept fails.
         let deaf = || {
             let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
             socket.set_nonblocking(true).unwrap();

@@ -1,4 +1,4 @@
-//! How many clients may be in at once: in all, and from one address.
+//! How many clients may be connected at once: in all, and from one address.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -20,7 +20,7 @@ pub(crate) struct ClientLimit {
 struct Inside {
     all: usize,
     by_address: HashMap<IpAddr, usize>,
-    /// That as many are in as may be.
+    /// That the limit is reached.
     trouble: Trouble,
 }
 
@@ -34,14 +34,14 @@ pub(crate) struct ClientPermit {
 /// Which limit is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ClientLimitReached {
-    /// As many are in as may be.
+    /// The limit of all clients.
     All,
-    /// As many are in from this address as may be.
+    /// The limit of this address.
     Address,
 }
 
 impl ClientLimit {
-    /// Makes a limit, unless there is none.
+    /// Makes a limit, unless both numbers are unlimited.
     pub(crate) fn new(
         signal: &'static str,
         max_clients: usize,
@@ -53,8 +53,8 @@ impl ClientLimit {
             .then(|| Arc::new(ClientLimit { signal, max_clients, max_clients_per_address, inside }))
     }
 
-    /// Lets a client in if it may be; one whose address isn't known counts
-    /// only for all.
+    /// Admits a client if the limits allow; a client whose address isn't known
+    /// counts only towards all.
     pub(crate) fn enter(
         self: &Arc<Self>,
         address: Option<IpAddr>,
@@ -73,7 +73,8 @@ impl ClientLimit {
             return Err(ClientLimitReached::All);
         }
         if let Some(address) = address {
-            // Who is refused leaves nothing behind, even where nobody may come.
+            // Checked before inserting, so that a refused client leaves no
+            // entry behind, even if no client may come at all.
             let from_there = inside.by_address.get(&address).copied().unwrap_or_default();
             if from_there >= self.max_clients_per_address {
                 return Err(ClientLimitReached::Address);
@@ -85,7 +86,7 @@ impl ClientLimit {
     }
 
     fn lock(&self) -> MutexGuard<'_, Inside> {
-        // Nothing that holds the lock can panic midway.
+        // No code panics while it holds the lock.
         self.inside.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

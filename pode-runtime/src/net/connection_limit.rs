@@ -1,8 +1,8 @@
 //! How many connections there are: in all, and from one address.
 //!
-//! A connection has its [`ConnectionPermit`] from its acceptance to its end, also
-//! when it has become a WebSocket. One that gets none waits for it; one of too
-//! many from its address is told so by the acceptor.
+//! A connection holds its [`ConnectionPermit`] from its acceptance to its end,
+//! even when it has become a WebSocket. A connection that gets no permit waits
+//! for one. If there are too many from its address, the acceptor refuses it.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -14,14 +14,15 @@ use crate::base::limits::Limits;
 use crate::base::supervisor::unwinding_stops_here;
 use crate::base::trouble::Trouble;
 
-/// Counts the connections of a server, or of one of its addresses besides.
+/// Counts the connections of a server, or additionally those of one of its
+/// addresses.
 #[derive(Debug)]
 pub(crate) struct ConnectionLimit {
     max: usize,
     max_per_address: usize,
-    /// Those of the whole server, where this counts an address of its own.
+    /// The count of the whole server, if this is that of one address.
     around: Option<Arc<ConnectionLimit>>,
-    /// Whether anybody wants to know who comes from where.
+    /// Whether any limit counts connections by address.
     by_address: bool,
     inside: Mutex<Inside>,
     room: Notify,
@@ -31,22 +32,23 @@ pub(crate) struct ConnectionLimit {
 struct Inside {
     all: usize,
     sources: HashMap<Option<IpAddr>, Arc<Source>>,
-    /// How many come from each of them.
+    /// How many connections come from each of them.
     counts: HashMap<Option<IpAddr>, usize>,
-    /// That there is no room for those who wait.
+    /// That waiting connections get no permit.
     trouble: Trouble,
 }
 
-/// Where connections come from, as long as one does.
+/// An address from which connections come, as long as one does.
 #[derive(Debug)]
 struct Source {
-    /// `None` stands for everywhere, where addresses aren't counted.
+    /// `None` stands for all addresses, if they aren't counted separately.
     address: Option<IpAddr>,
     connections: Arc<ConnectionLimit>,
     around: Option<Arc<Source>>,
 }
 
-/// A connection counts until this is dropped. One pointer, as each has one.
+/// A connection counts until this is dropped. A single pointer, as each
+/// connection has one.
 #[derive(Debug)]
 pub(crate) struct ConnectionPermit {
     source: Arc<Source>,
@@ -60,14 +62,14 @@ pub(crate) enum ConnectionLimitReached {
 }
 
 impl ConnectionLimit {
-    /// Makes the count of a server whose system allows so many connections.
+    /// Makes the count of a server whose system allows `allowed` connections.
     pub(crate) fn new(limits: &Limits, allowed: usize) -> Arc<ConnectionLimit> {
         let max = limits.max_connections.min(allowed).max(1);
         ConnectionLimit::limited(max, limits.max_connections_per_address, None)
     }
 
-    /// Returns the count for an address; the same as the server's, unless the
-    /// limits there are others than those around.
+    /// Returns the count for an address; it is the server's, unless the limits
+    /// there differ from the enclosing ones.
     pub(crate) fn at(self: &Arc<Self>, limits: &Limits, around: &Limits) -> Arc<ConnectionLimit> {
         let own = |limit, around| if limit == around { usize::MAX } else { limit };
         let max = own(limits.max_connections, around.max_connections);
@@ -95,7 +97,7 @@ impl ConnectionLimit {
         })
     }
 
-    /// Waits until a connection may be there. Cancel safe.
+    /// Waits until another connection is allowed. Cancel safe.
     pub(crate) async fn room(&self) {
         if let Some(around) = &self.around {
             Box::pin(around.room()).await;
@@ -126,7 +128,7 @@ impl ConnectionLimit {
     ///
     /// # Errors
     ///
-    /// There is none, or none for its address.
+    /// The limit is reached in all, or for its address.
     pub(crate) fn enter(
         self: &Arc<Self>,
         address: IpAddr,
@@ -154,7 +156,7 @@ impl ConnectionLimit {
         }
         let address = self.by_address.then_some(address);
         let from_there = inside.counts.entry(address).or_default();
-        // Nobody is refused who would be the first.
+        // The first connection from an address is never refused.
         if *from_there >= self.max_per_address.max(1) {
             return Err(ConnectionLimitReached::Address);
         }
@@ -168,7 +170,7 @@ impl ConnectionLimit {
     }
 
     fn lock(&self) -> MutexGuard<'_, Inside> {
-        // Nothing that holds the lock can panic midway.
+        // No code panics while it holds the lock.
         self.inside.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -185,7 +187,7 @@ impl Source {
                 inside.sources.remove(&self.address);
             }
         }
-        // Not at each that ends while others wait.
+        // Not at each end of a connection while others wait.
         let has_room = inside.all <= connections.max - (connections.max / 8).max(1);
         let ends = has_room && inside.trouble.ends();
         drop(inside);
@@ -207,8 +209,8 @@ impl Drop for ConnectionPermit {
     }
 }
 
-/// Returns what counts as one address: of version 6 it is the network of 64
-/// bits, all of which any host has for itself.
+/// Returns what counts as one address: for IPv6 the /64 network, all of which a
+/// single host has for itself.
 fn source(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => {
@@ -270,7 +272,7 @@ mod tests {
         assert_eq!(endpoint.enter(address(1)).unwrap_err(), ConnectionLimitReached::Address);
         let other = endpoint.enter(address(2)).unwrap();
         assert_eq!(endpoint.enter(address(3)).unwrap_err(), ConnectionLimitReached::All);
-        // Nobody was counted who was refused.
+        // The refused connection was not counted.
         let third = server.enter(address(3)).unwrap();
         assert_eq!(server.enter(address(3)).unwrap_err(), ConnectionLimitReached::All);
         drop((one, third));
@@ -292,7 +294,7 @@ mod tests {
         assert!(count("::ffff:127.0.0.1", "::ffff:127.0.0.2"));
     }
 
-    /// Waits for room until none is expected any more.
+    /// Waits for a permit until none is expected any more.
     async fn wait(server: &ConnectionLimit, seconds: u64) {
         tokio::time::timeout(Duration::from_secs(seconds), server.room()).await.unwrap_err();
     }
@@ -314,7 +316,7 @@ mod tests {
             drop(permit);
         }
         assert_eq!(told(), (1, 1));
-        // Nobody leaves any more.
+        // No connection ends any more.
         let permit = server.enter(address(1)).unwrap();
         wait(&server, 29).await;
         assert_eq!(told(), (1, 1));
@@ -323,7 +325,7 @@ mod tests {
         wait(&server, 3600).await;
         drop(permit);
         assert_eq!(told(), (2, 2));
-        // Who stands at the limit and leaves nobody waiting is in no trouble.
+        // A full server without waiting connections is in no trouble.
         let _place = server.enter(address(1)).unwrap();
         assert_eq!(told(), (2, 2));
     }

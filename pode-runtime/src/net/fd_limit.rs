@@ -1,15 +1,16 @@
-//! How many connections the system lets this process have.
+//! How many connections the system allows this process.
 
-/// How many of the descriptors are kept for files and other sockets, at least
-/// and at most.
+/// How many of the descriptors are reserved for files and other sockets, at
+/// least and at most.
 const MIN_RESERVE: u64 = 32;
 const MAX_RESERVE: u64 = 1024;
 
 /// Raises the soft limit of open descriptors to the hard one, and returns how
 /// many connections that allows.
 ///
-/// Each connection takes one, and the soft limit is often 1,024 for the sake
-/// of old programs. Where it can't be raised, the server runs all the same.
+/// Each connection takes one descriptor, and the soft limit is often 1,024 for
+/// the sake of old programs. If it can't be raised, the server runs
+/// nevertheless.
 pub(crate) fn raise_limit() -> usize {
     #[cfg(unix)]
     {
@@ -28,9 +29,9 @@ pub(crate) fn raise_limit() -> usize {
     usize::MAX
 }
 
-/// Returns how many connections so many descriptors are enough for, less a
-/// reserve: views, public files, certificates, upstreams and whatever else the
-/// program opens need some, too.
+/// Returns how many connections so many descriptors allow, less a reserve:
+/// views, public files, certificates, upstreams and whatever else the program
+/// opens need some, too.
 #[cfg(unix)]
 fn connections(descriptors: u64) -> u64 {
     let reserve = (descriptors / 16).clamp(MIN_RESERVE, MAX_RESERVE);

@@ -1,4 +1,4 @@
-//! Sockets that listen: bound here, or inherited from another process.
+//! Listening sockets: bound here, or inherited from another process.
 
 use std::io;
 use std::net::SocketAddr;
@@ -11,11 +11,11 @@ use tokio::sync::watch;
 /// How many connections may wait to be accepted. The system may allow fewer.
 const BACKLOG: i32 = 4096;
 
-/// A socket that listens, and whether connections are taken from it.
+/// A listening socket, and whether connections are accepted from it.
 #[derive(Debug)]
 pub(crate) struct Listener {
     socket: TcpListener,
-    /// Absent where they always are.
+    /// Absent if they always are.
     accepting: Option<watch::Receiver<bool>>,
 }
 
@@ -24,7 +24,7 @@ impl Listener {
         Listener { socket, accepting: Some(accepting) }
     }
 
-    /// Waits for the next connection, as long as any are taken. Cancel safe.
+    /// Waits for the next connection while accepting is on. Cancel safe.
     pub(crate) async fn accept(&mut self) -> io::Result<(TcpStream, SocketAddr)> {
         let Some(accepting) = &mut self.accepting else { return self.socket.accept().await };
         loop {
@@ -46,29 +46,30 @@ impl From<TcpListener> for Listener {
     }
 }
 
-/// A listening socket of the process before this one.
+/// A listening socket of the previous process.
 #[derive(Debug)]
 pub(crate) struct HandedSocket {
-    /// What was declared for it, which may have port 0.
+    /// The declared address, which may have port 0.
     pub(crate) declared: SocketAddr,
-    /// Where it listens.
+    /// The address on which it listens.
     pub(crate) address: SocketAddr,
     pub(crate) socket: std::net::TcpListener,
 }
 
-/// Listening sockets that this process got from others, to be used in the place
-/// of new ones.
+/// Listening sockets that this process got from others, to be used instead of
+/// new ones.
 #[derive(Default)]
 pub(crate) struct InheritedSockets {
-    /// From the process before this one.
+    /// From the previous process.
     pub(crate) handed: Vec<HandedSocket>,
-    /// From whoever started this one, with their addresses.
+    /// From the process that started this one, with their addresses.
     passed: Vec<(SocketAddr, std::net::TcpListener)>,
 }
 
 impl InheritedSockets {
-    /// Takes what the process was started with: by systemd's socket units, by
-    /// `systemfd`, or whatever else speaks as they do (`LISTEN_FDS`).
+    /// Takes the sockets that the process was started with: by systemd's socket
+    /// units, by `systemfd`, or by another program with the same protocol
+    /// (`LISTEN_FDS`).
     pub(crate) fn from_environment() -> InheritedSockets {
         let mut passed = Vec::new();
         #[cfg(unix)]
@@ -106,7 +107,7 @@ impl InheritedSockets {
         Some(self.passed.remove(index).1)
     }
 
-    /// Tells the log what nobody took.
+    /// Logs the sockets that no endpoint took.
     pub(crate) fn tell_rest(&self) {
         for (address, _) in &self.passed {
             tracing::warn!(
@@ -119,7 +120,7 @@ impl InheritedSockets {
     }
 }
 
-/// Takes a socket that listens already.
+/// Takes over a socket that already listens.
 pub(crate) fn adopt(socket: std::net::TcpListener) -> io::Result<TcpListener> {
     socket.set_nonblocking(true)?;
     TcpListener::from_std(socket)
@@ -127,9 +128,9 @@ pub(crate) fn adopt(socket: std::net::TcpListener) -> io::Result<TcpListener> {
 
 /// Listens on an address; must be called within a runtime.
 ///
-/// IPv6 addresses don't take IPv4 connections, so that `*` and `[::]` can
-/// stand side by side. On Unix, a port whose connections have just ended can
-/// be bound again at once.
+/// IPv6 sockets don't take IPv4 connections, so that `*` and `[::]` can be used
+/// side by side. On Unix, a port whose connections have just ended can be bound
+/// again at once.
 ///
 /// # Errors
 ///
@@ -139,7 +140,7 @@ pub(crate) fn bind(bind: &Bind) -> io::Result<TcpListener> {
     let address = bind.socket_address();
     let socket =
         socket2::Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    // On Windows this would let others take over a port that is in use.
+    // On Windows this would let other programs take over a port in use.
     #[cfg(unix)]
     socket.set_reuse_address(true)?;
     if address.is_ipv6() {
@@ -164,7 +165,7 @@ mod tests {
 
     #[tokio::test]
     async fn ipv6_and_ipv4_stand_side_by_side() {
-        // Others may have taken a port by IPv4 that is free by IPv6.
+        // Another program may hold by IPv4 a port that is free by IPv6.
         let both_bound = (0..10).any(|_| {
             let ipv6 = bind(&"[::]:0".parse().unwrap()).expect("this machine has IPv6");
             let port = ipv6.local_addr().unwrap().port();

@@ -1,22 +1,22 @@
-//! How a program is asked to end by the system, and its tasks by the server.
+//! How the system asks a program to end, and how the server asks its tasks.
 
 use std::io;
 
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-/// Waits for a deadline; it is now if nobody is left to set one.
+/// Waits for a deadline; returns now if no sender is left to set one.
 pub(crate) async fn told_to_stop(stopping: &mut watch::Receiver<Option<Instant>>) -> Instant {
     let deadline = stopping.wait_for(Option::is_some).await;
     deadline.ok().and_then(|deadline| *deadline).unwrap_or_else(Instant::now)
 }
 
-/// Has a write fail that would make a file larger than this process may have
-/// it, such as that of its log; it would end the process otherwise (SIGXFSZ).
+/// Makes a write fail that would exceed the largest file size of this process,
+/// such as a write to its log; otherwise it would end the process (SIGXFSZ).
 #[cfg(unix)]
 pub(crate) fn outlive_files_that_are_too_large() {
     use tokio::signal::unix::{SignalKind, signal};
-    // Nobody has to wait for it: that it is listened for is enough.
+    // No task has to wait for the signal: the handler suffices.
     let signal = signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()));
     if let Err(error) = signal {
         tracing::debug!(%error, "a file that meets its limit of size will end the process");
@@ -54,7 +54,7 @@ impl StopRequests {
 
 #[cfg(not(unix))]
 impl StopRequests {
-    /// Ctrl-C is listened for from the first [`next`](Self::next) on.
+    /// Listens for Ctrl-C only from the first [`next`](Self::next) on.
     pub(crate) fn listen() -> io::Result<StopRequests> {
         Ok(StopRequests {})
     }
@@ -62,7 +62,7 @@ impl StopRequests {
     /// Waits for the next request. Cancel safe.
     pub(crate) async fn next(&mut self) {
         if tokio::signal::ctrl_c().await.is_err() {
-            // Nobody can ask here, so the program runs until it is ended.
+            // No request can come, so the program runs until it is killed.
             std::future::pending::<()>().await;
         }
     }

@@ -1,4 +1,4 @@
-//! A connection from which HTTP has withdrawn.
+//! A connection that has left HTTP.
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -7,20 +7,20 @@ use tokio_rustls::server::TlsStream;
 
 use crate::net::connection_limit::ConnectionPermit;
 
-/// A connection that speaks something else than HTTP from now on.
+/// A connection that speaks another protocol than HTTP from now on.
 pub(crate) struct UpgradedConnection {
     pub(crate) stream: Stream,
-    /// What was read of it and not looked at.
+    /// Bytes that were read from it but not parsed.
     pub(crate) read: Bytes,
-    /// Counts it until it is dropped.
+    /// Counts the connection until dropped.
     pub(crate) permit: Option<ConnectionPermit>,
 }
 
-/// What it is made of.
+/// The underlying stream.
 pub(crate) enum Stream {
     Tcp(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
-    /// Somebody else's, in whose server this one is embedded.
+    /// The stream of another server, in which this one is embedded.
     Other(Box<dyn AnyStream>),
 }
 

@@ -1,7 +1,7 @@
-//! TLS: from a certificate to a stream that HTTP can be spoken on.
+//! TLS: from a certificate to a stream for HTTP.
 //!
-//! Versions 1.2 and 1.3, with one provider of cryptography, which is named
-//! here so that no other crate's choice can get in its way.
+//! Versions 1.2 and 1.3, with one provider of cryptography, which is named here
+//! so that no other crate's choice can interfere.
 
 use std::io;
 use std::sync::Arc;
@@ -25,42 +25,43 @@ use crate::net::tls::certificate::{
 const HTTP_2: &[u8] = b"h2";
 const HTTP_1: &[u8] = b"http/1.1";
 
-/// How much is read of a request that was sent without TLS.
+/// How many bytes are read of a request sent without TLS.
 const MOST_IGNORED_BYTES: u64 = 64 << 10;
 
-/// What a listener needs to speak TLS. Cheap to clone; clones are renewed
+/// What a listener needs to speak TLS. Cheap to clone; all clones are renewed
 /// together.
 #[derive(Clone)]
 pub(crate) struct Tls {
     credentials: Arc<Credentials>,
     http_2: bool,
-    /// Taken by each handshake as it begins. It is replaced as a whole, so
-    /// that a session which was resumed never outlives the certificates, or
-    /// the authorities, that it was begun by.
+    /// Loaded by each handshake as it begins. It is replaced as a whole, so
+    /// that a resumed session never outlives the certificates or the
+    /// authorities with which it began.
     current: Arc<ArcSwap<Current>>,
 }
 
 struct Current {
     config: Arc<ServerConfig>,
     certificates: Vec<LoadedCertificate>,
-    /// Of the files, before they were read.
+    /// Of the files, taken before they were read.
     fingerprint: Fingerprint,
 }
 
-/// What became of a look at the files.
+/// The outcome of a check of the files.
 #[derive(Debug)]
 pub(crate) enum Renewed {
-    /// They hold what is in use already.
+    /// They hold what is already in use.
     Same,
-    /// What they hold is in use from now on.
+    /// Their content is in use from now on.
     Yes,
-    /// What they hold can't be used; `fingerprint` is that of it.
+    /// Their content can't be used; `fingerprint` is its fingerprint.
     No { reason: UnusableFile, fingerprint: Fingerprint },
 }
 
 impl Tls {
-    /// Prepares TLS with certificates. HTTP/2 is offered where pages are
-    /// served; a WebSocket needs HTTP/1.1, for which clients can ask there.
+    /// Prepares TLS with certificates. `http_2` offers HTTP/2, for addresses
+    /// that serve pages. A WebSocket needs HTTP/1.1, for which clients can ask
+    /// there.
     ///
     /// # Errors
     ///
@@ -75,9 +76,9 @@ impl Tls {
         })
     }
 
-    /// Looks at the files, and takes up what they hold if they have changed.
+    /// Checks the files, and uses their content if it has changed.
     ///
-    /// Reads files and derives keys of passwords, so it may take a while.
+    /// Reads files and derives keys from passwords, so it may take a while.
     pub(crate) fn renew(&self) -> Renewed {
         let fingerprint = self.credentials.fingerprint();
         let current = self.current.load();
@@ -93,7 +94,7 @@ impl Tls {
         }
     }
 
-    /// Returns what the certificates are read from.
+    /// Returns the credentials from which the certificates are read.
     pub(crate) fn credentials(&self) -> &Credentials {
         &self.credentials
     }
@@ -107,8 +108,9 @@ impl Tls {
     ///
     /// # Errors
     ///
-    /// The client speaks something else, refuses the certificate, goes away,
-    /// or is not done within so long. One that speaks plain HTTP is told.
+    /// The client speaks another protocol, refuses the certificate, goes away,
+    /// or doesn't finish `within` that time. A client that speaks plain HTTP
+    /// gets an answer.
     pub(crate) async fn accept(
         &self,
         stream: TcpStream,
@@ -149,11 +151,11 @@ impl Current {
     }
 }
 
-/// Returns the certificate that a client has shown, which was found good.
+/// Returns the verified certificate that a client has shown.
 ///
 /// # Errors
 ///
-/// It has shown one that can't be read.
+/// The certificate can't be read.
 pub(crate) fn client_certificate(
     stream: &TlsStream<TcpStream>,
 ) -> io::Result<Option<ClientCertificate>> {
@@ -163,12 +165,12 @@ pub(crate) fn client_certificate(
     Ok(Some(ClientCertificate::read(shown).ok_or_else(unreadable)?))
 }
 
-/// Tells whether a client chose HTTP/2.
+/// Returns whether a client chose HTTP/2.
 pub(crate) fn chose_http_2(stream: &TlsStream<TcpStream>) -> bool {
     stream.get_ref().1.alpn_protocol() == Some(HTTP_2)
 }
 
-/// Tells a client that speaks plain HTTP what to do.
+/// Tells a client that speaks plain HTTP to use TLS.
 async fn refuse_plain(mut stream: TcpStream) -> io::Result<()> {
     let text = "this port speaks TLS: write https:// or wss://\n";
     let length = text.len();
@@ -178,8 +180,7 @@ async fn refuse_plain(mut stream: TcpStream) -> io::Result<()> {
     );
     stream.write_all(answer.as_bytes()).await?;
     stream.shutdown().await?;
-    // Closed with unread bytes, the connection would be reset, and the answer
-    // lost.
+    // Closing with unread bytes would reset the connection and lose the answer.
     tokio::io::copy(&mut stream.take(MOST_IGNORED_BYTES), &mut tokio::io::sink()).await?;
     Ok(())
 }
@@ -192,8 +193,8 @@ mod tests {
     use super::*;
     use crate::net::tls::certificate::self_signed;
 
-    /// Time jumps ahead when all that is left is to wait for it, so here the
-    /// sockets need no real time.
+    /// Paused time jumps ahead when every task waits for it, so the sockets
+    /// need no real time.
     #[tokio::test(start_paused = true)]
     async fn a_handshake_has_its_time() {
         let tls = Tls::new(Credentials::of(self_signed()), true).expect("a certificate is made");

@@ -34,19 +34,19 @@ use sighup::Sighup;
 use watch::FileWatcher;
 
 /// How long the folders must be quiet before the files are read, and how long
-/// that is waited for at most.
+/// to wait for that at most.
 const QUIET: Duration = Duration::from_millis(50);
 const MOST_UNREST: Duration = Duration::from_secs(1);
 
-/// How long files that can't be used may be only half of what is to come, and
-/// how often they are looked at meanwhile.
+/// How long unusable files may be only half of a replacement, and how often
+/// they are checked meanwhile.
 const PATIENCE: Duration = Duration::from_secs(5);
 const AGAIN: Duration = Duration::from_millis(250);
 
-/// How often the files are looked at when nothing has happened.
+/// How often the files are checked if nothing has happened.
 const ROUND: Duration = Duration::from_secs(60);
 
-/// How often the log is told which certificates are about to expire.
+/// How often the log reports which certificates are about to expire.
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
 /// The task that renews the certificates of a server; it ends when this is
@@ -57,8 +57,8 @@ pub(crate) struct Renewal {
 }
 
 impl Renewal {
-    /// Starts it; must be called within a runtime. `None` if the server has no
-    /// certificates.
+    /// Starts the task; must be called within a runtime. `None` if the server
+    /// has no certificates.
     ///
     /// From now on SIGHUP doesn't end the process any more.
     pub(crate) fn start(served: impl Iterator<Item = Tls>, clock: impl Clock) -> Option<Renewal> {
@@ -83,16 +83,17 @@ impl Drop for Renewal {
 struct RenewalTask<C> {
     served: Vec<Served>,
     clock: C,
-    /// When the log was last told what is about to expire.
+    /// When the log last reported what is about to expire.
     told: Option<Timestamp>,
 }
 
 /// The certificates of one address.
 struct Served {
     tls: Tls,
-    /// Since when the files hold what can't be used.
+    /// Since when the files have been unusable.
     trouble_since: Option<Instant>,
-    /// What was complained of; it is not again, unless somebody asks.
+    /// The content last complained of; it is not logged again, except on
+    /// SIGHUP.
     complained_of: Option<Fingerprint>,
 }
 
@@ -125,8 +126,7 @@ impl<C: Clock> RenewalTask<C> {
                 next_round = Instant::now() + ROUND;
                 self.tell_what_expires();
             }
-            // Links may lead elsewhere now. It is a matter of a few system
-            // calls.
+            // Links may lead elsewhere now. This takes only a few system calls.
             let files: BTreeSet<PathBuf> =
                 self.served.iter().flat_map(|served| served.tls.credentials().paths()).collect();
             if watch.follow(&files) {
@@ -135,7 +135,7 @@ impl<C: Clock> RenewalTask<C> {
         }
     }
 
-    /// Prepares to look at the files because somebody asked for it.
+    /// Prepares to check the files because of a SIGHUP.
     fn hear_request(&mut self) {
         tracing::info!("looking for new certificates, as SIGHUP asks");
         for served in &mut self.served {
@@ -143,10 +143,10 @@ impl<C: Clock> RenewalTask<C> {
         }
     }
 
-    /// Tells what is about to expire, if it wasn't told in the last day.
+    /// Logs what is about to expire, unless that was logged in the last day.
     fn tell_what_expires(&mut self) {
         let now = self.clock.now();
-        // A clock that was set back counts from there.
+        // If the clock was set back, the day counts from now.
         if self.told.is_some_and(|told| told <= now && now.duration_since(told) < DAY) {
             return;
         }
@@ -162,10 +162,10 @@ impl Served {
         Served { tls, trouble_since: None, complained_of: None }
     }
 
-    /// Looks at the files, and takes up what they hold if that is new.
+    /// Checks the files, and uses their content if it is new.
     async fn look(&mut self, now: Timestamp) {
         let tls = self.tls.clone();
-        // A panic in there is printed, and the next look comes.
+        // A panic in there is printed, and the next check comes.
         let Ok(renewed) = spawn_blocking(move || tls.renew()).await else { return };
         let endpoint = &self.tls.credentials().endpoint;
         match renewed {
@@ -196,8 +196,8 @@ impl Served {
     }
 }
 
-/// Waits until nothing has happened for a moment: files are written bit by bit,
-/// and replaced one after the other.
+/// Waits until nothing has happened for a moment: files are written piece by
+/// piece, and replaced one after the other.
 async fn settle(hint: &Notify) {
     let end = Instant::now() + MOST_UNREST;
     while Instant::now() < end {
@@ -208,7 +208,7 @@ async fn settle(hint: &Notify) {
     }
 }
 
-/// Says which certificates there are, and how long each is good.
+/// Lists the certificates and how long each is valid.
 fn list(shown: &[LoadedCertificate]) -> String {
     let one = |shown: &LoadedCertificate| match shown.validities.first() {
         Some(validity) => {
@@ -220,7 +220,7 @@ fn list(shown: &[LoadedCertificate]) -> String {
 }
 
 fn tell(shown: &[LoadedCertificate], now: Timestamp) {
-    // One certificate may be shown by several addresses.
+    // Several addresses may show the same certificate.
     let notices: BTreeSet<ExpiryNotice> =
         shown.iter().flat_map(|shown| shown.notices(now)).collect();
     for notice in notices {
@@ -231,7 +231,7 @@ fn tell(shown: &[LoadedCertificate], now: Timestamp) {
     }
 }
 
-/// Waits for somebody to ask.
+/// Waits for a SIGHUP.
 async fn asked(sighup: &mut Option<Sighup>) {
     match sighup {
         Some(sighup) => sighup.next().await,

@@ -1,8 +1,8 @@
-//! How a server is asked by the system to read its certificates anew.
+//! SIGHUP, by which the system asks a server to read its certificates again.
 
 use std::io;
 
-/// SIGHUP, by which servers are asked to read their files anew.
+/// SIGHUP, which asks servers to read their files again.
 pub(super) struct Sighup {
     #[cfg(unix)]
     signal: tokio::signal::unix::Signal,
@@ -19,7 +19,7 @@ impl Sighup {
     /// Waits for the next one. Cancel safe.
     pub(super) async fn next(&mut self) {
         if self.signal.recv().await.is_none() {
-            // No more can come.
+            // No more signals can come.
             std::future::pending::<()>().await;
         }
     }
@@ -27,7 +27,7 @@ impl Sighup {
 
 #[cfg(not(unix))]
 impl Sighup {
-    /// There is none here.
+    /// This system has no SIGHUP.
     pub(super) fn listen() -> io::Result<Sighup> {
         Ok(Sighup {})
     }

@@ -1,4 +1,4 @@
-//! Renewal by a clock that is set, on files of the test's own.
+//! Renewal with a clock that is set, on files of the test's own.
 
 use std::path::Path;
 
@@ -24,10 +24,10 @@ impl Clock for Set {
     }
 }
 
-/// The one test here that makes the log say something of expiry: what
-/// another thread says first would go nowhere for good.
+/// The only test here that makes the log report expiry: if another thread
+/// logged it first, this log would never get it.
 ///
-/// Time jumps ahead when all that is left is to wait for it.
+/// Paused time jumps ahead when every task waits for it.
 #[tokio::test(start_paused = true)]
 async fn an_expiry_is_told_at_the_start_and_daily() {
     let (log, _collected) = Collected::begin();
@@ -41,7 +41,7 @@ async fn an_expiry_is_told_at_the_start_and_daily() {
     write(&chain, "CERTIFICATE", made.der());
     write(&key_file, "PRIVATE KEY", &key.serialize_der());
     let pair = crate::net::tls::certificate::pem(&chain, &key_file);
-    // The same at two addresses is told once.
+    // The same certificate at two addresses is logged once.
     let served: Vec<Tls> =
         (0..2).map(|_| Tls::new(Credentials::of(pair.clone()), false).expect("a pair")).collect();
 
@@ -77,7 +77,7 @@ fn write(path: &Path, label: &str, der: &[u8]) {
     std::fs::write(path, text).expect("a file");
 }
 
-/// Makes a folder of one test's own.
+/// Makes a folder for a single test.
 fn folder(name: &str) -> PathBuf {
     let name = format!("pode-renewal-{name}-{}", std::process::id());
     let folder = std::env::temp_dir().join(name);
@@ -127,7 +127,7 @@ async fn half_of_a_pair_has_its_time() {
         served.look(now).await;
         assert_eq!((served.trouble_since, &served.complained_of), (None, &complained_of));
     }
-    // What was there before is taken back, and that is all.
+    // Restoring the previous content is accepted silently.
     write(&key, "PRIVATE KEY", &second.1);
     served.look(now).await;
     assert_eq!((served.trouble_since, &served.complained_of), (None, &None));

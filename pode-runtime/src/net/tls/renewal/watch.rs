@@ -1,9 +1,9 @@
 //! Watching files by their folders.
 //!
-//! Who renews a file seldom writes into it: a new one takes its name, or that
-//! of a link on the way to it, or of a folder. So what is watched is each
-//! folder in which a name stands that leads to the file. What happens there is
-//! only a hint to look.
+//! A renewal seldom writes into the file: a new file replaces it by name, or
+//! replaces a link or a folder on the way to it. So this watches each folder
+//! that contains a name leading to the file. An event there is only a hint to
+//! check the files.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
@@ -16,20 +16,20 @@ use tokio::sync::Notify;
 /// How many links may lie on the way to a file; as many as Linux follows.
 const MOST_LINKS: usize = 40;
 
-/// The folders that are watched.
+/// The watched folders.
 pub(super) struct FileWatcher {
-    /// `None` if the system watches nothing.
+    /// `None` if the system can't watch files.
     watcher: Option<RecommendedWatcher>,
-    /// Each with its number in the file system: another folder may have taken
-    /// the name.
+    /// Each with its inode number, since another folder may have taken the
+    /// name.
     folders: BTreeMap<PathBuf, u64>,
-    /// It is said once that something can't be watched.
+    /// Whether the log says that something can't be watched; it says so once.
     told: bool,
 }
 
 impl FileWatcher {
-    /// Watches nothing yet. `hint` is given whenever something has happened in
-    /// a folder that is watched.
+    /// Watches nothing yet. Notifies `hint` whenever something has happened in
+    /// a watched folder.
     pub(super) fn new(hint: Arc<Notify>) -> FileWatcher {
         let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
             // Lost events are a hint, too.
@@ -45,9 +45,8 @@ impl FileWatcher {
         watch
     }
 
-    /// Watches the folders on the way to these files, and no others. Tells
-    /// whether that are more than before: then something may have happened
-    /// there unseen.
+    /// Watches the folders on the way to these files, and no others. Returns
+    /// whether any folder is new: something may have happened there unseen.
     pub(super) fn follow(&mut self, files: &BTreeSet<PathBuf>) -> bool {
         let mut wanted = BTreeMap::new();
         for file in files {
@@ -60,7 +59,7 @@ impl FileWatcher {
         self.folders.retain(|folder, number| {
             let stays = wanted.get(folder) == Some(number);
             if !stays {
-                // It may be gone, and its watch with it.
+                // The folder may be gone, and its watch with it.
                 let _ = watcher.unwatch(folder);
             }
             stays
@@ -97,8 +96,8 @@ impl FileWatcher {
     }
 }
 
-/// Tells whether a file may be another now. Reading one, as this server does
-/// itself, is no change.
+/// Returns whether a file may have changed. Reading a file, as this server
+/// itself does, is no change.
 fn is_change(kind: EventKind) -> bool {
     match kind {
         EventKind::Access(access) => access == AccessKind::Close(AccessMode::Write),
@@ -106,8 +105,9 @@ fn is_change(kind: EventKind) -> bool {
     }
 }
 
-/// Returns each folder in which a name stands that leads to the file, by links
-/// or directly. In the place of one that isn't there stands the nearest above.
+/// Returns each folder that contains a name leading to the file, by links or
+/// directly. If a folder doesn't exist, the nearest one above it is returned
+/// instead.
 fn folders_on_the_way(file: &Path) -> BTreeSet<PathBuf> {
     let mut folders = BTreeSet::new();
     let mut follow = vec![std::path::absolute(file).unwrap_or_else(|_| file.to_owned())];
@@ -117,7 +117,7 @@ fn folders_on_the_way(file: &Path) -> BTreeSet<PathBuf> {
         let mut rest = path.components();
         while let Some(name) = rest.next() {
             if name == Component::ParentDir {
-                // The links before it have been followed, so this is right.
+                // The links before it have been followed, so this is correct.
                 here.pop();
                 continue;
             }
@@ -132,7 +132,7 @@ fn folders_on_the_way(file: &Path) -> BTreeSet<PathBuf> {
                 break;
             }
             if !here.is_dir() {
-                // The file itself, or the first name that isn't there.
+                // The file itself, or the first name that doesn't exist.
                 folders.insert(folder);
                 break;
             }
@@ -165,7 +165,7 @@ mod tests {
         assert!(is_change(EventKind::Any));
     }
 
-    /// As Certbot and Kubernetes do it: a link to a link to a folder.
+    /// As Certbot and Kubernetes do: a link to a link to a folder.
     #[cfg(unix)]
     #[test]
     fn each_link_on_the_way_is_watched_by_its_folder() {
