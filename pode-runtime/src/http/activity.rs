@@ -1,7 +1,8 @@
-//! What is going on at a connection: whose turn it is, and how much went out.
+//! The activity of a connection: whether the server or the client has to act,
+//! and how many bytes were written.
 //!
-//! Whoever reads and writes the connection learns by it for what to wait, and
-//! for how long.
+//! The code that reads and writes the connection decides by it what to wait
+//! for, and how long.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -17,36 +18,37 @@ use tokio::sync::Notify;
 use crate::http::handshake::is_upgrade;
 use crate::http::linger::drain;
 
-/// What is going on at one connection. Cloned by reference.
+/// The activity of one connection. Shared by reference.
 #[derive(Debug, Default)]
 pub(crate) struct Activity {
     /// How many requests wait for the server.
     in_hand: AtomicUsize,
-    /// How many there have been.
+    /// How many requests there have been.
     requests: AtomicU64,
-    /// Whether the last of them is a handshake of a WebSocket.
+    /// Whether the last of them is a WebSocket handshake.
     is_handshake: AtomicBool,
-    /// Told at each change of `in_hand`.
+    /// Notified at each change of `in_hand`.
     changed: Notify,
-    /// Whoever reads, told when it is the client's turn.
+    /// The task that reads, woken when it is the client's turn.
     reader: AtomicWaker,
-    /// How many bytes went out.
+    /// How many bytes were written.
     written: AtomicU64,
     /// Whether a request's body was not read to its end.
     left_unread: AtomicBool,
 }
 
 impl Activity {
-    /// Tells whether a request waits for the server.
+    /// Returns whether a request waits for the server.
     pub(crate) fn is_in_hand(&self) -> bool {
         self.in_hand.load(Ordering::Acquire) > 0
     }
 
-    /// Is ready when no request waits for the server. One task asks.
+    /// Is ready when no request waits for the server. Only one task may poll
+    /// it.
     pub(crate) fn poll_handed_over(&self, context: &Context<'_>) -> Poll<()> {
         if self.is_in_hand() {
             self.reader.register(context.waker());
-            // It may have come to pass before there was anybody to tell.
+            // It may have changed before the waker was registered.
             if self.is_in_hand() {
                 return Poll::Pending;
             }
@@ -59,18 +61,18 @@ impl Activity {
         self.requests.load(Ordering::Acquire)
     }
 
-    /// Notes bytes that went out.
+    /// Notes bytes that were written.
     pub(crate) fn wrote(&self, bytes: usize) {
         self.written.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
-    /// Returns how many bytes went out.
+    /// Returns how many bytes were written.
     pub(crate) fn written(&self) -> u64 {
         self.written.load(Ordering::Relaxed)
     }
 
-    /// Waits until it changes whether requests wait for the server. What has
-    /// changed since this was called counts.
+    /// Waits until requests begin or cease to wait for the server. Changes
+    /// since this was called count.
     pub(crate) fn changed(&self) -> impl Future<Output = ()> {
         self.changed.notified()
     }
@@ -86,13 +88,13 @@ impl Activity {
         }
     }
 
-    /// Tells whether the client may still be sending a body that nobody wants.
+    /// Returns whether the client may still be sending an unwanted body.
     pub(crate) fn is_left_unread(&self) -> bool {
         self.left_unread.load(Ordering::Relaxed)
     }
 }
 
-/// Has a service answer a request, and notes what becomes of both.
+/// Lets a service answer a request, and tracks both.
 pub(crate) fn tracked<S, F, B>(
     service: &S,
     request: Request<Incoming>,
@@ -104,7 +106,7 @@ where
 {
     activity.is_handshake.store(is_upgrade(request.headers()), Ordering::Release);
     let in_hand = RequestInProgress::new(activity);
-    // In HTTP/1 it is the connection that lingers.
+    // In HTTP/1 the connection lingers instead.
     let left = (request.version() == Version::HTTP_2).then_some(drain as fn(Incoming));
     let answer = service(request.map(|body| RequestBody::new(body, left, activity)));
     async move {
@@ -113,8 +115,8 @@ where
     }
 }
 
-/// A request in the server's hand: from its arrival until all of its answer was
-/// handed over.
+/// A request that waits for the server, from its arrival until all of its
+/// response was handed over.
 #[derive(Debug)]
 pub(crate) struct RequestInProgress {
     activity: Arc<Activity>,
@@ -153,13 +155,13 @@ impl Drop for RequestInProgress {
     }
 }
 
-/// A request's body, of which it is known whether all was read.
+/// A request's body that tracks whether it was read to its end.
 #[derive(Debug)]
 pub(crate) struct RequestBody<B: Body> {
-    /// There until it is dropped.
+    /// Present until it is dropped.
     body: Option<B>,
     has_ended: bool,
-    /// Takes it when it isn't read on.
+    /// Takes the body if it isn't read to its end.
     left: Option<fn(B)>,
     activity: Arc<Activity>,
 }
@@ -207,7 +209,7 @@ impl<B: Body> Drop for RequestBody<B> {
     }
 }
 
-/// An answer's body, dropped when it is handed over or nobody wants it.
+/// A response's body, dropped when it is handed over or no longer wanted.
 #[derive(Debug)]
 pub(crate) struct ResponseBody<B> {
     body: B,
@@ -231,7 +233,7 @@ impl<B: Body + Unpin> Body for ResponseBody<B> {
         self.request.take();
         let polled = Pin::new(&mut self.body).poll_frame(context);
         if polled.is_ready() {
-            // Asked for more, it is the server's turn again.
+            // When it is polled again, it is the server's turn again.
             self.request.hand_over();
         }
         polled

@@ -1,4 +1,4 @@
-//! Bodies of requests, whose senders may fall behind only so far.
+//! Bodies of requests, with a limit on how far their senders may fall behind.
 
 use std::error::Error;
 use std::fmt;
@@ -22,7 +22,7 @@ pub(crate) struct TimedBody<B> {
 pub(crate) struct BodyTooSlow;
 
 impl BodyTooSlow {
-    /// Tells whether that is what an error comes of.
+    /// Returns whether it is the cause of an error.
     pub(crate) fn is_cause_of(error: &(dyn Error + 'static)) -> bool {
         error.is::<BodyTooSlow>() || error.source().is_some_and(BodyTooSlow::is_cause_of)
     }

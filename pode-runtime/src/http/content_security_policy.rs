@@ -1,10 +1,10 @@
-//! What browsers are told so that pages stay the user's own.
+//! The headers by which browsers keep pages the user's own.
 //!
 //! A page of a view or a public folder runs the scripts that it was written
-//! with, and no others: whatever finds its way into it later, such as a message
+//! with, and no others: anything that gets into it later, such as a message
 //! that somebody forgot to escape, stays text. Views mark their scripts with a
-//! number that is used once; public pages don't change, so theirs are known by
-//! their hashes.
+//! number that is used once. Public pages don't change, so their scripts are
+//! identified by their hashes.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -16,18 +16,18 @@ use ring::rand::{SecureRandom, SystemRandom};
 /// Stands in a policy for the scripts that a page was written with.
 const SCRIPTS: &str = "{scripts}";
 
-/// The policy of pages where the server declares none.
+/// The policy of pages if the server declares none.
 ///
-/// What a page loads and asks for besides scripts is left to the page: a policy
-/// that knew better would break pages that compile.
+/// It doesn't restrict what else a page loads and requests: a stricter policy
+/// would break pages that compile.
 pub(crate) const OWN_SCRIPTS: &str =
     "script-src 'self' {scripts}; object-src 'none'; base-uri 'self'; frame-ancestors 'self'";
 
 /// Adds the headers of pages and files: the policy, and that browsers don't
 /// guess content types and don't tell other sites where visitors come from.
 ///
-/// `scripts` are the sources of the page's own scripts. An empty policy is
-/// none.
+/// `scripts` are the sources of the page's own scripts. An empty policy adds no
+/// policy header.
 pub(crate) fn protect(headers: &mut HeaderMap, policy: &str, scripts: &str) {
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
@@ -42,7 +42,7 @@ pub(crate) fn protect(headers: &mut HeaderMap, policy: &str, scripts: &str) {
     }
 }
 
-/// Returns 128 bits that nobody can guess, as hexadecimal digits.
+/// Returns 128 unpredictable bits, as hexadecimal digits.
 pub(crate) fn nonce() -> String {
     let mut bits = [0; 16];
     SystemRandom::new().fill(&mut bits).expect("the system has random numbers");
@@ -55,7 +55,8 @@ pub(crate) fn with_nonce(page: &str, nonce: &str) -> String {
     let mut end = 0;
     for tag in script_tags(page) {
         marked.push_str(&page[end..tag]);
-        // Without quotes, so that it may stand in a text of a script, too.
+        // Without quotes, so that it may also stand inside a string of a
+        // script.
         marked.push_str(" nonce=");
         marked.push_str(nonce);
         end = tag;
@@ -64,15 +65,15 @@ pub(crate) fn with_nonce(page: &str, nonce: &str) -> String {
     marked
 }
 
-/// Returns the source of scripts that bear a nonce.
+/// Returns the source of scripts with a nonce.
 pub(crate) fn source_of_nonce(nonce: &str) -> String {
     format!("'nonce-{nonce}'")
 }
 
 /// Returns the sources of all scripts of a page that doesn't change: hashes,
-/// and the addresses of those that stand elsewhere.
+/// and the addresses of external scripts.
 pub(crate) fn sources_of_page(page: &str) -> String {
-    // Browsers do this before anything else.
+    // Browsers do this first.
     let page = page.replace("\r\n", "\n").replace('\r', "\n");
     let mut sources = Vec::new();
     for tag in script_tags(&page) {
@@ -111,7 +112,7 @@ fn find_ignoring_case(text: &str, wanted: &str) -> Option<usize> {
     windows.into_iter().position(|window| window.eq_ignore_ascii_case(wanted.as_bytes()))
 }
 
-/// Finds the `>` that ends a tag; one in quotes doesn't.
+/// Finds the `>` that ends a tag; a quoted one doesn't.
 fn end_of_tag(attributes: &str) -> Option<usize> {
     let mut quote = None;
     for (index, byte) in attributes.bytes().enumerate() {
@@ -157,8 +158,8 @@ fn source_attribute(attributes: &str) -> Option<&str> {
     }
 }
 
-/// Returns the address of a script at another site as a policy writes it;
-/// `'self'` covers the others.
+/// Returns the address of a script at another site in the form of a policy;
+/// `'self'` covers all other scripts.
 fn address_source(address: &str) -> Option<String> {
     let address = address.split(['?', '#']).next().unwrap_or_default();
     let site = match address.strip_prefix("//") {
@@ -166,7 +167,7 @@ fn address_source(address: &str) -> Option<String> {
         None if address.starts_with("https://") || address.starts_with("http://") => address,
         None => return None,
     };
-    // Others would end the source, or the policy.
+    // Other characters would end the source or the policy.
     let plain = |c: char| c.is_ascii_alphanumeric() || "-._~:/@%+!$&=".contains(c);
     site.chars().all(plain).then(|| site.to_owned())
 }

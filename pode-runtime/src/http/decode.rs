@@ -1,5 +1,4 @@
-//! What clients write, made into values; who writes something else is told
-//! which field is wrong.
+//! Deserializes what clients send; an error names the wrong field.
 
 use std::fmt::Display;
 
@@ -8,13 +7,13 @@ use serde_path_to_error::Segment;
 
 use crate::base::error::EventError;
 
-/// Reads pairs of names and values, as queries and forms have them.
+/// Reads pairs of names and values, as in queries and forms.
 pub(crate) fn fields<T: DeserializeOwned>(source: &str, written: &[u8]) -> Result<T, EventError> {
     let fields = serde_html_form::Deserializer::from_bytes(written);
     serde_path_to_error::deserialize(fields).map_err(|error| at_field(source, &error))
 }
 
-/// Names the field that is wrong, unless serde's own sentence does.
+/// Names the wrong field, unless serde's own message does.
 pub(crate) fn at_field<E: Display>(
     source: &str,
     error: &serde_path_to_error::Error<E>,
@@ -22,7 +21,7 @@ pub(crate) fn at_field<E: Display>(
     let path = error.path();
     let written = path.to_string();
     let field = match path.iter().next_back() {
-        // Broken before the field had a name; those around it have theirs.
+        // Broken before the field had a name; the fields around it have theirs.
         Some(Segment::Unknown) => written.trim_end_matches('?').trim_end_matches('.'),
         Some(_) => written.as_str(),
         None => "",
@@ -33,7 +32,7 @@ pub(crate) fn at_field<E: Display>(
     bad_request(format!("{source}: field `{field}`: {}", error.inner()))
 }
 
-/// Makes the answer to a request that no value can be made of.
+/// Makes the response to a request that can't be deserialized.
 pub(crate) fn bad_request(text: String) -> EventError {
     EventError::new(400, text)
 }

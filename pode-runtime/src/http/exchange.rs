@@ -1,8 +1,8 @@
-//! A request and its answer, whatever version of HTTP they travel by.
+//! Requests and responses in one form, whatever version of HTTP carries them.
 //!
-//! Some of what HTTP asks of an answer hyper sees to in HTTP/1 only, and some
-//! of a request stands elsewhere in HTTP/2. Here handlers get one form, and
-//! answers become fit for any.
+//! For responses, hyper takes care of some rules of HTTP in HTTP/1 only; for
+//! requests, HTTP/2 puts some parts elsewhere. Here requests get one form for
+//! handlers, and responses become valid for either version.
 
 use http::header::{
     CONTENT_LENGTH, COOKIE, HOST, HeaderMap, HeaderValue, TE, TRANSFER_ENCODING, UPGRADE,
@@ -15,11 +15,11 @@ use warp::reply::Response;
 use crate::http::response::internal_error;
 use bytes::Bytes;
 
-/// Puts a request into the form that HTTP/1.1 has for it.
+/// Puts a request into its HTTP/1.1 form.
 pub(crate) fn normalized<B>(mut request: Request<B>) -> Request<B> {
-    // What the target names counts, and in HTTP/2 is all there is (RFC 9112,
-    // section 3.2.2; RFC 9113, section 8.3.1). In HTTP/1 a `Host` that is missing
-    // or stands twice stays a fault.
+    // The host in the target takes precedence, and in HTTP/2 is the only one
+    // (RFC 9112, section 3.2.2; RFC 9113, section 8.3.1). In HTTP/1 a missing
+    // or repeated `Host` remains an error.
     let host = request.uri().authority().map(|authority| HeaderValue::from_str(authority.as_str()));
     let may_name_it =
         request.version() == Version::HTTP_2 || request.headers().get_all(HOST).iter().count() == 1;
@@ -42,7 +42,7 @@ fn unite_cookies(headers: &mut HeaderMap) {
     }
 }
 
-/// What an answer depends on besides itself.
+/// The properties of a request on which its response depends.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ResponseRules {
     wants_head: bool,
@@ -57,8 +57,8 @@ impl ResponseRules {
         }
     }
 
-    /// Puts a 500 in the place of a response that is no answer: an interim one,
-    /// or a change of protocols that nobody asked for.
+    /// Replaces a response that is no answer by a 500: an interim one, or a
+    /// change of protocols that the client didn't ask for.
     pub(crate) fn answered(self, response: Response) -> Response {
         let switches = response.status() == StatusCode::SWITCHING_PROTOCOLS
             && self.offers_upgrade
@@ -70,8 +70,8 @@ impl ResponseRules {
         response
     }
 
-    /// Has an answer say no other length than its body has, and leaves out a
-    /// body that may not travel.
+    /// Makes a response's length that of its body, and removes a body that must
+    /// not be sent.
     pub(crate) fn fit(self, mut response: Response) -> Response {
         let status = response.status();
         if status == StatusCode::SWITCHING_PROTOCOLS {
@@ -80,8 +80,9 @@ impl ResponseRules {
         let bytes = response.body().size_hint().exact();
         let headers = response.headers_mut();
         headers.remove(TRANSFER_ENCODING);
-        // It is said of requests. By HTTP/2 the answer would fail for it (RFC
-        // 9113, section 8.2.2), and hyper drops it only if it has a client.
+        // `TE` is a header of requests. In HTTP/2 the response would fail
+        // because of it (RFC 9113, section 8.2.2), and hyper drops it only when
+        // it is the server's.
         headers.remove(TE);
         let has_content = !matches!(
             status,
@@ -91,7 +92,7 @@ impl ResponseRules {
             _ if !has_content => {
                 headers.remove(CONTENT_LENGTH);
             }
-            // Who makes no body because it isn't wanted may know its length.
+            // A handler that makes no body for HEAD may know its length.
             Some(0) if self.wants_head => {}
             Some(bytes) => {
                 headers.insert(CONTENT_LENGTH, bytes.into());

@@ -1,15 +1,17 @@
-//! Headers of requests as they are read: whatever is sound of one is used.
+//! Reads headers of requests leniently: every valid element of a header is
+//! used.
 //!
-//! A header may stand on several lines and hold bytes of any encoding, which
-//! `HeaderValue::to_str` gives up on as a whole. Here each element is judged by
-//! itself, so that none hides the others. What decides where a request ends and
-//! who may send it (`Host`, `Origin`, lengths, codings, ids) isn't read by this:
-//! there an odd byte makes the whole header wrong.
+//! A header may have several lines and hold bytes of any encoding, on which
+//! `HeaderValue::to_str` fails as a whole. Here each element is checked by
+//! itself, so that an invalid one doesn't hide the others. Headers that decide
+//! where a request ends and who may send it (`Host`, `Origin`, lengths,
+//! codings, ids) are not read this way: there one odd byte makes the whole
+//! header invalid.
 
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 
-/// Returns the elements of a header, from all of its lines: what stands between
-/// separators, without the spaces around it.
+/// Returns the elements of a header, from all of its lines: the parts between
+/// separators, without surrounding spaces.
 pub(crate) fn elements(
     headers: &HeaderMap,
     name: HeaderName,
@@ -23,7 +25,7 @@ pub(crate) fn elements_of(line: &HeaderValue, separator: u8) -> impl Iterator<It
     line.as_bytes().split(move |byte| *byte == separator).map(<[u8]>::trim_ascii)
 }
 
-/// Returns those elements of a header that are UTF-8.
+/// Returns the elements of a header that are UTF-8.
 pub(crate) fn texts(
     headers: &HeaderMap,
     name: HeaderName,
@@ -37,12 +39,13 @@ pub(crate) type Parameter<'a> = (&'a [u8], Vec<u8>);
 
 /// Returns the parameters of one line, such as `form-data; name="a"; filename=b`.
 ///
-/// Within quotes, some clients write `"` as `\"` and `\` as `\\` (the quoted-string
-/// of RFC 9110, section 5.6.4: Go, old versions of curl), others `"` as `%22` and
-/// `\` as it is (the form data of WHATWG: browsers, curl, requests). So `"a\"` may
-/// or may not end there. One client wrote the whole line: if a quote is left over
-/// by the former way, it is read by the latter. Lines of either kind of client are
-/// divided as they were meant; only what the latter means by `\\` is lost.
+/// Within quotes, some clients write `"` as `\"` and `\` as `\\` (the
+/// quoted-string of RFC 9110, section 5.6.4: Go, old versions of curl), others
+/// `"` as `%22` and `\` as it is (the form data of WHATWG: browsers, curl,
+/// requests). So `"a\"` may or may not end there. One client wrote the whole
+/// line: if the first form leaves over a quote, the line is read in the second.
+/// Lines of either kind of client are split as they were meant; the only loss
+/// is a `\\` that the second form means literally.
 pub(crate) fn parameters(line: &HeaderValue) -> Vec<Parameter<'_>> {
     let line = line.as_bytes();
     let (escaped, sound) = parameters_by(line, true);
@@ -53,8 +56,8 @@ pub(crate) fn parameters(line: &HeaderValue) -> Vec<Parameter<'_>> {
     if sound { unescaped } else { escaped }
 }
 
-/// Reads parameters with or without escapes, and says whether all quotes stand
-/// where they may. If not, what can't be told is skipped, up to the next `;`.
+/// Reads parameters with or without escapes, and returns whether all quotes are
+/// in valid places. If not, the unclear part is skipped, up to the next `;`.
 fn parameters_by(line: &[u8], escapes: bool) -> (Vec<Parameter<'_>>, bool) {
     let (mut found, mut sound, mut rest) = (Vec::new(), true, line);
     while !rest.is_empty() {
@@ -81,13 +84,13 @@ fn parameters_by(line: &[u8], escapes: bool) -> (Vec<Parameter<'_>>, bool) {
     (found, sound)
 }
 
-/// Reads a value behind its opening quote. Returns also what is behind the closing
-/// one, if there is one.
+/// Reads a value after its opening quote. Also returns the rest after the
+/// closing quote, if there is one.
 fn unquote(mut rest: &[u8], escapes: bool) -> (Vec<u8>, Option<&[u8]>) {
     let mut value = Vec::new();
     loop {
         let (byte, behind) = match rest {
-            // Of `C:\file` nothing is an escape.
+            // In `C:\file` nothing is an escape.
             [b'\\', byte @ (b'"' | b'\\'), behind @ ..] if escapes => (byte, behind),
             [b'"', behind @ ..] => return (value, Some(behind)),
             [byte, behind @ ..] => (byte, behind),

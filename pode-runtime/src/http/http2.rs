@@ -1,6 +1,6 @@
 //! HTTP/2, for clients that chose it in the TLS handshake.
 //!
-//! It has bounds that HTTP/1.1 has by its nature: how many requests at once,
+//! It needs limits that HTTP/1.1 has by its nature: how many requests at once,
 //! and when a connection is idle.
 
 use std::convert::Infallible;
@@ -25,17 +25,17 @@ use crate::net::shutdown::told_to_stop;
 /// How many requests of one connection are answered at once.
 const MOST_STREAMS: u32 = 100;
 
-/// How long a client may be silent before it is asked whether it is there.
+/// How long a client may be silent before it gets a ping.
 const PING_AFTER: Duration = Duration::from_secs(20);
 
-/// How long it may take to say so.
+/// How long the client may take to answer the ping.
 const PING_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// More than goes out in pings and the like while a connection is idle.
+/// More than pings and the like send while a connection is idle.
 const MOST_PING_BYTES: f64 = 1024.0;
 
-/// Serves the requests of one connection, until it has ended or been idle for
-/// too long, or the server stops; then requests in flight are answered.
+/// Serves the requests of one connection until it has ended or been idle for
+/// too long, or the server stops; requests in flight are then answered.
 pub(crate) async fn serve<T, S, F>(
     stream: T,
     permit: Option<ConnectionPermit>,
@@ -75,14 +75,14 @@ where
     connection.await
 }
 
-/// Waits until it has been the client's turn for a while, and it has asked for
-/// nothing and taken next to nothing of what it was given.
+/// Waits until, for a while, the server has waited for the client, and the
+/// client has sent no request and taken next to nothing of its responses.
 async fn idle(activity: &Activity, limits: &Limits) {
     loop {
         let changed = activity.changed();
         let written = activity.written();
         let patience = match activity.requests() {
-            // The first request has the time for its head, as by HTTP/1.
+            // The first request has the time for its head, as in HTTP/1.
             0 => limits.keep_alive_timeout.max(limits.head_timeout),
             _ => limits.keep_alive_timeout,
         };
@@ -90,7 +90,7 @@ async fn idle(activity: &Activity, limits: &Limits) {
             changed.await;
         } else if timeout(patience, changed).await.is_err() {
             let pace = limits.min_bytes_per_second as f64 * patience.as_secs_f64();
-            // Pings alone, which go out all the time, are no answers.
+            // Pings alone, which are sent all the time, are no responses.
             let taken = (activity.written() - written) as f64;
             if taken < pace.max(MOST_PING_BYTES) {
                 return;
@@ -107,7 +107,7 @@ mod tests {
     use super::*;
     use crate::http::activity::RequestInProgress;
 
-    /// Time jumps ahead when all that is left is to wait for it.
+    /// Paused time jumps ahead when every task waits for it.
     #[tokio::test(start_paused = true)]
     async fn a_client_that_says_nothing_is_given_up() {
         let (server, mut silent) = tokio::io::duplex(4096);
@@ -132,7 +132,7 @@ mod tests {
         let started = Instant::now();
         idle(&activity, &limits).await;
         assert!(started.elapsed() >= limits.head_timeout);
-        // Behind it, there is none.
+        // After the first request there is no such time.
         let started = Instant::now();
         drop(RequestInProgress::new(&activity));
         idle(&activity, &limits).await;
@@ -148,10 +148,10 @@ mod tests {
         let answering = async {
             tokio::time::sleep(idle_time * 3).await;
             drop(request);
-            // Even one that is answered at once counts.
+            // Even a request that is answered at once counts.
             tokio::time::sleep(idle_time / 2).await;
             drop(RequestInProgress::new(&activity));
-            // So does an answer that is taken little by little.
+            // So does a response that is taken little by little.
             tokio::time::sleep(idle_time / 2).await;
             activity.wrote(1 << 20);
         };

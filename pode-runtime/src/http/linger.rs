@@ -1,5 +1,6 @@
-//! What clients still send when they have their answer, or none is to come: it
-//! is read for a while, since many would else lose the answer.
+//! Bytes that clients still send when they have their answer, or none is to
+//! come. They are read for a while, since many clients would otherwise lose the
+//! answer.
 
 use std::time::Duration;
 
@@ -8,16 +9,16 @@ use hyper::body::{Body, Buf};
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
-/// How long a client may go on sending what nobody reads, when it was answered
-/// and the connection ends, or in HTTP/2 the stream: closed with unread bytes, it
-/// would be reset, and the answer lost.
+/// How long a client may go on sending unwanted bytes after the answer, when
+/// the connection ends, or in HTTP/2 the stream. Closing with unread bytes
+/// would reset it and lose the answer.
 pub(crate) const LINGER: Duration = Duration::from_secs(2);
 
-/// How much of it is thrown away.
+/// How many of these bytes are discarded.
 pub(crate) const LINGER_BYTES: usize = 1 << 20;
 
-/// Reads on what nobody wants, for a while: some clients take a stream that is
-/// taken back while they send for one that failed, and lose the answer.
+/// Reads and discards an unwanted body for a while: if a stream is reset while
+/// they send, some clients take it for failed and lose the answer.
 pub(crate) fn drain<B>(mut body: B)
 where
     B: Body + Send + Unpin + 'static,

@@ -1,5 +1,5 @@
-//! The pace at which bytes come or go, and the time for which a client may fall
-//! behind it.
+//! The minimum throughput of reading or writing, and the time for which a
+//! client may fall behind it.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// Counts the time in which a client is waited for.
+/// Counts the time spent waiting for a client.
 ///
-/// There is as much of it as is allowed; each byte brings some back, up to
-/// that. So one that keeps pace may take as long as it needs.
+/// The client has an allowance of time; each byte brings some of it back, up to
+/// the allowance. So a client that keeps pace may take as long as it needs.
 #[derive(Debug)]
 pub(crate) struct MinThroughput {
     allowed: Duration,
@@ -18,7 +18,8 @@ pub(crate) struct MinThroughput {
     left: Duration,
     /// Since when the client is waited for.
     waiting: Option<Instant>,
-    /// Made when it is waited for the first time, which for most is never.
+    /// Made at the first wait for the client; most clients are never waited
+    /// for.
     timer: Option<Pin<Box<Sleep>>>,
 }
 
@@ -27,13 +28,13 @@ impl MinThroughput {
         MinThroughput { allowed, bytes_per_second, left: allowed, waiting: None, timer: None }
     }
 
-    /// Tells whether the client is waited for.
+    /// Returns whether the client is waited for.
     pub(crate) fn is_waiting(&self) -> bool {
         self.waiting.is_some()
     }
 
-    /// Notes that bytes have come or gone; none is no progress, but the end of
-    /// a wait all the same.
+    /// Notes that bytes were read or written. Zero bytes are no progress, but
+    /// also end a wait.
     pub(crate) fn progress(&mut self, bytes: usize) {
         if let Some(since) = self.waiting.take() {
             self.left = self.left.saturating_sub(since.elapsed());
@@ -46,8 +47,8 @@ impl MinThroughput {
         self.left = (self.left + gained).min(self.allowed);
     }
 
-    /// Is ready when the client has used up its time; until then the task is
-    /// woken when it has.
+    /// Is ready when the client has used up its time; until then, wakes the
+    /// task when it has.
     pub(crate) fn poll_late(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let now = Instant::now();
         let by = match self.waiting {
@@ -75,7 +76,7 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    /// Waits for so long, or says that time is used up.
+    /// Waits for so long; returns whether the time was used up before.
     async fn wait(pace: &mut MinThroughput, seconds: u32) -> bool {
         timeout(SECOND * seconds, poll_fn(|context| pace.poll_late(context))).await.is_ok()
     }
@@ -86,7 +87,7 @@ mod tests {
         for _ in 0..100 {
             assert!(!wait(&mut pace, 9).await);
             pace.progress(900);
-            // Nobody waits for it here.
+            // The client isn't waited for here.
             sleep(60 * SECOND).await;
         }
     }

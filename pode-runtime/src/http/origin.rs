@@ -1,8 +1,8 @@
-//! Whose pages may connect.
+//! Which origins' pages may connect.
 //!
 //! A page may open a WebSocket to any server, and the browser sends its
-//! visitor's cookies along. So a server has to look at where the page comes
-//! from, which browsers tell by the `Origin` header (RFC 6455, section 10.2).
+//! visitor's cookies along. So a server has to check the origin of the page,
+//! which browsers send in the `Origin` header (RFC 6455, section 10.2).
 
 use std::sync::Arc;
 
@@ -10,8 +10,8 @@ use http::header::{self, HeaderMap};
 use pode_core::Origin;
 use pode_core::origin::{Authority, OriginError};
 
-/// Whose pages may connect to a signal. Programs that are no browsers send no
-/// `Origin`, and may always.
+/// The pages that may connect to a signal. Programs other than browsers send no
+/// `Origin` and may always connect.
 ///
 /// ```
 /// use pode_runtime::{Origins, pages_of};
@@ -22,37 +22,37 @@ use pode_core::origin::{Authority, OriginError};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Origins {
-    /// Pages of the host by whose name the client connects, at the port it
-    /// connects to or at one of this server's endpoints.
+    /// Pages of the host name that the client connects to, at the same port or
+    /// at one of this server's endpoints.
     #[default]
     OwnPages,
 
     /// Own pages, and those of these origins.
     PagesOf(Vec<String>),
 
-    /// Any page of anybody: for signals that hold nothing private.
+    /// Any page of any origin: for signals that hold nothing private.
     AnyPage,
 }
 
-/// Makes [`Origins::PagesOf`]: each origin as a browser sends it, such as
-/// `https://shop.example` or `http://localhost:5173`.
+/// Makes [`Origins::PagesOf`]. Each origin is written as a browser sends it,
+/// such as `https://shop.example` or `http://localhost:5173`.
 pub fn pages_of(origins: impl IntoIterator<Item = impl Into<String>>) -> Origins {
     Origins::PagesOf(origins.into_iter().map(Into::into).collect())
 }
 
-/// Lets pages in, or not.
+/// Decides which pages may connect.
 #[derive(Clone, Debug)]
 pub(crate) struct OriginPolicy {
-    /// Those of others; none means that any may.
+    /// The origins of other pages; `None` means that any page may connect.
     origins: Option<Arc<[Origin]>>,
-    /// Those of this server's endpoints.
+    /// The ports of this server's endpoints.
     ports: Arc<[u16]>,
 }
 
 impl OriginPolicy {
     /// # Errors
     ///
-    /// One of the origins is none.
+    /// One of the origins is invalid.
     pub(crate) fn new(origins: &Origins, ports: Arc<[u16]>) -> Result<OriginPolicy, OriginError> {
         let origins = match origins {
             Origins::OwnPages => Some(Arc::default()),
@@ -64,8 +64,8 @@ impl OriginPolicy {
         Ok(OriginPolicy { origins, ports })
     }
 
-    /// Tells whether whoever sends these headers may connect; who may not is
-    /// told to the log, since browsers keep the reason to themselves.
+    /// Returns whether a client that sends these headers may connect. A refusal
+    /// is logged, since browsers don't show the reason.
     pub(crate) fn admits(&self, headers: &HeaderMap) -> bool {
         let admits = self.is_admitted(headers);
         if !admits {
@@ -84,7 +84,7 @@ impl OriginPolicy {
         let Some(origins) = &self.origins else { return true };
         let mut named = headers.get_all(header::ORIGIN).iter();
         let Some(origin) = named.next() else { return true };
-        // Files, and pages that are not to be known, come from `null`.
+        // Files, and pages that hide their origin, send `null`.
         let Some(origin) = origin.to_str().ok().and_then(|origin| origin.parse().ok()) else {
             return false;
         };
@@ -96,7 +96,7 @@ impl OriginPolicy {
         let Some(host) = host.and_then(|host| host.parse::<Authority>().ok()) else {
             return false;
         };
-        // Without a port it is the scheme's own, which a proxy may know only.
+        // Without a port it is the scheme's own, which only a proxy may know.
         let same_port = match host.port() {
             Some(port) => port == origin.port(),
             None => matches!(origin.port(), 80 | 443),

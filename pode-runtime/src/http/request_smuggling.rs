@@ -1,10 +1,9 @@
 //! Requests that two servers could read in two ways.
 //!
-//! If a proxy finds the end of a request elsewhere than this server does, what
-//! is between the two ends is a request that the proxy has never seen, and the
-//! next visitor gets its answer. So whatever is ambiguous is refused, or is the
-//! last of its connection (RFC 9112, sections 3.2 and 6.1; RFC 9113, section
-//! 8.3.1).
+//! If a proxy and this server disagree on where a request ends, the bytes in
+//! between are a request that the proxy has never seen, and the next visitor
+//! gets its response. So an ambiguous request is refused, or is the last of its
+//! connection (RFC 9112, sections 3.2 and 6.1; RFC 9113, section 8.3.1).
 
 use std::convert::Infallible;
 
@@ -17,7 +16,7 @@ use warp::reply::Response;
 use crate::http::exchange::ResponseRules;
 use crate::http::response::sentence;
 
-/// Has a request answered, if it can be trusted to be the one that was meant.
+/// Answers a request, if it can be trusted to be the one that was meant.
 pub(crate) async fn guarded<B>(
     request: Request<B>,
     answer: impl AsyncFnOnce(Request<B>) -> Result<Response, Infallible>,
@@ -26,8 +25,8 @@ pub(crate) async fn guarded<B>(
         let refused = last(sentence(status, text).into_response());
         return Ok(ResponseRules::of(&request).fit(refused));
     }
-    // A length that stands beside it is gone when the request arrives here, so
-    // each request with this header could have had one.
+    // A `Content-Length` beside it has been removed before the request arrives
+    // here, so each request with this header could have had one.
     let could_be_ambiguous = request.headers().contains_key(TRANSFER_ENCODING);
     let Ok(response) = answer(request).await;
     Ok(if could_be_ambiguous { last(response) } else { response })
@@ -35,7 +34,7 @@ pub(crate) async fn guarded<B>(
 
 fn refusal<B>(request: &Request<B>) -> Option<(StatusCode, &'static str)> {
     let headers = request.headers();
-    // In HTTP/1 hyper counts them.
+    // In HTTP/1, hyper limits the headers.
     if request.version() == Version::HTTP_2 && count(headers) > MAX_HEADERS {
         Some((StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "a request has at most 100 headers"))
     } else if !names_one_host(request) {
@@ -51,7 +50,7 @@ fn refusal<B>(request: &Request<B>) -> Option<(StatusCode, &'static str)> {
 /// How many headers a request may have.
 const MAX_HEADERS: usize = 100;
 
-/// Counts headers; cookies, which HTTP/2 may send one by one, are one.
+/// Counts headers; cookies, which HTTP/2 may send one by one, count as one.
 fn count(headers: &HeaderMap) -> usize {
     headers.len() - headers.get_all(COOKIE).iter().skip(1).count()
 }
@@ -74,13 +73,13 @@ fn names_one_host<B>(request: &Request<B>) -> bool {
             (target, host) => target.is_some() || host.is_some(),
         },
         Version::HTTP_11 => host.is_some(),
-        // It knows no hosts.
+        // HTTP/1.0 has no hosts.
         _ => true,
     }
 }
 
 fn is_host(host: &HeaderValue) -> bool {
-    // It is empty where the target of the request has none.
+    // It is empty if the target of the request has no host.
     host.is_empty() || authority(host).is_some_and(|authority| !has_user(&authority))
 }
 
@@ -88,7 +87,7 @@ fn has_user(authority: &Authority) -> bool {
     authority.as_str().contains('@')
 }
 
-/// Tells whether both are the same, which may or may not name the port of
+/// Returns whether both are the same. Either may or may not name the port of
 /// `https`: there is no HTTP/2 without TLS here.
 fn is_same(target: &Authority, host: &HeaderValue) -> bool {
     let port = |authority: &Authority| authority.port_u16().unwrap_or(443);

@@ -1,27 +1,27 @@
-//! Responses whose bodies are at hand.
+//! Responses whose bodies are in memory.
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Response, StatusCode};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-/// A response whose body is at hand.
+/// A response whose body is in memory.
 pub type WholeResponse = Response<Bytes>;
 
-/// What an error says, in the extensions of its response: an error page says
-/// it instead, where there is one.
+/// The message of an error, in the extensions of its response: an error page
+/// shows it instead, if there is one.
 #[derive(Clone, Debug)]
 pub(crate) struct Sentence(pub(crate) String);
 
-/// A plain sentence for whoever sent the request.
+/// A plain sentence for the client that sent the request.
 pub(crate) fn sentence(status: StatusCode, text: &str) -> WholeResponse {
     let mut response = whole(status, "text/plain; charset=utf-8", format!("{text}\n").into());
     response.extensions_mut().insert(Sentence(text.to_owned()));
     response
 }
 
-/// A 500 that tells nothing about the inside; the log has the reason, in the
-/// span of its request.
+/// A 500 that reveals nothing internal; the reason is logged, in the span of
+/// its request.
 pub(crate) fn internal_error(reason: &str) -> WholeResponse {
     tracing::error!("{reason:?}");
     sentence(StatusCode::INTERNAL_SERVER_ERROR, "the server could not answer this request")
@@ -49,7 +49,7 @@ pub(crate) fn attachment(name: &str) -> HeaderValue {
         .expect("percent-encoded text is ASCII that can be seen")
 }
 
-/// Returns the content type of a file of that name.
+/// Returns the content type of a file with that name.
 pub(crate) fn content_type(name: &str) -> String {
     let mime = mime_guess::from_path(name).first_or_octet_stream();
     let is_text =

@@ -1,8 +1,8 @@
 //! The accept loop: from a listening socket to requests.
 //!
-//! Each connection is a task that does the TLS handshake if there is one to
-//! do, speaks HTTP, and hands its requests to a service. What becomes of a
-//! connection after an upgrade is not followed here.
+//! Each connection is a task that does the TLS handshake, if any, speaks HTTP,
+//! and passes its requests to a service. After an upgrade, the connection is no
+//! longer handled here.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -32,15 +32,15 @@ use crate::net::shutdown::told_to_stop;
 use crate::net::tls::certificate::ClientCertificate;
 use crate::net::tls::config::{Tls, chose_http_2, client_certificate};
 
-/// How much may wait in the system to be sent, in bytes, so that it doesn't
-/// keep much for those who don't read, and tells whether they do.
+/// How many bytes may wait in the system to be sent. So it keeps little for
+/// clients that don't read, and shows whether they do.
 #[cfg(target_os = "linux")]
 const UNSENT_BYTES: u32 = 128 << 10;
 
-/// How much hyper reads and writes at once, at most, unless it is told.
+/// How many bytes hyper reads and writes at once, at most, by default.
 const DEFAULT_BUFFER_BYTES: usize = 400 << 10;
 
-/// By what rules an address is listened at.
+/// The options of a listening address.
 #[derive(Clone, Debug)]
 pub(crate) struct ServeOptions {
     pub(crate) limits: Limits,
@@ -56,11 +56,11 @@ impl Default for ServeOptions {
 }
 
 /// Serves all connections of a listener until `stopping` holds a deadline, or
-/// nobody is left to set one.
+/// no sender is left to set one.
 ///
 /// Then the port is closed at once, idle connections end, and requests in
-/// flight are answered; connections that are left at the deadline are dropped.
-/// The same happens to all of them when this future is dropped.
+/// flight are answered; connections that remain at the deadline are dropped.
+/// Dropping this future does the same to all of them.
 pub(crate) async fn serve<S, F>(
     listener: impl Into<Listener>,
     tls: Option<Tls>,
@@ -92,7 +92,7 @@ pub(crate) async fn serve<S, F>(
                 }
             }
         };
-        // Connections that are there go on, whatever becomes of this.
+        // Existing connections go on, even if this panics.
         if let Some(deadline) = supervisor.watch(accepting).await {
             break deadline;
         }
@@ -107,7 +107,7 @@ pub(crate) async fn serve<S, F>(
     connections.shutdown().await;
 }
 
-/// Serves one connection, behind TLS or without.
+/// Serves one connection, with or without TLS.
 async fn connection<S, F>(
     AcceptedConnection { stream, peer, permit }: AcceptedConnection,
     tls: Option<Tls>,
@@ -118,8 +118,8 @@ async fn connection<S, F>(
     S: Fn(Request<RequestBody<Incoming>>, SocketAddr) -> F + 'static,
     F: Future<Output = Result<Response, Infallible>> + Send + 'static,
 {
-    // Otherwise a message could wait for the client's system to acknowledge
-    // the one before it.
+    // Otherwise a message could wait until the client's system acknowledges the
+    // previous one.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "cannot turn off Nagle's algorithm");
     }
@@ -186,23 +186,23 @@ where
     let its_activity = Arc::clone(&activity);
     let service = service_fn(move |request| tracked(&service, request, &its_activity));
     let mut builder = http1::Builder::new();
-    // The time for heads is that of the stream, which tells the wait for one
-    // from the wait for its end.
+    // The stream limits the time for heads, since it can tell the wait for a
+    // head from the wait for its end.
     builder.header_read_timeout(None).max_header_size(limits.max_head_bytes);
     if limits.max_head_bytes > DEFAULT_BUFFER_BYTES {
         builder.max_buf_size(limits.max_head_bytes);
     }
     let connection = builder.serve_connection(TokioIo::new(stream), service).with_upgrades();
     let mut connection = pin!(connection);
-    // First the connection, so that what has come is read: hyper ends one of
-    // which nothing was.
+    // First the connection, so that bytes that have arrived are read: hyper
+    // ends a connection from which nothing was read.
     tokio::select! {
         biased;
         result = connection.as_mut() => return result,
         _ = told_to_stop(&mut stopping) => {}
     }
-    // From then on hyper adds `close` to the header `Connection`, which not every
-    // client takes for an upgrade any more.
+    // From then on hyper adds `close` to the header `Connection`, which not
+    // every client accepts as an upgrade.
     tokio::select! {
         biased;
         result = connection.as_mut() => return result,
@@ -341,7 +341,7 @@ mod tests {
         listening.serving.await.unwrap();
     }
 
-    /// A client may know nothing but `Upgrade` in the header `Connection`.
+    /// A client may accept only `Upgrade` in the header `Connection`.
     #[tokio::test]
     async fn a_handshake_in_flight_is_answered_at_a_stop_as_at_any_time() {
         let mut listening = Listener::start();
@@ -370,7 +370,7 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let stopping = watch::Sender::new(Some(Instant::now()));
         let service = async |_: Request<RequestBody<Incoming>>| Ok("here".into_response());
-        // Enough to see that it isn't by chance.
+        // Enough to rule out chance.
         for _ in 0..50 {
             let mut peer = TcpStream::connect(address).await.unwrap();
             ask(&mut peer, "/", "").await;
@@ -434,7 +434,7 @@ mod tests {
     async fn what_is_no_http_1_is_refused() {
         let listening = Listener::start();
         let tls = "\u{16}\u{3}\u{1} tls?\r\n\r\n";
-        // Who speaks HTTP/2 would take an answer in HTTP/1 for nonsense.
+        // A client that speaks HTTP/2 could not read an answer in HTTP/1.
         let http_2 = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
         for (nonsense, answer) in [(tls, "HTTP/1.1 400 Bad Request\r\n"), (http_2, "")] {
             let mut peer = listening.connect().await;
@@ -445,8 +445,8 @@ mod tests {
         }
     }
 
-    /// Time jumps ahead when all that is left is to wait for it, so here the
-    /// sockets need no real time.
+    /// Paused time jumps ahead when every task waits for it, so the sockets
+    /// need no real time.
     #[tokio::test(start_paused = true)]
     async fn a_connection_ends_when_no_request_comes() {
         let listening = Listener::start();

@@ -1,8 +1,8 @@
-//! A connection whose client is waited for, but not for ever.
+//! A connection with time limits for its client.
 //!
-//! Of reading it is the head of a request that has its time, and the idle time
-//! before it; bodies have theirs in `paced_body.rs`. Of writing it is each wait
-//! for the client to take what is there. When the time is up, reading or writing
+//! When reading, the limits apply to the head of a request and to the idle time
+//! before it; `body_timeout.rs` limits bodies. When writing, they apply to each
+//! wait for the client to take bytes. When the time is up, reading or writing
 //! fails, and with it the connection.
 
 use std::io::{self, IoSlice};
@@ -22,10 +22,10 @@ use crate::http::linger::{LINGER, LINGER_BYTES};
 use crate::http::min_throughput::MinThroughput;
 use crate::net::connection_limit::ConnectionPermit;
 
-/// A stream that a connection is made of.
+/// A stream that carries a connection.
 pub(crate) trait Transport: AsyncRead + AsyncWrite + Send + Unpin + 'static {
-    /// Has the connection reset when it is dropped, so that the system doesn't
-    /// keep what the client doesn't take.
+    /// Makes the connection be reset when it is dropped, so that the system
+    /// doesn't keep bytes that the client doesn't take.
     fn reset(&self);
 }
 
@@ -46,43 +46,42 @@ impl Transport for tokio::io::DuplexStream {
     fn reset(&self) {}
 }
 
-/// A stream whose client is watched.
+/// A stream whose client has time limits.
 #[derive(Debug)]
 pub(crate) struct TimeoutStream<S> {
     stream: S,
     /// Counts the connection.
     permit: Option<ConnectionPermit>,
     activity: Arc<Activity>,
-    /// Absent where heads can't be told from all else, as in HTTP/2.
+    /// Absent if heads can't be told from other bytes, as in HTTP/2.
     heads: Option<HeadTimeout>,
     writing: MinThroughput,
-    /// By when, and after how many bytes, the connection ends that only
-    /// lingers.
+    /// The deadline and the remaining bytes of a connection that only lingers.
     lingering: Option<(Pin<Box<Sleep>>, usize)>,
 }
 
-/// The times of heads.
+/// The time limits of heads.
 #[derive(Debug)]
 struct HeadTimeout {
     head_timeout: Duration,
     keep_alive_timeout: Duration,
     awaited: Awaited,
-    /// How many requests there had been when this was looked at.
+    /// How many requests there had been at the last poll.
     requests: u64,
     timer: Option<Pin<Box<Sleep>>>,
 }
 
-/// What is waited for.
+/// What the client has to send next.
 #[derive(Clone, Copy, Debug)]
 enum Awaited {
     /// The end of a head that began then.
     Head(Instant),
-    /// The next request, since then; not yet while the one before is answered.
+    /// The next request, since then; `None` while the previous one is answered.
     Next(Option<Instant>),
 }
 
 impl<S> TimeoutStream<S> {
-    /// Watches a stream over which HTTP/1 is spoken; the first head has begun.
+    /// Limits a stream that carries HTTP/1; the first head has begun.
     pub(crate) fn http_1(
         stream: S,
         permit: Option<ConnectionPermit>,
@@ -102,7 +101,7 @@ impl<S> TimeoutStream<S> {
         }
     }
 
-    /// Watches a stream over which HTTP/2 is spoken.
+    /// Limits a stream that carries HTTP/2.
     pub(crate) fn http_2(
         stream: S,
         permit: Option<ConnectionPermit>,
@@ -119,7 +118,7 @@ impl<S> TimeoutStream<S> {
         }
     }
 
-    /// Returns the stream, which isn't watched any more, and its permit.
+    /// Returns the stream, from now on without limits, and its permit.
     pub(crate) fn into_parts(self) -> (S, Option<ConnectionPermit>) {
         (self.stream, self.permit)
     }
@@ -156,7 +155,7 @@ impl HeadTimeout {
 }
 
 impl<S: Transport> TimeoutStream<S> {
-    /// Bounds a wait for the client to take something.
+    /// Limits a wait for the client to take bytes.
     fn limit_writing<T>(
         &mut self,
         context: &mut Context<'_>,
@@ -168,7 +167,7 @@ impl<S: Transport> TimeoutStream<S> {
                 let bytes = bytes(&written);
                 self.activity.wrote(bytes);
                 if self.writing.is_waiting() {
-                    // Nobody looked at the time for reading meanwhile.
+                    // The time limit for reading was not polled meanwhile.
                     context.waker().wake_by_ref();
                 }
                 self.writing.progress(bytes);
@@ -189,7 +188,7 @@ impl<S: Transport> TimeoutStream<S> {
         }
     }
 
-    /// Reads and forgets what the client still sends, for a while.
+    /// Reads and discards what the client still sends, for a while.
     fn poll_linger(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let mut bytes = [0; 4096];
         loop {
@@ -197,8 +196,8 @@ impl<S: Transport> TimeoutStream<S> {
             let polled = Pin::new(&mut self.stream).poll_read(context, &mut buffer);
             let read = buffer.filled().len();
             match polled {
-                // If it sends nothing, there is nothing to fear. By HTTP/2 it
-                // does: it gives leave for more as it reads.
+                // If the client sends nothing, nothing can get lost. In HTTP/2
+                // it does send: it grants more window as it reads.
                 Poll::Pending
                     if self.lingering.is_none()
                         && self.heads.is_some()
@@ -306,7 +305,7 @@ mod tests {
         activity: Arc<Activity>,
     }
 
-    /// Heads have 10 seconds, the next request 30, and answers 20.
+    /// Heads have 10 seconds, the next request 30, and responses 20.
     fn peers() -> Peers {
         let (server, client) = duplex(1000);
         let activity = Arc::new(Activity::default());
@@ -344,7 +343,7 @@ mod tests {
         server.read_u8().await.unwrap();
         let request = RequestInProgress::new(&activity);
         let answered = async {
-            // Whatever it takes, nobody waits for the client.
+            // However long it takes, the client isn't waited for.
             sleep(Duration::from_secs(3600)).await;
             drop(request);
         };
@@ -423,7 +422,7 @@ mod tests {
         ended.unwrap();
         assert_eq!(started.elapsed().as_secs(), 1);
 
-        // For a while.
+        // But only for a while.
         let (stream, _silent) = duplex(1000);
         let mut server = TimeoutStream::http_2(stream, None, &activity, &limits);
         let started = Instant::now();

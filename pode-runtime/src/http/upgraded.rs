@@ -1,4 +1,4 @@
-//! What is left of an HTTP connection when it is upgraded.
+//! The parts of an HTTP connection after an upgrade.
 
 use bytes::Bytes;
 use hyper::upgrade::{Parts, Upgraded};
@@ -11,8 +11,8 @@ use crate::http::timeout_stream::{TimeoutStream, Transport};
 use crate::net::connection_limit::ConnectionPermit;
 use crate::net::upgraded::{Stream, UpgradedConnection};
 
-/// Takes the connection out of hyper's hands. Its client isn't watched any more
-/// as one that asks by HTTP.
+/// Takes the connection from hyper. The time limits of HTTP no longer apply to
+/// its client.
 pub(crate) fn detach(upgraded: Upgraded) -> UpgradedConnection {
     let upgraded = match downcast::<TcpStream>(upgraded) {
         Ok((stream, read, permit)) => {
@@ -27,8 +27,8 @@ pub(crate) fn detach(upgraded: Upgraded) -> UpgradedConnection {
     UpgradedConnection { stream, read, permit }
 }
 
-/// Finds out whether the stream is of this kind: of our own server, or of one
-/// into which this one is embedded, that may detect the version of HTTP.
+/// Checks whether the stream is of this type, either of our own server, or of a
+/// server that embeds this one and may detect the version of HTTP.
 fn downcast<S: Transport>(
     upgraded: Upgraded,
 ) -> Result<(S, Bytes, Option<ConnectionPermit>), Upgraded> {
@@ -49,7 +49,7 @@ fn downcast<S: Transport>(
     Ok((io.into_inner(), released(read), None))
 }
 
-/// Even an empty buffer may hold on to the memory of what was read before.
+/// Even an empty buffer may hold on to the memory of earlier reads.
 fn released(read: Bytes) -> Bytes {
     if read.is_empty() { Bytes::new() } else { read }
 }

@@ -8,10 +8,10 @@ use proptest::sample::Index;
 
 use super::wire::{Verdict, check, check_each_cut};
 
-/// What a client sends, and what is to come of it.
+/// The bytes that a client sends, and the expected outcome.
 #[derive(Clone, Debug)]
 struct Entry {
-    /// Where the file is.
+    /// The path of the file.
     name: String,
     stream: Vec<u8>,
     expected: Vec<String>,
@@ -50,7 +50,7 @@ impl Entry {
     }
 }
 
-/// Reads a line as it is sent.
+/// Reads a line into the bytes to be sent.
 fn bytes_of(line: &str) -> Option<Vec<u8>> {
     match line.strip_suffix('\\') {
         Some(line) => unescape(line),
@@ -58,7 +58,7 @@ fn bytes_of(line: &str) -> Option<Vec<u8>> {
     }
 }
 
-/// Reads `\r`, `\x7f`, `{text*100}` and whatever stands for itself.
+/// Reads `\r`, `\x7f`, `{text*100}` and literal characters.
 fn unescape(text: &str) -> Option<Vec<u8>> {
     let Some(at) = text.find(['\\', '{']) else { return Some(text.into()) };
     let (before, special) = text.split_at(at);
@@ -81,7 +81,7 @@ fn unescape(text: &str) -> Option<Vec<u8>> {
     Some([before.as_bytes(), &bytes, &unescape(rest)?].concat())
 }
 
-/// Writes a verdict as the files do.
+/// Writes a verdict in the form of the files.
 fn lines(verdict: &Verdict) -> Vec<String> {
     match verdict {
         Verdict::Opened { said, .. } if said.is_empty() => vec!["101".to_owned()],
@@ -114,7 +114,7 @@ fn each_file_may_be_cut_anywhere() {
     }
 }
 
-/// Those in which a change is likely to hit what matters.
+/// The short ones, in which a change is likely to hit something important.
 fn short_entries() -> Vec<Entry> {
     let mut entries = entries();
     entries.retain(|entry| entry.stream.len() < 1000);
@@ -138,13 +138,13 @@ enum Change {
     Truncate {
         at: Index,
     },
-    /// Goes on, from here, with another stream from there.
+    /// Continues, from `at`, with another stream from `from`.
     Splice {
         at: Index,
         with: Index,
         from: Index,
     },
-    /// Puts in a line of another stream.
+    /// Inserts a line of another stream.
     InsertLine {
         at: Index,
         with: Index,

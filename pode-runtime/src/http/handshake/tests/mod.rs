@@ -37,7 +37,7 @@ use crate::signal::{Handshake, Signal, SignalRoute};
 /// A server with one signal, to which all pages may connect.
 fn one_signal(path: &'static str) -> (Signals, Engine, SignalRoute) {
     let mut declared = Declared::new("one_signal", ServerOptions::default());
-    // Where time jumps, nobody is to be asked whether they are there.
+    // Where time jumps, no client may be asked for a heartbeat.
     let options = SignalOptions {
         heartbeat: Duration::ZERO,
         origins: Origins::AnyPage,
@@ -171,7 +171,7 @@ fn handshake(version: Version, signals: &Signals, engine: &Engine) -> Handshake 
     }
 }
 
-/// As one of HTTP/1.0 looks behind somebody else's warp filters.
+/// As a request of HTTP/1.0 looks behind another program's warp filters.
 #[tokio::test]
 async fn a_request_that_cannot_be_upgraded_is_refused() {
     let (signals, engine, entrance) = one_signal("/news");
@@ -220,7 +220,7 @@ async fn a_request_becomes_a_client_of_the_engine() {
         stopping.subscribe(),
     ));
 
-    // Who has seen the reply misses no message.
+    // A client that has received the reply misses no message.
     let (mut peer, head) = ask(address, HANDSHAKE.as_bytes()).await;
     assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
     signals.send(SignalPath::<u8>::new("/news"), &42).await.unwrap();

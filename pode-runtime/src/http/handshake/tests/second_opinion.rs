@@ -1,5 +1,5 @@
-//! What the standard says of a handshake (RFC 6455, section 4.2.1), read from
-//! its bytes by nothing that the server uses.
+//! The standard's rules for a handshake (RFC 6455, section 4.2.1), read from
+//! its bytes without any code of the server.
 
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Version};
@@ -17,7 +17,7 @@ struct Head<'a> {
     headers: Vec<(&'a str, &'a [u8])>,
 }
 
-/// Panics if the verdict on a stream isn't that of the standard, or that of
+/// Panics if the verdict on a stream differs from that of the standard or of
 /// [`accept`].
 pub(super) fn compare(stream: &[u8], verdict: &Verdict) {
     let head = Head::parse(stream);
@@ -28,10 +28,10 @@ pub(super) fn compare(stream: &[u8], verdict: &Verdict) {
         }
         (Verdict::Opened { .. }, None) => panic!("this is no handshake"),
         (Verdict::Refused { .. } | Verdict::Waits, Some(_)) => panic!("this is a handshake"),
-        // There may be more of it than hyper takes.
+        // The request may be longer than hyper takes.
         _ => {}
     }
-    // What hyper refuses doesn't come that far.
+    // A request that hyper refuses doesn't come that far.
     if let (Verdict::Opened { .. } | Verdict::Refused { .. }, Some(head)) = (verdict, head) {
         head.compare_with_function(verdict);
     }
@@ -67,7 +67,7 @@ impl<'a> Head<'a> {
         }
     }
 
-    /// Returns the key of what is a handshake for [`PATH`].
+    /// Returns the key, if this is a handshake for [`PATH`].
     fn accepted_key(&self) -> Option<&'a [u8]> {
         let key = self.single("Sec-WebSocket-Key")?;
         let is_accepted = self.method == "GET"
@@ -78,8 +78,8 @@ impl<'a> Head<'a> {
             && self.has_item("Connection", "upgrade")
             && self.single("Sec-WebSocket-Version") == Some(b"13")
             && is_base64_of_16_bytes(key)
-            // Else the body could be taken for frames, of which the standard
-            // doesn't speak.
+            // Otherwise the body could be taken for frames, which the standard
+            // doesn't mention.
             && self.values("Transfer-Encoding").next().is_none()
             && self.values("Content-Length").all(|length| length == b"0");
         is_accepted.then_some(key)

@@ -1,6 +1,6 @@
 //! Sends any bytes to a server, over a connection in memory.
 //!
-//! [`check`] asks for nothing but bytes, so that a fuzzer may call it too. Time
+//! [`check`] needs nothing but bytes, so that a fuzzer may call it, too. Time
 //! is paused: it jumps ahead whenever both sides wait.
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -24,29 +24,29 @@ const GOOD: &str = "GET /news HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade
     Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 
-/// What a server makes of the first request among some bytes.
+/// The server's verdict on the first request among some bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     /// The connection is a WebSocket.
     Opened {
         /// The value of `Sec-WebSocket-Accept`.
         accept: String,
-        /// The frames behind the reply.
+        /// The frames after the reply.
         said: Vec<u8>,
     },
-    /// By us, with a sentence; to a HEAD request without.
+    /// Refused by this server, with a sentence; without one for a HEAD request.
     Refused { status: u16, sentence: String },
-    /// By hyper, as it is no HTTP or too much of it.
+    /// Refused by hyper, as it is no HTTP or too much of it.
     NoHttp { status: u16 },
-    /// The connection ends at once, without a word.
+    /// The connection ends at once, without a reply.
     Ends,
-    /// There must be more to come.
+    /// The server waits for more bytes.
     Waits,
 }
 
-/// Panics if the server does, if it matters how the stream is cut, if another
-/// opinion on the handshake differs, or if the server is of no use afterwards.
-/// Returns the verdict.
+/// Panics if the server does, if the verdict depends on how the stream is cut,
+/// if another opinion on the handshake differs, or if the server doesn't work
+/// afterwards. Returns the verdict.
 pub(super) fn check(stream: &[u8]) -> Verdict {
     in_paused_time(async {
         let server = Server::start();
@@ -56,7 +56,8 @@ pub(super) fn check(stream: &[u8]) -> Verdict {
         let sum: usize = stream.iter().map(|byte| usize::from(*byte)).sum();
         let (first, second) = stream.split_at(sum % (stream.len() + 1));
         assert_alike(stream, &whole, &server.hear([first, second]).await);
-        // So that also the longest comes within the time that a head may take.
+        // So that even the longest arrives within the time that a head may
+        // take.
         let size = 1 + stream.len() / 2000;
         assert_alike(stream, &whole, &server.hear(stream.chunks(size)).await);
 
@@ -68,7 +69,7 @@ pub(super) fn check(stream: &[u8]) -> Verdict {
     })
 }
 
-/// Panics if it matters where the stream is cut in two.
+/// Panics if the verdict depends on where the stream is cut in two.
 pub(super) fn check_each_cut(stream: &[u8]) {
     in_paused_time(async {
         let server = Server::start();
@@ -93,7 +94,8 @@ fn in_paused_time<T>(test: impl Future<Output = T>) -> T {
 #[track_caller]
 fn assert_alike(stream: &[u8], whole: &Verdict, cut: &Verdict) {
     match (whole, cut) {
-        // Of a head in pieces hyper reads only the first before it has the end.
+        // For a head in pieces, hyper reads only the first before it has the
+        // end.
         (Verdict::NoHttp { .. }, Verdict::Waits) if !has_end(stream) => {}
         // The preface of HTTP/2 isn't answered if it can be recognized.
         (Verdict::Ends, Verdict::NoHttp { status: 400 }) => {}
@@ -101,17 +103,18 @@ fn assert_alike(stream: &[u8], whole: &Verdict, cut: &Verdict) {
     }
 }
 
-/// Tells whether a head has its empty line. Those before it don't count.
+/// Returns whether a head has its empty line. Empty lines before it don't
+/// count.
 fn has_end(stream: &[u8]) -> bool {
     let starts = stream.iter().position(|byte| !matches!(byte, b'\r' | b'\n'));
     let head = &stream[starts.unwrap_or(stream.len())..];
     head.windows(2).any(|two| two == b"\n\n") || head.windows(3).any(|three| three == b"\n\r\n")
 }
 
-/// A server with one signal, as one of its connections knows it.
+/// A server with one signal, from the view of one of its connections.
 struct Server {
     dispatch: Arc<Dispatch>,
-    /// Never told, but needed to go on.
+    /// Never set, but needed to go on.
     stopping: watch::Sender<Option<Instant>>,
 }
 
@@ -123,10 +126,11 @@ impl Server {
         Server { dispatch, stopping: watch::Sender::new(None) }
     }
 
-    /// Writes these pieces to a new connection, each when the one before it was
-    /// read, and hears what comes back.
+    /// Writes these pieces to a new connection, each when the previous one was
+    /// read, and reads the reply.
     async fn hear(&self, pieces: impl IntoIterator<Item = &[u8]>) -> Verdict {
-        // As large as all that is sent, so that nobody waits for room.
+        // As large as everything that is sent, so that no write waits for
+        // capacity.
         let (mut peer, stream) = duplex(1 << 20);
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
         let dispatch = Arc::clone(&self.dispatch);
@@ -154,18 +158,18 @@ impl Server {
         }
         let waited = connected.elapsed();
         if reply.starts_with(b"HTTP/1.1 101 ") {
-            // It has heard all, and goes.
+            // The client has read everything, and closes.
             peer.shutdown().await.expect("a connection in memory can be closed");
         }
         let _ = timeout(2 * head_timeout(), peer.read_to_end(&mut reply)).await;
         drop(peer);
-        // How a connection ends is the client's fault; that it panics is not.
+        // The client may cause an error of the connection, but not a panic.
         let _ = serving.await.expect("no connection panics");
         verdict(&reply, waited)
     }
 }
 
-/// Reads what came back, of which the first part took so long.
+/// Parses the reply, whose first part took `waited`.
 fn verdict(reply: &[u8], waited: Duration) -> Verdict {
     if reply.is_empty() {
         return if waited < head_timeout() { Verdict::Ends } else { Verdict::Waits };
@@ -183,7 +187,7 @@ fn verdict(reply: &[u8], waited: Duration) -> Verdict {
     let status = lines[0][9..12].parse().expect("a reply has a status");
     assert!(status < 500, "{head}");
     if status == 101 {
-        // To a client that will close hyper says so, too.
+        // For a client that will close, hyper says so, too.
         assert!(matches!(value("connection"), Some("Upgrade" | "Upgrade, close")), "{head}");
         assert_eq!(value("upgrade"), Some("websocket"));
         let accept = value("sec-websocket-accept").expect("the key is answered").to_owned();
@@ -195,8 +199,8 @@ fn verdict(reply: &[u8], waited: Duration) -> Verdict {
         assert_eq!(length, 0, "{head}");
         return Verdict::NoHttp { status };
     }
-    // Of what HEAD asks for there is only the length. Replies to what follows
-    // the first request may stand behind.
+    // The answer to HEAD has only the length. Replies to later requests may
+    // follow.
     let length = if rest.starts_with(b"HTTP/1.") { 0 } else { length.min(rest.len()) };
     let sentence = String::from_utf8(rest[..length].to_vec()).expect("sentences are texts");
     Verdict::Refused { status, sentence: sentence.trim_end().to_owned() }
