@@ -1,7 +1,7 @@
-//! Folders of the user's: on disk while developing, in the binary afterwards.
+//! Folders of the user: on disk while developing, in the binary afterwards.
 //!
-//! Both forms give the same files: neither hidden ones nor what symbolic links
-//! lead to.
+//! Both forms give the same files: no hidden files, and none behind symbolic
+//! links.
 
 use std::borrow::Cow;
 use std::fs;
@@ -17,14 +17,15 @@ pub struct Folder {
 
 #[derive(Clone, Debug)]
 enum Source {
-    /// Read anew each time, so that a changed file shows at once.
+    /// Read each time, so that a changed file shows at once.
     Disk(PathBuf),
     /// Sorted by path.
     Embedded(&'static [(&'static str, &'static [u8])]),
 }
 
 impl Folder {
-    /// Makes a folder of this path, whose files are read when they are wanted.
+    /// Makes a folder with this path, whose files are read when they are
+    /// requested.
     pub fn on_disk(path: impl Into<PathBuf>) -> Folder {
         Folder { source: Source::Disk(path.into()) }
     }
@@ -34,7 +35,7 @@ impl Folder {
         Folder { source: Source::Embedded(files) }
     }
 
-    /// Tells whether files may change while the server runs.
+    /// Returns whether files may change while the server runs.
     pub(crate) fn is_on_disk(&self) -> bool {
         matches!(self.source, Source::Disk(_))
     }
@@ -76,8 +77,8 @@ impl Folder {
     }
 }
 
-/// Whether a segment is a visible name and nothing that any system reads as
-/// more: no parent, no separator, no drive, no end of a C string.
+/// Returns whether a segment is a visible name without special meaning on any
+/// system: no parent, no separator, no drive, no end of a C string.
 fn is_plain(segment: &str) -> bool {
     !segment.is_empty() && !segment.starts_with('.') && !segment.contains(['/', '\\', ':', '\0'])
 }
@@ -85,7 +86,7 @@ fn is_plain(segment: &str) -> bool {
 fn read_below(folder: &Path, path: &str) -> Option<Vec<u8>> {
     let folder = folder.canonicalize().ok()?;
     let file = folder.join(path);
-    // A link anywhere on the way gives another path.
+    // A link anywhere in the path changes the canonical path.
     if path.is_empty() || file.canonicalize().ok()? != file || !file.is_file() {
         return None;
     }
@@ -112,7 +113,7 @@ fn collect(folder: &Path, prefix: &str, paths: &mut Vec<Cow<'static, str>>) {
 mod tests {
     use super::*;
 
-    /// A folder of its own under the system's temporary one.
+    /// A folder of a test's own under the system's temporary one.
     fn on_disk(name: &str) -> (PathBuf, Folder) {
         let path = std::env::temp_dir().join(format!("pode-folder-{name}-{}", std::process::id()));
         let _ = fs::remove_dir_all(&path);

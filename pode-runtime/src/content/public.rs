@@ -22,14 +22,14 @@ use crate::http::response::{WholeResponse, attachment, content_type, empty, whol
 #[non_exhaustive]
 pub struct PublicOptions {
     /// For how long browsers may use a file without asking again, in whole
-    /// seconds, rounded down; zero by default, so they ask each time, and are told
-    /// by 304 if nothing changed.
+    /// seconds, rounded down. Zero by default: browsers ask each time, and get
+    /// a 304 if nothing changed.
     pub cache_age: Duration,
 
-    /// Whether browsers save the files instead of showing them; not by default.
+    /// Whether browsers save the files instead of showing them; off by default.
     pub download: bool,
 
-    /// The file that answers for its folder, `"index.html"` by default; empty
+    /// The file that is served for its folder, `"index.html"` by default; empty
     /// for none.
     pub index: &'static str,
 }
@@ -55,8 +55,8 @@ impl Public {
         Public { prefix: segments.map(str::to_owned).collect(), folder, options }
     }
 
-    /// Answers with the file that a path, as it travelled, means; `None` if
-    /// there is none.
+    /// Answers with the file that a path, in its encoded form, refers to;
+    /// `None` if there is none.
     ///
     /// `policy` is the Content-Security-Policy of pages.
     pub(crate) async fn find(
@@ -84,7 +84,7 @@ impl Public {
         if path.ends_with('/') {
             return Some(self.answer(self.options.index, content, headers, policy));
         }
-        // Without the slash, the links of the page would lead elsewhere.
+        // Without the slash, the page's relative links would lead elsewhere.
         let mut response = empty(StatusCode::PERMANENT_REDIRECT);
         response.headers_mut().insert(LOCATION, HeaderValue::try_from(format!("{path}/")).ok()?);
         Some(response)
@@ -135,7 +135,7 @@ impl Public {
     }
 }
 
-/// What tells one content from another, in quotes.
+/// Returns a tag that identifies the content, in quotes.
 fn tag(content: &[u8]) -> String {
     let mut hasher = DefaultHasher::new();
     hasher.write(content);

@@ -12,11 +12,11 @@ use crate::content::folder::Folder;
 use crate::http::content_security_policy::{nonce, protect, source_of_nonce, with_nonce};
 use crate::http::response::{WholeResponse, whole};
 
-/// Names a view, to be answered with.
+/// Names a view as the response.
 ///
 /// `view("users/list")` is the template `users/list.html` in the folder that
-/// `views` declares. It may include other templates of that folder; what it
-/// prints is escaped for HTML.
+/// `views` declares. It may include other templates of that folder; its output
+/// is escaped for HTML.
 ///
 /// ```
 /// use pode_runtime::reply::view;
@@ -27,7 +27,7 @@ pub fn view(name: impl Into<String>) -> View {
     View { name: name.into(), data: Value::UNDEFINED }
 }
 
-/// A page to answer with; made by [`view`].
+/// A page as a response; made by [`view`].
 #[derive(Clone, Debug)]
 #[must_use = "a view does nothing until it is returned from a handler"]
 pub struct View {
@@ -36,8 +36,8 @@ pub struct View {
 }
 
 impl View {
-    /// Gives the template its variables: the fields of a struct or the keys of
-    /// a map.
+    /// Sets the variables of the template: the fields of a struct or the keys
+    /// of a map.
     pub fn with<T: Serialize + ?Sized>(mut self, data: &T) -> View {
         self.data = Value::from(Serde(data));
         self
@@ -49,15 +49,15 @@ pub(crate) struct Views {
     folder: Folder,
     /// The Content-Security-Policy of their pages.
     policy: &'static str,
-    /// What marks the scripts of templates, until a page is made and has a
-    /// nonce of its own. Nobody sees it, so no data can bear it.
+    /// Marks the scripts of templates until a page is rendered and gets a nonce
+    /// of its own. It is never sent, so no data can contain it.
     mark: String,
-    /// With every template; only where they can't change.
+    /// With every template; only if they can't change.
     compiled: Option<Environment<'static>>,
 }
 
 impl Views {
-    /// Compiles every template, so that a broken one is known at the start.
+    /// Compiles every template, so that a broken one is found at the start.
     pub(crate) fn new(folder: Folder, policy: &'static str) -> Result<Views, StartError> {
         let mark = nonce();
         let environment = environment(&folder, &mark);
@@ -71,12 +71,12 @@ impl Views {
         Ok(Views { folder, policy, mark, compiled })
     }
 
-    /// Tells whether there is a view of that name.
+    /// Returns whether there is a view with that name.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.folder.read(format!("{name}.html").split('/')).is_some()
     }
 
-    /// Answers with a page. The error is a sentence for the log.
+    /// Renders a page as a response. The error is a sentence for the log.
     pub(crate) fn answer(&self, view: &View) -> Result<WholeResponse, String> {
         let nonce = nonce();
         let page = self.render(&view.name, &view.data)?.replace(&self.mark, &nonce);
@@ -98,7 +98,7 @@ impl Views {
 
 fn environment(folder: &Folder, mark: &str) -> Environment<'static> {
     let mut environment = Environment::new();
-    // A misspelled variable is a mistake to be told, not an empty place.
+    // A misspelled variable is an error, not an empty string.
     environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
     let (folder, mark) = (folder.clone(), mark.to_owned());
     environment.set_loader(move |path| {

@@ -81,8 +81,8 @@ impl ResponseRules {
         let headers = response.headers_mut();
         headers.remove(TRANSFER_ENCODING);
         // `TE` is a header of requests. In HTTP/2 the response would fail
-        // because of it (RFC 9113, section 8.2.2), and hyper drops it only when
-        // it is the server's.
+        // because of it (RFC 9113, section 8.2.2), and hyper drops it only if
+        // built with its client.
         headers.remove(TE);
         let has_content = !matches!(
             status,

@@ -46,7 +46,6 @@ fn refusal<B>(request: &Request<B>) -> Option<(StatusCode, &'static str)> {
     }
 }
 
-/// Has the connection end with a response.
 /// How many headers a request may have.
 const MAX_HEADERS: usize = 100;
 
@@ -55,6 +54,7 @@ fn count(headers: &HeaderMap) -> usize {
     headers.len() - headers.get_all(COOKIE).iter().skip(1).count()
 }
 
+/// Makes the connection end after a response.
 fn last(mut response: Response) -> Response {
     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     response

@@ -196,8 +196,8 @@ impl<S: Transport> TimeoutStream<S> {
             let polled = Pin::new(&mut self.stream).poll_read(context, &mut buffer);
             let read = buffer.filled().len();
             match polled {
-                // If the client sends nothing, nothing can get lost. In HTTP/2
-                // it does send: it grants more window as it reads.
+                // If the client sends nothing, the answer can't get lost. In
+                // HTTP/2 it does send: it grants more window as it reads.
                 Poll::Pending
                     if self.lingering.is_none()
                         && self.heads.is_some()

@@ -1,8 +1,8 @@
-//! When a schedule fires next, by a clock that may be set at any time.
+//! Computes when a schedule fires next, by a clock that may be set at any time.
 //!
-//! How far the clock had come tells what one that was set forward has leapt
-//! over. Each expression remembers what it has fired for, which a clock that was
-//! set back may show a second time.
+//! It remembers how far the clock had come, to find the times that a clock set
+//! forward has leapt over. Each expression remembers the times for which it has
+//! fired, since a clock that is set back may show them a second time.
 
 use std::time::SystemTime;
 
@@ -13,7 +13,8 @@ use pode_core::cron::Cron;
 /// The expressions of a schedule, and how far it has come.
 pub(super) struct Calendar<'schedule> {
     expressions: Vec<Expression<'schedule>>,
-    /// Up to here, this included, all is over, by the clock as it is set now.
+    /// All times up to and including this one are over, by the clock as it is
+    /// set now.
     passed: Timestamp,
     starts_at: Option<SystemTime>,
     ends_at: Option<SystemTime>,
@@ -21,19 +22,18 @@ pub(super) struct Calendar<'schedule> {
 
 struct Expression<'schedule> {
     expression: &'schedule Cron,
-    /// Where it has fired for all its times, or has none.
+    /// The spans in which it has fired for all its times, or has none.
     fired: Vec<Span>,
 }
 
-/// The time behind one moment, up to another, which is included.
+/// The time after one moment, up to and including another.
 struct Span {
     behind: Timestamp,
     until: Timestamp,
 }
 
 impl<'schedule> Calendar<'schedule> {
-    /// `starts_at` is the moment before which it doesn't fire, `ends_at` the one
-    /// after which it doesn't any more.
+    /// The schedule doesn't fire before `starts_at` nor after `ends_at`.
     pub(super) fn new(
         expressions: &'schedule [Cron],
         starts_at: Option<SystemTime>,
@@ -49,15 +49,16 @@ impl<'schedule> Calendar<'schedule> {
         }
     }
 
-    /// Returns the next time, which is over already if it was leapt over.
+    /// Returns the next time to fire. It is in the past if the clock leapt over
+    /// it.
     pub(super) fn next(&mut self, now: &Zoned) -> Option<Timestamp> {
         for expression in &mut self.expressions {
             expression.believe(now.timestamp(), self.passed);
         }
-        // A clock that was set back shows again what was over.
+        // A clock that was set back shows past times again.
         self.passed = self.passed.min(now.timestamp());
-        // A start before 1970 is long over, and one that is further off than
-        // dates reach never comes.
+        // A start before 1970 is long over, and one beyond the range of dates
+        // never comes.
         let starts_at = self.starts_at.map(|time| time.max(SystemTime::UNIX_EPOCH));
         let starts_at = starts_at.map(Timestamp::try_from).transpose().ok()?;
         let not_before = starts_at.map(|time| time - SignedDuration::from_nanos(1));
@@ -70,7 +71,7 @@ impl<'schedule> Calendar<'schedule> {
             .filter(|next| self.ends_at.is_none_or(|ends_at| SystemTime::from(*next) <= ends_at))
     }
 
-    /// Notes that it fires, for all times up to this one.
+    /// Notes that the schedule fires for all times up to this one.
     pub(super) fn fire(&mut self, until: Timestamp) {
         if self.passed < until {
             for expression in &mut self.expressions {
@@ -80,14 +81,14 @@ impl<'schedule> Calendar<'schedule> {
         }
     }
 
-    /// Lets all times go by, up to this one.
+    /// Skips all times up to this one.
     pub(super) fn pass(&mut self, now: Timestamp) {
         self.passed = self.passed.max(now);
     }
 }
 
 impl Expression<'_> {
-    /// Returns the next time, later than this one, that it hasn't fired for.
+    /// Returns the next time after `after` for which it hasn't fired.
     fn next(&self, mut after: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
         loop {
             let next = self.expression.next_after(after, zone)?;
@@ -102,19 +103,20 @@ impl Expression<'_> {
             Some(last) if last.until == behind => last.until = until,
             _ => self.fired.push(Span { behind, until }),
         }
-        // If all were kept, there would be more and more.
+        // Without this, the list would grow without end.
         let memory = self.memory();
         self.fired.retain(|fired| until.duration_since(fired.until) <= memory);
     }
 
-    /// Forgets what it has fired for if the clock had come much further than it
-    /// shows now: then it was wrong.
+    /// Forgets the times it has fired for if the clock had been much further
+    /// ahead than it is now: then it was wrong.
     fn believe(&mut self, now: Timestamp, passed: Timestamp) {
         let memory = self.memory();
         self.fired.retain(|fired| fired.until.max(passed).duration_since(now) <= memory);
     }
 
-    /// Returns by how much a clock is set back at most to show times again.
+    /// Returns the largest setback of the clock after which fired times still
+    /// count as fired.
     fn memory(&self) -> SignedDuration {
         match self.expression.follows_the_clock() {
             true => SignedDuration::from_mins(1),

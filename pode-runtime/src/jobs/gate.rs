@@ -5,12 +5,12 @@ use std::sync::Arc;
 use tokio::sync::{OwnedRwLockReadGuard, RwLock, watch};
 use tokio::time::{Instant, timeout_at};
 
-/// Whether timers and schedules may fire: they may not while another process
-/// is about to take over. Cloning shares it.
+/// Whether timers and schedules may fire: not while another process is about to
+/// take over. Cloning shares it.
 #[derive(Clone, Debug)]
 pub(crate) struct JobGate {
     held: watch::Sender<bool>,
-    /// Shared by the handlers that run.
+    /// Read-locked by the handlers that run.
     running: Arc<RwLock<()>>,
 }
 
@@ -21,8 +21,8 @@ impl Default for JobGate {
 }
 
 impl JobGate {
-    /// Waits until a handler may run, which it does as long as it has what is
-    /// returned; `None` if `stopping` holds a deadline before.
+    /// Waits until a handler may run; it must hold the returned guard while it
+    /// runs. `None` if `stopping` holds a deadline before.
     pub(crate) async fn turn(
         &self,
         stopping: &mut watch::Receiver<Option<Instant>>,
@@ -30,7 +30,7 @@ impl JobGate {
         let mut held = self.held.subscribe();
         let turn = async {
             loop {
-                // Its sender is here.
+                // `self` holds the sender.
                 let _ = held.wait_for(|held| !held).await;
                 let turn = Arc::clone(&self.running).read_owned().await;
                 if !*held.borrow() {
@@ -45,14 +45,14 @@ impl JobGate {
         }
     }
 
-    /// Has nothing fire any more, and waits for the handlers that run, at most
-    /// until the deadline; tells whether all are done.
+    /// Stops all firing, and waits for the handlers that run, at most until the
+    /// deadline; returns whether all are done.
     pub(crate) async fn hold(&self, deadline: Instant) -> bool {
         self.held.send_replace(true);
         timeout_at(deadline, self.running.write()).await.is_ok()
     }
 
-    /// Lets fire what has become due, and what will.
+    /// Allows firing again, including of what has become due meanwhile.
     pub(crate) fn release(&self) {
         self.held.send_replace(false);
     }

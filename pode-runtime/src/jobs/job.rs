@@ -1,9 +1,9 @@
-//! Jobs: what timers and schedules have in common.
+//! Jobs: the common part of timers and schedules.
 //!
-//! A job is a handler under a name, and how often it has fired. It knows no
-//! time: when it fires is decided by `timer` and `schedule`, each on a clock of
-//! its own. Whatever its handler does, an error or a panic goes to the log and
-//! the next time comes.
+//! A job is a named handler and the number of times it has fired. It knows no
+//! time: `timer` and `schedule` decide when it fires, each by a clock of its
+//! own. If its handler fails or panics, this is logged, and the job fires again
+//! next time.
 
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
@@ -13,16 +13,16 @@ use futures_util::future::BoxFuture;
 
 use crate::base::outcome::{BoxError, Outcome, failure};
 
-/// A handler that fires; `Time` is how its clock tells when, `Context` what
-/// the handler is handed of the server around.
+/// A handler that fires. `Time` is the type of its clock's times, `Context`
+/// what the handler gets of the enclosing server.
 pub(crate) struct Job<Time, Context> {
     /// `timer` or `schedule`.
     noun: &'static str,
     name: &'static str,
-    /// How often it may fire; 0 means without end.
+    /// How often it may fire; 0 means without limit.
     limit: u64,
     handler: Handler<Time, Context>,
-    /// The loop that fires writes it, and an invocation by hand reads it.
+    /// The loop that fires writes it, and a manual invocation reads it.
     progress: Mutex<Progress<Time>>,
 }
 
@@ -35,7 +35,7 @@ struct Progress<Time> {
     next: Option<Time>,
 }
 
-/// What the event of a timer or a schedule is made of.
+/// The content of an event of a timer or a schedule.
 pub(crate) struct Firing<Time, Context> {
     pub(crate) name: &'static str,
     pub(crate) count: u64,
@@ -70,12 +70,12 @@ impl<Time: Copy, Context: Clone> Job<Time, Context> {
         self.name
     }
 
-    /// Tells whether it has fired as often as it may.
+    /// Returns whether it has fired as often as it may.
     pub(crate) fn is_done(&self) -> bool {
         self.limit > 0 && self.update(|_| ()).count >= self.limit
     }
 
-    /// Notes when it will fire next, for whoever invokes it meanwhile.
+    /// Notes when it will fire next, for invocations meanwhile.
     pub(crate) fn expect(&self, next: Option<Time>) {
         self.update(|progress| progress.next = next);
     }
@@ -96,7 +96,7 @@ impl<Time: Copy, Context: Clone> Job<Time, Context> {
     }
 
     fn update(&self, change: impl FnOnce(&mut Progress<Time>)) -> Progress<Time> {
-        // Nothing that holds the lock can panic midway.
+        // No code panics while it holds the lock.
         let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
         change(&mut progress);
         *progress
@@ -105,7 +105,7 @@ impl<Time: Copy, Context: Clone> Job<Time, Context> {
     async fn run(&self, progress: Progress<Time>, context: &Context) {
         let Progress { count, next } = progress;
         let firing = Firing { name: self.name, count, next, context: context.clone() };
-        // Calling a handler may panic, too, where it isn't an `async fn`.
+        // Calling a handler may panic, too, if it isn't an `async fn`.
         if let Some(reason) = failure(async { (self.handler)(firing).await }).await {
             tracing::error!("{self}: {reason:?}");
         }

@@ -13,7 +13,8 @@ use crate::jobs::gate::JobGate;
 use crate::jobs::schedule::Schedule;
 use crate::jobs::timer::Timer;
 
-/// All that fires, each in a task of its own. Dropping it cuts them off.
+/// All timers and schedules, each in a task of its own. Dropping it aborts
+/// them.
 pub(crate) struct RunningJobs<Context> {
     timers: Arc<[Timer<Context>]>,
     schedules: Arc<[Schedule<Context>]>,
@@ -21,8 +22,8 @@ pub(crate) struct RunningJobs<Context> {
     tasks: JoinSet<()>,
 }
 
-/// Finds what the compiler could not: an interval that an expression makes, and
-/// names that stand twice under different `#[cfg]`s.
+/// Reports errors that the compiler could not see: a zero interval from an
+/// expression, and names declared twice under different `#[cfg]`s.
 pub(crate) fn check<Context: Clone>(
     timers: &[Timer<Context>],
     schedules: &[Schedule<Context>],
@@ -83,7 +84,7 @@ impl<Context: Clone + Send + Sync + 'static> RunningJobs<Context> {
     }
 
     /// Waits for the handlers that still run, at most until the deadline, then
-    /// cuts them off. All have been told to end before.
+    /// aborts them. All must have been told to stop before.
     pub(crate) async fn stop(&mut self, deadline: Instant) {
         let all_ended = async { while self.tasks.join_next().await.is_some() {} };
         let _ = timeout_at(deadline, all_ended).await;

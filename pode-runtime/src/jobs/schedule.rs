@@ -1,7 +1,7 @@
-//! Schedules: a handler that fires when the clock on the wall says so.
+//! Schedules: a handler that fires by the wall clock.
 //!
-//! The clock may be set at any time, so nothing here sleeps through to the next
-//! time: it looks at the clock again and again. Its `calendar` says when that is.
+//! The clock may be set at any time, so nothing here sleeps until the next
+//! time: it checks the clock repeatedly. Its `calendar` computes the next time.
 
 use std::mem;
 use std::time::{Duration, SystemTime};
@@ -20,7 +20,7 @@ use crate::jobs::job::{Firing, Job};
 /// Options of a schedule:
 /// `schedule "nightly" cron "0 0 * * *" { limit: 3 } => handler;`
 ///
-/// Moments are written as any expression of their type:
+/// Moments may be any expression of their type:
 ///
 /// ```
 /// # use std::time::{Duration, SystemTime};
@@ -32,19 +32,17 @@ use crate::jobs::job::{Firing, Job};
 #[non_exhaustive]
 pub struct ScheduleOptions {
     /// How often the schedule fires before it ends; 0, the default, means
-    /// without end.
+    /// without limit.
     pub limit: u64,
 
-    /// Whether the schedule fires at the start of the server, too, whatever the
-    /// time and `starts_at`; it doesn't by default. That time counts toward
-    /// `limit`.
+    /// Whether the schedule also fires at the start of the server, whatever the
+    /// time and `starts_at`; off by default. That time counts toward `limit`.
     pub on_start: bool,
 
-    /// The moment before which it doesn't fire; by default, there is none.
+    /// The moment before which it doesn't fire; none by default.
     pub starts_at: Option<SystemTime>,
 
-    /// The moment after which it doesn't fire any more; by default, there is
-    /// none.
+    /// The moment after which it no longer fires; none by default.
     pub ends_at: Option<SystemTime>,
 }
 
@@ -78,8 +76,8 @@ impl<Context: Clone> Schedule<Context> {
     }
 
     /// Fires until the limit or `ends_at` is reached, or `stopping` holds a
-    /// deadline. A handler that runs then is let finish; dropping the future
-    /// cuts it off.
+    /// deadline. A handler that runs then may finish; dropping the future
+    /// aborts it.
     pub(crate) async fn run<C: Clock>(
         &self,
         clock: &C,
@@ -90,7 +88,8 @@ impl<Context: Clone> Schedule<Context> {
         let now = clock.wall().timestamp();
         let mut calendar = Calendar::new(&self.expressions, self.starts_at, self.ends_at, now);
         let mut supervisor = Supervisor::new(&self.job);
-        // Whether it is still to fire at the start; both survive a panic.
+        // Whether it has yet to fire at the start. This and the calendar
+        // survive a panic.
         let mut on_start = self.on_start;
         let mut fire = async || {
             let is_start = mem::take(&mut on_start);
@@ -127,14 +126,15 @@ impl<Context: Clone> Schedule<Context> {
                 }
             }
             let Some(_turn) = gate.turn(stopping).await else { return };
-            // By a clock that was set back meanwhile, this is still to come.
+            // If the clock was set back meanwhile, this time would otherwise
+            // still be to come.
             calendar.fire(next);
             self.fire(clock, calendar, context).await;
         }
     }
 
-    /// Fires once. What came before is done by that, and what comes meanwhile
-    /// is skipped.
+    /// Fires once. This covers all times before it; times that come while it
+    /// runs are skipped.
     async fn fire(&self, clock: &impl Clock, calendar: &mut Calendar<'_>, context: &Context) {
         let now = clock.wall();
         calendar.fire(now.timestamp());
@@ -184,14 +184,14 @@ mod tests {
         }
     }
 
-    /// Of two times that read alike, the first.
+    /// Of two moments that read the same, returns the first.
     fn local(shown: &str) -> Zoned {
         let berlin = TimeZone::get("Europe/Berlin")
             .expect("there is a time zone database: on Debian, install `tzdata`");
         shown.parse::<DateTime>().unwrap().to_zoned(berlin).unwrap()
     }
 
-    /// A schedule that runs, and what its clock showed when it fired.
+    /// A running schedule, and what its clock showed when it fired.
     struct Running {
         clock: TestClock,
         fired: Arc<Mutex<Vec<String>>>,
@@ -234,14 +234,15 @@ mod tests {
             Running { clock, fired, task, gate, _stop: stop }
         }
 
-        /// Lets paused time go by, and returns when it fired meanwhile.
+        /// Lets paused time pass, and returns when the schedule fired
+        /// meanwhile.
         async fn after(&self, minutes: u64) -> Vec<String> {
             sleep(Duration::from_secs(60 * minutes)).await;
             std::mem::take(&mut *self.fired.lock().unwrap())
         }
     }
 
-    /// What the handler gets.
+    /// The handler's argument.
     type Time = Firing<SystemTime, ()>;
 
     const NONE: [&str; 0] = [];
@@ -265,7 +266,7 @@ mod tests {
         let running = Running::start(night, &["*/20 2,3 * * *"], options());
         let once = ["29 03:00 +2", "29 03:20 +2", "29 03:40 +2"];
         assert_eq!(running.after(10 * 60).await, once);
-        // What comes every hour comes every hour.
+        // An hourly schedule fires every hour.
         let running = Running::start(night, &["30 * * * *"], options());
         let hourly = ["28 23:30 +1", "29 00:30 +1", "29 01:30 +1", "29 03:30 +2"];
         assert_eq!(running.after(4 * 60).await, hourly);
@@ -286,7 +287,7 @@ mod tests {
             "25 03:30 +1",
         ];
         assert_eq!(running.after(6 * 60).await, once);
-        // What comes every hour comes every hour.
+        // An hourly schedule fires every hour.
         let running = Running::start(night, &["30 * * * *"], options());
         let hourly = ["25 00:30 +2", "25 01:30 +2", "25 02:30 +2", "25 02:30 +1", "25 03:30 +1"];
         assert_eq!(running.after(5 * 60).await, hourly);
@@ -299,7 +300,7 @@ mod tests {
         running.clock.set("2026-05-01 17:20:00");
         assert_eq!(running.after(10).await, ["01 17:20 +2"]);
         assert_eq!(running.after(60).await, ["01 18:00 +2"]);
-        // Where it leaps over nothing, nothing happens.
+        // If the clock leaps over no time, nothing fires.
         running.clock.set("2026-05-01 18:59:00");
         assert_eq!(running.after(10).await, ["01 19:00 +2"]);
     }
@@ -320,7 +321,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_clock_that_is_set_back_fires_for_what_it_has_not_fired_for() {
-        // It was ahead at the start.
+        // The clock was ahead at the start.
         let start = "2026-05-01 02:31:00";
         for on_start in [false, true] {
             let options = ScheduleOptions { on_start, ..options() };
@@ -335,7 +336,7 @@ mod tests {
         running.clock.set("2026-05-01 02:29:48");
         assert_eq!(running.after(1).await, ["01 02:30 +2"]);
 
-        // Each expression, and each of its times, by itself.
+        // Each expression and each of its times is remembered separately.
         let expressions = ["30 2 * * *", "45 2,3 * * *", "15 3 * * *"];
         let running = Running::start(start, &expressions, options());
         assert_eq!(running.after(60).await, ["01 02:45 +2", "01 03:15 +2"]);
@@ -347,7 +348,7 @@ mod tests {
         let next_day = ["02 02:30 +2", "02 02:45 +2", "02 03:15 +2", "02 03:45 +2"];
         assert_eq!(running.after(26 * 60).await, next_day);
 
-        // What was skipped has not fired, either.
+        // Skipped times have not fired, either.
         let slow_once = async |event: Time| {
             if event.count == 1 {
                 sleep(Duration::from_secs(40 * 60)).await;
@@ -358,7 +359,7 @@ mod tests {
         assert_eq!(running.after(42).await, ["01 02:00 +2"]);
         running.clock.set("2026-05-01 01:55:00");
         assert_eq!(running.after(60).await, ["01 02:30 +2"]);
-        // By much, it is believed: all comes again, also what came before that.
+        // A large setback is believed: all times come again, even earlier ones.
         let times = ["01 03:00 +2", "01 03:30 +2", "01 04:00 +2", "01 04:30 +2"];
         assert_eq!(running.after(125).await, times);
         running.clock.set("2026-05-01 01:25:00");
@@ -372,7 +373,7 @@ mod tests {
         running.clock.set("2026-04-20 10:59:30");
         assert_eq!(running.after(1).await, ["20 11:00 +2"]);
 
-        // One without hours of its own goes by what the clock shows.
+        // An expression without hours of its own follows the clock.
         let running = Running::start("2026-05-01 10:59:30", &["0 * * * *"], options());
         assert_eq!(running.after(1).await, ["01 11:00 +2"]);
         running.clock.set("2026-05-01 09:30:00");
@@ -389,7 +390,7 @@ mod tests {
         let running =
             Running::start_with("2026-05-01 11:59:30", &["* * * * *"], options(), slow_once);
         assert_eq!(running.after(5).await, ["01 12:00 +2", "01 12:03 +2", "01 12:04 +2"]);
-        // It may be the run at the start that lasts.
+        // It may also be the run at the start that takes long.
         let on_start = ScheduleOptions { on_start: true, ..options() };
         let running =
             Running::start_with("2026-05-01 11:59:20", &["* * * * *"], on_start, slow_once);
@@ -437,7 +438,7 @@ mod tests {
         running.task.await.unwrap();
     }
 
-    /// Dates in UTC end where those of a zone that is ahead have ended before.
+    /// Dates in UTC end when those of a zone that is ahead have already ended.
     #[tokio::test(start_paused = true)]
     async fn a_start_at_the_end_of_all_dates_never_comes() {
         for expression in ["@hourly", "0 0 * * *"] {

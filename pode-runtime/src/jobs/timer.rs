@@ -1,8 +1,8 @@
 //! Timers: a handler that fires at an interval.
 //!
-//! Ticks lie on a grid from the start of the server on, so they don't drift
-//! however long handlers take. A tick whose time is over before the last one is
-//! done is skipped, and the log says so, at most once in a minute.
+//! Ticks lie on a grid that starts with the server, so they don't drift however
+//! long handlers take. A tick whose time passes before the previous one is done
+//! is skipped; the log reports this at most once a minute.
 
 use std::mem;
 use std::time::Duration;
@@ -20,26 +20,26 @@ use crate::jobs::job::{Firing, Job};
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct TimerOptions {
-    /// How many ticks go by before the first that fires; 0 by default. With
-    /// `skip: 2`, a timer of 5 seconds fires after 15, 20, 25.
+    /// How many ticks are skipped before the first that fires; 0 by default.
+    /// With `skip: 2`, a timer of 5 seconds fires after 15, 20, 25.
     pub skip: u32,
 
     /// How often the timer fires before it ends; 0, the default, means without
-    /// end.
+    /// limit.
     pub limit: u64,
 
-    /// Whether the timer fires at the start of the server, too; it doesn't by
-    /// default. That time counts toward `limit`, and `skip` comes after it.
+    /// Whether the timer also fires at the start of the server; off by default.
+    /// That time counts toward `limit`, and `skip` comes after it.
     pub on_start: bool,
 }
 
-/// Where a timer is on its grid. It survives a panic.
+/// The position of a timer on its grid. It survives a panic.
 struct Grid {
     /// The next tick; `None` if none ever comes.
     next: Option<Instant>,
     /// Whether the tick at the start is still to come.
     on_start: bool,
-    /// How many ticks were missed that the log wasn't told of.
+    /// How many missed ticks have not been logged yet.
     missed: u128,
     trouble: Trouble,
 }
@@ -70,14 +70,14 @@ impl<Context: Clone> Timer<Context> {
     }
 
     /// Fires until the limit is reached, or `stopping` holds a deadline. A
-    /// handler that runs then is let finish; dropping the future cuts it off.
+    /// handler that runs then may finish; dropping the future aborts it.
     pub(crate) async fn run(
         &self,
         context: &Context,
         gate: &JobGate,
         mut stopping: watch::Receiver<Option<Instant>>,
     ) {
-        // A tick further off than time itself reaches is one that never comes.
+        // A tick beyond the range of time never comes.
         let wait = self.interval.saturating_mul(self.skip.saturating_add(1));
         let mut grid = Grid {
             next: Instant::now().checked_add(wait),
@@ -116,7 +116,7 @@ impl<Context: Clone> Timer<Context> {
         }
     }
 
-    /// Goes on to the first tick whose time is not over.
+    /// Advances to the first tick whose time has not passed.
     fn skip_missed(&self, grid: &mut Grid) {
         let now = Instant::now();
         let Some(tick) = grid.next else { return };
@@ -126,7 +126,7 @@ impl<Context: Clone> Timer<Context> {
         }
         let interval = self.interval.as_nanos();
         grid.missed += behind.div_ceil(interval);
-        // Less than the interval, which is less than what has just passed.
+        // Less than the interval, which is less than the time just passed.
         let since_the_last = Duration::from_nanos((behind % interval) as u64);
         grid.next = match since_the_last.is_zero() {
             true => Some(now),
@@ -149,8 +149,8 @@ mod tests {
     use super::*;
     use crate::base::log::Collected;
 
-    /// Runs a timer for some seconds of paused time, and returns at which of
-    /// them it fired. The handler is told the count.
+    /// Runs a timer for some seconds of paused time, and returns the seconds at
+    /// which it fired. The handler gets the count.
     async fn fired<Done>(
         options: TimerOptions,
         seconds: u64,

@@ -1,8 +1,8 @@
-//! How long to wait before a connection is tried again.
+//! How long to wait before the next attempt to connect.
 //!
-//! Each attempt that fails doubles the longest wait, up to a bound, and chance
-//! chooses a time up to it ("full jitter"): servers that lost the same feed at
-//! the same moment don't all come back at the same moment.
+//! Each failed attempt doubles the longest wait, up to a bound, and the actual
+//! wait is a random time up to it ("full jitter"): servers that lost the same
+//! feed at the same moment don't all come back at the same moment.
 
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
@@ -13,9 +13,9 @@ use tokio::time::Instant;
 pub(super) struct Backoff {
     first: Duration,
     longest: Duration,
-    /// How many attempts have failed since a connection held.
+    /// How many attempts have failed since a connection lasted.
     failed: u32,
-    /// When the connection was made that is there, or was last.
+    /// When the current or the last connection was made.
     connected: Option<Instant>,
 }
 
@@ -24,16 +24,16 @@ impl Backoff {
         Backoff { first, longest, failed: 0, connected: None }
     }
 
-    /// Notes that a connection is there.
+    /// Notes that a connection was made.
     pub(super) fn connected(&mut self) {
         self.connected = Some(Instant::now());
     }
 
-    /// Returns how long to wait after a connection that ended, or an attempt
-    /// that failed. `chance` is from 0 up to 1.
+    /// Returns how long to wait after a connection ended or an attempt failed.
+    /// `chance` is from 0 up to 1.
     ///
-    /// A connection counts as a success if it has held for as long as the
-    /// longest wait: a server that accepts and drops is one that fails.
+    /// A connection counts as a success if it has lasted as long as the longest
+    /// wait: a server that accepts and drops connections counts as failing.
     pub(super) fn next(&mut self, chance: f64) -> Duration {
         if self.connected.take().is_some_and(|connected| connected.elapsed() >= self.longest) {
             self.failed = 0;
@@ -44,9 +44,10 @@ impl Backoff {
     }
 }
 
-/// Returns a number from 0 up to 1, other than the last.
+/// Returns a random number from 0 (inclusive) to 1 (exclusive).
 pub(super) fn chance() -> f64 {
-    // Each state has random keys of its own; as many bits as a mantissa has.
+    // Each state has random keys of its own. Uses as many bits as a mantissa
+    // has.
     const BITS: u32 = f64::MANTISSA_DIGITS;
     let random = RandomState::new().hash_one(()) >> (u64::BITS - BITS);
     random as f64 / (1_u64 << BITS) as f64
@@ -84,7 +85,7 @@ mod tests {
         backoff.connected();
         tokio::time::advance(30 * SECOND).await;
         check(&mut backoff, &[1, 2]);
-        // It counts once.
+        // A connection counts once.
         tokio::time::advance(60 * SECOND).await;
         check(&mut backoff, &[4]);
     }

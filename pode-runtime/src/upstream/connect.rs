@@ -1,4 +1,4 @@
-//! From a URL to a WebSocket: name, TCP, TLS and handshake, within one time.
+//! From a URL to a WebSocket: name, TCP, TLS and handshake, within one timeout.
 
 use std::io;
 use std::net::SocketAddr;
@@ -19,11 +19,11 @@ use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 use crate::base::error::StartError;
 use crate::upstream::UpstreamOptions;
 
-/// How much is read at once.
+/// How many bytes are read at once.
 const READ_BUFFER_BYTES: usize = 16 << 10;
 
-/// Room for frames of control beside a message: a pong and a close, with
-/// their headers, are less.
+/// Additional bytes for control frames beside a message: a pong and a close,
+/// with their headers, are shorter.
 const CONTROL_BYTES: usize = 1 << 10;
 
 /// A connection, with or without TLS.
@@ -33,7 +33,7 @@ pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
-/// Where an upstream is, and all that is needed to go there.
+/// The address of an upstream, and all that is needed to connect to it.
 pub(crate) struct Destination {
     url: UpstreamUrl,
     tls: Option<TlsConnector>,
@@ -41,7 +41,7 @@ pub(crate) struct Destination {
     config: WebSocketConfig,
 }
 
-/// Why there is no connection.
+/// Why connecting failed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ConnectError {
     #[error("no address of `{host}` can be found")]
@@ -64,12 +64,13 @@ pub(super) enum ConnectError {
 }
 
 impl Destination {
-    /// Finds out where an upstream is. `folder` is the crate's, while
+    /// Prepares to connect to an upstream. `folder` is the crate's, while
     /// developing.
     ///
     /// # Errors
     ///
-    /// The URL, which an expression made, is none; or the roots can't be used.
+    /// The URL, computed by an expression, is invalid; or the roots can't be
+    /// used.
     pub(super) fn new(
         upstream: &'static str,
         url: &str,
@@ -93,12 +94,12 @@ impl Destination {
         Ok(Destination { url, tls, timeout: options.connect_timeout, config })
     }
 
-    /// Returns the URL, without what may be a secret in it.
+    /// Returns the URL, without parts that may be secret.
     pub(super) fn url(&self) -> impl std::fmt::Display + use<'_> {
         &self.url
     }
 
-    /// Tries to connect, once.
+    /// Tries to connect once.
     pub(super) async fn connect(&self) -> Result<Socket, ConnectError> {
         let attempt = timeout(self.timeout, self.shake_hands()).await;
         attempt.unwrap_or(Err(ConnectError::TimedOut { timeout: self.timeout }))
@@ -106,8 +107,8 @@ impl Destination {
 
     async fn shake_hands(&self) -> Result<Socket, ConnectError> {
         let stream = self.reach().await?;
-        // What is sent is a message as a whole, which should not wait for more.
-        // Where the system doesn't let that be said, it does.
+        // Each write is a whole message, which should not wait for more data.
+        // If the system refuses the option, it does wait.
         let _ = stream.set_nodelay(true);
         let stream: Box<dyn Stream> = match &self.tls {
             None => Box::new(stream),

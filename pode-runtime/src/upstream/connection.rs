@@ -1,8 +1,8 @@
 //! One connection to an upstream, from the handshake to its end.
 //!
-//! Reading and writing go on side by side, so that a handler can answer while
-//! it runs. Only between two messages, where no handler runs, does a connection
-//! end: a handler is never cut off by what happens to the connection.
+//! Reading and writing run concurrently, so that a handler can reply while it
+//! runs. A connection ends only between two messages, when no handler runs: a
+//! handler is never aborted because of its connection.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -22,8 +22,8 @@ use super::connect::Socket;
 use super::declared::DeclaredUpstream;
 use super::sender::Outgoing;
 
-/// How long taking leave may take: until the other server has answered, and
-/// has closed the connection.
+/// How long closing may take: until the other server has answered and closed
+/// the connection.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Why a connection has ended.
@@ -31,15 +31,16 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 pub(super) enum End {
     /// This server stops.
     Stopping,
-    /// The other server has taken leave, or just gone.
+    /// The other server has closed the connection, with or without a close
+    /// frame.
     Closed(Option<CloseFrame>),
-    /// The connection, or what is sent on it, is damaged.
+    /// The connection, or the data on it, is damaged.
     Broken(WebSocketError),
-    /// The other server gave no sign of life, or took nothing, for this long.
+    /// The other server was silent, or took nothing, for this long.
     Silent(Duration),
     /// A message is longer than allowed.
     TooLong { most: usize },
-    /// The handler that each connection begins with has failed.
+    /// The `on_connect` handler, with which each connection begins, has failed.
     NotBegun,
 }
 
@@ -65,7 +66,7 @@ pub(super) async fn serve<Context>(
     end
 }
 
-/// Hands messages to the handler, one after the other. It stops between two of
+/// Passes messages to the handler, one after the other. It stops between two of
 /// them.
 async fn read<Context>(
     upstream: &DeclaredUpstream<Context>,
@@ -78,7 +79,7 @@ async fn read<Context>(
         return End::NotBegun;
     }
     loop {
-        // Counted while something is waited for: a handler may take its time.
+        // Counts only while waiting: a handler may take its time.
         let silence = async {
             match upstream.silence_timeout() {
                 Some(silence_timeout) => sleep(silence_timeout).await,
@@ -102,7 +103,7 @@ async fn read<Context>(
                 }
             },
             Some(Ok(Message::Close(frame))) => return End::Closed(frame),
-            // Signs of life.
+            // They only show that the other server is alive.
             Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => continue,
             Some(Err(error)) => return damaged(error),
             None => return End::Closed(None),
@@ -111,8 +112,8 @@ async fn read<Context>(
     }
 }
 
-/// Writes what is sent, and asks for signs of life. When that doesn't work any
-/// more, it says so and waits for the end, which is not at its own choice.
+/// Writes outgoing messages and pings. When writing fails, reports that and
+/// waits for the end, which the reader decides.
 async fn write<Context>(
     upstream: &DeclaredUpstream<Context>,
     outgoing: &mut SplitSink<Socket, Message>,
@@ -133,7 +134,7 @@ async fn write<Context>(
             }
         };
         let (message, taken) = tokio::select! {
-            // Whoever has sent may have gone away meanwhile.
+            // The sender may have given up meanwhile.
             Some(sent) = queue.recv() => match sent.taken.is_closed() {
                 false => (Message::text(sent.text), Some(sent.taken)),
                 true => continue,
@@ -148,14 +149,14 @@ async fn write<Context>(
             }
         };
         match written.await {
-            // Nobody may wait for it any more.
+            // The sender may no longer wait for it.
             Ok(Ok(())) => drop(taken.map(|taken| taken.send(()))),
             Ok(Err(error)) => break damaged(error),
             Err(_) => break End::Silent(upstream.silence_timeout().unwrap_or_default()),
         }
     };
     upstream.sender().disconnect();
-    // Those who wait for their messages to be taken are told.
+    // Notifies senders that wait for their messages to be taken.
     drop(queue);
     let _ = broken.send(end);
     pending().await
@@ -171,8 +172,8 @@ fn damaged(error: WebSocketError) -> End {
     }
 }
 
-/// Says why this side ends the connection, or answers the other side, and waits
-/// until it is closed.
+/// Sends a close frame with the reason, or answers the other side's, and waits
+/// until the connection is closed.
 async fn take_leave(
     end: &End,
     outgoing: &mut SplitSink<Socket, Message>,
@@ -183,7 +184,7 @@ async fn take_leave(
         End::TooLong { .. } => CloseCode::Size,
         End::NotBegun => CloseCode::Normal,
         End::Closed(Some(_)) => {
-            // The answer is sent when more is looked for.
+            // The answer is sent by reading on.
             while let Some(Ok(_)) = incoming.next().await {}
             return;
         }
@@ -195,7 +196,7 @@ async fn take_leave(
     }
 }
 
-/// As the log says it.
+/// The text for the log.
 impl fmt::Display for End {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -1,4 +1,4 @@
-//! A declared upstream: where it is, and what is done with its messages.
+//! A declared upstream: its URL, and the handlers of its messages.
 
 use std::fmt;
 use std::path::Path;
@@ -15,18 +15,18 @@ use crate::base::error::StartError;
 use crate::base::outcome::{BoxError, Outcome, failure};
 use crate::upstream::UpstreamOptions;
 
-/// How much the log is told of a message that can't be read, and of the reason,
-/// which may quote it.
+/// How many characters are logged of a message that can't be read, and of the
+/// reason, which may quote it.
 const SHOWN_CHARACTERS: usize = 200;
 
-/// A declared upstream; `Context` is what its handlers are handed of the server
-/// around.
+/// A declared upstream; `Context` is what its handlers get of the enclosing
+/// server.
 pub(crate) struct DeclaredUpstream<Context> {
     sender: Arc<Sender>,
     url: String,
     options: UpstreamOptions,
     receive: Receive<Context>,
-    /// What each connection begins with.
+    /// The handler with which each connection begins.
     begin: Option<Begin<Context>>,
 }
 
@@ -57,7 +57,7 @@ impl<Context> DeclaredUpstream<Context> {
         DeclaredUpstream { sender: Arc::new(sender), url, options, receive, begin: None }
     }
 
-    /// Sets what each connection begins with.
+    /// Sets the handler with which each connection begins.
     pub(crate) fn on_connect<Handler, Done>(&mut self, handler: Handler)
     where
         Handler: Fn(&Context) -> Done + Send + Sync + 'static,
@@ -77,31 +77,31 @@ impl<Context> DeclaredUpstream<Context> {
         &self.options
     }
 
-    /// Finds out where it is.
+    /// Returns the address to connect to.
     ///
     /// # Errors
     ///
-    /// What the compiler could not see is wrong: the URL or the roots.
+    /// The URL or the roots are wrong, which the compiler could not see.
     pub(crate) fn destination(&self, folder: Option<&Path>) -> Result<Destination, StartError> {
         Destination::new(self.sender.name(), &self.url, &self.options, folder)
     }
 
-    /// Returns how often the other server is asked for a sign of life, if it
-    /// is.
+    /// Returns how often the other server gets a ping, if at all.
     pub(super) fn heartbeat(&self) -> Option<Duration> {
         let heartbeat = self.options.heartbeat;
         (!heartbeat.is_zero()).then_some(heartbeat)
     }
 
-    /// Returns for how long it may give none.
+    /// Returns for how long the other server may be silent.
     pub(super) fn silence_timeout(&self) -> Option<Duration> {
         self.heartbeat().map(|heartbeat| heartbeat * 2)
     }
 
-    /// Does what each connection begins with, and tells whether that worked.
+    /// Runs the handler with which each connection begins, and returns whether
+    /// it succeeded.
     pub(super) async fn begin(&self, context: &Context) -> bool {
         let Some(begin) = &self.begin else { return true };
-        // Calling a handler may panic, too, where it isn't an `async fn`.
+        // Calling a handler may panic, too, if it isn't an `async fn`.
         let failure = failure(async { begin(context).await }).await;
         if let Some(reason) = &failure {
             tracing::error!("{self}: `on_connect`: {reason:?}");
@@ -125,7 +125,7 @@ impl<Context> DeclaredUpstream<Context> {
         }
     }
 
-    /// Tells of a message that the handler doesn't get.
+    /// Logs a message that the handler doesn't get.
     pub(super) fn skip(&self, reason: &str, text: &str) {
         let [reason, begin] =
             [reason, text].map(|whole| whole.chars().take(SHOWN_CHARACTERS).collect::<String>());

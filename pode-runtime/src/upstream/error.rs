@@ -4,9 +4,10 @@
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum UpstreamError {
-    /// No connection is there: the server has only just started, the other one
-    /// can't be reached, or the connection was lost while the message waited.
-    /// It is tried again by itself; what was to be sent is not.
+    /// There is no connection: the server has only just started, the other
+    /// server can't be reached, or the connection was lost while the message
+    /// waited. The upstream reconnects by itself; the message is not sent
+    /// again.
     #[error("upstream `{name}` is not connected, so nothing was sent")]
     NotConnected {
         /// The name of the upstream.
@@ -27,7 +28,7 @@ pub enum UpstreamError {
         name: &'static str,
         /// The length of the message.
         bytes: usize,
-        /// The most that it may have.
+        /// The longest message allowed.
         most: usize,
     },
 
@@ -40,15 +41,15 @@ pub enum UpstreamError {
         source: serde_json::Error,
     },
 
-    /// This server doesn't declare the upstream; usually a constant of another
-    /// server.
+    /// This server doesn't declare the upstream; the constant is usually that
+    /// of another server.
     #[error("no upstream `{name}` is declared")]
     Unknown {
         /// The name that was asked for.
         name: &'static str,
     },
 
-    /// The server has stopped, or is about to; it doesn't connect again.
+    /// The server has stopped or is stopping; it doesn't connect again.
     #[error("the server of upstream `{name}` has stopped")]
     Stopped {
         /// The name of the upstream.

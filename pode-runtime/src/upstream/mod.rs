@@ -34,16 +34,16 @@ pub use roots::{Roots, roots_of, system_roots_and};
 use sender::Sender;
 pub(crate) use task::UpstreamTasks;
 
-/// Sends payloads to an upstream; a cheap handle to clone.
+/// Sends payloads to an upstream; a handle that is cheap to clone.
 ///
-/// Every event and the running server have it by the upstream's name:
-/// `event.upstream(PRICES)`. It outlives connections: it sends by the one that
-/// is there.
+/// Every event and the running server provide it by the upstream's name:
+/// `event.upstream(PRICES)`. It outlives connections: it sends over the current
+/// one.
 pub struct Upstream<Sends> {
     name: &'static str,
     /// `None` if the server doesn't declare it.
     sender: Option<Arc<Sender>>,
-    /// No value is kept here.
+    /// No value is stored here.
     payload: PhantomData<fn(Sends)>,
 }
 
@@ -53,23 +53,24 @@ impl<Sends> Upstream<Sends> {
         self.name
     }
 
-    /// Tells whether a connection is there now. It may be lost before what is
-    /// sent next; that is an error of [`send`](Self::send).
+    /// Returns whether there is a connection now. It may be lost before the
+    /// next message is sent; then [`send`](Self::send) fails.
     pub fn is_connected(&self) -> bool {
         self.sender.as_ref().is_some_and(|sender| sender.is_connected())
     }
 
     /// Sends a payload, as one text frame of JSON.
     ///
-    /// It is encoded at the call; nothing else happens until the returned
-    /// future is awaited. It waits for what was sent before and for the
-    /// connection to take the message, at most for the server's `send_timeout`.
-    /// That it is done means that the message has left this program, not that
-    /// the other server has read it. Nothing is kept for a later connection:
-    /// what each must begin with belongs into `on_connect`.
+    /// The payload is encoded at the call; nothing else happens until the
+    /// returned future is awaited. The future waits for earlier messages and
+    /// for the connection to take this one, at most for the server's
+    /// `send_timeout`. When it completes, the message has left this program,
+    /// but the other server may not have read it. Nothing is kept for a later
+    /// connection: messages with which each connection must begin belong in
+    /// `on_connect`.
     ///
-    /// A future that is dropped before it is done may have sent the message or
-    /// not, but never a part of it.
+    /// If the future is dropped before it completes, the message may or may not
+    /// have been sent, but never a part of it.
     ///
     /// # Errors
     ///
@@ -92,7 +93,7 @@ impl<Sends> Upstream<Sends> {
     }
 }
 
-// Derives would ask the payload type to be `Clone` and `Debug` as well.
+// Derives would require the payload type to be `Clone` and `Debug`, too.
 impl<Sends> Clone for Upstream<Sends> {
     fn clone(&self) -> Self {
         Upstream { name: self.name, sender: self.sender.clone(), payload: PhantomData }

@@ -1,4 +1,4 @@
-//! Whom an upstream behind TLS is believed to be.
+//! The root certificates that an upstream behind TLS is verified by.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,12 +11,11 @@ use tokio_rustls::TlsConnector;
 use crate::base::error::{CertificateError, StartError};
 use crate::net::tls::certificate::load_chain;
 
-/// Whose signature on a certificate is believed, where an upstream is behind
-/// TLS.
+/// The root certificates to trust for an upstream behind TLS.
 ///
-/// Files are PEM, with one certificate or several, and are read when the server
-/// starts. A path is resolved as that of a [`certificate`](crate::net::tls::certificate)
-/// is.
+/// Files are PEM, with one or several certificates, and are read when the
+/// server starts. A path is resolved like that of a
+/// [`certificate`](crate::net::tls::certificate).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Roots {
@@ -28,22 +27,22 @@ pub enum Roots {
     SystemRootsAnd(PathBuf),
 
     /// Those in the file, and no others: for a server whose certificates come
-    /// from an authority of one's own.
+    /// from a private authority.
     RootsOf(PathBuf),
 }
 
-/// Makes [`Roots::SystemRootsAnd`] of a PEM file.
+/// Makes [`Roots::SystemRootsAnd`] from a PEM file.
 pub fn system_roots_and(file: impl Into<PathBuf>) -> Roots {
     Roots::SystemRootsAnd(file.into())
 }
 
-/// Makes [`Roots::RootsOf`] of a PEM file.
+/// Makes [`Roots::RootsOf`] from a PEM file.
 pub fn roots_of(file: impl Into<PathBuf>) -> Roots {
     Roots::RootsOf(file.into())
 }
 
 impl Roots {
-    /// Reads them. `folder` is the crate's, while developing.
+    /// Reads the roots. `folder` is the crate's, while developing.
     ///
     /// # Errors
     ///
@@ -61,7 +60,7 @@ impl Roots {
                     "upstream `{upstream}`: some roots of the system are left out: {error}"
                 );
             }
-            // A system may well hold some that are too odd for rustls.
+            // Some of the system's certificates may be too odd for rustls.
             roots.add_parsable_certificates(found.certs);
         }
         if let Roots::SystemRootsAnd(file) | Roots::RootsOf(file) = self {

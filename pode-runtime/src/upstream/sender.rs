@@ -1,5 +1,5 @@
-//! The line between those who send to an upstream and its connection, if one
-//! is there.
+//! The queue from the senders of an upstream to its connection, if there is
+//! one.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -9,11 +9,11 @@ use tokio::time::timeout;
 
 use super::UpstreamError;
 
-/// How many messages wait for the connection to take them; the senders of more
-/// wait, too.
+/// How many messages may wait for the connection to take them; the senders of
+/// further ones wait, too.
 const QUEUE_MESSAGES: usize = 16;
 
-/// What the handles to one upstream share with its task.
+/// The state that the handles to an upstream share with its task.
 #[derive(Debug)]
 pub(crate) struct Sender {
     name: &'static str,
@@ -35,8 +35,8 @@ enum State {
 #[derive(Debug)]
 pub(super) struct Outgoing {
     pub(super) text: String,
-    /// Told when the connection has taken the message. Dropped without, it
-    /// says that it won't.
+    /// Completed when the connection has taken the message. If dropped, the
+    /// connection won't take it.
     pub(super) taken: oneshot::Sender<()>,
 }
 
@@ -57,24 +57,24 @@ impl Sender {
         self.with_state(|state| matches!(state, State::Connected(_)))
     }
 
-    /// Opens it for a connection, and returns what is sent from now on.
+    /// Opens the queue for a connection, and returns its receiver.
     pub(super) fn connect(&self) -> mpsc::Receiver<Outgoing> {
         let (sender, queue) = mpsc::channel(QUEUE_MESSAGES);
         self.with_state(|state| *state = State::Connected(sender));
         queue
     }
 
-    /// Closes it until there is another connection.
+    /// Closes the queue until there is another connection.
     pub(super) fn disconnect(&self) {
         self.with_state(|state| *state = State::NotConnected);
     }
 
-    /// Closes it for good.
+    /// Closes the queue for good.
     pub(super) fn stop(&self) {
         self.with_state(|state| *state = State::Stopped);
     }
 
-    /// Sends a message by the connection that is there.
+    /// Sends a message over the current connection.
     pub(super) async fn send(&self, text: String) -> Result<(), UpstreamError> {
         let (name, bytes, most) = (self.name, text.len(), self.max_message_bytes);
         if bytes > most {
@@ -97,18 +97,18 @@ impl Sender {
         }
     }
 
-    /// Says why nothing can be sent.
+    /// Returns why nothing can be sent.
     fn closed(&self) -> UpstreamError {
         let name = self.name;
         self.with_state(|state| match state {
             State::Stopped => UpstreamError::Stopped { name },
-            // There may be another connection by now, but that isn't this one.
+            // There may be another connection by now, but not this one.
             State::NotConnected | State::Connected(_) => UpstreamError::NotConnected { name },
         })
     }
 
     fn with_state<T>(&self, work: impl FnOnce(&mut State) -> T) -> T {
-        // Nothing that holds the lock can panic midway.
+        // No code panics while it holds the lock.
         work(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -138,9 +138,9 @@ mod tests {
         assert!(sent.is_ok());
         assert_eq!(text, "b");
 
-        // Nobody takes it.
+        // The connection takes nothing.
         assert!(matches!(sender.send("c".into()).await, Err(UpstreamError::TimedOut { .. })));
-        // It is lost with its connection.
+        // A message is lost with its connection.
         let lose = async {
             tokio::task::yield_now().await;
             sender.disconnect();

@@ -17,7 +17,7 @@ use crate::upstream::UpstreamOptions;
 
 impl<Context> DeclaredUpstream<Context> {
     /// Connects again and again, until `stopping` holds a deadline. A handler
-    /// that runs then is let finish; dropping the future cuts it off.
+    /// that runs then may finish; dropping the future aborts it.
     async fn run(
         &self,
         destination: &Destination,
@@ -70,8 +70,8 @@ impl<Context> DeclaredUpstream<Context> {
     }
 }
 
-/// Tells those who send that there is no other connection to wait for, however
-/// the task ends.
+/// Tells senders that there is no other connection to wait for, however the
+/// task ends.
 struct StopWhenDropped<'upstream>(&'upstream Sender);
 
 impl Drop for StopWhenDropped<'_> {
@@ -81,11 +81,11 @@ impl Drop for StopWhenDropped<'_> {
 }
 
 /// The upstreams of a running server, each in a task of its own. Dropping it
-/// cuts them off.
+/// aborts them.
 pub(crate) struct UpstreamTasks<Context> {
     upstreams: Arc<[(DeclaredUpstream<Context>, Destination)]>,
     context: Context,
-    /// Holds a deadline while they are to be at rest.
+    /// Holds a deadline while they are stopped.
     stopping: watch::Sender<Option<Instant>>,
     tasks: JoinSet<()>,
 }
@@ -118,7 +118,7 @@ impl<Context: Clone + Send + Sync + 'static> UpstreamTasks<Context> {
         }
     }
 
-    /// Starts them anew after a [`stop`](Self::stop).
+    /// Restarts them after a [`stop`](Self::stop).
     pub(crate) fn resume(&mut self) {
         self.stopping.send_replace(None);
         for (upstream, _) in &*self.upstreams {
@@ -127,8 +127,8 @@ impl<Context: Clone + Send + Sync + 'static> UpstreamTasks<Context> {
         self.begin();
     }
 
-    /// Has them end; waits for the handlers that still run and for the other
-    /// servers to take leave, at most until the deadline, then cuts them off.
+    /// Ends them. Waits for the handlers that still run and for the other
+    /// servers to close, at most until the deadline, then aborts the tasks.
     pub(crate) async fn stop(&mut self, deadline: Instant) {
         self.stopping.send_replace(Some(deadline));
         let all_ended = async { while self.tasks.join_next().await.is_some() {} };

@@ -1,5 +1,4 @@
-//! Connections without sockets, so that time can be paused; and what the log
-//! is told.
+//! Connections without sockets, so that time can be paused; and what is logged.
 
 use std::time::Duration;
 
@@ -39,7 +38,7 @@ where
     DeclaredUpstream::new("TEST", url.to_owned(), options, HEARTBEAT, handler)
 }
 
-/// Returns both ends of a connection that holds so many bytes.
+/// Returns both ends of a connection that holds `bytes` bytes.
 async fn connection(bytes: usize) -> (Socket, WebSocketStream<DuplexStream>) {
     let (near, far) = duplex(bytes);
     let near: Box<dyn Stream> = Box::new(near);
@@ -49,7 +48,7 @@ async fn connection(bytes: usize) -> (Socket, WebSocketStream<DuplexStream>) {
     )
 }
 
-/// Serves a connection for a time; the end, if it comes by then.
+/// Serves a connection for `time`; returns the end, if it comes by then.
 async fn served(upstream: &DeclaredUpstream<()>, socket: Socket, time: Duration) -> Option<End> {
     let (_stop, mut stopping) = watch::channel(None);
     timeout(time, serve(upstream, socket, &(), &mut stopping)).await.ok()
@@ -59,7 +58,7 @@ async fn served(upstream: &DeclaredUpstream<()>, socket: Socket, time: Duration)
 async fn who_answers_stays_and_who_is_silent_is_left() {
     let upstream = upstream("", async |_| ());
     let (socket, mut other) = connection(1024).await;
-    // Whoever reads answers.
+    // Reading answers pings.
     let reading = async {
         let mut pings = 0;
         while let Some(Ok(message)) = other.next().await {
@@ -81,7 +80,7 @@ async fn who_answers_stays_and_who_is_silent_is_left() {
 #[tokio::test(start_paused = true)]
 async fn who_takes_nothing_is_left() {
     let upstream = upstream("", async |_| ());
-    // It sends all the time, but has no room for a ping.
+    // The other server sends all the time, but has no capacity for a ping.
     let (socket, other) = connection(1).await;
     let (mut sending, _unread) = other.split();
     let talk = async {
@@ -110,12 +109,12 @@ async fn a_slow_handler_is_waited_for_while_nothing_is_read() {
     };
     let (end, sent) = tokio::join!(served(&upstream, socket, 9 * MINUTE), sending);
     assert!(end.is_none(), "{end:?}");
-    // What is on the way, and what is read at once.
+    // Messages in transit, and those read at once.
     assert!(sent <= 20, "{sent}");
 }
 
-/// The one test here that makes the log say something: what another thread says
-/// first would go nowhere for good.
+/// The only test here that makes the log say this: if another thread logged it
+/// first, this log would never get it.
 #[tokio::test]
 async fn what_goes_wrong_is_told_to_the_log() {
     let (log, _collected) = Collected::begin();
@@ -141,7 +140,7 @@ async fn what_goes_wrong_is_told_to_the_log() {
     other.send(Message::binary(vec![0xFF])).await.unwrap();
     other.close(None).await.unwrap();
     drop(other);
-    // Once it is back, it has told all of this.
+    // When it reconnects, it has logged all of this.
     listener.accept().await.unwrap();
     drop(upstreams);
 
