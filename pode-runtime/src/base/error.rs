@@ -53,7 +53,7 @@ pub enum StartError {
         endpoint: String,
         /// The address with its port.
         address: String,
-        /// What the operating system says.
+        /// The error of the operating system.
         source: io::Error,
     },
 
@@ -65,7 +65,7 @@ pub enum StartError {
         path: PathBuf,
         /// What is wrong with it.
         reason: String,
-        /// What the operating system or the other process says.
+        /// The error of the operating system or the other process.
         source: Option<io::Error>,
     },
 
@@ -83,7 +83,7 @@ pub enum StartError {
     /// sockets.
     #[error("can't watch the sockets of clients")]
     Watch {
-        /// What the operating system says.
+        /// The error of the operating system.
         source: io::Error,
     },
 
@@ -190,7 +190,7 @@ pub enum StartError {
     /// The operating system provides no threads or no timers.
     #[error("the runtime can't start")]
     Runtime {
-        /// What the operating system says.
+        /// The error of the operating system.
         source: io::Error,
     },
 }
@@ -209,7 +209,7 @@ pub struct EndedError {
     pub reason: String,
 }
 
-/// Why a timer or a schedule could not be invoked by hand.
+/// Why a timer or a schedule could not be invoked manually.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvokeError {
@@ -242,7 +242,7 @@ pub enum CertificateError {
     /// The operating system doesn't allow reading it.
     #[error("it can't be read")]
     Unreadable {
-        /// What the operating system says.
+        /// The error of the operating system.
         source: io::Error,
     },
 
@@ -258,7 +258,7 @@ pub enum CertificateError {
     PasswordFile {
         /// The file as written.
         file: String,
-        /// What the operating system says.
+        /// The error of the operating system.
         source: io::Error,
     },
 

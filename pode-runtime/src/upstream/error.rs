@@ -37,7 +37,7 @@ pub enum UpstreamError {
     Encode {
         /// The name of the upstream.
         name: &'static str,
-        /// What serde found.
+        /// The error of serde.
         source: serde_json::Error,
     },
 

@@ -15,7 +15,7 @@ use http::{Method, Response, StatusCode, Version};
 use crate::http::header::elements;
 use crate::http::response::sentence;
 
-/// Tells whether a request asks for a WebSocket.
+/// Returns whether a request asks for a WebSocket.
 pub(crate) fn is_upgrade(headers: &HeaderMap) -> bool {
     has_token(headers, header::CONNECTION, "upgrade")
         && has_token(headers, header::UPGRADE, "websocket")
@@ -27,7 +27,7 @@ pub(crate) struct AcceptedHandshake {
     accept: SecWebsocketAccept,
 }
 
-/// Why a handshake is refused, in words for the client.
+/// Why a handshake is refused; the messages are for the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum HandshakeError {
     #[error("a WebSocket handshake is a GET request")]
@@ -38,14 +38,14 @@ pub(crate) enum HandshakeError {
     NotAsked,
     #[error("a WebSocket handshake needs one Host")]
     Host,
-    /// Its bytes could be taken for the client's first frames.
+    /// The bytes of a body could be taken for the client's first frames.
     #[error("a WebSocket handshake has no body")]
     Body,
     #[error("the server speaks version 13 of the WebSocket protocol")]
     Version,
     #[error("a WebSocket handshake needs one Sec-WebSocket-Key: 16 bytes in base64")]
     Key,
-    /// Told after what makes it a handshake at all.
+    /// Checked after the rules that make the request a handshake at all.
     #[error("pages of this origin may not connect here")]
     Origin,
     #[error("the limit of clients is reached; try again later")]
@@ -101,8 +101,9 @@ pub(crate) fn accept(
 }
 
 impl AcceptedHandshake {
-    /// Makes the reply after which the connection is a WebSocket, and speaks a
-    /// subprotocol that the client offers, if one was chosen.
+    /// Makes the response after which the connection is a WebSocket. If a
+    /// subprotocol was chosen from the client's offers, the connection speaks
+    /// it.
     pub(crate) fn response(self, protocol: Option<&str>) -> Response<Bytes> {
         let mut response = Response::new(Bytes::new());
         *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
@@ -118,7 +119,7 @@ impl AcceptedHandshake {
 }
 
 impl HandshakeError {
-    /// Makes the reply that says what is wrong.
+    /// Makes the response that says what is wrong.
     pub(crate) fn response(self) -> Response<Bytes> {
         let status = match self {
             HandshakeError::Method => StatusCode::METHOD_NOT_ALLOWED,
@@ -145,7 +146,7 @@ impl HandshakeError {
             hint(header::SEC_WEBSOCKET_VERSION, "13");
         }
         if status == StatusCode::UPGRADE_REQUIRED {
-            // Such a reply names the protocol (RFC 9110, section 15.5.22).
+            // A 426 response names the protocol (RFC 9110, section 15.5.22).
             hint(header::CONNECTION, "Upgrade");
             hint(header::UPGRADE, "websocket");
         }
@@ -153,22 +154,22 @@ impl HandshakeError {
     }
 }
 
-/// Looks for a token in a comma-separated header, which may stand on several
-/// lines. Case doesn't matter.
+/// Looks for a token in a comma-separated header, which may have several lines.
+/// Case doesn't matter.
 fn has_token(headers: &HeaderMap, name: HeaderName, token: &str) -> bool {
     elements(headers, name, b',').any(|item| item.eq_ignore_ascii_case(token.as_bytes()))
 }
 
-/// Returns the value of a header that stands there exactly once.
+/// Returns the value of a header that is present exactly once.
 fn single(headers: &HeaderMap, name: HeaderName) -> Option<&HeaderValue> {
     let mut lines = headers.get_all(name).iter();
     lines.next().filter(|_| lines.next().is_none())
 }
 
-/// Tells whether this is the base64 form of 16 bytes.
+/// Returns whether this is the base64 form of 16 bytes.
 ///
-/// The last digit stands for two bits and may hold more, as that of the
-/// standard's own example does.
+/// The last digit stands for two bits and may hold more, as in the standard's
+/// own example.
 fn is_key(value: &HeaderValue) -> bool {
     let is_digit = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
     value
