@@ -267,14 +267,14 @@ pub enum CertificateError {
     WrongPassword,
 
     /// The file is something else, or damaged.
-    #[error("it is no sound PKCS#12 file: {reason}")]
+    #[error("it is not a valid PKCS#12 file: {reason}")]
     NotPkcs12 {
         /// What is wrong with it.
         reason: String,
     },
 
     /// The file is something else, or damaged.
-    #[error("it is no sound PEM file: {reason}")]
+    #[error("it is not a valid PEM file: {reason}")]
     NotPem {
         /// What is wrong with it.
         reason: String,
@@ -353,7 +353,8 @@ impl EventError {
     /// A number outside 200 to 999, which is no status of a response, becomes a
     /// 500.
     pub fn new(status: u16, text: impl Into<Cow<'static, str>>) -> Self {
-        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let status = StatusCode::from_u16(status).ok().filter(|status| !status.is_informational());
+        let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         EventError { status, text: text.into() }
     }
 
@@ -370,3 +371,15 @@ impl fmt::Display for EventError {
 }
 
 impl StdError for EventError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_that_is_no_status_of_a_response_becomes_a_500() {
+        for (number, status) in [(200, 200), (999, 999), (99, 500), (101, 500), (199, 500)] {
+            assert_eq!(EventError::new(number, "").status(), status, "{number}");
+        }
+    }
+}
