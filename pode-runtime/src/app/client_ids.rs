@@ -1,4 +1,4 @@
-//! How clients prove who they are: ids that bear a signature.
+//! How clients prove their identity: signed ids.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -9,11 +9,11 @@ use http::header::{HeaderMap, USER_AGENT};
 use pode_core::ClientId;
 use ring::hmac;
 
-/// How client ids are given out: an option of the server.
+/// Whether client ids are signed: an option of the server.
 ///
-/// As Pode's `Enable-PodeSignalSigning`: a signed id looks like
-/// `s:<id>.<signature>`, the signature being the HMAC-SHA256 of the id in
-/// base64. Whoever doesn't know the secret can't make one.
+/// Like Pode's `Enable-PodeSignalSigning`: a signed id has the form
+/// `s:<id>.<signature>`. The signature is the HMAC-SHA256 of the id in base64.
+/// Nobody can make one without the secret.
 #[derive(Clone, Default)]
 pub struct ClientIds {
     signing: Option<Signing>,
@@ -25,15 +25,15 @@ struct Signing {
     is_strict: bool,
 }
 
-/// Client ids that are signed with a secret. The secret should have 32 bytes or
-/// more, and not stand in the code.
+/// Signs client ids with a secret. The secret should have 32 bytes or more, and
+/// not be in the source code.
 pub fn signed_by(secret: impl Into<Vec<u8>>) -> ClientIds {
     ClientIds { signing: Some(Signing { secret: secret.into(), is_strict: false }) }
 }
 
 impl ClientIds {
-    /// Also binds each signature to the client's address and user agent: to
-    /// somebody else the id is of no use.
+    /// Also binds each signature to the client's address and user agent, so
+    /// that nobody else can use the id.
     pub fn strict(mut self) -> ClientIds {
         if let Some(signing) = &mut self.signing {
             signing.is_strict = true;
@@ -41,7 +41,7 @@ impl ClientIds {
         self
     }
 
-    /// Returns the id as it is given out to whoever sends these headers.
+    /// Returns the id in the form that the client with these headers gets.
     pub(crate) fn give_out(
         &self,
         id: &ClientId,
@@ -53,7 +53,8 @@ impl ClientIds {
         format!("s:{id}.{}", STANDARD.encode(signature))
     }
 
-    /// Reads an id that was given out; `None` if it wasn't, or to somebody else.
+    /// Reads an id that was given out; `None` if it was not given out, or given
+    /// to another client.
     pub(crate) fn take_back(
         &self,
         given: &str,
@@ -63,7 +64,7 @@ impl ClientIds {
         let Some(signing) = &self.signing else { return given.parse().ok() };
         let (id, signature) = given.strip_prefix("s:")?.rsplit_once('.')?;
         let signature = STANDARD.decode(signature).ok()?;
-        // In a time that doesn't depend on what is wrong.
+        // In constant time, whatever is wrong.
         hmac::verify(&signing.key(headers, address), id.as_bytes(), &signature).ok()?;
         id.parse().ok()
     }
@@ -73,7 +74,7 @@ impl Signing {
     fn key(&self, headers: &HeaderMap, address: Option<IpAddr>) -> hmac::Key {
         let mut secret = self.secret.clone();
         if self.is_strict {
-            // Neither of both holds a zero byte.
+            // Neither of them can contain a zero byte.
             secret.push(0);
             secret.extend(headers.get(USER_AGENT).map_or(&[][..], |agent| agent.as_bytes()));
             secret.push(0);

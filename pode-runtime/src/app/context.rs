@@ -1,4 +1,4 @@
-//! What all events of a server share.
+//! The context: what all events of a server share.
 
 use tokio_util::task::TaskTracker;
 
@@ -8,7 +8,7 @@ use crate::content::view::Views;
 use crate::push::publisher::Signals;
 use crate::upstream::Upstreams;
 
-/// What all requests of a server share.
+/// What all events of a server share.
 #[derive(Debug)]
 pub(crate) struct Context {
     pub(crate) signals: Signals,
@@ -19,13 +19,13 @@ pub(crate) struct Context {
     /// The Content-Security-Policy of pages.
     pub(crate) policy: &'static str,
     pub(crate) client_ids: ClientIds,
-    /// What is still to be done for clients that have gone.
+    /// Tasks that are still to be done for clients that have disconnected.
     pub(crate) client_tasks: TaskTracker,
-    /// Whether clients may come back from another process.
+    /// Whether clients of another process may resume here.
     pub(crate) resumes: bool,
 }
 
-/// Returns the surroundings of an event with these signals, for tests.
+/// Returns the context of an event with these signals, for tests.
 #[cfg(test)]
 pub(crate) fn context_of(signals: Signals) -> std::sync::Arc<Context> {
     std::sync::Arc::new(Context {

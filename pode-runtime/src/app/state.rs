@@ -1,4 +1,4 @@
-//! Values that handlers share, by their type.
+//! The values that handlers share, keyed by type.
 
 use std::any::{Any, TypeId, type_name};
 use std::collections::HashMap;

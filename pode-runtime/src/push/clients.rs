@@ -1,4 +1,4 @@
-//! Who listens to a signal: to list, to group, and to close.
+//! The clients of a signal: to list, to group, and to close.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -14,25 +14,25 @@ use crate::push::publisher::Signals;
 /// The clients of a signal, or of one path of a family; see
 /// [`Signals::clients`].
 ///
-/// Whatever is asked and ordered here travels by the signal's channel, as
-/// messages do: it concerns the clients that are there when its turn comes,
-/// behind all that was sent before, and waits for room as a send does. Before
-/// the server starts, nothing is answered.
+/// Queries and commands travel through the signal's channel, as messages do.
+/// They take effect after everything that was sent before, on the clients that
+/// are connected then, and wait for capacity as a send does. Before the server
+/// starts, no query is answered.
 ///
-/// Cancel safe: dropped before it is done, an order may or may not be carried
-/// out, as a whole.
+/// Cancel safe: a command that is dropped before it is done takes effect as a
+/// whole or not at all.
 #[derive(Clone, Debug)]
 pub struct Clients {
     signals: Signals,
-    /// The path as declared.
+    /// The declared path.
     signal: &'static str,
-    /// The one that is meant, of a family.
+    /// The path within a family.
     path: Option<Arc<str>>,
 }
 
 impl Signals {
-    /// Returns the clients of a signal, or of one path of a family: to list
-    /// them, to group and to close them.
+    /// Returns the clients of a signal, or of one path of a family, to list,
+    /// group or close them.
     pub fn clients<S: SignalTarget>(&self, signal: S) -> Clients {
         self.clients_at(signal.declared_path(), signal.concrete_path().cloned())
     }
@@ -43,17 +43,17 @@ impl Signals {
 }
 
 impl Clients {
-    /// Returns the ids of all clients, in no order.
+    /// Returns the ids of all clients, in no particular order.
     ///
     /// # Errors
     ///
-    /// No room came free for the question in time, the server has stopped, or
-    /// it doesn't declare the signal.
+    /// The channel stayed full too long, the server has stopped, or it doesn't
+    /// declare the signal.
     pub async fn list(&self) -> Result<Vec<ClientId>, SendError> {
         Ok(ids(self.find(Recipients::Everyone).await?))
     }
 
-    /// Returns the ids of a group's members, in no order.
+    /// Returns the ids of a group's members, in no particular order.
     ///
     /// # Errors
     ///
@@ -62,7 +62,7 @@ impl Clients {
         Ok(ids(self.find(Recipients::Group(group.into())).await?))
     }
 
-    /// Tells whether a client is there.
+    /// Returns whether a client is connected.
     ///
     /// # Errors
     ///
@@ -80,8 +80,8 @@ impl Clients {
         Ok(groups(self.find(Recipients::Everyone).await?))
     }
 
-    /// Returns the names of the groups that a client is in, sorted; none if it
-    /// isn't there.
+    /// Returns the names of a client's groups, sorted; empty if it isn't
+    /// connected.
     ///
     /// # Errors
     ///
@@ -90,8 +90,8 @@ impl Clients {
         Ok(groups(self.find(Recipients::Client(client.clone())).await?))
     }
 
-    /// Puts a client into a group: it gets what is sent there from now on. A
-    /// group is there as long as it has members.
+    /// Adds a client to a group: it gets the messages that are sent there from
+    /// now on. A group exists as long as it has members.
     ///
     /// # Errors
     ///
@@ -101,7 +101,7 @@ impl Clients {
             .await
     }
 
-    /// Takes a client out of a group.
+    /// Removes a client from a group.
     ///
     /// # Errors
     ///
@@ -114,14 +114,14 @@ impl Clients {
         .await
     }
 
-    /// Closes a client's connection, behind what was sent before. The code is
-    /// 1000 for the usual end, or one of one's own from 4000 to 4999; the
-    /// reason has at most 123 bytes.
+    /// Closes a client's connection after the messages that were sent before.
+    /// The code is 1000 for a normal close, or an application code from 4000 to
+    /// 4999; the reason has at most 123 bytes.
     ///
     /// # Errors
     ///
     /// As for [`list`](Self::list), and [`SendError::Close`] if the code or the
-    /// reason can't be told.
+    /// reason is not valid.
     pub async fn close(
         &self,
         client: &ClientId,
@@ -169,9 +169,9 @@ impl Clients {
         self.command(Command::Close(self.audience(recipients), close)).await
     }
 
-    /// Lets in the client of an arrival.
+    /// Admits the client with this arrival number.
     ///
-    /// What it missed since a position comes before that.
+    /// Messages that it missed since a position come first.
     pub(crate) async fn admit(
         &self,
         client: ClientId,
@@ -182,7 +182,7 @@ impl Clients {
         self.command(Command::Admit { client, arrival, replay }).await
     }
 
-    /// Tells whether what comes behind a position is kept.
+    /// Returns whether the messages after a position are kept.
     pub(crate) fn remembers(&self, position: Position) -> bool {
         let channel = self.signals.channel(self.signal, self.path.as_deref());
         channel.is_ok_and(|channel| channel.since(position, 0).is_ok())

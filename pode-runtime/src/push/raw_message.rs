@@ -1,17 +1,17 @@
-//! Messages as they travel, of which no JSON is made or read.
+//! Raw messages: no JSON is encoded or decoded.
 
 use bytes::Bytes;
 use pode_core::{Message, Payload};
 
-/// What travels to or from a client as it is: no JSON is made or read.
+/// A message to or from a client, unchanged: no JSON is encoded or decoded.
 ///
-/// As the type of a signal's payload it lets texts and bytes through:
+/// As a signal's payload type it passes text and bytes through:
 /// `signal ECHO: RawMessage -> Frame = "/" => echo;`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RawMessage {
-    /// A message of text.
+    /// A text message.
     Text(String),
-    /// A message of bytes.
+    /// A binary message.
     Binary(Bytes),
 }
 

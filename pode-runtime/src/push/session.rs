@@ -1,5 +1,5 @@
-//! What the engine knows of a client's session: who hears what it says, and
-//! that it goes.
+//! The engine's view of a client session: what gets the client's messages and
+//! its disconnect.
 
 use std::fmt;
 
@@ -8,19 +8,20 @@ use tokio::task::JoinHandle;
 
 use crate::push::raw_message::RawMessage;
 
-/// Who hears a client that was let in, until it has gone.
+/// Gets the messages of an admitted client, until it has disconnected.
 ///
-/// Called within a runtime. One that is dropped before [`leave`](Self::leave)
-/// has lost its client.
+/// Called within a runtime. If it is dropped before [`leave`](Self::leave), its
+/// client was lost.
 pub(crate) trait Session: fmt::Debug + Send {
-    /// Counts a message; or returns what to tell a client that sends too many.
+    /// Counts a message; or returns the message for a client that sends too
+    /// many.
     fn admit(&mut self) -> Result<(), Message>;
 
     /// Spawns a task that handles messages in their order.
     fn handle(&self, messages: Vec<RawMessage>) -> JoinHandle<()>;
 
-    /// Ends the session: as soon as what is being handled is done, and then what
-    /// waits, its end is told.
+    /// Ends the session. The end is reported after the messages in handling and
+    /// then the waiting ones are handled.
     fn leave(
         &mut self,
         end: DisconnectReason,
@@ -29,35 +30,36 @@ pub(crate) trait Session: fmt::Debug + Send {
     );
 }
 
-/// Why a client has gone.
+/// Why a client has disconnected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DisconnectReason {
-    /// It said goodbye; a browser gives 1001 when its page is left.
+    /// The client sent a close frame. A browser sends 1001 when its page is
+    /// left.
     ByClient {
-        /// The close code, if it gave one.
+        /// The close code, if there was one.
         code: Option<u16>,
     },
-    /// The server closed it: a handler did, another client came with its id
-    /// (1008), or something in the server failed (1011).
+    /// The server closed it: a handler did, another client connected with its
+    /// id (1008), or something in the server failed (1011).
     ByServer {
         /// The close code.
         code: u16,
     },
-    /// It gave no sign of life for the time of a heartbeat.
+    /// It gave no sign of liveness for one heartbeat interval.
     TimedOut,
-    /// Too many messages waited for it; it was told by 1013.
+    /// Too many messages waited for it; it got close code 1013.
     Lagged,
-    /// The server stopped; it was told by 1001, or by 1012 if another process
-    /// had taken over, unless it was cut off.
+    /// The server stopped. The client got close code 1001, or 1012 if another
+    /// process had taken over, unless it was cut off.
     Stopped,
-    /// It broke a rule, of which it was told.
+    /// It broke a rule and got the close code.
     Error {
-        /// The close code: 1002 for a frame that isn't one, 1007 for a text
-        /// that is none, 1008 for too many messages, 1009 for a message that
-        /// is too big.
+        /// The close code: 1002 for a malformed frame, 1007 for text that is
+        /// not UTF-8, 1008 for too many messages, 1009 for a message that is
+        /// too big.
         code: u16,
     },
-    /// The connection ended without a word.
+    /// The connection ended without a close frame.
     Lost,
 }

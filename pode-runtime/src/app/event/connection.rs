@@ -1,4 +1,4 @@
-//! The events of a client that comes, and of one that has gone.
+//! The events of a client that connects, and of one that has disconnected.
 
 use std::any::Any;
 use std::fmt;
@@ -22,27 +22,29 @@ use crate::net::tls::certificate::ClientCertificate;
 use crate::push::engine::Groups;
 use crate::push::session::DisconnectReason;
 
-/// A client that asks to be let in: the argument of `on connect CHAT => …`.
+/// A client that asks to connect: the argument of `on connect CHAT => …`.
 ///
-/// The handler looks at the request, and may say who the client is, put it
-/// into groups, and have it greeted. An error that it returns refuses the
-/// client: an [`EventError`] by its status, any other by 500. The client is
-/// not there yet: what is sent meanwhile doesn't reach it, and what is sent
-/// after the handler is done does. `Out` is what the signal sends.
+/// The handler looks at the request. It may set the client's id, add the client
+/// to groups, and queue greetings for it. An error that it returns refuses the
+/// client: an [`EventError`] with its status, any other error with 500. The
+/// client is not admitted yet: it gets no messages that are sent while the
+/// handler runs, and gets those sent after the handler is done. `Out` is the
+/// type that the signal sends.
 ///
-/// If the client goes meanwhile, the handler still comes to its end; whoever it
-/// lets in is then told to have left at once. Whoever it refuses isn't: so what
-/// `on disconnect` is to undo comes last, with nothing behind it that fails.
+/// If the client disconnects meanwhile, the handler still runs to its end. If
+/// it admits the client, `on disconnect` runs at once; if it refuses the
+/// client, `on disconnect` doesn't run. So do what `on disconnect` is to undo
+/// last, with nothing after it that can fail.
 ///
-/// Clones are cheap and mean the same client.
+/// Clones are cheap and refer to the same client.
 pub struct ConnectEvent<Out> {
     request: Arc<ConnectRequest>,
     out: PhantomData<fn() -> Out>,
 }
 
-/// A client that has gone: the argument of `on disconnect CHAT => …`.
+/// A client that has disconnected: the argument of `on disconnect CHAT => …`.
 ///
-/// Each client that was let in has exactly one, after all its messages were
+/// Each admitted client has exactly one such event, after all its messages were
 /// handled.
 #[derive(Clone, Debug)]
 pub struct DisconnectEvent {
@@ -50,7 +52,7 @@ pub struct DisconnectEvent {
     reason: DisconnectReason,
 }
 
-/// What an event of a client that comes is made of.
+/// The data of the event of a client that connects.
 pub(crate) struct ConnectRequest {
     /// The values of its path's parameters: a tuple.
     pub(crate) parameters: Option<Arc<dyn Any + Send + Sync>>,
@@ -59,11 +61,11 @@ pub(crate) struct ConnectRequest {
     pub(crate) peer: Option<SocketAddr>,
     pub(crate) certificate: Option<ClientCertificate>,
     pub(crate) context: Arc<Context>,
-    /// What the handler decides, which may call from several tasks.
+    /// What the handler decides. The handler may call from several tasks.
     pub(crate) decision: Mutex<ConnectDecision>,
 }
 
-/// What the server makes of a client.
+/// The connect handler's decision about a client.
 pub(crate) struct ConnectDecision {
     pub(crate) id: ClientId,
     pub(crate) groups: Groups,
@@ -73,7 +75,7 @@ pub(crate) struct ConnectDecision {
 }
 
 impl ConnectDecision {
-    /// Takes what was chosen; the id stays.
+    /// Takes the decision; the id stays.
     pub(crate) fn take(&mut self) -> ConnectDecision {
         ConnectDecision {
             id: self.id.clone(),
@@ -87,7 +89,7 @@ impl ConnectDecision {
 
 impl ConnectRequest {
     pub(crate) fn decision(&self) -> MutexGuard<'_, ConnectDecision> {
-        // Nothing that holds the lock can panic midway.
+        // No code that holds the lock can panic midway.
         self.decision.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -96,7 +98,7 @@ impl ConnectRequest {
         parameters(self.parameters.as_ref())
     }
 
-    /// Returns the subprotocols that the client offers, its favourite first.
+    /// Returns the subprotocols that the client offers, most preferred first.
     pub(crate) fn protocols(&self) -> impl Iterator<Item = &str> {
         texts(&self.headers, SEC_WEBSOCKET_PROTOCOL, b',').filter(|name| !name.is_empty())
     }
@@ -107,23 +109,23 @@ impl<Out> ConnectEvent<Out> {
         ConnectEvent { request, out: PhantomData }
     }
 
-    /// Returns the path that the client asks for, as it travelled.
+    /// Returns the path that the client requests, as sent.
     pub fn path(&self) -> &str {
         self.request.uri.path()
     }
 
-    /// Returns what stands behind the `?`, as it travelled; empty if nothing
-    /// does.
+    /// Returns the query (the part after the `?`) as sent; empty if there is
+    /// none.
     pub fn query(&self) -> &str {
         self.request.uri.query().unwrap_or_default()
     }
 
-    /// Reads what stands behind the `?`, as the argument `query` of a route
-    /// does: `let Guest { name } = event.read_query()?;`
+    /// Reads the query as the argument `query` of a route does:
+    /// `let Guest { name } = event.read_query()?;`
     ///
     /// # Errors
     ///
-    /// An error of status 400 that names the field which is wrong.
+    /// An error of status 400 that names the invalid field.
     pub fn read_query<T: DeserializeOwned>(&self) -> Result<T, EventError> {
         fields("query", self.query().as_bytes())
     }
@@ -133,23 +135,23 @@ impl<Out> ConnectEvent<Out> {
         &self.request.headers
     }
 
-    /// Returns the value of a cookie, decoded; `None` if there is none of that
-    /// name, or it is no UTF-8.
+    /// Returns the decoded value of a cookie; `None` if there is no cookie of
+    /// that name, or it is not UTF-8.
     pub fn cookie(&self, name: &str) -> Option<String> {
         cookie(self.headers(), name)
     }
 
-    /// Returns the address the client comes from; behind a proxy, the proxy's.
+    /// Returns the client's address; behind a proxy, the proxy's.
     pub fn peer_address(&self) -> Option<SocketAddr> {
         self.request.peer
     }
 
-    /// Returns the certificate that the client has shown; `None` if the
-    /// endpoint's `client_certificate` asks for none, or is `optional`, and it
-    /// has shown none.
+    /// Returns the certificate that the client presented. `None` if the
+    /// endpoint's `client_certificate` requests none, or is `optional` and the
+    /// client presented none.
     ///
-    /// It isn't kept with the client. What handlers of its messages are to know
-    /// of it, [`set_state`](Self::set_state) keeps.
+    /// The certificate isn't kept with the client. If message handlers need any
+    /// of it, keep that with [`set_state`](Self::set_state).
     pub fn client_certificate(&self) -> Option<&ClientCertificate> {
         self.request.certificate.as_ref()
     }
@@ -159,32 +161,35 @@ impl<Out> ConnectEvent<Out> {
         self.request.decision().id.clone()
     }
 
-    /// Names the client. Whoever is there under this id is closed (1008) when
-    /// the client is let in, so that an id means one client.
+    /// Sets the client's id. When the client is admitted, a client already
+    /// connected under this id is closed (1008), so that an id means one
+    /// client.
     pub fn set_client_id(&self, id: ClientId) {
         self.request.decision().id = id;
     }
 
-    /// Returns the client's id as it proves it in requests: signed, where the
-    /// server declares `client_ids: signed_by(…)`. Browsers don't let pages
-    /// read the header that bears it, so a greeting may.
+    /// Returns the client's id in the form that the client sends with requests:
+    /// signed, if the server declares `client_ids: signed_by(…)`. Browsers
+    /// don't let pages read the handshake header that carries it; a greeting
+    /// can carry it instead.
     pub fn signed_client_id(&self) -> String {
         let address = self.request.peer.map(|peer| peer.ip());
         self.context().client_ids.give_out(&self.client_id(), self.headers(), address)
     }
 
-    /// Puts the client into a group.
+    /// Adds the client to a group.
     pub fn join_group(&self, group: &str) {
         self.request.decision().groups.add(group.into());
     }
 
-    /// Keeps a value with the client, for
-    /// [`SignalClient::state`]; one, of any type.
+    /// Keeps one value of any type with the client, for
+    /// [`SignalClient::state`].
     pub fn set_state<T: Send + Sync + 'static>(&self, state: T) {
         self.request.decision().state = Some(Box::new(state));
     }
 
-    /// Has the client get this before anything else; several in their order.
+    /// Queues a greeting, which the client gets before any other message.
+    /// Several greetings keep their order.
     ///
     /// # Errors
     ///
@@ -199,14 +204,14 @@ impl<Out> ConnectEvent<Out> {
         Ok(())
     }
 
-    /// Returns the subprotocols that the client offers, its favourite first
+    /// Returns the subprotocols that the client offers, most preferred first
     /// (RFC 6455, section 1.9).
     pub fn protocols(&self) -> impl Iterator<Item = &str> {
         self.request.protocols()
     }
 
-    /// Chooses one of the subprotocols that the client offers; without, none is
-    /// spoken.
+    /// Chooses one of the subprotocols that the client offers. Without this
+    /// call no subprotocol is used.
     ///
     /// # Errors
     ///
@@ -232,12 +237,12 @@ impl DisconnectEvent {
         DisconnectEvent { client, reason }
     }
 
-    /// Returns the client that has gone. It is in no group any more.
+    /// Returns the client that has disconnected. It is in no group any more.
     pub fn client(&self) -> &SignalClient {
         &self.client
     }
 
-    /// Returns why.
+    /// Returns why the client has disconnected.
     pub fn reason(&self) -> DisconnectReason {
         self.reason
     }

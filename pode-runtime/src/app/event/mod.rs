@@ -1,7 +1,7 @@
 //! Events: what handlers receive, one kind for each noun that has a handler.
 
 /// Writes the methods that every event has: those of [`Signals`], `state` and
-/// `upstream`. The event lends its server by a method `context`.
+/// `upstream`. The event must have a method `context` that returns its context.
 ///
 /// [`Signals`]: crate::push::publisher::Signals
 macro_rules! sending_methods {
@@ -11,13 +11,13 @@ macro_rules! sending_methods {
             ///
             /// # Errors
             ///
-            /// An error of status 500 that names the type, if none of it is
-            /// declared.
+            /// An error of status 500 that names the type, if no state of this
+            /// type is declared.
             pub fn state<T: 'static>(&self) -> Result<&T, $crate::base::error::EventError> {
                 self.context().states.find()
             }
 
-            /// Returns the handle to send with, for tasks that outlive the event.
+            /// Returns the sending handle, for tasks that outlive the event.
             pub fn signals(&self) -> &$crate::push::publisher::Signals {
                 &self.context().signals
             }
@@ -44,8 +44,9 @@ macro_rules! sending_methods {
                 self.signals().send(signal, payload)
             }
 
-            /// Sends a payload to every client of a signal if there is room now;
-            /// see [`Signals::try_send`](crate::push::publisher::Signals::try_send).
+            /// Sends a payload to every client of a signal if the channel has
+            /// capacity now; see
+            /// [`Signals::try_send`](crate::push::publisher::Signals::try_send).
             ///
             /// # Errors
             ///
@@ -61,7 +62,7 @@ macro_rules! sending_methods {
                 self.signals().try_send(signal, payload)
             }
 
-            /// Sends ready-made JSON, byte for byte; see
+            /// Sends JSON that is already encoded, byte for byte; see
             /// [`Signals::send_json`](crate::push::publisher::Signals::send_json).
             pub fn send_json<S: pode_core::SignalTarget>(
                 &self,

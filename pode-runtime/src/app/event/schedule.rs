@@ -1,4 +1,4 @@
-//! The event of a schedule: one of its times.
+//! The event of a schedule: one firing.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,10 +7,10 @@ use std::time::SystemTime;
 use crate::app::context::Context;
 use crate::jobs::job::Firing;
 
-/// One time of a schedule: the argument of its handler.
+/// One firing of a schedule: the argument of its handler.
 ///
 /// Named after Pode's `$ScheduleEvent`. It is a handle: clones are cheap and
-/// mean the same time.
+/// refer to the same firing.
 #[derive(Clone)]
 pub struct ScheduleEvent {
     firing: Arc<Firing<SystemTime, Arc<Context>>>,
@@ -26,14 +26,14 @@ impl ScheduleEvent {
         self.firing.name
     }
 
-    /// Returns how often the schedule has fired, this time included. An
-    /// invocation by hand isn't counted, and sees the times before it.
+    /// Returns how often the schedule has fired, including this time. A manual
+    /// invocation isn't counted; it gets the count of the firings before it.
     pub fn count(&self) -> u64 {
         self.firing.count
     }
 
-    /// Returns when the schedule fires next, if this handler is done by then
-    /// and nobody sets the clock; `None` if it doesn't fire again.
+    /// Returns when the schedule fires next, provided that this handler is done
+    /// by then and nobody sets the clock; `None` if it doesn't fire again.
     pub fn next(&self) -> Option<SystemTime> {
         self.firing.next
     }

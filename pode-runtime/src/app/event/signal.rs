@@ -1,4 +1,4 @@
-//! The event of a message that a client sent, and who that is.
+//! The event of a message from a client, and that client.
 
 use std::any::{Any, type_name};
 use std::borrow::Cow;
@@ -19,9 +19,9 @@ use crate::push::publisher::Sending;
 
 /// A message from a client: the first argument of a signal's handler.
 ///
-/// Named after Pode's `$SignalEvent`. `Out` is what the signal sends to
-/// clients, so an answer of another type doesn't compile. Clones are cheap and
-/// mean the same message.
+/// Named after Pode's `$SignalEvent`. `Out` is the type that the signal sends
+/// to clients, so a reply of another type doesn't compile. Clones are cheap and
+/// refer to the same message.
 pub struct SignalEvent<Out> {
     client: SignalClient,
     out: PhantomData<fn() -> Out>,
@@ -55,8 +55,8 @@ sending_methods!(SignalEvent<Out>);
 
 /// A client of a signal: one WebSocket connection.
 ///
-/// It may have gone by now: what is sent to it then goes nowhere. Clones are
-/// cheap and mean the same client.
+/// It may have disconnected by now: messages sent to it are then dropped.
+/// Clones are cheap and refer to the same client.
 #[derive(Clone)]
 pub struct SignalClient {
     info: Arc<ClientInfo>,
@@ -64,14 +64,14 @@ pub struct SignalClient {
 
 pub(crate) struct ClientInfo {
     pub(crate) id: ClientId,
-    /// The path as declared.
+    /// The declared path.
     pub(crate) signal: &'static str,
-    /// Its own path, of a family.
+    /// The client's own path within a family.
     pub(crate) path: Option<Arc<str>>,
     /// The values of its path's parameters: a tuple.
     pub(crate) parameters: Option<Arc<dyn Any + Send + Sync>>,
     pub(crate) peer: Option<SocketAddr>,
-    /// What the handler of its connection made of it, with the type's name.
+    /// The value that the connect handler set.
     pub(crate) state: Option<Box<dyn Any + Send + Sync>>,
     pub(crate) context: Arc<Context>,
 }
@@ -91,17 +91,18 @@ impl SignalClient {
         self.info.path.as_deref().unwrap_or(self.info.signal)
     }
 
-    /// Returns the address it came from; behind a proxy, the proxy's.
+    /// Returns the client's address; behind a proxy, the proxy's.
     pub fn peer_address(&self) -> Option<SocketAddr> {
         self.info.peer
     }
 
-    /// Returns what the handler of `on connect` set by
+    /// Returns the value that the `on connect` handler set with
     /// [`set_state`](super::ConnectEvent::set_state).
     ///
     /// # Errors
     ///
-    /// An error of status 500 that names the type, if it set none of it.
+    /// An error of status 500 that names the type, if the handler set no value
+    /// of this type.
     pub fn state<T: 'static>(&self) -> Result<&T, EventError> {
         let state = self.info.state.as_ref().and_then(|state| state.downcast_ref());
         state.ok_or_else(|| {
@@ -110,7 +111,8 @@ impl SignalClient {
         })
     }
 
-    /// Puts the client into a group: it gets what is sent there from now on.
+    /// Adds the client to a group: it gets the messages that are sent there
+    /// from now on.
     ///
     /// # Errors
     ///
@@ -119,7 +121,7 @@ impl SignalClient {
         self.clients().join_group(self.id(), group).await
     }
 
-    /// Takes the client out of a group.
+    /// Removes the client from a group.
     ///
     /// # Errors
     ///
@@ -128,7 +130,7 @@ impl SignalClient {
         self.clients().leave_group(self.id(), group).await
     }
 
-    /// Returns the groups that it is in; none if it has gone.
+    /// Returns the client's groups; empty if the client has disconnected.
     ///
     /// # Errors
     ///
@@ -137,7 +139,7 @@ impl SignalClient {
         self.clients().groups_of(self.id()).await
     }
 
-    /// Closes the connection, behind what was sent before; see
+    /// Closes the connection after the messages that were sent before; see
     /// [`Clients::close`].
     ///
     /// # Errors
@@ -181,7 +183,7 @@ impl SignalClient {
         self.info.context.signals.send_to(self.info.signal, audience, payload)
     }
 
-    /// Sends what is ready to be sent.
+    /// Sends a message that is already encoded.
     pub(crate) async fn tell(&self, message: Message) -> Result<(), SendError> {
         let audience = Audience::client(self.own_path(), self.id().clone());
         let envelope = Envelope::new(audience, message);
@@ -189,8 +191,8 @@ impl SignalClient {
     }
 }
 
-/// Returns values as the tuple that they are; without any, that is the empty
-/// one.
+/// Returns the parameter values as their tuple; without values, the empty
+/// tuple.
 pub(super) fn parameters<P: Parameters>(values: Option<&Arc<dyn Any + Send + Sync>>) -> Option<P> {
     let values: &dyn Any = match values {
         Some(values) => &**values,

@@ -9,8 +9,8 @@ use crate::jobs::job::Firing;
 
 /// A tick of a timer: the argument of its handler.
 ///
-/// Named after Pode's `$TimerEvent`. It is a handle: clones are cheap and mean
-/// the same tick.
+/// Named after Pode's `$TimerEvent`. It is a handle: clones are cheap and refer
+/// to the same tick.
 #[derive(Clone)]
 pub struct TimerEvent {
     firing: Arc<Firing<tokio::time::Instant, Arc<Context>>>,
@@ -26,14 +26,14 @@ impl TimerEvent {
         self.firing.name
     }
 
-    /// Returns how often the timer has fired, this tick included. An invocation
-    /// by hand isn't counted, and sees the ticks before it.
+    /// Returns how often the timer has fired, including this tick. A manual
+    /// invocation isn't counted; it gets the count of the ticks before it.
     pub fn count(&self) -> u64 {
         self.firing.count
     }
 
-    /// Returns when the timer fires next, if this handler is done by then;
-    /// `None` if it doesn't fire again.
+    /// Returns when the timer fires next, provided that this handler is done by
+    /// then; `None` if it doesn't fire again.
     pub fn next(&self) -> Option<Instant> {
         self.firing.next.map(tokio::time::Instant::into_std)
     }

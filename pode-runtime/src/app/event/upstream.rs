@@ -1,4 +1,4 @@
-//! The event of an upstream: one message of its, or a connection that begins.
+//! The event of an upstream: one message from it, or a new connection to it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,10 +12,11 @@ use crate::upstream::{Upstream, UpstreamError};
 /// A message of an upstream: the first argument of its handler. The message
 /// itself is the second.
 ///
-/// `Sends` is what the upstream is sent: `UpstreamEvent<Subscribe>` belongs to
-/// `upstream PRICES: Tick -> Subscribe`, and `UpstreamEvent` to one that is
-/// only listened to. The handler of the option `on_connect` gets one, too,
-/// without a message. It is a handle: clones are cheap and mean the same event.
+/// `Sends` is the type of the messages sent to the upstream:
+/// `UpstreamEvent<Subscribe>` belongs to `upstream PRICES: Tick -> Subscribe`,
+/// and `UpstreamEvent` to an upstream that is only listened to. The
+/// `on_connect` handler gets an event, too, without a message. It is a handle:
+/// clones are cheap and refer to the same event.
 pub struct UpstreamEvent<Sends = Nothing> {
     upstream: Upstream<Sends>,
     context: Arc<Context>,
@@ -57,7 +58,7 @@ impl<Sends> UpstreamEvent<Sends> {
 
 sending_methods!(UpstreamEvent<Sends>);
 
-// A derive would ask the payload type to be `Clone`, too.
+// A derive would require the payload type to be `Clone`, too.
 impl<Sends> Clone for UpstreamEvent<Sends> {
     fn clone(&self) -> Self {
         UpstreamEvent { upstream: self.upstream.clone(), context: Arc::clone(&self.context) }

@@ -20,15 +20,15 @@ use crate::net::tls::certificate::ClientCertificate;
 
 /// A request that a route answers: the first argument of its handler.
 ///
-/// Named after Pode's `$WebEvent`. It is a handle: clones are cheap and mean
-/// the same request. The body is not part of it, but comes to the handler as
-/// an argument of the route.
+/// Named after Pode's `$WebEvent`. It is a handle: clones are cheap and refer
+/// to the same request. The body is not part of it; the handler gets the body
+/// as an argument of the route.
 #[derive(Clone)]
 pub struct WebEvent {
     request: Arc<WebRequest>,
 }
 
-/// What an event is made of.
+/// The data of an event.
 pub(crate) struct WebRequest {
     pub(crate) method: Method,
     pub(crate) uri: Uri,
@@ -41,7 +41,7 @@ pub(crate) struct WebRequest {
     pub(crate) context: Arc<Context>,
 }
 
-/// The header by which a client tells its id.
+/// The header in which a client sends its id.
 pub(crate) const CLIENT_ID: HeaderName = HeaderName::from_static("x-pode-signal-client-id");
 
 impl WebEvent {
@@ -49,47 +49,47 @@ impl WebEvent {
         WebEvent { request: Arc::new(request) }
     }
 
-    /// Returns the method of the request; HEAD comes to GET routes as HEAD.
+    /// Returns the method of the request. GET routes get HEAD requests as HEAD.
     pub fn method(&self) -> &Method {
         &self.request.method
     }
 
-    /// Returns the path as it travelled: percent-encoded, without the query.
+    /// Returns the path as sent: percent-encoded, without the query.
     pub fn path(&self) -> &str {
         self.request.uri.path()
     }
 
-    /// Returns what stands behind the `?`, as it travelled; empty if nothing
-    /// does.
+    /// Returns the query (the part after the `?`) as sent; empty if there is
+    /// none.
     pub fn query(&self) -> &str {
         self.request.uri.query().unwrap_or_default()
     }
 
-    /// Returns the headers, which are the same by each version of HTTP: `Host` is
-    /// the host that was asked, and cookies stand on one line.
+    /// Returns the headers. They are the same for each version of HTTP: `Host`
+    /// is the requested host, and cookies are on one line.
     pub fn headers(&self) -> &HeaderMap {
         &self.request.headers
     }
 
-    /// Returns the value of a cookie, decoded; `None` if the browser sent none
-    /// of that name, or one that is no UTF-8.
+    /// Returns the decoded value of a cookie; `None` if the browser sent no
+    /// cookie of that name, or one that is not UTF-8.
     pub fn cookie(&self, name: &str) -> Option<String> {
         cookie(self.headers(), name)
     }
 
-    /// Returns the client of a signal that sends this request: pages and
-    /// programs tell it by the header `X-Pode-Signal-Client-Id`, whose value
-    /// they were given when they connected. So a request can be answered over
+    /// Returns the client of a signal that sends this request. Pages and
+    /// programs send its id in the header `X-Pode-Signal-Client-Id`; they got
+    /// the value when they connected. So a handler can answer a request over
     /// the client's WebSocket:
     /// `event.send(CHAT, &answer).to_client(&client).await`.
     ///
-    /// Without `client_ids: signed_by(…)` whoever knows an id may speak for its
-    /// client; those that the server makes can't be guessed.
+    /// Without `client_ids: signed_by(…)` anyone who knows an id can speak for
+    /// its client. The ids that the server generates can't be guessed.
     ///
     /// # Errors
     ///
-    /// An error of status 400 if the header is missing, forged or somebody
-    /// else's; of 404 if no such client is connected.
+    /// An error of status 400 if the header is missing, forged or belongs to
+    /// another client; of status 404 if no such client is connected.
     pub async fn signal_client<S: SignalTarget>(&self, signal: S) -> Result<ClientId, EventError> {
         let Some(given) = self.headers().get(CLIENT_ID) else {
             return Err(EventError::new(400, "the header `X-Pode-Signal-Client-Id` is missing"));
@@ -108,20 +108,21 @@ impl WebEvent {
     }
 
     /// Returns the address the request came from; behind a proxy, the proxy's.
-    /// `None` where the server is a part of another that doesn't tell it.
+    /// `None` if the server is embedded in an application that doesn't pass the
+    /// address on.
     pub fn peer_address(&self) -> Option<SocketAddr> {
         self.request.peer
     }
 
-    /// Returns the certificate that the client has shown; `None` if the
-    /// endpoint's `client_certificate` asks for none, or is `optional`, and it
-    /// has shown none.
+    /// Returns the certificate that the client presented. `None` if the
+    /// endpoint's `client_certificate` requests none, or is `optional` and the
+    /// client presented none.
     pub fn client_certificate(&self) -> Option<&ClientCertificate> {
         self.request.certificate.as_ref()
     }
 
-    /// Returns what the path holds for a parameter, decoded; `None` if the
-    /// route has no parameter of that name.
+    /// Returns the decoded value of a path parameter; `None` if the route has
+    /// no parameter of that name.
     pub fn parameter(&self, name: &str) -> Option<&str> {
         let mut parameters = self.parameters();
         parameters.find(|(other, _)| *other == name).map(|(_, value)| value)
@@ -149,10 +150,11 @@ impl WebEvent {
     }
 }
 
-/// Returns the value of a cookie, decoded.
+/// Returns the decoded value of a cookie.
 pub(super) fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
-    // Names aren't decoded: `%5F_Host-id`, which a page of a neighbouring domain
-    // may set, would else pass for `__Host-id`, which it may not.
+    // Names aren't decoded: `%5F_Host-id`, which a page of a neighbouring
+    // domain may set, would otherwise pass for `__Host-id`, which it may not
+    // set.
     let encoded = Cookie::new(name, "").encoded().to_string();
     let is_meant = |found: &str| found == name || Some(found) == encoded.strip_suffix('=');
     texts(headers, COOKIE, b';')

@@ -1,5 +1,5 @@
-//! Into a channel, or around it: while this process hands over to another, what
-//! is sent goes to that one and comes back in an order that both share.
+//! Into a channel, or around it: while this process hands over to another,
+//! messages go to the other process and come back in an order that both share.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,38 +12,38 @@ use tokio::time::{Instant, timeout_at};
 use super::{Permit, Signals};
 use crate::push::engine::Envelope;
 
-/// The way to the other process. Cloning is cheap.
+/// The queue to the other process. Cloning is cheap.
 #[derive(Clone, Debug)]
 pub(crate) struct Detour {
     queue: mpsc::Sender<Diverted>,
-    /// Holds true when everything in the queue came back, and channels are as
-    /// they were.
+    /// True when everything in the queue has come back and channels are no
+    /// longer diverted.
     over: watch::Receiver<bool>,
-    /// How much has taken it and isn't back yet.
+    /// How many envelopes have taken the detour and aren't back yet.
     underway: Arc<AtomicUsize>,
 }
 
-/// Whether a message may take a detour without anybody waiting until it is
-/// where it has its order.
+/// Whether a message may take a detour although nobody waits until it has its
+/// place in the order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Detours {
     Not,
     Too,
 }
 
-/// What takes the detour.
+/// An envelope that takes the detour.
 #[derive(Debug)]
 pub(crate) struct Diverted {
     pub(crate) path: &'static str,
-    /// Which of the path's channels it is for.
+    /// The index of its channel among the path's channels.
     pub(crate) index: usize,
     pub(crate) envelope: Envelope,
-    /// To be dropped when it is in its channel.
+    /// To be dropped when the envelope is in its channel.
     pub(crate) underway: UnderWay,
 }
 
-/// Counts something that is underway, and tells its sender when it no longer
-/// is.
+/// Counts an envelope that is underway, and notifies its sender when it no
+/// longer is.
 #[derive(Debug)]
 pub(crate) struct UnderWay {
     count: Arc<AtomicUsize>,
@@ -56,7 +56,7 @@ impl Drop for UnderWay {
     }
 }
 
-/// Something that is underway.
+/// Resolves when an envelope is no longer underway.
 type Arrival = oneshot::Receiver<()>;
 
 impl Detour {
@@ -64,7 +64,7 @@ impl Detour {
         Detour { queue, over, underway: Arc::default() }
     }
 
-    /// Tells whether everything that has taken it is back.
+    /// Returns whether every envelope that took the detour is back.
     pub(crate) fn is_idle(&self) -> bool {
         self.underway.load(Ordering::Acquire) == 0
     }
@@ -77,8 +77,8 @@ impl Detour {
         (Diverted { path, index, envelope, underway }, arrival)
     }
 
-    /// Waits for places; `None` if the detour has come to its end meanwhile, and
-    /// the channel is to be tried again.
+    /// Waits for permits; `None` if the detour has ended meanwhile, and the
+    /// channel is to be tried again.
     async fn reserve(
         &self,
         path: &'static str,
@@ -92,7 +92,7 @@ impl Detour {
         match timeout_at(deadline, self.queue.reserve_many(places)).await {
             Ok(Ok(places)) => Ok(Some(places)),
             Ok(Err(_closed)) => {
-                // What was sent before comes first.
+                // Messages that were sent before come first.
                 let mut over = self.over.clone();
                 let waited = timeout_at(deadline, over.wait_for(|over| *over)).await;
                 match waited.map(|over| over.is_ok()) {
@@ -124,14 +124,14 @@ impl Detour {
         path: &'static str,
         places: usize,
     ) -> Result<mpsc::PermitIterator<'_, Diverted>, SendError> {
-        // If it is at its end, there will be room behind it.
+        // If the detour has ended, there will be capacity after it.
         self.queue.try_reserve_many(places).map_err(|_| SendError::Full { path })
     }
 }
 
 impl Signals {
-    /// Puts a parcel into a channel, or onto its detour, as soon as there is
-    /// room.
+    /// Puts an envelope into a channel, or onto its detour, as soon as there is
+    /// capacity.
     pub(super) async fn put(
         &self,
         channel: &Channel<Envelope>,
@@ -147,7 +147,7 @@ impl Signals {
                 return envelope.put(permit, 0);
             }
             drop(permit);
-            // Without a detour, the channel is itself again.
+            // Without a detour, the channel is no longer diverted.
             let Some(detour) = self.detour() else { continue };
             if let Some(mut places) = detour.reserve(channel.path(), 1, deadline).await? {
                 let (diverted, arrival) = detour.divert(channel, envelope);
@@ -160,7 +160,7 @@ impl Signals {
         }
     }
 
-    /// Does it if there is room now.
+    /// As [`put`](Self::put), if there is capacity now.
     pub(super) fn put_now(
         &self,
         channel: &Channel<Envelope>,
@@ -179,8 +179,8 @@ impl Signals {
         Ok(())
     }
 
-    /// Puts a message into every channel, or onto its detour, as soon as there
-    /// is room everywhere.
+    /// Puts a message into every channel, or onto its detour, as soon as all
+    /// have capacity.
     pub(super) async fn put_into_all(
         &self,
         message: &Message,
@@ -191,7 +191,7 @@ impl Signals {
             let mut elsewhere = Vec::new();
             for channel in self.hub().channels() {
                 let permit = self.room_in(channel, deadline).await?;
-                // What comes back needs room, too.
+                // An envelope that comes back needs capacity, too.
                 if permit.is_diverted() { elsewhere.push(channel) } else { rooms.push(permit) }
             }
             let Some(first) = elsewhere.first() else { return put_all(rooms, message) };
@@ -209,7 +209,7 @@ impl Signals {
         self.detour().filter(|_| detours == Detours::Too)
     }
 
-    /// Does it if there is room everywhere now.
+    /// As [`put_into_all`](Self::put_into_all), if all have capacity now.
     pub(super) fn put_into_all_now(
         &self,
         message: &Message,
@@ -231,9 +231,9 @@ impl Signals {
     }
 }
 
-/// Waits until everything is where it has its order: whoever is told then that
-/// it was sent, and sends something by the other process, does so behind it. At
-/// the deadline it is on its way all the same.
+/// Waits until every envelope has its place in the order. So if a caller sends
+/// through the other process after its send here returned, that message comes
+/// later. An envelope that isn't there at the deadline is still on its way.
 async fn arrive(arrivals: impl IntoIterator<Item = Arrival>, deadline: Instant) {
     for arrival in arrivals {
         if timeout_at(deadline, arrival).await.is_err() {

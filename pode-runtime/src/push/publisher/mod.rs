@@ -24,10 +24,10 @@ use crate::push::engine::{Audience, Envelope};
 
 /// Sends payloads to the clients of a server; a cheap handle to clone.
 ///
-/// The same calls are on every event. What is sent is encoded once, at the
-/// call. Messages of one sender arrive in the order they were sent, at every
-/// client that keeps up; one that doesn't is cut off with close code 1013 and
-/// disturbs nobody else.
+/// Every event has the same methods. A payload is encoded once, at the call.
+/// Messages of one sender arrive in the order they were sent, at every client
+/// that keeps up. A client that doesn't keep up is cut off with close code 1013
+/// and affects no other client.
 #[derive(Clone, Debug)]
 pub struct Signals {
     shared: Arc<Shared>,
@@ -36,9 +36,9 @@ pub struct Signals {
 #[derive(Debug)]
 struct Shared {
     hub: Hub<Envelope>,
-    /// How long a send waits for room.
+    /// How long a send waits for capacity.
     send_timeout: Duration,
-    /// Where to what is sent while a channel is diverted.
+    /// Where messages go while a channel is diverted.
     detour: Mutex<Option<Detour>>,
 }
 
@@ -51,9 +51,9 @@ impl Signals {
         &self.shared.hub
     }
 
-    /// Says where to diverted channels send, or that there are none.
+    /// Sets where diverted channels send, or that no channel is diverted.
     pub(crate) fn set_detour(&self, detour: Option<Detour>) {
-        // Nothing that holds the lock can panic midway.
+        // No code that holds the lock can panic midway.
         *self.shared.detour.lock().unwrap_or_else(PoisonError::into_inner) = detour;
     }
 
@@ -61,22 +61,23 @@ impl Signals {
         self.shared.detour.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Sends a payload, as JSON, to every client of a signal; or to some of
+    /// Sends a payload, as JSON, to every client of a signal, or to some of
     /// them: `send(CHAT, &message).to_group("admins").await`.
     ///
-    /// Nothing happens until the returned value is awaited. It then waits for
-    /// room in the channel, at most for the server's `send_timeout`: so a loop
-    /// of sends goes at the pace of delivery and loses nothing. That it is done
-    /// means that the message is on its way, in its order; not that clients
-    /// have read it. Before the server starts, messages collect in the channel.
+    /// Nothing is sent until the returned value is awaited. It then waits for
+    /// capacity in the channel, at most for the server's `send_timeout`. So a
+    /// loop of sends runs at the pace of delivery and loses nothing. When it
+    /// returns, the message is in the channel, in its order; clients may not
+    /// have read it yet. Before the server starts, messages collect in the
+    /// channel.
     ///
-    /// Cancel safe: a send that is dropped before it is done has sent nothing;
-    /// while another process takes over, it may have.
+    /// Cancel safe: a send that is dropped before it is done has sent nothing.
+    /// While another process takes over, it may have sent the message.
     ///
     /// # Errors
     ///
-    /// When awaited: the payload has no JSON form, no room came free in time,
-    /// the server has stopped, or it doesn't declare the signal.
+    /// When awaited: the payload has no JSON form, the channel stayed full too
+    /// long, the server has stopped, or it doesn't declare the signal.
     pub fn send<S: SignalTarget>(&self, signal: S, payload: &S::Out) -> Sending<S::Level>
     where
         S::Out: Payload,
@@ -86,11 +87,11 @@ impl Signals {
     }
 
     /// Sends a payload to every client of a signal, as [`send`](Self::send)
-    /// does, if there is room now.
+    /// does, if the channel has capacity now.
     ///
     /// # Errors
     ///
-    /// As for `send`, with [`SendError::Full`] at once if there is no room.
+    /// As for `send`, with [`SendError::Full`] at once if the channel is full.
     pub fn try_send<S>(&self, signal: S, payload: &S::Out) -> Result<(), SendError>
     where
         S: SignalTarget<Out: Payload, Level: Sendable>,
@@ -98,7 +99,8 @@ impl Signals {
         self.send(signal, payload).try_now()
     }
 
-    /// Sends ready-made JSON, byte for byte, as [`send`](Self::send) does.
+    /// Sends JSON that is already encoded, byte for byte, as
+    /// [`send`](Self::send) does.
     pub fn send_json<S: SignalTarget>(&self, signal: S, json: &RawValue) -> Sending<S::Level> {
         let audience = Audience::everyone(signal.concrete_path().cloned());
         let target = Target::Signal(signal.declared_path(), audience);
@@ -107,8 +109,8 @@ impl Signals {
 
     /// Sends a payload, as JSON, to every client on every path.
     ///
-    /// Either every path gets it or, with an error, none does. This is the one
-    /// way of sending whose payload type no signal declares.
+    /// Either every path gets the payload or, with an error, none does. This is
+    /// the only send whose payload type isn't declared by a signal.
     pub fn send_to_all<T: Serialize + ?Sized>(&self, payload: &T) -> Sending {
         self.sending(Target::All, encode("*", payload))
     }
@@ -123,7 +125,8 @@ impl Signals {
         self.sending(Target::Signal(path, audience), encode(path, payload))
     }
 
-    /// Puts a parcel into the channel of a path, as soon as there is room.
+    /// Puts an envelope into the channel of a path, as soon as there is
+    /// capacity.
     pub(crate) async fn post(
         &self,
         path: &'static str,
@@ -153,7 +156,7 @@ impl Signals {
         })
     }
 
-    /// Sends if there is room in every channel.
+    /// Sends if every channel has capacity.
     fn send_now(
         &self,
         target: &Target,
@@ -169,10 +172,11 @@ impl Signals {
         }
     }
 
-    /// Sends as soon as there is room in every channel.
+    /// Sends as soon as every channel has capacity.
     ///
-    /// Two of these that wait for several channels can't block each other: the
-    /// room they wait for is given back by deliveries, whoever holds the rest.
+    /// Two sends that wait for several channels can't block each other:
+    /// delivery frees the capacity they wait for, whoever holds the other
+    /// permits.
     async fn send_soon(self, target: Target, message: Message) -> Result<(), SendError> {
         let deadline = self.deadline();
         match target {
@@ -184,8 +188,8 @@ impl Signals {
         }
     }
 
-    /// Returns the channel of a declared path; of a family, that of one of its
-    /// paths.
+    /// Returns the channel of a declared path; for a family, the channel of one
+    /// of its paths.
     pub(crate) fn channel(
         &self,
         path: &'static str,

@@ -1,4 +1,5 @@
-//! A message on its way into its channel: for whom it is, and the wait for room.
+//! A message on its way into its channel: its audience, and the wait for
+//! capacity.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -20,8 +21,8 @@ pub(super) enum Target {
 
 /// A message that is sent when this is awaited.
 ///
-/// `L` is how widely it may go: a [level], or [`Addressed`] when it is said for
-/// whom it is.
+/// `L` is how widely it may be sent: a [level], or [`Addressed`] once a group
+/// or client is named.
 #[must_use = "nothing is sent until this is awaited"]
 pub struct Sending<L = level::Name> {
     signals: Signals,
@@ -34,13 +35,14 @@ impl<L: Level> Sending<L> {
     /// Sends only to the members of a group.
     pub fn to_group(self, group: &str) -> Sending<Addressed>
     where
-        // Said here rather than above, so that rustc tells what is wrong.
+        // The bound is here rather than on the `impl`, so that rustc reports
+        // what is wrong.
         L: ReachesGroups,
     {
         self.recipients(Recipients::Group(group.into()))
     }
 
-    /// Sends only to one client; to nobody, if it isn't there.
+    /// Sends only to one client; to nobody if it isn't connected.
     pub fn to_client(self, client: &ClientId) -> Sending<Addressed> {
         self.recipients(Recipients::Client(client.clone()))
     }
@@ -55,7 +57,7 @@ impl<L> Sending<L> {
         Sending { signals, target, message, level: PhantomData }
     }
 
-    /// Leaves a client out, usually the one that gave cause to the message.
+    /// Excludes a client, usually the one that caused the message.
     pub fn except(mut self, client: &ClientId) -> Sending<L> {
         if let Target::Signal(_, audience) = &mut self.target {
             audience.except = Some(client.clone());
@@ -63,12 +65,12 @@ impl<L> Sending<L> {
         self
     }
 
-    /// Sends if there is room now.
+    /// Sends if the channel has capacity now.
     ///
     /// # Errors
     ///
-    /// As when it is awaited, with [`SendError::Full`] at once if there is no
-    /// room.
+    /// As when it is awaited, with [`SendError::Full`] at once if the channel
+    /// is full.
     pub fn try_now(self) -> Result<(), SendError>
     where
         L: Sendable,
@@ -102,8 +104,8 @@ pub struct SendFuture {
 }
 
 enum State {
-    /// Not polled yet. Where there is room, as there nearly always is, the
-    /// first poll is the last, and nothing is put on the heap for it.
+    /// Not polled yet. If there is capacity, as there nearly always is, the
+    /// first poll is the last, and nothing is allocated on the heap.
     Fresh(Option<(Signals, Target, Result<Message, SendError>)>),
     Waiting(Pin<Box<dyn Future<Output = Result<(), SendError>> + Send>>),
 }
@@ -116,7 +118,7 @@ impl Future for SendFuture {
             let (signals, target, message) =
                 sending.take().expect("a future is not polled again after it was ready");
             let message = message?;
-            // A detour has to be waited for.
+            // A detour requires waiting.
             match signals.send_now(&target, &message, Detours::Not) {
                 Err(SendError::Full { .. }) => {
                     self.state = State::Waiting(Box::pin(signals.send_soon(target, message)));
