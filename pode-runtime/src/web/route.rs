@@ -1,8 +1,8 @@
 //! Route filters: from a handler or a view to one warp filter.
 //!
-//! A filter finds its event in the request's extensions, where the dispatch
-//! put it, and never rejects: whatever happens becomes a response. Which
-//! requests reach it is the dispatch's business.
+//! A filter finds its event in the request's extensions, where the dispatch put
+//! it. It never rejects: every outcome becomes a response. The dispatch decides
+//! which requests reach it.
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
@@ -25,14 +25,14 @@ use crate::web::reply::{Reply, redirect, view};
 /// Options of a route:
 /// `route POST "/notes" (form: Note) { limits: Limits { max_body_bytes: 4096 } } => note;`
 ///
-/// There is one more, `endpoint: NAME` or `endpoint: [A, B]`, which the macro
-/// itself understands.
+/// There is one more option, `endpoint: NAME` or `endpoint: [A, B]`, which the
+/// macro itself handles.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct RouteOptions {
-    /// How long a body may be, and take; its endpoint's by default. These are
-    /// `max_body_bytes`, `max_upload_bytes`, `body_timeout` and
-    /// `min_bytes_per_second` of [`Limits`]; the others are settled before the
+    /// The maximum size and duration of a body; its endpoint's by default.
+    /// These are `max_body_bytes`, `max_upload_bytes`, `body_timeout` and
+    /// `min_bytes_per_second` of [`Limits`]; the other limits apply before the
     /// route is known.
     pub limits: Limits,
 }
@@ -49,7 +49,7 @@ pub fn view_filter(name: &'static str) -> RouteFilter {
     })
 }
 
-/// Makes the filter of a route that answers with another address, in which
+/// Makes the filter of a route that redirects to another address, in which
 /// `:name` and `*name` stand for the path's parameters.
 pub fn redirect_filter(target: &'static str) -> RouteFilter {
     handler_filter_0(move |event: WebEvent| std::future::ready(redirect(fill_in(target, &event))))
@@ -64,7 +64,7 @@ fn fill_in(target: &str, event: &WebEvent) -> String {
         else {
             return segment.to_owned();
         };
-        // What a catch-all took goes on being several segments.
+        // The value of a catch-all stays several segments.
         let allowed = if segment.starts_with('*') { SEGMENTS } else { SEGMENT };
         utf8_percent_encode(value, allowed).to_string()
     };
@@ -73,10 +73,10 @@ fn fill_in(target: &str, event: &WebEvent) -> String {
 
 const SEGMENTS: &AsciiSet = &SEGMENT.remove(b'/');
 
-/// Makes the filter of a route from what its handler becomes.
+/// Makes the filter of a route from a function that answers with its handler.
 ///
-/// The handler's types end here: warp's combinators would be compiled anew for
-/// each of them, and that would be most of what a user waits for.
+/// The handler's types are erased here: otherwise warp's combinators would be
+/// compiled for each of them, which would be most of the compile time.
 fn filter<F, Answer>(answer: F) -> RouteFilter
 where
     F: Fn(WebEvent, Body) -> Answer + Send + Sync + 'static,
@@ -87,7 +87,7 @@ where
 
 type BoxedAnswer = Pin<Box<dyn Future<Output = WholeResponse> + Send>>;
 
-/// Makes a filter by whatever answers; there is one of this for all handlers.
+/// Makes a filter from a boxed answer function; compiled once for all handlers.
 fn boxed_filter(answer: Arc<dyn Fn(WebEvent, Body) -> BoxedAnswer + Send + Sync>) -> RouteFilter {
     warp::ext::get::<WebEvent>()
         .and(warp::body::stream())
@@ -100,20 +100,20 @@ fn boxed_filter(answer: Arc<dyn Fn(WebEvent, Body) -> BoxedAnswer + Send + Sync>
         .boxed()
 }
 
-/// Makes one piece of a chunk, which nearly always is one already.
+/// Makes a chunk contiguous, which it nearly always is already.
 pub(crate) fn whole_chunk(chunk: Result<impl Buf, warp::Error>) -> Result<Bytes, warp::Error> {
     chunk.map(|mut buffer| buffer.copy_to_bytes(buffer.remaining()))
 }
 
 // One function for each number of arguments. The bound on the handler is a
 // plain `Fn` from the event and the values, so that a closure's parameters are
-// inferred; it is written out, since rustc quotes it to whoever breaks it.
+// inferred. It is written out, since rustc quotes it in error messages.
 
-/// Answers by a handler and its arguments.
+/// Answers with a handler and its arguments.
 macro_rules! answer_by {
     ($handler:ident($($argument:ident),*)) => {{
         let parts = Arc::new((($($argument,)*), $handler));
-        // Without arguments, the body is left alone.
+        // Without arguments, the body isn't used.
         #[allow(unused_mut, unused_variables)]
         filter(move |event, mut body| {
             let parts = Arc::clone(&parts);

@@ -20,12 +20,12 @@ pub fn json<T: DeserializeOwned>(_: PhantomData<T>) -> Whole<T, 1> {
     Whole { kinds: [Kind::JSON] }
 }
 
-/// Takes a body of form fields or of JSON, as its content type says.
+/// Takes a body of form fields or of JSON, depending on its content type.
 pub fn data<T: DeserializeOwned>(_: PhantomData<T>) -> Whole<T, 2> {
     Whole { kinds: [Kind::FORM, Kind::JSON] }
 }
 
-/// Takes a body of any content type, as it is.
+/// Takes a body of any content type, unchanged.
 pub fn body<T: FromBody>(_: PhantomData<T>) -> Raw<T> {
     Raw { make: T::from_body }
 }
@@ -37,11 +37,11 @@ pub struct Whole<T, const KINDS: usize> {
     kinds: [Kind<T>; KINDS],
 }
 
-/// A content type and what is made of it.
+/// A content type and how its body is decoded.
 #[derive(Debug)]
 struct Kind<T> {
     content_type: &'static str,
-    /// Judges what stands behind `application/`.
+    /// Checks the part after `application/`.
     fits: fn(&str) -> bool,
     make: fn(&[u8]) -> Result<T, EventError>,
 }
@@ -81,7 +81,7 @@ impl<T: Send + 'static, const KINDS: usize> Argument for Whole<T, KINDS> {
     }
 }
 
-/// A body as it is; made by [`body`].
+/// A body, unchanged; made by [`body`].
 #[derive(Debug)]
 pub struct Raw<T> {
     make: fn(Bytes) -> Result<T, EventError>,
@@ -95,15 +95,15 @@ impl<T: Send + 'static> Argument for Raw<T> {
     }
 }
 
-/// What the argument `body` may be: `Bytes`, `Vec<u8>`, or a `String`, which
-/// asks for UTF-8.
+/// A type of the argument `body`: `Bytes`, `Vec<u8>`, or a `String`, which
+/// requires UTF-8.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be a whole body",
     label = "`body` is `Bytes`, `Vec<u8>` or `String`",
     note = "to have a type of yours made, take `form`, `json` or `data`"
 )]
 pub trait FromBody: Sized {
-    /// Makes the value, or the answer to a body that it can't be made of.
+    /// Makes the value, or the error reply if the body doesn't fit.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! What a part of a form says about itself by `Content-Disposition` (RFC 7578,
+//! The names that a part of a form has in its `Content-Disposition` (RFC 7578,
 //! section 4.2).
 
 use http::header::{CONTENT_DISPOSITION, HeaderMap};
@@ -6,13 +6,13 @@ use percent_encoding::percent_decode;
 
 use crate::http::header::parameters;
 
-/// The names of a part. Those that multer finds are of no use: it also looks for
-/// them in what is quoted.
+/// The names of a part. The names that multer finds can't be used: it also
+/// searches quoted text.
 #[derive(Debug)]
 pub(super) struct Disposition {
     pub(super) name: Option<String>,
-    /// Its name, if it is a file; one whose name can't be read is a file
-    /// nevertheless.
+    /// The file name, if the part is a file. A part whose file name can't be
+    /// read is still a file.
     pub(super) file_name: Option<String>,
 }
 
@@ -26,7 +26,8 @@ impl Disposition {
         let name = find("name").and_then(|name| str::from_utf8(name).ok()).map(unescape);
         let plain = || Some(unescape(&String::from_utf8_lossy(find("filename")?)));
         let file_name = match find("filename*").map(extended) {
-            // .NET sends both, and this is the readable one; RFC 6266 prefers it, too.
+            // .NET sends both, and this one is readable; RFC 6266 prefers it,
+            // too.
             Some(Ok(file_name)) => Some(file_name),
             Some(Err(file_name)) => plain().or(Some(file_name)),
             None => plain(),
@@ -35,18 +36,18 @@ impl Disposition {
     }
 }
 
-/// Undoes what browsers do to a quote. Line breaks, which they write as `%0D%0A`,
-/// stay as they are written: names go to logs and headers.
+/// Decodes a quote as browsers encode it. Line breaks, which they write as
+/// `%0D%0A`, stay encoded, because names go to logs and headers.
 fn unescape(text: &str) -> String {
     text.replace("%22", "\"")
 }
 
-/// Decodes a value such as `UTF-8''a%20b` (RFC 8187), which RFC 7578 forbids in
+/// Decodes a value such as `UTF-8''a%20b` (RFC 8187). RFC 7578 forbids it in
 /// forms, but some clients send nothing else.
 ///
 /// # Errors
 ///
-/// The nearest that can be read, if it is none.
+/// The closest readable text, if the value is invalid.
 fn extended(value: &[u8]) -> Result<String, String> {
     let mut parts = value.splitn(3, |byte| *byte == b'\'');
     let (charset, encoded) = match (parts.next(), parts.nth(1)) {

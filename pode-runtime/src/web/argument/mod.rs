@@ -31,12 +31,12 @@ use crate::http::header;
 
 type Chunks = Pin<Box<dyn Stream<Item = Result<Bytes, warp::Error>> + Send>>;
 
-/// A part of a request that a handler takes.
+/// A part of a request that a handler takes as an argument.
 pub trait Argument: Send + Sync + 'static {
-    /// What the handler gets.
+    /// The type that the handler gets.
     type Value: Send;
 
-    /// Makes the value, or the answer to a request that it can't be made of.
+    /// Makes the value, or the error reply if the request doesn't fit.
     fn take(
         &self,
         event: &WebEvent,
@@ -50,12 +50,12 @@ pub struct Body {
     pub(crate) limits: BodyLimits,
 }
 
-/// Takes a path parameter of that name.
+/// Takes the path parameter of this name.
 pub fn path<T: FromStr<Err: Display>>(name: &'static str, _: PhantomData<T>) -> Path<T> {
     Path { name, make: |written| written.parse().map_err(|error: T::Err| error.to_string()) }
 }
 
-/// Takes the pairs behind the `?`.
+/// Takes the key-value pairs of the query.
 pub fn query<T: DeserializeOwned>(_: PhantomData<T>) -> Query<T> {
     Query { make: |written| fields("query", written) }
 }
@@ -117,7 +117,7 @@ impl std::fmt::Debug for Body {
     }
 }
 
-/// Refuses a body that says itself that it is too long.
+/// Refuses a body whose `Content-Length` is too large.
 fn announced_within(max_bytes: usize, event: &WebEvent) -> Result<(), EventError> {
     let length =
         event.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
@@ -127,8 +127,8 @@ fn announced_within(max_bytes: usize, event: &WebEvent) -> Result<(), EventError
     Ok(())
 }
 
-/// Refuses a body that would have to be decompressed: a small one may be without
-/// end then.
+/// Refuses a body that would have to be decompressed: a small body could then
+/// expand without limit.
 fn not_compressed(event: &WebEvent) -> Result<(), EventError> {
     let mut codings = event.headers().get_all(CONTENT_ENCODING).into_iter();
     match codings.find(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
@@ -140,7 +140,8 @@ fn not_compressed(event: &WebEvent) -> Result<(), EventError> {
     }
 }
 
-/// Makes the answer to a body that comes too slowly, if that is the trouble.
+/// Makes the error reply for a body that comes too slowly, if that is the
+/// cause.
 fn too_slow(error: &(dyn std::error::Error + 'static)) -> Option<EventError> {
     BodyTooSlow::is_cause_of(error).then(|| EventError::new(408, "the body comes too slowly"))
 }

@@ -1,4 +1,4 @@
-//! Bodies in parts, as forms with files send them (RFC 7578): read as they
+//! Multipart bodies, as forms with files send them (RFC 7578): read as they
 //! come, part by part.
 
 use std::marker::PhantomData;
@@ -21,15 +21,15 @@ pub fn multipart(_: PhantomData<Multipart>) -> TakesMultipart {
     TakesMultipart
 }
 
-/// A body in parts; made by [`multipart`].
+/// A multipart body; made by [`multipart`].
 #[derive(Debug)]
 pub struct TakesMultipart;
 
 /// The parts of a form with files, in the order they were sent.
 ///
-/// They are read as they come: the next part is asked for when the one before
-/// was read, or is dropped. Together they have at most as many bytes as the
-/// `max_upload_bytes` of [`Limits`](crate::base::limits::Limits) say: 64 MiB by default.
+/// The parts are read as they come: ask for the next part after the one before
+/// was read or dropped. Together they have at most `max_upload_bytes` of
+/// [`Limits`](crate::base::limits::Limits): 64 MiB by default.
 ///
 /// ```
 /// use pode_runtime::argument::Multipart;
@@ -82,13 +82,13 @@ impl Argument for TakesMultipart {
 }
 
 impl Multipart {
-    /// Waits for the next part; `None` behind the last.
+    /// Waits for the next part; `None` after the last.
     ///
     /// # Errors
     ///
     /// Status 400 if the body is malformed or ends early, 408 if it comes too
-    /// slowly, 413 if it is too long. All are answers that a handler may pass on
-    /// by `?`.
+    /// slowly, 413 if it is too long. A handler may pass on all of them with
+    /// `?`.
     pub async fn next(&mut self) -> Result<Option<Part>, EventError> {
         let max_bytes = self.max_bytes;
         let next = self.parts.next_field().await.map_err(|error| refuse(error, max_bytes))?;
@@ -101,27 +101,27 @@ impl Multipart {
 }
 
 impl Part {
-    /// Returns the name of the field, if it has one that is UTF-8.
+    /// Returns the name of the field, if it has one and it is UTF-8.
     pub fn name(&self) -> Option<&str> {
         self.disposition.name.as_deref()
     }
 
-    /// Returns the name of the file as the client gives it, if it is a file;
-    /// what of it is no UTF-8 is replaced by `U+FFFD`. It may be anything: never
-    /// make a path of it unchecked.
+    /// Returns the name of the file as the client sent it, if the part is a
+    /// file. Bytes that aren't UTF-8 are replaced by `U+FFFD`. The name may be
+    /// anything: never use it in a path unchecked.
     pub fn file_name(&self) -> Option<&str> {
         self.disposition.file_name.as_deref()
     }
 
-    /// Returns the content type as the client gives it; without its parameters
-    /// if they are no UTF-8.
+    /// Returns the content type as the client sent it; without its parameters
+    /// if they aren't UTF-8.
     pub fn content_type(&self) -> Option<&str> {
         let written = self.field.headers().get(CONTENT_TYPE)?;
         let whole = str::from_utf8(written.as_bytes()).ok();
         whole.or_else(|| str::from_utf8(elements_of(written, b';').next()?).ok())
     }
 
-    /// Waits for more of the part; `None` at its end.
+    /// Waits for the next chunk of the part; `None` at its end.
     ///
     /// # Errors
     ///
@@ -153,7 +153,7 @@ impl Part {
 fn refuse(error: multer::Error, max_bytes: usize) -> EventError {
     match error {
         multer::Error::StreamSizeExceeded { .. } => too_long(max_bytes),
-        // multer's own sentence has the name by its own reading.
+        // multer's own message contains the name as multer parsed it.
         multer::Error::IncompleteFieldData { .. } => {
             EventError::new(400, "multipart: a part ends early")
         }
@@ -170,7 +170,7 @@ mod tests {
 
     use super::*;
 
-    /// Reads a part with such a `Content-Disposition`.
+    /// Reads a part with this `Content-Disposition`.
     fn part(disposition: &[u8]) -> Part {
         let head = b"--XX\r\nContent-Disposition: ";
         let body = [head, disposition, b"\r\n\r\nx\r\n--XX--\r\n"].concat();
@@ -227,7 +227,7 @@ mod tests {
         check("form-data; name=f; filename*=UTF-8''J%C3%BCrgen%22.txt", "f", "Jürgen\".txt");
         check("form-data; name=f; FILENAME* = \"utf-8'de'%C3%BC\"; filename=\"u\"", "f", "ü");
         check("form-data; filename*=UTF-8''it's.txt", None, "it's.txt");
-        // What can't be read is a name only if there is no other.
+        // An unreadable name is used only if there is no other.
         for odd in ["utf-8''%ff", "ISO-8859-1''%ff", "%ff"] {
             check(format!("form-data; filename*={odd}"), None, "\u{fffd}");
             check(format!("form-data; filename*={odd}; filename=y"), None, "y");
@@ -256,7 +256,8 @@ mod tests {
         ) {
             let quoted_string = |text: &str| text.replace('\\', r"\\").replace('"', r#"\""#);
             let form_data = |text: &str| text.replace('"', "%22");
-            // Of two backslashes nobody can tell who wrote them.
+            // Two backslashes are ambiguous: either encoding may have written
+            // them.
             let ambiguous = format!("{name} {file_name}").contains(r"\\");
             let ways: &[&dyn Fn(&str) -> String] =
                 if ambiguous { &[&quoted_string] } else { &[&quoted_string, &form_data] };

@@ -8,14 +8,14 @@ use super::Reply;
 use crate::app::event::WebEvent;
 use crate::http::response::{WholeResponse, internal_error};
 
-/// A reply that was changed; made by the methods of [`Reply`].
+/// A modified reply; made by the methods of [`Reply`].
 #[derive(Clone, Debug)]
 #[must_use = "a reply does nothing until it is returned from a handler"]
 pub struct Changed<R> {
     reply: R,
     status: Option<StatusCode>,
     headers: Vec<(HeaderName, HeaderValue)>,
-    /// The first that can't be a header.
+    /// The first invalid header.
     wrong: Option<String>,
 }
 
@@ -24,14 +24,14 @@ impl<R> Changed<R> {
         Changed { reply, status: None, headers: Vec::new(), wrong: None }
     }
 
-    /// Answers with another status; see [`Reply::with_status`].
+    /// Sets another status; see [`Reply::with_status`].
     pub fn with_status(mut self, status: u16) -> Self {
         self.status =
             Some(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR));
         self
     }
 
-    /// Answers with a header more; see [`Reply::with_header`].
+    /// Adds a header; see [`Reply::with_header`].
     pub fn with_header(mut self, name: &str, value: &str) -> Self {
         match (HeaderName::try_from(name), HeaderValue::try_from(value)) {
             (Ok(name), Ok(value)) => self.headers.push((name, value)),
@@ -56,7 +56,8 @@ impl<R: Reply> Reply for Changed<R> {
             *response.status_mut() = status;
         }
         for (name, value) in self.headers {
-            // A response sets many cookies, and of all others has one.
+            // A response may set several cookies, and has one of every other
+            // header.
             if name == SET_COOKIE {
                 response.headers_mut().append(name, value);
             } else {

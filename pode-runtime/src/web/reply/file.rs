@@ -1,4 +1,4 @@
-//! Replies with a file from the disk.
+//! Replies with a file from disk.
 
 use std::io::ErrorKind;
 use std::path::PathBuf;
@@ -15,14 +15,13 @@ use crate::http::response::{WholeResponse, attachment, content_type, whole};
 /// Reads a file to answer with; the path is relative to the working directory
 /// of the program.
 ///
-/// The path is yours: whatever a request says must never become a part of it
-/// unchecked, or the request may have any file. The whole file is read into
-/// memory.
+/// Never use request data in the path unchecked, or a request can read any
+/// file. The whole file is read into memory.
 ///
 /// # Errors
 ///
-/// Status 404 if there is no such file, and 500, with the reason in the log,
-/// if it can't be read. Both are answers that a handler may pass on by `?`.
+/// Status 404 if there is no such file, and 500, with the reason in the log, if
+/// it can't be read. A handler may pass on both with `?`.
 pub async fn file(path: impl Into<PathBuf>) -> Result<File, EventError> {
     let path = path.into();
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();

@@ -24,9 +24,9 @@ use crate::http::response::{empty, internal_error, sentence, whole};
 
 /// What a handler may return.
 ///
-/// `()` is an empty 204 and leaves a browser on its page. `Err` becomes the
-/// status and text of an [`EventError`]; any other error is logged and becomes
-/// a bare 500.
+/// `()` is an empty 204, and a browser stays on its page. An [`EventError`]
+/// becomes its status and text; any other error is logged and becomes a bare
+/// 500.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a reply",
     label = "a handler can't return this",
@@ -37,9 +37,8 @@ pub trait Reply {
     /// Makes the response to this request.
     fn into_response(self, event: &WebEvent) -> WholeResponse;
 
-    /// Answers with another status. A number that is no status of an answer,
-    /// which are those from 200 to 999, becomes a 500. Behind 204, 205 and 304
-    /// no body travels.
+    /// Sets another status. A number outside 200 to 999 becomes a 500. With
+    /// 204, 205 and 304 no body is sent.
     ///
     /// ```
     /// use pode_runtime::reply::{Reply, text};
@@ -53,9 +52,9 @@ pub trait Reply {
         Changed::new(self).with_status(status)
     }
 
-    /// Answers with a header more, or another value for it. One that can't be
-    /// a header is logged and becomes a 500. What says how long the body is, or
-    /// how it travels, is the server's to say.
+    /// Adds a header, or replaces its value. An invalid header is logged and
+    /// becomes a 500. The server itself sets the headers for the body's length
+    /// and transfer.
     fn with_header(self, name: &str, value: &str) -> Changed<Self>
     where
         Self: Sized,
@@ -84,18 +83,18 @@ pub fn text(text: impl Into<String>) -> Text {
     Text { body: text.into(), content_type: "text/plain; charset=utf-8" }
 }
 
-/// Answers with HTML as it is; nothing in it is escaped, and no
-/// Content-Security-Policy is added, as one is to views.
+/// Answers with HTML as it is. Nothing in it is escaped, and no
+/// Content-Security-Policy is added, unlike for views.
 pub fn html(html: impl Into<String>) -> Text {
     Text { body: html.into(), content_type: "text/html; charset=utf-8" }
 }
 
-/// Answers with bytes that are at hand, as they are.
+/// Answers with bytes, unchanged.
 ///
-/// A content type that no header can hold is left out. One that came from
-/// elsewhere may be `text/html`: what browsers then run has the rights of this
-/// server's pages, unless a header such as `Content-Security-Policy: sandbox`
-/// takes them.
+/// A content type that isn't valid in a header is left out. A content type from
+/// an untrusted source may be `text/html`: browsers then run its scripts with
+/// the rights of this server's pages, unless a header such as
+/// `Content-Security-Policy: sandbox` removes them.
 ///
 /// ```
 /// use pode_runtime::reply::bytes;
@@ -106,16 +105,16 @@ pub fn bytes(content_type: impl Into<String>, body: impl Into<Bytes>) -> Raw {
     Raw { content_type: content_type.into(), body: body.into() }
 }
 
-/// Sends the browser to another address, by GET (303 See Other).
+/// Redirects the browser to another address, by GET (303 See Other).
 ///
-/// An address with characters that no header can hold is logged and becomes a
-/// 500.
+/// An address with characters that aren't valid in a header is logged and
+/// becomes a 500.
 pub fn redirect(target: impl Into<String>) -> Redirect {
     Redirect { target: target.into() }
 }
 
-/// Answers with a status and no body. A number that is no status of an answer,
-/// which are those from 200 to 999, becomes a 500.
+/// Answers with a status and no body. A number outside 200 to 999 becomes a
+/// 500.
 pub fn status(status: u16) -> Status {
     Status { status: StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR) }
 }
@@ -143,7 +142,7 @@ pub struct Raw {
     body: Bytes,
 }
 
-/// Another address; made by [`redirect`].
+/// A redirect to another address; made by [`redirect`].
 #[derive(Clone, Debug)]
 #[must_use = "a reply does nothing until it is returned from a handler"]
 pub struct Redirect {
