@@ -1,4 +1,5 @@
-//! From a handshake to a client of the engine: who is let in, and as whom.
+//! From a handshake to a client of the engine: which clients are admitted, and
+//! with which id.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -27,7 +28,7 @@ use crate::push::engine::{Engine, Groups, NewSubscriber};
 use crate::push::session::Session;
 use crate::signal::session::{ClientSession, Handlers};
 
-/// The way to a signal, at one of the server's addresses.
+/// The route to a signal, at one of the server's addresses.
 #[derive(Debug)]
 pub(crate) struct SignalRoute {
     pub(crate) path: RoutePath,
@@ -40,29 +41,29 @@ pub(crate) struct SignalRoute {
     messages_per_second: u32,
 }
 
-/// What is known of a handshake, in the extensions of its request.
+/// The data of a handshake, in the extensions of its request.
 #[derive(Clone)]
 pub(crate) struct Handshake {
     pub(crate) version: Version,
     pub(crate) uri: Uri,
     pub(crate) peer: Option<SocketAddr>,
     pub(crate) certificate: Option<ClientCertificate>,
-    /// What stands in the place of the path's parameters, decoded.
+    /// The decoded values of the path's parameters.
     pub(crate) values: Vec<String>,
     pub(crate) context: Arc<Context>,
     pub(crate) engine: Engine,
 }
 
-/// The header by which a client learns the path that it is connected to.
+/// The header that tells a client the path that it is connected to.
 const NAME: HeaderName = HeaderName::from_static("x-pode-signal-name");
 
-/// The header by which it learns the groups it is in from the start.
+/// The header that tells a client its initial groups.
 const GROUP: HeaderName = HeaderName::from_static("x-pode-signal-group");
 
 impl SignalRoute {
     /// # Panics
     ///
-    /// When the path of the signal is none; the macro has parsed it before.
+    /// When the path of the signal is invalid; the macro has parsed it before.
     pub(crate) fn new(signal: &Signal, origins: OriginPolicy) -> SignalRoute {
         let path: RoutePath =
             signal.path.parse().expect("the macro parsed this path by the same rules");
@@ -79,10 +80,10 @@ impl SignalRoute {
     }
 
     /// Makes the filter that turns a request into a client of the signal, if it
-    /// may be one.
+    /// is accepted.
     ///
     /// It never rejects: a refusal is a response, too. Each request carries its
-    /// [`Handshake`] among its extensions.
+    /// [`Handshake`] in its extensions.
     pub(crate) fn into_filter(self) -> BoxedFilter<(warp::reply::Response,)> {
         let route = Arc::new(self);
         warp::ext::get::<Handshake>()
@@ -98,9 +99,8 @@ impl SignalRoute {
                     async move {
                         let accepted = accept(&method, handshake.version, &headers)
                             .and_then(|accepted| route.judge(accepted, &headers))
-                            // Within somebody else's warp server the version
-                            // isn't known; but only with HTTP/1.1 there is an
-                            // upgrade.
+                            // Embedded in another warp server, the version
+                            // isn't known; but only HTTP/1.1 has an upgrade.
                             .and_then(|accepted| {
                                 Ok((accepted, upgrade.ok_or(HandshakeError::HttpVersion)?))
                             });
@@ -126,8 +126,9 @@ impl SignalRoute {
         if self.origins.admits(headers) { Ok(accepted) } else { Err(HandshakeError::Origin) }
     }
 
-    /// Answers a handshake. What a handler has begun it ends, even if the client
-    /// goes meanwhile: whoever it let in is then told to have left.
+    /// Answers a handshake. A connect handler that has started runs to its end
+    /// even if the client disconnects meanwhile: if it admitted the client, the
+    /// disconnect is reported then.
     async fn answer(
         self: Arc<Self>,
         attempt: ConnectAttempt,
@@ -141,12 +142,12 @@ impl SignalRoute {
         let let_in = async move { self.let_in(attempt, accepted, upgrade).await };
         match client_tasks.spawn(let_in.in_current_span()).await {
             Ok(answered) => answered.unwrap_or_else(|refusal| refusal),
-            // It is cut off with the runtime.
+            // The task is cut off with the runtime.
             Err(_) => HandshakeError::Stopping.response(),
         }
     }
 
-    /// Lets a client in, or says why not.
+    /// Admits a client, or returns the refusal.
     async fn let_in(
         &self,
         ConnectAttempt { headers, handshake }: ConnectAttempt,
@@ -198,7 +199,8 @@ impl SignalRoute {
         self.ask(&arrival).await?;
 
         let proof = context.client_ids.give_out(&arrival.decision().id, &arrival.headers, address);
-        // Somebody may still hold the event: what it says then is too late.
+        // The handler may still hold the event: further calls on it are too
+        // late.
         let ConnectDecision { id, groups, greeting, state, protocol } = arrival.decision().take();
         let mut response = accepted.response(protocol.as_deref());
         let header = |value: &str| HeaderValue::from_str(value).ok();
@@ -251,7 +253,7 @@ impl SignalRoute {
         Ok(response)
     }
 
-    /// Asks the handler whether the client may come in.
+    /// Asks the connect handler whether to admit the client.
     async fn ask(&self, arrival: &Arc<ConnectRequest>) -> Result<(), Response<Bytes>> {
         let Some(connect) = &self.handlers.connect else { return Ok(()) };
         let attempt = caught(async { connect(Arc::clone(arrival)).await }).await;
@@ -266,15 +268,15 @@ impl SignalRoute {
     }
 }
 
-/// Tells whether a client comes back, and how far it had come; `None` within if
-/// it says that in a way that nobody understands.
+/// Returns whether a client wants to resume, and from which position; the inner
+/// `None` means that the position is invalid.
 fn wants_to_resume(query: Option<&str>) -> Option<Option<Position>> {
     let mut fields = query?.split('&');
     let position = fields.find_map(|field| field.strip_prefix("resume="))?;
     Some(position.parse().ok())
 }
 
-/// A request to be let in.
+/// A request to connect.
 struct ConnectAttempt {
     headers: HeaderMap,
     handshake: Handshake,

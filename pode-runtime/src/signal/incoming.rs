@@ -1,23 +1,23 @@
-//! From what a client sent to what its handler takes.
+//! Decoding: from a client's message to the type that its handler takes.
 
 use serde::de::DeserializeOwned;
 
 use crate::http::decode::at_field;
 use crate::push::raw_message::RawMessage;
 
-/// What the handler of a signal may take: whatever serde makes of JSON, in a
-/// message of text or of bytes; or a [`RawMessage`], as it came.
+/// A type that the handler of a signal may take: any type that serde reads from
+/// JSON, in a text or binary message; or a [`RawMessage`], unchanged.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be made of what a client sends",
     label = "not made of JSON",
     note = "derive `Deserialize` for it, or take a `pode::RawMessage` as it comes"
 )]
 pub trait FromMessage: Sized {
-    /// Makes it.
+    /// Decodes the message.
     ///
     /// # Errors
     ///
-    /// A sentence for the client, which says what is wrong.
+    /// An error text for the client, which says what is wrong.
     fn from_message(message: RawMessage) -> Result<Self, String>;
 }
 
@@ -37,7 +37,7 @@ impl FromMessage for RawMessage {
     }
 }
 
-/// Reads JSON, all of it.
+/// Reads JSON and checks that nothing follows it.
 pub(crate) fn read_json<T: DeserializeOwned>(json: &[u8]) -> Result<T, String> {
     let mut deserializer = serde_json::Deserializer::from_slice(json);
     let value = serde_path_to_error::deserialize(&mut deserializer)

@@ -24,22 +24,23 @@ use crate::push::engine::{Envelope, SubscriberPolicy};
 use crate::signal::options::SignalOptions;
 use crate::signal::session::Handlers;
 
-/// What clients listen to, and may speak to.
+/// A signal, to which clients listen and may send.
 #[derive(Debug)]
 pub(crate) struct Signal {
     pub(crate) path: &'static str,
-    /// The endpoints it serves; none means all that speak WebSocket.
+    /// The endpoints it is served at; empty means all WebSocket endpoints.
     pub(crate) endpoints: &'static [&'static str],
     pub(crate) options: SignalOptions,
-    /// Absent if it is open to any number.
+    /// Absent if there is no client limit.
     pub(crate) limit: Option<Arc<ClientLimit>>,
-    /// Shared as soon as the server starts.
+    /// Shared once the server starts.
     pub(crate) handlers: Arc<Handlers>,
-    /// Reads the parameters of a family's path.
+    /// Reads the path parameters of a family.
     pub(crate) read: Option<ReadParameters>,
 }
 
-/// Makes a tuple of what a client asked for, and the path that it means.
+/// Parses the parameter values of a request into a tuple, and returns the
+/// resulting path, too.
 pub(crate) type ReadParameters = fn(
     &'static str,
     &[Arc<str>],
@@ -58,12 +59,12 @@ impl Signal {
         SubscriberPolicy::new(on_lag, heartbeat, idle_timeout, incoming)
     }
 
-    /// Makes the channels of signals, with what comes out of them.
+    /// Makes the channels of signals, and their receivers.
     pub(crate) fn channels(
         signals: &[Signal],
     ) -> (Hub<Envelope>, Vec<pode_core::hub::Receiver<Envelope>>) {
-        // Paths of a family are spread over channels, so that one of them wakes
-        // one shard: there are as many of these as of cores.
+        // Paths of a family are spread over as many channels as there are
+        // cores, so that a message to one path wakes only one shard.
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Hub::new(signals.iter().flat_map(|Signal { path, options, read, .. }| {
             let channels = if read.is_some() { cores } else { 1 };

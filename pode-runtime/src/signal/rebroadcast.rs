@@ -1,9 +1,9 @@
-//! Rebroadcasting: clients talk to each other, as they do in Pode where no
-//! signal route says otherwise.
+//! Rebroadcasting: clients send to each other, as in Pode where no signal route
+//! is declared.
 //!
-//! A client sends JSON with a `message`, and maybe `path`, `group`, `clientId`
-//! or `direct` to say for whom it is. What others get is the message alone: a
-//! text as it is, anything else as JSON.
+//! A client sends JSON with a `message`, and optionally `path`, `group`,
+//! `clientId` or `direct` to name the recipients. They get only the message: a
+//! string as plain text, anything else as JSON.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -21,34 +21,33 @@ use crate::base::outcome::BoxError;
 use crate::push::engine::{Audience, Envelope, Recipients};
 use crate::push::raw_message::RawMessage;
 
-/// To whom a client may send, of those who listen to a signal that is declared
-/// `=> rebroadcast`.
+/// To which clients of a signal that is declared `=> rebroadcast` a client may
+/// send.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Rebroadcast {
-    /// To nobody: the option has to say to whom.
+    /// To nobody: the option must be set to allow more.
     #[default]
     Nobody,
 
-    /// To everybody, to any group, to any client; and from other signals that
-    /// are open to anyone, by their `path`.
+    /// To everybody, to any group, to any client; also to clients of other
+    /// signals whose option is `Anyone`, by their `path`.
     Anyone,
 
-    /// To the groups that the client is in, which handlers decide; and to
-    /// itself.
+    /// To the client's own groups, which handlers decide; and to itself.
     OwnGroups,
 }
 
-/// Which signals rebroadcast.
+/// The signals that rebroadcast.
 #[derive(Debug)]
 struct Rebroadcasts {
     by_path: HashMap<&'static str, (Rebroadcast, Validate)>,
 }
 
-/// Tells whether a message is what a signal sends.
+/// Checks that a message is of the type that a signal sends.
 pub(crate) type Validate = fn(&RawValue) -> Result<(), String>;
 
-/// What a client sends.
+/// A message that a client sends.
 #[derive(Deserialize)]
 struct ClientMessage {
     message: Box<RawValue>,
@@ -60,7 +59,7 @@ struct ClientMessage {
     direct: bool,
 }
 
-/// Has the clients of those signals that rebroadcast talk to each other.
+/// Sets the handlers of the signals that rebroadcast.
 pub(crate) fn connect(signals: &mut [Signal]) {
     let rebroadcasts = Arc::new(Rebroadcasts::of(signals));
     for signal in signals {
@@ -84,7 +83,7 @@ impl Rebroadcasts {
         Rebroadcasts { by_path: open.collect() }
     }
 
-    /// Sends a message on to those that it is for.
+    /// Sends a message on to its recipients.
     async fn rebroadcast(
         &self,
         client: &SignalClient,
@@ -125,7 +124,7 @@ impl Rebroadcasts {
     }
 }
 
-/// Returns for whom a message is; `None` for whoever sent it.
+/// Returns the recipients of a message; `None` for its sender.
 async fn recipients(
     written: &ClientMessage,
     client: &SignalClient,
@@ -163,7 +162,7 @@ async fn recipients(
     }
 }
 
-/// Returns a message as others get it.
+/// Returns a message as its recipients get it.
 fn as_text(message: &RawValue) -> String {
     serde_json::from_str(message.get()).unwrap_or_else(|_| message.get().to_owned())
 }

@@ -1,8 +1,8 @@
-//! A visit: one client that was let in by a signal which listens to it, until
-//! it has gone.
+//! A client session: one admitted client of a signal with handlers, until the
+//! client has disconnected.
 //!
-//! Whatever happens to the connection, its end is told exactly once, after
-//! everything that the client said was handled: a visit that is dropped tells
+//! Whatever happens to the connection, its end is reported exactly once, after
+//! all messages of the client were handled. A session that is dropped reports
 //! it, too.
 
 use std::fmt;
@@ -26,13 +26,13 @@ use crate::push::raw_message::RawMessage;
 use crate::push::session::{DisconnectReason, Session};
 use crate::signal::Validate;
 
-/// What a signal does with its clients.
+/// The handlers of a signal.
 #[derive(Default)]
 pub(crate) struct Handlers {
     pub(crate) connect: Option<ConnectHandler>,
     pub(crate) receive: Option<ReceiveHandler>,
     pub(crate) disconnect: Option<DisconnectHandler>,
-    /// Present where clients talk to each other.
+    /// Present where clients' messages are rebroadcast.
     pub(crate) rebroadcast: Option<Validate>,
 }
 
@@ -45,29 +45,29 @@ pub(crate) type DisconnectHandler =
 type Rate =
     RateLimiter<NotKeyed, InMemoryState, MonotonicClock, NoOpMiddleware<std::time::Instant>>;
 
-/// One client that was let in.
+/// One admitted client.
 pub(crate) struct ClientSession {
     client: SignalClient,
     handlers: Arc<Handlers>,
-    /// Made when it says something for the first time.
+    /// Created with the client's first message.
     rate: Option<Box<Rate>>,
     messages_per_second: Option<NonZero<u32>>,
-    /// Whether the end was told.
+    /// Whether the end was reported.
     has_left: bool,
 }
 
 impl Handlers {
-    /// Whether anybody listens to what clients say.
+    /// Whether there is a handler for clients' messages.
     pub(crate) fn receives(&self) -> bool {
         self.receive.is_some()
     }
 
-    /// Whether a client's visit concerns anybody.
+    /// Whether clients need a session.
     pub(crate) fn attend(&self) -> bool {
         self.receive.is_some() || self.disconnect.is_some()
     }
 
-    /// Has a message handled. Whatever goes wrong is told to the client.
+    /// Has a message handled. Every failure is reported to the client.
     async fn hear(&self, client: &SignalClient, message: RawMessage) {
         let Some(receive) = &self.receive else { return };
         let handled = caught(async { receive(client.clone(), message).await }).await;
@@ -85,7 +85,7 @@ impl Handlers {
     }
 }
 
-/// What a client gets for a message that could not be handled.
+/// The reply to a message that could not be handled.
 fn error_reply(text: &str) -> Message {
     Message::text(&json!({ "error": text }).to_string())
 }
@@ -95,7 +95,7 @@ fn has_stopped(error: &BoxError) -> bool {
 }
 
 impl ClientSession {
-    /// Begins a visit, of a client that may say so much.
+    /// Begins a session; the client may send this many messages per second.
     pub(crate) fn new(
         client: SignalClient,
         handlers: Arc<Handlers>,
@@ -105,12 +105,13 @@ impl ClientSession {
         ClientSession { client, handlers, rate: None, messages_per_second, has_left: false }
     }
 
-    /// Handles messages in their order; nothing is done until that is awaited.
+    /// Handles messages in their order; nothing happens until the future is
+    /// awaited.
     fn handled(&self, messages: Vec<RawMessage>) -> impl Future<Output = ()> + use<> {
         let (client, handlers) = (self.client.clone(), Arc::clone(&self.handlers));
         async move {
             for message in messages {
-                // What is left to panic is the log, which costs no message.
+                // Only the log can still panic, which must not lose a message.
                 let _ = supervisor::caught(handlers.hear(&client, message)).await;
             }
         }
@@ -126,7 +127,7 @@ impl ClientSession {
         if self.handlers.disconnect.is_none() && handling.is_none() && waiting.is_empty() {
             return;
         }
-        // Without a runtime, everything has come to an end.
+        // Without a runtime, everything has ended.
         let Ok(runtime) = Handle::try_current() else { return };
         let handled = self.handled(waiting);
         let (client, handlers) = (self.client.clone(), Arc::clone(&self.handlers));
@@ -140,7 +141,8 @@ impl ClientSession {
                 let Some(disconnect) = &handlers.disconnect else { return };
                 let told = failure(async {
                     match disconnect(client.clone(), end).await {
-                        // A farewell to others, who have to go as well.
+                        // The handler sent to other clients, which the stop
+                        // disconnects as well.
                         Err(error) if has_stopped(&error) => Ok(()),
                         told => told,
                     }

@@ -1,4 +1,5 @@
-//! What is due in the channel of a path, and is done to its clients in a shard.
+//! Delivery: takes envelopes from the channel of a path and applies them to its
+//! clients in a shard.
 
 use std::mem;
 
@@ -13,8 +14,8 @@ use super::shard::{SOCKETS_PER_TURN, Shard};
 use crate::push::session::DisconnectReason;
 
 impl Shard {
-    /// Does what is due on a path, and tells whether anything was: then there
-    /// may be more.
+    /// Handles what is due on a path. Returns whether anything was: then more
+    /// may be due.
     pub(super) async fn deliver(&mut self, path: u32) -> bool {
         let Some(due) = self.paths[path as usize].next_due() else {
             self.tell_faults(path);
@@ -63,8 +64,8 @@ impl Shard {
         }
     }
 
-    /// Tells those who broke a rule so: what was on its way to them, such as the
-    /// answers to what they said before, is delivered.
+    /// Closes the clients that broke a rule: messages on their way to them,
+    /// such as answers to their earlier messages, are delivered by now.
     fn tell_faults(&mut self, path: u32) {
         for slot in mem::take(&mut self.paths[path as usize].at_fault) {
             let clients = &mut self.paths[path as usize].clients;
@@ -74,7 +75,7 @@ impl Shard {
         }
     }
 
-    /// Does what isn't sending.
+    /// Carries out a command.
     fn obey(&mut self, number: u32, command: &Command) {
         let path = &mut self.paths[number as usize];
         match command {
@@ -86,7 +87,7 @@ impl Shard {
                 self.say_goodbye(number, audience, close, end);
             }
             Command::Admit { client, arrival, replay } => {
-                // It came before this.
+                // The client's join came before this command.
                 self.join_all();
                 let path = &mut self.paths[number as usize];
                 let (before, forgotten) = path.admit(client, *arrival, replay);
@@ -105,22 +106,22 @@ impl Shard {
         }
     }
 
-    /// Closes a client whose id is somebody else's now.
+    /// Closes a client whose id now belongs to another client.
     fn replace(&mut self, place: SlotId) {
         self.client(place).close(&Close::REPLACED, DisconnectReason::ByServer { code: 1008 });
         self.limit(place);
         self.advance(place);
     }
 
-    /// Says goodbye to a share of a path's clients: to those who are let in and
-    /// whose lot it is. Lots are as many in each part of the share, and nobody
-    /// chooses one.
+    /// Closes a share of a path's clients: the admitted ones whose lot lies
+    /// within the share. Lots are evenly distributed, and no client can choose
+    /// its lot.
     fn drain(&mut self, path: u32, share: u32, close: &Close) {
         for slot in 0..self.paths[path as usize].clients.capacity() as u32 {
             let clients = &mut self.paths[path as usize].clients;
             let Some(client) = clients.get_mut(slot as usize) else { continue };
-            // Serials that follow each other are far apart when multiplied by
-            // the golden ratio.
+            // Consecutive generations are far apart when multiplied by the
+            // golden ratio.
             let lot = client.generation.wrapping_mul(0x9e37_79b9) / (u32::MAX / EVERYBODY + 1);
             if lot < share && client.is_admitted() {
                 client.close_last(close, DisconnectReason::Stopped);

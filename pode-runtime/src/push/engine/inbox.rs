@@ -1,9 +1,9 @@
-//! What one client says, on its way to the handler.
+//! The inbox: one client's messages, on their way to the handler.
 //!
-//! Messages are handled in their order, by one task at a time: whatever came
-//! while it ran is the next one's. So those of one client never overtake each
-//! other, those of many are handled side by side, and a client that says
-//! nothing has no task.
+//! Messages are handled in their order, by one task at a time; messages that
+//! came while it ran go to the next task. So messages of one client never
+//! overtake each other, messages of different clients are handled in parallel,
+//! and a client that sends nothing has no task.
 
 use std::mem;
 use std::pin::Pin;
@@ -18,11 +18,11 @@ use tokio::time::Instant;
 use crate::push::raw_message::RawMessage;
 use crate::push::session::{DisconnectReason, Session};
 
-/// How many messages of a client may wait for their handler. While more do,
-/// the client isn't read from, and the system holds it up.
+/// How many messages of a client may wait for their handler. While so many
+/// wait, the client isn't read from, and TCP flow control stops it.
 const MAX_WAITING: usize = 64;
 
-/// The same for their bytes, unless a single message has more.
+/// The same limit for their bytes, unless a single message has more.
 const MAX_WAITING_BYTES: usize = 64 << 10;
 
 #[derive(Debug)]
@@ -30,12 +30,12 @@ pub(super) struct Inbox {
     session: Box<dyn Session>,
     waiting: Vec<RawMessage>,
     waiting_bytes: usize,
-    /// The task that handles what came before.
+    /// The task that handles the previous messages.
     handling: Option<JoinHandle<()>>,
-    /// The rule that the client broke at last. It is told when everything
-    /// before is answered.
+    /// The close frame for the rule that the client broke. It is sent when all
+    /// earlier messages are handled.
     pub(super) fault: Option<Close>,
-    /// When the client came, or said something for the last time.
+    /// When the client connected, or sent its last message.
     last_said: Instant,
 }
 
@@ -51,7 +51,8 @@ impl Inbox {
         }
     }
 
-    /// Takes a message; or returns what to tell a client that sends too many.
+    /// Takes a message; or returns the message for a client that sends too
+    /// many.
     pub(super) fn hear(&mut self, message: RawMessage) -> Result<(), Message> {
         self.last_said = Instant::now();
         self.session.admit()?;
@@ -63,7 +64,7 @@ impl Inbox {
         Ok(())
     }
 
-    /// Tells whether nothing was said for so long, and all that was said is
+    /// Returns whether no message came for this long, and all messages are
     /// handled.
     pub(super) fn is_idle_for(&self, time: Duration) -> bool {
         self.is_idle() && self.last_said.elapsed() >= time
@@ -73,13 +74,13 @@ impl Inbox {
         self.waiting.len() >= MAX_WAITING || self.waiting_bytes >= MAX_WAITING_BYTES
     }
 
-    /// Whether everything that was said is handled.
+    /// Whether all messages are handled.
     pub(super) fn is_idle(&self) -> bool {
         self.handling.is_none() && self.waiting.is_empty()
     }
 
-    /// Has what waits handled, as soon as what came before is done: then it
-    /// wakes the client's shard.
+    /// Has the waiting messages handled as soon as the previous ones are done.
+    /// When they are, the waker wakes the client's shard.
     pub(super) fn advance(&mut self, waker: &dyn Fn() -> Waker) {
         while !self.is_idle() {
             let handling = match &mut self.handling {
@@ -98,7 +99,7 @@ impl Inbox {
         }
     }
 
-    /// Ends the conversation: all that was said before is still handled.
+    /// Ends the session: all messages that came before are still handled.
     pub(super) fn leave(self, end: DisconnectReason) {
         let Inbox { mut session, waiting, handling, .. } = self;
         session.leave(end, handling, waiting);

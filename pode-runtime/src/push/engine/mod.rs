@@ -32,7 +32,7 @@ mod subscriber_index;
 #[cfg(test)]
 mod tests;
 
-/// What the model of [`ready_list`] puts its own in the place of.
+/// The types that the model of [`ready_list`] replaces by its own.
 mod sync {
     pub(super) use std::sync::Mutex;
 }
@@ -62,7 +62,7 @@ use crate::net::client_limit::ClientPermit;
 use crate::net::upgraded::UpgradedConnection;
 use crate::push::session::{DisconnectReason, Session};
 
-/// How often somebody who waits for the last client looks whether it has gone.
+/// How often the wait for the last client checks whether it has gone.
 const LOOK: Duration = Duration::from_millis(10);
 
 /// The shards of a server. Cloning is cheap, and all clones are the same
@@ -70,35 +70,35 @@ const LOOK: Duration = Duration::from_millis(10);
 #[derive(Clone, Debug)]
 pub(crate) struct Engine {
     shards: Arc<[mpsc::Sender<Join>]>,
-    /// A family has several crowds, over which its paths are spread.
+    /// A family has several placements, over which its paths are spread.
     paths: Arc<HashMap<&'static str, Placements>>,
-    /// Holds the deadline as soon as the engine is to stop. Each shard watches
-    /// it until its last client has gone.
+    /// Holds the deadline once the engine is to stop. Each shard watches it
+    /// until its last client has gone.
     stopping: watch::Sender<Option<Instant>>,
     hold: fn(UpgradedConnection) -> io::Result<Connection>,
 }
 
-/// The clients of a path, with its number in each shard.
+/// The placements of a path, each with its path number in each shard.
 type Placements = Vec<(u32, Arc<Placement>)>;
 
-/// Who comes to listen, and maybe to speak.
+/// A client that is to be subscribed.
 #[derive(Debug)]
 pub(crate) struct NewSubscriber {
     pub(crate) id: ClientId,
-    /// Its own path, of a family.
+    /// Its own path within a family.
     pub(crate) path: Option<Arc<str>>,
-    /// Where it is from the start.
+    /// Its initial groups.
     pub(crate) groups: Groups,
-    /// What it gets first.
+    /// The messages that it gets first.
     pub(crate) greeting: Vec<Message>,
-    /// Present if somebody wants to hear what it says, or that it goes.
+    /// Present if there is a handler for its messages or its disconnect.
     pub(crate) session: Option<Box<dyn Session>>,
-    /// Counts it while it is there.
+    /// Counts it while it is connected.
     pub(crate) permit: Option<ClientPermit>,
 }
 
 impl NewSubscriber {
-    /// Tells that nobody is taken in any more.
+    /// Ends the session of a client that the engine no longer takes.
     fn turn_away(self) {
         if let Some(mut session) = self.session {
             session.leave(DisconnectReason::Stopped, None, Vec::new());
@@ -107,12 +107,12 @@ impl NewSubscriber {
 }
 
 impl Engine {
-    /// Spawns a shard for each worker of the current runtime. One that can't go
-    /// on is reported.
+    /// Spawns a shard for each worker of the current runtime. A shard that
+    /// can't go on is reported to `failure`.
     ///
     /// # Errors
     ///
-    /// The system has no descriptor left.
+    /// The system has no file descriptor left.
     pub(crate) fn start(
         receivers: Vec<hub::Receiver<Envelope>>,
         policy: impl Fn(&str) -> SubscriberPolicy,
@@ -151,15 +151,15 @@ impl Engine {
         Ok(Engine { shards, paths, stopping, hold: hold() })
     }
 
-    /// Takes in a client of a path; returns the how-manieth it is, or `None` if
-    /// the engine is stopping or has no such path.
+    /// Adds a client of a path. Returns its arrival number, or `None` if the
+    /// engine is stopping or has no such path.
     ///
-    /// The client is to be let in by [`Command::Admit`], so that it gets what is
-    /// sent behind that and nothing that was sent before. All this is done
-    /// before the 101 reply is sent, with a future of what the connection will
-    /// then be, or of none if the client vanishes before. So whoever has seen
-    /// the reply misses no message: those that are sent while the connection
-    /// opens wait in the client's queue.
+    /// The caller must then send [`Command::Admit`]: the client gets the
+    /// messages sent after that command, and none sent before. All this happens
+    /// before the 101 reply is sent; `opening` resolves to the connection after
+    /// that, or to `None` if the client vanishes before. So a client that has
+    /// seen the reply misses no message: messages that are sent while the
+    /// connection opens wait in its send queue.
     #[must_use = "a client that isn't taken in is to be refused"]
     pub(crate) async fn subscribe(
         &self,
@@ -199,7 +199,7 @@ impl Engine {
         }
     }
 
-    /// Finds the number of a path, and where a newcomer goes.
+    /// Finds the number of a path, and the placement of a new client.
     fn enter(&self, path: &str, new_subscriber: &NewSubscriber) -> Option<(u32, Placed)> {
         if self.stopping.borrow().is_some() {
             return None;
@@ -212,8 +212,7 @@ impl Engine {
         Some((*number, placement.enter(self.shards.len())?))
     }
 
-    /// Tells how many clients there are, those included that have yet to come
-    /// in.
+    /// Returns the number of clients, including those that are still joining.
     pub(crate) fn clients(&self) -> usize {
         self.paths.values().flatten().map(|(_, placement)| placement.clients()).sum()
     }
@@ -225,17 +224,17 @@ impl Engine {
         }
     }
 
-    /// Delivers what was sent before, says 1001 to every client and waits for
-    /// their answers; the connections that are left at the deadline are
-    /// dropped.
+    /// Delivers the messages that were sent before, closes every client with
+    /// 1001 and waits for their close frames; drops the connections that are
+    /// left at the deadline.
     pub(crate) async fn stop(&self, deadline: Instant) {
         self.stopping.send_replace(Some(deadline));
         self.stopping.closed().await;
     }
 }
 
-/// Chooses how connections are held: out of tokio's hands where that can be,
-/// unless the environment says `PODE_ENGINE=portable`.
+/// Chooses how connections are held: outside of tokio where possible, unless
+/// the environment has `PODE_ENGINE=portable`.
 fn hold() -> fn(UpgradedConnection) -> io::Result<Connection> {
     #[cfg(target_os = "linux")]
     if std::env::var_os("PODE_ENGINE").is_none_or(|engine| engine != "portable") {

@@ -1,4 +1,4 @@
-//! A signal path: what all shards know of it, and its part in each of them.
+//! A signal path: its state shared by all shards, and its part in each shard.
 
 use std::collections::HashMap;
 use std::future::poll_fn;
@@ -21,12 +21,12 @@ use super::send_queue::{OnLag, QueueLimits};
 use super::subscriber::Subscriber;
 use super::subscriber_index::SubscriberIndex;
 
-/// For how many clients of a path another shard is worth its while. A path
-/// with fewer stays in one, so that a message wakes no more than that.
+/// How many clients of a path justify another shard. A path with fewer clients
+/// stays in one shard, so that a message wakes only that one.
 const CLIENTS_PER_SHARD: usize = 1024;
 
-/// How much of what is due at once is joined into one write. Messages are so
-/// many that small ones are bounded by their bytes, or by the channel.
+/// How much of what is due at once is joined into one write. The message limit
+/// is so high that small messages are limited by their bytes or by the channel.
 const BURST_MESSAGES: usize = 1024;
 const BURST_BYTES: usize = 64 << 10;
 
@@ -35,15 +35,15 @@ const BURST_BYTES: usize = 64 << 10;
 pub(super) struct Placement {
     /// The shard where the path's messages always go.
     home: usize,
-    /// Whether all its clients are there, however many they are.
+    /// Whether all its clients are there, however many.
     stays_home: bool,
     source: hub::ReceiverSource<Envelope>,
     clients: AtomicUsize,
-    /// How many have come since the start.
+    /// How many clients have come since the start.
     arrivals: AtomicU64,
 }
 
-/// One client, which is counted until this is dropped.
+/// Counts one client until this is dropped.
 #[derive(Debug)]
 pub(super) struct CountedClient {
     placement: Arc<Placement>,
@@ -55,14 +55,14 @@ impl Drop for CountedClient {
     }
 }
 
-/// Where a client that comes goes.
+/// The placement of a new client.
 #[derive(Debug)]
 pub(super) struct Placed {
     pub(super) counted: CountedClient,
     pub(super) shard: usize,
-    /// What the shard may not have yet: the path's messages from now on.
+    /// The path's messages from now on, if the shard may not have them yet.
     pub(super) messages: Option<hub::Receiver<Envelope>>,
-    /// The how-manieth client it is.
+    /// The ordinal of the client.
     pub(super) arrival: u64,
 }
 
@@ -76,12 +76,13 @@ impl Placement {
         Placement { home, stays_home, source, clients, arrivals }
     }
 
-    /// Counts a client, and finds its shard among so many; `None` if
-    /// the path delivers no more.
+    /// Counts a client, and chooses its shard; `None` if the path no longer
+    /// delivers.
     pub(super) fn enter(self: &Arc<Self>, shards: usize) -> Option<Placed> {
         let here = self.clients.fetch_add(1, Ordering::Relaxed);
         let counted = CountedClient { placement: Arc::clone(self) };
-        // In turn, so that a large crowd is spread evenly whoever leaves.
+        // Round robin, so that many clients are spread evenly whichever of them
+        // leave.
         let arrival = self.arrivals.fetch_add(1, Ordering::Relaxed);
         let spread = if self.stays_home { 1 } else { (here / CLIENTS_PER_SHARD + 1).min(shards) };
         let shard = (self.home + (arrival % spread as u64) as usize) % shards;
@@ -92,7 +93,7 @@ impl Placement {
         Some(Placed { counted, shard, messages, arrival })
     }
 
-    /// Tells how many clients there are.
+    /// Returns the number of clients.
     pub(super) fn clients(&self) -> usize {
         self.clients.load(Ordering::Relaxed)
     }
@@ -107,12 +108,11 @@ impl Placement {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SubscriberPolicy {
     pub(super) limits: QueueLimits,
-    /// How often they are asked whether they are still there, in whole seconds;
-    /// zero for never.
+    /// How often they are pinged, in whole seconds; zero for never.
     pub(super) heartbeat: Duration,
     /// What they may send.
     pub(super) accepts: AcceptPolicy,
-    /// How long they may say nothing; zero for ever.
+    /// How long they may send nothing; zero for no limit.
     pub(super) idle_timeout: Duration,
 }
 
@@ -137,28 +137,28 @@ pub(super) struct Path {
     pub(super) heartbeat: Option<NonZero<u32>>,
     pub(super) idle_timeout: Duration,
     pub(super) placement: Arc<Placement>,
-    /// Absent until a client comes, except at home.
+    /// Absent until a client comes, except in the home shard.
     messages: Option<hub::Receiver<Envelope>>,
-    /// What was taken of them and has yet to be seen to: it is for others than
-    /// what came before.
+    /// An envelope that was taken from `messages` and is still to be handled:
+    /// its audience differs from that of the one before.
     put_off: Option<Envelope>,
     /// Wakes the shard when there are messages.
     waker: Waker,
     pub(super) clients: Slab<Client>,
-    /// Slots of those who are told that they broke a rule as soon as what is on
-    /// its way is delivered. They may be somebody else's by then.
+    /// Slots of clients that broke a rule, to be closed once the messages on
+    /// their way are delivered. A slot may belong to another client by then.
     pub(super) at_fault: Vec<u32>,
-    /// Those who are not let in yet, by arrival.
+    /// Slots of the clients that are not admitted yet, by arrival.
     waiting: HashMap<u64, u32>,
-    /// By the clients' own paths, where this one is a family's.
+    /// Keyed by the clients' own paths, where this path is a family.
     indexes: HashMap<Option<Arc<str>>, SubscriberIndex>,
 }
 
-/// What comes next in the channel of a path.
+/// What is due next in the channel of a path.
 pub(super) enum Due {
     /// Messages for all its clients.
     Broadcast(Batch),
-    /// Messages for the audience of this one.
+    /// Messages for the audience of this envelope.
     Addressed(Batch, Arc<(Audience, Message)>),
     Command(Arc<Command>),
 }
@@ -190,8 +190,7 @@ impl Path {
         }
     }
 
-    /// Takes the messages from now on, unless they come already; tells whether
-    /// it did.
+    /// Takes the receiver, unless there is one already; returns whether it did.
     pub(super) fn listen(&mut self, messages: Option<hub::Receiver<Envelope>>) -> bool {
         let news = self.messages.is_none() && messages.is_some();
         if news {
@@ -207,7 +206,8 @@ impl Path {
         }
     }
 
-    /// Makes the same path without clients, which has the messages from now on.
+    /// Makes the same path without clients, which gets the messages from now
+    /// on.
     pub(super) fn begin_again(&mut self, waker: Waker) -> Path {
         Path {
             name: self.name,
@@ -226,19 +226,22 @@ impl Path {
         }
     }
 
-    /// Takes a client that is to be [let in](Self::admit), and returns its slot.
+    /// Adds a client that is to be [admitted](Self::admit), and returns its
+    /// slot.
     pub(super) fn join(&mut self, client: Client, counted: CountedClient) -> u32 {
         let arrival = client.subscriber.arrival;
         let slot = self.clients.insert(client) as u32;
-        // It is counted by its slot, for which it needn't be any larger.
+        // The slot itself counts as the client from here on, so that `Client`
+        // needn't hold the count.
         mem::forget(counted);
         self.waiting.insert(arrival, slot);
         slot
     }
 
-    /// Lets in the client of an arrival, if it waits here: from now on it is
-    /// found by its id and groups, and has what it missed. Returns who has its id
-    /// and came before; and the client itself, if what it missed is forgotten.
+    /// Admits the client with this arrival, if it waits here: from now on it is
+    /// found by its id and groups, and the messages it missed are queued.
+    /// Returns the slot of an earlier client with its id; and the slot of the
+    /// client itself, if the history no longer has the messages it missed.
     pub(super) fn admit(
         &mut self,
         client: &Audience,
@@ -272,7 +275,7 @@ impl Path {
         (before, None)
     }
 
-    /// Takes a client out.
+    /// Removes a client.
     pub(super) fn remove(&mut self, slot: u32) -> Client {
         let client = self.clients.remove(slot as usize);
         let Subscriber { id, path, groups, arrival, .. } = &client.subscriber;
@@ -300,7 +303,7 @@ impl Path {
         self.indexes.get(&audience.path).map(|index| index.select(audience)).unwrap_or_default()
     }
 
-    /// Returns who is meant.
+    /// Returns the clients of an audience.
     pub(super) fn find(&self, audience: &Audience) -> impl Iterator<Item = Found> {
         self.select(audience).into_iter().map(|slot| {
             let Subscriber { id, groups, .. } = &self.clients[slot as usize].subscriber;
@@ -308,7 +311,7 @@ impl Path {
         })
     }
 
-    /// Puts clients into a group.
+    /// Adds clients to a group.
     pub(super) fn join_group(&mut self, audience: &Audience, group: &Arc<str>) {
         for slot in self.select(audience) {
             if let Some(index) = self.indexes.get_mut(&audience.path) {
@@ -318,7 +321,7 @@ impl Path {
         }
     }
 
-    /// Takes clients out of a group.
+    /// Removes clients from a group.
     pub(super) fn leave_group(&mut self, audience: &Audience, group: &Arc<str>) {
         for slot in self.select(audience) {
             self.clients[slot as usize].subscriber.groups.remove(group);
@@ -328,8 +331,8 @@ impl Path {
         }
     }
 
-    /// Takes what is due; `None` if nothing is, and then the shard is woken for
-    /// the next.
+    /// Takes what is due; `None` if nothing is. Then the shard is woken for the
+    /// next envelope.
     pub(super) fn next_due(&mut self) -> Option<Due> {
         let first = self.put_off.take().or_else(|| self.next_parcel())?;
         let (audience, message) = match &first {
@@ -359,8 +362,8 @@ impl Path {
 
     fn next_parcel(&mut self) -> Option<Envelope> {
         let messages = self.messages.as_mut()?;
-        // Outside of the task's budget: once that is spent, every channel would
-        // look empty. Shards yield by themselves.
+        // Outside of the task's coop budget: once that is spent, every channel
+        // would look empty. Shards yield by themselves.
         let next = unconstrained(poll_fn(|context| messages.poll_next(context)));
         match pin!(next).poll(&mut Context::from_waker(&self.waker)) {
             Poll::Ready(envelope) => envelope,

@@ -1,7 +1,7 @@
-//! What a shard has to look at.
+//! Readiness: what a shard has to look at.
 //!
-//! Whatever wakes by tokio's rules is on a list; of sockets that are out of
-//! tokio's hands, the system tells.
+//! Sources with a tokio waker are put on a list; sockets outside of tokio are
+//! reported by epoll.
 
 use std::collections::VecDeque;
 use std::io;
@@ -13,17 +13,17 @@ use super::epoll::Epoll;
 use super::ready_list::ReadyList;
 use super::socket::Socket;
 
-/// What may be ready.
+/// A source that may be ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Source {
-    /// The messages of the path of this number.
+    /// The messages of the path with this number.
     Messages(u32),
-    /// The socket of the client in this place. Somebody else's may have been
-    /// there when it was ready: then it is looked at for nothing.
+    /// The socket of the client in this slot. When it became ready, the slot
+    /// may have belonged to another client: then it is looked at in vain.
     Client(SlotId),
 }
 
-/// Where in its shard a client is.
+/// The position of a client in its shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct SlotId {
     pub(super) path: u32,
@@ -34,7 +34,7 @@ pub(super) struct Readiness {
     ready_list: Arc<ReadyList<Source>>,
     #[cfg(target_os = "linux")]
     epoll: Epoll,
-    /// To be looked at, in this order.
+    /// The sources to look at, in this order.
     found: VecDeque<Source>,
 }
 
@@ -54,8 +54,7 @@ impl Readiness {
         self.ready_list.waker(source)
     }
 
-    /// Watches a socket until it is dropped. What has happened to it before is
-    /// not told.
+    /// Watches a socket until it is dropped. Earlier events are not reported.
     pub(super) fn watch(&self, socket: &mut Socket, place: SlotId) -> io::Result<()> {
         match socket {
             Socket::Portable(socket) => socket.wake(self.waker(Source::Client(place))),
@@ -76,12 +75,12 @@ impl Readiness {
         if found.is_empty() { Poll::Pending } else { Poll::Ready(()) }
     }
 
-    /// How much there is to look at.
+    /// The number of sources to look at.
     pub(super) fn len(&self) -> usize {
         self.found.len()
     }
 
-    /// Takes what comes first.
+    /// Takes the first source.
     pub(super) fn next(&mut self) -> Option<Source> {
         self.found.pop_front()
     }

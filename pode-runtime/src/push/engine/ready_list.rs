@@ -1,11 +1,11 @@
-//! The list of what was woken, by whatever thread, for a shard to look at.
+//! The list of woken sources, from any thread, for a shard to look at.
 
 use std::sync::Arc;
 use std::task::{Context, Wake, Waker};
 
 use super::sync::Mutex;
 
-/// Shared by a shard and the wakers of the sources for which it waits.
+/// Shared by a shard and the wakers of its sources.
 #[derive(Debug)]
 pub(super) struct ReadyList<S> {
     state: Mutex<State<S>>,
@@ -36,8 +36,8 @@ impl<S: Copy + Send + Sync + 'static> ReadyList<S> {
         Arc::new(SourceWaker { ready_list: Arc::clone(self), source }).into()
     }
 
-    /// Tells what was woken, perhaps something twice; if it is nothing, the
-    /// shard is woken when there is something.
+    /// Reports the woken sources, some perhaps twice. If there are none, the
+    /// shard is woken when there is one.
     pub(super) fn poll(&self, context: &mut Context<'_>, tell: impl FnMut(S)) {
         let mut state = self.state.lock().expect("nobody panics with the list");
         if state.sources.is_empty() {

@@ -1,9 +1,9 @@
-//! What becomes of a shard that panics.
+//! What happens after a shard panics.
 //!
-//! Nobody knows what was half done then, so all that it had ends: its clients
-//! are closed by code 1011. A new shard without clients goes on with the
-//! messages and with whoever comes, while the old one takes leave of those who
-//! were there. If that panics, too, they are dropped.
+//! Its state may be inconsistent, so all of it is given up: its clients are
+//! closed with code 1011. A new shard without clients takes over the messages
+//! and new clients, while the old shard closes its clients. If that panics,
+//! too, they are dropped.
 
 use std::io;
 use std::mem;
@@ -19,15 +19,15 @@ use crate::base::supervisor::{Failure, Supervisor, caught, caught_now};
 use crate::net::shutdown::told_to_stop;
 use crate::push::session::DisconnectReason;
 
-/// What a shard is called where somebody reads of it.
+/// The name of a shard in the log.
 const TASK: &str = "the delivery of messages";
 
 /// Holds the deadline once the server is to stop.
 type Stopping = watch::Receiver<Option<Instant>>;
 
 impl Shard {
-    /// Delivers until `stopping` holds a deadline, or nobody is left to set
-    /// one; then takes leave of all clients.
+    /// Delivers until `stopping` holds a deadline or its sender is gone; then
+    /// closes all clients.
     pub(super) async fn run(mut self, mut stopping: Stopping, failure: Failure) {
         let mut supervisor = Supervisor::new(TASK);
         while let Err(panic) = caught(self.deliver_all(&mut stopping)).await {
@@ -45,13 +45,14 @@ impl Shard {
         }
     }
 
-    /// Goes on as a new shard; the old one takes leave of the clients.
+    /// Goes on as a new shard; the old one closes its clients.
     ///
     /// # Errors
     ///
-    /// The system has no descriptor left, although the clients gave theirs back.
+    /// The system has no file descriptor left, although the clients'
+    /// descriptors were closed.
     fn begin_again(&mut self, stopping: &Stopping) -> io::Result<()> {
-        // The order by which one of these was to be let in may be lost.
+        // The command that was to admit one of these clients may be lost.
         self.join_all();
         let readiness = Readiness::new().or_else(|_| {
             self.drop_all();
@@ -71,7 +72,8 @@ impl Shard {
         let deadline = Instant::now() + CLOSE_TIMEOUT;
         let stopped = async { sleep_until(told_to_stop(&mut stopping).await).await };
         let end = DisconnectReason::ByServer { code: 1011 };
-        // Who has much to read yet would read of this too late.
+        // A client with many waiting messages would get the close frame too
+        // late behind them.
         let say = |client: &mut Client| client.close(&Close::FAILED, end);
         let ended = caught(self.close_all(say, deadline, stopped)).await;
         if let Err(panic) = ended {

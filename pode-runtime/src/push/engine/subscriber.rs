@@ -1,5 +1,4 @@
-//! Who a client is to the rest of the server: what it is called, where it
-//! belongs, and who listens to it.
+//! The subscriber: a client's id, path, groups and inbox.
 
 use std::sync::Arc;
 
@@ -9,27 +8,27 @@ use super::inbox::Inbox;
 use crate::net::client_limit::ClientPermit;
 use crate::push::session::DisconnectReason;
 
-/// Who a client is to the rest of the server.
+/// The identity of a client to the rest of the server.
 #[derive(Debug)]
 pub(super) struct Subscriber {
     pub(super) id: ClientId,
-    /// Its own path, where the path is a family's.
+    /// Its own path within a family.
     pub(super) path: Option<Arc<str>>,
-    /// Mostly few. Shares the names that the roster has.
+    /// Usually few. The names are shared with the subscriber index.
     pub(super) groups: Groups,
-    /// Tells who came later, of two with one id.
+    /// Tells which of two clients with one id came later.
     pub(super) arrival: u64,
-    /// Why it goes, as soon as somebody decided that.
+    /// Why it disconnects, once that is decided.
     pub(super) end: Option<DisconnectReason>,
-    /// Present if somebody wants to hear what it says, or that it goes.
+    /// Present if there is a handler for its messages or its disconnect.
     pub(super) inbox: Option<Box<Inbox>>,
-    /// Counts it as long as it is there.
+    /// Counts it as long as it is connected.
     pub(super) _permit: Option<Box<ClientPermit>>,
 }
 
-/// The groups of a client. One needs no memory of its own: what little a client
-/// has lies with the others', so that nothing of it is scattered among what
-/// handshakes leave behind.
+/// The groups of a client. A single group needs no allocation of its own: a
+/// client's small data stays together with that of other clients, instead of
+/// being scattered among the memory that handshakes leave behind.
 #[derive(Debug, Default)]
 pub(crate) enum Groups {
     #[default]
@@ -47,7 +46,7 @@ impl Groups {
         }
     }
 
-    /// Adds a group; one that is there already is left alone.
+    /// Adds a group, unless it is there already.
     pub(crate) fn add(&mut self, group: Arc<str>) {
         if self.as_slice().contains(&group) {
             return;
