@@ -1,9 +1,9 @@
-//! What travels in the channel of a path: messages, and whatever has to keep
-//! its order with them.
+//! Envelopes, which travel in the channel of a path: messages, and commands
+//! that have to keep their order with them.
 //!
-//! Who is in which group, who is to be closed and who is there at all is told
-//! and asked by the same way as messages go. So a client that joins a group
-//! gets all that is sent to it afterwards, and nothing else needs a lock.
+//! Group changes, closes and queries go the same way as messages. So a client
+//! that joins a group gets every message that is sent to the group afterwards,
+//! and nothing else needs a lock.
 
 use std::mem;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -13,24 +13,24 @@ use pode_core::hub::{HistoryGap, Permit, Position};
 use pode_core::{ClientId, Message, SendError};
 use tokio::sync::oneshot;
 
-/// What is sent once, and taken by each shard with clients of the path.
+/// Sent once, and taken by each shard with clients of the path.
 #[derive(Clone, Debug)]
 pub(crate) enum Envelope {
     /// A message for every client.
     Broadcast(Message),
-    /// A message for some of them.
+    /// A message for some clients.
     Addressed(Arc<(Audience, Message)>),
-    /// Something to do.
+    /// A command.
     Command(Arc<Command>),
 }
 
 /// Some clients of a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Audience {
-    /// The one path that is meant, of a family.
+    /// The path within a family.
     pub(crate) path: Option<Arc<str>>,
     pub(crate) recipients: Recipients,
-    /// Who doesn't belong to it after all.
+    /// The client that is excluded.
     pub(crate) except: Option<ClientId>,
 }
 
@@ -43,45 +43,44 @@ pub(crate) enum Recipients {
 
 #[derive(Debug)]
 pub(crate) enum Command {
-    /// Put clients into a group.
+    /// Add clients to a group.
     Join(Audience, Arc<str>),
-    /// Take clients out of a group.
+    /// Remove clients from a group.
     Leave(Audience, Arc<str>),
-    /// Say goodbye to clients.
+    /// Close clients.
     Close(Audience, Close),
-    /// Let in who waits: the client of that arrival gets what is sent from here
-    /// on, and whoever came before it under its id is closed.
+    /// Admit a waiting client: the client with this arrival gets the messages
+    /// that are sent from here on, and an earlier client with its id is closed.
     Admit { client: Audience, arrival: u64, replay: Replay },
-    /// Say goodbye to a share of all clients: to none at 0, to everybody at
-    /// [`EVERYBODY`].
+    /// Close a share of all clients: none at 0, all at [`EVERYBODY`].
     Drain { share: u32, close: Close },
-    /// Something that another process does in this place.
+    /// A command of another process that has its place here.
     Foreign,
-    /// Tell who is there.
+    /// Answer a query for clients.
     Find(Audience, Query),
 }
 
-/// The whole crowd, as a share of it.
+/// All clients, as a share.
 pub(crate) const EVERYBODY: u32 = 1 << 16;
 
-/// What a client that was elsewhere missed.
+/// The messages that a client missed while it was disconnected.
 #[derive(Debug, Default)]
 pub(crate) struct Replay {
-    /// How far it had come; `None` if it wasn't.
+    /// The client's last position; `None` if it doesn't resume.
     since: Option<Position>,
-    /// Filled in at the moment when the order is given.
+    /// Filled in when the command is put into its channel.
     envelopes: OnceLock<Result<Vec<Envelope>, HistoryGap>>,
 }
 
-/// A client that is there.
+/// A client that a query found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Found {
     pub(crate) id: ClientId,
     pub(crate) groups: Vec<Arc<str>>,
 }
 
-/// A question to all shards. When the last of them has let go of it, the
-/// answer is whole.
+/// A query to all shards. When the last of them has dropped it, the answer is
+/// complete.
 #[derive(Debug)]
 pub(crate) struct Query {
     found: Mutex<Vec<Found>>,
@@ -89,7 +88,7 @@ pub(crate) struct Query {
 }
 
 impl Envelope {
-    /// Makes the parcel of a message.
+    /// Makes the envelope of a message.
     pub(crate) fn new(audience: Audience, message: Message) -> Envelope {
         match audience {
             Audience { path: None, recipients: Recipients::Everyone, except: None } => {
@@ -99,7 +98,7 @@ impl Envelope {
         }
     }
 
-    /// Returns how many bytes are kept for it.
+    /// Returns how many bytes it counts in a history.
     pub(crate) fn bytes(&self) -> usize {
         match self {
             Envelope::Broadcast(message) => message.frame().len(),
@@ -108,9 +107,9 @@ impl Envelope {
         }
     }
 
-    /// Puts it into its channel. Messages are numbered where that is done, and
-    /// known again by their tag; so are orders that concern another process,
-    /// too.
+    /// Puts it into its channel. Where the channel is numbered, messages get a
+    /// number and are recognized by their tag; so are commands that also
+    /// concern another process.
     pub(crate) fn put(self, permit: Permit<'_, Envelope>, tag: u64) -> Result<(), SendError> {
         let bytes = self.bytes();
         let Envelope::Command(command) = &self else { return permit.publish(self, bytes, tag) };
@@ -121,7 +120,7 @@ impl Envelope {
             }
             Command::Admit { replay: Replay { since: Some(since), envelopes }, .. } => {
                 permit.send_missed(*since, |replay| {
-                    // An order is given once.
+                    // A command is sent once.
                     let _ = envelopes.set(replay);
                     self
                 })
@@ -130,8 +129,8 @@ impl Envelope {
         }
     }
 
-    /// Returns the message if it is one for just this audience; for everyone, if
-    /// that is none.
+    /// Returns the message if it is for exactly this audience; `None` as the
+    /// audience means everyone.
     pub(super) fn message_for(&self, audience: Option<&Audience>) -> Option<&Message> {
         match (self, audience) {
             (Envelope::Broadcast(message), None) => Some(message),
@@ -144,12 +143,12 @@ impl Envelope {
 }
 
 impl Replay {
-    /// Means what comes behind a position.
+    /// Asks for the messages after a position.
     pub(crate) fn since(position: Option<Position>) -> Replay {
         Replay { since: position, envelopes: OnceLock::new() }
     }
 
-    /// Returns it, as it is known now.
+    /// Returns the missed messages, if the history still has them.
     pub(super) fn envelopes(&self) -> Result<&[Envelope], HistoryGap> {
         match self.envelopes.get() {
             Some(Ok(envelopes)) => Ok(envelopes),
@@ -161,7 +160,7 @@ impl Replay {
 }
 
 impl Audience {
-    /// Tells whether a client of this path, id and groups belongs to it.
+    /// Returns whether a client with this path, id and groups belongs to it.
     pub(super) fn contains(
         &self,
         path: Option<&Arc<str>>,
@@ -189,15 +188,15 @@ impl Audience {
 }
 
 impl Query {
-    /// Makes a question, and where its answer will be.
+    /// Makes a query and the receiver of its answer.
     pub(crate) fn new() -> (Query, oneshot::Receiver<Vec<Found>>) {
         let (asker, answer) = oneshot::channel();
         (Query { found: Mutex::default(), asker: Some(asker) }, answer)
     }
 
-    /// Adds what one shard knows.
+    /// Adds what one shard has found.
     pub(super) fn answer(&self, found: impl Iterator<Item = Found>) {
-        // Nothing that holds the lock can panic midway.
+        // No code that holds the lock can panic midway.
         self.found.lock().unwrap_or_else(PoisonError::into_inner).extend(found);
     }
 }
@@ -206,7 +205,7 @@ impl Drop for Query {
     fn drop(&mut self) {
         let found = self.found.get_mut().unwrap_or_else(PoisonError::into_inner);
         if let Some(asker) = self.asker.take() {
-            // Whoever doesn't wait any more needs no answer.
+            // The asker may no longer wait for the answer.
             let _ = asker.send(mem::take(found));
         }
     }

@@ -1,7 +1,7 @@
-//! What the system tells of sockets that are out of tokio's hands.
+//! The epoll events of sockets outside of tokio.
 //!
-//! Tokio watches one descriptor, which stands for all of them. It keeps
-//! nothing for each socket, and neither do we.
+//! Tokio watches one epoll descriptor for all of them. Neither tokio nor this
+//! module keeps state for each socket.
 
 use std::io;
 use std::mem::MaybeUninit;
@@ -29,20 +29,20 @@ impl Epoll {
         Ok(Epoll { descriptor: register(descriptor)? })
     }
 
-    /// Watches a socket until it is closed; `name` is what events say.
+    /// Watches a socket until it is closed; its events carry `name`.
     ///
-    /// Each time that it can be read from, or written to, after it couldn't,
-    /// there is one event. There is one at first, too.
+    /// Each time that it becomes readable or writable, there is one event; also
+    /// one at first.
     pub(super) fn add(&self, socket: &TcpStream, name: u64) -> io::Result<()> {
         let flags = EventFlags::IN | EventFlags::OUT | EventFlags::RDHUP | EventFlags::ET;
         Ok(epoll::add(&self.descriptor, socket, EventData::new_u64(name), flags)?)
     }
 
-    /// Tells the names of sockets that something happened to; if these are
-    /// none, the task is woken when there is one.
+    /// Reports the names of sockets with events. If there are none, the task is
+    /// woken when there is one.
     pub(super) fn poll(&self, context: &mut Context<'_>, mut tell: impl FnMut(u64)) {
         let mut some = false;
-        // An error means that the runtime ends, and this task with it.
+        // An error means that the runtime is ending, and this task with it.
         while !some && let Poll::Ready(Ok(mut guard)) = self.descriptor.poll_read_ready(context) {
             let now = Timespec { tv_sec: 0, tv_nsec: 0 };
             let mut events = [const { MaybeUninit::uninit() }; EVENTS];
@@ -64,8 +64,8 @@ impl Epoll {
 #[expect(unsafe_code, reason = "tokio has no other way to watch a descriptor")]
 fn register(descriptor: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
     // SAFETY: the descriptor must stay open, and the same, as long as the
-    // `AsyncFd` lives. It owns it: nobody else can close it, and an `OwnedFd`
-    // returns the same number each time.
+    // `AsyncFd` lives. The `AsyncFd` owns it: no other code can close it, and
+    // an `OwnedFd` returns the same number each time.
     unsafe { AsyncFd::register_with_interest(descriptor, Interest::READABLE) }
         .map_err(|error| error.into_parts().1)
 }

@@ -1,41 +1,42 @@
-//! What waits for a socket that doesn't take everything at once.
+//! The send queue: frames that wait for a socket that doesn't take everything
+//! at once.
 
 use std::collections::VecDeque;
 use std::io::IoSlice;
 
 use bytes::{Buf, Bytes};
 
-/// What becomes of a client for which too many messages wait: 1,024, or 1 MiB
-/// of them together.
+/// What happens to a slow consumer: a client for which too many messages wait,
+/// 1,024 or 1 MiB together.
 ///
-/// Whatever is chosen, the client holds up neither senders nor other clients,
-/// and what it does get is in the order in which it was sent.
+/// In every case the client holds up neither senders nor other clients, and the
+/// messages that it gets are in the order in which they were sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OnLag {
-    /// It is cut off with close code 1013. What it has missed, it knows: all
-    /// from there on. For whatever must not have gaps.
+    /// It is cut off with close code 1013. So it knows what it missed:
+    /// everything from there on. For data that must not have gaps.
     #[default]
     Disconnect,
 
-    /// What comes while its queue is full is not sent to it; it goes on with
-    /// what comes when there is room again. For feeds in which a gap does no
-    /// harm.
+    /// Messages that come while its send queue is full are skipped; it goes on
+    /// with those that come when the queue has capacity again. For feeds in
+    /// which a gap does no harm.
     Skip,
 
-    /// What waits is dropped for the newest message, which comes next. For
-    /// values of which only the newest counts.
+    /// The waiting messages are dropped in favour of the newest one, which
+    /// comes next. For values of which only the newest counts.
     Latest,
 }
 
-/// How many messages may wait for a client that reads more slowly than they
-/// come, and what becomes of one that is over either limit.
+/// How many messages may wait for a slow client, and what happens to a client
+/// that is over either limit.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct QueueLimits {
     /// Default: 1,024.
     pub(super) messages: usize,
-    /// Of their frames, together. A single message may be larger. Default:
-    /// 1 MiB.
+    /// The size of their frames together. A single message may be larger.
+    /// Default: 1 MiB.
     pub(super) bytes: usize,
     pub(super) on_lag: OnLag,
 }
@@ -50,17 +51,16 @@ impl Default for QueueLimits {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct SlowConsumer;
 
-/// What waits for a socket, in the order in which it goes out.
+/// What waits for a socket, in the order in which it is written.
 #[derive(Debug, Default)]
 pub(super) struct SendQueue {
-    /// The rest of a frame of which the socket has taken a part, so that
-    /// nothing may come between.
+    /// The rest of a partly written frame, which must come first.
     pub(super) begun: Bytes,
-    /// What comes before all messages and isn't to be missed: a greeting, and
-    /// what a client that was elsewhere missed. Counted by nobody, since it is
-    /// bounded by what there is of it.
+    /// Frames that come before all messages and must not be missed: greetings,
+    /// and a replay for a client that resumes. Not limited, since their number
+    /// is bounded anyway.
     preface: VecDeque<Bytes>,
-    /// The next ping isn't read while one of these waits.
+    /// The next ping isn't read while a pong waits.
     pub(super) pong: Option<Bytes>,
     pub(super) ping: Option<Bytes>,
     /// Messages, within the [`QueueLimits`].
@@ -80,8 +80,8 @@ impl SendQueue {
             && self.close.is_none()
     }
 
-    /// Queues a message, and returns how many will never be sent for it: it
-    /// may be this one.
+    /// Queues a message, and returns how many messages are dropped for it,
+    /// which may include this one.
     pub(super) fn push(
         &mut self,
         frame: Bytes,
@@ -104,12 +104,12 @@ impl SendQueue {
         Ok(missed)
     }
 
-    /// Queues what comes before all messages.
+    /// Queues a frame that comes before all messages.
     pub(super) fn owe(&mut self, frame: Bytes) {
         self.preface.push_back(frame);
     }
 
-    /// Queues a message whatever waits: one that isn't to be missed.
+    /// Queues a message that must not be missed, regardless of the limits.
     pub(super) fn push_anyway(&mut self, frame: Bytes) {
         self.message_bytes += frame.len();
         self.messages.push_back(frame);
@@ -121,7 +121,7 @@ impl SendQueue {
         self.message_bytes = 0;
     }
 
-    /// Returns the bytes that go out first, frame by frame.
+    /// Returns the bytes to write first, frame by frame.
     pub(super) fn slices<'a, 'b>(&'a self, permit: &'b mut [IoSlice<'a>]) -> &'b [IoSlice<'a>] {
         let begun = Some(&self.begun).filter(|rest| !rest.is_empty());
         let control = begun.into_iter().chain(&self.pong).chain(&self.ping);
@@ -134,7 +134,7 @@ impl SendQueue {
         &permit[..count]
     }
 
-    /// Drops the bytes that went out.
+    /// Drops the bytes that were written.
     pub(super) fn advance(&mut self, mut written: usize) {
         loop {
             if written < self.begun.len() {
@@ -142,7 +142,7 @@ impl SendQueue {
                 return;
             }
             written -= self.begun.len();
-            // Not kept empty: it would hold on to the memory of the frame.
+            // An empty rest isn't kept: it would hold the memory of the frame.
             self.begun = Bytes::new();
             if written == 0 {
                 return;
@@ -165,7 +165,7 @@ impl SendQueue {
         if let Some(frame) = self.messages.pop_front() {
             self.message_bytes -= frame.len();
             if self.messages.is_empty() {
-                // Whoever caught up gives the memory of the queue back.
+                // Frees the queue's memory once the client has caught up.
                 self.messages = VecDeque::new();
             }
             return frame;

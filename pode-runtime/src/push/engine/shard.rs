@@ -1,9 +1,10 @@
-//! A shard: a task that owns many sockets, and writes each message to all of
-//! them that are to get it.
+//! A shard: a task that owns many sockets, and writes each message to those
+//! that are to get it.
 //!
-//! It never waits for a socket. What one doesn't take at once waits in that
-//! client's queue until the socket can be written to. So a slow client slows
-//! neither its neighbours nor the senders, and one that is too slow is cut off.
+//! It never waits for a socket. Data that a socket doesn't take at once waits
+//! in that client's send queue until the socket is writable. So a slow client
+//! slows neither other clients nor the senders, and a client that is too slow
+//! is cut off.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -36,27 +37,27 @@ use crate::push::session::DisconnectReason;
 /// How long a client may take to accept a close frame and to answer it.
 pub(super) const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How often some of the clients are asked whether they are still there.
+/// How often some of the clients are pinged.
 const BEAT: Duration = Duration::from_secs(1);
 
-/// The pace at which a message comes that has begun, at least: a client that
-/// sends a byte now and then would else hold its memory for ever.
+/// The minimum rate of a message that has begun: otherwise a client that sends
+/// a byte now and then would hold memory for ever.
 const MIN_BYTES_PER_SECOND: usize = 128;
 
-/// How many may wait to join. Those who come then wait for room.
+/// How many clients may wait to join. Further clients wait for capacity.
 const MAX_JOINS: usize = 256;
 
-/// How many sockets are served before other tasks may run: ten thousand
-/// writes take tens of milliseconds.
+/// How many sockets are served before the shard yields to other tasks: ten
+/// thousand writes take tens of milliseconds.
 pub(super) const SOCKETS_PER_TURN: usize = 256;
 
-/// Enough for what most clients say at once.
+/// Enough for what most clients send at once.
 const READ_BUFFER_BYTES: usize = 16 << 10;
 
-/// A connection that is about to be upgraded; none if that fails.
+/// A connection that is about to be upgraded; `None` if that fails.
 pub(super) type Opening = Pin<Box<dyn Future<Output = Option<Connection>> + Send>>;
 
-/// What a shard is told: someone asked to listen.
+/// A client that is to join a shard.
 pub(super) struct Join {
     /// The number of the path.
     pub(super) path: u32,
@@ -70,25 +71,25 @@ pub(super) struct Join {
 
 pub(super) struct Shard {
     pub(super) paths: Vec<Path>,
-    /// How many clients there are, of all paths.
+    /// The number of clients of all paths.
     clients: usize,
-    /// That of the latest client.
+    /// The generation of the latest client.
     generation: u32,
     pub(super) joins: mpsc::Receiver<Join>,
-    /// Of those whose 101 reply wasn't sent yet.
+    /// The clients whose 101 reply isn't sent yet.
     openings: FuturesUnordered<Pin<Box<dyn Future<Output = Opened> + Send>>>,
     readiness: Readiness,
-    /// Who is to be gone by when, earliest first.
+    /// The clients that are being closed, with their deadlines, earliest first.
     closing: VecDeque<(Instant, SlotKey)>,
-    /// When clients are asked next, and the how-manieth time it is.
+    /// When clients are pinged next, and the number of that beat.
     next_beat: (Instant, u32),
-    /// Whether everyone is told that the server stops.
+    /// Whether clients are being closed because the shard stops.
     stopping: bool,
-    /// What is read goes here first.
+    /// The read buffer of all clients.
     buffer: Box<[u8]>,
 }
 
-/// A client's place, which may be somebody else's by now.
+/// A client's slot, which may belong to another client by now.
 #[derive(Clone, Copy)]
 struct SlotKey {
     place: SlotId,
@@ -97,7 +98,7 @@ struct SlotKey {
 
 type Opened = (SlotKey, Option<Connection>);
 
-/// What is to be done next.
+/// The next thing to do.
 enum Event {
     Join(Join),
     Open(Opened),
@@ -107,12 +108,12 @@ enum Event {
 }
 
 impl Shard {
-    /// Makes a shard without paths, and the way to join it; must be called
+    /// Makes a shard without paths, and the sender of its joins; must be called
     /// within a runtime.
     ///
     /// # Errors
     ///
-    /// The system has no descriptor left.
+    /// The system has no file descriptor left.
     pub(super) fn new() -> io::Result<(Shard, mpsc::Sender<Join>)> {
         let (to_joins, joins) = mpsc::channel(MAX_JOINS);
         Ok((Shard::with(Readiness::new()?, joins), to_joins))
@@ -133,8 +134,7 @@ impl Shard {
         }
     }
 
-    /// Adds the path of the next number; one that is at home here has its
-    /// messages.
+    /// Adds a path, with the next number. Its home shard gets the receiver.
     pub(super) fn add_path(
         &mut self,
         name: &'static str,
@@ -148,12 +148,12 @@ impl Shard {
     pub(super) fn add(&mut self, path: impl FnOnce(Waker) -> Path) {
         let source = Source::Messages(self.paths.len() as u32);
         self.paths.push(path(self.readiness.waker(source)));
-        // So that it is asked for the first of its messages.
+        // So that its first messages are polled for.
         self.readiness.again(source);
     }
 
-    /// Delivers until `stopping` holds a deadline, or nobody is left to set
-    /// one; then takes leave of all clients.
+    /// Delivers until `stopping` holds a deadline or its sender is gone; then
+    /// closes all clients.
     pub(super) async fn deliver_all(&mut self, stopping: &mut watch::Receiver<Option<Instant>>) {
         let deadline = loop {
             let event = tokio::select! {
@@ -175,7 +175,7 @@ impl Shard {
     /// Waits for something to do. Cancel safe.
     async fn next_event(&mut self) -> Event {
         let overdue = self.closing.front().map(|(by, _)| sleep_until(*by));
-        // Nobody to ask, nothing to wake up for.
+        // Without clients there is no reason to wake up.
         let beat = (self.clients > 0).then(|| sleep_until(self.next_beat.0));
         // Among several that are ready one is picked at random, so that none
         // starves another.
@@ -267,7 +267,7 @@ impl Shard {
         }
     }
 
-    /// Has a client write what waits and read what came.
+    /// Has a client write its queued data and read what came.
     pub(super) fn advance(&mut self, place: SlotId) {
         let Path { name, clients, accepts, .. } = &mut self.paths[place.path as usize];
         let Some(client) = clients.get_mut(place.slot as usize) else { return };
@@ -288,7 +288,7 @@ impl Shard {
         }
     }
 
-    /// Gives a client that is being closed its time.
+    /// Sets the deadline of a client that is being closed.
     pub(super) fn limit(&mut self, place: SlotId) {
         let id = SlotKey { place, generation: self.client(place).generation };
         self.closing.push_back((Instant::now() + CLOSE_TIMEOUT, id));
@@ -304,7 +304,7 @@ impl Shard {
                 continue;
             }
             if self.client(id.place).tell_fault(true) {
-                // What it is to get before takes too long.
+                // The messages that it should get first take too long.
                 self.limit(id.place);
                 self.advance(id.place);
             } else {
@@ -314,11 +314,12 @@ impl Shard {
         }
     }
 
-    /// Asks those whose turn it is whether they are still there. Each has its
-    /// turn once in the heartbeat of its path, and not all at the same time.
+    /// Pings the clients whose turn it is. Each client has its turn once per
+    /// heartbeat of its path, and not all at the same time.
     async fn beat(&mut self) {
         let (due, beat) = self.next_beat;
-        // What is late is not made up for: clients would have no time to answer.
+        // Missed beats are not made up for: clients would have no time to
+        // answer.
         self.next_beat = (due.max(Instant::now()) + BEAT, beat.wrapping_add(1));
         let mut asked = 0;
         for number in 0..self.paths.len() {
@@ -351,8 +352,8 @@ impl Shard {
         self.close_idle(beat);
     }
 
-    /// Takes leave of those who have said nothing for longer than they may. Each
-    /// path is looked at four times in that time, or once in a second.
+    /// Closes clients that exceeded the idle timeout. Each path is checked four
+    /// times per timeout, at most once a second.
     fn close_idle(&mut self, beat: u32) {
         for path in 0..self.paths.len() as u32 {
             let Path { idle_timeout, clients, .. } = &self.paths[path as usize];
@@ -372,22 +373,22 @@ impl Shard {
         }
     }
 
-    /// Says goodbye to a client, behind what waits for it.
+    /// Closes a client after its queued messages.
     fn end(&mut self, place: SlotId, close: &Close, end: DisconnectReason) {
         self.client(place).close_last(close, end);
         self.limit(place);
         self.advance(place);
     }
 
-    /// Says goodbye to all clients and waits for their answers; drops those
-    /// who are left at the deadline, or when nobody waits for it any more.
+    /// Closes all clients and waits for their close frames; drops the clients
+    /// that are left at the deadline or when the stop is abandoned.
     pub(super) async fn close_all(
         &mut self,
         say_goodbye: impl Fn(&mut Client),
         deadline: Instant,
         abandoned: impl Future<Output = ()>,
     ) {
-        // Whoever asked before is told, too.
+        // Clients that joined before get the close frame, too.
         self.join_all();
         self.stopping = true;
         for path in 0..self.paths.len() as u32 {
@@ -405,7 +406,8 @@ impl Shard {
             }
         };
         tokio::select! {
-            // First of all, so that answers are heard even when it is late.
+            // First, so that close frames from clients are read even after the
+            // deadline.
             biased;
             () = all_gone => {}
             () = abandoned => {}

@@ -1,4 +1,4 @@
-//! Who is where: the clients of one path in one shard, by id and by group.
+//! The index of the clients of one path in one shard, by id and by group.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use pode_core::ClientId;
 
 use super::envelope::{Audience, Recipients};
 
-/// Finds clients by what they are called. It knows slots, not clients.
+/// Finds the slots of clients by id and group.
 #[derive(Debug, Default)]
 pub(super) struct SubscriberIndex {
     ids: HashMap<ClientId, u32>,
@@ -15,14 +15,14 @@ pub(super) struct SubscriberIndex {
 }
 
 impl SubscriberIndex {
-    /// Adds a client, and returns who had its id.
+    /// Adds a client, and returns the slot of the client that had its id.
     pub(super) fn enter(&mut self, id: ClientId, slot: u32) -> Option<u32> {
         self.ids.insert(id, slot)
     }
 
-    /// Removes a client from everything it is in.
+    /// Removes a client from the ids and from its groups.
     pub(super) fn leave(&mut self, id: &ClientId, slot: u32, groups: &[Arc<str>]) {
-        // Somebody else may have its id by now.
+        // Another client may have its id by now.
         if self.ids.get(id) == Some(&slot) {
             self.ids.remove(id);
         }
@@ -31,8 +31,8 @@ impl SubscriberIndex {
         }
     }
 
-    /// Adds a client to a group, and returns the group's name as all its members
-    /// share it.
+    /// Adds a client to a group, and returns the group's name, which all
+    /// members share.
     pub(super) fn join_group(&mut self, group: &Arc<str>, slot: u32) -> Arc<str> {
         let name = match self.groups.get_key_value(group) {
             Some((name, _)) => Arc::clone(name),
@@ -51,7 +51,7 @@ impl SubscriberIndex {
         }
     }
 
-    /// Returns the slots of an audience, in no order.
+    /// Returns the slots of an audience, in no particular order.
     pub(super) fn select(&self, audience: &Audience) -> Vec<u32> {
         let except = audience.except.as_ref().and_then(|id| self.ids.get(id)).copied();
         let not_excepted = |slot: &u32| Some(*slot) != except;
@@ -106,11 +106,11 @@ mod tests {
     }
 
     proptest! {
-        /// A table of who is in which group says the same.
+        /// Compares the index with a table of each client's groups.
         #[test]
         fn whoever_is_meant_is_found(steps in prop::collection::vec(step(), 0..60)) {
             let mut index = SubscriberIndex::default();
-            // By client, the groups it is in.
+            // The groups of each client.
             let mut table: HashMap<u32, HashSet<u32>> = HashMap::new();
             let name = |group: u32| -> Arc<str> { format!("group {group}").into() };
             for step in steps {

@@ -23,7 +23,7 @@ use crate::push::session::DisconnectReason;
 #[derive(Debug)]
 pub(super) struct Batch {
     frames: Vec<Bytes>,
-    /// All of them, joined once for all clients: one write takes them.
+    /// All of them, joined once for all clients, for a single write.
     joined: Bytes,
 }
 
@@ -38,43 +38,43 @@ impl Batch {
     }
 }
 
-/// One client, as its shard knows it. Small, since most clients do nothing
-/// most of the time.
+/// One client in its shard. It is small, since most clients are idle most of
+/// the time.
 ///
 /// When it is dropped, the connection ends.
 #[derive(Debug)]
 pub(super) struct Client {
-    /// Tells it from others that had its place before.
+    /// Distinguishes it from earlier clients in its slot.
     pub(super) generation: u32,
-    /// Absent until the 101 reply was sent. What is due before waits.
+    /// Absent until the 101 reply was sent. Frames that are due before wait.
     socket: Option<Socket>,
-    /// Present while something waits.
+    /// Present while frames wait.
     send_queue: Option<Box<SendQueue>>,
     decoder: Decoder,
     pub(super) subscriber: Subscriber,
-    /// What was read and can't be looked at yet: behind a ping whose answer
-    /// waits, or while more messages than may are waiting for their handler.
+    /// Bytes that were read and can't be decoded yet: after a ping whose pong
+    /// waits, or while the inbox is full.
     unread: Option<Box<[u8]>>,
     phase: Phase,
     reading: Reading,
-    /// Whether the client said its last word, so that the connection ends when
-    /// the server's close frame is written.
+    /// Whether no more is expected from the client, so that the connection ends
+    /// when the server's close frame is written.
     peer_finished: bool,
     liveness: Liveness,
-    /// Whether it came since it was last its turn to be asked for a sign of
-    /// life: that it came is one.
+    /// Whether it connected since its last turn to be pinged: connecting counts
+    /// as liveness.
     is_new: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
-    /// Messages that are sent now are not for it yet.
+    /// Not admitted yet: it gets no messages.
     Joining,
     /// Messages are delivered.
     Open,
     /// A close frame was written or is due.
     Closing,
-    /// Nothing will be written any more.
+    /// Nothing more will be written.
     ShutDown,
     /// Writing failed.
     Broken,
@@ -82,33 +82,32 @@ enum Phase {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reading {
-    /// What comes is looked at.
+    /// Bytes are decoded as frames.
     Frames,
-    /// What comes is thrown away. Bytes that nobody reads would make the
-    /// system reset the connection, and the close frame on its way to the
-    /// client would be lost.
+    /// Bytes are discarded. Unread bytes would make the system reset the
+    /// connection, and the close frame on its way to the client would be lost.
     Anything,
-    /// Nothing more can come, or may.
+    /// Nothing more can come, or is allowed to.
     Ended,
 }
 
-/// What is known of whether the client is still there.
+/// Whether the client has shown liveness.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Liveness {
-    /// It gave a sign since it was last asked.
+    /// It has, since the last ping.
     Seen,
-    /// It was asked, and gave none yet.
+    /// It was pinged, and hasn't yet.
     Asked,
 }
 
-/// What became of a burst.
+/// The result of sending a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum SendOutcome {
-    /// All of it is written, or waits.
+    /// All of it is written or queued.
     All,
-    /// The client will miss so many messages for its slowness.
+    /// The client is too slow and misses this many messages.
     Replay(usize),
-    /// The client is to be cut off for its slowness.
+    /// The client is too slow and is to be cut off.
     SlowConsumer,
     /// The connection has ended.
     Broken,
@@ -117,21 +116,21 @@ pub(super) enum SendOutcome {
 /// What a client needs next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Progress {
-    /// Its socket to be ready.
+    /// Its socket must become ready.
     Waits,
-    /// Another turn: there may be more to read.
+    /// It needs another turn: there may be more to read.
     Again,
-    /// What is on its way to it to be delivered; then it is to be
-    /// [told its fault](Client::tell_fault).
+    /// Messages on their way to it must be delivered; then it is to be [closed
+    /// for its fault](Client::tell_fault).
     Answers,
-    /// To be dropped: the connection serves no purpose any more.
+    /// It is to be dropped: the connection has served its purpose.
     Done,
 }
 
-/// How many frames go into one write, at most.
+/// The maximum number of frames in one write.
 const SLICES_PER_WRITE: usize = 64;
 
-/// How often a client is read from before others have their turn.
+/// How many reads a client gets before others have their turn.
 const READS_PER_TURN: usize = 8;
 
 impl Client {
@@ -151,8 +150,8 @@ impl Client {
         }
     }
 
-    /// Takes the connection, now that it is upgraded, and what was read from
-    /// it already. The client then wants to [advance](Self::advance).
+    /// Takes the upgraded connection, and the bytes that were already read from
+    /// it. The caller must then [advance](Self::advance) the client.
     pub(super) fn open(&mut self, socket: Socket, read: Bytes) {
         self.socket = Some(socket);
         if !read.is_empty() {
@@ -160,22 +159,22 @@ impl Client {
         }
     }
 
-    /// Lets the client have what is sent from now on.
+    /// Admits the client: it gets the messages that are sent from now on.
     pub(super) fn admit(&mut self) {
         if self.phase == Phase::Joining {
             self.phase = Phase::Open;
         }
     }
 
-    /// Queues what the client gets first of all.
+    /// Queues the greetings, which the client gets first.
     pub(super) fn greet(&mut self, greeting: &[Message]) {
         for message in greeting {
             self.send_queue.get_or_insert_default().owe(message.frame().clone());
         }
     }
 
-    /// Queues a message that the client missed while it was elsewhere, if it was
-    /// for everyone or for this client.
+    /// Queues a message that the client missed while it was disconnected, if it
+    /// was for everyone or for this client.
     pub(super) fn owe_if_meant(&mut self, audience: Option<&Audience>, message: &Message) {
         let Subscriber { id, path, groups, .. } = &self.subscriber;
         let is_meant =
@@ -185,12 +184,13 @@ impl Client {
         }
     }
 
-    /// Whether the client has what is sent, and nobody has said goodbye.
+    /// Whether the client gets messages, and no close frame was sent or
+    /// received.
     pub(super) fn is_admitted(&self) -> bool {
         self.phase == Phase::Open
     }
 
-    /// Writes a burst, and keeps references to the frames that the socket
+    /// Writes a batch, and queues references to the frames that the socket
     /// doesn't take. A client that is being closed gets none of it.
     pub(super) fn send(&mut self, batch: &Batch, limits: QueueLimits) -> SendOutcome {
         if self.phase != Phase::Open {
@@ -225,8 +225,8 @@ impl Client {
                 }
             }
         }
-        // The system tells that a socket can be written to only to those whom
-        // it has refused before.
+        // The system reports a socket as writable only after a write was
+        // refused.
         self.write();
         match (self.phase, missed) {
             (Phase::Broken, _) => SendOutcome::Broken,
@@ -235,8 +235,8 @@ impl Client {
         }
     }
 
-    /// Says goodbye as soon as the frame at hand is written; messages that
-    /// wait are dropped.
+    /// Queues the close frame right after a partly written frame; waiting
+    /// messages are dropped.
     pub(super) fn close(&mut self, close: &Close, end: DisconnectReason) {
         if let Some(send_queue) = &mut self.send_queue {
             send_queue.drop_messages();
@@ -244,7 +244,7 @@ impl Client {
         self.close_last(close, end);
     }
 
-    /// Says goodbye after the messages that wait.
+    /// Queues the close frame after the waiting messages.
     pub(super) fn close_last(&mut self, close: &Close, end: DisconnectReason) {
         if self.is_open() {
             self.send_queue.get_or_insert_default().close = Some(close.frame());
@@ -253,17 +253,17 @@ impl Client {
         }
     }
 
-    /// Tells whether one of both said its last word.
+    /// Returns whether either side has begun to end the connection.
     pub(super) fn is_ending(&self) -> bool {
         !self.is_open() || self.peer_finished
     }
 
-    /// Whether nobody has said goodbye, and writing goes well.
+    /// Whether no close frame is due or written, and no write has failed.
     fn is_open(&self) -> bool {
         matches!(self.phase, Phase::Joining | Phase::Open)
     }
 
-    /// Ends the client, and tells whoever wants to know why.
+    /// Ends the client, and reports the reason to its session.
     pub(super) fn leave(mut self) {
         let end = self.subscriber.end.unwrap_or(DisconnectReason::Lost);
         if let Some(inbox) = self.subscriber.inbox.take() {
@@ -271,15 +271,15 @@ impl Client {
         }
     }
 
-    /// Resets the connection when it is dropped, so that the system doesn't
-    /// keep what the client doesn't take.
+    /// Has the connection reset when it is dropped, so that the system doesn't
+    /// keep data that the client doesn't take.
     pub(super) fn reset(&self) {
         if let Some(socket) = &self.socket {
             socket.reset();
         }
     }
 
-    /// Writes what waits and reads what came, into `buffer`.
+    /// Writes what waits, and reads what came into `buffer`.
     pub(super) fn advance(&mut self, buffer: &mut [u8], context: &ReceiveContext<'_>) -> Progress {
         for _ in 0..READS_PER_TURN {
             self.write();
@@ -292,9 +292,9 @@ impl Client {
                     return Progress::Answers;
                 }
             }
-            // The next frame is looked at when the socket has taken the answer
-            // to a ping: so a flood of pings is slowed to the pace at which
-            // its sender reads. Messages go at the pace of their handler.
+            // The next frame is decoded once the socket has taken the pong: so
+            // a flood of pings is slowed to the pace at which its sender reads.
+            // Messages are read at the pace of their handler.
             if self.reading == Reading::Ended || self.has_pong() || self.is_full() {
                 self.decoder.excuse();
                 return Progress::Waits;
@@ -321,8 +321,8 @@ impl Client {
     }
 
     fn is_done(&self) -> bool {
-        // Behind TLS, the end has something to say, too: without it the client
-        // would take it for an accident.
+        // With TLS, the end must be announced, too (`close_notify`): otherwise
+        // the client would take it for an accident.
         let has_fault = self.subscriber.inbox.as_ref().is_some_and(|it| it.fault.is_some());
         let owes_close = has_fault
             || self.phase == Phase::Closing

@@ -1,4 +1,5 @@
-//! What a client says: decoded, taken, and told where it breaks a rule.
+//! Receiving: decodes a client's frames, takes its messages, and closes it if
+//! it breaks a rule.
 
 use std::task::Waker;
 
@@ -9,16 +10,16 @@ use super::{Client, Reading};
 use crate::push::raw_message::RawMessage;
 use crate::push::session::DisconnectReason;
 
-/// What a client's bytes are held against.
+/// What is needed to handle a client's bytes.
 pub(in super::super) struct ReceiveContext<'shard> {
     pub(in super::super) path: &'static str,
     pub(in super::super) accepts: AcceptPolicy,
-    /// Makes what wakes the client's shard for it.
+    /// Makes the waker that wakes the client's shard for it.
     pub(in super::super) waker: &'shard dyn Fn() -> Waker,
 }
 
 impl ReceiveContext<'_> {
-    /// Tells the log which option a client met.
+    /// Logs which option's limit a client exceeded.
     fn tell_limit(&self, fault: &Close) {
         let AcceptPolicy::Messages { max_bytes, max_frame_bytes } = self.accepts else { return };
         let signal = self.path;
@@ -37,7 +38,7 @@ impl ReceiveContext<'_> {
 }
 
 impl Client {
-    /// Does what the client asks for.
+    /// Decodes and handles frames from the client.
     pub(super) fn hear(&mut self, mut bytes: &mut [u8], context: &ReceiveContext<'_>) {
         while self.reading == Reading::Frames {
             if self.has_pong() || self.is_full() {
@@ -76,8 +77,8 @@ impl Client {
         }
     }
 
-    /// Notes that the client broke a rule, which was its last word. It is told
-    /// so behind the answers to what it said before.
+    /// Notes that the client broke a rule; nothing more is read from it. The
+    /// close frame follows the answers to its earlier messages.
     fn fail(&mut self, fault: Close) {
         let is_open = self.is_open();
         match &mut self.subscriber.inbox {
@@ -90,8 +91,8 @@ impl Client {
         }
     }
 
-    /// Tells the client its fault, if it has one and everything that it said
-    /// before is handled; or `at_once`. Returns whether it did.
+    /// Queues the close frame for the client's fault, if it has one and all its
+    /// earlier messages are handled; or `at_once`. Returns whether it did.
     pub(in super::super) fn tell_fault(&mut self, at_once: bool) -> bool {
         let Some(inbox) = &mut self.subscriber.inbox else { return false };
         if !at_once && !inbox.is_idle() {
@@ -102,7 +103,8 @@ impl Client {
         true
     }
 
-    /// Takes a message. One that comes after the server said goodbye is late.
+    /// Takes a message. A message that comes after the server's close frame is
+    /// ignored.
     fn take(&mut self, message: RawMessage) {
         if !self.is_open() {
             return;
@@ -114,8 +116,8 @@ impl Client {
         }
     }
 
-    /// Notes that the client said its last word: `close` answers it, unless
-    /// the server said goodbye first.
+    /// Notes that the client is finished: `close` is the answer, unless the
+    /// server has already sent a close frame.
     fn finish(&mut self, close: &Close, end: DisconnectReason) {
         if self.is_open() {
             self.close(close, end);
@@ -123,13 +125,13 @@ impl Client {
         self.peer_finished = true;
     }
 
-    /// Whether as many messages wait for their handler as may.
+    /// Whether the inbox is full.
     pub(super) fn is_full(&self) -> bool {
         self.subscriber.inbox.as_ref().is_some_and(|inbox| inbox.is_full())
     }
 }
 
-/// Tells why a client that broke a rule has gone.
+/// Returns the disconnect reason of a client that broke a rule.
 fn end_by(fault: &Close) -> DisconnectReason {
     DisconnectReason::Error { code: fault.code().unwrap_or_default() }
 }

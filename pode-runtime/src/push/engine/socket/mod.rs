@@ -26,14 +26,14 @@ use self::tls::TlsSocket;
 use crate::net::connection_limit::ConnectionPermit;
 use crate::net::upgraded::{Stream, UpgradedConnection};
 
-/// A connection that is upgraded, with what was read of it already.
+/// An upgraded connection, with the bytes that were already read from it.
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(crate) socket: Socket,
     pub(crate) read: Bytes,
 }
 
-/// As each client has one, it is two words.
+/// Each client has one, so it is two words small.
 #[derive(Debug)]
 pub(crate) enum Socket {
     #[cfg(target_os = "linux")]
@@ -54,8 +54,8 @@ impl Connection {
         Connection::portable_at(stream, Bytes::new(), None)
     }
 
-    /// Takes any stream that tokio can poll, of which something was read, and that
-    /// counts.
+    /// Takes any stream that tokio can poll, with the bytes already read from
+    /// it and its permit.
     pub(crate) fn portable_at(
         stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
         read: Bytes,
@@ -67,7 +67,7 @@ impl Connection {
 }
 
 impl From<UpgradedConnection> for Connection {
-    /// Leaves it in tokio's hands.
+    /// Leaves the connection in tokio.
     fn from(UpgradedConnection { stream, read, permit }: UpgradedConnection) -> Connection {
         match stream {
             Stream::Tcp(stream) => Connection::portable_at(stream, read, permit),
@@ -104,7 +104,7 @@ impl Socket {
         if written == 0 { Err(io::ErrorKind::WriteZero.into()) } else { Ok(written) }
     }
 
-    /// Sees that what was written is on its way.
+    /// Flushes buffered data to the system.
     pub(crate) fn flush(&mut self) -> io::Result<()> {
         uninterrupted(|| match self {
             #[cfg(target_os = "linux")]
@@ -115,7 +115,7 @@ impl Socket {
         })
     }
 
-    /// Tells whether nothing that was written is held back.
+    /// Returns whether no written data is still buffered.
     pub(crate) fn is_flushed(&self) -> bool {
         match self {
             #[cfg(target_os = "linux")]
@@ -126,7 +126,7 @@ impl Socket {
         }
     }
 
-    /// Ends the writing side, after all that was written.
+    /// Shuts down the writing side, after all written data.
     pub(crate) fn finish(&mut self) -> io::Result<()> {
         match self {
             #[cfg(target_os = "linux")]
@@ -145,7 +145,7 @@ impl Socket {
         }
     }
 
-    /// Returns what the shard has to watch by itself.
+    /// Returns the stream that the shard has to watch by itself.
     #[cfg(target_os = "linux")]
     pub(crate) fn stream(&self) -> Option<&TcpStream> {
         match self {

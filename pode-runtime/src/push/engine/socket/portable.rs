@@ -1,5 +1,5 @@
-//! A connection in tokio's hands: on systems without epoll, and for streams
-//! that can't be taken out of them.
+//! A connection polled by tokio: on systems without epoll, and for streams that
+//! can't be taken out of tokio.
 
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
@@ -11,7 +11,7 @@ use tokio::task::coop::unconstrained;
 
 use crate::net::connection_limit::ConnectionPermit;
 
-/// Any stream, and who is told when it is ready.
+/// Any stream, and the waker for when it is ready.
 pub(crate) struct PortableSocket {
     stream: Pin<Box<dyn Stream>>,
     waker: Waker,
@@ -33,7 +33,7 @@ impl PortableSocket {
         PortableSocket { stream: Box::pin(stream), waker, is_flushed: true, _permit: permit }
     }
 
-    /// Sets who is told from now on.
+    /// Sets the waker that is used from now on.
     pub(crate) fn wake(&mut self, waker: Waker) {
         self.waker = waker;
     }
@@ -47,7 +47,8 @@ impl PortableSocket {
     pub(crate) fn write(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         let written = self.poll(|stream, context| stream.poll_write_vectored(context, slices))?;
         self.is_flushed = false;
-        // Nothing is held back without need, and no need to tell of it.
+        // Data is flushed early where possible; an error shows up at the next
+        // call.
         let _ = self.flush();
         Ok(written)
     }
@@ -68,8 +69,9 @@ impl PortableSocket {
         self.poll(|stream, context| stream.poll_shutdown(context))
     }
 
-    /// Polls outside of the task's budget, which would otherwise be spent after
-    /// some sockets and make all others look blocked. Shards yield by themselves.
+    /// Polls outside of the task's coop budget, which would otherwise be spent
+    /// after some sockets and make all others look blocked. Shards yield by
+    /// themselves.
     fn poll<T>(
         &mut self,
         mut poll: impl FnMut(Pin<&mut dyn Stream>, &mut Context<'_>) -> Poll<io::Result<T>>,

@@ -1,4 +1,4 @@
-//! Takes connections out of tokio's hands.
+//! Takes connections out of tokio.
 
 use std::io;
 use std::net::TcpStream;
@@ -12,16 +12,16 @@ use super::{Connection, Socket};
 use crate::net::connection_limit::ConnectionPermit;
 use crate::net::upgraded::{Stream, UpgradedConnection};
 
-/// How much may wait in the system for a client, in bytes: enough to keep a
-/// fast connection busy, little to hold for one that doesn't read.
+/// How many unsent bytes the system buffers for a client: enough to keep a fast
+/// connection busy, little to hold for a client that doesn't read.
 const UNSENT_BYTES: u32 = 32 << 10;
 
-/// Takes a connection; leaves it in tokio's hands if it is no TCP stream, nor
-/// TLS over one.
+/// Takes a connection out of tokio; leaves it there if it is neither a TCP
+/// stream nor TLS over one.
 ///
 /// # Errors
 ///
-/// The client has left.
+/// The client has disconnected.
 pub(crate) fn hold(connection: UpgradedConnection) -> io::Result<Connection> {
     let UpgradedConnection { stream, read, permit } = connection;
     match stream {

@@ -1,4 +1,5 @@
-//! A TLS connection: the session beside the socket, without a layer between.
+//! A TLS connection: the rustls session next to the socket, without a layer
+//! between them.
 
 use std::io::{self, IoSlice, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -39,7 +40,7 @@ impl TlsSocket {
                 return Ok(0);
             }
             let processed = self.session.process_new_packets();
-            // An alert that says what is wrong, or the answer to a new key.
+            // An alert that says what is wrong, or the answer to a key update.
             let flushed = self.flush();
             processed.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
             match flushed {
@@ -49,8 +50,8 @@ impl TlsSocket {
         }
     }
 
-    /// Encrypts some bytes once the last are on their way, so that no more
-    /// than one write of them is held.
+    /// Encrypts some bytes once the previous ones are sent, so that at most one
+    /// write is buffered.
     pub(crate) fn write(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         self.flush()?;
         let written = self.session.writer().write_vectored(slices)?;
