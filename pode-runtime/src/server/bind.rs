@@ -21,11 +21,11 @@ pub(crate) struct BoundSocket<'declared> {
     pub(crate) tls: Option<Tls>,
     pub(crate) socket: TcpListener,
     pub(crate) address: SocketAddr,
-    /// What was declared, which may have port 0.
+    /// The declared address, which may have port 0.
     pub(crate) declared: SocketAddr,
 }
 
-/// Binds every address once, or none. Those for which there is a socket are
+/// Binds every address once, or none. Addresses with an inherited socket are
 /// bound already.
 pub(crate) fn bind_all<'declared>(
     endpoints: &'declared [Endpoint],
@@ -55,9 +55,9 @@ pub(crate) fn bind_all<'declared>(
     Ok(bound)
 }
 
-/// Finds out which endpoints listen at one address. Different protocols may
-/// share it, also that of port 0, if both or neither are behind TLS; two of
-/// one protocol never do.
+/// Groups endpoints by address. Different protocols may share an address, even
+/// one with port 0, if both or neither use TLS; two endpoints of one protocol
+/// never share one.
 fn share_addresses(endpoints: &[Endpoint]) -> Result<Vec<(Bind, Vec<&Endpoint>)>, StartError> {
     let mut shared: Vec<(Bind, Vec<&Endpoint>)> = Vec::new();
     for endpoint in endpoints {
@@ -77,14 +77,14 @@ fn share_addresses(endpoints: &[Endpoint]) -> Result<Vec<(Bind, Vec<&Endpoint>)>
     Ok(shared)
 }
 
-/// Reads the certificate of an address, and whose clients it lets in, which one
-/// of its endpoints names, or all of them alike.
+/// Reads the certificate and the client authorities of an address. One of its
+/// endpoints names them, or several name the same.
 fn prepare_tls(
     crate_folder: Option<&Path>,
     bind: &Bind,
     endpoints: &[&Endpoint],
 ) -> Result<Option<Tls>, StartError> {
-    // They are all behind TLS, or none is.
+    // All of them use TLS, or none does.
     if !endpoints[0].protocol.is_secure() {
         return Ok(None);
     }

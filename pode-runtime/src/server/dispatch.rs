@@ -1,12 +1,12 @@
 //! Dispatch: which warp filter answers a request.
 //!
-//! The declared table finds the filter and puts its index into the request's
+//! The route table finds the filter and puts its index into the request's
 //! extensions; a balanced tree of filters, guarded by that index, runs it. So
-//! the last of many routes is reached as soon as the first, and 404, 405 and
-//! 426 come from what is declared, not from the ranking of warp's rejections.
+//! the last of many routes is reached as fast as the first, and 404, 405 and
+//! 426 come from the declarations, not from the ranking of warp's rejections.
 //!
-//! Where several could answer, the order is: a signal (if the request wants to
-//! become a WebSocket), a route, a mounted filter, a public file.
+//! Where several could answer, the order is: a signal (if the request is a
+//! WebSocket upgrade), a route, a mounted filter, a public file.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
@@ -45,33 +45,33 @@ pub(crate) struct Dispatch {
     /// Finds the filter of each signal that is served here.
     signals: RouteTable,
     routes: RouteTable,
-    /// What is known of each route's filter, by its index.
+    /// The data of each route, by the index of its filter.
     info: Vec<RouteInfo>,
     /// The limits of all other filters.
     limits: Limits,
     /// The prefixes of mounted filters, as segments, and their filters.
     mounts: Vec<(Vec<String>, usize)>,
-    /// The filter for what nothing before it takes.
+    /// The filter for requests that nothing else takes.
     leftovers: usize,
     tree: RouteFilter,
     context: Arc<Context>,
     engine: Engine,
 }
 
-/// What one listener serves, as its dispatch is made.
+/// What one listener serves, from which its dispatch is made.
 #[derive(Default)]
 pub(crate) struct Served {
     pub(crate) signals: Vec<SignalRoute>,
-    /// The filters of routes, by index into which the table was made.
+    /// The filters of routes, by their index in the table.
     pub(crate) routes: Vec<(RouteFilter, RouteInfo)>,
-    /// The limits of all else.
+    /// The limits of everything else.
     pub(crate) limits: Limits,
     pub(crate) table: RouteTable,
     pub(crate) mounts: Vec<Mount>,
     pub(crate) publics: Vec<Public>,
 }
 
-/// What is known of a route besides its filter.
+/// The data of a route besides its filter.
 pub(crate) struct RouteInfo {
     /// The names of its path's parameters.
     pub(crate) parameters: Arc<[Arc<str>]>,
@@ -82,20 +82,21 @@ pub(crate) struct RouteInfo {
 #[derive(Clone, Copy)]
 struct FilterIndex(usize);
 
-/// Why no signal and no route takes a request.
+/// Why neither a signal nor a route takes a request.
 #[derive(Clone, Debug)]
 enum Refusal {
     NotFound,
     OtherMethod {
         allow: BTreeSet<Method>,
     },
-    /// The path is a signal's, and the request is a plain one.
+    /// The path is a signal's, and the request is not an upgrade.
     UpgradeRequired,
 }
 
 impl Dispatch {
     pub(crate) fn new(served: Served, context: Arc<Context>, engine: Engine) -> Dispatch {
-        // Routes come first, so that the table's indices are the filters'.
+        // Routes come first, so that the table's indices are those of the
+        // filters.
         let (mut filters, info): (Vec<_>, Vec<_>) = served.routes.into_iter().unzip();
         let mut signals = RouteTable::default();
         for entrance in served.signals {
@@ -132,7 +133,8 @@ impl Dispatch {
         B: Body + Send + Sync + Unpin + 'static,
         B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
-        // Debug forms hold no line breaks, so a request can't write log lines.
+        // `Debug` forms contain no line breaks, so a request can't inject log
+        // lines.
         let span = tracing::info_span!("request", method = %request.method(), path = ?request.uri().path());
         let wants_page = accepts_html(request.headers());
         let question = ResponseRules::of(&request);
@@ -150,8 +152,8 @@ impl Dispatch {
         Ok(question.fit(response))
     }
 
-    /// Puts the view `errors/STATUS` in the place of an error's sentence, where
-    /// there is one.
+    /// Replaces the text of an error by the view `errors/STATUS`, if there is
+    /// one.
     fn with_error_page(&self, mut response: warp::reply::Response) -> warp::reply::Response {
         let Some(Sentence(text)) = response.extensions_mut().remove() else {
             return response;
@@ -179,8 +181,8 @@ impl Dispatch {
         }
     }
 
-    /// Finds the mounted filter under whose prefix a path lies. Prefixes don't
-    /// lie under each other.
+    /// Finds the mounted filter whose prefix matches a path. Prefixes aren't
+    /// nested.
     fn mounted(&self, path: &str) -> Option<usize> {
         let lies_under = |prefix: &[String]| {
             let mut segments = path.split('/').skip(1);
@@ -190,8 +192,8 @@ impl Dispatch {
         mount.map(|(_, index)| *index)
     }
 
-    /// Finds the filter for a request, and gives the request what it needs; also
-    /// returns the limits of its body.
+    /// Finds the filter for a request, and adds the extensions that the filter
+    /// needs; also returns the limits of its body.
     fn find<B>(&self, mut request: Request<B>, peer: Option<SocketAddr>) -> (Request<B>, Limits) {
         let path = request.uri().path();
         let signal = match self.signals.find(Some(Method::Get), path) {
@@ -228,7 +230,7 @@ impl Dispatch {
         let (index, values, refusal) = match (found, signal) {
             (Found::Route { index, parameters }, _) => (index, parameters, None),
             (Found::OtherMethod { mut allow }, signal) => {
-                // A GET would be told to upgrade, which is an answer too.
+                // A GET would get 426, which is an answer, too.
                 allow.extend(signal.as_ref().map(|_| Method::Get));
                 let refusal = if signal.is_some() && is_read {
                     Refusal::UpgradeRequired
@@ -254,7 +256,7 @@ impl Dispatch {
         let event = WebEvent::new(WebRequest {
             method: request.method().clone(),
             uri: request.uri().clone(),
-            // Nothing behind this needs them but the handler.
+            // Only the handler needs them from here on.
             headers: std::mem::take(request.headers_mut()),
             peer,
             certificate: request.extensions().get::<ClientCertificate>().cloned(),
@@ -271,15 +273,15 @@ impl Dispatch {
     }
 }
 
-/// A warp filter of the user's, under a prefix.
+/// A mounted warp filter of the user, under a prefix.
 #[derive(Clone)]
 pub(crate) struct Mount {
-    /// The segments of the prefix, as they travel; none of them is a parameter.
+    /// The segments of the prefix, as sent; none of them is a parameter.
     pub(crate) prefix: Vec<String>,
     pub(crate) filter: RouteFilter,
 }
 
-/// Whether whoever asks is a browser that would show a page.
+/// Whether the request comes from a browser that would show a page.
 fn accepts_html(headers: &HeaderMap) -> bool {
     header::elements(headers, ACCEPT, b',').any(|kind| kind.starts_with(b"text/html"))
 }
@@ -300,7 +302,7 @@ fn tree(filters: &[RouteFilter], first: usize) -> RouteFilter {
         .boxed()
 }
 
-/// Lets requests pass whose filter has such an index.
+/// Passes requests whose filter index satisfies the predicate.
 fn only(
     such: impl Fn(usize) -> bool + Copy + Send + Sync,
 ) -> impl Filter<Extract = (), Error = Rejection> + Clone {
@@ -310,7 +312,7 @@ fn only(
     warp::ext::get::<FilterIndex>().and_then(pass).untuple_one()
 }
 
-/// Makes the filter that answers with a public file, or says what is wrong.
+/// Makes the filter that answers with a public file, or with the error.
 fn leftover_filter(publics: Vec<Public>) -> RouteFilter {
     let publics: Arc<[Public]> = publics.into();
     warp::ext::get::<WebEvent>()
@@ -353,7 +355,7 @@ fn refuse(refusal: &Refusal) -> WholeResponse {
     }
 }
 
-/// RFC 9110, section 15.5.6: a 405 lists what is allowed.
+/// RFC 9110, section 15.5.6: a 405 lists the allowed methods.
 fn other_method(allow: &BTreeSet<Method>) -> WholeResponse {
     let methods: Vec<&str> = allow.iter().map(|method| method.as_str()).collect();
     let methods = methods.join(", ");

@@ -1,9 +1,9 @@
-//! A declared server as a part of another: as a warp filter, or as a tower
+//! A declared server embedded in another: as a warp filter, or as a tower
 //! service.
 //!
-//! Nothing is bound then; requests come from the application around it. The
-//! endpoints of the declaration still say what is served: what the first of
-//! them for pages and the first for signals would serve.
+//! No address is bound then; requests come from the surrounding application.
+//! The declared endpoints still decide what is served: what the first endpoint
+//! for pages and the first for signals would serve.
 
 use std::convert::Infallible;
 use std::error::Error;
@@ -33,9 +33,9 @@ use crate::web::route::{RouteFilter, whole_chunk};
 impl Server {
     /// Makes a warp filter of the server, for an application built with warp.
     ///
-    /// It takes whatever is left of the path, and always answers: under a
-    /// prefix, `warp::path("shop").and(shop().into_filter()?)` serves the
-    /// route `/` at `/shop`. Handlers see the path without the prefix.
+    /// It takes the rest of the path, and always answers: under a prefix,
+    /// `warp::path("shop").and(shop().into_filter()?)` serves the route `/` at
+    /// `/shop`. Handlers see the path without the prefix.
     ///
     /// Must be called within a tokio runtime, where the server's tasks run
     /// until the last clone of the filter is dropped. To send from elsewhere,
@@ -43,11 +43,12 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// As for [`start`](Self::start), but for addresses, which are not used.
+    /// As for [`start`](Self::start), except for addresses, which are not used.
     pub fn into_filter(self) -> crate::server::error::Result<RouteFilter> {
         let embedded = Arc::new(self.embed()?);
         let query = warp::query::raw().or(warp::any().map(String::new)).unify();
-        // In HTTP/2 it stands in no header, which is all that is handed over.
+        // In HTTP/2 the authority is in no header, and only headers are passed
+        // on.
         let authority = warp::host::optional().or(warp::any().map(|| None)).unify();
         let request = warp::path::tail()
             .and(query)
@@ -65,8 +66,8 @@ impl Server {
             let embedded = Arc::clone(&embedded);
             let question = ResponseRules::of(&request);
             async move {
-                // Filters within filters must run in tasks of their own; this
-                // one ends with the request.
+                // Nested filters must run in tasks of their own; this one ends
+                // with the request.
                 let mut task = JoinSet::new();
                 task.spawn(async move { embedded.dispatch.answer(request, peer).await });
                 match task.join_next().await {
@@ -83,8 +84,8 @@ impl Server {
     }
 
     /// Makes a tower service of the server, for an application built with axum
-    /// or anything else that takes one: by `fallback_service`, or under a
-    /// prefix by `nest_service`.
+    /// or another framework that takes one: with `fallback_service`, or under a
+    /// prefix with `nest_service`.
     ///
     /// Must be called within a tokio runtime, where the server's tasks run
     /// until the last clone of the service is dropped. To send from elsewhere,
@@ -98,7 +99,7 @@ impl Server {
     }
 }
 
-/// Makes the request that is left when a prefix was taken off the path.
+/// Makes the request that remains when a prefix was removed from the path.
 fn request(
     tail: &Tail,
     query: &str,
@@ -109,7 +110,7 @@ fn request(
 ) -> Request<()> {
     let mut request = Request::new(());
     let mark = if query.is_empty() { "" } else { "?" };
-    // It was a part of a request's address before, so it can be one again.
+    // It was part of a request's URI before, so it is valid.
     *request.uri_mut() =
         Uri::try_from(format!("/{}{mark}{query}", tail.as_str())).unwrap_or_default();
     *request.method_mut() = method;
@@ -119,7 +120,7 @@ fn request(
         (Some(upgrade), _) => {
             request.extensions_mut().insert(upgrade);
         }
-        // A handshake, which is HTTP/1.1, is to name its host itself.
+        // A handshake is HTTP/1.1 and must name its host itself.
         (None, Some(host)) => {
             request.headers_mut().insert(HOST, host);
         }
@@ -130,8 +131,8 @@ fn request(
 
 /// A declared server as a tower service; made by [`Server::into_service`].
 ///
-/// It is always ready, and its clones are the same server. A `SocketAddr` among
-/// the extensions of a request is taken for the address that it came from.
+/// It is always ready, and its clones are the same server. A `SocketAddr` in
+/// the extensions of a request is taken as the peer address.
 #[derive(Clone)]
 pub struct Service {
     embedded: Arc<Embedded>,
@@ -164,8 +165,8 @@ impl fmt::Debug for Service {
     }
 }
 
-/// A body that may be shared between threads, as warp wants it, because nobody
-/// reads it but through an exclusive reference. The lock is never taken.
+/// A body that may be shared between threads, as warp requires, because it is
+/// only read through an exclusive reference. The lock is never taken.
 struct Exclusive<B> {
     body: Mutex<Pin<Box<B>>>,
 }

@@ -1,4 +1,4 @@
-//! What a program that runs a server may end with.
+//! The errors that a program that runs a server may end with.
 
 use std::fmt;
 
@@ -7,10 +7,10 @@ use pode_core::SendError;
 use crate::base::error::{EndedError, InvokeError, StartError, with_causes};
 use crate::upstream::UpstreamError;
 
-/// What a program built on pode may end with.
+/// The error that a program built on pode may end with.
 ///
-/// Its `Debug` form is the sentence that its `Display` form is, followed by
-/// the causes, since that is what `fn main() -> pode::Result` prints.
+/// Its `Debug` form is its `Display` text followed by the causes, since
+/// `fn main() -> pode::Result` prints the `Debug` form.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -35,7 +35,7 @@ pub enum Error {
     Ended(#[from] EndedError),
 }
 
-/// The result of what may fail with an [`Error`].
+/// A result that may be an [`Error`].
 pub type Result<T = ()> = std::result::Result<T, Error>;
 
 impl fmt::Debug for Error {

@@ -1,10 +1,9 @@
-//! Ranges: from the options that are declared to those that can be reckoned
-//! with.
+//! Ranges: clamps declared options to values that are safe to compute with.
 //!
-//! [`Declared`](crate::server::declare::Declared) brings whatever it takes into its
-//! range, so nobody behind it has to fear that a moment and a duration have no
-//! sum. All fields of the options are named here: a new one doesn't compile until
-//! somebody has thought of its range.
+//! [`Declared`](crate::server::declare::Declared) brings every option into its
+//! range, so later code needn't check whether adding a duration to an instant
+//! overflows. All fields of the options are named here: a new field doesn't
+//! compile until its range is decided.
 
 use std::time::Duration;
 
@@ -15,20 +14,19 @@ use crate::signal::options::SignalOptions;
 use crate::upstream::UpstreamOptions;
 use crate::web::route::RouteOptions;
 
-/// The longest duration: ten years, which outlast any program. Three times as
-/// long can be added to the time of any system, and its seconds are a `u32`.
+/// The longest duration: ten years, longer than any program runs. Three times
+/// as much can be added to the time of any system, and its seconds fit a `u32`.
 const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
-/// The shortest time from one thing to the next, which is the step of tokio's
-/// clock.
+/// The shortest interval or delay, which is the resolution of tokio's clock.
 const SHORTEST: Duration = Duration::from_millis(1);
 
-/// The most bytes of a message of an upstream: memory for all of it is taken as
-/// soon as the other server announces it, and what the system doesn't have ends
-/// the program.
+/// The maximum size of a message from an upstream: memory for all of it is
+/// allocated as soon as the other server announces it, and a failed allocation
+/// ends the program.
 const MOST_ANNOUNCED_BYTES: usize = 1 << 30;
 
-/// Brings durations into the range of all.
+/// Limits durations to the longest one.
 fn bound<const COUNT: usize>(durations: [&mut Duration; COUNT]) {
     for duration in durations {
         *duration = LONGEST.min(*duration);
@@ -42,7 +40,7 @@ fn in_seconds(duration: Duration) -> Duration {
 }
 
 /// Returns the interval of a timer; zero, which is refused at the start, stays
-/// so.
+/// zero.
 pub(crate) fn interval(declared: Duration) -> Duration {
     if declared.is_zero() { declared } else { declared.clamp(SHORTEST, LONGEST) }
 }
@@ -90,7 +88,7 @@ impl RouteOptions {
 impl SignalOptions {
     pub(crate) fn in_range(mut self) -> SignalOptions {
         let SignalOptions {
-            // The hub knows its range.
+            // The hub limits it.
             capacity_messages: _,
             on_lag: _,
             heartbeat,
@@ -148,8 +146,8 @@ mod tests {
     use crate::server::declare::Declared;
     use crate::web::route::view_filter;
 
-    /// Declares something of each kind with durations of this length. All fields
-    /// are named, so that a new one is given its value here, too.
+    /// Declares one item of each kind with durations of this length. All fields
+    /// are named, so that a new one gets its value here, too.
     fn declare(length: Duration) -> Declared {
         let mut limits = Limits::default();
         for limit in limits.durations() {
@@ -205,7 +203,7 @@ mod tests {
         declared
     }
 
-    /// Returns all that was declared, in words.
+    /// Returns the `Debug` form of all that was declared.
     fn shown(declared: &Declared) -> String {
         let routes = declared.routes.iter().map(|route| format!("{:?}", route.options));
         let upstreams =
@@ -238,7 +236,7 @@ mod tests {
         let declared = declare(Duration::MAX);
         let shown = shown(&declared);
         assert!(!shown.contains(&format!("{:?}", Duration::MAX)), "{shown}");
-        // All of them are there: 5 of limits at three places, and 11 more.
+        // All durations are there: 5 of limits at three places, and 11 more.
         assert_eq!(shown.matches(&format!("{LONGEST:?}")).count(), 3 * 5 + 11, "{shown}");
     }
 }

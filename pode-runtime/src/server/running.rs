@@ -1,5 +1,5 @@
-//! A server that listens: where it does, how it is driven by hand, and how it
-//! stops.
+//! A running server: where it listens, how handlers are invoked manually, and
+//! how it stops.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -23,17 +23,17 @@ use crate::push::publisher::Signals;
 use crate::server::restart::RestartTask;
 use crate::upstream::{Upstream, UpstreamTasks, Upstreams};
 
-/// A server that listens.
+/// A running server.
 ///
 /// Dropping it stops it at once: requests in flight and clients are cut off.
-/// [`stop`](Self::stop) does it gently.
+/// [`stop`](Self::stop) stops it gracefully.
 #[must_use = "dropping a running server stops it"]
 pub struct RunningServer {
     pub(crate) endpoints: Vec<BoundEndpoint>,
     pub(crate) signals: Signals,
     pub(crate) upstreams: Upstreams,
     pub(crate) engine: Engine,
-    /// What is still to be done for clients that have gone.
+    /// Tasks that are still to be done for clients that have disconnected.
     pub(crate) client_tasks: TaskTracker,
     /// Holds the deadline once the server is to stop.
     pub(crate) stopping: watch::Sender<Option<Instant>>,
@@ -46,10 +46,10 @@ pub struct RunningServer {
     pub(crate) restart: Option<RestartTask>,
     /// True unless another process has taken over.
     pub(crate) _accepting: watch::Sender<bool>,
-    /// Renews certificates, and ends with this.
+    /// Renews certificates; dropped with the server.
     pub(crate) _renewal: Option<Renewal>,
     pub(crate) failure: Failure,
-    /// Has nothing go on by half, whether anybody asks or not.
+    /// Stops everything if a part fails, even if nobody awaits `failed`.
     pub(crate) _if_failed: JoinSet<()>,
     pub(crate) stop_timeout: Duration,
 }
@@ -58,16 +58,16 @@ pub struct RunningServer {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BoundEndpoint {
-    /// The name in its declaration, if it has one.
+    /// The declared name, if it has one.
     pub name: Option<&'static str>,
-    /// What it speaks.
+    /// Its protocol.
     pub protocol: Protocol,
-    /// Where it listens, with the port that was found for port 0.
+    /// Where it listens; port 0 is replaced by the actual port.
     pub address: SocketAddr,
 }
 
 impl RunningServer {
-    /// Returns the endpoints; those that share an address stand together.
+    /// Returns the endpoints; those that share an address are adjacent.
     pub fn endpoints(&self) -> &[BoundEndpoint] {
         &self.endpoints
     }
@@ -95,9 +95,9 @@ impl RunningServer {
 
     /// Runs the handler of a timer now, and waits until it is done.
     ///
-    /// This is no tick: it isn't counted, and the next tick comes when it would
-    /// have come. What the handler returns goes where that of a tick goes: an
-    /// error or a panic to the log. Dropping the future cuts the handler off.
+    /// This is no tick: it isn't counted, and doesn't change when the next tick
+    /// comes. As with a tick, an error or a panic of the handler is logged.
+    /// Dropping the future cuts the handler off.
     ///
     /// # Errors
     ///
@@ -117,9 +117,9 @@ impl RunningServer {
     }
 
     /// Waits until another process has taken over, and all clients were told to
-    /// go there; then this one is to be [stopped](Self::stop), which waits for
-    /// those who are on their way. That never comes unless the server declares
-    /// `hand_over`. Cancel safe.
+    /// reconnect there. Then this server is to be [stopped](Self::stop), which
+    /// waits for the clients that are still leaving. Never returns unless the
+    /// server declares `hand_over`. Cancel safe.
     pub async fn handed_over(&self) {
         #[cfg(unix)]
         if let Some(restart) = &self.restart {
@@ -128,21 +128,21 @@ impl RunningServer {
         std::future::pending().await
     }
 
-    /// Waits until the server ends by itself; that comes only if a task that it
-    /// can't do without panicked and could not be started again. The log is told
-    /// why. Then nothing listens any more, and clients are told by code 1001; it
-    /// is to be [stopped](Self::stop) all the same, so that handlers are waited
-    /// for. Cancel safe.
+    /// Waits until the server ends by itself. That happens only if an essential
+    /// task panicked and could not be started again; the reason is logged. Then
+    /// nothing listens any more, and clients are closed with code 1001. Call
+    /// [`stop`](Self::stop) all the same, so that handlers are waited for.
+    /// Cancel safe.
     ///
-    /// Tasks that panic start again as a rule, which is not told here.
+    /// Tasks that panic normally restart, which isn't reported here.
     pub async fn failed(&self) -> EndedError {
         self.failure.reported().await
     }
 
-    /// Stops the server: no new connections and no more ticks; requests and
-    /// handlers in flight are let finish, what was sent is delivered, every
-    /// client and every upstream is told by close code 1001, and handlers are
-    /// told that clients have gone.
+    /// Stops the server. It accepts no new connections and fires no more ticks;
+    /// requests and handlers in flight finish, sent messages are delivered,
+    /// every client and every upstream is closed with code 1001, and the
+    /// `on disconnect` handlers run.
     ///
     /// Takes at most the server's `stop_timeout`, then cuts off what is left.
     /// Dropping the future does so at once.
@@ -155,8 +155,8 @@ impl RunningServer {
         };
         #[cfg(not(unix))]
         let is_handed_over = false;
-        // Handlers may still send, so clients are told after them; a quarter
-        // of the time is theirs.
+        // Handlers may still send, so clients are closed after them; a quarter
+        // of the time is reserved for the clients.
         let deadline = started + self.stop_timeout * 3 / 4;
         self.stopping.send_replace(Some(deadline));
         let upstream_tasks = async { self.upstream_tasks.lock().await.stop(deadline).await };
@@ -167,8 +167,8 @@ impl RunningServer {
         }
         let deadline = started + self.stop_timeout;
         if is_handed_over {
-            // What their handlers send concerns the clients of the other
-            // process, which the engine has to be there for.
+            // Messages that their handlers send also go to the clients of the
+            // other process, for which the engine must still run.
             self.engine.drained(deadline).await;
             self.wait_for_client_tasks(deadline).await;
             #[cfg(unix)]

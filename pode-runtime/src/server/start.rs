@@ -1,4 +1,4 @@
-//! A server: from its declaration to tasks that run.
+//! Starting a server: from its declaration to running tasks.
 
 use std::net::SocketAddr;
 #[cfg(unix)]
@@ -66,7 +66,7 @@ impl Declared {
 }
 
 impl Server {
-    /// Returns the handle to send with.
+    /// Returns the sending handle.
     pub fn signals(&self) -> Signals {
         self.signals.clone()
     }
@@ -79,19 +79,19 @@ impl Server {
         Upstreams::of(&self.declared.upstreams).find(name)
     }
 
-    /// Starts the server and serves until the program is asked to end: by
+    /// Starts the server and serves until the program is asked to end by
     /// Ctrl-C, or on Unix by SIGTERM.
     ///
-    /// Then the server [stops](RunningServer::stop) gently; asked once more,
-    /// it ends at once. Dropping the future stops it at once, too. It also ends
-    /// when another process has taken over, which the option `hand_over` is for.
+    /// Then the server [stops](RunningServer::stop) gracefully; a second
+    /// request ends it at once. Dropping the future stops it at once, too. It
+    /// also ends when another process has taken over (option `hand_over`).
     ///
     /// # Errors
     ///
     /// As for [`start`](Self::start); and an [`EndedError`], once it has stopped,
     /// if a part of it [failed](RunningServer::failed).
     pub async fn run(self) -> crate::server::error::Result {
-        // Listened for first, so that nothing is missed while it starts.
+        // Listens first, so that no request is missed during the start.
         let mut requests =
             StopRequests::listen().map_err(|source| StartError::Runtime { source })?;
         let running = self.start().await?;
@@ -118,12 +118,12 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// As for [`run`](Self::run), and if no runtime can be had.
+    /// As for [`run`](Self::run), and if the runtime can't be created.
     pub fn run_blocking(self) -> crate::server::error::Result {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
         let runtime = runtime.map_err(|source| StartError::Runtime { source })?;
         let ended = runtime.block_on(self.run());
-        // Whoever asked twice doesn't wait for threads that read files.
+        // After a second stop request, don't wait for threads that read files.
         runtime.shutdown_background();
         ended
     }
@@ -131,11 +131,11 @@ impl Server {
     /// Binds all endpoints and serves them on the current tokio runtime.
     ///
     /// When it returns, clients can connect. Without endpoints, nothing
-    /// listens, which is no error.
+    /// listens; that is not an error.
     ///
     /// # Errors
     ///
-    /// A [`StartError`] names the endpoint or the view that is to blame; then
+    /// A [`StartError`] names the endpoint or the view that caused it; then
     /// nothing listens.
     pub async fn start(self) -> crate::server::error::Result<RunningServer> {
         Ok(self.start_all().await?)
@@ -145,7 +145,7 @@ impl Server {
         let Server { declared, signals, receivers } = self;
         #[cfg(unix)]
         outlive_files_that_are_too_large();
-        // Whatever can fail comes before the first request is served.
+        // Everything that can fail comes before the first request is served.
         let views = declared.read_views()?;
         running::check(&declared.timers, &declared.schedules)?;
         let destinations = declared.destinations()?;
@@ -182,7 +182,7 @@ impl Server {
             Some(_) => duplicates(&listeners)?,
             None => Vec::new(),
         };
-        // When it has let go of its clients, this server is to begin at once.
+        // Once the predecessor has let go, this server must start at once.
         #[cfg(unix)]
         let claim = match hand_over.path() {
             Some(path) => Some(Claim::take(path, predecessor, signals.hub()).await?),
@@ -267,7 +267,7 @@ impl Server {
         })
     }
 
-    /// Starts everything but the listeners.
+    /// Starts everything except the listeners.
     pub(crate) fn embed(self) -> Result<Embedded, StartError> {
         let Server { declared, signals, receivers } = self;
         let views = declared.read_views()?;
@@ -275,7 +275,7 @@ impl Server {
         let served = served_by(&declared, &endpoints, &Arc::default())?;
         running::check(&declared.timers, &declared.schedules)?;
         let destinations = declared.destinations()?;
-        // The log is told; requests and handshakes are refused.
+        // A failure is logged; requests and handshakes are refused then.
         let failure = Failure::default();
         let engine = declared.start_engine(receivers, &failure)?;
         let context = declared.context(&signals, views);
@@ -290,19 +290,19 @@ impl Server {
     }
 }
 
-/// A server that is a part of another; see [`Server::into_filter`].
+/// A server that is embedded in another; see [`Server::into_filter`].
 pub(crate) struct Embedded {
     pub(crate) dispatch: Dispatch,
     /// Timers and schedules, which end with this.
     _jobs: RunningJobs<Arc<Context>>,
     /// Upstreams, which end with this, too.
     _upstream_tasks: UpstreamTasks<Arc<Context>>,
-    /// Never told to: what is embedded ends when it is dropped.
+    /// Never set: an embedded server ends when it is dropped.
     _stopping: watch::Sender<Option<Instant>>,
 }
 
-/// Returns duplicates of the sockets, with what was declared for each and where
-/// it listens.
+/// Returns duplicates of the sockets, each with its declared address and the
+/// address where it listens.
 #[cfg(unix)]
 fn duplicates(
     listeners: &[BoundSocket<'_>],
@@ -316,7 +316,7 @@ fn duplicates(
 }
 
 /// Returns what is served where these endpoints listen; `ports` are those of
-/// all.
+/// all endpoints.
 fn served_by(
     declared: &Declared,
     endpoints: &[&Endpoint],
@@ -340,7 +340,8 @@ fn served_by(
         served.publics = declared.publics.clone();
         served.mounts = declared.mounts.clone();
         let here = declared.routes.iter().filter(|route| chooses(route.endpoints, endpoint));
-        // A route bound to this endpoint wins over one that serves all.
+        // A route bound to this endpoint takes precedence over one for all
+        // endpoints.
         let (for_all, bound): (Vec<_>, Vec<_>) = here.partition(|route| route.endpoints.is_empty());
         for routes in [bound, for_all] {
             let first = served.routes.len();

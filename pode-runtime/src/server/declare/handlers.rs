@@ -1,7 +1,7 @@
-//! Handlers of signals: from the functions of a declaration to boxed ones.
+//! Handlers of signals: boxes the functions of a declaration.
 //!
-//! There is one of each for a path, and one for each number of parameters that
-//! a family's path may have.
+//! There is one variant for a plain path, and one for each number of parameters
+//! that a family's path may have.
 
 use futures_util::FutureExt;
 use pode_core::{Parameters, SignalFamily, SignalPath};
@@ -20,7 +20,7 @@ macro_rules! handlers {
         ($($type:ident),*) ($($value:ident),*)
     ) => {
         impl Declared {
-            /// Has what clients send handled; the handler takes the values of
+            /// Sets the handler for clients' messages; it takes the values of
             /// the path's parameters between event and message.
             pub fn $handler<$($type,)* Out, In, L, Handler, Done>(
                 &mut self,
@@ -46,8 +46,8 @@ macro_rules! handlers {
                 });
             }
 
-            /// Has whoever comes judged by a handler, which takes the values of
-            /// the path's parameters behind the event.
+            /// Sets the connect handler; it takes the values of the path's
+            /// parameters after the event.
             pub fn $on_connect<$($type,)* Out, In, L, Handler, Done>(
                 &mut self,
                 signal: $signal,
@@ -67,8 +67,8 @@ macro_rules! handlers {
                 });
             }
 
-            /// Has it told that a client has gone, to a handler which takes the
-            /// values of the path's parameters behind the event.
+            /// Sets the disconnect handler; it takes the values of the path's
+            /// parameters after the event.
             pub fn $on_disconnect<$($type,)* Out, In, L, Handler, Done>(
                 &mut self,
                 signal: $signal,
@@ -104,12 +104,12 @@ handlers!(
     (A, B, C, D) (a, b, c, d)
 );
 
-/// Tells a client what is wrong with its message.
+/// Reports to a client what is wrong with its message.
 fn refused(sentence: String) -> Handled {
     std::future::ready(Err(BoxError::from(EventError::new(400, sentence)))).boxed()
 }
 
-/// The values were read by the signal's own types, so this doesn't happen.
+/// The values were parsed into the signal's own types, so this doesn't happen.
 fn unknown() -> Handled {
     std::future::ready(Err("the parameters of the path are of another type".into())).boxed()
 }

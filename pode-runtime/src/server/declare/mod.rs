@@ -43,15 +43,15 @@ use crate::upstream::{DeclaredUpstream, Destination, Upstreams};
 use crate::web::route::RouteFilter;
 use crate::web::route::RouteOptions;
 
-/// The declarations of a server, in the order they are told.
+/// The declarations of a server, in their order.
 ///
-/// The macro has checked them; what only the run time can know, such as an
-/// address made by an expression, is judged at the start.
+/// The macro has checked them; values known only at run time, such as an
+/// address made by an expression, are checked at the start.
 #[derive(Debug)]
 pub struct Declared {
     pub(crate) name: &'static str,
     pub(crate) options: ServerOptions,
-    /// Where paths of certificates begin, while developing.
+    /// The base folder of certificate paths during development.
     pub(crate) crate_folder: Option<&'static Path>,
     pub(crate) endpoints: Vec<Endpoint>,
     pub(crate) views: Option<Folder>,
@@ -73,7 +73,7 @@ pub(crate) struct Endpoint {
     pub(crate) address: Address,
     pub(crate) certificate: Certificate,
     pub(crate) authorities: ClientAuthorities,
-    /// As they count here.
+    /// The limits in effect here.
     pub(crate) limits: Limits,
 }
 
@@ -87,11 +87,11 @@ impl Endpoint {
     }
 }
 
-/// What answers some requests.
+/// A route: answers requests of some methods at a path.
 pub(crate) struct Route {
     pub(crate) methods: &'static [Method],
     pub(crate) path: RoutePath,
-    /// The endpoints it serves; none means all that speak HTTP.
+    /// The endpoints it is served at; empty means all HTTP endpoints.
     pub(crate) endpoints: &'static [&'static str],
     pub(crate) filter: RouteFilter,
     pub(crate) options: RouteOptions,
@@ -117,7 +117,7 @@ impl Declared {
         }
     }
 
-    /// Tells where the crate is that is being developed.
+    /// Sets the folder of the crate during development.
     pub fn crate_folder(&mut self, folder: &'static str) {
         self.crate_folder = Some(Path::new(folder));
     }
@@ -146,7 +146,7 @@ impl Declared {
         self.publics.push(Public::new(prefix, folder, options.in_range()));
     }
 
-    /// Adds a warp filter that answers under a prefix; what it rejects is
+    /// Adds a warp filter that answers under a prefix; its rejections are
     /// answered as warp does.
     pub fn mount<F, R>(&mut self, prefix: &'static str, filter: F)
     where
@@ -155,11 +155,11 @@ impl Declared {
         R: warp::Reply + Send + 'static,
     {
         let segments = prefix.split('/').filter(|segment| !segment.is_empty());
-        // Each segment is taken off the path, so the filter sees what is left.
+        // Each segment is removed from the path, so the filter sees the rest.
         let prefix = segments
             .clone()
             .fold(warp::any().boxed(), |before, segment| before.and(warp::path(segment)).boxed());
-        // Boxing makes one of the kinds of errors, also of one that never comes.
+        // Boxing unifies the error types, including one that never occurs.
         let filter = prefix.and(filter.boxed()).map(warp::Reply::into_response).boxed();
         self.mounts.push(Mount { prefix: segments.map(str::to_owned).collect(), filter });
     }
@@ -206,7 +206,8 @@ impl Declared {
     ///
     /// # Panics
     ///
-    /// When one of the expressions is none; the macro has parsed them before.
+    /// When one of the expressions is invalid; the macro has parsed them
+    /// before.
     pub fn schedule<Handler, Done>(
         &mut self,
         name: &'static str,
@@ -250,7 +251,7 @@ impl Declared {
     }
 }
 
-/// A route that has been added, for what else is told of it.
+/// A route that has been added, to set its options.
 #[derive(Debug)]
 pub struct RouteDeclared<'declared> {
     route: &'declared mut Route,
@@ -263,7 +264,7 @@ impl RouteDeclared<'_> {
     }
 }
 
-/// An upstream that has been added, for what else is told of it.
+/// An upstream that has been added, to set its `on_connect` handler.
 #[derive(Debug)]
 pub struct UpstreamDeclared<'declared, Sends, Receives> {
     name: UpstreamName<Sends, Receives>,
@@ -271,7 +272,7 @@ pub struct UpstreamDeclared<'declared, Sends, Receives> {
 }
 
 impl<Sends: 'static, Receives: 'static> UpstreamDeclared<'_, Sends, Receives> {
-    /// Sets the handler that each connection begins with.
+    /// Sets the handler that runs at the start of each connection.
     pub fn on_connect<Handler, Done>(self, handler: Handler) -> Self
     where
         Handler: Fn(UpstreamEvent<Sends>) -> Done + Send + Sync + 'static,
@@ -286,19 +287,19 @@ impl<Sends: 'static, Receives: 'static> UpstreamDeclared<'_, Sends, Receives> {
 }
 
 impl Declared {
-    /// Reads the templates, if a folder of them is declared.
+    /// Reads the templates, if a folder of views is declared.
     pub(crate) fn read_views(&self) -> Result<Option<Views>, StartError> {
         let views = self.views.clone();
         views.map(|folder| Views::new(folder, self.options.content_security_policy)).transpose()
     }
 
-    /// Finds out where the upstreams are, in their order.
+    /// Returns the destinations of the upstreams, in their order.
     pub(crate) fn destinations(&self) -> Result<Vec<Destination>, StartError> {
         self.upstreams.iter().map(|upstream| upstream.destination(self.crate_folder)).collect()
     }
 
-    /// Returns the limits of an address. Endpoints that share it share those
-    /// that one of them names; where several do, the first counts.
+    /// Returns the limits of an address. Endpoints that share it share the
+    /// limits that one of them names; if several name one, the first counts.
     pub(crate) fn limits_at(&self, endpoints: &[&Endpoint]) -> Limits {
         let around = self.options.limits;
         endpoints.iter().rev().fold(around, |around, endpoint| endpoint.limits.within(&around))
@@ -319,7 +320,7 @@ impl Declared {
         engine.map_err(|source| StartError::Watch { source })
     }
 
-    /// Makes what all events share.
+    /// Makes the context.
     pub(crate) fn context(&self, signals: &Signals, views: Option<Views>) -> Arc<Context> {
         Arc::new(Context {
             signals: signals.clone(),

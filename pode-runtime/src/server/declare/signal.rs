@@ -1,4 +1,4 @@
-//! Signals, as an expansion declares them.
+//! Declares signals, called by the macro's expansion.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -46,7 +46,7 @@ impl Declared {
         self.signals.push(Signal { path, endpoints, options, limit, handlers, read });
     }
 
-    /// Has what clients of a signal send go to its clients.
+    /// Has messages of a signal's clients rebroadcast to its clients.
     pub fn rebroadcast<S, T>(&mut self, signal: S)
     where
         S: SignalDeclaration<Out = T, In = T>,
@@ -58,7 +58,7 @@ impl Declared {
         });
     }
 
-    /// Changes what is done with the clients of a signal.
+    /// Changes the handlers of a signal.
     pub(super) fn attend(&mut self, path: &'static str, change: impl FnOnce(&mut Handlers)) {
         let signal = self.signals.iter_mut().find(|signal| signal.path == path);
         if let Some(handlers) = signal.and_then(|signal| Arc::get_mut(&mut signal.handlers)) {
