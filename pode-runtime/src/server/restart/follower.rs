@@ -1,9 +1,10 @@
-//! The older process, as long as it has clients: what is sent in it goes to the
-//! newer one and comes back with a number, and everybody is told to go there.
+//! The follower: the older process, as long as it has clients. Its messages go
+//! to the newer process and come back with a number, and its clients are told
+//! to reconnect there.
 //!
-//! What comes back and who is told to go travel in the same channels, put there
-//! by one task: so the position that a client is told is exactly how far it has
-//! come.
+//! Returned messages and close commands travel in the same channels, put there
+//! by one task: so the position that a client gets is exactly the position it
+//! has reached.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -24,29 +25,29 @@ use crate::base::supervisor::joined;
 use crate::push::engine::{Command, EVERYBODY, Envelope};
 use crate::push::publisher::{Detour, Diverted, Signals};
 
-/// How many messages wait to go to the newer process; senders of more wait,
-/// too.
+/// How many messages may wait to go to the newer process; after that, senders
+/// wait.
 const QUEUE_MESSAGES: usize = 256;
 
-/// How many have gone there and not come back yet.
+/// How many messages may have gone there and not come back yet.
 const UNDERWAY_MESSAGES: usize = 1024;
 
-/// In how many steps the clients are told to go.
+/// In how many steps the clients are closed.
 const STEPS: u32 = 100;
 
-/// How long a step takes at least and at most.
+/// The minimum and maximum length of a step.
 const SHORTEST_STEP: Duration = Duration::from_millis(20);
 const LONGEST_STEP: Duration = Duration::from_millis(250);
 
-/// How often somebody looks whether everything has come back.
+/// How often to check whether everything has come back.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// The older process's part.
+/// The older process's part in a hand-over.
 pub(super) struct Follower {
     signals: Signals,
     drain: Duration,
-    /// The channels that both have, by path and index; frames name them by their
-    /// place here.
+    /// The channels that both processes have, by path and index; frames refer
+    /// to them by their position here.
     channels: Vec<(&'static str, usize)>,
     queue: mpsc::Receiver<Diverted>,
     detour: Detour,
@@ -55,11 +56,12 @@ pub(super) struct Follower {
     link: Option<Link>,
 }
 
-/// What has gone to the newer process and not come back yet, by its tag.
+/// The envelopes that have gone to the newer process and not come back yet, by
+/// tag.
 #[derive(Debug)]
 struct Underway {
     parcels: Mutex<(u64, BTreeMap<u64, Diverted>)>,
-    /// Room for more.
+    /// Permits for more.
     room: tokio::sync::Semaphore,
 }
 
@@ -67,15 +69,15 @@ struct Underway {
 pub(super) enum End {
     /// All clients have gone.
     Left,
-    /// The newer process has gone, and this one is alone again.
+    /// The newer process is gone, and this one is alone again.
     Alone,
 }
 
 impl Follower {
-    /// Begins to take what is diverted. No channel is yet.
+    /// Begins to take diverted envelopes. No channel is diverted yet.
     pub(super) fn new(resources: &Resources) -> Follower {
         let signals = resources.signals.clone();
-        // So that something for every channel finds place at once.
+        // So that one envelope for every channel always fits.
         let places = QUEUE_MESSAGES + signals.hub().channels().count();
         let (sender, queue) = mpsc::channel(places);
         let over = watch::Sender::new(false);
@@ -89,17 +91,18 @@ impl Follower {
         Follower { signals, drain, channels, queue, detour, over, underway, link: None }
     }
 
-    /// Adds a channel, which was diverted.
+    /// Adds a channel that was diverted.
     pub(super) fn follow(&mut self, channel: &Channel<Envelope>) {
         self.channels.push((channel.path(), channel.index()));
     }
 
-    /// Tells by what way the newer process is reached.
+    /// Sets the link to the newer process.
     pub(super) fn link(&mut self, link: Link) {
         self.link = Some(link);
     }
 
-    /// Follows until all clients have gone, and the server wishes to end.
+    /// Follows until all clients have gone and the server is to end, or the
+    /// newer process is gone.
     pub(super) async fn run(
         mut self,
         stage: &watch::Sender<Stage>,
@@ -183,8 +186,8 @@ impl Follower {
         }
     }
 
-    /// Writes what is diverted to the newer process, in a task of its own, until
-    /// it is stopped or can't any more.
+    /// Writes diverted envelopes to the newer process, in a task of its own,
+    /// until it is stopped or writing fails.
     fn write(
         &self,
         mut queue: mpsc::Receiver<Diverted>,
@@ -207,7 +210,7 @@ impl Follower {
                 let Some(next) = next else { break };
                 let place = places.iter().position(|place| *place == (next.path, next.index));
                 let (tag, (what, payload)) = underway.add(next);
-                // Only what is shared is diverted.
+                // Only shared channels are diverted.
                 let Some(channel) = place else { continue };
                 let frame = Frame::Sent { channel, tag, what };
                 let written = tokio::select! {
@@ -215,7 +218,7 @@ impl Follower {
                     _ = &mut stopped => break,
                 };
                 if let Err(error) = written {
-                    // Whoever reads finds out, too.
+                    // The reading task notices, too.
                     tracing::debug!(%error, "the newer process can't be written to");
                     let _ = (&mut stopped).await;
                     break;
@@ -225,7 +228,7 @@ impl Follower {
         })
     }
 
-    /// Takes what came from the newer process.
+    /// Handles a frame from the newer process.
     async fn take(&mut self, frame: Frame, payload: &[u8]) -> io::Result<()> {
         let hub = self.signals.hub();
         let find = |place: usize| {
@@ -235,7 +238,7 @@ impl Follower {
         match frame {
             Frame::Numbered { channel, number, tag, what } => {
                 let channel = find(channel)?;
-                // Whoever sent it waits until this is dropped.
+                // Its sender waits until this is dropped.
                 let (envelope, _underway) = match self.underway.remove(tag) {
                     Some(Diverted { envelope, underway, .. }) => (envelope, Some(underway)),
                     None => (unpack(what, payload)?, None),
@@ -243,7 +246,7 @@ impl Follower {
                 let room = channel.reserve().await.map_err(io::Error::other)?;
                 channel.skip_to(number);
                 envelope.put(room, tag).map_err(io::Error::other)?;
-                // What has no number here has one there.
+                // A command without a number here has one there.
                 if channel.position().is_some_and(|position| position.number == number) {
                     channel.note(Envelope::Command(Arc::new(Command::Foreign)), 0);
                 }
@@ -263,8 +266,8 @@ impl Follower {
         Ok(())
     }
 
-    /// Says goodbye to a share of all clients, and tells each how far it has
-    /// come, where the newer process goes on from there.
+    /// Closes a share of all clients. Where the newer process has the channel,
+    /// the close reason carries the client's position.
     async fn see_off(&self, share: u32) -> io::Result<()> {
         if share == 0 {
             return Ok(());
@@ -283,8 +286,8 @@ impl Follower {
         Ok(())
     }
 
-    /// Has this process do alone what it gave away: what is still underway is
-    /// sent here, then what waits, then whatever comes.
+    /// Returns everything to this process: first the envelopes that are still
+    /// underway are sent here, then the waiting ones, then new ones.
     pub(super) async fn come_home(mut self) {
         for (tag, diverted) in self.underway.take_all() {
             self.put_here(diverted, tag).await;
@@ -314,14 +317,14 @@ impl Follower {
     }
 }
 
-/// Puts an order into a channel.
+/// Puts a command into a channel.
 async fn give(channel: &Channel<Envelope>, order: Command) -> io::Result<()> {
     let room = channel.reserve().await.map_err(io::Error::other)?;
     Envelope::Command(Arc::new(order)).put(room, 0).map_err(io::Error::other)
 }
 
 impl Underway {
-    /// Adds a parcel; returns its tag, and what is to be said.
+    /// Adds an envelope; returns its tag and its wire form.
     fn add(&self, diverted: Diverted) -> (u64, (WireEnvelope, Vec<u8>)) {
         let (what, payload) = pack(&diverted.envelope);
         let payload = payload.to_vec();
@@ -344,7 +347,7 @@ impl Underway {
     }
 
     fn lock(&self) -> MutexGuard<'_, (u64, BTreeMap<u64, Diverted>)> {
-        // Nothing that holds the lock can panic midway.
+        // No code that holds the lock can panic midway.
         self.parcels.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,10 +1,10 @@
-//! The newer process, as long as the older one has clients: it numbers what is
-//! sent in both.
+//! The leader: the newer process, as long as the older one has clients. It
+//! numbers the messages of both.
 //!
-//! What the older one is asked to send comes by the link and goes into the
-//! channels here. What has a number here goes back by the link, read from the
-//! channels' histories: so a link that is slow holds up nobody, and what it
-//! doesn't get in time is told to it as a gap.
+//! Messages of the older process come over the link and go into the channels
+//! here. Numbered messages go back over the link, read from the channels'
+//! histories. So a slow link holds up nobody, and messages that the older
+//! process doesn't get in time are reported to it as a gap.
 
 use std::io;
 
@@ -18,10 +18,11 @@ use crate::base::supervisor::unwinding_stops_here;
 use crate::push::engine::Envelope;
 use crate::push::publisher::Signals;
 
-/// How many messages of a channel go before others have their turn.
+/// How many messages of a channel are sent before other channels have their
+/// turn.
 const MESSAGES_PER_TURN: usize = 256;
 
-/// Both ways to the other process.
+/// Both directions of the connection to the other process.
 pub(super) struct Link {
     pub(super) reader: BufReader<OwnedReadHalf>,
     pub(super) writer: OwnedWriteHalf,
@@ -34,11 +35,11 @@ impl Link {
     }
 }
 
-/// What the newer process has to do with the older one.
+/// The newer process's part in a hand-over.
 pub(crate) struct Leader {
     link: Link,
-    /// By path and index, in the order that both know, and from where on the
-    /// older one gets what is sent.
+    /// By path and index, in the order that both know, each with the position
+    /// from which on the older process gets messages.
     channels: Vec<(&'static str, usize, Position)>,
 }
 
@@ -47,13 +48,13 @@ impl Leader {
         Leader { link, channels }
     }
 
-    /// Leads until the older process has no clients any more, or is gone.
+    /// Leads until the older process has no more clients, or is gone.
     pub(super) async fn run(self, signals: Signals) {
         let hub = signals.hub();
         let Link { mut reader, mut writer } = self.link;
         let mut channels = Vec::new();
         for (path, index, position) in self.channels {
-            // It was found by these before.
+            // It was found by this path before.
             let Ok(same_path) = hub.channels_of(path) else { continue };
             channels.push((&same_path[index], position));
         }
@@ -62,12 +63,12 @@ impl Leader {
         let ended = tokio::select! {
             ended = &mut taking => ended,
             Err(error) = give(&mut writer, hub, &mut channels) => {
-                // It says goodbye before it goes, if it can.
-                tracing::debug!(%error, "the older process can't be written to");
+                // It sends `Bye` before it ends, if it can.
+                tracing::debug!(%error, "the older process takes nothing any more");
                 taking.await
             }
         };
-        // All is done, whatever becomes of the log.
+        // All is done, even if the log panics.
         unwinding_stops_here(|| match ended {
             Ok(()) => tracing::info!("the older process has handed over its last client"),
             Err(error) => tracing::warn!(%error, "the older process is gone, with its clients"),
@@ -75,7 +76,7 @@ impl Leader {
     }
 }
 
-/// Puts into the channels what the older process sends.
+/// Puts the messages of the older process into the channels.
 async fn take(
     reader: &mut BufReader<OwnedReadHalf>,
     channels: &[&Channel<Envelope>],
@@ -97,7 +98,7 @@ async fn take(
     }
 }
 
-/// Gives the older process what has a number, until that fails.
+/// Sends numbered messages to the older process, until that fails.
 async fn give(
     writer: &mut OwnedWriteHalf,
     hub: &Hub<Envelope>,

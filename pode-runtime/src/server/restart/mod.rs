@@ -45,13 +45,13 @@ pub(crate) use self::state::Resources;
 #[cfg(unix)]
 pub(crate) use self::task::{Claim, RestartTask};
 
-/// How much of each channel is kept for clients that come back, and for a
+/// How much history of each channel is kept for clients that resume, and for a
 /// process that is behind.
 #[cfg(unix)]
 const KEPT: pode_core::hub::HistoryBounds =
     pode_core::hub::HistoryBounds { messages: 4096, bytes: 8 << 20 };
 
-/// Where a server is found by the process that is to take its place: the option
+/// Where the process that is to replace a server finds it: the option
 /// `hand_over` of a server.
 ///
 /// ```
@@ -66,7 +66,7 @@ pub struct HandOver {
 }
 
 impl HandOver {
-    /// Returns the path of the socket; `None` if the server is found by nobody.
+    /// Returns the path of the socket; `None` if the server doesn't hand over.
     pub fn path(&self) -> Option<&Path> {
         self.path.as_deref()
     }
@@ -96,7 +96,7 @@ impl From<String> for HandOver {
     }
 }
 
-/// `None` means by nobody.
+/// `None` means no hand-over.
 impl<P: Into<HandOver>> From<Option<P>> for HandOver {
     fn from(path: Option<P>) -> HandOver {
         path.map(Into::into).unwrap_or_default()

@@ -1,4 +1,4 @@
-//! Where there are no Unix sockets, nobody hands over.
+//! Without Unix sockets there is no hand-over.
 
 use std::io;
 use std::path::Path;
@@ -7,13 +7,13 @@ use crate::base::error::StartError;
 use crate::net::listen::HandedSocket;
 use crate::push::engine::Envelope;
 
-/// Never there.
+/// Never exists.
 pub(crate) enum Predecessor {}
 
 impl Predecessor {
     /// # Errors
     ///
-    /// Always: the option can't be followed.
+    /// Always: the option isn't supported.
     pub(crate) async fn find(path: &Path) -> Result<Option<Predecessor>, StartError> {
         Err(StartError::HandOver {
             path: path.to_owned(),

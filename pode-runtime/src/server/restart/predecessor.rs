@@ -1,5 +1,5 @@
-//! What a newer process asks of the older one: its sockets, and at the right
-//! moment its place.
+//! The newer process's view of the older one: takes over its sockets, and then
+//! its role.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -16,27 +16,27 @@ use crate::base::error::StartError;
 use crate::net::listen::HandedSocket;
 use crate::push::engine::Envelope;
 
-/// How long all may take in which the older process says that it isn't time
-/// yet: it may be taking leave of those whom it got from one before.
+/// How long the older process may answer `Wait` in total: its own predecessor
+/// may still be draining clients.
 const LONGEST_WAIT: Duration = Duration::from_secs(15 * 60);
 
-/// An older process that answers.
+/// An older process that answered.
 pub(crate) struct Predecessor {
     path: PathBuf,
     stream: UnixStream,
     process: u32,
-    /// At which it was found.
+    /// The listener at which it was found.
     listener: UnixListener,
     sockets: Vec<HandedSocket>,
 }
 
 impl Predecessor {
     /// Finds the process that listens at a path, and takes duplicates of its
-    /// sockets; `None` if there is none.
+    /// sockets; `None` if there is no such process.
     ///
     /// # Errors
     ///
-    /// There is something else, or it doesn't want to.
+    /// Something else is at the path, or the process refuses.
     pub(crate) async fn find(path: &Path) -> Result<Option<Predecessor>, StartError> {
         let failed = |reason: &str, source| StartError::HandOver {
             path: path.to_owned(),
@@ -52,7 +52,7 @@ impl Predecessor {
         if !socket::is_own_user(&stream) {
             return Err(failed("is another user's", None));
         }
-        // Whoever says nothing may be a process that was stopped midway.
+        // A silent peer may be a process that was stopped midway.
         let line = match say_line(&mut stream).await {
             Ok(()) => hear_line(&mut stream).await,
             Err(error) => Err(LineError::Silent(error)),
@@ -81,17 +81,18 @@ impl Predecessor {
         Ok(Some(Predecessor { path, stream, process, listener, sockets }))
     }
 
-    /// Returns the sockets that it listens at.
+    /// Returns its listening sockets.
     pub(crate) fn take_sockets(&mut self) -> Vec<HandedSocket> {
         std::mem::take(&mut self.sockets)
     }
 
-    /// Takes its place: when this returns, it has let go of everything, and what
-    /// is sent is numbered. If it died meanwhile, there is nothing to lead.
+    /// Takes over its role: when this returns, the older process has let go of
+    /// everything, and messages are numbered. If it died meanwhile, there is
+    /// nothing to lead.
     ///
     /// # Errors
     ///
-    /// The older process doesn't want to; it goes on.
+    /// The older process refuses; it goes on.
     pub(super) async fn take_place(
         self,
         hub: &Hub<Envelope>,
@@ -156,7 +157,7 @@ async fn take_place(
         let numbered = timeout_at(deadline, channel.number(history)).await;
         numbered.map_err(|_| io::ErrorKind::TimedOut)?.map_err(io::Error::other)?;
     }
-    // That the older one gave up meanwhile is to be read.
+    // If the older process gave up meanwhile, the read below reports it.
     let _ = write(stream, &Frame::Taken, b"").await;
     match hear(stream).await? {
         Frame::Yours => Ok(channels),
@@ -164,7 +165,7 @@ async fn take_place(
     }
 }
 
-/// Waits for the next word that isn't to wait.
+/// Waits for the next frame other than `Wait`.
 async fn hear(stream: &mut UnixStream) -> io::Result<Frame> {
     let latest = Instant::now() + LONGEST_WAIT;
     let mut told = false;
@@ -192,7 +193,7 @@ fn unexpected(frame: &Frame) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, format!("it says {frame:?} where it may not"))
 }
 
-/// Tells whether there is nobody at the other end any more.
+/// Returns whether the other end is gone.
 fn has_gone(error: &io::Error) -> bool {
     use io::ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
     matches!(error.kind(), BrokenPipe | ConnectionReset | UnexpectedEof)

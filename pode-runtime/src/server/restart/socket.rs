@@ -1,4 +1,4 @@
-//! The Unix socket at which two processes meet, and how descriptors go through
+//! The Unix socket at which two processes meet, and passing descriptors through
 //! it.
 
 use std::fs;
@@ -17,14 +17,14 @@ use rustix::net::{
 use tokio::io::Interest;
 use tokio::net::{UnixListener, UnixStream};
 
-/// Comes with each descriptor, since none travels alone.
+/// Sent with each descriptor, since none can be sent without data.
 const COMPANION: [u8; 1] = [b'+'];
 
-/// Connects to whoever listens at a path; `None` if nobody does.
+/// Connects to the process that listens at a path; `None` if no process does.
 ///
 /// # Errors
 ///
-/// What is there isn't a socket, may not be used, or can't be looked at.
+/// The file is not a socket, may not be used, or can't be examined.
 pub(super) async fn connect(path: &Path) -> io::Result<Option<UnixStream>> {
     match fs::symlink_metadata(path) {
         Ok(found) if !found.file_type().is_socket() => {
@@ -36,7 +36,7 @@ pub(super) async fn connect(path: &Path) -> io::Result<Option<UnixStream>> {
     }
     match UnixStream::connect(path).await {
         Ok(stream) => Ok(Some(stream)),
-        // A process left its socket behind, or takes it away just now.
+        // A process left its socket behind, or is removing it right now.
         Err(error)
             if matches!(
                 error.kind(),
@@ -49,15 +49,15 @@ pub(super) async fn connect(path: &Path) -> io::Result<Option<UnixStream>> {
     }
 }
 
-/// Listens at a path, in the place of a socket at which nobody listens. Only
-/// its own user may connect.
+/// Listens at a path, replacing a socket at which no process listens. Only the
+/// same user may connect.
 pub(super) fn listen(path: &Path) -> io::Result<UnixListener> {
-    // It has its rights before it has its name.
+    // The permissions are set before the socket gets its name.
     let mut nameless = path.as_os_str().to_owned();
     nameless.push(format!(".{}", std::process::id()));
     let nameless = PathBuf::from(nameless);
     if nameless.try_exists()? {
-        // Of an earlier process with this number, which was killed midway.
+        // Left by an earlier process with this id, which was killed midway.
         fs::remove_file(&nameless)?;
     }
     let listener = UnixListener::bind(&nameless)?;
@@ -69,7 +69,7 @@ pub(super) fn listen(path: &Path) -> io::Result<UnixListener> {
     named.map(|()| listener)
 }
 
-/// Tells whether whoever is at the other end runs as the same user.
+/// Returns whether the peer process runs as the same user.
 pub(super) fn is_own_user(stream: &UnixStream) -> bool {
     let own = rustix::process::geteuid().as_raw();
     stream.peer_cred().is_ok_and(|peer| peer.uid() == own)
@@ -89,7 +89,7 @@ pub(super) async fn send(stream: &UnixStream, descriptor: BorrowedFd<'_>) -> io:
         .await
 }
 
-/// Takes a descriptor.
+/// Receives a descriptor.
 pub(super) async fn receive(stream: &UnixStream) -> io::Result<OwnedFd> {
     stream
         .async_io(Interest::READABLE, || {
@@ -106,7 +106,7 @@ pub(super) async fn receive(stream: &UnixStream) -> io::Result<OwnedFd> {
                 _ => None,
             });
             let descriptor = descriptors.next().ok_or(io::ErrorKind::InvalidData)?;
-            // No program that this one starts is to have it.
+            // Child processes must not inherit it.
             fcntl_setfd(descriptor.as_fd(), FdFlags::CLOEXEC)?;
             Ok(descriptor)
         })
@@ -119,7 +119,7 @@ mod tests {
 
     use super::*;
 
-    /// A path of the test's own, and its folder, which is removed at the end.
+    /// A path for one test, and its folder, which is removed at the end.
     fn path(name: &str) -> (PathBuf, Folder) {
         let folder = std::env::temp_dir().join(format!("pode-{name}-{}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();

@@ -1,4 +1,4 @@
-//! What all that hands over knows of its server.
+//! The server's state that the parts of a hand-over share.
 
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
@@ -13,23 +13,23 @@ use crate::jobs::gate::JobGate;
 use crate::push::publisher::Signals;
 use crate::upstream::UpstreamTasks;
 
-/// What a server lets go of when it hands over.
+/// The resources that a server lets go of when it hands over.
 pub(crate) struct Resources {
     pub(crate) signals: Signals,
     pub(crate) gate: JobGate,
     pub(crate) upstream_tasks: Arc<Mutex<UpstreamTasks<Arc<Context>>>>,
     /// Whether connections are accepted.
     pub(crate) accepting: watch::Sender<bool>,
-    /// Duplicates of the listening sockets: what was declared for each, and
-    /// where it listens.
+    /// Duplicates of the listening sockets, each with its declared address and
+    /// the address where it listens.
     pub(crate) sockets: Vec<(SocketAddr, SocketAddr, OwnedFd)>,
     pub(crate) drain: Duration,
     pub(crate) stop_timeout: Duration,
 }
 
 impl Resources {
-    /// Does nothing more by itself; handlers that run have until the deadline,
-    /// and then as long as the server has clients.
+    /// Stops jobs, upstreams and accepting; running handlers have until the
+    /// deadline, and then as long as the server has clients.
     pub(super) async fn rest(&self, deadline: Instant) {
         let upstream_tasks = async { self.upstream_tasks.lock().await.stop(deadline).await };
         let (are_done, ()) = tokio::join!(self.gate.hold(deadline), upstream_tasks);
@@ -39,7 +39,7 @@ impl Resources {
         self.accepting.send_replace(false);
     }
 
-    /// Does everything again.
+    /// Resumes all of these.
     pub(super) async fn resume(&self) {
         self.accepting.send_replace(true);
         self.gate.release();
@@ -47,25 +47,26 @@ impl Resources {
     }
 }
 
-/// How far a server is.
+/// How far the hand-over of a server is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stage {
-    /// Nobody has taken over.
+    /// No process has taken over.
     Serving,
-    /// Somebody has, and clients are told to go there.
+    /// Another process has taken over, and clients are being told to reconnect
+    /// there.
     Draining,
     /// All have been told.
     Drained,
-    /// This process can't go on, and another has, or takes, everything.
+    /// This process can't go on, and another one has or is taking everything.
     Failed,
 }
 
-/// What a server that hands over wants of its follower.
+/// What a server that hands over requests from its follower.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wish {
     Nothing,
-    /// To tell all clients to go now.
+    /// Close all clients now.
     Hurry,
-    /// To end as soon as everything that was sent is on its way.
+    /// End as soon as everything that was sent is on its way.
     End,
 }

@@ -1,5 +1,5 @@
-//! What an older process does for a newer one that asks: it gives it its
-//! sockets, and lets go of everything else when the newer one is ready.
+//! The older process's view of a newer one: hands it the sockets, and lets go
+//! of everything else when the newer process is ready.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -18,33 +18,33 @@ use super::{KEPT, socket};
 /// How long the newer process may take to get ready.
 const START_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// How often somebody who waits is told to.
+/// How often `Wait` is sent to a waiting process.
 const WAIT: Duration = Duration::from_secs(1);
 
-/// A newer process that asks.
+/// A newer process that asks for a hand-over.
 pub(super) struct Successor {
     stream: UnixStream,
 }
 
 impl Successor {
-    /// Finds out whether it is a process of this kind.
+    /// Checks that the peer is a process that speaks this protocol.
     pub(super) async fn greet(mut stream: UnixStream) -> Result<Successor, String> {
         if !socket::is_own_user(&stream) {
             return Err("it is another user's".to_owned());
         }
-        // Said first, so that one of another version learns of it.
+        // Sent first, so that a process with another version learns of it.
         say_line(&mut stream).await.map_err(|error| error.to_string())?;
         hear_line(&mut stream).await.map_err(|error| format!("it {error}"))?;
         Ok(Successor { stream })
     }
 
-    /// Has it wait until it is dropped. Cancel safe between words.
+    /// Tells it to wait. Cancel safe between frames.
     pub(super) async fn keep_waiting(&mut self) -> io::Result<()> {
         write(&mut self.stream, &Frame::Wait, b"").await
     }
 
-    /// Gives it everything. When it has gone before it could take over, this
-    /// process has everything back.
+    /// Hands over everything. If the newer process is gone before it could take
+    /// over, this process gets everything back.
     pub(super) async fn hand_over(
         mut self,
         listener: &UnixListener,
@@ -70,7 +70,7 @@ impl Successor {
             Err(error) => {
                 let reason = format!("the hand-over failed: {error}");
                 let refuse = Frame::Refuse { reason: reason.clone() };
-                // It may not be there any more.
+                // The newer process may be gone.
                 let _ = write(stream, &refuse, b"").await;
                 follower.come_home().await;
                 resources.resume().await;
@@ -80,8 +80,8 @@ impl Successor {
     }
 }
 
-/// Tells who this is, and waits until the newer process is ready; returns what
-/// its number and what it has.
+/// Introduces this process, and waits until the newer one is ready; returns its
+/// process id and its signals.
 async fn introduce(
     stream: &mut UnixStream,
     listener: &UnixListener,
@@ -105,7 +105,7 @@ async fn introduce(
     }
 }
 
-/// Does something, and has the other process wait for it.
+/// Does some work, and keeps the other process waiting meanwhile.
 async fn while_waiting(stream: &mut UnixStream, work: impl Future<Output = ()>) -> io::Result<()> {
     let mut work = std::pin::pin!(work);
     let mut waits = interval(WAIT);
@@ -117,7 +117,7 @@ async fn while_waiting(stream: &mut UnixStream, work: impl Future<Output = ()>) 
     }
 }
 
-/// Diverts the channels that both have, and has the newer process lead.
+/// Diverts the channels that both have, and makes the newer process the leader.
 async fn let_go(
     stream: &mut UnixStream,
     theirs: &[wire::Signal],
@@ -163,7 +163,7 @@ async fn let_go(
     }
 }
 
-/// Returns a number that nobody guesses.
+/// Returns a number that can't be guessed.
 fn random() -> Result<u64, ring::error::Unspecified> {
     let random = ring::rand::generate::<[u8; 8]>(&ring::rand::SystemRandom::new())?;
     Ok(u64::from_ne_bytes(random.expose()))

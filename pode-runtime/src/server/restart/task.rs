@@ -1,5 +1,5 @@
-//! The place of a server in the restart of its processes: whom it takes over from,
-//! and who takes over from it.
+//! The restart task: takes over from an older process, and hands over to a
+//! newer one.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -22,14 +22,14 @@ use crate::base::supervisor::{Failure, Supervisor, caught, joined, unwinding_sto
 use crate::base::trouble::Trouble;
 use crate::push::engine::Envelope;
 
-/// How long messages are kept for clients that come back, after the last of
-/// them was told to.
+/// How long messages are kept for clients that resume, after the last of them
+/// was told to reconnect.
 const GRACE: Duration = Duration::from_secs(30);
 
-/// How long to pause when nobody can be heard.
+/// How long to pause after `accept` fails.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// The task that sees to whom this server follows and who follows it.
+/// The task that takes over from an older process and hands over to newer ones.
 pub(crate) struct RestartTask {
     task: JoinHandle<()>,
     stage: watch::Receiver<Stage>,
@@ -37,7 +37,7 @@ pub(crate) struct RestartTask {
     file: PathBuf,
 }
 
-/// A server's place in the restart, before it serves.
+/// A server's claim to the hand-over socket, before it serves.
 pub(crate) struct Claim {
     listener: UnixListener,
     lead: Option<Leader>,
@@ -45,11 +45,11 @@ pub(crate) struct Claim {
 }
 
 impl Claim {
-    /// Takes the place of the process before, or begins a restart.
+    /// Takes over from the predecessor, or listens as the first process.
     ///
     /// # Errors
     ///
-    /// The one before doesn't hand over, or the socket can't be made.
+    /// The predecessor doesn't hand over, or the socket can't be created.
     pub(crate) async fn take(
         path: &Path,
         predecessor: Option<Predecessor>,
@@ -74,10 +74,9 @@ fn listen(path: &Path) -> Result<UnixListener, StartError> {
 }
 
 impl RestartTask {
-    /// Leads those who are left to the process before, if there are any, and
-    /// hands over to whoever asks.
-    /// A panic on the way is reported: nobody knows then which process has what,
-    /// so this one is to end.
+    /// Leads the predecessor while it still has clients, and hands over to each
+    /// process that asks. A panic on the way is reported: it is then unknown
+    /// which process has what, so this one must end.
     pub(crate) fn start(claim: Claim, resources: Resources, failure: Failure) -> RestartTask {
         let Claim { listener, lead, file } = claim;
         let stages = watch::Sender::new(Stage::Serving);
@@ -94,8 +93,8 @@ impl RestartTask {
         RestartTask { task, stage, wish, file }
     }
 
-    /// Waits until another process has taken over and all clients were told.
-    /// Cancel safe.
+    /// Waits until another process has taken over and all clients were told to
+    /// reconnect. Cancel safe.
     pub(crate) async fn handed_over(&self) {
         let mut stage = self.stage.clone();
         if stage.wait_for(|stage| *stage == Stage::Drained).await.is_err() {
@@ -103,21 +102,21 @@ impl RestartTask {
         }
     }
 
-    /// Tells whether another process has taken over; then all clients are told
-    /// now. Otherwise nobody can any more.
+    /// Returns whether another process has taken over; if so, all clients are
+    /// told to reconnect now. Otherwise none can take over any more.
     pub(crate) async fn conclude(&mut self) -> bool {
         self.wish.send_replace(Wish::Hurry);
         let is_handed_over = matches!(*self.stage.borrow(), Stage::Draining | Stage::Drained);
         if !is_handed_over {
             self.task.abort();
-            // It has duplicates of the listening sockets.
+            // The task has duplicates of the listening sockets.
             let _ = (&mut self.task).await;
         }
         is_handed_over
     }
 
-    /// Waits until what was sent is on its way to the process that took over;
-    /// and ends it at the deadline.
+    /// Waits until sent messages are on their way to the process that took
+    /// over; aborts that at the deadline.
     pub(crate) async fn end(&mut self, deadline: Instant) {
         self.wish.send_replace(Wish::End);
         if tokio::time::timeout_at(deadline, &mut self.task).await.is_err() {
@@ -130,7 +129,7 @@ impl RestartTask {
 impl Drop for RestartTask {
     fn drop(&mut self) {
         self.task.abort();
-        // Whoever took over has it now.
+        // A process that took over owns the socket now.
         if *self.stage.borrow() == Stage::Serving
             && let Err(error) = fs::remove_file(&self.file)
         {
@@ -173,7 +172,7 @@ impl Restart {
                         return;
                     }
                     if *self.wish.borrow() != Wish::Nothing {
-                        // The server is stopping, whoever goes on.
+                        // The server is stopping anyway.
                         return;
                     }
                     self.stage.send_replace(Stage::Serving);
@@ -187,9 +186,10 @@ impl Restart {
         }
     }
 
-    /// Leads; returns who asked meanwhile.
+    /// Leads; returns the successor that asked meanwhile.
     async fn lead(&mut self, lead: Leader) -> Option<Successor> {
-        // Of its own, so that nobody who asks holds it up.
+        // In a task of its own, so that a successor that asks doesn't hold it
+        // up.
         let mut leading = JoinSet::new();
         leading.spawn(lead.run(self.resources.signals.clone()));
         let mut waiting: Option<Successor> = None;
@@ -215,7 +215,7 @@ impl Restart {
         }
     }
 
-    /// Waits for a newer process; forgets meanwhile what is due to be.
+    /// Waits for a newer process; meanwhile drops histories that are due.
     async fn next(&mut self, forget_at: &mut Option<Instant>) -> Successor {
         let due = *forget_at;
         let due = async {
@@ -244,11 +244,11 @@ impl Restart {
     }
 }
 
-/// Where newer processes ask for this one's place.
+/// The listener at which newer processes ask for a hand-over.
 struct SuccessorListener {
     listener: UnixListener,
     resting_until: Instant,
-    /// That nobody can be heard.
+    /// That `accept` fails.
     trouble: Trouble,
 }
 
@@ -257,7 +257,7 @@ impl SuccessorListener {
         SuccessorListener { listener, resting_until: Instant::now(), trouble: Trouble::default() }
     }
 
-    /// Waits for one who asks. Cancel safe.
+    /// Waits for a connection. Cancel safe.
     async fn hear(&mut self) -> UnixStream {
         loop {
             sleep_until(self.resting_until).await;
@@ -292,7 +292,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn that_nobody_can_be_heard_is_told_once() {
         let (log, _guard) = Collected::begin();
-        // It listens to nobody, so that each attempt to accept one fails.
+        // The socket doesn't listen, so that each `accept` fails.
         let socket = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
         socket.set_nonblocking(true).unwrap();
         let listener = UnixListener::from_std(OwnedFd::from(socket).into()).unwrap();

@@ -1,4 +1,4 @@
-//! What two processes do when one of them is too slow, within one.
+//! Both sides of a hand-over within one process, when one side is too slow.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,7 +28,7 @@ fn begin() -> History<Envelope> {
     History::new(Position { epoch: 7, number: 0 }, KEPT)
 }
 
-/// Takes what is in a channel.
+/// Takes everything from a channel.
 fn taken(delivery: &mut Receiver<Envelope>) -> Vec<String> {
     let parcels = std::iter::from_fn(|| delivery.try_next());
     let text = |message: &Message| String::from_utf8(message.payload().to_vec()).unwrap();
@@ -71,7 +71,7 @@ async fn a_process_that_is_too_far_behind_is_told_where_it_goes_on() {
     leading.await.unwrap();
 }
 
-/// One that follows, and the link of the newer process.
+/// A follower, and the link of the newer process.
 async fn follow(signals: &Signals, drain: Duration) -> (Follower, Link) {
     let context = context_of(signals.clone());
     let resources = Resources {
@@ -111,7 +111,7 @@ async fn clients_that_would_miss_something_are_cut_off() {
     let mut said = Vec::new();
     while !said.contains(&"much later".to_owned()) {
         tokio::task::yield_now().await;
-        // Whom the drain sends away in the first moments doesn't matter here.
+        // Clients that the drain closes in the first moments don't matter here.
         said.extend(taken(&mut delivery).into_iter().filter(|it| !it.contains("1012")));
     }
     let cut_off = "drain 65536: Some(1013) too slow: too many messages wait";
@@ -139,7 +139,7 @@ async fn what_the_newer_process_took_and_never_gave_back_is_sent_here() {
         assert!(matches!(frame, Frame::Sent { channel: 0, .. }), "{frame:?}");
         assert_eq!(payload, number.to_string().as_bytes());
     }
-    // One comes back, behind one of the newer process.
+    // One comes back, after a message of the newer process.
     let what = || WireEnvelope::Text(WireAudience::default());
     let frame = Frame::Numbered { channel: 0, number: 0, tag: 0, what: what() };
     write(&mut newer.writer, &frame, b"newer").await.unwrap();

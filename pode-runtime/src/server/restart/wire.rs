@@ -1,10 +1,11 @@
-//! What two processes say to each other: frames of a header in JSON, and
-//! sometimes a payload.
+//! The wire protocol of two processes: frames with a JSON header and an
+//! optional payload.
 //!
-//! A frame is the length of its header and that of its payload, in four bytes
-//! each, most significant first, and both. Before the first frame each side
-//! says a line that names the protocol and its version: two processes that
-//! don't speak the same one find that out before anything else.
+//! A frame consists of the length of its header and the length of its payload,
+//! four bytes each in big-endian order, then the header and the payload. Before
+//! the first frame each side sends a line that names the protocol and its
+//! version, so that processes with different versions notice before anything
+//! else.
 
 use std::io;
 use std::time::Duration;
@@ -18,16 +19,16 @@ use tokio::time::timeout;
 
 use crate::push::engine::{Audience, Command, Envelope, Recipients};
 
-/// What each side says first.
+/// The line that each side sends first.
 const LINE: &[u8; 17] = b"pode hand-over 1\n";
 
-/// That of any version.
+/// The start of that line, in any version.
 const LINE_START: &[u8] = b"pode hand-over ";
 
-/// How long the other side may take to write or to read something that is due.
+/// How long the other side may take to write or to read data that is due.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A path by which two processes find out whether they spread paths alike.
+/// A path with which two processes check whether they spread paths alike.
 const SPREAD_OF: &str = "/a/path";
 
 /// The most bytes of a header.
@@ -36,37 +37,37 @@ const MAX_HEADER_BYTES: u32 = 1 << 20;
 /// The most bytes of a payload.
 const MAX_PAYLOAD_BYTES: u32 = 1 << 30;
 
-/// What is said.
+/// The header of a frame.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Frame {
-    /// Older: it isn't time yet; another word follows within a second or so.
+    /// Older: not ready yet; another frame follows within about a second.
     Wait,
-    /// Older: it won't hand over.
+    /// Older: it refuses to hand over.
     Refuse { reason: String },
-    /// Older: these sockets follow, each with one byte; and behind them the one
-    /// that is talked through.
+    /// Older: these sockets follow, each with one byte; after them the listener
+    /// of the hand-over socket.
     Sockets { process: u32, sockets: Vec<Socket>, signals: Vec<Signal> },
-    /// Newer: it could take over now.
+    /// Newer: it is ready to take over.
     Ready { process: u32, signals: Vec<Signal> },
-    /// Older: these channels are shared. From now on they are named by their
-    /// place in the list.
+    /// Older: these channels are shared. From now on frames refer to them by
+    /// their position in the list.
     Shared { channels: Vec<Shared> },
-    /// Older: a message that it has numbered before; they come in order.
+    /// Older: a message that it numbered earlier; these come in order.
     Publication { channel: usize, what: WireEnvelope },
-    /// Older: the newer one leads.
+    /// Older: the newer process is to lead.
     Go,
-    /// Newer: it does.
+    /// Newer: it leads.
     Taken,
-    /// Older: so it is.
+    /// Older: confirmed.
     Yours,
-    /// Older: to be numbered. It is known by the tag when it comes back.
+    /// Older: to be numbered. The tag identifies it when it comes back.
     Sent { channel: usize, tag: u64, what: WireEnvelope },
-    /// Newer: numbered; the tag is 0 if it comes from there.
+    /// Newer: numbered; the tag is 0 if it comes from the newer process.
     Numbered { channel: usize, number: u64, tag: u64, what: WireEnvelope },
-    /// Newer: what lies before this number is no longer kept.
+    /// Newer: messages before this number are no longer kept.
     Behind { channel: usize, number: u64 },
-    /// Older: it has no clients any more.
+    /// Older: it has no more clients.
     Bye,
 }
 
@@ -77,13 +78,13 @@ pub(super) struct Socket {
     pub(super) address: std::net::SocketAddr,
 }
 
-/// A signal's channels. They are shared by processes that have the same.
+/// A signal's channels. Two processes share them if theirs are equal.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Signal {
     pub(super) path: String,
     pub(super) channels: usize,
-    /// Where a certain path would go, if they were many: paths of a family are
-    /// spread over channels alike.
+    /// Where a certain path would go among many channels. If equal, both
+    /// processes spread a family's paths alike.
     pub(super) spread: usize,
 }
 
@@ -96,7 +97,7 @@ pub(super) struct Shared {
     pub(super) number: u64,
 }
 
-/// What travels in channels. Payloads stand behind the header.
+/// The wire form of an envelope. The payload follows the header.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum WireEnvelope {
@@ -115,7 +116,7 @@ pub(super) enum WireEnvelope {
         code: u16,
         reason: String,
     },
-    /// What concerns only the process that it comes from.
+    /// A command that concerns only the process that it comes from.
     Foreign,
 }
 
@@ -132,7 +133,7 @@ pub(super) struct WireAudience {
     except: Option<ClientId>,
 }
 
-/// Returns what this process has.
+/// Returns the signals of this process.
 pub(super) fn signals(hub: &Hub<Envelope>) -> Vec<Signal> {
     let mut signals: Vec<Signal> = Vec::new();
     for channel in hub.channels() {
@@ -158,7 +159,7 @@ pub(super) enum LineError {
     Silent(#[source] io::Error),
 }
 
-/// Says the line.
+/// Sends the line.
 pub(super) async fn say_line(stream: &mut (impl AsyncWrite + Unpin)) -> io::Result<()> {
     patiently(stream.write_all(LINE)).await
 }
@@ -173,7 +174,7 @@ pub(super) async fn hear_line(stream: &mut (impl AsyncRead + Unpin)) -> Result<(
             Ok(read) => heard += read,
             Err(error) => return Err(LineError::Silent(error)),
         }
-        // Whoever says something else may say no more of it.
+        // A peer with another protocol may send nothing more.
         let compared = heard.min(LINE_START.len());
         if line[..compared] != LINE_START[..compared] {
             return Err(LineError::Stranger);
@@ -235,7 +236,7 @@ pub(super) async fn read_soon(
     patiently(read(stream)).await
 }
 
-/// Reads so many bytes, for which no more memory is taken than comes.
+/// Reads this many bytes; allocates memory only as they arrive.
 async fn take(stream: &mut (impl AsyncRead + Unpin), bytes: u32) -> io::Result<Vec<u8>> {
     let mut taken = Vec::new();
     stream.take(bytes.into()).read_to_end(&mut taken).await?;
@@ -249,7 +250,7 @@ async fn patiently<T>(work: impl Future<Output = io::Result<T>>) -> io::Result<T
     timeout(PATIENCE, work).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }
 
-/// Takes a parcel apart: into what stands in the header, and the payload.
+/// Splits an envelope into its header part and its payload.
 pub(super) fn pack(envelope: &Envelope) -> (WireEnvelope, &[u8]) {
     let (audience, message) = match envelope {
         Envelope::Broadcast(message) => (WireAudience::default(), message),
@@ -279,11 +280,11 @@ pub(super) fn pack(envelope: &Envelope) -> (WireEnvelope, &[u8]) {
     (what, message.payload())
 }
 
-/// Puts a parcel together.
+/// Puts an envelope together.
 ///
 /// # Errors
 ///
-/// It is none that this process would make.
+/// The envelope is not one that this process would make.
 pub(super) fn unpack(what: WireEnvelope, payload: &[u8]) -> io::Result<Envelope> {
     let unsound = |error: Box<dyn std::error::Error + Send + Sync>| {
         io::Error::new(io::ErrorKind::InvalidData, error)

@@ -1,9 +1,10 @@
-//! Every message arrives, whole and in order, at whoever had joined.
+//! Every message arrives, whole and in order, at every client that had joined.
 
 use super::*;
 
 async fn every_message_arrives_in_order() {
-    // They are read from one after the other, so all may wait for the last.
+    // The peers are read one after the other, so all messages may wait for the
+    // last.
     let server = Server::start(128, limits(10_000, usize::MAX));
     let mut peers = Vec::new();
     for link in Link::all() {
@@ -32,7 +33,7 @@ async fn every_message_arrives_in_order_on_several_threads() {
     every_message_arrives_in_order().await;
 }
 
-/// Large texts come piecemeal, and several of them at once.
+/// Large texts arrive in pieces, and several of them at once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn large_messages_arrive_whole() {
     for link in Link::all() {
@@ -93,8 +94,8 @@ async fn frames_stay_whole_when_sockets_take_them_piecemeal() {
     server.stop().await;
 }
 
-/// On one thread, so that a shard learns of a client only after the message:
-/// also of its first, for which it takes the path up.
+/// On one thread, so that a shard gets a client only after the message; this
+/// includes its first client, with which it starts to receive the path.
 #[tokio::test]
 async fn who_joined_before_a_message_gets_it_in_any_shard() {
     let server = Server::start(2_000, limits(2_000, usize::MAX));

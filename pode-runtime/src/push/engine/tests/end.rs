@@ -1,9 +1,9 @@
-//! How connections end: by a close frame, without a word, or with the server.
+//! How connections end: with a close frame, without one, or with the server.
 
 use super::*;
 
-/// Checks with which close frame some bytes are answered, and that the
-/// connection ends after it.
+/// Checks which close frame answers some bytes, and that the connection ends
+/// after it.
 async fn check_close(bytes: &[u8], code: &[u8]) {
     let server = Server::start(1, QueueLimits::default());
     let mut peers: Vec<Box<dyn Stream>> =
@@ -141,14 +141,14 @@ async fn a_stop_is_announced_after_the_last_message() {
 
 #[tokio::test]
 async fn a_stop_is_announced_after_the_last_message_of_each_path() {
-    // A shard sees to messages or to the stop first, as chance has it.
+    // A shard handles messages or the stop first, at random.
     for _ in 0..8 {
         stop_many_paths().await;
     }
 }
 
 /// Stops while a message is due on more paths than a task may look at before it
-/// makes way for others.
+/// yields.
 async fn stop_many_paths() {
     let paths: Vec<&str> = (0..300).map(|number| &*format!("/{number}").leak()).collect();
     let (hub, receivers) = Hub::new(paths.iter().map(|path| (*path, 1)));
@@ -168,7 +168,7 @@ async fn stop_many_paths() {
         assert_eq!(peer.hear().await, Some((PONG, Vec::new())));
     }
     for path in &paths {
-        // Without a wait, so that all of them are there when the stop is.
+        // Without awaiting, so that all messages are sent before the stop.
         let permit = server.hub.channel(path).unwrap().try_reserve().unwrap();
         permit.send(Envelope::Broadcast(Message::text("0"))).unwrap();
     }

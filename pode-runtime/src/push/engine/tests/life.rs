@@ -1,4 +1,4 @@
-//! Pings and pongs: of clients, and those that ask whether a client is there.
+//! Pings and pongs: those of clients, and those of the heartbeat.
 
 use super::*;
 
@@ -60,7 +60,7 @@ async fn a_flood_of_pings_goes_no_faster_than_its_answers() {
     tokio::join!(async { flood.await.unwrap() }, hearing);
 }
 
-/// In whatever place a client sits, and whenever that has its turn.
+/// For every slot of a client, and whenever the slot has its turn.
 #[tokio::test(start_paused = true)]
 async fn whoever_has_just_come_is_not_asked() {
     let limits = QueueLimits::default();
@@ -82,7 +82,7 @@ async fn whoever_has_just_come_is_not_asked() {
     server.stop().await;
 }
 
-/// Time jumps ahead when all that is left is to wait for it.
+/// Paused time advances when all tasks are waiting.
 #[tokio::test(start_paused = true)]
 async fn a_client_that_gives_no_sign_of_life_is_dropped() {
     let limits = QueueLimits::default();
@@ -116,7 +116,7 @@ async fn whoever_takes_what_waits_is_there() {
     server.send(&"x".repeat(200)).await;
     let mut heard = vec![0; 4 + 200];
     for bytes in heard.chunks_mut(10) {
-        // So slowly that its pings are late by many heartbeats.
+        // Reads so slowly that its pings are late by many heartbeats.
         sleep(HEARTBEAT - Duration::from_secs(2)).await;
         slow.0.read_exact(bytes).await.unwrap();
     }

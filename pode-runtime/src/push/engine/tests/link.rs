@@ -1,5 +1,4 @@
-//! Connections over the system's sockets, in each way in which the engine
-//! holds them.
+//! Connections over system sockets, in each way that the engine holds them.
 
 use std::time::Duration;
 
@@ -24,7 +23,7 @@ pub(super) enum Link {
 }
 
 impl Link {
-    /// Returns those that this system has.
+    /// Returns the links that this system supports.
     pub(super) fn all() -> impl Iterator<Item = Link> {
         [
             Link::Portable,

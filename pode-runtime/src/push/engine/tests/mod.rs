@@ -29,7 +29,7 @@ const PING: u8 = 0x89;
 const PONG: u8 = 0x8a;
 const CLOSE: u8 = 0x88;
 
-/// An engine for one path, and what to send with.
+/// An engine for one path, and its hub.
 struct Server {
     hub: Hub<Envelope>,
     engine: Engine,
@@ -48,7 +48,7 @@ fn policy(limits: QueueLimits, heartbeat: Duration) -> SubscriberPolicy {
     }
 }
 
-/// Somebody of whom nothing is known.
+/// A subscriber without groups, greeting or session.
 fn new_subscriber() -> NewSubscriber {
     static LATEST: AtomicU64 = AtomicU64::new(0);
     let id = LATEST.fetch_add(1, Ordering::Relaxed).to_string();
@@ -81,7 +81,7 @@ impl Server {
         permit.send(Envelope::Broadcast(Message::text(payload))).unwrap();
     }
 
-    /// Gives an order, behind what was sent.
+    /// Sends a command, after the messages sent before.
     async fn command(&self, command: Command) {
         let permit = self.hub.channel("/").unwrap().reserve().await.unwrap();
         Envelope::Command(Arc::new(command)).put(permit, 0).unwrap();
@@ -93,14 +93,14 @@ impl Server {
         }
     }
 
-    /// Takes in a client whose connection holds so many bytes each way.
+    /// Adds a client whose connection buffers this many bytes each way.
     async fn join(&self, buffer_bytes: usize) -> Peer<DuplexStream> {
         let (peer, socket) = duplex(buffer_bytes);
         assert!(self.subscribe(Connection::portable(socket)).await);
         Peer(peer)
     }
 
-    /// Takes in a client over the system's sockets.
+    /// Adds a client over system sockets.
     async fn join_by(&self, link: Link) -> Peer<Box<dyn Stream>> {
         let (peer, connection) = link.connect().await;
         assert!(self.subscribe(connection).await);
@@ -140,7 +140,7 @@ impl Server {
         true
     }
 
-    /// Takes in a client and waits until its connection is open.
+    /// Adds a client and waits until its connection is open.
     async fn join_open(&self, buffer_bytes: usize) -> Peer<DuplexStream> {
         let mut peer = self.join(buffer_bytes).await;
         peer.say(PING, b"").await;
@@ -187,8 +187,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
         }
     }
 
-    /// Waits for a close frame after some texts, and returns how many of
-    /// these came, being numbers in order.
+    /// Waits for a close frame after texts that are numbers in order, and
+    /// returns how many came.
     async fn hear_numbers_until_close(&mut self) -> (usize, u16) {
         let mut numbers = 0;
         loop {

@@ -1,5 +1,5 @@
-//! What a panic in a shard costs: its own clients their connections, which they
-//! are told, and nobody else anything.
+//! A panic in a shard closes its own clients, which get a close frame, and
+//! affects no other client.
 
 use std::io;
 use std::pin::Pin;
@@ -10,7 +10,7 @@ use tokio::io::ReadBuf;
 
 use super::*;
 
-/// A connection that panics so often when it is read from.
+/// A connection that panics this many times when it is read from.
 struct Fragile {
     stream: DuplexStream,
     panics: Arc<AtomicUsize>,
@@ -49,7 +49,7 @@ impl AsyncWrite for Fragile {
     }
 }
 
-/// A server with two paths, each at home in a shard of its own.
+/// A server with two paths, each with a home shard of its own.
 fn two_shards() -> Server {
     let policy = policy(QueueLimits::default(), Duration::ZERO);
     let (hub, receivers) = Hub::new([("/", 8), ("/other", 8)]);
@@ -69,7 +69,7 @@ impl Server {
         (peer, panics)
     }
 
-    /// Waits until so many clients are left.
+    /// Waits until this many clients are left.
     async fn has_clients(&self, clients: usize) {
         let left = async {
             while self.engine.clients() != clients {
@@ -81,7 +81,7 @@ impl Server {
 }
 
 impl Peer<DuplexStream> {
-    /// Hears by code 1011 that the server failed, and says goodbye.
+    /// Waits for close code 1011 (the server failed), and answers it.
     async fn hear_failure(&mut self) {
         let (first, payload) = self.hear().await.unwrap();
         assert_eq!((first, &payload[..2]), (CLOSE, &1011_u16.to_be_bytes()[..]));
@@ -98,7 +98,7 @@ async fn a_panic_closes_the_clients_of_its_shard_and_it_goes_on() {
     let (peer, connection) = duplex(1000);
     assert!(server.adopt_at("/other", ready(Some(Connection::portable(connection)))).await);
     let mut other = Peer(peer);
-    // Somebody who isn't there yet, but was let in.
+    // A client that is admitted but not connected yet.
     let (open, opening) = oneshot::channel();
     assert!(server.adopt_by(async { opening.await.ok() }).await);
     server.send("before").await;
@@ -134,7 +134,7 @@ async fn clients_of_a_shard_that_panics_once_more_are_dropped() {
     let (mut fragile, panics) = server.join_fragile().await;
     panics.store(2, Ordering::Relaxed);
     fragile.say(PING, b"").await;
-    // It was told before it panicked once more.
+    // It got the close frame before it panicked again.
     assert_eq!(fragile.hear().await.map(|(first, _)| first), Some(CLOSE));
     assert_eq!(fragile.hear().await, None);
     assert_eq!(neighbour.hear().await.map(|(first, _)| first), Some(CLOSE));
@@ -156,7 +156,7 @@ async fn whatever_panics_again_and_again_messages_are_delivered() {
         fragile.say(PING, b"").await;
         fragile.hear_failure().await;
         server.has_clients(0).await;
-        // More than the channel holds, so that room must come back.
+        // More than the channel holds, so that capacity must be freed.
         let mut new = server.join_open(1000).await;
         for number in 0..20 {
             server.send(&number.to_string()).await;
@@ -177,7 +177,7 @@ async fn a_question_is_answered_by_those_who_are_left() {
     fragile.say(PING, b"").await;
     let (query, answer) = Query::new();
     server.command(Command::Find(Audience::everyone(None), query)).await;
-    // Before the panic, or after it.
+    // Answered before the panic, or after it.
     assert!(answer.await.unwrap().len() <= 1);
     server.stop().await;
 }
@@ -187,12 +187,12 @@ async fn who_gives_up_waiting_to_join_is_not_counted() {
     let server = two_shards();
     {
         let joining = server.engine.subscribe_connection("/", new_subscriber(), pending());
-        // Taken in, and never let in.
+        // Joined, and never admitted.
         joining.await.unwrap();
     }
     assert_eq!(server.engine.clients(), 1);
     let mut waiting = Vec::new();
-    // Nobody takes them, since this task doesn't yield to the shards.
+    // No shard takes them, since this task doesn't yield to the shards.
     for _ in 0..1000 {
         let joining = server.engine.subscribe_connection("/", new_subscriber(), pending());
         let mut joining = Box::pin(joining);

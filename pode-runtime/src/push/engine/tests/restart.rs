@@ -1,4 +1,4 @@
-//! Clients that come from another process, or are sent to one.
+//! Clients that come from another process, or are told to reconnect to one.
 
 use pode_core::frame::Close;
 use pode_core::hub::{History, HistoryBounds, Position};
@@ -22,7 +22,7 @@ impl Server {
         Envelope::new(audience, Message::text(payload)).put(permit, 0).unwrap();
     }
 
-    /// Takes in a client that had come so far.
+    /// Adds a client that resumes from a position.
     async fn resume(&self, new_subscriber: NewSubscriber, since: Position) -> Peer<DuplexStream> {
         let (peer, socket) = duplex(1 << 20);
         let client = Audience::client(None, new_subscriber.id.clone());
@@ -71,7 +71,7 @@ async fn who_comes_back_gets_what_was_meant_for_it_behind_its_greeting() {
     server.stop().await;
 }
 
-/// Otherwise whoever missed much would be cut off for what comes next.
+/// Otherwise a client that missed much would be cut off at the next message.
 #[tokio::test]
 async fn what_was_missed_doesnt_count_as_slowness() {
     let server = Server::start(16, limits(2, 10));
@@ -106,7 +106,7 @@ async fn who_comes_back_too_late_is_told() {
     server.stop().await;
 }
 
-/// As many in each part of the time, and all of them at last.
+/// The same number in each part of the time, and all of them in the end.
 #[tokio::test]
 async fn a_share_of_the_clients_is_sent_away_at_a_time() {
     let server = Server::start(16, QueueLimits::default());

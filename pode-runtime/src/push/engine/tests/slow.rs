@@ -1,4 +1,4 @@
-//! Clients that read too slowly disturb nobody, and are told.
+//! Slow consumers affect no other client, and get the close code.
 
 use super::*;
 use crate::push::engine::OnLag;
@@ -12,8 +12,8 @@ async fn a_client_that_never_reads_is_cut_off_and_others_miss_nothing() {
     for number in 0..3_000 {
         assert_eq!(quick.hear_text().await, number.to_string());
     }
-    // The frames that its socket had taken, the one that was begun, and
-    // then the reason.
+    // The frames that its socket had taken, the partly written one, and then
+    // the close frame.
     let (heard, code) = slow.hear_numbers_until_close().await;
     assert_eq!(code, 1013);
     assert!(heard < 20, "{heard}");
@@ -26,7 +26,7 @@ async fn a_client_that_never_reads_is_cut_off_and_others_miss_nothing() {
     server.stop().await;
 }
 
-/// The same over real sockets, for which the system holds some of it.
+/// The same over real sockets, for which the system buffers some of the data.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_client_that_never_reads_is_cut_off_over_any_link() {
     let text = "x".repeat(60_000);
@@ -62,7 +62,8 @@ async fn a_slow_client_may_skip_and_goes_on_in_order() {
         let server = Server::start(64, QueueLimits { on_lag, ..limits(8, 10_000) });
         let (mut quick, mut slow) = (server.join(100_000).await, server.join_open(1).await);
         server.send_numbers(100).await;
-        // Everything has been offered to the slow one when the quick one has it.
+        // When the quick client has all messages, all were offered to the slow
+        // one, too.
         for number in 0..100 {
             assert_eq!(quick.hear_text().await, number.to_string());
         }
@@ -79,7 +80,7 @@ async fn a_slow_client_may_skip_and_goes_on_in_order() {
         let (heard, ()) = tokio::join!(hear, server.stop());
         assert!(heard.is_sorted() && heard.len() < 20, "{on_lag:?}: {heard:?}");
         assert_eq!(heard[0], 0);
-        // One keeps the first that waited, the other the last.
+        // One policy keeps the first waiting messages, the other the last.
         assert_eq!(heard.contains(&99), on_lag == OnLag::Latest, "{heard:?}");
         assert_eq!(heard.contains(&5), on_lag == OnLag::Skip, "{heard:?}");
     }
@@ -102,7 +103,7 @@ async fn the_queue_is_bounded_in_bytes() {
     let server = Server::start(64, limits(1000, 10_000));
     let mut slow = server.join_open(1).await;
     let text = "x".repeat(3_000);
-    // One is begun, three more fit.
+    // One message is partly written, three more fit.
     for _ in 0..5 {
         server.send(&text).await;
     }
