@@ -199,8 +199,7 @@ impl SignalRoute {
         self.ask(&arrival).await?;
 
         let proof = context.client_ids.give_out(&arrival.decision().id, &arrival.headers, address);
-        // The handler may still hold the event: further calls on it are too
-        // late.
+        // A clone of the event may still exist: calls on it come too late.
         let ConnectDecision { id, groups, greeting, state, protocol } = arrival.decision().take();
         let mut response = accepted.response(protocol.as_deref());
         let header = |value: &str| HeaderValue::from_str(value).ok();

@@ -33,8 +33,8 @@ use crate::push::session::DisconnectReason;
 ///
 /// If the client disconnects meanwhile, the handler still runs to its end. If
 /// it admits the client, `on disconnect` runs at once; if it refuses the
-/// client, `on disconnect` doesn't run. So do what `on disconnect` is to undo
-/// last, with nothing after it that can fail.
+/// client, `on disconnect` doesn't run. So an action that `on disconnect` is to
+/// undo belongs at the end of the handler, with nothing after it that can fail.
 ///
 /// Clones are cheap and refer to the same client.
 pub struct ConnectEvent<Out> {

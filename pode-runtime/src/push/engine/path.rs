@@ -62,7 +62,7 @@ pub(super) struct Placed {
     pub(super) shard: usize,
     /// The path's messages from now on, if the shard may not have them yet.
     pub(super) messages: Option<hub::Receiver<Envelope>>,
-    /// The ordinal of the client.
+    /// The arrival number: the ordinal of the client.
     pub(super) arrival: u64,
 }
 
@@ -98,7 +98,7 @@ impl Placement {
         self.clients.load(Ordering::Relaxed)
     }
 
-    /// Counts a client that has gone.
+    /// Stops counting a client that has gone.
     fn leave(&self) {
         self.clients.fetch_sub(1, Ordering::Relaxed);
     }

@@ -55,7 +55,7 @@ pub(crate) enum Stage {
     /// Another process has taken over, and clients are being told to reconnect
     /// there.
     Draining,
-    /// All have been told.
+    /// All clients have been told.
     Drained,
     /// This process can't go on, and another one has or is taking everything.
     Failed,

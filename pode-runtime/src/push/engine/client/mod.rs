@@ -94,9 +94,9 @@ enum Reading {
 /// Whether the client has shown liveness.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Liveness {
-    /// It has, since the last ping.
+    /// It has shown liveness since the last ping.
     Seen,
-    /// It was pinged, and hasn't yet.
+    /// It was pinged and has shown none since.
     Asked,
 }
 
