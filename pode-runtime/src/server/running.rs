@@ -80,7 +80,7 @@ impl RunningServer {
             .map(|endpoint| endpoint.address)
     }
 
-    /// Returns the handle to send with.
+    /// Returns the sending handle.
     pub fn signals(&self) -> &Signals {
         &self.signals
     }

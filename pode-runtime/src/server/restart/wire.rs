@@ -31,10 +31,10 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 /// A path with which two processes check whether they spread paths alike.
 const SPREAD_OF: &str = "/a/path";
 
-/// The most bytes of a header.
+/// The maximum size of a header, in bytes.
 const MAX_HEADER_BYTES: u32 = 1 << 20;
 
-/// The most bytes of a payload.
+/// The maximum size of a payload, in bytes.
 const MAX_PAYLOAD_BYTES: u32 = 1 << 30;
 
 /// The header of a frame.
@@ -148,7 +148,7 @@ pub(super) fn signals(hub: &Hub<Envelope>) -> Vec<Signal> {
     signals
 }
 
-/// Why two processes don't understand each other.
+/// Why the version lines of two processes don't match.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum LineError {
     #[error("speaks another version of the hand-over, {0:?}")]
