@@ -148,7 +148,7 @@ pub(super) fn signals(hub: &Hub<Envelope>) -> Vec<Signal> {
     signals
 }
 
-/// Why the version lines of two processes don't match.
+/// Why the exchange of version lines failed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum LineError {
     #[error("speaks another version of the hand-over, {0:?}")]
