@@ -64,7 +64,7 @@ impl Leader {
             ended = &mut taking => ended,
             Err(error) = give(&mut writer, hub, &mut channels) => {
                 // It sends `Bye` before it ends, if it can.
-                tracing::debug!(%error, "the older process takes nothing any more");
+                tracing::debug!(%error, "the older process can't be written to");
                 taking.await
             }
         };
