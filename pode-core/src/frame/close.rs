@@ -55,7 +55,7 @@ impl Close {
     /// A message that has begun trickles: 1008.
     pub const TRICKLES: Close = Close::new(1008, "the message comes too slowly");
     /// The client has said nothing for as long as it may: 1000.
-    pub const IDLE: Close = Close::new(1000, "nothing was said for too long");
+    pub const IDLE: Close = Close::new(1000, "no message came for too long");
     /// The server made a mistake of its own: 1011.
     pub const FAILED: Close = Close::new(1011, "the server failed");
     /// A client sends more than it may: 1008.

@@ -116,7 +116,8 @@ impl Clients {
 
     /// Closes a client's connection after the messages that were sent before.
     /// The code is 1000 for a normal close, or an application code from 4000 to
-    /// 4999; the reason has at most 123 bytes.
+    /// 4999; those that RFC 6455 (section 7.4) lets a server send, and 3000 to
+    /// 3999, are taken, too. The reason has at most 123 bytes.
     ///
     /// # Errors
     ///

@@ -40,24 +40,27 @@ pub enum DisconnectReason {
         /// The close code, if there was one.
         code: Option<u16>,
     },
-    /// The server closed it: a handler did, another client connected with its
-    /// id (1008), or something in the server failed (1011).
+    /// The server closed it: a handler did, it was silent for its
+    /// `idle_timeout` (1000), another client connected with its id (1008), or
+    /// something in the server failed (1011).
     ByServer {
         /// The close code.
         code: u16,
     },
     /// It gave no sign of liveness for one heartbeat interval.
     TimedOut,
-    /// Too many messages waited for it; it got close code 1013.
+    /// Too many messages waited for it, or it resumed and the messages that it
+    /// missed were no longer kept; it got close code 1013.
     Lagged,
     /// The server stopped. The client got close code 1001, or 1012 if another
     /// process had taken over, unless it was cut off.
     Stopped,
     /// It broke a rule and got the close code.
     Error {
-        /// The close code: 1002 for a malformed frame, 1007 for text that is
-        /// not UTF-8, 1008 for too many messages, 1009 for a message that is
-        /// too big.
+        /// The close code: 1002 for a malformed frame, 1003 for a message to a
+        /// signal that takes none, 1007 for text that is not UTF-8, 1008 for
+        /// too many messages, a message that comes too slowly or too many empty
+        /// frames, 1009 for a message that is too big.
         code: u16,
     },
     /// The connection ended without a close frame.

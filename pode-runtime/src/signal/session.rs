@@ -191,7 +191,7 @@ impl Drop for ClientSession {
 
 impl fmt::Debug for ClientSession {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Visit").field("client", &self.client).finish_non_exhaustive()
+        f.debug_struct("ClientSession").field("client", &self.client).finish_non_exhaustive()
     }
 }
 

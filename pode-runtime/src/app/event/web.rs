@@ -89,7 +89,8 @@ impl WebEvent {
     /// # Errors
     ///
     /// An error of status 400 if the header is missing, forged or belongs to
-    /// another client; of status 404 if no such client is connected.
+    /// another client; of status 404 if no such client is connected, or nobody
+    /// can say in time.
     pub async fn signal_client<S: SignalTarget>(&self, signal: S) -> Result<ClientId, EventError> {
         let Some(given) = self.headers().get(CLIENT_ID) else {
             return Err(EventError::new(400, "the header `X-Pode-Signal-Client-Id` is missing"));

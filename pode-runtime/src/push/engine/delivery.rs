@@ -43,7 +43,7 @@ impl Shard {
             let Some(client) = clients.get_mut(slot as usize) else { continue };
             match client.send(batch, *limits) {
                 SendOutcome::All => {}
-                SendOutcome::Replay(messages) => {
+                SendOutcome::Missed(messages) => {
                     tracing::debug!(path = name, messages, "a client reads too slowly for some");
                 }
                 SendOutcome::Broken => lost.push(slot),
@@ -69,7 +69,7 @@ impl Shard {
     fn tell_faults(&mut self, path: u32) {
         for slot in mem::take(&mut self.paths[path as usize].at_fault) {
             let clients = &mut self.paths[path as usize].clients;
-            if clients.get_mut(slot as usize).is_some_and(|client| client.tell_fault(false)) {
+            if clients.get_mut(slot as usize).is_some_and(|client| client.close_for_fault(false)) {
                 self.advance(SlotId { path, slot });
             }
         }
@@ -84,7 +84,7 @@ impl Shard {
             Command::Find(audience, query) => query.answer(path.find(audience)),
             Command::Close(audience, close) => {
                 let end = DisconnectReason::ByServer { code: close.code().unwrap_or_default() };
-                self.say_goodbye(number, audience, close, end);
+                self.send_close(number, audience, close, end);
             }
             Command::Admit { client, arrival, replay } => {
                 // The client's join came before this command.
@@ -132,13 +132,7 @@ impl Shard {
         }
     }
 
-    fn say_goodbye(
-        &mut self,
-        path: u32,
-        audience: &Audience,
-        close: &Close,
-        end: DisconnectReason,
-    ) {
+    fn send_close(&mut self, path: u32, audience: &Audience, close: &Close, end: DisconnectReason) {
         for slot in self.paths[path as usize].select(audience) {
             let place = SlotId { path, slot };
             self.client(place).close_last(close, end);

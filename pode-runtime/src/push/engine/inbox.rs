@@ -53,7 +53,7 @@ impl Inbox {
 
     /// Takes a message; or returns the message for a client that sends too
     /// many.
-    pub(super) fn hear(&mut self, message: RawMessage) -> Result<(), Message> {
+    pub(super) fn receive(&mut self, message: RawMessage) -> Result<(), Message> {
         self.last_said = Instant::now();
         self.session.admit()?;
         self.waiting_bytes += match &message {

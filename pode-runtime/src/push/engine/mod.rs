@@ -99,7 +99,7 @@ pub(crate) struct NewSubscriber {
 
 impl NewSubscriber {
     /// Ends the session of a client that the engine no longer takes.
-    fn turn_away(self) {
+    fn refuse(self) {
         if let Some(mut session) = self.session {
             session.leave(DisconnectReason::Stopped, None, Vec::new());
         }
@@ -184,7 +184,7 @@ impl Engine {
         opening: impl Future<Output = Option<Connection>> + Send + 'static,
     ) -> Option<u64> {
         let Some((path, placed)) = self.enter(path, &new_subscriber) else {
-            new_subscriber.turn_away();
+            new_subscriber.refuse();
             return None;
         };
         let Placed { counted, shard, messages, arrival } = placed;
@@ -193,7 +193,7 @@ impl Engine {
         match self.shards[shard].send(join).await {
             Ok(()) => Some(arrival),
             Err(SendError(Join { new_subscriber, .. })) => {
-                new_subscriber.turn_away();
+                new_subscriber.refuse();
                 None
             }
         }

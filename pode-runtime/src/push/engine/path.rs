@@ -334,7 +334,7 @@ impl Path {
     /// Takes what is due; `None` if nothing is. Then the shard is woken for the
     /// next envelope.
     pub(super) fn next_due(&mut self) -> Option<Due> {
-        let first = self.put_off.take().or_else(|| self.next_parcel())?;
+        let first = self.put_off.take().or_else(|| self.next_envelope())?;
         let (audience, message) = match &first {
             Envelope::Broadcast(message) => (None, message),
             Envelope::Addressed(addressed) => (Some(&addressed.0), &addressed.1),
@@ -344,7 +344,7 @@ impl Path {
         let mut frames = vec![message.frame().clone()];
         while frames.len() < BURST_MESSAGES
             && bytes < BURST_BYTES
-            && let Some(next) = self.next_parcel()
+            && let Some(next) = self.next_envelope()
         {
             let Some(message) = next.message_for(audience) else {
                 self.put_off = Some(next);
@@ -360,7 +360,7 @@ impl Path {
         })
     }
 
-    fn next_parcel(&mut self) -> Option<Envelope> {
+    fn next_envelope(&mut self) -> Option<Envelope> {
         let messages = self.messages.as_mut()?;
         // Outside of the task's coop budget: once that is spent, every channel
         // would look empty. Shards yield by themselves.

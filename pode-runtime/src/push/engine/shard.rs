@@ -303,7 +303,7 @@ impl Shard {
             if !self.is_here(id) {
                 continue;
             }
-            if self.client(id.place).tell_fault(true) {
+            if self.client(id.place).close_for_fault(true) {
                 // The messages that it should get first take too long.
                 self.limit(id.place);
                 self.advance(id.place);
@@ -384,7 +384,7 @@ impl Shard {
     /// that are left at the deadline or when the stop is abandoned.
     pub(super) async fn close_all(
         &mut self,
-        say_goodbye: impl Fn(&mut Client),
+        send_close: impl Fn(&mut Client),
         deadline: Instant,
         abandoned: impl Future<Output = ()>,
     ) {
@@ -394,7 +394,7 @@ impl Shard {
         for path in 0..self.paths.len() as u32 {
             for slot in 0..self.paths[path as usize].clients.capacity() as u32 {
                 if let Some(client) = self.paths[path as usize].clients.get_mut(slot as usize) {
-                    say_goodbye(client);
+                    send_close(client);
                     self.advance(SlotId { path, slot });
                 }
             }

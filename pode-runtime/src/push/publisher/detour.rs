@@ -82,15 +82,15 @@ impl Detour {
     async fn reserve(
         &self,
         path: &'static str,
-        places: usize,
+        queue_permits: usize,
         deadline: Instant,
     ) -> Result<Option<mpsc::PermitIterator<'_, Diverted>>, SendError> {
         let full = || {
             tracing::warn!(path, "the other process took no message in time; it was not sent");
             SendError::Full { path }
         };
-        match timeout_at(deadline, self.queue.reserve_many(places)).await {
-            Ok(Ok(places)) => Ok(Some(places)),
+        match timeout_at(deadline, self.queue.reserve_many(queue_permits)).await {
+            Ok(Ok(queue_permits)) => Ok(Some(queue_permits)),
             Ok(Err(_closed)) => {
                 // Messages that were sent before come first.
                 let mut over = self.over.clone();
@@ -107,7 +107,7 @@ impl Detour {
 
     fn divert_all(
         &self,
-        places: mpsc::PermitIterator<'_, Diverted>,
+        queue_permits: mpsc::PermitIterator<'_, Diverted>,
         channels: &[&Channel<Envelope>],
         message: &Message,
     ) -> Vec<Arrival> {
@@ -116,16 +116,16 @@ impl Detour {
             place.send(diverted);
             arrival
         };
-        places.zip(channels).map(divert).collect()
+        queue_permits.zip(channels).map(divert).collect()
     }
 
     fn reserve_now(
         &self,
         path: &'static str,
-        places: usize,
+        queue_permits: usize,
     ) -> Result<mpsc::PermitIterator<'_, Diverted>, SendError> {
         // If the detour has ended, there will be capacity after it.
-        self.queue.try_reserve_many(places).map_err(|_| SendError::Full { path })
+        self.queue.try_reserve_many(queue_permits).map_err(|_| SendError::Full { path })
     }
 }
 
@@ -140,7 +140,7 @@ impl Signals {
     ) -> Result<(), SendError> {
         loop {
             let permit = match channel.try_reserve() {
-                Err(SendError::Full { .. }) => self.room_in(channel, deadline).await?,
+                Err(SendError::Full { .. }) => self.permit_in(channel, deadline).await?,
                 permit => permit?,
             };
             if !permit.is_diverted() {
@@ -149,9 +149,9 @@ impl Signals {
             drop(permit);
             // Without a detour, the channel is no longer diverted.
             let Some(detour) = self.detour() else { continue };
-            if let Some(mut places) = detour.reserve(channel.path(), 1, deadline).await? {
+            if let Some(mut queue_permits) = detour.reserve(channel.path(), 1, deadline).await? {
                 let (diverted, arrival) = detour.divert(channel, envelope);
-                if let Some(place) = places.next() {
+                if let Some(place) = queue_permits.next() {
                     place.send(diverted);
                 }
                 arrive([arrival], deadline).await;
@@ -187,18 +187,20 @@ impl Signals {
         deadline: Instant,
     ) -> Result<(), SendError> {
         loop {
-            let mut rooms = Vec::new();
+            let mut permits = Vec::new();
             let mut elsewhere = Vec::new();
             for channel in self.hub().channels() {
-                let permit = self.room_in(channel, deadline).await?;
+                let permit = self.permit_in(channel, deadline).await?;
                 // An envelope that comes back needs capacity, too.
-                if permit.is_diverted() { elsewhere.push(channel) } else { rooms.push(permit) }
+                if permit.is_diverted() { elsewhere.push(channel) } else { permits.push(permit) }
             }
-            let Some(first) = elsewhere.first() else { return put_all(rooms, message) };
+            let Some(first) = elsewhere.first() else { return put_all(permits, message) };
             let Some(detour) = self.detour() else { continue };
-            if let Some(places) = detour.reserve(first.path(), elsewhere.len(), deadline).await? {
-                let arrivals = detour.divert_all(places, &elsewhere, message);
-                put_all(rooms, message)?;
+            if let Some(queue_permits) =
+                detour.reserve(first.path(), elsewhere.len(), deadline).await?
+            {
+                let arrivals = detour.divert_all(queue_permits, &elsewhere, message);
+                put_all(permits, message)?;
                 arrive(arrivals, deadline).await;
                 return Ok(());
             }
@@ -215,19 +217,19 @@ impl Signals {
         message: &Message,
         detours: Detours,
     ) -> Result<(), SendError> {
-        let mut rooms = Vec::new();
+        let mut permits = Vec::new();
         let mut elsewhere = Vec::new();
         for channel in self.hub().channels() {
             let permit = channel.try_reserve()?;
-            if permit.is_diverted() { elsewhere.push(channel) } else { rooms.push(permit) }
+            if permit.is_diverted() { elsewhere.push(channel) } else { permits.push(permit) }
         }
         if let Some(first) = elsewhere.first() {
             let path = first.path();
             let detour = self.detour_now(detours).ok_or(SendError::Full { path })?;
-            let places = detour.reserve_now(path, elsewhere.len())?;
-            detour.divert_all(places, &elsewhere, message);
+            let queue_permits = detour.reserve_now(path, elsewhere.len())?;
+            detour.divert_all(queue_permits, &elsewhere, message);
         }
-        put_all(rooms, message)
+        put_all(permits, message)
     }
 }
 
@@ -243,6 +245,6 @@ async fn arrive(arrivals: impl IntoIterator<Item = Arrival>, deadline: Instant) 
     }
 }
 
-fn put_all(rooms: Vec<Permit<'_>>, message: &Message) -> Result<(), SendError> {
-    rooms.into_iter().try_for_each(|permit| Envelope::Broadcast(message.clone()).put(permit, 0))
+fn put_all(permits: Vec<Permit<'_>>, message: &Message) -> Result<(), SendError> {
+    permits.into_iter().try_for_each(|permit| Envelope::Broadcast(message.clone()).put(permit, 0))
 }

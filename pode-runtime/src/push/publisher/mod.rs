@@ -144,7 +144,7 @@ impl Signals {
         Instant::now() + self.shared.send_timeout
     }
 
-    async fn room_in<'hub>(
+    async fn permit_in<'hub>(
         &self,
         channel: &'hub Channel<Envelope>,
         deadline: Instant,

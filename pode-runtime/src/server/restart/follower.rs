@@ -60,9 +60,9 @@ pub(super) struct Follower {
 /// tag.
 #[derive(Debug)]
 struct Underway {
-    parcels: Mutex<(u64, BTreeMap<u64, Diverted>)>,
+    envelopes: Mutex<(u64, BTreeMap<u64, Diverted>)>,
     /// Permits for more.
-    room: tokio::sync::Semaphore,
+    permits: tokio::sync::Semaphore,
 }
 
 /// How following ended.
@@ -84,8 +84,8 @@ impl Follower {
         let detour = Detour::new(sender, over.subscribe());
         signals.set_detour(Some(detour.clone()));
         let underway = Arc::new(Underway {
-            parcels: Mutex::default(),
-            room: tokio::sync::Semaphore::new(UNDERWAY_MESSAGES),
+            envelopes: Mutex::default(),
+            permits: tokio::sync::Semaphore::new(UNDERWAY_MESSAGES),
         });
         let (drain, channels) = (resources.drain, Vec::new());
         Follower { signals, drain, channels, queue, detour, over, underway, link: None }
@@ -109,7 +109,7 @@ impl Follower {
         mut wish: watch::Receiver<Wish>,
     ) -> End {
         let Some(Link { mut reader, writer }) = self.link.take() else {
-            self.come_home().await;
+            self.recover().await;
             return End::Alone;
         };
         let (numbered, mut numbers) = mpsc::channel(UNDERWAY_MESSAGES / 16);
@@ -150,7 +150,7 @@ impl Follower {
                         passed => (passed.as_secs_f64() / self.drain.as_secs_f64()
                             * f64::from(EVERYBODY)) as u32,
                     };
-                    if let Err(error) = self.see_off(share).await {
+                    if let Err(error) = self.drain_share(share).await {
                         break Err(error);
                     }
                     if share == EVERYBODY && *stage.borrow() != Stage::Drained {
@@ -180,7 +180,7 @@ impl Follower {
             }
             Err(error) => {
                 tracing::error!(%error, "the newer process is gone; this one goes on alone");
-                self.come_home().await;
+                self.recover().await;
                 End::Alone
             }
         }
@@ -199,8 +199,8 @@ impl Follower {
         tokio::spawn(async move {
             loop {
                 let next = async {
-                    let room = underway.room.acquire().await.ok()?;
-                    room.forget();
+                    let permit = underway.permits.acquire().await.ok()?;
+                    permit.forget();
                     queue.recv().await
                 };
                 let next = tokio::select! {
@@ -243,9 +243,9 @@ impl Follower {
                     Some(Diverted { envelope, underway, .. }) => (envelope, Some(underway)),
                     None => (unpack(what, payload)?, None),
                 };
-                let room = channel.reserve().await.map_err(io::Error::other)?;
+                let permit = channel.reserve().await.map_err(io::Error::other)?;
                 channel.skip_to(number);
-                envelope.put(room, tag).map_err(io::Error::other)?;
+                envelope.put(permit, tag).map_err(io::Error::other)?;
                 // A command without a number here has one there.
                 if channel.position().is_some_and(|position| position.number == number) {
                     channel.note(Envelope::Command(Arc::new(Command::Foreign)), 0);
@@ -268,7 +268,7 @@ impl Follower {
 
     /// Closes a share of all clients. Where the newer process has the channel,
     /// the close reason carries the client's position.
-    async fn see_off(&self, share: u32) -> io::Result<()> {
+    async fn drain_share(&self, share: u32) -> io::Result<()> {
         if share == 0 {
             return Ok(());
         }
@@ -288,7 +288,7 @@ impl Follower {
 
     /// Returns everything to this process: first the envelopes that are still
     /// underway are sent here, then the waiting ones, then new ones.
-    pub(super) async fn come_home(mut self) {
+    pub(super) async fn recover(mut self) {
         for (tag, diverted) in self.underway.take_all() {
             self.put_here(diverted, tag).await;
         }
@@ -319,8 +319,8 @@ impl Follower {
 
 /// Puts a command into a channel.
 async fn give(channel: &Channel<Envelope>, order: Command) -> io::Result<()> {
-    let room = channel.reserve().await.map_err(io::Error::other)?;
-    Envelope::Command(Arc::new(order)).put(room, 0).map_err(io::Error::other)
+    let permit = channel.reserve().await.map_err(io::Error::other)?;
+    Envelope::Command(Arc::new(order)).put(permit, 0).map_err(io::Error::other)
 }
 
 impl Underway {
@@ -328,16 +328,16 @@ impl Underway {
     fn add(&self, diverted: Diverted) -> (u64, (WireEnvelope, Vec<u8>)) {
         let (what, payload) = pack(&diverted.envelope);
         let payload = payload.to_vec();
-        let (latest, parcels) = &mut *self.lock();
+        let (latest, envelopes) = &mut *self.lock();
         *latest += 1;
-        parcels.insert(*latest, diverted);
+        envelopes.insert(*latest, diverted);
         (*latest, (what, payload))
     }
 
     fn remove(&self, tag: u64) -> Option<Diverted> {
         let removed = self.lock().1.remove(&tag);
         if removed.is_some() {
-            self.room.add_permits(1);
+            self.permits.add_permits(1);
         }
         removed
     }
@@ -348,6 +348,6 @@ impl Underway {
 
     fn lock(&self) -> MutexGuard<'_, (u64, BTreeMap<u64, Diverted>)> {
         // No code that holds the lock can panic midway.
-        self.parcels.lock().unwrap_or_else(PoisonError::into_inner)
+        self.envelopes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -86,8 +86,8 @@ async fn take(
             (Frame::Sent { channel, tag, what }, payload) => {
                 let channel = channels.get(channel).ok_or(io::ErrorKind::InvalidData)?;
                 let envelope = unpack(what, &payload)?;
-                let room = channel.reserve().await.map_err(io::Error::other)?;
-                envelope.put(room, tag).map_err(io::Error::other)?;
+                let permit = channel.reserve().await.map_err(io::Error::other)?;
+                envelope.put(permit, tag).map_err(io::Error::other)?;
             }
             (Frame::Bye, _) => return Ok(()),
             (other, _) => {

@@ -72,7 +72,7 @@ impl Successor {
                 let refuse = Frame::Refuse { reason: reason.clone() };
                 // The newer process may be gone.
                 let _ = write(stream, &refuse, b"").await;
-                follower.come_home().await;
+                follower.recover().await;
                 resources.resume().await;
                 Err(reason)
             }

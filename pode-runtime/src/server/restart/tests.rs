@@ -30,7 +30,7 @@ fn begin() -> History<Envelope> {
 
 /// Takes everything from a channel.
 fn taken(delivery: &mut Receiver<Envelope>) -> Vec<String> {
-    let parcels = std::iter::from_fn(|| delivery.try_next());
+    let envelopes = std::iter::from_fn(|| delivery.try_next());
     let text = |message: &Message| String::from_utf8(message.payload().to_vec()).unwrap();
     let tell = |envelope| match envelope {
         Envelope::Broadcast(message) => text(&message),
@@ -42,7 +42,7 @@ fn taken(delivery: &mut Receiver<Envelope>) -> Vec<String> {
             other => format!("{other:?}"),
         },
     };
-    parcels.map(tell).collect()
+    envelopes.map(tell).collect()
 }
 
 #[tokio::test]
@@ -52,8 +52,8 @@ async fn a_process_that_is_too_far_behind_is_told_where_it_goes_on() {
     channel.number(begin()).await.unwrap();
     let sent = KEPT.messages as u64 + 100;
     for number in 0..sent {
-        let room = channel.reserve().await.unwrap();
-        Envelope::Broadcast(Message::text(&number.to_string())).put(room, 0).unwrap();
+        let permit = channel.reserve().await.unwrap();
+        Envelope::Broadcast(Message::text(&number.to_string())).put(permit, 0).unwrap();
         while delivery.try_next().is_some() {}
     }
     let (one, other) = UnixStream::pair().unwrap();

@@ -255,8 +255,8 @@ pub(super) fn pack(envelope: &Envelope) -> (WireEnvelope, &[u8]) {
     let (audience, message) = match envelope {
         Envelope::Broadcast(message) => (WireAudience::default(), message),
         Envelope::Addressed(addressed) => (WireAudience::from(&addressed.0), &addressed.1),
-        Envelope::Command(order) => {
-            let what = match &**order {
+        Envelope::Command(command) => {
+            let what = match &**command {
                 Command::Join(who, group) => {
                     WireEnvelope::Join { who: who.into(), group: group.to_string() }
                 }
@@ -289,20 +289,20 @@ pub(super) fn unpack(what: WireEnvelope, payload: &[u8]) -> io::Result<Envelope>
     let unsound = |error: Box<dyn std::error::Error + Send + Sync>| {
         io::Error::new(io::ErrorKind::InvalidData, error)
     };
-    let order = |order| Envelope::Command(std::sync::Arc::new(order));
+    let command = |command| Envelope::Command(std::sync::Arc::new(command));
     Ok(match what {
         WireEnvelope::Text(who) => {
             let text = std::str::from_utf8(payload).map_err(|error| unsound(error.into()))?;
             Envelope::new(who.into(), Message::text(text))
         }
         WireEnvelope::Binary(who) => Envelope::new(who.into(), Message::binary(payload)),
-        WireEnvelope::Join { who, group } => order(Command::Join(who.into(), group.into())),
-        WireEnvelope::Leave { who, group } => order(Command::Leave(who.into(), group.into())),
+        WireEnvelope::Join { who, group } => command(Command::Join(who.into(), group.into())),
+        WireEnvelope::Leave { who, group } => command(Command::Leave(who.into(), group.into())),
         WireEnvelope::Close { who, code, reason } => {
             let close = Close::own(code, reason).map_err(|error| unsound(error.into()))?;
-            order(Command::Close(who.into(), close))
+            command(Command::Close(who.into(), close))
         }
-        WireEnvelope::Foreign => order(Command::Foreign),
+        WireEnvelope::Foreign => command(Command::Foreign),
     })
 }
 
@@ -385,17 +385,17 @@ mod tests {
             recipients: Recipients::Group("crew".into()),
             except: Some(ada.clone()),
         };
-        let order = |order| Envelope::Command(Arc::new(order));
+        let command = |command| Envelope::Command(Arc::new(command));
         let close = Close::own(4001, "bye").unwrap();
         for envelope in [
             Envelope::Broadcast(Message::text("ü")),
             Envelope::Broadcast(Message::binary(b"\xff\0")),
             Envelope::new(crew.clone(), Message::text("")),
             Envelope::new(Audience::client(None, ada.clone()), Message::binary(b"x")),
-            order(Command::Join(Audience::client(path, ada), "crew".into())),
-            order(Command::Leave(crew.clone(), "crew".into())),
-            order(Command::Close(crew, close)),
-            order(Command::Foreign),
+            command(Command::Join(Audience::client(path, ada), "crew".into())),
+            command(Command::Leave(crew.clone(), "crew".into())),
+            command(Command::Close(crew, close)),
+            command(Command::Foreign),
         ] {
             let (what, payload) = pack(&envelope);
             let json = serde_json::to_string(&what).unwrap();

@@ -106,7 +106,7 @@ pub(super) enum SendOutcome {
     /// All of it is written or queued.
     All,
     /// The client is too slow and misses this many messages.
-    Replay(usize),
+    Missed(usize),
     /// The client is too slow and is to be cut off.
     SlowConsumer,
     /// The connection has ended.
@@ -231,7 +231,7 @@ impl Client {
         match (self.phase, missed) {
             (Phase::Broken, _) => SendOutcome::Broken,
             (_, 0) => SendOutcome::All,
-            (_, messages) => SendOutcome::Replay(messages),
+            (_, messages) => SendOutcome::Missed(messages),
         }
     }
 
@@ -300,14 +300,14 @@ impl Client {
                 return Progress::Waits;
             }
             if let Some(mut unread) = self.unread.take() {
-                self.hear(&mut unread, context);
+                self.receive(&mut unread, context);
                 continue;
             }
             let Some(socket) = &mut self.socket else { return Progress::Waits };
             match socket.read(buffer) {
                 Ok(read @ 1..) => {
                     self.liveness = Liveness::Seen;
-                    self.hear(&mut buffer[..read], context);
+                    self.receive(&mut buffer[..read], context);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Progress::Waits,
                 Ok(0) | Err(_) => self.reading = Reading::Ended,

@@ -39,7 +39,7 @@ impl ReceiveContext<'_> {
 
 impl Client {
     /// Decodes and handles frames from the client.
-    pub(super) fn hear(&mut self, mut bytes: &mut [u8], context: &ReceiveContext<'_>) {
+    pub(super) fn receive(&mut self, mut bytes: &mut [u8], context: &ReceiveContext<'_>) {
         while self.reading == Reading::Frames {
             if self.has_pong() || self.is_full() {
                 self.unread = (!bytes.is_empty()).then(|| (&*bytes).into());
@@ -93,7 +93,7 @@ impl Client {
 
     /// Queues the close frame for the client's fault, if it has one and all its
     /// earlier messages are handled; or `at_once`. Returns whether it did.
-    pub(in super::super) fn tell_fault(&mut self, at_once: bool) -> bool {
+    pub(in super::super) fn close_for_fault(&mut self, at_once: bool) -> bool {
         let Some(inbox) = &mut self.subscriber.inbox else { return false };
         if !at_once && !inbox.is_idle() {
             return false;
@@ -110,7 +110,7 @@ impl Client {
             return;
         }
         let Some(inbox) = &mut self.subscriber.inbox else { return };
-        if let Err(told) = inbox.hear(message) {
+        if let Err(told) = inbox.receive(message) {
             self.send_queue.get_or_insert_default().push_anyway(told.frame().clone());
             self.close_last(&Close::TOO_MANY, DisconnectReason::Error { code: 1008 });
         }

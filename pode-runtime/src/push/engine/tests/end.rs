@@ -13,10 +13,10 @@ async fn check_close(bytes: &[u8], code: &[u8]) {
     }
     for mut peer in peers.into_iter().map(Peer) {
         peer.0.write_all(bytes).await.unwrap();
-        let (first, payload) = peer.hear().await.unwrap();
+        let (first, payload) = peer.receive().await.unwrap();
         assert_eq!(first, CLOSE);
         assert_eq!(&payload[..payload.len().min(2)], code, "{bytes:x?}");
-        assert_eq!(peer.hear().await, None);
+        assert_eq!(peer.receive().await, None);
     }
     server.stop().await;
 }
@@ -51,8 +51,8 @@ async fn the_answer_to_a_close_reaches_a_client_that_has_stopped_writing() {
     let mut peer = server.join(1).await;
     peer.say(CLOSE, b"\x03\xe8").await;
     peer.0.shutdown().await.unwrap();
-    assert_eq!(peer.hear().await, Some((CLOSE, b"\x03\xe8".to_vec())));
-    assert_eq!(peer.hear().await, None);
+    assert_eq!(peer.receive().await, Some((CLOSE, b"\x03\xe8".to_vec())));
+    assert_eq!(peer.receive().await, None);
     server.stop().await;
 }
 
@@ -73,7 +73,7 @@ async fn a_close_frame_is_not_lost_behind_what_nobody_reads() {
         let listening = async {
             let mut peer = Peer(tokio::io::join(reading, tokio::io::sink()));
             assert_eq!(peer.hear_numbers_until_close().await, (0, 1003));
-            assert_eq!(peer.hear().await, None);
+            assert_eq!(peer.receive().await, None);
             heard.send(()).unwrap();
         };
         tokio::join!(talking, listening);
@@ -93,7 +93,7 @@ async fn clients_that_leave_without_a_word_disturb_nobody() {
         let mut stays = server.join(1 << 20).await;
 
         half_closed.0.shutdown().await.unwrap();
-        assert_eq!(half_closed.hear().await, None);
+        assert_eq!(half_closed.receive().await, None);
         reset.set_zero_linger().unwrap();
         drop(reset);
         drop(vanished);
@@ -116,7 +116,7 @@ async fn a_stop_reaches_clients_over_any_link() {
         let hearing = async {
             assert_eq!(peer.hear_numbers_until_close().await, (100, 1001));
             peer.say(CLOSE, b"\x03\xe9").await;
-            assert_eq!(peer.hear().await, None);
+            assert_eq!(peer.receive().await, None);
         };
         tokio::join!(server.stop(), hearing);
     }
@@ -132,7 +132,7 @@ async fn a_stop_is_announced_after_the_last_message() {
         for mut peer in peers {
             assert_eq!(peer.hear_numbers_until_close().await, (100, 1001));
             peer.say(CLOSE, b"\x03\xe9").await;
-            assert_eq!(peer.hear().await, None);
+            assert_eq!(peer.receive().await, None);
         }
     };
     tokio::join!(stopping, hearing);
@@ -165,7 +165,7 @@ async fn stop_many_paths() {
     }
     for peer in &mut peers {
         peer.say(PING, b"").await;
-        assert_eq!(peer.hear().await, Some((PONG, Vec::new())));
+        assert_eq!(peer.receive().await, Some((PONG, Vec::new())));
     }
     for path in &paths {
         // Without awaiting, so that all messages are sent before the stop.
@@ -193,7 +193,7 @@ async fn a_stop_waits_for_answers_no_longer_than_it_may() {
     assert_eq!(Instant::now(), deadline);
     assert_eq!(silent.hear_text().await, "last");
     assert_eq!(silent.hear_numbers_until_close().await, (0, 1001));
-    assert_eq!(silent.hear().await, None);
+    assert_eq!(silent.receive().await, None);
 }
 
 #[tokio::test]
@@ -216,7 +216,7 @@ async fn a_stop_that_nobody_waits_for_ends() {
         }
     }
     drop(server.engine);
-    assert_eq!(peer.hear().await, None);
+    assert_eq!(peer.receive().await, None);
 }
 
 #[tokio::test]
@@ -227,5 +227,5 @@ async fn connections_end_with_the_last_handle() {
     assert_eq!(peer.hear_text().await, "open");
     drop(server.engine);
     assert_eq!(peer.hear_numbers_until_close().await, (0, 1001));
-    assert_eq!(peer.hear().await, None);
+    assert_eq!(peer.receive().await, None);
 }

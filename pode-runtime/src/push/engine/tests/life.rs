@@ -29,7 +29,7 @@ async fn check_pings(server: &Server, peer: impl Stream) {
         let mut peer = Peer(tokio::io::join(reading, tokio::io::sink()));
         let (mut messages, mut pongs) = (0, 0);
         while messages < 500 || pongs < 200 {
-            let (first, payload) = peer.hear().await.unwrap();
+            let (first, payload) = peer.receive().await.unwrap();
             if first == TEXT {
                 assert_eq!(payload, messages.to_string().as_bytes());
                 messages += 1;
@@ -54,7 +54,7 @@ async fn a_flood_of_pings_goes_no_faster_than_its_answers() {
     let mut peer = Peer(tokio::io::join(reading, tokio::io::sink()));
     let hearing = async {
         for _ in 0..1000 {
-            assert_eq!(peer.hear().await, Some((PONG, b"?".to_vec())));
+            assert_eq!(peer.receive().await, Some((PONG, b"?".to_vec())));
         }
     };
     tokio::join!(async { flood.await.unwrap() }, hearing);
@@ -70,7 +70,7 @@ async fn whoever_has_just_come_is_not_asked() {
         let mut peer = server.join_open(1000).await;
         let came = Instant::now();
         peers.push(tokio::spawn(async move {
-            assert_eq!(peer.hear().await, Some((PING, Vec::new())));
+            assert_eq!(peer.receive().await, Some((PING, Vec::new())));
             let waited = came.elapsed();
             assert!(waited >= HEARTBEAT && waited <= HEARTBEAT * 2, "{waited:?}");
         }));
@@ -91,14 +91,14 @@ async fn a_client_that_gives_no_sign_of_life_is_dropped() {
     let mut lively = server.join_open(1000).await;
     let started = Instant::now();
     let listening = async {
-        assert_eq!(silent.hear().await, Some((PING, Vec::new())));
+        assert_eq!(silent.receive().await, Some((PING, Vec::new())));
         assert!(started.elapsed() <= HEARTBEAT + Duration::from_secs(1));
-        let end = timeout(HEARTBEAT + Duration::from_secs(1), silent.hear()).await;
+        let end = timeout(HEARTBEAT + Duration::from_secs(1), silent.receive()).await;
         assert_eq!(end, Ok(None), "without a word");
     };
     let answering = async {
         for _ in 0..10 {
-            assert_eq!(lively.hear().await, Some((PING, Vec::new())));
+            assert_eq!(lively.receive().await, Some((PING, Vec::new())));
             lively.say(PONG, b"").await;
         }
         assert!(started.elapsed() >= HEARTBEAT * 9);
@@ -120,7 +120,7 @@ async fn whoever_takes_what_waits_is_there() {
         sleep(HEARTBEAT - Duration::from_secs(2)).await;
         slow.0.read_exact(bytes).await.unwrap();
     }
-    assert_eq!(slow.hear().await, Some((PING, Vec::new())));
+    assert_eq!(slow.receive().await, Some((PING, Vec::new())));
     sleep(HEARTBEAT * 3).await;
     let mut rest = Vec::new();
     slow.0.read_to_end(&mut rest).await.unwrap();

@@ -144,7 +144,7 @@ impl Server {
     async fn join_open(&self, buffer_bytes: usize) -> Peer<DuplexStream> {
         let mut peer = self.join(buffer_bytes).await;
         peer.say(PING, b"").await;
-        assert_eq!(peer.hear().await, Some((PONG, Vec::new())));
+        assert_eq!(peer.receive().await, Some((PONG, Vec::new())));
         peer
     }
 
@@ -164,7 +164,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
     }
 
     /// Waits for the next frame; `None` at the end of the connection.
-    async fn hear(&mut self) -> Option<(u8, Vec<u8>)> {
+    async fn receive(&mut self) -> Option<(u8, Vec<u8>)> {
         let first = self.0.read_u8().await.ok()?;
         let length = match self.0.read_u8().await.unwrap() {
             126 => self.0.read_u16().await.unwrap().into(),
@@ -180,7 +180,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
     fn hear_text(&mut self) -> impl Future<Output = String> {
         let caller = std::panic::Location::caller();
         async move {
-            match self.hear().await {
+            match self.receive().await {
                 Some((TEXT, payload)) => String::from_utf8(payload).unwrap(),
                 other => panic!("not a text at {caller}: {other:?}"),
             }
@@ -192,7 +192,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
     async fn hear_numbers_until_close(&mut self) -> (usize, u16) {
         let mut numbers = 0;
         loop {
-            match self.hear().await.unwrap() {
+            match self.receive().await.unwrap() {
                 (TEXT, payload) => assert_eq!(payload, numbers.to_string().as_bytes()),
                 (CLOSE, payload) => {
                     return (numbers, u16::from_be_bytes([payload[0], payload[1]]));

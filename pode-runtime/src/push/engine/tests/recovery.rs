@@ -65,7 +65,7 @@ impl Server {
         assert!(self.subscribe(Connection::portable(fragile)).await);
         let mut peer = Peer(peer);
         peer.say(PING, b"").await;
-        assert_eq!(peer.hear().await, Some((PONG, Vec::new())));
+        assert_eq!(peer.receive().await, Some((PONG, Vec::new())));
         (peer, panics)
     }
 
@@ -83,10 +83,10 @@ impl Server {
 impl Peer<DuplexStream> {
     /// Waits for close code 1011 (the server failed), and answers it.
     async fn hear_failure(&mut self) {
-        let (first, payload) = self.hear().await.unwrap();
+        let (first, payload) = self.receive().await.unwrap();
         assert_eq!((first, &payload[..2]), (CLOSE, &1011_u16.to_be_bytes()[..]));
         self.say(CLOSE, &payload[..2]).await;
-        assert_eq!(self.hear().await, None);
+        assert_eq!(self.receive().await, None);
     }
 }
 
@@ -135,10 +135,10 @@ async fn clients_of_a_shard_that_panics_once_more_are_dropped() {
     panics.store(2, Ordering::Relaxed);
     fragile.say(PING, b"").await;
     // It got the close frame before it panicked again.
-    assert_eq!(fragile.hear().await.map(|(first, _)| first), Some(CLOSE));
-    assert_eq!(fragile.hear().await, None);
-    assert_eq!(neighbour.hear().await.map(|(first, _)| first), Some(CLOSE));
-    assert_eq!(neighbour.hear().await, None);
+    assert_eq!(fragile.receive().await.map(|(first, _)| first), Some(CLOSE));
+    assert_eq!(fragile.receive().await, None);
+    assert_eq!(neighbour.receive().await.map(|(first, _)| first), Some(CLOSE));
+    assert_eq!(neighbour.receive().await, None);
     server.has_clients(0).await;
     let mut new = server.join_open(1000).await;
     server.send("after").await;

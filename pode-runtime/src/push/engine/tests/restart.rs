@@ -101,7 +101,7 @@ async fn what_was_missed_doesnt_count_as_slowness() {
 async fn who_comes_back_too_late_is_told() {
     let server = Server::start(16, QueueLimits::default());
     let mut peer = server.resume(new_subscriber(), position(0)).await;
-    assert_eq!(peer.hear().await, Some((CLOSE, Close::FORGOTTEN.frame()[2..].to_vec())));
+    assert_eq!(peer.receive().await, Some((CLOSE, Close::FORGOTTEN.frame()[2..].to_vec())));
     drop(peer);
     server.stop().await;
 }
@@ -120,7 +120,7 @@ async fn a_share_of_the_clients_is_sent_away_at_a_time() {
         server.send("still here").await;
         let mut still = Vec::new();
         for mut peer in here {
-            match peer.hear().await.unwrap() {
+            match peer.receive().await.unwrap() {
                 (TEXT, payload) => {
                     assert_eq!(payload, b"still here");
                     still.push(peer);
@@ -153,7 +153,7 @@ async fn who_isnt_let_in_yet_isnt_sent_away() {
     server.command(drain()).await;
     let mut peer = Peer(peer);
     assert_eq!(peer.hear_text().await, "come in");
-    assert_eq!(peer.hear().await, Some((CLOSE, b"\x03\xf4restarting".to_vec())));
+    assert_eq!(peer.receive().await, Some((CLOSE, b"\x03\xf4restarting".to_vec())));
     assert_eq!(server.engine.clients(), 1, "it has yet to answer");
     drop(peer);
     server.engine.drained(Instant::now() + Duration::from_secs(3600)).await;

@@ -18,7 +18,7 @@ async fn a_client_that_never_reads_is_cut_off_and_others_miss_nothing() {
     assert_eq!(code, 1013);
     assert!(heard < 20, "{heard}");
     slow.say(CLOSE, b"\x03\xf5").await;
-    assert_eq!(slow.hear().await, None);
+    assert_eq!(slow.receive().await, None);
 
     server.send("on").await;
     assert_eq!(quick.hear_text().await, "on");
@@ -40,7 +40,7 @@ async fn a_client_that_never_reads_is_cut_off_over_any_link() {
         }
         let mut heard = 0;
         let code = loop {
-            match slow.hear().await {
+            match slow.receive().await {
                 Some((TEXT, payload)) => assert!(payload == text.as_bytes()),
                 Some((CLOSE, payload)) => break payload[..2].to_vec(),
                 other => panic!("{link:?}: {other:?}"),
@@ -50,7 +50,7 @@ async fn a_client_that_never_reads_is_cut_off_over_any_link() {
         assert_eq!(code, 1013_u16.to_be_bytes());
         assert!(heard < 180, "{link:?}: {heard}");
         slow.say(CLOSE, b"\x03\xf5").await;
-        assert_eq!(slow.hear().await, None);
+        assert_eq!(slow.receive().await, None);
         drop(quick);
         server.stop().await;
     }
@@ -68,16 +68,16 @@ async fn a_slow_client_may_skip_and_goes_on_in_order() {
             assert_eq!(quick.hear_text().await, number.to_string());
         }
         drop(quick);
-        let hear = async {
+        let receive = async {
             let mut heard: Vec<usize> = Vec::new();
-            while let Some((TEXT, payload)) = slow.hear().await {
+            while let Some((TEXT, payload)) = slow.receive().await {
                 heard.push(String::from_utf8(payload).unwrap().parse().unwrap());
             }
             // That was the server's close frame.
             slow.say(CLOSE, b"\x03\xe9").await;
             heard
         };
-        let (heard, ()) = tokio::join!(hear, server.stop());
+        let (heard, ()) = tokio::join!(receive, server.stop());
         assert!(heard.is_sorted() && heard.len() < 20, "{on_lag:?}: {heard:?}");
         assert_eq!(heard[0], 0);
         // One policy keeps the first waiting messages, the other the last.
@@ -108,7 +108,7 @@ async fn the_queue_is_bounded_in_bytes() {
         server.send(&text).await;
     }
     assert_eq!(slow.hear_text().await, text);
-    assert_eq!(slow.hear().await.unwrap().1[..2], 1013_u16.to_be_bytes());
+    assert_eq!(slow.receive().await.unwrap().1[..2], 1013_u16.to_be_bytes());
 }
 
 #[tokio::test]
