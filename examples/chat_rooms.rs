@@ -1,9 +1,9 @@
-//! Chat rooms: who is here, whispers, and names that nobody else has.
+//! Chat rooms: lists of members, whispers, and unique names.
 //!
 //! Start it, open <http://127.0.0.1:8090/> in two windows, and enter under two
-//! names. Each address, such as <http://127.0.0.1:8090/rooms/kitchen>, is a room
-//! of its own, and is there as long as somebody is in it. The page and its
-//! script are in the folder `chat_rooms` beside this file.
+//! names. Each address, such as <http://127.0.0.1:8090/rooms/kitchen>, is a
+//! separate room, which exists as long as somebody is in it. The page and its
+//! script are in the folder `chat_rooms` next to this file.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -36,14 +36,15 @@ pode_server! {
     route GET "/rooms/:room/door" (room: String, query: Guest) => knock;
 }
 
-/// All is kept in memory, so all has a bound: this, and the options above.
+/// Everything is kept in memory, so everything has a limit: these constants,
+/// and the options above.
 const MAX_NAME_CHARS: usize = 24;
 const LAST_MESSAGES: usize = 20;
 
-/// The group of those who want to see who is typing.
+/// The group of clients that want to see who is typing.
 const CURIOUS: &str = "curious";
 
-/// What a page says: `{"say":"message","text":"hi"}`.
+/// A message from a page: `{"say":"message","text":"hi"}`.
 #[derive(Deserialize)]
 #[serde(tag = "say", rename_all = "snake_case")]
 enum Say {
@@ -54,7 +55,7 @@ enum Say {
     Curious { on: bool },
 }
 
-/// What a page is told: `{"news":"message","from":"Ada","text":"hi"}`.
+/// A message to a page: `{"news":"message","from":"Ada","text":"hi"}`.
 #[derive(Clone, Serialize)]
 #[serde(tag = "news", rename_all = "snake_case")]
 enum News {
@@ -66,13 +67,13 @@ enum News {
     Typing { from: String },
 }
 
-/// Whose page it is, `?name=Ada`; kept with the client.
+/// The user of a page, `?name=Ada`; kept with the client.
 #[derive(Deserialize)]
 struct Guest {
     name: String,
 }
 
-/// Those with people in them: the last one to leave turns off the light.
+/// Rooms with people in them: a room is removed when the last one leaves.
 type Rooms = HashMap<String, Room>;
 
 #[derive(Default)]
@@ -81,10 +82,10 @@ struct Room {
     last: VecDeque<News>,
 }
 
-/// An [`EventError`] is told to whoever made it; any other goes to the log.
+/// The client gets an [`EventError`]; any other error goes to the log.
 type Outcome = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
-/// Lets a client in, or says by a status why not.
+/// Admits a client, or refuses it with a status that says why.
 async fn enter(event: ConnectEvent<News>, room: String) -> Result<(), EventError> {
     let guest: Guest = event.read_query()?;
     let you = event.client_id();
@@ -93,14 +94,14 @@ async fn enter(event: ConnectEvent<News>, room: String) -> Result<(), EventError
 
     let mut rooms = lock(event.state()?);
     may_enter(rooms.get(&room), &guest)?;
-    // Only whoever is let in leaves: nothing may fail behind this.
+    // Only an admitted client triggers `leave`: nothing may fail after this.
     rooms.entry(room).or_default().people.insert(you, guest.name.clone());
     event.set_state(guest);
     Ok(())
 }
 
-/// Tells a page why it wasn't let in, since browsers don't tell pages what a
-/// WebSocket was answered.
+/// Tells a page why it was refused, since browsers hide the answer to a
+/// WebSocket handshake from pages.
 async fn knock(event: WebEvent, room: String, guest: Guest) -> Result<(), EventError> {
     may_enter(lock(event.state()?).get(&room), &guest)
 }
@@ -139,13 +140,14 @@ async fn hear(event: SignalEvent<News>, room: String, say: Say) -> Outcome {
     }
 }
 
-/// Tells a newcomer what was said, and everybody who is here now.
+/// Sends a newcomer the last messages, and everybody the list of members.
 ///
-/// Pages ask for it, by `hello`, once they are in: a greeting made in `enter`
-/// would lack what happens between that and the moment from which a client hears
-/// everything. What changes a room is told before the lock ends, so that all hear of it in
-/// the order in which it happened. Under a lock nothing may wait, so these are
-/// sent by `try_send` and `try_now`, which don't.
+/// Pages request it by `hello` once they are connected: a greeting made in
+/// `enter` would lack the changes between then and the moment from which the
+/// client receives every message. Changes of a room are sent before the lock is
+/// released, so that all clients receive them in the order in which they
+/// happened. Nothing may wait under a lock, so these are sent by `try_send` and
+/// `try_now`, which don't wait.
 fn introduce(event: &SignalEvent<News>, name: String) -> Outcome {
     let mut rooms = lock(event.state()?);
     let room = rooms.entry(name.clone()).or_default();
@@ -180,7 +182,7 @@ fn name_of(event: &SignalEvent<News>) -> Result<String, EventError> {
     Ok(event.client().state::<Guest>()?.name.clone())
 }
 
-/// Locks the rooms, which are whole at any time, even if a handler panicked.
+/// Locks the rooms, which are always consistent, even if a handler panicked.
 fn lock(rooms: &Mutex<Rooms>) -> MutexGuard<'_, Rooms> {
     rooms.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -2,22 +2,22 @@
 //! bytes.
 //!
 //! Start it, and connect any WebSocket client to `ws://127.0.0.1:8092/`. Client
-//! libraries are tried out against such a server, and so is this library:
+//! libraries are tested against such a server, and so is this library:
 //! `tests/conformance/autobahn` runs the public test cases against it.
 
 use pode::RawMessage;
 use pode::prelude::*;
 
 pode_server! {
-    /// Sends each message back to whoever sent it.
+    /// Sends each message back to its sender.
     pub server echo_server;
 
     endpoint ws "127.0.0.1:8092";
 
-    // A frame travels as it is: no JSON is read or made.
+    // A message is sent unchanged: no JSON is parsed or made.
     signal ECHO: RawMessage -> RawMessage = "/" {
         max_message_bytes: 16 << 20,
-        // Whoever tries a client out may look at it for a while.
+        // Leaves time to examine a client that is being tested.
         heartbeat: 2min,
     } => echo;
 }

@@ -1,11 +1,11 @@
-//! A market whose prices come from another server, for every window to watch.
+//! A market whose prices come from another server, shown in every window.
 //!
-//! Start it and open <http://127.0.0.1:8090/>: choose what is watched, or cut the
-//! line and see it come back. The page and its script are in the folder `relay`
-//! beside this file.
+//! Start it and open <http://127.0.0.1:8090/>: choose the crops to watch, or cut
+//! the connection and see it come back. The page and its script are in the
+//! folder `relay` next to this file.
 //!
-//! Both servers are in this program, so nothing else needs to be there: `feed`
-//! plays somebody else's, and `relay` listens to it as it would to any.
+//! Both servers are in this program, so nothing else is needed: `feed` plays
+//! the other server, and `relay` listens to it as it would to any.
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
@@ -14,7 +14,7 @@ use pode::prelude::*;
 use tokio::sync::Mutex as AsyncMutex;
 
 pode_server! {
-    /// Passes on what the feed says, to as many windows as are open.
+    /// Passes the messages of the feed on to all open windows.
     pub server relay;
 
     views  "examples/relay/views";
@@ -27,12 +27,12 @@ pode_server! {
 
     upstream FEED: Tick -> Order = "ws://127.0.0.1:8092/" {
         on_connect: subscribe,
-        // Who cuts the line doesn't want to wait for long.
+        // A user who cuts the connection doesn't want to wait for long.
         reconnect_delay: 2s,
         max_reconnect_delay: 4s,
     } => pass_on;
 
-    // What has been said since is better than all that was missed.
+    // The latest price is better than all that were missed.
     signal PRICES: Tick = "/prices" { on_lag: Latest };
     signal LINE:   Line = "/line";
 
@@ -44,7 +44,7 @@ pode_server! {
 }
 
 pode_server! {
-    /// Makes prices up, and tells them to whoever orders them.
+    /// Makes up prices, and sends them to the clients that order them.
     pub server feed;
 
     endpoint ws "127.0.0.1:8092";
@@ -67,29 +67,29 @@ enum Crop {
     Lupins,
 }
 
-/// A price, on its way from the feed by the relay to the windows.
+/// A price, on its way from the feed over the relay to the windows.
 #[derive(Deserialize, Serialize)]
 struct Tick {
     crop: Crop,
     cents: u32,
 }
 
-/// What the feed is told.
+/// A message to the feed.
 #[derive(Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Order {
     /// From now on, send the prices of these and of no others.
     Watch(BTreeSet<Crop>),
-    /// No feed would be asked for this, if there weren't something to see.
+    /// No real feed would offer this; here it shows the reconnection.
     HangUp,
 }
 
 // ---- The relay -------------------------------------------------------------
 
-/// What the relay knows.
+/// The state of the relay.
 struct Desk {
     watched: BTreeSet<Crop>,
-    /// How many connections to the feed there have been.
+    /// The number of connections to the feed so far.
     connections: u64,
 }
 
@@ -99,7 +99,7 @@ impl Default for Desk {
     }
 }
 
-/// How things stand: what clients on `/line` receive, four times a second.
+/// The status that clients on `/line` receive four times a second.
 #[derive(Serialize)]
 struct Line {
     is_connected: bool,
@@ -107,7 +107,7 @@ struct Line {
     watched: BTreeSet<Crop>,
 }
 
-/// The field of the page's form, by the button that was pressed.
+/// The field of the page's form, set by the button that was pressed.
 #[derive(Deserialize)]
 struct Selected {
     crop: Crop,
@@ -127,27 +127,27 @@ async fn pass_on(event: UpstreamEvent<Order>, tick: Tick) -> Result<(), SendErro
     event.send(PRICES, &tick).await
 }
 
-/// Watches a crop, or no longer, and tells the feed of it.
+/// Starts or stops watching a crop, and notifies the feed.
 async fn select(event: WebEvent, Selected { crop }: Selected) -> Result<(), EventError> {
-    // Locked until it is sent, so that the feed hears of choices in their order.
+    // Locked until it is sent, so that the feed receives choices in order.
     let mut desk = event.state::<AsyncMutex<Desk>>()?.lock().await;
     if !desk.watched.remove(&crop) {
         desk.watched.insert(crop);
     }
     match event.upstream(FEED).send(&Order::Watch(desk.watched.clone())).await {
-        // Then the next connection begins with it.
+        // The next connection begins with it, then.
         Ok(()) | Err(UpstreamError::NotConnected { .. }) => Ok(()),
         Err(error) => Err(EventError::new(502, error.to_string())),
     }
 }
 
-/// Has the feed hang up.
+/// Asks the feed to close the connection.
 async fn cut(event: WebEvent) -> Result<(), EventError> {
     let sent = event.upstream(FEED).send(&Order::HangUp).await;
     sent.map_err(|error| EventError::new(502, error.to_string()))
 }
 
-/// Tells all windows how things stand.
+/// Sends the status to all windows.
 async fn tell_of_line(event: TimerEvent) -> Result<(), BoxError> {
     let is_connected = event.upstream(FEED).is_connected();
     let line = {
@@ -159,12 +159,12 @@ async fn tell_of_line(event: TimerEvent) -> Result<(), BoxError> {
 
 // ---- The feed --------------------------------------------------------------
 
-/// Where prices are made: they wander, and never far.
+/// Makes the prices: they vary at random, and never far.
 struct Market {
     prices: [(Crop, f64); 5],
-    /// Whose turn it is.
+    /// The index of the crop that was traded last.
     turn: usize,
-    /// What chance is made of.
+    /// The state of the random generator.
     seed: u32,
 }
 
@@ -180,7 +180,7 @@ impl Market {
         Market { prices, turn: 0, seed: 0x90de }
     }
 
-    /// Trades a crop, each in its turn.
+    /// Trades the next crop, in turn.
     fn trade(&mut self) -> Tick {
         // Xorshift: enough for prices that nobody pays.
         self.seed ^= self.seed << 13;
@@ -194,7 +194,7 @@ impl Market {
     }
 }
 
-/// Does what a client orders: who watches a crop is in the group of its name.
+/// Carries out a client's order: clients that watch a crop are in its group.
 async fn obey(event: SignalEvent<Tick>, order: Order) -> Result<(), SendError> {
     let client = event.client();
     match order {
@@ -211,9 +211,9 @@ async fn obey(event: SignalEvent<Tick>, order: Order) -> Result<(), SendError> {
     }
 }
 
-/// Tells those who watch a crop what it costs now.
+/// Sends the price of a crop to the clients that watch it.
 async fn trade(event: TimerEvent) -> Result<(), BoxError> {
-    // The lock ends with the block, before anything waits.
+    // The lock is released at the end of the block, before any await.
     let tick = {
         let market = event.state::<Mutex<Market>>()?;
         market.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).trade()

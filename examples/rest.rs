@@ -1,8 +1,8 @@
-//! Paths, queries, JSON and uploads, with windows that stay in step.
+//! Paths, queries, JSON and uploads, with windows that stay in sync.
 //!
-//! Start it and open <http://127.0.0.1:8090/> in two windows: what is written in
-//! one, or by the commands below, shows up in both. The page and its script are
-//! in the folder `rest` beside this file.
+//! Start it and open <http://127.0.0.1:8090/> in two windows: notes written in
+//! one, or by the commands below, show up in both. The page and its script are
+//! in the folder `rest` next to this file.
 //!
 //! ```text
 //! curl -i 127.0.0.1:8090/notes -d 'text=Water the peas'
@@ -19,13 +19,13 @@ use pode::Bytes;
 use pode::prelude::*;
 
 pode_server! {
-    /// Keeps notes and their files, and tells every window which one changed.
+    /// Keeps notes and their files, and notifies every window of changed notes.
     pub server rest;
 
     views  "examples/rest/views";
     public "examples/rest/public";
 
-    // One port for both, so the page needs no other origin than its own.
+    // One port for both, so the page needs only its own origin.
     endpoint http "127.0.0.1:8090";
     endpoint ws   "127.0.0.1:8090";
 
@@ -42,7 +42,7 @@ pode_server! {
     route GET    "/notes/:id/files/:number" (id: u64, number: usize) => download;
 }
 
-/// All is kept in memory, so all has a bound.
+/// Everything is kept in memory, so everything has a limit.
 const MAX_NOTES: usize = 100;
 const MAX_FILES: usize = 4;
 const MAX_FILE_BYTES: usize = 1 << 20;
@@ -50,7 +50,7 @@ const MAX_FILE_BYTES: usize = 1 << 20;
 #[derive(Default)]
 struct Shelf {
     notes: BTreeMap<u64, Note>,
-    /// Only grows: the address of a deleted note never becomes another's.
+    /// Only grows: the address of a deleted note is never reused.
     last_id: u64,
 }
 
@@ -65,19 +65,19 @@ struct Note {
 struct Attachment {
     name: String,
     content_type: String,
-    /// Clones share one memory, so cloning a note is cheap.
+    /// Clones share their memory, so cloning a note is cheap.
     #[serde(skip)]
     content: Bytes,
 }
 
 /// Which note changed, but not how: each window shows its own part of the shelf
-/// and asks for it anew, so no two changes can arrive in the wrong order.
+/// and requests it again, so no two changes can arrive in the wrong order.
 #[derive(Serialize)]
 struct Change {
     id: u64,
 }
 
-/// `?find=peas&skip=20&limit=10`, each part of which may be left out.
+/// `?find=peas&skip=20&limit=10`; each part is optional.
 #[derive(Deserialize)]
 struct Search {
     #[serde(default)]
@@ -93,14 +93,14 @@ struct Found {
     notes: Vec<Note>,
 }
 
-/// What a client writes of a note; the id is the server's business.
+/// The part of a note that a client writes; the server assigns the id.
 #[derive(Deserialize)]
 struct Draft {
     text: String,
 }
 
-/// For handlers that send: an [`EventError`] is still the answer it stands for,
-/// and a signal that can't be sent is logged and becomes a 500.
+/// For handlers that send: an [`EventError`] still becomes its own answer, and
+/// a signal that can't be sent is logged and becomes a 500.
 type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 async fn list(event: WebEvent, search: Search) -> Result<impl Reply, EventError> {
@@ -114,7 +114,8 @@ async fn list(event: WebEvent, search: Search) -> Result<impl Reply, EventError>
 }
 
 async fn add(event: WebEvent, draft: Draft) -> Outcome<impl Reply> {
-    // Here as below, the lock ends with the statement, before anything waits.
+    // Here and below, the lock is released at the end of the statement, before
+    // any await.
     let note = shelf(&event)?.add(draft.text)?;
     event.send(CHANGES, &Change { id: note.id }).await?;
     Ok(json(&note).with_status(201).with_header("location", &format!("/notes/{}", note.id)))
@@ -153,14 +154,14 @@ async fn attach(event: WebEvent, id: u64, mut form: Multipart) -> Outcome<impl R
 async fn download(event: WebEvent, id: u64, number: usize) -> Result<impl Reply, EventError> {
     let mut shelf = shelf(&event)?;
     let file = shelf.note(id)?.files.get(number).ok_or_else(|| not_found("file"))?;
-    // Anyone may have uploaded a page with a script: what is in the file must
-    // neither act as a page of ours nor be taken for what it doesn't say it is.
+    // Anyone may have uploaded a page with a script: a file must not act as a
+    // page of this server, nor be treated as another type than it declares.
     Ok(bytes(&file.content_type, file.content.clone())
         .with_header("content-security-policy", "sandbox; default-src 'none'")
         .with_header("x-content-type-options", "nosniff"))
 }
 
-/// Locks the shelf, which is whole at any time, even if a handler panicked.
+/// Locks the shelf, which is always consistent, even if a handler panicked.
 fn shelf(event: &WebEvent) -> Result<MutexGuard<'_, Shelf>, EventError> {
     Ok(event.state::<Mutex<Shelf>>()?.lock().unwrap_or_else(PoisonError::into_inner))
 }

@@ -1,11 +1,11 @@
 //! A secret ballot: a page and a signal behind one certificate, on one port.
 //!
-//! Start it and open <https://127.0.0.1:8443/> in two windows: what is voted in
-//! one, or by the command below, is counted in both. The page, its script and
-//! the certificate are in the folder `secure` beside this file.
+//! Start it and open <https://127.0.0.1:8443/> in two windows: votes in one, or
+//! by the command below, are counted in both. The page, its script and the
+//! certificate are in the folder `secure` next to this file.
 //!
-//! The browser warns first, since the certificate is signed by nobody but itself:
-//! choose to go on. A client that is told of the certificate has no doubts:
+//! The browser warns first, since the certificate is self-signed: choose to go
+//! on. A client that is given the certificate trusts it:
 //!
 //! ```text
 //! curl --cacert examples/secure/certificates/localhost.pem https://127.0.0.1:8443/votes -d choice=fresh
@@ -16,14 +16,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use pode::prelude::*;
 
 pode_server! {
-    /// Takes votes that nobody on the way can read, and tells how they stand.
+    /// Takes votes over an encrypted connection, and sends the counts.
     pub server secure;
 
     views  "examples/secure/views";
     public "examples/secure/public";
 
-    // A password beside its file guards nothing. Elsewhere it would come by
-    // `password_from_env`, or from a file that nobody else may read.
+    // A password next to its file protects nothing. A real server would take it
+    // from `password_from_env`, or from a file that nobody else may read.
     endpoint https "127.0.0.1:8443" {
         certificate: pfx(
             "examples/secure/certificates/localhost.pfx",
@@ -40,12 +40,12 @@ pode_server! {
     route GET  "/"                   => view "index";
     route POST "/votes" (form: Vote) => vote;
 
-    // At one pace, however many votes come in. Whoever has just opened the page
-    // needn't ask how they stand.
+    // At a fixed rate, however many votes come in. A page that was just opened
+    // needn't request the counts.
     timer "count" every 250ms => count;
 }
 
-/// How the votes stand: what clients on `/count` receive, four times a second.
+/// The counts that clients on `/count` receive four times a second.
 #[derive(Clone, Copy, Default, Serialize)]
 struct Count {
     fresh: u64,
@@ -54,7 +54,7 @@ struct Count {
     never: u64,
 }
 
-/// The field of the page's form, by the button that was pressed.
+/// The field of the page's form, set by the button that was pressed.
 #[derive(Deserialize)]
 struct Vote {
     choice: Choice,
@@ -69,7 +69,7 @@ enum Choice {
     Never,
 }
 
-/// Counts a vote; the page hears of it by the signal, as everyone does.
+/// Counts a vote; the page gets the new count from the signal, as all do.
 async fn vote(event: WebEvent, vote: Vote) -> Result<(), EventError> {
     let mut count = lock(event.state()?);
     *match vote.choice {
@@ -81,14 +81,14 @@ async fn vote(event: WebEvent, vote: Vote) -> Result<(), EventError> {
     Ok(())
 }
 
-/// Tells everyone how the votes stand.
+/// Sends the counts to all clients.
 async fn count(event: TimerEvent) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    // The lock ends with the statement, before anything waits.
+    // The lock is released at the end of the statement, before any await.
     let count = *lock(event.state()?);
     Ok(event.send(COUNT, &count).await?)
 }
 
-/// Locks the count, which is whole at any time, even if a handler panicked.
+/// Locks the count, which is always consistent, even if a handler panicked.
 fn lock(count: &Mutex<Count>) -> MutexGuard<'_, Count> {
     count.lock().unwrap_or_else(PoisonError::into_inner)
 }

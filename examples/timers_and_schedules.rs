@@ -1,7 +1,7 @@
-//! A live plot of what a timer sends, and the word of a schedule each minute.
+//! A live plot of a timer's samples, and a message of a schedule each minute.
 //!
 //! Start it and open <http://127.0.0.1:8090/>. The page and its script are in
-//! the folder `timers_and_schedules` beside this file.
+//! the folder `timers_and_schedules` next to this file.
 
 use std::sync::Mutex;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -9,7 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use pode::prelude::*;
 
 pode_server! {
-    /// Measures a tide that nobody else knows of, and tells the time.
+    /// Samples a simulated tide, and sends the time.
     pub server timers_and_schedules;
 
     views  "examples/timers_and_schedules/views";
@@ -32,7 +32,7 @@ pode_server! {
 /// What clients on `/samples` receive, four times a second.
 #[derive(Serialize)]
 struct Sample {
-    /// How many have been taken, this one included.
+    /// The number of samples so far, this one included.
     count: u64,
     level: f64,
 }
@@ -41,11 +41,11 @@ struct Sample {
 #[derive(Serialize)]
 struct Chime {
     count: u64,
-    /// When the next one is due, in milliseconds since 1970, as pages count.
+    /// When the next one is due, in milliseconds since 1970, as in JavaScript.
     next: Option<u128>,
 }
 
-/// Water that sways towards rest and is stirred now and then.
+/// Water that oscillates, comes to rest, and is stirred now and then.
 #[derive(Default)]
 struct Tide(Mutex<Water>);
 
@@ -56,7 +56,7 @@ struct Water {
 }
 
 impl Tide {
-    /// Lets a quarter of a second go by, and returns the level.
+    /// Advances by a quarter of a second, and returns the level.
     fn sway(&self, stir: bool) -> f64 {
         let mut water = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         water.speed = 0.97 * water.speed - 0.06 * water.level + if stir { 0.25 } else { 0.0 };
@@ -65,16 +65,16 @@ impl Tide {
     }
 }
 
-/// Sends the level to everyone who watches.
+/// Sends the level to all clients.
 async fn sample(event: TimerEvent) -> pode::Result {
     let Ok(tide) = event.state::<Tide>() else { return Ok(()) };
     let count = event.count();
-    // Two rhythms that meet seldom, so that no two minutes look alike.
+    // Two rhythms that rarely coincide, so that no two minutes look alike.
     let level = tide.sway(count % 34 == 1 || count.is_multiple_of(55));
     Ok(event.send(SAMPLES, &Sample { count, level }).await?)
 }
 
-/// Tells everyone that a minute is full.
+/// Notifies all clients of a full minute.
 async fn chime(event: ScheduleEvent) -> Result<(), SendError> {
     let milliseconds =
         |time: SystemTime| time.duration_since(UNIX_EPOCH).map(|since| since.as_millis()).ok();

@@ -2,7 +2,7 @@
 //!
 //! Start it, open <http://127.0.0.1:8090/> in two windows, and type into one:
 //! what you send shows up in both. The page and its script are in the folder
-//! `web_signal` beside this file.
+//! `web_signal` next to this file.
 
 use pode::prelude::*;
 
@@ -42,8 +42,8 @@ struct Broadcast {
     message: String,
 }
 
-/// Sends the form field `message` to every client on the chat, and how long
-/// that took to those who watch response times.
+/// Sends the form field `message` to every client of the chat, and the time
+/// that this took to the clients on `/response-times`.
 async fn broadcast(event: WebEvent, form: Broadcast) -> Result<(), SendError> {
     let started = std::time::Instant::now();
     event.send(CHAT, &Message { message: form.message }).await?;

@@ -1,8 +1,8 @@
 //! A declared server inside an application built with axum.
 //!
-//! The application has routes of its own; whatever they don't take goes to the
-//! declared server, its page and its signal alike. Open
-//! <http://127.0.0.1:8090/>: every visit to `/own` shows up there.
+//! The application has its own routes; all other requests go to the declared
+//! server, for its page and its signal alike. Open <http://127.0.0.1:8090/>:
+//! every visit to `/own` shows up there.
 
 use axum::Router;
 use axum::routing::get;
@@ -11,7 +11,7 @@ use pode::prelude::*;
 pode_server! {
     pub server visits;
 
-    // Nothing listens here: requests come from axum. The endpoints say that
+    // Nothing listens here: requests come from axum. The endpoints declare that
     // both pages and signals are served.
     endpoint http "127.0.0.1:8090";
     endpoint ws   "127.0.0.1:8090";
@@ -36,8 +36,8 @@ const PAGE: &str = r#"<!doctype html>
 </script>
 </html>"#;
 
-/// Makes the application; a task, a database or anything else may send signals
-/// by the same handle.
+/// Makes the application; a task, a database or anything else can send signals
+/// through the same handle.
 pub fn application() -> pode::Result<Router> {
     let server = visits();
     let signals = server.signals();
