@@ -1,8 +1,8 @@
-//! Whether the time to build a server grows with its routes as a line does.
+//! Whether the time to build a server grows linearly with its routes.
 //!
-//! Three crates that differ in nothing but the number of their routes are built
-//! over and over, each in its turn. What two hundred routes take beyond none is
-//! compared with what one hundred take; twice as long would be a line.
+//! Builds three crates that differ only in the number of their routes over and
+//! over, in turn. Compares the time that two hundred routes take beyond none with
+//! the time that one hundred take; a factor of two means linear growth.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,14 +11,14 @@ use std::time::Duration;
 
 mod measure;
 
-/// How many routes the crates have, beside one without which their endpoint
-/// would serve nothing, which is a mistake.
+/// The number of routes of each crate, besides one without which its endpoint
+/// would serve nothing, which is a compile error.
 const COUNTS: [usize; 3] = [0, 100, 200];
-/// A check is over soon, and what is measured of it is little beside the noise,
-/// so it has more rounds.
+/// A check is short, so its figures are small compared with the noise, and it
+/// has more rounds.
 const COMMANDS: [(&str, usize); 2] = [("check", 41), ("build", 9)];
 
-/// What stands in each crate, whatever its routes.
+/// The source that all crates have in common.
 const BASE: &str = "\
 #![allow(dead_code)] // without routes
 
@@ -39,7 +39,7 @@ fn main() -> pode::Result {
 }
 ";
 
-/// Ten routes of every kind; `@` is a number of their own.
+/// Ten routes of every kind; `@` is replaced by their number.
 const TEN_ROUTES: &str = r#"
     route GET    "/@"                  => async |_: WebEvent| text("@");
     route GET    "/@/search"           (query: Page) => async |_: WebEvent, page: Page| text(format!("{:?}", page.from));
@@ -55,7 +55,7 @@ const TEN_ROUTES: &str = r#"
     route GET    "/@/old/:id"          => redirect "/@/notes/:id";
 "#;
 
-/// The handlers that they name.
+/// The handlers of these routes.
 const THEIR_HANDLERS: &str = r#"
 async fn show_@(_: WebEvent, id: u64) -> impl Reply {
     text(format!("note {id}"))
@@ -89,7 +89,7 @@ fn main() {
     let crates = COUNTS.map(|count| Crate::make(&folder, count));
     for (command, rounds) in COMMANDS {
         let rounds = if measure::is_measuring() { rounds } else { 1 };
-        // The first time builds what the crates depend on.
+        // The first run builds the dependencies.
         for krate in &crates {
             krate.run(command);
         }
@@ -120,7 +120,7 @@ struct Crate {
 }
 
 impl Crate {
-    /// Writes a crate with so many routes to a folder of its own.
+    /// Writes a crate with this number of routes to its own folder.
     fn make(folder: &Path, routes: usize) -> Crate {
         let name = format!("routes_{routes}");
         let folder = folder.join(&name);
@@ -134,7 +134,7 @@ impl Crate {
              workspace = {{}}\n"
         );
         fs::write(folder.join("Cargo.toml"), manifest).expect("the manifest can be written");
-        // The same versions as here, which are on this machine already.
+        // The same versions as here, which are already downloaded.
         fs::copy(workspace.join("Cargo.lock"), folder.join("Cargo.lock"))
             .expect("the lock file can be copied");
         Crate { name, folder, source: source(routes) }
@@ -148,11 +148,11 @@ impl Crate {
     }
 
     fn run(&self, command: &str) {
-        // Writing it makes it new for cargo.
+        // A newly written file makes cargo build it again.
         fs::write(self.folder.join("src/main.rs"), &self.source).expect("it can be written");
         let output = Command::new(env!("CARGO"))
             .current_dir(&self.folder)
-            // Nothing is taken from the build before, which had the same source.
+            // Reuses nothing of the previous build, which had the same source.
             .env("CARGO_INCREMENTAL", "0")
             .arg(command)
             .arg("--target-dir")

@@ -1,12 +1,12 @@
 //! How many requests a server answers in a second, over sockets, at the first
 //! and at the last of two hundred routes.
 //!
-//! A server of pode and one of axum with the same paths each have a thread of
-//! their own, with one runtime in it. This thread asks them in turn, over
-//! connections that are kept: it reads an answer of one, sends the next request
-//! there, and goes on to the next connection, so that all others always wait
-//! for the server. What a server's thread took of its processor is divided by
-//! what it answered.
+//! A server of pode and one of axum with the same paths each have their own
+//! thread, with one runtime in it. This thread sends requests to them in turn,
+//! over kept-alive connections: it reads an answer from one, sends the next
+//! request there, and goes on to the next connection, so that all others always
+//! wait for the server. The processor time of a server's thread is divided by
+//! the number of its answers.
 
 use std::future::pending;
 use std::io::{self, Read, Write};
@@ -25,7 +25,7 @@ use two_hundred::{FIRST, LAST, axum_router, two_hundred};
 mod measure;
 mod two_hundred;
 
-/// With the time of a turn, some thirty seconds.
+/// With `TURN`, this makes some thirty seconds.
 const ROUNDS: usize = 41;
 const TURN: Duration = Duration::from_millis(150);
 
@@ -61,7 +61,7 @@ fn main() -> io::Result<()> {
     Ok(())
 }
 
-/// Tells a figure of the first and the last route of each server, and ratios.
+/// Prints a figure of the first and the last route of each server, and ratios.
 fn tell(figure: &str, unit: &str, rounds: &[[Answered; 4]], of: fn(&Answered) -> f64) {
     let titles = ["pode: first", "pode: last", "axum: first", "axum: last"];
     for (which, title) in titles.iter().enumerate() {
@@ -80,7 +80,7 @@ fn tell(figure: &str, unit: &str, rounds: &[[Answered; 4]], of: fn(&Answered) ->
     }
 }
 
-/// A server that runs in a thread of its own until the benchmark ends.
+/// A server that runs in its own thread until the benchmark ends.
 struct Server {
     address: SocketAddr,
     /// Runs tasks in the server's thread.
@@ -88,7 +88,7 @@ struct Server {
 }
 
 impl Server {
-    /// Starts a server that tells where it listens, and goes on in tasks.
+    /// Starts a server that returns its address, and continues in tasks.
     fn start(start: impl AsyncFnOnce() -> SocketAddr + Send + 'static) -> io::Result<Server> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let handle = runtime.handle().clone();
@@ -103,7 +103,7 @@ impl Server {
         Ok(Server { address, runtime: handle })
     }
 
-    /// Returns what the server's thread took of a processor since it began.
+    /// Returns the processor time of the server's thread since it began.
     fn time(&self) -> Duration {
         let (tell, told) = mpsc::channel();
         self.runtime.spawn(async move { tell.send(measure::time_of_this_thread()) });
@@ -130,21 +130,21 @@ async fn start_axum() -> SocketAddr {
     address
 }
 
-/// A route of a server, and the connections over which it is asked for.
+/// A route of a server, and the connections over which it is requested.
 struct Target<'server> {
     server: &'server Server,
     request: String,
     connections: Vec<TcpStream>,
 }
 
-/// What came of asking for a while.
+/// The result of sending requests for a while.
 #[derive(Clone, Copy, Default)]
 struct Answered {
     requests: u32,
     took: Duration,
-    /// What the server's thread took of a processor.
+    /// The processor time of the server's thread.
     server: Duration,
-    /// What this thread did.
+    /// The processor time of this thread.
     client: Duration,
 }
 
@@ -161,7 +161,7 @@ impl Target<'_> {
         Ok(Target { server, request, connections })
     }
 
-    /// Asks as often as the server answers within so much time.
+    /// Sends as many requests as the server answers within this time.
     fn ask_for(&mut self, time: Duration) -> io::Result<Answered> {
         let server = self.server.time();
         let client = measure::time_of_this_thread();
@@ -190,7 +190,7 @@ impl Target<'_> {
     }
 }
 
-/// Reads an answer to its end, of which the body is known.
+/// Reads an answer to its end; the body is known.
 fn read_answer(connection: &mut TcpStream) -> io::Result<()> {
     let mut answer = [0; 1024];
     let mut length = 0;
@@ -213,7 +213,7 @@ impl Answered {
         self.server.as_secs_f64() * 1e6 / f64::from(self.requests)
     }
 
-    /// Near 1, requests per second tell of the client instead of the server.
+    /// Near 1, requests per second measure the client instead of the server.
     fn client_share(&self) -> f64 {
         self.client.as_secs_f64() / self.took.as_secs_f64()
     }

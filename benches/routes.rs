@@ -1,9 +1,9 @@
-//! How long a request takes to the first and to the last of two hundred routes.
+//! How long a request to the first and to the last of two hundred routes takes.
 //!
 //! Requests are made and answered in this thread, without sockets, by a server
 //! of pode, by its route table alone, and by a router of axum with the same
-//! paths. All take their turns in each round, so that whatever slows the
-//! machine down slows them alike, and the ratios are made within the rounds.
+//! paths. All take turns in each round, so that other load on the machine slows
+//! them alike, and the ratios are computed within the rounds.
 
 use std::convert::Infallible;
 use std::hint::black_box;
@@ -35,7 +35,7 @@ async fn main() {
     let mut measured = Vec::new();
     for round in 0..rounds {
         let mut times = [Duration::ZERO; 6];
-        // Whoever comes first finds the caches as another left them.
+        // Rotated, since the first one finds the caches as another left them.
         for turn in 0..times.len() {
             let which = (round + turn) % times.len();
             times[which] = match which {

@@ -1,19 +1,19 @@
-//! What the benchmarks measure by, and how they tell what came out.
+//! The clocks of the benchmarks, and the output of their results.
 
 #![allow(dead_code, reason = "each benchmark uses one of the clocks")]
 
 use std::time::Duration;
 
-/// Returns the time that this thread spent on a processor, which doesn't grow
-/// while other programs have it.
+/// Returns the processor time of this thread, which doesn't grow while other
+/// programs have the processor.
 #[cfg(unix)]
 pub(crate) fn time_of_this_thread() -> Duration {
     use nix::time::{ClockId, clock_gettime};
     clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).expect("every thread has this clock").into()
 }
 
-/// Returns the time that ended child processes spent on a processor, with the
-/// children of theirs.
+/// Returns the processor time of ended child processes, including their own
+/// children.
 #[cfg(unix)]
 pub(crate) fn time_of_children() -> Duration {
     use nix::sys::resource::{UsageWho, getrusage};
@@ -28,7 +28,7 @@ pub(crate) use wall_time as time_of_this_thread;
 #[cfg(not(unix))]
 pub(crate) use wall_time as time_of_children;
 
-/// Elsewhere the clock on the wall must do.
+/// Other systems use the wall clock.
 #[cfg(not(unix))]
 pub(crate) fn wall_time() -> Duration {
     use std::sync::LazyLock;
@@ -37,14 +37,13 @@ pub(crate) fn wall_time() -> Duration {
     START.elapsed()
 }
 
-/// Whether cargo was asked to measure; otherwise this is a test of whether the
+/// Whether cargo was asked to measure; otherwise this run tests that the
 /// benchmark still works, and one short round is enough.
 pub(crate) fn is_measuring() -> bool {
     std::env::args().any(|argument| argument == "--bench")
 }
 
-/// Tells the median of what was measured in many rounds, and between which
-/// quartiles it lies.
+/// Prints the median of the values of many rounds, and the quartiles around it.
 pub(crate) fn tell(what: &str, unit: &str, rounds: impl Iterator<Item = f64>) {
     let mut sorted: Vec<f64> = rounds.collect();
     sorted.sort_by(f64::total_cmp);

@@ -1,9 +1,9 @@
-//! Two hundred routes that differ only in where they stand: a server of pode
-//! that declares them, and a router of axum.
+//! Two hundred routes that differ only in their position: a server of pode that
+//! declares them, and a router of axum.
 
 use pode::prelude::*;
 
-/// Declares a server of these routes, and lists their paths.
+/// Declares a server with these routes, and lists their paths.
 macro_rules! routes {
     ($($path:tt)*) => {
         pode_server! {

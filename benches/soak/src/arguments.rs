@@ -1,4 +1,4 @@
-//! What the command is told.
+//! The arguments of the command.
 
 use std::time::Duration;
 
@@ -19,12 +19,12 @@ pub(crate) struct Arguments {
     pub(crate) restarts: u32,
     /// How often a task of each kind panics, and the log breaks.
     pub(crate) faults: u32,
-    /// How many clients are there at once, of all kinds.
+    /// How many clients there are at once, of all kinds.
     pub(crate) clients: usize,
 }
 
 impl Arguments {
-    /// Reads them; the error is a sentence.
+    /// Parses the arguments; the error is a sentence.
     pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
         let duration = words.next().ok_or("how long?")?;
         let duration = duration_of(&duration)

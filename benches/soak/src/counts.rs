@@ -1,20 +1,20 @@
-//! What is counted, and what is said of it in the end.
+//! The counts of a run, and the report at its end.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// What became of clients and their messages, counted by all of them.
+/// The results of all clients and their messages.
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
     pub(crate) published: Count,
-    /// Requests to publish that had to be made again.
+    /// Publish requests that had to be repeated.
     pub(crate) published_again: Count,
     pub(crate) received: Count,
-    /// Heard a second time, which a request that was made again may bring.
+    /// Messages received twice, which a repeated request may cause.
     pub(crate) twice: Count,
-    /// Of messages to groups: what reached another.
+    /// Messages to a group that reached another.
     pub(crate) astray: Count,
     pub(crate) said: Count,
     pub(crate) answered: Count,
@@ -29,18 +29,18 @@ pub(crate) struct Counts {
     pub(crate) slow_told: Count,
     pub(crate) slow_that_kept_up: Count,
     pub(crate) rounds: Count,
-    /// Panics that the log told of, while it was read.
+    /// Panics that the log reported, while it was read.
     pub(crate) panics_told: Count,
-    /// Those that happened when nobody read it any more.
+    /// Panics that happened when nobody read the log any more.
     pub(crate) panics_untold: Count,
-    /// Lines of the log that are missing, as it says itself.
+    /// Lines of the log that are missing, as the log itself says.
     pub(crate) log_missing: Count,
-    /// What must not be: these make the run fail.
+    /// Lost messages; these and the errors below make the run fail.
     pub(crate) lost: Count,
     wrong: Mutex<BTreeMap<String, u64>>,
-    /// By which code clients were told to go that didn't ask for it.
+    /// The codes by which clients were closed that didn't ask for it.
     told: Mutex<BTreeMap<u16, u64>>,
-    /// How many clients of each path were told that their shard panicked.
+    /// How many clients of each path were closed since their shard panicked.
     failed: Mutex<BTreeMap<String, u64>>,
 }
 
@@ -58,27 +58,27 @@ impl Count {
 }
 
 impl Counts {
-    /// Notes that something happened which must not.
+    /// Records an error.
     pub(crate) fn wrong(&self, what: impl Into<String>) {
         *lock(&self.wrong).entry(what.into()).or_default() += 1;
     }
 
-    /// Notes that a client which kept up was told to go.
+    /// Records that a client which kept up was closed.
     pub(crate) fn told(&self, code: u16) {
         *lock(&self.told).entry(code).or_default() += 1;
     }
 
-    /// Notes that a client of a path was told that its shard panicked.
+    /// Records that a client of a path was closed since its shard panicked.
     pub(crate) fn failed(&self, path: &str) {
         *lock(&self.failed).entry(path.to_owned()).or_default() += 1;
     }
 
-    /// Returns how many clients of a path were told so.
+    /// Returns how many clients of a path were closed for that reason.
     pub(crate) fn failed_at(&self, path: &str) -> u64 {
         lock(&self.failed).get(path).copied().unwrap_or_default()
     }
 
-    /// Whether all is well.
+    /// Whether there were no errors, and no message was lost or went astray.
     pub(crate) fn is_well(&self) -> bool {
         let nothing_wrong = lock(&self.wrong).is_empty();
         nothing_wrong && self.lost.get() == 0 && self.astray.get() == 0

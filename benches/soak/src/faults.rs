@@ -1,5 +1,5 @@
-//! Faults in the server, and what it tells of them: its log panics where it is
-//! told to, so that the task panics which logs there.
+//! Faults in the server, and their counts: the log panics on request, so that
+//! the task panics which writes the line.
 
 use std::fmt::{self, Write as _};
 use std::io::Write as _;
@@ -19,21 +19,21 @@ use tracing_subscriber::fmt::time::FormatTime;
 use tracing_subscriber::layer::{Context, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
-/// What has happened in a server so far.
+/// The counts of a server so far.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 pub(crate) struct Seen {
-    /// Panics of the log, as it was told to.
+    /// Panics of the log on request.
     pub(crate) armed_panics: u64,
     /// All panics.
     pub(crate) panics: u64,
-    /// What was written to the log, or would have been.
+    /// Lines that were written to the log, or would have been.
     pub(crate) lines: u64,
     /// How often the timer and the schedule fired.
     pub(crate) beats: u64,
     pub(crate) minutes: u64,
-    /// How often certificates were looked at because of SIGHUP.
+    /// How often SIGHUP made the server check its certificates.
     pub(crate) hang_ups: u64,
-    /// How often somebody at the hand-over socket was none of this kind.
+    /// How often another program connected to the hand-over socket.
     pub(crate) strangers: u64,
 }
 
@@ -47,18 +47,17 @@ static SEEN: Mutex<Seen> = Mutex::new(Seen {
     strangers: 0,
 });
 
-/// In what is logged next with these words, the log panics.
+/// The log panics in the next line that contains these words.
 static ARMED: Mutex<Option<String>> = Mutex::new(None);
 
-/// What is logged by those who are seen to work by that.
+/// Log messages that show that a task works.
 pub(crate) const HANG_UP: &str = "as SIGHUP asks";
 pub(crate) const STRANGER: &str = "somebody asked for this server's place";
 
-/// How many lines fill the log up: more than the mebibyte that waits for a
-/// reader.
+/// How many lines fill the log: more than the mebibyte that waits for a reader.
 const FILLING_LINES: usize = 20_000;
 
-/// Returns what was seen, for one more thing to be.
+/// Locks the counts, to read or change them.
 pub(crate) fn seen() -> MutexGuard<'static, Seen> {
     SEEN.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -75,11 +74,11 @@ pub(crate) async fn fill_log() {
     }
 }
 
-/// Sets up a log whose lines are numbered, and which can be told to panic. To
-/// be called once.
+/// Sets up a log whose lines are numbered, and which panics on request. Call it
+/// once.
 ///
-/// What is let through is decided for both layers at once: by a filter of its
-/// own, the one that writes would leave out the line behind a panic of the other.
+/// Both layers share one filter: with its own filter, the layer that writes would
+/// leave out the line after a panic of the other.
 pub(crate) fn log_with_panics() {
     let lines = tracing_subscriber::fmt::layer()
         .with_timer(Numbers)
@@ -91,15 +90,14 @@ pub(crate) fn log_with_panics() {
     tracing_subscriber::registry().with(Panics).with(lines).with(is_wanted).init();
     panic::set_hook(Box::new(|panic| {
         seen().panics += 1;
-        // Not by `tracing`, in the midst of which it may be.
+        // Not by `tracing`, which may be the one that panics.
         let line = format!("{} a panic: {:?}\n", next_line(), panic.to_string());
-        // It never fails.
+        // The writer never fails.
         let _ = log_writer().write_all(line.as_bytes());
     }));
 }
 
-/// Writes numbers where others write the time, so that none goes missing
-/// without a word.
+/// Writes numbers instead of the time, so that every missing line is noticed.
 struct Numbers;
 
 impl FormatTime for Numbers {
@@ -114,7 +112,7 @@ fn next_line() -> u64 {
     seen.lines
 }
 
-/// Panics where it is told to, before the line is written.
+/// Panics on request, before the line is written.
 struct Panics;
 
 impl<S: Subscriber> Layer<S> for Panics {
@@ -147,7 +145,7 @@ fn may_panic(text: &str) {
     }
 }
 
-/// What is logged: words, and fields as `name=value`, each with a space behind it.
+/// A log line: words, and fields as `name=value`, each followed by a space.
 struct Text(String);
 
 impl Visit for Text {

@@ -1,5 +1,4 @@
-//! The log of a server, as it is read: all the while, with a pause, or never
-//! again.
+//! Reads the log of a server: continuously, with a pause, or not any more.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -16,15 +15,15 @@ pub(crate) struct Log {
     reading: JoinHandle<()>,
 }
 
-/// What was read so far.
+/// The contents that were read so far.
 #[derive(Debug, Default)]
 pub(crate) struct Heard {
     pub(crate) lines: u64,
-    /// How many lines are missing, by what the log says itself.
+    /// How many lines are missing, as the log itself says.
     pub(crate) missing: u64,
-    /// What was told of tasks that panicked.
+    /// The lines about tasks that panicked.
     pub(crate) panics: Vec<String>,
-    /// What is no line of the log.
+    /// The first line that is not a line of the log.
     pub(crate) strange: Option<String>,
 }
 
@@ -48,15 +47,15 @@ impl Log {
         lock(&self.heard)
     }
 
-    /// Reads nothing until told otherwise, but for a few kibibytes.
+    /// Pauses or resumes reading; a pausing log still reads a few kibibytes.
     pub(crate) fn pause(&self, pauses: bool) {
         self.pausing.send_replace(pauses);
     }
 
-    /// Goes, so that nobody reads it any more.
+    /// Stops reading for good.
     pub(crate) async fn close(self) {
         self.reading.abort();
-        // An error says that it has ended.
+        // An error means that the task has ended.
         let _ = self.reading.await;
     }
 }

@@ -1,5 +1,5 @@
-//! The command: runs the load, and is the server, too. The README tells what it
-//! does.
+//! The command: runs the load, and is the server, too. The README describes what
+//! it does.
 
 #![cfg_attr(not(target_os = "linux"), allow(dead_code))]
 

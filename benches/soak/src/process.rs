@@ -1,4 +1,4 @@
-//! The process that serves, and what the system says of it.
+//! The server process, and the system's figures about it.
 
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -21,7 +21,7 @@ const END_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long an answer may take, however busy the server is.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A server that runs. Dropping it kills the process.
+/// A running server. Dropping it kills the process.
 #[derive(Debug)]
 pub(crate) struct Server {
     child: Child,
@@ -29,27 +29,27 @@ pub(crate) struct Server {
     input: ChildStdin,
     pub(crate) port: u16,
     id: u32,
-    /// Of one with faults, as long as somebody reads it.
+    /// The log of a server with faults, as long as it is read.
     pub(crate) log: Option<Log>,
 }
 
-/// What a process holds.
+/// The resources that a process holds.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Holdings {
-    /// What it has allocated, in bytes.
+    /// Allocated bytes.
     pub(crate) heap: u64,
-    /// What it has written to and not given back, in bytes.
+    /// Bytes of memory that it has written to and not given back.
     pub(crate) memory: u64,
     pub(crate) descriptors: usize,
 }
 
 impl Server {
-    /// Starts this program as the server, and waits until it listens. One with
-    /// faults is one with an upstream, which is at this port.
+    /// Starts this program as the server, and waits until it listens. With the port
+    /// of an upstream, it is the server with faults.
     ///
     /// # Errors
     ///
-    /// It can't be started, or says nothing of where it listens.
+    /// It can't be started, or doesn't print its port.
     pub(crate) async fn start(upstream: Option<u16>) -> io::Result<Server> {
         let mut command = Command::new(std::env::current_exe()?);
         command
@@ -75,7 +75,7 @@ impl Server {
         Ok(Server { child, input, port, id, log })
     }
 
-    /// Has it stop, and waits for its end.
+    /// Stops the process, and waits for its end.
     ///
     /// # Errors
     ///
@@ -86,7 +86,7 @@ impl Server {
         if status.success() { Ok(()) } else { Err(io::Error::other(status.to_string())) }
     }
 
-    /// Waits until it has ended by itself, since another process took over.
+    /// Waits until it has ended by itself, after another process took over.
     ///
     /// # Errors
     ///
@@ -97,11 +97,11 @@ impl Server {
         if status.success() { Ok(()) } else { Err(io::Error::other(status.to_string())) }
     }
 
-    /// Returns what it holds now.
+    /// Returns the resources that it holds now.
     ///
     /// # Errors
     ///
-    /// It has ended, or the system doesn't tell.
+    /// It has ended, or the system doesn't provide the figures.
     pub(crate) async fn holdings(&self) -> io::Result<Holdings> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.id))?;
         let kibibytes = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
@@ -113,11 +113,11 @@ impl Server {
         Ok(Holdings { heap, memory, descriptors })
     }
 
-    /// Returns how many clients it has: one with faults.
+    /// Returns how many clients it has; for a server with faults.
     ///
     /// # Errors
     ///
-    /// It doesn't tell.
+    /// It doesn't answer.
     pub(crate) async fn clients(&self) -> io::Result<u64> {
         self.number("/clients").await
     }
@@ -127,21 +127,20 @@ impl Server {
         number.parse().map_err(|_| io::Error::other(format!("unexpected: {number:?}")))
     }
 
-    /// Returns what has happened in it: in one with faults.
+    /// Returns its counts; for a server with faults.
     ///
     /// # Errors
     ///
-    /// It doesn't tell.
+    /// It doesn't answer.
     pub(crate) async fn seen(&self) -> io::Result<Seen> {
         Ok(serde_json::from_str(&self.ask("GET", "/seen", "").await?)?)
     }
 
-    /// Makes a request by a connection of its own; returns the body of the
-    /// answer.
+    /// Makes a request over a new connection; returns the body of the answer.
     ///
     /// # Errors
     ///
-    /// There is none, or it doesn't say that all went well.
+    /// There is no answer, or its status isn't 2xx.
     pub(crate) async fn ask(&self, method: &str, path: &str, body: &str) -> io::Result<String> {
         let request = format!(
             "{method} {path} HTTP/1.1\r\nHost: soak\r\nConnection: close\r\n\
@@ -172,21 +171,22 @@ impl Server {
         Ok(kill_process(process.ok_or(io::ErrorKind::NotFound)?, Signal::HUP)?)
     }
 
-    /// Asks for its place as no server does, and waits until it is sent away.
+    /// Sends bytes that no pode server sends to the hand-over socket, and waits for
+    /// the end of the connection.
     ///
     /// # Errors
     ///
-    /// Nobody listens there.
+    /// Nothing listens there.
     pub(crate) async fn ask_strangely(&self) -> io::Result<()> {
         let mut stranger = UnixStream::connect(socket()).await?;
         stranger.write_all(b"give me everything\n").await?;
-        // However it ends.
+        // Any end will do.
         let _ = timeout(ANSWER_TIMEOUT, stranger.read_to_end(&mut Vec::new())).await?;
         Ok(())
     }
 }
 
-/// Where servers hand over: of the run, so that only its own processes find each
+/// The hand-over socket of this run, so that only its own processes find each
 /// other there.
 fn socket() -> PathBuf {
     std::env::temp_dir().join(format!("pode-soak-{}.sock", std::process::id()))

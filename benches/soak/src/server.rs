@@ -1,7 +1,6 @@
-//! The server: passes on what is posted, and counts no message itself.
+//! The server: passes on posted messages, and counts none itself.
 //!
-//! Messages are numbered by whoever posts them, so that whichever process
-//! serves may pass them on.
+//! The publisher numbers the messages, so that any process can pass them on.
 
 use std::alloc::System;
 use std::io::{self, Read, Write};
@@ -13,31 +12,31 @@ use pode::prelude::*;
 
 use crate::faults::log_with_panics;
 
-/// Knows how much is allocated: what the heap keeps for later use is not in it.
+/// Counts allocated bytes, without those that the heap keeps for later use.
 #[global_allocator]
 static HEAP: Cap<System> = Cap::new(System, usize::MAX);
 
-/// A message, as it is posted and as clients get it.
+/// A message, as it is posted and as clients receive it.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Numbered {
-    /// Whose number it is.
+    /// The stream that the number belongs to.
     pub(crate) stream: String,
     /// Counts from 1.
     pub(crate) number: u64,
     pub(crate) filling: String,
 }
 
-/// The group that a client asks to be in: `?group=red`.
+/// The group that a client asks to join: `?group=red`.
 #[derive(Deserialize)]
 struct Wish {
     group: String,
 }
 
-/// Declares the server, and whatever stands there besides.
+/// Declares the server, with further declarations.
 macro_rules! soaked {
     (($($parameters:tt)*) $($besides:tt)*) => {
         pode_server! {
-            /// Is soaked.
+            /// The server under test.
             pub(super) server soaked(socket: PathBuf $($parameters)*) { hand_over: socket, drain: 3s };
 
             endpoint http "127.0.0.1:0";
@@ -45,9 +44,9 @@ macro_rules! soaked {
 
             signal NEWS:  Numbered = "/news";
             signal TICKS: Numbered = "/ticks";
-            /// So large that who doesn't read is soon cut off.
+            /// So large that a client which doesn't read is soon disconnected.
             signal BULK:  Numbered = "/bulk";
-            /// Has groups.
+            /// Has groups of clients.
             signal TEAM:  Numbered = "/team";
             on connect TEAM => async |event| {
                 let Wish { group } = event.read_query()?;
@@ -57,7 +56,7 @@ macro_rules! soaked {
             signal TALK:  Numbered -> Numbered = "/talk" => async |event: SignalEvent<Numbered>, said| {
                 event.reply(&said).await
             };
-            /// Asks often whether its clients are there.
+            /// Sends frequent heartbeats.
             signal BEAT:  Numbered = "/beat" { heartbeat: 2s };
 
             route GET  "/"      => async |_| html("<!doctype html><title>Soaked</title>");
@@ -80,7 +79,8 @@ mod plain {
     soaked! { () }
 }
 
-/// With a task of each kind that a server has, and what has them panic.
+/// With a task of each kind that a server has, and the routes that make them
+/// panic.
 mod with_faults {
     use super::*;
     use crate::faults::{self, seen};
@@ -106,9 +106,9 @@ mod with_faults {
             Ok(text(clients.to_string()))
         };
 
-        /// What the upstream says.
+        /// The messages of the upstream.
         signal FED:   u64 = "/fed";
-        /// At home in another shard than the other one where clients talk.
+        /// Its home shard differs from that of the other signal where clients talk.
         signal SHORT: Numbered -> Numbered = "/short" => async |event: SignalEvent<Numbered>, said| {
             event.reply(&said).await
         };
@@ -127,8 +127,8 @@ mod with_faults {
 }
 
 /// Serves until the standard input ends, or another process has taken over by
-/// this socket. First of all it prints `listening PORT`. One that has an
-/// upstream, at this URL, is one with faults.
+/// this socket. First it prints `listening PORT`. With the URL of an upstream,
+/// it is the server with faults.
 ///
 /// # Errors
 ///
@@ -157,7 +157,7 @@ pub(crate) fn serve(socket: PathBuf, feed: Option<String>) -> io::Result<()> {
         running.stop().await;
         Ok::<_, io::Error>(())
     })?;
-    // Whoever reads the input may wait for its end.
+    // The task that reads the input may still wait for its end.
     runtime.shutdown_background();
     Ok(())
 }
