@@ -1,5 +1,5 @@
-//! Clients that do what they shouldn't: they go without a word, say nothing, or
-//! break rules.
+//! Clients that misbehave: they vanish without a close frame, send nothing, or
+//! break the protocol.
 
 use std::time::Duration;
 
@@ -44,7 +44,8 @@ async fn reset_behind(load: &Load, bytes: &[u8], chance: &mut Chance) {
     reset(stream);
 }
 
-/// Begins something and never goes on, until the server ends it or all stop.
+/// Begins a request and never finishes it, until the server closes it or all
+/// clients stop.
 pub(super) async fn stay_half_open(load: &Load, chance: &mut Chance) {
     let begun = [&b""[..], b"G", HALF_A_HEAD, HALF_A_BODY];
     let Some(mut stream) = open(load).await else { return };
@@ -57,7 +58,7 @@ pub(super) async fn stay_half_open(load: &Load, chance: &mut Chance) {
     load.counts.half_open.add(1);
 }
 
-/// Takes nothing of what it gets, and then goes by a reset.
+/// Reads nothing, and then resets the connection.
 pub(super) async fn read_nothing(load: &Load, path: &str) {
     let Some(client) = load.connect_narrow(path).await else { return };
     sleep(Duration::from_secs(8)).await;
@@ -65,17 +66,17 @@ pub(super) async fn read_nothing(load: &Load, path: &str) {
     load.counts.reset.add(1);
 }
 
-/// Much longer than two heartbeats of `/beat`, with which the server asks and
-/// gives up.
+/// Much longer than two heartbeats of `/beat`: at the first the server pings, at
+/// the second it drops the client.
 const SILENCE: Duration = Duration::from_secs(10);
 
-/// Doesn't say that it is there when it is asked.
+/// Doesn't answer heartbeats.
 pub(super) async fn stay_silent(load: &Load) {
     let Some(mut client) = load.connect("/beat").await else { return };
     sleep(SILENCE).await;
     match timeout(GOODBYE_TIMEOUT, client.hear()).await {
         Ok(Heard::Nothing) => load.counts.silent_dropped.add(1),
-        // It came in between.
+        // A restart or a panic came first.
         Ok(Heard::Close(Some(1012), _)) => load.counts.told(1012),
         Ok(Heard::Close(Some(FAILED), _)) => load.note_failed("/beat", client.came_at),
         Ok(heard) => load.counts.wrong(format!("a silent client was told {heard:?}")),
@@ -83,7 +84,8 @@ pub(super) async fn stay_silent(load: &Load) {
     }
 }
 
-/// What a client says, where, and by which code it is told that it may not.
+/// A path, the faulty bytes that a client sends there, and the close code that it
+/// gets.
 const FAULTS: [(&str, &[u8], u16); 7] = [
     ("/talk", b"\x81\x02hi", 1002),
     ("/talk", b"\xc1\x80\0\0\0\0", 1002),
@@ -94,7 +96,7 @@ const FAULTS: [(&str, &[u8], u16); 7] = [
     ("/news", b"\x88\x81\0\0\0\0\x03", 1002),
 ];
 
-/// Breaks a rule, and is told which.
+/// Breaks the protocol, and checks the close code.
 pub(super) async fn break_a_rule(load: &Load, chance: &mut Chance) {
     let (path, frame, code) = FAULTS[chance.below(FAULTS.len() as u64) as usize];
     let Some(mut client) = load.connect(path).await else { return };
@@ -109,7 +111,7 @@ pub(super) async fn break_a_rule(load: &Load, chance: &mut Chance) {
     });
     match told.await {
         Ok(Heard::Close(told, _)) if told == Some(code) => load.counts.faults_told.add(1),
-        // It came in between.
+        // A restart or a panic came first.
         Ok(Heard::Close(Some(1012), _)) => load.counts.told(1012),
         Ok(Heard::Close(Some(FAILED), _)) => load.note_failed(path, client.came_at),
         told => load.counts.wrong(format!("{frame:x?} was answered by {told:?}, not by {code}")),

@@ -1,4 +1,4 @@
-//! A client: one connection, and what it was told at the end.
+//! A client: one connection, and the reason of its end.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -11,21 +11,21 @@ use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
-/// How long a handshake may take, and a goodbye.
+/// How long a handshake may take, and a closing handshake.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(20);
 pub(crate) const GOODBYE_TIMEOUT: Duration = Duration::from_secs(20);
 
 pub(crate) struct Client {
     stream: WebSocketStream<TcpStream>,
-    /// The count of [`shard_panics`](super::Load::shard_panics) before it came.
+    /// The count of [`shard_panics`](super::Load::shard_panics) before it connected.
     pub(super) came_at: u64,
 }
 
-/// What a client hears.
+/// What a client receives.
 #[derive(Debug)]
 pub(crate) enum Heard {
     Text(String),
-    /// Why it is to go: a code, if there is one, and a reason.
+    /// A close frame: a code, if there is one, and a reason.
     Close(Option<u16>, String),
     /// The connection ended without a close frame.
     Nothing,
@@ -36,12 +36,12 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// In words: it is refused, or takes 20 seconds.
+    /// A sentence: the handshake is refused, or takes 20 seconds.
     pub(crate) async fn connect(port: u16, path: &str) -> Result<Client, String> {
         Client::over(tcp(port).await, path).await
     }
 
-    /// Connects with so small a buffer that it doesn't read much ahead.
+    /// Connects with a receive buffer too small to read much ahead.
     ///
     /// # Errors
     ///
@@ -85,19 +85,19 @@ impl Client {
         }
     }
 
-    /// Says something; false if the connection has ended.
+    /// Sends a text; false if the connection has ended.
     pub(crate) async fn say(&mut self, text: String) -> bool {
         self.stream.send(Message::text(text)).await.is_ok()
     }
 
-    /// Sends a frame as it stands.
+    /// Sends a frame unchanged.
     pub(crate) async fn send_raw(&mut self, frame: &[u8]) -> bool {
         use tokio::io::AsyncWriteExt;
         self.stream.get_mut().write_all(frame).await.is_ok()
     }
 
-    /// Says goodbye, and returns the code of the answer, if there is one. What
-    /// comes before the answer is handed over.
+    /// Sends a close frame, and returns the code of the answer, if there is one.
+    /// Passes messages that come before the answer to `text`.
     pub(crate) async fn leave(mut self, mut text: impl FnMut(&str)) -> Option<u16> {
         let goodbye = CloseFrame { code: 1000.into(), reason: "".into() };
         self.stream.send(Message::Close(Some(goodbye))).await.ok()?;
@@ -119,14 +119,14 @@ impl Client {
     }
 }
 
-/// Connects, without a word.
+/// Connects, and sends nothing.
 pub(crate) async fn tcp(port: u16) -> io::Result<TcpStream> {
     TcpStream::connect(address(port)).await
 }
 
 /// Ends a connection by a reset.
 pub(crate) fn reset(stream: TcpStream) {
-    // If it can't be set, the connection ends in order: no harm.
+    // If it can't be set, the connection is closed normally, which does no harm.
     let _ = socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO));
 }
 

@@ -1,5 +1,5 @@
-//! Rounds of faults: one task of each kind panics, and the log breaks. Whether
-//! everything goes on is seen by what each of them does.
+//! Rounds of faults: one task of each kind panics, and the log breaks. The work of
+//! each task shows whether it goes on.
 
 use std::io;
 use std::net::Ipv4Addr;
@@ -18,24 +18,24 @@ use crate::log::Log;
 use crate::process::Server;
 use crate::server::Numbered;
 
-/// The signals on which a client may have its shard panic, which are at home in
-/// two shards, if there are as many.
+/// The signals on which a client may make its shard panic. Their home shards
+/// differ, if there are two shards.
 pub(super) const SIGNALS: [&str; 2] = ["/talk", "/short"];
 
-/// Paths that are, too.
+/// Paths whose home shards differ, too.
 const PATHS: [&str; 2] = ["/news", "/ticks"];
 
-/// How long anything may take, however busy the server is: longer than a minute,
-/// at which the schedule fires.
+/// How long anything may take, however busy the server is: longer than the minute
+/// after which the schedule fires.
 const PATIENCE: Duration = Duration::from_secs(80);
 
-/// How often is looked for it.
+/// How often a condition is checked.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// How long the log isn't read.
+/// How long the log is not read.
 const STALL: Duration = Duration::from_secs(3);
 
-/// What the log calls the tasks.
+/// The names of the tasks in the log.
 const SHARD: &str = "the delivery of messages";
 const ACCEPTOR: &str = "the accepting of connections";
 const TIMER: &str = "timer `beats`";
@@ -45,10 +45,10 @@ const RENEWAL: &str = "the renewal of certificates";
 const WAIT: &str = "the wait for a newer process";
 const TASKS: [&str; 7] = [SHARD, ACCEPTOR, TIMER, SCHEDULE, UPSTREAM, RENEWAL, WAIT];
 
-/// What is said of one that does nothing.
+/// The error about a task that does nothing.
 const IS_MISSING: &str = "doesn't work any more";
 
-/// More than any frame may have.
+/// A frame that announces more bytes than allowed.
 const FRAME_TOO_BIG: &[u8] = b"\x81\xff\0\0\0\0\0\x10\0\0\0\0\0\0";
 
 /// A round of faults in a server.
@@ -59,8 +59,8 @@ pub(super) struct Round<'a> {
 }
 
 impl Round<'_> {
-    /// Has one task of each kind panic, and then the log's reader stall, if there
-    /// still is one. The signal on which a client has its shard panic is one of
+    /// Makes one task of each kind panic, and then the log's reader stall, if there
+    /// still is one. The signal on which a client makes its shard panic is one of
     /// [`SIGNALS`].
     ///
     /// # Errors
@@ -90,7 +90,7 @@ impl Round<'_> {
         self.panic_in(WAIT, STRANGER, ask_strangely).await?;
         self.goes_on(WAIT, |seen| seen.strangers, ask_strangely).await?;
 
-        // That it goes on is seen in the next round, or in the end.
+        // The next round, or the end of the run, shows whether it goes on.
         self.panic_in(SCHEDULE, SCHEDULE, by_itself).await?;
 
         match &self.server.log {
@@ -128,7 +128,7 @@ impl Round<'_> {
         let offend = async || {
             if let Some(mut client) = self.load.connect(signal).await {
                 client.send_raw(FRAME_TOO_BIG).await;
-                // It may be told by 1009 or by 1011.
+                // The close code may be 1009 or 1011.
                 let _ = timeout(PATIENCE, client.hear()).await;
             }
             Ok(())
@@ -154,7 +154,7 @@ impl Round<'_> {
         is_answered
     }
 
-    /// The connection that is being accepted then is one of its own.
+    /// The connection that is being accepted then is opened here.
     async fn panic_in_an_acceptor(&self) -> io::Result<()> {
         let socket = TcpSocket::new_v4()?;
         socket.bind((Ipv4Addr::LOCALHOST, 0).into())?;
@@ -169,7 +169,7 @@ impl Round<'_> {
             }
             Ok(())
         };
-        // That it works is seen by each request.
+        // Each request shows whether it works.
         self.panic_in(ACCEPTOR, &armed, connect).await
     }
 
@@ -180,8 +180,8 @@ impl Round<'_> {
         hears
     }
 
-    /// Has a task panic where it logs this, which it is brought to by doing
-    /// that, once or again.
+    /// Makes a task panic where it logs `armed`; calls `provoke` until it
+    /// does.
     async fn panic_in(
         &self,
         task: &str,
@@ -197,8 +197,8 @@ impl Round<'_> {
         self.until(task, "doesn't panic", panics).await
     }
 
-    /// Waits until a task has done something more, which it is brought to by
-    /// doing that, once or again.
+    /// Waits until the count `done` of a task has grown; calls `provoke` until
+    /// it has.
     async fn goes_on(
         &self,
         task: &str,
@@ -213,7 +213,7 @@ impl Round<'_> {
         self.until(task, IS_MISSING, goes_on).await
     }
 
-    /// Waits until this is so, or notes that somebody doesn't do what is due.
+    /// Waits until a condition is true, or records the error `who` `fails`.
     async fn until(
         &self,
         who: &str,
@@ -232,7 +232,7 @@ impl Round<'_> {
         })
     }
 
-    /// Finds each panic of the round told once.
+    /// Checks that the log reported each panic of the round once.
     async fn judge_panics(&self, log: &Log) -> io::Result<()> {
         self.read_all(log).await?;
         let told = std::mem::take(&mut log.heard().panics);
@@ -250,7 +250,7 @@ impl Round<'_> {
         Ok(())
     }
 
-    /// Doesn't read the log for a while, so that lines are dropped.
+    /// Stops reading the log for a while, so that lines are dropped.
     async fn stall(&self, log: &Log) -> io::Result<()> {
         let before = log.heard().missing;
         log.pause(true);
@@ -267,8 +267,8 @@ impl Round<'_> {
         Ok(())
     }
 
-    /// Waits until each line that was logged was read, or is missing by what the
-    /// log says itself.
+    /// Waits until each logged line was read, or is missing as the log itself
+    /// says.
     async fn read_all(&self, log: &Log) -> io::Result<()> {
         let is_all = async || {
             let before = self.server.seen().await?.lines;

@@ -1,4 +1,4 @@
-//! What the server's upstream is connected to: a WebSocket that counts.
+//! The other end of the server's upstream: a WebSocket that sends numbers.
 
 use std::io;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use tokio::time::interval;
 use tokio_tungstenite::accept_async;
 use tokio_tungstenite::tungstenite::protocol::Message;
 
-/// How often it says a number.
+/// How often it sends a number.
 const INTERVAL: Duration = Duration::from_millis(100);
 
 /// Ends when it is dropped.
@@ -24,11 +24,11 @@ pub(super) struct Feed {
 }
 
 impl Feed {
-    /// Listens from now on.
+    /// Starts listening.
     ///
     /// # Errors
     ///
-    /// There is no port.
+    /// No port is free.
     pub(super) async fn start() -> io::Result<Feed> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let port = listener.local_addr()?.port();
@@ -36,7 +36,7 @@ impl Feed {
         let nonsense = Arc::new(watch::Sender::new(()));
         let said = Arc::clone(&nonsense);
         let task = tokio::spawn(async move {
-            // Those end with it; two may be there while one process takes over.
+            // They end with this task; there may be two during a hand-over.
             let mut served = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
                 served.spawn(serve(stream, said.subscribe()));
@@ -47,13 +47,13 @@ impl Feed {
         Ok(Feed { port, connections, nonsense, task: task.abort_handle() })
     }
 
-    /// Waits until anybody has connected.
+    /// Waits until a server has connected.
     pub(super) async fn connected(&self) {
-        // An error says that nobody will: then it is seen by what is missing.
+        // An error means that none will: then the missing messages show it.
         let _ = self.connections.clone().wait_for(|count| *count > 0).await;
     }
 
-    /// Says what the server has to skip.
+    /// Sends a message that the server has to skip.
     pub(super) fn say_nonsense(&self) {
         self.nonsense.send_replace(());
     }
@@ -65,7 +65,7 @@ impl Drop for Feed {
     }
 }
 
-/// Counts until the other side goes.
+/// Sends numbers until the other side closes.
 async fn serve(stream: TcpStream, mut nonsense: watch::Receiver<()>) {
     let Ok(mut socket) = accept_async(stream).await else { return };
     let mut pace = interval(INTERVAL);
@@ -76,7 +76,7 @@ async fn serve(stream: TcpStream, mut nonsense: watch::Receiver<()>) {
                 number += 1;
                 Message::text(number.to_string())
             }
-            // No text in UTF-8.
+            // Not a text in UTF-8.
             Ok(()) = nonsense.changed() => Message::binary(vec![0xff]),
             heard = socket.next() => match heard {
                 Some(Ok(_)) => continue,

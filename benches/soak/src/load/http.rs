@@ -1,4 +1,4 @@
-//! Requests, by a connection that is kept.
+//! Requests over a kept-alive connection.
 
 use std::io;
 use std::net::Ipv4Addr;
@@ -23,7 +23,7 @@ impl Http {
         Http { port, stream: None }
     }
 
-    /// Asks for a path; returns the status.
+    /// Requests a path; returns the status.
     ///
     /// # Errors
     ///
@@ -47,7 +47,7 @@ impl Http {
     }
 
     async fn ask(&mut self, request: String) -> io::Result<u16> {
-        // Put back only if all went well.
+        // Put back only after success.
         let stream = self.stream.take();
         let port = self.port;
         let asked = timeout(ANSWER_TIMEOUT, async {

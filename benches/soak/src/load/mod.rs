@@ -1,5 +1,5 @@
-//! The load: clients of many kinds that come and go, and what is published to
-//! them.
+//! The load: clients of many kinds that come and go, and the messages that are
+//! published to them.
 
 mod abuses;
 mod chance;
@@ -29,22 +29,22 @@ use crate::arguments::Arguments;
 use crate::counts::{Counts, grouped};
 use crate::process::{Holdings, Server};
 
-/// How long the server is warmed up at most, by the same load.
+/// The longest warm-up of the server, by the same load.
 const WARM_UP: Duration = Duration::from_secs(30);
 
-/// How long a server may take to forget those who are gone: its longest waits
-/// are that for a request, and that for clients which come back after a restart.
+/// How long a server may take to free the resources of gone clients: its longest
+/// waits are for a request, and for clients that reconnect after a restart.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// By how much memory may differ: by a part, and by bytes, of which the heap
-/// has more for reasons of its own than is allocated.
+/// How much memory may grow: by a factor, and by bytes. The process may grow
+/// more than the allocated bytes, since the heap has its own overhead.
 const MEMORY_PART: f64 = 1.2;
 const ALLOCATED_BYTES: u64 = 128 << 10;
 const MEMORY_BYTES: u64 = 2 << 20;
 
-/// By how much more where the log breaks: a mebibyte of lines waits while another
-/// is being written, and the heaps of the threads that log may keep as much for
-/// later.
+/// How much more it may grow where the log breaks: a mebibyte of lines waits
+/// while another is being written, and the heaps of the threads that log may keep
+/// as much for later.
 const LOG_BYTES: u64 = 4 << 20;
 
 /// Longer than any run.
@@ -55,7 +55,7 @@ const FAILED: u16 = 1011;
 
 const GROUPS: [&str; 4] = ["red", "green", "blue", "yellow"];
 
-/// What all clients share.
+/// The state that all clients share.
 pub(crate) struct Load {
     port: u16,
     counts: Arc<Counts>,
@@ -64,13 +64,13 @@ pub(crate) struct Load {
     bulk: Stream,
     teams: Vec<Stream>,
     stop: watch::Receiver<bool>,
-    /// Odd while a shard is to panic, and counted up at the begin and the end.
+    /// Odd while a shard is to panic; incremented at the begin and the end.
     shard_panics: AtomicU64,
-    /// Whether the server has several, each with paths of its own.
+    /// Whether the server has several shards, each with its own paths.
     has_shards: bool,
 }
 
-/// Runs it all; returns whether all is well.
+/// Runs the whole soak; returns whether it passed.
 ///
 /// # Errors
 ///
@@ -146,8 +146,8 @@ async fn soak(arguments: &Arguments) -> io::Result<bool> {
     Ok(is_well)
 }
 
-/// Waits until the server holds no more than this, and returns what it holds; or
-/// what it still does when that takes too long.
+/// Waits until the server holds no more than this, at most for
+/// [`SETTLE_TIMEOUT`], and returns what it holds then.
 async fn settle(server: &Server, most: Holdings) -> io::Result<Holdings> {
     let settled = timeout(SETTLE_TIMEOUT, async {
         loop {
@@ -167,8 +167,8 @@ async fn settle(server: &Server, most: Holdings) -> io::Result<Holdings> {
     }
 }
 
-/// Exposes a server to clients for a while, and has faults happen in it and
-/// other processes replace it; its log is closed at the last fault, or not.
+/// Exposes a server to clients for a while, causes faults in it and replaces it
+/// by other processes; closes its log at the last fault if `closes_log`.
 async fn expose(
     server: &mut Server,
     arguments: &Arguments,
@@ -234,7 +234,7 @@ async fn expose(
             }
         }
     }
-    // Who follows a stream waits for its last message, so clients go first.
+    // A follower waits for the last message of its stream, so clients stop first.
     let _ = stop.send(true);
     while let Some(ended) = crowd.join_next().await {
         ended.map_err(io::Error::other)?;
@@ -246,7 +246,7 @@ async fn expose(
     Ok(())
 }
 
-/// Has another process take over.
+/// Starts another process, which takes over.
 async fn replace(server: &mut Server, feed: Option<&Feed>) -> io::Result<()> {
     let successor = Server::start(feed.map(|feed| feed.port)).await?;
     if successor.port != server.port {
@@ -255,7 +255,7 @@ async fn replace(server: &mut Server, feed: Option<&Feed>) -> io::Result<()> {
     std::mem::replace(server, successor).end().await
 }
 
-/// What a client does whenever it comes.
+/// What a client does each time it connects.
 #[derive(Clone, Copy, Debug)]
 enum Kind {
     News,
@@ -273,7 +273,7 @@ enum Kind {
     Asks,
 }
 
-/// Shares the clients out.
+/// Distributes the clients over the kinds.
 fn kinds(clients: usize) -> Vec<Kind> {
     let shares = [
         (Kind::News, 0.36),
@@ -297,10 +297,10 @@ fn kinds(clients: usize) -> Vec<Kind> {
     shares.into_iter().flat_map(|(kind, share)| vec![kind; count(share)]).collect()
 }
 
-/// Comes as one kind of client and goes, again and again.
+/// Connects as one kind of client and leaves, again and again.
 async fn come_and_go(load: Arc<Load>, kind: Kind, number: usize) {
     let mut chance = Chance::new(number as u64);
-    // Not all in the same moment.
+    // Spread out, so that not all connect at the same moment.
     sleep(Duration::from_millis(chance.below(2_000))).await;
     while !load.is_stopped() {
         let stay = Duration::from_millis(500 + chance.below(15_000));
@@ -325,14 +325,14 @@ async fn come_and_go(load: Arc<Load>, kind: Kind, number: usize) {
     }
 }
 
-/// Makes some requests by one connection.
+/// Makes some requests over one connection.
 async fn ask(load: &Load, chance: &mut Chance) {
     let mut http = Http::new(load.port);
     for _ in 0..chance.below(20) {
         let (path, expected) = if chance.below(4) == 0 { ("/nothing", 404) } else { ("/", 200) };
         let status = match http.get(path).await {
             Ok(status) => status,
-            // The connection was ended before the request came.
+            // The connection was closed before the request arrived.
             Err(_) => http.get(path).await.unwrap_or_default(),
         };
         if status == expected {
@@ -346,7 +346,7 @@ async fn ask(load: &Load, chance: &mut Chance) {
 
 impl Load {
     fn new(port: u16, clients: usize, counts: &Arc<Counts>, stop: watch::Receiver<bool>) -> Load {
-        // A shard for each core, unless a path has more than a thousand clients.
+        // Clients of a path share one shard unless it has more than a thousand.
         let has_shards = std::thread::available_parallelism().is_ok_and(|cores| cores.get() > 1)
             && clients < 2_000;
         Load {
@@ -370,9 +370,9 @@ impl Load {
         *self.stop.borrow()
     }
 
-    /// Waits until all are to go.
+    /// Waits until the clients are told to stop.
     async fn stopped(&self) {
-        // An error says that nobody is left to tell.
+        // An error means that the sender is gone, which is a stop, too.
         let _ = self.stop.clone().wait_for(|stop| *stop).await;
     }
 
@@ -402,8 +402,8 @@ impl Load {
         }
     }
 
-    /// Notes that a client was told that its shard panicked, which one must have
-    /// done in its time.
+    /// Records that a client was closed since its shard panicked. It is an error if
+    /// no shard panicked while the client was connected.
     fn note_failed(&self, path: &str, came_at: u64) {
         let is_right = came_at % 2 == 1 || came_at < self.shard_panics.load(Ordering::SeqCst);
         match is_right {
@@ -412,8 +412,8 @@ impl Load {
         }
     }
 
-    /// Says goodbye, and notes how that was answered; that of the server may have
-    /// come first. What comes before the answer is handed over.
+    /// Sends a close frame, and records the answer; the server's close frame may
+    /// have come first. Passes messages that come before the answer to `text`.
     async fn take_leave(&self, path: &str, client: Client, text: impl FnMut(&str)) {
         let came_at = client.came_at;
         match client.leave(text).await {

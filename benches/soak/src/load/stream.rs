@@ -1,8 +1,8 @@
-//! Numbered messages: who publishes them, and who follows them.
+//! Numbered messages: their publisher, and their followers.
 //!
-//! Each is posted once, or again as long as nobody answers, to whichever process
-//! serves. So every number that was answered reached the server, and a follower
-//! knows what it must have got.
+//! Each message is posted until it is answered, to whichever process serves. So
+//! every answered number reached the server, and a follower knows which messages
+//! it must have received.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -14,15 +14,15 @@ use super::http::Http;
 use crate::counts::Counts;
 use crate::server::Numbered;
 
-/// How long a request that failed waits until it is made again, and how often.
+/// How long a failed request waits until it is repeated, and how often.
 const AGAIN_AFTER: Duration = Duration::from_millis(50);
 const TRIES: usize = 400;
 
-/// What is published by one task.
+/// The messages that one task publishes.
 #[derive(Debug)]
 pub(crate) struct Stream {
     name: &'static str,
-    /// Where it is posted to.
+    /// The path of the POST requests.
     target: String,
     filling_bytes: usize,
     interval: Duration,
@@ -44,12 +44,12 @@ impl Stream {
         Stream { name, target, filling_bytes, interval, begun: 0.into(), answered: 0.into() }
     }
 
-    /// The latest number that a client which is let in now may have missed.
+    /// The latest number that a client which is admitted now may have missed.
     pub(crate) fn begun(&self) -> u64 {
         self.begun.load(Ordering::SeqCst)
     }
 
-    /// The latest number that every client which was let in before has to get.
+    /// The latest number that every client which was admitted before must receive.
     pub(crate) fn answered(&self) -> u64 {
         self.answered.load(Ordering::SeqCst)
     }
@@ -92,19 +92,19 @@ impl Stream {
     }
 }
 
-/// What a client has got of a stream.
+/// The messages of a stream that a client has received.
 #[derive(Debug)]
 pub(crate) struct Follower<'a> {
     stream: &'a Stream,
     counts: &'a Counts,
-    /// Everything behind this number is to come.
+    /// Everything after this number is still to come.
     last: u64,
-    /// Whether anything came: before that, lower numbers may.
+    /// Whether any message came: before that, lower numbers may come.
     has_heard: bool,
 }
 
 impl<'a> Follower<'a> {
-    /// Begins to follow, now that the client has been let in.
+    /// Begins to follow, after the client was admitted.
     pub(crate) fn new(stream: &'a Stream, counts: &'a Counts) -> Follower<'a> {
         Follower { stream, counts, last: stream.begun(), has_heard: false }
     }
@@ -119,7 +119,7 @@ impl<'a> Follower<'a> {
         }
         self.counts.received.add(1);
         match message.number.checked_sub(self.last) {
-            // What was under way when it was let in.
+            // It was in flight when the client was admitted.
             None | Some(0) if !self.has_heard => self.last = message.number,
             None | Some(0) => self.counts.twice.add(1),
             Some(ahead) => {
@@ -135,7 +135,7 @@ impl<'a> Follower<'a> {
         self.last >= number
     }
 
-    /// Counts as lost what has not come up to a number.
+    /// Counts the missing messages up to a number as lost.
     pub(crate) fn give_up(&self, number: u64) {
         self.counts.lost.add(number.saturating_sub(self.last));
     }
@@ -154,7 +154,7 @@ mod tests {
         let (stream, counts) = (Stream::new("news", "/news", 1, 0), Counts::default());
         stream.begun.store(10, Ordering::SeqCst);
         let mut follower = Follower::new(&stream, &counts);
-        // Under way when it came.
+        // These were in flight when it connected.
         for number in [9, 10, 11] {
             follower.hear(&message("news", number));
         }

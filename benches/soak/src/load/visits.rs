@@ -23,7 +23,7 @@ struct Visit<'a> {
     follower: Follower<'a>,
 }
 
-/// Follows a stream for a while, and leaves in order.
+/// Follows a stream for a while, and closes normally.
 pub(super) async fn follow(load: &Load, stream: &Stream, path: &str, stay: Duration) {
     let Some(client) = load.connect(path).await else { return };
     let follower = Follower::new(stream, &load.counts);
@@ -36,7 +36,7 @@ pub(super) async fn follow(load: &Load, stream: &Stream, path: &str, stay: Durat
             () = load.stopped() => break,
         }
     }
-    // What was published by now reached it, or else is lost.
+    // Messages that were published by now must reach it, or are lost.
     let last = stream.answered();
     let rest = timeout(GOODBYE_TIMEOUT, async {
         while !visit.follower.has(last) {
@@ -57,7 +57,7 @@ pub(super) async fn follow(load: &Load, stream: &Stream, path: &str, stay: Durat
 }
 
 impl Visit<'_> {
-    /// Takes what was heard; false if that was the end.
+    /// Handles what was received; false if that was the end.
     async fn take(&mut self, heard: Heard) -> bool {
         match heard {
             Heard::Text(text) => {
@@ -80,7 +80,7 @@ impl Visit<'_> {
         }
     }
 
-    /// Goes on at another process, where this one stood.
+    /// Reconnects to another process, at the position of this one.
     async fn resume(&mut self, reason: &str) -> bool {
         let Some(path) = resumed(&self.path, reason) else {
             self.load.counts.wrong(format!("a restart was told by {reason:?}"));
@@ -93,7 +93,7 @@ impl Visit<'_> {
     }
 }
 
-/// The path by which a client goes on, from what it was told:
+/// The path with which a client resumes, from the reason of its close frame:
 /// `restarting; resume=POSITION`.
 fn resumed(path: &str, reason: &str) -> Option<String> {
     let (_, position) = reason.split_once("resume=")?;
@@ -104,7 +104,7 @@ fn resumed(path: &str, reason: &str) -> Option<String> {
 /// How many messages of a talker may be unanswered.
 const AT_ONCE: u64 = 10;
 
-/// Talks for a while: everything that is said comes back, in its order.
+/// Talks for a while: every message comes back, in order.
 pub(super) async fn talk(load: &Load, stay: Duration, chance: &mut Chance) {
     let Some(mut client) = load.connect("/talk").await else { return };
     let until = Instant::now() + stay;
@@ -115,7 +115,7 @@ pub(super) async fn talk(load: &Load, stay: Duration, chance: &mut Chance) {
             let number = number + ahead;
             let said = Numbered { stream: "talk".to_owned(), number, filling: filling.clone() };
             let Ok(json) = serde_json::to_string(&said) else { unreachable!("it is plain data") };
-            // Whether it reached the server is seen by the answer.
+            // The answer shows whether it reached the server.
             client.say(json).await;
             load.counts.said.add(1);
         }
@@ -131,7 +131,7 @@ pub(super) async fn talk(load: &Load, stay: Duration, chance: &mut Chance) {
                         load.counts.wrong("an answer that nobody waits for");
                     }
                 }
-                // What it said and has no answer for, it may say again.
+                // It may send its unanswered messages again.
                 Ok(Heard::Close(Some(RESTARTING), _)) => return load.counts.told(RESTARTING),
                 Ok(Heard::Close(Some(FAILED), _)) => {
                     return load.note_failed("/talk", client.came_at);
@@ -145,12 +145,12 @@ pub(super) async fn talk(load: &Load, stay: Duration, chance: &mut Chance) {
     load.take_leave("/talk", client, |_| load.counts.wrong("a second answer")).await;
 }
 
-/// How long a slow reader reads nothing: longer than it takes to be cut off,
-/// less than a close frame is offered.
+/// How long a slow reader reads nothing: longer than it takes to be
+/// disconnected, shorter than the server waits for its close frame to be read.
 const PAUSE: Duration = Duration::from_secs(4);
 
-/// Reads nothing for a while, so that it is cut off; then reads why. Up to
-/// there, nothing is missing.
+/// Reads nothing for a while, so that it is disconnected; then reads the close
+/// code. Up to there, no message is missing.
 pub(super) async fn read_slowly(load: &Load, stream: &Stream, path: &str) {
     let Some(mut client) = load.connect_narrow(path).await else { return };
     let mut follower = Follower::new(stream, &load.counts);
