@@ -1,4 +1,4 @@
-//! Writes the declaration of a server with many paths: signals are declared
+//! Generates the declaration of a server with many paths: signals are declared
 //! one by one, and nobody wants to read a thousand of them.
 
 use std::fmt::Write;

@@ -1,5 +1,5 @@
-//! The certificate that servers behind TLS are given: signed by itself, with a
-//! key on the curve P-256, on which handshakes cost least.
+//! The certificate of servers behind TLS: self-signed, with a key on the curve
+//! P-256, for which handshakes cost least.
 
 use std::fs::{self, DirBuilder};
 use std::os::unix::fs::DirBuilderExt;
@@ -44,7 +44,7 @@ impl Certificate {
 
 impl Drop for Certificate {
     fn drop(&mut self) {
-        // What can't be removed is found by whoever tidies temporary files.
+        // Files that can't be removed are left to the cleanup of temporary files.
         let _ = fs::remove_dir_all(&self.folder);
     }
 }

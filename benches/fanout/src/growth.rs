@@ -1,5 +1,4 @@
-//! How the cost of a delivery grows: workloads of which all but one figure
-//! stay the same.
+//! How the cost of a delivery grows: workloads that differ in a single figure.
 
 use std::fmt::{self, Write};
 
@@ -7,7 +6,7 @@ use crate::round::Round;
 use crate::table::{Compared, Quartiles, by_server};
 use crate::workload::{PerSecond, Workload, per_second, steady};
 
-/// What grows.
+/// The figure that grows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Axis {
     /// Clients on one path.
@@ -24,7 +23,7 @@ pub enum Axis {
 pub const AXES: [Axis; 4] = [Axis::Clients, Axis::Paths, Axis::Payload, Axis::Cores];
 
 impl Axis {
-    /// As it is asked for.
+    /// The name on the command line.
     pub const fn name(self) -> &'static str {
         match self {
             Axis::Clients => "clients",
@@ -34,7 +33,7 @@ impl Axis {
         }
     }
 
-    /// What stays the same, and what must be known to read the figures.
+    /// The figures that stay the same, and notes on reading the results.
     pub const fn title(self) -> &'static str {
         match self {
             Axis::Clients => {
@@ -53,20 +52,20 @@ impl Axis {
     }
 }
 
-/// One place on an axis.
+/// One point on an axis.
 #[derive(Clone, Copy, Debug)]
 pub struct Point {
-    /// What is measured.
+    /// The workload to measure.
     pub workload: Workload,
-    /// What grows.
+    /// The figure that grows.
     pub axis: Axis,
-    /// How far it has grown.
+    /// The value of this figure.
     pub value: usize,
     /// Cores of the server.
     pub cores: usize,
 }
 
-/// All places, from left to right on each axis.
+/// All points, from left to right on each axis.
 pub const POINTS: [Point; 16] = [
     clients("clients-10", 10, 1_000),
     clients("clients-100", 100, 500),

@@ -1,6 +1,6 @@
 //! A histogram of durations, with buckets of less than one percent width.
 
-/// How many buckets each power of two is divided into.
+/// How many buckets each power of two has.
 const STEPS: usize = 1 << STEP_BITS;
 const STEP_BITS: u32 = 7;
 
@@ -24,8 +24,8 @@ impl Histogram {
         self.total += 1;
     }
 
-    /// Returns the duration that so many percent don't exceed, in
-    /// nanoseconds; 0 if nothing was counted.
+    /// Returns the duration that this percentage doesn't exceed, in nanoseconds;
+    /// 0 if nothing was counted.
     pub fn percentile(&self, percent: f64) -> u64 {
         let rank = (self.total as f64 * percent / 100.0).ceil().max(1.0) as u64;
         let mut passed = 0;

@@ -1,11 +1,11 @@
 //! Measures what a broadcast costs, from `send` to the last socket.
 //!
 //! [`measure`](round::measure) starts a [server] program, connects
-//! [clients] to it and has it publish; what the server's process took is
-//! divided by what the clients received. The README tells how to run it and
-//! what its workloads are.
+//! [clients] to it and makes it publish; the time that the server's process
+//! took is divided by the number of messages that the clients received. The
+//! README describes how to run it, and its workloads.
 //!
-//! It needs Linux: its epoll, and its accounts of processes.
+//! It needs Linux: its epoll, and its accounting of processes.
 #![cfg(target_os = "linux")]
 
 pub mod certificate;

@@ -1,4 +1,4 @@
-//! The command: measures, draws, and is each of the servers, too.
+//! The command: measures, draws, and runs as each of the servers, too.
 
 #[cfg(not(target_os = "linux"))]
 fn main() {
@@ -38,7 +38,7 @@ fn main() -> std::process::ExitCode {
     }
 }
 
-/// Reads what every server program is given last.
+/// Reads the last arguments of every server program.
 #[cfg(target_os = "linux")]
 fn paths_and_folder(
     arguments: &mut impl Iterator<Item = String>,
@@ -69,11 +69,11 @@ axes: clients, paths, payload, cores";
     /// Memory hardly differs from round to round.
     const IDLE_ROUNDS: usize = 3;
 
-    /// A round whose generator got less of its core than this while it could
-    /// run tells of the machine, not of the server.
+    /// A round whose generator got a smaller share of its core than this while it
+    /// could run measures the machine, not the server.
     const MIN_GENERATOR_SHARE: f64 = 0.97;
 
-    /// The servers of which growth is measured, unless others are named.
+    /// The servers whose growth is measured, unless others are named.
     const GROWING: [&str; 3] = ["floor", "pode", "axum"];
 
     pub(super) fn measure(arguments: impl Iterator<Item = String>) -> io::Result<()> {
@@ -160,9 +160,9 @@ axes: clients, paths, payload, cores";
         Ok(())
     }
 
-    /// What was asked for.
+    /// The parsed arguments.
     struct Plan {
-        /// Of workloads or axes.
+        /// The names of workloads or axes.
         names: Vec<String>,
         programs: Vec<Program>,
         rounds: usize,
@@ -171,7 +171,7 @@ axes: clients, paths, payload, cores";
     }
 
     impl Plan {
-        /// Reads the arguments; what they don't say is as given.
+        /// Parses the arguments; the parameters are the defaults.
         fn parse(
             mut arguments: impl Iterator<Item = String>,
             mut rounds: usize,
@@ -208,7 +208,7 @@ axes: clients, paths, payload, cores";
             Ok(Plan { names, programs, rounds, seconds, share })
         }
 
-        /// Runs each server once. Whoever is first in one round is last in the
+        /// Runs each server once. The first server of one round is the last of the
         /// next.
         fn take_turns(
             &self,
@@ -240,8 +240,8 @@ axes: clients, paths, payload, cores";
         }
     }
 
-    /// The cores that the command may use. Servers have the first ones, and the
-    /// generator is kept on the last.
+    /// The cores that the command may use. Servers get the first ones, and the
+    /// generator is pinned to the last.
     struct Cores {
         all: Vec<usize>,
     }
@@ -263,7 +263,7 @@ axes: clients, paths, payload, cores";
         round.dropped = !round.shared_core && round.generator_share < share;
     }
 
-    /// Returns the folder of results, beside that of the build.
+    /// Returns the folder of results, next to that of the build.
     fn folder() -> io::Result<PathBuf> {
         let program = env::current_exe()?;
         let target = program.ancestors().nth(2).ok_or(io::ErrorKind::NotFound)?;
@@ -272,7 +272,7 @@ axes: clients, paths, payload, cores";
         Ok(folder)
     }
 
-    /// Reads the rounds of earlier measurements, and judges them anew.
+    /// Reads the rounds of earlier measurements, and applies the share again.
     fn saved(share: f64) -> io::Result<Vec<Round>> {
         let text = match fs::read_to_string(folder()?.join("rounds.jsonl")) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),

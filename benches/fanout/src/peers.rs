@@ -1,4 +1,4 @@
-//! Servers of others, fetched by their package managers.
+//! Third-party servers, fetched by their package managers.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -22,11 +22,11 @@ const PEERS: [(&str, &str, &str, &str); 2] = [
 /// The Debian packages of nginx and Nchan.
 const NGINX_PACKAGES: [&str; 2] = ["nginx", "libnginx-mod-nchan"];
 
-/// What is needed of them.
+/// The files of these packages that are needed.
 const NGINX_FILES: [&str; 2] = ["usr/sbin/nginx", "usr/lib/nginx/modules/ngx_nchan_module.so"];
 
-/// Installs the peers into a folder, and returns those that can be had; of
-/// each other, a line says why not.
+/// Installs the peers into a folder, and returns those that were installed;
+/// prints for each other peer why not.
 ///
 /// # Errors
 ///
@@ -52,7 +52,7 @@ pub fn fetch(folder: &Path) -> io::Result<Vec<Program>> {
                 continue;
             }
         }
-        // A program that npm didn't install is looked for on the PATH.
+        // A program that npm didn't install is searched on the PATH.
         let installed = folder.join(program);
         let program = if installed.exists() { installed.into() } else { program.into() };
         let command = vec![program, folder.join(script).into()];
@@ -71,14 +71,13 @@ pub fn fetch(folder: &Path) -> io::Result<Vec<Program>> {
     Ok(programs)
 }
 
-/// Unpacks nginx and Nchan, unless they are there from the last time, without
-/// installing them.
+/// Unpacks nginx and Nchan without installing them, unless an earlier run did.
 fn unpack_nginx(folder: &Path) -> io::Result<Program> {
     let unpacked = NGINX_FILES.iter().all(|file| folder.join(file).exists());
     if !unpacked {
         fs::create_dir_all(folder)?;
         let mut download = Command::new("apt-get");
-        // Files for nobody else needn't be readable for apt's own user.
+        // A private folder needn't be accessible to apt's own user.
         download.args(["-qq", "-o", "APT::Sandbox::User=root", "download"]).args(NGINX_PACKAGES);
         succeed(download.current_dir(folder))?;
         for entry in fs::read_dir(folder)? {
@@ -89,7 +88,7 @@ fn unpack_nginx(folder: &Path) -> io::Result<Program> {
         }
     }
     let command = vec![env::current_exe()?.into(), "nginx".into(), folder.into()];
-    // It needs libraries that Debian has everywhere, and namespaces of mounts.
+    // It needs libraries that every Debian system has, and mount namespaces.
     succeed(Command::new(folder.join(NGINX_FILES[0])).args(["-v"]).stderr(Stdio::null()))?;
     succeed(Command::new("unshare").args(["--mount", "--map-root-user", "true"]))?;
     Ok(Program { name: "nginx-nchan".to_owned(), command })

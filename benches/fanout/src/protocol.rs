@@ -1,16 +1,16 @@
-//! What server programs and the load generator agree on.
+//! The protocol between server programs and the load generator.
 //!
 //! A server program is started with the number of its paths and, if it is to
 //! speak TLS 1.3, a folder with [its certificate](crate::certificate). It
 //! serves the paths as WebSockets at `/0`, `/1` and so on, on a free port of
-//! 127.0.0.1, and talks by lines:
+//! 127.0.0.1, and exchanges lines:
 //!
 //! | line | where | meaning |
 //! |---|---|---|
-//! | `listening PORT` | standard output | clients can connect; what is measured is this process |
-//! | `listening PORT ID` | standard output | the same; what is measured is the process of this id |
+//! | `listening PORT` | standard output | clients can connect; this process is measured |
+//! | `listening PORT ID` | standard output | the same; the process of this id is measured |
 //! | `publish BYTES MESSAGES RATE BURST` | standard input | publish; see [`Publish`] |
-//! | `done PUBLISHED` | standard output | so many were published |
+//! | `done PUBLISHED` | standard output | the number of published messages |
 //!
 //! When its input ends, the program ends.
 
@@ -19,13 +19,13 @@ use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// What a server is asked to publish: its message number `i` goes to the path
-/// `i % paths`, as text.
+/// A request to publish: message number `i` goes to the path `i % paths`, as
+/// text.
 ///
 /// Messages become due in bursts, the first at once, at the `rate` on average.
-/// Servers look at the clock once in a millisecond, which is as fine as the
-/// timers of tokio, and publish what has become due. One that falls behind
-/// doesn't skip, but stops at the [deadline](Self::deadline).
+/// Servers check the clock once in a millisecond, which is the resolution of
+/// tokio's timers, and publish the messages that have become due. A server that
+/// falls behind doesn't skip any, but stops at the [deadline](Self::deadline).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Publish {
     /// The size of each message, in bytes of WebSocket payload; at least
@@ -40,17 +40,17 @@ pub struct Publish {
 }
 
 impl Publish {
-    /// Returns the line that asks for this.
+    /// Returns the line of this request.
     pub fn line(&self) -> String {
         let Publish { payload_bytes, messages, rate, burst } = self;
         format!("publish {payload_bytes} {messages} {rate} {burst}\n")
     }
 
-    /// Reads the line that [`line`](Self::line) wrote.
+    /// Parses the line that [`line`](Self::line) wrote.
     ///
     /// # Errors
     ///
-    /// It is no such line, or a value is out of range.
+    /// The line is not a request, or a value is out of range.
     pub fn parse(line: &str) -> io::Result<Publish> {
         let wrong = || io::Error::other(format!("`{}` asks for nothing known", line.trim()));
         let values = line.trim().strip_prefix("publish ").ok_or_else(wrong)?;
@@ -85,8 +85,8 @@ impl Publish {
     }
 }
 
-/// The smallest payload, in bytes: it has room for what is
-/// [measured](Stamp), between quotes.
+/// The smallest payload, in bytes: it has space for a [`Stamp`], between
+/// quotes.
 pub const MIN_PAYLOAD_BYTES: usize = STAMP_BYTES + 1;
 
 /// How many bytes of a payload must be there to read its [`Stamp`].
@@ -98,10 +98,10 @@ const SEQUENCE_DIGITS: usize = 6;
 /// Enough for more than an hour.
 const TIME_DIGITS: usize = 8;
 
-/// What a payload tells: its number, and when it was published.
+/// The contents of a payload: its number, and when it was published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp {
-    /// Counts the messages of a path from 0, anew for each [`Publish`].
+    /// Counts the messages of a path from 0, for each [`Publish`] separately.
     pub sequence: u32,
     /// The lowest bits of [`monotonic_ns`] in microseconds.
     pub published_us: u32,
@@ -122,7 +122,7 @@ pub fn text(sequence: u64, payload_bytes: usize) -> String {
 impl Stamp {
     /// Reads the first [`STAMP_BYTES`] of a payload: a quote and two numbers.
     ///
-    /// `None` if they aren't that.
+    /// `None` if the payload begins otherwise.
     pub fn parse(payload: &[u8]) -> Option<Stamp> {
         let numbers = payload.strip_prefix(b"\"")?;
         let (sequence, published_us) =
@@ -136,7 +136,7 @@ impl Stamp {
     }
 }
 
-/// The clock's microseconds as far as a stamp has room for them.
+/// The clock's microseconds, cut to the bits of a stamp.
 fn microseconds(nanoseconds: u64) -> u32 {
     (nanoseconds / 1_000) as u32
 }

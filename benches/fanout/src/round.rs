@@ -12,10 +12,10 @@ use crate::protocol::Publish;
 use crate::workload::{Kind, Workload};
 
 /// How often the warm-up is repeated until every client got everything: a
-/// server may take in clients a little after it answered their handshake.
+/// server may admit clients a little after it answered their handshake.
 const WARM_UPS: usize = 10;
 
-/// What was measured. Raw, as it is written to the file of rounds.
+/// The raw measurements, as they are written to the file of rounds.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Round {
@@ -25,58 +25,57 @@ pub struct Round {
     pub server: String,
     /// Counts from 0. Servers are compared within a round.
     pub round: usize,
-    /// Whether the generator got too little of its core for this to count; set
-    /// by who knows how little that is.
+    /// Whether the round doesn't count, since the generator got too little of
+    /// its core; set by the caller, which knows the threshold.
     pub dropped: bool,
     /// How many messages were to be published.
     pub offered: u64,
-    /// How many were.
+    /// How many messages were published.
     pub published: u64,
-    /// How many were received, over all clients.
+    /// How many messages were received, over all clients.
     pub delivered: u64,
-    /// How many were published and not received, over all clients.
+    /// How many messages were published and not received, over all clients.
     pub lost: u64,
-    /// How many came after one that was published later.
+    /// How many messages came after one that was published later.
     pub out_of_order: u64,
     /// How many reading clients the server disconnected.
     pub cut_off: u64,
     /// From the request to the last message.
     pub seconds: f64,
-    /// What the server's process took of its core, in nanoseconds.
+    /// The time that the server's process ran on its core, in nanoseconds.
     pub server_ns: u64,
-    /// How long it waited for others on its core, in nanoseconds.
+    /// How long it waited for other processes on its core, in nanoseconds.
     pub server_waited_ns: u64,
-    /// The system's ticks that found the server in its own code.
+    /// The system's clock ticks that found the server in its own code.
     pub user_ticks: u64,
-    /// Those that found it in the kernel.
+    /// The ticks that found it in the kernel.
     pub kernel_ticks: u64,
-    /// Which part of the time in which it could run the generator did.
+    /// Which share of the time in which it could run the generator did run.
     pub generator_share: f64,
-    /// Whether the server might run on the generator's core; then its share
-    /// tells nothing of others.
+    /// Whether the server might run on the generator's core; then the
+    /// generator's share says nothing about other processes.
     pub shared_core: bool,
-    /// Half of the messages took no longer from publishing to reading, in
-    /// nanoseconds.
+    /// The median latency from publishing to reading, in nanoseconds.
     pub p50_ns: u64,
-    /// 99 percent of them.
+    /// The 99th percentile of latencies.
     pub p99_ns: u64,
-    /// 99.9 percent of them.
+    /// The 99.9th percentile of latencies.
     pub p999_ns: u64,
-    /// How much the server's memory grew for each client that waits, in bytes.
+    /// How much the server's memory grew for each idle client, in bytes.
     pub idle_bytes: Option<f64>,
-    /// How much it grew, at most, for each client that reads nothing, in bytes.
+    /// How much it grew at most for each client that reads nothing, in bytes.
     pub stuck_bytes: Option<f64>,
-    /// How much the kernel held, at most, to be sent to each of them, in bytes;
-    /// absent where it doesn't tell.
+    /// How many unsent bytes the kernel held at most for each of them; absent
+    /// where the kernel doesn't report it.
     pub stuck_kernel_bytes: Option<f64>,
     /// `p99_ns` before those clients came.
     pub p99_before_ns: Option<u64>,
 }
 
-/// Where the measured window lies, and which cores are used.
+/// The length of the measured window, and the cores.
 #[derive(Clone, Copy, Debug)]
 pub struct Setting<'a> {
-    /// How long is published.
+    /// How long the server publishes.
     pub seconds: f64,
     /// The cores of the server; any if there are none. The generator runs where
     /// the calling thread does.
@@ -100,7 +99,7 @@ pub fn measure(workload: &Workload, program: &Program, setting: Setting<'_>) -> 
     };
 
     if workload.kind == Kind::Idle {
-        // What the first client brings along is not of clients.
+        // Memory that only the first client allocates doesn't count.
         let mut first = Clients::open(&server, 1, workload.paths)?;
         warm_up(&mut first, &mut server, workload)?;
         let before = anonymous_bytes(id)?;
@@ -150,7 +149,7 @@ fn warm_up(clients: &mut Clients, server: &mut Server, workload: &Workload) -> i
 }
 
 impl Round {
-    /// Runs the measured window: from the request until all has arrived.
+    /// Runs the measured window: from the request until all messages arrived.
     fn window(
         &mut self,
         clients: &mut Clients,
@@ -178,7 +177,7 @@ impl Round {
         Ok(())
     }
 
-    /// Returns what a delivery cost the server, in nanoseconds of its core.
+    /// Returns the cost of a delivery, in nanoseconds of the server's core.
     pub fn cost_ns(&self) -> f64 {
         self.server_ns as f64 / self.delivered.max(1) as f64
     }

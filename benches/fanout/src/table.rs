@@ -17,7 +17,7 @@ pub struct Quartiles {
 }
 
 impl Quartiles {
-    /// Returns those of some values; `None` if there are none.
+    /// Returns the quartiles of some values; `None` if there are no values.
     pub fn of(values: impl IntoIterator<Item = f64>) -> Option<Quartiles> {
         let mut values: Vec<f64> = values.into_iter().collect();
         values.sort_by(f64::total_cmp);
@@ -44,11 +44,11 @@ impl Quartiles {
 pub struct Measured<'a> {
     /// The server's name.
     pub server: &'a str,
-    /// Those that count.
+    /// The rounds that count.
     pub rounds: Vec<&'a Round>,
-    /// How many don't, because the generator got too little of its core.
+    /// How many don't count, because the generator got too little of its core.
     pub dropped: usize,
-    /// How it compares to each reference that was measured.
+    /// The comparison with each reference that was measured.
     pub compared: Vec<Compared>,
 }
 
@@ -57,9 +57,9 @@ pub struct Measured<'a> {
 pub struct Compared {
     /// The other server.
     pub reference: &'static str,
-    /// Of the cost of a delivery.
+    /// The ratio of the costs of a delivery.
     pub cost: Option<Quartiles>,
-    /// Of the 99th percentile of latencies.
+    /// The ratio of the 99th percentiles of latencies.
     pub p99: Option<Quartiles>,
 }
 
@@ -77,7 +77,7 @@ impl Measured<'_> {
         self.rounds.iter().map(|round| value(round)).sum()
     }
 
-    /// Returns which percentage of the server's time was the kernel's.
+    /// Returns the percentage of the server's time that was the kernel's.
     fn kernel_percent(&self) -> f64 {
         let kernel = self.sum(|round| round.kernel_ticks) as f64;
         100.0 * kernel / (kernel + self.sum(|round| round.user_ticks) as f64)

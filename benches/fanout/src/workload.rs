@@ -2,20 +2,20 @@
 
 use crate::protocol::Publish;
 
-/// What is measured, and by how much of it.
+/// A workload to measure.
 #[derive(Clone, Copy, Debug)]
 pub struct Workload {
-    /// As it is asked for.
+    /// The name on the command line.
     pub name: &'static str,
-    /// What it is, in a few words.
+    /// A short description.
     pub title: &'static str,
-    /// Clients that read.
+    /// The number of clients that read.
     pub clients: usize,
-    /// Over which the clients are spread evenly.
+    /// The number of paths, over which the clients are spread evenly.
     pub paths: usize,
-    /// What is published in a second.
+    /// The messages that are published in a second.
     pub publish: PerSecond,
-    /// What is looked at besides.
+    /// What is measured besides time and deliveries.
     pub kind: Kind,
     /// Whether clients connect by TLS.
     pub tls: bool,
@@ -24,7 +24,7 @@ pub struct Workload {
     pub references: &'static [&'static str],
 }
 
-/// What is published in a second.
+/// The messages that are published in a second.
 #[derive(Clone, Copy, Debug)]
 pub struct PerSecond {
     /// The size of a message, in bytes of WebSocket payload.
@@ -35,16 +35,16 @@ pub struct PerSecond {
     pub burst: u64,
 }
 
-/// What is looked at besides time and deliveries.
+/// What is measured besides time and deliveries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Nothing.
     Steady,
-    /// The memory of clients that wait.
+    /// The memory of idle clients.
     Idle,
-    /// More than can be delivered one by one.
+    /// More messages than can be delivered one by one.
     Overload,
-    /// The run is repeated beside so many clients that read nothing.
+    /// The run is repeated with this many additional clients that read nothing.
     Stuck(usize),
 }
 
@@ -125,28 +125,28 @@ impl Workload {
         WORKLOADS.into_iter().find(|workload| workload.name == name)
     }
 
-    /// Returns what is published in so many seconds, or three times as many
-    /// beside clients that read nothing: at least one burst, and the same
+    /// Returns the request to publish for this many seconds, or for three times
+    /// as many with clients that read nothing: at least one burst, and the same
     /// number of messages on each path.
     pub fn publish(&self, seconds: f64) -> Publish {
         let PerSecond { payload_bytes, messages, burst } = self.publish;
-        // What the kernel holds for a client that reads nothing, some
-        // megabytes, is to be full for most of the time.
+        // The kernel's buffers for a client that reads nothing, some
+        // megabytes, should be full for most of the time.
         let seconds = if matches!(self.kind, Kind::Stuck(_)) { 3.0 * seconds } else { seconds };
         let unit = burst.max(self.paths as u64);
         let units = (messages as f64 * seconds / unit as f64).round().max(1.0) as u64;
         Publish { payload_bytes, messages: units * unit, rate: messages, burst }
     }
 
-    /// Returns what is published before the measurement: some messages to
-    /// every client, at a pace that every server can follow.
+    /// Returns the request to publish before the measurement: some messages to
+    /// every client, at a rate that every server can follow.
     pub fn warm_up(&self) -> Publish {
         let paths = self.paths as u64;
         let payload_bytes = self.publish.payload_bytes;
         Publish { payload_bytes, messages: 5 * paths, rate: 10 * paths, burst: 1 }
     }
 
-    /// Tells whether a server of ours takes part.
+    /// Returns whether one of our servers takes part.
     pub fn includes(&self, server: &str) -> bool {
         match server {
             "floor-cork" => self.references.contains(&server),

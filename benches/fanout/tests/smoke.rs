@@ -1,4 +1,4 @@
-//! That the benchmark works: a few clients, for a moment.
+//! Tests that the benchmark works: a few clients, for a short time.
 #![cfg(target_os = "linux")]
 
 use pode_fanout::growth::POINTS;
@@ -7,7 +7,7 @@ use pode_fanout::round::{Setting, measure};
 use pode_fanout::server::NAMES;
 use pode_fanout::workload::Workload;
 
-/// Everything that is published arrives once and in order, at every server.
+/// Every published message arrives once and in order, with every server.
 #[track_caller]
 fn check(workload: Workload) {
     for name in NAMES.into_iter().filter(|name| workload.includes(name)) {

@@ -1,4 +1,4 @@
-//! A client's connection, plain or behind TLS, and how it becomes a WebSocket.
+//! A client's connection, plain or behind TLS, and its WebSocket handshake.
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
@@ -14,7 +14,7 @@ const HANDSHAKES: usize = 100;
 /// How long a handshake may take.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// How much of an answer is read at once, in bytes; those of a handshake are
+/// How many bytes of an answer are read at once; answers to a handshake are
 /// shorter.
 const ANSWER_BYTES: usize = 8 << 10;
 
@@ -26,8 +26,8 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// Reads once, and hands over what came, in as many pieces as records of
-    /// TLS have. Returns how many bytes were read, 0 at the end.
+    /// Reads once, and passes the bytes to `plaintext`, in one piece for each
+    /// TLS record. Returns how many bytes were read, 0 at the end.
     pub(super) fn read(
         &mut self,
         buffer: &mut [u8],
@@ -62,7 +62,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Answers a ping, so that the server doesn't take the client for dead.
+    /// Answers a ping, so that the server doesn't drop the client.
     pub(super) fn pong(&mut self) -> io::Result<()> {
         self.write(b"\x8a\x80\0\0\0\0")
     }
@@ -74,7 +74,7 @@ impl Connection {
         }
     }
 
-    /// Reads the reply of the handshake. Nothing comes behind it: nothing is
+    /// Reads the reply of the handshake. Nothing follows it: nothing is
     /// published while clients connect.
     fn read_reply(&mut self, buffer: &mut [u8]) -> io::Result<()> {
         let mut reply = Vec::new();
@@ -108,8 +108,8 @@ pub(super) fn connect(
             let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
             stream.set_nodelay(true)?;
             stream.set_read_timeout(Some(HANDSHAKE_TIMEOUT))?;
-            // Ten thousand connections that wait for their last packets
-            // would be in the way of the next round.
+            // Ten thousand connections in TIME_WAIT would disturb the next
+            // round.
             SockRef::from(&stream).set_linger(Some(Duration::ZERO))?;
             let session = config.as_ref().map(Session::new).transpose()?.map(Box::new);
             let mut connection = Connection { stream, session };

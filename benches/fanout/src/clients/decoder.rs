@@ -1,21 +1,20 @@
-//! From bytes to messages: a client's side of the WebSocket frames.
+//! Decodes bytes into messages: a client's side of the WebSocket frames.
 
 use crate::protocol::{STAMP_BYTES, Stamp};
 
-/// Takes frames apart that come in pieces of any size.
+/// Decodes frames that come in pieces of any size.
 #[derive(Debug)]
 pub(super) struct Decoder {
-    /// The first bytes of a frame that is not known yet, up to its stamp.
+    /// The first bytes of a frame whose head is incomplete, up to its stamp.
     head: [u8; HEAD_BYTES],
     head_length: usize,
-    /// How many bytes of the frame before are still to come.
+    /// How many bytes of the current frame are still to come.
     rest: usize,
-    /// Whether the server asked whether the client is there, and isn't answered
-    /// yet.
+    /// Whether the server sent a ping that isn't answered yet.
     pub(super) pinged: bool,
 }
 
-/// The longest header and the stamp behind it.
+/// The longest header and the stamp after it.
 const HEAD_BYTES: usize = 10 + STAMP_BYTES;
 
 impl Default for Decoder {
@@ -25,14 +24,14 @@ impl Default for Decoder {
 }
 
 impl Decoder {
-    /// Tells of each text frame whose stamp has come.
+    /// Calls `message` for each text frame whose stamp has arrived.
     pub(super) fn feed(&mut self, mut bytes: &[u8], mut message: impl FnMut(Stamp)) {
         while !bytes.is_empty() {
             let skipped = self.rest.min(bytes.len());
             bytes = &bytes[skipped..];
             self.rest -= skipped;
             if self.head_length == 0 {
-                // Nearly always, the frame begins in this piece.
+                // Nearly always, the whole head is in this piece.
                 let Head::Known { length, rest, stamp } = Head::of(bytes) else {
                     self.keep(&mut bytes);
                     continue;
@@ -70,16 +69,16 @@ fn is_ping(frame: &[u8]) -> bool {
     frame[0] & 0xf == 0x9
 }
 
-/// What the first bytes of a frame tell.
+/// The contents of a frame's first bytes.
 enum Head {
-    /// At least so many more bytes are needed.
+    /// At least this many more bytes are needed.
     Missing(usize),
     Known {
-        /// Of the head, in bytes.
+        /// The length of the head, in bytes.
         length: usize,
-        /// How many bytes of the frame come behind it.
+        /// How many bytes of the frame follow it.
         rest: usize,
-        /// Of a text; other frames have none.
+        /// The stamp of a text; other frames have none.
         stamp: Option<Stamp>,
     },
 }

@@ -1,8 +1,7 @@
 //! The load generator: many WebSocket clients in one thread.
 //!
-//! It waits for all of them by one epoll, reads into one buffer and decodes
-//! frames where they lie: without TLS, nothing is put on the heap for a
-//! message.
+//! It waits for all of them with one epoll, reads into one buffer and decodes
+//! frames in place: without TLS, a message allocates nothing.
 
 mod connection;
 mod decoder;
@@ -21,21 +20,20 @@ use crate::histogram::Histogram;
 use crate::process::Server;
 use crate::protocol::{Publish, monotonic_ns};
 
-/// After the server is done, how long it takes without any message until what
-/// is missing counts as lost, in nanoseconds.
+/// After the server is done, how long no message comes until the missing ones
+/// count as lost, in nanoseconds.
 const PATIENCE_NS: u64 = 1_000_000_000;
 
-/// How long after its end a run is given up, in nanoseconds.
+/// How long after its end a run is aborted, in nanoseconds.
 const RUN_TIMEOUT_NS: u64 = 30_000_000_000;
 
-/// How often [`Clients::run`] lets its caller look at the server, in
-/// nanoseconds.
+/// How often [`Clients::run`] calls `look`, in nanoseconds.
 const LOOK_INTERVAL_NS: u64 = 50_000_000;
 
 const BUFFER_BYTES: usize = 256 << 10;
 const EVENTS_PER_WAIT: usize = 1024;
 
-/// The event of the server's answers; clients have their index.
+/// The event data of the server's answers; clients have their index.
 const ANSWER: u64 = u64::MAX;
 
 /// Connected clients, spread evenly over the paths.
@@ -56,27 +54,27 @@ struct Client {
     open: bool,
 }
 
-/// What arrived of what was published.
+/// The result of publishing.
 #[derive(Clone, Debug, Default)]
 pub struct Outcome {
     /// How many messages the server published.
     pub published: u64,
-    /// How many were received, over all clients.
+    /// How many messages were received, over all clients.
     pub received: u64,
-    /// How many were not, over all clients.
+    /// How many messages were not received, over all clients.
     pub lost: u64,
-    /// How many came after one that was published later.
+    /// How many messages came after one that was published later.
     pub out_of_order: u64,
     /// How many clients the server disconnected.
     pub cut_off: u64,
     /// From the request to the last message, in seconds.
     pub seconds: f64,
-    /// From publishing to reading, of all messages.
+    /// The latencies of all messages, from publishing to reading.
     pub latency: Histogram,
 }
 
 impl Clients {
-    /// Connects so many clients, by TLS if the server speaks it.
+    /// Connects this many clients, by TLS if the server speaks it.
     ///
     /// # Errors
     ///
@@ -96,12 +94,12 @@ impl Clients {
         Ok(Clients { epoll, clients: opened, paths, buffer })
     }
 
-    /// Has the server publish, and receives until all has arrived or nothing
-    /// more comes. `look` is called some twenty times in a second.
+    /// Makes the server publish, and receives until all messages have arrived or
+    /// no more come. Calls `look` some twenty times in a second.
     ///
     /// # Errors
     ///
-    /// The server ends, says something unexpected or takes half a minute too
+    /// The server ends, answers something unexpected or takes half a minute too
     /// long.
     pub fn run(
         &mut self,

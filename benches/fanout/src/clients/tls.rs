@@ -1,9 +1,7 @@
-//! A client's side of TLS, by rustls's sessions without buffers: bytes stay in
-//! the buffer that all clients share, but for those of a record that came
-//! incompletely.
+//! A client's side of TLS, by rustls's unbuffered sessions: bytes stay in the
+//! buffer that all clients share, except those of an incomplete record.
 //!
-//! Whom the certificate is for isn't checked: it is one that the server made
-//! for itself.
+//! The name and the issuer of the certificate aren't checked: it is self-signed.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -20,8 +18,7 @@ use rustls::{ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
 /// The longest record, and more than any message of a handshake here.
 const RECORD_BYTES: usize = (16 << 10) + 512;
 
-/// Makes what all sessions share: TLS 1.3, and nothing that is remembered from
-/// one connection for the next.
+/// Makes the configuration of all sessions: TLS 1.3, without resumption.
 pub(super) fn config() -> io::Result<Arc<ClientConfig>> {
     let mut config = ClientConfig::builder_with_provider(default_provider().into())
         .with_protocol_versions(&[&TLS13])
@@ -33,10 +30,10 @@ pub(super) fn config() -> io::Result<Arc<ClientConfig>> {
     Ok(config.into())
 }
 
-/// The keys of one connection.
+/// The TLS session of one connection.
 pub(super) struct Session {
     connection: UnbufferedClientConnection,
-    /// The beginning of a record whose end has not come.
+    /// The beginning of an incomplete record.
     incomplete: Vec<u8>,
 }
 
@@ -51,15 +48,15 @@ impl Session {
         self.connection.is_handshaking()
     }
 
-    /// Puts what is left of the read before at the start of the buffer, and
-    /// returns how much that is: the next read goes behind it.
+    /// Puts the rest of the previous read at the start of the buffer, and returns
+    /// its length: the next read goes after it.
     pub(super) fn restore(&mut self, buffer: &mut [u8]) -> usize {
         buffer[..self.incomplete.len()].copy_from_slice(&self.incomplete);
         self.incomplete.len()
     }
 
-    /// Decrypts records, and keeps what is left of them. Returns what is to be
-    /// sent to the server, which is nothing after the handshake.
+    /// Decrypts records, and keeps an incomplete one. Returns the bytes to send
+    /// to the server, of which there are none after the handshake.
     pub(super) fn decrypt(
         &mut self,
         records: &mut [u8],
@@ -86,7 +83,7 @@ impl Session {
                     outgoing.truncate(start + encoded.map_err(io::Error::other)?);
                 }
                 ConnectionState::TransmitTlsData(message) => message.done(),
-                // More must come first, or nothing will come any more.
+                // More bytes must come first, or the connection has ended.
                 _ => done = true,
             }
             used += discard;
@@ -98,7 +95,7 @@ impl Session {
         }
     }
 
-    /// Encrypts what is sent after the handshake.
+    /// Encrypts data that is sent after the handshake.
     pub(super) fn encrypt(&mut self, plaintext: &[u8]) -> io::Result<Vec<u8>> {
         let mut record = vec![0; plaintext.len() + 512];
         match self.connection.process_tls_records(&mut []).state.map_err(io::Error::other)? {
@@ -118,7 +115,7 @@ impl fmt::Debug for Session {
     }
 }
 
-/// Believes that a server is who it says.
+/// Accepts any certificate.
 #[derive(Debug)]
 struct Anyone;
 

@@ -7,7 +7,7 @@ use crate::growth::{Axis, POINTS, Point};
 use crate::round::Round;
 use crate::table::{Measured, Quartiles, by_server};
 
-/// In units of the picture.
+/// In units of the chart.
 const WIDTH: f64 = 720.0;
 const HEIGHT: f64 = 300.0;
 const LEFT: f64 = 60.0;
@@ -15,10 +15,10 @@ const RIGHT: f64 = WIDTH - 30.0;
 const TOP: f64 = 40.0;
 const BOTTOM: f64 = HEIGHT - 30.0;
 
-/// Values further apart than this are drawn by their logarithm.
+/// Values that differ by more than this factor are drawn logarithmically.
 const MOST_LINEAR: f64 = 8.0;
 
-/// For the servers but pode, in the order in which they first appear.
+/// The colors of all servers but pode, in the order in which they first appear.
 const COLORS: [&str; 5] = ["#4878a8", "#5a9e6f", "#a05f9c", "#8a7a3f", "#777"];
 
 /// Draws an axis, unless it was not measured.
@@ -41,7 +41,7 @@ pub(super) fn charts(axis: Axis, rounds: &[Round]) -> Vec<Chart> {
     let mut charts =
         vec![chart(name.clone(), "µs of CPU per delivery", |round| round.cost_ns() / 1e3)];
     if axis == Axis::Cores {
-        // More cores don't make a delivery cheaper, but wait less.
+        // More cores don't make a delivery cheaper, but shorten the wait.
         let what = "99th percentile of latency, ms";
         charts.push(chart(format!("{name}-p99"), what, |round| round.p99_ns as f64 / 1e6));
     }
@@ -123,7 +123,7 @@ fn lines(
     Ok(svg)
 }
 
-/// From values to heights.
+/// Maps values to heights.
 struct Scale {
     low: f64,
     high: f64,
@@ -131,7 +131,7 @@ struct Scale {
 }
 
 impl Scale {
-    /// Begins at zero if the values are near each other.
+    /// Makes a scale that begins at zero if the values are near each other.
     fn of(low: f64, high: f64) -> Scale {
         let high = high.max(f64::MIN_POSITIVE);
         let logarithmic = low > 0.0 && high > MOST_LINEAR * low;
@@ -150,7 +150,7 @@ impl Scale {
     /// Round numbers within the scale.
     fn ticks(&self) -> Vec<f64> {
         let round_numbers = (-9..=9).flat_map(|power| {
-            // So written, they are printed as they are meant.
+            // Parsed from text, they are printed without rounding errors.
             ["1", "2", "5"].map(|digit| format!("{digit}e{power}").parse().unwrap_or(0.0))
         });
         if self.logarithmic {

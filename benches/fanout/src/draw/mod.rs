@@ -1,5 +1,5 @@
-//! From rounds to pictures: one for each workload, and for each way in which
-//! costs grow.
+//! Makes charts from rounds: one for each workload, and for each axis of
+//! growth.
 
 mod lines;
 
@@ -22,7 +22,7 @@ const HEAD: &str = r#"<!doctype html>
 <p>Bars and dots are medians over the rounds, thin lines reach from quartile to quartile.</p>
 "#;
 
-/// Of each picture, so that it can stand alone.
+/// The style of each chart, so that it can be used as a separate file.
 const STYLE: &str = "\
 <style>
   svg { width: 100%; font: 14px system-ui, sans-serif; background: white }
@@ -33,24 +33,24 @@ const STYLE: &str = "\
 </style>
 ";
 
-/// A picture with its words.
+/// A chart with its texts.
 #[derive(Clone, Debug)]
 pub struct Chart {
-    /// For its file: `w1`, `growth-clients`.
+    /// The name of its file: `w1`, `growth-clients`.
     pub name: String,
     title: String,
     caption: String,
-    /// A whole file of SVG.
+    /// A complete SVG file.
     pub svg: String,
 }
 
-/// In units of the picture.
+/// In units of the chart.
 const NAMES_WIDTH: f64 = 120.0;
 const BARS_WIDTH: f64 = 480.0;
 const WIDTH: f64 = NAMES_WIDTH + BARS_WIDTH + 120.0;
 const ROW_HEIGHT: f64 = 26.0;
 
-/// Draws what was measured.
+/// Draws all measured workloads and axes.
 pub fn charts(rounds: &[Round]) -> Vec<Chart> {
     let bars =
         WORKLOADS.iter().filter_map(|workload| chart(workload, &by_server(workload, rounds)));
@@ -58,7 +58,7 @@ pub fn charts(rounds: &[Round]) -> Vec<Chart> {
     bars.chain(lines).collect()
 }
 
-/// Writes a page of all of them.
+/// Writes a page with all charts.
 pub fn page(charts: &[Chart]) -> String {
     let mut page = HEAD.to_owned();
     for Chart { title, caption, svg, .. } in charts {

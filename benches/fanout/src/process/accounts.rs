@@ -1,22 +1,22 @@
-//! What the system says of the time and the memory of processes.
+//! The system's accounting of the time and the memory of processes.
 
 use std::{fs, io};
 
-/// Time on cores, as the system accounts for it.
+/// Time on cores, as the system accounts it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CpuTime {
     /// How long it ran, in nanoseconds.
     pub ran_ns: u64,
-    /// How long it could have run and others did, in nanoseconds.
+    /// How long it could have run while others did, in nanoseconds.
     pub waited_ns: u64,
-    /// How many of the system's ticks found it in its own code.
+    /// How many of the system's clock ticks found it in its own code.
     pub user_ticks: u64,
-    /// How many found it in the kernel.
+    /// How many ticks found it in the kernel.
     pub kernel_ticks: u64,
 }
 
 impl CpuTime {
-    /// Returns what the threads of a process took since they began.
+    /// Returns the time of the threads of a process since they began.
     ///
     /// # Errors
     ///
@@ -29,7 +29,7 @@ impl CpuTime {
             time.waited_ns += waited_ns;
         }
         let stat = fs::read_to_string(format!("/proc/{id}/stat"))?;
-        // Behind the name of the program, which may hold anything.
+        // After the name of the program, which may contain anything.
         let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
         let mut ticks = fields.skip(11).map_while(|ticks| ticks.parse().ok());
         time.user_ticks = ticks.next().unwrap_or(0);
@@ -37,17 +37,17 @@ impl CpuTime {
         Ok(time)
     }
 
-    /// Returns what this thread took, without its ticks.
+    /// Returns the time of this thread, without its ticks.
     ///
     /// # Errors
     ///
-    /// The system doesn't tell.
+    /// The system doesn't provide it.
     pub fn of_this_thread() -> io::Result<CpuTime> {
         let (ran_ns, waited_ns) = ran_and_waited("/proc/thread-self/schedstat".as_ref())?;
         Ok(CpuTime { ran_ns, waited_ns, ..CpuTime::default() })
     }
 
-    /// Returns what was taken since an earlier moment.
+    /// Returns the time since an earlier moment.
     pub fn since(self, earlier: CpuTime) -> CpuTime {
         CpuTime {
             ran_ns: self.ran_ns.saturating_sub(earlier.ran_ns),
@@ -57,8 +57,8 @@ impl CpuTime {
         }
     }
 
-    /// Returns which part of the time in which it could run it did, from 0 to
-    /// 1.
+    /// Returns the share of the time in which it could run that it ran, from 0
+    /// to 1.
     pub fn share(self) -> f64 {
         let wanted = self.ran_ns + self.waited_ns;
         if wanted == 0 { 1.0 } else { self.ran_ns as f64 / wanted as f64 }
@@ -83,7 +83,7 @@ fn ran_and_waited(schedstat: &std::path::Path) -> io::Result<(u64, u64)> {
 ///
 /// # Errors
 ///
-/// There is no such process, or the system doesn't tell.
+/// There is no such process, or the system doesn't provide the figure.
 pub fn anonymous_bytes(id: u32) -> io::Result<u64> {
     let status = fs::read_to_string(format!("/proc/{id}/status"))?;
     let kibibytes = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));

@@ -1,5 +1,5 @@
-//! Processes: a started server program, its cores, and in rooms of their own
-//! what the system says of processes and sockets.
+//! Processes: a started server program, its cores, and in submodules the
+//! system's figures about processes and sockets.
 
 mod accounts;
 mod sockets;
@@ -28,24 +28,24 @@ const END_TIMEOUT: Duration = Duration::from_secs(5);
 /// A program that speaks the [protocol](crate::protocol).
 #[derive(Clone, Debug)]
 pub struct Program {
-    /// What it is called in tables.
+    /// Its name in tables.
     pub name: String,
     /// The program and its arguments; the number of paths is added, and for
     /// TLS the folder of a certificate.
     pub command: Vec<OsString>,
 }
 
-/// A server program that runs. Dropping it ends the program.
+/// A running server program. Dropping it ends the program.
 #[derive(Debug)]
 pub struct Server {
     child: Child,
     /// Absent once the program was told to end.
     requests: Option<ChildStdin>,
     answers: ChildStdout,
-    /// What was read of the next line.
+    /// The part of the next line that was read.
     line: Vec<u8>,
     port: u16,
-    /// The process that serves, which a program may have started.
+    /// The id of the process that serves, which the program may have started.
     id: u32,
     tls: bool,
 }
@@ -56,8 +56,7 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// It can't be started, or says within 20 seconds nothing of where it
-    /// listens.
+    /// It can't be started, or doesn't print its port within 20 seconds.
     pub fn start(
         program: &Program,
         paths: usize,
@@ -98,7 +97,7 @@ impl Server {
         self.port
     }
 
-    /// Tells whether clients connect by TLS.
+    /// Returns whether clients connect by TLS.
     pub fn speaks_tls(&self) -> bool {
         self.tls
     }
@@ -118,12 +117,12 @@ impl Server {
         requests.write_all(publish.line().as_bytes())
     }
 
-    /// Reads what it answered; this waits unless there is something to read.
-    /// Returns how many messages it published once it is done.
+    /// Reads its answer; this waits unless there is something to read. Returns
+    /// how many messages it published once it is done.
     ///
     /// # Errors
     ///
-    /// It has ended, or says something else.
+    /// It has ended, or answers something else.
     pub fn read_answer(&mut self) -> io::Result<Option<u64>> {
         let Some(line) = self.read_line()? else { return Ok(None) };
         match line.strip_prefix("done ").and_then(|published| published.parse().ok()) {
@@ -185,17 +184,17 @@ impl Drop for Server {
 ///
 /// # Errors
 ///
-/// The system doesn't tell.
+/// The system doesn't provide them.
 pub fn cores() -> io::Result<Vec<usize>> {
     let set = sched_getaffinity(None)?;
     Ok((0..CpuSet::MAX_CPU).filter(|core| set.is_set(*core)).collect())
 }
 
-/// Keeps this thread on some cores.
+/// Pins this thread to some cores.
 ///
 /// # Errors
 ///
-/// There is none of them.
+/// None of them exists.
 pub fn pin(cores: &[usize]) -> io::Result<()> {
     let mut set = CpuSet::new();
     cores.iter().for_each(|core| set.set(*core));

@@ -1,9 +1,9 @@
-//! What the kernel says of sockets: the question that `ss -m` asks, too
+//! The kernel's figures about sockets, by the same request as `ss -m`
 //! (sock_diag(7)).
 //!
-//! A request and the answers are structures of the kernel; here they are bytes
+//! The request and the answers are structures of the kernel; here they are bytes
 //! at the offsets that its headers `linux/netlink.h` and `linux/inet_diag.h`
-//! give.
+//! define.
 
 use std::collections::HashSet;
 use std::io::{self, Read};
@@ -23,23 +23,23 @@ const NLMSG_DONE: u16 = 3;
 const NLMSG_HEADER_BYTES: usize = 16;
 const ATTRIBUTE_HEADER_BYTES: usize = 4;
 
-/// Of `inet_diag_msg`; attributes come behind it.
+/// The size of `inet_diag_msg`; attributes follow it.
 const ANSWER_BYTES: usize = 72;
 const INET_DIAG_SKMEMINFO: u16 = 7;
 
-/// How much memory a socket's unsent data takes, with what it is kept in,
-/// among the numbers of that attribute.
+/// The index, among the numbers of that attribute, of the memory that a socket's
+/// unsent data takes, with its bookkeeping.
 const SK_MEMINFO_WMEM_QUEUED: usize = 5;
 
-/// The kernel answers at once, if it does.
+/// The kernel answers at once, or not at all.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Returns how much the kernel holds to be sent from a local port to any of
-/// these, over TCP and IPv4, in bytes.
+/// Returns how many bytes the kernel holds to be sent from a local port to any
+/// of these ports, over TCP and IPv4.
 ///
 /// # Errors
 ///
-/// The system doesn't tell.
+/// The system doesn't provide the figure.
 pub fn unsent_bytes(port: u16, to: &HashSet<u16>) -> io::Result<u64> {
     let protocol = Protocol::from(NETLINK_SOCK_DIAG);
     let mut socket = Socket::new(Domain::from(AF_NETLINK), Type::DGRAM, Some(protocol))?;
@@ -60,14 +60,14 @@ pub fn unsent_bytes(port: u16, to: &HashSet<u16>) -> io::Result<u64> {
     }
 }
 
-/// Asks for the memory of all sockets of a port.
+/// Makes the request for the memory of all sockets of a port.
 fn request(port: u16) -> Vec<u8> {
     const ALL_STATES: u32 = u32::MAX;
     let mut request = Vec::new();
     request.extend(72_u32.to_ne_bytes());
     request.extend(SOCK_DIAG_BY_FAMILY.to_ne_bytes());
     request.extend(NLM_F_REQUEST_AND_DUMP.to_ne_bytes());
-    // Sequence and sender don't matter for one question.
+    // Sequence and sender don't matter for a single request.
     request.extend([0; 8]);
     request.extend([AF_INET, IPPROTO_TCP, 1 << (INET_DIAG_SKMEMINFO - 1), 0]);
     request.extend(ALL_STATES.to_ne_bytes());
@@ -77,7 +77,7 @@ fn request(port: u16) -> Vec<u8> {
     request
 }
 
-/// Reads one answer.
+/// Returns the figure of one answer, if it is about one of these peers.
 fn unsent(answer: &[u8], to: &HashSet<u16>) -> Option<u64> {
     let peer_port = u16::from_be_bytes(answer.get(6..8)?.try_into().ok()?);
     if !to.contains(&peer_port) {
@@ -93,7 +93,7 @@ fn unsent(answer: &[u8], to: &HashSet<u16>) -> Option<u64> {
     None
 }
 
-/// Takes the next message: its kind, and what is behind its header.
+/// Takes the next message: its kind, and its contents after the header.
 fn next_message<'a>(bytes: &mut &'a [u8]) -> Option<(u16, &'a [u8])> {
     let length = u32::from_ne_bytes(*bytes.first_chunk()?) as usize;
     let kind = u16::from_ne_bytes(*bytes.get(4..)?.first_chunk()?);
@@ -107,7 +107,7 @@ fn next_attribute<'a>(bytes: &mut &'a [u8]) -> Option<(u16, &'a [u8])> {
     Some((kind, take(bytes, ATTRIBUTE_HEADER_BYTES, length)?))
 }
 
-/// The next one begins at a multiple of four bytes.
+/// Takes one item; the next one begins at a multiple of four bytes.
 fn take<'a>(bytes: &mut &'a [u8], header: usize, length: usize) -> Option<&'a [u8]> {
     let body = bytes.get(header..length)?;
     *bytes = bytes.get(length.next_multiple_of(4)..).unwrap_or_default();
@@ -128,7 +128,7 @@ mod tests {
         let client = TcpStream::connect(("127.0.0.1", port)).unwrap();
         let to = HashSet::from([client.local_addr().unwrap().port()]);
         let (mut server, _) = listener.accept().unwrap();
-        // Where the system doesn't tell, there is nothing to show.
+        // Where the system doesn't provide the figure, there is nothing to test.
         let Ok(nothing) = unsent_bytes(port, &to) else { return };
         assert_eq!(nothing, 0);
         server.set_nonblocking(true).unwrap();

@@ -20,7 +20,7 @@ use tokio::sync::broadcast::{self, error::RecvError};
 
 use super::{Publisher, listen, tls};
 
-/// How many messages a channel holds; one that is full forgets the oldest.
+/// How many messages a channel holds; a full channel drops the oldest.
 const CAPACITY_MESSAGES: usize = 128;
 
 #[derive(Clone)]
@@ -89,7 +89,7 @@ async fn write(
 
 impl Publisher for Channels {
     async fn publish(&self, path: usize, text: String) -> io::Result<()> {
-        // An error only says that nobody listens.
+        // An error only means that nobody listens.
         let _ = self.channels[path].send(serde_json::to_string(&text)?);
         Ok(())
     }

@@ -1,10 +1,10 @@
-//! The floor: the least that a broadcast costs over sockets.
+//! The floor: the minimum cost of a broadcast over sockets.
 //!
 //! One thread, one epoll, and for each message one `send` of the ready frame
 //! to each socket of the path. With `cork`, messages of a path that are due
 //! together are joined, so that one `send` takes them all. There is no HTTP
-//! but the handshake, and no WebSocket but the frames that go out: what is
-//! left is the kernel, and behind TLS the encryption for each client.
+//! but the handshake, and no WebSocket but the outgoing frames: what remains
+//! is the kernel, and behind TLS the encryption for each client.
 
 use std::io::{self, Read, Write};
 use std::net::TcpListener;
@@ -21,14 +21,14 @@ use super::listen;
 use super::tls::{self, Stream};
 use crate::protocol::{Publish, monotonic_ns, text};
 
-/// The events of what is no client; clients have their index.
+/// The event data of everything but clients; clients have their index.
 const LISTENER: u64 = u64::MAX;
 const REQUESTS: u64 = u64::MAX - 1;
 
-/// How much is joined into one `send`, at most, in bytes.
+/// The maximum of bytes that are joined into one `send`.
 const CORK_BYTES: usize = 64 << 10;
 
-/// How much waits for a client before it is cut off, in bytes.
+/// How many bytes may wait for a client before it is disconnected.
 const MAX_BACKLOG_BYTES: usize = 1 << 20;
 
 struct Floor {
@@ -46,7 +46,8 @@ struct Client {
     stream: Stream,
     /// Absent until the handshake is done.
     path: Option<u32>,
-    /// Of the handshake, what was read; then, what the socket did not take.
+    /// During the handshake, the bytes that were read; later, the bytes that
+    /// the socket didn't take.
     backlog: Vec<u8>,
 }
 
@@ -93,8 +94,8 @@ pub(super) fn serve(paths: usize, certificate: Option<&Path>, cork: bool) -> io:
 }
 
 impl Publishing {
-    /// Returns how long the next message is not due, in whole milliseconds as
-    /// the timers of the other servers.
+    /// Returns how long it is until the next message is due, in whole
+    /// milliseconds as with the timers of the other servers.
     fn wait(&self) -> Timespec {
         let due = self.start + self.publish.due(self.next);
         let milliseconds = due.saturating_sub(monotonic_ns()).div_ceil(1_000_000);
@@ -125,7 +126,7 @@ impl Floor {
         }
     }
 
-    /// Reads, or writes what waits.
+    /// Reads, or writes the backlog.
     fn client_ready(&mut self, index: u32) -> io::Result<()> {
         let Some(client) = &mut self.clients[index as usize] else { return Ok(()) };
         if client.path.is_some() && !client.backlog.is_empty() {
@@ -175,8 +176,8 @@ impl Floor {
         self.send(index, reply.as_bytes())
     }
 
-    /// Publishes the next message, or all that are due of its path. What comes
-    /// behind it finds its turn after other events were seen to.
+    /// Publishes the next message, or all that are due of its path. Later
+    /// messages have their turn after other events were handled.
     fn publish_due(&mut self) -> io::Result<()> {
         let Some(publishing) = &mut self.publishing else { return Ok(()) };
         let paths = self.paths.len() as u64;
@@ -199,7 +200,7 @@ impl Floor {
         }
         if !bytes.is_empty() {
             let path = (first % paths) as usize;
-            // Backwards, since one that fails is taken out.
+            // Backwards, since a client that fails is removed.
             for position in (0..self.paths[path].len()).rev() {
                 self.send(self.paths[path][position], &bytes)?;
             }
@@ -207,7 +208,7 @@ impl Floor {
         Ok(())
     }
 
-    /// Sends, and keeps what the socket doesn't take.
+    /// Sends, and keeps the bytes that the socket doesn't take.
     fn send(&mut self, index: u32, bytes: &[u8]) -> io::Result<()> {
         let Some(client) = &mut self.clients[index as usize] else { return Ok(()) };
         let written = if client.backlog.is_empty() { client.stream.write(bytes) } else { Ok(0) };
@@ -226,7 +227,8 @@ impl Floor {
             return Ok(());
         }
         let data = epoll::EventData::new_u64(index.into());
-        // Told once, when there is room; reading goes on.
+        // Edge-triggered: reports once when the socket is writable; reading
+        // goes on.
         let flags = epoll::EventFlags::IN | epoll::EventFlags::OUT | epoll::EventFlags::ET;
         Ok(epoll::modify(&self.epoll, &client.stream, data, flags)?)
     }
@@ -239,7 +241,7 @@ impl Floor {
     }
 }
 
-/// Adds a text frame whose payload is the text as JSON.
+/// Appends a text frame whose payload is the text as JSON.
 fn frame(bytes: &mut Vec<u8>, text: &str) {
     let length = text.len() + 2;
     bytes.push(0x81);

@@ -26,7 +26,7 @@ pub const NAMES: [&str; 6] = ["floor", "floor-cork", "pode", "pode-group", "warp
 ///
 /// # Errors
 ///
-/// There is none of this name, or the system refuses something.
+/// There is no server of this name, or the system refuses something.
 pub fn serve(name: &str, paths: usize, certificate: Option<&Path>) -> io::Result<()> {
     raise_descriptor_limit()?;
     match name {
@@ -44,8 +44,8 @@ pub fn serve(name: &str, paths: usize, certificate: Option<&Path>) -> io::Result
     }
 }
 
-/// Listens on a free port. Accepted connections inherit that nothing is held
-/// back to be sent with what comes next.
+/// Listens on a free port. Accepted connections inherit `TCP_NODELAY`: no data is
+/// held back to be sent together with later data.
 fn listen() -> io::Result<TcpListener> {
     let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None)?;
     socket.set_tcp_nodelay(true)?;
@@ -55,7 +55,7 @@ fn listen() -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
-/// A running server on tokio, as who publishes sees it.
+/// A running server on tokio, as its publisher sees it.
 trait Publisher: Clone + Send + Sync + 'static {
     /// Returns the id of the process that serves.
     fn process(&self) -> u32 {
@@ -66,8 +66,8 @@ trait Publisher: Clone + Send + Sync + 'static {
     fn publish(&self, path: usize, text: String) -> impl Future<Output = io::Result<()>> + Send;
 }
 
-/// Starts a server on a runtime with a thread for each core, and publishes in
-/// a task of its own: that is how handlers run.
+/// Starts a server on a runtime with a thread for each core, and publishes in a
+/// separate task, as handlers do.
 fn on_tokio<P: Publisher>(
     paths: usize,
     start: impl Future<Output = io::Result<(u16, P)>>,

@@ -17,9 +17,9 @@ use crate::process::raise_descriptor_limit;
 /// How long nginx may take to listen.
 const START_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Starts nginx in a file system in which `/var/lib/nginx` can be written to,
-/// which Nchan insists on, and which is seen by no other process. When this
-/// program ends, nginx does.
+/// Starts nginx in its own mount namespace, where `/var/lib/nginx` can be written
+/// to, as Nchan requires; no other process sees it. When this program ends, nginx
+/// ends, too.
 const START: &str = "mount -t tmpfs none /var/lib && mkdir /var/lib/nginx && \
                      exec setpriv --pdeathsig KILL \"$0\" -p \"$1\" -e stderr -c nginx.conf";
 
@@ -47,9 +47,9 @@ struct Nginx {
 }
 
 impl Nginx {
-    /// Returns also the ports to which clients connect, and to publish.
+    /// Also returns the port for clients, and the port for publishing.
     fn start(packages: &Path, certificate: Option<&Path>) -> io::Result<(Nginx, u16, u16)> {
-        // Free ones. If others take them before nginx does, it doesn't start.
+        // Free ports. If others take them before nginx does, it doesn't start.
         let (clients, publisher) = (listen()?, listen()?);
         let (port, publish_port) = (clients.local_addr()?.port(), publisher.local_addr()?.port());
         drop((clients, publisher));
@@ -75,15 +75,15 @@ impl Nginx {
 
 impl Drop for Nginx {
     fn drop(&mut self) {
-        // Told to end gently, it would wait for its clients.
+        // On a graceful stop, it would wait for its clients.
         let _ = self.child.kill();
         let _ = self.child.wait();
         let _ = fs::remove_dir_all(&self.folder);
     }
 }
 
-/// One process that does all the work; apart from that and the limits, what is
-/// said is only where things are.
+/// One process that does all the work; apart from that and the limits, the
+/// configuration only sets paths and addresses.
 fn configuration(
     packages: &Path,
     port: u16,
@@ -170,7 +170,7 @@ impl Publisher for Running {
         }
         let mut rest = vec![0; length];
         connection.read_exact(&mut rest).await?;
-        // 201 or 202, whether somebody listens or nobody.
+        // 201 with subscribers, or 202 without.
         match first.starts_with("HTTP/1.1 20") {
             true => Ok(()),
             false => Err(io::Error::other(first)),

@@ -33,7 +33,7 @@ mod in_a_group {
     use pode::prelude::*;
 
     pode_server! {
-        /// Sends to a group, in which all clients of one path are.
+        /// Sends to a group that contains all clients of one path.
         pub(super) server in_a_group;
         endpoint ws "127.0.0.1:0";
         signal PATH: String = "/0";
@@ -47,7 +47,7 @@ mod many_paths {
     include!(concat!(env!("OUT_DIR"), "/many_paths.rs"));
 }
 
-/// Where everybody is whom a handler lets in.
+/// The group of all clients that the handler admits.
 const GROUP: &str = "crew";
 
 #[derive(Clone)]
@@ -58,8 +58,8 @@ pub(super) struct Declared {
     in_a_group: bool,
 }
 
-/// Starts the declared server for so many paths. Its certificate is one that it
-/// makes for itself.
+/// Starts the declared server for this many paths. It makes its own self-signed
+/// certificate.
 pub(super) async fn start(paths: usize, secret: bool) -> io::Result<(u16, Declared)> {
     let (server, protocol, paths): (_, _, &'static [_]) = match (paths, secret) {
         (1, false) => (one_path::one_path(), Protocol::Ws, &[one_path::PATH]),

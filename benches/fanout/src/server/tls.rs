@@ -1,5 +1,5 @@
-//! TLS for the servers that don't bring it along: rustls's sessions, as a stream
-//! for the floor, and as a listener for axum.
+//! TLS for the servers without their own: rustls's sessions, as a stream for the
+//! floor, and as a listener for axum.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -30,7 +30,7 @@ pub(super) fn config(folder: &Path) -> io::Result<Arc<ServerConfig>> {
     Ok(config.into())
 }
 
-/// A socket that doesn't wait, plain or with a session beside it.
+/// A non-blocking socket, plain or with a TLS session.
 pub(super) enum Stream {
     Plain(TcpStream),
     Secret(Box<StreamOwned<ServerConnection, TcpStream>>),
@@ -43,8 +43,8 @@ impl Stream {
         Ok(Stream::Secret(StreamOwned::new(session, socket).into()))
     }
 
-    /// Tells whether something was encrypted that the socket didn't take. It
-    /// goes out with the next read or write.
+    /// Returns whether the socket didn't take all encrypted data. The rest is
+    /// sent with the next read or write.
     pub(super) fn holds_back(&self) -> bool {
         match self {
             Stream::Plain(_) => false,
@@ -87,8 +87,8 @@ impl AsFd for Stream {
     }
 }
 
-/// Shakes hands with each client in a task of its own, so that none waits for
-/// another.
+/// Does the handshake with each client in a separate task, so that none waits
+/// for another.
 pub(super) struct Listener {
     address: SocketAddr,
     streams: mpsc::Receiver<(TlsStream<tokio::net::TcpStream>, SocketAddr)>,
