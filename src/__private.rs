@@ -1,4 +1,4 @@
-//! Names that only expansions use; no promises are made about them.
+//! Names that only expansions use, without any stability guarantee.
 
 pub use pode_core::{Method, Protocol};
 pub use pode_runtime::Folder;
@@ -10,12 +10,12 @@ pub use pode_runtime::route::{
     view_filter,
 };
 
-/// What the values of a server's options may say.
+/// The words that the values of a server's options may use.
 pub mod server_words {
     pub use pode_runtime::signed_by;
 }
 
-/// What the values of a signal's options may say.
+/// The words that the values of a signal's options may use.
 pub mod signal_words {
     pub use pode_runtime::OnLag::{Disconnect, Latest, Skip};
     pub use pode_runtime::Origins::{AnyPage, OwnPages};
@@ -23,13 +23,13 @@ pub mod signal_words {
     pub use pode_runtime::pages_of;
 }
 
-/// What the values of an upstream's options may say.
+/// The words that the values of an upstream's options may use.
 pub mod upstream_words {
     pub use pode_runtime::Roots::SystemRoots;
     pub use pode_runtime::{roots_of, system_roots_and};
 }
 
-/// What the values of an endpoint's options may say.
+/// The words that the values of an endpoint's options may use.
 pub mod endpoint_words {
     pub use pode_runtime::certificate::{
         optional, password_from_env, password_from_file, pem, pfx, required, self_signed,

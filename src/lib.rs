@@ -29,41 +29,42 @@
 //! # }
 //! ```
 //!
-//! [`pode_server!`] declares a function that builds the [`Server`], and one
-//! constant for each signal, a [`SignalPath`] or a [`SignalFamily`] of paths, and
-//! for each upstream, an [`UpstreamName`]. So a signal that nobody declared can't
-//! be sent to, and a payload of another type doesn't compile; neither do a route
-//! that is declared twice, a view that isn't there, a port out of range, or a page
-//! that asks for what this server doesn't have. Each mistake has a code, which
-//! `docs/checks.md` in the repository explains; [`keyword`] explains the language
-//! word by word.
+//! [`pode_server!`] declares a function that builds the [`Server`], one
+//! constant for each signal (a [`SignalPath`], or a [`SignalFamily`] of paths),
+//! and one for each upstream (an [`UpstreamName`]). So a send to an undeclared
+//! signal or with a payload of another type doesn't compile. Neither does a
+//! route that is declared twice, a missing view, a port out of range, or a page
+//! that requests something this server doesn't have. Each mistake has a code,
+//! which `docs/checks.md` in the repository explains. [`keyword`] explains the
+//! language word by word.
 //!
 //! Each route becomes one warp filter, and each signal path one tokio broadcast
-//! channel. What is sent is encoded once, however many clients listen.
+//! channel. A message is encoded once, however many clients listen.
 //!
 //! # Views and public files
 //!
 //! Their folders are relative to the crate's `Cargo.toml`. A build with debug
-//! assertions, as `cargo run` makes it, reads them there whenever they are
-//! wanted, so a changed page shows at once. A release build holds all their
-//! files: the binary alone is enough. (Cargo builds it anew when one of them
+//! assertions, such as that of `cargo run`, reads the files from there on each
+//! use, so a changed page shows at once. A release build embeds all their
+//! files: the binary alone is enough. (Cargo rebuilds it when one of them
 //! changes. It can't see that one was added: save a Rust file, too.)
 //!
-//! What pages ask for is held against the server while compiling: the addresses
-//! in `href`, `src`, `action` and the like, and those in `fetch(…)`,
-//! `new WebSocket(…)` and `new EventSource(…)` that are written out. One that
-//! leads nowhere, asks by the wrong method or at a port where nothing listens is
-//! an error with file and line. Where it is another server's business after all,
-//! a comment says so, in the same line or the one above:
+//! The compiler checks the addresses in pages against the server: those in
+//! `href`, `src`, `action` and similar attributes, and those in `fetch(…)`,
+//! `new WebSocket(…)` and `new EventSource(…)` that are literals. An address
+//! that leads nowhere, uses the wrong method, or names a port where nothing
+//! listens is an error with file and line. If the address belongs to another
+//! server after all, a comment on the same line or the one above says so:
 //! `<!-- pode: external -->`, `// pode: external`.
 //!
-//! # Clients that speak
+//! # Clients that send
 //!
-//! A signal of two types takes messages of the first from its clients, and sends
-//! them those of the second. Handlers let clients in and learn that they have
-//! gone; messages go to all, to a group, to one client, or back to whoever
-//! spoke. The pages of [`signal`](keyword::signal), [`on`](keyword::on) and
-//! [`rebroadcast`](keyword::rebroadcast) say all of it.
+//! A signal of two types receives messages of the first from its clients, and
+//! sends them those of the second. Handlers accept clients and learn when they
+//! have disconnected. Messages go to all clients, to a group, to one client, or
+//! back to the sender. The pages of [`signal`](keyword::signal),
+//! [`on`](keyword::on) and [`rebroadcast`](keyword::rebroadcast) describe this
+//! in full.
 //!
 //! ```
 //! use pode::prelude::*;
@@ -111,10 +112,10 @@
 //!
 //! # Limits
 //!
-//! What a client may ask for, and how long it may take, is bounded from the
-//! start. [`Limits`] has all of it but for what clients of a signal may say,
-//! which [`SignalOptions`] has; a server, an endpoint or a route may name what
-//! should be otherwise.
+//! By default, limits bound what a client may request and how long it may take.
+//! [`Limits`] has all of them except those for messages from the clients of a
+//! signal, which are in [`SignalOptions`]. A server, an endpoint or a route may
+//! override some.
 //!
 //! ```
 //! use pode::prelude::*;
@@ -133,9 +134,9 @@
 //!
 //! # Values that handlers share
 //!
-//! `state Type = value;` declares one, and `event.state::<Type>()?` gives it to
-//! a handler. An `async` closure that captures a variable is no handler, since
-//! it would lend the variable to requests that outlive it.
+//! `state Type = value;` declares one, and `event.state::<Type>()?` returns it
+//! in a handler. An `async` closure that captures a variable can't be a
+//! handler, since it would lend the variable to requests that outlive it.
 //!
 //! ```
 //! use std::sync::atomic::{AtomicU64, Ordering};

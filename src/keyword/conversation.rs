@@ -1,6 +1,6 @@
-//! The words of signals and upstreams: who talks to whom by WebSocket.
+//! The words of signals and upstreams: messages over WebSocket.
 
-// For what the pages link to.
+// Targets of the pages' links.
 #[cfg(doc)]
 use super::*;
 
@@ -14,15 +14,15 @@ keywords! {
     /// [`ws`] or [`wss`] endpoint. Options are those of
     /// [`SignalOptions`](crate::SignalOptions).
     ///
-    /// Where a signal has one type, clients only listen: one that sends something
-    /// is told by close code 1003. One that reads too slowly is cut off by 1013,
-    /// so that it disturbs neither senders nor other clients; or it misses
-    /// messages, if the signal says so:
+    /// If a signal has one type, clients only listen. A client that sends a
+    /// message is closed with code 1003. A slow consumer is closed with code
+    /// 1013, so that it disturbs neither senders nor other clients; or it
+    /// misses messages, if the signal says so:
     ///
-    /// | `on_lag` | what a client gets that reads too slowly |
+    /// | `on_lag` | what a slow consumer gets |
     /// |---|---|
-    /// | `Disconnect` | close code 1013: it knows that it missed something |
-    /// | `Skip` | what fits: what comes meanwhile is left out |
+    /// | `Disconnect` | close code 1013, so it knows that it missed something |
+    /// | `Skip` | the messages that fit into its send queue; those that come while the queue is full are left out |
     /// | `Latest` | the newest message next, and none of those that wait |
     ///
     /// ```
@@ -35,37 +35,36 @@ keywords! {
     /// # let _ = prices();
     /// ```
     ///
-    /// Every client is asked by a ping whether it is still there, each 25
-    /// seconds unless the signal says otherwise (`heartbeat: 10s`). Browsers
-    /// answer by themselves; one that gives no sign of life until the next time
-    /// is dropped.
+    /// The server pings every client each 25 seconds, unless the signal sets
+    /// another interval (`heartbeat: 10s`). Browsers answer by themselves. A
+    /// client that shows no sign of life until the next ping is disconnected.
     ///
-    /// A page of anybody could open a WebSocket to this server, with its
-    /// visitor's cookies. So only own pages may: those of the host by whose
-    /// name the client connects, at the same port or at one of this server's
-    /// endpoints. Others are answered with 403, unless the signal lets them in:
+    /// Any page on the web could open a WebSocket to this server with its
+    /// visitor's cookies. So only own pages may connect: pages of the host name
+    /// that the client connects to, at the same port or at one of this server's
+    /// endpoints. Other pages get a 403, unless the signal admits them:
     ///
     /// | `origins` | whose pages may connect |
     /// |---|---|
-    /// | `OwnPages` | the default |
-    /// | `pages_of(["https://shop.example"])` | those of these origins, too |
-    /// | `AnyPage` | anybody's |
+    /// | `OwnPages` | own pages only; the default |
+    /// | `pages_of(["https://shop.example"])` | own pages, and those of these origins |
+    /// | `AnyPage` | any page |
     ///
-    /// Behind a proxy that changes the `Host` header, own pages are to be named
-    /// like others. Programs that are no browsers send no `Origin`, and may
+    /// Behind a proxy that changes the `Host` header, own pages must be listed
+    /// like others. Clients that are not browsers send no `Origin`, and may
     /// always connect.
     ///
     /// # What clients send
     ///
-    /// With two types, clients send the first and get the second. The handler is
-    /// an `async fn` or an `async` closure that takes a
-    /// [`SignalEvent`](crate::SignalEvent) of what is sent, and the message;
-    /// [`rebroadcast`] stands in its place where clients talk to each other by
-    /// themselves. A message is read from JSON; a [`RawMessage`](crate::RawMessage), on
-    /// either side, travels as it is. An [`EventError`](crate::EventError) that
-    /// the handler returns is told to the client, as `{"error":"…"}`; any other error
-    /// goes to the log, and the client is told that its message could not be
-    /// handled.
+    /// With two types, clients send the first and receive the second. The
+    /// handler is an `async fn` or an `async` closure that takes a
+    /// [`SignalEvent`](crate::SignalEvent) of the type that the signal sends,
+    /// and the message. [`rebroadcast`] replaces it where clients send to each
+    /// other without a handler. A message is parsed from JSON; a
+    /// [`RawMessage`](crate::RawMessage), on either side, travels unchanged. If
+    /// the handler returns an [`EventError`](crate::EventError), the client
+    /// gets it as `{"error":"…"}`. Any other error is logged, and the client
+    /// gets an error which says that its message could not be handled.
     ///
     /// ```
     /// # use pode::prelude::*;
@@ -95,10 +94,10 @@ keywords! {
     ///
     /// # Levels
     ///
-    /// How widely a signal may be sent is a part of its constant's type, so a
-    /// `send` that goes further doesn't compile:
+    /// A signal's widest audience is a part of its constant's type, so a `send`
+    /// that goes further doesn't compile:
     ///
-    /// | `level` | who gets a message |
+    /// | `level` | possible recipients |
     /// |---|---|
     /// | `Name` | everyone on the path, a group, or one client; the default |
     /// | `Group` | a group, or one client: `event.send(CHAT, &message).to_group("red").await` |
@@ -106,15 +105,15 @@ keywords! {
     ///
     /// # Families
     ///
-    /// A path with parameters is as many paths as there are values: each has its
-    /// own clients and groups. The constant is a
-    /// [`SignalFamily`](crate::SignalFamily), and `ROOM.at(&room)` one path of it.
-    /// Types of parameters, up to four, are made by
-    /// [`FromStr`](std::str::FromStr) and written by
-    /// [`Display`](std::fmt::Display); a client that asks for what isn't one is
-    /// answered with 400. Each parameter has its argument, in the order of the
-    /// path, and handlers take them so, between event and message. A path is
-    /// there while it has clients.
+    /// A path with parameters declares a family: one path for each set of
+    /// values, with its own clients and groups. The constant is a
+    /// [`SignalFamily`](crate::SignalFamily), and `ROOM.at(&room)` is one path
+    /// of it. Up to four parameters are allowed. [`FromStr`](std::str::FromStr)
+    /// parses their types, and [`Display`](std::fmt::Display) writes them. A
+    /// client whose path has a value that can't be parsed gets a 400. Each
+    /// parameter has its argument, in the order of the path, and handlers take
+    /// the arguments in this order, between event and message. A path exists
+    /// while it has clients.
     ///
     /// ```
     /// # use pode::prelude::*;
@@ -131,24 +130,24 @@ keywords! {
     /// # let _ = house();
     /// ```
     ///
-    /// Of two signals that are at a path, the more specific one has it:
-    /// `/rooms/lobby` beside `/rooms/:room`.
+    /// If two signals match a path, the more specific one serves it:
+    /// `/rooms/lobby` before `/rooms/:room`.
     signal
 
-    /// `=> rebroadcast` lets the clients of a [`signal`] talk to each other.
+    /// `=> rebroadcast` lets the clients of a [`signal`] send to each other.
     ///
-    /// What a client sends goes on to others without a handler; it must be what
-    /// the signal sends, so one type stands on both sides of the arrow. An option
-    /// says to whom it may go:
+    /// A client's message goes to others without a handler. It must have the
+    /// type that the signal sends, so one type stands on both sides of the
+    /// arrow. An option sets the allowed recipients:
     ///
-    /// | `rebroadcast` | to whom clients' messages may go |
+    /// | `rebroadcast` | allowed recipients of clients' messages |
     /// |---|---|
-    /// | `Anyone` | to everyone, to any group, to any client |
-    /// | `OwnGroups` | to the groups that the client is in, which handlers decide |
+    /// | `Anyone` | everyone, any group, any client |
+    /// | `OwnGroups` | the groups that the client is in, which handlers decide |
     ///
     /// A client sends JSON: `{"message": …}`, and `"group": "red"`,
     /// `"clientId": "…"` or `"direct": true` (back to itself) if it isn't for
-    /// everyone. Others get the message alone.
+    /// everyone. Recipients get the message alone.
     ///
     /// ```
     /// # use pode::prelude::*;
@@ -161,15 +160,15 @@ keywords! {
     /// ```
     rebroadcast
 
-    /// `on connect CHAT => handler;` does something when a client of a
-    /// [`signal`] comes; `on disconnect` when it has gone.
+    /// `on connect CHAT => handler;` runs a handler when a client of a
+    /// [`signal`] connects; `on disconnect`, when it has disconnected.
     ///
-    /// One of each for a signal, which is declared in the same block. The handler
-    /// of [`connect`] takes a [`ConnectEvent`](crate::ConnectEvent) of what the
-    /// signal sends, that of [`disconnect`] a
-    /// [`DisconnectEvent`](crate::DisconnectEvent), and then the values of the
-    /// path's parameters, if it is a family. Where a `#[cfg]` leaves the signal
-    /// out, it leaves this out, too.
+    /// A signal has at most one of each, declared in the same block as the
+    /// signal. The handler of [`connect`] takes a
+    /// [`ConnectEvent`](crate::ConnectEvent) of the type that the signal sends,
+    /// that of [`disconnect`] a [`DisconnectEvent`](crate::DisconnectEvent);
+    /// both then take the values of the path's parameters, if it is a family.
+    /// If a `#[cfg]` removes the signal, it removes this declaration, too.
     ///
     /// ```
     /// # use pode::prelude::*;
@@ -195,43 +194,45 @@ keywords! {
     /// ```
     on
 
-    /// `on connect CHAT => handler;`: a client asks to be let in. See [`on`].
+    /// `on connect CHAT => handler;`: a client asks to connect. See [`on`].
     ///
-    /// The handler looks at the request, and may give the client an id, put it
-    /// into groups, keep a value with it and have it greeted. An error refuses the
-    /// client: an [`EventError`](crate::EventError) by its status, any other by
-    /// 500. What is sent when the handler is done reaches the client.
+    /// The handler inspects the request. It may give the client an id, put it
+    /// into groups, keep a value with it and greet it. An error refuses the
+    /// client: an [`EventError`](crate::EventError) with its status, any other
+    /// with 500. Messages that are sent after the handler is done reach the
+    /// client.
     connect
 
-    /// `on disconnect CHAT => handler;`: a client has gone. See [`on`].
+    /// `on disconnect CHAT => handler;`: a client has disconnected. See [`on`].
     ///
-    /// It comes once for each client that was let in, after all its messages were
-    /// handled. An error goes to the log.
+    /// It runs once for each client that was accepted, after all the client's
+    /// messages were handled. An error is logged.
     disconnect
 
-    /// `upstream PRICES: Tick = "wss://feed.example/prices" => on_tick;` listens
-    /// to a WebSocket of another server.
+    /// `upstream PRICES: Tick = "wss://feed.example/prices" => on_tick;`
+    /// listens to a WebSocket of another server.
     ///
     /// It is Pode's `Connect-PodeWebSocket`. The handler is an `async fn` or an
-    /// `async` closure that takes an [`UpstreamEvent`](crate::UpstreamEvent) and
-    /// a message, which serde makes of JSON, and returns nothing or a
-    /// `Result<(), E>`. An error or a panic goes to the log, and the next
-    /// message comes; so does what can't be read. The URL is a text, which is
-    /// checked while compiling, or any expression that is `Into<String>`.
-    /// Options are those of [`UpstreamOptions`](crate::UpstreamOptions).
+    /// `async` closure that takes an [`UpstreamEvent`](crate::UpstreamEvent)
+    /// and a message, which serde parses from JSON, and returns nothing or a
+    /// `Result<(), E>`. An error, a panic or a message that can't be parsed is
+    /// logged, and the next message comes. The URL is a literal, which the
+    /// compiler checks, or any expression that is `Into<String>`. Options are
+    /// those of [`UpstreamOptions`](crate::UpstreamOptions).
     ///
-    /// With a second type it is sent to, as well: `Tick -> Subscribe` receives
-    /// the one and sends the other. The declaration makes the constant
-    /// `PRICES`, an [`UpstreamName<Subscribe, Tick>`](crate::UpstreamName), by
-    /// which every event and the running server reach it:
-    /// `event.upstream(PRICES).send(&subscribe).await`. A handler of its own
-    /// answers by `event.reply(&subscribe).await`, and takes an
+    /// With a second type, the server also sends to the upstream:
+    /// `Tick -> Subscribe` receives the first and sends the second. The
+    /// declaration makes the constant `PRICES`, an
+    /// [`UpstreamName<Subscribe, Tick>`](crate::UpstreamName), by which every
+    /// event and the running server reach it:
+    /// `event.upstream(PRICES).send(&subscribe).await`. The upstream's own
+    /// handler answers by `event.reply(&subscribe).await`, and takes an
     /// `UpstreamEvent<Subscribe>`.
     ///
-    /// What the other server must be told on each connection is the business of
-    /// one more handler, the option `on_connect`. It runs before the first
-    /// message is read, and again after each reconnect. If it fails, the
-    /// connection is given up and tried again.
+    /// The option `on_connect` is a handler for messages that the other server
+    /// needs on each connection. It runs before the first message is read, and
+    /// again after each reconnect. If it fails, the connection is closed and
+    /// tried again.
     ///
     /// ```
     /// # use pode::prelude::*;
@@ -263,26 +264,25 @@ keywords! {
     /// ```
     ///
     /// Messages are handled in their order, one at a time, and nothing is read
-    /// meanwhile: a slow handler slows the other server down, or makes it lose
-    /// patience. A handler that waits for something may hand it to a task of its
-    /// own, with a clone of the event.
+    /// meanwhile: a slow handler slows the other server down, or makes it
+    /// disconnect. A handler that waits for something may pass the work to a
+    /// task of its own, with a clone of the event.
     ///
-    /// A connection that ends or doesn't come about is tried again for ever,
-    /// after a time that chance chooses: up to a second first
-    /// (`reconnect_delay`), then up to twice as much each time, up to half a
-    /// minute (`max_reconnect_delay`). The other server is asked for a sign of
-    /// life each 25 seconds (`heartbeat`), and left if none comes within twice
-    /// that time. What was sent to it meanwhile is an error, and is kept by
-    /// nobody. A server that stops lets a running handler finish, and takes
-    /// leave by close code 1001.
+    /// A connection that ends or fails is tried again without limit, after a
+    /// random delay: up to one second at first (`reconnect_delay`), then up to
+    /// twice as much each time, up to half a minute (`max_reconnect_delay`).
+    /// The server pings the other one each 25 seconds (`heartbeat`), and
+    /// disconnects if it hears nothing within twice that time. A send while
+    /// disconnected is an error; its message is not kept. A server that stops
+    /// lets a running handler finish, and closes the connection with code 1001.
     ///
-    /// At a `wss` URL, the certificate must be signed by whom the operating
-    /// system trusts, unless the upstream says otherwise:
+    /// At a `wss` URL, an authority that the operating system trusts must have
+    /// signed the certificate, unless the upstream says otherwise:
     ///
-    /// | `roots` | who may have signed it |
+    /// | `roots` | trusted authorities |
     /// |---|---|
-    /// | `SystemRoots` | the default |
-    /// | `system_roots_and("root.pem")` | those in this file, too |
+    /// | `SystemRoots` | those of the system; the default |
+    /// | `system_roots_and("root.pem")` | those of the system, and those in this file |
     /// | `roots_of("root.pem")` | those in this file alone |
     upstream
 }

@@ -1,24 +1,24 @@
 //! The words of [`pode_server!`](crate::pode_server), one item each.
 //!
-//! These are read, not used: an editor shows a word's page where the word
-//! stands. An invocation is a head and declarations, each ended by `;`.
-//! Declarations may stand in any order, and may bear doc comments and
+//! These items are documentation only: an editor shows a word's page where the
+//! word stands. An invocation is a head and declarations, each ended by `;`.
+//! Declarations may stand in any order, and may have doc comments and
 //! `#[cfg(…)]`.
 //!
 //! | declaration | what it declares |
 //! |---|---|
 //! | [`server`] | the head: a function that builds the server |
-//! | [`endpoint`] | an address, and whether [`http`], [`https`], [`ws`] or [`wss`] is spoken there |
+//! | [`endpoint`] | an address, and its protocol: [`http`], [`https`], [`ws`] or [`wss`] |
 //! | [`views`] | the folder of templates |
 //! | [`public`] | a folder of static files |
-//! | [`route`] | what answers requests of a method and a path |
+//! | [`route`] | the handler, view or redirect for requests of a method and a path |
 //! | [`mount`] | any warp filter, under a prefix |
-//! | [`signal`] | a path on which clients listen, and may speak |
-//! | [`on`] | what is done when a client comes or goes |
+//! | [`signal`] | a path on which clients listen, and may send |
+//! | [`on`] | a handler for clients that connect or disconnect |
 //! | [`state`] | a value that handlers share |
-//! | [`timer`] | what is done at an interval |
-//! | [`schedule`] | what is done at times of the day and the year |
-//! | [`upstream`] | a WebSocket of another server that is listened to |
+//! | [`timer`] | a handler that runs at an interval |
+//! | [`schedule`] | a handler that runs at times of the day and the year |
+//! | [`upstream`] | a connection to a WebSocket of another server |
 #![allow(non_camel_case_types, reason = "the words are lower case where they stand")]
 
 macro_rules! keywords {
@@ -37,12 +37,12 @@ keywords! {
     /// `pub server name;` begins an invocation.
     ///
     /// It declares the function `name()`, which returns a
-    /// [`Server`](crate::Server). The constants of the signals have its
-    /// visibility. It may take parameters, which every expression of the
-    /// declarations may use, and the options of
-    /// [`ServerOptions`](crate::ServerOptions). One of them, `hand_over`, has a
-    /// newer process of the server take the place of an older one without
-    /// anybody being refused or missing a message.
+    /// [`Server`](crate::Server). The constants of the signals have the
+    /// function's visibility. The function may take parameters, which every
+    /// expression of the declarations may use. The options are those of
+    /// [`ServerOptions`](crate::ServerOptions). One of them, `hand_over`, lets
+    /// a newer process of the server replace an older one: no connection is
+    /// refused, and no client misses a message.
     ///
     /// ```
     /// # use pode::prelude::*;
@@ -61,18 +61,18 @@ keywords! {
 
     /// `endpoint http "127.0.0.1:8090";` listens at an address.
     ///
-    /// The protocol is [`http`] or [`ws`], or behind TLS [`https`] or [`wss`],
-    /// which need a [`certificate`]. The address is `ADDRESS:PORT` with
-    /// an IPv4 or bracketed IPv6 literal, `localhost`, or `*` for all IPv4
-    /// interfaces; or a port of localhost alone; or any expression that an
-    /// [`Address`](crate::Address) can be made from. Port 0 picks a free one.
-    /// `http` and `ws` may share an address, and so may `https` and `wss`.
+    /// The protocol is [`http`] or [`ws`], or, over TLS, [`https`] or [`wss`],
+    /// which need a [`certificate`]. The address is `ADDRESS:PORT` with an IPv4
+    /// or bracketed IPv6 literal, `localhost`, or `*` for all IPv4 interfaces.
+    /// It may also be a port alone, which means localhost, or any expression
+    /// that converts into an [`Address`](crate::Address). Port 0 picks a free
+    /// one. `http` and `ws` may share an address, and so may `https` and `wss`.
     /// Options are those of [`EndpointOptions`](crate::EndpointOptions).
     ///
-    /// A name before the protocol lets routes and signals choose it by
-    /// `{ endpoint: name }`, or `{ endpoint: [one, other] }`. Without, they
-    /// serve every endpoint of their kind; at an endpoint, a route that chose
-    /// it wins over one that didn't.
+    /// Routes and signals choose an endpoint by the name before its protocol:
+    /// `{ endpoint: name }`, or `{ endpoint: [one, other] }`. Without this
+    /// option, they serve every endpoint of their kind. At an endpoint, a route
+    /// that chose it wins over one that didn't.
     ///
     /// ```
     /// # use pode::prelude::*;
@@ -89,13 +89,13 @@ keywords! {
     /// ```
     endpoint
 
-    /// An endpoint that serves routes, views and public files by HTTP/1.1.
+    /// An endpoint that serves routes, views and public files over HTTP/1.1.
     http
 
-    /// An endpoint that serves what [`http`] does, behind TLS.
+    /// An endpoint that serves the same as [`http`], over TLS.
     ///
     /// It needs a [`certificate`]. Clients choose HTTP/2 or HTTP/1.1 by ALPN,
-    /// and TLS 1.3 or 1.2. One that speaks plain HTTP is told by a 400.
+    /// and TLS 1.3 or 1.2. A client that sends plain HTTP gets a 400.
     https
 
     /// `{ certificate: pfx("file.pfx", password_from_env("NAME")) }` names the
@@ -104,33 +104,35 @@ keywords! {
     /// | value | where the certificate and its key come from |
     /// |---|---|
     /// | `pfx("file.pfx", password)` | a PKCS#12 file, of OpenSSL 3 or older tools |
-    /// | `pem("chain.pem", "key.pem")` | two PEM files, or twice the same; `.password(password)` opens an encrypted key |
-    /// | `self_signed()` | made at each start, and trusted by nobody: for development |
+    /// | `pem("chain.pem", "key.pem")` | two PEM files, or twice the same; `.password(password)` decrypts an encrypted key |
+    /// | `self_signed()` | made at each start, and trusted by no client: for development |
     /// | any [`Certificate`](crate::Certificate) | made by the functions of [`pode::certificate`](crate::certificate) |
     ///
     /// A password is `password_from_env("NAME")` or
-    /// `password_from_file("path")`. One may be written out, but then it is in
-    /// every copy of the program, and the compiler warns of it.
+    /// `password_from_file("path")`. A literal is allowed, but then the
+    /// password is in every copy of the program, and the compiler warns about
+    /// it.
     ///
-    /// Files are read when the server starts, and never become part of the
-    /// program. A file that is replaced later is read again, and all are on
-    /// SIGHUP: new clients are shown the new certificate, and nobody's
-    /// connection ends. What can't be used is told by the log, and the
-    /// certificate before stays. The log also tells of one that expires within
-    /// 30 days, or within the last third of a shorter life.
+    /// The server reads the files when it starts; they never become part of the
+    /// program. It reads a file again when the file is replaced, and all files
+    /// on SIGHUP. New connections get the new certificate, and existing
+    /// connections stay. If a file can't be used, the log says so, and the
+    /// previous certificate stays. The log also warns of a certificate that
+    /// expires within 30 days, or that is in the last third of a shorter
+    /// validity.
     ///
-    /// Paths are relative to the crate's `Cargo.toml` while
-    /// developing (in builds with debug assertions, if the file is there), and
-    /// to the working directory otherwise. The compiler looks whether they are
-    /// there and what they seem to be; for files that only the machine has
-    /// where the server will run, write `pfx(…).at_run_time()`, which also
-    /// allows paths out of the crate.
+    /// While developing (in builds with debug assertions, if the file is
+    /// there), paths are relative to the crate's `Cargo.toml`; otherwise, to
+    /// the working directory. The compiler checks that the files exist and have
+    /// the expected form. For files that exist only on the machine where the
+    /// server will run, write `pfx(…).at_run_time()`, which also allows paths
+    /// outside the crate.
     ///
-    /// Several stand in brackets: each client is shown the one that is for the
-    /// name it asks for, and the first if none is.
+    /// Several certificates stand in brackets. Each client gets the one for the
+    /// server name it requests, or the first if none matches.
     ///
     /// Where `https` and `wss` share an address, one of them names the
-    /// certificate, and it serves both; if both name it, they name the same.
+    /// certificate for both; if both name one, it must be the same.
     ///
     /// ```
     /// # use pode::prelude::*;
@@ -156,20 +158,20 @@ keywords! {
     /// ```
     certificate
 
-    /// `{ client_certificate: required("clients.pem") }` has an [`https`] or
-    /// [`wss`] [`endpoint`] ask clients who they are, by a certificate of
-    /// theirs.
+    /// `{ client_certificate: required("clients.pem")
+    /// }` makes an [`https`] or [`wss`] [`endpoint`] ask its clients for a
+    /// certificate.
     ///
-    /// The file is PEM and holds the authorities, one or several, that sign
-    /// such certificates. With `required`, the handshake fails for everyone
-    /// else. With `optional`, who shows none is let in, and who shows a wrong
-    /// one isn't. Handlers see it by
-    /// [`event.client_certificate()`](crate::WebEvent::client_certificate),
-    /// those of routes and those of `on connect`.
+    /// The file is PEM and holds the certificates of one or several authorities
+    /// that sign client certificates. With `required`, the handshake of every
+    /// other client fails. With `optional`, a client without a certificate is
+    /// accepted, and one with a wrong certificate isn't. Handlers of routes and
+    /// of `on connect` get the certificate from
+    /// [`event.client_certificate()`](crate::WebEvent::client_certificate).
     ///
-    /// The file is found and read again as that of a [`certificate`] is, and
-    /// `.at_run_time()` says the same of it. Where `https` and `wss` share an
-    /// address, one of them names it for both.
+    /// The file is found and read again like that of a [`certificate`], and
+    /// `.at_run_time()` has the same meaning. Where `https` and `wss` share an
+    /// address, one of them names the file for both.
     ///
     /// ```
     /// # use pode::prelude::*;
@@ -188,12 +190,12 @@ keywords! {
     /// ```
     client_certificate
 
-    /// An endpoint that serves signals by WebSocket (RFC 6455).
+    /// An endpoint that serves signals over WebSocket (RFC 6455).
     ///
     /// A plain GET on a signal's path is answered with 426.
     ws
 
-    /// An endpoint that serves what [`ws`] does, behind TLS.
+    /// An endpoint that serves the same as [`ws`], over TLS.
     ///
     /// It needs a [`certificate`].
     wss
@@ -203,65 +205,66 @@ keywords! {
     /// `folder/users/list.html` is the view `users/list`. Templates are those
     /// of [minijinja](https://docs.rs/minijinja): `{{ name }}` prints a
     /// variable, escaped for HTML; `{% include "parts/head.html" %}` includes
-    /// another file of the folder. They are read while compiling: what they
-    /// link to, ask for and listen to must be there. A variable that nobody gave is an error,
-    /// which the log tells and the client sees as a 500.
+    /// another file of the folder. The compiler reads the templates: what they
+    /// link to, request and listen to must exist. A variable without a value is
+    /// an error: it is logged, and the client gets a 500.
     views
 
     /// `=> view "name"` answers a [`route`] with a template of [`views`].
     ///
-    /// The path's parameters are its variables. In a handler, `view("name")`
-    /// is the same as a reply, and takes data:
-    /// `view("name").with(&data)`.
+    /// The path's parameters are its variables. In a handler, `view("name")` is
+    /// the same as a reply. It takes data by `view("name").with(&data)`.
     view
 
-    /// `=> redirect "/target"` answers a [`route`] with another address (303).
+    /// `=> redirect "/target"` answers a [`route`] with a redirect to another
+    /// address (303).
     ///
-    /// In an address of this server, the parameters of the path are filled in:
-    /// `route GET "/people/:id" => redirect "/users/:id";`. In a handler,
-    /// `redirect("/target")` is the same as a reply.
+    /// In an address of this server, the path's parameters are filled in:
+    /// `route GET "/people/:id" => redirect
+    /// "/users/:id";`. In a handler, `redirect("/target")` is the same as a
+    /// reply.
     redirect
 
     /// `public "folder";` serves the files of a folder as they are.
     ///
     /// They appear at the root, or under a prefix:
-    /// `public "/static" "folder";`. Routes and signals come first. Hidden
-    /// files and what symbolic links lead to are not served. A folder is
-    /// answered by its `index.html`. Pages and scripts are read while compiling,
-    /// as [`views`] are. Options are those of
+    /// `public "/static" "folder";`. Routes and signals take precedence. Hidden
+    /// files and the targets of symbolic links are not served. A request for a
+    /// folder gets its `index.html`. The compiler reads pages and scripts, as
+    /// it does [`views`]. Options are those of
     /// [`PublicOptions`](crate::PublicOptions).
     public
 
     /// `route GET "/users/:id" (id: u64) => handler;` answers requests.
     ///
-    /// One or several methods, a path, what the handler takes, and the handler:
-    /// an `async fn` or an `async` closure that takes a
-    /// [`WebEvent`](crate::WebEvent) and then the arguments in their order,
-    /// and returns a [`Reply`](crate::Reply). Instead of a handler,
-    /// [`view`] names a template, and [`redirect`] another address.
+    /// It names one or several methods, a path, the handler's arguments, and
+    /// the handler: an `async fn` or an `async` closure that takes a
+    /// [`WebEvent`](crate::WebEvent) and then the arguments in their order, and
+    /// returns a [`Reply`](crate::Reply). Instead of a handler, [`view`] names
+    /// a template, and [`redirect`] another address.
     ///
-    /// In a path, `:name` takes one segment and `*name`, at the end, all that
-    /// is left. Of several paths that take a request, the more specific one
+    /// In a path, `:name` matches one segment and `*name`, at the end, all that
+    /// is left. If several paths match a request, the more specific one
     /// answers, whatever their order: `/users/me`, then `/users/:id`, then
-    /// `/*rest`. GET routes answer HEAD, too. A last slash of a request is
+    /// `/*rest`. GET routes also answer HEAD. A trailing slash in a request is
     /// ignored.
     ///
-    /// An argument bears the name of a path parameter, whose type is made by
-    /// [`FromStr`](std::str::FromStr), or one of these names, whose type is
-    /// made by serde:
+    /// An argument has either the name of a path parameter, and a type that
+    /// implements [`FromStr`](std::str::FromStr), or one of these names, and a
+    /// type that serde deserializes:
     ///
     /// | argument | taken from |
     /// |---|---|
-    /// | `query` | what stands behind the `?` |
+    /// | `query` | the query string, after the `?` |
     /// | `form` | a body of type `application/x-www-form-urlencoded` |
     /// | `json` | a body of type `application/json`, or one that ends in `+json` |
     /// | `data` | a body of either of these types |
     /// | `body` | a body of any type, as [`Bytes`](crate::Bytes), `Vec<u8>` or `String` |
     /// | `multipart` | a form with files, part by part: a [`Multipart`](crate::Multipart) |
     ///
-    /// A request that an argument can't be made of is answered with 400 and
-    /// what is wrong, a body of another type with 415, one of more than 1 MiB
-    /// (64 MiB in parts) with 413. Where a folder of [`views`] holds
+    /// A request that an argument can't be made from is answered with 400 and
+    /// the reason, a body of another type with 415, and one of more than 1 MiB
+    /// (64 MiB in parts) with 413. If a folder of [`views`] holds
     /// `errors/404.html`, or that of another status, browsers get that page
     /// with the variables `status` and `text`.
     ///
@@ -290,9 +293,9 @@ keywords! {
 
     /// `mount "/api" filter;` puts any warp filter under a prefix.
     ///
-    /// The filter, of the [`warp`] that pode is built on, sees the
-    /// path behind the prefix, and answers its own 404 and 405. A declared
-    /// [`route`] wins over it; it wins over [`public`] files.
+    /// The filter, of the [`warp`] that pode is built on, sees the path after
+    /// the prefix, and answers its own 404 and 405. A declared [`route`] wins
+    /// over it; it wins over [`public`] files.
     ///
     /// ```
     /// # use pode::prelude::*;
@@ -310,25 +313,26 @@ keywords! {
 
     /// `state Type = value;` is a value that handlers share.
     ///
-    /// `event.state::<Type>()?` gives it to a handler. One of each type.
+    /// `event.state::<Type>()?` returns it in a handler. There is one of each
+    /// type.
     state
 
-    /// `timer "sample" every 5s => handler;` does something again and again.
+    /// `timer "sample" every 5s => handler;` runs a handler at an interval.
     ///
     /// It starts with the server and ends with it. The handler is an `async fn`
     /// or an `async` closure that takes a [`TimerEvent`](crate::TimerEvent),
-    /// and returns nothing or a `Result<(), E>`. An error or a panic goes to
-    /// the log, and the next tick comes. Options are those of
+    /// and returns nothing or a `Result<(), E>`. An error or a panic is logged,
+    /// and the timer continues with the next tick. Options are those of
     /// [`TimerOptions`](crate::TimerOptions).
     ///
     /// Ticks don't drift: they lie on a grid that begins when the server
-    /// starts. One whose time comes while the handler still runs is skipped,
-    /// and the log says so, at most once a minute. A server that stops lets a running handler finish,
-    /// within `stop_timeout`.
+    /// starts. A tick that is due while the handler still runs is skipped, and
+    /// the log says so, at most once a minute. A server that stops lets a
+    /// running handler finish, within `stop_timeout`.
     ///
-    /// The name stands in the log, and is what
+    /// The name appears in the log, and
     /// [`RunningServer::invoke_timer`](crate::RunningServer::invoke_timer)
-    /// takes. No two timers share one; a timer and a schedule may.
+    /// takes it. No two timers have the same name; a timer and a schedule may.
     ///
     /// ```
     /// # use pode::prelude::*;
@@ -351,42 +355,43 @@ keywords! {
     /// `every 5s` is the interval of a [`timer`].
     ///
     /// A whole number with a unit, `ms`, `s`, `min` or `h`, without a space; or
-    /// any expression of type [`Duration`](std::time::Duration). One that is
-    /// zero at run time keeps the server from starting; otherwise it is at least
-    /// `1ms`, and at most ten years.
+    /// any expression of type [`Duration`](std::time::Duration). If the
+    /// expression is zero at run time, the server doesn't start; any other
+    /// value is raised to at least `1ms` and limited to ten years.
     every
 
-    /// `schedule "nightly" cron "0 0 * * *" => handler;` does something when
-    /// the clock says so.
+    /// `schedule "nightly" cron "0 0 * * *" => handler;` runs a handler at
+    /// times of the clock.
     ///
     /// The times are those of one or several [`cron`] expressions, in the local
     /// time zone. The handler is an `async fn` or an `async` closure that takes
     /// a [`ScheduleEvent`](crate::ScheduleEvent), and returns nothing or a
-    /// `Result<(), E>`; an error or a panic goes to the log. Options are those
-    /// of [`ScheduleOptions`](crate::ScheduleOptions). A time that comes while
-    /// the handler still runs is skipped, and the log says so. For the rest, it
-    /// is as a [`timer`]; by hand it is invoked by
-    /// [`RunningServer::invoke_schedule`](crate::RunningServer::invoke_schedule).
+    /// `Result<(), E>`; an error or a panic is logged. Options are those of
+    /// [`ScheduleOptions`](crate::ScheduleOptions). A time that comes while the
+    /// handler still runs is skipped, and the log says so. Otherwise, a
+    /// schedule works like a [`timer`];
+    /// [`RunningServer::invoke_schedule`](crate::RunningServer::invoke_schedule)
+    /// runs it by hand.
     ///
-    /// Clocks are not always right, and twice a year they jump on purpose:
+    /// Clocks can be wrong, and they change for summer time:
     ///
-    /// | what happens | an expression that names hours | one whose hour is `*` or `*/n` |
+    /// | event | an expression that names hours | one whose hour is `*` or `*/n` |
     /// |---|---|---|
-    /// | clocks go forward to summer time | what lies in the missing hour comes once, right after it | comes as the clock shows it; what is missing is not made up for |
-    /// | clocks go back to winter time | what comes twice fires the first time | fires both times |
-    /// | the clock is set forward | fires once, at once, for all that was leapt over | the same |
-    /// | the clock is set back | by up to three hours: fires only for what it hasn't fired for yet; by more: goes by the new time | goes by the new time; what fired less than a minute ago doesn't fire again |
+    /// | clocks go forward to summer time | times in the missing hour fire once, right after it | fires as the clock shows it; missing times are not made up for |
+    /// | clocks go back to winter time | a time that comes twice fires the first time | fires both times |
+    /// | the clock is set forward | fires once, at once, for all skipped times | the same |
+    /// | the clock is set back | by up to three hours: fires only for times that haven't fired yet; by more: follows the new time | follows the new time; a time that fired less than a minute ago doesn't fire again |
     ///
-    /// So `30 2 * * *` comes once a day and `* * * * *` every minute, also when
-    /// summer time begins or ends. The same holds where a zone's clocks jump by
-    /// less or more than an hour, leave out a day, or are changed for good. A
-    /// clock that was set is noticed within ten seconds.
+    /// So `30 2 * * *` fires once a day and `* * * * *` every minute, also when
+    /// summer time begins or ends. The same holds where a zone's clocks change
+    /// by less or more than an hour, skip a day, or change permanently. A clock
+    /// that was set is noticed within ten seconds.
     ///
     /// The local time zone is that of the environment's `TZ`: a name such as
-    /// `Europe/Berlin`, a file, or a rule such as `CET-1CEST,M3.5.0,M10.5.0/3`;
-    /// or else that of the system, where a change is noticed within some
-    /// minutes. If it can't be read, schedules go by what it was before, or by
-    /// UTC at the start, and the log says so.
+    /// `Europe/Berlin`, a file, or a rule such as `CET-1CEST,M3.5.0,M10.5.0/3`.
+    /// Without it, it is that of the system, where a change is noticed within
+    /// some minutes. If the zone can't be read, schedules use the previous one,
+    /// or UTC at the start, and the log says so.
     ///
     /// ```
     /// # use pode::prelude::*;
@@ -405,7 +410,7 @@ keywords! {
 
     /// `cron "30 2 * * *"` says when a [`schedule`] fires.
     ///
-    /// Five fields, with space between them:
+    /// Five fields, separated by spaces:
     ///
     /// | field | values |
     /// |---|---|
@@ -438,20 +443,21 @@ keywords! {
     /// | `@twice-yearly`, `@twice-annually` | `0 0 1 1,6 *` |
     cron
 
-    /// A method of a [`route`]: removes what is at the path.
+    /// A method of a [`route`]: deletes the resource at the path.
     DELETE
-    /// A method of a [`route`]: asks for what is at the path; answers HEAD, too.
+    /// A method of a [`route`]: requests the resource at the path; also answers
+    /// HEAD.
     GET
-    /// A method of a [`route`]: asks for the headers of a GET alone.
+    /// A method of a [`route`]: requests only the headers of a GET.
     HEAD
-    /// A method of a [`route`]: asks what can be done with the path.
+    /// A method of a [`route`]: asks for the path's communication options.
     OPTIONS
-    /// A method of a [`route`]: changes a part of what is at the path.
+    /// A method of a [`route`]: changes a part of the resource at the path.
     PATCH
-    /// A method of a [`route`]: gives the path something to work on.
+    /// A method of a [`route`]: gives the resource at the path data to process.
     POST
-    /// A method of a [`route`]: puts something in the place of what is at the path.
+    /// A method of a [`route`]: replaces the resource at the path.
     PUT
-    /// A method of a [`route`]: asks for the request as it arrived.
+    /// A method of a [`route`]: requests the request as it arrived.
     TRACE
 }
