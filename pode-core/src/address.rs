@@ -11,8 +11,8 @@ use std::str::FromStr;
 /// interfaces); from a number it is that port on localhost. Port 0 picks a
 /// free one.
 ///
-/// Making one never fails: an address that only the run time knows is judged
-/// when the server starts, by [`Address::bind`].
+/// Making one never fails: [`Address::bind`] checks an address that is known
+/// only at run time, when the server starts.
 ///
 /// ```
 /// use pode_core::Address;
@@ -27,7 +27,7 @@ pub struct Address {
 }
 
 impl Address {
-    /// Returns what to bind.
+    /// Returns the host and the port to bind.
     ///
     /// # Errors
     ///
@@ -77,7 +77,8 @@ pub enum Host {
     AllIpv4,
     /// `localhost`: this machine alone, by IPv4.
     Localhost,
-    /// The interface of this address; 0.0.0.0 and `[::]` are all of their kind.
+    /// The interface of this address; 0.0.0.0 and `[::]` are all of their
+    /// family.
     Ip(IpAddr),
 }
 
@@ -92,17 +93,17 @@ impl Bind {
         SocketAddr::new(ip, self.port)
     }
 
-    /// Tells whether both mean the same socket, so that protocols may share it.
+    /// Tells whether both are the same socket, so that protocols may share it.
     ///
     /// `*` and `0.0.0.0` are the same, as are `localhost` and `127.0.0.1`.
     pub fn same(&self, other: &Bind) -> bool {
         self.socket_address() == other.socket_address()
     }
 
-    /// Tells whether both can't be bound at once, being different sockets.
+    /// Tells whether both are different sockets that can't be bound at once.
     ///
-    /// All interfaces of a kind clash with one of them at the same port. Port
-    /// 0 never clashes.
+    /// All interfaces of an address family clash with one of them at the same
+    /// port. Port 0 never clashes.
     pub fn clashes(&self, other: &Bind) -> bool {
         let (mine, theirs) = (self.socket_address(), other.socket_address());
         self.port != 0
@@ -136,7 +137,7 @@ pub enum AddressError {
         /// The port as written.
         port: String,
     },
-    /// What stands behind the last colon is not a number.
+    /// The text after the last colon is not a number.
     #[error("port `{port}` is not a number")]
     PortNotNumber {
         /// The port as written.
@@ -171,7 +172,7 @@ impl AddressError {
                 "ports go from 0 to 65535; 0 picks a free one".to_owned()
             }
             AddressError::MissingBrackets { host } => match host.rsplit_once(':') {
-                // What looks like a port is one, most likely.
+                // What looks like a port most likely is one.
                 Some((ip, port)) if port.len() > 3 && ip.parse::<Ipv6Addr>().is_ok() => {
                     format!("write `[{ip}]:{port}`")
                 }

@@ -1,8 +1,8 @@
-//! What certificate files look like from the outside.
+//! What can be checked in certificate files without a password.
 //!
-//! A file can be known for what it is without its password: a PKCS#12 file by
-//! its frame, a PEM file by its sections. Whether key and certificate belong
-//! together, only the start of the server can tell.
+//! A PKCS#12 file is recognized by its outer structure, a PEM file by its
+//! sections. Whether key and certificate belong together is known only when the
+//! server starts.
 
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
@@ -13,10 +13,10 @@ use crate::der::{INTEGER, OBJECT_IDENTIFIER, SEQUENCE, element};
 /// Tells whether this is a PKCS#12 file (RFC 7292), usually named `.pfx` or
 /// `.p12`.
 ///
-/// Its frame is looked at, which is not encrypted: a sequence of the version,
-/// which is 3, and of content whose type is one of PKCS#7's.
+/// Checks the outer structure, which is not encrypted: a sequence of the
+/// version, which is 3, and of content whose type is one of PKCS#7's.
 pub fn is_pkcs12(file: &[u8]) -> bool {
-    /// 1.2.840.113549.1.7, PKCS#7, to which one more number is added.
+    /// 1.2.840.113549.1.7, PKCS#7, which is followed by one more number.
     const PKCS7: [u8; 8] = [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07];
 
     let frame = || {
@@ -29,12 +29,12 @@ pub fn is_pkcs12(file: &[u8]) -> bool {
     frame().unwrap_or(false)
 }
 
-/// Tells whether this is a PEM file (RFC 7468) that holds a certificate, and
-/// nothing that can't be read.
+/// Tells whether this is a PEM file (RFC 7468) that holds a certificate, and no
+/// unreadable one.
 ///
 /// # Errors
 ///
-/// What is wrong with it, to stand behind its name.
+/// What is wrong with it, to be put after the file's name.
 pub fn holds_pem_certificate(file: &[u8]) -> Result<(), String> {
     let mut certificates = CertificateDer::pem_slice_iter(file).peekable();
     if certificates.peek().is_none() {

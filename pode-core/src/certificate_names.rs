@@ -1,10 +1,10 @@
-//! Which server names a certificate is for.
+//! The server names that a certificate is for.
 //!
-//! A server with several certificates shows the one that fits the name which
-//! the client asks for (RFC 6066, section 3). What fits is said by RFC 9525,
-//! which follows RFC 6125: only the names of the subject alternative name
-//! count, and a wildcard is a whole label, the first, and stands for exactly
-//! one. Nothing here judges a certificate; that is the clients' business.
+//! A server with several certificates shows the one that matches the name which
+//! the client requests (RFC 6066, section 3). The match follows RFC 9525, the
+//! successor of RFC 6125: only the names in the subject alternative name count,
+//! and a wildcard is the whole first label and stands for exactly one label.
+//! Nothing here validates a certificate; clients do.
 
 use crate::der::{OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, any_element, element, elements};
 
@@ -17,21 +17,21 @@ pub struct CertificateNames {
     kind_of_key: Vec<u8>,
 }
 
-/// How well a certificate fits a server name; the better one is less.
+/// How well a certificate matches a server name; the better match is less.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fit {
-    /// The name itself is in it.
+    /// The certificate has the name itself.
     Exact,
-    /// A wildcard in it stands for the name.
+    /// The certificate has a wildcard that matches the name.
     Wildcard,
 }
 
 impl CertificateNames {
-    /// Reads them from a certificate in DER form (RFC 5280, section 4.1);
-    /// `None` if it is none. Without a subject alternative name there are no
-    /// names.
+    /// Reads the names from a certificate in DER form (RFC 5280, section 4.1);
+    /// `None` if it is not a certificate. Without a subject alternative name,
+    /// there are no names.
     pub fn of(certificate: &[u8]) -> Option<CertificateNames> {
-        /// Extensions have the number 3, and number their own.
+        /// Extensions have the context-specific tag 3.
         const EXTENSIONS: u8 = 0xa3;
         /// 2.5.29.17
         const SUBJECT_ALTERNATIVE_NAME: [u8; 3] = [0x55, 0x1d, 0x11];
@@ -39,7 +39,7 @@ impl CertificateNames {
 
         let (whole, _) = element(certificate, SEQUENCE)?;
         let (told, _) = element(whole, SEQUENCE)?;
-        // The version comes first, if it is told; then the serial number, the
+        // The version, if present, comes first; then the serial number, the
         // algorithm, the issuer, the validity, the subject and its key.
         let skipped = usize::from(any_element(told)?.0 == 0xa0);
         let (tag, key) = elements(told).nth(skipped + 5)?;
@@ -53,7 +53,7 @@ impl CertificateNames {
             if identifier != SUBJECT_ALTERNATIVE_NAME {
                 continue;
             }
-            // It may say that it is critical before.
+            // The extension's critical flag may come before.
             let (_, value) = elements(rest).find(|(tag, _)| *tag == OCTET_STRING)?;
             let dns = elements(element(value, SEQUENCE)?.0).filter(|(tag, _)| *tag == DNS_NAME);
             names.extend(dns.filter_map(|(_, name)| {
@@ -68,7 +68,7 @@ impl CertificateNames {
         &self.names
     }
 
-    /// Tells how a server name fits, of which the case doesn't matter.
+    /// Tells how this certificate matches a server name, ignoring case.
     pub fn fit(&self, server_name: &str) -> Option<Fit> {
         let name = server_name.strip_suffix('.').unwrap_or(server_name);
         if self.names.iter().any(|own| own.eq_ignore_ascii_case(name)) {
@@ -82,8 +82,9 @@ impl CertificateNames {
         wildcard.then_some(Fit::Wildcard)
     }
 
-    /// Tells whether everyone who could be shown this certificate is shown the
-    /// earlier one: it has the same names and more, and a key of the same kind.
+    /// Tells whether every client that could get this certificate gets the
+    /// earlier one instead: that one has all of these names, and a key of the
+    /// same kind.
     pub fn is_hidden_by(&self, earlier: &CertificateNames) -> bool {
         self.kind_of_key == earlier.kind_of_key
             && self.names.iter().all(|name| earlier.names.contains(name))

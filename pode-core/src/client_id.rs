@@ -14,8 +14,8 @@ pub const MAX_CLIENT_ID_BYTES: usize = 128;
 /// The name of one connection to a signal.
 ///
 /// From 1 to 128 visible ASCII characters, since it travels in headers. No two
-/// connections to a signal have the same one at a time. Cloning is cheap. In JSON
-/// it is a string, so messages may bear it.
+/// connections to a signal have the same id at a time. Cloning is cheap. In
+/// JSON it is a string, so messages may contain it.
 ///
 /// ```
 /// use pode_core::ClientId;
@@ -27,22 +27,22 @@ pub const MAX_CLIENT_ID_BYTES: usize = 128;
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ClientId(Form);
 
-/// Those that the server makes need no memory of their own.
+/// Ids that the server makes need no allocation.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 enum Form {
-    /// In lower case, with hyphens: no other text is taken for one.
+    /// In lower case, with hyphens: any other spelling is a text.
     Uuid(Uuid),
     Text(Arc<str>),
 }
 
-/// A text is no [`ClientId`].
+/// A text is not a [`ClientId`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a client id has from 1 to 128 visible ASCII characters")]
 pub struct ClientIdError;
 
 impl ClientId {
-    /// Makes an id that nobody has and nobody guesses: a UUID of version 7, of
-    /// which 74 bits are random.
+    /// Makes a unique id that can't be guessed: a UUID of version 7, of which
+    /// 74 bits are random.
     pub fn new() -> ClientId {
         ClientId(Form::Uuid(Uuid::now_v7()))
     }

@@ -1,13 +1,13 @@
 //! Cron expressions: the minutes at which a schedule fires.
 //!
-//! Five fields, as Pode has them: minute, hour, day of the month, month and
-//! weekday; or one of Pode's words, such as `@hourly`. All five must match:
+//! Five fields, as in Pode: minute, hour, day of the month, month and weekday;
+//! or one of Pode's words, such as `@hourly`. All five must match:
 //! `0 0 13 * FRI` means Fridays that are the 13th.
 //!
-//! The fields are read here, so that mistakes are told in our words and every
-//! form means what Pode means by it. Finding the next time that they name is
-//! croner's work, and what the two odd days of daylight saving make of it is
-//! said at [`Cron::next_after`].
+//! The fields are parsed here, so that errors have this crate's wording and
+//! every form has Pode's meaning. croner finds the next time.
+//! [`Cron::next_after`] documents what happens when daylight saving begins and
+//! ends.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -17,7 +17,7 @@ use jiff::civil::{DateTime, datetime};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-/// A cron expression that comes at some time.
+/// A cron expression that fires at some time.
 ///
 /// ```
 /// use jiff::Timestamp;
@@ -39,7 +39,7 @@ pub struct Cron {
     follows_the_clock: bool,
 }
 
-/// The words that may stand for five fields, and what they stand for.
+/// The words that may replace the five fields, with their meanings.
 pub const WORDS: [(&str, &str); 14] = [
     ("@minutely", "* * * * *"),
     ("@hourly", "0 * * * *"),
@@ -64,10 +64,10 @@ pub enum CronError {
     /// Nothing but space.
     #[error("a cron expression is missing")]
     Empty,
-    /// `@reboot`, which other crons know.
+    /// `@reboot`, which other crons support.
     #[error("`@reboot` names no time")]
     Reboot,
-    /// A word behind an `@` that means nothing.
+    /// An unknown word after an `@`.
     #[error("unknown cron word `{word}`")]
     UnknownWord {
         /// The word with its `@`.
@@ -87,7 +87,7 @@ pub enum CronError {
         /// How many there are.
         count: usize,
     },
-    /// A number that its field doesn't have, or a step as long as the field.
+    /// A number outside its field's values, or a step as long as the field.
     #[error("cron {field} `{value}` is out of range")]
     OutOfRange {
         /// The field.
@@ -108,7 +108,7 @@ pub enum CronError {
     NotUnderstood {
         /// The field.
         field: Field,
-        /// What stands there.
+        /// The part as written.
         part: String,
     },
     /// A day that none of its months has.
@@ -178,19 +178,19 @@ impl Field {
     pub const ALL: [Field; 5] =
         [Field::Minute, Field::Hour, Field::Day, Field::Month, Field::Weekday];
 
-    /// Returns the numbers that may stand there.
+    /// Returns the allowed numbers.
     pub fn values(self) -> RangeInclusive<u8> {
         match self {
             Field::Minute => 0..=59,
             Field::Hour => 0..=23,
             Field::Day => 1..=31,
             Field::Month => 1..=12,
-            // Sunday stands at both ends, so that `SAT-SUN` is a range.
+            // Sunday is at both ends, so that `SAT-SUN` is a range.
             Field::Weekday => 0..=7,
         }
     }
 
-    /// Returns names for the numbers, from the first number on.
+    /// Returns names for the numbers, starting at the first number.
     fn names(self) -> &'static [&'static str] {
         match self {
             Field::Month => &[
@@ -219,14 +219,14 @@ impl Field {
         Ok(numbers.join(","))
     }
 
-    /// Reads one part of a list: a number, a range or a step. A number before a
-    /// step is where it begins, as in Pode.
+    /// Parses one part of a list: a number, a range or a step. A number before
+    /// a step is its start, as in Pode.
     fn part(self, part: &str) -> Result<impl Iterator<Item = u8> + use<>, CronError> {
         let (range, step) = match part.split_once('/') {
             Some((range, step)) => (range, Some(step)),
             None => (part, None),
         };
-        // Sunday is 7 only where someone writes so.
+        // Sunday is 7 only where the expression says so.
         let last = *self.values().end() - u8::from(self == Field::Weekday);
         let (first, last) = match range.split_once('-') {
             _ if range == "*" => (*self.values().start(), last),
@@ -262,7 +262,7 @@ impl Field {
             .ok_or_else(|| self.out_of_range(written))
     }
 
-    /// A step that reaches beyond the field would only be a long way to write
+    /// Parses a step. A step beyond the field would only be a long way to write
     /// one number, and `*/90` is not every 90 minutes.
     fn step(self, written: &str, part: &str) -> Result<usize, CronError> {
         self.digits(written, part)?
@@ -330,8 +330,8 @@ impl Cron {
             .year(Year::Disallowed)
             .dom_and_dow(true)
             .build();
-        // The lists that are left hold nothing that croner refuses, so what
-        // remains to be told is an expression without any next time.
+        // croner accepts the remaining lists, so the only error left is an
+        // expression that never fires.
         let never = |_| CronError::Never { written: owned() };
         let calendar = parser.parse(&plain).map_err(never)?;
         calendar.find_next_occurrence(&datetime(1970, 1, 1, 0, 0, 0, 0), true).map_err(never)?;
@@ -339,8 +339,8 @@ impl Cron {
         Ok(Cron { calendar, follows_the_clock })
     }
 
-    /// Tells whether the hour is `*` or `*/n`: such an expression goes by what
-    /// the clock on the wall shows, and has no hours of its own to keep.
+    /// Tells whether the hour is `*` or `*/n`: such an expression follows the
+    /// wall clock, and has no hours of its own to keep.
     pub fn follows_the_clock(&self) -> bool {
         self.follows_the_clock
     }
@@ -348,13 +348,13 @@ impl Cron {
     /// Returns the next time, later than this one; `None` if there is none
     /// until the year 5000.
     ///
-    /// Where a zone's clocks go forward, an expression that names hours comes
-    /// right after the gap if its time lies in it, and once however many of its
-    /// times do. Where they go back, it comes at the first of two times that
-    /// read alike. In other words, it comes when the clock shows a time of its
-    /// own, or a later one, for the first time. One that
-    /// [follows the clock](Self::follows_the_clock) has nothing to make up for
-    /// in the gap, and comes in both of the hours that read alike.
+    /// If a zone's clocks go forward and an expression that names hours has a
+    /// time in the gap, it fires right after the gap, and once however many of
+    /// its times are in the gap. If the clocks go back, it fires at the first
+    /// of two times that read alike. In other words, it fires when the clock
+    /// shows a time of its own, or a later one, for the first time. An
+    /// expression that [follows the clock](Self::follows_the_clock) makes up
+    /// for nothing in the gap, and fires in both of the hours that read alike.
     pub fn next_after(&self, after: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
         // Clocks are set, and schedules fire, at whole seconds.
         let first = Timestamp::from_second(after.as_second() + 1).ok()?;
@@ -381,8 +381,8 @@ impl Cron {
     }
 }
 
-/// Returns the latest time, this one excluded, that a clock has come to before
-/// it was set back; `None` if it wasn't lately.
+/// Returns the latest time, this one excluded, that a clock had reached before
+/// it was set back; `None` if it wasn't set back recently.
 fn latest_seen(zone: &TimeZone, until: Timestamp) -> Option<DateTime> {
     // No zone has ever set its clocks back by more than a day.
     let lately =

@@ -1,5 +1,5 @@
-//! DER (ITU-T X.690), as much of it as is needed to find something in a
-//! certificate: elements, one behind the other and one in the other.
+//! DER (ITU-T X.690), as far as it is needed to find something in a
+//! certificate: consecutive and nested elements.
 
 /// The tag of a sequence.
 pub(crate) const SEQUENCE: u8 = 0x30;
@@ -11,13 +11,13 @@ pub(crate) const OBJECT_IDENTIFIER: u8 = 0x06;
 /// The tag of a string of bytes.
 pub(crate) const OCTET_STRING: u8 = 0x04;
 
-/// Splits an element of this tag into what it holds and what is behind it.
+/// Splits an element of this tag into its content and the rest after it.
 pub(crate) fn element(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
     let (found, content, rest) = any_element(der)?;
     (found == tag).then_some((content, rest))
 }
 
-/// Splits an element into its tag, what it holds, and what is behind it.
+/// Splits an element into its tag, its content, and the rest after it.
 pub(crate) fn any_element(der: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let (&[tag, length], mut rest) = der.split_first_chunk()?;
     let mut size = usize::from(length);
@@ -35,8 +35,7 @@ pub(crate) fn any_element(der: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     Some((tag, content, rest))
 }
 
-/// Returns the elements that stand one behind the other, up to the end or to
-/// what is none.
+/// Returns consecutive elements, up to the end or to the first malformed one.
 pub(crate) fn elements(mut der: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
     std::iter::from_fn(move || {
         let (tag, content, rest) = any_element(der)?;

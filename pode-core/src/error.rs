@@ -6,11 +6,11 @@ use crate::frame::CloseError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SendError {
-    /// This server doesn't declare the path; usually a constant of another
-    /// server.
+    /// This server doesn't declare the path; usually the constant belongs to
+    /// another server.
     #[error("no signal is declared at `{path}`")]
     UnknownPath {
-        /// The path that was asked for.
+        /// The requested path.
         path: &'static str,
     },
 
@@ -19,12 +19,12 @@ pub enum SendError {
     Encode {
         /// The path of the signal, or `*` for all of them.
         path: &'static str,
-        /// What serde found.
+        /// The error from serde.
         source: serde_json::Error,
     },
 
-    /// No room came free in the signal's channel in time: the server delivers
-    /// more slowly than messages are sent. Nothing was sent.
+    /// The signal's channel had no capacity in time: the server delivers more
+    /// slowly than messages are sent. Nothing was sent.
     #[error("the channel of signal `{path}` stayed full")]
     Full {
         /// The path of the signal.

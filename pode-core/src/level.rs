@@ -23,12 +23,12 @@ impl Level for Name {}
 impl Level for Group {}
 impl Level for Client {}
 
-/// In the place of a level: it is said which group or client a message is for.
+/// Replaces a level where a message already names its group or client.
 #[derive(Clone, Copy, Debug)]
 pub enum Addressed {}
 
-/// What a message needs to be sent as it is: a level at which it may go to
-/// every client, or an address.
+/// Bound for sending a message as it is: a level at which it may go to every
+/// client, or an address.
 #[diagnostic::on_unimplemented(
     message = "the level of this signal is `{Self}`: it can't be sent to everyone",
     label = "this goes to every client",

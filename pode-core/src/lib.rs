@@ -4,16 +4,16 @@
 //! parser and one rule: what compiles is what runs. There are no sockets, no
 //! clocks and no files in here.
 //!
-//! - [`Address`], [`Method`], [`Origin`], [`Protocol`], [`RoutePath`], [`SignalPath`],
-//!   [`UpstreamName`], [`UpstreamUrl`] and [`interval`] are the words of a
-//!   declaration, and so is `cron` (feature `cron`).
-//! - [`SignalFamily`] is many signal paths in one declaration, [`level`] how
-//!   widely a signal may be sent, and [`ClientId`] who listens.
-//! - [`RouteTable`] finds the route that a request means, [`CertificateNames`]
-//!   tells which certificate a client means.
-//! - [`hub`] carries payloads from senders to deliveries (feature `hub`).
-//! - [`model`] is a server as meant, [`page`] what pages ask for, and [`check`]
-//!   what must hold (feature `check`).
+//! - [`Address`], [`Method`], [`Origin`], [`Protocol`], [`RoutePath`],
+//!   [`SignalPath`], [`UpstreamName`], [`UpstreamUrl`] and [`interval`] are the
+//!   words of a declaration, and so is `cron` (feature `cron`).
+//! - [`SignalFamily`] is many signal paths in one declaration, [`level`] is how
+//!   widely a signal may be sent, and [`ClientId`] identifies a client.
+//! - [`RouteTable`] finds the route for a request, and [`CertificateNames`] the
+//!   certificate for a client.
+//! - [`hub`] carries messages from senders to receivers (feature `hub`).
+//! - [`model`] is the model of a server, [`page`] finds what pages request, and
+//!   [`check`] checks that a server is consistent (feature `check`).
 
 pub mod address;
 pub mod certificate_names;

@@ -5,11 +5,11 @@ use serde::Serialize;
 
 use crate::frame::{Header, MAX_HEADER_BYTES, Opcode};
 
-/// As large as most messages are at most, so that their buffers needn't grow.
+/// The usual maximum, so that the buffers of most messages needn't grow.
 const USUAL_BYTES: usize = 256;
 
-/// What can be sent to clients: whatever serde makes JSON of, and what says
-/// itself how it travels.
+/// A payload that can be sent to clients: any type that serde serializes, and
+/// types that encode themselves.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be sent to clients",
     label = "no JSON is made of this",
@@ -54,7 +54,7 @@ impl Message {
     ///
     /// The payload has no JSON form, for example a map with tuple keys.
     pub fn json<T: Serialize + ?Sized>(payload: &T) -> Result<Message, serde_json::Error> {
-        // The payload is written behind room for the longest header, so that
+        // The payload is written after space for the longest header, so that
         // the header can be put right before it without moving it.
         let mut buffer = Vec::with_capacity(USUAL_BYTES);
         buffer.resize(MAX_HEADER_BYTES, 0);
@@ -62,12 +62,12 @@ impl Message {
         Ok(Message::with_header(Opcode::Text, buffer))
     }
 
-    /// Takes a text as it is.
+    /// Takes a text unchanged.
     pub fn text(payload: &str) -> Message {
         Message::framed(Opcode::Text, payload.as_bytes())
     }
 
-    /// Takes bytes as they are.
+    /// Takes bytes unchanged.
     pub fn binary(payload: &[u8]) -> Message {
         Message::framed(Opcode::Binary, payload)
     }
@@ -79,7 +79,7 @@ impl Message {
         Message::with_header(opcode, buffer)
     }
 
-    /// Frames what stands behind the first ten bytes of the buffer.
+    /// Frames the payload that follows the first ten bytes of the buffer.
     fn with_header(opcode: Opcode, mut buffer: Vec<u8>) -> Message {
         let header = Header::new(opcode, buffer.len() - MAX_HEADER_BYTES);
         let header = header.as_bytes();
@@ -89,7 +89,7 @@ impl Message {
         Message { frame, header_bytes: header.len() as u8 }
     }
 
-    /// Returns the frame as it travels: header and payload, unmasked.
+    /// Returns the frame as it is sent: header and payload, unmasked.
     pub fn frame(&self) -> &Bytes {
         &self.frame
     }

@@ -4,7 +4,8 @@ use std::fmt;
 
 /// A method of RFC 9110, section 9.3, or PATCH (RFC 5789).
 ///
-/// `CONNECT` is missing on purpose: it asks for a tunnel, which no route gives.
+/// `CONNECT` is missing on purpose: it requests a tunnel, which no route
+/// offers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[allow(missing_docs, reason = "the names are the standard's own")]
 pub enum Method {
@@ -36,7 +37,7 @@ impl Method {
         Method::ALL.into_iter().find(|method| method.as_str() == name)
     }
 
-    /// Returns the name as it travels.
+    /// Returns the name as it is sent.
     pub const fn as_str(self) -> &'static str {
         match self {
             Method::Delete => "DELETE",

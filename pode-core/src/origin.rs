@@ -1,4 +1,4 @@
-//! Origins: where a page comes from, as browsers tell (RFC 6454).
+//! Origins: where a page comes from, as browsers report (RFC 6454).
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 /// Where a page comes from: `https://example.com`, `http://localhost:8090`.
 ///
-/// Case makes no difference, nor does a port that is the scheme's own.
+/// Case makes no difference, nor does the scheme's default port.
 ///
 /// ```
 /// use pode_core::Origin;
@@ -21,7 +21,7 @@ pub struct Origin {
     authority: Authority,
 }
 
-/// A host, and a port if one is named: what a `Host` header says.
+/// A host, and a port if one is named: the content of a `Host` header.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Authority {
     /// In lower case, or an address in its shortest form, without brackets.
@@ -37,8 +37,8 @@ impl Origin {
     }
 
     /// Tells whether a page of this origin and a server that is reached by
-    /// `authority` are on the same host. All names of one's own machine are
-    /// the same: `localhost`, 127.0.0.1, `[::1]`.
+    /// `authority` are on the same host. All loopback names are the same:
+    /// `localhost`, 127.0.0.1, `[::1]`.
     pub fn is_on_host(&self, authority: &Authority) -> bool {
         let (mine, theirs) = (&self.authority, authority);
         mine.host == theirs.host || mine.is_own_machine() && theirs.is_own_machine()
@@ -86,7 +86,7 @@ impl FromStr for Origin {
 impl FromStr for Authority {
     type Err = ();
 
-    /// Reads `host` or `host:port`.
+    /// Parses `host` or `host:port`.
     fn from_str(written: &str) -> Result<Authority, ()> {
         let (host, rest) = match written.strip_prefix('[') {
             Some(rest) => {
@@ -104,7 +104,7 @@ impl FromStr for Authority {
             }
         };
         let port = match rest.strip_prefix(':') {
-            // A sign would be taken by the parser of numbers.
+            // The number parser would accept a sign.
             Some(port) if port.bytes().all(|byte| byte.is_ascii_digit()) => {
                 Some(port.parse().map_err(drop)?)
             }
@@ -125,7 +125,7 @@ impl fmt::Display for Origin {
 
 impl fmt::Display for Authority {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Only addresses of the sixth version have colons.
+        // Only IPv6 addresses have colons.
         if self.host.contains(':') {
             write!(f, "[{}]", self.host)?;
         } else {
@@ -161,7 +161,7 @@ impl fmt::Display for Kind {
 }
 
 impl OriginError {
-    /// Says what to write instead.
+    /// Returns what to write instead.
     pub fn help(&self) -> String {
         let rest = self.written.split_once("://").map_or(&*self.written, |(_, rest)| rest);
         let host = rest.split(['/', '?', '#']).next().unwrap_or_default();

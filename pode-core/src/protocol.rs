@@ -1,4 +1,4 @@
-//! What an endpoint speaks.
+//! The protocols of endpoints.
 
 use std::fmt;
 
@@ -7,11 +7,11 @@ use std::fmt;
 pub enum Protocol {
     /// HTTP/1.1: serves routes, views and public files.
     Http,
-    /// HTTP/1.1 or HTTP/2 behind TLS: serves what `http` does.
+    /// HTTP/1.1 or HTTP/2 over TLS: serves the same as `http`.
     Https,
     /// WebSocket (RFC 6455): serves signals.
     Ws,
-    /// WebSocket behind TLS: serves what `ws` does.
+    /// WebSocket over TLS: serves the same as `ws`.
     Wss,
 }
 
@@ -40,13 +40,13 @@ impl Protocol {
         matches!(self, Protocol::Ws | Protocol::Wss)
     }
 
-    /// Tells whether it is spoken behind TLS, and so needs a certificate.
+    /// Tells whether it runs over TLS, and so needs a certificate.
     pub const fn is_secure(self) -> bool {
         matches!(self, Protocol::Https | Protocol::Wss)
     }
 
-    /// Tells whether both can be spoken at one address: `http` with `ws`, and
-    /// `https` with `wss`.
+    /// Tells whether both can share an address: `http` with `ws`, and `https`
+    /// with `wss`.
     pub fn shares_address_with(self, other: Protocol) -> bool {
         self != other && self.is_secure() == other.is_secure()
     }

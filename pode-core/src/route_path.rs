@@ -1,8 +1,8 @@
 //! Route paths: which requests a route answers.
 //!
-//! A path is a row of segments, each a fixed text, a parameter that takes any
-//! one segment, or a last catch-all. It is judged once, when parsed; the route
-//! table and the checks rely on its form.
+//! A path is a list of segments, each a literal, a parameter that matches any
+//! one segment, or a last catch-all. It is validated once, when parsed; the
+//! route table and the checks rely on its form.
 
 use std::fmt;
 use std::str::FromStr;
@@ -26,7 +26,7 @@ pub struct RoutePath {
     segments: Vec<Segment>,
 }
 
-/// What one place between two slashes takes.
+/// What a path matches between two slashes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Segment {
     /// This text, not percent-encoded.
@@ -37,16 +37,16 @@ pub enum Segment {
     Rest(String),
 }
 
-/// How the requests of one path lie to those of another.
+/// How the sets of requests of two paths overlap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Overlap {
-    /// No request is taken by both.
+    /// No request matches both.
     None,
-    /// Both take the same requests.
+    /// Both match the same requests.
     Same,
-    /// One takes all requests of the other, and more.
+    /// One matches all requests of the other, and more.
     Inside,
-    /// Some requests are taken by both, and each takes some of its own.
+    /// Some requests match both, and each matches some of its own.
     Crossing,
 }
 
@@ -69,7 +69,7 @@ impl RoutePath {
         })
     }
 
-    /// Tells how the requests of this path lie to those of the other.
+    /// Tells how the requests of this path overlap those of the other.
     pub fn overlap(&self, other: &RoutePath) -> Overlap {
         let (mut mine_wider, mut theirs_wider) = (false, false);
         let (mut mine, mut theirs) = (self.segments.iter(), other.segments.iter());
@@ -78,7 +78,7 @@ impl RoutePath {
                 (None, None) => break,
                 (None, Some(_)) | (Some(_), None) => return Overlap::None,
                 (Some(Segment::Rest(_)), Some(Segment::Rest(_))) => break,
-                // A catch-all takes whatever the other still asks for, be it
+                // A catch-all matches whatever the other still requires, be it
                 // more segments or a narrower one here.
                 (Some(Segment::Rest(_)), Some(_)) => {
                     mine_wider = true;
@@ -118,7 +118,7 @@ impl fmt::Display for RoutePath {
     }
 }
 
-/// What a segment of a path can't hold as it is (RFC 3986, section 3.3).
+/// The characters that must be encoded in a segment (RFC 3986, section 3.3).
 pub const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
@@ -128,7 +128,7 @@ pub const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b':')
     .remove(b'+');
 
-/// Names that stand for other parts of a request, and so can't be parameters.
+/// Names for other parts of a request, which can't be parameters.
 pub const RESERVED_NAMES: [&str; 6] = ["query", "form", "json", "data", "body", "multipart"];
 
 /// Why a text is not a route path.
@@ -141,31 +141,31 @@ pub enum RoutePathError {
         /// The path as written.
         written: String,
     },
-    /// A slash stands at the end; requests with and without one are the same.
+    /// The path ends with a slash; requests with and without one are the same.
     #[error("route path `{written}` ends with `/`")]
     TrailingSlash {
         /// The path as written.
         written: String,
     },
-    /// Two slashes stand in a row.
+    /// Two slashes follow each other.
     #[error("route path `{written}` has an empty segment")]
     EmptySegment {
         /// The path as written.
         written: String,
     },
-    /// A parameter's name is not a name.
+    /// A parameter's name is not an identifier.
     #[error("`{segment}` is not a path parameter")]
     NotParameter {
         /// The segment as written, with its `:` or `*`.
         segment: String,
     },
-    /// A parameter bears the name of another part of the request.
+    /// A parameter has the name of another part of the request.
     #[error("a path parameter can't be called `{name}`")]
     ReservedName {
         /// The name without its `:` or `*`.
         name: String,
     },
-    /// One name stands for two segments.
+    /// Two parameters have the same name.
     #[error("path parameter `{name}` stands twice in `{written}`")]
     RepeatedName {
         /// The name without its `:` or `*`.
@@ -182,7 +182,7 @@ pub enum RoutePathError {
         written: String,
     },
     /// A character that no request path holds after decoding, or that would
-    /// mean something else there.
+    /// have another meaning there.
     #[error("route path `{written}` can't hold `{character}`")]
     BadCharacter {
         /// The character as a message shows it.

@@ -1,10 +1,10 @@
-//! The route table: which declared route a method and a path mean.
+//! The route table: finds the declared route for a method and a path.
 //!
-//! A tree of segments, walked from the most to the least specific: at each
-//! step a fixed text comes before a parameter, and a parameter before a
-//! catch-all. Where that leads to a path without the wanted method, the walk
-//! goes back and tries the next wider one, so `POST /users/me` finds
-//! `POST /users/:id` even if only `GET /users/me` is declared.
+//! A tree of segments, walked from the most to the least specific: at each step
+//! a literal comes before a parameter, and a parameter before a catch-all. If
+//! that leads to a path without the requested method, the walk goes back and
+//! tries the next wider one, so `POST /users/me` finds `POST /users/:id` even
+//! if only `GET /users/me` is declared.
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
@@ -14,13 +14,13 @@ use percent_encoding::percent_decode_str;
 use crate::method::Method;
 use crate::route_path::{RoutePath, Segment};
 
-/// Finds routes by method and path; each is known by an index of the caller's.
+/// Finds routes by method and path; the caller identifies each by an index.
 #[derive(Debug, Default)]
 pub struct RouteTable {
     root: Node,
 }
 
-/// What a request means.
+/// The result of a look-up.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Found {
     /// This route.
@@ -35,7 +35,7 @@ pub enum Found {
         /// The methods that the path answers, for the `Allow` header.
         allow: BTreeSet<Method>,
     },
-    /// No declared path is like this.
+    /// No declared path matches.
     Nothing,
 }
 
@@ -77,9 +77,9 @@ impl RouteTable {
 
     /// Finds the route of a request.
     ///
-    /// `path` is the path of the URL as it travelled: percent-encoded, without
-    /// the query. A last slash is ignored. A method unknown to [`Method`] is
-    /// `None`. GET routes answer HEAD where HEAD is not declared itself.
+    /// `path` is the path of the URL as it was sent: percent-encoded, without
+    /// the query. A trailing slash is ignored. A method unknown to [`Method`]
+    /// is `None`. GET routes answer HEAD where HEAD is not declared itself.
     pub fn find(&self, method: Option<Method>, path: &str) -> Found {
         let Some(segments) = split(path) else {
             return Found::Nothing;
@@ -100,7 +100,7 @@ impl RouteTable {
     }
 }
 
-/// Splits a path that travelled into its decoded segments.
+/// Splits a path as it was sent into its decoded segments.
 ///
 /// `None` if it doesn't start with a slash or a segment is not UTF-8: no
 /// declared path is like that.
@@ -108,7 +108,7 @@ pub fn split(path: &str) -> Option<Vec<Cow<'_, str>>> {
     let inner = path.strip_prefix('/')?;
     let inner = inner.strip_suffix('/').unwrap_or(inner);
     if inner.is_empty() {
-        // `//` is not the root but an empty segment, which nothing takes.
+        // `//` is not the root but an empty segment, which nothing matches.
         return (path.len() <= 1).then(Vec::new);
     }
     inner.split('/').map(|segment| percent_decode_str(segment).decode_utf8().ok()).collect()
@@ -118,14 +118,15 @@ pub fn split(path: &str) -> Option<Vec<Cow<'_, str>>> {
 struct Walk<'request> {
     method: Option<Method>,
     segments: &'request [Cow<'request, str>],
-    /// What the parameters on the way to here took.
+    /// The values of the parameters so far.
     parameters: Vec<Cow<'request, str>>,
-    /// The methods of fitting paths that were passed by.
+    /// The methods of matching paths that the walk passed.
     allow: BTreeSet<Method>,
 }
 
 impl<'request> Walk<'request> {
-    /// Looks below `node` for the rest of the request, from segment `depth` on.
+    /// Searches below `node` for the rest of the request, from segment `depth`
+    /// on.
     fn visit(&mut self, node: &Node, depth: usize) -> Option<usize> {
         let Some(segment) = self.segments.get(depth) else {
             return self.choose(&node.ends);
@@ -238,7 +239,7 @@ mod tests {
         assert_eq!(table.insert(Method::Get, &"/users/:name".parse().unwrap(), 1), Some(0));
     }
 
-    /// Whether a path takes these segments, by its definition alone.
+    /// Whether a path matches these segments, by its definition alone.
     fn takes(path: &RoutePath, request: &[&str]) -> bool {
         let mut rest = request;
         for segment in path.segments() {
@@ -267,7 +268,7 @@ mod tests {
 
     proptest! {
         /// The table, the overlap rule and the definition agree: of the paths
-        /// that take a request, the one found lies inside all the others.
+        /// that match a request, the one found lies inside all the others.
         #[test]
         fn the_table_agrees_with_the_definition(
             paths in prop::collection::vec(any_path(), 1..8),

@@ -13,10 +13,11 @@ use crate::signal_path::{Nothing, SignalDeclaration, SignalTarget};
 
 /// A family of paths, each for its own clients.
 ///
-/// `Parameters` is a tuple with a type for each parameter of the path. One
-/// path of the family is what [`at`](Self::at) returns; it needs nothing to be
-/// there, and is forgotten when its last client has gone. `pode_server!` makes
-/// one constant of this type for each `signal` whose path has parameters.
+/// `Parameters` is a tuple with a type for each parameter of the path.
+/// [`at`](Self::at) returns one path of the family. A path needs no declaration
+/// of its own, and is removed when its last client has disconnected.
+/// `pode_server!` makes one constant of this type for each `signal` whose path
+/// has parameters.
 ///
 /// ```
 /// use pode_core::{SignalFamily, SignalTarget};
@@ -27,7 +28,7 @@ use crate::signal_path::{Nothing, SignalDeclaration, SignalTarget};
 /// ```
 pub struct SignalFamily<Parameters, Out, In = Nothing, L = level::Name> {
     path: &'static str,
-    /// Promises about payloads and parameters; no value of them is kept here.
+    /// Marks the types of payloads and parameters; holds no value of them.
     payload: PhantomData<fn(Parameters, In, L) -> Out>,
 }
 
@@ -38,14 +39,14 @@ pub struct FamilyPath<Out, In = Nothing, L = level::Name> {
     payload: PhantomData<fn(In, L) -> Out>,
 }
 
-/// What the parameters of a [`SignalFamily`] may be: a tuple of up to four
-/// values that are read by [`FromStr`] and written by [`Display`].
+/// The possible parameters of a [`SignalFamily`]: a tuple of up to four values
+/// that [`FromStr`] parses and [`Display`] writes.
 pub trait Parameters: Clone + Send + Sync + 'static {
-    /// Reads the values that a client asked for, in their order.
+    /// Parses the values that a client requested, in their order.
     ///
     /// # Errors
     ///
-    /// A sentence that says what is wrong with which of them.
+    /// A sentence that says which of them is wrong and why.
     fn read(names: &[Arc<str>], values: &[String]) -> Result<Self, String>;
 
     /// Writes the path with these values in it.
@@ -53,7 +54,7 @@ pub trait Parameters: Clone + Send + Sync + 'static {
 }
 
 impl<P, Out, In, L> SignalFamily<P, Out, In, L> {
-    /// Makes a family; the path is as `pode_server!` has checked it.
+    /// Makes a family; `pode_server!` has checked the path.
     pub const fn new(path: &'static str) -> Self {
         SignalFamily { path, payload: PhantomData }
     }
@@ -73,7 +74,7 @@ impl<P, Out, In, L> SignalFamily<P, Out, In, L> {
     }
 }
 
-/// Writes a path with values in the place of its parameters.
+/// Writes a path with values instead of its parameters.
 fn fill_in(path: &str, values: &[&dyn Display]) -> Arc<str> {
     let mut values = values.iter();
     let mut filled = String::with_capacity(path.len() + 16);
@@ -132,7 +133,7 @@ macro_rules! parameters {
     };
 }
 
-/// Those of a path without any.
+/// The parameters of a path without any.
 impl Parameters for () {
     fn read(_: &[Arc<str>], _: &[String]) -> Result<Self, String> {
         Ok(())
@@ -171,7 +172,7 @@ impl<Out, In, L: Level> SignalTarget for FamilyPath<Out, In, L> {
     }
 }
 
-// Derives would ask the payload types for the same.
+// Derives would require the same of the payload types.
 impl<P, Out, In, L> Clone for SignalFamily<P, Out, In, L> {
     fn clone(&self) -> Self {
         *self

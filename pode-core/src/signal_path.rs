@@ -1,7 +1,7 @@
 //! Signal paths: the names under which payloads travel to clients.
 //!
-//! A path is checked once, when it is made, so the hub and the router may rely
-//! on its form. Nothing here knows about sockets.
+//! A path is validated once, when it is made, so the hub and the router may
+//! rely on its form. Nothing here knows about sockets.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -13,9 +13,9 @@ use crate::level::{self, Level};
 ///
 /// Starts with `/` (which alone is a path) and is compared byte for byte:
 /// `/News` and `/news` are two signals. Copying is free. `pode_server!` makes
-/// one constant of this type for each `signal` declaration, so sending to a
-/// signal that nobody declared does not compile. The third parameter is how
-/// widely it may be sent: one of the [levels](level).
+/// one constant of this type for each `signal` declaration, so sending to an
+/// undeclared signal does not compile. The third parameter is the signal's
+/// widest audience: one of the [levels](level).
 ///
 /// ```
 /// use pode_core::SignalPath;
@@ -26,19 +26,19 @@ use crate::level::{self, Level};
 pub struct SignalPath<Out, In = Nothing, L = level::Name> {
     /// As written in the declaration, with its leading slash.
     path: &'static str,
-    /// The types are only promises about payloads; no value of them is kept
-    /// here, so a path is `Send`, `Sync` and `Copy` whatever they are.
+    /// Marks the types of payloads; holds no value of them, so a path is
+    /// `Send`, `Sync` and `Copy` whatever they are.
     payload: PhantomData<fn(In, L) -> Out>,
 }
 
-/// What clients may send on a signal that they only listen to, and what is sent
-/// to an upstream that is only listened to.
+/// The message type of clients that only listen to a signal, and of an upstream
+/// that only receives.
 ///
 /// No value of this type exists.
 #[derive(Clone, Copy, Debug)]
 pub enum Nothing {}
 
-/// It could be sent, if there were one.
+/// Satisfies the bound; no value is ever sent.
 #[cfg(feature = "hub")]
 impl serde::Serialize for Nothing {
     fn serialize<S: serde::Serializer>(&self, _serializer: S) -> Result<S::Ok, S::Error> {
@@ -47,11 +47,11 @@ impl serde::Serialize for Nothing {
 }
 
 impl<Out, In, L> SignalPath<Out, In, L> {
-    /// Makes a path; in a constant, a wrong one is a compile error.
+    /// Makes a path; in a constant, an invalid one is a compile error.
     ///
     /// # Panics
     ///
-    /// When `path` does not start with `/`, or ends with `/` behind other
+    /// When `path` does not start with `/`, or ends with `/` after other
     /// characters.
     pub const fn new(path: &'static str) -> Self {
         let bytes = path.as_bytes();
@@ -69,27 +69,27 @@ impl<Out, In, L> SignalPath<Out, In, L> {
     }
 }
 
-/// What can be sent to: a signal, or one path of a family of signals.
+/// A target for messages: a signal, or one path of a family of signals.
 pub trait SignalTarget {
     /// The payload that its clients receive.
     type Out;
-    /// What its clients may send.
+    /// The payload that its clients may send.
     type In;
-    /// How widely it may be sent.
+    /// The widest audience.
     type Level: Level;
 
     /// Returns the path as declared.
     fn declared_path(&self) -> &'static str;
 
-    /// Returns the path that is meant, where several are declared at once.
+    /// Returns the path of a family that is meant; `None` for a single signal.
     fn concrete_path(&self) -> Option<&Arc<str>>;
 }
 
-/// What one `signal` declares: a path, or a family of paths.
+/// The constant of one `signal` declaration: a path, or a family of paths.
 pub trait SignalDeclaration {
     /// The payload that clients receive.
     type Out;
-    /// What clients may send.
+    /// The payload that clients may send.
     type In;
 
     /// Returns the path as declared.
@@ -119,7 +119,7 @@ impl<Out, In, L: Level> SignalTarget for SignalPath<Out, In, L> {
     }
 }
 
-// Derives would ask the payload types to be `Copy` and `Debug` as well.
+// Derives would require the payload types to be `Copy` and `Debug` as well.
 impl<Out, In, L> Clone for SignalPath<Out, In, L> {
     fn clone(&self) -> Self {
         *self

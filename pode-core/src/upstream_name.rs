@@ -1,18 +1,17 @@
-//! The names of upstreams: by which handlers reach the servers that they send
-//! to.
+//! The names of upstreams, by which handlers send to them.
 //!
-//! Only a name, and the types of what travels; who is connected to what is the
-//! run time's business.
+//! Holds only a name, and the types of the payloads; connections are the run
+//! time's business.
 
 use std::fmt;
 use std::marker::PhantomData;
 
-/// The name of an upstream to which payloads of type `Sends` go, and from which
-/// `Receives` come.
+/// The name of an upstream that is sent payloads of type `Sends`, and sends
+/// payloads of type `Receives`.
 ///
 /// Copying is free. `pode_server!` makes one constant of this type for each
-/// `upstream` declaration, so sending to an upstream that nobody declared, or
-/// what it doesn't take, does not compile.
+/// `upstream` declaration, so sending to an undeclared upstream, or a payload
+/// of another type, does not compile.
 ///
 /// ```
 /// use pode_core::UpstreamName;
@@ -23,8 +22,8 @@ use std::marker::PhantomData;
 pub struct UpstreamName<Sends, Receives> {
     /// As written in the declaration.
     name: &'static str,
-    /// The types are only promises about payloads; no value of them is kept
-    /// here, so a name is `Send`, `Sync` and `Copy` whatever they are.
+    /// Marks the types of payloads; holds no value of them, so a name is
+    /// `Send`, `Sync` and `Copy` whatever they are.
     payloads: PhantomData<fn(Sends) -> Receives>,
 }
 
@@ -40,7 +39,7 @@ impl<Sends, Receives> UpstreamName<Sends, Receives> {
     }
 }
 
-// Derives would ask the payload types to be `Copy` and `Debug` as well.
+// Derives would require the payload types to be `Copy` and `Debug` as well.
 impl<Sends, Receives> Clone for UpstreamName<Sends, Receives> {
     fn clone(&self) -> Self {
         *self

@@ -7,9 +7,9 @@ use crate::origin::Authority;
 
 /// Where an upstream is: `wss://feed.example/prices?level=2`.
 ///
-/// It has a scheme, `ws` or `wss`; a host, and a port unless that is the
-/// scheme's own; a path and a query. There is no user in it, since a handshake
-/// has no place for one, and no fragment.
+/// It has a scheme, `ws` or `wss`; a host, and a port unless it is the scheme's
+/// default; a path and a query. It has no user, since a handshake can't send
+/// one, and no fragment.
 ///
 /// ```
 /// use pode_core::UpstreamUrl;
@@ -25,17 +25,17 @@ use crate::origin::Authority;
 pub struct UpstreamUrl {
     secure: bool,
     authority: Authority,
-    /// The whole, as the handshake needs it.
+    /// The whole URL, for the handshake.
     url: String,
 }
 
 impl UpstreamUrl {
-    /// Returns the whole, with its query.
+    /// Returns the whole URL, with its query.
     pub fn as_str(&self) -> &str {
         &self.url
     }
 
-    /// Tells whether it is behind TLS.
+    /// Tells whether the connection uses TLS.
     pub fn is_secure(&self) -> bool {
         self.secure
     }
@@ -78,7 +78,8 @@ impl FromStr for UpstreamUrl {
         if authority.port() == Some(0) {
             return Err(error(Kind::Authority));
         }
-        // The others are those of RFC 3986, and some that are often written.
+        // The other characters are those of RFC 3986, and some that are often
+        // used.
         let is_left_out = |byte| !matches!(byte, b'!'..=b'~') || b"\"<>\\^`{}".contains(&byte);
         if resource.bytes().any(is_left_out) {
             return Err(error(Kind::Character));
@@ -93,7 +94,7 @@ impl FromStr for UpstreamUrl {
     }
 }
 
-/// As the log shows it: without the query, in which there may be a secret.
+/// As the log shows it: without the query, which may hold a secret.
 impl fmt::Display for UpstreamUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.url.split('?').next().unwrap_or_default())
@@ -134,7 +135,7 @@ impl fmt::Display for Kind {
 }
 
 impl UpstreamUrlError {
-    /// Says what to write instead.
+    /// Returns what to write instead.
     pub fn help(&self) -> String {
         let (scheme, rest) = self.written.split_once("://").unwrap_or(("", &self.written));
         let rest = rest.split('?').next().unwrap_or_default();
@@ -155,8 +156,8 @@ impl UpstreamUrlError {
         }
     }
 
-    /// Returns what may be shown of it: neither a query nor a user, which may
-    /// be secrets.
+    /// Returns the part of it that may be shown: neither a query nor a user,
+    /// which may be secrets.
     fn shown(&self) -> String {
         let shown = self.written.split('?').next().unwrap_or_default();
         match (shown.find("://"), shown.find('@')) {

@@ -1,9 +1,9 @@
-//! A server as meant: every declaration with its values understood.
+//! The model of a server: every declaration, with its values parsed.
 //!
-//! The macro resolves what was written into this model, the checks judge it as
-//! a whole, and the expansion is made from it. A value that is in here is well
-//! formed; whether the declarations fit together is what [`check`](crate::check)
-//! finds out.
+//! The macro resolves the source into this model, the checks validate it as a
+//! whole, and the expansion is made from it. Each value in the model is well
+//! formed; [`check`](crate::check) finds out whether the declarations fit
+//! together.
 
 mod endpoint;
 mod mount;
@@ -29,7 +29,8 @@ pub use timer::Timer;
 pub use upstream::Upstream;
 pub use views::Views;
 
-/// All that one `pode_server!` declares, each noun in its order of declaration.
+/// All declarations of one `pode_server!`, each noun in its order of
+/// declaration.
 #[derive(Debug, Default)]
 pub struct Server {
     /// Where the server listens.
@@ -40,41 +41,41 @@ pub struct Server {
     pub publics: Vec<Public>,
     /// Filters that answer under a prefix.
     pub mounts: Vec<Mount>,
-    /// What answers requests.
+    /// Routes, which answer requests.
     pub routes: Vec<Route>,
-    /// What clients listen to.
+    /// Signals, to which clients listen.
     pub signals: Vec<Signal>,
-    /// What is done when clients come and go.
+    /// Handlers for clients that connect or disconnect.
     pub ons: Vec<On>,
     /// Values that handlers share.
     pub states: Vec<State>,
-    /// What is done at intervals.
+    /// Handlers that run at intervals.
     pub timers: Vec<Timer>,
-    /// What is done at times of the day and the year.
+    /// Handlers that run at times of the day and the year.
     pub schedules: Vec<Schedule>,
-    /// Servers elsewhere that are listened to.
+    /// Connections to other servers.
     pub upstreams: Vec<Upstream>,
-    /// Whether pages have a Content-Security-Policy of the user's.
+    /// Whether the user declares a Content-Security-Policy for pages.
     pub own_policy: bool,
-    /// Whether a declaration is missing here because it was not understood.
-    /// What seems to be lacking may then be in it.
+    /// Whether a declaration is missing here because it was not understood. It
+    /// may contain whatever seems to be lacking.
     pub incomplete: bool,
 }
 
-/// A place in the user's source; only the macro knows what is there.
+/// A place in the user's source; only the macro knows what it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Place(pub usize);
 
-/// A word or a text of the user's, and where it stands.
+/// A word or a text from the source, and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Name {
-    /// The word itself; of a literal, what is between the quotes.
+    /// The word itself; of a literal, the text between the quotes.
     pub text: String,
     /// Where it stands.
     pub place: Place,
 }
 
-/// What every declaration has.
+/// The parts that every declaration has.
 #[derive(Clone, Debug)]
 pub struct Head {
     /// Which of the written declarations this is, counted from 0.
@@ -86,8 +87,8 @@ pub struct Head {
 }
 
 impl Head {
-    /// Tells whether both declarations are surely there at once, so that they
-    /// may be judged against each other.
+    /// Tells whether both declarations are certain to exist at once, so that
+    /// they may be checked against each other.
     pub fn meets(&self, other: &Head) -> bool {
         self.cfg == other.cfg
     }
@@ -100,7 +101,7 @@ pub struct Folder {
     pub path: Name,
     /// The files below it, sorted by path; `None` if there is no such folder.
     pub files: Option<Vec<File>>,
-    /// The folders beside it, to guess what was meant.
+    /// The neighbouring folders, for suggestions.
     pub siblings: Vec<String>,
 }
 
@@ -109,8 +110,8 @@ pub struct Folder {
 pub struct File {
     /// The path below its folder, with `/` between folders.
     pub path: String,
-    /// What a page or a script says; `None` for other files, and for what is
-    /// not UTF-8.
+    /// The text of a page or a script; `None` for other files, and for text
+    /// that is not UTF-8.
     pub text: Option<String>,
 }
 

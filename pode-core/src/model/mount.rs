@@ -1,4 +1,4 @@
-//! Mounted filters as meant.
+//! The model of mounted filters.
 
 use super::{Head, Place};
 use crate::route_path::RoutePath;
@@ -6,7 +6,7 @@ use crate::route_path::RoutePath;
 /// A warp filter of the user's that answers under a prefix.
 #[derive(Debug)]
 pub struct Mount {
-    /// What every declaration has.
+    /// The parts that every declaration has.
     pub head: Head,
     /// The path under which it answers; it has no parameters, and at least one
     /// segment.

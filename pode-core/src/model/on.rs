@@ -1,21 +1,21 @@
-//! Comings and goings of clients as meant.
+//! The model of handlers for clients that connect or disconnect.
 
 use super::{Head, Name, Server, Signal};
 
-/// What is done when a client of a signal comes or goes.
+/// A handler that runs when a client of a signal connects or disconnects.
 #[derive(Debug)]
 pub struct On {
-    /// What every declaration has.
+    /// The parts that every declaration has.
     pub head: Head,
-    /// Whether it comes or goes.
+    /// Whether the client connects or disconnects.
     pub event: ConnectionEvent,
     /// The name of the signal's constant.
     pub signal: Name,
 }
 
 impl On {
-    /// Returns the signals of that name, of which at most one is there: the one
-    /// that has the same `#[cfg]`, or else all.
+    /// Returns the signals of that name, of which at most one exists in a
+    /// build: the one that has the same `#[cfg]`, or else all.
     pub fn signals<'server>(&self, server: &'server Server) -> Vec<&'server Signal> {
         let named = server.signals.iter().filter(|signal| signal.name.text == self.signal.text);
         match named.clone().find(|signal| signal.head.meets(&self.head)) {
@@ -25,20 +25,20 @@ impl On {
     }
 }
 
-/// What happens to a client.
+/// An event of a client's connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConnectionEvent {
     /// It connects, and may still be refused.
     Connect,
-    /// It has gone.
+    /// It has disconnected.
     Disconnect,
 }
 
 impl ConnectionEvent {
-    /// Both of them.
+    /// Both events.
     pub const ALL: [ConnectionEvent; 2] = [ConnectionEvent::Connect, ConnectionEvent::Disconnect];
 
-    /// Returns the event that is written so.
+    /// Returns the event of this word.
     pub fn parse(word: &str) -> Option<ConnectionEvent> {
         ConnectionEvent::ALL.into_iter().find(|event| event.as_str() == word)
     }

@@ -1,12 +1,12 @@
-//! Folders of static files as meant.
+//! The model of folders of static files.
 
 use super::{File, Folder, Head, Place};
 use crate::route_path::RoutePath;
 
-/// A folder whose files are served as they are.
+/// A folder whose files are served unchanged.
 #[derive(Debug)]
 pub struct Public {
-    /// What every declaration has.
+    /// The parts that every declaration has.
     pub head: Head,
     /// The path under which the files appear; it has no parameters.
     pub prefix: RoutePath,
@@ -18,11 +18,11 @@ pub struct Public {
 
 impl Public {
     /// Returns the path at which a file of the folder appears, as a browser
-    /// asks for it.
+    /// requests it.
     pub fn path_of(&self, file: &File) -> String {
         let prefix = self.prefix.to_string();
         let path = format!("{}/{}", prefix.trim_end_matches('/'), file.path);
-        // Of all that may be in a name, this alone would be decoded.
+        // Of all characters in a name, only this one would be decoded.
         path.replace('%', "%25")
     }
 }

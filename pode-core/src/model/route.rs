@@ -1,13 +1,13 @@
-//! Routes as meant.
+//! The model of routes.
 
 use super::{Head, Name, Place};
 use crate::method::Method;
 use crate::route_path::RoutePath;
 
-/// Requests of some methods on one path, and what answers them.
+/// Requests of some methods on one path, and how they are answered.
 #[derive(Debug)]
 pub struct Route {
-    /// What every declaration has.
+    /// The parts that every declaration has.
     pub head: Head,
     /// The methods, and where each stands; at least one.
     pub methods: Vec<(Method, Place)>,
@@ -15,41 +15,42 @@ pub struct Route {
     pub path: RoutePath,
     /// Where the path stands.
     pub path_place: Place,
-    /// What the handler takes behind its event, in order.
+    /// The arguments that the handler takes after its event, in order.
     pub arguments: Vec<Argument>,
-    /// What answers.
+    /// How the route answers.
     pub action: Action,
-    /// The endpoints it serves; none means all that speak HTTP.
+    /// The endpoints it serves; empty means all that serve HTTP.
     pub endpoints: Vec<Name>,
     /// The limits that are named here.
     pub limits: Vec<Name>,
 }
 
 impl Route {
-    /// Returns the methods that it answers; GET stands for HEAD, too.
+    /// Returns the declared methods; GET includes HEAD.
     pub fn methods(&self) -> impl Iterator<Item = Method> {
         self.methods.iter().map(|(method, _)| *method)
     }
 
-    /// Returns the route as messages call it: `GET /users/:id`.
+    /// Returns the name of the route in messages: `GET /users/:id`.
     pub fn title(&self) -> String {
         let methods: Vec<&str> = self.methods().map(Method::as_str).collect();
         format!("{} {}", methods.join(", "), self.path)
     }
 }
 
-/// What answers a request.
+/// How a request is answered.
 #[derive(Debug)]
 pub enum Action {
     /// A view, by its name.
     View(Name),
-    /// Another address, which may hold the path's parameters: `/users/:id`.
+    /// A redirect to another address, which may hold the path's parameters:
+    /// `/users/:id`.
     Redirect(Name),
     /// A function or closure of the user's.
     Handler,
 }
 
-/// What a handler takes from the request.
+/// An argument that a handler takes from the request.
 #[derive(Debug)]
 pub struct Argument {
     /// The name as written.
@@ -61,9 +62,9 @@ pub struct Argument {
 /// A part of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// What the path holds in place of the parameter of that name.
+    /// The value of the path parameter of that name.
     Path,
-    /// The pairs behind the `?` of the URL.
+    /// The pairs after the `?` of the URL.
     Query,
     /// A body of form fields.
     Form,
@@ -71,14 +72,14 @@ pub enum Source {
     Json,
     /// A body of form fields or of JSON.
     Data,
-    /// A body as it is.
+    /// A body of any type, unparsed.
     Body,
     /// A body in parts.
     Multipart,
 }
 
 impl Source {
-    /// Returns what an argument of this name takes.
+    /// Returns the source of an argument of this name.
     pub fn of(name: &str) -> Source {
         match name {
             "query" => Source::Query,

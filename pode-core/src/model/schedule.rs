@@ -1,12 +1,12 @@
-//! Schedules as meant.
+//! The model of schedules.
 
 use super::{Head, Name};
 
-/// What is done at times of the day and the year.
+/// A handler that runs at times of the day and the year.
 #[derive(Debug)]
 pub struct Schedule {
-    /// What every declaration has.
+    /// The parts that every declaration has.
     pub head: Head,
-    /// The name, by which the log calls it.
+    /// The name, as in the log.
     pub name: Name,
 }

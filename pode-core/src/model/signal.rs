@@ -1,4 +1,4 @@
-//! Signals as meant.
+//! The model of signals.
 
 use super::{Argument, Head, Name, Place};
 use crate::route_path::RoutePath;
@@ -6,7 +6,7 @@ use crate::route_path::RoutePath;
 /// A path on which clients listen, and may send; or a family of such paths.
 #[derive(Debug)]
 pub struct Signal {
-    /// What every declaration has.
+    /// The parts that every declaration has.
     pub head: Head,
     /// The name of the constant.
     pub name: Name,
@@ -16,11 +16,11 @@ pub struct Signal {
     pub path_place: Place,
     /// The parameters again, with their types, as handlers take them.
     pub arguments: Vec<Argument>,
-    /// What becomes of messages from clients; `None` if those only listen.
+    /// How messages from clients are handled; `None` if clients only listen.
     pub receiver: Option<Receiver>,
-    /// How widely it may be sent.
+    /// The signal's widest audience.
     pub level: Level,
-    /// The endpoints it serves; none means all that speak WebSocket.
+    /// The endpoints it serves; empty means all that serve WebSocket.
     pub endpoints: Vec<Name>,
     /// The capacity of its channel, if it is written as a number.
     pub capacity_messages: Option<(u64, Place)>,
@@ -35,16 +35,16 @@ impl Signal {
     }
 }
 
-/// What takes the messages of clients.
+/// The receiver of clients' messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Receiver {
     /// A function or closure of the user's.
     Handler,
-    /// The signal itself, which sends them on.
+    /// The signal itself, which rebroadcasts them.
     Rebroadcast,
 }
 
-/// How widely a signal may be sent.
+/// The widest audience of a signal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Level {
     /// To every client, to a group, or to one client.
@@ -57,10 +57,10 @@ pub enum Level {
 }
 
 impl Level {
-    /// All of them, from wide to narrow.
+    /// All levels, from wide to narrow.
     pub const ALL: [Level; 3] = [Level::Name, Level::Group, Level::Client];
 
-    /// Returns the level that is written so.
+    /// Returns the level of this word.
     pub fn parse(word: &str) -> Option<Level> {
         Level::ALL.into_iter().find(|level| level.as_str() == word)
     }

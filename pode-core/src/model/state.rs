@@ -1,11 +1,11 @@
-//! Shared values as meant.
+//! The model of shared values.
 
 use super::{Head, Name};
 
-/// A value that handlers share, known by its type.
+/// A value that handlers share, identified by its type.
 #[derive(Debug)]
 pub struct State {
-    /// What every declaration has.
+    /// The parts that every declaration has.
     pub head: Head,
     /// The type as written.
     pub ty: Name,

@@ -1,12 +1,12 @@
-//! Timers as meant.
+//! The model of timers.
 
 use super::{Head, Name};
 
-/// What is done again and again, at an interval.
+/// A handler that runs at an interval.
 #[derive(Debug)]
 pub struct Timer {
-    /// What every declaration has.
+    /// The parts that every declaration has.
     pub head: Head,
-    /// The name, by which the log calls it.
+    /// The name, as in the log.
     pub name: Name,
 }

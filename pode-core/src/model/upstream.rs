@@ -1,15 +1,15 @@
-//! Upstreams as meant.
+//! The model of upstreams.
 
 use super::{Head, Name};
 
-/// A server elsewhere that is listened to.
+/// A connection to another server.
 #[derive(Debug)]
 pub struct Upstream {
-    /// What every declaration has.
+    /// The parts that every declaration has.
     pub head: Head,
     /// The name, which is that of its constant.
     pub name: Name,
-    /// Whether it names root certificates, whose files are looked for in the
+    /// Whether it names root certificates, whose files are looked up in the
     /// crate.
     pub names_roots: bool,
 }
