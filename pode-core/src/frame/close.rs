@@ -1,4 +1,4 @@
-//! Close frames: why a conversation ends (RFC 6455, sections 5.5.1 and 7.4).
+//! Close frames: why a connection ends (RFC 6455, sections 5.5.1 and 7.4).
 
 use std::borrow::Cow;
 
@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::{Opcode, control};
 
-/// What a close frame says.
+/// The content of a close frame.
 ///
 /// ```
 /// use pode_core::frame::Close;
@@ -16,17 +16,17 @@ use super::{Opcode, control};
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Close {
-    /// Absent only in the answer to a client that gave none.
+    /// Absent only in the answer to a client that sent none.
     code: Option<u16>,
-    /// For the people at the other end; at most [`MAX_REASON_BYTES`], so that
-    /// code and reason fit a control frame.
+    /// For people on the other side; at most [`MAX_REASON_BYTES`], so that code
+    /// and reason fit a control frame.
     reason: Cow<'static, str>,
 }
 
 /// The most bytes of the reason for closing.
 pub const MAX_REASON_BYTES: usize = 123;
 
-/// A close frame can't say that.
+/// A close frame can't have this code or reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CloseError {
     /// The code may not be sent.
@@ -42,39 +42,39 @@ pub enum CloseError {
 impl Close {
     /// The server is stopping: 1001.
     pub const STOPPING: Close = Close::new(1001, "the server is stopping");
-    /// A message came where none is taken: 1003.
+    /// A message arrived where none is accepted: 1003.
     pub const NO_MESSAGES: Close = Close::new(1003, "this signal takes no messages");
-    /// A text that is no UTF-8: 1007.
+    /// A text is not UTF-8: 1007.
     pub const NOT_UTF8: Close = Close::new(1007, "the text is not UTF-8");
-    /// A message is longer than what is taken: 1009.
+    /// A message is longer than accepted: 1009.
     pub const TOO_BIG: Close = Close::new(1009, "the message is too big");
-    /// A frame is longer than what is taken: 1009.
+    /// A frame is longer than accepted: 1009.
     pub const FRAME_TOO_BIG: Close = Close::new(1009, "the frame is too big");
-    /// A message that needn't ever end: 1008.
+    /// A message that might never end: 1008.
     pub const TOO_MANY_EMPTY: Close = Close::new(1008, "too many empty frames");
-    /// A message that has begun trickles: 1008.
+    /// The rest of a message arrives too slowly: 1008.
     pub const TRICKLES: Close = Close::new(1008, "the message comes too slowly");
-    /// The client has said nothing for as long as it may: 1000.
-    pub const IDLE: Close = Close::new(1000, "no message came for too long");
-    /// The server made a mistake of its own: 1011.
+    /// The client has sent no message for as long as it may: 1000.
+    pub const IDLE: Close = Close::new(1000, "nothing was said for too long");
+    /// The server made a mistake itself: 1011.
     pub const FAILED: Close = Close::new(1011, "the server failed");
-    /// A client sends more than it may: 1008.
+    /// A client sends more messages than it may: 1008.
     pub const TOO_MANY: Close = Close::new(1008, "too many messages");
-    /// Another connection took the place of this one: 1008.
+    /// Another connection replaced this one: 1008.
     pub const REPLACED: Close = Close::new(1008, "another client came with this id");
-    /// Too much waits for a client that doesn't take it: 1013.
+    /// Too many messages wait for a slow consumer: 1013.
     pub const TOO_SLOW: Close = Close::new(1013, "too slow: too many messages wait");
 
-    /// A client comes back for what it missed, too late: 1013.
+    /// A client resumes too late for the messages it missed: 1013.
     pub const FORGOTTEN: Close =
         Close::new(1013, "the missed messages are no longer kept: connect without `resume`");
 
-    /// Makes what is said to a client that breaks the protocol: 1002.
+    /// Makes the close frame for a client that breaks the protocol: 1002.
     pub(crate) const fn protocol_error(reason: &'static str) -> Close {
         Close::new(1002, reason)
     }
 
-    /// Says something of one's own.
+    /// Makes a close frame with a custom code and reason.
     ///
     /// # Errors
     ///
@@ -91,7 +91,7 @@ impl Close {
     }
 
     /// Validates the payload of a client's close frame, and makes the answer:
-    /// the same code, or what is wrong with it.
+    /// the same code, or the error in the payload.
     pub fn answer_to(payload: &[u8]) -> Close {
         let Some((code, reason)) = payload.split_first_chunk() else {
             return match payload {
@@ -109,12 +109,12 @@ impl Close {
         }
     }
 
-    /// Returns the code; `None` only in the answer to a client that gave none.
+    /// Returns the code; `None` only in the answer to a client that sent none.
     pub const fn code(&self) -> Option<u16> {
         self.code
     }
 
-    /// Returns the reason, for the people at the other end; may be empty.
+    /// Returns the reason, for people on the other side; may be empty.
     pub fn reason(&self) -> &str {
         &self.reason
     }

@@ -1,7 +1,8 @@
 //! WebSocket frames on the wire (RFC 6455, section 5).
 //!
-//! Functions over bytes: nothing here reads, writes or waits. [`Header`], [`pong`] and
-//! [`Close`] make what the server sends, a [`Decoder`] takes what a client sends.
+//! Plain functions over bytes: nothing here reads, writes or waits. [`Header`],
+//! [`pong`] and [`Close`] encode what the server sends, a [`Decoder`] decodes
+//! what a client sends.
 
 mod close;
 mod decode;
@@ -11,7 +12,7 @@ use bytes::Bytes;
 pub use close::{Close, CloseError, MAX_REASON_BYTES};
 pub use decode::{AcceptPolicy, Decoder, Received};
 
-/// What a frame carries.
+/// The kind of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Opcode {
@@ -21,9 +22,9 @@ pub enum Opcode {
     Text = 0x1,
     /// A message of bytes, or its first part.
     Binary = 0x2,
-    /// The end of the conversation, with an optional code and reason.
+    /// The end of the connection, with an optional code and reason.
     Close = 0x8,
-    /// A question whether the peer is still there.
+    /// Asks whether the peer is still there.
     Ping = 0x9,
     /// The answer to a ping, with the same payload.
     Pong = 0xA,
@@ -43,7 +44,7 @@ impl Opcode {
         })
     }
 
-    /// Tells whether frames of this kind may stand between the parts of a
+    /// Tells whether frames of this kind may come between the parts of a
     /// message; their payload is at most 125 bytes.
     pub const fn is_control(self) -> bool {
         self as u8 >= 0x8
@@ -81,7 +82,7 @@ impl Header {
         Header { bytes, length }
     }
 
-    /// Returns the bytes that stand before the payload: 2, 4 or 10.
+    /// Returns the bytes before the payload: 2, 4 or 10.
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes[..self.length]
     }

@@ -1,20 +1,20 @@
-//! What was sent on a channel, numbered and kept for a while, so that a
-//! client which was elsewhere gets what it missed.
+//! The messages of a channel, numbered and kept for a while, so that a client
+//! which was away gets what it missed.
 //!
-//! A [`Position`] is how far a client had come. It means something only in the
-//! numbering that it was taken in, which an epoch tells from all others.
+//! A [`Position`] is how far a client had come. It is valid only in the
+//! numbering that it was taken in, which the epoch identifies.
 
 use std::collections::VecDeque;
 use std::fmt;
 use std::str::FromStr;
 
-/// How much of a channel is kept at most: so many messages, which have so many
-/// bytes together. A single message may be larger.
+/// The bounds of a history: so many messages, of so many bytes together. A
+/// single message may be larger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HistoryBounds {
     /// At least one is kept.
     pub messages: usize,
-    /// Of their frames.
+    /// The bytes of their frames.
     pub bytes: usize,
 }
 
@@ -32,18 +32,18 @@ pub struct HistoryBounds {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Position {
-    /// Which numbering this is.
+    /// Identifies the numbering.
     pub epoch: u64,
-    /// That of the message which comes next.
+    /// The number of the next message.
     pub number: u64,
 }
 
-/// A text is no [`Position`].
+/// A text is not a [`Position`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a position is 16 hexadecimal digits, a hyphen and a number")]
 pub struct PositionError;
 
-/// What followed a position is not kept, or not any more.
+/// The messages after a position are not kept, or not any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the missed messages are no longer kept")]
 pub struct HistoryGap;
@@ -51,22 +51,22 @@ pub struct HistoryGap;
 /// The latest messages of a channel, by number.
 #[derive(Clone, Debug)]
 pub struct History<T> {
-    /// That of the next message.
+    /// The position of the next message.
     position: Position,
     bounds: HistoryBounds,
-    /// Those right before it.
+    /// The messages right before it.
     kept: VecDeque<Publication<T>>,
     bytes: usize,
 }
 
-/// A message that is kept.
+/// A kept message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Publication<T> {
-    /// Counts up by one.
+    /// Increases by one per message.
     pub number: u64,
-    /// By what its sender knows it again; 0 if it doesn't need to.
+    /// Lets the sender recognize it; 0 if the sender doesn't need to.
     pub tag: u64,
-    /// How much of the bounds it takes.
+    /// How many bytes it counts toward the bounds.
     pub bytes: usize,
     /// The message.
     pub message: T,
@@ -78,12 +78,12 @@ impl<T: Clone> History<T> {
         History { position, bounds, kept: VecDeque::new(), bytes: 0 }
     }
 
-    /// Returns where the next message will be.
+    /// Returns the position of the next message.
     pub fn position(&self) -> Position {
         self.position
     }
 
-    /// Adds a message, and drops what is beyond the bounds for it.
+    /// Adds a message, and drops old ones that exceed the bounds.
     pub fn push(&mut self, message: T, bytes: usize, tag: u64) {
         let number = self.position.number;
         self.position.number += 1;
@@ -97,8 +97,8 @@ impl<T: Clone> History<T> {
         }
     }
 
-    /// Goes on at another number; if messages lie between, none before them is
-    /// kept.
+    /// Continues at another number; if that leaves a gap, no message before it
+    /// is kept.
     pub fn skip_to(&mut self, number: u64) {
         if number != self.position.number {
             (self.position.number, self.bytes) = (number, 0);
@@ -106,11 +106,11 @@ impl<T: Clone> History<T> {
         }
     }
 
-    /// Returns what comes behind a position.
+    /// Returns the messages after a position.
     ///
     /// # Errors
     ///
-    /// Not all of it is kept, or it never was.
+    /// Not all of them are kept, or the position was never in this history.
     pub fn since(
         &self,
         position: Position,
@@ -126,7 +126,7 @@ impl<T: Clone> History<T> {
         }
     }
 
-    /// Returns all that is kept.
+    /// Returns all kept messages.
     pub fn kept(&self) -> impl Iterator<Item = &Publication<T>> {
         self.kept.iter()
     }

@@ -3,19 +3,20 @@
 //! (A family of paths has several, over which its paths are
 //! [spread](Hub::channel_of).)
 //!
-//! A sender asks for [room](Channel::reserve) in the channel, then
-//! [sends](Permit::send). There is room while fewer than the declared number of
-//! messages are still to be taken by one [`Receiver`] of the path or another.
-//! So a sender in a loop is paced by the slowest delivery, no delivery lags,
-//! and **no message is lost between the two**: a plain broadcast channel would
-//! overwrite what a receiver has not read yet.
+//! A sender [reserves](Channel::reserve) a permit of the channel, then
+//! [sends](Permit::send). Permits are available while fewer than the declared
+//! number of messages still wait for any [`Receiver`] of the path. So the
+//! slowest receiver paces a sender in a loop, no receiver lags, and **no
+//! message is lost between the two**: a plain broadcast channel would overwrite
+//! what a receiver has not read yet.
 //!
-//! While two processes hand over, a channel [numbers](Channel::number) what is
-//! sent and keeps it for a while ([`History`]), or is [diverted](Channel::divert):
-//! then what is sent goes elsewhere and comes back in an order that both share.
+//! During a hand-over between two processes, a channel
+//! [numbers](Channel::number) its messages and keeps them for a while
+//! ([`History`]), or it is [diverted](Channel::divert): then its messages go
+//! elsewhere and come back in an order that both processes share.
 //!
-//! The hub knows neither sockets nor clocks: who waits how long for room, and
-//! what becomes of a message that was taken, is the run time's business.
+//! The hub knows neither sockets nor clocks: the run time decides how long a
+//! sender waits for a permit, and what happens to a received message.
 
 mod history;
 mod numbering;
@@ -34,13 +35,13 @@ pub use self::receiver::{Receiver, ReceiverSource};
 use crate::error::SendError;
 use crate::message::Message;
 
-/// The channels of a server, by path. What travels in them is [`Message`]s, or
-/// something with more to it.
+/// The channels of a server, by path. They carry [`Message`]s, or a type that
+/// adds to them.
 #[derive(Debug)]
 pub struct Hub<T = Message> {
     /// At least one for each path.
     channels: HashMap<&'static str, Vec<Channel<T>>>,
-    /// Told whenever a message gets a number.
+    /// Notified when a message gets a number.
     numbered: Arc<Notify>,
 }
 
@@ -48,28 +49,28 @@ pub struct Hub<T = Message> {
 #[derive(Debug)]
 pub struct Channel<T = Message> {
     path: &'static str,
-    /// Which of its path's it is.
+    /// Its index among the channels of its path.
     index: usize,
     sender: broadcast::Sender<Slot<T>>,
     /// One permit for each message that may still be sent. Closed when no
-    /// delivery is left.
+    /// receiver is left.
     permit: Arc<Semaphore>,
     capacity_messages: usize,
-    /// Whether there is a history: so that whoever sends otherwise takes no
-    /// lock.
+    /// Whether there is a history, so that senders take no lock if there is
+    /// none.
     is_numbered: AtomicBool,
-    /// Whether what is sent goes elsewhere. Changed only while nobody else has
-    /// room.
+    /// Whether messages go elsewhere. Changed only while nobody else holds a
+    /// permit.
     is_diverted: AtomicBool,
-    /// What gets a number gets it under this lock, and is sent under it, too:
-    /// so numbers and messages are in one order.
+    /// A message gets its number under this lock, and is sent under it, too, so
+    /// numbers and messages have one order.
     history: Mutex<Option<History<T>>>,
     numbered: Arc<Notify>,
 }
 
-/// A promise that the channel takes one more message.
+/// Capacity for one more message in the channel.
 ///
-/// Dropping it gives the room back.
+/// Dropping it returns the capacity.
 #[derive(Debug)]
 #[must_use = "room is held until a message is sent or this is dropped"]
 pub struct Permit<'channel, T = Message> {
@@ -79,8 +80,8 @@ pub struct Permit<'channel, T = Message> {
 
 /// A message in the channel.
 ///
-/// The channel lets go of it when the last delivery has read it, so the room
-/// comes back when the last of these has done with its copy.
+/// The channel drops it when the last receiver has read it, so the permit
+/// returns when the last receiver has dropped its copy.
 #[derive(Clone, Debug)]
 struct Slot<T> {
     message: T,
@@ -88,12 +89,11 @@ struct Slot<T> {
 }
 
 impl<T: Clone + Send + 'static> Hub<T> {
-    /// Makes a channel for each declared path and its capacity in messages,
-    /// and a first delivery of each.
+    /// Makes a channel for each declared path and its capacity in messages, and
+    /// a first receiver of each.
     ///
-    /// Capacities are brought into the range from 1 to
-    /// [`MAX_CAPACITY_MESSAGES`]. A path that stands several times has several
-    /// channels.
+    /// Capacities are clamped to the range from 1 to [`MAX_CAPACITY_MESSAGES`].
+    /// A path that is declared several times has several channels.
     pub fn new(
         declared: impl IntoIterator<Item = (&'static str, usize)>,
     ) -> (Hub<T>, Vec<Receiver<T>>) {
@@ -155,13 +155,13 @@ impl<T: Clone + Send + 'static> Hub<T> {
     }
 
     /// Waits until a message gets a number, in any channel; returns at once if
-    /// one did since the last wait. For one that waits at a time. Cancel safe.
+    /// one did since the last wait. For one waiter at a time. Cancel safe.
     pub async fn numbered(&self) {
         self.numbered.notified().await;
     }
 }
 
-/// Finds which of a family's channels carries a path: always the same.
+/// Finds the channel of a family that carries a path: always the same one.
 pub fn spread(path: &str, channels: usize) -> usize {
     let mut hasher = DefaultHasher::new();
     path.hash(&mut hasher);
@@ -169,7 +169,7 @@ pub fn spread(path: &str, channels: usize) -> usize {
 }
 
 /// The largest capacity of a channel. Each slot takes some 50 bytes from the
-/// start, so this is far above what helps.
+/// start, so this is far more than is useful.
 pub const MAX_CAPACITY_MESSAGES: usize = 1 << 20;
 
 impl<T: Clone + Send + 'static> Channel<T> {
@@ -178,20 +178,20 @@ impl<T: Clone + Send + 'static> Channel<T> {
         self.path
     }
 
-    /// Tells which of its path's channels it is, counting from 0.
+    /// Returns its index among the channels of its path, counting from 0.
     pub fn index(&self) -> usize {
         self.index
     }
 
-    /// Waits until there is room for a message. Those who wait are served in
-    /// the order they came.
+    /// Waits for a permit to send one message. Waiters are served in the order
+    /// they came.
     ///
-    /// Cancel safe: dropped midway, nothing is held and a place in the queue
-    /// is lost.
+    /// Cancel safe: a dropped future holds nothing and loses its place in the
+    /// queue.
     ///
     /// # Errors
     ///
-    /// [`SendError::Stopped`] if no delivery is left.
+    /// [`SendError::Stopped`] if no receiver is left.
     pub async fn reserve(&self) -> Result<Permit<'_, T>, SendError> {
         match Arc::clone(&self.permit).acquire_owned().await {
             Ok(permit) => Ok(Permit { channel: self, permit }),
@@ -199,12 +199,12 @@ impl<T: Clone + Send + 'static> Channel<T> {
         }
     }
 
-    /// Takes room if there is some now.
+    /// Takes a permit if one is available now.
     ///
     /// # Errors
     ///
-    /// [`SendError::Full`] if there is none, [`SendError::Stopped`] if no
-    /// delivery is left.
+    /// [`SendError::Full`] if none is available, [`SendError::Stopped`] if no
+    /// receiver is left.
     pub fn try_reserve(&self) -> Result<Permit<'_, T>, SendError> {
         match Arc::clone(&self.permit).try_acquire_owned() {
             Ok(permit) => Ok(Permit { channel: self, permit }),
@@ -215,20 +215,20 @@ impl<T: Clone + Send + 'static> Channel<T> {
 }
 
 impl<T: Clone + Send + 'static> Permit<'_, T> {
-    /// Puts the message into the channel. It gets no number.
+    /// Puts the message into the channel, without a number.
     ///
     /// # Errors
     ///
-    /// [`SendError::Stopped`] if the deliveries closed or went meanwhile;
-    /// the message may or may not have been taken.
+    /// [`SendError::Stopped`] if the receivers were closed or dropped
+    /// meanwhile; the message may or may not have been received.
     pub fn send(self, message: T) -> Result<(), SendError> {
         let Channel { path, sender, permit, .. } = self.channel;
         let stopped = SendError::Stopped { path };
         if sender.send(Slot { message, permit: Arc::new(self.permit) }).is_err() {
             return Err(stopped);
         }
-        // A delivery that closes takes what was sent before; only now is it
-        // known that this was.
+        // A receiver that closes still gets the messages that were sent before;
+        // only now is it certain that this one was.
         if permit.is_closed() { Err(stopped) } else { Ok(()) }
     }
 }

@@ -1,10 +1,10 @@
-//! Numbering: what a channel does while two processes hand over.
+//! Numbering: how a channel works while two processes hand over.
 //!
-//! One of them leads. What is published in it gets a number and is kept. In the
-//! other, channels are diverted: whoever wants to send finds that messages go
-//! elsewhere, and only what comes back from the leader is published. So all
-//! clients of both get the same messages in the same order. At all other times
-//! the price is a look at two flags.
+//! One of them is the leader. Messages that are published in it get a number
+//! and are kept. In the other, the follower, channels are diverted: senders
+//! find that messages go elsewhere, and only what comes back from the leader is
+//! published. So all clients of both processes get the same messages in the
+//! same order. At all other times, the cost is two flag checks.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard, PoisonError};
@@ -15,13 +15,14 @@ use super::{Channel, History, HistoryGap, Permit, Position, Publication};
 use crate::error::SendError;
 
 impl<T: Clone + Send + 'static> Channel<T> {
-    /// Numbers and keeps from now on what is [published](Permit::publish).
+    /// Numbers and keeps from now on the messages that are
+    /// [published](Permit::publish).
     ///
-    /// Waits until everything that was sent before is delivered. Cancel safe.
+    /// Waits until everything that was sent before is received. Cancel safe.
     ///
     /// # Errors
     ///
-    /// [`SendError::Stopped`] if no delivery is left.
+    /// [`SendError::Stopped`] if no receiver is left.
     pub async fn number(&self, history: History<T>) -> Result<(), SendError> {
         let _all = self.all_room().await?;
         *self.history() = Some(history);
@@ -29,15 +30,15 @@ impl<T: Clone + Send + 'static> Channel<T> {
         Ok(())
     }
 
-    /// Has [`Permit::is_diverted`] say from now on that messages go elsewhere.
-    /// Returns a copy of the history, which begins now as `begin` says unless
-    /// there is one.
+    /// Makes [`Permit::is_diverted`] report from now on that messages go
+    /// elsewhere. Returns a copy of the history; if there is none, `begin`
+    /// makes it.
     ///
-    /// Waits until everything that was sent before is delivered. Cancel safe.
+    /// Waits until everything that was sent before is received. Cancel safe.
     ///
     /// # Errors
     ///
-    /// [`SendError::Stopped`] if no delivery is left.
+    /// [`SendError::Stopped`] if no receiver is left.
     pub async fn divert(
         &self,
         begin: impl FnOnce() -> History<T>,
@@ -50,31 +51,31 @@ impl<T: Clone + Send + 'static> Channel<T> {
         Ok(copy)
     }
 
-    /// Ends what [`divert`](Self::divert) began. The history goes on.
+    /// Ends the diversion that [`divert`](Self::divert) began. The history
+    /// continues.
     pub fn rejoin(&self) {
         self.is_diverted.store(false, Ordering::Release);
     }
 
-    /// Numbers and keeps nothing any more.
+    /// Stops numbering and keeping messages.
     pub fn forget(&self) {
-        // Whoever asks for what it missed is refused before anything can be
-        // sent that isn't kept.
+        // Replays are refused before a message can be sent that isn't kept.
         let mut history = self.history();
         *history = None;
         self.is_numbered.store(false, Ordering::Release);
     }
 
-    /// Returns where the next message will be, if messages are numbered.
+    /// Returns the position of the next message, if messages are numbered.
     pub fn position(&self) -> Option<Position> {
         self.history().as_ref().map(History::position)
     }
 
-    /// Returns what comes behind a position, at most so many messages; none if
-    /// none did.
+    /// Returns the messages after a position, at most so many; empty if there
+    /// are none.
     ///
     /// # Errors
     ///
-    /// Not all of it is kept.
+    /// Not all of them are kept.
     pub fn since(
         &self,
         position: Position,
@@ -85,21 +86,21 @@ impl<T: Clone + Send + 'static> Channel<T> {
         Ok(missed.take(at_most).cloned().collect())
     }
 
-    /// Gives a number to something that isn't published here, and keeps it.
+    /// Numbers and keeps a message that isn't published here.
     pub fn note(&self, message: T, bytes: usize) {
         if let Some(history) = &mut *self.history() {
             history.push(message, bytes, 0);
         }
     }
 
-    /// Goes on at another number; see [`History::skip_to`].
+    /// Continues at another number; see [`History::skip_to`].
     pub fn skip_to(&self, number: u64) {
         if let Some(history) = &mut *self.history() {
             history.skip_to(number);
         }
     }
 
-    /// Returns the earliest position behind which everything is kept.
+    /// Returns the earliest position after which everything is kept.
     pub fn earliest(&self) -> Option<Position> {
         let history = self.history();
         let Position { epoch, number } = history.as_ref()?.position();
@@ -107,8 +108,8 @@ impl<T: Clone + Send + 'static> Channel<T> {
         Some(Position { epoch, number: first.map_or(number, |kept| kept.number) })
     }
 
-    /// Takes all room there is, as soon as it is all there: so nobody is in the
-    /// midst of sending. Senders wait meanwhile.
+    /// Takes all permits as soon as all are available, so nobody is sending.
+    /// Senders wait meanwhile.
     async fn all_room(&self) -> Result<OwnedSemaphorePermit, SendError> {
         let all = u32::try_from(self.capacity_messages).unwrap_or(u32::MAX);
         let permit = Arc::clone(&self.permit).acquire_many_owned(all).await;
@@ -122,14 +123,14 @@ impl<T: Clone + Send + 'static> Channel<T> {
 }
 
 impl<T: Clone + Send + 'static> Permit<'_, T> {
-    /// Tells whether messages go elsewhere. They don't begin to while there is
-    /// this room.
+    /// Tells whether messages go elsewhere. A diversion can't begin while this
+    /// permit is held.
     pub fn is_diverted(&self) -> bool {
         self.channel.is_diverted.load(Ordering::Acquire)
     }
 
-    /// Puts the message into the channel; where messages are numbered, it gets
-    /// a number and is kept as one of so many bytes, with its tag.
+    /// Puts the message into the channel; if messages are numbered, it gets a
+    /// number and is kept as one of so many bytes, with its tag.
     ///
     /// # Errors
     ///
@@ -151,8 +152,8 @@ impl<T: Clone + Send + 'static> Permit<'_, T> {
         sent
     }
 
-    /// Puts a message into the channel that is made of what came behind a
-    /// position. Nothing comes between the two.
+    /// Puts a message into the channel that is made from the messages after a
+    /// position. No message comes between these and it.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! The receiving side of a channel: deliveries, which pace senders.
+//! The receiving side of a channel: receivers, which pace senders.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -14,19 +14,19 @@ use super::Slot;
 use crate::error::SendError;
 use crate::message::Message;
 
-/// A receiving side of one signal path: takes each message once, in order.
+/// A receiver of one signal path: takes each message once, in order.
 ///
 /// When the last one of a path is dropped, senders get [`SendError::Stopped`].
 pub struct Receiver<T = Message> {
     path: &'static str,
     receiving: Receiving<T>,
-    /// That of the message that was taken last.
+    /// The permit of the message that was taken last.
     permit: Option<Arc<OwnedSemaphorePermit>>,
     shared: Arc<Shared<T>>,
 }
 
-/// Either the receiver, or the future that has it and waits. That is kept,
-/// since it is woken only as long as it lives.
+/// Either the receiver, or the future that owns it and waits. The future is
+/// kept, since it is woken only as long as it lives.
 struct Receiving<T> {
     receiver: Option<broadcast::Receiver<Slot<T>>>,
     waiting: Option<Pin<Box<dyn Future<Output = Received<T>> + Send>>>,
@@ -34,10 +34,10 @@ struct Receiving<T> {
 
 type Received<T> = (Result<Slot<T>, RecvError>, broadcast::Receiver<Slot<T>>);
 
-/// What the deliveries of a path have in common.
+/// The state that the receivers of a path share.
 pub(super) struct Shared<T> {
     pub(super) permit: Arc<Semaphore>,
-    /// Weak, so that deliveries don't wait for each other to send something.
+    /// Weak, so that receivers don't keep the channel open.
     pub(super) sender: broadcast::WeakSender<Slot<T>>,
 }
 
@@ -47,7 +47,7 @@ impl<T> Drop for Shared<T> {
     }
 }
 
-/// Where more deliveries of a path come from.
+/// Makes more receivers of a path.
 pub struct ReceiverSource<T = Message> {
     path: &'static str,
     shared: Weak<Shared<T>>,
@@ -68,16 +68,16 @@ impl<T: Clone + Send + 'static> Receiver<T> {
         self.path
     }
 
-    /// Returns where more deliveries of this path come from.
+    /// Returns the source of more receivers of this path.
     pub fn source(&self) -> ReceiverSource<T> {
         ReceiverSource { path: self.path, shared: Arc::downgrade(&self.shared) }
     }
 
-    /// Waits for the next message, and lets go of the room of the one before.
+    /// Waits for the next message, and releases the permit of the one before.
     ///
-    /// A message thus holds its room until each delivery comes back for more:
-    /// the pace of the slowest is the pace of senders. `None` when the hub has
-    /// gone and all it sent was taken. Cancel safe.
+    /// A message thus holds its permit until each receiver asks for the next
+    /// one: the slowest receiver sets the pace of senders. `None` when the hub
+    /// was dropped and all its messages were taken. Cancel safe.
     pub async fn next(&mut self) -> Option<T> {
         poll_fn(|context| self.poll_next(context)).await
     }
@@ -98,8 +98,8 @@ impl<T: Clone + Send + 'static> Receiver<T> {
         Poll::Ready(Some(sent.message))
     }
 
-    /// Takes the next message if there is one now. Whoever waited for one
-    /// with [`poll_next`](Self::poll_next) has to ask again.
+    /// Takes the next message if there is one now. A task that waits in
+    /// [`poll_next`](Self::poll_next) must call that again.
     pub fn try_next(&mut self) -> Option<T> {
         match self.poll_next(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(message) => message,
@@ -107,8 +107,8 @@ impl<T: Clone + Send + 'static> Receiver<T> {
         }
     }
 
-    /// Refuses further sends with [`SendError::Stopped`]; every message whose
-    /// sender was told that it was sent can still be taken, by each delivery.
+    /// Refuses further sends with [`SendError::Stopped`]. Each receiver can
+    /// still take every message whose send succeeded.
     pub fn close(&mut self) {
         self.shared.permit.close();
     }
@@ -121,8 +121,8 @@ impl<T> fmt::Debug for Receiver<T> {
 }
 
 impl<T: Clone + Send + 'static> ReceiverSource<T> {
-    /// Returns a delivery of every message that is sent from now on; `None`
-    /// when the path has no other any more, or the hub has gone.
+    /// Returns a receiver of every message that is sent from now on; `None`
+    /// when the path has no other receiver any more, or the hub was dropped.
     pub fn receiver(&self) -> Option<Receiver<T>> {
         let shared = self.shared.upgrade()?;
         let receiver = shared.sender.upgrade()?.subscribe();

@@ -1,43 +1,44 @@
-//! Endpoints as meant.
+//! The model of endpoints.
 
 use super::{Head, Name, Place};
 use crate::address::Bind;
 use crate::protocol::Protocol;
 
-/// One address and what is spoken there.
+/// One address and its protocol.
 #[derive(Debug)]
 pub struct Endpoint {
-    /// What every declaration has.
+    /// The parts that every declaration has.
     pub head: Head,
     /// The name by which routes and signals choose it.
     pub name: Option<Name>,
-    /// What it speaks.
+    /// The protocol.
     pub protocol: Protocol,
     /// Where the protocol stands.
     pub protocol_place: Place,
-    /// Where it listens; `None` if only the run time knows.
+    /// Where it listens; `None` if known only at run time.
     pub bind: Option<Bind>,
     /// Where the address stands.
     pub address_place: Place,
-    /// The certificate that is named here.
+    /// The certificate option of this endpoint.
     pub certificate: Option<Certificate>,
-    /// Whose certificates clients must or may show, as named here.
+    /// The authorities that sign the certificates clients must or may show, as
+    /// named here.
     pub client_certificate: Option<Certificate>,
     /// The limits that are named here.
     pub limits: Vec<Name>,
 }
 
-/// The certificate of an endpoint, or several, as its option names it; or those
-/// that sign the certificates of clients.
+/// The certificate of an endpoint, or several, as its option names it; or the
+/// authorities that sign the certificates of clients.
 #[derive(Debug)]
 pub struct Certificate {
     /// Where the option's name stands.
     pub place: Place,
-    /// The option's value as written: two that are alike are one certificate.
+    /// The option's value as written: two equal texts are one certificate.
     pub written: String,
-    /// Where passwords stand that are written out.
+    /// Where literal passwords stand.
     pub passwords: Vec<Place>,
-    /// The files that must be there while compiling.
+    /// The files that must exist while compiling.
     pub files: Vec<CertificateFile>,
     /// The members of a list, if it is one.
     pub list: Option<Vec<Listed>>,
@@ -48,9 +49,10 @@ pub struct Certificate {
 pub struct Listed {
     /// Where it stands.
     pub place: Place,
-    /// As written: two that are alike are one certificate.
+    /// As written: two equal texts are one certificate.
     pub written: String,
-    /// The index of its chain among all files, if that is known and there.
+    /// The index of its chain among all files, if the chain is known and
+    /// exists.
     pub chain: Option<usize>,
 }
 
@@ -59,16 +61,16 @@ pub struct Listed {
 pub struct CertificateFile {
     /// The path as written, relative to the crate.
     pub path: Name,
-    /// What the file is said to hold.
+    /// The declared kind of content.
     pub kind: CertificateFileKind,
-    /// What it holds; `None` if there is no such file. Keys are not read, so
+    /// The content; `None` if there is no such file. Keys are not read, so
     /// theirs is empty.
     pub content: Option<Vec<u8>>,
-    /// The files beside it, to guess what was meant.
+    /// The neighbouring files, for suggestions.
     pub siblings: Vec<String>,
 }
 
-/// What a certificate file is said to hold.
+/// The declared kind of a certificate file's content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CertificateFileKind {
     /// A chain with its key, as PKCS#12.
@@ -77,6 +79,6 @@ pub enum CertificateFileKind {
     Chain,
     /// The key of a chain, as PEM.
     Key,
-    /// Those who sign the certificates of clients, as PEM.
+    /// The authorities that sign the certificates of clients, as PEM.
     Authorities,
 }

@@ -1,11 +1,11 @@
-//! The folder of views as meant.
+//! The model of the folder of views.
 
 use super::{Folder, Head};
 
 /// The folder whose `.html` files are the views.
 #[derive(Debug)]
 pub struct Views {
-    /// What every declaration has.
+    /// The parts that every declaration has.
     pub head: Head,
     /// The folder.
     pub folder: Folder,

@@ -1,4 +1,4 @@
-//! What the elements of a page ask for.
+//! What the elements of a page request.
 
 use html5gum::emitters::default::{DefaultEmitter, StartTag};
 use html5gum::{HtmlString, Spanned, StringReader, Token, Tokenizer};
@@ -7,13 +7,13 @@ use super::template::blank;
 use super::{Asks, Lines, Request, UNKNOWN, script};
 use crate::method::Method;
 
-/// Finds what a page asks for: links, images, scripts, forms, and what its own
-/// scripts do.
+/// Finds what a page requests: links, images, scripts, forms, and the requests
+/// of its own scripts.
 ///
-/// `None` stands for the whole if the page has a `<base>`, which would lead
-/// its addresses elsewhere.
+/// `None` if the page has a `<base>`, which would make its addresses lead
+/// elsewhere.
 pub fn requests(page: &str) -> Option<Vec<Request>> {
-    // Pages that are no templates have such braces for their own scripts.
+    // Pages that are no templates use such braces in their own scripts.
     let page = blank(page);
     let lines = Lines::of(&page);
     let mut found = Vec::new();
@@ -46,7 +46,7 @@ pub fn requests(page: &str) -> Option<Vec<Request>> {
     Some(found)
 }
 
-/// Finds scripts that stand in attributes: the lines, and what they are called.
+/// Finds scripts in attributes: their lines and the attributes' names.
 pub fn attribute_scripts(page: &str) -> Vec<(usize, String)> {
     let page = blank(page);
     let lines = Lines::of(&page);
@@ -68,7 +68,7 @@ pub fn attribute_scripts(page: &str) -> Vec<(usize, String)> {
     found
 }
 
-/// Reads a page as a browser does.
+/// Tokenizes a page as a browser does.
 fn tokens(page: &str) -> Tokenizer<StringReader<'_>, DefaultEmitter<usize>> {
     let mut emitter = DefaultEmitter::new_with_span();
     emitter.naively_switch_states(true);
@@ -88,7 +88,7 @@ impl Element<'_> {
     /// Returns the value of an attribute and the line in which it stands.
     fn attribute(&self, name: &str) -> Option<(String, usize)> {
         let is_it = |(found, _): &(&HtmlString, &Spanned<HtmlString>)| {
-            // What a template prints before it belongs to another.
+            // A template expression right before it isn't part of the name.
             String::from_utf8_lossy(found).trim_matches(UNKNOWN).eq_ignore_ascii_case(name)
         };
         let (_, value) = self.tag.attributes.iter().find(is_it)?;
@@ -105,7 +105,7 @@ impl Element<'_> {
 
     fn requests(&self, found: &mut Vec<Request>) {
         for name in ["href", "src", "poster"] {
-            // An empty one asks for nothing.
+            // An empty one requests nothing.
             if let Some((address, line)) =
                 self.attribute(name).filter(|(value, _)| !value.is_empty())
             {
@@ -137,14 +137,14 @@ impl Element<'_> {
         let asks = match method.to_lowercase().as_str() {
             "" | "get" => Asks::By(Method::Get),
             "post" => Asks::By(Method::Post),
-            // One that opens or closes a dialog asks for nothing.
+            // A form that opens or closes a dialog requests nothing.
             "dialog" => return,
             _ => Asks::ByAny,
         };
         match action {
             Some((address, line)) => found.push(Request::new(line, asks, address)),
-            // Many forms are read by a script alone; one that says how it is
-            // sent means it.
+            // Only a script reads many forms; one that names its method is
+            // really sent.
             None if line > 0 => found.push(Request::new(own_line, asks, "")),
             None => {}
         }

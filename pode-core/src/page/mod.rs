@@ -1,10 +1,10 @@
-//! Pages: what views, public pages and scripts ask a server for.
+//! Pages: what views, public pages and scripts request from a server.
 //!
-//! Pages are read as a browser reads them, as far as that goes without running
-//! them: the attributes that lead somewhere, and the calls of `fetch`,
-//! `WebSocket` and `EventSource` whose addresses are written out. What only the
-//! running page knows is marked as unknown, and whoever judges lets it be
-//! anything. Nothing here knows what a server has; that is the check's part.
+//! Pages are read as a browser reads them, as far as that is possible without
+//! running them: attributes with addresses, and calls of `fetch`, `WebSocket`
+//! and `EventSource` with literal addresses. Parts that only the running page
+//! knows are marked as unknown, and the check accepts any text for them.
+//! Nothing here knows what a server has; that is the check's part.
 
 mod html;
 mod script;
@@ -16,36 +16,36 @@ pub use template::{Include, includes};
 
 use crate::method::Method;
 
-/// Stands in an address for text that only the running page knows; it may be
-/// empty.
+/// Replaces text in an address that only the running page knows; the text may
+/// be empty.
 pub const UNKNOWN: char = '\u{fffc}';
 
-/// Stands in an address for the host and the port of the page.
+/// Replaces the host and the port of the page in an address.
 pub const HOST: char = '\u{e000}';
 
-/// Stands in an address for the host of the page, without the port.
+/// Replaces the host of the page, without the port, in an address.
 pub const HOSTNAME: char = '\u{e001}';
 
-/// Something that a page asks for.
+/// A request of a page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
     /// The line in which it stands, counted from 1.
     pub line: usize,
-    /// How it asks.
+    /// The kind of request.
     pub asks: Asks,
     /// The address as written, with [`UNKNOWN`], [`HOST`] and [`HOSTNAME`] for
-    /// what isn't; empty for the page itself.
+    /// parts that aren't literal; empty for the page itself.
     pub address: String,
 }
 
-/// How a page asks.
+/// The protocol and method of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Asks {
-    /// By HTTP with this method.
+    /// HTTP with this method.
     By(Method),
-    /// By HTTP with a method that only the running page knows.
+    /// HTTP with a method that only the running page knows.
     ByAny,
-    /// By WebSocket.
+    /// WebSocket.
     BySocket,
 }
 
@@ -61,7 +61,7 @@ impl Request {
     }
 }
 
-/// Tells where lines begin.
+/// Knows where lines begin.
 struct Lines {
     starts: Vec<usize>,
 }
@@ -78,8 +78,8 @@ impl Lines {
     }
 }
 
-/// Tells whether a comment at a line, or at the one above it, says that what it
-/// asks for is not this server's business: `pode: external`.
+/// Tells whether a comment on a line, or on the one above it, says that the
+/// address belongs to another server: `pode: external`.
 pub fn is_external(text: &str, line: usize) -> bool {
     let above = line.saturating_sub(2);
     text.lines().skip(above).take(line - above).any(|line| line.contains("pode: external"))

@@ -1,14 +1,14 @@
-//! What minijinja puts into a page: expressions, which only the running server
+//! What minijinja adds to a page: expressions, which only the running server
 //! knows, and other templates.
 
 use super::{Lines, UNKNOWN};
 
-/// Other templates that a template needs.
+/// Other templates that a template requires.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Include {
     /// The line in which it stands, counted from 1.
     pub line: usize,
-    /// Their names as written; of several, the first that is there is taken.
+    /// Their names as written; of several, the first that exists is used.
     pub names: Vec<String>,
     /// Whether `ignore missing` follows.
     pub may_be_missing: bool,
@@ -21,8 +21,8 @@ enum Tag<'text> {
     Comment,
 }
 
-/// Finds the templates that are included, extended or imported by a name that
-/// is written out.
+/// Finds the templates that are included, extended or imported by a literal
+/// name.
 pub fn includes(text: &str) -> Vec<Include> {
     let lines = Lines::of(text);
     let mut found = Vec::new();
@@ -46,8 +46,8 @@ pub fn includes(text: &str) -> Vec<Include> {
     found
 }
 
-/// Replaces what only the running server knows, so that the rest can be read
-/// as HTML. Lines stay where they are.
+/// Replaces the parts that only the running server knows, so that the rest can
+/// be read as HTML. Lines keep their numbers.
 pub(super) fn blank(text: &str) -> String {
     let mut blank = String::with_capacity(text.len());
     let mut end = 0;
@@ -64,7 +64,7 @@ pub(super) fn blank(text: &str) -> String {
     blank
 }
 
-/// Finds each piece between delimiters: its start, its end, and what it is.
+/// Finds each piece between delimiters: its start, its end, and its kind.
 fn tags(text: &str) -> impl Iterator<Item = (usize, usize, Tag<'_>)> {
     let mut from = 0;
     std::iter::from_fn(move || {
@@ -81,7 +81,8 @@ fn tags(text: &str) -> impl Iterator<Item = (usize, usize, Tag<'_>)> {
             "#}" => text[inner..].find(close),
             _ => end_of_code(&text[inner..], close),
         };
-        // One that never ends is no template; whoever reads templates says so.
+        // One that never ends makes the template invalid; the template parser
+        // reports it.
         let end = length.map_or(text.len(), |length| inner + length);
         from = length.map_or(text.len(), |length| inner + length + 2);
         let tag = match close {
@@ -117,7 +118,7 @@ fn first_word(statement: &str) -> (&str, &str) {
 }
 
 /// Reads `"name"` or `["name", "name"]` and what may follow; `None` if the name
-/// is anything but written out.
+/// is not a literal.
 fn names(rest: &str) -> Option<(Vec<String>, bool)> {
     let rest = rest.trim();
     let (names, behind) = match rest.strip_prefix('[') {
@@ -143,7 +144,7 @@ fn names(rest: &str) -> Option<(Vec<String>, bool)> {
     known.then_some((names, word == "ignore"))
 }
 
-/// Splits a quoted text into what is in the quotes and what is behind them.
+/// Splits a quoted text into the text in the quotes and the text after them.
 fn unquote(text: &str) -> Option<(&str, &str)> {
     let quote = text.chars().next().filter(|c| matches!(c, '"' | '\''))?;
     text[1..].split_once(quote)

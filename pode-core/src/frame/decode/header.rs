@@ -5,31 +5,32 @@ use super::super::{Close, Opcode};
 /// The longest header of a frame that a client sends, in bytes.
 pub(super) const MAX_HEADER_BYTES: usize = 14;
 
-/// What stands before the payload.
+/// The part of a frame before the payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ClientHeader {
     pub(super) opcode: Opcode,
-    /// Whether the message ends with this frame; always so of a control frame.
+    /// Whether the message ends with this frame; always true for a control
+    /// frame.
     pub(super) last: bool,
-    /// How many bytes the header itself takes: 6, 8 or 14.
+    /// The length of the header itself: 6, 8 or 14 bytes.
     pub(super) header_bytes: usize,
-    /// How many bytes follow it; at most 125 in a control frame.
+    /// The length of the payload; at most 125 bytes in a control frame.
     pub(super) payload_bytes: u64,
-    /// What the payload is masked with.
+    /// The mask of the payload.
     pub(super) mask: [u8; 4],
 }
 
 impl ClientHeader {
     /// Decodes the header at the start of `bytes`; `None` if more are needed.
     ///
-    /// Judges as soon as it can, and always the same, however many bytes of
-    /// the payload are there already.
+    /// Decides as early as possible, and always the same, however many bytes of
+    /// the payload have arrived.
     ///
     /// # Errors
     ///
-    /// What to close the connection with if this is no frame that a client may
-    /// send. A header is judged by itself: whether a continuation continues
-    /// anything is for the caller to know.
+    /// The close frame for the connection if no client may send this frame. A
+    /// header is validated by itself: the caller must check that a continuation
+    /// continues a message.
     pub(super) fn decode(bytes: &[u8]) -> Result<Option<ClientHeader>, Close> {
         const FINAL: u8 = 0x80;
         const RESERVED: u8 = 0x70;
@@ -118,8 +119,8 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever comes, and wherever it is cut: a verdict is reached once
-        /// and stays.
+        /// Whatever the bytes, and wherever they are split: a verdict is
+        /// reached once and stays.
         #[test]
         fn more_bytes_never_change_a_verdict(bytes: [u8; 20]) {
             let mut verdict = Ok(None);

@@ -1,9 +1,10 @@
-//! Masks: what a client's payload is disguised with (RFC 6455, section 5.3).
+//! The masks of clients' payloads (RFC 6455, section 5.3).
 
-/// Turns a masked payload, or a part of one, into what the client meant.
+/// Unmasks a payload, or a part of one, in place.
 ///
-/// The first byte is masked with the first of the mask, and so on around: for
-/// the next part of a payload the mask is [turned](turn) by this one's length.
+/// The first byte is masked with the first of the mask, and so on in a cycle.
+/// For the next part of a payload, [rotate](turn) the mask by this part's
+/// length.
 pub(super) fn unmask(payload: &mut [u8], mask: [u8; 4]) {
     let [a, b, c, d] = mask;
     let word = u64::from_ne_bytes([a, b, c, d, a, b, c, d]);
@@ -16,7 +17,7 @@ pub(super) fn unmask(payload: &mut [u8], mask: [u8; 4]) {
     }
 }
 
-/// Makes the mask of what stands so many bytes further.
+/// Returns the mask for a payload's part that begins so many bytes later.
 pub(super) fn turn(mut mask: [u8; 4], bytes: usize) -> [u8; 4] {
     mask.rotate_left(bytes % 4);
     mask

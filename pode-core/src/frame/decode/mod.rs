@@ -1,15 +1,14 @@
-//! What a client says, out of the bytes it sends (RFC 6455, section 5).
+//! Decodes what a client sends (RFC 6455, section 5).
 //!
-//! Bytes come in whatever pieces the network makes of them. What stands whole
-//! in the caller's buffer is unmasked there and handed out from there; only
-//! what is cut off at the end of the buffer is copied, and kept until the rest
-//! comes. Thousands of clients are silent and have nothing unfinished, so they
-//! may share one buffer to read into, and each needs a [`Decoder`] of one
-//! pointer.
+//! Bytes arrive in arbitrary pieces. A frame that is whole in the caller's
+//! buffer is unmasked and returned in place. Only what is cut off at the end of
+//! the buffer is copied, and kept until the rest arrives. Most clients are
+//! silent and have nothing unfinished, so thousands of them may share one read
+//! buffer, and each needs a [`Decoder`] of one pointer.
 //!
-//! A mistake is told by the header that shows it, before any payload is kept,
-//! and in a text by the byte that no character goes on with: always the same
-//! one, wherever the bytes are cut.
+//! An error is reported at the header that shows it, before any payload is
+//! kept, and in a text at the first byte that can't continue a character. It is
+//! always the same error, wherever the bytes are split.
 
 mod header;
 mod mask;
@@ -21,23 +20,23 @@ use super::{Close, Opcode};
 use header::ClientHeader;
 use partial::{PartialFrame, Progress};
 
-/// What a client said.
+/// A message or control frame from a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Received<'a> {
-    /// A message of text, whole.
+    /// A whole text message.
     Text(&'a str),
-    /// A message of bytes, whole.
+    /// A whole binary message.
     Binary(&'a [u8]),
-    /// A ping of at most 125 bytes, to be answered by [`pong`](super::pong).
+    /// A ping of at most 125 bytes; [`pong`](super::pong) makes the answer.
     Ping(&'a [u8]),
-    /// A pong of at most 125 bytes, whether or not it was asked for.
+    /// A pong of at most 125 bytes, solicited or not.
     Pong(&'a [u8]),
-    /// The client's last word, right or wrong; this is the answer to it.
+    /// The client's close frame, valid or not; this is the answer to it.
     Close(Close),
 }
 
 impl Received<'_> {
-    /// Reads the payload of a whole message or control frame.
+    /// Decodes the payload of a whole message or control frame.
     fn of(opcode: Opcode, payload: &[u8]) -> Result<Received<'_>, Close> {
         Ok(match opcode {
             Opcode::Continuation => return Err(NOTHING_TO_CONTINUE),
@@ -50,16 +49,17 @@ impl Received<'_> {
     }
 }
 
-/// Which messages are taken. Control frames always are.
+/// Which messages are accepted. Control frames always are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AcceptPolicy {
-    /// None: the header of one is answered by [`Close::NO_MESSAGES`].
+    /// No messages: the header of one is answered by [`Close::NO_MESSAGES`].
     Nothing,
-    /// Those of at most so many bytes, all their frames together: the header
-    /// of a frame that leads beyond is answered by [`Close::TOO_BIG`].
+    /// Messages of at most so many bytes, all their frames together: the header
+    /// of a frame that exceeds this is answered by [`Close::TOO_BIG`].
     Messages {
-        /// The most bytes of one message, and so of what one client can make
-        /// the server keep for it (but for a control frame and a header).
+        /// The most bytes of one message, which bounds the bytes that the
+        /// server keeps for one client (apart from a control frame and a
+        /// header).
         max_bytes: usize,
         /// The most bytes of one frame of a message: the header of a larger one
         /// is answered by [`Close::FRAME_TOO_BIG`].
@@ -68,19 +68,19 @@ pub enum AcceptPolicy {
 }
 
 impl AcceptPolicy {
-    /// Takes messages of so many bytes, in frames of any size.
+    /// Accepts messages of at most so many bytes, in frames of any size.
     pub const fn messages(max_bytes: usize) -> AcceptPolicy {
         AcceptPolicy::Messages { max_bytes, max_frame_bytes: usize::MAX }
     }
 }
 
-/// How many frames of a message may be empty, but for the last: enough for any
-/// honest client, while without a bound a message needn't ever come to its end.
+/// How many frames of a message may be empty, except for the last: enough for
+/// any honest client. Without a bound, a message might never end.
 const MAX_EMPTY_FRAMES: u32 = 1000;
 
 /// Decodes what one client sends.
 ///
-/// While nothing is unfinished it is one pointer and owns no memory.
+/// While nothing is unfinished, it is one pointer and allocates nothing.
 ///
 /// ```
 /// use pode_core::frame::{Decoder, Incoming, Said};
@@ -101,42 +101,42 @@ const MAX_EMPTY_FRAMES: u32 = 1000;
 /// ```
 #[derive(Debug, Default)]
 pub struct Decoder {
-    /// Behind a pointer, since most clients have nothing unfinished most of
-    /// the time. Also holds what was just handed out, if it had come in parts.
+    /// Boxed, since most clients have nothing unfinished most of the time. It
+    /// also holds what was last returned, if that had arrived in parts.
     partial: Option<Box<PartialFrame>>,
 }
 
 impl Decoder {
-    /// Takes what the client says next off the front of `input`.
+    /// Decodes the next message or control frame from the front of `input`.
     ///
-    /// `None` says that more bytes are needed: then all of `input` was taken,
-    /// and what is unfinished is kept here. So a caller asks again and again
-    /// until `None` comes, and may then use the buffer for another client; or
-    /// it stops before, and gives the rest of `input` again later, alone or
-    /// with more behind it.
+    /// `None` means that more bytes are needed: then all of `input` was
+    /// consumed, and the unfinished part is kept in the decoder. So a caller
+    /// repeats the call until it returns `None`, and may then use the buffer
+    /// for another client. Or it stops earlier, and passes the rest of `input`
+    /// again later, alone or with more bytes after it.
     ///
-    /// What is handed out lies in `input` or in the decoder; memory of the
-    /// decoder is given back by the call after that. While a message is
-    /// unfinished, up to twice as much memory is held as bytes of it have
-    /// come, whatever length was announced, and never more than `incoming`
-    /// allows.
+    /// The result borrows from `input` or from the decoder; the next call frees
+    /// the decoder's memory for it. While a message is unfinished, the decoder
+    /// allocates at most twice the bytes of it that have arrived, whatever
+    /// length was announced, and never more than `incoming` allows.
     ///
-    /// `incoming` is held against each header as it comes: a change counts for
-    /// the frames behind.
+    /// Each header is checked against `incoming` when it arrives: a change
+    /// applies to the frames that follow.
     ///
     /// # Errors
     ///
-    /// What to close the connection with, when the client has broken a rule:
+    /// The close frame for the connection, if the client has broken a rule:
     ///
     /// - 1002: a frame that is not masked, has a reserved bit or opcode, or
-    ///   gives its length in more bytes than it needs; a control frame in
+    ///   encodes its length in more bytes than it needs; a control frame in
     ///   parts or of more than 125 bytes (sections 5.1, 5.2 and 5.5); a message
-    ///   inside another, or more of none (section 5.4).
+    ///   inside another, or a continuation without one (section 5.4).
     /// - 1003 or 1009: a message that `incoming` doesn't allow.
     /// - 1008: a message of more than a thousand empty frames.
     /// - 1007: a text that is not UTF-8 (section 8.1).
     ///
-    /// After an error or a [`Received::Close`] nothing is kept, the rest of `input`
+    /// After an error or a [`Received::Close`] nothing is kept, the rest of
+    /// `input` has no meaning, and the decoder must not be called again.
     /// has no meaning, and the decoder is not to be asked again.
     pub fn next<'a, 'input: 'a>(
         &'a mut self,
@@ -155,7 +155,8 @@ impl Decoder {
         }
     }
 
-    /// Does the work of [`next`](Decoder::next), but for lending what is kept.
+    /// Does the work of [`next`](Decoder::next), except for borrowing what is
+    /// kept.
     fn take<'input>(
         &mut self,
         input: &mut &'input mut [u8],
@@ -181,7 +182,7 @@ impl Decoder {
                 && let Some(payload) = input.split_off_mut(..header.payload_bytes as usize)
             {
                 if message_bytes.is_none() {
-                    // Its header had come in parts.
+                    // Its header had arrived in parts.
                     self.partial = None;
                 }
                 mask::unmask(payload, header.mask);
@@ -195,23 +196,23 @@ impl Decoder {
         }
     }
 
-    /// Tells whether the client has begun something, and sent fewer bytes of it
-    /// than these since this was asked before. Asked in equal intervals, it
-    /// finds those whose messages trickle.
+    /// Tells whether the client has begun a message or frame, and sent fewer
+    /// bytes of it than this since the last call. Called at equal intervals, it
+    /// finds clients whose messages arrive too slowly.
     pub fn falls_behind(&mut self, least_bytes: usize) -> bool {
         self.partial.as_mut().is_some_and(|partial| partial.falls_behind(least_bytes))
     }
 
-    /// Notes that the client isn't listened to, so that it can't be blamed for
-    /// [falling behind](Self::falls_behind).
+    /// Notes that the server doesn't read from the client, so that the client
+    /// isn't reported as [falling behind](Self::falls_behind).
     pub fn excuse(&mut self) {
         if let Some(partial) = &mut self.partial {
             partial.excuse();
         }
     }
 
-    /// Takes a header off the front of `input`; `None` if more bytes are
-    /// needed, and then those that are there are kept.
+    /// Decodes a header from the front of `input`; `None` if more bytes are
+    /// needed, and then the available ones are kept.
     fn take_header(&mut self, input: &mut &mut [u8]) -> Result<Option<ClientHeader>, Close> {
         if self.partial.as_ref().is_none_or(|partial| !partial.is_in_header()) {
             if let Some(header) = ClientHeader::decode(input)? {
@@ -226,18 +227,18 @@ impl Decoder {
     }
 }
 
-/// Where something that was said lies.
+/// Where a decoded message lies.
 enum Taken<'input> {
     /// In the input, or nowhere.
     Here(Received<'input>),
-    /// In what the decoder keeps.
+    /// In the decoder's memory.
     Kept,
 }
 
 const NOTHING_TO_CONTINUE: Close = Close::protocol_error("there is no message to continue");
 
-/// Holds a header against the message that it stands in, of which so many bytes
-/// came before, and against what is taken.
+/// Checks a header against the message that it belongs to, of which so many
+/// bytes came before, and against the policy.
 fn judge(
     header: &ClientHeader,
     message_bytes: Option<usize>,

@@ -1,28 +1,29 @@
-//! What is kept of a client's bytes until the rest of them comes.
+//! What is kept of a client's bytes until the rest arrives.
 
 use super::header::{ClientHeader, MAX_HEADER_BYTES};
 use super::{AcceptPolicy, Close, Opcode, Received, mask};
 
-/// A frame, a message, or both, of which a part has come.
+/// A partly received frame, message, or both.
 #[derive(Debug, Default)]
 pub(super) struct PartialFrame {
     /// What the next byte belongs to.
     place: Place,
-    /// The message whose last frame has not come to its end.
+    /// The message whose last frame is incomplete.
     message: Option<Message>,
     /// The payload of a control frame, unmasked, which may stand between the
     /// frames of the message.
     control: Vec<u8>,
-    /// How many frames of the message were empty, but for the last.
+    /// How many frames of the message were empty, except for the last.
     empty_frames: u32,
-    /// How many bytes have come since it was asked whether it falls behind;
-    /// none if it wasn't asked.
+    /// How many bytes have arrived since the last check for falling behind;
+    /// `None` before the first.
     came: Option<usize>,
 }
 
 #[derive(Debug)]
 enum Place {
-    /// In a header of which so many bytes have come; none between two frames.
+    /// In a header, of which so many bytes have arrived; none between two
+    /// frames.
     Header {
         bytes: [u8; MAX_HEADER_BYTES],
         length: usize,
@@ -36,42 +37,42 @@ impl Default for Place {
     }
 }
 
-/// The payload that comes.
+/// The payload that is being received.
 #[derive(Debug)]
 struct Payload {
     opcode: Opcode,
     last: bool,
-    /// What the next byte and those behind it are masked with.
+    /// The mask for the next byte and those after it.
     mask: [u8; 4],
-    /// How many bytes are still to come. Between two calls of the decoder it is
-    /// none only when what the frame completed was handed out.
+    /// How many bytes are missing. Between two calls of the decoder it is zero
+    /// only when what the frame completed was returned.
     missing: usize,
 }
 
 #[derive(Debug)]
 struct Message {
-    /// Of its first frame: text or binary.
+    /// The opcode of its first frame: text or binary.
     opcode: Opcode,
     /// The payloads so far, unmasked.
     bytes: Vec<u8>,
-    /// How many of the bytes are whole characters; unused if it is no text.
+    /// How many of the bytes are whole characters; unused for binary messages.
     valid_bytes: usize,
 }
 
-/// How far the bytes reached.
+/// How far the received bytes reached.
 pub(super) enum Progress {
-    /// There is no payload to take, or no more of it: a header is next.
+    /// No payload, or no more of it, is expected: a header is next.
     BeforePayload,
     /// More bytes of the payload are needed.
     InPayload,
-    /// There is something to hand out, see [`PartialFrame::said`].
+    /// A message or frame is complete, see [`PartialFrame::said`].
     Whole,
-    /// The client said its last word; this is the answer.
+    /// The client sent a close frame; this is the answer.
     Closed(Close),
 }
 
 impl PartialFrame {
-    /// Forgets what was handed out; `None` if nothing else is left.
+    /// Forgets what was returned; `None` if nothing else is left.
     pub(super) fn without_what_was_said(mut self: Box<PartialFrame>) -> Option<Box<PartialFrame>> {
         if let Place::Payload(payload @ Payload { missing: 0, .. }) = &self.place {
             if !payload.opcode.is_control() {
@@ -84,12 +85,12 @@ impl PartialFrame {
         Some(self)
     }
 
-    /// Tells whether a part of a header has come.
+    /// Tells whether a part of a header has arrived.
     pub(super) fn is_in_header(&self) -> bool {
         matches!(self.place, Place::Header { length: 1.., .. })
     }
 
-    /// Returns how many bytes of an unfinished message have come.
+    /// Returns how many bytes of an unfinished message have arrived.
     pub(super) fn message_bytes(&self) -> Option<usize> {
         self.message.as_ref().map(|message| message.bytes.len())
     }
@@ -111,7 +112,7 @@ impl PartialFrame {
         self.came = self.came.map(|came| came + bytes);
     }
 
-    /// Takes the rest of a header off the front of `input`, or all of it.
+    /// Takes the rest of a header from the front of `input`, or all of it.
     ///
     /// # Errors
     ///
@@ -132,7 +133,7 @@ impl PartialFrame {
         Ok(None)
     }
 
-    /// Makes ready for the payload behind this header, which was judged.
+    /// Prepares for the payload after this header, which was validated.
     pub(super) fn begin_payload(&mut self, header: &ClientHeader) {
         let &ClientHeader { opcode, last, mask, .. } = header;
         let missing = header.payload_bytes as usize;
@@ -142,7 +143,7 @@ impl PartialFrame {
         self.place = Place::Payload(Payload { opcode, last, mask, missing });
     }
 
-    /// Takes the rest of the payload off the front of `input`, or all of it.
+    /// Takes the rest of the payload from the front of `input`, or all of it.
     ///
     /// # Errors
     ///
@@ -191,13 +192,14 @@ impl PartialFrame {
         }
     }
 
-    /// Returns what is [whole](Progress::Whole).
+    /// Returns what is [complete](Progress::Whole).
     ///
     /// A text is checked once more, which is the safe way to a `str`.
     ///
     /// # Errors
     ///
-    /// None that [`take_payload`](PartialFrame::take_payload) hadn't told before.
+    /// None that [`take_payload`](PartialFrame::take_payload) hadn't returned
+    /// before.
     pub(super) fn said(&self) -> Result<Option<Received<'_>>, Close> {
         match (&self.place, &self.message) {
             (Place::Payload(payload), _) if payload.opcode.is_control() => {
@@ -214,14 +216,14 @@ impl Message {
         Message { opcode, bytes: Vec::new(), valid_bytes: 0 }
     }
 
-    /// Adds what came; at most so many bytes may follow.
+    /// Adds a part of the payload; at most so many bytes may follow.
     fn add(&mut self, part: &[u8], may_follow: usize) -> Result<(), Close> {
         append(&mut self.bytes, part, may_follow);
         if self.opcode == Opcode::Text {
             let unchecked = &self.bytes[self.valid_bytes..];
             self.valid_bytes += match str::from_utf8(unchecked) {
                 Ok(text) => text.len(),
-                // Only cut off in the middle of a character.
+                // Cut off in the middle of a character.
                 Err(error) if error.error_len().is_none() => error.valid_up_to(),
                 Err(_) => return Err(Close::NOT_UTF8),
             };
@@ -237,11 +239,11 @@ impl Message {
     }
 }
 
-/// Appends what came; at most so many bytes may follow.
+/// Appends a part; at most so many bytes may follow.
 ///
-/// Room for as much again, or for less if less may follow, keeps a message of
-/// many parts from being moved each time. What a client announces costs
-/// nothing until it is sent.
+/// Doubling the capacity, or reserving less if less may follow, keeps a message
+/// of many parts from being moved each time. An announced length costs nothing
+/// until the bytes are sent.
 fn append(bytes: &mut Vec<u8>, part: &[u8], may_follow: usize) {
     let length = bytes.len() + part.len();
     if length > bytes.capacity() {
@@ -252,7 +254,7 @@ fn append(bytes: &mut Vec<u8>, part: &[u8], may_follow: usize) {
 
 #[cfg(test)]
 impl PartialFrame {
-    /// Returns how many bytes of memory payloads take.
+    /// Returns how many bytes of memory the payloads take.
     pub(super) fn capacity_bytes(&self) -> usize {
         let message = self.message.as_ref().map_or(0, |message| message.bytes.capacity());
         message + self.control.capacity()

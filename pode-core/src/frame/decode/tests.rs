@@ -1,5 +1,5 @@
-//! One test for each rule, and what is kept of a client's bytes. What holds for
-//! whole conversations is in `tests/frames/`.
+//! One test for each rule, and for the memory kept per client. Properties of
+//! whole byte streams are in `tests/frames/`.
 
 use proptest::prelude::*;
 
@@ -8,12 +8,12 @@ use super::*;
 const UP_TO_100: AcceptPolicy = AcceptPolicy::messages(100);
 const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 
-/// A frame that announces as many bytes as it has.
+/// A frame whose announced length is its length.
 fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     part_of_frame(first, payload, payload.len() as u64)
 }
 
-/// A frame as far as this part of its payload.
+/// A frame up to the end of this part of its payload.
 fn part_of_frame(first: u8, part: &[u8], payload_bytes: u64) -> Vec<u8> {
     let mut bytes = vec![first];
     match payload_bytes {
@@ -32,7 +32,7 @@ fn part_of_frame(first: u8, part: &[u8], payload_bytes: u64) -> Vec<u8> {
     bytes
 }
 
-/// Gives the decoder one read; returns what was said, in Debug form, and the
+/// Gives the decoder one read; returns the results, in Debug form, and the
 /// verdict.
 fn read(
     decoder: &mut Decoder,
@@ -54,7 +54,7 @@ fn read(
     }
 }
 
-/// What the bytes say when they come one by one, and all at once.
+/// Checks the results when the bytes arrive one by one, and all at once.
 #[track_caller]
 fn check(bytes: &[u8], expected: &[&str], verdict: Option<u16>) {
     let mut decoder = Decoder::default();
@@ -275,7 +275,7 @@ fn what_is_announced_takes_no_memory() {
     assert_eq!(kept_bytes(&decoder), 6);
 }
 
-/// How much memory is taken for what a client sent.
+/// How much memory is allocated for a client's bytes.
 fn kept_bytes(decoder: &Decoder) -> usize {
     decoder.partial.as_ref().map_or(0, |partial| partial.capacity_bytes())
 }
@@ -326,7 +326,7 @@ fn a_message_has_few_empty_frames() {
     };
     assert_eq!(message(1000), None);
     assert_eq!(message(1001), Some(Close::TOO_MANY_EMPTY));
-    // Of several messages each counts by itself.
+    // Several messages are counted separately.
     let empty = [frame(0x02, b""), frame(0x00, b"").repeat(900), frame(0x80, b"")].concat();
     assert_eq!(read(&mut Decoder::default(), &empty.repeat(3), UP_TO_100).1, None);
 }

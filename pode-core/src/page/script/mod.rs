@@ -1,9 +1,9 @@
-//! What the code of a page asks for: calls of `fetch`, `new WebSocket` and
-//! `new EventSource` whose address is written out.
+//! What the code of a page requests: calls of `fetch`, `new WebSocket` and
+//! `new EventSource` with literal addresses.
 //!
-//! JavaScript is read as a row of tokens, not understood: enough to tell code
-//! from comments and texts, to join texts by `+` and in templates, and to look
-//! up constants that stand in the same file.
+//! JavaScript is read as a list of tokens, not parsed: enough to tell code from
+//! comments and strings, to join strings by `+` and in templates, and to look
+//! up constants of the same file.
 
 mod tokens;
 
@@ -13,7 +13,7 @@ use self::tokens::{Kind, Piece, Token, tokens};
 use super::{Asks, HOST, HOSTNAME, Lines, Request, UNKNOWN};
 use crate::method::Method;
 
-/// Finds what a script asks for.
+/// Finds what a script requests.
 pub fn requests(code: &str) -> Vec<Request> {
     let tokens = tokens(code);
     let constants = constants(&tokens);
@@ -57,13 +57,13 @@ fn constants<'code>(tokens: &[Token<'code>]) -> HashMap<&'code str, String> {
         else {
             continue;
         };
-        // Only what begins with a text is read any further: a value may be as
-        // long as the whole script.
+        // Only a value that begins with a string is read any further: it may be
+        // as long as the whole script.
         let begins = matches!(reader.kind(index + 3), Some(Kind::Text(_)));
         let text = (begins && reader.is(index + 2, "="))
             .then(|| reader.argument(index + 3))
             .and_then(|(text, end)| reader.ends(end).then_some(text));
-        // Two of one name stand in different functions.
+        // Two of one name belong to different functions.
         constants.entry(name).and_modify(|earlier| *earlier = None).or_insert(text);
     }
     constants.into_iter().filter_map(|(name, text)| Some((name, text?))).collect()
@@ -114,7 +114,7 @@ impl<'code> Reader<'_, 'code> {
         match self.kind(index) {
             None => true,
             Some(Kind::Punctuation(mark)) => matches!(*mark, "," | ")" | ";"),
-            // The next line begins; nothing else can stand behind a value.
+            // The next line begins; nothing else can follow a value.
             Some(Kind::Word(word)) => !matches!(*word, "in" | "instanceof"),
             Some(_) => false,
         }
@@ -132,7 +132,8 @@ impl<'code> Reader<'_, 'code> {
                 return (address, index);
             }
             if !self.is(index, "+") {
-                // Some other operator: all of it is known at run time alone.
+                // Some other operator: the whole address is known only at run
+                // time.
                 return (UNKNOWN.to_string(), self.end_of_argument(start));
             }
             index += 1;
@@ -171,7 +172,7 @@ impl<'code> Reader<'_, 'code> {
         }
     }
 
-    /// Returns what a name stands for.
+    /// Returns the value of a name.
     fn value(&self, path: &[&str]) -> String {
         let path = match path {
             ["window" | "document" | "self" | "globalThis", rest @ ..] => rest,

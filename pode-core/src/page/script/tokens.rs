@@ -1,5 +1,5 @@
-//! The tokens of JavaScript: enough to tell code from comments, texts, templates
-//! and regular expressions.
+//! The tokens of JavaScript: enough to tell code from comments, strings,
+//! templates and regular expressions.
 
 use crate::page::UNKNOWN;
 
@@ -15,7 +15,7 @@ pub(super) enum Kind<'code> {
     Word(&'code str),
     /// One character of punctuation; `...` is three.
     Punctuation(&'code str),
-    /// A text in quotes, or the pieces of a template.
+    /// A quoted string, or the pieces of a template.
     Text(Vec<Piece<'code>>),
     /// A number or a regular expression.
     Other,
@@ -24,11 +24,11 @@ pub(super) enum Kind<'code> {
 #[derive(Debug)]
 pub(super) enum Piece<'code> {
     Text(String),
-    /// What stands between `${` and `}`.
+    /// The code between `${` and `}`.
     Code(&'code str),
 }
 
-/// Cuts code into tokens; what is not finished at the end is left out.
+/// Splits code into tokens; an unfinished token at the end is left out.
 pub(super) fn tokens(code: &str) -> Vec<Token<'_>> {
     let mut tokens: Vec<Token<'_>> = Vec::new();
     let mut start = 0;
@@ -69,8 +69,8 @@ fn is_of_word(character: char) -> bool {
     character.is_alphanumeric() || matches!(character, '_' | '$' | UNKNOWN)
 }
 
-/// Tells whether a `/` behind this token begins a regular expression, and is
-/// no division.
+/// Tells whether a `/` after this token begins a regular expression, and is not
+/// a division.
 fn begins_expression(last: Option<&Token<'_>>) -> bool {
     match last.map(|token| &token.kind) {
         None => true,
@@ -82,7 +82,7 @@ fn begins_expression(last: Option<&Token<'_>>) -> bool {
     }
 }
 
-/// Reads a text in quotes: what it says, and how long it is with its quotes.
+/// Reads a quoted string: its text, and its length with the quotes.
 fn quoted(rest: &str, quote: char) -> (String, usize) {
     let mut text = String::new();
     let mut characters = rest.char_indices().skip(1);
@@ -97,13 +97,13 @@ fn quoted(rest: &str, quote: char) -> (String, usize) {
     (text, rest.len())
 }
 
-/// Escapes that stand for another character are seldom in addresses, and may
-/// be anything.
+/// Escapes that stand for another character are rare in addresses, and may be
+/// anything.
 fn unescaped(escaped: char) -> char {
     if escaped.is_alphanumeric() { UNKNOWN } else { escaped }
 }
 
-/// Reads a template: its pieces, and how long it is with its quotes.
+/// Reads a template: its pieces, and its length with the quotes.
 fn template(rest: &str) -> (Vec<Piece<'_>>, usize) {
     let mut pieces = Vec::new();
     let mut text = String::new();
@@ -131,8 +131,8 @@ fn template(rest: &str) -> (Vec<Piece<'_>>, usize) {
     (pieces, index)
 }
 
-/// Returns the length of what begins with a brace, up to the one that closes
-/// it.
+/// Returns the length of a text that begins with a brace, up to the matching
+/// one.
 fn end_of_braces(rest: &str) -> usize {
     let mut depth = 0;
     let mut index = 0;
@@ -163,7 +163,7 @@ fn regular_expression(rest: &str) -> usize {
             '[' => in_class = true,
             ']' => in_class = false,
             '/' if !in_class => return index + 1,
-            // It was a division after all.
+            // It was a division.
             '\n' => return 1,
             _ => {}
         }
