@@ -1,4 +1,5 @@
-//! Arguments: what handlers take from a request, and from the path of a signal.
+//! Arguments: the parts of a request, or of a signal's path, that handlers
+//! take.
 
 use super::suggestion::did_you_mean;
 use super::{Code, Diagnostic};
@@ -6,7 +7,7 @@ use crate::model::{Action, Argument, Name, Place, Route, Server, Signal};
 use crate::route_path::RESERVED_NAMES;
 use crate::route_path::RoutePath;
 
-/// The most arguments that the handler of a route takes behind its event.
+/// The most arguments that the handler of a route takes after its event.
 pub const MAX_ARGUMENTS: usize = 8;
 
 /// The most parameters that the path of a signal has.
@@ -29,14 +30,14 @@ pub(super) fn check(server: &Server, found: &mut Vec<Diagnostic>) {
     }
 }
 
-/// What is declared behind a path, and may be taken.
+/// The arguments declared after a path, and the possible ones.
 struct Arguments<'server> {
-    /// Whose path it is.
+    /// The noun of the declaration.
     noun: &'static str,
     path: &'server RoutePath,
     path_place: Place,
     arguments: &'server [Argument],
-    /// What may be taken that is not in the path.
+    /// Possible arguments that are not in the path.
     others: &'static [&'static str],
 }
 
@@ -52,8 +53,8 @@ fn of_signal(signal: &Signal) -> Arguments<'_> {
 }
 
 impl Arguments<'_> {
-    /// Holds the names against each other; `all` tells whether each parameter
-    /// is to be taken.
+    /// Checks the arguments' names against the path; `all` tells whether each
+    /// parameter must be taken.
     fn judge(&self, all: bool, found: &mut Vec<Diagnostic>) {
         let mut misspelled = 0;
         for (index, argument) in self.arguments.iter().enumerate() {
@@ -69,7 +70,7 @@ impl Arguments<'_> {
                 misspelled += 1;
             }
         }
-        // As many as were misspelled above are told there.
+        // As many as were misspelled are reported above.
         for parameter in self.untaken().filter(|_| all).skip(misspelled) {
             let message = format!("nothing takes the path parameter `{parameter}`");
             let help = format!("add the argument `{parameter}: Type` behind the path");
@@ -112,7 +113,7 @@ impl Arguments<'_> {
     }
 }
 
-/// Returns the argument that bears the same name before this one.
+/// Returns the earlier argument of the same name.
 fn earlier(arguments: &[Argument], index: usize) -> Option<&Name> {
     let earlier = arguments[..index].iter().map(|argument| &argument.name);
     earlier.into_iter().find(|earlier| earlier.text == arguments[index].name.text)
@@ -157,8 +158,8 @@ fn bodies(route: &Route, found: &mut Vec<Diagnostic>) {
     }
 }
 
-/// The values of a signal's path are a tuple, in the order of the path, so
-/// handlers take them so, too.
+/// The values of a signal's path are a tuple in the order of the path, so
+/// handlers must take them in this order, too.
 fn other_order(signal: &Signal) -> Option<Diagnostic> {
     let parameters = signal.path.parameters();
     let mut pairs = parameters.zip(&signal.arguments);

@@ -1,4 +1,4 @@
-//! Certificates: who needs one, who shares one, and the files they are in.
+//! Certificates: which endpoints need one, which share one, and their files.
 
 use super::suggestion::did_you_mean;
 use super::{Code, Diagnostic};
@@ -40,8 +40,8 @@ pub(super) fn check(server: &Server, found: &mut Vec<Diagnostic>) {
     }
 }
 
-/// One endpoint of an address may name the certificate for both. Addresses
-/// that only the run time knows may turn out to be one.
+/// One endpoint of an address may name the certificate for both. Addresses that
+/// are known only at run time may turn out to be the same.
 fn needed(server: &Server, endpoint: &Endpoint) -> Option<Diagnostic> {
     let protocol = endpoint.protocol;
     let given = server.endpoints.iter().any(|other| {
@@ -51,7 +51,7 @@ fn needed(server: &Server, endpoint: &Endpoint) -> Option<Diagnostic> {
         };
         other.certificate.is_some() && protocol.shares_address_with(other.protocol) && same
     });
-    // It may be named by a declaration that was not understood.
+    // A declaration that was not understood may name it.
     (protocol.is_secure() && !given && !server.incomplete).then(|| {
         let article = if protocol.serves_signals() { "a" } else { "an" };
         let message = format!("{article} `{protocol}` endpoint needs a certificate");
@@ -77,7 +77,7 @@ fn unneeded_for_clients(endpoint: &Endpoint, authorities: &Certificate) -> Diagn
     Diagnostic::new(Code::UnneededClientCertificate, place, message, help)
 }
 
-/// Tells whether two endpoints are one secure port.
+/// Tells whether two endpoints share a secure port.
 fn share_a_port(one: &Endpoint, other: &Endpoint) -> bool {
     let same = |one: crate::address::Bind| other.bind.is_some_and(|other| one.same(&other));
     one.bind.is_some_and(same)
@@ -85,7 +85,7 @@ fn share_a_port(one: &Endpoint, other: &Endpoint) -> bool {
         && one.protocol.shares_address_with(other.protocol)
 }
 
-/// A port has one certificate. Where both endpoints name it, they agree.
+/// A port has one certificate. If both endpoints name it, they must agree.
 fn another_one(earlier: &Endpoint, later: &Endpoint, second: &Certificate) -> Option<Diagnostic> {
     let first = earlier.certificate.as_ref()?;
     (share_a_port(earlier, later) && first.written != second.written).then(|| {
@@ -97,7 +97,8 @@ fn another_one(earlier: &Endpoint, later: &Endpoint, second: &Certificate) -> Op
     })
 }
 
-/// Nor does a port know what comes behind the handshake.
+/// A port has one rule for client certificates, since the protocol is known
+/// only after the handshake.
 fn other_clients(earlier: &Endpoint, later: &Endpoint, second: &Certificate) -> Option<Diagnostic> {
     let first = earlier.client_certificate.as_ref()?;
     (share_a_port(earlier, later) && first.written != second.written).then(|| {
@@ -109,7 +110,7 @@ fn other_clients(earlier: &Endpoint, later: &Endpoint, second: &Certificate) -> 
     })
 }
 
-/// Each certificate of a list is there for somebody.
+/// Each certificate of a list must be shown to some client.
 fn judge_list(certificate: &Certificate, list: &[Listed]) -> Vec<Diagnostic> {
     if list.is_empty() {
         let (message, help) =
@@ -137,14 +138,14 @@ fn judge_list(certificate: &Certificate, list: &[Listed]) -> Vec<Diagnostic> {
     (0..list.len()).filter_map(never_shown).collect()
 }
 
-/// Advice: every copy of the program would tell it.
+/// Advice: every copy of the program would contain the password.
 fn password_in_the_code(place: Place) -> Diagnostic {
     let message = "a password in the code is in every copy of the program";
     let help = "write `password_from_env(\"NAME\")` or `password_from_file(\"path\")`";
     Diagnostic::new(Code::PasswordInTheCode, place, message, help)
 }
 
-/// The start of the server looks again, and further: whether the password is
+/// The start of the server checks again, and more: whether the password is
 /// right, and the key belongs to the certificate.
 fn unusable(file: &CertificateFile) -> Option<Diagnostic> {
     let (path, place) = (&file.path.text, file.path.place);

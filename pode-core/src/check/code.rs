@@ -1,4 +1,4 @@
-//! The numbers by which mistakes are known.
+//! The numbers that identify mistakes.
 
 use std::fmt;
 
@@ -6,8 +6,8 @@ macro_rules! codes {
     ($($(#[doc = $doc:literal])* $name:ident = $number:literal,)*) => {
         /// A rule of the language, as messages name it: `PODE017`.
         ///
-        /// A number never changes its meaning, and one that is given up is not
-        /// used again. Each has a paragraph in `docs/checks.md`.
+        /// A number never changes its meaning, and a retired one is not used
+        /// again. Each has a paragraph in `docs/checks.md`.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[non_exhaustive]
         pub enum Code {
@@ -27,17 +27,17 @@ codes! {
     Unreadable = 1,
     /// A block that doesn't begin with `server name;`.
     ServerHead = 2,
-    /// A noun that is none of the language's.
+    /// An unknown noun.
     UnknownDeclaration = 3,
     /// A `;` that is missing.
     MissingSemicolon = 4,
-    /// A declaration that nothing answers.
+    /// A declaration without a handler.
     MissingHandler = 5,
     /// A reply where a handler should be.
     ReplyForHandler = 6,
     /// An option that the noun doesn't have.
     UnknownOption = 7,
-    /// An attribute that says nothing about a declaration.
+    /// An attribute that has no meaning for a declaration.
     UnknownAttribute = 8,
     /// Two values of one type.
     StateTwice = 9,
@@ -45,17 +45,18 @@ codes! {
     // Routes, and other things at a path.
     /// A path that no request can have.
     Path = 10,
-    /// A path parameter whose name is no name, or another part of the request.
+    /// A path parameter whose name is not an identifier, or is another part of
+    /// the request.
     Parameter = 11,
     /// Two parameters of one name.
     ParameterTwice = 12,
-    /// A catch-all that something follows.
+    /// A catch-all that is not the last segment.
     RestNotLast = 13,
     /// A path that belongs to pode itself.
     ReservedPath = 14,
-    /// A method that is none of HTTP's.
+    /// An unknown HTTP method.
     UnknownMethod = 15,
-    /// A method that stands twice.
+    /// A method that is listed twice.
     MethodTwice = 16,
     /// Two routes for the same requests.
     RouteTwice = 17,
@@ -63,21 +64,22 @@ codes! {
     RoutesCross = 18,
     /// A route that no request reaches.
     Unreachable = 19,
-    /// Advice: two names for one place in paths that begin alike.
+    /// Advice: two parameter names at one position in paths with the same
+    /// beginning.
     ParameterNames = 20,
     /// A redirect with a parameter that the path doesn't have.
     RedirectParameter = 21,
-    /// A filter that would take every request.
+    /// A filter that would answer every request.
     MountAtRoot = 22,
-    /// A prefix whose requests a mounted filter takes.
+    /// A prefix whose requests a mounted filter answers.
     UnderMount = 23,
     /// A parameter in a path that must be fixed.
     NotFixed = 24,
 
     // What handlers take.
-    /// An argument that no part of the request gives.
+    /// An argument that no part of the request provides.
     UnknownArgument = 30,
-    /// A path parameter that nothing takes.
+    /// A path parameter that no argument takes.
     ParameterNotTaken = 31,
     /// An argument from the body of a request that has none.
     NoBody = 32,
@@ -91,15 +93,15 @@ codes! {
     CapturingClosure = 36,
 
     // Endpoints.
-    /// A protocol that pode doesn't speak.
+    /// A protocol that pode doesn't support.
     UnknownProtocol = 40,
     /// An address that can't be listened on.
     Address = 41,
     /// Two endpoints of one name.
     EndpointTwice = 42,
-    /// Two endpoints that can't listen side by side.
+    /// Two endpoints that can't listen at the same time.
     AddressesClash = 43,
-    /// A name that no endpoint of that kind bears.
+    /// A name that no endpoint of that kind has.
     UnknownEndpoint = 44,
     /// Routes that no endpoint serves.
     NoRouteEndpoint = 45,
@@ -121,7 +123,7 @@ codes! {
     CertificateContent = 54,
     /// A certificate file that lies outside of the crate.
     CertificateOutside = 55,
-    /// Advice: a password that stands in the code.
+    /// Advice: a literal password in the code.
     PasswordInTheCode = 56,
 
     // Signals.
@@ -129,21 +131,21 @@ codes! {
     SignalTwice = 60,
     /// Two signals at one path.
     SignalPathTwice = 61,
-    /// A signal that receives messages which nothing takes.
+    /// A signal that receives messages without a receiver for them.
     NoReceiver = 62,
     /// A signal with a handler whose clients only listen.
     NeedlessReceiver = 63,
-    /// A channel without room.
+    /// A channel without capacity.
     NoCapacity = 64,
-    /// An origin that no page has.
+    /// An invalid origin.
     Origin = 65,
-    /// A rebroadcast of what the signal doesn't send.
+    /// A rebroadcast of a type that the signal doesn't send.
     RebroadcastType = 66,
     /// A rebroadcast that no option allows, or an option that allows none.
     RebroadcastOption = 67,
     /// A rebroadcast beyond the level of its signal.
     RebroadcastLevel = 68,
-    /// A level that is none.
+    /// An unknown level.
     UnknownLevel = 69,
 
     // Folders and files.
@@ -161,19 +163,19 @@ codes! {
     NoViews = 75,
     /// A template that can't be read.
     Template = 76,
-    /// A template that includes what isn't there.
+    /// A template that includes a missing one.
     TemplateIncludes = 77,
-    /// A public file that something else answers for.
+    /// A public file whose requests a route answers.
     HiddenFile = 78,
 
-    // What pages ask for.
-    /// A page that asks for a path that this server doesn't have.
+    // What pages request.
+    /// A page that requests a path that this server doesn't have.
     PagePath = 80,
-    /// A page that asks with a method that the path doesn't answer.
+    /// A page that requests with a method that the path doesn't answer.
     PageMethod = 81,
     /// A page that listens to a path without a signal.
     PageSignal = 82,
-    /// A page that asks at an address where nothing listens.
+    /// A page that requests an address where nothing listens.
     PageAddress = 83,
     /// A page with a script in an attribute, which browsers don't run.
     ScriptInAttribute = 84,
@@ -181,7 +183,7 @@ codes! {
     // Time.
     /// A cron expression that can't be read.
     Cron = 90,
-    /// A cron expression whose time never comes.
+    /// A cron expression that never fires.
     CronNever = 91,
     /// An interval that can't be read.
     Interval = 92,
@@ -191,13 +193,13 @@ codes! {
     ScheduleTwice = 94,
 
     // Upstreams.
-    /// A URL that is none of a WebSocket.
+    /// A URL that is not a WebSocket's.
     UpstreamUrl = 100,
     /// Two upstreams, or an upstream and a signal, of one name.
     UpstreamTwice = 101,
 
-    // Conversations.
-    /// An event that clients don't have.
+    // Clients of signals.
+    /// An unknown event of clients.
     UnknownEvent = 110,
     /// A signal that isn't declared.
     UnknownSignal = 111,
@@ -205,7 +207,7 @@ codes! {
     OnTwice = 112,
     /// A catch-all in the path of a signal.
     CatchAll = 113,
-    /// More parameters than the path of a signal has.
+    /// More parameters than the path of a signal may have.
     TooManyParameters = 114,
     /// Two signals for some of the same paths, neither more specific.
     SignalsCross = 115,
@@ -213,17 +215,17 @@ codes! {
     ArgumentOrder = 116,
 
     // Limits.
-    /// A limit of what doesn't exist where it stands.
+    /// A limit that doesn't apply to its declaration.
     LimitElsewhere = 120,
-    /// Limits that are filled up from another value.
+    /// Limits that are completed from another value.
     LimitsFilledUp = 121,
-    /// A limit that two endpoints name for the connections which they share.
+    /// A limit that two endpoints name for the connections that they share.
     LimitTwice = 122,
 
     // Several certificates, and those of clients.
     /// A list of certificates without one.
     EmptyCertificateList = 125,
-    /// A certificate in a list that no client is ever shown.
+    /// A certificate in a list that no client ever gets.
     CertificateNeverShown = 126,
     /// A plain endpoint that asks clients for certificates.
     UnneededClientCertificate = 127,
@@ -231,14 +233,14 @@ codes! {
     ClientCertificatesDiffer = 128,
 
     // Hand-over.
-    /// A time to drain in a server that hands over to nobody.
+    /// A `drain` option without a hand-over.
     DrainAlone = 130,
-    /// A path at which no socket can be.
+    /// A path that can't be a socket's.
     SocketPath = 131,
 }
 
 impl Code {
-    /// Tells whether a server is sound all the same: rustc then warns, and
+    /// Tells whether a server is valid all the same: rustc then warns, and
     /// `#[allow(deprecated)]` at the declaration silences it.
     pub fn is_advice(self) -> bool {
         matches!(self, Code::ParameterNames | Code::PasswordInTheCode)

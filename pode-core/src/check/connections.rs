@@ -1,4 +1,4 @@
-//! Comings and goings of clients: the signals that they are about.
+//! Handlers for clients that connect or disconnect: their signals.
 
 use super::suggestion::help_with_choices;
 use super::{Code, Diagnostic};

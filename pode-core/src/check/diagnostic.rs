@@ -3,26 +3,26 @@
 use super::Code;
 use crate::model::Place;
 
-/// What is wrong, where, and what to do.
+/// A mistake: its message, its place, and its correction.
 ///
-/// Messages are in the user's words: lower case, without a full stop, with
-/// what they wrote in backticks.
+/// Messages use the user's words: lower case, without a full stop, with the
+/// source's words in backticks.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Diagnostic {
-    /// The rule that isn't kept.
+    /// The rule that is violated.
     pub code: Code,
-    /// The smallest thing the user would change.
+    /// The smallest part of the source that the user would change.
     pub place: Place,
     /// What is wrong.
     pub message: String,
     /// What to type instead.
     pub help: String,
-    /// Other places that take part in it, and what each is.
+    /// Other places that are involved, each with a note.
     pub others: Vec<(Place, String)>,
 }
 
 impl Diagnostic {
-    /// Says what is wrong at a place, and what to type instead.
+    /// Makes a diagnostic at a place, with the text to type instead.
     pub fn new(
         code: Code,
         place: Place,
@@ -33,7 +33,7 @@ impl Diagnostic {
         Diagnostic { code, place, message, help, others: Vec::new() }
     }
 
-    /// Adds another place that takes part.
+    /// Adds another place that is involved.
     pub fn other(mut self, place: Place, what: impl Into<String>) -> Self {
         self.others.push((place, what.into()));
         self

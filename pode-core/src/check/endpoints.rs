@@ -1,5 +1,5 @@
-//! Endpoints: names and addresses that get in each other's way, and endpoints
-//! that have nothing to do.
+//! Endpoints: names and addresses that conflict, and endpoints that serve
+//! nothing.
 
 use super::suggestion::help_with_choices;
 use super::twice::names_twice;
@@ -22,16 +22,16 @@ pub(super) fn check(server: &Server, found: &mut Vec<Diagnostic>) {
 
 /// Finds endpoints at which every request would be refused.
 ///
-/// Comes last, and only where nothing else is wrong: what such an endpoint
-/// should serve is usually in another mistake.
+/// Runs last, and only if nothing else is wrong: another mistake usually
+/// concerns what such an endpoint should serve.
 pub(super) fn check_idle(server: &Server, found: &mut Vec<Diagnostic>) {
     if found.iter().all(|found| found.code.is_advice()) && !server.incomplete {
         found.extend(server.endpoints.iter().filter_map(|endpoint| idle(server, endpoint)));
     }
 }
 
-/// `http` and `ws` may share one address, and so may `https` and `wss`.
-/// Everything else may not.
+/// `http` and `ws` may share one address, and so may `https` and `wss`. No
+/// other two protocols may.
 fn addresses_clash(earlier: &Endpoint, later: &Endpoint) -> Option<Diagnostic> {
     let (first, second) = (earlier.bind?, later.bind?);
     let (one, other) = (earlier.protocol, later.protocol);
@@ -99,8 +99,8 @@ fn idle(server: &Server, endpoint: &Endpoint) -> Option<Diagnostic> {
     Some(Diagnostic::new(Code::IdleEndpoint, endpoint.protocol_place, message, help))
 }
 
-/// Finds names in an `endpoint:` option that no endpoint bears, or whose
-/// endpoint doesn't serve such a thing. `what` is "route" or "signal".
+/// Finds names in an `endpoint:` option that no endpoint has, or whose endpoint
+/// doesn't serve this noun. `what` is "route" or "signal".
 pub(super) fn unknown_names(
     server: &Server,
     chosen: &[Name],

@@ -1,4 +1,4 @@
-//! Folders, views and public files: that they are there, and can be reached.
+//! Folders, views and public files: whether they exist, and are reachable.
 
 use super::suggestion::did_you_mean;
 use super::{Code, Diagnostic};
@@ -79,7 +79,7 @@ fn missing_views(server: &Server, found: &mut Vec<Diagnostic>) {
             }
             continue;
         };
-        // A folder that isn't there is reported itself.
+        // A missing folder is reported itself.
         if views.folder.files.is_none()
             || server.views.iter().any(|views| views.names().any(|name| name == view.text))
         {
@@ -95,7 +95,7 @@ fn missing_views(server: &Server, found: &mut Vec<Diagnostic>) {
     }
 }
 
-/// Finds files whose requests a route takes at every endpoint. One report for
+/// Finds files whose requests a route answers at every endpoint. One report for
 /// each route, however many files it hides.
 fn hidden_files(server: &Server, public: &Public, found: &mut Vec<Diagnostic>) {
     let mut table = RouteTable::default();

@@ -1,4 +1,4 @@
-//! Limits: each stands where there is something to limit, and once for each
+//! Limits: each must apply to its declaration, and stand once for each
 //! connection.
 
 use super::{Code, Diagnostic};
@@ -9,10 +9,10 @@ const WHOLE: &str = "max_body_bytes";
 const IN_PARTS: &str = "max_upload_bytes";
 const BODIES: [&str; 2] = ["body_timeout", "min_bytes_per_second"];
 
-/// The pace of bodies is that of answers, too.
+/// The pace of bodies is also that of responses.
 const PACE: &str = "min_bytes_per_second";
 
-/// The limit of a handshake that only TLS has.
+/// The limit of handshakes, which only TLS has.
 const TLS: &str = "tls_timeout";
 
 /// The limits of connections, which have no route yet.

@@ -1,10 +1,9 @@
-//! The rules for a declared server.
+//! The rules that a declared server must keep.
 //!
-//! Each rule is a function from the model to diagnostics, in a file of its own or of
-//! its family. `code` numbers the mistakes, `diagnostic` words them, `suggestion` finds
-//! what was meant. `site` is what a server has, and `pages` holds what its pages ask
-//! for against it. Rules read no files. Declarations with different `#[cfg]`s are
-//! never compared, since they may never meet.
+//! Each rule is a plain function from the model to diagnostics, in a file of
+//! its own or of its group. Rules only check the model; they change nothing and
+//! read no files. Declarations whose `#[cfg]`s differ are never checked against
+//! each other, since they may never be in one build.
 
 mod arguments;
 mod certificates;
@@ -35,8 +34,7 @@ pub use suggestion::{did_you_mean, help_with_choices};
 
 use crate::model::Server;
 
-/// Returns everything that is wrong between the declarations of a server, rule
-/// by rule.
+/// Returns all mistakes in the declarations of a server, rule by rule.
 pub fn check(server: &Server) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     endpoints::check(server, &mut found);

@@ -1,4 +1,4 @@
-//! Mounted filters: what lies under a prefix that one of them answers for.
+//! Mounted filters: declarations under the prefix of one.
 
 use super::{Code, Diagnostic};
 use crate::model::{Head, Place, Server};
@@ -37,7 +37,7 @@ fn mount_in_mount(
     )
 }
 
-/// A mount answers for all that is under it, also by 404.
+/// A mount answers everything under it, including 404s.
 fn public_in_mount(
     server: &Server,
     head: &Head,

@@ -1,8 +1,8 @@
-//! Pages against the server: what views, public pages and scripts ask for must
-//! be there.
+//! Pages against the server: what views, public pages and scripts request must
+//! exist.
 //!
-//! An address that leads to another server is nobody's business here, and what
-//! only the running page knows may be anything.
+//! An address that leads to another server is not checked, and parts that only
+//! the running page knows match anything.
 
 use std::collections::BTreeSet;
 
@@ -16,7 +16,8 @@ use crate::route_path::Segment;
 const SILENCE: &str = "if that is another server's, write `pode: external` in a comment above";
 
 pub(super) fn check(server: &Server, found: &mut Vec<Diagnostic>) {
-    // What seems to be lacking may be in a declaration that was not understood.
+    // A declaration that was not understood may contain what seems to be
+    // lacking.
     if server.incomplete {
         return;
     }
@@ -38,7 +39,7 @@ pub(super) fn check(server: &Server, found: &mut Vec<Diagnostic>) {
     }
 }
 
-/// Returns the paths at which a view appears, as far as declarations tell.
+/// Returns the paths at which a view appears, as far as declarations say.
 fn addresses(server: &Server, file: &File) -> Vec<Vec<String>> {
     let name = file.path.strip_suffix(".html");
     let shows = |action: &Action| matches!(action, Action::View(view) if Some(&*view.text) == name);
@@ -54,8 +55,8 @@ fn addresses(server: &Server, file: &File) -> Vec<Vec<String>> {
 struct Page<'server> {
     folder: &'server Folder,
     file: &'server File,
-    /// The segments of the paths at which it appears; none if only the run
-    /// time knows.
+    /// The segments of the paths at which it appears; empty if known only at
+    /// run time.
     addresses: Vec<Vec<String>>,
 }
 
@@ -97,7 +98,8 @@ impl Page<'_> {
         [".html", ".htm"].iter().any(|end| self.file.path.ends_with(end))
     }
 
-    /// Tells of scripts that the policy of the server's pages keeps from running.
+    /// Reports scripts that the Content-Security-Policy of the server's pages
+    /// blocks.
     fn check_attributes(&self, server: &Server, found: &mut Vec<Diagnostic>) {
         let Some(text) = self.file.text.as_ref().filter(|_| self.is_page() && !server.own_policy)
         else {
@@ -121,7 +123,7 @@ impl Page<'_> {
     }
 }
 
-/// A request of a page, and where it leads.
+/// A request of a page, and its target.
 struct Asked<'page> {
     /// Where the folder of the page is declared.
     place: Place,
@@ -220,24 +222,24 @@ impl Asked<'_> {
     }
 }
 
-/// Returns a path as messages show it: what is unknown in it is left out.
+/// Returns a path as messages show it, with `…` for its unknown parts.
 fn shown(path: &str) -> String {
     path.replace(UNKNOWN, "…")
 }
 
-/// Where an address leads, its query and fragment left out.
+/// The target of an address, without query and fragment.
 #[derive(Debug, PartialEq, Eq)]
 enum Target<'address> {
     /// The page itself.
     Own,
-    /// A path from the page on.
+    /// A path relative to the page.
     Relative(&'address str),
     /// A path of a server on this machine.
     Absolute { at: At<'address>, path: &'address str },
 }
 
 impl<'address> Target<'address> {
-    /// `None` if it leads to another server, or only the run time knows.
+    /// `None` if it leads to another server, or is known only at run time.
     fn of(address: &'address str) -> Option<Target<'address>> {
         let whole = address.split(['?', '#']).next().unwrap_or_default();
         if whole.is_empty() {
@@ -247,7 +249,7 @@ impl<'address> Target<'address> {
             Some((scheme, rest)) if is_scheme(scheme) => (Some(scheme), rest),
             _ => (None, whole),
         };
-        // `${location.protocol}//…` has its colon in what is unknown.
+        // In `${location.protocol}//…`, the colon is in the unknown part.
         let behind = rest.trim_start_matches(UNKNOWN);
         let unknown = (behind.len() < rest.len()).then_some(behind);
         if let Some(rest) = unknown.filter(|_| scheme.is_none()) {
@@ -274,7 +276,7 @@ fn is_scheme(text: &str) -> bool {
         && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
 }
 
-/// Splits what stands behind `//` into the server it means and the path.
+/// Splits the text after `//` into the server and the path.
 fn authority<'address>(
     scheme: Option<&'address str>,
     rest: &'address str,
@@ -295,8 +297,8 @@ fn authority<'address>(
     is_here.then_some((At::Port { scheme, port }, path))
 }
 
-/// Returns the segments of the path that another one means from a page on, as
-/// RFC 3986, section 5.2.4, has it.
+/// Resolves a path relative to a page's into segments, as RFC 3986, section
+/// 5.2.4, defines.
 fn resolve(page: &[String], path: &str) -> Vec<String> {
     let (mut segments, path) = match path.strip_prefix('/') {
         Some(path) => (Vec::new(), path),
@@ -310,7 +312,7 @@ fn resolve(page: &[String], path: &str) -> Vec<String> {
             _ => segments.push(decoded(segment)),
         }
     }
-    // A last slash makes no other path.
+    // A trailing slash makes no other path.
     if segments.last().is_some_and(String::is_empty) {
         segments.pop();
     }

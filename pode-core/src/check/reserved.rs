@@ -5,8 +5,8 @@ use crate::model::{Place, Server};
 use crate::route_path::RoutePath;
 use crate::route_path::Segment;
 
-/// The first segment of every path that pode keeps for itself, for scripts and
-/// the like that pages will find at every server.
+/// The first segment of every path that pode reserves, for scripts and other
+/// files that pages will find at every server.
 pub const RESERVED_SEGMENT: &str = "_pode";
 
 pub(super) fn check(server: &Server, found: &mut Vec<Diagnostic>) {

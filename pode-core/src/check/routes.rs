@@ -1,4 +1,4 @@
-//! Routes: which requests they take, and whether those find them.
+//! Routes: which requests they answer, and whether those reach them.
 
 use super::endpoints::unknown_names;
 use super::suggestion::help_with_choices;
@@ -22,8 +22,8 @@ pub(super) fn check(server: &Server, found: &mut Vec<Diagnostic>) {
     }
 }
 
-/// Several routes without an endpoint are one mistake, told at the first; so
-/// are files and filters.
+/// Several routes without an endpoint are one mistake, reported at the first;
+/// so are files and filters.
 fn no_endpoint(server: &Server) -> Option<Diagnostic> {
     let routes = server.routes.iter().map(|route| (&route.head, "routes need"));
     let mounts = server.mounts.iter().map(|mount| (&mount.head, "mounted filters need"));
@@ -39,7 +39,7 @@ fn no_endpoint(server: &Server) -> Option<Diagnostic> {
 
 fn take_the_same(earlier: &Route, later: &Route) -> Option<Diagnostic> {
     let shared = later.methods().find(|method| earlier.methods().any(|other| other == *method));
-    // A GET route answers HEAD as well, unless there is a HEAD route of its path.
+    // A GET route also answers HEAD, unless there is a HEAD route of its path.
     let asks = |route: &Route, wanted| route.methods().any(|method| method == wanted);
     let head = (asks(earlier, Method::Head) && asks(later, Method::Get))
         || (asks(earlier, Method::Get) && asks(later, Method::Head));
@@ -85,8 +85,8 @@ fn take_the_same(earlier: &Route, later: &Route) -> Option<Diagnostic> {
     }
 }
 
-/// Finds a route for all endpoints that at each of them gives way to one which
-/// chose it.
+/// Finds a route for all endpoints that loses at each of them to a route that
+/// chose the endpoint.
 fn unreachable(server: &Server, route: &Route) -> Option<Diagnostic> {
     let endpoints = server.endpoints.iter().filter(|endpoint| !endpoint.protocol.serves_signals());
     if !route.endpoints.is_empty() {
@@ -113,13 +113,13 @@ fn unreachable(server: &Server, route: &Route) -> Option<Diagnostic> {
     })
 }
 
-/// Advice: what is one thing to the table should have one name to the reader.
+/// Advice: one parameter of the route table should have one name.
 fn other_names(earlier: &[Route], route: &Route) -> Option<Diagnostic> {
     let (other, (name, first)) = earlier
         .iter()
         .filter(|other| other.head.meets(&route.head))
         .find_map(|other| Some((other, other_name(other, route)?)))?;
-    // The same requests by the same method are a mistake of their own.
+    // Equal requests with the same method are a separate mistake.
     let same = other.path.overlap(&route.path) == Overlap::Same;
     if same && route.methods().any(|method| other.methods().any(|others| others == method)) {
         return None;
@@ -129,8 +129,8 @@ fn other_names(earlier: &[Route], route: &Route) -> Option<Diagnostic> {
     Some(Diagnostic::new(Code::ParameterNames, route.path_place, message, help))
 }
 
-/// Returns the route's name and the other's for the first parameter that both
-/// have at the end of a common beginning.
+/// Returns the route's name and the other's for the first parameter that they
+/// name differently after a common beginning.
 fn other_name<'server>(
     other: &'server Route,
     route: &'server Route,
@@ -148,7 +148,7 @@ fn other_name<'server>(
     None
 }
 
-/// A redirect within this server may hold parameters of its path, and no
+/// A redirect within this server may contain parameters of its path, and no
 /// others.
 fn redirect_parameters(route: &Route) -> Vec<Diagnostic> {
     let Action::Redirect(target) = &route.action else {

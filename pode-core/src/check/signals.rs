@@ -1,4 +1,4 @@
-//! Signals: paths, names, channels, and an endpoint for clients to come by.
+//! Signals: paths, names, channels, and an endpoint for their clients.
 
 use super::endpoints::unknown_names;
 use super::{Code, Diagnostic};
@@ -19,7 +19,7 @@ pub(super) fn check(server: &Server, found: &mut Vec<Diagnostic>) {
     }
 }
 
-/// Several signals without an endpoint are one mistake, told at the first.
+/// Several signals without an endpoint are one mistake, reported at the first.
 fn no_endpoint(server: &Server) -> Option<Diagnostic> {
     let first = server.signals.first()?;
     let served = server.endpoints.iter().any(|endpoint| endpoint.protocol.serves_signals());
@@ -33,7 +33,7 @@ fn no_endpoint(server: &Server) -> Option<Diagnostic> {
     })
 }
 
-/// Each path has one channel, so it stands once, whatever its endpoints.
+/// Each path has one channel, so it is declared once, whatever its endpoints.
 fn in_the_way(earlier: &Signal, later: &Signal) -> Option<Diagnostic> {
     if earlier.name.text == later.name.text {
         let message = format!("signal `{}` is declared twice", later.name.text);

@@ -1,4 +1,4 @@
-//! What a server has, as its pages see it.
+//! The server as its pages see it.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -8,21 +8,21 @@ use crate::page::UNKNOWN;
 use crate::route_path::RoutePath;
 use crate::route_path::Segment;
 
-/// Everything that answers, by its path.
+/// Everything that answers requests, by its path.
 pub(super) struct Site<'server> {
     endpoints: &'server [Endpoint],
     entries: Vec<Entry<'server>>,
     tree: Node,
 }
 
-/// The server that an address means.
+/// The server of an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum At<'address> {
-    /// The one that the page came from, at the same port.
+    /// The server of the page, at the same port.
     Own,
-    /// One on this machine, at this port.
+    /// A server on this machine, at this port.
     Port {
-        /// What it should speak, if that is known.
+        /// The expected protocol, if it is known.
         scheme: Option<&'address str>,
         /// Its port.
         port: u16,
@@ -32,16 +32,16 @@ pub(super) enum At<'address> {
 struct Entry<'server> {
     path: Vec<Segment>,
     answers: Answers,
-    /// Where it answers; none means everywhere.
+    /// The endpoints where it answers; empty means all.
     endpoints: &'server [Name],
 }
 
-/// What is answered at a path.
+/// The requests that a path answers.
 #[derive(Debug)]
 pub(super) enum Answers {
     /// These methods.
     Some(Vec<Method>),
-    /// Whatever is asked: a mounted filter.
+    /// All requests: a mounted filter.
     All,
     /// WebSocket handshakes.
     Socket,
@@ -50,7 +50,7 @@ pub(super) enum Answers {
 impl Answers {
     pub(super) fn takes(&self, method: Method) -> bool {
         match self {
-            // GET routes answer HEAD, too.
+            // GET routes also answer HEAD.
             Answers::Some(methods) => {
                 methods.contains(&method)
                     || (method == Method::Head && methods.contains(&Method::Get))
@@ -92,8 +92,8 @@ impl<'server> Site<'server> {
             for file in public.folder.files() {
                 let segments = file.path.split('/').map(|text| Segment::Literal(text.to_owned()));
                 let path: Vec<Segment> = prefix.iter().cloned().chain(segments).collect();
-                // Which file answers for its folder is an option, and so only
-                // known at run time.
+                // An option says which file answers for its folder, so it is
+                // known only at run time.
                 if path.last().is_some_and(is_index) {
                     add(path[..path.len() - 1].to_vec(), Answers::Some(vec![Method::Get]), &[]);
                 }
@@ -107,7 +107,7 @@ impl<'server> Site<'server> {
         Site { endpoints: &server.endpoints, entries, tree }
     }
 
-    /// Returns what answers such a path there, or may do so.
+    /// Returns the entries that answer this path there, or may do so.
     pub(super) fn at(&self, at: At<'_>, by_socket: bool, path: &[String]) -> Vec<&Answers> {
         let mut found = BTreeSet::new();
         self.tree.find(path, &mut found);
@@ -118,8 +118,8 @@ impl<'server> Site<'server> {
         entries.map(|entry| &entry.answers).collect()
     }
 
-    /// Returns the paths that can be asked for, as messages show them; what was
-    /// asked for stands for their parameters.
+    /// Returns the paths that can be requested, as messages show them; the
+    /// requested segments replace their parameters.
     pub(super) fn paths(&self, by_socket: bool, asked: &[String]) -> Vec<String> {
         let entries = self
             .entries
@@ -140,12 +140,13 @@ impl<'server> Site<'server> {
         entries.map(shown).collect()
     }
 
-    /// Tells whether something listens there; the error is what else does.
+    /// Tells whether something listens there; the error lists the
+    /// endpoints of that kind.
     pub(super) fn serves(&self, at: At<'_>, by_socket: bool) -> Result<(), Vec<String>> {
         let kind = || {
             self.endpoints.iter().filter(|endpoint| endpoint.protocol.serves_signals() == by_socket)
         };
-        // Where an address is only known at run time, it may be this one.
+        // An address that is known only at run time may be this one.
         let all_known =
             self.endpoints.iter().all(|endpoint| endpoint.bind.is_some_and(|bind| bind.port != 0));
         let serves = match at {
@@ -196,12 +197,12 @@ fn is_index(segment: &Segment) -> bool {
     matches!(segment, Segment::Literal(name) if name.starts_with("index."))
 }
 
-/// A step of paths, and the indices of entries whose paths lead here.
+/// A segment of paths, and the indices of the entries whose paths lead here.
 #[derive(Default)]
 struct Node {
     literals: HashMap<String, Node>,
     parameter: Option<Box<Node>>,
-    /// Whose paths end with a catch-all here.
+    /// The entries whose paths end with a catch-all here.
     rest: Vec<usize>,
     ends: Vec<usize>,
 }
@@ -220,8 +221,8 @@ impl Node {
         }
     }
 
-    /// Finds what takes a path, or may do so: what is unknown in it may be any
-    /// text, also none, and with slashes.
+    /// Finds the entries that match a path, or may do so: an unknown part may
+    /// be any text, even empty or with slashes.
     fn find(&self, asked: &[String], found: &mut BTreeSet<usize>) {
         let Some((first, behind)) = asked.split_first() else {
             found.extend(&self.ends);
@@ -250,7 +251,7 @@ impl Node {
         self.parameter.iter().for_each(|next| next.find_below(behind, found));
     }
 
-    /// Finds the same behind any step below this one.
+    /// Finds the same in every subtree of this one.
     fn find_below(&self, asked: &[String], found: &mut BTreeSet<usize>) {
         for next in self.literals.values().chain(self.parameter.as_deref()) {
             next.find(asked, found);
@@ -259,7 +260,7 @@ impl Node {
     }
 }
 
-/// Tells whether a text with unknown parts may be this one.
+/// Tells whether a text with unknown parts may equal this one.
 fn may_be(unknown: &str, text: &str) -> bool {
     let mut parts = unknown.split(UNKNOWN);
     let first = parts.next().unwrap_or_default();

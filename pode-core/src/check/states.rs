@@ -1,4 +1,4 @@
-//! Shared values: each is known by its type alone.
+//! Shared values: each is identified by its type alone.
 
 use super::twice::names_twice;
 use super::{Code, Diagnostic};

@@ -1,9 +1,9 @@
-//! Guesses at the word that was meant.
+//! Suggestions for misspelled words.
 
 /// Returns the choice that is close enough to the word to have been meant.
 ///
-/// Close is a third of the word's letters changed, swapped, left out or too
-/// many; a short word may still have one wrong. Case doesn't count.
+/// Close means that at most a third of the word's letters are changed, swapped,
+/// missing or added; a short word may still have one wrong. Case doesn't count.
 ///
 /// ```
 /// use pode_core::check::did_you_mean;
@@ -22,8 +22,8 @@ pub fn did_you_mean<'a>(word: &str, choices: impl IntoIterator<Item = &'a str>) 
         .map(|(_, choice)| choice)
 }
 
-/// Returns the help for a word that is none of a few choices: the one that was
-/// meant, or all of them behind `otherwise`.
+/// Returns the help for a word that is none of a few choices: the closest one,
+/// or all of them after `otherwise`.
 pub fn help_with_choices(word: &str, choices: &[&str], otherwise: &str) -> String {
     if let Some(meant) = did_you_mean(word, choices.iter().copied()) {
         return format!("did you mean `{meant}`?");

@@ -1,4 +1,4 @@
-//! Templates: that they can be read, and find what they include.
+//! Templates: whether they can be parsed, and find what they include.
 
 use minijinja::Environment;
 
@@ -28,7 +28,7 @@ fn not_text(views: &Views, file: &File) -> Diagnostic {
     Diagnostic::new(Code::Template, views.folder.path.place, message, help)
 }
 
-/// Reads a template as the start of the server does.
+/// Parses a template as the start of the server does.
 fn broken(views: &Views, file: &File, text: &str) -> Option<Diagnostic> {
     let error = Environment::new().template_from_str(text).err()?;
     let place = match error.line() {
@@ -41,11 +41,11 @@ fn broken(views: &Views, file: &File, text: &str) -> Option<Diagnostic> {
     Some(Diagnostic::new(Code::Template, views.folder.path.place, message, help))
 }
 
-/// Finds included, extended and imported templates that aren't there.
+/// Finds included, extended and imported templates that are missing.
 fn missing_includes(views: &Views, file: &File, text: &str) -> Vec<Diagnostic> {
     let is_there = |name: &str| views.folder.files().any(|file| file.path == name);
     let missing = page::includes(text).into_iter().filter(|include| {
-        // Of several, the first that is there is taken.
+        // Of several, the first that exists is used.
         !include.may_be_missing && !include.names.iter().any(|name| is_there(name))
     });
     let judge = |include: page::Include| {

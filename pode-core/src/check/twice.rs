@@ -1,9 +1,9 @@
-//! Names that stand twice.
+//! Names that are declared twice.
 
 use super::{Code, Diagnostic};
 use crate::model::{Head, Name};
 
-/// Reports each name that an earlier declaration of the noun bears.
+/// Reports each name that an earlier declaration of the noun has.
 pub(super) fn names_twice<'server>(
     code: Code,
     noun: &str,

@@ -1,4 +1,4 @@
-//! Upstreams: names, which are constants as those of signals are.
+//! Upstreams: their names, which are constants like those of signals.
 
 use super::twice::names_twice;
 use super::{Code, Diagnostic};
@@ -16,7 +16,7 @@ pub(super) fn check(server: &Server, found: &mut Vec<Diagnostic>) {
     }
 }
 
-/// Told at the later one, whichever that is.
+/// Reported at the later declaration.
 fn name_of_both(signal: (&Head, &Name), upstream: (&Head, &Name)) -> Diagnostic {
     let (first, second, message) = if signal.0.index < upstream.0.index {
         (signal.1, upstream.1, format!("upstream `{}` has the name of a signal", upstream.1.text))
