@@ -12,31 +12,31 @@ pub(crate) struct Mistakes {
     advice: Vec<Advice>,
 }
 
-/// What could be better in a declaration that is sound.
+/// A possible improvement of a valid declaration.
 #[derive(Debug)]
 struct Advice {
     code: Code,
     text: String,
     span: Span,
-    /// The declaration in which it stands, as it is counted.
+    /// The index of its declaration.
     declaration: usize,
 }
 
-/// Where the places of a model are in the source.
+/// The source positions of a model's places.
 #[derive(Debug, Default)]
 pub(crate) struct Places {
-    /// Each with the declaration that it is in.
+    /// Each with the index of its declaration.
     spans: Vec<(Span, usize)>,
     declaration: usize,
 }
 
 impl Places {
-    /// Begins with the places of a declaration.
+    /// Begins the places of a declaration.
     pub(crate) fn begin(&mut self, declaration: usize) {
         self.declaration = declaration;
     }
 
-    /// Remembers a place.
+    /// Records a place.
     pub(crate) fn add(&mut self, span: Span) -> Place {
         self.spans.push((span, self.declaration));
         Place(self.spans.len() - 1)
@@ -60,7 +60,7 @@ impl Mistakes {
         self.found.push((span, text(code, message.as_ref(), help.as_ref())));
     }
 
-    /// Adds what a parser found: one of ours, which says all of it, or one of
+    /// Adds a parser's error: one of this crate's, which is complete, or one of
     /// Rust's.
     pub(crate) fn add_syntax(&mut self, error: &syn::Error) {
         self.found.extend(error.clone().into_iter().map(|error| {
@@ -71,12 +71,12 @@ impl Mistakes {
         }));
     }
 
-    /// Adds what a check found, each of its places as an error of its own.
+    /// Adds a check's diagnostic, with an error for each of its places.
     pub(crate) fn add_found(&mut self, diagnostic: Diagnostic, places: &Places) {
         let Diagnostic { code, place, message, help, others } = diagnostic;
         let (span, declaration) = places.spans[place.0];
         if code.is_advice() {
-            // What rustc says begins with the name, which is the code.
+            // rustc's message begins with the name, which is the code.
             let text = format!("{message}; {help}");
             self.advice.push(Advice { code, text, span, declaration });
             return;
@@ -94,13 +94,14 @@ impl Mistakes {
         errors.collect()
     }
 
-    /// Returns what makes rustc warn: a macro can't, but a use of something
-    /// deprecated does. `attributes` gives those of a declaration.
+    /// Returns code that makes rustc warn: a macro can't warn itself, but the
+    /// use of a deprecated item does. `attributes` returns those of a
+    /// declaration.
     pub(crate) fn warnings(&self, attributes: impl Fn(usize) -> TokenStream) -> TokenStream {
         let warnings = self.advice.iter().map(|Advice { code, text, span, declaration }| {
             let attributes = attributes(*declaration);
             let name = Ident::new(&code.to_string(), *span);
-            // What is used bears the user's span; the rest is only the macro's.
+            // The used name has the user's span; the rest has the macro's.
             quote! {
                 #attributes
                 const _: () = {

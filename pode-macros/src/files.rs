@@ -1,21 +1,21 @@
-//! The only door to the user's files.
+//! The only access to the user's files.
 //!
-//! Paths are relative to the crate whose code is being compiled. Nothing but
-//! the folders and files that a declaration names is looked at.
+//! Paths are relative to the crate that is being compiled. Only the folders and
+//! files that a declaration names are read.
 
 use std::fs::{self, FileType};
 use std::path::Path;
 
 use pode_core::model::File;
 
-/// The ends of names of pages and scripts, which are read.
+/// The file extensions of pages and scripts, which are read.
 const READ: [&str; 4] = [".html", ".htm", ".js", ".mjs"];
 
 /// Returns the files below a folder, sorted by their paths; `None` if there is
 /// no such folder. Pages and scripts come with their text.
 ///
-/// Hidden files and folders are left out: editors and version control put them
-/// there, and nobody means to publish them. So are symbolic links, which may
+/// Hidden files and folders are left out: editors and version control create
+/// them, and nobody wants to publish them. So are symbolic links, which may
 /// lead out of the folder, and names that are not UTF-8.
 pub(crate) fn below(folder: &str) -> Option<Vec<File>> {
     let root = crate_folder()?.join(folder);
@@ -28,22 +28,22 @@ pub(crate) fn below(folder: &str) -> Option<Vec<File>> {
     Some(files)
 }
 
-/// Returns what a file holds; `None` if there is none that can be read.
+/// Returns the content of a file; `None` if it can't be read.
 pub(crate) fn read(file: &str) -> Option<Vec<u8>> {
     fs::read(crate_folder()?.join(file)).ok()
 }
 
-/// Tells whether there is such a file, without looking into it.
+/// Tells whether there is such a file, without reading it.
 pub(crate) fn is_there(file: &str) -> bool {
     crate_folder().is_some_and(|root| root.join(file).is_file())
 }
 
-/// Returns the folders that lie in the same folder as this one would.
+/// Returns the folders in the parent folder of this path.
 pub(crate) fn folders_beside(folder: &str) -> Vec<String> {
     beside(folder, FileType::is_dir)
 }
 
-/// Returns the files that lie in the same folder as this one would.
+/// Returns the files in the parent folder of this path.
 pub(crate) fn files_beside(file: &str) -> Vec<String> {
     beside(file, FileType::is_file)
 }
@@ -104,7 +104,7 @@ use of_tests::crate_folder;
 #[cfg(test)]
 pub(crate) use of_tests::in_crate;
 
-/// Tests stand in for crates elsewhere, several at once.
+/// Tests act as crates elsewhere, several at once.
 #[cfg(test)]
 mod of_tests {
     use std::cell::RefCell;
@@ -118,7 +118,7 @@ mod of_tests {
         Some(CRATE_FOLDER.with_borrow(PathBuf::clone))
     }
 
-    /// Runs something in the place of a crate in that folder.
+    /// Runs a function as if for a crate in that folder.
     pub(crate) fn in_crate<T>(folder: &Path, run: impl FnOnce() -> T) -> T {
         let before = CRATE_FOLDER.replace(folder.to_owned());
         let value = run();

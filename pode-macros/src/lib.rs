@@ -1,11 +1,10 @@
 //! The `pode_server!` macro: declarations in, warp filters and broadcast
 //! channels out.
 //!
-//! A small compiler in named stages. `syntax` reads what was written,
-//! `resolve` makes out what is meant, the checks of `pode-core` judge the
-//! whole, and `expand` writes it as Rust. Mistakes of all stages are gathered
-//! and reported together. Use it through the `pode` crate, whose items the
-//! expansion names.
+//! A small compiler in named stages. `syntax` parses the source, `resolve`
+//! makes the model, the checks of `pode-core` validate the whole, and `expand`
+//! writes it as Rust. Mistakes of all stages are collected and reported
+//! together. Use it through the `pode` crate, whose items the expansion names.
 
 mod diagnostic;
 mod expand;

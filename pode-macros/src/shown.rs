@@ -1,9 +1,9 @@
-//! Types as messages show them: as they would be typed.
+//! Types as messages show them: as a user would type them.
 
 use proc_macro2::{Delimiter, Spacing, TokenStream, TokenTree};
 use quote::ToTokens;
 
-/// Returns the tokens with space where rustfmt would put it.
+/// Returns the tokens, spaced as rustfmt would.
 pub(crate) fn shown(tokens: &impl ToTokens) -> String {
     let mut text = String::new();
     write(tokens.to_token_stream(), &mut text);

@@ -140,8 +140,8 @@ impl<'server> Site<'server> {
         entries.map(shown).collect()
     }
 
-    /// Tells whether something listens there; the error lists the
-    /// endpoints of that kind.
+    /// Tells whether something listens there; the error lists the endpoints
+    /// of that kind.
     pub(super) fn serves(&self, at: At<'_>, by_socket: bool) -> Result<(), Vec<String>> {
         let kind = || {
             self.endpoints.iter().filter(|endpoint| endpoint.protocol.serves_signals() == by_socket)

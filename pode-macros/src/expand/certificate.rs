@@ -1,7 +1,8 @@
-//! What stands around a certificate: the words for it, and where its files are.
+//! The code around a certificate: its words in scope, and the location of its
+//! files.
 //!
-//! Nothing of a certificate becomes part of the program; the run time reads
-//! its files at the start.
+//! No part of a certificate is put into the program; the run time reads its
+//! files at the start.
 
 use pode_core::certificate::holds_pem_key;
 use pode_core::model::{CertificateFileKind, Endpoint, Server};
@@ -10,12 +11,12 @@ use quote::quote;
 
 use super::{folder, options};
 
-/// Brings the words for certificates into scope, and tells rustc which files
-/// a new build depends on.
+/// Brings the words for certificates into scope, and tells rustc which files a
+/// new build depends on.
 pub(super) fn words(endpoint: &Endpoint) -> TokenStream {
     let named = endpoint.certificate.iter().chain(&endpoint.client_certificate);
     let tracked = named.flat_map(|certificate| &certificate.files);
-    // Never a file with a key in it.
+    // Never a file that contains a key.
     let chains = tracked.filter(|file| {
         let without_key = file.content.as_deref().is_some_and(|content| !holds_pem_key(content));
         let read = [CertificateFileKind::Chain, CertificateFileKind::Authorities];
@@ -26,8 +27,8 @@ pub(super) fn words(endpoint: &Endpoint) -> TokenStream {
     quote! { #words #chains }
 }
 
-/// Tells where the paths of certificates begin while developing, those of other
-/// servers' roots included.
+/// Tells where the paths of certificates begin while developing, including
+/// those of upstreams' roots.
 pub(super) fn crate_folder(model: &Server, declared: &proc_macro2::Ident) -> Option<TokenStream> {
     let mut upstreams = model.upstreams.iter();
     let names_file = |endpoint: &Endpoint| {

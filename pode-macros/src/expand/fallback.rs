@@ -1,4 +1,4 @@
-//! What stands in after a mistake, so that nothing else fails for it.
+//! Replacements after a mistake, so that it causes no further errors.
 
 use pode_core::model::{self, Server};
 use proc_macro2::TokenStream;
@@ -8,8 +8,8 @@ use super::{cfgs, has_constant};
 use crate::diagnostic::Mistakes;
 use crate::syntax::{Action, Kind, On, Receiver, Route, Schedule, Timer, Written};
 
-/// Uses what declarations name that were not understood: rustc would call it
-/// unused, which it isn't.
+/// Uses names from declarations that were not understood: rustc would report
+/// them as unused, which they aren't.
 pub(super) fn unused(written: &Written, model: &Server, mistakes: &Mistakes) -> TokenStream {
     let mut uses = TokenStream::new();
     if !mistakes.is_empty() {

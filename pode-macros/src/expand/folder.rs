@@ -1,8 +1,8 @@
 //! Folders: read at run time while developing, embedded in release builds.
 //!
-//! Which of the two is decided by the user's own build: the expansion holds
-//! both, each under its `#[cfg]`. A folder on disk isn't part of the program, so
-//! what the macro looks at in it is tracked: a change must be judged again.
+//! The user's own build decides which: the expansion contains both, each under
+//! its `#[cfg]`. A folder on disk isn't part of the program, so the files that
+//! the macro reads in it are tracked: a change must be checked again.
 
 use pode_core::model::{Folder, Public, Views};
 use proc_macro2::TokenStream;
@@ -38,7 +38,7 @@ impl Expansion<'_> {
 }
 
 /// Tracks the pages and scripts that were read; where all files are embedded,
-/// they are tracked for that.
+/// embedding tracks them.
 fn read(folder: &Folder, cfgs: &TokenStream) -> Option<TokenStream> {
     let read = folder.files().filter(|file| file.text.is_some());
     let tracked = tracked(read.map(|file| folder.path_of(file)))?;
@@ -50,7 +50,7 @@ fn read(folder: &Folder, cfgs: &TokenStream) -> Option<TokenStream> {
 pub(super) fn tracked(files: impl Iterator<Item = String>) -> Option<TokenStream> {
     let mut files = files.map(|file| included(&file)).peekable();
     files.peek()?;
-    // In a function that nobody calls, a file is tracked without being
+    // In a function that is never called, a file is tracked without being
     // embedded.
     Some(quote! { const _: fn() = || { #(let _ = #files;)* }; })
 }

@@ -1,4 +1,5 @@
-//! Words of the language become paths to their manual, for editors to show.
+//! Words of the language become paths to their documentation, for editors to
+//! show.
 
 use pode_core::model::ConnectionEvent;
 use pode_core::{Method, Protocol};
@@ -43,7 +44,7 @@ pub(super) fn uses(written: &Written) -> TokenStream {
     }
 }
 
-/// Words that stand where any other might, too.
+/// Words at positions where any other word might stand, too.
 fn known<T>(parse: fn(&str) -> Option<T>) -> impl Fn(&&Ident) -> bool {
     move |word| parse(&word.to_string()).is_some()
 }

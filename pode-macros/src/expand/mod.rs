@@ -1,9 +1,10 @@
-//! What a server becomes: a constant for each signal and each upstream, and a
-//! function that declares everything to the run time.
+//! The expansion of a server: a constant for each signal and each upstream, and
+//! a function that declares everything to the run time.
 //!
 //! Expansions are thin: about one call for each declaration, whose logic is an
-//! ordinary function behind `::pode::__private`. After a mistake the same is
-//! written for whatever was understood, so that nothing else fails for it.
+//! ordinary function in `::pode::__private`. After a mistake, the same code is
+//! written for all declarations that were understood, so that the mistake
+//! causes no further errors.
 
 mod certificate;
 mod endpoint;
@@ -65,11 +66,11 @@ pub(crate) fn expand(written: &Written, model: &Server, mistakes: Mistakes) -> T
     }
 }
 
-/// What the expansion of each noun needs.
+/// The inputs of every noun's expansion.
 struct Expansion<'written> {
     written: &'written Written,
-    /// The variable that collects the declarations; the user's code can't
-    /// see it.
+    /// The variable that collects the declarations; the user's code can't see
+    /// it.
     declared: Ident,
 }
 
@@ -91,20 +92,20 @@ impl Expansion<'_> {
         statements
     }
 
-    /// Returns the variable as a name whose mistakes stand there.
+    /// Returns the variable's name with a span at which rustc reports errors.
     fn declared_at(&self, place: Span) -> Ident {
         let mut declared = self.declared.clone();
         declared.set_span(declared.span().located_at(place));
         declared
     }
 
-    /// Returns what was written for this part of the model.
+    /// Returns the source of this part of the model.
     fn kind(&self, head: &Head) -> &Kind {
         &self.written.declarations[head.index].kind
     }
 
-    /// Returns the attributes of a declaration that stand before its statement:
-    /// whether it is there, and what rustc may say of it.
+    /// Returns the attributes of a declaration that go before its statement:
+    /// `#[cfg]`s and lint levels.
     fn cfgs(&self, head: &Head) -> TokenStream {
         judged(&self.written.declarations[head.index].attributes)
     }
@@ -119,8 +120,9 @@ impl Expansion<'_> {
     }
 }
 
-/// Tells whether no earlier signal or upstream has the name. One that has is told
-/// already; rustc would underline the whole macro for a second constant.
+/// Tells whether no earlier signal or upstream has the name. A second one is
+/// already reported; for a second constant, rustc would underline the whole
+/// macro.
 fn has_constant(written: &Written, index: usize) -> bool {
     let named = |declaration: &Declaration| {
         let name = match &declaration.kind {
@@ -134,7 +136,7 @@ fn has_constant(written: &Written, index: usize) -> bool {
     !declared[..index].iter().any(|earlier| named(earlier) == named(&declared[index]))
 }
 
-/// Returns what a documentation says by itself where the user says nothing.
+/// Returns the default documentation if the user writes none.
 fn documented(attributes: &[Attribute], page: impl FnOnce() -> String) -> Option<TokenStream> {
     let documented = attributes.iter().any(|attribute| attribute.path().is_ident("doc"));
     (!documented).then(|| {
@@ -148,7 +150,7 @@ fn cfgs(attributes: &[Attribute]) -> TokenStream {
     cfgs.map(ToTokens::to_token_stream).collect()
 }
 
-/// Returns the `#[cfg]`s and the levels of lints.
+/// Returns the `#[cfg]`s and the lint levels.
 fn judged(attributes: &[Attribute]) -> TokenStream {
     let judged = attributes.iter().filter(|attribute| {
         let is = |word| attribute.path().is_ident(word);

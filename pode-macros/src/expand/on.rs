@@ -1,4 +1,4 @@
-//! What is done when clients come and go becomes one call.
+//! The handler for clients that connect or disconnect becomes one call.
 
 use pode_core::model::{On, Server, Signal};
 use proc_macro2::TokenStream;
@@ -14,7 +14,7 @@ impl Expansion<'_> {
             return TokenStream::new();
         };
         let (judged, name, handler) = (self.cfgs(&on.head), &written.signal, &written.handler);
-        // What rustc has to say about the handler stands at the handler.
+        // rustc reports errors of the handler at the handler.
         let span = handler.span();
         let declared = self.declared_at(span);
         let signals = on.signals(model).into_iter();
@@ -23,7 +23,7 @@ impl Expansion<'_> {
         let calls = signals.map(|signal| {
             let (event, count) = (on.event.as_str(), signal.path.parameters().count());
             let call = format_ident!("on_{event}_{count}", span = span);
-            // Of several signals, the one decides that is there.
+            // Of several signals, the one that exists in the build decides.
             let attributes = &self.written.declarations[signal.head.index].attributes;
             let others = (!signal.head.meets(&on.head)).then(|| cfgs(attributes));
             quote_spanned! { span=> #judged #others #declared.#call(#name, #handler); }

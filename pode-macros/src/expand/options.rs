@@ -1,7 +1,7 @@
 //! Options become assignments to the fields of a struct.
 //!
-//! Each field and each value keeps its place, so rustc underlines the user's
-//! own word and suggests the field that is near it.
+//! Each field and each value keeps its span, so rustc underlines the user's own
+//! word and suggests a field with a similar name.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
@@ -12,21 +12,21 @@ use crate::resolve::certificate::CERTIFICATE;
 use crate::resolve::options::{interval, is_limits, limits};
 use crate::syntax::{Field, Options};
 
-/// Writes a value, for which an interval such as `5s` may stand.
+/// Writes a value, which may be an interval such as `5s`.
 pub(super) fn value(value: &Expr) -> TokenStream {
     match interval(value) {
         Some(duration) => {
-            // One that was not understood is told already.
+            // An interval that was not understood is already reported.
             let milliseconds = duration.unwrap_or_default().as_millis() as u64;
-            // Where a number is wanted, rustc underlines the interval.
+            // Where a number is expected, rustc underlines the interval.
             quote_spanned! { value.span()=> ::core::time::Duration::from_millis(#milliseconds) }
         }
         None => quote! { #value },
     }
 }
 
-/// Writes the value of an option. Certificates may stand in brackets, and a text
-/// is as good as a path.
+/// Writes the value of an option. Certificates may stand in brackets, and a
+/// text may replace a path.
 fn option(field: &Field) -> TokenStream {
     match &field.value {
         Expr::Array(several) if field.name == CERTIFICATE => {
@@ -49,8 +49,8 @@ pub(super) fn words(module: &str) -> TokenStream {
     }
 }
 
-/// Writes a value of the struct, which is one of `pode`'s, behind the words that
-/// its values may use, and without those options that the macro itself
+/// Writes a value of the struct, which is one of `pode`'s, with the words that
+/// its values may use in scope, and without the options that the macro itself
 /// understands.
 pub(super) fn fields(
     words: TokenStream,
@@ -83,7 +83,7 @@ fn assignment(variable: &Ident, ty: &Ident, field: &Field) -> TokenStream {
     let has_limits = WITH_LIMITS.iter().any(|with_limits| ty == with_limits);
     if !is_limits(field) || !has_limits {
         let value = match limits(field) {
-            // Only what is at fault is told: that there is no such field.
+            // The only error should be that there is no such field.
             Some(_) => quote! { () },
             None => option(field),
         };

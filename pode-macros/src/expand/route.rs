@@ -16,7 +16,7 @@ impl Expansion<'_> {
             return TokenStream::new();
         };
         if route.arguments.len() > MAX_ARGUMENTS {
-            // Told already; there is no function that rustc would find.
+            // Already reported; rustc would find no such function.
             return TokenStream::new();
         }
         let (declared, cfgs, path) = (&self.declared, self.cfgs(&route.head), &written.path);
@@ -52,8 +52,8 @@ fn filter(route: &Route, written: &syntax::Route) -> TokenStream {
             let arguments =
                 route.arguments.iter().zip(&written.arguments).map(|(meant, written)| {
                     let (name, ty) = (&meant.name.text, &written.ty);
-                    // Types travel as values, not by turbofish: a handler of the
-                    // wrong arity is then reported once.
+                    // Types are passed as values, not by turbofish: a handler
+                    // of the wrong arity is then reported once.
                     let ty = quote_spanned! { ty.span()=> ::core::marker::PhantomData::<#ty> };
                     let span = written.ty.span();
                     match meant.source {
@@ -70,7 +70,7 @@ fn filter(route: &Route, written: &syntax::Route) -> TokenStream {
                         }
                     }
                 });
-            // What rustc has to say about the handler stands at the handler.
+            // rustc reports errors of the handler at the handler.
             let call =
                 format_ident!("handler_filter_{}", route.arguments.len(), span = handler.span());
             quote_spanned! { handler.span()=> ::pode::__private::#call(#(#arguments,)* #handler) }

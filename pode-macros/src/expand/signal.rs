@@ -1,5 +1,5 @@
-//! A signal becomes a constant, a call that makes its channel, and one for
-//! what clients send.
+//! A signal becomes a constant, a call that makes its channel, and a call for
+//! the messages of clients.
 
 use pode_core::model::{self, Level, Server, Signal};
 use proc_macro2::{Ident, TokenStream};
@@ -39,11 +39,11 @@ impl Expansion<'_> {
 
     fn receiver(&self, signal: &Signal, written: &syntax::Signal) -> Option<TokenStream> {
         if !signal.takes_its_parameters() {
-            // Told already; nothing fits to both.
+            // Already reported; no handler fits both path and arguments.
             return None;
         }
         let (cfgs, name) = (self.cfgs(&signal.head), &written.name);
-        // What rustc has to say about it stands there.
+        // rustc reports errors of the receiver at the receiver.
         match (signal.receiver?, written.receiver.as_ref()?) {
             (model::Receiver::Rebroadcast, Receiver::Rebroadcast(word)) => {
                 let declared = self.declared_at(word.span());
@@ -60,8 +60,8 @@ impl Expansion<'_> {
     }
 }
 
-/// Writes the constants of all signals, also of those that were not
-/// understood: their senders are right all the same.
+/// Writes the constants of all signals, including those that were not
+/// understood, so that code which sends to them compiles.
 pub(super) fn constants(written: &Written, model: &Server) -> TokenStream {
     let mut constants = TokenStream::new();
     for (index, declaration) in written.declarations.iter().enumerate() {
@@ -95,8 +95,8 @@ pub(super) fn constants(written: &Written, model: &Server) -> TokenStream {
     constants
 }
 
-/// Returns what the type of a signal says of its payloads and its level; as
-/// much as it has to say.
+/// Returns the type arguments of a signal for its payloads and its level,
+/// without those that are the defaults.
 fn payloads(signal: &syntax::Signal, meant: Option<&Signal>) -> TokenStream {
     let (sends, place) = (&signal.sends, signal.name.span());
     let level = meant.map_or(Level::Name, |meant| meant.level);
@@ -116,7 +116,7 @@ fn payloads(signal: &syntax::Signal, meant: Option<&Signal>) -> TokenStream {
 /// Returns the types of the path's parameters, in its order; a signal that is
 /// no family has none.
 ///
-/// After a mistake they are those that are most likely meant.
+/// After a mistake they are the most likely ones.
 fn parameters(signal: &syntax::Signal, meant: Option<&Signal>) -> Vec<TokenStream> {
     let in_path: Vec<&str> = meant.into_iter().flat_map(|meant| meant.path.parameters()).collect();
     if in_path.is_empty() {

@@ -22,7 +22,7 @@ impl Expansion<'_> {
             &[ENDPOINT],
             &written.options,
         );
-        // What rustc has to say about the handler stands at the handler.
+        // rustc reports errors of the handler at the handler.
         let span = handler.span();
         let declared = self.declared_at(span);
         quote_spanned! { span=> #cfgs #declared.timer(#name, #interval, #options, #handler); }

@@ -24,10 +24,10 @@ impl Expansion<'_> {
             &[ENDPOINT],
             &written.options,
         );
-        // The constant may be another declaration's, and of other types, if the
-        // name stands twice.
+        // If the name is declared twice, the constant may be another
+        // declaration's, and of other types.
         let types = types(written);
-        // What rustc has to say about a type that serde can't use stands here.
+        // rustc reports a type that serde can't use here.
         let place = match &written.sends {
             Some(_either) => name.span(),
             None => written.receives.span(),
@@ -35,7 +35,7 @@ impl Expansion<'_> {
         let named = quote_spanned! { place=>
             ::pode::UpstreamName::<#types>::new(#name.as_str())
         };
-        // What rustc has to say about a handler stands at the handler.
+        // rustc reports errors of a handler at the handler.
         let openings = written.on_connect.iter().map(|opening| {
             quote_spanned! { opening.span()=> .on_connect(#opening) }
         });
@@ -47,8 +47,8 @@ impl Expansion<'_> {
     }
 }
 
-/// Writes the constants of all upstreams, also of those that were not
-/// understood: who sends to them is right all the same.
+/// Writes the constants of all upstreams, including those that were not
+/// understood, so that code which sends to them compiles.
 pub(super) fn constants(written: &Written) -> TokenStream {
     let mut constants = TokenStream::new();
     for (index, declaration) in written.declarations.iter().enumerate() {
@@ -71,7 +71,7 @@ pub(super) fn constants(written: &Written) -> TokenStream {
     constants
 }
 
-/// Returns what is sent and what is received.
+/// Returns the sent and the received type.
 fn types(upstream: &syntax::Upstream) -> TokenStream {
     let receives = &upstream.receives;
     let sends = match &upstream.sends {

@@ -1,8 +1,8 @@
-//! Certificates: the files that must be there while compiling.
+//! Certificates: the files that must exist while compiling.
 //!
-//! The option's value is an expression, whose words are functions. Only those
-//! whose files are written out are looked at here; any other expression makes
-//! a certificate at run time, when it is judged.
+//! The option's value is an expression, whose words are functions. Only
+//! expressions with literal file names are checked here; any other makes a
+//! certificate at run time, when it is checked.
 
 use pode_core::check::Code;
 use pode_core::model::{Certificate, CertificateFile, CertificateFileKind, Listed};
@@ -19,21 +19,21 @@ use crate::syntax::Options;
 /// The option of endpoints that names a certificate.
 pub(crate) const CERTIFICATE: &str = "certificate";
 
-/// The option of endpoints that says whose certificates clients show.
+/// The option of endpoints that names the authorities of client certificates.
 pub(crate) const CLIENT_CERTIFICATE: &str = "client_certificate";
 
 /// The texts in the expression of one certificate.
 #[derive(Default)]
 struct Texts<'written> {
     files: Vec<(CertificateFileKind, &'written LitStr)>,
-    /// Passwords that stand in the code.
+    /// Literal passwords in the code.
     passwords: Vec<&'written LitStr>,
     at_run_time: bool,
 }
 
 impl<'written> Texts<'written> {
-    /// Understands `pfx(…)` and `pem(…)`, `required(…)` and `optional(…)`, with
-    /// or without `.password(…)` and `.at_run_time()`.
+    /// Parses `pfx(…)` and `pem(…)`, `required(…)` and `optional(…)`, with or
+    /// without `.password(…)` and `.at_run_time()`.
     fn of(value: &'written Expr) -> Texts<'written> {
         match value {
             Expr::MethodCall(call) if call.method == "at_run_time" => {
@@ -74,9 +74,9 @@ impl<'written> Texts<'written> {
 }
 
 impl Resolver<'_> {
-    /// Looks at the files of a certificate, or of several in brackets; or at
-    /// those of who signs the certificates of clients. The inner `None` is an
-    /// endpoint without such an option.
+    /// Reads the files of a certificate, or of several in brackets, or of the
+    /// authorities of client certificates. The inner `None` is an endpoint
+    /// without such an option.
     pub(super) fn certificate(
         &mut self,
         options: &Options,

@@ -1,4 +1,5 @@
-//! Closures as handlers: what they may use of the function around them.
+//! Closures as handlers: which variables of the surrounding function they may
+//! use.
 
 use pode_core::check::Code;
 use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
@@ -8,7 +9,7 @@ use syn::{Expr, Type};
 use super::Resolver;
 use crate::syntax::Server;
 
-/// A parameter of the server: what a closure could borrow.
+/// A parameter of the server, which a closure could borrow.
 pub(super) struct Parameter {
     name: String,
     ty: String,
@@ -25,20 +26,20 @@ impl Parameter {
 }
 
 impl Resolver<'_> {
-    /// Tells of an `async` closure that borrows a parameter: rustc would say
-    /// that it doesn't implement `Fn`, and nothing of what to do.
+    /// Reports an `async` closure that borrows a parameter: rustc would only
+    /// say that it doesn't implement `Fn`, without a correction.
     pub(super) fn closure(&mut self, handler: &TokenStream) -> Option<()> {
         let Ok(Expr::Closure(closure)) = syn::parse2(handler.clone()) else {
             return Some(());
         };
-        // One that moves may copy what it takes; rustc knows.
+        // A `move` closure may copy what it captures; rustc checks that.
         if closure.asyncness.is_none() || closure.capture.is_some() {
             return Some(());
         }
         let inputs = closure.inputs.to_token_stream();
         let body = closure.body.to_token_stream();
         for Parameter { name, ty } in &self.parameters {
-            // The closure's own variables may hide it; then rustc judges.
+            // The closure's own variables may hide it; then rustc checks.
             if use_of(name, &inputs).is_some() || is_bound(name, &body) {
                 continue;
             }
@@ -56,7 +57,7 @@ impl Resolver<'_> {
     }
 }
 
-/// Finds a variable of that name; a field, a path or a label is none.
+/// Finds a variable of that name; fields, paths and labels don't count.
 fn use_of(name: &str, code: &TokenStream) -> Option<Ident> {
     let tokens: Vec<TokenTree> = code.clone().into_iter().collect();
     let mark = |index: Option<usize>| match index.and_then(|index| tokens.get(index)) {
@@ -83,7 +84,7 @@ fn use_of(name: &str, code: &TokenStream) -> Option<Ident> {
     None
 }
 
-/// Tells whether some pattern may bind the name: if in doubt, one does.
+/// Tells whether some pattern may bind the name; if in doubt, yes.
 fn is_bound(name: &str, code: &TokenStream) -> bool {
     let mut in_pattern = false;
     let tokens: Vec<TokenTree> = code.clone().into_iter().collect();

@@ -1,4 +1,4 @@
-//! Endpoints: protocols and addresses understood.
+//! Endpoints: parses protocols and addresses.
 
 use pode_core::check::{Code, help_with_choices};
 use pode_core::model::{Endpoint, Head};
@@ -12,7 +12,8 @@ use crate::syntax;
 
 impl Resolver<'_> {
     pub(super) fn endpoint(&mut self, head: Head, written: &syntax::Endpoint) -> Option<Endpoint> {
-        // Both are judged, so that two mistakes in one line are told at once.
+        // Both are parsed, so that two mistakes in one line are reported at
+        // once.
         let protocol = self.protocol(&written.protocol);
         let bind = self.bind(&written.address);
         let options = self.options(&written.options);
@@ -42,8 +43,8 @@ impl Resolver<'_> {
         })
     }
 
-    /// Literals are addresses from now on; the inner `None` is an expression
-    /// that only the run time knows.
+    /// Parses literals; the inner `None` is an expression whose address is
+    /// known only at run time.
     fn bind(&mut self, address: &Expr) -> Option<Option<Bind>> {
         let Expr::Lit(ExprLit { lit, .. }) = address else {
             return Some(None);

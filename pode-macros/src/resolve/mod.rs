@@ -1,8 +1,8 @@
-//! Written into meant: each value is understood by the parser it shares with
-//! the run time, or told to be a mistake.
+//! From source to model: the parsers shared with the run time parse each value,
+//! or report a mistake.
 //!
-//! A declaration whose values can't be understood is left out of the model,
-//! which is then marked as incomplete. Nothing here looks at a neighbour.
+//! A declaration whose values can't be parsed is left out of the model, which
+//! is then marked as incomplete. Nothing here depends on other declarations.
 
 pub(crate) mod certificate;
 mod closure;
@@ -32,7 +32,7 @@ use syn::LitStr;
 use crate::diagnostic::{Mistakes, Places};
 use crate::syntax::{Declaration, Kind, Written};
 
-/// Returns the model of what was written, and where its places are.
+/// Returns the model of the source, and the positions of its places.
 pub(crate) fn resolve(written: &Written, mistakes: &mut Mistakes) -> (Server, Places) {
     let mut model = Server { incomplete: written.incomplete, ..Server::default() };
     let parameters = Parameter::all_of(&written.server);
@@ -73,7 +73,7 @@ pub(crate) fn resolve(written: &Written, mistakes: &mut Mistakes) -> (Server, Pl
     (model, resolver.places)
 }
 
-/// Collects places and mistakes on the way; each noun adds its own method.
+/// Collects places and mistakes; each noun adds its own method.
 struct Resolver<'mistakes> {
     places: Places,
     mistakes: &'mistakes mut Mistakes,
@@ -100,7 +100,7 @@ impl Resolver<'_> {
         Name { text: text.value(), place: self.places.add(text.span()) }
     }
 
-    /// Adds a mistake; the `None` is the declaration that comes of it.
+    /// Adds a mistake; the returned `None` replaces the declaration.
     fn mistake<T>(
         &mut self,
         code: Code,

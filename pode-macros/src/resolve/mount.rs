@@ -1,4 +1,4 @@
-//! Mounted filters: prefixes understood.
+//! Mounted filters: parses prefixes.
 
 use pode_core::check::Code;
 use pode_core::model::{Head, Mount};

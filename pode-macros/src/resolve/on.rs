@@ -1,4 +1,4 @@
-//! Comings and goings of clients: events understood.
+//! Handlers for clients that connect or disconnect: parses events.
 
 use pode_core::check::{Code, help_with_choices};
 use pode_core::model::{ConnectionEvent, Head, On};

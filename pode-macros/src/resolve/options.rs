@@ -1,5 +1,5 @@
 //! Options that the macro itself understands; the others are fields of structs,
-//! and rustc's business.
+//! which rustc checks.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::syntax::{Field, Options};
 /// The option of routes and signals that chooses endpoints.
 pub(crate) const ENDPOINT: &str = "endpoint";
 
-/// The option of signals that says how widely they may be sent.
+/// The option of signals for the widest audience.
 pub(crate) const LEVEL: &str = "level";
 
 /// The option of servers that replaces the policy of pages.
@@ -24,8 +24,8 @@ pub(super) const POLICY: &str = "content_security_policy";
 /// The option that holds limits.
 const LIMITS: &str = "limits";
 
-/// Returns limits that are written out, field by field: `Limits { … }`. Any
-/// other expression is a value as a whole.
+/// Returns limits that are literal, field by field: `Limits { … }`. Any other
+/// expression is a value as a whole.
 pub(crate) fn limits(field: &Field) -> Option<&ExprStruct> {
     match &field.value {
         Expr::Struct(written)
@@ -38,13 +38,13 @@ pub(crate) fn limits(field: &Field) -> Option<&ExprStruct> {
     }
 }
 
-/// Tells whether the option holds limits, in whatever form.
+/// Tells whether the option holds limits, in any form.
 pub(crate) fn is_limits(field: &Field) -> bool {
     field.name == LIMITS
 }
 
-/// Understands an interval such as `5s`, which may stand for a duration as an
-/// option's value; `None` is any other expression.
+/// Parses an interval such as `5s`, which may replace a duration as an option's
+/// value; `None` is any other expression.
 pub(crate) fn interval(value: &Expr) -> Option<Result<Duration, IntervalError>> {
     const OF_RUST: [&str; 15] = [
         "", "f32", "f64", "i8", "i16", "i32", "i64", "i128", "isize", "u8", "u16", "u32", "u64",
@@ -58,7 +58,7 @@ pub(crate) fn interval(value: &Expr) -> Option<Result<Duration, IntervalError>> 
     (!OF_RUST.contains(&suffix)).then(|| interval::parse(&written))
 }
 
-/// Returns a text that is written out.
+/// Returns a literal text.
 pub(super) fn text(value: &Expr) -> Option<&LitStr> {
     match value {
         Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Some(text),
@@ -67,7 +67,7 @@ pub(super) fn text(value: &Expr) -> Option<&LitStr> {
 }
 
 impl Resolver<'_> {
-    /// Judges what the values of options say by themselves.
+    /// Checks the values of options by themselves.
     pub(super) fn options(&mut self, options: &Options) -> Option<()> {
         let mut understood = Some(());
         for field in &options.fields {
@@ -82,7 +82,7 @@ impl Resolver<'_> {
         understood
     }
 
-    /// Returns the limits that are written out by their names.
+    /// Returns the names of literal limits.
     pub(super) fn limits(&mut self, options: &Options) -> Option<Vec<Name>> {
         let mut names = Vec::new();
         for written in options.fields.iter().filter_map(limits) {
@@ -103,8 +103,8 @@ impl Resolver<'_> {
         Some(names)
     }
 
-    /// Tells of names that are near to those which the macro itself understands:
-    /// they are no fields that rustc could suggest.
+    /// Reports names that are close to those which the macro itself
+    /// understands: these are no fields that rustc could suggest.
     pub(super) fn misspelled(
         &mut self,
         options: &Options,
@@ -133,8 +133,8 @@ impl Resolver<'_> {
         Some((number.base10_parse().ok()?, self.places.add(number.span())))
     }
 
-    /// Tells of an `endpoint:` on a noun that serves none, where the expansion
-    /// has no field for it that rustc would miss.
+    /// Reports an `endpoint:` on a noun that serves none, since the expansion
+    /// has no field for it that rustc would find missing.
     pub(super) fn no_endpoint(&mut self, options: &Options, noun: &str) {
         for field in options.fields.iter().filter(|field| field.name == ENDPOINT) {
             let message = format!("{noun} has no option `{ENDPOINT}`");
@@ -143,7 +143,8 @@ impl Resolver<'_> {
         }
     }
 
-    /// Returns what `endpoint: NAME` or `endpoint: [NAME, …]` chooses.
+    /// Returns the endpoints that `endpoint: NAME` or `endpoint: [NAME, …]`
+    /// chooses.
     pub(super) fn endpoint_names(&mut self, options: &Options) -> Option<Vec<Name>> {
         let mut names = Vec::new();
         for field in options.fields.iter().filter(|field| field.name == ENDPOINT) {

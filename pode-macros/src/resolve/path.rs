@@ -1,4 +1,4 @@
-//! Paths: of routes, of signals, and of what stands at one path alone.
+//! Paths: of routes, of signals, and of declarations at a fixed path.
 
 use pode_core::RoutePath;
 use pode_core::check::{Code, MAX_PARAMETERS};
@@ -8,7 +8,7 @@ use syn::LitStr;
 use super::Resolver;
 
 impl Resolver<'_> {
-    /// Understands the path of a route.
+    /// Parses the path of a route.
     pub(super) fn path(&mut self, written: &LitStr) -> Option<RoutePath> {
         match written.value().parse() {
             Ok(path) => Some(path),
@@ -18,7 +18,7 @@ impl Resolver<'_> {
         }
     }
 
-    /// Understands the path of a signal, or of a family of them.
+    /// Parses the path of a signal, or of a family of them.
     pub(super) fn signal_path(&mut self, written: &LitStr) -> Option<RoutePath> {
         let path = match written.value().parse::<RoutePath>() {
             Ok(path) => path,
@@ -39,7 +39,7 @@ impl Resolver<'_> {
         Some(path)
     }
 
-    /// Understands a path that takes no parameters; `what` says whose it is.
+    /// Parses a path that allows no parameters; `what` names its declaration.
     pub(super) fn fixed_path(&mut self, written: &LitStr, what: &str) -> Option<RoutePath> {
         let path: RoutePath = match written.value().parse() {
             Ok(path) => path,
@@ -62,7 +62,7 @@ impl Resolver<'_> {
     fn no_path<T>(&mut self, written: &LitStr, what: &str, error: &RoutePathError) -> Option<T> {
         let message = error.to_string().replacen("route path", what, 1);
         let help = match error {
-            // Only a route has arguments for what stands there.
+            // Only a route has arguments for the query.
             RoutePathError::BadCharacter { character, .. } if character == "?" => {
                 "leave that out; what stands behind `?` is no part of a path".to_owned()
             }

@@ -1,5 +1,5 @@
-//! What becomes of the messages of clients: a handler takes them, or the
-//! signal sends them on by itself.
+//! The receiver of clients' messages: a handler, or the signal itself, which
+//! rebroadcasts them.
 
 use pode_core::check::Code;
 use pode_core::model::{Level, Receiver};
@@ -12,12 +12,11 @@ use super::Resolver;
 use crate::shown::shown;
 use crate::syntax::{self, Field, Signal};
 
-/// The option that allows a signal to send on what it receives, and how far.
+/// The option that allows a signal to rebroadcast, and how far.
 const REBROADCAST: &str = "rebroadcast";
 
 impl Resolver<'_> {
-    /// Returns what takes the messages of clients, if there is such a thing
-    /// and it can.
+    /// Returns the receiver of clients' messages, if there is a valid one.
     pub(super) fn receiver(&mut self, written: &Signal, level: (Level, Span)) -> Option<Receiver> {
         let option = written.options.fields.iter().find(|field| field.name == REBROADCAST);
         match (&written.receives, &written.receiver) {
@@ -93,7 +92,7 @@ impl Resolver<'_> {
             let help = "add the option `{ rebroadcast: Anyone }` or `{ rebroadcast: OwnGroups }`";
             return self.mistake(Code::RebroadcastOption, word.span(), message, help);
         };
-        // Any other value may be the narrower word, or mean it.
+        // Any other value may be the narrower word, or have its meaning.
         let anyone = matches!(&option.value, Expr::Path(word) if word.path.is_ident("Anyone"));
         let help = match level {
             Level::Name => return Some(Receiver::Rebroadcast),

@@ -1,4 +1,4 @@
-//! Routes: methods, paths, arguments and actions understood.
+//! Routes: parses methods, paths, arguments and actions.
 
 use pode_core::Method;
 use pode_core::check::{Code, help_with_choices};

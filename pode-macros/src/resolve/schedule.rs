@@ -1,4 +1,4 @@
-//! Schedules: cron expressions understood.
+//! Schedules: parses cron expressions.
 
 use pode_core::check::{Code, did_you_mean};
 use pode_core::cron::{Cron, CronError, WORDS};

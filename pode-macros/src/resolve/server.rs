@@ -1,4 +1,4 @@
-//! The options of the server itself, as far as the compiler can judge them.
+//! The options of the server itself, as far as the compiler can check them.
 
 use pode_core::check::Code;
 use syn::spanned::Spanned;
@@ -10,15 +10,15 @@ use crate::syntax::Options;
 /// The option that says where another process finds the server.
 const HAND_OVER: &str = "hand_over";
 
-/// The option that says over which time clients are told to go there.
+/// The option for the time over which clients are told to reconnect there.
 const DRAIN: &str = "drain";
 
-/// The most bytes of a path at which every system can make a socket; while it
-/// is made, the path is longer by up to eight.
+/// The longest path, in bytes, at which every system can make a socket; while
+/// the socket is made, the path is longer by up to eight.
 const MAX_SOCKET_PATH_BYTES: usize = 90;
 
 impl Resolver<'_> {
-    /// Judges how a server is to be handed over.
+    /// Checks the options of the hand-over.
     pub(super) fn hand_over(&mut self, options: &Options) {
         let field = |name: &str| options.fields.iter().rfind(|field| field.name == name);
         let Some(hand_over) = field(HAND_OVER) else {

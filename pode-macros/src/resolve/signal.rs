@@ -1,4 +1,4 @@
-//! Signals: paths and levels understood.
+//! Signals: parses paths and levels.
 
 use pode_core::Origin;
 use pode_core::check::{Code, help_with_choices};
@@ -38,7 +38,7 @@ impl Resolver<'_> {
         })
     }
 
-    /// Judges the origins that are written out in `pages_of([…])`.
+    /// Checks the literal origins in `pages_of([…])`.
     fn origins(&mut self, options: &Options) -> Option<()> {
         let mut understood = Some(());
         for field in options.fields.iter().filter(|field| field.name == ORIGINS) {
@@ -52,12 +52,12 @@ impl Resolver<'_> {
         understood
     }
 
-    /// Returns how widely it may be sent, and where that stands.
+    /// Returns the level, and where it stands.
     fn level(&mut self, options: &Options) -> (Level, Span) {
         let mut level = (Level::default(), Span::call_site());
         for field in options.fields.iter().filter(|field| field.name == LEVEL) {
             let span = field.value.span();
-            // What is known by a longer path bears its name at the end.
+            // A longer path ends with the level's name.
             let word = match &field.value {
                 Expr::Path(path) => path.path.segments.last().map(|last| last.ident.to_string()),
                 _ => None,

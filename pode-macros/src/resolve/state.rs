@@ -1,4 +1,4 @@
-//! States: known by the type as written.
+//! States: identified by the type as written.
 
 use pode_core::model::{Head, Name, State};
 use quote::ToTokens;

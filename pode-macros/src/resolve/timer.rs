@@ -1,4 +1,4 @@
-//! Timers: intervals understood.
+//! Timers: parses intervals.
 
 use pode_core::check::Code;
 use pode_core::interval;
@@ -14,7 +14,7 @@ impl Resolver<'_> {
     pub(super) fn timer(&mut self, head: Head, written: &syntax::Timer) -> Option<Timer> {
         let options = self.options(&written.options);
         self.no_endpoint(&written.options, "a timer");
-        // A whole number is a value of Rust's, but no interval.
+        // A whole number is a Rust value, but not an interval.
         let judged = match &written.interval {
             Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) => {
                 Some(interval::parse(&number.to_string()))

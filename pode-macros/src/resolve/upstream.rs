@@ -1,4 +1,4 @@
-//! Upstreams: URLs understood.
+//! Upstreams: parses URLs.
 
 use pode_core::UpstreamUrl;
 use pode_core::check::Code;
@@ -9,7 +9,7 @@ use super::Resolver;
 use super::options::text;
 use crate::syntax::{self, ON_CONNECT};
 
-/// The option that says whose certificates are believed.
+/// The option that names the trusted authorities.
 const ROOTS: &str = "roots";
 
 impl Resolver<'_> {
@@ -32,7 +32,7 @@ impl Resolver<'_> {
         Some(Upstream { head, name: self.word(&written.name), names_roots })
     }
 
-    /// Judges a URL that is written out; any other is judged at the start.
+    /// Checks a literal URL; any other is checked at the start.
     fn url(&mut self, written: &syntax::Upstream) -> Option<()> {
         let Some(url) = text(&written.url) else { return Some(()) };
         match url.value().parse::<UpstreamUrl>() {

@@ -1,4 +1,4 @@
-//! Views: the folder and what is in it.
+//! Views: the folder and its files.
 
 use pode_core::check::Code;
 use pode_core::model::{Folder, Head, Views};
@@ -12,7 +12,7 @@ impl Resolver<'_> {
         Some(Views { head, folder: self.folder(&written.folder)? })
     }
 
-    /// Looks at a folder, which need not be there.
+    /// Reads a folder, which need not exist.
     pub(super) fn folder(&mut self, written: &LitStr) -> Option<Folder> {
         let path = self.text(written);
         if path.text.is_empty() || is_outside(&path.text) {

@@ -1,7 +1,7 @@
 //! Semicolons that were forgotten between two declarations.
 //!
-//! Without help, the next declaration would be taken for the rest of this
-//! one's handler, and rustc would say something odd about it.
+//! Without this, the next declaration would be parsed as the rest of this one's
+//! handler, and rustc would report a misleading error.
 
 use pode_core::check::Code;
 use proc_macro2::{TokenStream, TokenTree};
@@ -13,8 +13,8 @@ use crate::diagnostic::Mistakes;
 
 /// Takes the `;` at the end of a declaration.
 ///
-/// Where another declaration begins instead, that is a mistake which doesn't
-/// keep either from being read.
+/// If another declaration begins instead, that is a mistake, but both are still
+/// parsed.
 pub(super) fn end(input: ParseStream<'_>, mistakes: &mut Mistakes) -> syn::Result<()> {
     if input.peek(Token![;]) {
         input.parse::<Token![;]>()?;
@@ -49,6 +49,6 @@ pub(super) fn begins_declaration(tokens: &TokenStream) -> bool {
     if !NOUNS.contains(&noun.to_string().as_str()) {
         return false;
     }
-    // Two words, or a word and a text, never stand side by side in Rust.
+    // Two words, or a word and a text, are never adjacent in Rust.
     matches!(tokens.next(), Some(TokenTree::Ident(_) | TokenTree::Literal(_)))
 }

@@ -7,7 +7,7 @@ use syn::{LitStr, Token};
 
 use super::{at_end, forgotten, mistake, unreadable};
 
-/// What stands behind the arrow.
+/// The part after the arrow.
 pub(crate) enum Action {
     /// The declaration's own word and a template.
     View { word: Ident, template: LitStr },
@@ -18,8 +18,8 @@ pub(crate) enum Action {
 }
 
 impl Action {
-    /// Parses the arrow and what follows; `title` is what a message calls the
-    /// route.
+    /// Parses the arrow and what follows; `title` is the route's name in
+    /// messages.
     pub(super) fn parse(input: ParseStream<'_>, title: &str) -> syn::Result<Self> {
         arrow(input, &format!("route `{title}`"), "a `WebEvent`")?;
         let word = input.fork().parse::<Ident>().ok();
@@ -39,14 +39,14 @@ impl Action {
     }
 }
 
-/// Parses the arrow and a handler; `title` is what a message calls the
-/// declaration, and `takes` what such a handler takes.
+/// Parses the arrow and a handler; `title` is the declaration's name in
+/// messages, and `takes` what such a handler takes.
 pub(super) fn parse(input: ParseStream<'_>, title: &str, takes: &str) -> syn::Result<TokenStream> {
     arrow(input, title, takes)?;
     raw(input)
 }
 
-/// Takes what stands where a handler should, up to the end of the declaration.
+/// Skips the tokens in a handler's position, up to the end of the declaration.
 pub(super) fn skip(input: ParseStream<'_>) -> syn::Result<()> {
     if !forgotten::begins_declaration(&input.fork().parse::<TokenStream>()?) {
         raw(input)?;
@@ -54,7 +54,7 @@ pub(super) fn skip(input: ParseStream<'_>) -> syn::Result<()> {
     Ok(())
 }
 
-/// Takes the arrow that something follows.
+/// Takes the arrow, which something must follow.
 fn arrow(input: ParseStream<'_>, title: &str, takes: &str) -> syn::Result<()> {
     let missing = || {
         let help = format!("add `=> handler`, an async fn or closure taking {takes}");
@@ -74,7 +74,8 @@ fn arrow(input: ParseStream<'_>, title: &str, takes: &str) -> syn::Result<()> {
     if at_end(input) { Err(missing()) } else { Ok(()) }
 }
 
-/// `view("index")` makes a reply; a route wants what makes replies.
+/// `view("index")` makes a reply; a route requires a function that makes
+/// replies.
 fn reply_for_handler(input: ParseStream<'_>) -> syn::Result<syn::Error> {
     let word: Ident = input.parse()?;
     let content;
@@ -85,7 +86,8 @@ fn reply_for_handler(input: ParseStream<'_>) -> syn::Result<syn::Error> {
     Ok(mistake(Code::ReplyForHandler, word.span(), message, help))
 }
 
-/// Takes the tokens up to the `;`, or to where one was forgotten.
+/// Takes the tokens up to the `;`, or up to the next declaration if it was
+/// forgotten.
 pub(super) fn raw(input: ParseStream<'_>) -> syn::Result<TokenStream> {
     let mut handler = TokenStream::new();
     while !at_end(input) {

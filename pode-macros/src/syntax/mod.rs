@@ -1,9 +1,9 @@
-//! What was written: word order and punctuation, no judgment of values.
+//! The source as parsed: word order and punctuation, no validation of values.
 //!
-//! The input is cut at the semicolons that stand at its top level, and each
-//! piece is parsed by itself: a mistake spoils the one declaration it is in,
-//! and all others are still read. Handlers are taken as raw tokens, even
-//! half-typed ones, since rustc and editors explain Rust better than we can.
+//! The input is split at the semicolons of its top level, and each piece is
+//! parsed by itself: a mistake affects only its own declaration, and all others
+//! are still parsed. Handlers are taken as raw tokens, even half-typed ones,
+//! since rustc and editors explain Rust better than this crate can.
 
 mod arguments;
 mod endpoint;
@@ -52,9 +52,9 @@ use crate::diagnostic::Mistakes;
 pub(crate) struct Written {
     /// The head.
     pub(crate) server: Server,
-    /// The declarations that could be read, in their order.
+    /// The declarations that could be parsed, in their order.
     pub(crate) declarations: Vec<Declaration>,
-    /// Whether one could not be read.
+    /// Whether one could not be parsed.
     pub(crate) incomplete: bool,
 }
 
@@ -68,7 +68,7 @@ pub(crate) struct Declaration {
     pub(crate) kind: Kind,
 }
 
-/// What stands behind a noun.
+/// The parts of a declaration after its noun.
 pub(crate) enum Kind {
     Endpoint(Endpoint),
     Views(Views),
@@ -80,7 +80,7 @@ pub(crate) enum Kind {
     State(State),
     Timer(Timer),
     Schedule(Schedule),
-    /// Boxed, being twice as large as any other.
+    /// Boxed, since it is twice as large as any other.
     Upstream(Box<Upstream>),
 }
 
@@ -90,12 +90,12 @@ pub(crate) const NOUNS: [&str; 11] = [
     "upstream",
 ];
 
-/// The attributes that say what rustc may tell of a declaration.
+/// The attributes for the lint levels of a declaration.
 pub(crate) const LINT_LEVELS: [&str; 5] = ["allow", "deny", "expect", "forbid", "warn"];
 
-/// Reads an invocation.
+/// Parses an invocation.
 ///
-/// `None` when its head is broken: without a name and a visibility there is
+/// `None` if its head is broken: without a name and a visibility there is
 /// nothing to expand into.
 pub(crate) fn parse(input: TokenStream, mistakes: &mut Mistakes) -> Option<Written> {
     let mut pieces = pieces(input, mistakes).into_iter();
@@ -125,7 +125,7 @@ pub(crate) fn parse(input: TokenStream, mistakes: &mut Mistakes) -> Option<Writt
 }
 
 impl Written {
-    /// Reads the declarations of one piece: one, unless a `;` was forgotten.
+    /// Parses the declarations of one piece: one, unless a `;` was forgotten.
     fn read(&mut self, mut piece: TokenStream, mistakes: &mut Mistakes) {
         while !piece.is_empty() {
             let mut rest = TokenStream::new();
@@ -149,7 +149,7 @@ impl Written {
     }
 }
 
-/// Cuts the input behind each `;` that stands at its top level.
+/// Splits the input after each `;` of its top level.
 fn pieces(input: TokenStream, mistakes: &mut Mistakes) -> Vec<TokenStream> {
     let mut pieces = Vec::new();
     let mut piece = Vec::new();
@@ -205,8 +205,8 @@ impl Declaration {
     }
 }
 
-/// Tells of attributes that would go nowhere. Those of a signal or an upstream
-/// stand at its constant, so there rustc judges them.
+/// Reports attributes that would have no effect. Those of a signal or an
+/// upstream go to its constant, where rustc checks them.
 fn unknown_attributes(attributes: &[Attribute], noun: &Ident, mistakes: &mut Mistakes) {
     for attribute in attributes.iter().filter(|_| noun != "signal" && noun != "upstream") {
         let is = |word| attribute.path().is_ident(word);
@@ -219,7 +219,7 @@ fn unknown_attributes(attributes: &[Attribute], noun: &Ident, mistakes: &mut Mis
     }
 }
 
-/// Parses a text in quotes; `what` says what it would be, and `example` shows it.
+/// Parses a text in quotes; `what` describes it, and `example` shows one.
 fn text(input: ParseStream<'_>, what: &str, example: &str) -> syn::Result<syn::LitStr> {
     if input.peek(syn::LitStr) {
         return input.parse();
@@ -228,8 +228,8 @@ fn text(input: ParseStream<'_>, what: &str, example: &str) -> syn::Result<syn::L
     Err(unreadable(input.span(), format!("expected {what} in quotes"), help))
 }
 
-/// Parses a word of the language; `missing` says what is wrong and what to
-/// write where it isn't.
+/// Parses a word of the language; `missing` is the message and the correction
+/// if there is none.
 fn word(
     input: ParseStream<'_>,
     word: &str,

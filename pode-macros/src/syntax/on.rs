@@ -6,9 +6,9 @@ use syn::parse::ParseStream;
 
 use super::{handler, unreadable};
 
-/// What is done when a client comes or goes, as written.
+/// A handler for clients that connect or disconnect, as written.
 pub(crate) struct On {
-    /// The word `connect` or `disconnect`, or another in its place.
+    /// The word `connect` or `disconnect`, or a wrong one instead.
     pub(crate) event: Ident,
     /// The constant of the signal.
     pub(crate) signal: Ident,

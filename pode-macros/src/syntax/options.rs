@@ -41,7 +41,7 @@ impl Parse for Field {
             return Err(unreadable(name.span(), message, format!("write `{name}: value`")));
         }
         if syn::parse2::<Ident>(name.to_token_stream()).is_err() {
-            // The expansion would name a field so, and nothing in it be read.
+            // As a field name, it would make the expansion unparsable.
             let message = format!("`{name}` can't be the name of an option");
             let help = "write `option: value`, with a word that is none of Rust's";
             return Err(unreadable(name.span(), message, help));

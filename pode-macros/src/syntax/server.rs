@@ -13,19 +13,19 @@ use super::{Options, mistake};
 pub(crate) struct Server {
     /// Doc comments and the like, for the function.
     pub(crate) attributes: Vec<Attribute>,
-    /// Of the function and the signals' constants.
+    /// The visibility of the function and the signals' constants.
     pub(crate) visibility: Visibility,
     /// The word `server`.
     pub(crate) noun: Ident,
-    /// Of the function.
+    /// The name of the function.
     pub(crate) name: Ident,
-    /// What the function takes.
+    /// The parameters of the function.
     pub(crate) parameters: Punctuated<FnArg, Token![,]>,
     pub(crate) options: Options,
 }
 
 impl Server {
-    /// Returns the parameters that bear a name, which the declarations may use.
+    /// Returns the parameters with a name, which the declarations may use.
     pub(crate) fn named_parameters(&self) -> impl Iterator<Item = (&Ident, &Type)> {
         self.parameters.iter().filter_map(|parameter| match parameter {
             FnArg::Typed(typed) => match &*typed.pat {

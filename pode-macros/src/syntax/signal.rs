@@ -9,22 +9,22 @@ use super::{Argument, Options, at_end, handler, text, unreadable};
 /// A signal as written.
 pub(crate) struct Signal {
     pub(crate) name: Ident,
-    /// The type of what clients send, if they do.
+    /// The type of clients' messages, if they send any.
     pub(crate) receives: Option<Type>,
     pub(crate) sends: Type,
     pub(crate) path: LitStr,
     pub(crate) arguments: Vec<Argument>,
     pub(crate) options: Options,
     pub(crate) receiver: Option<Receiver>,
-    /// What stands behind all that, usually the `;`.
+    /// The position after all that, usually the `;`.
     pub(crate) end: Span,
 }
 
-/// What takes the messages of clients.
+/// The receiver of clients' messages.
 pub(crate) enum Receiver {
     /// The declaration's own word.
     Rebroadcast(Ident),
-    /// Raw tokens, whether or not they are an expression, or there are any.
+    /// Raw tokens, whether or not they are an expression; possibly none.
     Handler { arrow: Token![=>], handler: TokenStream },
 }
 

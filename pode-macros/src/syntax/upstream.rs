@@ -14,13 +14,13 @@ pub(crate) const ON_CONNECT: &str = "on_connect";
 pub(crate) struct Upstream {
     pub(crate) name: Ident,
     pub(crate) receives: Type,
-    /// The type behind the arrow, if there is one.
+    /// The type after the arrow, if there is one.
     pub(crate) sends: Option<Type>,
     pub(crate) url: Expr,
     pub(crate) options: Options,
-    /// The values of `on_connect`, which is no field of the options.
+    /// The values of `on_connect`, which is not a field of the options.
     pub(crate) on_connect: Vec<Expr>,
-    /// Without one, the constant is still there for who sends.
+    /// Without a handler, the constant still exists, for code that sends.
     pub(crate) handler: syn::Result<TokenStream>,
 }
 
