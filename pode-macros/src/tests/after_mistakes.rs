@@ -1,8 +1,8 @@
-//! After a mistake, what is left compiles: but for the errors themselves,
-//! rustc has nothing to say about the expansion of any broken input.
+//! After a mistake, the rest compiles: apart from the errors themselves, rustc
+//! reports nothing about the expansion of any broken input.
 //!
 //! The inputs are the mistakes of `tests/ui` that the macro finds. Each is
-//! expanded, freed of its errors, and becomes a module of one crate.
+//! expanded, stripped of its errors, and becomes a module of one crate.
 
 use std::fs;
 use std::path::Path;
@@ -14,10 +14,10 @@ use syn::parse_quote;
 
 use crate::files;
 
-/// Nobody uses what only unreadable declarations name; some mistakes come with
-/// advice, which is given as a deprecation; and where nothing could be
-/// understood, nothing changes what is declared. (In a macro, that last is not
-/// warned of.)
+/// Names that only unparsed declarations use are unused; some mistakes come
+/// with advice, which is given as a deprecation; and if nothing was understood,
+/// nothing changes the collected declarations. (In a macro, rustc doesn't warn
+/// of that last one.)
 const LINTS: &str = "#![deny(warnings)]\n#![allow(dead_code, deprecated, unused_mut)]\n";
 
 #[test]
@@ -44,7 +44,7 @@ fn write_modules(made: &Path) {
             let name = format!("{stage}_{}", name.replace('-', "_"));
             let text = fs::read_to_string(&file).expect("it can be read");
             let mut program = syn::parse_file(&text).expect("only its server is broken");
-            // Advice is no error, but for this.
+            // Advice becomes an error only by this attribute.
             program.attrs.retain(|attribute| !attribute.path().is_ident("deny"));
             let module = prettyplease::unparse(&without_errors(program, &name));
             fs::write(made.join(format!("{name}.rs")), module).expect("it can be written");
@@ -54,7 +54,7 @@ fn write_modules(made: &Path) {
     fs::write(made.join("lib.rs"), library).expect("it can be written");
 }
 
-/// Expands the server of a program, and leaves its errors out.
+/// Expands the server of a program, and removes its errors.
 fn without_errors(mut program: syn::File, name: &str) -> syn::File {
     let mut items = Vec::new();
     for item in program.items {
@@ -68,8 +68,8 @@ fn without_errors(mut program: syn::File, name: &str) -> syn::File {
                 items.extend(left.items);
             }
             syn::Item::Fn(mut function) => {
-                // As the main function of a program, it counts as used. It
-                // makes its server for no more than that.
+                // As the main function of a program, it counts as used. It only
+                // makes its server.
                 if function.sig.ident == "main" {
                     function.vis = parse_quote! { pub };
                     function.attrs.push(parse_quote! { #[allow(unused_must_use)] });
@@ -77,7 +77,7 @@ fn without_errors(mut program: syn::File, name: &str) -> syn::File {
                 items.push(syn::Item::Fn(function));
             }
             syn::Item::Use(mut import) => {
-                // What it brings may have been the macro alone.
+                // Only the macro may have used the import.
                 import.attrs.push(parse_quote! { #[allow(unused_imports)] });
                 items.push(syn::Item::Use(import));
             }
@@ -88,7 +88,7 @@ fn without_errors(mut program: syn::File, name: &str) -> syn::File {
     program
 }
 
-/// Leaves each `::core::compile_error! { … }` out, and counts them.
+/// Removes each `::core::compile_error! { … }`, and counts them.
 fn strip(tokens: TokenStream) -> (TokenStream, usize) {
     const TOKENS_BEFORE_MESSAGE: usize = 7;
     let mut left = TokenStream::new();

@@ -1,5 +1,5 @@
-//! Every code of a mistake is documented, shown, and tested on both sides of
-//! its border.
+//! Every code of a mistake is documented, demonstrated, and tested with a wrong
+//! and a right example.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,7 +10,7 @@ use proc_macro2::TokenStream;
 
 use crate::files;
 
-/// One part of a paragraph, behind `Wrong:` or `Right:`.
+/// One part of a paragraph, after `Wrong:` or `Right:`.
 #[derive(Default)]
 struct Part {
     declarations: String,
@@ -59,7 +59,7 @@ fn codes(part: &Part) -> BTreeSet<String> {
     found.map(|(start, _)| expansion[start..start + "PODE000".len()].to_owned()).collect()
 }
 
-/// Adds the head, endpoints, and something for endpoints to serve, where an
+/// Adds the head, endpoints, and a declaration for endpoints to serve, where an
 /// example has none.
 fn with_what_is_left_out(declarations: &str) -> String {
     let mut block = declarations.to_owned();
@@ -81,7 +81,7 @@ fn with_what_is_left_out(declarations: &str) -> String {
     block
 }
 
-/// Makes an empty folder of this test's own.
+/// Makes an empty folder for this test.
 fn tempfile() -> PathBuf {
     let thread = format!("{:?}", std::thread::current().id());
     let folder = std::env::temp_dir().join(format!("pode-checks-{}-{thread}", std::process::id()));

@@ -1,8 +1,8 @@
 //! Snapshots: each input in this folder, expanded and formatted, is the
 //! `.expanded.rs` file beside it.
 //!
-//! After a change that is meant, `UPDATE_SNAPSHOTS=1 cargo test -p pode-macros`
-//! writes them anew; the difference is then read before it is committed.
+//! After an intended change, `UPDATE_SNAPSHOTS=1 cargo test -p pode-macros`
+//! rewrites them; read the difference before you commit it.
 
 mod after_mistakes;
 mod checks;
@@ -26,7 +26,7 @@ fn check(name: &str) {
         fs::write(&snapshot, &expansion).expect("the snapshot can be written");
     }
     let expected = fs::read_to_string(&snapshot).unwrap_or_default();
-    // The whole would be too long to read.
+    // The whole text would be too long to read.
     let lines = expansion.lines().zip(expected.lines().chain(std::iter::repeat("(the end)")));
     for (number, (line, expected)) in (1..).zip(lines) {
         assert_eq!(line, expected, "line {number} of {name}; see the module's documentation");
@@ -39,19 +39,19 @@ fn web_signal() {
     check("web_signal");
 }
 
-/// Every noun, with all that it may hold.
+/// Every noun, with all its parts.
 #[test]
 fn every_noun() {
     check("every_noun");
 }
 
-/// What is left stands, beside one error for each mistake.
+/// The rest is expanded, with one error for each mistake.
 #[test]
 fn mistakes() {
     check("mistakes");
 }
 
-/// Folders and views that aren't there, or are there twice.
+/// Folders and views that are missing, or declared twice.
 #[test]
 fn files() {
     check("files");

@@ -1,8 +1,8 @@
-//! Whatever is typed, the macro doesn't panic, and it answers with items.
+//! For any input, the macro doesn't panic, and it returns items.
 //!
-//! Inputs are made of what the project has: the snapshots, the mistakes of
-//! `tests/ui` and the examples, changed here and there. `PROPTEST_CASES` sets
-//! how many of each kind are tried.
+//! Inputs are mutations of the project's own: the snapshots, the mistakes of
+//! `tests/ui` and the examples. `PROPTEST_CASES` sets how many of each kind are
+//! tried.
 
 mod input;
 mod odd;
@@ -54,8 +54,8 @@ fn check(input: TokenStream) {
     if syn::parse2::<syn::File>(expansion.clone()).is_ok() {
         return;
     }
-    // Handlers pass through as they are, and rustc says what is wrong in them.
-    // They stand in the function's body, so the items around it are sound.
+    // Handlers pass through unchanged, and rustc reports their errors. They
+    // stand in the function's body, so the items around it are valid.
     let items = without_bodies(expansion.clone());
     assert!(syn::parse2::<syn::File>(items).is_ok(), "the expansion is no items");
     let written = syntax::parse(input, &mut Mistakes::default());
@@ -81,12 +81,13 @@ fn handlers(written: &Written) -> impl Iterator<Item = &TokenStream> {
     })
 }
 
-/// Tells whether it can't be an argument of a call, as which it is written.
+/// Tells whether it can't be an argument of a call, which is how the expansion
+/// writes it.
 fn is_no_expression(handler: &TokenStream) -> bool {
     syn::parse2::<syn::ExprCall>(quote! { call(#handler) }).is_err()
 }
 
-/// Empties the braces at the top level, which are those of the function.
+/// Empties the braces of the top level, which are those of the function.
 fn without_bodies(expansion: TokenStream) -> TokenStream {
     let emptied = expansion.into_iter().map(|token| match token {
         TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => {

@@ -1,5 +1,5 @@
-//! Inputs: those that the project has with tokens changed, shapes of
-//! declarations filled with anything, and tokens in any order.
+//! Inputs: the project's own with changed tokens, declarations filled with
+//! arbitrary tokens, and tokens in random order.
 
 use std::fs;
 use std::path::Path;
@@ -12,7 +12,7 @@ use super::odd::odd;
 use super::row::{Flat, Input, flat, grouped, tokens};
 use crate::syntax;
 
-/// What is done to an input. Places are taken from those there are.
+/// A change of an input. Places are taken from the existing ones.
 #[derive(Clone, Debug)]
 enum Change {
     Delete { at: Index, count: usize },
@@ -53,7 +53,7 @@ pub(super) fn changed_input() -> impl Strategy<Value = Input> {
                 Flat::Token(TokenTree::Punct(punct)) => punct.as_char() == ';',
                 _ => false,
             };
-            // Nothing else is read where the head is broken.
+            // Nothing else is parsed where the head is broken.
             let head = row.iter().position(is_semicolon).filter(|_| !with_head);
             let mut rest = row.split_off(head.map_or(0, |semicolon| semicolon + 1));
             changes.iter().for_each(|change| apply(change, &mut rest, corpus));
@@ -104,11 +104,11 @@ fn apply(change: &Change, row: &mut Vec<Flat>, corpus: &[Vec<Flat>]) {
     }
 }
 
-/// Declarations as they should be, but for what stands at each `X`.
+/// Valid declarations, except for the tokens at each `X`.
 pub(super) fn filled_shape() -> impl Strategy<Value = Input> {
     let head = prop_oneof![9 => Just("server example;"), 1 => prop::sample::select(HEADS)];
     let shapes = prop::collection::vec(prop::sample::select(SHAPES), 1..4);
-    // One thing mostly; sometimes nothing, or more than fits.
+    // Usually one token; sometimes none, or too many.
     let count = prop_oneof![8 => Just(1_usize), 1 => Just(0), 1 => Just(2)];
     let fillings = prop::collection::vec((count, any::<[Index; 2]>()), 8);
     (head, shapes, fillings).prop_map(|(head, shapes, fillings)| {
@@ -192,7 +192,8 @@ const SHAPES: &[&str] = &[
     "upstream A: u8 = X { on_connect: X } => X;",
 ];
 
-/// Tokens in any order; mostly behind a head, since nothing is read without.
+/// Tokens in random order; usually after a head, since nothing is parsed
+/// without one.
 pub(super) fn random_input() -> impl Strategy<Value = Input> {
     let row = prop::collection::vec(any::<Index>(), 0..24);
     let noun = prop::option::of(prop::sample::select(&syntax::NOUNS));
@@ -210,7 +211,7 @@ thread_local! {
     static CORPUS: Vec<Vec<Flat>> = corpus();
 }
 
-/// Reads every input that there is.
+/// Reads every input of the project.
 fn corpus() -> Vec<Vec<Flat>> {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut inputs = Vec::new();
@@ -236,13 +237,13 @@ fn texts(folder: &Path, extension: &str) -> Vec<String> {
     let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{folder:?}: {error}"));
     let mut files: Vec<_> = entries.map(|entry| entry.expect("it can be read").path()).collect();
     files.retain(|file| file.extension().is_some_and(|found| found == extension));
-    // The same case is the same input wherever it is tried.
+    // The same case is the same input on every machine.
     files.sort();
     assert!(!files.is_empty(), "{folder:?} has inputs");
     files.iter().map(|file| fs::read_to_string(file).expect("it can be read")).collect()
 }
 
-/// Returns what stands between the braces of the first `pode_server!`.
+/// Returns the tokens between the braces of the first `pode_server!`.
 fn invocation(program: TokenStream) -> Option<TokenStream> {
     let program: Vec<TokenTree> = program.into_iter().collect();
     program.windows(3).find_map(|tokens| match tokens {

@@ -1,11 +1,11 @@
-//! Tokens that nobody expects.
+//! Unexpected tokens.
 
 use proc_macro2::{Delimiter, Ident, Literal, Punct, Spacing, Span, TokenTree};
 use proptest::sample::Index;
 
 use super::row::{Flat, flat, tokens};
 
-/// Tokens that stand where they are least expected.
+/// Tokens for positions where they are least expected.
 const ODD: &[&str] = &[
     // Words, of the language and of Rust.
     "server",
@@ -205,7 +205,7 @@ const ODD: &[&str] = &[
     "!",
 ];
 
-/// How many more there are that have no text of their own.
+/// How many more there are without a text.
 const ODDER: usize = 14;
 
 /// Returns one of them, which may be several tokens.
@@ -222,7 +222,7 @@ pub(super) fn odd(which: &Index) -> Vec<Flat> {
         3 => return vec![Flat::Open(Delimiter::None)],
         4 => return vec![Flat::Open(Delimiter::None), Flat::Close],
         5..=7 => return vec![Flat::Close],
-        // Macros make what can't be typed.
+        // Only macros can make these.
         8 => joint(';'),
         9 => joint(':'),
         10 => joint('='),

@@ -1,9 +1,9 @@
-//! Tokens in a row, and an input made of them again.
+//! Flat lists of tokens, and inputs rebuilt from them.
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use quote::quote;
 
-/// An input, shown as it would be typed.
+/// An input, shown as a user would type it.
 pub(super) struct Input(pub(super) TokenStream);
 
 impl std::fmt::Debug for Input {
@@ -27,7 +27,7 @@ fn visible(tokens: TokenStream) -> TokenStream {
     shown.collect()
 }
 
-/// Tokens in a row, so that a change may begin inside of a group and end
+/// A token of a flat list, so that a change may begin inside a group and end
 /// outside.
 #[derive(Clone)]
 pub(super) enum Flat {
@@ -49,8 +49,8 @@ pub(super) fn flat(tokens: TokenStream, row: &mut Vec<Flat>) {
     }
 }
 
-/// Makes groups again: what closes nothing is left out, and what is still open
-/// at the end is closed there.
+/// Rebuilds groups: unmatched closing delimiters are dropped, and groups that
+/// are still open at the end are closed there.
 pub(super) fn grouped(row: Vec<Flat>) -> TokenStream {
     let mut open = vec![(Delimiter::None, Vec::new())];
     let close = |open: &mut Vec<(Delimiter, Vec<TokenTree>)>| {
