@@ -1,5 +1,6 @@
-//! The layers of the libraries: each module imports what lies below it, from
-//! where it is defined, and no modules of one folder import each other.
+//! The layers of the libraries: each module imports only from lower layers,
+//! from where an item is defined, and no modules of one folder import each
+//! other.
 //!
 //! A folder is one module to those around it. Tests may import anything.
 
@@ -12,7 +13,7 @@ use std::path::Path;
 use pode_test_crates::repository;
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
-/// From the lowest to the highest; those of one line know nothing of each other.
+/// From the lowest to the highest; modules of one line don't know each other.
 const RUNTIME: &[&[&str]] = &[
     &["base"],
     &["net"],
@@ -45,7 +46,7 @@ fn the_runtime_is_made_of_layers() {
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
 
-/// It gets connections that are open already, and messages that are encoded.
+/// It gets open connections and encoded messages.
 #[test]
 fn the_engine_knows_nothing_of_http() {
     let push = ["push".to_owned()];
@@ -99,7 +100,7 @@ impl std::fmt::Display for Import {
 #[derive(Default)]
 struct Library {
     modules: BTreeSet<Module>,
-    /// What modules import from others to hand it on: by the module and the name.
+    /// Re-exported imports, by module and name.
     handed_on: BTreeMap<Module, Module>,
     imports: Vec<Import>,
     from_the_root: Vec<String>,
@@ -125,7 +126,7 @@ impl Library {
         }
         for (from, file, path) in paths {
             let Some(to) = library.absolute(&from, &path) else { continue };
-            // The root itself is made of all.
+            // The root itself consists of all modules.
             if from.is_empty() {
                 continue;
             }
@@ -140,7 +141,7 @@ impl Library {
         library
     }
 
-    /// Returns a path as it is from the root, if it leads into this library.
+    /// Returns a path relative to the root, if it leads into this library.
     fn absolute(&self, from: &Module, path: &[String]) -> Option<Module> {
         let mut at = match path[0].as_str() {
             "crate" => Vec::new(),
@@ -161,7 +162,7 @@ impl Library {
         Some(at)
     }
 
-    /// Returns the module that defines something.
+    /// Returns the module that defines an item.
     fn defining(&self, mut path: Module) -> Option<Module> {
         for _ in 0..10 {
             let length = (0..=path.len()).rev().find(|it| self.modules.contains(&path[..*it]))?;
@@ -182,8 +183,8 @@ impl Library {
         assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
     }
 
-    /// Tells which modules of a folder need each other, in folders of that depth
-    /// and below: each import that is part of a circle, and why.
+    /// Finds modules of a folder that depend on each other, in folders of that
+    /// depth and below: each import that is part of a cycle, and why.
     fn circles(&self, depth: usize) -> BTreeMap<String, String> {
         let mut wrong = BTreeMap::new();
         let folders: BTreeSet<&[String]> =
@@ -200,8 +201,8 @@ impl Library {
                     }
                 }
             }
-            // Leaves out who needs nobody that is left, until all that are left
-            // are in a circle or above one; then the same from above.
+            // Removes modules that depend on no remaining one, until all that
+            // remain are in a cycle or above one; then the same from above.
             while let Some(last) = arrows
                 .keys()
                 .find(|from| !arrows[*from].keys().any(|to| arrows.contains_key(to)))
@@ -226,7 +227,7 @@ impl Library {
     }
 }
 
-/// Collects the modules below a folder, but for tests.
+/// Collects the modules below a folder, except for tests.
 fn collect(folder: &Path, at: &mut Module, files: &mut Vec<(Module, String, TokenStream)>) {
     let mut entries: Vec<_> = fs::read_dir(folder).unwrap().map(|it| it.unwrap().path()).collect();
     entries.sort();
@@ -251,7 +252,7 @@ fn collect(folder: &Path, at: &mut Module, files: &mut Vec<(Module, String, Toke
     }
 }
 
-/// Tells whether a word stands in some code.
+/// Tells whether a word occurs in some code.
 fn names(tokens: TokenStream, name: &str) -> bool {
     tokens.into_iter().any(|token| match token {
         TokenTree::Ident(word) => word == name,
@@ -260,14 +261,14 @@ fn names(tokens: TokenStream, name: &str) -> bool {
     })
 }
 
-/// Finds the paths in some code: `crate::…`, `super::…` and those of `use`, whose
-/// last names are found, too.
+/// Finds the paths in some code: `crate::…`, `super::…` and those of `use`,
+/// including their last names.
 fn scan(tokens: TokenStream, paths: &mut Vec<Vec<String>>, uses: &mut Vec<(Vec<String>, String)>) {
     let tokens: Vec<TokenTree> = tokens.into_iter().collect();
     let mut at = 0;
     while at < tokens.len() {
         match &tokens[at] {
-            // What only tests or the documentation need.
+            // Code that only tests or the documentation need.
             TokenTree::Punct(sign) if sign.as_char() == '#' && is_apart(tokens.get(at + 1)) => {
                 while !ends_item(tokens.get(at)) {
                     at += 1;
@@ -285,7 +286,7 @@ fn scan(tokens: TokenStream, paths: &mut Vec<Vec<String>>, uses: &mut Vec<(Vec<S
             TokenTree::Ident(word) if word == "crate" || word == "super" => {
                 let mut found = Vec::new();
                 path(&tokens, &mut at, &[], &mut found);
-                // `pub(crate)` is none.
+                // `pub(crate)` is not a path.
                 paths.extend(found.into_iter().map(|(path, _)| path).filter(|it| it.len() > 1));
                 continue;
             }
@@ -319,8 +320,8 @@ fn ends_item(token: Option<&TokenTree>) -> bool {
     }
 }
 
-/// Reads the paths of a tree such as `a::{b, c::d as e}`, each with the name that
-/// it has from then on.
+/// Reads the paths of a tree such as `a::{b, c::d as e}`, each with the name
+/// that it gets.
 fn path(
     tokens: &[TokenTree],
     at: &mut usize,

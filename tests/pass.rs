@@ -1,5 +1,5 @@
-//! What lies just on the other side of each mistake's border compiles, without
-//! a warning, and makes its servers.
+//! Valid code that is close to each mistake compiles without a warning, and
+//! makes its servers.
 
 #[path = "ui/pass"]
 #[allow(

@@ -1,8 +1,8 @@
-//! How mistakes read: each file in `ui/` is compiled, and what the compiler
-//! says must be the `.stderr` file beside it, word for word.
+//! The texts of error messages: each file in `ui/` is compiled, and the
+//! compiler's output must be the `.stderr` file beside it, word for word.
 //!
-//! After a change that is meant, `UPDATE_SNAPSHOTS=1 cargo test --test ui`
-//! writes them anew; the difference is then read before it is committed.
+//! After an intended change, `UPDATE_SNAPSHOTS=1 cargo test --test ui` rewrites
+//! them; read the difference before you commit it.
 
 #![allow(clippy::unwrap_used, reason = "what was expected and isn't there fails the test")]
 
@@ -17,10 +17,10 @@ use std::thread;
 use pode_test_crates::{Libraries, repository, target};
 use said::Said;
 
-/// The stages whose mistakes are told by the macro itself.
+/// The stages whose mistakes the macro itself reports.
 const OURS: [&str; 3] = ["syntax", "resolve", "check"];
 
-/// Rustc tells all mistakes of macros before it looks any further, so these are
+/// rustc reports all mistakes of macros before it goes on, so these cases are
 /// the modules of one crate. Advice is a lint, which comes last.
 #[test]
 fn mistakes_read_as_written_down() {
@@ -37,8 +37,8 @@ fn mistakes_read_as_written_down() {
     compare(&advice, said_of_each(&advice, &out));
 }
 
-/// What the expansion leaves to rustc is told by its later stages, which stop
-/// at the first crate with a mistake.
+/// rustc's later stages report what the expansion leaves to them; they stop at
+/// the first crate with a mistake.
 #[test]
 fn mistakes_that_rustc_finds_read_as_written_down() {
     let cases = files("rustc", "rs");
@@ -63,8 +63,7 @@ fn said_of_each(cases: &[PathBuf], out: &Path) -> Said {
     said.into_inner().unwrap()
 }
 
-/// Holds what was said of each case against what is written down, or writes it
-/// down.
+/// Compares the output of each case with the file, or writes the file.
 #[track_caller]
 fn compare(cases: &[PathBuf], mut said: Said) {
     let mut others = String::new();
@@ -86,7 +85,7 @@ fn compare(cases: &[PathBuf], mut said: Said) {
     assert!(said.is_empty(), "said of nobody's file: {said:?}");
 }
 
-/// An error is of use only where the user can act on it.
+/// An error is useful only where the user can act on it.
 #[test]
 fn no_error_underlines_the_whole_macro() {
     for (path, text) in OURS.into_iter().chain(["rustc"]).flat_map(written) {
@@ -96,7 +95,7 @@ fn no_error_underlines_the_whole_macro() {
     }
 }
 
-/// Where the macro has said what is wrong, rustc adds nothing.
+/// Where the macro has reported a mistake, rustc adds nothing.
 #[test]
 fn nothing_follows_from_a_mistake_that_is_told() {
     for (path, text) in OURS.into_iter().flat_map(written) {
@@ -105,7 +104,7 @@ fn nothing_follows_from_a_mistake_that_is_told() {
     }
 }
 
-/// Returns what is written down of each mistake of a stage.
+/// Returns the expected output of each mistake of a stage.
 fn written(stage: &str) -> Vec<(PathBuf, String)> {
     let files = files(stage, "stderr").into_iter();
     files.map(|path| (path.clone(), fs::read_to_string(path).unwrap())).collect()

@@ -1,15 +1,14 @@
-//! The frames of a client, and short words for what it hears.
+//! The frames of a client, and short names for what it receives.
 
 use crate::wire::Heard;
 
-/// First bytes of frames: what they carry, and that they are the last of their
-/// message.
+/// First bytes of frames: their opcode, with the FIN bit set.
 pub(crate) const TEXT: u8 = 0x81;
 pub(crate) const BINARY: u8 = 0x82;
 pub(crate) const CLOSE: u8 = 0x88;
 pub(crate) const PING: u8 = 0x89;
 pub(crate) const PONG: u8 = 0x8a;
-/// More follows: the first frame of a message, one in the middle, the last.
+/// Fragments: the first frame of a message, one in the middle, the last.
 pub(crate) const TEXT_BEGINS: u8 = 0x01;
 pub(crate) const BINARY_BEGINS: u8 = 0x02;
 pub(crate) const GOES_ON: u8 = 0x00;
@@ -22,7 +21,7 @@ pub(crate) fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     frame_masked(first, MASK, payload)
 }
 
-/// The same with a mask of one's own.
+/// The same with a custom mask.
 pub(crate) fn frame_masked(first: u8, mask: [u8; 4], payload: &[u8]) -> Vec<u8> {
     let length = payload.len();
     let length = match length {
@@ -33,8 +32,8 @@ pub(crate) fn frame_masked(first: u8, mask: [u8; 4], payload: &[u8]) -> Vec<u8> 
     part_of_frame(first, &length, mask, payload)
 }
 
-/// A frame whose length is given in these bytes, as far as this part of its
-/// payload.
+/// A frame whose length is encoded in these bytes, up to the end of this part
+/// of its payload.
 pub(crate) fn part_of_frame(first: u8, length: &[u8], mask: [u8; 4], part: &[u8]) -> Vec<u8> {
     let mut bytes = vec![first, 0x80 | length[0]];
     bytes.extend(&length[1..]);

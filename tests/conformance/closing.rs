@@ -10,7 +10,8 @@ use crate::{ECHO, start, start_with};
 
 /// Section 5.5.1: "the endpoint typically echos the status code it received".
 /// Section 7.4: 1000 to 1003 and 1007 to 1011 are defined; 1012 to 1014 are
-/// registered since; 3000 to 3999 are for libraries, 4000 to 4999 for anybody.
+/// registered since; 3000 to 3999 are for libraries, 4000 to 4999 for private
+/// use.
 #[tokio::test]
 async fn a_close_is_answered_with_its_code() {
     let server = start().await;
@@ -27,7 +28,7 @@ async fn a_close_is_answered_with_its_code() {
     }
 }
 
-/// Section 7.1.5: without a code, there is none to answer.
+/// Section 7.1.5: without a code, the answer has none.
 #[tokio::test]
 async fn a_close_without_a_code_is_answered_without_one() {
     let server = start().await;
@@ -36,7 +37,7 @@ async fn a_close_without_a_code_is_answered_without_one() {
 
 /// Section 7.4: 1004 to 1006 and 1015 "MUST NOT be set as a status code in a
 /// Close control frame", those below 1000 "are not used", and the others are
-/// nobody's.
+/// unassigned.
 #[tokio::test]
 async fn a_close_code_that_may_not_travel_is_refused() {
     let server = start().await;
@@ -48,8 +49,8 @@ async fn a_close_code_that_may_not_travel_is_refused() {
     }
 }
 
-/// Section 5.5.1: "If there is a body, the first two bytes of the body MUST be a
-/// 2-byte unsigned integer", and what follows is UTF-8.
+/// Section 5.5.1: "If there is a body, the first two bytes of the body MUST be
+/// a 2-byte unsigned integer", and the rest is UTF-8.
 #[tokio::test]
 async fn a_close_that_is_none_is_refused() {
     let server = start().await;
@@ -63,7 +64,7 @@ async fn a_close_that_is_none_is_refused() {
 }
 
 /// Section 5.5.1: an endpoint that sent a close frame "MUST NOT send any more
-/// data frames", and if it does, nobody hears them.
+/// data frames"; if it does, they are ignored.
 #[tokio::test]
 async fn what_stands_behind_a_close_is_not_looked_at() {
     let server = start().await;
@@ -88,8 +89,8 @@ async fn the_answer_reaches_a_client_that_has_stopped_writing() {
     }
 }
 
-/// Section 5.5.1: the server's close comes last of all that it sends, whatever
-/// the client says until it answers.
+/// Section 5.5.1: the server's close is the last frame it sends, whatever the
+/// client sends until it answers.
 #[tokio::test]
 async fn a_server_that_closes_waits_for_the_answer() {
     let server = start().await;
@@ -115,7 +116,7 @@ async fn both_may_close_at_once() {
         wire.send(&frame(PING, b"")).await;
         assert_eq!(wire.hear().await, pong(b""));
         wire.send(&close(code, b"")).await;
-        // Whichever comes first, one close frame is heard.
+        // Whichever comes first, the client gets one close frame.
         server.signals().clients(ECHO).close_all(4002, "").await.unwrap();
         let heard = wire.hear().await;
         assert!(heard == closed(code) || heard == closed(4002), "{heard:?}");
@@ -123,8 +124,8 @@ async fn both_may_close_at_once() {
     }
 }
 
-/// Section 7.1.7: a client that breaks a rule is let know, and what it says
-/// afterwards is not looked at.
+/// Section 7.1.7: a client that breaks a rule gets a close frame, and what it
+/// sends afterwards is ignored.
 #[tokio::test]
 async fn nothing_is_heard_behind_a_fault() {
     let server = start().await;
@@ -132,13 +133,13 @@ async fn nothing_is_heard_behind_a_fault() {
     wire.send(&frame(0x83, b"")).await;
     assert_eq!(wire.hear().await, closed(1002));
     wire.end().await;
-    // The server takes it, so that no reset destroys what it said.
+    // The server reads it, so that no reset destroys the close frame.
     for _ in 0..100 {
         wire.send(&frame(TEXT, &[b'x'; 10_000])).await;
     }
 }
 
-/// What is said before a fault is answered before the fault is told.
+/// Messages before a fault are answered before the fault is reported.
 #[tokio::test]
 async fn a_fault_is_told_behind_the_answers() {
     let gate = Arc::new(Semaphore::new(0));
@@ -154,7 +155,7 @@ async fn a_fault_is_told_behind_the_answers() {
     wire.end().await;
 }
 
-/// But a handler that isn't done doesn't keep a client that broke a rule.
+/// An unfinished handler doesn't keep a client connected that broke a rule.
 #[tokio::test]
 async fn a_fault_is_told_at_last_to_whoever_is_not_answered() {
     let server = start().await;

@@ -4,7 +4,7 @@ use crate::client::*;
 use crate::start;
 use crate::wire::{Heard, check};
 
-/// Section 5.5.3: a pong has the payload of its ping, whatever that is.
+/// Section 5.5.3: a pong has the payload of its ping, whatever it is.
 #[tokio::test]
 async fn a_ping_is_answered_with_its_payload() {
     let server = start().await;
@@ -12,13 +12,13 @@ async fn a_ping_is_answered_with_its_payload() {
     {
         let what = format!("a ping of {} bytes", payload.len());
         check(&server, "/echo", &what, &frame(PING, payload), &[pong(payload)]).await;
-        // Where nothing is taken, pings are.
+        // Pings are answered even where no messages are accepted.
         check(&server, "/news", &what, &frame(PING, payload), &[pong(payload)]).await;
     }
 }
 
-/// Section 5.5.3: an endpoint may answer the latest ping alone; this one answers
-/// each, in order.
+/// Section 5.5.3: an endpoint may answer the latest ping alone; this server
+/// answers each, in order.
 #[tokio::test]
 async fn each_ping_is_answered_in_order() {
     let server = start().await;

@@ -4,7 +4,7 @@ use crate::client::*;
 use crate::start;
 use crate::wire::{Heard, check};
 
-/// What it is about, the frames that are sent, and what is heard.
+/// A description, the frames that are sent, and the frames that are received.
 type Row<'a> = (&'a str, &'a [Vec<u8>], &'a [Heard]);
 
 /// "A fragmented message consists of a single frame with the FIN bit clear …,
@@ -46,7 +46,7 @@ fn fragments(first: u8, parts: &[&[u8]]) -> Vec<u8> {
 }
 
 /// "Control frames MAY be injected in the middle of a fragmented message", and
-/// are answered before it is whole.
+/// are answered before the message is complete.
 #[tokio::test]
 async fn control_frames_may_stand_between_fragments() {
     let server = start().await;
@@ -86,7 +86,7 @@ async fn control_frames_may_stand_between_fragments() {
 }
 
 /// "The fragments of one message MUST NOT be interleaved between the fragments
-/// of another message", and a continuation continues something.
+/// of another message", and a continuation needs a message to continue.
 #[tokio::test]
 async fn fragments_out_of_turn_are_refused() {
     let server = start().await;

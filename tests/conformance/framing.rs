@@ -4,8 +4,8 @@ use crate::client::*;
 use crate::start;
 use crate::wire::check;
 
-/// Section 5.2: up to 125 bytes have a length of one byte, up to 65,535 one of
-/// three, more one of nine; and so do the server's answers.
+/// Section 5.2: a length of up to 125 takes one byte, up to 65,535 three, above
+/// that nine; the same holds for the server's answers.
 #[tokio::test]
 async fn messages_of_any_length_are_taken_and_sent() {
     let server = start().await;
@@ -18,8 +18,8 @@ async fn messages_of_any_length_are_taken_and_sent() {
     }
 }
 
-/// Section 5.2: "the minimal number of bytes MUST be used to encode the length",
-/// and of eight bytes the highest bit is zero.
+/// Section 5.2: "the minimal number of bytes MUST be used to encode the
+/// length", and the highest bit of eight bytes is zero.
 #[tokio::test]
 async fn a_length_that_is_not_in_its_shortest_form_is_refused() {
     let server = start().await;
@@ -38,7 +38,7 @@ async fn a_length_that_is_not_in_its_shortest_form_is_refused() {
 }
 
 /// Section 5.1: "a server MUST close the connection upon receiving a frame that
-/// is not masked", by 1002 if it says why.
+/// is not masked", with 1002 if it gives a code.
 #[tokio::test]
 async fn a_frame_that_is_not_masked_is_refused() {
     let server = start().await;
@@ -77,8 +77,8 @@ async fn frames_are_unmasked_by_their_own_masks() {
     }
 }
 
-/// Section 5.2: reserved bits "MUST be 0 unless an extension is negotiated", and
-/// none is. What was said before the fault is answered before it.
+/// Section 5.2: reserved bits "MUST be 0 unless an extension is negotiated",
+/// and none is. Messages before the fault are answered before it.
 #[tokio::test]
 async fn a_reserved_bit_is_refused() {
     let server = start().await;
@@ -112,8 +112,8 @@ async fn a_reserved_opcode_is_refused() {
     }
 }
 
-/// Section 5.4, at its end: a client's messages are a stream, whatever the
-/// segments are in which it comes.
+/// Section 5.4, at its end: a client's messages are a stream, whatever segments
+/// it arrives in.
 #[tokio::test]
 async fn messages_are_answered_in_order_however_they_come() {
     let server = start().await;

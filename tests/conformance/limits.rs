@@ -1,11 +1,11 @@
-//! Limits that a signal declares, and the close codes that tell them (section
-//! 7.4.1: 1003 and 1009).
+//! The limits that a signal declares, and their close codes (section 7.4.1:
+//! 1003 and 1009).
 
 use crate::client::*;
 use crate::start;
 use crate::wire::{Heard, check};
 
-/// The path takes messages of up to 100 bytes.
+/// The path accepts messages of up to 100 bytes.
 #[tokio::test]
 async fn a_message_of_the_most_bytes_is_taken() {
     let server = start().await;
@@ -32,9 +32,9 @@ async fn a_message_of_the_most_bytes_is_taken() {
     }
 }
 
-/// "1009 indicates that an endpoint is terminating the connection because it has
-/// received a message that is too big for it to process." The header of a frame
-/// is enough to know that.
+/// "1009 indicates that an endpoint is terminating the connection because it
+/// has received a message that is too big for it to process." The header of a
+/// frame is enough to know that.
 #[tokio::test]
 async fn a_message_of_more_bytes_is_refused_by_its_header() {
     let server = start().await;
@@ -68,9 +68,9 @@ async fn a_message_of_more_bytes_is_refused_by_its_header() {
     }
 }
 
-/// "1003 indicates that an endpoint is terminating the connection because it has
-/// received a type of data it cannot accept": where clients only listen, that is
-/// any message.
+/// "1003 indicates that an endpoint is terminating the connection because it
+/// has received a type of data it cannot accept": where clients only listen,
+/// that is any message.
 #[tokio::test]
 async fn a_message_is_refused_where_none_is_taken() {
     let server = start().await;

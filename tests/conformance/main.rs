@@ -1,13 +1,14 @@
-//! RFC 6455 as far as it concerns a server, over real sockets: what bytes come
-//! in, and what bytes are to come out.
+//! RFC 6455 as far as it concerns a server, over real sockets: the bytes
+//! received, and the bytes expected in return.
 //!
-//! Each test is named by what is right, and says where the standard says so.
-//! Most are tables: what a client sends, and what it hears, to the last frame
-//! and its close code. Every row is sent at once, and byte by byte. What a
-//! client hears is held against the standard, too: see [`wire`].
+//! Each test is named after the correct behaviour, and quotes the standard's
+//! section. Most are tables: what a client sends, and what it receives, to the
+//! last frame and its close code. Every row is sent at once, and byte by byte.
+//! The frames that a client receives are checked against the standard, too: see
+//! [`wire`].
 //!
-//! The decoder of frames and the handshake have tests of their own, with many
-//! more streams and none of the sockets: `pode-core/tests/corpus/frames/` and
+//! The frame decoder and the handshake have tests of their own, with many more
+//! streams and no sockets: `pode-core/tests/corpus/frames/` and
 //! `pode-runtime/tests/corpus/handshakes/`.
 
 #![allow(clippy::unwrap_used, reason = "what was expected and isn't there fails the test")]

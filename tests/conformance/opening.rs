@@ -1,8 +1,8 @@
-//! The opening handshake (section 4.2), as it travels.
+//! The opening handshake (section 4.2) on the wire.
 //!
-//! What may stand in a request is a corpus of its own
-//! (`pode-runtime/tests/corpus/handshakes/`), which knows no sockets. Here it is
-//! what a client sees: the response, and what becomes of the connection.
+//! The contents of requests have a corpus of their own without sockets
+//! (`pode-runtime/tests/corpus/handshakes/`). These tests check what a client
+//! sees: the response, and what happens to the connection.
 
 use std::collections::HashMap;
 
@@ -20,7 +20,7 @@ const LINES: [(&str, &str); 6] = [
     ("Origin", "http://server.example.com"),
 ];
 
-/// A request whose lines of some names are others, or none.
+/// A request in which the lines of some names are replaced or missing.
 fn request(first: &str, instead: &[(&str, Option<&str>)]) -> String {
     let mut lines: Vec<(&str, &str)> = LINES.to_vec();
     for (name, value) in instead {
@@ -33,7 +33,7 @@ fn request(first: &str, instead: &[(&str, Option<&str>)]) -> String {
 
 const GET: &str = "GET /echo HTTP/1.1";
 
-/// A response's status and its lines, by lower-case name.
+/// A response's status and its headers, by lower-case name.
 async fn response(wire: &mut Wire) -> (u16, HashMap<String, String>) {
     let head = wire.head().await;
     let (status, lines) = head.trim_end().split_once("\r\n").unwrap();
@@ -51,7 +51,7 @@ async fn response(wire: &mut Wire) -> (u16, HashMap<String, String>) {
 }
 
 /// Section 4.2.2: the status line, `Upgrade`, `Connection` and
-/// `Sec-WebSocket-Accept`, which is that of the standard's example.
+/// `Sec-WebSocket-Accept`, whose value is that of the standard's example.
 #[tokio::test]
 async fn a_handshake_is_answered_as_in_the_standard() {
     let server = start().await;
@@ -73,8 +73,8 @@ async fn a_handshake_is_answered_as_in_the_standard() {
     }
 }
 
-/// Section 9.1: what a client offers is used only if the server takes it up.
-/// Section 4.2.2: and so are subprotocols.
+/// Section 9.1: an extension that a client offers is used only if the server
+/// accepts it. Section 4.2.2: the same holds for subprotocols.
 #[tokio::test]
 async fn what_the_server_does_not_speak_is_not_answered() {
     let server = start().await;
@@ -91,14 +91,14 @@ async fn what_the_server_does_not_speak_is_not_answered() {
     assert_eq!(status, 101);
     assert!(!lines.contains_key("sec-websocket-extensions"), "{lines:?}");
     assert!(!lines.contains_key("sec-websocket-protocol"), "{lines:?}");
-    // So a compressed frame is none.
+    // So a compressed frame is invalid.
     wire.send(&frame(0xc1, b"")).await;
     assert_eq!(wire.hear().await, closed(1002));
     wire.end().await;
 }
 
-/// Section 4.2.1: what a handshake has; section 4.2.2, 5: "return an HTTP
-/// response with an appropriate HTTP error code".
+/// Section 4.2.1: the requirements of a handshake; section 4.2.2, 5: "return an
+/// HTTP response with an appropriate HTTP error code".
 #[tokio::test]
 async fn a_handshake_that_is_none_is_refused() {
     let server = start().await;
@@ -125,7 +125,7 @@ async fn a_handshake_that_is_none_is_refused() {
         let mut wire = Wire::connect(&server).await;
         wire.send(request.as_bytes()).await;
         let (found, lines) = if what == "a head" {
-            // It has the length of a body that doesn't follow.
+            // The head announces a body that doesn't follow.
             let head = wire.head().await;
             (head[9..12].parse().unwrap(), HashMap::from([("allow".to_owned(), "GET".to_owned())]))
         } else {
@@ -139,8 +139,8 @@ async fn a_handshake_that_is_none_is_refused() {
     }
 }
 
-/// Section 4.4: a server that doesn't speak the version says which it does, and
-/// the client may ask again, by the same connection.
+/// Section 4.4: a server that doesn't support the version names the one it
+/// does, and the client may try again over the same connection.
 #[tokio::test]
 async fn a_client_of_another_version_may_ask_again() {
     let server = start().await;
@@ -159,7 +159,8 @@ async fn a_client_of_another_version_may_ask_again() {
     assert_eq!(wire.hear().await, text("hi"));
 }
 
-/// However the request is cut into segments, and whatever comes right behind it.
+/// However the request is split into segments, and whatever follows it
+/// directly.
 #[tokio::test]
 async fn a_handshake_may_come_byte_by_byte() {
     let server = start().await;

@@ -4,7 +4,7 @@ use crate::client::*;
 use crate::start;
 use crate::wire::{Wire, check};
 
-/// The first and the last character of each length, and what lies next to the
+/// The first and the last character of each length, and the neighbours of the
 /// surrogates.
 const BORDERS: [&str; 12] = [
     "\0",
@@ -21,8 +21,8 @@ const BORDERS: [&str; 12] = [
     "\u{10ffff}",
 ];
 
-/// What no text may hold. Each tells with its last byte that it is none: what is
-/// before that could become a text.
+/// Byte sequences that no text may contain. Only the last byte of each shows
+/// the error: the bytes before it could become a text.
 const WRONG: [(&[u8], &str); 18] = [
     (b"\x80", "what only continues"),
     (b"\xbf", "the last of what only continues"),
@@ -86,8 +86,8 @@ async fn what_is_no_text_is_refused() {
     }
 }
 
-/// Not demanded by the standard: whoever sends no text is told before it is
-/// whole, be it long or in parts that never end.
+/// Not required by the standard: a client that sends invalid text is closed
+/// before the message is complete, be it long or in fragments that never end.
 #[tokio::test]
 async fn what_is_no_text_is_refused_before_the_message_is_whole() {
     let server = start().await;
@@ -118,7 +118,7 @@ async fn a_text_does_not_end_within_a_character() {
         check(&server, "/echo", &what, &sent, &[closed(1007)]).await;
         let sent = [frame(TEXT_BEGINS, b"a"), frame(ENDS, cut_off)].concat();
         check(&server, "/echo", &what, &sent, &[closed(1007)]).await;
-        // As long as the message goes on, so may the character.
+        // As long as the message continues, the character may, too.
         check(&server, "/echo", &what, &frame(TEXT_BEGINS, &payload), &[]).await;
     }
 }

@@ -1,5 +1,5 @@
-//! A connection of which every byte is the test's, and a reader that takes
-//! nothing from a server which the standard forbids.
+//! A connection of which the test controls every byte, and a reader that
+//! rejects everything the standard forbids a server.
 
 use std::time::Duration;
 
@@ -8,8 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
-/// How long anything may take that should happen soon; far longer than it ever
-/// takes.
+/// How long a fast event may take; far longer than it ever takes.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A whole frame of a server.
@@ -28,17 +27,17 @@ pub(crate) struct Wire {
 }
 
 impl Wire {
-    /// Connects without a word.
+    /// Connects without sending anything.
     pub(crate) async fn connect(server: &RunningServer) -> Wire {
         let address = server.address(Protocol::Ws).expect("there is a ws endpoint");
         let stream = within(TcpStream::connect(address), "a connection").await.unwrap();
-        // So that each write travels by itself.
+        // So that each write is sent by itself.
         stream.set_nodelay(true).unwrap();
         let (reading, writing) = stream.into_split();
         Wire { reading: BufReader::new(reading), writing }
     }
 
-    /// Connects to a path, and sends bytes right behind the handshake.
+    /// Connects to a path, and sends bytes directly after the handshake.
     pub(crate) async fn open_with(server: &RunningServer, path: &str, bytes: &[u8]) -> Wire {
         let mut wire = Wire::connect(server).await;
         let handshake = format!(
@@ -60,8 +59,8 @@ impl Wire {
         sent.await.expect("the server takes bytes");
     }
 
-    /// Sends in pieces of so many bytes. The server hears them while it may have
-    /// something to say.
+    /// Sends in pieces of so many bytes. The server receives them while it may
+    /// have something to send.
     async fn send_in_pieces(&mut self, bytes: &[u8], piece: usize) {
         for piece in bytes.chunks(piece) {
             self.send(piece).await;
@@ -91,11 +90,12 @@ impl Wire {
 
     /// Reads the next frame.
     ///
-    /// Fails on what no server may send: masked frames (section 5.1), reserved
-    /// bits and opcodes, lengths that aren't in their shortest form (section
-    /// 5.2), control frames in parts or of more than 125 bytes (section 5.5),
-    /// texts that are none (section 5.6), and close codes that may not travel
-    /// (section 7.4). Fragments are allowed, but this server sends none.
+    /// Fails on anything that no server may send: masked frames (section 5.1),
+    /// reserved bits and opcodes, lengths that aren't in their shortest form
+    /// (section 5.2), control frames in parts or of more than 125 bytes
+    /// (section 5.5), invalid texts (section 5.6), and close codes that may not
+    /// be sent (section 7.4). Fragments are allowed, but this server sends
+    /// none.
     pub(crate) async fn hear(&mut self) -> Heard {
         let [first, length] = self.bytes(2).await[..] else { unreachable!() };
         assert_eq!(first & 0x70, 0, "a reserved bit is set: {first:x}");
@@ -147,14 +147,13 @@ fn close_code(payload: &[u8]) -> Option<u16> {
     Some(code)
 }
 
-/// Up to how many bytes a row is sent one by one, and in which pieces longer
-/// ones are.
+/// Rows of up to this many bytes are sent byte by byte, longer ones in pieces.
 const ONE_BY_ONE: usize = 400;
 const PIECE: usize = 999;
 
-/// Checks what is heard by a client of a path that sends these bytes, however
-/// the network cuts them: after it, the server ends the connection if the last
-/// is a close frame, and is there for a ping if it isn't.
+/// Checks the frames that a client of a path receives after it sends these
+/// bytes, however the network splits them: the server then ends the connection
+/// if the last is a close frame, and answers a ping if it isn't.
 pub(crate) async fn check(
     server: &RunningServer,
     path: &str,
@@ -184,7 +183,7 @@ async fn check_heard(wire: &mut Wire, what: &str, expected: &[Heard]) {
     assert_eq!(wire.hear().await, Heard::Pong(b"still here?".to_vec()), "{what}");
 }
 
-/// Waits for something that should happen soon.
+/// Waits for a fast event.
 async fn within<T>(future: impl Future<Output = T>, what: &str) -> T {
     let waited = tokio::time::timeout(PATIENCE, future).await;
     waited.unwrap_or_else(|_| panic!("waited {PATIENCE:?} for {what}"))

@@ -1,4 +1,4 @@
-//! Whole programs, made, built and run as their users do it.
+//! Whole programs, made, built and run as users do it.
 
 #![allow(clippy::unwrap_used, reason = "what was expected and isn't there fails the test")]
 

@@ -1,7 +1,7 @@
-//! What makes cargo compile a server anew: the files that the macro has looked
-//! at, but none with a private key in it, which is in no build product either.
+//! What makes cargo recompile a server: the files that the macro has read,
+//! except for those with a private key, which are in no build product either.
 //!
-//! Cargo compares times: a file is compiled again that was changed after the
+//! Cargo compares times: it recompiles for a file that was changed after the
 //! last build began. The tests set those times, so no clock is too coarse.
 
 use std::fs::{self, File};
@@ -32,7 +32,7 @@ fn main() -> Result<(), pode::Error> {
 }
 "#;
 
-/// When which file leads to a new compilation.
+/// Which file leads to a new compilation in which builds.
 const FILES: [(&str, When); 7] = [
     ("views/page.html", When::Always),
     ("views/parts/part.html", When::Always),
@@ -67,7 +67,7 @@ fn files_that_the_macro_looks_at_lead_to_a_new_build() {
         }
     }
 
-    // A view that is gone is missed while developing.
+    // A build while developing misses a removed view.
     fs::remove_file(made.folder.join("views/page.html")).unwrap();
     let said = made.build(false).unwrap_err();
     assert!(said.contains("there is no view `page` in `views`"), "{said}");
@@ -76,14 +76,14 @@ fn files_that_the_macro_looks_at_lead_to_a_new_build() {
     let key = fs::read_to_string(made.folder.join("key.pem")).unwrap();
     let written = key.lines().nth(1).unwrap().as_bytes();
     let key = PrivatePkcs8KeyDer::from_pem_slice(key.as_bytes()).unwrap();
-    // What tells it from other keys of its kind.
+    // The part that differs from other keys of its kind.
     let secret = &key.secret_pkcs8_der()[36..68];
     let bundle = &fs::read(made.folder.join("server.pfx")).unwrap()[64..128];
     for (what, secret) in [("the text", written), ("the number", secret), ("the bundle", bundle)] {
         let holding: Vec<_> = products.iter().filter(|file| holds(file, secret)).collect();
         assert!(holding.is_empty(), "{what} of a private key is in {holding:?}");
     }
-    // They are not unfindable.
+    // The search would find them.
     let program = target().join("debug").join(format!("rebuilt{}", std::env::consts::EXE_SUFFIX));
     let holding: Vec<_> = products.iter().filter(|file| holds(file, PAGE.as_bytes())).collect();
     assert!(holding.contains(&&program), "the page is only in {holding:?}");
@@ -126,7 +126,7 @@ impl Made {
         file.set_modified(time).unwrap();
     }
 
-    /// Builds, and tells whether the crate was compiled for it.
+    /// Builds, and tells whether that compiled the crate.
     #[track_caller]
     fn builds_anew(&self, release: bool) -> bool {
         let said = self.build(release).unwrap_or_else(|said| panic!("no build: {said}"));
@@ -138,8 +138,8 @@ impl Made {
         !crate_itself.expect("cargo tells of it")["fresh"].as_bool().unwrap()
     }
 
-    /// Returns cargo's messages, or what it says on failure. What a release
-    /// build differs in is that assertions are off.
+    /// Returns cargo's messages, or its error output on failure. A release
+    /// build differs in that assertions are off.
     fn build(&self, release: bool) -> Result<String, String> {
         let without_assertions = "profile.dev.package.rebuilt.debug-assertions=false";
         let arguments =
@@ -148,7 +148,7 @@ impl Made {
         output(&mut cargo(&self.folder, &arguments[..count]))
     }
 
-    /// Returns every file that building has made of the crate.
+    /// Returns every build product of the crate.
     fn products(&self) -> Vec<PathBuf> {
         let mut files = Vec::new();
         let mut folders = vec![(target().join("debug"), false)];
@@ -173,10 +173,10 @@ fn long_ago() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000)
 }
 
-/// Tells whether the bytes stand somewhere in the file.
+/// Tells whether the file contains the bytes.
 ///
-/// Looks at the last byte of each place and goes on as far as that allows
-/// (Horspool): there is much to look through.
+/// Compares the last byte at each position and skips as far as that allows
+/// (Horspool), since there is much to search.
 fn holds(file: &Path, bytes: &[u8]) -> bool {
     let content = fs::read(file).unwrap();
     let last = bytes.len() - 1;

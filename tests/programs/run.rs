@@ -1,5 +1,5 @@
 //! Whole programs: the examples, a release build, and the server of the README,
-//! each run as its user runs it.
+//! each run as users run it.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -12,8 +12,8 @@ use crate::support::{Client, Process, example_ports, request_at};
 
 const FORM: [(&str, &str); 1] = [("Content-Type", "application/x-www-form-urlencoded")];
 
-/// Builds an example as users do, and returns its program. Cargo may be told
-/// more.
+/// Builds an example as users do, and returns its program. `arguments` are
+/// added to cargo's.
 fn example(name: &str, arguments: &[&str]) -> PathBuf {
     let build = ["build", "--quiet", "--package", "pode", "--example", name];
     let build = [&build[..], arguments].concat();
@@ -76,7 +76,7 @@ async fn rooms_that_close_with_people_in_them_are_no_error() {
     program.signal("-TERM");
     let farewells = people.iter_mut().map(Client::close_code);
     assert_eq!(futures_util::future::join_all(farewells).await, [1001; 3]);
-    // All of them leave, and nobody is left to hear of it.
+    // All clients disconnect, and nobody is left to be notified.
     let (said, status) = program.end().await;
     assert_eq!(status.code(), Some(0));
     assert!(!said.contains("ERROR"), "{said}");
@@ -99,12 +99,12 @@ async fn the_echo_example_sends_back_what_it_gets() {
         client.send(message.clone()).await;
         assert!(client.message().await == message, "{} bytes", message.len());
     }
-    // Nobody else heard any of it.
+    // No other client got any of it.
     other.say("alone").await;
     assert_eq!(other.text().await, "alone");
 }
 
-/// In a release build, assertions are off, which is what files are embedded by.
+/// A release build has no assertions, which makes it embed the files.
 #[tokio::test]
 async fn a_release_binary_alone_is_enough() {
     let without_assertions = "profile.dev.package.pode.debug-assertions=false";
@@ -112,7 +112,7 @@ async fn a_release_binary_alone_is_enough() {
     let folder = folder("release");
     let program = folder.join("timers_and_schedules");
     std::fs::copy(built, &program).unwrap();
-    // It doesn't even know where the files were.
+    // It doesn't even contain the path of the files.
     let binary = std::fs::read(&program).unwrap();
     let path = repository().join("examples/timers_and_schedules/public");
     let path = path.into_os_string().into_encoded_bytes();
@@ -133,7 +133,7 @@ async fn a_release_binary_alone_is_enough() {
     std::fs::remove_dir_all(folder).unwrap();
 }
 
-/// Returns the first block of that language behind a text of the README.
+/// Returns the first code block of that language after a text of the README.
 fn block<'a>(readme: &'a str, behind: &str, language: &str) -> &'a str {
     let fence = format!("```{language}\n");
     let (_, rest) =

@@ -1,4 +1,5 @@
-//! Clients for the tests: plain HTTP and WebSocket, with a bound on each wait.
+//! Clients for the tests: plain HTTP and WebSocket, with a timeout for each
+//! wait.
 
 mod process;
 mod secure;
@@ -25,8 +26,8 @@ pub(crate) use secure::{
     FOLDER, ask, certificate, connect, file, http_2, http_2_over, trusting, trusting_root,
 };
 
-/// How long anything may take that should happen at once; far longer than it
-/// ever takes, so that only what never happens fails.
+/// How long an immediate event may take; far longer than it ever takes, so that
+/// only what never happens fails.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Starts a server that is declared with port 0.
@@ -34,15 +35,15 @@ pub(crate) async fn start(server: Server) -> RunningServer {
     server.start().await.expect("the server starts")
 }
 
-/// A server, and the version of HTTP by which it is asked.
+/// A server, and the version of HTTP for its requests.
 pub(crate) struct Versioned {
     server: RunningServer,
     pub(crate) version: Version,
 }
 
-/// Starts a server anew for each version of HTTP: for HTTP/1.1 without TLS, for
-/// HTTP/2 with. It is declared with an `http` and an `https` endpoint, the latter
-/// with this [`certificate`].
+/// Starts a new server for each version of HTTP: for HTTP/1.1 without TLS, for
+/// HTTP/2 with TLS. It is declared with an `http` and an `https` endpoint, the
+/// latter with this [`certificate`].
 pub(crate) async fn by_each_version(server: impl Fn() -> Server) -> [Versioned; 2] {
     let by = async |version| Versioned { server: start(server()).await, version };
     [by(Version::HTTP_11).await, by(Version::HTTP_2).await]
@@ -56,7 +57,7 @@ impl Deref for Versioned {
     }
 }
 
-/// Who is asked, and by which version of HTTP.
+/// A target of requests, and their version of HTTP.
 pub(crate) trait Asked {
     fn asked(&self) -> (&RunningServer, Version);
 }
@@ -73,19 +74,18 @@ impl Asked for Versioned {
     }
 }
 
-/// Waits until nobody else uses the fixed ports of the examples, which another
-/// copy of this repository may do, too; they are free again when the value is
-/// dropped.
+/// Waits until no other process uses the fixed ports of the examples, which
+/// another copy of this repository may do, too; dropping the value frees them.
 pub(crate) fn example_ports() -> std::fs::File {
     let file = std::env::temp_dir().join("pode-example-ports.lock");
-    // Somebody else's can be locked, but not made.
+    // Another user's file can be locked, but not created.
     let file = std::fs::File::open(&file).or_else(|_| std::fs::File::create(&file));
     let file = file.expect("the lock file can be made");
     file.lock().expect("the lock file can be locked");
     file
 }
 
-/// What a server answers.
+/// A server's response.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -100,23 +100,23 @@ impl Answer {
     }
 }
 
-/// Asks for a path by GET.
+/// Sends a GET for a path.
 pub(crate) async fn get(server: &impl Asked, path: &str) -> Answer {
     request(server, "GET", path, &[], b"").await
 }
 
-/// Asks for a path by GET, at an address.
+/// Sends a GET for a path to an address.
 pub(crate) async fn get_at(address: SocketAddr, path: &str) -> Answer {
     request_at(address, "GET", path, &[], b"").await
 }
 
-/// Posts form fields, which are encoded already.
+/// Posts encoded form fields.
 pub(crate) async fn post_form(server: &impl Asked, path: &str, fields: &str) -> Answer {
     let headers = [("Content-Type", "application/x-www-form-urlencoded")];
     request(server, "POST", path, &headers, fields.as_bytes()).await
 }
 
-/// Sends a request to the first `http` endpoint, or by HTTP/2 to the first
+/// Sends a request to the first `http` endpoint, or over HTTP/2 to the first
 /// `https` endpoint.
 pub(crate) async fn request(
     server: &impl Asked,
@@ -166,7 +166,7 @@ fn as_bytes<'text>(headers: &[(&'text str, &'text str)]) -> Vec<(&'text str, &'t
     headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect()
 }
 
-/// Makes the bytes of a request by HTTP/1.1.
+/// Makes the bytes of an HTTP/1.1 request.
 fn travelling(
     address: SocketAddr,
     method: &str,
@@ -187,13 +187,13 @@ fn travelling(
     bytes
 }
 
-/// Sends bytes and reads one answer, up to the end of the connection.
+/// Sends bytes and reads one response, up to the end of the connection.
 pub(crate) async fn raw(address: SocketAddr, bytes: &[u8]) -> Answer {
     let stream = within(TcpStream::connect(address), "a connection").await;
     raw_over(stream.expect("the server accepts"), bytes).await
 }
 
-/// Does the same over a connection that is there.
+/// Does the same over an existing connection.
 pub(crate) async fn raw_over(
     mut stream: impl AsyncRead + AsyncWrite + Unpin,
     bytes: &[u8],
@@ -216,7 +216,7 @@ pub(crate) async fn raw_over(
     Answer { status, headers, body: answer[end_of_head + 4..].to_vec() }
 }
 
-/// Returns a WebSocket handshake as it travels.
+/// Returns the bytes of a WebSocket handshake.
 pub(crate) fn handshake(path: &str) -> String {
     format!(
         "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
@@ -258,8 +258,8 @@ impl Client {
         handshake.map(|(client, _)| client).map_err(|(status, _)| status)
     }
 
-    /// Connects with headers of its own, and returns those of the reply by
-    /// lower-case name; or the status and the sentence of a refusal.
+    /// Connects with custom headers, and returns those of the response by
+    /// lower-case name; or the status and the text of a refusal.
     pub(crate) async fn handshake(
         address: SocketAddr,
         path: &str,
@@ -289,7 +289,7 @@ impl Client {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
-    /// Does the handshake over a connection that is there.
+    /// Does the handshake over an existing connection.
     pub(crate) async fn over(stream: S, url: &str) -> Client<S> {
         let handshake = within(tokio_tungstenite::client_async(url, stream), "a handshake");
         Client { stream: handshake.await.expect("the handshake succeeds").0 }
@@ -301,7 +301,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         Client { stream: handshake.await.expect("the handshake succeeds") }
     }
 
-    /// Returns the connection below.
+    /// Returns the underlying connection.
     pub(crate) fn stream(&mut self) -> &mut S {
         self.stream.get_mut()
     }
@@ -321,7 +321,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
             Message::Close(Some(frame)) => frame.code.into(),
             other => panic!("expected a close frame, got {other:?}"),
         };
-        // The answer is sent when the client looks for more.
+        // The library sends its answer on the next read.
         let end = within(self.stream.next(), "the end").await;
         assert!(end.is_none(), "something follows the close frame: {end:?}");
         code
@@ -337,7 +337,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         loop {
             let message = within(self.stream.next(), "a message").await;
             match message.expect("the connection is open").expect("the connection is sound") {
-                // Whether somebody is there, which the library answers.
+                // A heartbeat, which the library answers.
                 Message::Ping(_) => {}
                 message => return message,
             }
@@ -349,7 +349,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         self.send(Message::text(text)).await;
     }
 
-    /// Says goodbye and waits for the end of the connection.
+    /// Sends a close frame and waits for the end of the connection.
     pub(crate) async fn leave(mut self, code: u16) {
         let frame = CloseFrame { code: code.into(), reason: "".into() };
         self.send(Message::Close(Some(frame))).await;
@@ -363,7 +363,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     }
 }
 
-/// Waits for something that should happen at once.
+/// Waits for an event that should happen at once.
 #[track_caller]
 pub(crate) fn within<T>(future: impl Future<Output = T>, what: &str) -> impl Future<Output = T> {
     let place = std::panic::Location::caller();

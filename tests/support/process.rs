@@ -1,4 +1,4 @@
-//! Programs in processes of their own, and what they log.
+//! Programs in processes of their own, and their logs.
 
 use std::net::SocketAddr;
 use std::process::{ExitStatus, Stdio};
@@ -13,22 +13,22 @@ use tokio::time::timeout;
 use super::PATIENCE;
 
 /// Returns the command that runs one of these tests alone, by its path: a test
-/// that is a program if its environment says so.
+/// that acts as a program if its environment says so.
 pub(crate) fn this_test(path: &str) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", path, "--nocapture", "--quiet"]);
     command
 }
 
-/// A program that runs until this is dropped. What it logs is read all the
-/// while, so that it never waits for a reader.
+/// A program that runs until this is dropped. Its log is read all the time, so
+/// that it never waits for a reader.
 pub(crate) struct Process {
     child: Child,
     id: u32,
     said: Arc<Mutex<Vec<String>>>,
-    /// How many lines that is; closed when no more come.
+    /// How many lines the log has; closed when no more come.
     lines: watch::Receiver<usize>,
-    /// How many of them were looked at by [`says_next`](Self::says_next).
+    /// How many of them [`says_next`](Self::says_next) has passed.
     looked_at: usize,
 }
 
@@ -59,15 +59,15 @@ impl Process {
         self.said.lock().unwrap().clone()
     }
 
-    /// Waits for a line of the log, or finds it among those that were said.
+    /// Waits for a line of the log, or finds it among the earlier ones.
     #[track_caller]
     pub(crate) fn says(&self, text: &str) -> impl Future<Output = String> + use<> {
         let line = self.find(text, 0);
         async move { line.await.1 }
     }
 
-    /// Waits for another line of the log, behind the last that was found so;
-    /// returns all lines up to it, of which it is the last.
+    /// Waits for another line of the log, after the last one found this way;
+    /// returns all lines up to and including it.
     #[track_caller]
     pub(crate) fn says_next(&mut self, text: &str) -> impl Future<Output = Vec<String>> {
         let line = self.find(text, self.looked_at);
@@ -78,7 +78,7 @@ impl Process {
         }
     }
 
-    /// Returns the index of a line behind some, and the line.
+    /// Returns the index of a line after the given one, and the line.
     #[track_caller]
     fn find(&self, text: &str, behind: usize) -> impl Future<Output = (usize, String)> + use<> {
         let place = std::panic::Location::caller();
@@ -109,7 +109,7 @@ impl Process {
         }
     }
 
-    /// Waits until it listens, and returns where.
+    /// Waits until it listens, and returns the address.
     pub(crate) async fn address(&self, protocol: Protocol) -> SocketAddr {
         let listens = format!("listens on {protocol}://");
         let line = self.says(&listens).await;
@@ -117,7 +117,7 @@ impl Process {
         address.trim_end_matches('/').parse().unwrap()
     }
 
-    /// Sends it a signal of the system, such as `-TERM`.
+    /// Sends it a system signal, such as `-TERM`.
     pub(crate) fn signal(&self, signal: &str) {
         let id = self.id.to_string();
         let sent = std::process::Command::new("kill").args([signal, &id]).status();
@@ -128,7 +128,7 @@ impl Process {
         self.child.kill().await.unwrap();
     }
 
-    /// Waits for the end, and returns all that was said and the status.
+    /// Waits for the end, and returns the whole log and the status.
     pub(crate) async fn end(mut self) -> (String, ExitStatus) {
         let ended = async {
             let status = self.child.wait().await.unwrap();

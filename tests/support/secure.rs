@@ -1,5 +1,5 @@
-//! Clients behind TLS, and such that speak HTTP/2. The certificates are made by
-//! `certificates/make.sh`.
+//! Clients with TLS, and clients with HTTP/2. `certificates/make.sh` makes the
+//! certificates.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -34,7 +34,7 @@ pub(crate) fn certificate() -> Certificate {
     pem(file("chain.pem"), file("key.pem"))
 }
 
-/// Returns what a client needs that trusts one certificate.
+/// Returns the configuration of a client that trusts one certificate.
 pub(crate) fn trusting(
     root: CertificateDer<'static>,
     versions: &[&'static SupportedProtocolVersion],
@@ -52,7 +52,7 @@ pub(crate) fn trusting_root() -> ClientConfig {
     trusting(CertificateDer::from_pem_file(file("root.pem")).unwrap(), &[&TLS12, &TLS13])
 }
 
-/// Shakes hands as a client that expects this name in the certificate.
+/// Does a TLS handshake as a client that expects this name in the certificate.
 pub(crate) async fn connect(
     config: ClientConfig,
     address: SocketAddr,
@@ -63,7 +63,7 @@ pub(crate) async fn connect(
     within(TlsConnector::from(Arc::new(config)).connect(name, stream), "a TLS handshake").await
 }
 
-/// Begins a connection that speaks HTTP/2.
+/// Opens an HTTP/2 connection.
 pub(crate) async fn http_2<B>(address: SocketAddr) -> SendRequest<B>
 where
     B: Body<Data: Send, Error: std::error::Error + Send + Sync> + Unpin + Send + 'static,
@@ -75,7 +75,7 @@ where
     http_2_over(stream).await
 }
 
-/// Does the same over a connection that is there.
+/// Does the same over an existing connection.
 pub(crate) async fn http_2_over<B>(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
 ) -> SendRequest<B>
@@ -88,7 +88,7 @@ where
     requests
 }
 
-/// Sends one request by HTTP/2, and reads the whole answer.
+/// Sends one request over HTTP/2, and reads the whole response.
 pub(crate) async fn ask<B>(
     mut requests: SendRequest<B>,
     request: Request<B>,

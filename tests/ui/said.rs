@@ -1,4 +1,4 @@
-//! What rustc says, without what would change from one machine or day to the
+//! rustc's output, without the parts that change from one machine or day to the
 //! next.
 
 use std::collections::BTreeMap;
@@ -8,17 +8,17 @@ use std::process::Command;
 use pode_test_crates::repository;
 use serde_json::Value;
 
-/// What is said of each file.
+/// The output for each file.
 pub(crate) type Said = BTreeMap<PathBuf, String>;
 
-/// Compiles, and returns what was said.
+/// Compiles, and returns the output.
 pub(crate) fn by(rustc: &mut Command) -> Said {
     let output = rustc.current_dir(repository()).arg("--error-format=json").output().unwrap();
     let mut said = Said::new();
     for line in String::from_utf8(output.stderr).unwrap().lines() {
         let message: Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}"));
         let spans = message["spans"].as_array().unwrap();
-        // The last words count the errors, and belong to no place.
+        // The last lines count the errors, and have no place.
         let Some(place) = spans.iter().find(|span| span["is_primary"] == true) else { continue };
         let file = repository().join(place["file_name"].as_str().unwrap());
         let of_file = said.entry(file).or_default();
@@ -30,7 +30,7 @@ pub(crate) fn by(rustc: &mut Command) -> Said {
     said
 }
 
-/// Leaves out where the repository lies, and what any change of its libraries
+/// Removes the repository's path, and details that any change of its libraries
 /// would change: their line numbers, and how many types have a trait.
 fn steady(rendered: &str) -> String {
     let rendered = rendered.replace(&format!("{}/", repository().display()), "");
@@ -40,7 +40,7 @@ fn steady(rendered: &str) -> String {
     let mut is_case = true;
     let mut numbers = Vec::new();
     for line in lines() {
-        // A suggestion that names no place is for the case.
+        // A suggestion without a place belongs to the case.
         let is_suggestion = line.starts_with("help: ");
         is_case =
             place(line).map_or(is_case || is_suggestion, |place| place.starts_with("tests/ui/"));

@@ -1,8 +1,8 @@
 //! Crates that depend on pode, as users have them: tests make and build them.
 //!
 //! All of them are built in one target folder and with the same settings, so
-//! their dependencies are compiled once, with the features that pode asks for
-//! and no others.
+//! their dependencies are compiled once, with exactly the features that pode
+//! requires.
 
 #![allow(clippy::unwrap_used, reason = "what was expected and isn't there fails the test")]
 
@@ -25,10 +25,10 @@ pub fn target() -> PathBuf {
     target.join("tmp/crates")
 }
 
-/// Makes a folder for a crate of that name, outside of this workspace. It has a
-/// lock file, so its dependencies are the versions that this workspace has.
+/// Makes a folder for a crate of that name, outside this workspace. It has a
+/// lock file, so its dependencies have the versions of this workspace.
 pub fn folder(name: &str) -> PathBuf {
-    // The same each time, or cargo would take it for another crate.
+    // The same path each time, or cargo would treat it as another crate.
     let of_repository = repository().to_string_lossy().replace(['/', '\\', ':'], "-");
     let folder = std::env::temp_dir().join(format!("pode{of_repository}-{name}"));
     let _ = fs::remove_dir_all(&folder);
@@ -78,7 +78,7 @@ pub fn output(command: &mut Command) -> Result<String, String> {
     if output.status.success() { Ok(said) } else { Err(said) }
 }
 
-/// What a crate that depends on pode and serde is compiled with.
+/// The libraries to compile a crate with that depends on pode and serde.
 #[derive(Debug)]
 pub struct Libraries {
     pode: PathBuf,
@@ -86,7 +86,7 @@ pub struct Libraries {
 }
 
 impl Libraries {
-    /// Builds them, unless they are built.
+    /// Builds them, unless they are already built.
     pub fn built() -> &'static Libraries {
         static BUILT: OnceLock<Libraries> = OnceLock::new();
         BUILT.get_or_init(Libraries::build)
@@ -111,7 +111,7 @@ impl Libraries {
     }
 
     /// Returns a rustc that checks a crate, as cargo would in that folder.
-    /// `out` is a folder for what it writes.
+    /// `out` is the folder for its output.
     pub fn rustc(&self, folder: &Path, out: &Path) -> Command {
         let dependencies = self.pode.parent().unwrap();
         let name = format!("rustc{}", std::env::consts::EXE_SUFFIX);
