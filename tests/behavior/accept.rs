@@ -1,5 +1,5 @@
-//! How connections are accepted: whatever becomes of some of them, and when
-//! there are more than may be.
+//! How connections are accepted: whatever happens to some of them, and when
+//! there are more than allowed.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -45,7 +45,7 @@ pode_server! {
     signal ECHO: String -> String = "/echo" => async |event, said: String| event.reply(&said).await;
 }
 
-/// Has the connection reset when it is dropped.
+/// Makes dropping the connection reset it.
 fn reset(stream: TcpStream) {
     socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
 }
@@ -54,7 +54,8 @@ async fn connect(address: SocketAddr) -> TcpStream {
     within(TcpStream::connect(address), "a connection").await.unwrap()
 }
 
-/// Asks over a connection that stays, and returns the body of the answer.
+/// Sends a request over a kept-alive connection, and returns the body of the
+/// response.
 async fn ask(stream: &mut TcpStream) -> String {
     stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
     hear(stream).await
@@ -103,7 +104,7 @@ async fn connections_that_are_reset_at_any_stage_end_alone() {
             let mut stream = connect(server.address(protocol).unwrap()).await;
             stream.write_all(sent).await.unwrap();
             if round % 2 == 0 {
-                // By then the server has read all that comes.
+                // By then the server has read everything.
                 assert_eq!(get(&server, "/").await.text(), "here");
             }
             reset(stream);
@@ -111,13 +112,13 @@ async fn connections_that_are_reset_at_any_stage_end_alone() {
     }
     other.say("\"still here\"").await;
     assert_eq!(other.text().await, "\"still here\"");
-    // All of them are known to have ended.
+    // All of them are certain to have ended.
     let clients = server.signals().clients(ECHO);
     let all_gone = async { while clients.list().await.unwrap().len() > 1 {} };
     within(all_gone, "the end of all").await;
 }
 
-/// Tells whether a request is answered while others are, often.
+/// Tells whether a request waits while many others are answered.
 async fn waits(stream: &mut TcpStream, others: &mut TcpStream) -> bool {
     for _ in 0..50 {
         ask(others).await;
@@ -133,7 +134,7 @@ async fn connections_beyond_the_most_wait_until_one_ends() {
     ask(&mut first).await;
     let mut second = connect(address).await;
     ask(&mut second).await;
-    // A WebSocket is one, too, and so is one at another endpoint.
+    // A WebSocket counts as a connection, and so does one at another endpoint.
     let third = Client::connect(&server, "/news").await;
     let own = server.endpoints().iter().find(|it| it.name == Some("own")).unwrap().address;
     let mut fourth = connect(own).await;
@@ -144,7 +145,7 @@ async fn connections_beyond_the_most_wait_until_one_ends() {
     assert!(waits(&mut fifth, &mut first).await);
     drop(third);
     hear(&mut fifth).await;
-    // There is room, but not at the endpoint that has its own limit.
+    // There is capacity, but not at the endpoint that has its own limit.
     drop(second);
     let mut sixth = connect(own).await;
     sixth.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
@@ -191,7 +192,7 @@ async fn too_many_from_one_address_are_told_so() {
     within(third.read_to_string(&mut refused), "the refusal").await.unwrap();
     assert!(refused.starts_with("HTTP/1.1 503 "), "{refused}");
     assert!(refused.ends_with("\r\n\r\nas many connections come from your address as may\n"));
-    // Behind TLS there is nothing to be said.
+    // Over TLS, there is no response.
     let mut secure = connect(server.address(Protocol::Https).unwrap()).await;
     assert_eq!(within(secure.read(&mut [0]), "the end").await.unwrap_or(0), 0);
     #[cfg(target_os = "linux")]
@@ -232,17 +233,17 @@ mod starving {
     use super::*;
     use crate::support::{Process, this_test};
 
-    /// In the environment of that process.
+    /// An environment variable of that process.
     const ALONE: &str = "PODE_TEST_FEW_DESCRIPTORS";
 
-    /// How many it may have. Half of them are kept for files.
+    /// How many it may have. Half of them are reserved for files.
     const DESCRIPTORS: usize = 64;
 
     #[derive(Default)]
     struct Files(Mutex<Vec<File>>);
 
     pode_server! {
-        // Those that wait say nothing meanwhile.
+        // Waiting connections send nothing meanwhile.
         server starving { limits: Limits { head_timeout: 1h, keep_alive_timeout: 1h } };
         endpoint http "127.0.0.1:0";
         endpoint ws   "127.0.0.1:0";
@@ -280,8 +281,8 @@ mod starving {
         Process::start(command.env(ALONE, "").stdout(Stdio::null()))
     }
 
-    /// Sees that something is told at most once a minute. How often it comes
-    /// meanwhile is decided by the system.
+    /// Checks that a message is logged at most once a minute. The system
+    /// decides how often its cause occurs meanwhile.
     fn check_is_rationed(program: &Process, started: Instant, text: &str) {
         let said = program.said();
         let told = said.iter().filter(|line| line.contains(text)).count();
@@ -306,7 +307,7 @@ mod starving {
         let http = program.address(Protocol::Http).await;
         let ws = program.address(Protocol::Ws).await;
 
-        // A message that is too long is told with the option's name.
+        // A message that is too long is reported with the option's name.
         let mut client = Client::connect_at(ws, "/short").await.unwrap();
         client.send(Message::text("\"more than ten\"")).await;
         assert_eq!(client.close_code().await, 1009);
@@ -322,15 +323,15 @@ mod starving {
         assert_eq!(hear(&mut waiting).await, "here");
         program.says("connections are accepted again").await;
 
-        // Nobody opens anything, but as many come as may be, and more.
+        // No files are opened, but more connections come than allowed.
         let mut streams = as_many_and_more(http).await;
         program.says("is reached (`max_connections`)").await;
         assert_eq!(ask_for(&mut there, "/").await, "here");
-        // A file can be opened all the same.
+        // A file can still be opened.
         assert_eq!(ask_for(&mut there, "/open").await, "opened");
         assert_eq!(ask_for(&mut there, "/close").await, "closed");
         for round in 0..3 {
-            // Each makes room for one who waits.
+            // Each makes room for a waiting one.
             for mut stream in streams {
                 assert_eq!(ask_for(&mut stream, "/").await, "here", "round {round}");
             }

@@ -1,4 +1,4 @@
-//! Socket activation: sockets that whoever starts the program passes to it.
+//! Socket activation: sockets that the program gets from its parent process.
 
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
@@ -8,7 +8,7 @@ use pode::prelude::*;
 
 use crate::support::{Client, Process, get_at, this_test};
 
-/// Where the program is to serve.
+/// The address that the program serves.
 const ADDRESS: &str = "PODE_TEST_ACTIVATED";
 
 pode_server! {
@@ -20,7 +20,7 @@ pode_server! {
 }
 
 /// The program of the other tests in this file: they run this test alone, in a
-/// process of its own. Otherwise there is nothing to do here.
+/// process of its own. Otherwise it does nothing.
 #[test]
 fn program() {
     if let Some(address) = std::env::var(ADDRESS).ok().and_then(|address| address.parse().ok()) {
@@ -36,8 +36,8 @@ fn start(address: SocketAddr, socket: &TcpListener) -> Process {
     let mut command = this_test("activation::program");
     command
         .env(ADDRESS, address.to_string())
-        // It comes in the place of the standard input, since no test may say
-        // that it is to be the first behind the errors.
+        // It is passed as standard input, since no test can make it the first
+        // descriptor after standard error.
         .envs([("LISTEN_FDS", "1"), ("LISTEN_FDS_FIRST_FD", "0")])
         .stdin(OwnedFd::from(socket.try_clone().unwrap()));
     Process::start(&mut command)
@@ -45,10 +45,10 @@ fn start(address: SocketAddr, socket: &TcpListener) -> Process {
 
 #[tokio::test]
 async fn a_passed_socket_is_used_and_the_rest_is_bound() {
-    // Bound here, it can't be bound there.
+    // Since it is bound here, the program can't bind it.
     let socket = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = socket.local_addr().unwrap();
-    // Nobody serves yet, and nobody is refused.
+    // Nothing serves yet, and no connection is refused.
     let early = tokio::spawn(async move { get_at(address, "/").await });
     let program = start(address, &socket);
     assert_eq!(program.address(Protocol::Http).await, address);
@@ -60,7 +60,7 @@ async fn a_passed_socket_is_used_and_the_rest_is_bound() {
 #[tokio::test]
 async fn a_passed_socket_that_nobody_declares_is_told() {
     let socket = TcpListener::bind("127.0.0.1:0").unwrap();
-    // Port 0 is any free one, and none that is passed.
+    // Port 0 picks a free one, and never a passed socket.
     let program = start("127.0.0.1:0".parse().unwrap(), &socket);
     let warned = program.says("no endpoint listens on").await;
     assert!(warned.contains(&socket.local_addr().unwrap().to_string()), "{warned}");

@@ -1,4 +1,4 @@
-//! Arguments that are whole bodies: of either type, as they are, in parts.
+//! Arguments that are whole bodies: form or JSON, unparsed, in parts.
 
 use pode::prelude::*;
 

@@ -1,8 +1,8 @@
-//! The examples with a page as people see them: in a real browser, on the real
+//! The examples with a page as users see them: in a real browser, on the real
 //! server.
 //!
-//! What a socket client could check is checked elsewhere. Here it is the page:
-//! that it shows what arrives, as text only, and finds its way back.
+//! Other tests cover what a socket client could check. These check the page:
+//! that it shows what arrives, as text only, and reconnects.
 
 use chat_rooms::chat_rooms;
 use chromium::Chromium;
@@ -41,7 +41,7 @@ const SIGNAL: &str = "ws://127.0.0.1:8091/";
 
 const SECURE_PAGE: &str = "https://127.0.0.1:8443/";
 const SECURE_SIGNAL: &str = "wss://127.0.0.1:8443/count";
-/// The key of the secure example's certificate, by which a browser knows it.
+/// The key of the secure example's certificate, by which a browser trusts it.
 const SECURE_KEY: &str = include_str!("../../examples/secure/certificates/public-key.sha256");
 
 #[test]
@@ -57,7 +57,7 @@ fn what_one_tab_says_every_tab_shows() {
         let field = "[document.activeElement.id, document.activeElement.value]";
         assert_eq!(speaker.evaluate::<[String; 2]>(field).await, ["message", ""]);
 
-        // The button does what Enter does, and nothing is sent without words.
+        // The button does the same as Enter, and nothing is sent without words.
         listener.type_into("#message", "   ").await;
         listener.click("#form button:not([type])").await;
         listener.type_into("#message", "hello, you").await;
@@ -84,14 +84,14 @@ fn markup_in_a_message_stays_text() {
 
         let markup = r#"<img src=x onerror="document.title='pwned'">"#;
         say(&tab, markup).await;
-        // Sent last, so when it shows, an image would have been made.
+        // Sent last, so when it shows, the page would have made an image.
         say(&tab, "done").await;
         wait_for_messages(&tab, &[markup, "done"]).await;
 
         assert_eq!(tab.evaluate::<u32>("document.querySelectorAll('#log img').length").await, 0);
         assert_eq!(tab.evaluate::<String>("document.title").await, title);
         assert_at_home(&mut tab);
-        // Among them would be the image's own failed request.
+        // They would contain the image's own failed request.
         assert_eq!(tab.complaints(), [""; 0]);
         server.stop().await;
     });
@@ -123,7 +123,7 @@ fn tabs_come_back_when_the_server_does() {
         for tab in &mut tabs {
             wait_for_messages(tab, &["before", "after"]).await;
             assert_at_home(tab);
-            // Nothing but its tries while there was no server.
+            // Only its connection attempts while there was no server.
             let refused = format!("WebSocket connection to '{SIGNAL}' failed");
             let other = tab.complaints().into_iter().filter(|text| !text.starts_with(&refused));
             assert_eq!(other.collect::<Vec<_>>(), [""; 0]);
@@ -173,12 +173,12 @@ fn windows_of_the_shelf_stay_in_step() {
             wait_for_notes(tab, &["Water the <b>peas</b>"]).await;
         }
         reader.click(".change").await;
-        // Behind the text, where the button left the focus.
+        // After the text, where the button left the focus.
         reader.press("!").await;
         reader.click(".edit .main").await;
         wait_for_notes(&writer, &["Water the <b>peas</b>!"]).await;
 
-        // As if chosen in the dialog, which a test can't reach.
+        // As if chosen in the dialog, which a test can't operate.
         let choose = "(() => {
             const files = new DataTransfer();
             files.items.add(new File(['<script>alert(1)</script>'], 'peas & beans.html', { type: 'text/html' }));
@@ -199,7 +199,7 @@ fn windows_of_the_shelf_stay_in_step() {
         );
         writer.save_picture("rest").await;
 
-        // Deleted while another window writes on: what is written stays there.
+        // Deleted while another window still writes: the new text stays there.
         reader.click(".change").await;
         writer.click(".delete").await;
         wait_for_notes(&writer, &[]).await;
@@ -223,7 +223,7 @@ fn each_chat_room_is_one_of_its_own() {
         let mut ada = enter(chromium, "lobby", "Ada").await;
         wait_for_people(&ada, &["Ada (you)"]).await;
         let mut bob = enter(chromium, "lobby", "Bob").await;
-        // A name is one's own in its room only.
+        // A name is reserved in its room only.
         let mut eve = enter(chromium, "kitchen", "Ada").await;
         wait_for_people(&ada, &["Ada (you)", "Bob"]).await;
         wait_for_people(&bob, &["Bob (you)", "Ada"]).await;
@@ -252,7 +252,8 @@ fn each_chat_room_is_one_of_its_own() {
         say(&eve, "hello, kitchen").await;
         wait_for_messages(&eve, &["hello, kitchen"]).await;
 
-        // Refused at the door, and in by another name; a whisper is not told.
+        // Refused first, then accepted by another name; a whisper is not shown
+        // to others.
         bob.click("#people button").await;
         say(&bob, "psst").await;
         for tab in [&ada, &bob] {
@@ -324,7 +325,7 @@ fn votes_and_their_count_are_encrypted_on_one_port() {
         for tab in &mut tabs {
             wait_for_connection(tab, "live").await;
             wait_for_votes(tab, "0 0 0 0", "Nobody has voted yet.").await;
-            // Nothing but its tries while there was no server.
+            // Only its connection attempts while there was no server.
             let refused = format!("WebSocket connection to '{SECURE_SIGNAL}' failed");
             let other = tab.complaints().into_iter().filter(|text| !text.starts_with(&refused));
             assert_eq!(other.collect::<Vec<_>>(), [""; 0]);
@@ -344,14 +345,14 @@ fn prices_of_another_server_come_by_a_line_that_heals() {
             wait_for_prices(&tab, crop, 8).await;
         }
 
-        // What nobody has watched yet, until it is ordered.
+        // A crop that no client has watched yet, until it is ordered.
         assert_eq!(prices(&tab, "lupins").await, 0);
         tab.click("[value=lupins]").await;
         wait_for_choice(&tab, "lupins", true).await;
         wait_for_prices(&tab, "lupins", 2).await;
         tab.save_picture("relay").await;
 
-        // Once it is back, the same is ordered anew.
+        // After the reconnect, the same is ordered again.
         tab.click("#cut button").await;
         wait_for_line(&tab, "live", "connection no. 2").await;
         let before = prices(&tab, "lupins").await;
@@ -415,7 +416,7 @@ fn a_page_written_for_pode_works_as_it_is() {
         tabs[0].click("#direct").await;
         say(&tabs[0], "hello, me").await;
         wait_for_texts(&tabs[0], "#messages p", &["hello, <b>wall</b>", "hello, me"]).await;
-        // What comes next has nothing before it.
+        // The next message has none before it.
         tabs[1].type_into("#message", "hello, you").await;
         tabs[1].click("#send").await;
         wait_for_texts(&tabs[1], "#messages p", &["hello, <b>wall</b>", "hello, you"]).await;

@@ -1,5 +1,4 @@
-//! Clients: who is called what, who is in which group, and what is sent to
-//! whom.
+//! Clients: their ids, their groups, and the recipients of messages.
 
 use std::collections::HashMap;
 
@@ -20,7 +19,7 @@ pode_server! {
     route GET "/leave/:group" (group: String) => leave;
 }
 
-/// Lets clients say by their query who they are: `?id=ada&group=crew`.
+/// Lets clients name themselves in their query: `?id=ada&group=crew`.
 async fn introduce(event: ConnectEvent<String>) -> Result<(), EventError> {
     for (name, value) in event.query().split('&').filter_map(|pair| pair.split_once('=')) {
         match name {
@@ -32,7 +31,7 @@ async fn introduce(event: ConnectEvent<String>) -> Result<(), EventError> {
     Ok(())
 }
 
-/// Answers over the WebSocket of whoever asks.
+/// Answers over the WebSocket of the requesting client.
 async fn whisper(event: WebEvent) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let client = event.signal_client(CHAT).await?;
     event.send(CHAT, &format!("only for {client}")).to_client(&client).await?;
@@ -57,7 +56,7 @@ async fn connect(server: &RunningServer, path: &str) -> (Client, HashMap<String,
     Client::handshake(address, path, &[]).await.unwrap()
 }
 
-/// Returns the next texts up to the one that ends them.
+/// Returns the next texts before `end`.
 async fn heard(client: &mut Client) -> Vec<String> {
     let mut texts = Vec::new();
     loop {
@@ -190,7 +189,7 @@ async fn a_request_is_answered_over_the_socket_of_whoever_proves_who_it_is() {
     }
     assert_eq!(get(&server, "/whisper").await.status, 400);
 
-    // Who has gone can't be spoken for.
+    // A request for a disconnected client fails.
     ada.leave(1000).await;
     let chat = server.signals().clients(CHAT);
     assert!(!chat.contains(&id("ada")).await.unwrap());
@@ -253,5 +252,5 @@ async fn a_level_narrows_whom_a_signal_reaches() {
     signals.send(SECRETS, &7).to_client(&client_id).await.unwrap();
     assert_eq!(client.text().await, "7");
     signals.send(TEAMS, &7).to_group("crew").await.unwrap();
-    // What goes further doesn't compile: `tests/ui/rustc/`.
+    // A wider audience doesn't compile: `tests/ui/rustc/`.
 }

@@ -1,4 +1,5 @@
-//! Who is let in, and that whoever was is told to have gone exactly once.
+//! Which clients are accepted, and that each of them is reported as
+//! disconnected exactly once.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,16 +14,16 @@ use tokio::sync::{Semaphore, mpsc};
 
 use crate::support::{Client, handshake, start, within};
 
-/// Who came, and why they went.
+/// The clients that connected, and why they disconnected.
 #[derive(Clone)]
 struct Log {
     connects: Arc<AtomicUsize>,
     disconnects: mpsc::UnboundedSender<(String, DisconnectReason)>,
-    /// Lets whoever is in the queue in.
+    /// Accepts the next waiting client.
     next: Arc<Semaphore>,
 }
 
-/// What is known of a client, beside its id.
+/// The state of a client, besides its id.
 struct Visitor {
     name: String,
 }
@@ -91,7 +92,7 @@ async fn panics(_: ConnectEvent<u8>) {
     panic!("as the test wants it")
 }
 
-/// Never answers.
+/// Never returns.
 async fn wait(event: ConnectEvent<u8>) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let log = event.state::<Log>()?;
     log.disconnects.send(("nobody, since a handler waits".to_owned(), DisconnectReason::Lost))?;
@@ -115,7 +116,7 @@ impl Visits {
         Visits { server: start(visits(log)).await, connects, disconnects, next }
     }
 
-    /// Connects, and asks with a query.
+    /// Connects with a query.
     async fn connect(&self, query: &str) -> Client {
         let mut client = Client::connect(&self.server, &format!("/hall?{query}")).await;
         assert_eq!(client.text().await, format!("\"welcome, {query}\""));
@@ -141,7 +142,7 @@ async fn why_a_client_has_gone_is_told() {
     assert_eq!(told, ("closed".to_owned(), DisconnectReason::ByServer { code: 4000 }));
 
     let mut hasty = visits.connect("hasty").await;
-    // More than may be in as long as anything may take here.
+    // More than may connect within the longest timeout here.
     for _ in 0..100 {
         hasty.say("\"hi\"").await;
     }
@@ -153,7 +154,7 @@ async fn why_a_client_has_gone_is_told() {
     drop(visits.connect("vanishes").await);
     assert_eq!(visits.next_disconnect().await, ("vanishes".to_owned(), DisconnectReason::Lost));
 
-    // Answers no pings, since nobody looks at what it got.
+    // Answers no pings, since nothing reads what it receives.
     let silent = Client::connect(&visits.server, "/silent?silent").await;
     assert_eq!(visits.next_disconnect().await, ("silent".to_owned(), DisconnectReason::TimedOut));
     drop(silent);
@@ -190,7 +191,8 @@ async fn whoever_goes_while_its_handler_waits_is_told_to_have_left() {
     let wire = Wire::ask(&visits.server, "/queue").await;
     assert_eq!(visits.next_disconnect().await.0, "nobody, since a handler waits");
     drop(wire);
-    // While another comes and goes, the server sees that this one has gone.
+    // While another client connects and disconnects, the server sees that this
+    // one has disconnected.
     visits.connect("another").await.leave(1000).await;
     assert_eq!(visits.next_disconnect().await.0, "another");
     visits.next.add_permits(1);
@@ -239,11 +241,11 @@ async fn no_more_come_in_than_may() {
     let _third = third.expect("whoever has said goodbye counts no more");
 }
 
-/// A connection by whose bytes a test says itself what happens.
+/// A connection of which the test controls every byte.
 struct Wire(TcpStream);
 
 impl Wire {
-    /// Asks to be let in, without waiting for the answer.
+    /// Sends a handshake, without waiting for the response.
     async fn ask(server: &RunningServer, path: &str) -> Wire {
         let address = server.address(pode::Protocol::Ws).unwrap();
         let mut stream = TcpStream::connect(address).await.unwrap();
@@ -251,7 +253,7 @@ impl Wire {
         Wire(stream)
     }
 
-    /// Waits for the head of the answer, and returns its status.
+    /// Waits for the head of the response, and returns its status.
     async fn answer(&mut self) -> u16 {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
@@ -271,9 +273,9 @@ impl Wire {
 async fn visit(server: &RunningServer, turn: usize) {
     let mut wire = match turn % 8 {
         0 => return assert_eq!(Wire::ask(server, "/hall?refuse").await.answer().await, 403),
-        // Nobody waits for the answer.
+        // Doesn't wait for the response.
         1 => return drop(Wire::ask(server, "/hall?hasty").await),
-        // Who says nothing is ended by the heartbeat, wherever it is by then.
+        // The heartbeat ends a silent connection, whatever its state by then.
         2 => return Wire::ask(server, "/silent?guest").await.end().await,
         _ => Wire::ask(server, "/hall?guest").await,
     };
@@ -289,13 +291,14 @@ async fn visit(server: &RunningServer, turn: usize) {
             socket2::SockRef::from(&socket).set_linger(Some(Duration::ZERO)).unwrap();
         }
         5 => {
-            // Half a frame, and half a connection.
+            // Half a frame, then the end of the client's half of the
+            // connection.
             wire.0.write_all(b"\x81\x85\0").await.unwrap();
             wire.0.shutdown().await.unwrap();
             wire.end().await;
         }
         6 => {
-            // No client sends a frame that isn't masked.
+            // An unmasked frame, which no client may send.
             wire.0.write_all(b"\x81\x02hi").await.unwrap();
             wire.end().await;
         }
@@ -308,7 +311,7 @@ async fn ten_thousand_who_come_and_go_are_told_exactly_once() {
     const VISITS: usize = 10_000;
     let mut visits = Visits::start().await;
     let server = Arc::new(visits.server);
-    // Those who time out take seconds, so many are there at once.
+    // Timeouts take seconds, so many clients are connected at once.
     let next = Arc::new(AtomicUsize::new(0));
     let visitors: Vec<_> = (0..400)
         .map(|_| {
@@ -360,8 +363,8 @@ async fn ten_thousand_who_come_and_go_are_told_exactly_once() {
     assert_eq!(guests("timed out"), each, "{told:?}");
     assert_eq!(guests("lost"), 3 * each, "{told:?}");
     assert_eq!(told[&("stays".to_owned(), "stopped")], 8, "{told:?}");
-    // Those who were refused were asked, too. Of those who don't wait, some have
-    // gone before.
+    // The handler also ran for the refused clients. Of the clients that don't
+    // wait, some have disconnected before.
     let asked = visits.connects.load(Ordering::Relaxed);
     assert_eq!(asked, each + 6 * each + 8 + hasty, "{told:?}");
     assert!(hasty <= each);

@@ -1,4 +1,4 @@
-//! What clients say: typed, in order, and never lost without a word.
+//! Messages from clients: typed, in order, and never lost without notice.
 
 use std::sync::Arc;
 
@@ -119,11 +119,11 @@ async fn a_slow_handler_holds_up_its_client_alone_and_loses_nothing() {
     let (server, gate) = server().await;
     let mut slow = Client::connect(&server, "/slow").await;
     let mut other = Client::connect(&server, "/slow").await;
-    // More than may wait.
+    // More than may wait in the inbox.
     for number in 0..100 {
         slow.say(&number.to_string()).await;
     }
-    // The other isn't behind any of them.
+    // The other client doesn't wait for any of them.
     other.say("\"seven\"").await;
     assert!(other.text().await.starts_with(r#"{"error":"#));
     gate.add_permits(1_000);

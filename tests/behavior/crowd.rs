@@ -1,5 +1,6 @@
-//! A thousand clients in a hundred groups, who come, go and change groups while
-//! messages are sent to some of them: a model says who gets what.
+//! A thousand clients in a hundred groups that connect, disconnect and change
+//! groups while messages are sent to some of them: a model says which client
+//! gets which message.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -26,7 +27,7 @@ pode_server! {
     on connect CROWD => enter;
 }
 
-/// Lets a client say who it is, and in which group: `?ada&7`.
+/// Lets a client name itself and its group: `?ada&7`.
 async fn enter(event: ConnectEvent<usize>) -> Result<(), EventError> {
     let (id, group) = event.query().split_once('&').unwrap_or_default();
     event.set_client_id(id.parse().map_err(|_| EventError::new(400, "who are you?"))?);
@@ -34,7 +35,7 @@ async fn enter(event: ConnectEvent<usize>) -> Result<(), EventError> {
     Ok(())
 }
 
-/// What happens next. A message is the number of its step.
+/// The next step. A message is the number of its step.
 #[derive(Clone, Copy, Debug)]
 enum Step {
     ToAll,
@@ -44,9 +45,9 @@ enum Step {
     ToClient(usize),
     Join(usize, usize),
     Leave(usize, usize),
-    /// The server closes a client, and another comes in its place.
+    /// The server closes a client, and another replaces it.
     Close(usize, usize),
-    /// A client says goodbye, and another comes in its place.
+    /// A client closes its connection, and another replaces it.
     Goodbye(usize, usize),
 }
 
@@ -66,18 +67,18 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// One client, and what the model says of it.
+/// One client, and the model's expectations of it.
 struct Member {
     id: ClientId,
     groups: HashSet<usize>,
     expected: Vec<usize>,
-    /// Ends with what was heard.
+    /// Ends with the received messages.
     hearing: JoinHandle<Vec<usize>>,
-    /// Makes it say goodbye.
+    /// Makes it close its connection.
     goodbye: Arc<Notify>,
 }
 
-/// Says that all was sent.
+/// Marks the end of all messages.
 const END: usize = usize::MAX;
 
 async fn hear(mut client: Client, goodbye: Arc<Notify>) -> Vec<usize> {
@@ -115,12 +116,12 @@ impl Member {
     }
 }
 
-/// Everything there is, really and in the model.
+/// The real clients and their model.
 struct Crowd<'server> {
     server: &'server RunningServer,
     clients: Clients,
     members: Vec<Member>,
-    /// How many have come.
+    /// How many have connected.
     came: usize,
 }
 
@@ -178,7 +179,7 @@ impl Crowd<'_> {
         Ok(())
     }
 
-    /// Lets a client go, and another come.
+    /// Replaces a client by a new one.
     async fn replace(
         &mut self,
         client: usize,
@@ -189,7 +190,7 @@ impl Crowd<'_> {
         let newcomer = Member::come(self.server, self.came, group).await;
         let gone = std::mem::replace(&mut self.members[client], newcomer);
         if is_closed {
-            // All that was sent before has come before the goodbye.
+            // All earlier messages arrived before the close frame.
             prop_assert_eq!(gone.hearing.await.unwrap(), gone.expected);
         } else {
             gone.goodbye.notify_one();
@@ -199,7 +200,7 @@ impl Crowd<'_> {
         Ok(())
     }
 
-    /// Compares what everybody has heard with what the model says.
+    /// Compares each client's messages with the model.
     async fn end(self) -> Result<(), TestCaseError> {
         let mut groups = self.clients.groups().await.unwrap();
         let mut expected: Vec<_> = self.members.iter().flat_map(|member| &member.groups).collect();

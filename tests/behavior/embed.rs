@@ -28,8 +28,8 @@ pode_server! {
     route POST "/say" (body: String) => async |event: WebEvent, body| event.send(NEWS, &body).await;
 }
 
-/// The page, a file, a refusal, a body, the signal and the timer, below a
-/// prefix.
+/// Checks the page, a file, a refusal, a body, the signal and the timer, below
+/// a prefix.
 async fn check(address: SocketAddr, prefix: &str) {
     let at = |path: &str| format!("{prefix}{path}");
     assert_eq!(request_at(address, "GET", &at("/?a=b"), &[], b"").await.text(), "shop a=b");
@@ -48,7 +48,7 @@ async fn check(address: SocketAddr, prefix: &str) {
     let mut ticks = Client::connect_at(address, &at("/ticks")).await.unwrap();
     assert!(ticks.text().await.parse::<u64>().unwrap() > 0);
 
-    // An application may speak HTTP/2.
+    // An application may use HTTP/2.
     let by_http_2 = async |method, path| {
         let uri = format!("http://shop.example{}", at(path));
         let request = Request::builder().method(method).uri(uri);

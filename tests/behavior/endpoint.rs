@@ -1,4 +1,4 @@
-//! Endpoints: where servers listen, and who serves what.
+//! Endpoints: where servers listen, and what each serves.
 
 use pode::prelude::*;
 use pode::{Address, Protocol};

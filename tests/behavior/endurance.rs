@@ -1,4 +1,4 @@
-//! The table of faults in the documentation: each row names tests that exist.
+//! The table of faults in the documentation: each row names existing tests.
 
 use std::collections::HashSet;
 use std::path::Path;

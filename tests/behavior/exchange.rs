@@ -1,4 +1,4 @@
-//! What HTTP asks of answers and tells of requests, by each of its versions.
+//! HTTP's rules for requests and responses, with each of its versions.
 
 use futures_util::stream;
 use hyper::Request;
@@ -104,7 +104,7 @@ async fn headers_of_a_connection_dont_travel_by_http_2() {
     }
 }
 
-/// Asks by HTTP/2 for `/asked` at a host, with further headers.
+/// Requests `/asked` over HTTP/2 at a host, with further headers.
 async fn ask_at(server: &Versioned, host: &str, headers: &[(&str, &str)]) -> Answer {
     let mut request = Request::get(format!("https://{host}/asked"));
     for (name, value) in headers {
@@ -121,7 +121,7 @@ async fn handlers_see_one_host_and_one_line_of_cookies() {
     let said = |host: &str| format!(r#"["{host}"] ["a=b; c=d; e=f"]"#);
     let answer = ask_at(&by_http_2, "shop.example:81", &cookies).await;
     assert_eq!(answer.text(), said("shop.example:81"));
-    // The target counts.
+    // The target takes precedence.
     let answer = request(&by_http_1, "GET", "http://shop.example/asked", &cookies, b"").await;
     assert_eq!(answer.text(), said("shop.example"));
 }

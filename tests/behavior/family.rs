@@ -1,5 +1,5 @@
-//! Families of paths: each room has clients of its own, and is forgotten with
-//! the last of them.
+//! Families of paths: each room has clients of its own, and is removed with the
+//! last of them.
 
 use std::sync::{Arc, Mutex};
 
@@ -7,7 +7,7 @@ use pode::prelude::*;
 
 use crate::support::{Client, start};
 
-/// Who came, and who went.
+/// Who connected, and who disconnected.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<String>>>);
 
@@ -133,7 +133,7 @@ async fn who_comes_and_goes_is_told_with_the_room() {
     let mut stays = Client::connect(&server, "/rooms/8").await;
     assert_eq!(stays.text().await, r#""this is room 8""#);
     leaves.leave(1000).await;
-    // Waits for what is to be done for those who have gone.
+    // Waits for the handlers of the disconnected clients.
     let (code, ()) = tokio::join!(stays.close_code(), server.stop());
     assert_eq!(code, 1001);
     let mut told = log.0.lock().unwrap().clone();

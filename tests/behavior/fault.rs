@@ -1,6 +1,6 @@
-//! Faults: a panic ends the request, the message or the tick in which it happens,
-//! is logged once, and everything goes on; what strangers send stays within
-//! its line of the log.
+//! Faults: a panic ends only the request, the message or the tick in which it
+//! happens, and is logged once; untrusted text stays within its line of the
+//! log.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -64,7 +64,7 @@ pode_server! {
     };
 }
 
-/// Panics when it is dropped, with another.
+/// Panics when it is dropped, with another as the payload.
 struct Grenade {
     left: u32,
 }
@@ -77,7 +77,7 @@ impl Drop for Grenade {
     }
 }
 
-/// An error that panics when it is to say what it is.
+/// An error that panics when it is displayed.
 #[derive(Debug)]
 struct Unspeakable;
 
@@ -98,7 +98,7 @@ struct Said {
 #[derive(Default)]
 struct Told(AtomicBool);
 
-/// A value that can't be written without a panic.
+/// A value whose serialization panics.
 struct Bomb(&'static str);
 
 impl Serialize for Bomb {
@@ -107,7 +107,7 @@ impl Serialize for Bomb {
     }
 }
 
-/// A value that can't be read without one, if it says so.
+/// A value whose deserialization panics, if its text says so.
 struct Fuse;
 
 impl<'de> Deserialize<'de> for Fuse {
@@ -161,7 +161,7 @@ async fn a_panic_ends_what_it_happens_in_and_nothing_else() {
         assert_eq!(request_at(http, "GET", "/fine", &[], b"").await.text(), "fine");
     }
 
-    // The second tick comes behind the first, which panicked.
+    // The second tick comes after the first, which panicked.
     let mut client = Client::connect_at(ws, "/").await.unwrap();
     client.say("\"boom\"").await;
     client.say("\"heard\"").await;
@@ -192,7 +192,7 @@ async fn a_panic_ends_what_it_happens_in_and_nothing_else() {
     for place in places {
         program.says(&format!("the handler panicked: boom: {place}")).await;
     }
-    // One more request, so that whatever was said twice has been said.
+    // One more request, so that any repeated line has been logged by then.
     let again = "the handler panicked: boom: route";
     program.says_next(again).await;
     request_at(http, "GET", "/route", &[], b"").await;

@@ -1,11 +1,11 @@
 //! A headless Chromium for tests: starts it, opens tabs, acts and looks in them.
 //!
-//! [`Chromium::run`] owns the browser: whatever becomes of the test in it, the
+//! [`Chromium::run`] owns the browser: whatever happens to the test in it, the
 //! process is ended and its profile removed. Every wait happens inside the
-//! page, by its own events, and is bounded; one that isn't met says what was
-//! awaited and what the page showed instead. Nothing is downloaded and no host
-//! but this one is reached: the browser is the one that is installed. It doubts
-//! certificates as anybody's does, but for one that a test may name.
+//! page, by its own events, and has a timeout; a failed wait reports what was
+//! awaited and what the page showed instead. Nothing is downloaded and no other
+//! host is reached: the installed browser is used. It verifies certificates as
+//! usual, except for one that a test may name.
 
 use std::env;
 use std::fs;
@@ -28,13 +28,13 @@ use futures_util::{FutureExt, Stream, StreamExt};
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
-/// How long a page may take to become what [`Tab::wait_until`] asks.
+/// How long a page may take to meet the condition of [`Tab::wait_until`].
 ///
-/// Far longer than it ever takes, so that only a fault reaches it, however
-/// busy the machine.
+/// Far longer than it ever takes, so that only a fault reaches it, however busy
+/// the machine.
 const LONGEST_WAIT: Duration = Duration::from_secs(20);
 
-/// How long one test may have the browser.
+/// How long one test may use the browser.
 const LONGEST_RUN: Duration = Duration::from_secs(120);
 
 /// How long the browser may take to close before it is killed.
@@ -49,7 +49,7 @@ impl Chromium {
     /// Starts a browser, hands it to `test`, and ends it however the test ends.
     ///
     /// `trusted` is a public key, as its SHA-256 in base64, whose certificate
-    /// the browser believes whoever signed it.
+    /// the browser accepts whoever signed it.
     ///
     /// # Panics
     ///
@@ -64,16 +64,16 @@ impl Chromium {
             // Containers and root, where tests often run, have no sandbox.
             .no_sandbox()
             .args(["disable-gpu", "disable-quic", "disable-component-update"])
-            // What else it might look up on its own ends here.
+            // Blocks anything else that it might look up.
             .arg(("host-resolver-rules", "MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"))
-            // Otherwise every certificate would do.
+            // Otherwise it would accept every certificate.
             .respect_https_errors()
             .args(trusted.map(|key| ("ignore-certificate-errors-spki-list", key)))
             .build()
             .expect("a path to a browser is all that a configuration needs");
         let (browser, mut handler) = Browser::launch(config).await.expect("the browser starts");
         // Carries commands and events; ends with the browser. A single message
-        // that it can't read, as of a newer browser, is nothing to stop for.
+        // that it can't parse, as of a newer browser, is ignored.
         let carrier = tokio::spawn(async move { while handler.next().await.is_some() {} });
 
         let mut chromium = Self { browser };
@@ -93,9 +93,9 @@ impl Chromium {
         self.try_open(url).await.unwrap_or_else(|error| panic!("cannot load {url}: {error}"))
     }
 
-    /// Does the same; the error is the browser's name for why it shows nothing.
+    /// Does the same; the error is the browser's name for the failure.
     pub(crate) async fn try_open(&self, url: &str) -> Result<Tab, String> {
-        // What is to be heard must be listened for before the page loads.
+        // Listeners must be installed before the page loads.
         let page = self.browser.new_page("about:blank").await.expect("a tab opens");
         page.enable_log().await.expect("the log can be heard");
         let tab = Tab {
@@ -110,21 +110,21 @@ impl Chromium {
         Ok(tab)
     }
 
-    /// Closes the browser, or kills it, and waits until it is gone: only then
-    /// does it leave its profile alone.
+    /// Closes the browser, or kills it, and waits until it has ended: it uses
+    /// its profile until then.
     async fn end(&mut self) {
         let closed = timeout(LONGEST_CLOSE, async {
             let _ = self.browser.close().await;
             let _ = self.browser.wait().await;
         });
         if closed.await.is_err() {
-            // Waits for the process, too.
+            // Also waits for the process.
             self.browser.kill().await;
         }
     }
 }
 
-/// One tab, and what has been heard from it since the last look.
+/// One tab, and its events since the last call.
 pub(crate) struct Tab {
     page: Page,
     logged: EventStream<EventEntryAdded>,
@@ -137,7 +137,7 @@ pub(crate) struct Tab {
 impl Tab {
     /// Clicks the element, as a mouse would.
     pub(crate) async fn click(&self, selector: &str) {
-        // Only the tab in front takes part in what hands do.
+        // Only the tab in front receives input events.
         self.page.bring_to_front().await.expect("the tab comes to the front");
         let element = self.page.find_element(selector).await;
         let element = element.unwrap_or_else(|error| panic!("no `{selector}`: {error}"));
@@ -158,20 +158,21 @@ impl Tab {
         focused.press_key(key).await.unwrap_or_else(|error| panic!("cannot press {key}: {error}"));
     }
 
-    /// Returns what the JavaScript expression, or the promise it makes, comes to.
+    /// Returns the value of the JavaScript expression, or of the promise it
+    /// makes.
     pub(crate) async fn evaluate<T: DeserializeOwned>(&self, expression: &str) -> T {
         let value = self.page.evaluate_expression(expression).await;
         let value = value.unwrap_or_else(|error| panic!("cannot evaluate {expression}: {error}"));
         value.into_value().unwrap_or_else(|error| panic!("unexpected type: {expression}: {error}"))
     }
 
-    /// Waits until the JavaScript `condition` holds, looking again whenever the
-    /// document changes. `what` completes "waited for".
+    /// Waits until the JavaScript `condition` holds, checking again whenever
+    /// the document changes. `what` completes "waited for".
     ///
     /// # Panics
     ///
-    /// If it doesn't within [`LONGEST_WAIT`], with what the page shows then and
-    /// where a picture of it is.
+    /// If it doesn't within [`LONGEST_WAIT`], with the page's content at that
+    /// time and the path of a picture of it.
     pub(crate) async fn wait_until(&self, what: &str, condition: &str) {
         let milliseconds = LONGEST_WAIT.as_millis();
         let held: bool = self
@@ -200,12 +201,12 @@ impl Tab {
         }
     }
 
-    /// Closes the tab, as its cross would.
+    /// Closes the tab, as its close button would.
     pub(crate) async fn close(self) {
         self.page.close().await.expect("the tab closes");
     }
 
-    /// Saves what the tab looks like as `NAME.png` among the test's files.
+    /// Saves a picture of the tab as `NAME.png` among the test's files.
     pub(crate) async fn save_picture(&self, name: &str) -> PathBuf {
         let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name).with_extension("png");
         let params = ScreenshotParams::builder().build();
@@ -213,8 +214,8 @@ impl Tab {
         file
     }
 
-    /// Returns the errors and warnings heard since the last call: uncaught
-    /// exceptions, failed requests, violated policies, the page's own words.
+    /// Returns the errors and warnings since the last call: uncaught
+    /// exceptions, failed requests, violated policies, the page's own messages.
     pub(crate) fn complaints(&mut self) -> Vec<String> {
         let called = heard(&mut self.called).filter_map(|call| {
             use ConsoleApiCalledType::{Assert, Error, Warning};
@@ -252,7 +253,7 @@ fn heard<S: Stream + Unpin>(events: &mut S) -> impl Iterator<Item = S::Item> {
     std::iter::from_fn(|| events.next().now_or_never().flatten())
 }
 
-/// A folder for what a browser keeps, removed with this value.
+/// A folder for a browser's data, removed with this value.
 struct Profile {
     folder: PathBuf,
 }
@@ -270,7 +271,7 @@ impl Profile {
 
 impl Drop for Profile {
     fn drop(&mut self) {
-        // At worst it stays behind among the test's other files.
+        // At worst it stays among the test's other files.
         let _ = fs::remove_dir_all(&self.folder);
     }
 }

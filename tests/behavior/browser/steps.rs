@@ -1,5 +1,4 @@
-//! What is done to a page, and what is waited for on it, in the words of the
-//! tests.
+//! Actions on a page and waits for its state, in the words of the tests.
 
 use tokio::runtime::Runtime;
 
@@ -7,32 +6,32 @@ use super::chromium::{Chromium, Tab};
 use super::{PAGE, SIGNAL};
 use crate::support::example_ports;
 
-/// Runs a test that has a browser, and the examples' ports for itself.
+/// Runs a test that has a browser, and exclusive use of the examples' ports.
 pub(crate) fn in_a_browser(test: impl AsyncFnOnce(&Chromium)) {
     in_a_browser_that_trusts(None, test);
 }
 
 /// Does the same in a browser that trusts one certificate, by its key.
 pub(super) fn in_a_browser_that_trusts(key: Option<&str>, test: impl AsyncFnOnce(&Chromium)) {
-    // Given up last, when the runtime has ended whatever a failed test left
-    // running, or one failure would take the next test's ports.
+    // Released last, when the runtime has ended whatever a failed test left
+    // running; otherwise one failure would take the next test's ports.
     let _ports = example_ports();
     Runtime::new().unwrap().block_on(Chromium::run(key, test));
 }
 
-/// Opens the page and waits until it listens.
+/// Opens the page and waits until it is connected.
 pub(super) async fn open(chromium: &Chromium) -> Tab {
     open_at(chromium, PAGE).await
 }
 
-/// Opens a page and waits until it listens.
+/// Opens a page and waits until it is connected.
 pub(super) async fn open_at(chromium: &Chromium, url: &str) -> Tab {
     let tab = chromium.open(url).await;
     wait_for_connection(&tab, "live").await;
     tab
 }
 
-/// Opens a chat room and enters it by a name.
+/// Opens a chat room and enters it under a name.
 pub(super) async fn enter(chromium: &Chromium, room: &str, name: &str) -> Tab {
     let tab = chromium.open(&format!("{PAGE}rooms/{room}")).await;
     say_at(&tab, "#name", name).await;
@@ -67,7 +66,7 @@ pub(super) async fn wait_for_notes(tab: &Tab, notes: &[&str]) {
     wait_for_texts(tab, "#notes .text", notes).await;
 }
 
-/// Waits until the chat room tells that exactly these are here.
+/// Waits until the chat room lists exactly these people.
 pub(super) async fn wait_for_people(tab: &Tab, people: &[&str]) {
     wait_for_texts(tab, "#people .name", people).await;
 }
@@ -82,7 +81,7 @@ pub(super) async fn wait_for_texts(tab: &Tab, selector: &str, texts: &[&str]) {
 }
 
 /// Waits until the tab shows this count for each choice, from first to last,
-/// and a total that starts so.
+/// and a total that starts with this text.
 pub(super) async fn wait_for_votes(tab: &Tab, votes: &str, total: &str) {
     let condition = format!(
         "[...document.querySelectorAll('output')].map((votes) => votes.textContent).join(' ') === '{votes}'
@@ -91,7 +90,8 @@ pub(super) async fn wait_for_votes(tab: &Tab, votes: &str, total: &str) {
     tab.wait_until(&format!("the votes {votes}"), &condition).await;
 }
 
-/// Waits until the tab shows the line to the feed so.
+/// Waits until the tab shows this state and text for the connection to the
+/// feed.
 pub(super) async fn wait_for_line(tab: &Tab, state: &str, text: &str) {
     let condition = format!(
         "document.querySelector('#upstream').dataset.state === '{state}'
@@ -125,7 +125,7 @@ pub(super) fn prices_of(crop: &str) -> String {
     )
 }
 
-/// Checks that the tab asked this server for things, and no other.
+/// Checks that the tab sent requests to this server, and to no other.
 #[track_caller]
 pub(super) fn assert_at_home(tab: &mut Tab) {
     let requests = tab.requests();
