@@ -1,5 +1,5 @@
-//! Greedy clients: what they send is bounded, refused, or read at the pace at
-//! which they read.
+//! Greedy clients: what they send is limited, refused, or read only as fast as
+//! they read.
 
 use std::net::SocketAddr;
 
@@ -17,7 +17,7 @@ pode_server! {
             max_head_bytes: 10_000,
             max_body_bytes: 1_000,
             max_upload_bytes: 2_000,
-            // Longer than any test waits, so that what ends early ended for its
+            // Longer than any test waits, so that an early end has the tested
             // reason.
             head_timeout: 1h,
             body_timeout: 1h,
@@ -45,8 +45,8 @@ async fn connect(server: &RunningServer, protocol: Protocol) -> TcpStream {
     within(TcpStream::connect(address), "a connection").await.unwrap()
 }
 
-/// Sends the beginning, then the rest over and over for as long as it can, and
-/// returns what was heard by then.
+/// Sends the beginning, then the rest repeatedly for as long as possible, and
+/// returns the bytes received by then.
 async fn flood(mut stream: TcpStream, begins: &[u8], rest: &[u8]) -> Vec<u8> {
     stream.write_all(begins).await.unwrap();
     let (mut reads, mut writes) = stream.split();
@@ -120,7 +120,7 @@ async fn bodies_without_end_are_refused_while_they_come() {
         assert_eq!(status(&heard), "HTTP/1.1 413", "{number}");
     });
     tokio::join!(join_all(floods), is_served(&server));
-    // Nor is what nobody wants read to its end.
+    // A body that no handler takes isn't read to its end, either.
     let head = b"POST /unread HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
     let heard = flood(connect(&server, Protocol::Http).await, head, chunk).await;
     assert_eq!(status(&heard), "HTTP/1.1 200");
@@ -142,7 +142,7 @@ async fn what_is_announced_is_believed_before_it_is_sent() {
         let headers = format!("Content-Length: {announced}");
         let refused = (413, format!("the body is longer than {limit} bytes"));
         assert_eq!(post(address, path, &headers, b"").await, refused);
-        // Who asks first is spared to send it.
+        // A client that expects 100-continue needn't send it.
         let headers = format!("{headers}\r\nExpect: 100-continue");
         assert_eq!(post(address, path, &headers, b"").await, refused);
     }
@@ -170,7 +170,7 @@ async fn compressed_bodies_are_not_decompressed() {
     assert_eq!(post(address, "/parts", parts, b"--XX--\r\n").await.0, 415);
 }
 
-/// Returns the code of the close frame that something ends with.
+/// Returns the code of the close frame at the end of these bytes.
 fn close_code(heard: &[u8]) -> Option<u16> {
     let at = (0..heard.len()).rev().find(|at| {
         heard[*at] == 0x88
@@ -179,7 +179,7 @@ fn close_code(heard: &[u8]) -> Option<u16> {
     Some(u16::from_be_bytes([*heard.get(at + 2)?, *heard.get(at + 3)?]))
 }
 
-/// Sees that another client is heard.
+/// Checks that another client gets answers.
 async fn answers(server: &RunningServer) {
     let mut client = Client::connect(server, "/echo").await;
     client.say("still here").await;
@@ -201,7 +201,7 @@ async fn messages_and_frames_have_their_bounds() {
             .concat(),
             1009,
         ),
-        // As many as may be announced.
+        // The longest length that can be announced.
         (b"\x82\xff\x7f\xff\xff\xff\xff\xff\xff\xff\0\0\0\0".to_vec(), 1009),
     ] {
         let mut stream = bare_client(&server, "/echo").await;
@@ -238,7 +238,7 @@ async fn a_flood_of_pings_is_read_at_the_pace_of_its_sender() {
             written
         };
         let (written, ()) = tokio::join!(within(flooding, "the end"), answers(&server));
-        // What the buffers of the system hold in both directions.
+        // The capacity of the system's buffers in both directions.
         assert!(written < 32 << 20, "{written} bytes were taken");
     }
 }

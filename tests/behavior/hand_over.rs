@@ -1,5 +1,5 @@
-//! Hand-over: a newer process of a server takes the place of an older one, and
-//! clients notice as little of it as can be.
+//! Hand-over: a newer process of a server replaces an older one, and clients
+//! notice as little of it as possible.
 
 mod many;
 mod program;
@@ -13,7 +13,7 @@ use self::program::{Folder, Shop, post, speak};
 use self::returning::Returning;
 use crate::support::{Client, get_at, request_at, within};
 
-/// Long enough for whatever a test does meanwhile.
+/// Long enough for everything a test does meanwhile.
 const LONG: Duration = Duration::from_secs(3600);
 
 const SHORT: Duration = Duration::from_millis(300);
@@ -55,7 +55,7 @@ async fn both_processes_share_one_order_while_one_drains() {
     let mut new_room = Client::connect_at(newer.address, "/rooms/7").await.unwrap();
     let mut other_room = Client::connect_at(newer.address, "/rooms/8").await.unwrap();
 
-    // In the order of those who speak, whichever process hears them.
+    // In the order of the senders, whichever process receives the messages.
     for number in 0..50 {
         let text = format!("\"{number}\"");
         let speaker = if number % 2 == 0 { &mut old } else { &mut new };
@@ -63,7 +63,7 @@ async fn both_processes_share_one_order_while_one_drains() {
         assert_eq!(old.text().await, text);
         assert_eq!(new.text().await, text);
     }
-    // And in one order when they speak at once.
+    // And in one order when they send at once.
     for number in 0..100 {
         old.say(&format!("\"old {number}\"")).await;
         new.say(&format!("\"new {number}\"")).await;
@@ -79,7 +79,8 @@ async fn both_processes_share_one_order_while_one_drains() {
     other_room.say("\"elsewhere\"").await;
     assert_eq!(other_room.text().await, "\"elsewhere\"");
 
-    // Whoever is asked to end tells the rest at once where to go on.
+    // A process that is asked to end tells its remaining clients at once to
+    // reconnect.
     older.process.signal("-TERM");
     for client in [&mut old, &mut old_room] {
         let Message::Close(Some(close)) = client.message().await else { panic!("no goodbye") };
@@ -90,7 +91,7 @@ async fn both_processes_share_one_order_while_one_drains() {
     assert_eq!(older.end().await.0, Some(0));
 }
 
-/// Behind what was sent before, though that has a longer way.
+/// A close comes after earlier messages, although those have a longer way.
 #[tokio::test]
 async fn closing_concerns_the_clients_of_both() {
     let folder = Folder::new("close");
@@ -161,7 +162,7 @@ async fn a_position_that_is_not_kept_is_refused() {
     let mut client = Returning::connect(older.address, "/news").await;
     let newer = Shop::start(&folder, SHORT).await;
     let position = client.goodbye().await;
-    // One of another signal, and one of the future.
+    // One of another signal, and one in the future.
     let (epoch, number) = position.split_once('-').unwrap();
     let later = format!("/news?resume={epoch}-{}", number.parse::<u64>().unwrap() + 1);
     for path in [&format!("/talk?resume={position}"), &later] {
@@ -191,13 +192,15 @@ fn older_process(ticks: &[String]) -> String {
     ticks[0].clone()
 }
 
-/// It goes on as if nothing had been: with its clients, its ticks and its port.
+/// It continues as if nothing had happened: with its clients, its ticks and its
+/// port.
 #[tokio::test]
 async fn a_newer_process_that_dies_before_it_took_over_changes_nothing() {
     let folder = Folder::new("early-death");
     let shop = Shop::start(&folder, SHORT).await;
     let mut client = Client::connect_at(shop.address, "/talk").await.unwrap();
-    // When it has the sockets; and when it is ready, and everything is let go.
+    // When it has the sockets; and when it is ready, and everything is
+    // released.
     let ready = r#"{"ready":{"process":1,"signals":[]}}"#;
     for (words, reason) in [(&[][..], "it didn't get ready"), (&[ready], "the hand-over failed")] {
         let stream = speak(&folder.socket(), words, "go").await;
@@ -213,7 +216,7 @@ async fn a_newer_process_that_dies_before_it_took_over_changes_nothing() {
     assert_eq!(shop.end().await.0, Some(0));
 }
 
-/// What was underway isn't lost, and the older one accepts clients again.
+/// Messages underway aren't lost, and the older process accepts clients again.
 #[tokio::test]
 async fn the_older_process_goes_on_alone_if_the_newer_one_dies_while_it_drains() {
     let folder = Folder::new("late-death");
@@ -275,7 +278,7 @@ async fn whoever_speaks_something_else_is_told_apart() {
         let answering = async {
             let (mut stream, _) = listener.accept().await.unwrap();
             tokio::io::AsyncWriteExt::write_all(&mut stream, line).await.unwrap();
-            // Whoever hears it hangs up.
+            // The receiver of this line disconnects.
             let mut heard = Vec::new();
             let _ = tokio::io::AsyncReadExt::read_to_end(&mut stream, &mut heard).await;
         };
@@ -293,7 +296,7 @@ async fn whoever_speaks_something_else_is_told_apart() {
     assert_eq!(std::fs::read(folder.socket()).unwrap(), b"the user's own");
 }
 
-/// The other way round: somebody who isn't a newer process.
+/// The reverse case: a peer that isn't a newer process.
 #[tokio::test]
 async fn whoever_asks_in_another_language_is_sent_away() {
     let folder = Folder::new("strange-question");

@@ -1,4 +1,4 @@
-//! Headers with bytes that nobody can read, beside such that are sound.
+//! Headers with undecodable bytes, next to valid ones.
 
 use pode::prelude::*;
 use pode::{Protocol, RunningServer};
@@ -27,7 +27,7 @@ pode_server! {
     route POST "/upload" (multipart: Multipart) => upload;
 }
 
-/// Answers with what is known of each part.
+/// Answers with the known details of each part.
 async fn upload(_: WebEvent, mut form: Multipart) -> Result<impl Reply, EventError> {
     let mut lines = Vec::new();
     while let Some(part) = form.next().await? {
@@ -46,7 +46,7 @@ async fn an_odd_cookie_hides_no_other() {
             (b"a=b; ;; =x; c=%zz; session=abc", r#"Some("abc") None Some("%zz")"#),
             (b"; c; c=%ff; \xff\xff;\xff=c;session=abc;", r#"Some("abc") None None"#),
             (b"session=\xff; session=abc; c==d", r#"Some("abc") None Some("=d")"#),
-            // A name means itself, not what it could be decoded to.
+            // A name is literal, not decoded.
             (b"%73ession=evil; session=a%62c; n%61me=x", r#"Some("abc") None None"#),
         ] {
             let headers = [("Cookie", cookies)];

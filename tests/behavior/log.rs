@@ -1,5 +1,5 @@
-//! The log: whatever becomes of where it goes, the server goes on, nobody waits
-//! for it, and lines that are missing are told.
+//! The log: whatever happens to its output, the server continues, nothing waits
+//! for it, and missing lines are reported.
 
 use std::fs::OpenOptions;
 use std::net::SocketAddr;
@@ -36,18 +36,18 @@ pode_server! {
     };
 }
 
-/// In the environment of the program below.
+/// An environment variable of the program below.
 const ALONE: &str = "PODE_TEST_TALKATIVE";
 
-/// What stands there for a program that only has so many lines to say.
+/// Its value for a program that only logs so many lines.
 const ENDS: &str = "ends";
 
-/// What stands there for a program with a subscriber of its own.
+/// Its value for a program with a subscriber of its own.
 const OWN: &str = "own";
 const LAST_LINES: usize = 1000;
 
 /// The program of these tests, which run this one alone, in a process of its
-/// own. It says on its standard output where it listens.
+/// own. It prints its addresses on its standard output.
 #[test]
 fn program() {
     if std::env::var_os(ALONE).is_none() {
@@ -81,7 +81,7 @@ struct Program {
     ws: SocketAddr,
 }
 
-/// Runs the program, whose log goes there.
+/// Runs the program with its log going there.
 async fn start_program(log: Stdio) -> Program {
     start_program_as("", log).await
 }
@@ -111,7 +111,7 @@ async fn address(lines: &mut Lines<BufReader<ChildStdout>>, name: &str) -> Socke
 }
 
 impl Program {
-    /// Has everything log that can, and sees whether it still does its work.
+    /// Makes everything log that can, and checks that it still works.
     async fn works(&self) {
         let mut listener = Client::connect_at(self.ws, "/short").await.unwrap();
         for _ in 0..3 {
@@ -131,7 +131,7 @@ impl Program {
         }
     }
 
-    /// Has more logged than may wait to be written.
+    /// Logs more than may wait to be written.
     async fn flood(&self) {
         let line = [b'x'; 16 << 10];
         for _ in 0..(2 << 20) / line.len() {
@@ -212,7 +212,7 @@ async fn nobody_waits_for_a_log_that_stalls_and_missing_lines_are_told() {
         panic!("nothing is told of the lines that are missing")
     };
     assert!(within(told, "the number of missing lines").await > 0);
-    // And then it is a log again.
+    // Then the log works again.
     let answer = request_at(program.http, "POST", "/fail", &[], b"heard again").await;
     assert_eq!(answer.status, 500);
     let heard = async { while !log.next_line().await.unwrap().unwrap().contains("heard again") {} };

@@ -1,5 +1,5 @@
-//! What clients see: servers are declared, started on free ports, and talked
-//! to over real sockets. One module for each noun.
+//! Behaviour as clients see it: servers are declared, started on free ports,
+//! and used over real sockets. One module for each noun.
 
 #![allow(clippy::unwrap_used, reason = "what was expected and isn't there fails the test")]
 

@@ -1,8 +1,8 @@
-//! That memory comes back when clients have gone, and is bounded while they are
-//! there.
+//! Memory is released when clients have disconnected, and bounded while they
+//! are connected.
 //!
-//! It is measured in a process of its own, since all other tests take and give
-//! back memory meanwhile.
+//! It is measured in a process of its own, since all other tests allocate and
+//! release memory meanwhile.
 
 use std::process::Command;
 
@@ -12,12 +12,12 @@ use tokio::io::AsyncWriteExt;
 
 use crate::support::{Client, handshake, start};
 
-/// How many come and go in a round, and how many of them at once.
+/// How many connect in a round, and how many of them at once.
 const VISITS: usize = 5_000;
 const AT_ONCE: usize = 100;
 
-/// What a process may grow by over three rounds: some 130 bytes for each visit.
-/// Each client alone takes more than that while it is there.
+/// How much a process may grow over three rounds: some 130 bytes for each
+/// visit. Each client alone takes more than that while it is connected.
 const MAX_GROWTH_KIB: i64 = 2_000;
 
 pode_server! {
@@ -51,7 +51,7 @@ async fn answer_in(event: SignalEvent<String>, _: u32, message: String) -> Resul
     answer(event, message).await
 }
 
-/// In the environment of the process that is measured.
+/// An environment variable of the process that is measured.
 const ALONE: &str = "PODE_TEST_ALONE";
 
 #[test]
@@ -59,7 +59,7 @@ fn memory_returns_when_clients_have_gone() {
     alone("memory::memory_returns_when_clients_have_gone", rounds_of_visits());
 }
 
-/// Runs a test in a process of its own: this one, if it is that.
+/// Runs a test in a process of its own, or directly if this is that process.
 fn alone(test: &str, run: impl Future<Output = ()>) {
     if std::env::var_os(ALONE).is_some() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -74,7 +74,7 @@ fn alone(test: &str, run: impl Future<Output = ()>) {
 
 async fn rounds_of_visits() {
     let server = start(house()).await;
-    // What is kept for the next client is taken in the first rounds.
+    // The first rounds allocate what is kept for later clients.
     for round in 0..2 {
         visits(&server, round).await;
     }
@@ -87,8 +87,9 @@ async fn rounds_of_visits() {
     assert!(growth < MAX_GROWTH_KIB, "{growth} KiB more");
 }
 
-/// Lets many come, each to a room and a group of its own or to the chat, say
-/// something and go. No two rounds have a room or a group in common.
+/// Connects many clients, each to a room and a group of its own or to the chat;
+/// each sends a message and disconnects. No two rounds have a room or a group
+/// in common.
 async fn visits(server: &RunningServer, round: usize) {
     for first in (0..VISITS).step_by(AT_ONCE) {
         let visitors = (first..first + AT_ONCE).map(async |number| {
@@ -115,14 +116,15 @@ async fn visits(server: &RunningServer, round: usize) {
     }
 }
 
-/// How many clients do each of what is abusive.
+/// How many clients do each kind of abuse.
 const OF_EACH_KIND: usize = 20;
 
-/// What a process may grow by for all of them, who are in it, too. It was 47,100
-/// KiB; without bounds it would be as many as they send, which are gigabytes.
+/// How much a process may grow for all of them, who run in it, too. It was
+/// 47,100 KiB; without bounds it would be as many as they send, which are
+/// gigabytes.
 const MAX_ABUSE_KIB: i64 = 80_000;
 
-/// An answer that takes no memory of its own.
+/// A response that allocates no memory.
 static LARGE: [u8; 64 << 20] = [0; 64 << 20];
 
 pode_server! {
@@ -156,7 +158,8 @@ async fn all_kinds_of_abuse() {
          Content-Length: 60000000\r\n\r\n{part}"
     );
     let ping = [&b"\x89\xfd\0\0\0\0"[..], &[b'?'; 125]].concat();
-    // Who sends what, and then what over and over. Nobody reads.
+    // Which protocol, what is sent first, and what is then repeated. The
+    // clients don't read.
     let kinds: [(Protocol, String, Vec<u8>); 7] = [
         (Protocol::Http, "GET / HTTP/1.1\r\nHost: x\r\n".into(), b"A: b\r\n".repeat(99)),
         (Protocol::Http, "GET /large HTTP/1.1\r\nHost: x\r\n\r\n".into(), Vec::new()),
@@ -174,7 +177,7 @@ async fn all_kinds_of_abuse() {
             abuse.spawn(async move {
                 let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
                 stream.write_all(begins.as_bytes()).await.unwrap();
-                // All that the server will take, some of it more than once.
+                // As much as the server accepts, some of it more than once.
                 for _ in 0..10_000 {
                     if goes_on.is_empty() || stream.write_all(&goes_on).await.is_err() {
                         break;
@@ -184,7 +187,8 @@ async fn all_kinds_of_abuse() {
             });
         }
     }
-    // Meanwhile whoever reads gets everything, and so much that others can't.
+    // Meanwhile a client that reads gets everything: so much that the others
+    // can't.
     let message = RawMessage::Binary(vec![0; 64 << 10].into());
     let mut most = 0;
     for _ in 0..500 {
@@ -197,7 +201,7 @@ async fn all_kinds_of_abuse() {
     assert!(most < MAX_ABUSE_KIB, "{most} KiB more");
 }
 
-/// Returns what the process has of the machine's memory.
+/// Returns the resident memory of the process.
 fn resident_kib() -> i64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();

@@ -17,8 +17,8 @@ pode_server! {
     route GET "/" => async |_| text("a page");
 }
 
-/// Connects as a page of an origin does, and returns the status and what is
-/// said of a refusal.
+/// Connects as a page of an origin does, and returns the status and the text of
+/// a refusal.
 async fn connect(server: &RunningServer, path: &str, origin: Option<&str>) -> (u16, String) {
     let address = server.address(Protocol::Ws).unwrap();
     let mut request = format!("ws://{address}{path}").into_client_request().unwrap();

@@ -10,7 +10,7 @@ pode_server! {
     endpoint https "127.0.0.1:0" { certificate: certificate() };
     public "behavior/files";
     public "/static" "behavior/files/folder";
-    // A mistake that is found, unless one of both may not be there.
+    // A mistake that the compiler finds, unless one of both may be left out.
     #[cfg(all())]
     route GET "/taken.txt" => async |_| text("the route");
 }

@@ -1,5 +1,6 @@
-//! Ranges: servers whose options are all as large, or as small, as their types
-//! allow. They run in processes of their own, whose log would tell of a panic.
+//! Ranges: servers whose options all have the largest, or the smallest, values
+//! of their types. They run in processes of their own, whose log would show a
+//! panic.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -17,19 +18,19 @@ use crate::support::{
 };
 use crate::tls::{get_by_http_2, idle_ends, secure_stream};
 
-/// Where the programs keep their sockets, and where the other server is.
+/// The folder of the programs' sockets, and the address of the other server.
 const FOLDER: &str = "PODE_TEST_RANGE";
 const FEED: &str = "PODE_TEST_FEED";
 
 const ENDLESS: Duration = Duration::MAX;
 const ANY_NUMBER: usize = usize::MAX;
-/// A number that is none of those that stand for "without limit".
+/// A number that is not the one for "without limit".
 const VERY_MANY: usize = usize::MAX - 1;
 
 /// More than the system and its buffers take for a client that doesn't read.
 const LARGE: usize = 64 << 20;
 
-/// Has a permit for each time that something has fired.
+/// Has a permit for each time that a timer or schedule has fired.
 struct Fired(Semaphore);
 
 impl Fired {
@@ -37,7 +38,7 @@ impl Fired {
         Fired(Semaphore::new(0))
     }
 
-    /// Waits until so much has fired.
+    /// Waits until so many have fired.
     async fn times(event: WebEvent, times: u32) -> Result<(), EventError> {
         event.state::<Fired>()?.0.acquire_many(times).await.expect("it is never closed").forget();
         Ok(())
@@ -118,7 +119,7 @@ pode_server! {
 
 const NONE: Duration = Duration::ZERO;
 const NEXT_TO_NONE: Duration = Duration::from_nanos(1);
-/// Which the macro would find if it stood there.
+/// A literal 0 would be a compile error.
 const NO_ROOM: usize = 0;
 
 pode_server! {
@@ -200,8 +201,8 @@ async fn talk(
     Ok(())
 }
 
-/// The programs of these tests: they run one of these alone, in a process of its
-/// own. Otherwise there is nothing to do here.
+/// The programs of these tests: they run one of these alone, in a process of
+/// its own. Otherwise it does nothing.
 #[test]
 fn longest_program() {
     run(longest);
@@ -222,7 +223,7 @@ fn run(declare: impl FnOnce(PathBuf, String) -> Server) {
     }
 }
 
-/// The other server, which the programs are connected to, and their folder.
+/// The other server, which the programs connect to, and their folder.
 struct Surroundings {
     folder: PathBuf,
     feed: TcpListener,
@@ -255,15 +256,15 @@ impl Drop for Surroundings {
 }
 
 /// Waits for the end of a program that was asked to end or has handed over, and
-/// sees that nothing went wrong in it.
+/// checks that it logged no fault.
 async fn ends_well(process: Process) {
     let (said, status) = process.end().await;
     assert_eq!(status.code(), Some(0), "{said}");
     assert!(!said.contains("panicked") && !said.contains("ERROR"), "{said}");
 }
 
-/// Waits until the program takes leave of the other server, which then closes
-/// the connection.
+/// Waits until the program sends a close frame to the other server, which then
+/// closes the connection.
 async fn sees_it_leave(mut feed: Client<TcpStream>) {
     assert_eq!(feed.close_code().await, 1001);
 }
@@ -281,8 +282,8 @@ async fn hear(stream: &mut TcpStream, end: &str) -> String {
     heard
 }
 
-/// Sends a body that the server has to wait for: it comes in two parts, of which
-/// the first is sent when it is asked for.
+/// Sends a body that the server has to wait for: it comes in two parts, of
+/// which the first is sent after the 100-continue.
 async fn post_slowly(address: SocketAddr, path: &str, headers: &str, body: &str) -> String {
     let mut stream = connect(address).await;
     let length = body.len();
@@ -311,7 +312,7 @@ async fn the_longest_times_and_the_largest_sizes_are_waited_for_and_taken() {
     let http = process.address(Protocol::Http).await;
     let https = process.address(Protocol::Https).await;
 
-    // Heads, bodies, and whatever comes between two requests.
+    // Heads, bodies, and the time between two requests.
     let mut kept = connect(http).await;
     for _ in 0..2 {
         kept.write_all(b"GET / HTTP/1.1\r\n").await.unwrap();
@@ -324,7 +325,7 @@ async fn the_longest_times_and_the_largest_sizes_are_waited_for_and_taken() {
     let file = get_at(http, "/files/plain.txt").await;
     assert_eq!(file.headers["cache-control"], "max-age=315360000");
 
-    // Whoever reads only when somebody else has read all of it.
+    // A client that reads only when another has read all of it.
     let large = b"GET /large HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
     let mut slow = connect(http).await;
     slow.write_all(large).await.unwrap();
@@ -382,7 +383,7 @@ async fn the_shortest_times_and_the_smallest_sizes_are_what_they_say() {
     let http = process.address(Protocol::Http).await;
     let https = process.address(Protocol::Https).await;
 
-    // One request for each connection, without being asked for that.
+    // One request for each connection, although the client doesn't ask for that.
     let mut requests = http_2(https).await;
     for _ in 0..10 {
         let answer = raw(http, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await;
@@ -392,7 +393,7 @@ async fn the_shortest_times_and_the_smallest_sizes_are_what_they_say() {
     idle_ends(requests).await;
     assert_eq!(get_at(http, "/files/plain.txt").await.headers["cache-control"], "no-cache");
 
-    // Bodies of nothing, and others.
+    // Empty bodies, and others.
     let post = async |path, headers: &[(&str, &str)], body: &str| {
         request_at(http, "POST", path, headers, body.as_bytes()).await.status
     };
@@ -403,7 +404,7 @@ async fn the_shortest_times_and_the_smallest_sizes_are_what_they_say() {
     let slow = b"POST /slow HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n";
     assert_eq!(raw(http, slow).await.status, 408);
 
-    // Whoever has to be waited for.
+    // Clients that the server would have to wait for.
     let mut slow = connect(http).await;
     slow.write_all(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
     let cut_off = async {
@@ -431,7 +432,7 @@ async fn the_shortest_times_and_the_smallest_sizes_are_what_they_say() {
     assert_eq!(Client::connect_at(http, "/nobody").await.err(), Some(503));
     assert_eq!(Client::connect_at(http, "/from-nowhere").await.err(), Some(429));
 
-    // All clients are told at once, and nobody is waited for.
+    // All clients are closed at once, and the server waits for none.
     let mut client = Client::connect_at(http, "/empty").await.unwrap();
     let start = surroundings.start("range::shortest_program");
     let ((newer, _newer_feed), ()) = tokio::join!(start, client.hear_end());
@@ -453,10 +454,10 @@ async fn who_is_given_no_time_and_no_room_has_none() {
     }
     assert_eq!(get_at(at("takes_no_head"), "/").await.status, 431);
     for _ in 0..2 {
-        // Of no connection at all, nobody would have anything.
+        // With no connection at all, it would serve nobody.
         assert_eq!(get_at(at("takes_one"), "/").await.text(), "here");
     }
-    // What is asked for is given to the end.
+    // A response is sent to its end.
     let mut requests = http_2(at("waits_for_no_request")).await;
     let (status, large) = get_by_http_2(&mut requests, "/large").await.unwrap();
     assert_eq!((status, large.len()), (200, LARGE));

@@ -1,4 +1,4 @@
-//! Rebroadcasting: pages and programs that were written for Pode talk to each
+//! Rebroadcasting: pages and programs that were written for Pode send to each
 //! other.
 
 use pode::prelude::*;
@@ -16,7 +16,8 @@ pode_server! {
     on connect TEAMS => introduce;
 }
 
-/// Lets clients say by their query who they are: `?ada&crew&captains`.
+/// Lets clients name themselves and their groups in their query:
+/// `?ada&crew&captains`.
 async fn introduce(event: ConnectEvent<String>) -> Result<(), EventError> {
     let mut words = event.query().split('&');
     let id = words.next().unwrap_or_default();
@@ -102,7 +103,7 @@ async fn where_it_is_open_to_groups_only_members_are_heard() {
     check_refused(&mut eve, r#"{"message":"x"}"#, "you are in no group").await;
 }
 
-/// Says something, and is told what is wrong with it.
+/// Sends a message, and checks the error it gets.
 async fn check_refused(client: &mut Client, said: &str, error: &str) {
     client.say(said).await;
     let told: serde_json::Value = serde_json::from_str(&client.text().await).unwrap();

@@ -1,7 +1,7 @@
-//! Refusals: each as it travels, in the list beside this file.
+//! Refusals: each as it is sent, in the list beside this file.
 //!
-//! What a server accepts is tested with its nouns; here it is all that it
-//! doesn't, and that the next request is answered all the same.
+//! The tests of the nouns cover what a server accepts. These cover everything
+//! that it refuses, and that the next request is answered all the same.
 
 use std::convert::Infallible;
 
@@ -84,7 +84,7 @@ async fn every_refusal_is_as_listed_and_the_next_request_is_answered() {
 
         let Some(request) = http_2_form(lines('>')) else { continue };
         by_both += 1;
-        // It has no protocol to change to.
+        // It has no protocol to upgrade to.
         let expected = lines('<').filter(|line| !line.starts_with("upgrade: "));
         let compared = match ask(requests.clone(), request).await {
             Ok(answer) if answer.headers.contains_key("upgrade") => Err("an upgrade".to_owned()),
@@ -102,8 +102,8 @@ async fn every_refusal_is_as_listed_and_the_next_request_is_answered() {
     assert!(by_both > 100, "only {by_both} by HTTP/2");
 }
 
-/// Makes a request by HTTP/2 of its lines in the list, unless it is about what
-/// HTTP/2 doesn't have, or its clients don't let through.
+/// Makes an HTTP/2 request from its lines in the list, unless it is about
+/// something that HTTP/2 doesn't have, or that its clients don't send.
 fn http_2_form<'list>(
     lines: impl Iterator<Item = &'list str>,
 ) -> Option<Request<BoxBody<Bytes, Infallible>>> {
@@ -138,7 +138,7 @@ fn http_2_form<'list>(
     request.body(body).ok()
 }
 
-/// A body of which there is to be more, which never comes.
+/// A body whose rest never arrives.
 fn unfinished(bytes: Vec<u8>) -> BoxBody<Bytes, Infallible> {
     let pieces: Vec<_> = bytes.chunks(1 << 16).map(Bytes::copy_from_slice).collect();
     let frames = stream::iter(pieces).map(|piece| Ok(Frame::data(piece)));
@@ -171,7 +171,7 @@ fn travelling<'list>(lines: impl Iterator<Item = &'list str>) -> Vec<u8> {
     [head.join(&b"\r\n"[..]), b"\r\n\r\n".to_vec(), body.unwrap_or_default()].concat()
 }
 
-/// Makes bytes of a text in which `\xff` stands for a byte, and `\\` for a
+/// Makes bytes from a text in which `\xff` stands for a byte, and `\\` for a
 /// backslash.
 fn unescape(text: &str) -> Vec<u8> {
     let mut parts = text.split('\\');
@@ -192,7 +192,7 @@ fn unescape(text: &str) -> Vec<u8> {
     bytes
 }
 
-/// Compares an answer with its lines in the list.
+/// Compares a response with its lines in the list.
 fn compare<'list>(
     answer: &Answer,
     mut expected: impl Iterator<Item = &'list str>,
@@ -216,8 +216,8 @@ fn compare<'list>(
     if as_expected { Ok(()) } else { Err(said.to_owned()) }
 }
 
-/// Sends a body of that many bytes, whose length only its end would tell; it
-/// isn't told.
+/// Sends a body of that many bytes without announcing its length or sending its
+/// end.
 async fn unannounced(
     server: &Versioned,
     [method, path, content_type]: [&str; 3],
@@ -237,8 +237,8 @@ async fn unannounced(
          Connection: close\r\nTransfer-Encoding: chunked\r\n"
     )
     .into_bytes();
-    // No more than the last byte: what a server leaves unread when it closes a
-    // connection may cost the client the answer.
+    // No more than the last byte: bytes that a server leaves unread when it
+    // closes a connection may cost the client the response.
     for piece in body.chunks(1 << 16) {
         request.extend_from_slice(format!("\r\n{:x}\r\n", piece.len()).as_bytes());
         request.extend_from_slice(piece);
@@ -277,14 +277,14 @@ async fn heads_that_are_too_long_are_refused() {
             (format!("/{}", "a".repeat(5_000)), 404),
             ("/a".repeat(10_000), 404),
             (format!("/users/{}", "a".repeat(5_000)), 404),
-            // More than a head may have, which are 32 KiB.
+            // More than a head may have, which is 32 KiB.
             (format!("/{}", "a".repeat(32 << 10)), 431),
         ] {
             assert_eq!(get(&server, &path).await.status, status, "{} bytes", path.len());
             assert_eq!(get(&server, "/good").await.text(), "good");
         }
     }
-    // As many headers as there may be, and one more.
+    // As many headers as allowed, and one more.
     let server = start(guarded()).await;
     let head = |headers| format!("GET /good HTTP/1.1\r\n{}\r\n", "A: b\r\n".repeat(headers));
     assert_eq!(send(&server, head(101).as_bytes()).await.status, 431);

@@ -35,7 +35,7 @@ async fn replies_are_changed() {
         );
         assert_eq!(created.headers["content-type"], "text/plain; charset=utf-8");
         let cookies = get(&server, "/cookies").await;
-        // Both lines are there; the last one is kept here.
+        // Both headers are there; the map keeps the last one.
         assert_eq!((cookies.status, cookies.headers["set-cookie"].as_str()), (204, "d=e"));
         assert_eq!(get(&server, "/broken").await.status, 500);
     }
@@ -98,7 +98,7 @@ async fn browsers_get_error_pages_where_there_are_some() {
             request(&server, "GET", "/no-file", &browser, b"").await.text(),
             "<h1>404</h1><p>there is no such file</p>"
         );
-        // No page for this status, and none for whoever doesn't ask for HTML.
+        // No page for this status, and none for clients that don't accept HTML.
         let gone = request(&server, "GET", "/gone", &browser, b"").await;
         assert_eq!((gone.status, gone.text()), (410, "it was here"));
         assert_eq!(get(&server, "/nowhere").await.text(), "there is nothing at this path");

@@ -1,4 +1,4 @@
-//! Routes: what is asked, what handlers get, what is answered.
+//! Routes: requests, handlers' arguments, and responses.
 
 use pode::prelude::*;
 use serde_json::json as value;

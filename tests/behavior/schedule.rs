@@ -1,5 +1,5 @@
-//! Schedules: what clients see when their time comes, and which time zone they
-//! go by. When that is, is tested where a clock can be set.
+//! Schedules: what clients see when a time comes, and which time zone applies.
+//! The times themselves are tested where a clock can be set.
 
 use std::time::SystemTime;
 
@@ -52,7 +52,7 @@ async fn a_schedule_reaches_a_client() {
     assert_eq!(unknown.to_string(), "no schedule `daily` is declared");
 }
 
-/// From when on the schedules of the program fire, which the tests below run.
+/// When the schedules of the program begin to fire, which the tests below run.
 const BEGIN: &str = "PODE_TEST_SCHEDULES_BEGIN";
 
 pode_server! {
@@ -76,7 +76,7 @@ pode_server! {
 }
 
 /// The program of the tests below: they run this test alone, in a process of
-/// its own. Otherwise there is nothing to do here.
+/// its own. Otherwise it does nothing.
 #[test]
 fn program() {
     let Ok(begin) = std::env::var(BEGIN) else { return };
@@ -93,16 +93,16 @@ fn start_program(zone: &str, begin: &str) -> Process {
     Process::start(this_test("schedule::program").env("TZ", zone).env(BEGIN, begin))
 }
 
-/// A process has one time zone, which it takes from its environment. Rules that
-/// are written out aren't changed by any country.
+/// A process has one time zone, which it takes from its environment. No country
+/// changes explicit rules.
 #[tokio::test]
 async fn the_next_time_is_that_of_the_systems_zone() {
     const BERLIN: &str = "CET-1CEST,M3.5.0,M10.5.0/3";
     const DUBLIN: &str = "IST-1GMT0,M10.5.0,M3.5.0/1";
     const LORD_HOWE: &str = "<+1030>-10:30<+11>-11,M10.1.0,M4.1.0";
     const TROLL: &str = "<+00>0<+02>-2,M3.5.0/1,M10.5.0/3";
-    // When it begins, and when each comes next: a minute, a quarter of an hour,
-    // half past two and midnight; all by the clock of UTC.
+    // When it begins, and the next time of each: a minute, a quarter of an
+    // hour, half past two and midnight; all in UTC.
     let cases = [
         // The first and the second of two hours that read alike.
         (BERLIN, "2040-10-28T00:29:30", ["28T00:30", "28T00:30", "28T00:30", "28T23:00"]),
@@ -113,7 +113,7 @@ async fn the_next_time_is_that_of_the_systems_zone() {
         (TROLL, "2040-10-28T01:29:30", ["28T01:30", "28T01:30", "29T02:30", "29T00:00"]),
         (LORD_HOWE, "2040-03-31T14:39:30", ["31T14:40", "31T14:45", "31T16:00", "01T13:30"]),
         (LORD_HOWE, "2040-03-31T15:09:30", ["31T15:10", "31T15:15", "31T16:00", "01T13:30"]),
-        // Half past two isn't there.
+        // Half past two doesn't exist.
         (BERLIN, "2040-03-25T00:59:30", ["25T01:00", "25T01:00", "25T01:00", "25T22:00"]),
         ("Asia/Kolkata", "2040-01-01T00:00:30", ["01T00:01", "01T00:15", "01T21:00", "01T18:30"]),
         (":Asia/Kolkata", "2040-01-01T00:00:30", ["01T00:01", "01T00:15", "01T21:00", "01T18:30"]),
@@ -157,7 +157,7 @@ async fn a_zone_that_cannot_be_read_is_told() {
         program.says("day next at 2040-01-01T18:30:00Z").await;
         assert!(!program.said().concat().contains("time zone"), "{zone}: {:?}", program.said());
     }
-    // Whoever leaves it empty wants UTC.
+    // An empty value means UTC.
     let program = start_program("", begin);
     program.says("day next at 2040-01-02T00:00:00Z").await;
     assert!(!program.said().concat().contains("time zone"), "{:?}", program.said());

@@ -1,4 +1,4 @@
-//! Security: what a stranger may try, and a page that somebody wrote into.
+//! Security: attacks by strangers, and a page with user content.
 
 use pode::prelude::*;
 use pode::{Protocol, RunningServer};
@@ -38,7 +38,7 @@ struct Away {
     to: String,
 }
 
-/// What a page prints that forgot to escape.
+/// The data of a page that forgot to escape it.
 #[derive(Serialize)]
 struct Smuggled {
     said: &'static str,
@@ -107,8 +107,8 @@ fn pages_run_their_own_scripts_and_no_others() {
     });
 }
 
-/// Sends a request and, behind it in the same bytes, another: only one is
-/// answered, and the connection ends.
+/// Sends a request and another directly after it: only the first is answered,
+/// and the connection ends.
 async fn check_alone(server: &RunningServer, head: &str, body: &str, status: u16) {
     let address = server.address(Protocol::Http).unwrap();
     let behind = "GET /reached HTTP/1.1\r\nHost: x\r\n\r\n";
@@ -124,12 +124,12 @@ async fn requests_that_can_be_read_in_two_ways_go_no_further() {
     let server = start(guarded()).await;
     let chunks = "5\r\nhello\r\n0\r\n\r\n";
     for (headers, body, status) in [
-        // RFC 9112, section 6.1: both lengths. The one of chunks counts, and
-        // the connection ends.
+        // RFC 9112, section 6.1: both lengths. The chunked one counts, and the
+        // connection ends.
         ("Host: x\r\nContent-Length: 4\r\nTransfer-Encoding: chunked", chunks, 200),
         ("Host: x\r\nTransfer-Encoding: chunked\r\nContent-Length: 4", chunks, 200),
         ("Host: x\r\nTransfer-Encoding: chunked", chunks, 200),
-        // Other codings, and those that some servers don't understand.
+        // Other codings, and some that some servers don't understand.
         ("Host: x\r\nTransfer-Encoding: gzip, chunked", chunks, 501),
         ("Host: x\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked", chunks, 501),
         ("Host: x\r\nTransfer-Encoding: chunked, identity", chunks, 400),
@@ -149,19 +149,19 @@ async fn requests_that_can_be_read_in_two_ways_go_no_further() {
         ("Host: x\r\nHost: y\r\nContent-Length: 5", "hello", 400),
         ("Host: x@y\r\nContent-Length: 5", "hello", 400),
         ("Host: x y\r\nContent-Length: 5", "hello", 400),
-        // An odd byte makes a header wrong that a request is judged by.
+        // An invalid byte invalidates a header that decides about the request.
         ("Host: x\u{fc}\r\nContent-Length: 5", "hello", 400),
         ("Host: x, \u{fc}\r\nContent-Length: 5", "hello", 400),
         ("Host: x\r\nContent-Length: 5\u{fc}", "hello", 400),
         ("Host: x\r\nContent-Length: \u{fc}, 5", "hello", 400),
         ("Host: x\r\nTransfer-Encoding: chunked\u{fc}", chunks, 400),
         ("Host: x\r\nTransfer-Encoding: \u{fc}, chunked", chunks, 400),
-        // A header that goes on in the next line.
+        // A header that continues on the next line.
         ("Host: x\r\nX: a\r\n b\r\nContent-Length: 5", "hello", 400),
         ("Host: x\r\nX: a\rContent-Length: 5", "hello", 400),
     ] {
         let head = format!("POST /echo HTTP/1.1\r\n{headers}");
-        // What is sound goes on; here it is to end, too.
+        // A valid request keeps the connection open; here it must end, too.
         let sound = status == 200 && !headers.contains("Transfer");
         let head = if sound { format!("{head}\r\nConnection: close") } else { head };
         check_alone(&server, &head, body, status).await;

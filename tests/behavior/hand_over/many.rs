@@ -18,15 +18,16 @@ const CONNECTIONS_PER_SECOND: u64 = 200;
 const LISTENERS: usize = 40;
 const DRAIN: Duration = Duration::from_secs(1);
 
-/// What there has to be of load in each hand-over, however slow this machine is.
+/// The minimum load in each hand-over, however slow this machine is.
 const POSTS_EACH: u64 = 5;
 const CONNECTIONS_EACH: u64 = 20;
 
-/// How many connections may be at once, so that a slow machine isn't flooded.
+/// How many connections may be open at once, so that a slow machine isn't
+/// flooded.
 const CONNECTIONS_AT_ONCE: usize = 100;
 
-/// None of 200 connections in a second is refused, and whoever comes back has
-/// every message that somebody posts all the while, in order and once.
+/// None of 200 connections in a second is refused, and a client that reconnects
+/// has every message that is posted all the time, in order and once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn twenty_hand_overs_refuse_nobody_and_lose_nothing() {
     let folder = Folder::new("many");
@@ -56,7 +57,7 @@ async fn twenty_hand_overs_refuse_nobody_and_lose_nothing() {
         let newer = Shop::start(&folder, DRAIN).await;
         let (code, said) = std::mem::replace(&mut shop, newer).end().await;
         assert_eq!(code, Some(0), "{said}");
-        // A timer may be late when so much is going on.
+        // A timer may be late under this load.
         let complaints =
             said.lines().filter(|line| line.contains("ERROR") || line.contains("WARN"));
         let complaints: Vec<_> = complaints.filter(|line| !line.contains("is behind")).collect();
@@ -67,7 +68,7 @@ async fn twenty_hand_overs_refuse_nobody_and_lose_nothing() {
     done.store(true, Ordering::SeqCst);
     posting.await.unwrap();
     connecting.await.unwrap();
-    // One more, so that whoever waited for it sees that it is done.
+    // One more, so that tasks that wait for it see the end.
     let last = *posted.borrow();
     posted.send_replace(last + 1);
     assert_eq!(post(address, last).await, 204);
@@ -82,7 +83,7 @@ async fn reaches(count: &watch::Sender<u64>, enough: u64) {
     within(reached, "as much load as there has to be").await.unwrap();
 }
 
-/// Posts numbers, each when the one before is answered.
+/// Posts numbers, each after the response to the one before.
 async fn post_all_the_while(
     address: SocketAddr,
     done: Arc<AtomicBool>,
@@ -95,7 +96,7 @@ async fn post_all_the_while(
     }
 }
 
-/// Connects at its pace, by HTTP and WebSocket in turn, and expects an answer
+/// Connects at its pace, by HTTP and WebSocket in turn, and expects a response
 /// each time.
 async fn connect_all_the_while(
     address: SocketAddr,
@@ -103,7 +104,7 @@ async fn connect_all_the_while(
     connected: watch::Sender<u64>,
 ) {
     let mut ticks = interval(Duration::from_secs(1) / CONNECTIONS_PER_SECOND as u32);
-    // What is late is made up for.
+    // Late ticks are made up for.
     ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
     let mut connections = JoinSet::new();
     while !done.load(Ordering::SeqCst) {

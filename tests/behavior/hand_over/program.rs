@@ -1,5 +1,4 @@
-//! The program that these tests start again and again, and what they do with
-//! it.
+//! The program that these tests start repeatedly, and their actions on it.
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -15,8 +14,8 @@ use tokio::process::Command;
 
 use crate::support::{Process, request_at, this_test, within};
 
-/// Where the program keeps its socket and writes its ticks; and how many
-/// milliseconds it drains.
+/// The folder of the program's socket and ticks; and its drain time in
+/// milliseconds.
 const FOLDER: &str = "PODE_TEST_HAND_OVER";
 const DRAIN: &str = "PODE_TEST_DRAIN";
 
@@ -51,7 +50,7 @@ pode_server! {
     route POST "/news" (form: Post) => async |event: WebEvent, post: Post| {
         event.send(NEWS, &post.number).await
     };
-    // More than is kept.
+    // More than the history keeps.
     route POST "/flood" => async |event: WebEvent| -> Result<(), SendError> {
         for number in 0..5_000 {
             event.send(NEWS, &number).await?;
@@ -79,7 +78,7 @@ async fn to_group(event: SignalEvent<String>, text: String) -> Result<(), SendEr
 }
 
 /// The program of these tests: they run this test alone, in a process of its
-/// own. Otherwise there is nothing to do here.
+/// own. Otherwise it does nothing.
 #[test]
 fn program() {
     let Some(folder) = std::env::var_os(FOLDER) else { return };
@@ -125,7 +124,7 @@ impl Folder {
 
     /// Waits until a process ticks once more.
     pub(super) async fn next_tick_of(&self, shop: &Shop) {
-        // One may be halfway.
+        // One tick may be half done.
         for _ in 0..2 {
             let _ = std::fs::remove_file(self.0.join("ticks"));
             self.tick_of(shop).await;
@@ -153,19 +152,19 @@ impl Shop {
         Shop { process, address }
     }
 
-    /// Starts a process that fails, and returns what it says.
+    /// Starts a process that fails, and returns its log.
     pub(super) async fn fail(folder: &Folder) -> String {
         let (said, status) = Process::start(&mut command(folder, Duration::ZERO)).end().await;
         assert_eq!(status.code(), Some(1));
         said
     }
 
-    /// Returns the number of its process, as it tells it.
+    /// Returns its process id, as it reports it.
     pub(super) fn id(&self) -> String {
         self.process.id().to_string()
     }
 
-    /// Waits for the end; returns its code and what the process said.
+    /// Waits for the end; returns the exit code and the log.
     pub(super) async fn end(self) -> (Option<i32>, String) {
         let (said, status) = self.process.end().await;
         (status.code(), said)
@@ -178,15 +177,15 @@ fn command(folder: &Folder, drain: Duration) -> Command {
     command
 }
 
-/// Posts a number, which all who listen to the news get; returns the status.
+/// Posts a number, which all clients of the news get; returns the status.
 pub(super) async fn post(address: SocketAddr, number: u64) -> u16 {
     let form = [("Content-Type", "application/x-www-form-urlencoded")];
     let body = format!("number={number}");
     request_at(address, "POST", "/news", &form, body.as_bytes()).await.status
 }
 
-/// Speaks as a newer process does, and returns the connection when the older
-/// one has said a certain word.
+/// Sends what a newer process sends, and returns the connection when the older
+/// one has sent a certain word.
 pub(super) async fn speak(path: &Path, words: &[&str], until: &str) -> UnixStream {
     let mut stream = UnixStream::connect(path).await.unwrap();
     let talk = async {
@@ -194,8 +193,8 @@ pub(super) async fn speak(path: &Path, words: &[&str], until: &str) -> UnixStrea
         stream.read_exact(&mut [0; 17]).await.unwrap();
         let mut heard = hear(&mut stream).await;
         assert!(heard.starts_with(r#"{"sockets":"#), "{heard}");
-        // Each comes with a byte, of which no two are read at once; the
-        // descriptors are closed by the system.
+        // Each comes with a byte, of which no two are read at once; the system
+        // closes the descriptors.
         for _ in 0..heard.matches("\"declared\"").count() + 1 {
             stream.read_u8().await.unwrap();
         }

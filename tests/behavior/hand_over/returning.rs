@@ -1,4 +1,4 @@
-//! A client that comes back when the server restarts, as the script of a page
+//! A client that reconnects when the server restarts, as the script of a page
 //! does.
 
 use std::net::SocketAddr;
@@ -10,9 +10,9 @@ use crate::support::Client;
 pub(super) struct Returning {
     address: SocketAddr,
     path: String,
-    /// Absent while it is away.
+    /// Absent while it is disconnected.
     client: Option<Client>,
-    /// How far it had come when it was sent away.
+    /// Its position when it was disconnected.
     position: String,
 }
 
@@ -28,7 +28,7 @@ impl Returning {
         self.client.as_mut().unwrap().text().await
     }
 
-    /// Waits for the next text; comes back if it is sent away meanwhile.
+    /// Waits for the next text; reconnects if it is disconnected meanwhile.
     pub(super) async fn text_wherever(&mut self) -> String {
         loop {
             match self.client.as_mut().unwrap().message().await {
@@ -43,7 +43,7 @@ impl Returning {
         }
     }
 
-    /// Waits until it is sent away, and returns its position.
+    /// Waits until it is disconnected, and returns its position.
     pub(super) async fn goodbye(&mut self) -> String {
         match self.client.as_mut().unwrap().message().await {
             Message::Close(Some(close)) => self.leave(&close.reason),
