@@ -16,7 +16,7 @@ pode_server! {
     signal NEWS: String = "/";
     route GET "/slow" => async |event| -> Result<_, EventError> {
         let gate = event.state::<Arc<Barrier>>()?.clone();
-        // The test knows that the request is in flight, then lets it end.
+        // The test waits until the request is in flight, then lets it end.
         gate.wait().await;
         gate.wait().await;
         Ok(text("done"))

@@ -1,4 +1,4 @@
-//! Signals: who receives what, in which order, and how connections end.
+//! Signals: recipients, order, and how connections end.
 
 use pode::RunningServer;
 use pode::prelude::*;
@@ -63,7 +63,7 @@ const RESPONSE_NUMBERS: SignalPath<u32> = SignalPath::new("/response-times");
 #[tokio::test]
 async fn ten_thousand_sends_in_a_row_arrive_complete_and_in_order() {
     let server = start(signals()).await;
-    // The same path by another type: at the default capacity.
+    // The same path with another type: at the default capacity.
     ten_thousand_in_a_row(RESPONSE_NUMBERS, &server).await;
     ten_thousand_in_a_row(ONE_AT_A_TIME, &server).await;
 }

@@ -1,5 +1,4 @@
-//! Slow clients: what they are waited for has a deadline, and nobody waits with
-//! them.
+//! Slow clients: every wait for them has a deadline, and nobody else waits.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -30,7 +29,7 @@ pode_server! {
         },
     };
     endpoint http "127.0.0.1:0";
-    // Its own limits are those that it names.
+    // Limits that aren't named here are the server's.
     endpoint patient http "127.0.0.1:0" { limits: Limits { keep_alive_timeout: 1h } };
     endpoint ws   "127.0.0.1:0";
     route GET  "/" => async |_| text("here");
@@ -53,8 +52,8 @@ async fn connect(address: SocketAddr) -> TcpStream {
     within(TcpStream::connect(address), "a connection").await.unwrap()
 }
 
-/// Sends some bytes at once, then one now and then for as long as it can, and
-/// returns what was heard until the end.
+/// Sends some bytes at once, then single bytes at intervals for as long as
+/// possible, and returns the bytes received until the end.
 async fn trickle(stream: TcpStream, begins: &[u8], byte: u8) -> Vec<u8> {
     let (mut reads, mut writes) = stream.into_split();
     writes.write_all(begins).await.unwrap();
@@ -111,7 +110,7 @@ async fn who_says_nothing_is_left() {
     is_served(&server).await;
 }
 
-/// Sends a request over a connection that stays, and reads the answer.
+/// Sends a request over a kept-alive connection, and reads the response.
 async fn ask(stream: &mut TcpStream) {
     stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
     let mut answer = Vec::new();
@@ -133,7 +132,7 @@ async fn the_wait_for_the_next_request_is_another_than_that_for_its_end() {
     let mut silent = connect(patient).await;
     assert_eq!(within(silent.read(&mut [0]), "the end").await.unwrap_or(0), 0);
     ask(&mut kept).await;
-    // What has begun has its time.
+    // A head that has begun has its own time.
     assert_eq!(trickle(kept, b"GET / HTTP/1.1\r\nA: ", b'a').await, b"");
 }
 
@@ -197,7 +196,7 @@ async fn a_body_that_keeps_pace_may_take_longer_than_the_timeout() {
 /// Waits until a connection that isn't read from has been reset.
 async fn is_cut_off(stream: &mut TcpStream) {
     let cut_off = async {
-        // The server doesn't read either, but the system takes some.
+        // The server doesn't read either, but the system accepts some bytes.
         while stream.write_all(b"x").await.is_ok() {
             sleep(A_WHILE).await;
         }
@@ -220,7 +219,7 @@ async fn readers_that_never_read_are_cut_off_and_hold_up_nobody() {
         }
     };
     tokio::join!(join_all(slow), others);
-    // Whoever reads gets all of it.
+    // A client that reads gets all of it.
     let large = raw(address, b"GET /large HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await;
     assert_eq!(large.body.len(), LARGE);
 }
@@ -238,12 +237,12 @@ async fn requests_without_end_whose_answers_nobody_reads_are_cut_off() {
 #[tokio::test]
 async fn a_frame_that_never_ends_is_given_up() {
     let server = start(strict()).await;
-    // Of 60,000 bytes, masked by nothing.
+    // A message of 60,000 bytes, masked with zeros.
     let begins = b"\x82\xfe\xea\x60\0\0\0\0";
     let heard = trickle(bare_client(&server, "/talk").await, begins, b'a').await;
     let close = heard.windows(4).find(|four| four[0] == 0x88).expect("a close frame");
     assert_eq!(u16::from_be_bytes([close[2], close[3]]), 1008);
-    // Nor is one that stops midway waited for.
+    // The server doesn't wait for a client that stops midway, either.
     for path in ["/talk", "/news"] {
         let mut silent = bare_client(&server, path).await;
         silent.write_all(&begins[..3]).await.unwrap();

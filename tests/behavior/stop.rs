@@ -1,7 +1,7 @@
-//! Programs that are asked to end by the system.
+//! Programs that the system asks to end.
 //!
-//! What a process leaves open its system closes, so a program of these tests
-//! counts its sockets itself, when its server has ended.
+//! The system closes the sockets that a process leaves open, so a program of
+//! these tests counts its sockets itself, after its server has ended.
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
@@ -13,13 +13,13 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::support::{Client, Process, request_at, start, this_test, within};
 
-/// Where the test waits for the server to say that a request is in flight.
+/// The address at which the test learns that a request is in flight.
 const GATE: &str = "PODE_TEST_GATE";
 
 struct Gate(SocketAddr);
 
 pode_server! {
-    // Longer than any test waits, so that what ends early ended for its reason.
+    // Longer than any test waits, so that an early end has the tested reason.
     server slow(gate: SocketAddr) { stop_timeout: 1h };
     endpoint http "127.0.0.1:0";
     endpoint ws   "127.0.0.1:0";
@@ -35,7 +35,7 @@ pode_server! {
 }
 
 /// The program of the other tests in this file: they run this test alone, in a
-/// process of its own. Otherwise there is nothing to do here.
+/// process of its own. Otherwise it does nothing.
 #[test]
 fn program() {
     if let Some(gate) = std::env::var(GATE).ok().and_then(|gate| gate.parse().ok()) {
@@ -45,14 +45,15 @@ fn program() {
     }
 }
 
-/// Counts the TCP sockets that this process has open; `None` where the system
-/// has no such list of them.
+/// Counts the TCP sockets that this process has open; `None` if the system has
+/// no such list.
 fn tcp_sockets() -> Option<usize> {
     if !cfg!(target_os = "linux") {
         return None;
     }
-    // The tenth word of each line behind the first is the number by which
-    // descriptors name the socket. Others have sockets, too.
+    // The tenth word of each line after the first is the inode number, by which
+    // descriptors identify the socket. The list also has other processes'
+    // sockets.
     let table = |version: &str| std::fs::read_to_string(format!("/proc/self/net/{version}"));
     let tables = table("tcp").unwrap() + &table("tcp6").unwrap_or_default();
     let all: HashSet<String> = tables
@@ -86,7 +87,7 @@ async fn a_program_that_is_asked_to_end_finishes_takes_leave_and_leaves_no_socke
     }
     let request = tokio::spawn(async move { request_at(address, "GET", "/slow", &[], b"").await });
     let (in_flight, _) = within(gate.accept(), "the request").await.unwrap();
-    // The system may leave out some while it lists them and others move.
+    // The system may miss some while it lists them and others change.
     let all_counted = async {
         loop {
             let sockets = request_at(address, "GET", "/sockets", &[], b"").await;

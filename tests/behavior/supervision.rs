@@ -1,8 +1,7 @@
-//! Tasks that live as long as their server: what becomes of them, and of
-//! everybody else, when they panic.
+//! Tasks that live as long as their server: what happens to them, and to
+//! everything else, when they panic.
 //!
-//! They panic where a program's own log subscriber does, which is called in all
-//! of them.
+//! They panic in the program's own log subscriber, which all of them call.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -57,7 +56,7 @@ pode_server! {
     route GET  "/listeners" => async |event: WebEvent| -> Result<_, SendError> {
         Ok(text(event.clients(FIRST).list().await?.len().to_string()))
     };
-    // Each is at home in a shard of its own.
+    // Each has a shard of its own.
     signal FIRST: String -> String = "/first" { max_message_bytes: 20, max_clients: 3 } => async |event, said: String| {
         event.send(FIRST, &said).await
     };
@@ -85,7 +84,7 @@ async fn second(event: SignalEvent<String>, said: String) -> Failed {
     Ok(())
 }
 
-/// In what is logged next with these words, the log panics.
+/// The log panics at the next line that contains this text.
 static ARMED: Mutex<Option<String>> = Mutex::new(None);
 
 fn arm(text: &str) {
@@ -113,7 +112,7 @@ impl<S: Subscriber> Layer<S> for Panicking {
     }
 }
 
-/// What an event says.
+/// The message of an event.
 struct Text(String);
 
 impl Visit for Text {
@@ -124,8 +123,8 @@ impl Visit for Text {
     }
 }
 
-/// In the environment of the program: what is armed from the start, where the
-/// hand-over socket is, and the other server.
+/// Environment variables of the program: the text that is armed from the start,
+/// the path of the hand-over socket, and the URL of the other server.
 const ARM: &str = "PODE_TEST_ARMED";
 const SOCKET: &str = "PODE_TEST_SUPERVISED_SOCKET";
 const FEED_URL: &str = "PODE_TEST_FEED";
@@ -145,12 +144,12 @@ fn program() {
     let log = log.with_filter(tracing_subscriber::filter::LevelFilter::INFO);
     tracing_subscriber::registry().with(Panicking).with(log).init();
     let socket = std::env::var_os(SOCKET).map(PathBuf::from);
-    // Nobody is there, unless a test is.
+    // Nothing listens there, unless a test does.
     let feed = std::env::var(FEED_URL).unwrap_or_else(|_| "ws://127.0.0.1:1/".to_owned());
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     let runtime = runtime.worker_threads(2).enable_all().build().unwrap();
     if std::env::var_os(STARTS).is_some() {
-        // Nobody asks whether it goes on.
+        // Nothing checks whether it continues.
         return runtime.block_on(async {
             let _running = supervised(socket, feed).start().await.unwrap();
             std::future::pending::<()>().await;
@@ -198,11 +197,11 @@ impl Program {
         within(async { while self.get(path).await != expected {} }, expected).await;
     }
 
-    /// Waits until a panic is told, and checks that it is told once.
+    /// Waits until a panic is logged, and checks that it is logged once.
     async fn tells_once(&self, panic: &str) {
         let line = self.process.says(panic).await;
         assert!(line.contains(" panicked: \"the log can't write "), "{line}");
-        // Whatever comes of it is behind it.
+        // Any consequence is logged before this response.
         self.get("/").await;
         assert_eq!(self.process.said().iter().filter(|line| line.contains(panic)).count(), 1);
     }
@@ -223,7 +222,7 @@ async fn clients_of_a_shard_that_panics_are_told_and_others_miss_nothing() {
     program.arm("max_message_bytes").await;
     offender.send(Message::text("\"this is longer than it may be\"")).await;
     assert_eq!(neighbour.close_code().await, 1011);
-    // Whether its fault is told or that of the server is a matter of who is first.
+    // Whichever comes first, the client's fault or the server's, is reported.
     assert!([1009, 1011].contains(&offender.close_code().await));
     other.say("\"undisturbed\"").await;
     assert_eq!(other.text().await, "\"undisturbed\"");
@@ -231,7 +230,7 @@ async fn clients_of_a_shard_that_panics_are_told_and_others_miss_nothing() {
     let closed = "ByServer { code: 1011 }";
     program.gets("/ends", &format!("[{closed}, {closed}]")).await;
 
-    // As many may come as before, and get what is said.
+    // As many as before may connect, and receive messages.
     assert_eq!(program.get("/listeners").await, "0");
     let mut clients = Vec::new();
     for _ in 0..3 {
@@ -258,7 +257,7 @@ async fn a_log_that_panics_costs_no_message() {
     for said in ["\"wait\"", "\"fail\"", "\"echo\""] {
         client.say(said).await;
     }
-    // When this is answered, all of them wait for their handler together.
+    // When this is answered, all of them wait for their handler.
     client.send(Message::Ping("read".into())).await;
     assert_eq!(client.message().await, Message::Pong("read".into()));
     program.arm("a message").await;
@@ -292,7 +291,7 @@ async fn connections_are_accepted_after_a_panic_and_counted_as_before() {
         assert_eq!(told(), 3);
     };
     within(panics, "three panics in the log").await;
-    // Beside the one that is there.
+    // In addition to the connected one.
     let mut clients = Vec::new();
     for _ in 0..11 {
         clients.push(program.connect("/second").await);
@@ -344,7 +343,7 @@ mod hand_over {
 
     use super::*;
 
-    /// Where a server hands over; removed at the end.
+    /// The path of a server's hand-over socket; removed at the end.
     struct Socket(PathBuf);
 
     impl Socket {
@@ -364,7 +363,7 @@ mod hand_over {
         }
     }
 
-    /// Asks for a server's place as no server does.
+    /// Connects to the hand-over socket, but doesn't speak its protocol.
     async fn ask_strangely(socket: &Path) {
         let mut stranger = within(UnixStream::connect(socket), "a connection").await.unwrap();
         stranger.write_all(b"give me everything\n").await.unwrap();
@@ -381,7 +380,7 @@ mod hand_over {
         ask_strangely(&socket.0).await;
         program.process.says("somebody asked for this server's place").await;
 
-        // That what it had to do is done is told when it is.
+        // The log line about the end of the work comes after the work.
         let last = (ARM, "the older process has handed over its last client");
         let newer = start_program(&[(SOCKET, socket.name()), last]).await;
         newer.process.says("takes the place of process").await;
@@ -392,7 +391,8 @@ mod hand_over {
         newer.process.says("somebody asked for this server's place").await;
     }
 
-    /// Nobody knows then which process has what, so only one of them goes on.
+    /// Neither process knows then what the other has, so only one of them
+    /// continues.
     #[tokio::test]
     async fn a_process_that_panics_while_it_hands_over_ends() {
         let socket = Socket::new("end");
@@ -422,7 +422,7 @@ mod hand_over {
         let newer = start_program(&[(SOCKET, socket.name())]).await;
         assert_eq!(client.close_code().await, 1001);
         program.process.says("the server can't go on without handing over: ").await;
-        // Both listened at the same sockets: whoever comes finds the newer one.
+        // Both listened at the same sockets: new clients reach the newer one.
         let mut clients = Vec::new();
         for _ in 0..5 {
             clients.push(newer.connect("/second").await);

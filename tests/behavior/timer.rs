@@ -48,7 +48,7 @@ async fn a_limited_timer_reaches_a_client_as_often_as_it_may() {
     for tick in ["[1,true]", "[2,true]", "[3,false]"] {
         assert_eq!(client.text().await, tick);
     }
-    // By hand it can go on, uncounted.
+    // It can be invoked by hand, without being counted.
     server.invoke_timer("three").await.unwrap();
     assert_eq!(client.text().await, "[3,false]");
     let unknown = server.invoke_timer("four").await.unwrap_err();
@@ -108,7 +108,7 @@ pode_server! {
     signal DONE: String = "/";
     timer "slow" every Duration::from_millis(1) => async |event| -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         let gate = event.state::<Arc<Gate>>()?.clone();
-        // The test knows that the tick is in flight, then lets it end.
+        // The test waits until the tick is in flight, then lets it end.
         gate.wait().await;
         gate.wait().await;
         event.send(DONE, &"done".to_owned()).await?;

@@ -1,5 +1,5 @@
-//! What clients of `https` and `wss` endpoints see. The certificates are made
-//! by `certificates/make.sh`.
+//! What clients of `https` and `wss` endpoints see. `certificates/make.sh`
+//! makes the certificates.
 
 mod authority;
 mod certificate;
@@ -49,7 +49,7 @@ pode_server! {
     route GET "/" => async |_| text("page");
     route GET "/slow" => async |event| -> Result<_, EventError> {
         let gate = event.state::<Arc<Barrier>>()?.clone();
-        // All who wait know that the others are in flight, then let them end.
+        // All requests wait until the others are in flight, then end.
         gate.wait().await;
         gate.wait().await;
         Ok(text("done"))
@@ -181,13 +181,13 @@ async fn stalled_handshakes_hold_up_nobody() {
     for number in 0..1_000 {
         let mut stream = within(TcpStream::connect(address), "a connection").await.unwrap();
         if number % 2 == 0 {
-            // A record that promises more.
+            // A record that announces more bytes.
             stream.write_all(&[0x16, 3, 1, 2, 0, 1]).await.unwrap();
         }
         stalled.push(stream);
     }
     assert_eq!(raw_over(secure_stream(address).await, GET_PAGE).await.text(), "page");
-    // Nor does the stop wait for them.
+    // Stopping doesn't wait for them, either.
     within(server.stop(), "the stop").await;
     for mut stream in stalled {
         assert_eq!(within(stream.read(&mut [0]), "the end").await.unwrap_or(0), 0);
@@ -206,7 +206,7 @@ async fn what_is_no_tls_ends_its_own_connection() {
         let _ = within(stream.read_to_end(&mut answer), "the end").await;
         assert!(!answer.starts_with(b"HTTP"), "{garbage:?}");
     }
-    // Who leaves midway is no trouble, either.
+    // A client that disconnects midway does no harm, either.
     drop(TcpStream::connect(address).await.unwrap());
 
     let plain = raw(address, GET_PAGE).await;

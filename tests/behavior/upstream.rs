@@ -1,6 +1,6 @@
-//! Upstreams: what the other server sees, and what becomes of what it sends.
+//! Upstreams: what the other server sees, and how its messages are handled.
 //!
-//! The other server is a `Feed` of the test's own, or a declared one.
+//! The other server is the test's own `Feed`, or a declared one.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -89,7 +89,7 @@ async fn on_tick(
     Ok(())
 }
 
-/// Starts the server, and returns it with the other end of its connection.
+/// Starts the server, and returns it with the other side of its connection.
 async fn connected() -> (RunningServer, Feed, Client<TcpStream>) {
     let feed = Feed::new().await;
     let server = start(board(feed.url())).await;
@@ -139,16 +139,16 @@ async fn each_connection_begins_anew_however_the_last_one_ended() {
     let mut other = feed.accept().await;
     assert_eq!(other.text().await, SUBSCRIBED);
 
-    // Without a word.
+    // Ends without a close frame.
     drop(other);
     let mut other = feed.accept().await;
     assert_eq!(other.text().await, SUBSCRIBED);
 
-    // By a reset.
+    // Ends by a reset.
     other.stream().set_zero_linger().unwrap();
     drop(other);
 
-    // A handshake that is refused, one that never comes, and one that is none.
+    // A handshake that is refused, one without a response, and an invalid one.
     let mut refused = feed.stream().await;
     refused.write_all(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n").await.unwrap();
     drop(feed.stream().await);
@@ -203,7 +203,7 @@ pode_server! {
 async fn a_feed_that_vanishes_is_left_for_a_new_connection() {
     let feed = Feed::new().await;
     let _server = start(attentive(feed.url())).await;
-    // Neither read nor answered any more.
+    // From now on, nothing is read or answered.
     let _vanished = feed.accept().await;
     let _vanished = feed.accept().await;
     feed.accept().await;
@@ -295,7 +295,8 @@ pode_server! {
     state Arc<Barrier> = gate;
     upstream SLOW: u32 -> u32 = url => async |event: UpstreamEvent<u32>, number| {
         let Ok(gate) = event.state::<Arc<Barrier>>().cloned() else { return Ok(()) };
-        // The test knows that the message is handled, then lets it end.
+        // The test waits until the message is being handled, then lets the
+        // handler end.
         gate.wait().await;
         gate.wait().await;
         event.reply(&(number + 1)).await
@@ -313,7 +314,7 @@ async fn stopping_waits_for_a_handler_and_takes_leave() {
     let stopped = tokio::spawn(server.stop());
     within(gate.wait(), "the handler").await;
     assert_eq!(other.text().await, "2");
-    // The other message was not read any more.
+    // The other message was no longer read.
     assert_eq!(other.close_code().await, 1001);
     drop(other);
     within(stopped, "the stop").await.unwrap();
@@ -393,7 +394,7 @@ async fn a_feed_behind_tls_is_trusted_by_its_root() {
     }
 }
 
-/// Speaks TLS with the certificates that the tests have.
+/// Accepts TLS with the certificates of the tests.
 fn acceptor() -> TlsAcceptor {
     let chain = CertificateDer::pem_file_iter(format!("{FOLDER}/chain.pem")).unwrap();
     let chain = chain.map(Result::unwrap).collect();
@@ -420,11 +421,11 @@ async fn a_feed_that_is_somebody_else_is_told_nothing() {
     }
     server.stop().await;
 
-    // It is the root alone that made the difference.
+    // The root alone makes the difference.
     let root = roots_of(format!("{FOLDER}/root.pem"));
     let _server = start(trusting(url, root, Arc::new(Barrier::new(1)))).await;
     loop {
-        // The last attempt of the other may still be waiting.
+        // The last attempt of the stopped server may still wait.
         let handshake = acceptor().accept(feed.stream().await);
         if let Ok(stream) = within(handshake, "a TLS handshake").await {
             Client::accept(stream).await;
@@ -433,12 +434,12 @@ async fn a_feed_that_is_somebody_else_is_told_nothing() {
     }
 }
 
-/// Makes a file of the one certificate that signs no other.
+/// Makes a file of a certificate that signs no other.
 fn other_root() -> std::path::PathBuf {
     let chain = std::fs::read_to_string(format!("{FOLDER}/chain.pem")).unwrap();
     let end = "-----END CERTIFICATE-----\n";
     let length = chain.find(end).unwrap() + end.len();
-    // Another run of the tests may be at it, too.
+    // Another run of the tests may write it at the same time.
     let name = format!("other-root-{}.pem", std::process::id());
     let file = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     std::fs::write(&file, &chain[..length]).unwrap();

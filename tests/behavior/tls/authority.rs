@@ -47,8 +47,8 @@ impl Authority {
         self.sign(parameters)
     }
 
-    /// Signs one for `localhost` that was good since a year ago, for so many
-    /// days from now on; or has been until so many days ago.
+    /// Signs one for `localhost` that has been valid since a year ago, and is
+    /// for so many days from now on; or was until so many days ago.
     pub(super) fn issue_for_days(&self, days: i32) -> Issued {
         const DAY: Duration = Duration::from_secs(24 * 60 * 60);
         let mut parameters = CertificateParams::new(["localhost".to_owned()]).unwrap();
@@ -82,8 +82,8 @@ impl Authority {
         }
     }
 
-    /// Returns what a client needs that trusts this authority. It begins each
-    /// session anew, so that it always sees the certificate.
+    /// Returns the configuration of a client that trusts this authority. The
+    /// client resumes no sessions, so that it always sees the certificate.
     pub(super) fn trusted(&self) -> ClientConfig {
         let mut config = trusting(self.issuer.der().clone(), &[&TLS12, &TLS13]);
         config.resumption = tokio_rustls::rustls::client::Resumption::disabled();
@@ -91,7 +91,7 @@ impl Authority {
     }
 }
 
-/// A folder of this test's own, which goes with it.
+/// A folder for this test, removed at its end.
 pub(super) struct Folder {
     pub(super) path: PathBuf,
 }
@@ -111,13 +111,12 @@ impl Folder {
         self.path.join(name)
     }
 
-    /// Puts a file into the place of the one that is there, at once.
+    /// Replaces a file atomically.
     pub(super) fn put(&self, name: &str, content: &str) {
         replace(&self.file(name), content);
     }
 
-    /// Puts a certificate and its key into the place of those that are there,
-    /// one after the other.
+    /// Replaces a certificate and its key, one after the other.
     pub(super) fn put_pair(&self, issued: &Issued) {
         self.put("key.pem", &issued.key);
         self.put("chain.pem", &issued.chain);
@@ -145,8 +144,8 @@ pub(super) fn shown(stream: &TlsStream<TcpStream>) -> CertificateDer<'static> {
     stream.get_ref().1.peer_certificates().unwrap()[0].clone().into_owned()
 }
 
-/// Waits until a server shows this certificate; before, each handshake with
-/// another succeeds, too.
+/// Waits until a server shows this certificate; until then, each handshake with
+/// another one succeeds, too.
 pub(super) async fn shows(config: &ClientConfig, address: SocketAddr, issued: &Issued) {
     let seen = async {
         loop {

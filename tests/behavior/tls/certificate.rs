@@ -1,4 +1,4 @@
-//! Certificates: which can be used, and what is said of those that can't.
+//! Certificates: which are usable, and the errors of those that aren't.
 
 use super::authority::Folder;
 use super::*;
@@ -18,7 +18,7 @@ async fn a_signal_arrives_behind_each_kind_of_certificate() {
     }
 }
 
-/// Trusts everyone, and remembers whom: what a person does who looks at a
+/// Trusts every certificate, and remembers it: like a person who looks at a
 /// certificate before trusting it.
 #[derive(Debug, Default)]
 pub(super) struct Curious {
@@ -86,7 +86,7 @@ async fn a_self_signed_certificate_is_for_this_machine() {
 async fn a_password_comes_from_the_environment() {
     const NAME: &str = "PODE_TEST_CERTIFICATE_PASSWORD";
     if std::env::var_os(NAME).is_none() {
-        // A process of its own, since the environment is everyone's here.
+        // A process of its own, since all tests here share the environment.
         let test = ["--exact", "tls::certificate::a_password_comes_from_the_environment"];
         let again = tokio::process::Command::new(std::env::current_exe().unwrap())
             .args(test)
@@ -113,7 +113,7 @@ async fn a_key_in_pem_form_may_have_a_password() {
         key("key-with-password.pem").password("secret"),
         key("key-with-password.pem").password(password),
         key("key-by-old-ciphers.pem").password("secret"),
-        // One that isn't needed does no harm.
+        // An unneeded password does no harm.
         key("key.pem").password("secret"),
     ] {
         let server = start(secured_by(certificate)).await;

@@ -1,4 +1,4 @@
-//! Certificates of clients.
+//! Client certificates.
 
 use pode::ClientAuthorities;
 use pode::certificate::{optional, required};
@@ -50,7 +50,7 @@ impl Guarded {
         Guarded { authority, folder, server, address }
     }
 
-    /// Returns what a client needs that shows this certificate.
+    /// Returns the configuration of a client that shows this certificate.
     fn showing(
         &self,
         issued: Option<&Issued>,
@@ -72,8 +72,9 @@ impl Guarded {
         }
     }
 
-    /// Asks for the page as one client; `None` if that is refused. By TLS 1.3
-    /// the client is done before the server has judged it.
+    /// Requests the page as one client; `None` if that is refused. With TLS 1.3
+    /// the client's handshake ends before the server has verified the
+    /// certificate.
     async fn ask(
         &self,
         issued: Option<&Issued>,
@@ -99,7 +100,7 @@ async fn who_must_show_a_certificate_is_refused_without() {
     let guarded = Guarded::start(&clients, required).await;
     let ada = clients.issue_to_client("ada", "ada@pode.example");
     let stranger = Authority::new().issue_to_client("ada", "ada@pode.example");
-    // One for servers is none for clients.
+    // A server certificate is not valid for clients.
     let server = clients.issue(&["localhost"]);
     for version in [&TLS12, &TLS13] {
         assert_eq!(guarded.ask(Some(&ada), version).await, Some(subject(&ada)));
@@ -133,7 +134,7 @@ async fn handlers_see_the_certificate_however_it_comes() {
     let mut client = Client::over(stream, "wss://localhost/names").await;
     assert_eq!(client.text().await, serde_json::to_string(&subject(&ada)).unwrap());
 
-    // A session that is resumed has shown it before.
+    // A client that resumes a session has shown its certificate before.
     let again = connect(config.clone(), guarded.address, "localhost").await.unwrap();
     let kind = again.get_ref().1.handshake_kind();
     assert_eq!(kind, Some(tokio_rustls::rustls::HandshakeKind::Resumed));
@@ -153,7 +154,7 @@ async fn who_signs_certificates_of_clients_is_renewed() {
     let ada = before.issue_to_client("ada", "ada@pode.example");
     let new_ada = after.issue_to_client("ada", "ada@pode.example");
     assert_eq!(guarded.ask(Some(&new_ada), &TLS13).await, None);
-    // It has been let in, and could resume its session.
+    // It was accepted, and could resume its session.
     let config = guarded.showing(Some(&ada), &TLS13);
     let stream = connect(config.clone(), guarded.address, "localhost").await.unwrap();
     let mut client = Client::over(stream, "wss://localhost/names").await;

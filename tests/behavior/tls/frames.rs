@@ -1,4 +1,4 @@
-//! Abuses that HTTP/2 alone has, frame by frame.
+//! Abuses that only HTTP/2 allows, frame by frame.
 
 use super::*;
 
@@ -21,8 +21,8 @@ const CONTINUATION: u8 = 9;
 const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
 
-/// `GET https://localhost/`, in the words of the static table (RFC 7541,
-/// appendix A).
+/// `GET https://localhost/`, encoded with the static table (RFC 7541, appendix
+/// A).
 const GET_ROOT: &[u8] = b"\x82\x87\x84\x41\x09localhost";
 
 /// The same by POST.
@@ -43,7 +43,7 @@ async fn start_framed() -> (RunningServer, SocketAddr) {
     (server, address)
 }
 
-/// Connects, chooses HTTP/2 and says hello.
+/// Connects, chooses HTTP/2 and sends the preface.
 async fn hello(address: SocketAddr) -> TlsStream<TcpStream> {
     let mut config = trusting_root();
     config.alpn_protocols = vec![b"h2".to_vec()];
@@ -53,8 +53,8 @@ async fn hello(address: SocketAddr) -> TlsStream<TcpStream> {
     stream
 }
 
-/// Waits for a frame, and returns its kind, stream and payload; `None` at the end
-/// of the connection.
+/// Waits for a frame, and returns its type, stream and payload; `None` at the
+/// end of the connection.
 async fn next_frame(
     stream: &mut (impl tokio::io::AsyncRead + Unpin),
 ) -> Option<(u8, u32, Vec<u8>)> {
@@ -70,7 +70,7 @@ async fn next_frame(
     within(read, "a frame").await
 }
 
-/// Waits for a frame of one kind, and returns the rest of it.
+/// Waits for a frame of one type, and returns the rest of it.
 async fn next_of(
     stream: &mut (impl tokio::io::AsyncRead + Unpin),
     kind: u8,
@@ -117,7 +117,7 @@ async fn headers_without_end_end_their_connection_alone() {
     let (mut reader, mut writer) = tokio::io::split(hello(address).await);
     let flood = async {
         let mut sent = writer.write_all(&frame(HEADERS, END_STREAM, 1, GET_ROOT)).await;
-        // A header that is none of the table's: `a: …`.
+        // A header that is not in the table: `a: …`.
         let more = [b"\x00\x01a\x7f\x81\x7e", &[b'x'; 16_384 - 6][..]].concat();
         while sent.is_ok() {
             sent = writer.write_all(&frame(CONTINUATION, 0, 1, &more)).await;
@@ -139,7 +139,7 @@ async fn more_requests_at_once_than_may_be_are_refused() {
     // REFUSED_STREAM: RFC 9113, section 7.
     let (stream, code) = next_of(&mut client, RESET).await.expect("the connection goes on");
     assert_eq!((stream, code), (201, 7_u32.to_be_bytes().to_vec()));
-    // Whoever takes one back may ask for another.
+    // A client that cancels one stream may open another.
     client.write_all(&frame(RESET, 0, 1, &8_u32.to_be_bytes())).await.unwrap();
     client.write_all(&frame(HEADERS, END_STREAM | END_HEADERS, 203, GET_ROOT)).await.unwrap();
     let (stream, _) = next_of(&mut client, HEADERS).await.expect("the connection goes on");

@@ -7,11 +7,11 @@ use tokio::sync::watch;
 use super::authority::{Authority, Folder, shown, shows};
 use super::*;
 
-/// Clients that shake hands all the time, and such that stay.
+/// Clients that reconnect all the time, and clients that stay connected.
 const RESTLESS: usize = 4;
 const STAYING: usize = 4;
 
-/// Shakes hands and asks for a page until it is told to end; counts how often.
+/// Connects and requests a page until it is told to end; counts the handshakes.
 async fn come_and_go(
     config: ClientConfig,
     address: SocketAddr,
@@ -52,7 +52,7 @@ async fn a_hundred_new_certificates_under_load_disturb_nobody() {
         for client in &mut staying {
             assert_eq!(client.text().await, format!("\"{round}\""));
         }
-        // There is load all the while, however slow this machine is.
+        // Ensures load all the time, however slow this machine is.
         let enough = handshakes.wait_for(|times| *times > RESTLESS * round);
         let _ = within(enough, "others who shake hands").await.unwrap();
     }
@@ -62,7 +62,7 @@ async fn a_hundred_new_certificates_under_load_disturb_nobody() {
     }
 }
 
-/// As Certbot and Kubernetes do it: what changes is a link on the way.
+/// As Certbot and Kubernetes do it: a link in the path changes.
 #[cfg(unix)]
 #[tokio::test]
 async fn a_link_that_leads_elsewhere_is_followed() {
@@ -88,14 +88,14 @@ async fn a_link_that_leads_elsewhere_is_followed() {
     let address = server.address(Protocol::Https).unwrap();
     let config = authority.trusted();
     shows(&config, address, &first).await;
-    // The first look at the start might see one of them by chance.
+    // The first check at the start might see one of them by chance.
     for name in ["second", "third", "fourth", "fifth", "sixth"] {
         let next = put(name);
         shows(&config, address, &next).await;
     }
 }
 
-/// Whatever was resumed has shown its certificate before.
+/// A resumed session has shown its certificate before.
 #[tokio::test]
 async fn no_session_outlives_its_certificate() {
     let (authority, folder) = (Authority::new(), Folder::new());
@@ -109,7 +109,7 @@ async fn no_session_outlives_its_certificate() {
     let kind = async || {
         let stream = connect(resuming.clone(), address, "localhost").await.unwrap();
         let kind = stream.get_ref().1.handshake_kind().unwrap();
-        // The ticket comes with the answer.
+        // The ticket comes with the response.
         raw_over(stream, GET_PAGE).await;
         kind
     };
@@ -121,7 +121,7 @@ async fn no_session_outlives_its_certificate() {
     assert_eq!((kind().await, kind().await), (Full, Resumed));
 }
 
-/// The file of a password is one of the certificate's.
+/// A password's file counts among the certificate's files.
 #[tokio::test]
 async fn a_new_password_comes_with_its_file() {
     let folder = Folder::new();
@@ -168,7 +168,7 @@ mod hang_up {
     }
 
     /// The program of the test below, which runs this test alone, in a process
-    /// of its own. Otherwise there is nothing to do here.
+    /// of its own. Otherwise it does nothing.
     #[test]
     fn program() {
         if let Some(folder) = std::env::var_os(FOLDER) {
@@ -186,8 +186,9 @@ mod hang_up {
         (program, address)
     }
 
-    /// Waits for a line of the log, before which none may come but a few: where it
-    /// listens may be told before or behind what is told of certificates.
+    /// Waits for a line of the log. Only a few others may come before: the
+    /// program may log where it listens before or after it logs about
+    /// certificates.
     async fn says(program: &mut Process, text: &str) -> String {
         let mut lines = program.says_next(text).await;
         let line = lines.pop().unwrap();
@@ -220,7 +221,7 @@ mod hang_up {
         assert!(line.ends_with(&sentence), "{line}");
         shows(&config, address, &first).await;
 
-        // SIGHUP would end a process that doesn't listen to it.
+        // SIGHUP would end a process without a handler for it.
         program.signal("-HUP");
         says(&mut program, "looking for new certificates, as SIGHUP asks").await;
         assert!(says(&mut program, "ERROR").await.ends_with(&sentence));
@@ -233,12 +234,12 @@ mod hang_up {
         assert!(line.contains(&beginning), "{line}");
         shows(&config, address, &second).await;
 
-        // Who was there all the time is there.
+        // The client that was connected all the time still is.
         let stream = connect(config.clone(), address, "localhost").await.unwrap();
         assert_eq!(raw_over(stream, GET_PAGE).await.text(), "told");
         assert_eq!(client.text().await, "0");
 
-        // Asked when nothing has changed, it says nothing more.
+        // When nothing has changed, it logs nothing more.
         program.signal("-HUP");
         says(&mut program, "looking for new certificates, as SIGHUP asks").await;
         folder.put_pair(&first);
@@ -258,8 +259,8 @@ mod hang_up {
         );
         assert!(line.contains(&beginning), "{line}");
 
-        // Who takes up one that is out of date hears of it at once; of one that
-        // is good for long there is nothing to say.
+        // An expired certificate is reported as soon as it is loaded; one that
+        // is valid for long isn't.
         for (days, level, text) in [(-2, "ERROR", "has expired"), (31, "", "")] {
             folder.put_pair(&authority.issue_for_days(days));
             says(&mut program, "has new certificates").await;

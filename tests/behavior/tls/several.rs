@@ -39,7 +39,7 @@ async fn a_client_is_shown_the_certificate_of_the_name_it_asks_for() {
     for (name, index) in [
         ("first.example", 0),
         ("localhost", 0),
-        // An address is no server name, so none is sent.
+        // An IP address is no server name, so none is sent.
         ("127.0.0.1", 0),
         ("shop.example", 1),
         ("img.shop.example", 1),
@@ -49,7 +49,7 @@ async fn a_client_is_shown_the_certificate_of_the_name_it_asks_for() {
         assert_eq!(which(name, authority.trusted()).await, index, "{name}");
     }
 
-    // Who asks for another is shown the first, and refuses it.
+    // A client that requests another name is shown the first, and refuses it.
     let other = "a.b.shop.example";
     connect(authority.trusted(), address, other).await.expect_err("it is for other names");
     let mut trusting_anyone = authority.trusted();
