@@ -458,6 +458,6 @@ keywords! {
     POST
     /// A method of a [`route`]: replaces the resource at the path.
     PUT
-    /// A method of a [`route`]: requests the request as it arrived.
+    /// A method of a [`route`]: asks for the request back as it arrived.
     TRACE
 }
