@@ -1,4 +1,4 @@
-//! Arguments: what is almost a mistake, and isn't.
+//! Arguments: valid code that is close to a mistake.
 
 #![deny(warnings)]
 
@@ -20,11 +20,11 @@ pode_server! {
     endpoint http 8090;
     // PODE030, PODE031, PODE034: in another order than in the path.
     route GET "/:a/:b" (b: u8, a: u8) => async |_, b, a| text(format!("{a} {b}"));
-    // PODE032, PODE033: a query beside a body; OPTIONS may bear one.
+    // PODE032, PODE033: a query beside a body; OPTIONS may have one.
     route POST, OPTIONS "/" (query: Page, body: Bytes) => async |_, query: Page, body: Bytes| text(format!("{} {}", query.number, body.len()));
     // PODE035: eight are not too many.
     route GET "/:a/:b/:c/:d/:e/:f/:g/:h" (a: u8, b: u8, c: u8, d: u8, e: u8, f: u8, g: u8, h: u8) => eight;
-    // PODE036: what only bears a parameter's name, and a closure that copies.
+    // PODE036: other names that equal a parameter's, and a closure that copies.
     route GET "/hidden" => async |_| { let settings = 1; text(settings.to_string()) };
     route GET "/field" => async |event: WebEvent| { let own = Own { settings: event.path().len() }; text(own.settings.to_string()) };
     route GET "/copied" => move |_| async move { text(settings.number.to_string()) };

@@ -1,4 +1,4 @@
-//! Certificates: what is almost a mistake, and isn't.
+//! Certificates: valid code that is close to a mistake.
 
 #![deny(warnings)]
 
@@ -7,11 +7,11 @@ use pode::prelude::*;
 
 pode_server! {
     server example(settings: Settings);
-    // PODE050, PODE051: one of two at an address names it.
+    // PODE050, PODE051: one of two endpoints at an address names it.
     endpoint https "127.0.0.1:8443" { certificate: self_signed() };
     endpoint wss   "127.0.0.1:8443";
     // PODE052, PODE053, PODE055, PODE056: the same twice; files of the machine
-    // where it will run.
+    // where the server will run.
     endpoint https "*:9443" {
         certificate: pfx("/etc/pode/pode.pfx", password_from_env("PASSWORD")).at_run_time(),
     };
@@ -23,7 +23,7 @@ pode_server! {
     // PODE056: advice can be silenced.
     #[allow(deprecated)]
     endpoint https "*:9445" { certificate: pfx("pode.pfx", "for tests").at_run_time() };
-    // PODE056: no password stands here.
+    // PODE056: no literal password.
     endpoint https "*:9446" {
         certificate: pem("pode.pem", "pode.key").password(password_from_env("P")).at_run_time(),
     };
@@ -43,7 +43,7 @@ pode_server! {
     };
     endpoint wss   "*:9449" { client_certificate: optional("ui/files/certificates/chain.pem") };
     endpoint https settings.address { certificate: settings.certificate };
-    // The next has the same address, for all that the compiler knows.
+    // The compiler can't rule out that the next has the same address.
     endpoint wss   8444 + 1;
     signal NEWS: String = "/";
     route GET "/" => async |_| text("hello");

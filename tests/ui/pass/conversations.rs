@@ -1,4 +1,4 @@
-//! Conversations: what is almost a mistake, and isn't.
+//! Clients of signals: valid code that is close to a mistake.
 
 #![deny(warnings)]
 
@@ -8,7 +8,7 @@ pode_server! {
     server example;
     endpoint ws 8091;
     // PODE110, PODE111, PODE112: a signal that is declared later; its other
-    // event; and an event of what isn't there.
+    // event; and an event of a signal that is left out.
     on connect CHAT => greet;
     on disconnect CHAT => farewell;
     #[cfg(any())]
@@ -19,7 +19,7 @@ pode_server! {
     signal FLOOR: u8 -> u8 = "/:a/:b/:c/:d" (a: u8, b: u8, c: u8, d: u8) => floor;
     on connect FLOOR => enter;
     on disconnect FLOOR => leave;
-    // PODE030, PODE031, PODE034, PODE061, PODE115, PODE116: one inside of the
+    // PODE030, PODE031, PODE034, PODE061, PODE115, PODE116: one inside the
     // other, whose parameters have other names.
     signal ROOM: String -> String = "/rooms/:room" (room: String) { level: Group } => talk;
     signal LOBBY: String = "/rooms/lobby";

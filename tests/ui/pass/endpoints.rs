@@ -1,4 +1,4 @@
-//! Endpoints: what is almost a mistake, and isn't.
+//! Endpoints: valid code that is close to a mistake.
 
 #![deny(warnings)]
 
@@ -12,7 +12,7 @@ pode_server! {
     endpoint http "[::1]:8090";
     endpoint http address;
     // PODE042, PODE043: one address for two protocols, or the same port of
-    // another kind of address.
+    // another address family.
     endpoint inner http "*:8090";
     endpoint outer ws "0.0.0.0:8090";
     #[cfg(any())]
@@ -30,7 +30,7 @@ pode_server! {
 }
 
 pode_server! {
-    // PODE047: what is there only sometimes counts.
+    // PODE047: a signal that exists only in some builds counts.
     server sometimes;
     endpoint ws 8091;
     #[cfg(any())]

@@ -1,4 +1,4 @@
-//! Folders, files and pages: what is almost a mistake, and isn't.
+//! Folders, files and pages: valid code that is close to a mistake.
 
 #![deny(warnings)]
 
@@ -13,12 +13,13 @@ pode_server! {
     views "ui/files/sound/views";
     public "ui/files/sound/public";
     public "/static" "ui/files/plain";
-    // PODE074, PODE075, PODE076, PODE077: its parts are there, or may be missing.
+    // PODE074, PODE075, PODE076, PODE077: its parts exist, or may be missing.
     route GET "/" => view "index";
     route GET "/users/:id" => view "users/one";
     // PODE078: routes and files side by side.
     route POST "/style.css" (body: String) => async |_, body: String| text(body);
-    // PODE080, PODE081, PODE082, PODE083: whatever the pages ask for is here.
+    // PODE080, PODE081, PODE082, PODE083: everything that the pages request
+    // exists.
     route GET "/users/:id/photo" (id: u64) => async |_, id| text(format!("{id}"));
     route GET "/search" => async |_| text("found");
     route POST, PUT "/users/:id" (id: u64) => async |_, id| text(format!("{id}"));
@@ -27,7 +28,7 @@ pode_server! {
 }
 
 pode_server! {
-    // PODE084: whose policy it is, is the user's.
+    // PODE084: the user's own policy.
     server lenient { content_security_policy: "script-src 'self' 'unsafe-inline'" };
     endpoint http 8091;
     views "ui/files/attributes";

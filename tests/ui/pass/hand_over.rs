@@ -1,4 +1,4 @@
-//! Hand-over: what is almost a mistake, and isn't.
+//! Hand-over: valid code that is close to a mistake.
 
 #![deny(warnings)]
 
@@ -8,14 +8,14 @@ use pode::HandOver;
 use pode::prelude::*;
 
 pode_server! {
-    // PODE130: the time may be given or not.
+    // PODE130: the time may be given or left out.
     server example { hand_over: "run/example.sock", drain: 1ms };
     endpoint ws "127.0.0.1:0";
     signal NEWS: String = "/news";
 }
 
 pode_server! {
-    // PODE131: a path that only the run time knows, or none.
+    // PODE131: a path that is known only at run time, or none.
     server by_path(path: PathBuf) { hand_over: path };
 }
 

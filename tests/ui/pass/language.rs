@@ -1,4 +1,4 @@
-//! The language: what is almost a mistake, and isn't.
+//! The language: valid code that is close to a mistake.
 
 #![deny(warnings)]
 #![allow(dead_code)]
@@ -6,7 +6,7 @@
 use pode::prelude::*;
 
 pode_server! {
-    /// PODE001, PODE002: parts that may be left out are, and others stand.
+    /// PODE001, PODE002: optional parts are left out, and others are present.
     #[must_use]
     pub(crate) server parts(route: u16) { send_timeout: 1_500ms, };
     endpoint http route;
@@ -18,12 +18,12 @@ pode_server! {
     };
     // PODE006: a closure that replies is a handler.
     route GET "/view" => async |_| view("none");
-    // PODE007, PODE008: options and attributes that there are.
+    // PODE007, PODE008: existing options and attributes.
     #[allow(clippy::redundant_closure)]
     #[cfg(all())]
     /// Documented.
     route GET "/documented" { endpoint: [] } => async |_| text("documented");
-    // PODE009: another type is another state, and so is one that isn't there.
+    // PODE009: another type is another state, and so is one that is left out.
     state u32 = 1;
     state u64 = 2;
     #[cfg(any())]

@@ -1,4 +1,4 @@
-//! Limits: what is almost a mistake, and isn't.
+//! Limits: valid code that is close to a mistake.
 
 #![deny(warnings)]
 
@@ -20,11 +20,11 @@ pode_server! {
     server limited(settings: Settings) {
         limits: Limits { max_connections: 10_000, head_timeout: 5s, max_body_bytes: 1 << 20 },
     };
-    // PODE120: each protocol has what is limited here.
+    // PODE120: each limit applies to its protocol.
     endpoint inner http "*:8090" {
         limits: Limits { max_upload_bytes: 1 << 30, min_bytes_per_second: 0 },
     };
-    // PODE122: one address, but each limit stands once.
+    // PODE122: one address, but each limit is named once.
     endpoint outer ws "*:8090" {
         limits: Limits { head_timeout: std::time::Duration::from_secs(settings.head_seconds) },
     };
@@ -34,7 +34,7 @@ pode_server! {
         limits: pode::Limits { tls_timeout: 3s },
     };
     endpoint ws 8092 { limits: Limits { min_bytes_per_second: 100 } };
-    // PODE121: a whole value is filled up where it is made.
+    // PODE121: a whole value is completed where it is made.
     route POST "/notes" (form: Vec<(String, String)>) { limits: narrow() } => async |_, _| ();
     route PUT "/notes" (body: String) { limits: Limits { max_body_bytes: 4096 }, endpoint: inner } => async |_, _| ();
     route POST "/photos" (multipart: Multipart) {

@@ -1,4 +1,4 @@
-//! Names of the user's that the expansion must not take for its own.
+//! The user's names that the expansion must not confuse with its own.
 
 #![deny(warnings)]
 #![allow(dead_code)]

@@ -1,4 +1,4 @@
-//! Routes: what is almost a mistake, and isn't.
+//! Routes: valid code that is close to a mistake.
 
 #![deny(warnings)]
 
@@ -16,7 +16,7 @@ pode_server! {
     // PODE012, PODE013: one name in two routes; a catch-all at the end.
     route GET "/users/:id" (id: u64) => async |_, id| text(format!("{id}"));
     route GET "/users/:id/files/*rest" (id: u64, rest: String) => async |_, id, rest| text(format!("{id} {rest}"));
-    // PODE014: only the first segment is taken.
+    // PODE014: only the first segment is reserved.
     route GET "/about/_pode" => async |_| text("about");
     // PODE015, PODE016, PODE017: each method once for each path.
     route PATCH, PUT "/users/:id" (id: u64) => async |_, id| text(format!("{id}"));
@@ -27,7 +27,7 @@ pode_server! {
     // PODE019: it is reached at the other endpoint.
     route GET "/" => async |_| text("outer");
     route GET "/" { endpoint: inner } => async |_| text("inner");
-    // PODE020: behind another fixed part, another name; advice can be silenced.
+    // PODE020: after another literal, another name; advice can be silenced.
     route GET "/groups/:name" (name: String) => async |_, name: String| text(name);
     #[allow(deprecated)]
     route DELETE "/groups/:group" (group: String) => async |_, group: String| text(group);

@@ -1,4 +1,4 @@
-//! Signals: what is almost a mistake, and isn't.
+//! Signals: valid code that is close to a mistake.
 
 #![deny(warnings)]
 
@@ -7,26 +7,27 @@ use pode::prelude::*;
 pode_server! {
     server example;
     endpoint ws 8091;
-    // PODE060, PODE061: one that isn't there; another path.
+    // PODE060, PODE061: one that is left out; another path.
     signal CHAT: String = "/";
     #[cfg(any())]
     signal CHAT: u32 = "/";
     signal TALK: String = "/talk";
-    // PODE062, PODE063: a type that holds an arrow of its own; two of them.
+    // PODE062, PODE063: a type that contains an arrow of its own; two types.
     signal FUNCTIONS: std::marker::PhantomData<fn(u8) -> u8> = "/functions";
     signal QUESTIONS: String -> u64 = "/questions" => answer;
     signal LOUD: String -> String = "/loud" => async |event, message| event.reply(&message.to_uppercase()).await;
-    // PODE064: the least room; and words of options that need no `use`.
+    // PODE064: the least capacity; and words of options that need no `use`.
     signal PRICES: f64 = "/prices" { on_lag: Latest };
     signal NEWS: Vec<(u8, String)> = "/news" { capacity_messages: 1 };
-    // PODE065: a port that is the scheme's own; a list that only runs.
+    // PODE065: a port that is the scheme's default; a list that is known only
+    // at run time.
     signal SHOP: String = "/shop" { origins: pages_of(["https://Shop.example:443"]) };
     signal SHOPS: String = "/shops" { origins: pages_of(shops()) };
-    // PODE066, PODE067, PODE068, PODE069: the widest level, which may be said;
+    // PODE066, PODE067, PODE068, PODE069: the widest level, which may be named;
     // and one that is as wide as the option.
     signal WALL: Vec<u8> -> Vec<u8> = "/wall" { level: Name, rebroadcast: Anyone } => rebroadcast;
     signal NOTES: u8 -> u8 = "/notes" { level: Group, rebroadcast: OwnGroups } => rebroadcast;
-    // A handler of that name is another word's, or known by its path.
+    // A handler named `rebroadcast` is given by its path.
     signal ECHO: String -> String = "/echo" => self::rebroadcast;
     signal DIRECT: String = "/direct" { level: Client };
 }

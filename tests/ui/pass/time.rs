@@ -1,4 +1,4 @@
-//! Timers and schedules: what is almost a mistake, and isn't.
+//! Timers and schedules: valid code that is close to a mistake.
 
 #![deny(warnings)]
 
@@ -6,7 +6,7 @@ use pode::prelude::*;
 
 pode_server! {
     server example;
-    // PODE090, PODE091: the rarest day that comes.
+    // PODE090, PODE091: the rarest day that exists.
     schedule "leap" cron "0 0 29 2 *", "@twice-yearly" => async |_| {};
     // PODE092: the shortest interval, and an expression.
     timer "fast" every 1ms => async |_| {};

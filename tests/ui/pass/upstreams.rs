@@ -1,4 +1,4 @@
-//! Upstreams: what is almost a mistake, and isn't.
+//! Upstreams: valid code that is close to a mistake.
 
 #![deny(warnings)]
 
@@ -14,11 +14,11 @@ struct Settings {
     feed: String,
 }
 
-// Without an endpoint, since nobody needs to come.
+// Without an endpoint, since no client needs to connect.
 pode_server! {
     server example(settings: Settings);
-    // PODE100: no TLS, an address, a port and a query; a URL that only the run
-    // time knows.
+    // PODE100: no TLS, an address, a port and a query; a URL that is known only
+    // at run time.
     upstream LOCAL: Tick = "ws://[::1]:8091?key=5" => on_tick;
     upstream PRICES: Tick -> Subscribe = settings.feed {
         reconnect_delay: 500ms,
@@ -27,10 +27,10 @@ pode_server! {
     } => async |event, Tick(price)| {
         if price > 1.0 { event.reply(&Subscribe).await } else { Ok(()) }
     };
-    // PODE101: one that isn't there.
+    // PODE101: one that is left out.
     #[cfg(any())]
     upstream PRICES: u8 = "wss://feed.example" => on_tick;
-    // A type that holds an arrow of its own; a function for each.
+    // A type that contains an arrow of its own; a function for each.
     upstream ARROW: std::marker::PhantomData<fn(u8) -> u8> -> Subscribe = "wss://feed.example" {
         roots: SystemRoots,
         on_connect: subscribe,
