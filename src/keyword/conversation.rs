@@ -272,7 +272,7 @@ keywords! {
     /// random delay: up to one second at first (`reconnect_delay`), then up to
     /// twice as much each time, up to half a minute (`max_reconnect_delay`).
     /// The server pings the other one each 25 seconds (`heartbeat`), and
-    /// disconnects if it hears nothing within twice that time. A send while
+    /// disconnects if it receives nothing within twice that time. A send while
     /// disconnected is an error; its message is not kept. A server that stops
     /// lets a running handler finish, and closes the connection with code 1001.
     ///
