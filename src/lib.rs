@@ -82,7 +82,7 @@
 //!     text: String,
 //! }
 //!
-//! /// Lets in whoever says who it is, and helpers into a group of their own.
+//! /// Admits clients that have a name, and puts helpers into a group.
 //! async fn enter(event: ConnectEvent<String>) -> Result<(), EventError> {
 //!     let name = event.cookie("name").ok_or(EventError::new(401, "who are you?"))?;
 //!     if name == "ada" {
@@ -93,7 +93,7 @@
 //!     Ok(())
 //! }
 //!
-//! /// Tells the helpers what was asked, and whoever asked that they know.
+//! /// Passes the question on to the helpers, and answers the client.
 //! async fn ask(event: SignalEvent<String>, question: Question) -> Result<(), SendError> {
 //!     event.send(DESK, &question.text).to_group("helpers").await?;
 //!     event.reply(&"somebody will answer".to_owned()).await

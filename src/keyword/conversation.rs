@@ -142,8 +142,8 @@ keywords! {
     ///
     /// | `rebroadcast` | allowed recipients of clients' messages |
     /// |---|---|
-    /// | `Anyone` | everyone, any group, any client |
-    /// | `OwnGroups` | the groups that the client is in, which handlers decide |
+    /// | `Anyone` | everyone, any group, any client; and the clients of another signal with `Anyone`, by its `"path"` |
+    /// | `OwnGroups` | the groups that the client is in, which handlers decide; and itself |
     ///
     /// A client sends JSON: `{"message": …}`, and `"group": "red"`,
     /// `"clientId": "…"` or `"direct": true` (back to itself) if it isn't for

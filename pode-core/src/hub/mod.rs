@@ -72,7 +72,7 @@ pub struct Channel<T = Message> {
 ///
 /// Dropping it returns the capacity.
 #[derive(Debug)]
-#[must_use = "room is held until a message is sent or this is dropped"]
+#[must_use = "the permit is held until a message is sent or this is dropped"]
 pub struct Permit<'channel, T = Message> {
     channel: &'channel Channel<T>,
     permit: OwnedSemaphorePermit,

@@ -116,7 +116,7 @@ impl<T: Clone + Send + 'static> Receiver<T> {
 
 impl<T> fmt::Debug for Receiver<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Delivery").field("path", &self.path).finish_non_exhaustive()
+        f.debug_struct("Receiver").field("path", &self.path).finish_non_exhaustive()
     }
 }
 

@@ -83,16 +83,16 @@ const MAX_EMPTY_FRAMES: u32 = 1000;
 /// While nothing is unfinished, it is one pointer and allocates nothing.
 ///
 /// ```
-/// use pode_core::frame::{Decoder, Incoming, Said};
+/// use pode_core::frame::{AcceptPolicy, Decoder, Received};
 ///
 /// let mut decoder = Decoder::default();
-/// let incoming = Incoming::messages(1024);
+/// let accepts = AcceptPolicy::messages(1024);
 /// let mut heard = Vec::new();
 /// for read in [&b"\x81\x82\0\0\0\0Hi\x81\x85\0\0"[..], b"\0\0there"] {
 ///     let mut buffer = read.to_vec();
 ///     let mut input = &mut buffer[..];
-///     while let Some(said) = decoder.next(&mut input, incoming).unwrap() {
-///         if let Said::Text(text) = said {
+///     while let Some(received) = decoder.next(&mut input, accepts).unwrap() {
+///         if let Received::Text(text) = received {
 ///             heard.push(text.to_owned());
 ///         }
 ///     }
