@@ -121,7 +121,7 @@ pub(super) enum Progress {
     /// It needs another turn: there may be more to read.
     Again,
     /// Messages on their way to it must be delivered; then it is to be [closed
-    /// for its fault](Client::tell_fault).
+    /// for its fault](Client::close_for_fault).
     Answers,
     /// It is to be dropped: the connection has served its purpose.
     Done,
