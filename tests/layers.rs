@@ -308,7 +308,7 @@ fn scan(tokens: TokenStream, paths: &mut Vec<Vec<String>>, uses: &mut Vec<(Vec<S
 
 fn is_apart(attribute: Option<&TokenTree>) -> bool {
     let written = attribute.map(|it| it.to_string().replace(' ', ""));
-    ["[cfg(test)]", "[cfg(doc)]"].iter().any(|apart| written.as_deref() == Some(*apart))
+    written.as_deref() == Some("[cfg(test)]")
 }
 
 fn ends_item(token: Option<&TokenTree>) -> bool {

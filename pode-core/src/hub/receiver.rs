@@ -10,13 +10,11 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast};
 
 use super::Slot;
-#[cfg(doc)]
-use crate::error::SendError;
 use crate::message::Message;
 
 /// A receiver of one signal path: takes each message once, in order.
 ///
-/// When the last one of a path is dropped, senders get [`SendError::Stopped`].
+/// When the last one of a path is dropped, senders get [`SendError::Stopped`](crate::SendError::Stopped).
 pub struct Receiver<T = Message> {
     path: &'static str,
     receiving: Receiving<T>,
@@ -107,7 +105,7 @@ impl<T: Clone + Send + 'static> Receiver<T> {
         }
     }
 
-    /// Refuses further sends with [`SendError::Stopped`]. Each receiver can
+    /// Refuses further sends with [`SendError::Stopped`](crate::SendError::Stopped). Each receiver can
     /// still take every message whose send succeeded.
     pub fn close(&mut self) {
         self.shared.permit.close();

@@ -13,8 +13,6 @@ use tokio::time::Instant;
 
 use crate::app::context::Context;
 use crate::base::clock::SystemClock;
-#[cfg(doc)]
-use crate::base::error::EndedError;
 use crate::base::error::StartError;
 use crate::base::log;
 use crate::base::supervisor::Failure;
@@ -88,7 +86,7 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// As for [`start`](Self::start); and an [`EndedError`], once it has stopped,
+    /// As for [`start`](Self::start); and an [`EndedError`](crate::EndedError), once it has stopped,
     /// if a part of it [failed](RunningServer::failed).
     pub async fn run(self) -> crate::server::error::Result {
         // Listens first, so that no request is missed during the start.

@@ -12,8 +12,6 @@ use std::time::Duration;
 
 pub use self::writer::LogWriter;
 use crate::base::supervisor::{unwinding_stops_here, words};
-#[cfg(doc)]
-use crate::server::start::Server;
 
 /// How long the end of a program waits for its last lines to be written.
 const LAST_LINES: Duration = Duration::from_secs(1);
@@ -28,7 +26,7 @@ const LAST_LINES: Duration = Duration::from_secs(1);
 /// a reader that stalls; lines that can't be written are dropped, and a warning
 /// gives their number as soon as it can be written. Panics are printed the same
 /// way, so that this holds for them, too: set a panic hook of your own after
-/// this call. The last lines are written when [`Server::run`] is done, and when
+/// this call. The last lines are written when [`Server::run`](crate::Server::run) is done, and when
 /// the thread that called this ends. That may take a second if nobody reads
 /// them.
 pub fn log_to_terminal() {
@@ -53,7 +51,7 @@ pub fn log_to_terminal() {
 /// For a `tracing` subscriber of your own, which would otherwise panic if the
 /// log can't be written, or wait if nobody reads it. Lost lines are reported by
 /// a `tracing` event of the level WARN. The last lines are written when
-/// [`Server::run`] is done, and when the thread that logged first ends. A
+/// [`Server::run`](crate::Server::run) is done, and when the thread that logged first ends. A
 /// subscriber doesn't handle panics; [`print_panic`] does.
 ///
 /// ```
