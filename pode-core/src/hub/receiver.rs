@@ -14,7 +14,8 @@ use crate::message::Message;
 
 /// A receiver of one signal path: takes each message once, in order.
 ///
-/// When the last one of a path is dropped, senders get [`SendError::Stopped`](crate::SendError::Stopped).
+/// When the last one of a path is dropped, senders get
+/// [`SendError::Stopped`](crate::SendError::Stopped).
 pub struct Receiver<T = Message> {
     path: &'static str,
     receiving: Receiving<T>,
@@ -105,8 +106,9 @@ impl<T: Clone + Send + 'static> Receiver<T> {
         }
     }
 
-    /// Refuses further sends with [`SendError::Stopped`](crate::SendError::Stopped). Each receiver can
-    /// still take every message whose send succeeded.
+    /// Refuses further sends with
+    /// [`SendError::Stopped`](crate::SendError::Stopped). Each receiver can still
+    /// take every message whose send succeeded.
     pub fn close(&mut self) {
         self.shared.permit.close();
     }

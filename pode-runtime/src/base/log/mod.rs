@@ -26,9 +26,11 @@ const LAST_LINES: Duration = Duration::from_secs(1);
 /// a reader that stalls; lines that can't be written are dropped, and a warning
 /// gives their number as soon as it can be written. Panics are printed the same
 /// way, so that this holds for them, too: set a panic hook of your own after
-/// this call. The last lines are written when [`Server::run`](crate::Server::run) is done, and when
+/// this call. The last lines are written when [`Server::run`] is done, and when
 /// the thread that called this ends. That may take a second if nobody reads
 /// them.
+///
+/// [`Server::run`]: crate::Server::run
 pub fn log_to_terminal() {
     let subscriber = tracing_subscriber::fmt()
         .with_writer(log_writer)
@@ -51,7 +53,7 @@ pub fn log_to_terminal() {
 /// For a `tracing` subscriber of your own, which would otherwise panic if the
 /// log can't be written, or wait if nobody reads it. Lost lines are reported by
 /// a `tracing` event of the level WARN. The last lines are written when
-/// [`Server::run`](crate::Server::run) is done, and when the thread that logged first ends. A
+/// [`Server::run`] is done, and when the thread that logged first ends. A
 /// subscriber doesn't handle panics; [`print_panic`] does.
 ///
 /// ```
@@ -61,6 +63,8 @@ pub fn log_to_terminal() {
 ///     .init();
 /// std::panic::set_hook(Box::new(pode_runtime::print_panic));
 /// ```
+///
+/// [`Server::run`]: crate::Server::run
 pub fn log_writer() -> LogWriter {
     let begin = || {
         // Flushes also for programs that don't run a server to its end.
