@@ -1,9 +1,9 @@
-//! What the checks say about routes, and what the table finds, against a
-//! matcher that tries every request of a small world.
+//! Compares the checks of routes, and the results of the route table, with a
+//! matcher that tries every request of a small set.
 //!
-//! The segments of that world are single letters, one of which no route names,
-//! and its longest request is longer than any route without a catch-all: what
-//! two routes share, they share there.
+//! The segments of these requests are single letters, one of which no route
+//! names. The longest request is longer than any route without a catch-all. So
+//! if two routes share any requests, they share some of this set.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -16,11 +16,11 @@ use proptest::prelude::*;
 
 const MOST_SEGMENTS_OF_A_ROUTE: usize = 3;
 const MOST_SEGMENTS_OF_A_REQUEST: usize = MOST_SEGMENTS_OF_A_ROUTE + 1;
-/// No route names the last.
+/// No route names the last letter.
 const LETTERS: [&str; 3] = ["a", "b", "z"];
 const METHODS: [Method; 4] = [Method::Get, Method::Head, Method::Post, Method::Put];
 
-/// A route by its methods and its path.
+/// The methods and the path of a route.
 #[derive(Clone)]
 struct Declared {
     methods: BTreeSet<Method>,
@@ -63,8 +63,8 @@ fn any_routes() -> impl Strategy<Value = Vec<Declared>> {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Two routes are named exactly if some requests are taken by both, and
-    /// those are all of both, or each takes others, too.
+    /// The checks name two routes exactly if some requests match both, and
+    /// either all requests of both do, or each also matches others.
     #[test]
     fn the_checks_agree_with_the_requests(routes in any_routes()) {
         let mut named = Vec::new();
@@ -82,7 +82,7 @@ proptest! {
                 let (one, other) = (&requests[earlier], &requests[later]);
                 let (first, second) = (&routes[earlier].methods, &routes[later].methods);
                 let shared = !first.is_disjoint(second);
-                // A GET route answers HEAD, and gives way to a HEAD route of its path.
+                // A GET route answers HEAD, unless its path has a HEAD route.
                 let by_head = |one: &BTreeSet<Method>, other: &BTreeSet<Method>| {
                     one.contains(&Method::Get) && other.contains(&Method::Head)
                 };
@@ -98,8 +98,8 @@ proptest! {
         prop_assert_eq!(named, expected);
     }
 
-    /// Of routes that pass the checks, the table finds for each request the
-    /// one that takes the fewest others.
+    /// Among routes that pass the checks, the table finds for each request the
+    /// one that matches the fewest others.
     #[test]
     fn the_table_finds_the_most_specific_route(routes in any_routes()) {
         let mut passing: Vec<Declared> = Vec::new();
@@ -137,8 +137,8 @@ proptest! {
     }
 }
 
-/// Returns the routes that answer the method and take no requests that one of
-/// the others leaves to them: one, or none if nothing answers.
+/// Returns the routes that answer the method, without those that lose to a more
+/// specific one: one route, or none if no route answers.
 fn narrowest(
     routes: &[Declared],
     requests: &[HashSet<usize>],
@@ -153,7 +153,7 @@ fn narrowest(
         own(index) || method == Method::Head && routes[index].methods.contains(&Method::Get)
     };
     let candidates: Vec<usize> = fitting.iter().copied().filter(|index| answers(*index)).collect();
-    // Of two with one path, the one that names the method comes first.
+    // Of two routes with one path, the one that names the method wins.
     let wins = |one: usize, other: usize| {
         let (mine, theirs) = (&requests[one], &requests[other]);
         mine.is_subset(theirs) && (mine != theirs || own(one) && !own(other))
@@ -187,13 +187,13 @@ fn every_request() -> Vec<Vec<&'static str>> {
     all
 }
 
-/// Returns the numbers of the requests that a path takes.
+/// Returns the numbers of the requests that a path matches.
 fn requests(path: &RoutePath) -> HashSet<usize> {
     let every = every_request();
     (0..every.len()).filter(|number| takes(path.segments(), &every[*number])).collect()
 }
 
-/// Tells whether a path takes these segments, by the definition alone.
+/// Whether a path matches these segments, by the definition alone.
 fn takes(path: &[Segment], request: &[&str]) -> bool {
     match (path, request) {
         ([], []) => true,
@@ -206,7 +206,7 @@ fn takes(path: &[Segment], request: &[&str]) -> bool {
     }
 }
 
-/// Returns what the parameters of a path take of a request that it takes.
+/// Returns the values of a path's parameters, for a request that it matches.
 fn values(path: &RoutePath, request: &[&str]) -> Vec<String> {
     let segments = path.segments().iter().enumerate();
     let taken = segments.filter_map(|(place, segment)| match segment {
@@ -217,7 +217,7 @@ fn values(path: &RoutePath, request: &[&str]) -> Vec<String> {
     taken.collect()
 }
 
-/// Makes a model of them, in which the place of a path is the route's index.
+/// Makes a model of the routes. The place of a path is the index of its route.
 fn server(routes: &[Declared]) -> Server {
     let elsewhere = Place(usize::MAX);
     let head = |index| Head { index, noun: elsewhere, cfg: None };

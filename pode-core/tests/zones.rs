@@ -1,9 +1,9 @@
-//! Schedules at every change of the clocks in some odd zones, within fourteen
-//! years.
+//! Schedules at every change of the clocks in some unusual zones, within
+//! fourteen years.
 //!
-//! What is right is found by watching a clock minute by minute. How far it is
-//! ahead of UTC was written down by another library than the one that is
-//! tested: see `corpus/zones/make.py`.
+//! The tests find the correct times by watching a clock minute by minute. A
+//! library other than the tested one wrote down how far the clock is ahead of
+//! UTC: see `corpus/zones/make.py`.
 
 #![allow(clippy::unwrap_used, reason = "what was expected and isn't there fails the test")]
 
@@ -16,7 +16,7 @@ use pode_core::cron::Cron;
 
 const CHANGES: &str = include_str!("corpus/zones/changes.txt");
 
-/// Minutes since 1970, by the clock of UTC or by that of a zone.
+/// Minutes since 1970, by the clock of UTC or of a zone.
 type Minutes = i64;
 
 const HOUR: Minutes = 60;
@@ -64,14 +64,14 @@ impl Zone {
     }
 }
 
-/// An expression, and what it means.
+/// An expression, and its meaning.
 struct Expression {
     written: String,
-    /// Whether a clock may show this hour and minute.
+    /// Whether it fires when a clock shows this hour and minute.
     time: fn(Minutes, Minutes) -> bool,
-    /// The day and the month, if it comes on that day alone.
+    /// The day and the month, if it fires on that day only.
     on: Option<(i8, i8)>,
-    /// Whether it comes but once where a clock shows its time twice, or never.
+    /// Whether it fires once where a clock shows its time twice, or never.
     once: bool,
 }
 
@@ -108,11 +108,11 @@ impl Expression {
             && self.on.is_none_or(|on| (date(shown).day(), date(shown).month()) == on)
     }
 
-    /// Watches a clock, and returns when it comes.
+    /// Watches a clock, and returns when the expression fires.
     fn watch(&self, zone: &Zone, when: &Range<Minutes>) -> Vec<Timestamp> {
         let mut times = Vec::new();
-        // What comes once does so when the clock first shows its time or a
-        // later one, so what it has shown before matters.
+        // An expression that fires once does so when the clock first shows its
+        // time or a later one, so the times that it showed before matter.
         let mut latest = zone.shows(when.start - 2 * DAY);
         for now in when.start - 2 * DAY..when.end {
             let shown = zone.shows(now);
@@ -129,11 +129,11 @@ impl Expression {
     }
 }
 
-/// Holds the times of an expression around a change against those that are
-/// right.
+/// Compares the times at which an expression fires around a change with the
+/// correct ones.
 fn check(zone: &Zone, database: &TimeZone, change: Minutes, expression: &Expression) {
     let Expression { written, on, .. } = expression;
-    // Of what comes each minute, less will do.
+    // For an expression that fires each minute, a shorter range is enough.
     let when = match written.starts_with("* * ") {
         true => change - 3 * HOUR..change + 4 * HOUR,
         false => change - 26 * HOUR..change + 52 * HOUR,
@@ -143,14 +143,15 @@ fn check(zone: &Zone, database: &TimeZone, change: Minutes, expression: &Express
     let next = |after| cron.next_after(after, database).unwrap();
     let in_time = |time: &Timestamp| *time < moment(when.end);
 
-    // What comes on one day is looked for long before, behind other changes.
+    // For an expression of one day, the search begins long before, so that
+    // other changes lie in between.
     let long_before = when.start - if on.is_some() { 300 * DAY } else { 1 };
     let first = next(moment(long_before));
     let found = std::iter::successors(Some(first), |after| Some(next(*after)));
     let found: Vec<_> = found.take_while(in_time).take(right.len() + 1).collect();
     assert_eq!(found, right, "`{written}` in {} around {}", zone.name, moment(change));
 
-    // It doesn't matter where one begins to look.
+    // The result doesn't depend on where the search begins.
     for after in (change - 3 * HOUR..change + 3 * HOUR).step_by(23) {
         let after = moment(after) + std::time::Duration::from_millis(20_500);
         let right = right.iter().find(|time| **time > after);
@@ -166,7 +167,7 @@ fn each_change_of_the_clocks_is_right_in_every_zone() {
             scope.spawn(move || {
                 let database = TimeZone::get(zone.name)
                     .unwrap_or_else(|error| panic!("{error}; on Debian, install `tzdata`"));
-                // Where clocks are never changed, any moment will do.
+                // In a zone whose clocks never change, any moment will do.
                 let any = (26_726_460, zone.at_first);
                 for (change, _) in [any].iter().chain(&zone.changes) {
                     for expression in expressions(date(zone.shows(*change))) {

@@ -1,8 +1,8 @@
-//! The list of what was woken, in every order in which threads can meet at it.
+//! The list of woken sources, in every order in which threads can access it.
 //!
-//! The room is compiled once more here, with loom's lock for the standard one.
-//! Loom runs each model in all ways in which its threads can take turns, and
-//! fails one in which a thread waits for ever.
+//! The list is compiled again here, with loom's lock instead of the standard
+//! one. Loom runs each model in all orders in which its threads can interleave,
+//! and fails it if a thread waits for ever.
 
 #[path = "../src/push/engine/ready_list.rs"]
 mod ready_list;
@@ -19,7 +19,7 @@ use loom::thread;
 
 use self::ready_list::ReadyList;
 
-/// Waits until each of so many sources was told of as often as it is to be.
+/// Waits until the list has reported each source as often as expected.
 fn wait(ready_list: &ReadyList<usize>, mut expected: Vec<usize>) {
     while expected.iter().any(|times| *times > 0) {
         block_on(poll_fn(|context| {

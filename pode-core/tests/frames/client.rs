@@ -1,4 +1,4 @@
-//! A client that says whatever it may say, in every form that is allowed.
+//! A client that sends everything it may send, in every form that is allowed.
 
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -12,7 +12,7 @@ const BINARY: u8 = 0x02;
 const PING: u8 = 0x89;
 const PONG: u8 = 0x8a;
 
-/// A frame that has as many bytes as it announces, in the shortest form.
+/// A frame with as many bytes as its length says, in the shortest form.
 #[derive(Clone, Debug)]
 pub(crate) struct Frame {
     /// The final bit, the reserved bits and the opcode.
@@ -47,7 +47,7 @@ pub(crate) fn encode(frames: &[Frame]) -> Vec<u8> {
     frames.iter().flat_map(Frame::encode).collect()
 }
 
-/// What is to be heard, and the frames that say it.
+/// The expected messages and control frames, and the frames that carry them.
 #[derive(Clone, Debug)]
 pub(crate) struct Speech {
     pub(crate) heard: Vec<Heard>,
@@ -65,12 +65,12 @@ pub(crate) fn speeches() -> impl Strategy<Value = Speech> {
     })
 }
 
-/// A message, where it is cut into frames, and what follows each of them.
+/// A message, where it is cut into frames, and what follows each frame.
 #[derive(Clone, Debug)]
 struct Parts {
     message: Heard,
     cuts: Vec<Index>,
-    /// For each frame its mask, and a control frame.
+    /// For each frame its mask, and perhaps a control frame after it.
     following: Vec<([u8; 4], Option<Frame>)>,
 }
 

@@ -9,13 +9,13 @@ use proptest::sample::Index;
 
 use crate::stream::{Conversation, End, Heard, check, decode_whole};
 
-/// What is taken where a file doesn't say.
+/// The longest accepted message, where a file doesn't say.
 const MAX_BYTES: usize = 100_000;
 
-/// A stream, and what is to be made of it.
+/// A stream, and the expected result of decoding it.
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
-    /// Where the file is.
+    /// The path of the file.
     pub(crate) name: String,
     pub(crate) stream: Vec<u8>,
     pub(crate) incoming: AcceptPolicy,
@@ -24,7 +24,7 @@ pub(crate) struct Entry {
     pub(crate) differs: Option<String>,
 }
 
-/// Reads all files, by name.
+/// Reads all files, sorted by name.
 pub(crate) fn entries() -> Vec<Entry> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/frames");
     let mut entries: Vec<_> = fs::read_dir(&folder)
@@ -142,7 +142,7 @@ enum Change {
     Truncate {
         at: Index,
     },
-    /// Goes on, from here, with another stream from there.
+    /// Replaces everything from `at` on by another stream from `from` on.
     Splice {
         at: Index,
         with: Index,
@@ -186,8 +186,8 @@ fn changes() -> impl Strategy<Value = Change> {
     ]
 }
 
-/// The streams of the files with a few changes; of the short ones, where a
-/// change is likely to hit a header.
+/// The streams of the short files, with a few changes: there a change is likely
+/// to hit a header.
 pub(crate) fn changed_streams() -> impl Strategy<Value = Vec<u8>> {
     let mut entries = entries();
     entries.retain(|entry| entry.stream.len() < 300);

@@ -1,8 +1,8 @@
-//! What the decoder of client frames makes of whole conversations.
+//! Tests of the decoder of client frames, with whole conversations.
 //!
-//! Three kinds of streams are decoded: what a well-behaved client sends, what
-//! the files of `tests/corpus/frames/` hold, and those with bytes changed. For
-//! each it must not matter how the network cuts them, and another library must
+//! It decodes three kinds of streams: those of a well-behaved client, the files
+//! of `tests/corpus/frames/`, and these files with bytes changed. For each, the
+//! result must not depend on how the network cuts it, and another library must
 //! come to the same verdict.
 
 mod client;

@@ -1,4 +1,4 @@
-//! What a client says is what is heard, and any bytes are decoded alike however
+//! The decoder returns what a client sends, and decodes any bytes alike however
 //! they are cut.
 
 use pode_core::frame::AcceptPolicy;

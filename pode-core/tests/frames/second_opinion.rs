@@ -1,14 +1,14 @@
-//! What tungstenite makes of the same streams.
+//! Decodes the same streams by tungstenite.
 //!
-//! The verdicts may differ in four ways, and no other:
+//! The verdicts may differ in these four ways only:
 //!
 //! - We refuse a length that takes more bytes than it needs (section 5.2);
-//!   tungstenite takes it.
-//! - We know the close code 1014, which was registered after the standard.
-//! - We refuse a frame by its header, and a text by its first bad byte;
+//!   tungstenite accepts it.
+//! - We accept the close code 1014, which was registered after the standard.
+//! - We refuse a frame at its header, and a text at its first bad byte;
 //!   tungstenite waits for the whole frame.
-//! - Of a frame with two faults tungstenite rather tells that it is too big, or
-//!   that the reason of a close is not UTF-8.
+//! - If a frame has two faults, tungstenite prefers to report that it is too
+//!   big, or that the reason of a close is not UTF-8.
 
 use std::io::{self, Read, Write};
 
@@ -23,15 +23,15 @@ use crate::client::{Frame, encode, speeches};
 use crate::corpus::{changed_streams, entries};
 use crate::stream::{End, Heard, decode_whole};
 
-/// How a stream ends, whosever fault it is.
+/// How a stream ends; a close frame and a fault count alike.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Ending {
     Open,
-    /// With the code that the server answers.
+    /// With the close code of the server's answer.
     Closed(Option<u16>),
 }
 
-/// A stream that a server reads; what it answers is lost.
+/// A stream that a server reads; its answers are discarded.
 struct Wire<'a>(&'a [u8]);
 
 impl Read for Wire<'_> {
@@ -86,11 +86,11 @@ enum Difference {
     OtherFault,
 }
 
-/// How we refuse a length that takes more bytes than it needs.
+/// Our reasons for refusing a length that takes more bytes than it needs.
 const LONG_LENGTHS: [&str; 2] =
     ["the length is not in its shortest form", "a control frame has more than 125 bytes"];
 
-/// Compares the verdicts on a stream of messages up to so many bytes.
+/// Compares the verdicts on a stream whose messages may have `max_bytes`.
 fn compare(stream: &[u8], max_bytes: usize) -> Result<Option<Difference>, TestCaseError> {
     let ours = decode_whole(stream, AcceptPolicy::messages(max_bytes));
     let (their_heard, theirs) = second_opinion(stream, max_bytes);
@@ -120,7 +120,8 @@ fn compare(stream: &[u8], max_bytes: usize) -> Result<Option<Difference>, TestCa
         }
         _ => return Err(TestCaseError::fail(format!("{:?}, but {theirs:?}", ours.end))),
     };
-    // What was said before the fault is the same; after a long length, more.
+    // Both decode the same before the fault; tungstenite decodes more after a
+    // long length.
     prop_assert!(their_heard.starts_with(&ours.heard));
     prop_assert!(same_heard || difference == Difference::LongLength);
     Ok(Some(difference))
@@ -136,7 +137,7 @@ fn the_files_are_judged_alike_unless_they_say_why_not() {
     }
 }
 
-/// A frame that may be wrong in any way, but is whole.
+/// A whole frame, which may be wrong in any other way.
 fn any_frames() -> impl Strategy<Value = Frame> {
     let first = prop_oneof![
         3 => prop::sample::select(vec![0x00, 0x01, 0x02, 0x80, 0x81, 0x82, 0x88, 0x89, 0x8a]),

@@ -1,18 +1,18 @@
 //! Decodes a stream of any bytes.
 //!
-//! [`check`] asks for nothing but bytes and uses nothing but the decoder, so
-//! that a fuzzer may call it too.
+//! [`check`] needs only bytes and uses only the decoder, so that a fuzzer can
+//! call it, too.
 
 use pode_core::frame::{AcceptPolicy, Close, Decoder, Received};
 
-/// All that a stream says.
+/// The decoded contents of a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Conversation {
     pub(crate) heard: Vec<Heard>,
     pub(crate) end: End,
 }
 
-/// A message or control frame, but for the last.
+/// A message or control frame, except the close frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Heard {
     Text(String),
@@ -25,23 +25,23 @@ pub(crate) enum Heard {
 pub(crate) enum End {
     /// More could follow.
     Open,
-    /// The client closed, and gets this answer.
+    /// The client sent a close frame, and gets this answer.
     Closed(Close),
-    /// The client made a mistake.
+    /// The client broke the protocol, and gets this close frame.
     Refused(Close),
 }
 
 /// How a stream reaches the decoder.
 #[derive(Clone, Debug)]
 pub(crate) struct Reads {
-    /// How many bytes each read has, over and over; each at least one.
+    /// The sizes of the reads in bytes, repeated in a cycle; each at least one.
     pub(crate) bytes: Vec<usize>,
-    /// Whether the caller stops after each ping and reads more before it goes
-    /// on with what it had.
+    /// Whether the caller stops after each ping, and reads more before it
+    /// decodes the bytes that it had.
     pub(crate) stop_after_pings: bool,
 }
 
-/// Panics if the decoder does, or if it matters how the stream is cut.
+/// Panics if the decoder does, or if the result depends on the stream's cuts.
 pub(crate) fn check(stream: &[u8]) {
     let own_bytes = stream.iter().map(|byte| 1 + usize::from(byte % 64)).take(64).collect();
     let reads = [
@@ -66,12 +66,12 @@ pub(crate) fn check(stream: &[u8]) {
     }
 }
 
-/// Decodes a stream that comes in one read.
+/// Decodes a stream that arrives in one read.
 pub(crate) fn decode_whole(stream: &[u8], incoming: AcceptPolicy) -> Conversation {
     decode(stream, incoming, &Reads { bytes: vec![usize::MAX], stop_after_pings: false })
 }
 
-/// Decodes a stream that comes in these reads.
+/// Decodes a stream that arrives in these reads.
 pub(crate) fn decode(stream: &[u8], incoming: AcceptPolicy, reads: &Reads) -> Conversation {
     let mut decoder = Decoder::default();
     let mut heard = Vec::new();
