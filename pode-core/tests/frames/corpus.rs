@@ -186,8 +186,8 @@ fn changes() -> impl Strategy<Value = Change> {
     ]
 }
 
-/// The streams of the short files, with a few changes: there a change is likely
-/// to hit a header.
+/// The streams of the short files, with a few changes. In a short file, a change
+/// is likely to hit a header.
 pub(crate) fn changed_streams() -> impl Strategy<Value = Vec<u8>> {
     let mut entries = entries();
     entries.retain(|entry| entry.stream.len() < 300);

@@ -90,7 +90,7 @@ enum Difference {
 const LONG_LENGTHS: [&str; 2] =
     ["the length is not in its shortest form", "a control frame has more than 125 bytes"];
 
-/// Compares the verdicts on a stream whose messages may have `max_bytes`.
+/// Compares the verdicts on a stream of messages of at most `max_bytes`.
 fn compare(stream: &[u8], max_bytes: usize) -> Result<Option<Difference>, TestCaseError> {
     let ours = decode_whole(stream, AcceptPolicy::messages(max_bytes));
     let (their_heard, theirs) = second_opinion(stream, max_bytes);
