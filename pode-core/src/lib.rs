@@ -1,8 +1,8 @@
 //! The vocabulary of pode: what its words mean, apart from any socket.
 //!
 //! The macro and the run time both build on this crate, so each idea has one
-//! parser and one rule: what compiles is what runs. There are no sockets, no
-//! clocks and no files in here.
+//! parser and one rule: what compiles is what runs. There are no sockets and
+//! no files in here, and no clock but that of new client ids.
 //!
 //! - [`Address`], [`Method`], [`Origin`], [`Protocol`], [`RoutePath`],
 //!   [`SignalPath`], [`UpstreamName`], [`UpstreamUrl`] and [`interval`] are the
@@ -11,7 +11,9 @@
 //!   widely a signal may be sent, and [`ClientId`] identifies a client.
 //! - [`RouteTable`] finds the route for a request, and [`CertificateNames`] the
 //!   certificate for a client.
-//! - [`hub`] carries messages from senders to receivers (feature `hub`).
+//! - [`Message`] is a payload, encoded; [`frame`] has the frames of the
+//!   WebSocket protocol, and [`hub`] carries messages from senders to receivers
+//!   (feature `hub`).
 //! - [`model`] is the model of a server, [`page`] finds what pages request, and
 //!   [`check`] checks that a server is consistent (feature `check`).
 

@@ -5,6 +5,9 @@
 //! makes the model, the checks of `pode-core` validate the whole, and `expand`
 //! writes it as Rust. Mistakes of all stages are collected and reported
 //! together. Use it through the `pode` crate, whose items the expansion names.
+//!
+//! `diagnostic` turns mistakes into compile errors at the user's tokens, `files` is the
+//! only access to the user's files, `shown` prints types as users would write them.
 
 mod diagnostic;
 mod expand;

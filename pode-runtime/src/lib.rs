@@ -1,8 +1,8 @@
 //! The run time of pode: sockets, clocks and tasks, in layers.
 //!
 //! From the lowest: `base`, `net`, `http`; then `content`, `jobs`, `push` and
-//! [`upstream`]; `app`; `signal` and `web`; `server`. A folder imports from those
-//! below it only.
+//! [`upstream`]; `app`; `signal` and `web`; `server`. A folder imports only from
+//! those before it.
 //!
 //! An expansion tells [`declared::Declared`] what a server is made of; the
 //! [`Server`] that comes of it binds its endpoints and serves them. A request

@@ -191,7 +191,7 @@ async fn too_many_from_one_address_are_told_so() {
     let mut third = connect(address).await;
     within(third.read_to_string(&mut refused), "the refusal").await.unwrap();
     assert!(refused.starts_with("HTTP/1.1 503 "), "{refused}");
-    assert!(refused.ends_with("\r\n\r\nas many connections come from your address as may\n"));
+    assert!(refused.ends_with("\r\n\r\ntoo many connections from your address\n"));
     // Over TLS, there is no response.
     let mut secure = connect(server.address(Protocol::Https).unwrap()).await;
     assert_eq!(within(secure.read(&mut [0]), "the end").await.unwrap_or(0), 0);

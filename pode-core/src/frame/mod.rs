@@ -3,6 +3,9 @@
 //! Plain functions over bytes: nothing here reads, writes or waits. [`Header`],
 //! [`pong`] and [`Close`] encode what the server sends, a [`Decoder`] decodes
 //! what a client sends.
+//!
+//! `close` has close frames with their codes, `decode/` the decoder: `header` reads
+//! heads, `partial` keeps a message that isn't whole yet.
 
 mod close;
 mod decode;

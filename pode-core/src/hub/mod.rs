@@ -17,6 +17,9 @@
 //!
 //! The hub knows neither sockets nor clocks: the run time decides how long a
 //! sender waits for a permit, and what happens to a received message.
+//!
+//! `receiver` takes messages out of a channel, `numbering` and [`history`](History)
+//! number and keep them.
 
 mod history;
 mod numbering;
@@ -54,7 +57,7 @@ pub struct Channel<T = Message> {
     sender: broadcast::Sender<Slot<T>>,
     /// One permit for each message that may still be sent. Closed when no
     /// receiver is left.
-    permit: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
     capacity_messages: usize,
     /// Whether there is a history, so that senders take no lock if there is
     /// none.
@@ -103,14 +106,14 @@ impl<T: Clone + Send + 'static> Hub<T> {
         for (path, capacity_messages) in declared {
             let capacity_messages = capacity_messages.clamp(1, MAX_CAPACITY_MESSAGES);
             let (sender, receiver) = broadcast::channel(capacity_messages);
-            let permit = Arc::new(Semaphore::new(capacity_messages));
-            let shared = Shared { permit: Arc::clone(&permit), sender: sender.downgrade() };
+            let permits = Arc::new(Semaphore::new(capacity_messages));
+            let shared = Shared { permits: Arc::clone(&permits), sender: sender.downgrade() };
             let channels = hub.channels.entry(path).or_default();
             channels.push(Channel {
                 path,
                 index: channels.len(),
                 sender,
-                permit,
+                permits,
                 capacity_messages,
                 is_numbered: AtomicBool::new(false),
                 is_diverted: AtomicBool::new(false),
@@ -193,7 +196,7 @@ impl<T: Clone + Send + 'static> Channel<T> {
     ///
     /// [`SendError::Stopped`] if no receiver is left.
     pub async fn reserve(&self) -> Result<Permit<'_, T>, SendError> {
-        match Arc::clone(&self.permit).acquire_owned().await {
+        match Arc::clone(&self.permits).acquire_owned().await {
             Ok(permit) => Ok(Permit { channel: self, permit }),
             Err(_) => Err(SendError::Stopped { path: self.path }),
         }
@@ -206,9 +209,9 @@ impl<T: Clone + Send + 'static> Channel<T> {
     /// [`SendError::Full`] if none is available, [`SendError::Stopped`] if no
     /// receiver is left.
     pub fn try_reserve(&self) -> Result<Permit<'_, T>, SendError> {
-        match Arc::clone(&self.permit).try_acquire_owned() {
+        match Arc::clone(&self.permits).try_acquire_owned() {
             Ok(permit) => Ok(Permit { channel: self, permit }),
-            Err(_) if self.permit.is_closed() => Err(SendError::Stopped { path: self.path }),
+            Err(_) if self.permits.is_closed() => Err(SendError::Stopped { path: self.path }),
             Err(_) => Err(SendError::Full { path: self.path }),
         }
     }
@@ -222,14 +225,14 @@ impl<T: Clone + Send + 'static> Permit<'_, T> {
     /// [`SendError::Stopped`] if the receivers were closed or dropped
     /// meanwhile; the message may or may not have been received.
     pub fn send(self, message: T) -> Result<(), SendError> {
-        let Channel { path, sender, permit, .. } = self.channel;
+        let Channel { path, sender, permits, .. } = self.channel;
         let stopped = SendError::Stopped { path };
         if sender.send(Slot { message, permit: Arc::new(self.permit) }).is_err() {
             return Err(stopped);
         }
         // A receiver that closes still gets the messages that were sent before;
         // only now is it certain that this one was.
-        if permit.is_closed() { Err(stopped) } else { Ok(()) }
+        if permits.is_closed() { Err(stopped) } else { Ok(()) }
     }
 }
 
@@ -342,8 +345,8 @@ mod tests {
     #[tokio::test]
     async fn a_path_of_a_family_has_one_of_its_channels() {
         let (hub, mut receivers) = Hub::new([("/rooms/:room", 4); 3]);
-        for permit in 0..30 {
-            let path = format!("/rooms/{permit}");
+        for room in 0..30 {
+            let path = format!("/rooms/{room}");
             let permit = hub.channel_of("/rooms/:room", &path).unwrap().try_reserve().unwrap();
             permit.send(Message::text(&path)).unwrap();
             let receiver = &mut receivers[spread(&path, 3)];

@@ -112,7 +112,7 @@ impl<T: Clone + Send + 'static> Channel<T> {
     /// Senders wait meanwhile.
     async fn all_room(&self) -> Result<OwnedSemaphorePermit, SendError> {
         let all = u32::try_from(self.capacity_messages).unwrap_or(u32::MAX);
-        let permit = Arc::clone(&self.permit).acquire_many_owned(all).await;
+        let permit = Arc::clone(&self.permits).acquire_many_owned(all).await;
         permit.map_err(|_| SendError::Stopped { path: self.path })
     }
 

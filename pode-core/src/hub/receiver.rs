@@ -35,14 +35,14 @@ type Received<T> = (Result<Slot<T>, RecvError>, broadcast::Receiver<Slot<T>>);
 
 /// The state that the receivers of a path share.
 pub(super) struct Shared<T> {
-    pub(super) permit: Arc<Semaphore>,
+    pub(super) permits: Arc<Semaphore>,
     /// Weak, so that receivers don't keep the channel open.
     pub(super) sender: broadcast::WeakSender<Slot<T>>,
 }
 
 impl<T> Drop for Shared<T> {
     fn drop(&mut self) {
-        self.permit.close();
+        self.permits.close();
     }
 }
 
@@ -85,16 +85,16 @@ impl<T: Clone + Send + 'static> Receiver<T> {
     /// woken when there is one.
     pub fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<T>> {
         self.permit = None;
-        let sent = match ready!(self.receiving.poll(context)) {
-            Ok(sent) => sent,
+        let slot = match ready!(self.receiving.poll(context)) {
+            Ok(slot) => slot,
             Err(RecvError::Closed) => return Poll::Ready(None),
             Err(RecvError::Lagged(lost)) => unreachable!(
                 "{lost} messages overtook a delivery of `{}`, though senders need room",
                 self.path
             ),
         };
-        self.permit = Some(sent.permit);
-        Poll::Ready(Some(sent.message))
+        self.permit = Some(slot.permit);
+        Poll::Ready(Some(slot.message))
     }
 
     /// Takes the next message if there is one now. A task that waits in
@@ -110,7 +110,7 @@ impl<T: Clone + Send + 'static> Receiver<T> {
     /// [`SendError::Stopped`](crate::SendError::Stopped). Each receiver can still
     /// take every message whose send succeeded.
     pub fn close(&mut self) {
-        self.shared.permit.close();
+        self.shared.permits.close();
     }
 }
 
@@ -132,7 +132,7 @@ impl<T: Clone + Send + 'static> ReceiverSource<T> {
 
 impl<T> fmt::Debug for ReceiverSource<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("DeliverySource").field("path", &self.path).finish_non_exhaustive()
+        f.debug_struct("ReceiverSource").field("path", &self.path).finish_non_exhaustive()
     }
 }
 
@@ -140,9 +140,9 @@ impl<T: Clone + Send + 'static> Receiving<T> {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Slot<T>, RecvError>> {
         let waiting = match self.receiver.take() {
             Some(mut receiver) => {
-                if let Ok(sent) = receiver.try_recv() {
+                if let Ok(slot) = receiver.try_recv() {
                     self.receiver = Some(receiver);
-                    return Poll::Ready(Ok(sent));
+                    return Poll::Ready(Ok(slot));
                 }
                 self.waiting.insert(Box::pin(receive(receiver)))
             }

@@ -5,6 +5,8 @@
 //! and `EventSource` with literal addresses. Parts that only the running page
 //! knows are marked as unknown, and the check accepts any text for them.
 //! Nothing here knows what a server has; that is the check's part.
+//!
+//! `html` reads pages, `template` their includes, `script/` their code.
 
 mod html;
 mod script;

@@ -5,6 +5,10 @@
 //! ordinary function in `::pode::__private`. After a mistake, the same code is
 //! written for all declarations that were understood, so that the mistake
 //! causes no further errors.
+//!
+//! Nouns without a file are written here. `fallback` is what a block with mistakes
+//! expands to, `folder` a folder on disk and embedded, `keyword` links the words to
+//! their documentation.
 
 mod certificate;
 mod endpoint;

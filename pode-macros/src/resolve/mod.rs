@@ -3,6 +3,9 @@
 //!
 //! A declaration whose values can't be parsed is left out of the model, which
 //! is then marked as incomplete. Nothing here depends on other declarations.
+//!
+//! Beside the nouns: `options` and `path` are common to them, `receiver` and `closure`
+//! look at handlers.
 
 pub(crate) mod certificate;
 mod closure;

@@ -4,6 +4,9 @@
 //! parsed by itself: a mistake affects only its own declaration, and all others
 //! are still parsed. Handlers are taken as raw tokens, even half-typed ones,
 //! since rustc and editors explain Rust better than this crate can.
+//!
+//! Beside the nouns: `options` and `arguments` are common to them, `handler` is what
+//! stands behind `=>`, `forgotten` finds a missing semicolon.
 
 mod arguments;
 mod endpoint;

@@ -61,7 +61,8 @@ pub(crate) struct Supervisor {
 }
 
 impl Supervisor {
-    /// Supervises a task. The log calls it by this name: "the task of …".
+    /// Supervises a task; the log says that "the renewal of certificates"
+    /// panicked, for example.
     pub(crate) fn new(task: impl fmt::Display) -> Supervisor {
         Supervisor { task: task.to_string(), panicked: None }
     }

@@ -24,8 +24,9 @@ pub(crate) struct Trouble {
 }
 
 impl Trouble {
-    /// Notes that the trouble is there, and returns whether to log it. While it
-    /// isn't logged, it has to be noted again.
+    /// Notes that the trouble is there, and returns whether to log it now. A
+    /// trouble that lasts is noted again and again, and logged once the time
+    /// since the last line allows it.
     pub(crate) fn begins(&mut self) -> bool {
         let now = Instant::now();
         if self.is_told || self.resting_until.is_some_and(|until| now < until) {

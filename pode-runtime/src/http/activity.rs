@@ -22,12 +22,12 @@ use crate::http::linger::drain;
 #[derive(Debug, Default)]
 pub(crate) struct Activity {
     /// How many requests wait for the server.
-    in_hand: AtomicUsize,
+    unanswered: AtomicUsize,
     /// How many requests there have been.
     requests: AtomicU64,
     /// Whether the last of them is a WebSocket handshake.
     is_handshake: AtomicBool,
-    /// Notified at each change of `in_hand`.
+    /// Notified at each change of `unanswered`.
     changed: Notify,
     /// The task that reads, woken when it is the client's turn.
     reader: AtomicWaker,
@@ -39,17 +39,17 @@ pub(crate) struct Activity {
 
 impl Activity {
     /// Returns whether a request waits for the server.
-    pub(crate) fn is_in_hand(&self) -> bool {
-        self.in_hand.load(Ordering::Acquire) > 0
+    pub(crate) fn is_answering(&self) -> bool {
+        self.unanswered.load(Ordering::Acquire) > 0
     }
 
     /// Is ready when no request waits for the server. Only one task may poll
     /// it.
-    pub(crate) fn poll_handed_over(&self, context: &Context<'_>) -> Poll<()> {
-        if self.is_in_hand() {
+    pub(crate) fn poll_answered(&self, context: &Context<'_>) -> Poll<()> {
+        if self.is_answering() {
             self.reader.register(context.waker());
             // It may have changed before the waker was registered.
-            if self.is_in_hand() {
+            if self.is_answering() {
                 return Poll::Pending;
             }
         }
@@ -71,8 +71,8 @@ impl Activity {
         self.written.load(Ordering::Relaxed)
     }
 
-    /// Waits until requests begin or cease to wait for the server. Changes
-    /// since this was called count.
+    /// Waits until the number of unanswered requests changes. A change counts
+    /// from the call on, not from the first poll.
     pub(crate) fn changed(&self) -> impl Future<Output = ()> {
         self.changed.notified()
     }
@@ -81,7 +81,7 @@ impl Activity {
     pub(crate) async fn no_handshake(&self) {
         loop {
             let changed = self.changed();
-            if !self.is_in_hand() || !self.is_handshake.load(Ordering::Acquire) {
+            if !self.is_answering() || !self.is_handshake.load(Ordering::Acquire) {
                 return;
             }
             changed.await;
@@ -105,13 +105,13 @@ where
     F: Future<Output = Result<Response<B>, Infallible>>,
 {
     activity.is_handshake.store(is_upgrade(request.headers()), Ordering::Release);
-    let in_hand = RequestInProgress::new(activity);
+    let unanswered = RequestInProgress::new(activity);
     // In HTTP/1 the connection lingers instead.
     let left = (request.version() == Version::HTTP_2).then_some(drain as fn(Incoming));
     let answer = service(request.map(|body| RequestBody::new(body, left, activity)));
     async move {
         let Ok(response) = answer.await;
-        Ok(response.map(|body| ResponseBody::new(body, in_hand)))
+        Ok(response.map(|body| ResponseBody::new(body, unanswered)))
     }
 }
 
@@ -126,15 +126,15 @@ pub(crate) struct RequestInProgress {
 impl RequestInProgress {
     pub(crate) fn new(activity: &Arc<Activity>) -> RequestInProgress {
         activity.requests.fetch_add(1, Ordering::AcqRel);
-        let mut in_hand = RequestInProgress { activity: Arc::clone(activity), counts: false };
-        in_hand.take();
-        in_hand
+        let mut unanswered = RequestInProgress { activity: Arc::clone(activity), counts: false };
+        unanswered.take();
+        unanswered
     }
 
     /// It is the server's turn.
     fn take(&mut self) {
         if !std::mem::replace(&mut self.counts, true) {
-            self.activity.in_hand.fetch_add(1, Ordering::AcqRel);
+            self.activity.unanswered.fetch_add(1, Ordering::AcqRel);
             self.activity.changed.notify_waiters();
         }
     }
@@ -142,7 +142,7 @@ impl RequestInProgress {
     /// It is the client's turn to take what it was given.
     fn hand_over(&mut self) {
         if std::mem::replace(&mut self.counts, false) {
-            self.activity.in_hand.fetch_sub(1, Ordering::AcqRel);
+            self.activity.unanswered.fetch_sub(1, Ordering::AcqRel);
             self.activity.changed.notify_waiters();
             self.activity.reader.wake();
         }
@@ -259,20 +259,20 @@ mod tests {
     async fn it_is_the_clients_turn_when_it_was_given_something() {
         let activity = Arc::new(Activity::default());
         let request = RequestInProgress::new(&activity);
-        assert!(activity.is_in_hand());
+        assert!(activity.is_answering());
         let frames = [Ok::<_, std::io::Error>(Frame::data(Bytes::from_static(b"one")))];
         let frames = futures_util::StreamExt::chain(
             futures_util::stream::iter(frames),
             futures_util::stream::pending(),
         );
         let mut body = ResponseBody::new(StreamBody::new(frames), request);
-        assert!(activity.is_in_hand(), "nothing was handed over");
+        assert!(activity.is_answering(), "nothing was handed over");
         body.frame().await.unwrap().unwrap();
-        assert!(!activity.is_in_hand());
+        assert!(!activity.is_answering());
         assert!(futures_util::FutureExt::now_or_never(body.frame()).is_none());
-        assert!(activity.is_in_hand(), "the client waits for the next");
+        assert!(activity.is_answering(), "the client waits for the next");
         drop(body);
-        assert!(!activity.is_in_hand());
+        assert!(!activity.is_answering());
         assert_eq!(activity.requests(), 1);
     }
 

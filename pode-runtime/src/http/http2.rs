@@ -86,7 +86,7 @@ async fn idle(activity: &Activity, limits: &Limits) {
             0 => limits.keep_alive_timeout.max(limits.head_timeout),
             _ => limits.keep_alive_timeout,
         };
-        if activity.is_in_hand() {
+        if activity.is_answering() {
             changed.await;
         } else if timeout(patience, changed).await.is_err() {
             let pace = limits.min_bytes_per_second as f64 * patience.as_secs_f64();

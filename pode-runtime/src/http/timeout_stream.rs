@@ -54,7 +54,7 @@ pub(crate) struct TimeoutStream<S> {
     permit: Option<ConnectionPermit>,
     activity: Arc<Activity>,
     /// Absent if heads can't be told from other bytes, as in HTTP/2.
-    heads: Option<HeadTimeout>,
+    reading: Option<ReadTimeout>,
     writing: MinThroughput,
     /// The deadline and the remaining bytes of a connection that only lingers.
     lingering: Option<(Pin<Box<Sleep>>, usize)>,
@@ -62,7 +62,7 @@ pub(crate) struct TimeoutStream<S> {
 
 /// The time limits of heads.
 #[derive(Debug)]
-struct HeadTimeout {
+struct ReadTimeout {
     head_timeout: Duration,
     keep_alive_timeout: Duration,
     awaited: Awaited,
@@ -81,14 +81,14 @@ enum Awaited {
 }
 
 impl<S> TimeoutStream<S> {
-    /// Limits a stream that carries HTTP/1; the first head has begun.
+    /// Limits a stream that carries HTTP/1. The time for the first head starts now.
     pub(crate) fn http_1(
         stream: S,
         permit: Option<ConnectionPermit>,
         activity: &Arc<Activity>,
         limits: &Limits,
     ) -> TimeoutStream<S> {
-        let heads = HeadTimeout {
+        let reading = ReadTimeout {
             head_timeout: limits.head_timeout,
             keep_alive_timeout: limits.keep_alive_timeout,
             awaited: Awaited::Head(Instant::now()),
@@ -96,7 +96,7 @@ impl<S> TimeoutStream<S> {
             timer: None,
         };
         TimeoutStream {
-            heads: Some(heads),
+            reading: Some(reading),
             ..TimeoutStream::http_2(stream, permit, activity, limits)
         }
     }
@@ -112,7 +112,7 @@ impl<S> TimeoutStream<S> {
             stream,
             permit,
             activity: Arc::clone(activity),
-            heads: None,
+            reading: None,
             writing: MinThroughput::new(limits.write_timeout, limits.min_bytes_per_second),
             lingering: None,
         }
@@ -124,7 +124,7 @@ impl<S> TimeoutStream<S> {
     }
 }
 
-impl HeadTimeout {
+impl ReadTimeout {
     /// Is ready when the client has used up its time.
     fn poll_late(
         &mut self,
@@ -136,7 +136,7 @@ impl HeadTimeout {
         if std::mem::replace(&mut self.requests, requests) != requests {
             self.awaited = Awaited::Next(None);
         }
-        ready!(activity.poll_handed_over(context));
+        ready!(activity.poll_answered(context));
         if !is_written {
             return Poll::Pending;
         }
@@ -167,12 +167,14 @@ impl<S: Transport> TimeoutStream<S> {
                 let bytes = bytes(&written);
                 self.activity.wrote(bytes);
                 if self.writing.is_waiting() {
-                    // The time limit for reading was not polled meanwhile.
+                    // While writing waited, reading wasn't polled, so its time limit has to
+                    // be looked at again.
                     context.waker().wake_by_ref();
                 }
                 self.writing.progress(bytes);
                 if bytes > 0
-                    && let Some(HeadTimeout { awaited: Awaited::Next(since), .. }) = &mut self.heads
+                    && let Some(ReadTimeout { awaited: Awaited::Next(since), .. }) =
+                        &mut self.reading
                 {
                     *since = None;
                 }
@@ -200,7 +202,7 @@ impl<S: Transport> TimeoutStream<S> {
                 // HTTP/2 it does send: it grants more window as it reads.
                 Poll::Pending
                     if self.lingering.is_none()
-                        && self.heads.is_some()
+                        && self.reading.is_some()
                         && !self.activity.is_left_unread() =>
                 {
                     return Poll::Ready(());
@@ -232,18 +234,18 @@ impl<S: Transport> AsyncRead for TimeoutStream<S> {
         let this = self.get_mut();
         let filled = buffer.filled().len();
         let polled = Pin::new(&mut this.stream).poll_read(context, buffer);
-        let Some(heads) = &mut this.heads else { return polled };
+        let Some(reading) = &mut this.reading else { return polled };
         if polled.is_pending() {
             let is_written = !this.writing.is_waiting();
-            ready!(heads.poll_late(context, &this.activity, is_written));
-            let text = match heads.awaited {
+            ready!(reading.poll_late(context, &this.activity, is_written));
+            let text = match reading.awaited {
                 Awaited::Head(_) => "the head of a request takes too long (`head_timeout`)",
                 Awaited::Next(_) => "no further request came (`keep_alive_timeout`)",
             };
             return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, text)));
         }
-        if buffer.filled().len() > filled && matches!(heads.awaited, Awaited::Next(_)) {
-            heads.awaited = Awaited::Head(Instant::now());
+        if buffer.filled().len() > filled && matches!(reading.awaited, Awaited::Next(_)) {
+            reading.awaited = Awaited::Head(Instant::now());
         }
         polled
     }

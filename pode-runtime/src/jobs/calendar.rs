@@ -22,7 +22,7 @@ pub(super) struct Calendar<'schedule> {
 
 struct Expression<'schedule> {
     expression: &'schedule Cron,
-    /// The spans in which it has fired for all its times, or has none.
+    /// The spans for whose times it needn't fire any more.
     fired: Vec<Span>,
 }
 
@@ -53,7 +53,7 @@ impl<'schedule> Calendar<'schedule> {
     /// it.
     pub(super) fn next(&mut self, now: &Zoned) -> Option<Timestamp> {
         for expression in &mut self.expressions {
-            expression.believe(now.timestamp(), self.passed);
+            expression.forget_wrong_future(now.timestamp(), self.passed);
         }
         // A clock that was set back shows past times again.
         self.passed = self.passed.min(now.timestamp());
@@ -108,9 +108,9 @@ impl Expression<'_> {
         self.fired.retain(|fired| until.duration_since(fired.until) <= memory);
     }
 
-    /// Forgets the times it has fired for if the clock had been much further
-    /// ahead than it is now: then it was wrong.
-    fn believe(&mut self, now: Timestamp, passed: Timestamp) {
+    /// Forgets what it has fired for if that lies far ahead of the clock as it
+    /// is now: the clock was wrong then.
+    fn forget_wrong_future(&mut self, now: Timestamp, passed: Timestamp) {
         let memory = self.memory();
         self.fired.retain(|fired| fired.until.max(passed).duration_since(now) <= memory);
     }

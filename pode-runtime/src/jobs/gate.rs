@@ -21,8 +21,8 @@ impl Default for JobGate {
 }
 
 impl JobGate {
-    /// Waits until a handler may run; it must hold the returned guard while it
-    /// runs. `None` if `stopping` holds a deadline before.
+    /// Waits until a handler may run. The caller holds the returned guard while
+    /// the handler runs. `None` if `stopping` holds a deadline before.
     pub(crate) async fn turn(
         &self,
         stopping: &mut watch::Receiver<Option<Instant>>,

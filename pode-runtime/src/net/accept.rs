@@ -111,7 +111,7 @@ impl Acceptor {
 /// Tells a client that too many connections come from its address, without
 /// waiting: a flood must not hold up the server.
 fn refuse(stream: &TcpStream) {
-    let text = "as many connections come from your address as may\n";
+    let text = "too many connections from your address\n";
     let length = text.len();
     let answer = format!(
         "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\n\

@@ -14,14 +14,14 @@ use crate::base::limits::Limits;
 use crate::base::supervisor::unwinding_stops_here;
 use crate::base::trouble::Trouble;
 
-/// Counts the connections of a server, or additionally those of one of its
-/// addresses.
+/// The limit of a server's connections, or of those to one of its addresses,
+/// which count for both.
 #[derive(Debug)]
 pub(crate) struct ConnectionLimit {
     max: usize,
     max_per_address: usize,
-    /// The count of the whole server, if this is that of one address.
-    around: Option<Arc<ConnectionLimit>>,
+    /// The limit of the whole server, if this is that of one of its addresses.
+    parent: Option<Arc<ConnectionLimit>>,
     /// Whether any limit counts connections by address.
     by_address: bool,
     inside: Mutex<Inside>,
@@ -34,7 +34,7 @@ struct Inside {
     sources: HashMap<Option<IpAddr>, Arc<Source>>,
     /// How many connections come from each of them.
     counts: HashMap<Option<IpAddr>, usize>,
-    /// That waiting connections get no permit.
+    /// Whether connections wait for a permit, for the log.
     trouble: Trouble,
 }
 
@@ -44,7 +44,7 @@ struct Source {
     /// `None` stands for all addresses, if they aren't counted separately.
     address: Option<IpAddr>,
     connections: Arc<ConnectionLimit>,
-    around: Option<Arc<Source>>,
+    parent: Option<Arc<Source>>,
 }
 
 /// A connection counts until this is dropped. A single pointer, as each
@@ -70,11 +70,11 @@ impl ConnectionLimit {
 
     /// Returns the count for an address; it is the server's, unless the limits
     /// there differ from the enclosing ones.
-    pub(crate) fn at(self: &Arc<Self>, limits: &Limits, around: &Limits) -> Arc<ConnectionLimit> {
-        let own = |limit, around| if limit == around { usize::MAX } else { limit };
-        let max = own(limits.max_connections, around.max_connections);
+    pub(crate) fn at(self: &Arc<Self>, limits: &Limits, parent: &Limits) -> Arc<ConnectionLimit> {
+        let own = |limit, parent| if limit == parent { usize::MAX } else { limit };
+        let max = own(limits.max_connections, parent.max_connections);
         let per_address =
-            own(limits.max_connections_per_address, around.max_connections_per_address);
+            own(limits.max_connections_per_address, parent.max_connections_per_address);
         match (max, per_address) {
             (usize::MAX, usize::MAX) => Arc::clone(self),
             _ => ConnectionLimit::limited(max.max(1), per_address, Some(Arc::clone(self))),
@@ -84,14 +84,14 @@ impl ConnectionLimit {
     fn limited(
         max: usize,
         max_per_address: usize,
-        around: Option<Arc<ConnectionLimit>>,
+        parent: Option<Arc<ConnectionLimit>>,
     ) -> Arc<ConnectionLimit> {
-        let outer = around.as_ref().is_some_and(|around| around.by_address);
+        let outer = parent.as_ref().is_some_and(|parent| parent.by_address);
         Arc::new(ConnectionLimit {
             max,
             max_per_address,
             by_address: max_per_address != usize::MAX || outer,
-            around,
+            parent,
             inside: Mutex::default(),
             room: Notify::new(),
         })
@@ -99,8 +99,8 @@ impl ConnectionLimit {
 
     /// Waits until another connection is allowed. Cancel safe.
     pub(crate) async fn room(&self) {
-        if let Some(around) = &self.around {
-            Box::pin(around.room()).await;
+        if let Some(parent) = &self.parent {
+            Box::pin(parent.room()).await;
         }
         loop {
             let freed = self.room.notified();
@@ -137,10 +137,10 @@ impl ConnectionLimit {
     }
 
     fn count(self: &Arc<Self>, address: IpAddr) -> Result<Arc<Source>, ConnectionLimitReached> {
-        let around = self.around.as_ref().map(|around| around.count(address)).transpose()?;
-        let counted = self.count_here(address, around.as_ref());
-        if let (Err(_), Some(around)) = (&counted, around) {
-            around.leave();
+        let parent = self.parent.as_ref().map(|parent| parent.count(address)).transpose()?;
+        let counted = self.count_here(address, parent.as_ref());
+        if let (Err(_), Some(parent)) = (&counted, parent) {
+            parent.leave();
         }
         counted
     }
@@ -148,7 +148,7 @@ impl ConnectionLimit {
     fn count_here(
         self: &Arc<Self>,
         address: IpAddr,
-        around: Option<&Arc<Source>>,
+        parent: Option<&Arc<Source>>,
     ) -> Result<Arc<Source>, ConnectionLimitReached> {
         let mut inside = self.lock();
         if inside.all >= self.max {
@@ -163,8 +163,8 @@ impl ConnectionLimit {
         *from_there += 1;
         inside.all += 1;
         let source = inside.sources.entry(address).or_insert_with(|| {
-            let (connections, around) = (Arc::clone(self), around.cloned());
-            Arc::new(Source { address, connections, around })
+            let (connections, parent) = (Arc::clone(self), parent.cloned());
+            Arc::new(Source { address, connections, parent })
         });
         Ok(Arc::clone(source))
     }
@@ -187,13 +187,14 @@ impl Source {
                 inside.sources.remove(&self.address);
             }
         }
-        // Not at each end of a connection while others wait.
+        // An eighth must be free, so that the log isn't told at each end of a
+        // connection while others wait.
         let has_room = inside.all <= connections.max - (connections.max / 8).max(1);
         let ends = has_room && inside.trouble.ends();
         drop(inside);
         connections.room.notify_one();
-        if let Some(around) = &self.around {
-            around.leave();
+        if let Some(parent) = &self.parent {
+            parent.leave();
         }
         if ends {
             unwinding_stops_here(|| {
@@ -264,10 +265,10 @@ mod tests {
 
     #[test]
     fn an_endpoint_counts_besides() {
-        let around = limits(3, usize::MAX);
-        let server = ConnectionLimit::new(&around, 100);
-        assert!(Arc::ptr_eq(&server, &server.at(&around, &around)));
-        let endpoint = server.at(&limits(2, 1), &around);
+        let parent = limits(3, usize::MAX);
+        let server = ConnectionLimit::new(&parent, 100);
+        assert!(Arc::ptr_eq(&server, &server.at(&parent, &parent)));
+        let endpoint = server.at(&limits(2, 1), &parent);
         let one = endpoint.enter(address(1)).unwrap();
         assert_eq!(endpoint.enter(address(1)).unwrap_err(), ConnectionLimitReached::Address);
         let other = endpoint.enter(address(2)).unwrap();

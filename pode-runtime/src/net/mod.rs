@@ -2,7 +2,7 @@
 //!
 //! `listen` binds sockets or inherits them, `accept` takes connections from them.
 //! `connection_limit` and `client_limit` count by permits, `fd_limit` raises the
-//! limit of descriptors. `shutdown` listens for signals and deadlines. `tls/` has
+//! limit of descriptors. `shutdown` listens for SIGTERM and Ctrl-C. `tls/` has
 //! certificates and their renewal. `upgraded` is a connection that HTTP has let go
 //! of.
 

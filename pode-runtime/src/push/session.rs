@@ -13,9 +13,9 @@ use crate::push::raw_message::RawMessage;
 /// Called within a runtime. If it is dropped before [`leave`](Self::leave), its
 /// client was lost.
 pub(crate) trait Session: fmt::Debug + Send {
-    /// Counts a message; or returns the message for a client that sends too
-    /// many.
-    fn admit(&mut self) -> Result<(), Message>;
+    /// Counts a message of the client; or returns the error to send to it, if
+    /// it sends too many.
+    fn check_rate(&mut self) -> Result<(), Message>;
 
     /// Spawns a task that handles messages in their order.
     fn handle(&self, messages: Vec<RawMessage>) -> JoinHandle<()>;
@@ -40,9 +40,9 @@ pub enum DisconnectReason {
         /// The close code, if there was one.
         code: Option<u16>,
     },
-    /// The server closed it: a handler did, it was silent for its
-    /// `idle_timeout` (1000), another client connected with its id (1008), or
-    /// something in the server failed (1011).
+    /// The server closed it: for a handler, after its `idle_timeout` (1000), for
+    /// another client with its id (1008), or after a failure in the server
+    /// (1011).
     ByServer {
         /// The close code.
         code: u16,

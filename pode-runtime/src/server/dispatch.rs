@@ -99,9 +99,9 @@ impl Dispatch {
         // filters.
         let (mut filters, info): (Vec<_>, Vec<_>) = served.routes.into_iter().unzip();
         let mut signals = RouteTable::default();
-        for entrance in served.signals {
-            signals.insert(Method::Get, &entrance.path, filters.len());
-            filters.push(entrance.into_filter());
+        for signal in served.signals {
+            signals.insert(Method::Get, &signal.path, filters.len());
+            filters.push(signal.into_filter());
         }
         let mut mounts = Vec::new();
         for mount in served.mounts {
@@ -137,7 +137,7 @@ impl Dispatch {
         // lines.
         let span = tracing::info_span!("request", method = %request.method(), path = ?request.uri().path());
         let wants_page = accepts_html(request.headers());
-        let question = ResponseRules::of(&request);
+        let rules = ResponseRules::of(&request);
         let (request, limits) = self.find(normalized(request), peer);
         let request = request.map(|body| TimedBody::new(body, &limits));
         let answered = caught(warp::service(self.tree.clone()).call(request));
@@ -147,9 +147,9 @@ impl Dispatch {
             let text = "the server could not answer this request";
             Ok(warp::Reply::into_response(sentence(StatusCode::INTERNAL_SERVER_ERROR, text)))
         });
-        let response = span.in_scope(|| question.answered(response));
+        let response = span.in_scope(|| rules.answered(response));
         let response = if wants_page { self.with_error_page(response) } else { response };
-        Ok(question.fit(response))
+        Ok(rules.fit(response))
     }
 
     /// Replaces the text of an error by the view `errors/STATUS`, if there is

@@ -64,7 +64,7 @@ impl Server {
             });
         let filter = request.and(warp::addr::remote()).then(move |request, peer| {
             let embedded = Arc::clone(&embedded);
-            let question = ResponseRules::of(&request);
+            let rules = ResponseRules::of(&request);
             async move {
                 // Nested filters must run in tasks of their own; this one ends
                 // with the request.
@@ -75,7 +75,7 @@ impl Server {
                     _ => {
                         let text = "the server is stopping";
                         let refused = sentence(StatusCode::SERVICE_UNAVAILABLE, text);
-                        question.fit(warp::Reply::into_response(refused))
+                        rules.fit(warp::Reply::into_response(refused))
                     }
                 }
             }

@@ -1,6 +1,7 @@
 //! Servers, put together.
 //!
-//! `declare/` collects what an expansion declares; `range` brings `options` into range.
+//! `declare/` collects what an expansion declares; `option_bounds` keeps
+//! `options` within their bounds.
 //! `bind` binds the endpoints, `start` starts everything, `dispatch` answers requests.
 //! `running` is a server that runs and stops, `embed` one that is a part of another
 //! program, `restart/` hands over to a newer process. `error` is what a program may
@@ -11,8 +12,8 @@ pub mod declare;
 pub(crate) mod dispatch;
 pub(crate) mod embed;
 pub(crate) mod error;
+pub(crate) mod option_bounds;
 pub(crate) mod options;
-pub(crate) mod range;
 pub(crate) mod restart;
 pub(crate) mod running;
 pub(crate) mod start;

@@ -56,7 +56,7 @@ pub struct Server {
 impl Declared {
     /// Ends the declarations.
     pub fn into_server(mut self) -> Server {
-        rebroadcast::connect(&mut self.signals);
+        rebroadcast::install_handlers(&mut self.signals);
         let (hub, receivers) = Signal::channels(&self.signals);
         let signals = Signals::new(hub, self.options.send_timeout);
         Server { declared: self, signals, receivers }

@@ -98,7 +98,7 @@ impl SignalRoute {
                     let route = Arc::clone(&route);
                     async move {
                         let accepted = accept(&method, handshake.version, &headers)
-                            .and_then(|accepted| route.judge(accepted, &headers))
+                            .and_then(|accepted| route.check_origin(accepted, &headers))
                             // Embedded in another warp server, the version
                             // isn't known; but only HTTP/1.1 has an upgrade.
                             .and_then(|accepted| {
@@ -118,7 +118,7 @@ impl SignalRoute {
             .boxed()
     }
 
-    fn judge(
+    fn check_origin(
         &self,
         accepted: AcceptedHandshake,
         headers: &HeaderMap,
@@ -187,7 +187,7 @@ impl SignalRoute {
             state: None,
             protocol: None,
         };
-        let arrival = Arc::new(ConnectRequest {
+        let request = Arc::new(ConnectRequest {
             parameters: parameters.clone(),
             uri,
             headers,
@@ -196,11 +196,11 @@ impl SignalRoute {
             context: Arc::clone(&context),
             decision: Mutex::new(decision),
         });
-        self.ask(&arrival).await?;
+        self.ask(&request).await?;
 
-        let proof = context.client_ids.give_out(&arrival.decision().id, &arrival.headers, address);
+        let proof = context.client_ids.give_out(&request.decision().id, &request.headers, address);
         // A clone of the event may still exist: calls on it come too late.
-        let ConnectDecision { id, groups, greeting, state, protocol } = arrival.decision().take();
+        let ConnectDecision { id, groups, greeting, state, protocol } = request.decision().take();
         let mut response = accepted.response(protocol.as_deref());
         let header = |value: &str| HeaderValue::from_str(value).ok();
         let its_path = path.as_deref().unwrap_or(signal);
@@ -216,7 +216,7 @@ impl SignalRoute {
             }
         }
 
-        let session = self.handlers.attend().then(|| {
+        let session = self.handlers.needs_session().then(|| {
             let info = ClientInfo {
                 id: id.clone(),
                 signal,
@@ -253,10 +253,10 @@ impl SignalRoute {
     }
 
     /// Asks the connect handler whether to admit the client.
-    async fn ask(&self, arrival: &Arc<ConnectRequest>) -> Result<(), Response<Bytes>> {
+    async fn ask(&self, request: &Arc<ConnectRequest>) -> Result<(), Response<Bytes>> {
         let Some(connect) = &self.handlers.connect else { return Ok(()) };
-        let attempt = caught(async { connect(Arc::clone(arrival)).await }).await;
-        attempt.map_err(|failed| match failed {
+        let asked = caught(async { connect(Arc::clone(request)).await }).await;
+        asked.map_err(|failed| match failed {
             Failed::Answer(error) => sentence(error.status(), &error.to_string()),
             Failed::Reason(reason) => {
                 tracing::error!(signal = self.signal, "on connect: {reason:?}");

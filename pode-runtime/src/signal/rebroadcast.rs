@@ -60,7 +60,7 @@ struct ClientMessage {
 }
 
 /// Sets the handlers of the signals that rebroadcast.
-pub(crate) fn connect(signals: &mut [Signal]) {
+pub(crate) fn install_handlers(signals: &mut [Signal]) {
     let rebroadcasts = Arc::new(Rebroadcasts::of(signals));
     for signal in signals {
         let handlers = Arc::get_mut(&mut signal.handlers).expect("nothing has started yet");
@@ -154,7 +154,7 @@ async fn recipients(
                     Ok(Some(Recipients::Group(group.as_str().into())))
                 }
                 (Some(_), _) => refused("group: you are not in this group"),
-                (None, [recipients]) => Ok(Some(Recipients::Group(recipients.as_str().into()))),
+                (None, [group]) => Ok(Some(Recipients::Group(group.as_str().into()))),
                 (None, []) => refused("you are in no group"),
                 (None, _) => refused("group: say to which of your groups"),
             }

@@ -63,12 +63,12 @@ impl Handlers {
     }
 
     /// Whether clients need a session.
-    pub(crate) fn attend(&self) -> bool {
+    pub(crate) fn needs_session(&self) -> bool {
         self.receive.is_some() || self.disconnect.is_some()
     }
 
     /// Has a message handled. Every failure is reported to the client.
-    async fn hear(&self, client: &SignalClient, message: RawMessage) {
+    async fn receive(&self, client: &SignalClient, message: RawMessage) {
         let Some(receive) = &self.receive else { return };
         let handled = caught(async { receive(client.clone(), message).await }).await;
         let Err(failed) = handled else { return };
@@ -112,7 +112,7 @@ impl ClientSession {
         async move {
             for message in messages {
                 // Only the log can still panic, which must not lose a message.
-                let _ = supervisor::caught(handlers.hear(&client, message)).await;
+                let _ = supervisor::caught(handlers.receive(&client, message)).await;
             }
         }
     }
@@ -157,7 +157,7 @@ impl ClientSession {
 }
 
 impl Session for ClientSession {
-    fn admit(&mut self) -> Result<(), Message> {
+    fn check_rate(&mut self) -> Result<(), Message> {
         let Some(rate) = self.messages_per_second else { return Ok(()) };
         let limiter = self.rate.get_or_insert_with(|| {
             Box::new(RateLimiter::direct_with_clock(Quota::per_second(rate), MonotonicClock))

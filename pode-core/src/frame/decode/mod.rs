@@ -118,9 +118,9 @@ impl Decoder {
     /// The result borrows from `input` or from the decoder; the next call frees
     /// the decoder's memory for it. While a message is unfinished, the decoder
     /// allocates at most twice the bytes of it that have arrived, whatever
-    /// length was announced, and never more than `incoming` allows.
+    /// length was announced, and never more than `accepts` allows.
     ///
-    /// Each header is checked against `incoming` when it arrives: a change
+    /// Each header is checked against `accepts` when it arrives: a change
     /// applies to the frames that follow.
     ///
     /// # Errors
@@ -131,20 +131,19 @@ impl Decoder {
     ///   encodes its length in more bytes than it needs; a control frame in
     ///   parts or of more than 125 bytes (sections 5.1, 5.2 and 5.5); a message
     ///   inside another, or a continuation without one (section 5.4).
-    /// - 1003 or 1009: a message that `incoming` doesn't allow.
+    /// - 1003 or 1009: a message that `accepts` doesn't allow.
     /// - 1008: a message of more than a thousand empty frames.
     /// - 1007: a text that is not UTF-8 (section 8.1).
     ///
     /// After an error or a [`Received::Close`] nothing is kept, the rest of
     /// `input` has no meaning, and the decoder must not be called again.
-    /// has no meaning, and the decoder is not to be asked again.
     pub fn next<'a, 'input: 'a>(
         &'a mut self,
         input: &mut &'input mut [u8],
-        incoming: AcceptPolicy,
+        accepts: AcceptPolicy,
     ) -> Result<Option<Received<'a>>, Close> {
         self.partial = self.partial.take().and_then(PartialFrame::without_what_was_said);
-        let taken = self.take(input, incoming);
+        let taken = self.take(input, accepts);
         if let Err(_) | Ok(Some(Taken::Here(Received::Close(_)))) = taken {
             self.partial = None;
         }
@@ -160,11 +159,11 @@ impl Decoder {
     fn take<'input>(
         &mut self,
         input: &mut &'input mut [u8],
-        incoming: AcceptPolicy,
+        accepts: AcceptPolicy,
     ) -> Result<Option<Taken<'input>>, Close> {
         loop {
             if let Some(partial) = &mut self.partial {
-                match partial.take_payload(input, incoming)? {
+                match partial.take_payload(input, accepts)? {
                     Progress::BeforePayload => {}
                     Progress::InPayload => return Ok(None),
                     Progress::Whole => return Ok(Some(Taken::Kept)),
@@ -175,7 +174,7 @@ impl Decoder {
             }
             let Some(header) = self.take_header(input)? else { return Ok(None) };
             let message_bytes = self.partial.as_ref().and_then(|it| it.message_bytes());
-            judge(&header, message_bytes, incoming)?;
+            judge(&header, message_bytes, accepts)?;
             let stands_alone =
                 header.opcode.is_control() || (header.last && message_bytes.is_none());
             if stands_alone
@@ -242,7 +241,7 @@ const NOTHING_TO_CONTINUE: Close = Close::protocol_error("there is no message to
 fn judge(
     header: &ClientHeader,
     message_bytes: Option<usize>,
-    incoming: AcceptPolicy,
+    accepts: AcceptPolicy,
 ) -> Result<(), Close> {
     match (header.opcode, message_bytes) {
         (Opcode::Close | Opcode::Ping | Opcode::Pong, _) => return Ok(()),
@@ -252,7 +251,7 @@ fn judge(
         }
         (Opcode::Continuation, Some(_)) | (Opcode::Text | Opcode::Binary, None) => {}
     }
-    let AcceptPolicy::Messages { max_bytes, max_frame_bytes } = incoming else {
+    let AcceptPolicy::Messages { max_bytes, max_frame_bytes } = accepts else {
         return Err(Close::NO_MESSAGES);
     };
     let room = max_bytes.saturating_sub(message_bytes.unwrap_or(0));

@@ -1,4 +1,8 @@
 //! Events: what handlers receive, one kind for each noun that has a handler.
+//!
+//! `connection` has the events of clients that connect and disconnect, `signal` that
+//! of a client's message, with the client; `web`, `timer`, `schedule` and `upstream` have
+//! the others.
 
 /// Writes the methods that every event has: those of [`Signals`], `state` and
 /// `upstream`. The event must have a method `context` that returns its context.

@@ -113,9 +113,8 @@ impl Shard {
         self.advance(place);
     }
 
-    /// Closes a share of a path's clients: the admitted ones whose lot lies
-    /// within the share. Lots are evenly distributed, and no client can choose
-    /// its lot.
+    /// Closes a share of a path's admitted clients: those whose hash lies within
+    /// it. Hashes are evenly distributed, and no client can choose its own.
     fn drain(&mut self, path: u32, share: u32, close: &Close) {
         for slot in 0..self.paths[path as usize].clients.capacity() as u32 {
             let clients = &mut self.paths[path as usize].clients;

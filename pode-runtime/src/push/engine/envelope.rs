@@ -172,7 +172,7 @@ impl Audience {
             && match &self.recipients {
                 Recipients::Everyone => true,
                 Recipients::Group(group) => groups.contains(group),
-                Recipients::Client(recipients) => recipients == id,
+                Recipients::Client(client) => client == id,
             }
     }
 

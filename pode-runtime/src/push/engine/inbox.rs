@@ -55,7 +55,7 @@ impl Inbox {
     /// many.
     pub(super) fn receive(&mut self, message: RawMessage) -> Result<(), Message> {
         self.last_said = Instant::now();
-        self.session.admit()?;
+        self.session.check_rate()?;
         self.waiting_bytes += match &message {
             RawMessage::Text(text) => text.len(),
             RawMessage::Binary(bytes) => bytes.len(),

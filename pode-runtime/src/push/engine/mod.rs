@@ -32,7 +32,8 @@ mod subscriber_index;
 #[cfg(test)]
 mod tests;
 
-/// The types that the model of [`ready_list`] replaces by its own.
+/// The lock of [`ready_list`], which `tests/ready_list.rs` replaces by that of
+/// loom.
 mod sync {
     pub(super) use std::sync::Mutex;
 }

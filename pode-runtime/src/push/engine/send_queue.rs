@@ -122,16 +122,16 @@ impl SendQueue {
     }
 
     /// Returns the bytes to write first, frame by frame.
-    pub(super) fn slices<'a, 'b>(&'a self, permit: &'b mut [IoSlice<'a>]) -> &'b [IoSlice<'a>] {
+    pub(super) fn slices<'a, 'b>(&'a self, buffers: &'b mut [IoSlice<'a>]) -> &'b [IoSlice<'a>] {
         let begun = Some(&self.begun).filter(|rest| !rest.is_empty());
         let control = begun.into_iter().chain(&self.pong).chain(&self.ping);
         let frames = control.chain(&self.preface).chain(&self.messages).chain(&self.close);
         let mut count = 0;
-        for (slot, frame) in permit.iter_mut().zip(frames) {
+        for (slot, frame) in buffers.iter_mut().zip(frames) {
             *slot = IoSlice::new(frame);
             count += 1;
         }
-        &permit[..count]
+        &buffers[..count]
     }
 
     /// Drops the bytes that were written.
@@ -185,8 +185,8 @@ mod tests {
     }
 
     fn joined(send_queue: &SendQueue) -> String {
-        let mut permit = [IoSlice::new(&[]); 8];
-        let slices = send_queue.slices(&mut permit);
+        let mut buffers = [IoSlice::new(&[]); 8];
+        let slices = send_queue.slices(&mut buffers);
         String::from_utf8(slices.iter().flat_map(|slice| slice.to_vec()).collect()).unwrap()
     }
 

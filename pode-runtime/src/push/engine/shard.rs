@@ -104,7 +104,7 @@ enum Event {
     Open(Opened),
     DropOverdue,
     Beat,
-    Attend,
+    Ready,
 }
 
 impl Shard {
@@ -184,7 +184,7 @@ impl Shard {
             Some(opened) = self.openings.next() => Event::Open(opened),
             Some(()) = OptionFuture::from(overdue) => Event::DropOverdue,
             Some(()) = OptionFuture::from(beat) => Event::Beat,
-            () = poll_fn(|context| self.readiness.poll(context)) => Event::Attend,
+            () = poll_fn(|context| self.readiness.poll(context)) => Event::Ready,
         }
     }
 
@@ -194,7 +194,7 @@ impl Shard {
             Event::Open((id, connection)) => self.open(id, connection),
             Event::DropOverdue => self.drop_overdue(),
             Event::Beat => self.beat().await,
-            Event::Attend => self.attend().await,
+            Event::Ready => self.handle_ready().await,
         }
     }
 
@@ -250,7 +250,7 @@ impl Shard {
     }
 
     /// Looks at what is ready.
-    async fn attend(&mut self) {
+    async fn handle_ready(&mut self) {
         for count in 1..=self.readiness.len() {
             match self.readiness.next() {
                 Some(source @ Source::Messages(path)) => {

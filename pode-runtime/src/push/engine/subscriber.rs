@@ -63,7 +63,7 @@ impl Groups {
 
     pub(super) fn remove(&mut self, group: &str) {
         match self {
-            Groups::One(recipients) if **recipients == *group => *self = Groups::None,
+            Groups::One(only) if **only == *group => *self = Groups::None,
             Groups::More(groups) => groups.retain(|other| **other != *group),
             _ => {}
         }
@@ -85,11 +85,11 @@ mod tests {
         groups.remove("b");
         groups.remove("d");
         assert_eq!(names(&groups), "a c");
-        let mut recipients = Groups::default();
-        recipients.add("a".into());
-        recipients.remove("b");
-        assert_eq!(names(&recipients), "a");
-        recipients.remove("a");
-        assert_eq!(names(&recipients), "");
+        let mut only = Groups::default();
+        only.add("a".into());
+        only.remove("b");
+        assert_eq!(names(&only), "a");
+        only.remove("a");
+        assert_eq!(names(&only), "");
     }
 }

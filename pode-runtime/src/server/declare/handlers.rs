@@ -33,7 +33,7 @@ macro_rules! handlers {
                 Handler: Fn(SignalEvent<Out>, $($type,)* In) -> Done + Send + Sync + 'static,
                 Done: Future<Output: Outcome> + Send + 'static,
             {
-                self.attend(signal.as_str(), |handlers| {
+                self.edit_handlers(signal.as_str(), |handlers| {
                     handlers.receive = Some(Box::new(move |client, message: RawMessage| {
                         let message = match In::from_message(message) {
                             Ok(message) => message,
@@ -58,7 +58,7 @@ macro_rules! handlers {
                 Handler: Fn(ConnectEvent<Out>, $($type),*) -> Done + Send + Sync + 'static,
                 Done: Future<Output: Outcome> + Send + 'static,
             {
-                self.attend(signal.as_str(), |handlers| {
+                self.edit_handlers(signal.as_str(), |handlers| {
                     handlers.connect = Some(Box::new(move |request| {
                         let Some(($($value,)*)) = request.parameters() else { return unknown() };
                         let done = handler(ConnectEvent::new(request), $($value),*);
@@ -78,7 +78,7 @@ macro_rules! handlers {
                 Handler: Fn(DisconnectEvent, $($type),*) -> Done + Send + Sync + 'static,
                 Done: Future<Output: Outcome> + Send + 'static,
             {
-                self.attend(signal.as_str(), |handlers| {
+                self.edit_handlers(signal.as_str(), |handlers| {
                     handlers.disconnect = Some(Box::new(move |client, reason| {
                         let Some(($($value,)*)) = client.parameters() else { return unknown() };
                         let done = handler(DisconnectEvent::new(client, reason), $($value),*);

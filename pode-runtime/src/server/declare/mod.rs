@@ -35,8 +35,8 @@ use crate::net::tls::certificate::{Certificate, ClientAuthorities};
 use crate::push::engine::{Engine, Envelope};
 use crate::push::publisher::Signals;
 use crate::server::dispatch::Mount;
+use crate::server::option_bounds;
 use crate::server::options::{EndpointOptions, ServerOptions};
-use crate::server::range;
 use crate::signal::Signal;
 use crate::upstream::UpstreamOptions;
 use crate::upstream::{DeclaredUpstream, Destination, Upstreams};
@@ -102,7 +102,7 @@ impl Declared {
     pub fn new(name: &'static str, options: ServerOptions) -> Declared {
         Declared {
             name,
-            options: options.in_range(),
+            options: options.clamped(),
             crate_folder: None,
             endpoints: Vec::new(),
             views: None,
@@ -131,7 +131,7 @@ impl Declared {
         options: EndpointOptions,
     ) {
         let EndpointOptions { certificate, client_certificate: authorities, limits } =
-            options.in_range();
+            options.clamped();
         let (address, limits) = (address.into(), limits.within(&self.options.limits));
         self.endpoints.push(Endpoint { name, protocol, address, certificate, authorities, limits });
     }
@@ -143,7 +143,7 @@ impl Declared {
 
     /// Adds a folder of public files.
     pub fn public(&mut self, prefix: &'static str, folder: Folder, options: PublicOptions) {
-        self.publics.push(Public::new(prefix, folder, options.in_range()));
+        self.publics.push(Public::new(prefix, folder, options.clamped()));
     }
 
     /// Adds a warp filter that answers under a prefix; its rejections are
@@ -180,11 +180,11 @@ impl Declared {
         path: &'static str,
         endpoints: &'static [&'static str],
         filter: RouteFilter,
-    ) -> RouteDeclared<'_> {
+    ) -> RouteBuilder<'_> {
         let path = path.parse().expect("the macro parsed this path by the same rules");
         let options = RouteOptions::default();
         self.routes.push(Route { methods, path, endpoints, filter, options });
-        RouteDeclared { route: self.routes.last_mut().expect("it was just added") }
+        RouteBuilder { route: self.routes.last_mut().expect("it was just added") }
     }
 
     /// Adds a timer.
@@ -199,7 +199,7 @@ impl Declared {
         Done: Future<Output: Outcome> + Send + 'static,
     {
         let handler = move |firing| handler(TimerEvent::new(firing));
-        self.timers.push(Timer::new(name, range::interval(interval), options, handler));
+        self.timers.push(Timer::new(name, option_bounds::interval(interval), options, handler));
     }
 
     /// Adds a schedule.
@@ -233,45 +233,45 @@ impl Declared {
         url: impl Into<String>,
         options: UpstreamOptions,
         handler: Handler,
-    ) -> UpstreamDeclared<'_, Sends, Receives>
+    ) -> UpstreamBuilder<'_, Sends, Receives>
     where
         Sends: Serialize + 'static,
         Receives: DeserializeOwned + 'static,
         Handler: Fn(UpstreamEvent<Sends>, Receives) -> Done + Send + Sync + 'static,
         Done: Future<Output: Outcome> + Send + 'static,
     {
-        let (options, send_timeout) = (options.in_range(), self.options.send_timeout);
+        let (options, send_timeout) = (options.clamped(), self.options.send_timeout);
         let handler = move |context: &Arc<Context>, received| {
             handler(UpstreamEvent::new(name, Arc::clone(context)), received)
         };
         let upstream =
             DeclaredUpstream::new(name.as_str(), url.into(), options, send_timeout, handler);
         self.upstreams.push(upstream);
-        UpstreamDeclared { name, upstream: self.upstreams.last_mut().expect("it was just added") }
+        UpstreamBuilder { name, upstream: self.upstreams.last_mut().expect("it was just added") }
     }
 }
 
 /// A route that has been added, to set its options.
 #[derive(Debug)]
-pub struct RouteDeclared<'declared> {
+pub struct RouteBuilder<'declared> {
     route: &'declared mut Route,
 }
 
-impl RouteDeclared<'_> {
+impl RouteBuilder<'_> {
     /// Sets the options.
     pub fn options(self, options: RouteOptions) {
-        self.route.options = options.in_range();
+        self.route.options = options.clamped();
     }
 }
 
 /// An upstream that has been added, to set its `on_connect` handler.
 #[derive(Debug)]
-pub struct UpstreamDeclared<'declared, Sends, Receives> {
+pub struct UpstreamBuilder<'declared, Sends, Receives> {
     name: UpstreamName<Sends, Receives>,
     upstream: &'declared mut DeclaredUpstream<Arc<Context>>,
 }
 
-impl<Sends: 'static, Receives: 'static> UpstreamDeclared<'_, Sends, Receives> {
+impl<Sends: 'static, Receives: 'static> UpstreamBuilder<'_, Sends, Receives> {
     /// Sets the handler that runs at the start of each connection.
     pub fn on_connect<Handler, Done>(self, handler: Handler) -> Self
     where

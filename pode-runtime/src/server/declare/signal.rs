@@ -40,7 +40,7 @@ impl Declared {
         options: SignalOptions,
         read: Option<ReadParameters>,
     ) {
-        let options = options.in_range();
+        let options = options.clamped();
         let limit = ClientLimit::new(path, options.max_clients, options.max_clients_per_address);
         let handlers = Arc::default();
         self.signals.push(Signal { path, endpoints, options, limit, handlers, read });
@@ -52,14 +52,14 @@ impl Declared {
         S: SignalDeclaration<Out = T, In = T>,
         T: DeserializeOwned,
     {
-        self.attend(signal.declared_path(), |handlers| {
+        self.edit_handlers(signal.declared_path(), |handlers| {
             handlers.rebroadcast =
                 Some(|message| read_json::<T>(message.get().as_bytes()).map(drop));
         });
     }
 
     /// Changes the handlers of a signal.
-    pub(super) fn attend(&mut self, path: &'static str, change: impl FnOnce(&mut Handlers)) {
+    pub(super) fn edit_handlers(&mut self, path: &'static str, change: impl FnOnce(&mut Handlers)) {
         let signal = self.signals.iter_mut().find(|signal| signal.path == path);
         if let Some(handlers) = signal.and_then(|signal| Arc::get_mut(&mut signal.handlers)) {
             change(handlers);

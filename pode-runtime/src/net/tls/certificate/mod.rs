@@ -1,9 +1,10 @@
 //! Certificates: the words that name them, and their files, read at the start and
 //! whenever they change. No file becomes part of the program.
 //!
-//! `load` reads a certificate with its `key` and `password`, `expiry` knows its
-//! validity, `authorities` whose client certificates are accepted, `client` what a
-//! handler sees of one. `credentials` has all that an address shows and asks for, and
+//! `load` reads a certificate with its `key` and `password`, `files` finds files
+//! and compares them, `expiry` knows how long a certificate is valid. `authorities`
+//! are those whose client certificates are accepted, `client` is such a certificate
+//! as a handler sees it. `credentials` has all that an address shows and asks for, and
 //! `sni_resolver` chooses by the name that a client asks for.
 
 mod authorities;

@@ -38,8 +38,9 @@ use watch::FileWatcher;
 const QUIET: Duration = Duration::from_millis(50);
 const MOST_UNREST: Duration = Duration::from_secs(1);
 
-/// How long unusable files may be only half of a replacement, and how often
-/// they are checked meanwhile.
+/// How long unusable files may stay without being reported, since a certificate
+/// and its key are replaced one after the other; and how often they are read
+/// again meanwhile.
 const PATIENCE: Duration = Duration::from_secs(5);
 const AGAIN: Duration = Duration::from_millis(250);
 

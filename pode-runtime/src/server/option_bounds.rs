@@ -46,14 +46,14 @@ pub(crate) fn interval(declared: Duration) -> Duration {
 }
 
 impl Limits {
-    pub(crate) fn in_range(mut self) -> Limits {
+    pub(crate) fn clamped(mut self) -> Limits {
         bound(self.durations());
         self
     }
 }
 
 impl ServerOptions {
-    pub(crate) fn in_range(mut self) -> ServerOptions {
+    pub(crate) fn clamped(mut self) -> ServerOptions {
         let ServerOptions {
             send_timeout,
             stop_timeout,
@@ -64,29 +64,29 @@ impl ServerOptions {
             limits,
         } = &mut self;
         bound([send_timeout, stop_timeout, drain]);
-        *limits = limits.in_range();
+        *limits = limits.clamped();
         self
     }
 }
 
 impl EndpointOptions {
-    pub(crate) fn in_range(mut self) -> EndpointOptions {
+    pub(crate) fn clamped(mut self) -> EndpointOptions {
         let EndpointOptions { certificate: _, client_certificate: _, limits } = &mut self;
-        *limits = limits.in_range();
+        *limits = limits.clamped();
         self
     }
 }
 
 impl RouteOptions {
-    pub(crate) fn in_range(mut self) -> RouteOptions {
+    pub(crate) fn clamped(mut self) -> RouteOptions {
         let RouteOptions { limits } = &mut self;
-        *limits = limits.in_range();
+        *limits = limits.clamped();
         self
     }
 }
 
 impl SignalOptions {
-    pub(crate) fn in_range(mut self) -> SignalOptions {
+    pub(crate) fn clamped(mut self) -> SignalOptions {
         let SignalOptions {
             // The hub limits it.
             capacity_messages: _,
@@ -109,7 +109,7 @@ impl SignalOptions {
 }
 
 impl PublicOptions {
-    pub(crate) fn in_range(mut self) -> PublicOptions {
+    pub(crate) fn clamped(mut self) -> PublicOptions {
         let PublicOptions { cache_age, download: _, index: _ } = &mut self;
         bound([cache_age]);
         self
@@ -117,7 +117,7 @@ impl PublicOptions {
 }
 
 impl UpstreamOptions {
-    pub(crate) fn in_range(mut self) -> UpstreamOptions {
+    pub(crate) fn clamped(mut self) -> UpstreamOptions {
         let UpstreamOptions {
             connect_timeout,
             reconnect_delay,
