@@ -4,6 +4,11 @@
 //! its own or of its group. Rules only check the model; they change nothing and
 //! read no files. Declarations whose `#[cfg]`s differ are never checked against
 //! each other, since they may never be in one build.
+//!
+//! `code` numbers the mistakes, `diagnostic` is one of them, `suggestion` finds what
+//! was meant. `site` is what a server offers, `pages` compares what its pages
+//! request. `files` and `templates` check views, `connections` the handlers `on
+//! connect`, `reserved` and `twice` names and paths.
 
 mod arguments;
 mod certificates;
