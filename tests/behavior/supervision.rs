@@ -374,21 +374,21 @@ mod hand_over {
     async fn a_server_can_still_be_taken_over_after_a_panic() {
         let socket = Socket::new("wait");
         let program = start_program(&[(SOCKET, socket.name())]).await;
-        program.arm("somebody asked for this server's place").await;
+        program.arm("a process could not take over").await;
         ask_strangely(&socket.0).await;
         program.tells_once("the wait for a newer process panicked").await;
         ask_strangely(&socket.0).await;
-        program.process.says("somebody asked for this server's place").await;
+        program.process.says("a process could not take over").await;
 
         // The log line about the end of the work comes after the work.
         let last = (ARM, "the older process has handed over its last client");
         let newer = start_program(&[(SOCKET, socket.name()), last]).await;
-        newer.process.says("takes the place of process").await;
+        newer.process.says("takes over from process").await;
         assert!(program.process.end().await.1.success());
         newer.process.says("the log can't write").await;
         newer.gets("/", "here").await;
         ask_strangely(&socket.0).await;
-        newer.process.says("somebody asked for this server's place").await;
+        newer.process.says("a process could not take over").await;
     }
 
     /// Neither process knows then what the other has, so only one of them

@@ -52,7 +52,7 @@ static ARMED: Mutex<Option<String>> = Mutex::new(None);
 
 /// Log messages that show that a task works.
 pub(crate) const HANG_UP: &str = "as SIGHUP asks";
-pub(crate) const STRANGER: &str = "somebody asked for this server's place";
+pub(crate) const STRANGER: &str = "a process could not take over";
 
 /// How many lines fill the log: more than the mebibyte that waits for a reader.
 const FILLING_LINES: usize = 20_000;

@@ -1,9 +1,8 @@
 //! Dispatch: which warp filter answers a request.
 //!
-//! The route table finds the filter and puts its index into the request's
-//! extensions; a balanced tree of filters, guarded by that index, runs it. So
-//! the last of many routes is reached as fast as the first, and 404, 405 and
-//! 426 come from the declarations, not from the ranking of warp's rejections.
+//! The route table finds the filter's index. So the last of many routes is
+//! reached as fast as the first, and 404, 405 and 426 come from the
+//! declarations, not from the ranking of warp's rejections.
 //!
 //! Where several could answer, the order is: a signal (if the request is a
 //! WebSocket upgrade), a route, a mounted filter, a public file.
@@ -22,7 +21,6 @@ use pode_core::{Method, RouteTable};
 use tower_service::Service;
 use tracing::Instrument;
 use warp::Filter;
-use warp::reject::Rejection;
 
 use crate::app::context::Context;
 use crate::app::event::{WebEvent, WebRequest};
@@ -53,7 +51,8 @@ pub(crate) struct Dispatch {
     mounts: Vec<(Vec<String>, usize)>,
     /// The filter for requests that nothing else takes.
     leftovers: usize,
-    tree: RouteFilter,
+    /// Those of routes, then of signals, of mounts, and for leftovers.
+    filters: Vec<RouteFilter>,
     context: Arc<Context>,
     engine: Engine,
 }
@@ -77,10 +76,6 @@ pub(crate) struct RouteInfo {
     pub(crate) parameters: Arc<[Arc<str>]>,
     pub(crate) limits: Limits,
 }
-
-/// The index of the filter that is to answer, in a request's extensions.
-#[derive(Clone, Copy)]
-struct FilterIndex(usize);
 
 /// Why neither a signal nor a route takes a request.
 #[derive(Clone, Debug)]
@@ -117,7 +112,7 @@ impl Dispatch {
             limits: served.limits,
             mounts,
             leftovers,
-            tree: tree(&filters, 0),
+            filters,
             context,
             engine,
         }
@@ -138,9 +133,9 @@ impl Dispatch {
         let span = tracing::info_span!("request", method = %request.method(), path = ?request.uri().path());
         let wants_page = accepts_html(request.headers());
         let rules = ResponseRules::of(&request);
-        let (request, limits) = self.find(normalized(request), peer);
+        let (request, index, limits) = self.find(normalized(request), peer);
         let request = request.map(|body| TimedBody::new(body, &limits));
-        let answered = caught(warp::service(self.tree.clone()).call(request));
+        let answered = caught(warp::service(self.filters[index].clone()).call(request));
         let answered = answered.instrument(span.clone());
         let Ok(response) = answered.await.unwrap_or_else(|panic| {
             span.in_scope(|| tracing::error!("{:?}", panicked(&panic)));
@@ -192,9 +187,13 @@ impl Dispatch {
         mount.map(|(_, index)| *index)
     }
 
-    /// Finds the filter for a request, and adds the extensions that the filter
-    /// needs; also returns the limits of its body.
-    fn find<B>(&self, mut request: Request<B>, peer: Option<SocketAddr>) -> (Request<B>, Limits) {
+    /// Finds the filter for a request by its index, and the limits of the
+    /// request's body; adds the extensions that the filter needs.
+    fn find<B>(
+        &self,
+        mut request: Request<B>,
+        peer: Option<SocketAddr>,
+    ) -> (Request<B>, usize, Limits) {
         let path = request.uri().path();
         let signal = match self.signals.find(Some(Method::Get), path) {
             Found::Route { index, parameters } => Some((index, parameters)),
@@ -213,8 +212,7 @@ impl Dispatch {
                 engine: self.engine.clone(),
             };
             request.extensions_mut().insert(handshake);
-            request.extensions_mut().insert(FilterIndex(index));
-            return (request, self.limits);
+            return (request, index, self.limits);
         }
 
         let method = Method::parse(request.method().as_str());
@@ -223,8 +221,7 @@ impl Dispatch {
             && let Some(index) = self.mounted(path)
         {
             // A mounted filter reads the request by itself.
-            request.extensions_mut().insert(FilterIndex(index));
-            return (request, self.limits);
+            return (request, index, self.limits);
         }
         let is_read = matches!(method, Some(Method::Get | Method::Head));
         let (index, values, refusal) = match (found, signal) {
@@ -265,11 +262,10 @@ impl Dispatch {
             context: Arc::clone(&self.context),
         });
         request.extensions_mut().insert(event);
-        request.extensions_mut().insert(FilterIndex(index));
         if let Some(refusal) = refusal {
             request.extensions_mut().insert(refusal);
         }
-        (request, limits)
+        (request, index, limits)
     }
 }
 
@@ -284,32 +280,6 @@ pub(crate) struct Mount {
 /// Whether the request comes from a browser that would show a page.
 fn accepts_html(headers: &HeaderMap) -> bool {
     header::elements(headers, ACCEPT, b',').any(|kind| kind.starts_with(b"text/html"))
-}
-
-/// Puts filters into a balanced tree, whose branches are guarded by the index
-/// of a request's filter; `first` is the index of the first of them.
-fn tree(filters: &[RouteFilter], first: usize) -> RouteFilter {
-    if let [filter] = filters {
-        // A mounted filter may reject, and the next would be tried.
-        return only(move |wanted| wanted == first).and(filter.clone()).boxed();
-    }
-    let (left, right) = filters.split_at(filters.len() / 2);
-    let middle = first + left.len();
-    only(move |wanted| wanted < middle)
-        .and(tree(left, first))
-        .or(tree(right, middle))
-        .unify()
-        .boxed()
-}
-
-/// Passes requests whose filter index satisfies the predicate.
-fn only(
-    such: impl Fn(usize) -> bool + Copy + Send + Sync,
-) -> impl Filter<Extract = (), Error = Rejection> + Clone {
-    let pass = move |FilterIndex(wanted)| {
-        std::future::ready(if such(wanted) { Ok(()) } else { Err(warp::reject()) })
-    };
-    warp::ext::get::<FilterIndex>().and_then(pass).untuple_one()
 }
 
 /// Makes the filter that answers with a public file, or with the error.
