@@ -16,8 +16,8 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use tokio::sync::watch;
-use tokio::task::JoinError;
-use tokio::time::{Instant, sleep};
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::base::error::EndedError;
 
@@ -113,6 +113,18 @@ pub(crate) fn has_ended<T>(ended: Result<T, JoinError>) {
     if let Err(Ok(panic)) = ended.map_err(JoinError::try_into_panic) {
         drop(Panic::from(panic));
     }
+}
+
+/// Waits for tasks, at most until the deadline, then aborts those that are left.
+/// Their panics have been reported already.
+pub(crate) async fn finish_by(tasks: &mut JoinSet<()>, deadline: Instant) {
+    let all_ended = async {
+        while let Some(ended) = tasks.join_next().await {
+            has_ended(ended);
+        }
+    };
+    let _ = timeout_at(deadline, all_ended).await;
+    tasks.shutdown().await;
 }
 
 /// Returns the result of a task, or resumes its panic; `None` if the task was

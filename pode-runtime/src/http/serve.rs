@@ -21,7 +21,7 @@ use tracing::Instrument;
 use warp::reply::Response;
 
 use crate::base::limits::Limits;
-use crate::base::supervisor::{Supervisor, has_ended};
+use crate::base::supervisor::{Supervisor, finish_by, has_ended};
 use crate::http::activity::{Activity, RequestBody, tracked};
 use crate::http::http2;
 use crate::http::timeout_stream::{TimeoutStream, Transport};
@@ -98,13 +98,7 @@ pub(crate) async fn serve<S, F>(
         }
     };
     drop(acceptor);
-    let all_ended = async {
-        while let Some(ended) = connections.join_next().await {
-            has_ended(ended);
-        }
-    };
-    let _ = timeout_at(deadline, all_ended).await;
-    connections.shutdown().await;
+    finish_by(&mut connections, deadline).await;
 }
 
 /// Serves one connection, with or without TLS.

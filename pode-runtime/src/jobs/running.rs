@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use crate::base::clock::SystemClock;
 use crate::base::error::{InvokeError, StartError};
+use crate::base::supervisor::finish_by;
 use crate::jobs::gate::JobGate;
 use crate::jobs::schedule::Schedule;
 use crate::jobs::timer::Timer;
@@ -86,8 +87,6 @@ impl<Context: Clone + Send + Sync + 'static> RunningJobs<Context> {
     /// Waits for the handlers that still run, at most until the deadline, then
     /// aborts them. All must have been told to stop before.
     pub(crate) async fn stop(&mut self, deadline: Instant) {
-        let all_ended = async { while self.tasks.join_next().await.is_some() {} };
-        let _ = timeout_at(deadline, all_ended).await;
-        self.tasks.shutdown().await;
+        finish_by(&mut self.tasks, deadline).await;
     }
 }

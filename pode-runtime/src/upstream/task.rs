@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep};
 
 use super::backoff::{Backoff, chance};
 use super::connect::Destination;
@@ -12,7 +12,7 @@ use super::connection::{End, serve};
 use super::declared::DeclaredUpstream;
 use super::sender::Sender;
 use crate::base::error::with_causes;
-use crate::base::supervisor::Supervisor;
+use crate::base::supervisor::{Supervisor, finish_by};
 use crate::upstream::UpstreamOptions;
 
 impl<Context> DeclaredUpstream<Context> {
@@ -131,8 +131,6 @@ impl<Context: Clone + Send + Sync + 'static> UpstreamTasks<Context> {
     /// servers to close, at most until the deadline, then aborts the tasks.
     pub(crate) async fn stop(&mut self, deadline: Instant) {
         self.stopping.send_replace(Some(deadline));
-        let all_ended = async { while self.tasks.join_next().await.is_some() {} };
-        let _ = timeout_at(deadline, all_ended).await;
-        self.tasks.shutdown().await;
+        finish_by(&mut self.tasks, deadline).await;
     }
 }
