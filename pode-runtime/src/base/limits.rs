@@ -52,7 +52,8 @@ pub struct Limits {
     /// limit counts its own in addition. At least 1.
     pub max_connections: usize,
 
-    /// How many of them may come from one address. Unlimited by default, since
+    /// How many of them may come from one address; of IPv6, a /64 network
+    /// counts as one. Unlimited by default, since
     /// thousands of people may share the one address of their mobile network or
     /// their company, and behind a proxy all clients do.
     ///

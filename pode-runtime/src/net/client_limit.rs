@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::base::supervisor::unwinding_stops_here;
 use crate::base::trouble::Trouble;
+use crate::net::client_address::counted_as;
 
 /// Counts the clients of a signal.
 #[derive(Debug)]
@@ -59,6 +60,7 @@ impl ClientLimit {
         self: &Arc<Self>,
         address: Option<IpAddr>,
     ) -> Result<ClientPermit, ClientLimitReached> {
+        let address = address.map(counted_as);
         let mut inside = self.lock();
         if inside.all >= self.max_clients {
             let begins = inside.trouble.begins();
@@ -139,6 +141,18 @@ mod tests {
         assert_eq!((inside.all, inside.by_address.len()), (0, 0));
         assert!(ClientLimit::new("/", usize::MAX, usize::MAX).is_none());
     }
+
+    #[test]
+    fn a_network_of_version_6_is_one_address() {
+        let limit = ClientLimit::new("/", 3, 1).unwrap();
+        let enter = |address: &str| limit.enter(Some(address.parse().unwrap()));
+        let _first = enter("2001:db8::1").unwrap();
+        assert_eq!(enter("2001:db8::2").unwrap_err(), ClientLimitReached::Address);
+        let _second = enter("2001:db8:0:1::1").unwrap();
+        let _third = enter("127.0.0.1").unwrap();
+        assert_eq!(enter("::ffff:127.0.0.1").unwrap_err(), ClientLimitReached::All);
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_door_that_is_full_again_and_again_is_told_once_a_minute() {
         let (log, _guard) = Collected::begin();

@@ -5,7 +5,7 @@
 //! for one. If there are too many from its address, the acceptor refuses it.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
@@ -13,6 +13,7 @@ use tokio::sync::Notify;
 use crate::base::limits::Limits;
 use crate::base::supervisor::unwinding_stops_here;
 use crate::base::trouble::Trouble;
+use crate::net::client_address::counted_as;
 
 /// The limit of a server's connections, or of those to one of its addresses,
 /// which count for both.
@@ -133,7 +134,7 @@ impl ConnectionLimit {
         self: &Arc<Self>,
         address: IpAddr,
     ) -> Result<ConnectionPermit, ConnectionLimitReached> {
-        Ok(ConnectionPermit { source: self.count(source(address))? })
+        Ok(ConnectionPermit { source: self.count(counted_as(address))? })
     }
 
     fn count(self: &Arc<Self>, address: IpAddr) -> Result<Arc<Source>, ConnectionLimitReached> {
@@ -192,7 +193,8 @@ impl Source {
         let has_room = inside.all <= connections.max - (connections.max / 8).max(1);
         let ends = has_room && inside.trouble.ends();
         drop(inside);
-        connections.room.notify_one();
+        // All that wait: one of them may be held up by another limit.
+        connections.room.notify_waiters();
         if let Some(parent) = &self.parent {
             parent.leave();
         }
@@ -207,18 +209,6 @@ impl Source {
 impl Drop for ConnectionPermit {
     fn drop(&mut self) {
         self.source.leave();
-    }
-}
-
-/// Returns what counts as one address: for IPv6 the /64 network, all of which a
-/// single host has for itself.
-fn source(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => {
-            let network = u128::from(address) >> 64 << 64;
-            Ipv6Addr::from(network).into()
-        }
-        address => address,
     }
 }
 
@@ -284,15 +274,10 @@ mod tests {
 
     #[test]
     fn a_network_of_version_6_is_one_address() {
-        let count = |one: &str, other: &str| {
-            let server = ConnectionLimit::new(&limits(9, 1), 100);
-            let _one = server.enter(one.parse().unwrap()).unwrap();
-            server.enter(other.parse().unwrap()).is_ok()
-        };
-        assert!(!count("2001:db8::1", "2001:db8::ffff:2"));
-        assert!(count("2001:db8::1", "2001:db8:0:1::1"));
-        assert!(!count("::ffff:127.0.0.1", "127.0.0.1"));
-        assert!(count("::ffff:127.0.0.1", "::ffff:127.0.0.2"));
+        let server = ConnectionLimit::new(&limits(9, 1), 100);
+        let _one = server.enter("2001:db8::1".parse().unwrap()).unwrap();
+        let other = server.enter("2001:db8::ffff:2".parse().unwrap());
+        assert_eq!(other.unwrap_err(), ConnectionLimitReached::Address);
     }
 
     /// Waits for a permit until none is expected any more.
@@ -344,5 +329,26 @@ mod tests {
         assert!(!waiting.is_finished());
         drop(permit);
         waiting.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn an_endpoint_at_its_own_limit_takes_no_room_from_others() {
+        let parent = limits(2, usize::MAX);
+        let server = ConnectionLimit::new(&parent, 100);
+        let endpoint = server.at(&limits(1, usize::MAX), &parent);
+        let _own = endpoint.enter(address(1)).unwrap();
+        let permit = server.enter(address(2)).unwrap();
+        let wait = |limit: &Arc<ConnectionLimit>| {
+            let limit = Arc::clone(limit);
+            tokio::spawn(async move { limit.room().await })
+        };
+        let at_its_limit = wait(&endpoint);
+        tokio::task::yield_now().await;
+        let other = wait(&server);
+        tokio::task::yield_now().await;
+        drop(permit);
+        other.await.unwrap();
+        assert!(!at_its_limit.is_finished());
+        at_its_limit.abort();
     }
 }

@@ -60,8 +60,8 @@ pub struct SignalOptions {
     /// default. Others get 503, which is logged at most once a minute.
     pub max_clients: usize,
 
-    /// How many of them may come from one address; no limit by default. Others
-    /// get 429.
+    /// How many of them may come from one address; of IPv6, a /64 network counts
+    /// as one. No limit by default. Others get 429.
     pub max_clients_per_address: usize,
 
     /// To whom clients may send messages where the signal is declared
