@@ -7,6 +7,7 @@
 //! input.
 
 pub(crate) mod clock;
+pub(crate) mod count;
 pub(crate) mod error;
 pub(crate) mod limits;
 pub(crate) mod log;

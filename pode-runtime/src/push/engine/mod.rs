@@ -47,7 +47,7 @@ use pode_core::{ClientId, Message, hub};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::error::SendError;
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, timeout_at};
 
 pub(crate) use self::envelope::{
     Audience, Command, EVERYBODY, Envelope, Found, Query, Recipients, Replay,
@@ -62,9 +62,6 @@ use crate::base::supervisor::Failure;
 use crate::net::client_limit::ClientPermit;
 use crate::net::upgraded::UpgradedConnection;
 use crate::push::session::{DisconnectReason, Session};
-
-/// How often the wait for the last client checks whether it has gone.
-const LOOK: Duration = Duration::from_millis(10);
 
 /// The shards of a server. Cloning is cheap, and all clones are the same
 /// engine; when the last is dropped, the connections end.
@@ -220,9 +217,15 @@ impl Engine {
 
     /// Waits until no client is left, at most until the deadline.
     pub(crate) async fn drained(&self, deadline: Instant) {
-        while self.clients() > 0 && Instant::now() < deadline {
-            sleep_until(deadline.min(Instant::now() + LOOK)).await;
-        }
+        let drained = async {
+            // Some may come to one path while another is waited for.
+            while self.clients() > 0 {
+                for (_, placement) in self.paths.values().flatten() {
+                    placement.drained().await;
+                }
+            }
+        };
+        let _ = timeout_at(deadline, drained).await;
     }
 
     /// Delivers the messages that were sent before, closes every client with

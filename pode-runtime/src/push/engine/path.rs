@@ -6,7 +6,7 @@ use std::mem;
 use std::num::NonZero;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -20,6 +20,7 @@ use super::envelope::{Audience, Command, Envelope, Found, Replay};
 use super::send_queue::{OnLag, QueueLimits};
 use super::subscriber::Subscriber;
 use super::subscriber_index::SubscriberIndex;
+use crate::base::count::Count;
 
 /// How many clients of a path justify another shard. A path with fewer clients
 /// stays in one shard, so that a message wakes only that one.
@@ -38,7 +39,7 @@ pub(super) struct Placement {
     /// Whether all its clients are there, however many.
     stays_home: bool,
     source: hub::ReceiverSource<Envelope>,
-    clients: AtomicUsize,
+    clients: Count,
     /// How many clients have come since the start.
     arrivals: AtomicU64,
 }
@@ -72,14 +73,14 @@ impl Placement {
         stays_home: bool,
         source: hub::ReceiverSource<Envelope>,
     ) -> Placement {
-        let (clients, arrivals) = (AtomicUsize::new(0), AtomicU64::new(0));
+        let (clients, arrivals) = (Count::default(), AtomicU64::new(0));
         Placement { home, stays_home, source, clients, arrivals }
     }
 
     /// Counts a client, and chooses its shard; `None` if the path no longer
     /// delivers.
     pub(super) fn enter(self: &Arc<Self>, shards: usize) -> Option<Placed> {
-        let here = self.clients.fetch_add(1, Ordering::Relaxed);
+        let here = self.clients.add();
         let counted = CountedClient { placement: Arc::clone(self) };
         // Round robin, so that many clients are spread evenly whichever of them
         // leave.
@@ -95,12 +96,17 @@ impl Placement {
 
     /// Returns the number of clients.
     pub(super) fn clients(&self) -> usize {
-        self.clients.load(Ordering::Relaxed)
+        self.clients.get()
+    }
+
+    /// Waits until there is no client. Cancel safe.
+    pub(super) async fn drained(&self) {
+        self.clients.zero().await;
     }
 
     /// Stops counting a client that has gone.
     fn leave(&self) {
-        self.clients.fetch_sub(1, Ordering::Relaxed);
+        self.clients.remove();
     }
 }
 

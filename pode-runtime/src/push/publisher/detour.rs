@@ -2,7 +2,6 @@
 //! messages go to the other process and come back in an order that both share.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use pode_core::hub::Channel;
 use pode_core::{Message, SendError};
@@ -10,6 +9,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout_at};
 
 use super::{Permit, Signals};
+use crate::base::count::Count;
 use crate::push::engine::Envelope;
 
 /// The queue to the other process. Cloning is cheap.
@@ -20,7 +20,7 @@ pub(crate) struct Detour {
     /// longer diverted.
     over: watch::Receiver<bool>,
     /// How many envelopes have taken the detour and aren't back yet.
-    underway: Arc<AtomicUsize>,
+    underway: Arc<Count>,
 }
 
 /// Whether a message may take a detour although nobody waits until it has its
@@ -46,13 +46,13 @@ pub(crate) struct Diverted {
 /// longer is.
 #[derive(Debug)]
 pub(crate) struct UnderWay {
-    count: Arc<AtomicUsize>,
+    count: Arc<Count>,
     _arrived: oneshot::Sender<()>,
 }
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        self.count.fetch_sub(1, Ordering::AcqRel);
+        self.count.remove();
     }
 }
 
@@ -64,13 +64,13 @@ impl Detour {
         Detour { queue, over, underway: Arc::default() }
     }
 
-    /// Returns whether every envelope that took the detour is back.
-    pub(crate) fn is_idle(&self) -> bool {
-        self.underway.load(Ordering::Acquire) == 0
+    /// Waits until every envelope that took the detour is back. Cancel safe.
+    pub(crate) async fn idle(&self) {
+        self.underway.zero().await;
     }
 
     fn divert(&self, channel: &Channel<Envelope>, envelope: Envelope) -> (Diverted, Arrival) {
-        self.underway.fetch_add(1, Ordering::AcqRel);
+        self.underway.add();
         let (arrived, arrival) = oneshot::channel();
         let underway = UnderWay { count: Arc::clone(&self.underway), _arrived: arrived };
         let (path, index) = (channel.path(), channel.index());

@@ -39,9 +39,6 @@ const STEPS: u32 = 100;
 const SHORTEST_STEP: Duration = Duration::from_millis(20);
 const LONGEST_STEP: Duration = Duration::from_millis(250);
 
-/// How often to check whether everything has come back.
-const LOOK: Duration = Duration::from_millis(20);
-
 /// The older process's part in a hand-over.
 pub(super) struct Follower {
     signals: Signals,
@@ -129,8 +126,6 @@ impl Follower {
         let started = Instant::now();
         let mut steps = interval((self.drain / STEPS).clamp(SHORTEST_STEP, LONGEST_STEP));
         steps.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut looks = interval(LOOK);
-        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let ended = loop {
             tokio::select! {
                 number = numbers.recv() => {
@@ -158,11 +153,7 @@ impl Follower {
                     }
                 }
                 Ok(()) = wish.changed() => {}
-                _ = looks.tick(), if *wish.borrow() == Wish::End => {
-                    if self.detour.is_idle() {
-                        break Ok(());
-                    }
-                }
+                () = self.detour.idle(), if *wish.borrow() == Wish::End => break Ok(()),
             }
         };
         reading.abort();

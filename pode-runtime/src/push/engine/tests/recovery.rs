@@ -73,7 +73,7 @@ impl Server {
     async fn has_clients(&self, clients: usize) {
         let left = async {
             while self.engine.clients() != clients {
-                sleep(LOOK).await
+                sleep(Duration::from_millis(10)).await
             }
         };
         timeout(Duration::from_secs(30), left).await.expect("they leave");
