@@ -331,7 +331,7 @@ mod tests {
         waiting.await.unwrap();
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn an_endpoint_at_its_own_limit_takes_no_room_from_others() {
         let parent = limits(2, usize::MAX);
         let server = ConnectionLimit::new(&parent, 100);
@@ -347,7 +347,7 @@ mod tests {
         let other = wait(&server);
         tokio::task::yield_now().await;
         drop(permit);
-        other.await.unwrap();
+        tokio::time::timeout(Duration::from_secs(60), other).await.expect("woken").unwrap();
         assert!(!at_its_limit.is_finished());
         at_its_limit.abort();
     }

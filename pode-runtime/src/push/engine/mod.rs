@@ -41,7 +41,6 @@ mod sync {
 use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
 use pode_core::{ClientId, Message, hub};
 use tokio::runtime::Handle;
