@@ -4,13 +4,12 @@
 use std::mem;
 
 use pode_core::frame::Close;
-use tokio::task::yield_now;
 
 use super::client::{Batch, SendOutcome};
 use super::envelope::{Audience, Command, EVERYBODY};
 use super::path::{Due, Path};
 use super::readiness::SlotId;
-use super::shard::{SOCKETS_PER_TURN, Shard};
+use super::shard::{Shard, Turns};
 use crate::push::session::DisconnectReason;
 
 impl Shard {
@@ -30,7 +29,7 @@ impl Shard {
                 let places = self.paths[path as usize].select(&addressed.0);
                 self.send(path, places.into_iter(), &batch).await;
             }
-            Due::Command(command) => self.obey(path, &command),
+            Due::Command(command) => self.obey(path, &command).await,
         }
         true
     }
@@ -39,7 +38,8 @@ impl Shard {
     async fn send(&mut self, path: u32, slots: impl Iterator<Item = u32>, batch: &Batch) {
         let Path { name, limits, clients, .. } = &mut self.paths[path as usize];
         let mut lost = Vec::new();
-        for (count, slot) in (1..).zip(slots) {
+        let mut turns = Turns::default();
+        for slot in slots {
             let Some(client) = clients.get_mut(slot as usize) else { continue };
             match client.send(batch, *limits) {
                 SendOutcome::All => {}
@@ -53,9 +53,7 @@ impl Shard {
                     lost.push(slot);
                 }
             }
-            if count % SOCKETS_PER_TURN == 0 {
-                yield_now().await;
-            }
+            turns.next().await;
         }
         for slot in lost {
             let place = SlotId { path, slot };
@@ -76,7 +74,7 @@ impl Shard {
     }
 
     /// Carries out a command.
-    fn obey(&mut self, number: u32, command: &Command) {
+    async fn obey(&mut self, number: u32, command: &Command) {
         let path = &mut self.paths[number as usize];
         match command {
             Command::Join(audience, group) => path.join_group(audience, group),
@@ -84,7 +82,7 @@ impl Shard {
             Command::Find(audience, query) => query.answer(path.find(audience)),
             Command::Close(audience, close) => {
                 let end = DisconnectReason::ByServer { code: close.code().unwrap_or_default() };
-                self.send_close(number, audience, close, end);
+                self.send_close(number, audience, close, end).await;
             }
             Command::Admit { client, arrival, replay } => {
                 // The client's join came before this command.
@@ -101,7 +99,7 @@ impl Shard {
                     self.advance(place);
                 }
             }
-            Command::Drain { share, close } => self.drain(number, *share, close),
+            Command::Drain { share, close } => self.drain(number, *share, close).await,
             Command::Foreign => {}
         }
     }
@@ -115,7 +113,8 @@ impl Shard {
 
     /// Closes a share of a path's admitted clients: those whose hash lies within
     /// it. Hashes are evenly distributed, and no client can choose its own.
-    fn drain(&mut self, path: u32, share: u32, close: &Close) {
+    async fn drain(&mut self, path: u32, share: u32, close: &Close) {
+        let mut turns = Turns::default();
         for slot in 0..self.paths[path as usize].clients.capacity() as u32 {
             let clients = &mut self.paths[path as usize].clients;
             let Some(client) = clients.get_mut(slot as usize) else { continue };
@@ -128,15 +127,21 @@ impl Shard {
                 self.limit(place);
                 self.advance(place);
             }
+            turns.next().await;
         }
     }
 
-    fn send_close(&mut self, path: u32, audience: &Audience, close: &Close, end: DisconnectReason) {
+    async fn send_close(
+        &mut self,
+        path: u32,
+        audience: &Audience,
+        close: &Close,
+        end: DisconnectReason,
+    ) {
+        let mut turns = Turns::default();
         for slot in self.paths[path as usize].select(audience) {
-            let place = SlotId { path, slot };
-            self.client(place).close_last(close, end);
-            self.limit(place);
-            self.advance(place);
+            self.end(SlotId { path, slot }, close, end);
+            turns.next().await;
         }
     }
 }

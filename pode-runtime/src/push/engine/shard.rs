@@ -51,6 +51,22 @@ const MAX_JOINS: usize = 256;
 /// thousand writes take tens of milliseconds.
 pub(super) const SOCKETS_PER_TURN: usize = 256;
 
+/// Lets other tasks run while sockets are served one after the other.
+#[derive(Default)]
+pub(super) struct Turns {
+    served: usize,
+}
+
+impl Turns {
+    /// To be awaited behind each socket.
+    pub(super) async fn next(&mut self) {
+        self.served += 1;
+        if self.served.is_multiple_of(SOCKETS_PER_TURN) {
+            yield_now().await;
+        }
+    }
+}
+
 /// Enough for what most clients send at once.
 const READ_BUFFER_BYTES: usize = 16 << 10;
 
@@ -251,7 +267,8 @@ impl Shard {
 
     /// Looks at what is ready.
     async fn handle_ready(&mut self) {
-        for count in 1..=self.readiness.len() {
+        let mut turns = Turns::default();
+        for _ in 0..self.readiness.len() {
             match self.readiness.next() {
                 Some(source @ Source::Messages(path)) => {
                     if self.deliver(path).await {
@@ -261,9 +278,7 @@ impl Shard {
                 Some(Source::Client(place)) => self.advance(place),
                 None => return,
             }
-            if count % SOCKETS_PER_TURN == 0 {
-                yield_now().await;
-            }
+            turns.next().await;
         }
     }
 
@@ -321,7 +336,7 @@ impl Shard {
         // Missed beats are not made up for: clients would have no time to
         // answer.
         self.next_beat = (due.max(Instant::now()) + BEAT, beat.wrapping_add(1));
-        let mut asked = 0;
+        let mut turns = Turns::default();
         for number in 0..self.paths.len() {
             let Path { name, heartbeat, clients, .. } = &mut self.paths[number];
             let Some(heartbeat) = *heartbeat else { continue };
@@ -339,22 +354,20 @@ impl Shard {
                     tracing::debug!(path = name, "a message comes too slowly");
                     trickling.push(SlotId { path: number as u32, slot: slot as u32 });
                 }
-                asked += 1;
-                if asked % SOCKETS_PER_TURN == 0 {
-                    yield_now().await;
-                }
+                turns.next().await;
             }
             dead.into_iter().for_each(|place| self.remove(place));
             for place in trickling {
                 self.end(place, &Close::TRICKLES, DisconnectReason::Error { code: 1008 });
             }
         }
-        self.close_idle(beat);
+        self.close_idle(beat).await;
     }
 
     /// Closes clients that exceeded the idle timeout. Each path is checked four
     /// times per timeout, at most once a second.
-    fn close_idle(&mut self, beat: u32) {
+    async fn close_idle(&mut self, beat: u32) {
+        let mut turns = Turns::default();
         for path in 0..self.paths.len() as u32 {
             let Path { idle_timeout, clients, .. } = &self.paths[path as usize];
             let period = (idle_timeout.as_secs() / 4).max(1) as u32;
@@ -369,12 +382,13 @@ impl Shard {
                     &Close::IDLE,
                     DisconnectReason::ByServer { code: 1000 },
                 );
+                turns.next().await;
             }
         }
     }
 
     /// Closes a client after its queued messages.
-    fn end(&mut self, place: SlotId, close: &Close, end: DisconnectReason) {
+    pub(super) fn end(&mut self, place: SlotId, close: &Close, end: DisconnectReason) {
         self.client(place).close_last(close, end);
         self.limit(place);
         self.advance(place);
@@ -391,11 +405,13 @@ impl Shard {
         // Clients that joined before get the close frame, too.
         self.join_all();
         self.stopping = true;
+        let mut turns = Turns::default();
         for path in 0..self.paths.len() as u32 {
             for slot in 0..self.paths[path as usize].clients.capacity() as u32 {
                 if let Some(client) = self.paths[path as usize].clients.get_mut(slot as usize) {
                     send_close(client);
                     self.advance(SlotId { path, slot });
+                    turns.next().await;
                 }
             }
         }

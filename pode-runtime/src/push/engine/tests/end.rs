@@ -1,5 +1,10 @@
 //! How connections end: with a close frame, without one, or with the server.
 
+use futures_util::FutureExt;
+use pode_core::frame::Close;
+use tokio::task::coop::unconstrained;
+
+use super::shard::SOCKETS_PER_TURN;
 use super::*;
 
 /// Checks which close frame answers some bytes, and that the connection ends
@@ -228,4 +233,45 @@ async fn connections_end_with_the_last_handle() {
     drop(server.engine);
     assert_eq!(peer.hear_numbers_until_close().await, (0, 1001));
     assert_eq!(peer.receive().await, None);
+}
+
+/// Closing thousands takes tens of milliseconds.
+#[tokio::test]
+async fn whoever_is_closed_others_have_their_turn() {
+    let everyone = || Audience::everyone(None);
+    let close = || Command::Close(everyone(), Close::answer_to(b""));
+    let drain = || Command::Drain { share: EVERYBODY, close: Close::answer_to(b"") };
+    for command in [Some(close()), Some(drain()), None] {
+        let server = Server::start(8, QueueLimits::default());
+        let mut peers = Vec::new();
+        for _ in 0..1000 {
+            peers.push(server.join(64).await);
+        }
+        // What was said before is answered by all.
+        for peer in &mut peers {
+            peer.say(PING, b"").await;
+            assert_eq!(peer.receive().await, Some((PONG, Vec::new())));
+        }
+        let closing = async {
+            match command {
+                Some(command) => server.command(command).await,
+                None => server.engine.stop(Instant::now() + Duration::from_secs(3600)).await,
+            }
+        };
+        let watching = async {
+            let mut most = 0;
+            while !peers.is_empty() {
+                let before = peers.len();
+                // Beyond what a task may read at once.
+                let read =
+                    |peer: &mut Peer<DuplexStream>| unconstrained(peer.0.read_u8()).now_or_never();
+                peers.retain_mut(|peer| read(peer).is_none());
+                most = most.max(before - peers.len());
+                tokio::task::yield_now().await;
+            }
+            most
+        };
+        let (_, most) = tokio::join!(closing, watching);
+        assert!(most <= SOCKETS_PER_TURN, "{most} were closed at once");
+    }
 }
