@@ -207,6 +207,20 @@ keywords! {
     ///
     /// It runs once for each client that was accepted, after all the client's
     /// messages were handled. An error is logged.
+    ///
+    /// `event.reason()` is a [`DisconnectReason`](crate::DisconnectReason):
+    ///
+    /// | reason | the client |
+    /// |---|---|
+    /// | `ByClient { code }` | sent a close frame, maybe with a code |
+    /// | `ByServer { code }` | was closed by a handler, for its `idle_timeout` (1000), for another client with its id (1008) or after a failure (1011) |
+    /// | `Error { code }` | broke a rule or a limit: 1002, 1003, 1007, 1008, 1009 |
+    /// | `Lagged` | read too slowly (1013) |
+    /// | `TimedOut` | answered no heartbeat, and its connection was reset |
+    /// | `Stopped` | was there when the server stopped (1001) or handed over (1012) |
+    /// | `Lost` | was cut off without a close frame |
+    ///
+    /// More may come, so a `match` ends with `_ => …`.
     disconnect
 
     /// `upstream PRICES: Tick = "wss://feed.example/prices" => on_tick;`

@@ -95,7 +95,7 @@ impl Server {
         let running = self.start().await?;
         let ended = tokio::select! {
             () = requests.next() => {
-                tracing::info!("stopping; ask again to end at once");
+                tracing::info!("stopping; a second request (Ctrl-C, SIGTERM) ends at once");
                 Ok(())
             }
             () = running.handed_over() => {

@@ -259,7 +259,10 @@ impl SignalRoute {
         asked.map_err(|failed| match failed {
             Failed::Answer(error) => sentence(error.status(), &error.to_string()),
             Failed::Reason(reason) => {
-                tracing::error!(signal = self.signal, "on connect: {reason:?}");
+                tracing::error!(
+                    signal = self.signal,
+                    "the handler of `on connect` failed: {reason:?}"
+                );
                 let text = "the server could not admit this client";
                 sentence(StatusCode::INTERNAL_SERVER_ERROR, text)
             }

@@ -56,8 +56,9 @@ pub struct SignalOptions {
     /// message `{"error":"…"}` and is closed with 1008.
     pub messages_per_second: u32,
 
-    /// The client limit: how many clients may be connected at once; no limit by
-    /// default. Others get 503, which is logged at most once a minute.
+    /// The client limit: how many clients may be connected at once, to all paths of
+    /// a family together; no limit by default. Others get 503, which is logged
+    /// at most once a minute.
     pub max_clients: usize,
 
     /// How many of them may come from one address; of IPv6, a /64 network counts

@@ -75,7 +75,10 @@ impl Handlers {
         let text = match failed {
             Failed::Answer(error) => error.to_string(),
             Failed::Reason(reason) => {
-                tracing::error!(signal = client.signal(), "a message: {reason:?}");
+                tracing::error!(
+                    signal = client.signal(),
+                    "the handler of a message failed: {reason:?}"
+                );
                 "the server could not handle this message".to_owned()
             }
         };
@@ -148,7 +151,10 @@ impl ClientSession {
                     }
                 });
                 if let Some(reason) = told.await {
-                    tracing::error!(signal = client.signal(), "on disconnect: {reason:?}");
+                    tracing::error!(
+                        signal = client.signal(),
+                        "the handler of `on disconnect` failed: {reason:?}"
+                    );
                 }
             },
             &runtime,

@@ -26,12 +26,12 @@ impl ReceiveContext<'_> {
         if *fault == Close::TOO_BIG {
             tracing::info!(
                 signal,
-                "a message of more than {max_bytes} bytes (`max_message_bytes`)"
+                "a client is closed for a message of more than {max_bytes} bytes (`max_message_bytes`)"
             );
         } else if *fault == Close::FRAME_TOO_BIG {
             tracing::info!(
                 signal,
-                "a frame of more than {max_frame_bytes} bytes (`max_frame_bytes`)"
+                "a client is closed for a frame of more than {max_frame_bytes} bytes (`max_frame_bytes`)"
             );
         }
     }
