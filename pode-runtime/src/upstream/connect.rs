@@ -8,7 +8,6 @@ use std::time::Duration;
 use http::StatusCode;
 use pode_core::UpstreamUrl;
 use rustls::pki_types::ServerName;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
@@ -17,6 +16,7 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
 use crate::base::error::StartError;
+use crate::net::upgraded::AnyStream;
 use crate::upstream::UpstreamOptions;
 
 /// How many bytes are read at once.
@@ -27,11 +27,7 @@ const READ_BUFFER_BYTES: usize = 16 << 10;
 const CONTROL_BYTES: usize = 1 << 10;
 
 /// A connection, with or without TLS.
-pub(super) type Socket = WebSocketStream<Box<dyn Stream>>;
-
-pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+pub(super) type Socket = WebSocketStream<Box<dyn AnyStream>>;
 
 /// The address of an upstream, and all that is needed to connect to it.
 pub(crate) struct Destination {
@@ -110,7 +106,7 @@ impl Destination {
         // Each write is a whole message, which should not wait for more data.
         // If the system refuses the option, it does wait.
         let _ = stream.set_nodelay(true);
-        let stream: Box<dyn Stream> = match &self.tls {
+        let stream: Box<dyn AnyStream> = match &self.tls {
             None => Box::new(stream),
             Some(tls) => {
                 let host = self.url.host().to_owned();

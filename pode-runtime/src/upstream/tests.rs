@@ -11,11 +11,12 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
-use super::connect::{Socket, Stream};
+use super::connect::Socket;
 use super::connection::{End, serve};
 use super::{DeclaredUpstream, UpstreamTasks};
 use crate::base::log::Collected;
 use crate::base::outcome::Outcome;
+use crate::net::upgraded::AnyStream;
 use crate::upstream::UpstreamOptions;
 
 const HEARTBEAT: Duration = Duration::from_secs(25);
@@ -41,7 +42,7 @@ where
 /// Returns both ends of a connection that holds `bytes` bytes.
 async fn connection(bytes: usize) -> (Socket, WebSocketStream<DuplexStream>) {
     let (near, far) = duplex(bytes);
-    let near: Box<dyn Stream> = Box::new(near);
+    let near: Box<dyn AnyStream> = Box::new(near);
     tokio::join!(
         WebSocketStream::from_raw_socket(near, Role::Client, None),
         WebSocketStream::from_raw_socket(far, Role::Server, None),
