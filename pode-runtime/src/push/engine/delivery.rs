@@ -36,12 +36,12 @@ impl Shard {
 
     /// Writes messages to the clients in some slots of a path.
     async fn send(&mut self, path: u32, slots: impl Iterator<Item = u32>, batch: &Batch) {
-        let Path { name, limits, clients, .. } = &mut self.paths[path as usize];
+        let Path { name, policy, clients, .. } = &mut self.paths[path as usize];
         let mut lost = Vec::new();
         let mut turns = Turns::default();
         for slot in slots {
             let Some(client) = clients.get_mut(slot as usize) else { continue };
-            match client.send(batch, *limits) {
+            match client.send(batch, policy.limits) {
                 SendOutcome::All => {}
                 SendOutcome::Missed(messages) => {
                     tracing::debug!(path = name, messages, "a client reads too slowly for some");

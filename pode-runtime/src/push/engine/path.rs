@@ -114,8 +114,8 @@ impl Placement {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SubscriberPolicy {
     pub(super) limits: QueueLimits,
-    /// How often they are pinged, in whole seconds; zero for never.
-    pub(super) heartbeat: Duration,
+    /// How often they are pinged, in seconds; `None` for never.
+    pub(super) heartbeat: Option<NonZero<u32>>,
     /// What they may send.
     pub(super) accepts: AcceptPolicy,
     /// How long they may send nothing; zero for no limit.
@@ -130,6 +130,7 @@ impl SubscriberPolicy {
         accepts: AcceptPolicy,
     ) -> SubscriberPolicy {
         let limits = QueueLimits { on_lag, ..QueueLimits::default() };
+        let heartbeat = NonZero::new(heartbeat.as_secs() as u32);
         SubscriberPolicy { limits, heartbeat, accepts, idle_timeout }
     }
 }
@@ -137,11 +138,7 @@ impl SubscriberPolicy {
 /// A path in one shard.
 pub(super) struct Path {
     pub(super) name: &'static str,
-    pub(super) limits: QueueLimits,
-    pub(super) accepts: AcceptPolicy,
-    /// In seconds, if there is one.
-    pub(super) heartbeat: Option<NonZero<u32>>,
-    pub(super) idle_timeout: Duration,
+    pub(super) policy: SubscriberPolicy,
     pub(super) placement: Arc<Placement>,
     /// Absent until a client comes, except in the home shard.
     messages: Option<hub::Receiver<Envelope>>,
@@ -172,27 +169,22 @@ pub(super) enum Due {
 impl Path {
     pub(super) fn new(
         name: &'static str,
-        SubscriberPolicy { limits, heartbeat, accepts, idle_timeout }: SubscriberPolicy,
+        policy: SubscriberPolicy,
         placement: Arc<Placement>,
         messages: Option<hub::Receiver<Envelope>>,
         waker: Waker,
     ) -> Path {
-        let heartbeat = NonZero::new(heartbeat.as_secs() as u32);
-        let (clients, waiting, indexes) = (Slab::new(), HashMap::new(), HashMap::new());
         Path {
             name,
-            limits,
-            accepts,
-            heartbeat,
-            idle_timeout,
+            policy,
             placement,
             messages,
             put_off: None,
             waker,
-            clients,
+            clients: Slab::new(),
             at_fault: Vec::new(),
-            waiting,
-            indexes,
+            waiting: HashMap::new(),
+            indexes: HashMap::new(),
         }
     }
 
@@ -215,21 +207,11 @@ impl Path {
     /// Makes the same path without clients, which gets the messages from now
     /// on.
     pub(super) fn begin_again(&mut self, waker: Waker) -> Path {
-        Path {
-            name: self.name,
-            limits: self.limits,
-            accepts: self.accepts,
-            heartbeat: self.heartbeat,
-            idle_timeout: self.idle_timeout,
-            placement: Arc::clone(&self.placement),
-            messages: self.messages.take(),
-            put_off: self.put_off.take(),
-            waker,
-            clients: Slab::new(),
-            at_fault: Vec::new(),
-            waiting: HashMap::new(),
-            indexes: HashMap::new(),
-        }
+        let messages = self.messages.take();
+        let placement = Arc::clone(&self.placement);
+        let mut path = Path::new(self.name, self.policy, placement, messages, waker);
+        path.put_off = self.put_off.take();
+        path
     }
 
     /// Adds a client that is to be [admitted](Self::admit), and returns its

@@ -284,11 +284,11 @@ impl Shard {
 
     /// Has a client write its queued data and read what came.
     pub(super) fn advance(&mut self, place: SlotId) {
-        let Path { name, clients, accepts, .. } = &mut self.paths[place.path as usize];
+        let Path { name, clients, policy, .. } = &mut self.paths[place.path as usize];
         let Some(client) = clients.get_mut(place.slot as usize) else { return };
         let was_ending = client.is_ending();
         let waker = || self.readiness.waker(Source::Client(place));
-        let context = ReceiveContext { path: name, accepts: *accepts, waker: &waker };
+        let context = ReceiveContext { path: name, accepts: policy.accepts, waker: &waker };
         match client.advance(&mut self.buffer, &context) {
             Progress::Waits => {}
             Progress::Again => self.readiness.again(Source::Client(place)),
@@ -338,8 +338,8 @@ impl Shard {
         self.next_beat = (due.max(Instant::now()) + BEAT, beat.wrapping_add(1));
         let mut turns = Turns::default();
         for number in 0..self.paths.len() {
-            let Path { name, heartbeat, clients, .. } = &mut self.paths[number];
-            let Some(heartbeat) = *heartbeat else { continue };
+            let Path { name, policy, clients, .. } = &mut self.paths[number];
+            let Some(heartbeat) = policy.heartbeat else { continue };
             let turn = (beat % heartbeat) as usize;
             let least_bytes = MIN_BYTES_PER_SECOND.saturating_mul(heartbeat.get() as usize);
             let (mut dead, mut trickling) = (Vec::new(), Vec::new());
@@ -369,7 +369,8 @@ impl Shard {
     async fn close_idle(&mut self, beat: u32) {
         let mut turns = Turns::default();
         for path in 0..self.paths.len() as u32 {
-            let Path { idle_timeout, clients, .. } = &self.paths[path as usize];
+            let Path { policy: SubscriberPolicy { idle_timeout, .. }, clients, .. } =
+                &self.paths[path as usize];
             let period = (idle_timeout.as_secs() / 4).max(1) as u32;
             if idle_timeout.is_zero() || !beat.is_multiple_of(period) {
                 continue;

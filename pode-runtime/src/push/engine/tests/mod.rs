@@ -40,12 +40,9 @@ fn limits(messages: usize, bytes: usize) -> QueueLimits {
 }
 
 fn policy(limits: QueueLimits, heartbeat: Duration) -> SubscriberPolicy {
-    SubscriberPolicy {
-        limits,
-        heartbeat,
-        accepts: AcceptPolicy::Nothing,
-        idle_timeout: Duration::ZERO,
-    }
+    let nothing = AcceptPolicy::Nothing;
+    let policy = SubscriberPolicy::new(limits.on_lag, heartbeat, Duration::ZERO, nothing);
+    SubscriberPolicy { limits, ..policy }
 }
 
 /// A subscriber without groups, greeting or session.
