@@ -44,10 +44,11 @@ impl Count {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+    use std::time::Duration;
 
     use super::*;
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn who_waits_for_zero_is_woken_by_the_last() {
         let count = Arc::new(Count::default());
         count.zero().await;
@@ -61,6 +62,6 @@ mod tests {
         tokio::task::yield_now().await;
         assert!(!waiting.is_finished());
         count.remove();
-        waiting.await.unwrap();
+        tokio::time::timeout(Duration::from_secs(60), waiting).await.expect("woken").unwrap();
     }
 }
