@@ -4,6 +4,7 @@
 use std::mem;
 
 use pode_core::frame::Close;
+use tokio::task::yield_now;
 
 use super::client::{Batch, SendOutcome};
 use super::envelope::{Audience, Command, EVERYBODY};
@@ -53,7 +54,9 @@ impl Shard {
                     lost.push(slot);
                 }
             }
-            turns.next().await;
+            if turns.is_over() {
+                yield_now().await;
+            }
         }
         for slot in lost {
             let place = SlotId { path, slot };
@@ -127,7 +130,9 @@ impl Shard {
                 self.limit(place);
                 self.advance(place);
             }
-            turns.next().await;
+            if turns.is_over() {
+                yield_now().await;
+            }
         }
     }
 
@@ -141,7 +146,9 @@ impl Shard {
         let mut turns = Turns::default();
         for slot in self.paths[path as usize].select(audience) {
             self.end(SlotId { path, slot }, close, end);
-            turns.next().await;
+            if turns.is_over() {
+                yield_now().await;
+            }
         }
     }
 }
