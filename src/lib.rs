@@ -36,7 +36,8 @@
 //! route that is declared twice, a missing view, a port out of range, or a page
 //! that requests something this server doesn't have. Each mistake has a code,
 //! which `docs/checks.md` in the repository explains. [`keyword`] explains the
-//! language word by word.
+//! language word by word. Expansions name the crate `pode`, so `Cargo.toml` can't
+//! give it another name.
 //!
 //! Each route becomes one warp filter, and each signal path one tokio broadcast
 //! channel. A message is encoded once, however many clients listen.
@@ -168,8 +169,8 @@ pub mod __private;
 pub use warp;
 
 pub use pode_core::{
-    Address, ClientId, ClientIdError, Nothing, Protocol, SendError, SignalFamily, SignalPath,
-    UpstreamName, level,
+    Address, ClientId, ClientIdError, FamilyPath, Nothing, Protocol, SendError, SignalFamily,
+    SignalPath, SignalTarget, UpstreamName, level,
 };
 pub use pode_macros::pode_server;
 pub use pode_runtime::argument::{FromBody, Multipart, Part};

@@ -63,7 +63,8 @@ keywords! {
     ///
     /// The protocol is [`http`] or [`ws`], or, over TLS, [`https`] or [`wss`],
     /// which need a [`certificate`]. The address is `ADDRESS:PORT` with an IPv4
-    /// or bracketed IPv6 literal, `localhost`, or `*` for all IPv4 interfaces.
+    /// or bracketed IPv6 literal, `localhost`, or `*` for all IPv4 interfaces;
+    /// `[::]` is all of IPv6 and takes no IPv4, so that both can stand side by side.
     /// It may also be a port alone, which means localhost, or any expression
     /// that converts into an [`Address`](crate::Address). Port 0 picks a free
     /// one. `http` and `ws` may share an address, and so may `https` and `wss`.

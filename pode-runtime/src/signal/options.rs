@@ -62,7 +62,9 @@ pub struct SignalOptions {
     pub max_clients: usize,
 
     /// How many of them may come from one address; of IPv6, a /64 network counts
-    /// as one. No limit by default. Others get 429.
+    /// as one. No limit by default. Others get 429. Clients whose address isn't
+    /// known, as in an application that doesn't pass it on, count only for
+    /// `max_clients`.
     pub max_clients_per_address: usize,
 
     /// To whom clients may send messages where the signal is declared

@@ -32,6 +32,18 @@ pode_server! {
     signal DIRECT: String = "/direct" { level: Client };
 }
 
+/// Types of signals in signatures of the user.
+#[allow(dead_code)]
+async fn say<S>(signals: &pode::Signals, signal: S, text: &str) -> Result<(), SendError>
+where
+    S: pode::SignalTarget<Out = String, Level = pode::level::Name>,
+{
+    signals.send(signal, &text.to_owned()).await
+}
+
+#[allow(dead_code)]
+struct Room(pode::FamilyPath<String>);
+
 fn shops() -> Vec<String> {
     vec!["shop.example/".to_owned()]
 }
