@@ -23,8 +23,9 @@ pub struct ServerOptions {
     pub send_timeout: Duration,
 
     /// How long stopping may take; 10 seconds by default. Within that time,
-    /// requests in flight finish and clients get a close frame; with zero, all
-    /// are cut off.
+    /// requests in flight finish, clients get a close frame and the handlers
+    /// of `on disconnect` run: a quarter is kept for clients, and an eighth for
+    /// the handlers of those that don't answer. With zero, all are cut off.
     pub stop_timeout: Duration,
 
     /// Whether client ids are signed: plain by default, or `signed_by(secret)`,

@@ -176,7 +176,9 @@ impl RunningServer {
                 restart.end(deadline).await;
             }
         }
-        self.engine.stop(deadline).await;
+        // A client that doesn't answer its close frame is dropped before the end,
+        // so that its disconnect handler has time, too.
+        self.engine.stop(deadline - self.stop_timeout / 8).await;
         self.wait_for_client_tasks(deadline).await;
     }
 
@@ -199,5 +201,54 @@ impl Drop for RunningServer {
 impl fmt::Debug for RunningServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RunningServer").field("endpoints", &self.endpoints).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pode_core::SignalPath;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+    use tokio::sync::mpsc;
+
+    use super::*;
+    use crate::app::event::DisconnectEvent;
+    use crate::push::session::DisconnectReason;
+    use crate::server::declare::Declared;
+    use crate::server::options::{EndpointOptions, ServerOptions};
+    use crate::signal::options::SignalOptions;
+
+    const NEWS: SignalPath<String> = SignalPath::new("/");
+
+    #[tokio::test]
+    async fn a_client_that_answers_no_close_frame_has_its_disconnect_handled() {
+        let (ends, mut ended) = mpsc::unbounded_channel();
+        let mut declared = Declared::new("news", ServerOptions::default());
+        declared.endpoint(None, Protocol::Ws, "127.0.0.1:0", EndpointOptions::default());
+        declared.signal_channel(NEWS, &[], SignalOptions::default());
+        declared.on_disconnect_0(NEWS, move |event: DisconnectEvent| {
+            let ends = ends.clone();
+            async move {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                ends.send(event.reason()).unwrap();
+            }
+        });
+        let server = declared.into_server().start().await.unwrap();
+        let address = server.address(Protocol::Ws).unwrap();
+        let mut client = TcpStream::connect(address).await.unwrap();
+        let handshake = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\n\
+            Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+            Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+        client.write_all(handshake).await.unwrap();
+        let mut response = Vec::new();
+        while !response.ends_with(b"\r\n\r\n") {
+            response.push(client.read_u8().await.unwrap());
+        }
+        // From here on there is nothing to wait for but the time.
+        tokio::time::pause();
+        let started = Instant::now();
+        server.stop().await;
+        assert_eq!(ended.try_recv(), Ok(DisconnectReason::Stopped));
+        assert!(started.elapsed() <= ServerOptions::default().stop_timeout);
     }
 }
