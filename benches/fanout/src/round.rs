@@ -6,7 +6,7 @@ use std::io;
 use serde::{Deserialize, Serialize};
 
 use crate::certificate::Certificate;
-use crate::clients::{self, Clients, Outcome};
+use crate::clients::{self, Clients, HANDSHAKES, Outcome};
 use crate::process::{CpuTime, Program, Server, anonymous_bytes, unsent_bytes};
 use crate::protocol::Publish;
 use crate::workload::{Kind, Workload};
@@ -70,6 +70,11 @@ pub struct Round {
     pub stuck_kernel_bytes: Option<f64>,
     /// `p99_ns` before those clients came.
     pub p99_before_ns: Option<u64>,
+    /// The cost of a delivery before the peak, in nanoseconds.
+    pub cost_before_ns: Option<f64>,
+    /// How much larger the server's memory was after the peak than before it,
+    /// in bytes.
+    pub kept_bytes: Option<u64>,
 }
 
 /// The length of the measured window, and the cores.
@@ -99,8 +104,9 @@ pub fn measure(workload: &Workload, program: &Program, setting: Setting<'_>) -> 
     };
 
     if workload.kind == Kind::Idle {
-        // Memory that only the first client allocates doesn't count.
-        let mut first = Clients::open(&server, 1, workload.paths)?;
+        // Memory that the first handshakes allocate, and that later ones use
+        // again, doesn't count.
+        let mut first = Clients::open(&server, HANDSHAKES, workload.paths)?;
         warm_up(&mut first, &mut server, workload)?;
         let before = anonymous_bytes(id)?;
         let mut clients = Clients::open(&server, workload.clients, workload.paths)?;
@@ -115,6 +121,21 @@ pub fn measure(workload: &Workload, program: &Program, setting: Setting<'_>) -> 
     let publish = workload.publish(setting.seconds);
     let mut clients = Clients::open(&server, workload.clients, workload.paths)?;
     warm_up(&mut clients, &mut server, workload)?;
+    if let Kind::Peak(peak) = workload.kind {
+        round.window(&mut clients, &mut server, &publish, || Ok(()))?;
+        round.cost_before_ns = Some(round.cost_ns());
+        let before = anonymous_bytes(id)?;
+        drop(clients);
+        let peak = clients::connect_stuck(&server, peak, workload.paths)?;
+        // Those that stay come last, where a table would be at its largest.
+        let mut clients = Clients::open(&server, workload.clients, workload.paths)?;
+        drop(peak);
+        server.settle()?;
+        warm_up(&mut clients, &mut server, workload)?;
+        round.window(&mut clients, &mut server, &publish, || Ok(()))?;
+        round.kept_bytes = Some(anonymous_bytes(id)?.saturating_sub(before));
+        return Ok(round);
+    }
     let Kind::Stuck(stuck) = workload.kind else {
         round.window(&mut clients, &mut server, &publish, || Ok(()))?;
         return Ok(round);
@@ -180,5 +201,11 @@ impl Round {
     /// Returns the cost of a delivery, in nanoseconds of the server's core.
     pub fn cost_ns(&self) -> f64 {
         self.server_ns as f64 / self.delivered.max(1) as f64
+    }
+
+    /// Returns the cost of a delivery as a multiple of that before the peak;
+    /// NaN if there was none.
+    pub fn cost_times_before(&self) -> f64 {
+        self.cost_ns() / self.cost_before_ns.unwrap_or(f64::NAN)
     }
 }

@@ -148,6 +148,7 @@ fn delivered(
     measured: &[Measured<'_>],
 ) -> std::fmt::Result {
     let stuck = matches!(workload.kind, Kind::Stuck(_));
+    let peak = matches!(workload.kind, Kind::Peak(_));
     let mut columns = vec!["server".to_owned(), "µs per delivery".to_owned()];
     let references = measured.first().map_or(&[][..], |of| &of.compared);
     for Compared { reference, .. } in references {
@@ -163,6 +164,10 @@ fn delivered(
             "KiB per stuck client",
             "KiB unsent in the kernel",
         ];
+        columns.extend(figures.map(str::to_owned));
+    }
+    if peak {
+        let figures = ["µs before", "times that before (quartiles)", "KiB kept"];
         columns.extend(figures.map(str::to_owned));
     }
     writeln!(text, "| {} |\n|---|{}", columns.join(" | "), "---:|".repeat(columns.len() - 1))?;
@@ -201,6 +206,12 @@ fn delivered(
             };
             write!(text, "| {:.0} ", kibibytes(&|round| round.stuck_bytes))?;
             write!(text, "| {:.0} ", kibibytes(&|round| round.stuck_kernel_bytes))?;
+        }
+        if peak {
+            let before = of.median(|round| round.cost_before_ns.unwrap_or(f64::NAN) / 1e3);
+            let grown = of.quartiles(Round::cost_times_before);
+            let kept = of.median(|round| round.kept_bytes.unwrap_or(0) as f64 / 1024.0);
+            write!(text, "| {before:.2} | {} | {} ", Quartiles::text(grown), thousands(kept))?;
         }
         writeln!(text, "|")?;
     }

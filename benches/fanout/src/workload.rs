@@ -46,10 +46,12 @@ pub enum Kind {
     Overload,
     /// The run is repeated with this many additional clients that read nothing.
     Stuck(usize),
+    /// The run is repeated after this many clients came at once and left.
+    Peak(usize),
 }
 
 /// All workloads, in the order in which they run.
-pub const WORKLOADS: [Workload; 10] = [
+pub const WORKLOADS: [Workload; 11] = [
     steady("W1", "1,000 clients, 50 messages/s of 128 B", 1_000, 1, per_second(128, 50)),
     steady("W2", "10,000 clients, 5 messages/s of 128 B", 10_000, 1, per_second(128, 5)),
     steady("W3", "1,000 clients, 10 messages/s of 16 KiB", 1_000, 1, per_second(16 << 10, 10)),
@@ -98,6 +100,16 @@ pub const WORKLOADS: [Workload; 10] = [
             450,
             1,
             per_second(16 << 10, 100),
+        )
+    },
+    Workload {
+        kind: Kind::Peak(18_000),
+        ..steady(
+            "PEAK",
+            "10 clients, 500 messages/s of 128 B, after 18,000 others have come and gone",
+            10,
+            1,
+            per_second(128, 500),
         )
     },
 ];
@@ -150,7 +162,7 @@ impl Workload {
     pub fn includes(&self, server: &str) -> bool {
         match server {
             "floor-cork" => self.references.contains(&server),
-            "warp-by-hand" => !self.tls,
+            "warp-by-hand" | "pode-room" => !self.tls,
             "pode-group" => self.paths == 1 && !self.tls,
             _ => true,
         }

@@ -14,6 +14,7 @@ use std::os::fd::OwnedFd;
 use rustix::buffer::spare_capacity;
 use rustix::event::{Timespec, epoll};
 
+pub use self::connection::HANDSHAKES;
 use self::connection::{Connection, connect};
 use self::decoder::Decoder;
 use crate::histogram::Histogram;

@@ -77,12 +77,14 @@ fn chart(workload: &Workload, measured: &[Measured<'_>]) -> Option<Chart> {
             (format!("CPU per delivery, times {reference}"), 2)
         }
         Kind::Stuck(_) => ("99th percentile of the others' latency, in milliseconds".to_owned(), 1),
+        Kind::Peak(_) => ("CPU per delivery, times that before the peak".to_owned(), 2),
     };
     let value = |of: &Measured<'_>| match workload.kind {
         Kind::Idle => of.quartiles(|round| round.idle_bytes.unwrap_or(0.0)),
         Kind::Overload => of.quartiles(|round| round.delivered as f64 / round.seconds / 1e6),
         Kind::Steady => of.compared.first()?.cost,
         Kind::Stuck(_) => of.quartiles(|round| round.p99_ns as f64 / 1e6),
+        Kind::Peak(_) => of.quartiles(Round::cost_times_before),
     };
     let bars: Vec<(&str, Quartiles)> =
         measured.iter().filter_map(|of| Some((of.server, value(of)?))).collect();

@@ -107,6 +107,23 @@ impl Server {
         self.id
     }
 
+    /// Waits until it does next to nothing.
+    ///
+    /// # Errors
+    ///
+    /// It has ended, or is still busy after 20 seconds.
+    pub fn settle(&self) -> io::Result<()> {
+        let end = Instant::now() + START_TIMEOUT;
+        while Instant::now() < end {
+            let before = CpuTime::of_process(self.id)?;
+            thread::sleep(Duration::from_millis(200));
+            if CpuTime::of_process(self.id)?.since(before).ran_ns < 1_000_000 {
+                return Ok(());
+            }
+        }
+        Err(io::ErrorKind::TimedOut.into())
+    }
+
     /// Asks it to publish.
     ///
     /// # Errors

@@ -41,6 +41,17 @@ mod in_a_group {
     }
 }
 
+mod a_family {
+    use pode::prelude::*;
+
+    pode_server! {
+        /// Sends to rooms: the paths of a family.
+        pub(super) server a_family;
+        endpoint ws "127.0.0.1:0";
+        signal ROOM: String = "/:room" (room: usize);
+    }
+}
+
 mod many_paths {
     use pode::prelude::*;
 
@@ -53,43 +64,53 @@ const GROUP: &str = "crew";
 #[derive(Clone)]
 pub(super) struct Declared {
     running: Arc<RunningServer>,
-    paths: &'static [SignalPath<String>],
-    /// Whether it sends to a group.
-    in_a_group: bool,
+    target: Target,
+}
+
+/// What a message is sent to.
+#[derive(Clone, Copy)]
+enum Target {
+    Paths(&'static [SignalPath<String>]),
+    Group,
+    Rooms,
 }
 
 /// Starts the declared server for this many paths. It makes its own self-signed
 /// certificate.
 pub(super) async fn start(paths: usize, secret: bool) -> io::Result<(u16, Declared)> {
-    let (server, protocol, paths): (_, _, &'static [_]) = match (paths, secret) {
+    let (server, protocol, paths): (_, _, &[_]) = match (paths, secret) {
         (1, false) => (one_path::one_path(), Protocol::Ws, &[one_path::PATH]),
         (1, true) => (one_path_secret::one_path_secret(), Protocol::Wss, &[one_path_secret::PATH]),
         (_, false) => (many_paths::many_paths(), Protocol::Ws, &many_paths::PATHS),
         (_, true) => return Err(io::Error::other("no server with many paths is behind TLS")),
     };
-    run(server, protocol, paths, false).await
+    run(server, protocol, Target::Paths(paths)).await
 }
 
 /// Starts the declared server whose clients are in a group.
 pub(super) async fn start_in_a_group() -> io::Result<(u16, Declared)> {
-    run(in_a_group::in_a_group(), Protocol::Ws, &[in_a_group::PATH], true).await
+    run(in_a_group::in_a_group(), Protocol::Ws, Target::Group).await
 }
 
-async fn run(
-    server: Server,
-    protocol: Protocol,
-    paths: &'static [SignalPath<String>],
-    in_a_group: bool,
-) -> io::Result<(u16, Declared)> {
+/// Starts the declared server whose paths are those of a family.
+pub(super) async fn start_with_rooms() -> io::Result<(u16, Declared)> {
+    run(a_family::a_family(), Protocol::Ws, Target::Rooms).await
+}
+
+async fn run(server: Server, protocol: Protocol, target: Target) -> io::Result<(u16, Declared)> {
     let running = server.start().await.map_err(io::Error::other)?;
     let address = running.address(protocol).ok_or(io::ErrorKind::AddrNotAvailable)?;
-    Ok((address.port(), Declared { running: Arc::new(running), paths, in_a_group }))
+    Ok((address.port(), Declared { running: Arc::new(running), target }))
 }
 
 impl Publisher for Declared {
     async fn publish(&self, path: usize, text: String) -> io::Result<()> {
-        let sending = self.running.signals().send(self.paths[path], &text);
-        let sent = if self.in_a_group { sending.to_group(GROUP).await } else { sending.await };
+        let signals = self.running.signals();
+        let sent = match self.target {
+            Target::Paths(paths) => signals.send(paths[path], &text).await,
+            Target::Group => signals.send(in_a_group::PATH, &text).to_group(GROUP).await,
+            Target::Rooms => signals.send(a_family::ROOM.at(&path), &text).await,
+        };
         sent.map_err(io::Error::other)
     }
 }
