@@ -182,7 +182,7 @@ impl SignalRoute {
 
         let decision = ConnectDecision {
             id: ClientId::new(),
-            groups: Groups::None,
+            groups: Groups::default(),
             greeting: Vec::new(),
             state: None,
             protocol: None,

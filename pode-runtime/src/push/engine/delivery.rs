@@ -22,27 +22,26 @@ impl Shard {
             return false;
         };
         match due {
-            Due::Broadcast(batch) => {
-                let places = 0..self.paths[path as usize].clients.capacity() as u32;
-                self.send(path, places, &batch).await;
-            }
-            Due::Addressed(batch, addressed) => {
-                let places = self.paths[path as usize].select(&addressed.0);
-                self.send(path, places.into_iter(), &batch).await;
-            }
+            Due::Broadcast(batch) => self.send(path, None, &batch).await,
+            Due::Addressed(batch, addressed) => self.send(path, Some(&addressed.0), &batch).await,
             Due::Command(command) => self.obey(path, &command).await,
         }
         true
     }
 
-    /// Writes messages to the clients in some slots of a path.
-    async fn send(&mut self, path: u32, slots: impl Iterator<Item = u32>, batch: &Batch) {
-        let Path { name, policy, clients, .. } = &mut self.paths[path as usize];
+    /// Writes messages to the clients of a path, or to an audience of them.
+    async fn send(&mut self, path: u32, audience: Option<&Audience>, batch: &Batch) {
+        let Path { name, policy, clients, index, .. } = &mut self.paths[path as usize];
         let mut lost = Vec::new();
         let mut turns = Turns::default();
-        for slot in slots {
-            let Some(client) = clients.get_mut(slot as usize) else { continue };
-            match client.send(batch, policy.limits) {
+        let mut selected = audience.map(|audience| index.select(audience, clients));
+        let mut next = 0;
+        while let Some(slot) = match &mut selected {
+            Some(slots) => slots.next(),
+            None => clients.first_from(next),
+        } {
+            next = slot + 1;
+            match clients[slot].send(batch, policy.limits) {
                 SendOutcome::All => {}
                 SendOutcome::Missed(messages) => {
                     tracing::debug!(path = name, messages, "a client reads too slowly for some");
@@ -50,7 +49,7 @@ impl Shard {
                 SendOutcome::Broken => lost.push(slot),
                 SendOutcome::SlowConsumer => {
                     tracing::info!(path = name, "cut off a client that reads too slowly");
-                    client.close(&Close::TOO_SLOW, DisconnectReason::Lagged);
+                    clients[slot].close(&Close::TOO_SLOW, DisconnectReason::Lagged);
                     lost.push(slot);
                 }
             }
@@ -58,6 +57,7 @@ impl Shard {
                 yield_now().await;
             }
         }
+        drop(selected);
         for slot in lost {
             let place = SlotId { path, slot };
             self.limit(place);
@@ -70,7 +70,7 @@ impl Shard {
     fn tell_faults(&mut self, path: u32) {
         for slot in mem::take(&mut self.paths[path as usize].at_fault) {
             let clients = &mut self.paths[path as usize].clients;
-            if clients.get_mut(slot as usize).is_some_and(|client| client.close_for_fault(false)) {
+            if clients.get_mut(slot).is_some_and(|client| client.close_for_fault(false)) {
                 self.advance(SlotId { path, slot });
             }
         }
@@ -118,17 +118,17 @@ impl Shard {
     /// it. Hashes are evenly distributed, and no client can choose its own.
     async fn drain(&mut self, path: u32, share: u32, close: &Close) {
         let mut turns = Turns::default();
-        for slot in 0..self.paths[path as usize].clients.capacity() as u32 {
-            let clients = &mut self.paths[path as usize].clients;
-            let Some(client) = clients.get_mut(slot as usize) else { continue };
-            // Consecutive generations are far apart when multiplied by the
-            // golden ratio.
-            let lot = client.generation.wrapping_mul(0x9e37_79b9) / (u32::MAX / EVERYBODY + 1);
+        let mut next = 0;
+        while let Some(slot) = self.paths[path as usize].clients.first_from(next) {
+            next = slot + 1;
+            let place = SlotId { path, slot };
+            let client = self.client(place);
+            // Consecutive numbers are far apart when multiplied by the golden
+            // ratio.
+            let number = client.subscriber.arrival as u32;
+            let lot = number.wrapping_mul(0x9e37_79b9) / (u32::MAX / EVERYBODY + 1);
             if lot < share && client.is_admitted() {
-                client.close_last(close, DisconnectReason::Stopped);
-                let place = SlotId { path, slot };
-                self.limit(place);
-                self.advance(place);
+                self.end(place, close, DisconnectReason::Stopped);
             }
             if turns.is_over() {
                 yield_now().await;

@@ -12,12 +12,13 @@ use std::time::Duration;
 
 use pode_core::frame::AcceptPolicy;
 use pode_core::{Message, hub};
-use slab::Slab;
 use tokio::task::coop::unconstrained;
 
 use super::client::{Batch, Client};
 use super::envelope::{Audience, Command, Envelope, Found, Replay};
 use super::send_queue::{OnLag, QueueLimits};
+use super::shrink::shrink;
+use super::slots::Slots;
 use super::subscriber::Subscriber;
 use super::subscriber_index::SubscriberIndex;
 use crate::base::count::Count;
@@ -147,14 +148,14 @@ pub(super) struct Path {
     put_off: Option<Envelope>,
     /// Wakes the shard when there are messages.
     waker: Waker,
-    pub(super) clients: Slab<Client>,
+    pub(super) clients: Slots<Client>,
     /// Slots of clients that broke a rule, to be closed once the messages on
     /// their way are delivered. A slot may belong to another client by then.
     pub(super) at_fault: Vec<u32>,
     /// Slots of the clients that are not admitted yet, by arrival.
     waiting: HashMap<u64, u32>,
-    /// Keyed by the clients' own paths, where this path is a family.
-    indexes: HashMap<Option<Arc<str>>, SubscriberIndex>,
+    /// Finds the admitted clients.
+    pub(super) index: SubscriberIndex,
 }
 
 /// What is due next in the channel of a path.
@@ -181,10 +182,10 @@ impl Path {
             messages,
             put_off: None,
             waker,
-            clients: Slab::new(),
+            clients: Slots::new(),
             at_fault: Vec::new(),
             waiting: HashMap::new(),
-            indexes: HashMap::new(),
+            index: SubscriberIndex::default(),
         }
     }
 
@@ -218,7 +219,7 @@ impl Path {
     /// slot.
     pub(super) fn join(&mut self, client: Client, counted: CountedClient) -> u32 {
         let arrival = client.subscriber.arrival;
-        let slot = self.clients.insert(client) as u32;
+        let slot = self.clients.insert(client);
         // The slot itself counts as the client from here on, so that `Client`
         // needn't hold the count.
         mem::forget(counted);
@@ -238,19 +239,13 @@ impl Path {
     ) -> (Option<u32>, Option<u32>) {
         let Some(slot) = self.waiting.remove(&arrival) else {
             let before = self.select(client).into_iter().next();
-            let came_before =
-                |slot: &u32| self.clients[*slot as usize].subscriber.arrival < arrival;
+            let came_before = |slot: &u32| self.clients[*slot].subscriber.arrival < arrival;
             return (before.filter(came_before), None);
         };
-        let client = &mut self.clients[slot as usize];
+        shrink!(self.waiting);
+        let before = self.index.enter(slot, &mut self.clients);
+        let client = &mut self.clients[slot];
         client.admit();
-        let Subscriber { id, path, groups, .. } = &mut client.subscriber;
-        let index = self.indexes.entry(path.clone()).or_default();
-        let asked_for = mem::take(groups);
-        for group in asked_for.as_slice() {
-            groups.add(index.join_group(group, slot));
-        }
-        let before = index.enter(id.clone(), slot);
         let Ok(replay) = replay.envelopes() else { return (before, Some(slot)) };
         for envelope in replay {
             let (audience, message) = match envelope {
@@ -264,18 +259,13 @@ impl Path {
     }
 
     /// Removes a client.
-    pub(super) fn remove(&mut self, slot: u32) -> Client {
-        let client = self.clients.remove(slot as usize);
-        let Subscriber { id, path, groups, arrival, .. } = &client.subscriber;
-        self.waiting.remove(arrival);
-        if let Some(index) = self.indexes.get_mut(path) {
-            index.leave(id, slot, groups.as_slice());
-            if index.is_empty() {
-                self.indexes.remove(path);
-            }
-        }
+    pub(super) fn remove(&mut self, slot: u32) -> Option<Client> {
+        let client = self.clients.remove(slot)?;
+        self.waiting.remove(&client.subscriber.arrival);
+        shrink!(self.waiting);
+        self.index.leave(slot, &client.subscriber, &self.clients);
         self.placement.leave();
-        client
+        Some(client)
     }
 
     /// Drops all clients.
@@ -288,13 +278,13 @@ impl Path {
 
     /// Returns the slots of an audience.
     pub(super) fn select(&self, audience: &Audience) -> Vec<u32> {
-        self.indexes.get(&audience.path).map(|index| index.select(audience)).unwrap_or_default()
+        self.index.select(audience, &self.clients).collect()
     }
 
     /// Returns the clients of an audience.
     pub(super) fn find(&self, audience: &Audience) -> impl Iterator<Item = Found> {
-        self.select(audience).into_iter().map(|slot| {
-            let Subscriber { id, groups, .. } = &self.clients[slot as usize].subscriber;
+        self.index.select(audience, &self.clients).map(|slot| {
+            let Subscriber { id, groups, .. } = &self.clients[slot].subscriber;
             Found { id: id.clone(), groups: groups.as_slice().to_vec() }
         })
     }
@@ -302,20 +292,16 @@ impl Path {
     /// Adds clients to a group.
     pub(super) fn join_group(&mut self, audience: &Audience, group: &Arc<str>) {
         for slot in self.select(audience) {
-            if let Some(index) = self.indexes.get_mut(&audience.path) {
-                let name = index.join_group(group, slot);
-                self.clients[slot as usize].subscriber.groups.add(name);
-            }
+            self.index.join_group(group, slot, &mut self.clients[slot].subscriber);
         }
     }
 
     /// Removes clients from a group.
     pub(super) fn leave_group(&mut self, audience: &Audience, group: &Arc<str>) {
         for slot in self.select(audience) {
-            self.clients[slot as usize].subscriber.groups.remove(group);
-            if let Some(index) = self.indexes.get_mut(&audience.path) {
-                index.leave_group(group, slot);
-            }
+            let client = &mut self.clients[slot].subscriber;
+            self.index.leave_group(group, slot, client);
+            client.groups.remove(group);
         }
     }
 

@@ -11,6 +11,7 @@ use std::task::{Context, Poll, Waker};
 #[cfg(target_os = "linux")]
 use super::epoll::Epoll;
 use super::ready_list::ReadyList;
+use super::shrink::shrink;
 use super::socket::Socket;
 
 /// A source that may be ready.
@@ -82,6 +83,7 @@ impl Readiness {
 
     /// Takes the first source.
     pub(super) fn next(&mut self) -> Option<Source> {
+        shrink!(self.found);
         self.found.pop_front()
     }
 

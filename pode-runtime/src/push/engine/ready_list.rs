@@ -5,6 +5,9 @@ use std::task::{Context, Wake, Waker};
 
 use super::sync::Mutex;
 
+/// For how many sources the list keeps its memory.
+const KEPT_SOURCES: usize = 1024;
+
 /// Shared by a shard and the wakers of its sources.
 #[derive(Debug)]
 pub(super) struct ReadyList<S> {
@@ -44,6 +47,7 @@ impl<S: Copy + Send + Sync + 'static> ReadyList<S> {
             state.shard = Some(context.waker().clone());
         }
         state.sources.drain(..).for_each(tell);
+        state.sources.shrink_to(KEPT_SOURCES);
     }
 }
 

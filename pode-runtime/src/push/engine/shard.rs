@@ -29,6 +29,7 @@ use super::envelope::Envelope;
 use super::inbox::Inbox;
 use super::path::{CountedClient, Path, Placement, SubscriberPolicy};
 use super::readiness::{Readiness, SlotId, Source};
+use super::shrink::shrink;
 use super::socket::Connection;
 use super::subscriber::Subscriber;
 use crate::net::shutdown::told_to_stop;
@@ -89,8 +90,6 @@ pub(super) struct Shard {
     pub(super) paths: Vec<Path>,
     /// The number of clients of all paths.
     clients: usize,
-    /// The generation of the latest client.
-    generation: u32,
     pub(super) joins: mpsc::Receiver<Join>,
     /// The clients whose 101 reply isn't sent yet.
     openings: FuturesUnordered<Pin<Box<dyn Future<Output = Opened> + Send>>>,
@@ -109,7 +108,7 @@ pub(super) struct Shard {
 #[derive(Clone, Copy)]
 struct SlotKey {
     place: SlotId,
-    generation: u32,
+    arrival: u64,
 }
 
 type Opened = (SlotKey, Option<Connection>);
@@ -139,7 +138,6 @@ impl Shard {
         Shard {
             paths: Vec::new(),
             clients: 0,
-            generation: 0,
             joins,
             openings: FuturesUnordered::new(),
             readiness,
@@ -220,7 +218,6 @@ impl Shard {
         if path.listen(messages) {
             self.readiness.again(Source::Messages(number));
         }
-        self.generation = self.generation.wrapping_add(1);
         let NewSubscriber { id, path: own_path, groups, greeting, session, permit } =
             new_subscriber;
         let subscriber = Subscriber {
@@ -232,14 +229,14 @@ impl Shard {
             inbox: session.map(|session| Box::new(Inbox::new(session))),
             _permit: permit.map(Box::new),
         };
-        let mut client = Client::new(self.generation, subscriber);
+        let mut client = Client::new(subscriber);
         client.greet(&greeting);
         if self.stopping {
             client.close_last(&Close::STOPPING, DisconnectReason::Stopped);
         }
         let place = SlotId { path: number, slot: path.join(client, counted) };
         self.clients += 1;
-        let id = SlotKey { place, generation: self.generation };
+        let id = SlotKey { place, arrival };
         self.openings.push(Box::pin(async move { (id, opening.await) }));
     }
 
@@ -287,7 +284,7 @@ impl Shard {
     /// Has a client write its queued data and read what came.
     pub(super) fn advance(&mut self, place: SlotId) {
         let Path { name, clients, policy, .. } = &mut self.paths[place.path as usize];
-        let Some(client) = clients.get_mut(place.slot as usize) else { return };
+        let Some(client) = clients.get_mut(place.slot) else { return };
         let was_ending = client.is_ending();
         let waker = || self.readiness.waker(Source::Client(place));
         let context = ReceiveContext { path: name, accepts: policy.accepts, waker: &waker };
@@ -307,7 +304,7 @@ impl Shard {
 
     /// Sets the deadline of a client that is being closed.
     pub(super) fn limit(&mut self, place: SlotId) {
-        let id = SlotKey { place, generation: self.client(place).generation };
+        let id = SlotKey { place, arrival: self.client(place).subscriber.arrival };
         self.closing.push_back((Instant::now() + CLOSE_TIMEOUT, id));
     }
 
@@ -317,6 +314,7 @@ impl Shard {
             && by <= now
         {
             self.closing.pop_front();
+            shrink!(self.closing);
             if !self.is_here(id) {
                 continue;
             }
@@ -342,19 +340,24 @@ impl Shard {
         for number in 0..self.paths.len() {
             let Path { name, policy, clients, .. } = &mut self.paths[number];
             let Some(heartbeat) = policy.heartbeat else { continue };
-            let turn = (beat % heartbeat) as usize;
+            let turn = beat % heartbeat;
             let least_bytes = MIN_BYTES_PER_SECOND.saturating_mul(heartbeat.get() as usize);
             let (mut dead, mut trickling) = (Vec::new(), Vec::new());
-            for slot in (turn..clients.capacity()).step_by(heartbeat.get() as usize) {
-                let Some(client) = clients.get_mut(slot) else { continue };
+            let mut next = 0;
+            while let Some(slot) = clients.first_from(next) {
+                next = slot + 1;
+                if slot % heartbeat != turn {
+                    continue;
+                }
+                let client = &mut clients[slot];
                 if !client.ask_for_life() {
                     tracing::debug!(path = name, "a client answers no heartbeat");
                     client.subscriber.end.get_or_insert(DisconnectReason::TimedOut);
                     client.reset();
-                    dead.push(SlotId { path: number as u32, slot: slot as u32 });
+                    dead.push(SlotId { path: number as u32, slot });
                 } else if client.trickles(least_bytes) {
                     tracing::debug!(path = name, "a message comes too slowly");
-                    trickling.push(SlotId { path: number as u32, slot: slot as u32 });
+                    trickling.push(SlotId { path: number as u32, slot });
                 }
                 if turns.is_over() {
                     yield_now().await;
@@ -379,8 +382,8 @@ impl Shard {
             if idle_timeout.is_zero() || !beat.is_multiple_of(period) {
                 continue;
             }
-            let idle = clients.iter().filter(|(_, client)| client.is_idle_for(*idle_timeout));
-            let idle: Vec<_> = idle.map(|(slot, _)| slot as u32).collect();
+            let is_idle = |slot: &u32| clients[*slot].is_idle_for(*idle_timeout);
+            let idle: Vec<_> = clients.taken().filter(is_idle).collect();
             for slot in idle {
                 self.end(
                     SlotId { path, slot },
@@ -414,13 +417,14 @@ impl Shard {
         self.stopping = true;
         let mut turns = Turns::default();
         for path in 0..self.paths.len() as u32 {
-            for slot in 0..self.paths[path as usize].clients.capacity() as u32 {
-                if let Some(client) = self.paths[path as usize].clients.get_mut(slot as usize) {
-                    send_close(client);
-                    self.advance(SlotId { path, slot });
-                    if turns.is_over() {
-                        yield_now().await;
-                    }
+            let mut next = 0;
+            while let Some(slot) = self.paths[path as usize].clients.first_from(next) {
+                next = slot + 1;
+                let place = SlotId { path, slot };
+                send_close(self.client(place));
+                self.advance(place);
+                if turns.is_over() {
+                    yield_now().await;
                 }
             }
         }
@@ -447,16 +451,18 @@ impl Shard {
     }
 
     pub(super) fn client(&mut self, place: SlotId) -> &mut Client {
-        &mut self.paths[place.path as usize].clients[place.slot as usize]
+        &mut self.paths[place.path as usize].clients[place.slot]
     }
 
     fn is_here(&self, id: SlotKey) -> bool {
         let clients = &self.paths[id.place.path as usize].clients;
-        clients.get(id.place.slot as usize).is_some_and(|client| client.generation == id.generation)
+        clients.get(id.place.slot).is_some_and(|client| client.subscriber.arrival == id.arrival)
     }
 
     fn remove(&mut self, place: SlotId) {
-        self.paths[place.path as usize].remove(place.slot).leave();
-        self.clients -= 1;
+        if let Some(client) = self.paths[place.path as usize].remove(place.slot) {
+            client.leave();
+            self.clients -= 1;
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! The subscriber: a client's id, path, groups and inbox.
 
 use std::sync::Arc;
+use std::{mem, slice};
 
 use pode_core::ClientId;
 
@@ -29,20 +30,25 @@ pub(super) struct Subscriber {
 /// The groups of a client. A single group needs no allocation of its own: a
 /// client's small data stays together with that of other clients, instead of
 /// being scattered among the memory that handshakes leave behind.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) enum Groups {
-    #[default]
-    None,
     One(Arc<str>),
-    More(Vec<Arc<str>>),
+    /// Absent if there are none.
+    #[expect(clippy::box_collection, reason = "a thin pointer: so this is two words small")]
+    Several(Option<Box<Vec<Arc<str>>>>),
+}
+
+impl Default for Groups {
+    fn default() -> Groups {
+        Groups::Several(None)
+    }
 }
 
 impl Groups {
     pub(crate) fn as_slice(&self) -> &[Arc<str>] {
         match self {
-            Groups::None => &[],
-            Groups::One(group) => std::slice::from_ref(group),
-            Groups::More(groups) => groups,
+            Groups::One(group) => slice::from_ref(group),
+            Groups::Several(groups) => groups.as_ref().map_or(&[], |groups| groups),
         }
     }
 
@@ -51,20 +57,20 @@ impl Groups {
         if self.as_slice().contains(&group) {
             return;
         }
-        *self = match std::mem::take(self) {
-            Groups::None => Groups::One(group),
-            Groups::One(first) => Groups::More(vec![first, group]),
-            Groups::More(mut groups) => {
+        *self = match mem::take(self) {
+            Groups::Several(None) => Groups::One(group),
+            Groups::One(first) => Groups::Several(Some(Box::new(vec![first, group]))),
+            Groups::Several(Some(mut groups)) => {
                 groups.push(group);
-                Groups::More(groups)
+                Groups::Several(Some(groups))
             }
         };
     }
 
     pub(super) fn remove(&mut self, group: &str) {
         match self {
-            Groups::One(only) if **only == *group => *self = Groups::None,
-            Groups::More(groups) => groups.retain(|other| **other != *group),
+            Groups::One(only) if **only == *group => *self = Groups::default(),
+            Groups::Several(Some(groups)) => groups.retain(|other| **other != *group),
             _ => {}
         }
     }

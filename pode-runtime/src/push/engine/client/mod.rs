@@ -8,7 +8,7 @@ mod receive;
 
 use std::io::{self, IoSlice};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use pode_core::Message;
 use pode_core::frame::{Close, Decoder};
 
@@ -44,8 +44,6 @@ impl Batch {
 /// When it is dropped, the connection ends.
 #[derive(Debug)]
 pub(super) struct Client {
-    /// Distinguishes it from earlier clients in its slot.
-    pub(super) generation: u32,
     /// Absent until the 101 reply was sent. Frames that are due before wait.
     socket: Option<Socket>,
     /// Present while frames wait.
@@ -54,7 +52,7 @@ pub(super) struct Client {
     pub(super) subscriber: Subscriber,
     /// Bytes that were read and can't be decoded yet: after a ping whose pong
     /// waits, or while the inbox is full.
-    unread: Option<Box<[u8]>>,
+    unread: Option<Box<BytesMut>>,
     phase: Phase,
     reading: Reading,
     /// Whether no more is expected from the client, so that the connection ends
@@ -134,9 +132,8 @@ const SLICES_PER_WRITE: usize = 64;
 const READS_PER_TURN: usize = 8;
 
 impl Client {
-    pub(super) fn new(generation: u32, subscriber: Subscriber) -> Client {
+    pub(super) fn new(subscriber: Subscriber) -> Client {
         Client {
-            generation,
             socket: None,
             send_queue: None,
             decoder: Decoder::default(),
@@ -155,7 +152,7 @@ impl Client {
     pub(super) fn open(&mut self, socket: Socket, read: Bytes) {
         self.socket = Some(socket);
         if !read.is_empty() {
-            self.unread = Some((&*read).into());
+            self.unread = Some(Box::new(read.into()));
         }
     }
 
@@ -377,7 +374,7 @@ mod tests {
         Subscriber {
             id: "ada".parse().unwrap(),
             path: None,
-            groups: Groups::None,
+            groups: Groups::default(),
             arrival: 0,
             end: None,
             inbox: None,
@@ -391,14 +388,14 @@ mod tests {
 
     #[test]
     fn a_client_is_small() {
-        assert!(size_of::<Client>() <= 160);
+        assert!(size_of::<Client>() <= 136);
     }
 
     #[tokio::test]
     async fn a_burst_is_cut_where_the_socket_is_full() {
         let limits = QueueLimits { messages: 3, bytes: 10, on_lag: OnLag::Disconnect };
         let (mut peer, stream) = duplex(6);
-        let mut client = Client::new(1, subscriber());
+        let mut client = Client::new(subscriber());
         client.admit();
         let Connection { socket, read } = Connection::portable(stream);
         client.open(socket, read);

@@ -42,7 +42,7 @@ impl Client {
     pub(super) fn receive(&mut self, mut bytes: &mut [u8], context: &ReceiveContext<'_>) {
         while self.reading == Reading::Frames {
             if self.has_pong() || self.is_full() {
-                self.unread = (!bytes.is_empty()).then(|| (&*bytes).into());
+                self.unread = (!bytes.is_empty()).then(|| Box::new((&*bytes).into()));
                 return;
             }
             match self.decoder.next(&mut bytes, context.accepts) {

@@ -52,7 +52,7 @@ fn new_subscriber() -> NewSubscriber {
     NewSubscriber {
         id: id.parse().unwrap(),
         path: None,
-        groups: Groups::None,
+        groups: Groups::default(),
         greeting: Vec::new(),
         session: None,
         permit: None,
