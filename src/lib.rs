@@ -184,10 +184,10 @@ pub use pode_runtime::reply::{self, Reply};
 pub use pode_runtime::signals::{self, Signals};
 pub use pode_runtime::upstream::{self, Upstream, UpstreamError};
 pub use pode_runtime::{
-    BoundEndpoint, Bytes, CertificateError, ClientIds, Clients, Cookie, DisconnectReason,
-    EndedError, EndpointOptions, Error, EventError, FromMessage, HandOver, InvokeError, Limits,
-    LogWriter, OnLag, Origins, PublicOptions, RawMessage, Rebroadcast, Result, Roots, RouteOptions,
-    RunningServer, ScheduleOptions, Server, ServerOptions, Service, SignalOptions, StartError,
-    TimerOptions, UpstreamOptions, log_to_terminal, log_writer, pages_of, print_panic, roots_of,
-    signed_by, system_roots_and,
+    BoundEndpoint, Bytes, CertificateError, ClientIds, Clients, Cookie, DeclaredLimits,
+    DisconnectReason, EndedError, EndpointOptions, Error, EventError, FromMessage, HandOver,
+    InvokeError, Limits, LogWriter, OnLag, Origins, PublicOptions, RawMessage, Rebroadcast, Result,
+    Roots, RouteOptions, RunningServer, ScheduleOptions, Server, ServerOptions, Service,
+    SignalOptions, StartError, TimerOptions, UpstreamOptions, log_to_terminal, log_writer,
+    pages_of, print_panic, roots_of, signed_by, system_roots_and,
 };

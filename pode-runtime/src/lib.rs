@@ -30,7 +30,7 @@ pub use app::event::{
     UpstreamEvent, WebEvent,
 };
 pub use base::error::{CertificateError, EndedError, EventError, InvokeError, StartError};
-pub use base::limits::Limits;
+pub use base::limits::{DeclaredLimits, Limits};
 pub use base::log::{LogWriter, log_to_terminal, log_writer, print_panic};
 pub use base::outcome;
 pub use base::outcome::Outcome;

@@ -4,7 +4,7 @@
 //! word and suggests a field with a similar name.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{ToTokens, format_ident, quote, quote_spanned};
+use quote::{format_ident, quote, quote_spanned};
 use syn::Expr;
 use syn::spanned::Spanned;
 
@@ -92,18 +92,12 @@ fn assignment(variable: &Ident, ty: &Ident, field: &Field) -> TokenStream {
     let Some(written) = limits(field) else {
         let value = value(&field.value);
         return quote_spanned! { name.span()=>
-            #variable.#name = #value;
-            #variable.#name.names_all();
+            #variable.#name = { let all: ::pode::Limits = #value; all.into() };
         };
     };
-    let members = written.fields.iter().map(|field| &field.member);
-    let named = members.map(|member| member.to_token_stream().to_string());
     let assignments = written.fields.iter().map(|field| {
         let (member, value) = (&field.member, value(&field.expr));
-        quote_spanned! { member.span()=> #variable.#name.#member = #value; }
+        quote_spanned! { member.span()=> *#variable.#name.#member.get_or_insert_default() = #value; }
     });
-    quote_spanned! { name.span()=>
-        #(#assignments)*
-        #variable.#name.names(&[#(#named),*]);
-    }
+    quote! { #(#assignments)* }
 }

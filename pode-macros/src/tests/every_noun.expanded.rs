@@ -71,9 +71,10 @@ pub(crate) fn house(settings: Settings) -> ::pode::Server {
             options.client_ids = signed_by(settings.secret).strict();
             options.hand_over = ::pode::HandOver::from(settings.socket);
             options.drain = ::core::time::Duration::from_millis(5000u64);
-            options.limits.max_connections = settings.most;
-            options.limits.head_timeout = ::core::time::Duration::from_millis(5000u64);
-            options.limits.names(&["max_connections", "head_timeout"]);
+            *options.limits.max_connections.get_or_insert_default() = settings.most;
+            *options.limits.head_timeout.get_or_insert_default() = ::core::time::Duration::from_millis(
+                5000u64,
+            );
             options
         },
     );
@@ -94,8 +95,10 @@ pub(crate) fn house(settings: Settings) -> ::pode::Server {
                 #[allow(unused_imports)]
                 use ::pode::__private::endpoint_words::*;
                 let mut options = ::pode::EndpointOptions::default();
-                options.limits = settings.limits;
-                options.limits.names_all();
+                options.limits = {
+                    let all: ::pode::Limits = settings.limits;
+                    all.into()
+                };
                 options
             },
         );
@@ -357,8 +360,7 @@ pub(crate) fn house(settings: Settings) -> ::pode::Server {
         )
         .options({
             let mut options = ::pode::RouteOptions::default();
-            options.limits.max_upload_bytes = 1 << 30;
-            options.limits.names(&["max_upload_bytes"]);
+            *options.limits.max_upload_bytes.get_or_insert_default() = 1 << 30;
             options
         });
     declared

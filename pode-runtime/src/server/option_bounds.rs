@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use crate::base::limits::Limits;
+use crate::base::limits::DeclaredLimits;
 use crate::content::public::PublicOptions;
 use crate::server::options::{EndpointOptions, ServerOptions};
 use crate::signal::options::SignalOptions;
@@ -27,7 +27,7 @@ const SHORTEST: Duration = Duration::from_millis(1);
 const MOST_ANNOUNCED_BYTES: usize = 1 << 30;
 
 /// Limits durations to the longest one.
-fn bound<const COUNT: usize>(durations: [&mut Duration; COUNT]) {
+fn bound<'a>(durations: impl IntoIterator<Item = &'a mut Duration>) {
     for duration in durations {
         *duration = LONGEST.min(*duration);
     }
@@ -45,9 +45,23 @@ pub(crate) fn interval(declared: Duration) -> Duration {
     if declared.is_zero() { declared } else { declared.clamp(SHORTEST, LONGEST) }
 }
 
-impl Limits {
-    pub(crate) fn clamped(mut self) -> Limits {
-        bound(self.durations());
+impl DeclaredLimits {
+    pub(crate) fn clamped(mut self) -> DeclaredLimits {
+        let DeclaredLimits {
+            max_connections: _,
+            max_connections_per_address: _,
+            tls_timeout,
+            head_timeout,
+            max_head_bytes: _,
+            keep_alive_timeout,
+            max_body_bytes: _,
+            max_upload_bytes: _,
+            body_timeout,
+            write_timeout,
+            min_bytes_per_second: _,
+        } = &mut self;
+        let named = [tls_timeout, head_timeout, keep_alive_timeout, body_timeout, write_timeout];
+        bound(named.into_iter().flatten());
         self
     }
 }
@@ -140,7 +154,6 @@ mod tests {
 
     use super::*;
     use crate::app::event::{TimerEvent, UpstreamEvent};
-    use crate::base::limits::Limits;
     use crate::content::folder::Folder;
     use crate::jobs::timer::TimerOptions;
     use crate::server::declare::Declared;
@@ -149,10 +162,19 @@ mod tests {
     /// Declares one item of each kind with durations of this length. All fields
     /// are named, so that a new one gets its value here, too.
     fn declare(length: Duration) -> Declared {
-        let mut limits = Limits::default();
-        for limit in limits.durations() {
-            *limit = length;
-        }
+        let limits = DeclaredLimits {
+            max_connections: None,
+            max_connections_per_address: None,
+            tls_timeout: Some(length),
+            head_timeout: Some(length),
+            max_head_bytes: None,
+            keep_alive_timeout: Some(length),
+            max_body_bytes: None,
+            max_upload_bytes: None,
+            body_timeout: Some(length),
+            write_timeout: Some(length),
+            min_bytes_per_second: None,
+        };
         let server = ServerOptions {
             send_timeout: length,
             stop_timeout: length,

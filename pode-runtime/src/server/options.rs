@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::app::client_ids::ClientIds;
-use crate::base::limits::Limits;
+use crate::base::limits::DeclaredLimits;
 use crate::http::content_security_policy::OWN_SCRIPTS;
 use crate::net::tls::certificate::{Certificate, ClientAuthorities};
 use crate::server::restart::HandOver;
@@ -70,7 +70,7 @@ pub struct ServerOptions {
 
     /// Limits on what clients may request and how long they may take:
     /// `{ limits: Limits { max_connections: 10_000, head_timeout: 5s } }`.
-    pub limits: Limits,
+    pub limits: DeclaredLimits,
 }
 
 impl Default for ServerOptions {
@@ -82,7 +82,7 @@ impl Default for ServerOptions {
             content_security_policy: OWN_SCRIPTS,
             hand_over: HandOver::default(),
             drain: Duration::from_secs(10),
-            limits: Limits::default(),
+            limits: DeclaredLimits::default(),
         }
     }
 }
@@ -109,7 +109,8 @@ pub struct EndpointOptions {
     pub client_certificate: ClientAuthorities,
 
     /// Limits on what clients may request here and how long they may take; the
-    /// server's by default. The [`Limits`] of bodies have no effect on `ws` and
+    /// server's by default. The
+    /// [`Limits`](crate::base::limits::Limits) of bodies have no effect on `ws` and
     /// `wss`, and `tls_timeout` has none without TLS.
-    pub limits: Limits,
+    pub limits: DeclaredLimits,
 }

@@ -157,7 +157,7 @@ impl Server {
             inherited.handed = predecessor.take_sockets();
         }
         let listeners = bind_all(&declared.endpoints, declared.crate_folder, inherited)?;
-        let connections = ConnectionLimit::new(&declared.options.limits, fd_limit::raise_limit());
+        let connections = ConnectionLimit::new(&declared.limits(), fd_limit::raise_limit());
         let ports: Arc<[u16]> = listeners.iter().map(|listener| listener.address.port()).collect();
         let served = listeners
             .iter()
@@ -165,7 +165,7 @@ impl Server {
             .collect::<Result<Vec<_>, _>>()?;
         let rules = listeners.iter().map(|listener| {
             let limits = declared.limits_at(&listener.endpoints);
-            let connections = connections.at(&limits, &declared.options.limits);
+            let connections = connections.at(&limits, &declared.limits());
             ServeOptions { limits, connections }
         });
         let rules: Vec<_> = rules.collect();
@@ -345,7 +345,7 @@ fn served_by(
             let first = served.routes.len();
             for route in routes {
                 let index = served.routes.len();
-                let limits = route.options.limits.within(&served.limits);
+                let limits = route.options.limits.within(served.limits);
                 let info = RouteInfo { parameters: route.parameters(), limits };
                 served.routes.push((route.filter.clone(), info));
                 for method in route.methods {

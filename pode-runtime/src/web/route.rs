@@ -17,7 +17,7 @@ use warp::filters::BoxedFilter;
 
 use crate::app::event::WebEvent;
 use crate::base::error::EventError;
-use crate::base::limits::Limits;
+use crate::base::limits::DeclaredLimits;
 use crate::http::response::WholeResponse;
 use crate::web::argument::{Argument, Body};
 use crate::web::reply::{Reply, redirect, view};
@@ -32,9 +32,9 @@ use crate::web::reply::{Reply, redirect, view};
 pub struct RouteOptions {
     /// The maximum size and duration of a body; its endpoint's by default.
     /// These are `max_body_bytes`, `max_upload_bytes`, `body_timeout` and
-    /// `min_bytes_per_second` of [`Limits`]; the other limits apply before the
-    /// route is known.
-    pub limits: Limits,
+    /// `min_bytes_per_second` of [`Limits`](crate::base::limits::Limits); the
+    /// other limits apply before the route is known.
+    pub limits: DeclaredLimits,
 }
 
 /// A boxed warp filter that always answers.

@@ -20,7 +20,7 @@ use crate::app::context::Context;
 use crate::app::event::{ScheduleEvent, TimerEvent, UpstreamEvent};
 use crate::app::state::States;
 use crate::base::error::StartError;
-use crate::base::limits::Limits;
+use crate::base::limits::{DeclaredLimits, Limits};
 use crate::base::outcome::Outcome;
 use crate::base::supervisor::Failure;
 use crate::content::folder::Folder;
@@ -73,8 +73,7 @@ pub(crate) struct Endpoint {
     pub(crate) address: Address,
     pub(crate) certificate: Certificate,
     pub(crate) authorities: ClientAuthorities,
-    /// The limits in effect here.
-    pub(crate) limits: Limits,
+    pub(crate) limits: DeclaredLimits,
 }
 
 impl Endpoint {
@@ -132,7 +131,7 @@ impl Declared {
     ) {
         let EndpointOptions { certificate, client_certificate: authorities, limits } =
             options.clamped();
-        let (address, limits) = (address.into(), limits.within(&self.options.limits));
+        let address = address.into();
         self.endpoints.push(Endpoint { name, protocol, address, certificate, authorities, limits });
     }
 
@@ -298,11 +297,16 @@ impl Declared {
         self.upstreams.iter().map(|upstream| upstream.destination(self.crate_folder)).collect()
     }
 
+    /// Returns the limits of the whole server.
+    pub(crate) fn limits(&self) -> Limits {
+        self.options.limits.within(Limits::default())
+    }
+
     /// Returns the limits of an address. Endpoints that share it share the
     /// limits that one of them names; if several name one, the first counts.
     pub(crate) fn limits_at(&self, endpoints: &[&Endpoint]) -> Limits {
-        let around = self.options.limits;
-        endpoints.iter().rev().fold(around, |around, endpoint| endpoint.limits.within(&around))
+        let endpoints = endpoints.iter().rev();
+        endpoints.fold(self.limits(), |around, endpoint| endpoint.limits.within(around))
     }
 
     /// Starts the engine that carries this server's messages.
