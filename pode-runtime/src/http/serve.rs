@@ -51,7 +51,7 @@ pub(crate) struct ServeOptions {
 impl Default for ServeOptions {
     fn default() -> Self {
         let limits = Limits::default();
-        ServeOptions { limits, connections: ConnectionLimit::new(&limits, usize::MAX) }
+        ServeOptions { limits, connections: ConnectionLimit::of_server(&limits, usize::MAX) }
     }
 }
 

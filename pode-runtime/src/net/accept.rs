@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until};
 
 use crate::base::trouble::Trouble;
-use crate::net::connection_limit::{ConnectionLimit, ConnectionLimitReached, ConnectionPermit};
+use crate::net::connection_limit::{ConnectionLimit, ConnectionPermit, LimitReached};
 use crate::net::listen::Listener;
 
 /// How long to pause when the system can't accept a connection: time for others
@@ -58,13 +58,13 @@ impl Acceptor {
                 Some(waiting) => waiting,
                 None => self.accept_any().await,
             };
-            match self.connections.enter(peer.ip()) {
+            match self.connections.enter(Some(peer.ip())) {
                 Ok(permit) => return AcceptedConnection { stream, peer, permit },
-                Err(ConnectionLimitReached::All) => {
+                Err(LimitReached::All) => {
                     self.waiting = Some((stream, peer));
                     self.connections.room().await;
                 }
-                Err(ConnectionLimitReached::Address) => {
+                Err(LimitReached::Address) => {
                     tracing::debug!(%peer, "refused a connection (`max_connections_per_address`)");
                     if self.is_plain {
                         refuse(&stream);

@@ -1,8 +1,8 @@
 //! How many connections there are: in all, and from one address.
 //!
-//! A connection holds its [`ConnectionPermit`] from its acceptance to its end,
-//! even when it has become a WebSocket. A connection that gets no permit waits
-//! for one. If there are too many from its address, the acceptor refuses it.
+//! A server, an endpoint and a signal each limit theirs. A connection holds its
+//! [`ConnectionPermit`] until it ends, even when it has become a WebSocket;
+//! whoever asks for a permit decides what becomes of a connection without one.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -15,13 +15,13 @@ use crate::base::supervisor::unwinding_stops_here;
 use crate::base::trouble::Trouble;
 use crate::net::client_address::counted_as;
 
-/// The limit of a server's connections, or of those to one of its addresses,
-/// which count for both.
+/// The limit of some connections.
 #[derive(Debug)]
 pub(crate) struct ConnectionLimit {
     max: usize,
     max_per_address: usize,
-    /// The limit of the whole server, if this is that of one of its addresses.
+    wording: LimitWording,
+    /// The limit for which they count, too.
     parent: Option<Arc<ConnectionLimit>>,
     /// Whether any limit counts connections by address.
     by_address: bool,
@@ -29,23 +29,38 @@ pub(crate) struct ConnectionLimit {
     room: Notify,
 }
 
+/// What the log says of a limit.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LimitWording {
+    /// The signal whose clients are counted.
+    pub(crate) signal: Option<&'static str>,
+    /// That it is reached, after "the limit of 100".
+    pub(crate) reached: &'static str,
+    pub(crate) over: &'static str,
+}
+
+const OF_SERVER: LimitWording = LimitWording {
+    signal: None,
+    reached: "connections is reached (`max_connections`); others wait until some have ended",
+    over: "there are fewer connections than their limit again",
+};
+
 #[derive(Debug, Default)]
 struct Inside {
     all: usize,
-    sources: HashMap<Option<IpAddr>, Arc<Source>>,
-    /// How many connections come from each of them.
-    counts: HashMap<Option<IpAddr>, usize>,
-    /// Whether connections wait for a permit, for the log.
+    /// The addresses from which connections come, with their number.
+    sources: HashMap<Option<IpAddr>, (usize, Arc<Source>)>,
+    /// That the limit is reached.
     trouble: Trouble,
 }
 
-/// An address from which connections come, as long as one does.
+/// What the permits of one address share.
 #[derive(Debug)]
 struct Source {
-    /// `None` stands for all addresses, if they aren't counted separately.
+    limit: Arc<ConnectionLimit>,
+    /// `None` stands for unknown ones, and for all if they aren't counted
+    /// separately.
     address: Option<IpAddr>,
-    connections: Arc<ConnectionLimit>,
-    parent: Option<Arc<Source>>,
 }
 
 /// A connection counts until this is dropped. A single pointer, as each
@@ -57,42 +72,54 @@ pub(crate) struct ConnectionPermit {
 
 /// Which limit is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ConnectionLimitReached {
+pub(crate) enum LimitReached {
     All,
     Address,
 }
 
 impl ConnectionLimit {
-    /// Makes the count of a server whose system allows `allowed` connections.
-    pub(crate) fn new(limits: &Limits, allowed: usize) -> Arc<ConnectionLimit> {
-        let max = limits.max_connections.min(allowed).max(1);
-        ConnectionLimit::limited(max, limits.max_connections_per_address, None)
+    /// Makes a limit in all and for each address; `usize::MAX` is none.
+    pub(crate) fn new(max: usize, max_per_address: usize, wording: LimitWording) -> Arc<Self> {
+        ConnectionLimit::limited(max, max_per_address, wording, None)
     }
 
-    /// Returns the count for an address; it is the server's, unless the limits
+    /// Makes the limit of a server whose system allows `allowed` connections.
+    /// The first connection from an address is never refused.
+    pub(crate) fn of_server(limits: &Limits, allowed: usize) -> Arc<Self> {
+        let max = limits.max_connections.min(allowed).max(1);
+        ConnectionLimit::new(max, limits.max_connections_per_address.max(1), OF_SERVER)
+    }
+
+    /// Returns the limit at an address; it is the server's, unless the limits
     /// there differ from the enclosing ones.
-    pub(crate) fn at(self: &Arc<Self>, limits: &Limits, parent: &Limits) -> Arc<ConnectionLimit> {
-        let own = |limit, parent| if limit == parent { usize::MAX } else { limit };
-        let max = own(limits.max_connections, parent.max_connections);
-        let per_address =
-            own(limits.max_connections_per_address, parent.max_connections_per_address);
-        match (max, per_address) {
+    pub(crate) fn at(self: &Arc<Self>, limits: &Limits, enclosing: &Limits) -> Arc<Self> {
+        let own =
+            |limit: usize, enclosing| if limit == enclosing { usize::MAX } else { limit.max(1) };
+        let max = own(limits.max_connections, enclosing.max_connections);
+        let max_per_address =
+            own(limits.max_connections_per_address, enclosing.max_connections_per_address);
+        match (max, max_per_address) {
             (usize::MAX, usize::MAX) => Arc::clone(self),
-            _ => ConnectionLimit::limited(max.max(1), per_address, Some(Arc::clone(self))),
+            _ => {
+                let parent = Some(Arc::clone(self));
+                ConnectionLimit::limited(max, max_per_address, self.wording, parent)
+            }
         }
     }
 
     fn limited(
         max: usize,
         max_per_address: usize,
-        parent: Option<Arc<ConnectionLimit>>,
-    ) -> Arc<ConnectionLimit> {
+        wording: LimitWording,
+        parent: Option<Arc<Self>>,
+    ) -> Arc<Self> {
         let outer = parent.as_ref().is_some_and(|parent| parent.by_address);
         Arc::new(ConnectionLimit {
             max,
             max_per_address,
-            by_address: max_per_address != usize::MAX || outer,
+            wording,
             parent,
+            by_address: max_per_address != usize::MAX || outer,
             inside: Mutex::default(),
             room: Notify::new(),
         })
@@ -105,19 +132,13 @@ impl ConnectionLimit {
         }
         loop {
             let freed = self.room.notified();
-            let (begins, due) = {
-                let mut inside = self.lock();
+            let due = {
+                let inside = self.lock();
                 if inside.all < self.max {
                     return;
                 }
-                (inside.trouble.begins(), inside.trouble.due())
+                self.reached(inside)
             };
-            if begins {
-                let max = self.max;
-                tracing::warn!(
-                    "the limit of {max} connections is reached (`max_connections`); others wait until some have ended"
-                );
-            }
             tokio::select! {
                 () = freed => {}
                 () = due => {}
@@ -125,49 +146,83 @@ impl ConnectionLimit {
         }
     }
 
-    /// Gives a connection its permit.
+    /// Gives a connection its permit. If its address isn't known, it counts
+    /// only in all.
     ///
     /// # Errors
     ///
     /// The limit is reached in all, or for its address.
     pub(crate) fn enter(
         self: &Arc<Self>,
-        address: IpAddr,
-    ) -> Result<ConnectionPermit, ConnectionLimitReached> {
-        Ok(ConnectionPermit { source: self.count(counted_as(address))? })
+        address: Option<IpAddr>,
+    ) -> Result<ConnectionPermit, LimitReached> {
+        Ok(ConnectionPermit { source: self.count(address.map(counted_as))? })
     }
 
-    fn count(self: &Arc<Self>, address: IpAddr) -> Result<Arc<Source>, ConnectionLimitReached> {
-        let parent = self.parent.as_ref().map(|parent| parent.count(address)).transpose()?;
-        let counted = self.count_here(address, parent.as_ref());
-        if let (Err(_), Some(parent)) = (&counted, parent) {
-            parent.leave();
-        }
-        counted
+    fn count(self: &Arc<Self>, address: Option<IpAddr>) -> Result<Arc<Source>, LimitReached> {
+        let Some(parent) = &self.parent else { return self.count_here(address) };
+        parent.count(address)?;
+        self.count_here(address).inspect_err(|_| parent.leave(address))
     }
 
-    fn count_here(
-        self: &Arc<Self>,
-        address: IpAddr,
-        parent: Option<&Arc<Source>>,
-    ) -> Result<Arc<Source>, ConnectionLimitReached> {
+    fn count_here(self: &Arc<Self>, address: Option<IpAddr>) -> Result<Arc<Source>, LimitReached> {
+        let address = address.filter(|_| self.by_address);
         let mut inside = self.lock();
         if inside.all >= self.max {
-            return Err(ConnectionLimitReached::All);
+            drop(self.reached(inside));
+            return Err(LimitReached::All);
         }
-        let address = self.by_address.then_some(address);
-        let from_there = inside.counts.entry(address).or_default();
-        // The first connection from an address is never refused.
-        if *from_there >= self.max_per_address.max(1) {
-            return Err(ConnectionLimitReached::Address);
+        // Checked before inserting, so that who is refused leaves no entry.
+        let from_there = inside.sources.get(&address).map_or(0, |(count, _)| *count);
+        if address.is_some() && from_there >= self.max_per_address {
+            return Err(LimitReached::Address);
         }
-        *from_there += 1;
         inside.all += 1;
-        let source = inside.sources.entry(address).or_insert_with(|| {
-            let (connections, parent) = (Arc::clone(self), parent.cloned());
-            Arc::new(Source { address, connections, parent })
+        let (count, source) = inside.sources.entry(address).or_insert_with(|| {
+            let limit = Arc::clone(self);
+            (0, Arc::new(Source { limit, address }))
         });
+        *count += 1;
         Ok(Arc::clone(source))
+    }
+
+    /// Logs that the limit is reached, if it is time, and returns when to look
+    /// again.
+    fn reached(&self, mut inside: MutexGuard<'_, Inside>) -> impl Future<Output = ()> + use<> {
+        let begins = inside.trouble.begins();
+        let due = inside.trouble.due();
+        drop(inside);
+        if begins {
+            let (max, LimitWording { signal, reached, .. }) = (self.max, self.wording);
+            tracing::warn!(signal, "the limit of {max} {reached}");
+        }
+        due
+    }
+
+    fn leave(&self, address: Option<IpAddr>) {
+        let address = address.filter(|_| self.by_address);
+        let mut inside = self.lock();
+        inside.all -= 1;
+        if let Some((count, _)) = inside.sources.get_mut(&address) {
+            *count -= 1;
+            if *count == 0 {
+                inside.sources.remove(&address);
+            }
+        }
+        // An eighth must be free, so that the log isn't told at each end of a
+        // connection while others wait.
+        let has_room = inside.all <= self.max.saturating_sub((self.max / 8).max(1));
+        let ends = has_room && inside.trouble.ends();
+        drop(inside);
+        // All that wait: one of them may be held up by another limit.
+        self.room.notify_waiters();
+        if let Some(parent) = &self.parent {
+            parent.leave(address);
+        }
+        if ends {
+            let LimitWording { signal, over, .. } = self.wording;
+            unwinding_stops_here(|| tracing::info!(signal, "{over}"));
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inside> {
@@ -176,45 +231,17 @@ impl ConnectionLimit {
     }
 }
 
-impl Source {
-    fn leave(&self) {
-        let connections = &self.connections;
-        let mut inside = connections.lock();
-        inside.all -= 1;
-        if let Some(from_there) = inside.counts.get_mut(&self.address) {
-            *from_there -= 1;
-            if *from_there == 0 {
-                inside.counts.remove(&self.address);
-                inside.sources.remove(&self.address);
-            }
-        }
-        // An eighth must be free, so that the log isn't told at each end of a
-        // connection while others wait.
-        let has_room = inside.all <= connections.max - (connections.max / 8).max(1);
-        let ends = has_room && inside.trouble.ends();
-        drop(inside);
-        // All that wait: one of them may be held up by another limit.
-        connections.room.notify_waiters();
-        if let Some(parent) = &self.parent {
-            parent.leave();
-        }
-        if ends {
-            unwinding_stops_here(|| {
-                tracing::info!("there are fewer connections than their limit again")
-            });
-        }
-    }
-}
-
 impl Drop for ConnectionPermit {
     fn drop(&mut self) {
-        self.source.leave();
+        self.source.limit.leave(self.source.address);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
+
+    use tokio::time::advance;
 
     use super::*;
     use crate::base::log::Collected;
@@ -226,29 +253,46 @@ mod tests {
         limits
     }
 
-    fn address(last: u8) -> IpAddr {
-        IpAddr::from([127, 0, 0, last])
+    fn address(last: u8) -> Option<IpAddr> {
+        Some(IpAddr::from([127, 0, 0, last]))
+    }
+
+    fn of_signal(max: usize, per_address: usize) -> Arc<ConnectionLimit> {
+        let (reached, over) = ("clients is reached", "clients are admitted again");
+        let wording = LimitWording { signal: Some("/news"), reached, over };
+        ConnectionLimit::new(max, per_address, wording)
+    }
+
+    #[test]
+    fn a_permit_is_a_pointer_and_shared_by_those_from_one_address() {
+        assert_eq!(size_of::<Option<ConnectionPermit>>(), size_of::<usize>());
+        let alike = |limit: Arc<ConnectionLimit>| {
+            let permits = [1, 1, 2].map(|last| limit.enter(address(last)).unwrap());
+            permits.each_ref().map(|permit| Arc::ptr_eq(&permit.source, &permits[0].source))
+        };
+        assert_eq!(alike(of_signal(3, 2)), [true, true, false]);
+        assert_eq!(alike(of_signal(3, usize::MAX)), [true; 3]);
     }
 
     #[test]
     fn whoever_leaves_makes_room() {
-        let server = ConnectionLimit::new(&limits(3, 2), 100);
+        let server = ConnectionLimit::of_server(&limits(3, 2), 100);
         let (one, other) = (server.enter(address(1)).unwrap(), server.enter(address(1)).unwrap());
-        assert_eq!(server.enter(address(1)).unwrap_err(), ConnectionLimitReached::Address);
+        assert_eq!(server.enter(address(1)).unwrap_err(), LimitReached::Address);
         let third = server.enter(address(2)).unwrap();
-        assert_eq!(server.enter(address(3)).unwrap_err(), ConnectionLimitReached::All);
+        assert_eq!(server.enter(address(3)).unwrap_err(), LimitReached::All);
         drop(one);
         let fourth = server.enter(address(1)).unwrap();
         drop((other, third, fourth));
         let inside = server.lock();
-        assert_eq!((inside.all, inside.counts.len(), inside.sources.len()), (0, 0, 0));
+        assert_eq!((inside.all, inside.sources.len()), (0, 0));
     }
 
     #[test]
     fn there_are_never_more_than_the_system_allows() {
-        let server = ConnectionLimit::new(&Limits::default(), 1);
+        let server = ConnectionLimit::of_server(&Limits::default(), 1);
         let permit = server.enter(address(1)).unwrap();
-        assert_eq!(server.enter(address(1)).unwrap_err(), ConnectionLimitReached::All);
+        assert_eq!(server.enter(address(1)).unwrap_err(), LimitReached::All);
         drop(permit);
         server.enter(address(1)).unwrap();
     }
@@ -256,28 +300,20 @@ mod tests {
     #[test]
     fn an_endpoint_counts_besides() {
         let parent = limits(3, usize::MAX);
-        let server = ConnectionLimit::new(&parent, 100);
+        let server = ConnectionLimit::of_server(&parent, 100);
         assert!(Arc::ptr_eq(&server, &server.at(&parent, &parent)));
         let endpoint = server.at(&limits(2, 1), &parent);
         let one = endpoint.enter(address(1)).unwrap();
-        assert_eq!(endpoint.enter(address(1)).unwrap_err(), ConnectionLimitReached::Address);
+        assert_eq!(endpoint.enter(address(1)).unwrap_err(), LimitReached::Address);
         let other = endpoint.enter(address(2)).unwrap();
-        assert_eq!(endpoint.enter(address(3)).unwrap_err(), ConnectionLimitReached::All);
+        assert_eq!(endpoint.enter(address(3)).unwrap_err(), LimitReached::All);
         // The refused connection was not counted.
         let third = server.enter(address(3)).unwrap();
-        assert_eq!(server.enter(address(3)).unwrap_err(), ConnectionLimitReached::All);
+        assert_eq!(server.enter(address(3)).unwrap_err(), LimitReached::All);
         drop((one, third));
         assert_eq!((endpoint.lock().all, server.lock().all), (1, 1));
         drop(other);
         assert_eq!((endpoint.lock().all, server.lock().all), (0, 0));
-    }
-
-    #[test]
-    fn a_network_of_version_6_is_one_address() {
-        let server = ConnectionLimit::new(&limits(9, 1), 100);
-        let _one = server.enter("2001:db8::1".parse().unwrap()).unwrap();
-        let other = server.enter("2001:db8::ffff:2".parse().unwrap());
-        assert_eq!(other.unwrap_err(), ConnectionLimitReached::Address);
     }
 
     /// Waits for a permit until none is expected any more.
@@ -288,7 +324,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_limit_that_is_met_again_and_again_is_told_once_a_minute() {
         let (log, _guard) = Collected::begin();
-        let server = ConnectionLimit::new(&limits(1, usize::MAX), 100);
+        let server = ConnectionLimit::of_server(&limits(1, usize::MAX), 100);
         let told = || {
             let is_full = |line: &&str| line.contains("is reached (`max_connections`)");
             let is_over =
@@ -318,7 +354,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_waits_for_room_is_woken() {
-        let server = ConnectionLimit::new(&limits(1, usize::MAX), 100);
+        let server = ConnectionLimit::of_server(&limits(1, usize::MAX), 100);
         let endpoint = server.at(&limits(1, usize::MAX), &limits(2, 2));
         let permit = endpoint.enter(address(1)).unwrap();
         let waiting = tokio::spawn({
@@ -334,7 +370,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_endpoint_at_its_own_limit_takes_no_room_from_others() {
         let parent = limits(2, usize::MAX);
-        let server = ConnectionLimit::new(&parent, 100);
+        let server = ConnectionLimit::of_server(&parent, 100);
         let endpoint = server.at(&limits(1, usize::MAX), &parent);
         let _own = endpoint.enter(address(1)).unwrap();
         let permit = server.enter(address(2)).unwrap();
@@ -350,5 +386,65 @@ mod tests {
         tokio::time::timeout(Duration::from_secs(60), other).await.expect("woken").unwrap();
         assert!(!at_its_limit.is_finished());
         at_its_limit.abort();
+    }
+
+    #[test]
+    fn who_comes_from_an_unknown_address_counts_in_all() {
+        let here = Some(IpAddr::from([127, 0, 0, 1]));
+        let there = Some(IpAddr::from([127, 0, 0, 2]));
+        let limit = of_signal(3, 2);
+        let first = limit.enter(here).unwrap();
+        let second = limit.enter(here).unwrap();
+        assert_eq!(limit.enter(here).unwrap_err(), LimitReached::Address);
+        let third = limit.enter(there).unwrap();
+        assert_eq!(limit.enter(there).unwrap_err(), LimitReached::All);
+        assert_eq!(limit.enter(None).unwrap_err(), LimitReached::All);
+        drop(first);
+        let unknown = limit.enter(None).unwrap();
+        drop((second, third, unknown));
+        let inside = limit.lock();
+        assert_eq!((inside.all, inside.sources.len()), (0, 0));
+    }
+
+    #[test]
+    fn each_network_of_version_6_is_one_address() {
+        let limit = of_signal(3, 1);
+        let enter = |address: &str| limit.enter(Some(address.parse().unwrap()));
+        let _first = enter("2001:db8::1").unwrap();
+        assert_eq!(enter("2001:db8::2").unwrap_err(), LimitReached::Address);
+        let _second = enter("2001:db8:0:1::1").unwrap();
+        let _third = enter("127.0.0.1").unwrap();
+        assert_eq!(enter("::ffff:127.0.0.1").unwrap_err(), LimitReached::All);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_signal_that_is_full_again_and_again_is_told_once_a_minute() {
+        let (log, _guard) = Collected::begin();
+        let limit = of_signal(1, usize::MAX);
+        for _ in 0..61 {
+            let permit = limit.enter(None).unwrap();
+            for _ in 0..10 {
+                assert_eq!(limit.enter(None).unwrap_err(), LimitReached::All);
+            }
+            drop(permit);
+            advance(Duration::from_secs(1)).await;
+        }
+        let text = log.text();
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines.len(), 4, "{text}");
+        for two in lines.chunks(2) {
+            assert!(two[0].contains("WARN the limit of 1 clients is reached"), "{text}");
+            assert!(two[1].contains("INFO clients are admitted again"), "{text}");
+        }
+    }
+
+    #[test]
+    fn whoever_is_refused_is_forgotten() {
+        let limit = of_signal(3, 0);
+        for last in 0..100 {
+            let address = Some(IpAddr::from([127, 0, 0, last]));
+            assert_eq!(limit.enter(address).unwrap_err(), LimitReached::Address);
+        }
+        assert!(limit.lock().sources.is_empty());
     }
 }

@@ -157,7 +157,7 @@ impl Server {
             inherited.handed = predecessor.take_sockets();
         }
         let listeners = bind_all(&declared.endpoints, declared.crate_folder, inherited)?;
-        let connections = ConnectionLimit::new(&declared.limits(), fd_limit::raise_limit());
+        let connections = ConnectionLimit::of_server(&declared.limits(), fd_limit::raise_limit());
         let ports: Arc<[u16]> = listeners.iter().map(|listener| listener.address.port()).collect();
         let served = listeners
             .iter()

@@ -22,7 +22,7 @@ use crate::http::handshake::{AcceptedHandshake, HandshakeError, accept};
 use crate::http::origin::OriginPolicy;
 use crate::http::response::sentence;
 use crate::http::upgraded::detach;
-use crate::net::client_limit::{ClientLimit, ClientLimitReached};
+use crate::net::connection_limit::{ConnectionLimit, LimitReached};
 use crate::net::tls::certificate::ClientCertificate;
 use crate::push::engine::{Engine, Groups, NewSubscriber};
 use crate::push::session::Session;
@@ -36,7 +36,7 @@ pub(crate) struct SignalRoute {
     names: Vec<Arc<str>>,
     read: Option<ReadParameters>,
     origins: OriginPolicy,
-    limit: Option<Arc<ClientLimit>>,
+    limit: Option<Arc<ConnectionLimit>>,
     handlers: Arc<Handlers>,
     messages_per_second: u32,
 }
@@ -284,11 +284,11 @@ struct ConnectAttempt {
     handshake: Handshake,
 }
 
-impl From<ClientLimitReached> for HandshakeError {
-    fn from(full: ClientLimitReached) -> HandshakeError {
+impl From<LimitReached> for HandshakeError {
+    fn from(full: LimitReached) -> HandshakeError {
         match full {
-            ClientLimitReached::All => HandshakeError::Full,
-            ClientLimitReached::Address => HandshakeError::FullForAddress,
+            LimitReached::All => HandshakeError::Full,
+            LimitReached::Address => HandshakeError::FullForAddress,
         }
     }
 }

@@ -19,7 +19,7 @@ pub use self::incoming::FromMessage;
 pub(crate) use self::incoming::read_json;
 pub use self::rebroadcast::Rebroadcast;
 pub(crate) use self::rebroadcast::Validate;
-use crate::net::client_limit::ClientLimit;
+use crate::net::connection_limit::ConnectionLimit;
 use crate::push::engine::{Envelope, SubscriberPolicy};
 use crate::signal::options::SignalOptions;
 use crate::signal::session::Handlers;
@@ -32,7 +32,7 @@ pub(crate) struct Signal {
     pub(crate) endpoints: &'static [&'static str],
     pub(crate) options: SignalOptions,
     /// Absent if there is no client limit.
-    pub(crate) limit: Option<Arc<ClientLimit>>,
+    pub(crate) limit: Option<Arc<ConnectionLimit>>,
     /// Shared once the server starts.
     pub(crate) handlers: Arc<Handlers>,
     /// Reads the path parameters of a family.

@@ -60,7 +60,7 @@ use self::shard::{Join, Shard};
 use self::socket::Connection;
 pub(crate) use self::subscriber::Groups;
 use crate::base::supervisor::Failure;
-use crate::net::client_limit::ClientPermit;
+use crate::net::connection_limit::ConnectionPermit;
 use crate::net::upgraded::UpgradedConnection;
 use crate::push::session::{DisconnectReason, Session};
 
@@ -93,7 +93,7 @@ pub(crate) struct NewSubscriber {
     /// Present if there is a handler for its messages or its disconnect.
     pub(crate) session: Option<Box<dyn Session>>,
     /// Counts it while it is connected.
-    pub(crate) permit: Option<ClientPermit>,
+    pub(crate) permit: Option<ConnectionPermit>,
 }
 
 impl NewSubscriber {

@@ -227,7 +227,7 @@ impl Shard {
             arrival,
             end: None,
             inbox: session.map(|session| Box::new(Inbox::new(session))),
-            _permit: permit.map(Box::new),
+            _permit: permit,
         };
         let mut client = Client::new(subscriber);
         client.greet(&greeting);

@@ -6,7 +6,7 @@ use std::{mem, slice};
 use pode_core::ClientId;
 
 use super::inbox::Inbox;
-use crate::net::client_limit::ClientPermit;
+use crate::net::connection_limit::ConnectionPermit;
 use crate::push::session::DisconnectReason;
 
 /// The identity of a client to the rest of the server.
@@ -24,7 +24,7 @@ pub(super) struct Subscriber {
     /// Present if there is a handler for its messages or its disconnect.
     pub(super) inbox: Option<Box<Inbox>>,
     /// Counts it as long as it is connected.
-    pub(super) _permit: Option<Box<ClientPermit>>,
+    pub(super) _permit: Option<ConnectionPermit>,
 }
 
 /// The groups of a client. A single group needs no allocation of its own: a

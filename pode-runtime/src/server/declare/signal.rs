@@ -7,7 +7,7 @@ use pode_core::{Parameters, Payload, SignalDeclaration, SignalFamily, SignalPath
 use serde::de::DeserializeOwned;
 
 use super::Declared;
-use crate::net::client_limit::ClientLimit;
+use crate::net::connection_limit::{ConnectionLimit, LimitWording};
 use crate::signal::options::SignalOptions;
 use crate::signal::session::Handlers;
 use crate::signal::{ReadParameters, Signal, read_json};
@@ -41,7 +41,16 @@ impl Declared {
         read: Option<ReadParameters>,
     ) {
         let options = options.clamped();
-        let limit = ClientLimit::new(path, options.max_clients, options.max_clients_per_address);
+        let SignalOptions { max_clients, max_clients_per_address, .. } = options;
+        let is_limited = [max_clients, max_clients_per_address] != [usize::MAX; 2];
+        let limit = is_limited.then(|| {
+            let wording = LimitWording {
+                signal: Some(path),
+                reached: "clients is reached (`max_clients`); others are refused until some have gone",
+                over: "clients are admitted again",
+            };
+            ConnectionLimit::new(max_clients, max_clients_per_address, wording)
+        });
         let handlers = Arc::default();
         self.signals.push(Signal { path, endpoints, options, limit, handlers, read });
     }
