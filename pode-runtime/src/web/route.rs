@@ -105,207 +105,72 @@ pub(crate) fn whole_chunk(chunk: Result<impl Buf, warp::Error>) -> Result<Bytes,
     chunk.map(|mut buffer| buffer.copy_to_bytes(buffer.remaining()))
 }
 
-// One function for each number of arguments. The bound on the handler is a
-// plain `Fn` from the event and the values, so that a closure's parameters are
-// inferred. It is written out, since rustc quotes it in error messages.
-
-/// Answers with a handler and its arguments.
-macro_rules! answer_by {
-    ($handler:ident($($argument:ident),*)) => {{
-        let parts = Arc::new((($($argument,)*), $handler));
-        // Without arguments, the body isn't used.
-        #[allow(unused_mut, unused_variables)]
-        filter(move |event, mut body| {
-            let parts = Arc::clone(&parts);
-            async move {
-                let (($($argument,)*), handler) = &*parts;
-                let values = async { Ok::<_, EventError>(($($argument.take(&event, &mut body).await?,)*)) };
-                match values.await {
-                    Ok(($($argument,)*)) => handler(event.clone(), $($argument),*).await.into_response(&event),
-                    Err(error) => error.into_response(&event),
+/// Makes the function that makes the filter of a route from a handler and so
+/// many arguments.
+///
+/// The bound on the handler is a plain `Fn` from the event and the values, so
+/// that a closure's parameters are inferred. It is written out below, since
+/// rustc quotes it in error messages.
+macro_rules! handler_filter {
+    ($name:ident ($($argument:ident: $Type:ident),*) $($Handler:tt)*) => {
+        /// Makes the filter of a route from a handler and its arguments.
+        #[allow(clippy::too_many_arguments, reason = "each is one of the declaration's")]
+        pub fn $name<$($Type,)* Handler, Answer>(
+            $($argument: $Type,)*
+            handler: Handler,
+        ) -> RouteFilter
+        where
+            $($Type: Argument,)*
+            Handler: $($Handler)* + Send + Sync + 'static,
+            Answer: Future<Output: Reply> + Send + 'static,
+        {
+            let parts = Arc::new((($($argument,)*), handler));
+            // Without arguments, the body isn't used.
+            #[allow(unused_mut, unused_variables)]
+            filter(move |event, mut body| {
+                let parts = Arc::clone(&parts);
+                async move {
+                    let (($($argument,)*), handler) = &*parts;
+                    let values = async {
+                        Ok::<_, EventError>(($($argument.take(&event, &mut body).await?,)*))
+                    };
+                    match values.await {
+                        Ok(($($argument,)*)) => {
+                            handler(event.clone(), $($argument),*).await.into_response(&event)
+                        }
+                        Err(error) => error.into_response(&event),
+                    }
                 }
-            }
-        })
-    }};
+            })
+        }
+    };
 }
 
-/// Makes the filter of a route from a handler that takes the event alone.
-pub fn handler_filter_0<Handler, Answer>(handler: Handler) -> RouteFilter
-where
-    Handler: Fn(WebEvent) -> Answer + Send + Sync + 'static,
-    Answer: Future<Output: Reply> + Send + 'static,
-{
-    answer_by!(handler())
-}
-
-/// Makes the filter of a route from a handler and one argument.
-pub fn handler_filter_1<A, Handler, Answer>(a: A, handler: Handler) -> RouteFilter
-where
-    A: Argument,
-    Handler: Fn(WebEvent, A::Value) -> Answer + Send + Sync + 'static,
-    Answer: Future<Output: Reply> + Send + 'static,
-{
-    answer_by!(handler(a))
-}
-
-/// Makes the filter of a route from a handler and two arguments.
-pub fn handler_filter_2<A, B, Handler, Answer>(a: A, b: B, handler: Handler) -> RouteFilter
-where
-    A: Argument,
-    B: Argument,
-    Handler: Fn(WebEvent, A::Value, B::Value) -> Answer + Send + Sync + 'static,
-    Answer: Future<Output: Reply> + Send + 'static,
-{
-    answer_by!(handler(a, b))
-}
-
-/// Makes the filter of a route from a handler and three arguments.
-pub fn handler_filter_3<A, B, C, Handler, Answer>(a: A, b: B, c: C, handler: Handler) -> RouteFilter
-where
-    A: Argument,
-    B: Argument,
-    C: Argument,
-    Handler: Fn(WebEvent, A::Value, B::Value, C::Value) -> Answer + Send + Sync + 'static,
-    Answer: Future<Output: Reply> + Send + 'static,
-{
-    answer_by!(handler(a, b, c))
-}
-
-/// Makes the filter of a route from a handler and four arguments.
-pub fn handler_filter_4<A, B, C, D, Handler, Answer>(
-    a: A,
-    b: B,
-    c: C,
-    d: D,
-    handler: Handler,
-) -> RouteFilter
-where
-    A: Argument,
-    B: Argument,
-    C: Argument,
-    D: Argument,
-    Handler: Fn(WebEvent, A::Value, B::Value, C::Value, D::Value) -> Answer + Send + Sync + 'static,
-    Answer: Future<Output: Reply> + Send + 'static,
-{
-    answer_by!(handler(a, b, c, d))
-}
-
-/// Makes the filter of a route from a handler and five arguments.
-pub fn handler_filter_5<A, B, C, D, E, Handler, Answer>(
-    a: A,
-    b: B,
-    c: C,
-    d: D,
-    e: E,
-    handler: Handler,
-) -> RouteFilter
-where
-    A: Argument,
-    B: Argument,
-    C: Argument,
-    D: Argument,
-    E: Argument,
-    Handler: Fn(WebEvent, A::Value, B::Value, C::Value, D::Value, E::Value) -> Answer
-        + Send
-        + Sync
-        + 'static,
-    Answer: Future<Output: Reply> + Send + 'static,
-{
-    answer_by!(handler(a, b, c, d, e))
-}
-
-/// Makes the filter of a route from a handler and six arguments.
-pub fn handler_filter_6<A, B, C, D, E, F, Handler, Answer>(
-    a: A,
-    b: B,
-    c: C,
-    d: D,
-    e: E,
-    f: F,
-    handler: Handler,
-) -> RouteFilter
-where
-    A: Argument,
-    B: Argument,
-    C: Argument,
-    D: Argument,
-    E: Argument,
-    F: Argument,
-    Handler: Fn(WebEvent, A::Value, B::Value, C::Value, D::Value, E::Value, F::Value) -> Answer
-        + Send
-        + Sync
-        + 'static,
-    Answer: Future<Output: Reply> + Send + 'static,
-{
-    answer_by!(handler(a, b, c, d, e, f))
-}
-
-/// Makes the filter of a route from a handler and seven arguments.
-#[expect(clippy::too_many_arguments, reason = "each is one of the declaration's")]
-pub fn handler_filter_7<A, B, C, D, E, F, G, Handler, Answer>(
-    a: A,
-    b: B,
-    c: C,
-    d: D,
-    e: E,
-    f: F,
-    g: G,
-    handler: Handler,
-) -> RouteFilter
-where
-    A: Argument,
-    B: Argument,
-    C: Argument,
-    D: Argument,
-    E: Argument,
-    F: Argument,
-    G: Argument,
-    Handler: Fn(WebEvent, A::Value, B::Value, C::Value, D::Value, E::Value, F::Value, G::Value) -> Answer
-        + Send
-        + Sync
-        + 'static,
-    Answer: Future<Output: Reply> + Send + 'static,
-{
-    answer_by!(handler(a, b, c, d, e, f, g))
-}
-
-/// Makes the filter of a route from a handler and eight arguments.
-#[expect(clippy::too_many_arguments, reason = "each is one of the declaration's")]
-pub fn handler_filter_8<A, B, C, D, E, F, G, H, Handler, Answer>(
-    a: A,
-    b: B,
-    c: C,
-    d: D,
-    e: E,
-    f: F,
-    g: G,
-    h: H,
-    handler: Handler,
-) -> RouteFilter
-where
-    A: Argument,
-    B: Argument,
-    C: Argument,
-    D: Argument,
-    E: Argument,
-    F: Argument,
-    G: Argument,
-    H: Argument,
-    Handler: Fn(
-            WebEvent,
-            A::Value,
-            B::Value,
-            C::Value,
-            D::Value,
-            E::Value,
-            F::Value,
-            G::Value,
-            H::Value,
-        ) -> Answer
-        + Send
-        + Sync
-        + 'static,
-    Answer: Future<Output: Reply> + Send + 'static,
-{
-    answer_by!(handler(a, b, c, d, e, f, g, h))
-}
+handler_filter!(handler_filter_0() Fn(WebEvent) -> Answer);
+handler_filter!(handler_filter_1(a: A) Fn(WebEvent, A::Value) -> Answer);
+handler_filter!(handler_filter_2(a: A, b: B) Fn(WebEvent, A::Value, B::Value) -> Answer);
+handler_filter!(
+    handler_filter_3(a: A, b: B, c: C)
+    Fn(WebEvent, A::Value, B::Value, C::Value) -> Answer
+);
+handler_filter!(
+    handler_filter_4(a: A, b: B, c: C, d: D)
+    Fn(WebEvent, A::Value, B::Value, C::Value, D::Value) -> Answer
+);
+handler_filter!(
+    handler_filter_5(a: A, b: B, c: C, d: D, e: E)
+    Fn(WebEvent, A::Value, B::Value, C::Value, D::Value, E::Value) -> Answer
+);
+handler_filter!(
+    handler_filter_6(a: A, b: B, c: C, d: D, e: E, f: F)
+    Fn(WebEvent, A::Value, B::Value, C::Value, D::Value, E::Value, F::Value) -> Answer
+);
+handler_filter!(
+    handler_filter_7(a: A, b: B, c: C, d: D, e: E, f: F, g: G)
+    Fn(WebEvent, A::Value, B::Value, C::Value, D::Value, E::Value, F::Value, G::Value) -> Answer
+);
+handler_filter!(
+    handler_filter_8(a: A, b: B, c: C, d: D, e: E, f: F, g: G, h: H)
+    Fn(WebEvent, A::Value, B::Value, C::Value, D::Value, E::Value, F::Value, G::Value, H::Value)
+        -> Answer
+);
