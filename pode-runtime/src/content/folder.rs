@@ -5,7 +5,9 @@
 
 use std::borrow::Cow;
 use std::fs;
+use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use bytes::Bytes;
 
@@ -40,24 +42,20 @@ impl Folder {
         matches!(self.source, Source::Disk(_))
     }
 
-    /// Returns the file at these segments below the folder; `None` if there is
-    /// none. May wait for the disk.
+    /// Returns the content of the file at these segments below the folder;
+    /// `None` if there is none. May wait for the disk.
     pub(crate) fn read<'a>(&self, segments: impl IntoIterator<Item = &'a str>) -> Option<Bytes> {
-        let mut path = String::new();
-        for segment in segments {
-            if !is_plain(segment) {
-                return None;
-            }
-            if !path.is_empty() {
-                path.push('/');
-            }
-            path.push_str(segment);
-        }
+        self.open(&path_of(segments)?)?.read()
+    }
+
+    /// Opens the file at a path of [`path_of`]; `None` if there is none. May
+    /// wait for the disk.
+    pub(super) fn open(&self, path: &str) -> Option<FolderFile> {
         match &self.source {
-            Source::Disk(folder) => read_below(folder, &path).map(Bytes::from),
+            Source::Disk(folder) => open_below(folder, path),
             Source::Embedded(files) => {
-                let index = files.binary_search_by(|(other, _)| (*other).cmp(&path)).ok()?;
-                Some(Bytes::from_static(files[index].1))
+                let index = files.binary_search_by(|(other, _)| (*other).cmp(path)).ok()?;
+                Some(FolderFile::Embedded(files[index].1))
             }
         }
     }
@@ -77,20 +75,75 @@ impl Folder {
     }
 }
 
+/// A file of a folder.
+#[derive(Debug)]
+pub(super) enum FolderFile {
+    Embedded(&'static [u8]),
+    /// Open at its beginning.
+    Disk(fs::File, Version),
+}
+
+/// Differs from that of a file on disk before it was changed.
+#[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
+pub(super) struct Version {
+    pub(super) bytes: u64,
+    modified: SystemTime,
+}
+
+impl FolderFile {
+    /// Returns the length in bytes.
+    pub(super) fn bytes(&self) -> u64 {
+        match self {
+            FolderFile::Embedded(content) => content.len() as u64,
+            FolderFile::Disk(_, version) => version.bytes,
+        }
+    }
+
+    /// Returns `None` for a file that never changes.
+    pub(super) fn version(&self) -> Option<Version> {
+        match self {
+            FolderFile::Embedded(_) => None,
+            FolderFile::Disk(_, version) => Some(*version),
+        }
+    }
+
+    /// Reads all of it; `None` if the disk can't be read.
+    pub(super) fn read(&mut self) -> Option<Bytes> {
+        match self {
+            FolderFile::Embedded(content) => Some(Bytes::from_static(content)),
+            FolderFile::Disk(file, _) => {
+                let mut content = Vec::new();
+                file.read_to_end(&mut content).ok()?;
+                file.rewind().ok()?;
+                Some(content.into())
+            }
+        }
+    }
+}
+
+/// Returns the path of these segments, if each of them is plain.
+pub(super) fn path_of<'a>(segments: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    let plain = segments.into_iter().map(|segment| is_plain(segment).then_some(segment));
+    Some(plain.collect::<Option<Vec<_>>>()?.join("/"))
+}
+
 /// Returns whether a segment is a visible name without special meaning on any
 /// system: no parent, no separator, no drive, no end of a C string.
 fn is_plain(segment: &str) -> bool {
     !segment.is_empty() && !segment.starts_with('.') && !segment.contains(['/', '\\', ':', '\0'])
 }
 
-fn read_below(folder: &Path, path: &str) -> Option<Vec<u8>> {
+fn open_below(folder: &Path, path: &str) -> Option<FolderFile> {
     let folder = folder.canonicalize().ok()?;
     let file = folder.join(path);
     // A link anywhere in the path changes the canonical path.
     if path.is_empty() || file.canonicalize().ok()? != file || !file.is_file() {
         return None;
     }
-    fs::read(file).ok()
+    let file = fs::File::open(file).ok()?;
+    let about = file.metadata().ok()?;
+    let version = Version { bytes: about.len(), modified: about.modified().ok()? };
+    Some(FolderFile::Disk(file, version))
 }
 
 fn collect(folder: &Path, prefix: &str, paths: &mut Vec<Cow<'static, str>>) {

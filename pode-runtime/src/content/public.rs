@@ -1,21 +1,32 @@
 //! Public files: static files, served as they are.
 
 use std::borrow::Cow;
-use std::collections::hash_map::DefaultHasher;
-use std::hash::Hasher;
+use std::collections::HashMap;
+use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::{self, ErrorKind, Read};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::stream::try_unfold;
 use http::header::{
-    CACHE_CONTROL, CONTENT_DISPOSITION, ETAG, HeaderValue, IF_NONE_MATCH, LOCATION,
+    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderValue,
+    IF_NONE_MATCH, LOCATION,
 };
 use http::{HeaderMap, StatusCode};
 use pode_core::route_table;
+use tokio::task::spawn_blocking;
+use warp::Reply;
+use warp::reply::Response;
 
-use crate::content::folder::Folder;
+use crate::content::folder::{Folder, FolderFile, Version, path_of};
 use crate::http::content_security_policy::{protect, sources_of_page};
 use crate::http::header;
-use crate::http::response::{WholeResponse, attachment, content_type, empty, whole};
+use crate::http::response::{attachment, content_type, empty};
+
+/// How much of a file on disk is in memory at once while it is sent.
+const CHUNK_BYTES: u64 = 64 << 10;
 
 /// Options of public files: `public "folder" { cache_age: 1h };`
 #[derive(Clone, Debug)]
@@ -46,83 +57,92 @@ pub(crate) struct Public {
     prefix: Vec<String>,
     folder: Folder,
     options: PublicOptions,
+    /// The headers of files that were requested, by their path; for those on
+    /// disk in this version.
+    headers: Arc<Mutex<HashMap<String, (Option<Version>, HeaderMap)>>>,
 }
 
 impl Public {
     /// `prefix` is a path without parameters; `/` puts the files at the root.
     pub(crate) fn new(prefix: &str, folder: Folder, options: PublicOptions) -> Public {
         let segments = prefix.split('/').filter(|segment| !segment.is_empty());
-        Public { prefix: segments.map(str::to_owned).collect(), folder, options }
+        let prefix = segments.map(str::to_owned).collect();
+        Public { prefix, folder, options, headers: Arc::default() }
     }
 
     /// Answers with the file that a path, in its encoded form, refers to;
     /// `None` if there is none.
     ///
-    /// `policy` is the Content-Security-Policy of pages.
+    /// `policy` is the Content-Security-Policy of pages, always the same.
     pub(crate) async fn find(
         &self,
         path: &str,
-        headers: &HeaderMap,
-        policy: &str,
-    ) -> Option<WholeResponse> {
+        asked: &HeaderMap,
+        policy: &'static str,
+    ) -> Option<Response> {
         let segments = route_table::split(path)?;
         let below = segments.get(self.prefix.len()..)?;
         if self.prefix.iter().zip(&segments).any(|(wanted, found)| wanted != found) {
             return None;
         }
-        let mut file = below.to_vec();
         if !path.ends_with('/')
-            && let Some(content) = self.read(&file).await
+            && let Some((file, headers)) = self.open(below, policy).await
         {
-            return Some(self.answer(file.last()?, content, headers, policy));
+            return Some(answer(file, headers, asked));
         }
         if self.options.index.is_empty() {
             return None;
         }
-        file.push(Cow::Borrowed(self.options.index));
-        let content = self.read(&file).await?;
+        let index = [below, &[Cow::Borrowed(self.options.index)]].concat();
+        let (file, headers) = self.open(&index, policy).await?;
         if path.ends_with('/') {
-            return Some(self.answer(self.options.index, content, headers, policy));
+            return Some(answer(file, headers, asked));
         }
         // Without the slash, the page's relative links would lead elsewhere.
         let mut response = empty(StatusCode::PERMANENT_REDIRECT);
         response.headers_mut().insert(LOCATION, HeaderValue::try_from(format!("{path}/")).ok()?);
-        Some(response)
+        Some(response.into_response())
     }
 
-    async fn read(&self, segments: &[Cow<'_, str>]) -> Option<Bytes> {
-        if !self.folder.is_on_disk() {
-            return self.folder.read(segments.iter().map(Cow::as_ref));
-        }
-        let folder = self.folder.clone();
-        let segments: Vec<String> = segments.iter().map(|segment| segment.to_string()).collect();
-        let read = move || folder.read(segments.iter().map(String::as_str));
-        tokio::task::spawn_blocking(read).await.ok()?
-    }
-
-    fn answer(&self, name: &str, content: Bytes, asked: &HeaderMap, policy: &str) -> WholeResponse {
-        let content_type = content_type(name);
-        let page = content_type.starts_with("text/html").then(|| str::from_utf8(&content).ok());
-        let scripts = page.flatten().map(sources_of_page).unwrap_or_default();
-        let tag = tag(&content);
-        let unchanged = header::elements(asked, IF_NONE_MATCH, b',').any(|known| {
-            known == b"*" || known.strip_prefix(b"W/").unwrap_or(known) == tag.as_bytes()
-        });
-        let mut response = match unchanged {
-            true => empty(StatusCode::NOT_MODIFIED),
-            false => whole(StatusCode::OK, &content_type, content),
+    /// Opens a file, and returns the headers with which it is sent, too.
+    async fn open(
+        &self,
+        segments: &[Cow<'_, str>],
+        policy: &'static str,
+    ) -> Option<(FolderFile, HeaderMap)> {
+        let path = path_of(segments.iter().map(Cow::as_ref))?;
+        let public = self.clone();
+        let open = move || {
+            let mut file = public.folder.open(&path)?;
+            let headers = public.headers(path, &mut file, policy)?;
+            Some((file, headers))
         };
-        let headers = response.headers_mut();
-        protect(headers, policy, &scripts);
-        headers.insert(CACHE_CONTROL, self.cache_control());
-        headers.insert(
-            ETAG,
-            HeaderValue::try_from(tag).expect("a tag is hexadecimal digits in quotes"),
-        );
+        if self.folder.is_on_disk() { spawn_blocking(open).await.ok()? } else { open() }
+    }
+
+    /// Returns the headers of a file, which are made again only if it changed.
+    fn headers(&self, path: String, file: &mut FolderFile, policy: &str) -> Option<HeaderMap> {
+        // No code panics while it holds the lock.
+        let known = || self.headers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((version, headers)) = known().get(&path)
+            && *version == file.version()
+        {
+            return Some(headers.clone());
+        }
+        let name = path.rsplit('/').next().unwrap_or_default();
+        let content_type = content_type(name);
+        let page = if content_type.starts_with("text/html") { file.read()? } else { Bytes::new() };
+        let scripts = str::from_utf8(&page).map(sources_of_page).unwrap_or_default();
+        let mut headers = HeaderMap::new();
+        protect(&mut headers, policy, &scripts);
+        headers.extend([(CACHE_CONTROL, self.cache_control()), (ETAG, tag(file))]);
+        headers.insert(CONTENT_LENGTH, file.bytes().into());
+        headers.extend(HeaderValue::try_from(content_type).ok().map(|it| (CONTENT_TYPE, it)));
         if self.options.download {
             headers.insert(CONTENT_DISPOSITION, attachment(name));
         }
-        response
+        known().insert(path, (file.version(), headers.clone()));
+        Some(headers)
     }
 
     fn cache_control(&self) -> HeaderValue {
@@ -135,18 +155,70 @@ impl Public {
     }
 }
 
-/// Returns a tag that identifies the content, in quotes.
-fn tag(content: &[u8]) -> String {
+/// Answers with a file, or tells a client that it has this file already.
+fn answer(file: FolderFile, headers: HeaderMap, asked: &HeaderMap) -> Response {
+    let tag = headers.get(ETAG).map(HeaderValue::as_bytes);
+    let unchanged = header::elements(asked, IF_NONE_MATCH, b',')
+        .any(|known| known == b"*" || tag == Some(known.strip_prefix(b"W/").unwrap_or(known)));
+    let mut response = match file {
+        _ if unchanged => empty(StatusCode::NOT_MODIFIED).into_response(),
+        FolderFile::Embedded(content) => Response::new(Bytes::from_static(content).into()),
+        FolderFile::Disk(file, version) => chunks(file, version.bytes),
+    };
+    *response.headers_mut() = headers;
+    if unchanged {
+        response.headers_mut().remove(CONTENT_TYPE);
+    }
+    response
+}
+
+/// Answers with this many bytes of a file, each of which is read when the
+/// client takes it. A file that has become shorter ends the connection.
+fn chunks(file: fs::File, bytes: u64) -> Response {
+    let chunks = try_unfold((file, bytes), |(mut file, left)| async move {
+        let read = move || {
+            let mut chunk = Vec::new();
+            file.by_ref().take(left.min(CHUNK_BYTES)).read_to_end(&mut chunk)?;
+            io::Result::Ok((Bytes::from(chunk), file))
+        };
+        if left == 0 {
+            return Ok(None);
+        }
+        let (chunk, file) = spawn_blocking(read).await??;
+        let left = left - chunk.len() as u64;
+        if left > 0 && chunk.len() as u64 != CHUNK_BYTES {
+            return Err(io::Error::from(ErrorKind::UnexpectedEof));
+        }
+        Ok(Some((chunk, (file, left))))
+    });
+    warp::reply::stream(chunks).into_response()
+}
+
+/// Returns a tag that identifies a file's content, in quotes.
+fn tag(file: &FolderFile) -> HeaderValue {
     let mut hasher = DefaultHasher::new();
-    hasher.write(content);
-    format!("\"{:016x}\"", hasher.finish())
+    match file {
+        FolderFile::Embedded(content) => hasher.write(content),
+        FolderFile::Disk(_, version) => version.hash(&mut hasher),
+    }
+    HeaderValue::try_from(format!("\"{:016x}\"", hasher.finish()))
+        .expect("a tag is hexadecimal digits in quotes")
 }
 
 #[cfg(test)]
 mod tests {
+    use std::convert::Infallible;
+    use std::path::PathBuf;
     use std::time::Duration;
 
+    use http_body_util::BodyExt;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+    use tokio::sync::watch;
+
     use super::*;
+    use crate::http::serve::{ServeOptions, serve};
+    use crate::net::listen::bind;
 
     const FILES: &[(&str, &[u8])] = &[
         ("a b.txt", b"text"),
@@ -159,9 +231,15 @@ mod tests {
         Public::new(prefix, Folder::embedded(FILES), options)
     }
 
-    fn find(public: &Public, path: &str, headers: &HeaderMap) -> Option<WholeResponse> {
+    const POLICY: &str = "script-src {scripts}";
+
+    fn find(public: &Public, path: &str, headers: &HeaderMap) -> Option<http::Response<Bytes>> {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        runtime.block_on(public.find(path, headers, "script-src {scripts}"))
+        runtime.block_on(async {
+            let (head, body) = public.find(path, headers, POLICY).await?.into_parts();
+            let body = body.collect().await.unwrap().to_bytes();
+            Some(http::Response::from_parts(head, body))
+        })
     }
 
     #[track_caller]
@@ -266,5 +344,97 @@ mod tests {
             assert_eq!(file.headers()["content-security-policy"], policy);
             assert_eq!(file.headers()["x-content-type-options"], "nosniff");
         }
+    }
+
+    /// A public folder of a test's own, on disk.
+    fn on_disk(name: &str) -> (PathBuf, Public) {
+        let path = std::env::temp_dir().join(format!("pode-public-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir_all(&path).unwrap();
+        let public = Public::new("/", Folder::on_disk(&path), PublicOptions::default());
+        (path, public)
+    }
+
+    #[test]
+    fn a_file_on_disk_is_read_for_its_headers_only_when_it_changed() {
+        let (path, public) = on_disk("changes");
+        let page = path.join("page.html");
+        let modified = std::time::SystemTime::now();
+        let write = |site: &str, modified| {
+            fs::write(&page, format!("<script src=//{site}.example></script>")).unwrap();
+            fs::File::options().write(true).open(&page).unwrap().set_modified(modified).unwrap();
+        };
+        let known = |headers: &HeaderMap| {
+            let found = find(&public, "/page.html", headers).unwrap();
+            let policy = found.headers()["content-security-policy"].to_str().unwrap().to_owned();
+            (found.status().as_u16(), policy, found.headers()["etag"].clone())
+        };
+        write("a", modified);
+        let (status, policy, tag) = known(&HeaderMap::new());
+        assert_eq!((status, policy.as_str()), (200, "script-src a.example"));
+        let asked = HeaderMap::from_iter([(IF_NONE_MATCH, tag)]);
+        // Whoever writes as much at the same time isn't noticed.
+        write("b", modified);
+        let (status, policy, _) = known(&asked);
+        assert_eq!((status, policy.as_str()), (304, "script-src a.example"));
+        for (site, modified) in [("bc", modified), ("d", modified + Duration::from_millis(1))] {
+            write(site, modified);
+            let (status, policy, _) = known(&asked);
+            assert_eq!((status, policy), (200, format!("script-src {site}.example")));
+        }
+        fs::remove_dir_all(path).unwrap();
+    }
+
+    const LARGE: u64 = 200 << 20;
+
+    #[tokio::test]
+    async fn a_large_file_is_never_in_memory_as_a_whole() {
+        let (path, public) = on_disk("large");
+        fs::File::create(path.join("large")).unwrap().set_len(LARGE).unwrap();
+        let found = public.find("/large", &HeaderMap::new(), POLICY).await.unwrap();
+        assert_eq!(found.headers()["content-length"], LARGE.to_string());
+        let (mut body, mut sent) = (found.into_body(), 0);
+        while let Some(chunk) = body.frame().await {
+            let bytes = chunk.unwrap().into_data().unwrap().len() as u64;
+            assert!(bytes <= CHUNK_BYTES, "{bytes}");
+            sent += bytes;
+        }
+        assert_eq!(sent, LARGE);
+        // An empty file has no chunk.
+        fs::File::create(path.join("empty")).unwrap();
+        let found = public.find("/empty", &HeaderMap::new(), POLICY).await.unwrap();
+        assert!(found.into_body().frame().await.is_none());
+        fs::remove_dir_all(path).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_cut_while_a_slow_client_reads_ends_the_connection() {
+        let (path, public) = on_disk("cut");
+        let file = fs::File::create(path.join("large")).unwrap();
+        file.set_len(LARGE).unwrap();
+        let listener = bind(&"127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopping) = watch::channel(None);
+        let service = move |_, _| {
+            let public = public.clone();
+            async move {
+                let found = public.find("/large", &HeaderMap::new(), POLICY).await;
+                Ok::<_, Infallible>(found.unwrap())
+            }
+        };
+        tokio::spawn(serve(listener, None, ServeOptions::default(), service, stopping));
+
+        let mut client = TcpStream::connect(address).await.unwrap();
+        client.write_all(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+        let mut head = [0; 15];
+        client.read_exact(&mut head).await.unwrap();
+        assert_eq!(&head, b"HTTP/1.1 200 OK");
+        file.set_len(0).unwrap();
+        // What the server and the system hold by now is far less than the file.
+        let mut rest = Vec::new();
+        _ = client.read_to_end(&mut rest).await;
+        assert!((rest.len() as u64) < LARGE / 2, "{}", rest.len());
+        drop(stop);
+        fs::remove_dir_all(path).unwrap();
     }
 }

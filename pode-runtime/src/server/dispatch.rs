@@ -20,7 +20,8 @@ use pode_core::route_table::Found;
 use pode_core::{Method, RouteTable};
 use tower_service::Service;
 use tracing::Instrument;
-use warp::Filter;
+use warp::reply::Response;
+use warp::{Filter, Reply};
 
 use crate::app::context::Context;
 use crate::app::event::{WebEvent, WebRequest};
@@ -123,7 +124,7 @@ impl Dispatch {
         &self,
         request: Request<B>,
         peer: Option<SocketAddr>,
-    ) -> Result<warp::reply::Response, Infallible>
+    ) -> Result<Response, Infallible>
     where
         B: Body + Send + Sync + Unpin + 'static,
         B::Error: Into<Box<dyn Error + Send + Sync>>,
@@ -140,7 +141,7 @@ impl Dispatch {
         let Ok(response) = answered.await.unwrap_or_else(|panic| {
             span.in_scope(|| tracing::error!("{:?}", panicked(&panic)));
             let text = "the server could not answer this request";
-            Ok(warp::Reply::into_response(sentence(StatusCode::INTERNAL_SERVER_ERROR, text)))
+            Ok(sentence(StatusCode::INTERNAL_SERVER_ERROR, text).into_response())
         });
         let response = span.in_scope(|| rules.answered(response));
         let response = if wants_page { self.with_error_page(response) } else { response };
@@ -149,7 +150,7 @@ impl Dispatch {
 
     /// Replaces the text of an error by the view `errors/STATUS`, if there is
     /// one.
-    fn with_error_page(&self, mut response: warp::reply::Response) -> warp::reply::Response {
+    fn with_error_page(&self, mut response: Response) -> Response {
         let Some(Sentence(text)) = response.extensions_mut().remove() else {
             return response;
         };
@@ -167,7 +168,7 @@ impl Dispatch {
                 let (mut parts, _) = response.into_parts();
                 let (of_page, page) = page.into_parts();
                 parts.headers.extend(of_page.headers);
-                warp::Reply::into_response(http::Response::from_parts(parts, page))
+                http::Response::from_parts(parts, page).into_response()
             }
             Err(reason) => {
                 tracing::error!("{reason}");
@@ -290,19 +291,19 @@ fn leftover_filter(publics: Vec<Public>) -> RouteFilter {
         .then(move |event: WebEvent, refusal| {
             let publics = Arc::clone(&publics);
             async move {
-                let file = public_file(&publics, &event).await;
-                let response = match file {
+                match public_file(&publics, &event).await {
                     Some(file) if matches!(event.method().as_str(), "GET" | "HEAD") => file,
-                    Some(_) => other_method(&BTreeSet::from([Method::Get, Method::Head])),
-                    None => refuse(&refusal),
-                };
-                warp::Reply::into_response(response)
+                    Some(_) => {
+                        other_method(&BTreeSet::from([Method::Get, Method::Head])).into_response()
+                    }
+                    None => refuse(&refusal).into_response(),
+                }
             }
         })
         .boxed()
 }
 
-async fn public_file(publics: &[Public], event: &WebEvent) -> Option<WholeResponse> {
+async fn public_file(publics: &[Public], event: &WebEvent) -> Option<Response> {
     for public in publics {
         if let Some(file) = public.find(event.path(), event.headers(), event.policy()).await {
             return Some(file);
