@@ -8,6 +8,7 @@
 
 pub(crate) mod clock;
 pub(crate) mod count;
+pub(crate) mod debug_form;
 pub(crate) mod error;
 pub(crate) mod limits;
 pub(crate) mod log;

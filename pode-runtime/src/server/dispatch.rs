@@ -337,12 +337,3 @@ fn other_method(allow: &BTreeSet<Method>) -> WholeResponse {
     }
     response
 }
-
-impl std::fmt::Debug for Dispatch {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Dispatch")
-            .field("signals", &self.signals)
-            .field("routes", &self.routes)
-            .finish_non_exhaustive()
-    }
-}

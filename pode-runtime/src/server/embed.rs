@@ -7,7 +7,6 @@
 
 use std::convert::Infallible;
 use std::error::Error;
-use std::fmt;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,6 +24,7 @@ use warp::Filter;
 use warp::path::Tail;
 use warp::reply::Response;
 
+use crate::base::debug_form::debug_form;
 use crate::http::exchange::ResponseRules;
 use crate::http::response::sentence;
 use crate::server::start::{Embedded, Server};
@@ -159,11 +159,7 @@ where
     }
 }
 
-impl fmt::Debug for Service {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Service").finish_non_exhaustive()
-    }
-}
+debug_form!(Service, |_| {});
 
 /// A body that may be shared between threads, as warp requires, because it is
 /// only read through an exclusive reference. The lock is never taken.

@@ -1,7 +1,6 @@
 //! A running server: where it listens, how handlers are invoked manually, and
 //! how it stops.
 
-use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +12,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::task::TaskTracker;
 
 use crate::app::context::Context;
+use crate::base::debug_form::debug_form;
 use crate::base::error::{EndedError, InvokeError};
 use crate::base::supervisor::Failure;
 use crate::jobs::running::RunningJobs;
@@ -198,11 +198,7 @@ impl Drop for RunningServer {
     }
 }
 
-impl fmt::Debug for RunningServer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RunningServer").field("endpoints", &self.endpoints).finish_non_exhaustive()
-    }
-}
+debug_form!(RunningServer, |it| { endpoints: it.endpoints });
 
 #[cfg(test)]
 mod tests {

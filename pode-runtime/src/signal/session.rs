@@ -5,7 +5,6 @@
 //! all messages of the client were handled. A session that is dropped reports
 //! it, too.
 
-use std::fmt;
 use std::num::NonZero;
 use std::sync::Arc;
 
@@ -20,6 +19,7 @@ use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
 use crate::app::event::{ConnectRequest, SignalClient};
+use crate::base::debug_form::debug_form;
 use crate::base::outcome::{BoxError, Failed, caught, failure};
 use crate::base::supervisor::{self, has_ended};
 use crate::push::raw_message::RawMessage;
@@ -195,14 +195,6 @@ impl Drop for ClientSession {
     }
 }
 
-impl fmt::Debug for ClientSession {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ClientSession").field("client", &self.client).finish_non_exhaustive()
-    }
-}
+debug_form!(ClientSession, |it| { client: it.client });
 
-impl fmt::Debug for Handlers {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Handlers").field("receives", &self.receives()).finish_non_exhaustive()
-    }
-}
+debug_form!(Handlers, |it| { receives: it.receives() });

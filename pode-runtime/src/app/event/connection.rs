@@ -1,7 +1,6 @@
 //! The events of a client that connects, and of one that has disconnected.
 
 use std::any::Any;
-use std::fmt;
 use std::marker::PhantomData;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,6 +14,7 @@ use super::SignalClient;
 use super::signal::parameters;
 use super::web::cookie;
 use crate::app::context::Context;
+use crate::base::debug_form::debug_form;
 use crate::base::error::EventError;
 use crate::http::decode::fields;
 use crate::http::header::texts;
@@ -260,11 +260,4 @@ impl<Out> Clone for ConnectEvent<Out> {
     }
 }
 
-impl<Out> fmt::Debug for ConnectEvent<Out> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ConnectEvent")
-            .field("path", &self.path())
-            .field("peer_address", &self.request.peer)
-            .finish_non_exhaustive()
-    }
-}
+debug_form!(ConnectEvent<Out>, |it| { path: it.path(), peer_address: it.request.peer });

@@ -1,10 +1,10 @@
 //! The event of a schedule: one firing.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::app::context::Context;
+use crate::base::debug_form::debug_form;
 use crate::jobs::job::Firing;
 
 /// One firing of a schedule: the argument of its handler.
@@ -45,11 +45,4 @@ impl ScheduleEvent {
 
 sending_methods!(ScheduleEvent);
 
-impl fmt::Debug for ScheduleEvent {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ScheduleEvent")
-            .field("name", &self.name())
-            .field("count", &self.count())
-            .finish_non_exhaustive()
-    }
-}
+debug_form!(ScheduleEvent, |it| { name: it.name(), count: it.count() });

@@ -2,7 +2,6 @@
 
 use std::any::{Any, type_name};
 use std::borrow::Cow;
-use std::fmt;
 use std::marker::PhantomData;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -12,6 +11,7 @@ use pode_core::{ClientId, Message, Parameters, Payload, SendError};
 use tokio_util::task::TaskTracker;
 
 use crate::app::context::Context;
+use crate::base::debug_form::debug_form;
 use crate::base::error::EventError;
 use crate::push::clients::Clients;
 use crate::push::engine::{Audience, Envelope};
@@ -207,17 +207,6 @@ impl<Out> Clone for SignalEvent<Out> {
     }
 }
 
-impl<Out> fmt::Debug for SignalEvent<Out> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SignalEvent").field("client", &self.client).finish_non_exhaustive()
-    }
-}
+debug_form!(SignalEvent<Out>, |it| { client: it.client });
 
-impl fmt::Debug for SignalClient {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SignalClient")
-            .field("id", self.id())
-            .field("path", &self.path())
-            .finish_non_exhaustive()
-    }
-}
+debug_form!(SignalClient, |it| { id: it.id(), path: it.path() });

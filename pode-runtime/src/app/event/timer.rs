@@ -1,10 +1,10 @@
 //! The event of a timer: one tick.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
 use crate::app::context::Context;
+use crate::base::debug_form::debug_form;
 use crate::jobs::job::Firing;
 
 /// A tick of a timer: the argument of its handler.
@@ -45,11 +45,4 @@ impl TimerEvent {
 
 sending_methods!(TimerEvent);
 
-impl fmt::Debug for TimerEvent {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TimerEvent")
-            .field("name", &self.name())
-            .field("count", &self.count())
-            .finish_non_exhaustive()
-    }
-}
+debug_form!(TimerEvent, |it| { name: it.name(), count: it.count() });

@@ -1,12 +1,12 @@
 //! The event of an upstream: one message from it, or a new connection to it.
 
-use std::fmt;
 use std::sync::Arc;
 
 use pode_core::{Nothing, UpstreamName};
 use serde::Serialize;
 
 use crate::app::context::Context;
+use crate::base::debug_form::debug_form;
 use crate::upstream::{Upstream, UpstreamError};
 
 /// A message of an upstream: the first argument of its handler. The message
@@ -65,8 +65,4 @@ impl<Sends> Clone for UpstreamEvent<Sends> {
     }
 }
 
-impl<Sends> fmt::Debug for UpstreamEvent<Sends> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("UpstreamEvent").field("name", &self.name()).finish_non_exhaustive()
-    }
-}
+debug_form!(UpstreamEvent<Sends>, |it| { name: it.name() });

@@ -1,7 +1,6 @@
 //! The event of a route: one request, and the server around it.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -12,6 +11,7 @@ use percent_encoding::percent_decode_str;
 use pode_core::{ClientId, SignalTarget};
 
 use crate::app::context::Context;
+use crate::base::debug_form::debug_form;
 use crate::base::error::EventError;
 use crate::base::limits::BodyLimits;
 use crate::content::view::Views;
@@ -167,12 +167,6 @@ pub(super) fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
 
 sending_methods!(WebEvent);
 
-impl fmt::Debug for WebEvent {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WebEvent")
-            .field("method", self.method())
-            .field("uri", &self.request.uri)
-            .field("peer_address", &self.request.peer)
-            .finish_non_exhaustive()
-    }
-}
+debug_form!(WebEvent, |it| {
+    method: it.method(), uri: it.request.uri, peer_address: it.request.peer
+});

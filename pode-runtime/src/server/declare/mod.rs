@@ -19,6 +19,7 @@ use warp::{Filter, Rejection};
 use crate::app::context::Context;
 use crate::app::event::{ScheduleEvent, TimerEvent, UpstreamEvent};
 use crate::app::state::States;
+use crate::base::debug_form::debug_form;
 use crate::base::error::StartError;
 use crate::base::limits::{DeclaredLimits, Limits};
 use crate::base::outcome::Outcome;
@@ -345,17 +346,6 @@ impl Route {
     }
 }
 
-impl std::fmt::Debug for Mount {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Mount").field("prefix", &self.prefix).finish_non_exhaustive()
-    }
-}
+debug_form!(Mount, |it| { prefix: it.prefix });
 
-impl std::fmt::Debug for Route {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Route")
-            .field("methods", &self.methods)
-            .field("path", &self.path)
-            .finish_non_exhaustive()
-    }
-}
+debug_form!(Route, |it| { methods: it.methods, path: it.path });

@@ -23,6 +23,7 @@ pub use body::{FromBody, body, data, form, json};
 pub use multipart::{Multipart, Part, multipart};
 
 use crate::app::event::WebEvent;
+use crate::base::debug_form::debug_form;
 use crate::base::error::EventError;
 use crate::base::limits::BodyLimits;
 use crate::http::body_timeout::BodyTooSlow;
@@ -111,11 +112,7 @@ impl Body {
     }
 }
 
-impl std::fmt::Debug for Body {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Body").finish_non_exhaustive()
-    }
-}
+debug_form!(Body, |_| {});
 
 /// Refuses a body whose `Content-Length` is too large.
 fn announced_within(max_bytes: usize, event: &WebEvent) -> Result<(), EventError> {
