@@ -4,7 +4,7 @@
 //! clients may ask for, `outcome` what a handler may return. `log/` writes to the
 //! terminal without ever waiting; `trouble` limits how often a condition is
 //! logged. `supervisor` restarts tasks that panic. `clock` is the wall clock, as an
-//! input.
+//! input. `debug_form` shows types in errors and logs.
 
 pub(crate) mod clock;
 pub(crate) mod count;

@@ -13,11 +13,17 @@ pub(crate) fn fields<T: DeserializeOwned>(source: &str, written: &[u8]) -> Resul
     serde_path_to_error::deserialize(fields).map_err(|error| at_field(source, &error))
 }
 
+/// Reads JSON and checks that nothing follows it.
+pub(crate) fn json<T: DeserializeOwned>(source: &str, written: &[u8]) -> Result<T, EventError> {
+    let mut json = serde_json::Deserializer::from_slice(written);
+    let value =
+        serde_path_to_error::deserialize(&mut json).map_err(|error| at_field(source, &error))?;
+    json.end().map_err(|error| bad_request(format!("{source}: {error}")))?;
+    Ok(value)
+}
+
 /// Names the wrong field, unless serde's own message does.
-pub(crate) fn at_field<E: Display>(
-    source: &str,
-    error: &serde_path_to_error::Error<E>,
-) -> EventError {
+fn at_field<E: Display>(source: &str, error: &serde_path_to_error::Error<E>) -> EventError {
     let path = error.path();
     let written = path.to_string();
     let field = match path.iter().next_back() {

@@ -31,7 +31,7 @@ use crate::base::supervisor::caught;
 use crate::content::public::Public;
 use crate::http::body_timeout::TimedBody;
 use crate::http::exchange::{ResponseRules, normalized};
-use crate::http::response::{Sentence, WholeResponse, sentence};
+use crate::http::response::{Sentence, WholeResponse, internal_error, sentence};
 use crate::http::{handshake, header};
 use crate::net::tls::certificate::ClientCertificate;
 use crate::push::engine::Engine;
@@ -139,9 +139,7 @@ impl Dispatch {
         let answered = caught(warp::service(self.filters[index].clone()).call(request));
         let answered = answered.instrument(span.clone());
         let Ok(response) = answered.await.unwrap_or_else(|panic| {
-            span.in_scope(|| tracing::error!("{:?}", panicked(&panic)));
-            let text = "the server could not answer this request";
-            Ok(sentence(StatusCode::INTERNAL_SERVER_ERROR, text).into_response())
+            Ok(span.in_scope(|| internal_error(&panicked(&panic))).into_response())
         });
         let response = span.in_scope(|| rules.answered(response));
         let response = if wants_page { self.with_error_page(response) } else { response };

@@ -2,7 +2,7 @@
 
 use serde::de::DeserializeOwned;
 
-use crate::http::decode::at_field;
+use crate::http::decode;
 use crate::push::raw_message::RawMessage;
 
 /// A type that the handler of a signal may take: any type that serde reads from
@@ -37,13 +37,9 @@ impl FromMessage for RawMessage {
     }
 }
 
-/// Reads JSON and checks that nothing follows it.
+/// Reads the JSON of a message.
 pub(crate) fn read_json<T: DeserializeOwned>(json: &[u8]) -> Result<T, String> {
-    let mut deserializer = serde_json::Deserializer::from_slice(json);
-    let value = serde_path_to_error::deserialize(&mut deserializer)
-        .map_err(|error| at_field("message", &error).to_string())?;
-    deserializer.end().map_err(|error| format!("message: {error}"))?;
-    Ok(value)
+    decode::json("message", json).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::leader::Link;
 use super::state::{Resources, Stage, Wish};
-use super::wire::{Frame, WireEnvelope, pack, read, unpack, write};
+use super::wire::{Frame, WireEnvelope, pack, put, read, unexpected, unpack, write};
 use crate::base::supervisor::joined;
 use crate::push::engine::{Command, EVERYBODY, Envelope};
 use crate::push::publisher::{Detour, Diverted, Signals};
@@ -249,10 +249,7 @@ impl Follower {
                 give(channel, order).await?;
                 channel.skip_to(number);
             }
-            other => {
-                let reason = format!("it says {other:?} where it may not");
-                return Err(io::Error::new(io::ErrorKind::InvalidData, reason));
-            }
+            other => return Err(unexpected(&other)),
         }
         Ok(())
     }
@@ -298,11 +295,9 @@ impl Follower {
 
     async fn put_here(&self, diverted: Diverted, tag: u64) {
         let Diverted { path, index, envelope, underway: _underway } = diverted;
-        let put = async {
-            let channel = &self.signals.hub().channels_of(path)?[index];
-            envelope.put(channel.reserve().await?, tag)
-        };
-        if let Err(error) = put.await {
+        // It was found by this path before.
+        let Ok(channels) = self.signals.hub().channels_of(path) else { return };
+        if let Err(error) = put(&channels[index], envelope, tag).await {
             tracing::debug!(%error, "a message isn't sent any more");
         }
     }
@@ -310,8 +305,7 @@ impl Follower {
 
 /// Puts a command into a channel.
 async fn give(channel: &Channel<Envelope>, order: Command) -> io::Result<()> {
-    let permit = channel.reserve().await.map_err(io::Error::other)?;
-    Envelope::Command(Arc::new(order)).put(permit, 0).map_err(io::Error::other)
+    put(channel, Envelope::Command(Arc::new(order)), 0).await
 }
 
 impl Underway {

@@ -13,7 +13,7 @@ use tokio::io::BufReader;
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 
-use super::wire::{Frame, pack, read, unpack, write};
+use super::wire::{Frame, pack, put, read, unexpected, unpack, write};
 use crate::base::supervisor::unwinding_stops_here;
 use crate::push::engine::Envelope;
 use crate::push::publisher::Signals;
@@ -86,14 +86,10 @@ async fn take(
             (Frame::Sent { channel, tag, what }, payload) => {
                 let channel = channels.get(channel).ok_or(io::ErrorKind::InvalidData)?;
                 let envelope = unpack(what, &payload)?;
-                let permit = channel.reserve().await.map_err(io::Error::other)?;
-                envelope.put(permit, tag).map_err(io::Error::other)?;
+                put(channel, envelope, tag).await?;
             }
             (Frame::Bye, _) => return Ok(()),
-            (other, _) => {
-                let reason = format!("it says {other:?} where it may not");
-                return Err(io::Error::new(io::ErrorKind::InvalidData, reason));
-            }
+            (other, _) => return Err(unexpected(&other)),
         }
     }
 }

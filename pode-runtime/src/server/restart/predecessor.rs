@@ -5,12 +5,15 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use futures_util::TryFutureExt;
 use pode_core::hub::{Channel, History, Hub, Position};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use super::leader::{Leader, Link};
-use super::wire::{Frame, LineError, Shared, hear_line, read_soon, say_line, unpack, write};
+use super::wire::{
+    Frame, LineError, Shared, hear_line, patiently, read_soon, say_line, unexpected, unpack, write,
+};
 use super::{KEPT, socket, wire};
 use crate::base::error::StartError;
 use crate::net::listen::HandedSocket;
@@ -63,10 +66,11 @@ impl Predecessor {
                 Frame::Sockets { process, sockets, .. } => {
                     let mut handed = Vec::new();
                     for wire::Socket { declared, address } in sockets {
-                        let socket = std::net::TcpListener::from(receive(&stream).await?);
+                        let socket = patiently(socket::receive(&stream)).await?;
+                        let socket = std::net::TcpListener::from(socket);
                         handed.push(HandedSocket { declared, address, socket });
                     }
-                    let listener = receive(&stream).await?;
+                    let listener = patiently(socket::receive(&stream)).await?;
                     let listener = std::os::unix::net::UnixListener::from(listener);
                     listener.set_nonblocking(true)?;
                     Ok((process, handed, UnixListener::from_std(listener)?))
@@ -153,9 +157,7 @@ async fn take_place(
     let mut channels = Vec::new();
     for (channel, history) in histories {
         channels.push((channel.path(), channel.index(), history.position()));
-        let deadline = Instant::now() + wire::PATIENCE;
-        let numbered = timeout_at(deadline, channel.number(history)).await;
-        numbered.map_err(|_| io::ErrorKind::TimedOut)?.map_err(io::Error::other)?;
+        patiently(channel.number(history).map_err(io::Error::other)).await?;
     }
     // If the older process gave up meanwhile, the read below reports it.
     let _ = write(stream, &Frame::Taken, b"").await;
@@ -181,16 +183,6 @@ async fn hear(stream: &mut UnixStream) -> io::Result<Frame> {
         }
     }
     Err(io::ErrorKind::TimedOut.into())
-}
-
-async fn receive(stream: &UnixStream) -> io::Result<std::os::fd::OwnedFd> {
-    let deadline = Instant::now() + wire::PATIENCE;
-    let received = timeout_at(deadline, socket::receive(stream)).await;
-    received.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
-}
-
-fn unexpected(frame: &Frame) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, format!("it says {frame:?} where it may not"))
 }
 
 /// Returns whether the other end is gone.

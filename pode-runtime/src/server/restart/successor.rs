@@ -5,6 +5,7 @@ use std::io;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
+use futures_util::TryFutureExt;
 use pode_core::hub::{History, Position};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::time::{Instant, interval, timeout};
@@ -12,7 +13,9 @@ use tokio::time::{Instant, interval, timeout};
 use super::follower::Follower;
 use super::leader::Link;
 use super::state::Resources;
-use super::wire::{self, Frame, hear_line, pack, read, read_soon, say_line, write};
+use super::wire::{
+    self, Frame, hear_line, pack, patiently, read, read_soon, say_line, unexpected, write,
+};
 use super::{KEPT, socket};
 
 /// How long the newer process may take to get ready.
@@ -95,13 +98,12 @@ async fn introduce(
     write(stream, &frame, b"").await?;
     let descriptors = resources.sockets.iter().map(|(_, _, descriptor)| descriptor.as_fd());
     for descriptor in descriptors.chain([listener.as_fd()]) {
-        let sent = timeout(wire::PATIENCE, socket::send(stream, descriptor)).await;
-        sent.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?;
+        patiently(socket::send(stream, descriptor)).await?;
     }
     let ready = timeout(START_TIMEOUT, read(stream)).await;
     match ready.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?.0 {
         Frame::Ready { process, signals } => Ok((process, signals)),
-        other => Err(io::Error::other(format!("it says {other:?} where it may not"))),
+        other => Err(unexpected(&other)),
     }
 }
 
@@ -138,9 +140,7 @@ async fn let_go(
             let epoch =
                 random().map_err(|_| io::Error::other("the system has no random numbers"))?;
             let begin = || History::new(Position { epoch, number: 0 }, KEPT);
-            let diverted = timeout(wire::PATIENCE, channel.divert(begin)).await;
-            let history =
-                diverted.map_err(|_| io::ErrorKind::TimedOut)?.map_err(io::Error::other)?;
+            let history = patiently(channel.divert(begin).map_err(io::Error::other)).await?;
             follower.follow(channel);
             let Position { epoch, number } = history.position();
             let number = history.kept().next().map_or(number, |first| first.number);
@@ -159,7 +159,7 @@ async fn let_go(
     write(stream, &Frame::Go, b"").await?;
     match read_soon(stream).await?.0 {
         Frame::Taken => write(stream, &Frame::Yours, b"").await,
-        other => Err(io::Error::other(format!("it says {other:?} where it may not"))),
+        other => Err(unexpected(&other)),
     }
 }
 

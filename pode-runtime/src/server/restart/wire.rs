@@ -11,7 +11,7 @@ use std::io;
 use std::time::Duration;
 
 use pode_core::frame::{Close, Opcode};
-use pode_core::hub::{self, Hub};
+use pode_core::hub::{self, Channel, Hub};
 use pode_core::{ClientId, Message};
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -246,8 +246,24 @@ async fn take(stream: &mut (impl AsyncRead + Unpin), bytes: u32) -> io::Result<V
     Ok(taken)
 }
 
-async fn patiently<T>(work: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+/// Makes the error for a frame that doesn't belong here.
+pub(super) fn unexpected(frame: &Frame) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, format!("it says {frame:?} where it may not"))
+}
+
+/// Does something that is due.
+pub(super) async fn patiently<T>(work: impl Future<Output = io::Result<T>>) -> io::Result<T> {
     timeout(PATIENCE, work).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+}
+
+/// Puts an envelope into a channel.
+pub(super) async fn put(
+    channel: &Channel<Envelope>,
+    envelope: Envelope,
+    tag: u64,
+) -> io::Result<()> {
+    let permit = channel.reserve().await.map_err(io::Error::other)?;
+    envelope.put(permit, tag).map_err(io::Error::other)
 }
 
 /// Splits an envelope into its header part and its payload.

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use super::{Argument, Body, content_type, not_compressed, wrong_content_type};
 use crate::app::event::WebEvent;
 use crate::base::error::EventError;
-use crate::http::decode::{at_field, bad_request, fields};
+use crate::http::decode::{self, bad_request, fields};
 
 /// Takes a body of form fields.
 pub fn form<T: DeserializeOwned>(_: PhantomData<T>) -> Whole<T, 1> {
@@ -56,13 +56,7 @@ impl<T: DeserializeOwned> Kind<T> {
     const JSON: Kind<T> = Kind {
         content_type: "application/json",
         fits: |subtype| subtype == "json" || subtype.ends_with("+json"),
-        make: |body| {
-            let mut json = serde_json::Deserializer::from_slice(body);
-            let value = serde_path_to_error::deserialize(&mut json)
-                .map_err(|error| at_field("json", &error))?;
-            json.end().map_err(|error| bad_request(format!("json: {error}")))?;
-            Ok(value)
-        },
+        make: |body| decode::json("json", body),
     };
 }
 
