@@ -157,13 +157,6 @@ limits! {
     }
 }
 
-/// How long bodies may be, in bytes; see [`Limits`].
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct BodyLimits {
-    pub(crate) max_body_bytes: usize,
-    pub(crate) max_upload_bytes: usize,
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -59,8 +59,10 @@ pub(crate) struct Public {
     options: PublicOptions,
     /// The headers of files that were requested, by their path; for those on
     /// disk in this version.
-    headers: Arc<Mutex<HashMap<String, (Option<Version>, HeaderMap)>>>,
+    headers: Arc<Mutex<HeadersByPath>>,
 }
+
+type HeadersByPath = HashMap<String, (Option<Version>, HeaderMap)>;
 
 impl Public {
     /// `prefix` is a path without parameters; `/` puts the files at the root.

@@ -127,8 +127,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_first_request_has_the_time_of_its_head() {
         let activity = Arc::new(Activity::default());
-        let mut limits = Limits::default();
-        limits.keep_alive_timeout = Duration::ZERO;
+        let limits = Limits { keep_alive_timeout: Duration::ZERO, ..Limits::default() };
         let started = Instant::now();
         idle(&activity, &limits).await;
         assert!(started.elapsed() >= limits.head_timeout);

@@ -311,11 +311,13 @@ mod tests {
     fn peers() -> Peers {
         let (server, client) = duplex(1000);
         let activity = Arc::new(Activity::default());
-        let mut limits = Limits::default();
-        limits.head_timeout = Duration::from_secs(10);
-        limits.keep_alive_timeout = Duration::from_secs(30);
-        limits.write_timeout = Duration::from_secs(20);
-        limits.min_bytes_per_second = 100;
+        let limits = Limits {
+            head_timeout: Duration::from_secs(10),
+            keep_alive_timeout: Duration::from_secs(30),
+            write_timeout: Duration::from_secs(20),
+            min_bytes_per_second: 100,
+            ..Limits::default()
+        };
         Peers { server: TimeoutStream::http_1(server, None, &activity, &limits), client, activity }
     }
 

@@ -247,10 +247,11 @@ mod tests {
     use crate::base::log::Collected;
 
     fn limits(max: usize, per_address: usize) -> Limits {
-        let mut limits = Limits::default();
-        limits.max_connections = max;
-        limits.max_connections_per_address = per_address;
-        limits
+        Limits {
+            max_connections: max,
+            max_connections_per_address: per_address,
+            ..Limits::default()
+        }
     }
 
     fn address(last: u8) -> Option<IpAddr> {

@@ -25,7 +25,7 @@ use warp::{Filter, Reply};
 
 use crate::app::context::Context;
 use crate::app::event::{WebEvent, WebRequest};
-use crate::base::limits::{BodyLimits, Limits};
+use crate::base::limits::Limits;
 use crate::base::outcome::panicked;
 use crate::base::supervisor::caught;
 use crate::content::public::Public;
@@ -202,7 +202,9 @@ impl Dispatch {
             && let Some((index, values)) = signal
         {
             let handshake = Handshake {
+                method: request.method().clone(),
                 version: request.version(),
+                headers: std::mem::take(request.headers_mut()),
                 uri: request.uri().clone(),
                 peer,
                 certificate: request.extensions().get::<ClientCertificate>().cloned(),
@@ -223,32 +225,26 @@ impl Dispatch {
             return (request, index, self.limits);
         }
         let is_read = matches!(method, Some(Method::Get | Method::Head));
-        let (index, values, refusal) = match (found, signal) {
-            (Found::Route { index, parameters }, _) => (index, parameters, None),
-            (Found::OtherMethod { mut allow }, signal) => {
-                // A GET would get 426, which is an answer, too.
-                allow.extend(signal.as_ref().map(|_| Method::Get));
-                let refusal = if signal.is_some() && is_read {
-                    Refusal::UpgradeRequired
-                } else {
-                    Refusal::OtherMethod { allow }
-                };
-                (self.leftovers, Vec::new(), Some(refusal))
-            }
-            (Found::Nothing, Some(_)) => {
-                let refusal = if is_read {
-                    Refusal::UpgradeRequired
-                } else {
-                    Refusal::OtherMethod { allow: BTreeSet::from([Method::Get]) }
-                };
-                (self.leftovers, Vec::new(), Some(refusal))
-            }
-            (Found::Nothing, None) => (self.leftovers, Vec::new(), Some(Refusal::NotFound)),
+        let refused = |mut allow: BTreeSet<Method>| {
+            // A GET would get 426, which is an answer, too.
+            allow.extend(signal.as_ref().map(|_| Method::Get));
+            let refusal = if signal.is_some() && is_read {
+                Refusal::UpgradeRequired
+            } else if allow.is_empty() {
+                Refusal::NotFound
+            } else {
+                Refusal::OtherMethod { allow }
+            };
+            (self.leftovers, Vec::new(), Some(refusal))
+        };
+        let (index, values, refusal) = match found {
+            Found::Route { index, parameters } => (index, parameters, None),
+            Found::OtherMethod { allow } => refused(allow),
+            Found::Nothing => refused(BTreeSet::new()),
         };
         let info = self.info.get(index);
         let names = info.into_iter().flat_map(|info| info.parameters.iter().cloned());
         let limits = info.map_or(self.limits, |info| info.limits);
-        let Limits { max_body_bytes, max_upload_bytes, .. } = limits;
         let event = WebEvent::new(WebRequest {
             method: request.method().clone(),
             uri: request.uri().clone(),
@@ -257,7 +253,7 @@ impl Dispatch {
             peer,
             certificate: request.extensions().get::<ClientCertificate>().cloned(),
             parameters: names.zip(values).collect(),
-            body_limits: BodyLimits { max_body_bytes, max_upload_bytes },
+            limits,
             context: Arc::clone(&self.context),
         });
         request.extensions_mut().insert(event);

@@ -331,7 +331,7 @@ fn served_by(
         for signal in declared.signals.iter().filter(|it| chooses(it.endpoints, endpoint)) {
             let origins = OriginPolicy::new(&signal.options.origins, Arc::clone(ports))
                 .map_err(|reason| StartError::Origin { signal: signal.path, reason })?;
-            served.signals.push(SignalRoute::new(signal, origins));
+            served.signals.push(SignalRoute::new(signal.clone(), origins));
         }
     }
     if let Some(endpoint) = of(false) {

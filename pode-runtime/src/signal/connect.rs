@@ -14,7 +14,7 @@ use tracing::Instrument;
 use warp::filters::BoxedFilter;
 use warp::{Filter, Reply};
 
-use super::{ReadParameters, Signal};
+use super::Signal;
 use crate::app::context::Context;
 use crate::app::event::{CLIENT_ID, ClientInfo, ConnectDecision, ConnectRequest, SignalClient};
 use crate::base::outcome::{Failed, caught};
@@ -22,29 +22,27 @@ use crate::http::handshake::{AcceptedHandshake, HandshakeError, accept};
 use crate::http::origin::OriginPolicy;
 use crate::http::response::sentence;
 use crate::http::upgraded::detach;
-use crate::net::connection_limit::{ConnectionLimit, LimitReached};
+use crate::net::connection_limit::LimitReached;
 use crate::net::tls::certificate::ClientCertificate;
-use crate::push::engine::{Engine, Groups, NewSubscriber};
+use crate::push::engine::{Engine, NewSubscriber};
 use crate::push::session::Session;
-use crate::signal::session::{ClientSession, Handlers};
+use crate::signal::session::ClientSession;
 
 /// The route to a signal, at one of the server's addresses.
 #[derive(Debug)]
 pub(crate) struct SignalRoute {
     pub(crate) path: RoutePath,
-    signal: &'static str,
     names: Vec<Arc<str>>,
-    read: Option<ReadParameters>,
+    signal: Signal,
     origins: OriginPolicy,
-    limit: Option<Arc<ConnectionLimit>>,
-    handlers: Arc<Handlers>,
-    messages_per_second: u32,
 }
 
 /// The data of a handshake, in the extensions of its request.
 #[derive(Clone)]
 pub(crate) struct Handshake {
+    pub(crate) method: Method,
     pub(crate) version: Version,
+    pub(crate) headers: HeaderMap,
     pub(crate) uri: Uri,
     pub(crate) peer: Option<SocketAddr>,
     pub(crate) certificate: Option<ClientCertificate>,
@@ -64,19 +62,11 @@ impl SignalRoute {
     /// # Panics
     ///
     /// When the path of the signal is invalid; the macro has parsed it before.
-    pub(crate) fn new(signal: &Signal, origins: OriginPolicy) -> SignalRoute {
+    pub(crate) fn new(signal: Signal, origins: OriginPolicy) -> SignalRoute {
         let path: RoutePath =
             signal.path.parse().expect("the macro parsed this path by the same rules");
-        SignalRoute {
-            names: path.parameters().map(Arc::from).collect(),
-            path,
-            signal: signal.path,
-            read: signal.read,
-            origins,
-            limit: signal.limit.clone(),
-            handlers: Arc::clone(&signal.handlers),
-            messages_per_second: signal.options.messages_per_second,
-        }
+        let names = path.parameters().map(Arc::from).collect();
+        SignalRoute { path, names, signal, origins }
     }
 
     /// Makes the filter that turns a request into a client of the signal, if it
@@ -88,42 +78,11 @@ impl SignalRoute {
         let route = Arc::new(self);
         warp::ext::get::<Handshake>()
             .and(warp::ext::optional::<OnUpgrade>())
-            .and(warp::method())
-            .and(warp::header::headers_cloned())
-            .then(
-                move |handshake: Handshake,
-                      upgrade: Option<OnUpgrade>,
-                      method: Method,
-                      headers: HeaderMap| {
-                    let route = Arc::clone(&route);
-                    async move {
-                        let accepted = accept(&method, handshake.version, &headers)
-                            .and_then(|accepted| route.check_origin(accepted, &headers))
-                            // Embedded in another warp server, the version
-                            // isn't known; but only HTTP/1.1 has an upgrade.
-                            .and_then(|accepted| {
-                                Ok((accepted, upgrade.ok_or(HandshakeError::HttpVersion)?))
-                            });
-                        let response = match accepted {
-                            Ok((accepted, upgrade)) => {
-                                let attempt = ConnectAttempt { headers, handshake };
-                                route.answer(attempt, accepted, upgrade).await
-                            }
-                            Err(error) => error.response(),
-                        };
-                        response.into_response()
-                    }
-                },
-            )
+            .then(move |handshake, upgrade| {
+                let route = Arc::clone(&route);
+                async move { route.answer(handshake, upgrade).await.into_response() }
+            })
             .boxed()
-    }
-
-    fn check_origin(
-        &self,
-        accepted: AcceptedHandshake,
-        headers: &HeaderMap,
-    ) -> Result<AcceptedHandshake, HandshakeError> {
-        if self.origins.admits(headers) { Ok(accepted) } else { Err(HandshakeError::Origin) }
     }
 
     /// Answers a handshake. A connect handler that has started runs to its end
@@ -131,15 +90,19 @@ impl SignalRoute {
     /// disconnect is reported then.
     async fn answer(
         self: Arc<Self>,
-        attempt: ConnectAttempt,
-        accepted: AcceptedHandshake,
-        upgrade: OnUpgrade,
+        handshake: Handshake,
+        upgrade: Option<OnUpgrade>,
     ) -> Response<Bytes> {
-        if self.handlers.connect.is_none() {
-            return self.let_in(attempt, accepted, upgrade).await.unwrap_or_else(|refusal| refusal);
+        let (accepted, upgrade) = match self.check(&handshake, upgrade) {
+            Ok(accepted) => accepted,
+            Err(error) => return error.response(),
+        };
+        if self.signal.handlers.connect.is_none() {
+            let answered = self.let_in(handshake, accepted, upgrade).await;
+            return answered.unwrap_or_else(|refusal| refusal);
         }
-        let client_tasks = attempt.handshake.context.client_tasks.clone();
-        let let_in = async move { self.let_in(attempt, accepted, upgrade).await };
+        let client_tasks = handshake.context.client_tasks.clone();
+        let let_in = async move { self.let_in(handshake, accepted, upgrade).await };
         match client_tasks.spawn(let_in.in_current_span()).await {
             Ok(answered) => answered.unwrap_or_else(|refusal| refusal),
             // The task is cut off with the runtime.
@@ -147,16 +110,32 @@ impl SignalRoute {
         }
     }
 
+    /// Checks a handshake by itself.
+    fn check(
+        &self,
+        handshake: &Handshake,
+        upgrade: Option<OnUpgrade>,
+    ) -> Result<(AcceptedHandshake, OnUpgrade), HandshakeError> {
+        let accepted = accept(&handshake.method, handshake.version, &handshake.headers)?;
+        if !self.origins.admits(&handshake.headers) {
+            return Err(HandshakeError::Origin);
+        }
+        // Embedded in another warp server, the version isn't known; but only
+        // HTTP/1.1 has an upgrade.
+        Ok((accepted, upgrade.ok_or(HandshakeError::HttpVersion)?))
+    }
+
     /// Admits a client, or returns the refusal.
     async fn let_in(
         &self,
-        ConnectAttempt { headers, handshake }: ConnectAttempt,
+        handshake: Handshake,
         accepted: AcceptedHandshake,
         upgrade: OnUpgrade,
     ) -> Result<Response<Bytes>, Response<Bytes>> {
-        let Handshake { uri, peer, certificate, values, context, engine, .. } = handshake;
-        let signal = self.signal;
-        let (parameters, path) = match self.read {
+        let Handshake { uri, headers, peer, certificate, values, context, engine, .. } = handshake;
+        let Signal { path: signal, read, limit, handlers, options, .. } = &self.signal;
+        let signal = *signal;
+        let (parameters, path) = match read {
             Some(read) => {
                 let read = read(signal, &self.names, &values);
                 let refused = |text: String| sentence(StatusCode::BAD_REQUEST, &text);
@@ -174,19 +153,12 @@ impl SignalRoute {
             None => None,
         };
         let address = peer.map(|peer| peer.ip());
-        let permit = self.limit.as_ref().map(|limit| limit.enter(address)).transpose();
+        let permit = limit.as_ref().map(|limit| limit.enter(address)).transpose();
         let permit = permit.map_err(|full| {
             tracing::debug!(signal, ?address, ?full, "a client is refused by a limit");
             HandshakeError::from(full).response()
         })?;
 
-        let decision = ConnectDecision {
-            id: ClientId::new(),
-            groups: Groups::default(),
-            greeting: Vec::new(),
-            state: None,
-            protocol: None,
-        };
         let request = Arc::new(ConnectRequest {
             parameters: parameters.clone(),
             uri,
@@ -194,7 +166,7 @@ impl SignalRoute {
             peer,
             certificate,
             context: Arc::clone(&context),
-            decision: Mutex::new(decision),
+            decision: Mutex::new(ConnectDecision::of(ClientId::new())),
         });
         self.ask(&request).await?;
 
@@ -216,7 +188,7 @@ impl SignalRoute {
             }
         }
 
-        let session = self.handlers.needs_session().then(|| {
+        let session = handlers.needs_session().then(|| {
             let info = ClientInfo {
                 id: id.clone(),
                 signal,
@@ -227,8 +199,8 @@ impl SignalRoute {
                 context: Arc::clone(&context),
             };
             let client = SignalClient::new(info);
-            let handlers = Arc::clone(&self.handlers);
-            let session = ClientSession::new(client, handlers, self.messages_per_second);
+            let handlers = Arc::clone(handlers);
+            let session = ClientSession::new(client, handlers, options.messages_per_second);
             Box::new(session) as Box<dyn Session>
         });
         let opening = async move {
@@ -254,13 +226,13 @@ impl SignalRoute {
 
     /// Asks the connect handler whether to admit the client.
     async fn ask(&self, request: &Arc<ConnectRequest>) -> Result<(), Response<Bytes>> {
-        let Some(connect) = &self.handlers.connect else { return Ok(()) };
+        let Some(connect) = &self.signal.handlers.connect else { return Ok(()) };
         let asked = caught(async { connect(Arc::clone(request)).await }).await;
         asked.map_err(|failed| match failed {
             Failed::Answer(error) => sentence(error.status(), &error.to_string()),
             Failed::Reason(reason) => {
                 tracing::error!(
-                    signal = self.signal,
+                    signal = self.signal.path,
                     "the handler of `on connect` failed: {reason:?}"
                 );
                 let text = "the server could not admit this client";
@@ -276,12 +248,6 @@ fn wants_to_resume(query: Option<&str>) -> Option<Option<Position>> {
     let mut fields = query?.split('&');
     let position = fields.find_map(|field| field.strip_prefix("resume="))?;
     Some(position.parse().ok())
-}
-
-/// A request to connect.
-struct ConnectAttempt {
-    headers: HeaderMap,
-    handshake: Handshake,
 }
 
 impl From<LimitReached> for HandshakeError {

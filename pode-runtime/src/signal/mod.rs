@@ -25,7 +25,7 @@ use crate::signal::options::SignalOptions;
 use crate::signal::session::Handlers;
 
 /// A signal, to which clients listen and may send.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Signal {
     pub(crate) path: &'static str,
     /// The endpoints it is served at; empty means all WebSocket endpoints.

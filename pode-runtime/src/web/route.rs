@@ -93,7 +93,7 @@ fn boxed_filter(answer: Arc<dyn Fn(WebEvent, Body) -> BoxedAnswer + Send + Sync>
         .and(warp::body::stream())
         .then(move |event: WebEvent, chunks| {
             let chunks = Box::pin(StreamExt::map(chunks, whole_chunk));
-            let limits = event.body_limits();
+            let limits = event.limits();
             let answer = answer(event, Body { chunks, limits });
             async move { warp::Reply::into_response(answer.await) }
         })

@@ -75,15 +75,16 @@ pub(crate) struct ConnectDecision {
 }
 
 impl ConnectDecision {
+    /// Begins with nothing but the id.
+    pub(crate) fn of(id: ClientId) -> ConnectDecision {
+        let (groups, greeting) = (Groups::default(), Vec::new());
+        ConnectDecision { id, groups, greeting, state: None, protocol: None }
+    }
+
     /// Takes the decision; the id stays.
     pub(crate) fn take(&mut self) -> ConnectDecision {
-        ConnectDecision {
-            id: self.id.clone(),
-            groups: std::mem::take(&mut self.groups),
-            greeting: std::mem::take(&mut self.greeting),
-            state: self.state.take(),
-            protocol: self.protocol.take(),
-        }
+        let id = self.id.clone();
+        std::mem::replace(self, ConnectDecision::of(id))
     }
 }
 

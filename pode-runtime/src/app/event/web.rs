@@ -13,7 +13,7 @@ use pode_core::{ClientId, SignalTarget};
 use crate::app::context::Context;
 use crate::base::debug_form::debug_form;
 use crate::base::error::EventError;
-use crate::base::limits::BodyLimits;
+use crate::base::limits::Limits;
 use crate::content::view::Views;
 use crate::http::header::texts;
 use crate::net::tls::certificate::ClientCertificate;
@@ -37,7 +37,7 @@ pub(crate) struct WebRequest {
     pub(crate) certificate: Option<ClientCertificate>,
     /// The path's parameters by name, decoded.
     pub(crate) parameters: Vec<(Arc<str>, String)>,
-    pub(crate) body_limits: BodyLimits,
+    pub(crate) limits: Limits,
     pub(crate) context: Arc<Context>,
 }
 
@@ -134,8 +134,8 @@ impl WebEvent {
         self.request.parameters.iter().map(|(name, value)| (name.as_ref(), value.as_str()))
     }
 
-    pub(crate) fn body_limits(&self) -> BodyLimits {
-        self.request.body_limits
+    pub(crate) fn limits(&self) -> Limits {
+        self.request.limits
     }
 
     fn context(&self) -> &Context {

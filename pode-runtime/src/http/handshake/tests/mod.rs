@@ -47,7 +47,7 @@ fn one_signal(path: &'static str) -> (Signals, Engine, SignalRoute) {
     let signal = &declared.signals[0];
     let gate =
         OriginPolicy::new(&signal.options.origins, Arc::default()).expect("nothing is wrong");
-    let entrance = SignalRoute::new(signal, gate);
+    let entrance = SignalRoute::new(signal.clone(), gate);
     let (hub, receivers) = Signal::channels(&declared.signals);
     let engine = declared.start_engine(receivers, &Failure::default());
     let engine = engine.expect("the system has descriptors left");
@@ -158,10 +158,12 @@ fn refusals_say_what_would_be_right() {
     assert_eq!(HandshakeError::Stopping.response().status(), 503);
 }
 
-fn handshake(version: Version, signals: &Signals, engine: &Engine) -> Handshake {
+fn handshake<B>(request: &http::Request<B>, signals: &Signals, engine: &Engine) -> Handshake {
     let (context, engine) = (context_of(signals.clone()), engine.clone());
     Handshake {
-        version,
+        method: request.method().clone(),
+        version: request.version(),
+        headers: request.headers().clone(),
         uri: Uri::default(),
         peer: None,
         certificate: None,
@@ -177,7 +179,8 @@ async fn a_request_that_cannot_be_upgraded_is_refused() {
     let (signals, engine, entrance) = one_signal("/news");
     let mut request = http::Request::new(String::new());
     *request.headers_mut() = headers(ASKED);
-    request.extensions_mut().insert(handshake(Version::HTTP_11, &signals, &engine));
+    let handshake = handshake(&request, &signals, &engine);
+    request.extensions_mut().insert(handshake);
     let response = warp::service(entrance.into_filter()).call(request).await.unwrap();
     assert_eq!(response.status(), 400);
 }
@@ -207,7 +210,7 @@ async fn a_request_becomes_a_client_of_the_engine() {
         let (signals, engine) = (signals.clone(), engine.clone());
         let filter = entrance.into_filter();
         move |mut request: http::Request<RequestBody<hyper::body::Incoming>>, _| {
-            let handshake = handshake(request.version(), &signals, &engine);
+            let handshake = handshake(&request, &signals, &engine);
             request.extensions_mut().insert(handshake);
             warp::service(filter.clone()).call(request)
         }
