@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
+use std::io;
 use std::path::PathBuf;
-use std::{fmt, io};
 
 use http::StatusCode;
 use pode_core::address::AddressError;
@@ -341,7 +341,8 @@ pub enum CertificateError {
 /// }
 /// assert_eq!(half(3).unwrap_err().status(), 422);
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{text}")]
 pub struct EventError {
     status: StatusCode,
     text: Cow<'static, str>,
@@ -363,14 +364,6 @@ impl EventError {
         self.status
     }
 }
-
-impl fmt::Display for EventError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
-    }
-}
-
-impl StdError for EventError {}
 
 #[cfg(test)]
 mod tests {

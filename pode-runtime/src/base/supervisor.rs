@@ -9,10 +9,9 @@
 //! which is called wherever something is logged.
 
 use std::any::Any;
-use std::fmt;
-use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
+use std::{fmt, mem};
 
 use futures_util::FutureExt;
 use tokio::sync::watch;
@@ -153,15 +152,9 @@ pub(crate) fn unwinding_stops_here(log: impl FnOnce()) {
 }
 
 /// Collects the reports of what ends a server. Cloning shares it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Failure {
     reported: watch::Sender<Option<EndedError>>,
-}
-
-impl Default for Failure {
-    fn default() -> Failure {
-        Failure { reported: watch::Sender::new(None) }
-    }
 }
 
 impl Failure {

@@ -1,7 +1,6 @@
 //! Bodies of requests, with a limit on how far their senders may fall behind.
 
 use std::error::Error;
-use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -18,7 +17,8 @@ pub(crate) struct TimedBody<B> {
 }
 
 /// The body of a request came too slowly.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("the body comes too slowly")]
 pub(crate) struct BodyTooSlow;
 
 impl BodyTooSlow {
@@ -66,11 +66,3 @@ where
         self.body.size_hint()
     }
 }
-
-impl fmt::Display for BodyTooSlow {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the body comes too slowly")
-    }
-}
-
-impl Error for BodyTooSlow {}

@@ -5,7 +5,7 @@
 //! whoever asks for a permit decides what becomes of a connection without one.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
@@ -13,7 +13,6 @@ use tokio::sync::Notify;
 use crate::base::limits::Limits;
 use crate::base::supervisor::unwinding_stops_here;
 use crate::base::trouble::Trouble;
-use crate::net::client_address::counted_as;
 
 /// The limit of some connections.
 #[derive(Debug)]
@@ -237,6 +236,18 @@ impl Drop for ConnectionPermit {
     }
 }
 
+/// Returns the address as which a client counts: of IPv6 the /64 network, all of
+/// which a single host has for itself; an IPv4 address that IPv6 maps is itself.
+fn counted_as(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => {
+            let network = u128::from(address) >> 64 << 64;
+            Ipv6Addr::from(network).into()
+        }
+        address => address,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -447,5 +458,16 @@ mod tests {
             assert_eq!(limit.enter(address).unwrap_err(), LimitReached::Address);
         }
         assert!(limit.lock().sources.is_empty());
+    }
+
+    #[test]
+    fn a_host_is_one_address() {
+        let same = |one: &str, other: &str| {
+            counted_as(one.parse().unwrap()) == counted_as(other.parse().unwrap())
+        };
+        assert!(same("2001:db8::1", "2001:db8::ffff:2"));
+        assert!(!same("2001:db8::1", "2001:db8:0:1::1"));
+        assert!(same("::ffff:127.0.0.1", "127.0.0.1"));
+        assert!(!same("::ffff:127.0.0.1", "::ffff:127.0.0.2"));
     }
 }

@@ -1,13 +1,11 @@
 //! Sockets, below HTTP.
 //!
 //! `listen` binds sockets or inherits them, `accept` takes connections from them.
-//! `connection_limit` counts by permits, each host as one (`client_address`);
-//! `fd_limit` raises the limit of descriptors. `shutdown` listens for SIGTERM and
-//! Ctrl-C. `tls/` has certificates and their renewal. `upgraded` is a connection
-//! that HTTP has let go of.
+//! `connection_limit` counts by permits; `fd_limit` raises the limit of
+//! descriptors. `shutdown` listens for SIGTERM and Ctrl-C. `tls/` has certificates
+//! and their renewal. `upgraded` is a connection that HTTP has let go of.
 
 pub(crate) mod accept;
-mod client_address;
 pub(crate) mod connection_limit;
 pub(crate) mod fd_limit;
 pub(crate) mod listen;

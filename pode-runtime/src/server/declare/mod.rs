@@ -25,13 +25,10 @@ use crate::base::limits::{DeclaredLimits, Limits};
 use crate::base::outcome::Outcome;
 use crate::base::supervisor::Failure;
 use crate::content::folder::Folder;
-use crate::content::public::Public;
-use crate::content::public::PublicOptions;
+use crate::content::public::{Public, PublicOptions};
 use crate::content::view::Views;
-use crate::jobs::schedule::Schedule;
-use crate::jobs::schedule::ScheduleOptions;
-use crate::jobs::timer::Timer;
-use crate::jobs::timer::TimerOptions;
+use crate::jobs::schedule::{Schedule, ScheduleOptions};
+use crate::jobs::timer::{Timer, TimerOptions};
 use crate::net::tls::certificate::{Certificate, ClientAuthorities};
 use crate::push::engine::{Engine, Envelope};
 use crate::push::publisher::Signals;
@@ -39,10 +36,8 @@ use crate::server::dispatch::Mount;
 use crate::server::option_bounds;
 use crate::server::options::{EndpointOptions, ServerOptions};
 use crate::signal::Signal;
-use crate::upstream::UpstreamOptions;
-use crate::upstream::{DeclaredUpstream, Destination, Upstreams};
-use crate::web::route::RouteFilter;
-use crate::web::route::RouteOptions;
+use crate::upstream::{DeclaredUpstream, Destination, UpstreamOptions, Upstreams};
+use crate::web::route::{RouteFilter, RouteOptions};
 
 /// The declarations of a server, in their order.
 ///

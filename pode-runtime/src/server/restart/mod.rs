@@ -72,29 +72,17 @@ impl HandOver {
     }
 }
 
-impl From<PathBuf> for HandOver {
-    fn from(path: PathBuf) -> HandOver {
-        HandOver { path: Some(path) }
-    }
+macro_rules! from_paths {
+    ($($Path:ty),*) => {$(
+        impl From<$Path> for HandOver {
+            fn from(path: $Path) -> HandOver {
+                HandOver { path: Some(path.into()) }
+            }
+        }
+    )*};
 }
 
-impl From<&Path> for HandOver {
-    fn from(path: &Path) -> HandOver {
-        HandOver::from(path.to_owned())
-    }
-}
-
-impl From<&str> for HandOver {
-    fn from(path: &str) -> HandOver {
-        HandOver::from(PathBuf::from(path))
-    }
-}
-
-impl From<String> for HandOver {
-    fn from(path: String) -> HandOver {
-        HandOver::from(PathBuf::from(path))
-    }
-}
+from_paths!(PathBuf, &Path, &str, String);
 
 /// `None` means no hand-over.
 impl<P: Into<HandOver>> From<Option<P>> for HandOver {
