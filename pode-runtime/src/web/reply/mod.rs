@@ -75,18 +75,20 @@ pub trait Reply {
 ///
 /// A value without a JSON form is logged and becomes a 500.
 pub fn json<T: Serialize + ?Sized>(value: &T) -> Json {
-    Json { body: serde_json::to_vec(value) }
+    let body = serde_json::to_vec(value);
+    let body = body.map_err(|error| format!("the reply has no JSON form: {error}"));
+    Json(body.map(|body| whole(StatusCode::OK, "application/json", body.into())))
 }
 
 /// Answers with plain text.
 pub fn text(text: impl Into<String>) -> Text {
-    Text { body: text.into(), content_type: "text/plain; charset=utf-8" }
+    Text(Ok(whole(StatusCode::OK, "text/plain; charset=utf-8", text.into().into())))
 }
 
 /// Answers with HTML as it is. Nothing in it is escaped, and no
 /// Content-Security-Policy is added, unlike for views.
 pub fn html(html: impl Into<String>) -> Text {
-    Text { body: html.into(), content_type: "text/html; charset=utf-8" }
+    Text(Ok(whole(StatusCode::OK, "text/html; charset=utf-8", html.into().into())))
 }
 
 /// Answers with bytes, unchanged.
@@ -102,7 +104,7 @@ pub fn html(html: impl Into<String>) -> Text {
 /// let picture = bytes("image/gif", &b"GIF89a"[..]);
 /// ```
 pub fn bytes(content_type: impl Into<String>, body: impl Into<Bytes>) -> Raw {
-    Raw { content_type: content_type.into(), body: body.into() }
+    Raw(Ok(whole(StatusCode::OK, &content_type.into(), body.into())))
 }
 
 /// Redirects the browser to another address, by GET (303 See Other).
@@ -110,51 +112,53 @@ pub fn bytes(content_type: impl Into<String>, body: impl Into<Bytes>) -> Raw {
 /// An address with characters that aren't valid in a header is logged and
 /// becomes a 500.
 pub fn redirect(target: impl Into<String>) -> Redirect {
-    Redirect { target: target.into() }
+    let target = target.into();
+    let Ok(location) = HeaderValue::try_from(&target) else {
+        return Redirect(Err(format!("can't redirect to {target:?}")));
+    };
+    let mut response = empty(StatusCode::SEE_OTHER);
+    response.headers_mut().insert(LOCATION, location);
+    Redirect(Ok(response))
 }
 
 /// Answers with a status and no body. A number outside 200 to 999 becomes a
 /// 500.
 pub fn status(status: u16) -> Status {
-    Status { status: StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR) }
+    Status(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR))
 }
 
-/// A value as JSON; made by [`json`].
-#[derive(Debug)]
-#[must_use = "a reply does nothing until it is returned from a handler"]
-pub struct Json {
-    body: serde_json::Result<Vec<u8>>,
+/// Defines replies that are a response by themselves, or the reason for the log
+/// why there is none.
+macro_rules! ready_replies {
+    ($($(#[$doc:meta])* $Name:ident;)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Debug)]
+        #[must_use = "a reply does nothing until it is returned from a handler"]
+        pub struct $Name(Result<WholeResponse, String>);
+
+        impl Reply for $Name {
+            fn into_response(self, _event: &WebEvent) -> WholeResponse {
+                self.0.unwrap_or_else(|reason| internal_error(&reason))
+            }
+        }
+    )*};
 }
 
-/// A text; made by [`text`] or [`html`].
-#[derive(Clone, Debug)]
-#[must_use = "a reply does nothing until it is returned from a handler"]
-pub struct Text {
-    body: String,
-    content_type: &'static str,
-}
-
-/// Bytes with their content type; made by [`bytes()`].
-#[derive(Clone, Debug)]
-#[must_use = "a reply does nothing until it is returned from a handler"]
-pub struct Raw {
-    content_type: String,
-    body: Bytes,
-}
-
-/// A redirect to another address; made by [`redirect`].
-#[derive(Clone, Debug)]
-#[must_use = "a reply does nothing until it is returned from a handler"]
-pub struct Redirect {
-    target: String,
+ready_replies! {
+    /// A value as JSON; made by [`json`].
+    Json;
+    /// A text; made by [`text`] or [`html`].
+    Text;
+    /// Bytes with their content type; made by [`bytes()`].
+    Raw;
+    /// A redirect to another address; made by [`redirect`].
+    Redirect;
 }
 
 /// A bare status; made by [`status`].
 #[derive(Clone, Copy, Debug)]
 #[must_use = "a reply does nothing until it is returned from a handler"]
-pub struct Status {
-    status: StatusCode,
-}
+pub struct Status(StatusCode);
 
 impl Reply for () {
     fn into_response(self, _event: &WebEvent) -> WholeResponse {
@@ -174,41 +178,9 @@ impl Reply for View {
     }
 }
 
-impl Reply for Json {
-    fn into_response(self, _event: &WebEvent) -> WholeResponse {
-        match self.body {
-            Ok(body) => whole(StatusCode::OK, "application/json", body.into()),
-            Err(error) => internal_error(&format!("the reply has no JSON form: {error}")),
-        }
-    }
-}
-
-impl Reply for Text {
-    fn into_response(self, _event: &WebEvent) -> WholeResponse {
-        whole(StatusCode::OK, self.content_type, self.body.into())
-    }
-}
-
-impl Reply for Raw {
-    fn into_response(self, _event: &WebEvent) -> WholeResponse {
-        whole(StatusCode::OK, &self.content_type, self.body)
-    }
-}
-
-impl Reply for Redirect {
-    fn into_response(self, _event: &WebEvent) -> WholeResponse {
-        let Ok(target) = HeaderValue::try_from(&self.target) else {
-            return internal_error(&format!("can't redirect to {:?}", self.target));
-        };
-        let mut response = empty(StatusCode::SEE_OTHER);
-        response.headers_mut().insert(LOCATION, target);
-        response
-    }
-}
-
 impl Reply for Status {
     fn into_response(self, _event: &WebEvent) -> WholeResponse {
-        empty(self.status)
+        empty(self.0)
     }
 }
 
