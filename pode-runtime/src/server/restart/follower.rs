@@ -50,7 +50,6 @@ pub(super) struct Follower {
     detour: Detour,
     over: watch::Sender<bool>,
     underway: Arc<Underway>,
-    link: Option<Link>,
 }
 
 /// The envelopes that have gone to the newer process and not come back yet, by
@@ -85,7 +84,7 @@ impl Follower {
             permits: tokio::sync::Semaphore::new(UNDERWAY_MESSAGES),
         });
         let (drain, channels) = (resources.drain, Vec::new());
-        Follower { signals, drain, channels, queue, detour, over, underway, link: None }
+        Follower { signals, drain, channels, queue, detour, over, underway }
     }
 
     /// Adds a channel that was diverted.
@@ -93,22 +92,14 @@ impl Follower {
         self.channels.push((channel.path(), channel.index()));
     }
 
-    /// Sets the link to the newer process.
-    pub(super) fn link(&mut self, link: Link) {
-        self.link = Some(link);
-    }
-
-    /// Follows until all clients have gone and the server is to end, or the
+    /// Follows the newer process until all clients have gone and the server is to end, or the
     /// newer process is gone.
     pub(super) async fn run(
         mut self,
+        Link { mut reader, writer }: Link,
         stage: &watch::Sender<Stage>,
         mut wish: watch::Receiver<Wish>,
     ) -> End {
-        let Some(Link { mut reader, writer }) = self.link.take() else {
-            self.recover().await;
-            return End::Alone;
-        };
         let (numbered, mut numbers) = mpsc::channel(UNDERWAY_MESSAGES / 16);
         let reading = tokio::spawn(async move {
             loop {

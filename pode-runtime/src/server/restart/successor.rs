@@ -52,7 +52,7 @@ impl Successor {
         mut self,
         listener: &UnixListener,
         resources: &Resources,
-    ) -> Result<Follower, String> {
+    ) -> Result<(Follower, Link), String> {
         let stream = &mut self.stream;
         let introduced = introduce(stream, listener, resources).await;
         let (process, signals) =
@@ -66,10 +66,7 @@ impl Successor {
         }
         let mut follower = Follower::new(resources);
         match let_go(stream, &signals, resources, &mut follower).await {
-            Ok(()) => {
-                follower.link(Link::new(self.stream));
-                Ok(follower)
-            }
+            Ok(()) => Ok((follower, Link::new(self.stream))),
             Err(error) => {
                 let reason = format!("the hand-over failed: {error}");
                 let refuse = Frame::Refuse { reason: reason.clone() };

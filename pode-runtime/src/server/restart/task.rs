@@ -166,9 +166,9 @@ impl Restart {
             };
             let handed_over = successor.hand_over(&self.listener.listener, &self.resources).await;
             match handed_over {
-                Ok(follower) => {
+                Ok((follower, link)) => {
                     self.stage.send_replace(Stage::Draining);
-                    if let End::Left = follower.run(&self.stage, self.wish.clone()).await {
+                    if let End::Left = follower.run(link, &self.stage, self.wish.clone()).await {
                         return;
                     }
                     if *self.wish.borrow() != Wish::Nothing {

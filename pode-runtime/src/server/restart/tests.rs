@@ -71,8 +71,8 @@ async fn a_process_that_is_too_far_behind_is_told_where_it_goes_on() {
     leading.await.unwrap();
 }
 
-/// A follower, and the link of the newer process.
-async fn follow(signals: &Signals, drain: Duration) -> (Follower, Link) {
+/// A follower, its link, and that of the newer process.
+async fn follow(signals: &Signals, drain: Duration) -> (Follower, Link, Link) {
     let context = context_of(signals.clone());
     let resources = Resources {
         signals: signals.clone(),
@@ -88,17 +88,16 @@ async fn follow(signals: &Signals, drain: Duration) -> (Follower, Link) {
     channel.divert(begin).await.unwrap();
     follower.follow(channel);
     let (one, other) = UnixStream::pair().unwrap();
-    follower.link(Link::new(one));
-    (follower, Link::new(other))
+    (follower, Link::new(one), Link::new(other))
 }
 
 #[tokio::test]
 async fn clients_that_would_miss_something_are_cut_off() {
     let (signals, mut delivery) = one_path();
-    let (follower, mut newer) = follow(&signals, Duration::from_secs(3600)).await;
+    let (follower, link, mut newer) = follow(&signals, Duration::from_secs(3600)).await;
     let (stage, wish) = (watch::Sender::new(Stage::Draining), watch::Sender::new(Wish::Nothing));
     let wishes = wish.subscribe();
-    let following = tokio::spawn(async move { follower.run(&stage, wishes).await });
+    let following = tokio::spawn(async move { follower.run(link, &stage, wishes).await });
     let numbered = |number| Frame::Numbered {
         channel: 0,
         number,
@@ -126,10 +125,10 @@ async fn clients_that_would_miss_something_are_cut_off() {
 #[tokio::test]
 async fn what_the_newer_process_took_and_never_gave_back_is_sent_here() {
     let (signals, mut delivery) = one_path();
-    let (follower, mut newer) = follow(&signals, Duration::from_secs(3600)).await;
+    let (follower, link, mut newer) = follow(&signals, Duration::from_secs(3600)).await;
     let (stage, wish) = (watch::Sender::new(Stage::Draining), watch::Sender::new(Wish::Nothing));
     let wishes = wish.subscribe();
-    let following = tokio::spawn(async move { follower.run(&stage, wishes).await });
+    let following = tokio::spawn(async move { follower.run(link, &stage, wishes).await });
     let mut sending = Vec::new();
     for number in 0..6 {
         let signals = signals.clone();
