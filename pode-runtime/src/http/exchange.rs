@@ -7,7 +7,7 @@
 use http::header::{
     CONTENT_LENGTH, COOKIE, HOST, HeaderMap, HeaderValue, TE, TRANSFER_ENCODING, UPGRADE,
 };
-use http::{Method, Request, Response as HttpResponse, StatusCode, Version};
+use http::{Method, Request, StatusCode, Version};
 use hyper::body::Body;
 use warp::Reply;
 use warp::reply::Response;
@@ -99,11 +99,9 @@ impl ResponseRules {
             }
             None => {}
         }
-        if self.wants_head || !has_content { without_body(response) } else { response }
+        if self.wants_head || !has_content {
+            return response.map(|_| Bytes::new().into());
+        }
+        response
     }
-}
-
-fn without_body(response: Response) -> Response {
-    let (head, _) = response.into_parts();
-    HttpResponse::from_parts(head, Bytes::new()).into_response()
 }

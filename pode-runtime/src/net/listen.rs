@@ -15,34 +15,34 @@ const BACKLOG: i32 = 4096;
 #[derive(Debug)]
 pub(crate) struct Listener {
     socket: TcpListener,
-    /// Absent if they always are.
-    accepting: Option<watch::Receiver<bool>>,
+    accepting: watch::Receiver<bool>,
 }
 
 impl Listener {
     pub(crate) fn new(socket: TcpListener, accepting: watch::Receiver<bool>) -> Listener {
-        Listener { socket, accepting: Some(accepting) }
+        Listener { socket, accepting }
     }
 
     /// Waits for the next connection while accepting is on. Cancel safe.
     pub(crate) async fn accept(&mut self) -> io::Result<(TcpStream, SocketAddr)> {
-        let Some(accepting) = &mut self.accepting else { return self.socket.accept().await };
         loop {
-            if accepting.wait_for(|accepting| *accepting).await.is_err() {
+            if self.accepting.wait_for(|accepting| *accepting).await.is_err() {
                 return self.socket.accept().await;
             }
             tokio::select! {
                 biased;
-                Ok(()) = accepting.changed() => {}
+                Ok(()) = self.accepting.changed() => {}
                 accepted = self.socket.accept() => return accepted,
             }
         }
     }
 }
 
+/// Connections are always accepted.
+#[cfg(test)]
 impl From<TcpListener> for Listener {
     fn from(socket: TcpListener) -> Listener {
-        Listener { socket, accepting: None }
+        Listener::new(socket, watch::channel(true).1)
     }
 }
 

@@ -113,10 +113,7 @@ impl Rebroadcasts {
             _ => (client.signal(), client.own_path(), validate),
         };
         validate(&written.message).map_err(refused)?;
-        let recipients = match recipients(&written, client, *scope).await? {
-            Some(recipients) => recipients,
-            None => Recipients::Client(client.id().clone()),
-        };
+        let recipients = recipients(&written, client, *scope).await?;
         let message = Message::text(&as_text(&written.message));
         let envelope =
             Envelope::new(Audience { path: path.clone(), recipients, except: None }, message);
@@ -124,26 +121,26 @@ impl Rebroadcasts {
     }
 }
 
-/// Returns the recipients of a message; `None` for its sender.
+/// Returns the recipients of a message.
 async fn recipients(
     written: &ClientMessage,
     client: &SignalClient,
     scope: Rebroadcast,
-) -> Result<Option<Recipients>, BoxError> {
+) -> Result<Recipients, BoxError> {
     let refused = |sentence: &'static str| Err(EventError::new(403, sentence).into());
     if written.direct {
-        return Ok(None);
+        return Ok(Recipients::Client(client.id().clone()));
     }
     match scope {
         Rebroadcast::Nobody => refused("messages of clients go to nobody here"),
-        Rebroadcast::Anyone => Ok(Some(match (&written.client_id, &written.group) {
+        Rebroadcast::Anyone => Ok(match (&written.client_id, &written.group) {
             (Some(id), _) => Recipients::Client(
                 id.parse::<ClientId>()
                     .map_err(|error| EventError::new(400, format!("clientId: {error}")))?,
             ),
             (None, Some(group)) => Recipients::Group(group.as_str().into()),
             (None, None) => Recipients::Everyone,
-        })),
+        }),
         Rebroadcast::OwnGroups if written.client_id.is_some() => {
             refused("clientId: messages of clients go to their groups here")
         }
@@ -151,10 +148,10 @@ async fn recipients(
             let own = client.groups().await?;
             match (&written.group, &own[..]) {
                 (Some(group), own) if own.contains(group) => {
-                    Ok(Some(Recipients::Group(group.as_str().into())))
+                    Ok(Recipients::Group(group.as_str().into()))
                 }
                 (Some(_), _) => refused("group: you are not in this group"),
-                (None, [group]) => Ok(Some(Recipients::Group(group.as_str().into()))),
+                (None, [group]) => Ok(Recipients::Group(group.as_str().into())),
                 (None, []) => refused("you are in no group"),
                 (None, _) => refused("group: say to which of your groups"),
             }

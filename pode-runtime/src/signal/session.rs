@@ -119,8 +119,24 @@ impl ClientSession {
             }
         }
     }
+}
 
-    fn tell_end(
+impl Session for ClientSession {
+    fn check_rate(&mut self) -> Result<(), Message> {
+        let Some(rate) = self.messages_per_second else { return Ok(()) };
+        let limiter = self.rate.get_or_insert_with(|| {
+            Box::new(RateLimiter::direct_with_clock(Quota::per_second(rate), MonotonicClock))
+        });
+        limiter.check().map_err(|_| {
+            error_reply(&format!("too many messages: at most {rate} in a second are taken"))
+        })
+    }
+
+    fn handle(&self, messages: Vec<RawMessage>) -> JoinHandle<()> {
+        tokio::spawn(self.handled(messages))
+    }
+
+    fn leave(
         &mut self,
         end: DisconnectReason,
         handling: Option<JoinHandle<()>>,
@@ -162,35 +178,10 @@ impl ClientSession {
     }
 }
 
-impl Session for ClientSession {
-    fn check_rate(&mut self) -> Result<(), Message> {
-        let Some(rate) = self.messages_per_second else { return Ok(()) };
-        let limiter = self.rate.get_or_insert_with(|| {
-            Box::new(RateLimiter::direct_with_clock(Quota::per_second(rate), MonotonicClock))
-        });
-        limiter.check().map_err(|_| {
-            error_reply(&format!("too many messages: at most {rate} in a second are taken"))
-        })
-    }
-
-    fn handle(&self, messages: Vec<RawMessage>) -> JoinHandle<()> {
-        tokio::spawn(self.handled(messages))
-    }
-
-    fn leave(
-        &mut self,
-        end: DisconnectReason,
-        handling: Option<JoinHandle<()>>,
-        waiting: Vec<RawMessage>,
-    ) {
-        self.tell_end(end, handling, waiting);
-    }
-}
-
 impl Drop for ClientSession {
     fn drop(&mut self) {
         if !self.has_left {
-            self.tell_end(DisconnectReason::Lost, None, Vec::new());
+            self.leave(DisconnectReason::Lost, None, Vec::new());
         }
     }
 }
