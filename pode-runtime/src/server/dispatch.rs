@@ -24,7 +24,7 @@ use warp::reply::Response;
 use warp::{Filter, Reply};
 
 use crate::app::context::Context;
-use crate::app::event::{WebEvent, WebRequest};
+use crate::app::event::{RequestHead, WebEvent, WebRequest};
 use crate::base::limits::Limits;
 use crate::base::outcome::panicked;
 use crate::base::supervisor::caught;
@@ -33,7 +33,6 @@ use crate::http::body_timeout::TimedBody;
 use crate::http::exchange::{ResponseRules, normalized};
 use crate::http::response::{Sentence, WholeResponse, internal_error, sentence};
 use crate::http::{handshake, header};
-use crate::net::tls::certificate::ClientCertificate;
 use crate::push::engine::Engine;
 use crate::signal::{Handshake, SignalRoute};
 use crate::web::reply::view;
@@ -202,12 +201,8 @@ impl Dispatch {
             && let Some((index, values)) = signal
         {
             let handshake = Handshake {
-                method: request.method().clone(),
                 version: request.version(),
-                headers: std::mem::take(request.headers_mut()),
-                uri: request.uri().clone(),
-                peer,
-                certificate: request.extensions().get::<ClientCertificate>().cloned(),
+                head: RequestHead::take(&mut request, peer),
                 values,
                 context: Arc::clone(&self.context),
                 engine: self.engine.clone(),
@@ -246,12 +241,7 @@ impl Dispatch {
         let names = info.into_iter().flat_map(|info| info.parameters.iter().cloned());
         let limits = info.map_or(self.limits, |info| info.limits);
         let event = WebEvent::new(WebRequest {
-            method: request.method().clone(),
-            uri: request.uri().clone(),
-            // Only the handler needs them from here on.
-            headers: std::mem::take(request.headers_mut()),
-            peer,
-            certificate: request.extensions().get::<ClientCertificate>().cloned(),
+            head: RequestHead::take(&mut request, peer),
             parameters: names.zip(values).collect(),
             limits,
             context: Arc::clone(&self.context),

@@ -1,12 +1,11 @@
 //! From a handshake to a client of the engine: which clients are admitted, and
 //! with which id.
 
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use http::header::{HeaderMap, HeaderValue};
-use http::{HeaderName, Method, Response, StatusCode, Uri, Version};
+use http::header::HeaderValue;
+use http::{HeaderName, Response, StatusCode, Version};
 use hyper::upgrade::OnUpgrade;
 use pode_core::hub::Position;
 use pode_core::{ClientId, RoutePath, SendError};
@@ -16,14 +15,15 @@ use warp::{Filter, Reply};
 
 use super::Signal;
 use crate::app::context::Context;
-use crate::app::event::{CLIENT_ID, ClientInfo, ConnectDecision, ConnectRequest, SignalClient};
+use crate::app::event::{
+    CLIENT_ID, ClientInfo, ConnectDecision, ConnectRequest, RequestHead, SignalClient,
+};
 use crate::base::outcome::{Failed, caught};
 use crate::http::handshake::{AcceptedHandshake, HandshakeError, accept};
 use crate::http::origin::OriginPolicy;
 use crate::http::response::sentence;
 use crate::http::upgraded::detach;
 use crate::net::connection_limit::LimitReached;
-use crate::net::tls::certificate::ClientCertificate;
 use crate::push::engine::{Engine, NewSubscriber};
 use crate::push::session::Session;
 use crate::signal::session::ClientSession;
@@ -40,12 +40,8 @@ pub(crate) struct SignalRoute {
 /// The data of a handshake, in the extensions of its request.
 #[derive(Clone)]
 pub(crate) struct Handshake {
-    pub(crate) method: Method,
     pub(crate) version: Version,
-    pub(crate) headers: HeaderMap,
-    pub(crate) uri: Uri,
-    pub(crate) peer: Option<SocketAddr>,
-    pub(crate) certificate: Option<ClientCertificate>,
+    pub(crate) head: RequestHead,
     /// The decoded values of the path's parameters.
     pub(crate) values: Vec<String>,
     pub(crate) context: Arc<Context>,
@@ -116,8 +112,9 @@ impl SignalRoute {
         handshake: &Handshake,
         upgrade: Option<OnUpgrade>,
     ) -> Result<(AcceptedHandshake, OnUpgrade), HandshakeError> {
-        let accepted = accept(&handshake.method, handshake.version, &handshake.headers)?;
-        if !self.origins.admits(&handshake.headers) {
+        let RequestHead { method, headers, .. } = &handshake.head;
+        let accepted = accept(method, handshake.version, headers)?;
+        if !self.origins.admits(headers) {
             return Err(HandshakeError::Origin);
         }
         // Embedded in another warp server, the version isn't known; but only
@@ -132,7 +129,8 @@ impl SignalRoute {
         accepted: AcceptedHandshake,
         upgrade: OnUpgrade,
     ) -> Result<Response<Bytes>, Response<Bytes>> {
-        let Handshake { uri, headers, peer, certificate, values, context, engine, .. } = handshake;
+        let Handshake { head, values, context, engine, .. } = handshake;
+        let peer = head.peer;
         let Signal { path: signal, read, limit, handlers, options, .. } = &self.signal;
         let signal = *signal;
         let (parameters, path) = match read {
@@ -145,7 +143,7 @@ impl SignalRoute {
             None => (None, None),
         };
         let clients = context.signals.clients_at(signal, path.clone());
-        let since = match wants_to_resume(uri.query()).filter(|_| context.resumes) {
+        let since = match wants_to_resume(head.uri.query()).filter(|_| context.resumes) {
             Some(since) => {
                 let known = since.filter(|position| clients.remembers(*position));
                 Some(known.ok_or_else(|| HandshakeError::Forgotten.response())?)
@@ -161,16 +159,14 @@ impl SignalRoute {
 
         let request = Arc::new(ConnectRequest {
             parameters: parameters.clone(),
-            uri,
-            headers,
-            peer,
-            certificate,
+            head,
             context: Arc::clone(&context),
             decision: Mutex::new(ConnectDecision::of(ClientId::new())),
         });
         self.ask(&request).await?;
 
-        let proof = context.client_ids.give_out(&request.decision().id, &request.headers, address);
+        let proof =
+            context.client_ids.give_out(&request.decision().id, &request.head.headers, address);
         // A clone of the event may still exist: calls on it come too late.
         let ConnectDecision { id, groups, greeting, state, protocol } = request.decision().take();
         let mut response = accepted.response(protocol.as_deref());

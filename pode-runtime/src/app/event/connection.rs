@@ -2,23 +2,20 @@
 
 use std::any::Any;
 use std::marker::PhantomData;
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use http::header::SEC_WEBSOCKET_PROTOCOL;
-use http::{HeaderMap, Uri};
 use pode_core::{ClientId, Message, Parameters, Payload};
 use serde::de::DeserializeOwned;
 
 use super::SignalClient;
+use super::head::{RequestHead, request_methods};
 use super::signal::parameters;
-use super::web::cookie;
 use crate::app::context::Context;
 use crate::base::debug_form::debug_form;
 use crate::base::error::EventError;
 use crate::http::decode::fields;
 use crate::http::header::texts;
-use crate::net::tls::certificate::ClientCertificate;
 use crate::push::engine::Groups;
 use crate::push::session::DisconnectReason;
 
@@ -35,6 +32,10 @@ use crate::push::session::DisconnectReason;
 /// it admits the client, `on disconnect` runs at once; if it refuses the
 /// client, `on disconnect` doesn't run. So an action that `on disconnect` is to
 /// undo belongs at the end of the handler, with nothing after it that can fail.
+///
+/// The request isn't kept with the client. If message handlers need any of it,
+/// such as the client's certificate, keep that with
+/// [`set_state`](Self::set_state).
 ///
 /// Clones are cheap and refer to the same client.
 pub struct ConnectEvent<Out> {
@@ -56,10 +57,7 @@ pub struct DisconnectEvent {
 pub(crate) struct ConnectRequest {
     /// The values of its path's parameters: a tuple.
     pub(crate) parameters: Option<Arc<dyn Any + Send + Sync>>,
-    pub(crate) uri: Uri,
-    pub(crate) headers: HeaderMap,
-    pub(crate) peer: Option<SocketAddr>,
-    pub(crate) certificate: Option<ClientCertificate>,
+    pub(crate) head: RequestHead,
     pub(crate) context: Arc<Context>,
     /// What the handler decides. The handler may call from several tasks.
     pub(crate) decision: Mutex<ConnectDecision>,
@@ -101,24 +99,13 @@ impl ConnectRequest {
 
     /// Returns the subprotocols that the client offers, most preferred first.
     pub(crate) fn protocols(&self) -> impl Iterator<Item = &str> {
-        texts(&self.headers, SEC_WEBSOCKET_PROTOCOL, b',').filter(|name| !name.is_empty())
+        texts(&self.head.headers, SEC_WEBSOCKET_PROTOCOL, b',').filter(|name| !name.is_empty())
     }
 }
 
 impl<Out> ConnectEvent<Out> {
     pub(crate) fn new(request: Arc<ConnectRequest>) -> ConnectEvent<Out> {
         ConnectEvent { request, out: PhantomData }
-    }
-
-    /// Returns the path that the client requests, as sent.
-    pub fn path(&self) -> &str {
-        self.request.uri.path()
-    }
-
-    /// Returns the query (the part after the `?`) as sent; empty if there is
-    /// none.
-    pub fn query(&self) -> &str {
-        self.request.uri.query().unwrap_or_default()
     }
 
     /// Reads the query as the argument `query` of a route does:
@@ -129,32 +116,6 @@ impl<Out> ConnectEvent<Out> {
     /// An error of status 400 that names the invalid field.
     pub fn read_query<T: DeserializeOwned>(&self) -> Result<T, EventError> {
         fields("query", self.query().as_bytes())
-    }
-
-    /// Returns the headers of the request.
-    pub fn headers(&self) -> &HeaderMap {
-        &self.request.headers
-    }
-
-    /// Returns the decoded value of a cookie; `None` if there is no cookie of
-    /// that name, or it is not UTF-8.
-    pub fn cookie(&self, name: &str) -> Option<String> {
-        cookie(self.headers(), name)
-    }
-
-    /// Returns the client's address; behind a proxy, the proxy's.
-    pub fn peer_address(&self) -> Option<SocketAddr> {
-        self.request.peer
-    }
-
-    /// Returns the certificate that the client presented. `None` if the
-    /// endpoint's `client_certificate` requests none, or is `optional` and the
-    /// client presented none.
-    ///
-    /// The certificate isn't kept with the client. If message handlers need any
-    /// of it, keep that with [`set_state`](Self::set_state).
-    pub fn client_certificate(&self) -> Option<&ClientCertificate> {
-        self.request.certificate.as_ref()
     }
 
     /// Returns the client's id: a UUID (version 7) unless one was set.
@@ -174,7 +135,7 @@ impl<Out> ConnectEvent<Out> {
     /// don't let pages read the handshake header that carries it; a greeting
     /// can carry it instead.
     pub fn signed_client_id(&self) -> String {
-        let address = self.request.peer.map(|peer| peer.ip());
+        let address = self.peer_address().map(|peer| peer.ip());
         self.context().client_ids.give_out(&self.client_id(), self.headers(), address)
     }
 
@@ -226,11 +187,16 @@ impl<Out> ConnectEvent<Out> {
         Ok(())
     }
 
+    fn head(&self) -> &RequestHead {
+        &self.request.head
+    }
+
     fn context(&self) -> &Context {
         &self.request.context
     }
 }
 
+request_methods!(ConnectEvent<Out>);
 sending_methods!(ConnectEvent<Out>);
 
 impl DisconnectEvent {
@@ -261,4 +227,4 @@ impl<Out> Clone for ConnectEvent<Out> {
     }
 }
 
-debug_form!(ConnectEvent<Out>, |it| { path: it.path(), peer_address: it.request.peer });
+debug_form!(ConnectEvent<Out>, |it| { path: it.path(), peer_address: it.peer_address() });

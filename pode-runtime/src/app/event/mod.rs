@@ -2,7 +2,7 @@
 //!
 //! `connection` has the events of clients that connect and disconnect, `signal` that
 //! of a client's message, with the client; `web`, `timer`, `schedule` and `upstream` have
-//! the others.
+//! the others. `head` is what events of a request show of it.
 
 /// Writes the methods that every event has: those of [`Signals`], `state` and
 /// `upstream`. The event must have a method `context` that returns its context.
@@ -95,6 +95,7 @@ macro_rules! sending_methods {
 }
 
 mod connection;
+mod head;
 mod schedule;
 mod signal;
 mod timer;
@@ -103,6 +104,7 @@ mod web;
 
 pub(crate) use connection::{ConnectDecision, ConnectRequest};
 pub use connection::{ConnectEvent, DisconnectEvent};
+pub(crate) use head::RequestHead;
 pub use schedule::ScheduleEvent;
 pub(crate) use signal::ClientInfo;
 pub use signal::{SignalClient, SignalEvent};

@@ -11,7 +11,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::Uri;
 use pode_core::SignalPath;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -21,6 +20,7 @@ use tower_service::Service;
 
 use super::*;
 use crate::app::context::context_of;
+use crate::app::event::RequestHead;
 use crate::base::supervisor::Failure;
 use crate::http::activity::RequestBody;
 use crate::http::origin::{OriginPolicy, Origins};
@@ -158,15 +158,11 @@ fn refusals_say_what_would_be_right() {
     assert_eq!(HandshakeError::Stopping.response().status(), 503);
 }
 
-fn handshake<B>(request: &http::Request<B>, signals: &Signals, engine: &Engine) -> Handshake {
+fn handshake<B>(request: &mut http::Request<B>, signals: &Signals, engine: &Engine) -> Handshake {
     let (context, engine) = (context_of(signals.clone()), engine.clone());
     Handshake {
-        method: request.method().clone(),
         version: request.version(),
-        headers: request.headers().clone(),
-        uri: Uri::default(),
-        peer: None,
-        certificate: None,
+        head: RequestHead::take(request, None),
         values: Vec::new(),
         context,
         engine,
@@ -179,7 +175,7 @@ async fn a_request_that_cannot_be_upgraded_is_refused() {
     let (signals, engine, entrance) = one_signal("/news");
     let mut request = http::Request::new(String::new());
     *request.headers_mut() = headers(ASKED);
-    let handshake = handshake(&request, &signals, &engine);
+    let handshake = handshake(&mut request, &signals, &engine);
     request.extensions_mut().insert(handshake);
     let response = warp::service(entrance.into_filter()).call(request).await.unwrap();
     assert_eq!(response.status(), 400);
@@ -210,7 +206,7 @@ async fn a_request_becomes_a_client_of_the_engine() {
         let (signals, engine) = (signals.clone(), engine.clone());
         let filter = entrance.into_filter();
         move |mut request: http::Request<RequestBody<hyper::body::Incoming>>, _| {
-            let handshake = handshake(&request, &signals, &engine);
+            let handshake = handshake(&mut request, &signals, &engine);
             request.extensions_mut().insert(handshake);
             warp::service(filter.clone()).call(request)
         }
