@@ -1,10 +1,11 @@
 //! Signals: `connect` makes a client of a handshake, `session` calls the handlers of
 //! its messages and its end, `rebroadcast` sends messages of clients to other clients.
-//! `incoming` reads messages, `options` has the options.
+//! `incoming` reads messages, `rate` limits how many, `options` has the options.
 
 mod connect;
 mod incoming;
 pub(crate) mod options;
+mod rate;
 pub(crate) mod rebroadcast;
 pub(crate) mod session;
 

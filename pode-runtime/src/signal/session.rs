@@ -9,10 +9,6 @@ use std::num::NonZero;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
-use governor::clock::MonotonicClock;
-use governor::middleware::NoOpMiddleware;
-use governor::state::{InMemoryState, NotKeyed};
-use governor::{Quota, RateLimiter};
 use pode_core::{Message, SendError};
 use serde_json::json;
 use tokio::runtime::Handle;
@@ -25,6 +21,7 @@ use crate::base::supervisor::{self, has_ended};
 use crate::push::raw_message::RawMessage;
 use crate::push::session::{DisconnectReason, Session};
 use crate::signal::Validate;
+use crate::signal::rate::Rate;
 
 /// The handlers of a signal.
 #[derive(Default)]
@@ -41,9 +38,6 @@ pub(crate) type ConnectHandler = Box<dyn Fn(Arc<ConnectRequest>) -> Handled + Se
 pub(crate) type ReceiveHandler = Box<dyn Fn(SignalClient, RawMessage) -> Handled + Send + Sync>;
 pub(crate) type DisconnectHandler =
     Box<dyn Fn(SignalClient, DisconnectReason) -> Handled + Send + Sync>;
-
-type Rate =
-    RateLimiter<NotKeyed, InMemoryState, MonotonicClock, NoOpMiddleware<std::time::Instant>>;
 
 /// One admitted client.
 pub(crate) struct ClientSession {
@@ -123,13 +117,13 @@ impl ClientSession {
 
 impl Session for ClientSession {
     fn check_rate(&mut self) -> Result<(), Message> {
-        let Some(rate) = self.messages_per_second else { return Ok(()) };
-        let limiter = self.rate.get_or_insert_with(|| {
-            Box::new(RateLimiter::direct_with_clock(Quota::per_second(rate), MonotonicClock))
-        });
-        limiter.check().map_err(|_| {
-            error_reply(&format!("too many messages: at most {rate} in a second are taken"))
-        })
+        let Some(per_second) = self.messages_per_second else { return Ok(()) };
+        match self.rate.get_or_insert_with(|| Box::new(Rate::new(per_second))).take() {
+            true => Ok(()),
+            false => Err(error_reply(&format!(
+                "too many messages: at most {per_second} in a second are taken"
+            ))),
+        }
     }
 
     fn handle(&self, messages: Vec<RawMessage>) -> JoinHandle<()> {
