@@ -22,12 +22,12 @@ pode_server! {
     views  "examples/secure/views";
     public "examples/secure/public";
 
-    // A password next to its file protects nothing. A real server would take it
-    // from `password_from_env`, or from a file that nobody else may read.
+    // Everyone may read this key. That of a real server lies where only the
+    // server may read it, and is named with `.at_run_time()`.
     endpoint https "127.0.0.1:8443" {
-        certificate: pfx(
-            "examples/secure/certificates/localhost.pfx",
-            password_from_file("examples/secure/certificates/password.txt"),
+        certificate: pem(
+            "examples/secure/certificates/localhost.pem",
+            "examples/secure/certificates/localhost.key",
         ),
     };
     // The same address, so the same certificate.

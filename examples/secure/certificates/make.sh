@@ -3,7 +3,7 @@
 # alone, good from 2020 to 2120.
 #
 # Needs OpenSSL 3. The results are checked in, so the example needs no OpenSSL.
-# Its key and password are public: anyone could speak in its name, so nothing
+# Its key is public: anyone could speak in its name, so nothing
 # but this example should ever serve it.
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -41,10 +41,7 @@ openssl ca -batch -notext -config "$work/ca.conf" -selfsign -keyfile "$work/key.
     exit 1
 }
 
-# As OpenSSL 3 makes it: PBES2 with AES-256.
-printf 'a secret that everyone may read\n' >password.txt
-openssl pkcs12 -export -in localhost.pem -inkey "$work/key.pem" -passout file:password.txt \
-    -out localhost.pfx
+cp "$work/key.pem" localhost.key
 
 # By this, Chromium can be told of the one certificate that it needn't doubt.
 openssl x509 -in localhost.pem -noout -pubkey | openssl pkey -pubin -outform der |
