@@ -27,14 +27,14 @@ fn mistakes_read_as_written_down() {
     let cases = OURS.into_iter().flat_map(|stage| files(stage, "rs"));
     let is_advice = |case: &PathBuf| fs::read_to_string(case).unwrap().contains("#![deny(");
     let (advice, cases): (Vec<_>, Vec<_>) = cases.partition(is_advice);
-    let modules = cases.iter().enumerate();
-    let modules = modules.map(|(number, case)| format!("#[path = {case:?}]\nmod case_{number};\n"));
-    let out = empty_folder("ui-ours");
-    let root = out.join("lib.rs");
-    fs::write(&root, modules.collect::<String>()).unwrap();
-    let mut rustc = Libraries::built().rustc(&folder(), &out);
-    compare(&cases, said::by(rustc.arg("--crate-type=lib").arg(&root)));
+    let out = compare_modules(&cases, "ui-ours", Libraries::built());
     compare(&advice, said_of_each(&advice, &out));
+}
+
+/// The same, of a pode without any feature.
+#[test]
+fn words_whose_feature_is_off_read_as_written_down() {
+    compare_modules(&files("feature", "rs"), "ui-feature", Libraries::lean());
 }
 
 /// rustc's later stages report what the expansion leaves to them; they stop at
@@ -43,6 +43,19 @@ fn mistakes_read_as_written_down() {
 fn mistakes_that_rustc_finds_read_as_written_down() {
     let cases = files("rustc", "rs");
     compare(&cases, said_of_each(&cases, &empty_folder("ui-rustc")));
+}
+
+/// Compiles the cases as modules of one crate, and returns the folder of its
+/// output.
+fn compare_modules(cases: &[PathBuf], name: &str, libraries: &Libraries) -> PathBuf {
+    let modules = cases.iter().enumerate();
+    let modules = modules.map(|(number, case)| format!("#[path = {case:?}]\nmod case_{number};\n"));
+    let out = empty_folder(name);
+    let root = out.join("lib.rs");
+    fs::write(&root, modules.collect::<String>()).unwrap();
+    let mut rustc = libraries.rustc(&folder(), &out);
+    compare(cases, said::by(rustc.arg("--crate-type=lib").arg(&root)));
+    out
 }
 
 /// Compiles each case as a crate of its own.

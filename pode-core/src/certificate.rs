@@ -52,12 +52,6 @@ pub fn names_in_pem(file: &[u8]) -> Option<CertificateNames> {
     CertificateNames::of(&CertificateDer::pem_slice_iter(file).next()?.ok()?)
 }
 
-/// Tells whether a PEM file holds a private key of any kind.
-pub fn holds_pem_key(file: &[u8]) -> bool {
-    let mark = b"PRIVATE KEY-----";
-    file.windows(mark.len()).any(|window| window == mark)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -95,7 +89,5 @@ mod tests {
             check(&section("CERTIFICATE", "A*A")).unwrap_err().starts_with("is not a valid PEM")
         );
         assert!(check("-----BEGIN CERTIFICATE-----\nAAAA\n").is_err());
-        assert!(holds_pem_key(key.as_bytes()));
-        assert!(!holds_pem_key(section("CERTIFICATE", "AAAA").as_bytes()));
     }
 }

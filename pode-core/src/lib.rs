@@ -15,7 +15,8 @@
 //!   WebSocket protocol, and [`hub`] carries messages from senders to receivers
 //!   (feature `hub`).
 //! - [`model`] is the model of a server, [`page`] finds what pages request, and
-//!   [`check`] checks that a server is consistent (feature `check`).
+//!   [`check`] checks that a server is consistent (feature `check`; with `tls` also
+//!   its certificates, with `views` also its templates).
 
 pub mod address;
 pub mod certificate_names;
@@ -43,7 +44,7 @@ pub mod hub;
 #[cfg(feature = "hub")]
 pub mod message;
 
-#[cfg(feature = "check")]
+#[cfg(all(feature = "check", feature = "tls"))]
 pub mod certificate;
 #[cfg(feature = "check")]
 pub mod check;

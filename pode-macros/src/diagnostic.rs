@@ -3,13 +3,23 @@
 use pode_core::check::{Code, Diagnostic, text};
 use pode_core::model::Place;
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{quote, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::Attribute;
 
 /// All mistakes of one invocation, in the order they were found.
 #[derive(Debug, Default)]
 pub(crate) struct Mistakes {
-    found: Vec<(Span, String)>,
+    found: Vec<Mistake>,
     advice: Vec<Advice>,
+}
+
+/// A mistake at a token.
+#[derive(Debug)]
+struct Mistake {
+    span: Span,
+    text: String,
+    /// The `#[cfg]`s under which it is one.
+    cfgs: TokenStream,
 }
 
 /// A possible improvement of a valid declaration.
@@ -28,6 +38,12 @@ pub(crate) struct Places {
     /// Each with the index of its declaration.
     spans: Vec<(Span, usize)>,
     declaration: usize,
+}
+
+impl Mistake {
+    fn new(span: Span, text: String) -> Mistake {
+        Mistake { span, text, cfgs: TokenStream::new() }
+    }
 }
 
 impl Places {
@@ -57,7 +73,23 @@ impl Mistakes {
         message: impl AsRef<str>,
         help: impl AsRef<str>,
     ) {
-        self.found.push((span, text(code, message.as_ref(), help.as_ref())));
+        self.add_where(&[], code, span, message, help);
+    }
+
+    /// Adds a mistake that is one only where the `#[cfg]`s among the attributes
+    /// hold.
+    pub(crate) fn add_where(
+        &mut self,
+        attributes: &[Attribute],
+        code: Code,
+        span: Span,
+        message: impl AsRef<str>,
+        help: impl AsRef<str>,
+    ) {
+        let cfgs = attributes.iter().filter(|attribute| attribute.path().is_ident("cfg"));
+        let cfgs = cfgs.map(ToTokens::to_token_stream).collect();
+        let text = text(code, message.as_ref(), help.as_ref());
+        self.found.push(Mistake { span, text, cfgs });
     }
 
     /// Adds a parser's error: one of this crate's, which is complete, or one of
@@ -67,7 +99,7 @@ impl Mistakes {
             let message = error.to_string();
             let ours = message.contains(" [PODE");
             let message = if ours { message } else { format!("{message} [{}]", Code::Unreadable) };
-            (error.span(), message)
+            Mistake::new(error.span(), message)
         }));
     }
 
@@ -81,15 +113,15 @@ impl Mistakes {
             self.advice.push(Advice { code, text, span, declaration });
             return;
         }
-        self.found.push((span, text(code, &message, &help)));
+        self.found.push(Mistake::new(span, text(code, &message, &help)));
         let others = others.into_iter();
-        self.found.extend(others.map(|(place, what)| (places.spans[place.0].0, what)));
+        self.found.extend(others.map(|(place, what)| Mistake::new(places.spans[place.0].0, what)));
     }
 
     /// Returns one `compile_error!` for each mistake.
     pub(crate) fn errors(&self) -> TokenStream {
-        let errors = self.found.iter().map(|(span, message)| {
-            quote_spanned! { *span=> ::core::compile_error! { #message } }
+        let errors = self.found.iter().map(|Mistake { span, text, cfgs }| {
+            quote_spanned! { *span=> #cfgs ::core::compile_error! { #text } }
         });
         errors.collect()
     }

@@ -7,10 +7,12 @@
 //! together. Use it through the `pode` crate, whose items the expansion names.
 //!
 //! `diagnostic` turns mistakes into compile errors at the user's tokens, `files` is the
-//! only access to the user's files, `shown` prints types as users would write them.
+//! only access to the user's files, `feature` are the parts that a build may leave out,
+//! `shown` prints types as users would write them.
 
 mod diagnostic;
 mod expand;
+mod feature;
 mod files;
 mod resolve;
 mod shown;

@@ -15,7 +15,7 @@ const FORM: [(&str, &str); 1] = [("Content-Type", "application/x-www-form-urlenc
 /// Builds an example as users do, and returns its program. `arguments` are
 /// added to cargo's.
 fn example(name: &str, arguments: &[&str]) -> PathBuf {
-    let build = ["build", "--quiet", "--package", "pode", "--example", name];
+    let build = ["build", "--quiet", "--package", "pode", "--all-features", "--example", name];
     let build = [&build[..], arguments].concat();
     output(&mut cargo(&repository(), &build)).unwrap_or_else(|said| panic!("{said}"));
     target().join("debug/examples").join(name)

@@ -237,6 +237,10 @@ codes! {
     DrainAlone = 130,
     /// A path that can't be a socket's.
     SocketPath = 131,
+
+    // What a build leaves out.
+    /// A word that needs a Cargo feature which is off.
+    FeatureOff = 140,
 }
 
 impl Code {

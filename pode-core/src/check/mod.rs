@@ -11,6 +11,7 @@
 //! connect`, `reserved` and `twice` names and paths.
 
 mod arguments;
+#[cfg(feature = "tls")]
 mod certificates;
 mod code;
 mod connections;
@@ -26,6 +27,7 @@ mod signals;
 mod site;
 mod states;
 mod suggestion;
+#[cfg(feature = "views")]
 mod templates;
 mod timers;
 mod twice;
@@ -43,9 +45,11 @@ use crate::model::Server;
 pub fn check(server: &Server) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     endpoints::check(server, &mut found);
+    #[cfg(feature = "tls")]
     certificates::check(server, &mut found);
     limits::check(server, &mut found);
     files::check(server, &mut found);
+    #[cfg(feature = "views")]
     templates::check(server, &mut found);
     mounts::check(server, &mut found);
     reserved::check(server, &mut found);

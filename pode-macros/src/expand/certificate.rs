@@ -4,7 +4,6 @@
 //! No part of a certificate is put into the program; the run time reads its
 //! files at the start.
 
-use pode_core::certificate::holds_pem_key;
 use pode_core::model::{CertificateFileKind, Endpoint, Server};
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -42,4 +41,21 @@ pub(super) fn crate_folder(model: &Server, declared: &proc_macro2::Ident) -> Opt
             #declared.crate_folder(::core::env!("CARGO_MANIFEST_DIR"));
         }
     })
+}
+
+/// Tells whether a PEM file holds a private key of any kind.
+fn holds_pem_key(file: &[u8]) -> bool {
+    let mark = b"PRIVATE KEY-----";
+    file.windows(mark.len()).any(|window| window == mark)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_known_by_its_section() {
+        assert!(holds_pem_key(b"-----BEGIN EC PRIVATE KEY-----\nAAAA\n"));
+        assert!(!holds_pem_key(b"-----BEGIN CERTIFICATE-----\nAAAA\n"));
+    }
 }

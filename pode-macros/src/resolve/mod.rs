@@ -5,11 +5,12 @@
 //! is then marked as incomplete. Nothing here depends on other declarations.
 //!
 //! Beside the nouns: `options` and `path` are common to them, `receiver` and `closure`
-//! look at handlers.
+//! look at handlers, `feature` knows what a build may leave out.
 
 pub(crate) mod certificate;
 mod closure;
 mod endpoint;
+mod feature;
 mod mount;
 mod on;
 pub(crate) mod options;
@@ -17,6 +18,7 @@ mod path;
 mod public;
 mod receiver;
 mod route;
+#[cfg(feature = "schedule")]
 mod schedule;
 mod server;
 mod signal;
@@ -47,6 +49,10 @@ pub(crate) fn resolve(written: &Written, mistakes: &mut Mistakes) -> (Server, Pl
     resolver.limits(&written.server.options);
     for (index, declaration) in written.declarations.iter().enumerate() {
         resolver.places.begin(index);
+        if !resolver.has_features(declaration) {
+            model.incomplete = true;
+            continue;
+        }
         let head = resolver.head(index, declaration);
         let understood = match &declaration.kind {
             Kind::Endpoint(endpoint) => {
@@ -64,9 +70,12 @@ pub(crate) fn resolve(written: &Written, mistakes: &mut Mistakes) -> (Server, Pl
             Kind::On(on) => resolver.on(head, on).map(|meant| model.ons.push(meant)),
             Kind::State(state) => resolver.state(head, state).map(|meant| model.states.push(meant)),
             Kind::Timer(timer) => resolver.timer(head, timer).map(|meant| model.timers.push(meant)),
+            #[cfg(feature = "schedule")]
             Kind::Schedule(schedule) => {
                 resolver.schedule(head, schedule).map(|meant| model.schedules.push(meant))
             }
+            #[cfg(not(feature = "schedule"))]
+            Kind::Schedule(_) => None,
             Kind::Upstream(upstream) => {
                 resolver.upstream(head, upstream).map(|meant| model.upstreams.push(meant))
             }

@@ -10,7 +10,7 @@ use super::options::text;
 use crate::syntax::{self, ON_CONNECT};
 
 /// The option that names the trusted authorities.
-const ROOTS: &str = "roots";
+pub(super) const ROOTS: &str = "roots";
 
 impl Resolver<'_> {
     pub(super) fn upstream(&mut self, head: Head, written: &syntax::Upstream) -> Option<Upstream> {

@@ -8,7 +8,11 @@ use std::path::{Path, PathBuf};
 use pode_core::check::Code;
 use proc_macro2::TokenStream;
 
+use crate::feature::with_features_of;
 use crate::files;
+
+/// The folders of UI tests whose mistakes the macro reports.
+const STAGES: [&str; 4] = ["syntax", "resolve", "check", "feature"];
 
 /// One part of a paragraph, after `Wrong:` or `Right:`.
 #[derive(Default)]
@@ -43,7 +47,7 @@ fn part(text: &str) -> Part {
     part
 }
 
-/// Expands the part and returns the codes of its mistakes and its advice.
+/// Expands the part, with the features of its `Cargo.toml`, and returns the codes of its mistakes and its advice.
 fn codes(part: &Part) -> BTreeSet<String> {
     let folder = tempfile();
     for (name, content) in &part.files {
@@ -53,7 +57,10 @@ fn codes(part: &Part) -> BTreeSet<String> {
     }
     let block = with_what_is_left_out(&part.declarations);
     let tokens: TokenStream = block.parse().expect("it is made of tokens");
-    let expansion = files::in_crate(&folder, || crate::compile(tokens)).to_string();
+    let manifest = part.files.iter().find(|(name, _)| name == "Cargo.toml");
+    let manifest = manifest.map(|(_, content)| content.as_str());
+    let compile = || with_features_of(manifest, || crate::compile(tokens));
+    let expansion = files::in_crate(&folder, compile).to_string();
     fs::remove_dir_all(&folder).unwrap();
     let found = expansion.match_indices("PODE");
     found.map(|(start, _)| expansion[start..start + "PODE000".len()].to_owned()).collect()
@@ -129,7 +136,7 @@ fn ui_files(stage: &str, ending: &str) -> Vec<(PathBuf, String)> {
 #[test]
 fn each_code_is_tested_on_both_sides_of_its_border() {
     let mut untested: BTreeSet<String> = Code::ALL.iter().map(Code::to_string).collect();
-    for stage in ["syntax", "resolve", "check"] {
+    for stage in STAGES {
         for (path, said) in ui_files(stage, "stderr") {
             let found: BTreeSet<&String> =
                 untested.iter().filter(|code| said.contains(code.as_str())).collect();
@@ -137,8 +144,8 @@ fn each_code_is_tested_on_both_sides_of_its_border() {
             assert!(several || found.len() <= 1, "{path:?} has several mistakes");
         }
     }
-    let said: String = ["syntax", "resolve", "check"]
-        .iter()
+    let said: String = STAGES
+        .into_iter()
         .flat_map(|stage| ui_files(stage, "stderr"))
         .map(|(_, said)| said)
         .collect();

@@ -6,6 +6,7 @@
 
 mod after_mistakes;
 mod checks;
+mod features;
 mod never_panics;
 
 use std::fs;

@@ -37,8 +37,19 @@ pub fn folder(name: &str) -> PathBuf {
     folder
 }
 
-/// Returns the manifest of a crate that depends on pode and serde.
+/// Returns the manifest of a crate that depends on serde and on pode with all
+/// features.
 pub fn manifest(name: &str) -> String {
+    manifest_with(name, r#"features = ["pfx"]"#)
+}
+
+/// Returns the manifest of a crate that depends on serde and on pode without
+/// any feature.
+pub fn lean_manifest(name: &str) -> String {
+    manifest_with(name, "default-features = false")
+}
+
+fn manifest_with(name: &str, features: &str) -> String {
     format!(
         r#"
         [package]
@@ -47,7 +58,7 @@ pub fn manifest(name: &str) -> String {
         edition = "2024"
 
         [dependencies]
-        pode = {{ path = {:?} }}
+        pode = {{ path = {:?}, {features} }}
         serde = {{ version = "1", features = ["derive"] }}
 
         # It is a workspace of its own, wherever it lies.
@@ -86,15 +97,21 @@ pub struct Libraries {
 }
 
 impl Libraries {
-    /// Builds them, unless they are already built.
+    /// Builds them, unless they are already built. This pode has all features.
     pub fn built() -> &'static Libraries {
         static BUILT: OnceLock<Libraries> = OnceLock::new();
-        BUILT.get_or_init(Libraries::build)
+        BUILT.get_or_init(|| Libraries::build("libraries", manifest))
     }
 
-    fn build() -> Libraries {
-        let folder = folder("libraries");
-        fs::write(folder.join("Cargo.toml"), manifest("libraries")).unwrap();
+    /// Builds them, unless they are already built. This pode has no features.
+    pub fn lean() -> &'static Libraries {
+        static BUILT: OnceLock<Libraries> = OnceLock::new();
+        BUILT.get_or_init(|| Libraries::build("lean-libraries", lean_manifest))
+    }
+
+    fn build(name: &str, manifest: fn(&str) -> String) -> Libraries {
+        let folder = folder(name);
+        fs::write(folder.join("Cargo.toml"), manifest(name)).unwrap();
         fs::write(folder.join("src/lib.rs"), "").unwrap();
         let arguments = ["build", "--message-format=json-render-diagnostics"];
         let said = output(&mut cargo(&folder, &arguments)).unwrap_or_else(|said| panic!("{said}"));

@@ -7,6 +7,9 @@ use pode::prelude::*;
 
 pode_server! {
     server example(settings: Settings);
+    // PODE140: one that never is needs no feature.
+    #[cfg(any())]
+    endpoint https "*:9441" { certificate: self_signed() };
     // PODE050, PODE051: one of two endpoints at an address names it.
     endpoint https "127.0.0.1:8443" { certificate: self_signed() };
     endpoint wss   "127.0.0.1:8443";
