@@ -317,12 +317,37 @@ pub enum CertificateError {
     #[error("its key is of a kind that can't be used")]
     KindOfKey,
 
+    /// The file is in PKCS#12 form, and the feature `pfx` is off.
+    #[error(
+        "a PKCS#12 file needs the feature `pfx` of `pode`: write `features = [\"pfx\"]` in \
+         `Cargo.toml`, in the line of `pode`; or convert the file, by \
+         `openssl pkcs12 -in file.pfx -nodes -out file.pem`, and write \
+         `pem(\"file.pem\", \"file.pem\")`"
+    )]
+    PfxOff,
+
+    /// The key has a password, and the feature `encrypted-keys` is off.
+    #[error(
+        "its key has a password, which needs the feature `encrypted-keys` of `pode`: write \
+         `features = [\"encrypted-keys\"]` in `Cargo.toml`, in the line of `pode`; or write the \
+         key without a password, by `openssl pkey -in key.pem -out plain.pem`"
+    )]
+    EncryptedKeysOff,
+
     /// No certificate could be generated.
     #[error("none could be made: {reason}")]
     Unmade {
         /// Why not.
         reason: String,
     },
+}
+
+impl CertificateError {
+    /// The error for a key that can't be read, without what the cause may quote
+    /// of it.
+    pub(crate) fn unreadable_key() -> CertificateError {
+        CertificateError::NotPem { reason: "a key in it can't be read".to_owned() }
+    }
 }
 
 /// A response other than success, returned from inside a handler by `?`.

@@ -88,7 +88,7 @@ impl Default for ServerOptions {
 }
 
 /// Options of an endpoint:
-/// `endpoint wss "*:8443" { certificate: pfx("file.pfx", password_from_env("NAME")) };`
+/// `endpoint wss "*:8443" { certificate: pem("chain.pem", "key.pem") };`
 ///
 /// In the option's value the functions of
 /// [`certificate`](crate::net::tls::certificate) need no `use`.

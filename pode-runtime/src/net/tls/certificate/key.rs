@@ -4,14 +4,12 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use pkcs8::EncryptedPrivateKeyInfoRef;
 use rustls::crypto::ring::sign::any_supported_type;
+use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::{Error as PemError, PemObject};
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::sign::SigningKey;
-use x509_cert::der::Decode;
-use x509_cert::der::asn1::AnyRef;
 
+use super::sealed_key::unseal;
 use crate::base::error::CertificateError;
 
 /// Stands in the head of a key that is encrypted as OpenSSL did before PKCS#8
@@ -35,11 +33,10 @@ pub(super) fn from_pem(
         Ok(key) => key,
         Err(PemError::NoItemsFound) => {
             let sealed = sealed(content).ok_or(CertificateError::NoKey)??;
-            let password = password().ok_or(CertificateError::KeyWithPassword)??;
-            unseal(&sealed, &password)?.into()
+            unseal(&sealed, password)?.into()
         }
         // The text of the error may quote the file.
-        Err(_) => return Err(unreadable()),
+        Err(_) => return Err(CertificateError::unreadable_key()),
     };
     signing_key(key)
 }
@@ -59,55 +56,13 @@ fn sealed(content: &[u8]) -> Option<Result<Vec<u8>, CertificateError>> {
     let digits = body.map(|body| {
         body.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect::<Vec<u8>>()
     });
-    Some(digits.and_then(|digits| BASE64_STANDARD.decode(digits).ok()).ok_or_else(unreadable))
-}
-
-fn unseal(sealed: &[u8], password: &str) -> Result<PrivatePkcs8KeyDer<'static>, CertificateError> {
-    use pkcs8::Error::EncryptedPrivateKey;
-    use pkcs8::pkcs5::Error::{
-        AlgorithmParametersInvalid, NoPbes1CryptSupport, UnsupportedAlgorithm,
-    };
-
-    // A key that is whole but not understood is encrypted in some other way.
-    let info = EncryptedPrivateKeyInfoRef::try_from(sealed).map_err(|_| {
-        let whole = AnyRef::from_der(sealed).is_ok();
-        if whole { CertificateError::KindOfEncryption } else { unreadable() }
-    })?;
-    let opened = info.decrypt(password).map_err(|error| match error {
-        EncryptedPrivateKey(
-            AlgorithmParametersInvalid { .. } | UnsupportedAlgorithm { .. } | NoPbes1CryptSupport,
-        ) => CertificateError::KindOfEncryption,
-        // The padding or the decrypted content is wrong.
-        _ => CertificateError::WrongPassword,
-    })?;
-    Ok(PrivatePkcs8KeyDer::from(opened.as_bytes().to_vec()))
-}
-
-fn unreadable() -> CertificateError {
-    CertificateError::NotPem { reason: "a key in it can't be read".to_owned() }
+    Some(
+        digits
+            .and_then(|digits| BASE64_STANDARD.decode(digits).ok())
+            .ok_or_else(CertificateError::unreadable_key),
+    )
 }
 
 fn position(content: &[u8], mark: &[u8]) -> Option<usize> {
     content.windows(mark.len()).position(|window| window == mark)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_damaged_is_told_from_what_is_another_key() {
-        let judge = |body: &str| {
-            let file = format!(
-                "-----BEGIN ENCRYPTED PRIVATE KEY-----\n{body}\n-----END ENCRYPTED PRIVATE KEY-----"
-            );
-            from_pem(file.as_bytes(), || Some(Ok("secret".to_owned()))).expect_err(body)
-        };
-        assert!(matches!(judge("no digits!"), CertificateError::NotPem { .. }));
-        assert!(matches!(judge("MIGH"), CertificateError::NotPem { .. }), "it is cut off");
-        assert!(matches!(judge("MAA="), CertificateError::KindOfEncryption), "it is empty");
-        let endless = b"-----BEGIN ENCRYPTED PRIVATE KEY-----\nMAA=\n";
-        let error = from_pem(endless, || None).expect_err("it has no end");
-        assert!(matches!(error, CertificateError::NotPem { .. }));
-    }
 }

@@ -5,8 +5,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use p12_keystore::Pkcs12Archive;
-use p12_keystore::error::Error as Pkcs12Error;
 use pode_core::{Bind, CertificateNames};
 use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair};
 use rustls::pki_types::pem::PemObject;
@@ -16,6 +14,7 @@ use rustls::sign::CertifiedKey;
 use super::expiry::{ExpiryNotice, Validity};
 use super::files::read;
 use super::key::{self, signing_key};
+use super::pfx::load_pfx;
 use super::{CertificateSource, Password};
 use crate::base::error::CertificateError;
 
@@ -89,41 +88,6 @@ impl LoadedCertificate {
     pub(crate) fn notices(&self, now: Timestamp) -> impl Iterator<Item = ExpiryNotice> {
         self.validities.iter().filter_map(move |validity| validity.notice(&self.file, now))
     }
-}
-
-fn load_pfx(
-    folder: Option<&Path>,
-    file: &Path,
-    password: &Password,
-) -> Result<CertifiedKey, CertificateError> {
-    let content = read(folder, file)?;
-    let password = password.read(folder)?;
-    let archive = Pkcs12Archive::from_pkcs12(&content, &password).map_err(|error| match error {
-        Pkcs12Error::MacError(_) | Pkcs12Error::UnpadError => CertificateError::WrongPassword,
-        other => CertificateError::NotPkcs12 { reason: other.to_string() },
-    })?;
-    if archive.certs.is_empty() {
-        return Err(CertificateError::NoCertificate);
-    }
-    if archive.keys.is_empty() {
-        return Err(CertificateError::NoKey);
-    }
-    let certificates: Vec<CertificateDer<'static>> =
-        archive.certs.iter().map(|bag| bag.cert.as_der().to_vec().into()).collect();
-    for bag in &archive.keys {
-        let key = PrivatePkcs8KeyDer::from(bag.key.as_der().to_vec());
-        let key = signing_key(key.into())?;
-        // The bags may be in any order; TLS wants the server's own first.
-        for own in 0..certificates.len() {
-            let mut chain = certificates.clone();
-            chain[..=own].rotate_right(1);
-            let pair = CertifiedKey::new(chain, key.clone());
-            if pair.keys_match().is_ok() {
-                return Ok(pair);
-            }
-        }
-    }
-    Err(CertificateError::OtherKey)
 }
 
 /// Reads the certificates of a PEM file; there is at least one.

@@ -1,7 +1,8 @@
 //! Certificates: the words that name them, and their files, read at the start and
 //! whenever they change. No file becomes part of the program.
 //!
-//! `load` reads a certificate with its `key` and `password`, `files` finds files
+//! `load` reads a certificate with its `key` and `password`, `pfx` from a PKCS#12 file;
+//! `sealed_key` decrypts a key. `files` finds files
 //! and compares them, `expiry` knows how long a certificate is valid. `authorities`
 //! are those whose client certificates are accepted, `client` is such a certificate
 //! as a handler sees it. `credentials` has all that an address shows and asks for, and
@@ -15,6 +16,10 @@ mod files;
 mod key;
 mod load;
 mod password;
+#[cfg_attr(not(feature = "pfx"), path = "pfx_off.rs")]
+mod pfx;
+#[cfg_attr(not(feature = "encrypted-keys"), path = "sealed_key_off.rs")]
+mod sealed_key;
 mod sni_resolver;
 
 use std::path::{Path, PathBuf};
@@ -72,7 +77,8 @@ enum CertificateSource {
 /// file, usually named `.pfx` or `.p12`.
 ///
 /// Supports files as OpenSSL 3 makes them (PBES2), and those of Windows and
-/// older tools (RC2 and 3DES).
+/// older tools (RC2 and 3DES). Needs the feature `pfx`; without it, the start
+/// fails with an error that names the feature.
 pub fn pfx(file: impl Into<PathBuf>, password: impl Into<Password>) -> Certificate {
     CertificateSource::Pfx { file: file.into(), password: password.into() }.into()
 }
@@ -81,7 +87,9 @@ pub fn pfx(file: impl Into<PathBuf>, password: impl Into<Password>) -> Certifica
 /// key from another or the same file.
 ///
 /// For a key with a password (PKCS#8, `BEGIN ENCRYPTED PRIVATE KEY`), set it by
-/// [`password`](Certificate::password).
+/// [`password`](Certificate::password). That needs the feature
+/// `encrypted-keys`; without it, the start fails with an error that names the
+/// feature.
 pub fn pem(chain: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Certificate {
     CertificateSource::Pem { chain: chain.into(), key: key.into(), password: None }.into()
 }
