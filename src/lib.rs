@@ -42,6 +42,22 @@
 //! Each route becomes one warp filter, and each signal path one tokio broadcast
 //! channel. A message is encoded once, however many clients listen.
 //!
+//! # Cargo features
+//!
+//! | feature | what it brings | default |
+//! |---|---|---|
+//! | `tls` | `https` and `wss` endpoints with their certificates, and those of clients; upstreams by `wss` | on |
+//! | `views` | `views`, and replies by `view(…)` | on |
+//! | `upstream` | `upstream` | on |
+//! | `schedule` | `schedule`: cron expressions and time zones | on |
+//! | `multipart` | the argument `multipart`: forms with files | on |
+//! | `encrypted-keys` | keys with a password, in PEM form; turns `tls` on | off |
+//! | `pfx` | certificates in PKCS#12 form, `.pfx` or `.p12`; turns `encrypted-keys` on | off |
+//!
+//! With `default-features = false`, a program builds faster and depends on less.
+//! A word whose feature is off is a compile error that names the feature
+//! (PODE140); so is an error at the start, where only that can tell.
+//!
 //! # Views and public files
 //!
 //! Their folders are relative to the crate's `Cargo.toml`. A build with debug

@@ -224,7 +224,8 @@ keywords! {
     disconnect
 
     /// `upstream PRICES: Tick = "wss://feed.example/prices" => on_tick;`
-    /// listens to a WebSocket of another server.
+    /// listens to a WebSocket of another server (feature `upstream`; by `wss`,
+    /// also `tls`).
     ///
     /// It is Pode's `Connect-PodeWebSocket`. The handler is an `async fn` or an
     /// `async` closure that takes an [`UpstreamEvent`](crate::UpstreamEvent)

@@ -93,19 +93,19 @@ keywords! {
     /// An endpoint that serves routes, views and public files over HTTP/1.1.
     http
 
-    /// An endpoint that serves the same as [`http`], over TLS.
+    /// An endpoint that serves the same as [`http`], over TLS (feature `tls`).
     ///
     /// It needs a [`certificate`]. Clients choose HTTP/2 or HTTP/1.1 by ALPN,
     /// and TLS 1.3 or 1.2. A client that sends plain HTTP gets a 400.
     https
 
-    /// `{ certificate: pfx("file.pfx", password_from_env("NAME")) }` names the
-    /// certificate of an [`https`] or [`wss`] [`endpoint`].
+    /// `{ certificate: pem("chain.pem", "key.pem") }` names the certificate of an
+    /// [`https`] or [`wss`] [`endpoint`] (feature `tls`).
     ///
     /// | value | where the certificate and its key come from |
     /// |---|---|
-    /// | `pfx("file.pfx", password)` | a PKCS#12 file, of OpenSSL 3 or older tools |
-    /// | `pem("chain.pem", "key.pem")` | two PEM files, or twice the same; `.password(password)` decrypts an encrypted key |
+    /// | `pem("chain.pem", "key.pem")` | two PEM files, or twice the same; `.password(password)` decrypts an encrypted key (feature `encrypted-keys`) |
+    /// | `pfx("file.pfx", password)` | a PKCS#12 file, of OpenSSL 3 or older tools (feature `pfx`) |
     /// | `self_signed()` | made at each start, and trusted by no client: for development |
     /// | any [`Certificate`](crate::Certificate) | made by the functions of [`pode::certificate`](crate::certificate) |
     ///
@@ -126,7 +126,7 @@ keywords! {
     /// there), paths are relative to the crate's `Cargo.toml`; otherwise, to
     /// the working directory. The compiler checks that the files exist and have
     /// the expected form. For files that exist only on the machine where the
-    /// server will run, write `pfx(…).at_run_time()`, which also allows paths
+    /// server will run, write `pem(…).at_run_time()`, which also allows paths
     /// outside the crate.
     ///
     /// Several certificates stand in brackets. Each client gets the one for the
@@ -140,16 +140,14 @@ keywords! {
     /// pode_server! {
     ///     server safe;
     ///     endpoint https "*:8443" {
-    ///         certificate: pfx("/etc/pode/pode.pfx", password_from_env("PODE_PASSWORD")).at_run_time(),
+    ///         certificate: pem("/etc/pode/pode.pem", "/etc/pode/pode.key").at_run_time(),
     ///     };
     ///     endpoint wss   "*:8443";
     ///     endpoint inner https 9443 { certificate: self_signed() };
     ///     endpoint shops https "*:8444" {
     ///         certificate: [
     ///             pem("/etc/pode/tea.pem", "/etc/pode/tea.key").at_run_time(),
-    ///             pem("/etc/pode/ink.pem", "/etc/pode/ink.key")
-    ///                 .password(password_from_env("INK_PASSWORD"))
-    ///                 .at_run_time(),
+    ///             pem("/etc/pode/ink.pem", "/etc/pode/ink.key").at_run_time(),
     ///         ],
     ///     };
     ///     signal NEWS: String = "/news";
@@ -161,7 +159,7 @@ keywords! {
 
     /// `{ client_certificate: required("clients.pem")
     /// }` makes an [`https`] or [`wss`] [`endpoint`] ask its clients for a
-    /// certificate.
+    /// certificate (feature `tls`).
     ///
     /// The file is PEM and holds the certificates of one or several authorities
     /// that sign client certificates. With `required`, the handshake of every
@@ -196,12 +194,12 @@ keywords! {
     /// A plain GET on a signal's path is answered with 426.
     ws
 
-    /// An endpoint that serves the same as [`ws`], over TLS.
+    /// An endpoint that serves the same as [`ws`], over TLS (feature `tls`).
     ///
     /// It needs a [`certificate`].
     wss
 
-    /// `views "folder";` names the folder of templates.
+    /// `views "folder";` names the folder of templates (feature `views`).
     ///
     /// `folder/users/list.html` is the view `users/list`. Templates are those
     /// of [minijinja](https://docs.rs/minijinja): `{{ name }}` prints a
@@ -211,7 +209,8 @@ keywords! {
     /// an error: it is logged, and the client gets a 500.
     views
 
-    /// `=> view "name"` answers a [`route`] with a template of [`views`].
+    /// `=> view "name"` answers a [`route`] with a template of [`views`]
+    /// (feature `views`).
     ///
     /// The path's parameters are its variables. In a handler, `view("name")` is
     /// the same as a reply. It takes data by `view("name").with(&data)`.
@@ -261,7 +260,7 @@ keywords! {
     /// | `json` | a body of type `application/json`, or one that ends in `+json` |
     /// | `data` | a body of either of these types |
     /// | `body` | a body of any type, as [`Bytes`](crate::Bytes), `Vec<u8>` or `String` |
-    /// | `multipart` | a form with files, part by part: a [`Multipart`](crate::Multipart) |
+    /// | `multipart` | a form with files, part by part: a [`Multipart`](crate::Multipart) (feature `multipart`) |
     ///
     /// A request that an argument can't be made from is answered with 400 and
     /// the reason, a body of another type with 415, and one of more than 1 MiB
@@ -362,7 +361,7 @@ keywords! {
     every
 
     /// `schedule "nightly" cron "0 0 * * *" => handler;` runs a handler at
-    /// times of the clock.
+    /// times of the clock (feature `schedule`).
     ///
     /// The times are those of one or several [`cron`] expressions, in the local
     /// time zone. The handler is an `async fn` or an `async` closure that takes
