@@ -7,8 +7,9 @@ pub use pode_runtime::declared::Declared;
 pub use pode_runtime::route::{
     handler_filter_0, handler_filter_1, handler_filter_2, handler_filter_3, handler_filter_4,
     handler_filter_5, handler_filter_6, handler_filter_7, handler_filter_8, redirect_filter,
-    view_filter,
 };
+#[cfg(feature = "views")]
+pub use pode_runtime::view_filter;
 
 /// The words that the values of a server's options may use.
 pub mod server_words {

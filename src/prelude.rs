@@ -3,7 +3,9 @@
 pub use pode_core::{ClientId, SendError, SignalFamily, SignalPath};
 pub use pode_macros::pode_server;
 pub use pode_runtime::argument::Multipart;
-pub use pode_runtime::reply::{Reply, bytes, file, html, json, redirect, status, text, view};
+#[cfg(feature = "views")]
+pub use pode_runtime::reply::view;
+pub use pode_runtime::reply::{Reply, bytes, file, html, json, redirect, status, text};
 pub use pode_runtime::{
     ConnectEvent, DisconnectEvent, EventError, ScheduleEvent, Server, SignalEvent, Signals,
     TimerEvent, UpstreamError, UpstreamEvent, WebEvent,

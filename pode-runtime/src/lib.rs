@@ -62,4 +62,6 @@ pub use signal::{FromMessage, Rebroadcast};
 pub use upstream::{Roots, Upstream, UpstreamError, UpstreamOptions, roots_of, system_roots_and};
 pub use web::argument::{form, json, path, query};
 pub use web::route::RouteOptions;
+#[cfg(feature = "views")]
+pub use web::view::view_filter;
 pub use web::{argument, reply, route};

@@ -187,6 +187,19 @@ pub enum StartError {
         name: &'static str,
     },
 
+    /// Something needs a Cargo feature of `pode` that is off. Reported here if
+    /// the compiler could not see it.
+    #[error(
+        "{what} needs the feature `{feature}` of `pode`; write `features = [\"{feature}\"]` in \
+         `Cargo.toml`, in the line of `pode`"
+    )]
+    FeatureOff {
+        /// What needs it.
+        what: String,
+        /// The feature.
+        feature: &'static str,
+    },
+
     /// The operating system provides no threads or no timers.
     #[error("the runtime can't start")]
     Runtime {

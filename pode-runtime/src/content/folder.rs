@@ -61,6 +61,7 @@ impl Folder {
     }
 
     /// Returns the paths of all files with this ending.
+    #[cfg_attr(not(feature = "views"), expect(dead_code, reason = "only views list files"))]
     pub(crate) fn paths(&self, ending: &str) -> Vec<Cow<'static, str>> {
         let mut paths = match &self.source {
             Source::Embedded(files) => files.iter().map(|(path, _)| Cow::Borrowed(*path)).collect(),

@@ -3,4 +3,5 @@
 
 pub(crate) mod folder;
 pub(crate) mod public;
+#[cfg_attr(not(feature = "views"), path = "view_off.rs")]
 pub(crate) mod view;

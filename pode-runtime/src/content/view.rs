@@ -1,5 +1,6 @@
 //! Views: pages made from templates and data.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use http::StatusCode;
@@ -9,7 +10,8 @@ use serde::Serialize;
 
 use crate::base::error::{StartError, with_causes};
 use crate::content::folder::Folder;
-use crate::http::content_security_policy::{nonce, protect, source_of_nonce, with_nonce};
+use crate::http::content_security_policy::protect;
+use crate::http::nonce::{nonce, source_of_nonce, with_nonce};
 use crate::http::response::{WholeResponse, whole};
 
 /// Names a view as the response.
@@ -83,6 +85,15 @@ impl Views {
         let mut response = whole(StatusCode::OK, "text/html; charset=utf-8", page.into());
         protect(response.headers_mut(), self.policy, &source_of_nonce(&nonce));
         Ok(response)
+    }
+
+    /// Renders the view of that name with these variables.
+    pub(crate) fn answer_with(
+        &self,
+        name: &str,
+        variables: &BTreeMap<&str, String>,
+    ) -> Result<WholeResponse, String> {
+        self.answer(&view(name).with(variables))
     }
 
     fn render(&self, name: &str, data: &Value) -> Result<String, String> {

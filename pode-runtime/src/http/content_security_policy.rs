@@ -3,7 +3,7 @@
 //! A page of a view or a public folder runs the scripts that it was written
 //! with, and no others: anything that gets into it later, such as a message
 //! that somebody forgot to escape, stays text. Views mark their scripts with a
-//! number that is used once. Public pages don't change, so their scripts are
+//! number that is used once (`nonce`). Public pages don't change, so their scripts are
 //! identified by their hashes.
 
 use base64::Engine;
@@ -11,7 +11,6 @@ use base64::engine::general_purpose::STANDARD;
 use http::HeaderMap;
 use http::header::{CONTENT_SECURITY_POLICY, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
 use ring::digest::{SHA256, digest};
-use ring::rand::{SecureRandom, SystemRandom};
 
 /// Stands in a policy for the scripts that a page was written with.
 const SCRIPTS: &str = "{scripts}";
@@ -42,34 +41,6 @@ pub(crate) fn protect(headers: &mut HeaderMap, policy: &str, scripts: &str) {
     }
 }
 
-/// Returns 128 unpredictable bits, as hexadecimal digits.
-pub(crate) fn nonce() -> String {
-    let mut bits = [0; 16];
-    SystemRandom::new().fill(&mut bits).expect("the system has random numbers");
-    bits.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// Marks each script of a page with a nonce.
-pub(crate) fn with_nonce(page: &str, nonce: &str) -> String {
-    let mut marked = String::with_capacity(page.len());
-    let mut end = 0;
-    for tag in script_tags(page) {
-        marked.push_str(&page[end..tag]);
-        // Without quotes, so that it may also stand inside a string of a
-        // script.
-        marked.push_str(" nonce=");
-        marked.push_str(nonce);
-        end = tag;
-    }
-    marked.push_str(&page[end..]);
-    marked
-}
-
-/// Returns the source of scripts with a nonce.
-pub(crate) fn source_of_nonce(nonce: &str) -> String {
-    format!("'nonce-{nonce}'")
-}
-
 /// Returns the sources of all scripts of a page that doesn't change: hashes,
 /// and the addresses of external scripts.
 pub(crate) fn sources_of_page(page: &str) -> String {
@@ -94,7 +65,7 @@ pub(crate) fn sources_of_page(page: &str) -> String {
 }
 
 /// Finds the end of each `<script` that begins a tag.
-fn script_tags(page: &str) -> impl Iterator<Item = usize> {
+pub(super) fn script_tags(page: &str) -> impl Iterator<Item = usize> {
     let mut from = 0;
     std::iter::from_fn(move || {
         loop {
@@ -204,15 +175,6 @@ mod tests {
             "https://cdn.example/a.js b.example/c.js",
         );
         check("<script src=\"https://x.example/;script-src *\"></script>", "");
-    }
-
-    #[test]
-    fn scripts_of_a_view_bear_a_nonce() {
-        assert_eq!(
-            with_nonce("<script>a</script><SCRIPT src=b></script><scripts>", "7"),
-            "<script nonce=7>a</script><SCRIPT nonce=7 src=b></script><scripts>"
-        );
-        assert_eq!((nonce().len(), nonce() == nonce()), (32, false));
     }
 
     #[test]

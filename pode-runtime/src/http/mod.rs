@@ -19,6 +19,8 @@ pub(crate) mod header;
 pub(crate) mod http2;
 pub(crate) mod linger;
 pub(crate) mod min_throughput;
+#[cfg(feature = "views")]
+pub(crate) mod nonce;
 pub(crate) mod origin;
 pub(crate) mod request_smuggling;
 pub(crate) mod response;

@@ -35,7 +35,6 @@ use crate::http::response::{Sentence, WholeResponse, internal_error, sentence};
 use crate::http::{handshake, header};
 use crate::push::engine::Engine;
 use crate::signal::{Handshake, SignalRoute};
-use crate::web::reply::view;
 use crate::web::route::RouteFilter;
 
 /// Answers the requests of one listener.
@@ -160,7 +159,7 @@ impl Dispatch {
             return response;
         }
         let variables = BTreeMap::from([("status", status.as_u16().to_string()), ("text", text)]);
-        match views.answer(&view(name).with(&variables)) {
+        match views.answer_with(&name, &variables) {
             Ok(page) => {
                 let (mut parts, _) = response.into_parts();
                 let (of_page, page) = page.into_parts();

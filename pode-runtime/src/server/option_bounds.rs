@@ -157,7 +157,7 @@ mod tests {
     use crate::content::folder::Folder;
     use crate::jobs::timer::TimerOptions;
     use crate::server::declare::Declared;
-    use crate::web::route::view_filter;
+    use crate::web::view::view_filter;
 
     /// Declares one item of each kind with durations of this length. All fields
     /// are named, so that a new one gets its value here, too.

@@ -4,7 +4,6 @@
 //! it. It never rejects: every outcome becomes a response. The dispatch decides
 //! which requests reach it.
 
-use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -20,7 +19,7 @@ use crate::base::error::EventError;
 use crate::base::limits::DeclaredLimits;
 use crate::http::response::WholeResponse;
 use crate::web::argument::{Argument, Body};
-use crate::web::reply::{Reply, redirect, view};
+use crate::web::reply::{Reply, redirect};
 
 /// Options of a route:
 /// `route POST "/notes" (form: Note) { limits: Limits { max_body_bytes: 4096 } } => note;`
@@ -39,15 +38,6 @@ pub struct RouteOptions {
 
 /// A boxed warp filter that always answers.
 pub type RouteFilter = BoxedFilter<(warp::reply::Response,)>;
-
-/// Makes the filter of a route that answers with a view. The path's parameters
-/// become the variables of the template.
-pub fn view_filter(name: &'static str) -> RouteFilter {
-    handler_filter_0(move |event: WebEvent| {
-        let variables: BTreeMap<_, _> = event.parameters().collect();
-        std::future::ready(view(name).with(&variables))
-    })
-}
 
 /// Makes the filter of a route that redirects to another address, in which
 /// `:name` and `*name` stand for the path's parameters.

@@ -10,6 +10,7 @@ use crate::app::context::Context;
 use crate::base::debug_form::debug_form;
 use crate::base::error::EventError;
 use crate::base::limits::Limits;
+#[cfg(feature = "views")]
 use crate::content::view::Views;
 
 /// A request that a route answers: the first argument of its handler.
@@ -99,6 +100,7 @@ impl WebEvent {
         &self.request.context
     }
 
+    #[cfg(feature = "views")]
     pub(crate) fn views(&self) -> Option<&Views> {
         self.context().views.as_ref()
     }

@@ -18,6 +18,7 @@ pub use file::{File, file};
 
 use crate::app::event::WebEvent;
 use crate::base::error::EventError;
+#[cfg(feature = "views")]
 pub use crate::content::view::{View, view};
 pub use crate::http::response::WholeResponse;
 use crate::http::response::{empty, internal_error, sentence, whole};
@@ -163,18 +164,6 @@ pub struct Status(StatusCode);
 impl Reply for () {
     fn into_response(self, _event: &WebEvent) -> WholeResponse {
         empty(StatusCode::NO_CONTENT)
-    }
-}
-
-impl Reply for View {
-    fn into_response(self, event: &WebEvent) -> WholeResponse {
-        let page = match event.views() {
-            Some(views) => views.answer(&self),
-            None => {
-                Err(format!("view `{}` can't be shown: no folder of views is declared", self.name))
-            }
-        };
-        page.unwrap_or_else(|reason| internal_error(&reason))
     }
 }
 

@@ -1,0 +1,32 @@
+//! Stands in for views where the feature `views` is off: there are none.
+
+use std::collections::BTreeMap;
+
+use crate::base::error::StartError;
+use crate::content::folder::Folder;
+use crate::http::response::WholeResponse;
+
+/// Never exists.
+#[derive(Debug)]
+pub(crate) enum Views {}
+
+impl Views {
+    /// # Errors
+    ///
+    /// Always: the feature is off.
+    pub(crate) fn new(_: Folder, _: &'static str) -> Result<Views, StartError> {
+        Err(StartError::FeatureOff { what: "`views`".to_owned(), feature: "views" })
+    }
+
+    pub(crate) fn has(&self, _: &str) -> bool {
+        match *self {}
+    }
+
+    pub(crate) fn answer_with(
+        &self,
+        _: &str,
+        _: &BTreeMap<&str, String>,
+    ) -> Result<WholeResponse, String> {
+        match *self {}
+    }
+}

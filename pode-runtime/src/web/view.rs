@@ -1,0 +1,30 @@
+//! Views as replies, and as the answers of routes.
+
+use std::collections::BTreeMap;
+
+use crate::app::event::WebEvent;
+use crate::content::view::{View, view};
+use crate::http::response::{WholeResponse, internal_error};
+use crate::web::reply::Reply;
+use crate::web::route::{RouteFilter, handler_filter_0};
+
+/// Makes the filter of a route that answers with a view. The path's parameters
+/// become the variables of the template.
+pub fn view_filter(name: &'static str) -> RouteFilter {
+    handler_filter_0(move |event: WebEvent| {
+        let variables: BTreeMap<_, _> = event.parameters().collect();
+        std::future::ready(view(name).with(&variables))
+    })
+}
+
+impl Reply for View {
+    fn into_response(self, event: &WebEvent) -> WholeResponse {
+        let page = match event.views() {
+            Some(views) => views.answer(&self),
+            None => {
+                Err(format!("view `{}` can't be shown: no folder of views is declared", self.name))
+            }
+        };
+        page.unwrap_or_else(|reason| internal_error(&reason))
+    }
+}
