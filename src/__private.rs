@@ -2,7 +2,9 @@
 
 pub use pode_core::{Method, Protocol};
 pub use pode_runtime::Folder;
-pub use pode_runtime::argument::{body, data, form, json, multipart, path, query};
+#[cfg(feature = "multipart")]
+pub use pode_runtime::argument::multipart;
+pub use pode_runtime::argument::{body, data, form, json, path, query};
 pub use pode_runtime::declared::Declared;
 pub use pode_runtime::route::{
     handler_filter_0, handler_filter_1, handler_filter_2, handler_filter_3, handler_filter_4,

@@ -189,7 +189,9 @@ pub use pode_core::{
     SignalPath, SignalTarget, UpstreamName, level,
 };
 pub use pode_macros::pode_server;
-pub use pode_runtime::argument::{FromBody, Multipart, Part};
+pub use pode_runtime::argument::FromBody;
+#[cfg(feature = "multipart")]
+pub use pode_runtime::argument::{Multipart, Part};
 pub use pode_runtime::certificate::{self, Certificate, ClientAuthorities, ClientCertificate};
 pub use pode_runtime::event::{
     self, ConnectEvent, DisconnectEvent, ScheduleEvent, SignalClient, SignalEvent, TimerEvent,

@@ -2,6 +2,7 @@
 
 pub use pode_core::{ClientId, SendError, SignalFamily, SignalPath};
 pub use pode_macros::pode_server;
+#[cfg(feature = "multipart")]
 pub use pode_runtime::argument::Multipart;
 #[cfg(feature = "views")]
 pub use pode_runtime::reply::view;

@@ -46,6 +46,7 @@ pub(crate) type Parameter<'a> = (&'a [u8], Vec<u8>);
 /// line: if the first form leaves over a quote, the line is read in the second.
 /// Lines of either kind of client are split as they were meant; the only loss
 /// is a `\\` that the second form means literally.
+#[cfg_attr(not(feature = "multipart"), expect(dead_code, reason = "only forms in parts need it"))]
 pub(crate) fn parameters(line: &HeaderValue) -> Vec<Parameter<'_>> {
     let line = line.as_bytes();
     let (escaped, sound) = parameters_by(line, true);

@@ -6,7 +6,9 @@
 //! stands.
 
 mod body;
+#[cfg(feature = "multipart")]
 mod disposition;
+#[cfg(feature = "multipart")]
 mod multipart;
 
 use std::fmt::Display;
@@ -20,6 +22,7 @@ use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use serde::de::DeserializeOwned;
 
 pub use body::{FromBody, body, data, form, json};
+#[cfg(feature = "multipart")]
 pub use multipart::{Multipart, Part, multipart};
 
 use crate::app::event::WebEvent;
