@@ -194,8 +194,8 @@ pub use pode_runtime::argument::FromBody;
 pub use pode_runtime::argument::{Multipart, Part};
 pub use pode_runtime::certificate::{self, Certificate, ClientAuthorities, ClientCertificate};
 pub use pode_runtime::event::{
-    self, ConnectEvent, DisconnectEvent, ScheduleEvent, SignalClient, SignalEvent, TimerEvent,
-    UpstreamEvent, WebEvent,
+    self, ConnectEvent, DisconnectEvent, SignalClient, SignalEvent, TimerEvent, UpstreamEvent,
+    WebEvent,
 };
 pub use pode_runtime::outcome::{self, Outcome};
 pub use pode_runtime::reply::{self, Reply};
@@ -205,7 +205,9 @@ pub use pode_runtime::{
     BoundEndpoint, Bytes, CertificateError, ClientIds, Clients, Cookie, DeclaredLimits,
     DisconnectReason, EndedError, EndpointOptions, Error, EventError, FromMessage, HandOver,
     InvokeError, Limits, LogWriter, OnLag, Origins, PublicOptions, RawMessage, Rebroadcast, Result,
-    Roots, RouteOptions, RunningServer, ScheduleOptions, Server, ServerOptions, Service,
-    SignalOptions, StartError, TimerOptions, UpstreamOptions, log_to_terminal, log_writer,
-    pages_of, print_panic, roots_of, signed_by, system_roots_and,
+    Roots, RouteOptions, RunningServer, Server, ServerOptions, Service, SignalOptions, StartError,
+    TimerOptions, UpstreamOptions, log_to_terminal, log_writer, pages_of, print_panic, roots_of,
+    signed_by, system_roots_and,
 };
+#[cfg(feature = "schedule")]
+pub use pode_runtime::{ScheduleEvent, ScheduleOptions};

@@ -2,13 +2,15 @@
 
 pub use pode_core::{ClientId, SendError, SignalFamily, SignalPath};
 pub use pode_macros::pode_server;
+#[cfg(feature = "schedule")]
+pub use pode_runtime::ScheduleEvent;
 #[cfg(feature = "multipart")]
 pub use pode_runtime::argument::Multipart;
 #[cfg(feature = "views")]
 pub use pode_runtime::reply::view;
 pub use pode_runtime::reply::{Reply, bytes, file, html, json, redirect, status, text};
 pub use pode_runtime::{
-    ConnectEvent, DisconnectEvent, EventError, ScheduleEvent, Server, SignalEvent, Signals,
-    TimerEvent, UpstreamError, UpstreamEvent, WebEvent,
+    ConnectEvent, DisconnectEvent, EventError, Server, SignalEvent, Signals, TimerEvent,
+    UpstreamError, UpstreamEvent, WebEvent,
 };
 pub use serde::{Deserialize, Serialize};

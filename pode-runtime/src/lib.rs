@@ -26,8 +26,7 @@ pub use app::client_ids;
 pub use app::client_ids::{ClientIds, signed_by};
 pub use app::event;
 pub use app::event::{
-    ConnectEvent, DisconnectEvent, ScheduleEvent, SignalClient, SignalEvent, TimerEvent,
-    UpstreamEvent, WebEvent,
+    ConnectEvent, DisconnectEvent, SignalClient, SignalEvent, TimerEvent, UpstreamEvent, WebEvent,
 };
 pub use base::error::{CertificateError, EndedError, EventError, InvokeError, StartError};
 pub use base::limits::{DeclaredLimits, Limits};
@@ -39,7 +38,6 @@ pub use content::folder::Folder;
 pub use content::public::PublicOptions;
 pub use cookie::Cookie;
 pub use http::origin::{Origins, pages_of};
-pub use jobs::schedule::ScheduleOptions;
 pub use jobs::timer::TimerOptions;
 pub use net::tls::certificate;
 pub use net::tls::certificate::{Certificate, ClientAuthorities, ClientCertificate};
@@ -65,3 +63,6 @@ pub use web::route::RouteOptions;
 #[cfg(feature = "views")]
 pub use web::view::view_filter;
 pub use web::{argument, reply, route};
+
+#[cfg(feature = "schedule")]
+pub use {app::event::ScheduleEvent, jobs::schedule::ScheduleOptions};

@@ -5,9 +5,11 @@
 //! whose next time `calendar` finds. `running` holds the tasks of all, and `gate`
 //! stops them while another process takes over.
 
+#[cfg(feature = "schedule")]
 mod calendar;
 pub(crate) mod gate;
 pub(crate) mod job;
 pub(crate) mod running;
+#[cfg_attr(not(feature = "schedule"), path = "schedule_off.rs")]
 pub(crate) mod schedule;
 pub(crate) mod timer;

@@ -7,11 +7,10 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::base::clock::SystemClock;
 use crate::base::error::{InvokeError, StartError};
 use crate::base::supervisor::finish_by;
 use crate::jobs::gate::JobGate;
-use crate::jobs::schedule::Schedule;
+use crate::jobs::schedule::{Schedule, WallClock};
 use crate::jobs::timer::Timer;
 
 /// All timers and schedules, each in a task of its own. Dropping it aborts
@@ -52,7 +51,7 @@ impl<Context: Clone + Send + Sync + 'static> RunningJobs<Context> {
         stopping: &watch::Sender<Option<Instant>>,
     ) -> RunningJobs<Context> {
         let (timers, schedules) = (Arc::<[_]>::from(timers), Arc::<[_]>::from(schedules));
-        let clock = Arc::new(SystemClock::default());
+        let clock = Arc::new(WallClock::default());
         let mut tasks = JoinSet::new();
         for index in 0..timers.len() {
             let (timers, context) = (Arc::clone(&timers), context.clone());

@@ -10,7 +10,7 @@ use pode_core::cron::Cron;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
-use crate::base::clock::Clock;
+use crate::base::clock::{Clock, SystemClock};
 use crate::base::outcome::Outcome;
 use crate::base::supervisor::Supervisor;
 use crate::jobs::calendar::Calendar;
@@ -45,6 +45,9 @@ pub struct ScheduleOptions {
     /// The moment after which it no longer fires; none by default.
     pub ends_at: Option<SystemTime>,
 }
+
+/// The clock of a running server's schedules.
+pub(crate) type WallClock = SystemClock;
 
 /// How long it may take to notice that the clock was set.
 const LOOK_AT_THE_CLOCK: Duration = Duration::from_secs(10);

@@ -96,6 +96,7 @@ macro_rules! sending_methods {
 
 mod connection;
 mod head;
+#[cfg(feature = "schedule")]
 mod schedule;
 mod signal;
 mod timer;
@@ -105,6 +106,7 @@ mod web;
 pub(crate) use connection::{ConnectDecision, ConnectRequest};
 pub use connection::{ConnectEvent, DisconnectEvent};
 pub(crate) use head::RequestHead;
+#[cfg(feature = "schedule")]
 pub use schedule::ScheduleEvent;
 pub(crate) use signal::ClientInfo;
 pub use signal::{SignalClient, SignalEvent};

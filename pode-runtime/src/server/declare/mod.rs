@@ -1,14 +1,15 @@
 //! The declarations of a server, as an expansion makes them; `signal` and `handlers`
-//! have those of signals.
+//! have those of signals, `schedule` those of schedules.
 
 mod handlers;
+#[cfg(feature = "schedule")]
+mod schedule;
 mod signal;
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pode_core::cron::Cron;
 use pode_core::hub::Receiver;
 use pode_core::{Address, Method, Protocol, RoutePath, UpstreamName};
 use serde::Serialize;
@@ -17,7 +18,7 @@ use tokio_util::task::TaskTracker;
 use warp::{Filter, Rejection};
 
 use crate::app::context::Context;
-use crate::app::event::{ScheduleEvent, TimerEvent, UpstreamEvent};
+use crate::app::event::{TimerEvent, UpstreamEvent};
 use crate::app::state::States;
 use crate::base::debug_form::debug_form;
 use crate::base::error::StartError;
@@ -27,7 +28,7 @@ use crate::base::supervisor::Failure;
 use crate::content::folder::Folder;
 use crate::content::public::{Public, PublicOptions};
 use crate::content::view::Views;
-use crate::jobs::schedule::{Schedule, ScheduleOptions};
+use crate::jobs::schedule::Schedule;
 use crate::jobs::timer::{Timer, TimerOptions};
 use crate::net::tls::certificate::{Certificate, ClientAuthorities};
 use crate::push::engine::{Engine, Envelope};
@@ -195,30 +196,6 @@ impl Declared {
     {
         let handler = move |firing| handler(TimerEvent::new(firing));
         self.timers.push(Timer::new(name, option_bounds::interval(interval), options, handler));
-    }
-
-    /// Adds a schedule.
-    ///
-    /// # Panics
-    ///
-    /// When one of the expressions is invalid; the macro has parsed them
-    /// before.
-    pub fn schedule<Handler, Done>(
-        &mut self,
-        name: &'static str,
-        expressions: &[&str],
-        options: ScheduleOptions,
-        handler: Handler,
-    ) where
-        Handler: Fn(ScheduleEvent) -> Done + Send + Sync + 'static,
-        Done: Future<Output: Outcome> + Send + 'static,
-    {
-        let parse = |written: &&str| {
-            Cron::parse(written).expect("the macro parsed this expression by the same rules")
-        };
-        let expressions = expressions.iter().map(parse).collect();
-        let handler = move |firing| handler(ScheduleEvent::new(firing));
-        self.schedules.push(Schedule::new(name, expressions, options, handler));
     }
 
     /// Adds an upstream.

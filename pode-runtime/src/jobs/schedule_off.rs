@@ -1,0 +1,33 @@
+//! Stands in for schedules where the feature `schedule` is off: there are none.
+
+use std::convert::Infallible;
+use std::time::SystemTime;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::jobs::gate::JobGate;
+use crate::jobs::job::Job;
+
+/// Never exists.
+#[derive(Debug)]
+pub(crate) struct Schedule<Context> {
+    pub(crate) job: Job<SystemTime, Context>,
+    never: Infallible,
+}
+
+/// The clock that nothing goes by.
+#[derive(Debug, Default)]
+pub(crate) struct WallClock;
+
+impl<Context> Schedule<Context> {
+    pub(crate) async fn run(
+        &self,
+        _: &WallClock,
+        _: &Context,
+        _: &JobGate,
+        _: watch::Receiver<Option<Instant>>,
+    ) {
+        match self.never {}
+    }
+}

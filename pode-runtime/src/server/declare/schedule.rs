@@ -1,0 +1,34 @@
+//! Declarations of schedules.
+
+use pode_core::cron::Cron;
+
+use crate::app::event::ScheduleEvent;
+use crate::base::outcome::Outcome;
+use crate::jobs::schedule::{Schedule, ScheduleOptions};
+use crate::server::declare::Declared;
+
+impl Declared {
+    /// Adds a schedule.
+    ///
+    /// # Panics
+    ///
+    /// When one of the expressions is invalid; the macro has parsed them
+    /// before.
+    pub fn schedule<Handler, Done>(
+        &mut self,
+        name: &'static str,
+        expressions: &[&str],
+        options: ScheduleOptions,
+        handler: Handler,
+    ) where
+        Handler: Fn(ScheduleEvent) -> Done + Send + Sync + 'static,
+        Done: Future<Output: Outcome> + Send + 'static,
+    {
+        let parse = |written: &&str| {
+            Cron::parse(written).expect("the macro parsed this expression by the same rules")
+        };
+        let expressions = expressions.iter().map(parse).collect();
+        let handler = move |firing| handler(ScheduleEvent::new(firing));
+        self.schedules.push(Schedule::new(name, expressions, options, handler));
+    }
+}
