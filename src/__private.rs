@@ -27,6 +27,7 @@ pub mod signal_words {
 }
 
 /// The words that the values of an upstream's options may use.
+#[cfg(feature = "upstream")]
 pub mod upstream_words {
     pub use pode_runtime::Roots::SystemRoots;
     pub use pode_runtime::{roots_of, system_roots_and};

@@ -194,20 +194,22 @@ pub use pode_runtime::argument::FromBody;
 pub use pode_runtime::argument::{Multipart, Part};
 pub use pode_runtime::certificate::{self, Certificate, ClientAuthorities, ClientCertificate};
 pub use pode_runtime::event::{
-    self, ConnectEvent, DisconnectEvent, SignalClient, SignalEvent, TimerEvent, UpstreamEvent,
-    WebEvent,
+    self, ConnectEvent, DisconnectEvent, SignalClient, SignalEvent, TimerEvent, WebEvent,
 };
 pub use pode_runtime::outcome::{self, Outcome};
 pub use pode_runtime::reply::{self, Reply};
 pub use pode_runtime::signals::{self, Signals};
-pub use pode_runtime::upstream::{self, Upstream, UpstreamError};
 pub use pode_runtime::{
     BoundEndpoint, Bytes, CertificateError, ClientIds, Clients, Cookie, DeclaredLimits,
     DisconnectReason, EndedError, EndpointOptions, Error, EventError, FromMessage, HandOver,
     InvokeError, Limits, LogWriter, OnLag, Origins, PublicOptions, RawMessage, Rebroadcast, Result,
-    Roots, RouteOptions, RunningServer, Server, ServerOptions, Service, SignalOptions, StartError,
-    TimerOptions, UpstreamOptions, log_to_terminal, log_writer, pages_of, print_panic, roots_of,
-    signed_by, system_roots_and,
+    RouteOptions, RunningServer, Server, ServerOptions, Service, SignalOptions, StartError,
+    TimerOptions, log_to_terminal, log_writer, pages_of, print_panic, signed_by,
+};
+#[cfg(feature = "upstream")]
+pub use pode_runtime::{
+    Roots, UpstreamEvent, UpstreamOptions, roots_of, system_roots_and,
+    upstream::{self, Upstream, UpstreamError},
 };
 #[cfg(feature = "schedule")]
 pub use pode_runtime::{ScheduleEvent, ScheduleOptions};

@@ -10,7 +10,8 @@ pub use pode_runtime::argument::Multipart;
 pub use pode_runtime::reply::view;
 pub use pode_runtime::reply::{Reply, bytes, file, html, json, redirect, status, text};
 pub use pode_runtime::{
-    ConnectEvent, DisconnectEvent, EventError, Server, SignalEvent, Signals, TimerEvent,
-    UpstreamError, UpstreamEvent, WebEvent,
+    ConnectEvent, DisconnectEvent, EventError, Server, SignalEvent, Signals, TimerEvent, WebEvent,
 };
+#[cfg(feature = "upstream")]
+pub use pode_runtime::{UpstreamError, UpstreamEvent};
 pub use serde::{Deserialize, Serialize};

@@ -19,14 +19,18 @@ mod net;
 mod push;
 mod server;
 pub mod signal;
+#[cfg(feature = "upstream")]
 pub mod upstream;
+#[cfg(not(feature = "upstream"))]
+#[path = "upstream/off.rs"]
+mod upstream;
 mod web;
 
 pub use app::client_ids;
 pub use app::client_ids::{ClientIds, signed_by};
 pub use app::event;
 pub use app::event::{
-    ConnectEvent, DisconnectEvent, SignalClient, SignalEvent, TimerEvent, UpstreamEvent, WebEvent,
+    ConnectEvent, DisconnectEvent, SignalClient, SignalEvent, TimerEvent, WebEvent,
 };
 pub use base::error::{CertificateError, EndedError, EventError, InvokeError, StartError};
 pub use base::limits::{DeclaredLimits, Limits};
@@ -57,7 +61,6 @@ pub use server::running::{BoundEndpoint, RunningServer};
 pub use server::start::Server;
 pub use signal::options::SignalOptions;
 pub use signal::{FromMessage, Rebroadcast};
-pub use upstream::{Roots, Upstream, UpstreamError, UpstreamOptions, roots_of, system_roots_and};
 pub use web::argument::{form, json, path, query};
 pub use web::route::RouteOptions;
 #[cfg(feature = "views")]
@@ -66,3 +69,8 @@ pub use web::{argument, reply, route};
 
 #[cfg(feature = "schedule")]
 pub use {app::event::ScheduleEvent, jobs::schedule::ScheduleOptions};
+#[cfg(feature = "upstream")]
+pub use {
+    app::event::UpstreamEvent,
+    upstream::{Roots, Upstream, UpstreamError, UpstreamOptions, roots_of, system_roots_and},
+};

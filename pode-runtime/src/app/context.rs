@@ -6,6 +6,7 @@ use crate::app::client_ids::ClientIds;
 use crate::app::state::States;
 use crate::content::view::Views;
 use crate::push::publisher::Signals;
+#[cfg(feature = "upstream")]
 use crate::upstream::Upstreams;
 
 /// What all events of a server share.
@@ -13,6 +14,7 @@ use crate::upstream::Upstreams;
 pub(crate) struct Context {
     pub(crate) signals: Signals,
     pub(crate) states: States,
+    #[cfg(feature = "upstream")]
     pub(crate) upstreams: Upstreams,
     /// `None` if no folder of views is declared.
     pub(crate) views: Option<Views>,
@@ -31,6 +33,7 @@ pub(crate) fn context_of(signals: Signals) -> std::sync::Arc<Context> {
     std::sync::Arc::new(Context {
         signals,
         states: Default::default(),
+        #[cfg(feature = "upstream")]
         upstreams: Default::default(),
         views: None,
         policy: "",

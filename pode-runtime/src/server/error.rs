@@ -5,6 +5,7 @@ use std::fmt;
 use pode_core::SendError;
 
 use crate::base::error::{EndedError, InvokeError, StartError, with_causes};
+#[cfg(feature = "upstream")]
 use crate::upstream::UpstreamError;
 
 /// The error that a program built on pode may end with.
@@ -27,6 +28,7 @@ pub enum Error {
     Invoke(#[from] InvokeError),
 
     /// A payload could not be sent to an upstream.
+    #[cfg(feature = "upstream")]
     #[error(transparent)]
     Upstream(#[from] UpstreamError),
 

@@ -17,3 +17,5 @@ pub(crate) mod options;
 pub(crate) mod restart;
 pub(crate) mod running;
 pub(crate) mod start;
+#[cfg(feature = "upstream")]
+mod upstream;

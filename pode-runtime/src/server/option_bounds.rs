@@ -11,6 +11,7 @@ use crate::base::limits::DeclaredLimits;
 use crate::content::public::PublicOptions;
 use crate::server::options::{EndpointOptions, ServerOptions};
 use crate::signal::options::SignalOptions;
+#[cfg(feature = "upstream")]
 use crate::upstream::UpstreamOptions;
 use crate::web::route::RouteOptions;
 
@@ -20,11 +21,6 @@ const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
 /// The shortest interval or delay, which is the resolution of tokio's clock.
 const SHORTEST: Duration = Duration::from_millis(1);
-
-/// The maximum size of a message from an upstream: memory for all of it is
-/// allocated as soon as the other server announces it, and a failed allocation
-/// ends the program.
-const MOST_ANNOUNCED_BYTES: usize = 1 << 30;
 
 /// Limits durations to the longest one.
 fn bound<'a>(durations: impl IntoIterator<Item = &'a mut Duration>) {
@@ -130,8 +126,13 @@ impl PublicOptions {
     }
 }
 
+#[cfg(feature = "upstream")]
 impl UpstreamOptions {
     pub(crate) fn clamped(mut self) -> UpstreamOptions {
+        /// Memory for all of a message is allocated as soon as the other server
+        /// announces it, and a failed allocation ends the program.
+        const MOST_ANNOUNCED_BYTES: usize = 1 << 30;
+
         let UpstreamOptions {
             connect_timeout,
             reconnect_delay,

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pode_core::{Protocol, UpstreamName};
+use pode_core::Protocol;
 use tokio::sync::{Mutex, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, timeout_at};
@@ -21,7 +21,9 @@ use crate::push::engine::Engine;
 use crate::push::publisher::Signals;
 #[cfg(unix)]
 use crate::server::restart::RestartTask;
-use crate::upstream::{Upstream, UpstreamTasks, Upstreams};
+use crate::upstream::UpstreamTasks;
+#[cfg(feature = "upstream")]
+use crate::upstream::Upstreams;
 
 /// A running server.
 ///
@@ -31,6 +33,7 @@ use crate::upstream::{Upstream, UpstreamTasks, Upstreams};
 pub struct RunningServer {
     pub(crate) endpoints: Vec<BoundEndpoint>,
     pub(crate) signals: Signals,
+    #[cfg(feature = "upstream")]
     pub(crate) upstreams: Upstreams,
     pub(crate) engine: Engine,
     /// Tasks that are still to be done for clients that have disconnected.
@@ -83,14 +86,6 @@ impl RunningServer {
     /// Returns the sending handle.
     pub fn signals(&self) -> &Signals {
         &self.signals
-    }
-
-    /// Returns the handle of an upstream, to send to it.
-    pub fn upstream<Sends, Receives>(
-        &self,
-        name: UpstreamName<Sends, Receives>,
-    ) -> Upstream<Sends> {
-        self.upstreams.find(name)
     }
 
     /// Runs the handler of a timer now, and waits until it is done.

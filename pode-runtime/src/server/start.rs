@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
+use pode_core::Method;
 use pode_core::hub::Receiver;
-use pode_core::{Method, UpstreamName};
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -40,7 +40,7 @@ use crate::server::restart::Predecessor;
 use crate::server::restart::{Claim, Resources, RestartTask};
 use crate::server::running::{BoundEndpoint, RunningServer};
 use crate::signal::{Signal, SignalRoute, rebroadcast};
-use crate::upstream::{Upstream, UpstreamTasks, Upstreams};
+use crate::upstream::UpstreamTasks;
 
 /// A declared server, not started yet.
 ///
@@ -48,7 +48,7 @@ use crate::upstream::{Upstream, UpstreamTasks, Upstreams};
 #[derive(Debug)]
 #[must_use = "a server does nothing until it is run or started"]
 pub struct Server {
-    declared: Declared,
+    pub(super) declared: Declared,
     signals: Signals,
     receivers: Vec<Receiver<Envelope>>,
 }
@@ -67,14 +67,6 @@ impl Server {
     /// Returns the sending handle.
     pub fn signals(&self) -> Signals {
         self.signals.clone()
-    }
-
-    /// Returns the handle of an upstream, to send to it once the server runs.
-    pub fn upstream<Sends, Receives>(
-        &self,
-        name: UpstreamName<Sends, Receives>,
-    ) -> Upstream<Sends> {
-        Upstreams::of(&self.declared.upstreams).find(name)
     }
 
     /// Starts the server and serves until the program is asked to end by
@@ -173,7 +165,9 @@ impl Server {
         let failure = Failure::default();
         let engine = declared.start_engine(receivers, &failure)?;
         let context = declared.context(&signals, views);
-        let (upstreams, client_tasks) = (context.upstreams.clone(), context.client_tasks.clone());
+        #[cfg(feature = "upstream")]
+        let upstreams = context.upstreams.clone();
+        let client_tasks = context.client_tasks.clone();
         let Declared { name, options, timers, schedules, upstreams: upstream_tasks, .. } = declared;
         #[cfg(unix)]
         let sockets = match hand_over.path() {
@@ -248,6 +242,7 @@ impl Server {
         Ok(RunningServer {
             endpoints,
             signals,
+            #[cfg(feature = "upstream")]
             upstreams,
             engine,
             client_tasks,

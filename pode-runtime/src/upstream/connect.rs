@@ -7,14 +7,13 @@ use std::time::Duration;
 
 use http::StatusCode;
 use pode_core::UpstreamUrl;
-use rustls::pki_types::ServerName;
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
-use tokio_rustls::TlsConnector;
 use tokio_tungstenite::tungstenite::Error as WebSocketError;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
+use super::tls::Tls;
 use crate::base::error::StartError;
 use crate::net::upgraded::AnyStream;
 use crate::upstream::UpstreamOptions;
@@ -32,7 +31,7 @@ pub(super) type Socket = WebSocketStream<Box<dyn AnyStream>>;
 /// The address of an upstream, and all that is needed to connect to it.
 pub(crate) struct Destination {
     url: UpstreamUrl,
-    tls: Option<TlsConnector>,
+    tls: Option<Tls>,
     timeout: Duration,
     config: WebSocketConfig,
 }
@@ -76,7 +75,7 @@ impl Destination {
         let url: UpstreamUrl =
             url.parse().map_err(|reason| StartError::UpstreamUrl { upstream, reason })?;
         let tls = match url.is_secure() {
-            true => Some(options.roots.connector(upstream, folder)?),
+            true => Some(Tls::new(&options.roots, upstream, folder)?),
             false => None,
         };
         let most = options.max_message_bytes;
@@ -109,11 +108,9 @@ impl Destination {
         let stream: Box<dyn AnyStream> = match &self.tls {
             None => Box::new(stream),
             Some(tls) => {
-                let host = self.url.host().to_owned();
-                let failed = |source| ConnectError::Tls { host: host.clone(), source };
-                let name = ServerName::try_from(host.clone())
-                    .map_err(|error| failed(io::Error::other(error)))?;
-                Box::new(tls.connect(name, stream).await.map_err(failed)?)
+                let host = self.url.host();
+                let failed = |source| ConnectError::Tls { host: host.to_owned(), source };
+                tls.connect(host, stream).await.map_err(failed)?
             }
         };
         match client_async_with_config(self.url.as_str(), stream, Some(self.config)).await {

@@ -1,7 +1,7 @@
 //! Upstreams: other servers' WebSockets that this server is a client of.
 //!
-//! A `declared` upstream has a `task`, which connects (`connect`, with `roots` for
-//! TLS), serves the connection until it ends (`connection`), waits (`backoff`) and
+//! A `declared` upstream has a `task`, which connects (`connect`, by `tls` with
+//! `roots`), serves the connection until it ends (`connection`), waits (`backoff`) and
 //! begins again, as long as the server runs. Its handler gets one message after the
 //! other. Nothing is read meanwhile, so that TCP slows the other server down and no
 //! memory grows. Handlers send through a `sender` to the connection, if there is
@@ -18,6 +18,7 @@ mod sender;
 mod task;
 #[cfg(test)]
 mod tests;
+mod tls;
 
 use std::fmt;
 use std::marker::PhantomData;

@@ -28,6 +28,7 @@ macro_rules! sending_methods {
 
             /// Returns the handle of an upstream, to send to it; see
             /// [`Upstream::send`](crate::upstream::Upstream::send).
+            #[cfg(feature = "upstream")]
             pub fn upstream<Sent, Received>(
                 &self,
                 name: pode_core::UpstreamName<Sent, Received>,
@@ -100,6 +101,7 @@ mod head;
 mod schedule;
 mod signal;
 mod timer;
+#[cfg(feature = "upstream")]
 mod upstream;
 mod web;
 
@@ -111,6 +113,7 @@ pub use schedule::ScheduleEvent;
 pub(crate) use signal::ClientInfo;
 pub use signal::{SignalClient, SignalEvent};
 pub use timer::TimerEvent;
+#[cfg(feature = "upstream")]
 pub use upstream::UpstreamEvent;
 pub use web::WebEvent;
 pub(crate) use web::{CLIENT_ID, WebRequest};

@@ -1,24 +1,24 @@
 //! The declarations of a server, as an expansion makes them; `signal` and `handlers`
-//! have those of signals, `schedule` those of schedules.
+//! have those of signals, `schedule` and `upstream` those of the nouns.
 
 mod handlers;
 #[cfg(feature = "schedule")]
 mod schedule;
 mod signal;
+#[cfg(feature = "upstream")]
+mod upstream;
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use pode_core::hub::Receiver;
-use pode_core::{Address, Method, Protocol, RoutePath, UpstreamName};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use pode_core::{Address, Method, Protocol, RoutePath};
 use tokio_util::task::TaskTracker;
 use warp::{Filter, Rejection};
 
 use crate::app::context::Context;
-use crate::app::event::{TimerEvent, UpstreamEvent};
+use crate::app::event::TimerEvent;
 use crate::app::state::States;
 use crate::base::debug_form::debug_form;
 use crate::base::error::StartError;
@@ -37,7 +37,9 @@ use crate::server::dispatch::Mount;
 use crate::server::option_bounds;
 use crate::server::options::{EndpointOptions, ServerOptions};
 use crate::signal::Signal;
-use crate::upstream::{DeclaredUpstream, Destination, UpstreamOptions, Upstreams};
+#[cfg(feature = "upstream")]
+use crate::upstream::Upstreams;
+use crate::upstream::{DeclaredUpstream, Destination};
 use crate::web::route::{RouteFilter, RouteOptions};
 
 /// The declarations of a server, in their order.
@@ -197,30 +199,6 @@ impl Declared {
         let handler = move |firing| handler(TimerEvent::new(firing));
         self.timers.push(Timer::new(name, option_bounds::interval(interval), options, handler));
     }
-
-    /// Adds an upstream.
-    pub fn upstream<Sends, Receives, Handler, Done>(
-        &mut self,
-        name: UpstreamName<Sends, Receives>,
-        url: impl Into<String>,
-        options: UpstreamOptions,
-        handler: Handler,
-    ) -> UpstreamBuilder<'_, Sends, Receives>
-    where
-        Sends: Serialize + 'static,
-        Receives: DeserializeOwned + 'static,
-        Handler: Fn(UpstreamEvent<Sends>, Receives) -> Done + Send + Sync + 'static,
-        Done: Future<Output: Outcome> + Send + 'static,
-    {
-        let (options, send_timeout) = (options.clamped(), self.options.send_timeout);
-        let handler = move |context: &Arc<Context>, received| {
-            handler(UpstreamEvent::new(name, Arc::clone(context)), received)
-        };
-        let upstream =
-            DeclaredUpstream::new(name.as_str(), url.into(), options, send_timeout, handler);
-        self.upstreams.push(upstream);
-        UpstreamBuilder { name, upstream: self.upstreams.last_mut().expect("it was just added") }
-    }
 }
 
 /// A route that has been added, to set its options.
@@ -233,28 +211,6 @@ impl RouteBuilder<'_> {
     /// Sets the options.
     pub fn options(self, options: RouteOptions) {
         self.route.options = options.clamped();
-    }
-}
-
-/// An upstream that has been added, to set its `on_connect` handler.
-#[derive(Debug)]
-pub struct UpstreamBuilder<'declared, Sends, Receives> {
-    name: UpstreamName<Sends, Receives>,
-    upstream: &'declared mut DeclaredUpstream<Arc<Context>>,
-}
-
-impl<Sends: 'static, Receives: 'static> UpstreamBuilder<'_, Sends, Receives> {
-    /// Sets the handler that runs at the start of each connection.
-    pub fn on_connect<Handler, Done>(self, handler: Handler) -> Self
-    where
-        Handler: Fn(UpstreamEvent<Sends>) -> Done + Send + Sync + 'static,
-        Done: Future<Output: Outcome> + Send + 'static,
-    {
-        let name = self.name;
-        let handler =
-            move |context: &Arc<Context>| handler(UpstreamEvent::new(name, Arc::clone(context)));
-        self.upstream.on_connect(handler);
-        self
     }
 }
 
@@ -302,6 +258,7 @@ impl Declared {
         Arc::new(Context {
             signals: signals.clone(),
             states: self.states.clone(),
+            #[cfg(feature = "upstream")]
             upstreams: Upstreams::of(&self.upstreams),
             views,
             policy: self.options.content_security_policy,

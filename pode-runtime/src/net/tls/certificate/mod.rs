@@ -29,7 +29,9 @@ pub use client::ClientCertificate;
 pub(crate) use credentials::{Credentials, LoadedCredentials};
 pub(crate) use expiry::ExpiryNotice;
 pub(crate) use files::{Fingerprint, resolve};
-pub(crate) use load::{LoadedCertificate, UnusableFile, load_chain};
+#[cfg(feature = "upstream")]
+pub(crate) use load::load_chain;
+pub(crate) use load::{LoadedCertificate, UnusableFile};
 pub use password::{Password, password_from_env, password_from_file};
 
 /// Where the certificate of a secure endpoint comes from, with its key.

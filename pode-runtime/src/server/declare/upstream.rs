@@ -1,0 +1,61 @@
+//! Declarations of upstreams.
+
+use std::sync::Arc;
+
+use pode_core::UpstreamName;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::app::context::Context;
+use crate::app::event::UpstreamEvent;
+use crate::base::outcome::Outcome;
+use crate::server::declare::Declared;
+use crate::upstream::{DeclaredUpstream, UpstreamOptions};
+
+impl Declared {
+    /// Adds an upstream.
+    pub fn upstream<Sends, Receives, Handler, Done>(
+        &mut self,
+        name: UpstreamName<Sends, Receives>,
+        url: impl Into<String>,
+        options: UpstreamOptions,
+        handler: Handler,
+    ) -> UpstreamBuilder<'_, Sends, Receives>
+    where
+        Sends: Serialize + 'static,
+        Receives: DeserializeOwned + 'static,
+        Handler: Fn(UpstreamEvent<Sends>, Receives) -> Done + Send + Sync + 'static,
+        Done: Future<Output: Outcome> + Send + 'static,
+    {
+        let (options, send_timeout) = (options.clamped(), self.options.send_timeout);
+        let handler = move |context: &Arc<Context>, received| {
+            handler(UpstreamEvent::new(name, Arc::clone(context)), received)
+        };
+        let upstream =
+            DeclaredUpstream::new(name.as_str(), url.into(), options, send_timeout, handler);
+        self.upstreams.push(upstream);
+        UpstreamBuilder { name, upstream: self.upstreams.last_mut().expect("it was just added") }
+    }
+}
+
+/// An upstream that has been added, to set its `on_connect` handler.
+#[derive(Debug)]
+pub struct UpstreamBuilder<'declared, Sends, Receives> {
+    name: UpstreamName<Sends, Receives>,
+    upstream: &'declared mut DeclaredUpstream<Arc<Context>>,
+}
+
+impl<Sends: 'static, Receives: 'static> UpstreamBuilder<'_, Sends, Receives> {
+    /// Sets the handler that runs at the start of each connection.
+    pub fn on_connect<Handler, Done>(self, handler: Handler) -> Self
+    where
+        Handler: Fn(UpstreamEvent<Sends>) -> Done + Send + Sync + 'static,
+        Done: Future<Output: Outcome> + Send + 'static,
+    {
+        let name = self.name;
+        let handler =
+            move |context: &Arc<Context>| handler(UpstreamEvent::new(name, Arc::clone(context)));
+        self.upstream.on_connect(handler);
+        self
+    }
+}
