@@ -35,6 +35,7 @@ pub mod upstream_words {
 
 /// The words that the values of an endpoint's options may use.
 pub mod endpoint_words {
+    #[cfg(feature = "tls")]
     pub use pode_runtime::certificate::{
         optional, password_from_env, password_from_file, pem, pfx, required, self_signed,
     };

@@ -355,14 +355,6 @@ pub enum CertificateError {
     },
 }
 
-impl CertificateError {
-    /// The error for a key that can't be read, without what the cause may quote
-    /// of it.
-    pub(crate) fn unreadable_key() -> CertificateError {
-        CertificateError::NotPem { reason: "a key in it can't be read".to_owned() }
-    }
-}
-
 /// A response other than success, returned from inside a handler by `?`.
 ///
 /// The client gets the status and the text. Any other error that a handler

@@ -6,6 +6,7 @@
 //! logged. `supervisor` restarts tasks that panic. `clock` is the wall clock, as an
 //! input. `debug_form` shows types in errors and logs.
 
+#[cfg(any(feature = "schedule", feature = "tls"))]
 pub(crate) mod clock;
 pub(crate) mod count;
 pub(crate) mod debug_form;

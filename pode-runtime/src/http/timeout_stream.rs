@@ -14,13 +14,13 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
-use tokio_rustls::server::TlsStream;
 
 use crate::base::limits::Limits;
 use crate::http::activity::Activity;
 use crate::http::linger::{LINGER, LINGER_BYTES};
 use crate::http::min_throughput::MinThroughput;
 use crate::net::connection_limit::ConnectionPermit;
+use crate::net::tls::config::{TlsStream, tcp_stream};
 
 /// A stream that carries a connection.
 pub(crate) trait Transport: AsyncRead + AsyncWrite + Send + Unpin + 'static {
@@ -35,9 +35,9 @@ impl Transport for TcpStream {
     }
 }
 
-impl Transport for TlsStream<TcpStream> {
+impl Transport for TlsStream {
     fn reset(&self) {
-        self.get_ref().0.reset();
+        tcp_stream(self).reset();
     }
 }
 

@@ -5,10 +5,10 @@ use hyper::upgrade::{Parts, Upgraded};
 use hyper_util::rt::TokioIo;
 use hyper_util::server::conn::auto::upgrade as auto;
 use tokio::net::TcpStream;
-use tokio_rustls::server::TlsStream;
 
 use crate::http::timeout_stream::{TimeoutStream, Transport};
 use crate::net::connection_limit::ConnectionPermit;
+use crate::net::tls::config::TlsStream;
 use crate::net::upgraded::{Stream, UpgradedConnection};
 
 /// Takes the connection from hyper. The time limits of HTTP no longer apply to
@@ -20,7 +20,7 @@ pub(crate) fn detach(upgraded: Upgraded) -> UpgradedConnection {
         }
         Err(upgraded) => upgraded,
     };
-    let (stream, read, permit) = match downcast::<TlsStream<TcpStream>>(upgraded) {
+    let (stream, read, permit) = match downcast::<TlsStream>(upgraded) {
         Ok((stream, read, permit)) => (Stream::Tls(Box::new(stream)), read, permit),
         Err(upgraded) => (Stream::Other(Box::new(TokioIo::new(upgraded))), Bytes::new(), None),
     };

@@ -10,5 +10,6 @@ pub(crate) mod connection_limit;
 pub(crate) mod fd_limit;
 pub(crate) mod listen;
 pub(crate) mod shutdown;
+#[cfg_attr(not(feature = "tls"), path = "tls/off.rs")]
 pub(crate) mod tls;
 pub(crate) mod upgraded;

@@ -3,9 +3,9 @@
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio_rustls::server::TlsStream;
 
 use crate::net::connection_limit::ConnectionPermit;
+use crate::net::tls::config::TlsStream;
 
 /// A connection that speaks another protocol than HTTP from now on.
 pub(crate) struct UpgradedConnection {
@@ -19,7 +19,7 @@ pub(crate) struct UpgradedConnection {
 /// The underlying stream.
 pub(crate) enum Stream {
     Tcp(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
+    Tls(Box<TlsStream>),
     /// The stream of another server, in which this one is embedded.
     Other(Box<dyn AnyStream>),
 }

@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 
 use crate::base::error::StartError;
 use crate::net::listen::{self, InheritedSockets};
-use crate::net::tls::certificate::{Credentials, UnusableFile};
+use crate::net::tls::certificate::Credentials;
 use crate::net::tls::config::Tls;
 use crate::server::declare::Endpoint;
 
@@ -104,20 +104,14 @@ fn prepare_tls(
         return Err(StartError::NoCertificate { endpoint });
     }
     let credentials = Credentials {
-        endpoint: endpoint.clone(),
+        endpoint,
         certificate: namer.certificate.clone(),
         authorities,
         folder: crate_folder.map(Path::to_owned),
         bind: *bind,
     };
     let pages = endpoints.iter().any(|endpoint| !endpoint.protocol.serves_signals());
-    let tls = Tls::new(credentials, pages);
-    let tls = tls.map_err(|UnusableFile { file, reason }| StartError::Certificate {
-        endpoint,
-        file,
-        source: reason,
-    })?;
-    Ok(Some(tls))
+    Tls::new(credentials, pages).map(Some)
 }
 
 fn cannot_bind(endpoint: &Endpoint, bind: Bind, source: io::Error) -> StartError {

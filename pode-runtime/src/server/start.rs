@@ -12,7 +12,6 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::app::context::Context;
-use crate::base::clock::SystemClock;
 use crate::base::error::StartError;
 use crate::base::log;
 use crate::base::supervisor::Failure;
@@ -183,7 +182,7 @@ impl Server {
         let stopping = watch::Sender::new(None);
         let accepting = watch::Sender::new(true);
         let tls = listeners.iter().filter_map(|listener| listener.tls.clone());
-        let renewal = Renewal::start(tls, SystemClock::default());
+        let renewal = Renewal::start(tls);
         let mut endpoints = Vec::new();
         let mut tasks = Vec::new();
         for ((listener, served), rules) in listeners.into_iter().zip(served).zip(rules) {

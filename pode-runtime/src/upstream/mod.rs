@@ -18,6 +18,7 @@ mod sender;
 mod task;
 #[cfg(test)]
 mod tests;
+#[cfg_attr(not(feature = "tls"), path = "tls_off.rs")]
 mod tls;
 
 use std::fmt;

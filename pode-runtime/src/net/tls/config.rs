@@ -15,11 +15,14 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::server::TlsStream;
 
+use crate::base::error::StartError;
 use crate::net::tls::certificate::{
     ClientCertificate, Credentials, Fingerprint, LoadedCertificate, LoadedCredentials, UnusableFile,
 };
+
+/// A connection whose handshake is done.
+pub(crate) type TlsStream = tokio_rustls::server::TlsStream<TcpStream>;
 
 /// The name of HTTP/2 in the handshake (RFC 9113, section 3.2).
 const HTTP_2: &[u8] = b"h2";
@@ -66,9 +69,13 @@ impl Tls {
     /// # Errors
     ///
     /// A file can't be used.
-    pub(crate) fn new(credentials: Credentials, http_2: bool) -> Result<Tls, UnusableFile> {
+    pub(crate) fn new(credentials: Credentials, http_2: bool) -> Result<Tls, StartError> {
         let fingerprint = credentials.fingerprint();
-        let current = Current::new(credentials.read(&[])?, fingerprint, http_2);
+        let read = credentials.read(&[]).map_err(|UnusableFile { file, reason }| {
+            let endpoint = credentials.endpoint.clone();
+            StartError::Certificate { endpoint, file, source: reason }
+        })?;
+        let current = Current::new(read, fingerprint, http_2);
         Ok(Tls {
             credentials: Arc::new(credentials),
             http_2,
@@ -115,7 +122,7 @@ impl Tls {
         &self,
         stream: TcpStream,
         within: Duration,
-    ) -> io::Result<TlsStream<TcpStream>> {
+    ) -> io::Result<TlsStream> {
         let handshake = async {
             let mut first = [0];
             stream.peek(&mut first).await?;
@@ -151,14 +158,17 @@ impl Current {
     }
 }
 
+/// Returns the connection below TLS.
+pub(crate) fn tcp_stream(stream: &TlsStream) -> &TcpStream {
+    stream.get_ref().0
+}
+
 /// Returns the verified certificate that a client has shown.
 ///
 /// # Errors
 ///
 /// The certificate can't be read.
-pub(crate) fn client_certificate(
-    stream: &TlsStream<TcpStream>,
-) -> io::Result<Option<ClientCertificate>> {
+pub(crate) fn client_certificate(stream: &TlsStream) -> io::Result<Option<ClientCertificate>> {
     let shown = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
     let Some(shown) = shown else { return Ok(None) };
     let unreadable = || io::Error::other("the certificate of the client can't be read");
@@ -166,7 +176,7 @@ pub(crate) fn client_certificate(
 }
 
 /// Returns whether a client chose HTTP/2.
-pub(crate) fn chose_http_2(stream: &TlsStream<TcpStream>) -> bool {
+pub(crate) fn chose_http_2(stream: &TlsStream) -> bool {
     stream.get_ref().1.alpn_protocol() == Some(HTTP_2)
 }
 

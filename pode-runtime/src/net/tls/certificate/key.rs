@@ -63,6 +63,14 @@ fn sealed(content: &[u8]) -> Option<Result<Vec<u8>, CertificateError>> {
     )
 }
 
+impl CertificateError {
+    /// The error for a key that can't be read, without what the cause may quote
+    /// of it.
+    pub(super) fn unreadable_key() -> CertificateError {
+        CertificateError::NotPem { reason: "a key in it can't be read".to_owned() }
+    }
+}
+
 fn position(content: &[u8], mark: &[u8]) -> Option<usize> {
     content.windows(mark.len()).position(|window| window == mark)
 }

@@ -24,7 +24,7 @@ use tokio::sync::Notify;
 use tokio::task::{AbortHandle, spawn_blocking};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use crate::base::clock::Clock;
+use crate::base::clock::{Clock, SystemClock};
 use crate::base::error::with_causes;
 use crate::base::supervisor::Supervisor;
 use crate::net::tls::certificate::{ExpiryNotice, Fingerprint, LoadedCertificate, UnusableFile};
@@ -62,7 +62,11 @@ impl Renewal {
     /// has no certificates.
     ///
     /// From now on SIGHUP doesn't end the process any more.
-    pub(crate) fn start(served: impl Iterator<Item = Tls>, clock: impl Clock) -> Option<Renewal> {
+    pub(crate) fn start(served: impl Iterator<Item = Tls>) -> Option<Renewal> {
+        Renewal::start_by(served, SystemClock::default())
+    }
+
+    fn start_by(served: impl Iterator<Item = Tls>, clock: impl Clock) -> Option<Renewal> {
         let served: Vec<_> = served.map(Served::new).collect();
         if served.is_empty() {
             return None;

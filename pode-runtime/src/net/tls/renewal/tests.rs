@@ -47,7 +47,7 @@ async fn an_expiry_is_told_at_the_start_and_daily() {
 
     let noon = "2026-12-29T12:00:00Z".parse().expect("a moment");
     let clock = Set { to: noon, at: Instant::now() };
-    let renewal = Renewal::start(served.into_iter(), clock).expect("there are certificates");
+    let renewal = Renewal::start_by(served.into_iter(), clock).expect("there are certificates");
     tokio::time::sleep(Duration::from_secs(60 * 60 * (3 * 24 + 1))).await;
     drop(renewal);
     tokio::time::sleep(Duration::from_secs(60 * 60 * 48)).await;
@@ -137,7 +137,7 @@ async fn half_of_a_pair_has_its_time() {
 #[tokio::test]
 async fn without_certificates_there_is_nothing_to_renew() {
     let clock = Set { to: Timestamp::UNIX_EPOCH, at: Instant::now() };
-    assert!(Renewal::start(std::iter::empty(), clock).is_none());
+    assert!(Renewal::start_by(std::iter::empty(), clock).is_none());
     let missing = Credentials::of(pfx("nowhere.pfx", "secret"));
     assert!(Tls::new(missing, false).is_err());
 }

@@ -8,6 +8,7 @@ mod portable;
 #[cfg(target_os = "linux")]
 pub(crate) mod tcp;
 #[cfg(target_os = "linux")]
+#[cfg_attr(not(feature = "tls"), path = "tls_off.rs")]
 mod tls;
 
 use std::io::{self, IoSlice};
@@ -43,6 +44,7 @@ pub(crate) enum Socket {
         _permit: Option<ConnectionPermit>,
     },
     #[cfg(target_os = "linux")]
+    #[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "no connection is one then"))]
     Tls(Box<TlsSocket>),
     Portable(Box<PortableSocket>),
 }

@@ -5,11 +5,13 @@ use std::net::TcpStream;
 
 use bytes::Bytes;
 use socket2::SockRef;
-use tokio_rustls::server::TlsStream;
 
+#[cfg(feature = "tls")]
 use super::tls::TlsSocket;
 use super::{Connection, Socket};
 use crate::net::connection_limit::ConnectionPermit;
+#[cfg(feature = "tls")]
+use crate::net::tls::config::TlsStream;
 use crate::net::upgraded::{Stream, UpgradedConnection};
 
 /// How many unsent bytes the system buffers for a client: enough to keep a fast
@@ -26,7 +28,10 @@ pub(crate) fn hold(connection: UpgradedConnection) -> io::Result<Connection> {
     let UpgradedConnection { stream, read, permit } = connection;
     match stream {
         Stream::Tcp(stream) => tcp(stream, read, permit),
+        #[cfg(feature = "tls")]
         Stream::Tls(stream) => tls(*stream, read, permit),
+        #[cfg(not(feature = "tls"))]
+        Stream::Tls(never) => match *never {},
         Stream::Other(stream) => Ok(Connection::portable_at(stream, read, permit)),
     }
 }
@@ -39,8 +44,9 @@ pub(crate) fn tcp(
     Ok(Connection { socket: Socket::Tcp { stream: detach(stream)?, _permit: permit }, read })
 }
 
+#[cfg(feature = "tls")]
 pub(crate) fn tls(
-    stream: TlsStream<tokio::net::TcpStream>,
+    stream: TlsStream,
     read: Bytes,
     permit: Option<ConnectionPermit>,
 ) -> io::Result<Connection> {
