@@ -142,14 +142,19 @@ fn block<'a>(readme: &'a str, behind: &str, language: &str) -> &'a str {
     rest.split_once("```").expect("the block ends").0
 }
 
-#[tokio::test]
-async fn the_server_of_the_readme_builds_without_a_warning_and_serves() {
+/// Builds the server of the README, and checks that it pushes a message.
+/// `features` is the line of `pode` in `Cargo.toml`, if it is another one.
+async fn the_server_of_the_readme_serves(features: Option<&str>) {
     let readme = std::fs::read_to_string(repository().join("README.md")).unwrap();
     let section = readme.split_once("## Your own server").expect("the section is there").1;
     let manifest = block(section, "`Cargo.toml`:", "toml");
-    let path = r#"path = "../pode""#;
-    assert!(manifest.contains(path));
-    let manifest = manifest.replace(path, &format!("path = {:?}", repository()));
+    let line = "pode = { path = \"../pode\" }\n";
+    assert!(manifest.contains(line));
+    let manifest = match features {
+        Some(behind) => manifest.replace(line, block(section, behind, "toml")),
+        None => manifest.to_owned(),
+    };
+    let manifest = manifest.replace("\"../pode\"", &format!("{:?}", repository()));
 
     let folder = folder("readme");
     std::fs::write(folder.join("Cargo.toml"), manifest).unwrap();
@@ -169,4 +174,11 @@ async fn the_server_of_the_readme_builds_without_a_warning_and_serves() {
     assert_eq!(client.text().await, r#"{"title":"hi"}"#);
     drop(news);
     std::fs::remove_dir_all(folder).unwrap();
+}
+
+/// One after the other, since both are the same program.
+#[tokio::test]
+async fn the_server_of_the_readme_builds_without_a_warning_and_serves() {
+    the_server_of_the_readme_serves(None).await;
+    the_server_of_the_readme_serves(Some("A server that only pushes messages")).await;
 }

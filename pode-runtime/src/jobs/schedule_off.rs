@@ -18,12 +18,12 @@ pub(crate) struct Schedule<Context> {
 
 /// The clock that nothing goes by.
 #[derive(Debug, Default)]
-pub(crate) struct WallClock;
+pub(crate) struct WallClock {}
 
 impl<Context> Schedule<Context> {
-    pub(crate) async fn run(
+    pub(crate) async fn run<Clock>(
         &self,
-        _: &WallClock,
+        _: &Clock,
         _: &Context,
         _: &JobGate,
         _: watch::Receiver<Option<Instant>>,
