@@ -46,7 +46,7 @@ impl From<TcpListener> for Listener {
     }
 }
 
-/// A listening socket of the previous process.
+/// A listening socket that one process hands to another.
 #[derive(Debug)]
 pub(crate) struct HandedSocket {
     /// The declared address, which may have port 0.
@@ -62,8 +62,8 @@ pub(crate) struct HandedSocket {
 pub(crate) struct InheritedSockets {
     /// From the previous process.
     pub(crate) handed: Vec<HandedSocket>,
-    /// From the process that started this one, with their addresses.
-    passed: Vec<(SocketAddr, std::net::TcpListener)>,
+    /// From the process that started this one.
+    passed: Vec<HandedSocket>,
 }
 
 impl InheritedSockets {
@@ -79,7 +79,8 @@ impl InheritedSockets {
                 let taken = descriptors.take_tcp_listener(index);
                 let known = taken.and_then(|socket| {
                     let Some(socket) = socket else { return Ok(None) };
-                    Ok(Some((socket.local_addr()?, socket)))
+                    let address = socket.local_addr()?;
+                    Ok(Some(HandedSocket { declared: address, address, socket }))
                 });
                 match known {
                     Ok(socket) => passed.extend(socket),
@@ -95,21 +96,18 @@ impl InheritedSockets {
     /// Takes the socket for an address, if it is there.
     pub(crate) fn take(&mut self, bind: &Bind) -> Option<std::net::TcpListener> {
         let wanted = bind.socket_address();
-        let has_port = wanted.port() != 0;
-        let is_handed = |handed: &HandedSocket| {
-            handed.declared == wanted || has_port && handed.address == wanted
+        // No socket listens at port 0.
+        let is_meant = |it: &HandedSocket| [it.declared, it.address].contains(&wanted);
+        let take = |sockets: &mut Vec<HandedSocket>| {
+            let index = sockets.iter().position(is_meant)?;
+            Some(sockets.remove(index).socket)
         };
-        if let Some(index) = self.handed.iter().position(is_handed) {
-            return Some(self.handed.remove(index).socket);
-        }
-        let is_passed = |passed: &(SocketAddr, _)| has_port && passed.0 == wanted;
-        let index = self.passed.iter().position(is_passed)?;
-        Some(self.passed.remove(index).1)
+        take(&mut self.handed).or_else(|| take(&mut self.passed))
     }
 
     /// Logs the sockets that no endpoint took.
     pub(crate) fn tell_rest(&self) {
-        for (address, _) in &self.passed {
+        for HandedSocket { address, .. } in &self.passed {
             tracing::warn!(
                 "no endpoint listens on {address}, whose socket was passed to this process"
             );

@@ -1,8 +1,7 @@
 //! Starting a server: from its declaration to running tasks.
 
-use std::net::SocketAddr;
 #[cfg(unix)]
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::sync::Arc;
 
 use pode_core::Method;
@@ -22,6 +21,8 @@ use crate::jobs::gate::JobGate;
 use crate::jobs::running::{self, RunningJobs};
 use crate::net::connection_limit::ConnectionLimit;
 use crate::net::fd_limit;
+#[cfg(unix)]
+use crate::net::listen::HandedSocket;
 use crate::net::listen::{InheritedSockets, Listener};
 use crate::net::shutdown::StopRequests;
 #[cfg(unix)]
@@ -293,16 +294,13 @@ pub(crate) struct Embedded {
     _stopping: watch::Sender<Option<Instant>>,
 }
 
-/// Returns duplicates of the sockets, each with its declared address and the
-/// address where it listens.
+/// Returns duplicates of the sockets.
 #[cfg(unix)]
-fn duplicates(
-    listeners: &[BoundSocket<'_>],
-) -> Result<Vec<(SocketAddr, SocketAddr, OwnedFd)>, StartError> {
+fn duplicates(listeners: &[BoundSocket<'_>]) -> Result<Vec<HandedSocket>, StartError> {
     let duplicate = |bound: &BoundSocket<'_>| {
-        let descriptor = bound.socket.as_fd().try_clone_to_owned();
-        let descriptor = descriptor.map_err(|source| StartError::Watch { source })?;
-        Ok((bound.declared, bound.address, descriptor))
+        let socket = bound.socket.as_fd().try_clone_to_owned();
+        let socket = socket.map_err(|source| StartError::Watch { source })?.into();
+        Ok(HandedSocket { declared: bound.declared, address: bound.address, socket })
     };
     listeners.iter().map(duplicate).collect()
 }

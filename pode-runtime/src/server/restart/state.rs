@@ -1,7 +1,5 @@
 //! The server's state that the parts of a hand-over share.
 
-use std::net::SocketAddr;
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +8,7 @@ use tokio::time::Instant;
 
 use crate::app::context::Context;
 use crate::jobs::gate::JobGate;
+use crate::net::listen::HandedSocket;
 use crate::push::publisher::Signals;
 use crate::upstream::UpstreamTasks;
 
@@ -20,9 +19,8 @@ pub(crate) struct Resources {
     pub(crate) upstream_tasks: Arc<Mutex<UpstreamTasks<Arc<Context>>>>,
     /// Whether connections are accepted.
     pub(crate) accepting: watch::Sender<bool>,
-    /// Duplicates of the listening sockets, each with its declared address and
-    /// the address where it listens.
-    pub(crate) sockets: Vec<(SocketAddr, SocketAddr, OwnedFd)>,
+    /// Duplicates of the listening sockets.
+    pub(crate) sockets: Vec<HandedSocket>,
     pub(crate) drain: Duration,
     pub(crate) stop_timeout: Duration,
 }

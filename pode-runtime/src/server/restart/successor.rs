@@ -17,6 +17,7 @@ use super::wire::{
     self, Frame, hear_line, pack, patiently, read, read_soon, say_line, unexpected, write,
 };
 use super::{KEPT, socket};
+use crate::net::listen::HandedSocket;
 
 /// How long the newer process may take to get ready.
 const START_TIMEOUT: Duration = Duration::from_secs(120);
@@ -88,12 +89,14 @@ async fn introduce(
     resources: &Resources,
 ) -> io::Result<(u32, Vec<wire::Signal>)> {
     let sockets = resources.sockets.iter();
-    let sockets = sockets
-        .map(|(declared, address, _)| wire::Socket { declared: *declared, address: *address });
+    let sockets = sockets.map(|HandedSocket { declared, address, .. }| wire::Socket {
+        declared: *declared,
+        address: *address,
+    });
     let (process, signals) = (std::process::id(), wire::signals(resources.signals.hub()));
     let frame = Frame::Sockets { process, sockets: sockets.collect(), signals };
     write(stream, &frame, b"").await?;
-    let descriptors = resources.sockets.iter().map(|(_, _, descriptor)| descriptor.as_fd());
+    let descriptors = resources.sockets.iter().map(|handed| handed.socket.as_fd());
     for descriptor in descriptors.chain([listener.as_fd()]) {
         patiently(socket::send(stream, descriptor)).await?;
     }
