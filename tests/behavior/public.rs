@@ -28,6 +28,11 @@ async fn files_are_served_at_the_root_and_under_a_prefix() {
         assert_eq!(get(&server, "/static/deep.js").await.status, 200);
         assert_eq!(get(&server, "/taken.txt").await.text(), "the route");
 
+        let known = [("if-none-match", plain.headers["etag"].as_str())];
+        let unchanged = request(&server, "GET", "/plain.txt", &known, b"").await;
+        assert_eq!((unchanged.status, unchanged.body.len()), (304, 0));
+        assert!(!unchanged.headers.contains_key("content-length"));
+
         let head = request(&server, "HEAD", "/plain.txt", &[], b"").await;
         assert_eq!(
             (head.status, head.headers["content-length"].as_str(), head.body.len()),

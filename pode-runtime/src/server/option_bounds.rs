@@ -22,12 +22,93 @@ const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 /// The shortest interval or delay, which is the resolution of tokio's clock.
 const SHORTEST: Duration = Duration::from_millis(1);
 
-/// Limits durations to the longest one.
-fn bound<'a>(durations: impl IntoIterator<Item = &'a mut Duration>) {
-    for duration in durations {
-        *duration = LONGEST.min(*duration);
+/// The maximum size of a message from an upstream: memory for all of it is
+/// allocated as soon as the other server announces it, and a failed allocation
+/// ends the program.
+#[cfg(feature = "upstream")]
+const MOST_ANNOUNCED_BYTES: usize = 1 << 30;
+
+/// Options, or one of them.
+pub(crate) trait Bounded: Sized {
+    /// Brings it into its range.
+    fn bound(&mut self);
+
+    /// Returns it in its range.
+    fn bounded(mut self) -> Self {
+        self.bound();
+        self
     }
 }
+
+impl Bounded for Duration {
+    fn bound(&mut self) {
+        *self = LONGEST.min(*self);
+    }
+}
+
+impl Bounded for Option<Duration> {
+    fn bound(&mut self) {
+        self.iter_mut().for_each(Bounded::bound);
+    }
+}
+
+/// Bounds some fields of options by their types; a step may come first. All
+/// other fields have to be named as well.
+macro_rules! bounded {
+    (
+        $Options:ident { $($bounded:ident),* } but not { $($other:ident),* }
+        $(first |$options:ident| $step:block)?
+    ) => {
+        impl Bounded for $Options {
+            fn bound(&mut self) {
+                $({
+                    let $options = &mut *self;
+                    $step
+                })?
+                let $Options { $($bounded,)* $($other: _,)* } = self;
+                $($bounded.bound();)*
+            }
+        }
+    };
+}
+
+bounded!(
+    DeclaredLimits { tls_timeout, head_timeout, keep_alive_timeout, body_timeout, write_timeout }
+    but not {
+        max_connections, max_connections_per_address, max_head_bytes, max_body_bytes,
+        max_upload_bytes, min_bytes_per_second
+    }
+);
+bounded!(
+    ServerOptions { send_timeout, stop_timeout, drain, limits }
+    but not { client_ids, content_security_policy, hand_over }
+);
+bounded!(EndpointOptions { limits } but not { certificate, client_certificate });
+bounded!(RouteOptions { limits } but not {});
+bounded!(PublicOptions { cache_age } but not { download, index });
+bounded!(
+    SignalOptions { heartbeat, idle_timeout }
+    but not {
+        // The hub limits it.
+        capacity_messages,
+        on_lag, origins, max_message_bytes, max_frame_bytes, messages_per_second, max_clients,
+        max_clients_per_address, rebroadcast
+    }
+    first |options| {
+        options.heartbeat = in_seconds(options.heartbeat);
+        options.idle_timeout = in_seconds(options.idle_timeout);
+    }
+);
+#[cfg(feature = "upstream")]
+bounded!(
+    UpstreamOptions { connect_timeout, reconnect_delay, max_reconnect_delay, heartbeat }
+    but not { max_message_bytes, roots }
+    first |options| {
+        options.reconnect_delay = SHORTEST.max(options.reconnect_delay);
+        options.max_reconnect_delay = SHORTEST.max(options.max_reconnect_delay);
+        options.max_message_bytes = MOST_ANNOUNCED_BYTES.min(options.max_message_bytes);
+    }
+);
 
 /// Rounds up to whole seconds.
 fn in_seconds(duration: Duration) -> Duration {
@@ -39,114 +120,6 @@ fn in_seconds(duration: Duration) -> Duration {
 /// zero.
 pub(crate) fn interval(declared: Duration) -> Duration {
     if declared.is_zero() { declared } else { declared.clamp(SHORTEST, LONGEST) }
-}
-
-impl DeclaredLimits {
-    pub(crate) fn clamped(mut self) -> DeclaredLimits {
-        let DeclaredLimits {
-            max_connections: _,
-            max_connections_per_address: _,
-            tls_timeout,
-            head_timeout,
-            max_head_bytes: _,
-            keep_alive_timeout,
-            max_body_bytes: _,
-            max_upload_bytes: _,
-            body_timeout,
-            write_timeout,
-            min_bytes_per_second: _,
-        } = &mut self;
-        let named = [tls_timeout, head_timeout, keep_alive_timeout, body_timeout, write_timeout];
-        bound(named.into_iter().flatten());
-        self
-    }
-}
-
-impl ServerOptions {
-    pub(crate) fn clamped(mut self) -> ServerOptions {
-        let ServerOptions {
-            send_timeout,
-            stop_timeout,
-            client_ids: _,
-            content_security_policy: _,
-            hand_over: _,
-            drain,
-            limits,
-        } = &mut self;
-        bound([send_timeout, stop_timeout, drain]);
-        *limits = limits.clamped();
-        self
-    }
-}
-
-impl EndpointOptions {
-    pub(crate) fn clamped(mut self) -> EndpointOptions {
-        let EndpointOptions { certificate: _, client_certificate: _, limits } = &mut self;
-        *limits = limits.clamped();
-        self
-    }
-}
-
-impl RouteOptions {
-    pub(crate) fn clamped(mut self) -> RouteOptions {
-        let RouteOptions { limits } = &mut self;
-        *limits = limits.clamped();
-        self
-    }
-}
-
-impl SignalOptions {
-    pub(crate) fn clamped(mut self) -> SignalOptions {
-        let SignalOptions {
-            // The hub limits it.
-            capacity_messages: _,
-            on_lag: _,
-            heartbeat,
-            origins: _,
-            max_message_bytes: _,
-            max_frame_bytes: _,
-            idle_timeout,
-            messages_per_second: _,
-            max_clients: _,
-            max_clients_per_address: _,
-            rebroadcast: _,
-        } = &mut self;
-        *heartbeat = in_seconds(*heartbeat);
-        *idle_timeout = in_seconds(*idle_timeout);
-        bound([heartbeat, idle_timeout]);
-        self
-    }
-}
-
-impl PublicOptions {
-    pub(crate) fn clamped(mut self) -> PublicOptions {
-        let PublicOptions { cache_age, download: _, index: _ } = &mut self;
-        bound([cache_age]);
-        self
-    }
-}
-
-#[cfg(feature = "upstream")]
-impl UpstreamOptions {
-    pub(crate) fn clamped(mut self) -> UpstreamOptions {
-        /// Memory for all of a message is allocated as soon as the other server
-        /// announces it, and a failed allocation ends the program.
-        const MOST_ANNOUNCED_BYTES: usize = 1 << 30;
-
-        let UpstreamOptions {
-            connect_timeout,
-            reconnect_delay,
-            max_reconnect_delay,
-            heartbeat,
-            max_message_bytes,
-            roots: _,
-        } = &mut self;
-        *reconnect_delay = SHORTEST.max(*reconnect_delay);
-        *max_reconnect_delay = SHORTEST.max(*max_reconnect_delay);
-        *max_message_bytes = MOST_ANNOUNCED_BYTES.min(*max_message_bytes);
-        bound([connect_timeout, reconnect_delay, max_reconnect_delay, heartbeat]);
-        self
-    }
 }
 
 #[cfg(test)]

@@ -34,7 +34,7 @@ use crate::net::tls::certificate::{Certificate, ClientAuthorities};
 use crate::push::engine::{Engine, Envelope};
 use crate::push::publisher::Signals;
 use crate::server::dispatch::Mount;
-use crate::server::option_bounds;
+use crate::server::option_bounds::{self, Bounded};
 use crate::server::options::{EndpointOptions, ServerOptions};
 use crate::signal::Signal;
 #[cfg(feature = "upstream")]
@@ -100,7 +100,7 @@ impl Declared {
     pub fn new(name: &'static str, options: ServerOptions) -> Declared {
         Declared {
             name,
-            options: options.clamped(),
+            options: options.bounded(),
             crate_folder: None,
             endpoints: Vec::new(),
             views: None,
@@ -129,7 +129,7 @@ impl Declared {
         options: EndpointOptions,
     ) {
         let EndpointOptions { certificate, client_certificate: authorities, limits } =
-            options.clamped();
+            options.bounded();
         let address = address.into();
         self.endpoints.push(Endpoint { name, protocol, address, certificate, authorities, limits });
     }
@@ -141,7 +141,7 @@ impl Declared {
 
     /// Adds a folder of public files.
     pub fn public(&mut self, prefix: &'static str, folder: Folder, options: PublicOptions) {
-        self.publics.push(Public::new(prefix, folder, options.clamped()));
+        self.publics.push(Public::new(prefix, folder, options.bounded()));
     }
 
     /// Adds a warp filter that answers under a prefix; its rejections are
@@ -210,7 +210,7 @@ pub struct RouteBuilder<'declared> {
 impl RouteBuilder<'_> {
     /// Sets the options.
     pub fn options(self, options: RouteOptions) {
-        self.route.options = options.clamped();
+        self.route.options = options.bounded();
     }
 }
 

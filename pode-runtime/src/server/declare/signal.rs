@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 
 use super::Declared;
 use crate::net::connection_limit::{ConnectionLimit, LimitWording};
+use crate::server::option_bounds::Bounded;
 use crate::signal::options::SignalOptions;
 use crate::signal::session::Handlers;
 use crate::signal::{ReadParameters, Signal, read_json};
@@ -40,7 +41,7 @@ impl Declared {
         options: SignalOptions,
         read: Option<ReadParameters>,
     ) {
-        let options = options.clamped();
+        let options = options.bounded();
         let SignalOptions { max_clients, max_clients_per_address, .. } = options;
         let is_limited = [max_clients, max_clients_per_address] != [usize::MAX; 2];
         let limit = is_limited.then(|| {

@@ -10,6 +10,7 @@ use crate::app::context::Context;
 use crate::app::event::UpstreamEvent;
 use crate::base::outcome::Outcome;
 use crate::server::declare::Declared;
+use crate::server::option_bounds::Bounded;
 use crate::upstream::{DeclaredUpstream, UpstreamOptions};
 
 impl Declared {
@@ -27,7 +28,7 @@ impl Declared {
         Handler: Fn(UpstreamEvent<Sends>, Receives) -> Done + Send + Sync + 'static,
         Done: Future<Output: Outcome> + Send + 'static,
     {
-        let (options, send_timeout) = (options.clamped(), self.options.send_timeout);
+        let (options, send_timeout) = (options.bounded(), self.options.send_timeout);
         let handler = move |context: &Arc<Context>, received| {
             handler(UpstreamEvent::new(name, Arc::clone(context)), received)
         };
