@@ -111,6 +111,9 @@ pub fn split(path: &str) -> Option<Vec<Cow<'_, str>>> {
         // `//` is not the root but an empty segment, which nothing matches.
         return (path.len() <= 1).then(Vec::new);
     }
+    if !path.contains('%') {
+        return Some(inner.split('/').map(Cow::Borrowed).collect());
+    }
     inner.split('/').map(|segment| percent_decode_str(segment).decode_utf8().ok()).collect()
 }
 

@@ -21,10 +21,9 @@ pub(crate) fn normalized<B>(mut request: Request<B>) -> Request<B> {
     // (RFC 9112, section 3.2.2; RFC 9113, section 8.3.1). In HTTP/1 a missing
     // or repeated `Host` remains an error.
     let host = request.uri().authority().map(|authority| HeaderValue::from_str(authority.as_str()));
-    let may_name_it =
-        request.version() == Version::HTTP_2 || request.headers().get_all(HOST).iter().count() == 1;
     if let Some(Ok(host)) = host
-        && may_name_it
+        && (request.version() == Version::HTTP_2
+            || request.headers().get_all(HOST).iter().count() == 1)
     {
         request.headers_mut().insert(HOST, host);
     }

@@ -192,12 +192,9 @@ impl Dispatch {
         peer: Option<SocketAddr>,
     ) -> (Request<B>, usize, Limits) {
         let path = request.uri().path();
-        let signal = match self.signals.find(Some(Method::Get), path) {
-            Found::Route { index, parameters } => Some((index, parameters)),
-            _ => None,
-        };
+        let signal = || self.signals.find(Some(Method::Get), path);
         if handshake::is_upgrade(request.headers())
-            && let Some((index, values)) = signal
+            && let Found::Route { index, parameters: values } = signal()
         {
             let handshake = Handshake {
                 version: request.version(),
@@ -220,9 +217,10 @@ impl Dispatch {
         }
         let is_read = matches!(method, Some(Method::Get | Method::Head));
         let refused = |mut allow: BTreeSet<Method>| {
+            let is_signal = matches!(signal(), Found::Route { .. });
             // A GET would get 426, which is an answer, too.
-            allow.extend(signal.as_ref().map(|_| Method::Get));
-            let refusal = if signal.is_some() && is_read {
+            allow.extend(is_signal.then_some(Method::Get));
+            let refusal = if is_signal && is_read {
                 Refusal::UpgradeRequired
             } else if allow.is_empty() {
                 Refusal::NotFound
