@@ -2,6 +2,8 @@
 
 use pode::prelude::*;
 use pode::{Protocol, RunningServer};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use crate::browser::steps::in_a_browser;
 use crate::support::{by_each_version, certificate, get, raw, request, start};
@@ -128,7 +130,7 @@ async fn requests_that_can_be_read_in_two_ways_go_no_further() {
         // connection ends.
         ("Host: x\r\nContent-Length: 4\r\nTransfer-Encoding: chunked", chunks, 200),
         ("Host: x\r\nTransfer-Encoding: chunked\r\nContent-Length: 4", chunks, 200),
-        ("Host: x\r\nTransfer-Encoding: chunked", chunks, 200),
+        ("Host: x\r\nTransfer-Encoding: chunked\r\ncOnTeNt-LeNgTh: 4", chunks, 200),
         // Other codings, and some that some servers don't understand.
         ("Host: x\r\nTransfer-Encoding: gzip, chunked", chunks, 501),
         ("Host: x\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked", chunks, 501),
@@ -171,6 +173,24 @@ async fn requests_that_can_be_read_in_two_ways_go_no_further() {
     {
         let head = "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked";
         check_alone(&server, head, chunks, 400).await;
+    }
+}
+
+/// Whether other requests of its connection had a length or not.
+#[tokio::test]
+async fn a_request_with_chunks_keeps_its_connection() {
+    let server = start(guarded()).await;
+    let mut stream = TcpStream::connect(server.address(Protocol::Http).unwrap()).await.unwrap();
+    let chunked = "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n";
+    let measured = "Content-Length: 5\r\n\r\nhello";
+    for rest in [chunked, measured, chunked, chunked, measured] {
+        let request = format!("POST /echo HTTP/1.1\r\nHost: x\r\n{rest}");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut response = Vec::new();
+        while !response.ends_with(b"hello") {
+            assert!(stream.read_buf(&mut response).await.unwrap() > 0, "the connection has ended");
+        }
+        assert!(response.starts_with(b"HTTP/1.1 200 "));
     }
 }
 

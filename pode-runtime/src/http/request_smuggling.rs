@@ -14,6 +14,7 @@ use warp::Reply;
 use warp::reply::Response;
 
 use crate::http::exchange::ResponseRules;
+use crate::http::length_lines::may_have_had_length;
 use crate::http::response::sentence;
 
 /// Answers a request, if it can be trusted to be the one that was meant.
@@ -25,11 +26,9 @@ pub(crate) async fn guarded<B>(
         let refused = last(sentence(status, text).into_response());
         return Ok(ResponseRules::of(&request).fit(refused));
     }
-    // A `Content-Length` beside it has been removed before the request arrives
-    // here, so each request with this header could have had one.
-    let could_be_ambiguous = request.headers().contains_key(TRANSFER_ENCODING);
+    let is_ambiguous = may_have_had_length(request.extensions());
     let Ok(response) = answer(request).await;
-    Ok(if could_be_ambiguous { last(response) } else { response })
+    Ok(if is_ambiguous { last(response) } else { response })
 }
 
 fn refusal<B>(request: &Request<B>) -> Option<(StatusCode, &'static str)> {
