@@ -244,6 +244,34 @@ async fn a_flood_of_pings_is_read_at_the_pace_of_its_sender() {
 }
 
 #[tokio::test]
+async fn what_comes_after_the_close_frame_is_read_within_bounds() {
+    let server = start(bounded()).await;
+    let pings = [&b"\x89\xfd\0\0\0\0"[..], &[b'?'; 125]].concat().repeat(500);
+    for breaks_a_rule in [true, false] {
+        let stream = bare_client(&server, "/news").await;
+        let (mut reads, mut writes) = stream.into_split();
+        if breaks_a_rule {
+            writes.write_all(b"\x81\x02it is not masked").await.unwrap();
+        } else {
+            server.signals().clients(NEWS).close_all(1000, "enough").await.unwrap();
+        }
+        let mut close = [0; 2];
+        within(reads.read_exact(&mut close), "the close frame").await.unwrap();
+        assert_eq!(close[0], 0x88);
+        let flooding = async {
+            let mut written = 0;
+            while let Ok(more) = writes.write(&pings).await {
+                written += more;
+            }
+            written
+        };
+        let (written, ()) = tokio::join!(within(flooding, "the end"), is_served(&server));
+        // With the capacity of the system's buffers.
+        assert!(written < 64 << 20, "{written} bytes were taken");
+    }
+}
+
+#[tokio::test]
 async fn messages_whose_answers_nobody_reads_are_read_no_more() {
     let server = start(bounded()).await;
     let message = [&b"\x82\xe4\0\0\0\0"[..], &[b'?'; 100]].concat().repeat(500);

@@ -1,6 +1,5 @@
 //! Heartbeat and idle checks of a client.
 
-use std::mem;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -18,11 +17,16 @@ impl Client {
     /// liveness and stays connected.
     pub(in super::super) fn ask_for_life(&mut self) -> bool {
         // A client that is being closed has its own deadline.
-        if self.socket.is_none() || !self.is_open() || mem::take(&mut self.is_new) {
+        if self.socket.is_none() || !self.is_open() {
             return true;
         }
-        if self.liveness == Liveness::Asked && !self.is_full() {
-            return false;
+        match self.liveness {
+            Liveness::New => {
+                self.liveness = Liveness::Seen;
+                return true;
+            }
+            Liveness::Asked if !self.is_full() => return false,
+            Liveness::Seen | Liveness::Asked => {}
         }
         self.send_queue.get_or_insert_default().ping = Some(Bytes::from_static(PING));
         self.write();

@@ -59,9 +59,8 @@ pub(super) struct Client {
     /// when the server's close frame is written.
     peer_finished: bool,
     liveness: Liveness,
-    /// Whether it connected since its last turn to be pinged: connecting counts
-    /// as liveness.
-    is_new: bool,
+    /// How many bytes were read since the close frame was queued.
+    read_closing: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,6 +91,9 @@ enum Reading {
 /// Whether the client has shown liveness.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Liveness {
+    /// It has connected since its last turn to be pinged, which counts as
+    /// liveness.
+    New,
     /// It has shown liveness since the last ping.
     Seen,
     /// It was pinged and has shown none since.
@@ -128,6 +130,11 @@ pub(super) enum Progress {
 /// The maximum number of frames in one write.
 const SLICES_PER_WRITE: usize = 64;
 
+/// How many bytes are read from a client that is being closed: the rest of a
+/// message that is too long should not keep it from reading why. A client that
+/// sends more is cut off.
+const MAX_READ_CLOSING: u32 = 16 << 20;
+
 /// How many reads a client gets before others have their turn.
 const READS_PER_TURN: usize = 8;
 
@@ -142,8 +149,8 @@ impl Client {
             phase: Phase::Joining,
             reading: Reading::Frames,
             peer_finished: false,
-            liveness: Liveness::Seen,
-            is_new: true,
+            liveness: Liveness::New,
+            read_closing: 0,
         }
     }
 
@@ -303,7 +310,16 @@ impl Client {
             let Some(socket) = &mut self.socket else { return Progress::Waits };
             match socket.read(buffer) {
                 Ok(read @ 1..) => {
-                    self.liveness = Liveness::Seen;
+                    if self.liveness == Liveness::Asked {
+                        self.liveness = Liveness::Seen;
+                    }
+                    if !self.is_open() {
+                        self.read_closing += read as u32;
+                        if self.read_closing > MAX_READ_CLOSING {
+                            self.reset();
+                            return Progress::Done;
+                        }
+                    }
                     self.receive(&mut buffer[..read], context);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Progress::Waits,
@@ -345,7 +361,9 @@ impl Client {
                 let mut slices = [IoSlice::new(&[]); SLICES_PER_WRITE];
                 let written = socket.write(send_queue.slices(&mut slices))?;
                 send_queue.advance(written);
-                self.liveness = Liveness::Seen;
+                if self.liveness == Liveness::Asked {
+                    self.liveness = Liveness::Seen;
+                }
             }
             self.send_queue = None;
         }
