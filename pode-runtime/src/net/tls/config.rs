@@ -14,15 +14,15 @@ use rustls::version::{TLS12, TLS13};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tokio_rustls::TlsAcceptor;
 
 use crate::base::error::StartError;
 use crate::net::tls::certificate::{
     ClientCertificate, Credentials, Fingerprint, LoadedCertificate, LoadedCredentials, UnusableFile,
 };
+use crate::net::tls::stream;
 
 /// A connection whose handshake is done.
-pub(crate) type TlsStream = tokio_rustls::server::TlsStream<TcpStream>;
+pub(crate) type TlsStream = stream::TlsStream<TcpStream>;
 
 /// The name of HTTP/2 in the handshake (RFC 9113, section 3.2).
 const HTTP_2: &[u8] = b"h2";
@@ -133,7 +133,7 @@ impl Tls {
                 return Err(io::Error::other("the client doesn't speak TLS"));
             }
             let config = Arc::clone(&self.current.load().config);
-            TlsAcceptor::from(config).accept(stream).await
+            TlsStream::accept(stream, config).await
         };
         match timeout(within, handshake).await {
             Ok(stream) => stream,
@@ -160,7 +160,7 @@ impl Current {
 
 /// Returns the connection below TLS.
 pub(crate) fn tcp_stream(stream: &TlsStream) -> &TcpStream {
-    stream.get_ref().0
+    stream.stream()
 }
 
 /// Returns the verified certificate that a client has shown.
@@ -169,15 +169,14 @@ pub(crate) fn tcp_stream(stream: &TlsStream) -> &TcpStream {
 ///
 /// The certificate can't be read.
 pub(crate) fn client_certificate(stream: &TlsStream) -> io::Result<Option<ClientCertificate>> {
-    let shown = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
-    let Some(shown) = shown else { return Ok(None) };
+    let Some(shown) = stream.session().client_certificate() else { return Ok(None) };
     let unreadable = || io::Error::other("the certificate of the client can't be read");
     Ok(Some(ClientCertificate::read(shown).ok_or_else(unreadable)?))
 }
 
 /// Returns whether a client chose HTTP/2.
 pub(crate) fn chose_http_2(stream: &TlsStream) -> bool {
-    stream.get_ref().1.alpn_protocol() == Some(HTTP_2)
+    stream.session().protocol() == Some(HTTP_2)
 }
 
 /// Tells a client that speaks plain HTTP to use TLS.

@@ -50,7 +50,7 @@ pub(crate) fn tls(
     read: Bytes,
     permit: Option<ConnectionPermit>,
 ) -> io::Result<Connection> {
-    let (stream, session) = stream.into_inner();
+    let (stream, session) = stream.into_parts();
     let socket = TlsSocket::new(detach(stream)?, session, permit);
     Ok(Connection { socket: Socket::Tls(Box::new(socket)), read })
 }

@@ -1,18 +1,17 @@
-//! A TLS connection: the rustls session next to the socket, without a layer
-//! between them.
+//! A TLS connection: the session next to the socket, without a layer between
+//! them.
 
-use std::io::{self, IoSlice, Read, Write};
+use std::io::{self, IoSlice};
 use std::net::{Shutdown, TcpStream};
 
-use rustls::ServerConnection;
-
 use crate::net::connection_limit::ConnectionPermit;
+use crate::net::tls::session::Session;
 
 /// A connection whose handshake is done.
 #[derive(Debug)]
 pub(crate) struct TlsSocket {
     stream: TcpStream,
-    session: ServerConnection,
+    session: Session,
     /// Counts the connection.
     _permit: Option<ConnectionPermit>,
 }
@@ -20,7 +19,7 @@ pub(crate) struct TlsSocket {
 impl TlsSocket {
     pub(crate) fn new(
         stream: TcpStream,
-        session: ServerConnection,
+        session: Session,
         permit: Option<ConnectionPermit>,
     ) -> TlsSocket {
         TlsSocket { stream, session, _permit: permit }
@@ -31,49 +30,28 @@ impl TlsSocket {
     }
 
     pub(crate) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        loop {
-            match self.session.reader().read(buffer) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                result => return result,
-            }
-            if self.session.read_tls(&mut self.stream)? == 0 {
-                return Ok(0);
-            }
-            let processed = self.session.process_new_packets();
-            // An alert that says what is wrong, or the answer to a key update.
-            let flushed = self.flush();
-            processed.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
-            match flushed {
-                Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
-                _ => {}
-            }
-        }
+        let read = self.session.read(&mut &self.stream, buffer);
+        // The session may answer by itself. An error shows up at the next call.
+        let _ = self.flush();
+        read
     }
 
     /// Encrypts some bytes once the previous ones are sent, so that at most one
     /// write is buffered.
     pub(crate) fn write(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.flush()?;
-        let written = self.session.writer().write_vectored(slices)?;
-        match self.flush() {
-            Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(error),
-            _ => Ok(written),
-        }
+        self.session.write(&mut &self.stream, slices)
     }
 
     pub(crate) fn flush(&mut self) -> io::Result<()> {
-        while self.session.wants_write() {
-            self.session.write_tls(&mut self.stream)?;
-        }
-        Ok(())
+        self.session.flush(&mut &self.stream)
     }
 
     pub(crate) fn is_flushed(&self) -> bool {
-        !self.session.wants_write()
+        self.session.is_flushed()
     }
 
     pub(crate) fn finish(&mut self) -> io::Result<()> {
-        self.session.send_close_notify();
+        self.session.finish();
         self.flush()?;
         self.stream.shutdown(Shutdown::Write)
     }
