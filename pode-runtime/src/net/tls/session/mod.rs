@@ -225,23 +225,24 @@ impl Session {
         socket: &mut (impl Read + Write),
         buffer: &mut [u8],
     ) -> io::Result<usize> {
-        let filled = with_scratch(|_, record| {
-            let read = socket.read(record)?;
-            if read == 0 {
-                let text = "the client has ended the connection without TLS's `close_notify`";
-                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, text));
-            }
-            let read = &mut record[..read];
-            if self.incoming.is_empty() {
-                let (used, filled) = self.process(read, buffer);
-                self.incoming = read[used..].to_vec();
+        let filled = with_scratch(|_, shared| {
+            let kept = self.incoming.len();
+            // Much is appended rather than copied at each call, since a client
+            // may send byte by byte.
+            if kept > shared.len() / 2 {
+                let read = read_some(socket, shared)?;
+                let mut records = std::mem::take(&mut self.incoming);
+                records.extend_from_slice(&shared[..read]);
+                let (used, filled) = self.process(&mut records, buffer);
+                self.incoming = if used == 0 { records } else { records[used..].to_vec() };
                 return Ok(filled);
             }
-            let mut records = std::mem::take(&mut self.incoming);
-            records.extend_from_slice(read);
-            let (used, filled) = self.process(&mut records, buffer);
-            self.incoming = if used == 0 { records } else { records[used..].to_vec() };
-            Ok(filled)
+            let read = read_some(socket, &mut shared[kept..])?;
+            shared[..kept].copy_from_slice(&self.incoming);
+            let records = &mut shared[..kept + read];
+            let (used, filled) = self.process(records, buffer);
+            self.incoming = records[used..].to_vec();
+            Ok::<_, io::Error>(filled)
         })?;
         if self.incoming.len() > HANDSHAKE_BYTES {
             self.fail(Error::General("a message of the handshake is too long".to_owned()));
@@ -339,6 +340,16 @@ fn encode(mut data: EncodeTlsData<'_, ServerConnectionData>, outgoing: &mut Vec<
     while let Err(EncodeError::InsufficientSize(size)) = data.encode(&mut outgoing[start..]) {
         outgoing.resize(start + size.required_size, 0);
     }
+}
+
+/// Reads at least one byte.
+fn read_some(socket: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+    let read = socket.read(buffer)?;
+    if read == 0 {
+        let text = "the client has ended the connection without TLS's `close_notify`";
+        return Err(io::Error::new(io::ErrorKind::UnexpectedEof, text));
+    }
+    Ok(read)
 }
 
 /// Returns the beginning of slices, copied to `joined` if they are several.
