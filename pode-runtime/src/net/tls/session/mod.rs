@@ -156,7 +156,12 @@ impl Session {
                 Err(error) => return Err(error),
             };
             self.outgoing.extend_from_slice(&record[sent..length]);
-            Ok(plaintext.len())
+            // Until the socket refuses some, after which it reports that it
+            // takes more.
+            match self.flush(socket) {
+                Err(error) if !is_temporary(&error) => Err(error),
+                _ => Ok(plaintext.len()),
+            }
         })
     }
 

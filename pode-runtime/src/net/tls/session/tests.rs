@@ -362,6 +362,17 @@ fn at_most_one_write_is_held_for_a_client_that_reads_nothing() {
     assert!(pair.server.outgoing.capacity() <= RECORD_BYTES);
 }
 
+/// A socket reports that it takes more only after it has refused some.
+#[test]
+fn a_write_goes_on_until_the_socket_refuses() {
+    let mut pair = Pair::connected(&TLS13);
+    pair.wire.bites = vec![10];
+    assert_eq!(pair.server.write(&mut pair.wire, &[IoSlice::new(b"at once")]).unwrap(), 7);
+    assert!(pair.server.is_flushed());
+    pair.client_reads().unwrap();
+    assert_eq!(pair.heard, b"at once");
+}
+
 #[test]
 fn slices_become_one_record() {
     let mut pair = Pair::connected(&TLS13);
