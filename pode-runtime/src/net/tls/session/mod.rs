@@ -149,7 +149,8 @@ impl Session {
         self.flush(socket)?;
         with_scratch(|joined, record| {
             let plaintext = join(slices, joined);
-            let length = self.encrypt(plaintext, record)?;
+            let encrypted = self.encrypt(plaintext, record);
+            let length = encrypted.inspect_err(|_| self.send_alert(socket))?;
             let sent = match socket.write(&record[..length]) {
                 Ok(sent) => sent,
                 Err(error) if is_temporary(&error) => 0,
@@ -253,10 +254,14 @@ impl Session {
             self.fail(Error::General("a message of the handshake is too long".to_owned()));
         }
         if matches!(self.reading, Reading::Failed(_)) {
-            // The alert is sent if the socket takes it.
-            let _ = self.flush(socket);
+            self.send_alert(socket);
         }
         Ok(filled)
+    }
+
+    /// Sends the alert of a failed session, if the socket takes it.
+    fn send_alert(&mut self, socket: &mut impl Write) {
+        let _ = self.flush(socket);
     }
 
     /// Shows records to rustls until it asks for more. Returns how many bytes of

@@ -9,24 +9,61 @@ use rustls::crypto::{CryptoProvider, ring as provider};
 use rustls::pki_types::{PrivatePkcs8KeyDer, ServerName};
 use rustls::version::{TLS12, TLS13};
 use rustls::{
-    AlertDescription, ClientConfig, ClientConnection, ConnectionTrafficSecrets, RootCertStore,
-    SupportedProtocolVersion,
+    AlertDescription, CipherSuiteCommon, ClientConfig, ClientConnection, ConnectionTrafficSecrets,
+    RootCertStore, SupportedCipherSuite, SupportedProtocolVersion, Tls12CipherSuite,
+    Tls13CipherSuite,
 };
 
 use super::*;
 
-static CONFIG: LazyLock<(Arc<ServerConfig>, CertificateDer<'static>)> = LazyLock::new(|| {
+static CONFIG: LazyLock<(Arc<ServerConfig>, CertificateDer<'static>)> =
+    LazyLock::new(|| configure(provider::default_provider()));
+
+/// Makes a certificate, and a server with it.
+fn configure(provider: CryptoProvider) -> (Arc<ServerConfig>, CertificateDer<'static>) {
     let made = rcgen::generate_simple_self_signed([String::from("localhost")]).unwrap();
     let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
     let certificate = made.cert.der().clone();
-    let config = ServerConfig::builder_with_provider(provider::default_provider().into())
+    let config = ServerConfig::builder_with_provider(provider.into())
         .with_protocol_versions(&[&TLS13, &TLS12])
         .unwrap()
         .with_no_client_auth()
         .with_single_cert(vec![certificate.clone()], key.into())
         .unwrap();
     (config.into(), certificate)
-});
+}
+
+/// Connects to a server whose keys encrypt some ten records.
+fn connected_with_few_records(version: &'static SupportedProtocolVersion) -> Pair {
+    let mut provider = provider::default_provider();
+    provider.cipher_suites = SUITES
+        .map(|suite| match suite {
+            SupportedCipherSuite::Tls13(suite) => {
+                let common = CipherSuiteCommon { confidentiality_limit: 10, ..suite.common };
+                let suite = Tls13CipherSuite { common, ..*suite };
+                SupportedCipherSuite::Tls13(Box::leak(suite.into()))
+            }
+            SupportedCipherSuite::Tls12(suite) => {
+                let common = CipherSuiteCommon { confidentiality_limit: 10, ..suite.common };
+                let suite = Tls12CipherSuite { common, ..*suite };
+                SupportedCipherSuite::Tls12(Box::leak(suite.into()))
+            }
+        })
+        .into();
+    let (config, certificate) = configure(provider);
+    let mut roots = RootCertStore::empty();
+    roots.add(certificate).unwrap();
+    let mut pair = Pair::new(client_config_with(roots, &[version]));
+    pair.server = Session::new(config).unwrap();
+    pair.shake_hands();
+    pair
+}
+
+/// Those whose nonces are made the same way in both versions.
+const SUITES: [SupportedCipherSuite; 2] = [
+    cipher_suite::TLS13_CHACHA20_POLY1305_SHA256,
+    cipher_suite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
+];
 
 pub(in super::super) fn server_config() -> Arc<ServerConfig> {
     Arc::clone(&CONFIG.0)
@@ -42,14 +79,14 @@ pub(in super::super) fn client_config(
 ) -> ClientConfig {
     let mut roots = RootCertStore::empty();
     roots.add(CONFIG.1.clone()).unwrap();
-    // The only suites whose nonces are the same in both versions.
-    let provider = CryptoProvider {
-        cipher_suites: vec![
-            cipher_suite::TLS13_CHACHA20_POLY1305_SHA256,
-            cipher_suite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
-        ],
-        ..provider::default_provider()
-    };
+    client_config_with(roots, versions)
+}
+
+fn client_config_with(
+    roots: RootCertStore,
+    versions: &[&'static SupportedProtocolVersion],
+) -> ClientConfig {
+    let provider = CryptoProvider { cipher_suites: SUITES.into(), ..provider::default_provider() };
     let mut config = ClientConfig::builder_with_provider(provider.into())
         .with_protocol_versions(versions)
         .unwrap()
@@ -395,6 +432,32 @@ fn keys_are_updated_by_either_side() {
         pair.answer(b"pong");
     }
     assert_eq!(pair.heard, b"pongpongpong");
+}
+
+#[test]
+fn keys_that_have_encrypted_enough_are_updated() {
+    let mut pair = connected_with_few_records(&TLS13);
+    for _ in 0..100 {
+        pair.answer(b"more");
+    }
+    assert_eq!(pair.heard, b"more".repeat(100));
+}
+
+#[test]
+fn keys_of_tls_1_2_that_have_encrypted_enough_end_the_session() {
+    let mut pair = connected_with_few_records(&TLS12);
+    let mut sent = 0;
+    let error = loop {
+        match pair.server.write(&mut pair.wire, &[IoSlice::new(b"more")]) {
+            Ok(length) => sent += length,
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(error.kind(), io::ErrorKind::Other);
+    pair.client_reads().unwrap();
+    // The end is announced.
+    assert_eq!(pair.heard.len(), sent);
+    assert_eq!(pair.client.reader().read(&mut [0]).unwrap(), 0);
 }
 
 #[test]
