@@ -44,6 +44,7 @@ impl Folder {
 
     /// Returns the content of the file at these segments below the folder;
     /// `None` if there is none. May wait for the disk.
+    #[cfg(feature = "views")]
     pub(crate) fn read<'a>(&self, segments: impl IntoIterator<Item = &'a str>) -> Option<Bytes> {
         self.open(&path_of(segments)?)?.read()
     }
