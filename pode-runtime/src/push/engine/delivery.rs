@@ -114,8 +114,8 @@ impl Shard {
         self.advance(place);
     }
 
-    /// Closes a share of a path's admitted clients: those whose hash lies within
-    /// it. Hashes are evenly distributed, and no client can choose its own.
+    /// Closes a share of a path's admitted clients: those whose lot lies within
+    /// it.
     async fn drain(&mut self, path: u32, share: u32, close: &Close) {
         let mut turns = Turns::default();
         let mut next = 0;
@@ -123,11 +123,7 @@ impl Shard {
             next = slot + 1;
             let place = SlotId { path, slot };
             let client = self.client(place);
-            // Consecutive numbers are far apart when multiplied by the golden
-            // ratio.
-            let number = client.subscriber.arrival as u32;
-            let lot = number.wrapping_mul(0x9e37_79b9) / (u32::MAX / EVERYBODY + 1);
-            if lot < share && client.is_admitted() {
+            if lot(path, client.subscriber.arrival) < share && client.is_admitted() {
                 self.end(place, close, DisconnectReason::Stopped);
             }
             if turns.is_over() {
@@ -150,5 +146,34 @@ impl Shard {
                 yield_now().await;
             }
         }
+    }
+}
+
+/// Returns the share at which a client is closed. Lots are evenly distributed
+/// among the clients of a path, and among paths of few clients, and no client
+/// can choose its own.
+fn lot(path: u32, arrival: u64) -> u32 {
+    // Consecutive numbers are far apart when multiplied by the golden ratio.
+    let number = (arrival as u32).wrapping_add(path).wrapping_add(1);
+    number.wrapping_mul(0x9e37_79b9) / (u32::MAX / EVERYBODY + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tenth_of_the_clients_has_a_tenth_of_the_lots() {
+        let of_one_path = (0..1_000).map(|arrival| lot(3, arrival)).collect::<Vec<_>>();
+        let first_of_each = (0..1_000).map(|path| lot(path, 0)).collect::<Vec<_>>();
+        for lots in [of_one_path, first_of_each] {
+            for tenth in 0..10 {
+                let share = EVERYBODY / 10 * tenth..EVERYBODY / 10 * (tenth + 1);
+                let within = lots.iter().filter(|lot| share.contains(lot)).count();
+                assert!((95..=105).contains(&within), "{within} of 1,000 in tenth {tenth}");
+            }
+        }
+        // The first client isn't closed before the others.
+        assert!(lot(0, 0) > EVERYBODY / 4);
     }
 }
