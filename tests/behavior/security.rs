@@ -183,14 +183,20 @@ async fn a_request_with_chunks_keeps_its_connection() {
     let mut stream = TcpStream::connect(server.address(Protocol::Http).unwrap()).await.unwrap();
     let chunked = "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n";
     let measured = "Content-Length: 5\r\n\r\nhello";
-    for rest in [chunked, measured, chunked, chunked, measured] {
-        let request = format!("POST /echo HTTP/1.1\r\nHost: x\r\n{rest}");
-        stream.write_all(request.as_bytes()).await.unwrap();
-        let mut response = Vec::new();
-        while !response.ends_with(b"hello") {
-            assert!(stream.read_buf(&mut response).await.unwrap() > 0, "the connection has ended");
+    // Each at once, and all together.
+    let all = [chunked, measured, chunked, chunked, measured];
+    for requests in all.chunks(1).chain([&all[..]]) {
+        let begin = "POST /echo HTTP/1.1\r\nHost: x\r\n";
+        let bytes: String = requests.iter().flat_map(|rest| [begin, rest]).collect();
+        stream.write_all(bytes.as_bytes()).await.unwrap();
+        let mut responses = String::new();
+        while responses.matches("\r\n\r\nhello").count() < requests.len() {
+            let mut piece = [0; 1024];
+            let read = stream.read(&mut piece).await.unwrap();
+            assert!(read > 0, "the connection has ended after {responses}");
+            responses += str::from_utf8(&piece[..read]).unwrap();
         }
-        assert!(response.starts_with(b"HTTP/1.1 200 "));
+        assert_eq!(responses.matches("HTTP/1.1 200 ").count(), requests.len());
     }
 }
 

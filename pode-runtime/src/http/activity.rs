@@ -16,7 +16,6 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::sync::Notify;
 
 use crate::http::handshake::is_upgrade;
-use crate::http::length_lines::UnclaimedLengths;
 use crate::http::linger::drain;
 
 /// The activity of one connection. Shared by reference.
@@ -36,8 +35,6 @@ pub(crate) struct Activity {
     written: AtomicU64,
     /// Whether a request's body was not read to its end.
     left_unread: AtomicBool,
-    /// Of HTTP/1: the lines of lengths that came.
-    pub(crate) lengths: UnclaimedLengths,
 }
 
 impl Activity {
@@ -100,14 +97,13 @@ impl Activity {
 /// Lets a service answer a request, and tracks both.
 pub(crate) fn tracked<S, F, B>(
     service: &S,
-    mut request: Request<Incoming>,
+    request: Request<Incoming>,
     activity: &Arc<Activity>,
 ) -> impl Future<Output = Result<Response<ResponseBody<B>>, Infallible>> + use<S, F, B>
 where
     S: Fn(Request<RequestBody<Incoming>>) -> F,
     F: Future<Output = Result<Response<B>, Infallible>>,
 {
-    activity.lengths.claim(&mut request);
     activity.is_handshake.store(is_upgrade(request.headers()), Ordering::Release);
     let unanswered = RequestInProgress::new(activity);
     // In HTTP/1 the connection lingers instead.

@@ -4,7 +4,7 @@
 //! heads, idle connections and slow readers, with `activity` (whether the client or
 //! the server is due), `min_throughput` and `linger` (bodies that nobody reads);
 //! `body_timeout` gives up on slow bodies. `request_smuggling` refuses ambiguous
-//! requests, with `length_lines`. `exchange` evens out the versions; `header`, `decode` and `response`
+//! requests. `exchange` evens out the versions; `header`, `decode` and `response`
 //! read and write. `handshake/` is that of WebSockets, `upgraded` what is left of the
 //! connection afterwards. `origin` says whose pages may connect,
 //! `content_security_policy` which scripts a page runs.
@@ -17,7 +17,6 @@ pub(crate) mod exchange;
 pub(crate) mod handshake;
 pub(crate) mod header;
 pub(crate) mod http2;
-pub(crate) mod length_lines;
 pub(crate) mod linger;
 pub(crate) mod min_throughput;
 #[cfg(feature = "views")]

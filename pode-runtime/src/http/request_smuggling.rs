@@ -14,7 +14,6 @@ use warp::Reply;
 use warp::reply::Response;
 
 use crate::http::exchange::ResponseRules;
-use crate::http::length_lines::may_have_had_length;
 use crate::http::response::sentence;
 
 /// Answers a request, if it can be trusted to be the one that was meant.
@@ -26,9 +25,9 @@ pub(crate) async fn guarded<B>(
         let refused = last(sentence(status, text).into_response());
         return Ok(ResponseRules::of(&request).fit(refused));
     }
-    let is_ambiguous = may_have_had_length(request.extensions());
-    let Ok(response) = answer(request).await;
-    Ok(if is_ambiguous { last(response) } else { response })
+    // If there were a length and chunks, hyper uses the chunks and ends the
+    // connection.
+    answer(request).await
 }
 
 fn refusal<B>(request: &Request<B>) -> Option<(StatusCode, &'static str)> {

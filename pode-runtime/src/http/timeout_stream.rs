@@ -17,7 +17,6 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::base::limits::Limits;
 use crate::http::activity::Activity;
-use crate::http::length_lines::LengthLines;
 use crate::http::linger::{LINGER, LINGER_BYTES};
 use crate::http::min_throughput::MinThroughput;
 use crate::net::connection_limit::ConnectionPermit;
@@ -67,7 +66,6 @@ struct ReadTimeout {
     head_timeout: Duration,
     keep_alive_timeout: Duration,
     awaited: Awaited,
-    length_lines: LengthLines,
     /// How many requests there had been at the last poll.
     requests: u64,
     timer: Option<Pin<Box<Sleep>>>,
@@ -94,7 +92,6 @@ impl<S> TimeoutStream<S> {
             head_timeout: limits.head_timeout,
             keep_alive_timeout: limits.keep_alive_timeout,
             awaited: Awaited::Head(Instant::now()),
-            length_lines: LengthLines::default(),
             requests: 0,
             timer: None,
         };
@@ -247,11 +244,9 @@ impl<S: Transport> AsyncRead for TimeoutStream<S> {
             };
             return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, text)));
         }
-        let read = &buffer.filled()[filled..];
-        if !read.is_empty() && matches!(reading.awaited, Awaited::Next(_)) {
+        if buffer.filled().len() > filled && matches!(reading.awaited, Awaited::Next(_)) {
             reading.awaited = Awaited::Head(Instant::now());
         }
-        this.activity.lengths.add(reading.length_lines.count(read));
         polled
     }
 }
