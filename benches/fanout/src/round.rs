@@ -6,7 +6,7 @@ use std::io;
 use serde::{Deserialize, Serialize};
 
 use crate::certificate::Certificate;
-use crate::clients::{self, Clients, HANDSHAKES, Outcome};
+use crate::clients::{self, Clients, Outcome};
 use crate::process::{CpuTime, Program, Server, anonymous_bytes, unsent_bytes};
 use crate::protocol::Publish;
 use crate::workload::{Kind, Workload};
@@ -14,6 +14,9 @@ use crate::workload::{Kind, Workload};
 /// How often the warm-up is repeated until every client got everything: a
 /// server may admit clients a little after it answered their handshake.
 const WARM_UPS: usize = 10;
+
+/// How many clients come before those whose memory is measured.
+const IDLE_BEFORE: usize = 1_000;
 
 /// The raw measurements, as they are written to the file of rounds.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -106,7 +109,7 @@ pub fn measure(workload: &Workload, program: &Program, setting: Setting<'_>) -> 
     if workload.kind == Kind::Idle {
         // Memory that the first handshakes allocate, and that later ones use
         // again, doesn't count.
-        let mut first = Clients::open(&server, HANDSHAKES, workload.paths)?;
+        let mut first = Clients::open(&server, IDLE_BEFORE, workload.paths)?;
         warm_up(&mut first, &mut server, workload)?;
         let before = anonymous_bytes(id)?;
         let mut clients = Clients::open(&server, workload.clients, workload.paths)?;

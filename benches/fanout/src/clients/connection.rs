@@ -9,7 +9,7 @@ use socket2::SockRef;
 use super::tls::{self, Session};
 
 /// How many handshakes are under way at once.
-pub const HANDSHAKES: usize = 100;
+const HANDSHAKES: usize = 100;
 
 /// How long a handshake may take.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(20);

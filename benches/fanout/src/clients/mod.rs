@@ -14,7 +14,6 @@ use std::os::fd::OwnedFd;
 use rustix::buffer::spare_capacity;
 use rustix::event::{Timespec, epoll};
 
-pub use self::connection::HANDSHAKES;
 use self::connection::{Connection, connect};
 use self::decoder::Decoder;
 use crate::histogram::Histogram;
