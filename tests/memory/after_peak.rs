@@ -1,20 +1,14 @@
 //! After a peak of clients, a server holds the memory that it would hold
-//! without one.
-//!
-//! The allocator counts, so this is a program of its own, and its clients are
-//! sockets that take no memory here.
+//! without one. The clients here are bare sockets, which take no memory.
 
-use std::alloc::System;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
-use cap::Cap;
 use pode::prelude::*;
 use pode::{Protocol, RunningServer};
 use tokio::task::{spawn_blocking, yield_now};
 
-#[global_allocator]
-static MEMORY: Cap<System> = Cap::new(System, usize::MAX);
+use crate::{MEMORY, ONE_AT_A_TIME};
 
 /// As many as come at once. Each takes two of the 20,000 descriptors that a
 /// process may have on many systems.
@@ -96,6 +90,7 @@ async fn send(server: &RunningServer, ten: Vec<TcpStream>, messages: u32) -> Vec
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_crowd_that_has_gone_leaves_no_memory_behind() {
+    let _alone = ONE_AT_A_TIME.lock().await;
     let server = hall().start().await.unwrap();
     // The first ones allocate what is kept for later clients.
     drop(visits(&server, 200).await);

@@ -1,0 +1,24 @@
+//! Memory, as the allocator counts it: what a server holds comes from the
+//! clients that it has, not from those that it had.
+//!
+//! How much of it the system has given to the process depends on which clients
+//! came at the same time, so that is no measure.
+
+#![allow(clippy::unwrap_used, reason = "what was expected and isn't there fails the test")]
+
+mod after_peak;
+#[allow(dead_code, unused_imports, reason = "the tests of `behavior` need more of it")]
+#[path = "../support/mod.rs"]
+mod support;
+mod visits;
+
+use std::alloc::System;
+
+use cap::Cap;
+use tokio::sync::Mutex;
+
+#[global_allocator]
+static MEMORY: Cap<System> = Cap::new(System, usize::MAX);
+
+/// The tests share the allocator.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
