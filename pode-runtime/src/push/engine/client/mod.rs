@@ -100,6 +100,15 @@ enum Liveness {
     Asked,
 }
 
+impl Liveness {
+    /// Notes a sign of it.
+    fn show(&mut self) {
+        if *self == Liveness::Asked {
+            *self = Liveness::Seen;
+        }
+    }
+}
+
 /// The result of sending a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum SendOutcome {
@@ -310,9 +319,7 @@ impl Client {
             let Some(socket) = &mut self.socket else { return Progress::Waits };
             match socket.read(buffer) {
                 Ok(read @ 1..) => {
-                    if self.liveness == Liveness::Asked {
-                        self.liveness = Liveness::Seen;
-                    }
+                    self.liveness.show();
                     if !self.is_open() {
                         self.read_closing += read as u32;
                         if self.read_closing > MAX_READ_CLOSING {
@@ -361,9 +368,7 @@ impl Client {
                 let mut slices = [IoSlice::new(&[]); SLICES_PER_WRITE];
                 let written = socket.write(send_queue.slices(&mut slices))?;
                 send_queue.advance(written);
-                if self.liveness == Liveness::Asked {
-                    self.liveness = Liveness::Seen;
-                }
+                self.liveness.show();
             }
             self.send_queue = None;
         }
