@@ -2,9 +2,9 @@
 //!
 //! A [shard] is a task that owns many [client]s of many [path]s, in [slots]; there
 //! is one for each worker of the runtime. A [path] has a home shard, and lives in
-//! more of them when it has more than a thousand clients. [delivery] does what is due in a path's
-//! channel: each [envelope] there is a message, an audience for it, or a command.
-//! [recovery] replaces a shard that panics.
+//! more of them when it has more than a thousand clients. [delivery] does what is due
+//! in a path's channel: each [envelope] there is a message, an audience for it, or a
+//! command. [recovery] replaces a shard that panics.
 //!
 //! A client is a [socket], a [send_queue] while the socket takes nothing, a decoder,
 //! and a [subscriber]: its id, groups and [inbox]. A [subscriber_index] finds clients
