@@ -14,6 +14,7 @@
 //! - [`Message`] is a payload, encoded; [`frame`] has the frames of the
 //!   WebSocket protocol, and [`hub`] carries messages from senders to receivers
 //!   (feature `hub`).
+//! - [`feature`] says what helps where a Cargo feature is off.
 //! - [`model`] is the model of a server, [`page`] finds what pages request, and
 //!   [`check`] checks that a server is consistent (feature `check`; with `tls` also
 //!   its certificates, with `views` also its templates).
@@ -23,6 +24,7 @@ pub mod certificate_names;
 #[cfg(feature = "cron")]
 pub mod cron;
 mod der;
+pub mod feature;
 pub mod interval;
 pub mod level;
 pub mod method;

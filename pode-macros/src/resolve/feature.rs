@@ -2,6 +2,7 @@
 
 use pode_core::Protocol;
 use pode_core::check::Code;
+use pode_core::feature::advice;
 use pode_core::model::Source;
 use proc_macro2::Span;
 use syn::Expr;
@@ -28,27 +29,10 @@ impl Resolver<'_> {
             has_all = false;
             let feature = feature.name();
             let message = format!("{what} needs the feature `{feature}` of `pode`");
-            let help = format!(
-                "write `features = [\"{feature}\"]` in `Cargo.toml`, in the line of `pode`{}",
-                otherwise(feature)
-            );
+            let help = advice(feature);
             self.mistakes.add_where(&declaration.attributes, Code::FeatureOff, span, message, help);
         }
         has_all
-    }
-}
-
-/// What else would help.
-fn otherwise(feature: &str) -> &'static str {
-    match feature {
-        "pfx" => {
-            "; or convert the file, by `openssl pkcs12 -in file.pfx -nodes -out file.pem`, \
-             and write `pem(\"file.pem\", \"file.pem\")`"
-        }
-        "encrypted-keys" => {
-            "; or write the key without a password, by `openssl pkey -in key.pem -out plain.pem`"
-        }
-        _ => "",
     }
 }
 

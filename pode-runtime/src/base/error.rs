@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use http::StatusCode;
 use pode_core::address::AddressError;
+use pode_core::feature::advice;
 use pode_core::origin::OriginError;
 use pode_core::upstream_url::UpstreamUrlError;
 
@@ -189,10 +190,7 @@ pub enum StartError {
 
     /// Something needs a Cargo feature of `pode` that is off. Reported here if
     /// the compiler could not see it.
-    #[error(
-        "{what} needs the feature `{feature}` of `pode`; write `features = [\"{feature}\"]` in \
-         `Cargo.toml`, in the line of `pode`"
-    )]
+    #[error("{what} needs the feature `{feature}` of `pode`: {}", advice(feature))]
     FeatureOff {
         /// What needs it.
         what: String,
@@ -331,19 +329,13 @@ pub enum CertificateError {
     KindOfKey,
 
     /// The file is in PKCS#12 form, and the feature `pfx` is off.
-    #[error(
-        "a PKCS#12 file needs the feature `pfx` of `pode`: write `features = [\"pfx\"]` in \
-         `Cargo.toml`, in the line of `pode`; or convert the file, by \
-         `openssl pkcs12 -in file.pfx -nodes -out file.pem`, and write \
-         `pem(\"file.pem\", \"file.pem\")`"
-    )]
+    #[error("a PKCS#12 file needs the feature `pfx` of `pode`: {}", advice("pfx"))]
     PfxOff,
 
     /// The key has a password, and the feature `encrypted-keys` is off.
     #[error(
-        "its key has a password, which needs the feature `encrypted-keys` of `pode`: write \
-         `features = [\"encrypted-keys\"]` in `Cargo.toml`, in the line of `pode`; or write the \
-         key without a password, by `openssl pkey -in key.pem -out plain.pem`"
+        "its key has a password, which needs the feature `encrypted-keys` of `pode`: {}",
+        advice("encrypted-keys")
     )]
     EncryptedKeysOff,
 

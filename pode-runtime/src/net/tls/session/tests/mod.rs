@@ -4,8 +4,8 @@ mod forger;
 mod pair;
 
 use proptest::prelude::*;
-use rustls::version::{TLS12, TLS13};
 use rustls::AlertDescription;
+use rustls::version::{TLS12, TLS13};
 
 use self::forger::{ALERT, DATA, HANDSHAKE};
 use self::pair::{Pair, connected_with_few_records};
