@@ -8,6 +8,7 @@ mod frames;
 mod renewal;
 mod several;
 
+use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
@@ -29,8 +30,8 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{
-    ClientConfig, DigitallySignedStruct, Error as TlsError, RootCertStore, SignatureScheme,
-    SupportedProtocolVersion,
+    ClientConfig, ClientConnection, DigitallySignedStruct, Error as TlsError, RootCertStore,
+    SignatureScheme, SupportedProtocolVersion,
 };
 
 use crate::support::{
@@ -172,6 +173,53 @@ async fn https_and_wss_share_an_address_and_a_certificate() {
     assert_eq!(raw_over(secure_stream(address).await, GET_PAGE).await.text(), "page");
     server.signals().send(NEWS, &"hi".to_owned()).await.unwrap();
     assert_eq!(client.text().await, "\"hi\"");
+}
+
+/// The end of the handshake and the request wait in the socket when the server
+/// is told to stop.
+#[tokio::test]
+async fn a_handshake_that_has_begun_ends_although_the_server_stops() {
+    let (server, address) = start_secured().await;
+    let mut clients = Vec::new();
+    for _ in 0..20 {
+        let config = Arc::new(trusting_root());
+        let name = ServerName::try_from("localhost").unwrap();
+        let mut session = ClientConnection::new(config, name).unwrap();
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let mut hello = Vec::new();
+        session.write_tls(&mut hello).unwrap();
+        stream.write_all(&hello).await.unwrap();
+        while session.is_handshaking() {
+            let mut piece = vec![0; 16 << 10];
+            let read = within(stream.read(&mut piece), "the server's hello").await.unwrap();
+            assert!(read > 0);
+            session.read_tls(&mut &piece[..read]).unwrap();
+            session.process_new_packets().unwrap();
+        }
+        clients.push((session, stream));
+    }
+    for (session, stream) in &mut clients {
+        session.writer().write_all(GET_PAGE).unwrap();
+        let mut rest = Vec::new();
+        while session.wants_write() {
+            session.write_tls(&mut rest).unwrap();
+        }
+        assert_eq!(stream.try_write(&rest).unwrap(), rest.len());
+    }
+    let hearing = async {
+        for (session, stream) in &mut clients {
+            let (mut bytes, mut heard) = (Vec::new(), Vec::new());
+            within(stream.read_to_end(&mut bytes), "the end").await.unwrap();
+            let mut bytes = &bytes[..];
+            while !bytes.is_empty() {
+                session.read_tls(&mut bytes).unwrap();
+                session.process_new_packets().unwrap();
+            }
+            session.reader().read_to_end(&mut heard).unwrap();
+            assert!(heard.starts_with(b"HTTP/1.1 200 "), "{heard:?}");
+        }
+    };
+    tokio::join!(server.stop(), hearing);
 }
 
 #[tokio::test]

@@ -126,10 +126,8 @@ async fn connection<S, F>(
     let result = match tls {
         None => serve_http_1(stream, permit, &limits, service, stopping).await,
         Some(tls) => {
-            let handshake = tokio::select! {
-                handshake = tls.accept(stream, limits.tls_timeout) => handshake,
-                _ = told_to_stop(&mut stopping) => return,
-            };
+            let handshake =
+                tls.accept(stream, limits.tls_timeout, told_to_stop(&mut stopping)).await;
             let shown = handshake.and_then(|stream| Ok((client_certificate(&stream)?, stream)));
             let introduced = |certificate: Option<ClientCertificate>| {
                 move |mut request: Request<RequestBody<Incoming>>| {

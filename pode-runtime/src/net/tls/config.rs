@@ -4,6 +4,7 @@
 //! so that no other crate's choice can interfere.
 
 use std::io;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,6 +31,10 @@ const HTTP_1: &[u8] = b"http/1.1";
 
 /// How many bytes are read of a request sent without TLS.
 const MOST_IGNORED_BYTES: u64 = 64 << 10;
+
+/// How long a handshake that has begun may go on when the server stops: its end
+/// may have come already, and with it the first request.
+const STOP_GRACE: Duration = Duration::from_secs(1);
 
 /// What a listener needs to speak TLS. Cheap to clone; all clones are renewed
 /// together.
@@ -111,7 +116,8 @@ impl Tls {
         self.current.load().certificates.clone()
     }
 
-    /// Waits for a client's handshake.
+    /// Waits for a client's handshake; once `stop` is ready, only for one that
+    /// has begun, and only a second.
     ///
     /// # Errors
     ///
@@ -122,10 +128,17 @@ impl Tls {
         &self,
         stream: TcpStream,
         within: Duration,
+        stop: impl Future,
     ) -> io::Result<TlsStream> {
+        let mut stop = pin!(stop);
+        let stopping = || io::Error::other("the server stops");
         let handshake = async {
             let mut first = [0];
-            stream.peek(&mut first).await?;
+            tokio::select! {
+                biased;
+                begun = stream.peek(&mut first) => begun?,
+                _ = &mut stop => return Err(stopping()),
+            };
             // A handshake begins with a control character, a request with its
             // method.
             if first[0].is_ascii_uppercase() {
@@ -133,7 +146,13 @@ impl Tls {
                 return Err(io::Error::other("the client doesn't speak TLS"));
             }
             let config = Arc::clone(&self.current.load().config);
-            TlsStream::accept(stream, config).await
+            let mut handshake = pin!(TlsStream::accept(stream, config));
+            tokio::select! {
+                biased;
+                shaken = &mut handshake => return shaken,
+                _ = &mut stop => {}
+            }
+            timeout(STOP_GRACE, handshake).await.unwrap_or_else(|_| Err(stopping()))
         };
         match timeout(within, handshake).await {
             Ok(stream) => stream,
@@ -196,6 +215,8 @@ async fn refuse_plain(mut stream: TcpStream) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::future::pending;
+
     use tokio::net::TcpListener;
     use tokio::time::Instant;
 
@@ -215,7 +236,8 @@ mod tests {
             let (stream, _) = listener.accept().await.expect("a client");
             let started = Instant::now();
             let within = Duration::from_secs(10);
-            let error = tls.accept(stream, within).await.expect_err("nothing comes");
+            let error =
+                tls.accept(stream, within, pending::<()>()).await.expect_err("nothing comes");
             assert_eq!(error.kind(), io::ErrorKind::TimedOut, "{said:?}");
             assert!(started.elapsed() >= within);
         }

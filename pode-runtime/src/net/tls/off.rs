@@ -76,7 +76,12 @@ pub(crate) mod config {
             Err(StartError::FeatureOff { what, feature: "tls" })
         }
 
-        pub(crate) async fn accept(&self, _: TcpStream, _: Duration) -> io::Result<TlsStream> {
+        pub(crate) async fn accept(
+            &self,
+            _: TcpStream,
+            _: Duration,
+            _: impl Future,
+        ) -> io::Result<TlsStream> {
             match *self {}
         }
     }

@@ -83,7 +83,7 @@ async fn tls_pair(peer: TcpStream, socket: TcpStream) -> (Box<dyn Stream>, Conne
     let connector = tokio_rustls::TlsConnector::from(std::sync::Arc::new(config));
     let (peer, socket) = tokio::join!(
         connector.connect(name, peer),
-        acceptor.accept(socket, Duration::from_secs(10))
+        acceptor.accept(socket, Duration::from_secs(10), std::future::pending::<()>())
     );
     (Box::new(peer.unwrap()), tcp::tls(socket.unwrap(), Bytes::new(), None).unwrap())
 }
