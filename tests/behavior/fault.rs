@@ -27,6 +27,8 @@ pode_server! {
     signal TALK: String -> String = "/" => talk;
     signal FAILS: String -> String = "/fails" => async |_, said: String| Err::<(), _>(said);
     signal FUSES: Fuse -> String = "/fuses" => async |_, _: Fuse| ();
+    signal KEYHOLE: String = "/keyhole/:fuse" (fuse: Fuse);
+    on connect KEYHOLE => async |_, _: Fuse| ();
     signal DOOR: String = "/door";
     on connect DOOR => async |event| -> () {
         assert!(event.query().is_empty(), "boom: connect");
@@ -108,6 +110,7 @@ impl Serialize for Bomb {
 }
 
 /// A value whose deserialization panics, if its text says so.
+#[derive(Clone)]
 struct Fuse;
 
 impl<'de> Deserialize<'de> for Fuse {
@@ -115,6 +118,21 @@ impl<'de> Deserialize<'de> for Fuse {
         let said = String::deserialize(deserializer)?;
         assert!(said == "fine", "boom: {said}");
         Ok(Fuse)
+    }
+}
+
+impl std::str::FromStr for Fuse {
+    type Err = String;
+
+    fn from_str(said: &str) -> Result<Fuse, String> {
+        assert!(said == "fine", "boom: {said}");
+        Ok(Fuse)
+    }
+}
+
+impl std::fmt::Display for Fuse {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("fine")
     }
 }
 
@@ -171,6 +189,8 @@ async fn a_panic_ends_what_it_happens_in_and_nothing_else() {
     fuses.say("\"fine\"").await;
     fuses.leave(1000).await;
 
+    assert_eq!(Client::connect_at(ws, "/keyhole/parameter").await.err(), Some(500));
+    Client::connect_at(ws, "/keyhole/fine").await.unwrap().leave(1000).await;
     assert_eq!(Client::connect_at(ws, "/door?boom=yes").await.err(), Some(500));
     for _ in 0..2 {
         Client::connect_at(ws, "/door").await.unwrap().leave(1000).await;
@@ -184,6 +204,7 @@ async fn a_panic_ends_what_it_happens_in_and_nothing_else() {
         "argument",
         "signal",
         "message",
+        "parameter",
         "connect",
         "disconnect",
         "timer",

@@ -1,6 +1,7 @@
 //! From a handshake to a client of the engine: which clients are admitted, and
 //! with which id.
 
+use std::panic::resume_unwind;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
@@ -101,8 +102,12 @@ impl SignalRoute {
         let let_in = async move { self.let_in(handshake, accepted, upgrade).await };
         match client_tasks.spawn(let_in.in_current_span()).await {
             Ok(answered) => answered.unwrap_or_else(|refusal| refusal),
-            // The task is cut off with the runtime.
-            Err(_) => HandshakeError::Stopping.response(),
+            Err(ended) => match ended.try_into_panic() {
+                // As without a task: the dispatch logs it and answers with 500.
+                Ok(panic) => resume_unwind(panic),
+                // The task is cut off with the runtime.
+                Err(_) => HandshakeError::Stopping.response(),
+            },
         }
     }
 
