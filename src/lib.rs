@@ -55,8 +55,11 @@
 //! | `pfx` | certificates in PKCS#12 form, `.pfx` or `.p12`; turns `encrypted-keys` on | off |
 //!
 //! With `default-features = false`, a program builds faster and depends on less.
-//! A word whose feature is off is a compile error that names the feature
-//! (PODE140); so is an error at the start, where only that can tell.
+//! A word of [`pode_server!`] whose feature is off is a compile error that names
+//! the feature (PODE140), or an error at the start, where only that can tell. What
+//! handlers use of a feature, such as `view(…)`, is missing then. If a build
+//! dependency uses `pode` with more features, cargo gives the macro those, too, and
+//! rustc tells what the program's own `pode` doesn't have.
 //!
 //! # Views and public files
 //!

@@ -11,8 +11,8 @@
 pub fn advice(feature: &str) -> String {
     let instead = match feature {
         "pfx" => {
-            "; or convert the file, by `openssl pkcs12 -in file.pfx -nodes -out file.pem`, \
-             and write `pem(\"file.pem\", \"file.pem\")`"
+            "; or convert the file, by `openssl pkcs12 -in file.pfx -nodes -out file.pem` (and \
+             `-legacy`, if an older tool made it), and write `pem(\"file.pem\", \"file.pem\")`"
         }
         "encrypted-keys" => {
             "; or write the key without a password, by `openssl pkey -in key.pem -out plain.pem`"
