@@ -81,12 +81,11 @@ impl RouteTable {
     /// the query. A trailing slash is ignored. A method unknown to [`Method`]
     /// is `None`. GET routes answer HEAD where HEAD is not declared itself.
     pub fn find(&self, method: Option<Method>, path: &str) -> Found {
-        let Some(segments) = split(path) else {
+        let Some(segments) = segments(path) else {
             return Found::Nothing;
         };
-        let mut walk =
-            Walk { method, segments: &segments, parameters: Vec::new(), allow: BTreeSet::new() };
-        if let Some(index) = walk.visit(&self.root, 0) {
+        let mut walk = Walk { method, parameters: Vec::new(), allow: BTreeSet::new() };
+        if let Some(index) = walk.visit(&self.root, segments) {
             let parameters = walk.parameters.into_iter().map(Cow::into_owned).collect();
             return Found::Route { index, parameters };
         }
@@ -105,22 +104,33 @@ impl RouteTable {
 /// `None` if it doesn't start with a slash or a segment is not UTF-8: no
 /// declared path is like that.
 pub fn split(path: &str) -> Option<Vec<Cow<'_, str>>> {
+    segments(path)?.map_or_else(|| Some(Vec::new()), decoded_all)
+}
+
+/// Returns the segments of a path as they were sent, between its slashes;
+/// `Some(None)` if it has none.
+fn segments(path: &str) -> Option<Option<&str>> {
     let inner = path.strip_prefix('/')?;
     let inner = inner.strip_suffix('/').unwrap_or(inner);
-    if inner.is_empty() {
-        // `//` is not the root but an empty segment, which nothing matches.
-        return (path.len() <= 1).then(Vec::new);
+    // `//` is not the root but an empty segment, which nothing matches.
+    if inner.is_empty() { (path.len() <= 1).then_some(None) } else { Some(Some(inner)) }
+}
+
+fn decoded(segment: &str) -> Option<Cow<'_, str>> {
+    if segment.contains('%') {
+        percent_decode_str(segment).decode_utf8().ok()
+    } else {
+        Some(Cow::Borrowed(segment))
     }
-    if !path.contains('%') {
-        return Some(inner.split('/').map(Cow::Borrowed).collect());
-    }
-    inner.split('/').map(|segment| percent_decode_str(segment).decode_utf8().ok()).collect()
+}
+
+fn decoded_all(segments: &str) -> Option<Vec<Cow<'_, str>>> {
+    segments.split('/').map(decoded).collect()
 }
 
 /// One search through the tree.
 struct Walk<'request> {
     method: Option<Method>,
-    segments: &'request [Cow<'request, str>],
     /// The values of the parameters so far.
     parameters: Vec<Cow<'request, str>>,
     /// The methods of matching paths that the walk passed.
@@ -128,14 +138,17 @@ struct Walk<'request> {
 }
 
 impl<'request> Walk<'request> {
-    /// Searches below `node` for the rest of the request, from segment `depth`
-    /// on.
-    fn visit(&mut self, node: &Node, depth: usize) -> Option<usize> {
-        let Some(segment) = self.segments.get(depth) else {
+    /// Searches below `node` for the remaining segments of the request.
+    fn visit(&mut self, node: &Node, segments: Option<&'request str>) -> Option<usize> {
+        let Some(segments) = segments else {
             return self.choose(&node.ends);
         };
+        let (segment, behind) = match segments.split_once('/') {
+            Some((segment, behind)) => (decoded(segment)?, Some(behind)),
+            None => (decoded(segments)?, None),
+        };
         if let Some(next) = node.literals.get(segment.as_ref())
-            && let Some(index) = self.visit(next, depth + 1)
+            && let Some(index) = self.visit(next, behind)
         {
             return Some(index);
         }
@@ -143,14 +156,18 @@ impl<'request> Walk<'request> {
             return None;
         }
         if let Some(next) = &node.parameter {
-            self.parameters.push(segment.clone());
-            if let Some(index) = self.visit(next, depth + 1) {
+            self.parameters.push(segment);
+            if let Some(index) = self.visit(next, behind) {
                 return Some(index);
             }
             self.parameters.pop();
         }
+        if node.rest.is_empty() {
+            return None;
+        }
+        let rest = decoded_all(segments)?.join("/");
         let index = self.choose(&node.rest)?;
-        self.parameters.push(Cow::Owned(self.segments[depth..].join("/")));
+        self.parameters.push(Cow::Owned(rest));
         Some(index)
     }
 
