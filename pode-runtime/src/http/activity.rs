@@ -5,12 +5,13 @@
 //! for, and how long.
 
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
-use futures_util::task::AtomicWaker;
+use futures_util::TryFutureExt;
 use http::{Request, Response, Version};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::sync::Notify;
@@ -27,33 +28,23 @@ pub(crate) struct Activity {
     requests: AtomicU64,
     /// Whether the last of them is a WebSocket handshake.
     is_handshake: AtomicBool,
-    /// Notified at each change of `unanswered`.
+    /// Notified at each change of `unanswered`, in HTTP/2.
     changed: Notify,
-    /// The task that reads, woken when it is the client's turn.
-    reader: AtomicWaker,
-    /// How many bytes were written.
+    is_http_2: bool,
+    /// How many bytes were written, in HTTP/2.
     written: AtomicU64,
     /// Whether a request's body was not read to its end.
     left_unread: AtomicBool,
 }
 
 impl Activity {
+    pub(crate) fn of_http_2() -> Activity {
+        Activity { is_http_2: true, ..Activity::default() }
+    }
+
     /// Returns whether a request waits for the server.
     pub(crate) fn is_answering(&self) -> bool {
         self.unanswered.load(Ordering::Acquire) > 0
-    }
-
-    /// Is ready when no request waits for the server. Only one task may poll
-    /// it.
-    pub(crate) fn poll_answered(&self, context: &Context<'_>) -> Poll<()> {
-        if self.is_answering() {
-            self.reader.register(context.waker());
-            // It may have changed before the waker was registered.
-            if self.is_answering() {
-                return Poll::Pending;
-            }
-        }
-        Poll::Ready(())
     }
 
     /// Returns how many requests there have been.
@@ -71,21 +62,26 @@ impl Activity {
         self.written.load(Ordering::Relaxed)
     }
 
-    /// Waits until the number of unanswered requests changes. A change counts
-    /// from the call on, not from the first poll.
+    /// Waits until the number of unanswered requests of HTTP/2 changes. A change
+    /// counts from the call on, not from the first poll.
     pub(crate) fn changed(&self) -> impl Future<Output = ()> {
         self.changed.notified()
     }
 
-    /// Waits until no handshake waits for its answer.
-    pub(crate) async fn no_handshake(&self) {
-        loop {
-            let changed = self.changed();
-            if !self.is_answering() || !self.is_handshake.load(Ordering::Acquire) {
-                return;
-            }
-            changed.await;
+    fn notify(&self) {
+        if self.is_http_2 {
+            self.changed.notify_waiters();
         }
+    }
+
+    /// Waits until no handshake waits for its answer: only in the task that
+    /// polls the connection, and behind it, since nothing wakes it.
+    pub(crate) async fn no_handshake(&self) {
+        poll_fn(|_| {
+            let waits = self.is_answering() && self.is_handshake.load(Ordering::Acquire);
+            if waits { Poll::Pending } else { Poll::Ready(()) }
+        })
+        .await;
     }
 
     /// Returns whether the client may still be sending an unwanted body.
@@ -108,11 +104,8 @@ where
     let unanswered = RequestInProgress::new(activity);
     // In HTTP/1 the connection lingers instead.
     let left = (request.version() == Version::HTTP_2).then_some(drain as fn(Incoming));
-    let answer = service(request.map(|body| RequestBody::new(body, left, activity)));
-    async move {
-        let Ok(response) = answer.await;
-        Ok(response.map(|body| ResponseBody::new(body, unanswered)))
-    }
+    service(request.map(|body| RequestBody::new(body, left, activity)))
+        .map_ok(|response| response.map(|body| ResponseBody::new(body, unanswered)))
 }
 
 /// A request that waits for the server, from its arrival until all of its
@@ -135,7 +128,7 @@ impl RequestInProgress {
     fn take(&mut self) {
         if !std::mem::replace(&mut self.counts, true) {
             self.activity.unanswered.fetch_add(1, Ordering::AcqRel);
-            self.activity.changed.notify_waiters();
+            self.activity.notify();
         }
     }
 
@@ -143,8 +136,7 @@ impl RequestInProgress {
     fn hand_over(&mut self) {
         if std::mem::replace(&mut self.counts, false) {
             self.activity.unanswered.fetch_sub(1, Ordering::AcqRel);
-            self.activity.changed.notify_waiters();
-            self.activity.reader.wake();
+            self.activity.notify();
         }
     }
 }

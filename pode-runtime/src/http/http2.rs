@@ -48,7 +48,7 @@ where
     S: Fn(Request<RequestBody<Incoming>>) -> F + 'static,
     F: Future<Output = Result<Response, Infallible>> + Send + 'static,
 {
-    let activity = Arc::new(Activity::default());
+    let activity = Arc::new(Activity::of_http_2());
     let stream = TimeoutStream::http_2(stream, permit, &activity, limits);
     let its_activity = Arc::clone(&activity);
     let service = service_fn(move |request| tracked(&service, request, &its_activity));
@@ -126,7 +126,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_first_request_has_the_time_of_its_head() {
-        let activity = Arc::new(Activity::default());
+        let activity = Arc::new(Activity::of_http_2());
         let limits = Limits { keep_alive_timeout: Duration::ZERO, ..Limits::default() };
         let started = Instant::now();
         idle(&activity, &limits).await;
@@ -140,7 +140,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_connection_is_idle_when_no_request_is_left() {
-        let (activity, limits) = (Arc::new(Activity::default()), Limits::default());
+        let (activity, limits) = (Arc::new(Activity::of_http_2()), Limits::default());
         let idle_time = limits.keep_alive_timeout;
         let started = Instant::now();
         let request = RequestInProgress::new(&activity);

@@ -68,6 +68,7 @@ struct ReadTimeout {
     awaited: Awaited,
     /// How many requests there had been at the last poll.
     requests: u64,
+    /// Ends when the time may be up; it isn't moved whenever there is more.
     timer: Option<Pin<Box<Sleep>>>,
 }
 
@@ -76,8 +77,8 @@ struct ReadTimeout {
 enum Awaited {
     /// The end of a head that began then.
     Head(Instant),
-    /// The next request, since then; `None` while the previous one is answered.
-    Next(Option<Instant>),
+    /// The next request, since then.
+    Next(Instant),
 }
 
 impl<S> TimeoutStream<S> {
@@ -133,24 +134,31 @@ impl ReadTimeout {
         is_written: bool,
     ) -> Poll<()> {
         let requests = activity.requests();
-        if std::mem::replace(&mut self.requests, requests) != requests {
-            self.awaited = Awaited::Next(None);
+        if std::mem::replace(&mut self.requests, requests) != requests
+            && let Awaited::Head(since) = self.awaited
+        {
+            self.awaited = Awaited::Next(since);
         }
-        ready!(activity.poll_answered(context));
-        if !is_written {
-            return Poll::Pending;
-        }
-        let by = match &mut self.awaited {
-            Awaited::Head(since) => *since + self.head_timeout,
-            Awaited::Next(since) => {
-                *since.get_or_insert_with(Instant::now) + self.keep_alive_timeout
+        loop {
+            let (since, allowed) = match &mut self.awaited {
+                Awaited::Head(since) => (since, self.head_timeout),
+                Awaited::Next(since) => (since, self.keep_alive_timeout),
+            };
+            let by = *since + allowed;
+            let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(by)));
+            if timer.deadline() > by {
+                timer.as_mut().reset(by);
             }
-        };
-        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(by)));
-        if timer.deadline() != by {
-            timer.as_mut().reset(by);
+            ready!(timer.as_mut().poll(context));
+            // Nothing wakes this task at the end of an answer, so it is looked
+            // for only when it matters.
+            if activity.is_answering() || !is_written {
+                *since = Instant::now();
+            } else if timer.deadline() == by {
+                return Poll::Ready(());
+            }
+            timer.as_mut().reset(*since + allowed);
         }
-        timer.as_mut().poll(context)
     }
 }
 
@@ -165,18 +173,13 @@ impl<S: Transport> TimeoutStream<S> {
         match polled {
             Poll::Ready(Ok(written)) => {
                 let bytes = bytes(&written);
-                self.activity.wrote(bytes);
-                if self.writing.is_waiting() {
-                    // While writing waited, reading wasn't polled, so its time limit has to
-                    // be looked at again.
-                    context.waker().wake_by_ref();
-                }
                 self.writing.progress(bytes);
-                if bytes > 0
-                    && let Some(ReadTimeout { awaited: Awaited::Next(since), .. }) =
-                        &mut self.reading
-                {
-                    *since = None;
+                match &mut self.reading {
+                    None => self.activity.wrote(bytes),
+                    Some(ReadTimeout { awaited: Awaited::Next(since), .. }) if bytes > 0 => {
+                        *since = Instant::now();
+                    }
+                    Some(_) => {}
                 }
                 Poll::Ready(Ok(written))
             }
@@ -357,6 +360,7 @@ mod tests {
             _ = server.read(&mut byte) => unreachable!(),
             () = answered => {}
         }
+        server.write_u8(b'x').await.unwrap();
         let started = Instant::now();
         let begins = async {
             sleep(Duration::from_secs(29)).await;
@@ -414,7 +418,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn by_http_2_the_end_waits_for_who_still_reads() {
         let (stream, mut client) = duplex(1000);
-        let (activity, limits) = (Arc::new(Activity::default()), Limits::default());
+        let (activity, limits) = (Arc::new(Activity::of_http_2()), Limits::default());
         let mut server = TimeoutStream::http_2(stream, None, &activity, &limits);
         let started = Instant::now();
         let reads = async {
