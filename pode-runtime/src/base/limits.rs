@@ -157,6 +157,20 @@ limits! {
     }
 }
 
+/// The largest bodies of requests, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BodyLimits {
+    pub(crate) max_body_bytes: usize,
+    pub(crate) max_upload_bytes: usize,
+}
+
+impl Limits {
+    pub(crate) fn of_bodies(&self) -> BodyLimits {
+        let Limits { max_body_bytes, max_upload_bytes, .. } = *self;
+        BodyLimits { max_body_bytes, max_upload_bytes }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

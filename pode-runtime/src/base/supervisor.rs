@@ -13,7 +13,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 use std::{fmt, mem};
 
-use futures_util::FutureExt;
+use futures_util::{FutureExt, TryFutureExt};
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep, timeout_at};
@@ -97,9 +97,9 @@ impl Supervisor {
 }
 
 /// Does some work, and returns its panic if it panicked.
-pub(crate) async fn caught<T>(work: impl Future<Output = T>) -> Result<T, Panic> {
+pub(crate) fn caught<T>(work: impl Future<Output = T>) -> impl Future<Output = Result<T, Panic>> {
     // The caller has to know what may be half done.
-    AssertUnwindSafe(work).catch_unwind().await.map_err(Panic::from)
+    AssertUnwindSafe(work).catch_unwind().map_err(Panic::from)
 }
 
 /// Does the same with synchronous work.

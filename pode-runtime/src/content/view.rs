@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use http::StatusCode;
+use http::header::HeaderValue;
 use minijinja::value::Serde;
 use minijinja::{Environment, UndefinedBehavior, Value};
 use serde::Serialize;
@@ -82,7 +83,8 @@ impl Views {
     pub(crate) fn answer(&self, view: &View) -> Result<WholeResponse, String> {
         let nonce = nonce();
         let page = self.render(&view.name, &view.data)?.replace(&self.mark, &nonce);
-        let mut response = whole(StatusCode::OK, "text/html; charset=utf-8", page.into());
+        let content_type = const { HeaderValue::from_static("text/html; charset=utf-8") };
+        let mut response = whole(StatusCode::OK, content_type, page.into());
         protect(response.headers_mut(), self.policy, &source_of_nonce(&nonce));
         Ok(response)
     }

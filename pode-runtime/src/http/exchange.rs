@@ -16,7 +16,7 @@ use crate::http::response::internal_error;
 use bytes::Bytes;
 
 /// Puts a request into its HTTP/1.1 form.
-pub(crate) fn normalized<B>(mut request: Request<B>) -> Request<B> {
+pub(crate) fn normalize<B>(request: &mut Request<B>) {
     // The host in the target takes precedence, and in HTTP/2 is the only one
     // (RFC 9112, section 3.2.2; RFC 9113, section 8.3.1). In HTTP/1 a missing
     // or repeated `Host` remains an error.
@@ -28,11 +28,14 @@ pub(crate) fn normalized<B>(mut request: Request<B>) -> Request<B> {
         request.headers_mut().insert(HOST, host);
     }
     unite_cookies(request.headers_mut());
-    request
 }
 
 /// HTTP/2 may send each cookie by itself (RFC 9113, section 8.2.3).
 fn unite_cookies(headers: &mut HeaderMap) {
+    if headers.len() == headers.keys_len() {
+        // No header has two lines.
+        return;
+    }
     let lines: Vec<&[u8]> = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
     if lines.len() > 1
         && let Ok(cookies) = HeaderValue::from_bytes(&lines.join(&b"; "[..]))

@@ -5,8 +5,6 @@
 //! gets its response. So an ambiguous request is refused, or is the last of its
 //! connection (RFC 9112, sections 3.2 and 6.1; RFC 9113, section 8.3.1).
 
-use std::convert::Infallible;
-
 use http::header::{CONNECTION, COOKIE, HOST, HeaderValue, TRANSFER_ENCODING};
 use http::uri::Authority;
 use http::{HeaderMap, Request, StatusCode, Version};
@@ -16,18 +14,14 @@ use warp::reply::Response;
 use crate::http::exchange::ResponseRules;
 use crate::http::response::sentence;
 
-/// Answers a request, if it can be trusted to be the one that was meant.
-pub(crate) async fn guarded<B>(
-    request: Request<B>,
-    answer: impl AsyncFnOnce(Request<B>) -> Result<Response, Infallible>,
-) -> Result<Response, Infallible> {
-    if let Some((status, text)) = refusal(&request) {
-        let refused = last(sentence(status, text).into_response());
-        return Ok(ResponseRules::of(&request).fit(refused));
-    }
+/// Returns the answer to a request that can't be trusted to be the one that was
+/// meant.
+pub(crate) fn refused<B>(request: &Request<B>) -> Option<Response> {
     // If there were a length and chunks, hyper uses the chunks and ends the
     // connection.
-    answer(request).await
+    let (status, text) = refusal(request)?;
+    let refused = last(sentence(status, text).into_response());
+    Some(ResponseRules::of(request).fit(refused))
 }
 
 fn refusal<B>(request: &Request<B>) -> Option<(StatusCode, &'static str)> {
@@ -76,9 +70,28 @@ fn names_one_host<B>(request: &Request<B>) -> bool {
     }
 }
 
+/// Returns whether it is a name or an address, and a port in digits if any
+/// (RFC 3986, section 3.2.2), without a user.
 fn is_host(host: &HeaderValue) -> bool {
+    let host = host.as_bytes();
+    // A colon within brackets belongs to an address.
+    let colon = host.iter().rposition(|byte| *byte == b':');
+    let colon = colon.filter(|colon| !host[*colon..].contains(&b']'));
+    let (name, port) = host.split_at(colon.unwrap_or(host.len()));
+    let in_brackets = name.strip_prefix(b"[").and_then(|name| name.strip_suffix(b"]"));
+    let is_named = match in_brackets {
+        Some(address) => {
+            !address.is_empty() && address.iter().all(|byte| *byte == b':' || may_name(*byte))
+        }
+        None => name.iter().copied().all(may_name),
+    };
     // It is empty if the target of the request has no host.
-    host.is_empty() || authority(host).is_some_and(|authority| !has_user(&authority))
+    is_named && name.is_empty() == host.is_empty() && port.iter().skip(1).all(u8::is_ascii_digit)
+}
+
+fn may_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'%' | b'!' | b'$'..=b',' | b';' | b'=')
 }
 
 fn has_user(authority: &Authority) -> bool {
@@ -102,4 +115,34 @@ fn is_only_chunked(headers: &HeaderMap) -> bool {
     let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
     let first = codings.next().map(|coding| coding.as_bytes());
     first.is_some_and(|coding| coding.eq_ignore_ascii_case(b"chunked")) && codings.next().is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_is_a_name_or_an_address_and_a_port() {
+        let is_host = |text: &str| is_host(&HeaderValue::from_bytes(text.as_bytes()).unwrap());
+        for good in [
+            "",
+            "a",
+            "a_b.example",
+            "example.com:8080",
+            "example.com:",
+            "127.0.0.1:80",
+            "[::1]",
+            "[::1]:8080",
+            "[fe80::1%25eth0]",
+            "stra%C3%9Fe.example",
+        ] {
+            assert!(is_host(good), "{good}");
+        }
+        for bad in [
+            ":", ":80", "a:b", "a:80:90", "a:-1", "::1", "[::1", "::1]", "[::1]x", "[::1]:x",
+            "[[::1]]", "[]", "a b", "a/b", "a?b", "a#b", "a\\b", "user@a", "straße", "a,b:x",
+        ] {
+            assert!(!is_host(bad), "{bad}");
+        }
+    }
 }

@@ -15,7 +15,8 @@ pub(crate) struct Sentence(pub(crate) String);
 
 /// A plain sentence for the client that sent the request.
 pub(crate) fn sentence(status: StatusCode, text: &str) -> WholeResponse {
-    let mut response = whole(status, "text/plain; charset=utf-8", format!("{text}\n").into());
+    let content_type = const { HeaderValue::from_static("text/plain; charset=utf-8") };
+    let mut response = whole(status, content_type, format!("{text}\n").into());
     response.extensions_mut().insert(Sentence(text.to_owned()));
     response
 }
@@ -33,9 +34,16 @@ pub(crate) fn empty(status: StatusCode) -> WholeResponse {
     response
 }
 
-pub(crate) fn whole(status: StatusCode, content_type: &str, body: Bytes) -> WholeResponse {
+pub(crate) fn whole(status: StatusCode, content_type: HeaderValue, body: Bytes) -> WholeResponse {
     let mut response = Response::new(body);
     *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, content_type);
+    response
+}
+
+/// Sends bytes of any content type; leaves out one that isn't valid in a header.
+pub(crate) fn typed(content_type: &str, body: Bytes) -> WholeResponse {
+    let mut response = Response::new(body);
     if let Ok(content_type) = HeaderValue::from_str(content_type) {
         response.headers_mut().insert(CONTENT_TYPE, content_type);
     }

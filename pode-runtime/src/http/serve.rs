@@ -21,6 +21,7 @@ use tracing::Instrument;
 use warp::reply::Response;
 
 use crate::base::limits::Limits;
+use crate::base::log::if_enabled;
 use crate::base::supervisor::{Supervisor, finish_by, has_ended};
 use crate::http::activity::{Activity, RequestBody, tracked};
 use crate::http::http2;
@@ -86,7 +87,7 @@ pub(crate) async fn serve<S, F>(
                         let (limits, stopping) = (Arc::clone(&limits), stopping.clone());
                         let span = tracing::debug_span!("connection", peer = %accepted.peer);
                         let connection = connection(accepted, tls, limits, service, stopping);
-                        connections.spawn(connection.instrument(span));
+                        connections.spawn(connection.instrument(if_enabled(span)));
                     }
                     Some(ended) = connections.join_next() => has_ended(ended),
                 }

@@ -26,11 +26,12 @@ use warp::{Filter, Reply};
 use crate::app::context::Context;
 use crate::app::event::{RequestHead, WebEvent, WebRequest};
 use crate::base::limits::Limits;
+use crate::base::log::if_enabled;
 use crate::base::outcome::panicked;
 use crate::base::supervisor::caught;
 use crate::content::public::Public;
 use crate::http::body_timeout::TimedBody;
-use crate::http::exchange::{ResponseRules, normalized};
+use crate::http::exchange::{ResponseRules, normalize};
 use crate::http::response::{Sentence, WholeResponse, internal_error, sentence};
 use crate::http::{handshake, header};
 use crate::push::engine::Engine;
@@ -118,11 +119,11 @@ impl Dispatch {
     }
 
     /// Answers a request. A panic on the way is logged and becomes a 500.
-    pub(crate) async fn answer<B>(
-        &self,
-        request: Request<B>,
+    pub(crate) fn answer<B>(
+        self: &Arc<Self>,
+        mut request: Request<B>,
         peer: Option<SocketAddr>,
-    ) -> Result<Response, Infallible>
+    ) -> impl Future<Output = Result<Response, Infallible>> + Send + use<B>
     where
         B: Body + Send + Sync + Unpin + 'static,
         B::Error: Into<Box<dyn Error + Send + Sync>>,
@@ -130,18 +131,23 @@ impl Dispatch {
         // `Debug` forms contain no line breaks, so a request can't inject log
         // lines.
         let span = tracing::info_span!("request", method = %request.method(), path = ?request.uri().path());
-        let wants_page = accepts_html(request.headers());
+        let wants_page = self.context.views.is_some() && accepts_html(request.headers());
         let rules = ResponseRules::of(&request);
-        let (request, index, limits) = self.find(normalized(request), peer);
-        let request = request.map(|body| TimedBody::new(body, &limits));
+        normalize(&mut request);
+        let (index, limits) = self.find(&mut request, peer);
+        let request = request.map(|body| TimedBody::new(body, limits));
+        // Called here, so that the request isn't moved once more.
         let answered = caught(warp::service(self.filters[index].clone()).call(request));
-        let answered = answered.instrument(span.clone());
-        let Ok(response) = answered.await.unwrap_or_else(|panic| {
-            Ok(span.in_scope(|| internal_error(&panicked(&panic))).into_response())
-        });
-        let response = span.in_scope(|| rules.answered(response));
-        let response = if wants_page { self.with_error_page(response) } else { response };
-        Ok(rules.fit(response))
+        let dispatch = Arc::clone(self);
+        let answer = async move {
+            let Ok(response) = answered
+                .await
+                .unwrap_or_else(|panic| Ok(internal_error(&panicked(&panic)).into_response()));
+            let response = rules.answered(response);
+            let response = if wants_page { dispatch.with_error_page(response) } else { response };
+            Ok(rules.fit(response))
+        };
+        answer.instrument(if_enabled(span))
     }
 
     /// Replaces the text of an error by the view `errors/STATUS`, if there is
@@ -186,11 +192,7 @@ impl Dispatch {
 
     /// Finds the filter for a request by its index, and the limits of the
     /// request's body; adds the extensions that the filter needs.
-    fn find<B>(
-        &self,
-        mut request: Request<B>,
-        peer: Option<SocketAddr>,
-    ) -> (Request<B>, usize, Limits) {
+    fn find<B>(&self, request: &mut Request<B>, peer: Option<SocketAddr>) -> (usize, &Limits) {
         let path = request.uri().path();
         let signal = || self.signals.find(Some(Method::Get), path);
         if handshake::is_upgrade(request.headers())
@@ -198,13 +200,13 @@ impl Dispatch {
         {
             let handshake = Handshake {
                 version: request.version(),
-                head: RequestHead::take(&mut request, peer),
+                head: RequestHead::take(request, peer),
                 values,
                 context: Arc::clone(&self.context),
                 engine: self.engine.clone(),
             };
             request.extensions_mut().insert(handshake);
-            return (request, index, self.limits);
+            return (index, &self.limits);
         }
 
         let method = Method::parse(request.method().as_str());
@@ -213,7 +215,7 @@ impl Dispatch {
             && let Some(index) = self.mounted(path)
         {
             // A mounted filter reads the request by itself.
-            return (request, index, self.limits);
+            return (index, &self.limits);
         }
         let is_read = matches!(method, Some(Method::Get | Method::Head));
         let refused = |mut allow: BTreeSet<Method>| {
@@ -234,20 +236,22 @@ impl Dispatch {
             Found::OtherMethod { allow } => refused(allow),
             Found::Nothing => refused(BTreeSet::new()),
         };
-        let info = self.info.get(index);
-        let names = info.into_iter().flat_map(|info| info.parameters.iter().cloned());
-        let limits = info.map_or(self.limits, |info| info.limits);
+        let (names, limits) = match self.info.get(index) {
+            Some(info) => (Arc::clone(&info.parameters), &info.limits),
+            None => (Arc::default(), &self.limits),
+        };
         let event = WebEvent::new(WebRequest {
-            head: RequestHead::take(&mut request, peer),
-            parameters: names.zip(values).collect(),
-            limits,
+            head: RequestHead::take(request, peer),
+            names,
+            values,
+            limits: limits.of_bodies(),
             context: Arc::clone(&self.context),
         });
         request.extensions_mut().insert(event);
         if let Some(refusal) = refusal {
             request.extensions_mut().insert(refusal);
         }
-        (request, index, limits)
+        (index, limits)
     }
 }
 

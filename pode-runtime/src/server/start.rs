@@ -1,9 +1,11 @@
 //! Starting a server: from its declaration to running tasks.
 
+use std::future::ready;
 #[cfg(unix)]
 use std::os::fd::AsFd;
 use std::sync::Arc;
 
+use futures_util::future::Either;
 use pode_core::Method;
 use pode_core::hub::Receiver;
 use tokio::sync::{Mutex, watch};
@@ -193,11 +195,9 @@ impl Server {
                 endpoints.push(BoundEndpoint { name: endpoint.name, protocol, address });
             }
             let dispatch = Arc::new(Dispatch::new(served, Arc::clone(&context), engine.clone()));
-            let answer = move |request, peer| {
-                let dispatch = Arc::clone(&dispatch);
-                request_smuggling::guarded(request, async move |request| {
-                    dispatch.answer(request, Some(peer)).await
-                })
+            let answer = move |request, peer| match request_smuggling::refused(&request) {
+                Some(refused) => Either::Left(ready(Ok(refused))),
+                None => Either::Right(dispatch.answer(request, Some(peer))),
             };
             tasks.push(tokio::spawn(serve::serve(
                 Listener::new(listener.socket, accepting.subscribe()),
@@ -278,14 +278,14 @@ impl Server {
         let jobs = RunningJobs::start(timers, schedules, Arc::clone(&context), &gate, &stopping);
         let upstream_tasks =
             UpstreamTasks::start(upstream_tasks, destinations, Arc::clone(&context));
-        let dispatch = Dispatch::new(served, context, engine);
+        let dispatch = Arc::new(Dispatch::new(served, context, engine));
         Ok(Embedded { dispatch, _jobs: jobs, _upstream_tasks: upstream_tasks, _stopping: stopping })
     }
 }
 
 /// A server that is embedded in another; see [`Server::into_filter`].
 pub(crate) struct Embedded {
-    pub(crate) dispatch: Dispatch,
+    pub(crate) dispatch: Arc<Dispatch>,
     /// Timers and schedules, which end with this.
     _jobs: RunningJobs<Arc<Context>>,
     /// Upstreams, which end with this, too.

@@ -9,7 +9,7 @@ use super::head::{RequestHead, request_methods};
 use crate::app::context::Context;
 use crate::base::debug_form::debug_form;
 use crate::base::error::EventError;
-use crate::base::limits::Limits;
+use crate::base::limits::BodyLimits;
 #[cfg(feature = "views")]
 use crate::content::view::Views;
 
@@ -26,9 +26,11 @@ pub struct WebEvent {
 /// The data of an event.
 pub(crate) struct WebRequest {
     pub(crate) head: RequestHead,
-    /// The path's parameters by name, decoded.
-    pub(crate) parameters: Vec<(Arc<str>, String)>,
-    pub(crate) limits: Limits,
+    /// The names of the path's parameters, from left to right.
+    pub(crate) names: Arc<[Arc<str>]>,
+    /// Their values, decoded.
+    pub(crate) values: Vec<String>,
+    pub(crate) limits: BodyLimits,
     pub(crate) context: Arc<Context>,
 }
 
@@ -85,10 +87,11 @@ impl WebEvent {
 
     /// Returns the names and values of all path parameters, from left to right.
     pub fn parameters(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.request.parameters.iter().map(|(name, value)| (name.as_ref(), value.as_str()))
+        let names = self.request.names.iter().map(AsRef::as_ref);
+        names.zip(self.request.values.iter().map(String::as_str))
     }
 
-    pub(crate) fn limits(&self) -> Limits {
+    pub(crate) fn limits(&self) -> BodyLimits {
         self.request.limits
     }
 

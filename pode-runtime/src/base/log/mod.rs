@@ -10,6 +10,8 @@ use std::sync::OnceLock;
 use std::thread;
 use std::time::Duration;
 
+use tracing::Span;
+
 pub use self::writer::LogWriter;
 use crate::base::supervisor::{unwinding_stops_here, words};
 
@@ -112,6 +114,12 @@ impl Drop for FlushWhenDropped {
     fn drop(&mut self) {
         flush();
     }
+}
+
+/// Returns a span that costs nothing where nobody subscribes to it; otherwise
+/// the crate `log` would be asked at each entry.
+pub(crate) fn if_enabled(span: Span) -> Span {
+    if span.is_disabled() { Span::none() } else { span }
 }
 
 /// Waits up to [`LAST_LINES`] until everything logged so far is written.

@@ -17,8 +17,10 @@ use crate::http::response::sentence;
 
 /// Returns whether a request asks for a WebSocket.
 pub(crate) fn is_upgrade(headers: &HeaderMap) -> bool {
-    has_token(headers, header::CONNECTION, "upgrade")
+    // Most requests haven't even the header.
+    headers.contains_key(header::UPGRADE)
         && has_token(headers, header::UPGRADE, "websocket")
+        && has_token(headers, header::CONNECTION, "upgrade")
 }
 
 /// A handshake that may be answered with 101.

@@ -28,7 +28,7 @@ pub use multipart::{Multipart, Part, multipart};
 use crate::app::event::WebEvent;
 use crate::base::debug_form::debug_form;
 use crate::base::error::EventError;
-use crate::base::limits::Limits;
+use crate::base::limits::BodyLimits;
 use crate::http::body_timeout::BodyTooSlow;
 use crate::http::decode::{bad_request, fields};
 use crate::http::header;
@@ -51,7 +51,7 @@ pub trait Argument: Send + Sync + 'static {
 /// The body of a request, read at most once.
 pub struct Body {
     pub(crate) chunks: Chunks,
-    pub(crate) limits: Limits,
+    pub(crate) limits: BodyLimits,
 }
 
 /// Takes the path parameter of this name.

@@ -4,13 +4,12 @@ use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use bytes::Bytes;
-use http::StatusCode;
 use http::header::CONTENT_DISPOSITION;
 
 use super::Reply;
 use crate::app::event::WebEvent;
 use crate::base::error::EventError;
-use crate::http::response::{WholeResponse, attachment, content_type, whole};
+use crate::http::response::{WholeResponse, attachment, content_type, typed};
 
 /// Reads a file to answer with; the path is relative to the working directory
 /// of the program.
@@ -60,7 +59,7 @@ impl File {
 
 impl Reply for File {
     fn into_response(self, _event: &WebEvent) -> WholeResponse {
-        let mut response = whole(StatusCode::OK, &content_type(&self.name), self.body);
+        let mut response = typed(&content_type(&self.name), self.body);
         if self.download {
             response.headers_mut().insert(CONTENT_DISPOSITION, attachment(&self.name));
         }

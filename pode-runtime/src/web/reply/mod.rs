@@ -21,7 +21,7 @@ use crate::base::error::EventError;
 #[cfg(feature = "views")]
 pub use crate::content::view::{View, view};
 pub use crate::http::response::WholeResponse;
-use crate::http::response::{empty, internal_error, sentence, whole};
+use crate::http::response::{empty, internal_error, sentence, typed, whole};
 
 /// What a handler may return.
 ///
@@ -78,18 +78,21 @@ pub trait Reply {
 pub fn json<T: Serialize + ?Sized>(value: &T) -> Json {
     let body = serde_json::to_vec(value);
     let body = body.map_err(|error| format!("the reply has no JSON form: {error}"));
-    Json(body.map(|body| whole(StatusCode::OK, "application/json", body.into())))
+    let content_type = const { HeaderValue::from_static("application/json") };
+    Json(body.map(|body| whole(StatusCode::OK, content_type, body.into())))
 }
 
 /// Answers with plain text.
 pub fn text(text: impl Into<String>) -> Text {
-    Text(Ok(whole(StatusCode::OK, "text/plain; charset=utf-8", text.into().into())))
+    let content_type = const { HeaderValue::from_static("text/plain; charset=utf-8") };
+    Text(Ok(whole(StatusCode::OK, content_type, text.into().into())))
 }
 
 /// Answers with HTML as it is. Nothing in it is escaped, and no
 /// Content-Security-Policy is added, unlike for views.
 pub fn html(html: impl Into<String>) -> Text {
-    Text(Ok(whole(StatusCode::OK, "text/html; charset=utf-8", html.into().into())))
+    let content_type = const { HeaderValue::from_static("text/html; charset=utf-8") };
+    Text(Ok(whole(StatusCode::OK, content_type, html.into().into())))
 }
 
 /// Answers with bytes, unchanged.
@@ -105,7 +108,7 @@ pub fn html(html: impl Into<String>) -> Text {
 /// let picture = bytes("image/gif", &b"GIF89a"[..]);
 /// ```
 pub fn bytes(content_type: impl Into<String>, body: impl Into<Bytes>) -> Raw {
-    Raw(Ok(whole(StatusCode::OK, &content_type.into(), body.into())))
+    Raw(Ok(typed(&content_type.into(), body.into())))
 }
 
 /// Redirects the browser to another address, by GET (303 See Other).
