@@ -10,6 +10,8 @@ mod accept;
 #[cfg(unix)]
 mod activation;
 mod argument;
+#[cfg(unix)]
+mod blocked;
 mod browser;
 mod client;
 mod connection;

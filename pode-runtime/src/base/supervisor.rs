@@ -16,7 +16,7 @@ use std::{fmt, mem};
 use futures_util::{FutureExt, TryFutureExt};
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::base::error::EndedError;
 
@@ -114,16 +114,21 @@ pub(crate) fn has_ended<T>(ended: Result<T, JoinError>) {
     }
 }
 
+/// How long tasks that are aborted may take to be dropped.
+const DROP_TIME: Duration = Duration::from_millis(100);
+
 /// Waits for tasks, at most until the deadline, then aborts those that are left.
-/// Their panics have been reported already.
+/// Their panics have been reported already. A task whose handler blocks its
+/// thread ends only then, and isn't waited for.
 pub(crate) async fn finish_by(tasks: &mut JoinSet<()>, deadline: Instant) {
-    let all_ended = async {
+    let all_ended = async |tasks: &mut JoinSet<()>| {
         while let Some(ended) = tasks.join_next().await {
             has_ended(ended);
         }
     };
-    let _ = timeout_at(deadline, all_ended).await;
-    tasks.shutdown().await;
+    let _ = timeout_at(deadline, all_ended(tasks)).await;
+    tasks.abort_all();
+    let _ = timeout(DROP_TIME, all_ended(tasks)).await;
 }
 
 /// Returns the result of a task, or resumes its panic; `None` if the task was

@@ -1,9 +1,20 @@
 //! How the system asks a program to end, and how the server asks its tasks.
 
 use std::io;
+#[cfg(unix)]
+use std::sync::{Mutex, PoisonError};
+#[cfg(unix)]
+use std::time::Duration;
+#[cfg(unix)]
+use std::{process, thread};
 
 use tokio::sync::watch;
 use tokio::time::Instant;
+#[cfg(unix)]
+use tokio::time::timeout;
+
+#[cfg(unix)]
+use crate::base::log;
 
 /// Waits for a deadline; returns now if no sender is left to set one.
 pub(crate) async fn told_to_stop(stopping: &mut watch::Receiver<Option<Instant>>) -> Instant {
@@ -26,30 +37,77 @@ pub(crate) fn outlive_files_that_are_too_large() {
 /// Requests to end: Ctrl-C, and on Unix SIGTERM, as service managers send it.
 pub(crate) struct StopRequests {
     #[cfg(unix)]
-    interrupt: tokio::signal::unix::Signal,
-    #[cfg(unix)]
-    terminate: tokio::signal::unix::Signal,
+    asked: watch::Receiver<usize>,
 }
 
 #[cfg(unix)]
 impl StopRequests {
-    /// Listens from now on; the signals no longer end the process by
-    /// themselves.
+    /// Listens from now on: the first two requests don't end the process by
+    /// themselves, if this is dropped upon the second.
     pub(crate) fn listen() -> io::Result<StopRequests> {
-        use tokio::signal::unix::{SignalKind, signal};
-        Ok(StopRequests {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-        })
+        static ASKED: Mutex<Option<watch::Sender<usize>>> = Mutex::new(None);
+        // Nothing panics while it is locked.
+        let mut asked = ASKED.lock().unwrap_or_else(PoisonError::into_inner);
+        let asked = match &mut *asked {
+            Some(asked) => asked,
+            none => none.insert(heed_signals()?),
+        };
+        if asked.receiver_count() == 0 {
+            asked.send_replace(0);
+        }
+        Ok(StopRequests { asked: asked.subscribe() })
     }
 
     /// Waits for the next request. Cancel safe.
     pub(crate) async fn next(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
+        if self.asked.changed().await.is_err() {
+            // No request can come, so the program runs until it is killed.
+            std::future::pending::<()>().await;
         }
     }
+}
+
+/// How long a program has to take note of its second request.
+#[cfg(unix)]
+const TAKE_NOTE: Duration = Duration::from_millis(100);
+
+/// Counts the requests from now on. A thread with a runtime of its own does so,
+/// and ends the process if nobody takes note of them, such as a program whose
+/// handlers block all threads, or one that runs no server any more.
+#[cfg(unix)]
+fn heed_signals() -> io::Result<watch::Sender<usize>> {
+    use tokio::runtime::Builder;
+    use tokio::signal::unix::{SignalKind, signal};
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let kinds = [SignalKind::interrupt(), SignalKind::terminate()];
+    let [mut interrupt, mut terminate] = {
+        let _runtime = runtime.enter();
+        [signal(kinds[0])?, signal(kinds[1])?]
+    };
+    let asked = watch::Sender::new(0);
+    let told = asked.clone();
+    let heed = async move {
+        loop {
+            let kind = tokio::select! {
+                _ = interrupt.recv() => kinds[0],
+                _ = terminate.recv() => kinds[1],
+            };
+            let is_awaited = told.receiver_count() > 0;
+            let mut is_first = false;
+            told.send_modify(|times| {
+                is_first = *times == 0;
+                *times += 1;
+            });
+            let is_noted = is_first || timeout(TAKE_NOTE, told.closed()).await.is_ok();
+            if !is_awaited || !is_noted {
+                log::flush();
+                // As shells tell of a process that a signal has ended.
+                process::exit(128 + kind.as_raw_value());
+            }
+        }
+    };
+    thread::Builder::new().name("pode-signals".to_owned()).spawn(move || runtime.block_on(heed))?;
+    Ok(asked)
 }
 
 #[cfg(not(unix))]

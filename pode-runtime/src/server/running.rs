@@ -15,6 +15,7 @@ use crate::app::context::Context;
 use crate::base::debug_form::debug_form;
 use crate::base::error::{EndedError, InvokeError};
 use crate::base::supervisor::Failure;
+use crate::base::watchdog::{Watchdog, at_most};
 use crate::jobs::running::RunningJobs;
 use crate::net::tls::renewal::Renewal;
 use crate::push::engine::Engine;
@@ -51,11 +52,15 @@ pub struct RunningServer {
     pub(crate) _accepting: watch::Sender<bool>,
     /// Renews certificates; dropped with the server.
     pub(crate) _renewal: Option<Renewal>,
+    pub(crate) _watchdog: Option<Watchdog>,
     pub(crate) failure: Failure,
     /// Stops everything if a part fails, even if nobody awaits `failed`.
     pub(crate) _if_failed: JoinSet<()>,
     pub(crate) stop_timeout: Duration,
 }
+
+/// How much longer than its `stop_timeout` a stop may take.
+const LEEWAY: Duration = Duration::from_millis(250);
 
 /// An endpoint of a running server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -140,8 +145,18 @@ impl RunningServer {
     /// `on disconnect` handlers run.
     ///
     /// Takes at most the server's `stop_timeout`, then cuts off what is left.
-    /// Dropping the future does so at once.
-    pub async fn stop(mut self) {
+    /// Dropping the future does so at once. A handler that blocks its thread
+    /// can't be cut off: it is left behind, and the runtime waits for it when it
+    /// is dropped. On a runtime of one thread, nothing else runs meanwhile.
+    pub async fn stop(self) {
+        // Its parts have the same deadline, and a while to be dropped.
+        let stop_timeout = self.stop_timeout + LEEWAY;
+        if at_most(stop_timeout, self.stop_by_deadlines()).await.is_none() {
+            tracing::warn!("handlers that block their threads aren't waited for");
+        }
+    }
+
+    async fn stop_by_deadlines(mut self) {
         let started = Instant::now();
         #[cfg(unix)]
         let is_handed_over = match &mut self.restart {

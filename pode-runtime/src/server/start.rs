@@ -16,6 +16,7 @@ use crate::app::context::Context;
 use crate::base::error::StartError;
 use crate::base::log;
 use crate::base::supervisor::Failure;
+use crate::base::watchdog::{Watchdog, leave_behind_what_blocks};
 use crate::http::origin::OriginPolicy;
 use crate::http::serve::ServeOptions;
 use crate::http::{request_smuggling, serve};
@@ -78,11 +79,22 @@ impl Server {
     /// request ends it at once. Dropping the future stops it at once, too. It
     /// also ends when another process has taken over (option `hand_over`).
     ///
+    /// When it is done, handlers that block their threads don't keep the program:
+    /// once its runtime is being shut down, the process ends without them, with
+    /// status 1. A second request while they block all threads ends the process,
+    /// too, as does a request when no server runs any more (status 130 or 143).
+    ///
     /// # Errors
     ///
     /// As for [`start`](Self::start); and an [`EndedError`](crate::EndedError), once it has stopped,
     /// if a part of it [failed](RunningServer::failed).
     pub async fn run(self) -> crate::server::error::Result {
+        let ended = self.run_to_end().await;
+        leave_behind_what_blocks();
+        ended
+    }
+
+    async fn run_to_end(self) -> crate::server::error::Result {
         // Listens first, so that no request is missed during the start.
         let mut requests =
             StopRequests::listen().map_err(|source| StartError::Runtime { source })?;
@@ -114,8 +126,8 @@ impl Server {
     pub fn run_blocking(self) -> crate::server::error::Result {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
         let runtime = runtime.map_err(|source| StartError::Runtime { source })?;
-        let ended = runtime.block_on(self.run());
-        // After a second stop request, don't wait for threads that read files.
+        let ended = runtime.block_on(self.run_to_end());
+        // Don't wait for threads that read files, or that handlers block.
         runtime.shutdown_background();
         ended
     }
@@ -165,7 +177,8 @@ impl Server {
         let rules: Vec<_> = rules.collect();
 
         let failure = Failure::default();
-        let engine = declared.start_engine(receivers, &failure)?;
+        let watchdog = Watchdog::start().map_err(|source| StartError::Runtime { source })?;
+        let engine = declared.start_engine(receivers, &failure, watchdog.as_ref())?;
         let context = declared.context(&signals, views);
         #[cfg(feature = "upstream")]
         let upstreams = context.upstreams.clone();
@@ -254,6 +267,7 @@ impl Server {
             restart,
             _accepting: accepting,
             _renewal: renewal,
+            _watchdog: watchdog,
             failure,
             _if_failed: if_failed,
             stop_timeout: options.stop_timeout,
@@ -270,7 +284,8 @@ impl Server {
         let destinations = declared.destinations()?;
         // A failure is logged; requests and handshakes are refused then.
         let failure = Failure::default();
-        let engine = declared.start_engine(receivers, &failure)?;
+        let watchdog = Watchdog::start().map_err(|source| StartError::Runtime { source })?;
+        let engine = declared.start_engine(receivers, &failure, watchdog.as_ref())?;
         let context = declared.context(&signals, views);
         let Declared { timers, schedules, upstreams: upstream_tasks, .. } = declared;
         let stopping = watch::Sender::new(None);
@@ -279,7 +294,13 @@ impl Server {
         let upstream_tasks =
             UpstreamTasks::start(upstream_tasks, destinations, Arc::clone(&context));
         let dispatch = Arc::new(Dispatch::new(served, context, engine));
-        Ok(Embedded { dispatch, _jobs: jobs, _upstream_tasks: upstream_tasks, _stopping: stopping })
+        Ok(Embedded {
+            dispatch,
+            _jobs: jobs,
+            _upstream_tasks: upstream_tasks,
+            _stopping: stopping,
+            _watchdog: watchdog,
+        })
     }
 }
 
@@ -292,6 +313,7 @@ pub(crate) struct Embedded {
     _upstream_tasks: UpstreamTasks<Arc<Context>>,
     /// Never set: an embedded server ends when it is dropped.
     _stopping: watch::Sender<Option<Instant>>,
+    _watchdog: Option<Watchdog>,
 }
 
 /// Returns duplicates of the sockets.

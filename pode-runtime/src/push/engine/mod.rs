@@ -4,7 +4,8 @@
 //! is one for each worker of the runtime. A [path] has a home shard, and lives in
 //! more of them when it has more than a thousand clients. [delivery] does what is due
 //! in a path's channel: each [envelope] there is a message, an audience for it, or a
-//! command. [recovery] replaces a shard that panics.
+//! command. [recovery] replaces a shard that panics; one that a worker keeps while
+//! it blocks is [helped].
 //!
 //! A client is a [socket], a [send_queue] while the socket takes nothing, a decoder,
 //! and a [subscriber]: its id, groups and [inbox]. A [subscriber_index] finds clients
@@ -19,6 +20,7 @@ mod delivery;
 mod envelope;
 #[cfg(target_os = "linux")]
 mod epoll;
+mod helped;
 mod inbox;
 mod path;
 mod readiness;
@@ -47,7 +49,7 @@ use std::sync::Arc;
 use pode_core::{ClientId, Message, hub};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::error::SendError;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{Instant, timeout_at};
 
 pub(crate) use self::envelope::{
@@ -107,7 +109,8 @@ impl NewSubscriber {
 
 impl Engine {
     /// Spawns a shard for each worker of the current runtime. A shard that
-    /// can't go on is reported to `failure`.
+    /// can't go on is reported to `failure`; `blocked` is notified while a
+    /// worker blocks.
     ///
     /// # Errors
     ///
@@ -116,9 +119,10 @@ impl Engine {
         receivers: Vec<hub::Receiver<Envelope>>,
         policy: impl Fn(&str) -> SubscriberPolicy,
         failure: &Failure,
+        blocked: Option<&Arc<Notify>>,
     ) -> io::Result<Engine> {
         let shards = Handle::current().metrics().num_workers();
-        Engine::with_shards(shards, receivers, policy, failure)
+        Engine::with_shards(shards, receivers, policy, failure, blocked)
     }
 
     fn with_shards(
@@ -126,6 +130,7 @@ impl Engine {
         receivers: Vec<hub::Receiver<Envelope>>,
         policy: impl Fn(&str) -> SubscriberPolicy,
         failure: &Failure,
+        blocked: Option<&Arc<Notify>>,
     ) -> io::Result<Engine> {
         let made = (0..shards).map(|_| Shard::new()).collect::<io::Result<Vec<_>>>()?;
         let (mut shards, senders): (Vec<_>, Vec<_>) = made.into_iter().unzip();
@@ -144,7 +149,7 @@ impl Engine {
         }
         let stopping = watch::Sender::new(None);
         for shard in shards {
-            tokio::spawn(shard.run(stopping.subscribe(), failure.clone()));
+            helped::spawn(shard.run(stopping.subscribe(), failure.clone()), blocked);
         }
         let (shards, paths) = (senders.into(), Arc::new(placements));
         Ok(Engine { shards, paths, stopping, hold: hold() })

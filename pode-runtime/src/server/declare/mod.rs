@@ -25,6 +25,7 @@ use crate::base::error::StartError;
 use crate::base::limits::{DeclaredLimits, Limits};
 use crate::base::outcome::Outcome;
 use crate::base::supervisor::Failure;
+use crate::base::watchdog::Watchdog;
 use crate::content::folder::Folder;
 use crate::content::public::{Public, PublicOptions};
 use crate::content::view::Views;
@@ -243,13 +244,14 @@ impl Declared {
         &self,
         receivers: Vec<Receiver<Envelope>>,
         failure: &Failure,
+        watchdog: Option<&Watchdog>,
     ) -> Result<Engine, StartError> {
         let policy = |path: &str| {
             let signal = self.signals.iter().find(|signal| signal.path == path);
             let signal = signal.expect("each channel is that of a declared signal");
             signal.policy()
         };
-        let engine = Engine::start(receivers, policy, failure);
+        let engine = Engine::start(receivers, policy, failure, watchdog.map(Watchdog::blocked));
         engine.map_err(|source| StartError::Watch { source })
     }
 

@@ -69,7 +69,8 @@ impl Server {
         let (hub, receivers) = Hub::new([("/", capacity_messages)]);
         Server {
             hub,
-            engine: Engine::with_shards(2, receivers, |_| policy, &Failure::default()).unwrap(),
+            engine: Engine::with_shards(2, receivers, |_| policy, &Failure::default(), None)
+                .unwrap(),
         }
     }
 
