@@ -35,6 +35,8 @@ pub(crate) struct Activity {
     written: AtomicU64,
     /// Whether a request's body was not read to its end.
     left_unread: AtomicBool,
+    /// Whether the server stops.
+    stops: AtomicBool,
 }
 
 impl Activity {
@@ -45,6 +47,15 @@ impl Activity {
     /// Returns whether a request waits for the server.
     pub(crate) fn is_answering(&self) -> bool {
         self.unanswered.load(Ordering::Acquire) > 0
+    }
+
+    /// Notes that the server stops: heads that have begun have little time left.
+    pub(crate) fn stop(&self) {
+        self.stops.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn stops(&self) -> bool {
+        self.stops.load(Ordering::Acquire)
     }
 
     /// Returns how many requests there have been.

@@ -201,6 +201,7 @@ where
         result = connection.as_mut() => return result,
         () = activity.no_handshake() => {}
     }
+    activity.stop();
     connection.as_mut().graceful_shutdown();
     connection.await
 }

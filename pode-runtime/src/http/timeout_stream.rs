@@ -22,6 +22,9 @@ use crate::http::min_throughput::MinThroughput;
 use crate::net::connection_limit::ConnectionPermit;
 use crate::net::tls::config::{TlsStream, tcp_stream};
 
+/// How long a head may take when the server stops.
+const STOP_HEAD_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// A stream that carries a connection.
 pub(crate) trait Transport: AsyncRead + AsyncWrite + Send + Unpin + 'static {
     /// Makes the connection be reset when it is dropped, so that the system
@@ -141,6 +144,9 @@ impl ReadTimeout {
         }
         loop {
             let (since, allowed) = match &mut self.awaited {
+                Awaited::Head(since) if activity.stops() => {
+                    (since, self.head_timeout.min(STOP_HEAD_TIMEOUT))
+                }
                 Awaited::Head(since) => (since, self.head_timeout),
                 Awaited::Next(since) => (since, self.keep_alive_timeout),
             };
@@ -299,7 +305,7 @@ impl<S: Transport> AsyncWrite for TimeoutStream<S> {
 #[cfg(test)]
 mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
-    use tokio::time::sleep;
+    use tokio::time::{sleep, timeout};
 
     use super::*;
     use crate::http::activity::RequestInProgress;
@@ -341,6 +347,19 @@ mod tests {
         };
         assert_eq!(heard.unwrap_err().kind(), io::ErrorKind::TimedOut);
         assert_eq!(started.elapsed().as_secs(), 10);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_head_has_a_second_when_the_server_stops() {
+        let Peers { mut server, mut client, activity } = peers();
+        let started = Instant::now();
+        client.write_all(b"GET").await.unwrap();
+        server.read_exact(&mut [0; 3]).await.unwrap();
+        let waits = timeout(Duration::from_secs(3), server.read_u8()).await;
+        assert!(waits.is_err());
+        activity.stop();
+        assert_eq!(server.read_u8().await.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        assert_eq!(started.elapsed().as_secs(), 3);
     }
 
     #[tokio::test(start_paused = true)]

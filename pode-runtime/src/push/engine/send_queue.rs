@@ -80,6 +80,14 @@ impl SendQueue {
             && self.close.is_none()
     }
 
+    /// Returns how many bytes wait.
+    pub(super) fn bytes(&self) -> usize {
+        let single =
+            [Some(&self.begun), self.pong.as_ref(), self.ping.as_ref(), self.close.as_ref()];
+        let all = single.into_iter().flatten().chain(&self.preface);
+        all.map(Bytes::len).sum::<usize>() + self.message_bytes
+    }
+
     /// Queues a message, and returns how many messages are dropped for it,
     /// which may include this one.
     pub(super) fn push(

@@ -24,7 +24,7 @@ use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until};
 
 use super::NewSubscriber;
-use super::client::{Client, Progress, ReceiveContext};
+use super::client::{Client, Progress, ReceiveContext, Taken};
 use super::envelope::Envelope;
 use super::inbox::Inbox;
 use super::path::{CountedClient, Path, Placement, SubscriberPolicy};
@@ -37,6 +37,9 @@ use crate::push::session::DisconnectReason;
 
 /// How long a client may take to accept a close frame and to answer it.
 pub(super) const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a client may do nothing after its close frame when the server stops.
+const STOP_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How often some of the clients are pinged.
 const BEAT: Duration = Duration::from_secs(1);
@@ -94,8 +97,9 @@ pub(super) struct Shard {
     /// The clients whose 101 reply isn't sent yet.
     openings: FuturesUnordered<Pin<Box<dyn Future<Output = Opened> + Send>>>,
     readiness: Readiness,
-    /// The clients that are being closed, with their deadlines, earliest first.
-    closing: VecDeque<(Instant, SlotKey)>,
+    /// The clients that are being closed, with their deadlines, earliest first,
+    /// and what they had taken when these were set.
+    closing: VecDeque<(Instant, SlotKey, Taken)>,
     /// When clients are pinged next, and the number of that beat.
     next_beat: (Instant, u32),
     /// Whether clients are being closed because the shard stops.
@@ -188,7 +192,7 @@ impl Shard {
 
     /// Waits for something to do. Cancel safe.
     async fn next_event(&mut self) -> Event {
-        let overdue = self.closing.front().map(|(by, _)| sleep_until(*by));
+        let overdue = self.closing.front().map(|(by, ..)| sleep_until(*by));
         // Without clients there is no reason to wake up.
         let beat = (self.clients > 0).then(|| sleep_until(self.next_beat.0));
         // Among several that are ready one is picked at random, so that none
@@ -260,6 +264,9 @@ impl Shard {
         }
         self.client(id.place).open(socket, read);
         self.advance(id.place);
+        if self.stopping && self.is_here(id) {
+            self.limit(id.place);
+        }
     }
 
     /// Looks at what is ready.
@@ -304,13 +311,16 @@ impl Shard {
 
     /// Sets the deadline of a client that is being closed.
     pub(super) fn limit(&mut self, place: SlotId) {
-        let id = SlotKey { place, arrival: self.client(place).subscriber.arrival };
-        self.closing.push_back((Instant::now() + CLOSE_TIMEOUT, id));
+        let time = if self.stopping { STOP_TIMEOUT } else { CLOSE_TIMEOUT };
+        let client = self.client(place);
+        let id = SlotKey { place, arrival: client.subscriber.arrival };
+        let taken = client.taken();
+        self.closing.push_back((Instant::now() + time, id, taken));
     }
 
     fn drop_overdue(&mut self) {
         let now = Instant::now();
-        while let Some(&(by, id)) = self.closing.front()
+        while let Some(&(by, id, taken)) = self.closing.front()
             && by <= now
         {
             self.closing.pop_front();
@@ -318,12 +328,20 @@ impl Shard {
             if !self.is_here(id) {
                 continue;
             }
-            if self.client(id.place).close_for_fault(true) {
+            let client = self.client(id.place);
+            let moves = client.taken() != taken || client.is_handled();
+            if self.stopping && moves {
+                // It has as long as the stop may take.
+                self.limit(id.place);
+            } else if self.client(id.place).close_for_fault(true) {
                 // The messages that it should get first take too long.
                 self.limit(id.place);
                 self.advance(id.place);
             } else {
-                self.client(id.place).reset();
+                // At a stop, what the system still keeps may reach the client.
+                if !self.stopping {
+                    self.client(id.place).reset();
+                }
                 self.remove(id.place);
             }
         }
@@ -404,8 +422,9 @@ impl Shard {
         self.advance(place);
     }
 
-    /// Closes all clients and waits for their close frames; drops the clients
-    /// that are left at the deadline or when the stop is abandoned.
+    /// Closes all clients and waits for their close frames; drops those that do
+    /// nothing for a while, and those that are left at the deadline or when the
+    /// stop is abandoned.
     pub(super) async fn close_all(
         &mut self,
         send_close: impl Fn(&mut Client),
@@ -415,6 +434,8 @@ impl Shard {
         // Clients that joined before get the close frame, too.
         self.join_all();
         self.stopping = true;
+        // All deadlines are set again.
+        self.closing.clear();
         let mut turns = Turns::default();
         for path in 0..self.paths.len() as u32 {
             let mut next = 0;
@@ -423,6 +444,9 @@ impl Shard {
                 let place = SlotId { path, slot };
                 send_close(self.client(place));
                 self.advance(place);
+                if self.paths[path as usize].clients.get(slot).is_some() {
+                    self.limit(place);
+                }
                 if turns.is_over() {
                     yield_now().await;
                 }

@@ -63,6 +63,15 @@ pub(super) struct Client {
     read_closing: u32,
 }
 
+/// What moves of a client that is being closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Taken {
+    /// How many bytes are queued for it.
+    left: usize,
+    /// How many bytes came from it.
+    read: u32,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     /// Not admitted yet: it gets no messages.
@@ -282,6 +291,19 @@ impl Client {
         if let Some(inbox) = self.subscriber.inbox.take() {
             inbox.leave(end);
         }
+    }
+
+    /// Returns what the client has left to take, and has sent since it is being
+    /// closed.
+    pub(super) fn taken(&self) -> Taken {
+        let left = self.send_queue.as_ref().map_or(0, |queue| queue.bytes());
+        Taken { left, read: self.read_closing }
+    }
+
+    /// Whether messages of the client are being handled. It may not be read from
+    /// meanwhile.
+    pub(super) fn is_handled(&self) -> bool {
+        self.subscriber.inbox.as_ref().is_some_and(|inbox| !inbox.is_idle())
     }
 
     /// Has the connection reset when it is dropped, so that the system doesn't

@@ -187,18 +187,38 @@ async fn stop_many_paths() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stop_waits_for_answers_no_longer_than_it_may() {
+async fn a_stop_waits_a_second_for_who_does_nothing() {
     let server = Server::start(1, QueueLimits::default());
     let mut silent = server.join(1000).await;
     let _full = server.join(1).await;
     assert!(server.adopt_by(pending()).await);
     server.send("last").await;
-    let deadline = Instant::now() + Duration::from_secs(17);
-    server.engine.stop(deadline).await;
-    assert_eq!(Instant::now(), deadline);
+    let started = Instant::now();
+    server.stop().await;
+    assert_eq!(started.elapsed().as_secs(), 1);
     assert_eq!(silent.hear_text().await, "last");
     assert_eq!(silent.hear_numbers_until_close().await, (0, 1001));
     assert_eq!(silent.receive().await, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_waits_until_its_deadline_for_who_still_reads() {
+    for (length, is_complete) in [(10, true), (100, false)] {
+        let server = Server::start(1, QueueLimits::default());
+        let Peer(mut slow) = server.join(1).await;
+        server.send(&"x".repeat(length)).await;
+        let deadline = Instant::now() + Duration::from_secs(17);
+        let reading = async {
+            let mut read = Vec::new();
+            while slow.read_buf(&mut read).await.unwrap() > 0 {
+                sleep(Duration::from_millis(400)).await;
+            }
+            read
+        };
+        let (_, read) = tokio::join!(server.engine.stop(deadline), reading);
+        assert_eq!(read.ends_with(&Close::STOPPING.frame()), is_complete, "{read:?}");
+        assert_eq!(Instant::now() < deadline, is_complete);
+    }
 }
 
 #[tokio::test]
