@@ -7,12 +7,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use pode::prelude::*;
-use pode::{DisconnectReason, RunningServer};
+use pode::{DisconnectReason, Protocol, RunningServer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, mpsc};
 
-use crate::support::{Client, handshake, start, within};
+use crate::support::{Client, bare_client, handshake, start, within};
 
 /// The clients that connected, and why they disconnected.
 #[derive(Clone)]
@@ -46,6 +46,8 @@ pode_server! {
     on connect SILENT => enter;
     on disconnect SILENT => leave;
     signal SMALL: u8 = "/small" { max_clients: 3, max_clients_per_address: 2 };
+    signal SEAT: u8 = "/seat" { max_clients: 1 };
+    on disconnect SEAT => clear;
     signal BROKEN: u8 = "/broken";
     on connect BROKEN => async |_| Err::<(), _>("a secret reason");
     signal PANICS: u8 = "/panics";
@@ -90,6 +92,14 @@ async fn ignore(_: SignalEvent<String>, _message: String) {}
 
 async fn panics(_: ConnectEvent<u8>) {
     panic!("as the test wants it")
+}
+
+/// Waits to be let go.
+async fn clear(event: DisconnectEvent) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let log = event.state::<Log>()?;
+    log.disconnects.send(("a seat".to_owned(), event.reason()))?;
+    log.next.acquire().await?.forget();
+    Ok(())
 }
 
 /// Never returns.
@@ -368,4 +378,39 @@ async fn ten_thousand_who_come_and_go_are_told_exactly_once() {
     let asked = visits.connects.load(Ordering::Relaxed);
     assert_eq!(asked, each + 6 * each + 8 + hasty, "{told:?}");
     assert!(hasty <= each);
+}
+
+#[tokio::test]
+async fn a_client_has_its_place_until_its_disconnect_is_handled() {
+    let mut visits = Visits::start().await;
+    let address = visits.server.address(Protocol::Ws).unwrap();
+    let mut client = Client::connect_at(address, "/seat").await.unwrap();
+    for _ in 0..3 {
+        client.leave(1000).await;
+        visits.next_disconnect().await;
+        for _ in 0..3 {
+            assert_eq!(Client::connect_at(address, "/seat").await.err(), Some(503));
+        }
+        visits.next.add_permits(1);
+        let free = async {
+            loop {
+                if let Ok(client) = Client::connect_at(address, "/seat").await {
+                    return client;
+                }
+            }
+        };
+        client = within(free, "the place").await;
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_is_closed_is_no_longer_found() {
+    let visits = Visits::start().await;
+    let mut rude = bare_client(&visits.server, "/small").await;
+    let clients = visits.server.signals().clients(SMALL);
+    assert_eq!(clients.list().await.unwrap().len(), 1);
+    // It says something where nothing is taken, and doesn't answer the close.
+    rude.write_all(b"\x81\x82\0\0\0\0hi").await.unwrap();
+    assert_eq!(within(rude.read_u8(), "a close frame").await.unwrap(), 0x88);
+    assert_eq!(clients.list().await.unwrap(), []);
 }

@@ -1,6 +1,7 @@
 //! Messages from clients: typed, in order, and never lost without notice.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use pode::RawMessage;
 use pode::prelude::*;
@@ -32,6 +33,8 @@ pode_server! {
     signal SLOW: u32 -> u32 = "/slow" => slow;
     signal ECHO: RawMessage -> RawMessage = "/echo" { max_message_bytes: 100 } => echo;
     signal FEW: u32 -> u32 = "/few" { messages_per_second: 5 } => count;
+    signal KNOWN: u32 -> u32 = "/known" { messages_per_second: 5 } => count;
+    on connect KNOWN => async |event| event.set_client_id("ada".parse().unwrap());
     signal NEWS: String = "/news";
 }
 
@@ -173,6 +176,37 @@ async fn a_client_over_its_rate_is_told_and_closed() {
     assert_eq!(client.close_code().await, 1008);
     other.say("1").await;
     assert_eq!(other.text().await, "1");
+}
+
+#[tokio::test]
+async fn what_is_within_the_rate_is_answered_before_a_client_is_closed() {
+    let (server, _) = server().await;
+    let mut client = Client::connect(&server, "/few").await;
+    client.say_all((0..30).map(|number| number.to_string())).await;
+    for number in 0..5 {
+        assert_eq!(client.text().await, number.to_string());
+    }
+    let told = r#"{"error":"too many messages: at most 5 in a second are taken"}"#;
+    assert_eq!(client.text().await, told);
+    assert_eq!(client.close_code().await, 1008);
+}
+
+#[tokio::test]
+async fn the_rate_of_a_known_client_goes_on_when_it_connects_again() {
+    let (server, _) = server().await;
+    let (started, mut answered) = (Instant::now(), 0);
+    for _ in 0..20 {
+        let mut client = Client::connect(&server, "/known").await;
+        client.say_all(["7".to_owned(), "7".to_owned(), "7".to_owned()]).await;
+        for _ in 0..3 {
+            if client.text().await != "7" {
+                break;
+            }
+            answered += 1;
+        }
+    }
+    let allowed = 5.0 + 5.0 * started.elapsed().as_secs_f64();
+    assert!(f64::from(answered) <= allowed, "{answered} of {allowed}");
 }
 
 #[tokio::test]

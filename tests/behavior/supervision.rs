@@ -247,7 +247,8 @@ async fn clients_of_a_shard_that_panics_are_told_and_others_miss_nothing() {
         assert_eq!(client.close_code().await, 1001);
     }
     assert_eq!(other.close_code().await, 1001);
-    assert!(program.process.end().await.1.success());
+    let (said, status) = program.process.end().await;
+    assert!(status.success(), "{status}: {said}");
 }
 
 #[tokio::test]

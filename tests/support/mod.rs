@@ -349,6 +349,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         self.send(Message::text(text)).await;
     }
 
+    /// Sends texts in one write.
+    pub(crate) async fn say_all(&mut self, texts: impl IntoIterator<Item = String>) {
+        let texts = texts.into_iter().map(|text| Ok(Message::text(text)));
+        let mut texts = futures_util::stream::iter(texts);
+        let sent = futures_util::SinkExt::send_all(&mut self.stream, &mut texts);
+        within(sent, "room for messages").await.expect("the connection is open");
+    }
+
     /// Sends a close frame and waits for the end of the connection.
     pub(crate) async fn leave(mut self, code: u16) {
         let frame = CloseFrame { code: code.into(), reason: "".into() };

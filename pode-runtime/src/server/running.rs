@@ -2,7 +2,7 @@
 //! how it stops.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use pode_core::Protocol;
@@ -37,6 +37,8 @@ pub struct RunningServer {
     #[cfg(feature = "upstream")]
     pub(crate) upstreams: Upstreams,
     pub(crate) engine: Engine,
+    /// Lives as long as any handler runs.
+    pub(crate) context: Weak<Context>,
     /// Tasks that are still to be done for clients that have disconnected.
     pub(crate) client_tasks: TaskTracker,
     /// Holds the deadline once the server is to stop.

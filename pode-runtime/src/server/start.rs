@@ -3,7 +3,7 @@
 use std::future::ready;
 #[cfg(unix)]
 use std::os::fd::AsFd;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use futures_util::future::Either;
 use pode_core::Method;
@@ -89,16 +89,20 @@ impl Server {
     /// As for [`start`](Self::start); and an [`EndedError`](crate::EndedError), once it has stopped,
     /// if a part of it [failed](RunningServer::failed).
     pub async fn run(self) -> crate::server::error::Result {
-        let ended = self.run_to_end().await;
-        leave_behind_what_blocks();
+        let (context, ended) = self.run_to_end().await?;
+        leave_behind_what_blocks(context);
         ended
     }
 
-    async fn run_to_end(self) -> crate::server::error::Result {
+    /// Also returns what lives as long as any handler runs.
+    async fn run_to_end(
+        self,
+    ) -> crate::server::error::Result<(Weak<Context>, crate::server::error::Result)> {
         // Listens first, so that no request is missed during the start.
         let mut requests =
             StopRequests::listen().map_err(|source| StartError::Runtime { source })?;
         let running = self.start().await?;
+        let context = Weak::clone(&running.context);
         let ended = tokio::select! {
             () = requests.next() => {
                 tracing::info!("stopping; a second request (Ctrl-C, SIGTERM) ends at once");
@@ -115,7 +119,7 @@ impl Server {
             () = requests.next() => {}
         }
         log::flush();
-        ended
+        Ok((context, ended))
     }
 
     /// Runs the server on a runtime of its own, with a thread for each core.
@@ -129,7 +133,7 @@ impl Server {
         let ended = runtime.block_on(self.run_to_end());
         // Don't wait for threads that read files, or that handlers block.
         runtime.shutdown_background();
-        ended
+        ended?.1
     }
 
     /// Binds all endpoints and serves them on the current tokio runtime.
@@ -183,6 +187,7 @@ impl Server {
         #[cfg(feature = "upstream")]
         let upstreams = context.upstreams.clone();
         let client_tasks = context.client_tasks.clone();
+        let weak_context = Arc::downgrade(&context);
         let Declared { name, options, timers, schedules, upstreams: upstream_tasks, .. } = declared;
         #[cfg(unix)]
         let sockets = match hand_over.path() {
@@ -258,6 +263,7 @@ impl Server {
             #[cfg(feature = "upstream")]
             upstreams,
             engine,
+            context: weak_context,
             client_tasks,
             stopping,
             tasks,

@@ -168,6 +168,7 @@ impl SignalRoute {
             context: Arc::clone(&context),
             decision: Mutex::new(ConnectDecision::of(ClientId::new())),
         });
+        let new_id = request.decision().id.clone();
         self.ask(&request).await?;
 
         let proof =
@@ -189,6 +190,7 @@ impl SignalRoute {
             }
         }
 
+        let mut permit = permit;
         let session = handlers.needs_session().then(|| {
             let info = ClientInfo {
                 id: id.clone(),
@@ -201,7 +203,9 @@ impl SignalRoute {
             };
             let client = SignalClient::new(info);
             let handlers = Arc::clone(handlers);
-            let session = ClientSession::new(client, handlers, options.messages_per_second);
+            let (is_known, per_second) = (id != new_id, options.messages_per_second);
+            let permit = permit.take();
+            let session = ClientSession::new(client, is_known, handlers, per_second, permit);
             Box::new(session) as Box<dyn Session>
         });
         let opening = async move {

@@ -1,8 +1,11 @@
 //! How many messages per second one client may send.
 
+use std::collections::HashMap;
 use std::num::NonZero;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use pode_core::ClientId;
 use tokio::time::Instant;
 
 /// A token bucket that holds the messages of one second, and is full at first.
@@ -11,25 +14,63 @@ pub(super) struct Rate {
     /// How long one message takes to come back into the bucket.
     interval: Duration,
     /// When the bucket is full again.
-    full_at: Instant,
+    full_at: Mutex<Instant>,
 }
 
 impl Rate {
     pub(super) fn new(messages_per_second: NonZero<u32>) -> Rate {
         let interval = Duration::from_secs(1) / messages_per_second.get();
-        Rate { interval, full_at: Instant::now() }
+        Rate { interval, full_at: Mutex::new(Instant::now()) }
     }
 
     /// Takes one message out of the bucket, unless it is empty.
-    pub(super) fn take(&mut self) -> bool {
+    pub(super) fn take(&self) -> bool {
         let now = Instant::now();
-        let full_at = self.full_at.max(now) + self.interval;
+        let mut last = lock(&self.full_at);
+        let full_at = (*last).max(now) + self.interval;
         let is_there = full_at - now <= Duration::from_secs(1);
         if is_there {
-            self.full_at = full_at;
+            *last = full_at;
         }
         is_there
     }
+
+    fn is_full(&self) -> bool {
+        *lock(&self.full_at) <= Instant::now()
+    }
+}
+
+/// The rates of clients by their id, over all their connections.
+#[derive(Debug, Default)]
+pub(crate) struct KnownRates {
+    rates: Mutex<Rates>,
+}
+
+#[derive(Debug, Default)]
+struct Rates {
+    by_id: HashMap<ClientId, Arc<Rate>>,
+    /// How many there are when those that say nothing are forgotten.
+    full_at: usize,
+}
+
+impl KnownRates {
+    /// Finds the rate of a client, or makes it.
+    pub(super) fn find(&self, id: &ClientId, messages_per_second: NonZero<u32>) -> Arc<Rate> {
+        let mut rates = lock(&self.rates);
+        if rates.by_id.len() >= rates.full_at {
+            // In use by a connection, or not full: others are as good as new.
+            rates.by_id.retain(|_, rate| Arc::strong_count(rate) > 1 || !rate.is_full());
+            rates.by_id.shrink_to_fit();
+            rates.full_at = 2 * rates.by_id.len() + 16;
+        }
+        let new = || Arc::new(Rate::new(messages_per_second));
+        Arc::clone(rates.by_id.entry(id.clone()).or_insert_with(new))
+    }
+}
+
+/// Nothing panics while one of these is locked.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -42,42 +83,56 @@ mod tests {
         Rate::new(NonZero::new(messages_per_second).unwrap())
     }
 
-    fn takes(rate: &mut Rate) -> usize {
+    fn takes(rate: &Rate) -> usize {
         std::iter::repeat_with(|| rate.take()).take_while(|is_there| *is_there).count()
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_second_holds_as_many_as_are_declared() {
         for count in [1, 2, 3, 7, 1000] {
-            let mut rate = rate(count);
-            assert_eq!(takes(&mut rate), count as usize);
+            let rate = rate(count);
+            assert_eq!(takes(&rate), count as usize);
             advance(Duration::from_secs(1)).await;
-            assert_eq!(takes(&mut rate), count as usize);
+            assert_eq!(takes(&rate), count as usize);
             advance(Duration::from_secs(3600)).await;
-            assert_eq!(takes(&mut rate), count as usize, "silence saves nothing up");
+            assert_eq!(takes(&rate), count as usize, "silence saves nothing up");
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn messages_come_back_one_by_one() {
-        let mut rate = rate(4);
-        assert_eq!(takes(&mut rate), 4);
+        let rate = rate(4);
+        assert_eq!(takes(&rate), 4);
         advance(Duration::from_millis(249)).await;
-        assert_eq!(takes(&mut rate), 0);
+        assert_eq!(takes(&rate), 0);
         advance(Duration::from_millis(1)).await;
-        assert_eq!(takes(&mut rate), 1);
+        assert_eq!(takes(&rate), 1);
         advance(Duration::from_millis(500)).await;
-        assert_eq!(takes(&mut rate), 2);
+        assert_eq!(takes(&rate), 2);
     }
 
     #[tokio::test(start_paused = true)]
     async fn what_is_refused_costs_nothing() {
-        let mut rate = rate(2);
-        assert_eq!(takes(&mut rate), 2);
+        let rate = rate(2);
+        assert_eq!(takes(&rate), 2);
         for _ in 0..100 {
             assert!(!rate.take());
         }
         advance(Duration::from_millis(500)).await;
         assert!(rate.take());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_known_client_has_one_rate_and_is_forgotten_when_it_is_full() {
+        let (rates, per_second) = (KnownRates::default(), NonZero::new(2).unwrap());
+        let id = |number: usize| format!("client-{number}").parse().unwrap();
+        assert!(rates.find(&id(0), per_second).take());
+        assert!(rates.find(&id(0), per_second).take());
+        assert!(!rates.find(&id(0), per_second).take());
+        for number in 1..1000 {
+            rates.find(&id(number), per_second);
+        }
+        assert!(!rates.find(&id(0), per_second).take());
+        assert!(lock(&rates.rates).by_id.len() < 50);
     }
 }

@@ -18,10 +18,11 @@ use crate::app::event::{ConnectRequest, SignalClient};
 use crate::base::debug_form::debug_form;
 use crate::base::outcome::{BoxError, Failed, caught, failure};
 use crate::base::supervisor::{self, has_ended};
+use crate::net::connection_limit::ConnectionPermit;
 use crate::push::raw_message::RawMessage;
 use crate::push::session::{DisconnectReason, Session};
 use crate::signal::Validate;
-use crate::signal::rate::Rate;
+use crate::signal::rate::{KnownRates, Rate};
 
 /// The handlers of a signal.
 #[derive(Default)]
@@ -31,6 +32,8 @@ pub(crate) struct Handlers {
     pub(crate) disconnect: Option<DisconnectHandler>,
     /// Present where clients' messages are rebroadcast.
     pub(crate) rebroadcast: Option<Validate>,
+    /// The rates of clients that the program knows.
+    pub(crate) rates: KnownRates,
 }
 
 pub(crate) type Handled = BoxFuture<'static, Result<(), BoxError>>;
@@ -43,9 +46,14 @@ pub(crate) type DisconnectHandler =
 pub(crate) struct ClientSession {
     client: SignalClient,
     handlers: Arc<Handlers>,
-    /// Created with the client's first message.
-    rate: Option<Box<Rate>>,
+    /// Found or made at the client's first message.
+    rate: Option<Arc<Rate>>,
     messages_per_second: Option<NonZero<u32>>,
+    /// Whether the program knows the client: its rate goes on with its next
+    /// connection.
+    is_known: bool,
+    /// The client counts until all is done for it.
+    permit: Option<ConnectionPermit>,
     /// Whether the end was reported.
     has_left: bool,
 }
@@ -95,11 +103,14 @@ impl ClientSession {
     /// Begins a session; the client may send this many messages per second.
     pub(crate) fn new(
         client: SignalClient,
+        is_known: bool,
         handlers: Arc<Handlers>,
         messages_per_second: u32,
+        permit: Option<ConnectionPermit>,
     ) -> ClientSession {
         let messages_per_second = NonZero::new(messages_per_second);
-        ClientSession { client, handlers, rate: None, messages_per_second, has_left: false }
+        let (rate, has_left) = (None, false);
+        ClientSession { client, handlers, rate, messages_per_second, is_known, permit, has_left }
     }
 
     /// Handles messages in their order; nothing happens until the future is
@@ -118,7 +129,11 @@ impl ClientSession {
 impl Session for ClientSession {
     fn check_rate(&mut self) -> Result<(), Message> {
         let Some(per_second) = self.messages_per_second else { return Ok(()) };
-        match self.rate.get_or_insert_with(|| Box::new(Rate::new(per_second))).take() {
+        let rate = self.rate.get_or_insert_with(|| match self.is_known {
+            true => self.handlers.rates.find(self.client.id(), per_second),
+            false => Arc::new(Rate::new(per_second)),
+        });
+        match rate.take() {
             true => Ok(()),
             false => Err(error_reply(&format!(
                 "too many messages: at most {per_second} in a second are taken"
@@ -145,8 +160,10 @@ impl Session for ClientSession {
         let handled = self.handled(waiting);
         let (client, handlers) = (self.client.clone(), Arc::clone(&self.handlers));
         let client_tasks = self.client.client_tasks().clone();
+        let permit = self.permit.take();
         client_tasks.spawn_on(
             async move {
+                let _permit = permit;
                 if let Some(handling) = handling {
                     has_ended(handling.await);
                 }

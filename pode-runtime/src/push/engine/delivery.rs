@@ -71,6 +71,7 @@ impl Shard {
         for slot in mem::take(&mut self.paths[path as usize].at_fault) {
             let clients = &mut self.paths[path as usize].clients;
             if clients.get_mut(slot).is_some_and(|client| client.close_for_fault(false)) {
+                self.unlist(SlotId { path, slot });
                 self.advance(SlotId { path, slot });
             }
         }

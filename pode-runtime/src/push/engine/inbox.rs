@@ -32,11 +32,18 @@ pub(super) struct Inbox {
     waiting_bytes: usize,
     /// The task that handles the previous messages.
     handling: Option<JoinHandle<()>>,
-    /// The close frame for the rule that the client broke. It is sent when all
-    /// earlier messages are handled.
-    pub(super) fault: Option<Close>,
+    pub(super) fault: Option<Fault>,
     /// When the client connected, or sent its last message.
     last_said: Instant,
+}
+
+/// What a client is told that broke a rule, when all its earlier messages are
+/// handled.
+#[derive(Debug)]
+pub(super) struct Fault {
+    /// Its last message, if any.
+    pub(super) message: Option<Message>,
+    pub(super) close: Close,
 }
 
 impl Inbox {

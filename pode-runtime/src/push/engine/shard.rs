@@ -311,11 +311,22 @@ impl Shard {
 
     /// Sets the deadline of a client that is being closed.
     pub(super) fn limit(&mut self, place: SlotId) {
+        self.unlist(place);
         let time = if self.stopping { STOP_TIMEOUT } else { CLOSE_TIMEOUT };
         let client = self.client(place);
         let id = SlotKey { place, arrival: client.subscriber.arrival };
         let taken = client.taken();
         self.closing.push_back((Instant::now() + time, id, taken));
+    }
+
+    /// Has a client no longer be found by its id and groups, if it is being
+    /// closed.
+    pub(super) fn unlist(&mut self, place: SlotId) {
+        let Path { clients, index, .. } = &mut self.paths[place.path as usize];
+        let client = &clients[place.slot];
+        if !client.is_open() {
+            index.leave(place.slot, &client.subscriber, clients);
+        }
     }
 
     fn drop_overdue(&mut self) {

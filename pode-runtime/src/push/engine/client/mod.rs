@@ -281,7 +281,7 @@ impl Client {
     }
 
     /// Whether no close frame is due or written, and no write has failed.
-    fn is_open(&self) -> bool {
+    pub(super) fn is_open(&self) -> bool {
         matches!(self.phase, Phase::Joining | Phase::Open)
     }
 
@@ -342,7 +342,7 @@ impl Client {
             match socket.read(buffer) {
                 Ok(read @ 1..) => {
                     self.liveness.show();
-                    if !self.is_open() {
+                    if self.is_ending() {
                         self.read_closing += read as u32;
                         if self.read_closing > MAX_READ_CLOSING {
                             self.reset();

@@ -6,6 +6,7 @@ use std::task::Waker;
 use bytes::Bytes;
 use pode_core::frame::{AcceptPolicy, Close, Received, pong};
 
+use super::super::inbox::Fault;
 use super::{Client, Reading};
 use crate::push::raw_message::RawMessage;
 use crate::push::session::DisconnectReason;
@@ -70,8 +71,7 @@ impl Client {
                 }
                 Err(fault) => {
                     context.tell_limit(&fault);
-                    self.fail(fault);
-                    self.reading = Reading::Anything;
+                    self.fail(Fault { message: None, close: fault });
                 }
             }
         }
@@ -79,15 +79,16 @@ impl Client {
 
     /// Notes that the client broke a rule; nothing more is read from it. The
     /// close frame follows the answers to its earlier messages.
-    fn fail(&mut self, fault: Close) {
-        let is_open = self.is_open();
+    fn fail(&mut self, fault: Fault) {
+        let (is_open, end) = (self.is_open(), end_by(&fault.close));
+        self.reading = Reading::Anything;
         match &mut self.subscriber.inbox {
             Some(inbox) if is_open => {
-                self.subscriber.end.get_or_insert(end_by(&fault));
+                self.subscriber.end.get_or_insert(end);
                 inbox.fault = Some(fault);
                 self.peer_finished = true;
             }
-            _ => self.finish(&fault, end_by(&fault)),
+            _ => self.finish(&fault.close, end),
         }
     }
 
@@ -98,8 +99,11 @@ impl Client {
         if !at_once && !inbox.is_idle() {
             return false;
         }
-        let Some(fault) = inbox.fault.take() else { return false };
-        self.close_last(&fault, end_by(&fault));
+        let Some(Fault { message, close }) = inbox.fault.take() else { return false };
+        if let Some(message) = message {
+            self.send_queue.get_or_insert_default().push_anyway(message.frame().clone());
+        }
+        self.close_last(&close, end_by(&close));
         true
     }
 
@@ -111,8 +115,7 @@ impl Client {
         }
         let Some(inbox) = &mut self.subscriber.inbox else { return };
         if let Err(told) = inbox.receive(message) {
-            self.send_queue.get_or_insert_default().push_anyway(told.frame().clone());
-            self.close_last(&Close::TOO_MANY, DisconnectReason::Error { code: 1008 });
+            self.fail(Fault { message: Some(told), close: Close::TOO_MANY });
         }
     }
 
