@@ -99,12 +99,35 @@ async fn a_part_is_a_file_only_if_its_client_says_so() {
             (r#"filename="x; name=y"; name="real""#, "real: x; name=y (?), 1 bytes, sum 120"),
             (r#"name="a\"; filename="foo\""#, r"a\: foo\ (?), 1 bytes, sum 120"),
             ("NAME=f; filename*=UTF-8''%C3%BC", "f: ü (?), 1 bytes, sum 120"),
+            (
+                // As .NET writes it.
+                r#"name=f; filename="=?utf-8?B?w7w=?="; filename*=utf-8''%C3%BC"#,
+                "f: ü (?), 1 bytes, sum 120",
+            ),
         ] {
             let body = format!(
                 "--XX\r\nContent-Disposition: form-data; {disposition}\r\n\r\nx\r\n--XX--\r\n"
             );
             let answer = request(&server, "POST", "/upload", &[PARTS], body.as_bytes()).await;
             assert_eq!(answer.text(), said, "{disposition}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_form_may_have_no_parts_and_a_part_no_headers() {
+    let part = "--XX\r\nContent-Disposition: form-data; name=\"f\"\r\n\r\nx\r\n--XX--";
+    for server in by_each_version(bodies).await {
+        for (body, said) in [
+            ("--XX--", ""),
+            ("--XX--\r\n", ""),
+            ("--XX\r\n\r\n--XX--", ""),
+            ("--XX\r\n\r\nvalue\r\n--XX--", "? = value"),
+            ("--XX\r\n\r\none\r\n--XX\r\n\r\ntwo\r\n--XX--\r\n", "? = one\n? = two"),
+            (&format!("before\r\n{part}\r\nafter"), "f = x"),
+        ] {
+            let answer = request(&server, "POST", "/upload", &[PARTS], body.as_bytes()).await;
+            assert_eq!((answer.status, answer.text()), (200, said), "{body}");
         }
     }
 }

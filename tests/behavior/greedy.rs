@@ -30,14 +30,17 @@ pode_server! {
     route POST "/longer" (body: String) { limits: Limits { max_body_bytes: 5_000 } } => async |_, body| text(body);
     route POST "/json" (json: Vec<u8>) => async |_, json: Vec<u8>| text(json.len().to_string());
     route POST "/unread" => async |_| text("no body is wanted");
-    route POST "/parts" (multipart: Multipart) => async |_, mut form: Multipart| -> Result<(), EventError> {
-        while let Some(mut part) = form.next().await? {
-            while part.chunk().await?.is_some() {}
-        }
-        Ok(())
-    };
+    route POST "/parts" (multipart: Multipart) => read_all;
+    route POST "/longest" (multipart: Multipart) { limits: Limits { max_upload_bytes: usize::MAX } } => read_all;
     signal ECHO: RawMessage -> RawMessage = "/echo" { heartbeat: 1s, max_message_bytes: 1_000, max_frame_bytes: 100 } => async |event, message: RawMessage| event.reply(&message).await;
     signal NEWS: RawMessage = "/news" { heartbeat: 1s };
+}
+
+async fn read_all(_: WebEvent, mut form: Multipart) -> Result<(), EventError> {
+    while let Some(mut part) = form.next().await? {
+        while part.chunk().await?.is_some() {}
+    }
+    Ok(())
 }
 
 async fn connect(server: &RunningServer, protocol: Protocol) -> TcpStream {
@@ -124,6 +127,35 @@ async fn bodies_without_end_are_refused_while_they_come() {
     let head = b"POST /unread HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
     let heard = flood(connect(&server, Protocol::Http).await, head, chunk).await;
     assert_eq!(status(&heard), "HTTP/1.1 200");
+}
+
+#[tokio::test]
+async fn whatever_is_no_content_of_a_form_is_bounded() {
+    let server = start(bounded()).await;
+    let part = "--XX\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n\r\n";
+    let kinds = [
+        ("", "a", "more than 8192 bytes belong to no part"),
+        ("", "\r\n--X", "more than 8192 bytes belong to no part"),
+        ("--XX", " ", "more than 8192 bytes belong to no part"),
+        ("--XX\r\n", "a", "the headers of a part are longer than 8192 bytes"),
+        ("--XX\r\n", "A: b\r\n", "the headers of a part are longer than 8192 bytes"),
+        ("", part, "the form has more than 1000 parts"),
+        ("--XX--", "a", "more than 8192 bytes belong to no part"),
+    ];
+    let floods = (0..28).map(async |number| {
+        let (begins, rest, sentence) = kinds[number % kinds.len()];
+        let head = format!(
+            "POST /longest HTTP/1.1\r\nHost: x\r\nContent-Length: 9999999999999\r\n\
+             Content-Type: multipart/form-data; boundary=XX\r\n\r\n{begins}"
+        );
+        let rest = rest.repeat(1 + 1000 / rest.len());
+        let stream = connect(&server, Protocol::Http).await;
+        let heard = flood(stream, head.as_bytes(), rest.as_bytes()).await;
+        assert_eq!(status(&heard), "HTTP/1.1 413", "{sentence}");
+        let heard = String::from_utf8(heard).unwrap();
+        assert!(heard.trim_end().ends_with(&format!("multipart: {sentence}")), "{heard}");
+    });
+    tokio::join!(join_all(floods), is_served(&server));
 }
 
 async fn post(address: SocketAddr, path: &str, headers: &str, body: &[u8]) -> (u16, String) {

@@ -134,7 +134,8 @@ limits! {
 
         /// How long a multipart body may be, in bytes; 64 MiB by default. It isn't
         /// held in memory unless its handler does so. A longer one is answered with
-        /// 413.
+        /// 413, and so is one with more than 1,000 parts, more than 32 headers or
+        /// 8 KiB of them in one part, or more than 8 KiB outside of all parts.
         pub max_upload_bytes: usize = 64 << 20,
 
         /// How long a request's body may fall behind `min_bytes_per_second`; 30

@@ -6,8 +6,7 @@ use percent_encoding::percent_decode;
 
 use crate::http::header::parameters;
 
-/// The names of a part. The names that multer finds can't be used: it also
-/// searches quoted text.
+/// The names of a part.
 #[derive(Debug)]
 pub(super) struct Disposition {
     pub(super) name: Option<String>,

@@ -1,13 +1,15 @@
 //! Arguments: parts of a request, made into what a handler takes.
 //!
-//! `body` reads bodies whole, `multipart` forms with files, `disposition` the headers of
-//! their parts. The function that makes a value is kept, so that only constructors
+//! `body` reads bodies whole, `multipart` forms with files, `framing` finds their
+//! parts, `disposition` the names of a part. The function that makes a value is kept, so that only constructors
 //! require its type to be readable: a type that isn't is reported once, where it
 //! stands.
 
 mod body;
 #[cfg(feature = "multipart")]
 mod disposition;
+#[cfg(feature = "multipart")]
+mod framing;
 #[cfg(feature = "multipart")]
 mod multipart;
 
@@ -102,10 +104,7 @@ impl Body {
         announced_within(max_bytes, event)?;
         let mut whole = BytesMut::new();
         while let Some(chunk) = self.chunks.next().await {
-            let chunk = chunk.map_err(|error| {
-                too_slow(&error)
-                    .unwrap_or(EventError::new(400, "the body ended early or is malformed"))
-            })?;
+            let chunk = chunk.map_err(|error| interrupted(&error))?;
             if whole.len() + chunk.len() > max_bytes {
                 return Err(too_long(max_bytes));
             }
@@ -140,10 +139,12 @@ fn not_compressed(event: &WebEvent) -> Result<(), EventError> {
     }
 }
 
-/// Makes the error reply for a body that comes too slowly, if that is the
-/// cause.
-fn too_slow(error: &(dyn std::error::Error + 'static)) -> Option<EventError> {
-    BodyTooSlow::is_cause_of(error).then(|| EventError::new(408, "the body comes too slowly"))
+/// Makes the error reply for a body that fails on its way.
+fn interrupted(error: &(dyn std::error::Error + 'static)) -> EventError {
+    if BodyTooSlow::is_cause_of(error) {
+        return EventError::new(408, "the body comes too slowly");
+    }
+    EventError::new(400, "the body ended early or is malformed")
 }
 
 fn too_long(max_bytes: usize) -> EventError {

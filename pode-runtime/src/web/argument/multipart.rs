@@ -2,16 +2,15 @@
 //! come, part by part.
 
 use std::marker::PhantomData;
+use std::sync::Arc;
 
-use bytes::Bytes;
-use http::header::CONTENT_TYPE;
-use multer::{Constraints, SizeLimit};
+use bytes::{Bytes, BytesMut};
+use http::header::{CONTENT_TYPE, HeaderMap};
+use tokio::sync::Mutex;
 
 use super::disposition::Disposition;
-use super::{
-    Argument, Body, announced_within, content_type, not_compressed, too_long, too_slow,
-    wrong_content_type,
-};
+use super::framing::Framing;
+use super::{Argument, Body, announced_within, content_type, not_compressed, wrong_content_type};
 use crate::app::event::WebEvent;
 use crate::base::error::EventError;
 use crate::http::header::{elements_of, parameters};
@@ -28,8 +27,14 @@ pub struct TakesMultipart;
 /// The parts of a form with files, in the order they were sent.
 ///
 /// The parts are read as they come: ask for the next part after the one before
-/// was read or dropped. Together they have at most `max_upload_bytes` of
-/// [`Limits`](crate::base::limits::Limits): 64 MiB by default.
+/// was read or dropped. What wasn't read of that one is skipped. The body has at
+/// most `max_upload_bytes` of [`Limits`](crate::base::limits::Limits), 64 MiB by
+/// default, and at most 1,000 parts, each with at most 32 headers of together
+/// 8 KiB. All that belongs to no part, such as what precedes the first
+/// boundary, is skipped, and may also have 8 KiB.
+///
+/// No more is held in memory than the headers of one part and the bytes that
+/// came last.
 ///
 /// ```
 /// use pode_runtime::argument::Multipart;
@@ -45,16 +50,17 @@ pub struct TakesMultipart;
 /// ```
 #[derive(Debug)]
 pub struct Multipart {
-    parts: multer::Multipart<'static>,
-    max_bytes: usize,
+    /// Shared with the parts, which read it on.
+    framing: Arc<Mutex<Framing>>,
 }
 
 /// One part of a form: a field or a file.
 #[derive(Debug)]
 pub struct Part {
-    field: multer::Field<'static>,
+    framing: Arc<Mutex<Framing>>,
+    number: usize,
+    headers: HeaderMap,
     disposition: Disposition,
-    max_bytes: usize,
 }
 
 impl Argument for TakesMultipart {
@@ -71,31 +77,35 @@ impl Argument for TakesMultipart {
         let written = event.headers().get_all(CONTENT_TYPE).iter().flat_map(parameters);
         let boundary = written
             .filter(|(name, _)| name.eq_ignore_ascii_case(b"boundary"))
-            .find_map(|(_, boundary)| String::from_utf8(boundary).ok())
-            .filter(|boundary| !boundary.is_empty());
-        let boundary = boundary.ok_or_else(|| refuse(multer::Error::NoBoundary, max_bytes))?;
+            .map(|(_, boundary)| boundary)
+            .find(|boundary| !boundary.is_empty());
+        let boundary = boundary.ok_or_else(|| {
+            EventError::new(400, "multipart: the content type must name a `boundary`")
+        })?;
         let chunks = std::mem::replace(&mut body.chunks, Box::pin(futures_util::stream::empty()));
-        let limits = Constraints::new().size_limit(SizeLimit::new().whole_stream(max_bytes as u64));
-        let parts = multer::Multipart::with_constraints(chunks, boundary, limits);
-        Ok(Multipart { parts, max_bytes })
+        Ok(Multipart::new(Framing::new(chunks, &boundary, max_bytes)))
     }
 }
 
 impl Multipart {
+    fn new(framing: Framing) -> Multipart {
+        Multipart { framing: Arc::new(Mutex::new(framing)) }
+    }
+
     /// Waits for the next part; `None` after the last.
     ///
     /// # Errors
     ///
     /// Status 400 if the body is malformed or ends early, 408 if it comes too
-    /// slowly, 413 if it is too long. A handler may pass on all of them with
-    /// `?`.
+    /// slowly, 413 if it is too long or has too many parts or headers. A handler
+    /// may pass on all of them with `?`.
     pub async fn next(&mut self) -> Result<Option<Part>, EventError> {
-        let max_bytes = self.max_bytes;
-        let next = self.parts.next_field().await.map_err(|error| refuse(error, max_bytes))?;
-        Ok(next.map(|field| Part {
-            disposition: Disposition::of(field.headers()),
-            field,
-            max_bytes,
+        let next = self.framing.lock().await.next().await?;
+        Ok(next.map(|(number, headers)| Part {
+            framing: Arc::clone(&self.framing),
+            number,
+            disposition: Disposition::of(&headers),
+            headers,
         }))
     }
 }
@@ -116,7 +126,7 @@ impl Part {
     /// Returns the content type as the client sent it; without its parameters
     /// if they aren't UTF-8.
     pub fn content_type(&self) -> Option<&str> {
-        let written = self.field.headers().get(CONTENT_TYPE)?;
+        let written = self.headers.get(CONTENT_TYPE)?;
         let whole = str::from_utf8(written.as_bytes()).ok();
         whole.or_else(|| str::from_utf8(elements_of(written, b';').next()?).ok())
     }
@@ -125,41 +135,33 @@ impl Part {
     ///
     /// # Errors
     ///
-    /// As for [`Multipart::next`].
+    /// As for [`Multipart::next`], and status 500 if the next part was asked for
+    /// meanwhile.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, EventError> {
-        self.field.chunk().await.map_err(|error| refuse(error, self.max_bytes))
+        self.framing.lock().await.chunk(self.number).await
     }
 
     /// Reads the whole part into memory.
     ///
     /// # Errors
     ///
-    /// As for [`Multipart::next`].
-    pub async fn bytes(self) -> Result<Bytes, EventError> {
-        self.field.bytes().await.map_err(|error| refuse(error, self.max_bytes))
+    /// As for [`Part::chunk`].
+    pub async fn bytes(mut self) -> Result<Bytes, EventError> {
+        let mut whole = BytesMut::new();
+        while let Some(chunk) = self.chunk().await? {
+            whole.extend_from_slice(&chunk);
+        }
+        Ok(whole.freeze())
     }
 
     /// Reads the whole part as text.
     ///
     /// # Errors
     ///
-    /// As for [`Multipart::next`], and status 400 if it is not UTF-8.
+    /// As for [`Part::chunk`], and status 400 if it is not UTF-8.
     pub async fn text(self) -> Result<String, EventError> {
         let not_text = |_| EventError::new(400, "multipart: the text is not UTF-8");
         String::from_utf8(self.bytes().await?.into()).map_err(not_text)
-    }
-}
-
-fn refuse(error: multer::Error, max_bytes: usize) -> EventError {
-    match error {
-        multer::Error::StreamSizeExceeded { .. } => too_long(max_bytes),
-        // multer's own message contains the name as multer parsed it.
-        multer::Error::IncompleteFieldData { .. } => {
-            EventError::new(400, "multipart: a part ends early")
-        }
-        error => {
-            too_slow(&error).unwrap_or_else(|| EventError::new(400, format!("multipart: {error}")))
-        }
     }
 }
 
@@ -174,8 +176,8 @@ mod tests {
     fn part(disposition: &[u8]) -> Part {
         let head = b"--XX\r\nContent-Disposition: ";
         let body = [head, disposition, b"\r\n\r\nx\r\n--XX--\r\n"].concat();
-        let chunks = stream::iter([Ok::<_, std::io::Error>(Bytes::from(body))]);
-        let mut form = Multipart { parts: multer::Multipart::new(chunks, "XX"), max_bytes: 1 };
+        let chunks = Box::pin(stream::iter([Ok(Bytes::from(body))]));
+        let mut form = Multipart::new(Framing::new(chunks, b"XX", usize::MAX));
         form.next().now_or_never().unwrap().unwrap().unwrap()
     }
 
@@ -227,6 +229,9 @@ mod tests {
         check("form-data; name=f; filename*=UTF-8''J%C3%BCrgen%22.txt", "f", "Jürgen\".txt");
         check("form-data; name=f; FILENAME* = \"utf-8'de'%C3%BC\"; filename=\"u\"", "f", "ü");
         check("form-data; filename*=UTF-8''it's.txt", None, "it's.txt");
+        // As .NET writes it.
+        let both = r#"filename="=?utf-8?B?SsO8cmdlbi50eHQ=?="; filename*=utf-8''J%C3%BCrgen.txt"#;
+        check(format!("form-data; name=f; {both}"), "f", "Jürgen.txt");
         // An unreadable name is used only if there is no other.
         for odd in ["utf-8''%ff", "ISO-8859-1''%ff", "%ff"] {
             check(format!("form-data; filename*={odd}"), None, "\u{fffd}");
