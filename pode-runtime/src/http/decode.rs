@@ -38,8 +38,17 @@ fn at_field<E: Display>(source: &str, error: &serde_path_to_error::Error<E>) -> 
     bad_request(format!("{source}: field `{field}`: {}", error.inner()))
 }
 
-/// Makes the response to a request that can't be deserialized.
-pub(crate) fn bad_request(text: String) -> EventError {
+/// Makes the response to a request that can't be deserialized. A long sentence,
+/// which quotes what the client sent, loses its middle.
+pub(crate) fn bad_request(mut text: String) -> EventError {
+    /// How many bytes of either end are shown at most.
+    const SHOWN: usize = 250;
+    let is_whole = |at: &usize| text.is_char_boundary(*at);
+    let begin = (0..=SHOWN).rev().find(is_whole).unwrap_or_default();
+    let end = (text.len().saturating_sub(SHOWN)..text.len()).find(is_whole);
+    if let Some(end) = end.filter(|end| *end > begin) {
+        text.replace_range(begin..end, "…");
+    }
     EventError::new(400, text)
 }
 
@@ -60,6 +69,20 @@ mod tests {
         let mut json = serde_json::Deserializer::from_str(json);
         let error = serde_path_to_error::deserialize::<_, Line>(&mut json).unwrap_err();
         assert_eq!(at_field("json", &error).to_string(), sentence);
+    }
+
+    #[test]
+    fn a_sentence_is_short_whatever_it_quotes() {
+        let long = "ü".repeat(100_000);
+        let error = json::<Line>("json", format!(r#"{{"from":"{long}"}}"#).as_bytes());
+        let sentence = error.unwrap_err().to_string();
+        assert!(sentence.starts_with("json: field `from`: invalid type: string \"ü"), "{sentence}");
+        let ends = "ü\", expected an array of length 2 at line 1 column 200010";
+        assert!(sentence.contains("ü…ü") && sentence.ends_with(ends), "{sentence}");
+        for length in [0, 1, 499, 500, 501, 100_000] {
+            let (sent, said) = ("a".repeat(length), bad_request("a".repeat(length)).to_string());
+            assert!(said == sent || length > 500 && said.len() == 500 + "…".len(), "{said}");
+        }
     }
 
     #[test]
