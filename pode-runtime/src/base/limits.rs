@@ -162,6 +162,10 @@ limits! {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BodyLimits {
     pub(crate) max_body_bytes: usize,
+    #[cfg_attr(
+        not(feature = "multipart"),
+        expect(dead_code, reason = "only forms in parts need it")
+    )]
     pub(crate) max_upload_bytes: usize,
 }
 
