@@ -254,3 +254,20 @@ async fn a_level_narrows_whom_a_signal_reaches() {
     signals.send(TEAMS, &7).to_group("crew").await.unwrap();
     // A wider audience doesn't compile: `tests/ui/rustc/`.
 }
+
+#[tokio::test]
+async fn a_client_with_very_many_groups_is_refused() {
+    let server = start(clients()).await;
+    let address = server.address(pode::Protocol::Ws).unwrap();
+    let groups = |number| {
+        let groups: Vec<_> = (0..number).map(|number| format!("group={number}")).collect();
+        format!("/chat?{}", groups.join("&"))
+    };
+    let (_client, _) = connect(&server, &groups(1000)).await;
+    assert_eq!(server.signals().clients(CHAT).groups().await.unwrap().len(), 1000);
+    let refusal = Client::handshake(address, &groups(1001), &[]).await.map(drop).unwrap_err();
+    let sentence = "a client joins at most 1000 groups with names of 1024 bytes";
+    assert_eq!(refusal, (400, sentence.to_owned()));
+    let long = format!("/chat?group={}", "x".repeat(1025));
+    assert_eq!(Client::connect_at(address, &long).await.err(), Some(400));
+}

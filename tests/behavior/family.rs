@@ -90,11 +90,17 @@ async fn each_room_hears_its_own() {
 async fn a_path_that_is_none_of_the_family_is_refused() {
     let server = start(rooms(Log::default())).await;
     let address = server.address(pode::Protocol::Ws).unwrap();
-    let refusal = async |path| Client::handshake(address, path, &[]).await.map(drop).unwrap_err();
+    let refusal =
+        async |path: &str| Client::handshake(address, path, &[]).await.map(drop).unwrap_err();
     let sentence = "path parameter `room`: a room has a number";
     assert_eq!(refusal("/rooms/kitchen").await, (400, sentence.to_owned()));
     let sentence = "path parameter `seat`: number too large to fit in target type";
     assert_eq!(refusal("/halls/red/seats/300").await, (400, sentence.to_owned()));
+    // Encoded, a mark has three bytes.
+    let hall = |marks| format!("/halls/{}/seats/1", "!".repeat(marks));
+    let sentence = "the path of a signal has at most 1024 bytes";
+    assert_eq!(refusal(&hall(400)).await, (414, sentence.to_owned()));
+    drop(Client::connect_at(address, &hall(300)).await.unwrap());
     assert_eq!(refusal("/rooms").await.0, 404);
     assert_eq!(refusal("/rooms/1/2").await.0, 404);
 }

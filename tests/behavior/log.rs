@@ -228,3 +228,30 @@ async fn the_last_lines_of_a_program_are_written() {
     let lines = log.lines().filter(|line| line.contains("the last words")).count();
     assert_eq!(lines, LAST_LINES, "{log}");
 }
+
+#[tokio::test]
+async fn what_strangers_can_cause_at_will_is_told_now_and_then() {
+    let path = std::env::temp_dir().join(format!("pode-refusals-{}", std::process::id()));
+    let program = start_program(std::fs::File::create(&path).unwrap().into()).await;
+    let origin = format!("http://{}.example", "x".repeat(20_000));
+    for _ in 0..300 {
+        let refused = Client::handshake(program.ws, "/ticks", &[("origin", &origin)]).await;
+        assert_eq!(refused.map(drop).unwrap_err().0, 403);
+    }
+    // The next line that isn't left out says how many were.
+    let told = async {
+        loop {
+            let log = std::fs::read_to_string(&path).unwrap();
+            if log.contains("lines like the next one are left out") {
+                return log;
+            }
+            let refused = Client::handshake(program.ws, "/ticks", &[("origin", &origin)]).await;
+            assert_eq!(refused.map(drop).unwrap_err().0, 403);
+        }
+    };
+    let log = within(told, "the number of missing lines").await;
+    std::fs::remove_file(path).unwrap();
+    let refusals: Vec<_> = log.lines().filter(|line| line.contains("another origin")).collect();
+    assert!((10..200).contains(&refusals.len()), "{}", refusals.len());
+    assert!(refusals.iter().all(|line| line.len() < 1000), "{}", refusals[0]);
+}

@@ -6,9 +6,11 @@
 
 use std::sync::Arc;
 
-use http::header::{self, HeaderMap};
+use http::header::{self, HeaderMap, HeaderValue};
 use pode_core::Origin;
 use pode_core::origin::{Authority, OriginError};
+
+use crate::base::log::ration::{Quoted, rationed};
 
 /// The pages that may connect to a signal. Programs other than browsers send no
 /// `Origin` and may always connect.
@@ -69,10 +71,11 @@ impl OriginPolicy {
     pub(crate) fn admits(&self, headers: &HeaderMap) -> bool {
         let admits = self.is_admitted(headers);
         if !admits {
-            let (origin, host) = (headers.get(header::ORIGIN), headers.get(header::HOST));
-            tracing::info!(
-                ?origin,
-                ?host,
+            let quoted = |name| Quoted(headers.get(name).map_or(b"", HeaderValue::as_bytes));
+            rationed!(
+                info,
+                origin = ?quoted(header::ORIGIN),
+                host = ?quoted(header::HOST),
                 "a page of another origin may not connect; `origins: pages_of([…])` at the signal \
                  would let it"
             );

@@ -27,6 +27,7 @@ use crate::app::context::Context;
 use crate::app::event::{RequestHead, WebEvent, WebRequest};
 use crate::base::limits::Limits;
 use crate::base::log::if_enabled;
+use crate::base::log::ration::Quoted;
 use crate::base::outcome::panicked;
 use crate::base::supervisor::caught;
 use crate::content::public::Public;
@@ -130,7 +131,7 @@ impl Dispatch {
     {
         // `Debug` forms contain no line breaks, so a request can't inject log
         // lines.
-        let span = tracing::info_span!("request", method = %request.method(), path = ?request.uri().path());
+        let span = tracing::info_span!("request", method = %request.method(), path = ?Quoted(request.uri().path().as_bytes()));
         let wants_page = self.context.views.is_some() && accepts_html(request.headers());
         let rules = ResponseRules::of(&request);
         normalize(&mut request);

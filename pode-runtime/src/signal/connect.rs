@@ -19,13 +19,14 @@ use crate::app::context::Context;
 use crate::app::event::{
     CLIENT_ID, ClientInfo, ConnectDecision, ConnectRequest, RequestHead, SignalClient,
 };
+use crate::base::log::ration::rationed;
 use crate::base::outcome::{Failed, caught};
 use crate::http::handshake::{AcceptedHandshake, HandshakeError, accept};
 use crate::http::origin::OriginPolicy;
 use crate::http::response::sentence;
 use crate::http::upgraded::detach;
 use crate::net::connection_limit::LimitReached;
-use crate::push::engine::{Engine, NewSubscriber};
+use crate::push::engine::{Engine, MAX_GROUP_BYTES, MAX_GROUPS, NewSubscriber};
 use crate::push::session::Session;
 use crate::signal::session::ClientSession;
 
@@ -54,6 +55,10 @@ const NAME: HeaderName = HeaderName::from_static("x-pode-signal-name");
 
 /// The header that tells a client its initial groups.
 const GROUP: HeaderName = HeaderName::from_static("x-pode-signal-group");
+
+/// How long the path of a client within a family may be: all clients there
+/// share it, and it is kept as long as they stay.
+const MAX_PATH_BYTES: usize = 1024;
 
 impl SignalRoute {
     /// # Panics
@@ -143,6 +148,10 @@ impl SignalRoute {
                 let read = read(signal, &self.names, &values);
                 let refused = |text: String| sentence(StatusCode::BAD_REQUEST, &text);
                 let (parameters, path) = read.map_err(refused)?;
+                if path.len() > MAX_PATH_BYTES {
+                    let text = format!("the path of a signal has at most {MAX_PATH_BYTES} bytes");
+                    return Err(sentence(StatusCode::URI_TOO_LONG, &text));
+                }
                 (Some(parameters), Some(path))
             }
             None => (None, None),
@@ -175,6 +184,13 @@ impl SignalRoute {
             context.client_ids.give_out(&request.decision().id, &request.head.headers, address);
         // A clone of the event may still exist: calls on it come too late.
         let ConnectDecision { id, groups, greeting, state, protocol } = request.decision().take();
+        if !groups.are_allowed() {
+            let text = format!(
+                "a client joins at most {MAX_GROUPS} groups with names of {MAX_GROUP_BYTES} bytes"
+            );
+            rationed!(warn, signal, "a client is refused: {text}");
+            return Err(sentence(StatusCode::BAD_REQUEST, &text));
+        }
         let mut response = accepted.response(protocol.as_deref());
         let header = |value: &str| HeaderValue::from_str(value).ok();
         let its_path = path.as_deref().unwrap_or(signal);

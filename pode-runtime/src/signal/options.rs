@@ -52,13 +52,16 @@ pub struct SignalOptions {
 
     /// How many messages a client may send per second, which is also the
     /// allowed burst; 0, the default, means no limit: each client is then
-    /// slowed to the pace of its handler. A client that sends more gets a
-    /// message `{"error":"…"}` and is closed with 1008.
+    /// slowed to the pace of its handler. A client that sends more gets the
+    /// answers to what it sent before, then a message `{"error":"…"}`, and is
+    /// closed with 1008. If `on connect` sets its id, its next connection goes
+    /// on with the same rate.
     pub messages_per_second: u32,
 
     /// The client limit: how many clients may be connected at once, to all paths of
-    /// a family together; no limit by default. Others get 503, which is logged
-    /// at most once a minute.
+    /// a family together; no limit by default. A client counts until its `on
+    /// disconnect` is done. Others get 503, which is logged at most once a
+    /// minute.
     pub max_clients: usize,
 
     /// How many of them may come from one address; of IPv6, a /64 network counts

@@ -139,7 +139,8 @@ impl<Out> ConnectEvent<Out> {
         self.context().client_ids.give_out(&self.client_id(), self.headers(), address)
     }
 
-    /// Adds the client to a group.
+    /// Adds the client to a group. With more than 1,000 groups, or a name of
+    /// more than 1,024 bytes, the client is refused (400).
     pub fn join_group(&self, group: &str) {
         self.request.decision().groups.add(group.into());
     }

@@ -1,5 +1,7 @@
 //! The log of the terminal, set up in one line; `writer` writes it without waiting.
+//! `ration` is for lines that strangers cause.
 
+pub(crate) mod ration;
 mod writer;
 
 use std::backtrace::{Backtrace, BacktraceStatus};

@@ -11,6 +11,7 @@ use super::envelope::{Audience, Command, EVERYBODY};
 use super::path::{Due, Path};
 use super::readiness::SlotId;
 use super::shard::{Shard, Turns};
+use crate::base::log::ration::rationed;
 use crate::push::session::DisconnectReason;
 
 impl Shard {
@@ -48,7 +49,7 @@ impl Shard {
                 }
                 SendOutcome::Broken => lost.push(slot),
                 SendOutcome::SlowConsumer => {
-                    tracing::info!(path = name, "cut off a client that reads too slowly");
+                    rationed!(info, path = name, "cut off a client that reads too slowly");
                     clients[slot].close(&Close::TOO_SLOW, DisconnectReason::Lagged);
                     lost.push(slot);
                 }

@@ -60,7 +60,7 @@ use self::path::{Placed, Placement};
 pub use self::send_queue::OnLag;
 use self::shard::{Join, Shard};
 use self::socket::Connection;
-pub(crate) use self::subscriber::Groups;
+pub(crate) use self::subscriber::{Groups, MAX_GROUP_BYTES, MAX_GROUPS};
 use crate::base::supervisor::Failure;
 use crate::net::connection_limit::ConnectionPermit;
 use crate::net::upgraded::UpgradedConnection;

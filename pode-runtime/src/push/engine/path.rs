@@ -19,9 +19,10 @@ use super::envelope::{Audience, Command, Envelope, Found, Replay};
 use super::send_queue::{OnLag, QueueLimits};
 use super::shrink::shrink;
 use super::slots::Slots;
-use super::subscriber::Subscriber;
+use super::subscriber::{MAX_GROUP_BYTES, Subscriber};
 use super::subscriber_index::SubscriberIndex;
 use crate::base::count::Count;
+use crate::base::log::ration::rationed;
 
 /// How many clients of a path justify another shard. A path with fewer clients
 /// stays in one shard, so that a message wakes only that one.
@@ -292,7 +293,13 @@ impl Path {
     /// Adds clients to a group.
     pub(super) fn join_group(&mut self, audience: &Audience, group: &Arc<str>) {
         for slot in self.select(audience) {
-            self.index.join_group(group, slot, &mut self.clients[slot].subscriber);
+            let subscriber = &mut self.clients[slot].subscriber;
+            if subscriber.groups.may_grow() && group.len() <= MAX_GROUP_BYTES {
+                self.index.join_group(group, slot, subscriber);
+            } else if !subscriber.groups.as_slice().contains(group) {
+                let client = &subscriber.id;
+                rationed!(warn, path = self.name, %client, "a client joins no further group");
+            }
         }
     }
 

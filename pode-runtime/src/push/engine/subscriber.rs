@@ -38,6 +38,12 @@ pub(crate) enum Groups {
     Several(Option<Box<Vec<Arc<str>>>>),
 }
 
+/// In how many groups a client may be, and how long their names may be. A
+/// message to one group costs nothing of this, but whatever concerns all groups
+/// of a client does.
+pub(crate) const MAX_GROUPS: usize = 1_000;
+pub(crate) const MAX_GROUP_BYTES: usize = 1024;
+
 impl Default for Groups {
     fn default() -> Groups {
         Groups::Several(None)
@@ -52,9 +58,10 @@ impl Groups {
         }
     }
 
-    /// Adds a group, unless it is there already.
+    /// Adds a group, unless it is there already. One more than may be is added,
+    /// so that [`are_allowed`](Self::are_allowed) tells.
     pub(crate) fn add(&mut self, group: Arc<str>) {
-        if self.as_slice().contains(&group) {
+        if self.as_slice().len() > MAX_GROUPS || self.as_slice().contains(&group) {
             return;
         }
         *self = match mem::take(self) {
@@ -65,6 +72,17 @@ impl Groups {
                 Groups::Several(Some(groups))
             }
         };
+    }
+
+    /// Whether a client may be in all of them.
+    pub(crate) fn are_allowed(&self) -> bool {
+        let groups = self.as_slice();
+        groups.len() <= MAX_GROUPS && groups.iter().all(|name| name.len() <= MAX_GROUP_BYTES)
+    }
+
+    /// Whether there is room for another one.
+    pub(super) fn may_grow(&self) -> bool {
+        self.as_slice().len() < MAX_GROUPS
     }
 
     pub(super) fn remove(&mut self, group: &str) {
@@ -95,7 +113,26 @@ mod tests {
         only.add("a".into());
         only.remove("b");
         assert_eq!(names(&only), "a");
+        assert!(only.are_allowed());
         only.remove("a");
         assert_eq!(names(&only), "");
+    }
+
+    #[test]
+    fn a_client_has_a_number_of_groups() {
+        let mut groups = Groups::default();
+        for number in 0..MAX_GROUPS {
+            assert!(groups.may_grow());
+            groups.add(number.to_string().into());
+        }
+        assert!(groups.are_allowed() && !groups.may_grow());
+        for number in 0..3 * MAX_GROUPS {
+            groups.add(number.to_string().into());
+        }
+        assert!(!groups.are_allowed());
+        assert_eq!(groups.as_slice().len(), MAX_GROUPS + 1);
+        let mut long = Groups::default();
+        long.add("x".repeat(MAX_GROUP_BYTES + 1).into());
+        assert!(!long.are_allowed());
     }
 }

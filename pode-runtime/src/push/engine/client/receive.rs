@@ -8,6 +8,7 @@ use pode_core::frame::{AcceptPolicy, Close, Received, pong};
 
 use super::super::inbox::Fault;
 use super::{Client, Reading};
+use crate::base::log::ration::rationed;
 use crate::push::raw_message::RawMessage;
 use crate::push::session::DisconnectReason;
 
@@ -25,12 +26,14 @@ impl ReceiveContext<'_> {
         let AcceptPolicy::Messages { max_bytes, max_frame_bytes } = self.accepts else { return };
         let signal = self.path;
         if *fault == Close::TOO_BIG {
-            tracing::info!(
+            rationed!(
+                info,
                 signal,
                 "a client is closed for a message of more than {max_bytes} bytes (`max_message_bytes`)"
             );
         } else if *fault == Close::FRAME_TOO_BIG {
-            tracing::info!(
+            rationed!(
+                info,
                 signal,
                 "a client is closed for a frame of more than {max_frame_bytes} bytes (`max_frame_bytes`)"
             );
