@@ -1,23 +1,26 @@
 //! HTTP/2, for clients that chose it in the TLS handshake.
 //!
 //! It needs limits that HTTP/1.1 has by its nature: how many requests at once,
-//! and when a connection is idle.
+//! when a connection is idle, and how far a client may fall behind on one of
+//! its streams.
 
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::TryFutureExt;
 use http::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::sync::watch;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use warp::reply::Response;
 
 use crate::base::limits::Limits;
 use crate::http::activity::{Activity, RequestBody, tracked};
+use crate::http::stream_progress::Streams;
 use crate::http::timeout_stream::{TimeoutStream, Transport};
 use crate::net::connection_limit::ConnectionPermit;
 use crate::net::shutdown::told_to_stop;
@@ -28,7 +31,8 @@ const MOST_STREAMS: u32 = 100;
 /// How long a client may be silent before it gets a ping.
 const PING_AFTER: Duration = Duration::from_secs(20);
 
-/// How long the client may take to answer the ping.
+/// How long the client may take to answer the ping, at least: on a slow link it
+/// comes behind what is on the way.
 const PING_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// More than pings and the like send while a connection is idle.
@@ -51,28 +55,31 @@ where
     let activity = Arc::new(Activity::of_http_2());
     let stream = TimeoutStream::http_2(stream, permit, &activity, limits);
     let its_activity = Arc::clone(&activity);
-    let service = service_fn(move |request| tracked(&service, request, &its_activity));
+    let service =
+        service_fn(move |request| tracked(&service, request, &its_activity).map_ok(Streams::track));
+    let streams = Streams::new(limits);
     let max_head_bytes = u32::try_from(limits.max_head_bytes).unwrap_or(u32::MAX);
-    let connection = http2::Builder::new(TokioExecutor::new())
+    let connection = http2::Builder::new(streams.clone())
         .timer(TokioTimer::new())
         .max_concurrent_streams(MOST_STREAMS)
         .max_header_list_size(max_head_bytes)
         .keep_alive_interval(PING_AFTER)
-        .keep_alive_timeout(PING_TIMEOUT)
+        .keep_alive_timeout(limits.write_timeout.max(PING_TIMEOUT))
         .serve_connection(TokioIo::new(stream), service);
     let mut connection = std::pin::pin!(connection);
-    tokio::select! {
+    let patience = tokio::select! {
         result = connection.as_mut() => return result,
-        _ = told_to_stop(&mut stopping) => {}
-        () = idle(&activity, limits) => {
-            connection.as_mut().graceful_shutdown();
-            // A client that answers nothing has no request to lose.
-            let patience = limits.keep_alive_timeout.max(PING_TIMEOUT);
-            return timeout(patience, connection).await.unwrap_or(Ok(()));
-        }
-    }
+        _ = told_to_stop(&mut stopping) => Duration::MAX,
+        () = streams.cant_be_reset() => limits.write_timeout,
+        // A client that answers nothing has no request to lose.
+        () = idle(&activity, limits) => limits.keep_alive_timeout.max(PING_TIMEOUT),
+    };
     connection.as_mut().graceful_shutdown();
-    connection.await
+    tokio::select! {
+        result = connection => result,
+        () = streams.cant_be_reset() => Ok(()),
+        () = sleep(patience) => Ok(()),
+    }
 }
 
 /// Waits until, for a while, the server has waited for the client, and the

@@ -7,6 +7,13 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
+/// Returns the time that a client has for so many bytes: none if there is no
+/// minimum throughput.
+pub(crate) fn time_for(bytes: usize, bytes_per_second: usize) -> Duration {
+    let milliseconds = (bytes as u64 * 1000).checked_div(bytes_per_second as u64);
+    Duration::from_millis(milliseconds.unwrap_or(0))
+}
+
 /// Counts the time spent waiting for a client.
 ///
 /// The client has an allowance of time; each byte brings some of it back, up to
@@ -42,8 +49,7 @@ impl MinThroughput {
         if self.left == self.allowed {
             return;
         }
-        let milliseconds = (bytes as u64 * 1000).checked_div(self.bytes_per_second as u64);
-        let gained = Duration::from_millis(milliseconds.unwrap_or(0));
+        let gained = time_for(bytes, self.bytes_per_second);
         self.left = (self.left + gained).min(self.allowed);
     }
 

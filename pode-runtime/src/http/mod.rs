@@ -3,6 +3,7 @@
 //! `serve` accepts and speaks HTTP/1.1, `http2` HTTP/2. `timeout_stream` gives up on
 //! heads, idle connections and slow readers, with `activity` (whether the client or
 //! the server is due), `min_throughput` and `linger` (bodies that nobody reads);
+//! `stream_progress` does so for the responses within an HTTP/2 connection, and
 //! `body_timeout` gives up on slow bodies. `request_smuggling` refuses ambiguous
 //! requests. `exchange` evens out the versions; `header`, `decode` and `response`
 //! read and write. `handshake/` is that of WebSockets, `upgraded` what is left of the
@@ -25,5 +26,6 @@ pub(crate) mod origin;
 pub(crate) mod request_smuggling;
 pub(crate) mod response;
 pub(crate) mod serve;
+pub(crate) mod stream_progress;
 pub(crate) mod timeout_stream;
 pub(crate) mod upgraded;
