@@ -5,6 +5,7 @@ mod authority;
 mod certificate;
 mod client;
 mod frames;
+mod limits;
 mod renewal;
 mod several;
 

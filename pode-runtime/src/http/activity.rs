@@ -1,5 +1,4 @@
-//! The activity of a connection: whether the server or the client has to act,
-//! and how many bytes were written.
+//! The activity of a connection: whether the server or the client has to act.
 //!
 //! The code that reads and writes the connection decides by it what to wait
 //! for, and how long.
@@ -31,8 +30,6 @@ pub(crate) struct Activity {
     /// Notified at each change of `unanswered`, in HTTP/2.
     changed: Notify,
     is_http_2: bool,
-    /// How many bytes were written, in HTTP/2.
-    written: AtomicU64,
     /// Whether a request's body was not read to its end.
     left_unread: AtomicBool,
     /// Whether the server stops.
@@ -61,16 +58,6 @@ impl Activity {
     /// Returns how many requests there have been.
     pub(crate) fn requests(&self) -> u64 {
         self.requests.load(Ordering::Acquire)
-    }
-
-    /// Notes bytes that were written.
-    pub(crate) fn wrote(&self, bytes: usize) {
-        self.written.fetch_add(bytes as u64, Ordering::Relaxed);
-    }
-
-    /// Returns how many bytes were written.
-    pub(crate) fn written(&self) -> u64 {
-        self.written.load(Ordering::Relaxed)
     }
 
     /// Waits until the number of unanswered requests of HTTP/2 changes. A change

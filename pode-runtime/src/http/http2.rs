@@ -35,8 +35,8 @@ const PING_AFTER: Duration = Duration::from_secs(20);
 /// comes behind what is on the way.
 const PING_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// More than pings and the like send while a connection is idle.
-const MOST_PING_BYTES: f64 = 1024.0;
+/// How often to look whether a response is still waited for, at most.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Serves the requests of one connection until it has ended or been idle for
 /// too long, or the server stops; requests in flight are then answered.
@@ -72,7 +72,7 @@ where
         _ = told_to_stop(&mut stopping) => Duration::MAX,
         () = streams.cant_be_reset() => limits.write_timeout,
         // A client that answers nothing has no request to lose.
-        () = idle(&activity, limits) => limits.keep_alive_timeout.max(PING_TIMEOUT),
+        () = idle(&activity, &streams, limits) => limits.keep_alive_timeout.max(PING_TIMEOUT),
     };
     connection.as_mut().graceful_shutdown();
     tokio::select! {
@@ -82,12 +82,12 @@ where
     }
 }
 
-/// Waits until, for a while, the server has waited for the client, and the
-/// client has sent no request and taken next to nothing of its responses.
-async fn idle(activity: &Activity, limits: &Limits) {
+/// Waits until, for a while, the client has sent no request and has had all of
+/// its responses.
+async fn idle(activity: &Activity, streams: &Streams, limits: &Limits) {
+    let mut since = Instant::now();
     loop {
         let changed = activity.changed();
-        let written = activity.written();
         let patience = match activity.requests() {
             // The first request has the time for its head, as in HTTP/1.
             0 => limits.keep_alive_timeout.max(limits.head_timeout),
@@ -95,21 +95,26 @@ async fn idle(activity: &Activity, limits: &Limits) {
         };
         if activity.is_answering() {
             changed.await;
-        } else if timeout(patience, changed).await.is_err() {
-            let pace = limits.min_bytes_per_second as f64 * patience.as_secs_f64();
-            // Pings alone, which are sent all the time, are no responses.
-            let taken = (activity.written() - written) as f64;
-            if taken < pace.max(MOST_PING_BYTES) {
+        } else {
+            let left = match streams.written_since() {
+                None => patience.max(LOOK_EVERY),
+                Some(written) => patience.saturating_sub(since.max(written).elapsed()),
+            };
+            if left.is_zero() {
                 return;
             }
+            if timeout(left, changed).await.is_err() {
+                continue;
+            }
         }
+        since = Instant::now();
     }
 }
 
 #[cfg(test)]
 mod tests {
 
-    use tokio::io::AsyncReadExt;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;
     use crate::http::activity::RequestInProgress;
@@ -132,22 +137,47 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_head_that_trickles_ends_its_connection() {
+        let (server, client) = tokio::io::duplex(4096);
+        let stopping = watch::Sender::new(None);
+        let service = |_| async { unreachable!("nothing is asked for") };
+        let (started, limits) = (Instant::now(), Limits::default());
+        let serving = serve(server, None, &limits, service, stopping.subscribe());
+        let (mut reads, mut writes) = tokio::io::split(client);
+        let trickle = async {
+            // The preface, settings, and the beginning of a head of 1,000 bytes.
+            let begins =
+                b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0\0\x03\xe8\x01\x05\0\0\0\x01";
+            writes.write_all(begins).await.expect("the server reads");
+            while writes.write_all(b"a").await.is_ok() {
+                sleep(Duration::from_secs(1)).await;
+            }
+        };
+        let reading = async { while reads.read(&mut [0; 100]).await.is_ok_and(|read| read > 0) {} };
+        let (_ended, (), ()) = tokio::join!(serving, trickle, reading);
+        let most = limits.head_timeout.max(limits.keep_alive_timeout) * 2 + PING_TIMEOUT;
+        assert!(started.elapsed() <= most, "{:?}", started.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn the_first_request_has_the_time_of_its_head() {
         let activity = Arc::new(Activity::of_http_2());
         let limits = Limits { keep_alive_timeout: Duration::ZERO, ..Limits::default() };
+        let streams = Streams::new(&limits);
         let started = Instant::now();
-        idle(&activity, &limits).await;
+        idle(&activity, &streams, &limits).await;
         assert!(started.elapsed() >= limits.head_timeout);
         // After the first request there is no such time.
         let started = Instant::now();
         drop(RequestInProgress::new(&activity));
-        idle(&activity, &limits).await;
+        idle(&activity, &streams, &limits).await;
         assert!(started.elapsed() < limits.head_timeout);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_connection_is_idle_when_no_request_is_left() {
         let (activity, limits) = (Arc::new(Activity::of_http_2()), Limits::default());
+        let streams = Streams::new(&limits);
         let idle_time = limits.keep_alive_timeout;
         let started = Instant::now();
         let request = RequestInProgress::new(&activity);
@@ -157,11 +187,13 @@ mod tests {
             // Even a request that is answered at once counts.
             tokio::time::sleep(idle_time / 2).await;
             drop(RequestInProgress::new(&activity));
-            // So does a response that is taken little by little.
+            // So does a response that is still taken.
             tokio::time::sleep(idle_time / 2).await;
-            activity.wrote(1 << 20);
+            let rest = streams.piece(b"rest");
+            tokio::time::sleep(idle_time).await;
+            drop(rest);
         };
-        tokio::join!(idle(&activity, &limits), answering);
-        assert_eq!(started.elapsed(), idle_time * 11 / 2);
+        tokio::join!(idle(&activity, &streams, &limits), answering);
+        assert_eq!(started.elapsed(), idle_time * 6);
     }
 }

@@ -180,12 +180,10 @@ impl<S: Transport> TimeoutStream<S> {
             Poll::Ready(Ok(written)) => {
                 let bytes = bytes(&written);
                 self.writing.progress(bytes);
-                match &mut self.reading {
-                    None => self.activity.wrote(bytes),
-                    Some(ReadTimeout { awaited: Awaited::Next(since), .. }) if bytes > 0 => {
-                        *since = Instant::now();
-                    }
-                    Some(_) => {}
+                if let Some(ReadTimeout { awaited: Awaited::Next(since), .. }) = &mut self.reading
+                    && bytes > 0
+                {
+                    *since = Instant::now();
                 }
                 Poll::Ready(Ok(written))
             }

@@ -11,19 +11,20 @@ pode_server! {
 }
 
 // Types of frames: RFC 9113, section 6.
-const DATA: u8 = 0;
-const HEADERS: u8 = 1;
-const RESET: u8 = 3;
-const SETTINGS: u8 = 4;
+pub(super) const DATA: u8 = 0;
+pub(super) const HEADERS: u8 = 1;
+pub(super) const RESET: u8 = 3;
+pub(super) const SETTINGS: u8 = 4;
 const GO_AWAY: u8 = 7;
+pub(super) const WINDOW_UPDATE: u8 = 8;
 const CONTINUATION: u8 = 9;
 
-const END_STREAM: u8 = 1;
-const END_HEADERS: u8 = 4;
+pub(super) const END_STREAM: u8 = 1;
+pub(super) const END_HEADERS: u8 = 4;
 
 /// `GET https://localhost/`, encoded with the static table (RFC 7541, appendix
 /// A).
-const GET_ROOT: &[u8] = b"\x82\x87\x84\x41\x09localhost";
+pub(super) const GET_ROOT: &[u8] = b"\x82\x87\x84\x41\x09localhost";
 
 /// The same by POST.
 const POST_ROOT: &[u8] = b"\x83\x87\x84\x41\x09localhost";
@@ -31,7 +32,7 @@ const POST_ROOT: &[u8] = b"\x83\x87\x84\x41\x09localhost";
 /// The same of `/long`.
 const GET_LONG: &[u8] = b"\x82\x87\x04\x05/long\x41\x09localhost";
 
-fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+pub(super) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
     let head = [length[1], length[2], length[3], kind, flags];
     [&head, &stream.to_be_bytes()[..], payload].concat()
@@ -45,11 +46,16 @@ async fn start_framed() -> (RunningServer, SocketAddr) {
 
 /// Connects, chooses HTTP/2 and sends the preface.
 async fn hello(address: SocketAddr) -> TlsStream<TcpStream> {
+    hello_with(address, b"").await
+}
+
+/// Does the same with settings.
+pub(super) async fn hello_with(address: SocketAddr, settings: &[u8]) -> TlsStream<TcpStream> {
     let mut config = trusting_root();
     config.alpn_protocols = vec![b"h2".to_vec()];
     let mut stream = connect(config, address, "localhost").await.unwrap();
     stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.unwrap();
-    stream.write_all(&frame(SETTINGS, 0, 0, b"")).await.unwrap();
+    stream.write_all(&frame(SETTINGS, 0, 0, settings)).await.unwrap();
     stream
 }
 
@@ -71,7 +77,7 @@ async fn next_frame(
 }
 
 /// Waits for a frame of one type, and returns the rest of it.
-async fn next_of(
+pub(super) async fn next_of(
     stream: &mut (impl tokio::io::AsyncRead + Unpin),
     kind: u8,
 ) -> Option<(u32, Vec<u8>)> {
@@ -83,7 +89,7 @@ async fn next_of(
     }
 }
 
-async fn check_serves(address: SocketAddr) {
+pub(super) async fn check_serves(address: SocketAddr) {
     let answer = raw_over(secure_stream(address).await, GET_PAGE).await;
     assert_eq!((answer.status, answer.text()), (200, "page"));
 }

@@ -86,6 +86,8 @@ struct State {
     counted: Instant,
     /// The time for which the connection has written enough.
     covered: Duration,
+    /// When something was last written, or given up.
+    written: Instant,
     /// When the streams are looked at next.
     looks_at: Option<Instant>,
 }
@@ -114,16 +116,29 @@ impl Streams {
             waited: Duration::ZERO,
             counted: Instant::now(),
             covered: Duration::ZERO,
+            written: Instant::now(),
             looks_at: None,
         };
         let shared = Shared { state: Mutex::new(state), sooner: Notify::new() };
         Streams { shared: Arc::new(shared) }
     }
 
+    fn add(&self) -> Arc<Stream> {
+        let id = self.shared.state().add();
+        Arc::new(Stream { id, shared: Arc::clone(&self.shared) })
+    }
+
     /// Makes a response of the stream whose task this is report its progress.
     pub(crate) fn track<B>(response: http::Response<B>) -> http::Response<TrackedBody<B>> {
         let stream = STREAM.with(Arc::clone);
         response.map(|body| TrackedBody { body, rest: Bytes::new(), stream })
+    }
+
+    /// Returns since when all of the responses is written, as far as it has been
+    /// handed over; `None` if some isn't.
+    pub(crate) fn written_since(&self) -> Option<Instant> {
+        let state = self.shared.state();
+        (state.waiting == 0).then_some(state.written)
     }
 
     /// Resets the streams that are late, until one of them can't be reset.
@@ -156,13 +171,21 @@ async fn until(moment: Option<Instant>) {
     }
 }
 
+#[cfg(test)]
+impl Streams {
+    /// Makes a piece of a response of a stream of its own.
+    pub(crate) fn piece(&self, bytes: &'static [u8]) -> Piece {
+        self.add().piece(Bytes::from_static(bytes))
+    }
+}
+
 impl<F> Executor<F> for Streams
 where
     F: Future<Output = ()> + Send + 'static,
 {
     fn execute(&self, answering: F) {
-        let id = self.shared.state().add();
-        let stream = Arc::new(Stream { id, shared: Arc::clone(&self.shared) });
+        let stream = self.add();
+        let id = stream.id;
         let task = tokio::spawn(STREAM.scope(stream, answering)).abort_handle();
         if let Some(progress) = self.shared.state().streams.get_mut(&id) {
             progress.task = Some(task);
@@ -177,10 +200,12 @@ impl Shared {
 }
 
 impl Stream {
-    fn hand_over(&self, bytes: usize) {
-        if self.shared.state().hand_over(self.id, bytes) {
+    /// Notes that h2 is given these bytes.
+    fn piece(self: &Arc<Stream>, bytes: Bytes) -> Piece {
+        if self.shared.state().hand_over(self.id, bytes.len()) {
             self.shared.sooner.notify_one();
         }
+        Piece { bytes, stream: Arc::clone(self) }
     }
 }
 
@@ -201,6 +226,7 @@ impl State {
 
     fn remove(&mut self, id: u64) {
         self.count();
+        self.written = self.counted;
         if self.streams.remove(&id).is_some_and(|progress| progress.unwritten > 0) {
             self.waiting -= 1;
         }
@@ -239,6 +265,7 @@ impl State {
             true => time_for(bytes, self.bytes_per_second),
             false => Duration::ZERO,
         };
+        self.written = self.counted;
         self.covered = (self.covered + gained).min(self.allowed);
         let Some(progress) = self.streams.get_mut(&id) else { return };
         let waited = self.waited - progress.since;
@@ -300,8 +327,7 @@ impl<B: Body<Data = Bytes> + Unpin> Body for TrackedBody<B> {
         Poll::Ready(Some(Ok(frame.map_data(|mut data| {
             let bytes = data.split_to(data.len().min(PIECE_BYTES));
             this.rest = data;
-            this.stream.hand_over(bytes.len());
-            Piece { bytes, stream: Arc::clone(&this.stream) }
+            this.stream.piece(bytes)
         }))))
     }
 

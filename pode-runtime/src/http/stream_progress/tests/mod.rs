@@ -257,12 +257,14 @@ async fn a_window_that_opens_byte_by_byte_is_too_slow() {
 #[tokio::test(start_paused = true)]
 async fn a_window_that_is_taken_back_holds_nothing() {
     let mut client = Client::with_link(16_384, Some(2000)).await;
+    let started = Instant::now();
     client.ask(16_384).await;
     let second = client.ask(16_384).await;
     // By now h2 has all of both.
     while client.heard.recv().await.expect("the server begins").kind != HEADERS {}
     client.send(&initial_window(0)).await;
     assert_eq!(client.answer(second).await, None);
+    assert!(started.elapsed() <= limits().write_timeout * 3, "{:?}", started.elapsed());
     assert_eq!(client.held(), 0);
 }
 

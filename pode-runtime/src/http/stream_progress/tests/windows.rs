@@ -56,14 +56,25 @@ async fn perform(client: &mut Client, acts: &[Act]) {
     }
 }
 
+/// The time for 100,000 bytes, and some more to be late.
+const MOST_FOR_EACH: Duration = Duration::from_secs(200);
+
 async fn check(window: u32, link: Option<u32>, acts: &[Act]) {
     let mut client = Client::with_link(window, link).await;
     perform(&mut client, acts).await;
-    let asked = client.next / 2;
-    // Each stream may take what is allowed, twice: to be late, and to be reset.
+    // From now on it only asks for little, now and then.
     let Limits { write_timeout, keep_alive_timeout, .. } = limits();
-    let most = write_timeout * 2 * (asked + 1) + keep_alive_timeout * 4;
-    let ended = timeout(most, &mut client.serving).await;
+    let most = MOST_FOR_EACH * (client.next / 2) + write_timeout * 4;
+    let others_end = async {
+        while client.held() > 0 && !client.serving.is_finished() {
+            sleep(Duration::from_secs(10)).await;
+            let small = client.ask(1).await;
+            client.widen(small, 1).await;
+        }
+    };
+    timeout(most, others_end).await.expect("what isn't taken ends");
+    // And now nothing.
+    let ended = timeout(keep_alive_timeout * 3, &mut client.serving).await;
     assert!(ended.expect("the connection ends").is_ok(), "the server panicked");
     while client.heard.recv().await.is_some() {}
     assert_eq!(client.held(), 0);
