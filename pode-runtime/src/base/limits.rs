@@ -149,11 +149,19 @@ limits! {
         /// a response; 30 seconds by default. Then the connection is closed.
         ///
         /// Time in which the server has nothing to send doesn't count.
+        ///
+        /// By HTTP/2 each response of a connection has this time, at least a
+        /// second, whatever else the client asks for; then its stream is reset. If
+        /// only the last 16 KiB of it are left, which can't be taken back, the
+        /// connection is closed instead. On a slow link responses wait for each
+        /// other: while the connection as a whole keeps `min_bytes_per_second`, `n`
+        /// responses that wait use up their time `2 * n` times slower.
         pub write_timeout: Duration = Duration::from_secs(30),
 
         /// The throughput of bodies and responses below which they use up
         /// `body_timeout` and `write_timeout`; 1,024 bytes per second by default.
-        /// With 0, these timeouts are for the whole body or response.
+        /// With 0, these timeouts are for the whole body or response. By HTTP/2
+        /// it is that of each response, not of their connection.
         pub min_bytes_per_second: usize = 1024,
     }
 }

@@ -31,8 +31,7 @@ const MOST_STREAMS: u32 = 100;
 /// How long a client may be silent before it gets a ping.
 const PING_AFTER: Duration = Duration::from_secs(20);
 
-/// How long the client may take to answer the ping, at least: on a slow link it
-/// comes behind what is on the way.
+/// How long the client may take to answer the ping.
 const PING_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How often to look whether a response is still waited for, at most.
@@ -64,7 +63,7 @@ where
         .max_concurrent_streams(MOST_STREAMS)
         .max_header_list_size(max_head_bytes)
         .keep_alive_interval(PING_AFTER)
-        .keep_alive_timeout(limits.write_timeout.max(PING_TIMEOUT))
+        .keep_alive_timeout(PING_TIMEOUT)
         .serve_connection(TokioIo::new(stream), service);
     let mut connection = std::pin::pin!(connection);
     let patience = tokio::select! {

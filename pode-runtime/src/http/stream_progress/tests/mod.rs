@@ -134,12 +134,18 @@ impl Client {
         stream
     }
 
+    /// Waits for a frame other than a ping; `None` if the connection has ended.
+    async fn hear(&mut self) -> Option<Heard> {
+        let heard = timeout(Duration::from_secs(3600), self.heard.recv()).await;
+        heard.expect("a frame in an hour")
+    }
+
     /// Waits for the end of a stream, and returns how many bytes have come;
     /// `None` if the stream was reset, or the connection ended.
     async fn answer(&mut self, stream: u32) -> Option<usize> {
         let mut bytes = 0;
         loop {
-            let heard = self.heard.recv().await?;
+            let heard = self.hear().await?;
             match heard.kind {
                 _ if heard.stream != stream => {}
                 RESET => return None,
@@ -177,10 +183,11 @@ async fn read(
             if kind == PING && flags & ACK == 0 {
                 let pong = frame(PING, ACK, 0, payload);
                 let _ = writes.lock().await.write_all(&pong).await;
+            } else {
+                let stream = u32::from_be_bytes([head[5], head[6], head[7], head[8]]);
+                let is_last = matches!(kind, DATA | HEADERS) && flags & END_STREAM != 0;
+                let _ = hears.send(Heard { kind, stream, bytes: length, is_last });
             }
-            let stream = u32::from_be_bytes([head[5], head[6], head[7], head[8]]);
-            let is_last = matches!(kind, DATA | HEADERS) && flags & END_STREAM != 0;
-            let _ = hears.send(Heard { kind, stream, bytes: length, is_last });
             read.drain(..9 + length);
         }
     }
@@ -189,7 +196,7 @@ async fn read(
 /// Waits until this many streams have been reset.
 async fn resets(client: &mut Client, mut streams: usize) {
     while streams > 0 {
-        let heard = client.heard.recv().await.expect("the connection goes on");
+        let heard = client.hear().await.expect("the connection goes on");
         streams -= usize::from(heard.kind == RESET);
     }
 }
@@ -261,7 +268,7 @@ async fn a_window_that_is_taken_back_holds_nothing() {
     client.ask(16_384).await;
     let second = client.ask(16_384).await;
     // By now h2 has all of both.
-    while client.heard.recv().await.expect("the server begins").kind != HEADERS {}
+    while client.hear().await.expect("the server begins").kind != HEADERS {}
     client.send(&initial_window(0)).await;
     assert_eq!(client.answer(second).await, None);
     assert!(started.elapsed() <= limits().write_timeout * 3, "{:?}", started.elapsed());
@@ -292,7 +299,7 @@ async fn on_a_slow_link_responses_wait_for_each_other() {
     }
     let (mut bytes, mut ended) = (0, 0);
     while ended < STREAMS {
-        let Some(heard) = client.heard.recv().await else {
+        let Some(heard) = client.hear().await else {
             panic!("after {:?}: {:?}", started.elapsed(), client.serving.await)
         };
         assert_ne!(heard.kind, RESET, "after {:?}", started.elapsed());
@@ -312,7 +319,7 @@ async fn a_response_that_its_client_holds_back_ends_beside_others() {
         client.widen(stream, 1 << 20).await;
     }
     while client.held() < 3 {
-        client.heard.recv().await.expect("the connection goes on");
+        client.hear().await.expect("the connection goes on");
     }
     while client.held() == 3 {
         sleep(Duration::from_secs(1)).await;

@@ -76,7 +76,7 @@ async fn check(window: u32, link: Option<u32>, acts: &[Act]) {
     // And now nothing.
     let ended = timeout(keep_alive_timeout * 3, &mut client.serving).await;
     assert!(ended.expect("the connection ends").is_ok(), "the server panicked");
-    while client.heard.recv().await.is_some() {}
+    while client.hear().await.is_some() {}
     assert_eq!(client.held(), 0);
 
     let mut fair = Client::connect(65_535).await;
