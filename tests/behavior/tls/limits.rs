@@ -130,9 +130,11 @@ async fn windows_that_stay_closed_hold_no_answers() {
 #[tokio::test]
 async fn who_reads_nothing_is_cut_off() {
     let (_server, address, _held) = start_strict().await;
-    let mut client = hello_with(address, &initial_window((1 << 31) - 1)).await;
+    let mut client = hello_with(address, &initial_window(1 << 30)).await;
     let opens = frame(WINDOW_UPDATE, 0, 0, &(1_u32 << 30).to_be_bytes());
     client.write_all(&[opens, get(1, GET_HUGE)].concat()).await.unwrap();
+    // The answer has begun.
+    next_of(&mut client, HEADERS).await.expect("the connection goes on");
     let cut_off = async {
         // Windows of a stream that may have ended.
         let more = frame(WINDOW_UPDATE, 0, 1, &1_u32.to_be_bytes());

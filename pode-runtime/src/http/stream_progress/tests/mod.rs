@@ -330,3 +330,14 @@ async fn a_response_that_its_client_holds_back_ends_beside_others() {
     assert_eq!(client.answer(held).await, None);
     assert!(client.answer(taken[0]).await.is_some());
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_reads_next_to_nothing_is_cut_off() {
+    let mut client = Client::with_link(MAX_WINDOW, Some(1)).await;
+    let started = Instant::now();
+    client.ask(1 << 20).await;
+    // Pings, which it can't answer, have more time.
+    let ended = timeout(limits().write_timeout * 11 / 10, &mut client.serving).await;
+    assert!(ended.is_ok());
+    assert!(started.elapsed() >= limits().write_timeout);
+}
