@@ -91,6 +91,27 @@ async fn both_processes_share_one_order_while_one_drains() {
     assert_eq!(older.end().await.0, Some(0));
 }
 
+/// As if a container had got more or fewer cores meanwhile.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_family_is_shared_whatever_cores_the_processes_have() {
+    let folder = Folder::new("cores");
+    for older_has_one in [true, false] {
+        let older = Shop::start_on(older_has_one, &folder, LONG).await;
+        let mut clients = Vec::new();
+        for room in 0..8 {
+            let path = format!("/rooms/{room}");
+            clients.push((Client::connect_at(older.address, &path).await.unwrap(), path));
+        }
+        let newer = Shop::start_on(!older_has_one, &folder, SHORT).await;
+        for (old, path) in &mut clients {
+            let mut new = Client::connect_at(newer.address, path).await.unwrap();
+            new.say(&format!("\"{path}\"")).await;
+            assert_eq!(old.text().await, format!("\"{path}\""));
+        }
+    }
+}
+
 /// A close comes after earlier messages, although those have a longer way.
 #[tokio::test]
 async fn closing_concerns_the_clients_of_both() {

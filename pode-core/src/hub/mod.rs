@@ -26,7 +26,6 @@ mod numbering;
 mod receiver;
 
 use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
@@ -164,11 +163,18 @@ impl<T: Clone + Send + 'static> Hub<T> {
     }
 }
 
-/// Finds the channel of a family that carries a path: always the same one.
+/// Finds the channel of a family that carries a path: always the same one, in
+/// every build, since two processes that hand over must agree. A change of it
+/// is a change of their protocol.
+///
+/// The hash is FNV-1a of 64 bits. Its low bits depend only on the low bits of
+/// each byte, so the high ones are folded in.
 pub fn spread(path: &str, channels: usize) -> usize {
-    let mut hasher = DefaultHasher::new();
-    path.hash(&mut hasher);
-    (hasher.finish() % channels as u64) as usize
+    const OFFSET_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
+    const PRIME: u64 = 0x0100_0000_01b3;
+    let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(PRIME);
+    let hash = path.bytes().fold(OFFSET_BASIS, step);
+    ((hash ^ hash >> 32) % channels as u64) as usize
 }
 
 /// The largest capacity of a channel. Each slot takes some 50 bytes from the
@@ -354,6 +360,24 @@ mod tests {
         }
         assert!(receivers.iter_mut().all(|receiver| receiver.try_next().is_none()));
         assert_eq!(hub.channels().count(), 3);
+    }
+
+    #[test]
+    fn a_path_has_the_same_channel_in_every_build() {
+        let channels = ["/rooms/1", "/rooms/2", "/rooms/ü", ""].map(|path| spread(path, 1000));
+        assert_eq!(channels, [187, 830, 179, 945]);
+    }
+
+    #[test]
+    fn the_paths_of_a_family_are_spread_evenly() {
+        for channels in [2, 3, 8, 16, 64] {
+            let paths = 1000 * channels;
+            let mut counts = vec![0; channels];
+            for room in 0..paths {
+                counts[spread(&format!("/rooms/{room}"), channels)] += 1;
+            }
+            assert!(counts.iter().all(|count| (800..1200).contains(count)), "{counts:?}");
+        }
     }
 
     #[test]

@@ -60,15 +60,17 @@ impl Signal {
         SubscriberPolicy::new(on_lag, heartbeat, idle_timeout, incoming)
     }
 
-    /// Makes the channels of signals, and their receivers.
+    /// Makes the channels of signals, and their receivers. A family that another
+    /// process has has as many as there.
     pub(crate) fn channels(
         signals: &[Signal],
+        elsewhere: impl Fn(&str) -> Option<usize>,
     ) -> (Hub<Envelope>, Vec<pode_core::hub::Receiver<Envelope>>) {
         // Paths of a family are spread over as many channels as there are
         // cores, so that a message to one path wakes only one shard.
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Hub::new(signals.iter().flat_map(|Signal { path, options, read, .. }| {
-            let channels = if read.is_some() { cores } else { 1 };
+            let channels = if read.is_some() { elsewhere(path).unwrap_or(cores) } else { 1 };
             std::iter::repeat_n((*path, options.capacity_messages), channels)
         }))
     }

@@ -147,9 +147,26 @@ pub(super) struct Shop {
 impl Shop {
     /// Starts a process, and waits until it serves.
     pub(super) async fn start(folder: &Folder, drain: Duration) -> Shop {
-        let process = Process::start(&mut command(folder, drain));
+        Shop::begin(&mut command(folder, drain)).await
+    }
+
+    async fn begin(command: &mut Command) -> Shop {
+        let process = Process::start(command);
         let address = process.address(Protocol::Ws).await;
         Shop { process, address }
+    }
+
+    /// Starts a process that may use one core only, or all of them.
+    #[cfg(target_os = "linux")]
+    pub(super) async fn start_on(one_core: bool, folder: &Folder, drain: Duration) -> Shop {
+        let shop = command(folder, drain);
+        let mut command = Command::new("taskset");
+        let cores = if one_core { "1" } else { "ffffffff" };
+        command.arg(cores).arg(shop.as_std().get_program()).args(shop.as_std().get_args());
+        for (name, value) in shop.as_std().get_envs() {
+            command.env(name, value.unwrap_or_default());
+        }
+        Shop::begin(command.stdout(Stdio::null())).await
     }
 
     /// Starts a process that fails, and returns its log.
@@ -189,7 +206,7 @@ pub(super) async fn post(address: SocketAddr, number: u64) -> u16 {
 pub(super) async fn speak(path: &Path, words: &[&str], until: &str) -> UnixStream {
     let mut stream = UnixStream::connect(path).await.unwrap();
     let talk = async {
-        stream.write_all(b"pode hand-over 1\n").await.unwrap();
+        stream.write_all(b"pode hand-over 2\n").await.unwrap();
         stream.read_exact(&mut [0; 17]).await.unwrap();
         let mut heard = hear(&mut stream).await;
         assert!(heard.starts_with(r#"{"sockets":"#), "{heard}");

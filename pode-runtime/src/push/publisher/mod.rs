@@ -6,7 +6,7 @@
 mod detour;
 mod sending;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use pode_core::hub::{Channel, Hub};
@@ -35,7 +35,9 @@ pub struct Signals {
 
 #[derive(Debug)]
 struct Shared {
-    hub: Hub<Envelope>,
+    declared_hub: Hub<Envelope>,
+    /// Replaces it in a server that takes over from one with other channels.
+    adopted_hub: OnceLock<Hub<Envelope>>,
     /// How long a send waits for capacity.
     send_timeout: Duration,
     /// Where messages go while a channel is diverted.
@@ -44,11 +46,19 @@ struct Shared {
 
 impl Signals {
     pub(crate) fn new(hub: Hub<Envelope>, send_timeout: Duration) -> Signals {
-        Signals { shared: Arc::new(Shared { hub, send_timeout, detour: Mutex::default() }) }
+        let (adopted_hub, detour) = Default::default();
+        let shared = Shared { declared_hub: hub, adopted_hub, send_timeout, detour };
+        Signals { shared: Arc::new(shared) }
     }
 
     pub(crate) fn hub(&self) -> &Hub<Envelope> {
-        &self.shared.hub
+        self.shared.adopted_hub.get().unwrap_or(&self.shared.declared_hub)
+    }
+
+    /// Sends from now on by another hub, before the server starts. What was sent
+    /// before reaches nobody. Only the first one counts.
+    pub(crate) fn adopt(&self, hub: Hub<Envelope>) {
+        let _ = self.shared.adopted_hub.set(hub);
     }
 
     /// Sets where diverted channels send, or that no channel is diverted.
@@ -196,8 +206,8 @@ impl Signals {
         own_path: Option<&str>,
     ) -> Result<&Channel<Envelope>, SendError> {
         match own_path {
-            Some(own) => self.shared.hub.channel_of(path, own),
-            None => self.shared.hub.channel(path),
+            Some(own) => self.hub().channel_of(path, own),
+            None => self.hub().channel(path),
         }
     }
 }

@@ -23,6 +23,10 @@ use crate::push::engine::Envelope;
 /// may still be draining clients.
 const LONGEST_WAIT: Duration = Duration::from_secs(15 * 60);
 
+/// The maximum number of channels that are made for a path because the older
+/// process has as many. It has one for each core.
+const MOST_CHANNELS: usize = 4096;
+
 /// An older process that answered.
 pub(crate) struct Predecessor {
     path: PathBuf,
@@ -31,6 +35,7 @@ pub(crate) struct Predecessor {
     /// The listener at which it was found.
     listener: UnixListener,
     sockets: Vec<HandedSocket>,
+    signals: Vec<wire::Signal>,
 }
 
 impl Predecessor {
@@ -63,7 +68,7 @@ impl Predecessor {
         line.map_err(|error| failed(&format!("leads to a process that {error}"), None))?;
         let told = async {
             match hear(&mut stream).await? {
-                Frame::Sockets { process, sockets, .. } => {
+                Frame::Sockets { process, sockets, signals } => {
                     let mut handed = Vec::new();
                     for wire::Socket { declared, address } in sockets {
                         let socket = patiently(socket::receive(&stream)).await?;
@@ -73,21 +78,28 @@ impl Predecessor {
                     let listener = patiently(socket::receive(&stream)).await?;
                     let listener = std::os::unix::net::UnixListener::from(listener);
                     listener.set_nonblocking(true)?;
-                    Ok((process, handed, UnixListener::from_std(listener)?))
+                    Ok((process, handed, signals, UnixListener::from_std(listener)?))
                 }
                 other => Err(unexpected(&other)),
             }
         };
-        let (process, sockets, listener) = told
+        let (process, sockets, signals, listener) = told
             .await
             .map_err(|error| failed("leads to a process that doesn't hand over", Some(error)))?;
         let path = path.to_owned();
-        Ok(Some(Predecessor { path, stream, process, listener, sockets }))
+        Ok(Some(Predecessor { path, stream, process, listener, sockets, signals }))
     }
 
     /// Returns its listening sockets.
     pub(crate) fn take_sockets(&mut self) -> Vec<HandedSocket> {
         std::mem::take(&mut self.sockets)
+    }
+
+    /// Returns how many channels it has for a path; `None` if it doesn't have the
+    /// path, or more channels than a server may have.
+    pub(crate) fn channels_of(&self, path: &str) -> Option<usize> {
+        let signal = self.signals.iter().find(|signal| signal.path == path)?;
+        (1..=MOST_CHANNELS).contains(&signal.channels).then_some(signal.channels)
     }
 
     /// Takes over its role: when this returns, the older process has let go of

@@ -93,7 +93,8 @@ async fn introduce(
         declared: *declared,
         address: *address,
     });
-    let (process, signals) = (std::process::id(), wire::signals(resources.signals.hub()));
+    let own = wire::signals(resources.signals.hub());
+    let (process, signals) = (std::process::id(), own.clone());
     let frame = Frame::Sockets { process, sockets: sockets.collect(), signals };
     write(stream, &frame, b"").await?;
     let descriptors = resources.sockets.iter().map(|handed| handed.socket.as_fd());
@@ -102,9 +103,27 @@ async fn introduce(
     }
     let ready = timeout(START_TIMEOUT, read(stream)).await;
     match ready.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?.0 {
-        Frame::Ready { process, signals } => Ok((process, signals)),
+        Frame::Ready { process, signals: theirs } => {
+            are_alike(&own, &theirs)?;
+            Ok((process, theirs))
+        }
         other => Err(unexpected(&other)),
     }
+}
+
+/// Checks that both processes spread the paths of each family over as many
+/// channels.
+fn are_alike(own: &[wire::Signal], theirs: &[wire::Signal]) -> io::Result<()> {
+    for wire::Signal { path, channels } in own {
+        let other = theirs.iter().find(|signal| signal.path == *path);
+        if let Some(other) = other.filter(|other| other.channels != *channels) {
+            let (path, here, there) = (path, channels, other.channels);
+            return Err(io::Error::other(format!(
+                "signal `{path}` has {here} channels here and {there} there"
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// Does some work, and keeps the other process waiting meanwhile.
@@ -132,7 +151,7 @@ async fn let_go(
     for signal in wire::signals(hub) {
         if !theirs.contains(&signal) {
             let path = signal.path;
-            tracing::info!(path, "the newer process doesn't have this signal, or not as it was");
+            tracing::info!(path, "the newer process doesn't have this signal");
             continue;
         }
         let channels = hub.channels().filter(|channel| channel.path() == signal.path);

@@ -11,7 +11,7 @@ use std::io;
 use std::time::Duration;
 
 use pode_core::frame::{Close, Opcode};
-use pode_core::hub::{self, Channel, Hub};
+use pode_core::hub::{Channel, Hub};
 use pode_core::{ClientId, Message};
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -19,17 +19,15 @@ use tokio::time::timeout;
 
 use crate::push::engine::{Audience, Command, Envelope, Recipients};
 
-/// The line that each side sends first.
-const LINE: &[u8; 17] = b"pode hand-over 1\n";
+/// The line that each side sends first. The version counts changes of frames,
+/// and of how [`hub::spread`](pode_core::hub::spread) spreads paths.
+const LINE: &[u8; 17] = b"pode hand-over 2\n";
 
 /// The start of that line, in any version.
 const LINE_START: &[u8] = b"pode hand-over ";
 
 /// How long the other side may take to write or to read data that is due.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
-
-/// A path with which two processes check whether they spread paths alike.
-const SPREAD_OF: &str = "/a/path";
 
 /// The maximum size of a header, in bytes.
 const MAX_HEADER_BYTES: u32 = 1 << 20;
@@ -78,14 +76,12 @@ pub(super) struct Socket {
     pub(super) address: std::net::SocketAddr,
 }
 
-/// A signal's channels. Two processes share them if theirs are equal.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// A signal's channels. Two processes that share a signal have as many of it, so
+/// that both spread a family's paths alike.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Signal {
     pub(super) path: String,
     pub(super) channels: usize,
-    /// Where a certain path would go among many channels. If equal, both
-    /// processes spread a family's paths alike.
-    pub(super) spread: usize,
 }
 
 /// A channel, and where its numbers begin.
@@ -139,10 +135,7 @@ pub(super) fn signals(hub: &Hub<Envelope>) -> Vec<Signal> {
     for channel in hub.channels() {
         match signals.iter_mut().find(|signal| signal.path == channel.path()) {
             Some(signal) => signal.channels += 1,
-            None => {
-                let spread = hub::spread(SPREAD_OF, usize::MAX);
-                signals.push(Signal { path: channel.path().to_owned(), channels: 1, spread });
-            }
+            None => signals.push(Signal { path: channel.path().to_owned(), channels: 1 }),
         }
     }
     signals
@@ -386,8 +379,8 @@ mod tests {
         for stranger in [&b"HTTP/1.1 400"[..], b"", b"p", b"pode hand-over"] {
             assert!(matches!(heard(stranger).await, Err(LineError::Stranger)));
         }
-        match heard(b"pode hand-over 2\n").await {
-            Err(LineError::Version(version)) => assert_eq!(version, "2"),
+        match heard(b"pode hand-over 1\n").await {
+            Err(LineError::Version(version)) => assert_eq!(version, "1"),
             other => panic!("{other:?}"),
         }
     }
