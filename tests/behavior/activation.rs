@@ -17,6 +17,7 @@ pode_server! {
     endpoint ws   "127.0.0.1:0";
     signal NEWS: String = "/news";
     route GET "/" => async |_| text("activated");
+    route GET "/listen-fds" => async |_| text(std::env::var("LISTEN_FDS").unwrap_or_default());
 }
 
 /// The program of the other tests in this file: they run this test alone, in a
@@ -25,7 +26,12 @@ pode_server! {
 fn program() {
     if let Some(address) = std::env::var(ADDRESS).ok().and_then(|address| address.parse().ok()) {
         pode::log_to_terminal();
-        if let Err(error) = activated(address).run_blocking() {
+        let ended = tokio::runtime::Runtime::new().unwrap().block_on(async {
+            let _first = activated(address).start().await?;
+            // Another server of the process.
+            activated(([127, 0, 0, 1], 0).into()).run().await
+        });
+        if let Err(error) = ended {
             eprintln!("Error: {error:?}");
         }
     }
@@ -55,6 +61,21 @@ async fn a_passed_socket_is_used_and_the_rest_is_bound() {
     assert_eq!(early.await.unwrap().text(), "activated");
     let ws = program.address(Protocol::Ws).await;
     Client::connect_at(ws, "/news").await.unwrap();
+}
+
+/// The variables stay as they are, since removing them isn't safe while other
+/// threads run.
+#[tokio::test]
+async fn only_the_first_server_of_a_process_takes_the_passed_sockets() {
+    let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = socket.local_addr().unwrap();
+    let mut program = start(address, &socket);
+    for _ in 0..2 {
+        program.says_next("listens on ws").await;
+    }
+    assert_eq!(get_at(address, "/listen-fds").await.text(), "1");
+    let said = program.said();
+    assert!(!said.iter().any(|line| line.contains("WARN")), "{said:?}");
 }
 
 #[tokio::test]

@@ -2,11 +2,20 @@
 
 use std::io;
 use std::net::SocketAddr;
+#[cfg(unix)]
+use std::ops::Range;
+#[cfg(unix)]
+use std::os::fd::RawFd;
+#[cfg(unix)]
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use pode_core::Bind;
 use socket2::{Domain, Protocol, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+
+#[cfg(unix)]
+use crate::net::descriptor;
 
 /// How many connections may wait to be accepted. The system may allow fewer.
 const BACKLOG: i32 = 4096;
@@ -69,28 +78,21 @@ pub(crate) struct InheritedSockets {
 impl InheritedSockets {
     /// Takes the sockets that the process was started with: by systemd's socket
     /// units, by `systemfd`, or by another program with the same protocol
-    /// (`LISTEN_FDS`).
+    /// (`LISTEN_FDS`). The first server of a process takes them all.
     pub(crate) fn from_environment() -> InheritedSockets {
-        let mut passed = Vec::new();
+        // The variables stay: to remove them while other threads run is unsound.
         #[cfg(unix)]
-        {
-            let mut descriptors = listenfd::ListenFd::from_env();
-            for index in 0..descriptors.len() {
-                let taken = descriptors.take_tcp_listener(index);
-                let known = taken.and_then(|socket| {
-                    let Some(socket) = socket else { return Ok(None) };
-                    let address = socket.local_addr()?;
-                    Ok(Some(HandedSocket { declared: address, address, socket }))
-                });
-                match known {
-                    Ok(socket) => passed.extend(socket),
-                    Err(error) => {
-                        tracing::warn!(%error, "a socket that was passed to this process is not a TCP socket");
-                    }
-                }
-            }
+        static TAKEN: AtomicBool = AtomicBool::new(false);
+        #[cfg(unix)]
+        if !TAKEN.swap(true, Ordering::Relaxed) {
+            let taken = descriptors(|name| std::env::var(name).ok()).map(take_passed);
+            let tell = |error: &io::Error| {
+                tracing::warn!(%error, "a socket that was passed to this process is not a TCP socket");
+            };
+            let passed = taken.filter_map(|socket| socket.inspect_err(tell).ok()).collect();
+            return InheritedSockets { handed: Vec::new(), passed };
         }
-        InheritedSockets { handed: Vec::new(), passed }
+        InheritedSockets::default()
     }
 
     /// Takes the socket for an address, if it is there.
@@ -116,6 +118,31 @@ impl InheritedSockets {
             tracing::info!("no endpoint listens on {address} any more");
         }
     }
+}
+
+/// Returns the numbers of the descriptors that were passed to this process. Its
+/// children see the same variables: `LISTEN_PID` tells who is meant, if the
+/// program that passed them knew. (`systemfd --no-pid` sets none.)
+#[cfg(unix)]
+fn descriptors(variable: impl Fn(&str) -> Option<String>) -> Range<RawFd> {
+    let number = |name| variable(name).and_then(|value| value.parse::<u16>().ok());
+    let meant = variable("LISTEN_PID").filter(|process| !process.is_empty());
+    let is_meant = meant.is_none_or(|process| process.parse() == Ok(std::process::id()));
+    let count = number("LISTEN_FDS").filter(|_| is_meant).unwrap_or_default();
+    let first = RawFd::from(number("LISTEN_FDS_FIRST_FD").unwrap_or(3));
+    first..first + RawFd::from(count)
+}
+
+/// Takes the socket with this number.
+#[cfg(unix)]
+fn take_passed(number: RawFd) -> io::Result<HandedSocket> {
+    let socket = socket2::Socket::from(descriptor::duplicate(number)?);
+    let address = socket.local_addr()?.as_socket();
+    let address = address.filter(|_| socket.r#type().is_ok_and(|it| it == Type::STREAM));
+    let address = address.ok_or(io::ErrorKind::InvalidInput)?;
+    // Child processes would inherit it.
+    nix::unistd::close(number)?;
+    Ok(HandedSocket { declared: address, address, socket: socket.into() })
 }
 
 /// Takes over a socket that already listens.
@@ -153,6 +180,27 @@ pub(crate) fn bind(bind: &Bind) -> io::Result<TcpListener> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn passed_descriptors_are_for_the_process_that_is_meant() {
+        let of = |variables: &[(&str, &str)]| {
+            let value = |name: &str| variables.iter().find(|it| it.0 == name).map(|it| it.1.into());
+            descriptors(value)
+        };
+        let own = std::process::id().to_string();
+        assert!(of(&[]).is_empty());
+        assert_eq!(of(&[("LISTEN_FDS", "2")]), 3..5);
+        assert_eq!(of(&[("LISTEN_FDS", "2"), ("LISTEN_PID", "")]), 3..5);
+        assert_eq!(of(&[("LISTEN_FDS", "2"), ("LISTEN_PID", &own)]), 3..5);
+        assert_eq!(of(&[("LISTEN_FDS", "1"), ("LISTEN_FDS_FIRST_FD", "7")]), 7..8);
+        for process in ["1", "unknown", &format!("{own}0")] {
+            assert!(of(&[("LISTEN_FDS", "2"), ("LISTEN_PID", process)]).is_empty());
+        }
+        for count in ["", "-1", "many", "4000000000"] {
+            assert!(of(&[("LISTEN_FDS", count)]).is_empty());
+        }
+    }
 
     #[tokio::test]
     async fn a_port_is_bound_once() {

@@ -1,12 +1,14 @@
 //! Sockets, below HTTP.
 //!
-//! `listen` binds sockets or inherits them, `accept` takes connections from them.
+//! `listen` binds sockets or inherits them, `descriptor` passes them on, `accept` takes connections from them.
 //! `connection_limit` counts by permits; `fd_limit` raises the limit of
 //! descriptors. `shutdown` listens for SIGTERM and Ctrl-C. `tls/` has certificates
 //! and their renewal. `upgraded` is a connection that HTTP has let go of.
 
 pub(crate) mod accept;
 pub(crate) mod connection_limit;
+#[cfg(unix)]
+pub(crate) mod descriptor;
 pub(crate) mod fd_limit;
 pub(crate) mod listen;
 pub(crate) mod shutdown;

@@ -2,23 +2,15 @@
 //! it.
 
 use std::fs;
-use std::io::{self, IoSlice, IoSliceMut};
-use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::io;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use rustix::cmsg_space;
-use rustix::io::{FdFlags, fcntl_setfd};
-use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
-    SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
-};
 use tokio::io::Interest;
 use tokio::net::{UnixListener, UnixStream};
 
-/// Sent with each descriptor, since none can be sent without data.
-const COMPANION: [u8; 1] = [b'+'];
+use crate::net::descriptor;
 
 /// Connects to the process that listens at a path; `None` if no process does.
 ///
@@ -76,47 +68,17 @@ pub(super) fn is_own_user(stream: &UnixStream) -> bool {
 }
 
 /// Sends a duplicate of a descriptor.
-pub(super) async fn send(stream: &UnixStream, descriptor: BorrowedFd<'_>) -> io::Result<()> {
-    stream
-        .async_io(Interest::WRITABLE, || {
-            let mut space = [MaybeUninit::uninit(); cmsg_space!(ScmRights(1))];
-            let mut rights = SendAncillaryBuffer::new(&mut space);
-            let descriptors = [descriptor];
-            rights.push(SendAncillaryMessage::ScmRights(&descriptors));
-            sendmsg(stream, &[IoSlice::new(&COMPANION)], &mut rights, SendFlags::empty())?;
-            Ok(())
-        })
-        .await
+pub(super) async fn send(stream: &UnixStream, handed: BorrowedFd<'_>) -> io::Result<()> {
+    stream.async_io(Interest::WRITABLE, || descriptor::send(stream, handed)).await
 }
 
 /// Receives a descriptor.
 pub(super) async fn receive(stream: &UnixStream) -> io::Result<OwnedFd> {
-    stream
-        .async_io(Interest::READABLE, || {
-            let mut space = [MaybeUninit::uninit(); cmsg_space!(ScmRights(1))];
-            let mut rights = RecvAncillaryBuffer::new(&mut space);
-            let mut companion = [0; COMPANION.len()];
-            let parts = &mut [IoSliceMut::new(&mut companion)];
-            let received = recvmsg(stream, parts, &mut rights, RecvFlags::empty())?;
-            if received.bytes == 0 {
-                return Err(io::ErrorKind::UnexpectedEof.into());
-            }
-            let mut descriptors = rights.drain().filter_map(|message| match message {
-                RecvAncillaryMessage::ScmRights(mut descriptors) => descriptors.next(),
-                _ => None,
-            });
-            let descriptor = descriptors.next().ok_or(io::ErrorKind::InvalidData)?;
-            // Child processes must not inherit it.
-            fcntl_setfd(descriptor.as_fd(), FdFlags::CLOEXEC)?;
-            Ok(descriptor)
-        })
-        .await
+    stream.async_io(Interest::READABLE, || descriptor::receive(stream)).await
 }
 
 #[cfg(test)]
 mod tests {
-    use std::net::{TcpListener, TcpStream};
-
     use super::*;
 
     /// A path for one test, and its folder, which is removed at the end.
@@ -150,21 +112,5 @@ mod tests {
         fs::write(&path, "the user's own").unwrap();
         let error = connect(&path).await.unwrap_err();
         assert!(error.to_string().contains("no socket"), "{error}");
-    }
-
-    #[tokio::test]
-    async fn a_listening_socket_goes_through() {
-        let (one, other) = UnixStream::pair().unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        send(&one, listener.as_fd()).await.unwrap();
-        drop(listener);
-        let listener = TcpListener::from(receive(&other).await.unwrap());
-        assert_eq!(listener.local_addr().unwrap(), address);
-        let peer = TcpStream::connect(address).unwrap();
-        assert_eq!(listener.accept().unwrap().1, peer.local_addr().unwrap());
-        assert!(rustix::io::fcntl_getfd(&listener).unwrap().contains(FdFlags::CLOEXEC));
-        drop(one);
-        assert_eq!(receive(&other).await.unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
     }
 }
