@@ -237,6 +237,50 @@ async fn a_newer_process_that_dies_before_it_took_over_changes_nothing() {
     assert_eq!(shop.end().await.0, Some(0));
 }
 
+/// The newer process has the same socket, so its file stays.
+#[tokio::test]
+async fn who_is_asked_to_end_amid_a_hand_over_leaves_the_socket_to_the_newer_one() {
+    let folder = Folder::new("midway");
+    let ready = r#"{"ready":{"process":1,"signals":[]}}"#;
+    for words in [&[][..], &[ready]] {
+        let older = Shop::start(&folder, SHORT).await;
+        let newer = speak(&folder.socket(), words, "go").await;
+        older.process.signal("-TERM");
+        assert_eq!(older.end().await.0, Some(0));
+        assert!(folder.socket().exists());
+        drop(newer);
+    }
+}
+
+/// A newer process hangs after it has taken over, and wakes up when it no longer
+/// leads.
+#[tokio::test]
+async fn the_older_process_takes_everything_back_if_the_newer_one_hangs() {
+    let folder = Folder::new("hangs");
+    let older = Shop::start(&folder, LONG).await;
+    let mut client = Client::connect_at(older.address, "/talk").await.unwrap();
+    let hanging = Shop::start(&folder, SHORT).await;
+    folder.tick_of(&hanging).await;
+    hanging.process.signal("-STOP");
+    older.process.says("this one goes on alone").await;
+    assert_eq!(get_at(older.address, "/").await.text(), older.id());
+    client.say("\"still here\"").await;
+    assert_eq!(client.text().await, "\"still here\"");
+    folder.next_tick_of(&older).await;
+
+    hanging.process.signal("-CONT");
+    let (code, said) = hanging.end().await;
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("the older process took everything back"), "{said}");
+    assert_eq!(get_at(older.address, "/").await.text(), older.id());
+
+    let third = Shop::start(&folder, SHORT).await;
+    assert_eq!(get_at(third.address, "/").await.text(), third.id());
+    older.process.signal("-TERM");
+    drop(client);
+    assert_eq!(older.end().await.0, Some(0));
+}
+
 /// Messages underway aren't lost, and the older process accepts clients again.
 #[tokio::test]
 async fn the_older_process_goes_on_alone_if_the_newer_one_dies_while_it_drains() {
@@ -315,6 +359,20 @@ async fn whoever_speaks_something_else_is_told_apart() {
     let said = Shop::fail(&folder).await;
     assert!(said.contains("what is there is no socket"), "{said}");
     assert_eq!(std::fs::read(folder.socket()).unwrap(), b"the user's own");
+}
+
+/// They have a moment for their first words, all at the same time.
+#[tokio::test]
+async fn whoever_says_nothing_holds_up_no_hand_over() {
+    let folder = Folder::new("silent");
+    let shop = Shop::start(&folder, SHORT).await;
+    let mut strangers = Vec::new();
+    for _ in 0..12 {
+        strangers.push(tokio::net::UnixStream::connect(folder.socket()).await.unwrap());
+    }
+    let newer = Shop::start(&folder, SHORT).await;
+    assert_eq!(get_at(newer.address, "/").await.text(), newer.id());
+    assert_eq!(shop.end().await.0, Some(0));
 }
 
 /// The reverse case: a peer that isn't a newer process.

@@ -20,8 +20,8 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::leader::Link;
 use super::state::{Resources, Stage, Wish};
-use super::wire::{Frame, WireEnvelope, pack, put, read, unexpected, unpack, write};
-use crate::base::supervisor::joined;
+use super::wire::{Frame, WireEnvelope, pack, put, read_while_alive, unexpected, unpack, write};
+use crate::base::supervisor::{joined, unwinding_stops_here};
 use crate::push::engine::{Command, EVERYBODY, Envelope};
 use crate::push::publisher::{Detour, Diverted, Signals};
 
@@ -93,17 +93,19 @@ impl Follower {
     }
 
     /// Follows the newer process until all clients have gone and the server is to end, or the
-    /// newer process is gone.
+    /// newer process is gone or hangs. Then `take_back` is called first, so that the newer
+    /// process, if it is still there, finds at the end of the link that it no longer leads.
     pub(super) async fn run(
         mut self,
         Link { mut reader, writer }: Link,
         stage: &watch::Sender<Stage>,
         mut wish: watch::Receiver<Wish>,
+        take_back: impl FnOnce(),
     ) -> End {
         let (numbered, mut numbers) = mpsc::channel(UNDERWAY_MESSAGES / 16);
         let reading = tokio::spawn(async move {
             loop {
-                let read = read(&mut reader).await;
+                let read = read_while_alive(&mut reader).await;
                 let is_end = read.is_err();
                 if numbered.send(read).await.is_err() || is_end {
                     return;
@@ -117,6 +119,8 @@ impl Follower {
         let started = Instant::now();
         let mut steps = interval((self.drain / STEPS).clamp(SHORTEST_STEP, LONGEST_STEP));
         steps.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        // Whether all clients have been told to reconnect.
+        let mut all_told = false;
         let ended = loop {
             tokio::select! {
                 number = numbers.recv() => {
@@ -127,6 +131,10 @@ impl Follower {
                     };
                     if let Err(error) = taken {
                         break Err(error);
+                    }
+                    // The newer process is there to take them in.
+                    if all_told && *stage.borrow() != Stage::Drained {
+                        stage.send_replace(Stage::Drained);
                     }
                 }
                 _ = steps.tick() => {
@@ -139,9 +147,7 @@ impl Follower {
                     if let Err(error) = self.drain_share(share).await {
                         break Err(error);
                     }
-                    if share == EVERYBODY && *stage.borrow() != Stage::Drained {
-                        stage.send_replace(Stage::Drained);
-                    }
+                    all_told = share == EVERYBODY;
                 }
                 Ok(()) = wish.changed() => {}
                 () = self.detour.idle(), if *wish.borrow() == Wish::End => break Ok(()),
@@ -161,7 +167,10 @@ impl Follower {
                 End::Left
             }
             Err(error) => {
-                tracing::error!(%error, "the newer process is gone; this one goes on alone");
+                take_back();
+                unwinding_stops_here(|| {
+                    tracing::error!(%error, "the newer process is gone or hangs; this one goes on alone");
+                });
                 self.recover().await;
                 End::Alone
             }
@@ -240,6 +249,7 @@ impl Follower {
                 give(channel, order).await?;
                 channel.skip_to(number);
             }
+            Frame::Alive => {}
             other => return Err(unexpected(&other)),
         }
         Ok(())

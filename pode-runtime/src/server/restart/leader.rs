@@ -12,9 +12,9 @@ use pode_core::hub::{Channel, HistoryGap, Hub, Position, Publication};
 use tokio::io::BufReader;
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::time::{MissedTickBehavior, interval};
 
-use super::wire::{Frame, pack, put, read, unexpected, unpack, write};
-use crate::base::supervisor::unwinding_stops_here;
+use super::wire::{BEAT, Frame, pack, put, read, unexpected, unpack, write};
 use crate::push::engine::Envelope;
 use crate::push::publisher::Signals;
 
@@ -48,8 +48,12 @@ impl Leader {
         Leader { link, channels }
     }
 
-    /// Leads until the older process has no more clients, or is gone.
-    pub(super) async fn run(self, signals: Signals) {
+    /// Leads until the older process has no more clients.
+    ///
+    /// # Errors
+    ///
+    /// It is gone, or has taken everything back.
+    pub(super) async fn run(self, signals: Signals) -> io::Result<()> {
         let hub = signals.hub();
         let Link { mut reader, mut writer } = self.link;
         let mut channels = Vec::new();
@@ -60,19 +64,14 @@ impl Leader {
         }
         let places: Vec<_> = channels.iter().map(|(channel, _)| *channel).collect();
         let mut taking = std::pin::pin!(take(&mut reader, &places));
-        let ended = tokio::select! {
+        tokio::select! {
             ended = &mut taking => ended,
             Err(error) = give(&mut writer, hub, &mut channels) => {
                 // It sends `Bye` before it ends, if it can.
                 tracing::debug!(%error, "the older process can't be written to");
                 taking.await
             }
-        };
-        // All is done, even if the log panics.
-        unwinding_stops_here(|| match ended {
-            Ok(()) => tracing::info!("the older process has handed over its last client"),
-            Err(error) => tracing::warn!(%error, "the older process is gone, with its clients"),
-        });
+        }
     }
 }
 
@@ -94,12 +93,15 @@ async fn take(
     }
 }
 
-/// Sends numbered messages to the older process, until that fails.
+/// Sends numbered messages and signs of life to the older process, until that
+/// fails.
 async fn give(
     writer: &mut OwnedWriteHalf,
     hub: &Hub<Envelope>,
     channels: &mut [(&Channel<Envelope>, Position)],
 ) -> io::Result<()> {
+    let mut beats = interval(BEAT);
+    beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let mut is_idle = true;
         for (place, (channel, position)) in channels.iter_mut().enumerate() {
@@ -126,7 +128,10 @@ async fn give(
             }
         }
         if is_idle {
-            hub.numbered().await;
+            tokio::select! {
+                () = hub.numbered() => {}
+                _ = beats.tick() => write(writer, &Frame::Alive, b"").await?,
+            }
         }
     }
 }

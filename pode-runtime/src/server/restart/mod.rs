@@ -16,6 +16,8 @@
 mod follower;
 #[cfg(unix)]
 mod leader;
+#[cfg(unix)]
+mod listener;
 #[cfg(not(unix))]
 mod nobody;
 #[cfg(unix)]

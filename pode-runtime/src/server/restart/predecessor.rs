@@ -11,10 +11,12 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::time::Instant;
 
 use super::leader::{Leader, Link};
+use super::listener::SuccessorListener;
+use super::socket::{self, SocketFile};
 use super::wire::{
     Frame, LineError, Shared, hear_line, patiently, read_soon, say_line, unexpected, unpack, write,
 };
-use super::{KEPT, socket, wire};
+use super::{KEPT, wire};
 use crate::base::error::StartError;
 use crate::net::listen::HandedSocket;
 use crate::push::engine::Envelope;
@@ -22,6 +24,9 @@ use crate::push::engine::Envelope;
 /// How long the older process may answer `Wait` in total: its own predecessor
 /// may still be draining clients.
 const LONGEST_WAIT: Duration = Duration::from_secs(15 * 60);
+
+/// How often a process is asked that is gone before it answers.
+const MOST_ATTEMPTS: u32 = 5;
 
 /// The maximum number of channels that are made for a path because the older
 /// process has as many. It has one for each core.
@@ -32,8 +37,9 @@ pub(crate) struct Predecessor {
     path: PathBuf,
     stream: UnixStream,
     process: u32,
-    /// The listener at which it was found.
+    /// The listener at which it was found, and its file.
     listener: UnixListener,
+    file: SocketFile,
     sockets: Vec<HandedSocket>,
     signals: Vec<wire::Signal>,
 }
@@ -46,13 +52,24 @@ impl Predecessor {
     ///
     /// Something else is at the path, or the process refuses.
     pub(crate) async fn find(path: &Path) -> Result<Option<Predecessor>, StartError> {
+        for _ in 1..MOST_ATTEMPTS {
+            match Predecessor::ask(path).await {
+                // It has just ended, or has handed over to a third process.
+                Err(StartError::HandOver { source: Some(error), .. }) if has_gone(&error) => {}
+                asked => return asked,
+            }
+        }
+        Predecessor::ask(path).await
+    }
+
+    async fn ask(path: &Path) -> Result<Option<Predecessor>, StartError> {
         let failed = |reason: &str, source| StartError::HandOver {
             path: path.to_owned(),
             reason: reason.to_owned(),
             source,
         };
         let connected = socket::connect(path).await;
-        let Some(mut stream) =
+        let Some((mut stream, file)) =
             connected.map_err(|error| failed("can't be looked at", Some(error)))?
         else {
             return Ok(None);
@@ -65,7 +82,10 @@ impl Predecessor {
             Ok(()) => hear_line(&mut stream).await,
             Err(error) => Err(LineError::Silent(error)),
         };
-        line.map_err(|error| failed(&format!("leads to a process that {error}"), None))?;
+        line.map_err(|error| {
+            let reason = format!("leads to a process that {error}");
+            failed(&reason, if let LineError::Silent(source) = error { Some(source) } else { None })
+        })?;
         let told = async {
             match hear(&mut stream).await? {
                 Frame::Sockets { process, sockets, signals } => {
@@ -87,7 +107,7 @@ impl Predecessor {
             .await
             .map_err(|error| failed("leads to a process that doesn't hand over", Some(error)))?;
         let path = path.to_owned();
-        Ok(Some(Predecessor { path, stream, process, listener, sockets, signals }))
+        Ok(Some(Predecessor { path, stream, process, listener, file, sockets, signals }))
     }
 
     /// Returns its listening sockets.
@@ -112,14 +132,16 @@ impl Predecessor {
     pub(super) async fn take_place(
         self,
         hub: &Hub<Envelope>,
-    ) -> Result<(UnixListener, Option<Leader>), StartError> {
-        let Predecessor { path, mut stream, process, listener, .. } = self;
+    ) -> Result<(SuccessorListener, Option<Leader>), StartError> {
+        let Predecessor { path, mut stream, process, listener, file, .. } = self;
+        let mut listener = SuccessorListener::new((listener, file));
         match take_place(&mut stream, hub).await {
             Ok(channels) => {
                 tracing::info!("takes over from process {process}");
                 Ok((listener, Some(Leader::new(Link::new(stream), channels))))
             }
-            Err(error) if has_gone(&error) => {
+            Err(error) if has_gone(&error) && listener.is_found() => {
+                listener.keep();
                 tracing::warn!(%error, "process {process} ended before it handed over");
                 for channel in hub.channels() {
                     channel.forget();
@@ -127,7 +149,11 @@ impl Predecessor {
                 Ok((listener, None))
             }
             Err(source) => {
-                let reason = "leads to a process that didn't hand over".to_owned();
+                let reason = match listener.is_found() {
+                    true => "leads to a process that didn't hand over",
+                    false => "is the older process's again, since this one took too long to start",
+                };
+                let reason = reason.to_owned();
                 Err(StartError::HandOver { path, reason, source: Some(source) })
             }
         }

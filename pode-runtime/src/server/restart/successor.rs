@@ -2,12 +2,12 @@
 //! of everything else when the newer process is ready.
 
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
 use futures_util::TryFutureExt;
 use pode_core::hub::{History, Position};
-use tokio::net::{UnixListener, UnixStream};
+use tokio::net::UnixStream;
 use tokio::time::{Instant, interval, timeout};
 
 use super::follower::Follower;
@@ -23,7 +23,10 @@ use crate::net::listen::HandedSocket;
 const START_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// How often `Wait` is sent to a waiting process.
-const WAIT: Duration = Duration::from_secs(1);
+pub(super) const WAIT: Duration = Duration::from_secs(1);
+
+/// How long a peer may take to introduce itself.
+const INTRODUCTION_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A newer process that asks for a hand-over.
 pub(super) struct Successor {
@@ -36,9 +39,13 @@ impl Successor {
         if !socket::is_own_user(&stream) {
             return Err("it is another user's".to_owned());
         }
-        // Sent first, so that a process with another version learns of it.
-        say_line(&mut stream).await.map_err(|error| error.to_string())?;
-        hear_line(&mut stream).await.map_err(|error| format!("it {error}"))?;
+        let greeting = async {
+            // Sent first, so that a process with another version learns of it.
+            say_line(&mut stream).await.map_err(|error| error.to_string())?;
+            hear_line(&mut stream).await.map_err(|error| format!("it {error}"))
+        };
+        let greeted = timeout(INTRODUCTION_TIMEOUT, greeting).await;
+        greeted.unwrap_or_else(|_| Err("it says nothing".to_owned()))?;
         Ok(Successor { stream })
     }
 
@@ -47,13 +54,19 @@ impl Successor {
         write(&mut self.stream, &Frame::Wait, b"").await
     }
 
-    /// Hands over everything. If the newer process is gone before it could take
-    /// over, this process gets everything back.
+    /// Hands over everything, with the listener of the hand-over socket.
+    ///
+    /// # Errors
+    ///
+    /// The newer process could not take over, and this one has everything back
+    /// but the socket: it is to
+    /// [take that back](super::listener::SuccessorListener::take_back), and then
+    /// to [`refuse`](Self::refuse).
     pub(super) async fn hand_over(
-        mut self,
-        listener: &UnixListener,
+        &mut self,
+        listener: OwnedFd,
         resources: &Resources,
-    ) -> Result<(Follower, Link), String> {
+    ) -> Result<Follower, String> {
         let stream = &mut self.stream;
         let introduced = introduce(stream, listener, resources).await;
         let (process, signals) =
@@ -67,17 +80,24 @@ impl Successor {
         }
         let mut follower = Follower::new(resources);
         match let_go(stream, &signals, resources, &mut follower).await {
-            Ok(()) => Ok((follower, Link::new(self.stream))),
+            Ok(()) => Ok(follower),
             Err(error) => {
-                let reason = format!("the hand-over failed: {error}");
-                let refuse = Frame::Refuse { reason: reason.clone() };
-                // The newer process may be gone.
-                let _ = write(stream, &refuse, b"").await;
                 follower.recover().await;
                 resources.resume().await;
-                Err(reason)
+                Err(format!("the hand-over failed: {error}"))
             }
         }
+    }
+
+    /// Returns the connection to a process that has taken over.
+    pub(super) fn into_link(self) -> Link {
+        Link::new(self.stream)
+    }
+
+    /// Ends the connection to a process that could not take over.
+    pub(super) async fn refuse(mut self, reason: String) {
+        // It may be gone.
+        let _ = write(&mut self.stream, &Frame::Refuse { reason }, b"").await;
     }
 }
 
@@ -85,7 +105,7 @@ impl Successor {
 /// process id and its signals.
 async fn introduce(
     stream: &mut UnixStream,
-    listener: &UnixListener,
+    listener: OwnedFd,
     resources: &Resources,
 ) -> io::Result<(u32, Vec<wire::Signal>)> {
     let sockets = resources.sockets.iter();

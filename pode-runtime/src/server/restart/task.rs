@@ -1,47 +1,40 @@
 //! The restart task: takes over from an older process, and hands over to a
 //! newer one.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use pode_core::hub::Hub;
-use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+use tokio::time::{Instant, sleep_until};
 
-use super::follower::End;
+use super::follower::{End, Follower};
 use super::leader::Leader;
+use super::listener::SuccessorListener;
 use super::predecessor::Predecessor;
 use super::socket;
 use super::state::{Resources, Stage, Wish};
 use super::successor::Successor;
 use crate::base::error::StartError;
 use crate::base::supervisor::{Failure, Supervisor, caught, joined, unwinding_stops_here};
-use crate::base::trouble::Trouble;
 use crate::push::engine::Envelope;
 
 /// How long messages are kept for clients that resume, after the last of them
 /// was told to reconnect.
 const GRACE: Duration = Duration::from_secs(30);
 
-/// How long to pause after `accept` fails.
-const PAUSE: Duration = Duration::from_secs(1);
-
 /// The task that takes over from an older process and hands over to newer ones.
 pub(crate) struct RestartTask {
     task: JoinHandle<()>,
     stage: watch::Receiver<Stage>,
     wish: watch::Sender<Wish>,
-    file: PathBuf,
 }
 
 /// A server's claim to the hand-over socket, before it serves.
 pub(crate) struct Claim {
-    listener: UnixListener,
+    listener: SuccessorListener,
     lead: Option<Leader>,
-    file: PathBuf,
 }
 
 impl Claim {
@@ -59,14 +52,12 @@ impl Claim {
             Some(predecessor) => predecessor.take_place(hub).await?,
             None => (listen(path)?, None),
         };
-        // The working directory may change.
-        let file = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        Ok(Claim { listener, lead, file })
+        Ok(Claim { listener, lead })
     }
 }
 
-fn listen(path: &Path) -> Result<UnixListener, StartError> {
-    socket::listen(path).map_err(|source| StartError::HandOver {
+fn listen(path: &Path) -> Result<SuccessorListener, StartError> {
+    socket::listen(path).map(SuccessorListener::new).map_err(|source| StartError::HandOver {
         path: path.to_owned(),
         reason: "can't be listened at".to_owned(),
         source: Some(source),
@@ -78,19 +69,24 @@ impl RestartTask {
     /// process that asks. A panic on the way is reported: it is then unknown
     /// which process has what, so this one must end.
     pub(crate) fn start(claim: Claim, resources: Resources, failure: Failure) -> RestartTask {
-        let Claim { listener, lead, file } = claim;
+        let Claim { listener, lead } = claim;
         let stages = watch::Sender::new(Stage::Serving);
         let wish = watch::Sender::new(Wish::Nothing);
         let (stage, wishes) = (stages.subscribe(), wish.subscribe());
-        let listener = SuccessorListener::new(listener);
-        let restart = Restart { listener, resources, stage: stages.clone(), wish: wishes };
+        let restart = Restart {
+            listener,
+            resources,
+            stage: stages.clone(),
+            wish: wishes,
+            failure: failure.clone(),
+        };
         let task = tokio::spawn(async move {
             if let Err(panic) = caught(restart.run(lead)).await {
                 stages.send_replace(Stage::Failed);
                 failure.report("handing over", format!("it panicked: {}", panic.words()));
             }
         });
-        RestartTask { task, stage, wish, file }
+        RestartTask { task, stage, wish }
     }
 
     /// Waits until another process has taken over and all clients were told to
@@ -129,14 +125,6 @@ impl RestartTask {
 impl Drop for RestartTask {
     fn drop(&mut self) {
         self.task.abort();
-        // A process that took over owns the socket now.
-        if *self.stage.borrow() == Stage::Serving
-            && let Err(error) = fs::remove_file(&self.file)
-        {
-            unwinding_stops_here(|| {
-                tracing::debug!(%error, "the socket {:?} is left behind", self.file);
-            });
-        }
     }
 }
 
@@ -145,74 +133,88 @@ struct Restart {
     resources: Resources,
     stage: watch::Sender<Stage>,
     wish: watch::Receiver<Wish>,
+    failure: Failure,
 }
 
 impl Restart {
     async fn run(mut self, lead: Option<Leader>) {
         let mut supervisor = Supervisor::new("the wait for a newer process");
-        let mut first = None;
         let mut forget_at = None;
         if let Some(lead) = lead {
-            first = self.lead(lead).await;
+            if !self.lead(lead).await {
+                return;
+            }
             forget_at = Some(Instant::now() + GRACE);
         }
         loop {
-            let successor = match first.take() {
-                Some(successor) => successor,
-                None => match supervisor.watch(self.next(&mut forget_at)).await {
-                    Some(successor) => successor,
-                    None => continue,
-                },
+            let Some(mut successor) = supervisor.watch(self.next(&mut forget_at)).await else {
+                continue;
             };
-            let handed_over = successor.hand_over(&self.listener.listener, &self.resources).await;
-            match handed_over {
-                Ok((follower, link)) => {
+            match self.hand_over(&mut successor).await {
+                Ok(follower) => {
                     self.stage.send_replace(Stage::Draining);
-                    if let End::Left = follower.run(link, &self.stage, self.wish.clone()).await {
-                        return;
-                    }
-                    if *self.wish.borrow() != Wish::Nothing {
-                        // The server is stopping anyway.
+                    self.listener.send_away();
+                    let (stage, wish) = (&self.stage, self.wish.clone());
+                    let take_back = || self.listener.take_back();
+                    let end = follower.run(successor.into_link(), stage, wish, take_back).await;
+                    // Or the server is stopping anyway.
+                    if matches!(end, End::Left) || *self.wish.borrow() != Wish::Nothing {
                         return;
                     }
                     self.stage.send_replace(Stage::Serving);
                     self.resources.resume().await;
                 }
                 Err(reason) => {
-                    tracing::warn!("a newer process could not take over: {reason}");
+                    self.listener.take_back();
+                    unwinding_stops_here(|| {
+                        tracing::warn!("a newer process could not take over: {reason}");
+                    });
+                    successor.refuse(reason).await;
                 }
             }
             forget_at = Some(Instant::now() + GRACE);
         }
     }
 
-    /// Leads; returns the successor that asked meanwhile.
-    async fn lead(&mut self, lead: Leader) -> Option<Successor> {
-        // In a task of its own, so that a successor that asks doesn't hold it
-        // up.
+    /// Hands over to a process, and keeps others waiting meanwhile.
+    async fn hand_over(&mut self, successor: &mut Successor) -> Result<Follower, String> {
+        let listener = self.listener.lend().map_err(|error| error.to_string())?;
+        tokio::select! {
+            handed_over = successor.hand_over(listener, &self.resources) => handed_over,
+            never = self.listener.attend() => match never {},
+        }
+    }
+
+    /// Leads as long as the older process has clients; returns whether this one
+    /// goes on.
+    async fn lead(&mut self, lead: Leader) -> bool {
+        // In a task of its own, so that it doesn't stop while others are let in.
         let mut leading = JoinSet::new();
         leading.spawn(lead.run(self.resources.signals.clone()));
-        let mut waiting: Option<Successor> = None;
-        let mut waits = interval(PAUSE);
-        waits.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            tokio::select! {
-                ended = leading.join_next() => {
-                    ended.and_then(joined);
-                    return waiting;
-                }
-                stream = self.listener.hear(), if waiting.is_none() => {
-                    waiting = Successor::greet(stream).await.ok();
-                }
-                _ = waits.tick() => {
-                    if let Some(successor) = &mut waiting
-                        && successor.keep_waiting().await.is_err()
-                    {
-                        waiting = None;
-                    }
-                }
-            }
+        let ended = tokio::select! {
+            ended = leading.join_next() => ended.and_then(joined),
+            never = self.listener.attend() => match never {},
+        };
+        // Whatever is logged is done, even if the log panics.
+        let Some(Err(error)) = ended else {
+            self.listener.keep();
+            unwinding_stops_here(|| {
+                tracing::info!("the older process has handed over its last client");
+            });
+            return true;
+        };
+        if self.listener.is_found() {
+            self.listener.keep();
+            unwinding_stops_here(|| {
+                tracing::warn!(%error, "the older process is gone, with its clients");
+            });
+            return true;
         }
+        self.stage.send_replace(Stage::Failed);
+        let reason = "the older process took everything back, since this one showed no sign of \
+                      life; start it again";
+        self.failure.report("its role", reason.to_owned());
+        false
     }
 
     /// Waits for a newer process; meanwhile drops histories that are due.
@@ -227,79 +229,12 @@ impl Restart {
         let mut due = std::pin::pin!(due);
         loop {
             tokio::select! {
-                stream = self.listener.hear() => {
-                    match Successor::greet(stream).await {
-                        Ok(successor) => return successor,
-                        Err(reason) => {
-                            tracing::warn!("a process could not take over: {reason}");
-                        }
-                    }
-                }
+                successor = self.listener.next() => return successor,
                 () = &mut due, if forget_at.is_some() => {
                     self.resources.signals.hub().channels().for_each(|channel| channel.forget());
                     *forget_at = None;
                 }
             }
         }
-    }
-}
-
-/// The listener at which newer processes ask for a hand-over.
-struct SuccessorListener {
-    listener: UnixListener,
-    resting_until: Instant,
-    /// That `accept` fails.
-    trouble: Trouble,
-}
-
-impl SuccessorListener {
-    fn new(listener: UnixListener) -> SuccessorListener {
-        SuccessorListener { listener, resting_until: Instant::now(), trouble: Trouble::default() }
-    }
-
-    /// Waits for a connection. Cancel safe.
-    async fn hear(&mut self) -> UnixStream {
-        loop {
-            sleep_until(self.resting_until).await;
-            match self.listener.accept().await {
-                Ok((stream, _)) => {
-                    if self.trouble.ends() {
-                        tracing::info!("newer processes can connect again");
-                    }
-                    return stream;
-                }
-                Err(error) => {
-                    if self.trouble.begins() {
-                        tracing::error!(%error, "no newer process can connect, trying again every second");
-                    }
-                    self.resting_until = Instant::now() + PAUSE;
-                }
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::os::fd::OwnedFd;
-
-    use socket2::{Domain, Socket, Type};
-    use tokio::time::timeout;
-
-    use super::*;
-    use crate::base::log::Collected;
-
-    #[tokio::test(start_paused = true)]
-    async fn that_nobody_can_be_heard_is_told_once() {
-        let (log, _guard) = Collected::begin();
-        // The socket doesn't listen, so that each `accept` fails.
-        let socket = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
-        socket.set_nonblocking(true).unwrap();
-        let listener = UnixListener::from_std(OwnedFd::from(socket).into()).unwrap();
-        let mut listener = SuccessorListener::new(listener);
-        timeout(Duration::from_secs(3600), listener.hear()).await.unwrap_err();
-        let text = log.text();
-        assert!(text.contains("ERROR no newer process can connect"), "{text}");
-        assert_eq!(text.lines().count(), 1, "{text}");
     }
 }

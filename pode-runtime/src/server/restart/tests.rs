@@ -1,5 +1,6 @@
 //! Both sides of a hand-over within one process, when one side is too slow.
 
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,11 +9,13 @@ use pode_core::hub::{History, Hub, Position, Receiver};
 use tokio::net::UnixStream;
 use tokio::sync::{Mutex, watch};
 
-use super::KEPT;
 use super::follower::{End, Follower};
 use super::leader::{Leader, Link};
+use super::predecessor::Predecessor;
+use super::socket::tests::path;
 use super::state::{Resources, Stage, Wish};
-use super::wire::{Frame, WireAudience, WireEnvelope, read, write};
+use super::wire::{Frame, WireAudience, WireEnvelope, hear_line, read, say_line, write};
+use super::{KEPT, socket};
 use crate::app::context::context_of;
 use crate::jobs::gate::JobGate;
 use crate::push::engine::{Command, Envelope};
@@ -68,7 +71,7 @@ async fn a_process_that_is_too_far_behind_is_told_where_it_goes_on() {
         assert_eq!(payload, expected.to_string().as_bytes());
     }
     write(&mut other.writer, &Frame::Bye, b"").await.unwrap();
-    leading.await.unwrap();
+    leading.await.unwrap().unwrap();
 }
 
 /// A follower, its link, and that of the newer process.
@@ -97,7 +100,7 @@ async fn clients_that_would_miss_something_are_cut_off() {
     let (follower, link, mut newer) = follow(&signals, Duration::from_secs(3600)).await;
     let (stage, wish) = (watch::Sender::new(Stage::Draining), watch::Sender::new(Wish::Nothing));
     let wishes = wish.subscribe();
-    let following = tokio::spawn(async move { follower.run(link, &stage, wishes).await });
+    let following = tokio::spawn(async move { follower.run(link, &stage, wishes, || ()).await });
     let numbered = |number| Frame::Numbered {
         channel: 0,
         number,
@@ -122,13 +125,94 @@ async fn clients_that_would_miss_something_are_cut_off() {
     drop(wish);
 }
 
+/// Nobody is left alone if the newer process hangs just when the last client was
+/// told to go there.
+#[tokio::test]
+async fn the_older_process_leaves_only_after_a_sign_of_life() {
+    let (signals, mut delivery) = one_path();
+    let (follower, link, mut newer) = follow(&signals, Duration::ZERO).await;
+    let (stage, wish) = (watch::Sender::new(Stage::Draining), watch::Sender::new(Wish::Nothing));
+    let (mut stages, wishes) = (stage.subscribe(), wish.subscribe());
+    let following = tokio::spawn(async move { follower.run(link, &stage, wishes, || ()).await });
+    while taken(&mut delivery).is_empty() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(*stages.borrow(), Stage::Draining);
+    write(&mut newer.writer, &Frame::Alive, b"").await.unwrap();
+    stages.wait_for(|stage| *stage == Stage::Drained).await.unwrap();
+    drop((newer, wish));
+    assert!(matches!(following.await.unwrap(), End::Alone));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_newer_process_that_hangs_loses_its_role_before_the_link_ends() {
+    let (signals, mut delivery) = one_path();
+    // Clients take what they get, also when they are told to reconnect.
+    tokio::spawn(async move { while delivery.next().await.is_some() {} });
+    let (follower, link, mut newer) = follow(&signals, Duration::from_secs(3600)).await;
+    let (stage, wish) = (watch::Sender::new(Stage::Draining), watch::Sender::new(Wish::Nothing));
+    let wishes = wish.subscribe();
+    let (take_back, taken_back) = tokio::sync::oneshot::channel();
+    let following = tokio::spawn(async move {
+        follower.run(link, &stage, wishes, || take_back.send(()).unwrap()).await
+    });
+    assert!(matches!(following.await.unwrap(), End::Alone));
+    taken_back.await.unwrap();
+    let end = loop {
+        match read(&mut newer.reader).await {
+            Ok(_) => {}
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(end.kind(), std::io::ErrorKind::UnexpectedEof);
+    drop(wish);
+}
+
+/// What a newer process finds that was stopped during its start, while the older
+/// one gave up on it.
+#[tokio::test]
+async fn who_wakes_up_after_the_older_process_went_on_takes_nothing_over() {
+    let (path, _folder) = path("late");
+    for goes_on in [true, false] {
+        let mut older = socket::listen(&path).unwrap();
+        let handing = async {
+            let (mut stream, _) = older.0.accept().await.unwrap();
+            say_line(&mut stream).await.unwrap();
+            hear_line(&mut stream).await.unwrap();
+            let frame = Frame::Sockets { process: 1, sockets: Vec::new(), signals: Vec::new() };
+            write(&mut stream, &frame, b"").await.unwrap();
+            socket::send(&stream, older.0.as_fd()).await.unwrap();
+            stream
+        };
+        let (stream, found) = tokio::join!(handing, Predecessor::find(&path));
+        older.1.is_own = false;
+        let renewed = if goes_on { Some(socket::listen(&path).unwrap()) } else { None };
+        drop((stream, older));
+        let (signals, _delivery) = one_path();
+        let taken_over = found.unwrap().unwrap().take_place(signals.hub()).await;
+        match taken_over {
+            Ok((mut listener, lead)) => {
+                assert!(!goes_on && lead.is_none());
+                assert!(listener.is_found());
+                listener.keep();
+            }
+            Err(error) => {
+                assert!(goes_on);
+                assert!(error.to_string().contains("took too long to start"), "{error}");
+                assert!(path.exists(), "it is the older one's");
+            }
+        }
+        drop(renewed);
+    }
+}
+
 #[tokio::test]
 async fn what_the_newer_process_took_and_never_gave_back_is_sent_here() {
     let (signals, mut delivery) = one_path();
     let (follower, link, mut newer) = follow(&signals, Duration::from_secs(3600)).await;
     let (stage, wish) = (watch::Sender::new(Stage::Draining), watch::Sender::new(Wish::Nothing));
     let wishes = wish.subscribe();
-    let following = tokio::spawn(async move { follower.run(link, &stage, wishes).await });
+    let following = tokio::spawn(async move { follower.run(link, &stage, wishes, || ()).await });
     let mut sending = Vec::new();
     for number in 0..6 {
         let signals = signals.clone();

@@ -29,6 +29,12 @@ const LINE_START: &[u8] = b"pode hand-over ";
 /// How long the other side may take to write or to read data that is due.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How often a process that leads shows that it is there.
+pub(super) const BEAT: Duration = Duration::from_millis(500);
+
+/// After so many beats of silence it counts as gone.
+const MOST_SILENT_BEATS: u32 = 20;
+
 /// The maximum size of a header, in bytes.
 const MAX_HEADER_BYTES: u32 = 1 << 20;
 
@@ -65,6 +71,8 @@ pub(super) enum Frame {
     Numbered { channel: usize, number: u64, tag: u64, what: WireEnvelope },
     /// Newer: messages before this number are no longer kept.
     Behind { channel: usize, number: u64 },
+    /// Newer: it is there. Comes every [`BEAT`], at least.
+    Alive,
     /// Older: it has no more clients.
     Bye,
 }
@@ -163,6 +171,9 @@ pub(super) async fn hear_line(stream: &mut (impl AsyncRead + Unpin)) -> Result<(
     let mut heard = 0;
     while heard < line.len() {
         match patiently(stream.read(&mut line[heard..])).await {
+            Ok(0) if heard == 0 => {
+                return Err(LineError::Silent(io::ErrorKind::UnexpectedEof.into()));
+            }
             Ok(0) => return Err(LineError::Stranger),
             Ok(read) => heard += read,
             Err(error) => return Err(LineError::Silent(error)),
@@ -227,6 +238,23 @@ pub(super) async fn read_soon(
     stream: &mut (impl AsyncRead + Unpin),
 ) -> io::Result<(Frame, Vec<u8>)> {
     patiently(read(stream)).await
+}
+
+/// Reads a frame of a process that leads.
+///
+/// Counts beats rather than time: a process that was stopped itself, such as by
+/// a snapshot of its machine, has not listened all that time.
+pub(super) async fn read_while_alive(
+    stream: &mut (impl AsyncRead + Unpin),
+) -> io::Result<(Frame, Vec<u8>)> {
+    let mut reading = std::pin::pin!(read(stream));
+    for _ in 0..MOST_SILENT_BEATS {
+        if let Ok(read) = timeout(BEAT, &mut reading).await {
+            return read;
+        }
+    }
+    let silence = BEAT * MOST_SILENT_BEATS;
+    Err(io::Error::new(io::ErrorKind::TimedOut, format!("no sign of life for {silence:?}")))
 }
 
 /// Reads this many bytes; allocates memory only as they arrive.
@@ -364,6 +392,23 @@ mod tests {
         tokio::join!(saying, hearing);
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn silence_is_counted_in_beats_of_those_who_listen() {
+        let (_one, mut other) = tokio::io::duplex(64);
+        let began = tokio::time::Instant::now();
+        let error = read_while_alive(&mut other).await.unwrap_err();
+        assert_eq!(error.to_string(), "no sign of life for 10s");
+        assert_eq!(began.elapsed(), BEAT * MOST_SILENT_BEATS);
+        // A process that was stopped for an hour goes on listening.
+        let listening = async {
+            let mut listening = std::pin::pin!(read_while_alive(&mut other));
+            assert!(timeout(BEAT / 2, &mut listening).await.is_err());
+            tokio::time::advance(Duration::from_secs(3600)).await;
+            timeout(BEAT, &mut listening).await.is_err()
+        };
+        assert!(listening.await);
+    }
+
     #[tokio::test]
     async fn what_is_announced_is_bounded() {
         for head in [[0xff_u8; 8], [0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff]] {
@@ -376,9 +421,10 @@ mod tests {
     async fn strangers_are_known_by_their_first_words() {
         let heard = |line: &'static [u8]| async move { hear_line(&mut &*line).await };
         assert!(heard(LINE).await.is_ok());
-        for stranger in [&b"HTTP/1.1 400"[..], b"", b"p", b"pode hand-over"] {
+        for stranger in [&b"HTTP/1.1 400"[..], b"p", b"pode hand-over"] {
             assert!(matches!(heard(stranger).await, Err(LineError::Stranger)));
         }
+        assert!(matches!(heard(b"").await, Err(LineError::Silent(_))));
         match heard(b"pode hand-over 1\n").await {
             Err(LineError::Version(version)) => assert_eq!(version, "1"),
             other => panic!("{other:?}"),
