@@ -1,16 +1,19 @@
 //! Handing over: from an older process of a server to a newer one, while clients
 //! come, go and listen.
 //!
-//! Both meet at a Unix [socket]. The newer process gets duplicates of the older one's
-//! listening sockets ([predecessor]), so that a client that connects waits in their
-//! backlog at worst. When it is ready, the older one stops its timers, upstreams and
-//! acceptors ([successor]). From then on the newer one leads ([leader]): it numbers
-//! what is sent in both. The older one follows ([follower]): it closes its clients
-//! one by one and tells each its position, with which a client comes back to the
-//! newer process and gets what it missed. They talk by frames ([wire]).
+//! Both meet at a Unix [socket], where the older one has a [listener]. The newer
+//! process gets duplicates of the older one's listening sockets ([predecessor]), so
+//! that a client that connects waits in their backlog at worst. When it is ready,
+//! the older one stops its timers, upstreams and acceptors ([successor]). From then
+//! on the newer one leads ([leader]): it numbers what is sent in both. The older one
+//! follows ([follower]): it closes its clients one by one and tells each its
+//! position, with which a client comes back to the newer process and gets what it
+//! missed. They talk by frames ([wire]).
 //!
 //! [task] runs all that, with what [state] holds of the server. If the newer process
-//! dies, the older one goes on as before, as long as it is there.
+//! dies or hangs, the older one goes on as before, as long as it is there. It then
+//! renews the socket: a process whose socket isn't at the path any more knows that it
+//! doesn't lead, whenever it looks.
 
 #[cfg(unix)]
 mod follower;
