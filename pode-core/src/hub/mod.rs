@@ -25,7 +25,7 @@ mod history;
 mod numbering;
 mod receiver;
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
@@ -42,7 +42,7 @@ use crate::message::Message;
 #[derive(Debug)]
 pub struct Hub<T = Message> {
     /// At least one for each path.
-    channels: HashMap<&'static str, Vec<Channel<T>>>,
+    channels: BTreeMap<&'static str, Vec<Channel<T>>>,
     /// Notified when a message gets a number.
     numbered: Arc<Notify>,
 }
@@ -100,7 +100,7 @@ impl<T: Clone + Send + 'static> Hub<T> {
         declared: impl IntoIterator<Item = (&'static str, usize)>,
     ) -> (Hub<T>, Vec<Receiver<T>>) {
         let numbered = Arc::new(Notify::new());
-        let mut hub = Hub { channels: HashMap::<_, Vec<_>>::new(), numbered };
+        let mut hub = Hub { channels: BTreeMap::<_, Vec<_>>::new(), numbered };
         let mut receivers = Vec::new();
         for (path, capacity_messages) in declared {
             let capacity_messages = capacity_messages.clamp(1, MAX_CAPACITY_MESSAGES);
@@ -151,7 +151,9 @@ impl<T: Clone + Send + 'static> Hub<T> {
         self.channels.get(path).map(Vec::as_slice).ok_or(SendError::UnknownPath { path })
     }
 
-    /// Returns all channels, in no order.
+    /// Returns all channels, in the order of their paths. Whoever waits for
+    /// capacity in several must do so in one order: two that hold what the other
+    /// waits for would wait for ever.
     pub fn channels(&self) -> impl Iterator<Item = &Channel<T>> {
         self.channels.values().flatten()
     }
@@ -249,6 +251,14 @@ mod tests {
     fn one_path(capacity_messages: usize) -> (Hub, Receiver) {
         let (hub, mut receivers) = Hub::new([("/", capacity_messages)]);
         (hub, receivers.remove(0))
+    }
+
+    /// So that two that wait for all of them can't block each other.
+    #[test]
+    fn channels_come_in_the_order_of_their_paths() {
+        let (hub, _receivers) = Hub::<Message>::new(["/c", "/a", "/b", "/a"].map(|path| (path, 1)));
+        let paths: Vec<_> = hub.channels().map(Channel::path).collect();
+        assert_eq!(paths, ["/a", "/a", "/b", "/c"]);
     }
 
     #[tokio::test]

@@ -184,9 +184,8 @@ impl Signals {
 
     /// Sends as soon as every channel has capacity.
     ///
-    /// Two sends that wait for several channels can't block each other:
-    /// delivery frees the capacity they wait for, whoever holds the other
-    /// permits.
+    /// Two sends to all can't block each other: both wait for the channels in the
+    /// order of their paths.
     async fn send_soon(self, target: Target, message: Message) -> Result<(), SendError> {
         let deadline = self.deadline();
         match target {
