@@ -5,9 +5,10 @@ use std::net::IpAddr;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http::header::{HeaderMap, USER_AGENT};
+use http::header::{HeaderMap, HeaderValue, USER_AGENT};
 use pode_core::ClientId;
 use ring::hmac;
+use zeroize::Zeroizing;
 
 /// Whether client ids are signed: an option of the server.
 ///
@@ -21,14 +22,14 @@ pub struct ClientIds {
 
 #[derive(Clone)]
 struct Signing {
-    secret: Vec<u8>,
+    secret: Zeroizing<Vec<u8>>,
     is_strict: bool,
 }
 
 /// Signs client ids with a secret. The secret should have 32 bytes or more, and
 /// not be in the source code.
 pub fn signed_by(secret: impl Into<Vec<u8>>) -> ClientIds {
-    ClientIds { signing: Some(Signing { secret: secret.into(), is_strict: false }) }
+    ClientIds { signing: Some(Signing { secret: Zeroizing::new(secret.into()), is_strict: false }) }
 }
 
 impl ClientIds {
@@ -72,15 +73,15 @@ impl ClientIds {
 
 impl Signing {
     fn key(&self, headers: &HeaderMap, address: Option<IpAddr>) -> hmac::Key {
-        let mut secret = self.secret.clone();
-        if self.is_strict {
-            // Neither of them can contain a zero byte.
-            secret.push(0);
-            secret.extend(headers.get(USER_AGENT).map_or(&[][..], |agent| agent.as_bytes()));
-            secret.push(0);
-            secret.extend(address.map(|address| address.to_string()).unwrap_or_default().bytes());
+        if !self.is_strict {
+            return hmac::Key::new(hmac::HMAC_SHA256, &self.secret);
         }
-        hmac::Key::new(hmac::HMAC_SHA256, &secret)
+        let agent = headers.get(USER_AGENT).map_or(&[][..], HeaderValue::as_bytes);
+        let address = address.map(|address| address.to_string()).unwrap_or_default();
+        // Neither of them can contain a zero byte. Joined at once, so that no
+        // copy of the secret is left where a vector grows.
+        let bound = [&self.secret, agent, address.as_bytes()].join(&0);
+        hmac::Key::new(hmac::HMAC_SHA256, &Zeroizing::new(bound))
     }
 }
 

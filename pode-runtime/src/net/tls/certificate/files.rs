@@ -7,6 +7,7 @@
 use std::path::{Path, PathBuf};
 
 use ring::digest::{SHA256, digest};
+use zeroize::Zeroizing;
 
 use crate::base::error::CertificateError;
 
@@ -23,17 +24,20 @@ impl Fingerprint {
         files: impl IntoIterator<Item = &'file Path>,
     ) -> Fingerprint {
         let fingerprint = |file: &Path| {
-            let content = std::fs::read(resolve(folder, file)).ok()?;
+            let content = Zeroizing::new(std::fs::read(resolve(folder, file)).ok()?);
             Some(digest(&SHA256, &content).as_ref().to_vec())
         };
         Fingerprint(files.into_iter().map(fingerprint).collect())
     }
 }
 
-/// Reads a file.
-pub(super) fn read(folder: Option<&Path>, file: &Path) -> Result<Vec<u8>, CertificateError> {
+/// Reads a file, which may hold a secret.
+pub(super) fn read(
+    folder: Option<&Path>,
+    file: &Path,
+) -> Result<Zeroizing<Vec<u8>>, CertificateError> {
     let path = resolve(folder, file);
-    std::fs::read(&path).map_err(|source| match source.kind() {
+    std::fs::read(&path).map(Zeroizing::new).map_err(|source| match source.kind() {
         std::io::ErrorKind::NotFound => {
             let path = std::path::absolute(&path).unwrap_or(path);
             CertificateError::Missing { path: path.display().to_string() }

@@ -9,6 +9,8 @@ use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::{Error as PemError, PemObject};
 use rustls::sign::SigningKey;
 
+use zeroize::{Zeroize, Zeroizing};
+
 use super::sealed_key::unseal;
 use crate::base::error::CertificateError;
 
@@ -24,7 +26,7 @@ const END: &[u8] = b"-----END ENCRYPTED PRIVATE KEY-----";
 /// is encrypted (PKCS#8, RFC 5958).
 pub(super) fn from_pem(
     content: &[u8],
-    password: impl FnOnce() -> Option<Result<String, CertificateError>>,
+    password: impl FnOnce() -> Option<Result<Zeroizing<String>, CertificateError>>,
 ) -> Result<Arc<dyn SigningKey>, CertificateError> {
     if position(content, OLD_ENCRYPTION).is_some() {
         return Err(CertificateError::OldEncryption);
@@ -43,9 +45,11 @@ pub(super) fn from_pem(
 
 /// Makes a signing key.
 pub(super) fn signing_key(
-    key: PrivateKeyDer<'static>,
+    mut key: PrivateKeyDer<'static>,
 ) -> Result<Arc<dyn SigningKey>, CertificateError> {
-    any_supported_type(&key).map_err(|_| CertificateError::KindOfKey)
+    let signing_key = any_supported_type(&key).map_err(|_| CertificateError::KindOfKey);
+    key.zeroize();
+    signing_key
 }
 
 /// Finds the first encrypted key; the inner error means that it is damaged.

@@ -4,6 +4,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::files::resolve;
+use zeroize::Zeroizing;
+
 use crate::base::error::CertificateError;
 
 /// Takes a password from an environment variable when the server starts.
@@ -30,7 +32,7 @@ pub struct Password {
 
 #[derive(Clone, PartialEq, Eq)]
 enum PasswordSource {
-    Text(String),
+    Text(Zeroizing<String>),
     Variable(String),
     File(PathBuf),
 }
@@ -43,7 +45,7 @@ impl From<&str> for Password {
 
 impl From<String> for Password {
     fn from(text: String) -> Self {
-        Password { source: PasswordSource::Text(text) }
+        Password { source: PasswordSource::Text(text.into()) }
     }
 }
 
@@ -67,18 +69,23 @@ impl Password {
         }
     }
 
-    pub(super) fn read(&self, folder: Option<&Path>) -> Result<String, CertificateError> {
+    pub(super) fn read(
+        &self,
+        folder: Option<&Path>,
+    ) -> Result<Zeroizing<String>, CertificateError> {
         match &self.source {
             PasswordSource::Text(text) => Ok(text.clone()),
             // The error would show the value if that is not text.
             PasswordSource::Variable(name) => std::env::var(name)
+                .map(Zeroizing::new)
                 .map_err(|_| CertificateError::PasswordVariable { name: name.clone() }),
             PasswordSource::File(file) => {
                 let text = std::fs::read_to_string(resolve(folder, file)).map_err(|source| {
                     CertificateError::PasswordFile { file: file.display().to_string(), source }
                 })?;
+                let text = Zeroizing::new(text);
                 let line = text.strip_suffix('\n').unwrap_or(&text);
-                Ok(line.strip_suffix('\r').unwrap_or(line).to_owned())
+                Ok(line.strip_suffix('\r').unwrap_or(line).to_owned().into())
             }
         }
     }

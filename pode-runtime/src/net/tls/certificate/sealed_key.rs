@@ -4,13 +4,14 @@ use pkcs8::EncryptedPrivateKeyInfoRef;
 use rustls::pki_types::PrivatePkcs8KeyDer;
 use x509_cert::der::Decode;
 use x509_cert::der::asn1::AnyRef;
+use zeroize::Zeroizing;
 
 use crate::base::error::CertificateError;
 
 /// Decrypts a key.
 pub(super) fn unseal(
     sealed: &[u8],
-    password: impl FnOnce() -> Option<Result<String, CertificateError>>,
+    password: impl FnOnce() -> Option<Result<Zeroizing<String>, CertificateError>>,
 ) -> Result<PrivatePkcs8KeyDer<'static>, CertificateError> {
     use pkcs8::Error::EncryptedPrivateKey;
     use pkcs8::pkcs5::Error::{
@@ -23,7 +24,7 @@ pub(super) fn unseal(
         let whole = AnyRef::from_der(sealed).is_ok();
         if whole { CertificateError::KindOfEncryption } else { CertificateError::unreadable_key() }
     })?;
-    let opened = info.decrypt(password).map_err(|error| match error {
+    let opened = info.decrypt(password.as_bytes()).map_err(|error| match error {
         EncryptedPrivateKey(
             AlgorithmParametersInvalid { .. } | UnsupportedAlgorithm { .. } | NoPbes1CryptSupport,
         ) => CertificateError::KindOfEncryption,
@@ -44,7 +45,7 @@ mod tests {
             let file = format!(
                 "-----BEGIN ENCRYPTED PRIVATE KEY-----\n{body}\n-----END ENCRYPTED PRIVATE KEY-----"
             );
-            from_pem(file.as_bytes(), || Some(Ok("secret".to_owned()))).expect_err(body)
+            from_pem(file.as_bytes(), || Some(Ok("secret".to_owned().into()))).expect_err(body)
         };
         assert!(matches!(judge("no digits!"), CertificateError::NotPem { .. }));
         assert!(matches!(judge("MIGH"), CertificateError::NotPem { .. }), "it is cut off");
