@@ -12,6 +12,13 @@ pub(crate) fn time_of_this_thread() -> Duration {
     clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).expect("every thread has this clock").into()
 }
 
+/// Returns the processor time of all threads of this process.
+#[cfg(unix)]
+pub(crate) fn time_of_this_process() -> Duration {
+    use nix::time::{ClockId, clock_gettime};
+    clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID).expect("every process has this clock").into()
+}
+
 /// Returns the processor time of ended child processes, including their own
 /// children.
 #[cfg(unix)]
@@ -25,6 +32,8 @@ pub(crate) fn time_of_children() -> Duration {
 
 #[cfg(not(unix))]
 pub(crate) use wall_time as time_of_this_thread;
+#[cfg(not(unix))]
+pub(crate) use wall_time as time_of_this_process;
 #[cfg(not(unix))]
 pub(crate) use wall_time as time_of_children;
 

@@ -2,6 +2,8 @@
 
 use rustls::pki_types::PrivatePkcs8KeyDer;
 
+use zeroize::Zeroizing;
+
 use crate::base::error::CertificateError;
 
 /// # Errors
@@ -9,7 +11,7 @@ use crate::base::error::CertificateError;
 /// Always: the feature is off.
 pub(super) fn unseal(
     _: &[u8],
-    _: impl FnOnce() -> Option<Result<String, CertificateError>>,
+    _: impl FnOnce() -> Option<Result<Zeroizing<String>, CertificateError>>,
 ) -> Result<PrivatePkcs8KeyDer<'static>, CertificateError> {
     Err(CertificateError::EncryptedKeysOff)
 }
