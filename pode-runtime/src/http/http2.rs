@@ -34,6 +34,9 @@ const PING_AFTER: Duration = Duration::from_secs(20);
 /// How long the client may take to answer the ping.
 const PING_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How long a client without a request has to leave when the server stops.
+const STOP_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// How often to look whether a response is still waited for, at most.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -66,17 +69,27 @@ where
         .keep_alive_timeout(PING_TIMEOUT)
         .serve_connection(TokioIo::new(stream), service);
     let mut connection = std::pin::pin!(connection);
+    let mut limits = *limits;
     let patience = tokio::select! {
         result = connection.as_mut() => return result,
-        _ = told_to_stop(&mut stopping) => Duration::MAX,
+        _ = told_to_stop(&mut stopping) => {
+            limits.head_timeout = STOP_TIMEOUT;
+            limits.keep_alive_timeout = STOP_TIMEOUT;
+            Duration::MAX
+        }
         () = streams.cant_be_reset() => limits.write_timeout,
         // A client that answers nothing has no request to lose.
-        () = idle(&activity, &streams, limits) => limits.keep_alive_timeout.max(PING_TIMEOUT),
+        () = idle(&activity, &streams, &limits) => {
+            limits.keep_alive_timeout = limits.keep_alive_timeout.max(PING_TIMEOUT);
+            limits.keep_alive_timeout
+        }
     };
     connection.as_mut().graceful_shutdown();
     tokio::select! {
         result = connection => result,
         () = streams.cant_be_reset() => Ok(()),
+        // The client may be silent, or not read.
+        () = idle(&activity, &streams, &limits) => Ok(()),
         () = sleep(patience) => Ok(()),
     }
 }
@@ -133,6 +146,17 @@ mod tests {
         let (_ended, _heard) = tokio::join!(serving, heard);
         assert!(started.elapsed() >= limits.keep_alive_timeout);
         assert!(started.elapsed() <= limits.keep_alive_timeout * 2 + PING_TIMEOUT);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_says_nothing_doesnt_hold_up_a_stop() {
+        let (server, _silent) = tokio::io::duplex(4096);
+        let deadline = Instant::now() + Duration::from_secs(3600);
+        let stopping = watch::Sender::new(Some(deadline));
+        let service = |_| async { unreachable!("nothing is asked for") };
+        let (started, limits) = (Instant::now(), Limits::default());
+        serve(server, None, &limits, service, stopping.subscribe()).await.unwrap();
+        assert_eq!(started.elapsed(), STOP_TIMEOUT);
     }
 
     #[tokio::test(start_paused = true)]
