@@ -2,12 +2,16 @@
 
 use std::io;
 #[cfg(unix)]
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError, mpsc};
 #[cfg(unix)]
 use std::time::Duration;
 #[cfg(unix)]
 use std::{process, thread};
 
+#[cfg(unix)]
+use tokio::runtime::Builder;
+#[cfg(unix)]
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::Instant;
 #[cfg(unix)]
@@ -26,7 +30,6 @@ pub(crate) async fn told_to_stop(stopping: &mut watch::Receiver<Option<Instant>>
 /// such as a write to its log; otherwise it would end the process (SIGXFSZ).
 #[cfg(unix)]
 pub(crate) fn outlive_files_that_are_too_large() {
-    use tokio::signal::unix::{SignalKind, signal};
     // No task has to wait for the signal: the handler suffices.
     let signal = signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()));
     if let Err(error) = signal {
@@ -76,38 +79,50 @@ const TAKE_NOTE: Duration = Duration::from_millis(100);
 /// handlers block all threads, or one that runs no server any more.
 #[cfg(unix)]
 fn heed_signals() -> io::Result<watch::Sender<usize>> {
-    use tokio::runtime::Builder;
-    use tokio::signal::unix::{SignalKind, signal};
-    let runtime = Builder::new_current_thread().enable_all().build()?;
-    let kinds = [SignalKind::interrupt(), SignalKind::terminate()];
-    let [mut interrupt, mut terminate] = {
-        let _runtime = runtime.enter();
-        [signal(kinds[0])?, signal(kinds[1])?]
-    };
     let asked = watch::Sender::new(0);
+    let (begins, begun) = mpsc::channel();
     let told = asked.clone();
-    let heed = async move {
-        loop {
-            let kind = tokio::select! {
-                _ = interrupt.recv() => kinds[0],
-                _ = terminate.recv() => kinds[1],
+    let heed = move || {
+        let runtime = match Builder::new_current_thread().enable_all().build() {
+            Ok(runtime) => runtime,
+            Err(error) => return drop(begins.send(Err(error))),
+        };
+        runtime.block_on(async {
+            let kinds = [SignalKind::interrupt(), SignalKind::terminate()];
+            let (mut interrupt, mut terminate) = match (signal(kinds[0]), signal(kinds[1])) {
+                (Ok(interrupt), Ok(terminate)) => (interrupt, terminate),
+                (Err(error), _) | (_, Err(error)) => return drop(begins.send(Err(error))),
             };
-            let is_awaited = told.receiver_count() > 0;
-            let mut is_first = false;
-            told.send_modify(|times| {
-                is_first = *times == 0;
-                *times += 1;
-            });
-            let is_noted = is_first || timeout(TAKE_NOTE, told.closed()).await.is_ok();
-            if !is_awaited || !is_noted {
-                log::flush();
-                // As shells tell of a process that a signal has ended.
-                process::exit(128 + kind.as_raw_value());
+            let _ = begins.send(Ok(()));
+            loop {
+                let kind = tokio::select! {
+                    _ = interrupt.recv() => kinds[0],
+                    _ = terminate.recv() => kinds[1],
+                };
+                heed_request(&told, kind).await;
             }
-        }
+        });
     };
-    thread::Builder::new().name("pode-signals".to_owned()).spawn(move || runtime.block_on(heed))?;
+    thread::Builder::new().name("pode-signals".to_owned()).spawn(heed)?;
+    begun.recv().map_err(io::Error::other)??;
     Ok(asked)
+}
+
+/// Counts a request, and ends the process if nobody takes note.
+#[cfg(unix)]
+async fn heed_request(told: &watch::Sender<usize>, kind: SignalKind) {
+    let is_awaited = told.receiver_count() > 0;
+    let mut is_first = false;
+    told.send_modify(|times| {
+        is_first = *times == 0;
+        *times += 1;
+    });
+    let is_noted = is_first || timeout(TAKE_NOTE, told.closed()).await.is_ok();
+    if !is_awaited || !is_noted {
+        log::flush();
+        // As shells tell of a process that a signal has ended.
+        process::exit(128 + kind.as_raw_value());
+    }
 }
 
 #[cfg(not(unix))]
