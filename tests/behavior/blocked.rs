@@ -105,6 +105,8 @@ async fn a_program_ends_by_its_deadline_whatever_blocks() {
         assert_eq!(status.code(), Some(1), "{said}");
         assert!(said.contains("\nwhat comes after the server\n"), "{said}");
         assert!(said.contains("handlers block their threads; the program ends"), "{said}");
+        let cut_off = said.contains("1 connections aren't done by the deadline and are cut off");
+        assert_eq!(cut_off, blocked == 1, "{said}");
         assert!(!said.contains("what comes after the runtime"), "{said}");
     }
 }

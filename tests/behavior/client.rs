@@ -263,7 +263,11 @@ async fn a_client_with_very_many_groups_is_refused() {
         let groups: Vec<_> = (0..number).map(|number| format!("group={number}")).collect();
         format!("/chat?{}", groups.join("&"))
     };
-    let (_client, _) = connect(&server, &groups(1000)).await;
+    let (_client, headers) = connect(&server, &groups(1000)).await;
+    // Many a client takes no response with headers of that length.
+    assert_eq!(headers.get("x-pode-signal-group"), None);
+    let (_other, headers) = connect(&server, &groups(3)).await;
+    assert_eq!(headers["x-pode-signal-group"], "0,1,2");
     assert_eq!(server.signals().clients(CHAT).groups().await.unwrap().len(), 1000);
     let refusal = Client::handshake(address, &groups(1001), &[]).await.map(drop).unwrap_err();
     let sentence = "a client joins at most 1000 groups with names of 1024 bytes";

@@ -120,13 +120,18 @@ const DROP_TIME: Duration = Duration::from_millis(100);
 /// Waits for tasks, at most until the deadline, then aborts those that are left.
 /// Their panics have been reported already. A task whose handler blocks its
 /// thread ends only then, and isn't waited for.
-pub(crate) async fn finish_by(tasks: &mut JoinSet<()>, deadline: Instant) {
+///
+/// The log says how many of `what` are aborted.
+pub(crate) async fn finish_by(tasks: &mut JoinSet<()>, deadline: Instant, what: &str) {
     let all_ended = async |tasks: &mut JoinSet<()>| {
         while let Some(ended) = tasks.join_next().await {
             has_ended(ended);
         }
     };
     let _ = timeout_at(deadline, all_ended(tasks)).await;
+    if !tasks.is_empty() {
+        tracing::warn!("{} {what} aren't done by the deadline and are cut off", tasks.len());
+    }
     tasks.abort_all();
     let _ = timeout(DROP_TIME, all_ended(tasks)).await;
 }

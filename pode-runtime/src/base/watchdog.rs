@@ -20,9 +20,10 @@ use crate::base::supervisor::unwinding_stops_here;
 /// second look.
 const LOOK: Duration = Duration::from_millis(40);
 
-/// For how many looks the workers of a runtime that shuts down may be busy: some
-/// two seconds.
+/// For how many looks, each some 80 ms, the workers of a runtime that shuts down
+/// may be busy; and if the program was asked twice.
 const LOOKS_TO_LEAVE: u32 = 25;
+const LOOKS_AT_ONCE: u32 = 2;
 
 /// Looks at the workers of a runtime, and lets another one wait for sockets and
 /// timers if one blocks. Ends when it is dropped.
@@ -98,8 +99,9 @@ pub(crate) async fn at_most<T>(time: Duration, work: impl Future<Output = T>) ->
 
 /// From now on, when the current runtime is shut down, ends the process if
 /// handlers block their threads: the runtime would wait for them. For programs
-/// that were asked to end; `handlers` lives as long as any handler runs.
-pub(crate) fn leave_behind_what_blocks<T: Send + Sync + 'static>(handlers: Weak<T>) {
+/// that were asked to end; once
+/// or `twice`; `handlers` lives as long as any handler runs.
+pub(crate) fn leave_behind_what_blocks<T: Send + Sync + 'static>(handlers: Weak<T>, twice: bool) {
     static WATCHES: Once = Once::new();
     let runtime = Handle::current();
     let watch = move || {
@@ -108,8 +110,9 @@ pub(crate) fn leave_behind_what_blocks<T: Send + Sync + 'static>(handlers: Weak<
         // Of a worker that is blocked, the number is even and stays the same.
         let mut busy: Vec<_> = (0..metrics.num_workers()).map(|it| (it, count(it))).collect();
         busy.retain(|(_, parked)| parked.is_multiple_of(2));
+        let most = if twice { LOOKS_AT_ONCE } else { LOOKS_TO_LEAVE };
         let mut looks = 0;
-        while looks < LOOKS_TO_LEAVE {
+        while looks < most {
             thread::sleep(LOOK);
             busy.retain(|(worker, parked)| count(*worker) == *parked);
             if busy.is_empty() || handlers.strong_count() == 0 {

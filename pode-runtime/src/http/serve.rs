@@ -99,7 +99,7 @@ pub(crate) async fn serve<S, F>(
         }
     };
     drop(acceptor);
-    finish_by(&mut connections, deadline).await;
+    finish_by(&mut connections, deadline, "connections").await;
 }
 
 /// Serves one connection, with or without TLS.

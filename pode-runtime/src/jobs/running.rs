@@ -86,6 +86,6 @@ impl<Context: Clone + Send + Sync + 'static> RunningJobs<Context> {
     /// Waits for the handlers that still run, at most until the deadline, then
     /// aborts them. All must have been told to stop before.
     pub(crate) async fn stop(&mut self, deadline: Instant) {
-        finish_by(&mut self.tasks, deadline).await;
+        finish_by(&mut self.tasks, deadline, "timers and schedules").await;
     }
 }

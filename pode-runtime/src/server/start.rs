@@ -56,6 +56,14 @@ pub struct Server {
     receivers: Vec<Receiver<Envelope>>,
 }
 
+/// How a server has run.
+struct Run {
+    /// Lives as long as any handler runs.
+    context: Weak<Context>,
+    asked_twice: bool,
+    ended: crate::server::error::Result,
+}
+
 impl Declared {
     /// Ends the declarations.
     pub fn into_server(mut self) -> Server {
@@ -89,15 +97,12 @@ impl Server {
     /// As for [`start`](Self::start); and an [`EndedError`](crate::EndedError), once it has stopped,
     /// if a part of it [failed](RunningServer::failed).
     pub async fn run(self) -> crate::server::error::Result {
-        let (context, ended) = self.run_to_end().await?;
-        leave_behind_what_blocks(context);
+        let Run { context, asked_twice, ended } = self.run_to_end().await?;
+        leave_behind_what_blocks(context, asked_twice);
         ended
     }
 
-    /// Also returns what lives as long as any handler runs.
-    async fn run_to_end(
-        self,
-    ) -> crate::server::error::Result<(Weak<Context>, crate::server::error::Result)> {
+    async fn run_to_end(self) -> crate::server::error::Result<Run> {
         // Listens first, so that no request is missed during the start.
         let mut requests =
             StopRequests::listen().map_err(|source| StartError::Runtime { source })?;
@@ -114,15 +119,18 @@ impl Server {
             }
             error = running.failed() => Err(error.into()),
         };
-        tokio::select! {
-            () = running.stop() => {}
-            () = requests.next() => {}
-        }
+        let asked_twice = tokio::select! {
+            () = running.stop() => false,
+            () = requests.next() => true,
+        };
         log::flush();
-        Ok((context, ended))
+        Ok(Run { context, asked_twice, ended })
     }
 
     /// Runs the server on a runtime of its own, with a thread for each core.
+    ///
+    /// Doesn't wait for handlers that block their threads; whatever `main`
+    /// returns is the status then.
     ///
     /// # Errors
     ///
@@ -133,7 +141,7 @@ impl Server {
         let ended = runtime.block_on(self.run_to_end());
         // Don't wait for threads that read files, or that handlers block.
         runtime.shutdown_background();
-        ended?.1
+        ended?.ended
     }
 
     /// Binds all endpoints and serves them on the current tokio runtime.

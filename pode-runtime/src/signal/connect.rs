@@ -56,6 +56,10 @@ const NAME: HeaderName = HeaderName::from_static("x-pode-signal-name");
 /// The header that tells a client its initial groups.
 const GROUP: HeaderName = HeaderName::from_static("x-pode-signal-group");
 
+/// How long the header with a client's groups may be: many clients and proxies
+/// take no more than 8 KiB of headers.
+const MAX_GROUP_HEADER_BYTES: usize = 2048;
+
 /// How long the path of a client within a family may be: all clients there
 /// share it, and it is kept as long as they stay.
 const MAX_PATH_BYTES: usize = 1024;
@@ -198,7 +202,11 @@ impl SignalRoute {
         let told = [
             (CLIENT_ID, header(&proof)),
             (NAME, header(its_path)),
-            (GROUP, header(&joined).filter(|joined| !joined.is_empty())),
+            (
+                GROUP,
+                header(&joined)
+                    .filter(|joined| (1..=MAX_GROUP_HEADER_BYTES).contains(&joined.len())),
+            ),
         ];
         for (name, value) in told {
             if let Some(value) = value {

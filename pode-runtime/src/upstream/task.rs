@@ -131,6 +131,6 @@ impl<Context: Clone + Send + Sync + 'static> UpstreamTasks<Context> {
     /// servers to close, at most until the deadline, then aborts the tasks.
     pub(crate) async fn stop(&mut self, deadline: Instant) {
         self.stopping.send_replace(Some(deadline));
-        finish_by(&mut self.tasks, deadline).await;
+        finish_by(&mut self.tasks, deadline, "upstreams").await;
     }
 }

@@ -140,7 +140,9 @@ impl<Out> ConnectEvent<Out> {
     }
 
     /// Adds the client to a group. With more than 1,000 groups, or a name of
-    /// more than 1,024 bytes, the client is refused (400).
+    /// more than 1,024 bytes, the client is refused (400). The response tells the
+    /// client its groups, separated by commas, in the header
+    /// `X-Pode-Signal-Group`, if they have at most 2,048 bytes together.
     pub fn join_group(&self, group: &str) {
         self.request.decision().groups.add(group.into());
     }

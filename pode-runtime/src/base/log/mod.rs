@@ -12,7 +12,10 @@ use std::sync::OnceLock;
 use std::thread;
 use std::time::Duration;
 
-use tracing::Span;
+use tracing::{Level, Span};
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 pub use self::writer::LogWriter;
 use crate::base::supervisor::{unwinding_stops_here, words};
@@ -24,7 +27,8 @@ const LAST_LINES: Duration = Duration::from_secs(1);
 /// refuses, what went wrong.
 ///
 /// For programs without a `tracing` subscriber of their own; if one is
-/// installed, this does nothing. Events below the level INFO are left out.
+/// installed, this does nothing. Events below the level INFO are left out, and
+/// warnings of the crate h2, which any client can cause.
 ///
 /// Logging a line never fails and never waits. Up to a mebibyte is buffered for
 /// a reader that stalls; lines that can't be written are dropped, and a warning
@@ -39,16 +43,22 @@ pub fn log_to_terminal() {
     let subscriber = tracing_subscriber::fmt()
         .with_writer(log_writer)
         .with_ansi(io::stderr().is_terminal())
-        .with_max_level(tracing::Level::INFO)
+        .with_max_level(Level::INFO)
         .with_target(false)
         // Printing an error of the log can fail the same way.
-        .log_internal_errors(false);
+        .log_internal_errors(false)
+        .finish();
     // A second subscriber is refused, as documented.
-    if subscriber.try_init().is_ok() {
+    if subscriber.with(levels()).try_init().is_ok() {
         std::panic::set_hook(Box::new(print_panic));
         // Creates the writer for this thread even if it logs nothing.
         log_writer();
     }
+}
+
+/// h2 warns of each connection whose client resets many streams.
+fn levels() -> Targets {
+    Targets::new().with_default(Level::INFO).with_target("h2", Level::ERROR)
 }
 
 /// Returns the writer that [`log_to_terminal`] uses: it writes to standard
@@ -188,5 +198,18 @@ impl std::io::Write for Collected {
 
     fn flush(&mut self) -> std::io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_strangers_can_have_a_library_say_is_left_out() {
+        assert!(levels().would_enable("pode_runtime", &Level::INFO));
+        assert!(levels().would_enable("h2", &Level::ERROR));
+        assert!(!levels().would_enable("h2::proto::streams", &Level::WARN));
+        assert!(!levels().would_enable("pode_runtime", &Level::DEBUG));
     }
 }
