@@ -28,6 +28,19 @@ pub(crate) struct Counts {
     pub(crate) faults_told: Count,
     pub(crate) slow_told: Count,
     pub(crate) slow_that_kept_up: Count,
+    /// Clients by HTTP/2 that opened no window, and their answers that the server
+    /// took back.
+    pub(crate) hoarders: Count,
+    pub(crate) taken_back: Count,
+    /// Clients that left before their messages were handled, and how often all
+    /// places of these were taken.
+    pub(crate) leavers: Count,
+    pub(crate) refused: Count,
+    /// Forms without end that were refused.
+    pub(crate) floods: Count,
+    /// Requests that blocked a thread, and those that were answered meanwhile.
+    pub(crate) blocked: Count,
+    pub(crate) meanwhile: Count,
     pub(crate) rounds: Count,
     /// Panics that the log reported, while it was read.
     pub(crate) panics_told: Count,
@@ -78,6 +91,15 @@ impl Counts {
         lock(&self.failed).get(path).copied().unwrap_or_default()
     }
 
+    /// Records the error that a blocked thread holds up others, if that happened more
+    /// often than not: a busy machine does it at times.
+    pub(crate) fn judge_blocks(&self) {
+        let (blocked, meanwhile) = (self.blocked.get(), self.meanwhile.get());
+        if 2 * meanwhile < blocked {
+            self.wrong("requests wait for a handler that blocks its thread");
+        }
+    }
+
     /// Whether there were no errors, and no message was lost or went astray.
     pub(crate) fn is_well(&self) -> bool {
         let nothing_wrong = lock(&self.wrong).is_empty();
@@ -106,6 +128,13 @@ impl fmt::Display for Counts {
         line("faults", self.faults_told.get(), "told by their codes")?;
         line("slow, cut off", self.slow_told.get(), "told by 1013")?;
         line("slow, but kept up", self.slow_that_kept_up.get(), "")?;
+        line("opened no window by HTTP/2", self.hoarders.get(), "")?;
+        line("  answers taken back", self.taken_back.get(), "after `write_timeout`")?;
+        line("left before they were answered", self.leavers.get(), "")?;
+        line("  found no place", self.refused.get(), "told by 503, and came again")?;
+        line("forms without end", self.floods.get(), "refused by 413")?;
+        line("threads blocked", self.blocked.get(), "by a handler")?;
+        line("  others answered meanwhile", self.meanwhile.get(), "")?;
         for (code, count) in lock(&self.told).iter() {
             line(&format!("others told to go by {code}"), *count, "")?;
         }

@@ -15,6 +15,10 @@ use std::process::ExitCode;
 
 use arguments::{Arguments, USAGE};
 
+/// The folder of the tests' certificates.
+const CERTIFICATES: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/behavior/certificates");
+
 fn main() -> ExitCode {
     if !cfg!(target_os = "linux") {
         eprintln!("this needs Linux, whose accounts of processes it reads");

@@ -28,6 +28,8 @@ pub(crate) struct Server {
     /// The server stops when this is dropped.
     input: ChildStdin,
     pub(crate) port: u16,
+    /// The port of `https`.
+    pub(crate) secure_port: u16,
     id: u32,
     /// The log of a server with faults, as long as it is read.
     pub(crate) log: Option<Log>,
@@ -69,10 +71,14 @@ impl Server {
         };
         let mut lines = BufReader::new(output).lines();
         let line = timeout(START_TIMEOUT, lines.next_line()).await??.unwrap_or_default();
-        let port = line.strip_prefix("listening ").and_then(|port| port.parse().ok());
-        let port = port.ok_or_else(|| io::Error::other(format!("unexpected: {line:?}")))?;
+        let ports = line.strip_prefix("listening ").and_then(|ports| {
+            let (port, secure_port) = ports.split_once(' ')?;
+            Some((port.parse().ok()?, secure_port.parse().ok()?))
+        });
+        let (port, secure_port) =
+            ports.ok_or_else(|| io::Error::other(format!("unexpected: {line:?}")))?;
         let log = child.stderr.take().map(Log::read);
-        Ok(Server { child, input, port, id, log })
+        Ok(Server { child, input, port, secure_port, id, log })
     }
 
     /// Stops the process, and waits for its end.
@@ -113,7 +119,7 @@ impl Server {
         Ok(Holdings { heap, memory, descriptors })
     }
 
-    /// Returns how many clients it has; for a server with faults.
+    /// Returns how many clients it has.
     ///
     /// # Errors
     ///

@@ -5,10 +5,14 @@
 use std::alloc::System;
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::available_parallelism;
+use std::time::Duration;
 
 use cap::Cap;
-use pode::Protocol;
+use pode::certificate::pem;
 use pode::prelude::*;
+use pode::{Certificate, Protocol};
 
 use crate::faults::log_with_panics;
 
@@ -32,6 +36,43 @@ struct Wish {
     group: String,
 }
 
+/// The bytes of an answer that doesn't fit into what the system buffers.
+const LARGE: usize = 100_000;
+
+/// How long `/block` blocks its thread, and a message to `/slow` takes.
+pub(crate) const BLOCK: Duration = Duration::from_millis(200);
+const SLOW: Duration = Duration::from_millis(50);
+
+/// How many clients `/slow` may have.
+const PLACES: usize = 3;
+
+/// The handlers of `/slow` that run now, and the most that ever ran at once.
+static RUNNING: AtomicUsize = AtomicUsize::new(0);
+static MOST_RUNNING: AtomicUsize = AtomicUsize::new(0);
+
+/// A handler of `/slow`, until it ends or is dropped.
+struct Running;
+
+impl Running {
+    fn begin() -> Running {
+        let now = RUNNING.fetch_add(1, Ordering::SeqCst) + 1;
+        MOST_RUNNING.fetch_max(now, Ordering::SeqCst);
+        Running
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        RUNNING.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// The certificate of the tests, for `localhost`.
+fn certificate() -> Certificate {
+    let file = |name| format!("{}/{name}", crate::CERTIFICATES);
+    pem(file("chain.pem"), file("key.pem"))
+}
+
 /// Declares the server, with further declarations.
 macro_rules! soaked {
     (($($parameters:tt)*) $($besides:tt)*) => {
@@ -41,6 +82,10 @@ macro_rules! soaked {
 
             endpoint http "127.0.0.1:0";
             endpoint ws   "127.0.0.1:0";
+            endpoint https "127.0.0.1:0" {
+                certificate: certificate(),
+                limits: Limits { write_timeout: 2s },
+            };
 
             signal NEWS:  Numbered = "/news";
             signal TICKS: Numbered = "/ticks";
@@ -58,6 +103,12 @@ macro_rules! soaked {
             };
             /// Sends frequent heartbeats.
             signal BEAT:  Numbered = "/beat" { heartbeat: 2s };
+            /// Takes seconds for the messages that a client sends at once.
+            signal SLOW:  Numbered -> Numbered = "/slow" { max_clients: PLACES } => async |event: SignalEvent<Numbered>, said| {
+                let _running = Running::begin();
+                tokio::time::sleep(super::SLOW).await;
+                event.reply(&said).await
+            };
 
             route GET  "/"      => async |_| html("<!doctype html><title>Soaked</title>");
             route GET  "/heap"  => async |_| text(HEAP.allocated().to_string());
@@ -66,6 +117,40 @@ macro_rules! soaked {
             route POST "/bulk"  (json: Numbered) => async |event: WebEvent, json| event.send(BULK, &json).await;
             route POST "/team/:group" (group: String, json: Numbered) => async |event: WebEvent, group: String, json| {
                 event.send(TEAM, &json).to_group(&group).await
+            };
+
+            route GET  "/block" => async |_| {
+                std::thread::sleep(BLOCK);
+                text("blocked")
+            };
+            route GET  "/large" => async |_| bytes("application/octet-stream", vec![0; LARGE]);
+            route POST "/parts" (multipart: Multipart) => async |_, mut form: Multipart| -> Result<(), EventError> {
+                while let Some(part) = form.next().await? {
+                    part.bytes().await?;
+                }
+                Ok(())
+            };
+            /// Whether no more clients were ever served by `/slow` than may be.
+            route GET  "/places" => async |_| match MOST_RUNNING.load(Ordering::SeqCst) {
+                0..=PLACES => status(200),
+                _ => status(500),
+            };
+            route GET  "/clients" => async |event: WebEvent| -> Result<_, SendError> {
+                let mut clients = event.clients(FED).list().await?.len();
+                for signal in [NEWS, TICKS, BULK, TEAM, BEAT] {
+                    clients += event.clients(signal).list().await?.len();
+                }
+                for signal in [TALK, SHORT, SLOW] {
+                    clients += event.clients(signal).list().await?.len();
+                }
+                Ok(text(clients.to_string()))
+            };
+
+            /// The messages of the upstream, if there is one.
+            signal FED:   u64 = "/fed";
+            /// Its home shard differs from that of the other signal where clients talk.
+            signal SHORT: Numbered -> Numbered = "/short" => async |event: SignalEvent<Numbered>, said| {
+                event.reply(&said).await
             };
 
             $($besides)*
@@ -90,28 +175,10 @@ mod with_faults {
     soaked! {
         (, feed: String)
 
-        endpoint https "127.0.0.1:0" { certificate: self_signed() };
-
         route POST "/arm"  (body: String) => async |_, text: String| faults::arm(text);
         route POST "/fill" => async |_| faults::fill_log().await;
         route GET  "/seen" => async |_| json(&*seen());
-        route GET  "/clients" => async |event: WebEvent| -> Result<_, SendError> {
-            let mut clients = event.clients(FED).list().await?.len();
-            for signal in [NEWS, TICKS, BULK, TEAM, BEAT] {
-                clients += event.clients(signal).list().await?.len();
-            }
-            for signal in [TALK, SHORT] {
-                clients += event.clients(signal).list().await?.len();
-            }
-            Ok(text(clients.to_string()))
-        };
 
-        /// The messages of the upstream.
-        signal FED:   u64 = "/fed";
-        /// Its home shard differs from that of the other signal where clients talk.
-        signal SHORT: Numbered -> Numbered = "/short" => async |event: SignalEvent<Numbered>, said| {
-            event.reply(&said).await
-        };
         upstream FEED: u64 = feed { reconnect_delay: 10ms } => async |event, number: u64| {
             event.send(FED, &number).await
         };
@@ -127,7 +194,7 @@ mod with_faults {
 }
 
 /// Serves until the standard input ends, or another process has taken over by
-/// this socket. First it prints `listening PORT`. With the URL of an upstream,
+/// this socket. First it prints `listening PORT SECURE_PORT`. With the URL of an upstream,
 /// it is the server with faults.
 ///
 /// # Errors
@@ -141,12 +208,18 @@ pub(crate) fn serve(socket: PathBuf, feed: Option<String>) -> io::Result<()> {
             with_faults::soaked(socket, feed)
         }
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    // One may be blocked.
+    let workers = available_parallelism().map_or(2, |cores| cores.get().max(2));
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build()?;
     runtime.block_on(async {
         let running = server.start().await.map_err(io::Error::other)?;
-        let address = running.address(Protocol::Ws).ok_or(io::ErrorKind::AddrNotAvailable)?;
+        let port = |protocol| {
+            let address = running.address(protocol).ok_or(io::ErrorKind::AddrNotAvailable)?;
+            Ok::<_, io::Error>(address.port())
+        };
         let mut output = io::stdout();
-        writeln!(output, "listening {}", address.port())?;
+        writeln!(output, "listening {} {}", port(Protocol::Ws)?, port(Protocol::Https)?)?;
         output.flush()?;
         let input = tokio::task::spawn_blocking(|| io::stdin().read_to_end(&mut Vec::new()));
         tokio::select! {

@@ -1,5 +1,5 @@
-//! Clients that misbehave: they vanish without a close frame, send nothing, or
-//! break the protocol.
+//! Clients that misbehave: they vanish without a close frame, send nothing, send
+//! without end, or break the protocol.
 
 use std::time::Duration;
 
@@ -9,7 +9,9 @@ use tokio::time::{sleep, timeout};
 
 use super::chance::Chance;
 use super::client::{GOODBYE_TIMEOUT, Heard, reset, tcp};
-use super::{FAILED, Load};
+use super::http::Http;
+use super::{FAILED, Load, get};
+use crate::server::Numbered;
 
 const HALF_A_HEAD: &[u8] = b"GET /news HTTP/1.1\r\nHost: localhost\r\nConnec";
 const HALF_A_BODY: &[u8] =
@@ -64,6 +66,58 @@ pub(super) async fn read_nothing(load: &Load, path: &str) {
     sleep(Duration::from_secs(8)).await;
     client.reset();
     load.counts.reset.add(1);
+}
+
+/// A form in parts whose boundary never comes.
+const FORM: &[u8] = b"POST /parts HTTP/1.1\r\nHost: localhost\r\n\
+    Content-Type: multipart/form-data; boundary=XX\r\nTransfer-Encoding: chunked\r\n\r\n";
+
+/// Sends a form without end, and checks that it is refused.
+pub(super) async fn flood_a_form(load: &Load) {
+    let Some(mut stream) = open(load).await else { return };
+    let (mut reads, mut writes) = stream.split();
+    let chunk = [&b"1000\r\n"[..], &[b'a'; 4096], b"\r\n"].concat();
+    let flood = async {
+        let mut sent = writes.write_all(FORM).await;
+        while sent.is_ok() {
+            sent = writes.write_all(&chunk).await;
+        }
+    };
+    let mut answer = Vec::new();
+    let flooded = timeout(GOODBYE_TIMEOUT, async {
+        // A reset is an end, too.
+        let (_, ()) = tokio::join!(reads.read_to_end(&mut answer), flood);
+    });
+    match flooded.await {
+        Ok(()) if answer.starts_with(b"HTTP/1.1 413") => load.counts.floods.add(1),
+        Ok(()) => {
+            let answer = String::from_utf8_lossy(&answer);
+            let status = answer.lines().next().unwrap_or_default();
+            load.counts.wrong(format!("a form without end was answered by {status:?}"));
+        }
+        Err(_) => load.counts.wrong("a form without end is read on and on"),
+    }
+}
+
+/// How many messages a leaver sends.
+const MANY: u64 = 60;
+
+/// Sends many messages to a slow handler where few places are, and leaves before
+/// they are handled.
+pub(super) async fn leave_early(load: &Load, chance: &mut Chance) {
+    get(load, &mut Http::new(load.port), "/places", 200).await;
+    let Some(mut client) = load.find_place("/slow").await else { return };
+    for number in 1..=MANY {
+        let said = Numbered { stream: "slow".to_owned(), number, filling: String::new() };
+        let Ok(json) = serde_json::to_string(&said) else { unreachable!("it is plain data") };
+        // Whether it arrives doesn't matter.
+        client.say(json).await;
+    }
+    match chance.below(2) {
+        0 => client.reset(),
+        _ => load.take_leave("/slow", client, |_| {}).await,
+    }
+    load.counts.leavers.add(1);
 }
 
 /// Much longer than two heartbeats of `/beat`: at the first the server pings, at

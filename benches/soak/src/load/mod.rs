@@ -6,11 +6,13 @@ mod chance;
 mod client;
 mod faults;
 mod feed;
+mod hoard;
 mod http;
 mod stream;
 mod visits;
 
 use std::io;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -28,6 +30,7 @@ use self::stream::Stream;
 use crate::arguments::Arguments;
 use crate::counts::{Counts, grouped};
 use crate::process::{Holdings, Server};
+use crate::server::BLOCK;
 
 /// The longest warm-up of the server, by the same load.
 const WARM_UP: Duration = Duration::from_secs(30);
@@ -47,17 +50,27 @@ const MEMORY_BYTES: u64 = 2 << 20;
 /// as much for later.
 const LOG_BYTES: u64 = 4 << 20;
 
+/// How much more the process may hold after a restart: it kept messages for
+/// clients that resume, at most 8 MiB of each signal and here half of that for all
+/// others than `/bulk`, and the heap keeps their memory for later use.
+const KEPT_BYTES: u64 = 16 << 20;
+
 /// Longer than any run.
 const FOREVER: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// The shard of a client has panicked.
 const FAILED: u16 = 1011;
 
+/// How long a client waits for one of few places, and how often it looks.
+const PLACE_TIMEOUT: Duration = Duration::from_secs(60);
+const PLACE_LOOK: Duration = Duration::from_millis(100);
+
 const GROUPS: [&str; 4] = ["red", "green", "blue", "yellow"];
 
 /// The state that all clients share.
 pub(crate) struct Load {
     port: u16,
+    secure_port: u16,
     counts: Arc<Counts>,
     news: Stream,
     ticks: Stream,
@@ -108,23 +121,18 @@ async fn soak(arguments: &Arguments) -> io::Result<bool> {
     let with_part = |bytes: u64| (bytes as f64 * MEMORY_PART) as u64;
     let most = Holdings {
         heap: with_part(start.heap) + ALLOCATED_BYTES,
-        // A process that has taken over kept messages for a while, and the heap
-        // keeps their memory for later use.
-        memory: if arguments.restarts == 0 {
-            let log = if arguments.faults > 0 { LOG_BYTES } else { 0 };
-            with_part(start.memory) + MEMORY_BYTES + log
-        } else {
-            u64::MAX
-        },
+        memory: with_part(start.memory)
+            + MEMORY_BYTES
+            + if arguments.faults > 0 { LOG_BYTES } else { 0 }
+            + if arguments.restarts > 0 { KEPT_BYTES } else { 0 },
         ..start
     };
     let end = settle(&server, most).await?;
-    if feed.is_some() {
-        let clients = server.clients().await?;
-        if clients > 0 {
-            counts.wrong(format!("{clients} clients are counted that have gone"));
-        }
+    let clients = server.clients().await?;
+    if clients > 0 {
+        counts.wrong(format!("{clients} clients are counted that have gone"));
     }
+    counts.judge_blocks();
     server.stop().await?;
 
     print!("\n{counts}");
@@ -179,7 +187,7 @@ async fn expose(
     let &Arguments { duration, restarts, faults, clients } = arguments;
     let (stop, stopped) = watch::channel(false);
     let (stop_publishing, publishing_stopped) = watch::channel(false);
-    let load = Arc::new(Load::new(server.port, clients, counts, stopped));
+    let load = Arc::new(Load::new([server.port, server.secure_port], clients, counts, stopped));
 
     let mut publishers = JoinSet::new();
     for number in 0..load.streams().count() {
@@ -249,7 +257,8 @@ async fn expose(
 /// Starts another process, which takes over.
 async fn replace(server: &mut Server, feed: Option<&Feed>) -> io::Result<()> {
     let successor = Server::start(feed.map(|feed| feed.port)).await?;
-    if successor.port != server.port {
+    let ports = |server: &Server| [server.port, server.secure_port];
+    if ports(&successor) != ports(server) {
         return Err(io::Error::other("the second process did not take over from the first"));
     }
     std::mem::replace(server, successor).end().await
@@ -271,12 +280,20 @@ enum Kind {
     Silent,
     BreaksRules,
     Asks,
+    /// Opens no window by HTTP/2.
+    Hoards,
+    /// Leaves before its messages are handled.
+    LeavesEarly,
+    /// Sends a form without end.
+    Floods,
+    /// Asks for an answer whose handler blocks its thread.
+    Blocks,
 }
 
 /// Distributes the clients over the kinds.
 fn kinds(clients: usize) -> Vec<Kind> {
     let shares = [
-        (Kind::News, 0.36),
+        (Kind::News, 0.33),
         (Kind::Ticks, 0.2),
         (Kind::Team(0), 0.06),
         (Kind::Team(1), 0.06),
@@ -291,9 +308,14 @@ fn kinds(clients: usize) -> Vec<Kind> {
         (Kind::Silent, 0.01),
         (Kind::BreaksRules, 0.01),
         (Kind::Asks, 0.01),
+        (Kind::Hoards, 0.01),
+        (Kind::LeavesEarly, 0.01),
+        (Kind::Floods, 0.01),
+        // One, however many there are: more would block all threads.
+        (Kind::Blocks, 0.0),
     ];
     // At least one of each.
-    let count = |share: f64| (clients as f64 * share).ceil() as usize;
+    let count = |share: f64| ((clients as f64 * share).ceil() as usize).max(1);
     shares.into_iter().flat_map(|(kind, share)| vec![kind; count(share)]).collect()
 }
 
@@ -320,6 +342,10 @@ async fn come_and_go(load: Arc<Load>, kind: Kind, number: usize) {
             Kind::Silent => abuses::stay_silent(&load).await,
             Kind::BreaksRules => abuses::break_a_rule(&load, &mut chance).await,
             Kind::Asks => ask(&load, &mut chance).await,
+            Kind::Hoards => hoard::hoard(&load).await,
+            Kind::LeavesEarly => abuses::leave_early(&load, &mut chance).await,
+            Kind::Floods => abuses::flood_a_form(&load).await,
+            Kind::Blocks => block(&load).await,
         }
         sleep(Duration::from_millis(chance.below(300))).await;
     }
@@ -330,27 +356,59 @@ async fn ask(load: &Load, chance: &mut Chance) {
     let mut http = Http::new(load.port);
     for _ in 0..chance.below(20) {
         let (path, expected) = if chance.below(4) == 0 { ("/nothing", 404) } else { ("/", 200) };
-        let status = match http.get(path).await {
-            Ok(status) => status,
-            // The connection was closed before the request arrived.
-            Err(_) => http.get(path).await.unwrap_or_default(),
-        };
-        if status == expected {
+        if get(load, &mut http, path, expected).await {
             load.counts.requests.add(1);
-        } else {
-            load.counts.wrong(format!("{path} was answered by {status}"));
         }
         sleep(Duration::from_millis(chance.below(100))).await;
     }
 }
 
+/// Has a handler block its thread, makes another request meanwhile, and waits a
+/// second.
+async fn block(load: &Load) {
+    let (mut blocking, mut other) = (Http::new(load.port), Http::new(load.port));
+    let mut blocked = pin!(get(load, &mut blocking, "/block", 200));
+    let is_answered = async {
+        sleep(BLOCK / 10).await;
+        get(load, &mut other, "/", 200).await
+    };
+    let is_blocked = tokio::select! {
+        is_blocked = &mut blocked => is_blocked,
+        is_answered = is_answered => {
+            load.counts.meanwhile.add(is_answered.into());
+            blocked.await
+        }
+    };
+    load.counts.blocked.add(is_blocked.into());
+    sleep(Duration::from_secs(1)).await;
+}
+
+/// Makes a request, and checks the status of the answer; false if it is another.
+async fn get(load: &Load, http: &mut Http, path: &str, expected: u16) -> bool {
+    let status = match http.get(path).await {
+        Ok(status) => status,
+        // The connection was closed before the request arrived.
+        Err(_) => http.get(path).await.unwrap_or_default(),
+    };
+    if status != expected {
+        load.counts.wrong(format!("{path} was answered by {status}"));
+    }
+    status == expected
+}
+
 impl Load {
-    fn new(port: u16, clients: usize, counts: &Arc<Counts>, stop: watch::Receiver<bool>) -> Load {
+    fn new(
+        [port, secure_port]: [u16; 2],
+        clients: usize,
+        counts: &Arc<Counts>,
+        stop: watch::Receiver<bool>,
+    ) -> Load {
         // Clients of a path share one shard unless it has more than a thousand.
         let has_shards = std::thread::available_parallelism().is_ok_and(|cores| cores.get() > 1)
             && clients < 2_000;
         Load {
             port,
+            secure_port,
             counts: Arc::clone(counts),
             news: Stream::new("news", "/news", 100, 100),
             ticks: Stream::new("ticks", "/ticks", 50, 1_000),
@@ -386,6 +444,25 @@ impl Load {
     async fn connect_narrow(&self, path: &str) -> Option<Client> {
         let now = self.shard_panics.load(Ordering::SeqCst);
         self.note_connected(Client::connect_narrow(self.port, path).await, now)
+    }
+
+    /// Connects to a path with few places as soon as one is free.
+    async fn find_place(&self, path: &str) -> Option<Client> {
+        let until = Instant::now() + PLACE_TIMEOUT;
+        while !self.is_stopped() {
+            let now = self.shard_panics.load(Ordering::SeqCst);
+            match Client::connect(self.port, path).await {
+                Err(wrong) if wrong.ends_with("503 Service Unavailable") => {}
+                found => return self.note_connected(found, now),
+            }
+            self.counts.refused.add(1);
+            if Instant::now() > until {
+                self.counts.wrong(format!("no place at {path} becomes free"));
+                return None;
+            }
+            sleep(PLACE_LOOK).await;
+        }
+        None
     }
 
     fn note_connected(&self, client: Result<Client, String>, came_at: u64) -> Option<Client> {
@@ -431,7 +508,7 @@ mod tests {
     #[test]
     fn clients_are_told_of_a_panic_by_which_they_were_there() {
         let counts = Arc::new(Counts::default());
-        let load = Load::new(0, 1, &counts, watch::channel(false).1);
+        let load = Load::new([0, 0], 1, &counts, watch::channel(false).1);
         load.shard_panics.store(1, Ordering::SeqCst);
         load.note_failed("/news", 0);
         load.note_failed("/team?group=red", 1);

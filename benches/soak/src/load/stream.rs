@@ -4,7 +4,9 @@
 //! every answered number reached the server, and a follower knows which messages
 //! it must have received.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -30,6 +32,8 @@ pub(crate) struct Stream {
     begun: AtomicU64,
     /// The latest number whose request was answered.
     answered: AtomicU64,
+    /// The numbers whose request was repeated: they may come twice.
+    repeated: Mutex<BTreeSet<u64>>,
 }
 
 impl Stream {
@@ -41,7 +45,15 @@ impl Stream {
     ) -> Stream {
         let interval = Duration::from_secs(1) / per_second;
         let target = target.into();
-        Stream { name, target, filling_bytes, interval, begun: 0.into(), answered: 0.into() }
+        Stream {
+            name,
+            target,
+            filling_bytes,
+            interval,
+            begun: 0.into(),
+            answered: 0.into(),
+            repeated: Mutex::default(),
+        }
     }
 
     /// The latest number that a client which is admitted now may have missed.
@@ -52,6 +64,14 @@ impl Stream {
     /// The latest number that every client which was admitted before must receive.
     pub(crate) fn answered(&self) -> u64 {
         self.answered.load(Ordering::SeqCst)
+    }
+
+    fn note_repeated(&self, number: u64) {
+        self.repeated.lock().unwrap_or_else(PoisonError::into_inner).insert(number);
+    }
+
+    fn is_repeated(&self, number: u64) -> bool {
+        self.repeated.lock().unwrap_or_else(PoisonError::into_inner).contains(&number)
     }
 
     /// Publishes until told to stop.
@@ -84,6 +104,7 @@ impl Stream {
                     counts.wrong(format!("nobody takes what is published to {}", self.target));
                     return;
                 }
+                self.note_repeated(number);
                 sleep(AGAIN_AFTER).await;
             }
             self.answered.store(number, Ordering::SeqCst);
@@ -121,7 +142,12 @@ impl<'a> Follower<'a> {
         match message.number.checked_sub(self.last) {
             // It was in flight when the client was admitted.
             None | Some(0) if !self.has_heard => self.last = message.number,
-            None | Some(0) => self.counts.twice.add(1),
+            None | Some(0) => {
+                self.counts.twice.add(1);
+                if !self.stream.is_repeated(message.number) {
+                    self.counts.wrong("a message came twice that was posted once");
+                }
+            }
             Some(ahead) => {
                 self.counts.lost.add(ahead - 1);
                 self.last = message.number;
@@ -161,6 +187,7 @@ mod tests {
         assert_eq!((counts.received.get(), counts.lost.get()), (3, 0));
         follower.hear(&message("news", 11));
         assert_eq!((counts.twice.get(), counts.lost.get()), (1, 0));
+        assert!(!counts.is_well());
         follower.hear(&message("news", 15));
         assert_eq!(counts.lost.get(), 3);
         assert!(follower.has(15) && !follower.has(16));
@@ -168,6 +195,20 @@ mod tests {
         assert_eq!(counts.lost.get(), 5);
         follower.hear(&message("ticks", 16));
         assert_eq!(counts.astray.get(), 1);
+    }
+
+    #[test]
+    fn only_what_was_posted_again_may_come_twice() {
+        let (stream, counts) = (Stream::new("news", "/news", 1, 0), Counts::default());
+        stream.note_repeated(1);
+        let mut follower = Follower::new(&stream, &counts);
+        for number in [1, 1, 2] {
+            follower.hear(&message("news", number));
+        }
+        assert!(counts.is_well());
+        follower.hear(&message("news", 2));
+        assert_eq!(counts.twice.get(), 2);
+        assert!(!counts.is_well());
     }
 
     #[test]
