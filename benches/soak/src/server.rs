@@ -193,6 +193,11 @@ mod with_faults {
     }
 }
 
+/// How many workers the server has: one of them may be blocked.
+pub(crate) fn workers() -> usize {
+    available_parallelism().map_or(2, |cores| cores.get().max(2))
+}
+
 /// Serves until the standard input ends, or another process has taken over by
 /// this socket. First it prints `listening PORT SECURE_PORT`. With the URL of an upstream,
 /// it is the server with faults.
@@ -208,10 +213,10 @@ pub(crate) fn serve(socket: PathBuf, feed: Option<String>) -> io::Result<()> {
             with_faults::soaked(socket, feed)
         }
     };
-    // One may be blocked.
-    let workers = available_parallelism().map_or(2, |cores| cores.get().max(2));
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(workers())
+        .enable_all()
+        .build()?;
     runtime.block_on(async {
         let running = server.start().await.map_err(io::Error::other)?;
         let port = |protocol| {

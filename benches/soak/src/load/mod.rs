@@ -30,7 +30,7 @@ use self::stream::Stream;
 use crate::arguments::Arguments;
 use crate::counts::{Counts, grouped};
 use crate::process::{Holdings, Server};
-use crate::server::BLOCK;
+use crate::server::{BLOCK, workers};
 
 /// The longest warm-up of the server, by the same load.
 const WARM_UP: Duration = Duration::from_secs(30);
@@ -50,9 +50,9 @@ const MEMORY_BYTES: u64 = 2 << 20;
 /// as much for later.
 const LOG_BYTES: u64 = 4 << 20;
 
-/// How much more the process may hold after a restart: it kept messages for
-/// clients that resume, at most 8 MiB of each signal and here half of that for all
-/// others than `/bulk`, and the heap keeps their memory for later use.
+/// How much more it may grow for each worker after a restart: it kept messages for
+/// clients that resume, at most 8 MiB of `/bulk` and here as much of all others,
+/// and the heap of each worker may keep that memory for later use.
 const KEPT_BYTES: u64 = 16 << 20;
 
 /// Longer than any run.
@@ -124,7 +124,7 @@ async fn soak(arguments: &Arguments) -> io::Result<bool> {
         memory: with_part(start.memory)
             + MEMORY_BYTES
             + if arguments.faults > 0 { LOG_BYTES } else { 0 }
-            + if arguments.restarts > 0 { KEPT_BYTES } else { 0 },
+            + if arguments.restarts > 0 { KEPT_BYTES * workers() as u64 } else { 0 },
         ..start
     };
     let end = settle(&server, most).await?;
