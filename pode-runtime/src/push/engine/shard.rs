@@ -102,8 +102,9 @@ pub(super) struct Shard {
     closing: VecDeque<(Instant, SlotKey, Taken)>,
     /// When clients are pinged next, and the number of that beat.
     next_beat: (Instant, u32),
-    /// Whether clients are being closed because the shard stops.
-    stopping: bool,
+    /// While clients are being closed because the shard stops: how long they may
+    /// do nothing.
+    stopping: Option<Duration>,
     /// The read buffer of all clients.
     buffer: Box<[u8]>,
 }
@@ -147,7 +148,7 @@ impl Shard {
             readiness,
             closing: VecDeque::new(),
             next_beat: (Instant::now() + BEAT, 0),
-            stopping: false,
+            stopping: None,
             buffer: vec![0; READ_BUFFER_BYTES].into(),
         }
     }
@@ -187,7 +188,7 @@ impl Shard {
         let abandoned = async { while stopping.changed().await.is_ok() {} };
         let say =
             |client: &mut Client| client.close_last(&Close::STOPPING, DisconnectReason::Stopped);
-        self.close_all(say, deadline, abandoned).await;
+        self.close_all(say, STOP_TIMEOUT, deadline, abandoned).await;
     }
 
     /// Waits for something to do. Cancel safe.
@@ -235,7 +236,7 @@ impl Shard {
         };
         let mut client = Client::new(subscriber);
         client.greet(&greeting);
-        if self.stopping {
+        if self.stopping.is_some() {
             client.close_last(&Close::STOPPING, DisconnectReason::Stopped);
         }
         let place = SlotId { path: number, slot: path.join(client, counted) };
@@ -264,7 +265,7 @@ impl Shard {
         }
         self.client(id.place).open(socket, read);
         self.advance(id.place);
-        if self.stopping && self.is_here(id) {
+        if self.stopping.is_some() && self.is_here(id) {
             self.limit(id.place);
         }
     }
@@ -312,7 +313,7 @@ impl Shard {
     /// Sets the deadline of a client that is being closed.
     pub(super) fn limit(&mut self, place: SlotId) {
         self.unlist(place);
-        let time = if self.stopping { STOP_TIMEOUT } else { CLOSE_TIMEOUT };
+        let time = self.stopping.unwrap_or(CLOSE_TIMEOUT);
         let client = self.client(place);
         let id = SlotKey { place, arrival: client.subscriber.arrival };
         let taken = client.taken();
@@ -341,7 +342,7 @@ impl Shard {
             }
             let client = self.client(id.place);
             let moves = client.taken() != taken || client.is_handled();
-            if self.stopping && moves {
+            if self.stopping.is_some() && moves {
                 // It has as long as the stop may take.
                 self.limit(id.place);
             } else if self.client(id.place).close_for_fault(true) {
@@ -350,7 +351,7 @@ impl Shard {
                 self.advance(id.place);
             } else {
                 // At a stop, what the system still keeps may reach the client.
-                if !self.stopping {
+                if self.stopping.is_none() {
                     self.client(id.place).reset();
                 }
                 self.remove(id.place);
@@ -434,17 +435,18 @@ impl Shard {
     }
 
     /// Closes all clients and waits for their close frames; drops those that do
-    /// nothing for a while, and those that are left at the deadline or when the
-    /// stop is abandoned.
+    /// nothing for as long as `patience`, and those that are left at the deadline
+    /// or when the stop is abandoned.
     pub(super) async fn close_all(
         &mut self,
         send_close: impl Fn(&mut Client),
+        patience: Duration,
         deadline: Instant,
         abandoned: impl Future<Output = ()>,
     ) {
         // Clients that joined before get the close frame, too.
         self.join_all();
-        self.stopping = true;
+        self.stopping = Some(patience);
         // All deadlines are set again.
         self.closing.clear();
         let mut turns = Turns::default();

@@ -90,6 +90,21 @@ impl Peer<DuplexStream> {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_slow_client_of_a_shard_that_panics_is_told_too() {
+    let server = two_shards();
+    let mut slow = server.join(10).await;
+    let (mut fragile, panics) = server.join_fragile().await;
+    server.send("more than the slow one has room for").await;
+    assert_eq!(fragile.hear_text().await, "more than the slow one has room for");
+    panics.store(1, Ordering::Relaxed);
+    fragile.say(PING, b"").await;
+    fragile.hear_failure().await;
+    sleep(Duration::from_secs(4)).await;
+    assert_eq!(slow.hear_text().await, "more than the slow one has room for");
+    slow.hear_failure().await;
+}
+
 #[tokio::test]
 async fn a_panic_closes_the_clients_of_its_shard_and_it_goes_on() {
     let server = two_shards();
