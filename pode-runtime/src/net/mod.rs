@@ -1,9 +1,10 @@
 //! Sockets, below HTTP.
 //!
-//! `listen` binds sockets or inherits them, `descriptor` passes them on, `accept` takes connections from them.
-//! `connection_limit` counts by permits; `fd_limit` raises the limit of
-//! descriptors. `shutdown` listens for SIGTERM and Ctrl-C. `tls/` has certificates
-//! and their renewal. `upgraded` is a connection that HTTP has let go of.
+//! `listen` binds sockets or inherits them, `descriptor` passes them on, `accept`
+//! takes connections from them. `connection_limit` counts by permits; `fd_limit`
+//! raises the limit of descriptors. `shutdown` listens for SIGTERM and Ctrl-C. `tls/`
+//! has certificates and their renewal. `upgraded` is a connection that HTTP has let
+//! go of.
 
 pub(crate) mod accept;
 pub(crate) mod connection_limit;

@@ -4,8 +4,8 @@
 //! is one for each worker of the runtime. A [path] has a home shard, and lives in
 //! more of them when it has more than a thousand clients. [delivery] does what is due
 //! in a path's channel: each [envelope] there is a message, an audience for it, or a
-//! command. [recovery] replaces a shard that panics; one that a worker keeps while
-//! it blocks is [helped].
+//! command. [closing] is how a shard closes clients. [recovery] replaces a shard that
+//! panics; one that a worker keeps while it blocks is [helped].
 //!
 //! A client is a [socket], a [send_queue] while the socket takes nothing, a decoder,
 //! and a [subscriber]: its id, groups and [inbox]. A [subscriber_index] finds clients
@@ -16,6 +16,7 @@
 //! what is in here.
 
 mod client;
+mod closing;
 mod delivery;
 mod envelope;
 #[cfg(target_os = "linux")]

@@ -13,8 +13,9 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
 use super::client::Client;
+use super::closing::CLOSE_TIMEOUT;
 use super::readiness::Readiness;
-use super::shard::{CLOSE_TIMEOUT, Shard};
+use super::shard::Shard;
 use crate::base::supervisor::{Failure, Supervisor, caught, caught_now};
 use crate::net::shutdown::told_to_stop;
 use crate::push::session::DisconnectReason;

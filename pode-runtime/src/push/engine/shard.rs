@@ -29,17 +29,10 @@ use super::envelope::Envelope;
 use super::inbox::Inbox;
 use super::path::{CountedClient, Path, Placement, SubscriberPolicy};
 use super::readiness::{Readiness, SlotId, Source};
-use super::shrink::shrink;
 use super::socket::Connection;
 use super::subscriber::Subscriber;
 use crate::net::shutdown::told_to_stop;
 use crate::push::session::DisconnectReason;
-
-/// How long a client may take to accept a close frame and to answer it.
-pub(super) const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// How long a client may do nothing after its close frame when the server stops.
-const STOP_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How often some of the clients are pinged.
 const BEAT: Duration = Duration::from_secs(1);
@@ -92,34 +85,34 @@ pub(super) struct Join {
 pub(super) struct Shard {
     pub(super) paths: Vec<Path>,
     /// The number of clients of all paths.
-    clients: usize,
+    pub(super) clients: usize,
     pub(super) joins: mpsc::Receiver<Join>,
     /// The clients whose 101 reply isn't sent yet.
     openings: FuturesUnordered<Pin<Box<dyn Future<Output = Opened> + Send>>>,
     readiness: Readiness,
     /// The clients that are being closed, with their deadlines, earliest first,
     /// and what they had taken when these were set.
-    closing: VecDeque<(Instant, SlotKey, Taken)>,
+    pub(super) closing: VecDeque<(Instant, SlotKey, Taken)>,
     /// When clients are pinged next, and the number of that beat.
     next_beat: (Instant, u32),
     /// While clients are being closed because the shard stops: how long they may
     /// do nothing.
-    stopping: Option<Duration>,
+    pub(super) stopping: Option<Duration>,
     /// The read buffer of all clients.
     buffer: Box<[u8]>,
 }
 
 /// A client's slot, which may belong to another client by now.
 #[derive(Clone, Copy)]
-struct SlotKey {
-    place: SlotId,
-    arrival: u64,
+pub(super) struct SlotKey {
+    pub(super) place: SlotId,
+    pub(super) arrival: u64,
 }
 
-type Opened = (SlotKey, Option<Connection>);
+pub(super) type Opened = (SlotKey, Option<Connection>);
 
 /// The next thing to do.
-enum Event {
+pub(super) enum Event {
     Join(Join),
     Open(Opened),
     DropOverdue,
@@ -181,18 +174,12 @@ impl Shard {
             };
             self.handle(event).await;
         };
-        for number in 0..self.paths.len() {
-            self.paths[number].close();
-            while self.deliver(number as u32).await {}
-        }
         let abandoned = async { while stopping.changed().await.is_ok() {} };
-        let say =
-            |client: &mut Client| client.close_last(&Close::STOPPING, DisconnectReason::Stopped);
-        self.close_all(say, STOP_TIMEOUT, deadline, abandoned).await;
+        self.stop(deadline, abandoned).await;
     }
 
     /// Waits for something to do. Cancel safe.
-    async fn next_event(&mut self) -> Event {
+    pub(super) async fn next_event(&mut self) -> Event {
         let overdue = self.closing.front().map(|(by, ..)| sleep_until(*by));
         // Without clients there is no reason to wake up.
         let beat = (self.clients > 0).then(|| sleep_until(self.next_beat.0));
@@ -207,7 +194,7 @@ impl Shard {
         }
     }
 
-    async fn handle(&mut self, event: Event) {
+    pub(super) async fn handle(&mut self, event: Event) {
         match event {
             Event::Join(join) => self.join(join),
             Event::Open((id, connection)) => self.open(id, connection),
@@ -310,55 +297,6 @@ impl Shard {
         }
     }
 
-    /// Sets the deadline of a client that is being closed.
-    pub(super) fn limit(&mut self, place: SlotId) {
-        self.unlist(place);
-        let time = self.stopping.unwrap_or(CLOSE_TIMEOUT);
-        let client = self.client(place);
-        let id = SlotKey { place, arrival: client.subscriber.arrival };
-        let taken = client.taken();
-        self.closing.push_back((Instant::now() + time, id, taken));
-    }
-
-    /// Has a client no longer be found by its id and groups, if it is being
-    /// closed.
-    pub(super) fn unlist(&mut self, place: SlotId) {
-        let Path { clients, index, .. } = &mut self.paths[place.path as usize];
-        let client = &clients[place.slot];
-        if !client.is_open() {
-            index.leave(place.slot, &client.subscriber, clients);
-        }
-    }
-
-    fn drop_overdue(&mut self) {
-        let now = Instant::now();
-        while let Some(&(by, id, taken)) = self.closing.front()
-            && by <= now
-        {
-            self.closing.pop_front();
-            shrink!(self.closing);
-            if !self.is_here(id) {
-                continue;
-            }
-            let client = self.client(id.place);
-            let moves = client.taken() != taken || client.is_handled();
-            if self.stopping.is_some() && moves {
-                // It has as long as the stop may take.
-                self.limit(id.place);
-            } else if self.client(id.place).close_for_fault(true) {
-                // The messages that it should get first take too long.
-                self.limit(id.place);
-                self.advance(id.place);
-            } else {
-                // At a stop, what the system still keeps may reach the client.
-                if self.stopping.is_none() {
-                    self.client(id.place).reset();
-                }
-                self.remove(id.place);
-            }
-        }
-    }
-
     /// Pings the clients whose turn it is. Each client has its turn once per
     /// heartbeat of its path, and not all at the same time.
     async fn beat(&mut self) {
@@ -401,102 +339,16 @@ impl Shard {
         self.close_idle(beat).await;
     }
 
-    /// Closes clients that exceeded the idle timeout. Each path is checked four
-    /// times per timeout, at most once a second.
-    async fn close_idle(&mut self, beat: u32) {
-        let mut turns = Turns::default();
-        for path in 0..self.paths.len() as u32 {
-            let Path { policy: SubscriberPolicy { idle_timeout, .. }, clients, .. } =
-                &self.paths[path as usize];
-            let period = (idle_timeout.as_secs() / 4).max(1) as u32;
-            if idle_timeout.is_zero() || !beat.is_multiple_of(period) {
-                continue;
-            }
-            let is_idle = |slot: &u32| clients[*slot].is_idle_for(*idle_timeout);
-            let idle: Vec<_> = clients.taken().filter(is_idle).collect();
-            for slot in idle {
-                self.end(
-                    SlotId { path, slot },
-                    &Close::IDLE,
-                    DisconnectReason::ByServer { code: 1000 },
-                );
-                if turns.is_over() {
-                    yield_now().await;
-                }
-            }
-        }
-    }
-
-    /// Closes a client after its queued messages.
-    pub(super) fn end(&mut self, place: SlotId, close: &Close, end: DisconnectReason) {
-        self.client(place).close_last(close, end);
-        self.limit(place);
-        self.advance(place);
-    }
-
-    /// Closes all clients and waits for their close frames; drops those that do
-    /// nothing for as long as `patience`, and those that are left at the deadline
-    /// or when the stop is abandoned.
-    pub(super) async fn close_all(
-        &mut self,
-        send_close: impl Fn(&mut Client),
-        patience: Duration,
-        deadline: Instant,
-        abandoned: impl Future<Output = ()>,
-    ) {
-        // Clients that joined before get the close frame, too.
-        self.join_all();
-        self.stopping = Some(patience);
-        // All deadlines are set again.
-        self.closing.clear();
-        let mut turns = Turns::default();
-        for path in 0..self.paths.len() as u32 {
-            let mut next = 0;
-            while let Some(slot) = self.paths[path as usize].clients.first_from(next) {
-                next = slot + 1;
-                let place = SlotId { path, slot };
-                send_close(self.client(place));
-                self.advance(place);
-                if self.paths[path as usize].clients.get(slot).is_some() {
-                    self.limit(place);
-                }
-                if turns.is_over() {
-                    yield_now().await;
-                }
-            }
-        }
-        let all_gone = async {
-            while self.clients > 0 {
-                let event = self.next_event().await;
-                self.handle(event).await;
-            }
-        };
-        tokio::select! {
-            // First, so that close frames from clients are read even after the
-            // deadline.
-            biased;
-            () = all_gone => {}
-            () = abandoned => {}
-            () = sleep_until(deadline) => {}
-        }
-        self.drop_all();
-    }
-
-    pub(super) fn drop_all(&mut self) {
-        self.paths.iter_mut().for_each(Path::clear);
-        self.clients = 0;
-    }
-
     pub(super) fn client(&mut self, place: SlotId) -> &mut Client {
         &mut self.paths[place.path as usize].clients[place.slot]
     }
 
-    fn is_here(&self, id: SlotKey) -> bool {
+    pub(super) fn is_here(&self, id: SlotKey) -> bool {
         let clients = &self.paths[id.place.path as usize].clients;
         clients.get(id.place.slot).is_some_and(|client| client.subscriber.arrival == id.arrival)
     }
 
-    fn remove(&mut self, place: SlotId) {
+    pub(super) fn remove(&mut self, place: SlotId) {
         if let Some(client) = self.paths[place.path as usize].remove(place.slot) {
             client.leave();
             self.clients -= 1;
