@@ -10,7 +10,8 @@ use tokio::time::{sleep, timeout};
 use super::chance::Chance;
 use super::client::{GOODBYE_TIMEOUT, Heard, reset, tcp};
 use super::http::Http;
-use super::{FAILED, Load, get};
+use super::requests::get;
+use super::{FAILED, Load};
 use crate::server::Numbered;
 
 const HALF_A_HEAD: &[u8] = b"GET /news HTTP/1.1\r\nHost: localhost\r\nConnec";

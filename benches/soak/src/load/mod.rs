@@ -8,11 +8,12 @@ mod faults;
 mod feed;
 mod hoard;
 mod http;
+mod kinds;
+mod requests;
 mod stream;
 mod visits;
 
 use std::io;
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -21,16 +22,15 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, interval_at, sleep, timeout};
 
-use self::chance::Chance;
 use self::client::Client;
 use self::faults::{Round, SIGNALS};
 use self::feed::Feed;
-use self::http::Http;
+use self::kinds::{come_and_go, kinds};
 use self::stream::Stream;
 use crate::arguments::Arguments;
 use crate::counts::{Counts, grouped};
 use crate::process::{Holdings, Server};
-use crate::server::{BLOCK, workers};
+use crate::server::workers;
 
 /// The longest warm-up of the server, by the same load.
 const WARM_UP: Duration = Duration::from_secs(30);
@@ -262,138 +262,6 @@ async fn replace(server: &mut Server, feed: Option<&Feed>) -> io::Result<()> {
         return Err(io::Error::other("the second process did not take over from the first"));
     }
     std::mem::replace(server, successor).end().await
-}
-
-/// What a client does each time it connects.
-#[derive(Clone, Copy, Debug)]
-enum Kind {
-    News,
-    Ticks,
-    Team(usize),
-    /// Listens from start to end.
-    Stays,
-    Talks,
-    Slow,
-    ReadsNothing,
-    Resets,
-    HalfOpen,
-    Silent,
-    BreaksRules,
-    Asks,
-    /// Opens no window by HTTP/2.
-    Hoards,
-    /// Leaves before its messages are handled.
-    LeavesEarly,
-    /// Sends a form without end.
-    Floods,
-    /// Asks for an answer whose handler blocks its thread.
-    Blocks,
-}
-
-/// Distributes the clients over the kinds.
-fn kinds(clients: usize) -> Vec<Kind> {
-    let shares = [
-        (Kind::News, 0.33),
-        (Kind::Ticks, 0.2),
-        (Kind::Team(0), 0.06),
-        (Kind::Team(1), 0.06),
-        (Kind::Team(2), 0.06),
-        (Kind::Team(3), 0.06),
-        (Kind::Stays, 0.06),
-        (Kind::Talks, 0.06),
-        (Kind::Slow, 0.01),
-        (Kind::ReadsNothing, 0.005),
-        (Kind::Resets, 0.02),
-        (Kind::HalfOpen, 0.01),
-        (Kind::Silent, 0.01),
-        (Kind::BreaksRules, 0.01),
-        (Kind::Asks, 0.01),
-        (Kind::Hoards, 0.01),
-        (Kind::LeavesEarly, 0.01),
-        (Kind::Floods, 0.01),
-        // One, however many there are: more would block all threads.
-        (Kind::Blocks, 0.0),
-    ];
-    // At least one of each.
-    let count = |share: f64| ((clients as f64 * share).ceil() as usize).max(1);
-    shares.into_iter().flat_map(|(kind, share)| vec![kind; count(share)]).collect()
-}
-
-/// Connects as one kind of client and leaves, again and again.
-async fn come_and_go(load: Arc<Load>, kind: Kind, number: usize) {
-    let mut chance = Chance::new(number as u64);
-    // Spread out, so that not all connect at the same moment.
-    sleep(Duration::from_millis(chance.below(2_000))).await;
-    while !load.is_stopped() {
-        let stay = Duration::from_millis(500 + chance.below(15_000));
-        match kind {
-            Kind::News => visits::follow(&load, &load.news, "/news", stay).await,
-            Kind::Ticks => visits::follow(&load, &load.ticks, "/ticks", stay).await,
-            Kind::Stays => visits::follow(&load, &load.news, "/news", FOREVER).await,
-            Kind::Team(team) => {
-                let path = format!("/team?group={}", GROUPS[team]);
-                visits::follow(&load, &load.teams[team], &path, stay).await;
-            }
-            Kind::Talks => visits::talk(&load, stay, &mut chance).await,
-            Kind::Slow => visits::read_slowly(&load, &load.bulk, "/bulk").await,
-            Kind::ReadsNothing => abuses::read_nothing(&load, "/bulk").await,
-            Kind::Resets => abuses::reset_somewhere(&load, &mut chance).await,
-            Kind::HalfOpen => abuses::stay_half_open(&load, &mut chance).await,
-            Kind::Silent => abuses::stay_silent(&load).await,
-            Kind::BreaksRules => abuses::break_a_rule(&load, &mut chance).await,
-            Kind::Asks => ask(&load, &mut chance).await,
-            Kind::Hoards => hoard::hoard(&load).await,
-            Kind::LeavesEarly => abuses::leave_early(&load, &mut chance).await,
-            Kind::Floods => abuses::flood_a_form(&load).await,
-            Kind::Blocks => block(&load).await,
-        }
-        sleep(Duration::from_millis(chance.below(300))).await;
-    }
-}
-
-/// Makes some requests over one connection.
-async fn ask(load: &Load, chance: &mut Chance) {
-    let mut http = Http::new(load.port);
-    for _ in 0..chance.below(20) {
-        let (path, expected) = if chance.below(4) == 0 { ("/nothing", 404) } else { ("/", 200) };
-        if get(load, &mut http, path, expected).await {
-            load.counts.requests.add(1);
-        }
-        sleep(Duration::from_millis(chance.below(100))).await;
-    }
-}
-
-/// Has a handler block its thread, makes another request meanwhile, and waits a
-/// second.
-async fn block(load: &Load) {
-    let (mut blocking, mut other) = (Http::new(load.port), Http::new(load.port));
-    let mut blocked = pin!(get(load, &mut blocking, "/block", 200));
-    let is_answered = async {
-        sleep(BLOCK / 10).await;
-        get(load, &mut other, "/", 200).await
-    };
-    let is_blocked = tokio::select! {
-        is_blocked = &mut blocked => is_blocked,
-        is_answered = is_answered => {
-            load.counts.meanwhile.add(is_answered.into());
-            blocked.await
-        }
-    };
-    load.counts.blocked.add(is_blocked.into());
-    sleep(Duration::from_secs(1)).await;
-}
-
-/// Makes a request, and checks the status of the answer; false if it is another.
-async fn get(load: &Load, http: &mut Http, path: &str, expected: u16) -> bool {
-    let status = match http.get(path).await {
-        Ok(status) => status,
-        // The connection was closed before the request arrived.
-        Err(_) => http.get(path).await.unwrap_or_default(),
-    };
-    if status != expected {
-        load.counts.wrong(format!("{path} was answered by {status}"));
-    }
-    status == expected
 }
 
 impl Load {
