@@ -3,9 +3,9 @@
 //! `error` has the errors of a start and of handlers, `limits` the bounds of what
 //! clients may ask for, `outcome` what a handler may return. `log/` writes to the
 //! terminal without ever waiting; `trouble` limits how often a condition is
-//! logged. `supervisor` restarts tasks that panic, `watchdog` is for handlers that
-//! block their threads. `clock` is the wall clock, as an input. `debug_form` shows
-//! types in errors and logs.
+//! logged, `token_bucket` how often anything happens. `supervisor` restarts tasks
+//! that panic, `watchdog` is for handlers that block their threads. `clock` is the
+//! wall clock, as an input. `debug_form` shows types in errors and logs.
 
 #[cfg(any(feature = "schedule", feature = "tls"))]
 pub(crate) mod clock;
@@ -16,5 +16,6 @@ pub(crate) mod limits;
 pub(crate) mod log;
 pub mod outcome;
 pub(crate) mod supervisor;
+pub(crate) mod token_bucket;
 pub(crate) mod trouble;
 pub(crate) mod watchdog;

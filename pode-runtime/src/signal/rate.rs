@@ -6,37 +6,25 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use pode_core::ClientId;
-use tokio::time::Instant;
 
-/// A token bucket that holds the messages of one second, and is full at first.
+use crate::base::token_bucket::TokenBucket;
+
+/// The messages of one second, which may come at once.
 #[derive(Debug)]
 pub(super) struct Rate {
-    /// How long one message takes to come back into the bucket.
-    interval: Duration,
-    /// When the bucket is full again.
-    full_at: Mutex<Instant>,
+    per_second: NonZero<u32>,
+    bucket: Mutex<TokenBucket>,
 }
 
 impl Rate {
-    pub(super) fn new(messages_per_second: NonZero<u32>) -> Rate {
-        let interval = Duration::from_secs(1) / messages_per_second.get();
-        Rate { interval, full_at: Mutex::new(Instant::now()) }
+    pub(super) fn new(per_second: NonZero<u32>) -> Rate {
+        Rate { per_second, bucket: Mutex::new(TokenBucket::new()) }
     }
 
     /// Takes one message out of the bucket, unless it is empty.
     pub(super) fn take(&self) -> bool {
-        let now = Instant::now();
-        let mut last = lock(&self.full_at);
-        let full_at = (*last).max(now) + self.interval;
-        let is_there = full_at - now <= Duration::from_secs(1);
-        if is_there {
-            *last = full_at;
-        }
-        is_there
-    }
-
-    fn is_full(&self) -> bool {
-        *lock(&self.full_at) <= Instant::now()
+        let capacity = self.per_second.get();
+        lock(&self.bucket).take(capacity, Duration::from_secs(1) / capacity)
     }
 }
 
@@ -59,7 +47,9 @@ impl KnownRates {
         let mut rates = lock(&self.rates);
         if rates.by_id.len() >= rates.full_at {
             // In use by a connection, or not full: others are as good as new.
-            rates.by_id.retain(|_, rate| Arc::strong_count(rate) > 1 || !rate.is_full());
+            rates
+                .by_id
+                .retain(|_, rate| Arc::strong_count(rate) > 1 || !lock(&rate.bucket).is_full());
             rates.by_id.shrink_to_fit();
             rates.full_at = 2 * rates.by_id.len() + 16;
         }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::time::Instant;
+use crate::base::token_bucket::TokenBucket;
 
 /// How many lines of a kind are logged at once, and how long it takes until one
 /// more may be.
@@ -39,29 +39,25 @@ pub(crate) struct Ration {
 
 #[derive(Debug)]
 struct State {
-    /// When as many lines as possible may be logged again; at first, now.
-    full_at: Option<Instant>,
+    bucket: TokenBucket,
     missing: u64,
 }
 
 impl Ration {
     pub(crate) const fn new() -> Ration {
-        Ration { state: Mutex::new(State { full_at: None, missing: 0 }) }
+        Ration { state: Mutex::new(State { bucket: TokenBucket::new(), missing: 0 }) }
     }
 
     /// Returns whether to log a line now, and if so how many were left out
     /// since the last one.
     pub(crate) fn take(&self) -> Option<u64> {
-        let now = Instant::now();
         // Nothing panics while it is locked.
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let full_at = state.full_at.map_or(now, |at| at.max(now)) + REFILL;
-        if full_at - now > REFILL * LINES {
-            state.missing += 1;
-            return None;
+        if state.bucket.take(LINES, REFILL) {
+            return Some(std::mem::take(&mut state.missing));
         }
-        state.full_at = Some(full_at);
-        Some(std::mem::take(&mut state.missing))
+        state.missing += 1;
+        None
     }
 }
 
