@@ -6,7 +6,7 @@
 //! task is done. tokio leaves it at that; threads outside of the runtime don't.
 
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::sync::{Arc, Once, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 use std::{io, process, thread};
 
@@ -20,7 +20,7 @@ use crate::base::supervisor::unwinding_stops_here;
 /// second look.
 const LOOK: Duration = Duration::from_millis(40);
 
-/// For how many looks, each some 80 ms, the workers of a runtime that shuts down
+/// For how many looks, each 40 to 80 ms, the workers of a runtime that shuts down
 /// may be busy; and if the program was asked twice.
 const LOOKS_TO_LEAVE: u32 = 25;
 const LOOKS_AT_ONCE: u32 = 2;
@@ -99,10 +99,9 @@ pub(crate) async fn at_most<T>(time: Duration, work: impl Future<Output = T>) ->
 
 /// From now on, when the current runtime is shut down, ends the process if
 /// handlers block their threads: the runtime would wait for them. For programs
-/// that were asked to end; once
-/// or `twice`; `handlers` lives as long as any handler runs.
+/// that were asked to end, once or `twice`; `handlers` lives as long as any
+/// handler runs.
 pub(crate) fn leave_behind_what_blocks<T: Send + Sync + 'static>(handlers: Weak<T>, twice: bool) {
-    static WATCHES: Once = Once::new();
     let runtime = Handle::current();
     let watch = move || {
         let metrics = runtime.metrics();
@@ -126,9 +125,8 @@ pub(crate) fn leave_behind_what_blocks<T: Send + Sync + 'static>(handlers: Weak<
         log::flush();
         process::exit(1);
     };
-    WATCHES.call_once(|| {
-        let _ = thread::Builder::new().name("pode-end".to_owned()).spawn(watch);
-    });
+    // Without this thread, the runtime waits.
+    let _ = thread::Builder::new().name("pode-end".to_owned()).spawn(watch);
 }
 
 /// Looks for a while whether a runtime is shut down: then it drops what it is to

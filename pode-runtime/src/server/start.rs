@@ -89,8 +89,9 @@ impl Server {
     ///
     /// When it is done, handlers that block their threads don't keep the program:
     /// once its runtime is being shut down, the process ends without them, with
-    /// status 1. A second request while they block all threads ends the process,
-    /// too, as does a request when no server runs any more (status 130 or 143).
+    /// status 1. A second request ends the process even if they block the thread
+    /// of this future, as does a request when no server runs any more (status 130
+    /// or 143).
     ///
     /// # Errors
     ///
