@@ -69,28 +69,29 @@ where
         .keep_alive_timeout(PING_TIMEOUT)
         .serve_connection(TokioIo::new(stream), service);
     let mut connection = std::pin::pin!(connection);
-    let mut limits = *limits;
     let patience = tokio::select! {
         result = connection.as_mut() => return result,
-        _ = told_to_stop(&mut stopping) => {
-            limits.head_timeout = STOP_TIMEOUT;
-            limits.keep_alive_timeout = STOP_TIMEOUT;
-            Duration::MAX
-        }
-        () = streams.cant_be_reset() => limits.write_timeout,
+        _ = told_to_stop(&mut stopping) => None,
+        () = streams.cant_be_reset() => Some(limits.write_timeout),
         // A client that answers nothing has no request to lose.
-        () = idle(&activity, &streams, &limits) => {
-            limits.keep_alive_timeout = limits.keep_alive_timeout.max(PING_TIMEOUT);
-            limits.keep_alive_timeout
-        }
+        () = idle(&activity, &streams, limits) => Some(limits.keep_alive_timeout.max(PING_TIMEOUT)),
     };
     connection.as_mut().graceful_shutdown();
+    let has_left = async {
+        match patience {
+            Some(patience) => sleep(patience).await,
+            // Requests in flight are answered.
+            None => {
+                let (head_timeout, keep_alive_timeout) = (STOP_TIMEOUT, STOP_TIMEOUT);
+                let limits = Limits { head_timeout, keep_alive_timeout, ..*limits };
+                idle(&activity, &streams, &limits).await;
+            }
+        }
+    };
     tokio::select! {
         result = connection => result,
         () = streams.cant_be_reset() => Ok(()),
-        // The client may be silent, or not read.
-        () = idle(&activity, &streams, &limits) => Ok(()),
-        () = sleep(patience) => Ok(()),
+        () = has_left => Ok(()),
     }
 }
 
