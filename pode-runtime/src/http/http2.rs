@@ -156,7 +156,8 @@ mod tests {
         let stopping = watch::Sender::new(Some(deadline));
         let service = |_| async { unreachable!("nothing is asked for") };
         let (started, limits) = (Instant::now(), Limits::default());
-        serve(server, None, &limits, service, stopping.subscribe()).await.unwrap();
+        let served = serve(server, None, &limits, service, stopping.subscribe());
+        timeout(Duration::from_secs(60), served).await.expect("it ends").unwrap();
         assert_eq!(started.elapsed(), STOP_TIMEOUT);
     }
 
