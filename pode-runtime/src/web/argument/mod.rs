@@ -1,9 +1,9 @@
 //! Arguments: parts of a request, made into what a handler takes.
 //!
-//! `body` reads bodies whole, `multipart` forms with files, `framing` finds their
-//! parts, `disposition` the names of a part. The function that makes a value is kept, so that only constructors
-//! require its type to be readable: a type that isn't is reported once, where it
-//! stands.
+//! `body` reads bodies whole, `multipart` forms with files; `framing` finds their
+//! parts, `disposition` the names of a part. The function that makes a value is
+//! kept, so that only constructors require its type to be readable: a type that
+//! isn't is reported once, where it stands.
 
 mod body;
 #[cfg(feature = "multipart")]
