@@ -2,8 +2,9 @@
 //!
 //! Requests are made and answered in this thread, without sockets, by a server
 //! of pode, by its route table alone, by one warp filter of the form that each
-//! route has, and by a router of axum with the same paths. All take turns in each round, so that other load on the machine slows
-//! them alike, and the ratios are computed within the rounds.
+//! route has, and by a router of axum with the same paths. All take turns in each
+//! round, so that other load on the machine slows them alike, and the ratios are
+//! computed within the rounds.
 
 use std::convert::Infallible;
 use std::hint::black_box;
