@@ -57,7 +57,7 @@ async fn connect(address: SocketAddr) -> TcpStream {
 /// Sends a request over a kept-alive connection, and returns the body of the
 /// response.
 async fn ask(stream: &mut TcpStream) -> String {
-    stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
     hear(stream).await
 }
 
@@ -81,20 +81,20 @@ async fn connections_that_are_reset_at_any_stage_end_alone() {
         (Protocol::Http, b""),
         (Protocol::Http, b"GE"),
         (Protocol::Http, b"GET / HTTP/1.1\r\nHos"),
-        (Protocol::Http, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"),
-        (Protocol::Http, b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n"),
-        (Protocol::Http, b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf"),
+        (Protocol::Http, b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"),
+        (Protocol::Http, b"GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n"),
+        (Protocol::Http, b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nhalf"),
         (Protocol::Https, b""),
         (Protocol::Https, b"\x16\x03\x01\x02\x00\x01\x00"),
-        (Protocol::Https, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"),
+        (Protocol::Https, b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"),
         (
             Protocol::Ws,
-            b"GET /echo HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+            b"GET /echo HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
               Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
         ),
         (
             Protocol::Ws,
-            b"GET /echo HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+            b"GET /echo HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
               Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n\
               \x81\x85\0\0\0\0he",
         ),
@@ -141,14 +141,14 @@ async fn connections_beyond_the_most_wait_until_one_ends() {
     ask(&mut fourth).await;
 
     let mut fifth = connect(address).await;
-    fifth.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    fifth.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
     assert!(waits(&mut fifth, &mut first).await);
     drop(third);
     hear(&mut fifth).await;
     // There is capacity, but not at the endpoint that has its own limit.
     drop(second);
     let mut sixth = connect(own).await;
-    sixth.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    sixth.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
     assert!(waits(&mut sixth, &mut first).await);
     drop(fourth);
     hear(&mut sixth).await;
@@ -202,7 +202,7 @@ async fn too_many_from_one_address_are_told_so() {
     let served = async {
         loop {
             let mut next = connect(address).await;
-            let sent = next.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await;
+            let sent = next.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
             let mut answer = [0; 12];
             if sent.is_ok()
                 && next.read_exact(&mut answer).await.is_ok()
@@ -291,7 +291,7 @@ mod starving {
     }
 
     async fn ask_for(stream: &mut TcpStream, path: &str) -> String {
-        let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n");
+        let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
         stream.write_all(request.as_bytes()).await.unwrap();
         hear(stream).await
     }
@@ -316,7 +316,7 @@ mod starving {
         let mut there = connect(http).await;
         assert_eq!(ask_for(&mut there, "/open").await, "opened");
         let mut waiting = connect(http).await;
-        waiting.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+        waiting.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
         program.says("cannot accept connections").await;
         assert_eq!(ask_for(&mut there, "/").await, "here");
         assert_eq!(ask_for(&mut there, "/close").await, "closed");

@@ -36,7 +36,7 @@ pode_server! {
 
 async fn ask_to_block(address: SocketAddr) -> TcpStream {
     let mut request = TcpStream::connect(address).await.unwrap();
-    request.write_all(b"GET /block HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    request.write_all(b"GET /block HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
     request
 }
 

@@ -87,7 +87,8 @@ async fn heads_without_end_are_refused() {
     tokio::join!(join_all(floods), is_served(&server));
     // The last byte that is allowed, and one more.
     let head = |length: usize| {
-        let (begins, ends) = ("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nA: ", "\r\n\r\n");
+        let (begins, ends) =
+            ("GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nA: ", "\r\n\r\n");
         let value = "a".repeat(length - begins.len() - ends.len());
         [begins, &value, ends].concat().into_bytes()
     };
@@ -118,13 +119,13 @@ async fn bodies_without_end_are_refused_while_they_come() {
     ];
     let floods = (0..60).map(async |number| {
         let (path, headers, rest) = &requests[number % requests.len()];
-        let head = format!("POST {path} HTTP/1.1\r\nHost: x\r\n{headers}");
+        let head = format!("POST {path} HTTP/1.1\r\nHost: localhost\r\n{headers}");
         let heard = flood(connect(&server, Protocol::Http).await, head.as_bytes(), rest).await;
         assert_eq!(status(&heard), "HTTP/1.1 413", "{number}");
     });
     tokio::join!(join_all(floods), is_served(&server));
     // A body that no handler takes isn't read to its end, either.
-    let head = b"POST /unread HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let head = b"POST /unread HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n";
     let heard = flood(connect(&server, Protocol::Http).await, head, chunk).await;
     assert_eq!(status(&heard), "HTTP/1.1 200");
 }
@@ -145,7 +146,7 @@ async fn whatever_is_no_content_of_a_form_is_bounded() {
     let floods = (0..28).map(async |number| {
         let (begins, rest, sentence) = kinds[number % kinds.len()];
         let head = format!(
-            "POST /longest HTTP/1.1\r\nHost: x\r\nContent-Length: 9999999999999\r\n\
+            "POST /longest HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9999999999999\r\n\
              Content-Type: multipart/form-data; boundary=XX\r\n\r\n{begins}"
         );
         let rest = rest.repeat(1 + 1000 / rest.len());
@@ -159,7 +160,9 @@ async fn whatever_is_no_content_of_a_form_is_bounded() {
 }
 
 async fn post(address: SocketAddr, path: &str, headers: &str, body: &[u8]) -> (u16, String) {
-    let head = format!("POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{headers}\r\n\r\n");
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n\r\n"
+    );
     let answer = raw(address, &[head.as_bytes(), body].concat()).await;
     (answer.status, answer.text().to_owned())
 }

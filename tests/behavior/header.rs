@@ -120,7 +120,7 @@ async fn an_odd_byte_in_an_id_makes_it_invalid() {
 async fn handshake(server: &RunningServer, headers: &[u8]) -> String {
     let address = server.address(Protocol::Ws).unwrap();
     let mut stream = within(TcpStream::connect(address), "a connection").await.unwrap();
-    let head = b"GET /news HTTP/1.1\r\nHost: x\r\nSec-WebSocket-Version: 13\r\n\
+    let head = b"GET /news HTTP/1.1\r\nHost: localhost\r\nSec-WebSocket-Version: 13\r\n\
         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
     stream.write_all(&[head, headers, b"\r\n"].concat()).await.unwrap();
     let mut reply = Vec::new();

@@ -50,5 +50,6 @@ mod stop;
 mod supervision;
 mod timer;
 mod tls;
+mod uncancelled;
 mod upstream;
 mod view;

@@ -64,15 +64,15 @@ async fn all_kinds_of_abuse() {
     let mut good = Client::connect(&server, "/news").await;
     let before = resident_kib();
     let part = "--XX\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n";
-    let form = "POST /parts HTTP/1.1\r\nHost: x\r\nContent-Length: 60000000\r\n\
+    let form = "POST /parts HTTP/1.1\r\nHost: localhost\r\nContent-Length: 60000000\r\n\
         Content-Type: multipart/form-data; boundary=XX\r\n\r\n";
     let ping = [&b"\x89\xfd\0\0\0\0"[..], &[b'?'; 125]].concat();
     // Which protocol, what is sent first, and what is then repeated. The
     // clients don't read.
     let kinds: [(Protocol, String, Vec<u8>); 8] = [
-        (Protocol::Http, "GET / HTTP/1.1\r\nHost: x\r\n".into(), b"A: b\r\n".repeat(99)),
-        (Protocol::Http, "GET /large HTTP/1.1\r\nHost: x\r\n\r\n".into(), Vec::new()),
-        (Protocol::Http, String::new(), b"GET / HTTP/1.1\r\nHost: x\r\n\r\n".repeat(100)),
+        (Protocol::Http, "GET / HTTP/1.1\r\nHost: localhost\r\n".into(), b"A: b\r\n".repeat(99)),
+        (Protocol::Http, "GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n".into(), Vec::new()),
+        (Protocol::Http, String::new(), b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(100)),
         (Protocol::Http, format!("{form}{part}"), vec![b'a'; 4096]),
         (Protocol::Http, form.into(), vec![b'a'; 4096]),
         (Protocol::Ws, handshake("/echo"), ping.repeat(100)),

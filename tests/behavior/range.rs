@@ -288,7 +288,7 @@ async fn post_slowly(address: SocketAddr, path: &str, headers: &str, body: &str)
     let mut stream = connect(address).await;
     let length = body.len();
     let head = format!(
-        "POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nExpect: 100-continue\r\n\
+        "POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nExpect: 100-continue\r\n\
          Content-Length: {length}\r\n{headers}\r\n"
     );
     stream.write_all(head.as_bytes()).await.unwrap();
@@ -317,7 +317,7 @@ async fn the_longest_times_and_the_largest_sizes_are_waited_for_and_taken() {
     for _ in 0..2 {
         kept.write_all(b"GET / HTTP/1.1\r\n").await.unwrap();
         assert_eq!(get_at(http, "/").await.text(), "here");
-        kept.write_all(b"Host: x\r\n\r\n").await.unwrap();
+        kept.write_all(b"Host: localhost\r\n\r\n").await.unwrap();
         hear(&mut kept, "\r\n\r\nhere").await;
     }
     assert_eq!(post_slowly(http, "/text", "", "a slow body").await, "a slow body");
@@ -326,7 +326,7 @@ async fn the_longest_times_and_the_largest_sizes_are_waited_for_and_taken() {
     assert_eq!(file.headers["cache-control"], "max-age=315360000");
 
     // A client that reads only when another has read all of it.
-    let large = b"GET /large HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    let large = b"GET /large HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
     let mut slow = connect(http).await;
     slow.write_all(large).await.unwrap();
     assert_eq!(raw(http, large).await.body.len(), LARGE);
@@ -386,7 +386,7 @@ async fn the_shortest_times_and_the_smallest_sizes_are_what_they_say() {
     // One request for each connection, although the client doesn't ask for that.
     let mut requests = http_2(https).await;
     for _ in 0..10 {
-        let answer = raw(http, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await;
+        let answer = raw(http, b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
         assert_eq!((answer.status, answer.text()), (200, "here"));
     }
     assert_eq!(get_by_http_2(&mut requests, "/").await.unwrap(), (200, "here".to_owned()));
@@ -401,12 +401,12 @@ async fn the_shortest_times_and_the_smallest_sizes_are_what_they_say() {
     assert_eq!(post("/text", &[], "a").await, 413);
     let parts = [("Content-Type", "multipart/form-data; boundary=XX")];
     assert_eq!(post("/parts", &parts, FORM).await, 413);
-    let slow = b"POST /slow HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n";
+    let slow = b"POST /slow HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\n";
     assert_eq!(raw(http, slow).await.status, 408);
 
     // Clients that the server would have to wait for.
     let mut slow = connect(http).await;
-    slow.write_all(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    slow.write_all(b"GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
     let cut_off = async {
         while slow.write_all(b"x").await.is_ok() {
             tokio::time::sleep(Duration::from_millis(10)).await;

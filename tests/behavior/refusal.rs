@@ -233,7 +233,7 @@ async fn unannounced(
         return ask(requests, request).await.expect("the server answers");
     }
     let mut request = format!(
-        "{method} {path} HTTP/1.1\r\nContent-Type: {content_type}\r\nHost: x\r\n\
+        "{method} {path} HTTP/1.1\r\nContent-Type: {content_type}\r\nHost: localhost\r\n\
          Connection: close\r\nTransfer-Encoding: chunked\r\n"
     )
     .into_bytes();
@@ -288,7 +288,7 @@ async fn heads_that_are_too_long_are_refused() {
     let server = start(guarded()).await;
     let head = |headers: usize| {
         let others = "A: b\r\n".repeat(headers - 2);
-        format!("GET /good HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{others}\r\n")
+        format!("GET /good HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{others}\r\n")
     };
     assert_eq!(send(&server, head(100).as_bytes()).await.text(), "good");
     assert_eq!(send(&server, head(101).as_bytes()).await.status, 431);

@@ -113,7 +113,7 @@ fn pages_run_their_own_scripts_and_no_others() {
 /// and the connection ends.
 async fn check_alone(server: &RunningServer, head: &str, body: &str, status: u16) {
     let address = server.address(Protocol::Http).unwrap();
-    let behind = "GET /reached HTTP/1.1\r\nHost: x\r\n\r\n";
+    let behind = "GET /reached HTTP/1.1\r\nHost: localhost\r\n\r\n";
     let answer = raw(address, format!("{head}\r\n\r\n{body}{behind}").as_bytes()).await;
     let text = String::from_utf8_lossy(&answer.body);
     assert_eq!(answer.status, status, "{head}\n{text}");
@@ -128,39 +128,43 @@ async fn requests_that_can_be_read_in_two_ways_go_no_further() {
     for (headers, body, status) in [
         // RFC 9112, section 6.1: both lengths. The chunked one counts, and the
         // connection ends.
-        ("Host: x\r\nContent-Length: 4\r\nTransfer-Encoding: chunked", chunks, 200),
-        ("Host: x\r\nTransfer-Encoding: chunked\r\nContent-Length: 4", chunks, 200),
-        ("Host: x\r\nTransfer-Encoding: chunked\r\ncOnTeNt-LeNgTh: 4", chunks, 200),
+        ("Host: localhost\r\nContent-Length: 4\r\nTransfer-Encoding: chunked", chunks, 200),
+        ("Host: localhost\r\nTransfer-Encoding: chunked\r\nContent-Length: 4", chunks, 200),
+        ("Host: localhost\r\nTransfer-Encoding: chunked\r\ncOnTeNt-LeNgTh: 4", chunks, 200),
         // Other codings, and some that some servers don't understand.
-        ("Host: x\r\nTransfer-Encoding: gzip, chunked", chunks, 501),
-        ("Host: x\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked", chunks, 501),
-        ("Host: x\r\nTransfer-Encoding: chunked, identity", chunks, 400),
-        ("Host: x\r\nTransfer-Encoding: xchunked", chunks, 400),
-        ("Host: x\r\nTransfer-Encoding:\x0bchunked", chunks, 400),
-        ("Host: x\r\nTransfer-Encoding : chunked", chunks, 400),
+        ("Host: localhost\r\nTransfer-Encoding: gzip, chunked", chunks, 501),
+        (
+            "Host: localhost\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
+            chunks,
+            501,
+        ),
+        ("Host: localhost\r\nTransfer-Encoding: chunked, identity", chunks, 400),
+        ("Host: localhost\r\nTransfer-Encoding: xchunked", chunks, 400),
+        ("Host: localhost\r\nTransfer-Encoding:\x0bchunked", chunks, 400),
+        ("Host: localhost\r\nTransfer-Encoding : chunked", chunks, 400),
         // Two lengths, and none.
-        ("Host: x\r\nContent-Length: 5\r\nContent-Length: 6", "hello", 400),
-        ("Host: x\r\nContent-Length: 5, 5", "hello", 400),
-        ("Host: x\r\nContent-Length: +5", "hello", 400),
-        ("Host: x\r\nContent-Length: 5 ", "hello", 200),
-        ("Host: x\r\nContent-Length: -1", "hello", 400),
-        ("Host: x\r\nContent-Length: 0x5", "hello", 400),
-        ("Host: x\r\nContent-Length: 99999999999999999999", "hello", 400),
+        ("Host: localhost\r\nContent-Length: 5\r\nContent-Length: 6", "hello", 400),
+        ("Host: localhost\r\nContent-Length: 5, 5", "hello", 400),
+        ("Host: localhost\r\nContent-Length: +5", "hello", 400),
+        ("Host: localhost\r\nContent-Length: 5 ", "hello", 200),
+        ("Host: localhost\r\nContent-Length: -1", "hello", 400),
+        ("Host: localhost\r\nContent-Length: 0x5", "hello", 400),
+        ("Host: localhost\r\nContent-Length: 99999999999999999999", "hello", 400),
         // Hosts.
         ("Content-Length: 5", "hello", 400),
-        ("Host: x\r\nHost: y\r\nContent-Length: 5", "hello", 400),
+        ("Host: localhost\r\nHost: y\r\nContent-Length: 5", "hello", 400),
         ("Host: x@y\r\nContent-Length: 5", "hello", 400),
         ("Host: x y\r\nContent-Length: 5", "hello", 400),
         // An invalid byte invalidates a header that decides about the request.
         ("Host: x\u{fc}\r\nContent-Length: 5", "hello", 400),
         ("Host: x, \u{fc}\r\nContent-Length: 5", "hello", 400),
-        ("Host: x\r\nContent-Length: 5\u{fc}", "hello", 400),
-        ("Host: x\r\nContent-Length: \u{fc}, 5", "hello", 400),
-        ("Host: x\r\nTransfer-Encoding: chunked\u{fc}", chunks, 400),
-        ("Host: x\r\nTransfer-Encoding: \u{fc}, chunked", chunks, 400),
+        ("Host: localhost\r\nContent-Length: 5\u{fc}", "hello", 400),
+        ("Host: localhost\r\nContent-Length: \u{fc}, 5", "hello", 400),
+        ("Host: localhost\r\nTransfer-Encoding: chunked\u{fc}", chunks, 400),
+        ("Host: localhost\r\nTransfer-Encoding: \u{fc}, chunked", chunks, 400),
         // A header that continues on the next line.
-        ("Host: x\r\nX: a\r\n b\r\nContent-Length: 5", "hello", 400),
-        ("Host: x\r\nX: a\rContent-Length: 5", "hello", 400),
+        ("Host: localhost\r\nX: a\r\n b\r\nContent-Length: 5", "hello", 400),
+        ("Host: localhost\r\nX: a\rContent-Length: 5", "hello", 400),
     ] {
         let head = format!("POST /echo HTTP/1.1\r\n{headers}");
         // A valid request keeps the connection open; here it must end, too.
@@ -171,7 +175,7 @@ async fn requests_that_can_be_read_in_two_ways_go_no_further() {
     for chunks in
         ["5;\nhello\r\n0\r\n\r\n", "0x5\r\nhello\r\n0\r\n\r\n", "-5\r\nhello\r\n0\r\n\r\n"]
     {
-        let head = "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked";
+        let head = "POST /echo HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked";
         check_alone(&server, head, chunks, 400).await;
     }
 }
@@ -186,7 +190,7 @@ async fn a_request_with_chunks_keeps_its_connection() {
     // Each at once, and all together.
     let all = [chunked, measured, chunked, chunked, measured];
     for requests in all.chunks(1).chain([&all[..]]) {
-        let begin = "POST /echo HTTP/1.1\r\nHost: x\r\n";
+        let begin = "POST /echo HTTP/1.1\r\nHost: localhost\r\n";
         let bytes: String = requests.iter().flat_map(|rest| [begin, rest]).collect();
         stream.write_all(bytes.as_bytes()).await.unwrap();
         let mut responses = String::new();

@@ -87,7 +87,7 @@ async fn heads_that_trickle_end_and_hold_up_nobody() {
         let slow = (0..100).map(async |number| {
             let begins: &[u8] = match number % 4 {
                 0 => b"",
-                1 => b"GET / HTTP/1.1\r\nHost: x\r\nA: ",
+                1 => b"GET / HTTP/1.1\r\nHost: localhost\r\nA: ",
                 2 => b"GET /talk HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nA: ",
                 _ => b"\r\n",
             };
@@ -112,7 +112,7 @@ async fn who_says_nothing_is_left() {
 
 /// Sends a request over a kept-alive connection, and reads the response.
 async fn ask(stream: &mut TcpStream) {
-    stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
     let mut answer = Vec::new();
     while !answer.ends_with(b"\r\n\r\nhere") {
         answer.push(within(stream.read_u8(), "an answer").await.unwrap());
@@ -158,7 +158,7 @@ async fn bodies_that_trickle_are_answered_with_408_and_hold_up_nobody() {
     ];
     let slow = (0..100).map(async |number| {
         let (path, headers, begins) = requests[number % requests.len()];
-        let head = format!("POST {path} HTTP/1.1\r\nHost: x\r\n{headers}\r\n\r\n{begins}");
+        let head = format!("POST {path} HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n\r\n{begins}");
         let heard = trickle(connect(address).await, head.as_bytes(), b'1').await;
         assert_eq!(answer(&heard), ("HTTP/1.1 408", "the body comes too slowly"), "{path}");
     });
@@ -178,7 +178,7 @@ async fn a_body_that_keeps_pace_may_take_longer_than_the_timeout() {
         let mut stream = connect(address).await;
         let length = pieces * piece.len();
         let head = format!(
-            "POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n"
+            "POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n"
         );
         stream.write_all(head.as_bytes()).await.unwrap();
         for _ in 1..pieces {
@@ -210,7 +210,7 @@ async fn readers_that_never_read_are_cut_off_and_hold_up_nobody() {
     let address = server.address(Protocol::Http).unwrap();
     let slow = (0..8).map(async |_| {
         let mut stream = connect(address).await;
-        stream.write_all(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+        stream.write_all(b"GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
         is_cut_off(&mut stream).await;
     });
     let others = async {
@@ -220,7 +220,8 @@ async fn readers_that_never_read_are_cut_off_and_hold_up_nobody() {
     };
     tokio::join!(join_all(slow), others);
     // A client that reads gets all of it.
-    let large = raw(address, b"GET /large HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await;
+    let large =
+        raw(address, b"GET /large HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await;
     assert_eq!(large.body.len(), LARGE);
 }
 
@@ -229,7 +230,7 @@ async fn requests_without_end_whose_answers_nobody_reads_are_cut_off() {
     let server = start(strict()).await;
     let stream = connect(server.address(Protocol::Http).unwrap()).await;
     let (_reads, mut writes) = stream.into_split();
-    let requests = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n".repeat(1000);
+    let requests = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(1000);
     let flood = async { while writes.write_all(&requests).await.is_ok() {} };
     tokio::join!(within(flood, "the end"), is_served(&server));
 }

@@ -117,7 +117,7 @@ async fn a_program_that_is_asked_twice_ends_at_once() {
     let gate = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (program, address) = start_program(gate.local_addr().unwrap()).await;
     let mut request = TcpStream::connect(address).await.unwrap();
-    request.write_all(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    request.write_all(b"GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
     let (_in_flight, _) = within(gate.accept(), "the request").await.unwrap();
     program.signal("-INT");
     let refused = async { while TcpStream::connect(address).await.is_ok() {} };

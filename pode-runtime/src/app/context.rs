@@ -1,5 +1,6 @@
 //! The context: what all events of a server share.
 
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::app::client_ids::ClientIds;
@@ -23,6 +24,8 @@ pub(crate) struct Context {
     pub(crate) client_ids: ClientIds,
     /// Tasks that are still to be done for clients that have disconnected.
     pub(crate) client_tasks: TaskTracker,
+    /// Ends the handlers of requests among them, at once.
+    pub(crate) cut_off: CancellationToken,
     /// Whether clients of another process may resume here.
     pub(crate) resumes: bool,
 }
@@ -39,6 +42,7 @@ pub(crate) fn context_of(signals: Signals) -> std::sync::Arc<Context> {
         policy: "",
         client_ids: Default::default(),
         client_tasks: Default::default(),
+        cut_off: Default::default(),
         resumes: false,
     })
 }

@@ -1,8 +1,10 @@
 //! What handlers see: `event/` has an event for each noun with a handler, `state` the
 //! declared values, `client_ids` the ids by which clients are known. `context` is
-//! what all events of a server share.
+//! what all events of a server share, and `uncancelled` has their
+//! handlers run to their end.
 
 pub mod client_ids;
 pub(crate) mod context;
 pub mod event;
 pub(crate) mod state;
+pub(crate) mod uncancelled;

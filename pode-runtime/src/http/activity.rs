@@ -6,8 +6,8 @@
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use futures_util::TryFutureExt;
@@ -17,6 +17,7 @@ use tokio::sync::Notify;
 
 use crate::http::handshake::is_upgrade;
 use crate::http::linger::drain;
+use crate::net::connection_limit::ConnectionPermit;
 
 /// The activity of one connection. Shared by reference.
 #[derive(Debug, Default)]
@@ -34,16 +35,34 @@ pub(crate) struct Activity {
     left_unread: AtomicBool,
     /// Whether the server stops.
     stops: AtomicBool,
+    /// Counts the connection, until nothing of it is left.
+    permit: Mutex<Option<ConnectionPermit>>,
 }
 
 impl Activity {
-    pub(crate) fn of_http_2() -> Activity {
-        Activity { is_http_2: true, ..Activity::default() }
+    pub(crate) fn of_http_1(permit: Option<ConnectionPermit>) -> Activity {
+        Activity { permit: Mutex::new(permit), ..Activity::default() }
+    }
+
+    pub(crate) fn of_http_2(permit: Option<ConnectionPermit>) -> Activity {
+        Activity { is_http_2: true, ..Activity::of_http_1(permit) }
+    }
+
+    /// Takes the permit of a connection that goes on without HTTP.
+    pub(crate) fn take_permit(&self) -> Option<ConnectionPermit> {
+        // No code panics while it holds the lock.
+        self.permit.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Returns whether a request waits for the server.
     pub(crate) fn is_answering(&self) -> bool {
-        self.unanswered.load(Ordering::Acquire) > 0
+        self.in_progress() > 0
+    }
+
+    /// Returns how many requests wait for the server, with those whose client
+    /// has left and whose handler goes on.
+    pub(crate) fn in_progress(&self) -> usize {
+        self.unanswered.load(Ordering::Acquire)
     }
 
     /// Notes that the server stops: heads that have begun have little time left.
@@ -117,6 +136,11 @@ pub(crate) struct RequestInProgress {
 impl RequestInProgress {
     pub(crate) fn new(activity: &Arc<Activity>) -> RequestInProgress {
         activity.requests.fetch_add(1, Ordering::AcqRel);
+        RequestInProgress::left(activity)
+    }
+
+    /// A request whose client has left it, and whose handler goes on.
+    pub(crate) fn left(activity: &Arc<Activity>) -> RequestInProgress {
         let mut unanswered = RequestInProgress { activity: Arc::clone(activity), counts: false };
         unanswered.take();
         unanswered
@@ -157,6 +181,11 @@ pub(crate) struct RequestBody<B: Body> {
 }
 
 impl<B: Body> RequestBody<B> {
+    /// Returns the activity of the connection on which it comes.
+    pub(crate) fn activity(&self) -> &Arc<Activity> {
+        &self.activity
+    }
+
     fn new(body: B, left: Option<fn(B)>, activity: &Arc<Activity>) -> RequestBody<B> {
         RequestBody { body: Some(body), has_ended: false, left, activity: Arc::clone(activity) }
     }

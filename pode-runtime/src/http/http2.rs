@@ -5,21 +5,25 @@
 //! its streams.
 
 use std::convert::Infallible;
+use std::future::ready;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::TryFutureExt;
-use http::Request;
+use futures_util::future::Either;
+use http::{Request, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
+use warp::Reply;
 use warp::reply::Response;
 
 use crate::base::limits::Limits;
 use crate::http::activity::{Activity, RequestBody, tracked};
+use crate::http::response::sentence;
 use crate::http::stream_progress::Streams;
 use crate::http::timeout_stream::{TimeoutStream, Transport};
 use crate::net::connection_limit::ConnectionPermit;
@@ -27,6 +31,10 @@ use crate::net::shutdown::told_to_stop;
 
 /// How many requests of one connection are answered at once.
 const MOST_STREAMS: u32 = 100;
+
+/// How many requests of one connection may be in progress. A client that takes
+/// requests back may make new ones, but handlers run to their end.
+const MOST_IN_PROGRESS: usize = 2 * MOST_STREAMS as usize;
 
 /// How long a client may be silent before it gets a ping.
 const PING_AFTER: Duration = Duration::from_secs(20);
@@ -54,9 +62,17 @@ where
     S: Fn(Request<RequestBody<Incoming>>) -> F + 'static,
     F: Future<Output = Result<Response, Infallible>> + Send + 'static,
 {
-    let activity = Arc::new(Activity::of_http_2());
-    let stream = TimeoutStream::http_2(stream, permit, &activity, limits);
+    let activity = Arc::new(Activity::of_http_2(permit));
+    let stream = TimeoutStream::http_2(stream, &activity, limits);
     let its_activity = Arc::clone(&activity);
+    let service = move |request: Request<RequestBody<Incoming>>| {
+        if request.body().activity().in_progress() > MOST_IN_PROGRESS {
+            let text = "too many requests of this connection are still in progress";
+            let refused = sentence(StatusCode::SERVICE_UNAVAILABLE, text);
+            return Either::Left(ready(Ok(refused.into_response())));
+        }
+        Either::Right(service(request))
+    };
     let service =
         service_fn(move |request| tracked(&service, request, &its_activity).map_ok(Streams::track));
     let streams = Streams::new(limits);
@@ -186,7 +202,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_first_request_has_the_time_of_its_head() {
-        let activity = Arc::new(Activity::of_http_2());
+        let activity = Arc::new(Activity::of_http_2(None));
         let limits = Limits { keep_alive_timeout: Duration::ZERO, ..Limits::default() };
         let streams = Streams::new(&limits);
         let started = Instant::now();
@@ -201,7 +217,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_connection_is_idle_when_no_request_is_left() {
-        let (activity, limits) = (Arc::new(Activity::of_http_2()), Limits::default());
+        let (activity, limits) = (Arc::new(Activity::of_http_2(None)), Limits::default());
         let streams = Streams::new(&limits);
         let idle_time = limits.keep_alive_timeout;
         let started = Instant::now();

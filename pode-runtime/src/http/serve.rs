@@ -174,14 +174,15 @@ where
     S: Fn(Request<RequestBody<Incoming>>) -> F,
     F: Future<Output = Result<Response, Infallible>> + Send + 'static,
 {
-    let activity = Arc::new(Activity::default());
-    let stream = TimeoutStream::http_1(stream, permit, &activity, limits);
+    let activity = Arc::new(Activity::of_http_1(permit));
+    let stream = TimeoutStream::http_1(stream, &activity, limits);
     let its_activity = Arc::clone(&activity);
     let service = service_fn(move |request| tracked(&service, request, &its_activity));
     let mut builder = http1::Builder::new();
     // The stream limits the time for heads, since it can tell the wait for a
     // head from the wait for its end.
-    builder.header_read_timeout(None).max_header_size(limits.max_head_bytes);
+    // A client may end its side after its request, and still reads the answer.
+    builder.header_read_timeout(None).max_header_size(limits.max_head_bytes).half_close(true);
     if limits.max_head_bytes > DEFAULT_BUFFER_BYTES {
         builder.max_buf_size(limits.max_head_bytes);
     }

@@ -53,8 +53,6 @@ impl Transport for tokio::io::DuplexStream {
 #[derive(Debug)]
 pub(crate) struct TimeoutStream<S> {
     stream: S,
-    /// Counts the connection.
-    permit: Option<ConnectionPermit>,
     activity: Arc<Activity>,
     /// Absent if heads can't be told from other bytes, as in HTTP/2.
     reading: Option<ReadTimeout>,
@@ -86,12 +84,7 @@ enum Awaited {
 
 impl<S> TimeoutStream<S> {
     /// Limits a stream that carries HTTP/1. The time for the first head starts now.
-    pub(crate) fn http_1(
-        stream: S,
-        permit: Option<ConnectionPermit>,
-        activity: &Arc<Activity>,
-        limits: &Limits,
-    ) -> TimeoutStream<S> {
+    pub(crate) fn http_1(stream: S, activity: &Arc<Activity>, limits: &Limits) -> TimeoutStream<S> {
         let reading = ReadTimeout {
             head_timeout: limits.head_timeout,
             keep_alive_timeout: limits.keep_alive_timeout,
@@ -99,22 +92,13 @@ impl<S> TimeoutStream<S> {
             requests: 0,
             timer: None,
         };
-        TimeoutStream {
-            reading: Some(reading),
-            ..TimeoutStream::http_2(stream, permit, activity, limits)
-        }
+        TimeoutStream { reading: Some(reading), ..TimeoutStream::http_2(stream, activity, limits) }
     }
 
     /// Limits a stream that carries HTTP/2.
-    pub(crate) fn http_2(
-        stream: S,
-        permit: Option<ConnectionPermit>,
-        activity: &Arc<Activity>,
-        limits: &Limits,
-    ) -> TimeoutStream<S> {
+    pub(crate) fn http_2(stream: S, activity: &Arc<Activity>, limits: &Limits) -> TimeoutStream<S> {
         TimeoutStream {
             stream,
-            permit,
             activity: Arc::clone(activity),
             reading: None,
             writing: MinThroughput::new(limits.write_timeout, limits.min_bytes_per_second),
@@ -124,7 +108,7 @@ impl<S> TimeoutStream<S> {
 
     /// Returns the stream, from now on without limits, and its permit.
     pub(crate) fn into_parts(self) -> (S, Option<ConnectionPermit>) {
-        (self.stream, self.permit)
+        (self.stream, self.activity.take_permit())
     }
 }
 
@@ -325,7 +309,7 @@ mod tests {
             min_bytes_per_second: 100,
             ..Limits::default()
         };
-        Peers { server: TimeoutStream::http_1(server, None, &activity, &limits), client, activity }
+        Peers { server: TimeoutStream::http_1(server, &activity, &limits), client, activity }
     }
 
     #[tokio::test(start_paused = true)]
@@ -435,8 +419,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn by_http_2_the_end_waits_for_who_still_reads() {
         let (stream, mut client) = duplex(1000);
-        let (activity, limits) = (Arc::new(Activity::of_http_2()), Limits::default());
-        let mut server = TimeoutStream::http_2(stream, None, &activity, &limits);
+        let (activity, limits) = (Arc::new(Activity::of_http_2(None)), Limits::default());
+        let mut server = TimeoutStream::http_2(stream, &activity, &limits);
         let started = Instant::now();
         let reads = async {
             sleep(Duration::from_secs(1)).await;
@@ -449,7 +433,7 @@ mod tests {
 
         // But only for a while.
         let (stream, _silent) = duplex(1000);
-        let mut server = TimeoutStream::http_2(stream, None, &activity, &limits);
+        let mut server = TimeoutStream::http_2(stream, &activity, &limits);
         let started = Instant::now();
         server.shutdown().await.unwrap();
         assert_eq!(started.elapsed(), LINGER);

@@ -31,13 +31,14 @@ use crate::base::log::ration::Quoted;
 use crate::base::outcome::panicked;
 use crate::base::supervisor::caught;
 use crate::content::public::Public;
+use crate::http::activity::Activity;
 use crate::http::body_timeout::TimedBody;
 use crate::http::exchange::{ResponseRules, normalize};
 use crate::http::response::{Sentence, WholeResponse, internal_error, sentence};
 use crate::http::{handshake, header};
 use crate::push::engine::Engine;
 use crate::signal::{Handshake, SignalRoute};
-use crate::web::route::RouteFilter;
+use crate::web::route::{RouteFilter, RoutedRequest};
 
 /// Answers the requests of one listener.
 pub(crate) struct Dispatch {
@@ -124,6 +125,7 @@ impl Dispatch {
         self: &Arc<Self>,
         mut request: Request<B>,
         peer: Option<SocketAddr>,
+        connection: Option<Arc<Activity>>,
     ) -> impl Future<Output = Result<Response, Infallible>> + Send + use<B>
     where
         B: Body + Send + Sync + Unpin + 'static,
@@ -135,7 +137,7 @@ impl Dispatch {
         let wants_page = self.context.views.is_some() && accepts_html(request.headers());
         let rules = ResponseRules::of(&request);
         normalize(&mut request);
-        let (index, limits) = self.find(&mut request, peer);
+        let (index, limits) = self.find(&mut request, peer, connection);
         let request = request.map(|body| TimedBody::new(body, limits));
         // Called here, so that the request isn't moved once more.
         let answered = caught(warp::service(self.filters[index].clone()).call(request));
@@ -193,7 +195,12 @@ impl Dispatch {
 
     /// Finds the filter for a request by its index, and the limits of the
     /// request's body; adds the extensions that the filter needs.
-    fn find<B>(&self, request: &mut Request<B>, peer: Option<SocketAddr>) -> (usize, &Limits) {
+    fn find<B>(
+        &self,
+        request: &mut Request<B>,
+        peer: Option<SocketAddr>,
+        connection: Option<Arc<Activity>>,
+    ) -> (usize, &Limits) {
         let path = request.uri().path();
         let signal = || self.signals.find(Some(Method::Get), path);
         if handshake::is_upgrade(request.headers())
@@ -205,6 +212,7 @@ impl Dispatch {
                 values,
                 context: Arc::clone(&self.context),
                 engine: self.engine.clone(),
+                connection,
             };
             request.extensions_mut().insert(handshake);
             return (index, &self.limits);
@@ -248,7 +256,7 @@ impl Dispatch {
             limits: limits.of_bodies(),
             context: Arc::clone(&self.context),
         });
-        request.extensions_mut().insert(event);
+        request.extensions_mut().insert(RoutedRequest { event, connection });
         if let Some(refusal) = refusal {
             request.extensions_mut().insert(refusal);
         }
@@ -272,9 +280,9 @@ fn accepts_html(headers: &HeaderMap) -> bool {
 /// Makes the filter that answers with a public file, or with the error.
 fn leftover_filter(publics: Vec<Public>) -> RouteFilter {
     let publics: Arc<[Public]> = publics.into();
-    warp::ext::get::<WebEvent>()
+    warp::ext::get::<RoutedRequest>()
         .and(warp::ext::get::<Refusal>())
-        .then(move |event: WebEvent, refusal| {
+        .then(move |RoutedRequest { event, .. }, refusal| {
             let publics = Arc::clone(&publics);
             async move {
                 match public_file(&publics, &event).await {

@@ -69,7 +69,7 @@ impl Server {
                 // Nested filters must run in tasks of their own; this one ends
                 // with the request.
                 let mut task = JoinSet::new();
-                task.spawn(async move { embedded.dispatch.answer(request, peer).await });
+                task.spawn(async move { embedded.dispatch.answer(request, peer, None).await });
                 match task.join_next().await {
                     Some(Ok(Ok(response))) => response,
                     _ => {
@@ -155,7 +155,7 @@ where
         let embedded = Arc::clone(&self.embedded);
         let peer = request.extensions().get::<SocketAddr>().copied();
         let request = request.map(|body| Exclusive { body: Mutex::new(Box::pin(body)) });
-        Box::pin(async move { embedded.dispatch.answer(request, peer).await })
+        Box::pin(async move { embedded.dispatch.answer(request, peer, None).await })
     }
 }
 

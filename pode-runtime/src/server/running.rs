@@ -9,6 +9,7 @@ use pode_core::Protocol;
 use tokio::sync::{Mutex, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::DropGuard;
 use tokio_util::task::TaskTracker;
 
 use crate::app::context::Context;
@@ -41,6 +42,8 @@ pub struct RunningServer {
     pub(crate) context: Weak<Context>,
     /// Tasks that are still to be done for clients that have disconnected.
     pub(crate) client_tasks: TaskTracker,
+    /// Ends handlers of requests whose clients have left.
+    pub(crate) _cut_off: DropGuard,
     /// Holds the deadline once the server is to stop.
     pub(crate) stopping: watch::Sender<Option<Instant>>,
     /// The accept loops, each with its connections.
@@ -244,7 +247,7 @@ mod tests {
         let server = declared.into_server().start().await.unwrap();
         let address = server.address(Protocol::Ws).unwrap();
         let mut client = TcpStream::connect(address).await.unwrap();
-        let handshake = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\n\
+        let handshake = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\n\
             Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
         client.write_all(handshake).await.unwrap();

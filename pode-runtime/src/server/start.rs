@@ -6,17 +6,21 @@ use std::os::fd::AsFd;
 use std::sync::{Arc, Weak};
 
 use futures_util::future::Either;
+use http::Request;
+use hyper::body::Incoming;
 use pode_core::Method;
 use pode_core::hub::{Channel, Receiver};
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
+use tokio_util::sync::DropGuard;
 
 use crate::app::context::Context;
 use crate::base::error::StartError;
 use crate::base::log;
 use crate::base::supervisor::Failure;
 use crate::base::watchdog::{Watchdog, leave_behind_what_blocks};
+use crate::http::activity::RequestBody;
 use crate::http::origin::OriginPolicy;
 use crate::http::serve::ServeOptions;
 use crate::http::{request_smuggling, serve};
@@ -207,6 +211,7 @@ impl Server {
         #[cfg(feature = "upstream")]
         let upstreams = context.upstreams.clone();
         let client_tasks = context.client_tasks.clone();
+        let cut_off = context.cut_off.clone().drop_guard();
         let weak_context = Arc::downgrade(&context);
         let Declared { name, options, timers, schedules, upstreams: upstream_tasks, .. } = declared;
         #[cfg(unix)]
@@ -233,9 +238,12 @@ impl Server {
                 endpoints.push(BoundEndpoint { name: endpoint.name, protocol, address });
             }
             let dispatch = Arc::new(Dispatch::new(served, Arc::clone(&context), engine.clone()));
-            let answer = move |request, peer| match request_smuggling::refused(&request) {
-                Some(refused) => Either::Left(ready(Ok(refused))),
-                None => Either::Right(dispatch.answer(request, Some(peer))),
+            let answer = move |request: Request<RequestBody<Incoming>>, peer| {
+                if let Some(refused) = request_smuggling::refused(&request) {
+                    return Either::Left(ready(Ok(refused)));
+                }
+                let connection = Some(Arc::clone(request.body().activity()));
+                Either::Right(dispatch.answer(request, Some(peer), connection))
             };
             tasks.push(tokio::spawn(serve::serve(
                 Listener::new(listener.socket, accepting.subscribe()),
@@ -285,6 +293,7 @@ impl Server {
             engine,
             context: weak_context,
             client_tasks,
+            _cut_off: cut_off,
             stopping,
             tasks,
             jobs,
@@ -319,11 +328,13 @@ impl Server {
         let jobs = RunningJobs::start(timers, schedules, Arc::clone(&context), &gate, &stopping);
         let upstream_tasks =
             UpstreamTasks::start(upstream_tasks, destinations, Arc::clone(&context));
+        let cut_off = context.cut_off.clone().drop_guard();
         let dispatch = Arc::new(Dispatch::new(served, context, engine));
         Ok(Embedded {
             dispatch,
             _jobs: jobs,
             _upstream_tasks: upstream_tasks,
+            _cut_off: cut_off,
             _stopping: stopping,
             _watchdog: watchdog,
         })
@@ -337,6 +348,8 @@ pub(crate) struct Embedded {
     _jobs: RunningJobs<Arc<Context>>,
     /// Upstreams, which end with this, too.
     _upstream_tasks: UpstreamTasks<Arc<Context>>,
+    /// Handlers whose clients have left, which end with this, too.
+    _cut_off: DropGuard,
     /// Never set: an embedded server ends when it is dropped.
     _stopping: watch::Sender<Option<Instant>>,
     _watchdog: Option<Watchdog>,

@@ -1,16 +1,15 @@
 //! From a handshake to a client of the engine: which clients are admitted, and
 //! with which id.
 
-use std::panic::resume_unwind;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
+use futures_util::FutureExt;
 use http::header::HeaderValue;
 use http::{HeaderName, Response, StatusCode, Version};
 use hyper::upgrade::OnUpgrade;
 use pode_core::hub::Position;
 use pode_core::{ClientId, RoutePath, SendError};
-use tracing::Instrument;
 use warp::filters::BoxedFilter;
 use warp::{Filter, Reply};
 
@@ -19,8 +18,10 @@ use crate::app::context::Context;
 use crate::app::event::{
     CLIENT_ID, ClientInfo, ConnectDecision, ConnectRequest, RequestHead, SignalClient,
 };
+use crate::app::uncancelled::Uncancelled;
 use crate::base::log::ration::rationed;
 use crate::base::outcome::{Failed, caught};
+use crate::http::activity::Activity;
 use crate::http::handshake::{AcceptedHandshake, HandshakeError, accept};
 use crate::http::origin::OriginPolicy;
 use crate::http::response::sentence;
@@ -48,6 +49,8 @@ pub(crate) struct Handshake {
     pub(crate) values: Vec<String>,
     pub(crate) context: Arc<Context>,
     pub(crate) engine: Engine,
+    /// Unknown in an embedded server.
+    pub(crate) connection: Option<Arc<Activity>>,
 }
 
 /// The header that tells a client the path that it is connected to.
@@ -107,17 +110,10 @@ impl SignalRoute {
             let answered = self.let_in(handshake, accepted, upgrade).await;
             return answered.unwrap_or_else(|refusal| refusal);
         }
-        let client_tasks = handshake.context.client_tasks.clone();
+        let (context, connection) = (Arc::clone(&handshake.context), handshake.connection.clone());
         let let_in = async move { self.let_in(handshake, accepted, upgrade).await };
-        match client_tasks.spawn(let_in.in_current_span()).await {
-            Ok(answered) => answered.unwrap_or_else(|refusal| refusal),
-            Err(ended) => match ended.try_into_panic() {
-                // As without a task: the dispatch logs it and answers with 500.
-                Ok(panic) => resume_unwind(panic),
-                // The task is cut off with the runtime.
-                Err(_) => HandshakeError::Stopping.response(),
-            },
-        }
+        let answered = Uncancelled::new(let_in.boxed(), context, connection).await;
+        answered.unwrap_or_else(|refusal| refusal)
     }
 
     /// Checks a handshake by itself.

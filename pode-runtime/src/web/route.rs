@@ -4,19 +4,21 @@
 //! it. It never rejects: every outcome becomes a response. The dispatch decides
 //! which requests reach it.
 
-use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::{Buf, Bytes};
 use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
 use percent_encoding::{AsciiSet, utf8_percent_encode};
 use pode_core::route_path::SEGMENT;
 use warp::Filter;
 use warp::filters::BoxedFilter;
 
 use crate::app::event::WebEvent;
+use crate::app::uncancelled::Uncancelled;
 use crate::base::error::EventError;
 use crate::base::limits::DeclaredLimits;
+use crate::http::activity::Activity;
 use crate::http::response::WholeResponse;
 use crate::web::argument::{Argument, Body};
 use crate::web::reply::{Reply, redirect};
@@ -34,6 +36,14 @@ pub struct RouteOptions {
     /// `min_bytes_per_second` of [`Limits`](crate::base::limits::Limits); the
     /// other limits apply before the route is known.
     pub limits: DeclaredLimits,
+}
+
+/// A request on the way to its filter, in the extensions of the request.
+#[derive(Clone)]
+pub(crate) struct RoutedRequest {
+    pub(crate) event: WebEvent,
+    /// Unknown in an embedded server.
+    pub(crate) connection: Option<Arc<Activity>>,
 }
 
 /// A boxed warp filter that always answers.
@@ -75,16 +85,17 @@ where
     boxed_filter(Arc::new(move |event, body| Box::pin(answer(event, body))))
 }
 
-type BoxedAnswer = Pin<Box<dyn Future<Output = WholeResponse> + Send>>;
-
 /// Makes a filter from a boxed answer function; compiled once for all handlers.
-fn boxed_filter(answer: Arc<dyn Fn(WebEvent, Body) -> BoxedAnswer + Send + Sync>) -> RouteFilter {
-    warp::ext::get::<WebEvent>()
+fn boxed_filter(
+    answer: Arc<dyn Fn(WebEvent, Body) -> BoxFuture<'static, WholeResponse> + Send + Sync>,
+) -> RouteFilter {
+    warp::ext::get::<RoutedRequest>()
         .and(warp::body::stream())
-        .then(move |event: WebEvent, chunks| {
+        .then(move |RoutedRequest { event, connection }, chunks| {
             let chunks = Box::pin(StreamExt::map(chunks, whole_chunk));
             let limits = event.limits();
-            let answer = answer(event, Body { chunks, limits });
+            let answer = answer(event.clone(), Body { chunks, limits });
+            let answer = Uncancelled::new(answer, event, connection);
             async move { warp::Reply::into_response(answer.await) }
         })
         .boxed()

@@ -113,6 +113,12 @@ impl WebEvent {
     }
 }
 
+impl AsRef<Context> for WebEvent {
+    fn as_ref(&self) -> &Context {
+        self.context()
+    }
+}
+
 request_methods!(WebEvent);
 sending_methods!(WebEvent);
 

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use pode_core::hub::Receiver;
 use pode_core::{Address, Method, Protocol, RoutePath};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use warp::{Filter, Rejection};
 
@@ -266,6 +267,7 @@ impl Declared {
             policy: self.options.content_security_policy,
             client_ids: self.options.client_ids.clone(),
             client_tasks: TaskTracker::new(),
+            cut_off: CancellationToken::new(),
             resumes: self.options.hand_over.path().is_some(),
         })
     }

@@ -166,6 +166,7 @@ fn handshake<B>(request: &mut http::Request<B>, signals: &Signals, engine: &Engi
         values: Vec::new(),
         context,
         engine,
+        connection: None,
     }
 }
 

@@ -136,7 +136,7 @@ impl Server {
         let dispatch = Arc::clone(&self.dispatch);
         let service = move |request| {
             let dispatch = Arc::clone(&dispatch);
-            async move { dispatch.answer(request, Some(address)).await }
+            async move { dispatch.answer(request, Some(address), None).await }
         };
         let stopping = self.stopping.subscribe();
         let serving = tokio::spawn(async move {
