@@ -26,6 +26,12 @@ pub mod signal_words {
     pub use pode_runtime::pages_of;
 }
 
+/// The words that the values of a route's options may use.
+pub mod route_words {
+    pub use pode_runtime::Origins::{AnyPage, OwnPages};
+    pub use pode_runtime::pages_of;
+}
+
 /// The words that the values of an upstream's options may use.
 #[cfg(feature = "upstream")]
 pub mod upstream_words {

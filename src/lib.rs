@@ -204,7 +204,7 @@ pub use pode_runtime::reply::{self, Reply};
 pub use pode_runtime::signals::{self, Signals};
 pub use pode_runtime::{
     BoundEndpoint, Bytes, CertificateError, ClientIds, Clients, Cookie, DeclaredLimits,
-    DisconnectReason, EndedError, EndpointOptions, Error, EventError, FromMessage, HandOver,
+    DisconnectReason, EndedError, EndpointOptions, Error, EventError, FromMessage, HandOver, Hosts,
     InvokeError, Limits, LogWriter, OnLag, Origins, PublicOptions, RawMessage, Rebroadcast, Result,
     RouteOptions, RunningServer, Server, ServerOptions, Service, SignalOptions, StartError,
     TimerOptions, log_to_terminal, log_writer, pages_of, print_panic, signed_by,

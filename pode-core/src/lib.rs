@@ -4,7 +4,7 @@
 //! parser and one rule: what compiles is what runs. There are no sockets and
 //! no files in here, and no clock but that of new client ids.
 //!
-//! - [`Address`], [`Method`], [`Origin`], [`Protocol`], [`RoutePath`],
+//! - [`Address`], [`Host`], [`Method`], [`Origin`], [`Protocol`], [`RoutePath`],
 //!   [`SignalPath`], [`UpstreamName`], [`UpstreamUrl`] and [`interval`] are the
 //!   words of a declaration, and so is `cron` (feature `cron`).
 //! - [`SignalFamily`] is many signal paths in one declaration, [`level`] is how
@@ -25,6 +25,7 @@ pub mod certificate_names;
 pub mod cron;
 mod der;
 pub mod feature;
+pub mod host;
 pub mod interval;
 pub mod level;
 pub mod method;
@@ -60,6 +61,7 @@ pub mod error;
 
 pub use address::{Address, Bind};
 pub use certificate_names::{CertificateNames, Fit};
+pub use host::Host;
 pub use method::Method;
 pub use origin::Origin;
 pub use protocol::Protocol;

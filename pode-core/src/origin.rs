@@ -36,12 +36,17 @@ impl Origin {
         self.authority.port.unwrap_or(of_scheme)
     }
 
+    /// Tells whether its pages come by TLS.
+    pub fn is_secure(&self) -> bool {
+        self.secure
+    }
+
     /// Tells whether a page of this origin and a server that is reached by
     /// `authority` are on the same host. All loopback names are the same:
     /// `localhost`, 127.0.0.1, `[::1]`.
     pub fn is_on_host(&self, authority: &Authority) -> bool {
         let (mine, theirs) = (&self.authority, authority);
-        mine.host == theirs.host || mine.is_own_machine() && theirs.is_own_machine()
+        mine.host == theirs.host || mine.is_loopback() && theirs.is_loopback()
     }
 }
 
@@ -56,9 +61,10 @@ impl Authority {
         self.port
     }
 
-    fn is_own_machine(&self) -> bool {
+    /// Tells whether it is `localhost` or a loopback address.
+    pub fn is_loopback(&self) -> bool {
         let ip = self.host.parse::<IpAddr>();
-        self.host == "localhost" || ip.is_ok_and(|ip| ip.is_loopback())
+        self.host == "localhost" || ip.is_ok_and(|ip| ip.to_canonical().is_loopback())
     }
 }
 

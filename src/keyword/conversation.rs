@@ -42,7 +42,8 @@ keywords! {
     /// Any page on the web could open a WebSocket to this server with its
     /// visitor's cookies. So only own pages may connect: pages of the host name
     /// that the client connects to, at the same port or at one of this server's
-    /// endpoints. Other pages get a 403, unless the signal admits them:
+    /// endpoints; over TLS only `https` pages. All loopback names are one host.
+    /// Other pages get a 403, unless the signal admits them:
     ///
     /// | `origins` | whose pages may connect |
     /// |---|---|

@@ -70,6 +70,13 @@ keywords! {
     /// one. `http` and `ws` may share an address, and so may `https` and `wss`.
     /// Options are those of [`EndpointOptions`](crate::EndpointOptions).
     ///
+    /// An endpoint at a loopback address answers only requests for `localhost`,
+    /// names below it, and loopback addresses, so that no page of a stranger
+    /// reads it by a name of its own that leads there (DNS rebinding). Behind a
+    /// proxy that passes `Host` on, the option `hosts` names the site:
+    /// `endpoint http "127.0.0.1:8090" { hosts: ["shop.example"] };`. At other
+    /// addresses every host will do, unless `hosts` says otherwise.
+    ///
     /// Routes and signals choose an endpoint by the name before its protocol:
     /// `{ endpoint: name }`, or `{ endpoint: [one, other] }`. Without this
     /// option, they serve every endpoint of their kind. At an endpoint, a route
@@ -268,6 +275,14 @@ keywords! {
     /// `errors/404.html`, or that of another status, browsers get that page
     /// with the variables `status` and `text`.
     ///
+    /// Any page on the web could send this server a form with its visitor's
+    /// cookies. So requests that change something, all but GET, HEAD and
+    /// OPTIONS, are taken from own pages alone, as a [`signal`] is opened, and
+    /// from programs other than browsers. Pages of other origins get 403, unless
+    /// the route admits them: `{ origins: pages_of(["https://shop.example"]) }`,
+    /// or `{ origins: AnyPage }`. Options are those of
+    /// [`RouteOptions`](crate::RouteOptions).
+    ///
     /// ```
     /// # use pode::prelude::*;
     /// # use serde_json::json as value;
@@ -295,7 +310,8 @@ keywords! {
     ///
     /// The filter, of the [`warp`] that pode is built on, sees the path after
     /// the prefix, and answers its own 404 and 405. A declared [`route`] wins
-    /// over it; it wins over [`public`] files.
+    /// over it; it wins over [`public`] files. It takes requests from pages of
+    /// any origin, and is dropped when its client leaves, as in warp.
     ///
     /// ```
     /// # use pode::prelude::*;

@@ -18,7 +18,7 @@ use crate::support::start;
 #[allow(dead_code, unreachable_pub, reason = "it is a program of its own")]
 #[path = "../../examples/chat_rooms.rs"]
 mod chat_rooms;
-mod chromium;
+pub(crate) mod chromium;
 #[allow(dead_code, unreachable_pub, reason = "it is a program of its own")]
 #[path = "../../examples/relay.rs"]
 mod relay;

@@ -11,8 +11,8 @@ use crate::support::{Answer, Versioned, ask, by_each_version, certificate, get, 
 
 pode_server! {
     server careless;
-    endpoint http "127.0.0.1:0";
-    endpoint https "127.0.0.1:0" { certificate: certificate() };
+    endpoint http "127.0.0.1:0" { hosts: ["shop.example"] };
+    endpoint https "127.0.0.1:0" { hosts: ["shop.example"], certificate: certificate() };
     public "behavior/files";
     mount "/pieces" warp::any().map(|| warp::reply::stream(stream::iter(["two", "pieces"].map(Ok::<_, std::io::Error>))));
     route GET "/" => async |_| text("root");

@@ -10,6 +10,7 @@ mod accept;
 #[cfg(unix)]
 mod activation;
 mod argument;
+mod asking;
 #[cfg(unix)]
 mod blocked;
 mod browser;

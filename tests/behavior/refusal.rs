@@ -94,7 +94,7 @@ async fn every_refusal_is_as_listed_and_the_next_request_is_answered() {
         if let Err(difference) = compared {
             wrong.push_str(&format!("{block}\n! by HTTP/2: {difference}\n\n"));
         }
-        let good = Request::get("https://x/good").body(BoxBody::default()).unwrap();
+        let good = Request::get("https://localhost/good").body(BoxBody::default()).unwrap();
         let good = ask(requests.clone(), good).await.expect("the connection goes on");
         assert_eq!(good.text(), "good", "by HTTP/2, after\n{block}");
     }
@@ -115,8 +115,11 @@ fn http_2_form<'list>(
     else {
         return None;
     };
-    let uri =
-        if target.starts_with('/') { format!("https://x{target}") } else { target.to_owned() };
+    let uri = if target.starts_with('/') {
+        format!("https://localhost{target}")
+    } else {
+        target.to_owned()
+    };
     let mut request = Request::builder().method(method).uri(uri);
     request.uri_ref()?.authority()?;
     for line in head {
@@ -158,7 +161,7 @@ fn travelling<'list>(lines: impl Iterator<Item = &'list str>) -> Vec<u8> {
     let said = |name: &str, head: &[Vec<u8>]| {
         head.iter().any(|line| line.starts_with(format!("{name}: ").as_bytes()))
     };
-    head.push(b"Host: x".to_vec());
+    head.push(b"Host: localhost".to_vec());
     if !said("Connection", &head) {
         head.push(b"Connection: close".to_vec());
     }
@@ -227,7 +230,7 @@ async fn unannounced(
     let mut body = begins.as_bytes().to_vec();
     body.resize(length, b'a');
     if server.version == Version::HTTP_2 {
-        let request = Request::builder().method(method).uri(format!("https://x{path}"));
+        let request = Request::builder().method(method).uri(format!("https://localhost{path}"));
         let request = request.header("Content-Type", content_type).body(unfinished(body)).unwrap();
         let requests = http_2(server.address(Protocol::Https).unwrap()).await;
         return ask(requests, request).await.expect("the server answers");

@@ -35,7 +35,7 @@ struct Gate(Arc<Semaphore>);
 
 pode_server! {
     server conformance(gate: Arc<Semaphore>);
-    endpoint ws "127.0.0.1:0";
+    endpoint ws "127.0.0.1:0" { hosts: ["server.example.com"] };
     state Gate = Gate(gate);
     signal ECHO: RawMessage -> RawMessage = "/echo" { max_message_bytes: 100_000 } => echo;
     signal SHORT: RawMessage -> RawMessage = "/short" { max_message_bytes: 100 } => echo;

@@ -149,7 +149,7 @@ impl Server {
     /// There is no answer, or its status isn't 2xx.
     pub(crate) async fn ask(&self, method: &str, path: &str, body: &str) -> io::Result<String> {
         let request = format!(
-            "{method} {path} HTTP/1.1\r\nHost: soak\r\nConnection: close\r\n\
+            "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
              Content-Length: {}\r\n\r\n{body}",
             body.len()
         );

@@ -109,6 +109,8 @@ codes! {
     NoSignalEndpoint = 46,
     /// An endpoint that serves nothing.
     IdleEndpoint = 47,
+    /// An invalid host.
+    Host = 48,
 
     // Certificates.
     /// A secure endpoint without a certificate.

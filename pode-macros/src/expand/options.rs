@@ -9,7 +9,7 @@ use syn::Expr;
 use syn::spanned::Spanned;
 
 use crate::resolve::certificate::CERTIFICATE;
-use crate::resolve::options::{interval, is_limits, limits};
+use crate::resolve::options::{HOSTS, interval, is_limits, limits};
 use crate::syntax::{Field, Options};
 
 /// Writes a value, which may be an interval such as `5s`.
@@ -25,12 +25,15 @@ pub(super) fn value(value: &Expr) -> TokenStream {
     }
 }
 
-/// Writes the value of an option. Certificates may stand in brackets, and a
-/// text may replace a path.
+/// Writes the value of an option. Certificates and hosts may stand in
+/// brackets, and a text may replace a path.
 fn option(field: &Field) -> TokenStream {
     match &field.value {
         Expr::Array(several) if field.name == CERTIFICATE => {
             quote! { ::pode::Certificate::from(#several) }
+        }
+        hosts if field.name == HOSTS => {
+            quote_spanned! { hosts.span()=> ::pode::Hosts::from(#hosts) }
         }
         path if field.name == "hand_over" => {
             let value = value(path);

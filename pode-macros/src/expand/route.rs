@@ -6,6 +6,7 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
 
+use super::options::words;
 use super::{Expansion, variant};
 use crate::resolve::options::ENDPOINT;
 use crate::syntax::{self, Action, Kind};
@@ -39,7 +40,7 @@ fn options(written: &syntax::Route) -> Option<TokenStream> {
     others.then(|| {
         let ty = format_ident!("RouteOptions");
         let options =
-            super::options::fields(TokenStream::new(), &ty, &[ENDPOINT], &written.options);
+            super::options::fields(words("route_words"), &ty, &[ENDPOINT], &written.options);
         quote! { .options(#options) }
     })
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use pode_core::check::{Code, did_you_mean};
 use pode_core::interval::{self, IntervalError};
 use pode_core::model::{Name, Place};
+use pode_core::{Host, Origin};
 use syn::spanned::Spanned;
 use syn::{Expr, ExprLit, ExprStruct, Lit, LitStr, Member};
 
@@ -17,6 +18,12 @@ pub(crate) const ENDPOINT: &str = "endpoint";
 
 /// The option of signals for the widest audience.
 pub(crate) const LEVEL: &str = "level";
+
+/// The option of endpoints that names the hosts by which they are reached.
+pub(crate) const HOSTS: &str = "hosts";
+
+/// The option of signals and routes that lets pages in.
+const ORIGINS: &str = "origins";
 
 /// The option of servers that replaces the policy of pages.
 pub(super) const POLICY: &str = "content_security_policy";
@@ -66,6 +73,16 @@ pub(super) fn text(value: &Expr) -> Option<&LitStr> {
     }
 }
 
+/// Returns the texts of `pages_of([…])`; any other expression has none.
+fn pages_of(value: &Expr) -> Vec<&LitStr> {
+    let Expr::Call(call) = value else { return Vec::new() };
+    let is_word = matches!(&*call.func, Expr::Path(word) if word.path.is_ident("pages_of"));
+    match call.args.first() {
+        Some(Expr::Array(origins)) if is_word => origins.elems.iter().filter_map(text).collect(),
+        _ => Vec::new(),
+    }
+}
+
 impl Resolver<'_> {
     /// Checks the values of options by themselves.
     pub(super) fn options(&mut self, options: &Options) -> Option<()> {
@@ -76,6 +93,35 @@ impl Resolver<'_> {
                 if let Some(Err(error)) = interval(value) {
                     let (message, span) = (error.to_string(), value.span());
                     understood = self.mistake(Code::Interval, span, message, error.help());
+                }
+            }
+        }
+        understood
+    }
+
+    /// Checks the literal origins in `pages_of([…])`.
+    pub(super) fn origins(&mut self, options: &Options) -> Option<()> {
+        let mut understood = Some(());
+        for field in options.fields.iter().filter(|field| field.name == ORIGINS) {
+            for origin in pages_of(&field.value) {
+                if let Err(error) = origin.value().parse::<Origin>() {
+                    let (message, help) = (error.to_string(), error.help());
+                    understood = self.mistake(Code::Origin, origin.span(), message, help);
+                }
+            }
+        }
+        understood
+    }
+
+    /// Checks the literal hosts in brackets.
+    pub(super) fn hosts(&mut self, options: &Options) -> Option<()> {
+        let mut understood = Some(());
+        for field in options.fields.iter().filter(|field| field.name == HOSTS) {
+            let Expr::Array(hosts) = &field.value else { continue };
+            for host in hosts.elems.iter().filter_map(text) {
+                if let Err(error) = host.value().parse::<Host>() {
+                    let (message, help) = (error.to_string(), error.help());
+                    understood = self.mistake(Code::Host, host.span(), message, help);
                 }
             }
         }

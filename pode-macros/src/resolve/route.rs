@@ -14,6 +14,7 @@ impl Resolver<'_> {
         let path = self.path(&written.path);
         let options = self.options(&written.options);
         let options = self.misspelled(&written.options, "a route", &[ENDPOINT]).and(options);
+        let options = self.origins(&written.options).and(options);
         let limits = self.limits(&written.options);
         let endpoints = self.endpoint_names(&written.options);
         let arguments = self.arguments(&written.arguments);

@@ -1,19 +1,15 @@
 //! Signals: parses paths and levels.
 
-use pode_core::Origin;
 use pode_core::check::{Code, help_with_choices};
 use pode_core::model::{Head, Level, Signal};
 use proc_macro2::Span;
+use syn::Expr;
 use syn::spanned::Spanned;
-use syn::{Expr, LitStr};
 
 use super::Resolver;
-use super::options::{ENDPOINT, LEVEL, text};
+use super::options::{ENDPOINT, LEVEL};
 use crate::shown::shown;
 use crate::syntax::{self, Options};
-
-/// The option that says whose pages may connect.
-const ORIGINS: &str = "origins";
 
 impl Resolver<'_> {
     pub(super) fn signal(&mut self, head: Head, written: &syntax::Signal) -> Option<Signal> {
@@ -36,20 +32,6 @@ impl Resolver<'_> {
             endpoints: endpoints?,
             capacity_messages: self.number(&written.options, "capacity_messages"),
         })
-    }
-
-    /// Checks the literal origins in `pages_of([…])`.
-    fn origins(&mut self, options: &Options) -> Option<()> {
-        let mut understood = Some(());
-        for field in options.fields.iter().filter(|field| field.name == ORIGINS) {
-            for origin in written_out(&field.value) {
-                if let Err(error) = origin.value().parse::<Origin>() {
-                    let (message, help) = (error.to_string(), error.help());
-                    understood = self.mistake(Code::Origin, origin.span(), message, help);
-                }
-            }
-        }
-        understood
     }
 
     /// Returns the level, and where it stands.
@@ -75,15 +57,5 @@ impl Resolver<'_> {
             }
         }
         level
-    }
-}
-
-/// Returns the texts of `pages_of([…])`; any other expression has none.
-fn written_out(value: &Expr) -> Vec<&LitStr> {
-    let Expr::Call(call) = value else { return Vec::new() };
-    let is_word = matches!(&*call.func, Expr::Path(word) if word.path.is_ident("pages_of"));
-    match call.args.first() {
-        Some(Expr::Array(origins)) if is_word => origins.elems.iter().filter_map(text).collect(),
-        _ => Vec::new(),
     }
 }

@@ -359,6 +359,8 @@ pub(crate) fn house(settings: Settings) -> ::pode::Server {
             ),
         )
         .options({
+            #[allow(unused_imports)]
+            use ::pode::__private::route_words::*;
             let mut options = ::pode::RouteOptions::default();
             *options.limits.max_upload_bytes.get_or_insert_default() = 1 << 30;
             options

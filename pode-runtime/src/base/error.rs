@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use http::StatusCode;
 use pode_core::address::AddressError;
 use pode_core::feature::advice;
+use pode_core::host::HostError;
 use pode_core::origin::OriginError;
 use pode_core::upstream_url::UpstreamUrlError;
 
@@ -70,14 +71,24 @@ pub enum StartError {
         source: Option<io::Error>,
     },
 
-    /// A signal names an invalid origin of pages. Reported here if the compiler
-    /// could not see it.
-    #[error("signal `{signal}` can't let pages in: {reason}; {}", reason.help())]
+    /// A signal or a route names an invalid origin of pages. Reported here if
+    /// the compiler could not see it.
+    #[error("{declaration} can't let pages in: {reason}; {}", reason.help())]
     Origin {
-        /// The path of the signal.
-        signal: &'static str,
+        /// The signal or the route with its path, such as "signal `/news`".
+        declaration: String,
         /// What is wrong with which origin.
         reason: OriginError,
+    },
+
+    /// An endpoint names an invalid host. Reported here if the compiler could
+    /// not see it.
+    #[error("the {endpoint} endpoint can't be reached as declared: {reason}; {}", reason.help())]
+    Host {
+        /// The endpoint: its name, if it has one, and its protocol.
+        endpoint: String,
+        /// What is wrong with which host.
+        reason: HostError,
     },
 
     /// The operating system doesn't let the program open more files and

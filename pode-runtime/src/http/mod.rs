@@ -7,8 +7,9 @@
 //! `body_timeout` gives up on slow bodies. `request_smuggling` refuses ambiguous
 //! requests. `exchange` evens out the versions; `header`, `decode` and `response`
 //! read and write. `handshake/` is that of WebSockets, `upgraded` what is left of the
-//! connection afterwards. `origin` says whose pages may connect,
-//! `content_security_policy` which scripts a page runs.
+//! connection afterwards. `hosts` says by which hosts a server is reached, `origin`
+//! whose pages may connect and send, `content_security_policy` which scripts a page
+//! runs.
 
 pub(crate) mod activity;
 pub(crate) mod body_timeout;
@@ -17,6 +18,7 @@ pub(crate) mod decode;
 pub(crate) mod exchange;
 pub(crate) mod handshake;
 pub(crate) mod header;
+pub(crate) mod hosts;
 pub(crate) mod http2;
 pub(crate) mod linger;
 pub(crate) mod min_throughput;

@@ -1,19 +1,21 @@
-//! Which origins' pages may connect.
+//! Which origins' pages may connect to signals and send requests that change
+//! something.
 //!
-//! A page may open a WebSocket to any server, and the browser sends its
-//! visitor's cookies along. So a server has to check the origin of the page,
-//! which browsers send in the `Origin` header (RFC 6455, section 10.2).
+//! A page may open a WebSocket to any server, or send it a form, and the browser
+//! sends its visitor's cookies along. So a server has to check the origin of the
+//! page, which browsers send in the `Origin` header (RFC 6455, section 10.2).
 
 use std::sync::Arc;
 
-use http::header::{self, HeaderMap, HeaderValue};
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use pode_core::Origin;
 use pode_core::origin::{Authority, OriginError};
 
 use crate::base::log::ration::{Quoted, rationed};
 
-/// The pages that may connect to a signal. Programs other than browsers send no
-/// `Origin` and may always connect.
+/// The pages that may connect to a signal, or send what changes something to a
+/// route: any request but GET, HEAD and OPTIONS. Programs other than browsers
+/// send no `Origin` and may always do so.
 ///
 /// ```
 /// use pode_runtime::{Origins, pages_of};
@@ -25,14 +27,16 @@ use crate::base::log::ration::{Quoted, rationed};
 #[non_exhaustive]
 pub enum Origins {
     /// Pages of the host name that the client connects to, at the same port or
-    /// at one of this server's endpoints.
+    /// at one of this server's endpoints. Over TLS they are `https` pages. All
+    /// loopback names are one host: `localhost`, 127.0.0.1, `[::1]`.
     #[default]
     OwnPages,
 
     /// Own pages, and those of these origins.
     PagesOf(Vec<String>),
 
-    /// Any page of any origin: for signals that hold nothing private.
+    /// Any page of any origin: for signals that hold nothing private, and
+    /// routes that know their visitors by more than cookies.
     AnyPage,
 }
 
@@ -42,20 +46,41 @@ pub fn pages_of(origins: impl IntoIterator<Item = impl Into<String>>) -> Origins
     Origins::PagesOf(origins.into_iter().map(Into::into).collect())
 }
 
-/// Decides which pages may connect.
+const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// Logs a refusal with the headers that it is due to.
+macro_rules! refusal {
+    ($headers:ident, $text:literal) => {
+        let quoted = |name| Quoted($headers.get(name).map_or(b"", HeaderValue::as_bytes));
+        rationed!(
+            info,
+            origin = ?quoted(header::ORIGIN),
+            host = ?quoted(header::HOST),
+            $text
+        );
+    };
+}
+
+/// Decides which pages may connect and send.
 #[derive(Clone, Debug)]
 pub(crate) struct OriginPolicy {
     /// The origins of other pages; `None` means that any page may connect.
     origins: Option<Arc<[Origin]>>,
     /// The ports of this server's endpoints.
     ports: Arc<[u16]>,
+    /// Whether requests come by TLS. Without it, a proxy may have had it.
+    is_secure: bool,
 }
 
 impl OriginPolicy {
     /// # Errors
     ///
     /// One of the origins is invalid.
-    pub(crate) fn new(origins: &Origins, ports: Arc<[u16]>) -> Result<OriginPolicy, OriginError> {
+    pub(crate) fn new(
+        origins: &Origins,
+        ports: Arc<[u16]>,
+        is_secure: bool,
+    ) -> Result<OriginPolicy, OriginError> {
         let origins = match origins {
             Origins::OwnPages => Some(Arc::default()),
             Origins::PagesOf(origins) => {
@@ -63,7 +88,7 @@ impl OriginPolicy {
             }
             Origins::AnyPage => None,
         };
-        Ok(OriginPolicy { origins, ports })
+        Ok(OriginPolicy { origins, ports, is_secure })
     }
 
     /// Returns whether a client that sends these headers may connect. A refusal
@@ -71,13 +96,31 @@ impl OriginPolicy {
     pub(crate) fn admits(&self, headers: &HeaderMap) -> bool {
         let admits = self.is_admitted(headers);
         if !admits {
-            let quoted = |name| Quoted(headers.get(name).map_or(b"", HeaderValue::as_bytes));
-            rationed!(
-                info,
-                origin = ?quoted(header::ORIGIN),
-                host = ?quoted(header::HOST),
+            refusal!(
+                headers,
                 "a page of another origin may not connect; `origins: pages_of([…])` at the signal \
                  would let it"
+            );
+        }
+        admits
+    }
+
+    /// Returns whether a client may send a request with these headers that
+    /// changes something. A refusal is logged.
+    pub(crate) fn admits_change(&self, headers: &HeaderMap) -> bool {
+        // Browsers send it to hosts they trust, and pages can't set it. It is
+        // right where a page hides its origin, too.
+        let site = headers.get(FETCH_SITE).map(HeaderValue::as_bytes);
+        let admits = match site {
+            Some(b"same-origin" | b"none") => true,
+            Some(_) if !headers.contains_key(header::ORIGIN) => self.origins.is_none(),
+            _ => self.is_admitted(headers),
+        };
+        if !admits {
+            refusal!(
+                headers,
+                "a page of another origin may not send this; `origins: pages_of([…])` at the \
+                 route would let it"
             );
         }
         admits
@@ -104,7 +147,9 @@ impl OriginPolicy {
             Some(port) => port == origin.port(),
             None => matches!(origin.port(), 80 | 443),
         };
-        origin.is_on_host(&host) && (same_port || self.ports.contains(&origin.port()))
+        (origin.is_secure() || !self.is_secure)
+            && origin.is_on_host(&host)
+            && (same_port || self.ports.contains(&origin.port()))
     }
 }
 
@@ -117,7 +162,59 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(header::HOST, host.parse().unwrap());
         headers.insert(header::ORIGIN, origin.parse().unwrap());
-        OriginPolicy::new(origins, [8090, 8091].into()).unwrap().admits(&headers)
+        OriginPolicy::new(origins, [8090, 8091].into(), false).unwrap().admits(&headers)
+    }
+
+    #[test]
+    fn what_changes_something_is_taken_from_own_pages_and_programs() {
+        let policy = |origins: &Origins| OriginPolicy::new(origins, [8090].into(), false).unwrap();
+        let own_pages = policy(&Origins::OwnPages);
+        let friends = policy(&pages_of(["https://friend.example"]));
+        let any_page = policy(&Origins::AnyPage);
+        let (own, friend, strange) =
+            ("http://localhost:8090", "https://friend.example", "https://evil.example");
+        for (origin, site, by_own, by_friends) in [
+            // Programs, and browsers that say no more than the origin.
+            (None, None, true, true),
+            (Some(own), None, true, true),
+            (Some(friend), None, false, true),
+            (Some(strange), None, false, false),
+            (Some("null"), None, false, false),
+            // Browsers that say both.
+            (Some(own), Some("same-origin"), true, true),
+            (Some(own), Some("cross-site"), true, true),
+            (Some(friend), Some("cross-site"), false, true),
+            (Some(strange), Some("same-site"), false, false),
+            (Some(strange), Some("cross-site"), false, false),
+            (Some("null"), Some("cross-site"), false, false),
+            // An own page that hides where it is, and what a visitor enters.
+            (Some("null"), Some("same-origin"), true, true),
+            (None, Some("none"), true, true),
+            (None, Some("cross-site"), false, false),
+            (None, Some("nonsense"), false, false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::HOST, "localhost:8090".parse().unwrap());
+            for (name, value) in [(header::ORIGIN, origin), (FETCH_SITE, site)] {
+                if let Some(value) = value {
+                    headers.insert(name, value.parse().unwrap());
+                }
+            }
+            let found = [&own_pages, &friends, &any_page].map(|it| it.admits_change(&headers));
+            assert_eq!(found, [by_own, by_friends, true], "{origin:?} {site:?}");
+        }
+    }
+
+    #[test]
+    fn over_tls_own_pages_are_secure() {
+        let policy = OriginPolicy::new(&Origins::OwnPages, [443, 80].into(), true).unwrap();
+        let mut headers = HeaderMap::new();
+        headers.insert(header::HOST, "shop.example".parse().unwrap());
+        for (origin, admitted) in [("https://shop.example", true), ("http://shop.example", false)] {
+            headers.insert(header::ORIGIN, origin.parse().unwrap());
+            assert_eq!(policy.admits(&headers), admitted, "{origin}");
+            assert_eq!(policy.admits_change(&headers), admitted, "{origin}");
+        }
     }
 
     #[test]
@@ -162,12 +259,12 @@ mod tests {
         assert!(!admits(&origins, "http://shop.example", "chat.example"));
         assert!(!admits(&origins, "https://shop.example:8443", "chat.example"));
         assert!(admits(&Origins::AnyPage, "null", "chat.example"));
-        assert!(OriginPolicy::new(&pages_of(["shop.example"]), Arc::default()).is_err());
+        assert!(OriginPolicy::new(&pages_of(["shop.example"]), Arc::default(), false).is_err());
     }
 
     #[test]
     fn who_says_nothing_may_and_who_says_two_things_may_not() {
-        let gate = OriginPolicy::new(&Origins::OwnPages, Arc::default()).unwrap();
+        let gate = OriginPolicy::new(&Origins::OwnPages, Arc::default(), false).unwrap();
         let mut headers = HeaderMap::new();
         headers.insert(header::HOST, "a".parse().unwrap());
         assert!(gate.admits(&headers));
@@ -179,7 +276,8 @@ mod tests {
 
     #[test]
     fn an_odd_byte_lets_nobody_in() {
-        let gate = OriginPolicy::new(&pages_of(["http://shop.example"]), Arc::default()).unwrap();
+        let gate =
+            OriginPolicy::new(&pages_of(["http://shop.example"]), Arc::default(), false).unwrap();
         for (origin, host) in [
             (&b"http://shop.example\xff"[..], &b"a"[..]),
             (b"\xff, http://shop.example", b"a"),

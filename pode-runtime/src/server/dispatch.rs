@@ -34,6 +34,7 @@ use crate::content::public::Public;
 use crate::http::activity::Activity;
 use crate::http::body_timeout::TimedBody;
 use crate::http::exchange::{ResponseRules, normalize};
+use crate::http::origin::OriginPolicy;
 use crate::http::response::{Sentence, WholeResponse, internal_error, sentence};
 use crate::http::{handshake, header};
 use crate::push::engine::Engine;
@@ -77,6 +78,7 @@ pub(crate) struct RouteInfo {
     /// The names of its path's parameters.
     pub(crate) parameters: Arc<[Arc<str>]>,
     pub(crate) limits: Limits,
+    pub(crate) origins: OriginPolicy,
 }
 
 /// Why neither a signal nor a route takes a request.
@@ -88,6 +90,8 @@ enum Refusal {
     },
     /// The path is a signal's, and the request is not an upgrade.
     UpgradeRequired,
+    /// A page of another origin would change something.
+    OtherPage,
 }
 
 impl Dispatch {
@@ -240,7 +244,14 @@ impl Dispatch {
             };
             (self.leftovers, Vec::new(), Some(refusal))
         };
+        let is_forged = |route: usize| {
+            !request.method().is_safe()
+                && !self.info[route].origins.admits_change(request.headers())
+        };
         let (index, values, refusal) = match found {
+            Found::Route { index, .. } if is_forged(index) => {
+                (self.leftovers, Vec::new(), Some(Refusal::OtherPage))
+            }
             Found::Route { index, parameters } => (index, parameters, None),
             Found::OtherMethod { allow } => refused(allow),
             Found::Nothing => refused(BTreeSet::new()),
@@ -285,6 +296,9 @@ fn leftover_filter(publics: Vec<Public>) -> RouteFilter {
         .then(move |RoutedRequest { event, .. }, refusal| {
             let publics = Arc::clone(&publics);
             async move {
+                if matches!(refusal, Refusal::OtherPage) {
+                    return refuse(&refusal).into_response();
+                }
                 match public_file(&publics, &event).await {
                     Some(file) if matches!(event.method().as_str(), "GET" | "HEAD") => file,
                     Some(_) => {
@@ -310,6 +324,9 @@ fn refuse(refusal: &Refusal) -> WholeResponse {
     match refusal {
         Refusal::NotFound => sentence(StatusCode::NOT_FOUND, "there is nothing at this path"),
         Refusal::OtherMethod { allow } => other_method(allow),
+        Refusal::OtherPage => {
+            sentence(StatusCode::FORBIDDEN, "pages of this origin may not send this here")
+        }
         Refusal::UpgradeRequired => {
             let text = "this path is a signal: connect to it as a WebSocket";
             let mut response = sentence(StatusCode::UPGRADE_REQUIRED, text);

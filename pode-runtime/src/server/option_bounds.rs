@@ -83,8 +83,8 @@ bounded!(
     ServerOptions { send_timeout, stop_timeout, drain, limits }
     but not { client_ids, content_security_policy, hand_over }
 );
-bounded!(EndpointOptions { limits } but not { certificate, client_certificate });
-bounded!(RouteOptions { limits } but not {});
+bounded!(EndpointOptions { limits } but not { certificate, client_certificate, hosts });
+bounded!(RouteOptions { limits } but not { origins });
 bounded!(PublicOptions { cache_age } but not { download, index });
 bounded!(
     SignalOptions { heartbeat, idle_timeout }
@@ -182,6 +182,7 @@ mod tests {
         let endpoint = EndpointOptions {
             certificate: Default::default(),
             client_certificate: Default::default(),
+            hosts: Default::default(),
             limits,
         };
         let public = PublicOptions { cache_age: length, download: false, index: "" };
@@ -191,7 +192,7 @@ mod tests {
         declared.public("/", Folder::embedded(&[]), public);
         declared
             .route(&[Method::Get], "/", &[], view_filter("index"))
-            .options(RouteOptions { limits });
+            .options(RouteOptions { limits, origins: Default::default() });
         declared.signal_channel(SignalPath::<String>::new("/"), &[], signal);
         declared.timer("test", length, TimerOptions::default(), async |_: TimerEvent| ());
         let handler = async |_: UpstreamEvent, _: String| ();

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::app::client_ids::ClientIds;
 use crate::base::limits::DeclaredLimits;
 use crate::http::content_security_policy::OWN_SCRIPTS;
+use crate::http::hosts::Hosts;
 use crate::net::tls::certificate::{Certificate, ClientAuthorities};
 use crate::server::restart::HandOver;
 
@@ -107,6 +108,21 @@ pub struct EndpointOptions {
     /// `optional("clients.pem")`; by default none is requested. If both share
     /// an address, one of them names it for both.
     pub client_certificate: ClientAuthorities,
+
+    /// The hosts by which the endpoint is reached, as requests name them in
+    /// `Host`, without scheme and port: `{ hosts: ["shop.example"] }`, with
+    /// `"*.shop.example"` for all names below one. Requests for another host
+    /// get 421; a page could read the answers if its own name led here (DNS
+    /// rebinding). Without it, any host will do.
+    ///
+    /// An endpoint at a loopback address, such as `"127.0.0.1:8090"`, is reached
+    /// by `localhost`, names below it, loopback addresses, and what is named
+    /// here: behind a proxy that passes `Host` on, the host of the site. An
+    /// `X-Forwarded-Host` makes no difference, since pages can send one.
+    ///
+    /// Endpoints that share an address share their hosts. An embedded server
+    /// has none.
+    pub hosts: Hosts,
 
     /// Limits on what clients may request here and how long they may take; the
     /// server's by default. The

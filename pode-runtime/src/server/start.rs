@@ -21,7 +21,8 @@ use crate::base::log;
 use crate::base::supervisor::Failure;
 use crate::base::watchdog::{Watchdog, leave_behind_what_blocks};
 use crate::http::activity::RequestBody;
-use crate::http::origin::OriginPolicy;
+use crate::http::hosts::HostPolicy;
+use crate::http::origin::{OriginPolicy, Origins};
 use crate::http::serve::ServeOptions;
 use crate::http::{request_smuggling, serve};
 use crate::jobs::gate::JobGate;
@@ -195,8 +196,12 @@ impl Server {
         let ports: Arc<[u16]> = listeners.iter().map(|listener| listener.address.port()).collect();
         let served = listeners
             .iter()
-            .map(|listener| served_by(&declared, &listener.endpoints, &ports))
-            .collect::<Result<Vec<_>, _>>()?;
+            .map(|listener| {
+                let hosts = hosts_of(listener)?;
+                let is_secure = listener.tls.is_some();
+                Ok((hosts, served_by(&declared, &listener.endpoints, &ports, is_secure)?))
+            })
+            .collect::<Result<Vec<_>, StartError>>()?;
         let rules = listeners.iter().map(|listener| {
             let limits = declared.limits_at(&listener.endpoints);
             let connections = connections.at(&limits, &declared.limits());
@@ -231,7 +236,7 @@ impl Server {
         let renewal = Renewal::start(tls);
         let mut endpoints = Vec::new();
         let mut tasks = Vec::new();
-        for ((listener, served), rules) in listeners.into_iter().zip(served).zip(rules) {
+        for ((listener, (hosts, served)), rules) in listeners.into_iter().zip(served).zip(rules) {
             for endpoint in listener.endpoints {
                 let (protocol, address) = (endpoint.protocol, listener.address);
                 tracing::info!("{name} listens on {protocol}://{address}/");
@@ -239,7 +244,9 @@ impl Server {
             }
             let dispatch = Arc::new(Dispatch::new(served, Arc::clone(&context), engine.clone()));
             let answer = move |request: Request<RequestBody<Incoming>>, peer| {
-                if let Some(refused) = request_smuggling::refused(&request) {
+                let refused = request_smuggling::refused(&request)
+                    .or_else(|| hosts.as_ref()?.refused(&request));
+                if let Some(refused) = refused {
                     return Either::Left(ready(Ok(refused)));
                 }
                 let connection = Some(Arc::clone(request.body().activity()));
@@ -314,7 +321,7 @@ impl Server {
         let Server { declared, signals, receivers } = self;
         let views = declared.read_views()?;
         let endpoints: Vec<&Endpoint> = declared.endpoints.iter().collect();
-        let served = served_by(&declared, &endpoints, &Arc::default())?;
+        let served = served_by(&declared, &endpoints, &Arc::default(), false)?;
         running::check(&declared.timers, &declared.schedules)?;
         let destinations = declared.destinations()?;
         // A failure is logged; requests and handshakes are refused then.
@@ -366,13 +373,30 @@ fn duplicates(listeners: &[BoundSocket<'_>]) -> Result<Vec<HandedSocket>, StartE
     listeners.iter().map(duplicate).collect()
 }
 
+/// Returns by which hosts a listener is reached.
+fn hosts_of(listener: &BoundSocket<'_>) -> Result<Option<HostPolicy>, StartError> {
+    let mut named = Vec::new();
+    for endpoint in &listener.endpoints {
+        let hosts = endpoint.hosts.parsed();
+        named.extend(
+            hosts.map_err(|reason| StartError::Host { endpoint: endpoint.title(), reason })?,
+        );
+    }
+    Ok(HostPolicy::new(named, listener.address.ip().to_canonical().is_loopback()))
+}
+
 /// Returns what is served where these endpoints listen; `ports` are those of
 /// all endpoints.
 fn served_by(
     declared: &Declared,
     endpoints: &[&Endpoint],
     ports: &Arc<[u16]>,
+    is_secure: bool,
 ) -> Result<Served, StartError> {
+    let policy = |origins: &Origins, declaration: &dyn Fn() -> String| {
+        OriginPolicy::new(origins, Arc::clone(ports), is_secure)
+            .map_err(|reason| StartError::Origin { declaration: declaration(), reason })
+    };
     let of = |signals: bool| {
         endpoints.iter().find(move |endpoint| endpoint.protocol.serves_signals() == signals)
     };
@@ -382,8 +406,8 @@ fn served_by(
     let mut served = Served { limits: declared.limits_at(endpoints), ..Served::default() };
     if let Some(endpoint) = of(true) {
         for signal in declared.signals.iter().filter(|it| chooses(it.endpoints, endpoint)) {
-            let origins = OriginPolicy::new(&signal.options.origins, Arc::clone(ports))
-                .map_err(|reason| StartError::Origin { signal: signal.path, reason })?;
+            let declaration = || format!("signal `{}`", signal.path);
+            let origins = policy(&signal.options.origins, &declaration)?;
             served.signals.push(SignalRoute::new(signal.clone(), origins));
         }
     }
@@ -399,7 +423,9 @@ fn served_by(
             for route in routes {
                 let index = served.routes.len();
                 let limits = route.options.limits.within(served.limits);
-                let info = RouteInfo { parameters: route.parameters(), limits };
+                let declaration = || format!("route `{}`", route.path);
+                let origins = policy(&route.options.origins, &declaration)?;
+                let info = RouteInfo { parameters: route.parameters(), limits, origins };
                 served.routes.push((route.filter.clone(), info));
                 for method in route.methods {
                     let earlier = served.table.insert(*method, &route.path, index);

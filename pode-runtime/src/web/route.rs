@@ -19,6 +19,7 @@ use crate::app::uncancelled::Uncancelled;
 use crate::base::error::EventError;
 use crate::base::limits::DeclaredLimits;
 use crate::http::activity::Activity;
+use crate::http::origin::Origins;
 use crate::http::response::WholeResponse;
 use crate::web::argument::{Argument, Body};
 use crate::web::reply::{Reply, redirect};
@@ -36,6 +37,13 @@ pub struct RouteOptions {
     /// `min_bytes_per_second` of [`Limits`](crate::base::limits::Limits); the
     /// other limits apply before the route is known.
     pub limits: DeclaredLimits,
+
+    /// Which origins' pages may send requests that change something: any but
+    /// GET, HEAD and OPTIONS; `OwnPages` by default. The values need no `use`
+    /// in the option's value: `{ origins: pages_of(["https://shop.example"]) }`
+    /// or `{ origins: AnyPage }`. Other pages get 403. Programs other than
+    /// browsers, which name no origin, may send.
+    pub origins: Origins,
 }
 
 /// A request on the way to its filter, in the extensions of the request.

@@ -12,7 +12,7 @@ pub(crate) fn in_a_browser(test: impl AsyncFnOnce(&Chromium)) {
 }
 
 /// Does the same in a browser that trusts one certificate, by its key.
-pub(super) fn in_a_browser_that_trusts(key: Option<&str>, test: impl AsyncFnOnce(&Chromium)) {
+pub(crate) fn in_a_browser_that_trusts(key: Option<&str>, test: impl AsyncFnOnce(&Chromium)) {
     // Released last, when the runtime has ended whatever a failed test left
     // running; otherwise one failure would take the next test's ports.
     let _ports = example_ports();

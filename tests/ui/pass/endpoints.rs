@@ -17,6 +17,10 @@ pode_server! {
     endpoint outer ws "0.0.0.0:8090";
     #[cfg(any())]
     endpoint inner http "127.0.0.1:8090";
+    // PODE048: all below a name, an address, and a list that is known only at
+    // run time.
+    endpoint wide http "*:8092" { hosts: ["*.Shop.example", "10.0.0.5", "[::1]"] };
+    endpoint late http "*:8093" { hosts: vec!["shop.example".to_owned()] };
     // PODE044, PODE045, PODE046, PODE047: each is chosen by something.
     signal NEWS: String = "/" { endpoint: outer };
     route GET "/" => async |_| text("hello");

@@ -33,6 +33,9 @@ pode_server! {
     route DELETE "/groups/:group" (group: String) => async |_, group: String| text(group);
     // PODE021: the parameters of its own path.
     route GET "/people/:id" => redirect "/users/:id";
+    // PODE065: a port that is the scheme's default; words that need no `use`.
+    route PUT "/shop" { origins: pages_of(["https://Shop.example:443"]) } => async |_| ();
+    route PUT "/open" { origins: AnyPage } => async |_| ();
     // PODE022, PODE023, PODE024: side by side, and a route under a mount.
     mount "/api" pode::warp::any().map(|| "api");
     mount "/apis" pode::warp::any().map(|| "apis");

@@ -30,6 +30,7 @@ use crate::base::watchdog::Watchdog;
 use crate::content::folder::Folder;
 use crate::content::public::{Public, PublicOptions};
 use crate::content::view::Views;
+use crate::http::hosts::Hosts;
 use crate::jobs::schedule::Schedule;
 use crate::jobs::timer::{Timer, TimerOptions};
 use crate::net::tls::certificate::{Certificate, ClientAuthorities};
@@ -74,6 +75,7 @@ pub(crate) struct Endpoint {
     pub(crate) address: Address,
     pub(crate) certificate: Certificate,
     pub(crate) authorities: ClientAuthorities,
+    pub(crate) hosts: Hosts,
     pub(crate) limits: DeclaredLimits,
 }
 
@@ -130,10 +132,18 @@ impl Declared {
         address: impl Into<Address>,
         options: EndpointOptions,
     ) {
-        let EndpointOptions { certificate, client_certificate: authorities, limits } =
+        let EndpointOptions { certificate, client_certificate: authorities, hosts, limits } =
             options.bounded();
         let address = address.into();
-        self.endpoints.push(Endpoint { name, protocol, address, certificate, authorities, limits });
+        self.endpoints.push(Endpoint {
+            name,
+            protocol,
+            address,
+            certificate,
+            authorities,
+            hosts,
+            limits,
+        });
     }
 
     /// Names the folder of views.

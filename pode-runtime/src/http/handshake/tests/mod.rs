@@ -45,8 +45,8 @@ fn one_signal(path: &'static str) -> (Signals, Engine, SignalRoute) {
     };
     declared.signal_channel(SignalPath::<String>::new(path), &[], options);
     let signal = &declared.signals[0];
-    let gate =
-        OriginPolicy::new(&signal.options.origins, Arc::default()).expect("nothing is wrong");
+    let gate = OriginPolicy::new(&signal.options.origins, Arc::default(), false)
+        .expect("nothing is wrong");
     let entrance = SignalRoute::new(signal.clone(), gate);
     let (hub, receivers) = Signal::channels(&declared.signals, |_| None);
     let engine = declared.start_engine(receivers, &Failure::default(), None);
