@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::de::{Deserialize, Deserializer, Error};
 use serde::ser::{Serialize, Serializer};
-use uuid::Uuid;
+use uuid::{NoContext, Timestamp, Uuid};
 
 /// The most characters of a [`ClientId`].
 pub const MAX_CLIENT_ID_BYTES: usize = 128;
@@ -41,10 +41,13 @@ enum Form {
 pub struct ClientIdError;
 
 impl ClientId {
-    /// Makes a unique id that can't be guessed: a UUID of version 7, of which
-    /// 74 bits are random.
+    /// Makes a unique id that can't be guessed: a UUID of version 7 (RFC 9562,
+    /// section 5.7), of which 74 bits are random each time. The others are the
+    /// time; ids of one millisecond have no order.
     pub fn new() -> ClientId {
-        ClientId(Form::Uuid(Uuid::now_v7()))
+        // `Uuid::now_v7` would count within a millisecond: whoever has an id
+        // would know 42 bits of the next one.
+        ClientId(Form::Uuid(Uuid::new_v7(Timestamp::now(NoContext))))
     }
 }
 
@@ -118,6 +121,14 @@ mod tests {
         assert_eq!(other.parse::<ClientId>().unwrap().to_string(), other);
         assert_ne!(ClientId::new(), id);
         assert_eq!(&id.to_string()[14..15], "7");
+    }
+
+    #[test]
+    fn ids_of_one_moment_have_nothing_but_the_time_in_common() {
+        // The first of the random bits; a counter would begin with them.
+        let beginnings = (0..1000).map(|_| ClientId::new().to_string()[15..23].to_owned());
+        let different = beginnings.collect::<std::collections::HashSet<_>>();
+        assert!(different.len() > 990, "{} of 1000", different.len());
     }
 
     #[test]
