@@ -15,7 +15,7 @@ pub use pode_runtime::view_filter;
 
 /// The words that the values of a server's options may use.
 pub mod server_words {
-    pub use pode_runtime::signed_by;
+    pub use pode_runtime::{secret_from_env, signed_by};
 }
 
 /// The words that the values of a signal's options may use.

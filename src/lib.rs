@@ -90,7 +90,7 @@
 //! use pode::prelude::*;
 //!
 //! pode_server! {
-//!     server helpdesk { client_ids: signed_by(secret()) };
+//!     server helpdesk { client_ids: signed_by(secret_from_env("HELPDESK_SECRET")) };
 //!     endpoint ws 8090;
 //!     signal DESK: Question -> String = "/desk" { messages_per_second: 5 } => ask;
 //!     on connect DESK => enter;
@@ -124,9 +124,6 @@
 //!     event.send(DESK, &text).to_group("helpers").await
 //! }
 //!
-//! fn secret() -> Vec<u8> {
-//!     std::env::var("HELPDESK_SECRET").unwrap_or_default().into()
-//! }
 //! # let _ = helpdesk();
 //! ```
 //!
@@ -206,8 +203,8 @@ pub use pode_runtime::{
     BoundEndpoint, Bytes, CertificateError, ClientIds, Clients, Cookie, DeclaredLimits,
     DisconnectReason, EndedError, EndpointOptions, Error, EventError, FromMessage, HandOver, Hosts,
     InvokeError, Limits, LogWriter, OnLag, Origins, PublicOptions, RawMessage, Rebroadcast, Result,
-    RouteOptions, RunningServer, Server, ServerOptions, Service, SignalOptions, StartError,
-    TimerOptions, log_to_terminal, log_writer, pages_of, print_panic, signed_by,
+    RouteOptions, RunningServer, Secret, Server, ServerOptions, Service, SignalOptions, StartError,
+    TimerOptions, log_to_terminal, log_writer, pages_of, print_panic, secret_from_env, signed_by,
 };
 #[cfg(feature = "upstream")]
 pub use pode_runtime::{

@@ -27,7 +27,7 @@ mod upstream;
 mod web;
 
 pub use app::client_ids;
-pub use app::client_ids::{ClientIds, signed_by};
+pub use app::client_ids::{ClientIds, Secret, secret_from_env, signed_by};
 pub use app::event;
 pub use app::event::{
     ConnectEvent, DisconnectEvent, SignalClient, SignalEvent, TimerEvent, WebEvent,

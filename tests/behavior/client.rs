@@ -197,11 +197,50 @@ async fn a_request_is_answered_over_the_socket_of_whoever_proves_who_it_is() {
     assert_eq!((answer.status, answer.text()), (404, "no such client is connected"));
 }
 
+pode_server! {
+    server trusting { client_ids: signed_by(secret_from_env("PODE_TEST_SECRET")) };
+    endpoint ws "127.0.0.1:0";
+    signal NEWS: String = "/news";
+}
+
+#[tokio::test]
+async fn a_secret_comes_from_the_environment() {
+    const NAME: &str = "PODE_TEST_SECRET";
+    let Some(secret) = std::env::var_os(NAME) else {
+        let error = trusting().start().await.unwrap_err();
+        let says = "the environment variable `PODE_TEST_SECRET`, which should hold the secret of \
+                    `client_ids`, is not set; make one by `openssl rand -hex 32`";
+        assert_eq!(error.to_string(), says);
+        // Processes of their own, since all tests here share the environment.
+        for secret in ["", "of fifteen byte", "of sixteen bytes"] {
+            let again = tokio::process::Command::new(std::env::current_exe().unwrap())
+                .args(["--exact", "client::a_secret_comes_from_the_environment"])
+                .env(NAME, secret)
+                .output()
+                .await
+                .unwrap();
+            let said = String::from_utf8_lossy(&again.stdout);
+            assert!(again.status.success() && said.contains("1 passed"), "{said}");
+        }
+        return;
+    };
+    if secret.len() < 16 {
+        let error = trusting().start().await.unwrap_err();
+        let says = "the secret of `client_ids` in the environment variable `PODE_TEST_SECRET` \
+                    has fewer than 16 bytes; make one by `openssl rand -hex 32`";
+        assert_eq!(error.to_string(), says);
+        return;
+    }
+    let server = start(trusting()).await;
+    let (_client, told) = connect(&server, "/news").await;
+    assert!(told["x-pode-signal-client-id"].starts_with("s:"));
+}
+
 mod strict {
     use super::*;
 
     pode_server! {
-        pub(super) server strict { client_ids: signed_by("another secret").strict() };
+        pub(super) server strict { client_ids: signed_by("another secret, for these tests").strict() };
         endpoint http "127.0.0.1:0";
         endpoint ws   "127.0.0.1:0";
         signal NEWS: String = "/news";

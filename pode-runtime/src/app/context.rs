@@ -3,7 +3,7 @@
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::app::client_ids::ClientIds;
+use crate::app::client_ids::IdSigner;
 use crate::app::state::States;
 use crate::content::view::Views;
 use crate::push::publisher::Signals;
@@ -21,7 +21,7 @@ pub(crate) struct Context {
     pub(crate) views: Option<Views>,
     /// The Content-Security-Policy of pages.
     pub(crate) policy: &'static str,
-    pub(crate) client_ids: ClientIds,
+    pub(crate) client_ids: IdSigner,
     /// Tasks that are still to be done for clients that have disconnected.
     pub(crate) client_tasks: TaskTracker,
     /// Ends the handlers of requests among them, at once.

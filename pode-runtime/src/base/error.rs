@@ -209,6 +209,29 @@ pub enum StartError {
         feature: &'static str,
     },
 
+    /// The environment variable that should hold the secret of `client_ids` is
+    /// not set.
+    #[error(
+        "the environment variable `{variable}`, which should hold the secret of `client_ids`, \
+         is not set; make one by `openssl rand -hex 32`"
+    )]
+    NoSecret {
+        /// The variable.
+        variable: String,
+    },
+
+    /// The secret of `client_ids` has fewer than 16 bytes: it could be found by
+    /// trying.
+    #[error(
+        "the secret of `client_ids`{} has fewer than 16 bytes; make one by `openssl rand -hex 32`",
+        variable.as_ref().map(|name| format!(" in the environment variable `{name}`")).unwrap_or_default()
+    )]
+    ShortSecret {
+        /// The environment variable that holds it; `None` if the program has it
+        /// from elsewhere.
+        variable: Option<String>,
+    },
+
     /// The operating system provides no threads or no timers.
     #[error("the runtime can't start")]
     Runtime {

@@ -29,10 +29,10 @@ pub struct ServerOptions {
     /// the handlers of those that don't answer. With zero, all are cut off.
     pub stop_timeout: Duration,
 
-    /// Whether client ids are signed: plain by default, or `signed_by(secret)`,
-    /// whose signature nobody else can make; `signed_by(secret).strict()` binds
-    /// each id to its client's address and user agent. `signed_by` needs no
-    /// `use` in the option's value.
+    /// Whether client ids are signed: plain by default, or
+    /// `signed_by(secret_from_env("NAME"))`, whose signature nobody else can
+    /// make; `signed_by(…).strict()` also binds each id to its client's address
+    /// and user agent. These words need no `use` in the option's value.
     pub client_ids: ClientIds,
 
     /// The Content-Security-Policy of views and public files, in which

@@ -169,6 +169,7 @@ impl Server {
         outlive_files_that_are_too_large();
         // Everything that can fail comes before the first request is served.
         let views = declared.read_views()?;
+        let client_ids = declared.id_signer()?;
         running::check(&declared.timers, &declared.schedules)?;
         let destinations = declared.destinations()?;
         let mut inherited = InheritedSockets::from_environment();
@@ -212,7 +213,7 @@ impl Server {
         let failure = Failure::default();
         let watchdog = Watchdog::start().map_err(|source| StartError::Runtime { source })?;
         let engine = declared.start_engine(receivers, &failure, watchdog.as_ref())?;
-        let context = declared.context(&signals, views);
+        let context = declared.context(&signals, views, client_ids);
         #[cfg(feature = "upstream")]
         let upstreams = context.upstreams.clone();
         let client_tasks = context.client_tasks.clone();
@@ -320,6 +321,7 @@ impl Server {
     pub(crate) fn embed(self) -> Result<Embedded, StartError> {
         let Server { declared, signals, receivers } = self;
         let views = declared.read_views()?;
+        let client_ids = declared.id_signer()?;
         let endpoints: Vec<&Endpoint> = declared.endpoints.iter().collect();
         let served = served_by(&declared, &endpoints, &Arc::default(), false)?;
         running::check(&declared.timers, &declared.schedules)?;
@@ -328,7 +330,7 @@ impl Server {
         let failure = Failure::default();
         let watchdog = Watchdog::start().map_err(|source| StartError::Runtime { source })?;
         let engine = declared.start_engine(receivers, &failure, watchdog.as_ref())?;
-        let context = declared.context(&signals, views);
+        let context = declared.context(&signals, views, client_ids);
         let Declared { timers, schedules, upstreams: upstream_tasks, .. } = declared;
         let stopping = watch::Sender::new(None);
         let gate = JobGate::default();

@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use warp::{Filter, Rejection};
 
+use crate::app::client_ids::IdSigner;
 use crate::app::context::Context;
 use crate::app::event::TimerEvent;
 use crate::app::state::States;
@@ -266,8 +267,18 @@ impl Declared {
         engine.map_err(|source| StartError::Watch { source })
     }
 
+    /// Reads the secret that signs client ids, if there is one.
+    pub(crate) fn id_signer(&self) -> Result<IdSigner, StartError> {
+        self.options.client_ids.signer()
+    }
+
     /// Makes the context.
-    pub(crate) fn context(&self, signals: &Signals, views: Option<Views>) -> Arc<Context> {
+    pub(crate) fn context(
+        &self,
+        signals: &Signals,
+        views: Option<Views>,
+        client_ids: IdSigner,
+    ) -> Arc<Context> {
         Arc::new(Context {
             signals: signals.clone(),
             states: self.states.clone(),
@@ -275,7 +286,7 @@ impl Declared {
             upstreams: Upstreams::of(&self.upstreams),
             views,
             policy: self.options.content_security_policy,
-            client_ids: self.options.client_ids.clone(),
+            client_ids,
             client_tasks: TaskTracker::new(),
             cut_off: CancellationToken::new(),
             resumes: self.options.hand_over.path().is_some(),
