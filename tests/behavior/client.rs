@@ -1,6 +1,7 @@
 //! Clients: their ids, their groups, and the recipients of messages.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use pode::RunningServer;
 use pode::prelude::*;
@@ -17,6 +18,10 @@ pode_server! {
     on connect CHAT => introduce;
     route GET "/whisper" => whisper;
     route GET "/leave/:group" (group: String) => leave;
+    signal ROOM: u32 = "/rooms/:room" (room: u8);
+    route GET "/rooms/:room" (room: u8) => async |event: WebEvent, room| {
+        event.signal_client(ROOM.at(&room)).await.map(|id| text(id.to_string()))
+    };
 }
 
 /// Lets clients name themselves in their query: `?id=ada&group=crew`.
@@ -197,6 +202,16 @@ async fn a_request_is_answered_over_the_socket_of_whoever_proves_who_it_is() {
     assert_eq!((answer.status, answer.text()), (404, "no such client is connected"));
 }
 
+#[tokio::test]
+async fn a_proof_is_good_at_the_path_that_it_was_given_out_for() {
+    let server = start(clients()).await;
+    let (_client, told) = connect(&server, "/rooms/1").await;
+    let headers = [("X-Pode-Signal-Client-Id", told["x-pode-signal-client-id"].as_str())];
+    for (path, status) in [("/rooms/1", 200), ("/rooms/2", 400), ("/whisper", 400)] {
+        assert_eq!(request(&server, "GET", path, &headers, b"").await.status, status, "{path}");
+    }
+}
+
 pode_server! {
     server trusting { client_ids: signed_by(secret_from_env("PODE_TEST_SECRET")) };
     endpoint ws "127.0.0.1:0";
@@ -234,6 +249,33 @@ async fn a_secret_comes_from_the_environment() {
     let server = start(trusting()).await;
     let (_client, told) = connect(&server, "/news").await;
     assert!(told["x-pode-signal-client-id"].starts_with("s:"));
+}
+
+mod brief {
+    use super::*;
+
+    pode_server! {
+        pub(super) server brief(lifetime: Duration) {
+            client_ids: signed_by("a secret of 32 bytes, for the tests"), client_id_lifetime: lifetime
+        };
+        endpoint http "127.0.0.1:0";
+        endpoint ws   "127.0.0.1:0";
+        signal NEWS: String = "/news";
+        route GET "/who" => async |event: WebEvent| {
+            event.signal_client(NEWS).await.map(|id| text(id.to_string()))
+        };
+    }
+}
+
+#[tokio::test]
+async fn a_proof_is_good_for_its_lifetime() {
+    for (lifetime, status) in [(Duration::MAX, 200), (Duration::ZERO, 400)] {
+        let server = start(brief::brief(lifetime)).await;
+        let (_client, told) = connect(&server, "/news").await;
+        let headers = [("X-Pode-Signal-Client-Id", told["x-pode-signal-client-id"].as_str())];
+        let answer = request(&server, "GET", "/who", &headers, b"").await;
+        assert_eq!(answer.status, status, "{lifetime:?}");
+    }
 }
 
 mod strict {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -12,15 +13,19 @@ use zeroize::Zeroizing;
 
 use crate::base::error::StartError;
 
-/// The fewest bytes of a secret. From one signature, fewer could be found by
-/// trying.
+/// The fewest bytes of a secret: whoever has one signed id can try shorter ones.
 const MIN_SECRET_BYTES: usize = 16;
+
+/// What the secret signs begins with this, so that nothing else that a program
+/// signs with the same secret is an id.
+const PURPOSE: &[u8] = b"pode client id";
 
 /// Whether client ids are signed: an option of the server.
 ///
-/// Like Pode's `Enable-PodeSignalSigning`: a signed id has the form
-/// `s:<id>.<signature>`. The signature is the HMAC-SHA256 of the id in base64.
-/// Nobody can make one without the secret.
+/// Like Pode's `Enable-PodeSignalSigning`, but a signed id also says where and
+/// how long it is good. It has the form `s:<id>.<until>.<signature>`, with the
+/// second in which it expires, counted from 1970, and the HMAC-SHA256 of all that
+/// it is bound to, in base64. Nobody can make one without the secret.
 #[derive(Clone, Debug, Default)]
 pub struct ClientIds {
     signing: Option<Signing<Secret>>,
@@ -105,11 +110,11 @@ impl ClientIds {
     }
 
     /// Reads the secret.
-    pub(crate) fn signer(&self) -> Result<IdSigner, StartError> {
+    pub(crate) fn signer(&self, lifetime: Duration) -> Result<IdSigner, StartError> {
         let read = |Signing { secret, is_strict }: &Signing<Secret>| {
             Ok(Signing { secret: secret.read()?, is_strict: *is_strict })
         };
-        Ok(IdSigner { signing: self.signing.as_ref().map(read).transpose()? })
+        Ok(IdSigner { signing: self.signing.as_ref().map(read).transpose()?, lifetime })
     }
 }
 
@@ -117,50 +122,72 @@ impl ClientIds {
 #[derive(Debug, Default)]
 pub(crate) struct IdSigner {
     signing: Option<Signing<SecretBytes>>,
+    lifetime: Duration,
+}
+
+/// Whom an id is given to, or comes from.
+pub(crate) struct Holder<'a> {
+    /// The declared path of the signal.
+    pub(crate) signal: &'a str,
+    /// The client's own path within a family.
+    pub(crate) path: Option<&'a str>,
+    pub(crate) headers: &'a HeaderMap,
+    pub(crate) address: Option<IpAddr>,
 }
 
 impl IdSigner {
-    /// Returns the id in the form that the client with these headers gets.
-    pub(crate) fn give_out(
-        &self,
-        id: &ClientId,
-        headers: &HeaderMap,
-        address: Option<IpAddr>,
-    ) -> String {
+    /// Returns the id in the form that its holder gets.
+    pub(crate) fn give_out(&self, id: &ClientId, holder: &Holder<'_>, now: SystemTime) -> String {
         let Some(signing) = &self.signing else { return id.to_string() };
-        let signature = hmac::sign(&signing.key(headers, address), id.to_string().as_bytes());
-        format!("s:{id}.{}", STANDARD.encode(signature))
+        let until = seconds(now).saturating_add(self.lifetime.as_secs());
+        let [id, until] = [id.to_string(), until.to_string()];
+        let signature = hmac::sign(&signing.key(), &signing.signed(&id, &until, holder));
+        format!("s:{id}.{until}.{}", STANDARD.encode(signature))
     }
 
-    /// Reads an id that was given out; `None` if it was not given out, or given
-    /// to another client.
+    /// Reads an id that was given out; `None` if it was not given out, given to
+    /// another holder, or has expired.
     pub(crate) fn take_back(
         &self,
         given: &str,
-        headers: &HeaderMap,
-        address: Option<IpAddr>,
+        holder: &Holder<'_>,
+        now: SystemTime,
     ) -> Option<ClientId> {
         let Some(signing) = &self.signing else { return given.parse().ok() };
-        let (id, signature) = given.strip_prefix("s:")?.rsplit_once('.')?;
+        let (rest, signature) = given.strip_prefix("s:")?.rsplit_once('.')?;
+        let (id, until) = rest.rsplit_once('.')?;
         let signature = STANDARD.decode(signature).ok()?;
         // In constant time, whatever is wrong.
-        hmac::verify(&signing.key(headers, address), id.as_bytes(), &signature).ok()?;
+        hmac::verify(&signing.key(), &signing.signed(id, until, holder), &signature).ok()?;
+        if seconds(now) >= until.parse().ok()? {
+            return None;
+        }
         id.parse().ok()
     }
 }
 
 impl Signing<SecretBytes> {
-    fn key(&self, headers: &HeaderMap, address: Option<IpAddr>) -> hmac::Key {
-        if !self.is_strict {
-            return hmac::Key::new(hmac::HMAC_SHA256, &self.secret.0);
-        }
-        let agent = headers.get(USER_AGENT).map_or(&[][..], HeaderValue::as_bytes);
-        let address = address.map(|address| address.to_string()).unwrap_or_default();
-        // Neither of them can contain a zero byte. Joined at once, so that no
-        // copy of the secret is left where a vector grows.
-        let bound = [&self.secret.0, agent, address.as_bytes()].join(&0);
-        hmac::Key::new(hmac::HMAC_SHA256, &Zeroizing::new(bound))
+    fn key(&self) -> hmac::Key {
+        hmac::Key::new(hmac::HMAC_SHA256, &self.secret.0)
     }
+
+    /// Returns what is signed: all parts, each with its length, so that none
+    /// can be read as another.
+    fn signed(&self, id: &str, until: &str, holder: &Holder<'_>) -> Vec<u8> {
+        let mut parts = vec![PURPOSE, id.as_bytes(), until.as_bytes(), holder.signal.as_bytes()];
+        parts.push(holder.path.unwrap_or_default().as_bytes());
+        let address = holder.address.map(|address| address.to_string()).unwrap_or_default();
+        if self.is_strict {
+            let agent = holder.headers.get(USER_AGENT);
+            parts.extend([agent.map_or(&[][..], HeaderValue::as_bytes), address.as_bytes()]);
+        }
+        let with_length = |part: &&[u8]| [&(part.len() as u64).to_be_bytes(), *part].concat();
+        parts.iter().flat_map(with_length).collect()
+    }
+}
+
+fn seconds(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 #[cfg(test)]
@@ -168,52 +195,110 @@ mod tests {
     use super::*;
 
     const SECRET: &str = "a secret of the server's";
+    const LIFETIME: Duration = Duration::from_secs(3600);
+    const START: u64 = 1_750_000_000;
     const HERE: Option<IpAddr> = Some(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST));
 
+    fn at(second: u64) -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(second)
+    }
+
     fn signer(ids: ClientIds) -> IdSigner {
-        ids.signer().unwrap()
+        ids.signer(LIFETIME).unwrap()
     }
 
     fn agent(name: &'static str) -> HeaderMap {
         HeaderMap::from_iter([(USER_AGENT, name.parse().unwrap())])
     }
 
+    /// The holder of an id for `/chat`.
+    fn holder(headers: &HeaderMap, address: Option<IpAddr>) -> Holder<'_> {
+        Holder { signal: "/chat", path: None, headers, address }
+    }
+
     #[test]
     fn a_signed_id_is_known_again_and_nothing_else_is() {
         let ids = signer(signed_by(SECRET));
+        let (x, other) = (agent("x"), agent("other"));
         let id: ClientId = "ada.l".parse().unwrap();
-        let given = ids.give_out(&id, &agent("x"), HERE);
-        assert!(given.starts_with("s:ada.l."));
-        assert_eq!(ids.take_back(&given, &agent("other"), None), Some(id));
+        let given = ids.give_out(&id, &holder(&x, HERE), at(START));
+        assert!(given.starts_with("s:ada.l.1750003600."), "{given}");
+        assert_eq!(ids.take_back(&given, &holder(&other, None), at(START)), Some(id.clone()));
         let signature = given.rsplit_once('.').unwrap().1;
+        let elsewhere = signer(signed_by("a secret of another server's"));
         for forged in [
             "ada.l".to_owned(),
             "s:ada.l".to_owned(),
             "s:ada.l.".to_owned(),
-            format!("s:bob.{signature}"),
-            format!("ada.l.{signature}"),
+            // As ids were signed before they expired.
+            format!(
+                "s:ada.l.{}",
+                STANDARD.encode(hmac::sign(&ids.signing.as_ref().unwrap().key(), b"ada.l"))
+            ),
+            format!("s:ada.l.{signature}"),
+            format!("s:bob.1750003600.{signature}"),
+            format!("s:ada.l.1750003601.{signature}"),
+            format!("s:ada.l1.750003600.{signature}"),
+            format!("ada.l.1750003600.{signature}"),
             format!("{given}="),
             given.replace("ada", "Ada"),
             given[..given.len() - 5].to_owned(),
-            signer(signed_by("a secret of another server's")).give_out(
-                &"ada.l".parse().unwrap(),
-                &agent("x"),
-                HERE,
-            ),
+            elsewhere.give_out(&id, &holder(&x, HERE), at(START)),
         ] {
-            assert_eq!(ids.take_back(&forged, &agent("x"), HERE), None, "{forged}");
+            let taken = ids.take_back(&forged, &holder(&x, HERE), at(START));
+            assert_eq!(taken, None, "{forged}");
+        }
+    }
+
+    #[test]
+    fn a_signed_id_is_good_at_its_signal_and_for_its_time() {
+        let ids = signer(signed_by(SECRET));
+        let (headers, id) = (HeaderMap::new(), "ada".parse::<ClientId>().unwrap());
+        let of = |signal, path| Holder { signal, path, headers: &headers, address: None };
+        let places = [
+            of("/chat", None),
+            of("/admin", None),
+            of("/rooms/:room", Some("/rooms/1")),
+            of("/rooms/:room", Some("/rooms/2")),
+            of("/rooms/:number", Some("/rooms/1")),
+        ];
+        for (index, place) in places.iter().enumerate() {
+            let given = ids.give_out(&id, place, at(START));
+            for (other, place) in places.iter().enumerate() {
+                let is_known = ids.take_back(&given, place, at(START)).is_some();
+                assert_eq!(is_known, other == index, "{given} at {:?}", place.path);
+            }
+            // A clock that is set back does no harm.
+            for (second, is_good) in [(0, true), (START + 3599, true), (START + 3600, false)] {
+                let taken = ids.take_back(&given, place, at(second));
+                assert_eq!(taken.is_some(), is_good, "{second}");
+            }
         }
     }
 
     #[test]
     fn a_strict_id_is_of_no_use_to_others() {
         let ids = signer(signed_by(SECRET).strict());
+        let (x, y, none) = (agent("x"), agent("y"), HeaderMap::new());
         let id: ClientId = "ada".parse().unwrap();
-        let given = ids.give_out(&id, &agent("x"), HERE);
-        assert_eq!(ids.take_back(&given, &agent("x"), HERE), Some(id));
-        assert_eq!(ids.take_back(&given, &agent("y"), HERE), None);
-        assert_eq!(ids.take_back(&given, &HeaderMap::new(), HERE), None);
-        assert_eq!(ids.take_back(&given, &agent("x"), None), None);
+        let given = ids.give_out(&id, &holder(&x, HERE), at(START));
+        let taken = |headers, address| ids.take_back(&given, &holder(headers, address), at(START));
+        assert_eq!(taken(&x, HERE), Some(id));
+        assert_eq!(taken(&y, HERE), None);
+        assert_eq!(taken(&none, HERE), None);
+        assert_eq!(taken(&x, None), None);
+    }
+
+    #[test]
+    fn the_signature_is_of_all_parts_with_their_lengths() {
+        let ids = signer(signed_by(SECRET).strict());
+        let headers = agent("x");
+        let place = Some("/rooms/1");
+        let holder =
+            Holder { signal: "/rooms/:room", path: place, headers: &headers, address: HERE };
+        let given = ids.give_out(&"ada".parse().unwrap(), &holder, at(START));
+        // By the `hmac` of Python.
+        assert_eq!(given, "s:ada.1750003600.+liYvc4cS6Rk5T0tOo1/UdRJmh3Dw9dCVSRnMSb3P1A=");
     }
 
     #[test]
@@ -228,7 +313,7 @@ mod tests {
     #[test]
     fn a_secret_that_is_short_or_missing_signs_nothing() {
         let refused =
-            |secret: Secret| signed_by(secret).signer().map(drop).unwrap_err().to_string();
+            |secret: Secret| signed_by(secret).signer(LIFETIME).map(drop).unwrap_err().to_string();
         assert_eq!(
             refused(secret_from_env("PODE_NOT_SET")),
             "the environment variable `PODE_NOT_SET`, which should hold the secret of \
@@ -241,6 +326,6 @@ mod tests {
                  -hex 32`"
             );
         }
-        assert!(signed_by([7; MIN_SECRET_BYTES]).signer().is_ok());
+        assert!(signed_by([7; MIN_SECRET_BYTES]).signer(LIFETIME).is_ok());
     }
 }

@@ -80,7 +80,7 @@ bounded!(
     }
 );
 bounded!(
-    ServerOptions { send_timeout, stop_timeout, drain, limits }
+    ServerOptions { send_timeout, stop_timeout, client_id_lifetime, drain, limits }
     but not { client_ids, content_security_policy, hand_over }
 );
 bounded!(EndpointOptions { limits } but not { certificate, client_certificate, hosts });
@@ -153,6 +153,7 @@ mod tests {
             send_timeout: length,
             stop_timeout: length,
             client_ids: Default::default(),
+            client_id_lifetime: length,
             content_security_policy: "",
             hand_over: Default::default(),
             drain: length,
@@ -233,7 +234,7 @@ mod tests {
         let declared = declare(Duration::MAX);
         let shown = shown(&declared);
         assert!(!shown.contains(&format!("{:?}", Duration::MAX)), "{shown}");
-        // All durations are there: 5 of limits at three places, and 11 more.
-        assert_eq!(shown.matches(&format!("{LONGEST:?}")).count(), 3 * 5 + 11, "{shown}");
+        // All durations are there: 5 of limits at three places, and 12 more.
+        assert_eq!(shown.matches(&format!("{LONGEST:?}")).count(), 3 * 5 + 12, "{shown}");
     }
 }

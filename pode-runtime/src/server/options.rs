@@ -35,6 +35,11 @@ pub struct ServerOptions {
     /// and user agent. These words need no `use` in the option's value.
     pub client_ids: ClientIds,
 
+    /// How long a signed id proves who sends a request, from when its client
+    /// connected; 30 days by default, since few pages stay connected for as
+    /// long. Each connection gets a new signature.
+    pub client_id_lifetime: Duration,
+
     /// The Content-Security-Policy of views and public files, in which
     /// `{scripts}` stands for the scripts that a page was written with; empty
     /// for none. A reply sets its own with
@@ -80,6 +85,7 @@ impl Default for ServerOptions {
             send_timeout: Duration::from_secs(5),
             stop_timeout: Duration::from_secs(10),
             client_ids: ClientIds::default(),
+            client_id_lifetime: Duration::from_secs(30 * 24 * 60 * 60),
             content_security_policy: OWN_SCRIPTS,
             hand_over: HandOver::default(),
             drain: Duration::from_secs(10),

@@ -173,6 +173,8 @@ impl SignalRoute {
 
         let request = Arc::new(ConnectRequest {
             parameters: parameters.clone(),
+            signal,
+            path: path.clone(),
             head,
             context: Arc::clone(&context),
             decision: Mutex::new(ConnectDecision::of(ClientId::new())),
@@ -180,8 +182,7 @@ impl SignalRoute {
         let new_id = request.decision().id.clone();
         self.ask(&request).await?;
 
-        let proof =
-            context.client_ids.give_out(&request.decision().id, &request.head.headers, address);
+        let proof = request.signed_id();
         // A clone of the event may still exist: calls on it come too late.
         let ConnectDecision { id, groups, greeting, state, protocol } = request.decision().take();
         if !groups.are_allowed() {

@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::marker::PhantomData;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
 use http::header::SEC_WEBSOCKET_PROTOCOL;
 use pode_core::{ClientId, Message, Parameters, Payload};
@@ -11,6 +12,7 @@ use serde::de::DeserializeOwned;
 use super::SignalClient;
 use super::head::{RequestHead, request_methods};
 use super::signal::parameters;
+use crate::app::client_ids::Holder;
 use crate::app::context::Context;
 use crate::base::debug_form::debug_form;
 use crate::base::error::EventError;
@@ -57,6 +59,10 @@ pub struct DisconnectEvent {
 pub(crate) struct ConnectRequest {
     /// The values of its path's parameters: a tuple.
     pub(crate) parameters: Option<Arc<dyn Any + Send + Sync>>,
+    /// The declared path of the signal.
+    pub(crate) signal: &'static str,
+    /// The client's own path within a family.
+    pub(crate) path: Option<Arc<str>>,
     pub(crate) head: RequestHead,
     pub(crate) context: Arc<Context>,
     /// What the handler decides. The handler may call from several tasks.
@@ -90,6 +96,17 @@ impl ConnectRequest {
     pub(crate) fn decision(&self) -> MutexGuard<'_, ConnectDecision> {
         // No code that holds the lock can panic midway.
         self.decision.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns the client's id in the form that the client sends with requests.
+    pub(crate) fn signed_id(&self) -> String {
+        let holder = Holder {
+            signal: self.signal,
+            path: self.path.as_deref(),
+            headers: &self.head.headers,
+            address: self.head.peer.map(|peer| peer.ip()),
+        };
+        self.context.client_ids.give_out(&self.decision().id, &holder, SystemTime::now())
     }
 
     /// Returns the values of its path's parameters.
@@ -135,8 +152,7 @@ impl<Out> ConnectEvent<Out> {
     /// don't let pages read the handshake header that carries it; a greeting
     /// can carry it instead.
     pub fn signed_client_id(&self) -> String {
-        let address = self.peer_address().map(|peer| peer.ip());
-        self.context().client_ids.give_out(&self.client_id(), self.headers(), address)
+        self.request.signed_id()
     }
 
     /// Adds the client to a group. With more than 1,000 groups, or a name of

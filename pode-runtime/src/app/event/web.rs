@@ -1,11 +1,13 @@
 //! The event of a route: one request, and the server around it.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use http::{HeaderName, Method};
 use pode_core::{ClientId, SignalTarget};
 
 use super::head::{RequestHead, request_methods};
+use crate::app::client_ids::Holder;
 use crate::app::context::Context;
 use crate::base::debug_form::debug_form;
 use crate::base::error::EventError;
@@ -58,18 +60,22 @@ impl WebEvent {
     ///
     /// # Errors
     ///
-    /// An error of status 400 if the header is missing, forged or belongs to
-    /// another client; of status 404 if no such client is connected, or nobody
-    /// can say in time.
+    /// An error of status 400 if the header is missing, forged, expired, or was
+    /// given out to another client or for another path; of status 404 if no
+    /// such client is connected, or nobody can say in time.
     pub async fn signal_client<S: SignalTarget>(&self, signal: S) -> Result<ClientId, EventError> {
         let Some(given) = self.headers().get(CLIENT_ID) else {
             return Err(EventError::new(400, "the header `X-Pode-Signal-Client-Id` is missing"));
         };
-        let address = self.peer_address().map(|peer| peer.ip());
+        let holder = Holder {
+            signal: signal.declared_path(),
+            path: signal.concrete_path().map(AsRef::as_ref),
+            headers: self.headers(),
+            address: self.peer_address().map(|peer| peer.ip()),
+        };
         let ids = &self.context().client_ids;
-        let id =
-            given.to_str().ok().and_then(|given| ids.take_back(given, self.headers(), address));
-        let Some(id) = id else {
+        let read = |given| ids.take_back(given, &holder, SystemTime::now());
+        let Some(id) = given.to_str().ok().and_then(read) else {
             return Err(EventError::new(400, "the header `X-Pode-Signal-Client-Id` is not valid"));
         };
         match self.clients(signal).contains(&id).await {

@@ -269,7 +269,7 @@ impl Declared {
 
     /// Reads the secret that signs client ids, if there is one.
     pub(crate) fn id_signer(&self) -> Result<IdSigner, StartError> {
-        self.options.client_ids.signer()
+        self.options.client_ids.signer(self.options.client_id_lifetime)
     }
 
     /// Makes the context.
