@@ -7,6 +7,7 @@
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 
+use crate::ber::to_der;
 use crate::certificate_names::CertificateNames;
 use crate::der::{INTEGER, OBJECT_IDENTIFIER, SEQUENCE, element};
 
@@ -14,13 +15,15 @@ use crate::der::{INTEGER, OBJECT_IDENTIFIER, SEQUENCE, element};
 /// `.p12`.
 ///
 /// Checks the outer structure, which is not encrypted: a sequence of the
-/// version, which is 3, and of content whose type is one of PKCS#7's.
+/// version, which is 3, and of content whose type is one of PKCS#7's. It may be
+/// in BER.
 pub fn is_pkcs12(file: &[u8]) -> bool {
     /// 1.2.840.113549.1.7, PKCS#7, which is followed by one more number.
     const PKCS7: [u8; 8] = [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07];
 
+    let der = to_der(file);
     let frame = || {
-        let (whole, behind) = element(file, SEQUENCE)?;
+        let (whole, behind) = element(der.as_deref().unwrap_or(file), SEQUENCE)?;
         let (version, rest) = element(whole, INTEGER)?;
         let (content, _) = element(rest, SEQUENCE)?;
         let (content_type, _) = element(content, OBJECT_IDENTIFIER)?;
@@ -66,6 +69,10 @@ mod tests {
         assert!(is_pkcs12(&FRAME));
         assert!(!is_pkcs12(&FRAME[..18]), "cut off");
         assert!(!is_pkcs12(&[&FRAME[..], b"\n"].concat()), "something follows");
+        let mut ber = [&[0x30, 0x80], &FRAME[2..5], &[0x30, 0x80], &FRAME[7..18], &[0; 4]].concat();
+        assert!(is_pkcs12(&ber), "with indefinite lengths");
+        ber.push(0);
+        assert!(!is_pkcs12(&ber), "something follows");
         let version_1 = [&FRAME[..4], &[1], &FRAME[5..]].concat();
         assert!(!is_pkcs12(&version_1));
         for other in ["", "0", "-----BEGIN CERTIFICATE-----", "0\u{7f}"] {

@@ -4,7 +4,6 @@
 /// The tag of a sequence.
 pub(crate) const SEQUENCE: u8 = 0x30;
 /// The tag of an integer.
-#[cfg(all(feature = "check", feature = "tls"))]
 pub(crate) const INTEGER: u8 = 0x02;
 /// The tag of an object identifier.
 pub(crate) const OBJECT_IDENTIFIER: u8 = 0x06;

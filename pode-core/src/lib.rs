@@ -10,7 +10,7 @@
 //! - [`SignalFamily`] is many signal paths in one declaration, [`level`] is how
 //!   widely a signal may be sent, and [`ClientId`] identifies a client.
 //! - [`RouteTable`] finds the route for a request, and [`CertificateNames`] the
-//!   certificate for a client.
+//!   certificate for a client; [`ber`] is for their files.
 //! - [`Message`] is a payload, encoded; [`frame`] has the frames of the
 //!   WebSocket protocol, and [`hub`] carries messages from senders to receivers
 //!   (feature `hub`).
@@ -20,6 +20,7 @@
 //!   its certificates, with `views` also its templates).
 
 pub mod address;
+pub mod ber;
 pub mod certificate_names;
 #[cfg(feature = "cron")]
 pub mod cron;

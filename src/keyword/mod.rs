@@ -112,7 +112,7 @@ keywords! {
     /// | value | where the certificate and its key come from |
     /// |---|---|
     /// | `pem("chain.pem", "key.pem")` | two PEM files, or twice the same; `.password(password)` decrypts an encrypted key (feature `encrypted-keys`) |
-    /// | `pfx("file.pfx", password)` | a PKCS#12 file, of OpenSSL 3 or older tools (feature `pfx`) |
+    /// | `pfx("file.pfx", password)` | a PKCS#12 file, of OpenSSL, NSS, Java or older tools (feature `pfx`) |
     /// | `self_signed()` | made at each start, and trusted by no client: for development |
     /// | any [`Certificate`](crate::Certificate) | made by the functions of [`pode::certificate`](crate::certificate) |
     ///

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Makes the certificates that the tests serve, anew: good from 2020 to 2120.
 #
-# Needs OpenSSL 3 with its legacy provider. The results are checked in, so the
-# tests need no OpenSSL. Nothing outside this folder trusts them, and their
-# keys and passwords are public: they are good for tests only.
+# Needs OpenSSL 3 with its legacy provider, and `certutil` and `pk12util` of NSS
+# (Debian's `libnss3-tools`). The results are checked in, so the tests need
+# neither. Nothing outside this folder trusts them, and their keys and passwords
+# are public: they are good for tests only.
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -73,6 +74,10 @@ bundle -nokeys -out without-key.pfx
 # The key is another's; its certificate is not in the file.
 openssl pkcs12 -export -inkey key-of-another.pem -nocerts -passout file:password.txt \
     -out without-certificate.pfx
+# As NSS makes them, in BER.
+certutil -N -d "sql:$work" --empty-password
+pk12util -i modern.pfx -w password.txt -d "sql:$work"
+pk12util -o nss.pfx -n "pode test server" -w password.txt -d "sql:$work"
 # What comes after the others: another certificate, another password.
 issue_renewed() {
     cp key-of-another.pem "$work/renewed.key"

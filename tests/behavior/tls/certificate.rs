@@ -122,6 +122,15 @@ async fn a_key_in_pem_form_may_have_a_password() {
     }
 }
 
+#[tokio::test]
+async fn a_pkcs_12_file_may_be_in_ber() {
+    let server = start(secured_by(pfx(file("nss.pfx"), PASSWORD))).await;
+    let stream = secure_stream(server.address(Protocol::Https).unwrap()).await;
+    assert_eq!(raw_over(stream, GET_PAGE).await.text(), "page");
+    let sentence = format!("endpoint `https` can't use `{FOLDER}/nss.pfx`: the password is wrong");
+    assert_eq!(refused(pfx(file("nss.pfx"), "incorrect donkey")).await, sentence);
+}
+
 async fn refused(certificate: Certificate) -> String {
     let error = secured_by(certificate).start().await.expect_err("the certificate is unusable");
     format!("{error:?}")

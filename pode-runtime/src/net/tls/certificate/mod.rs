@@ -78,9 +78,10 @@ enum CertificateSource {
 /// Takes the certificate, those that signed it, and its key from a PKCS#12
 /// file, usually named `.pfx` or `.p12`.
 ///
-/// Supports files as OpenSSL 3 makes them (PBES2), and those of Windows and
-/// older tools (RC2 and 3DES). Needs the feature `pfx`; without it, the start
-/// fails with an error that names the feature.
+/// Supports files as OpenSSL 3 makes them (PBES2), those of Windows and older
+/// tools (RC2 and 3DES), and those in BER, as NSS and Bouncy Castle write them.
+/// Needs the feature `pfx`; without it, the start fails with an error that names
+/// the feature.
 pub fn pfx(file: impl Into<PathBuf>, password: impl Into<Password>) -> Certificate {
     CertificateSource::Pfx { file: file.into(), password: password.into() }.into()
 }

@@ -4,8 +4,10 @@ use std::path::Path;
 
 use p12_keystore::Pkcs12Archive;
 use p12_keystore::error::Error as Pkcs12Error;
+use pode_core::ber::{content_to_der, to_der};
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use rustls::sign::CertifiedKey;
+use zeroize::Zeroizing;
 
 use super::Password;
 use super::files::read;
@@ -19,7 +21,7 @@ pub(super) fn load_pfx(
 ) -> Result<CertifiedKey, CertificateError> {
     let content = read(folder, file)?;
     let password = password.read(folder)?;
-    let archive = Pkcs12Archive::from_pkcs12(&content, &password).map_err(|error| match error {
+    let archive = open(&content, &password).map_err(|error| match error {
         Pkcs12Error::MacError(_) | Pkcs12Error::UnpadError => CertificateError::WrongPassword,
         other => CertificateError::NotPkcs12 { reason: other.to_string() },
     })?;
@@ -45,4 +47,18 @@ pub(super) fn load_pfx(
         }
     }
     Err(CertificateError::OtherKey)
+}
+
+/// Decrypts a file, which may be in BER.
+fn open(file: &[u8], password: &str) -> Result<Pkcs12Archive, Pkcs12Error> {
+    let der = to_der(file).map(Zeroizing::new);
+    let der = der.as_deref().map_or(file, Vec::as_slice);
+    let opened = Pkcs12Archive::from_pkcs12(der, password);
+    if let Err(Pkcs12Error::DerError(_)) = opened
+        && let Some(der) = content_to_der(der)
+    {
+        // Its MAC, which comes first, is right, but is that of content in BER.
+        return Pkcs12Archive::from_pkcs12(&Zeroizing::new(der), password);
+    }
+    opened
 }
