@@ -10,6 +10,7 @@ use rustls_pki_types::pem::PemObject;
 use crate::ber::to_der;
 use crate::certificate_names::CertificateNames;
 use crate::der::{INTEGER, OBJECT_IDENTIFIER, SEQUENCE, element};
+use crate::pem::without_byte_order_marks;
 
 /// Tells whether this is a PKCS#12 file (RFC 7292), usually named `.pfx` or
 /// `.p12`.
@@ -39,7 +40,8 @@ pub fn is_pkcs12(file: &[u8]) -> bool {
 ///
 /// What is wrong with it, to be put after the file's name.
 pub fn holds_pem_certificate(file: &[u8]) -> Result<(), String> {
-    let mut certificates = CertificateDer::pem_slice_iter(file).peekable();
+    let file = without_byte_order_marks(file);
+    let mut certificates = CertificateDer::pem_slice_iter(&file).peekable();
     if certificates.peek().is_none() {
         return Err("holds no certificate in PEM form".to_owned());
     }
@@ -52,7 +54,8 @@ pub fn holds_pem_certificate(file: &[u8]) -> Result<(), String> {
 /// Returns the names of the first certificate of a PEM file, which is the
 /// server's own; `None` if it can't be read.
 pub fn names_in_pem(file: &[u8]) -> Option<CertificateNames> {
-    CertificateNames::of(&CertificateDer::pem_slice_iter(file).next()?.ok()?)
+    let file = without_byte_order_marks(file);
+    CertificateNames::of(&CertificateDer::pem_slice_iter(&file).next()?.ok()?)
 }
 
 #[cfg(test)]
@@ -89,6 +92,7 @@ mod tests {
         };
         let check = |file: &str| holds_pem_certificate(file.as_bytes());
         assert_eq!(check(&section("CERTIFICATE", "AAAA")), Ok(()));
+        assert_eq!(check(&format!("\u{feff}{}", section("CERTIFICATE", "AAAA"))), Ok(()));
         let key = section("EC PRIVATE KEY", "AAAA");
         assert_eq!(check(&key), Err("holds no certificate in PEM form".to_owned()));
         assert_eq!(check("AAAA"), check(&key));

@@ -10,7 +10,8 @@
 //! - [`SignalFamily`] is many signal paths in one declaration, [`level`] is how
 //!   widely a signal may be sent, and [`ClientId`] identifies a client.
 //! - [`RouteTable`] finds the route for a request, and [`CertificateNames`] the
-//!   certificate for a client; [`ber`] is for their files.
+//!   certificate for a client; [`ber`] and [`pem`] are for the files of
+//!   certificates.
 //! - [`Message`] is a payload, encoded; [`frame`] has the frames of the
 //!   WebSocket protocol, and [`hub`] carries messages from senders to receivers
 //!   (feature `hub`).
@@ -31,6 +32,7 @@ pub mod interval;
 pub mod level;
 pub mod method;
 pub mod origin;
+pub mod pem;
 pub mod protocol;
 pub mod route_path;
 pub mod route_table;

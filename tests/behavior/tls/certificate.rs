@@ -122,6 +122,25 @@ async fn a_key_in_pem_form_may_have_a_password() {
     }
 }
 
+/// As editors of Windows write them; `cat` puts two such files into one.
+#[tokio::test]
+async fn a_pem_file_may_say_that_it_is_utf_8() {
+    let files = Folder::new();
+    let marked = |name: &str| {
+        let text = std::fs::read_to_string(file(name)).unwrap();
+        files.put(name, &text.replace("-----BEGIN", "\u{feff}-----BEGIN"));
+        files.file(name)
+    };
+    let server = start(secured_by(pem(marked("chain.pem"), marked("key.pem")))).await;
+    // It shows the whole chain: the client trusts its root alone.
+    let stream = secure_stream(server.address(Protocol::Https).unwrap()).await;
+    assert_eq!(raw_over(stream, GET_PAGE).await.text(), "page");
+    let _ = start(secured_by(
+        pem(file("chain.pem"), marked("key-with-password.pem")).password("secret"),
+    ))
+    .await;
+}
+
 #[tokio::test]
 async fn a_pkcs_12_file_may_be_in_ber() {
     let server = start(secured_by(pfx(file("nss.pfx"), PASSWORD))).await;
@@ -139,6 +158,11 @@ async fn refused(certificate: Certificate) -> String {
 #[tokio::test]
 async fn each_unusable_certificate_has_its_sentence() {
     let right = || password_from_file(file("password.txt"));
+    let files = Folder::new();
+    let chain = std::fs::read_to_string(file("chain.pem")).unwrap();
+    let utf_16: Vec<u8> =
+        format!("\u{feff}{chain}").encode_utf16().flat_map(u16::to_le_bytes).collect();
+    std::fs::write(files.file("utf-16.pem"), utf_16).unwrap();
     let here = std::env::current_dir().unwrap();
     let here = here.display();
     let cases = [
@@ -192,6 +216,13 @@ async fn each_unusable_certificate_has_its_sentence() {
             pem(file("chain.pem"), file("key-of-another.pem")),
             format!(
                 "endpoint `https` can't use `{FOLDER}/key-of-another.pem`: its key doesn't belong to the certificate"
+            ),
+        ),
+        (
+            pem(files.file("utf-16.pem"), file("key.pem")),
+            format!(
+                "endpoint `https` can't use `{}`: it is not a valid PEM file: it is in UTF-16; save it as UTF-8",
+                files.file("utf-16.pem").display()
             ),
         ),
         (

@@ -6,6 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
+use pode_core::pem::without_byte_order_marks;
 use ring::digest::{SHA256, digest};
 use zeroize::Zeroizing;
 
@@ -44,6 +45,20 @@ pub(super) fn read(
         }
         _ => CertificateError::Unreadable { source },
     })
+}
+
+/// Reads a PEM file, which may hold a secret.
+pub(super) fn read_pem(
+    folder: Option<&Path>,
+    file: &Path,
+) -> Result<Zeroizing<Vec<u8>>, CertificateError> {
+    let content = read(folder, file)?;
+    // It begins with a byte order mark in one order or the other.
+    if content.starts_with(&[0xff, 0xfe]) || content.starts_with(&[0xfe, 0xff]) {
+        let reason = "it is in UTF-16; save it as UTF-8".to_owned();
+        return Err(CertificateError::NotPem { reason });
+    }
+    Ok(without_byte_order_marks(&content).into())
 }
 
 /// Returns the path of a file.

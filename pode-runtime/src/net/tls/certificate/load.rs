@@ -12,7 +12,7 @@ use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use rustls::sign::CertifiedKey;
 
 use super::expiry::{ExpiryNotice, Validity};
-use super::files::read;
+use super::files::read_pem;
 use super::key::{self, signing_key};
 use super::pfx::load_pfx;
 use super::{CertificateSource, Password};
@@ -95,7 +95,7 @@ pub(crate) fn load_chain(
     folder: Option<&Path>,
     file: &Path,
 ) -> Result<Vec<CertificateDer<'static>>, CertificateError> {
-    let content = read(folder, file)?;
+    let content = read_pem(folder, file)?;
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&content).collect();
     let certificates =
         certificates.map_err(|error| CertificateError::NotPem { reason: error.to_string() })?;
@@ -108,7 +108,7 @@ fn load_key(
     password: Option<&Password>,
     certificates: Vec<CertificateDer<'static>>,
 ) -> Result<CertifiedKey, CertificateError> {
-    let content = read(folder, file)?;
+    let content = read_pem(folder, file)?;
     let key = key::from_pem(&content, || password.map(|password| password.read(folder)))?;
     let pair = CertifiedKey::new(certificates, key);
     match pair.keys_match() {

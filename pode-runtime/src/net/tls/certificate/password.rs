@@ -84,7 +84,9 @@ impl Password {
                     CertificateError::PasswordFile { file: file.display().to_string(), source }
                 })?;
                 let text = Zeroizing::new(text);
-                let line = text.strip_suffix('\n').unwrap_or(&text);
+                // Some editors begin with a byte order mark.
+                let line = text.strip_prefix('\u{feff}').unwrap_or(&text);
+                let line = line.strip_suffix('\n').unwrap_or(line);
                 Ok(line.strip_suffix('\r').unwrap_or(line).to_owned().into())
             }
         }
@@ -94,6 +96,15 @@ impl Password {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_may_say_that_it_is_utf_8() {
+        let file = std::env::temp_dir().join(format!("pode-marked-{}", std::process::id()));
+        std::fs::write(&file, "\u{feff}secret\r\n").expect("a file");
+        let read = password_from_file(&file).read(None);
+        std::fs::remove_file(&file).expect("a file");
+        assert_eq!(read.expect("a password").as_str(), "secret");
+    }
 
     #[test]
     fn a_password_is_never_shown() {
