@@ -357,6 +357,26 @@ pub enum CertificateError {
     #[error("its key doesn't belong to the certificate")]
     OtherKey,
 
+    /// The file begins with another certificate than that of the key, such as
+    /// the authority's.
+    #[error(
+        "its first certificate isn't that of the key; put the server's own first, then those \
+         that signed it"
+    )]
+    OtherFirst,
+
+    /// The certificate is of version 1 (RFC 5280, section 4.1.2.1), which has no
+    /// extensions: it names no server, and clients refuse it.
+    #[error(
+        "its certificate is of version 1, which clients refuse; make one of version 3, with the \
+         server's name as `subjectAltName`"
+    )]
+    Version1,
+
+    /// A certificate is damaged.
+    #[error("a certificate in it can't be read")]
+    UnreadableCertificate,
+
     /// The key is neither RSA (from 2048 bits) nor on the curves P-256, P-384
     /// or Ed25519.
     #[error("its key is of a kind that can't be used")]

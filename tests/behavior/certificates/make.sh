@@ -56,6 +56,11 @@ cp "$work/root.crt" root.pem
 cat "$work/server.crt" "$work/middle.crt" >chain.pem
 cp "$work/server.key" key.pem
 key key-of-another.pem
+# Of version 1: without extensions. Signed by itself.
+openssl req -new -key key.pem -subj "/CN=pode test server" -out "$work/version-1.csr"
+openssl ca -batch -notext -config "$work/ca.conf" -in "$work/version-1.csr" \
+    -startdate 20200101000000Z -enddate 21200101000000Z -selfsign -keyfile key.pem \
+    -out version-1.pem 2>>"$work/log"
 # PKCS#8 as OpenSSL 3 encrypts it, as OpenSSL 1.0 did, and by PKCS#5 version 1.
 openssl pkcs8 -topk8 -in key.pem -passout pass:secret -out key-with-password.pem
 openssl pkcs8 -topk8 -v2 des3 -v2prf hmacWithSHA1 -in key.pem -passout pass:secret \

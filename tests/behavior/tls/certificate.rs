@@ -160,6 +160,9 @@ async fn each_unusable_certificate_has_its_sentence() {
     let right = || password_from_file(file("password.txt"));
     let files = Folder::new();
     let chain = std::fs::read_to_string(file("chain.pem")).unwrap();
+    let (own, authority) = chain.split_at(chain.rfind("-----BEGIN").unwrap());
+    files.put("authority-first.pem", &format!("{authority}{own}"));
+    files.put("damaged.pem", "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n");
     let utf_16: Vec<u8> =
         format!("\u{feff}{chain}").encode_utf16().flat_map(u16::to_le_bytes).collect();
     std::fs::write(files.file("utf-16.pem"), utf_16).unwrap();
@@ -216,6 +219,33 @@ async fn each_unusable_certificate_has_its_sentence() {
             pem(file("chain.pem"), file("key-of-another.pem")),
             format!(
                 "endpoint `https` can't use `{FOLDER}/key-of-another.pem`: its key doesn't belong to the certificate"
+            ),
+        ),
+        (
+            pem(files.file("authority-first.pem"), file("key.pem")),
+            format!(
+                "endpoint `https` can't use `{}`: its first certificate isn't that of the key; put the server's own first, then those that signed it",
+                files.file("authority-first.pem").display()
+            ),
+        ),
+        (
+            pem(file("version-1.pem"), file("key.pem")),
+            format!(
+                "endpoint `https` can't use `{FOLDER}/version-1.pem`: its certificate is of version 1, which clients refuse; make one of version 3, with the server's name as `subjectAltName`"
+            ),
+        ),
+        // Whose an unsuitable certificate is comes before what it lacks.
+        (
+            pem(file("version-1.pem"), file("key-of-another.pem")),
+            format!(
+                "endpoint `https` can't use `{FOLDER}/key-of-another.pem`: its key doesn't belong to the certificate"
+            ),
+        ),
+        (
+            pem(files.file("damaged.pem"), file("key.pem")),
+            format!(
+                "endpoint `https` can't use `{}`: a certificate in it can't be read",
+                files.file("damaged.pem").display()
             ),
         ),
         (

@@ -1,14 +1,17 @@
-//! Private keys in PEM files, with or without a password.
+//! Private keys in PEM files, with or without a password, and which certificate is
+//! theirs.
 
 use std::sync::Arc;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use rustls::crypto::ring::sign::any_supported_type;
-use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::{Error as PemError, PemObject};
-use rustls::sign::SigningKey;
-
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::{CertifiedKey, SigningKey};
+use x509_cert::Certificate;
+use x509_cert::certificate::Version;
+use x509_cert::der::{Decode, Encode};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::sealed_key::unseal;
@@ -50,6 +53,42 @@ pub(super) fn signing_key(
     let signing_key = any_supported_type(&key).map_err(|_| CertificateError::KindOfKey);
     key.zeroize();
     signing_key
+}
+
+/// Finds the certificate that a key belongs to.
+pub(super) fn own_certificate(
+    certificates: &[CertificateDer<'static>],
+    key: &Arc<dyn SigningKey>,
+) -> Result<usize, CertificateError> {
+    let mut reason = CertificateError::OtherKey;
+    for (index, certificate) in certificates.iter().enumerate() {
+        let pair = CertifiedKey::new(vec![certificate.clone()], Arc::clone(key));
+        match pair.keys_match() {
+            Ok(()) => return Ok(index),
+            Err(rustls::Error::InconsistentKeys(_)) => {}
+            Err(_) => reason = why_unreadable(certificate, key).unwrap_or(reason),
+        }
+    }
+    Err(reason)
+}
+
+/// Returns why rustls, as clients do, doesn't read a certificate; `None` if it
+/// belongs to another key, so that it may be an authority's, which need not be
+/// read.
+fn why_unreadable(
+    certificate: &CertificateDer<'_>,
+    key: &Arc<dyn SigningKey>,
+) -> Option<CertificateError> {
+    let Ok(certificate) = Certificate::from_der(certificate) else {
+        return Some(CertificateError::UnreadableCertificate);
+    };
+    let told = certificate.tbs_certificate();
+    let its_key = told.subject_public_key_info().to_der().ok();
+    let own_key = key.public_key().map(|own| own.to_vec());
+    (its_key == own_key).then(|| match told.version() {
+        Version::V1 => CertificateError::Version1,
+        _ => CertificateError::UnreadableCertificate,
+    })
 }
 
 /// Finds the first encrypted key; the inner error means that it is damaged.

@@ -9,11 +9,11 @@ use pode_core::{Bind, CertificateNames};
 use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
-use rustls::sign::CertifiedKey;
+use rustls::sign::{CertifiedKey, SigningKey};
 
 use super::expiry::{ExpiryNotice, Validity};
 use super::files::read_pem;
-use super::key::{self, signing_key};
+use super::key::{self, own_certificate, signing_key};
 use super::pfx::load_pfx;
 use super::{CertificateSource, Password};
 use crate::base::error::CertificateError;
@@ -61,8 +61,14 @@ impl CertificateSource {
             }
             CertificateSource::Pem { chain, key, password } => {
                 let certificates = load_chain(folder, chain).map_err(blame(chain))?;
-                let pair = load_key(folder, key, password.as_ref(), certificates);
-                (chain.as_path(), pair.map_err(blame(key))?)
+                let signing_key = load_key(folder, key, password.as_ref()).map_err(blame(key))?;
+                let own = own_certificate(&certificates, &signing_key);
+                match own {
+                    Ok(0) => (chain.as_path(), CertifiedKey::new(certificates, signing_key)),
+                    Ok(_) => return Err(blame(chain)(CertificateError::OtherFirst)),
+                    Err(reason @ CertificateError::OtherKey) => return Err(blame(key)(reason)),
+                    Err(reason) => return Err(blame(chain)(reason)),
+                }
             }
             CertificateSource::SelfSigned => {
                 if let Some(made) = before.iter().find(|shown| shown.file == SELF_SIGNED) {
@@ -106,15 +112,9 @@ fn load_key(
     folder: Option<&Path>,
     file: &Path,
     password: Option<&Password>,
-    certificates: Vec<CertificateDer<'static>>,
-) -> Result<CertifiedKey, CertificateError> {
+) -> Result<Arc<dyn SigningKey>, CertificateError> {
     let content = read_pem(folder, file)?;
-    let key = key::from_pem(&content, || password.map(|password| password.read(folder)))?;
-    let pair = CertifiedKey::new(certificates, key);
-    match pair.keys_match() {
-        Ok(()) => Ok(pair),
-        Err(_) => Err(CertificateError::OtherKey),
-    }
+    key::from_pem(&content, || password.map(|password| password.read(folder)))
 }
 
 fn make_self_signed(bind: &Bind) -> Result<CertifiedKey, CertificateError> {

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use super::Password;
 use super::files::read;
-use super::key::signing_key;
+use super::key::{own_certificate, signing_key};
 use crate::base::error::CertificateError;
 
 pub(super) fn load_pfx(
@@ -31,22 +31,23 @@ pub(super) fn load_pfx(
     if archive.keys.is_empty() {
         return Err(CertificateError::NoKey);
     }
-    let certificates: Vec<CertificateDer<'static>> =
+    let mut certificates: Vec<CertificateDer<'static>> =
         archive.certs.iter().map(|bag| bag.cert.as_der().to_vec().into()).collect();
+    let mut reason = CertificateError::OtherKey;
     for bag in &archive.keys {
         let key = PrivatePkcs8KeyDer::from(bag.key.as_der().to_vec());
         let key = signing_key(key.into())?;
-        // The bags may be in any order; TLS wants the server's own first.
-        for own in 0..certificates.len() {
-            let mut chain = certificates.clone();
-            chain[..=own].rotate_right(1);
-            let pair = CertifiedKey::new(chain, key.clone());
-            if pair.keys_match().is_ok() {
-                return Ok(pair);
+        match own_certificate(&certificates, &key) {
+            Ok(own) => {
+                // The bags may be in any order; TLS wants the server's own first.
+                certificates[..=own].rotate_right(1);
+                return Ok(CertifiedKey::new(certificates, key));
             }
+            Err(CertificateError::OtherKey) => {}
+            Err(other) => reason = other,
         }
     }
-    Err(CertificateError::OtherKey)
+    Err(reason)
 }
 
 /// Decrypts a file, which may be in BER.
