@@ -228,8 +228,12 @@ keywords! {
     ///
     /// In an address of this server, the path's parameters are filled in:
     /// `route GET "/people/:id" => redirect
-    /// "/users/:id";`. In a handler, `redirect("/target")` is the same as a
-    /// reply.
+    /// "/users/:id";`. They stay within the address: a request in which one has
+    /// a segment that is empty, `.` or `..` is answered with 404. The query of
+    /// a request isn't kept, since it may be meant for the old path alone, such
+    /// as a token. In a handler, `redirect("/target")` is the same as a
+    /// reply; there `event.query()` is what to keep, if anything:
+    /// `redirect(format!("/target?{}", event.query()))`.
     redirect
 
     /// `public "folder";` serves the files of a folder as they are.

@@ -155,7 +155,9 @@ fn redirect_parameters(route: &Route) -> Vec<Diagnostic> {
         return Vec::new();
     };
     let known: Vec<&str> = route.path.parameters().collect();
-    let segments = target.text.strip_prefix('/').into_iter().flat_map(|path| path.split('/'));
+    // Also behind `//` stands another server, whose address isn't filled in.
+    let path = target.text.strip_prefix('/').filter(|path| !path.starts_with('/'));
+    let segments = path.into_iter().flat_map(|path| path.split('/'));
     let names = segments.filter_map(|segment| segment.strip_prefix([':', '*']));
     let unknown = names.filter(|name| !known.contains(name)).map(|name| {
         let message =

@@ -59,24 +59,36 @@ pub type RouteFilter = BoxedFilter<(warp::reply::Response,)>;
 
 /// Makes the filter of a route that redirects to another address, in which
 /// `:name` and `*name` stand for the path's parameters.
+///
+/// A parameter that would lead elsewhere than the address says is answered with
+/// 404: browsers resolve `..` and `.`, encoded or not, and an empty segment at
+/// the beginning makes `//`, behind which they read a host.
 pub fn redirect_filter(target: &'static str) -> RouteFilter {
-    handler_filter_0(move |event: WebEvent| std::future::ready(redirect(fill_in(target, &event))))
+    handler_filter_0(move |event: WebEvent| {
+        let location = fill_in(target, |name| event.parameter(name));
+        let elsewhere = || EventError::new(404, "there is nothing at this path");
+        std::future::ready(location.map(redirect).ok_or_else(elsewhere))
+    })
 }
 
-fn fill_in(target: &str, event: &WebEvent) -> String {
-    if !target.starts_with('/') {
-        return target.to_owned();
+/// `None` if a value of a stranger has a segment that is no name.
+fn fill_in<'a>(target: &str, parameter: impl Fn(&str) -> Option<&'a str>) -> Option<String> {
+    // Also behind `//` stands a host: the address is another server's.
+    if !target.starts_with('/') || target.starts_with("//") {
+        return Some(target.to_owned());
     }
     let fill = |segment: &str| {
-        let Some(value) = segment.strip_prefix([':', '*']).and_then(|name| event.parameter(name))
-        else {
-            return segment.to_owned();
+        let Some(value) = segment.strip_prefix([':', '*']).and_then(&parameter) else {
+            return Some(segment.to_owned());
         };
         // The value of a catch-all stays several segments.
-        let allowed = if segment.starts_with('*') { SEGMENTS } else { SEGMENT };
-        utf8_percent_encode(value, allowed).to_string()
+        let is_one = segment.starts_with(':');
+        let is_name = |part: &str| !matches!(part, "" | "." | "..");
+        let allowed = if is_one { SEGMENT } else { SEGMENTS };
+        let is_sound = if is_one { is_name(value) } else { value.split('/').all(is_name) };
+        is_sound.then(|| utf8_percent_encode(value, allowed).to_string())
     };
-    target.split('/').map(fill).collect::<Vec<_>>().join("/")
+    Some(target.split('/').map(fill).collect::<Option<Vec<_>>>()?.join("/"))
 }
 
 const SEGMENTS: &AsciiSet = &SEGMENT.remove(b'/');
@@ -183,3 +195,115 @@ handler_filter!(
     Fn(WebEvent, A::Value, B::Value, C::Value, D::Value, E::Value, F::Value, G::Value, H::Value)
         -> Answer
 );
+
+#[cfg(test)]
+mod tests {
+    use pode_core::route_table::Found;
+    use pode_core::{Method, RoutePath, RouteTable};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Returns the address to which a route with this path redirects a request;
+    /// `None` if it answers otherwise.
+    fn location(path: &str, target: &str, request: &str) -> Option<String> {
+        let path: RoutePath = path.parse().unwrap();
+        let mut table = RouteTable::default();
+        table.insert(Method::Get, &path, 0);
+        let Found::Route { parameters, .. } = table.find(Some(Method::Get), request) else {
+            return None;
+        };
+        fill_in(target, |name| {
+            let place = path.parameters().position(|other| other == name)?;
+            Some(&parameters[place])
+        })
+    }
+
+    #[test]
+    fn a_redirect_leads_nowhere_but_where_it_says() {
+        #[track_caller]
+        fn check(path: &str, target: &str, request: &str, expected: Option<&str>) {
+            assert_eq!(location(path, target, request).as_deref(), expected, "{request}");
+        }
+        for (request, expected) in [
+            ("/go/a/b", Some("/a/b")),
+            ("/go/a%2Fb/", Some("/a/b")),
+            ("/go/%5Cevil.com", Some("/%5Cevil.com")),
+            ("/go/%09/evil.com", Some("/%09/evil.com")),
+            ("/go/a%0Ab%0D%3F%23", Some("/a%0Ab%0D%3F%23")),
+            ("/go/%252e%252e/a", Some("/%252e%252e/a")),
+            ("/go/.../..a", Some("/.../..a")),
+            ("/go/%2Fevil.com", None),
+            ("/go/%2F/evil.com", None),
+            ("/go//evil.com", None),
+            ("/go/a//b", None),
+            ("/go/a%2F", None),
+            ("/go/a/../b", None),
+            ("/go/a/%2e%2E", None),
+            ("/go/.", None),
+        ] {
+            check("/go/*rest", "/*rest", request, expected);
+        }
+        check("/old/:id", "/files/:id/edit", "/old/..", None);
+        check("/old/:id", "/files/:id/edit", "/old/%2E", None);
+        check("/old/:id", "/:id", "/old/%2F%2Fevil.com", Some("/%2F%2Fevil.com"));
+        check("/old/:id", "/files/:id/edit", "/old/%2F..", Some("/files/%2F../edit"));
+        // Addresses of other servers are not filled in.
+        check("/to/:host", "//:host", "/to/evil.com", Some("//:host"));
+        check("/to/:host", "https://:host", "/to/evil.com", Some("https://:host"));
+    }
+
+    /// The path that a browser requests behind a redirect on the same server, as
+    /// the URL standard of WHATWG has it; `None` if it leaves the server.
+    fn resolved(location: &str) -> Option<Vec<String>> {
+        let text: String = location.chars().filter(|c| !matches!(c, '\t' | '\n' | '\r')).collect();
+        let text = text.trim_matches(|c: char| c <= ' ').replace('\\', "/");
+        let path = text.strip_prefix('/').filter(|path| !path.starts_with('/'))?;
+        let mut segments = Vec::new();
+        for segment in path.split(['?', '#']).next()?.split('/') {
+            match segment.to_ascii_lowercase().replace("%2e", ".").as_str() {
+                ".." => _ = segments.pop(),
+                "." => {}
+                _ => segments.push(segment.to_owned()),
+            }
+        }
+        Some(segments)
+    }
+
+    proptest! {
+        #[test]
+        fn no_request_is_redirected_beyond_the_declared_prefix(
+            parts in prop::collection::vec(
+                prop_oneof![
+                    prop::sample::select(vec![
+                        "/", "//", ".", "..", "%2e", "%2F", "%5C", "\\", "%09", "%0A", "%0d", "%00", "%20",
+                        "@", ":", "%3F", "#", "%25", "%FF", "evil.com", "https:",
+                    ])
+                    .prop_map(str::to_owned),
+                    any::<char>().prop_map(String::from),
+                ],
+                0..8,
+            ),
+        ) {
+            let request = format!("/go/{}", parts.concat());
+            for (path, target) in [
+                ("/go/*rest", "/*rest"),
+                ("/go/*rest", "/files/*rest"),
+                ("/go/:id", "/:id"),
+                ("/go/:id/*rest", "/files/:id/*rest"),
+                ("/go/:id", "/files/:id/edit"),
+            ] {
+                let Some(location) = location(path, target, &request) else { continue };
+                prop_assert!(http::HeaderValue::try_from(&location).is_ok());
+                let found = resolved(&location).expect("the address is this server's");
+                let written = location[1..].split('/').map(str::to_owned).collect::<Vec<_>>();
+                prop_assert_eq!(&found, &written, "{} {}", request, location);
+                let declared: Vec<&str> = target[1..].split('/').take_while(|it| !it.starts_with([':', '*'])).collect();
+                prop_assert_eq!(&found[..declared.len()], &declared[..]);
+                if !target.contains('*') {
+                    prop_assert_eq!(found.len(), target[1..].split('/').count());
+                }
+            }
+        }
+    }
+}

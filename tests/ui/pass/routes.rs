@@ -31,8 +31,9 @@ pode_server! {
     route GET "/groups/:name" (name: String) => async |_, name: String| text(name);
     #[allow(deprecated)]
     route DELETE "/groups/:group" (group: String) => async |_, group: String| text(group);
-    // PODE021: the parameters of its own path.
+    // PODE021: the parameters of its own path; another server has none.
     route GET "/people/:id" => redirect "/users/:id";
+    route GET "/elsewhere/:id" => redirect "//example.org/:name";
     // PODE065: a port that is the scheme's default; words that need no `use`.
     route PUT "/shop" { origins: pages_of(["https://Shop.example:443"]) } => async |_| ();
     route PUT "/open" { origins: AnyPage } => async |_| ();

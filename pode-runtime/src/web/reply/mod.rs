@@ -113,8 +113,10 @@ pub fn bytes(content_type: impl Into<String>, body: impl Into<Bytes>) -> Raw {
 
 /// Redirects the browser to another address, by GET (303 See Other).
 ///
-/// An address with characters that aren't valid in a header is logged and
-/// becomes a 500.
+/// The address is used as it is. One that a request names, such as `?next=…`,
+/// leads wherever the request's author wants, unless the handler checks it. An
+/// address with characters that aren't valid in a header is logged and becomes
+/// a 500.
 pub fn redirect(target: impl Into<String>) -> Redirect {
     let target = target.into();
     let Ok(location) = HeaderValue::try_from(&target) else {
