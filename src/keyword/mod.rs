@@ -241,8 +241,9 @@ keywords! {
     /// They appear at the root, or under a prefix:
     /// `public "/static" "folder";`. Routes and signals take precedence. Hidden
     /// files and the targets of symbolic links are not served. A request for a
-    /// folder gets its `index.html`. The compiler reads pages and scripts, as
-    /// it does [`views`]. Options are those of
+    /// folder gets its `index.html`; without a trailing slash it is redirected
+    /// to the path with one, query included. The compiler reads pages and
+    /// scripts, as it does [`views`]. Options are those of
     /// [`PublicOptions`](crate::PublicOptions).
     public
 

@@ -71,15 +71,22 @@ async fn declared_redirects_take_the_parameters_along() {
     for server in by_each_version(replies).await {
         for (path, target) in [
             ("/old", "/created"),
+            ("/old?x=1", "/created"),
             ("/people/a%20b%2Fc/d/%3Fe", "/users/a%20b%2Fc/all/d/%3Fe"),
             ("/away", "https://example.org/a:b"),
         ] {
-            let answer = get(&server, path).await;
-            assert_eq!(
-                (answer.status, answer.headers["location"].as_str()),
-                (303, target),
-                "{path}"
-            );
+            for method in ["GET", "HEAD"] {
+                let answer = request(&server, method, path, &[], b"").await;
+                assert_eq!(
+                    (answer.status, answer.headers["location"].as_str()),
+                    (303, target),
+                    "{path}"
+                );
+                assert_eq!(answer.headers["content-length"], "0", "{method}");
+            }
+        }
+        for path in ["/people/../x", "/people/7/..", "/people/7/%2Fevil.com"] {
+            assert_eq!(get(&server, path).await.status, 404, "{path}");
         }
     }
 }
@@ -119,5 +126,11 @@ async fn public_files_have_options() {
         assert_eq!(get(&server, "/docs/").await.text(), "a plain file");
         let folder = get(&server, "/docs").await;
         assert_eq!((folder.status, folder.headers["location"].as_str()), (308, "/docs/"));
+        for method in ["GET", "HEAD"] {
+            let folder = request(&server, method, "/docs?room=7&x=%2F?", &[], b"").await;
+            let location = folder.headers["location"].as_str();
+            assert_eq!((folder.status, location), (308, "/docs/?room=7&x=%2F?"));
+            assert_eq!(folder.headers["content-length"], "0", "{method}");
+        }
     }
 }

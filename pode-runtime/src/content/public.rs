@@ -12,7 +12,7 @@ use bytes::Bytes;
 use futures_util::stream::try_unfold;
 use http::header::{
     CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderValue,
-    IF_NONE_MATCH, LOCATION,
+    IF_NONE_MATCH,
 };
 use http::{HeaderMap, StatusCode};
 use pode_core::route_table;
@@ -23,7 +23,7 @@ use warp::reply::Response;
 use crate::content::folder::{Folder, FolderFile, Version, path_of};
 use crate::http::content_security_policy::{protect, sources_of_page};
 use crate::http::header;
-use crate::http::response::{attachment, content_type, empty};
+use crate::http::response::{attachment, content_type, empty, redirection};
 
 /// How much of a file on disk is in memory at once while it is sent.
 const CHUNK_BYTES: u64 = 64 << 10;
@@ -73,12 +73,13 @@ impl Public {
     }
 
     /// Answers with the file that a path, in its encoded form, refers to;
-    /// `None` if there is none.
+    /// `None` if there is none. The query goes along with a redirect.
     ///
     /// `policy` is the Content-Security-Policy of pages, always the same.
     pub(crate) async fn find(
         &self,
         path: &str,
+        query: &str,
         asked: &HeaderMap,
         policy: &'static str,
     ) -> Option<Response> {
@@ -101,9 +102,9 @@ impl Public {
             return Some(answer(file, headers, asked));
         }
         // Without the slash, the page's relative links would lead elsewhere.
-        let mut response = empty(StatusCode::PERMANENT_REDIRECT);
-        response.headers_mut().insert(LOCATION, HeaderValue::try_from(format!("{path}/")).ok()?);
-        Some(response.into_response())
+        let query = if query.is_empty() { String::new() } else { format!("?{query}") };
+        let location = HeaderValue::try_from(format!("{path}/{query}")).ok()?;
+        Some(redirection(StatusCode::PERMANENT_REDIRECT, location).into_response())
     }
 
     /// Opens a file, and returns the headers with which it is sent, too.
@@ -238,7 +239,7 @@ mod tests {
     fn find(public: &Public, path: &str, headers: &HeaderMap) -> Option<http::Response<Bytes>> {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
-            let (head, body) = public.find(path, headers, POLICY).await?.into_parts();
+            let (head, body) = public.find(path, "", headers, POLICY).await?.into_parts();
             let body = body.collect().await.unwrap().to_bytes();
             Some(http::Response::from_parts(head, body))
         })
@@ -393,7 +394,7 @@ mod tests {
     async fn a_large_file_is_never_in_memory_as_a_whole() {
         let (path, public) = on_disk("large");
         fs::File::create(path.join("large")).unwrap().set_len(LARGE).unwrap();
-        let found = public.find("/large", &HeaderMap::new(), POLICY).await.unwrap();
+        let found = public.find("/large", "", &HeaderMap::new(), POLICY).await.unwrap();
         assert_eq!(found.headers()["content-length"], LARGE.to_string());
         let (mut body, mut sent) = (found.into_body(), 0);
         while let Some(chunk) = body.frame().await {
@@ -404,7 +405,7 @@ mod tests {
         assert_eq!(sent, LARGE);
         // An empty file has no chunk.
         fs::File::create(path.join("empty")).unwrap();
-        let found = public.find("/empty", &HeaderMap::new(), POLICY).await.unwrap();
+        let found = public.find("/empty", "", &HeaderMap::new(), POLICY).await.unwrap();
         assert!(found.into_body().frame().await.is_none());
         fs::remove_dir_all(path).unwrap();
     }
@@ -420,7 +421,7 @@ mod tests {
         let service = move |_, _| {
             let public = public.clone();
             async move {
-                let found = public.find("/large", &HeaderMap::new(), POLICY).await;
+                let found = public.find("/large", "", &HeaderMap::new(), POLICY).await;
                 Ok::<_, Infallible>(found.unwrap())
             }
         };

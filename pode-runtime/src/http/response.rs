@@ -1,7 +1,7 @@
 //! Responses whose bodies are in memory.
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderValue};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, LOCATION};
 use http::{Response, StatusCode};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -31,6 +31,14 @@ pub(crate) fn internal_error(reason: &str) -> WholeResponse {
 pub(crate) fn empty(status: StatusCode) -> WholeResponse {
     let mut response = Response::new(Bytes::new());
     *response.status_mut() = status;
+    response
+}
+
+/// Sends the client to another address. The length stands here since a HEAD
+/// gets it, too.
+pub(crate) fn redirection(status: StatusCode, location: HeaderValue) -> WholeResponse {
+    let mut response = empty(status);
+    response.headers_mut().extend([(LOCATION, location), (CONTENT_LENGTH, 0.into())]);
     response
 }
 

@@ -313,7 +313,8 @@ fn leftover_filter(publics: Vec<Public>) -> RouteFilter {
 
 async fn public_file(publics: &[Public], event: &WebEvent) -> Option<Response> {
     for public in publics {
-        if let Some(file) = public.find(event.path(), event.headers(), event.policy()).await {
+        let file = public.find(event.path(), event.query(), event.headers(), event.policy());
+        if let Some(file) = file.await {
             return Some(file);
         }
     }

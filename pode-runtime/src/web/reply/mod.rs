@@ -8,7 +8,7 @@ use std::error::Error as StdError;
 
 use bytes::Bytes;
 use cookie::Cookie;
-use http::header::{HeaderValue, LOCATION};
+use http::header::HeaderValue;
 use http::{Response, StatusCode};
 use serde::Serialize;
 
@@ -21,7 +21,7 @@ use crate::base::error::EventError;
 #[cfg(feature = "views")]
 pub use crate::content::view::{View, view};
 pub use crate::http::response::WholeResponse;
-use crate::http::response::{empty, internal_error, sentence, typed, whole};
+use crate::http::response::{empty, internal_error, redirection, sentence, typed, whole};
 
 /// What a handler may return.
 ///
@@ -122,9 +122,7 @@ pub fn redirect(target: impl Into<String>) -> Redirect {
     let Ok(location) = HeaderValue::try_from(&target) else {
         return Redirect(Err(format!("can't redirect to {target:?}")));
     };
-    let mut response = empty(StatusCode::SEE_OTHER);
-    response.headers_mut().insert(LOCATION, location);
-    Redirect(Ok(response))
+    Redirect(Ok(redirection(StatusCode::SEE_OTHER, location)))
 }
 
 /// Answers with a status and no body. A number outside 200 to 999 becomes a
