@@ -5,11 +5,15 @@
 
 use std::borrow::Cow;
 use std::fs;
-use std::io::{Read, Seek};
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
+#[cfg(feature = "views")]
 use bytes::Bytes;
+
+#[cfg(feature = "views")]
+use crate::base::log::ration::rationed;
+use crate::content::file::ContentFile;
 
 /// A folder that a declaration names.
 #[derive(Clone, Debug)]
@@ -43,20 +47,34 @@ impl Folder {
     }
 
     /// Returns the content of the file at these segments below the folder;
-    /// `None` if there is none. May wait for the disk.
+    /// `None` if there is none, or it can't be read, which is logged. May wait
+    /// for the disk.
     #[cfg(feature = "views")]
     pub(crate) fn read<'a>(&self, segments: impl IntoIterator<Item = &'a str>) -> Option<Bytes> {
-        self.open(&path_of(segments)?)?.read()
+        let path = path_of(segments)?;
+        let content = self.open(&path).and_then(|file| file.map(|file| file.read()).transpose());
+        content.unwrap_or_else(|error| {
+            rationed!(error, "cannot read {path:?}: {error}");
+            None
+        })
     }
 
     /// Opens the file at a path of [`path_of`]; `None` if there is none. May
     /// wait for the disk.
-    pub(super) fn open(&self, path: &str) -> Option<FolderFile> {
+    ///
+    /// # Errors
+    ///
+    /// If there is a file and it can't be opened, as when the process has no
+    /// descriptor left.
+    pub(super) fn open(&self, path: &str) -> io::Result<Option<ContentFile>> {
         match &self.source {
-            Source::Disk(folder) => open_below(folder, path),
+            Source::Disk(folder) => match open_below(folder, path) {
+                Err(error) if is_absence(&error) => Ok(None),
+                file => file.map(Some),
+            },
             Source::Embedded(files) => {
-                let index = files.binary_search_by(|(other, _)| (*other).cmp(path)).ok()?;
-                Some(FolderFile::Embedded(files[index].1))
+                let index = files.binary_search_by(|(other, _)| (*other).cmp(path));
+                Ok(index.ok().map(|index| ContentFile::Embedded(files[index].1)))
             }
         }
     }
@@ -77,52 +95,6 @@ impl Folder {
     }
 }
 
-/// A file of a folder.
-#[derive(Debug)]
-pub(super) enum FolderFile {
-    Embedded(&'static [u8]),
-    /// Open at its beginning.
-    Disk(fs::File, Version),
-}
-
-/// Differs from that of a file on disk before it was changed.
-#[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
-pub(super) struct Version {
-    pub(super) bytes: u64,
-    modified: SystemTime,
-}
-
-impl FolderFile {
-    /// Returns the length in bytes.
-    pub(super) fn bytes(&self) -> u64 {
-        match self {
-            FolderFile::Embedded(content) => content.len() as u64,
-            FolderFile::Disk(_, version) => version.bytes,
-        }
-    }
-
-    /// Returns `None` for a file that never changes.
-    pub(super) fn version(&self) -> Option<Version> {
-        match self {
-            FolderFile::Embedded(_) => None,
-            FolderFile::Disk(_, version) => Some(*version),
-        }
-    }
-
-    /// Reads all of it; `None` if the disk can't be read.
-    pub(super) fn read(&mut self) -> Option<Bytes> {
-        match self {
-            FolderFile::Embedded(content) => Some(Bytes::from_static(content)),
-            FolderFile::Disk(file, _) => {
-                let mut content = Vec::new();
-                file.read_to_end(&mut content).ok()?;
-                file.rewind().ok()?;
-                Some(content.into())
-            }
-        }
-    }
-}
-
 /// Returns the path of these segments, if each of them is plain.
 pub(super) fn path_of<'a>(segments: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let plain = segments.into_iter().map(|segment| is_plain(segment).then_some(segment));
@@ -135,17 +107,25 @@ fn is_plain(segment: &str) -> bool {
     !segment.is_empty() && !segment.starts_with('.') && !segment.contains(['/', '\\', ':', '\0'])
 }
 
-fn open_below(folder: &Path, path: &str) -> Option<FolderFile> {
-    let folder = folder.canonicalize().ok()?;
+fn open_below(folder: &Path, path: &str) -> io::Result<ContentFile> {
+    let folder = folder.canonicalize()?;
     let file = folder.join(path);
     // A link anywhere in the path changes the canonical path.
-    if path.is_empty() || file.canonicalize().ok()? != file || !file.is_file() {
-        return None;
+    if path.is_empty() || file.canonicalize()? != file {
+        return Err(ErrorKind::NotFound.into());
     }
-    let file = fs::File::open(file).ok()?;
-    let about = file.metadata().ok()?;
-    let version = Version { bytes: about.len(), modified: about.modified().ok()? };
-    Some(FolderFile::Disk(file, version))
+    ContentFile::open(&file)
+}
+
+/// Whether an error says that there is no such file, rather than that it can't
+/// be read.
+fn is_absence(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    if error.raw_os_error() == Some(nix::libc::ELOOP) {
+        return true;
+    }
+    let absent = [ErrorKind::NotFound, ErrorKind::NotADirectory, ErrorKind::InvalidFilename];
+    absent.contains(&error.kind())
 }
 
 fn collect(folder: &Path, prefix: &str, paths: &mut Vec<Cow<'static, str>>) {
@@ -223,6 +203,8 @@ mod tests {
         symlink(&path, path.join("public/up")).unwrap();
         assert_eq!(folder.read(["link.txt"]), None);
         assert_eq!(folder.read(["up", "secret.txt"]), None);
+        symlink("loop", path.join("public/loop")).unwrap();
+        assert!(folder.open("loop").unwrap().is_none());
         assert_eq!(folder.paths(".txt"), Vec::<String>::new());
         fs::remove_dir_all(path).unwrap();
     }

@@ -1,6 +1,7 @@
 //! Files for browsers: a `folder` is read from the disk or embedded, `view` renders
-//! its templates, `public` serves its files.
+//! its templates, `public` serves its files. `file` opens one and answers with it.
 
+pub(crate) mod file;
 pub(crate) mod folder;
 pub(crate) mod public;
 #[cfg_attr(not(feature = "views"), path = "view_off.rs")]

@@ -2,31 +2,23 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::fs;
-use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::{self, ErrorKind, Read};
+use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::stream::try_unfold;
-use http::header::{
-    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderValue,
-    IF_NONE_MATCH,
-};
-use http::{HeaderMap, StatusCode};
+use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, ETAG, HeaderValue};
+use http::{HeaderMap, Method, StatusCode};
 use pode_core::route_table;
 use tokio::task::spawn_blocking;
 use warp::Reply;
 use warp::reply::Response;
 
-use crate::content::folder::{Folder, FolderFile, Version, path_of};
+use crate::base::log::ration::{Quoted, rationed};
+use crate::content::file::{ContentFile, Version, answer};
+use crate::content::folder::{Folder, path_of};
 use crate::http::content_security_policy::{protect, sources_of_page};
-use crate::http::header;
-use crate::http::response::{attachment, content_type, empty, redirection};
-
-/// How much of a file on disk is in memory at once while it is sent.
-const CHUNK_BYTES: u64 = 64 << 10;
+use crate::http::response::{attachment, content_type, empty, redirection, sentence};
 
 /// Options of public files: `public "folder" { cache_age: 1h };`
 #[derive(Clone, Debug)]
@@ -62,6 +54,14 @@ pub(crate) struct Public {
     headers: Arc<Mutex<HeadersByPath>>,
 }
 
+/// A file that a path refers to.
+struct Found {
+    file: ContentFile,
+    headers: HeaderMap,
+    /// Whether the path refers to its folder.
+    is_index: bool,
+}
+
 type HeadersByPath = HashMap<String, (Option<Version>, HeaderMap)>;
 
 impl Public {
@@ -80,6 +80,7 @@ impl Public {
         &self,
         path: &str,
         query: &str,
+        method: &Method,
         asked: &HeaderMap,
         policy: &'static str,
     ) -> Option<Response> {
@@ -88,23 +89,40 @@ impl Public {
         if self.prefix.iter().zip(&segments).any(|(wanted, found)| wanted != found) {
             return None;
         }
-        if !path.ends_with('/')
-            && let Some((file, headers)) = self.open(below, policy).await
-        {
-            return Some(answer(file, headers, asked));
+        let is_folder = path.ends_with('/');
+        let found = match self.open_or_index(below, is_folder, policy).await {
+            Ok(found) => found?,
+            Err(error) => {
+                rationed!(error, "cannot read {:?}: {error}", Quoted(path.as_bytes()));
+                let text = "the file can't be read at the moment";
+                return Some(sentence(StatusCode::SERVICE_UNAVAILABLE, text).into_response());
+            }
+        };
+        if found.is_index && !is_folder {
+            // Without the slash, the page's relative links would lead elsewhere.
+            let query = if query.is_empty() { String::new() } else { format!("?{query}") };
+            let location = HeaderValue::try_from(format!("{path}/{query}")).ok()?;
+            return Some(redirection(StatusCode::PERMANENT_REDIRECT, location).into_response());
         }
-        if self.options.index.is_empty() {
-            return None;
+        let (mut head, _) = empty(StatusCode::OK).into_parts();
+        head.headers = found.headers;
+        Some(answer(head, &found.file, method, asked))
+    }
+
+    /// Opens the file at these segments, unless they are to be a folder, or
+    /// else the index of that folder.
+    async fn open_or_index(
+        &self,
+        segments: &[Cow<'_, str>],
+        is_folder: bool,
+        policy: &'static str,
+    ) -> io::Result<Option<Found>> {
+        if !is_folder && let Some(found) = self.open(segments, policy).await? {
+            return Ok(Some(found));
         }
-        let index = [below, &[Cow::Borrowed(self.options.index)]].concat();
-        let (file, headers) = self.open(&index, policy).await?;
-        if path.ends_with('/') {
-            return Some(answer(file, headers, asked));
-        }
-        // Without the slash, the page's relative links would lead elsewhere.
-        let query = if query.is_empty() { String::new() } else { format!("?{query}") };
-        let location = HeaderValue::try_from(format!("{path}/{query}")).ok()?;
-        Some(redirection(StatusCode::PERMANENT_REDIRECT, location).into_response())
+        let index = [segments, &[Cow::Borrowed(self.options.index)]].concat();
+        let found = self.open(&index, policy).await?;
+        Ok(found.map(|found| Found { is_index: true, ..found }))
     }
 
     /// Opens a file, and returns the headers with which it is sent, too.
@@ -112,25 +130,29 @@ impl Public {
         &self,
         segments: &[Cow<'_, str>],
         policy: &'static str,
-    ) -> Option<(FolderFile, HeaderMap)> {
-        let path = path_of(segments.iter().map(Cow::as_ref))?;
+    ) -> io::Result<Option<Found>> {
+        let Some(path) = path_of(segments.iter().map(Cow::as_ref)) else {
+            return Ok(None);
+        };
         let public = self.clone();
         let open = move || {
-            let mut file = public.folder.open(&path)?;
-            let headers = public.headers(path, &mut file, policy)?;
-            Some((file, headers))
+            let Some(file) = public.folder.open(&path)? else {
+                return Ok(None);
+            };
+            let headers = public.headers(path, &file, policy)?;
+            Ok(Some(Found { file, headers, is_index: false }))
         };
-        if self.folder.is_on_disk() { spawn_blocking(open).await.ok()? } else { open() }
+        if self.folder.is_on_disk() { spawn_blocking(open).await? } else { open() }
     }
 
     /// Returns the headers of a file, which are made again only if it changed.
-    fn headers(&self, path: String, file: &mut FolderFile, policy: &str) -> Option<HeaderMap> {
+    fn headers(&self, path: String, file: &ContentFile, policy: &str) -> io::Result<HeaderMap> {
         // No code panics while it holds the lock.
         let known = || self.headers.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((version, headers)) = known().get(&path)
             && *version == file.version()
         {
-            return Some(headers.clone());
+            return Ok(headers.clone());
         }
         let name = path.rsplit('/').next().unwrap_or_default();
         let content_type = content_type(name);
@@ -138,14 +160,13 @@ impl Public {
         let scripts = str::from_utf8(&page).map(sources_of_page).unwrap_or_default();
         let mut headers = HeaderMap::new();
         protect(&mut headers, policy, &scripts);
-        headers.extend([(CACHE_CONTROL, self.cache_control()), (ETAG, tag(file))]);
-        headers.insert(CONTENT_LENGTH, file.bytes().into());
+        headers.extend([(CACHE_CONTROL, self.cache_control()), (ETAG, file.tag())]);
         headers.extend(HeaderValue::try_from(content_type).ok().map(|it| (CONTENT_TYPE, it)));
         if self.options.download {
             headers.insert(CONTENT_DISPOSITION, attachment(name));
         }
         known().insert(path, (file.version(), headers.clone()));
-        Some(headers)
+        Ok(headers)
     }
 
     fn cache_control(&self) -> HeaderValue {
@@ -158,68 +179,23 @@ impl Public {
     }
 }
 
-/// Answers with a file, or tells a client that it has this file already.
-fn answer(file: FolderFile, headers: HeaderMap, asked: &HeaderMap) -> Response {
-    let tag = headers.get(ETAG).map(HeaderValue::as_bytes);
-    let unchanged = header::elements(asked, IF_NONE_MATCH, b',')
-        .any(|known| known == b"*" || tag == Some(known.strip_prefix(b"W/").unwrap_or(known)));
-    let mut response = match file {
-        _ if unchanged => empty(StatusCode::NOT_MODIFIED).into_response(),
-        FolderFile::Embedded(content) => Response::new(Bytes::from_static(content).into()),
-        FolderFile::Disk(file, version) => chunks(file, version.bytes),
-    };
-    *response.headers_mut() = headers;
-    if unchanged {
-        response.headers_mut().remove(CONTENT_TYPE);
-    }
-    response
-}
-
-/// Answers with this many bytes of a file, each of which is read when the
-/// client takes it. A file that has become shorter ends the connection.
-fn chunks(file: fs::File, bytes: u64) -> Response {
-    let chunks = try_unfold((file, bytes), |(mut file, left)| async move {
-        let read = move || {
-            let mut chunk = Vec::new();
-            file.by_ref().take(left.min(CHUNK_BYTES)).read_to_end(&mut chunk)?;
-            io::Result::Ok((Bytes::from(chunk), file))
-        };
-        if left == 0 {
-            return Ok(None);
-        }
-        let (chunk, file) = spawn_blocking(read).await??;
-        let left = left - chunk.len() as u64;
-        if left > 0 && chunk.len() as u64 != CHUNK_BYTES {
-            return Err(io::Error::from(ErrorKind::UnexpectedEof));
-        }
-        Ok(Some((chunk, (file, left))))
-    });
-    warp::reply::stream(chunks).into_response()
-}
-
-/// Returns a tag that identifies a file's content, in quotes.
-fn tag(file: &FolderFile) -> HeaderValue {
-    let mut hasher = DefaultHasher::new();
-    match file {
-        FolderFile::Embedded(content) => hasher.write(content),
-        FolderFile::Disk(_, version) => version.hash(&mut hasher),
-    }
-    HeaderValue::try_from(format!("\"{:016x}\"", hasher.finish()))
-        .expect("a tag is hexadecimal digits in quotes")
-}
-
 #[cfg(test)]
 mod tests {
     use std::convert::Infallible;
+    use std::fs;
     use std::path::PathBuf;
     use std::time::Duration;
 
+    use http::header::IF_NONE_MATCH;
     use http_body_util::BodyExt;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpStream;
     use tokio::sync::watch;
 
     use super::*;
+    #[cfg(unix)]
+    use crate::base::log::Collected;
+    use crate::content::file::CHUNK_BYTES;
     use crate::http::serve::{ServeOptions, serve};
     use crate::net::listen::bind;
 
@@ -239,7 +215,8 @@ mod tests {
     fn find(public: &Public, path: &str, headers: &HeaderMap) -> Option<http::Response<Bytes>> {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
-            let (head, body) = public.find(path, "", headers, POLICY).await?.into_parts();
+            let (head, body) =
+                public.find(path, "", &Method::GET, headers, POLICY).await?.into_parts();
             let body = body.collect().await.unwrap().to_bytes();
             Some(http::Response::from_parts(head, body))
         })
@@ -394,7 +371,8 @@ mod tests {
     async fn a_large_file_is_never_in_memory_as_a_whole() {
         let (path, public) = on_disk("large");
         fs::File::create(path.join("large")).unwrap().set_len(LARGE).unwrap();
-        let found = public.find("/large", "", &HeaderMap::new(), POLICY).await.unwrap();
+        let found =
+            public.find("/large", "", &Method::GET, &HeaderMap::new(), POLICY).await.unwrap();
         assert_eq!(found.headers()["content-length"], LARGE.to_string());
         let (mut body, mut sent) = (found.into_body(), 0);
         while let Some(chunk) = body.frame().await {
@@ -405,7 +383,8 @@ mod tests {
         assert_eq!(sent, LARGE);
         // An empty file has no chunk.
         fs::File::create(path.join("empty")).unwrap();
-        let found = public.find("/empty", "", &HeaderMap::new(), POLICY).await.unwrap();
+        let found =
+            public.find("/empty", "", &Method::GET, &HeaderMap::new(), POLICY).await.unwrap();
         assert!(found.into_body().frame().await.is_none());
         fs::remove_dir_all(path).unwrap();
     }
@@ -421,7 +400,8 @@ mod tests {
         let service = move |_, _| {
             let public = public.clone();
             async move {
-                let found = public.find("/large", "", &HeaderMap::new(), POLICY).await;
+                let found =
+                    public.find("/large", "", &Method::GET, &HeaderMap::new(), POLICY).await;
                 Ok::<_, Infallible>(found.unwrap())
             }
         };
@@ -438,6 +418,47 @@ mod tests {
         _ = client.read_to_end(&mut rest).await;
         assert!((rest.len() as u64) < LARGE / 2, "{}", rest.len());
         drop(stop);
+        fs::remove_dir_all(path).unwrap();
+    }
+
+    #[cfg(unix)]
+    const THIS_TEST: &str =
+        "content::public::tests::a_file_that_lacks_only_a_descriptor_is_not_missing";
+
+    /// In a process of its own, since it takes all descriptors.
+    #[cfg(unix)]
+    #[test]
+    fn a_file_that_lacks_only_a_descriptor_is_not_missing() {
+        use rustix::process::{Resource, Rlimit, setrlimit};
+
+        const IS_ALONE: &str = "PODE_TEST_DESCRIPTORS";
+        if std::env::var_os(IS_ALONE).is_none() {
+            let alone = std::process::Command::new(std::env::current_exe().unwrap())
+                .args(["--exact", THIS_TEST, "--nocapture"])
+                .env(IS_ALONE, "1")
+                .output()
+                .unwrap();
+            assert!(alone.status.success(), "{alone:?}");
+            assert!(String::from_utf8_lossy(&alone.stdout).contains("1 passed"), "{alone:?}");
+            return;
+        }
+
+        let (path, public) = on_disk("descriptors");
+        fs::write(path.join("file"), "content").unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let status = |path| {
+            let asked = HeaderMap::new();
+            let found = runtime.block_on(public.find(path, "", &Method::GET, &asked, POLICY));
+            found.map(|found| found.status().as_u16())
+        };
+        let (log, _guard) = Collected::begin();
+        setrlimit(Resource::Nofile, Rlimit { current: Some(64), maximum: Some(64) }).unwrap();
+        let taken: Vec<fs::File> =
+            std::iter::from_fn(|| fs::File::open("/dev/null").ok()).collect();
+        assert_eq!((status("/file"), status("/missing")), (Some(503), None));
+        assert_eq!(log.text().matches("ERROR cannot read \"/file\": ").count(), 1);
+        drop(taken);
+        assert_eq!(status("/file"), Some(200));
         fs::remove_dir_all(path).unwrap();
     }
 }

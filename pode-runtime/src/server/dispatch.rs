@@ -313,9 +313,10 @@ fn leftover_filter(publics: Vec<Public>) -> RouteFilter {
 
 async fn public_file(publics: &[Public], event: &WebEvent) -> Option<Response> {
     for public in publics {
-        let file = public.find(event.path(), event.query(), event.headers(), event.policy());
-        if let Some(file) = file.await {
-            return Some(file);
+        let (path, query, policy) = (event.path(), event.query(), event.policy());
+        let file = public.find(path, query, event.method(), event.headers(), policy).await;
+        if file.is_some() {
+            return file;
         }
     }
     None

@@ -1,0 +1,208 @@
+//! One file and the answers with it: whole, or not at all if the client has it
+//! already.
+//!
+//! A file on disk is read piece by piece while the client takes it.
+
+use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
+use std::ops::Range;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use futures_util::stream::try_unfold;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH};
+use http::response::Parts;
+use http::{HeaderMap, Method, StatusCode};
+use tokio::task::spawn_blocking;
+use warp::Reply;
+use warp::reply::Response;
+
+use crate::http::header;
+
+/// How much of a file on disk is in memory at once while it is sent.
+pub(super) const CHUNK_BYTES: u64 = 64 << 10;
+
+/// A file to answer with.
+#[derive(Clone, Debug)]
+pub(crate) enum ContentFile {
+    Embedded(&'static [u8]),
+    /// Clones share the place in the file, so it is set before each read.
+    Disk(Arc<Mutex<fs::File>>, Version),
+}
+
+/// Differs from that of a file on disk before it was changed.
+#[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
+pub(crate) struct Version {
+    bytes: u64,
+    modified: SystemTime,
+}
+
+impl ContentFile {
+    /// Opens a file on disk; what isn't a regular file is not found. Never
+    /// waits for another program, but may wait for the disk.
+    pub(crate) fn open(path: &Path) -> io::Result<ContentFile> {
+        // A device may do something when it is opened.
+        if !fs::metadata(path)?.is_file() {
+            return Err(ErrorKind::NotFound.into());
+        }
+        let mut options = fs::File::options();
+        // What is a pipe by now would otherwise wait for a writer.
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, nix::libc::O_NONBLOCK);
+        let file = options.read(true).open(path)?;
+        let about = file.metadata()?;
+        if !about.is_file() {
+            return Err(ErrorKind::NotFound.into());
+        }
+        let version = Version { bytes: about.len(), modified: about.modified()? };
+        Ok(ContentFile::Disk(Arc::new(Mutex::new(file)), version))
+    }
+
+    /// Returns the length in bytes.
+    pub(crate) fn bytes(&self) -> u64 {
+        match self {
+            ContentFile::Embedded(content) => content.len() as u64,
+            ContentFile::Disk(_, version) => version.bytes,
+        }
+    }
+
+    /// Returns `None` for a file that never changes.
+    pub(super) fn version(&self) -> Option<Version> {
+        match self {
+            ContentFile::Embedded(_) => None,
+            ContentFile::Disk(_, version) => Some(*version),
+        }
+    }
+
+    /// Reads all of it.
+    pub(super) fn read(&self) -> io::Result<Bytes> {
+        match self {
+            ContentFile::Embedded(content) => Ok(Bytes::from_static(content)),
+            ContentFile::Disk(file, version) => read(file, 0..version.bytes),
+        }
+    }
+
+    /// Returns a tag that identifies a file's content, in quotes.
+    pub(super) fn tag(&self) -> HeaderValue {
+        let mut hasher = DefaultHasher::new();
+        match self {
+            ContentFile::Embedded(content) => hasher.write(content),
+            ContentFile::Disk(_, version) => version.hash(&mut hasher),
+        }
+        HeaderValue::try_from(format!("\"{:016x}\"", hasher.finish()))
+            .expect("a tag is hexadecimal digits in quotes")
+    }
+}
+
+fn read(file: &Mutex<fs::File>, part: Range<u64>) -> io::Result<Bytes> {
+    // Nothing panics while it is locked.
+    let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+    file.seek(SeekFrom::Start(part.start))?;
+    let mut bytes = Vec::new();
+    let wanted = part.end - part.start;
+    match Read::take(&mut *file, wanted).read_to_end(&mut bytes)? as u64 {
+        read if read == wanted => Ok(bytes.into()),
+        _ => Err(ErrorKind::UnexpectedEof.into()),
+    }
+}
+
+/// Answers with a file, or tells a client that it has this file already. `head` is that of the whole file, with
+/// its tag.
+pub(crate) fn answer(
+    mut head: Parts,
+    file: &ContentFile,
+    method: &Method,
+    asked: &HeaderMap,
+) -> Response {
+    let part = 0..file.bytes();
+    // Conditions are about what GET would get, if that succeeds.
+    if head.status == StatusCode::OK && matches!(*method, Method::GET | Method::HEAD) {
+        let tag = head.headers.get(ETAG).map(HeaderValue::as_bytes);
+        if header::elements(asked, IF_NONE_MATCH, b',')
+            .any(|known| known == b"*" || tag.map(opaque) == Some(opaque(known)))
+        {
+            head.status = StatusCode::NOT_MODIFIED;
+            head.headers.remove(CONTENT_TYPE);
+            return http::Response::from_parts(head, Bytes::new().into());
+        }
+    }
+    head.headers.insert(CONTENT_LENGTH, (part.end - part.start).into());
+    let body = match file {
+        ContentFile::Embedded(content) => {
+            Bytes::from_static(content).slice(part.start as usize..part.end as usize).into()
+        }
+        ContentFile::Disk(file, _) => chunks(Arc::clone(file), part).into_body(),
+    };
+    http::Response::from_parts(head, body)
+}
+
+/// Returns a tag as the weak comparison looks at it.
+fn opaque(tag: &[u8]) -> &[u8] {
+    tag.strip_prefix(b"W/").unwrap_or(tag)
+}
+
+/// Answers with these bytes of a file, each of which is read when the client
+/// takes it. A file that has become shorter ends the connection.
+fn chunks(file: Arc<Mutex<fs::File>>, part: Range<u64>) -> Response {
+    let chunks = try_unfold(part, move |part| {
+        let file = Arc::clone(&file);
+        async move {
+            if part.is_empty() {
+                return io::Result::Ok(None);
+            }
+            let next = part.end.min(part.start.saturating_add(CHUNK_BYTES));
+            let chunk = spawn_blocking(move || read(&file, part.start..next)).await??;
+            Ok(Some((chunk, next..part.end)))
+        }
+    });
+    warp::reply::stream(chunks).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt;
+
+    use super::*;
+
+    const CONTENT: &[u8] = b"0123456789";
+
+    /// Files of the same content, embedded and on disk; the latter is deleted.
+    fn both(name: &str) -> [ContentFile; 2] {
+        let path = std::env::temp_dir().join(format!("pode-file-{name}-{}", std::process::id()));
+        fs::write(&path, CONTENT).unwrap();
+        let on_disk = ContentFile::open(&path).unwrap();
+        fs::remove_file(path).unwrap();
+        [ContentFile::Embedded(CONTENT), on_disk]
+    }
+
+    #[tokio::test]
+    async fn clones_of_a_file_are_read_side_by_side() {
+        let [_, file] = both("clones");
+        let mut bodies = [0..10, 3..7].map(|part| match file.clone() {
+            ContentFile::Disk(file, _) => chunks(file, part).into_body(),
+            ContentFile::Embedded(_) => unreachable!(),
+        });
+        for (body, expected) in bodies.iter_mut().zip(["0123456789", "3456"]).rev() {
+            assert_eq!(body.collect().await.unwrap().to_bytes(), expected);
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn only_regular_files_are_opened() {
+        let folder = std::env::temp_dir().join(format!("pode-file-kinds-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let _socket = std::os::unix::net::UnixListener::bind(folder.join("socket")).unwrap();
+        let pipe = std::process::Command::new("mkfifo").arg(folder.join("pipe")).status();
+        assert!(pipe.unwrap().success());
+        for path in [&folder, &folder.join("socket"), &folder.join("pipe"), Path::new("/dev/null")]
+        {
+            let error = ContentFile::open(path).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::NotFound, "{path:?}");
+        }
+        fs::remove_dir_all(folder).unwrap();
+    }
+}
