@@ -4,12 +4,11 @@
 //! A file on disk is read piece by piece while the client takes it.
 
 use std::fs;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use futures_util::stream::try_unfold;
@@ -34,7 +33,7 @@ pub(crate) enum ContentFile {
 }
 
 /// Differs from that of a file on disk before it was changed.
-#[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Version {
     bytes: u64,
     modified: SystemTime,
@@ -85,14 +84,21 @@ impl ContentFile {
         }
     }
 
-    /// Returns a tag that identifies a file's content, in quotes.
-    pub(super) fn tag(&self) -> HeaderValue {
-        let mut hasher = DefaultHasher::new();
+    /// Returns a strong entity tag for the file's content under this name. It
+    /// is the same in every process and every build, so that clients of a
+    /// newer process keep what they have.
+    pub(crate) fn tag(&self, name: &str) -> HeaderValue {
+        let mut hash = ring::digest::Context::new(&ring::digest::SHA256);
         match self {
-            ContentFile::Embedded(content) => hasher.write(content),
-            ContentFile::Disk(_, version) => version.hash(&mut hasher),
+            ContentFile::Embedded(content) => hash.update(content),
+            ContentFile::Disk(_, version) => {
+                let age = version.modified.duration_since(UNIX_EPOCH);
+                let age = age.unwrap_or_else(|before| before.duration()).as_nanos();
+                hash.update(format!("{} {age} {name}", version.bytes).as_bytes());
+            }
         }
-        HeaderValue::try_from(format!("\"{:016x}\"", hasher.finish()))
+        let hash: [u8; 8] = hash.finish().as_ref()[..8].try_into().expect("a hash has 32 bytes");
+        HeaderValue::try_from(format!("\"{:016x}\"", u64::from_be_bytes(hash)))
             .expect("a tag is hexadecimal digits in quotes")
     }
 }
@@ -163,6 +169,8 @@ fn chunks(file: Arc<Mutex<fs::File>>, part: Range<u64>) -> Response {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use http_body_util::BodyExt;
 
     use super::*;
@@ -188,6 +196,25 @@ mod tests {
         for (body, expected) in bodies.iter_mut().zip(["0123456789", "3456"]).rev() {
             assert_eq!(body.collect().await.unwrap().to_bytes(), expected);
         }
+    }
+
+    /// A change of these would make all clients fetch everything anew.
+    #[test]
+    fn a_tag_is_the_same_in_every_process_and_build() {
+        let [embedded, _] = both("tags");
+        assert_eq!(embedded.tag("a.txt"), "\"84d89877f0d4041e\"");
+        let path = std::env::temp_dir().join(format!("pode-file-tag-{}", std::process::id()));
+        fs::write(&path, CONTENT).unwrap();
+        let change = |modified| {
+            let file = fs::File::options().write(true).open(&path).unwrap();
+            file.set_modified(modified).unwrap();
+            ContentFile::open(&path).unwrap().tag("a.txt")
+        };
+        let time = UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+        assert_eq!(change(time), "\"973164ee04e30568\"");
+        assert_ne!(change(time + Duration::from_millis(1)), change(time));
+        assert_ne!(ContentFile::open(&path).unwrap().tag("b.txt"), change(time));
+        fs::remove_file(path).unwrap();
     }
 
     #[cfg(unix)]

@@ -160,7 +160,7 @@ impl Public {
         let scripts = str::from_utf8(&page).map(sources_of_page).unwrap_or_default();
         let mut headers = HeaderMap::new();
         protect(&mut headers, policy, &scripts);
-        headers.extend([(CACHE_CONTROL, self.cache_control()), (ETAG, file.tag())]);
+        headers.extend([(CACHE_CONTROL, self.cache_control()), (ETAG, file.tag(&path))]);
         headers.extend(HeaderValue::try_from(content_type).ok().map(|it| (CONTENT_TYPE, it)));
         if self.options.download {
             headers.insert(CONTENT_DISPOSITION, attachment(name));
