@@ -242,8 +242,9 @@ keywords! {
     /// `public "/static" "folder";`. Routes and signals take precedence. Hidden
     /// files and the targets of symbolic links are not served. A request for a
     /// folder gets its `index.html`; without a trailing slash it is redirected
-    /// to the path with one, query included. The compiler reads pages and
-    /// scripts, as it does [`views`]. Options are those of
+    /// to the path with one, query included. Browsers get a file again only if
+    /// it changed, and may ask for a part of it, as of a video. The compiler
+    /// reads pages and scripts, as it does [`views`]. Options are those of
     /// [`PublicOptions`](crate::PublicOptions).
     public
 

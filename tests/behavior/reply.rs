@@ -92,6 +92,28 @@ async fn declared_redirects_take_the_parameters_along() {
 }
 
 #[tokio::test]
+async fn a_part_of_a_file_is_sent_alone() {
+    for server in by_each_version(replies).await {
+        for path in ["/docs/plain.txt"] {
+            let whole = get(&server, path).await;
+            assert_eq!((whole.status, whole.headers["accept-ranges"].as_str()), (200, "bytes"));
+            let tag = whole.headers["etag"].as_str();
+            let asked = [("Range", "bytes=2-6"), ("If-Range", tag)];
+            let part = request(&server, "GET", path, &asked, b"").await;
+            assert_eq!((part.status, part.text()), (206, "plain"), "{path}");
+            assert_eq!(part.headers["content-range"], "bytes 2-6/13");
+            assert_eq!(part.headers["content-length"], "5");
+            assert_eq!(part.headers["content-type"], whole.headers["content-type"]);
+            let head = request(&server, "HEAD", path, &asked, b"").await;
+            assert_eq!((head.status, head.headers["content-length"].as_str()), (200, "13"));
+            let beyond = request(&server, "GET", path, &[("Range", "bytes=13-")], b"").await;
+            assert_eq!((beyond.status, beyond.text()), (416, "the file has 13 bytes"));
+            assert_eq!(beyond.headers["content-range"], "bytes */13");
+        }
+    }
+}
+
+#[tokio::test]
 async fn browsers_get_error_pages_where_there_are_some() {
     for server in by_each_version(replies).await {
         let browser = [("Accept", "text/html,application/xhtml+xml;q=0.9")];

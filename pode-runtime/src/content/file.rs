@@ -1,7 +1,10 @@
-//! One file and the answers with it: whole, or not at all if the client has it
-//! already.
+//! One file and the answers with it: whole, in part, or not at all, as the
+//! conditions of a request say (RFC 9110, sections 13 and 14).
 //!
-//! A file on disk is read piece by piece while the client takes it.
+//! A file on disk is read piece by piece while the client takes it. It is
+//! recognized by an entity tag, and has no date: `If-Modified-Since` and
+//! `If-Unmodified-Since` are ignored then, as the RFC demands, and a date in
+//! `If-Range` is never the file's.
 
 use std::fs;
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
@@ -12,7 +15,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use futures_util::stream::try_unfold;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH};
+use http::header::{
+    CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_MATCH,
+    IF_NONE_MATCH, IF_RANGE,
+};
 use http::response::Parts;
 use http::{HeaderMap, Method, StatusCode};
 use tokio::task::spawn_blocking;
@@ -20,6 +26,8 @@ use warp::Reply;
 use warp::reply::Response;
 
 use crate::http::header;
+use crate::http::range::{Requested, requested};
+use crate::http::response::sentence;
 
 /// How much of a file on disk is in memory at once while it is sent.
 pub(super) const CHUNK_BYTES: u64 = 64 << 10;
@@ -115,7 +123,8 @@ fn read(file: &Mutex<fs::File>, part: Range<u64>) -> io::Result<Bytes> {
     }
 }
 
-/// Answers with a file, or tells a client that it has this file already. `head` is that of the whole file, with
+/// Answers with a file, or the part of it that a request asks for, or tells a
+/// client that it has this file already. `head` is that of the whole file, with
 /// its tag.
 pub(crate) fn answer(
     mut head: Parts,
@@ -123,16 +132,40 @@ pub(crate) fn answer(
     method: &Method,
     asked: &HeaderMap,
 ) -> Response {
-    let part = 0..file.bytes();
+    let bytes = file.bytes();
+    let mut part = 0..bytes;
     // Conditions are about what GET would get, if that succeeds.
     if head.status == StatusCode::OK && matches!(*method, Method::GET | Method::HEAD) {
         let tag = head.headers.get(ETAG).map(HeaderValue::as_bytes);
-        if header::elements(asked, IF_NONE_MATCH, b',')
-            .any(|known| known == b"*" || tag.map(opaque) == Some(opaque(known)))
-        {
+        // RFC 9110, section 13.2.2, gives the order.
+        if asked.contains_key(IF_MATCH) && !names(asked, IF_MATCH, |known| is_same(tag, known)) {
+            let text = "this is no longer the version that was asked for";
+            return sentence(StatusCode::PRECONDITION_FAILED, text).into_response();
+        }
+        if names(asked, IF_NONE_MATCH, |known| tag.map(opaque) == Some(opaque(known))) {
             head.status = StatusCode::NOT_MODIFIED;
             head.headers.remove(CONTENT_TYPE);
             return http::Response::from_parts(head, Bytes::new().into());
+        }
+        let may_be_part = *method == Method::GET
+            && asked.get(IF_RANGE).is_none_or(|known| is_same(tag, known.as_bytes()));
+        let requested = if may_be_part { requested(asked, bytes) } else { Requested::Whole };
+        let range = |range| HeaderValue::try_from(range).expect("numbers are ASCII");
+        match requested {
+            Requested::Whole => {}
+            Requested::Part(asked) => {
+                let Range { start, end } = asked;
+                let value = range(format!("bytes {start}-{}/{bytes}", end - 1));
+                head.headers.insert(CONTENT_RANGE, value);
+                head.status = StatusCode::PARTIAL_CONTENT;
+                part = asked;
+            }
+            Requested::Nothing => {
+                let text = format!("the file has {bytes} bytes");
+                let mut refused = sentence(StatusCode::RANGE_NOT_SATISFIABLE, &text);
+                refused.headers_mut().insert(CONTENT_RANGE, range(format!("bytes */{bytes}")));
+                return refused.into_response();
+            }
         }
     }
     head.headers.insert(CONTENT_LENGTH, (part.end - part.start).into());
@@ -143,6 +176,16 @@ pub(crate) fn answer(
         ContentFile::Disk(file, _) => chunks(Arc::clone(file), part).into_body(),
     };
     http::Response::from_parts(head, body)
+}
+
+/// Whether a header of conditions names any file, or one of these.
+fn names(asked: &HeaderMap, name: HeaderName, is_meant: impl Fn(&[u8]) -> bool) -> bool {
+    header::elements(asked, name, b',').any(|known| known == b"*" || is_meant(known))
+}
+
+/// The strong comparison of tags (RFC 9110, section 8.8.3.2).
+fn is_same(tag: Option<&[u8]>, known: &[u8]) -> bool {
+    tag == Some(known) && known.starts_with(b"\"")
 }
 
 /// Returns a tag as the weak comparison looks at it.
@@ -171,11 +214,13 @@ fn chunks(file: Arc<Mutex<fs::File>>, part: Range<u64>) -> Response {
 mod tests {
     use std::time::Duration;
 
+    use http::header::{ACCEPT_RANGES, RANGE};
     use http_body_util::BodyExt;
 
     use super::*;
 
     const CONTENT: &[u8] = b"0123456789";
+    const TAG: &str = "\"t\"";
 
     /// Files of the same content, embedded and on disk; the latter is deleted.
     fn both(name: &str) -> [ContentFile; 2] {
@@ -184,6 +229,83 @@ mod tests {
         let on_disk = ContentFile::open(&path).unwrap();
         fs::remove_file(path).unwrap();
         [ContentFile::Embedded(CONTENT), on_disk]
+    }
+
+    async fn answered(
+        file: &ContentFile,
+        method: Method,
+        tag: &'static str,
+        asked: &[(HeaderName, &str)],
+    ) -> http::Response<Bytes> {
+        let (mut head, ()) = http::Response::new(()).into_parts();
+        head.headers.insert(ETAG, HeaderValue::from_static(tag));
+        head.headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+        let asked = asked.iter().map(|(name, value)| (name.clone(), value.parse().unwrap()));
+        let asked = HeaderMap::from_iter(asked);
+        let (head, body) = answer(head, file, &method, &asked).into_parts();
+        http::Response::from_parts(head, body.collect().await.unwrap().to_bytes())
+    }
+
+    #[tokio::test]
+    async fn a_client_gets_the_part_that_it_asks_for() {
+        let part = || (RANGE, "bytes=2-4");
+        for file in both("parts") {
+            for (method, asked, status, range, body) in [
+                (Method::GET, &[part()][..], 206, "bytes 2-4/10", "234"),
+                (Method::GET, &[(RANGE, "bytes=-1")], 206, "bytes 9-9/10", "9"),
+                (Method::GET, &[(RANGE, "bytes=0-")], 206, "bytes 0-9/10", "0123456789"),
+                (
+                    Method::GET,
+                    &[(RANGE, "bytes=10-")],
+                    416,
+                    "bytes */10",
+                    "the file has 10 bytes\n",
+                ),
+                (Method::GET, &[(RANGE, "bytes=0-1,3-4")], 200, "", "0123456789"),
+                (Method::GET, &[(RANGE, "lines=0-1")], 200, "", "0123456789"),
+                (Method::GET, &[part(), (IF_RANGE, TAG)], 206, "bytes 2-4/10", "234"),
+                (Method::GET, &[part(), (IF_RANGE, "\"other\"")], 200, "", "0123456789"),
+                (Method::GET, &[part(), (IF_RANGE, "W/\"t\"")], 200, "", "0123456789"),
+                (
+                    Method::GET,
+                    &[part(), (IF_RANGE, "Sun, 06 Nov 1994 08:49:37 GMT")],
+                    200,
+                    "",
+                    "0123456789",
+                ),
+                // Only GET has parts.
+                (Method::HEAD, &[part()], 200, "", "0123456789"),
+                (Method::POST, &[part()], 200, "", "0123456789"),
+                (Method::GET, &[part(), (IF_NONE_MATCH, TAG)], 304, "", ""),
+                (Method::HEAD, &[(IF_NONE_MATCH, "W/\"t\"")], 304, "", ""),
+                (Method::POST, &[(IF_NONE_MATCH, TAG)], 200, "", "0123456789"),
+                (Method::GET, &[(IF_MATCH, "\"other\", \"t\"")], 200, "", "0123456789"),
+                (Method::GET, &[(IF_MATCH, "*"), part()], 206, "bytes 2-4/10", "234"),
+                (
+                    Method::GET,
+                    &[(IF_MATCH, "W/\"t\""), (IF_NONE_MATCH, TAG), part()],
+                    412,
+                    "",
+                    "this is no longer the version that was asked for\n",
+                ),
+            ] {
+                let answer = answered(&file, method, TAG, asked).await;
+                let found =
+                    answer.headers().get(CONTENT_RANGE).map_or("", |it| it.to_str().unwrap());
+                assert_eq!(
+                    (answer.status().as_u16(), found, &answer.body()[..]),
+                    (status, range, body.as_bytes()),
+                    "{asked:?}"
+                );
+                if matches!(status, 200 | 206) {
+                    assert_eq!(answer.headers()[CONTENT_LENGTH], body.len().to_string());
+                }
+            }
+            // A weak tag, which a handler may have set, doesn't tell bytes apart.
+            let asked = [part(), (IF_RANGE, "W/\"t\"")];
+            let answer = answered(&file, Method::GET, "W/\"t\"", &asked).await;
+            assert_eq!(answer.status(), 200);
+        }
     }
 
     #[tokio::test]

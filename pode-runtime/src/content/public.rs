@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, ETAG, HeaderValue};
+use http::header::{
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, ETAG, HeaderValue,
+};
 use http::{HeaderMap, Method, StatusCode};
 use pode_core::route_table;
 use tokio::task::spawn_blocking;
@@ -161,6 +163,7 @@ impl Public {
         let mut headers = HeaderMap::new();
         protect(&mut headers, policy, &scripts);
         headers.extend([(CACHE_CONTROL, self.cache_control()), (ETAG, file.tag(&path))]);
+        headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
         headers.extend(HeaderValue::try_from(content_type).ok().map(|it| (CONTENT_TYPE, it)));
         if self.options.download {
             headers.insert(CONTENT_DISPOSITION, attachment(name));

@@ -5,11 +5,11 @@
 //! the server is due), `min_throughput` and `linger` (bodies that nobody reads);
 //! `stream_progress` does so for the responses within an HTTP/2 connection, and
 //! `body_timeout` gives up on slow bodies. `request_smuggling` refuses ambiguous
-//! requests. `exchange` evens out the versions; `header`, `decode` and `response`
-//! read and write. `handshake/` is that of WebSockets, `upgraded` what is left of the
-//! connection afterwards. `hosts` says by which hosts a server is reached, `origin`
-//! whose pages may connect and send, `content_security_policy` which scripts a page
-//! runs.
+//! requests. `exchange` evens out the versions; `header`, `range`, `decode` and
+//! `response` read and write. `handshake/` is that of WebSockets, `upgraded` what is
+//! left of the connection afterwards. `hosts` says by which hosts a server is
+//! reached, `origin` whose pages may connect and send, `content_security_policy`
+//! which scripts a page runs.
 
 pub(crate) mod activity;
 pub(crate) mod body_timeout;
@@ -25,6 +25,7 @@ pub(crate) mod min_throughput;
 #[cfg(feature = "views")]
 pub(crate) mod nonce;
 pub(crate) mod origin;
+pub(crate) mod range;
 pub(crate) mod request_smuggling;
 pub(crate) mod response;
 pub(crate) mod serve;
