@@ -1,10 +1,14 @@
 //! Replies beyond the plain ones: other statuses, headers, cookies, files,
 //! redirects and error pages.
 
-use pode::Cookie;
-use pode::prelude::*;
+use std::path::PathBuf;
 
-use crate::support::{by_each_version, certificate, get, request};
+use pode::prelude::*;
+use pode::{Cookie, Protocol};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::support::{by_each_version, certificate, get, request, start, within};
 
 pode_server! {
     server replies;
@@ -15,7 +19,11 @@ pode_server! {
     route GET "/created" => async |_| text("made").with_status(201).with_header("Location", "/things/7");
     route GET "/cookies" => async |_| ().with_cookie(Cookie::new("a", "b c")).with_cookie(Cookie::new("d", "e"));
     route GET "/broken" => async |_| text("x").with_header("a", "b\r\nc: d");
-    route GET "/file" => async |_| file("behavior/files/plain.txt").await;
+    route GET, POST "/file" => async |_| file("behavior/files/plain.txt").await;
+    route GET "/file/large" => async |_| file(large()).await;
+    route GET "/file/not-found" => async |_| file("behavior/files/plain.txt").await.map(|file| file.with_status(404));
+    route GET "/file/created" => async |_| file("behavior/files/plain.txt").await.map(|file| file.with_status(201));
+    route GET "/file/mine" => async |_| file("behavior/files/plain.txt").await.map(|file| file.with_header("ETag", "\"mine\""));
     route GET "/download" => async |_| file("behavior/files/plain.txt").await.map(|file| file.download());
     route GET "/no-file" => async |_| file("behavior/files/missing.txt").await;
     route GET "/bytes" => async |_| bytes("image/gif", &b"GIF89a"[..]);
@@ -23,6 +31,13 @@ pode_server! {
     route GET "/people/:id/*rest" => redirect "/users/:id/all/*rest";
     route GET "/away" => redirect "https://example.org/a:b";
     route GET "/gone" => async |_| Err::<(), _>(EventError::new(410, "it was here"));
+}
+
+const LARGE: u64 = 200 << 20;
+
+/// A file of this process alone.
+fn large() -> PathBuf {
+    std::env::temp_dir().join(format!("pode-reply-large-{}", std::process::id()))
 }
 
 #[tokio::test]
@@ -52,9 +67,48 @@ async fn files_are_replies() {
             download.headers["content-disposition"],
             "attachment; filename*=UTF-8''plain%2Etxt"
         );
+        let known = [("If-None-Match", file.headers["etag"].as_str())];
+        let unchanged = request(&server, "GET", "/file", &known, b"").await;
+        assert_eq!((unchanged.status, unchanged.body.len()), (304, 0));
+        let head = request(&server, "HEAD", "/file", &[], b"").await;
+        assert_eq!((head.status, head.headers["content-length"].as_str()), (200, "13"));
+        // Only what succeeds has parts.
+        let asked = [("Range", "bytes=2-6"), known[0]];
+        for (path, status) in [("/file/not-found", 404), ("/file/created", 201)] {
+            let changed = request(&server, "GET", path, &asked, b"").await;
+            assert_eq!((changed.status, changed.text()), (status, "a plain file"));
+        }
+        let posted = request(&server, "POST", "/file", &asked, b"").await;
+        assert_eq!((posted.status, posted.text()), (200, "a plain file"));
+        assert!(!posted.headers.contains_key("etag"));
+        let own = [("Range", "bytes=2-6"), ("If-Range", "\"mine\"")];
+        let own = request(&server, "GET", "/file/mine", &own, b"").await;
+        assert_eq!(
+            (own.status, own.text(), own.headers["etag"].as_str()),
+            (206, "plain", "\"mine\"")
+        );
         let missing = get(&server, "/no-file").await;
         assert_eq!((missing.status, missing.text()), (404, "there is no such file"));
     }
+}
+
+/// What is cut off while the client reads was in no memory.
+#[tokio::test]
+async fn a_large_file_of_a_handler_is_never_in_memory_as_a_whole() {
+    let file = std::fs::File::create(large()).unwrap();
+    file.set_len(LARGE).unwrap();
+    let server = start(replies()).await;
+    let address = server.address(Protocol::Http).unwrap();
+    let mut client = TcpStream::connect(address).await.unwrap();
+    client.write_all(b"GET /file/large HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+    let mut head = [0; 15];
+    within(client.read_exact(&mut head), "a head").await.unwrap();
+    assert_eq!(&head, b"HTTP/1.1 200 OK");
+    file.set_len(0).unwrap();
+    let mut rest = Vec::new();
+    _ = within(client.read_to_end(&mut rest), "the end").await;
+    assert!((rest.len() as u64) < LARGE / 2, "{}", rest.len());
+    std::fs::remove_file(large()).unwrap();
 }
 
 #[tokio::test]
@@ -94,7 +148,7 @@ async fn declared_redirects_take_the_parameters_along() {
 #[tokio::test]
 async fn a_part_of_a_file_is_sent_alone() {
     for server in by_each_version(replies).await {
-        for path in ["/docs/plain.txt"] {
+        for path in ["/docs/plain.txt", "/file"] {
             let whole = get(&server, path).await;
             assert_eq!((whole.status, whole.headers["accept-ranges"].as_str()), (200, "bytes"));
             let tag = whole.headers["etag"].as_str();

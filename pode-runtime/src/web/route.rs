@@ -22,7 +22,7 @@ use crate::http::activity::Activity;
 use crate::http::origin::Origins;
 use crate::http::response::WholeResponse;
 use crate::web::argument::{Argument, Body};
-use crate::web::reply::{Reply, redirect};
+use crate::web::reply::{Reply, redirect, with_file};
 
 /// Options of a route:
 /// `route POST "/notes" (form: Note) { limits: Limits { max_body_bytes: 4096 } } => note;`
@@ -115,8 +115,8 @@ fn boxed_filter(
             let chunks = Box::pin(StreamExt::map(chunks, whole_chunk));
             let limits = event.limits();
             let answer = answer(event.clone(), Body { chunks, limits });
-            let answer = Uncancelled::new(answer, event, connection);
-            async move { warp::Reply::into_response(answer.await) }
+            let answer = Uncancelled::new(answer, event.clone(), connection);
+            async move { with_file(answer.await, &event) }
         })
         .boxed()
 }

@@ -4,37 +4,46 @@ use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use bytes::Bytes;
-use http::header::CONTENT_DISPOSITION;
+use http::Method;
+use http::header::{ACCEPT_RANGES, CONTENT_DISPOSITION, ETAG, HeaderValue};
+use tokio::task::spawn_blocking;
+use warp::reply::Response;
 
 use super::Reply;
 use crate::app::event::WebEvent;
 use crate::base::error::EventError;
+use crate::base::log::ration::rationed;
+use crate::content::file::{ContentFile, answer};
 use crate::http::response::{WholeResponse, attachment, content_type, typed};
 
-/// Reads a file to answer with; the path is relative to the working directory
+/// Opens a file to answer with; the path is relative to the working directory
 /// of the program.
 ///
 /// Never use request data in the path unchecked, or a request can read any
-/// file. The whole file is read into memory.
+/// file. The file is read piece by piece while the client takes it, and open
+/// until then. A client may ask for a part of it (`Range`), as for videos and
+/// downloads that go on, and gets a 304 if it has the file already. It is
+/// recognized by its path, time and length, of which the `ETag` is made, unless
+/// the handler sets one.
 ///
 /// # Errors
 ///
-/// Status 404 if there is no such file, and 500, with the reason in the log, if
-/// it can't be read. A handler may pass on both with `?`.
+/// Status 404 if there is no such file (folders, pipes and devices are none),
+/// and 500, with the reason in the log, if it can't be opened. A handler may
+/// pass on both with `?`.
 pub async fn file(path: impl Into<PathBuf>) -> Result<File, EventError> {
     let path = path.into();
-    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let reading = {
+    let opening = {
         let path = path.clone();
-        tokio::task::spawn_blocking(move || std::fs::read(path))
+        spawn_blocking(move || ContentFile::open(&path))
     };
-    match reading.await.unwrap_or_else(|panic| Err(panic.into())) {
-        Ok(body) => Ok(File { name, body: body.into(), download: false }),
+    match opening.await.unwrap_or_else(|panic| Err(panic.into())) {
+        Ok(content) => Ok(File { path, content, download: false }),
         Err(error) if error.kind() == ErrorKind::NotFound => {
             Err(EventError::new(404, "there is no such file"))
         }
         Err(error) => {
-            tracing::error!("cannot read {path:?}: {error}");
+            rationed!(error, "cannot read {path:?}: {error}");
             Err(EventError::new(500, "the file can't be read"))
         }
     }
@@ -44,8 +53,8 @@ pub async fn file(path: impl Into<PathBuf>) -> Result<File, EventError> {
 #[derive(Clone, Debug)]
 #[must_use = "a reply does nothing until it is returned from a handler"]
 pub struct File {
-    name: String,
-    body: Bytes,
+    path: PathBuf,
+    content: ContentFile,
     download: bool,
 }
 
@@ -57,12 +66,33 @@ impl File {
     }
 }
 
+/// The response has no body yet: the file in its extensions is read when it is
+/// sent.
 impl Reply for File {
-    fn into_response(self, _event: &WebEvent) -> WholeResponse {
-        let mut response = typed(&content_type(&self.name), self.body);
-        if self.download {
-            response.headers_mut().insert(CONTENT_DISPOSITION, attachment(&self.name));
+    fn into_response(self, event: &WebEvent) -> WholeResponse {
+        let name = self.path.file_name().unwrap_or_default().to_string_lossy();
+        let mut response = typed(&content_type(&name), Bytes::new());
+        let headers = response.headers_mut();
+        if matches!(*event.method(), Method::GET | Method::HEAD) {
+            headers.insert(ETAG, self.content.tag(&self.path.to_string_lossy()));
+            headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
         }
+        if self.download {
+            headers.insert(CONTENT_DISPOSITION, attachment(&name));
+        }
+        response.extensions_mut().insert(self.content);
         response
+    }
+}
+
+/// Makes a response that can be sent: with the file of a reply, if it has one.
+pub(crate) fn with_file(mut response: WholeResponse, event: &WebEvent) -> Response {
+    match response.extensions_mut().remove::<ContentFile>() {
+        // Whoever gave the response a body of its own means that.
+        Some(file) if response.body().is_empty() => {
+            let (head, _) = response.into_parts();
+            answer(head, &file, event.method(), event.headers())
+        }
+        _ => warp::Reply::into_response(response),
     }
 }

@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use crate::base::error::with_causes;
 pub use change::Changed;
+pub(crate) use file::with_file;
 pub use file::{File, file};
 
 use crate::app::event::WebEvent;
