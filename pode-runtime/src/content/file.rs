@@ -111,6 +111,18 @@ impl ContentFile {
     }
 }
 
+/// Whether an error of [`ContentFile::open`] says that there is no such file,
+/// rather than that it can't be read.
+pub(crate) fn is_absence(error: &io::Error) -> bool {
+    use ErrorKind::{InvalidFilename, InvalidInput, NotADirectory, NotFound};
+    #[cfg(unix)]
+    if error.raw_os_error() == Some(nix::libc::ELOOP) {
+        return true;
+    }
+    // No name holds a NUL.
+    matches!(error.kind(), NotFound | NotADirectory | InvalidFilename | InvalidInput)
+}
+
 fn read(file: &Mutex<fs::File>, part: Range<u64>) -> io::Result<Bytes> {
     // Nothing panics while it is locked.
     let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);

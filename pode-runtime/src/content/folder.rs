@@ -13,7 +13,7 @@ use bytes::Bytes;
 
 #[cfg(feature = "views")]
 use crate::base::log::ration::rationed;
-use crate::content::file::ContentFile;
+use crate::content::file::{ContentFile, is_absence};
 
 /// A folder that a declaration names.
 #[derive(Clone, Debug)]
@@ -115,17 +115,6 @@ fn open_below(folder: &Path, path: &str) -> io::Result<ContentFile> {
         return Err(ErrorKind::NotFound.into());
     }
     ContentFile::open(&file)
-}
-
-/// Whether an error says that there is no such file, rather than that it can't
-/// be read.
-fn is_absence(error: &io::Error) -> bool {
-    #[cfg(unix)]
-    if error.raw_os_error() == Some(nix::libc::ELOOP) {
-        return true;
-    }
-    let absent = [ErrorKind::NotFound, ErrorKind::NotADirectory, ErrorKind::InvalidFilename];
-    absent.contains(&error.kind())
 }
 
 fn collect(folder: &Path, prefix: &str, paths: &mut Vec<Cow<'static, str>>) {

@@ -1,6 +1,5 @@
 //! Replies with a file from disk.
 
-use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use bytes::Bytes;
@@ -12,8 +11,8 @@ use warp::reply::Response;
 use super::Reply;
 use crate::app::event::WebEvent;
 use crate::base::error::EventError;
-use crate::base::log::ration::rationed;
-use crate::content::file::{ContentFile, answer};
+use crate::base::log::ration::{Quoted, rationed};
+use crate::content::file::{ContentFile, answer, is_absence};
 use crate::http::response::{WholeResponse, attachment, content_type, typed};
 
 /// Opens a file to answer with; the path is relative to the working directory
@@ -39,10 +38,9 @@ pub async fn file(path: impl Into<PathBuf>) -> Result<File, EventError> {
     };
     match opening.await.unwrap_or_else(|panic| Err(panic.into())) {
         Ok(content) => Ok(File { path, content, download: false }),
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            Err(EventError::new(404, "there is no such file"))
-        }
+        Err(error) if is_absence(&error) => Err(EventError::new(404, "there is no such file")),
         Err(error) => {
+            let path = Quoted(path.as_os_str().as_encoded_bytes());
             rationed!(error, "cannot read {path:?}: {error}");
             Err(EventError::new(500, "the file can't be read"))
         }
@@ -94,5 +92,19 @@ pub(crate) fn with_file(mut response: WholeResponse, event: &WebEvent) -> Respon
             answer(head, &file, event.method(), event.headers())
         }
         _ => warp::Reply::into_response(response),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_can_be_no_file_is_not_found() {
+        let long = "x".repeat(5000);
+        for path in ["missing", "Cargo.toml/x", "Cargo.toml\0", &long, "src", "/dev/null"] {
+            assert_eq!(file(path).await.unwrap_err().status(), 404, "{path}");
+        }
+        assert_eq!(file("Cargo.toml").await.unwrap().path, PathBuf::from("Cargo.toml"));
     }
 }
