@@ -5,14 +5,12 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use http::StatusCode;
 use pode_core::UpstreamUrl;
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
-use tokio_tungstenite::tungstenite::Error as WebSocketError;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
-use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
+use super::handshake::{HandshakeError, Socket, shake_hands};
 use super::tls::Tls;
 use crate::base::error::StartError;
 use crate::net::upgraded::AnyStream;
@@ -24,9 +22,6 @@ const READ_BUFFER_BYTES: usize = 16 << 10;
 /// Additional bytes for control frames beside a message: a pong and a close,
 /// with their headers, are shorter.
 const CONTROL_BYTES: usize = 1 << 10;
-
-/// A connection, with or without TLS.
-pub(super) type Socket = WebSocketStream<Box<dyn AnyStream>>;
 
 /// The address of an upstream, and all that is needed to connect to it.
 pub(crate) struct Destination {
@@ -48,11 +43,8 @@ pub(super) enum ConnectError {
     #[error("TLS with `{host}` failed")]
     Tls { host: String, source: io::Error },
 
-    #[error("the handshake was answered with {status}")]
-    Refused { status: StatusCode },
-
-    #[error("the handshake failed")]
-    Handshake { source: WebSocketError },
+    #[error(transparent)]
+    Handshake(#[from] HandshakeError),
 
     #[error("there was no connection within {timeout:?}")]
     TimedOut { timeout: Duration },
@@ -96,11 +88,11 @@ impl Destination {
 
     /// Tries to connect once.
     pub(super) async fn connect(&self) -> Result<Socket, ConnectError> {
-        let attempt = timeout(self.timeout, self.shake_hands()).await;
+        let attempt = timeout(self.timeout, self.open()).await;
         attempt.unwrap_or(Err(ConnectError::TimedOut { timeout: self.timeout }))
     }
 
-    async fn shake_hands(&self) -> Result<Socket, ConnectError> {
+    async fn open(&self) -> Result<Socket, ConnectError> {
         let stream = self.reach().await?;
         // Each write is a whole message, which should not wait for more data.
         // If the system refuses the option, it does wait.
@@ -113,13 +105,7 @@ impl Destination {
                 tls.connect(host, stream).await.map_err(failed)?
             }
         };
-        match client_async_with_config(self.url.as_str(), stream, Some(self.config)).await {
-            Ok((socket, _response)) => Ok(socket),
-            Err(WebSocketError::Http(response)) => {
-                Err(ConnectError::Refused { status: response.status() })
-            }
-            Err(source) => Err(ConnectError::Handshake { source }),
-        }
+        Ok(shake_hands(self.url.as_str(), stream, self.config).await?)
     }
 
     /// Connects to the first address of the host that answers.

@@ -18,8 +18,8 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Bytes, Error as WebSocketError, Message, Utf8Bytes};
 
-use super::connect::Socket;
 use super::declared::DeclaredUpstream;
+use super::handshake::Socket;
 use super::sender::Outgoing;
 
 /// How long closing may take: until the other server has answered and closed

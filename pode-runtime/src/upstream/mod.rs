@@ -1,17 +1,18 @@
 //! Upstreams: other servers' WebSockets that this server is a client of.
 //!
 //! A `declared` upstream has a `task`, which connects (`connect`, by `tls` with
-//! `roots`), serves the connection until it ends (`connection`), waits (`backoff`) and
-//! begins again, as long as the server runs. Its handler gets one message after the
-//! other. Nothing is read meanwhile, so that TCP slows the other server down and no
-//! memory grows. Handlers send through a `sender` to the connection, if there is
-//! one.
+//! `roots`, then by a `handshake`), serves the connection until it ends
+//! (`connection`), waits (`backoff`) and begins again, as long as the server runs.
+//! Its handler gets one message after the other. Nothing is read meanwhile, so that
+//! TCP slows the other server down and no memory grows. Handlers send through a
+//! `sender` to the connection, if there is one.
 
 mod backoff;
 mod connect;
 mod connection;
 mod declared;
 mod error;
+mod handshake;
 mod options;
 mod roots;
 mod sender;

@@ -11,8 +11,8 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
-use super::connect::Socket;
 use super::connection::{End, serve};
+use super::handshake::Socket;
 use super::{DeclaredUpstream, UpstreamTasks};
 use crate::base::log::Collected;
 use crate::base::outcome::Outcome;
