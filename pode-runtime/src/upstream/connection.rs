@@ -11,9 +11,10 @@ use std::time::Duration;
 
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
+use tokio::io::{self, AsyncWriteExt};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, timeout};
-use tokio_tungstenite::tungstenite::error::CapacityError;
+use tokio_tungstenite::tungstenite::error::{CapacityError, ProtocolError};
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Bytes, Error as WebSocketError, Message, Utf8Bytes};
@@ -62,7 +63,8 @@ pub(super) async fn serve<Context>(
         End::Stopping => upstream.sender().stop(),
         _ => upstream.sender().disconnect(),
     }
-    let _ = timeout(CLOSE_TIMEOUT, take_leave(&end, &mut outgoing, &mut incoming)).await;
+    let socket = incoming.reunite(outgoing).expect("they are halves of one socket");
+    let _ = timeout(CLOSE_TIMEOUT, take_leave(&end, socket)).await;
     end
 }
 
@@ -174,26 +176,31 @@ fn damaged(error: WebSocketError) -> End {
 
 /// Sends a close frame with the reason, or answers the other side's, and waits
 /// until the connection is closed.
-async fn take_leave(
-    end: &End,
-    outgoing: &mut SplitSink<Socket, Message>,
-    incoming: &mut SplitStream<Socket>,
-) {
+async fn take_leave(end: &End, mut socket: Socket) -> Result<(), WebSocketError> {
     let code = match end {
         End::Stopping => CloseCode::Away,
         End::TooLong { .. } => CloseCode::Size,
         End::NotBegun => CloseCode::Normal,
+        End::Broken(WebSocketError::Utf8(_)) => CloseCode::Invalid,
+        End::Broken(WebSocketError::Protocol(rule))
+            if *rule != ProtocolError::ResetWithoutClosingHandshake =>
+        {
+            CloseCode::Protocol
+        }
         End::Closed(Some(_)) => {
             // The answer is sent by reading on.
-            while let Some(Ok(_)) = incoming.next().await {}
-            return;
+            while let Some(Ok(_)) = socket.next().await {}
+            return Ok(());
         }
-        End::Closed(None) | End::Broken(_) | End::Silent(_) => return,
+        End::Closed(None) | End::Broken(_) | End::Silent(_) => return Ok(()),
     };
-    let frame = CloseFrame { code, reason: Utf8Bytes::default() };
-    if outgoing.send(Message::Close(Some(frame))).await.is_ok() {
-        while let Some(Ok(_)) = incoming.next().await {}
-    }
+    socket.send(Message::Close(Some(CloseFrame { code, reason: Utf8Bytes::default() }))).await?;
+    // Nothing more is understood (RFC 6455, section 7.1.7), but all is read: a
+    // socket that is dropped before that is reset, which may overtake the frame.
+    let stream = socket.get_mut();
+    stream.shutdown().await?;
+    io::copy(stream, &mut io::sink()).await?;
+    Ok(())
 }
 
 /// The text for the log.

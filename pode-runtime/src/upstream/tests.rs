@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use tokio::io::{AsyncWriteExt, DuplexStream, duplex};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 use tokio_tungstenite::WebSocketStream;
@@ -112,6 +112,43 @@ async fn a_slow_handler_is_waited_for_while_nothing_is_read() {
     assert!(end.is_none(), "{end:?}");
     // Messages in transit, and those read at once.
     assert!(sent <= 20, "{sent}");
+}
+
+#[tokio::test]
+async fn who_breaks_the_protocol_is_told_by_a_close_code() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let upstream = upstream("", async |_| ());
+    for (frame, code) in [
+        // A reserved bit, an opcode, a masked frame, and a continuation of nothing.
+        (&b"\xC1\x00"[..], 1002),
+        (b"\x83\x00", 1002),
+        (b"\x81\x80abcd", 1002),
+        (b"\x80\x00", 1002),
+        // A ping in fragments, and close frames of half a code and with no text.
+        (b"\x09\x00", 1002),
+        (b"\x88\x01\x03", 1002),
+        (b"\x88\x03\x03\xE8\xFF", 1007),
+        // Text that isn't UTF-8, at once or in fragments.
+        (b"\x81\x01\xFF", 1007),
+        (b"\x01\x01\xC3\x80\x01\xC3", 1007),
+        // A message that is announced longer than allowed.
+        (b"\x81\x7F\x00\x00\x00\x01\x00\x00\x00\x00", 1009),
+    ] {
+        let near = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let near: Box<dyn AnyStream> = Box::new(near);
+        let socket = WebSocketStream::from_raw_socket(near, Role::Client, None).await;
+        let (mut far, _) = listener.accept().await.unwrap();
+        let other = async {
+            // What follows is read, so that nothing overtakes the close frame.
+            far.write_all(&[frame, &[0; 1 << 20]].concat()).await.unwrap();
+            let mut other = WebSocketStream::from_raw_socket(far, Role::Server, None).await;
+            let message = other.next().await.unwrap().unwrap();
+            let Message::Close(Some(close)) = message else { panic!("{message:?}") };
+            u16::from(close.code)
+        };
+        let (end, told) = tokio::join!(served(&upstream, socket, MINUTE), other);
+        assert_eq!(told, code, "{frame:?}: {end:?}");
+    }
 }
 
 /// The only test here that makes the log say this: if another thread logged it
