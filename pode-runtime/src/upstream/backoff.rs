@@ -1,8 +1,9 @@
 //! How long to wait before the next attempt to connect.
 //!
 //! Each failed attempt doubles the longest wait, up to a bound, and the actual
-//! wait is a random time up to it ("full jitter"): servers that lost the same
-//! feed at the same moment don't all come back at the same moment.
+//! wait is a random time between half of it and all of it ("equal jitter"):
+//! servers that lost the same feed at the same moment don't all come back at the
+//! same moment, and none comes back at once.
 
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
@@ -40,7 +41,7 @@ impl Backoff {
         }
         let factor = 1_u32.checked_shl(self.failed).unwrap_or(u32::MAX);
         self.failed = self.failed.saturating_add(1);
-        self.first.saturating_mul(factor).min(self.longest).mul_f64(chance)
+        self.first.saturating_mul(factor).min(self.longest).mul_f64((1.0 + chance) / 2.0)
     }
 }
 
@@ -91,10 +92,10 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn chance_takes_a_part_and_none_is_no_wait() {
+    async fn chance_takes_up_to_half_of_the_wait() {
         let mut backoff = Backoff::new(4 * SECOND, 30 * SECOND);
-        assert_eq!(backoff.next(0.25), SECOND);
-        assert_eq!(backoff.next(0.0), Duration::ZERO);
+        assert_eq!(backoff.next(0.0), 2 * SECOND);
+        assert_eq!(backoff.next(0.5), 6 * SECOND);
     }
 
     #[test]

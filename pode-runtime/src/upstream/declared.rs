@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 use super::connect::Destination;
 use super::sender::Sender;
 use crate::base::error::StartError;
+use crate::base::log::ration::rationed;
 use crate::base::outcome::{BoxError, Outcome, failure};
 use crate::upstream::UpstreamOptions;
 
@@ -104,7 +105,7 @@ impl<Context> DeclaredUpstream<Context> {
         // Calling a handler may panic, too, if it isn't an `async fn`.
         let failure = failure(async { begin(context).await }).await;
         if let Some(reason) = &failure {
-            tracing::error!("{self}: `on_connect`: {reason:?}");
+            rationed!(error, "{self}: `on_connect`: {reason:?}");
         }
         failure.is_none()
     }
@@ -121,7 +122,7 @@ impl<Context> DeclaredUpstream<Context> {
             }
         };
         if let Some(reason) = failure(handled).await {
-            tracing::error!("{self}: {reason:?}");
+            rationed!(error, "{self}: {reason:?}");
         }
     }
 
@@ -129,7 +130,7 @@ impl<Context> DeclaredUpstream<Context> {
     pub(super) fn skip(&self, reason: &str, text: &str) {
         let [reason, begin] =
             [reason, text].map(|whole| whole.chars().take(SHOWN_CHARACTERS).collect::<String>());
-        tracing::warn!("{self}: a message is skipped: {reason:?}; it begins with {begin:?}");
+        rationed!(warn, "{self}: a message is skipped: {reason:?}; it begins with {begin:?}");
     }
 }
 

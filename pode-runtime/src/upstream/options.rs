@@ -23,7 +23,7 @@ pub struct UpstreamOptions {
     /// The longest wait before the first new attempt, when a connection has
     /// ended or an attempt has failed; 1 second by default, at least 1 ms. It
     /// doubles with each failed attempt, and the actual wait is a random time
-    /// up to it. Attempts never cease.
+    /// between half of it and all of it. Attempts never cease.
     pub reconnect_delay: Duration,
 
     /// The longest wait before any attempt, however many have failed; 30

@@ -13,6 +13,7 @@ use super::declared::DeclaredUpstream;
 use super::sender::Sender;
 use crate::base::error::with_causes;
 use crate::base::supervisor::{Supervisor, finish_by};
+use crate::base::trouble::Trouble;
 use crate::upstream::UpstreamOptions;
 
 impl<Context> DeclaredUpstream<Context> {
@@ -27,9 +28,11 @@ impl<Context> DeclaredUpstream<Context> {
         let _stopped = StopWhenDropped(self.sender());
         let UpstreamOptions { reconnect_delay, max_reconnect_delay, .. } = *self.options();
         let mut backoff = Backoff::new(reconnect_delay, max_reconnect_delay);
+        let mut told = Told::default();
         let mut supervisor = Supervisor::new(self);
-        let mut connect =
-            async || self.connect(destination, context, &mut stopping, &mut backoff).await;
+        let mut connect = async || {
+            self.connect(destination, context, &mut stopping, &mut backoff, &mut told).await;
+        };
         while supervisor.watch(connect()).await.is_none() {
             self.sender().disconnect();
         }
@@ -41,6 +44,7 @@ impl<Context> DeclaredUpstream<Context> {
         context: &Context,
         stopping: &mut watch::Receiver<Option<Instant>>,
         backoff: &mut Backoff,
+        told: &mut Told,
     ) {
         loop {
             let attempt = tokio::select! {
@@ -51,7 +55,9 @@ impl<Context> DeclaredUpstream<Context> {
             let reason = match attempt {
                 Ok(socket) => {
                     backoff.connected();
-                    tracing::info!("{self} is connected to {}", destination.url());
+                    if told.connected() {
+                        tracing::info!("{self} is connected to {}", destination.url());
+                    }
                     match serve(self, socket, context, stopping).await {
                         End::Stopping => return,
                         end => end.to_string(),
@@ -60,13 +66,46 @@ impl<Context> DeclaredUpstream<Context> {
                 Err(error) => with_causes(&error),
             };
             let delay = backoff.next(chance());
-            tracing::warn!("{self} at {}: {reason}; next try in {delay:?}", destination.url());
+            if told.failed(&reason) {
+                tracing::warn!("{self} at {}: {reason}; next try in {delay:?}", destination.url());
+            }
             tokio::select! {
                 biased;
                 _ = stopping.wait_for(Option::is_some) => return,
                 () = sleep(delay) => {}
             }
         }
+    }
+}
+
+/// What the log says of an upstream: that it is connected, or why not.
+#[derive(Debug, Default)]
+struct Told {
+    trouble: Trouble,
+    /// Why not, as it was logged last; empty at first.
+    reason: String,
+    /// Whether the first connection was logged.
+    connected: bool,
+}
+
+impl Told {
+    /// Notes a connection, and returns whether to log it: the first one, and
+    /// each that ends a trouble which was logged.
+    fn connected(&mut self) -> bool {
+        self.trouble.ends() | !std::mem::replace(&mut self.connected, true)
+    }
+
+    /// Notes the end of a connection or of an attempt, and returns whether to log
+    /// it. Another reason than before is another trouble.
+    fn failed(&mut self, reason: &str) -> bool {
+        if self.reason != reason {
+            self.trouble.ends();
+        }
+        let begins = self.trouble.begins();
+        if begins {
+            reason.clone_into(&mut self.reason);
+        }
+        begins
     }
 }
 
@@ -132,5 +171,41 @@ impl<Context: Clone + Send + Sync + 'static> UpstreamTasks<Context> {
     pub(crate) async fn stop(&mut self, deadline: Instant) {
         self.stopping.send_replace(Some(deadline));
         finish_by(&mut self.tasks, deadline, "upstreams").await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::time::advance;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_upstream_that_keeps_failing_writes_a_line_a_minute_at_most() {
+        let mut told = Told::default();
+        let mut lines = Vec::new();
+        for second in 0..300 {
+            // It is refused, can't be reached, and then is connected, but not for long.
+            let reason = if second < 100 { "refused" } else { "unreachable" };
+            if told.failed(reason) {
+                lines.push((second, reason));
+            }
+            if second > 200 && told.connected() {
+                lines.push((second, "connected"));
+            }
+            advance(Duration::from_secs(1)).await;
+        }
+        let expected = [
+            (0, "refused"),
+            (100, "unreachable"),
+            (201, "connected"),
+            (202, "unreachable"),
+            (202, "connected"),
+            (262, "unreachable"),
+            (262, "connected"),
+        ];
+        assert_eq!(lines, expected);
     }
 }
