@@ -13,8 +13,10 @@ pub(crate) fn fields<T: DeserializeOwned>(source: &str, written: &[u8]) -> Resul
     serde_path_to_error::deserialize(fields).map_err(|error| at_field(source, &error))
 }
 
-/// Reads JSON and checks that nothing follows it.
+/// Reads JSON and checks that nothing follows it. A byte order mark before it is
+/// ignored (RFC 8259, section 8.1).
 pub(crate) fn json<T: DeserializeOwned>(source: &str, written: &[u8]) -> Result<T, EventError> {
+    let written = written.strip_prefix("\u{feff}".as_bytes()).unwrap_or(written);
     let mut json = serde_json::Deserializer::from_slice(written);
     let value =
         serde_path_to_error::deserialize(&mut json).map_err(|error| at_field(source, &error))?;
@@ -69,6 +71,16 @@ mod tests {
         let mut json = serde_json::Deserializer::from_str(json);
         let error = serde_path_to_error::deserialize::<_, Line>(&mut json).unwrap_err();
         assert_eq!(at_field("json", &error).to_string(), sentence);
+    }
+
+    #[test]
+    fn a_byte_order_mark_before_json_is_ignored() {
+        let read = |json: &str| super::json::<u8>("json", json.as_bytes());
+        assert_eq!(read("\u{feff}1").unwrap(), 1);
+        assert_eq!(read("\u{feff} 1 ").unwrap(), 1);
+        for odd in ["\u{feff}", "\u{feff}\u{feff}1", " \u{feff}1", "1\u{feff}"] {
+            assert!(read(odd).is_err(), "{odd:?}");
+        }
     }
 
     #[test]

@@ -51,7 +51,8 @@ impl<Context> DeclaredUpstream<Context> {
     {
         let sender = Sender::new(name, options.max_message_bytes, send_timeout);
         let receive: Receive<Context> = Box::new(move |context, text| {
-            let received = serde_json::from_str(text)?;
+            // As in JSON of clients, a byte order mark is ignored.
+            let received = serde_json::from_str(text.strip_prefix('\u{feff}').unwrap_or(text))?;
             let done = handler(context, received);
             Ok(async move { done.await.into_result() }.boxed())
         });
