@@ -232,6 +232,9 @@ mod tests {
         // As .NET writes it.
         let both = r#"filename="=?utf-8?B?SsO8cmdlbi50eHQ=?="; filename*=utf-8''J%C3%BCrgen.txt"#;
         check(format!("form-data; name=f; {both}"), "f", "Jürgen.txt");
+        // Alone it is the name as it is: RFC 2047 has no encoded words in quotes,
+        // and browsers send a file of this name so.
+        check(r#"form-data; filename="=?utf-8?B?w7w=?=""#, None, "=?utf-8?B?w7w=?=");
         // An unreadable name is used only if there is no other.
         for odd in ["utf-8''%ff", "ISO-8859-1''%ff", "%ff"] {
             check(format!("form-data; filename*={odd}"), None, "\u{fffd}");
