@@ -4,9 +4,10 @@ use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 use std::str::FromStr;
 
-/// Where a page comes from: `https://example.com`, `http://localhost:8090`.
+/// Where a page comes from: `https://example.com`, `http://localhost:8090`, or
+/// in an app or a browser's extension `tauri://localhost`.
 ///
-/// Case makes no difference, nor does the scheme's default port.
+/// Case makes no difference, nor does the default port of `http` or `https`.
 ///
 /// ```
 /// use pode_core::Origin;
@@ -17,7 +18,8 @@ use std::str::FromStr;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Origin {
-    secure: bool,
+    /// In lower case.
+    scheme: String,
     authority: Authority,
 }
 
@@ -30,24 +32,39 @@ pub struct Authority {
 }
 
 impl Origin {
-    /// Returns the port, which is 80 or 443 unless one is named.
-    pub fn port(&self) -> u16 {
-        let of_scheme = if self.secure { 443 } else { 80 };
-        self.authority.port.unwrap_or(of_scheme)
+    /// Returns the port; if none is named, it is that of the scheme, as far as it
+    /// has one: 80 or 443.
+    pub fn port(&self) -> Option<u16> {
+        self.authority.port.or(default_port(&self.scheme))
     }
 
     /// Tells whether its pages come by TLS.
     pub fn is_secure(&self) -> bool {
-        self.secure
+        self.scheme == "https"
     }
 
     /// Tells whether a page of this origin and a server that is reached by
     /// `authority` are on the same host. All loopback names are the same:
-    /// `localhost`, 127.0.0.1, `[::1]`.
+    /// `localhost`, 127.0.0.1, `[::1]`. Pages of apps and extensions are on none.
     pub fn is_on_host(&self, authority: &Authority) -> bool {
         let (mine, theirs) = (&self.authority, authority);
-        mine.host == theirs.host || mine.is_loopback() && theirs.is_loopback()
+        default_port(&self.scheme).is_some()
+            && (mine.host == theirs.host || mine.is_loopback() && theirs.is_loopback())
     }
+}
+
+fn default_port(scheme: &str) -> Option<u16> {
+    match scheme {
+        "http" => Some(80),
+        "https" => Some(443),
+        _ => None,
+    }
+}
+
+/// Returns whether this is a scheme (RFC 3986, section 3.1), in lower case.
+fn is_scheme(written: &str) -> bool {
+    let is_part = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'+' | b'-' | b'.');
+    written.starts_with(|first: char| first.is_ascii_lowercase()) && written.bytes().all(is_part)
 }
 
 impl Authority {
@@ -73,19 +90,21 @@ impl FromStr for Origin {
 
     fn from_str(written: &str) -> Result<Origin, OriginError> {
         let error = |kind| OriginError { written: written.to_owned(), kind };
-        let (scheme, rest) = written.split_once("://").ok_or(error(Kind::Scheme))?;
-        let secure = match scheme.to_ascii_lowercase().as_str() {
-            "http" => false,
-            "https" => true,
-            _ => return Err(error(Kind::Scheme)),
-        };
+        let (scheme, rest) = written.split_once("://").unwrap_or(("", written));
+        let scheme = scheme.to_ascii_lowercase();
+        if scheme == "file" || written.eq_ignore_ascii_case("null") {
+            return Err(error(Kind::Nowhere));
+        }
+        // A WebSocket has such a URL, no page.
+        if !is_scheme(&scheme) || scheme == "ws" || scheme == "wss" {
+            return Err(error(Kind::Scheme));
+        }
         if rest.contains(['/', '?', '#']) {
             return Err(error(Kind::Path));
         }
         let mut authority: Authority = rest.parse().map_err(|()| error(Kind::Authority))?;
-        let of_scheme = if secure { 443 } else { 80 };
-        authority.port.take_if(|port| *port == of_scheme);
-        Ok(Origin { secure, authority })
+        authority.port.take_if(|port| Some(*port) == default_port(&scheme));
+        Ok(Origin { scheme, authority })
     }
 }
 
@@ -124,8 +143,7 @@ impl FromStr for Authority {
 /// As browsers send it.
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scheme = if self.secure { "https" } else { "http" };
-        write!(f, "{scheme}://{}", self.authority)
+        write!(f, "{}://{}", self.scheme, self.authority)
     }
 }
 
@@ -151,6 +169,7 @@ pub struct OriginError {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
+    Nowhere,
     Scheme,
     Path,
     Authority,
@@ -159,7 +178,8 @@ enum Kind {
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Kind::Scheme => "doesn't begin with `http://` or `https://`",
+            Kind::Nowhere => "is that of all files and all pages in a sandbox, whoever made them",
+            Kind::Scheme => "doesn't begin with the scheme of a page, such as `https://`",
             Kind::Path => "goes on behind the host",
             Kind::Authority => "has no host and port that a browser could send",
         })
@@ -169,12 +189,22 @@ impl fmt::Display for Kind {
 impl OriginError {
     /// Returns what to write instead.
     pub fn help(&self) -> String {
-        let rest = self.written.split_once("://").map_or(&*self.written, |(_, rest)| rest);
+        let (scheme, rest) = self.written.split_once("://").unwrap_or(("", &self.written));
         let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
-        let scheme = if self.written.starts_with("http://") { "http" } else { "https" };
+        let scheme = match &*scheme.to_ascii_lowercase() {
+            "ws" => "http".to_owned(),
+            scheme if is_scheme(scheme) && scheme != "wss" => scheme.to_owned(),
+            _ => "https".to_owned(),
+        };
         match self.kind {
+            Kind::Nowhere => {
+                "let a server send the page, or let in all pages: `AnyPage`".to_owned()
+            }
             Kind::Scheme | Kind::Path if host.parse::<Authority>().is_ok() => {
                 format!("write `{scheme}://{host}`, as a browser sends it")
+            }
+            _ if host.contains('*') => {
+                "list each origin by itself, or let in all pages: `AnyPage`".to_owned()
             }
             _ => "write it as a browser sends it: `https://example.com`, `http://localhost:8090`"
                 .to_owned(),
@@ -202,13 +232,34 @@ mod tests {
     }
 
     #[test]
+    fn pages_of_apps_and_extensions_have_schemes_of_their_own() {
+        for origin in [
+            "capacitor://localhost",
+            "tauri://localhost",
+            "app://.",
+            "chrome-extension://kcgalnhgjkmlbopoojnmmpgofdenbhdb",
+            "moz-extension://1c4f0e0b-6f0c-4d2f-9a3e-5b9c6f6a7d11",
+            "app://localhost:80",
+        ] {
+            check(origin, Some(origin));
+            let origin: Origin = origin.parse().unwrap();
+            assert!(!origin.is_on_host(&"localhost".parse().unwrap()), "{origin}");
+        }
+        check("Safari-Web-Extension://0A1B", Some("safari-web-extension://0a1b"));
+    }
+
+    #[test]
     fn nothing_else_is_one() {
         for written in [
             "",
             "null",
             "file://",
             "example.com",
-            "ftp://example.com",
+            "ws://example.com",
+            "1app://example.com",
+            "a_b://example.com",
+            "app://",
+            "app://a/",
             "//example.com",
             "http://",
             "http://:80",
@@ -253,6 +304,12 @@ mod tests {
         assert_eq!(help("example.com"), "write `https://example.com`, as a browser sends it");
         assert_eq!(help("wss://example.com"), "write `https://example.com`, as a browser sends it");
         assert_eq!(help("http://a:1/b"), "write `http://a:1`, as a browser sends it");
+        assert_eq!(help("ws://a:1"), "write `http://a:1`, as a browser sends it");
+        assert_eq!(help("App://./index.html"), "write `app://.`, as a browser sends it");
         assert!(help("http://a:b").starts_with("write it as"));
+        assert!(help("https://*.example.com").starts_with("list each origin"));
+        for nowhere in ["null", "file://", "file:///C:/index.html"] {
+            assert!(help(nowhere).ends_with("`AnyPage`"));
+        }
     }
 }

@@ -78,7 +78,7 @@ async fn an_origin_that_only_the_run_time_knows_is_judged_at_the_start() {
     };
     assert_eq!(
         error.to_string(),
-        "signal `/news` can't let pages in: origin `shop.example` doesn't begin with `http://` \
-         or `https://`; write `https://shop.example`, as a browser sends it"
+        "signal `/news` can't let pages in: origin `shop.example` doesn't begin with the scheme \
+         of a page, such as `https://`; write `https://shop.example`, as a browser sends it"
     );
 }

@@ -41,7 +41,8 @@ pub enum Origins {
 }
 
 /// Makes [`Origins::PagesOf`]. Each origin is written as a browser sends it,
-/// such as `https://shop.example` or `http://localhost:5173`.
+/// such as `https://shop.example`, `http://localhost:5173`, or that of an app or
+/// an extension: `tauri://localhost`.
 pub fn pages_of(origins: impl IntoIterator<Item = impl Into<String>>) -> Origins {
     Origins::PagesOf(origins.into_iter().map(Into::into).collect())
 }
@@ -142,14 +143,15 @@ impl OriginPolicy {
         let Some(host) = host.and_then(|host| host.parse::<Authority>().ok()) else {
             return false;
         };
+        let Some(port) = origin.port().filter(|_| origin.is_on_host(&host)) else {
+            return false;
+        };
         // Without a port it is the scheme's own, which only a proxy may know.
         let same_port = match host.port() {
-            Some(port) => port == origin.port(),
-            None => matches!(origin.port(), 80 | 443),
+            Some(named) => named == port,
+            None => matches!(port, 80 | 443),
         };
-        (origin.is_secure() || !self.is_secure)
-            && origin.is_on_host(&host)
-            && (same_port || self.ports.contains(&origin.port()))
+        (origin.is_secure() || !self.is_secure) && (same_port || self.ports.contains(&port))
     }
 }
 
@@ -245,6 +247,7 @@ mod tests {
             "http://chat.example:80918",
             "chat.example:8091",
             "ws://chat.example:8091",
+            "app://chat.example:8091",
         ] {
             assert!(!own(origin), "{origin}");
         }
@@ -252,10 +255,13 @@ mod tests {
 
     #[test]
     fn others_may_be_named() {
-        let origins = pages_of(["https://shop.example", "http://localhost:5173"]);
+        let origins =
+            pages_of(["https://shop.example", "http://localhost:5173", "tauri://localhost"]);
         assert!(admits(&origins, "https://shop.example", "chat.example"));
         assert!(admits(&origins, "http://localhost:5173", "localhost:8091"));
         assert!(admits(&origins, "https://chat.example", "chat.example"));
+        assert!(admits(&origins, "tauri://localhost", "chat.example"));
+        assert!(!admits(&origins, "capacitor://localhost", "localhost:8091"));
         assert!(!admits(&origins, "http://shop.example", "chat.example"));
         assert!(!admits(&origins, "https://shop.example:8443", "chat.example"));
         assert!(admits(&Origins::AnyPage, "null", "chat.example"));

@@ -21,7 +21,7 @@ pode_server! {
     signal NEWS: Vec<(u8, String)> = "/news" { capacity_messages: 1 };
     // PODE065: a port that is the scheme's default; a list that is known only
     // at run time.
-    signal SHOP: String = "/shop" { origins: pages_of(["https://Shop.example:443"]) };
+    signal SHOP: String = "/shop" { origins: pages_of(["https://Shop.example:443", "app://."]) };
     signal SHOPS: String = "/shops" { origins: pages_of(shops()) };
     // PODE066, PODE067, PODE068, PODE069: the widest level, which may be named;
     // and one that is as wide as the option.
