@@ -11,12 +11,16 @@ use pode_core::model::File;
 /// The file extensions of pages and scripts, which are read.
 const READ: [&str; 4] = [".html", ".htm", ".js", ".mjs"];
 
+/// The folder of what programs look for at a fixed address (RFC 8615).
+const WELL_KNOWN: &str = ".well-known";
+
 /// Returns the files below a folder, sorted by their paths; `None` if there is
 /// no such folder. Pages and scripts come with their text.
 ///
 /// Hidden files and folders are left out: editors and version control create
-/// them, and nobody wants to publish them. So are symbolic links, which may
-/// lead out of the folder, and names that are not UTF-8.
+/// them, and nobody wants to publish them. Only the folder [`WELL_KNOWN`] is for
+/// everyone. Symbolic links, which may lead out of the folder, and names that are
+/// not UTF-8 are left out, too.
 pub(crate) fn below(folder: &str) -> Option<Vec<File>> {
     let root = crate_folder()?.join(folder);
     if !root.is_dir() {
@@ -56,14 +60,18 @@ fn beside(path: &str, is_kind: fn(&FileType) -> bool) -> Vec<String> {
     let Some(parent) = crate_folder().map(|root| root.join(parent)) else {
         return Vec::new();
     };
-    let entries = visible_entries(&parent).filter(|entry| is_kind(&entry.kind));
+    let entries = entries(&parent).filter(|entry| entry.is_visible() && is_kind(&entry.kind));
     let mut entries: Vec<String> = entries.map(|entry| format!("{prefix}{}", entry.name)).collect();
     entries.sort();
     entries
 }
 
 fn collect(folder: &Path, prefix: &str, files: &mut Vec<File>) {
-    for entry in visible_entries(folder) {
+    for entry in entries(folder) {
+        let is_well_known = prefix.is_empty() && entry.kind.is_dir() && entry.name == WELL_KNOWN;
+        if !entry.is_visible() && !is_well_known {
+            continue;
+        }
         let path = format!("{prefix}{}", entry.name);
         if entry.kind.is_dir() {
             collect(&folder.join(&entry.name), &format!("{path}/"), files);
@@ -81,16 +89,17 @@ struct Entry {
     kind: FileType,
 }
 
-fn visible_entries(folder: &Path) -> impl Iterator<Item = Entry> {
+impl Entry {
+    fn is_visible(&self) -> bool {
+        !self.name.starts_with('.')
+    }
+}
+
+fn entries(folder: &Path) -> impl Iterator<Item = Entry> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    entries
-        .filter_map(|entry| {
-            Some(Entry {
-                name: entry.file_name().into_string().ok()?,
-                kind: entry.file_type().ok()?,
-            })
-        })
-        .filter(|entry| !entry.name.starts_with('.'))
+    entries.filter_map(|entry| {
+        Some(Entry { name: entry.file_name().into_string().ok()?, kind: entry.file_type().ok()? })
+    })
 }
 
 /// Cargo sets this for each crate it compiles.

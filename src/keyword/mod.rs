@@ -240,11 +240,12 @@ keywords! {
     ///
     /// They appear at the root, or under a prefix:
     /// `public "/static" "folder";`. Routes and signals take precedence. Hidden
-    /// files and the targets of symbolic links are not served. A request for a
-    /// folder gets its `index.html`; without a trailing slash it is redirected
-    /// to the path with one, query included. Browsers get a file again only if
-    /// it changed, and may ask for a part of it, as of a video. The compiler
-    /// reads pages and scripts, as it does [`views`]. Options are those of
+    /// files and the targets of symbolic links are not served; only what is in
+    /// `.well-known`, at the top of the folder, is, such as `security.txt`. A
+    /// request for a folder gets its `index.html`; without a trailing slash it
+    /// is redirected to the path with one, query included. Browsers get a file
+    /// again only if it changed, and may ask for a part of it, as of a video.
+    /// The compiler reads pages and scripts, as it does [`views`]. Options are those of
     /// [`PublicOptions`](crate::PublicOptions).
     public
 

@@ -26,6 +26,7 @@ async fn files_are_served_at_the_root_and_under_a_prefix() {
             "text/javascript; charset=utf-8"
         );
         assert_eq!(get(&server, "/static/deep.js").await.status, 200);
+        assert_eq!(get(&server, "/.well-known/security.txt").await.status, 200);
         assert_eq!(get(&server, "/taken.txt").await.text(), "the route");
 
         let known = [("if-none-match", plain.headers["etag"].as_str())];

@@ -157,6 +157,13 @@ fn files() -> ::pode::Server {
             ::pode::__private::Folder::embedded(
                 &[
                     (
+                        ".well-known/security.txt",
+                        ::core::include_bytes!(
+                            ::core::concat!(::core::env!("CARGO_MANIFEST_DIR"),
+                            "/src/tests/folder/parts/.well-known/security.txt")
+                        ),
+                    ),
+                    (
                         "part.html",
                         ::core::include_bytes!(
                             ::core::concat!(::core::env!("CARGO_MANIFEST_DIR"),

@@ -1,7 +1,7 @@
 //! Folders of the user: on disk while developing, in the binary afterwards.
 //!
-//! Both forms give the same files: no hidden files, and none behind symbolic
-//! links.
+//! Both forms give the same files: no hidden ones but those in `/.well-known`,
+//! and none behind symbolic links.
 
 use std::borrow::Cow;
 use std::fs;
@@ -95,16 +95,32 @@ impl Folder {
     }
 }
 
+/// The folder of what programs look for at a fixed address (RFC 8615), such as
+/// `security.txt`: hidden, but public.
+const WELL_KNOWN: &str = ".well-known";
+
 /// Returns the path of these segments, if each of them is plain.
 pub(super) fn path_of<'a>(segments: impl IntoIterator<Item = &'a str>) -> Option<String> {
-    let plain = segments.into_iter().map(|segment| is_plain(segment).then_some(segment));
-    Some(plain.collect::<Option<Vec<_>>>()?.join("/"))
+    let mut path = String::new();
+    for segment in segments {
+        if !is_plain(segment, &path) {
+            return None;
+        }
+        if !path.is_empty() {
+            path.push('/');
+        }
+        path.push_str(segment);
+    }
+    // Not a file of this name.
+    (path != WELL_KNOWN).then_some(path)
 }
 
-/// Returns whether a segment is a visible name without special meaning on any
-/// system: no parent, no separator, no drive, no end of a C string.
-fn is_plain(segment: &str) -> bool {
-    !segment.is_empty() && !segment.starts_with('.') && !segment.contains(['/', '\\', ':', '\0'])
+/// Returns whether a segment, below this path, is a visible name without special
+/// meaning on any system: no parent, no separator, no drive, no end of a C
+/// string.
+fn is_plain(segment: &str, above: &str) -> bool {
+    let is_visible = !segment.starts_with('.') || above.is_empty() && segment == WELL_KNOWN;
+    is_visible && !segment.is_empty() && !segment.contains(['/', '\\', ':', '\0'])
 }
 
 fn open_below(folder: &Path, path: &str) -> io::Result<ContentFile> {
@@ -122,7 +138,7 @@ fn collect(folder: &Path, prefix: &str, paths: &mut Vec<Cow<'static, str>>) {
         let (Ok(name), Ok(kind)) = (entry.file_name().into_string(), entry.file_type()) else {
             continue;
         };
-        if !is_plain(&name) {
+        if !is_plain(&name, prefix) {
             continue;
         }
         if kind.is_dir() {
@@ -146,6 +162,11 @@ mod tests {
         fs::write(path.join("public/page.html"), "page").unwrap();
         fs::write(path.join("public/css/style.css"), "style").unwrap();
         fs::write(path.join("public/.hidden"), "hidden").unwrap();
+        for folder in ["public/.well-known", "public/css/.well-known"] {
+            fs::create_dir(path.join(folder)).unwrap();
+            fs::write(path.join(folder).join("security.txt"), "security").unwrap();
+            fs::write(path.join(folder).join(".hidden"), "hidden").unwrap();
+        }
         let folder = Folder::on_disk(path.join("public"));
         (path, folder)
     }
@@ -155,6 +176,8 @@ mod tests {
         assert_eq!(folder.read(["page.html"]).unwrap(), "page");
         assert_eq!(folder.read(["css", "style.css"]).unwrap(), "style");
         assert_eq!(folder.paths(".css"), ["css/style.css"]);
+        assert_eq!(folder.read([".well-known", "security.txt"]).unwrap(), "security");
+        assert_eq!(folder.paths("security.txt"), [".well-known/security.txt"]);
         for path in [
             &["..", "secret.txt"][..],
             &["css", "..", "page.html"],
@@ -162,6 +185,10 @@ mod tests {
             &["css\\style.css"],
             &["css", "", "style.css"],
             &[".hidden"],
+            &[".well-known"],
+            &[".well-known", ".hidden"],
+            &[".well-known", "..", "page.html"],
+            &["css", ".well-known", "security.txt"],
             &["C:page.html"],
             &["page.html\0"],
             &["css"],
@@ -178,6 +205,7 @@ mod tests {
         check_both_are_alike(&folder);
         fs::remove_dir_all(path).unwrap();
         check_both_are_alike(&Folder::embedded(&[
+            (".well-known/security.txt", b"security"),
             ("css/style.css", b"style"),
             ("page.html", b"page"),
         ]));
@@ -194,7 +222,7 @@ mod tests {
         assert_eq!(folder.read(["up", "secret.txt"]), None);
         symlink("loop", path.join("public/loop")).unwrap();
         assert!(folder.open("loop").unwrap().is_none());
-        assert_eq!(folder.paths(".txt"), Vec::<String>::new());
+        assert_eq!(folder.paths(".txt"), [".well-known/security.txt"]);
         fs::remove_dir_all(path).unwrap();
     }
 }
