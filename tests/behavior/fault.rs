@@ -6,9 +6,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use pode::Protocol;
 use pode::prelude::*;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
 use warp::Filter;
 
-use crate::support::{Client, Process, get, request_at, start, this_test};
+use crate::support::{Client, Process, get, handshake, request_at, start, this_test};
 
 pode_server! {
     server fragile;
@@ -268,4 +270,17 @@ async fn what_strangers_send_writes_no_line_of_the_log() {
     client.say(r#""four\nERROR five\u001b""#).await;
     let line = program.says("four").await;
     assert!(line.contains(r#"\nERROR five\u{1b}""#), "{line}");
+}
+
+#[tokio::test]
+async fn a_subprotocol_that_nobody_chooses_is_told() {
+    let program = start_program();
+    let ws = program.address(Protocol::Ws).await;
+    let mut page = TcpStream::connect(ws).await.unwrap();
+    let offers = "\r\nSec-WebSocket-Protocol: chat.v1\r\n\r\n";
+    let handshake = handshake("/fails").replace("\r\n\r\n", offers);
+    page.write_all(handshake.as_bytes()).await.unwrap();
+    let line = program.says("no subprotocol is chosen").await;
+    let told = r#"call `choose_protocol` in the handler of `on connect`"#;
+    assert!(line.contains(told) && line.contains(r#"offers="chat.v1""#), "{line}");
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use http::header::HeaderValue;
+use http::header::{HeaderValue, SEC_WEBSOCKET_PROTOCOL};
 use http::{HeaderName, Response, StatusCode, Version};
 use hyper::upgrade::OnUpgrade;
 use pode_core::hub::Position;
@@ -19,7 +19,7 @@ use crate::app::event::{
     CLIENT_ID, ClientInfo, ConnectDecision, ConnectRequest, RequestHead, SignalClient,
 };
 use crate::app::uncancelled::Uncancelled;
-use crate::base::log::ration::rationed;
+use crate::base::log::ration::{Quoted, rationed};
 use crate::base::outcome::{Failed, caught};
 use crate::http::activity::Activity;
 use crate::http::handshake::{AcceptedHandshake, HandshakeError, accept};
@@ -191,6 +191,17 @@ impl SignalRoute {
             );
             rationed!(warn, signal, "a client is refused: {text}");
             return Err(sentence(StatusCode::BAD_REQUEST, &text));
+        }
+        if protocol.is_none() && request.protocols().next().is_some() {
+            let offers = request.head.headers.get(SEC_WEBSOCKET_PROTOCOL);
+            rationed!(
+                info,
+                signal,
+                offers = ?Quoted(offers.map_or(b"", HeaderValue::as_bytes)),
+                "no subprotocol is chosen of those that a client offers, and some browsers \
+                 disconnect then (1006): call `choose_protocol` in the handler of `on connect`, \
+                 or offer none in the page"
+            );
         }
         let mut response = accepted.response(protocol.as_deref());
         let header = |value: &str| HeaderValue::from_str(value).ok();

@@ -192,7 +192,8 @@ impl<Out> ConnectEvent<Out> {
     }
 
     /// Chooses one of the subprotocols that the client offers. Without this
-    /// call no subprotocol is used.
+    /// call no subprotocol is used; Chromium then disconnects a page that
+    /// offers some, with 1006.
     ///
     /// # Errors
     ///
