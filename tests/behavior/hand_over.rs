@@ -174,10 +174,13 @@ async fn a_position_that_is_not_kept_is_refused() {
     let folder = Folder::new("unknown");
     let shop = Shop::start(&folder, SHORT).await;
     let sentence = "the missed messages are no longer kept: connect without `resume` and load anew";
-    for position in ["0123456789abcdef-3", "nonsense", ""] {
-        let path = format!("/news?a=b&resume={position}");
-        let refused = Client::handshake(shop.address, &path, &[]).await;
-        assert_eq!(refused.err().unwrap(), (410, sentence.to_owned()));
+    for query in ["a=b&resume=0123456789abcdef-3", "resume=job&resume=0123456789abcdef-3"] {
+        let refused = Client::handshake(shop.address, &format!("/news?{query}"), &[]).await;
+        assert_eq!(refused.err().unwrap(), (410, sentence.to_owned()), "{query}");
+    }
+    // What has another form is a parameter of the program's own.
+    for own in ["", "job", "7", "0123456789abcdef", "0123456789ABCDEF-3", "123-3"] {
+        Client::connect_at(shop.address, &format!("/news?resume={own}")).await.expect(own);
     }
     let older = shop;
     let mut client = Returning::connect(older.address, "/news").await;

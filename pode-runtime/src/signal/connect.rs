@@ -157,13 +157,10 @@ impl SignalRoute {
             None => (None, None),
         };
         let clients = context.signals.clients_at(signal, path.clone());
-        let since = match wants_to_resume(head.uri.query()).filter(|_| context.resumes) {
-            Some(since) => {
-                let known = since.filter(|position| clients.remembers(*position));
-                Some(known.ok_or_else(|| HandshakeError::Forgotten.response())?)
-            }
-            None => None,
-        };
+        let since = resumed_position(head.uri.query()).filter(|_| context.resumes);
+        if since.is_some_and(|position| !clients.remembers(position)) {
+            return Err(HandshakeError::Forgotten.response());
+        }
         let address = peer.map(|peer| peer.ip());
         let permit = limit.as_ref().map(|limit| limit.enter(address)).transpose();
         let permit = permit.map_err(|full| {
@@ -279,12 +276,10 @@ impl SignalRoute {
     }
 }
 
-/// Returns whether a client wants to resume, and from which position; the inner
-/// `None` means that the position is invalid.
-fn wants_to_resume(query: Option<&str>) -> Option<Option<Position>> {
-    let mut fields = query?.split('&');
-    let position = fields.find_map(|field| field.strip_prefix("resume="))?;
-    Some(position.parse().ok())
+/// Returns the position from which a client wants to resume. A parameter of this
+/// name with a value of another form is the user's own.
+fn resumed_position(query: Option<&str>) -> Option<Position> {
+    query?.split('&').find_map(|field| field.strip_prefix("resume=")?.parse().ok())
 }
 
 impl From<LimitReached> for HandshakeError {
