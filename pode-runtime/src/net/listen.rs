@@ -1,7 +1,7 @@
 //! Listening sockets: bound here, or inherited from another process.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 #[cfg(unix)]
 use std::ops::Range;
 #[cfg(unix)]
@@ -10,7 +10,7 @@ use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use pode_core::Bind;
-use socket2::{Domain, Protocol, Type};
+use socket2::{Domain, Protocol, SockRef, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
@@ -33,17 +33,24 @@ impl Listener {
     }
 
     /// Waits for the next connection while accepting is on. Cancel safe.
+    ///
+    /// A socket for IPv6 and IPv4 maps addresses of IPv4; they are returned as
+    /// what they are.
     pub(crate) async fn accept(&mut self) -> io::Result<(TcpStream, SocketAddr)> {
-        loop {
+        let (stream, mut peer) = loop {
             if self.accepting.wait_for(|accepting| *accepting).await.is_err() {
-                return self.socket.accept().await;
+                break self.socket.accept().await?;
             }
             tokio::select! {
                 biased;
                 Ok(()) = self.accepting.changed() => {}
-                accepted = self.socket.accept() => return accepted,
+                accepted = self.socket.accept() => break accepted?,
             }
+        };
+        if let IpAddr::V4(ip) = peer.ip().to_canonical() {
+            peer.set_ip(ip.into());
         }
+        Ok((stream, peer))
     }
 }
 
@@ -95,13 +102,21 @@ impl InheritedSockets {
         InheritedSockets::default()
     }
 
-    /// Takes the socket for an address, if it is there.
+    /// Takes the socket for an address, if it is there. All addresses of IPv4 may
+    /// be a part of a socket for all of IPv6, too, as systemd makes it of a
+    /// port alone.
     pub(crate) fn take(&mut self, bind: &Bind) -> Option<std::net::TcpListener> {
         let wanted = bind.socket_address();
         // No socket listens at port 0.
         let is_meant = |it: &HandedSocket| [it.declared, it.address].contains(&wanted);
+        let includes_it = |it: &HandedSocket| {
+            wanted.ip() == Ipv4Addr::UNSPECIFIED
+                && it.address == SocketAddr::from((Ipv6Addr::UNSPECIFIED, wanted.port()))
+                && SockRef::from(&it.socket).only_v6().is_ok_and(|only_v6| !only_v6)
+        };
         let take = |sockets: &mut Vec<HandedSocket>| {
-            let index = sockets.iter().position(is_meant)?;
+            let exact = sockets.iter().position(is_meant);
+            let index = exact.or_else(|| sockets.iter().position(includes_it))?;
             Some(sockets.remove(index).socket)
         };
         take(&mut self.handed).or_else(|| take(&mut self.passed))
@@ -200,6 +215,38 @@ mod tests {
         for count in ["", "-1", "many", "4000000000"] {
             assert!(of(&[("LISTEN_FDS", count)]).is_empty());
         }
+    }
+
+    /// A passed socket for all addresses of IPv6.
+    fn passed(only_v6: bool) -> (InheritedSockets, u16) {
+        let socket = socket2::Socket::new(Domain::IPV6, Type::STREAM, None).unwrap();
+        socket.set_only_v6(only_v6).unwrap();
+        socket.bind(&SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)).into()).unwrap();
+        socket.listen(1).unwrap();
+        let address = socket.local_addr().unwrap().as_socket().unwrap();
+        let passed = vec![HandedSocket { declared: address, address, socket: socket.into() }];
+        (InheritedSockets { handed: Vec::new(), passed }, address.port())
+    }
+
+    #[test]
+    fn a_passed_socket_for_ipv6_and_ipv4_is_for_all_addresses_of_either() {
+        for host in ["*", "0.0.0.0", "[::]", "127.0.0.1", "[::1]"] {
+            for only_v6 in [false, true] {
+                let (mut sockets, port) = passed(only_v6);
+                let taken = sockets.take(&format!("{host}:{port}").parse().unwrap());
+                let is_meant = host == "[::]" || !only_v6 && ["*", "0.0.0.0"].contains(&host);
+                assert_eq!(taken.is_some(), is_meant, "{host}, {only_v6}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn who_comes_by_ipv4_to_a_socket_for_both_has_an_address_of_ipv4() {
+        let (mut sockets, port) = passed(false);
+        let socket = sockets.take(&format!("*:{port}").parse().unwrap()).unwrap();
+        let mut listener = Listener::from(adopt(socket).unwrap());
+        let client = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.unwrap();
+        assert_eq!(listener.accept().await.unwrap().1, client.local_addr().unwrap());
     }
 
     #[tokio::test]
