@@ -97,6 +97,29 @@ async fn what_was_missed_doesnt_count_as_slowness() {
     server.stop().await;
 }
 
+/// What it missed isn't limited by its queue, but by the history, and in time.
+#[tokio::test(start_paused = true)]
+async fn who_comes_back_and_takes_nothing_is_dropped() {
+    let heartbeat = Duration::from_secs(25);
+    let server = Server::start_with(16, policy(QueueLimits::default(), heartbeat));
+    server.number().await;
+    for number in 0..2_000 {
+        server.publish(Audience::everyone(None), &number.to_string()).await;
+    }
+    let (_peer, socket) = duplex(1000);
+    let new_subscriber = new_subscriber();
+    let client = Audience::client(None, new_subscriber.id.clone());
+    let opening = ready(Some(Connection::portable(socket)));
+    let arrival = server.engine.subscribe_connection("/", new_subscriber, opening).await.unwrap();
+    let replay = Replay::since(Some(position(0)));
+    server.command(Command::Admit { client, arrival, replay }).await;
+    let began = Instant::now();
+    server.engine.drained(began + heartbeat * 4).await;
+    assert_eq!(server.engine.clients(), 0);
+    assert!(began.elapsed() >= heartbeat);
+    server.stop().await;
+}
+
 #[tokio::test]
 async fn who_comes_back_too_late_is_told() {
     let server = Server::start(16, QueueLimits::default());
