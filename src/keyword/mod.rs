@@ -282,11 +282,10 @@ keywords! {
     /// `errors/404.html`, or that of another status, browsers get that page
     /// with the variables `status` and `text`.
     ///
-    /// In a query or a form every value is a text. serde doesn't know of which
-    /// types the fields of a `#[serde(flatten)]` struct or a
-    /// `#[serde(tag = "…")]` enum are, and keeps the text: numbers and truth
-    /// values there need a `#[serde(deserialize_with = "…")]` that parses it.
-    /// Otherwise requests are answered with 400, and the log says this.
+    /// In a query or a form every value is a text, which is parsed for a field
+    /// that is a number or a `bool`; also in a `#[serde(flatten)]` struct and a
+    /// `#[serde(tag = "…")]` enum, with up to a hundred of them. In an
+    /// `#[serde(untagged)]` enum it stays a text.
     ///
     /// Any page on the web could send this server a form with its visitor's
     /// cookies. So requests that change something, all but GET, HEAD and

@@ -1,32 +1,22 @@
 //! Deserializes what clients send; an error names the wrong field.
 
-use std::any::type_name;
 use std::fmt::Display;
 
 use serde::de::DeserializeOwned;
 use serde_path_to_error::Segment;
 
 use crate::base::error::EventError;
-use crate::base::log::ration::rationed;
+use crate::http::flattened;
 
 /// Reads pairs of names and values, as in queries and forms.
 pub(crate) fn fields<T: DeserializeOwned>(source: &str, written: &[u8]) -> Result<T, EventError> {
     let fields = serde_html_form::Deserializer::from_bytes(written);
-    serde_path_to_error::deserialize(fields).map_err(|error| {
-        let refusal = at_field(source, &error);
-        // Every value is a text, which is parsed for a type that asks for a number.
-        // For a flattened struct serde keeps the text, before that is known; and a
-        // guess would be wrong wherever a text has only digits.
+    serde_path_to_error::deserialize(fields).or_else(|error| {
         if error.inner().to_string().starts_with("invalid type: string") {
-            rationed!(
-                error,
-                "{:?}: this part of `{}` can't be made of a text; within `#[serde(flatten)]` and \
-                 `#[serde(tag = …)]` numbers and truth values need `#[serde(deserialize_with = …)]`",
-                refusal.to_string(),
-                type_name::<T>(),
-            );
+            let told = |error| bad_request(format!("{source}: {error}"));
+            return flattened::fields(written).map_err(told);
         }
-        refusal
+        Err(at_field(source, &error))
     })
 }
 
@@ -73,11 +63,9 @@ pub(crate) fn bad_request(mut text: String) -> EventError {
 
 #[cfg(test)]
 mod tests {
-    use serde::de::Error;
-    use serde::{Deserialize, Deserializer};
+    use serde::Deserialize;
 
     use super::*;
-    use crate::base::log::Collected;
 
     #[derive(Debug, Deserialize)]
     struct Line {
@@ -102,46 +90,25 @@ mod tests {
         }
     }
 
-    #[derive(Debug, Deserialize, PartialEq)]
+    #[derive(Debug, Deserialize)]
     struct Search {
         text: String,
-        most: u8,
         #[serde(flatten)]
         page: Page,
     }
 
-    #[derive(Debug, Deserialize, PartialEq)]
+    #[derive(Debug, Deserialize)]
     struct Page {
-        after: String,
-        #[serde(deserialize_with = "parsed")]
         number: u8,
-        #[serde(default)]
-        size: Option<u8>,
-    }
-
-    fn parsed<'de, D: Deserializer<'de>>(value: D) -> Result<u8, D::Error> {
-        String::deserialize(value)?.parse().map_err(D::Error::custom)
     }
 
     #[test]
-    fn a_number_that_serde_keeps_as_a_text_is_told_to_the_log() {
-        let (log, _collected) = Collected::begin();
+    fn a_number_may_be_in_a_flattened_struct() {
         let read = |query: &str| fields::<Search>("query", query.as_bytes());
-        let page = Page { after: "5".into(), number: 7, size: None };
-        let search = Search { text: "1".into(), most: 2, page };
-        assert_eq!(read("text=1&most=2&after=5&number=7").unwrap(), search);
-        // A mistake of the client.
-        read("text=1&most=x&after=5&number=7").unwrap_err();
-        assert_eq!(log.text(), "");
-        let error = read("text=1&most=2&after=5&number=7&size=8").unwrap_err();
-        let sentence = "query: invalid type: string \"8\", expected u8";
-        assert_eq!((error.status().as_u16(), &*error.to_string()), (400, sentence));
-        let log = log.text();
-        assert!(
-            log.starts_with(&format!("ERROR {sentence:?}: this part of `pode_runtime::")),
-            "{log}"
-        );
-        assert!(log.contains("deserialize_with"), "{log}");
+        let search = read("text=1&number=7").unwrap();
+        assert_eq!((&*search.text, search.page.number), ("1", 7));
+        let error = read("text=1&number=x").unwrap_err();
+        assert_eq!(error.to_string(), "query: invalid type: string \"x\", expected u8");
     }
 
     #[test]

@@ -5,8 +5,8 @@
 //! the server is due), `min_throughput` and `linger` (bodies that nobody reads);
 //! `stream_progress` does so for the responses within an HTTP/2 connection, and
 //! `body_timeout` gives up on slow bodies. `request_smuggling` refuses ambiguous
-//! requests. `exchange` evens out the versions; `header`, `range`, `decode` and
-//! `response` read and write. `handshake/` is that of WebSockets, `upgraded` what is
+//! requests. `exchange` evens out the versions; `header`, `range`, `decode` (with
+//! `flattened`) and `response` read and write. `handshake/` is that of WebSockets, `upgraded` what is
 //! left of the connection afterwards. `hosts` says by which hosts a server is
 //! reached, `origin` whose pages may connect and send, `content_security_policy`
 //! which scripts a page runs.
@@ -16,6 +16,7 @@ pub(crate) mod body_timeout;
 pub(crate) mod content_security_policy;
 pub(crate) mod decode;
 pub(crate) mod exchange;
+mod flattened;
 pub(crate) mod handshake;
 pub(crate) mod header;
 pub(crate) mod hosts;
