@@ -179,6 +179,11 @@ keywords! {
     /// `.at_run_time()` has the same meaning. Where `https` and `wss` share an
     /// address, one of them names the file for both.
     ///
+    /// Certificates aren't revoked here: neither lists of revoked ones (CRL) nor
+    /// OCSP are asked. Let certificates of clients expire soon, or have handlers
+    /// refuse the subjects that are no longer welcome. Whoever removes an
+    /// authority from the file ends all that it signed.
+    ///
     /// ```
     /// # use pode::prelude::*;
     /// pode_server! {

@@ -14,8 +14,10 @@ use serde::de::{
 };
 use serde::forward_to_deserialize_any;
 
-/// How often to try at most: a bound for forms with very many numbers.
+/// How often to try at most, which bounds the numbers, and how many names there
+/// may be, each of which is looked at each time.
 const MOST_TRIES: usize = 100;
+const MOST_NAMES: usize = 1000;
 
 /// Why nothing could be made of the fields.
 #[derive(Debug, PartialEq)]
@@ -36,8 +38,11 @@ pub(crate) fn fields<T: DeserializeOwned>(written: &[u8]) -> Result<T, FieldsErr
     let pairs: Vec<(Cow<'_, str>, Cow<'_, str>)> =
         serde_html_form::from_bytes(written).map_err(FieldsError::custom)?;
     for (name, text) in pairs {
-        match fields.iter_mut().find(|field| field.name == name) {
-            Some(field) => field.texts.push(text),
+        match fields.iter().position(|field| field.name == name) {
+            Some(index) => fields[index].texts.push(text),
+            None if fields.len() == MOST_NAMES => {
+                return Err(FieldsError::custom("there are too many names"));
+            }
             None => fields.push(Field { name, texts: vec![text], kept: Kept::Text }),
         }
     }
@@ -66,7 +71,7 @@ pub(crate) fn fields<T: DeserializeOwned>(written: &[u8]) -> Result<T, FieldsErr
             _ => return Err(error),
         }
     }
-    Err(FieldsError::Other("there are too many numbers".to_owned()))
+    Err(FieldsError::custom("there are too many numbers"))
 }
 
 /// A name with its values.
@@ -292,8 +297,12 @@ mod tests {
         }
         let of = |count| (0..count).map(|name| format!("{name}=1")).collect::<Vec<_>>().join("&");
         fields::<All>(of(90).as_bytes()).unwrap();
-        let error = fields::<All>(of(10_000).as_bytes()).unwrap_err();
-        assert_eq!(error, FieldsError::Other("there are too many numbers".to_owned()));
+        for (count, sentence) in
+            [(200, "there are too many numbers"), (10_000, "there are too many names")]
+        {
+            let error = fields::<All>(of(count).as_bytes()).unwrap_err();
+            assert_eq!(error.to_string(), sentence);
+        }
     }
 
     proptest! {

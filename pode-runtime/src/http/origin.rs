@@ -99,8 +99,8 @@ impl OriginPolicy {
         if !admits {
             refusal!(
                 headers,
-                "a page of another origin may not connect; `origins: pages_of([…])` at the signal \
-                 would let it"
+                "a page of another origin may not connect (over TLS, own pages are `https` pages); \
+                 `origins: pages_of([…])` at the signal would let it"
             );
         }
         admits
@@ -120,8 +120,8 @@ impl OriginPolicy {
         if !admits {
             refusal!(
                 headers,
-                "a page of another origin may not send this; `origins: pages_of([…])` at the \
-                 route would let it"
+                "a page of another origin may not send this (over TLS, own pages are `https` \
+                 pages); `origins: pages_of([…])` at the route would let it"
             );
         }
         admits

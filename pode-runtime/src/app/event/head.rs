@@ -97,3 +97,47 @@ macro_rules! request_methods {
 }
 
 pub(super) use request_methods;
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn head(lines: &[Vec<u8>]) -> RequestHead {
+        let lines = lines.iter().filter_map(|line| HeaderValue::from_bytes(line).ok());
+        let headers = lines.map(|line| (COOKIE, line)).collect();
+        let (method, uri) = (Method::GET, Uri::from_static("/"));
+        RequestHead { method, uri, headers, peer: None, certificate: None }
+    }
+
+    proptest! {
+        #[test]
+        fn a_cookie_is_found_among_any_bytes(
+            value in "[^\\x00-\\x1f\\x7f]*",
+            before in prop::collection::vec(prop::num::u8::ANY, 0..40),
+            after in prop::collection::vec(prop::num::u8::ANY, 0..40),
+        ) {
+            // Other cookies have no sign of equality here, so none has its name.
+            let no_name = |bytes: Vec<u8>| {
+                bytes.into_iter().filter(|byte| !b"=;".contains(byte)).collect::<Vec<_>>()
+            };
+            let (before, after) = (no_name(before), no_name(after));
+            let cookie = Cookie::new("id", value.trim()).encoded().to_string();
+            let line = [&before[..], b";", cookie.as_bytes(), b"; ", &after].concat();
+            let found = head(std::slice::from_ref(&line)).cookie("id");
+            if HeaderValue::from_bytes(&line).is_ok() {
+                prop_assert_eq!(found.as_deref(), Some(value.trim()));
+            }
+            // In a line of its own, or beside one that is no header at all.
+            let found = head(&[before, cookie.into_bytes(), after]).cookie("id");
+            prop_assert_eq!(found.as_deref(), Some(value.trim()));
+        }
+
+        #[test]
+        fn any_bytes_are_read_for_cookies(lines: Vec<Vec<u8>>, name in "[a-z%_-]{0,8}") {
+            let _ = head(&lines).cookie(&name);
+        }
+    }
+}
