@@ -164,6 +164,9 @@ impl AddressError {
             AddressError::MissingPort { written } if written.is_empty() => {
                 "write `\"127.0.0.1:8090\"`".to_owned()
             }
+            AddressError::MissingPort { written } if written.parse::<u16>().is_ok() => {
+                format!("write `\"127.0.0.1:{written}\"`, or the port alone: `{written}`")
+            }
             AddressError::MissingPort { written } => format!(
                 "write `\"{written}:8090\"`, or port 0 for a free one",
                 written = written.trim_end_matches(':')

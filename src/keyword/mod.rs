@@ -297,8 +297,11 @@ keywords! {
     /// OPTIONS, are taken from own pages alone, as a [`signal`] is opened, and
     /// from programs other than browsers. Pages of other origins get 403, unless
     /// the route admits them: `{ origins: pages_of(["https://shop.example"]) }`,
-    /// or `{ origins: AnyPage }`. Options are those of
-    /// [`RouteOptions`](crate::RouteOptions).
+    /// or `{ origins: AnyPage }`. Whether such a page may read the answer is for
+    /// the browser to decide (CORS): the reply needs a header
+    /// `Access-Control-Allow-Origin`, and before any but a plain form a browser
+    /// asks by OPTIONS, which a route of its own has to answer. Options are those
+    /// of [`RouteOptions`](crate::RouteOptions).
     ///
     /// ```
     /// # use pode::prelude::*;

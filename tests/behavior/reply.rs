@@ -65,7 +65,7 @@ async fn files_are_replies() {
         let download = get(&server, "/download").await;
         assert_eq!(
             download.headers["content-disposition"],
-            "attachment; filename*=UTF-8''plain%2Etxt"
+            "attachment; filename=\"plain.txt\"; filename*=UTF-8''plain%2Etxt"
         );
         let known = [("If-None-Match", file.headers["etag"].as_str())];
         let unchanged = request(&server, "GET", "/file", &known, b"").await;

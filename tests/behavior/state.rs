@@ -28,6 +28,6 @@ async fn a_state_is_shared_and_an_undeclared_one_is_an_error() {
         assert_eq!(get(&server, "/").await.text(), "1");
         let undeclared = get(&server, "/undeclared").await;
         assert_eq!(undeclared.status, 500);
-        assert_eq!(undeclared.text(), "no state of type `alloc::string::String` is declared");
+        assert_eq!(undeclared.text(), "the server could not find what it needs for this");
     }
 }

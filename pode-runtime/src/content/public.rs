@@ -311,7 +311,7 @@ mod tests {
         let file = find(&public, "/a%20b.txt", &HeaderMap::new()).unwrap();
         assert_eq!(
             file.headers()["content-disposition"],
-            "attachment; filename*=UTF-8''a%20b%2Etxt"
+            "attachment; filename=\"a b.txt\"; filename*=UTF-8''a%20b%2Etxt"
         );
         assert_eq!(file.headers()["cache-control"], "no-cache");
     }

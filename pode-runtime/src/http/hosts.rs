@@ -5,6 +5,7 @@
 //! both are one site (DNS rebinding). The page can't hide that name, which
 //! stands in each request as its host.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use http::header::{HOST, HeaderValue};
@@ -63,16 +64,22 @@ impl Hosts {
 /// Decides by which hosts a listener is reached.
 #[derive(Clone, Debug)]
 pub(crate) struct HostPolicy {
-    /// Whether by those of the loopback interface.
-    loopback: bool,
+    /// Where it listens: at a loopback address, it is reached by the names of
+    /// that, too.
+    address: SocketAddr,
     named: Arc<[Host]>,
 }
 
 impl HostPolicy {
     /// Makes the policy of a listener. It is `None` if any host will do: if none
     /// is named, and it doesn't listen at a loopback address.
-    pub(crate) fn new(named: Vec<Host>, loopback: bool) -> Option<HostPolicy> {
-        (loopback || !named.is_empty()).then(|| HostPolicy { loopback, named: named.into() })
+    pub(crate) fn new(named: Vec<Host>, address: SocketAddr) -> Option<HostPolicy> {
+        let policy = HostPolicy { address, named: named.into() };
+        (policy.is_loopback() || !policy.named.is_empty()).then_some(policy)
+    }
+
+    fn is_loopback(&self) -> bool {
+        self.address.ip().to_canonical().is_loopback()
     }
 
     /// Returns the answer to a request for another host. It is logged, since
@@ -89,6 +96,7 @@ impl HostPolicy {
         rationed!(
             info,
             host = ?Quoted(host),
+            endpoint = %self.address,
             "a request for another host is refused; `hosts: [\"…\"]` at the endpoint would admit \
              it, as is needed behind a proxy that passes `Host` on"
         );
@@ -104,7 +112,7 @@ impl HostPolicy {
         }
         let host = str::from_utf8(host).ok().and_then(|host| host.parse::<Authority>().ok());
         host.is_some_and(|host| {
-            self.loopback && is_loopback(&host)
+            self.is_loopback() && is_loopback(&host)
                 || self.named.iter().any(|named| named.includes(&host))
         })
     }
@@ -120,9 +128,13 @@ fn is_loopback(host: &Authority) -> bool {
 mod tests {
     use super::*;
 
+    fn address(loopback: bool) -> SocketAddr {
+        (if loopback { [127, 0, 0, 1] } else { [10, 0, 0, 1] }, 8090).into()
+    }
+
     fn admits(hosts: &[&str], loopback: bool, host: &str) -> bool {
         let hosts = Hosts::from(hosts.to_vec()).parsed().unwrap();
-        HostPolicy::new(hosts, loopback).unwrap().admits(host.as_bytes())
+        HostPolicy::new(hosts, address(loopback)).unwrap().admits(host.as_bytes())
     }
 
     #[test]
@@ -145,7 +157,7 @@ mod tests {
 
     #[test]
     fn elsewhere_those_of_the_option_will_do_and_all_without_it() {
-        assert!(HostPolicy::new(Vec::new(), false).is_none());
+        assert!(HostPolicy::new(Vec::new(), address(false)).is_none());
         assert!(admits(&["shop.example"], false, "shop.example:443"));
         assert!(!admits(&["shop.example"], false, "localhost"));
         assert!(!admits(&["shop.example"], false, "evil.example"));

@@ -49,15 +49,21 @@ pub fn pages_of(origins: impl IntoIterator<Item = impl Into<String>>) -> Origins
 
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// Logs a refusal with the headers that it is due to.
+/// Logs a refusal with the headers that it is due to. `null`, the origin of files
+/// and pages in a sandbox, can't be listed.
 macro_rules! refusal {
-    ($headers:ident, $text:literal) => {
+    ($headers:ident, $refused:literal, $place:literal) => {
         let quoted = |name| Quoted($headers.get(name).map_or(b"", HeaderValue::as_bytes));
+        let origin = quoted(header::ORIGIN);
+        let option = if origin.0 == b"null" { "AnyPage" } else { "pages_of([…])" };
         rationed!(
             info,
-            origin = ?quoted(header::ORIGIN),
+            ?origin,
             host = ?quoted(header::HOST),
-            $text
+            "a page of another origin may not {} (over TLS, own pages are `https` pages); \
+             `origins: {option}` at the {} would let it",
+            $refused,
+            $place,
         );
     };
 }
@@ -97,11 +103,7 @@ impl OriginPolicy {
     pub(crate) fn admits(&self, headers: &HeaderMap) -> bool {
         let admits = self.is_admitted(headers);
         if !admits {
-            refusal!(
-                headers,
-                "a page of another origin may not connect (over TLS, own pages are `https` pages); \
-                 `origins: pages_of([…])` at the signal would let it"
-            );
+            refusal!(headers, "connect", "signal");
         }
         admits
     }
@@ -118,11 +120,7 @@ impl OriginPolicy {
             _ => self.is_admitted(headers),
         };
         if !admits {
-            refusal!(
-                headers,
-                "a page of another origin may not send this (over TLS, own pages are `https` \
-                 pages); `origins: pages_of([…])` at the route would let it"
-            );
+            refusal!(headers, "send this", "route");
         }
         admits
     }

@@ -58,10 +58,14 @@ pub(crate) fn typed(content_type: &str, body: Bytes) -> WholeResponse {
     response
 }
 
-/// RFC 6266: the name in a form that holds any character.
+/// RFC 6266: the name in a form that holds any character, and for clients that
+/// don't read it (curl) in another, where what it can't hold is `_`.
 pub(crate) fn attachment(name: &str) -> HeaderValue {
+    let is_plain = |letter: char| letter == ' ' || letter.is_ascii_graphic();
+    let plain = |letter| if is_plain(letter) && !"\"\\%".contains(letter) { letter } else { '_' };
+    let plain: String = name.chars().map(plain).collect();
     let name = utf8_percent_encode(name, NON_ALPHANUMERIC);
-    HeaderValue::try_from(format!("attachment; filename*=UTF-8''{name}"))
+    HeaderValue::try_from(format!("attachment; filename=\"{plain}\"; filename*=UTF-8''{name}"))
         .expect("percent-encoded text is ASCII that can be seen")
 }
 

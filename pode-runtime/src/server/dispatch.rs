@@ -141,7 +141,8 @@ impl Dispatch {
         let wants_page = self.context.views.is_some() && accepts_html(request.headers());
         let rules = ResponseRules::of(&request);
         normalize(&mut request);
-        let (index, limits) = self.find(&mut request, peer, connection);
+        // What is logged there belongs to the request.
+        let (index, limits) = span.in_scope(|| self.find(&mut request, peer, connection));
         let request = request.map(|body| TimedBody::new(body, limits));
         // Called here, so that the request isn't moved once more.
         let answered = caught(warp::service(self.filters[index].clone()).call(request));

@@ -384,7 +384,7 @@ fn hosts_of(listener: &BoundSocket<'_>) -> Result<Option<HostPolicy>, StartError
             hosts.map_err(|reason| StartError::Host { endpoint: endpoint.title(), reason })?,
         );
     }
-    Ok(HostPolicy::new(named, listener.address.ip().to_canonical().is_loopback()))
+    Ok(HostPolicy::new(named, listener.address))
 }
 
 /// Returns what is served where these endpoints listen; `ports` are those of

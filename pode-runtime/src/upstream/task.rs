@@ -1,6 +1,8 @@
 //! The task that keeps an upstream connected.
 
+use std::future::pending;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -13,7 +15,7 @@ use super::declared::DeclaredUpstream;
 use super::sender::Sender;
 use crate::base::error::with_causes;
 use crate::base::supervisor::{Supervisor, finish_by};
-use crate::base::trouble::Trouble;
+use crate::base::token_bucket::TokenBucket;
 use crate::upstream::UpstreamOptions;
 
 impl<Context> DeclaredUpstream<Context> {
@@ -28,7 +30,7 @@ impl<Context> DeclaredUpstream<Context> {
         let _stopped = StopWhenDropped(self.sender());
         let UpstreamOptions { reconnect_delay, max_reconnect_delay, .. } = *self.options();
         let mut backoff = Backoff::new(reconnect_delay, max_reconnect_delay);
-        let mut told = Told::default();
+        let mut told = Told::new();
         let mut supervisor = Supervisor::new(self);
         let mut connect = async || {
             self.connect(destination, context, &mut stopping, &mut backoff, &mut told).await;
@@ -55,10 +57,17 @@ impl<Context> DeclaredUpstream<Context> {
             let reason = match attempt {
                 Ok(socket) => {
                     backoff.connected();
-                    if told.connected() {
+                    let told = async {
+                        told.connected().await;
                         tracing::info!("{self} is connected to {}", destination.url());
-                    }
-                    match serve(self, socket, context, stopping).await {
+                        pending().await
+                    };
+                    let end = tokio::select! {
+                        biased;
+                        () = told => unreachable!("it is pending"),
+                        end = serve(self, socket, context, stopping) => end,
+                    };
+                    match end {
                         End::Stopping => return,
                         end => end.to_string(),
                     }
@@ -67,7 +76,11 @@ impl<Context> DeclaredUpstream<Context> {
             };
             let delay = backoff.next(chance());
             if told.failed(&reason) {
-                tracing::warn!("{self} at {}: {reason}; next try in {delay:?}", destination.url());
+                tracing::warn!(
+                    "{self} at {}: {reason}; next try in {:.1?}",
+                    destination.url(),
+                    delay
+                );
             }
             tokio::select! {
                 biased;
@@ -78,34 +91,45 @@ impl<Context> DeclaredUpstream<Context> {
     }
 }
 
-/// What the log says of an upstream: that it is connected, or why not.
-#[derive(Debug, Default)]
+/// What the log says of an upstream: that it is connected, or why not. Its last
+/// word is never that an upstream is connected which isn't.
+#[derive(Debug)]
 struct Told {
-    trouble: Trouble,
-    /// Why not, as it was logged last; empty at first.
-    reason: String,
-    /// Whether the first connection was logged.
-    connected: bool,
+    /// `None` if it is connected, or at first.
+    failure: Option<String>,
+    is_connected: bool,
+    lines: TokenBucket,
 }
 
+/// How many lines there may be at once, and how often another one.
+const MOST_LINES: u32 = 10;
+const LINE_INTERVAL: Duration = Duration::from_secs(30);
+
 impl Told {
-    /// Notes a connection, and returns whether to log it: the first one, and
-    /// each that ends a trouble which was logged.
-    fn connected(&mut self) -> bool {
-        self.trouble.ends() | !std::mem::replace(&mut self.connected, true)
+    fn new() -> Told {
+        Told { failure: None, is_connected: false, lines: TokenBucket::new() }
+    }
+
+    /// Waits until it may be logged that there is a connection. Cancel safe.
+    async fn connected(&mut self) {
+        // The line that will say that it has ended is taken, too.
+        while !self.lines.take(MOST_LINES - 1, LINE_INTERVAL) {
+            sleep(LINE_INTERVAL).await;
+        }
+        self.lines.take(MOST_LINES, LINE_INTERVAL);
+        (self.failure, self.is_connected) = (None, true);
     }
 
     /// Notes the end of a connection or of an attempt, and returns whether to log
-    /// it. Another reason than before is another trouble.
+    /// it.
     fn failed(&mut self, reason: &str) -> bool {
-        if self.reason != reason {
-            self.trouble.ends();
+        let is_news = self.failure.as_deref() != Some(reason);
+        let tell = std::mem::take(&mut self.is_connected)
+            || is_news && self.lines.take(MOST_LINES, LINE_INTERVAL);
+        if tell {
+            self.failure = Some(reason.to_owned());
         }
-        let begins = self.trouble.begins();
-        if begins {
-            reason.clone_into(&mut self.reason);
-        }
-        begins
+        tell
     }
 }
 
@@ -180,32 +204,48 @@ mod tests {
 
     use tokio::time::advance;
 
+    use futures_util::FutureExt;
+
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn an_upstream_that_keeps_failing_writes_a_line_a_minute_at_most() {
-        let mut told = Told::default();
+    async fn an_upstream_that_keeps_failing_writes_few_lines() {
+        let mut told = Told::new();
         let mut lines = Vec::new();
-        for second in 0..300 {
+        for second in 0..1000 {
             // It is refused, can't be reached, and then is connected, but not for long.
             let reason = if second < 100 { "refused" } else { "unreachable" };
             if told.failed(reason) {
                 lines.push((second, reason));
             }
-            if second > 200 && told.connected() {
+            if second > 200 && told.connected().now_or_never().is_some() {
                 lines.push((second, "connected"));
             }
             advance(Duration::from_secs(1)).await;
         }
-        let expected = [
+        let beginning = [
             (0, "refused"),
             (100, "unreachable"),
             (201, "connected"),
             (202, "unreachable"),
             (202, "connected"),
-            (262, "unreachable"),
-            (262, "connected"),
+            (203, "unreachable"),
         ];
-        assert_eq!(lines, expected);
+        assert_eq!(lines[..6], beginning);
+        assert!(lines.len() <= 10 + 1000 / 30, "{lines:?}");
+        assert!(lines.len() > 20, "{lines:?}");
+        let pairs = lines.windows(2).filter(|pair| pair[0].1 == "connected");
+        assert!(pairs.into_iter().all(|pair| pair[1] == (pair[0].0 + 1, "unreachable")));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_lasts_is_told() {
+        let mut told = Told::new();
+        for reason in 0..100 {
+            told.failed(&reason.to_string());
+        }
+        told.connected().await;
+        assert!(told.failed("99"), "its end is told, too");
+        assert!(!told.failed("99"));
     }
 }

@@ -178,8 +178,7 @@ async fn what_goes_wrong_is_told_to_the_log() {
     other.send(Message::binary(vec![0xFF])).await.unwrap();
     other.close(None).await.unwrap();
     drop(other);
-    // When it reconnects, it has logged all of this; that it is closed is another
-    // trouble within a minute.
+    // When it reconnects, it has logged all of this.
     listener.accept().await.unwrap();
     drop(upstreams);
 
@@ -191,6 +190,7 @@ async fn what_goes_wrong_is_told_to_the_log() {
         "ERROR upstream `TEST`: \"no\\n\"",
         "WARN upstream `TEST`: a message is skipped: \"invalid type: map, expected a string at line 1 column 0\"; it begins with \"{\\naaa",
         "WARN upstream `TEST`: a message is skipped: \"it is binary, and no text in UTF-8\"; it begins with \"\"",
+        "WARN upstream `TEST` at ws://ADDRESS/prices: the connection was closed; next try in",
     ];
     let address = listener.local_addr().unwrap().to_string();
     let lines: Vec<String> =

@@ -11,8 +11,10 @@ use pode_core::{ClientId, Message, Parameters, Payload, SendError};
 use tokio_util::task::TaskTracker;
 
 use crate::app::context::Context;
+use crate::app::state::NO_STATE;
 use crate::base::debug_form::debug_form;
 use crate::base::error::EventError;
+use crate::base::log::ration::rationed;
 use crate::push::clients::Clients;
 use crate::push::engine::{Audience, Envelope};
 use crate::push::publisher::Sending;
@@ -101,13 +103,18 @@ impl SignalClient {
     ///
     /// # Errors
     ///
-    /// An error of status 500 that names the type, if the handler set no value
-    /// of this type.
+    /// An error of status 500, if the handler set no value of this type; the log
+    /// names the type.
     pub fn state<T: 'static>(&self) -> Result<&T, EventError> {
         let state = self.info.state.as_ref().and_then(|state| state.downcast_ref());
         state.ok_or_else(|| {
-            let text = format!("the client has no state of type `{}`", type_name::<T>());
-            EventError::new(500, text)
+            rationed!(
+                error,
+                signal = self.signal(),
+                "a client has no state of type `{}`: `on connect` sets none",
+                type_name::<T>(),
+            );
+            EventError::new(500, NO_STATE)
         })
     }
 
