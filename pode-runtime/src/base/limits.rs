@@ -123,9 +123,13 @@ limits! {
         /// with 431.
         pub max_head_bytes: usize = 32 << 10,
 
-        /// How long a connection may be idle between requests, after the first; 30
+        /// How long a connection may be idle between requests, after the first; 75
         /// seconds by default. Then it is closed.
-        pub keep_alive_timeout: Duration = Duration::from_secs(30),
+        ///
+        /// Behind a proxy it must be longer than the proxy keeps its connections
+        /// for further requests, which is 60 seconds for many. Otherwise a request
+        /// may meet a connection that is just being closed, and fails.
+        pub keep_alive_timeout: Duration = Duration::from_secs(75),
 
         /// How long a body may be that a handler takes whole, in bytes; 1 MiB by
         /// default. A longer one is answered with 413: at once if its length is
@@ -201,6 +205,11 @@ mod tests {
         // Even where the named value is the default.
         assert_eq!(named(1 << 20).within(endpoint).max_body_bytes, 1 << 20);
         assert_eq!(DeclaredLimits::default().within(endpoint).max_body_bytes, 3);
+    }
+
+    #[test]
+    fn an_idle_connection_outlives_the_pools_of_proxies() {
+        assert!(Limits::default().keep_alive_timeout > Duration::from_secs(60));
     }
 
     #[test]
