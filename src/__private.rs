@@ -45,4 +45,5 @@ pub mod endpoint_words {
     pub use pode_runtime::certificate::{
         optional, password_from_env, password_from_file, pem, pfx, required, self_signed,
     };
+    pub use pode_runtime::forwarded_by;
 }

@@ -204,7 +204,8 @@ pub use pode_runtime::{
     DisconnectReason, EndedError, EndpointOptions, Error, EventError, FromMessage, HandOver, Hosts,
     InvokeError, Limits, LogWriter, OnLag, Origins, PublicOptions, RawMessage, Rebroadcast, Result,
     RouteOptions, RunningServer, Secret, Server, ServerOptions, Service, SignalOptions, StartError,
-    TimerOptions, log_to_terminal, log_writer, pages_of, print_panic, secret_from_env, signed_by,
+    TimerOptions, TrustedProxies, forwarded_by, log_to_terminal, log_writer, pages_of, print_panic,
+    secret_from_env, signed_by,
 };
 #[cfg(feature = "upstream")]
 pub use pode_runtime::{

@@ -4,9 +4,10 @@
 //! parser and one rule: what compiles is what runs. There are no sockets and
 //! no files in here, and no clock but that of new client ids.
 //!
-//! - [`Address`], [`Host`], [`Method`], [`Origin`], [`Protocol`], [`RoutePath`],
-//!   [`SignalPath`], [`UpstreamName`], [`UpstreamUrl`] and [`interval`] are the
-//!   words of a declaration, and so is `cron` (feature `cron`).
+//! - [`Address`], [`Host`], [`Method`], [`Network`], [`Origin`], [`Protocol`],
+//!   [`RoutePath`], [`SignalPath`], [`UpstreamName`], [`UpstreamUrl`] and
+//!   [`interval`] are the words of a declaration, and so is `cron` (feature
+//!   `cron`).
 //! - [`SignalFamily`] is many signal paths in one declaration, [`level`] is how
 //!   widely a signal may be sent, and [`ClientId`] identifies a client.
 //! - [`RouteTable`] finds the route for a request, and [`CertificateNames`] the
@@ -31,6 +32,7 @@ pub mod host;
 pub mod interval;
 pub mod level;
 pub mod method;
+pub mod network;
 pub mod origin;
 pub mod pem;
 pub mod protocol;
@@ -66,6 +68,7 @@ pub use address::{Address, Bind};
 pub use certificate_names::{CertificateNames, Fit};
 pub use host::Host;
 pub use method::Method;
+pub use network::Network;
 pub use origin::Origin;
 pub use protocol::Protocol;
 pub use route_path::RoutePath;

@@ -44,6 +44,7 @@ pub use cookie::Cookie;
 pub use http::hosts::Hosts;
 pub use http::origin::{Origins, pages_of};
 pub use jobs::timer::TimerOptions;
+pub use net::proxies::{TrustedProxies, forwarded_by};
 pub use net::tls::certificate;
 pub use net::tls::certificate::{Certificate, ClientAuthorities, ClientCertificate};
 pub use push::clients;

@@ -77,6 +77,10 @@ keywords! {
     /// `endpoint http "127.0.0.1:8090" { hosts: ["shop.example"] };`. At other
     /// addresses every host will do, unless `hosts` says otherwise.
     ///
+    /// Behind a proxy all clients come from its address. The option
+    /// `trusted_proxies` names the addresses of proxies that say who the client
+    /// is: `{ trusted_proxies: ["127.0.0.1", "10.0.0.0/8"] }`.
+    ///
     /// Routes and signals choose an endpoint by the name before its protocol:
     /// `{ endpoint: name }`, or `{ endpoint: [one, other] }`. Without this
     /// option, they serve every endpoint of their kind. At an endpoint, a route

@@ -33,6 +33,7 @@ mod log;
 mod memory;
 mod mount;
 mod origin;
+mod proxied;
 mod public;
 #[cfg(unix)]
 mod range;

@@ -111,6 +111,8 @@ codes! {
     IdleEndpoint = 47,
     /// An invalid host.
     Host = 48,
+    /// An invalid address or network of proxies.
+    Network = 49,
 
     // Certificates.
     /// A secure endpoint without a certificate.

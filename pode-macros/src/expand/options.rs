@@ -9,7 +9,7 @@ use syn::Expr;
 use syn::spanned::Spanned;
 
 use crate::resolve::certificate::CERTIFICATE;
-use crate::resolve::options::{HOSTS, interval, is_limits, limits};
+use crate::resolve::options::{HOSTS, TRUSTED_PROXIES, interval, is_limits, limits};
 use crate::syntax::{Field, Options};
 
 /// Writes a value, which may be an interval such as `5s`.
@@ -25,7 +25,7 @@ pub(super) fn value(value: &Expr) -> TokenStream {
     }
 }
 
-/// Writes the value of an option. Certificates and hosts may stand in
+/// Writes the value of an option. Certificates, hosts and proxies may stand in
 /// brackets, and a text may replace a path.
 fn option(field: &Field) -> TokenStream {
     match &field.value {
@@ -34,6 +34,9 @@ fn option(field: &Field) -> TokenStream {
         }
         hosts if field.name == HOSTS => {
             quote_spanned! { hosts.span()=> ::pode::Hosts::from(#hosts) }
+        }
+        proxies if field.name == TRUSTED_PROXIES => {
+            quote_spanned! { proxies.span()=> ::pode::TrustedProxies::from(#proxies) }
         }
         path if field.name == "hand_over" => {
             let value = value(path);

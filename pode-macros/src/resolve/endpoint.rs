@@ -18,6 +18,7 @@ impl Resolver<'_> {
         let bind = self.bind(&written.address);
         let options = self.options(&written.options);
         let options = self.hosts(&written.options).and(options);
+        let options = self.trusted_proxies(&written.options).and(options);
         let certificate = self.certificate(&written.options, CERTIFICATE);
         let client_certificate = self.certificate(&written.options, CLIENT_CERTIFICATE);
         let limits = self.limits(&written.options);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use pode_core::check::{Code, did_you_mean};
 use pode_core::interval::{self, IntervalError};
 use pode_core::model::{Name, Place};
-use pode_core::{Host, Origin};
+use pode_core::{Host, Network, Origin};
 use syn::spanned::Spanned;
 use syn::{Expr, ExprLit, ExprStruct, Lit, LitStr, Member};
 
@@ -21,6 +21,9 @@ pub(crate) const LEVEL: &str = "level";
 
 /// The option of endpoints that names the hosts by which they are reached.
 pub(crate) const HOSTS: &str = "hosts";
+
+/// The option of endpoints that names the proxies in front.
+pub(crate) const TRUSTED_PROXIES: &str = "trusted_proxies";
 
 /// The option of signals and routes that lets pages in.
 const ORIGINS: &str = "origins";
@@ -73,14 +76,19 @@ pub(super) fn text(value: &Expr) -> Option<&LitStr> {
     }
 }
 
-/// Returns the texts of `pages_of([…])`; any other expression has none.
-fn pages_of(value: &Expr) -> Vec<&LitStr> {
-    let Expr::Call(call) = value else { return Vec::new() };
-    let is_word = matches!(&*call.func, Expr::Path(word) if word.path.is_ident("pages_of"));
-    match call.args.first() {
-        Some(Expr::Array(origins)) if is_word => origins.elems.iter().filter_map(text).collect(),
+/// Returns the literal texts of `[…]`; any other expression has none.
+fn texts(value: &Expr) -> Vec<&LitStr> {
+    match value {
+        Expr::Array(several) => several.elems.iter().filter_map(text).collect(),
         _ => Vec::new(),
     }
+}
+
+/// Returns what stands in `word(…)`, first; `None` is any other expression.
+fn called<'value>(word: &str, value: &'value Expr) -> Option<&'value Expr> {
+    let Expr::Call(call) = value else { return None };
+    let is_word = matches!(&*call.func, Expr::Path(path) if path.path.is_ident(word));
+    call.args.first().filter(|_| is_word)
 }
 
 impl Resolver<'_> {
@@ -103,7 +111,7 @@ impl Resolver<'_> {
     pub(super) fn origins(&mut self, options: &Options) -> Option<()> {
         let mut understood = Some(());
         for field in options.fields.iter().filter(|field| field.name == ORIGINS) {
-            for origin in pages_of(&field.value) {
+            for origin in called("pages_of", &field.value).map(texts).unwrap_or_default() {
                 if let Err(error) = origin.value().parse::<Origin>() {
                     let (message, help) = (error.to_string(), error.help());
                     understood = self.mistake(Code::Origin, origin.span(), message, help);
@@ -117,11 +125,25 @@ impl Resolver<'_> {
     pub(super) fn hosts(&mut self, options: &Options) -> Option<()> {
         let mut understood = Some(());
         for field in options.fields.iter().filter(|field| field.name == HOSTS) {
-            let Expr::Array(hosts) = &field.value else { continue };
-            for host in hosts.elems.iter().filter_map(text) {
+            for host in texts(&field.value) {
                 if let Err(error) = host.value().parse::<Host>() {
                     let (message, help) = (error.to_string(), error.help());
                     understood = self.mistake(Code::Host, host.span(), message, help);
+                }
+            }
+        }
+        understood
+    }
+
+    /// Checks the literal addresses and networks in brackets, or in
+    /// `forwarded_by([…])`.
+    pub(super) fn trusted_proxies(&mut self, options: &Options) -> Option<()> {
+        let mut understood = Some(());
+        for field in options.fields.iter().filter(|field| field.name == TRUSTED_PROXIES) {
+            for proxy in texts(called("forwarded_by", &field.value).unwrap_or(&field.value)) {
+                if let Err(error) = proxy.value().parse::<Network>() {
+                    let (message, help) = (error.to_string(), error.help());
+                    understood = self.mistake(Code::Network, proxy.span(), message, help);
                 }
             }
         }

@@ -9,6 +9,7 @@ use http::StatusCode;
 use pode_core::address::AddressError;
 use pode_core::feature::advice;
 use pode_core::host::HostError;
+use pode_core::network::NetworkError;
 use pode_core::origin::OriginError;
 use pode_core::upstream_url::UpstreamUrlError;
 
@@ -89,6 +90,23 @@ pub enum StartError {
         endpoint: String,
         /// What is wrong with which host.
         reason: HostError,
+    },
+
+    /// An endpoint names an invalid address or network of proxies. Reported here
+    /// if the compiler could not see it.
+    #[error("the {endpoint} endpoint can't trust its proxies: {reason}; {}", reason.help())]
+    Network {
+        /// The endpoint: its name, if it has one, and its protocol.
+        endpoint: String,
+        /// What is wrong with which address or network.
+        reason: NetworkError,
+    },
+
+    /// Two endpoints share an address but trust different proxies.
+    #[error("endpoint `{endpoint}` shares an address, but not its `trusted_proxies`")]
+    OtherProxies {
+        /// The later of the two, as declared.
+        endpoint: String,
     },
 
     /// The operating system doesn't let the program open more files and

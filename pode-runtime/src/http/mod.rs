@@ -6,10 +6,10 @@
 //! `stream_progress` does so for the responses within an HTTP/2 connection, and
 //! `body_timeout` gives up on slow bodies. `request_smuggling` refuses ambiguous
 //! requests. `exchange` evens out the versions; `header`, `range`, `decode` (with
-//! `flattened`) and `response` read and write. `handshake/` is that of WebSockets, `upgraded` what is
-//! left of the connection afterwards. `hosts` says by which hosts a server is
-//! reached, `origin` whose pages may connect and send, `content_security_policy`
-//! which scripts a page runs.
+//! `flattened`) and `response` read and write. `handshake/` is that of WebSockets,
+//! `upgraded` what is left of the connection afterwards. `hosts` says by which hosts a server is
+//! reached, `forwarded` for whom a proxy sends, `origin` whose pages may connect and
+//! send, `content_security_policy` which scripts a page runs.
 
 pub(crate) mod activity;
 pub(crate) mod body_timeout;
@@ -17,6 +17,7 @@ pub(crate) mod content_security_policy;
 pub(crate) mod decode;
 pub(crate) mod exchange;
 mod flattened;
+pub(crate) mod forwarded;
 pub(crate) mod handshake;
 pub(crate) mod header;
 pub(crate) mod hosts;

@@ -12,6 +12,7 @@ use pode_core::Origin;
 use pode_core::origin::{Authority, OriginError};
 
 use crate::base::log::ration::{Quoted, rationed};
+use crate::http::forwarded::Forwarded;
 
 /// The pages that may connect to a signal, or send what changes something to a
 /// route: any request but GET, HEAD and OPTIONS. Programs other than browsers
@@ -98,10 +99,11 @@ impl OriginPolicy {
         Ok(OriginPolicy { origins, ports, is_secure })
     }
 
-    /// Returns whether a client that sends these headers may connect. A refusal
-    /// is logged, since browsers don't show the reason.
-    pub(crate) fn admits(&self, headers: &HeaderMap) -> bool {
-        let admits = self.is_admitted(headers);
+    /// Returns whether a client that sends these headers may connect; `forwarded`
+    /// is what a trusted proxy says of it. A refusal is logged, since browsers
+    /// don't show the reason.
+    pub(crate) fn admits(&self, headers: &HeaderMap, forwarded: Option<&Forwarded>) -> bool {
+        let admits = self.is_admitted(headers, forwarded);
         if !admits {
             refusal!(headers, "connect", "signal");
         }
@@ -110,14 +112,14 @@ impl OriginPolicy {
 
     /// Returns whether a client may send a request with these headers that
     /// changes something. A refusal is logged.
-    pub(crate) fn admits_change(&self, headers: &HeaderMap) -> bool {
+    pub(crate) fn admits_change(&self, headers: &HeaderMap, forwarded: Option<&Forwarded>) -> bool {
         // Browsers send it to hosts they trust, and pages can't set it. It is
         // right where a page hides its origin, too.
         let site = headers.get(FETCH_SITE).map(HeaderValue::as_bytes);
         let admits = match site {
             Some(b"same-origin" | b"none") => true,
             Some(_) if !headers.contains_key(header::ORIGIN) => self.origins.is_none(),
-            _ => self.is_admitted(headers),
+            _ => self.is_admitted(headers, forwarded),
         };
         if !admits {
             refusal!(headers, "send this", "route");
@@ -125,7 +127,7 @@ impl OriginPolicy {
         admits
     }
 
-    fn is_admitted(&self, headers: &HeaderMap) -> bool {
+    fn is_admitted(&self, headers: &HeaderMap, forwarded: Option<&Forwarded>) -> bool {
         let Some(origins) = &self.origins else { return true };
         let mut named = headers.get_all(header::ORIGIN).iter();
         let Some(origin) = named.next() else { return true };
@@ -133,11 +135,15 @@ impl OriginPolicy {
         let Some(origin) = origin.to_str().ok().and_then(|origin| origin.parse().ok()) else {
             return false;
         };
-        named.next().is_none() && (self.is_own(&origin, headers) || origins.contains(&origin))
+        named.next().is_none()
+            && (self.is_own(&origin, headers, forwarded) || origins.contains(&origin))
     }
 
-    fn is_own(&self, origin: &Origin, headers: &HeaderMap) -> bool {
-        let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    fn is_own(&self, origin: &Origin, headers: &HeaderMap, forwarded: Option<&Forwarded>) -> bool {
+        let is_secure = forwarded.and_then(|forwarded| forwarded.is_secure);
+        let is_secure = is_secure.unwrap_or(self.is_secure);
+        let host = || headers.get(header::HOST).and_then(|host| host.to_str().ok());
+        let host = forwarded.and_then(|forwarded| forwarded.host.as_deref()).or_else(host);
         let Some(host) = host.and_then(|host| host.parse::<Authority>().ok()) else {
             return false;
         };
@@ -149,7 +155,7 @@ impl OriginPolicy {
             Some(named) => named == port,
             None => matches!(port, 80 | 443),
         };
-        (origin.is_secure() || !self.is_secure) && (same_port || self.ports.contains(&port))
+        (origin.is_secure() || !is_secure) && (same_port || self.ports.contains(&port))
     }
 }
 
@@ -162,7 +168,7 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(header::HOST, host.parse().unwrap());
         headers.insert(header::ORIGIN, origin.parse().unwrap());
-        OriginPolicy::new(origins, [8090, 8091].into(), false).unwrap().admits(&headers)
+        OriginPolicy::new(origins, [8090, 8091].into(), false).unwrap().admits(&headers, None)
     }
 
     #[test]
@@ -200,7 +206,8 @@ mod tests {
                     headers.insert(name, value.parse().unwrap());
                 }
             }
-            let found = [&own_pages, &friends, &any_page].map(|it| it.admits_change(&headers));
+            let found =
+                [&own_pages, &friends, &any_page].map(|it| it.admits_change(&headers, None));
             assert_eq!(found, [by_own, by_friends, true], "{origin:?} {site:?}");
         }
     }
@@ -212,9 +219,44 @@ mod tests {
         headers.insert(header::HOST, "shop.example".parse().unwrap());
         for (origin, admitted) in [("https://shop.example", true), ("http://shop.example", false)] {
             headers.insert(header::ORIGIN, origin.parse().unwrap());
-            assert_eq!(policy.admits(&headers), admitted, "{origin}");
-            assert_eq!(policy.admits_change(&headers), admitted, "{origin}");
+            assert_eq!(policy.admits(&headers, None), admitted, "{origin}");
+            assert_eq!(policy.admits_change(&headers, None), admitted, "{origin}");
         }
+    }
+
+    #[test]
+    fn behind_a_proxy_own_pages_are_those_that_it_serves() {
+        let policy = OriginPolicy::new(&Origins::OwnPages, [8090].into(), false).unwrap();
+        let mut headers = HeaderMap::new();
+        headers.insert(header::HOST, "127.0.0.1:8090".parse().unwrap());
+        let forwarded = |is_secure, host: Option<&str>| Forwarded {
+            is_secure: Some(is_secure),
+            host: host.map(str::to_owned),
+        };
+        let shop = Some("shop.example");
+        for (origin, forwarded, admitted) in [
+            ("https://shop.example", forwarded(true, shop), true),
+            ("http://shop.example", forwarded(true, shop), false),
+            ("http://shop.example", forwarded(false, shop), true),
+            ("https://shop.example:8443", forwarded(true, Some("shop.example:8443")), true),
+            ("https://evil.example", forwarded(true, shop), false),
+            // The host that the proxy asks for is another one.
+            ("http://127.0.0.1:8090", forwarded(false, shop), false),
+            ("http://127.0.0.1:8090", forwarded(false, None), true),
+            ("http://127.0.0.1:8090", forwarded(true, None), false),
+            ("https://shop.example", forwarded(true, Some("shop.example\u{fffd}")), false),
+        ] {
+            headers.insert(header::ORIGIN, origin.parse().unwrap());
+            let found = [
+                policy.admits(&headers, Some(&forwarded)),
+                policy.admits_change(&headers, Some(&forwarded)),
+            ];
+            assert_eq!(found, [admitted; 2], "{origin} {forwarded:?}");
+        }
+        // As an endpoint with TLS has it, behind a proxy without.
+        let policy = OriginPolicy::new(&Origins::OwnPages, [8443].into(), true).unwrap();
+        headers.insert(header::ORIGIN, "http://shop.example".parse().unwrap());
+        assert!(policy.admits(&headers, Some(&forwarded(false, shop))));
     }
 
     #[test]
@@ -271,11 +313,11 @@ mod tests {
         let gate = OriginPolicy::new(&Origins::OwnPages, Arc::default(), false).unwrap();
         let mut headers = HeaderMap::new();
         headers.insert(header::HOST, "a".parse().unwrap());
-        assert!(gate.admits(&headers));
+        assert!(gate.admits(&headers, None));
         headers.append(header::ORIGIN, "http://a".parse().unwrap());
-        assert!(gate.admits(&headers));
+        assert!(gate.admits(&headers, None));
         headers.append(header::ORIGIN, "http://a".parse().unwrap());
-        assert!(!gate.admits(&headers));
+        assert!(!gate.admits(&headers, None));
     }
 
     #[test]
@@ -290,7 +332,7 @@ mod tests {
         ] {
             let value = |bytes| header::HeaderValue::from_bytes(bytes).unwrap();
             let named = [(header::ORIGIN, value(origin)), (header::HOST, value(host))];
-            assert!(!gate.admits(&HeaderMap::from_iter(named)));
+            assert!(!gate.admits(&HeaderMap::from_iter(named), None));
         }
     }
 }

@@ -29,6 +29,7 @@ use crate::http::timeout_stream::{TimeoutStream, Transport};
 use crate::net::accept::{AcceptedConnection, Acceptor};
 use crate::net::connection_limit::{ConnectionLimit, ConnectionPermit};
 use crate::net::listen::Listener;
+use crate::net::proxies::Proxies;
 use crate::net::shutdown::told_to_stop;
 use crate::net::tls::certificate::ClientCertificate;
 use crate::net::tls::config::{Tls, chose_http_2, client_certificate};
@@ -46,13 +47,15 @@ const DEFAULT_BUFFER_BYTES: usize = 400 << 10;
 pub(crate) struct ServeOptions {
     pub(crate) limits: Limits,
     pub(crate) connections: Arc<ConnectionLimit>,
+    pub(crate) proxies: Arc<Proxies>,
 }
 
 #[cfg(test)]
 impl Default for ServeOptions {
     fn default() -> Self {
         let limits = Limits::default();
-        ServeOptions { limits, connections: ConnectionLimit::of_server(&limits, usize::MAX) }
+        let connections = ConnectionLimit::of_server(&limits, usize::MAX);
+        ServeOptions { limits, connections, proxies: Arc::default() }
     }
 }
 
@@ -65,7 +68,7 @@ impl Default for ServeOptions {
 pub(crate) async fn serve<S, F>(
     listener: impl Into<Listener>,
     tls: Option<Tls>,
-    ServeOptions { limits, connections: counted }: ServeOptions,
+    ServeOptions { limits, connections: counted, proxies }: ServeOptions,
     service: S,
     mut stopping: watch::Receiver<Option<Instant>>,
 ) where
@@ -74,7 +77,7 @@ pub(crate) async fn serve<S, F>(
 {
     let limits = Arc::new(limits);
     let is_plain = tls.is_none();
-    let mut acceptor = Acceptor::new(listener.into(), counted, is_plain);
+    let mut acceptor = Acceptor::new(listener.into(), counted, proxies, is_plain);
     let mut connections = JoinSet::new();
     let mut supervisor = Supervisor::new("the accepting of connections");
     let deadline = loop {

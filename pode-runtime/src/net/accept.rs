@@ -14,6 +14,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::base::trouble::Trouble;
 use crate::net::connection_limit::{ConnectionLimit, ConnectionPermit, LimitReached};
 use crate::net::listen::Listener;
+use crate::net::proxies::Proxies;
 
 /// How long to pause when the system can't accept a connection: time for others
 /// to end and free their descriptors.
@@ -30,6 +31,7 @@ pub(crate) struct AcceptedConnection {
 pub(crate) struct Acceptor {
     listener: Listener,
     connections: Arc<ConnectionLimit>,
+    proxies: Arc<Proxies>,
     is_plain: bool,
     // The following fields keep state across calls, since
     // [`accept`](Self::accept) is dropped midway whenever a connection ends.
@@ -44,11 +46,12 @@ impl Acceptor {
     pub(crate) fn new(
         listener: Listener,
         connections: Arc<ConnectionLimit>,
+        proxies: Arc<Proxies>,
         is_plain: bool,
     ) -> Acceptor {
         let resting_until = Instant::now();
         let trouble = Trouble::default();
-        Acceptor { listener, connections, is_plain, waiting: None, resting_until, trouble }
+        Acceptor { listener, connections, proxies, is_plain, waiting: None, resting_until, trouble }
     }
 
     /// Waits for the next connection, and for its permit. Cancel safe.
@@ -58,7 +61,9 @@ impl Acceptor {
                 Some(waiting) => waiting,
                 None => self.accept_any().await,
             };
-            match self.connections.enter(Some(peer.ip())) {
+            // Many clients share the connections of a proxy.
+            let counted = Some(peer.ip()).filter(|address| !self.proxies.trusts(*address));
+            match self.connections.enter(counted) {
                 Ok(permit) => return AcceptedConnection { stream, peer, permit },
                 Err(LimitReached::All) => {
                     self.waiting = Some((stream, peer));
@@ -147,8 +152,12 @@ mod tests {
         let listener = bind(&"127.0.0.1:0".parse().unwrap()).unwrap();
         let address = listener.local_addr().unwrap();
         let resting_until = Instant::now() + ACCEPT_PAUSE;
-        let mut acceptor =
-            Acceptor::new(listener.into(), ServeOptions::default().connections, true);
+        let mut acceptor = Acceptor::new(
+            listener.into(),
+            ServeOptions::default().connections,
+            Arc::default(),
+            true,
+        );
         acceptor.resting_until = resting_until;
         let peer = TcpStream::connect(address).await.unwrap();
         let accepted = acceptor.accept().await;
@@ -166,7 +175,8 @@ mod tests {
             socket.set_nonblocking(true).unwrap();
             TcpListener::from_std(socket.into()).unwrap()
         };
-        let mut acceptor = Acceptor::new(deaf().into(), ServeOptions::default().connections, true);
+        let mut acceptor =
+            Acceptor::new(deaf().into(), ServeOptions::default().connections, Arc::default(), true);
         let started = Instant::now();
         timeout(Duration::from_millis(2500), acceptor.accept()).await.err().unwrap();
         assert_eq!(acceptor.resting_until, started + 3 * ACCEPT_PAUSE);

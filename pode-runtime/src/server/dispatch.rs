@@ -246,8 +246,9 @@ impl Dispatch {
             (self.leftovers, Vec::new(), Some(refusal))
         };
         let is_forged = |route: usize| {
+            let origins = &self.info[route].origins;
             !request.method().is_safe()
-                && !self.info[route].origins.admits_change(request.headers())
+                && !origins.admits_change(request.headers(), request.extensions().get())
         };
         let (index, values, refusal) = match found {
             Found::Route { index, .. } if is_forged(index) => {

@@ -83,7 +83,10 @@ bounded!(
     ServerOptions { send_timeout, stop_timeout, client_id_lifetime, drain, limits }
     but not { client_ids, content_security_policy, hand_over }
 );
-bounded!(EndpointOptions { limits } but not { certificate, client_certificate, hosts });
+bounded!(
+    EndpointOptions { limits }
+    but not { certificate, client_certificate, hosts, trusted_proxies }
+);
 bounded!(RouteOptions { limits } but not { origins });
 bounded!(PublicOptions { cache_age } but not { download, index });
 bounded!(
@@ -184,6 +187,7 @@ mod tests {
             certificate: Default::default(),
             client_certificate: Default::default(),
             hosts: Default::default(),
+            trusted_proxies: Default::default(),
             limits,
         };
         let public = PublicOptions { cache_age: length, download: false, index: "" };

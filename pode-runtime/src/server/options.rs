@@ -6,6 +6,7 @@ use crate::app::client_ids::ClientIds;
 use crate::base::limits::DeclaredLimits;
 use crate::http::content_security_policy::OWN_SCRIPTS;
 use crate::http::hosts::Hosts;
+use crate::net::proxies::TrustedProxies;
 use crate::net::tls::certificate::{Certificate, ClientAuthorities};
 use crate::server::restart::HandOver;
 
@@ -129,6 +130,27 @@ pub struct EndpointOptions {
     /// Endpoints that share an address share their hosts. An embedded server
     /// has none.
     pub hosts: Hosts,
+
+    /// The proxies that say for whom they send, as addresses and networks:
+    /// `{ trusted_proxies: ["127.0.0.1", "10.0.0.0/8", "fd00::/8"] }`; none by
+    /// default. From any other address these headers mean nothing.
+    ///
+    /// `X-Forwarded-For` is read from its end: the first address that isn't a
+    /// trusted proxy's is the client's, for `peer_address()` of events, for signed
+    /// ids that are `strict`, and for `max_clients_per_address`. The last value
+    /// of `X-Forwarded-Proto` and that of `X-Forwarded-Host` say which pages are
+    /// own ones ([`Origins`](crate::Origins)); `hosts` is about `Host` alone. So
+    /// the proxy must set these headers, or add to them, not pass them on. For
+    /// proxies that set `Forwarded` (RFC 7239), write
+    /// `forwarded_by(["10.0.0.0/8"])`, which needs no `use` there; then only that
+    /// header is read.
+    ///
+    /// Connections of trusted proxies don't count for
+    /// `max_connections_per_address`, since many clients share them.
+    ///
+    /// If endpoints share an address, one of them names the proxies for all. An
+    /// embedded server has none.
+    pub trusted_proxies: TrustedProxies,
 
     /// Limits on what clients may request here and how long they may take; the
     /// server's by default. The

@@ -1,6 +1,7 @@
 //! Starting a server: from its declaration to running tasks.
 
 use std::future::ready;
+use std::net::SocketAddr;
 #[cfg(unix)]
 use std::os::fd::AsFd;
 use std::sync::{Arc, Weak};
@@ -24,7 +25,7 @@ use crate::http::activity::RequestBody;
 use crate::http::hosts::HostPolicy;
 use crate::http::origin::{OriginPolicy, Origins};
 use crate::http::serve::ServeOptions;
-use crate::http::{request_smuggling, serve};
+use crate::http::{forwarded, request_smuggling, serve};
 use crate::jobs::gate::JobGate;
 use crate::jobs::running::{self, RunningJobs};
 use crate::net::connection_limit::ConnectionLimit;
@@ -32,6 +33,7 @@ use crate::net::fd_limit;
 #[cfg(unix)]
 use crate::net::listen::HandedSocket;
 use crate::net::listen::{InheritedSockets, Listener};
+use crate::net::proxies::Proxies;
 use crate::net::shutdown::StopRequests;
 #[cfg(unix)]
 use crate::net::shutdown::outlive_files_that_are_too_large;
@@ -198,15 +200,16 @@ impl Server {
         let served = listeners
             .iter()
             .map(|listener| {
-                let hosts = hosts_of(listener)?;
+                let (hosts, proxies) = (hosts_of(listener)?, Arc::new(proxies_of(listener)?));
                 let is_secure = listener.tls.is_some();
-                Ok((hosts, served_by(&declared, &listener.endpoints, &ports, is_secure)?))
+                let served = served_by(&declared, &listener.endpoints, &ports, is_secure)?;
+                Ok((hosts, proxies, served))
             })
             .collect::<Result<Vec<_>, StartError>>()?;
-        let rules = listeners.iter().map(|listener| {
+        let rules = listeners.iter().zip(&served).map(|(listener, (_, proxies, _))| {
             let limits = declared.limits_at(&listener.endpoints);
             let connections = connections.at(&limits, &declared.limits());
-            ServeOptions { limits, connections }
+            ServeOptions { limits, connections, proxies: Arc::clone(proxies) }
         });
         let rules: Vec<_> = rules.collect();
 
@@ -237,21 +240,28 @@ impl Server {
         let renewal = Renewal::start(tls);
         let mut endpoints = Vec::new();
         let mut tasks = Vec::new();
-        for ((listener, (hosts, served)), rules) in listeners.into_iter().zip(served).zip(rules) {
+        let listeners = listeners.into_iter().zip(served).zip(rules);
+        for ((listener, (hosts, proxies, served)), rules) in listeners {
             for endpoint in listener.endpoints {
                 let (protocol, address) = (endpoint.protocol, listener.address);
                 tracing::info!("{name} listens on {protocol}://{address}/");
                 endpoints.push(BoundEndpoint { name: endpoint.name, protocol, address });
             }
             let dispatch = Arc::new(Dispatch::new(served, Arc::clone(&context), engine.clone()));
-            let answer = move |request: Request<RequestBody<Incoming>>, peer| {
+            let answer = move |mut request: Request<RequestBody<Incoming>>, peer: SocketAddr| {
                 let refused = request_smuggling::refused(&request)
                     .or_else(|| hosts.as_ref()?.refused(&request));
                 if let Some(refused) = refused {
                     return Either::Left(ready(Ok(refused)));
                 }
                 let connection = Some(Arc::clone(request.body().activity()));
-                Either::Right(dispatch.answer(request, Some(peer), connection))
+                let mut client = peer;
+                if proxies.trusts(peer.ip()) {
+                    let (from, forwarded) = forwarded::read(&proxies, peer, request.headers());
+                    client = from;
+                    request.extensions_mut().insert(forwarded);
+                }
+                Either::Right(dispatch.answer(request, Some(client), connection))
             };
             tasks.push(tokio::spawn(serve::serve(
                 Listener::new(listener.socket, accepting.subscribe()),
@@ -385,6 +395,18 @@ fn hosts_of(listener: &BoundSocket<'_>) -> Result<Option<HostPolicy>, StartError
         );
     }
     Ok(HostPolicy::new(named, listener.address))
+}
+
+/// Returns the proxies in front of a listener. One of its endpoints names them,
+/// or several name the same.
+fn proxies_of(listener: &BoundSocket<'_>) -> Result<Proxies, StartError> {
+    let mut naming = listener.endpoints.iter().filter(|it| !it.trusted_proxies.is_none());
+    let Some(first) = naming.next() else { return Ok(Proxies::default()) };
+    if let Some(other) = naming.find(|other| other.trusted_proxies != first.trusted_proxies) {
+        return Err(StartError::OtherProxies { endpoint: other.title() });
+    }
+    let proxies = first.trusted_proxies.parsed();
+    proxies.map_err(|reason| StartError::Network { endpoint: first.title(), reason })
 }
 
 /// Returns what is served where these endpoints listen; `ports` are those of

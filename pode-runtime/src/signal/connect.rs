@@ -122,9 +122,9 @@ impl SignalRoute {
         handshake: &Handshake,
         upgrade: Option<OnUpgrade>,
     ) -> Result<(AcceptedHandshake, OnUpgrade), HandshakeError> {
-        let RequestHead { method, headers, .. } = &handshake.head;
+        let RequestHead { method, headers, forwarded, .. } = &handshake.head;
         let accepted = accept(method, handshake.version, headers)?;
-        if !self.origins.admits(headers) {
+        if !self.origins.admits(headers, forwarded.as_ref()) {
             return Err(HandshakeError::Origin);
         }
         // Embedded in another warp server, the version isn't known; but only

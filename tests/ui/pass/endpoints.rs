@@ -21,6 +21,11 @@ pode_server! {
     // run time.
     endpoint wide http "*:8092" { hosts: ["*.Shop.example", "10.0.0.5", "[::1]"] };
     endpoint late http "*:8093" { hosts: vec!["shop.example".to_owned()] };
+    // PODE049: networks of both versions, those that send `Forwarded`, and a
+    // list that is known only at run time.
+    endpoint near http "*:8094" { trusted_proxies: ["127.0.0.1", "10.0.0.0/8", "fd00::/8"] };
+    endpoint rfc http "*:8095" { trusted_proxies: forwarded_by(["::1"]) };
+    endpoint far http "*:8096" { trusted_proxies: vec!["::1".to_owned()] };
     // PODE044, PODE045, PODE046, PODE047: each is chosen by something.
     signal NEWS: String = "/" { endpoint: outer };
     route GET "/" => async |_| text("hello");

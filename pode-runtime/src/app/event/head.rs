@@ -8,6 +8,7 @@ use http::header::COOKIE;
 use http::{HeaderMap, Method, Request, Uri};
 use percent_encoding::percent_decode_str;
 
+use crate::http::forwarded::Forwarded;
 use crate::http::header::texts;
 use crate::net::tls::certificate::ClientCertificate;
 
@@ -17,7 +18,10 @@ pub(crate) struct RequestHead {
     pub(crate) method: Method,
     pub(crate) uri: Uri,
     pub(crate) headers: HeaderMap,
+    /// The address of the client, as far as it is known.
     pub(crate) peer: Option<SocketAddr>,
+    /// What a trusted proxy says.
+    pub(crate) forwarded: Option<Forwarded>,
     pub(crate) certificate: Option<ClientCertificate>,
 }
 
@@ -30,6 +34,7 @@ impl RequestHead {
             uri: request.uri().clone(),
             headers: std::mem::take(request.headers_mut()),
             peer,
+            forwarded: request.extensions().get().cloned(),
             certificate: request.extensions().get().cloned(),
         }
     }
@@ -77,9 +82,11 @@ macro_rules! request_methods {
                 self.head().cookie(name)
             }
 
-            /// Returns the address the request came from; behind a proxy, the
-            /// proxy's. `None` if the server is embedded in an application that
-            /// doesn't pass the address on.
+            /// Returns the address the request came from: behind one of the
+            /// endpoint's `trusted_proxies`, the client's, whose port is 0 unless
+            /// the proxy tells it; behind another proxy, the proxy's. `None` if
+            /// the server is embedded in an application that doesn't pass the
+            /// address on.
             pub fn peer_address(&self) -> Option<std::net::SocketAddr> {
                 self.head().peer
             }
@@ -109,7 +116,7 @@ mod tests {
         let lines = lines.iter().filter_map(|line| HeaderValue::from_bytes(line).ok());
         let headers = lines.map(|line| (COOKIE, line)).collect();
         let (method, uri) = (Method::GET, Uri::from_static("/"));
-        RequestHead { method, uri, headers, peer: None, certificate: None }
+        RequestHead { method, uri, headers, peer: None, forwarded: None, certificate: None }
     }
 
     proptest! {

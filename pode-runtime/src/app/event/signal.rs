@@ -93,7 +93,8 @@ impl SignalClient {
         self.info.path.as_deref().unwrap_or(self.info.signal)
     }
 
-    /// Returns the client's address; behind a proxy, the proxy's.
+    /// Returns the client's address; behind a proxy that is none of the
+    /// endpoint's `trusted_proxies`, the proxy's.
     pub fn peer_address(&self) -> Option<SocketAddr> {
         self.info.peer
     }

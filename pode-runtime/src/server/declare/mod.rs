@@ -34,6 +34,7 @@ use crate::content::view::Views;
 use crate::http::hosts::Hosts;
 use crate::jobs::schedule::Schedule;
 use crate::jobs::timer::{Timer, TimerOptions};
+use crate::net::proxies::TrustedProxies;
 use crate::net::tls::certificate::{Certificate, ClientAuthorities};
 use crate::push::engine::{Engine, Envelope};
 use crate::push::publisher::Signals;
@@ -77,6 +78,7 @@ pub(crate) struct Endpoint {
     pub(crate) certificate: Certificate,
     pub(crate) authorities: ClientAuthorities,
     pub(crate) hosts: Hosts,
+    pub(crate) trusted_proxies: TrustedProxies,
     pub(crate) limits: DeclaredLimits,
 }
 
@@ -133,8 +135,13 @@ impl Declared {
         address: impl Into<Address>,
         options: EndpointOptions,
     ) {
-        let EndpointOptions { certificate, client_certificate: authorities, hosts, limits } =
-            options.bounded();
+        let EndpointOptions {
+            certificate,
+            client_certificate: authorities,
+            hosts,
+            trusted_proxies,
+            limits,
+        } = options.bounded();
         let address = address.into();
         self.endpoints.push(Endpoint {
             name,
@@ -143,6 +150,7 @@ impl Declared {
             certificate,
             authorities,
             hosts,
+            trusted_proxies,
             limits,
         });
     }
