@@ -1,14 +1,17 @@
 //! Behind proxies: who the client is, and what counts for it.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use pode::prelude::*;
 use pode::{Protocol, Server, TrustedProxies, forwarded_by};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
+use tokio_rustls::TlsConnector;
 
 use crate::support::{
-    Client, by_each_version, certificate, handshake, raw_over, request, request_at, start, within,
+    Client, by_each_version, certificate, handshake, raw_over, request, request_at, start,
+    trusting_root, within,
 };
 
 pode_server! {
@@ -179,4 +182,117 @@ async fn proxies_that_cannot_be_trusted_as_declared_are_told_at_the_start() {
     let invalid = "the http endpoint can't trust its proxies: `localhost` is neither an address \
                    nor a network; write it as `127.0.0.1`, `10.0.0.0/8`, `::1` or `fd00::/8`";
     assert_eq!(told(&["localhost"], &[]).await, Err(invalid.to_owned()));
+}
+
+pode_server! {
+    server opened(networks: Vec<String>) {
+        limits: Limits { max_connections_per_address: 1, head_timeout: 1h, tls_timeout: 1h },
+    };
+    endpoint http "127.0.0.1:0" { trusted_proxies: networks.clone(), proxy_protocol: true };
+    endpoint ws "127.0.0.1:0";
+    endpoint https "127.0.0.1:0" {
+        certificate: certificate(),
+        trusted_proxies: networks,
+        proxy_protocol: true,
+    };
+    signal SHOWN: String = "/shown";
+    on connect SHOWN => async |event: ConnectEvent<String>| {
+        event.greet(&address(event.peer_address()))
+    };
+    route GET "/" => async |event: WebEvent| text(address(event.peer_address()));
+}
+
+const HEAD: &str = "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+
+async fn connect(address: SocketAddr) -> TcpStream {
+    within(TcpStream::connect(address), "a connection").await.unwrap()
+}
+
+/// A header of version 1.
+fn line(client: &str) -> String {
+    format!("PROXY TCP4 {client} 127.0.0.1 567 80\r\n")
+}
+
+/// A header of version 2.
+fn block(command: u8, following: &[u8]) -> Vec<u8> {
+    let length = u8::try_from(following.len()).unwrap();
+    [b"\r\n\r\n\0\r\nQUIT\n", &[command, 0x11, 0, length][..], following].concat()
+}
+
+#[tokio::test]
+async fn a_connection_is_the_clients_that_a_proxy_header_names() {
+    let server = start(opened(vec!["127.0.0.1".to_owned()])).await;
+    let http = server.address(Protocol::Http).unwrap();
+    // Each client has an address of its own, since it counts until its end.
+    let by_version_2 = block(0x21, b"\x01\x02\x03\x01\x7f\0\0\x01\x02\x37\0\x50\x04\0\x01x");
+    for (header, client) in [
+        (line("1.2.3.0").into_bytes(), Some("1.2.3.0:567")),
+        (by_version_2, Some("1.2.3.1:567")),
+        (b"PROXY TCP6 2001:db8::1 ::1 567 80\r\n".to_vec(), Some("[2001:db8::1]:567")),
+        (b"PROXY UNKNOWN\r\n".to_vec(), None),
+        (block(0x20, b""), None),
+    ] {
+        let stream = connect(http).await;
+        let own = stream.local_addr().unwrap().to_string();
+        let answer = raw_over(stream, &[&header, HEAD.as_bytes()].concat()).await;
+        assert_eq!(answer.text(), client.unwrap_or(&own), "{}", header.escape_ascii());
+    }
+    // The client isn't trusted, whatever it says.
+    let head = HEAD.replace("\r\n\r\n", "\r\nX-Forwarded-For: 9.9.9.9\r\n\r\n");
+    let answer = raw_over(connect(http).await, (line("1.2.3.2") + &head).as_bytes()).await;
+    assert_eq!(answer.text(), "1.2.3.2:567");
+
+    let mut stream = connect(server.address(Protocol::Https).unwrap()).await;
+    stream.write_all(line("1.2.3.3").as_bytes()).await.unwrap();
+    let tls = TlsConnector::from(Arc::new(trusting_root()));
+    let stream = within(tls.connect("localhost".try_into().unwrap(), stream), "a handshake").await;
+    assert_eq!(raw_over(stream.unwrap(), HEAD.as_bytes()).await.text(), "1.2.3.3:567");
+
+    let mut stream = connect(server.address(Protocol::Ws).unwrap()).await;
+    stream.write_all(line("1.2.3.4").as_bytes()).await.unwrap();
+    let mut client = Client::over(stream, "ws://localhost/shown").await;
+    assert_eq!(client.text().await, "\"1.2.3.4:567\"");
+    let refused = raw_over(connect(http).await, line("1.2.3.4").as_bytes()).await;
+    assert_eq!(refused.status, 503);
+    let other = raw_over(connect(http).await, (line("1.2.3.5") + HEAD).as_bytes()).await;
+    assert_eq!(other.text(), "1.2.3.5:567");
+}
+
+#[tokio::test]
+async fn connections_without_a_proxy_header_are_closed() {
+    let server = start(opened(vec!["127.0.0.1".to_owned()])).await;
+    for protocol in [Protocol::Http, Protocol::Https] {
+        let address = server.address(protocol).unwrap();
+        for beginning in [
+            HEAD.to_owned(),
+            "PROXY TCP4 1.2.3.4 127.0.0.1 567\r\n".to_owned(),
+            format!("PROXY UNKNOWN {}", "x".repeat(200)),
+            "\u{16}\u{3}\u{1}".to_owned(),
+        ] {
+            let mut stream = connect(address).await;
+            stream.write_all(beginning.as_bytes()).await.unwrap();
+            let end = within(stream.read(&mut [0]), "the end").await;
+            assert_eq!(end.unwrap_or(0), 0, "{beginning:?}");
+        }
+        // Who isn't trusted is told nothing either.
+        #[cfg(target_os = "linux")]
+        {
+            let mut stream = from_elsewhere(address).await;
+            let _ = stream.write_all(b"PROXY UNKNOWN\r\n").await;
+            let end = within(stream.read(&mut [0]), "the end").await;
+            assert_eq!(end.unwrap_or(0), 0);
+        }
+    }
+    // A header that doesn't end holds up nobody, nor a stop.
+    let mut silent = connect(server.address(Protocol::Http).unwrap()).await;
+    silent.write_all(b"PROXY TCP4 1.2").await.unwrap();
+    server.stop().await;
+    assert_eq!(within(silent.read(&mut [0]), "the end").await.unwrap_or(0), 0);
+}
+
+#[tokio::test]
+async fn nobody_speaks_for_clients_unless_trusted() {
+    let error = opened(Vec::new()).start().await.err().unwrap();
+    let told = "endpoint `http` has `proxy_protocol`, but no `trusted_proxies` to speak it";
+    assert_eq!(error.to_string(), told);
 }

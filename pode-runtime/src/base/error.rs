@@ -102,6 +102,13 @@ pub enum StartError {
         reason: NetworkError,
     },
 
+    /// An endpoint has the option `proxy_protocol`, and no proxies to speak it.
+    #[error("endpoint `{endpoint}` has `proxy_protocol`, but no `trusted_proxies` to speak it")]
+    NoProxies {
+        /// The endpoint as declared.
+        endpoint: String,
+    },
+
     /// Two endpoints share an address but trust different proxies.
     #[error("endpoint `{endpoint}` shares an address, but not its `trusted_proxies`")]
     OtherProxies {

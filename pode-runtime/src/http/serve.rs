@@ -5,6 +5,7 @@
 //! longer handled here.
 
 use std::convert::Infallible;
+use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
@@ -16,20 +17,22 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tracing::Instrument;
 use warp::reply::Response;
 
 use crate::base::limits::Limits;
 use crate::base::log::if_enabled;
+use crate::base::log::ration::rationed;
 use crate::base::supervisor::{Supervisor, finish_by, has_ended};
 use crate::http::activity::{Activity, RequestBody, tracked};
 use crate::http::http2;
 use crate::http::timeout_stream::{TimeoutStream, Transport};
-use crate::net::accept::{AcceptedConnection, Acceptor};
+use crate::net::accept::{self, AcceptedConnection, Acceptor};
 use crate::net::connection_limit::{ConnectionLimit, ConnectionPermit};
 use crate::net::listen::Listener;
 use crate::net::proxies::Proxies;
+use crate::net::proxy_protocol;
 use crate::net::shutdown::told_to_stop;
 use crate::net::tls::certificate::ClientCertificate;
 use crate::net::tls::config::{Tls, chose_http_2, client_certificate};
@@ -77,7 +80,7 @@ pub(crate) async fn serve<S, F>(
 {
     let limits = Arc::new(limits);
     let is_plain = tls.is_none();
-    let mut acceptor = Acceptor::new(listener.into(), counted, proxies, is_plain);
+    let mut acceptor = Acceptor::new(listener.into(), counted, Arc::clone(&proxies), is_plain);
     let mut connections = JoinSet::new();
     let mut supervisor = Supervisor::new("the accepting of connections");
     let deadline = loop {
@@ -88,8 +91,10 @@ pub(crate) async fn serve<S, F>(
                     accepted = acceptor.accept() => {
                         let (tls, service) = (tls.clone(), service.clone());
                         let (limits, stopping) = (Arc::clone(&limits), stopping.clone());
+                        let proxies = Arc::clone(&proxies);
                         let span = tracing::debug_span!("connection", peer = %accepted.peer);
-                        let connection = connection(accepted, tls, limits, service, stopping);
+                        let connection =
+                            connection(accepted, proxies, tls, limits, service, stopping);
                         connections.spawn(connection.instrument(if_enabled(span)));
                     }
                     Some(ended) = connections.join_next() => has_ended(ended),
@@ -107,7 +112,8 @@ pub(crate) async fn serve<S, F>(
 
 /// Serves one connection, with or without TLS.
 async fn connection<S, F>(
-    AcceptedConnection { stream, peer, permit }: AcceptedConnection,
+    mut accepted: AcceptedConnection,
+    proxies: Arc<Proxies>,
     tls: Option<Tls>,
     limits: Arc<Limits>,
     service: S,
@@ -116,6 +122,20 @@ async fn connection<S, F>(
     S: Fn(Request<RequestBody<Incoming>>, SocketAddr) -> F + 'static,
     F: Future<Output = Result<Response, Infallible>> + Send + 'static,
 {
+    if proxies.open_by_proxy_protocol {
+        // Boxed, so that other connections needn't be as large.
+        let opened = Box::pin(open_by_proxy(
+            &mut accepted,
+            &proxies,
+            tls.is_none(),
+            &limits,
+            told_to_stop(&mut stopping),
+        ));
+        if opened.await.is_none() {
+            return;
+        }
+    }
+    let AcceptedConnection { stream, peer, permit } = accepted;
     // Otherwise a message could wait until the client's system acknowledges the
     // previous one.
     if let Err(error) = stream.set_nodelay(true) {
@@ -162,6 +182,46 @@ async fn connection<S, F>(
         let reason = std::error::Error::source(&error).map(ToString::to_string);
         tracing::debug!(%error, reason, "a connection ended early");
     }
+}
+
+/// Learns from a proxy whose connection it is, which then counts for that
+/// address. Returns `None` if it is to be closed.
+async fn open_by_proxy(
+    AcceptedConnection { stream, peer, permit }: &mut AcceptedConnection,
+    proxies: &Proxies,
+    is_plain: bool,
+    limits: &Limits,
+    stop: impl Future,
+) -> Option<()> {
+    let header = tokio::select! {
+        biased;
+        header = timeout(limits.head_timeout, proxy_protocol::read(stream)) => header,
+        _ = stop => return None,
+    };
+    match header.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
+        Ok(Some(client)) => *peer = client,
+        Ok(None) => {}
+        // Some health checks only connect.
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return None,
+        Err(error) => {
+            rationed!(
+                info,
+                proxy = %peer,
+                %error,
+                "a proxy's connection that doesn't begin with a PROXY header is closed \
+                 (`proxy_protocol`)"
+            );
+            return None;
+        }
+    }
+    if !proxies.trusts(peer.ip()) && permit.count_for(peer.ip()).is_err() {
+        tracing::debug!(%peer, "refused a connection (`max_connections_per_address`)");
+        if is_plain {
+            accept::refuse(stream);
+        }
+        return None;
+    }
+    Some(())
 }
 
 /// Serves the HTTP/1 requests of one connection.
@@ -462,5 +522,24 @@ mod tests {
         hear(&mut idle, "first and last").await;
         hear_end(&mut idle).await;
         assert!(started.elapsed() >= Limits::default().keep_alive_timeout);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_header_of_a_proxy_has_the_time_of_a_head() {
+        let listener = bind(&"127.0.0.1:0".parse().unwrap()).unwrap();
+        let limits = Limits::default();
+        for said in [&b""[..], b"PROXY TCP4"] {
+            let mut proxy = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+            proxy.write_all(said).await.unwrap();
+            let (stream, peer) = listener.accept().await.unwrap();
+            let permit = ServeOptions::default().connections.enter(None).unwrap();
+            let mut accepted = AcceptedConnection { stream, peer, permit };
+            let started = Instant::now();
+            let stop = std::future::pending::<()>();
+            let opened =
+                open_by_proxy(&mut accepted, &Proxies::default(), true, &limits, stop).await;
+            assert_eq!(opened, None);
+            assert!(started.elapsed() >= limits.head_timeout);
+        }
     }
 }

@@ -11,6 +11,7 @@ use futures_util::FutureExt;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until};
 
+use crate::base::log::ration::rationed;
 use crate::base::trouble::Trouble;
 use crate::net::connection_limit::{ConnectionLimit, ConnectionPermit, LimitReached};
 use crate::net::listen::Listener;
@@ -61,8 +62,13 @@ impl Acceptor {
                 Some(waiting) => waiting,
                 None => self.accept_any().await,
             };
+            let is_proxy = self.proxies.trusts(peer.ip());
+            if self.proxies.open_by_proxy_protocol && !is_proxy {
+                rationed!(info, %peer, "refused a connection that isn't from a trusted proxy (`proxy_protocol`)");
+                continue;
+            }
             // Many clients share the connections of a proxy.
-            let counted = Some(peer.ip()).filter(|address| !self.proxies.trusts(*address));
+            let counted = Some(peer.ip()).filter(|_| !is_proxy);
             match self.connections.enter(counted) {
                 Ok(permit) => return AcceptedConnection { stream, peer, permit },
                 Err(LimitReached::All) => {
@@ -115,7 +121,7 @@ impl Acceptor {
 
 /// Tells a client that too many connections come from its address, without
 /// waiting: a flood must not hold up the server.
-fn refuse(stream: &TcpStream) {
+pub(crate) fn refuse(stream: &TcpStream) {
     let text = "too many connections from your address\n";
     let length = text.len();
     let answer = format!(

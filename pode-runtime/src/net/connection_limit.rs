@@ -172,17 +172,36 @@ impl ConnectionLimit {
             return Err(LimitReached::All);
         }
         // Checked before inserting, so that who is refused leaves no entry.
-        let from_there = inside.sources.get(&address).map_or(0, |(count, _)| *count);
-        if address.is_some() && from_there >= self.max_per_address {
+        if address.is_some() && inside.from(address) >= self.max_per_address {
             return Err(LimitReached::Address);
         }
         inside.all += 1;
-        let (count, source) = inside.sources.entry(address).or_insert_with(|| {
-            let limit = Arc::clone(self);
-            (0, Arc::new(Source { limit, address }))
-        });
-        *count += 1;
-        Ok(Arc::clone(source))
+        Ok(inside.add(address, self))
+    }
+
+    /// Counts a connection for another address.
+    fn recount(
+        self: &Arc<Self>,
+        from: Option<IpAddr>,
+        to: Option<IpAddr>,
+    ) -> Result<Arc<Source>, LimitReached> {
+        let Some(parent) = &self.parent else { return self.recount_here(from, to) };
+        parent.recount(from, to)?;
+        self.recount_here(from, to).inspect_err(|_| drop(parent.recount(to, from)))
+    }
+
+    fn recount_here(
+        self: &Arc<Self>,
+        from: Option<IpAddr>,
+        to: Option<IpAddr>,
+    ) -> Result<Arc<Source>, LimitReached> {
+        let [from, to] = [from, to].map(|address| address.filter(|_| self.by_address));
+        let mut inside = self.lock();
+        if to.is_some() && inside.from(to) >= self.max_per_address {
+            return Err(LimitReached::Address);
+        }
+        inside.remove(from);
+        Ok(inside.add(to, self))
     }
 
     /// Logs that the limit is reached, if it is time, and returns when to look
@@ -202,12 +221,7 @@ impl ConnectionLimit {
         let address = address.filter(|_| self.by_address);
         let mut inside = self.lock();
         inside.all -= 1;
-        if let Some((count, _)) = inside.sources.get_mut(&address) {
-            *count -= 1;
-            if *count == 0 {
-                inside.sources.remove(&address);
-            }
-        }
+        inside.remove(address);
         // An eighth must be free, so that the log isn't told at each end of a
         // connection while others wait.
         let has_room = inside.all <= self.max.saturating_sub((self.max / 8).max(1));
@@ -227,6 +241,44 @@ impl ConnectionLimit {
     fn lock(&self) -> MutexGuard<'_, Inside> {
         // No code panics while it holds the lock.
         self.inside.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inside {
+    /// Returns how many connections come from an address.
+    fn from(&self, address: Option<IpAddr>) -> usize {
+        self.sources.get(&address).map_or(0, |(count, _)| *count)
+    }
+
+    fn add(&mut self, address: Option<IpAddr>, limit: &Arc<ConnectionLimit>) -> Arc<Source> {
+        let (count, source) = self.sources.entry(address).or_insert_with(|| {
+            let limit = Arc::clone(limit);
+            (0, Arc::new(Source { limit, address }))
+        });
+        *count += 1;
+        Arc::clone(source)
+    }
+
+    fn remove(&mut self, address: Option<IpAddr>) {
+        if let Some((count, _)) = self.sources.get_mut(&address) {
+            *count -= 1;
+            if *count == 0 {
+                self.sources.remove(&address);
+            }
+        }
+    }
+}
+
+impl ConnectionPermit {
+    /// Counts the connection for this address from now on.
+    ///
+    /// # Errors
+    ///
+    /// The limit of that address is reached. The connection counts as before.
+    pub(crate) fn count_for(&mut self, address: IpAddr) -> Result<(), LimitReached> {
+        let Source { limit, address: before } = &*self.source;
+        self.source = limit.recount(*before, Some(counted_as(address)))?;
+        Ok(())
     }
 }
 
@@ -298,6 +350,32 @@ mod tests {
         drop((other, third, fourth));
         let inside = server.lock();
         assert_eq!((inside.all, inside.sources.len()), (0, 0));
+    }
+
+    #[test]
+    fn a_connection_may_turn_out_to_come_from_another_address() {
+        let parent = limits(3, 2);
+        let server = ConnectionLimit::of_server(&parent, 100);
+        let endpoint = server.at(&limits(3, 1), &parent);
+        let [one, other] = [1, 2].map(|last| address(last).unwrap());
+        let mut first = endpoint.enter(None).unwrap();
+        let mut second = endpoint.enter(None).unwrap();
+        first.count_for(one).unwrap();
+        assert_eq!(second.count_for(one), Err(LimitReached::Address));
+        // Who was refused counts nowhere for that address.
+        let third = server.enter(Some(one)).unwrap();
+        assert_eq!(server.enter(Some(one)).unwrap_err(), LimitReached::All);
+        drop(third);
+        second.count_for(other).unwrap();
+        first.count_for(one).unwrap_err();
+        drop(first);
+        second.count_for(one).unwrap();
+        assert_eq!((endpoint.lock().all, server.lock().all), (1, 1));
+        drop(second);
+        for limit in [endpoint, server] {
+            let inside = limit.lock();
+            assert_eq!((inside.all, inside.sources.len()), (0, 0));
+        }
     }
 
     #[test]

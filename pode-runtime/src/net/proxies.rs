@@ -69,7 +69,8 @@ impl TrustedProxies {
     /// One of them is invalid.
     pub(crate) fn parsed(&self) -> Result<Proxies, NetworkError> {
         let networks = self.named.iter().map(|network| network.parse());
-        Ok(Proxies { networks: networks.collect::<Result<_, _>>()?, header: self.header })
+        let networks = networks.collect::<Result<_, _>>()?;
+        Ok(Proxies { networks, header: self.header, open_by_proxy_protocol: false })
     }
 }
 
@@ -78,6 +79,9 @@ impl TrustedProxies {
 pub(crate) struct Proxies {
     networks: Vec<Network>,
     pub(crate) header: ForwardingHeader,
+    /// Whether each connection comes from one of them and begins with a header
+    /// of the PROXY protocol.
+    pub(crate) open_by_proxy_protocol: bool,
 }
 
 impl Proxies {

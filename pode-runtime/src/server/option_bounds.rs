@@ -85,7 +85,7 @@ bounded!(
 );
 bounded!(
     EndpointOptions { limits }
-    but not { certificate, client_certificate, hosts, trusted_proxies }
+    but not { certificate, client_certificate, hosts, trusted_proxies, proxy_protocol }
 );
 bounded!(RouteOptions { limits } but not { origins });
 bounded!(PublicOptions { cache_age } but not { download, index });
@@ -188,6 +188,7 @@ mod tests {
             client_certificate: Default::default(),
             hosts: Default::default(),
             trusted_proxies: Default::default(),
+            proxy_protocol: false,
             limits,
         };
         let public = PublicOptions { cache_age: length, download: false, index: "" };

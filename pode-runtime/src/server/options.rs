@@ -152,6 +152,20 @@ pub struct EndpointOptions {
     /// embedded server has none.
     pub trusted_proxies: TrustedProxies,
 
+    /// Whether each connection begins with a header of the PROXY protocol, version
+    /// 1 or 2, by which a proxy that doesn't read HTTP says who the client is:
+    /// `{ trusted_proxies: ["10.0.0.1"], proxy_protocol: true }`; no by default.
+    ///
+    /// The connection then comes from that address, and counts for it
+    /// (`max_connections_per_address`); if it is a trusted proxy's, too, its
+    /// headers are read as those of any. Where the header names nobody, as in
+    /// health checks, it stays the proxy's. A connection without the header, or
+    /// without all of it within `head_timeout`, is closed, and so is any that
+    /// isn't from a trusted proxy: the protocol forbids to guess.
+    ///
+    /// Endpoints that share an address share this.
+    pub proxy_protocol: bool,
+
     /// Limits on what clients may request here and how long they may take; the
     /// server's by default. The
     /// [`Limits`](crate::base::limits::Limits) of bodies have no effect on `ws` and

@@ -401,12 +401,21 @@ fn hosts_of(listener: &BoundSocket<'_>) -> Result<Option<HostPolicy>, StartError
 /// or several name the same.
 fn proxies_of(listener: &BoundSocket<'_>) -> Result<Proxies, StartError> {
     let mut naming = listener.endpoints.iter().filter(|it| !it.trusted_proxies.is_none());
-    let Some(first) = naming.next() else { return Ok(Proxies::default()) };
+    let opening = listener.endpoints.iter().find(|endpoint| endpoint.proxy_protocol);
+    let Some(first) = naming.next() else {
+        return match opening {
+            Some(endpoint) => Err(StartError::NoProxies { endpoint: endpoint.title() }),
+            None => Ok(Proxies::default()),
+        };
+    };
     if let Some(other) = naming.find(|other| other.trusted_proxies != first.trusted_proxies) {
         return Err(StartError::OtherProxies { endpoint: other.title() });
     }
     let proxies = first.trusted_proxies.parsed();
-    proxies.map_err(|reason| StartError::Network { endpoint: first.title(), reason })
+    let mut proxies =
+        proxies.map_err(|reason| StartError::Network { endpoint: first.title(), reason })?;
+    proxies.open_by_proxy_protocol = opening.is_some();
+    Ok(proxies)
 }
 
 /// Returns what is served where these endpoints listen; `ports` are those of

@@ -79,6 +79,7 @@ pub(crate) struct Endpoint {
     pub(crate) authorities: ClientAuthorities,
     pub(crate) hosts: Hosts,
     pub(crate) trusted_proxies: TrustedProxies,
+    pub(crate) proxy_protocol: bool,
     pub(crate) limits: DeclaredLimits,
 }
 
@@ -140,6 +141,7 @@ impl Declared {
             client_certificate: authorities,
             hosts,
             trusted_proxies,
+            proxy_protocol,
             limits,
         } = options.bounded();
         let address = address.into();
@@ -151,6 +153,7 @@ impl Declared {
             authorities,
             hosts,
             trusted_proxies,
+            proxy_protocol,
             limits,
         });
     }
