@@ -157,8 +157,19 @@ fn redirect_parameters(route: &Route) -> Vec<Diagnostic> {
     let known: Vec<&str> = route.path.parameters().collect();
     // Also behind `//` stands another server, whose address isn't filled in.
     let path = target.text.strip_prefix('/').filter(|path| !path.starts_with('/'));
-    let segments = path.into_iter().flat_map(|path| path.split('/'));
-    let names = segments.filter_map(|segment| segment.strip_prefix([':', '*']));
+    let Some(whole) = path else { return Vec::new() };
+    let (path, behind) = whole.split_at(whole.find(['?', '#']).unwrap_or(whole.len()));
+    let (parameters, fixed): (Vec<&str>, Vec<&str>) =
+        path.split('/').partition(|segment| segment.starts_with([':', '*']));
+    let words = fixed.into_iter().chain([behind]).flat_map(|text| text.split([':', '*']).skip(1));
+    let never = words.filter(|word| known.iter().any(|name| begins_with_word(word, name)));
+    let never = never.map(|word| {
+        let message = format!("`:{word}` is not filled in there");
+        let help = "parameters are whole segments of the path; for any other address answer by a \
+                    handler, with `redirect(&address)`";
+        Diagnostic::new(Code::RedirectParameter, target.place, message, help)
+    });
+    let names = parameters.iter().map(|segment| &segment[1..]);
     let unknown = names.filter(|name| !known.contains(name)).map(|name| {
         let message =
             format!("route path `{}` has no parameter `{name}` to redirect with", route.path);
@@ -168,5 +179,11 @@ fn redirect_parameters(route: &Route) -> Vec<Diagnostic> {
         };
         Diagnostic::new(Code::RedirectParameter, target.place, message, help)
     });
-    unknown.collect()
+    unknown.chain(never).collect()
+}
+
+/// Whether a text begins with this whole word.
+fn begins_with_word(text: &str, word: &str) -> bool {
+    let behind = text.strip_prefix(word);
+    behind.is_some_and(|rest| !rest.starts_with(|next: char| next.is_alphanumeric() || next == '_'))
 }

@@ -88,7 +88,8 @@ fn fill_in<'a>(target: &str, parameter: impl Fn(&str) -> Option<&'a str>) -> Opt
         let is_sound = if is_one { is_name(value) } else { value.split('/').all(is_name) };
         is_sound.then(|| utf8_percent_encode(value, allowed).to_string())
     };
-    Some(target.split('/').map(fill).collect::<Option<Vec<_>>>()?.join("/"))
+    let (path, behind) = target.split_at(target.find(['?', '#']).unwrap_or(target.len()));
+    Some(path.split('/').map(fill).collect::<Option<Vec<_>>>()?.join("/") + behind)
 }
 
 const SEGMENTS: &AsciiSet = &SEGMENT.remove(b'/');

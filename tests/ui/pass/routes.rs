@@ -33,6 +33,7 @@ pode_server! {
     route DELETE "/groups/:group" (group: String) => async |_, group: String| text(group);
     // PODE021: the parameters of its own path; another server has none.
     route GET "/people/:id" => redirect "/users/:id";
+    route GET "/times/:id" => redirect "/users?at=12:30&by=:name#:id_of";
     route GET "/elsewhere/:id" => redirect "//example.org/:name";
     // PODE065: a port that is the scheme's default; words that need no `use`.
     route PUT "/shop" { origins: pages_of(["https://Shop.example:443"]) } => async |_| ();

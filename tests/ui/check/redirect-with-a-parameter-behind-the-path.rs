@@ -1,0 +1,12 @@
+use pode::prelude::*;
+
+pode_server! {
+    server example;
+    endpoint http 8090;
+    route GET "/old/:id" => redirect "/new?id=:id";
+    route GET "/older/:id" => redirect "/new/user-:id/*id";
+}
+
+fn main() {
+    example();
+}
