@@ -52,7 +52,7 @@ impl FromStr for Host {
             None => (false, written),
         };
         match name.parse::<Authority>() {
-            Ok(authority) if authority.port().is_some() => error(Kind::Port),
+            Ok(authority) if authority.port().is_some() || name.ends_with(':') => error(Kind::Port),
             Ok(authority) => {
                 let name = authority.host().trim_end_matches('.').to_owned();
                 Ok(Host { name, is_parent })
@@ -118,6 +118,7 @@ mod tests {
             ("shop.example.", "shop.example"),
             ("*.shop.example", "a.b.shop.example"),
             ("10.0.0.5", "10.0.0.5:80"),
+            ("shop.example", "shop.example:"),
             ("[::0:1]", "[::1]:80"),
         ] {
             assert!(includes(host, authority), "{host} {authority}");

@@ -99,6 +99,9 @@ impl FromStr for Origin {
         if !is_scheme(&scheme) || scheme == "ws" || scheme == "wss" {
             return Err(error(Kind::Scheme));
         }
+        if rest.ends_with(':') {
+            return Err(error(Kind::Authority));
+        }
         if rest.contains(['/', '?', '#']) {
             return Err(error(Kind::Path));
         }
@@ -129,6 +132,8 @@ impl FromStr for Authority {
             }
         };
         let port = match rest.strip_prefix(':') {
+            // An empty port is none (RFC 3986, section 3.2.3).
+            Some("") => None,
             // The number parser would accept a sign.
             Some(port) if port.bytes().all(|byte| byte.is_ascii_digit()) => {
                 Some(port.parse().map_err(drop)?)

@@ -16,10 +16,24 @@ pode_server! {
     server reached;
     endpoint http "127.0.0.1:0" { hosts: ["shop.example"] };
     endpoint https "127.0.0.1:0" { certificate: certificate(), hosts: ["shop.example"] };
-    endpoint ws "127.0.0.1:0";
+    endpoint ws "127.0.0.1:0" { limits: Limits { keep_alive_timeout: 1s } };
     public "behavior/files";
     signal NEWS: String = "/news";
     route GET "/" => async |_| text("a page");
+    route TRACE "/" => async |_| text("traced");
+}
+
+#[tokio::test]
+async fn what_changes_something_is_any_method_but_three() {
+    for server in by_each_version(reached).await {
+        let from = |origin| [("Origin", origin)];
+        let traced = request(&server, "TRACE", "/", &from("https://evil.example"), b"").await;
+        let sentence = "pages of this origin may not send this here";
+        assert_eq!((traced.status, traced.text()), (403, sentence));
+        assert_eq!(request(&server, "TRACE", "/", &[], b"").await.text(), "traced");
+        let read = request(&server, "GET", "/", &from("https://evil.example"), b"").await;
+        assert_eq!(read.status, 200);
+    }
 }
 
 #[tokio::test]
@@ -34,7 +48,9 @@ async fn requests_for_other_hosts_are_refused() {
         let head = format!("GET {path} HTTP/1.1\r\n{head}\r\nConnection: close\r\n\r\n");
         raw(http, head.as_bytes()).await
     };
-    for host in ["localhost", "127.0.0.1:8090", "[::1]", "shop.example", "SHOP.example.:443"] {
+    for host in
+        ["localhost", "localhost:", "127.0.0.1:8090", "[::1]", "shop.example", "SHOP.example.:443"]
+    {
         assert_eq!(ask("/", &format!("Host: {host}")).await.status, 200, "{host}");
     }
     for head in [

@@ -247,7 +247,7 @@ impl Dispatch {
         };
         let is_forged = |route: usize| {
             let origins = &self.info[route].origins;
-            !request.method().is_safe()
+            !matches!(method, Some(Method::Get | Method::Head | Method::Options))
                 && !origins.admits_change(request.headers(), request.extensions().get())
         };
         let (index, values, refusal) = match found {
