@@ -297,6 +297,9 @@ keywords! {
     /// `#[serde(tag = "…")]` enum, with up to a hundred of them. In an
     /// `#[serde(untagged)]` enum it stays a text.
     ///
+    /// A handler that has begun runs to its end, although its client leaves; its
+    /// connection counts until then. So let none wait for ever.
+    ///
     /// Any page on the web could send this server a form with its visitor's
     /// cookies. So requests that change something, all but GET, HEAD and
     /// OPTIONS, are taken from own pages alone, as a [`signal`] is opened, and

@@ -7,6 +7,7 @@ use std::time::Duration;
 use hyper::Request;
 use hyper::client::conn::http2::SendRequest;
 use pode::prelude::*;
+use pode::warp::{self, Filter, Rejection};
 use pode::{Protocol, RunningServer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -27,10 +28,11 @@ struct Gate {
 
 pode_server! {
     server gated(gate: Gate) { stop_timeout: 1h };
-    endpoint http "127.0.0.1:0";
+    endpoint http "127.0.0.1:0" { limits: Limits { write_timeout: 1s } };
     endpoint ws "127.0.0.1:0";
     endpoint https "127.0.0.1:0" { certificate: certificate() };
     public "behavior/files";
+    mount "/mounted" pending(gate.clone());
     state Gate = gate;
     signal NEWS: String = "/news";
     on connect NEWS => async |event| pass(event.state::<Gate>()?).await;
@@ -42,6 +44,26 @@ pode_server! {
         pass(event.state::<Gate>()?).await.ok();
         Ok(text(body))
     };
+}
+
+/// Tells the test when it is dropped.
+struct Dropped(Gate);
+
+impl Drop for Dropped {
+    fn drop(&mut self) {
+        let _ = self.0.tell.send("dropped");
+    }
+}
+
+/// A filter that never answers.
+fn pending(gate: Gate) -> impl Filter<Extract = (&'static str,), Error = Rejection> + Clone {
+    warp::any().and_then(move || {
+        let dropped = Dropped(gate.clone());
+        async move {
+            let _ = dropped.0.tell.send("begins");
+            std::future::pending::<Result<&'static str, Rejection>>().await
+        }
+    })
 }
 
 async fn pass(gate: &Gate) -> Result<(), Failed> {
@@ -128,6 +150,22 @@ async fn a_handler_runs_to_its_end_when_its_client_leaves() {
     drop(client);
     while_the_server_reads_it().await;
     handlers.end().await;
+}
+
+#[tokio::test]
+async fn a_mounted_filter_is_dropped_when_its_client_has_gone() {
+    let (server, mut handlers) = Handlers::start().await;
+    let http = server.address(Protocol::Http).unwrap();
+    for reset in [true, false] {
+        let mut client = TcpStream::connect(http).await.unwrap();
+        client.write_all(b"GET /mounted HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+        handlers.begun().await;
+        if reset {
+            socket2::SockRef::from(&client).set_linger(Some(Duration::ZERO)).unwrap();
+        }
+        drop(client);
+        assert_eq!(within(handlers.told.recv(), "the filter's end").await, Some("dropped"));
+    }
 }
 
 #[tokio::test]

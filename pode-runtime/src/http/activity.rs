@@ -22,7 +22,10 @@ use crate::net::connection_limit::ConnectionPermit;
 /// The activity of one connection. Shared by reference.
 #[derive(Debug, Default)]
 pub(crate) struct Activity {
-    /// How many requests wait for the server.
+    /// How many requests have begun and aren't done: whose response isn't handed
+    /// over, or whose handler goes on.
+    in_progress: AtomicUsize,
+    /// How many of them wait for the server.
     unanswered: AtomicUsize,
     /// How many requests there have been.
     requests: AtomicU64,
@@ -31,6 +34,8 @@ pub(crate) struct Activity {
     /// Notified at each change of `unanswered`, in HTTP/2.
     changed: Notify,
     is_http_2: bool,
+    /// Whether a request's body is being read.
+    reads_body: AtomicBool,
     /// Whether a request's body was not read to its end.
     left_unread: AtomicBool,
     /// Whether the server stops.
@@ -56,13 +61,19 @@ impl Activity {
 
     /// Returns whether a request waits for the server.
     pub(crate) fn is_answering(&self) -> bool {
-        self.in_progress() > 0
+        self.unanswered.load(Ordering::Acquire) > 0
     }
 
-    /// Returns how many requests wait for the server, with those whose client
-    /// has left and whose handler goes on.
+    /// Returns how many requests aren't done, with those whose client has left
+    /// and whose handler goes on.
     pub(crate) fn in_progress(&self) -> usize {
-        self.unanswered.load(Ordering::Acquire)
+        self.in_progress.load(Ordering::Acquire)
+    }
+
+    /// Returns whether a request has come as a whole and isn't done, so that its
+    /// client may end its side.
+    pub(crate) fn has_whole_request(&self) -> bool {
+        self.in_progress() > 0 && !self.reads_body.load(Ordering::Acquire)
     }
 
     /// Notes that the server stops: heads that have begun have little time left.
@@ -141,6 +152,7 @@ impl RequestInProgress {
 
     /// A request whose client has left it, and whose handler goes on.
     pub(crate) fn left(activity: &Arc<Activity>) -> RequestInProgress {
+        activity.in_progress.fetch_add(1, Ordering::AcqRel);
         let mut unanswered = RequestInProgress { activity: Arc::clone(activity), counts: false };
         unanswered.take();
         unanswered
@@ -166,6 +178,7 @@ impl RequestInProgress {
 impl Drop for RequestInProgress {
     fn drop(&mut self) {
         self.hand_over();
+        self.activity.in_progress.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -187,6 +200,9 @@ impl<B: Body> RequestBody<B> {
     }
 
     fn new(body: B, left: Option<fn(B)>, activity: &Arc<Activity>) -> RequestBody<B> {
+        if !body.is_end_stream() {
+            activity.reads_body.store(true, Ordering::Release);
+        }
         RequestBody { body: Some(body), has_ended: false, left, activity: Arc::clone(activity) }
     }
 }
@@ -203,6 +219,7 @@ impl<B: Body + Unpin> Body for RequestBody<B> {
         let polled = Pin::new(body).poll_frame(context);
         if let Poll::Ready(None | Some(Err(_))) = polled {
             self.has_ended = true;
+            self.activity.reads_body.store(false, Ordering::Release);
         }
         polled
     }
@@ -220,6 +237,7 @@ impl<B: Body> Drop for RequestBody<B> {
     fn drop(&mut self) {
         let body = self.body.take().filter(|body| !self.has_ended && !body.is_end_stream());
         if let Some(body) = body {
+            self.activity.reads_body.store(false, Ordering::Release);
             self.activity.left_unread.store(true, Ordering::Relaxed);
             if let Some(left) = self.left {
                 left(body);

@@ -42,8 +42,9 @@ use crate::net::tls::config::{Tls, chose_http_2, client_certificate};
 #[cfg(target_os = "linux")]
 const UNSENT_BYTES: u32 = 128 << 10;
 
-/// How many bytes hyper reads and writes at once, at most, by default.
-const DEFAULT_BUFFER_BYTES: usize = 400 << 10;
+/// How many bytes hyper may hold of what it reads, and of what a client doesn't
+/// take.
+const BUFFER_BYTES: usize = 64 << 10;
 
 /// The options of a listening address.
 #[derive(Clone, Debug)]
@@ -244,11 +245,10 @@ where
     let mut builder = http1::Builder::new();
     // The stream limits the time for heads, since it can tell the wait for a
     // head from the wait for its end.
-    // A client may end its side after its request, and still reads the answer.
-    builder.header_read_timeout(None).max_header_size(limits.max_head_bytes).half_close(true);
-    if limits.max_head_bytes > DEFAULT_BUFFER_BYTES {
-        builder.max_buf_size(limits.max_head_bytes);
-    }
+    builder
+        .header_read_timeout(None)
+        .max_header_size(limits.max_head_bytes)
+        .max_buf_size(limits.max_head_bytes.max(BUFFER_BYTES));
     let connection = builder.serve_connection(TokioIo::new(stream), service).with_upgrades();
     let mut connection = pin!(connection);
     // First the connection, so that bytes that have arrived are read: hyper

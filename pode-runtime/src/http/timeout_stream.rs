@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
 use crate::base::limits::Limits;
 use crate::http::activity::Activity;
@@ -57,6 +57,10 @@ pub(crate) struct TimeoutStream<S> {
     /// Absent if heads can't be told from other bytes, as in HTTP/2.
     reading: Option<ReadTimeout>,
     writing: MinThroughput,
+    /// How long a client that has ended its side may wait for its answer, and
+    /// until when.
+    half_close_timeout: Duration,
+    half_closed: Option<Pin<Box<Sleep>>>,
     /// The deadline and the remaining bytes of a connection that only lingers.
     lingering: Option<(Pin<Box<Sleep>>, usize)>,
 }
@@ -102,6 +106,8 @@ impl<S> TimeoutStream<S> {
             activity: Arc::clone(activity),
             reading: None,
             writing: MinThroughput::new(limits.write_timeout, limits.min_bytes_per_second),
+            half_close_timeout: limits.write_timeout,
+            half_closed: None,
             lingering: None,
         }
     }
@@ -235,8 +241,16 @@ impl<S: Transport> AsyncRead for TimeoutStream<S> {
             };
             return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, text)));
         }
-        if buffer.filled().len() > filled && matches!(reading.awaited, Awaited::Next(_)) {
+        let has_read = buffer.filled().len() > filled;
+        if has_read && matches!(reading.awaited, Awaited::Next(_)) {
             reading.awaited = Awaited::Head(Instant::now());
+        }
+        // The end of its side doesn't tell whether the client still reads the
+        // answer, or has gone.
+        if !has_read && matches!(polled, Poll::Ready(Ok(()))) && this.activity.has_whole_request() {
+            let timeout = this.half_close_timeout;
+            let waiting = this.half_closed.get_or_insert_with(|| Box::pin(sleep(timeout)));
+            ready!(waiting.as_mut().poll(context));
         }
         polled
     }
@@ -269,6 +283,11 @@ impl<S: Transport> AsyncWrite for TimeoutStream<S> {
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        // hyper doesn't read again by itself at the end of the answer.
+        if this.half_closed.is_some() && !this.activity.has_whole_request() {
+            this.half_closed = None;
+            context.waker().wake_by_ref();
+        }
         let polled = Pin::new(&mut this.stream).poll_flush(context);
         this.limit_writing(context, polled, |()| 0)
     }
@@ -287,7 +306,7 @@ impl<S: Transport> AsyncWrite for TimeoutStream<S> {
 #[cfg(test)]
 mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
-    use tokio::time::{sleep, timeout};
+    use tokio::time::timeout;
 
     use super::*;
     use crate::http::activity::RequestInProgress;
@@ -371,6 +390,20 @@ mod tests {
         heard.unwrap();
         assert_eq!(server.read_u8().await.unwrap_err().kind(), io::ErrorKind::TimedOut);
         assert_eq!(started.elapsed().as_secs(), 39);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_ends_its_side_is_waited_for_while_it_may_read_the_answer() {
+        let Peers { mut server, mut client, activity } = peers();
+        let request = RequestInProgress::new(&activity);
+        client.shutdown().await.unwrap();
+        let started = Instant::now();
+        assert_eq!(server.read(&mut [0]).await.unwrap(), 0);
+        assert_eq!(started.elapsed(), Duration::from_secs(20));
+        let Peers { mut server, mut client, activity: _activity } = peers();
+        client.shutdown().await.unwrap();
+        assert_eq!(server.read(&mut [0]).await.unwrap(), 0, "it has asked for nothing");
+        drop(request);
     }
 
     #[tokio::test(start_paused = true)]
