@@ -13,6 +13,12 @@ pub use pode_runtime::route::{
 #[cfg(feature = "views")]
 pub use pode_runtime::view_filter;
 
+/// Makes the value of an option. In the user's code, clippy would complain where
+/// the value has the option's type already.
+pub fn converted<Written, Value: From<Written>>(value: Written) -> Value {
+    value.into()
+}
+
 /// The words that the values of a server's options may use.
 pub mod server_words {
     pub use pode_runtime::{secret_from_env, signed_by};

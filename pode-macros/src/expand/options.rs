@@ -25,6 +25,9 @@ pub(super) fn value(value: &Expr) -> TokenStream {
     }
 }
 
+/// Options whose values become their types by `From`.
+const CONVERTED: [&str; 3] = ["hand_over", HOSTS, TRUSTED_PROXIES];
+
 /// Writes the value of an option. Certificates, hosts and proxies may stand in
 /// brackets, and a text may replace a path.
 fn option(field: &Field) -> TokenStream {
@@ -32,15 +35,9 @@ fn option(field: &Field) -> TokenStream {
         Expr::Array(several) if field.name == CERTIFICATE => {
             quote! { ::pode::Certificate::from(#several) }
         }
-        hosts if field.name == HOSTS => {
-            quote_spanned! { hosts.span()=> ::pode::Hosts::from(#hosts) }
-        }
-        proxies if field.name == TRUSTED_PROXIES => {
-            quote_spanned! { proxies.span()=> ::pode::TrustedProxies::from(#proxies) }
-        }
-        path if field.name == "hand_over" => {
-            let value = value(path);
-            quote_spanned! { path.span()=> ::pode::HandOver::from(#value) }
+        other if CONVERTED.iter().any(|name| field.name == name) => {
+            let value = value(other);
+            quote_spanned! { other.span()=> ::pode::__private::converted(#value) }
         }
         one => value(one),
     }

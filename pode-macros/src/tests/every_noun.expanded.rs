@@ -69,7 +69,7 @@ pub(crate) fn house(settings: Settings) -> ::pode::Server {
             options.send_timeout = ::core::time::Duration::from_millis(2000u64);
             options.stop_timeout = settings.stop;
             options.client_ids = signed_by(settings.secret).strict();
-            options.hand_over = ::pode::HandOver::from(settings.socket);
+            options.hand_over = ::pode::__private::converted(settings.socket);
             options.drain = ::core::time::Duration::from_millis(5000u64);
             *options.limits.max_connections.get_or_insert_default() = settings.most;
             *options.limits.head_timeout.get_or_insert_default() = ::core::time::Duration::from_millis(
