@@ -70,6 +70,7 @@ async fn requests_for_other_hosts_are_refused() {
     assert_eq!(raw(http, b"GET / HTTP/1.0\r\n\r\n").await.status, 200);
 
     let evil = handshake("/news").replace("Host: localhost", "Host: evil.example");
+    let evil = evil.replace("Connection: Upgrade", "Connection: Upgrade, close");
     assert_eq!(raw(ws, evil.as_bytes()).await.status, 421);
     let head = request(&server, "HEAD", "/", &[], b"").await;
     assert_eq!((head.status, head.body.len()), (200, 0));

@@ -1,5 +1,8 @@
 //! Behind proxies: who the client is, and what counts for it.
 
+#[cfg(target_os = "linux")]
+mod programs;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 

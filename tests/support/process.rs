@@ -50,6 +50,11 @@ impl Process {
         Process { child, id, said, lines, looked_at: 0 }
     }
 
+    /// Tells whether it has ended, or will say nothing any more.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.lines.has_changed().is_err()
+    }
+
     pub(crate) fn id(&self) -> u32 {
         self.id
     }
