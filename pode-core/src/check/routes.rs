@@ -156,17 +156,19 @@ fn redirect_parameters(route: &Route) -> Vec<Diagnostic> {
     };
     let known: Vec<&str> = route.path.parameters().collect();
     // Also behind `//` stands another server, whose address isn't filled in.
-    let path = target.text.strip_prefix('/').filter(|path| !path.starts_with('/'));
-    let Some(whole) = path else { return Vec::new() };
-    let (path, behind) = whole.split_at(whole.find(['?', '#']).unwrap_or(whole.len()));
+    let own = target.text.strip_prefix('/').filter(|path| !path.starts_with('/'));
+    let (path, behind) = match own {
+        Some(own) => own.split_at(own.find(['?', '#']).unwrap_or(own.len())),
+        None => ("", &*target.text),
+    };
     let (parameters, fixed): (Vec<&str>, Vec<&str>) =
         path.split('/').partition(|segment| segment.starts_with([':', '*']));
     let words = fixed.into_iter().chain([behind]).flat_map(|text| text.split([':', '*']).skip(1));
     let never = words.filter(|word| known.iter().any(|name| begins_with_word(word, name)));
     let never = never.map(|word| {
         let message = format!("`:{word}` is not filled in there");
-        let help = "parameters are whole segments of the path; for any other address answer by a \
-                    handler, with `redirect(&address)`";
+        let help = "parameters are whole segments of a path of this server; for any other address \
+                    answer by a handler, with `redirect(&address)`";
         Diagnostic::new(Code::RedirectParameter, target.place, message, help)
     });
     let names = parameters.iter().map(|segment| &segment[1..]);
