@@ -160,7 +160,7 @@ fn text(bytes: &[u8]) -> String {
 fn address(written: &[u8]) -> Option<SocketAddr> {
     let written = str::from_utf8(written).ok()?;
     if let Ok(address) = written.parse::<IpAddr>() {
-        return Some((address, 0).into());
+        return Some((address.to_canonical(), 0).into());
     }
     let (address, port): (IpAddr, _) = match written.strip_prefix('[') {
         Some(rest) => {
@@ -179,7 +179,8 @@ fn address(written: &[u8]) -> Option<SocketAddr> {
         Some(port) if port.bytes().all(|byte| byte.is_ascii_digit()) => port.parse().ok()?,
         _ => return None,
     };
-    Some((address, port).into())
+    // As those of sockets.
+    Some((address.to_canonical(), port).into())
 }
 
 #[cfg(test)]
@@ -228,6 +229,8 @@ mod tests {
             (&[][..], PROXY),
             (&["1.2.3.4"], "1.2.3.4:0"),
             (&["1.2.3.4:567"], "1.2.3.4:567"),
+            (&["::ffff:1.2.3.4"], "1.2.3.4:0"),
+            (&["[::ffff:1.2.3.4]:8"], "1.2.3.4:8"),
             (&["2001:db8::1"], "[2001:db8::1]:0"),
             (&["[2001:db8::1]"], "[2001:db8::1]:0"),
             (&["[2001:db8::1]:567"], "[2001:db8::1]:567"),

@@ -50,7 +50,8 @@ pub(crate) async fn read(stream: &mut TcpStream) -> io::Result<Option<SocketAddr
         stream.read_exact(&mut bytes[read..end]).await?;
         read = end;
         if let Some(header) = header {
-            return Ok(header.client);
+            // IPv4 that IPv6 maps is itself, as of sockets.
+            return Ok(header.client.map(|it| (it.ip().to_canonical(), it.port()).into()));
         }
     }
 }
