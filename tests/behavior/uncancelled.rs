@@ -168,6 +168,29 @@ async fn a_mounted_filter_is_dropped_when_its_client_has_gone() {
     }
 }
 
+/// What it sent and nobody reads hides its end.
+#[tokio::test]
+async fn a_mounted_filter_is_dropped_whatever_its_client_has_sent_before_it_has_gone() {
+    let (server, mut handlers) = Handlers::start().await;
+    let http = server.address(Protocol::Http).unwrap();
+    for behind in [
+        "GET /mounted HTTP/1.1\r\nHost: localhost\r\n\r\nGET / HTTP/1.1\r\n",
+        "POST /mounted HTTP/1.1\r\nHost: localhost\r\nContent-Length: 50\r\n\r\nhello",
+    ] {
+        for reset in [true, false] {
+            let mut client = TcpStream::connect(http).await.unwrap();
+            client.write_all(behind.as_bytes()).await.unwrap();
+            handlers.begun().await;
+            client.write_all(b"more").await.unwrap();
+            if reset {
+                socket2::SockRef::from(&client).set_linger(Some(Duration::ZERO)).unwrap();
+            }
+            drop(client);
+            assert_eq!(within(handlers.told.recv(), "the filter's end").await, Some("dropped"));
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_handler_runs_to_its_end_when_its_request_by_http_2_is_taken_back() {
     let (server, mut handlers) = Handlers::start().await;

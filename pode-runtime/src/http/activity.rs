@@ -38,6 +38,9 @@ pub(crate) struct Activity {
     reads_body: AtomicBool,
     /// Whether a request's body was not read to its end.
     left_unread: AtomicBool,
+    /// Whether the connection has lasted so long that it is to be seen whether
+    /// the client is still there.
+    is_looked_after: AtomicBool,
     /// Whether the server stops.
     stops: AtomicBool,
     /// Counts the connection, until nothing of it is left.
@@ -74,6 +77,16 @@ impl Activity {
     /// client may end its side.
     pub(crate) fn has_whole_request(&self) -> bool {
         self.in_progress() > 0 && !self.reads_body.load(Ordering::Acquire)
+    }
+
+    /// Has it looked whether the client is still there while a request is in
+    /// progress: hyper reads nothing as long as bytes of the client are unread.
+    pub(crate) fn look_after(&self) {
+        self.is_looked_after.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_looked_after(&self) -> bool {
+        self.is_looked_after.load(Ordering::Acquire)
     }
 
     /// Notes that the server stops: heads that have begun have little time left.

@@ -9,6 +9,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::Request;
 use hyper::body::Incoming;
@@ -17,7 +18,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, interval_at, timeout};
 use tracing::Instrument;
 use warp::reply::Response;
 
@@ -253,10 +254,16 @@ where
     let mut connection = pin!(connection);
     // First the connection, so that bytes that have arrived are read: hyper
     // ends a connection from which nothing was read.
-    tokio::select! {
-        biased;
-        result = connection.as_mut() => return result,
-        _ = told_to_stop(&mut stopping) => {}
+    let look_every = limits.write_timeout.max(Duration::from_millis(100));
+    let mut looks = interval_at(Instant::now() + look_every, look_every);
+    loop {
+        tokio::select! {
+            biased;
+            result = connection.as_mut() => return result,
+            _ = told_to_stop(&mut stopping) => break,
+            // Wakes this task, so that hyper writes what there is.
+            _ = looks.tick() => activity.look_after(),
+        }
     }
     // From then on hyper adds `close` to the header `Connection`, which not
     // every client accepts as an upgrade.

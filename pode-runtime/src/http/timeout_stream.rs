@@ -11,7 +11,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use futures_util::FutureExt;
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
@@ -30,11 +31,20 @@ pub(crate) trait Transport: AsyncRead + AsyncWrite + Send + Unpin + 'static {
     /// Makes the connection be reset when it is dropped, so that the system
     /// doesn't keep bytes that the client doesn't take.
     fn reset(&self);
+
+    /// Whether the system knows that the client has ended its side, or reset the
+    /// connection, however much of what it sent is unread.
+    fn has_ended(&self) -> bool;
 }
 
 impl Transport for TcpStream {
     fn reset(&self) {
         let _ = socket2::SockRef::from(self).set_linger(Some(Duration::ZERO));
+    }
+
+    fn has_ended(&self) -> bool {
+        let ready = self.ready(Interest::READABLE).now_or_never();
+        ready.is_some_and(|ready| ready.is_ok_and(|ready| ready.is_read_closed()))
     }
 }
 
@@ -42,11 +52,19 @@ impl Transport for TlsStream {
     fn reset(&self) {
         tcp_stream(self).reset();
     }
+
+    fn has_ended(&self) -> bool {
+        tcp_stream(self).has_ended()
+    }
 }
 
 #[cfg(test)]
 impl Transport for tokio::io::DuplexStream {
     fn reset(&self) {}
+
+    fn has_ended(&self) -> bool {
+        false
+    }
 }
 
 /// A stream whose client has time limits.
@@ -283,10 +301,20 @@ impl<S: Transport> AsyncWrite for TimeoutStream<S> {
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        // hyper doesn't read again by itself at the end of the answer.
-        if this.half_closed.is_some() && !this.activity.has_whole_request() {
-            this.half_closed = None;
-            context.waker().wake_by_ref();
+        if this.activity.in_progress() == 0 {
+            // hyper doesn't read again by itself at the end of the answer.
+            if this.half_closed.take().is_some() {
+                context.waker().wake_by_ref();
+            }
+        } else if this.half_closed.is_some()
+            || this.activity.is_looked_after() && this.stream.has_ended()
+        {
+            let timeout = this.half_close_timeout;
+            let waiting = this.half_closed.get_or_insert_with(|| Box::pin(sleep(timeout)));
+            if waiting.as_mut().poll(context).is_ready() {
+                let text = "the client has gone";
+                return Poll::Ready(Err(io::Error::new(io::ErrorKind::ConnectionAborted, text)));
+            }
         }
         let polled = Pin::new(&mut this.stream).poll_flush(context);
         this.limit_writing(context, polled, |()| 0)
