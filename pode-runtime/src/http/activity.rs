@@ -38,8 +38,7 @@ pub(crate) struct Activity {
     reads_body: AtomicBool,
     /// Whether a request's body was not read to its end.
     left_unread: AtomicBool,
-    /// Whether the connection has lasted so long that it is to be seen whether
-    /// the client is still there.
+    /// Whether it is to be seen whether the client is still there.
     is_looked_after: AtomicBool,
     /// Whether the server stops.
     stops: AtomicBool,
@@ -79,14 +78,16 @@ impl Activity {
         self.in_progress() > 0 && !self.reads_body.load(Ordering::Acquire)
     }
 
-    /// Has it looked whether the client is still there while a request is in
+    /// Has it looked once whether the client is still there, if a request is in
     /// progress: hyper reads nothing as long as bytes of the client are unread.
     pub(crate) fn look_after(&self) {
         self.is_looked_after.store(true, Ordering::Release);
     }
 
-    pub(crate) fn is_looked_after(&self) -> bool {
+    /// Returns whether to look, and forgets it.
+    pub(crate) fn takes_look(&self) -> bool {
         self.is_looked_after.load(Ordering::Acquire)
+            && self.is_looked_after.swap(false, Ordering::AcqRel)
     }
 
     /// Notes that the server stops: heads that have begun have little time left.

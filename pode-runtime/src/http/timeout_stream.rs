@@ -307,7 +307,7 @@ impl<S: Transport> AsyncWrite for TimeoutStream<S> {
                 context.waker().wake_by_ref();
             }
         } else if this.half_closed.is_some()
-            || this.activity.is_looked_after() && this.stream.has_ended()
+            || this.activity.takes_look() && this.stream.has_ended()
         {
             let timeout = this.half_close_timeout;
             let waiting = this.half_closed.get_or_insert_with(|| Box::pin(sleep(timeout)));
