@@ -7,18 +7,13 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use http::Request;
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, interval_at, timeout};
+use tokio::time::{Instant, timeout};
 use tracing::Instrument;
 use warp::reply::Response;
 
@@ -26,11 +21,10 @@ use crate::base::limits::Limits;
 use crate::base::log::if_enabled;
 use crate::base::log::ration::rationed;
 use crate::base::supervisor::{Supervisor, finish_by, has_ended};
-use crate::http::activity::{Activity, RequestBody, tracked};
-use crate::http::http2;
-use crate::http::timeout_stream::{TimeoutStream, Transport};
+use crate::http::activity::RequestBody;
+use crate::http::{http1, http2};
 use crate::net::accept::{self, AcceptedConnection, Acceptor};
-use crate::net::connection_limit::{ConnectionLimit, ConnectionPermit};
+use crate::net::connection_limit::ConnectionLimit;
 use crate::net::listen::Listener;
 use crate::net::proxies::Proxies;
 use crate::net::proxy_protocol;
@@ -42,10 +36,6 @@ use crate::net::tls::config::{Tls, chose_http_2, client_certificate};
 /// clients that don't read, and shows whether they do.
 #[cfg(target_os = "linux")]
 const UNSENT_BYTES: u32 = 128 << 10;
-
-/// How many bytes hyper may hold of what it reads, and of what a client doesn't
-/// take.
-const BUFFER_BYTES: usize = 64 << 10;
 
 /// The options of a listening address.
 #[derive(Clone, Debug)]
@@ -150,7 +140,7 @@ async fn connection<S, F>(
     let permit = Some(permit);
     let service = move |request| service(request, peer);
     let result = match tls {
-        None => serve_http_1(stream, permit, &limits, service, stopping).await,
+        None => http1::serve(stream, permit, &limits, service, stopping).await,
         Some(tls) => {
             let handshake =
                 tls.accept(stream, limits.tls_timeout, told_to_stop(&mut stopping)).await;
@@ -171,7 +161,7 @@ async fn connection<S, F>(
                 }
                 Ok((certificate, stream)) => {
                     let service = introduced(certificate);
-                    Box::pin(serve_http_1(stream, permit, &limits, service, stopping)).await
+                    Box::pin(http1::serve(stream, permit, &limits, service, stopping)).await
                 }
                 Err(error) => {
                     tracing::debug!(%error, "a TLS handshake failed");
@@ -224,57 +214,6 @@ async fn open_by_proxy(
         return None;
     }
     Some(())
-}
-
-/// Serves the HTTP/1 requests of one connection.
-pub(crate) async fn serve_http_1<T, S, F>(
-    stream: T,
-    permit: Option<ConnectionPermit>,
-    limits: &Limits,
-    service: S,
-    mut stopping: watch::Receiver<Option<Instant>>,
-) -> hyper::Result<()>
-where
-    T: Transport,
-    S: Fn(Request<RequestBody<Incoming>>) -> F,
-    F: Future<Output = Result<Response, Infallible>> + Send + 'static,
-{
-    let activity = Arc::new(Activity::of_http_1(permit));
-    let stream = TimeoutStream::http_1(stream, &activity, limits);
-    let its_activity = Arc::clone(&activity);
-    let service = service_fn(move |request| tracked(&service, request, &its_activity));
-    let mut builder = http1::Builder::new();
-    // The stream limits the time for heads, since it can tell the wait for a
-    // head from the wait for its end.
-    builder
-        .header_read_timeout(None)
-        .max_header_size(limits.max_head_bytes)
-        .max_buf_size(limits.max_head_bytes.max(BUFFER_BYTES));
-    let connection = builder.serve_connection(TokioIo::new(stream), service).with_upgrades();
-    let mut connection = pin!(connection);
-    // First the connection, so that bytes that have arrived are read: hyper
-    // ends a connection from which nothing was read.
-    let look_every = limits.write_timeout.max(Duration::from_millis(100));
-    let mut looks = interval_at(Instant::now() + look_every, look_every);
-    loop {
-        tokio::select! {
-            biased;
-            result = connection.as_mut() => return result,
-            _ = told_to_stop(&mut stopping) => break,
-            // Wakes this task, so that hyper writes what there is.
-            _ = looks.tick() => activity.look_after(),
-        }
-    }
-    // From then on hyper adds `close` to the header `Connection`, which not
-    // every client accepts as an upgrade.
-    tokio::select! {
-        biased;
-        result = connection.as_mut() => return result,
-        () = activity.no_handshake() => {}
-    }
-    activity.stop();
-    connection.as_mut().graceful_shutdown();
-    connection.await
 }
 
 #[cfg(test)]
@@ -442,7 +381,7 @@ mod tests {
             let (stream, _) = listener.accept().await.unwrap();
             stream.readable().await.unwrap();
             let limits = Limits::default();
-            let served = serve_http_1(stream, None, &limits, service, stopping.subscribe());
+            let served = http1::serve(stream, None, &limits, service, stopping.subscribe());
             let (served, ()) = tokio::join!(served, hear(&mut peer, "here"));
             served.unwrap();
         }

@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::{one_signal, second_opinion};
 use crate::app::context::context_of;
 use crate::base::limits::Limits;
-use crate::http::serve::serve_http_1;
+use crate::http::http1;
 use crate::server::dispatch::{Dispatch, Served};
 
 /// The only path of the server; a signal's.
@@ -140,7 +140,7 @@ impl Server {
         };
         let stopping = self.stopping.subscribe();
         let serving = tokio::spawn(async move {
-            serve_http_1(stream, None, &Limits::default(), service, stopping).await
+            http1::serve(stream, None, &Limits::default(), service, stopping).await
         });
 
         let connected = Instant::now();

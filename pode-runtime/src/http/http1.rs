@@ -1,0 +1,76 @@
+//! HTTP/1, whose requests come one after the other.
+
+use std::convert::Infallible;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::sync::watch;
+use tokio::time::{Instant, interval_at};
+use warp::reply::Response;
+
+use crate::base::limits::Limits;
+use crate::http::activity::{Activity, RequestBody, tracked};
+use crate::http::timeout_stream::{TimeoutStream, Transport};
+use crate::net::connection_limit::ConnectionPermit;
+use crate::net::shutdown::told_to_stop;
+
+/// How many bytes hyper may hold of what it reads, and of what a client doesn't
+/// take.
+const BUFFER_BYTES: usize = 64 << 10;
+
+/// Serves the HTTP/1 requests of one connection.
+pub(crate) async fn serve<T, S, F>(
+    stream: T,
+    permit: Option<ConnectionPermit>,
+    limits: &Limits,
+    service: S,
+    mut stopping: watch::Receiver<Option<Instant>>,
+) -> hyper::Result<()>
+where
+    T: Transport,
+    S: Fn(Request<RequestBody<Incoming>>) -> F,
+    F: Future<Output = Result<Response, Infallible>> + Send + 'static,
+{
+    let activity = Arc::new(Activity::of_http_1(permit));
+    let stream = TimeoutStream::http_1(stream, &activity, limits);
+    let its_activity = Arc::clone(&activity);
+    let service = service_fn(move |request| tracked(&service, request, &its_activity));
+    let mut builder = http1::Builder::new();
+    // The stream limits the time for heads, since it can tell the wait for a
+    // head from the wait for its end.
+    builder
+        .header_read_timeout(None)
+        .max_header_size(limits.max_head_bytes)
+        .max_buf_size(limits.max_head_bytes.max(BUFFER_BYTES));
+    let connection = builder.serve_connection(TokioIo::new(stream), service).with_upgrades();
+    let mut connection = pin!(connection);
+    let look_every = limits.write_timeout.max(Duration::from_millis(100));
+    let mut looks = interval_at(Instant::now() + look_every, look_every);
+    // First the connection, so that bytes that have arrived are read: hyper
+    // ends a connection from which nothing was read.
+    loop {
+        tokio::select! {
+            biased;
+            result = connection.as_mut() => return result,
+            _ = told_to_stop(&mut stopping) => break,
+            // Wakes this task, so that hyper writes what there is.
+            _ = looks.tick() => activity.look_after(),
+        }
+    }
+    // From then on hyper adds `close` to the header `Connection`, which not
+    // every client accepts as an upgrade.
+    tokio::select! {
+        biased;
+        result = connection.as_mut() => return result,
+        () = activity.no_handshake() => {}
+    }
+    activity.stop();
+    connection.as_mut().graceful_shutdown();
+    connection.await
+}
