@@ -1,15 +1,16 @@
 //! HTTP of one connection, whatever answers the requests.
 //!
 //! `serve` accepts, `http1` speaks HTTP/1.1, `http2` HTTP/2. `timeout_stream` gives
-//! up on heads, idle connections and slow readers, with `activity` (whether the client or
-//! the server is due), `min_throughput` and `linger` (bodies that nobody reads);
-//! `stream_progress` does so for the responses within an HTTP/2 connection, and
-//! `body_timeout` gives up on slow bodies. `request_smuggling` refuses ambiguous
-//! requests. `exchange` evens out the versions; `header`, `range`, `decode` (with
-//! `flattened`) and `response` read and write. `handshake/` is that of WebSockets,
-//! `upgraded` what is left of the connection afterwards. `hosts` says by which hosts
-//! a server is reached, `forwarded` for whom a proxy sends, `origin` whose pages may
-//! connect and send, `content_security_policy` which scripts a page runs.
+//! up on heads, idle connections and slow readers, with `activity` (whether the
+//! client or the server is due), `min_throughput`, `half_close` and `linger`
+//! (bodies that nobody reads); `stream_progress` does so for the responses within
+//! an HTTP/2 connection, and `body_timeout` gives up on slow bodies.
+//! `request_smuggling` refuses ambiguous requests. `exchange` evens out the
+//! versions; `header`, `range`, `decode` (with `flattened`) and `response` read and
+//! write. `handshake/` is that of WebSockets, `upgraded` what is left of the
+//! connection afterwards. `hosts` says by which hosts a server is reached,
+//! `forwarded` for whom a proxy sends, `origin` whose pages may connect and send,
+//! `content_security_policy` which scripts a page runs.
 
 pub(crate) mod activity;
 pub(crate) mod body_timeout;
@@ -18,6 +19,7 @@ pub(crate) mod decode;
 pub(crate) mod exchange;
 mod flattened;
 pub(crate) mod forwarded;
+mod half_close;
 pub(crate) mod handshake;
 pub(crate) mod header;
 pub(crate) mod hosts;

@@ -14,10 +14,11 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, Sleep, sleep, sleep_until};
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::base::limits::Limits;
 use crate::http::activity::Activity;
+use crate::http::half_close::HalfClose;
 use crate::http::linger::{LINGER, LINGER_BYTES};
 use crate::http::min_throughput::MinThroughput;
 use crate::net::connection_limit::ConnectionPermit;
@@ -75,10 +76,7 @@ pub(crate) struct TimeoutStream<S> {
     /// Absent if heads can't be told from other bytes, as in HTTP/2.
     reading: Option<ReadTimeout>,
     writing: MinThroughput,
-    /// How long a client that has ended its side may wait for its answer, and
-    /// until when.
-    half_close_timeout: Duration,
-    half_closed: Option<Pin<Box<Sleep>>>,
+    half_close: HalfClose,
     /// The deadline and the remaining bytes of a connection that only lingers.
     lingering: Option<(Pin<Box<Sleep>>, usize)>,
 }
@@ -124,8 +122,7 @@ impl<S> TimeoutStream<S> {
             activity: Arc::clone(activity),
             reading: None,
             writing: MinThroughput::new(limits.write_timeout, limits.min_bytes_per_second),
-            half_close_timeout: limits.write_timeout,
-            half_closed: None,
+            half_close: HalfClose::new(limits.write_timeout),
             lingering: None,
         }
     }
@@ -263,12 +260,8 @@ impl<S: Transport> AsyncRead for TimeoutStream<S> {
         if has_read && matches!(reading.awaited, Awaited::Next(_)) {
             reading.awaited = Awaited::Head(Instant::now());
         }
-        // The end of its side doesn't tell whether the client still reads the
-        // answer, or has gone.
         if !has_read && matches!(polled, Poll::Ready(Ok(()))) && this.activity.has_whole_request() {
-            let timeout = this.half_close_timeout;
-            let waiting = this.half_closed.get_or_insert_with(|| Box::pin(sleep(timeout)));
-            ready!(waiting.as_mut().poll(context));
+            ready!(this.half_close.poll_over(context));
         }
         polled
     }
@@ -303,18 +296,15 @@ impl<S: Transport> AsyncWrite for TimeoutStream<S> {
         let this = self.get_mut();
         if this.activity.in_progress() == 0 {
             // hyper doesn't read again by itself at the end of the answer.
-            if this.half_closed.take().is_some() {
+            if this.half_close.forget() {
                 context.waker().wake_by_ref();
             }
-        } else if this.half_closed.is_some()
-            || this.activity.takes_look() && this.stream.has_ended()
+        } else if (this.half_close.is_noticed()
+            || this.activity.takes_look() && this.stream.has_ended())
+            && this.half_close.poll_over(context).is_ready()
         {
-            let timeout = this.half_close_timeout;
-            let waiting = this.half_closed.get_or_insert_with(|| Box::pin(sleep(timeout)));
-            if waiting.as_mut().poll(context).is_ready() {
-                let text = "the client has gone";
-                return Poll::Ready(Err(io::Error::new(io::ErrorKind::ConnectionAborted, text)));
-            }
+            let text = "the client has gone";
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::ConnectionAborted, text)));
         }
         let polled = Pin::new(&mut this.stream).poll_flush(context);
         this.limit_writing(context, polled, |()| 0)
@@ -334,7 +324,7 @@ impl<S: Transport> AsyncWrite for TimeoutStream<S> {
 #[cfg(test)]
 mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
-    use tokio::time::timeout;
+    use tokio::time::{sleep, timeout};
 
     use super::*;
     use crate::http::activity::RequestInProgress;
