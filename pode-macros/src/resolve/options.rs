@@ -68,6 +68,9 @@ pub(crate) fn interval(value: &Expr) -> Option<Result<Duration, IntervalError>> 
     (!OF_RUST.contains(&suffix)).then(|| interval::parse(&written))
 }
 
+/// Finds the literal texts in a value.
+type Find = for<'value> fn(&'value Expr) -> Vec<&'value LitStr>;
+
 /// Returns a literal text.
 pub(super) fn text(value: &Expr) -> Option<&LitStr> {
     match value {
@@ -109,41 +112,45 @@ impl Resolver<'_> {
 
     /// Checks the literal origins in `pages_of([…])`.
     pub(super) fn origins(&mut self, options: &Options) -> Option<()> {
-        let mut understood = Some(());
-        for field in options.fields.iter().filter(|field| field.name == ORIGINS) {
-            for origin in called("pages_of", &field.value).map(texts).unwrap_or_default() {
-                if let Err(error) = origin.value().parse::<Origin>() {
-                    let (message, help) = (error.to_string(), error.help());
-                    understood = self.mistake(Code::Origin, origin.span(), message, help);
-                }
-            }
-        }
-        understood
+        let find: Find = |value| called("pages_of", value).map(texts).unwrap_or_default();
+        let mistake = |text: &str| {
+            text.parse::<Origin>().err().map(|error| (error.to_string(), error.help()))
+        };
+        self.literals(options, ORIGINS, find, Code::Origin, mistake)
     }
 
     /// Checks the literal hosts in brackets.
     pub(super) fn hosts(&mut self, options: &Options) -> Option<()> {
-        let mut understood = Some(());
-        for field in options.fields.iter().filter(|field| field.name == HOSTS) {
-            for host in texts(&field.value) {
-                if let Err(error) = host.value().parse::<Host>() {
-                    let (message, help) = (error.to_string(), error.help());
-                    understood = self.mistake(Code::Host, host.span(), message, help);
-                }
-            }
-        }
-        understood
+        let mistake =
+            |text: &str| text.parse::<Host>().err().map(|error| (error.to_string(), error.help()));
+        self.literals(options, HOSTS, texts, Code::Host, mistake)
     }
 
     /// Checks the literal addresses and networks in brackets, or in
     /// `forwarded_by([…])`.
     pub(super) fn trusted_proxies(&mut self, options: &Options) -> Option<()> {
+        let find: Find = |value| texts(called("forwarded_by", value).unwrap_or(value));
+        let mistake = |text: &str| {
+            text.parse::<Network>().err().map(|error| (error.to_string(), error.help()))
+        };
+        self.literals(options, TRUSTED_PROXIES, find, Code::Network, mistake)
+    }
+
+    /// Checks the literal texts that `find` finds in the value of an option.
+    /// `mistake` returns what is wrong with one, and what to write instead.
+    fn literals(
+        &mut self,
+        options: &Options,
+        name: &str,
+        find: Find,
+        code: Code,
+        mistake: fn(&str) -> Option<(String, String)>,
+    ) -> Option<()> {
         let mut understood = Some(());
-        for field in options.fields.iter().filter(|field| field.name == TRUSTED_PROXIES) {
-            for proxy in texts(called("forwarded_by", &field.value).unwrap_or(&field.value)) {
-                if let Err(error) = proxy.value().parse::<Network>() {
-                    let (message, help) = (error.to_string(), error.help());
-                    understood = self.mistake(Code::Network, proxy.span(), message, help);
+        for field in options.fields.iter().filter(|field| field.name == name) {
+            for literal in find(&field.value) {
+                if let Some((message, help)) = mistake(&literal.value()) {
+                    understood = self.mistake(code, literal.span(), message, help);
                 }
             }
         }
