@@ -229,6 +229,15 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn an_address_of_ipv4_is_returned_as_what_it_is() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut proxy = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        proxy.write_all(b"PROXY TCP6 ::ffff:1.2.3.4 ::1 567 80\r\n").await.unwrap();
+        let (mut stream, _) = listener.accept().await.unwrap();
+        assert_eq!(read(&mut stream).await.unwrap(), "1.2.3.4:567".parse().ok());
+    }
+
+    #[tokio::test]
     async fn nothing_behind_the_header_is_read() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let source = "[2001:db8::1]:567".parse().unwrap();
