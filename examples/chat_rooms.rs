@@ -21,7 +21,7 @@ pode_server! {
     endpoint http "127.0.0.1:8090";
     endpoint ws   "127.0.0.1:8091";
 
-    state Mutex<Rooms> = Mutex::default();
+    state ROOMS: Mutex<Rooms> = Mutex::default();
 
     signal ROOM: Say -> News = "/rooms/:room" (room: String) {
         messages_per_second: 10,
@@ -92,7 +92,7 @@ async fn enter(event: ConnectEvent<News>, room: String) -> Result<(), EventError
     event.join_group(CURIOUS);
     event.greet(&News::Welcome { you: you.clone() })?;
 
-    let mut rooms = lock(event.state()?);
+    let mut rooms = lock(event.state(ROOMS));
     may_enter(rooms.get(&room), &guest)?;
     // Only an admitted client triggers `leave`: nothing may fail after this.
     rooms.entry(room).or_default().people.insert(you, guest.name.clone());
@@ -103,7 +103,7 @@ async fn enter(event: ConnectEvent<News>, room: String) -> Result<(), EventError
 /// Tells a page why it was refused, since browsers hide the answer to a
 /// WebSocket handshake from pages.
 async fn knock(event: WebEvent, room: String, guest: Guest) -> Result<(), EventError> {
-    may_enter(lock(event.state()?).get(&room), &guest)
+    may_enter(lock(event.state(ROOMS)).get(&room), &guest)
 }
 
 fn may_enter(room: Option<&Room>, Guest { name }: &Guest) -> Result<(), EventError> {
@@ -119,7 +119,7 @@ fn may_enter(room: Option<&Room>, Guest { name }: &Guest) -> Result<(), EventErr
 }
 
 async fn leave(event: DisconnectEvent, name: String) -> Outcome {
-    let mut rooms = lock(event.state()?);
+    let mut rooms = lock(event.state(ROOMS));
     let room = rooms.entry(name.clone()).or_default();
     room.people.remove(event.client().id());
     if room.people.is_empty() {
@@ -149,7 +149,7 @@ async fn hear(event: SignalEvent<News>, room: String, say: Say) -> Outcome {
 /// happened. Nothing may wait under a lock, so these are sent by `try_send` and
 /// `try_now`, which don't wait.
 fn introduce(event: &SignalEvent<News>, name: String) -> Outcome {
-    let mut rooms = lock(event.state()?);
+    let mut rooms = lock(event.state(ROOMS));
     let room = rooms.entry(name.clone()).or_default();
     event.reply(&News::Earlier { messages: room.last.clone() }).try_now()?;
     Ok(event.try_send(ROOM.at(&name), &room.here())?)
@@ -158,14 +158,14 @@ fn introduce(event: &SignalEvent<News>, name: String) -> Outcome {
 fn talk(event: &SignalEvent<News>, name: String, text: String) -> Outcome {
     let at_ms = UNIX_EPOCH.elapsed()?.as_millis();
     let message = News::Message { from: name_of(event)?, text, at_ms };
-    let mut rooms = lock(event.state()?);
+    let mut rooms = lock(event.state(ROOMS));
     event.try_send(ROOM.at(&name), &message)?;
     rooms.entry(name).or_default().remember(message);
     Ok(())
 }
 
 async fn whisper(event: &SignalEvent<News>, room: String, to: ClientId, text: String) -> Outcome {
-    let found = lock(event.state()?).get(&room).and_then(|room| room.people.get(&to).cloned());
+    let found = lock(event.state(ROOMS)).get(&room).and_then(|room| room.people.get(&to).cloned());
     let listener = found.ok_or_else(|| EventError::new(404, "whoever that was has left"))?;
     let whisper = News::Whisper { from: name_of(event)?, to: listener, text };
     event.send(ROOM.at(&room), &whisper).to_client(&to).await?;

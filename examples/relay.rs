@@ -8,7 +8,7 @@
 //! the other server, and `relay` listens to it as it would to any.
 
 use std::collections::BTreeSet;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
 use pode::prelude::*;
 use tokio::sync::Mutex as AsyncMutex;
@@ -23,7 +23,7 @@ pode_server! {
     endpoint http "127.0.0.1:8090";
     endpoint ws   "127.0.0.1:8091";
 
-    state AsyncMutex<Desk> = AsyncMutex::default();
+    state DESK: AsyncMutex<Desk> = AsyncMutex::default();
 
     upstream FEED: Tick -> Order = "ws://127.0.0.1:8092/" {
         on_connect: subscribe,
@@ -49,7 +49,7 @@ pode_server! {
 
     endpoint ws "127.0.0.1:8092";
 
-    state Mutex<Market> = Mutex::new(Market::open());
+    state MARKET: Mutex<Market> = Mutex::new(Market::open());
 
     signal TICKS: Order -> Tick = "/" => obey;
 
@@ -113,13 +113,11 @@ struct Selected {
     crop: Crop,
 }
 
-type BoxError = Box<dyn std::error::Error + Send + Sync>;
-
 /// Begins each connection to the feed, which knows nothing of earlier ones.
-async fn subscribe(event: UpstreamEvent<Order>) -> Result<(), BoxError> {
-    let mut desk = event.state::<AsyncMutex<Desk>>()?.lock().await;
+async fn subscribe(event: UpstreamEvent<Order>) -> Result<(), UpstreamError> {
+    let mut desk = event.state(DESK).lock().await;
     desk.connections += 1;
-    Ok(event.reply(&Order::Watch(desk.watched.clone())).await?)
+    event.reply(&Order::Watch(desk.watched.clone())).await
 }
 
 /// Passes a price on to all windows.
@@ -130,7 +128,7 @@ async fn pass_on(event: UpstreamEvent<Order>, tick: Tick) -> Result<(), SendErro
 /// Starts or stops watching a crop, and notifies the feed.
 async fn select(event: WebEvent, Selected { crop }: Selected) -> Result<(), EventError> {
     // Locked until it is sent, so that the feed receives choices in order.
-    let mut desk = event.state::<AsyncMutex<Desk>>()?.lock().await;
+    let mut desk = event.state(DESK).lock().await;
     if !desk.watched.remove(&crop) {
         desk.watched.insert(crop);
     }
@@ -148,13 +146,13 @@ async fn cut(event: WebEvent) -> Result<(), EventError> {
 }
 
 /// Sends the status to all windows.
-async fn tell_of_line(event: TimerEvent) -> Result<(), BoxError> {
+async fn tell_of_line(event: TimerEvent) -> Result<(), SendError> {
     let is_connected = event.upstream(FEED).is_connected();
     let line = {
-        let desk = event.state::<AsyncMutex<Desk>>()?.lock().await;
+        let desk = event.state(DESK).lock().await;
         Line { is_connected, connections: desk.connections, watched: desk.watched.clone() }
     };
-    Ok(event.send(LINE, &line).await?)
+    event.send(LINE, &line).await
 }
 
 // ---- The feed --------------------------------------------------------------
@@ -212,13 +210,10 @@ async fn obey(event: SignalEvent<Tick>, order: Order) -> Result<(), SendError> {
 }
 
 /// Sends the price of a crop to the clients that watch it.
-async fn trade(event: TimerEvent) -> Result<(), BoxError> {
-    // The lock is released at the end of the block, before any await.
-    let tick = {
-        let market = event.state::<Mutex<Market>>()?;
-        market.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).trade()
-    };
-    Ok(event.send(TICKS, &tick).to_group(&group(tick.crop)).await?)
+async fn trade(event: TimerEvent) -> Result<(), SendError> {
+    // The lock is released at the end of the statement, before any await.
+    let tick = event.state(MARKET).lock().unwrap_or_else(PoisonError::into_inner).trade();
+    event.send(TICKS, &tick).to_group(&group(tick.crop)).await
 }
 
 fn group(crop: Crop) -> String {

@@ -29,7 +29,7 @@ pode_server! {
     endpoint http "127.0.0.1:8090";
     endpoint ws   "127.0.0.1:8090";
 
-    state Mutex<Shelf> = Mutex::default();
+    state SHELF: Mutex<Shelf> = Mutex::default();
     signal CHANGES: Change = "/changes";
 
     route GET    "/"                                                 => view "index";
@@ -104,7 +104,7 @@ struct Draft {
 type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 async fn list(event: WebEvent, search: Search) -> Result<impl Reply, EventError> {
-    let shelf = shelf(&event)?;
+    let shelf = shelf(&event);
     let find = search.find.to_lowercase();
     let newest_first = shelf.notes.values().rev();
     let found: Vec<_> =
@@ -116,23 +116,23 @@ async fn list(event: WebEvent, search: Search) -> Result<impl Reply, EventError>
 async fn add(event: WebEvent, draft: Draft) -> Outcome<impl Reply> {
     // Here and below, the lock is released at the end of the statement, before
     // any await.
-    let note = shelf(&event)?.add(draft.text)?;
+    let note = shelf(&event).add(draft.text)?;
     event.send(CHANGES, &Change { id: note.id }).await?;
     Ok(json(&note).with_status(201).with_header("location", &format!("/notes/{}", note.id)))
 }
 
 async fn show(event: WebEvent, id: u64) -> Result<impl Reply, EventError> {
-    Ok(json(shelf(&event)?.note(id)?))
+    Ok(json(shelf(&event).note(id)?))
 }
 
 async fn replace(event: WebEvent, id: u64, draft: Draft) -> Outcome<()> {
-    shelf(&event)?.note(id)?.text = draft.text;
+    shelf(&event).note(id)?.text = draft.text;
     event.send(CHANGES, &Change { id }).await?;
     Ok(())
 }
 
 async fn remove(event: WebEvent, id: u64) -> Outcome<()> {
-    shelf(&event)?.notes.remove(&id).ok_or_else(|| not_found("note"))?;
+    shelf(&event).notes.remove(&id).ok_or_else(|| not_found("note"))?;
     event.send(CHANGES, &Change { id }).await?;
     Ok(())
 }
@@ -144,7 +144,7 @@ async fn attach(event: WebEvent, id: u64, mut form: Multipart) -> Outcome<impl R
         let content_type = part.content_type().unwrap_or("application/octet-stream").to_owned();
         let content = part.bytes().await?;
         let file = Attachment { name, content_type, content };
-        number = Some(shelf(&event)?.note(id)?.attach(file)?);
+        number = Some(shelf(&event).note(id)?.attach(file)?);
         event.send(CHANGES, &Change { id }).await?;
     }
     let number = number.ok_or_else(|| EventError::new(400, "there is no file in the form"))?;
@@ -152,7 +152,7 @@ async fn attach(event: WebEvent, id: u64, mut form: Multipart) -> Outcome<impl R
 }
 
 async fn download(event: WebEvent, id: u64, number: usize) -> Result<impl Reply, EventError> {
-    let mut shelf = shelf(&event)?;
+    let mut shelf = shelf(&event);
     let file = shelf.note(id)?.files.get(number).ok_or_else(|| not_found("file"))?;
     // Anyone may have uploaded a page with a script: a file must not act as a
     // page of this server, nor be treated as another type than it declares.
@@ -162,8 +162,8 @@ async fn download(event: WebEvent, id: u64, number: usize) -> Result<impl Reply,
 }
 
 /// Locks the shelf, which is always consistent, even if a handler panicked.
-fn shelf(event: &WebEvent) -> Result<MutexGuard<'_, Shelf>, EventError> {
-    Ok(event.state::<Mutex<Shelf>>()?.lock().unwrap_or_else(PoisonError::into_inner))
+fn shelf(event: &WebEvent) -> MutexGuard<'_, Shelf> {
+    event.state(SHELF).lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn not_found(what: &str) -> EventError {

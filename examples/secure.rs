@@ -33,7 +33,7 @@ pode_server! {
     // The same address, so the same certificate.
     endpoint wss "127.0.0.1:8443";
 
-    state Mutex<Count> = Mutex::default();
+    state VOTES: Mutex<Count> = Mutex::default();
 
     signal COUNT: Count = "/count";
 
@@ -71,7 +71,7 @@ enum Choice {
 
 /// Counts a vote; the page gets the new count from the signal, as all do.
 async fn vote(event: WebEvent, vote: Vote) -> Result<(), EventError> {
-    let mut count = lock(event.state()?);
+    let mut count = lock(event.state(VOTES));
     *match vote.choice {
         Choice::Fresh => &mut count.fresh,
         Choice::Frozen => &mut count.frozen,
@@ -82,10 +82,10 @@ async fn vote(event: WebEvent, vote: Vote) -> Result<(), EventError> {
 }
 
 /// Sends the counts to all clients.
-async fn count(event: TimerEvent) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+async fn count(event: TimerEvent) -> Result<(), SendError> {
     // The lock is released at the end of the statement, before any await.
-    let count = *lock(event.state()?);
-    Ok(event.send(COUNT, &count).await?)
+    let count = *lock(event.state(VOTES));
+    event.send(COUNT, &count).await
 }
 
 /// Locks the count, which is always consistent, even if a handler panicked.

@@ -18,7 +18,7 @@ pode_server! {
     endpoint http "127.0.0.1:8090";
     endpoint ws   "127.0.0.1:8090";
 
-    state Tide = Tide::default();
+    state TIDE: Tide = Tide::default();
 
     signal SAMPLES: Sample = "/samples";
     signal CHIMES:  Chime  = "/chimes";
@@ -66,12 +66,11 @@ impl Tide {
 }
 
 /// Sends the level to all clients.
-async fn sample(event: TimerEvent) -> pode::Result {
-    let Ok(tide) = event.state::<Tide>() else { return Ok(()) };
+async fn sample(event: TimerEvent) -> Result<(), SendError> {
     let count = event.count();
     // Two rhythms that rarely coincide, so that no two minutes look alike.
-    let level = tide.sway(count % 34 == 1 || count.is_multiple_of(55));
-    Ok(event.send(SAMPLES, &Sample { count, level }).await?)
+    let level = event.state(TIDE).sway(count % 34 == 1 || count.is_multiple_of(55));
+    event.send(SAMPLES, &Sample { count, level }).await
 }
 
 /// Notifies all clients of a full minute.

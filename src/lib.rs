@@ -31,7 +31,7 @@
 //!
 //! [`pode_server!`] declares a function that builds the [`Server`], one
 //! constant for each signal (a [`SignalPath`], or a [`SignalFamily`] of paths),
-//! and one for each upstream (an [`UpstreamName`]). So a send to an undeclared
+//! upstream ([`UpstreamName`]) and state ([`StateName`]). So a send to an undeclared
 //! signal or with a payload of another type doesn't compile. Neither does a
 //! route that is declared twice, a missing view, a port out of range, or a page
 //! that requests something this server doesn't have. Each mistake has a code,
@@ -151,8 +151,8 @@
 //!
 //! # Values that handlers share
 //!
-//! `state Type = value;` declares one, and `event.state::<Type>()?` returns it
-//! in a handler. An `async` closure that captures a variable can't be a
+//! `state NAME: Type = value;` declares one, and `event.state(NAME)` returns a
+//! reference to it in a handler. An `async` closure that captures a variable can't be a
 //! handler, since it would lend the variable to requests that outlive it.
 //!
 //! ```
@@ -160,16 +160,13 @@
 //!
 //! use pode::prelude::*;
 //!
-//! #[derive(Default)]
-//! struct Visits(AtomicU64);
-//!
 //! pode_server! {
 //!     server counter;
 //!     endpoint http "127.0.0.1:8090";
-//!     state Visits = Visits::default();
-//!     route GET "/" => async |event| -> Result<_, EventError> {
-//!         let visits = event.state::<Visits>()?.0.fetch_add(1, Ordering::Relaxed);
-//!         Ok(text(format!("visits before yours: {visits}")))
+//!     state VISITS: AtomicU64 = AtomicU64::new(0);
+//!     route GET "/" => async |event| {
+//!         let visits = event.state(VISITS).fetch_add(1, Ordering::Relaxed);
+//!         text(format!("visits before yours: {visits}"))
 //!     };
 //! }
 //! # let _ = counter();
@@ -186,7 +183,7 @@ pub use warp;
 
 pub use pode_core::{
     Address, ClientId, ClientIdError, FamilyPath, Nothing, Protocol, SendError, SignalFamily,
-    SignalPath, SignalTarget, UpstreamName, level,
+    SignalPath, SignalTarget, StateName, UpstreamName, level,
 };
 pub use pode_macros::pode_server;
 pub use pode_runtime::argument::FromBody;

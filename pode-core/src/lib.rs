@@ -5,9 +5,9 @@
 //! no files in here, and no clock but that of new client ids.
 //!
 //! - [`Address`], [`Host`], [`Method`], [`Network`], [`Origin`], [`Protocol`],
-//!   [`RoutePath`], [`SignalPath`], [`UpstreamName`], [`UpstreamUrl`] and
-//!   [`interval`] are the words of a declaration, and so is `cron` (feature
-//!   `cron`).
+//!   [`RoutePath`], [`SignalPath`], [`StateName`], [`UpstreamName`],
+//!   [`UpstreamUrl`] and [`interval`] are the words of a declaration, and so is
+//!   `cron` (feature `cron`).
 //! - [`SignalFamily`] is many signal paths in one declaration, [`level`] is how
 //!   widely a signal may be sent, and [`ClientId`] identifies a client.
 //! - [`RouteTable`] finds the route for a request, and [`CertificateNames`] the
@@ -40,6 +40,7 @@ pub mod route_path;
 pub mod route_table;
 pub mod signal_family;
 pub mod signal_path;
+pub mod state_name;
 pub mod upstream_name;
 pub mod upstream_url;
 
@@ -75,6 +76,7 @@ pub use route_path::RoutePath;
 pub use route_table::RouteTable;
 pub use signal_family::{FamilyPath, Parameters, SignalFamily};
 pub use signal_path::{Nothing, SignalDeclaration, SignalPath, SignalTarget};
+pub use state_name::StateName;
 pub use upstream_name::UpstreamName;
 pub use upstream_url::UpstreamUrl;
 

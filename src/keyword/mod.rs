@@ -37,7 +37,7 @@ keywords! {
     /// `pub server name;` begins an invocation.
     ///
     /// It declares the function `name()`, which returns a
-    /// [`Server`](crate::Server). The constants of the signals have the
+    /// [`Server`](crate::Server). The constants of signals, upstreams and states have the
     /// function's visibility. The function may take parameters, which every
     /// expression of the declarations may use. The options are those of
     /// [`ServerOptions`](crate::ServerOptions). One of them, `hand_over`, lets
@@ -356,10 +356,40 @@ keywords! {
     /// ```
     mount
 
-    /// `state Type = value;` is a value that handlers share.
+    /// `state NAME: Type = value;` is a value that handlers share.
     ///
-    /// `event.state::<Type>()?` returns it in a handler. There is one of each
-    /// type.
+    /// `event.state(NAME)` returns a reference to it, in every handler. What
+    /// changes is behind an atomic or a lock: handlers run side by side. The
+    /// value is made once, by [`server`]'s function, whose parameters it may use;
+    /// each server that the function returns has its own.
+    ///
+    /// The declaration makes a constant, of type
+    /// [`StateName<Type>`](crate::StateName), with the function's visibility.
+    /// Handlers in other modules import it, as they do those of signals, so one
+    /// that asks for a state nobody declared doesn't compile.
+    ///
+    /// ```
+    /// use std::sync::Mutex;
+    ///
+    /// use pode::prelude::*;
+    ///
+    /// pode_server! {
+    ///     server guests(first: String);
+    ///     endpoint http 8090;
+    ///     state NAMES: Mutex<Vec<String>> = Mutex::new(vec![first]);
+    ///     route GET  "/names" => list;
+    ///     route POST "/names" (body: String) => sign;
+    /// }
+    ///
+    /// async fn list(event: WebEvent) -> impl Reply {
+    ///     json(&*event.state(NAMES).lock().unwrap())
+    /// }
+    ///
+    /// async fn sign(event: WebEvent, name: String) {
+    ///     event.state(NAMES).lock().unwrap().push(name);
+    /// }
+    /// # let _ = guests("ada".into());
+    /// ```
     state
 
     /// `timer "sample" every 5s => handler;` runs a handler at an interval.

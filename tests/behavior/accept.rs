@@ -20,9 +20,9 @@ pode_server! {
     endpoint http "127.0.0.1:0";
     endpoint own http "127.0.0.1:0" { limits: Limits { max_connections: 1 } };
     endpoint ws   "127.0.0.1:0";
-    state Requests = Requests::default();
-    route GET "/" => async |event| -> Result<_, EventError> {
-        Ok(text(event.state::<Requests>()?.0.fetch_add(1, Ordering::Relaxed).to_string()))
+    state REQUESTS: Requests = Requests::default();
+    route GET "/" => async |event| {
+        text(event.state(REQUESTS).0.fetch_add(1, Ordering::Relaxed).to_string())
     };
     signal NEWS: String = "/news";
 }
@@ -247,18 +247,18 @@ mod starving {
         server starving { limits: Limits { head_timeout: 1h, keep_alive_timeout: 1h } };
         endpoint http "127.0.0.1:0";
         endpoint ws   "127.0.0.1:0";
-        state Files = Files::default();
+        state FILES: Files = Files::default();
         route GET "/" => async |_| text("here");
-        route GET "/open" => async |event| -> Result<_, EventError> {
-            let mut files = event.state::<Files>()?.0.lock().unwrap();
+        route GET "/open" => async |event| {
+            let mut files = event.state(FILES).0.lock().unwrap();
             while let Ok(file) = File::open("/dev/null") {
                 files.push(file);
             }
-            Ok(text("opened"))
+            text("opened")
         };
-        route GET "/close" => async |event| -> Result<_, EventError> {
-            event.state::<Files>()?.0.lock().unwrap().clear();
-            Ok(text("closed"))
+        route GET "/close" => async |event| {
+            event.state(FILES).0.lock().unwrap().clear();
+            text("closed")
         };
         signal SHORT: String -> String = "/short" { max_message_bytes: 10 } => async |_, _| {};
     }

@@ -86,7 +86,7 @@ pode_server! {
     endpoint ws "127.0.0.1:0";
     endpoint https "127.0.0.1:0" { certificate: certificate };
     endpoint wss "127.0.0.1:0";
-    state Heard = heard;
+    state HEARD: Heard = heard;
     signal OWN: u8 = "/own";
     signal FRIENDS: u8 = "/friends" { origins: pages_of(friends.clone()) };
     signal ANY: u8 = "/any" { origins: AnyPage };
@@ -109,7 +109,7 @@ async fn hear(
 ) -> Result<impl Reply, Box<dyn std::error::Error + Send + Sync>> {
     let who = event.path().split('/').nth(1).unwrap_or_default();
     let what = format!("{} /{who}/{way}", event.method());
-    event.state::<Heard>()?.0.send(what)?;
+    event.state(HEARD).0.send(what)?;
     Ok(text("heard"))
 }
 

@@ -38,7 +38,7 @@ struct Seat {
 pode_server! {
     server visits(log: Log) { stop_timeout: 30s };
     endpoint ws "127.0.0.1:0";
-    state Log = log;
+    state LOG: Log = log;
     signal HALL: String -> String = "/hall" { messages_per_second: 2 } => ignore;
     on connect HALL => enter;
     on disconnect HALL => leave;
@@ -55,7 +55,7 @@ pode_server! {
     signal QUEUE: u8 = "/queue";
     on connect QUEUE => wait;
     on disconnect QUEUE => async |event| {
-        let _ = event.state::<Log>()?.disconnects.send(("client".to_owned(), event.reason()));
+        let _ = event.state(LOG).disconnects.send(("client".to_owned(), event.reason()));
         Ok::<_, EventError>(())
     };
     signal TABLE: String = "/table";
@@ -66,7 +66,7 @@ pode_server! {
 }
 
 async fn enter(event: ConnectEvent<String>) -> Result<(), EventError> {
-    event.state::<Log>()?.connects.fetch_add(1, Ordering::Relaxed);
+    event.state(LOG).connects.fetch_add(1, Ordering::Relaxed);
     if event.query() == "refuse" {
         return Err(EventError::new(403, "not you"));
     }
@@ -84,7 +84,7 @@ async fn enter(event: ConnectEvent<String>) -> Result<(), EventError> {
 
 async fn leave(event: DisconnectEvent) -> Result<(), EventError> {
     let name = event.client().state::<Visitor>()?.name.clone();
-    let _ = event.state::<Log>()?.disconnects.send((name, event.reason()));
+    let _ = event.state(LOG).disconnects.send((name, event.reason()));
     Ok(())
 }
 
@@ -96,7 +96,7 @@ async fn panics(_: ConnectEvent<u8>) {
 
 /// Waits to be let go.
 async fn clear(event: DisconnectEvent) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    let log = event.state::<Log>()?;
+    let log = event.state(LOG);
     log.disconnects.send(("a seat".to_owned(), event.reason()))?;
     log.next.acquire().await?.forget();
     Ok(())
@@ -104,7 +104,7 @@ async fn clear(event: DisconnectEvent) -> Result<(), Box<dyn std::error::Error +
 
 /// Never returns.
 async fn wait(event: ConnectEvent<u8>) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    let log = event.state::<Log>()?;
+    let log = event.state(LOG);
     log.disconnects.send(("nobody, since a handler waits".to_owned(), DisconnectReason::Lost))?;
     log.next.acquire().await?.forget();
     Ok(())

@@ -27,7 +27,7 @@ struct Gate(Arc<Semaphore>);
 pode_server! {
     server conversations(gate: Arc<Semaphore>);
     endpoint ws "127.0.0.1:0";
-    state Gate = Gate(gate);
+    state GATE: Gate = Gate(gate);
     signal CHAT: Post -> Message = "/chat" => chat;
     signal COUNT: u32 -> u32 = "/count" => count;
     signal SLOW: u32 -> u32 = "/slow" => slow;
@@ -61,7 +61,7 @@ async fn slow(
     event: SignalEvent<u32>,
     number: u32,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    event.state::<Gate>()?.0.acquire().await?.forget();
+    event.state(GATE).0.acquire().await?.forget();
     event.reply(&number).await?;
     Ok(())
 }

@@ -31,7 +31,7 @@ impl std::fmt::Display for RoomId {
 pode_server! {
     server rooms(log: Log);
     endpoint ws "127.0.0.1:0";
-    state Log = log;
+    state LOG: Log = log;
     signal ROOM: String -> String = "/rooms/:room" (room: RoomId) => talk;
     signal LOBBY: String = "/rooms/lobby";
     signal SEAT: String = "/halls/:hall/seats/:seat" (hall: String, seat: u8);
@@ -40,13 +40,13 @@ pode_server! {
 }
 
 async fn enter(event: ConnectEvent<String>, room: RoomId) -> Result<(), EventError> {
-    event.state::<Log>()?.0.lock().unwrap().push(format!("to {room}"));
+    event.state(LOG).0.lock().unwrap().push(format!("to {room}"));
     event.join_group("guests");
     event.greet(&format!("this is room {room}"))
 }
 
 async fn leave(event: DisconnectEvent, room: RoomId) -> Result<(), EventError> {
-    event.state::<Log>()?.0.lock().unwrap().push(format!("from {room}"));
+    event.state(LOG).0.lock().unwrap().push(format!("from {room}"));
     Ok(())
 }
 

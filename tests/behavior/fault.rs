@@ -17,7 +17,7 @@ pode_server! {
     endpoint http "127.0.0.1:0";
     endpoint ws   "127.0.0.1:0";
     views "behavior/views";
-    state Told = Told::default();
+    state TOLD: Told = Told::default();
     route GET  "/route" => async |_| -> () { panic!("boom: route") };
     route GET  "/reply" => async |_| json(&Bomb("reply"));
     route GET  "/view" => async |_| view("hello").with(&Bomb("view"));
@@ -36,7 +36,7 @@ pode_server! {
         assert!(event.query().is_empty(), "boom: connect");
     };
     on disconnect DOOR => async |event| -> () {
-        if !event.state::<Told>().is_ok_and(|told| told.0.swap(true, Ordering::Relaxed)) {
+        if !event.state(TOLD).0.swap(true, Ordering::Relaxed) {
             panic!("boom: disconnect");
         }
     };

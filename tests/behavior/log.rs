@@ -21,7 +21,7 @@ pode_server! {
     server talkative;
     endpoint http "127.0.0.1:0";
     endpoint ws   "127.0.0.1:0";
-    state Ticks = Ticks::default();
+    state COUNT: Ticks = Ticks::default();
     route GET  "/" => async |_| text("here");
     route POST "/fail" (body: String) => async |_, body| Err::<(), _>(body);
     route GET  "/panic" => async |_| -> () { panic!("as the test wants it") };
@@ -30,7 +30,7 @@ pode_server! {
         event.reply(&said).await
     };
     timer "fails" every 10ms => async |event| -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        let count = event.state::<Ticks>()?.0.fetch_add(1, Ordering::Relaxed);
+        let count = event.state(COUNT).0.fetch_add(1, Ordering::Relaxed);
         event.send(TICKS, &count).await?;
         Err("as always".into())
     };

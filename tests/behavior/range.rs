@@ -39,9 +39,8 @@ impl Fired {
     }
 
     /// Waits until so many have fired.
-    async fn times(event: WebEvent, times: u32) -> Result<(), EventError> {
-        event.state::<Fired>()?.0.acquire_many(times).await.expect("it is never closed").forget();
-        Ok(())
+    async fn times(&self, times: u32) {
+        self.0.acquire_many(times).await.expect("it is never closed").forget();
     }
 }
 
@@ -78,10 +77,10 @@ pode_server! {
     };
     endpoint wss   "127.0.0.1:0";
     public "/files" "behavior/files" { cache_age: ENDLESS };
-    state Fired = Fired::new();
+    state FIRED: Fired = Fired::new();
     route GET  "/" => async |_| text("here");
     route GET  "/large" => async |_| bytes("application/octet-stream", vec![0; LARGE]);
-    route GET  "/fired" => async |event| Fired::times(event, 2).await;
+    route GET  "/fired" => async |event| event.state(FIRED).times(2).await;
     route POST "/text" (body: String) => async |_, body| text(body);
     route POST "/parts" (multipart: Multipart) {
         limits: Limits { max_upload_bytes: ANY_NUMBER, body_timeout: ENDLESS },
@@ -104,10 +103,10 @@ pode_server! {
     } => talk;
     timer "start" every ENDLESS {
         on_start: true, limit: u64::MAX, skip: u32::MAX,
-    } => async |event| event.state::<Fired>().map(|fired| fired.0.add_permits(1));
+    } => async |event| event.state(FIRED).0.add_permits(1);
     schedule "start" cron "@minutely" {
         on_start: true, limit: u64::MAX, starts_at: latest(), ends_at: latest(),
-    } => async |event| event.state::<Fired>().map(|fired| fired.0.add_permits(1));
+    } => async |event| event.state(FIRED).0.add_permits(1);
     upstream PRICES: String -> String = feed {
         connect_timeout: ENDLESS,
         reconnect_delay: ENDLESS,
@@ -142,10 +141,10 @@ pode_server! {
     endpoint https "127.0.0.1:0" { certificate: pem(file("chain.pem"), file("key.pem")) };
     endpoint wss   "127.0.0.1:0";
     public "/files" "behavior/files" { cache_age: NEXT_TO_NONE };
-    state Fired = Fired::new();
+    state STARTED: Fired = Fired::new();
     route GET  "/" => async |_| text("here");
     route GET  "/large" => async |_| bytes("application/octet-stream", vec![0; LARGE]);
-    route GET  "/fired" => async |event| Fired::times(event, 5).await;
+    route GET  "/fired" => async |event| event.state(STARTED).times(5).await;
     route POST "/text" (body: String) => async |_, body| text(body);
     route POST "/slow" (body: String) {
         limits: Limits { max_body_bytes: 100, body_timeout: NEXT_TO_NONE },
@@ -162,10 +161,10 @@ pode_server! {
     signal FROM_NOWHERE: String = "/from-nowhere" { max_clients_per_address: 0 };
     timer "fast" every NEXT_TO_NONE {
         limit: 4,
-    } => async |event| event.state::<Fired>().map(|fired| fired.0.add_permits(1));
+    } => async |event| event.state(STARTED).0.add_permits(1);
     schedule "over" cron "@minutely" {
         on_start: true, starts_at: Some(SystemTime::UNIX_EPOCH), ends_at: Some(SystemTime::UNIX_EPOCH),
-    } => async |event| event.state::<Fired>().map(|fired| fired.0.add_permits(1));
+    } => async |event| event.state(STARTED).0.add_permits(1);
     upstream QUOTES: String = feed {
         reconnect_delay: NONE, max_reconnect_delay: NONE, heartbeat: NONE, max_message_bytes: 0,
     } => async |_, _| ();

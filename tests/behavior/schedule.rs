@@ -14,13 +14,13 @@ pode_server! {
     server scheduled;
     endpoint http "127.0.0.1:0";
     endpoint ws   "127.0.0.1:0";
-    state Notify = Notify::new();
+    state NOTIFY: Notify = Notify::new();
     signal NEWS: String = "/";
     schedule "start" cron "0 0 1 1 *" { limit: 1, on_start: true } => tell_when_ready;
     schedule "nightly" cron "0 0 * * *", "@hourly" => tell;
     // A timer may have the name of a schedule.
     timer "nightly" every 1h => async |event| event.send(NEWS, &"timer".to_owned()).await;
-    route GET "/ready" => async |event| event.state::<Notify>().map(Notify::notify_one);
+    route GET "/ready" => async |event| event.state(NOTIFY).notify_one();
 }
 
 async fn tell(event: ScheduleEvent) -> Result<(), SendError> {
@@ -29,9 +29,7 @@ async fn tell(event: ScheduleEvent) -> Result<(), SendError> {
 }
 
 async fn tell_when_ready(event: ScheduleEvent) -> Result<(), SendError> {
-    if let Ok(ready) = event.state::<Notify>() {
-        ready.notified().await;
-    }
+    event.state(NOTIFY).notified().await;
     tell(event).await
 }
 

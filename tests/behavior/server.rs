@@ -12,14 +12,14 @@ pode_server! {
     server stopping(address: Address, gate: Arc<Barrier>);
     endpoint http address.clone();
     endpoint ws   address;
-    state Arc<Barrier> = gate;
+    state BARRIER: Arc<Barrier> = gate;
     signal NEWS: String = "/";
-    route GET "/slow" => async |event| -> Result<_, EventError> {
-        let gate = event.state::<Arc<Barrier>>()?.clone();
+    route GET "/slow" => async |event| {
+        let gate = event.state(BARRIER);
         // The test waits until the request is in flight, then lets it end.
         gate.wait().await;
         gate.wait().await;
-        Ok(text("done"))
+        text("done")
     };
 }
 

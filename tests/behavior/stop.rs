@@ -16,19 +16,17 @@ use crate::support::{Client, Process, request_at, start, this_test, within};
 /// The address at which the test learns that a request is in flight.
 const GATE: &str = "PODE_TEST_GATE";
 
-struct Gate(SocketAddr);
-
 pode_server! {
     // Longer than any test waits, so that an early end has the tested reason.
     server slow(gate: SocketAddr) { stop_timeout: 1h };
     endpoint http "127.0.0.1:0";
     endpoint ws   "127.0.0.1:0";
-    state Gate = Gate(gate);
+    state OPENS: SocketAddr = gate;
     signal NEWS: String = "/";
     route GET "/sockets" => async |_| json(&tcp_sockets());
     route GET "/slow" => async |event| -> Result<_, Box<dyn std::error::Error + Send + Sync>> {
         // The request ends when the test closes the gate.
-        let mut gate = TcpStream::connect(event.state::<Gate>()?.0).await?;
+        let mut gate = TcpStream::connect(event.state(OPENS)).await?;
         gate.read_to_end(&mut Vec::new()).await?;
         Ok(text("done"))
     };

@@ -41,17 +41,17 @@ pode_server! {
     endpoint http  "127.0.0.1:0";
     endpoint ws    "127.0.0.1:0";
     endpoint https "127.0.0.1:0" { certificate: self_signed() };
-    state Ticks = Ticks::default();
-    state Ends = Ends::default();
-    state Notify = Notify::new();
-    route GET  "/release" => async |event| event.state::<Notify>().map(Notify::notify_one);
+    state TICKS: Ticks = Ticks::default();
+    state ENDS: Ends = Ends::default();
+    state NOTIFY: Notify = Notify::new();
+    route GET  "/release" => async |event| event.state(NOTIFY).notify_one();
     route GET  "/" => async |_| text("here");
     route POST "/arm" (body: String) => async |_, text: String| arm(&text);
-    route GET  "/ticks" => async |event| -> Result<_, EventError> {
-        Ok(text(event.state::<Ticks>()?.0.load(Ordering::Relaxed).to_string()))
+    route GET  "/ticks" => async |event| {
+        text(event.state(TICKS).0.load(Ordering::Relaxed).to_string())
     };
-    route GET  "/ends" => async |event| -> Result<_, EventError> {
-        Ok(text(format!("{:?}", event.state::<Ends>()?.0.lock().unwrap())))
+    route GET  "/ends" => async |event| {
+        text(format!("{:?}", event.state(ENDS).0.lock().unwrap()))
     };
     route GET  "/listeners" => async |event: WebEvent| -> Result<_, SendError> {
         Ok(text(event.clients(FIRST).list().await?.len().to_string()))
@@ -61,12 +61,11 @@ pode_server! {
         event.send(FIRST, &said).await
     };
     signal SECOND: String -> String = "/second" => second;
-    on disconnect FIRST => async |event| -> Result<(), EventError> {
-        event.state::<Ends>()?.0.lock().unwrap().push(event.reason());
-        Ok(())
+    on disconnect FIRST => async |event| {
+        event.state(ENDS).0.lock().unwrap().push(event.reason());
     };
     timer "fails" every 10ms => async |event| -> Failed {
-        event.state::<Ticks>()?.0.fetch_add(1, Ordering::Relaxed);
+        event.state(TICKS).0.fetch_add(1, Ordering::Relaxed);
         Err("as always".into())
     };
     schedule "begins" cron "0 0 1 1 *" { on_start: true } => async |_| -> Failed { Err("no".into()) };
@@ -77,7 +76,7 @@ pode_server! {
 
 async fn second(event: SignalEvent<String>, said: String) -> Failed {
     match said.as_str() {
-        "wait" => event.state::<Notify>()?.notified().await,
+        "wait" => event.state(NOTIFY).notified().await,
         "fail" => return Err("as asked for".into()),
         _ => event.reply(&said).await?,
     }

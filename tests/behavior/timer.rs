@@ -25,18 +25,15 @@ impl Gate {
 pode_server! {
     server three;
     endpoint ws "127.0.0.1:0";
-    state Gate = Gate::new();
+    state GATE: Gate = Gate::new();
     signal TICKS: (u64, bool) = "/ticks";
-    timer "three" every 1ms { limit: 3 } => async |event| -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    timer "three" every 1ms { limit: 3 } => async |event| -> Result<(), SendError> {
         if event.count() == 1 {
-            event.state::<Gate>()?.wait().await;
+            event.state(GATE).wait().await;
         }
-        Ok(event.send(TICKS, &(event.count(), event.next().is_some())).await?)
+        event.send(TICKS, &(event.count(), event.next().is_some())).await
     };
-    route GET "/ready" => async |event| -> Result<(), EventError> {
-        event.state::<Gate>()?.wait().await;
-        Ok(())
-    };
+    route GET "/ready" => async |event| event.state(GATE).wait().await;
     endpoint http "127.0.0.1:0";
 }
 
@@ -59,7 +56,7 @@ async fn a_limited_timer_reaches_a_client_as_often_as_it_may() {
 pode_server! {
     server starting(gate: Arc<Gate>);
     endpoint ws "127.0.0.1:0";
-    state Arc<Gate> = gate;
+    state START: Arc<Gate> = gate;
     signal STARTED: String = "/started";
     timer "start" every 1h { on_start: true } => tell_when_ready;
     timer "unlucky" every 1ms { limit: 2 } => async |event: TimerEvent| match event.count() {
@@ -68,12 +65,9 @@ pode_server! {
     };
 }
 
-async fn tell_when_ready(
-    event: TimerEvent,
-) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    event.state::<Arc<Gate>>()?.clone().wait().await;
-    event.send(STARTED, &format!("{} {}", event.name(), event.count())).await?;
-    Ok(())
+async fn tell_when_ready(event: TimerEvent) -> Result<(), SendError> {
+    event.state(START).wait().await;
+    event.send(STARTED, &format!("{} {}", event.name(), event.count())).await
 }
 
 #[tokio::test]
@@ -104,15 +98,14 @@ async fn stopping_waits_for_a_tick_in_flight() {
 pode_server! {
     server slow(gate: Arc<Gate>);
     endpoint ws "127.0.0.1:0";
-    state Arc<Gate> = gate;
+    state SLOW: Arc<Gate> = gate;
     signal DONE: String = "/";
-    timer "slow" every Duration::from_millis(1) => async |event| -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        let gate = event.state::<Arc<Gate>>()?.clone();
+    timer "slow" every Duration::from_millis(1) => async |event| {
+        let gate = event.state(SLOW);
         // The test waits until the tick is in flight, then lets it end.
         gate.wait().await;
         gate.wait().await;
-        event.send(DONE, &"done".to_owned()).await?;
-        Ok(())
+        event.send(DONE, &"done".to_owned()).await
     };
 }
 

@@ -47,14 +47,14 @@ pode_server! {
     endpoint https "127.0.0.1:0" { certificate: certificate };
     endpoint wss   "127.0.0.1:0";
     signal NEWS: String = "/news";
-    state Arc<Barrier> = gate;
+    state BARRIER: Arc<Barrier> = gate;
     route GET "/" => async |_| text("page");
-    route GET "/slow" => async |event| -> Result<_, EventError> {
-        let gate = event.state::<Arc<Barrier>>()?.clone();
+    route GET "/slow" => async |event| {
+        let gate = event.state(BARRIER);
         // All requests wait until the others are in flight, then end.
         gate.wait().await;
         gate.wait().await;
-        Ok(text("done"))
+        text("done")
     };
 }
 

@@ -33,15 +33,15 @@ pode_server! {
     endpoint https "127.0.0.1:0" { certificate: certificate() };
     public "behavior/files";
     mount "/mounted" pending(gate.clone());
-    state Gate = gate;
+    state GATE: Gate = gate;
     signal NEWS: String = "/news";
-    on connect NEWS => async |event| pass(event.state::<Gate>()?).await;
+    on connect NEWS => async |event| pass(event.state(GATE)).await;
     route GET "/slow" => async |event| -> Result<_, Failed> {
-        pass(event.state::<Gate>()?).await.ok();
+        pass(event.state(GATE)).await.ok();
         Ok(text("done"))
     };
     route POST "/slow" (body: String) => async |event, body| -> Result<_, Failed> {
-        pass(event.state::<Gate>()?).await.ok();
+        pass(event.state(GATE)).await.ok();
         Ok(text(body))
     };
 }

@@ -293,9 +293,9 @@ async fn an_upstream_of_another_server_is_unknown() {
 
 pode_server! {
     server slow(url: String, gate: Arc<Barrier>);
-    state Arc<Barrier> = gate;
+    state BARRIER: Arc<Barrier> = gate;
     upstream SLOW: u32 -> u32 = url => async |event: UpstreamEvent<u32>, number| {
-        let Ok(gate) = event.state::<Arc<Barrier>>().cloned() else { return Ok(()) };
+        let gate = event.state(BARRIER);
         // The test waits until the message is being handled, then lets the
         // handler end.
         gate.wait().await;
@@ -362,17 +362,13 @@ pode_server! {
 pode_server! {
     server trusting(url: String, roots: Roots, ready: Arc<Barrier>);
     endpoint ws "127.0.0.1:0";
-    state Arc<Barrier> = ready;
+    state READY: Arc<Barrier> = ready;
     signal RELAYED: u32 = "/relayed";
     upstream SAFE_FEED: u32 = url {
         reconnect_delay: 1ms,
         max_reconnect_delay: 1ms,
         roots: roots,
-        on_connect: async |event| -> Result<(), EventError> {
-            let ready = event.state::<Arc<Barrier>>()?.clone();
-            ready.wait().await;
-            Ok(())
-        },
+        on_connect: async |event| { event.state(READY).wait().await; },
     } => async |event, number| event.send(RELAYED, &number).await;
 }
 

@@ -36,7 +36,7 @@ struct Gate(Arc<Semaphore>);
 pode_server! {
     server conformance(gate: Arc<Semaphore>);
     endpoint ws "127.0.0.1:0" { hosts: ["server.example.com"] };
-    state Gate = Gate(gate);
+    state GATE: Gate = Gate(gate);
     signal ECHO: RawMessage -> RawMessage = "/echo" { max_message_bytes: 100_000 } => echo;
     signal SHORT: RawMessage -> RawMessage = "/short" { max_message_bytes: 100 } => echo;
     signal SLOW: RawMessage -> RawMessage = "/slow" => echo_slowly;
@@ -51,7 +51,7 @@ async fn echo_slowly(
     event: SignalEvent<RawMessage>,
     message: RawMessage,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    event.state::<Gate>()?.0.acquire().await?.forget();
+    event.state(GATE).0.acquire().await?.forget();
     Ok(event.reply(&message).await?)
 }
 

@@ -8,13 +8,15 @@
 //! `code` numbers the mistakes, `diagnostic` is one of them, `suggestion` finds what
 //! was meant. `site` is what a server offers, `pages` compares what its pages
 //! request. `files` and `templates` check views, `connections` the handlers `on
-//! connect`, `reserved` and `twice` names and paths.
+//! connect`, `constants` the names of those, `reserved` and `twice` other names and
+//! paths.
 
 mod arguments;
 #[cfg(feature = "tls")]
 mod certificates;
 mod code;
 mod connections;
+mod constants;
 mod diagnostic;
 mod endpoints;
 mod files;
@@ -25,13 +27,11 @@ mod reserved;
 mod routes;
 mod signals;
 mod site;
-mod states;
 mod suggestion;
 #[cfg(feature = "views")]
 mod templates;
 mod timers;
 mod twice;
-mod upstreams;
 
 pub use arguments::{MAX_ARGUMENTS, MAX_PARAMETERS};
 pub use code::Code;
@@ -57,9 +57,8 @@ pub fn check(server: &Server) -> Vec<Diagnostic> {
     arguments::check(server, &mut found);
     signals::check(server, &mut found);
     connections::check(server, &mut found);
-    states::check(server, &mut found);
+    constants::check(server, &mut found);
     timers::check(server, &mut found);
-    upstreams::check(server, &mut found);
     pages::check(server, &mut found);
     endpoints::check_idle(server, &mut found);
     found

@@ -35,13 +35,9 @@ fn no_endpoint(server: &Server) -> Option<Diagnostic> {
 
 /// Each path has one channel, so it is declared once, whatever its endpoints.
 fn in_the_way(earlier: &Signal, later: &Signal) -> Option<Diagnostic> {
+    // That is reported once, for its name.
     if earlier.name.text == later.name.text {
-        let message = format!("signal `{}` is declared twice", later.name.text);
-        let help = "give one of them another name";
-        return Some(
-            Diagnostic::new(Code::SignalTwice, later.name.place, message, help)
-                .other(earlier.name.place, "first declared here"),
-        );
+        return None;
     }
     let (first, second) = (&earlier.name.text, &later.name.text);
     let (code, message, help, other) = match earlier.path.overlap(&later.path) {

@@ -2,11 +2,11 @@
 
 use super::{Head, Name};
 
-/// A value that handlers share, identified by its type.
+/// A value that handlers share.
 #[derive(Debug)]
 pub struct State {
     /// The parts that every declaration has.
     pub head: Head,
-    /// The type as written.
-    pub ty: Name,
+    /// The name, which is that of its constant.
+    pub name: Name,
 }

@@ -1,4 +1,4 @@
-//! The expansion of a server: a constant for each signal and each upstream, and
+//! The expansion of a server: a constant for each signal, upstream and state, and
 //! a function that declares everything to the run time.
 //!
 //! Expansions are thin: about one call for each declaration, whose logic is an
@@ -6,7 +6,7 @@
 //! written for all declarations that were understood, so that the mistake
 //! causes no further errors.
 //!
-//! Nouns without a file are written here. `fallback` is what a block with mistakes
+//! `fallback` is what a block with mistakes
 //! expands to, `folder` a folder on disk and embedded, `keyword` links the words to
 //! their documentation.
 
@@ -20,6 +20,7 @@ mod on;
 mod options;
 mod route;
 mod signal;
+mod state;
 mod timer;
 mod upstream;
 
@@ -35,6 +36,7 @@ use crate::syntax::{Declaration, Kind, LINT_LEVELS, Written};
 pub(crate) fn expand(written: &Written, model: &Server, mistakes: Mistakes) -> TokenStream {
     let signals = signal::constants(written, model);
     let upstreams = upstream::constants(written);
+    let states = state::constants(written);
     let server = &written.server;
     let (attributes, visibility, name, parameters) =
         (&server.attributes, &server.visibility, &server.name, &server.parameters);
@@ -55,6 +57,7 @@ pub(crate) fn expand(written: &Written, model: &Server, mistakes: Mistakes) -> T
     quote! {
         #signals
         #upstreams
+        #states
 
         #(#attributes)*
         #page
@@ -113,18 +116,9 @@ impl Expansion<'_> {
     fn cfgs(&self, head: &Head) -> TokenStream {
         judged(&self.written.declarations[head.index].attributes)
     }
-
-    fn state(&self, state: &pode_core::model::State) -> TokenStream {
-        let Kind::State(written) = self.kind(&state.head) else {
-            return TokenStream::new();
-        };
-        let (declared, cfgs, ty, value) =
-            (&self.declared, self.cfgs(&state.head), &written.ty, &written.value);
-        quote! { #cfgs #declared.state::<#ty>(#value); }
-    }
 }
 
-/// Tells whether no earlier signal or upstream has the name. A second one is
+/// Tells whether no earlier signal, upstream or state has the name. A second one is
 /// already reported; for a second constant, rustc would underline the whole
 /// macro.
 fn has_constant(written: &Written, index: usize) -> bool {
@@ -132,6 +126,7 @@ fn has_constant(written: &Written, index: usize) -> bool {
         let name = match &declaration.kind {
             Kind::Signal(signal) => &signal.name,
             Kind::Upstream(upstream) => &upstream.name,
+            Kind::State(state) => &state.name,
             _ => return None,
         };
         Some((name.to_string(), cfgs(&declaration.attributes).to_string()))

@@ -46,8 +46,9 @@ impl Resolver<'_> {
             if let Some(word) = use_of(name, &body) {
                 let message =
                     format!("an `async` closure can't borrow `{name}`: requests outlive it");
+                let state = name.to_uppercase();
                 let help = format!(
-                    "share it by `state {ty} = {name};`, and take it by `event.state::<{ty}>()?`"
+                    "share it by `state {state}: {ty} = {name};`, and take it by `event.state({state})`"
                 );
                 self.mistakes.add(Code::CapturingClosure, word.span(), message, help);
                 return None;

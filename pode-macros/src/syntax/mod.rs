@@ -93,6 +93,9 @@ pub(crate) const NOUNS: [&str; 11] = [
     "upstream",
 ];
 
+/// Those that become a constant, which bears their attributes.
+const HAVE_CONSTANTS: [&str; 3] = ["signal", "upstream", "state"];
+
 /// The attributes for the lint levels of a declaration.
 pub(crate) const LINT_LEVELS: [&str; 5] = ["allow", "deny", "expect", "forbid", "warn"];
 
@@ -208,10 +211,10 @@ impl Declaration {
     }
 }
 
-/// Reports attributes that would have no effect. Those of a signal or an
-/// upstream go to its constant, where rustc checks them.
+/// Reports attributes that would have no effect. Those of a signal, an
+/// upstream or a state go to its constant, where rustc checks them.
 fn unknown_attributes(attributes: &[Attribute], noun: &Ident, mistakes: &mut Mistakes) {
-    for attribute in attributes.iter().filter(|_| noun != "signal" && noun != "upstream") {
+    for attribute in attributes.iter().filter(|_| !HAVE_CONSTANTS.iter().any(|it| noun == it)) {
         let is = |word| attribute.path().is_ident(word);
         if !is("doc") && !is("cfg") && !LINT_LEVELS.iter().any(|level| is(level)) {
             let word = attribute.path().to_token_stream().to_string().replace(' ', "");

@@ -37,6 +37,9 @@ pub(crate) const PRICES: ::pode::UpstreamName<Subscribe, Tick> = ::pode::Upstrea
 pub(crate) const HEADLINES: ::pode::UpstreamName<::pode::Nothing, Headline> = ::pode::UpstreamName::new(
     "HEADLINES",
 );
+///The state `COUNTER`.
+#[allow(private_interfaces)]
+pub(crate) const COUNTER: ::pode::StateName<Counter> = ::pode::StateName::new("COUNTER");
 ///Builds the server `house`.
 pub(crate) fn house(settings: Settings) -> ::pode::Server {
     #[cfg(feature = "signals")]
@@ -259,7 +262,7 @@ pub(crate) fn house(settings: Settings) -> ::pode::Server {
             },
         );
     declared.mount("/api", filter.or(other));
-    declared.state::<Counter>(Counter::new(settings.first));
+    declared.state::<Counter>("COUNTER", Counter::new(settings.first));
     #[cfg(feature = "signals")]
     declared
         .signal_channel(
@@ -336,7 +339,7 @@ pub(crate) fn house(settings: Settings) -> ::pode::Server {
                 ::pode::__private::path("id", ::core::marker::PhantomData::<u64>),
                 ::pode::__private::json(::core::marker::PhantomData::<User>),
                 async |event, id, user| {
-                    event.state::<Counter>()?.put(id, user);
+                    event.state(COUNTER).put(id, user);
                     Ok::<_, EventError>(())
                 },
             ),

@@ -1,37 +1,32 @@
-//! The values that handlers share, keyed by type.
+//! The values that handlers share.
 
-use std::any::{Any, TypeId, type_name};
+use std::any::Any;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::base::error::EventError;
-use crate::base::log::ration::rationed;
+use pode_core::StateName;
 
-/// What clients learn of a state that is missing.
-pub(crate) const NO_STATE: &str = "the server could not find what it needs for this";
-
-/// The declared states of a server.
+/// The declared states of a server, by name.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct States {
-    by_type: HashMap<TypeId, Arc<dyn Any + Send + Sync>>,
+    by_name: HashMap<&'static str, Arc<dyn Any + Send + Sync>>,
 }
 
 impl States {
-    pub(crate) fn insert<T: Send + Sync + 'static>(&mut self, value: T) {
-        self.by_type.insert(TypeId::of::<T>(), Arc::new(value));
+    pub(crate) fn insert<T: Send + Sync + 'static>(&mut self, name: &'static str, value: T) {
+        self.by_name.insert(name, Arc::new(value));
     }
 
-    /// Returns the state of this type; if none is declared, an error of status
-    /// 500, whose reason is in the log.
-    pub(crate) fn find<T: 'static>(&self) -> Result<&T, EventError> {
-        let found = self.by_type.get(&TypeId::of::<T>()).and_then(|value| value.downcast_ref());
-        found.ok_or_else(|| {
-            let name = type_name::<T>();
-            rationed!(
-                error,
-                "no state of type `{name}` is declared: `state {name} = …;` is missing"
-            );
-            EventError::new(500, NO_STATE)
+    /// Returns the state of this name.
+    ///
+    /// # Panics
+    ///
+    /// If the server doesn't declare it: the name is that of another server of the
+    /// program, which the compiler can't tell.
+    pub(crate) fn find<T: 'static>(&self, name: StateName<T>) -> &T {
+        let found = self.by_name.get(name.as_str()).and_then(|value| value.downcast_ref());
+        found.unwrap_or_else(|| {
+            panic!("this server has no state `{}`: it is another server's", name.as_str())
         })
     }
 }

@@ -33,7 +33,7 @@ pode_server! {
     };
     endpoint http "127.0.0.1:0";
     endpoint ws   "127.0.0.1:0";
-    state Ticks = Ticks(folder.join("ticks"));
+    state TICKS: Ticks = Ticks(folder.join("ticks"));
     signal NEWS: u64 -> u64 = "/news" => async |event: SignalEvent<u64>, number: u64| {
         event.send(NEWS, &number).await
     };
@@ -58,7 +58,7 @@ pode_server! {
         Ok(())
     };
     timer "tick" every 25ms => async |event| -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        let ticks = &event.state::<Ticks>()?.0;
+        let ticks = &event.state(TICKS).0;
         let mut file = std::fs::OpenOptions::new().create(true).append(true).open(ticks)?;
         Ok(file.write_all(format!("{}\n", std::process::id()).as_bytes())?)
     };

@@ -35,11 +35,11 @@ pode_server! {
         },
     };
     endpoint https "127.0.0.1:0" { certificate: certificate };
-    state Arc<()> = held;
+    state HELD: Arc<()> = held;
     route GET "/" => async |_| text("page");
-    route GET "/large" => async |event| -> Result<_, EventError> {
-        let held = Held(vec![0; 100_000], event.state::<Arc<()>>()?.clone());
-        Ok(bytes("application/octet-stream", Bytes::from_owner(held)))
+    route GET "/large" => async |event| {
+        let held = Held(vec![0; 100_000], event.state(HELD).clone());
+        bytes("application/octet-stream", Bytes::from_owner(held))
     };
     route GET "/huge" => async |_| bytes("application/octet-stream", vec![0; LARGE]);
     route POST "/text" (body: String) => async |_, body| text(body);

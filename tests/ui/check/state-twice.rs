@@ -3,8 +3,8 @@ use pode::prelude::*;
 pode_server! {
     server example;
     endpoint http "127.0.0.1:8090";
-    state u32 = 1;
-    state u32 = 2;
+    state VISITS: u32 = 1;
+    state VISITS: u64 = 2;
     route GET "/" => async |_| text("hello");
 }
 

@@ -23,11 +23,14 @@ pode_server! {
     #[cfg(all())]
     /// Documented.
     route GET "/documented" { endpoint: [] } => async |_| text("documented");
-    // PODE009: another type is another state, and so is one that is left out.
-    state u32 = 1;
-    state u64 = 2;
+    // PODE009: another name is another state, and so is one that is left out.
+    state FIRST: u32 = 1;
+    state SECOND: u32 = 2;
     #[cfg(any())]
-    state u32 = 3;
+    state FIRST: u32 = 3;
+    route GET "/states" => async |event| {
+        text((event.state(FIRST) + event.state(SECOND)).to_string())
+    };
 }
 
 #[test]

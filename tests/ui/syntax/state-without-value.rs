@@ -2,7 +2,7 @@ use pode::prelude::*;
 
 pode_server! {
     server example;
-    state u32;
+    state VISITS: u32;
 }
 
 fn main() {

@@ -11,14 +11,14 @@
 macro_rules! sending_methods {
     ($event:ident $(<$parameter:ident>)?) => {
         impl$(<$parameter>)? $event$(<$parameter>)? {
-            /// Returns the value that `state T = …;` declares.
+            /// Returns the value that `state NAME: T = …;` declares.
             ///
-            /// # Errors
+            /// # Panics
             ///
-            /// An error of status 500 that names the type, if no state of this
-            /// type is declared.
-            pub fn state<T: 'static>(&self) -> Result<&T, $crate::base::error::EventError> {
-                self.context().states.find()
+            /// If `name` is of another server of the program. As with any panic
+            /// of a handler, the log says so, and the server goes on.
+            pub fn state<T: 'static>(&self, name: pode_core::StateName<T>) -> &T {
+                self.context().states.find(name)
             }
 
             /// Returns the sending handle, for tasks that outlive the event.

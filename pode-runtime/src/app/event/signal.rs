@@ -11,7 +11,6 @@ use pode_core::{ClientId, Message, Parameters, Payload, SendError};
 use tokio_util::task::TaskTracker;
 
 use crate::app::context::Context;
-use crate::app::state::NO_STATE;
 use crate::base::debug_form::debug_form;
 use crate::base::error::EventError;
 use crate::base::log::ration::rationed;
@@ -115,7 +114,7 @@ impl SignalClient {
                 "a client has no state of type `{}`: `on connect` sets none",
                 type_name::<T>(),
             );
-            EventError::new(500, NO_STATE)
+            EventError::new(500, "the server could not find what it needs for this")
         })
     }
 

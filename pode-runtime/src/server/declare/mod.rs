@@ -187,8 +187,8 @@ impl Declared {
     }
 
     /// Adds a value that handlers share.
-    pub fn state<T: Send + Sync + 'static>(&mut self, value: T) {
-        self.states.insert(value);
+    pub fn state<T: Send + Sync + 'static>(&mut self, name: &'static str, value: T) {
+        self.states.insert(name, value);
     }
 
     /// Adds a route and the filter that answers for it.
