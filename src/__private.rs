@@ -1,11 +1,11 @@
 //! Names that only expansions use, without any stability guarantee.
 
 pub use pode_core::{Method, Protocol};
-pub use pode_runtime::Folder;
 #[cfg(feature = "multipart")]
 pub use pode_runtime::argument::multipart;
-pub use pode_runtime::argument::{body, data, form, json, path, query};
+pub use pode_runtime::argument::{body, data, form, json, mistaken, path, query};
 pub use pode_runtime::declared::Declared;
+pub use pode_runtime::{Folder, Received};
 pub use pode_runtime::route::{
     handler_filter_0, handler_filter_1, handler_filter_2, handler_filter_3, handler_filter_4,
     handler_filter_5, handler_filter_6, handler_filter_7, handler_filter_8, redirect_filter,

@@ -24,6 +24,7 @@ pub trait Payload {
     fn encode(&self) -> Result<Message, serde_json::Error>;
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: Serialize + ?Sized> Payload for T {
     fn encode(&self) -> Result<Message, serde_json::Error> {
         Message::json(self)

@@ -11,6 +11,17 @@ use crate::level::{self, Level};
 use crate::route_path::SEGMENT;
 use crate::signal_path::{Nothing, SignalDeclaration, SignalTarget};
 
+/// A value in the path of a family.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be a parameter of a path",
+    label = "`{Self}` is not parsed from a text and written as one",
+    note = "implement `FromStr`, `Display` and `Clone` for it, or take a `String` or a number"
+)]
+pub trait PathParameter: FromStr<Err: Display> + Display + Clone + Send + Sync + 'static {}
+
+#[diagnostic::do_not_recommend]
+impl<T: FromStr<Err: Display> + Display + Clone + Send + Sync + 'static> PathParameter for T {}
+
 /// A family of paths, each for its own clients.
 ///
 /// `Parameters` is a tuple with a type for each parameter of the path.
@@ -111,7 +122,7 @@ macro_rules! parameters {
     ($($type:ident $value:ident $index:literal),+) => {
         impl<$($type),+> Parameters for ($($type,)+)
         where
-            $($type: FromStr<Err: Display> + Display + Clone + Send + Sync + 'static,)+
+            $($type: PathParameter,)+
         {
             fn read(names: &[Arc<str>], values: &[String]) -> Result<Self, String> {
                 Ok(($(read::<$type>(names, values, $index)?,)+))
@@ -158,6 +169,7 @@ impl<P, Out, In, L> SignalDeclaration for SignalFamily<P, Out, In, L> {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<Out, In, L: Level> SignalTarget for FamilyPath<Out, In, L> {
     type Out = Out;
     type In = In;

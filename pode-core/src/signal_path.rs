@@ -70,6 +70,12 @@ impl<Out, In, L> SignalPath<Out, In, L> {
 }
 
 /// A target for messages: a signal, or one path of a family of signals.
+#[diagnostic::on_unimplemented(
+    message = "messages can't be sent to `{Self}`",
+    label = "not one signal",
+    note = "a signal is named by its constant, `NEWS`, not by its path",
+    note = "of a family, name one path by references to its parameters: `ROOM.at(&room)`"
+)]
 pub trait SignalTarget {
     /// The payload that its clients receive.
     type Out;
@@ -105,6 +111,7 @@ impl<Out, In, L> SignalDeclaration for SignalPath<Out, In, L> {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<Out, In, L: Level> SignalTarget for SignalPath<Out, In, L> {
     type Out = Out;
     type In = In;

@@ -41,6 +41,7 @@ pub use bytes::Bytes;
 pub use content::folder::Folder;
 pub use content::public::PublicOptions;
 pub use cookie::Cookie;
+pub use http::decode::Received;
 pub use http::hosts::Hosts;
 pub use http::origin::{Origins, pages_of};
 pub use jobs::timer::TimerOptions;

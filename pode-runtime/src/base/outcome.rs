@@ -35,10 +35,38 @@ impl Outcome for () {
     }
 }
 
-impl<E: Into<BoxError>> Outcome for Result<(), E> {
+impl<E: HandlerError> Outcome for Result<(), E> {
     fn into_result(self) -> Result<(), BoxError> {
         self.map_err(Into::into)
     }
+}
+
+/// An error that a handler may return.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no error that a handler can return",
+    label = "this handler's error can't go to another thread, or is no error",
+    note = "return an `EventError`, or a `Box<dyn std::error::Error + Send + Sync>`, into which `?` turns any error"
+)]
+pub trait HandlerError: Into<BoxError> {}
+
+#[diagnostic::do_not_recommend]
+impl<E: Into<BoxError>> HandlerError for E {}
+
+/// What a handler returns as soon as it is called: an `async fn` and an `async`
+/// closure return a future.
+#[diagnostic::on_unimplemented(
+    message = "this handler is not `async`",
+    label = "returns `{Self}` at once",
+    note = "write `async fn`, or `async |event|` for a closure"
+)]
+pub trait Asynchronous: Future<Output = <Self as Asynchronous>::Value> {
+    /// The value in the end.
+    type Value;
+}
+
+#[diagnostic::do_not_recommend]
+impl<F: Future> Asynchronous for F {
+    type Value = F::Output;
 }
 
 /// Why a handler failed.

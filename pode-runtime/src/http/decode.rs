@@ -8,6 +8,17 @@ use serde_path_to_error::Segment;
 use crate::base::error::EventError;
 use crate::http::flattened;
 
+/// A type that is made of what a client or another server sends.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be made of what is sent",
+    label = "`{Self}` is not read by serde",
+    note = "derive `Deserialize` for it: `#[derive(Deserialize)]`"
+)]
+pub trait Received: DeserializeOwned {}
+
+#[diagnostic::do_not_recommend]
+impl<T: DeserializeOwned> Received for T {}
+
 /// Reads pairs of names and values, as in queries and forms.
 pub(crate) fn fields<T: DeserializeOwned>(source: &str, written: &[u8]) -> Result<T, EventError> {
     let fields = serde_html_form::Deserializer::from_bytes(written);

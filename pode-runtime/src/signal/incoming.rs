@@ -21,6 +21,7 @@ pub trait FromMessage: Sized {
     fn from_message(message: RawMessage) -> Result<Self, String>;
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: DeserializeOwned> FromMessage for T {
     fn from_message(message: RawMessage) -> Result<T, String> {
         let json = match &message {

@@ -37,6 +37,17 @@ pub use roots::{Roots, roots_of, system_roots_and};
 use sender::Sender;
 pub(crate) use task::UpstreamTasks;
 
+/// A payload for another server: any type that serde writes as JSON.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be sent to another server",
+    label = "no JSON is made of this",
+    note = "derive `Serialize` for it"
+)]
+pub trait Sent: Serialize {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Serialize> Sent for T {}
+
 /// Sends payloads to an upstream; a handle that is cheap to clone.
 ///
 /// Every event and the running server provide it by the upstream's name:
@@ -85,7 +96,7 @@ impl<Sends> Upstream<Sends> {
         payload: &Sends,
     ) -> impl Future<Output = Result<(), UpstreamError>> + Send + use<Sends>
     where
-        Sends: Serialize,
+        Sends: Sent,
     {
         let (name, sender) = (self.name, self.sender.clone());
         let text = serde_json::to_string(payload);

@@ -18,6 +18,7 @@ use crate::app::event::WebEvent;
 use crate::app::uncancelled::Uncancelled;
 use crate::base::error::EventError;
 use crate::base::limits::DeclaredLimits;
+use crate::base::outcome::Asynchronous;
 use crate::http::activity::Activity;
 use crate::http::origin::Origins;
 use crate::http::response::WholeResponse;
@@ -144,7 +145,7 @@ macro_rules! handler_filter {
         where
             $($Type: Argument,)*
             Handler: $($Handler)* + Send + Sync + 'static,
-            Answer: Future<Output: Reply> + Send + 'static,
+            Answer: Asynchronous<Value: Reply> + Send + 'static,
         {
             let parts = Arc::new((($($argument,)*), handler));
             // Without arguments, the body isn't used.

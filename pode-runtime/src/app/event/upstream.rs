@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use pode_core::{Nothing, UpstreamName};
-use serde::Serialize;
 
 use crate::app::context::Context;
 use crate::base::debug_form::debug_form;
-use crate::upstream::{Upstream, UpstreamError};
+use crate::upstream::{Sent, Upstream, UpstreamError};
 
 /// A message of an upstream: the first argument of its handler. The message
 /// itself is the second.
@@ -46,7 +45,7 @@ impl<Sends> UpstreamEvent<Sends> {
         payload: &Sends,
     ) -> impl Future<Output = Result<(), UpstreamError>> + Send + use<Sends>
     where
-        Sends: Serialize,
+        Sends: Sent,
     {
         self.upstream.send(payload)
     }

@@ -9,7 +9,7 @@ use pode_core::{Parameters, SignalFamily, SignalPath};
 use super::Declared;
 use crate::app::event::{ConnectEvent, DisconnectEvent, SignalEvent};
 use crate::base::error::EventError;
-use crate::base::outcome::{BoxError, Outcome};
+use crate::base::outcome::{Asynchronous, BoxError, Outcome};
 use crate::push::raw_message::RawMessage;
 use crate::signal::FromMessage;
 use crate::signal::session::Handled;
@@ -31,7 +31,7 @@ macro_rules! handlers {
                 Out: 'static,
                 In: FromMessage,
                 Handler: Fn(SignalEvent<Out>, $($type,)* In) -> Done + Send + Sync + 'static,
-                Done: Future<Output: Outcome> + Send + 'static,
+                Done: Asynchronous<Value: Outcome> + Send + 'static,
             {
                 self.edit_handlers(signal.as_str(), |handlers| {
                     handlers.receive = Some(Box::new(move |client, message: RawMessage| {
@@ -56,7 +56,7 @@ macro_rules! handlers {
                 ($($type,)*): Parameters,
                 Out: 'static,
                 Handler: Fn(ConnectEvent<Out>, $($type),*) -> Done + Send + Sync + 'static,
-                Done: Future<Output: Outcome> + Send + 'static,
+                Done: Asynchronous<Value: Outcome> + Send + 'static,
             {
                 self.edit_handlers(signal.as_str(), |handlers| {
                     handlers.connect = Some(Box::new(move |request| {
@@ -76,7 +76,7 @@ macro_rules! handlers {
             ) where
                 ($($type,)*): Parameters,
                 Handler: Fn(DisconnectEvent, $($type),*) -> Done + Send + Sync + 'static,
-                Done: Future<Output: Outcome> + Send + 'static,
+                Done: Asynchronous<Value: Outcome> + Send + 'static,
             {
                 self.edit_handlers(signal.as_str(), |handlers| {
                     handlers.disconnect = Some(Box::new(move |client, reason| {

@@ -25,7 +25,7 @@ use crate::app::state::States;
 use crate::base::debug_form::debug_form;
 use crate::base::error::StartError;
 use crate::base::limits::{DeclaredLimits, Limits};
-use crate::base::outcome::Outcome;
+use crate::base::outcome::{Asynchronous, Outcome};
 use crate::base::supervisor::Failure;
 use crate::base::watchdog::Watchdog;
 use crate::content::folder::Folder;
@@ -218,7 +218,7 @@ impl Declared {
         handler: Handler,
     ) where
         Handler: Fn(TimerEvent) -> Done + Send + Sync + 'static,
-        Done: Future<Output: Outcome> + Send + 'static,
+        Done: Asynchronous<Value: Outcome> + Send + 'static,
     {
         let handler = move |firing| handler(TimerEvent::new(firing));
         self.timers.push(Timer::new(name, option_bounds::interval(interval), options, handler));

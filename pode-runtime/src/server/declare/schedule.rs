@@ -3,7 +3,7 @@
 use pode_core::cron::Cron;
 
 use crate::app::event::ScheduleEvent;
-use crate::base::outcome::Outcome;
+use crate::base::outcome::{Asynchronous, Outcome};
 use crate::jobs::schedule::{Schedule, ScheduleOptions};
 use crate::server::declare::Declared;
 
@@ -22,7 +22,7 @@ impl Declared {
         handler: Handler,
     ) where
         Handler: Fn(ScheduleEvent) -> Done + Send + Sync + 'static,
-        Done: Future<Output: Outcome> + Send + 'static,
+        Done: Asynchronous<Value: Outcome> + Send + 'static,
     {
         let parse = |written: &&str| {
             Cron::parse(written).expect("the macro parsed this expression by the same rules")

@@ -4,9 +4,9 @@ use std::any::Any;
 use std::sync::Arc;
 
 use pode_core::{Parameters, Payload, SignalDeclaration, SignalFamily, SignalPath};
-use serde::de::DeserializeOwned;
 
 use super::Declared;
+use crate::http::decode::Received;
 use crate::net::connection_limit::{ConnectionLimit, LimitWording};
 use crate::server::option_bounds::Bounded;
 use crate::signal::options::SignalOptions;
@@ -60,7 +60,7 @@ impl Declared {
     pub fn rebroadcast<S, T>(&mut self, signal: S)
     where
         S: SignalDeclaration<Out = T, In = T>,
-        T: DeserializeOwned,
+        T: Received,
     {
         self.edit_handlers(signal.declared_path(), |handlers| {
             handlers.rebroadcast =

@@ -3,15 +3,14 @@
 use std::sync::Arc;
 
 use pode_core::UpstreamName;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 use crate::app::context::Context;
 use crate::app::event::UpstreamEvent;
-use crate::base::outcome::Outcome;
+use crate::base::outcome::{Asynchronous, Outcome};
+use crate::http::decode::Received;
 use crate::server::declare::Declared;
 use crate::server::option_bounds::Bounded;
-use crate::upstream::{DeclaredUpstream, UpstreamOptions};
+use crate::upstream::{DeclaredUpstream, Sent, UpstreamOptions};
 
 impl Declared {
     /// Adds an upstream.
@@ -23,10 +22,10 @@ impl Declared {
         handler: Handler,
     ) -> UpstreamBuilder<'_, Sends, Receives>
     where
-        Sends: Serialize + 'static,
-        Receives: DeserializeOwned + 'static,
+        Sends: Sent + 'static,
+        Receives: Received + 'static,
         Handler: Fn(UpstreamEvent<Sends>, Receives) -> Done + Send + Sync + 'static,
-        Done: Future<Output: Outcome> + Send + 'static,
+        Done: Asynchronous<Value: Outcome> + Send + 'static,
     {
         let (options, send_timeout) = (options.bounded(), self.options.send_timeout);
         let handler = move |context: &Arc<Context>, received| {
@@ -51,7 +50,7 @@ impl<Sends: 'static, Receives: 'static> UpstreamBuilder<'_, Sends, Receives> {
     pub fn on_connect<Handler, Done>(self, handler: Handler) -> Self
     where
         Handler: Fn(UpstreamEvent<Sends>) -> Done + Send + Sync + 'static,
-        Done: Future<Output: Outcome> + Send + 'static,
+        Done: Asynchronous<Value: Outcome> + Send + 'static,
     {
         let name = self.name;
         let handler =

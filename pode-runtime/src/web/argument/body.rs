@@ -8,20 +8,20 @@ use serde::de::DeserializeOwned;
 use super::{Argument, Body, content_type, not_compressed, wrong_content_type};
 use crate::app::event::WebEvent;
 use crate::base::error::EventError;
-use crate::http::decode::{self, bad_request, fields};
+use crate::http::decode::{self, Received, bad_request, fields};
 
 /// Takes a body of form fields.
-pub fn form<T: DeserializeOwned>(_: PhantomData<T>) -> Whole<T, 1> {
+pub fn form<T: Received>(_: PhantomData<T>) -> Whole<T, 1> {
     Whole { kinds: [Kind::FORM] }
 }
 
 /// Takes a body of JSON.
-pub fn json<T: DeserializeOwned>(_: PhantomData<T>) -> Whole<T, 1> {
+pub fn json<T: Received>(_: PhantomData<T>) -> Whole<T, 1> {
     Whole { kinds: [Kind::JSON] }
 }
 
 /// Takes a body of form fields or of JSON, depending on its content type.
-pub fn data<T: DeserializeOwned>(_: PhantomData<T>) -> Whole<T, 2> {
+pub fn data<T: Received>(_: PhantomData<T>) -> Whole<T, 2> {
     Whole { kinds: [Kind::FORM, Kind::JSON] }
 }
 

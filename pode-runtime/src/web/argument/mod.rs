@@ -21,7 +21,6 @@ use std::str::FromStr;
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt};
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
-use serde::de::DeserializeOwned;
 
 pub use body::{FromBody, body, data, form, json};
 #[cfg(feature = "multipart")]
@@ -32,7 +31,7 @@ use crate::base::debug_form::debug_form;
 use crate::base::error::EventError;
 use crate::base::limits::BodyLimits;
 use crate::http::body_timeout::BodyTooSlow;
-use crate::http::decode::{bad_request, fields};
+use crate::http::decode::{Received, bad_request, fields};
 use crate::http::header;
 
 type Chunks = Pin<Box<dyn Stream<Item = Result<Bytes, warp::Error>> + Send>>;
@@ -57,12 +56,40 @@ pub struct Body {
 }
 
 /// Takes the path parameter of this name.
-pub fn path<T: FromStr<Err: Display>>(name: &'static str, _: PhantomData<T>) -> Path<T> {
-    Path { name, make: |written| written.parse().map_err(|error: T::Err| error.to_string()) }
+pub fn path<T: FromSegment>(name: &'static str, _: PhantomData<T>) -> Path<T> {
+    Path { name, make: T::from_segment }
+}
+
+/// Takes the place of an argument that is a mistake, whose type may then be any.
+pub fn mistaken<T>(_: PhantomData<T>) -> Query<T> {
+    Query { make: |_| Err(bad_request("this argument is a mistake".to_owned())) }
+}
+
+/// A type that is made of a part of a path.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be made of a part of a path",
+    label = "`{Self}` is not parsed from a text",
+    note = "implement `FromStr` for it, or take a `String` or a number; \
+            what stands elsewhere in a request is taken as `query`, `form` or `json`"
+)]
+pub trait FromSegment: Sized {
+    /// Makes the value, or says what is wrong with the text.
+    ///
+    /// # Errors
+    ///
+    /// The sentence of its `FromStr`.
+    fn from_segment(written: &str) -> Result<Self, String>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: FromStr<Err: Display>> FromSegment for T {
+    fn from_segment(written: &str) -> Result<T, String> {
+        written.parse().map_err(|error: T::Err| error.to_string())
+    }
 }
 
 /// Takes the key-value pairs of the query.
-pub fn query<T: DeserializeOwned>(_: PhantomData<T>) -> Query<T> {
+pub fn query<T: Received>(_: PhantomData<T>) -> Query<T> {
     Query { make: |written| fields("query", written) }
 }
 

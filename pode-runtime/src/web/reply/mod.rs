@@ -4,8 +4,6 @@
 mod change;
 mod file;
 
-use std::error::Error as StdError;
-
 use bytes::Bytes;
 use cookie::Cookie;
 use http::header::HeaderValue;
@@ -19,6 +17,7 @@ pub use file::{File, file};
 
 use crate::app::event::WebEvent;
 use crate::base::error::EventError;
+use crate::base::outcome::HandlerError;
 #[cfg(feature = "views")]
 pub use crate::content::view::{View, view};
 pub use crate::http::response::WholeResponse;
@@ -192,7 +191,7 @@ impl Reply for EventError {
 impl<T, E> Reply for Result<T, E>
 where
     T: Reply,
-    E: Into<Box<dyn StdError + Send + Sync>>,
+    E: HandlerError,
 {
     fn into_response(self, event: &WebEvent) -> WholeResponse {
         match self {

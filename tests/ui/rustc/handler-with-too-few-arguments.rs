@@ -1,0 +1,13 @@
+use pode::prelude::*;
+
+pode_server! {
+    server example;
+    endpoint http "127.0.0.1:8090";
+    route GET "/users/:id" (id: u64) => show;
+}
+
+async fn show(_: WebEvent) {}
+
+fn main() {
+    example();
+}
