@@ -58,6 +58,7 @@ pub use push::session::DisconnectReason;
 pub use server::declare as declared;
 pub use server::embed::Service;
 pub use server::error::{Error, Result};
+pub use server::option_values;
 pub use server::options::{EndpointOptions, ServerOptions};
 pub use server::restart::HandOver;
 pub use server::running::{BoundEndpoint, RunningServer};

@@ -5,11 +5,11 @@
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
-use syn::Expr;
 use syn::spanned::Spanned;
+use syn::{Expr, ExprLit, Lit};
 
 use crate::resolve::certificate::CERTIFICATE;
-use crate::resolve::options::{HOSTS, TRUSTED_PROXIES, interval, is_limits, limits};
+use crate::resolve::options::{HOSTS, TRUSTED_PROXIES, interval, is_limits, limits, text};
 use crate::syntax::{Field, Options};
 
 /// Writes a value, which may be an interval such as `5s`.
@@ -18,10 +18,18 @@ pub(super) fn value(value: &Expr) -> TokenStream {
         Some(duration) => {
             // An interval that was not understood is already reported.
             let milliseconds = duration.unwrap_or_default().as_millis() as u64;
-            // Where a number is expected, rustc underlines the interval.
-            quote_spanned! { value.span()=> ::core::time::Duration::from_millis(#milliseconds) }
+            quote_spanned! { value.span()=> ::pode::__private::interval(#milliseconds) }
         }
-        None => quote! { #value },
+        // Where something else is expected, rustc underlines the literal.
+        None => match value {
+            Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) if number.suffix().is_empty() => {
+                quote_spanned! { value.span()=> ::pode::__private::number(#number) }
+            }
+            Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => {
+                quote_spanned! { value.span()=> ::pode::__private::quoted(#text) }
+            }
+            value => quote! { #value },
+        },
     }
 }
 
@@ -36,7 +44,10 @@ fn option(field: &Field) -> TokenStream {
             quote! { ::pode::Certificate::from(#several) }
         }
         other if CONVERTED.iter().any(|name| field.name == name) => {
-            let value = value(other);
+            let value = match text(other) {
+                Some(text) => quote! { #text },
+                None => value(other),
+            };
             quote_spanned! { other.span()=> ::pode::__private::converted(#value) }
         }
         one => value(one),

@@ -72,7 +72,7 @@ pub(crate) fn interval(value: &Expr) -> Option<Result<Duration, IntervalError>> 
 type Find = for<'value> fn(&'value Expr) -> Vec<&'value LitStr>;
 
 /// Returns a literal text.
-pub(super) fn text(value: &Expr) -> Option<&LitStr> {
+pub(crate) fn text(value: &Expr) -> Option<&LitStr> {
     match value {
         Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Some(text),
         _ => None,

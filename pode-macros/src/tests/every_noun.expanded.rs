@@ -69,13 +69,13 @@ pub(crate) fn house(settings: Settings) -> ::pode::Server {
             #[allow(unused_imports)]
             use ::pode::__private::server_words::*;
             let mut options = ::pode::ServerOptions::default();
-            options.send_timeout = ::core::time::Duration::from_millis(2000u64);
+            options.send_timeout = ::pode::__private::interval(2000u64);
             options.stop_timeout = settings.stop;
             options.client_ids = signed_by(settings.secret).strict();
             options.hand_over = ::pode::__private::converted(settings.socket);
-            options.drain = ::core::time::Duration::from_millis(5000u64);
+            options.drain = ::pode::__private::interval(5000u64);
             *options.limits.max_connections.get_or_insert_default() = settings.most;
-            *options.limits.head_timeout.get_or_insert_default() = ::core::time::Duration::from_millis(
+            *options.limits.head_timeout.get_or_insert_default() = ::pode::__private::interval(
                 5000u64,
             );
             options
@@ -257,7 +257,7 @@ pub(crate) fn house(settings: Settings) -> ::pode::Server {
             ),
             {
                 let mut options = ::pode::PublicOptions::default();
-                options.cache_age = ::core::time::Duration::from_millis(3600000u64);
+                options.cache_age = ::pode::__private::interval(3600000u64);
                 options
             },
         );
@@ -272,7 +272,7 @@ pub(crate) fn house(settings: Settings) -> ::pode::Server {
                 #[allow(unused_imports)]
                 use ::pode::__private::signal_words::*;
                 let mut options = ::pode::SignalOptions::default();
-                options.capacity_messages = 16;
+                options.capacity_messages = ::pode::__private::number(16);
                 options
             },
         );
@@ -371,11 +371,11 @@ pub(crate) fn house(settings: Settings) -> ::pode::Server {
     declared
         .timer(
             "sample",
-            ::core::time::Duration::from_millis(500u64),
+            ::pode::__private::interval(500u64),
             {
                 let mut options = ::pode::TimerOptions::default();
-                options.skip = 1;
-                options.limit = 3;
+                options.skip = ::pode::__private::number(1);
+                options.limit = ::pode::__private::number(3);
                 options
             },
             sample,
@@ -407,7 +407,7 @@ pub(crate) fn house(settings: Settings) -> ::pode::Server {
                 #[allow(unused_imports)]
                 use ::pode::__private::upstream_words::*;
                 let mut options = ::pode::UpstreamOptions::default();
-                options.heartbeat = ::core::time::Duration::from_millis(5000u64);
+                options.heartbeat = ::pode::__private::interval(5000u64);
                 options.roots = roots_of("root.pem");
                 options
             },

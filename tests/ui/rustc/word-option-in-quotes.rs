@@ -2,10 +2,9 @@ use pode::prelude::*;
 
 pode_server! {
     server example;
-    timer "sample" every "5s" => sample;
+    endpoint ws "127.0.0.1:8091";
+    signal CHAT: String = "/chat" { on_lag: "skip" };
 }
-
-async fn sample(_: TimerEvent) {}
 
 fn main() {
     example();
