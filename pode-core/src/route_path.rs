@@ -159,6 +159,15 @@ pub enum RoutePathError {
         /// The segment as written, with its `:` or `*`.
         segment: String,
     },
+    /// A parameter is written as in another framework: `{id}`, `<id>`, `[id]`,
+    /// `:id?` or a bare `*`.
+    #[error("a path parameter isn't written `{segment}`")]
+    OtherNotation {
+        /// The segment as written.
+        segment: String,
+        /// The whole path as it is written here, if it has such a form.
+        meant: Option<String>,
+    },
     /// A parameter has the name of another part of the request.
     #[error("a path parameter can't be called `{name}`")]
     ReservedName {
@@ -207,6 +216,18 @@ impl RoutePathError {
                  the rest of a path is `*` and a name, as in `/files/*rest`"
                     .to_owned()
             }
+            RoutePathError::OtherNotation { segment, meant: None } if segment.ends_with('?') => {
+                let always = segment.trim_end_matches('?');
+                format!("declare two routes, one with `{always}` and one without")
+            }
+            RoutePathError::OtherNotation { meant: Some(path), .. } => {
+                format!("write `\"{path}\"`")
+            }
+            RoutePathError::OtherNotation { meant: None, .. } => {
+                "a parameter takes a whole segment, as in `/users/:id`; \
+                 the rest of a path is `*` and a name, as in `/files/*rest`"
+                    .to_owned()
+            }
             RoutePathError::ReservedName { name } => format!(
                 "`{name}` is another part of the request; choose another name, such as `{name}_name`"
             ),
@@ -222,6 +243,9 @@ impl RoutePathError {
                 "#" => "the part behind `#` never reaches a server".to_owned(),
                 "%" => "write the character itself; requests are decoded before they are compared"
                     .to_owned(),
+                "{" | "}" | "<" | ">" => {
+                    "a parameter takes a whole segment, as in `/users/:id`".to_owned()
+                }
                 _ => "write only characters that can be seen".to_owned(),
             },
         }
@@ -236,10 +260,15 @@ impl FromStr for RoutePath {
         let Some(inner) = written.strip_prefix('/') else {
             return Err(RoutePathError::MissingSlash { written: owned() });
         };
-        if let Some(character) = written
-            .chars()
-            .find(|c| matches!(c, '?' | '#' | '%' | '\\') || c.is_control() || c.is_whitespace())
-        {
+        if let Some(error) = other_notation(inner) {
+            return Err(error);
+        }
+        let is_bad = |c: &char| {
+            matches!(c, '?' | '#' | '%' | '\\' | '{' | '}' | '<' | '>')
+                || c.is_control()
+                || c.is_whitespace()
+        };
+        if let Some(character) = written.chars().find(is_bad) {
             let character = character.escape_debug().to_string().replace("\\\\", "\\");
             return Err(RoutePathError::BadCharacter { character, written: owned() });
         }
@@ -275,6 +304,58 @@ impl FromStr for RoutePath {
         }
         Ok(path)
     }
+}
+
+/// Finds parameters as other frameworks write them. A bracket that doesn't
+/// enclose a segment is left to the caller.
+fn other_notation(inner: &str) -> Option<RoutePathError> {
+    let mut found = None;
+    let mut meant = Some(String::new());
+    for segment in inner.split('/') {
+        let here = match here(segment) {
+            Some(here) => {
+                found.get_or_insert(segment);
+                here
+            }
+            None => Some(segment.to_owned()),
+        };
+        meant = meant.zip(here).map(|(before, here)| format!("{before}/{here}"));
+    }
+    let segment = found?.to_owned();
+    let meant = meant.filter(|meant| meant.parse::<RoutePath>().is_ok());
+    Some(RoutePathError::OtherNotation { segment, meant })
+}
+
+/// Returns how a segment in another notation is written here; the inner `None`
+/// is one without such a form.
+fn here(segment: &str) -> Option<Option<String>> {
+    let within = |open, close| segment.strip_prefix(open)?.strip_suffix(close);
+    let name = |text: &str| text.trim_matches(['*', '.', '?', '+']).to_owned();
+    let written =
+        |is_rest: bool, text: &str| format!("{}{}", if is_rest { '*' } else { ':' }, name(text));
+    let is_rest = |text: &str| text.starts_with(['*', '.']) || text.ends_with(['*', '.']);
+    if matches!(segment, "*" | "**") {
+        return Some(Some("*rest".to_owned()));
+    }
+    if let Some(text) = within('{', '}') {
+        let (text, pattern) = text.split_once(':').unwrap_or((text, ""));
+        return Some(Some(written(is_rest(text) || pattern.starts_with('.'), text)));
+    }
+    if let Some(text) = within('<', '>') {
+        let (kind, text) = text.split_once(':').unwrap_or(("", text));
+        return Some(Some(written(is_rest(text) || kind == "path", text)));
+    }
+    if let Some(text) = within('[', ']') {
+        return Some(Some(written(is_rest(text), text)));
+    }
+    let text = segment.strip_prefix(':')?;
+    if let Some((text, _pattern)) = text.split_once('(') {
+        return Some(Some(written(false, text)));
+    }
+    text.ends_with(['?', '*', '+']).then(|| match text.ends_with('?') {
+        true => None,
+        false => Some(written(true, text)),
+    })
 }
 
 fn parse_segment(text: &str) -> Result<Segment, RoutePathError> {
@@ -327,6 +408,48 @@ mod tests {
         check("/users?id", "route path `/users?id` can't hold `?`");
         check("/a b", "route path `/a b` can't hold ` `");
         check("/a\\b", "route path `/a\\b` can't hold `\\`");
+        check("/a{b", "route path `/a{b` can't hold `{`");
+        check("/v{major}.txt", "route path `/v{major}.txt` can't hold `{`");
+        check("/u/{id}", "a path parameter isn't written `{id}`");
+    }
+
+    #[test]
+    fn other_notations_are_translated() {
+        #[track_caller]
+        fn check(written: &str, help: &str) {
+            assert_eq!(written.parse::<RoutePath>().unwrap_err().help(), help, "{written}");
+        }
+        for (written, meant) in [
+            ("/u/{id}", "/u/:id"),
+            ("/u/{id}/p/{post_id}", "/u/:id/p/:post_id"),
+            ("/u/{id:\\d+}", "/u/:id"),
+            ("/u/<id>", "/u/:id"),
+            ("/u/<int:id>", "/u/:id"),
+            ("/u/[id]", "/u/:id"),
+            ("/u/:id(\\d+)", "/u/:id"),
+            ("/u/:a/{b}", "/u/:a/:b"),
+            ("/{*rest}", "/*rest"),
+            ("/files/{tail:.*}", "/files/*tail"),
+            ("/files/{path...}", "/files/*path"),
+            ("/<rest..>", "/*rest"),
+            ("/<path:rest>", "/*rest"),
+            ("/[...slug]", "/*slug"),
+            ("/files/:path*", "/files/*path"),
+            ("/files/*", "/files/*rest"),
+        ] {
+            check(written, &format!("write `\"{meant}\"`"));
+        }
+        check("/u/:id?", "declare two routes, one with `:id` and one without");
+        let whole = "a parameter takes a whole segment, as in `/users/:id`";
+        check("/v{major}.txt", whole);
+        for written in ["/u/{}", "/{*rest}/more", "/{id}-{name}", "/u/{form}"] {
+            check(
+                written,
+                &format!("{whole}; the rest of a path is `*` and a name, as in `/files/*rest`"),
+            );
+        }
+        // A bracket is a character like others.
+        assert!("/matrix[0]".parse::<RoutePath>().is_ok());
     }
 
     #[test]

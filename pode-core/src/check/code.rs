@@ -75,6 +75,8 @@ codes! {
     UnderMount = 23,
     /// A parameter in a path that must be fixed.
     NotFixed = 24,
+    /// A path parameter in the notation of another framework.
+    OtherNotation = 26,
 
     // What handlers take.
     /// An argument that no part of the request provides.

@@ -26,6 +26,11 @@ impl Resolver<'_> {
                 RoutePathError::RestNotLast { segment, .. }
                 | RoutePathError::NotParameter { segment },
             ) if segment.starts_with('*') => return self.catch_all(written, &segment),
+            Err(RoutePathError::OtherNotation { segment, meant: Some(meant) })
+                if meant.contains('*') =>
+            {
+                return self.catch_all(written, &segment);
+            }
             Err(error) => return self.no_path(written, "signal path", &error),
         };
         if let Some(Segment::Rest(name)) = path.segments().last() {
@@ -43,13 +48,20 @@ impl Resolver<'_> {
     pub(super) fn fixed_path(&mut self, written: &LitStr, what: &str) -> Option<RoutePath> {
         let path: RoutePath = match written.value().parse() {
             Ok(path) => path,
+            Err(RoutePathError::OtherNotation { segment, .. }) => {
+                return self.not_fixed(written, what, &segment);
+            }
             Err(error) => return self.no_path(written, what, &error),
         };
         if let Some(parameter) = path.parameters().next() {
-            let message = format!("{what} can't hold a parameter like `{parameter}`");
-            return self.mistake(Code::NotFixed, written.span(), message, "write the whole path");
+            return self.not_fixed(written, what, parameter);
         }
         Some(path)
+    }
+
+    fn not_fixed<T>(&mut self, written: &LitStr, what: &str, parameter: &str) -> Option<T> {
+        let message = format!("{what} can't hold a parameter like `{parameter}`");
+        self.mistake(Code::NotFixed, written.span(), message, "write the whole path")
     }
 
     fn catch_all<T>(&mut self, written: &LitStr, segment: &str) -> Option<T> {
@@ -77,6 +89,7 @@ fn code(error: &RoutePathError) -> Code {
         RoutePathError::NotParameter { .. } | RoutePathError::ReservedName { .. } => {
             Code::Parameter
         }
+        RoutePathError::OtherNotation { .. } => Code::OtherNotation,
         RoutePathError::RepeatedName { .. } => Code::ParameterTwice,
         RoutePathError::RestNotLast { .. } => Code::RestNotLast,
         _ => Code::Path,

@@ -16,6 +16,8 @@ pode_server! {
     // PODE012, PODE013: one name in two routes; a catch-all at the end.
     route GET "/users/:id" (id: u64) => async |_, id| text(format!("{id}"));
     route GET "/users/:id/files/*rest" (id: u64, rest: String) => async |_, id, rest| text(format!("{id} {rest}"));
+    // PODE026: a bracket that encloses no name.
+    route GET "/matrix[0]" => async |_| text("here");
     // PODE014: only the first segment is reserved.
     route GET "/about/_pode" => async |_| text("about");
     // PODE015, PODE016, PODE017: each method once for each path.
