@@ -28,16 +28,16 @@ struct Advice {
     code: Code,
     text: String,
     span: Span,
-    /// The index of its declaration.
-    declaration: usize,
+    /// The index of its declaration; `None` is the head.
+    declaration: Option<usize>,
 }
 
 /// The source positions of a model's places.
 #[derive(Debug, Default)]
 pub(crate) struct Places {
-    /// Each with the index of its declaration.
-    spans: Vec<(Span, usize)>,
-    declaration: usize,
+    /// Each with the index of its declaration; the head has none.
+    spans: Vec<(Span, Option<usize>)>,
+    declaration: Option<usize>,
 }
 
 impl Mistake {
@@ -49,7 +49,7 @@ impl Mistake {
 impl Places {
     /// Begins the places of a declaration.
     pub(crate) fn begin(&mut self, declaration: usize) {
-        self.declaration = declaration;
+        self.declaration = Some(declaration);
     }
 
     /// Records a place.
@@ -63,6 +63,11 @@ impl Mistakes {
     /// Tells whether nothing is wrong; advice doesn't count.
     pub(crate) fn is_empty(&self) -> bool {
         self.found.is_empty()
+    }
+
+    /// Returns how many there are, to find out whether there are more later.
+    pub(crate) fn count(&self) -> usize {
+        self.found.len()
     }
 
     /// Adds a mistake and what to type instead.
@@ -131,7 +136,8 @@ impl Mistakes {
     /// declaration.
     pub(crate) fn warnings(&self, attributes: impl Fn(usize) -> TokenStream) -> TokenStream {
         let warnings = self.advice.iter().map(|Advice { code, text, span, declaration }| {
-            let attributes = attributes(*declaration);
+            // Those of the head are around all this.
+            let attributes = declaration.map(&attributes);
             let name = Ident::new(&code.to_string(), *span);
             // The used name has the user's span; the rest has the macro's.
             quote! {

@@ -8,8 +8,11 @@ use pode::prelude::*;
 
 use crate::support::{Answer, Client, get, request, start};
 
+const SECRET: &str = "a secret of 32 bytes, for the tests";
+const OTHER_SECRET: &str = "another secret, for these tests";
+
 pode_server! {
-    server clients { client_ids: signed_by("a secret of 32 bytes, for the tests") };
+    server clients { client_ids: signed_by(SECRET) };
     endpoint http "127.0.0.1:0";
     endpoint ws   "127.0.0.1:0";
     signal CHAT: String = "/chat";
@@ -256,7 +259,7 @@ mod brief {
 
     pode_server! {
         pub(super) server brief(lifetime: Duration) {
-            client_ids: signed_by("a secret of 32 bytes, for the tests"), client_id_lifetime: lifetime
+            client_ids: signed_by(SECRET), client_id_lifetime: lifetime
         };
         endpoint http "127.0.0.1:0";
         endpoint ws   "127.0.0.1:0";
@@ -282,7 +285,7 @@ mod strict {
     use super::*;
 
     pode_server! {
-        pub(super) server strict { client_ids: signed_by("another secret, for these tests").strict() };
+        pub(super) server strict { client_ids: signed_by(OTHER_SECRET).strict() };
         endpoint http "127.0.0.1:0";
         endpoint ws   "127.0.0.1:0";
         signal NEWS: String = "/news";

@@ -55,7 +55,7 @@ fn needed(server: &Server, endpoint: &Endpoint) -> Option<Diagnostic> {
     (protocol.is_secure() && !given && !server.incomplete).then(|| {
         let article = if protocol.serves_signals() { "a" } else { "an" };
         let message = format!("{article} `{protocol}` endpoint needs a certificate");
-        let help = "add `{ certificate: pem(\"chain.pem\", \"key.pem\") }`";
+        let help = "add `{ certificate: pem(\"chain.pem\", \"key.pem\") }`, or `{ certificate: self_signed() }` while developing";
         Diagnostic::new(Code::NoCertificate, endpoint.protocol_place, message, help)
     })
 }

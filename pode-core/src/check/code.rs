@@ -77,6 +77,10 @@ codes! {
     NotFixed = 24,
     /// A path parameter in the notation of another framework.
     OtherNotation = 26,
+    /// An option that stands twice.
+    OptionTwice = 27,
+    /// An option whose value is written in another form.
+    OptionValue = 28,
 
     // What handlers take.
     /// An argument that no part of the request provides.
@@ -93,6 +97,10 @@ codes! {
     TooManyArguments = 35,
     /// An `async` closure that borrows a parameter of the server.
     CapturingClosure = 36,
+    /// A query or a form that is read as something without fields.
+    NoFields = 37,
+    /// A closure that takes more or fewer arguments than there are.
+    ClosureArguments = 38,
 
     // Endpoints.
     /// A protocol that pode doesn't support.
@@ -131,6 +139,8 @@ codes! {
     CertificateOutside = 55,
     /// Advice: a literal password in the code.
     PasswordInTheCode = 56,
+    /// Advice: a literal secret in the code.
+    SecretInTheCode = 57,
 
     // Signals.
     /// Two signals of one name.
@@ -253,7 +263,7 @@ impl Code {
     /// Tells whether a server is valid all the same: rustc then warns, and
     /// `#[allow(deprecated)]` at the declaration silences it.
     pub fn is_advice(self) -> bool {
-        matches!(self, Code::ParameterNames | Code::PasswordInTheCode)
+        matches!(self, Code::ParameterNames | Code::PasswordInTheCode | Code::SecretInTheCode)
     }
 }
 

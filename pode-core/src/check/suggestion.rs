@@ -23,9 +23,11 @@ pub fn did_you_mean<'a>(word: &str, choices: impl IntoIterator<Item = &'a str>) 
 }
 
 /// Returns the help for a word that is none of a few choices: the closest one,
-/// or all of them after `otherwise`.
+/// one that begins like it, or all of them after `otherwise`.
 pub fn help_with_choices(word: &str, choices: &[&str], otherwise: &str) -> String {
-    if let Some(meant) = did_you_mean(word, choices.iter().copied()) {
+    let begun =
+        || choices.iter().copied().find(|choice| word.len() > 2 && choice.starts_with(word));
+    if let Some(meant) = did_you_mean(word, choices.iter().copied()).or_else(begun) {
         return format!("did you mean `{meant}`?");
     }
     let all: Vec<String> = choices.iter().map(|choice| format!("`{choice}`")).collect();
@@ -53,5 +55,6 @@ mod tests {
     fn few_choices_are_listed() {
         assert_eq!(help_with_choices("x", &["http", "ws"], "write"), "write `http` or `ws`");
         assert_eq!(help_with_choices("x", &["http"], "write"), "write `http`");
+        assert_eq!(help_with_choices("rou", &["route"], "write"), "did you mean `route`?");
     }
 }

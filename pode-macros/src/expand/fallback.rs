@@ -56,7 +56,8 @@ pub(super) fn unused(written: &Written, model: &Server, mistakes: &Mistakes) -> 
             Kind::Upstream(upstream) => {
                 if !model.upstreams.iter().any(|meant| meant.head.index == index) {
                     upstream.handler.iter().for_each(&mut uses);
-                    let openings = upstream.on_connect.iter().map(ToTokens::to_token_stream);
+                    let openings =
+                        upstream.on_connect.iter().map(|field| field.value.to_token_stream());
                     openings.for_each(|opening| uses(&opening));
                 }
                 continue;

@@ -12,7 +12,7 @@ use crate::syntax::{Action, Kind, Receiver, Written};
 /// Uses the documented item of each word, wherever it was written.
 pub(super) fn uses(written: &Written) -> TokenStream {
     let mut words = vec![&written.server.noun];
-    for declaration in &written.declarations {
+    for declaration in written.declarations.iter().filter(|declaration| declaration.is_read) {
         words.push(&declaration.noun);
         match &declaration.kind {
             Kind::Endpoint(endpoint) => {

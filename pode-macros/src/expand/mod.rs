@@ -46,7 +46,19 @@ pub(crate) fn expand(written: &Written, model: &Server, mistakes: Mistakes) -> T
     let title = name.to_string();
     let words = options::words("server_words");
     let options = options::fields(words, &format_ident!("ServerOptions"), &[], &server.options);
-    let statements = expansion.statements(model);
+    // Without the head, statements may lack the parameters.
+    let built = if server.is_read {
+        let statements = expansion.statements(model);
+        quote! {
+            let mut #declared = ::pode::__private::Declared::new(#title, #options);
+            #statements
+            #declared.into_server()
+        }
+    } else {
+        quote! { loop {} }
+    };
+    let nothing = Server::default();
+    let model = if server.is_read { model } else { &nothing };
     let unused = fallback::unused(written, model, &mistakes);
     let keywords = keyword::uses(written);
     let page = documented(attributes, || format!("Builds the server `{title}`."));
@@ -66,9 +78,7 @@ pub(crate) fn expand(written: &Written, model: &Server, mistakes: Mistakes) -> T
             #warnings
             #keywords
             #unused
-            let mut #declared = ::pode::__private::Declared::new(#title, #options);
-            #statements
-            #declared.into_server()
+            #built
         }
     }
 }

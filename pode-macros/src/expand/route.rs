@@ -50,6 +50,7 @@ fn filter(route: &Route, written: &syntax::Route) -> TokenStream {
         Action::View { template, .. } => quote! { ::pode::__private::view_filter(#template) },
         Action::Redirect { target, .. } => quote! { ::pode::__private::redirect_filter(#target) },
         Action::Handler(handler) => {
+            let parameters: Vec<&str> = route.path.parameters().collect();
             let arguments =
                 route.arguments.iter().zip(&written.arguments).map(|(meant, written)| {
                     let (name, ty) = (&meant.name.text, &written.ty);
@@ -58,6 +59,9 @@ fn filter(route: &Route, written: &syntax::Route) -> TokenStream {
                     let ty = quote_spanned! { ty.span()=> ::core::marker::PhantomData::<#ty> };
                     let span = written.ty.span();
                     match meant.source {
+                        Source::Path if !parameters.contains(&&**name) => {
+                            quote_spanned! { span=> ::pode::__private::mistaken(#ty) }
+                        }
                         Source::Path => {
                             quote_spanned! { span=> ::pode::__private::path(#name, #ty) }
                         }

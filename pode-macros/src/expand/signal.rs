@@ -15,7 +15,9 @@ impl Expansion<'_> {
         let Kind::Signal(written) = self.kind(&signal.head) else {
             return TokenStream::new();
         };
-        if !has_constant(self.written, signal.head.index) {
+        // Of arguments that aren't the path's, which is already reported, the
+        // types may be none of parameters.
+        if !has_constant(self.written, signal.head.index) || !signal.takes_its_parameters() {
             return TokenStream::new();
         }
         let (declared, cfgs, name) = (&self.declared, self.cfgs(&signal.head), &written.name);

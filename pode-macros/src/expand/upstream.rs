@@ -7,7 +7,7 @@ use syn::spanned::Spanned;
 
 use super::{Expansion, documented, has_constant, options};
 use crate::resolve::options::ENDPOINT;
-use crate::syntax::{self, Kind, Written};
+use crate::syntax::{self, Field, Kind, Written};
 
 impl Expansion<'_> {
     pub(super) fn upstream(&self, upstream: &Upstream) -> TokenStream {
@@ -36,8 +36,8 @@ impl Expansion<'_> {
             ::pode::UpstreamName::<#types>::new(#name.as_str())
         };
         // rustc reports errors of a handler at the handler.
-        let openings = written.on_connect.iter().map(|opening| {
-            quote_spanned! { opening.span()=> .on_connect(#opening) }
+        let openings = written.on_connect.iter().map(|Field { value, .. }| {
+            quote_spanned! { value.span()=> .on_connect(#value) }
         });
         let span = handler.span();
         let declared = self.declared_at(span);

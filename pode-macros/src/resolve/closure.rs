@@ -4,7 +4,8 @@
 use pode_core::check::Code;
 use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
 use quote::ToTokens;
-use syn::{Expr, Type};
+use syn::spanned::Spanned;
+use syn::{Expr, ExprClosure, Type};
 
 use super::Resolver;
 use crate::syntax::Server;
@@ -26,35 +27,80 @@ impl Parameter {
 }
 
 impl Resolver<'_> {
-    /// Reports an `async` closure that borrows a parameter: rustc would only
-    /// say that it doesn't implement `Fn`, without a correction.
-    pub(super) fn closure(&mut self, handler: &TokenStream) -> Option<()> {
-        let Ok(Expr::Closure(closure)) = syn::parse2(handler.clone()) else {
-            return Some(());
-        };
-        // A `move` closure may copy what it captures; rustc checks that.
-        if closure.asyncness.is_none() || closure.capture.is_some() {
-            return Some(());
+    /// Checks a handler that is a closure; `given` are the names for what it is
+    /// given.
+    pub(super) fn closure(&mut self, handler: &TokenStream, given: &[&str]) -> Option<()> {
+        let Some(closure) = closure(handler) else { return Some(()) };
+        let taken = closure.inputs.len();
+        if taken != given.len() {
+            let arguments = if taken == 1 { "argument" } else { "arguments" };
+            let message =
+                format!("this closure takes {taken} {arguments}, but is given {}", given.len());
+            let help = format!("write `async |{}|`", given.join(", "));
+            let span = closure.inputs_begin.span();
+            return self.mistake(Code::ClosureArguments, span, message, help);
         }
+        self.captured(&closure)
+    }
+
+    /// Reports a closure that borrows a parameter.
+    pub(super) fn captures(&mut self, handler: &TokenStream) -> Option<()> {
+        closure(handler).map_or(Some(()), |closure| self.captured(&closure))
+    }
+
+    /// rustc would only say of an `async` closure that it doesn't implement
+    /// `Fn`, without a correction.
+    fn captured(&mut self, closure: &ExprClosure) -> Option<()> {
+        // A `move` closure may copy what it captures, or clone it for each call;
+        // an `async` one can only copy it. rustc checks that.
+        let may_capture =
+            |ty: &str| closure.capture.is_some() && (closure.asyncness.is_none() || !is_owner(ty));
         let inputs = closure.inputs.to_token_stream();
         let body = closure.body.to_token_stream();
         for Parameter { name, ty } in &self.parameters {
-            // The closure's own variables may hide it; then rustc checks.
-            if use_of(name, &inputs).is_some() || is_bound(name, &body) {
+            // The closure's own variables may hide it, and a reference may live
+            // as long; then rustc checks.
+            if ty.starts_with('&')
+                || may_capture(ty)
+                || use_of(name, &inputs).is_some()
+                || is_bound(name, &body)
+            {
                 continue;
             }
             if let Some(word) = use_of(name, &body) {
-                let message =
-                    format!("an `async` closure can't borrow `{name}`: requests outlive it");
-                let state = name.to_uppercase();
+                let message = format!(
+                    "a handler can't borrow `{name}`: it runs after this function has returned"
+                );
+                let constant = name.to_uppercase();
                 let help = format!(
-                    "share it by `state {state}: {ty} = {name};`, and take it by `event.state({state})`"
+                    "share it by `state {constant}: {ty} = {name};`, and find it by `event.state({constant})`"
                 );
                 self.mistakes.add(Code::CapturingClosure, word.span(), message, help);
                 return None;
             }
         }
         Some(())
+    }
+}
+
+/// Tells whether a type of Rust's owns memory, so that it can't be copied.
+fn is_owner(ty: &str) -> bool {
+    let name = ty.split('<').next().and_then(|path| path.rsplit(':').next());
+    let owners = ["Arc", "Box", "BTreeMap", "HashMap", "PathBuf", "String", "Vec"];
+    name.is_some_and(|name| owners.contains(&name))
+}
+
+fn closure(handler: &TokenStream) -> Option<ExprClosure> {
+    // Most handlers are paths.
+    let begins = match handler.clone().into_iter().next()? {
+        TokenTree::Ident(word) => ["async", "move", "static"].iter().any(|begin| word == begin),
+        TokenTree::Punct(mark) => matches!(mark.as_char(), '|' | '#'),
+        TokenTree::Group(_) => true,
+        TokenTree::Literal(_) => false,
+    };
+    match begins.then(|| syn::parse2(handler.clone())) {
+        Some(Ok(Expr::Closure(closure))) => Some(closure),
+        _ => None,
     }
 }
 

@@ -17,6 +17,8 @@ impl Resolver<'_> {
         let protocol = self.protocol(&written.protocol);
         let bind = self.bind(&written.address);
         let options = self.options(&written.options);
+        let known = [CERTIFICATE, CLIENT_CERTIFICATE];
+        let options = self.misspelled(&written.options, "an endpoint", &known).and(options);
         let options = self.hosts(&written.options).and(options);
         let options = self.trusted_proxies(&written.options).and(options);
         let certificate = self.certificate(&written.options, CERTIFICATE);

@@ -46,9 +46,14 @@ pub(crate) fn resolve(written: &Written, mistakes: &mut Mistakes) -> (Server, Pl
     let mut options = written.server.options.fields.iter();
     model.own_policy = options.any(|field| field.name == options::POLICY);
     resolver.hand_over(&written.server.options);
+    resolver.client_ids(&written.server.options);
     resolver.limits(&written.server.options);
     for (index, declaration) in written.declarations.iter().enumerate() {
         resolver.places.begin(index);
+        if !declaration.is_read {
+            model.incomplete = true;
+            continue;
+        }
         if !resolver.has_features(declaration) {
             model.incomplete = true;
             continue;

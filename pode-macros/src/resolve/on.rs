@@ -9,7 +9,7 @@ use crate::syntax;
 impl Resolver<'_> {
     pub(super) fn on(&mut self, head: Head, written: &syntax::On) -> Option<On> {
         let event = self.connection_event(&written.event);
-        let closure = self.closure(&written.handler);
+        let closure = self.captures(&written.handler);
         Some(On { head, event: closure.and(event)?, signal: self.word(&written.signal) })
     }
 

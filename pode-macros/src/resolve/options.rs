@@ -3,14 +3,16 @@
 
 use std::time::Duration;
 
-use pode_core::check::{Code, did_you_mean};
+use pode_core::check::{Code, Diagnostic, did_you_mean};
 use pode_core::interval::{self, IntervalError};
 use pode_core::model::{Name, Place};
 use pode_core::{Host, Network, Origin};
+use proc_macro2::{Ident, Span};
 use syn::spanned::Spanned;
 use syn::{Expr, ExprLit, ExprStruct, Lit, LitStr, Member};
 
 use super::Resolver;
+use crate::shown::shown;
 use crate::syntax::{Field, Options};
 
 /// The option of routes and signals that chooses endpoints.
@@ -88,7 +90,7 @@ fn texts(value: &Expr) -> Vec<&LitStr> {
 }
 
 /// Returns what stands in `word(…)`, first; `None` is any other expression.
-fn called<'value>(word: &str, value: &'value Expr) -> Option<&'value Expr> {
+pub(super) fn called<'value>(word: &str, value: &'value Expr) -> Option<&'value Expr> {
     let Expr::Call(call) = value else { return None };
     let is_word = matches!(&*call.func, Expr::Path(path) if path.path.is_ident(word));
     call.args.first().filter(|_| is_word)
@@ -98,8 +100,17 @@ impl Resolver<'_> {
     /// Checks the values of options by themselves.
     pub(super) fn options(&mut self, options: &Options) -> Option<()> {
         let mut understood = Some(());
+        for error in &options.unread {
+            self.mistakes.add_syntax(error);
+            understood = None;
+        }
+        self.told_once(options.fields.iter().map(|field| &field.name));
         for field in &options.fields {
             let nested = limits(field).into_iter().flat_map(|limits| &limits.fields);
+            self.told_once(nested.clone().filter_map(|nested| match &nested.member {
+                Member::Named(name) => Some(name),
+                Member::Unnamed(_) => None,
+            }));
             for value in nested.map(|nested| &nested.expr).chain([&field.value]) {
                 if let Some(Err(error)) = interval(value) {
                     let (message, span) = (error.to_string(), value.span());
@@ -110,8 +121,56 @@ impl Resolver<'_> {
         understood
     }
 
+    /// Reports names that stand twice; rustc would take the last.
+    pub(super) fn told_once<'name>(&mut self, names: impl Iterator<Item = &'name Ident>) {
+        let mut earlier: Vec<&Ident> = Vec::new();
+        for name in names {
+            if let Some(first) = earlier.iter().find(|earlier| **earlier == name) {
+                let (place, first) = (self.places.add(name.span()), self.places.add(first.span()));
+                let message = format!("option `{name}` stands twice");
+                let found = Diagnostic::new(Code::OptionTwice, place, message, "remove one");
+                self.mistakes.add_found(found.other(first, "first stands here"), &self.places);
+            }
+            earlier.push(name);
+        }
+    }
+
+    /// Reports a value in another form: `find` returns what is written instead
+    /// of it, if it is.
+    fn form(
+        &mut self,
+        options: &Options,
+        name: &str,
+        find: impl Fn(&Expr) -> Option<(Span, String)>,
+    ) -> Option<()> {
+        let mut understood = Some(());
+        for field in options.fields.iter().filter(|field| field.name == name) {
+            if let Some((span, meant)) = find(&field.value) {
+                let message = format!("this is not how `{name}` are written");
+                let help = format!("write `{name}: {meant}`");
+                understood = self.mistake(Code::OptionValue, span, message, help);
+            }
+        }
+        understood
+    }
+
+    /// Checks that hosts or proxies stand in brackets.
+    fn in_brackets(&mut self, options: &Options, name: &str) -> Option<()> {
+        self.form(options, name, |value| {
+            text(value).map(|text| (text.span(), format!("[{}]", text.token())))
+        })
+    }
+
     /// Checks the literal origins in `pages_of([…])`.
     pub(super) fn origins(&mut self, options: &Options) -> Option<()> {
+        self.form(options, ORIGINS, |value| {
+            let one = text(value).or_else(|| called("pages_of", value).and_then(text));
+            let list = match value {
+                Expr::Array(several) => Some(shown(several)),
+                _ => one.map(|text| format!("[{}]", text.token())),
+            };
+            list.map(|list| (value.span(), format!("pages_of({list})")))
+        })?;
         let find: Find = |value| called("pages_of", value).map(texts).unwrap_or_default();
         let mistake = |text: &str| {
             text.parse::<Origin>().err().map(|error| (error.to_string(), error.help()))
@@ -121,6 +180,7 @@ impl Resolver<'_> {
 
     /// Checks the literal hosts in brackets.
     pub(super) fn hosts(&mut self, options: &Options) -> Option<()> {
+        self.in_brackets(options, HOSTS)?;
         let mistake =
             |text: &str| text.parse::<Host>().err().map(|error| (error.to_string(), error.help()));
         self.literals(options, HOSTS, texts, Code::Host, mistake)
@@ -129,6 +189,7 @@ impl Resolver<'_> {
     /// Checks the literal addresses and networks in brackets, or in
     /// `forwarded_by([…])`.
     pub(super) fn trusted_proxies(&mut self, options: &Options) -> Option<()> {
+        self.in_brackets(options, TRUSTED_PROXIES)?;
         let find: Find = |value| texts(called("forwarded_by", value).unwrap_or(value));
         let mistake = |text: &str| {
             text.parse::<Network>().err().map(|error| (error.to_string(), error.help()))

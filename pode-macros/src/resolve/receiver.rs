@@ -1,6 +1,8 @@
 //! The receiver of clients' messages: a handler, or the signal itself, which
 //! rebroadcasts them.
 
+use std::iter;
+
 use pode_core::check::Code;
 use pode_core::model::{Level, Receiver};
 use proc_macro2::Span;
@@ -27,7 +29,12 @@ impl Resolver<'_> {
             (_, _) if option.is_some() => self.needless_option(written, option?),
             (None, None) => None,
             (Some(_), Some(syntax::Receiver::Handler { handler, .. })) if !handler.is_empty() => {
-                self.closure(handler).map(|()| Receiver::Handler)
+                let arguments = written.arguments.iter().map(|argument| argument.name.to_string());
+                let names: Vec<String> = arguments.collect();
+                let names = names.iter().map(String::as_str);
+                let names: Vec<&str> =
+                    iter::once("event").chain(names).chain(["message"]).collect();
+                self.closure(handler, &names).map(|()| Receiver::Handler)
             }
             (Some(received), _) => self.no_receiver(written, received),
         }

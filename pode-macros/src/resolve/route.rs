@@ -1,12 +1,25 @@
 //! Routes: parses methods, paths, arguments and actions.
 
+use std::iter;
+
 use pode_core::Method;
 use pode_core::check::{Code, help_with_choices};
 use pode_core::model::{Action, Argument, Head, Place, Route, Source};
 
+use quote::ToTokens;
+use syn::spanned::Spanned;
+use syn::{GenericArgument, PathArguments, Type};
+
 use super::Resolver;
 use super::options::ENDPOINT;
+use crate::shown::shown;
 use crate::syntax;
+
+/// Types of Rust that serde reads from one value, or from one without a name.
+const WITHOUT_FIELDS: [&str; 19] = [
+    "String", "str", "bool", "char", "f32", "f64", "i8", "i16", "i32", "i64", "i128", "isize",
+    "u8", "u16", "u32", "u64", "u128", "usize", "PathBuf",
+];
 
 impl Resolver<'_> {
     pub(super) fn route(&mut self, head: Head, written: &syntax::Route) -> Option<Route> {
@@ -18,8 +31,14 @@ impl Resolver<'_> {
         let limits = self.limits(&written.options);
         let endpoints = self.endpoint_names(&written.options);
         let arguments = self.arguments(&written.arguments);
+        // With another path, they may be its parameters.
+        let fields = path.as_ref().and_then(|_| self.fields(&written.arguments));
         let closure = match &written.action {
-            syntax::Action::Handler(handler) => self.closure(handler),
+            syntax::Action::Handler(handler) => {
+                let arguments = arguments.iter().map(|argument| &*argument.name.text);
+                let names: Vec<&str> = iter::once("event").chain(arguments).collect();
+                self.closure(handler, &names)
+            }
             _ => Some(()),
         };
         let action = match &written.action {
@@ -34,7 +53,7 @@ impl Resolver<'_> {
             path_place: self.places.add(written.path.span()),
             arguments,
             action,
-            endpoints: closure.and(options).and(endpoints)?,
+            endpoints: closure.and(fields).and(options).and(endpoints)?,
             limits: limits?,
         })
     }
@@ -45,6 +64,27 @@ impl Resolver<'_> {
             Argument { source: Source::of(&name.text), name }
         };
         written.iter().map(argument).collect()
+    }
+
+    /// Reports queries and forms of a type that has no fields: no request would
+    /// ever fit.
+    fn fields(&mut self, written: &[syntax::Argument]) -> Option<()> {
+        let mut understood = Some(());
+        for syntax::Argument { name, ty } in written {
+            let (what, raw) = match Source::of(&name.to_string()) {
+                Source::Query => ("a query", "the query as it comes is `event.query()`"),
+                Source::Form => ("a form", "the body as it comes is `body: String`"),
+                _ => continue,
+            };
+            if has_no_fields(ty) {
+                let message = format!("{what} has fields, so it is never a `{}`", shown(ty));
+                let help = format!(
+                    "write a struct that derives `Deserialize`, or `HashMap<String, String>`; {raw}"
+                );
+                understood = self.mistake(Code::NoFields, ty.span(), message, help);
+            }
+        }
+        understood
     }
 
     fn methods(&mut self, written: &[syn::Ident]) -> Option<Vec<(Method, Place)>> {
@@ -74,4 +114,23 @@ impl Resolver<'_> {
         }
         all_known.then_some(methods)
     }
+}
+
+/// Tells whether no pairs of names and values can be read as this type; if in
+/// doubt, no.
+fn has_no_fields(ty: &Type) -> bool {
+    let path = match ty {
+        Type::Path(path) => &path.path,
+        Type::Reference(reference) => return has_no_fields(&reference.elem),
+        _ => return false,
+    };
+    let Some(last) = path.segments.last() else { return false };
+    let PathArguments::AngleBracketed(inner) = &last.arguments else {
+        return WITHOUT_FIELDS.iter().any(|name| last.ident == name)
+            && (path.segments.len() == 1 || path.to_token_stream().to_string().starts_with("std"));
+    };
+    let holds =
+        ["Option", "Vec", "HashSet", "BTreeSet", "Box"].iter().any(|name| last.ident == name);
+    let inner = inner.args.first();
+    holds && matches!(inner, Some(GenericArgument::Type(inner)) if has_no_fields(inner))
 }

@@ -17,7 +17,7 @@ impl Resolver<'_> {
                 understood = self.mistake(code(&error), span, message, help(&error));
             }
         }
-        let closure = self.closure(&written.handler);
+        let closure = self.closure(&written.handler, &["event"]);
         understood.and(closure).map(|()| Schedule { head, name: self.text(&written.name) })
     }
 }

@@ -1,10 +1,12 @@
 //! The options of the server itself, as far as the compiler can check them.
 
-use pode_core::check::Code;
+use pode_core::check::{Code, Diagnostic};
+use proc_macro2::Span;
 use syn::spanned::Spanned;
+use syn::{Expr, ExprLit, Lit};
 
 use super::Resolver;
-use super::options::text;
+use super::options::{called, text};
 use crate::syntax::Options;
 
 /// The option that says where another process finds the server.
@@ -17,7 +19,23 @@ const DRAIN: &str = "drain";
 /// the socket is made, the path is longer by up to eight.
 const MAX_SOCKET_PATH_BYTES: usize = 90;
 
+/// The option that says how clients get their ids.
+const CLIENT_IDS: &str = "client_ids";
+
 impl Resolver<'_> {
+    /// Advises against a literal secret.
+    pub(super) fn client_ids(&mut self, options: &Options) {
+        for field in options.fields.iter().filter(|field| field.name == CLIENT_IDS) {
+            if let Some(secret) = literal_secret(&field.value) {
+                let place = self.places.add(secret);
+                let message = "this secret is in every copy of the program";
+                let help = "write `secret_from_env(\"NAME\")`";
+                let advice = Diagnostic::new(Code::SecretInTheCode, place, message, help);
+                self.mistakes.add_found(advice, &self.places);
+            }
+        }
+    }
+
     /// Checks the options of the hand-over.
     pub(super) fn hand_over(&mut self, options: &Options) {
         let field = |name: &str| options.fields.iter().rfind(|field| field.name == name);
@@ -41,5 +59,18 @@ impl Resolver<'_> {
         };
         let help = "write a path such as `\"run/server.sock\"`, relative to the working directory";
         self.mistakes.add(Code::SocketPath, span, what_is_wrong, help);
+    }
+}
+
+/// Returns where the secret of `signed_by("…")` stands, whatever is called on it.
+fn literal_secret(value: &Expr) -> Option<Span> {
+    match value {
+        Expr::MethodCall(call) => literal_secret(&call.receiver),
+        value => match called("signed_by", value)? {
+            Expr::Lit(ExprLit { lit: lit @ (Lit::Str(_) | Lit::ByteStr(_)), .. }) => {
+                Some(lit.span())
+            }
+            _ => None,
+        },
     }
 }

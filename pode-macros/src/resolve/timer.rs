@@ -21,11 +21,25 @@ impl Resolver<'_> {
             }
             other => interval(other),
         };
+        if let Expr::Lit(ExprLit { lit, .. }) = &written.interval
+            && judged.is_none()
+        {
+            let (message, span) = ("an interval is a number with its unit", lit.span());
+            let text = match lit {
+                Lit::Str(text) => text.value(),
+                _ => String::new(),
+            };
+            let help = match interval::parse(&text) {
+                Ok(_) => format!("write `{text}`, without quotes"),
+                Err(error) => error.help().to_owned(),
+            };
+            return self.mistake(Code::Interval, span, message, help);
+        }
         if let Some(Err(error)) = judged {
             let (message, span) = (error.to_string(), written.interval.span());
             return self.mistake(Code::Interval, span, message, error.help());
         }
-        let closure = self.closure(&written.handler);
+        let closure = self.closure(&written.handler, &["event"]);
         options.and(closure).map(|()| Timer { head, name: self.text(&written.name) })
     }
 }

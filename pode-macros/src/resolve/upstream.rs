@@ -19,13 +19,15 @@ impl Resolver<'_> {
         let options = self.misspelled(&written.options, "an upstream", &[ON_CONNECT]).and(options);
         self.no_endpoint(&written.options, "an upstream");
         let handler = match &written.handler {
-            Ok(handler) => self.closure(handler),
+            Ok(handler) => self.closure(handler, &["event", "message"]),
             Err(error) => {
                 self.mistakes.add_syntax(error);
                 None
             }
         };
-        let opening = written.on_connect.iter().map(|value| self.closure(&value.to_token_stream()));
+        self.told_once(written.on_connect.iter().map(|field| &field.name));
+        let opening = written.on_connect.iter();
+        let opening = opening.map(|field| self.closure(&field.value.to_token_stream(), &["event"]));
         let opening = opening.collect::<Vec<_>>().into_iter().collect::<Option<()>>();
         url.and(options).and(handler).and(opening)?;
         let names_roots = written.options.fields.iter().any(|field| field.name == ROOTS);

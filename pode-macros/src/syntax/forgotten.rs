@@ -4,51 +4,73 @@
 //! handler, and rustc would report a misleading error.
 
 use pode_core::check::Code;
-use proc_macro2::{TokenStream, TokenTree};
-use syn::Token;
+use proc_macro2::{Delimiter, Ident, TokenTree};
+use syn::buffer::Cursor;
 use syn::parse::ParseStream;
+use syn::{Token, token};
 
-use super::{NOUNS, mistake};
+use super::{NOUNS, at_end};
 use crate::diagnostic::Mistakes;
 
-/// Takes the `;` at the end of a declaration.
+/// Takes the `;` at the end of a declaration, and tells whether nothing else
+/// stood before it.
 ///
-/// If another declaration begins instead, that is a mistake, but both are still
-/// parsed.
-pub(super) fn end(input: ParseStream<'_>, mistakes: &mut Mistakes) -> syn::Result<()> {
+/// If another declaration begins instead, or a `,` stands there, that is a
+/// mistake, but both declarations are still parsed. Behind a handler, `has_handler`,
+/// options may have been meant.
+pub(super) fn end(
+    input: ParseStream<'_>,
+    has_handler: bool,
+    mistakes: &mut Mistakes,
+) -> syn::Result<bool> {
     if input.peek(Token![;]) {
         input.parse::<Token![;]>()?;
-        return Ok(());
+        return Ok(true);
     }
-    let rest: TokenStream = input.fork().parse()?;
-    match rest.clone().into_iter().next() {
-        Some(TokenTree::Ident(noun)) if begins_declaration(&rest) => {
-            let message = format!("expected `;` before `{noun}`");
-            mistakes.add(
-                Code::MissingSemicolon,
-                noun.span(),
-                message,
-                "end the previous declaration with `;`",
-            );
-            Ok(())
-        }
-        _ => {
-            let help = "end the declaration with `;`";
-            Err(mistake(Code::MissingSemicolon, input.span(), "expected `;`", help))
-        }
+    if let Some(noun) = next_noun(input.cursor()) {
+        let message = format!("expected `;` before `{noun}`");
+        let help = "end the previous declaration with `;`";
+        mistakes.add(Code::MissingSemicolon, noun.span(), message, help);
+        return Ok(true);
     }
+    let (message, help) = if input.peek(Token![,]) {
+        ("expected `;`, found `,`".to_owned(), "end the declaration with `;`")
+    } else if has_handler && input.peek(token::Brace) {
+        ("options stand before the `=>`".to_owned(), "write `{ option: value } => handler;`")
+    } else {
+        let found = input.fork().parse::<TokenTree>()?.to_string();
+        // Of a group, its beginning.
+        let found = found.split(|c: char| c.is_whitespace() || "([{".contains(c)).next();
+        let before = found.filter(|word| !word.is_empty());
+        let before = before.map(|word| format!(" before `{word}`")).unwrap_or_default();
+        let help = "end the declaration there, or remove what follows";
+        (format!("expected `;`{before}"), help)
+    };
+    mistakes.add(Code::MissingSemicolon, input.span(), message, help);
+    let is_comma = input.parse::<Option<Token![,]>>()?.is_some();
+    let mut is_read = is_comma;
+    while !at_end(input) && next_noun(input.cursor()).is_none() {
+        input.parse::<TokenTree>()?;
+        is_read = false;
+    }
+    input.parse::<Option<Token![;]>>()?;
+    Ok(is_read)
 }
 
-/// Tells whether the tokens look like a noun and the head of its declaration,
-/// which no Rust expression does.
-pub(super) fn begins_declaration(tokens: &TokenStream) -> bool {
-    let mut tokens = tokens.clone().into_iter();
-    let Some(TokenTree::Ident(noun)) = tokens.next() else {
-        return false;
-    };
+/// Returns the noun of the declaration that begins here, if one does: a noun and
+/// the head of its declaration, which no Rust expression is.
+pub(super) fn next_noun(mut cursor: Cursor<'_>) -> Option<Ident> {
+    // Attributes, as far as there are any.
+    while let Some((mark, behind)) = cursor.punct()
+        && mark.as_char() == '#'
+    {
+        let (_, _, behind) = behind.group(Delimiter::Bracket)?;
+        cursor = behind;
+    }
+    let (noun, behind) = cursor.ident()?;
     if !NOUNS.contains(&noun.to_string().as_str()) {
-        return false;
+        return None;
     }
     // Two words, or a word and a text, are never adjacent in Rust.
-    matches!(tokens.next(), Some(TokenTree::Ident(_) | TokenTree::Literal(_)))
+    (behind.ident().is_some() || behind.literal().is_some()).then_some(noun)
 }

@@ -1,9 +1,9 @@
 //! `=> view "name"`, `=> redirect "/target"` or `=> handler`
 
-use pode_core::check::Code;
+use pode_core::check::{Code, help_with_choices};
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use syn::parse::ParseStream;
-use syn::{LitStr, Token};
+use syn::{Expr, LitStr, Token};
 
 use super::{at_end, forgotten, mistake, unreadable};
 
@@ -23,6 +23,18 @@ impl Action {
     pub(super) fn parse(input: ParseStream<'_>, title: &str) -> syn::Result<Self> {
         arrow(input, &format!("route `{title}`"), "a `WebEvent`")?;
         let word = input.fork().parse::<Ident>().ok();
+        if let Some(word) = word.as_ref().filter(|_| input.peek2(LitStr))
+            && word != "view"
+            && word != "redirect"
+        {
+            let help =
+                help_with_choices(&word.to_string(), &["view", "redirect"], "routes answer by");
+            return Err(unreadable(
+                word.span(),
+                format!("a route doesn't answer by `{word}`"),
+                help,
+            ));
+        }
         if word.is_some_and(|word| word == "view" || word == "redirect") {
             if input.peek2(LitStr) {
                 let (word, text): (Ident, LitStr) = (input.parse()?, input.parse()?);
@@ -48,7 +60,7 @@ pub(super) fn parse(input: ParseStream<'_>, title: &str, takes: &str) -> syn::Re
 
 /// Skips the tokens in a handler's position, up to the end of the declaration.
 pub(super) fn skip(input: ParseStream<'_>) -> syn::Result<()> {
-    if !forgotten::begins_declaration(&input.fork().parse::<TokenStream>()?) {
+    if forgotten::next_noun(input.cursor()).is_none() {
         raw(input)?;
     }
     Ok(())
@@ -62,8 +74,7 @@ fn arrow(input: ParseStream<'_>, title: &str, takes: &str) -> syn::Result<()> {
         mistake(Code::MissingHandler, input.span(), message, help)
     };
     if !input.peek(Token![=>]) {
-        let ends =
-            at_end(input) || forgotten::begins_declaration(&input.fork().parse::<TokenStream>()?);
+        let ends = at_end(input) || forgotten::next_noun(input.cursor()).is_some();
         return Err(if ends {
             missing()
         } else {
@@ -86,18 +97,31 @@ fn reply_for_handler(input: ParseStream<'_>) -> syn::Result<syn::Error> {
     Ok(mistake(Code::ReplyForHandler, word.span(), message, help))
 }
 
-/// Takes the tokens up to the `;`, or up to the next declaration if it was
-/// forgotten.
+/// Takes the tokens of an expression; one that can't be parsed ends at the `;`,
+/// or at the next declaration if it was forgotten.
 pub(super) fn raw(input: ParseStream<'_>) -> syn::Result<TokenStream> {
+    // Most handlers are one word, which needs no parser.
+    if input.peek(syn::Ident) && input.peek2(Token![;]) {
+        return Ok(input.parse::<TokenTree>()?.into());
+    }
+    let behind = input.fork();
+    let parsed = behind.parse::<Expr>();
+    // `handler { option: value }` looks like a value of a struct.
+    let has_options = matches!(&parsed, Ok(Expr::Struct(written)) if is_handler(&written.path));
     let mut handler = TokenStream::new();
-    while !at_end(input) {
-        if !handler.is_empty()
-            && forgotten::begins_declaration(&input.fork().parse::<TokenStream>()?)
-            && syn::parse2::<syn::Expr>(handler.clone()).is_ok()
-        {
-            break;
-        }
+    let ends = |input: ParseStream<'_>| match parsed {
+        Ok(_) if has_options => input.peek(syn::token::Brace),
+        Ok(_) => input.cursor() == behind.cursor() || at_end(input),
+        Err(_) => at_end(input) || forgotten::next_noun(input.cursor()).is_some(),
+    };
+    while !ends(input) {
         handler.extend([input.parse::<TokenTree>()?]);
     }
     Ok(handler)
+}
+
+/// Functions are written in lower case, structs are not.
+fn is_handler(path: &syn::Path) -> bool {
+    let last = path.segments.last().map(|last| last.ident.to_string());
+    last.is_some_and(|last| last.starts_with(|first: char| first.is_lowercase()))
 }

@@ -2,7 +2,8 @@
 //!
 //! The input is split at the semicolons of its top level, and each piece is
 //! parsed by itself: a mistake affects only its own declaration, and all others
-//! are still parsed. Handlers are taken as raw tokens, even half-typed ones,
+//! are still parsed. Of a declaration that can't be read, `unread` keeps what other
+//! code may name. Handlers are taken as raw tokens, even half-typed ones,
 //! since rustc and editors explain Rust better than this crate can.
 //!
 //! Beside the nouns: `options` and `arguments` are common to them, `handler` is what
@@ -22,6 +23,7 @@ mod server;
 mod signal;
 mod state;
 mod timer;
+mod unread;
 mod upstream;
 mod views;
 
@@ -69,6 +71,9 @@ pub(crate) struct Declaration {
     pub(crate) noun: Ident,
     /// The rest.
     pub(crate) kind: Kind,
+    /// Whether all of it could be read. Otherwise it only has names that other
+    /// code may use.
+    pub(crate) is_read: bool,
 }
 
 /// The parts of a declaration after its noun.
@@ -99,33 +104,49 @@ const HAVE_CONSTANTS: [&str; 3] = ["signal", "upstream", "state"];
 /// The attributes for the lint levels of a declaration.
 pub(crate) const LINT_LEVELS: [&str; 5] = ["allow", "deny", "expect", "forbid", "warn"];
 
-/// Parses an invocation.
-///
-/// `None` if its head is broken: without a name and a visibility there is
-/// nothing to expand into.
+/// Parses an invocation; `None` if it is empty.
 pub(crate) fn parse(input: TokenStream, mistakes: &mut Mistakes) -> Option<Written> {
-    let mut pieces = pieces(input, mistakes).into_iter();
+    let (pieces, unended) = pieces(input);
+    let mut pieces = pieces.into_iter();
     let Some(head) = pieces.next() else {
         mistakes.add(
             Code::ServerHead,
-            proc_macro2::Span::call_site(),
+            Span::call_site(),
             "nothing is declared",
             "begin with `pub server name;`",
         );
         return None;
     };
     let mut rest = TokenStream::new();
+    let before = mistakes.count();
     let parser = |input: ParseStream<'_>| {
         let server = Server::parse(input)?;
-        forgotten::end(input, mistakes)?;
+        forgotten::end(input, false, mistakes)?;
         rest = input.parse()?;
         Ok(server)
     };
-    let server = parser.parse2(head).map_err(|error| mistakes.add_syntax(&error)).ok()?;
+    let server = parser.parse2(head.clone()).unwrap_or_else(|error| {
+        mistakes.add_syntax(&error);
+        let server;
+        (server, rest) = unread::server(head);
+        server
+    });
 
-    let mut written = Written { server, declarations: Vec::new(), incomplete: false };
+    let incomplete = !server.is_read;
+    let mut written = Written { server, declarations: Vec::new(), incomplete };
+    let mut before_last = before;
     for piece in std::iter::once(rest).chain(pieces) {
+        before_last = if piece.is_empty() { before_last } else { mistakes.count() };
         written.read(piece, mistakes);
+    }
+    // A declaration that is being typed is one mistake.
+    let is_finished = written.declarations.last().is_none_or(|last| match &last.kind {
+        Kind::Upstream(upstream) => upstream.handler.is_ok(),
+        _ => true,
+    });
+    if let Some(span) = unended.filter(|_| mistakes.count() == before_last && is_finished) {
+        let message = "the last declaration needs a `;` too";
+        mistakes.add(Code::MissingSemicolon, span, message, "end it with `;`");
     }
     Some(written)
 }
@@ -140,23 +161,24 @@ impl Written {
                 rest = input.parse()?;
                 Ok(declaration)
             };
-            match parser.parse2(piece) {
-                Ok(declaration) => {
-                    self.declarations.push(declaration);
-                    piece = rest;
-                }
+            match parser.parse2(piece.clone()) {
+                Ok(declaration) => self.declarations.push(declaration),
                 Err(error) => {
                     mistakes.add_syntax(&error);
                     self.incomplete = true;
-                    return;
+                    let names;
+                    (names, rest) = unread::declaration(piece);
+                    self.declarations.extend(names);
                 }
             }
+            piece = rest;
         }
     }
 }
 
-/// Splits the input after each `;` of its top level.
-fn pieces(input: TokenStream, mistakes: &mut Mistakes) -> Vec<TokenStream> {
+/// Splits the input after each `;` of its top level. Where the last one is
+/// missing, it is added, and the place returned.
+fn pieces(input: TokenStream) -> (Vec<TokenStream>, Option<Span>) {
     let mut pieces = Vec::new();
     let mut piece = Vec::new();
     for token in input {
@@ -166,10 +188,8 @@ fn pieces(input: TokenStream, mistakes: &mut Mistakes) -> Vec<TokenStream> {
             pieces.push(piece.drain(..).collect());
         }
     }
-    if let Some(last) = piece.last() {
-        let span = last.span();
-        let message = "the last declaration needs a `;` too";
-        mistakes.add(Code::MissingSemicolon, span, message, "end it with `;`");
+    let unended = piece.last().map(TokenTree::span);
+    if let Some(span) = unended {
         piece.push(TokenTree::Punct({
             let mut semicolon = proc_macro2::Punct::new(';', proc_macro2::Spacing::Alone);
             semicolon.set_span(span);
@@ -177,7 +197,7 @@ fn pieces(input: TokenStream, mistakes: &mut Mistakes) -> Vec<TokenStream> {
         }));
         pieces.push(piece.into_iter().collect());
     }
-    pieces
+    (pieces, unended)
 }
 
 impl Declaration {
@@ -201,13 +221,21 @@ impl Declaration {
             "schedule" => Kind::Schedule(Schedule::parse(input)?),
             "upstream" => Kind::Upstream(Upstream::parse(input)?.into()),
             word => {
-                let help = help_with_choices(word, &NOUNS, "declarations are");
+                let help = if input.peek(Token![:]) {
+                    format!("write `signal {word}: …`")
+                } else {
+                    help_with_choices(word, &NOUNS, "declarations are")
+                };
                 let message = format!("unknown declaration `{word}`");
                 return Err(mistake(Code::UnknownDeclaration, noun.span(), message, help));
             }
         };
-        forgotten::end(input, mistakes)?;
-        Ok(Declaration { attributes, noun, kind })
+        let has_handler = !matches!(
+            kind,
+            Kind::Endpoint(_) | Kind::Views(_) | Kind::Public(_) | Kind::Mount(_) | Kind::State(_)
+        );
+        let is_read = forgotten::end(input, has_handler, mistakes)?;
+        Ok(Declaration { attributes, noun, kind, is_read })
     }
 }
 

@@ -22,6 +22,9 @@ pub(crate) struct Server {
     /// The parameters of the function.
     pub(crate) parameters: Punctuated<FnArg, Token![,]>,
     pub(crate) options: Options,
+    /// Whether all of it could be read. Otherwise it only has names that other
+    /// code may use.
+    pub(crate) is_read: bool,
 }
 
 impl Server {
@@ -67,6 +70,6 @@ impl Server {
             Punctuated::new()
         };
         let options = Options::parse(input)?;
-        Ok(Server { attributes, visibility, noun, name, parameters, options })
+        Ok(Server { attributes, visibility, noun, name, parameters, options, is_read: true })
     }
 }

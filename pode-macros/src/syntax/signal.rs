@@ -61,6 +61,14 @@ impl Signal {
 }
 
 fn payload(input: ParseStream<'_>, name: &Ident) -> syn::Result<Type> {
+    if input.peek(Token![=]) || input.peek(LitStr) || at_end(input) {
+        let message = format!("signal `{name}` needs the type of its payload");
+        return Err(unreadable(
+            input.span(),
+            message,
+            format!("write `signal {name}: Type = \"/path\";`"),
+        ));
+    }
     if input.peek(Token![impl]) {
         // It would swallow the arrow.
         let message = format!("the payload of signal `{name}` needs a named type");

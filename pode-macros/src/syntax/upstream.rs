@@ -18,8 +18,8 @@ pub(crate) struct Upstream {
     pub(crate) sends: Option<Type>,
     pub(crate) url: Expr,
     pub(crate) options: Options,
-    /// The values of `on_connect`, which is not a field of the options.
-    pub(crate) on_connect: Vec<Expr>,
+    /// The options `on_connect`, which are no fields of the run time's.
+    pub(crate) on_connect: Vec<Field>,
     /// Without a handler, the constant still exists, for code that sends.
     pub(crate) handler: syn::Result<TokenStream>,
 }
@@ -50,7 +50,7 @@ impl Upstream {
             return Err(missing());
         }
         let url = Expr::parse_without_eager_brace(input)?;
-        let Options { fields } = Options::parse(input)?;
+        let Options { fields, unread } = Options::parse(input)?;
         let (on_connect, fields): (Vec<Field>, Vec<Field>) =
             fields.into_iter().partition(|field| field.name == ON_CONNECT);
         let title = format!("upstream `{name}`");
@@ -63,8 +63,8 @@ impl Upstream {
             receives,
             sends,
             url,
-            options: Options { fields },
-            on_connect: on_connect.into_iter().map(|field| field.value).collect(),
+            options: Options { fields, unread },
+            on_connect,
             handler,
         })
     }
@@ -72,6 +72,11 @@ impl Upstream {
 
 /// Parses a type that doesn't swallow the arrow.
 fn named_type(input: ParseStream<'_>, name: &Ident) -> syn::Result<Type> {
+    if input.peek(Token![=]) || at_end(input) {
+        let message = format!("upstream `{name}` needs the type of its messages");
+        let help = format!("write `upstream {name}: Type = \"wss://…\" => handler;`");
+        return Err(unreadable(input.span(), message, help));
+    }
     if input.peek(Token![impl]) {
         let message = format!("the messages of upstream `{name}` need a named type");
         return Err(unreadable(input.span(), message, "write a struct or an enum"));

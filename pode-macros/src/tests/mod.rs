@@ -8,6 +8,7 @@ mod after_mistakes;
 mod checks;
 mod features;
 mod never_panics;
+mod one_token;
 
 use std::fs;
 use std::path::Path;

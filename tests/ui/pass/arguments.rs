@@ -24,6 +24,11 @@ pode_server! {
     route POST, OPTIONS "/" (query: Page, body: Bytes) => async |_, query: Page, body: Bytes| text(format!("{} {}", query.number, body.len()));
     // PODE035: eight are not too many.
     route GET "/:a/:b/:c/:d/:e/:f/:g/:h" (a: u8, b: u8, c: u8, d: u8, e: u8, f: u8, g: u8, h: u8) => eight;
+    // PODE037: pairs, and JSON without fields.
+    route GET "/pairs" (query: Vec<(String, String)>) => async |_, query: Vec<(String, String)>| text(query.len().to_string());
+    route POST "/text" (json: String) => async |_, json: String| text(json);
+    // PODE038: a pattern is one argument.
+    route GET "/two/:a" (a: u8, query: std::collections::HashMap<String, String>) => async |_, a, _| text(format!("{a}"));
     // PODE036: other names that equal a parameter's, and a closure that copies.
     route GET "/hidden" => async |_| { let settings = 1; text(settings.to_string()) };
     route GET "/field" => async |event: WebEvent| { let own = Own { settings: event.path().len() }; text(own.settings.to_string()) };

@@ -16,8 +16,11 @@ pode_server! {
     // PODE012, PODE013: one name in two routes; a catch-all at the end.
     route GET "/users/:id" (id: u64) => async |_, id| text(format!("{id}"));
     route GET "/users/:id/files/*rest" (id: u64, rest: String) => async |_, id, rest| text(format!("{id} {rest}"));
-    // PODE026: a bracket that encloses no name.
+    // PODE026, PODE028: a bracket that encloses no name; a list of one.
     route GET "/matrix[0]" => async |_| text("here");
+    route PUT "/shop/:id" (id: u64) { origins: pages_of(["https://shop.example"]) } => async |_, id| text(format!("{id}"));
+    // PODE027: one option of two routes.
+    route PUT "/twice" { origins: AnyPage } => async |_| ();
     // PODE014: only the first segment is reserved.
     route GET "/about/_pode" => async |_| text("about");
     // PODE015, PODE016, PODE017: each method once for each path.

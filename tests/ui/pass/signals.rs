@@ -59,3 +59,27 @@ fn can_be_made() {
     let _ = (example(), CHAT, TALK, FUNCTIONS, QUESTIONS, PRICES, NEWS, SHOP, SHOPS);
     let _ = (LOUD, WALL, NOTES, ECHO, DIRECT);
 }
+
+mod secrets {
+    use super::*;
+
+    pode_server! {
+        // PODE057: a secret that is no literal.
+        server signing(secret: String) { client_ids: signed_by(secret).strict() };
+        endpoint ws 8091;
+        signal CHAT: String = "/";
+    }
+
+    pode_server! {
+        /// Advice can be silenced.
+        #[allow(deprecated)]
+        server silenced { client_ids: signed_by("0123456789abcdef0123456789abcdef") };
+        endpoint ws 8091;
+        signal NEWS: String = "/";
+    }
+
+    #[test]
+    fn can_be_made() {
+        let _ = (signing("0123456789abcdef0123456789abcdef".to_owned()), silenced());
+    }
+}

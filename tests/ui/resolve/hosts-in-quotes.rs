@@ -1,0 +1,11 @@
+use pode::prelude::*;
+
+pode_server! {
+    server example;
+    endpoint http "127.0.0.1:8090" { hosts: "shop.example" };
+    route GET "/" => async |_| text("hello");
+}
+
+fn main() {
+    example();
+}

@@ -1,0 +1,14 @@
+use pode::prelude::*;
+
+pode_server! {
+    server example;
+    endpoint http "127.0.0.1:8090";
+    route GET "/" => index,
+    route GET "/other" => index;
+}
+
+async fn index(_: WebEvent) {}
+
+fn main() {
+    example();
+}

@@ -1,0 +1,16 @@
+use pode::prelude::*;
+
+pode_server! {
+    server example;
+    endpoint ws "127.0.0.1:8091";
+    sginal CHAT: String = "/chat";
+    signal NEWS: String = "/news";
+}
+
+pub async fn tell(event: TimerEvent) -> Result<(), SendError> {
+    event.send(CHAT, &"hello".to_owned()).await
+}
+
+fn main() {
+    example();
+}
