@@ -195,6 +195,8 @@ codes! {
     PageAddress = 83,
     /// A page with a script in an attribute, which browsers don't run.
     ScriptInAttribute = 84,
+    /// A page that requests its own address by a protocol that isn't served there.
+    PageProtocol = 85,
 
     // Time.
     /// A cron expression that can't be read.

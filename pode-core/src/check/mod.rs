@@ -40,6 +40,7 @@ pub use reserved::RESERVED_SEGMENT;
 pub use suggestion::{did_you_mean, help_with_choices};
 
 use crate::model::Server;
+use site::Site;
 
 /// Returns all mistakes in the declarations of a server, rule by rule.
 pub fn check(server: &Server) -> Vec<Diagnostic> {
@@ -54,12 +55,16 @@ pub fn check(server: &Server) -> Vec<Diagnostic> {
     mounts::check(server, &mut found);
     reserved::check(server, &mut found);
     routes::check(server, &mut found);
+    // A declaration that was not understood may contain what seems to be lacking.
+    let site = (!server.incomplete).then(|| Site::of(server));
     arguments::check(server, &mut found);
     signals::check(server, &mut found);
     connections::check(server, &mut found);
     constants::check(server, &mut found);
     timers::check(server, &mut found);
-    pages::check(server, &mut found);
+    if let Some(site) = &site {
+        pages::check(server, site, &mut found);
+    }
     endpoints::check_idle(server, &mut found);
     found
 }

@@ -15,17 +15,11 @@ use crate::route_path::Segment;
 
 const SILENCE: &str = "if that is another server's, write `pode: external` in a comment above";
 
-pub(super) fn check(server: &Server, found: &mut Vec<Diagnostic>) {
-    // A declaration that was not understood may contain what seems to be
-    // lacking.
-    if server.incomplete {
-        return;
-    }
-    let site = Site::of(server);
+pub(super) fn check(server: &Server, site: &Site<'_>, found: &mut Vec<Diagnostic>) {
     for views in &server.views {
         for file in views.folder.files() {
             let page = Page { folder: &views.folder, file, addresses: addresses(server, file) };
-            page.check(&site, found);
+            page.check(site, found);
             page.check_attributes(server, found);
         }
     }
@@ -33,7 +27,7 @@ pub(super) fn check(server: &Server, found: &mut Vec<Diagnostic>) {
         for file in public.folder.files() {
             let own = resolve(&[], &public.path_of(file));
             let page = Page { folder: &public.folder, file, addresses: vec![own] };
-            page.check(&site, found);
+            page.check(site, found);
             page.check_attributes(server, found);
         }
     }
@@ -77,16 +71,16 @@ impl Page<'_> {
                 place: self.folder.path.place,
                 page: format!("{}:{}", self.folder.path_of(self.file), request.line),
                 request,
-                at,
+                at: if request.asks == Asks::BySocket { of_socket(at) } else { at },
                 path,
             };
             let mistake = match Target::of(&request.address) {
                 None => None,
                 Some(Target::Own) => {
-                    addresses.iter().find_map(|own| asked(At::Own, own.clone()).judge(site))
+                    addresses.iter().find_map(|own| asked(At::OWN, own.clone()).judge(site))
                 }
                 Some(Target::Relative(path)) => {
-                    addresses.iter().find_map(|own| asked(At::Own, resolve(own, path)).judge(site))
+                    addresses.iter().find_map(|own| asked(At::OWN, resolve(own, path)).judge(site))
                 }
                 Some(Target::Absolute { at, path }) => asked(at, resolve(&[], path)).judge(site),
             };
@@ -137,13 +131,18 @@ struct Asked<'page> {
 impl Asked<'_> {
     fn judge(&self, site: &Site<'_>) -> Option<Diagnostic> {
         if let Err(listening) = site.serves(self.at, self.by_socket()) {
-            return Some(self.nothing_listens(&listening));
+            let by_another = matches!(self.at, At::Own { scheme: Some(_) })
+                && site.serves(At::OWN, self.by_socket()).is_ok();
+            return Some(match by_another {
+                true => self.other_protocol(&listening),
+                false => self.nothing_listens(&listening),
+            });
         }
         let there = site.at(self.at, self.by_socket(), &self.path);
         if !there.is_empty() {
             return self.other_method(&there);
         }
-        let elsewhere = !site.at(At::Own, self.by_socket(), &self.path).is_empty();
+        let elsewhere = !site.at(At::OWN, self.by_socket(), &self.path).is_empty();
         Some(if elsewhere { self.at_another_endpoint() } else { self.nothing_there(site) })
     }
 
@@ -159,7 +158,7 @@ impl Asked<'_> {
     fn nothing_listens(&self, listening: &[String]) -> Diagnostic {
         let (page, address) = (&self.page, self.request.shown());
         let message = match self.at {
-            At::Own => format!(
+            At::Own { .. } => format!(
                 "page `{page}` opens a WebSocket at its own address, where no `ws` or `wss` endpoint listens"
             ),
             At::Port { .. } => {
@@ -171,6 +170,19 @@ impl Asked<'_> {
             false => format!("this server listens at {}; {SILENCE}", listening.join(", ")),
         };
         Diagnostic::new(Code::PageAddress, self.place, message, help)
+    }
+
+    fn other_protocol(&self, listening: &[String]) -> Diagnostic {
+        let (page, address, path) = (&self.page, self.request.shown(), self.shown());
+        let message = format!(
+            "page `{page}` asks at `{address}`, a protocol that this server doesn't speak at the page's address"
+        );
+        let mut help =
+            format!("write the path alone, `{path}`, and the browser takes the page's protocol");
+        if !listening.is_empty() {
+            help += &format!("; this server listens at {}", listening.join(", "));
+        }
+        Diagnostic::new(Code::PageProtocol, self.place, message, help)
     }
 
     fn at_another_endpoint(&self) -> Diagnostic {
@@ -185,7 +197,14 @@ impl Asked<'_> {
         let (page, path) = (&self.page, self.shown());
         let known = site.paths(self.by_socket(), &self.path);
         let known: Vec<String> = known.iter().map(|path| shown(path)).collect();
-        let help = match did_you_mean(&path, known.iter().map(String::as_str)) {
+        let meant = did_you_mean(&path, known.iter().map(String::as_str));
+        let others = site.at(At::OWN, !self.by_socket(), &self.path);
+        match &others[..] {
+            [Answers::Socket(signal), ..] => return self.is_a_signal(signal),
+            [Answers::Some(_), ..] if meant.is_none() => return self.is_a_route(),
+            _ => {}
+        }
+        let help = match meant {
             Some(meant) => format!("did you mean `{meant}`?"),
             None => SILENCE.to_owned(),
         };
@@ -202,7 +221,23 @@ impl Asked<'_> {
         Diagnostic::new(code, self.place, message, help)
     }
 
-    fn other_method(&self, there: &[&Answers]) -> Option<Diagnostic> {
+    fn is_a_signal(&self, signal: &str) -> Diagnostic {
+        let (page, path) = (&self.page, self.shown());
+        let message = format!("page `{page}` asks for `{path}`, which is the signal `{signal}`");
+        let help = format!("listen to it in a script: `new WebSocket(\"{path}\")`");
+        Diagnostic::new(Code::PagePath, self.place, message, help)
+    }
+
+    fn is_a_route(&self) -> Diagnostic {
+        let (page, path) = (&self.page, self.shown());
+        let message =
+            format!("page `{page}` listens to `{path}`, which is no signal and answers by HTTP");
+        let help =
+            format!("ask for it by `fetch(\"{path}\")`, or declare a signal at another path");
+        Diagnostic::new(Code::PageSignal, self.place, message, help)
+    }
+
+    fn other_method(&self, there: &[&Answers<'_>]) -> Option<Diagnostic> {
         let Asks::By(method) = self.request.asks else {
             return None;
         };
@@ -219,6 +254,20 @@ impl Asked<'_> {
         let message = format!("page `{page}` sends {method} to `{path}`, which answers {methods}");
         let help = format!("ask by another method, or declare `route {method} \"{path}\"`");
         Some(Diagnostic::new(Code::PageMethod, self.place, message, help))
+    }
+}
+
+/// Returns the address that a WebSocket connects to: `new WebSocket` takes `http`
+/// for `ws` (WHATWG WebSockets, section 3.1).
+fn of_socket(at: At<'_>) -> At<'_> {
+    let of_socket = |scheme| match scheme {
+        "http" => "ws",
+        "https" => "wss",
+        other => other,
+    };
+    match at {
+        At::Own { scheme } => At::Own { scheme: scheme.map(of_socket) },
+        At::Port { scheme, port } => At::Port { scheme: scheme.map(of_socket), port },
     }
 }
 
@@ -264,7 +313,7 @@ impl<'address> Target<'address> {
             }
             (Some(_), _) => None,
             (None, None) if rest.starts_with('/') => {
-                Some(Target::Absolute { at: At::Own, path: rest })
+                Some(Target::Absolute { at: At::OWN, path: rest })
             }
             (None, None) => Some(Target::Relative(rest)),
         }
@@ -286,7 +335,7 @@ fn authority<'address>(
         None => (rest, "/"),
     };
     if authority.chars().eq([page::HOST]) {
-        return Some((At::Own, path));
+        return Some((At::Own { scheme }, path));
     }
     let (host, port) = match authority.rsplit_once(':') {
         Some((host, port)) if !port.ends_with(']') => (host, port.parse().ok()?),
@@ -299,7 +348,7 @@ fn authority<'address>(
 
 /// Resolves a path relative to a page's into segments, as RFC 3986, section
 /// 5.2.4, defines.
-fn resolve(page: &[String], path: &str) -> Vec<String> {
+pub(super) fn resolve(page: &[String], path: &str) -> Vec<String> {
     let (mut segments, path) = match path.strip_prefix('/') {
         Some(path) => (Vec::new(), path),
         // The last one is the page's own name.
@@ -329,14 +378,16 @@ mod tests {
 
     #[test]
     fn addresses_lead_to_this_server_or_elsewhere() {
-        let own = |path| Some(Target::Absolute { at: At::Own, path });
+        let own = |path| Some(Target::Absolute { at: At::OWN, path });
         let port =
             |scheme, port, path| Some(Target::Absolute { at: At::Port { scheme, port }, path });
         assert_eq!(Target::of("/a?b#c"), own("/a"));
         assert_eq!(Target::of("a/b"), Some(Target::Relative("a/b")));
         assert_eq!(Target::of(""), Some(Target::Own));
         assert_eq!(Target::of("?page=2"), Some(Target::Own));
-        assert_eq!(Target::of("ws://\u{e000}/a"), own("/a"));
+        let plain = At::Own { scheme: Some("ws") };
+        let target = Some(Target::Absolute { at: plain, path: "/a" });
+        assert_eq!(Target::of("ws://\u{e000}/a"), target);
         assert_eq!(Target::of("\u{fffc}//\u{e000}/a"), own("/a"));
         assert_eq!(Target::of("\u{fffc}://\u{e000}/a"), own("/a"));
         assert_eq!(Target::of("//\u{e000}/a"), own("/a"));

@@ -11,6 +11,8 @@ use crate::route_path::Segment;
 /// Everything that answers requests, by its path.
 pub(super) struct Site<'server> {
     endpoints: &'server [Endpoint],
+    /// Whether browsers may speak another protocol than the endpoints.
+    behind_proxies: bool,
     entries: Vec<Entry<'server>>,
     tree: Node,
 }
@@ -19,7 +21,10 @@ pub(super) struct Site<'server> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum At<'address> {
     /// The server of the page, at the same port.
-    Own,
+    Own {
+        /// The expected protocol, if it is not the page's.
+        scheme: Option<&'address str>,
+    },
     /// A server on this machine, at this port.
     Port {
         /// The expected protocol, if it is known.
@@ -29,25 +34,30 @@ pub(super) enum At<'address> {
     },
 }
 
+impl At<'_> {
+    /// The server of the page, by the protocol of the page.
+    pub(super) const OWN: At<'static> = At::Own { scheme: None };
+}
+
 struct Entry<'server> {
     path: Vec<Segment>,
-    answers: Answers,
+    answers: Answers<'server>,
     /// The endpoints where it answers; empty means all.
     endpoints: &'server [Name],
 }
 
 /// The requests that a path answers.
 #[derive(Debug)]
-pub(super) enum Answers {
+pub(super) enum Answers<'server> {
     /// These methods.
     Some(Vec<Method>),
     /// All requests: a mounted filter.
     All,
-    /// WebSocket handshakes.
-    Socket,
+    /// WebSocket handshakes, for the signal of this name.
+    Socket(&'server str),
 }
 
-impl Answers {
+impl Answers<'_> {
     pub(super) fn takes(&self, method: Method) -> bool {
         match self {
             // GET routes also answer HEAD.
@@ -56,14 +66,14 @@ impl Answers {
                     || (method == Method::Head && methods.contains(&Method::Get))
             }
             Answers::All => true,
-            Answers::Socket => false,
+            Answers::Socket(_) => false,
         }
     }
 
     pub(super) fn methods(&self) -> &[Method] {
         match self {
             Answers::Some(methods) => methods,
-            Answers::All | Answers::Socket => &[],
+            Answers::All | Answers::Socket(_) => &[],
         }
     }
 }
@@ -79,7 +89,8 @@ impl<'server> Site<'server> {
             add(route.path.segments().to_vec(), methods, &route.endpoints[..]);
         }
         for signal in &server.signals {
-            add(signal.path.segments().to_vec(), Answers::Socket, &signal.endpoints[..]);
+            let answers = Answers::Socket(&signal.name.text);
+            add(signal.path.segments().to_vec(), answers, &signal.endpoints[..]);
         }
         for mount in &server.mounts {
             let prefix = mount.prefix.segments();
@@ -104,15 +115,21 @@ impl<'server> Site<'server> {
         for (index, entry) in entries.iter().enumerate() {
             tree.insert(&entry.path, index);
         }
-        Site { endpoints: &server.endpoints, entries, tree }
+        let behind_proxies = server.behind_proxies;
+        Site { endpoints: &server.endpoints, behind_proxies, entries, tree }
     }
 
     /// Returns the entries that answer this path there, or may do so.
-    pub(super) fn at(&self, at: At<'_>, by_socket: bool, path: &[String]) -> Vec<&Answers> {
+    pub(super) fn at(
+        &self,
+        at: At<'_>,
+        by_socket: bool,
+        path: &[String],
+    ) -> Vec<&Answers<'server>> {
         let mut found = BTreeSet::new();
         self.tree.find(path, &mut found);
         let entries = found.into_iter().map(|index| &self.entries[index]).filter(|entry| {
-            matches!(entry.answers, Answers::Socket) == by_socket
+            matches!(entry.answers, Answers::Socket(_)) == by_socket
                 && self.is_served(entry, at, by_socket)
         });
         entries.map(|entry| &entry.answers).collect()
@@ -124,7 +141,7 @@ impl<'server> Site<'server> {
         let entries = self
             .entries
             .iter()
-            .filter(|entry| matches!(entry.answers, Answers::Socket) == by_socket);
+            .filter(|entry| matches!(entry.answers, Answers::Socket(_)) == by_socket);
         let shown = |(index, segment): (usize, &Segment)| match segment {
             Segment::Literal(text) => format!("/{text}"),
             Segment::Parameter(name) => match asked.get(index).filter(|text| !text.is_empty()) {
@@ -149,17 +166,22 @@ impl<'server> Site<'server> {
         // An address that is known only at run time may be this one.
         let all_known =
             self.endpoints.iter().all(|endpoint| endpoint.bind.is_some_and(|bind| bind.port != 0));
+        let speaks = |endpoint: &Endpoint, scheme: Option<&str>| {
+            self.behind_proxies || scheme.is_none_or(|scheme| scheme == endpoint.protocol.as_str())
+        };
         let serves = match at {
-            At::Own if by_socket => self.endpoints.iter().any(|page| {
+            At::Own { scheme } if by_socket => self.endpoints.iter().any(|page| {
                 let same = |socket: &Endpoint| match (page.bind, socket.bind) {
                     (Some(page), Some(socket)) => page.same(&socket),
                     _ => true,
                 };
                 kind().any(|socket| {
-                    page.protocol.shares_address_with(socket.protocol) && same(socket)
+                    page.protocol.shares_address_with(socket.protocol)
+                        && same(socket)
+                        && speaks(socket, scheme)
                 })
             }),
-            At::Own => true,
+            At::Own { scheme } => scheme.is_none() || kind().any(|page| speaks(page, scheme)),
             At::Port { .. } => !all_known || kind().any(|endpoint| is_at(endpoint, at)),
         };
         let shown =
@@ -185,7 +207,7 @@ impl<'server> Site<'server> {
 
 fn is_at(endpoint: &Endpoint, at: At<'_>) -> bool {
     match at {
-        At::Own => true,
+        At::Own { .. } => true,
         At::Port { scheme, port } => {
             endpoint.bind.is_some_and(|bind| bind.port == port)
                 && scheme.is_none_or(|scheme| scheme == endpoint.protocol.as_str())

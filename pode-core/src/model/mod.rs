@@ -57,6 +57,9 @@ pub struct Server {
     pub upstreams: Vec<Upstream>,
     /// Whether the user declares a Content-Security-Policy for pages.
     pub own_policy: bool,
+    /// Whether an endpoint trusts proxies, which may speak another protocol with
+    /// browsers.
+    pub behind_proxies: bool,
     /// Whether a declaration is missing here because it was not understood. It
     /// may contain whatever seems to be lacking.
     pub incomplete: bool,

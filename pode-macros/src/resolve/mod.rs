@@ -45,6 +45,10 @@ pub(crate) fn resolve(written: &Written, mistakes: &mut Mistakes) -> (Server, Pl
     resolver.options(&written.server.options);
     let mut options = written.server.options.fields.iter();
     model.own_policy = options.any(|field| field.name == options::POLICY);
+    model.behind_proxies = written.declarations.iter().any(|declaration| {
+        let Kind::Endpoint(endpoint) = &declaration.kind else { return false };
+        endpoint.options.fields.iter().any(|field| field.name == options::TRUSTED_PROXIES)
+    });
     resolver.hand_over(&written.server.options);
     resolver.client_ids(&written.server.options);
     resolver.limits(&written.server.options);

@@ -28,6 +28,25 @@ pode_server! {
 }
 
 pode_server! {
+    // PODE085: a page comes by either protocol, or from a proxy.
+    server both;
+    endpoint http  8092;
+    endpoint ws    8092;
+    endpoint https 8444 { certificate: self_signed() };
+    endpoint wss   8444;
+    public "ui/files/either";
+    signal BOTH: String = "/news";
+}
+
+pode_server! {
+    server behind_a_proxy;
+    endpoint http 8093 { trusted_proxies: ["127.0.0.1"] };
+    endpoint ws   8093;
+    public "ui/files/either";
+    signal BEHIND: String = "/news";
+}
+
+pode_server! {
     // PODE084: the user's own policy.
     server lenient { content_security_policy: "script-src 'self' 'unsafe-inline'" };
     endpoint http 8091;
@@ -37,5 +56,5 @@ pode_server! {
 
 #[test]
 fn can_be_made() {
-    let _ = (example(), lenient(), NEWS, ROOM);
+    let _ = (example(), lenient(), NEWS, ROOM, both(), BOTH, behind_a_proxy(), BEHIND);
 }

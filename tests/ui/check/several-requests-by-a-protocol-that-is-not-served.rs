@@ -1,0 +1,14 @@
+use pode::prelude::*;
+
+pode_server! {
+    server example;
+    endpoint http "127.0.0.1:8090";
+    endpoint ws   "127.0.0.1:8090";
+    views "files/safely";
+    signal RANDOM: u32 = "/random";
+    route GET "/" => view "index";
+}
+
+fn main() {
+    let _ = example();
+}
