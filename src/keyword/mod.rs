@@ -237,7 +237,8 @@ keywords! {
     /// `=> redirect "/target"` answers a [`route`] with a redirect to another
     /// address (303).
     ///
-    /// In an address of this server, the path's parameters are filled in:
+    /// In an address of this server, where something must answer GET, the path's
+    /// parameters are filled in:
     /// `route GET "/people/:id" => redirect
     /// "/users/:id";`. They stay within the address: a request in which one has
     /// a segment that is empty, `.` or `..` is answered with 404. The query of

@@ -29,6 +29,7 @@ pode_server! {
     route GET "/bytes" => async |_| bytes("image/gif", &b"GIF89a"[..]);
     route GET "/old" => redirect "/created";
     route GET "/people/:id/*rest" => redirect "/users/:id/all/*rest";
+    route GET "/users/*rest" (rest: String) => async |_, rest: String| text(rest);
     route GET "/away" => redirect "https://example.org/a:b";
     route GET "/gone" => async |_| Err::<(), _>(EventError::new(410, "it was here"));
 }

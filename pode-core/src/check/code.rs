@@ -75,6 +75,8 @@ codes! {
     UnderMount = 23,
     /// A parameter in a path that must be fixed.
     NotFixed = 24,
+    /// A redirect to a path that this server doesn't answer.
+    RedirectTarget = 25,
     /// A path parameter in the notation of another framework.
     OtherNotation = 26,
     /// An option that stands twice.

@@ -7,9 +7,9 @@
 //!
 //! `code` numbers the mistakes, `diagnostic` is one of them, `suggestion` finds what
 //! was meant. `site` is what a server offers, `pages` compares what its pages
-//! request. `files` and `templates` check views, `connections` the handlers `on
-//! connect`, `constants` the names of those, `reserved` and `twice` other names and
-//! paths.
+//! request, and `redirects` where they lead. `files` and `templates` check views,
+//! `connections` the handlers `on connect`, `constants` the names of those,
+//! `reserved` and `twice` other names and paths.
 
 mod arguments;
 #[cfg(feature = "tls")]
@@ -23,6 +23,7 @@ mod files;
 mod limits;
 mod mounts;
 mod pages;
+mod redirects;
 mod reserved;
 mod routes;
 mod signals;
@@ -57,6 +58,7 @@ pub fn check(server: &Server) -> Vec<Diagnostic> {
     routes::check(server, &mut found);
     // A declaration that was not understood may contain what seems to be lacking.
     let site = (!server.incomplete).then(|| Site::of(server));
+    redirects::check(server, site.as_ref(), &mut found);
     arguments::check(server, &mut found);
     signals::check(server, &mut found);
     connections::check(server, &mut found);

@@ -1,10 +1,9 @@
 //! Routes: which requests they answer, and whether those reach them.
 
 use super::endpoints::unknown_names;
-use super::suggestion::help_with_choices;
 use super::{Code, Diagnostic};
 use crate::method::Method;
-use crate::model::{Action, Route, Server};
+use crate::model::{Route, Server};
 use crate::route_path::{Overlap, Segment};
 
 pub(super) fn check(server: &Server, found: &mut Vec<Diagnostic>) {
@@ -18,7 +17,6 @@ pub(super) fn check(server: &Server, found: &mut Vec<Diagnostic>) {
         found.extend(unknown_names(server, &route.endpoints, "route", |endpoint| {
             !endpoint.protocol.serves_signals()
         }));
-        found.extend(redirect_parameters(route));
     }
 }
 
@@ -146,46 +144,4 @@ fn other_name<'server>(
         }
     }
     None
-}
-
-/// A redirect within this server may contain parameters of its path, and no
-/// others.
-fn redirect_parameters(route: &Route) -> Vec<Diagnostic> {
-    let Action::Redirect(target) = &route.action else {
-        return Vec::new();
-    };
-    let known: Vec<&str> = route.path.parameters().collect();
-    // Also behind `//` stands another server, whose address isn't filled in.
-    let own = target.text.strip_prefix('/').filter(|path| !path.starts_with('/'));
-    let (path, behind) = match own {
-        Some(own) => own.split_at(own.find(['?', '#']).unwrap_or(own.len())),
-        None => ("", &*target.text),
-    };
-    let (parameters, fixed): (Vec<&str>, Vec<&str>) =
-        path.split('/').partition(|segment| segment.starts_with([':', '*']));
-    let words = fixed.into_iter().chain([behind]).flat_map(|text| text.split([':', '*']).skip(1));
-    let never = words.filter(|word| known.iter().any(|name| begins_with_word(word, name)));
-    let never = never.map(|word| {
-        let message = format!("`:{word}` is not filled in there");
-        let help = "parameters are whole segments of a path of this server; for any other address \
-                    answer by a handler, with `redirect(&address)`";
-        Diagnostic::new(Code::RedirectParameter, target.place, message, help)
-    });
-    let names = parameters.iter().map(|segment| &segment[1..]);
-    let unknown = names.filter(|name| !known.contains(name)).map(|name| {
-        let message =
-            format!("route path `{}` has no parameter `{name}` to redirect with", route.path);
-        let help = match known.is_empty() {
-            true => "write the whole target".to_owned(),
-            false => help_with_choices(name, &known, "its parameters are"),
-        };
-        Diagnostic::new(Code::RedirectParameter, target.place, message, help)
-    });
-    unknown.chain(never).collect()
-}
-
-/// Whether a text begins with this whole word.
-fn begins_with_word(text: &str, word: &str) -> bool {
-    let behind = text.strip_prefix(word);
-    behind.is_some_and(|rest| !rest.starts_with(|next: char| next.is_alphanumeric() || next == '_'))
 }

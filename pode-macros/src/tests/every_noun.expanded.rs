@@ -349,7 +349,7 @@ pub(crate) fn house(settings: Settings) -> ::pode::Server {
             &[::pode::__private::Method::Get],
             "/people/:id",
             &[],
-            ::pode::__private::redirect_filter("/users/:id"),
+            ::pode::__private::redirect_filter("/users/:id/all"),
         );
     declared
         .route(

@@ -25,6 +25,11 @@ pode_server! {
     route POST, PUT "/users/:id" (id: u64) => async |_, id| text(format!("{id}"));
     signal NEWS: String = "/news";
     signal ROOM: String = "/rooms/:room" (room: String);
+    // PODE025: what a redirect leads to answers GET, as far as is known.
+    route GET "/people/:id" => redirect "/users/:id";
+    route GET "/pictures/*name" => redirect "/static/*name";
+    route POST "/searches" => redirect "/search?for=peas#results";
+    route GET "/elsewhere" => redirect "https://example.org/abuot";
 }
 
 pode_server! {
