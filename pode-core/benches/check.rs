@@ -84,7 +84,10 @@ fn server() -> Server {
 /// Every fourth shows a page; the others have parameters.
 fn route(number: usize) -> Route {
     let (path, action) = match number % 4 {
-        0 => (format!("/pages/{number}"), Action::View(name(format!("page{}", number / 4)))),
+        0 => (
+            format!("/pages/{number}/:id/:name"),
+            Action::View(name(format!("page{}", number / 4))),
+        ),
         _ => (format!("/things/{number}/:id/parts/:part"), Action::Handler),
     };
     let path: RoutePath = path.parse().expect("it is a path");
@@ -120,7 +123,7 @@ fn signal(number: usize) -> Signal {
 /// A page with links to fifty routes, some text, and a script.
 fn page(number: usize) -> File {
     let link = |route: usize| match route % 4 {
-        0 => format!("<li><a href=\"/pages/{route}?from={number}\">Page {route}</a></li>\n"),
+        0 => format!("<li><a href=\"/pages/{route}/1/ada?from={number}\">Page {route}</a></li>\n"),
         1 => format!("<li><a href=\"/things/{route}/{{{{ id }}}}/parts/1\">Thing</a></li>\n"),
         _ => format!(
             "<form action=\"/things/{route}/1/parts/2\" method=\"post\"><button>Go</button></form>\n"

@@ -200,6 +200,10 @@ codes! {
     /// A page that requests its own address by a protocol that isn't served there.
     PageProtocol = 85,
 
+    // What views are given.
+    /// A variable of a view that nothing gives.
+    ViewVariable = 86,
+
     // Time.
     /// A cron expression that can't be read.
     Cron = 90,

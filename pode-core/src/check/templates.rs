@@ -1,11 +1,12 @@
-//! Templates: whether they can be parsed, and find what they include.
+//! Templates: whether they can be parsed, find what they include, and are given
+//! what they need.
 
 use minijinja::Environment;
 
 use super::suggestion::did_you_mean;
 use super::{Code, Diagnostic};
-use crate::model::{File, Server, Views};
-use crate::page;
+use crate::model::{Action, File, Place, Server, Views};
+use crate::page::{self, Judged, Missing, Templates};
 
 pub(super) fn check(server: &Server, found: &mut Vec<Diagnostic>) {
     for views in &server.views {
@@ -19,7 +20,65 @@ pub(super) fn check(server: &Server, found: &mut Vec<Diagnostic>) {
                 None => found.extend(missing_includes(views, file, text)),
             }
         }
+        missing_variables(server, views, found);
     }
+}
+
+/// Finds variables that the views of routes, and pages of errors, surely need and
+/// don't get.
+fn missing_variables(server: &Server, views: &Views, found: &mut Vec<Diagnostic>) {
+    let text = |path: &str| views.folder.files().find(|file| file.path == path)?.text.clone();
+    let mut templates = Templates::new(text);
+    for route in server.routes.iter().filter(|route| route.head.meets(&views.head)) {
+        let Action::View(view) = &route.action else { continue };
+        let given: Vec<&str> = route.path.parameters().collect();
+        let file = format!("{}.html", view.text);
+        for missing in templates.missing(&file, &given, Judged::Always) {
+            let by = format!("the path `{}` doesn't give", route.path);
+            let help = format!(
+                "answer by a handler that returns a struct which derives `View`, or write \
+                 `{{{{ {} | default(\"\") }}}}`",
+                missing.name
+            );
+            found.push(lacks(views, view.place, &missing, &given, &by, &help));
+        }
+    }
+    for file in views.folder.files().filter(|file| is_of_error(&file.path)) {
+        for missing in templates.missing(&file.path, &PAGE_OF_ERROR, Judged::Always) {
+            let (by, help) =
+                ("no page of an error is given", "such a page has `status` and `text`");
+            let place = views.folder.path.place;
+            found.push(lacks(views, place, &missing, &PAGE_OF_ERROR, by, help));
+        }
+    }
+}
+
+/// The variables of the pages that replace the texts of errors.
+const PAGE_OF_ERROR: [&str; 2] = ["status", "text"];
+
+/// Tells whether a view is shown for a status: `errors/404.html`.
+fn is_of_error(path: &str) -> bool {
+    let status = path.strip_prefix("errors/").and_then(|name| name.strip_suffix(".html"));
+    status.is_some_and(|status| status.len() == 3 && status.bytes().all(|c| c.is_ascii_digit()))
+}
+
+fn lacks(
+    views: &Views,
+    place: Place,
+    missing: &Missing,
+    given: &[&str],
+    by: &str,
+    help: &str,
+) -> Diagnostic {
+    let Missing { file, line, name, locals } = missing;
+    let folder = views.folder.path.text.trim_end_matches('/');
+    let message = format!("view `{folder}/{file}:{line}` needs `{name}`, which {by}");
+    let known = given.iter().copied().chain(locals.iter().map(String::as_str));
+    let help = match did_you_mean(name, known) {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None => help.to_owned(),
+    };
+    Diagnostic::new(Code::ViewVariable, place, message, help)
 }
 
 fn not_text(views: &Views, file: &File) -> Diagnostic {

@@ -6,15 +6,20 @@
 //! knows are marked as unknown, and the check accepts any text for them.
 //! Nothing here knows what a server has; that is the check's part.
 //!
-//! `html` reads pages, `template` their includes, `script/` their code.
+//! `html` reads pages, `template` their includes, `variables` what they are given,
+//! `script/` their code.
 
 mod html;
 mod script;
 mod template;
+#[cfg(feature = "views")]
+mod variables;
 
 pub use html::{attribute_scripts, requests as requests_of_page};
 pub use script::requests as requests_of_script;
 pub use template::{Include, includes};
+#[cfg(feature = "views")]
+pub use variables::{Judged, Missing, Templates};
 
 use crate::method::Method;
 

@@ -15,8 +15,9 @@ pub struct Include {
 }
 
 /// A piece of a template between its delimiters.
-enum Tag<'text> {
-    Expression,
+pub(super) enum Tag<'text> {
+    #[cfg_attr(not(feature = "views"), expect(dead_code, reason = "only variables are read"))]
+    Expression(&'text str),
     Statement(&'text str),
     Comment,
 }
@@ -65,7 +66,7 @@ pub(super) fn blank(text: &str) -> String {
 }
 
 /// Finds each piece between delimiters: its start, its end, and its kind.
-fn tags(text: &str) -> impl Iterator<Item = (usize, usize, Tag<'_>)> {
+pub(super) fn tags(text: &str) -> impl Iterator<Item = (usize, usize, Tag<'_>)> {
     let mut from = 0;
     std::iter::from_fn(move || {
         let opens = |brace: &usize| text[from + brace + 1..].starts_with(['{', '%', '#']);
@@ -86,7 +87,7 @@ fn tags(text: &str) -> impl Iterator<Item = (usize, usize, Tag<'_>)> {
         let end = length.map_or(text.len(), |length| inner + length);
         from = length.map_or(text.len(), |length| inner + length + 2);
         let tag = match close {
-            "}}" => Tag::Expression,
+            "}}" => Tag::Expression(text[inner..end].trim_matches(['-', '+'])),
             "%}" => Tag::Statement(text[inner..end].trim_matches(['-', '+'])),
             _ => Tag::Comment,
         };
@@ -112,14 +113,14 @@ fn end_of_code(code: &str, close: &str) -> Option<usize> {
     None
 }
 
-fn first_word(statement: &str) -> (&str, &str) {
+pub(super) fn first_word(statement: &str) -> (&str, &str) {
     let statement = statement.trim();
     statement.split_once(char::is_whitespace).unwrap_or((statement, ""))
 }
 
 /// Reads `"name"` or `["name", "name"]` and what may follow; `None` if the name
 /// is not a literal.
-fn names(rest: &str) -> Option<(Vec<String>, bool)> {
+pub(super) fn names(rest: &str) -> Option<(Vec<String>, bool)> {
     let rest = rest.trim();
     let (names, behind) = match rest.strip_prefix('[') {
         Some(list) => {

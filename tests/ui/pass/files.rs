@@ -30,6 +30,8 @@ pode_server! {
     route GET "/pictures/*name" => redirect "/static/*name";
     route POST "/searches" => redirect "/search?for=peas#results";
     route GET "/elsewhere" => redirect "https://example.org/abuot";
+    // PODE086: the path gives what is needed, and what may be missing is guarded.
+    route GET "/hello/:name" => view "hello";
 }
 
 pode_server! {

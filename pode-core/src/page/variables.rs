@@ -1,0 +1,734 @@
+//! The variables that a template needs, as far as they can be known without
+//! running it.
+//!
+//! Whether an expression fails without a variable is never guessed: it is run
+//! without it, with the behavior that servers have. What is not run in any case,
+//! such as the body of a macro, is left out.
+
+use std::collections::{HashMap, HashSet};
+use std::ops::Range;
+use std::rc::Rc;
+
+use minijinja::{Environment, ErrorKind, UndefinedBehavior};
+
+use super::Lines;
+use super::template::{Tag, first_word, names as literal_names, tags};
+
+/// A variable that a template needs, and that nothing gives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missing {
+    /// The file, as its folder names it.
+    pub file: String,
+    /// The line in which it stands, counted from 1.
+    pub line: usize,
+    /// Its name.
+    pub name: String,
+    /// The variables that loops and the like give there.
+    pub locals: Vec<String>,
+}
+
+/// Which parts of a template are judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Judged {
+    /// What is shown in any case.
+    Always,
+    /// In the view's own file also the bodies of `for`, and of an `if` with a
+    /// condition on what is given.
+    Bodies,
+}
+
+type Read<'read> = Box<dyn Fn(&str) -> Option<String> + 'read>;
+
+/// The templates of a folder, each of which is read once.
+pub struct Templates<'read> {
+    read: Read<'read>,
+    /// `None` is one that isn't there, or isn't understood.
+    known: HashMap<String, Option<Rc<Template>>>,
+    files: Vec<String>,
+    environment: Environment<'static>,
+}
+
+impl std::fmt::Debug for Templates<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Templates").field("files", &self.files).finish_non_exhaustive()
+    }
+}
+
+impl<'read> Templates<'read> {
+    /// Makes the templates of a folder; `read` returns the text of a file by its
+    /// path below the folder.
+    pub fn new(read: impl Fn(&str) -> Option<String> + 'read) -> Templates<'read> {
+        let mut environment = Environment::new();
+        // As in a server.
+        environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
+        // Errors then say where in the source they arose.
+        environment.set_debug(true);
+        Templates { read: Box::new(read), known: HashMap::new(), files: Vec::new(), environment }
+    }
+
+    /// Returns the files that were read, in that order.
+    pub fn files(&self) -> impl Iterator<Item = &str> {
+        self.files.iter().map(String::as_str)
+    }
+
+    /// Returns the variables that this view surely needs beside those that are
+    /// given, each once.
+    pub fn missing(&mut self, file: &str, given: &[&str], judged: Judged) -> Vec<Missing> {
+        // From the view to the one that extends nothing.
+        let mut chain: Vec<Rc<Template>> = Vec::new();
+        let mut next = Some(file.to_owned());
+        while let Some(file) = next {
+            let Some(template) = self.template(&file) else { return Vec::new() };
+            let again = chain.iter().any(|earlier| earlier.file == template.file);
+            next = match &template.extends {
+                _ if again => return Vec::new(),
+                Extends::Nothing => None,
+                Extends::Unknown => return Vec::new(),
+                Extends::FirstOf(names) => {
+                    match names.iter().find(|name| self.template(name).is_some()) {
+                        Some(parent) => Some(parent.clone()),
+                        None => return Vec::new(),
+                    }
+                }
+            };
+            chain.push(template);
+        }
+        let mut involved: Vec<Rc<Template>> = Vec::new();
+        chain.iter().for_each(|template| self.involve(template, &mut involved));
+        let bound = involved.iter().flat_map(|template| template.bound.iter().cloned()).collect();
+        let mut walk = Walk {
+            templates: self,
+            chain: &chain,
+            given,
+            bound,
+            locals: Vec::new(),
+            judged,
+            depth: 0,
+            is_included: false,
+            found: Vec::new(),
+        };
+        if let Some(root) = chain.last() {
+            walk.nodes(root, &root.nodes);
+        }
+        walk.found
+    }
+
+    fn template(&mut self, file: &str) -> Option<Rc<Template>> {
+        if let Some(known) = self.known.get(file) {
+            return known.clone();
+        }
+        let text = (self.read)(file);
+        self.files.extend(text.is_some().then(|| file.to_owned()));
+        let template = text.and_then(|text| Template::of(file, text)).map(Rc::new);
+        self.known.insert(file.to_owned(), template.clone());
+        template
+    }
+
+    /// Collects a template and all that it includes: what one binds, the others
+    /// may see.
+    fn involve(&mut self, template: &Rc<Template>, involved: &mut Vec<Rc<Template>>) {
+        if involved.iter().any(|other| other.file == template.file) {
+            return;
+        }
+        involved.push(Rc::clone(template));
+        for name in template.includes.iter().flatten() {
+            if let Some(other) = self.template(name) {
+                self.involve(&other, involved);
+            }
+        }
+    }
+
+    /// Runs code between these delimiters without any variable: if it fails for the
+    /// lack of one, returns where in the code it stands, and its name. Code that
+    /// uses a variable which `is_known` can't be judged so.
+    fn needs(
+        &self,
+        [before, code, behind]: [&str; 3],
+        is_known: impl Fn(&str) -> bool,
+    ) -> Option<(usize, String)> {
+        let piece = [before, code, behind].concat();
+        let template = self.environment.template_from_str(&piece).ok()?;
+        let mut free = template.undeclared_variables(false);
+        let is_global = |name: &str| self.environment.globals().any(|(global, _)| global == name);
+        free.retain(|name| !is_global(name));
+        if free.iter().any(|name| is_known(name)) {
+            return None;
+        }
+        let error = template.render(()).err()?;
+        if error.kind() != ErrorKind::UndefinedError {
+            return None;
+        }
+        let mut places = names(code).filter(|(_, name)| free.contains(*name));
+        let fails_at = error.range().unwrap_or_default();
+        let exact = places.clone().find(|(at, _)| fails_at.contains(&(before.len() + at)));
+        exact.or_else(|| places.next()).map(|(at, name)| (at, name.to_owned()))
+    }
+}
+
+/// A template, read as a tree of its statements.
+struct Template {
+    file: String,
+    text: String,
+    lines: Lines,
+    nodes: Vec<Node>,
+    extends: Extends,
+    /// The names that it includes, each with those that are tried after it.
+    includes: Vec<Vec<String>>,
+    /// The names that it gives a value somewhere, but for those of loops.
+    bound: Vec<String>,
+}
+
+enum Extends {
+    Nothing,
+    FirstOf(Vec<String>),
+    /// What is known only at run time.
+    Unknown,
+}
+
+/// An expression, or a statement with what stands up to its end.
+#[derive(Default)]
+struct Node {
+    /// Empty for an expression.
+    word: String,
+    /// Where its code stands in the text, behind the word.
+    code: Range<usize>,
+    body: Vec<Node>,
+    /// What stands behind the first `{% else %}` or `{% elif … %}`, if there is one.
+    otherwise: Option<Vec<Node>>,
+}
+
+impl Node {
+    fn add(&mut self, node: Node) {
+        self.otherwise.as_mut().unwrap_or(&mut self.body).push(node);
+    }
+}
+
+impl Template {
+    /// `None` if it isn't understood.
+    fn of(file: &str, text: String) -> Option<Template> {
+        // The first is the template itself.
+        let mut open = vec![Node::default()];
+        let (mut includes, mut bound, mut raw) = (Vec::new(), Vec::new(), false);
+        let mut extends = Extends::Nothing;
+        for (_, _, tag) in tags(&text) {
+            let (word, code) = match tag {
+                Tag::Comment => continue,
+                Tag::Expression(code) => ("", code),
+                Tag::Statement(statement) => first_word(statement),
+            };
+            match word {
+                "endraw" => raw = false,
+                _ if raw => {}
+                "raw" => raw = true,
+                "else" | "elif" => _ = open.last_mut()?.otherwise.get_or_insert_default(),
+                _ if word.starts_with("end") => {
+                    let node = open.pop()?;
+                    open.last_mut()?.add(node);
+                }
+                _ => {
+                    match word {
+                        "extends" => {
+                            let at_once = open.len() == 1;
+                            extends = match literal_names(code).filter(|_| at_once) {
+                                Some((names, _)) => Extends::FirstOf(names),
+                                None => Extends::Unknown,
+                            };
+                        }
+                        "include" => includes.extend(literal_names(code).map(|(names, _)| names)),
+                        _ => bound.extend(binds(word, code).map(str::to_owned)),
+                    }
+                    let start = code.as_ptr() as usize - text.as_ptr() as usize;
+                    let place = start..start + code.len();
+                    let node = Node { word: word.to_owned(), code: place, ..Node::default() };
+                    match begins_body(word, code) {
+                        true => open.push(node),
+                        false => open.last_mut()?.add(node),
+                    }
+                }
+            }
+        }
+        let nodes = open.pop().filter(|_| open.is_empty())?.body;
+        let (file, lines) = (file.to_owned(), Lines::of(&text));
+        Some(Template { file, text, lines, nodes, extends, includes, bound })
+    }
+
+    fn code(&self, node: &Node) -> &str {
+        &self.text[node.code.clone()]
+    }
+
+    /// Finds the body of a block of this name.
+    fn block(&self, name: &str) -> Option<&Node> {
+        fn find<'tree>(
+            template: &Template,
+            nodes: &'tree [Node],
+            name: &str,
+        ) -> Option<&'tree Node> {
+            nodes.iter().find_map(|node| match node.word.as_str() {
+                "block" if first_word(template.code(node)).0 == name => Some(node),
+                _ => find(template, &node.body, name)
+                    .or_else(|| find(template, node.otherwise.as_deref()?, name)),
+            })
+        }
+        find(self, &self.nodes, name)
+    }
+}
+
+/// Tells whether a statement has an end of its own.
+fn begins_body(word: &str, code: &str) -> bool {
+    match word {
+        "for" | "if" | "with" | "block" | "macro" | "call" | "filter" | "autoescape" => true,
+        // `{% set name %}…{% endset %}`
+        "set" => !code[code.find(['=', '|']).unwrap_or(code.len())..].starts_with('='),
+        _ => false,
+    }
+}
+
+/// Returns the names that a statement gives a value for all that follows.
+fn binds<'code>(word: &str, code: &'code str) -> impl Iterator<Item = &'code str> {
+    let part = match word {
+        "set" => &code[..code.find(['=', '|']).unwrap_or(code.len())],
+        "macro" => &code[..code.find('(').unwrap_or(code.len())],
+        "import" | "from" => code,
+        _ => "",
+    };
+    names(part).map(|(_, name)| name)
+}
+
+/// Returns the names that a loop or a `with` gives a value within.
+fn binds_within<'code>(word: &str, code: &'code str) -> Vec<&'code str> {
+    match word {
+        "for" => names(code).map(|(_, name)| name).take_while(|name| *name != "in").collect(),
+        _ => {
+            let is_set = |(at, name): &(usize, &str)| {
+                let behind = code[at + name.len()..].trim_start();
+                behind.starts_with('=') && !behind.starts_with("==")
+            };
+            names(code).filter(is_set).map(|(_, name)| name).collect()
+        }
+    }
+}
+
+/// Returns the words in code that may be variables, and where they stand: not
+/// those in quotes, after a dot, or after the `|` of a filter.
+fn names(code: &str) -> impl Iterator<Item = (usize, &str)> + Clone {
+    let is_of_word = |character: char| character.is_alphanumeric() || character == '_';
+    let mut at = 0;
+    let mut last = ' ';
+    std::iter::from_fn(move || {
+        while let Some(character) = code[at..].chars().next() {
+            let start = at;
+            if matches!(character, '"' | '\'') {
+                at += character.len_utf8();
+                let mut escaped = false;
+                while let Some(inner) = code[at..].chars().next() {
+                    at += inner.len_utf8();
+                    if inner == character && !escaped {
+                        break;
+                    }
+                    escaped = inner == '\\' && !escaped;
+                }
+                last = '"';
+            } else if is_of_word(character) {
+                at += code[at..].find(|c| !is_of_word(c)).unwrap_or(code.len() - at);
+                let before = std::mem::replace(&mut last, 'a');
+                if !character.is_ascii_digit() && !matches!(before, '.' | '|') {
+                    return Some((start, &code[start..at]));
+                }
+            } else {
+                at += character.len_utf8();
+                if !character.is_whitespace() {
+                    last = character;
+                }
+            }
+        }
+        None
+    })
+}
+
+/// Words of the language, which are no variables; `loop` and the like always
+/// have a value where they mean something.
+const WORDS: [&str; 20] = [
+    "and",
+    "or",
+    "not",
+    "in",
+    "is",
+    "if",
+    "else",
+    "true",
+    "false",
+    "none",
+    "True",
+    "False",
+    "None",
+    "loop",
+    "self",
+    "super",
+    "caller",
+    "recursive",
+    "varargs",
+    "kwargs",
+];
+
+/// The deepest that templates are followed: one may include itself.
+const MAX_DEPTH: usize = 32;
+
+/// A walk through what a view shows.
+struct Walk<'walk, 'read> {
+    templates: &'walk mut Templates<'read>,
+    chain: &'walk [Rc<Template>],
+    given: &'walk [&'walk str],
+    bound: HashSet<String>,
+    locals: Vec<String>,
+    judged: Judged,
+    depth: usize,
+    is_included: bool,
+    found: Vec<Missing>,
+}
+
+impl Walk<'_, '_> {
+    fn is_known(&self, name: &str) -> bool {
+        WORDS.contains(&name)
+            || self.given.contains(&name)
+            || self.bound.contains(name)
+            || self.locals.iter().any(|local| local == name)
+    }
+
+    fn nodes(&mut self, template: &Template, nodes: &[Node]) {
+        nodes.iter().for_each(|node| self.node(template, node));
+    }
+
+    fn node(&mut self, template: &Template, node: &Node) {
+        let code = template.code(node);
+        let word = node.word.as_str();
+        match word {
+            "" => self.piece(template, node, "{{ ", " }}"),
+            "do" => self.piece(template, node, "{% do ", " %}"),
+            "set" if begins_body(word, code) => self.nodes(template, &node.body),
+            "set" => self.piece(template, node, "{% set ", " %}"),
+            "if" => {
+                self.piece(template, node, "{% if ", " %}{% endif %}");
+                if self.judges_bodies_of(template) && self.is_condition_on_the_given(code) {
+                    self.nodes(template, &node.body);
+                }
+            }
+            "for" => {
+                self.piece(template, node, "{% for ", " %}{% endfor %}");
+                let filtered = names(code).any(|(_, name)| name == "if");
+                if self.judges_bodies_of(template) && !filtered {
+                    self.within(template, node);
+                }
+            }
+            "with" => {
+                self.piece(template, node, "{% with ", " %}{% endwith %}");
+                self.within(template, node);
+            }
+            "filter" | "autoescape" => self.nodes(template, &node.body),
+            "block" => self.block(template, node),
+            "include" => self.include(code),
+            // What a macro is given is known where it is called; an import shows
+            // nothing.
+            _ => {}
+        }
+    }
+
+    /// Judges a node's code between these delimiters.
+    fn piece(&mut self, template: &Template, node: &Node, before: &str, behind: &str) {
+        let code = template.code(node);
+        if names(code).all(|(_, name)| self.is_known(name)) {
+            return;
+        }
+        let locals = binds_within(&node.word, code);
+        let is_known = |name: &str| self.is_known(name) && !locals.contains(&name);
+        let Some((at, name)) = self.templates.needs([before, code, behind], is_known) else {
+            return;
+        };
+        if self.found.iter().any(|found| found.name == name) {
+            return;
+        }
+        let line = template.lines.at(node.code.start + at);
+        let (file, locals) = (template.file.clone(), self.locals.clone());
+        self.found.push(Missing { file, line, name, locals });
+    }
+
+    fn within(&mut self, template: &Template, node: &Node) {
+        let before = self.locals.len();
+        let bound = binds_within(&node.word, template.code(node));
+        self.locals.extend(bound.into_iter().map(str::to_owned));
+        self.nodes(template, &node.body);
+        self.locals.truncate(before);
+    }
+
+    /// Only the view's own file is written for what it is given; others have
+    /// conditions for other views.
+    fn judges_bodies_of(&self, template: &Template) -> bool {
+        self.judged == Judged::Bodies && template.file == self.chain[0].file
+    }
+
+    /// Tells whether both outcomes of a condition are to be expected: it asks for
+    /// the values of what is given, and not whether it is.
+    fn is_condition_on_the_given(&self, condition: &str) -> bool {
+        let mut given = false;
+        for (_, name) in names(condition) {
+            match name {
+                "not" | "is" => return false,
+                _ if !self.is_known(name) => return false,
+                _ => given |= !WORDS.contains(&name),
+            }
+        }
+        given
+    }
+
+    /// A block of the most derived template replaces that of the others, unless
+    /// it shows theirs by `super()`.
+    fn block(&mut self, template: &Template, node: &Node) {
+        if self.is_included {
+            // A template that is included keeps its own.
+            return self.nodes(template, &node.body);
+        }
+        let name = first_word(template.code(node)).0.to_owned();
+        for template in self.chain {
+            let Some(block) = template.block(&name) else { continue };
+            if self.depth < MAX_DEPTH {
+                self.depth += 1;
+                self.nodes(template, &block.body);
+                self.depth -= 1;
+            }
+            if !shows_super(template, &block.body) {
+                return;
+            }
+        }
+    }
+
+    fn include(&mut self, code: &str) {
+        let Some((several, _)) = literal_names(code) else { return };
+        let first = several.iter().find_map(|name| self.templates.template(name));
+        // One that extends another has blocks of its own.
+        let plain = first.filter(|first| matches!(first.extends, Extends::Nothing));
+        if let Some(included) = plain.filter(|_| self.depth < MAX_DEPTH) {
+            let outer = std::mem::replace(&mut self.is_included, true);
+            self.depth += 1;
+            self.nodes(&included, &included.nodes);
+            self.depth -= 1;
+            self.is_included = outer;
+        }
+    }
+}
+
+/// Tells whether what a block replaces is shown in any case.
+fn shows_super(template: &Template, nodes: &[Node]) -> bool {
+    nodes.iter().any(|node| match node.word.as_str() {
+        "" => template.code(node).trim() == "super()",
+        "with" | "filter" | "autoescape" => shows_super(template, &node.body),
+        _ => false,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use minijinja::Value;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[track_caller]
+    fn check_by(judged: Judged, files: &[(&str, &str)], given: &[&str], expected: &[&str]) {
+        let read = |path: &str| {
+            files.iter().find(|(name, _)| *name == path).map(|(_, text)| (*text).to_owned())
+        };
+        let found = Templates::new(read).missing(files[0].0, given, judged);
+        let found = found.iter().map(|it| format!("{}:{} {}", it.file, it.line, it.name));
+        assert_eq!(found.collect::<Vec<_>>(), expected, "{}", files[0].1);
+    }
+
+    /// Checks what is judged, and that a page is made, or isn't, accordingly.
+    #[track_caller]
+    fn check(files: &[(&'static str, &'static str)], given: &[&str], expected: &[&str]) {
+        check_by(Judged::Always, files, given, expected);
+        let mut environment = Environment::new();
+        environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
+        for (name, text) in files {
+            environment.add_template(name, text).unwrap();
+        }
+        let given = given.iter().map(|name| (name.to_string(), "text"));
+        let given = Value::from(given.collect::<BTreeMap<_, _>>());
+        let made = environment.get_template(files[0].0).unwrap().render(given);
+        assert_eq!(made.is_err(), !expected.is_empty(), "{}: {made:?}", files[0].1);
+    }
+
+    #[test]
+    fn what_is_shown_in_any_case_must_be_given() {
+        check(
+            &[("a", "{{ name }}\n{{ nmae }} {{- user.name }}")],
+            &["name"],
+            &["a:2 nmae", "a:2 user"],
+        );
+        check(
+            &[("a", "{% for x in list %}{{ x }}{% endfor %}{{ name | upper }}")],
+            &[],
+            &["a:1 list", "a:1 name"],
+        );
+        check(
+            &[("a", "{% if user.name %}{% endif %}{% set a = b.c %}{{ a }}")],
+            &[],
+            &["a:1 user", "a:1 b"],
+        );
+        check(
+            &[("a", "{% with a = 1 %}{{ a }}{{ b }}{% endwith %}{{ a }}")],
+            &[],
+            &["a:1 b", "a:1 a"],
+        );
+        check(
+            &[("a", "{% filter upper %}{{ x }}{% endfilter %}{% set y %}{{ z }}{% endset %}")],
+            &[],
+            &["a:1 x", "a:1 z"],
+        );
+        check(&[("a", "{{ a | default('') ~\n b.c }}")], &[], &["a:2 b"]);
+    }
+
+    #[test]
+    fn what_may_be_missing_is_not_told() {
+        for text in [
+            "{% if x %}{{ x }}{% endif %}{% if x is defined %}{{ x.y }}{% endif %}",
+            "{{ x | default('y') }} {{ x | d }} {{ x or 'y' }} {{ x if x }} {{ x is undefined }}",
+            "{% if not x %}none{% else %}{{ x }}{% endif %}{% if name == 1 %}{{ x }}{% elif x %}{{ x }}{% endif %}",
+            "{% if do %}{% do do.x() %}{% endif %}{{ [x] | length }} {{ range(3) | list }} {{ dict(a=1).a }}",
+            "{% set x = 1 %}{{ x }}{% macro m(y, z=2) %}{{ y }}{{ z }}{% endmacro %}{{ m(1) }}",
+            "{% raw %}{{ x }}{% endraw %}{# {{ x }} #}{{ \"{{ x }}\" }}",
+            "{% for i in range(2) %}{{ loop.index }}{{ i }}{% endfor %}{% for i in [] %}{{ x }}{% endfor %}",
+            "{% set ns = namespace(x=1) %}{% set ns.x = 2 %}{{ ns.x }}{% set a, b = (1, 2) %}{{ a }}{{ b }}",
+            "{% import 'm' as m %}{% from 'm' import k as l, n %}{{ m.x }}{{ l }}{{ n }}",
+            "{% set w | upper %}a{% endset %}{{ w }}{% set v = 'a|b' %}{{ v }}",
+        ] {
+            check(
+                &[("a", text), ("m", "{% set k = 1 %}{% set n = 2 %}{% set x = 3 %}")],
+                &["name"],
+                &[],
+            );
+        }
+        // The value of what is given isn't known, nor whether it is asked first.
+        check_by(Judged::Always, &[("a", "{{ name ~ x }}")], &["name"], &[]);
+    }
+
+    #[test]
+    fn bodies_are_judged_where_their_condition_is_on_what_is_given() {
+        let check =
+            |text, given, expected| check_by(Judged::Bodies, &[("a", text)], given, expected);
+        let of_users = "{% for user in users %}{{ user.name }}{{ usr.name }}{% endfor %}{{ user }}";
+        check(of_users, &["users"], &["a:1 usr", "a:1 user"]);
+        check("{% if users and n > 3 %}{{ x }}{% endif %}", &["users", "n"], &["a:1 x"]);
+        for text in [
+            "{% if users and x %}{{ x }}{% endif %}{% if users is defined %}{{ x }}{% endif %}",
+            "{% if users %}{% else %}{{ x }}{% endif %}{% if not users %}{{ x }}{% endif %}",
+            "{% if false %}{{ x }}{% endif %}{% for u in users %}{% else %}{{ x }}{% endfor %}",
+            "{% for u in users if u.x %}{{ x }}{% endfor %}",
+        ] {
+            check(text, &["users"], &[]);
+        }
+    }
+
+    #[test]
+    fn other_templates_are_followed_as_they_are_shown() {
+        let layout = (
+            "layout",
+            "<title>{% block title %}{{ t }}{% endblock %}</title>{{ foot }}\n\
+            {% block main %}{% endblock %}{% if page == 'a' %}{{ only_a }}{% endif %}",
+        );
+        let child = "{% extends 'layout' %}{{ never }}{% block title %}x{% endblock %}\
+            {% block main %}\n{{ x }}{% include 'part' %}{% endblock %}{% block no %}{{ never }}{% endblock %}";
+        let part = (
+            "part",
+            "\n\n{{ y }}{% if page %}{{ z }}{% endif %}{% include 'none' ignore missing %}",
+        );
+        let files = [("a", child), layout, part];
+        check_by(Judged::Bodies, &files, &["page"], &["layout:1 foot", "a:2 x", "part:3 y"]);
+        let child =
+            "{% extends 'layout' %}{% block title %}{{ super() }}{% endblock %}{% set foot = 1 %}";
+        check(&[("a", child), layout], &["page"], &["layout:1 t"]);
+        check(&[("a", child), layout], &["page", "t"], &[]);
+        let child = "{% extends 'layout' %}{% block title %}{% if x %}{{ super() }}{% endif %}{% endblock %}";
+        check(&[("a", child), layout], &["page", "foot"], &[]);
+        let child =
+            "{% extends 'layout' %}{% if x %}{% else %}{% block title %}{% endblock %}{% endif %}";
+        check(&[("a", child), layout], &["page", "foot"], &[]);
+        for text in ["{% include 'a' %}", "{% extends 'a' %}", "{% extends x %}{{ y }}"] {
+            check_by(Judged::Always, &[("a", text)], &[], &[]);
+        }
+        let a = "{% for x in [1] %}{% include 'b' %}{% endfor %}{% include ['c', 'b'] %}";
+        check(&[("a", a), ("b", "{{ x }}")], &[], &["b:1 x"]);
+    }
+
+    /// Templates of a few variables, which nest.
+    fn any_template() -> impl Strategy<Value = String> {
+        let name = prop::sample::select(vec!["a", "b", "c", "d"]);
+        let value = (name.clone(), name.clone(), 0..12).prop_map(|(one, other, kind)| match kind {
+            0 => format!("{one} | default({other})"),
+            1 => format!("{one} or {other}"),
+            2 => format!("{one} and {other}"),
+            3 => format!("{one} if {other}"),
+            4 => format!("{one} is defined"),
+            5 => format!("[{one}, {other}] | length"),
+            6 => format!("{one}.x"),
+            7 => format!("{one} ~ {other}"),
+            8 => format!("not {one}"),
+            9 => format!("{one} | upper"),
+            _ => one.to_owned(),
+        });
+        let leaf = (value.clone(), name.clone(), 0..9).prop_map(|(value, name, kind)| match kind {
+            3 => "{{ super() }}".to_owned(),
+            0 => format!("{{% set {name} = {value} %}}"),
+            1 => "{% include 'part' %}".to_owned(),
+            2 => format!("{{% set {name} %}}{{{{ {value} }}}}{{% endset %}}"),
+            _ => format!("{{{{ {value} }}}}"),
+        });
+        leaf.prop_recursive(3, 12, 3, move |inner| {
+            let several = prop::collection::vec(inner, 0..3).prop_map(|parts| parts.concat());
+            let parts = (several.clone(), several, value.clone(), name.clone(), 0..8);
+            parts.prop_map(|(one, other, value, name, kind)| match kind {
+                0 => format!("{{% if {value} %}}{one}{{% else %}}{other}{{% endif %}}"),
+                1 => format!("{{% for {name} in [{value}] %}}{one}{{% endfor %}}{other}"),
+                2 => format!("{{% for {name} in {name}s %}}{one}{{% else %}}{other}{{% endfor %}}"),
+                3 => format!("{{% with {name} = {value} %}}{one}{{% endwith %}}{other}"),
+                4 => format!("{{% block {name} %}}{one}{{% endblock %}}{other}"),
+                5 => format!("{{% macro {name}(x) %}}{one}{{% endmacro %}}{other}"),
+                6 => format!("{{% filter upper %}}{one}{{% endfilter %}}{other}"),
+                _ => format!("{one}{other}"),
+            })
+        })
+    }
+
+    proptest! {
+        /// Whatever is judged in any case fails, whatever is given.
+        #[test]
+        fn no_page_that_can_be_made_is_refused(
+            page in any_template(),
+            part in any_template(),
+            layout in any_template(),
+            extends: bool,
+            given in prop::sample::subsequence(vec!["a", "b", "c", "d"], 0..=4),
+        ) {
+            let page = if extends { format!("{{% extends 'layout' %}}{page}") } else { page };
+            let files = [("page", page), ("part", part.replace("'part'", "'none' ignore missing")), ("layout", layout)];
+            let mut environment = Environment::new();
+            environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
+            for (name, text) in &files {
+                // A block may stand there twice.
+                if environment.add_template(name, text).is_err() {
+                    return Ok(());
+                }
+            }
+            let read = |path: &str| {
+                files.iter().find(|(name, _)| *name == path).map(|(_, text)| text.clone())
+            };
+            let missing = Templates::new(read).missing("page", &given, Judged::Always);
+            for value in [Value::from("text"), Value::from(0), Value::from(vec![1])] {
+                let given = given.iter().map(|name| (name.to_string(), value.clone()));
+                let given = Value::from(given.collect::<BTreeMap<_, _>>());
+                let made = environment.get_template("page").unwrap().render(given);
+                prop_assert!(missing.is_empty() || made.is_err(), "{files:?} {missing:?}");
+            }
+        }
+    }
+}
