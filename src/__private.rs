@@ -13,7 +13,8 @@ pub use pode_runtime::route::{
     handler_filter_5, handler_filter_6, handler_filter_7, handler_filter_8, redirect_filter,
 };
 #[cfg(feature = "views")]
-pub use pode_runtime::view_filter;
+pub use pode_runtime::{show, view_filter};
+pub use serde::Serialize;
 
 /// Makes the value of an option. In the user's code, clippy would complain where
 /// the value has the option's type already.

@@ -185,6 +185,29 @@ pub use pode_core::{
     Address, ClientId, ClientIdError, FamilyPath, Nothing, Protocol, SendError, SignalFamily,
     SignalPath, SignalTarget, StateName, UpstreamName, level,
 };
+/// Makes a struct the data of a view, and a reply.
+///
+/// `#[view("users/list")]` names the template `views/users/list.html` of the crate;
+/// if its views are in another folder, `#[view("users/list", folder = "pages")]`.
+/// The compiler reads it, and what it includes and extends: each variable that is
+/// needed is a field, by the name that serde gives it. What may be missing is
+/// written as such: `{{ title | default("") }}`, or `{% if title is defined %}`.
+/// Fields with `#[serde(flatten)]` may give any variables, so none is missed then.
+///
+/// ```no_run
+/// use pode::prelude::*;
+///
+/// #[derive(Serialize, View)]
+/// #[view("room", folder = "examples/chat_rooms/views")]
+/// struct Room {
+///     room: String,
+/// }
+///
+/// async fn show(_: WebEvent) -> Room {
+///     Room { room: "kitchen".to_owned() }
+/// }
+/// ```
+pub use pode_macros::View;
 pub use pode_macros::pode_server;
 pub use pode_runtime::argument::FromBody;
 #[cfg(feature = "multipart")]

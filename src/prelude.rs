@@ -1,7 +1,7 @@
 //! The names a server file needs: `use pode::prelude::*;`
 
 pub use pode_core::{ClientId, SendError, SignalFamily, SignalPath};
-pub use pode_macros::pode_server;
+pub use pode_macros::{View, pode_server};
 #[cfg(feature = "schedule")]
 pub use pode_runtime::ScheduleEvent;
 #[cfg(feature = "multipart")]

@@ -37,6 +37,18 @@ pub(crate) fn read(file: &str) -> Option<Vec<u8>> {
     fs::read(crate_folder()?.join(file)).ok()
 }
 
+/// Returns the text of a file below a folder, if it is one of those that
+/// [`below`] finds.
+#[cfg(feature = "views")]
+pub(crate) fn text(folder: &str, path: &str) -> Option<String> {
+    let folder = crate_folder()?.join(folder).canonicalize().ok()?;
+    let is_plain = |part: &str| !part.is_empty() && !part.starts_with('.');
+    let file = folder.join(path);
+    // A link anywhere in the path changes the canonical path.
+    let is_one = path.split('/').all(is_plain) && file.canonicalize().ok()? == file;
+    is_one.then(|| fs::read_to_string(file).ok())?
+}
+
 /// Tells whether there is such a file, without reading it.
 pub(crate) fn is_there(file: &str) -> bool {
     crate_folder().is_some_and(|root| root.join(file).is_file())

@@ -8,7 +8,7 @@
 //!
 //! `diagnostic` turns mistakes into compile errors at the user's tokens, `files` is the
 //! only access to the user's files, `feature` are the parts that a build may leave out,
-//! `shown` prints types as users would write them.
+//! `shown` prints types as users would write them. `view` is the derive `View`.
 
 mod diagnostic;
 mod expand;
@@ -17,6 +17,7 @@ mod files;
 mod resolve;
 mod shown;
 mod syntax;
+mod view;
 
 #[cfg(test)]
 mod tests;
@@ -29,6 +30,13 @@ use diagnostic::Mistakes;
 #[proc_macro]
 pub fn pode_server(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
     compile(input.into()).into()
+}
+
+/// Each mistake is a compile error with a code, at the struct's name or at that of
+/// its view.
+#[proc_macro_derive(View, attributes(view))]
+pub fn view(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    view::derive(input.into()).into()
 }
 
 fn compile(input: proc_macro2::TokenStream) -> proc_macro2::TokenStream {

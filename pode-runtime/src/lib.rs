@@ -68,7 +68,7 @@ pub use signal::{FromMessage, Rebroadcast};
 pub use web::argument::{form, json, path, query};
 pub use web::route::RouteOptions;
 #[cfg(feature = "views")]
-pub use web::view::view_filter;
+pub use web::view::{show, view_filter};
 pub use web::{argument, reply, route};
 
 #[cfg(feature = "schedule")]

@@ -224,14 +224,45 @@ keywords! {
     /// variable, escaped for HTML; `{% include "parts/head.html" %}` includes
     /// another file of the folder. The compiler reads the templates: what they
     /// link to, request and listen to must exist. A variable without a value is
-    /// an error: it is logged, and the client gets a 500.
+    /// an error, unless `{{ name | default("") }}` or `{% if name %}` says that it
+    /// may be missing. What the compiler can't know ends with a 500 at run time:
+    /// the log says why, and so does the page in a build with debug assertions.
     views
 
     /// `=> view "name"` answers a [`route`] with a template of [`views`]
     /// (feature `views`).
     ///
-    /// The path's parameters are its variables. In a handler, `view("name")` is
-    /// the same as a reply. It takes data by `view("name").with(&data)`.
+    /// The path's parameters are its variables. A handler that has other data
+    /// returns a struct that derives [`View`](macro@crate::View), whose fields they
+    /// are. In both cases the compiler knows whether the view is there and gets
+    /// what it needs. Where only the running server knows the name or the
+    /// variables, the reply is `view(name).with(&map)`.
+    ///
+    /// ```
+    /// # use pode::prelude::*;
+    /// pode_server! {
+    ///     server hotel;
+    ///     endpoint http 8090;
+    ///     views "examples/chat_rooms/views";
+    ///     route GET "/rooms/:room" => view "room";
+    ///     route GET "/lobby"       => lobby;
+    /// #   endpoint ws 8091;
+    /// #   public "examples/chat_rooms/public";
+    /// #   route GET "/rooms/:room/door" (room: String) => async |_, _: String| ();
+    /// #   signal ROOM: String = "/rooms/:room" (room: String);
+    /// }
+    ///
+    /// #[derive(Serialize, View)]
+    /// #[view("room", folder = "examples/chat_rooms/views")] // without `folder`, in `views`
+    /// struct Lobby {
+    ///     room: String,
+    /// }
+    ///
+    /// async fn lobby(_: WebEvent) -> Lobby {
+    ///     Lobby { room: "the lobby".to_owned() }
+    /// }
+    /// # let _ = hotel();
+    /// ```
     view
 
     /// `=> redirect "/target"` answers a [`route`] with a redirect to another

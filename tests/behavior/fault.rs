@@ -2,6 +2,7 @@
 //! happens, and is logged once; untrusted text stays within its line of the
 //! log.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use pode::Protocol;
@@ -20,7 +21,7 @@ pode_server! {
     state TOLD: Told = Told::default();
     route GET  "/route" => async |_| -> () { panic!("boom: route") };
     route GET  "/reply" => async |_| json(&Bomb("reply"));
-    route GET  "/view" => async |_| view("hello").with(&Bomb("view"));
+    route GET  "/view" => async |_| view("hello").with(&BTreeMap::from([("name", Bomb("view"))]));
     route POST "/argument" (json: Fuse) => async |_, _: Fuse| ();
     route GET  "/fails" (query: Said) => async |_, said: Said| Err::<(), _>(said.text);
     route GET  "/quotes" (query: Said) => async |_, said: Said| -> () { panic!("{}", said.text) };

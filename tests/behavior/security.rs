@@ -16,7 +16,7 @@ pode_server! {
     views "behavior/guarded/views";
     public "behavior/guarded/public";
     signal NEWS: String = "/news";
-    route GET  "/" => async |_| view("page").with(&SMUGGLED);
+    route GET  "/" => async |_| SMUGGLED;
     route POST "/echo" (body: String) => async |_, body: String| text(body);
     route GET  "/away" (query: Away) => async |_, away: Away| redirect(away.to);
     route GET  "/named" (query: Away) => async |_, away: Away| text("").with_header("x-name", &away.to);
@@ -41,7 +41,8 @@ struct Away {
 }
 
 /// The data of a page that forgot to escape it.
-#[derive(Serialize)]
+#[derive(Serialize, View)]
+#[view("page", folder = "behavior/guarded/views")]
 struct Smuggled {
     said: &'static str,
 }

@@ -1,5 +1,7 @@
 //! Views over a socket.
 
+use std::collections::BTreeMap;
+
 use pode::prelude::*;
 use serde_json::json as value;
 
@@ -13,8 +15,16 @@ pode_server! {
     route GET "/" => view "index";
     route GET "/hello/:name" => view "hello";
     route GET "/list" => async |_| view("parts/list").with(&value!({ "names": ["Ada", "<Bob>"] }));
-    route GET "/forgotten" => async |_| view("hello");
+    route GET "/typed" => async |_| Ok::<_, EventError>(List { them: &["Ada"] });
+    route GET "/forgotten" => async |_| view("hello").with(&BTreeMap::from([("nmae", "<Ada>")]));
     route GET "/missing" => async |_| view("missing");
+}
+
+#[derive(Serialize, View)]
+#[view("parts/list", folder = "behavior/views")]
+struct List<'them, Name> {
+    #[serde(rename = "names")]
+    them: &'them [Name],
 }
 
 #[tokio::test]
@@ -25,19 +35,24 @@ async fn views_are_made_from_templates_parameters_and_data() {
         assert_eq!(index.headers["content-type"], "text/html; charset=utf-8");
         assert_eq!(get(&server, "/hello/%3Cb%3E").await.text(), "<p>Hello, &lt;b&gt;!</p>");
         assert_eq!(get(&server, "/list").await.text(), "<li>Ada</li><li>&lt;Bob&gt;</li>");
+        assert_eq!(get(&server, "/typed").await.text(), "<li>Ada</li>");
     }
 }
 
+/// These tests have debug assertions; what a release build says is tested beside
+/// the code.
 #[tokio::test]
-async fn a_view_that_cannot_be_shown_is_a_500_that_tells_nothing() {
+async fn a_view_that_cannot_be_shown_is_explained_while_developing() {
     for server in by_each_version(views).await {
-        for path in ["/forgotten", "/missing"] {
-            let answer = get(&server, path).await;
-            assert_eq!(
-                (answer.status, answer.text()),
-                (500, "the server could not answer this request"),
-                "{path}"
-            );
+        let forgotten = get(&server, "/forgotten").await;
+        assert_eq!(forgotten.status, 500);
+        assert_eq!(forgotten.headers["content-type"], "text/html; charset=utf-8");
+        for said in ["`name` is undefined", "hello.html:1", "nmae", "&lt;Ada&gt;"] {
+            assert!(forgotten.text().contains(said), "{said}: {}", forgotten.text());
         }
+        assert!(!forgotten.text().contains("<Ada>"));
+        let missing = get(&server, "/missing").await;
+        assert_eq!(missing.status, 500);
+        assert!(missing.text().contains("missing.html"), "{}", missing.text());
     }
 }

@@ -203,6 +203,8 @@ codes! {
     // What views are given.
     /// A variable of a view that nothing gives.
     ViewVariable = 86,
+    /// A `View` that can't be derived.
+    ViewDerive = 87,
 
     // Time.
     /// A cron expression that can't be read.

@@ -13,7 +13,7 @@ pub(super) fn check(server: &Server, found: &mut Vec<Diagnostic>) {
         .iter()
         .map(|views| &views.folder)
         .chain(server.publics.iter().map(|public| &public.folder));
-    found.extend(folders.filter_map(missing_folder));
+    found.extend(folders.filter_map(folder_missing));
     two_views(server, found);
     two_publics(server, found);
     missing_views(server, found);
@@ -22,19 +22,23 @@ pub(super) fn check(server: &Server, found: &mut Vec<Diagnostic>) {
     }
 }
 
-fn missing_folder(folder: &Folder) -> Option<Diagnostic> {
+fn folder_missing(folder: &Folder) -> Option<Diagnostic> {
     if folder.files.is_some() {
         return None;
     }
-    let path = &folder.path;
-    let help = match did_you_mean(&path.text, folder.siblings.iter().map(String::as_str)) {
+    let (message, help) = missing_folder(&folder.path.text, &folder.siblings);
+    Some(Diagnostic::new(Code::NoFolder, folder.path.place, message, help))
+}
+
+/// Returns what to say of a folder that isn't there, and what helps.
+pub fn missing_folder(path: &str, siblings: &[String]) -> (String, String) {
+    let help = match did_you_mean(path, siblings.iter().map(String::as_str)) {
         Some(meant) => format!("did you mean `{meant}`?"),
         None => {
             "folders are relative to the crate's `Cargo.toml`; make it, or change the path".into()
         }
     };
-    let message = format!("there is no folder `{}`", path.text);
-    Some(Diagnostic::new(Code::NoFolder, path.place, message, help))
+    (format!("there is no folder `{path}`"), help)
 }
 
 fn two_views(server: &Server, found: &mut Vec<Diagnostic>) {
@@ -85,14 +89,23 @@ fn missing_views(server: &Server, found: &mut Vec<Diagnostic>) {
         {
             continue;
         }
-        let folder = &views.folder.path.text;
-        let help = match did_you_mean(&view.text, views.names()) {
-            Some(meant) => format!("did you mean `{meant}`?"),
-            None => format!("make the file `{folder}/{}.html`", view.text),
-        };
-        let message = format!("there is no view `{}` in `{folder}`", view.text);
+        let (message, help) = missing_view(&view.text, &views.folder.path.text, views.names());
         found.push(Diagnostic::new(Code::NoView, view.place, message, help));
     }
+}
+
+/// Returns what to say of a view that isn't in a folder of these, and what helps.
+pub fn missing_view<'a>(
+    view: &str,
+    folder: &str,
+    names: impl Iterator<Item = &'a str>,
+) -> (String, String) {
+    let without_end = view.strip_suffix(".html").unwrap_or(view);
+    let help = match did_you_mean(without_end, names) {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None => format!("make the file `{folder}/{without_end}.html`"),
+    };
+    (format!("there is no view `{view}` in `{folder}`"), help)
 }
 
 /// Finds files whose requests a route answers at every endpoint. One report for

@@ -47,7 +47,7 @@ fn read(folder: &Folder, cfgs: &TokenStream) -> Option<TokenStream> {
 
 /// Tells rustc which files a new build depends on; paths are relative to the
 /// crate.
-pub(super) fn tracked(files: impl Iterator<Item = String>) -> Option<TokenStream> {
+pub(crate) fn tracked(files: impl Iterator<Item = String>) -> Option<TokenStream> {
     let mut files = files.map(|file| included(&file)).peekable();
     files.peek()?;
     // In a function that is never called, a file is tracked without being

@@ -13,7 +13,7 @@
 mod certificate;
 mod endpoint;
 mod fallback;
-mod folder;
+pub(crate) mod folder;
 mod keyword;
 mod mount;
 mod on;

@@ -25,7 +25,7 @@ mod signal;
 mod state;
 mod timer;
 mod upstream;
-mod views;
+pub(crate) mod views;
 
 use closure::Parameter;
 use pode_core::check::Code;

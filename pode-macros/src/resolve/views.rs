@@ -30,6 +30,6 @@ impl Resolver<'_> {
 }
 
 /// Tells whether a path leads out of the crate.
-pub(super) fn is_outside(path: &str) -> bool {
+pub(crate) fn is_outside(path: &str) -> bool {
     path.starts_with('/') || path.split(['/', '\\']).any(|part| part == "..")
 }

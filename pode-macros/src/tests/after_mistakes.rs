@@ -13,6 +13,7 @@ use quote::ToTokens;
 use syn::parse_quote;
 
 use crate::files;
+use crate::shown::shown;
 
 /// Names that only unparsed declarations use are unused; some mistakes come
 /// with advice, which is given as a deprecation; and if nothing was understood,
@@ -81,11 +82,34 @@ fn without_errors(mut program: syn::File, name: &str) -> syn::File {
                 import.attrs.push(parse_quote! { #[allow(unused_imports)] });
                 items.push(syn::Item::Use(import));
             }
-            other => items.push(other),
+            mut item => {
+                let derive = attributes(&mut item).and_then(|all| {
+                    let is_it = |one: &syn::Attribute| shown(one) == "#[derive(Serialize, View)]";
+                    all.iter().position(is_it)
+                });
+                if let Some(derive) = derive {
+                    let (left, errors) = strip(crate::view::derive(item.to_token_stream()));
+                    assert!(errors > 0, "{name} has no mistake");
+                    let left: syn::File = syn::parse2(left).expect("an expansion is made of items");
+                    items.extend(left.items);
+                    let all = attributes(&mut item).expect("the derive is one");
+                    all[derive] = parse_quote! { #[derive(Serialize)] };
+                    all.retain(|one| !one.path().is_ident("view"));
+                }
+                items.push(item);
+            }
         }
     }
     program.items = items;
     program
+}
+
+fn attributes(item: &mut syn::Item) -> Option<&mut Vec<syn::Attribute>> {
+    match item {
+        syn::Item::Struct(item) => Some(&mut item.attrs),
+        syn::Item::Enum(item) => Some(&mut item.attrs),
+        _ => None,
+    }
 }
 
 /// Removes each `::core::compile_error! { … }`, and counts them.

@@ -55,11 +55,16 @@ fn codes(part: &Part) -> BTreeSet<String> {
         fs::create_dir_all(path.parent().expect("it is in the folder")).unwrap();
         fs::write(path, content).unwrap();
     }
-    let block = with_what_is_left_out(&part.declarations);
+    let derived = part.declarations.strip_prefix("#[derive(Serialize, View)]");
+    let block = match derived {
+        Some(item) => item.to_owned(),
+        None => with_what_is_left_out(&part.declarations),
+    };
     let tokens: TokenStream = block.parse().expect("it is made of tokens");
+    let compile = if derived.is_some() { crate::view::derive } else { crate::compile };
     let manifest = part.files.iter().find(|(name, _)| name == "Cargo.toml");
     let manifest = manifest.map(|(_, content)| content.as_str());
-    let compile = || with_features_of(manifest, || crate::compile(tokens));
+    let compile = || with_features_of(manifest, || compile(tokens));
     let expansion = files::in_crate(&folder, compile).to_string();
     fs::remove_dir_all(&folder).unwrap();
     let found = expansion.match_indices("PODE");

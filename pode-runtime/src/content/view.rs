@@ -1,21 +1,22 @@
 //! Views: pages made from templates and data.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
 use http::StatusCode;
 use http::header::HeaderValue;
 use minijinja::value::Serde;
-use minijinja::{Environment, UndefinedBehavior, Value};
+use minijinja::{Environment, HtmlEscape, UndefinedBehavior, Value};
 use serde::Serialize;
 
 use crate::base::error::{StartError, with_causes};
 use crate::content::folder::Folder;
 use crate::http::content_security_policy::protect;
 use crate::http::nonce::{nonce, source_of_nonce, with_nonce};
-use crate::http::response::{WholeResponse, whole};
+use crate::http::response::{WholeResponse, internal_error, whole};
 
-/// Names a view as the response.
+/// Names a view as the response, where its name or its variables are known only
+/// at run time; otherwise derive `View`, which the compiler checks.
 ///
 /// `view("users/list")` is the template `users/list.html` in the folder that
 /// `views` declares. It may include other templates of that folder; its output
@@ -39,13 +40,34 @@ pub struct View {
 }
 
 impl View {
-    /// Sets the variables of the template: the fields of a struct or the keys
-    /// of a map.
-    pub fn with<T: Serialize + ?Sized>(mut self, data: &T) -> View {
+    /// Names a view and its variables.
+    pub(crate) fn of<T: Serialize + ?Sized>(name: &str, data: &T) -> View {
+        View { name: name.to_owned(), data: Value::from(Serde(data)) }
+    }
+
+    /// Sets the variables of the template: the keys of a map, or the fields of a
+    /// struct that derives `View`.
+    pub fn with<T: Variables + ?Sized>(mut self, data: &T) -> View {
         self.data = Value::from(Serde(data));
         self
     }
 }
+
+/// Values whose parts have names, which are the variables of a view.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` isn't known to give variables to a view",
+    label = "neither a map with texts as keys nor a struct that derives `View`",
+    note = "derive `View` for the struct, name its file by `#[view(\"name\")]`, and return the value itself as the reply",
+    note = "maps are `HashMap<String, V>`, `BTreeMap<&str, V>` and `serde_json::Map`"
+)]
+pub trait Variables: Serialize {}
+
+impl<T: Variables + ?Sized> Variables for &T {}
+impl<K: AsRef<str> + Serialize, V: Serialize> Variables for BTreeMap<K, V> {}
+impl<K: AsRef<str> + Serialize, V: Serialize, S> Variables for HashMap<K, V, S> {}
+impl Variables for serde_json::Map<String, serde_json::Value> {}
+/// An object; any other value is an error when the page is made.
+impl Variables for serde_json::Value {}
 
 /// The templates of a server.
 pub(crate) struct Views {
@@ -79,38 +101,76 @@ impl Views {
         self.folder.read(format!("{name}.html").split('/')).is_some()
     }
 
-    /// Renders a page as a response. The error is a sentence for the log.
-    pub(crate) fn answer(&self, view: &View) -> Result<WholeResponse, String> {
-        let nonce = nonce();
-        let page = self.render(&view.name, &view.data)?.replace(&self.mark, &nonce);
-        let content_type = const { HeaderValue::from_static("text/html; charset=utf-8") };
-        let mut response = whole(StatusCode::OK, content_type, page.into());
-        protect(response.headers_mut(), self.policy, &source_of_nonce(&nonce));
-        Ok(response)
+    /// Renders a page as a response. If that fails, the log says why, and so does
+    /// the page while the folder is read from the disk, as in development.
+    pub(crate) fn answer(&self, view: &View) -> WholeResponse {
+        let error = match self.render(&view.name, &view.data) {
+            Ok(page) => return self.response(StatusCode::OK, &page),
+            Err(error) => error,
+        };
+        let response = internal_error(&reason(&view.name, &error));
+        match self.folder.is_on_disk() {
+            true => self.response(response.status(), &explanation(view, &error)),
+            false => response,
+        }
     }
 
-    /// Renders the view of that name with these variables.
+    /// Renders the view of that name with these variables. The error is a
+    /// sentence for the log.
     pub(crate) fn answer_with(
         &self,
         name: &str,
         variables: &BTreeMap<&str, String>,
     ) -> Result<WholeResponse, String> {
-        self.answer(&view(name).with(variables))
+        let page = self.render(name, &View::of(name, variables).data);
+        let page = page.map_err(|error| reason(name, &error))?;
+        Ok(self.response(StatusCode::OK, &page))
     }
 
-    fn render(&self, name: &str, data: &Value) -> Result<String, String> {
+    fn response(&self, status: StatusCode, page: &str) -> WholeResponse {
+        let nonce = nonce();
+        let page = page.replace(&self.mark, &nonce);
+        let content_type = const { HeaderValue::from_static("text/html; charset=utf-8") };
+        let mut response = whole(status, content_type, page.into());
+        protect(response.headers_mut(), self.policy, &source_of_nonce(&nonce));
+        response
+    }
+
+    fn render(&self, name: &str, data: &Value) -> Result<String, minijinja::Error> {
         let file = format!("{name}.html");
         let render = |environment: &Environment<'_>| environment.get_template(&file)?.render(data);
-        let page = match &self.compiled {
+        match &self.compiled {
             Some(environment) => render(environment),
             None => render(&environment(&self.folder, &self.mark)),
-        };
-        page.map_err(|error| format!("view `{name}` can't be shown: {}", with_causes(&error)))
+        }
     }
+}
+
+fn reason(name: &str, error: &minijinja::Error) -> String {
+    format!("view `{name}` can't be shown: {}", with_causes(error))
+}
+
+/// The most characters of its variables that an explanation shows.
+const MAX_SHOWN_CHARS: usize = 10_000;
+
+/// Makes a page for the developer that shows where a view failed, and what it was
+/// given.
+fn explanation(view: &View, error: &minijinja::Error) -> String {
+    let reason = reason(&view.name, error);
+    let excerpt = error.display_debug_info().to_string();
+    let given: String = format!("{:#?}", view.data).chars().take(MAX_SHOWN_CHARS).collect();
+    let [reason, excerpt, given] = [&reason, &excerpt, &given].map(|text| HtmlEscape(text));
+    format!(
+        "<!doctype html>\n<title>500</title>\n<h1>{reason}</h1>\n<pre>{excerpt}</pre>\n\
+         <p>It was given:</p>\n<pre>{given}</pre>\n\
+         <p>Builds without debug assertions, such as release builds, say this in the log alone.</p>\n"
+    )
 }
 
 fn environment(folder: &Folder, mark: &str) -> Environment<'static> {
     let mut environment = Environment::new();
+    // An error then quotes its lines.
+    environment.set_debug(folder.is_on_disk());
     // A misspelled variable is an error, not an empty string.
     environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
     let (folder, mark) = (folder.clone(), mark.to_owned());
@@ -152,10 +212,33 @@ mod tests {
     #[test]
     fn what_is_missing_is_named() {
         let views = Views::new(Folder::embedded(FILES), "").unwrap();
-        let error = views.render("hello", &view("hello").data).unwrap_err();
+        let failing = |name| reason(name, &views.render(name, &view(name).data).unwrap_err());
+        let error = failing("hello");
         assert!(error.contains("view `hello`") && error.contains("parts/name.html:1"), "{error}");
-        let error = views.render("../hello", &view("hello").data).unwrap_err();
+        let error = failing("../hello");
         assert!(error.contains("does not exist"), "{error}");
+    }
+
+    #[test]
+    fn a_view_that_cannot_be_shown_is_a_500_that_tells_nothing() {
+        let views = Views::new(Folder::embedded(FILES), "").unwrap();
+        for name in ["hello", "missing"] {
+            let page = view(name).with(&BTreeMap::from([("secret", "hidden")]));
+            let response = views.answer(&page);
+            assert_eq!(response.status(), 500);
+            assert_eq!(response.body(), "the server could not answer this request\n");
+        }
+    }
+
+    #[test]
+    fn nothing_and_a_struct_without_fields_are_no_variables() {
+        #[derive(Serialize)]
+        struct Nothing;
+        const FILES: &[(&str, &[u8])] = &[("page.html", b"{{ name | default('none') }}")];
+        let views = Views::new(Folder::embedded(FILES), "").unwrap();
+        for page in [view("page"), View::of("page", &Nothing)] {
+            assert_eq!(views.answer(&page).body(), "none");
+        }
     }
 
     #[test]
@@ -178,7 +261,7 @@ mod tests {
         let views = Views::new(Folder::embedded(FILES), "script-src {scripts}").unwrap();
         let page = view("page").with(&serde_json::json!({ "said": "<script>evil()</script>" }));
         let nonces = [(); 2].map(|()| {
-            let response = views.answer(&page).unwrap();
+            let response = views.answer(&page);
             let policy = response.headers()["content-security-policy"].to_str().unwrap();
             let nonce =
                 policy.strip_prefix("script-src 'nonce-").unwrap().strip_suffix('\'').unwrap();

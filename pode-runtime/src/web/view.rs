@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
+
 use crate::app::event::WebEvent;
 use crate::content::view::{View, view};
 use crate::http::response::{WholeResponse, internal_error};
@@ -17,14 +19,23 @@ pub fn view_filter(name: &'static str) -> RouteFilter {
     })
 }
 
+/// Answers with a value of a type that derives `View`.
+pub fn show<T: Serialize + ?Sized>(
+    name: &'static str,
+    data: &T,
+    event: &WebEvent,
+) -> WholeResponse {
+    View::of(name, data).into_response(event)
+}
+
 impl Reply for View {
     fn into_response(self, event: &WebEvent) -> WholeResponse {
-        let page = match event.views() {
+        match event.views() {
             Some(views) => views.answer(&self),
-            None => {
-                Err(format!("view `{}` can't be shown: no folder of views is declared", self.name))
-            }
-        };
-        page.unwrap_or_else(|reason| internal_error(&reason))
+            None => internal_error(&format!(
+                "view `{}` can't be shown: no folder of views is declared",
+                self.name
+            )),
+        }
     }
 }

@@ -34,6 +34,30 @@ pode_server! {
     route GET "/hello/:name" => view "hello";
 }
 
+/// PODE086, PODE087: by any name that serde gives, or may give.
+#[derive(Serialize, View)]
+#[view("hello", folder = "ui/files/sound/views")]
+#[serde(rename_all = "camelCase")]
+struct Hello<'name, Friend> {
+    #[serde(rename(serialize = "name"))]
+    who: &'name str,
+    page_title: Option<String>,
+    friends: Vec<Friend>,
+    #[serde(skip)]
+    _unused: u8,
+}
+
+#[derive(Serialize, View)]
+#[view("hello", folder = "ui/files/sound/views")]
+struct Flat {
+    #[serde(flatten)]
+    all: std::collections::HashMap<String, String>,
+}
+
+#[derive(Serialize, View)]
+#[view("parts/head", folder = "ui/files/sound/views")]
+struct Head;
+
 pode_server! {
     // PODE085: a page comes by either protocol, or from a proxy.
     server both;
@@ -64,4 +88,10 @@ pode_server! {
 #[test]
 fn can_be_made() {
     let _ = (example(), lenient(), NEWS, ROOM, both(), BOTH, behind_a_proxy(), BEHIND);
+    let hello = Hello { who: "Ada", page_title: None, friends: vec![7], _unused: 0 };
+    let _: [Box<dyn FnOnce(WebEvent) -> _>; 3] = [
+        Box::new(|event| hello.into_response(&event)),
+        Box::new(|event| Flat { all: [].into() }.with_status(201).into_response(&event)),
+        Box::new(|event| Head.into_response(&event)),
+    ];
 }

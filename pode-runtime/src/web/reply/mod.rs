@@ -19,7 +19,7 @@ use crate::app::event::WebEvent;
 use crate::base::error::EventError;
 use crate::base::outcome::HandlerError;
 #[cfg(feature = "views")]
-pub use crate::content::view::{View, view};
+pub use crate::content::view::{Variables, View, view};
 pub use crate::http::response::WholeResponse;
 use crate::http::response::{empty, internal_error, redirection, sentence, typed, whole};
 
@@ -31,7 +31,7 @@ use crate::http::response::{empty, internal_error, redirection, sentence, typed,
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a reply",
     label = "a handler can't return this",
-    note = "replies are `view(..)`, `html(..)`, `json(..)`, `text(..)`, `bytes(..)`, `redirect(..)`, `status(..)`, \
+    note = "replies are a struct that derives `View`, `view(..)`, `html(..)`, `json(..)`, `text(..)`, `bytes(..)`, `redirect(..)`, `status(..)`, \
             `file(..).await`, an `http::Response`, `()`, or a `Result` of these"
 )]
 pub trait Reply {
