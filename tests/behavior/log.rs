@@ -140,6 +140,72 @@ impl Program {
     }
 }
 
+/// Runs the program with this as `RUST_LOG`, makes requests and opens WebSockets,
+/// waits until so many are told to be closed, and returns all lines up to one of a
+/// handler's error.
+async fn lines_with(levels: Option<&str>, closed: usize) -> Vec<String> {
+    let mut command = this_test("log::program");
+    command.env(ALONE, "").env_remove("RUST_BACKTRACE");
+    command.envs(levels.map(|levels| ("RUST_LOG", levels)));
+    let mut program = start_by(command.kill_on_drop(true).stderr(Stdio::piped())).await;
+
+    assert_eq!(get_at(program.http, "/").await.text(), "here");
+    assert_eq!(get_at(program.http, "/%0a\"INFO").await.status, 404);
+    let mut long = Client::connect_at(program.ws, "/short").await.unwrap();
+    Client::connect_at(program.ws, "/ticks").await.unwrap().leave(1000).await;
+    long.send(Message::text("\"more than ten\"")).await;
+    assert_eq!(long.close_code().await, 1009);
+    assert_eq!(Client::connect_at(program.ws, "/tick").await.err(), Some(404));
+
+    let mut log = BufReader::new(program.child.stderr.take().unwrap()).lines();
+    let mut lines: Vec<String> = Vec::new();
+    while count(&lines, " is closed: ") < closed {
+        lines.push(within(log.next_line(), "a line").await.unwrap().unwrap());
+    }
+    let answer = request_at(program.http, "POST", "/fail", &[], b"the \"end\"").await;
+    assert_eq!(answer.status, 500);
+    while count(&lines, "the \"end\"") == 0 {
+        lines.push(within(log.next_line(), "a line").await.unwrap().unwrap());
+    }
+    lines
+}
+
+fn count(lines: &[String], part: &str) -> usize {
+    lines.iter().filter(|line| line.contains(part)).count()
+}
+
+#[tokio::test]
+async fn each_request_and_each_web_socket_is_told() {
+    let lines = lines_with(None, 2).await;
+    let has = |parts: &[&str]| {
+        let has_all = |line: &&String| parts.iter().all(|part| line.contains(part));
+        assert_eq!(lines.iter().filter(has_all).count(), 1, "{parts:?}: {lines:#?}");
+    };
+    let client = " client=127.0.0.1:";
+    has(&[r#" INFO GET "/" 200 bytes=4 time="#, client]);
+    has(&[r#" INFO GET "/%0a\"INFO" 404 bytes="#, client]);
+    has(&[r#" INFO GET "/ticks" opens a WebSocket"#, client]);
+    has(&[r#" INFO WebSocket "/ticks" is closed: the client closed it code=1000 time="#]);
+    has(&[r#" INFO WebSocket "/short" is closed: the client broke a rule code=1009 time="#]);
+    has(&[r#"path="/tick""#, "no signal has this path at this endpoint, so no WebSocket opens"]);
+    has(&[r#" INFO GET "/tick" 404 "#]);
+    // What a handler says is quoted as it says it.
+    assert!(lines.last().unwrap().ends_with(r#"path="/fail"}: the "end""#), "{lines:#?}");
+}
+
+#[tokio::test]
+async fn the_environment_says_what_is_logged() {
+    let lines = lines_with(Some("info,pode::access=off"), 0).await;
+    assert_eq!(count(&lines, "GET \"/\" 200"), 0, "{lines:#?}");
+    assert_eq!(count(&lines, " listens on "), 2, "{lines:#?}");
+    let lines = lines_with(Some("pode=error"), 0).await;
+    assert_eq!(count(&lines, " INFO ") + count(&lines, " WARN "), 0, "{lines:#?}");
+    // A value that can't be read is told, and is as good as none.
+    let lines = lines_with(Some("pode=loud"), 0).await;
+    assert_eq!(count(&lines, r#" WARN RUST_LOG="pode=loud" is ignored; "#), 1, "{lines:#?}");
+    assert_eq!(count(&lines, "GET \"/\" 200"), 1, "{lines:#?}");
+}
+
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_log_on_a_full_disk_costs_nothing_but_its_lines() {

@@ -199,7 +199,7 @@ impl Program {
     /// Waits until a panic is logged, and checks that it is logged once.
     async fn tells_once(&self, panic: &str) {
         let line = self.process.says(panic).await;
-        assert!(line.contains(" panicked: \"the log can't write "), "{line}");
+        assert!(line.contains(" panicked: the log can't write "), "{line}");
         // Any consequence is logged before this response.
         self.get("/").await;
         assert_eq!(self.process.said().iter().filter(|line| line.contains(panic)).count(), 1);

@@ -16,7 +16,7 @@ use super::PATIENCE;
 /// that acts as a program if its environment says so.
 pub(crate) fn this_test(path: &str) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", path, "--nocapture", "--quiet"]);
+    command.args(["--exact", path, "--nocapture", "--quiet"]).env_remove("RUST_LOG");
     command
 }
 

@@ -432,7 +432,8 @@ pub enum CertificateError {
 /// returns is logged, and the client gets a bare 500.
 ///
 /// ```
-/// use pode_runtime::EventError;
+/// # use pode_runtime as pode;
+/// use pode::EventError;
 ///
 /// fn half(number: u32) -> Result<u32, EventError> {
 ///     if number % 2 == 1 {

@@ -5,7 +5,8 @@
 //! terminal without ever waiting; `trouble` limits how often a condition is
 //! logged, `token_bucket` how often anything happens. `supervisor` restarts tasks
 //! that panic, `watchdog` is for handlers that block their threads. `clock` is the
-//! wall clock, as an input. `debug_form` shows types in errors and logs.
+//! wall clock, as an input. `debug_form` shows types in errors and logs, `one_line`
+//! texts.
 
 #[cfg(any(feature = "schedule", feature = "tls"))]
 pub(crate) mod clock;
@@ -14,6 +15,7 @@ pub(crate) mod debug_form;
 pub(crate) mod error;
 pub(crate) mod limits;
 pub(crate) mod log;
+pub(crate) mod one_line;
 pub mod outcome;
 pub(crate) mod supervisor;
 pub(crate) mod token_bucket;

@@ -19,6 +19,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::base::error::EndedError;
+use crate::base::one_line::OneLine;
 
 /// A panic that was caught.
 pub(crate) struct Panic {
@@ -83,7 +84,9 @@ impl Supervisor {
     /// Logs a panic and what follows from it.
     pub(crate) fn tell(&self, panic: &Panic, then: &str) {
         let words = panic.words();
-        unwinding_stops_here(|| tracing::error!("{} panicked: {words:?}; {then}", self.task));
+        unwinding_stops_here(|| {
+            tracing::error!("{} panicked: {}; {then}", self.task, OneLine(words))
+        });
     }
 
     /// Waits before the task starts again, if its previous panic was less than

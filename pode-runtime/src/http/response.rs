@@ -5,6 +5,8 @@ use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, LOCATION};
 use http::{Response, StatusCode};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
+use crate::base::one_line::OneLine;
+
 /// A response whose body is in memory.
 pub type WholeResponse = Response<Bytes>;
 
@@ -24,7 +26,7 @@ pub(crate) fn sentence(status: StatusCode, text: &str) -> WholeResponse {
 /// A 500 that reveals nothing internal; the reason is logged, in the span of
 /// its request.
 pub(crate) fn internal_error(reason: &str) -> WholeResponse {
-    tracing::error!("{reason:?}");
+    tracing::error!("{}", OneLine(reason));
     sentence(StatusCode::INTERNAL_SERVER_ERROR, "the server could not answer this request")
 }
 

@@ -11,6 +11,7 @@ use std::sync::{Mutex, PoisonError};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
+use crate::base::one_line::OneLine;
 use crate::base::outcome::{BoxError, Outcome, failure};
 
 /// A handler that fires. `Time` is the type of its clock's times, `Context`
@@ -107,7 +108,7 @@ impl<Time: Copy, Context: Clone> Job<Time, Context> {
         let firing = Firing { name: self.name, count, next, context: context.clone() };
         // Calling a handler may panic, too, if it isn't an `async fn`.
         if let Some(reason) = failure(async { (self.handler)(firing).await }).await {
-            tracing::error!("{self}: {reason:?}");
+            tracing::error!("{self}: {}", OneLine(&reason));
         }
     }
 }

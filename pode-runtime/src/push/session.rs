@@ -66,3 +66,19 @@ pub enum DisconnectReason {
     /// The connection ended without a close frame.
     Lost,
 }
+
+impl DisconnectReason {
+    /// Returns the close code, if there is one that is known, and the words of the
+    /// log.
+    pub(crate) fn told(self) -> (Option<u16>, &'static str) {
+        match self {
+            DisconnectReason::ByClient { code } => (code, "the client closed it"),
+            DisconnectReason::ByServer { code } => (Some(code), "the server closed it"),
+            DisconnectReason::TimedOut => (None, "the client answered no heartbeat"),
+            DisconnectReason::Lagged => (Some(1013), "the client read too slowly"),
+            DisconnectReason::Stopped => (None, "the server stops"),
+            DisconnectReason::Error { code } => (Some(code), "the client broke a rule"),
+            DisconnectReason::Lost => (None, "the connection ended without a close frame"),
+        }
+    }
+}

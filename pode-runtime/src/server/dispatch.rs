@@ -26,8 +26,10 @@ use warp::{Filter, Reply};
 use crate::app::context::Context;
 use crate::app::event::{RequestHead, WebEvent, WebRequest};
 use crate::base::limits::Limits;
+use crate::base::log::access::{RequestLine, method};
 use crate::base::log::if_enabled;
-use crate::base::log::ration::Quoted;
+use crate::base::log::ration::{Quoted, rationed};
+use crate::base::one_line::OneLine;
 use crate::base::outcome::panicked;
 use crate::base::supervisor::caught;
 use crate::content::public::Public;
@@ -137,7 +139,8 @@ impl Dispatch {
     {
         // `Debug` forms contain no line breaks, so a request can't inject log
         // lines.
-        let span = tracing::info_span!("request", method = %request.method(), path = ?Quoted(request.uri().path().as_bytes()));
+        let span = tracing::info_span!("request", method = %method(request.method()), path = ?Quoted(request.uri().path().as_bytes()));
+        let line = RequestLine::begin(&request, peer);
         let wants_page = self.context.views.is_some() && accepts_html(request.headers());
         let rules = ResponseRules::of(&request);
         normalize(&mut request);
@@ -153,7 +156,11 @@ impl Dispatch {
                 .unwrap_or_else(|panic| Ok(internal_error(&panicked(&panic)).into_response()));
             let response = rules.answered(response);
             let response = if wants_page { dispatch.with_error_page(response) } else { response };
-            Ok(rules.fit(response))
+            let response = rules.fit(response);
+            if let Some(line) = line {
+                line.end(&response);
+            }
+            Ok(response)
         };
         answer.instrument(if_enabled(span))
     }
@@ -181,7 +188,7 @@ impl Dispatch {
                 http::Response::from_parts(parts, page).into_response()
             }
             Err(reason) => {
-                tracing::error!("{reason}");
+                tracing::error!("{}", OneLine(&reason));
                 response
             }
         }
@@ -230,6 +237,9 @@ impl Dispatch {
         {
             // A mounted filter reads the request by itself.
             return (index, &self.limits);
+        }
+        if handshake::is_upgrade(request.headers()) {
+            rationed!(info, "no signal has this path at this endpoint, so no WebSocket opens");
         }
         let is_read = matches!(method, Some(Method::Get | Method::Head));
         let refused = |mut allow: BTreeSet<Method>| {

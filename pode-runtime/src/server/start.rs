@@ -18,7 +18,7 @@ use tokio_util::sync::DropGuard;
 
 use crate::app::context::Context;
 use crate::base::error::StartError;
-use crate::base::log;
+use crate::base::log::{self, access::RequestLine};
 use crate::base::supervisor::Failure;
 use crate::base::watchdog::{Watchdog, leave_behind_what_blocks};
 use crate::http::activity::RequestBody;
@@ -252,6 +252,9 @@ impl Server {
                 let refused = request_smuggling::refused(&request)
                     .or_else(|| hosts.as_ref()?.refused(&request));
                 if let Some(refused) = refused {
+                    if let Some(line) = RequestLine::begin(&request, Some(peer)) {
+                        line.end(&refused);
+                    }
                     return Either::Left(ready(Ok(refused)));
                 }
                 let connection = Some(Arc::clone(request.body().activity()));

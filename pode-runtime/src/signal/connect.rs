@@ -20,6 +20,7 @@ use crate::app::event::{
 };
 use crate::app::uncancelled::Uncancelled;
 use crate::base::log::ration::{Quoted, rationed};
+use crate::base::one_line::OneLine;
 use crate::base::outcome::{Failed, caught};
 use crate::http::activity::Activity;
 use crate::http::handshake::{AcceptedHandshake, HandshakeError, accept};
@@ -267,7 +268,8 @@ impl SignalRoute {
             Failed::Reason(reason) => {
                 tracing::error!(
                     signal = self.signal.path,
-                    "the handler of `on connect` failed: {reason:?}"
+                    "the handler of `on connect` failed: {}",
+                    OneLine(&reason)
                 );
                 let text = "the server could not admit this client";
                 sentence(StatusCode::INTERNAL_SERVER_ERROR, text)

@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 
 use crate::app::event::{ConnectRequest, SignalClient};
 use crate::base::debug_form::debug_form;
+use crate::base::one_line::OneLine;
 use crate::base::outcome::{BoxError, Failed, caught, failure};
 use crate::base::supervisor::{self, has_ended};
 use crate::net::connection_limit::ConnectionPermit;
@@ -79,7 +80,8 @@ impl Handlers {
             Failed::Reason(reason) => {
                 tracing::error!(
                     signal = client.signal(),
-                    "the handler of a message failed: {reason:?}"
+                    "the handler of a message failed: {}",
+                    OneLine(&reason)
                 );
                 "the server could not handle this message".to_owned()
             }
@@ -180,7 +182,8 @@ impl Session for ClientSession {
                 if let Some(reason) = told.await {
                     tracing::error!(
                         signal = client.signal(),
-                        "the handler of `on disconnect` failed: {reason:?}"
+                        "the handler of `on disconnect` failed: {}",
+                        OneLine(&reason)
                     );
                 }
             },

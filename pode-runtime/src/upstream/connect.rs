@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
 use super::handshake::{HandshakeError, Socket, shake_hands};
-use super::tls::Tls;
+use super::tls::{Tls, is_of_unknown_issuer};
 use crate::base::error::StartError;
 use crate::net::upgraded::AnyStream;
 use crate::upstream::UpstreamOptions;
@@ -42,6 +42,12 @@ pub(super) enum ConnectError {
 
     #[error("TLS with `{host}` failed")]
     Tls { host: String, source: io::Error },
+
+    #[error(
+        "no root that is trusted here has issued the certificate of `{host}`; the option `roots` \
+         can name another, as in `roots: roots_of(\"authority.pem\")`"
+    )]
+    Untrusted { host: String, source: io::Error },
 
     #[error(transparent)]
     Handshake(#[from] HandshakeError),
@@ -100,9 +106,14 @@ impl Destination {
         let stream: Box<dyn AnyStream> = match &self.tls {
             None => Box::new(stream),
             Some(tls) => {
-                let host = self.url.host();
-                let failed = |source| ConnectError::Tls { host: host.to_owned(), source };
-                tls.connect(host, stream).await.map_err(failed)?
+                let failed = |source| {
+                    let host = self.url.host().to_owned();
+                    match is_of_unknown_issuer(&source) {
+                        true => ConnectError::Untrusted { host, source },
+                        false => ConnectError::Tls { host, source },
+                    }
+                };
+                tls.connect(self.url.host(), stream).await.map_err(failed)?
             }
         };
         Ok(shake_hands(self.url.as_str(), stream, self.config).await?)

@@ -13,6 +13,7 @@ use super::connect::Destination;
 use super::sender::Sender;
 use crate::base::error::StartError;
 use crate::base::log::ration::rationed;
+use crate::base::one_line::OneLine;
 use crate::base::outcome::{BoxError, Outcome, failure};
 use crate::upstream::UpstreamOptions;
 
@@ -106,7 +107,7 @@ impl<Context> DeclaredUpstream<Context> {
         // Calling a handler may panic, too, if it isn't an `async fn`.
         let failure = failure(async { begin(context).await }).await;
         if let Some(reason) = &failure {
-            rationed!(error, "{self}: `on_connect`: {reason:?}");
+            rationed!(error, "{self}: `on_connect`: {}", OneLine(reason));
         }
         failure.is_none()
     }
@@ -123,7 +124,7 @@ impl<Context> DeclaredUpstream<Context> {
             }
         };
         if let Some(reason) = failure(handled).await {
-            rationed!(error, "{self}: {reason:?}");
+            rationed!(error, "{self}: {}", OneLine(&reason));
         }
     }
 
@@ -131,7 +132,8 @@ impl<Context> DeclaredUpstream<Context> {
     pub(super) fn skip(&self, reason: &str, text: &str) {
         let [reason, begin] =
             [reason, text].map(|whole| whole.chars().take(SHOWN_CHARACTERS).collect::<String>());
-        rationed!(warn, "{self}: a message is skipped: {reason:?}; it begins with {begin:?}");
+        let reason = OneLine(&reason);
+        rationed!(warn, "{self}: a message is skipped: {reason}; it begins with {begin:?}");
     }
 }
 

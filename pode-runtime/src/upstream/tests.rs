@@ -186,10 +186,10 @@ async fn what_goes_wrong_is_told_to_the_log() {
     let expected = [
         "WARN upstream `TEST` at ws://ADDRESS/prices: the handshake was answered with 403 Forbidden; next try in",
         "INFO upstream `TEST` is connected to ws://ADDRESS/prices",
-        "ERROR upstream `TEST`: \"the handler panicked: as the test wants it\"",
-        "ERROR upstream `TEST`: \"no\\n\"",
-        "WARN upstream `TEST`: a message is skipped: \"invalid type: map, expected a string at line 1 column 0\"; it begins with \"{\\naaa",
-        "WARN upstream `TEST`: a message is skipped: \"it is binary, and no text in UTF-8\"; it begins with \"\"",
+        "ERROR upstream `TEST`: the handler panicked: as the test wants it",
+        "ERROR upstream `TEST`: no\\n",
+        "WARN upstream `TEST`: a message is skipped: invalid type: map, expected a string at line 1 column 0; it begins with \"{\\naaa",
+        "WARN upstream `TEST`: a message is skipped: it is binary, and no text in UTF-8; it begins with \"\"",
         "WARN upstream `TEST` at ws://ADDRESS/prices: the connection was closed; next try in",
     ];
     let address = listener.local_addr().unwrap().to_string();
@@ -200,4 +200,52 @@ async fn what_goes_wrong_is_told_to_the_log() {
         assert!(line.starts_with(expected), "{line}");
         assert!(line.len() < 500, "{line}");
     }
+}
+
+/// The most usual reason why an own server isn't trusted has its remedy beside it.
+#[cfg(feature = "tls")]
+#[tokio::test]
+async fn a_root_that_is_missing_is_told_with_the_option_that_adds_it() {
+    let server = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let mut other = rcgen::CertificateParams::new(Vec::new()).unwrap();
+    other.distinguished_name.push(rcgen::DnType::CommonName, "another authority");
+    let other = other.self_signed(&rcgen::KeyPair::generate().unwrap()).unwrap();
+    let file = std::env::temp_dir().join(format!("pode-root-{}.pem", std::process::id()));
+    std::fs::write(&file, pem(other.der())).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("wss://localhost:{}/", listener.local_addr().unwrap().port());
+    let options = UpstreamOptions {
+        roots: crate::upstream::Roots::RootsOf(file.clone()),
+        ..UpstreamOptions::default()
+    };
+    let handler = |(): &(), _: String| async {};
+    let upstream = DeclaredUpstream::new("TEST", url, options, HEARTBEAT, handler);
+    let destination = upstream.destination(None).unwrap();
+    std::fs::remove_file(file).unwrap();
+
+    let key = rustls::pki_types::PrivatePkcs8KeyDer::from(server.signing_key.serialize_der());
+    let provider = rustls::crypto::ring::default_provider();
+    let config = rustls::ServerConfig::builder_with_provider(provider.into())
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![server.cert.der().clone()], key.into())
+        .unwrap();
+    let acceptor = tokio_rustls::TlsAcceptor::from(std::sync::Arc::new(config));
+    let accepting = async { acceptor.accept(listener.accept().await.unwrap().0).await };
+    let (refused, _) = tokio::join!(destination.connect(), accepting);
+    let told = crate::base::error::with_causes(&refused.err().unwrap());
+    assert_eq!(
+        told,
+        "no root that is trusted here has issued the certificate of `localhost`; the option \
+         `roots` can name another, as in `roots: roots_of(\"authority.pem\")`: invalid peer \
+         certificate: UnknownIssuer"
+    );
+}
+
+#[cfg(feature = "tls")]
+fn pem(certificate: &[u8]) -> String {
+    use base64::Engine;
+    let text = base64::engine::general_purpose::STANDARD.encode(certificate);
+    format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n")
 }

@@ -181,7 +181,8 @@ mod hang_up {
 
     async fn start_program(folder: &Folder) -> (Process, SocketAddr) {
         let mut command = this_test("tls::renewal::hang_up::program");
-        let program = Process::start(command.env(FOLDER, &folder.path).stdout(Stdio::null()));
+        command.env(FOLDER, &folder.path).env("RUST_LOG", "info,pode::access=off");
+        let program = Process::start(command.stdout(Stdio::null()));
         let address = program.address(Protocol::Https).await;
         (program, address)
     }

@@ -1,34 +1,59 @@
 //! The log of the terminal, set up in one line; `writer` writes it without waiting.
-//! `ration` is for lines that strangers cause.
+//! `ration` is for lines that strangers cause, `access` for those of each request and
+//! WebSocket.
 
+pub(crate) mod access;
 pub(crate) mod ration;
 mod writer;
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::cell::OnceCell;
+use std::ffi::OsStr;
 use std::io::{self, IsTerminal, Write};
 use std::panic::PanicHookInfo;
 use std::sync::OnceLock;
 use std::thread;
 use std::time::Duration;
 
-use tracing::{Level, Span};
-use tracing_subscriber::filter::Targets;
+use tracing::Span;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 pub use self::writer::LogWriter;
+use crate::base::one_line::OneLine;
 use crate::base::supervisor::{unwinding_stops_here, words};
 
 /// How long the end of a program waits for its last lines to be written.
 const LAST_LINES: Duration = Duration::from_secs(1);
 
-/// Prints the server's log to standard error: where it listens, what it
-/// refuses, what went wrong.
+/// Prints the server's log to standard error: where it listens, each request and
+/// each WebSocket, what it refuses, what went wrong.
 ///
 /// For programs without a `tracing` subscriber of their own; if one is
-/// installed, this does nothing. Events below the level INFO are left out, and
-/// warnings of the crate h2, which any client can cause.
+/// installed, this does nothing. Call it first in `main`.
+///
+/// A request is told when there is its response, with its status, the length of the
+/// body if that is known, the time since it came, and the address of its client; a
+/// WebSocket when it opens and when it is closed, with its close code. Of more than
+/// a thousand such lines at once, and then a hundred in a second, the others are
+/// counted instead.
+///
+/// The environment variable `RUST_LOG` says what is printed. Without it, that is
+/// everything of the levels ERROR, WARN and INFO.
+///
+/// | `RUST_LOG` | what is printed |
+/// |---|---|
+/// | `debug`, `info`, `warn`, `error` | everything of this level and those above it |
+/// | `off` | nothing but panics |
+/// | `info,pode::access=off` | no requests and no WebSockets |
+/// | `warn,pode=debug` | more of pode than of the program and its other crates |
+/// | `my_crate=trace` | only what `my_crate` logs by the macros of `tracing` |
+///
+/// So these are levels for the beginnings of targets, which are paths of modules; a
+/// word that is no level is a target, too. A value that can't be read is told, and
+/// is ignored. Of the crate h2, whose warnings any client can cause, only errors
+/// are printed unless `h2` is named.
 ///
 /// Logging a line never fails and never waits. Up to a mebibyte is buffered for
 /// a reader that stalls; lines that can't be written are dropped, and a warning
@@ -40,25 +65,57 @@ const LAST_LINES: Duration = Duration::from_secs(1);
 ///
 /// [`Server::run`]: crate::Server::run
 pub fn log_to_terminal() {
-    let subscriber = tracing_subscriber::fmt()
+    let wanted = std::env::var_os("RUST_LOG");
+    let levels = levels(wanted.as_deref());
+    let lines = tracing_subscriber::fmt::layer()
         .with_writer(log_writer)
         .with_ansi(io::stderr().is_terminal())
-        .with_max_level(Level::INFO)
         .with_target(false)
         // Printing an error of the log can fail the same way.
-        .log_internal_errors(false)
-        .finish();
+        .log_internal_errors(false);
+    // The levels come first, so that they are those of the whole: whatever is below
+    // costs a comparison.
+    let registry = tracing_subscriber::registry();
+    let is_readable = levels.is_some();
+    let subscriber = registry.with(levels.unwrap_or_else(default_levels)).with(lines);
     // A second subscriber is refused, as documented.
-    if subscriber.with(levels()).try_init().is_ok() {
+    if subscriber.try_init().is_ok() {
         std::panic::set_hook(Box::new(print_panic));
         // Creates the writer for this thread even if it logs nothing.
         log_writer();
+        if !is_readable {
+            tracing::warn!(
+                "RUST_LOG={:?} is ignored; it may be a level, as in `debug`, or levels for \
+                 targets, as in `info,pode=debug`",
+                wanted.unwrap_or_default()
+            );
+        }
     }
 }
 
+fn default_levels() -> Targets {
+    with_quiet_h2(Targets::new().with_default(LevelFilter::INFO))
+}
+
+/// Returns the levels that `RUST_LOG` asks for; `None` if it can't be read.
+fn levels(wanted: Option<&OsStr>) -> Option<Targets> {
+    let wanted = wanted.map(OsStr::to_str).unwrap_or(Some(""))?.trim_matches([' ', ',']);
+    if wanted.is_empty() {
+        return Some(default_levels());
+    }
+    let directives: Vec<_> = wanted.split(',').map(str::trim).collect();
+    directives.join(",").parse().ok().map(with_quiet_h2)
+}
+
 /// h2 warns of each connection whose client resets many streams.
-fn levels() -> Targets {
-    Targets::new().with_default(Level::INFO).with_target("h2", Level::ERROR)
+fn with_quiet_h2(levels: Targets) -> Targets {
+    let is_named = levels.iter().any(|(target, _)| target.starts_with("h2"));
+    match levels.default_level() {
+        Some(level) if level > LevelFilter::ERROR && !is_named => {
+            levels.with_target("h2", LevelFilter::ERROR)
+        }
+        _ => levels,
+    }
 }
 
 /// Returns the writer that [`log_to_terminal`] uses: it writes to standard
@@ -71,11 +128,12 @@ fn levels() -> Targets {
 /// subscriber doesn't handle panics; [`print_panic`] does.
 ///
 /// ```
+/// # use pode_runtime as pode;
 /// tracing_subscriber::fmt()
-///     .with_writer(pode_runtime::log_writer)
+///     .with_writer(pode::log_writer)
 ///     .log_internal_errors(false)
 ///     .init();
-/// std::panic::set_hook(Box::new(pode_runtime::print_panic));
+/// std::panic::set_hook(Box::new(pode::print_panic));
 /// ```
 ///
 /// [`Server::run`]: crate::Server::run
@@ -89,22 +147,23 @@ pub fn log_writer() -> LogWriter {
 }
 
 /// Prints a panic as [`log_to_terminal`] does: like the standard library, but
-/// without waiting for a reader, and with its message in Debug form, since that
-/// may quote what a stranger sent.
+/// without waiting for a reader, and with its message in one line, since that may
+/// quote what a stranger sent.
 ///
 /// A panic hook for programs with a `tracing` subscriber of their own. Without
 /// it, a panic blocks its thread as long as nobody reads standard error.
 ///
 /// ```
-/// std::panic::set_hook(Box::new(pode_runtime::print_panic));
+/// # use pode_runtime as pode;
+/// std::panic::set_hook(Box::new(pode::print_panic));
 /// ```
 pub fn print_panic(panic: &PanicHookInfo<'_>) {
     let thread = thread::current();
     let name = thread.name().unwrap_or("<unnamed>");
-    let words = words(panic.payload());
+    let words = OneLine(words(panic.payload()));
     let mut text = match panic.location() {
-        Some(place) => format!("\nthread '{name}' panicked at {place}: {words:?}\n"),
-        None => format!("\nthread '{name}' panicked: {words:?}\n"),
+        Some(place) => format!("\nthread '{name}' panicked at {place}: {words}\n"),
+        None => format!("\nthread '{name}' panicked: {words}\n"),
     };
     let backtrace = Backtrace::capture();
     if backtrace.status() == BacktraceStatus::Captured {
@@ -203,13 +262,41 @@ impl std::io::Write for Collected {
 
 #[cfg(test)]
 mod tests {
+    use tracing::Level;
+
     use super::*;
 
     #[test]
-    fn what_strangers_can_have_a_library_say_is_left_out() {
-        assert!(levels().would_enable("pode_runtime", &Level::INFO));
-        assert!(levels().would_enable("h2", &Level::ERROR));
-        assert!(!levels().would_enable("h2::proto::streams", &Level::WARN));
-        assert!(!levels().would_enable("pode_runtime", &Level::DEBUG));
+    fn what_is_logged_is_what_the_environment_asks_for() {
+        // The most verbose level of each of these targets.
+        let most = |wanted: Option<&str>| {
+            let levels = levels(wanted.map(OsStr::new)).unwrap();
+            ["pode_net", "pode::access", "h2::proto::streams", "shop"].map(|target| {
+                let all = [Level::TRACE, Level::DEBUG, Level::INFO, Level::WARN, Level::ERROR];
+                all.into_iter().find(|level| levels.would_enable(target, level))
+            })
+        };
+        let [error, warn, info, debug] =
+            [Level::ERROR, Level::WARN, Level::INFO, Level::DEBUG].map(Some);
+        for wanted in [None, Some(""), Some(" , ")] {
+            assert_eq!(most(wanted), [info, info, error, info]);
+        }
+        for (wanted, is) in [
+            ("debug", [debug, debug, error, debug]),
+            ("WARN", [warn, warn, error, warn]),
+            ("off", [None; 4]),
+            ("error", [error; 4]),
+            ("pode=warn", [warn, warn, None, None]),
+            ("info, pode::access=off", [info, None, error, info]),
+            ("info,pode::access=off,", [info, None, error, info]),
+            ("info,h2=debug", [info, info, debug, info]),
+            ("warn,shop=debug", [warn, warn, error, debug]),
+        ] {
+            assert_eq!(most(Some(wanted)), is, "{wanted}");
+        }
+        for wanted in ["pode=loud", "a=b=c"] {
+            let levels = levels(Some(OsStr::new(wanted)));
+            assert!(levels.is_none(), "{wanted}: {levels:?}");
+        }
     }
 }

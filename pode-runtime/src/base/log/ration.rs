@@ -12,28 +12,48 @@ use crate::base::token_bucket::TokenBucket;
 const LINES: u32 = 10;
 const REFILL: Duration = Duration::from_secs(1);
 
+/// The same for lines that tell of each request or connection: everything while
+/// developing, and a bounded part of what a busy server does.
+const TRAFFIC_LINES: u32 = 1000;
+const TRAFFIC_REFILL: Duration = Duration::from_millis(10);
+
 /// How many bytes of what a stranger sent a line quotes.
 const QUOTED_BYTES: usize = 200;
 
 /// Logs a line of a kind that strangers cause, unless there were too many; then
-/// the next line says how many are missing.
+/// the next line says how many are missing. Nothing is counted or evaluated if
+/// nobody wants the line.
 macro_rules! rationed {
-    ($level:ident, $($line:tt)*) => {{
-        static RATION: $crate::base::log::ration::Ration =
-            $crate::base::log::ration::Ration::new();
-        if let Some(missing) = RATION.take() {
-            if missing > 0 {
-                tracing::$level!("{missing} lines like the next one are left out");
+    ($level:ident, $($line:tt)*) => {
+        if tracing::enabled!($crate::base::log::ration::level::$level) {
+            static RATION: $crate::base::log::ration::Ration =
+                $crate::base::log::ration::Ration::new();
+            if let Some(missing) = RATION.take() {
+                if missing > 0 {
+                    tracing::$level!("{missing} lines like the next one are left out");
+                }
+                tracing::$level!($($line)*);
             }
-            tracing::$level!($($line)*);
         }
-    }};
+    };
 }
 pub(crate) use rationed;
+
+/// The levels by the names of their macros.
+#[expect(non_upper_case_globals, reason = "the macros are named like that")]
+pub(crate) mod level {
+    use tracing::Level;
+
+    pub(crate) const error: Level = Level::ERROR;
+    pub(crate) const warn: Level = Level::WARN;
+    pub(crate) const info: Level = Level::INFO;
+}
 
 /// Which lines of a kind are logged.
 #[derive(Debug)]
 pub(crate) struct Ration {
+    lines: u32,
+    refill: Duration,
     state: Mutex<State>,
 }
 
@@ -45,7 +65,17 @@ struct State {
 
 impl Ration {
     pub(crate) const fn new() -> Ration {
-        Ration { state: Mutex::new(State { bucket: TokenBucket::new(), missing: 0 }) }
+        Ration::of(LINES, REFILL)
+    }
+
+    /// Makes one for lines that tell of each request or connection.
+    pub(crate) const fn of_traffic() -> Ration {
+        Ration::of(TRAFFIC_LINES, TRAFFIC_REFILL)
+    }
+
+    const fn of(lines: u32, refill: Duration) -> Ration {
+        let state = State { bucket: TokenBucket::new(), missing: 0 };
+        Ration { lines, refill, state: Mutex::new(state) }
     }
 
     /// Returns whether to log a line now, and if so how many were left out
@@ -53,7 +83,7 @@ impl Ration {
     pub(crate) fn take(&self) -> Option<u64> {
         // Nothing panics while it is locked.
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.bucket.take(LINES, REFILL) {
+        if state.bucket.take(self.lines, self.refill) {
             return Some(std::mem::take(&mut state.missing));
         }
         state.missing += 1;

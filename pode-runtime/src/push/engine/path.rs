@@ -273,7 +273,7 @@ impl Path {
     pub(super) fn clear(&mut self) {
         for client in self.clients.drain() {
             self.placement.leave();
-            client.leave();
+            client.leave(self.name);
         }
     }
 

@@ -31,6 +31,7 @@ use super::path::{CountedClient, Path, Placement, SubscriberPolicy};
 use super::readiness::{Readiness, SlotId, Source};
 use super::socket::Connection;
 use super::subscriber::Subscriber;
+use crate::base::log::access::OpeningTime;
 use crate::net::shutdown::told_to_stop;
 use crate::push::session::DisconnectReason;
 
@@ -218,6 +219,7 @@ impl Shard {
             groups,
             arrival,
             end: None,
+            opened: OpeningTime::now(),
             inbox: session.map(|session| Box::new(Inbox::new(session))),
             _permit: permit,
         };
@@ -350,7 +352,7 @@ impl Shard {
 
     pub(super) fn remove(&mut self, place: SlotId) {
         if let Some(client) = self.paths[place.path as usize].remove(place.slot) {
-            client.leave();
+            client.leave(self.paths[place.path as usize].name);
             self.clients -= 1;
         }
     }

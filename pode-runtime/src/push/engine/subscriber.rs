@@ -6,6 +6,7 @@ use std::{mem, slice};
 use pode_core::ClientId;
 
 use super::inbox::Inbox;
+use crate::base::log::access::OpeningTime;
 use crate::net::connection_limit::ConnectionPermit;
 use crate::push::session::DisconnectReason;
 
@@ -21,6 +22,8 @@ pub(super) struct Subscriber {
     pub(super) arrival: u64,
     /// Why it disconnects, once that is decided.
     pub(super) end: Option<DisconnectReason>,
+    /// For the log.
+    pub(super) opened: OpeningTime,
     /// Present if there is a handler for its messages or its disconnect.
     pub(super) inbox: Option<Box<Inbox>>,
     /// Counts it as long as it is connected.

@@ -157,6 +157,7 @@ mod tests {
 
     use super::super::subscriber::Groups;
     use super::*;
+    use crate::base::log::access::OpeningTime;
 
     /// Two clients with one id never are in a table at once.
     #[derive(Clone, Copy, Debug)]
@@ -189,7 +190,8 @@ mod tests {
 
     fn subscriber(id: ClientId, path: Arc<str>, group: Arc<str>) -> Subscriber {
         let (path, groups) = (Some(path), Groups::One(group));
-        Subscriber { id, path, groups, arrival: 0, end: None, inbox: None, _permit: None }
+        let opened = OpeningTime::now();
+        Subscriber { id, path, groups, arrival: 0, end: None, opened, inbox: None, _permit: None }
     }
 
     /// A client of the table: its id, path and groups, and whether it is found.

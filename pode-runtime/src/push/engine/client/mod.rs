@@ -285,9 +285,13 @@ impl Client {
         matches!(self.phase, Phase::Joining | Phase::Open)
     }
 
-    /// Ends the client, and reports the reason to its session.
-    pub(super) fn leave(mut self) {
-        let end = self.subscriber.end.unwrap_or(DisconnectReason::Lost);
+    /// Ends the client of this signal, and reports the reason to its session and
+    /// the log.
+    pub(super) fn leave(mut self, signal: &str) {
+        let Subscriber { end, opened, path, .. } = &self.subscriber;
+        let end = end.unwrap_or(DisconnectReason::Lost);
+        let (code, why) = end.told();
+        opened.tell_end(path.as_deref().unwrap_or(signal), code, why);
         if let Some(inbox) = self.subscriber.inbox.take() {
             inbox.leave(end);
         }
@@ -413,6 +417,7 @@ mod tests {
     use super::super::socket::Connection;
     use super::super::subscriber::Groups;
     use super::*;
+    use crate::base::log::access::OpeningTime;
     use crate::push::engine::OnLag;
 
     fn subscriber() -> Subscriber {
@@ -422,6 +427,7 @@ mod tests {
             groups: Groups::default(),
             arrival: 0,
             end: None,
+            opened: OpeningTime::now(),
             inbox: None,
             _permit: None,
         }

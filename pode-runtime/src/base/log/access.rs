@@ -1,0 +1,167 @@
+//! The lines that tell of each request and each WebSocket, with the target
+//! [`TARGET`], by which they can be turned off or chosen.
+//!
+//! They are rationed: a busy server would spend its time and its disk on them.
+//! What is left out costs no memory.
+
+use std::net::SocketAddr;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use http::{Method, Request, Response, StatusCode};
+use hyper::body::Body;
+use tokio::time::Instant;
+use tracing::Level;
+use tracing::field::display;
+
+use super::ration::{Quoted, Ration};
+use crate::base::supervisor::unwinding_stops_here;
+
+const TARGET: &str = "pode::access";
+
+/// Logs a line of this kind. It stands by itself, outside of all spans.
+macro_rules! access {
+    ($($line:tt)*) => {
+        tracing::info!(target: TARGET, parent: None, $($line)*)
+    };
+}
+
+/// Returns whether a line of this kind is wanted and may be written. The next one
+/// says how many are missing.
+fn may_tell() -> bool {
+    static RATION: Ration = Ration::of_traffic();
+    if !tracing::enabled!(target: TARGET, Level::INFO) {
+        return false;
+    }
+    let Some(missing) = RATION.take() else { return false };
+    if missing > 0 {
+        access!("{missing} requests and WebSockets are left out here");
+    }
+    true
+}
+
+/// The line of one request, written when there is its response; or when it is
+/// dropped, as the client has gone before.
+#[derive(Debug)]
+pub(crate) struct RequestLine {
+    /// Its method and its path, the latter in Debug form.
+    what: String,
+    client: Option<SocketAddr>,
+    begun: Instant,
+    is_done: bool,
+}
+
+impl RequestLine {
+    /// Begins the line of a request, if there is to be one.
+    pub(crate) fn begin<B>(
+        request: &Request<B>,
+        client: Option<SocketAddr>,
+    ) -> Option<Box<RequestLine>> {
+        may_tell().then(|| {
+            let path = Quoted(request.uri().path().as_bytes());
+            let what = format!("{} {path:?}", method(request.method()));
+            Box::new(RequestLine { what, client, begun: Instant::now(), is_done: false })
+        })
+    }
+
+    /// Writes it.
+    pub(crate) fn end(mut self, response: &Response<impl Body>) {
+        self.is_done = true;
+        let RequestLine { what, client, begun, .. } = &self;
+        let (client, time) = (client.map(display), shown(begun.elapsed()));
+        let bytes = response.body().size_hint().exact();
+        match response.status() {
+            StatusCode::SWITCHING_PROTOCOLS => access!(client, "{what} opens a WebSocket"),
+            status => access!(bytes, time, client, "{what} {}", status.as_u16()),
+        }
+    }
+}
+
+impl Drop for RequestLine {
+    fn drop(&mut self) {
+        if !self.is_done {
+            let (client, time) = (self.client.map(display), shown(self.begun.elapsed()));
+            unwinding_stops_here(|| {
+                access!(time, client, "{} has no answer: its client has gone", self.what)
+            });
+        }
+    }
+}
+
+/// Returns a method as a line shows it: a client may make up a long one, but none
+/// with spaces.
+pub(crate) fn method(method: &Method) -> &str {
+    match method.as_str() {
+        known if known.len() <= 20 => known,
+        _ => "(a long method)",
+    }
+}
+
+/// The time of one WebSocket, in a fraction of the memory of an [`Instant`]: there
+/// are many of them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OpeningTime {
+    /// Tenths of a second since this process looked for the first time.
+    at: u32,
+}
+
+impl OpeningTime {
+    pub(crate) fn now() -> OpeningTime {
+        static FIRST: OnceLock<Instant> = OnceLock::new();
+        let since = FIRST.get_or_init(Instant::now).elapsed();
+        OpeningTime { at: (since.as_millis() / 100).try_into().unwrap_or(u32::MAX) }
+    }
+
+    /// Logs the end of a WebSocket at this path, and why it ended.
+    pub(crate) fn tell_end(self, path: &str, code: Option<u16>, why: &str) {
+        // May be called by a destructor.
+        unwinding_stops_here(|| {
+            if may_tell() {
+                let path = Quoted(path.as_bytes());
+                let tenths = OpeningTime::now().at.saturating_sub(self.at);
+                let time = display(format!("{:.1}s", f64::from(tenths) / 10.0));
+                access!(code, time, "WebSocket {path:?} is closed: {why}");
+            }
+        });
+    }
+}
+
+fn shown(time: Duration) -> tracing::field::DisplayValue<String> {
+    display(format!("{time:.1?}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::log::Collected;
+
+    fn request(method: &str, path: &str) -> Request<()> {
+        Request::builder().method(method).uri(path).body(()).unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_busy_server_tells_of_some_requests() {
+        // Nothing is made of a line that nobody wants. (And nobody else asks first,
+        // so that the answer is known for this thread.)
+        assert!(RequestLine::begin(&request("GET", "/"), None).is_none());
+        let (log, _guard) = Collected::begin();
+        for _ in 0..5000 {
+            if let Some(line) = RequestLine::begin(&request("GET", "/a\u{22}"), None) {
+                line.end(&Response::new("hello".to_owned()));
+            }
+        }
+        tokio::time::advance(Duration::from_secs(1)).await;
+        drop(RequestLine::begin(&request(&"X".repeat(99), "/slow"), "[::1]:9".parse().ok()));
+        let lines: Vec<_> = log.text().lines().map(str::to_owned).collect();
+        // Other tests take from the same ration.
+        assert!((10..=1002).contains(&lines.len()), "{}", lines.len());
+        assert_eq!(lines[0].trim_start(), r#"INFO GET "/a\"" 200 bytes=5 time=0.0ns"#);
+        let [.., missing, last] = &lines[..] else { panic!("{lines:?}") };
+        assert!(missing.ends_with(" requests and WebSockets are left out here"), "{missing}");
+        assert!(
+            last.contains(r#"(a long method) "/slow" has no answer: its client has gone"#),
+            "{last}"
+        );
+        assert!(last.ends_with("client=[::1]:9"), "{last}");
+    }
+}
