@@ -256,6 +256,7 @@ mod starving {
             }
             text("opened")
         };
+        route GET "/file" => async |_| -> Result<_, EventError> { Ok(file("Cargo.toml").await?) };
         route GET "/close" => async |event| {
             event.state(FILES).0.lock().unwrap().clear();
             text("closed")
@@ -319,6 +320,8 @@ mod starving {
         waiting.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
         program.says("cannot accept connections").await;
         assert_eq!(ask_for(&mut there, "/").await, "here");
+        let file = ask_for(&mut there, "/file").await;
+        assert_eq!(file.trim_end(), "the file can't be read at the moment");
         assert_eq!(ask_for(&mut there, "/close").await, "closed");
         assert_eq!(hear(&mut waiting).await, "here");
         program.says("connections are accepted again").await;

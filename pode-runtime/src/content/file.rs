@@ -123,6 +123,15 @@ pub(crate) fn is_absence(error: &io::Error) -> bool {
     matches!(error.kind(), NotFound | NotADirectory | InvalidFilename | InvalidInput)
 }
 
+/// Whether an error of [`ContentFile::open`] says that the system has no descriptor
+/// left for this process.
+pub(crate) fn is_shortage(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    return matches!(error.raw_os_error(), Some(nix::libc::EMFILE | nix::libc::ENFILE));
+    #[cfg(not(unix))]
+    return false;
+}
+
 fn read(file: &Mutex<fs::File>, part: Range<u64>) -> io::Result<Bytes> {
     // Nothing panics while it is locked.
     let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,6 +1,6 @@
 //! Replies with a file from disk.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use http::Method;
@@ -12,11 +12,28 @@ use super::Reply;
 use crate::app::event::WebEvent;
 use crate::base::error::EventError;
 use crate::base::log::ration::{Quoted, rationed};
-use crate::content::file::{ContentFile, answer, is_absence};
+use crate::content::file::{ContentFile, answer, is_absence, is_shortage};
 use crate::http::response::{WholeResponse, attachment, content_type, typed};
 
-/// Opens a file to answer with; the path is relative to the working directory
-/// of the program.
+/// Opens a file to answer with.
+///
+/// A path that isn't absolute is relative to the program's working directory, which
+/// is wherever it was started, and for a service what its unit says: not to the
+/// crate, unlike the folders of `views` and `public`.
+///
+/// ```
+/// # mod pode {
+/// #     pub mod prelude {
+/// #         pub use pode_runtime::{EventError, WebEvent, reply::{Reply, file}};
+/// #     }
+/// # }
+/// use pode::prelude::*;
+///
+/// /// Answers `route GET "/reports/:year" (year: u16) => report;`.
+/// async fn report(_: WebEvent, year: u16) -> Result<impl Reply, EventError> {
+///     Ok(file(format!("/srv/reports/{year}.pdf")).await?.download())
+/// }
+/// ```
 ///
 /// Never use request data in the path unchecked, or a request can read any
 /// file. The file is read piece by piece while the client takes it, and open
@@ -27,9 +44,10 @@ use crate::http::response::{WholeResponse, attachment, content_type, typed};
 ///
 /// # Errors
 ///
-/// Status 404 if there is no such file (folders, pipes and devices are none),
-/// and 500, with the reason in the log, if it can't be opened. A handler may
-/// pass on both with `?`.
+/// Status 404 if there is no such file (folders, pipes and devices are none), 503
+/// while the program has no descriptor left, and 500 if it can't be opened for
+/// another reason. The log has the path and the reason. A handler may pass on all of
+/// them with `?`.
 pub async fn file(path: impl Into<PathBuf>) -> Result<File, EventError> {
     let path = path.into();
     let opening = {
@@ -38,12 +56,26 @@ pub async fn file(path: impl Into<PathBuf>) -> Result<File, EventError> {
     };
     match opening.await.unwrap_or_else(|panic| Err(panic.into())) {
         Ok(content) => Ok(File { path, content, download: false }),
-        Err(error) if is_absence(&error) => Err(EventError::new(404, "there is no such file")),
         Err(error) => {
-            let path = Quoted(path.as_os_str().as_encoded_bytes());
-            rationed!(error, "cannot read {path:?}: {error}");
-            Err(EventError::new(500, "the file can't be read"))
+            let quoted = Quoted(path.as_os_str().as_encoded_bytes());
+            if is_absence(&error) {
+                rationed!(warn, "there is no file {quoted:?}{}", looked_in(&path));
+                return Err(EventError::new(404, "there is no such file"));
+            }
+            rationed!(error, "cannot read {quoted:?}: {error}");
+            Err(match is_shortage(&error) {
+                true => EventError::new(503, "the file can't be read at the moment"),
+                false => EventError::new(500, "the file can't be read"),
+            })
         }
+    }
+}
+
+/// Tells where a relative path leads to.
+fn looked_in(path: &Path) -> String {
+    match std::env::current_dir() {
+        Ok(folder) if path.is_relative() => format!(" in the working directory {folder:?}"),
+        _ => String::new(),
     }
 }
 
@@ -98,13 +130,22 @@ pub(crate) fn with_file(mut response: WholeResponse, event: &WebEvent) -> Respon
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::log::Collected;
 
     #[tokio::test]
     async fn what_can_be_no_file_is_not_found() {
+        let (log, _guard) = Collected::begin();
         let long = "x".repeat(5000);
         for path in ["missing", "Cargo.toml/x", "Cargo.toml\0", &long, "src", "/dev/null"] {
             assert_eq!(file(path).await.unwrap_err().status(), 404, "{path}");
         }
         assert_eq!(file("Cargo.toml").await.unwrap().path, PathBuf::from("Cargo.toml"));
+        let log = log.text();
+        let lines: Vec<_> = log.lines().map(str::trim_start).collect();
+        let folder = std::env::current_dir().unwrap();
+        let first =
+            format!(r#"WARN there is no file "missing" in the working directory {folder:?}"#);
+        assert_eq!(lines[0], first);
+        assert_eq!(lines[5], r#"WARN there is no file "/dev/null""#);
     }
 }
