@@ -1,7 +1,7 @@
 //! Chat rooms: lists of members, whispers, and unique names.
 //!
-//! Start it, open <http://127.0.0.1:8090/> in two windows, and enter under two
-//! names. Each address, such as <http://127.0.0.1:8090/rooms/kitchen>, is a
+//! Start it, open <http://127.0.0.1:8096/> in two windows, and enter under two
+//! names. Each address, such as <http://127.0.0.1:8096/rooms/kitchen>, is a
 //! separate room, which exists as long as somebody is in it. The page and its
 //! script are in the folder `chat_rooms` next to this file.
 
@@ -18,8 +18,8 @@ pode_server! {
     views  "examples/chat_rooms/views";
     public "examples/chat_rooms/public";
 
-    endpoint http "127.0.0.1:8090";
-    endpoint ws   "127.0.0.1:8091";
+    endpoint http "127.0.0.1:8096";
+    endpoint ws   "127.0.0.1:8096";
 
     state ROOMS: Mutex<Rooms> = Mutex::default();
 

@@ -1,6 +1,6 @@
 //! A market whose prices come from another server, shown in every window.
 //!
-//! Start it and open <http://127.0.0.1:8090/>: choose the crops to watch, or cut
+//! Start it and open <http://127.0.0.1:8097/>: choose the crops to watch, or cut
 //! the connection and see it come back. The page and its script are in the
 //! folder `relay` next to this file.
 //!
@@ -20,12 +20,12 @@ pode_server! {
     views  "examples/relay/views";
     public "examples/relay/public";
 
-    endpoint http "127.0.0.1:8090";
-    endpoint ws   "127.0.0.1:8091";
+    endpoint http "127.0.0.1:8097";
+    endpoint ws   "127.0.0.1:8097";
 
     state DESK: AsyncMutex<Desk> = AsyncMutex::default();
 
-    upstream FEED: Tick -> Order = "ws://127.0.0.1:8092/" {
+    upstream FEED: Tick -> Order = "ws://127.0.0.1:8098/" {
         on_connect: subscribe,
         // A user who cuts the connection doesn't want to wait for long.
         reconnect_delay: 2s,
@@ -47,7 +47,7 @@ pode_server! {
     /// Makes up prices, and sends them to the clients that order them.
     pub server feed;
 
-    endpoint ws "127.0.0.1:8092";
+    endpoint ws "127.0.0.1:8098";
 
     state MARKET: Mutex<Market> = Mutex::new(Market::open());
 

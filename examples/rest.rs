@@ -1,15 +1,15 @@
 //! Paths, queries, JSON and uploads, with windows that stay in sync.
 //!
-//! Start it and open <http://127.0.0.1:8090/> in two windows: notes written in
+//! Start it and open <http://127.0.0.1:8094/> in two windows: notes written in
 //! one, or by the commands below, show up in both. The page and its script are
 //! in the folder `rest` next to this file.
 //!
 //! ```text
-//! curl -i 127.0.0.1:8090/notes -d 'text=Water the peas'
-//! curl -i '127.0.0.1:8090/notes?find=peas&limit=5'
-//! curl -i 127.0.0.1:8090/notes/1 -X PUT --json '{"text":"Eat the peas"}'
-//! curl -i 127.0.0.1:8090/notes/1/files -F file=@peas.jpg
-//! curl -i 127.0.0.1:8090/notes/1 -X DELETE
+//! curl -i 127.0.0.1:8094/notes -d 'text=Water the peas'
+//! curl -i '127.0.0.1:8094/notes?find=peas&limit=5'
+//! curl -i 127.0.0.1:8094/notes/1 -X PUT --json '{"text":"Eat the peas"}'
+//! curl -i 127.0.0.1:8094/notes/1/files -F file=@peas.jpg
+//! curl -i 127.0.0.1:8094/notes/1 -X DELETE
 //! ```
 
 use std::collections::BTreeMap;
@@ -26,8 +26,8 @@ pode_server! {
     public "examples/rest/public";
 
     // One port for both, so the page needs only its own origin.
-    endpoint http "127.0.0.1:8090";
-    endpoint ws   "127.0.0.1:8090";
+    endpoint http "127.0.0.1:8094";
+    endpoint ws   "127.0.0.1:8094";
 
     state SHELF: Mutex<Shelf> = Mutex::default();
     signal CHANGES: Change = "/changes";

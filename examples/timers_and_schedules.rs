@@ -1,6 +1,6 @@
 //! A live plot of a timer's samples, and a message of a schedule each minute.
 //!
-//! Start it and open <http://127.0.0.1:8090/>. The page and its script are in
+//! Start it and open <http://127.0.0.1:8093/>. The page and its script are in
 //! the folder `timers_and_schedules` next to this file.
 
 use std::sync::Mutex;
@@ -15,8 +15,8 @@ pode_server! {
     views  "examples/timers_and_schedules/views";
     public "examples/timers_and_schedules/public";
 
-    endpoint http "127.0.0.1:8090";
-    endpoint ws   "127.0.0.1:8090";
+    endpoint http "127.0.0.1:8093";
+    endpoint ws   "127.0.0.1:8093";
 
     state TIDE: Tide = Tide::default();
 

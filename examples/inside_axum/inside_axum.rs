@@ -1,7 +1,7 @@
 //! A declared server inside an application built with axum.
 //!
 //! The application has its own routes; all other requests go to the declared
-//! server, for its page and its signal alike. Open <http://127.0.0.1:8090/>:
+//! server, for its page and its signal alike. Open <http://127.0.0.1:8099/>:
 //! every visit to `/own` shows up there.
 
 use axum::Router;
@@ -13,8 +13,8 @@ pode_server! {
 
     // Nothing listens here: requests come from axum. The endpoints declare that
     // both pages and signals are served.
-    endpoint http "127.0.0.1:8090";
-    endpoint ws   "127.0.0.1:8090";
+    endpoint http "127.0.0.1:8099";
+    endpoint ws   "127.0.0.1:8099";
 
     signal VISITS: u32 = "/visits";
 
@@ -54,7 +54,7 @@ pub fn application() -> pode::Result<Router> {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:8090").await?;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:8099").await?;
     println!("open http://{}/", listener.local_addr()?);
     axum::serve(listener, application()?).await?;
     Ok(())

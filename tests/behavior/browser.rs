@@ -38,6 +38,10 @@ mod web_signal;
 
 const PAGE: &str = "http://127.0.0.1:8090/";
 const SIGNAL: &str = "ws://127.0.0.1:8091/";
+const TIMERS_PAGE: &str = "http://127.0.0.1:8093/";
+const SHELF_PAGE: &str = "http://127.0.0.1:8094/";
+const ROOMS_PAGE: &str = "http://127.0.0.1:8096/";
+const RELAY_PAGE: &str = "http://127.0.0.1:8097/";
 
 const SECURE_PAGE: &str = "https://127.0.0.1:8443/";
 const SECURE_SIGNAL: &str = "wss://127.0.0.1:8443/count";
@@ -136,7 +140,7 @@ fn tabs_come_back_when_the_server_does() {
 fn a_page_plots_what_a_timer_sends_and_lists_what_a_schedule_says() {
     in_a_browser(async |chromium| {
         let server = timers_and_schedules().start().await.unwrap();
-        let mut tab = open(chromium).await;
+        let mut tab = open_at(chromium, TIMERS_PAGE).await;
         // One point for each sample, and one tick behind the other.
         let points = "document.querySelector('#line').getAttribute('d')?.split('L').length >= 8";
         tab.wait_until("eight samples in the plot", points).await;
@@ -151,10 +155,11 @@ fn a_page_plots_what_a_timer_sends_and_lists_what_a_schedule_says() {
         tab.save_picture("timers_and_schedules").await;
 
         let requests = tab.requests();
-        for signal in ["ws://127.0.0.1:8090/samples", "ws://127.0.0.1:8090/chimes"] {
+        for signal in ["ws://127.0.0.1:8093/samples", "ws://127.0.0.1:8093/chimes"] {
             assert!(requests.iter().any(|url| url == signal), "{signal} is not among {requests:?}");
         }
-        let home = |url: &&String| url.starts_with(PAGE) || url.starts_with("ws://127.0.0.1:8090/");
+        let home =
+            |url: &&String| url.starts_with(TIMERS_PAGE) || url.starts_with("ws://127.0.0.1:8093/");
         assert_eq!(requests.iter().filter(|url| !home(url)).collect::<Vec<_>>(), [""; 0]);
         assert_eq!(tab.complaints(), [""; 0]);
         server.stop().await;
@@ -165,7 +170,8 @@ fn a_page_plots_what_a_timer_sends_and_lists_what_a_schedule_says() {
 fn windows_of_the_shelf_stay_in_step() {
     in_a_browser(async |chromium| {
         let server = rest::rest().start().await.unwrap();
-        let (mut writer, mut reader) = (open(chromium).await, open(chromium).await);
+        let (mut writer, mut reader) =
+            (open_at(chromium, SHELF_PAGE).await, open_at(chromium, SHELF_PAGE).await);
 
         writer.type_into("#text", "Water the <b>peas</b>").await;
         writer.click("#add button").await;
@@ -208,7 +214,7 @@ fn windows_of_the_shelf_stay_in_step() {
         wait_for_notes(&reader, &[]).await;
         assert_eq!([writer.complaints(), reader.complaints()], [[""; 0]; 2]);
 
-        let missing = chromium.open("http://127.0.0.1:8090/notes/1").await;
+        let missing = chromium.open(&format!("{SHELF_PAGE}notes/1")).await;
         missing.wait_until("the page of a 404", "document.title === 'Not on the shelf'").await;
         let said: String = missing.evaluate("document.querySelector('p').textContent").await;
         assert_eq!(said, "404: there is no such note");
@@ -259,7 +265,7 @@ fn each_chat_room_is_one_of_its_own() {
         for tab in [&ada, &bob] {
             wait_for_texts(tab, ".whisper span", &["psst"]).await;
         }
-        let cid = chromium.open(&format!("{PAGE}rooms/lobby")).await;
+        let cid = chromium.open(&format!("{ROOMS_PAGE}rooms/lobby")).await;
         say_at(&cid, "#name", "Ada").await;
         wait_for_texts(&cid, "#refusal", &["Somebody here is called Ada already."]).await;
         say_at(&cid, "#name", "Cid").await;
@@ -339,7 +345,7 @@ fn prices_of_another_server_come_by_a_line_that_heals() {
     in_a_browser(async |chromium| {
         let feed = relay::feed().start().await.unwrap();
         let server = relay::relay().start().await.unwrap();
-        let mut tab = open(chromium).await;
+        let mut tab = open_at(chromium, RELAY_PAGE).await;
         wait_for_line(&tab, "live", "connection no. 1").await;
         for crop in ["peas", "beans", "lentils"] {
             wait_for_prices(&tab, crop, 8).await;
@@ -369,10 +375,11 @@ fn prices_of_another_server_come_by_a_line_that_heals() {
         wait_for_prices(&tab, "chickpeas", 2).await;
 
         let requests = tab.requests();
-        for signal in ["ws://127.0.0.1:8091/prices", "ws://127.0.0.1:8091/line"] {
+        for signal in ["ws://127.0.0.1:8097/prices", "ws://127.0.0.1:8097/line"] {
             assert!(requests.iter().any(|url| url == signal), "{signal} is not among {requests:?}");
         }
-        let home = |url: &&String| url.starts_with(PAGE) || url.starts_with(SIGNAL);
+        let home =
+            |url: &&String| url.starts_with(RELAY_PAGE) || url.starts_with("ws://127.0.0.1:8097/");
         assert_eq!(requests.iter().filter(|url| !home(url)).collect::<Vec<_>>(), [""; 0]);
         assert_eq!(tab.complaints(), [""; 0]);
         let said: String = tab.evaluate("document.querySelector('#error').textContent").await;

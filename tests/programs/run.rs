@@ -65,11 +65,11 @@ async fn rooms_that_close_with_people_in_them_are_no_error() {
     let program = example("chat_rooms", &[]);
     let _ports = example_ports();
     let program = run(&program, &repository());
-    program.says("listens on ws://127.0.0.1:8091/").await;
+    program.says("listens on ws://127.0.0.1:8096/").await;
     let mut people = Vec::new();
     for name in ["Ada", "Bob", "Cid"] {
         let path = format!("/rooms/lobby?name={name}");
-        let mut client = Client::connect_at(at(8091), &path).await.unwrap();
+        let mut client = Client::connect_at(at(8096), &path).await.unwrap();
         assert!(client.text().await.starts_with(r#"{"news":"welcome","you":"#));
         people.push(client);
     }
@@ -120,15 +120,15 @@ async fn a_release_binary_alone_is_enough() {
 
     let _ports = example_ports();
     let running = run(&program, &folder);
-    running.says("listens on ws://127.0.0.1:8090/").await;
+    running.says("listens on ws://127.0.0.1:8093/").await;
     for (path, content_type) in
         [("/", "text/html; charset=utf-8"), ("/script.js", "text/javascript; charset=utf-8")]
     {
-        let file = request_at(at(8090), "GET", path, &[], b"").await;
+        let file = request_at(at(8093), "GET", path, &[], b"").await;
         assert_eq!((file.status, file.headers["content-type"].as_str()), (200, content_type));
         assert!(file.body.len() > 1000);
     }
-    assert_eq!(request_at(at(8090), "GET", "/../Cargo.toml", &[], b"").await.status, 404);
+    assert_eq!(request_at(at(8093), "GET", "/../Cargo.toml", &[], b"").await.status, 404);
     drop(running);
     std::fs::remove_dir_all(folder).unwrap();
 }

@@ -99,7 +99,7 @@ function connect() {
 
   let openedAt;
   const mine = new WebSocket(
-    `ws://${location.hostname}:8091/rooms/${encodeURIComponent(ROOM)}?name=${encodeURIComponent(name)}`,
+    `ws://${location.host}/rooms/${encodeURIComponent(ROOM)}?name=${encodeURIComponent(name)}`,
   );
   socket = mine;
   mine.onopen = () => {

@@ -91,7 +91,7 @@ async function post({ action, method }, fields) {
 const live = new Set();
 
 function listen(path, receive) {
-  const socket = new WebSocket(`ws://${location.hostname}:8091${path}`);
+  const socket = new WebSocket(`ws://${location.host}${path}`);
   socket.onopen = () => {
     live.add(path);
     showConnection();

@@ -3,7 +3,7 @@
 use tokio::runtime::Runtime;
 
 use super::chromium::{Chromium, Tab};
-use super::{PAGE, SIGNAL};
+use super::{PAGE, ROOMS_PAGE, SIGNAL};
 use crate::support::example_ports;
 
 /// Runs a test that has a browser, and exclusive use of the examples' ports.
@@ -33,7 +33,7 @@ pub(super) async fn open_at(chromium: &Chromium, url: &str) -> Tab {
 
 /// Opens a chat room and enters it under a name.
 pub(super) async fn enter(chromium: &Chromium, room: &str, name: &str) -> Tab {
-    let tab = chromium.open(&format!("{PAGE}rooms/{room}")).await;
+    let tab = chromium.open(&format!("{ROOMS_PAGE}rooms/{room}")).await;
     say_at(&tab, "#name", name).await;
     wait_for_connection(&tab, "live").await;
     tab
