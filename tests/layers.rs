@@ -82,6 +82,52 @@ fn no_modules_of_the_macro_import_each_other() {
     Library::read("pode-macros").is_sound();
 }
 
+/// Users import from `pode` alone: no page can be copied, and no message understood,
+/// that names the crates behind it. (Paths in the compiler's own notes can't be
+/// helped.)
+#[test]
+fn what_users_read_names_only_the_facade() {
+    let mut wrong = Vec::new();
+    for library in ["src", "pode-core/src", "pode-macros/src", "pode-runtime/src"] {
+        let mut files = Vec::new();
+        collect(&repository().join(library), &mut Vec::new(), &mut files);
+        for (_, file, tokens) in files {
+            texts(tokens, &mut |text| {
+                // A hidden line of an example.
+                if names_inside(text) && !text.contains("\" # ") {
+                    wrong.push(format!("{file}: {text}"));
+                }
+            });
+        }
+    }
+    for stage in ["syntax", "resolve", "check", "feature"] {
+        for entry in fs::read_dir(repository().join("tests/ui").join(stage)).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|end| end == "stderr")
+                && names_inside(&fs::read_to_string(&path).unwrap())
+            {
+                wrong.push(path.display().to_string());
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+fn names_inside(text: &str) -> bool {
+    ["pode_core", "pode_macros", "pode_runtime"].iter().any(|name| text.contains(name))
+}
+
+/// Calls a function for each literal; the lines of documentation are some, too.
+fn texts(tokens: TokenStream, seen: &mut impl FnMut(&str)) {
+    for token in tokens {
+        match token {
+            TokenTree::Literal(literal) => seen(&literal.to_string()),
+            TokenTree::Group(group) => texts(group.stream(), seen),
+            _ => {}
+        }
+    }
+}
+
 type Module = Vec<String>;
 
 /// An import of one module of a library by another.

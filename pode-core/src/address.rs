@@ -15,7 +15,8 @@ use std::str::FromStr;
 /// only at run time, when the server starts.
 ///
 /// ```
-/// use pode_core::Address;
+/// # use pode_core as pode;
+/// use pode::Address;
 ///
 /// let address = Address::from(8090);
 /// assert_eq!(address.bind().unwrap().to_string(), "127.0.0.1:8090");

@@ -18,7 +18,8 @@ pub const MAX_CLIENT_ID_BYTES: usize = 128;
 /// JSON it is a string, so messages may contain it.
 ///
 /// ```
-/// use pode_core::ClientId;
+/// # use pode_core as pode;
+/// use pode::ClientId;
 ///
 /// let id: ClientId = "ada".parse().unwrap();
 /// assert_eq!(id.to_string(), "ada");

@@ -22,7 +22,7 @@ use jiff::{SignedDuration, Timestamp};
 /// ```
 /// use jiff::Timestamp;
 /// use jiff::tz::TimeZone;
-/// use pode_core::cron::Cron;
+/// # use pode_core::cron::Cron;
 ///
 /// let nightly = Cron::parse("0 0 * * *").unwrap();
 /// let noon: Timestamp = "2026-05-01T12:00:00Z".parse().unwrap();

@@ -5,8 +5,9 @@
 /// instead of it.
 ///
 /// ```
-/// let advice = pode_core::feature::advice("views");
-/// assert_eq!(advice, "write `features = [\"views\"]` in `Cargo.toml`, in the line of `pode`");
+/// # use pode_core::feature::advice;
+/// let views = advice("views");
+/// assert_eq!(views, "write `features = [\"views\"]` in `Cargo.toml`, in the line of `pode`");
 /// ```
 pub fn advice(feature: &str) -> String {
     let instead = match feature {

@@ -9,7 +9,7 @@ use crate::origin::Authority;
 /// `*.` before it any host below it.
 ///
 /// ```
-/// use pode_core::Host;
+/// # use pode_core::Host;
 ///
 /// let host: Host = "*.Shop.example".parse().unwrap();
 /// assert!(host.includes(&"www.shop.example:8090".parse().unwrap()));

@@ -53,7 +53,7 @@ impl IntervalError {
 ///
 /// ```
 /// use std::time::Duration;
-/// use pode_core::interval;
+/// # use pode_core::interval;
 ///
 /// assert_eq!(interval::parse("2min"), Ok(Duration::from_secs(120)));
 /// assert_eq!(interval::parse("5"), Err(interval::IntervalError::MissingUnit));

@@ -36,7 +36,7 @@ impl<T: Serialize + ?Sized> Payload for T {
 /// It holds the whole WebSocket frame; cloning shares it.
 ///
 /// ```
-/// use pode_core::Message;
+/// # use pode_core::Message;
 ///
 /// let message = Message::json(&[1, 2]).unwrap();
 /// assert_eq!(message.payload(), b"[1,2]");

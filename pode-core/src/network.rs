@@ -10,7 +10,7 @@ use std::str::FromStr;
 /// An IPv4 address that IPv6 maps is itself.
 ///
 /// ```
-/// use pode_core::Network;
+/// # use pode_core::Network;
 ///
 /// let network: Network = "10.0.0.0/8".parse().unwrap();
 /// assert!(network.includes("10.1.2.3".parse().unwrap()));

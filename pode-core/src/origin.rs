@@ -10,7 +10,7 @@ use std::str::FromStr;
 /// Case makes no difference, nor does the default port of `http` or `https`.
 ///
 /// ```
-/// use pode_core::Origin;
+/// # use pode_core::Origin;
 ///
 /// let origin: Origin = "https://Example.com:443".parse().unwrap();
 /// assert_eq!(origin.to_string(), "https://example.com");

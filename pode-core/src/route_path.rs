@@ -15,7 +15,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
 /// `/news` are two paths. `/` alone has no segments.
 ///
 /// ```
-/// use pode_core::RoutePath;
+/// # use pode_core::RoutePath;
 ///
 /// let path: RoutePath = "/users/:id".parse().unwrap();
 /// assert_eq!(path.parameters().collect::<Vec<_>>(), ["id"]);

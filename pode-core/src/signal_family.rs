@@ -31,7 +31,8 @@ impl<T: FromStr<Err: Display> + Display + Clone + Send + Sync + 'static> PathPar
 /// has parameters.
 ///
 /// ```
-/// use pode_core::{SignalFamily, SignalTarget};
+/// # use pode_core as pode;
+/// use pode::{SignalFamily, SignalTarget};
 ///
 /// const ROOM: SignalFamily<(String,), u32> = SignalFamily::new("/rooms/:room");
 /// let kitchen = ROOM.at(&"the kitchen".to_owned());

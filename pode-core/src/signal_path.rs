@@ -18,7 +18,8 @@ use crate::level::{self, Level};
 /// widest audience: one of the [levels](level).
 ///
 /// ```
-/// use pode_core::SignalPath;
+/// # use pode_core as pode;
+/// use pode::SignalPath;
 ///
 /// const RESPONSE_TIMES: SignalPath<Vec<u32>> = SignalPath::new("/response-times");
 /// assert_eq!(RESPONSE_TIMES.as_str(), "/response-times");

@@ -14,7 +14,8 @@ use std::marker::PhantomData;
 /// of another type, does not compile.
 ///
 /// ```
-/// use pode_core::UpstreamName;
+/// # use pode_core as pode;
+/// use pode::UpstreamName;
 ///
 /// const PRICES: UpstreamName<String, f64> = UpstreamName::new("PRICES");
 /// assert_eq!(PRICES.as_str(), "PRICES");

@@ -12,7 +12,7 @@ use crate::origin::Authority;
 /// one, and no fragment.
 ///
 /// ```
-/// use pode_core::UpstreamUrl;
+/// # use pode_core::UpstreamUrl;
 ///
 /// let url: UpstreamUrl = "wss://Feed.example/prices?key=5".parse().unwrap();
 /// assert_eq!((url.host(), url.port()), ("feed.example", 443));

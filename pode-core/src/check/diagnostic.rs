@@ -43,7 +43,7 @@ impl Diagnostic {
 /// Returns a message as the compiler shows it.
 ///
 /// ```
-/// use pode_core::check::{Code, text};
+/// # use pode_core::check::{Code, text};
 ///
 /// let text = text(Code::StateTwice, "state `Counter` is declared twice", "remove one");
 /// assert_eq!(text, "state `Counter` is declared twice [PODE009]\n\nhelp: remove one");

@@ -6,7 +6,7 @@
 /// missing or added; a short word may still have one wrong. Case doesn't count.
 ///
 /// ```
-/// use pode_core::check::did_you_mean;
+/// # use pode_core::check::did_you_mean;
 ///
 /// assert_eq!(did_you_mean("endpont", ["endpoint", "route"]), Some("endpoint"));
 /// assert_eq!(did_you_mean("timer", ["endpoint", "route"]), None);

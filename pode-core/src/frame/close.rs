@@ -9,7 +9,7 @@ use super::{Opcode, control};
 /// The content of a close frame.
 ///
 /// ```
-/// use pode_core::frame::Close;
+/// # use pode_core::frame::Close;
 ///
 /// assert_eq!(&Close::TOO_BIG.frame()[..4], b"\x88\x18\x03\xf1");
 /// assert_eq!(Close::answer_to(b"\x03\xe8bye").code(), Some(1000));

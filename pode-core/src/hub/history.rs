@@ -23,7 +23,7 @@ pub struct HistoryBounds {
 /// As a text it is the epoch in 16 hexadecimal digits, a hyphen and the number.
 ///
 /// ```
-/// use pode_core::hub::Position;
+/// # use pode_core::hub::Position;
 ///
 /// let position: Position = "00000000000000ff-12".parse().unwrap();
 /// assert_eq!(position, Position { epoch: 255, number: 12 });

@@ -23,7 +23,8 @@ use crate::http::response::{WholeResponse, internal_error, whole};
 /// is escaped for HTML.
 ///
 /// ```
-/// use pode_runtime::reply::view;
+/// # use pode_runtime as pode;
+/// use pode::reply::view;
 ///
 /// let page = view("users/list").with(&serde_json::json!({ "users": ["Ada"] }));
 /// ```

@@ -24,7 +24,8 @@ use crate::http::response::sentence;
 /// Made of names and addresses, without scheme and port.
 ///
 /// ```
-/// use pode_runtime::Hosts;
+/// # use pode_runtime as pode;
+/// use pode::Hosts;
 ///
 /// let hosts = Hosts::from(["shop.example", "*.shop.example"]);
 /// assert_ne!(hosts, Hosts::default());

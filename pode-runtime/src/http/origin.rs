@@ -19,7 +19,8 @@ use crate::http::forwarded::Forwarded;
 /// send no `Origin` and may always do so.
 ///
 /// ```
-/// use pode_runtime::{Origins, pages_of};
+/// # use pode_runtime as pode;
+/// use pode::{Origins, pages_of};
 ///
 /// let origins = pages_of(["https://shop.example"]);
 /// assert_ne!(origins, Origins::OwnPages);

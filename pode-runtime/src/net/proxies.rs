@@ -10,7 +10,8 @@ use pode_core::network::NetworkError;
 /// [`forwarded_by`].
 ///
 /// ```
-/// use pode_runtime::{TrustedProxies, forwarded_by};
+/// # use pode_runtime as pode;
+/// use pode::{TrustedProxies, forwarded_by};
 ///
 /// let proxies = TrustedProxies::from(["127.0.0.1", "10.0.0.0/8", "fd00::/8"]);
 /// assert_ne!(proxies, forwarded_by(["127.0.0.1", "10.0.0.0/8", "fd00::/8"]));

@@ -83,7 +83,7 @@ const MAX_EMPTY_FRAMES: u32 = 1000;
 /// While nothing is unfinished, it is one pointer and allocates nothing.
 ///
 /// ```
-/// use pode_core::frame::{AcceptPolicy, Decoder, Received};
+/// # use pode_core::frame::{AcceptPolicy, Decoder, Received};
 ///
 /// let mut decoder = Decoder::default();
 /// let accepts = AcceptPolicy::messages(1024);

@@ -60,7 +60,8 @@ const KEPT: pode_core::hub::HistoryBounds =
 /// `hand_over` of a server.
 ///
 /// ```
-/// use pode_runtime::HandOver;
+/// # use pode_runtime as pode;
+/// use pode::HandOver;
 ///
 /// assert_eq!(HandOver::from("run/shop.sock").path(), Some("run/shop.sock".as_ref()));
 /// assert_eq!(HandOver::default().path(), None);

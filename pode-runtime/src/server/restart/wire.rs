@@ -20,7 +20,7 @@ use tokio::time::timeout;
 use crate::push::engine::{Audience, Command, Envelope, Recipients};
 
 /// The line that each side sends first. The version counts changes of frames,
-/// and of how [`hub::spread`](pode_core::hub::spread) spreads paths.
+/// and of how the hub spreads the paths of a family.
 const LINE: &[u8; 17] = b"pode hand-over 2\n";
 
 /// The start of that line, in any version.

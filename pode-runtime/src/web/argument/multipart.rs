@@ -37,8 +37,12 @@ pub struct TakesMultipart;
 /// came last.
 ///
 /// ```
-/// use pode_runtime::argument::Multipart;
-/// use pode_runtime::{EventError, WebEvent};
+/// # mod pode {
+/// #     pub mod prelude {
+/// #         pub use pode_runtime::{EventError, WebEvent, argument::Multipart};
+/// #     }
+/// # }
+/// use pode::prelude::*;
 ///
 /// async fn upload(_: WebEvent, mut form: Multipart) -> Result<(), EventError> {
 ///     while let Some(part) = form.next().await? {

@@ -42,7 +42,8 @@ pub trait Reply {
     /// 204, 205 and 304 no body is sent.
     ///
     /// ```
-    /// use pode_runtime::reply::{Reply, text};
+    /// # use pode_runtime as pode;
+    /// use pode::reply::{Reply, text};
     ///
     /// let created = text("made").with_status(201).with_header("location", "/things/7");
     /// ```
@@ -103,7 +104,8 @@ pub fn html(html: impl Into<String>) -> Text {
 /// `Content-Security-Policy: sandbox` removes them.
 ///
 /// ```
-/// use pode_runtime::reply::bytes;
+/// # use pode_runtime as pode;
+/// use pode::reply::bytes;
 ///
 /// let picture = bytes("image/gif", &b"GIF89a"[..]);
 /// ```

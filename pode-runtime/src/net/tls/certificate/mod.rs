@@ -53,7 +53,8 @@ pub use password::{Password, password_from_env, password_from_file};
 /// used is logged, and the previous certificate stays in use.
 ///
 /// ```
-/// use pode_runtime::certificate::{Certificate, password_from_env, pem, pfx};
+/// # use pode_runtime as pode;
+/// use pode::certificate::{Certificate, password_from_env, pem, pfx};
 ///
 /// let both = Certificate::from([
 ///     pem("shop.pem", "shop.key").password(password_from_env("SHOP_PASSWORD")),
