@@ -1,6 +1,6 @@
 //! Declare a push server in one block of Rust.
 //!
-//! ```
+//! ```no_run
 //! use pode::prelude::*;
 //!
 //! pode_server! {
@@ -24,9 +24,10 @@
 //!     event.send(NEWS, &form.message).await
 //! }
 //!
-//! # fn no_run() -> pode::Result {
-//! news().run_blocking()
-//! # }
+//! fn main() -> pode::Result {
+//!     pode::log_to_terminal();
+//!     news().run_blocking()
+//! }
 //! ```
 //!
 //! [`pode_server!`] declares a function that builds the [`Server`], one
@@ -34,13 +35,57 @@
 //! upstream ([`UpstreamName`]) and state ([`StateName`]). So a send to an undeclared
 //! signal or with a payload of another type doesn't compile. Neither does a
 //! route that is declared twice, a missing view, a port out of range, or a page
-//! that requests something this server doesn't have. Each mistake has a code,
-//! which `docs/checks.md` in the repository explains. [`keyword`] explains the
-//! language word by word. Expansions name the crate `pode`, so `Cargo.toml` can't
-//! give it another name.
+//! that requests something this server doesn't have. Each mistake has a code, such
+//! as PODE017, which [`checks`] explains. [`keyword`] explains the language word by
+//! word. [`log_to_terminal`] prints where the server listens, each request and what
+//! goes wrong. Expansions name the crate `pode`, so `Cargo.toml` can't give it
+//! another name.
 //!
 //! Each route becomes one warp filter, and each signal path one tokio broadcast
 //! channel. A message is encoded once, however many clients listen.
+//!
+//! # What a program depends on
+//!
+//! | crate | what it is needed for |
+//! |---|---|
+//! | `serde`, with its feature `derive` | `#[derive(Serialize, Deserialize)]` on messages, forms and queries: the prelude has these names, and what they write names `serde` |
+//! | `serde_json` | `json!` for a reply or a view without a type of its own; its `RawValue` (feature `raw_value`) for [`send_json`](Signals::send_json) |
+//! | `tokio` | `#[tokio::main]` (features `macros`, `rt-multi-thread`) with [`Server::start`] instead of [`run_blocking`](Server::run_blocking); `spawn`, `sleep` (feature `time`), channels and locks in handlers |
+//! | `tracing` | own lines in the log: `tracing::info!("…")` |
+//!
+//! The last three may be left out until then.
+//!
+//! # What handlers return
+//!
+//! The handler of a route returns a [`Reply`], or a `Result<impl Reply, E>` if it
+//! may fail; that of anything else nothing, or a `Result<(), E>`. Where one kind of
+//! error occurs, `E` is that: [`SendError`], [`std::io::Error`], one of your own. For
+//! several, `Box<dyn std::error::Error + Send + Sync>` takes any error by `?`.
+//! `Send + Sync` is needed since a handler may be moved between threads.
+//!
+//! An [`EventError`], also in such a box, tells the client its status and its text.
+//! Any other error is for the log, and the client gets a bare 500.
+//!
+//! ```
+//! use pode::prelude::*;
+//!
+//! pode_server! {
+//!     server plans;
+//!     endpoint http "127.0.0.1:8090";
+//!     route GET "/plans/:name" (name: String) => show;
+//! }
+//!
+//! type BoxError = Box<dyn std::error::Error + Send + Sync>;
+//!
+//! async fn show(_: WebEvent, name: String) -> Result<impl Reply, BoxError> {
+//!     if name != "house" {
+//!         return Err(EventError::new(404, "there is no such plan").into());
+//!     }
+//!     // An error of the disk is logged.
+//!     Ok(text(std::fs::read_to_string("/srv/plans/house.txt")?))
+//! }
+//! # let _ = plans();
+//! ```
 //!
 //! # Cargo features
 //!
@@ -172,8 +217,26 @@
 //! # let _ = counter();
 //! ```
 
+#[cfg_attr(not(doctest), doc = include_str!("../docs/checks.md"))]
+pub mod checks {}
 pub mod keyword;
 pub mod prelude;
+
+/// The Rust of the pages outside is compiled as it stands. That of `checks` is in
+/// parts, which the tests of the macro read.
+#[cfg(doctest)]
+mod pages {
+    #[doc = include_str!("../README.md")]
+    mod readme {}
+    #[doc = include_str!("../docs/behind-a-proxy.md")]
+    mod behind_a_proxy {}
+    #[doc = include_str!("../docs/deploy.md")]
+    mod deploy {}
+    #[doc = include_str!("../docs/endurance.md")]
+    mod endurance {}
+    #[doc = include_str!("../docs/performance.md")]
+    mod performance {}
+}
 
 #[doc(hidden)]
 pub mod __private;

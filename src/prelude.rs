@@ -1,7 +1,10 @@
 //! The names a server file needs: `use pode::prelude::*;`
 
 pub use pode_core::{ClientId, SendError, SignalFamily, SignalPath};
-pub use pode_macros::{View, pode_server};
+pub use pode_macros::View;
+// The links of its page are relative to where it is at the root.
+#[doc(no_inline)]
+pub use pode_macros::pode_server;
 #[cfg(feature = "schedule")]
 pub use pode_runtime::ScheduleEvent;
 #[cfg(feature = "multipart")]

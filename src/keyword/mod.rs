@@ -104,12 +104,38 @@ keywords! {
     endpoint
 
     /// An endpoint that serves routes, views and public files over HTTP/1.1.
+    ///
+    /// ```
+    /// # use pode::prelude::*;
+    /// pode_server! {
+    ///     server site;
+    ///     // One port for pages and their WebSockets.
+    ///     endpoint http "127.0.0.1:8090";
+    ///     endpoint ws   "127.0.0.1:8090";
+    ///     signal NEWS: String = "/news";
+    ///     route GET "/" => async |_| text("welcome");
+    /// }
+    /// # let _ = site();
+    /// ```
     http
 
     /// An endpoint that serves the same as [`http`], over TLS (feature `tls`).
     ///
     /// It needs a [`certificate`]. Clients choose HTTP/2 or HTTP/1.1 by ALPN,
     /// and TLS 1.3 or 1.2. A client that sends plain HTTP gets a 400.
+    ///
+    /// ```
+    /// # use pode::prelude::*;
+    /// pode_server! {
+    ///     server safe;
+    ///     // One port, and one certificate, for pages and their WebSockets.
+    ///     endpoint https "*:8443" { certificate: self_signed() };
+    ///     endpoint wss   "*:8443";
+    ///     signal NEWS: String = "/news";
+    ///     route GET "/" => async |_| text("welcome");
+    /// }
+    /// # let _ = safe();
+    /// ```
     https
 
     /// `{ certificate: pem("chain.pem", "key.pem") }` names the certificate of an
@@ -209,12 +235,14 @@ keywords! {
 
     /// An endpoint that serves signals over WebSocket (RFC 6455).
     ///
-    /// A plain GET on a signal's path is answered with 426.
+    /// A plain GET on a signal's path is answered with 426. At the page of [`http`]
+    /// is an example of both on one port.
     ws
 
     /// An endpoint that serves the same as [`ws`], over TLS (feature `tls`).
     ///
-    /// It needs a [`certificate`].
+    /// It needs a [`certificate`]. At the page of [`https`] is an example of both on
+    /// one port.
     wss
 
     /// `views "folder";` names the folder of templates (feature `views`).
@@ -227,6 +255,20 @@ keywords! {
     /// an error, unless `{{ name | default("") }}` or `{% if name %}` says that it
     /// may be missing. What the compiler can't know ends with a 500 at run time:
     /// the log says why, and so does the page in a build with debug assertions.
+    ///
+    /// ```
+    /// # use pode::prelude::*;
+    /// pode_server! {
+    ///     server site;
+    ///     endpoint http "127.0.0.1:8090";
+    ///     views "tests/behavior/views";
+    ///     // The template `index.html` in that folder.
+    ///     route GET "/" => view "index";
+    ///     // `hello.html`, with the variable `name`.
+    ///     route GET "/hello/:name" => view "hello";
+    /// }
+    /// # let _ = site();
+    /// ```
     views
 
     /// `=> view "name"` answers a [`route`] with a template of [`views`]
@@ -277,6 +319,19 @@ keywords! {
     /// as a token. In a handler, `redirect("/target")` is the same as a
     /// reply; there `event.query()` is what to keep, if anything:
     /// `redirect(format!("/target?{}", event.query()))`.
+    ///
+    /// ```
+    /// # use pode::prelude::*;
+    /// pode_server! {
+    ///     server users;
+    ///     endpoint http "127.0.0.1:8090";
+    ///     route GET  "/people/:id" => redirect "/users/:id";
+    ///     route GET  "/users/:id" (id: u64) => async |_, id| text(format!("user {id}"));
+    ///     // After a form: the browser gets the page by GET, so that it can be reloaded.
+    ///     route POST "/users" => async |_| redirect("/users/1");
+    /// }
+    /// # let _ = users();
+    /// ```
     redirect
 
     /// `public "folder";` serves the files of a folder as they are.
@@ -290,6 +345,19 @@ keywords! {
     /// again only if it changed, and may ask for a part of it, as of a video.
     /// The compiler reads pages and scripts, as it does [`views`]. Options are those of
     /// [`PublicOptions`](crate::PublicOptions).
+    ///
+    /// ```
+    /// # use pode::prelude::*;
+    /// pode_server! {
+    ///     server site;
+    ///     endpoint http "127.0.0.1:8090";
+    ///     // `plain.txt` in that folder is at `/plain.txt`,
+    ///     public "tests/behavior/files";
+    ///     // and here at `/static/plain.txt`.
+    ///     public "/static" "tests/behavior/files" { cache_age: 1h };
+    /// }
+    /// # let _ = site();
+    /// ```
     public
 
     /// `route GET "/users/:id" (id: u64) => handler;` answers requests.
@@ -464,7 +532,8 @@ keywords! {
     /// A whole number with a unit, `ms`, `s`, `min` or `h`, without a space; or
     /// any expression of type [`Duration`](std::time::Duration). If the
     /// expression is zero at run time, the server doesn't start; any other
-    /// value is raised to at least `1ms` and limited to ten years.
+    /// value is raised to at least `1ms` and limited to ten years. At the page of
+    /// [`timer`] is an example.
     every
 
     /// `schedule "nightly" cron "0 0 * * *" => handler;` runs a handler at
@@ -548,6 +617,8 @@ keywords! {
     /// | `@twice-weekly` | `0 0 * * 0,4` |
     /// | `@twice-monthly` | `0 0 1,15 * *` |
     /// | `@twice-yearly`, `@twice-annually` | `0 0 1 1,6 *` |
+    ///
+    /// At the page of [`schedule`] is an example.
     cron
 
     /// A method of a [`route`]: deletes the resource at the path.

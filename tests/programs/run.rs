@@ -158,7 +158,8 @@ async fn the_server_of_the_readme_serves(features: Option<&str>) {
 
     let folder = folder("readme");
     std::fs::write(folder.join("Cargo.toml"), manifest).unwrap();
-    std::fs::write(folder.join("src/main.rs"), block(section, "`src/main.rs`:", "rust")).unwrap();
+    std::fs::write(folder.join("src/main.rs"), block(section, "`src/main.rs`:", "rust,no_run"))
+        .unwrap();
     let built = cargo(&folder, &["build"]).output().unwrap();
     let said = String::from_utf8_lossy(&built.stderr);
     assert!(built.status.success() && !said.contains("warning"), "{said}");

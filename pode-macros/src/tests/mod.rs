@@ -10,6 +10,7 @@ mod features;
 mod never_panics;
 mod one_token;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -45,6 +46,24 @@ fn web_signal() {
 #[test]
 fn every_noun() {
     check("every_noun");
+}
+
+/// The page of the macro shows each noun, as it is written.
+#[test]
+fn the_page_of_the_macro_can_be_copied() {
+    let page = include_str!("../lib.rs");
+    let (_, block) = page.split_once("/// ```text\n").expect("the page has a block");
+    let (block, rest) = block.split_once("/// ```\n").expect("the block ends");
+    let block: String = block.lines().map(|line| format!("{}\n", &line[3..])).collect();
+    let tokens: TokenStream = block.parse().expect("it is made of tokens");
+    let mut mistakes = crate::diagnostic::Mistakes::default();
+    let written = crate::syntax::parse(tokens, &mut mistakes).expect("it has a head");
+    assert!(mistakes.is_empty() && !written.incomplete, "{mistakes:?}");
+    let shown: BTreeSet<String> =
+        written.declarations.iter().map(|declaration| declaration.noun.to_string()).collect();
+    for noun in shown {
+        assert!(rest.contains(&format!("[`{noun}`]: ../pode/keyword/enum.{noun}.html")), "{noun}");
+    }
 }
 
 /// The rest is expanded, with one error for each mistake.
