@@ -9,8 +9,9 @@ use tokio::time::Instant;
 
 use crate::base::error::{InvokeError, StartError};
 use crate::base::supervisor::finish_by;
+use crate::jobs::clock::JobClock;
 use crate::jobs::gate::JobGate;
-use crate::jobs::schedule::{Schedule, WallClock};
+use crate::jobs::schedule::Schedule;
 use crate::jobs::timer::Timer;
 
 /// All timers and schedules, each in a task of its own. Dropping it aborts
@@ -47,23 +48,23 @@ impl<Context: Clone + Send + Sync + 'static> RunningJobs<Context> {
         timers: Vec<Timer<Context>>,
         schedules: Vec<Schedule<Context>>,
         context: Context,
+        clock: &impl JobClock,
         gate: &JobGate,
         stopping: &watch::Sender<Option<Instant>>,
     ) -> RunningJobs<Context> {
         let (timers, schedules) = (Arc::<[_]>::from(timers), Arc::<[_]>::from(schedules));
-        let clock = Arc::new(WallClock::default());
         let mut tasks = JoinSet::new();
         for index in 0..timers.len() {
-            let (timers, context) = (Arc::clone(&timers), context.clone());
+            let (timers, context, clock) = (Arc::clone(&timers), context.clone(), clock.clone());
             let (gate, stopping) = (gate.clone(), stopping.subscribe());
-            tasks.spawn(async move { timers[index].run(&context, &gate, stopping).await });
+            tasks.spawn(async move { timers[index].run(&clock, &context, &gate, stopping).await });
         }
         for index in 0..schedules.len() {
             let (schedules, context) = (Arc::clone(&schedules), context.clone());
-            let (clock, gate) = (Arc::clone(&clock), gate.clone());
+            let (clock, gate) = (clock.clone(), gate.clone());
             let stopping = stopping.subscribe();
             tasks.spawn(async move {
-                schedules[index].run(&*clock, &context, &gate, stopping).await;
+                schedules[index].run(&clock, &context, &gate, stopping).await;
             });
         }
         RunningJobs { timers, schedules, context, tasks }

@@ -4,16 +4,16 @@
 //! time: it checks the clock repeatedly. Its `calendar` computes the next time.
 
 use std::mem;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use pode_core::cron::Cron;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
-use crate::base::clock::{Clock, SystemClock};
 use crate::base::outcome::Outcome;
 use crate::base::supervisor::Supervisor;
 use crate::jobs::calendar::Calendar;
+use crate::jobs::clock::JobClock;
 use crate::jobs::gate::JobGate;
 use crate::jobs::job::{Firing, Job};
 
@@ -23,7 +23,7 @@ use crate::jobs::job::{Firing, Job};
 /// Moments may be any expression of their type:
 ///
 /// ```
-/// # use std::time::{Duration, SystemTime};
+/// # use std::time::SystemTime;
 /// # let mut options = pode_runtime::ScheduleOptions::default();
 /// # fn in_an_hour() -> SystemTime { SystemTime::now() + Duration::from_secs(3600) }
 /// options.starts_at = Some(in_an_hour());
@@ -45,12 +45,6 @@ pub struct ScheduleOptions {
     /// The moment after which it no longer fires; none by default.
     pub ends_at: Option<SystemTime>,
 }
-
-/// The clock of a running server's schedules.
-pub(crate) type WallClock = SystemClock;
-
-/// How long it may take to notice that the clock was set.
-const LOOK_AT_THE_CLOCK: Duration = Duration::from_secs(10);
 
 /// A declared schedule.
 #[derive(Debug)]
@@ -81,9 +75,9 @@ impl<Context: Clone> Schedule<Context> {
     /// Fires until the limit or `ends_at` is reached, or `stopping` holds a
     /// deadline. A handler that runs then may finish; dropping the future
     /// aborts it.
-    pub(crate) async fn run<C: Clock>(
+    pub(crate) async fn run(
         &self,
-        clock: &C,
+        clock: &impl JobClock,
         context: &Context,
         gate: &JobGate,
         mut stopping: watch::Receiver<Option<Instant>>,
@@ -103,7 +97,7 @@ impl<Context: Clone> Schedule<Context> {
 
     async fn fire_all(
         &self,
-        clock: &impl Clock,
+        clock: &impl JobClock,
         calendar: &mut Calendar<'_>,
         is_start: bool,
         context: &Context,
@@ -121,11 +115,10 @@ impl<Context: Clone> Schedule<Context> {
             let Some(next) = next else { return };
             let wait = next.duration_since(now.timestamp());
             if wait.is_positive() {
-                let wait = wait.unsigned_abs().min(LOOK_AT_THE_CLOCK);
                 tokio::select! {
                     biased;
                     _ = stopping.wait_for(Option::is_some) => return,
-                    () = sleep(wait) => continue,
+                    () = clock.sleep(wait.unsigned_abs()) => continue,
                 }
             }
             let Some(_turn) = gate.turn(stopping).await else { return };
@@ -138,7 +131,7 @@ impl<Context: Clone> Schedule<Context> {
 
     /// Fires once. This covers all times before it; times that come while it
     /// runs are skipped.
-    async fn fire(&self, clock: &impl Clock, calendar: &mut Calendar<'_>, context: &Context) {
+    async fn fire(&self, clock: &impl JobClock, calendar: &mut Calendar<'_>, context: &Context) {
         let now = clock.wall();
         calendar.fire(now.timestamp());
         let next = calendar.next(&now);
@@ -154,10 +147,12 @@ impl<Context: Clone> Schedule<Context> {
 #[cfg(test)]
 mod tests {
     use std::sync::{Arc, Mutex};
+    use std::time::Duration;
 
     use jiff::civil::DateTime;
     use jiff::tz::TimeZone;
     use jiff::{SignedDuration, Timestamp, Zoned};
+    use tokio::time::sleep;
 
     use super::*;
     use crate::base::log::Collected;
@@ -180,7 +175,7 @@ mod tests {
         }
     }
 
-    impl Clock for TestClock {
+    impl JobClock for TestClock {
         fn wall(&self) -> Zoned {
             let (when, shown) = &*self.set.lock().unwrap();
             shown + when.elapsed()

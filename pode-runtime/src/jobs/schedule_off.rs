@@ -16,10 +16,6 @@ pub(crate) struct Schedule<Context> {
     never: Infallible,
 }
 
-/// The clock that nothing goes by.
-#[derive(Debug, Default)]
-pub(crate) struct WallClock {}
-
 impl<Context> Schedule<Context> {
     pub(crate) async fn run<Clock>(
         &self,

@@ -8,11 +8,12 @@ use std::mem;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
 use crate::base::outcome::Outcome;
 use crate::base::supervisor::Supervisor;
 use crate::base::trouble::Trouble;
+use crate::jobs::clock::JobClock;
 use crate::jobs::gate::JobGate;
 use crate::jobs::job::{Firing, Job};
 
@@ -73,6 +74,7 @@ impl<Context: Clone> Timer<Context> {
     /// handler that runs then may finish; dropping the future aborts it.
     pub(crate) async fn run(
         &self,
+        clock: &impl JobClock,
         context: &Context,
         gate: &JobGate,
         mut stopping: watch::Receiver<Option<Instant>>,
@@ -80,19 +82,20 @@ impl<Context: Clone> Timer<Context> {
         // A tick beyond the range of time never comes.
         let wait = self.interval.saturating_mul(self.skip.saturating_add(1));
         let mut grid = Grid {
-            next: Instant::now().checked_add(wait),
+            next: clock.now().checked_add(wait),
             on_start: self.on_start,
             missed: 0,
             trouble: Trouble::default(),
         };
         let mut supervisor = Supervisor::new(&self.job);
-        while supervisor.watch(self.tick(&mut grid, context, gate, &mut stopping)).await.is_none() {
-        }
+        let mut tick = async || self.tick(&mut grid, clock, context, gate, &mut stopping).await;
+        while supervisor.watch(tick()).await.is_none() {}
     }
 
     async fn tick(
         &self,
         grid: &mut Grid,
+        clock: &impl JobClock,
         context: &Context,
         gate: &JobGate,
         stopping: &mut watch::Receiver<Option<Instant>>,
@@ -102,13 +105,13 @@ impl<Context: Clone> Timer<Context> {
             self.job.fire(grid.next, context).await;
         }
         while !self.job.is_done() {
-            self.skip_missed(grid);
+            self.skip_missed(grid, clock.now());
             self.job.expect(grid.next);
             let Some(tick) = grid.next else { return };
             tokio::select! {
                 biased;
                 _ = stopping.wait_for(Option::is_some) => return,
-                () = sleep_until(tick) => {}
+                () = clock.sleep_until(tick) => {}
             }
             let Some(_turn) = gate.turn(stopping).await else { return };
             grid.next = tick.checked_add(self.interval);
@@ -117,8 +120,7 @@ impl<Context: Clone> Timer<Context> {
     }
 
     /// Advances to the first tick whose time has not passed.
-    fn skip_missed(&self, grid: &mut Grid) {
-        let now = Instant::now();
+    fn skip_missed(&self, grid: &mut Grid, now: Instant) {
         let Some(tick) = grid.next else { return };
         let behind = now.duration_since(tick).as_nanos();
         if behind == 0 {
@@ -148,6 +150,7 @@ mod tests {
 
     use super::*;
     use crate::base::log::Collected;
+    use crate::jobs::clock::MachineClock;
 
     /// Runs a timer for some seconds of paused time, and returns the seconds at
     /// which it fired. The handler gets the count.
@@ -172,8 +175,8 @@ mod tests {
             },
         );
         let (_stop, stopping) = watch::channel(None);
-        let gate = JobGate::default();
-        let running = timer.run(&(), &gate, stopping);
+        let (clock, gate) = (MachineClock::default(), JobGate::default());
+        let running = timer.run(&clock, &(), &gate, stopping);
         let _ = tokio::time::timeout(Duration::from_secs(seconds), running).await;
         times.lock().unwrap().clone()
     }
@@ -247,7 +250,7 @@ mod tests {
         let options = TimerOptions { limit: 2, ..TimerOptions::default() };
         let timer = Timer::new("test", Duration::from_secs(5), options, handler);
         let (_stop, stopping) = watch::channel(None);
-        timer.run(&(), &JobGate::default(), stopping).await;
+        timer.run(&MachineClock::default(), &(), &JobGate::default(), stopping).await;
         timer.job.invoke(&()).await;
         assert_eq!(
             *known.lock().unwrap(),
@@ -260,6 +263,6 @@ mod tests {
         let options = TimerOptions { skip: u32::MAX, ..TimerOptions::default() };
         let timer = Timer::new("test", Duration::MAX, options, async |_: Firing<Instant, ()>| ());
         let (_stop, stopping) = watch::channel(None);
-        timer.run(&(), &JobGate::default(), stopping).await;
+        timer.run(&MachineClock::default(), &(), &JobGate::default(), stopping).await;
     }
 }

@@ -26,6 +26,7 @@ use crate::http::hosts::HostPolicy;
 use crate::http::origin::{OriginPolicy, Origins};
 use crate::http::serve::ServeOptions;
 use crate::http::{forwarded, request_smuggling, serve};
+use crate::jobs::clock::{JobClock, MachineClock};
 use crate::jobs::gate::JobGate;
 use crate::jobs::running::{self, RunningJobs};
 use crate::net::connection_limit::ConnectionLimit;
@@ -58,9 +59,17 @@ use crate::upstream::UpstreamTasks;
 #[derive(Debug)]
 #[must_use = "a server does nothing until it is run or started"]
 pub struct Server {
-    pub(super) declared: Declared,
+    pub(crate) declared: Declared,
     signals: Signals,
     receivers: Vec<Receiver<Envelope>>,
+}
+
+/// What a server finds where it starts.
+pub(crate) struct Surroundings<C> {
+    pub(crate) inherited: InheritedSockets,
+    pub(crate) clock: C,
+    /// Whether certificates are read again when their files change, and on SIGHUP.
+    pub(crate) renews: bool,
 }
 
 /// How a server has run.
@@ -162,10 +171,19 @@ impl Server {
     /// A [`StartError`] names the endpoint or the view that caused it; then
     /// nothing listens.
     pub async fn start(self) -> crate::server::error::Result<RunningServer> {
-        Ok(self.start_all().await?)
+        let surroundings = Surroundings {
+            inherited: InheritedSockets::from_environment(),
+            clock: MachineClock::default(),
+            renews: true,
+        };
+        Ok(self.start_in(surroundings).await?)
     }
 
-    async fn start_all(self) -> Result<RunningServer, StartError> {
+    pub(crate) async fn start_in(
+        self,
+        surroundings: Surroundings<impl JobClock>,
+    ) -> Result<RunningServer, StartError> {
+        let Surroundings { mut inherited, clock, renews } = surroundings;
         let Server { declared, signals, mut receivers } = self;
         #[cfg(unix)]
         outlive_files_that_are_too_large();
@@ -174,7 +192,6 @@ impl Server {
         let client_ids = declared.id_signer()?;
         running::check(&declared.timers, &declared.schedules)?;
         let destinations = declared.destinations()?;
-        let mut inherited = InheritedSockets::from_environment();
         let hand_over = declared.options.hand_over.clone();
         let mut predecessor = match hand_over.path() {
             Some(path) => Predecessor::find(path).await?,
@@ -236,7 +253,7 @@ impl Server {
         };
         let stopping = watch::Sender::new(None);
         let accepting = watch::Sender::new(true);
-        let tls = listeners.iter().filter_map(|listener| listener.tls.clone());
+        let tls = listeners.iter().filter(|_| renews).filter_map(|listener| listener.tls.clone());
         let renewal = Renewal::start(tls);
         let mut endpoints = Vec::new();
         let mut tasks = Vec::new();
@@ -275,7 +292,8 @@ impl Server {
             )));
         }
         let gate = JobGate::default();
-        let jobs = RunningJobs::start(timers, schedules, Arc::clone(&context), &gate, &stopping);
+        let jobs =
+            RunningJobs::start(timers, schedules, Arc::clone(&context), &clock, &gate, &stopping);
         let upstream_tasks = Arc::new(Mutex::new(UpstreamTasks::start(
             upstream_tasks,
             destinations,
@@ -347,7 +365,9 @@ impl Server {
         let Declared { timers, schedules, upstreams: upstream_tasks, .. } = declared;
         let stopping = watch::Sender::new(None);
         let gate = JobGate::default();
-        let jobs = RunningJobs::start(timers, schedules, Arc::clone(&context), &gate, &stopping);
+        let clock = MachineClock::default();
+        let jobs =
+            RunningJobs::start(timers, schedules, Arc::clone(&context), &clock, &gate, &stopping);
         let upstream_tasks =
             UpstreamTasks::start(upstream_tasks, destinations, Arc::clone(&context));
         let cut_off = context.cut_off.clone().drop_guard();
@@ -397,7 +417,9 @@ fn hosts_of(listener: &BoundSocket<'_>) -> Result<Option<HostPolicy>, StartError
             hosts.map_err(|reason| StartError::Host { endpoint: endpoint.title(), reason })?,
         );
     }
-    Ok(HostPolicy::new(named, listener.address))
+    // Where it was declared: a test has it listen elsewhere.
+    let address = SocketAddr::new(listener.declared.ip(), listener.address.port());
+    Ok(HostPolicy::new(named, address))
 }
 
 /// Returns the proxies in front of a listener. One of its endpoints names them,
