@@ -97,6 +97,7 @@
 //! | `schedule` | `schedule`: cron expressions and time zones | on |
 //! | `multipart` | the argument `multipart`: forms with files | on |
 //! | `encrypted-keys` | keys with a password, in PEM form; turns `tls` on | off |
+//! | `test` | the module `test`, to test a server with; for `[dev-dependencies]` | off |
 //! | `pfx` | certificates in PKCS#12 form, `.pfx` or `.p12`; turns `encrypted-keys` on | off |
 //!
 //! With `default-features = false`, a program builds faster and depends on less.
@@ -221,6 +222,8 @@
 pub mod checks {}
 pub mod keyword;
 pub mod prelude;
+#[cfg(feature = "test")]
+pub mod test;
 
 /// The Rust of the pages outside is compiled as it stands. That of `checks` is in
 /// parts, which the tests of the macro read.

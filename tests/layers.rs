@@ -22,6 +22,7 @@ const RUNTIME: &[&[&str]] = &[
     &["app"],
     &["signal", "web"],
     &["server"],
+    &["test"],
 ];
 
 #[test]

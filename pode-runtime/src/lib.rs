@@ -1,7 +1,7 @@
 //! The run time of pode: sockets, clocks and tasks, in layers.
 //!
 //! From the lowest: `base`, `net`, `http`; then `content`, `jobs`, `push` and
-//! [`upstream`]; `app`; `signal` and `web`; `server`. A folder imports only from
+//! [`upstream`]; `app`; `signal` and `web`; `server`; `test`. A folder imports only from
 //! those before it.
 //!
 //! An expansion tells [`declared::Declared`] what a server is made of; the
@@ -19,6 +19,8 @@ mod net;
 mod push;
 mod server;
 pub mod signal;
+#[cfg(feature = "test")]
+pub mod test;
 #[cfg(feature = "upstream")]
 pub mod upstream;
 #[cfg(not(feature = "upstream"))]

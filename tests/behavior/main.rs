@@ -50,6 +50,7 @@ mod state;
 #[cfg(unix)]
 mod stop;
 mod supervision;
+mod test_kit;
 mod timer;
 mod tls;
 mod uncancelled;

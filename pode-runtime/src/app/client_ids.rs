@@ -109,6 +109,22 @@ impl ClientIds {
         self
     }
 
+    /// Has a variable that isn't set replaced by its value here, or else by a
+    /// random secret.
+    #[cfg(feature = "test")]
+    pub(crate) fn complete(&mut self, variables: &std::collections::HashMap<String, String>) {
+        let Some(Signing { secret, .. }) = &mut self.signing else { return };
+        let SecretSource::Variable(name) = &secret.0 else { return };
+        if let Some(value) = variables.get(name) {
+            *secret = value.as_str().into();
+        } else if std::env::var_os(name).is_none() {
+            let mut random = [0; 32];
+            ring::rand::SecureRandom::fill(&ring::rand::SystemRandom::new(), &mut random)
+                .expect("the system has random numbers");
+            *secret = random.into();
+        }
+    }
+
     /// Reads the secret.
     pub(crate) fn signer(&self, lifetime: Duration) -> Result<IdSigner, StartError> {
         let read = |Signing { secret, is_strict }: &Signing<Secret>| {

@@ -54,6 +54,12 @@ impl<N: Into<String>> FromIterator<N> for Hosts {
 }
 
 impl Hosts {
+    /// Returns the first that is one host.
+    #[cfg(feature = "test")]
+    pub(crate) fn first(&self) -> Option<&str> {
+        self.named.iter().map(String::as_str).find(|host| !host.starts_with('*'))
+    }
+
     /// # Errors
     ///
     /// One of them is invalid.

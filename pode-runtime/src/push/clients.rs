@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+#[cfg(feature = "test")]
+use pode_core::Message;
 use pode_core::frame::Close;
 use pode_core::hub::Position;
 use pode_core::{ClientId, SendError, SignalTarget};
@@ -189,6 +191,28 @@ impl Clients {
     pub(crate) fn remembers(&self, position: Position) -> bool {
         let channel = self.signals.channel(self.signal, self.path.as_deref());
         channel.is_ok_and(|channel| channel.since(position, 0).is_ok())
+    }
+
+    /// Returns the path at which the clients are.
+    #[cfg(feature = "test")]
+    pub(crate) fn path(&self) -> &str {
+        self.path.as_deref().unwrap_or(self.signal)
+    }
+
+    /// Returns once what the clients have sent so far is handled.
+    #[cfg(feature = "test")]
+    pub(crate) async fn handled(&self) -> Result<(), SendError> {
+        let (handled, mut all_handled) = tokio::sync::mpsc::channel(1);
+        self.command(Command::WhenHandled(handled)).await?;
+        while all_handled.recv().await.is_some() {}
+        Ok(())
+    }
+
+    /// Sends a message to one client.
+    #[cfg(feature = "test")]
+    pub(crate) async fn send(&self, client: ClientId, message: Message) -> Result<(), SendError> {
+        let envelope = Envelope::new(self.audience(Recipients::Client(client)), message);
+        self.signals.post(self.signal, self.path.as_deref(), envelope).await
     }
 
     async fn find(&self, recipients: Recipients) -> Result<Vec<Found>, SendError> {

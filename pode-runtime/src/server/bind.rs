@@ -58,7 +58,9 @@ pub(crate) fn bind_all<'declared>(
 /// Groups endpoints by address. Different protocols may share an address, even
 /// one with port 0, if both or neither use TLS; two endpoints of one protocol
 /// never share one.
-fn share_addresses(endpoints: &[Endpoint]) -> Result<Vec<(Bind, Vec<&Endpoint>)>, StartError> {
+pub(crate) fn share_addresses(
+    endpoints: &[Endpoint],
+) -> Result<Vec<(Bind, Vec<&Endpoint>)>, StartError> {
     let mut shared: Vec<(Bind, Vec<&Endpoint>)> = Vec::new();
     for endpoint in endpoints {
         let bind = endpoint

@@ -66,7 +66,8 @@ pub struct Server {
 
 /// What a server finds where it starts.
 pub(crate) struct Surroundings<C> {
-    pub(crate) inherited: InheritedSockets,
+    /// The sockets to use; by default those that the process was started with.
+    pub(crate) inherited: Option<InheritedSockets>,
     pub(crate) clock: C,
     /// Whether certificates are read again when their files change, and on SIGHUP.
     pub(crate) renews: bool,
@@ -171,11 +172,8 @@ impl Server {
     /// A [`StartError`] names the endpoint or the view that caused it; then
     /// nothing listens.
     pub async fn start(self) -> crate::server::error::Result<RunningServer> {
-        let surroundings = Surroundings {
-            inherited: InheritedSockets::from_environment(),
-            clock: MachineClock::default(),
-            renews: true,
-        };
+        let clock = MachineClock::default();
+        let surroundings = Surroundings { inherited: None, clock, renews: true };
         Ok(self.start_in(surroundings).await?)
     }
 
@@ -183,7 +181,7 @@ impl Server {
         self,
         surroundings: Surroundings<impl JobClock>,
     ) -> Result<RunningServer, StartError> {
-        let Surroundings { mut inherited, clock, renews } = surroundings;
+        let Surroundings { inherited, clock, renews } = surroundings;
         let Server { declared, signals, mut receivers } = self;
         #[cfg(unix)]
         outlive_files_that_are_too_large();
@@ -192,6 +190,7 @@ impl Server {
         let client_ids = declared.id_signer()?;
         running::check(&declared.timers, &declared.schedules)?;
         let destinations = declared.destinations()?;
+        let mut inherited = inherited.unwrap_or_else(InheritedSockets::from_environment);
         let hand_over = declared.options.hand_over.clone();
         let mut predecessor = match hand_over.path() {
             Some(path) => Predecessor::find(path).await?,

@@ -60,6 +60,23 @@ impl<Context> DeclaredUpstream<Context> {
         DeclaredUpstream { sender: Arc::new(sender), url, options, receive, begin: None }
     }
 
+    #[cfg(feature = "test")]
+    pub(crate) fn name(&self) -> &'static str {
+        self.sender.name()
+    }
+
+    /// Has it connect to another place, and again at once, whenever it can't.
+    #[cfg(feature = "test")]
+    pub(crate) fn redirect(&mut self, to: std::net::SocketAddr) {
+        // It is invalid where a variable isn't set, such as one with its host.
+        let declared = self.url.parse::<pode_core::UpstreamUrl>();
+        let declared = declared.as_ref().map_or("", |url| url.as_str());
+        let resource = declared.splitn(4, '/').nth(3).unwrap_or_default();
+        self.url = format!("ws://{to}/{resource}");
+        let soon = Duration::from_millis(1);
+        (self.options.reconnect_delay, self.options.max_reconnect_delay) = (soon, soon);
+    }
+
     /// Sets the handler with which each connection begins.
     pub(crate) fn on_connect<Handler, Done>(&mut self, handler: Handler)
     where

@@ -106,6 +106,18 @@ impl Shard {
             }
             Command::Drain { share, close } => self.drain(number, *share, close).await,
             Command::Foreign => {}
+            #[cfg(feature = "test")]
+            Command::WhenHandled(handled) => self.tell_when_handled(number, handled),
+        }
+    }
+
+    /// Has each client of a path keep a sender until its messages are handled.
+    #[cfg(feature = "test")]
+    fn tell_when_handled(&mut self, path: u32, handled: &tokio::sync::mpsc::Sender<()>) {
+        let mut next = 0;
+        while let Some(slot) = self.paths[path as usize].clients.first_from(next) {
+            next = slot + 1;
+            self.client(SlotId { path, slot }).tell_when_handled(handled);
         }
     }
 

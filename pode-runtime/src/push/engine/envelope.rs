@@ -11,6 +11,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use pode_core::frame::Close;
 use pode_core::hub::{HistoryGap, Permit, Position};
 use pode_core::{ClientId, Message, SendError};
+#[cfg(feature = "test")]
+use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 
 /// Sent once, and taken by each shard with clients of the path.
@@ -58,6 +60,9 @@ pub(crate) enum Command {
     Foreign,
     /// Answer a query for clients.
     Find(Audience, Query),
+    /// Keep a sender until what each client has sent so far is handled.
+    #[cfg(feature = "test")]
+    WhenHandled(mpsc::Sender<()>),
 }
 
 /// All clients, as a share.
@@ -126,6 +131,8 @@ impl Envelope {
                 })
             }
             Command::Admit { .. } | Command::Drain { .. } | Command::Find(..) => permit.send(self),
+            #[cfg(feature = "test")]
+            Command::WhenHandled(_) => permit.send(self),
         }
     }
 

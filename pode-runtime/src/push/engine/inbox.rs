@@ -33,6 +33,10 @@ pub(super) struct Inbox {
     /// The task that handles the previous messages.
     handling: Option<JoinHandle<()>>,
     pub(super) fault: Option<Fault>,
+    /// Kept until all messages are handled, and of a client that is being closed,
+    /// until the session has ended.
+    #[cfg(feature = "test")]
+    pub(super) handled: Vec<tokio::sync::mpsc::Sender<()>>,
     /// When the client connected, or sent its last message.
     last_said: Instant,
 }
@@ -54,6 +58,8 @@ impl Inbox {
             waiting_bytes: 0,
             handling: None,
             fault: None,
+            #[cfg(feature = "test")]
+            handled: Vec::new(),
             last_said: Instant::now(),
         }
     }

@@ -131,6 +131,22 @@ impl Certificate {
         self.sources.is_empty()
     }
 
+    /// Has variables with passwords replaced by their values here. What has a
+    /// password that isn't there becomes self-signed.
+    #[cfg(feature = "test")]
+    pub(crate) fn complete(&mut self, variables: &std::collections::HashMap<String, String>) {
+        for source in &mut self.sources {
+            let password = match source {
+                CertificateSource::Pfx { password, .. } => Some(password),
+                CertificateSource::Pem { password, .. } => password.as_mut(),
+                CertificateSource::SelfSigned => None,
+            };
+            if password.is_some_and(|password| !password.complete(variables)) {
+                *source = CertificateSource::SelfSigned;
+            }
+        }
+    }
+
     /// Returns the files that it is read from.
     fn files(&self) -> impl Iterator<Item = &Path> {
         self.sources

@@ -69,6 +69,23 @@ impl Password {
         }
     }
 
+    /// Has a variable replaced by its value here. Returns whether it can be read
+    /// then.
+    #[cfg(feature = "test")]
+    pub(super) fn complete(
+        &mut self,
+        variables: &std::collections::HashMap<String, String>,
+    ) -> bool {
+        let PasswordSource::Variable(name) = &self.source else { return true };
+        match variables.get(name) {
+            Some(value) => {
+                *self = value.as_str().into();
+                true
+            }
+            None => std::env::var_os(name).is_some(),
+        }
+    }
+
     pub(super) fn read(
         &self,
         folder: Option<&Path>,

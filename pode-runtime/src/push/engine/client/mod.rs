@@ -325,8 +325,14 @@ impl Client {
             if self.is_done() {
                 return Progress::Done;
             }
+            #[cfg(feature = "test")]
+            let is_ending = self.is_ending();
             if let Some(inbox) = &mut self.subscriber.inbox {
                 inbox.advance(context.waker);
+                #[cfg(feature = "test")]
+                if inbox.is_idle() && !is_ending {
+                    inbox.handled.clear();
+                }
                 if inbox.fault.is_some() && inbox.is_idle() {
                     return Progress::Answers;
                 }

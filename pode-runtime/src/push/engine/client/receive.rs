@@ -131,6 +131,18 @@ impl Client {
         self.peer_finished = true;
     }
 
+    /// Keeps a sender until the client's messages are handled, or all is done for
+    /// a client that is being closed.
+    #[cfg(feature = "test")]
+    pub(in super::super) fn tell_when_handled(&mut self, handled: &tokio::sync::mpsc::Sender<()>) {
+        let is_ending = self.is_ending();
+        if let Some(inbox) = &mut self.subscriber.inbox
+            && (is_ending || !inbox.is_idle())
+        {
+            inbox.handled.push(handled.clone());
+        }
+    }
+
     /// Whether the inbox is full.
     pub(super) fn is_full(&self) -> bool {
         self.subscriber.inbox.as_ref().is_some_and(|inbox| inbox.is_full())

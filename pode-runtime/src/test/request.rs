@@ -1,0 +1,149 @@
+//! A request that a test makes.
+
+use std::path::PathBuf;
+use std::pin::Pin;
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, ORIGIN};
+use serde::Serialize;
+
+use super::client::Client;
+use super::exchange::{Endpoints, Head, read};
+use super::identity::Identity;
+use super::json;
+use super::patience::OrFail;
+use super::response::Response;
+use crate::app::event::CLIENT_ID;
+
+/// A request, made by [`get`](super::TestServer::get) and its like; it is sent when
+/// this is awaited.
+///
+/// It goes to the first endpoint that takes requests, over a connection of its own,
+/// by HTTP/1.1. By default it comes from no page, and asks for `localhost` or for
+/// the first of the endpoint's `hosts`.
+///
+/// # Panics
+///
+/// When awaited: what was given isn't valid, or the response doesn't come in time.
+#[must_use = "a request is sent when it is awaited"]
+#[derive(Debug)]
+pub struct Request {
+    pub(super) endpoints: Endpoints,
+    pub(super) head: Head,
+    pub(super) body: Bytes,
+    /// The parts of a form so far.
+    pub(super) parts: Vec<u8>,
+}
+
+/// What separates the parts of a form.
+const BOUNDARY: &str = "pode-test-7MA4YWxkTrZu0gW";
+
+impl Request {
+    /// Adds a header.
+    pub fn header(mut self, name: &str, value: &str) -> Request {
+        self.head.header(name, value);
+        self
+    }
+
+    /// Adds a cookie; its value is percent-encoded.
+    pub fn cookie(mut self, name: &str, value: &str) -> Request {
+        self.head.cookie(name, value);
+        self
+    }
+
+    /// Says of which site's page it comes: `https://shop.example`.
+    pub fn origin(self, origin: &str) -> Request {
+        self.header(ORIGIN.as_str(), origin)
+    }
+
+    /// Adds a query: a struct, or pairs such as `[("page", "2")]`.
+    pub fn query<T: Serialize + ?Sized>(mut self, query: &T) -> Request {
+        self.head.query(query);
+        self
+    }
+
+    /// Says that a client of a signal sends it, as
+    /// [`signal_client`](crate::WebEvent::signal_client) reads it.
+    pub fn as_client<Out, In>(self, client: &Client<Out, In>) -> Request {
+        self.header(CLIENT_ID.as_str(), client.id())
+    }
+
+    /// Sends it to the endpoint of this name.
+    pub fn endpoint(mut self, name: &str) -> Request {
+        self.head.endpoint = Some(name.to_owned());
+        self
+    }
+
+    /// Shows a client's certificate to an `https` endpoint; the files are PEM, and
+    /// relative to the working directory.
+    pub fn client_certificate(
+        mut self,
+        chain: impl Into<PathBuf>,
+        key: impl Into<PathBuf>,
+    ) -> Request {
+        self.head.identity = Some(Identity { chain: chain.into(), key: key.into() });
+        self
+    }
+
+    /// Sends the fields of a form: a struct, or pairs such as `[("name", "Ada")]`.
+    pub fn form<T: Serialize + ?Sized>(self, form: &T) -> Request {
+        let what = format_args!("no form is made of {}", json::name::<T>());
+        let body = serde_html_form::to_string(form).or_fail(self.head.patience, what);
+        self.header(CONTENT_TYPE.as_str(), "application/x-www-form-urlencoded").body(body)
+    }
+
+    /// Sends JSON.
+    pub fn json<T: Serialize + ?Sized>(self, value: &T) -> Request {
+        let body = json::write(value, self.head.patience);
+        self.header(CONTENT_TYPE.as_str(), "application/json").body(body)
+    }
+
+    /// Sends a body, with no `Content-Type` unless a header says it.
+    pub fn body(mut self, body: impl Into<Bytes>) -> Request {
+        self.body = body.into();
+        self
+    }
+
+    /// Adds a field to a form in parts (`multipart/form-data`).
+    pub fn part(self, name: &str, value: &str) -> Request {
+        self.add_part(&format!("name=\"{name}\""), value.as_bytes())
+    }
+
+    /// Adds a file to a form in parts.
+    pub fn file(self, name: &str, file_name: &str, content: impl AsRef<[u8]>) -> Request {
+        let names = format!(
+            "name=\"{name}\"; filename=\"{file_name}\"\r\nContent-Type: application/octet-stream"
+        );
+        self.add_part(&names, content.as_ref())
+    }
+
+    fn add_part(mut self, names: &str, content: &[u8]) -> Request {
+        let head = format!("--{BOUNDARY}\r\nContent-Disposition: form-data; {names}\r\n\r\n");
+        self.parts.extend([head.as_bytes(), content, b"\r\n"].concat());
+        self
+    }
+
+    async fn send(mut self) -> Response {
+        if !self.parts.is_empty() {
+            self.parts.extend(format!("--{BOUNDARY}--\r\n").as_bytes());
+            let body = std::mem::take(&mut self.parts);
+            let multipart = format!("multipart/form-data; boundary={BOUNDARY}");
+            self = self.header(CONTENT_TYPE.as_str(), &multipart).body(body);
+        }
+        let Request { endpoints, head, body, .. } = self;
+        let patience = head.patience;
+        let endpoint = endpoints.find(false, head.endpoint.as_deref().as_slice(), patience);
+        let what = format!("the response to {} {}", head.method, head.target);
+        let answered = async { read(head.send(endpoint, body).await, patience).await };
+        patience.wait(what, answered).await
+    }
+}
+
+impl IntoFuture for Request {
+    type Output = Response;
+    type IntoFuture = Pin<Box<dyn Future<Output = Response> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.send())
+    }
+}
