@@ -204,3 +204,37 @@ fn main() -> pode::Result {
     pode::log_to_terminal();
     chat_rooms().run_blocking()
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_message_stays_in_its_room() {
+        let server = pode::test::start(chat_rooms()).await;
+        let room = |room: &str| ROOM.at(&room.to_owned());
+        let mut ada = server.connect(room("kitchen")).query(&[("name", "Ada")]).await;
+        let mut bob = server.connect(room("hall")).query(&[("name", "Bob")]).await;
+        for client in [&mut ada, &mut bob] {
+            assert_eq!(client.next_json::<Value>().await["news"], "welcome");
+        }
+        ada.send_json(&json!({ "say": "message", "text": "hi" })).await;
+        let heard: Value = ada.next_json().await;
+        assert_eq!((&heard["from"], &heard["text"]), (&json!("Ada"), &json!("hi")));
+        bob.assert_silent().await;
+    }
+
+    #[tokio::test]
+    async fn a_name_is_free_again_when_its_owner_has_left() {
+        let server = pode::test::start(chat_rooms()).await;
+        let enter = || server.connect(ROOM.at(&"hall".to_owned())).query(&[("name", "Ada")]);
+        let ada = enter().await;
+        let refused = enter().refused().await.assert_status(409);
+        assert_eq!(refused.text(), "somebody here is called Ada already");
+        ada.close().await;
+        server.settle().await;
+        enter().await;
+    }
+}

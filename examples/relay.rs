@@ -228,3 +228,27 @@ async fn main() -> pode::Result {
     feed.stop().await;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn each_connection_begins_with_what_is_watched() {
+        let server = pode::test::start(relay()).await;
+        let mut prices = server.connect(PRICES).await;
+        let mut feed = server.upstream(FEED).await;
+        let first = [Crop::Peas, Crop::Beans, Crop::Lentils];
+        feed.assert_next(&Order::Watch(first.into())).await;
+        server.post("/crops").form(&[("crop", "peas")]).await.assert_status(204);
+        let fewer = [Crop::Beans, Crop::Lentils];
+        feed.assert_next(&Order::Watch(fewer.into())).await;
+        feed.close(1012, "as ordered").await;
+
+        let mut feed = server.upstream(FEED).await;
+        feed.assert_next(&Order::Watch(fewer.into())).await;
+        let tick = Tick { crop: Crop::Beans, cents: 300 };
+        feed.send(&tick).await;
+        prices.assert_next(&tick).await;
+    }
+}

@@ -85,3 +85,26 @@ fn main() -> pode::Result {
     pode::log_to_terminal();
     timers_and_schedules().run_blocking()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_second_has_four_samples_and_a_minute_one_chime() {
+        let server =
+            pode::test::start(timers_and_schedules()).clock("2026-05-01 11:58:59.5[UTC]").await;
+        let mut samples = server.connect(SAMPLES).await;
+        let mut chimes = server.connect(CHIMES).await;
+        server.advance(Duration::from_secs(1)).await;
+        for count in 1..=4 {
+            let sample: serde_json::Value = samples.next_json().await;
+            assert_eq!(sample["count"], count);
+        }
+        samples.assert_silent().await;
+        let noon = 1_777_636_800_000;
+        chimes.assert_next(&Chime { count: 1, next: Some(noon) }).await;
+    }
+}

@@ -55,3 +55,30 @@ fn main() -> pode::Result {
     pode::log_to_terminal();
     web_signal().run_blocking()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_typed_reaches_everyone() {
+        let server = pode::test::start(web_signal()).await;
+        let mut ada = server.connect(CHAT).await;
+        let mut bob = server.connect(CHAT).await;
+        let mut times = server.connect(RESPONSE_TIMES).await;
+        server.post("/broadcast").form(&[("message", "hi")]).await.assert_status(204);
+        for client in [&mut ada, &mut bob] {
+            client.assert_next(&Message { message: "hi".to_owned() }).await;
+            client.assert_silent().await;
+        }
+        assert!(times.next_text().await.starts_with("{\"milliseconds\":"));
+    }
+
+    #[tokio::test]
+    async fn a_form_without_a_message_reaches_nobody() {
+        let server = pode::test::start(web_signal()).await;
+        let mut client = server.connect(CHAT).await;
+        server.post("/broadcast").form(&[("text", "hi")]).await.assert_status(400);
+        client.assert_silent().await;
+    }
+}
