@@ -1,11 +1,10 @@
 //! Signals: recipients, order, and how connections end.
 
-use pode::RunningServer;
 use pode::prelude::*;
+use pode::{RunningServer, test};
 use serde_json::value::RawValue;
-use tokio_tungstenite::tungstenite::Message as Frame;
 
-use crate::support::{Client, post_form, start};
+use crate::support::{Client, start};
 
 #[derive(Serialize)]
 struct Message {
@@ -36,11 +35,11 @@ fn chat(message: &str) -> Message {
 
 #[tokio::test]
 async fn everyone_on_a_path_gets_what_is_posted() {
-    let server = start(signals()).await;
-    let mut clients = [Client::connect(&server, "/").await, Client::connect(&server, "/").await];
-    assert_eq!(post_form(&server, "/broadcast", "message=hi").await.status, 204);
+    let server = test::start(signals()).await;
+    let mut clients = [server.connect(CHAT).await, server.connect(CHAT).await];
+    server.post("/broadcast").form(&[("message", "hi")]).await.assert_status(204);
     for client in &mut clients {
-        assert_eq!(client.text().await, r#"{"Message":"hi"}"#);
+        assert_eq!(client.next_text().await, r#"{"Message":"hi"}"#);
     }
 }
 
@@ -100,10 +99,10 @@ async fn ten_thousand_sends_arrive_with_several_threads_and_senders_too() {
 
 #[tokio::test]
 async fn a_client_gets_its_path_and_what_is_sent_to_all() {
-    let server = start(signals()).await;
-    let mut times = Client::connect(&server, "/response-times").await;
-    let mut one = Client::connect(&server, "/one-at-a-time/").await;
-    let mut chatting = Client::connect(&server, "/").await;
+    let server = test::start(signals()).await;
+    let mut times = server.connect(RESPONSE_TIMES).await;
+    let mut one = server.connect(ONE_AT_A_TIME).await;
+    let mut chatting = server.connect(CHAT).await;
     let signals = server.signals();
 
     signals.send(CHAT, &chat("not for times")).await.unwrap();
@@ -114,25 +113,26 @@ async fn a_client_gets_its_path_and_what_is_sent_to_all() {
     signals.send(ONE_AT_A_TIME, &7).await.unwrap();
     signals.try_send(RESPONSE_TIMES, &vec![3]).unwrap();
 
-    assert_eq!(times.text().await, "[1,2]");
-    assert_eq!(times.text().await, r#""for all""#);
-    assert_eq!(times.text().await, r#"{ "exactly":  [1.0e2, "ü"] }"#);
-    assert_eq!(times.text().await, "[3]");
-    assert_eq!(one.text().await, r#""for all""#);
-    assert_eq!(one.text().await, "7");
-    assert_eq!(chatting.text().await, r#"{"Message":"not for times"}"#);
-    assert_eq!(chatting.text().await, r#""for all""#);
+    assert_eq!(times.next().await, [1, 2]);
+    assert_eq!(times.next_text().await, r#""for all""#);
+    assert_eq!(times.next_text().await, r#"{ "exactly":  [1.0e2, "ü"] }"#);
+    assert_eq!(times.next().await, [3]);
+    assert_eq!(one.next_text().await, r#""for all""#);
+    assert_eq!(one.next().await, 7);
+    chatting.assert_next(&chat("not for times")).await;
+    assert_eq!(chatting.next_text().await, r#""for all""#);
+    tokio::join!(times.assert_silent(), one.assert_silent(), chatting.assert_silent());
 }
 
 #[tokio::test]
 async fn clients_only_listen() {
-    let server = start(signals()).await;
-    let mut listening = Client::connect(&server, "/").await;
-    let mut speaking = Client::connect(&server, "/").await;
-    speaking.send(Frame::Text("hello".into())).await;
-    assert_eq!(speaking.close_code().await, 1003);
+    let server = test::start(signals()).await;
+    let mut listening = server.connect(CHAT).await;
+    let mut speaking = server.connect(CHAT).await;
+    speaking.send_text("hello").await;
+    assert_eq!(speaking.closed().await.code, 1003);
     server.signals().send(CHAT, &chat("hi")).await.unwrap();
-    assert_eq!(listening.text().await, r#"{"Message":"hi"}"#);
+    listening.assert_next(&chat("hi")).await;
 }
 
 #[tokio::test]
