@@ -23,9 +23,11 @@ pode_server! {
     };
 }
 
+/// Returns a server at an address that no other test uses: its port is still free
+/// when it starts again.
 fn server() -> (Server, Arc<Barrier>) {
     let gate = Arc::new(Barrier::new(2));
-    (stopping("127.0.0.1:0".into(), Arc::clone(&gate)), gate)
+    (stopping("127.0.0.2:0".into(), Arc::clone(&gate)), gate)
 }
 
 #[tokio::test]
