@@ -31,11 +31,12 @@
 //! ```
 //!
 //! It needs the feature `test`, and [tokio](https://docs.rs/tokio) for
-//! `#[tokio::test]`. So that programs don't carry it, both belong to the tests:
+//! `#[tokio::test]`. So that programs don't carry it, both belong to the tests. pode
+//! comes from where `[dependencies]` has it, such as a path:
 //!
 //! ```toml
 //! [dev-dependencies]
-//! pode = { version = "0.1", features = ["test"] }
+//! pode = { path = "../pode", features = ["test"] }
 //! tokio = { version = "1", features = ["macros", "rt"] }
 //! ```
 //!

@@ -174,6 +174,8 @@ async fn what_is_not_as_expected_is_told_with_its_place() {
     let text = told(async { drop(client.next().await) }).await;
     let closed = "but the connection was closed with 4001, \"enough\"";
     assert!(text.ends_with(&format!("expected a message on `/aside`, {closed}")), "{text}");
+    let text = told(client.assert_silent()).await;
+    assert!(text.contains("expected a silent client on `/aside`, but the connection"), "{text}");
     let closed = client.closed().await;
     assert_eq!((closed.code, &*closed.reason), (4001, "enough"));
 
@@ -187,8 +189,10 @@ async fn what_is_not_as_expected_is_told_with_its_place() {
     let text = told(async {
         server.get("/who").await.assert_status(200);
     });
-    let missing = "expected status 200, got 400 Bad Request: the header `X-Pode-Signal-Client-Id`";
+    let missing = "expected status 200 for GET /who, got 400 Bad Request: the header `X-Pode-Signal-Client-Id`";
     assert!(text.await.starts_with(missing));
+    let text = told(async { drop(server.get("who").await) }).await;
+    assert!(text.ends_with(r#": "who" is no path: it doesn't begin with `/`"#), "{text}");
     let text = told(server.invoke_timer("none")).await;
     assert!(text.ends_with(": nothing is invoked: no timer `none` is declared"), "{text}");
 }

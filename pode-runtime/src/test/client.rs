@@ -105,15 +105,17 @@ impl<Out, In> Client<Out, In> {
 
     /// Makes sure that no message is left to this client: neither of what was sent
     /// before, nor of what handlers send because of what clients and upstreams of
-    /// this test have sent before.
+    /// this test have sent before. A client whose connection has ended isn't silent,
+    /// but gone: that is a failure.
     ///
-    /// It waits for no time to pass: see [`settle`](super::TestServer::settle).
+    /// It waits for no time to pass, but for all clients of the server, each time: see
+    /// [`settle`](super::TestServer::settle).
     #[track_caller]
     pub fn assert_silent(&mut self) -> impl Future<Output = ()> + Send {
         let patience = self.patience();
         async move {
             self.settling.settle(patience).await;
-            self.socket.assert_nothing_unread(patience);
+            self.socket.assert_nothing_unread(patience).await;
         }
     }
 

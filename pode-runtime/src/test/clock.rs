@@ -70,7 +70,10 @@ impl TestClock {
             return time.parse();
         }
         let zone = self.state().wall.time_zone().clone();
-        time.parse::<jiff::civil::DateTime>()?.to_zoned(zone)
+        match time.parse::<jiff::Timestamp>() {
+            Ok(moment) => Ok(moment.to_zoned(zone)),
+            Err(_) => time.parse::<jiff::civil::DateTime>()?.to_zoned(zone),
+        }
     }
 
     /// Moves both clocks, and waits for the handlers of what becomes due.

@@ -107,7 +107,7 @@ impl<Out, In> Connect<Out, In> {
                 StatusCode::SWITCHING_PROTOCOLS => {
                     patience.fail(format_args!("expected a refusal {what}, but the client is in"))
                 }
-                _ => read(response, patience).await,
+                _ => read(response, &what, patience).await,
             }
         };
         patience.wait(format!("the refusal {what}"), refused).await
@@ -120,7 +120,7 @@ impl<Out, In> Connect<Out, In> {
         let connected = async {
             let (response, accept) = self.shake_hands().await;
             if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-                let refused = read(response, patience).await;
+                let refused = read(response, &what, patience).await;
                 let (status, text) = (refused.status, json::shown(&refused.body));
                 patience.fail(format_args!("the client is refused {what}: {status}: {text}"));
             }

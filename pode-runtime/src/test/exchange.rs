@@ -77,6 +77,9 @@ pub(super) struct Head {
 
 impl Head {
     pub(super) fn new(method: Method, path: &str, patience: Patience) -> Head {
+        if !path.starts_with('/') {
+            patience.fail(format_args!("{path:?} is no path: it doesn't begin with `/`"));
+        }
         let (headers, endpoint, identity) = (HeaderMap::new(), None, None);
         Head { method, target: path.to_owned(), headers, endpoint, identity, patience }
     }
@@ -125,9 +128,18 @@ impl Head {
     }
 }
 
-/// Reads a whole response.
-pub(super) async fn read(response: http::Response<Incoming>, patience: Patience) -> Response {
+/// Reads the whole response to what was asked.
+pub(super) async fn read(
+    response: http::Response<Incoming>,
+    asked: &str,
+    patience: Patience,
+) -> Response {
     let (head, body) = response.into_parts();
     let body = body.collect().await.or_fail(patience, "the response breaks off");
-    Response { status: head.status, headers: head.headers, body: body.to_bytes() }
+    Response {
+        asked: asked.to_owned(),
+        status: head.status,
+        headers: head.headers,
+        body: body.to_bytes(),
+    }
 }

@@ -133,9 +133,9 @@ impl Request {
         let Request { endpoints, head, body, .. } = self;
         let patience = head.patience;
         let endpoint = endpoints.find(false, head.endpoint.as_deref().as_slice(), patience);
-        let what = format!("the response to {} {}", head.method, head.target);
-        let answered = async { read(head.send(endpoint, body).await, patience).await };
-        patience.wait(what, answered).await
+        let asked = format!("{} {}", head.method, head.target);
+        let answered = async { read(head.send(endpoint, body).await, &asked, patience).await };
+        patience.wait(format!("the response to {asked}"), answered).await
     }
 }
 

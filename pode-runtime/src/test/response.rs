@@ -12,6 +12,8 @@ use super::patience::Patience;
 /// A server's response, read to its end. Redirects aren't followed.
 #[derive(Clone, Debug)]
 pub struct Response {
+    /// The method and the path of the request.
+    pub(super) asked: String,
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
@@ -32,7 +34,8 @@ impl Response {
     pub fn assert_status(self, status: u16) -> Response {
         if self.status != status {
             let body = json::shown(&self.body);
-            panic!("expected status {status}, got {}: {body}", self.status);
+            let (asked, got) = (&self.asked, self.status);
+            panic!("expected status {status} for {asked}, got {got}: {body}");
         }
         self
     }

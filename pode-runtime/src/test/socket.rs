@@ -155,11 +155,16 @@ impl Socket {
         self.messages.try_recv().ok()
     }
 
-    /// Fails if something has come that wasn't asked for.
-    pub(super) fn assert_nothing_unread(&mut self, patience: Patience) {
+    /// Fails if something has come that wasn't asked for, or nothing can come any
+    /// more.
+    pub(super) async fn assert_nothing_unread(&mut self, patience: Patience) {
         if let Some(heard) = self.unread() {
             let heard = json::shown(heard.bytes());
             patience.fail(format_args!("expected no message {}, got {heard}", self.what));
+        }
+        if self.link.has_ended() {
+            let end = self.link.end().await;
+            patience.fail(format_args!("expected a silent client {}, but {end}", self.what));
         }
     }
 

@@ -59,7 +59,8 @@ impl Start {
     ///
     /// A time with its zone, as in RFC 9557: `2026-03-29 01:59[Europe/Berlin]`. Where a
     /// local time comes twice, its offset tells which is meant:
-    /// `2026-10-25T02:30+01:00[Europe/Berlin]`. Without a zone it is the machine's.
+    /// `2026-10-25T02:30+01:00[Europe/Berlin]`. Without a zone it is the machine's, also
+    /// for a moment such as `2026-03-29T00:59:00Z`.
     #[cfg(feature = "schedule")]
     pub fn clock(mut self, time: &str) -> Start {
         self.clock = Some(time.to_owned());
@@ -75,6 +76,7 @@ impl Start {
 
     async fn start(self) -> TestServer {
         let Start { mut server, patience, deadline, clock: time, variables } = self;
+        show_warnings();
         let declared = &mut server.declared;
         declared.options.hand_over = HandOver::default();
         declared.options.client_ids.complete(&variables);
@@ -137,6 +139,13 @@ impl IntoFuture for Start {
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(self.start())
     }
+}
+
+/// Shows what servers warn of with the test that has started them, if it fails; unless
+/// the program has a subscriber of its own.
+fn show_warnings() {
+    let shown = tracing_subscriber::fmt().with_max_level(tracing::Level::WARN);
+    let _ = shown.with_target(false).with_test_writer().try_init();
 }
 
 /// Returns the name and the protocol of an endpoint, and the host by which it is

@@ -170,7 +170,7 @@ impl<Sends, Receives> TestUpstream<Sends, Receives> {
         let patience = self.patience();
         async move {
             self.settling.settle(patience).await;
-            self.socket.assert_nothing_unread(patience);
+            self.socket.assert_nothing_unread(patience).await;
         }
     }
 
