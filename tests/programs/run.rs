@@ -174,7 +174,25 @@ async fn the_server_of_the_readme_serves(features: Option<&str>) {
     assert_eq!(request_at(at(8095), "POST", "/news", &FORM, b"title=hi").await.status, 204);
     assert_eq!(client.text().await, r#"{"title":"hi"}"#);
     drop(news);
+    if features.is_none() {
+        its_tests_pass(section, &folder);
+    }
     std::fs::remove_dir_all(folder).unwrap();
+}
+
+/// Adds the tests of the README to its server, and runs them.
+fn its_tests_pass(section: &str, folder: &Path) {
+    let section = section.split_once("## Its tests").expect("the section is there").1;
+    let dependencies = block(section, "In `Cargo.toml`:", "toml");
+    let dependencies = dependencies.replace("\"../pode\"", &format!("{:?}", repository()));
+    let tests = block(section, "At the end of `src/main.rs`:", "rust,ignore");
+    for (file, added) in [("Cargo.toml", &*dependencies), ("src/main.rs", tests)] {
+        let file = folder.join(file);
+        let before = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(&file, format!("{before}\n{added}")).unwrap();
+    }
+    let said = output(&mut cargo(folder, &["test", "--quiet"])).unwrap();
+    assert!(said.contains("1 passed"), "{said}");
 }
 
 /// One after the other, since both are the same program.
