@@ -31,6 +31,7 @@ pode_server! {
     route GET "/people/:id/*rest" => redirect "/users/:id/all/*rest";
     route GET "/users/*rest" (rest: String) => async |_, rest: String| text(rest);
     route GET "/away" => redirect "https://example.org/a:b";
+    route GET "/rooms" => async |_| redirect("/rooms/a b/ü?x=%25#\r\ny");
     route GET "/gone" => async |_| Err::<(), _>(EventError::new(410, "it was here"));
 }
 
@@ -129,6 +130,7 @@ async fn declared_redirects_take_the_parameters_along() {
             ("/old?x=1", "/created"),
             ("/people/a%20b%2Fc/d/%3Fe", "/users/a%20b%2Fc/all/d/%3Fe"),
             ("/away", "https://example.org/a:b"),
+            ("/rooms", "/rooms/a%20b/%C3%BC?x=%25#%0D%0Ay"),
         ] {
             for method in ["GET", "HEAD"] {
                 let answer = request(&server, method, path, &[], b"").await;

@@ -208,14 +208,15 @@ async fn a_request_with_chunks_keeps_its_connection() {
 #[tokio::test]
 async fn a_value_from_a_visitor_is_never_a_header_of_its_own() {
     for server in by_each_version(guarded).await {
-        for path in
-            ["/away?to=/x%0d%0aSet-Cookie:a=b", "/named?to=x%0aSet-Cookie:a=b", "/named?to=%00"]
-        {
+        for path in ["/named?to=x%0aSet-Cookie:a=b", "/named?to=%00"] {
             let answer = get(&server, path).await;
             assert_eq!(answer.status, 500, "{path}");
             assert_eq!(answer.text(), "the server could not answer this request");
             assert!(!answer.headers.contains_key("set-cookie"), "{path}");
         }
+        let away = get(&server, "/away?to=/x%0d%0aSet-Cookie:a=b").await;
+        assert_eq!(away.headers["location"], "/x%0D%0ASet-Cookie:a=b");
+        assert!(!away.headers.contains_key("set-cookie"));
         assert_eq!(get(&server, "/away?to=/reached").await.headers["location"], "/reached");
     }
 }

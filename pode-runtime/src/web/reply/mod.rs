@@ -8,6 +8,7 @@ use bytes::Bytes;
 use cookie::Cookie;
 use http::header::HeaderValue;
 use http::{Response, StatusCode};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::Serialize;
 
 use crate::base::error::with_causes;
@@ -115,17 +116,36 @@ pub fn bytes(content_type: impl Into<String>, body: impl Into<Bytes>) -> Raw {
 
 /// Redirects the browser to another address, by GET (303 See Other).
 ///
-/// The address is used as it is. One that a request names, such as `?next=…`,
-/// leads wherever the request's author wants, unless the handler checks it. An
-/// address with characters that aren't valid in a header is logged and becomes
-/// a 500.
+/// Spaces and other characters that no address holds, such as `ü`, are encoded; all
+/// others are left, so `/`, `?`, `#` and `%` in a part of it are for the handler to
+/// encode. One that a request names, such as `?next=…`,
+/// leads wherever the request's author wants, unless the handler checks it.
+///
+/// ```
+/// # use pode_runtime as pode;
+/// use pode::reply::redirect;
+///
+/// let to_the_shop = redirect("/shop?from=here");
+/// ```
 pub fn redirect(target: impl Into<String>) -> Redirect {
-    let target = target.into();
-    let Ok(location) = HeaderValue::try_from(&target) else {
-        return Redirect(Err(format!("can't redirect to {target:?}")));
-    };
-    Redirect(Ok(redirection(StatusCode::SEE_OTHER, location)))
+    let target = utf8_percent_encode(&target.into(), NO_ADDRESS).to_string();
+    // What is left is visible ASCII.
+    let location = HeaderValue::try_from(target).map_err(|error| error.to_string());
+    Redirect(location.map(|location| redirection(StatusCode::SEE_OTHER, location)))
 }
+
+/// What stands in no address (RFC 3986, section 2), besides what isn't ASCII.
+const NO_ADDRESS: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'<')
+    .add(b'>')
+    .add(b'\\')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'|')
+    .add(b'}');
 
 /// Answers with a status and no body. A number outside 200 to 999 becomes a
 /// 500.
