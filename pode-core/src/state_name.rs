@@ -12,7 +12,8 @@ use std::marker::PhantomData;
 /// compile.
 ///
 /// ```
-/// use pode_core::StateName;
+/// # use pode_core as pode;
+/// use pode::StateName;
 ///
 /// const VISITS: StateName<u64> = StateName::new("VISITS");
 /// assert_eq!(VISITS.as_str(), "VISITS");

@@ -249,7 +249,8 @@ keywords! {
     ///
     /// `folder/users/list.html` is the view `users/list`. Templates are those
     /// of [minijinja](https://docs.rs/minijinja): `{{ name }}` prints a
-    /// variable, escaped for HTML; `{% include "parts/head.html" %}` includes
+    /// variable, escaped for HTML, and `{{ name | urlencode }}` a part of an address;
+    /// `{% include "parts/head.html" %}` includes
     /// another file of the folder. The compiler reads the templates: what they
     /// link to, request and listen to must exist. A variable without a value is
     /// an error, unless `{{ name | default("") }}` or `{% if name %}` says that it
@@ -461,7 +462,9 @@ keywords! {
     /// `event.state(NAME)` returns a reference to it, in every handler. What
     /// changes is behind an atomic or a lock: handlers run side by side. The
     /// value is made once, by [`server`]'s function, whose parameters it may use;
-    /// each server that the function returns has its own.
+    /// each server that the function returns has its own. A handler that panics
+    /// while it holds a lock of the standard library poisons it: take it as below, if
+    /// the value can be used all the same.
     ///
     /// The declaration makes a constant, of type
     /// [`StateName<Type>`](crate::StateName), with the function's visibility.
@@ -469,7 +472,7 @@ keywords! {
     /// that asks for a state nobody declared doesn't compile.
     ///
     /// ```
-    /// use std::sync::Mutex;
+    /// use std::sync::{Mutex, MutexGuard, PoisonError};
     ///
     /// use pode::prelude::*;
     ///
@@ -482,11 +485,15 @@ keywords! {
     /// }
     ///
     /// async fn list(event: WebEvent) -> impl Reply {
-    ///     json(&*event.state(NAMES).lock().unwrap())
+    ///     json(&*names(&event))
     /// }
     ///
     /// async fn sign(event: WebEvent, name: String) {
-    ///     event.state(NAMES).lock().unwrap().push(name);
+    ///     names(&event).push(name);
+    /// }
+    ///
+    /// fn names(event: &WebEvent) -> MutexGuard<'_, Vec<String>> {
+    ///     event.state(NAMES).lock().unwrap_or_else(PoisonError::into_inner)
     /// }
     /// # let _ = guests("ada".into());
     /// ```

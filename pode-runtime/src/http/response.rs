@@ -17,6 +17,7 @@ pub(crate) struct Sentence(pub(crate) String);
 
 /// A plain sentence for the client that sent the request.
 pub(crate) fn sentence(status: StatusCode, text: &str) -> WholeResponse {
+    tracing::debug!("{}: {}", status.as_u16(), OneLine(text));
     let content_type = const { HeaderValue::from_static("text/plain; charset=utf-8") };
     let mut response = whole(status, content_type, format!("{text}\n").into());
     response.extensions_mut().insert(Sentence(text.to_owned()));

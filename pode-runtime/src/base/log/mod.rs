@@ -44,7 +44,8 @@ const LAST_LINES: Duration = Duration::from_secs(1);
 ///
 /// | `RUST_LOG` | what is printed |
 /// |---|---|
-/// | `debug`, `info`, `warn`, `error` | everything of this level and those above it |
+/// | `debug` | also the reason with which a request is refused |
+/// | `info`, `warn`, `error` | everything of this level and those above it |
 /// | `off` | nothing but panics |
 /// | `info,pode::access=off` | no requests and no WebSockets |
 /// | `warn,pode=debug` | more of pode than of the program and its other crates |
