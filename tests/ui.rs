@@ -45,6 +45,23 @@ fn mistakes_that_rustc_finds_read_as_written_down() {
     compare(&cases, said_of_each(&cases, &empty_folder("ui-rustc")));
 }
 
+/// Each is a crate of its own, since the macro tells one and rustc the next, or
+/// both tell something.
+#[test]
+fn mistakes_of_newcomers_read_as_written_down() {
+    let cases = files("newcomer", "rs");
+    compare(&cases, said_of_each(&cases, &empty_folder("ui-newcomer")));
+    compare_list();
+}
+
+/// Whoever makes one of them told moves it to the folder above.
+#[test]
+fn mistakes_of_newcomers_that_nobody_tells_compile() {
+    let cases = files("newcomer/silent", "rs");
+    let said = said_of_each(&cases, &empty_folder("ui-newcomer-silent"));
+    assert!(said.is_empty(), "told now, so they move to tests/ui/newcomer: {:?}", said.keys());
+}
+
 /// Compiles the cases as modules of one crate, and returns the folder of its
 /// output.
 fn compare_modules(cases: &[PathBuf], name: &str, libraries: &Libraries) -> PathBuf {
@@ -98,6 +115,40 @@ fn compare(cases: &[PathBuf], mut said: Said) {
     assert!(said.is_empty(), "said of nobody's file: {said:?}");
 }
 
+/// Compares the lists in the README of newcomers with the cases, or writes them.
+fn compare_list() {
+    let path = folder().join("newcomer/README.md");
+    let readme = fs::read_to_string(&path).unwrap();
+    let (head, _) = readme.split_once("## Told\n").unwrap();
+    let mut lists = format!("{head}## Told\n\n| case | mistake | said first |\n|---|---|---|\n");
+    for (path, text) in written("newcomer") {
+        let (_, said) = text.lines().next().unwrap().split_once(": ").unwrap();
+        let remarks = remarks(&path.with_extension("rs"));
+        lists += &row(&path, [&remarks[0], said]);
+    }
+    lists += "\n## Told by nobody\n\n| case | mistake | what happens |\n|---|---|---|\n";
+    for path in files("newcomer/silent", "rs") {
+        let remarks = remarks(&path);
+        lists += &row(&path, [&remarks[0], &remarks[1]]);
+    }
+    if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
+        fs::write(&path, &lists).unwrap();
+    }
+    assert_eq!(fs::read_to_string(&path).unwrap(), lists);
+}
+
+fn row(case: &Path, cells: [&str; 2]) -> String {
+    let name = case.file_stem().unwrap().to_string_lossy();
+    let [mistake, said] = cells.map(|cell| cell.replace('|', r"\|"));
+    format!("| `{name}` | {mistake} | {said} |\n")
+}
+
+/// Returns what a newcomer's case says of itself, by line.
+fn remarks(case: &Path) -> Vec<String> {
+    let text = fs::read_to_string(case).unwrap();
+    text.lines().map_while(|line| line.strip_prefix("//! ")).map(str::to_owned).collect()
+}
+
 /// An error is useful only where the user can act on it.
 #[test]
 fn no_error_underlines_the_whole_macro() {
@@ -114,6 +165,18 @@ fn nothing_follows_from_a_mistake_that_is_told() {
     for (path, text) in OURS.into_iter().flat_map(written) {
         assert!(text.contains("PODE"), "{path:?} holds no mistake of ours");
         assert!(!text.contains("error[E") && !text.contains("warning"), "{path:?}");
+    }
+}
+
+/// That each error is in the case's file is seen by the comparison.
+#[test]
+fn each_mistake_of_a_newcomer_is_told_once() {
+    for (path, text) in written("newcomer") {
+        let remarks = remarks(&path.with_extension("rs"));
+        let exception = remarks.iter().find_map(|line| line.strip_prefix("Told ")?.split_once(' '));
+        let times = exception.map_or(1, |(times, _)| times.parse().unwrap());
+        let is_start = |line: &&str| line.starts_with("error") || line.starts_with("warning");
+        assert_eq!(text.lines().filter(is_start).count(), times, "{path:?}");
     }
 }
 

@@ -30,11 +30,16 @@ pub(crate) fn by(rustc: &mut Command) -> Said {
     said
 }
 
-/// Removes the repository's path, and details that any change of its libraries
-/// would change: their line numbers, and how many types have a trait.
+/// Removes the repository's path, details that any change of its libraries would
+/// change (their line numbers, and how many types have a trait), and the file
+/// with a long type, whose name depends on the path.
 fn steady(rendered: &str) -> String {
     let rendered = rendered.replace(&format!("{}/", repository().display()), "");
-    let lines = || rendered.trim_end().lines();
+    let is_about_file = |line: &&str| {
+        line.contains("the full name for the type has been written to")
+            || line.contains("to print the full type name to the console")
+    };
+    let lines = || rendered.trim_end().lines().filter(|line| !is_about_file(line));
     // Rustc makes the margin as wide as the largest number.
     let margin = lines().find_map(|line| line.find("--> ")).unwrap_or_default();
     let mut is_case = true;

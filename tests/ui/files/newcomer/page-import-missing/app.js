@@ -1,0 +1,2 @@
+import { greet } from "./tool.js";
+greet();

@@ -1,0 +1,17 @@
+//! A page; the handler has an attribute, as in Rocket and actix.
+//! Told 2 times: the function in the block is read as a declaration, too.
+
+use pode::prelude::*;
+
+pode_server! {
+    server news;
+    endpoint http 8090;
+    #[get("/")]
+    async fn index(_: WebEvent) -> impl Reply {
+        text("hello")
+    }
+}
+
+fn main() -> pode::Result {
+    news().run_blocking()
+}

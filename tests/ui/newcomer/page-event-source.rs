@@ -1,0 +1,16 @@
+//! A page that listens; it opens an `EventSource`, a signal is a WebSocket.
+
+use pode::prelude::*;
+
+pode_server! {
+    server news;
+    endpoint http 8090;
+    endpoint ws 8090;
+    views "files/newcomer/page-event-source";
+    signal NEWS: String = "/news";
+    route GET "/" => view "index";
+}
+
+fn main() -> pode::Result {
+    news().run_blocking()
+}

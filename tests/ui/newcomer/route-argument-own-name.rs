@@ -1,0 +1,22 @@
+//! A form; the argument has a name of the author's choice.
+
+use pode::prelude::*;
+
+pode_server! {
+    server news;
+    endpoint http 8090;
+    route POST "/broadcast" (message: Broadcast) => broadcast;
+}
+
+#[derive(Deserialize)]
+struct Broadcast {
+    text: String,
+}
+
+async fn broadcast(_: WebEvent, message: Broadcast) -> impl Reply {
+    text(message.text)
+}
+
+fn main() -> pode::Result {
+    news().run_blocking()
+}

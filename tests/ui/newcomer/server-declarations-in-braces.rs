@@ -1,0 +1,15 @@
+//! A server with one page; its declarations were put into the head's braces.
+//! Told 2 times: for the end of the head, and for the options that are none.
+
+use pode::prelude::*;
+
+pode_server! {
+    server news {
+        endpoint http "127.0.0.1:8090";
+        route GET "/" => async |_| text("hello");
+    }
+}
+
+fn main() -> pode::Result {
+    news().run_blocking()
+}

@@ -1,0 +1,25 @@
+//! A note from a script; the script doesn't say that it sends JSON.
+//! The script gets 415: `fetch` says `text/plain`.
+
+use pode::prelude::*;
+
+pode_server! {
+    server notes;
+    endpoint http 8090;
+    views "files/newcomer/page-fetch-json-without-type";
+    route GET "/" => view "index";
+    route POST "/notes" (json: Draft) => add;
+}
+
+#[derive(Deserialize)]
+struct Draft {
+    text: String,
+}
+
+async fn add(_: WebEvent, draft: Draft) -> impl Reply {
+    text(draft.text)
+}
+
+fn main() -> pode::Result {
+    notes().run_blocking()
+}

@@ -1,0 +1,25 @@
+//! A note from a form; the route takes JSON.
+//! The user gets 415.
+
+use pode::prelude::*;
+
+pode_server! {
+    server notes;
+    endpoint http 8090;
+    views "files/newcomer/page-form-to-json";
+    route GET "/" => view "index";
+    route POST "/notes" (json: Draft) => add;
+}
+
+#[derive(Deserialize)]
+struct Draft {
+    text: String,
+}
+
+async fn add(_: WebEvent, draft: Draft) -> impl Reply {
+    text(draft.text)
+}
+
+fn main() -> pode::Result {
+    notes().run_blocking()
+}

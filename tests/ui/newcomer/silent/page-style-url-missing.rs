@@ -1,0 +1,14 @@
+//! A page with a picture; the style's address of it is misspelled.
+//! The browser gets 404 for the picture.
+
+use pode::prelude::*;
+
+pode_server! {
+    server news;
+    endpoint http 8090;
+    public "files/newcomer/page-style-url-missing";
+}
+
+fn main() -> pode::Result {
+    news().run_blocking()
+}

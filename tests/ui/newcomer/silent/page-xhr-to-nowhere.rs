@@ -1,0 +1,16 @@
+//! A note from a script; the address of the `XMLHttpRequest` is misspelled.
+//! The script gets 404.
+
+use pode::prelude::*;
+
+pode_server! {
+    server notes;
+    endpoint http 8090;
+    views "files/newcomer/page-xhr-to-nowhere";
+    route GET "/" => view "index";
+    route POST "/notes" (body: String) => async |_, body: String| text(body);
+}
+
+fn main() -> pode::Result {
+    notes().run_blocking()
+}
