@@ -5,12 +5,15 @@ pub use pode_core::{Method, Protocol};
 pub use pode_runtime::argument::multipart;
 pub use pode_runtime::argument::{body, data, form, json, mistaken, path, query};
 pub use pode_runtime::declared::Declared;
+pub use pode_runtime::function;
 pub use pode_runtime::{Folder, Received};
 // With its traits, so that rustc calls them by their names alone.
 pub use pode_runtime::option_values::{self, interval, number, quoted};
 pub use pode_runtime::route::{
-    handler_filter_0, handler_filter_1, handler_filter_2, handler_filter_3, handler_filter_4,
-    handler_filter_5, handler_filter_6, handler_filter_7, handler_filter_8, redirect_filter,
+    function_filter_0, function_filter_1, function_filter_2, function_filter_3, function_filter_4,
+    function_filter_5, function_filter_6, function_filter_7, function_filter_8, handler_filter_0,
+    handler_filter_1, handler_filter_2, handler_filter_3, handler_filter_4, handler_filter_5,
+    handler_filter_6, handler_filter_7, handler_filter_8, redirect_filter,
 };
 #[cfg(feature = "views")]
 pub use pode_runtime::{show, view_filter};

@@ -37,8 +37,8 @@ pub use app::event::{
 pub use base::error::{CertificateError, EndedError, EventError, InvokeError, StartError};
 pub use base::limits::{DeclaredLimits, Limits};
 pub use base::log::{LogWriter, log_to_terminal, log_writer, print_panic};
-pub use base::outcome;
 pub use base::outcome::Outcome;
+pub use base::{function, outcome};
 pub use bytes::Bytes;
 pub use content::folder::Folder;
 pub use content::public::PublicOptions;

@@ -25,9 +25,10 @@ mod timer;
 mod upstream;
 
 use pode_core::model::{Head, Server};
-use proc_macro2::{Ident, Span, TokenStream};
-use quote::{ToTokens, format_ident, quote};
-use syn::Attribute;
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
+use syn::spanned::Spanned;
+use syn::{Attribute, ExprPath};
 
 use crate::diagnostic::Mistakes;
 use crate::syntax::{Declaration, Kind, LINT_LEVELS, Written};
@@ -116,6 +117,24 @@ impl Expansion<'_> {
         declared
     }
 
+    /// Writes a handler. What is called, `index()`, may make one, or be one.
+    fn handler(&self, handler: &TokenStream) -> TokenStream {
+        let tokens: Vec<TokenTree> = handler.clone().into_iter().collect();
+        let [.., TokenTree::Ident(last), TokenTree::Group(list)] = &tokens[..] else {
+            return handler.clone();
+        };
+        let is_function = last.to_string().starts_with(char::is_lowercase)
+            && !self.written.server.named_parameters().any(|(name, _)| name == last);
+        let named: TokenStream = tokens[..tokens.len() - 1].iter().cloned().collect();
+        if !list.stream().is_empty()
+            || !is_function
+            || syn::parse2::<ExprPath>(named.clone()).is_err()
+        {
+            return handler.clone();
+        }
+        quote_spanned! { handler.span()=> ::pode::__private::function::called(#named) }
+    }
+
     /// Returns the source of this part of the model.
     fn kind(&self, head: &Head) -> &Kind {
         &self.written.declarations[head.index].kind
@@ -143,6 +162,12 @@ fn has_constant(written: &Written, index: usize) -> bool {
     };
     let declared = &written.declarations;
     !declared[..index].iter().any(|earlier| named(earlier) == named(&declared[index]))
+}
+
+/// Returns a word for the call that takes this handler: of a function, rustc knows
+/// what it takes, of a closure only what it is given.
+fn by_kind<'word>(handler: &TokenStream, closure: &'word str, function: &'word str) -> &'word str {
+    if syn::parse2::<ExprPath>(handler.clone()).is_ok() { function } else { closure }
 }
 
 /// Returns the default documentation if the user writes none.

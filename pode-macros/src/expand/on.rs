@@ -5,7 +5,7 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote_spanned};
 use syn::spanned::Spanned;
 
-use super::{Expansion, cfgs, has_constant};
+use super::{Expansion, by_kind, cfgs, has_constant};
 use crate::syntax::Kind;
 
 impl Expansion<'_> {
@@ -17,16 +17,18 @@ impl Expansion<'_> {
         // rustc reports errors of the handler at the handler.
         let span = handler.span();
         let declared = self.declared_at(span);
+        let called = self.handler(handler);
         let signals = on.signals(model).into_iter();
         let has_constant = |signal: &&Signal| has_constant(self.written, signal.head.index);
         let signals = signals.filter(|signal| signal.takes_its_parameters()).filter(has_constant);
         let calls = signals.map(|signal| {
             let (event, count) = (on.event.as_str(), signal.path.parameters().count());
-            let call = format_ident!("on_{event}_{count}", span = span);
+            let kind = by_kind(handler, "", "function_");
+            let call = format_ident!("on_{event}_{kind}{count}", span = span);
             // Of several signals, the one that exists in the build decides.
             let attributes = &self.written.declarations[signal.head.index].attributes;
             let others = (!signal.head.meets(&on.head)).then(|| cfgs(attributes));
-            quote_spanned! { span=> #judged #others #declared.#call(#name, #handler); }
+            quote_spanned! { span=> #judged #others #declared.#call(#name, #called); }
         });
         calls.collect()
     }

@@ -7,7 +7,7 @@ use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
 
 use super::options::words;
-use super::{Expansion, variant};
+use super::{Expansion, by_kind, variant};
 use crate::resolve::options::ENDPOINT;
 use crate::syntax::{self, Action, Kind};
 
@@ -26,10 +26,54 @@ impl Expansion<'_> {
             quote! { ::pode::__private::Method::#method }
         });
         let endpoints = route.endpoints.iter().map(|endpoint| &endpoint.text);
-        let filter = filter(route, written);
+        let filter = self.filter(route, written);
         let options = options(written);
         quote! {
             #cfgs #declared.route(&[#(#methods),*], #path, &[#(#endpoints),*], #filter)#options;
+        }
+    }
+
+    fn filter(&self, route: &Route, written: &syntax::Route) -> TokenStream {
+        match &written.action {
+            Action::View { template, .. } => quote! { ::pode::__private::view_filter(#template) },
+            Action::Redirect { target, .. } => {
+                quote! { ::pode::__private::redirect_filter(#target) }
+            }
+            Action::Handler(handler) => {
+                let parameters: Vec<&str> = route.path.parameters().collect();
+                let arguments =
+                    route.arguments.iter().zip(&written.arguments).map(|(meant, written)| {
+                        let (name, ty) = (&meant.name.text, &written.ty);
+                        // Types are passed as values, not by turbofish: a handler
+                        // of the wrong arity is then reported once.
+                        let ty = quote_spanned! { ty.span()=> ::core::marker::PhantomData::<#ty> };
+                        let span = written.ty.span();
+                        match meant.source {
+                            Source::Path if !parameters.contains(&&**name) => {
+                                quote_spanned! { span=> ::pode::__private::mistaken(#ty) }
+                            }
+                            Source::Path => {
+                                quote_spanned! { span=> ::pode::__private::path(#name, #ty) }
+                            }
+                            Source::Query => {
+                                quote_spanned! { span=> ::pode::__private::query(#ty) }
+                            }
+                            Source::Form => quote_spanned! { span=> ::pode::__private::form(#ty) },
+                            Source::Json => quote_spanned! { span=> ::pode::__private::json(#ty) },
+                            Source::Data => quote_spanned! { span=> ::pode::__private::data(#ty) },
+                            Source::Body => quote_spanned! { span=> ::pode::__private::body(#ty) },
+                            Source::Multipart => {
+                                quote_spanned! { span=> ::pode::__private::multipart(#ty) }
+                            }
+                        }
+                    });
+                // rustc reports errors of the handler at the handler.
+                let (kind, count) =
+                    (by_kind(handler, "handler", "function"), route.arguments.len());
+                let call = format_ident!("{kind}_filter_{count}", span = handler.span());
+                let handler = self.handler(handler);
+                quote_spanned! { handler.span()=> ::pode::__private::#call(#(#arguments,)* #handler) }
+            }
         }
     }
 }
@@ -43,42 +87,4 @@ fn options(written: &syntax::Route) -> Option<TokenStream> {
             super::options::fields(words("route_words"), &ty, &[ENDPOINT], &written.options);
         quote! { .options(#options) }
     })
-}
-
-fn filter(route: &Route, written: &syntax::Route) -> TokenStream {
-    match &written.action {
-        Action::View { template, .. } => quote! { ::pode::__private::view_filter(#template) },
-        Action::Redirect { target, .. } => quote! { ::pode::__private::redirect_filter(#target) },
-        Action::Handler(handler) => {
-            let parameters: Vec<&str> = route.path.parameters().collect();
-            let arguments =
-                route.arguments.iter().zip(&written.arguments).map(|(meant, written)| {
-                    let (name, ty) = (&meant.name.text, &written.ty);
-                    // Types are passed as values, not by turbofish: a handler
-                    // of the wrong arity is then reported once.
-                    let ty = quote_spanned! { ty.span()=> ::core::marker::PhantomData::<#ty> };
-                    let span = written.ty.span();
-                    match meant.source {
-                        Source::Path if !parameters.contains(&&**name) => {
-                            quote_spanned! { span=> ::pode::__private::mistaken(#ty) }
-                        }
-                        Source::Path => {
-                            quote_spanned! { span=> ::pode::__private::path(#name, #ty) }
-                        }
-                        Source::Query => quote_spanned! { span=> ::pode::__private::query(#ty) },
-                        Source::Form => quote_spanned! { span=> ::pode::__private::form(#ty) },
-                        Source::Json => quote_spanned! { span=> ::pode::__private::json(#ty) },
-                        Source::Data => quote_spanned! { span=> ::pode::__private::data(#ty) },
-                        Source::Body => quote_spanned! { span=> ::pode::__private::body(#ty) },
-                        Source::Multipart => {
-                            quote_spanned! { span=> ::pode::__private::multipart(#ty) }
-                        }
-                    }
-                });
-            // rustc reports errors of the handler at the handler.
-            let call =
-                format_ident!("handler_filter_{}", route.arguments.len(), span = handler.span());
-            quote_spanned! { handler.span()=> ::pode::__private::#call(#(#arguments,)* #handler) }
-        }
-    }
 }

@@ -6,7 +6,7 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
 
-use super::{Expansion, documented, has_constant, options, variant};
+use super::{Expansion, by_kind, documented, has_constant, options, variant};
 use crate::resolve::options::{ENDPOINT, LEVEL};
 use crate::syntax::{self, Kind, Receiver, Written};
 
@@ -54,7 +54,9 @@ impl Expansion<'_> {
             (model::Receiver::Handler, Receiver::Handler { handler, .. }) => {
                 let declared = self.declared_at(handler.span());
                 let count = signal.path.parameters().count();
-                let call = format_ident!("signal_handler_{count}", span = handler.span());
+                let kind = by_kind(handler, "handler", "function");
+                let call = format_ident!("signal_{kind}_{count}", span = handler.span());
+                let handler = self.handler(handler);
                 Some(quote_spanned! { handler.span()=> #cfgs #declared.#call(#name, #handler); })
             }
             _ => None,

@@ -2,7 +2,8 @@
 
 use pode_core::model::State;
 use proc_macro2::TokenStream;
-use quote::{quote, quote_spanned};
+use quote::quote_spanned;
+use syn::spanned::Spanned;
 
 use super::{Expansion, documented, has_constant};
 use crate::syntax::{Kind, Written};
@@ -15,7 +16,7 @@ impl Expansion<'_> {
         let (declared, cfgs) = (&self.declared, self.cfgs(&state.head));
         let (ty, value, title) = (&written.ty, &written.value, written.name.to_string());
         // Not by the constant, so that rustc tells of one that no handler uses.
-        quote! { #cfgs #declared.state::<#ty>(#title, #value); }
+        quote_spanned! { ty.span()=> #cfgs #declared.state::<#ty>(#title, #value); }
     }
 }
 

@@ -5,7 +5,7 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote_spanned};
 use syn::spanned::Spanned;
 
-use super::{Expansion, options};
+use super::{Expansion, by_kind, options};
 use crate::resolve::options::ENDPOINT;
 use crate::syntax::Kind;
 
@@ -25,7 +25,9 @@ impl Expansion<'_> {
         // rustc reports errors of the handler at the handler.
         let span = handler.span();
         let declared = self.declared_at(span);
-        quote_spanned! { span=> #cfgs #declared.timer(#name, #interval, #options, #handler); }
+        let call = format_ident!("{}", by_kind(handler, "timer", "timer_function"), span = span);
+        let handler = self.handler(handler);
+        quote_spanned! { span=> #cfgs #declared.#call(#name, #interval, #options, #handler); }
     }
 
     pub(super) fn schedule(&self, schedule: &Schedule) -> TokenStream {
@@ -42,6 +44,9 @@ impl Expansion<'_> {
         );
         let span = handler.span();
         let declared = self.declared_at(span);
-        quote_spanned! { span=> #cfgs #declared.schedule(#name, &[#(#expressions),*], #options, #handler); }
+        let call = by_kind(handler, "schedule", "schedule_function");
+        let call = format_ident!("{call}", span = span);
+        let handler = self.handler(handler);
+        quote_spanned! { span=> #cfgs #declared.#call(#name, &[#(#expressions),*], #options, #handler); }
     }
 }

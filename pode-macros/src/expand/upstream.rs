@@ -5,7 +5,7 @@ use proc_macro2::TokenStream;
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
 
-use super::{Expansion, documented, has_constant, options};
+use super::{Expansion, by_kind, documented, has_constant, options};
 use crate::resolve::options::ENDPOINT;
 use crate::syntax::{self, Field, Kind, Written};
 
@@ -37,12 +37,17 @@ impl Expansion<'_> {
         };
         // rustc reports errors of a handler at the handler.
         let openings = written.on_connect.iter().map(|Field { value, .. }| {
-            quote_spanned! { value.span()=> .on_connect(#value) }
+            let call = by_kind(&value.to_token_stream(), "on_connect", "on_connect_function");
+            let call = format_ident!("{call}", span = value.span());
+            quote_spanned! { value.span()=> .#call(#value) }
         });
         let span = handler.span();
         let declared = self.declared_at(span);
+        let call =
+            format_ident!("{}", by_kind(handler, "upstream", "upstream_function"), span = span);
+        let handler = self.handler(handler);
         quote_spanned! { span=>
-            #cfgs #declared.upstream(#named, #url, #options, #handler) #(#openings)*;
+            #cfgs #declared.#call(#named, #url, #options, #handler) #(#openings)*;
         }
     }
 }

@@ -288,10 +288,10 @@ pub(crate) fn house(settings: Settings) -> ::pode::Server {
                 options
             },
         );
-    declared.signal_handler_0(CHAT, chat);
+    declared.signal_function_0(CHAT, chat);
     declared.signal_family(ROOM, &[], ::pode::SignalOptions::default());
     declared.signal_family(SEAT, &[], ::pode::SignalOptions::default());
-    declared.signal_handler_2(SEAT, house::sit);
+    declared.signal_function_2(SEAT, house::sit);
     #[cfg(feature = "signals")]
     declared
         .signal_channel(
@@ -306,11 +306,11 @@ pub(crate) fn house(settings: Settings) -> ::pode::Server {
             },
         );
     #[cfg(feature = "signals")] declared.rebroadcast(WALL);
-    declared.on_connect_0(CHAT, greet);
+    declared.on_connect_function_0(CHAT, greet);
     declared
         .on_disconnect_2(SEAT, async |event, hall, seat| leave(event, hall, seat).await);
     #[cfg(feature = "farewells")] #[cfg(feature = "signals")]
-    declared.on_disconnect_0(WALL, farewell);
+    declared.on_disconnect_function_0(WALL, farewell);
     declared
         .route(
             &[::pode::__private::Method::Get],
@@ -323,7 +323,7 @@ pub(crate) fn house(settings: Settings) -> ::pode::Server {
             &[::pode::__private::Method::Get, ::pode::__private::Method::Post],
             "/users/:id/*rest",
             &["inner"],
-            ::pode::__private::handler_filter_3(
+            ::pode::__private::function_filter_3(
                 ::pode::__private::path("rest", ::core::marker::PhantomData::<String>),
                 ::pode::__private::path("id", ::core::marker::PhantomData::<u64>),
                 ::pode::__private::query(::core::marker::PhantomData::<Page>),
@@ -356,7 +356,7 @@ pub(crate) fn house(settings: Settings) -> ::pode::Server {
             &[::pode::__private::Method::Post],
             "/files",
             &[],
-            ::pode::__private::handler_filter_1(
+            ::pode::__private::function_filter_1(
                 ::pode::__private::multipart(::core::marker::PhantomData::<Multipart>),
                 upload,
             ),
@@ -369,7 +369,7 @@ pub(crate) fn house(settings: Settings) -> ::pode::Server {
             options
         });
     declared
-        .timer(
+        .timer_function(
             "sample",
             ::pode::__private::interval(500u64),
             {
@@ -389,7 +389,7 @@ pub(crate) fn house(settings: Settings) -> ::pode::Server {
             async |event| event.send(NEWS, &Vec::new()).await,
         );
     declared
-        .schedule(
+        .schedule_function(
             "nightly",
             &["0 0 * * *", "@weekly"],
             {
@@ -400,7 +400,7 @@ pub(crate) fn house(settings: Settings) -> ::pode::Server {
             house::nightly,
         );
     declared
-        .upstream(
+        .upstream_function(
             ::pode::UpstreamName::<Subscribe, Tick>::new(PRICES.as_str()),
             settings.feed,
             {
@@ -416,7 +416,7 @@ pub(crate) fn house(settings: Settings) -> ::pode::Server {
         .on_connect(async |event| event.reply(&Subscribe::all()).await);
     #[cfg(feature = "signals")]
     declared
-        .upstream(
+        .upstream_function(
             ::pode::UpstreamName::<::pode::Nothing, Headline>::new(HEADLINES.as_str()),
             "wss://feed.example/headlines",
             ::pode::UpstreamOptions::default(),

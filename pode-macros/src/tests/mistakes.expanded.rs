@@ -40,14 +40,14 @@ fn broken() -> ::pode::Server {
             &[::pode::__private::Method::Get],
             "/",
             &[],
-            ::pode::__private::handler_filter_0(index),
+            ::pode::__private::function_filter_0(index),
         );
     declared
         .route(
             &[::pode::__private::Method::Get],
             "/",
             &[],
-            ::pode::__private::handler_filter_0(other),
+            ::pode::__private::function_filter_0(other),
         );
     declared.into_server()
 }

@@ -45,7 +45,7 @@ pub fn web_signal() -> ::pode::Server {
             &[::pode::__private::Method::Post],
             "/broadcast",
             &[],
-            ::pode::__private::handler_filter_1(
+            ::pode::__private::function_filter_1(
                 ::pode::__private::form(::core::marker::PhantomData::<Broadcast>),
                 broadcast,
             ),

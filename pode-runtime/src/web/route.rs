@@ -17,6 +17,7 @@ use warp::filters::BoxedFilter;
 use crate::app::event::WebEvent;
 use crate::app::uncancelled::Uncancelled;
 use crate::base::error::EventError;
+use crate::base::function::{Function, Takes};
 use crate::base::limits::DeclaredLimits;
 use crate::base::outcome::Asynchronous;
 use crate::http::activity::Activity;
@@ -128,15 +129,17 @@ pub(crate) fn whole_chunk(chunk: Result<impl Buf, warp::Error>) -> Result<Bytes,
     chunk.map(|mut buffer| buffer.copy_to_bytes(buffer.remaining()))
 }
 
-/// Makes the function that makes the filter of a route from a handler and so
-/// many arguments.
+/// Makes the functions that make the filter of a route from a handler and so many
+/// arguments: from a closure, and from a function.
 ///
-/// The bound on the handler is a plain `Fn` from the event and the values, so
-/// that a closure's parameters are inferred. It is written out below, since
-/// rustc quotes it in error messages.
+/// The bound on a closure is a plain `Fn` from the event and the values, so that
+/// its parameters are inferred. It is written out below, since rustc quotes it in
+/// error messages.
 macro_rules! handler_filter {
-    ($name:ident ($($argument:ident: $Type:ident),*) $($Handler:tt)*) => {
-        /// Makes the filter of a route from a handler and its arguments.
+    (
+        $name:ident $function:ident ($($argument:ident: $Type:ident),*) $($Handler:tt)*
+    ) => {
+        /// Makes the filter of a route from a closure and its arguments.
         #[allow(clippy::too_many_arguments, reason = "each is one of the declaration's")]
         pub fn $name<$($Type,)* Handler, Answer>(
             $($argument: $Type,)*
@@ -166,34 +169,52 @@ macro_rules! handler_filter {
                 }
             })
         }
+
+        /// Makes the filter of a route from a function and its arguments.
+        #[allow(clippy::too_many_arguments, reason = "each is one of the declaration's")]
+        pub fn $function<$($Type,)* Handler, Taken, Answer>(
+            $($argument: $Type,)*
+            handler: Handler,
+        ) -> RouteFilter
+        where
+            $($Type: Argument,)*
+            Handler: Function<Taken, Answer = Answer> + Send + Sync + 'static,
+            Taken: Takes<(WebEvent, $($Type::Value,)*)>,
+            Answer: Asynchronous<Value: Reply> + Send + 'static,
+        {
+            let handler = move |event, $($argument: $Type::Value),*| {
+                handler.call(Taken::of((event, $($argument,)*)))
+            };
+            $name($($argument,)* handler)
+        }
     };
 }
 
-handler_filter!(handler_filter_0() Fn(WebEvent) -> Answer);
-handler_filter!(handler_filter_1(a: A) Fn(WebEvent, A::Value) -> Answer);
-handler_filter!(handler_filter_2(a: A, b: B) Fn(WebEvent, A::Value, B::Value) -> Answer);
+handler_filter!(handler_filter_0 function_filter_0 () Fn(WebEvent) -> Answer);
+handler_filter!(handler_filter_1 function_filter_1 (a: A) Fn(WebEvent, A::Value) -> Answer);
+handler_filter!(handler_filter_2 function_filter_2 (a: A, b: B) Fn(WebEvent, A::Value, B::Value) -> Answer);
 handler_filter!(
-    handler_filter_3(a: A, b: B, c: C)
+    handler_filter_3 function_filter_3 (a: A, b: B, c: C)
     Fn(WebEvent, A::Value, B::Value, C::Value) -> Answer
 );
 handler_filter!(
-    handler_filter_4(a: A, b: B, c: C, d: D)
+    handler_filter_4 function_filter_4 (a: A, b: B, c: C, d: D)
     Fn(WebEvent, A::Value, B::Value, C::Value, D::Value) -> Answer
 );
 handler_filter!(
-    handler_filter_5(a: A, b: B, c: C, d: D, e: E)
+    handler_filter_5 function_filter_5 (a: A, b: B, c: C, d: D, e: E)
     Fn(WebEvent, A::Value, B::Value, C::Value, D::Value, E::Value) -> Answer
 );
 handler_filter!(
-    handler_filter_6(a: A, b: B, c: C, d: D, e: E, f: F)
+    handler_filter_6 function_filter_6 (a: A, b: B, c: C, d: D, e: E, f: F)
     Fn(WebEvent, A::Value, B::Value, C::Value, D::Value, E::Value, F::Value) -> Answer
 );
 handler_filter!(
-    handler_filter_7(a: A, b: B, c: C, d: D, e: E, f: F, g: G)
+    handler_filter_7 function_filter_7 (a: A, b: B, c: C, d: D, e: E, f: F, g: G)
     Fn(WebEvent, A::Value, B::Value, C::Value, D::Value, E::Value, F::Value, G::Value) -> Answer
 );
 handler_filter!(
-    handler_filter_8(a: A, b: B, c: C, d: D, e: E, f: F, g: G, h: H)
+    handler_filter_8 function_filter_8 (a: A, b: B, c: C, d: D, e: E, f: F, g: G, h: H)
     Fn(WebEvent, A::Value, B::Value, C::Value, D::Value, E::Value, F::Value, G::Value, H::Value)
         -> Answer
 );

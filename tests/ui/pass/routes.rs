@@ -6,7 +6,7 @@ use pode::prelude::*;
 use pode::warp::Filter;
 
 pode_server! {
-    server routes;
+    server routes(given: fn(WebEvent) -> Answer, by: impl FnOnce() -> fn(WebEvent) -> Answer);
     endpoint outer http 8090;
     endpoint inner http 8091;
     // PODE010, PODE011: dots, dashes and other scripts; names that only begin
@@ -40,6 +40,14 @@ pode_server! {
     route GET "/people/:id" => redirect "/users/:id";
     route GET "/times/:id" => redirect "/users?at=12:30&by=:name#:id_of";
     route GET "/elsewhere/:id" => redirect "//example.org/:name";
+    // A function of any type, one that makes a handler, one that is boxed.
+    route GET "/any/:id" (id: u64) => shown;
+    route GET "/any/:id/own" (id: u64) => named::<u64>;
+    route GET "/made" => made();
+    route GET "/made/of" => made_of::<u8>();
+    route GET "/boxed" => BOXED;
+    route GET "/given" => given;
+    route GET "/given/by" => by();
     // PODE065: a port that is the scheme's default; words that need no `use`.
     route PUT "/shop" { origins: pages_of(["https://Shop.example:443"]) } => async |_| ();
     route PUT "/open" { origins: AnyPage } => async |_| ();
@@ -49,7 +57,27 @@ pode_server! {
     route GET "/api/own" => async |_| text("own");
 }
 
+type Answer = std::pin::Pin<Box<dyn Future<Output = Result<(), EventError>> + Send>>;
+
+const BOXED: fn(WebEvent) -> Answer = |_| Box::pin(async { Ok(()) });
+
+async fn shown(_: WebEvent, id: impl ToString) -> impl Reply {
+    text(id.to_string())
+}
+
+async fn named<T: ToString>(event: WebEvent, id: T) -> impl Reply {
+    shown(event, id).await
+}
+
+fn made() -> impl Fn(WebEvent) -> Answer {
+    BOXED
+}
+
+fn made_of<T: Default + ToString + 'static>() -> impl Fn(WebEvent) -> Answer {
+    |_| Box::pin(async { Err(EventError::new(400, T::default().to_string())) })
+}
+
 #[test]
 fn can_be_made() {
-    let _ = routes();
+    let _ = routes(BOXED, || BOXED);
 }

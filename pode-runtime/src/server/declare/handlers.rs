@@ -1,4 +1,4 @@
-//! Handlers of signals: boxes the functions of a declaration.
+//! Handlers of signals: boxes the closures and functions of a declaration.
 //!
 //! There is one variant for a plain path, and one for each number of parameters
 //! that a family's path may have.
@@ -9,6 +9,7 @@ use pode_core::{Parameters, SignalFamily, SignalPath};
 use super::Declared;
 use crate::app::event::{ConnectEvent, DisconnectEvent, SignalEvent};
 use crate::base::error::EventError;
+use crate::base::function::{Function, Takes};
 use crate::base::outcome::{Asynchronous, BoxError, Outcome};
 use crate::push::raw_message::RawMessage;
 use crate::signal::FromMessage;
@@ -16,8 +17,9 @@ use crate::signal::session::Handled;
 
 macro_rules! handlers {
     (
-        $handler:ident, $on_connect:ident, $on_disconnect:ident, $signal:ty,
-        ($($type:ident),*) ($($value:ident),*)
+        $handler:ident, $on_connect:ident, $on_disconnect:ident,
+        $function:ident, $connect_function:ident, $disconnect_function:ident,
+        $signal:ty, ($($type:ident),*) ($($value:ident),*)
     ) => {
         impl Declared {
             /// Sets the handler for clients' messages; it takes the values of
@@ -86,22 +88,85 @@ macro_rules! handlers {
                     }));
                 });
             }
+
+            /// As for a closure.
+            pub fn $function<$($type,)* Out, In, L, Handler, Taken, Done>(
+                &mut self,
+                signal: $signal,
+                handler: Handler,
+            ) where
+                ($($type,)*): Parameters,
+                Out: 'static,
+                In: FromMessage,
+                Handler: Function<Taken, Answer = Done> + Send + Sync + 'static,
+                Taken: Takes<(SignalEvent<Out>, $($type,)* In)>,
+                Done: Asynchronous<Value: Outcome> + Send + 'static,
+            {
+                self.$handler(signal, move |event, $($value,)* message| {
+                    handler.call(Taken::of((event, $($value,)* message)))
+                });
+            }
+
+            /// As for a closure.
+            pub fn $connect_function<$($type,)* Out, In, L, Handler, Taken, Done>(
+                &mut self,
+                signal: $signal,
+                handler: Handler,
+            ) where
+                ($($type,)*): Parameters,
+                Out: 'static,
+                Handler: Function<Taken, Answer = Done> + Send + Sync + 'static,
+                Taken: Takes<(ConnectEvent<Out>, $($type,)*)>,
+                Done: Asynchronous<Value: Outcome> + Send + 'static,
+            {
+                self.$on_connect(signal, move |event, $($value),*| {
+                    handler.call(Taken::of((event, $($value,)*)))
+                });
+            }
+
+            /// As for a closure.
+            pub fn $disconnect_function<$($type,)* Out, In, L, Handler, Taken, Done>(
+                &mut self,
+                signal: $signal,
+                handler: Handler,
+            ) where
+                ($($type,)*): Parameters,
+                Handler: Function<Taken, Answer = Done> + Send + Sync + 'static,
+                Taken: Takes<(DisconnectEvent, $($type,)*)>,
+                Done: Asynchronous<Value: Outcome> + Send + 'static,
+            {
+                self.$on_disconnect(signal, move |event, $($value),*| {
+                    handler.call(Taken::of((event, $($value,)*)))
+                });
+            }
         }
     };
 }
 
-handlers!(signal_handler_0, on_connect_0, on_disconnect_0, SignalPath<Out, In, L>, () ());
-handlers!(signal_handler_1, on_connect_1, on_disconnect_1, SignalFamily<(A,), Out, In, L>, (A) (a));
 handlers!(
-    signal_handler_2, on_connect_2, on_disconnect_2, SignalFamily<(A, B), Out, In, L>, (A, B) (a, b)
+    signal_handler_0, on_connect_0, on_disconnect_0,
+    signal_function_0, on_connect_function_0, on_disconnect_function_0,
+    SignalPath<Out, In, L>, () ()
 );
 handlers!(
-    signal_handler_3, on_connect_3, on_disconnect_3, SignalFamily<(A, B, C), Out, In, L>,
-    (A, B, C) (a, b, c)
+    signal_handler_1, on_connect_1, on_disconnect_1,
+    signal_function_1, on_connect_function_1, on_disconnect_function_1,
+    SignalFamily<(A,), Out, In, L>, (A) (a)
 );
 handlers!(
-    signal_handler_4, on_connect_4, on_disconnect_4, SignalFamily<(A, B, C, D), Out, In, L>,
-    (A, B, C, D) (a, b, c, d)
+    signal_handler_2, on_connect_2, on_disconnect_2,
+    signal_function_2, on_connect_function_2, on_disconnect_function_2,
+    SignalFamily<(A, B), Out, In, L>, (A, B) (a, b)
+);
+handlers!(
+    signal_handler_3, on_connect_3, on_disconnect_3,
+    signal_function_3, on_connect_function_3, on_disconnect_function_3,
+    SignalFamily<(A, B, C), Out, In, L>, (A, B, C) (a, b, c)
+);
+handlers!(
+    signal_handler_4, on_connect_4, on_disconnect_4,
+    signal_function_4, on_connect_function_4, on_disconnect_function_4,
+    SignalFamily<(A, B, C, D), Out, In, L>, (A, B, C, D) (a, b, c, d)
 );
 
 /// Reports to a client what is wrong with its message.

@@ -16,6 +16,7 @@ use pode_core::hub::Receiver;
 use pode_core::{Address, Method, Protocol, RoutePath};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use warp::filters::BoxedFilter;
 use warp::{Filter, Rejection};
 
 use crate::app::client_ids::IdSigner;
@@ -24,6 +25,7 @@ use crate::app::event::TimerEvent;
 use crate::app::state::States;
 use crate::base::debug_form::debug_form;
 use crate::base::error::StartError;
+use crate::base::function::{Function, Takes};
 use crate::base::limits::{DeclaredLimits, Limits};
 use crate::base::outcome::{Asynchronous, Outcome};
 use crate::base::supervisor::Failure;
@@ -170,19 +172,13 @@ impl Declared {
 
     /// Adds a warp filter that answers under a prefix; its rejections are
     /// answered as warp does.
-    pub fn mount<F, R>(&mut self, prefix: &'static str, filter: F)
-    where
-        F: Filter<Extract = (R,)> + Clone + Send + Sync + 'static,
-        F::Error: Into<Rejection>,
-        R: warp::Reply + Send + 'static,
-    {
+    pub fn mount<F: Mountable>(&mut self, prefix: &'static str, filter: F) {
         let segments = prefix.split('/').filter(|segment| !segment.is_empty());
         // Each segment is removed from the path, so the filter sees the rest.
         let prefix = segments
             .clone()
             .fold(warp::any().boxed(), |before, segment| before.and(warp::path(segment)).boxed());
-        // Boxing unifies the error types, including one that never occurs.
-        let filter = prefix.and(filter.boxed()).map(warp::Reply::into_response).boxed();
+        let filter = prefix.and(filter.answering()).boxed();
         self.mounts.push(Mount { prefix: segments.map(str::to_owned).collect(), filter });
     }
 
@@ -222,6 +218,46 @@ impl Declared {
     {
         let handler = move |firing| handler(TimerEvent::new(firing));
         self.timers.push(Timer::new(name, option_bounds::interval(interval), options, handler));
+    }
+
+    /// Adds a timer whose handler is a function.
+    pub fn timer_function<Handler, Taken, Done>(
+        &mut self,
+        name: &'static str,
+        interval: Duration,
+        options: TimerOptions,
+        handler: Handler,
+    ) where
+        Handler: Function<Taken, Answer = Done> + Send + Sync + 'static,
+        Taken: Takes<(TimerEvent,)>,
+        Done: Asynchronous<Value: Outcome> + Send + 'static,
+    {
+        self.timer(name, interval, options, move |event| handler.call(Taken::of((event,))));
+    }
+}
+
+/// A filter that can be mounted.
+#[diagnostic::on_unimplemented(
+    message = "this is nothing that can be mounted",
+    label = "a mount takes a warp filter",
+    note = "a filter gives one reply, and is `Clone`, `Send` and `Sync`; a function that makes one is called: `api()`",
+    note = "a handler belongs to a route: `route GET \"/api/*rest\" (rest: String) => api;`"
+)]
+pub trait Mountable {
+    /// Makes it answer with whole responses.
+    fn answering(self) -> BoxedFilter<(warp::reply::Response,)>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<F, R> Mountable for F
+where
+    F: Filter<Extract = (R,)> + Clone + Send + Sync + 'static,
+    F::Error: Into<Rejection>,
+    R: warp::Reply + Send + 'static,
+{
+    fn answering(self) -> BoxedFilter<(warp::reply::Response,)> {
+        // Boxing unifies the error types, including one that never occurs.
+        self.boxed().map(warp::Reply::into_response).boxed()
     }
 }
 

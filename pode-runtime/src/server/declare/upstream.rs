@@ -6,6 +6,7 @@ use pode_core::UpstreamName;
 
 use crate::app::context::Context;
 use crate::app::event::UpstreamEvent;
+use crate::base::function::{Function, Takes};
 use crate::base::outcome::{Asynchronous, Outcome};
 use crate::http::decode::Received;
 use crate::server::declare::Declared;
@@ -36,6 +37,26 @@ impl Declared {
         self.upstreams.push(upstream);
         UpstreamBuilder { name, upstream: self.upstreams.last_mut().expect("it was just added") }
     }
+
+    /// Adds an upstream whose handler is a function.
+    pub fn upstream_function<Sends, Receives, Handler, Taken, Done>(
+        &mut self,
+        name: UpstreamName<Sends, Receives>,
+        url: impl Into<String>,
+        options: UpstreamOptions,
+        handler: Handler,
+    ) -> UpstreamBuilder<'_, Sends, Receives>
+    where
+        Sends: Sent + 'static,
+        Receives: Received + 'static,
+        Handler: Function<Taken, Answer = Done> + Send + Sync + 'static,
+        Taken: Takes<(UpstreamEvent<Sends>, Receives)>,
+        Done: Asynchronous<Value: Outcome> + Send + 'static,
+    {
+        self.upstream(name, url, options, move |event, message| {
+            handler.call(Taken::of((event, message)))
+        })
+    }
 }
 
 /// An upstream that has been added, to set its `on_connect` handler.
@@ -57,5 +78,14 @@ impl<Sends: 'static, Receives: 'static> UpstreamBuilder<'_, Sends, Receives> {
             move |context: &Arc<Context>| handler(UpstreamEvent::new(name, Arc::clone(context)));
         self.upstream.on_connect(handler);
         self
+    }
+    /// Sets a function that runs at the start of each connection.
+    pub fn on_connect_function<Handler, Taken, Done>(self, handler: Handler) -> Self
+    where
+        Handler: Function<Taken, Answer = Done> + Send + Sync + 'static,
+        Taken: Takes<(UpstreamEvent<Sends>,)>,
+        Done: Asynchronous<Value: Outcome> + Send + 'static,
+    {
+        self.on_connect(move |event| handler.call(Taken::of((event,))))
     }
 }
