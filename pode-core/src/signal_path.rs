@@ -75,7 +75,8 @@ impl<Out, In, L> SignalPath<Out, In, L> {
     message = "messages can't be sent to `{Self}`",
     label = "not one signal",
     note = "a signal is named by its constant, `NEWS`, not by its path",
-    note = "of a family, name one path by references to its parameters: `ROOM.at(&room)`"
+    note = "of a family, name one path by references to its parameters: `ROOM.at(&room)`",
+    note = "to an upstream, `event.upstream(FEED).send(&message)` sends"
 )]
 pub trait SignalTarget {
     /// The payload that its clients receive.

@@ -4,6 +4,10 @@
 use std::time::Duration;
 
 use crate::net::tls::certificate::Certificate;
+use crate::push::engine::OnLag;
+use crate::signal::Rebroadcast;
+#[cfg(feature = "upstream")]
+use crate::upstream::Roots;
 
 /// Makes the value of an option that is written as a number.
 pub fn number<Value: FromNumber<Literal>>(written: u64) -> Value {
@@ -75,6 +79,28 @@ pub trait IsNumber {}
 )]
 pub trait IsCertificate {}
 
+/// Never holds: it is there for its message.
+#[diagnostic::on_unimplemented(
+    message = "what becomes of a client that lags is a word, without quotes",
+    label = "write `Disconnect`, `Skip` or `Latest`"
+)]
+pub trait IsOnLag {}
+
+/// Never holds: it is there for its message.
+#[diagnostic::on_unimplemented(
+    message = "to whom a signal rebroadcasts is a word, without quotes",
+    label = "write `Anyone` or `OwnGroups`"
+)]
+pub trait IsRebroadcast {}
+
+/// Never holds: it is there for its message.
+#[cfg(feature = "upstream")]
+#[diagnostic::on_unimplemented(
+    message = "roots are more than a file",
+    label = "write `roots_of(\"root.pem\")`, `system_roots_and(\"root.pem\")` or `SystemRoots`"
+)]
+pub trait IsRoots {}
+
 macro_rules! numbers {
     ($($Number:ty),*) => {$(
         impl<Written> FromNumber<Written> for $Number {
@@ -114,6 +140,25 @@ impl<Written: IsInterval> FromNumber<Written> for Duration {
 impl<Written: IsInterval> FromQuoted<Written> for Duration {
     fn from_quoted(_: &'static str) -> Self {
         Duration::ZERO
+    }
+}
+
+impl<Written: IsOnLag> FromQuoted<Written> for OnLag {
+    fn from_quoted(_: &'static str) -> Self {
+        OnLag::default()
+    }
+}
+
+impl<Written: IsRebroadcast> FromQuoted<Written> for Rebroadcast {
+    fn from_quoted(_: &'static str) -> Self {
+        Rebroadcast::default()
+    }
+}
+
+#[cfg(feature = "upstream")]
+impl<Written: IsRoots> FromQuoted<Written> for Roots {
+    fn from_quoted(_: &'static str) -> Self {
+        Roots::default()
     }
 }
 

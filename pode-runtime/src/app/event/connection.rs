@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 
 use super::SignalClient;
 use super::head::{RequestHead, request_methods};
-use super::signal::parameters;
+use super::signal::{ClientState, parameters};
 use crate::app::client_ids::Holder;
 use crate::app::context::Context;
 use crate::base::debug_form::debug_form;
@@ -74,7 +74,7 @@ pub(crate) struct ConnectDecision {
     pub(crate) id: ClientId,
     pub(crate) groups: Groups,
     pub(crate) greeting: Vec<Message>,
-    pub(crate) state: Option<Box<dyn Any + Send + Sync>>,
+    pub(crate) state: Option<ClientState>,
     pub(crate) protocol: Option<String>,
 }
 
@@ -166,7 +166,7 @@ impl<Out> ConnectEvent<Out> {
     /// Keeps one value of any type with the client, for
     /// [`SignalClient::state`].
     pub fn set_state<T: Send + Sync + 'static>(&self, state: T) {
-        self.request.decision().state = Some(Box::new(state));
+        self.request.decision().state = Some(ClientState::new(state));
     }
 
     /// Queues a greeting, which the client gets before any other message.

@@ -73,8 +73,21 @@ pub(crate) struct ClientInfo {
     pub(crate) parameters: Option<Arc<dyn Any + Send + Sync>>,
     pub(crate) peer: Option<SocketAddr>,
     /// The value that the connect handler set.
-    pub(crate) state: Option<Box<dyn Any + Send + Sync>>,
+    pub(crate) state: Option<ClientState>,
     pub(crate) context: Arc<Context>,
+}
+
+/// What the connect handler set for a client.
+pub(crate) struct ClientState {
+    value: Box<dyn Any + Send + Sync>,
+    /// For the log.
+    type_name: &'static str,
+}
+
+impl ClientState {
+    pub(crate) fn new<T: Send + Sync + 'static>(value: T) -> ClientState {
+        ClientState { value: Box::new(value), type_name: type_name::<T>() }
+    }
 }
 
 impl SignalClient {
@@ -106,13 +119,15 @@ impl SignalClient {
     /// An error of status 500, if the handler set no value of this type; the log
     /// names the type.
     pub fn state<T: 'static>(&self) -> Result<&T, EventError> {
-        let state = self.info.state.as_ref().and_then(|state| state.downcast_ref());
-        state.ok_or_else(|| {
+        let state = self.info.state.as_ref();
+        state.and_then(|state| state.value.downcast_ref()).ok_or_else(|| {
+            let sets = state.map(|state| format!("one of type `{}`", state.type_name));
             rationed!(
                 error,
                 signal = self.signal(),
-                "a client has no state of type `{}`: `on connect` sets none",
+                "a client has no state of type `{}`: `on connect` sets {}",
                 type_name::<T>(),
+                sets.as_deref().unwrap_or("none"),
             );
             EventError::new(500, "the server could not find what it needs for this")
         })

@@ -70,7 +70,8 @@ pub fn mistaken<T>(_: PhantomData<T>) -> Query<T> {
     message = "`{Self}` can't be made of a part of a path",
     label = "`{Self}` is not parsed from a text",
     note = "implement `FromStr` for it, or take a `String` or a number; \
-            what stands elsewhere in a request is taken as `query`, `form` or `json`"
+            what stands elsewhere in a request is taken as `query`, `form` or `json`",
+    note = "a part of a path is always there; what may be missing is a field of a `query`"
 )]
 pub trait FromSegment: Sized {
     /// Makes the value, or says what is wrong with the text.
