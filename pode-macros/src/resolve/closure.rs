@@ -2,10 +2,10 @@
 //! use.
 
 use pode_core::check::Code;
-use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Ident, Span, TokenStream, TokenTree};
 use quote::ToTokens;
-use syn::spanned::Spanned;
-use syn::{Expr, ExprClosure, Type};
+use syn::parse::{Parse, ParseStream};
+use syn::{Attribute, Pat, Token, Type};
 
 use super::Resolver;
 use crate::syntax::Server;
@@ -31,14 +31,13 @@ impl Resolver<'_> {
     /// given.
     pub(super) fn closure(&mut self, handler: &TokenStream, given: &[&str]) -> Option<()> {
         let Some(closure) = closure(handler) else { return Some(()) };
-        let taken = closure.inputs.len();
+        let taken = closure.taken;
         if taken != given.len() {
             let arguments = if taken == 1 { "argument" } else { "arguments" };
             let message =
                 format!("this closure takes {taken} {arguments}, but is given {}", given.len());
             let help = format!("write `async |{}|`", given.join(", "));
-            let span = closure.inputs_begin.span();
-            return self.mistake(Code::ClosureArguments, span, message, help);
+            return self.mistake(Code::ClosureArguments, closure.begin, message, help);
         }
         self.captured(&closure)
     }
@@ -50,24 +49,22 @@ impl Resolver<'_> {
 
     /// rustc would only say of an `async` closure that it doesn't implement
     /// `Fn`, without a correction.
-    fn captured(&mut self, closure: &ExprClosure) -> Option<()> {
+    fn captured(&mut self, closure: &Closure) -> Option<()> {
         // A `move` closure may copy what it captures, or clone it for each call;
         // an `async` one can only copy it. rustc checks that.
-        let may_capture =
-            |ty: &str| closure.capture.is_some() && (closure.asyncness.is_none() || !is_owner(ty));
-        let inputs = closure.inputs.to_token_stream();
-        let body = closure.body.to_token_stream();
+        let may_capture = |ty: &str| closure.moves && (!closure.is_async || !is_owner(ty));
+        let Closure { inputs, body, .. } = closure;
         for Parameter { name, ty } in &self.parameters {
             // The closure's own variables may hide it, and a reference may live
             // as long; then rustc checks.
             if ty.starts_with('&')
                 || may_capture(ty)
-                || use_of(name, &inputs).is_some()
-                || is_bound(name, &body)
+                || use_of(name, inputs).is_some()
+                || is_bound(name, body)
             {
                 continue;
             }
-            if let Some(word) = use_of(name, &body) {
+            if let Some(word) = use_of(name, body) {
                 let message = format!(
                     "a handler can't borrow `{name}`: it runs after this function has returned"
                 );
@@ -90,17 +87,48 @@ fn is_owner(ty: &str) -> bool {
     name.is_some_and(|name| owners.contains(&name))
 }
 
-fn closure(handler: &TokenStream) -> Option<ExprClosure> {
+fn closure(handler: &TokenStream) -> Option<Closure> {
     // Most handlers are paths.
     let begins = match handler.clone().into_iter().next()? {
         TokenTree::Ident(word) => ["async", "move", "static"].iter().any(|begin| word == begin),
         TokenTree::Punct(mark) => matches!(mark.as_char(), '|' | '#'),
-        TokenTree::Group(_) => true,
-        TokenTree::Literal(_) => false,
+        TokenTree::Group(_) | TokenTree::Literal(_) => false,
     };
-    match begins.then(|| syn::parse2(handler.clone())) {
-        Some(Ok(Expr::Closure(closure))) => Some(closure),
-        _ => None,
+    begins.then(|| syn::parse2(handler.clone()).ok()).flatten()
+}
+
+/// A closure, whose body is left as it is: it was parsed before.
+struct Closure {
+    is_async: bool,
+    moves: bool,
+    /// Where its arguments begin.
+    begin: Span,
+    /// How many it takes.
+    taken: usize,
+    inputs: TokenStream,
+    body: TokenStream,
+}
+
+impl Parse for Closure {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        input.call(Attribute::parse_outer)?;
+        input.parse::<Option<Token![static]>>()?;
+        let is_async = input.parse::<Option<Token![async]>>()?.is_some();
+        let moves = input.parse::<Option<Token![move]>>()?.is_some();
+        let begin = input.parse::<Token![|]>()?.span;
+        let (mut taken, mut inputs) = (0, TokenStream::new());
+        while !input.peek(Token![|]) {
+            Pat::parse_single(input)?.to_tokens(&mut inputs);
+            if input.parse::<Option<Token![:]>>()?.is_some() {
+                input.parse::<Type>()?.to_tokens(&mut inputs);
+            }
+            taken += 1;
+            if !input.peek(Token![|]) {
+                input.parse::<Token![,]>()?;
+            }
+        }
+        input.parse::<Token![|]>()?;
+        Ok(Closure { is_async, moves, begin, taken, inputs, body: input.parse()? })
     }
 }
 
