@@ -7,6 +7,12 @@ use syn::{Token, Type, parenthesized};
 
 use super::unreadable;
 
+/// Types that no argument is called like.
+const PRIMITIVES: [&str; 16] = [
+    "bool", "char", "f32", "f64", "i8", "i16", "i32", "i64", "i128", "isize", "u8", "u16", "u32",
+    "u64", "u128", "usize",
+];
+
 /// One argument of a handler.
 pub(crate) struct Argument {
     pub(crate) name: Ident,
@@ -29,6 +35,15 @@ impl Parse for Argument {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
         let name: Ident = input.call(Ident::parse_any)?;
         if !input.peek(Token![:]) {
+            let is_type = name.to_string().starts_with(char::is_uppercase)
+                || PRIMITIVES.iter().any(|primitive| name == primitive);
+            if is_type {
+                let message = format!("an argument of the type `{name}` needs a name");
+                let help = format!(
+                    "write `name: {name}`, with the name of a path parameter, or `query`, `form`, `json`, `data`, `body` or `multipart`"
+                );
+                return Err(unreadable(name.span(), message, help));
+            }
             let message = format!("argument `{name}` needs a type");
             return Err(unreadable(name.span(), message, format!("write `{name}: Type`")));
         }

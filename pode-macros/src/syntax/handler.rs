@@ -1,11 +1,12 @@
 //! `=> view "name"`, `=> redirect "/target"` or `=> handler`
 
 use pode_core::check::{Code, help_with_choices};
-use proc_macro2::{Ident, TokenStream, TokenTree};
-use syn::parse::ParseStream;
+use proc_macro2::{Group, Ident, TokenStream, TokenTree};
+use syn::parse::{ParseStream, Parser};
 use syn::{Expr, LitStr, Token};
 
-use super::{at_end, forgotten, mistake, unreadable};
+use super::{Argument, at_end, forgotten, mistake, unreadable};
+use crate::shown::shown;
 
 /// The part after the arrow.
 pub(crate) enum Action {
@@ -38,6 +39,14 @@ impl Action {
         if word.is_some_and(|word| word == "view" || word == "redirect") {
             if input.peek2(LitStr) {
                 let (word, text): (Ident, LitStr) = (input.parse()?, input.parse()?);
+                if word == "view" && input.peek(syn::token::Brace) {
+                    let message = "a view is given the parameters of the path, and nothing else";
+                    let help = format!(
+                        "options stand before the `=>`; for data, return a struct from a handler: `#[derive(Serialize, View)] #[view({})]`",
+                        text.token()
+                    );
+                    return Err(unreadable(input.span(), message, help));
+                }
                 return Ok(match word == "view" {
                     true => Action::View { word, template: text },
                     false => Action::Redirect { word, target: text },
@@ -46,6 +55,12 @@ impl Action {
             if input.peek2(syn::token::Paren) && input.peek3(Token![;]) {
                 return Err(reply_for_handler(input)?);
             }
+        }
+        if input.peek(LitStr) {
+            let text = input.fork().parse::<LitStr>()?.token();
+            let message = format!("`{text}` is a text, not a handler");
+            let help = format!("write `async |_| text({text})`");
+            return Err(mistake(Code::ReplyForHandler, input.span(), message, help));
         }
         Ok(Action::Handler(raw(input)?))
     }
@@ -104,6 +119,7 @@ pub(super) fn raw(input: ParseStream<'_>) -> syn::Result<TokenStream> {
     if input.peek(syn::Ident) && input.peek2(Token![;]) {
         return Ok(input.parse::<TokenTree>()?.into());
     }
+    arguments_behind(&input.fork())?;
     let behind = input.fork();
     let parsed = behind.parse::<Expr>();
     // `handler { option: value }` looks like a value of a struct.
@@ -118,6 +134,21 @@ pub(super) fn raw(input: ParseStream<'_>) -> syn::Result<TokenStream> {
         handler.extend([input.parse::<TokenTree>()?]);
     }
     Ok(handler)
+}
+
+/// Reports `handler(name: Type)`.
+fn arguments_behind(input: ParseStream<'_>) -> syn::Result<()> {
+    if !input.peek(syn::Ident) || !input.peek2(syn::token::Paren) {
+        return Ok(());
+    }
+    let name: Ident = input.parse()?;
+    let list: Group = input.parse()?;
+    let written = Argument::parse_all.parse2(TokenTree::from(list.clone()).into());
+    if written.is_ok_and(|written| !written.is_empty()) {
+        let help = format!("write `{} => {name};`", shown(&list));
+        return Err(unreadable(list.span(), "arguments stand before the `=>`", help));
+    }
+    Ok(())
 }
 
 /// Functions are written in lower case, structs are not.

@@ -27,9 +27,11 @@ mod unread;
 mod upstream;
 mod views;
 
+use pode_core::Method;
 use pode_core::check::{Code, help_with_choices};
-use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Ident, Punct, Spacing, Span, TokenStream, TokenTree};
 use quote::ToTokens;
+use syn::buffer::TokenBuffer;
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
 use syn::spanned::Spanned;
@@ -52,6 +54,7 @@ pub(crate) use upstream::{ON_CONNECT, Upstream};
 pub(crate) use views::Views;
 
 use crate::diagnostic::Mistakes;
+use crate::shown::shown;
 
 /// A whole invocation.
 pub(crate) struct Written {
@@ -106,7 +109,7 @@ pub(crate) const LINT_LEVELS: [&str; 5] = ["allow", "deny", "expect", "forbid", 
 
 /// Parses an invocation; `None` if it is empty.
 pub(crate) fn parse(input: TokenStream, mistakes: &mut Mistakes) -> Option<Written> {
-    let (pieces, unended) = pieces(input);
+    let (pieces, unended) = pieces(out_of_braces(input, mistakes));
     let mut pieces = pieces.into_iter();
     let Some(head) = pieces.next() else {
         mistakes.add(
@@ -176,13 +179,46 @@ impl Written {
     }
 }
 
+/// Takes the declarations out of braces behind the head, where they would be those
+/// of a module.
+fn out_of_braces(input: TokenStream, mistakes: &mut Mistakes) -> Vec<TokenTree> {
+    let mut tokens: Vec<TokenTree> = input.into_iter().collect();
+    let is_braces = |token: &TokenTree| matches!(token, TokenTree::Group(group) if group.delimiter() == Delimiter::Brace);
+    let place = tokens.iter().position(|token| is_semicolon(token) || is_braces(token));
+    let Some((place, TokenTree::Group(braces))) = place.map(|place| (place, &tokens[place])) else {
+        return tokens;
+    };
+    let declarations = braces.stream();
+    let Some(noun) = forgotten::next_noun(TokenBuffer::new2(declarations.clone()).begin()) else {
+        return tokens;
+    };
+    let head: TokenStream = tokens[..place].iter().cloned().collect();
+    let message = "declarations stand behind the head, not in its braces";
+    let help = format!("write `{};`, and then the declarations without braces", shown(&head));
+    mistakes.add(Code::ServerHead, noun.span(), message, help);
+    let is_ended = tokens.get(place + 1).is_some_and(is_semicolon);
+    let behind = place + 1 + usize::from(is_ended);
+    tokens.splice(place..behind, [semicolon(noun.span())].into_iter().chain(declarations));
+    tokens
+}
+
+fn is_semicolon(token: &TokenTree) -> bool {
+    matches!(token, TokenTree::Punct(punct) if punct.as_char() == ';')
+}
+
+fn semicolon(span: Span) -> TokenTree {
+    let mut semicolon = Punct::new(';', Spacing::Alone);
+    semicolon.set_span(span);
+    semicolon.into()
+}
+
 /// Splits the input after each `;` of its top level. Where the last one is
 /// missing, it is added, and the place returned.
-fn pieces(input: TokenStream) -> (Vec<TokenStream>, Option<Span>) {
+fn pieces(input: Vec<TokenTree>) -> (Vec<TokenStream>, Option<Span>) {
     let mut pieces = Vec::new();
     let mut piece = Vec::new();
     for token in input {
-        let ends = matches!(&token, TokenTree::Punct(punct) if punct.as_char() == ';');
+        let ends = is_semicolon(&token);
         piece.push(token);
         if ends {
             pieces.push(piece.drain(..).collect());
@@ -190,11 +226,7 @@ fn pieces(input: TokenStream) -> (Vec<TokenStream>, Option<Span>) {
     }
     let unended = piece.last().map(TokenTree::span);
     if let Some(span) = unended {
-        piece.push(TokenTree::Punct({
-            let mut semicolon = proc_macro2::Punct::new(';', proc_macro2::Spacing::Alone);
-            semicolon.set_span(span);
-            semicolon
-        }));
+        piece.push(semicolon(span));
         pieces.push(piece.into_iter().collect());
     }
     (pieces, unended)
@@ -207,7 +239,9 @@ impl Declaration {
             let help = help_with_choices("", &NOUNS, "declarations begin with");
             return Err(unreadable(input.span(), "expected a declaration", help));
         };
-        unknown_attributes(&attributes, &noun, mistakes);
+        if NOUNS.iter().any(|known| noun == known) {
+            unknown_attributes(&attributes, &noun, mistakes);
+        }
         let kind = match noun.to_string().as_str() {
             "endpoint" => Kind::Endpoint(Endpoint::parse(input)?),
             "views" => Kind::Views(Views::parse(input)?),
@@ -221,13 +255,7 @@ impl Declaration {
             "schedule" => Kind::Schedule(Schedule::parse(input)?),
             "upstream" => Kind::Upstream(Upstream::parse(input)?.into()),
             word => {
-                let help = if input.peek(Token![:]) {
-                    format!("write `signal {word}: …`")
-                } else {
-                    help_with_choices(word, &NOUNS, "declarations are")
-                };
-                let message = format!("unknown declaration `{word}`");
-                return Err(mistake(Code::UnknownDeclaration, noun.span(), message, help));
+                return Err(unknown(input, &attributes, &noun, word));
             }
         };
         let has_handler = !matches!(
@@ -237,6 +265,39 @@ impl Declaration {
         let is_read = forgotten::end(input, has_handler, mistakes)?;
         Ok(Declaration { attributes, noun, kind, is_read })
     }
+}
+
+/// Words with which items of Rust begin.
+const ITEMS: [&str; 12] = [
+    "async", "const", "enum", "fn", "impl", "let", "mod", "pub", "static", "struct", "type", "use",
+];
+
+/// Makes the error of a word that is no noun; `input` is what follows.
+fn unknown(
+    input: ParseStream<'_>,
+    attributes: &[Attribute],
+    noun: &Ident,
+    word: &str,
+) -> syn::Error {
+    let method = |word: &str| Method::parse(&word.to_uppercase());
+    let message = format!("unknown declaration `{word}`");
+    let help = if let Some(method) = method(word).filter(|_| input.peek(syn::LitStr)) {
+        format!("write `route {method} …`")
+    } else if ITEMS.contains(&word) {
+        // As in Rocket, the route may stand at its handler.
+        let routes = attributes.iter().filter_map(|it| it.path().get_ident());
+        let method = routes.filter_map(|it| method(&it.to_string())).next();
+        let route = method.map(|method| {
+            format!("; its route is a declaration, `route {method} \"/path\" => handler;`")
+        });
+        format!("items of Rust stand outside of the block{}", route.unwrap_or_default())
+    } else if input.peek(Token![:]) {
+        let noun = if unread::begins_state(input) { "state" } else { "signal" };
+        format!("write `{noun} {word}: …`")
+    } else {
+        help_with_choices(word, &NOUNS, "declarations are")
+    };
+    mistake(Code::UnknownDeclaration, noun.span(), message, help)
 }
 
 /// Reports attributes that would have no effect. Those of a signal, an

@@ -1,12 +1,13 @@
 //! `{ field: value, … }`
 
 use pode_core::check::Code;
-use proc_macro2::{Ident, TokenTree};
+use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
 use syn::{Expr, Token, braced, token};
 
+use super::forgotten::next_noun;
 use super::{mistake, unreadable};
 
 /// The options of a declaration, in their order; usually none.
@@ -32,6 +33,12 @@ impl Options {
         }
         let content;
         braced!(content in input);
+        if let Some(noun) = next_noun(content.cursor()) {
+            let message = "these braces hold options, and no declarations";
+            let help = "write the declarations one behind the other, each with its `;`";
+            options.unread.push(unreadable(noun.span(), message, help));
+            content.parse::<TokenStream>()?;
+        }
         while !content.is_empty() {
             match options.field(&content) {
                 Ok(()) => {}

@@ -1,5 +1,5 @@
 //! What other code may name of a declaration that can't be read: the constant of
-//! a signal or an upstream, and the function of a server.
+//! a signal, an upstream or a state, and the function of a server.
 //!
 //! The mistake itself is already told; without these names, each use of them
 //! would be another.
@@ -14,7 +14,10 @@ use syn::punctuated::Punctuated;
 use syn::{Attribute, LitStr, Token, Type, Visibility, parse_quote};
 
 use super::forgotten::next_noun;
-use super::{Argument, Declaration, Kind, NOUNS, Options, Server, Signal, Upstream, mistake};
+use super::{
+    Argument, Declaration, HAVE_CONSTANTS, Kind, NOUNS, Options, Server, Signal, State, Upstream,
+    mistake,
+};
 
 /// Returns the names of a declaration, if it has any, and the declarations
 /// behind it, where its `;` was forgotten.
@@ -49,12 +52,23 @@ fn constant(input: ParseStream<'_>) -> syn::Result<Declaration> {
     // The noun itself may be missing, or the colon.
     let name = if input.peek(Token![:]) { name(&first)? } else { input.parse()? };
     let is_noun = |word: &Ident| NOUNS.iter().any(|noun| word == noun);
-    if is_noun(&name) || is_noun(&first) && first != "signal" && first != "upstream" {
+    let has_constant = HAVE_CONSTANTS.iter().any(|noun| first == noun);
+    if is_noun(&name) || is_noun(&first) && !has_constant {
         return Err(input.error("it has no constant"));
     }
     let has_colon = input.parse::<Option<Token![:]>>()?.is_some();
-    if !has_colon && first != "signal" && first != "upstream" {
+    if !has_colon && !has_constant {
         return Err(input.error("it has no types"));
+    }
+    let meant = did_you_mean(&first.to_string(), HAVE_CONSTANTS);
+    let noun = |word| Ident::new(word, first.span());
+    if meant == Some("state") || meant.is_none() && begins_state(input) {
+        if !has_colon && name.to_string().contains(char::is_lowercase) {
+            return Err(input.error("it is the name of a type"));
+        }
+        let kind = Kind::State(State { name, ty: ty(input), value: parse_quote! { loop {} } });
+        input.parse::<TokenStream>()?;
+        return Ok(Declaration { attributes, noun: noun("state"), kind, is_read: false });
     }
     let (mut receives, mut sends) = (None, ty(input));
     if input.peek(Token![->]) {
@@ -65,8 +79,7 @@ fn constant(input: ParseStream<'_>) -> syn::Result<Declaration> {
     let rest: Vec<TokenTree> = input.parse::<TokenStream>()?.into_iter().collect();
     let mut texts = rest.iter().filter_map(|token| syn::parse2(token.clone().into()).ok());
     let path: LitStr = texts.next().unwrap_or_else(|| LitStr::new("/", name.span()));
-    let noun = |word| Ident::new(word, first.span());
-    let is_upstream = did_you_mean(&first.to_string(), ["upstream"]).is_some()
+    let is_upstream = meant == Some("upstream")
         || path.value().starts_with("ws:")
         || path.value().starts_with("wss:");
     if is_upstream {
@@ -86,6 +99,15 @@ fn constant(input: ParseStream<'_>) -> syn::Result<Declaration> {
     let signal = Signal { name, receives, sends, path, arguments, options, receiver: None, end };
     let kind = Kind::Signal(Box::new(signal));
     Ok(Declaration { attributes, noun: noun("signal"), kind, is_read: false })
+}
+
+/// Tells whether a type and a value follow, and the value is no text, as the paths of
+/// signals and most URLs of upstreams are.
+pub(super) fn begins_state(input: ParseStream<'_>) -> bool {
+    let ahead = input.fork();
+    let _ = ahead.parse::<Option<Token![:]>>();
+    let _ = ty(&ahead);
+    ahead.peek(Token![=]) && !ahead.peek(Token![=>]) && !ahead.peek2(LitStr)
 }
 
 /// Returns the word if it may be a name.

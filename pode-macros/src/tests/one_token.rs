@@ -1,5 +1,6 @@
 //! Whichever single token is missing or wrong, no declaration loses its name, unless
-//! it is that token: the constants of signals and upstreams, and the server's function.
+//! it is that token: the constants of signals, upstreams and states, and the server's
+//! function.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -63,7 +64,7 @@ fn declarations_keep_their_names() {
         names(crate::compile(pieces.iter().flatten().cloned().collect()))
     };
     let all = expand(&pieces);
-    assert_eq!(all.len(), 8, "{all:?}");
+    assert_eq!(all.len(), 9, "{all:?}");
     for index in 0..pieces.len() {
         let own: BTreeSet<String> = words(&pieces[index]);
         for variant in variants(&pieces[index]) {
