@@ -205,7 +205,13 @@ impl RoutePathError {
     /// Returns what to write instead.
     pub fn help(&self) -> String {
         match self {
-            RoutePathError::MissingSlash { written } => format!("write `\"/{written}\"`"),
+            RoutePathError::MissingSlash { written } => match written.split_once("://") {
+                Some((_, address)) => {
+                    let path = address.split_once('/').map(|(_, path)| path).unwrap_or_default();
+                    format!("write the path alone, `\"/{path}\"`; an `endpoint` has the address")
+                }
+                None => format!("write `\"/{written}\"`"),
+            },
             RoutePathError::TrailingSlash { written } => format!(
                 "write `\"{}\"`, which takes requests with and without the last `/`",
                 written.trim_end_matches('/')

@@ -129,8 +129,8 @@ pode_server! {
         hand_over: folder.join("shortest.sock"),
         limits: Limits {
             keep_alive_timeout: NONE,
-            max_body_bytes: 0,
-            max_upload_bytes: 0,
+            max_body_bytes: NO_ROOM,
+            max_upload_bytes: NO_ROOM,
             body_timeout: NONE,
             write_timeout: NONE,
             min_bytes_per_second: 0,
@@ -154,11 +154,11 @@ pode_server! {
         heartbeat: NEXT_TO_NONE, idle_timeout: NEXT_TO_NONE, messages_per_second: 0,
     } => async |event, said: String| event.reply(&said).await;
     signal EMPTY: RawMessage -> RawMessage = "/empty" {
-        capacity_messages: NO_ROOM, heartbeat: NONE, idle_timeout: NONE, max_message_bytes: 0,
+        capacity_messages: NO_ROOM, heartbeat: NONE, idle_timeout: NONE, max_message_bytes: NO_ROOM,
     } => async |event, message: RawMessage| event.reply(&message).await;
-    signal IN_PARTS: RawMessage -> RawMessage = "/in-parts" { max_frame_bytes: 0 } => async |_, _| ();
-    signal NOBODY: String = "/nobody" { max_clients: 0 };
-    signal FROM_NOWHERE: String = "/from-nowhere" { max_clients_per_address: 0 };
+    signal IN_PARTS: RawMessage -> RawMessage = "/in-parts" { max_frame_bytes: NO_ROOM } => async |_, _| ();
+    signal NOBODY: String = "/nobody" { max_clients: NO_ROOM };
+    signal FROM_NOWHERE: String = "/from-nowhere" { max_clients_per_address: NO_ROOM };
     timer "fast" every NEXT_TO_NONE {
         limit: 4,
     } => async |event| event.state(STARTED).0.add_permits(1);
@@ -166,16 +166,16 @@ pode_server! {
         on_start: true, starts_at: Some(SystemTime::UNIX_EPOCH), ends_at: Some(SystemTime::UNIX_EPOCH),
     } => async |event| event.state(STARTED).0.add_permits(1);
     upstream QUOTES: String = feed {
-        reconnect_delay: NONE, max_reconnect_delay: NONE, heartbeat: NONE, max_message_bytes: 0,
+        reconnect_delay: NONE, max_reconnect_delay: NONE, heartbeat: NONE, max_message_bytes: NO_ROOM,
     } => async |_, _| ();
 }
 
 pode_server! {
     server hasty;
     endpoint waits_for_no_head http "127.0.0.1:0" { limits: Limits { head_timeout: NONE } };
-    endpoint takes_no_head http "127.0.0.1:0" { limits: Limits { max_head_bytes: 0 } };
+    endpoint takes_no_head http "127.0.0.1:0" { limits: Limits { max_head_bytes: NO_ROOM } };
     endpoint takes_one http "127.0.0.1:0" {
-        limits: Limits { max_connections: 0, max_connections_per_address: 0 },
+        limits: Limits { max_connections: NO_ROOM, max_connections_per_address: NO_ROOM },
     };
     endpoint waits_for_no_request https "127.0.0.1:0" {
         certificate: pem(file("chain.pem"), file("key.pem")),

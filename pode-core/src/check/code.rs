@@ -103,6 +103,8 @@ codes! {
     NoFields = 37,
     /// A closure that takes more or fewer arguments than there are.
     ClosureArguments = 38,
+    /// A handler that would borrow what it is given.
+    BorrowedArgument = 39,
 
     // Endpoints.
     /// A protocol that pode doesn't support.
@@ -247,6 +249,8 @@ codes! {
     LimitsFilledUp = 121,
     /// A limit that two endpoints name for the connections that they share.
     LimitTwice = 122,
+    /// A limit of zero, which is no way to have none.
+    LimitZero = 123,
 
     // Several certificates, and those of clients.
     /// A list of certificates without one.

@@ -26,6 +26,11 @@ const CONNECTIONS: [&str; 7] = [
     "write_timeout",
 ];
 
+/// Tells whether `Limits` have a field of this name.
+pub fn is_limit(name: &str) -> bool {
+    [WHOLE, IN_PARTS].contains(&name) || BODIES.contains(&name) || CONNECTIONS.contains(&name)
+}
+
 pub(super) fn check(server: &Server, found: &mut Vec<Diagnostic>) {
     for (index, endpoint) in server.endpoints.iter().enumerate() {
         found.extend(endpoint.limits.iter().filter_map(|limit| not_of_endpoint(endpoint, limit)));

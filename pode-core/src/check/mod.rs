@@ -38,6 +38,7 @@ pub use arguments::{MAX_ARGUMENTS, MAX_PARAMETERS};
 pub use code::Code;
 pub use diagnostic::{Diagnostic, text};
 pub use files::{missing_folder, missing_view};
+pub use limits::is_limit;
 pub use reserved::RESERVED_SEGMENT;
 pub use suggestion::{did_you_mean, help_with_choices};
 

@@ -3,6 +3,7 @@
 //! Each field and each value keeps its span, so rustc underlines the user's own
 //! word and suggests a field with a similar name.
 
+use pode_core::check::is_limit;
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
@@ -72,7 +73,12 @@ pub(super) fn fields(
     understood: &[&str],
     options: &Options,
 ) -> TokenStream {
-    let is_field = |field: &&Field| understood.iter().all(|name| field.name != *name);
+    // A limit that stands outside of them is already reported.
+    let has_limits = WITH_LIMITS.iter().any(|with_limits| ty == with_limits);
+    let is_field = |field: &&Field| {
+        understood.iter().all(|name| field.name != *name)
+            && !(has_limits && is_limit(&field.name.to_string()))
+    };
     let mut fields = options.fields.iter().filter(is_field).peekable();
     let Some(first) = fields.peek() else {
         return quote! { ::pode::#ty::default() };

@@ -19,6 +19,7 @@ impl Resolver<'_> {
         let options = self.options(&written.options);
         let known = [CERTIFICATE, CLIENT_CERTIFICATE];
         let options = self.misspelled(&written.options, "an endpoint", &known).and(options);
+        let options = self.limits_inside(&written.options).and(options);
         let options = self.hosts(&written.options).and(options);
         let options = self.trusted_proxies(&written.options).and(options);
         let certificate = self.certificate(&written.options, CERTIFICATE);

@@ -43,6 +43,7 @@ pub(crate) fn resolve(written: &Written, mistakes: &mut Mistakes) -> (Server, Pl
     let parameters = Parameter::all_of(&written.server);
     let mut resolver = Resolver { places: Places::default(), mistakes, parameters };
     resolver.options(&written.server.options);
+    resolver.limits_inside(&written.server.options);
     let mut options = written.server.options.fields.iter();
     model.own_policy = options.any(|field| field.name == options::POLICY);
     model.behind_proxies = written.declarations.iter().any(|declaration| {

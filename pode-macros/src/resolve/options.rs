@@ -3,13 +3,14 @@
 
 use std::time::Duration;
 
-use pode_core::check::{Code, Diagnostic, did_you_mean};
+use pode_core::check::{Code, Diagnostic, did_you_mean, is_limit};
 use pode_core::interval::{self, IntervalError};
 use pode_core::model::{Name, Place};
 use pode_core::{Host, Network, Origin};
 use proc_macro2::{Ident, Span};
+use quote::ToTokens;
 use syn::spanned::Spanned;
-use syn::{Expr, ExprLit, ExprStruct, Lit, LitStr, Member};
+use syn::{Expr, ExprLit, ExprStruct, Lit, LitInt, LitStr, Member};
 
 use super::Resolver;
 use crate::shown::shown;
@@ -96,6 +97,21 @@ pub(super) fn called<'value>(word: &str, value: &'value Expr) -> Option<&'value 
     call.args.first().filter(|_| is_word)
 }
 
+/// Returns by how many bits a number of this unit of sizes is shifted.
+fn shift(unit: &str) -> Option<u32> {
+    match unit.to_lowercase().as_str() {
+        "b" => Some(0),
+        "k" | "kb" | "kib" => Some(10),
+        "mb" | "mib" => Some(20),
+        "g" | "gb" | "gib" => Some(30),
+        _ => None,
+    }
+}
+
+fn is_zero(number: &LitInt) -> bool {
+    number.base10_parse::<u64>().is_ok_and(|number| number == 0)
+}
+
 impl Resolver<'_> {
     /// Checks the values of options by themselves.
     pub(super) fn options(&mut self, options: &Options) -> Option<()> {
@@ -111,11 +127,55 @@ impl Resolver<'_> {
                 Member::Named(name) => Some(name),
                 Member::Unnamed(_) => None,
             }));
-            for value in nested.map(|nested| &nested.expr).chain([&field.value]) {
-                if let Some(Err(error)) = interval(value) {
-                    let (message, span) = (error.to_string(), value.span());
-                    understood = self.mistake(Code::Interval, span, message, error.help());
-                }
+            let names = nested.clone().map(|nested| &nested.member);
+            for (name, value) in names
+                .map(ToTokens::to_token_stream)
+                .zip(nested.map(|it| &it.expr))
+                .chain([(field.name.to_token_stream(), &field.value)])
+            {
+                understood = self.number_or_interval(&name.to_string(), value).and(understood);
+            }
+        }
+        understood
+    }
+
+    /// Checks a literal number with or without a unit.
+    fn number_or_interval(&mut self, name: &str, value: &Expr) -> Option<()> {
+        let Expr::Lit(ExprLit { lit, .. }) = value else { return Some(()) };
+        let span = lit.span();
+        match (interval(value), lit) {
+            (Some(Err(IntervalError::UnknownUnit { unit })), Lit::Int(number))
+                if shift(&unit).is_some() || name.contains("bytes") =>
+            {
+                let bytes = match shift(&unit).unwrap_or_default() {
+                    0 => number.base10_digits().to_owned(),
+                    shift => format!("{} << {shift}", number.base10_digits()),
+                };
+                let help = format!("write `{bytes}`");
+                self.mistake(Code::OptionValue, span, "a size is a number of bytes", help)
+            }
+            (Some(Err(error)), _) => {
+                self.mistake(Code::Interval, span, error.to_string(), error.help())
+            }
+            (None, Lit::Int(number))
+                if name.starts_with("max_") && !name.ends_with("delay") && is_zero(number) =>
+            {
+                let message = format!("`{name}: 0` doesn't mean that there is no limit");
+                let help = "leave it out for the default, or write what there may be at most";
+                self.mistake(Code::LimitZero, span, message, help)
+            }
+            _ => Some(()),
+        }
+    }
+
+    /// Reports limits that stand outside of `limits`.
+    pub(super) fn limits_inside(&mut self, options: &Options) -> Option<()> {
+        let mut understood = Some(());
+        for Field { name, value } in &options.fields {
+            if is_limit(&name.to_string()) {
+                let message = format!("`{name}` is one of the limits");
+                let help = format!("write `limits: Limits {{ {name}: {} }}`", shown(value));
+                understood = self.mistake(Code::UnknownOption, name.span(), message, help);
             }
         }
         understood

@@ -27,12 +27,14 @@ impl Resolver<'_> {
         let path = self.path(&written.path);
         let options = self.options(&written.options);
         let options = self.misspelled(&written.options, "a route", &[ENDPOINT]).and(options);
+        let options = self.limits_inside(&written.options).and(options);
         let options = self.origins(&written.options).and(options);
         let limits = self.limits(&written.options);
         let endpoints = self.endpoint_names(&written.options);
         let arguments = self.arguments(&written.arguments);
         // With another path, they may be its parameters.
         let fields = path.as_ref().and_then(|_| self.fields(&written.arguments));
+        let owned = self.owned(written.arguments.iter().map(|argument| &argument.ty));
         let closure = match &written.action {
             syntax::Action::Handler(handler) => {
                 let arguments = arguments.iter().map(|argument| &*argument.name.text);
@@ -53,9 +55,30 @@ impl Resolver<'_> {
             path_place: self.places.add(written.path.span()),
             arguments,
             action,
-            endpoints: closure.and(fields).and(options).and(endpoints)?,
+            endpoints: closure.and(fields).and(owned).and(options).and(endpoints)?,
             limits: limits?,
         })
+    }
+
+    /// Reports a type that borrows: what a handler is given is its own.
+    pub(super) fn owned<'written>(
+        &mut self,
+        types: impl IntoIterator<Item = &'written Type>,
+    ) -> Option<()> {
+        let mut understood = Some(());
+        for ty in types {
+            if let Type::Reference(reference) = ty {
+                let owned = match &*reference.elem {
+                    Type::Path(path) if path.path.is_ident("str") => "String".to_owned(),
+                    Type::Slice(slice) => format!("Vec<{}>", shown(&slice.elem)),
+                    other => shown(other),
+                };
+                let message = format!("a handler gets a value of its own, never a `{}`", shown(ty));
+                let help = format!("write `{owned}`");
+                understood = self.mistake(Code::BorrowedArgument, ty.span(), message, help);
+            }
+        }
+        understood
     }
 
     pub(super) fn arguments(&mut self, written: &[syntax::Argument]) -> Vec<Argument> {

@@ -21,9 +21,11 @@ impl Resolver<'_> {
             self.misspelled(&written.options, "a signal", &[LEVEL, ENDPOINT]).and(options);
         let origins = self.origins(&written.options);
         let endpoints = self.endpoint_names(&written.options);
+        let arguments = written.arguments.iter().map(|argument| &argument.ty);
+        let owned = self.owned(written.receives.iter().chain(arguments));
         Some(Signal {
             head,
-            name: options.and(origins).map(|()| self.word(&written.name))?,
+            name: options.and(origins).and(owned).map(|()| self.word(&written.name))?,
             path: path?,
             path_place: self.places.add(written.path.span()),
             arguments: self.arguments(&written.arguments),

@@ -18,6 +18,7 @@ impl Resolver<'_> {
         let options = self.options(&written.options);
         let options = self.misspelled(&written.options, "an upstream", &[ON_CONNECT]).and(options);
         self.no_endpoint(&written.options, "an upstream");
+        let owned = self.owned([&written.receives]);
         let handler = match &written.handler {
             Ok(handler) => self.closure(handler, &["event", "message"]),
             Err(error) => {
@@ -29,7 +30,7 @@ impl Resolver<'_> {
         let opening = written.on_connect.iter();
         let opening = opening.map(|field| self.closure(&field.value.to_token_stream(), &["event"]));
         let opening = opening.collect::<Vec<_>>().into_iter().collect::<Option<()>>();
-        url.and(options).and(handler).and(opening)?;
+        url.and(options).and(owned).and(handler).and(opening)?;
         let names_roots = written.options.fields.iter().any(|field| field.name == ROOTS);
         Some(Upstream { head, name: self.word(&written.name), names_roots })
     }

@@ -5,6 +5,8 @@
 use pode::Limits;
 use pode::prelude::*;
 
+const NOBODY: usize = 0;
+
 struct Settings {
     limits: Limits,
     head_seconds: u64,
@@ -40,7 +42,8 @@ pode_server! {
     route POST "/photos" (multipart: Multipart) {
         limits: Limits { max_upload_bytes: 1 << 30, body_timeout: 2min },
     } => async |_, _| ();
-    signal NEWS: String = "/news" { endpoint: outer };
+    // PODE123: 0 where it means that there is none, or a value.
+    signal NEWS: String = "/news" { endpoint: outer, messages_per_second: 0, max_clients: NOBODY };
     signal ALL: String = "/all";
 }
 

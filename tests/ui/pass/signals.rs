@@ -16,6 +16,8 @@ pode_server! {
     signal FUNCTIONS: std::marker::PhantomData<fn(u8) -> u8> = "/functions";
     signal QUESTIONS: String -> u64 = "/questions" => answer;
     signal LOUD: String -> String = "/loud" => async |event, message| event.reply(&message.to_uppercase()).await;
+    // PODE039: what is sent may be borrowed.
+    signal WORDS: &'static str = "/words";
     // PODE064: the least capacity; and words of options that need no `use`.
     signal PRICES: f64 = "/prices" { on_lag: Latest };
     signal NEWS: Vec<(u8, String)> = "/news" { capacity_messages: 1 };
