@@ -64,7 +64,7 @@ fn server() -> Server {
         let mut files: Vec<File> = (0..count).map(file).collect();
         files.sort_by(|one, other| one.path.cmp(&other.path));
         let path = Name { text: "folder".to_owned(), place: Place(0) };
-        Folder { path, files: Some(files), siblings: Vec::new() }
+        Folder { path, files: Some(files), siblings: Vec::new(), is_file: false }
     };
     Server {
         endpoints: vec![endpoint(Protocol::Http), endpoint(Protocol::Ws)],
@@ -91,9 +91,11 @@ fn route(number: usize) -> Route {
         _ => (format!("/things/{number}/:id/parts/:part"), Action::Handler),
     };
     let path: RoutePath = path.parse().expect("it is a path");
-    let taken = path
-        .parameters()
-        .map(|parameter| Argument { name: name(parameter.to_owned()), source: Source::Path });
+    let taken = path.parameters().map(|parameter| Argument {
+        name: name(parameter.to_owned()),
+        source: Source::Path,
+        integer: None,
+    });
     Route {
         head: head(),
         methods: vec![(if number % 4 < 2 { Method::Get } else { Method::Post }, Place(0))],

@@ -236,6 +236,7 @@ fn server(routes: &[Declared]) -> Server {
         let argument = |name: &str| Argument {
             name: Name { text: name.to_owned(), place: elsewhere },
             source: Source::Path,
+            integer: None,
         };
         Route {
             head: head(index + 1),

@@ -8,14 +8,14 @@ use std::path::Path;
 
 use pode_core::model::File;
 
-/// The file extensions of pages and scripts, which are read.
-const READ: [&str; 4] = [".html", ".htm", ".js", ".mjs"];
+/// The file extensions of pages, scripts and styles, which are read.
+const READ: [&str; 5] = [".html", ".htm", ".js", ".mjs", ".css"];
 
 /// The folder of what programs look for at a fixed address (RFC 8615).
 const WELL_KNOWN: &str = ".well-known";
 
 /// Returns the files below a folder, sorted by their paths; `None` if there is
-/// no such folder. Pages and scripts come with their text.
+/// no such folder. Pages, scripts and styles come with their text.
 ///
 /// Hidden files and folders are left out: editors and version control create
 /// them, and nobody wants to publish them. Only the folder [`WELL_KNOWN`] is for

@@ -249,9 +249,10 @@ keywords! {
     ///
     /// `folder/users/list.html` is the view `users/list`. Templates are those
     /// of [minijinja](https://docs.rs/minijinja): `{{ name }}` prints a
-    /// variable, escaped for HTML, and `{{ name | urlencode }}` a part of an address,
-    /// in which it keeps `/`; `{% include "parts/head.html" %}` includes another file
-    /// of the folder. The compiler reads the templates: what they
+    /// variable, escaped for HTML, `{{ name | urlencode }}` a part of an address, in
+    /// which it keeps `/`, and `{{ name | tojson }}` a value in a script;
+    /// `{% include "parts/head.html" %}` includes another file of the folder. The
+    /// compiler reads the templates: what they
     /// link to, request and listen to must exist. A variable without a value is
     /// an error, unless `{{ name | default("") }}` or `{% if name %}` says that it
     /// may be missing. What the compiler can't know ends with a 500 at run time:

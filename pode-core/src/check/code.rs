@@ -207,6 +207,10 @@ codes! {
     ViewVariable = 86,
     /// A `View` that can't be derived.
     ViewDerive = 87,
+    /// A value that a view writes into a script.
+    ValueInScript = 88,
+    /// A value that a view writes where the escaping for HTML doesn't protect.
+    ValueWithoutQuotes = 89,
 
     // Time.
     /// A cron expression that can't be read.
@@ -271,6 +275,16 @@ codes! {
     // What a build leaves out.
     /// A word that needs a Cargo feature which is off.
     FeatureOff = 140,
+
+    // More on views and pages.
+    /// A filter, test or function that templates don't have.
+    TemplateWord = 150,
+    /// A page that sends a body of another type than the route takes.
+    PageBody = 151,
+    /// A method that browsers don't send as the page writes it.
+    MethodInVain = 152,
+    /// A value in an address that isn't of its parameter's type.
+    ParameterValue = 153,
 }
 
 impl Code {

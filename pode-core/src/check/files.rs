@@ -26,7 +26,18 @@ fn folder_missing(folder: &Folder) -> Option<Diagnostic> {
     if folder.files.is_some() {
         return None;
     }
-    let (message, help) = missing_folder(&folder.path.text, &folder.siblings);
+    let Folder { path, siblings, is_file, .. } = folder;
+    let (message, help) = match is_file {
+        true => {
+            let parent = path.text.rsplit_once('/').map(|(parent, _)| parent);
+            let help = match parent {
+                Some(parent) => format!("name the folder that it is in: `{parent}`"),
+                None => "put it into a folder of its own, and name that".to_owned(),
+            };
+            (format!("`{}` is a file, not a folder", path.text), help)
+        }
+        false => missing_folder(&path.text, siblings),
+    };
     Some(Diagnostic::new(Code::NoFolder, folder.path.place, message, help))
 }
 

@@ -6,12 +6,12 @@
 
 use std::collections::BTreeSet;
 
-use super::site::{Answers, At, Site};
+use super::site::{Answers, At, FileAt, Site};
 use super::suggestion::did_you_mean;
 use super::{Code, Diagnostic};
-use crate::model::{Action, File, Folder, Place, Server};
-use crate::page::{self, Asks, Request, UNKNOWN};
-use crate::route_path::Segment;
+use crate::model::{Action, Argument, File, Folder, Integer, Place, Route, Server, Source};
+use crate::page::{self, Asks, By, Request, Sends, UNKNOWN};
+use crate::route_path::{RoutePath, Segment};
 
 const SILENCE: &str = "if that is another server's, write `pode: external` in a comment above";
 
@@ -60,13 +60,20 @@ impl Page<'_> {
             return;
         };
         let is_page = self.is_page();
+        let is_style = self.file.path.ends_with(".css");
         let requests = match is_page {
             true => page::requests_of_page(text).unwrap_or_default(),
+            false if is_style => page::requests_of_style(text),
             false => page::requests_of_script(text),
         };
-        // A script's addresses are relative to the page that runs it.
-        let addresses = if is_page { &self.addresses[..] } else { &[] };
         for request in &requests {
+            let is_import = request.by == By::Import;
+            if is_import && site.maps_imports() {
+                continue;
+            }
+            // A script's addresses are relative to the page that runs it.
+            let is_own = is_page || is_style || is_import;
+            let addresses = if is_own { &self.addresses[..] } else { &[] };
             let asked = |at, path| Asked {
                 place: self.folder.path.place,
                 page: format!("{}:{}", self.folder.path_of(self.file), request.line),
@@ -140,7 +147,11 @@ impl Asked<'_> {
         }
         let there = site.at(self.at, self.by_socket(), &self.path);
         if !there.is_empty() {
-            return self.other_method(&there);
+            return self
+                .method_in_vain(site)
+                .or_else(|| self.other_method(&there))
+                .or_else(|| self.other_body(site, &there))
+                .or_else(|| self.other_value(&there));
         }
         let elsewhere = !site.at(At::OWN, self.by_socket(), &self.path).is_empty();
         Some(if elsewhere { self.at_another_endpoint() } else { self.nothing_there(site) })
@@ -200,13 +211,20 @@ impl Asked<'_> {
         let meant = did_you_mean(&path, known.iter().map(String::as_str));
         let others = site.at(At::OWN, !self.by_socket(), &self.path);
         match &others[..] {
-            [Answers::Socket(signal), ..] => return self.is_a_signal(signal),
-            [Answers::Some(_), ..] if meant.is_none() => return self.is_a_route(),
+            [Answers::Socket(signal), ..] => return self.is_a_signal(&signal.name.text),
+            [Answers::Some(..), ..] if meant.is_none() => return self.is_a_route(),
             _ => {}
         }
-        let help = match meant {
-            Some(meant) => format!("did you mean `{meant}`?"),
-            None => SILENCE.to_owned(),
+        let file = site.path_of_file(&self.path).filter(|_| !self.by_socket());
+        let help = match (file, meant) {
+            (Some((FileAt::Public(folder), path)), _) => {
+                format!("the folder `{folder}` is no part of the address: write `{path}`")
+            }
+            (Some((FileAt::View, path)), _) => {
+                format!("that file is the view of a route: write `{path}`")
+            }
+            (None, Some(meant)) => format!("did you mean `{meant}`?"),
+            (None, None) => SILENCE.to_owned(),
         };
         let (code, message) = match self.by_socket() {
             true => (
@@ -224,7 +242,12 @@ impl Asked<'_> {
     fn is_a_signal(&self, signal: &str) -> Diagnostic {
         let (page, path) = (&self.page, self.shown());
         let message = format!("page `{page}` asks for `{path}`, which is the signal `{signal}`");
-        let help = format!("listen to it in a script: `new WebSocket(\"{path}\")`");
+        let help = match self.request.by {
+            By::EventSource => {
+                format!("signals are WebSockets: write `new WebSocket(\"{path}\")`")
+            }
+            _ => format!("listen to it in a script: `new WebSocket(\"{path}\")`"),
+        };
         Diagnostic::new(Code::PagePath, self.place, message, help)
     }
 
@@ -254,6 +277,144 @@ impl Asked<'_> {
         let message = format!("page `{page}` sends {method} to `{path}`, which answers {methods}");
         let help = format!("ask by another method, or declare `route {method} \"{path}\"`");
         Some(Diagnostic::new(Code::PageMethod, self.place, message, help))
+    }
+}
+
+impl Asked<'_> {
+    fn method_in_vain(&self, site: &Site<'_>) -> Option<Diagnostic> {
+        let Asks::InVain(method) = self.request.asks else {
+            return None;
+        };
+        let (page, path) = (&self.page, self.shown());
+        let is_form = self.request.by == By::Form;
+        let (message, help) = match is_form {
+            true if site.scripts_send_forms() => return None,
+            true => (
+                format!(
+                    "page `{page}` has a form with the method {method}, which browsers send as GET"
+                ),
+                format!(
+                    "forms know `get` and `post`: declare `route POST \"{path}\"`, or send it by \
+                     `fetch(\"{path}\", {{ method: \"{method}\", … }})`"
+                ),
+            ),
+            false => (
+                format!(
+                    "page `{page}` sends `{}` to `{path}`, which is no method in lower case",
+                    method.as_str().to_lowercase()
+                ),
+                format!("write `method: \"{method}\"`"),
+            ),
+        };
+        Some(Diagnostic::new(Code::MethodInVain, self.place, message, help))
+    }
+
+    fn other_body(&self, site: &Site<'_>, there: &[&Answers<'_>]) -> Option<Diagnostic> {
+        let Asks::By(method) = self.request.asks else {
+            return None;
+        };
+        let (sends, by_form) = (self.request.sends, self.request.by == By::Form);
+        if by_form && site.scripts_send_forms() {
+            return None;
+        }
+        let mut taken = None;
+        for answers in there.iter().filter(|answers| answers.takes(method)) {
+            let Answers::Some(_, Some(route)) = answers else {
+                return None;
+            };
+            taken = Some(body_of(route).filter(|source| !fits(*source, sends))?);
+        }
+        let taken = taken?;
+        let what = match sends {
+            Sends::Unknown => return None,
+            Sends::Form => "a form",
+            Sends::Parts => "a form in parts (`multipart/form-data`)",
+            Sends::Json => "JSON",
+            Sends::Text => "a body of the type `text/plain`",
+        };
+        let takes = match taken {
+            Source::Form => "form",
+            Source::Json => "json",
+            Source::Data => "data",
+            _ => "multipart",
+        };
+        const AS_JSON: &str = "add `headers: { \"content-type\": \"application/json\" }`";
+        let help = match (taken, sends) {
+            (Source::Json, Sends::Text) if !by_form => AS_JSON.to_owned(),
+            (Source::Data, Sends::Text) if !by_form => AS_JSON.to_owned(),
+            (Source::Json, Sends::Form) => "let the route take `form: …`, or `data: …` for both".into(),
+            (Source::Form, Sends::Json) => "let the route take `json: …`, or `data: …` for both".into(),
+            (_, Sends::Parts) if by_form => {
+                "remove `enctype`, or let the route take `multipart: Multipart`".into()
+            }
+            (Source::Form | Source::Data, Sends::Parts) => {
+                "send `new URLSearchParams(new FormData(form))`, or let the route take `multipart: Multipart`".into()
+            }
+            (Source::Multipart, _) if by_form => {
+                "write `enctype=\"multipart/form-data\"` in the `<form>`, or let the route take `form: …`".into()
+            }
+            (Source::Multipart, _) => "send `new FormData(form)`, without a content type of your own".into(),
+            _ if by_form => "remove `enctype`".into(),
+            (Source::Form, _) => "send `new URLSearchParams(…)`, or let the route take `body: String`".into(),
+            _ => format!("send `JSON.stringify(…)`, and {AS_JSON}"),
+        };
+        let (page, path) = (&self.page, self.shown());
+        let message = format!("page `{page}` sends {what} to `{path}`, which takes `{takes}`");
+        Some(Diagnostic::new(Code::PageBody, self.place, message, help))
+    }
+}
+
+impl Asked<'_> {
+    /// Finds a value that isn't of its parameter's type, so that each request
+    /// would be refused.
+    fn other_value(&self, there: &[&Answers<'_>]) -> Option<Diagnostic> {
+        let mut first = None;
+        for answers in there {
+            let wrong = match answers {
+                Answers::Some(_, Some(route)) => self.wrong_value(&route.path, &route.arguments),
+                Answers::Socket(signal) => self.wrong_value(&signal.path, &signal.arguments),
+                Answers::Some(_, None) | Answers::All => None,
+            };
+            first.get_or_insert(wrong?);
+        }
+        let (value, argument, integer) = first?;
+        let (page, path, ty) = (&self.page, self.shown(), integer.name);
+        let message = format!("page `{page}` asks for `{path}`, where `{value}` is no `{ty}`");
+        let what = if self.by_socket() { "signal" } else { "route" };
+        let help = format!("declare a {what} at `{path}`, or take `{argument}: String`");
+        Some(Diagnostic::new(Code::ParameterValue, self.place, message, help))
+    }
+
+    fn wrong_value<'asked>(
+        &'asked self,
+        path: &RoutePath,
+        arguments: &'asked [Argument],
+    ) -> Option<(&'asked str, &'asked str, Integer)> {
+        let segments = path.segments().iter().zip(&self.path);
+        // Behind an unknown part, each may be at another place.
+        let mut known = segments.take_while(|(_, asked)| !asked.contains(UNKNOWN));
+        known.find_map(|(segment, asked)| {
+            let Segment::Parameter(name) = segment else { return None };
+            let argument = arguments.iter().find(|argument| argument.name.text == *name)?;
+            let integer = argument.integer.filter(|integer| !integer.parses(asked))?;
+            Some((asked.as_str(), argument.name.text.as_str(), integer))
+        })
+    }
+}
+
+fn body_of(route: &Route) -> Option<Source> {
+    route.arguments.iter().map(|argument| argument.source).find(|source| source.is_body())
+}
+
+/// Tells whether a route takes a body of this type, or may do so.
+fn fits(source: Source, sends: Sends) -> bool {
+    match source {
+        _ if sends == Sends::Unknown => true,
+        Source::Form => sends == Sends::Form,
+        Source::Json => sends == Sends::Json,
+        Source::Data => matches!(sends, Sends::Form | Sends::Json),
+        Source::Multipart => sends == Sends::Parts,
+        Source::Body | Source::Path | Source::Query => true,
     }
 }
 

@@ -66,7 +66,7 @@ fn wrong_target(site: &Site<'_>, target: &Name) -> Option<Diagnostic> {
     let signals = site.at(At::OWN, true, &asked);
     let (message, help) = match (&there[..], &signals[..]) {
         ([], [Answers::Socket(signal), ..]) => (
-            format!("`{path}` is the signal `{signal}`, where no redirect can lead"),
+            format!("`{path}` is the signal `{}`, where no redirect can lead", signal.name.text),
             format!("let a page listen to it: `new WebSocket(\"{path}\")`"),
         ),
         ([], _) => {

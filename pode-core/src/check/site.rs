@@ -3,16 +3,21 @@
 use std::collections::{BTreeSet, HashMap};
 
 use crate::method::Method;
-use crate::model::{Endpoint, Name, Server};
+use crate::model::{Action, Endpoint, File, Name, Route, Server, Signal};
 use crate::page::UNKNOWN;
 use crate::route_path::RoutePath;
 use crate::route_path::Segment;
 
 /// Everything that answers requests, by its path.
 pub(super) struct Site<'server> {
+    server: &'server Server,
     endpoints: &'server [Endpoint],
     /// Whether browsers may speak another protocol than the endpoints.
     behind_proxies: bool,
+    /// Whether a script may send forms in another way than they say.
+    scripts_send_forms: bool,
+    /// Whether a page says where modules are.
+    maps_imports: bool,
     entries: Vec<Entry<'server>>,
     tree: Node,
 }
@@ -46,22 +51,30 @@ struct Entry<'server> {
     endpoints: &'server [Name],
 }
 
+/// A file that is asked for where it is on the disk.
+pub(super) enum FileAt<'server> {
+    /// In this public folder.
+    Public(&'server str),
+    /// In a folder of views.
+    View,
+}
+
 /// The requests that a path answers.
 #[derive(Debug)]
 pub(super) enum Answers<'server> {
-    /// These methods.
-    Some(Vec<Method>),
+    /// These methods, by a route or by a file.
+    Some(Vec<Method>, Option<&'server Route>),
     /// All requests: a mounted filter.
     All,
-    /// WebSocket handshakes, for the signal of this name.
-    Socket(&'server str),
+    /// WebSocket handshakes, for this signal.
+    Socket(&'server Signal),
 }
 
 impl Answers<'_> {
     pub(super) fn takes(&self, method: Method) -> bool {
         match self {
             // GET routes also answer HEAD.
-            Answers::Some(methods) => {
+            Answers::Some(methods, _) => {
                 methods.contains(&method)
                     || (method == Method::Head && methods.contains(&Method::Get))
             }
@@ -72,7 +85,7 @@ impl Answers<'_> {
 
     pub(super) fn methods(&self) -> &[Method] {
         match self {
-            Answers::Some(methods) => methods,
+            Answers::Some(methods, _) => methods,
             Answers::All | Answers::Socket(_) => &[],
         }
     }
@@ -85,11 +98,11 @@ impl<'server> Site<'server> {
             entries.push(Entry { path, answers, endpoints });
         };
         for route in &server.routes {
-            let methods = Answers::Some(route.methods().collect());
-            add(route.path.segments().to_vec(), methods, &route.endpoints[..]);
+            let answers = Answers::Some(route.methods().collect(), Some(route));
+            add(route.path.segments().to_vec(), answers, &route.endpoints[..]);
         }
         for signal in &server.signals {
-            let answers = Answers::Socket(&signal.name.text);
+            let answers = Answers::Socket(signal);
             add(signal.path.segments().to_vec(), answers, &signal.endpoints[..]);
         }
         for mount in &server.mounts {
@@ -105,10 +118,11 @@ impl<'server> Site<'server> {
                 let path: Vec<Segment> = prefix.iter().cloned().chain(segments).collect();
                 // An option says which file answers for its folder, so it is
                 // known only at run time.
+                let answers = || Answers::Some(vec![Method::Get], None);
                 if path.last().is_some_and(is_index) {
-                    add(path[..path.len() - 1].to_vec(), Answers::Some(vec![Method::Get]), &[]);
+                    add(path[..path.len() - 1].to_vec(), answers(), &[]);
                 }
-                add(path, Answers::Some(vec![Method::Get]), &[]);
+                add(path, answers(), &[]);
             }
         }
         let mut tree = Node::default();
@@ -116,7 +130,47 @@ impl<'server> Site<'server> {
             tree.insert(&entry.path, index);
         }
         let behind_proxies = server.behind_proxies;
-        Site { endpoints: &server.endpoints, behind_proxies, entries, tree }
+        let files = || {
+            let views = server.views.iter().map(|views| &views.folder);
+            let publics = server.publics.iter().map(|public| &public.folder);
+            views.chain(publics).flat_map(|folder| folder.files())
+        };
+        let scripts_send_forms = files().any(may_send_forms);
+        let has_map = |file: &File| file.text.as_ref().is_some_and(|it| it.contains("importmap"));
+        let maps_imports = files().any(has_map);
+        let endpoints = &server.endpoints;
+        Site { server, endpoints, behind_proxies, scripts_send_forms, maps_imports, entries, tree }
+    }
+
+    /// Returns the path at which a file is, if this is where it is on the disk:
+    /// below its folder's name, or by the name of a view.
+    pub(super) fn path_of_file(&self, asked: &[String]) -> Option<(FileAt<'server>, String)> {
+        let asked = asked.join("/");
+        for public in &self.server.publics {
+            let names = |file: &File| {
+                let folder = asked.strip_suffix(&file.path)?.strip_suffix('/')?;
+                let path = public.folder.path.text.trim_end_matches('/');
+                let begin = path.strip_suffix(folder)?;
+                (begin.is_empty() || begin.ends_with('/')).then(|| public.path_of(file))
+            };
+            if let Some(path) = public.folder.files().find_map(names) {
+                return Some((FileAt::Public(&public.folder.path.text), path));
+            }
+        }
+        let name = asked.strip_suffix(".html")?;
+        let mut routes = self.server.routes.iter();
+        let shows = |route: &&Route| matches!(&route.action, Action::View(it) if name == it.text);
+        let route = routes.find(shows)?;
+        let is_fixed = route.path.parameters().next().is_none();
+        is_fixed.then(|| (FileAt::View, route.path.to_string()))
+    }
+
+    pub(super) fn maps_imports(&self) -> bool {
+        self.maps_imports
+    }
+
+    pub(super) fn scripts_send_forms(&self) -> bool {
+        self.scripts_send_forms
     }
 
     /// Returns the entries that answer this path there, or may do so.
@@ -203,6 +257,18 @@ impl<'server> Site<'server> {
             entry.endpoints.is_empty() || entry.endpoints.iter().any(is_this)
         })
     }
+}
+
+/// Tells whether a file may have a script that sends forms, or load one from
+/// another server.
+fn may_send_forms(file: &File) -> bool {
+    let text = file.text.as_deref().unwrap_or_default();
+    ["preventDefault", "onsubmit", "\"submit\",", "'submit'", "`submit`", "@submit", "hx-"]
+        .iter()
+        .any(|hint| text.contains(hint))
+        || text.split("<script").skip(1).any(|tag| {
+            tag.split('>').next().is_some_and(|tag| tag.contains("//") || tag.contains("{{"))
+        })
 }
 
 fn is_at(endpoint: &Endpoint, at: At<'_>) -> bool {

@@ -6,7 +6,7 @@ use minijinja::Environment;
 use super::suggestion::did_you_mean;
 use super::{Code, Diagnostic};
 use crate::model::{Action, File, Place, Server, Views};
-use crate::page::{self, Judged, Missing, Templates};
+use crate::page::{self, Judged, Missing, Spot, Templates, Unknown, Unsafe, Values, Word};
 
 pub(super) fn check(server: &Server, found: &mut Vec<Diagnostic>) {
     for views in &server.views {
@@ -21,7 +21,118 @@ pub(super) fn check(server: &Server, found: &mut Vec<Diagnostic>) {
             }
         }
         missing_variables(server, views, found);
+        unsafe_values(server, views, found);
+        unknown_words(views, found);
     }
+}
+
+/// Returns the templates of a folder that are text.
+fn templates(views: &Views) -> impl Iterator<Item = (&File, &str)> {
+    let files = views.folder.files().filter(|file| file.path.ends_with(".html"));
+    files.filter_map(|file| Some((file, file.text.as_deref()?)))
+}
+
+/// Finds calls of filters, tests and functions that aren't there.
+fn unknown_words(views: &Views, found: &mut Vec<Diagnostic>) {
+    for (file, text) in templates(views) {
+        for it in page::unknown(text, templates(views).map(|(_, text)| text)) {
+            let place = format!("{}:{}", views.folder.path_of(file), it.line);
+            found.push(unknown_word(views.folder.path.place, &place, &it));
+        }
+    }
+}
+
+fn unknown_word(place: Place, view: &str, Unknown { kind, name, .. }: &Unknown) -> Diagnostic {
+    let (kind_shown, list) = match kind {
+        Word::Filter => ("filter", "filters"),
+        Word::Test => ("test", "tests"),
+        Word::Function => ("function", "functions"),
+    };
+    let known = page::known(*kind);
+    let named_elsewhere = NAMES_ELSEWHERE.iter().find(|(other, ..)| other == name);
+    let meant = did_you_mean(name, known.iter().map(String::as_str))
+        .or_else(|| Some(named_elsewhere?.1).filter(|_| *kind == Word::Filter));
+    let help = match meant {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None if ADDRESSES.contains(&name.as_str()) => {
+            "write the address itself, as the browser asks for it: `/style.css`".to_owned()
+        }
+        None => {
+            format!(
+                "templates have the {list} of `https://docs.rs/minijinja/latest/minijinja/{list}`"
+            )
+        }
+    };
+    let message =
+        format!("view `{view}` calls `{name}`, but there is no {kind_shown} of this name");
+    Diagnostic::new(Code::TemplateWord, place, message, help)
+}
+
+/// What filters of other template languages are called here.
+const NAMES_ELSEWHERE: [(&str, &str); 7] = [
+    ("json", "tojson"),
+    ("json_encode", "tojson"),
+    ("escapejs", "tojson"),
+    ("size", "length"),
+    ("len", "length"),
+    ("raw", "safe"),
+    ("mark_safe", "safe"),
+];
+
+/// What functions of other frameworks that return addresses are called.
+const ADDRESSES: [&str; 6] = ["url_for", "static", "asset", "url", "get_url", "static_url"];
+
+/// Finds what views print where the escaping for HTML doesn't protect.
+fn unsafe_values(server: &Server, views: &Views, found: &mut Vec<Diagnostic>) {
+    let values = Values::of(templates(views).map(|(_, text)| text));
+    for (file, text) in templates(views) {
+        // Without a policy of the user's, scripts in attributes are refused.
+        for it in values.unsafe_in(text, server.own_policy) {
+            let place = format!("{}:{}", views.folder.path_of(file), it.line);
+            found.push(unsafe_value(views.folder.path.place, &place, &it));
+        }
+    }
+}
+
+fn unsafe_value(place: Place, view: &str, it: &Unsafe) -> Diagnostic {
+    let code = &it.code;
+    let simple = code.chars().all(|c| c.is_alphanumeric() || "_.|[]()\"' ".contains(c))
+        && !code.contains(" if ")
+        && !code.contains(" or ");
+    let json = if simple { format!("{code}|tojson") } else { format!("({code})|tojson") };
+    let (number, wrong, help) = match &it.spot {
+        Spot::Script => (
+            Code::ValueInScript,
+            "into a script, where it can become code: it is only escaped for HTML".to_owned(),
+            format!("write `{{{{ {json} }}}}`, without quotes around it"),
+        ),
+        Spot::Quotes => (
+            Code::ValueInScript,
+            "into quotes of a script, which its own quotes end".to_owned(),
+            format!("remove the quotes around `{{{{ {code} }}}}`"),
+        ),
+        Spot::Style => (
+            Code::ValueWithoutQuotes,
+            "into a style, where it can become further rules: it is only escaped for HTML"
+                .to_owned(),
+            format!(
+                "choose between classes of the style, or, if no visitor can choose the value, \
+                 write `{{{{ {code}|safe }}}}`"
+            ),
+        ),
+        Spot::Unquoted(name) => (
+            Code::ValueWithoutQuotes,
+            format!("into the attribute `{name}` without quotes, where a space ends it"),
+            "put quotes around the attribute's value".to_owned(),
+        ),
+        Spot::DoubleQuotes(name) => (
+            Code::ValueWithoutQuotes,
+            format!("into double quotes of the attribute `{name}`, which its own quotes end"),
+            "put single quotes around the attribute's value".to_owned(),
+        ),
+    };
+    let message = format!("view `{view}` writes `{{{{ {code} }}}}` {wrong}");
+    Diagnostic::new(number, place, message, help)
 }
 
 /// Finds variables that the views of routes, and pages of errors, surely need and
@@ -100,6 +211,16 @@ fn broken(views: &Views, file: &File, text: &str) -> Option<Diagnostic> {
     Some(Diagnostic::new(Code::Template, views.folder.path.place, message, help))
 }
 
+/// Returns the template of that name which is in another folder, or whose ending
+/// is left out; names are relative to the folder of views.
+fn meant_file<'a>(name: &str, mut files: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let is_end = |one: &str, other: &str| {
+        one.strip_suffix(other).is_some_and(|begin| begin.is_empty() || begin.ends_with('/'))
+    };
+    let with_end = format!("{name}.html");
+    files.find(|file| is_end(file, name) || is_end(file, &with_end) || is_end(name, file))
+}
+
 /// Finds included, extended and imported templates that are missing.
 fn missing_includes(views: &Views, file: &File, text: &str) -> Vec<Diagnostic> {
     let is_there = |name: &str| views.folder.files().any(|file| file.path == name);
@@ -110,8 +231,8 @@ fn missing_includes(views: &Views, file: &File, text: &str) -> Vec<Diagnostic> {
     let judge = |include: page::Include| {
         let name = include.names.first()?;
         let place = format!("{}:{}", views.folder.path_of(file), include.line);
-        let files = views.folder.files().map(|file| file.path.as_str());
-        let help = match did_you_mean(name, files) {
+        let files = || views.folder.files().map(|file| file.path.as_str());
+        let help = match meant_file(name, files()).or_else(|| did_you_mean(name, files())) {
             Some(meant) => format!("did you mean `{meant}`?"),
             None => format!("make the file `{}/{name}`", views.folder.path.text),
         };

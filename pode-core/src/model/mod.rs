@@ -21,7 +21,7 @@ pub use endpoint::{Certificate, CertificateFile, CertificateFileKind, Endpoint, 
 pub use mount::Mount;
 pub use on::{ConnectionEvent, On};
 pub use public::Public;
-pub use route::{Action, Argument, Route, Source};
+pub use route::{Action, Argument, Integer, Route, Source};
 pub use schedule::Schedule;
 pub use signal::{Level, Receiver, Signal};
 pub use state::State;
@@ -106,6 +106,8 @@ pub struct Folder {
     pub files: Option<Vec<File>>,
     /// The neighbouring folders, for suggestions.
     pub siblings: Vec<String>,
+    /// Whether the path leads to a file.
+    pub is_file: bool,
 }
 
 /// A file of the user's, as found while compiling.
@@ -113,7 +115,7 @@ pub struct Folder {
 pub struct File {
     /// The path below its folder, with `/` between folders.
     pub path: String,
-    /// The text of a page or a script; `None` for other files, and for text
+    /// The text of a page, a script or a style; `None` for other files, and for text
     /// that is not UTF-8.
     pub text: Option<String>,
 }

@@ -57,6 +57,39 @@ pub struct Argument {
     pub name: Name,
     /// The part of the request that the name stands for.
     pub source: Source,
+    /// Its type, if that is one of Rust's integers.
+    pub integer: Option<Integer>,
+}
+
+/// A type of integers.
+#[derive(Clone, Copy, Debug)]
+pub struct Integer {
+    /// Its name.
+    pub name: &'static str,
+    parses: fn(&str) -> bool,
+}
+
+impl Integer {
+    /// Returns the type of this name.
+    pub fn named(name: &str) -> Option<Integer> {
+        macro_rules! named {
+            ($($ty:ident)*) => {
+                match name {
+                    $(stringify!($ty) => {
+                        let parses = |text: &str| text.parse::<$ty>().is_ok();
+                        Some(Integer { name: stringify!($ty), parses })
+                    })*
+                    _ => None,
+                }
+            };
+        }
+        named!(u8 u16 u32 u64 u128 usize i8 i16 i32 i64 i128 isize)
+    }
+
+    /// Tells whether a text is such a number, as handlers are given it.
+    pub fn parses(&self, text: &str) -> bool {
+        (self.parses)(text)
+    }
 }
 
 /// A part of a request.

@@ -4,7 +4,7 @@ use html5gum::emitters::default::{DefaultEmitter, StartTag};
 use html5gum::{HtmlString, Spanned, StringReader, Token, Tokenizer};
 
 use super::template::blank;
-use super::{Asks, Lines, Request, UNKNOWN, script};
+use super::{Asks, By, Lines, Request, Sends, UNKNOWN, script};
 use crate::method::Method;
 
 /// Finds what a page requests: links, images, scripts, forms, and the requests
@@ -69,7 +69,7 @@ pub fn attribute_scripts(page: &str) -> Vec<(usize, String)> {
 }
 
 /// Tokenizes a page as a browser does.
-fn tokens(page: &str) -> Tokenizer<StringReader<'_>, DefaultEmitter<usize>> {
+pub(super) fn tokens(page: &str) -> Tokenizer<StringReader<'_>, DefaultEmitter<usize>> {
     let mut emitter = DefaultEmitter::new_with_span();
     emitter.naively_switch_states(true);
     Tokenizer::new_with_emitter(page, emitter)
@@ -98,9 +98,7 @@ impl Element<'_> {
 
     /// Tells whether a `<script>` holds code.
     fn is_code(&self) -> bool {
-        self.attribute("type").is_none_or(|(kind, _)| {
-            kind.is_empty() || kind == "module" || kind.to_lowercase().ends_with("/javascript")
-        })
+        self.attribute("type").is_none_or(|(kind, _)| is_code(&kind))
     }
 
     fn requests(&self, found: &mut Vec<Request>) {
@@ -113,10 +111,10 @@ impl Element<'_> {
             }
         }
         if self.name() == "form" {
-            self.form("method", self.attribute("action"), found);
+            self.form(["method", "enctype"], self.attribute("action"), found);
         }
         if let Some(action) = self.attribute("formaction") {
-            self.form("formmethod", Some(action), found);
+            self.form(["formmethod", "formenctype"], Some(action), found);
         }
         for (name, value) in &self.tag.attributes {
             if name.to_ascii_lowercase().starts_with(b"on") {
@@ -131,24 +129,54 @@ impl Element<'_> {
         }
     }
 
-    fn form(&self, method: &str, action: Option<(String, usize)>, found: &mut Vec<Request>) {
+    fn form(
+        &self,
+        [method, enctype]: [&str; 2],
+        action: Option<(String, usize)>,
+        found: &mut Vec<Request>,
+    ) {
         let own_line = self.lines.at(self.tag.span.start);
-        let (method, line) = self.attribute(method).unwrap_or_default();
-        let asks = match method.to_lowercase().as_str() {
+        let (written, line) = self.attribute(method).unwrap_or_default();
+        let asks = match written.to_lowercase().as_str() {
             "" | "get" => Asks::By(Method::Get),
             "post" => Asks::By(Method::Post),
             // A form that opens or closes a dialog requests nothing.
             "dialog" => return,
-            _ => Asks::ByAny,
+            _ => Method::parse(&written.to_uppercase()).map_or(Asks::ByAny, Asks::InVain),
         };
+        let sends = match (asks, self.attribute(enctype)) {
+            (Asks::By(Method::Post), Some((kind, _))) => match kind.to_lowercase().as_str() {
+                "multipart/form-data" => Sends::Parts,
+                "text/plain" => Sends::Text,
+                "application/x-www-form-urlencoded" => Sends::Form,
+                _ => Sends::Unknown,
+            },
+            // A button's may be that of its form. What a template prints may be one.
+            (Asks::By(Method::Post), None) if enctype == "enctype" && self.is_literal() => {
+                Sends::Form
+            }
+            _ => Sends::Unknown,
+        };
+        let request =
+            |line, address| Request { sends, by: By::Form, ..Request::new(line, asks, address) };
         match action {
-            Some((address, line)) => found.push(Request::new(line, asks, address)),
+            Some((address, line)) => found.push(request(line, address)),
             // Only a script reads many forms; one that names its method is
             // really sent.
-            None if line > 0 => found.push(Request::new(own_line, asks, "")),
+            None if line > 0 => found.push(request(own_line, String::new())),
             None => {}
         }
     }
+
+    /// Tells whether all names of attributes are written out.
+    fn is_literal(&self) -> bool {
+        self.tag.attributes.keys().all(|name| !String::from_utf8_lossy(name).contains(UNKNOWN))
+    }
+}
+
+/// Tells whether a `<script>` of this type holds code.
+pub(super) fn is_code(kind: &str) -> bool {
+    kind.is_empty() || kind == "module" || kind.to_lowercase().ends_with("/javascript")
 }
 
 #[cfg(test)]
@@ -189,6 +217,28 @@ mod tests {
             "<form action=/a></form><form method=POST action=/b></form><form></form>\n<form method=post></form>\
              <form method=dialog action=/no></form><button formaction=/c formmethod=post>",
             &[(1, GET, "/a"), (1, POST, "/b"), (2, POST, ""), (2, POST, "/c")],
+        );
+    }
+
+    #[test]
+    fn forms_say_what_they_send() {
+        let page = "<form method=post></form><form method=post enctype=multipart/form-data></form>\
+                    <form method=get action=/></form><form method=put></form>\
+                    <form method=post {{ x }}></form><button formaction=/ formmethod=post>\
+                    <button formaction=/ formmethod=post formenctype=text/plain>";
+        let found = requests(page).expect("there is no base");
+        let sends: Vec<_> = found.iter().map(|found| (found.asks, found.sends)).collect();
+        assert_eq!(
+            sends,
+            [
+                (POST, Sends::Form),
+                (POST, Sends::Parts),
+                (GET, Sends::Unknown),
+                (Asks::InVain(Method::Put), Sends::Unknown),
+                (POST, Sends::Unknown),
+                (POST, Sends::Unknown),
+                (POST, Sends::Text),
+            ]
         );
     }
 

@@ -1,25 +1,36 @@
 //! Pages: what views, public pages and scripts request from a server.
 //!
 //! Pages are read as a browser reads them, as far as that is possible without
-//! running them: attributes with addresses, and calls of `fetch`, `WebSocket`
-//! and `EventSource` with literal addresses. Parts that only the running page
+//! running them: attributes with addresses, calls of `fetch`, `WebSocket`,
+//! `EventSource` and `XMLHttpRequest` with literal addresses, imports, and `url(…)`
+//! in styles. Parts that only the running page
 //! knows are marked as unknown, and the check accepts any text for them.
 //! Nothing here knows what a server has; that is the check's part.
 //!
 //! `html` reads pages, `template` their includes, `variables` what they are given,
-//! `script/` their code.
+//! `values` where that is written, `words` what they call, `script/` their code, `style` their styles.
 
 mod html;
 mod script;
+mod style;
 mod template;
 #[cfg(feature = "views")]
+mod values;
+#[cfg(feature = "views")]
 mod variables;
+#[cfg(feature = "views")]
+mod words;
 
 pub use html::{attribute_scripts, requests as requests_of_page};
 pub use script::requests as requests_of_script;
+pub use style::requests as requests_of_style;
 pub use template::{Include, includes};
 #[cfg(feature = "views")]
+pub use values::{Spot, Unsafe, Values};
+#[cfg(feature = "views")]
 pub use variables::{Judged, Missing, Templates};
+#[cfg(feature = "views")]
+pub use words::{Unknown, Word, known, unknown};
 
 use crate::method::Method;
 
@@ -43,6 +54,40 @@ pub struct Request {
     /// The address as written, with [`UNKNOWN`], [`HOST`] and [`HOSTNAME`] for
     /// parts that aren't literal; empty for the page itself.
     pub address: String,
+    /// The type of its body.
+    pub sends: Sends,
+    /// What makes it.
+    pub by: By,
+}
+
+/// The type of a request's body, as far as the page says it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sends {
+    /// None, or one that only the running page knows.
+    #[default]
+    Unknown,
+    /// `application/x-www-form-urlencoded`
+    Form,
+    /// `multipart/form-data`
+    Parts,
+    /// `application/json`
+    Json,
+    /// `text/plain`
+    Text,
+}
+
+/// What makes a request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum By {
+    /// A `<form>`, which a script may send in another way.
+    Form,
+    /// `new EventSource`.
+    EventSource,
+    /// An `import` of a module, relative to the script.
+    Import,
+    /// Anything else.
+    #[default]
+    Other,
 }
 
 /// The protocol and method of a request.
@@ -52,14 +97,18 @@ pub enum Asks {
     By(Method),
     /// HTTP with a method that only the running page knows.
     ByAny,
+    /// HTTP with this method, which browsers don't send as it is written: forms
+    /// know GET and POST alone (HTML, section 4.10.18.6), and `fetch` makes only
+    /// some methods upper case (Fetch, section 2.2.1).
+    InVain(Method),
     /// WebSocket.
     BySocket,
 }
 
-/// A request of a page.
 impl Request {
     fn new(line: usize, asks: Asks, address: impl Into<String>) -> Request {
-        Request { line, asks, address: address.into() }
+        let (sends, by) = Default::default();
+        Request { line, asks, address: address.into(), sends, by }
     }
 
     /// Returns the address as a message shows it.

@@ -50,19 +50,27 @@ pub fn includes(text: &str) -> Vec<Include> {
 /// Replaces the parts that only the running server knows, so that the rest can
 /// be read as HTML. Lines keep their numbers.
 pub(super) fn blank(text: &str) -> String {
+    blanked(text).0
+}
+
+/// Does the same, and returns what was replaced, each with its place in the
+/// result.
+pub(super) fn blanked(text: &str) -> (String, Vec<(usize, Tag<'_>)>) {
     let mut blank = String::with_capacity(text.len());
+    let mut replaced = Vec::new();
     let mut end = 0;
     for (start, next, tag) in tags(text) {
         blank.push_str(&text[end..start]);
         // A statement may print as well: `{% if new %}/new{% endif %}`.
         if !matches!(tag, Tag::Comment) {
+            replaced.push((blank.len(), tag));
             blank.push(UNKNOWN);
         }
         blank.extend(text[start..next].chars().filter(|c| *c == '\n'));
         end = next;
     }
     blank.push_str(&text[end..]);
-    blank
+    (blank, replaced)
 }
 
 /// Finds each piece between delimiters: its start, its end, and its kind.

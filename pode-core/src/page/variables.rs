@@ -274,7 +274,7 @@ impl Template {
 }
 
 /// Tells whether a statement has an end of its own.
-fn begins_body(word: &str, code: &str) -> bool {
+pub(super) fn begins_body(word: &str, code: &str) -> bool {
     match word {
         "for" | "if" | "with" | "block" | "macro" | "call" | "filter" | "autoescape" => true,
         // `{% set name %}…{% endset %}`
@@ -284,7 +284,7 @@ fn begins_body(word: &str, code: &str) -> bool {
 }
 
 /// Returns the names that a statement gives a value for all that follows.
-fn binds<'code>(word: &str, code: &'code str) -> impl Iterator<Item = &'code str> {
+pub(super) fn binds<'code>(word: &str, code: &'code str) -> impl Iterator<Item = &'code str> {
     let part = match word {
         "set" => &code[..code.find(['=', '|']).unwrap_or(code.len())],
         "macro" => &code[..code.find('(').unwrap_or(code.len())],
@@ -295,7 +295,7 @@ fn binds<'code>(word: &str, code: &'code str) -> impl Iterator<Item = &'code str
 }
 
 /// Returns the names that a loop or a `with` gives a value within.
-fn binds_within<'code>(word: &str, code: &'code str) -> Vec<&'code str> {
+pub(super) fn binds_within<'code>(word: &str, code: &'code str) -> Vec<&'code str> {
     match word {
         "for" => names(code).map(|(_, name)| name).take_while(|name| *name != "in").collect(),
         _ => {
@@ -310,7 +310,7 @@ fn binds_within<'code>(word: &str, code: &'code str) -> Vec<&'code str> {
 
 /// Returns the words in code that may be variables, and where they stand: not
 /// those in quotes, after a dot, or after the `|` of a filter.
-fn names(code: &str) -> impl Iterator<Item = (usize, &str)> + Clone {
+pub(super) fn names(code: &str) -> impl Iterator<Item = (usize, &str)> + Clone {
     let is_of_word = |character: char| character.is_alphanumeric() || character == '_';
     let mut at = 0;
     let mut last = ' ';
@@ -347,7 +347,7 @@ fn names(code: &str) -> impl Iterator<Item = (usize, &str)> + Clone {
 
 /// Words of the language, which are no variables; `loop` and the like always
 /// have a value where they mean something.
-const WORDS: [&str; 20] = [
+pub(super) const WORDS: [&str; 20] = [
     "and",
     "or",
     "not",

@@ -1,6 +1,7 @@
 //! Public files: the prefix and the folder.
 
 use pode_core::RoutePath;
+use pode_core::check::Code;
 use pode_core::model::{Head, Public};
 
 use super::Resolver;
@@ -8,6 +9,15 @@ use crate::syntax;
 
 impl Resolver<'_> {
     pub(super) fn public(&mut self, head: Head, written: &syntax::Public) -> Option<Public> {
+        if let Some(first) = &written.prefix
+            && !first.value().starts_with('/')
+            && written.folder.value().starts_with('/')
+        {
+            let (folder, prefix) = (first.value(), written.folder.value());
+            let message = "the prefix of public files stands before their folder";
+            let help = format!("write `public \"{prefix}\" \"{folder}\"`");
+            return self.mistake(Code::Path, first.span(), message, help);
+        }
         let prefix = match &written.prefix {
             Some(prefix) => self.fixed_path(prefix, "a public prefix"),
             None => Some(RoutePath::root()),

@@ -4,7 +4,7 @@ use std::iter;
 
 use pode_core::Method;
 use pode_core::check::{Code, help_with_choices};
-use pode_core::model::{Action, Argument, Head, Place, Route, Source};
+use pode_core::model::{Action, Argument, Head, Integer, Place, Route, Source};
 
 use quote::ToTokens;
 use syn::spanned::Spanned;
@@ -84,7 +84,13 @@ impl Resolver<'_> {
     pub(super) fn arguments(&mut self, written: &[syntax::Argument]) -> Vec<Argument> {
         let argument = |argument: &syntax::Argument| {
             let name = self.word(&argument.name);
-            Argument { source: Source::of(&name.text), name }
+            let integer = match &argument.ty {
+                Type::Path(ty) => {
+                    ty.path.get_ident().and_then(|ident| Integer::named(&ident.to_string()))
+                }
+                _ => None,
+            };
+            Argument { source: Source::of(&name.text), name, integer }
         };
         written.iter().map(argument).collect()
     }

@@ -25,7 +25,8 @@ impl Resolver<'_> {
             );
         }
         let (files, siblings) = (files::below(&path.text), files::folders_beside(&path.text));
-        Some(Folder { path, files, siblings })
+        let is_file = files::is_there(&path.text);
+        Some(Folder { path, files, siblings, is_file })
     }
 }
 

@@ -211,6 +211,19 @@ mod tests {
     }
 
     #[test]
+    fn what_a_template_writes_into_a_script_stays_a_value() {
+        const FILES: &[(&str, &[u8])] =
+            &[("page.html", b"<script>a = {{ name | tojson }}</script>")];
+        let views = Views::new(Folder::embedded(FILES), "").unwrap();
+        let page = view("page").with(&BTreeMap::from([("name", "</script>\"'&\u{2028}\\")]));
+        let page = views.render(&page.name, &page.data).unwrap();
+        let value = page.split_once(" = ").unwrap().1.strip_suffix("</script>").unwrap();
+        assert!(!value.contains(['<', '>', '&', '\'']), "{value}");
+        let read: String = serde_json::from_str(value).unwrap();
+        assert_eq!(read, "</script>\"'&\u{2028}\\");
+    }
+
+    #[test]
     fn what_is_missing_is_named() {
         let views = Views::new(Folder::embedded(FILES), "").unwrap();
         let failing = |name| reason(name, &views.render(name, &view(name).data).unwrap_err());

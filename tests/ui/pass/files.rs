@@ -23,6 +23,9 @@ pode_server! {
     route GET "/users/:id/photo" (id: u64) => async |_, id| text(format!("{id}"));
     route GET "/search" => async |_| text("found");
     route POST, PUT "/users/:id" (id: u64) => async |_, id| text(format!("{id}"));
+    // PODE151, PODE152, PODE153: bodies, methods and values that the routes take.
+    route POST "/notes" (multipart: Multipart) => async |_, _: Multipart| status(204);
+    route PATCH "/notes" (data: Note) => async |_, _: Note| status(204);
     signal NEWS: String = "/news";
     signal ROOM: String = "/rooms/:room" (room: String);
     // PODE025: what a redirect leads to answers GET, as far as is known.
@@ -31,8 +34,12 @@ pode_server! {
     route POST "/searches" => redirect "/search?for=peas#results";
     route GET "/elsewhere" => redirect "https://example.org/abuot";
     // PODE086: the path gives what is needed, and what may be missing is guarded.
+    // PODE088, PODE089, PODE150: values in scripts and quotes, and words that there are.
     route GET "/hello/:name" => view "hello";
 }
+
+#[derive(Deserialize)]
+struct Note {}
 
 /// PODE086, PODE087: by any name that serde gives, or may give.
 #[derive(Serialize, View)]

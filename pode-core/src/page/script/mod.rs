@@ -1,5 +1,5 @@
-//! What the code of a page requests: calls of `fetch`, `new WebSocket` and
-//! `new EventSource` with literal addresses.
+//! What the code of a page requests: calls of `fetch`, `new WebSocket`,
+//! `new EventSource` and `XMLHttpRequest` with literal addresses, and imports.
 //!
 //! JavaScript is read as a list of tokens, not parsed: enough to tell code from
 //! comments and strings, to join strings by `+` and in templates, and to look
@@ -10,7 +10,7 @@ mod tokens;
 use std::collections::HashMap;
 
 use self::tokens::{Kind, Piece, Token, tokens};
-use super::{Asks, HOST, HOSTNAME, Lines, Request, UNKNOWN};
+use super::{Asks, By, HOST, HOSTNAME, Lines, Request, Sends, UNKNOWN};
 use crate::method::Method;
 
 /// Finds what a script requests.
@@ -21,31 +21,72 @@ pub fn requests(code: &str) -> Vec<Request> {
     let lines = Lines::of(code);
     let mut found = Vec::new();
     for (index, token) in tokens.iter().enumerate() {
-        let asks_by = match token.kind {
-            Kind::Word("fetch") if !reader.is_member(index) => By::Fetch,
-            Kind::Word("WebSocket") if reader.is_new(index) => By::Socket,
-            Kind::Word("EventSource") if reader.is_new(index) => By::Events,
+        let call = match token.kind {
+            Kind::Word("fetch") if !reader.is_member(index) => Call::Fetch,
+            Kind::Word("WebSocket") if reader.is_new(index) => Call::Socket,
+            Kind::Word("EventSource") if reader.is_new(index) => Call::Events,
+            Kind::Word("open") if reader.is(index.wrapping_sub(1), ".") => {
+                found.extend(
+                    reader
+                        .opened(index)
+                        .map(|(asks, address)| Request::new(lines.at(token.start), asks, address)),
+                );
+                continue;
+            }
+            Kind::Word("import" | "export") if !reader.is_member(index) => {
+                let request = |address| Request {
+                    by: By::Import,
+                    ..Request::new(lines.at(token.start), Asks::By(Method::Get), address)
+                };
+                found.extend(reader.imported(index).map(request));
+                continue;
+            }
             _ => continue,
         };
         if !reader.is(index + 1, "(") {
             continue;
         }
         let (address, end) = reader.argument(index + 2);
-        let asks = match asks_by {
-            By::Fetch => reader.method(end),
-            By::Socket => Asks::BySocket,
-            By::Events => Asks::By(Method::Get),
+        let (asks, sends, by) = match call {
+            Call::Fetch => (reader.method(end), reader.sends(end), By::Other),
+            Call::Socket => (Asks::BySocket, Sends::Unknown, By::Other),
+            Call::Events => (Asks::By(Method::Get), Sends::Unknown, By::EventSource),
         };
-        found.push(Request::new(lines.at(token.start), asks, address));
+        let request = Request::new(lines.at(token.start), asks, address);
+        found.push(Request { sends, by, ..request });
     }
     found
 }
 
-enum By {
+/// Returns where the string or the template begins that contains this byte;
+/// `None` if the byte is code, or stands in a comment.
+#[cfg(feature = "views")]
+pub(super) fn quoted_since(code: &str, at: usize) -> Option<usize> {
+    let tokens = tokens(code);
+    let token = tokens.iter().find(|token| (token.start..token.end).contains(&at))?;
+    let Kind::Text(pieces) = &token.kind else { return None };
+    let inner = pieces.iter().find_map(|piece| match piece {
+        Piece::Code(inner) => {
+            let start = inner.as_ptr() as usize - code.as_ptr() as usize;
+            (start..start + inner.len()).contains(&at).then_some((inner, start))
+        }
+        Piece::Text(_) => None,
+    });
+    match inner {
+        Some((inner, start)) => Some(start + quoted_since(inner, at - start)?),
+        None => Some(token.start),
+    }
+}
+
+enum Call {
     Fetch,
     Socket,
     Events,
 }
+
+/// The methods that `fetch` makes upper case.
+const NORMALIZED: [Method; 6] =
+    [Method::Delete, Method::Get, Method::Head, Method::Options, Method::Post, Method::Put];
 
 /// Returns the texts of `const NAME = "text";`, where a name stands for one.
 fn constants<'code>(tokens: &[Token<'code>]) -> HashMap<&'code str, String> {
@@ -237,12 +278,148 @@ impl<'code> Reader<'_, 'code> {
         asks
     }
 
+    /// Reads the type of the body from the second argument of `fetch`; `end` is
+    /// the end of the first.
+    fn sends(&self, end: usize) -> Sends {
+        let read = || {
+            let options = self.is(end, ",").then(|| self.entries(end + 1))??;
+            let value = |name: &str| options.iter().find(|(key, _)| key == name);
+            if let Some((_, headers)) = value("headers") {
+                let headers = self.entries((*headers)?)?;
+                let is_type = |(key, _): &&(String, _)| key.eq_ignore_ascii_case("content-type");
+                if let Some((_, value)) = headers.iter().find(is_type) {
+                    return self.content_type((*value)?);
+                }
+            }
+            self.body(value("body")?.1?)
+        };
+        read().unwrap_or_default()
+    }
+
+    fn content_type(&self, value: usize) -> Option<Sends> {
+        let text = self.literal(value).filter(|_| self.ends_value(value + 1))?;
+        match text.split(';').next()?.trim().to_ascii_lowercase().as_str() {
+            "application/json" => Some(Sends::Json),
+            "application/x-www-form-urlencoded" => Some(Sends::Form),
+            "multipart/form-data" => Some(Sends::Parts),
+            "text/plain" => Some(Sends::Text),
+            _ => None,
+        }
+    }
+
+    /// Reads the type that `fetch` gives to a body (Fetch, section 5.2).
+    fn body(&self, value: usize) -> Option<Sends> {
+        let (sends, open) = match [0, 1, 2].map(|behind| self.word(value + behind)) {
+            [Some("JSON"), None, Some("stringify")] if self.is(value + 1, ".") => {
+                (Sends::Text, value + 3)
+            }
+            [Some("new"), Some("FormData"), _] => (Sends::Parts, value + 2),
+            [Some("new"), Some("URLSearchParams"), _] => (Sends::Form, value + 2),
+            _ if self.ends_value(value + 1) && matches!(self.kind(value), Some(Kind::Text(_))) => {
+                return Some(Sends::Text);
+            }
+            _ => return None,
+        };
+        let is_whole = self.is(open, "(") && self.ends_value(self.closing(open) + 1);
+        is_whole.then_some(sends)
+    }
+
+    /// Returns the keys of an object that is written here, and where their values
+    /// begin, if they are written there; `None` if there may be more of them.
+    fn entries(&self, open: usize) -> Option<Vec<(String, Option<usize>)>> {
+        let mut found = Vec::new();
+        let mut index = self.is(open, "{").then_some(open + 1)?;
+        while !self.is(index, "}") {
+            let key = self.word(index).map(str::to_owned).or_else(|| self.literal(index))?;
+            let value = self.is(index + 1, ":").then_some(index + 2);
+            found.push((key, value));
+            let end = value.map_or(index + 1, |value| self.end_of_value(value));
+            index = match () {
+                () if self.is(end, ",") => end + 1,
+                () if self.is(end, "}") => end,
+                () => return None,
+            };
+        }
+        Some(found)
+    }
+
+    /// Reads `request.open("GET", "/path"`, which no other object has; `word` is
+    /// `open`.
+    fn opened(&self, word: usize) -> Option<(Asks, String)> {
+        let method = self.literal(word + 2).filter(|_| self.is(word + 1, "("))?;
+        let asks = match Method::parse(&method.to_uppercase())? {
+            it if NORMALIZED.contains(&it) || it.as_str() == method => Asks::By(it),
+            it => Asks::InVain(it),
+        };
+        let (address, _) = self.argument(self.is(word + 3, ",").then_some(word + 4)?);
+        Some((asks, address))
+    }
+
+    /// Reads the address of a module that is imported, or exported again, here.
+    /// Names without a path are those of an import map.
+    fn imported(&self, word: usize) -> Option<String> {
+        let address = match self.kind(word + 1)? {
+            Kind::Text(_) if self.word(word) == Some("import") => self.literal(word + 1),
+            Kind::Punctuation("(") if self.is(word + 3, ")") => self.literal(word + 2),
+            _ => {
+                let names = (word + 1..self.tokens.len()).take_while(|index| {
+                    let mark = ["{", "}", ",", "*"].iter().any(|mark| self.is(*index, mark));
+                    mark || matches!(self.kind(*index), Some(Kind::Word(_)))
+                });
+                let from = names.filter(|index| self.word(*index) == Some("from")).last()?;
+                self.literal(from + 1)
+            }
+        }?;
+        ["./", "../", "/"].iter().any(|begin| address.starts_with(begin)).then_some(address)
+    }
+
+    fn literal(&self, index: usize) -> Option<String> {
+        match self.kind(index) {
+            Some(Kind::Text(pieces)) => match pieces.as_slice() {
+                [Piece::Text(text)] if !text.contains(UNKNOWN) => Some(text.clone()),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    fn ends_value(&self, index: usize) -> bool {
+        self.is(index, ",") || self.is(index, "}")
+    }
+
+    /// Returns the index of the mark that closes a bracket.
+    fn closing(&self, open: usize) -> usize {
+        let mut end = self.end_of_value(open + 1);
+        while self.is(end, ",") {
+            end = self.end_of_value(end + 1);
+        }
+        end
+    }
+
+    /// Returns the index of the mark that ends a value of an object.
+    fn end_of_value(&self, start: usize) -> usize {
+        let mut depth = 0_usize;
+        for index in start..self.tokens.len() {
+            if let Some(Kind::Punctuation(mark)) = self.kind(index) {
+                match *mark {
+                    "," | "}" | ")" | "]" if depth == 0 => return index,
+                    "(" | "[" | "{" => depth += 1,
+                    ")" | "]" | "}" => depth -= 1,
+                    _ => {}
+                }
+            }
+        }
+        self.tokens.len()
+    }
+
     fn method_at(&self, colon: usize) -> Asks {
         match self.kind(colon + 1) {
             Some(Kind::Text(pieces)) if self.is(colon, ":") => match pieces.as_slice() {
-                [Piece::Text(text)] => {
-                    Method::parse(&text.to_uppercase()).map_or(Asks::ByAny, Asks::By)
-                }
+                [Piece::Text(text)] => match Method::parse(&text.to_uppercase()) {
+                    Some(it) if NORMALIZED.contains(&it) || it.as_str() == text => Asks::By(it),
+                    Some(it) => Asks::InVain(it),
+                    None => Asks::ByAny,
+                },
                 _ => Asks::ByAny,
             },
             _ => Asks::ByAny,
@@ -321,6 +498,58 @@ mod tests {
     }
 
     #[test]
+    fn fetch_says_what_it_sends() {
+        for (options, expected) in [
+            ("body: JSON.stringify({ a: [1, f(2)] }), x", Sends::Text),
+            ("body: 'a', headers: { accept: 'b' }", Sends::Text),
+            ("body: new FormData(form)", Sends::Parts),
+            ("'body': new URLSearchParams({ a })", Sends::Form),
+            ("headers: { 'Content-Type': 'application/json; charset=utf-8' }, body", Sends::Json),
+            ("headers: { \"content-type\": `application/x-www-form-urlencoded` }", Sends::Form),
+            ("body", Sends::Unknown),
+            ("body: a", Sends::Unknown),
+            ("body: JSON.stringify(a) + b", Sends::Unknown),
+            ("body: 'a' + b", Sends::Unknown),
+            ("body: new FormData(form).get('a')", Sends::Unknown),
+            ("body: JSON.stringify(a), headers", Sends::Unknown),
+            ("body: JSON.stringify(a), headers: h", Sends::Unknown),
+            ("body: JSON.stringify(a), headers: { ...h }", Sends::Unknown),
+            ("body: JSON.stringify(a), headers: { [h]: 'b' }", Sends::Unknown),
+            ("body: JSON.stringify(a), headers: { 'content-type': h }", Sends::Unknown),
+            ("body: JSON.stringify(a), headers: { 'content-type': 'a' + h }", Sends::Unknown),
+            ("body: JSON.stringify(a), ...more", Sends::Unknown),
+            ("body: JSON.stringify(a", Sends::Unknown),
+        ] {
+            let code = format!("fetch('/a', {{ method: 'POST', {options} }})");
+            assert_eq!(requests(&code)[0].sends, expected, "{options}");
+        }
+    }
+
+    #[test]
+    fn some_methods_are_sent_as_they_are_written() {
+        check("fetch('/a', { method: 'put' })", &[(Asks::By(Method::Put), "/a")]);
+        check("fetch('/a', { method: 'patch' })", &[(Asks::InVain(Method::Patch), "/a")]);
+        check("fetch('/a', { method: 'PATCH' })", &[(Asks::By(Method::Patch), "/a")]);
+    }
+
+    #[test]
+    fn imports_and_requests_by_xml_http_request_are_found() {
+        check(
+            "import './a'; import x, { y as z } from \"../b\"; export * from '/c'; await import('./d')",
+            &[(GET, "./a"), (GET, "../b"), (GET, "/c"), (GET, "./d")],
+        );
+        check(
+            "import 'no'; import.meta; x.import('./no'); import(`./${no}`); import('./no' + x); export const from = './no'; export { a }; b = './no'",
+            &[],
+        );
+        check("export default from './a'", &[(GET, "./a")]);
+        check(
+            "request.open('post', '/a/' + id, true); request.open('patch', '/b'); window.open('/no'); db.open('x', 1); open('GET', '/no')",
+            &[(Asks::By(Method::Post), "/a/…"), (Asks::InVain(Method::Patch), "/b")],
+        );
+    }
+
+    #[test]
     fn what_is_cut_off_is_read_as_far_as_it_goes() {
         for code in [
             "fetch(",
@@ -331,6 +560,12 @@ mod tests {
             "const A =",
             "/",
             "/[",
+            "import",
+            "import(",
+            "import {",
+            "import a from",
+            "a.open('GET',",
+            "fetch('/a', { headers: {",
             "'\\",
         ] {
             requests(code);

@@ -1,0 +1,249 @@
+//! The filters, tests and functions that templates call, and those that there
+//! are.
+
+use std::collections::HashSet;
+
+use minijinja::Environment;
+
+use super::Lines;
+use super::template::{Tag, first_word, tags};
+use super::variables::{WORDS, binds, binds_within, names};
+
+/// A filter, test or function of a template that isn't there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unknown {
+    /// The line in which it stands, counted from 1.
+    pub line: usize,
+    /// What it is called as.
+    pub kind: Word,
+    /// Its name.
+    pub name: String,
+}
+
+/// The words that a template calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Word {
+    /// `{{ name|filter }}`
+    Filter,
+    /// `{% if name is test %}`
+    Test,
+    /// `{{ function() }}`
+    Function,
+}
+
+/// Returns the names that there are, sorted.
+pub fn known(kind: Word) -> Vec<String> {
+    let environment = Environment::new();
+    if kind == Word::Function {
+        return environment.globals().map(|(name, _)| name.to_owned()).collect();
+    }
+    // Nothing else lists them.
+    let shown = format!("{environment:?}");
+    let field = if kind == Word::Filter { ", filters: " } else { ", tests: " };
+    let list = shown.split_once(field).map_or("", |(_, behind)| behind);
+    let list = list.split([']', '}']).next().unwrap_or_default();
+    list.split('"').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+/// Finds what a template calls and isn't there; `others` are all templates that
+/// may give it functions of their own.
+pub fn unknown<'text>(text: &str, others: impl IntoIterator<Item = &'text str>) -> Vec<Unknown> {
+    let environment = Environment::new();
+    let is_there = |name: &str, test: &str| {
+        let question = format!("'{name}' is {test}");
+        let asked = environment.compile_expression(&question);
+        asked.and_then(|asked| asked.eval(())).is_ok_and(|there| there.is_true())
+    };
+    let bound: HashSet<&str> = others.into_iter().flat_map(names_given).collect();
+    let lines = Lines::of(text);
+    let calls = calls(text);
+    let mut found: Vec<Unknown> = Vec::new();
+    for Call { at, kind, name } in &calls {
+        let is_there = match kind {
+            Some(Word::Filter) => is_there(name, "filter"),
+            Some(Word::Test) => is_there(name, "test"),
+            Some(Word::Function) => {
+                WORDS.contains(name)
+                    || bound.contains(name)
+                    || environment.globals().any(|(global, _)| global == *name)
+                    // Asked for otherwise, it may be known to be missing.
+                    || calls.iter().any(|other| other.name == *name && other.kind.is_none())
+            }
+            None => true,
+        };
+        // A template may ask whether there is one.
+        let asks = [" is filter", " is test"].iter().any(|asks| text.contains(asks));
+        let (kind, name) = (kind.unwrap_or(Word::Function), (*name).to_owned());
+        if !is_there && !asks && !found.iter().any(|it| it.kind == kind && it.name == name) {
+            found.push(Unknown { line: lines.at(*at), kind, name });
+        }
+    }
+    found
+}
+
+/// Returns the names to which the statements of a template give values.
+fn names_given(text: &str) -> Vec<&str> {
+    let mut found = Vec::new();
+    for (.., tag) in tags(text) {
+        let Tag::Statement(statement) = tag else { continue };
+        match first_word(statement) {
+            ("macro", code) => found.extend(names(code).map(|(_, name)| name)),
+            (word @ ("for" | "with"), code) => found.extend(binds_within(word, code)),
+            (word, code) => found.extend(binds(word, code)),
+        }
+    }
+    found
+}
+
+struct Call<'text> {
+    at: usize,
+    name: &'text str,
+    /// `None` if it isn't called.
+    kind: Option<Word>,
+}
+
+fn calls(text: &str) -> Vec<Call<'_>> {
+    let mut found = Vec::new();
+    let mut raw = false;
+    for (.., tag) in tags(text) {
+        let code = match tag {
+            Tag::Expression(code) => code,
+            Tag::Statement(code) => code,
+            Tag::Comment => continue,
+        };
+        let word = if matches!(tag, Tag::Statement(_)) { first_word(code).0 } else { "" };
+        match word {
+            "endraw" => raw = false,
+            "raw" => raw = true,
+            _ => {}
+        }
+        if raw {
+            continue;
+        }
+        let start = code.as_ptr() as usize - text.as_ptr() as usize;
+        let mut words = words(code);
+        if matches!(tag, Tag::Statement(_)) && !words.is_empty() {
+            words.remove(0);
+        }
+        let mut before = "";
+        for (index, Written { at, name, behind }) in words.iter().enumerate() {
+            let is_test =
+                before == "is" || before == "not" && index > 1 && words[index - 2].name == "is";
+            let is_called = code[at + name.len()..].trim_start().starts_with('(');
+            let kind = match behind {
+                '.' => continue,
+                '|' => Some(Word::Filter),
+                _ if word == "filter" && index == 0 => Some(Word::Filter),
+                _ if is_test && *name != "not" => Some(Word::Test),
+                _ if is_called => Some(Word::Function),
+                _ => None,
+            };
+            before = name;
+            found.push(Call { at: start + at, name, kind });
+        }
+    }
+    found
+}
+
+struct Written<'code> {
+    at: usize,
+    name: &'code str,
+    /// The mark before it.
+    behind: char,
+}
+
+/// Returns the words of code, but those in quotes.
+fn words(code: &str) -> Vec<Written<'_>> {
+    let is_of_word = |character: char| character.is_alphanumeric() || character == '_';
+    let (mut found, mut at, mut behind) = (Vec::new(), 0, ' ');
+    while let Some(character) = code[at..].chars().next() {
+        if matches!(character, '"' | '\'') {
+            let mut escaped = false;
+            let end = code[at + 1..].find(|c| {
+                let ends = c == character && !escaped;
+                escaped = c == '\\' && !escaped;
+                ends
+            });
+            at = end.map_or(code.len(), |end| at + 1 + end + 1);
+            behind = character;
+        } else if is_of_word(character) {
+            let length = code[at..].find(|c| !is_of_word(c)).unwrap_or(code.len() - at);
+            if !character.is_ascii_digit() {
+                found.push(Written { at, name: &code[at..at + length], behind });
+            }
+            at += length;
+            behind = 'a';
+        } else {
+            at += character.len_utf8();
+            if !character.is_whitespace() {
+                behind = character;
+            }
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, expected: &[(Word, &str)]) {
+        let found = unknown(text, [text]);
+        let found: Vec<_> = found.iter().map(|it| (it.kind, it.name.as_str())).collect();
+        assert_eq!(found, expected, "{text}");
+    }
+
+    #[test]
+    fn what_is_not_there_is_found() {
+        check(
+            "{{ a|capitalise }} {{ a | trim|shout(2)\n | trim }}{% if a is oddd and a is not evn %}{% endif %}",
+            &[
+                (Word::Filter, "capitalise"),
+                (Word::Filter, "shout"),
+                (Word::Test, "oddd"),
+                (Word::Test, "evn"),
+            ],
+        );
+        check(
+            "{{ url_for('x') }}{% for a in pages(1) %}{% endfor %}{% filter shout %}{% endfilter %}{{ a.b() }}",
+            &[(Word::Function, "url_for"), (Word::Function, "pages"), (Word::Filter, "shout")],
+        );
+        assert_eq!(unknown("a\n{{ a|b }}\n{{ a|b }}", []).first().map(|it| it.line), Some(2));
+    }
+
+    #[test]
+    fn what_is_there_is_known() {
+        for text in [
+            "{{ a|e|default('|x')|tojson(indent=2)|urlencode|selectattr('x', 'eq', 1)|list }}",
+            "{% if a is none or a is not defined and a is divisibleby(3) and a is eq 1 and a is in [1] %}{% elif (a) and not (b) %}{% endif %}",
+            "{{ range(3) }}{{ dict(a=1) }}{{ debug() }}{{ super() }}{{ 'f(x)|y is z' }}{{ a in (1, 2) }}{{ a if (b) else (c) }}",
+            "{% macro m(x, y=(1)) %}{{ caller() }}{% endmacro %}{{ m(1) }}{% call(x) m(1) %}{{ x }}{% endcall %}{% call m(2) %}{% endcall %}",
+            "{% for x in xs recursive %}{{ loop(x.y) }}{{ loop.cycle('a') }}{% endfor %}{% import 'm' as n %}{{ n.x() }}",
+            "{% from 'm' import k as l %}{{ l() }}{% set f = n %}{{ f() }}{% with (a) = 1 %}{% endwith %}",
+            "{% raw %}{{ a|no }} {{ no() }}{% endraw %}{# {{ a|no }} #}",
+            "{% if 'no' is filter %}{{ a|no }}{% endif %}",
+            "{% if no is defined %}{{ no() }}{% endif %}{{ self.title() }}",
+            "{{ a.is.it }} {{ a|map('upper') }} {{ not (a) }} {{ {'a': (1)} }}",
+        ] {
+            check(text, &[]);
+        }
+    }
+
+    #[test]
+    fn all_names_are_listed() {
+        for (kind, name, word) in
+            [(Word::Filter, "urlencode", "x|"), (Word::Test, "divisibleby", "x is ")]
+        {
+            let names = known(kind);
+            assert!(names.iter().any(|known| known == name), "{names:?}");
+            let text: String = names
+                .iter()
+                .filter(|name| name.starts_with(char::is_alphabetic))
+                .map(|name| format!("{{{{ {word}{name} }}}}"))
+                .collect();
+            check(&text, &[]);
+        }
+        assert!(known(Word::Function).contains(&"range".to_owned()));
+    }
+}
