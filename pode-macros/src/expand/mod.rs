@@ -170,6 +170,17 @@ fn by_kind<'word>(handler: &TokenStream, closure: &'word str, function: &'word s
     if syn::parse2::<ExprPath>(handler.clone()).is_ok() { function } else { closure }
 }
 
+/// Returns the visibility of the constants, at the name of one: rustc would underline
+/// all from the head to the name.
+fn visible_at(written: &Written, name: Span) -> TokenStream {
+    let tokens = written.server.visibility.to_token_stream().into_iter();
+    let moved = tokens.map(|mut token| {
+        token.set_span(token.span().located_at(name));
+        token
+    });
+    moved.collect()
+}
+
 /// Returns the default documentation if the user writes none.
 fn documented(attributes: &[Attribute], page: impl FnOnce() -> String) -> Option<TokenStream> {
     let documented = attributes.iter().any(|attribute| attribute.path().is_ident("doc"));

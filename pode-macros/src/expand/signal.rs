@@ -6,7 +6,7 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
 
-use super::{Expansion, by_kind, documented, has_constant, options, variant};
+use super::{Expansion, by_kind, documented, has_constant, options, variant, visible_at};
 use crate::resolve::options::{ENDPOINT, LEVEL};
 use crate::syntax::{self, Kind, Receiver, Written};
 
@@ -86,8 +86,8 @@ pub(super) fn constants(written: &Written, model: &Server) -> TokenStream {
             types => ("SignalFamily", Some(quote! { (#(#types,)*), })),
         };
         let kind = Ident::new(kind, signal.name.span());
-        let (attributes, visibility) = (&declaration.attributes, &written.server.visibility);
-        let name = &signal.name;
+        let (attributes, name) = (&declaration.attributes, &signal.name);
+        let visibility = visible_at(written, name.span());
         let page = documented(attributes, || format!("The signal at `{}`.", signal.path.value()));
         constants.extend(quote_spanned! { name.span()=>
             #(#attributes)*

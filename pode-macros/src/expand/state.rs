@@ -5,7 +5,7 @@ use proc_macro2::TokenStream;
 use quote::quote_spanned;
 use syn::spanned::Spanned;
 
-use super::{Expansion, documented, has_constant};
+use super::{Expansion, documented, has_constant, visible_at};
 use crate::syntax::{Kind, Written};
 
 impl Expansion<'_> {
@@ -30,7 +30,8 @@ pub(super) fn constants(written: &Written) -> TokenStream {
         if !has_constant(written, index) {
             continue;
         }
-        let (attributes, visibility) = (&declaration.attributes, &written.server.visibility);
+        let attributes = &declaration.attributes;
+        let visibility = visible_at(written, state.name.span());
         let (name, ty, title) = (&state.name, &state.ty, state.name.to_string());
         let page = documented(attributes, || format!("The state `{title}`."));
         constants.extend(quote_spanned! { name.span()=>

@@ -5,7 +5,7 @@ use proc_macro2::TokenStream;
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
 
-use super::{Expansion, by_kind, documented, has_constant, options};
+use super::{Expansion, by_kind, documented, has_constant, options, visible_at};
 use crate::resolve::options::ENDPOINT;
 use crate::syntax::{self, Field, Kind, Written};
 
@@ -63,7 +63,8 @@ pub(super) fn constants(written: &Written) -> TokenStream {
         if !has_constant(written, index) {
             continue;
         }
-        let (attributes, visibility) = (&declaration.attributes, &written.server.visibility);
+        let attributes = &declaration.attributes;
+        let visibility = visible_at(written, upstream.name.span());
         let (name, types, title) = (&upstream.name, types(upstream), upstream.name.to_string());
         let page = documented(attributes, || format!("The upstream `{title}`."));
         constants.extend(quote_spanned! { name.span()=>

@@ -1,5 +1,4 @@
 //! A page; the handler has an attribute, as in Rocket and actix.
-//! Told 2 times: the function in the block is read as a declaration, too.
 
 use pode::prelude::*;
 

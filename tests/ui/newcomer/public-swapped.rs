@@ -1,5 +1,4 @@
 //! Files under `/static`; folder and prefix were written in the wrong order.
-//! Told 2 times: for the prefix and for the folder.
 
 use pode::prelude::*;
 

@@ -1,5 +1,4 @@
 //! A page for each user; the arguments were written after the handler's name.
-//! Told 2 times: by rustc for the call, then for the parameter that nothing takes.
 
 use pode::prelude::*;
 

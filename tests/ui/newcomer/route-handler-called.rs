@@ -1,5 +1,4 @@
 //! A page; the handler was called instead of named.
-//! Told 2 times: by rustc, for the call and for what it gives.
 
 use pode::prelude::*;
 

@@ -1,5 +1,4 @@
 //! A server with one page; its declarations were put into the head's braces.
-//! Told 2 times: for the end of the head, and for the options that are none.
 
 use pode::prelude::*;
 

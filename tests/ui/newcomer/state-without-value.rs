@@ -1,5 +1,4 @@
 //! A counter of visits; the state has no first value.
-//! Told 2 times: the constant isn't declared, so rustc doesn't find it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -1,5 +1,4 @@
 //! A signal for any number of clients; `0` was meant as "no limit".
-//! Every client gets 503, and the log says why.
 
 use pode::prelude::*;
 

@@ -1,5 +1,4 @@
 //! A page with a picture; the style's address of it is misspelled.
-//! The browser gets 404 for the picture.
 
 use pode::prelude::*;
 

@@ -1,5 +1,4 @@
 //! A page with a style; its address is asked from a function of Flask.
-//! The user gets 500, and the log says why.
 
 use pode::prelude::*;
 

@@ -1,12 +1,11 @@
-//! A note from a script; the script sends JSON, the route takes a form.
-//! The script gets 415.
+//! A note from a form; the page sends it in parts, which the route doesn't take.
 
 use pode::prelude::*;
 
 pode_server! {
     server notes;
     endpoint http 8090;
-    views "files/newcomer/page-fetch-json-to-a-form";
+    views "files/newcomer/page-form-multipart";
     route GET "/" => view "index";
     route POST "/notes" (form: Draft) => add;
 }

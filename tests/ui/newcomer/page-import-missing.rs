@@ -1,5 +1,4 @@
 //! A page with a module; the imported file's name is misspelled.
-//! The browser gets 404 for the module, and nothing of the script runs.
 
 use pode::prelude::*;
 

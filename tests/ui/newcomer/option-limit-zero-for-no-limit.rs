@@ -1,5 +1,4 @@
 //! Uploads of any size; `0` was meant as "no limit".
-//! Every body gets 413.
 
 use pode::prelude::*;
 

@@ -1,5 +1,4 @@
 //! A note to change; `fetch` doesn't make this method upper case.
-//! The script gets 405.
 
 use pode::prelude::*;
 

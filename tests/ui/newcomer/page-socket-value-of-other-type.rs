@@ -1,5 +1,4 @@
 //! Rooms with numbers; the page opens one by a name.
-//! The handshake gets 400.
 
 use pode::prelude::*;
 

@@ -1,14 +1,13 @@
-//! A note from a form; the page sends it in parts, which the route doesn't take.
-//! The user gets 415.
+//! A note from a form; the route takes JSON.
 
 use pode::prelude::*;
 
 pode_server! {
     server notes;
     endpoint http 8090;
-    views "files/newcomer/page-form-multipart";
+    views "files/newcomer/page-form-to-json";
     route GET "/" => view "index";
-    route POST "/notes" (form: Draft) => add;
+    route POST "/notes" (json: Draft) => add;
 }
 
 #[derive(Deserialize)]

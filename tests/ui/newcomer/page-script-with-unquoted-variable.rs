@@ -1,12 +1,11 @@
-//! A page for each user; the template's filter is misspelled.
-//! The user gets 500, and the log says why.
+//! A page for each user; the name, which anyone may choose, becomes script.
 
 use pode::prelude::*;
 
 pode_server! {
     server users;
     endpoint http 8090;
-    views "files/newcomer/view-filter-unknown";
+    views "files/newcomer/page-script-with-unquoted-variable";
     route GET "/users/:name" => view "user";
 }
 

@@ -1,5 +1,4 @@
 //! An upload; the page's form lacks `enctype`, so it sends the file's name only.
-//! The user gets 415.
 
 use pode::prelude::*;
 

@@ -1,14 +1,13 @@
-//! A note from a script; the script doesn't say that it sends JSON.
-//! The script gets 415: `fetch` says `text/plain`.
+//! A note from a script; the script sends JSON, the route takes a form.
 
 use pode::prelude::*;
 
 pode_server! {
     server notes;
     endpoint http 8090;
-    views "files/newcomer/page-fetch-json-without-type";
+    views "files/newcomer/page-fetch-json-to-a-form";
     route GET "/" => view "index";
-    route POST "/notes" (json: Draft) => add;
+    route POST "/notes" (form: Draft) => add;
 }
 
 #[derive(Deserialize)]

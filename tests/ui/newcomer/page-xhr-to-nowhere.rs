@@ -1,5 +1,4 @@
 //! A note from a script; the address of the `XMLHttpRequest` is misspelled.
-//! The script gets 404.
 
 use pode::prelude::*;
 

@@ -1,12 +1,11 @@
-//! A note from a form; the route takes JSON.
-//! The user gets 415.
+//! A note from a script; the script doesn't say that it sends JSON.
 
 use pode::prelude::*;
 
 pode_server! {
     server notes;
     endpoint http 8090;
-    views "files/newcomer/page-form-to-json";
+    views "files/newcomer/page-fetch-json-without-type";
     route GET "/" => view "index";
     route POST "/notes" (json: Draft) => add;
 }

@@ -1,5 +1,4 @@
 //! A page for each user; a script contains the name, escaped for HTML.
-//! The script shows `O&#x27;Neil`.
 
 use pode::prelude::*;
 

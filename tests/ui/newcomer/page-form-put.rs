@@ -1,5 +1,4 @@
 //! A note to change; HTML forms know no PUT and send GET.
-//! The browser sends GET, and the user gets 405.
 
 use pode::prelude::*;
 

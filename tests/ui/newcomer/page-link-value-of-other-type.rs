@@ -1,5 +1,4 @@
 //! A page for each user by number; a link asks for `me`, which no route has.
-//! The user gets 400.
 
 use pode::prelude::*;
 
