@@ -12,7 +12,8 @@ keywords! {
     /// channel. `event.send(CHAT, &message).await` sends a `Message`, as one
     /// text frame of JSON, to every client that is connected to the path at a
     /// [`ws`] or [`wss`] endpoint. Options are those of
-    /// [`SignalOptions`](crate::SignalOptions).
+    /// [`SignalOptions`](crate::SignalOptions). If nothing names the constant, rustc
+    /// warns that it is never used: nobody sends to the signal.
     ///
     /// If a signal has one type, clients only listen. A client that sends a
     /// message is closed with code 1003. A slow consumer is closed with code

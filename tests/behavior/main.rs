@@ -1,6 +1,6 @@
 //! Behaviour as clients see it: servers are declared, started on free ports,
 //! and used over real sockets. One module for each noun.
-
+#![allow(dead_code, reason = "to many signals clients only connect")]
 #![allow(clippy::unwrap_used, reason = "what was expected and isn't there fails the test")]
 
 #[path = "../support/mod.rs"]

@@ -40,6 +40,7 @@ pode_server! {
     signal ECHO: RawMessage -> RawMessage = "/echo" { max_message_bytes: 100_000 } => echo;
     signal SHORT: RawMessage -> RawMessage = "/short" { max_message_bytes: 100 } => echo;
     signal SLOW: RawMessage -> RawMessage = "/slow" => echo_slowly;
+    #[allow(dead_code, reason = "nobody sends to it")]
     signal NEWS: String = "/news";
 }
 

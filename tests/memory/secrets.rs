@@ -13,6 +13,7 @@ use crate::support::{Client, start, within};
 pode_server! {
     server signed(secret: Vec<u8>) { client_ids: signed_by(secret).strict() };
     endpoint ws "127.0.0.1:0";
+    #[allow(dead_code, reason = "nobody sends to it")]
     signal NEWS: String = "/";
 }
 

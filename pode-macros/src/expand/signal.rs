@@ -33,8 +33,17 @@ impl Expansion<'_> {
             false => format_ident!("signal_family", span = name.span()),
         };
         let receiver = self.receiver(signal, written);
+        let constant = match &receiver {
+            Some(_receiver) => name.to_token_stream(),
+            // Then rustc tells of one to which nobody sends.
+            None => {
+                let (kind, types) = (kind(written, Some(signal)), types(written, Some(signal)));
+                let path = &written.path;
+                quote_spanned! { name.span()=> ::pode::#kind::<#types>::new(#path) }
+            }
+        };
         quote_spanned! { name.span()=>
-            #cfgs #declared.#call(#name, &[#(#endpoints),*], #options);
+            #cfgs #declared.#call(#constant, &[#(#endpoints),*], #options);
             #receiver
         }
     }
@@ -80,12 +89,7 @@ pub(super) fn constants(written: &Written, model: &Server) -> TokenStream {
             Some(_) => signal.path.to_token_stream(),
             None => quote! { "/" },
         };
-        let payloads = payloads(signal, meant);
-        let (kind, parameters) = match &parameters(signal, meant)[..] {
-            [] => ("SignalPath", None),
-            types => ("SignalFamily", Some(quote! { (#(#types,)*), })),
-        };
-        let kind = Ident::new(kind, signal.name.span());
+        let (kind, types) = (kind(signal, meant), types(signal, meant));
         let (attributes, name) = (&declaration.attributes, &signal.name);
         let visibility = visible_at(written, name.span());
         let page = documented(attributes, || format!("The signal at `{}`.", signal.path.value()));
@@ -93,10 +97,28 @@ pub(super) fn constants(written: &Written, model: &Server) -> TokenStream {
             #(#attributes)*
             #page
             #[allow(private_interfaces)]
-            #visibility const #name: ::pode::#kind<#parameters #payloads> = ::pode::#kind::new(#path);
+            #visibility const #name: ::pode::#kind<#types> = ::pode::#kind::new(#path);
         });
     }
     constants
+}
+
+/// Returns the type of a signal's constant.
+fn kind(signal: &syntax::Signal, meant: Option<&Signal>) -> Ident {
+    let kind = match parameters(signal, meant).is_empty() {
+        true => "SignalPath",
+        false => "SignalFamily",
+    };
+    Ident::new(kind, signal.name.span())
+}
+
+/// Returns the arguments of this type.
+fn types(signal: &syntax::Signal, meant: Option<&Signal>) -> TokenStream {
+    let payloads = payloads(signal, meant);
+    match &parameters(signal, meant)[..] {
+        [] => payloads,
+        types => quote! { (#(#types,)*), #payloads },
+    }
 }
 
 /// Returns the type arguments of a signal for its payloads and its level,

@@ -266,7 +266,7 @@ pub(crate) fn house(settings: Settings) -> ::pode::Server {
     #[cfg(feature = "signals")]
     declared
         .signal_channel(
-            NEWS,
+            ::pode::SignalPath::<Vec<News>>::new("/news"),
             &[],
             {
                 #[allow(unused_imports)]
@@ -289,7 +289,12 @@ pub(crate) fn house(settings: Settings) -> ::pode::Server {
             },
         );
     declared.signal_function_0(CHAT, chat);
-    declared.signal_family(ROOM, &[], ::pode::SignalOptions::default());
+    declared
+        .signal_family(
+            ::pode::SignalFamily::<(RoomId,), Message>::new("/rooms/:room"),
+            &[],
+            ::pode::SignalOptions::default(),
+        );
     declared.signal_family(SEAT, &[], ::pode::SignalOptions::default());
     declared.signal_function_2(SEAT, house::sit);
     #[cfg(feature = "signals")]

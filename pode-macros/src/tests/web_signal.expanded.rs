@@ -31,8 +31,18 @@ pub fn web_signal() -> ::pode::Server {
             "127.0.0.1:8091",
             ::pode::EndpointOptions::default(),
         );
-    declared.signal_channel(CHAT, &[], ::pode::SignalOptions::default());
-    declared.signal_channel(RESPONSE_TIMES, &[], ::pode::SignalOptions::default());
+    declared
+        .signal_channel(
+            ::pode::SignalPath::<Message>::new("/"),
+            &[],
+            ::pode::SignalOptions::default(),
+        );
+    declared
+        .signal_channel(
+            ::pode::SignalPath::<ResponseTimes>::new("/response-times"),
+            &[],
+            ::pode::SignalOptions::default(),
+        );
     declared
         .route(
             &[::pode::__private::Method::Get],

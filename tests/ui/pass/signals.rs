@@ -17,6 +17,7 @@ pode_server! {
     signal QUESTIONS: String -> u64 = "/questions" => answer;
     signal LOUD: String -> String = "/loud" => async |event, message| event.reply(&message.to_uppercase()).await;
     // PODE039: what is sent may be borrowed.
+    #[allow(dead_code, reason = "that nobody sends is advice, too")]
     signal WORDS: &'static str = "/words";
     // PODE064: the least capacity; and words of options that need no `use`.
     signal PRICES: f64 = "/prices" { on_lag: Latest };
@@ -70,6 +71,7 @@ mod secrets {
         server signing(secret: String) { client_ids: signed_by(secret).strict() };
         endpoint ws 8091;
         signal CHAT: String = "/";
+        on connect CHAT => async |_| ();
     }
 
     pode_server! {
@@ -77,6 +79,7 @@ mod secrets {
         #[allow(deprecated)]
         server silenced { client_ids: signed_by("0123456789abcdef0123456789abcdef") };
         endpoint ws 8091;
+        #[allow(dead_code)]
         signal NEWS: String = "/";
     }
 

@@ -10,6 +10,7 @@ pode_server! {
     views "files/newcomer/page-socket-sends-to-listeners";
     signal CHAT: String = "/chat";
     route GET "/" => view "index";
+    timer "tell" every 1min => async |event| event.send(CHAT, &"here".to_owned()).await;
 }
 
 fn main() -> pode::Result {

@@ -1,0 +1,11 @@
+use pode::prelude::*;
+
+pode_server! {
+    server example;
+    endpoint ws "127.0.0.1:8091";
+    signal NEWS: String = "/news";
+}
+
+fn main() {
+    let _ = example();
+}
