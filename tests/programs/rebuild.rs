@@ -33,12 +33,13 @@ fn main() -> Result<(), pode::Error> {
 "#;
 
 /// Which file leads to a new compilation in which builds.
-const FILES: [(&str, When); 7] = [
+const FILES: [(&str, When); 8] = [
     ("views/page.html", When::Always),
     ("views/parts/part.html", When::Always),
     ("public/about.html", When::Always),
+    ("public/style.css", When::Always),
     // On disk while developing, and not read by the macro.
-    ("public/style.css", When::InRelease),
+    ("public/icon.svg", When::InRelease),
     ("chain.pem", When::Always),
     // These hold a private key.
     ("key.pem", When::Never),
@@ -108,6 +109,7 @@ impl Made {
         write("views/parts/part.html", "<p>part</p>");
         write("public/about.html", "<p>about</p>");
         write("public/style.css", "p { color: green }");
+        write("public/icon.svg", "<svg xmlns=\"http://www.w3.org/2000/svg\"/>");
         let copy = |from: &Path, file: &str| {
             fs::copy(from, made.folder.join(file)).unwrap();
         };
