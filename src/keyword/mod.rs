@@ -290,7 +290,7 @@ keywords! {
     ///     views "examples/chat_rooms/views";
     ///     route GET "/rooms/:room" => view "room";
     ///     route GET "/lobby"       => lobby;
-    /// #   endpoint ws 8091;
+    /// #   endpoint ws 8090;
     /// #   public "examples/chat_rooms/public";
     /// #   route GET "/rooms/:room/door" (room: String) => async |_, _: String| ();
     /// #   signal ROOM: String = "/rooms/:room" (room: String);
