@@ -23,7 +23,7 @@ use crate::jobs::job::{Firing, Job};
 /// Moments may be any expression of their type:
 ///
 /// ```
-/// # use std::time::SystemTime;
+/// # use std::time::{Duration, SystemTime};
 /// # let mut options = pode_runtime::ScheduleOptions::default();
 /// # fn in_an_hour() -> SystemTime { SystemTime::now() + Duration::from_secs(3600) }
 /// options.starts_at = Some(in_an_hour());
