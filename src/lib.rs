@@ -99,7 +99,7 @@
 //! | `encrypted-keys` | keys with a password, in PEM form; turns `tls` on | off |
 //! | `test` | the module `test`, to test a server with; for `[dev-dependencies]` | off |
 //! | `pfx` | certificates in PKCS#12 form, `.pfx` or `.p12`; turns `encrypted-keys` on | off |
-//! | `test` | [`pode::test`](test): tests of one's own server | off |
+//! | `test` | `pode::test`: tests of one's own server | off |
 //!
 //! With `default-features = false`, a program builds faster and depends on less.
 //! A word of [`pode_server!`] whose feature is off is a compile error that names
