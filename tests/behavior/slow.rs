@@ -6,14 +6,11 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use pode::prelude::*;
 use pode::{Protocol, RunningServer};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::time::sleep;
 
-use crate::support::{
-    Answer, Client, bare_client, certificate, get, handshake_over, raw, start, trusting_root,
-    within,
-};
+use crate::support::{Answer, Client, bare_client, get, raw, start, within};
 
 /// How long a slow client waits between two bytes.
 const A_WHILE: Duration = Duration::from_millis(100);
@@ -226,44 +223,6 @@ async fn readers_that_never_read_are_cut_off_and_hold_up_nobody() {
     let large =
         raw(address, b"GET /large HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await;
     assert_eq!(large.body.len(), LARGE);
-}
-
-pode_server! {
-    server fair {
-        limits: Limits { write_timeout: 3s, min_bytes_per_second: 5_000 },
-    };
-    endpoint http  "127.0.0.1:0";
-    endpoint https "127.0.0.1:0" { certificate: certificate() };
-    route GET "/large" => async |_| bytes("application/octet-stream", vec![0; LARGE]);
-}
-
-/// Asks for much, and reads some 20,000 bytes a second for much longer than
-/// `write_timeout`.
-async fn read_slowly(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
-    stream.write_all(b"GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
-    let mut left = LARGE;
-    for _ in 0..80 {
-        left -= within(stream.read_exact(&mut [0; 2_000]), "a part").await.unwrap();
-        sleep(A_WHILE).await;
-    }
-    within(stream.read_exact(&mut vec![0; left]), "the rest").await.unwrap();
-}
-
-/// Connects as a client whose system takes little by itself, and tells
-/// at once what its program has read.
-async fn connect_with_a_small_buffer(address: SocketAddr) -> TcpStream {
-    let socket = TcpSocket::new_v4().unwrap();
-    socket.set_recv_buffer_size(16 << 10).unwrap();
-    within(socket.connect(address), "a connection").await.unwrap()
-}
-
-#[tokio::test]
-async fn a_reader_that_keeps_pace_may_take_longer_than_the_timeout() {
-    let server = start(fair()).await;
-    let plain = connect_with_a_small_buffer(server.address(Protocol::Http).unwrap()).await;
-    let secure = connect_with_a_small_buffer(server.address(Protocol::Https).unwrap()).await;
-    let secure = handshake_over(secure, trusting_root(), "localhost").await.unwrap();
-    tokio::join!(read_slowly(plain), read_slowly(secure));
 }
 
 #[tokio::test]

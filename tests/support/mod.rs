@@ -23,8 +23,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 pub(crate) use process::{Process, this_test};
 pub(crate) use secure::{
-    FOLDER, ask, certificate, connect, file, handshake_over, http_2, http_2_over, trusting,
-    trusting_root,
+    FOLDER, ask, certificate, connect, file, http_2, http_2_over, trusting, trusting_root,
 };
 
 /// How long an immediate event may take; far longer than it ever takes, so that

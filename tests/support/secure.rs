@@ -58,15 +58,7 @@ pub(crate) async fn connect(
     address: SocketAddr,
     name: &str,
 ) -> std::io::Result<TlsStream<TcpStream>> {
-    handshake_over(TcpStream::connect(address).await?, config, name).await
-}
-
-/// Does the same over an existing connection.
-pub(crate) async fn handshake_over(
-    stream: TcpStream,
-    config: ClientConfig,
-    name: &str,
-) -> std::io::Result<TlsStream<TcpStream>> {
+    let stream = TcpStream::connect(address).await?;
     let name = ServerName::try_from(name.to_owned()).unwrap();
     within(TlsConnector::from(Arc::new(config)).connect(name, stream), "a TLS handshake").await
 }

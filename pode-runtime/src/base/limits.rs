@@ -152,9 +152,9 @@ limits! {
         /// How long the client may fall behind `min_bytes_per_second` when it reads
         /// a response; 30 seconds by default. Then the connection is closed.
         ///
-        /// Time in which the server has nothing to send doesn't count. What counts
-        /// is what the client's system takes; some report what was read only by the
-        /// sixteenth of a receive buffer of megabytes.
+        /// Time in which the server has nothing to send doesn't count. The system
+        /// tells that a client has read on only when a third of its send buffer is
+        /// free, so one that reads a few kilobytes a second may be cut off, too.
         ///
         /// By HTTP/2 each response of a connection has this time, at least a
         /// second, whatever else the client asks for; then its stream is reset. If

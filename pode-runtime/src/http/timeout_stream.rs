@@ -5,7 +5,7 @@
 //! wait for the client to take bytes. When the time is up, reading or writing
 //! fails, and with it the connection.
 
-use std::io::{self, IoSlice, Write};
+use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -22,7 +22,6 @@ use crate::http::half_close::HalfClose;
 use crate::http::linger::{LINGER, LINGER_BYTES};
 use crate::http::min_throughput::MinThroughput;
 use crate::net::connection_limit::ConnectionPermit;
-use crate::net::direct_write::DirectWrite;
 use crate::net::tls::config::{TlsStream, tcp_stream};
 
 /// How long a head may take when the server stops.
@@ -37,12 +36,6 @@ pub(crate) trait Transport: AsyncRead + AsyncWrite + Send + Unpin + 'static {
     /// Whether the system knows that the client has ended its side, or reset the
     /// connection, however much of what it sent is unread.
     fn has_ended(&self) -> bool;
-
-    /// Writes although the system doesn't report that the client takes more.
-    fn write_directly(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize>;
-
-    /// Flushes likewise.
-    fn flush_directly(&mut self) -> io::Result<()>;
 }
 
 impl Transport for TcpStream {
@@ -54,14 +47,6 @@ impl Transport for TcpStream {
         let ready = self.ready(Interest::READABLE).now_or_never();
         ready.is_some_and(|ready| ready.is_ok_and(|ready| ready.is_read_closed()))
     }
-
-    fn write_directly(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        DirectWrite(self).write_vectored(slices)
-    }
-
-    fn flush_directly(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 impl Transport for TlsStream {
@@ -72,14 +57,6 @@ impl Transport for TlsStream {
     fn has_ended(&self) -> bool {
         tcp_stream(self).has_ended()
     }
-
-    fn write_directly(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.write_directly(slices)
-    }
-
-    fn flush_directly(&mut self) -> io::Result<()> {
-        self.flush_directly()
-    }
 }
 
 #[cfg(test)]
@@ -88,14 +65,6 @@ impl Transport for tokio::io::DuplexStream {
 
     fn has_ended(&self) -> bool {
         false
-    }
-
-    fn write_directly(&mut self, _: &[IoSlice<'_>]) -> io::Result<usize> {
-        Err(io::ErrorKind::WouldBlock.into())
-    }
-
-    fn flush_directly(&mut self) -> io::Result<()> {
-        Err(io::ErrorKind::WouldBlock.into())
     }
 }
 
@@ -205,19 +174,13 @@ impl ReadTimeout {
 }
 
 impl<S: Transport> TimeoutStream<S> {
-    /// Limits a wait for the client to take bytes. When it has used up its time,
-    /// the socket is asked once more, `directly`.
+    /// Limits a wait for the client to take bytes.
     fn limit_writing<T>(
         &mut self,
         context: &mut Context<'_>,
-        mut polled: Poll<io::Result<T>>,
+        polled: Poll<io::Result<T>>,
         bytes: impl FnOnce(&T) -> usize,
-        directly: impl FnOnce(&mut S) -> io::Result<T>,
     ) -> Poll<io::Result<T>> {
-        if polled.is_pending() {
-            ready!(self.writing.poll_late(context));
-            polled = directly(&mut self.stream).map_or(Poll::Pending, |done| Poll::Ready(Ok(done)));
-        }
         match polled {
             Poll::Ready(Ok(written)) => {
                 let bytes = bytes(&written);
@@ -231,6 +194,7 @@ impl<S: Transport> TimeoutStream<S> {
             }
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
             Poll::Pending => {
+                ready!(self.writing.poll_late(context));
                 self.stream.reset();
                 let text = "the client takes too long to read (`write_timeout`)";
                 Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, text)))
@@ -311,8 +275,7 @@ impl<S: Transport> AsyncWrite for TimeoutStream<S> {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let polled = Pin::new(&mut this.stream).poll_write(context, bytes);
-        let directly = |stream: &mut S| stream.write_directly(&[IoSlice::new(bytes)]);
-        this.limit_writing(context, polled, |written| *written, directly)
+        this.limit_writing(context, polled, |written| *written)
     }
 
     fn poll_write_vectored(
@@ -322,8 +285,7 @@ impl<S: Transport> AsyncWrite for TimeoutStream<S> {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let polled = Pin::new(&mut this.stream).poll_write_vectored(context, slices);
-        let directly = |stream: &mut S| stream.write_directly(slices);
-        this.limit_writing(context, polled, |written| *written, directly)
+        this.limit_writing(context, polled, |written| *written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -345,18 +307,14 @@ impl<S: Transport> AsyncWrite for TimeoutStream<S> {
             return Poll::Ready(Err(io::Error::new(io::ErrorKind::ConnectionAborted, text)));
         }
         let polled = Pin::new(&mut this.stream).poll_flush(context);
-        this.limit_writing(context, polled, |()| 0, S::flush_directly)
+        this.limit_writing(context, polled, |()| 0)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         if this.lingering.is_none() {
             let polled = Pin::new(&mut this.stream).poll_shutdown(context);
-            let is_flushed = polled.is_ready();
-            ready!(this.limit_writing(context, polled, |()| 0, S::flush_directly))?;
-            if !is_flushed {
-                ready!(Pin::new(&mut this.stream).poll_shutdown(context))?;
-            }
+            ready!(this.limit_writing(context, polled, |()| 0))?;
         }
         ready!(this.poll_linger(context));
         Poll::Ready(Ok(()))

@@ -5,14 +5,12 @@
 //! raises the limit of descriptors. `proxies` says which proxies are trusted,
 //! `proxy_protocol` reads for whom they open a connection. `shutdown` listens for
 //! SIGTERM and Ctrl-C. `tls/` has certificates and their renewal. `upgraded` is a
-//! connection that HTTP has let go of, `direct_write` asks a socket without waiting
-//! for it.
+//! connection that HTTP has let go of.
 
 pub(crate) mod accept;
 pub(crate) mod connection_limit;
 #[cfg(unix)]
 pub(crate) mod descriptor;
-pub(crate) mod direct_write;
 pub(crate) mod fd_limit;
 pub(crate) mod listen;
 pub(crate) mod proxies;

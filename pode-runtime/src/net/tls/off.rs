@@ -55,7 +55,7 @@ pub mod certificate {
 pub(crate) mod config {
     //! What never listens and never connects.
 
-    use std::io::{self, IoSlice};
+    use std::io;
     use std::pin::Pin;
     use std::task::{Context, Poll};
     use std::time::Duration;
@@ -92,16 +92,6 @@ pub(crate) mod config {
     /// Never exists.
     #[derive(Debug)]
     pub(crate) enum TlsStream {}
-
-    impl TlsStream {
-        pub(crate) fn write_directly(&mut self, _: &[IoSlice<'_>]) -> io::Result<usize> {
-            match *self {}
-        }
-
-        pub(crate) fn flush_directly(&mut self) -> io::Result<()> {
-            match *self {}
-        }
-    }
 
     impl AsyncRead for TlsStream {
         fn poll_read(

@@ -8,9 +8,7 @@ use std::task::{Context, Poll, ready};
 
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
-use tokio::net::TcpStream;
 
-use crate::net::direct_write::DirectWrite;
 use crate::net::tls::session::Session;
 
 /// A client's connection after its handshake. Written bytes are encrypted at
@@ -61,18 +59,6 @@ impl<S> TlsStream<S> {
 
     pub(crate) fn into_parts(self) -> (S, Session) {
         (self.stream, self.session)
-    }
-}
-
-impl TlsStream<TcpStream> {
-    /// Writes as [`DirectWrite`] does.
-    pub(crate) fn write_directly(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.session.write(&mut DirectWrite(&self.stream), slices)
-    }
-
-    /// Sends what is encrypted, as [`DirectWrite`] does.
-    pub(crate) fn flush_directly(&mut self) -> io::Result<()> {
-        self.session.flush(&mut DirectWrite(&self.stream))
     }
 }
 
