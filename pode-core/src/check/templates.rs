@@ -6,7 +6,7 @@ use minijinja::Environment;
 use super::suggestion::did_you_mean;
 use super::{Code, Diagnostic};
 use crate::model::{Action, File, Place, Server, Views};
-use crate::page::{self, Judged, Missing, Spot, Templates, Unknown, Unsafe, Values, Word};
+use crate::page::{self, Judged, Missing, Spot, Templates, Unknown, Unsafe, Values, Word, Words};
 
 pub(super) fn check(server: &Server, found: &mut Vec<Diagnostic>) {
     for views in &server.views {
@@ -34,8 +34,9 @@ fn templates(views: &Views) -> impl Iterator<Item = (&File, &str)> {
 
 /// Finds calls of filters, tests and functions that aren't there.
 fn unknown_words(views: &Views, found: &mut Vec<Diagnostic>) {
+    let words = Words::of(templates(views).map(|(_, text)| text));
     for (file, text) in templates(views) {
-        for it in page::unknown(text, templates(views).map(|(_, text)| text)) {
+        for it in words.unknown_in(text) {
             let place = format!("{}:{}", views.folder.path_of(file), it.line);
             found.push(unknown_word(views.folder.path.place, &place, &it));
         }

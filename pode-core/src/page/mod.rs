@@ -30,7 +30,7 @@ pub use values::{Spot, Unsafe, Values};
 #[cfg(feature = "views")]
 pub use variables::{Judged, Missing, Templates};
 #[cfg(feature = "views")]
-pub use words::{Unknown, Word, known, unknown};
+pub use words::{Unknown, Word, Words, known};
 
 use crate::method::Method;
 

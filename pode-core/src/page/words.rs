@@ -45,40 +45,56 @@ pub fn known(kind: Word) -> Vec<String> {
     list.split('"').skip(1).step_by(2).map(str::to_owned).collect()
 }
 
-/// Finds what a template calls and isn't there; `others` are all templates that
-/// may give it functions of their own.
-pub fn unknown<'text>(text: &str, others: impl IntoIterator<Item = &'text str>) -> Vec<Unknown> {
-    let environment = Environment::new();
-    let is_there = |name: &str, test: &str| {
-        let question = format!("'{name}' is {test}");
-        let asked = environment.compile_expression(&question);
-        asked.and_then(|asked| asked.eval(())).is_ok_and(|there| there.is_true())
-    };
-    let bound: HashSet<&str> = others.into_iter().flat_map(names_given).collect();
-    let lines = Lines::of(text);
-    let calls = calls(text);
-    let mut found: Vec<Unknown> = Vec::new();
-    for Call { at, kind, name } in &calls {
-        let is_there = match kind {
-            Some(Word::Filter) => is_there(name, "filter"),
-            Some(Word::Test) => is_there(name, "test"),
-            Some(Word::Function) => {
-                WORDS.contains(name)
-                    || bound.contains(name)
-                    || environment.globals().any(|(global, _)| global == *name)
-                    // Asked for otherwise, it may be known to be missing.
-                    || calls.iter().any(|other| other.name == *name && other.kind.is_none())
-            }
-            None => true,
-        };
-        // A template may ask whether there is one.
-        let asks = [" is filter", " is test"].iter().any(|asks| text.contains(asks));
-        let (kind, name) = (kind.unwrap_or(Word::Function), (*name).to_owned());
-        if !is_there && !asks && !found.iter().any(|it| it.kind == kind && it.name == name) {
-            found.push(Unknown { line: lines.at(*at), kind, name });
-        }
+/// Knows what the templates of a folder may call.
+#[derive(Debug)]
+pub struct Words<'text> {
+    environment: Environment<'static>,
+    /// The names that templates give to something of their own.
+    bound: HashSet<&'text str>,
+}
+
+impl<'text> Words<'text> {
+    /// Reads what templates give names to.
+    pub fn of(templates: impl IntoIterator<Item = &'text str>) -> Words<'text> {
+        let bound = templates.into_iter().flat_map(names_given).collect();
+        Words { environment: Environment::new(), bound }
     }
-    found
+
+    /// Finds what a template calls and isn't there.
+    pub fn unknown_in(&self, text: &str) -> Vec<Unknown> {
+        // A template may ask whether there is one.
+        if [" is filter", " is test"].iter().any(|asks| text.contains(asks)) {
+            return Vec::new();
+        }
+        let lines = Lines::of(text);
+        let calls = calls(text);
+        let mut found: Vec<Unknown> = Vec::new();
+        for Call { at, kind, name } in &calls {
+            let Some(kind) = *kind else { continue };
+            let is_there = match kind {
+                Word::Filter => self.has(name, "filter"),
+                Word::Test => self.has(name, "test"),
+                Word::Function => {
+                    WORDS.contains(name)
+                        || self.bound.contains(name)
+                        || self.environment.globals().any(|(global, _)| global == *name)
+                        // Asked for otherwise, it may be known to be missing.
+                        || calls.iter().any(|other| other.name == *name && other.kind.is_none())
+                }
+            };
+            if !is_there && !found.iter().any(|it| it.kind == kind && it.name == *name) {
+                found.push(Unknown { line: lines.at(*at), kind, name: (*name).to_owned() });
+            }
+        }
+        found
+    }
+
+    /// Asks for a filter or a test of this name; nothing else tells of one.
+    fn has(&self, name: &str, kind: &str) -> bool {
+        let question = format!("'{name}' is {kind}");
+        let asked = self.environment.compile_expression(&question);
+        asked.and_then(|asked| asked.eval(())).is_ok_and(|there| there.is_true())
+    }
 }
 
 /// Returns the names to which the statements of a template give values.
@@ -189,7 +205,7 @@ mod tests {
 
     #[track_caller]
     fn check(text: &str, expected: &[(Word, &str)]) {
-        let found = unknown(text, [text]);
+        let found = Words::of([text]).unknown_in(text);
         let found: Vec<_> = found.iter().map(|it| (it.kind, it.name.as_str())).collect();
         assert_eq!(found, expected, "{text}");
     }
@@ -209,7 +225,8 @@ mod tests {
             "{{ url_for('x') }}{% for a in pages(1) %}{% endfor %}{% filter shout %}{% endfilter %}{{ a.b() }}",
             &[(Word::Function, "url_for"), (Word::Function, "pages"), (Word::Filter, "shout")],
         );
-        assert_eq!(unknown("a\n{{ a|b }}\n{{ a|b }}", []).first().map(|it| it.line), Some(2));
+        let found = Words::of([]).unknown_in("a\n{{ a|b }}\n{{ a|b }}");
+        assert_eq!(found.first().map(|it| it.line), Some(2));
     }
 
     #[test]
