@@ -7,8 +7,8 @@
 //!
 //! `code` numbers the mistakes, `diagnostic` is one of them, `suggestion` finds what
 //! was meant. `site` is what a server offers, `pages` compares what its pages
-//! request, and `redirects` where they lead. `files` and `templates` check views,
-//! `connections` the handlers `on connect`, `constants` the names of those,
+//! request, and `redirects` where they lead. `files`, `templates` and `values` check
+//! views, `connections` the handlers `on connect`, `constants` the names of those,
 //! `reserved` and `twice` other names and paths.
 
 mod arguments;
@@ -33,6 +33,8 @@ mod suggestion;
 mod templates;
 mod timers;
 mod twice;
+#[cfg(feature = "views")]
+mod values;
 
 pub use arguments::{MAX_ARGUMENTS, MAX_PARAMETERS};
 pub use code::Code;

@@ -9,24 +9,34 @@ use std::collections::BTreeSet;
 use super::site::{Answers, At, FileAt, Site};
 use super::suggestion::did_you_mean;
 use super::{Code, Diagnostic};
+#[cfg(feature = "views")]
+use super::{templates::templates, values};
 use crate::model::{Action, Argument, File, Folder, Integer, Place, Route, Server, Source};
-use crate::page::{self, Asks, By, Request, Sends, UNKNOWN};
+#[cfg(feature = "views")]
+use crate::page::Values;
+use crate::page::{self, Asks, By, Html, Request, Sends, UNKNOWN};
 use crate::route_path::{RoutePath, Segment};
 
 const SILENCE: &str = "if that is another server's, write `pode: external` in a comment above";
 
 pub(super) fn check(server: &Server, site: &Site<'_>, found: &mut Vec<Diagnostic>) {
     for views in &server.views {
+        #[cfg(feature = "views")]
+        let values = Values::of(templates(views).map(|(_, text)| text));
         for file in views.folder.files() {
-            let page = Page { folder: &views.folder, file, addresses: addresses(server, file) };
+            let page = Page::read(&views.folder, file, addresses(server, file));
             page.check(site, found);
             page.check_attributes(server, found);
+            #[cfg(feature = "views")]
+            if let Some(html) = page.html.as_ref().filter(|_| file.path.ends_with(".html")) {
+                values::check(views, file, html, (&values, server.own_policy), found);
+            }
         }
     }
     for public in &server.publics {
         for file in public.folder.files() {
             let own = resolve(&[], &public.path_of(file));
-            let page = Page { folder: &public.folder, file, addresses: vec![own] };
+            let page = Page::read(&public.folder, file, vec![own]);
             page.check(site, found);
             page.check_attributes(server, found);
         }
@@ -52,19 +62,31 @@ struct Page<'server> {
     /// The segments of the paths at which it appears; empty if known only at
     /// run time.
     addresses: Vec<Vec<String>>,
+    /// `None` of a script or a style.
+    html: Option<Html<'server>>,
 }
 
-impl Page<'_> {
+impl<'server> Page<'server> {
+    fn read(
+        folder: &'server Folder,
+        file: &'server File,
+        addresses: Vec<Vec<String>>,
+    ) -> Page<'server> {
+        let is_page = [".html", ".htm"].iter().any(|end| file.path.ends_with(end));
+        let html = file.text.as_deref().filter(|_| is_page).map(Html::read);
+        Page { folder, file, addresses, html }
+    }
+
     fn check(&self, site: &Site<'_>, found: &mut Vec<Diagnostic>) {
         let Some(text) = &self.file.text else {
             return;
         };
-        let is_page = self.is_page();
+        let is_page = self.html.is_some();
         let is_style = self.file.path.ends_with(".css");
-        let requests = match is_page {
-            true => page::requests_of_page(text).unwrap_or_default(),
-            false if is_style => page::requests_of_style(text),
-            false => page::requests_of_script(text),
+        let requests = match &self.html {
+            Some(html) => html.requests().unwrap_or_default(),
+            None if is_style => page::requests_of_style(text),
+            None => page::requests_of_script(text),
         };
         for request in &requests {
             let is_import = request.by == By::Import;
@@ -95,18 +117,13 @@ impl Page<'_> {
         }
     }
 
-    fn is_page(&self) -> bool {
-        [".html", ".htm"].iter().any(|end| self.file.path.ends_with(end))
-    }
-
     /// Reports scripts that the Content-Security-Policy of the server's pages
     /// blocks.
     fn check_attributes(&self, server: &Server, found: &mut Vec<Diagnostic>) {
-        let Some(text) = self.file.text.as_ref().filter(|_| self.is_page() && !server.own_policy)
-        else {
+        let Some(html) = self.html.as_ref().filter(|_| !server.own_policy) else {
             return;
         };
-        for (line, name) in page::attribute_scripts(text) {
+        for (line, name) in html.attribute_scripts() {
             let page = format!("{}:{line}", self.folder.path_of(self.file));
             let message = format!(
                 "page `{page}` has a script in an attribute, `{name}`, which browsers don't run here"

@@ -6,7 +6,7 @@ use minijinja::Environment;
 use super::suggestion::did_you_mean;
 use super::{Code, Diagnostic};
 use crate::model::{Action, File, Place, Server, Views};
-use crate::page::{self, Judged, Missing, Spot, Templates, Unknown, Unsafe, Values, Word, Words};
+use crate::page::{self, Judged, Missing, Templates, Unknown, Word, Words};
 
 pub(super) fn check(server: &Server, found: &mut Vec<Diagnostic>) {
     for views in &server.views {
@@ -21,13 +21,12 @@ pub(super) fn check(server: &Server, found: &mut Vec<Diagnostic>) {
             }
         }
         missing_variables(server, views, found);
-        unsafe_values(server, views, found);
         unknown_words(views, found);
     }
 }
 
 /// Returns the templates of a folder that are text.
-fn templates(views: &Views) -> impl Iterator<Item = (&File, &str)> {
+pub(super) fn templates(views: &Views) -> impl Iterator<Item = (&File, &str)> {
     let files = views.folder.files().filter(|file| file.path.ends_with(".html"));
     files.filter_map(|file| Some((file, file.text.as_deref()?)))
 }
@@ -82,59 +81,6 @@ const NAMES_ELSEWHERE: [(&str, &str); 7] = [
 
 /// What functions of other frameworks that return addresses are called.
 const ADDRESSES: [&str; 6] = ["url_for", "static", "asset", "url", "get_url", "static_url"];
-
-/// Finds what views print where the escaping for HTML doesn't protect.
-fn unsafe_values(server: &Server, views: &Views, found: &mut Vec<Diagnostic>) {
-    let values = Values::of(templates(views).map(|(_, text)| text));
-    for (file, text) in templates(views) {
-        // Without a policy of the user's, scripts in attributes are refused.
-        for it in values.unsafe_in(text, server.own_policy) {
-            let place = format!("{}:{}", views.folder.path_of(file), it.line);
-            found.push(unsafe_value(views.folder.path.place, &place, &it));
-        }
-    }
-}
-
-fn unsafe_value(place: Place, view: &str, it: &Unsafe) -> Diagnostic {
-    let code = &it.code;
-    let simple = code.chars().all(|c| c.is_alphanumeric() || "_.|[]()\"' ".contains(c))
-        && !code.contains(" if ")
-        && !code.contains(" or ");
-    let json = if simple { format!("{code}|tojson") } else { format!("({code})|tojson") };
-    let (number, wrong, help) = match &it.spot {
-        Spot::Script => (
-            Code::ValueInScript,
-            "into a script, where it can become code: it is only escaped for HTML".to_owned(),
-            format!("write `{{{{ {json} }}}}`, without quotes around it"),
-        ),
-        Spot::Quotes => (
-            Code::ValueInScript,
-            "into quotes of a script, which its own quotes end".to_owned(),
-            format!("remove the quotes around `{{{{ {code} }}}}`"),
-        ),
-        Spot::Style => (
-            Code::ValueWithoutQuotes,
-            "into a style, where it can become further rules: it is only escaped for HTML"
-                .to_owned(),
-            format!(
-                "choose between classes of the style, or, if no visitor can choose the value, \
-                 write `{{{{ {code}|safe }}}}`"
-            ),
-        ),
-        Spot::Unquoted(name) => (
-            Code::ValueWithoutQuotes,
-            format!("into the attribute `{name}` without quotes, where a space ends it"),
-            "put quotes around the attribute's value".to_owned(),
-        ),
-        Spot::DoubleQuotes(name) => (
-            Code::ValueWithoutQuotes,
-            format!("into double quotes of the attribute `{name}`, which its own quotes end"),
-            "put single quotes around the attribute's value".to_owned(),
-        ),
-    };
-    let message = format!("view `{view}` writes `{{{{ {code} }}}}` {wrong}");
-    Diagnostic::new(number, place, message, help)
-}
 
 /// Finds variables that the views of routes, and pages of errors, surely need and
 /// don't get.

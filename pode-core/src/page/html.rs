@@ -3,73 +3,101 @@
 use html5gum::emitters::default::{DefaultEmitter, StartTag};
 use html5gum::{HtmlString, Spanned, StringReader, Token, Tokenizer};
 
-use super::template::blank;
+use super::template::{Tag, blanked};
 use super::{Asks, By, Lines, Request, Sends, UNKNOWN, script};
 use crate::method::Method;
 
-/// Finds what a page requests: links, images, scripts, forms, and the requests
-/// of its own scripts.
-///
-/// `None` if the page has a `<base>`, which would make its addresses lead
-/// elsewhere.
-pub fn requests(page: &str) -> Option<Vec<Request>> {
-    // Pages that are no templates use such braces in their own scripts.
-    let page = blank(page);
-    let lines = Lines::of(&page);
-    let mut found = Vec::new();
-    let mut script_start = None;
-    for Ok(token) in tokens(&page) {
-        match token {
-            Token::StartTag(tag) => {
-                let element = Element { tag: &tag, lines: &lines };
-                if element.name() == "base" {
-                    return None;
-                }
-                element.requests(&mut found);
-                script_start =
-                    (element.name() == "script" && element.is_code()).then_some(tag.span.end);
-            }
-            Token::EndTag(tag) if *tag.name == *b"script" => {
-                if let Some(start) = script_start.take() {
-                    let code = page.get(start..tag.span.start).unwrap_or_default();
-                    let first_line = lines.at(start) - 1;
-                    found.extend(
-                        script::requests(code)
-                            .into_iter()
-                            .map(|request| Request { line: first_line + request.line, ..request }),
-                    );
-                }
-            }
-            _ => {}
-        }
-    }
-    Some(found)
+/// A page, read once as a browser reads it, for all that is to be known of it.
+pub struct Html<'text> {
+    /// Without the parts that only the running server knows. (Pages that are no
+    /// templates use such braces in their own scripts.)
+    pub(super) page: String,
+    /// These parts, each with its place in the page.
+    #[cfg_attr(not(feature = "views"), expect(dead_code, reason = "only templates print values"))]
+    pub(super) replaced: Vec<(usize, Tag<'text>)>,
+    /// The tags.
+    pub(super) tokens: Vec<Token<usize>>,
+    pub(super) lines: Lines,
 }
 
-/// Finds scripts in attributes: their lines and the attributes' names.
-pub fn attribute_scripts(page: &str) -> Vec<(usize, String)> {
-    let page = blank(page);
-    let lines = Lines::of(&page);
-    let mut found = Vec::new();
-    for Ok(token) in tokens(&page) {
-        let Token::StartTag(tag) = token else {
-            continue;
-        };
-        for (name, value) in &tag.attributes {
-            let name = String::from_utf8_lossy(name).trim_matches(UNKNOWN).to_lowercase();
-            let line = lines.at(value.span.start);
-            if name.starts_with("on") {
-                found.push((line, name));
-            } else if value.trim_ascii_start().to_ascii_lowercase().starts_with(b"javascript:") {
-                found.push((line, "javascript:".to_owned()));
+impl std::fmt::Debug for Html<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Html").field("page", &self.page).finish_non_exhaustive()
+    }
+}
+
+impl<'text> Html<'text> {
+    /// Reads a page.
+    pub fn read(text: &'text str) -> Html<'text> {
+        let (page, replaced) = blanked(text);
+        let is_tag = |token: &Token<usize>| matches!(token, Token::StartTag(_) | Token::EndTag(_));
+        let tokens = tokens(&page).map(|Ok(token)| token).filter(is_tag).collect();
+        let lines = Lines::of(&page);
+        Html { page, replaced, tokens, lines }
+    }
+
+    /// Finds what the page requests: links, images, scripts, forms, and the requests
+    /// of its own scripts.
+    ///
+    /// `None` if the page has a `<base>`, which would make its addresses lead
+    /// elsewhere.
+    pub fn requests(&self) -> Option<Vec<Request>> {
+        let lines = &self.lines;
+        let mut found = Vec::new();
+        let mut script_start = None;
+        for token in &self.tokens {
+            match token {
+                Token::StartTag(tag) => {
+                    let element = Element { tag, lines };
+                    if element.name() == "base" {
+                        return None;
+                    }
+                    element.requests(&mut found);
+                    script_start =
+                        (element.name() == "script" && element.is_code()).then_some(tag.span.end);
+                }
+                Token::EndTag(tag) if *tag.name == *b"script" => {
+                    if let Some(start) = script_start.take() {
+                        let code = self.page.get(start..tag.span.start).unwrap_or_default();
+                        let first_line = lines.at(start) - 1;
+                        found.extend(
+                            script::requests(code).into_iter().map(|request| Request {
+                                line: first_line + request.line,
+                                ..request
+                            }),
+                        );
+                    }
+                }
+                _ => {}
             }
         }
+        Some(found)
     }
-    found
+
+    /// Finds scripts in attributes: their lines and the attributes' names.
+    pub fn attribute_scripts(&self) -> Vec<(usize, String)> {
+        let mut found = Vec::new();
+        for token in &self.tokens {
+            let Token::StartTag(tag) = token else {
+                continue;
+            };
+            for (name, value) in &tag.attributes {
+                let name = String::from_utf8_lossy(name).trim_matches(UNKNOWN).to_lowercase();
+                let line = self.lines.at(value.span.start);
+                if name.starts_with("on") {
+                    found.push((line, name));
+                } else if value.trim_ascii_start().to_ascii_lowercase().starts_with(b"javascript:")
+                {
+                    found.push((line, "javascript:".to_owned()));
+                }
+            }
+        }
+        found
+    }
 }
 
 /// Tokenizes a page as a browser does.
-pub(super) fn tokens(page: &str) -> Tokenizer<StringReader<'_>, DefaultEmitter<usize>> {
+fn tokens(page: &str) -> Tokenizer<StringReader<'_>, DefaultEmitter<usize>> {
     let mut emitter = DefaultEmitter::new_with_span();
     emitter.naively_switch_states(true);
     Tokenizer::new_with_emitter(page, emitter)
@@ -185,7 +213,7 @@ mod tests {
 
     #[track_caller]
     fn check(page: &str, expected: &[(usize, Asks, &str)]) {
-        let found = requests(page).expect("there is no base");
+        let found = Html::read(page).requests().expect("there is no base");
         let found: Vec<_> =
             found.iter().map(|found| (found.line, found.asks, found.address.as_str())).collect();
         assert_eq!(found, expected);
@@ -206,7 +234,7 @@ mod tests {
     fn scripts_in_attributes_are_found() {
         let page = "<p ONCLICK='go()' data-on=x>\n<a href=' JavaScript:go()'>{# <p onload=x> #}<script>\"<p onload=x>\"</script>\
                     \n<p {% if x %}onload{% endif %}=\"{{ go }}\">";
-        let found = attribute_scripts(page);
+        let found = Html::read(page).attribute_scripts();
         let found: Vec<_> = found.iter().map(|(line, name)| (*line, name.as_str())).collect();
         assert_eq!(found, [(1, "onclick"), (2, "javascript:"), (3, "onload")]);
     }
@@ -226,7 +254,7 @@ mod tests {
                     <form method=get action=/></form><form method=put></form>\
                     <form method=post {{ x }}></form><button formaction=/ formmethod=post>\
                     <button formaction=/ formmethod=post formenctype=text/plain>";
-        let found = requests(page).expect("there is no base");
+        let found = Html::read(page).requests().expect("there is no base");
         let sends: Vec<_> = found.iter().map(|found| (found.asks, found.sends)).collect();
         assert_eq!(
             sends,
@@ -257,6 +285,6 @@ mod tests {
              <script type=module>\n\nfetch('/b')</script><p onclick=\"fetch('/c')\">fetch('/no')",
             &[(2, GET, "/a"), (6, GET, "/b"), (6, GET, "/c")],
         );
-        assert_eq!(requests("<base href=/x><a href=y>"), None);
+        assert_eq!(Html::read("<base href=/x><a href=y>").requests(), None);
     }
 }

@@ -21,7 +21,7 @@ mod variables;
 #[cfg(feature = "views")]
 mod words;
 
-pub use html::{attribute_scripts, requests as requests_of_page};
+pub use html::Html;
 pub use script::requests as requests_of_script;
 pub use style::requests as requests_of_style;
 pub use template::{Include, includes};

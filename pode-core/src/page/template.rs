@@ -48,13 +48,8 @@ pub fn includes(text: &str) -> Vec<Include> {
 }
 
 /// Replaces the parts that only the running server knows, so that the rest can
-/// be read as HTML. Lines keep their numbers.
-pub(super) fn blank(text: &str) -> String {
-    blanked(text).0
-}
-
-/// Does the same, and returns what was replaced, each with its place in the
-/// result.
+/// be read as HTML, and returns what was replaced, each with its place in the
+/// result. Lines keep their numbers.
 pub(super) fn blanked(text: &str) -> (String, Vec<(usize, Tag<'_>)>) {
     let mut blank = String::with_capacity(text.len());
     let mut replaced = Vec::new();
@@ -184,6 +179,6 @@ mod tests {
     #[test]
     fn what_the_server_fills_in_is_unknown_and_lines_stay() {
         let text = "a{{ \"}}\" }}b{# c\n #}d{% if x\n %}e{{ never ends";
-        assert_eq!(blank(text), "a\u{fffc}b\nd\u{fffc}\ne\u{fffc}");
+        assert_eq!(blanked(text).0, "a\u{fffc}b\nd\u{fffc}\ne\u{fffc}");
     }
 }

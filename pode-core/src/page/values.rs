@@ -5,6 +5,7 @@
 //! up in its output. A name that a statement gives a value is followed as far as
 //! that is sure, and otherwise taken for harmless.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::ops::Range;
@@ -13,10 +14,10 @@ use std::sync::Arc;
 use minijinja::value::{Object, ObjectRepr};
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
 
-use super::html::{is_code, tokens};
-use super::template::{Tag, blanked, first_word, tags};
+use super::html::{Html, is_code};
+use super::template::{Tag, first_word, tags};
 use super::variables::{WORDS, begins_body, names};
-use super::{Lines, UNKNOWN, script};
+use super::{UNKNOWN, script};
 use html5gum::Token;
 
 /// An expression that prints what may end the text in which it stands.
@@ -51,6 +52,8 @@ pub struct Values {
     environment: Environment<'static>,
     /// Names whose values aren't known to be what a page was given.
     harmless: HashSet<String>,
+    /// What was found out of expressions.
+    known: RefCell<HashMap<String, Option<Printed>>>,
 }
 
 impl Values {
@@ -59,7 +62,8 @@ impl Values {
         let mut environment = Environment::new();
         environment.set_auto_escape_callback(|_| AutoEscape::Html);
         environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
-        let mut values = Values { environment, harmless: HashSet::new() };
+        let (harmless, known) = Default::default();
+        let mut values = Values { environment, harmless, known };
         let mut bound: HashMap<&str, Vec<&str>> = HashMap::new();
         for (.., tag) in templates.into_iter().flat_map(tags) {
             let Tag::Statement(statement) = tag else { continue };
@@ -91,18 +95,20 @@ impl Values {
     /// Finds the expressions of a template that print where the escaping for HTML
     /// doesn't protect; `attributes` tells whether to look at scripts in
     /// attributes.
-    pub fn unsafe_in(&self, text: &str, attributes: bool) -> Vec<Unsafe> {
-        let harmless = self.with_parameters(text);
-        let (page, replaced) = blanked(text);
-        let lines = Lines::of(&page);
-        let judged: Vec<_> = judged(&replaced)
-            .filter_map(|(at, code)| Some((at, code, self.printed(code, &harmless)?)))
-            .collect();
+    pub fn unsafe_in(&self, html: &Html<'_>, attributes: bool) -> Vec<Unsafe> {
+        let Html { page, replaced, lines, .. } = html;
+        let own = self.with_parameters(replaced);
+        let printed = |code| match &own {
+            Some(harmless) => self.printed(code, harmless),
+            None => self.known(code),
+        };
+        let judged: Vec<_> =
+            judged(replaced).filter_map(|(at, code)| Some((at, code, printed(code)?))).collect();
         if judged.is_empty() {
             return Vec::new();
         }
         let mut found = Vec::new();
-        for (range, place) in places(&page, attributes) {
+        for (range, place) in places(html, attributes) {
             let inside = judged.iter().filter(|(at, ..)| range.contains(at));
             found.extend(inside.filter_map(|(at, code, printed)| {
                 let is_statement = |at: &usize| {
@@ -133,16 +139,29 @@ impl Values {
         found.into_iter().map(|(_, it)| it).collect()
     }
 
-    /// The parameters of macros, which are known in their own file.
-    fn with_parameters(&self, text: &str) -> HashSet<String> {
-        let mut harmless = self.harmless.clone();
-        for (.., tag) in tags(text) {
-            let Tag::Statement(statement) = tag else { continue };
-            if let ("macro" | "call", code) = first_word(statement) {
-                harmless.extend(names(code).map(|(_, name)| name.to_owned()));
-            }
+    /// Adds the parameters of macros, which are known in their own file; `None` if
+    /// there are none.
+    fn with_parameters(&self, replaced: &[(usize, Tag<'_>)]) -> Option<HashSet<String>> {
+        let parameters = replaced.iter().filter_map(|(_, tag)| match tag {
+            Tag::Statement(statement) => match first_word(statement) {
+                ("macro" | "call", code) => Some(names(code).map(|(_, name)| name.to_owned())),
+                _ => None,
+            },
+            _ => None,
+        });
+        let parameters: Vec<String> = parameters.flatten().collect();
+        (!parameters.is_empty()).then(|| self.harmless.iter().cloned().chain(parameters).collect())
+    }
+
+    /// What an expression prints in a file without macros; many files of a folder
+    /// print the same.
+    fn known(&self, code: &str) -> Option<Printed> {
+        if let Some(known) = self.known.borrow().get(code) {
+            return *known;
         }
-        harmless
+        let printed = self.printed(code, &self.harmless);
+        self.known.borrow_mut().insert(code.to_owned(), printed);
+        printed
     }
 
     /// Runs an expression with values that its output shows.
@@ -186,7 +205,7 @@ impl Values {
 const TEXT: &str = "<pode>";
 
 /// How the values that a page is given are printed.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 enum Printed {
     /// Escaped for HTML.
     Text,
@@ -275,11 +294,12 @@ enum Place {
     DoubleQuotes(String),
 }
 
-fn places(page: &str, attributes: bool) -> Vec<(Range<usize>, Place)> {
+fn places(html: &Html<'_>, attributes: bool) -> Vec<(Range<usize>, Place)> {
+    let page = html.page.as_str();
     let mut found = Vec::new();
     // The start of the script or style that is open.
     let mut open: Option<(usize, Place)> = None;
-    for Ok(token) in tokens(page) {
+    for token in &html.tokens {
         match token {
             Token::StartTag(tag) => {
                 let mut kind = String::new();
@@ -347,7 +367,7 @@ mod tests {
 
     #[track_caller]
     fn check(text: &str, expected: &[(&str, Spot)]) {
-        let found = Values::of([text]).unsafe_in(text, true);
+        let found = Values::of([text]).unsafe_in(&Html::read(text), true);
         let found: Vec<_> = found.into_iter().map(|it| (it.code, it.spot)).collect();
         let expected: Vec<_> =
             expected.iter().map(|(code, spot)| ((*code).to_owned(), spot.clone())).collect();
@@ -445,6 +465,6 @@ mod tests {
             &[("x.y", script)],
         );
         let values = Values::of(["{% set a = name|tojson %}{% include 'b' %}", "<script>{{ a }}"]);
-        assert_eq!(values.unsafe_in("<script>{{ a }}", true), []);
+        assert_eq!(values.unsafe_in(&Html::read("<script>{{ a }}"), true), []);
     }
 }

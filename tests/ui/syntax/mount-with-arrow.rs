@@ -1,4 +1,5 @@
 use pode::prelude::*;
+use pode::warp::Filter;
 
 pode_server! {
     server example;
@@ -6,8 +7,8 @@ pode_server! {
     mount "/api" => api();
 }
 
-fn api() -> pode::warp::filters::BoxedFilter<(String,)> {
-    unimplemented!()
+fn api() -> pode::warp::filters::BoxedFilter<(&'static str,)> {
+    pode::warp::any().map(|| "hello").boxed()
 }
 
 fn main() {
