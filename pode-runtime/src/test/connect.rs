@@ -1,24 +1,21 @@
 //! A client that is about to connect to a signal.
 
 use std::marker::PhantomData;
-use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::StatusCode;
-use http::header::{ORIGIN, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_PROTOCOL};
+use http::header::{SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_PROTOCOL};
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
-use serde::Serialize;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
 use super::client::Client;
-use super::exchange::{Endpoints, Head, read};
-use super::identity::Identity;
+use super::exchange::{Endpoints, Head, head_methods, read};
 use super::json;
 use super::patience::OrFail;
 use super::response::Response;
@@ -48,50 +45,12 @@ pub struct Connect<Out, In> {
     pub(super) payload: PhantomData<fn(In) -> Out>,
 }
 
+head_methods!(Connect<Out, In>);
+
 impl<Out, In> Connect<Out, In> {
-    /// Adds a header to the handshake.
-    pub fn header(mut self, name: &str, value: &str) -> Self {
-        self.head.header(name, value);
-        self
-    }
-
-    /// Adds a cookie; its value is percent-encoded.
-    pub fn cookie(mut self, name: &str, value: &str) -> Self {
-        self.head.cookie(name, value);
-        self
-    }
-
-    /// Says of which site's page it comes: `https://shop.example`.
-    pub fn origin(self, origin: &str) -> Self {
-        self.header(ORIGIN.as_str(), origin)
-    }
-
     /// Offers a subprotocol, after those that were offered before.
     pub fn subprotocol(self, subprotocol: &str) -> Self {
         self.header(SEC_WEBSOCKET_PROTOCOL.as_str(), subprotocol)
-    }
-
-    /// Adds a query: a struct, or pairs such as `[("name", "Ada")]`.
-    pub fn query<T: Serialize + ?Sized>(mut self, query: &T) -> Self {
-        self.head.query(query);
-        self
-    }
-
-    /// Connects to the endpoint of this name.
-    pub fn endpoint(mut self, name: &str) -> Self {
-        self.head.endpoint = Some(name.to_owned());
-        self
-    }
-
-    /// Shows a client's certificate to a `wss` endpoint; the files are PEM, and
-    /// relative to the working directory.
-    pub fn client_certificate(
-        mut self,
-        chain: impl Into<PathBuf>,
-        key: impl Into<PathBuf>,
-    ) -> Self {
-        self.head.identity = Some(Identity { chain: chain.into(), key: key.into() });
-        self
     }
 
     /// Connects, expecting to be refused, and returns the refusal.

@@ -75,6 +75,55 @@ pub(super) struct Head {
     pub(super) patience: Patience,
 }
 
+/// Writes the methods of what has a [`Head`] in its field `head`.
+macro_rules! head_methods {
+    ($Type:ident $(<$First:ident, $Second:ident>)?) => {
+        impl$(<$First, $Second>)? $Type$(<$First, $Second>)? {
+            /// Adds a header.
+            pub fn header(mut self, name: &str, value: &str) -> Self {
+                self.head.header(name, value);
+                self
+            }
+
+            /// Adds a cookie; its value is percent-encoded.
+            pub fn cookie(mut self, name: &str, value: &str) -> Self {
+                self.head.cookie(name, value);
+                self
+            }
+
+            /// Says of which site's page it comes: `https://shop.example`.
+            pub fn origin(self, origin: &str) -> Self {
+                self.header(http::header::ORIGIN.as_str(), origin)
+            }
+
+            /// Adds a query: a struct, or pairs such as `[("name", "Ada")]`.
+            pub fn query<T: serde::Serialize + ?Sized>(mut self, query: &T) -> Self {
+                self.head.query(query);
+                self
+            }
+
+            /// Goes to the endpoint of this name.
+            pub fn endpoint(mut self, name: &str) -> Self {
+                self.head.endpoint = Some(name.to_owned());
+                self
+            }
+
+            /// Shows a client's certificate to an `https` or `wss` endpoint; the files are PEM, and
+            /// relative to the working directory.
+            pub fn client_certificate(
+                mut self,
+                chain: impl Into<std::path::PathBuf>,
+                key: impl Into<std::path::PathBuf>,
+            ) -> Self {
+                self.head.identity = Some($crate::test::identity::Identity { chain: chain.into(), key: key.into() });
+                self
+            }
+        }
+    };
+}
+
+pub(super) use head_methods;
+
 impl Head {
     pub(super) fn new(method: Method, path: &str, patience: Patience) -> Head {
         if !path.starts_with('/') {

@@ -2,14 +2,15 @@
 //!
 //! [`start`](start()) starts a `server` on free ports. A `request` and the `connect` of
 //! a `client` are an `exchange` each, over a `stream` of TCP or `tls`, by an `identity`.
-//! A client, and an `upstream` that the test plays, hold a `socket`, whose task reads all
-//! the time. `settling` knows when all is done that these have caused, and the `clock`
-//! which jobs are. `patience` is how long a test waits and how it fails, `json` what it
-//! compares.
+//! A client, and an `upstream` that the test plays, are a `conversation`; they hold a
+//! `socket`, whose task reads all the time. `settling` knows when all is done that
+//! these have caused, and the `clock` which jobs are. `patience` is how long a test
+//! waits and how it fails, `json` what it compares.
 
 mod client;
 mod clock;
 mod connect;
+mod conversation;
 mod exchange;
 mod identity;
 mod json;

@@ -1,15 +1,13 @@
 //! A request that a test makes.
 
-use std::path::PathBuf;
 use std::pin::Pin;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, ORIGIN};
+use http::header::CONTENT_TYPE;
 use serde::Serialize;
 
 use super::client::Client;
-use super::exchange::{Endpoints, Head, read};
-use super::identity::Identity;
+use super::exchange::{Endpoints, Head, head_methods, read};
 use super::json;
 use super::patience::OrFail;
 use super::response::Response;
@@ -38,51 +36,13 @@ pub struct Request {
 /// What separates the parts of a form.
 const BOUNDARY: &str = "pode-test-7MA4YWxkTrZu0gW";
 
+head_methods!(Request);
+
 impl Request {
-    /// Adds a header.
-    pub fn header(mut self, name: &str, value: &str) -> Request {
-        self.head.header(name, value);
-        self
-    }
-
-    /// Adds a cookie; its value is percent-encoded.
-    pub fn cookie(mut self, name: &str, value: &str) -> Request {
-        self.head.cookie(name, value);
-        self
-    }
-
-    /// Says of which site's page it comes: `https://shop.example`.
-    pub fn origin(self, origin: &str) -> Request {
-        self.header(ORIGIN.as_str(), origin)
-    }
-
-    /// Adds a query: a struct, or pairs such as `[("page", "2")]`.
-    pub fn query<T: Serialize + ?Sized>(mut self, query: &T) -> Request {
-        self.head.query(query);
-        self
-    }
-
     /// Says that a client of a signal sends it, as
     /// [`signal_client`](crate::WebEvent::signal_client) reads it.
     pub fn as_client<Out, In>(self, client: &Client<Out, In>) -> Request {
         self.header(CLIENT_ID.as_str(), client.id())
-    }
-
-    /// Sends it to the endpoint of this name.
-    pub fn endpoint(mut self, name: &str) -> Request {
-        self.head.endpoint = Some(name.to_owned());
-        self
-    }
-
-    /// Shows a client's certificate to an `https` endpoint; the files are PEM, and
-    /// relative to the working directory.
-    pub fn client_certificate(
-        mut self,
-        chain: impl Into<PathBuf>,
-        key: impl Into<PathBuf>,
-    ) -> Request {
-        self.head.identity = Some(Identity { chain: chain.into(), key: key.into() });
-        self
     }
 
     /// Sends the fields of a form: a struct, or pairs such as `[("name", "Ada")]`.

@@ -5,23 +5,18 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::{io, mem};
 
-use bytes::Bytes;
 use pode_core::UpstreamName;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
-use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::server::{
     ErrorResponse, Request as HandshakeRequest, Response as HandshakeResponse,
 };
 use tokio_tungstenite::{WebSocketStream, accept_hdr_async};
 
-use super::json;
-use super::patience::Patience;
+use super::conversation::conversation_methods;
 use super::server::TestServer;
 use super::settling::Settling;
-use super::socket::{Closed, Socket};
+use super::socket::Socket;
 use super::stream::loopback;
 use crate::upstream::DeclaredUpstream;
 
@@ -123,93 +118,12 @@ fn readable(stream: &TcpStream) -> Option<usize> {
     }
 }
 
+conversation_methods!(TestUpstream, Sends, Receives);
+
 impl<Sends, Receives> TestUpstream<Sends, Receives> {
     /// Returns the path and the query that the server asks for.
     pub fn path(&self) -> &str {
         &self.target
-    }
-
-    /// Waits for the next message of the server.
-    #[track_caller]
-    #[expect(clippy::should_implement_trait, reason = "that of a stream is called so, too")]
-    pub fn next(&mut self) -> impl Future<Output = Sends> + Send
-    where
-        Sends: DeserializeOwned,
-    {
-        self.next_json()
-    }
-
-    /// Waits for the next message, and reads it as another type.
-    #[track_caller]
-    pub fn next_json<T: DeserializeOwned>(&mut self) -> impl Future<Output = T> + Send {
-        let patience = self.patience();
-        self.socket.next_json(patience)
-    }
-
-    /// Waits for the next message, which is to be a text.
-    #[track_caller]
-    pub fn next_text(&mut self) -> impl Future<Output = String> + Send {
-        let patience = self.patience();
-        self.socket.next_text(patience)
-    }
-
-    /// Waits for the next message, which is to be this one. Their JSON is compared.
-    #[track_caller]
-    pub fn assert_next(&mut self, expected: &Sends) -> impl Future<Output = ()> + Send
-    where
-        Sends: Serialize + Sync,
-    {
-        let patience = self.patience();
-        self.socket.assert_next(expected, patience)
-    }
-
-    /// Makes sure that the server has sent nothing more, when all is handled that
-    /// clients and upstreams of this test have sent before.
-    #[track_caller]
-    pub fn assert_silent(&mut self) -> impl Future<Output = ()> + Send {
-        let patience = self.patience();
-        async move {
-            self.settling.settle(patience).await;
-            self.socket.assert_nothing_unread(patience).await;
-        }
-    }
-
-    /// Sends a message to the server.
-    #[track_caller]
-    pub fn send(&self, message: &Receives) -> impl Future<Output = ()> + Send
-    where
-        Receives: Serialize,
-    {
-        self.send_json(message)
-    }
-
-    /// Sends a message of another type.
-    #[track_caller]
-    pub fn send_json<T: Serialize + ?Sized>(&self, message: &T) -> impl Future<Output = ()> + Send {
-        let patience = self.patience();
-        let text = json::write(message, patience);
-        self.socket.send(Message::text(text), patience)
-    }
-
-    /// Sends a text as it is.
-    #[track_caller]
-    pub fn send_text(&self, text: &str) -> impl Future<Output = ()> + Send {
-        let patience = self.patience();
-        self.socket.send(Message::text(text), patience)
-    }
-
-    /// Sends a binary message.
-    #[track_caller]
-    pub fn send_bytes(&self, bytes: impl Into<Bytes>) -> impl Future<Output = ()> + Send {
-        let patience = self.patience();
-        self.socket.send(Message::binary(bytes.into()), patience)
-    }
-
-    /// Waits until the server has ended the connection, and returns how.
-    #[track_caller]
-    pub fn closed(&mut self) -> impl Future<Output = Closed> + Send {
-        let patience = self.patience();
-        self.socket.closed(patience)
     }
 
     /// Closes the connection with a code and a reason, and waits for its end.
@@ -217,11 +131,6 @@ impl<Sends, Receives> TestUpstream<Sends, Receives> {
     pub fn close(self, code: u16, reason: &str) -> impl Future<Output = ()> + Send {
         let patience = self.patience();
         async move { self.socket.close(code, reason, patience).await }
-    }
-
-    #[track_caller]
-    fn patience(&self) -> Patience {
-        Patience::new(self.deadline)
     }
 }
 
