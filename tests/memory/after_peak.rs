@@ -8,7 +8,7 @@ use pode::prelude::*;
 use pode::{Protocol, RunningServer};
 use tokio::task::{spawn_blocking, yield_now};
 
-use crate::{MEMORY, ONE_AT_A_TIME};
+use crate::{MEMORY, alone};
 
 /// As many as come at once. Each takes two of the 20,000 descriptors that a
 /// process may have on many systems.
@@ -88,9 +88,12 @@ async fn send(server: &RunningServer, ten: Vec<TcpStream>, messages: u32) -> Vec
     reading.await.unwrap()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_crowd_that_has_gone_leaves_no_memory_behind() {
-    let _alone = ONE_AT_A_TIME.lock().await;
+#[test]
+fn a_crowd_that_has_gone_leaves_no_memory_behind() {
+    alone(crowds());
+}
+
+async fn crowds() {
     let server = hall().start().await.unwrap();
     // The first ones allocate what is kept for later clients.
     drop(visits(&server, 200).await);

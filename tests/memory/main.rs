@@ -15,12 +15,17 @@ mod support;
 mod visits;
 
 use std::alloc::System;
+use std::sync::{Mutex, PoisonError};
 
 use cap::Cap;
-use tokio::sync::Mutex;
+use tokio::runtime::Runtime;
 
 #[global_allocator]
 static MEMORY: Cap<System> = Cap::new(System, usize::MAX);
 
-/// The tests share the allocator.
-static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
+/// Runs a test while no other one has even a runtime: the tests share the allocator.
+fn alone(test: impl Future<Output = ()>) {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    Runtime::new().unwrap().block_on(test);
+}

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use pode::Protocol;
 use pode::prelude::*;
 
-use crate::ONE_AT_A_TIME;
+use crate::alone;
 use crate::support::{Client, start, within};
 
 pode_server! {
@@ -83,9 +83,12 @@ impl Masked {
     }
 }
 
-#[tokio::test]
-async fn secrets_are_gone_with_what_has_them() {
-    let _alone = ONE_AT_A_TIME.lock().await;
+#[test]
+fn secrets_are_gone_with_what_has_them() {
+    alone(secrets_come_and_go());
+}
+
+async fn secrets_come_and_go() {
     let secret = Masked::new(b'A');
     let server = start(signed(secret.reveal())).await;
     let address = server.address(Protocol::Ws).unwrap();

@@ -4,7 +4,7 @@ use pode::RunningServer;
 use pode::prelude::*;
 
 use crate::support::{Client, start};
-use crate::{MEMORY, ONE_AT_A_TIME};
+use crate::{MEMORY, alone};
 
 /// How many connect in a round, and how many of them at once.
 const VISITS: usize = 5_000;
@@ -41,9 +41,12 @@ async fn answer_in(event: SignalEvent<String>, _: u32, message: String) -> Resul
     answer(event, message).await
 }
 
-#[tokio::test]
-async fn memory_returns_when_clients_have_gone() {
-    let _alone = ONE_AT_A_TIME.lock().await;
+#[test]
+fn memory_returns_when_clients_have_gone() {
+    alone(visits_again_and_again());
+}
+
+async fn visits_again_and_again() {
     let server = start(house()).await;
     // The first rounds allocate what is kept for later clients.
     for round in 0..2 {
