@@ -4,12 +4,15 @@
 use std::fs::OpenOptions;
 use std::net::SocketAddr;
 use std::process::Stdio;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use pode::Protocol;
 use pode::prelude::*;
-use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
+use tokio::net::TcpStream;
 use tokio::process::{Child, ChildStdout, Command};
+use tokio::sync::Notify;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::support::{Client, get_at, request_at, this_test, within};
@@ -18,12 +21,17 @@ use crate::support::{Client, get_at, request_at, this_test, within};
 struct Ticks(AtomicUsize);
 
 pode_server! {
-    server talkative;
+    server talkative(begun: Arc<Notify>) { stop_timeout: 1s };
     endpoint http "127.0.0.1:0";
     endpoint ws   "127.0.0.1:0";
     state COUNT: Ticks = Ticks::default();
+    state BEGUN: Arc<Notify> = begun;
     route GET  "/" => async |_| text("here");
     route POST "/fail" (body: String) => async |_, body| Err::<(), _>(body);
+    route GET  "/never" => async |event| -> () {
+        event.state(BEGUN).notify_one();
+        std::future::pending().await
+    };
     route GET  "/panic" => async |_| -> () { panic!("as the test wants it") };
     signal TICKS: usize = "/ticks";
     signal SHORT: String -> String = "/short" { max_message_bytes: 10 } => async |event, said: String| {
@@ -41,6 +49,9 @@ const ALONE: &str = "PODE_TEST_TALKATIVE";
 
 /// Its value for a program that only logs so many lines.
 const ENDS: &str = "ends";
+
+/// Its value for a program that stops while a request waits.
+const STOPS: &str = "stops";
 
 /// Its value for a program with a subscriber of its own.
 const OWN: &str = "own";
@@ -68,9 +79,14 @@ fn program() {
     }
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
-        let server = talkative().start().await.unwrap();
+        let begun = Arc::new(Notify::new());
+        let server = talkative(Arc::clone(&begun)).start().await.unwrap();
         println!("http {}", server.address(Protocol::Http).unwrap());
         println!("ws {}", server.address(Protocol::Ws).unwrap());
+        if std::env::var_os(ALONE).is_some_and(|what| what == STOPS) {
+            begun.notified().await;
+            return server.stop().await;
+        }
         std::future::pending::<()>().await;
     });
 }
@@ -191,6 +207,17 @@ async fn each_request_and_each_web_socket_is_told() {
     has(&[r#" INFO GET "/tick" 404 "#]);
     // What a handler says is quoted as it says it.
     assert!(lines.last().unwrap().ends_with(r#"path="/fail"}: the "end""#), "{lines:#?}");
+}
+
+#[tokio::test]
+async fn a_request_that_a_stop_cuts_off_is_told_so() {
+    let program = start_program_as(STOPS, Stdio::piped()).await;
+    let mut client = TcpStream::connect(program.http).await.unwrap();
+    client.write_all(b"GET /never HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+    let ended = within(program.child.wait_with_output(), "its end").await.unwrap();
+    let log = String::from_utf8(ended.stderr).unwrap();
+    let told = r#" INFO GET "/never" has no answer: the server has stopped time="#;
+    assert!(log.contains(told), "{log}");
 }
 
 #[tokio::test]

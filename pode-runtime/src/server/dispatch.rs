@@ -26,7 +26,7 @@ use warp::{Filter, Reply};
 use crate::app::context::Context;
 use crate::app::event::{RequestHead, WebEvent, WebRequest};
 use crate::base::limits::Limits;
-use crate::base::log::access::{RequestLine, method};
+use crate::base::log::access::{RequestLine, Stopping, method};
 use crate::base::log::if_enabled;
 use crate::base::log::ration::{Quoted, rationed};
 use crate::base::one_line::OneLine;
@@ -60,6 +60,8 @@ pub(crate) struct Dispatch {
     filters: Vec<RouteFilter>,
     context: Arc<Context>,
     engine: Engine,
+    /// Unknown in an embedded server.
+    stopping: Option<Stopping>,
 }
 
 /// What one listener serves, from which its dispatch is made.
@@ -97,7 +99,12 @@ enum Refusal {
 }
 
 impl Dispatch {
-    pub(crate) fn new(served: Served, context: Arc<Context>, engine: Engine) -> Dispatch {
+    pub(crate) fn new(
+        served: Served,
+        context: Arc<Context>,
+        engine: Engine,
+        stopping: Option<Stopping>,
+    ) -> Dispatch {
         // Routes come first, so that the table's indices are those of the
         // filters.
         let (mut filters, info): (Vec<_>, Vec<_>) = served.routes.into_iter().unzip();
@@ -123,6 +130,7 @@ impl Dispatch {
             filters,
             context,
             engine,
+            stopping,
         }
     }
 
@@ -140,7 +148,7 @@ impl Dispatch {
         // `Debug` forms contain no line breaks, so a request can't inject log
         // lines.
         let span = tracing::info_span!("request", method = %method(request.method()), path = ?Quoted(request.uri().path().as_bytes()));
-        let line = RequestLine::begin(&request, peer);
+        let line = RequestLine::begin(&request, peer, self.stopping.as_ref());
         let wants_page = self.context.views.is_some() && accepts_html(request.headers());
         let rules = ResponseRules::of(&request);
         normalize(&mut request);

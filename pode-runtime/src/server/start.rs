@@ -263,12 +263,14 @@ impl Server {
                 tracing::info!("{name} listens on {protocol}://{address}/");
                 endpoints.push(BoundEndpoint { name: endpoint.name, protocol, address });
             }
-            let dispatch = Arc::new(Dispatch::new(served, Arc::clone(&context), engine.clone()));
+            let (context, engine) = (Arc::clone(&context), engine.clone());
+            let dispatch = Dispatch::new(served, context, engine, Some(stopping.subscribe()));
+            let dispatch = Arc::new(dispatch);
             let answer = move |mut request: Request<RequestBody<Incoming>>, peer: SocketAddr| {
                 let refused = request_smuggling::refused(&request)
                     .or_else(|| hosts.as_ref()?.refused(&request));
                 if let Some(refused) = refused {
-                    if let Some(line) = RequestLine::begin(&request, Some(peer)) {
+                    if let Some(line) = RequestLine::begin(&request, Some(peer), None) {
                         line.end(&refused);
                     }
                     return Either::Left(ready(Ok(refused)));
@@ -370,7 +372,7 @@ impl Server {
         let upstream_tasks =
             UpstreamTasks::start(upstream_tasks, destinations, Arc::clone(&context));
         let cut_off = context.cut_off.clone().drop_guard();
-        let dispatch = Arc::new(Dispatch::new(served, context, engine));
+        let dispatch = Arc::new(Dispatch::new(served, context, engine, None));
         Ok(Embedded {
             dispatch,
             _jobs: jobs,

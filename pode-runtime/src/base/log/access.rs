@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use http::{Method, Request, Response, StatusCode};
 use hyper::body::Body;
+use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::Level;
 use tracing::field::display;
@@ -40,14 +41,19 @@ fn may_tell() -> bool {
     true
 }
 
+/// The deadline of a stop, as all parts of a server learn it.
+pub(crate) type Stopping = watch::Receiver<Option<Instant>>;
+
 /// The line of one request, written when there is its response; or when it is
-/// dropped, as the client has gone before.
+/// dropped, as the client has gone before, or the server cuts it off.
 #[derive(Debug)]
 pub(crate) struct RequestLine {
     /// Its method and its path, the latter in Debug form.
     what: String,
     client: Option<SocketAddr>,
     begun: Instant,
+    /// Unknown in an embedded server.
+    stopping: Option<Stopping>,
     is_done: bool,
 }
 
@@ -56,11 +62,13 @@ impl RequestLine {
     pub(crate) fn begin<B>(
         request: &Request<B>,
         client: Option<SocketAddr>,
+        stopping: Option<&Stopping>,
     ) -> Option<Box<RequestLine>> {
         may_tell().then(|| {
             let path = Quoted(request.uri().path().as_bytes());
             let what = format!("{} {path:?}", method(request.method()));
-            Box::new(RequestLine { what, client, begun: Instant::now(), is_done: false })
+            let (begun, stopping) = (Instant::now(), stopping.cloned());
+            Box::new(RequestLine { what, client, begun, stopping, is_done: false })
         })
     }
 
@@ -81,10 +89,22 @@ impl Drop for RequestLine {
     fn drop(&mut self) {
         if !self.is_done {
             let (client, time) = (self.client.map(display), shown(self.begun.elapsed()));
-            unwinding_stops_here(|| {
-                access!(time, client, "{} has no answer: its client has gone", self.what)
-            });
+            let why = why_unanswered(self.stopping.as_ref());
+            unwinding_stops_here(|| access!(time, client, "{} has no answer: {why}", self.what));
         }
+    }
+}
+
+/// Returns why a request that is dropped now has no answer. A server that was dropped
+/// has no deadline, and waits no longer, either.
+fn why_unanswered(stopping: Option<&Stopping>) -> &'static str {
+    let is_over = |deadline| Instant::now() >= deadline;
+    match stopping {
+        None => "its client has gone, or the server has stopped",
+        Some(it) if it.has_changed().is_err() || it.borrow().is_some_and(is_over) => {
+            "the server has stopped"
+        }
+        Some(_) => "its client has gone",
     }
 }
 
@@ -143,15 +163,17 @@ mod tests {
     async fn a_busy_server_tells_of_some_requests() {
         // Nothing is made of a line that nobody wants. (And nobody else asks first,
         // so that the answer is known for this thread.)
-        assert!(RequestLine::begin(&request("GET", "/"), None).is_none());
+        assert!(RequestLine::begin(&request("GET", "/"), None, None).is_none());
         let (log, _guard) = Collected::begin();
         for _ in 0..5000 {
-            if let Some(line) = RequestLine::begin(&request("GET", "/a\u{22}"), None) {
+            if let Some(line) = RequestLine::begin(&request("GET", "/a\u{22}"), None, None) {
                 line.end(&Response::new("hello".to_owned()));
             }
         }
         tokio::time::advance(Duration::from_secs(1)).await;
-        drop(RequestLine::begin(&request(&"X".repeat(99), "/slow"), "[::1]:9".parse().ok()));
+        let (_stop, stopping) = watch::channel(None);
+        let slow = request(&"X".repeat(99), "/slow");
+        drop(RequestLine::begin(&slow, "[::1]:9".parse().ok(), Some(&stopping)));
         let lines: Vec<_> = log.text().lines().map(str::to_owned).collect();
         // Other tests take from the same ration.
         assert!((10..=1002).contains(&lines.len()), "{}", lines.len());
@@ -163,5 +185,20 @@ mod tests {
             "{last}"
         );
         assert!(last.ends_with("client=[::1]:9"), "{last}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_that_a_stop_cuts_off_is_not_told_as_left_by_its_client() {
+        let (stop, stopping) = watch::channel(None);
+        let dropped = stopping.clone();
+        let why = || why_unanswered(Some(&stopping));
+        assert_eq!(why(), "its client has gone");
+        stop.send_replace(Some(Instant::now() + Duration::from_secs(1)));
+        assert_eq!(why(), "its client has gone");
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert_eq!(why(), "the server has stopped");
+        stop.send_replace(None);
+        drop(stop);
+        assert_eq!(why_unanswered(Some(&dropped)), "the server has stopped");
     }
 }

@@ -34,8 +34,9 @@ const LAST_LINES: Duration = Duration::from_secs(1);
 /// installed, this does nothing. Call it first in `main`.
 ///
 /// A request is told when there is its response, with its status, the length of the
-/// body if that is known, the time since it came, and the address of its client; a
-/// WebSocket when it opens and when it is closed, with its close code. Of more than
+/// body if that is known, the time since it came, and the address of its client; or
+/// that it has no answer, as its client has gone or the server has stopped. A
+/// WebSocket is told when it opens and when it is closed, with its close code. Of more than
 /// a thousand such lines at once, and then a hundred in a second, the others are
 /// counted instead.
 ///

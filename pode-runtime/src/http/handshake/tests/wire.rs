@@ -122,7 +122,7 @@ impl Server {
     fn start() -> Server {
         let (signals, engine, entrance) = one_signal(PATH);
         let served = Served { signals: vec![entrance], ..Served::default() };
-        let dispatch = Arc::new(Dispatch::new(served, context_of(signals), engine));
+        let dispatch = Arc::new(Dispatch::new(served, context_of(signals), engine, None));
         Server { dispatch, stopping: watch::Sender::new(None) }
     }
 
