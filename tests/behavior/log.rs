@@ -28,6 +28,8 @@ pode_server! {
     state BEGUN: Arc<Notify> = begun;
     route GET  "/" => async |_| text("here");
     route POST "/fail" (body: String) => async |_, body| Err::<(), _>(body);
+    route GET  "/file" => async |_| file("behavior/files/plain.txt").await;
+    public "behavior/files";
     route GET  "/never" => async |event| -> () {
         event.state(BEGUN).notify_one();
         std::future::pending().await
@@ -167,6 +169,11 @@ async fn lines_with(levels: Option<&str>, closed: usize) -> Vec<String> {
 
     assert_eq!(get_at(program.http, "/").await.text(), "here");
     assert_eq!(get_at(program.http, "/%0a\"INFO").await.status, 404);
+    for (path, range) in [("/file", "bytes=0-"), ("/plain.txt", "bytes=1-4")] {
+        assert_eq!(get_at(program.http, path).await.status, 200);
+        let part = request_at(program.http, "GET", path, &[("range", range)], b"").await;
+        assert_eq!(part.status, 206);
+    }
     let mut long = Client::connect_at(program.ws, "/short").await.unwrap();
     Client::connect_at(program.ws, "/ticks").await.unwrap().leave(1000).await;
     long.send(Message::text("\"more than ten\"")).await;
@@ -200,6 +207,11 @@ async fn each_request_and_each_web_socket_is_told() {
     let client = " client=127.0.0.1:";
     has(&[r#" INFO GET "/" 200 bytes=4 time="#, client]);
     has(&[r#" INFO GET "/%0a\"INFO" 404 bytes="#, client]);
+    // Files are sent piece by piece.
+    has(&[r#" INFO GET "/file" 200 bytes=13 time="#]);
+    has(&[r#" INFO GET "/file" 206 bytes=13 time="#]);
+    has(&[r#" INFO GET "/plain.txt" 200 bytes=13 time="#]);
+    has(&[r#" INFO GET "/plain.txt" 206 bytes=4 time="#]);
     has(&[r#" INFO GET "/ticks" opens a WebSocket"#, client]);
     has(&[r#" INFO WebSocket "/ticks" is closed: the client closed it code=1000 time="#]);
     has(&[r#" INFO WebSocket "/short" is closed: the client broke a rule code=1009 time="#]);

@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use http::header::CONTENT_LENGTH;
 use http::{Method, Request, Response, StatusCode};
 use hyper::body::Body;
 use tokio::sync::watch;
@@ -77,12 +78,17 @@ impl RequestLine {
         self.is_done = true;
         let RequestLine { what, client, begun, .. } = &self;
         let (client, time) = (client.map(display), shown(begun.elapsed()));
-        let bytes = response.body().size_hint().exact();
+        let bytes = response.body().size_hint().exact().or_else(|| declared_bytes(response));
         match response.status() {
             StatusCode::SWITCHING_PROTOCOLS => access!(client, "{what} opens a WebSocket"),
             status => access!(bytes, time, client, "{what} {}", status.as_u16()),
         }
     }
+}
+
+/// Returns the length that its head gives to a body which is made piece by piece.
+fn declared_bytes<B>(response: &Response<B>) -> Option<u64> {
+    response.headers().get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 impl Drop for RequestLine {
