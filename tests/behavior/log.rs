@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use pode::Protocol;
 use pode::prelude::*;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::net::TcpStream;
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::sync::Notify;
@@ -20,14 +20,21 @@ use crate::support::{Client, get_at, request_at, this_test, within};
 #[derive(Default)]
 struct Ticks(AtomicUsize);
 
+/// Lets one `/slow` go on.
+#[derive(Default)]
+struct Gate(Notify);
+
 pode_server! {
     server talkative(begun: Arc<Notify>) { stop_timeout: 1s };
     endpoint http "127.0.0.1:0";
     endpoint ws   "127.0.0.1:0";
     state COUNT: Ticks = Ticks::default();
+    state GATE: Gate = Gate::default();
     state BEGUN: Arc<Notify> = begun;
     route GET  "/" => async |_| text("here");
     route POST "/fail" (body: String) => async |_, body| Err::<(), _>(body);
+ route GET  "/slow" => async |event| event.state(GATE).0.notified().await;
+    route GET  "/go" => async |event| event.state(GATE).0.notify_one();
     route GET  "/file" => async |_| file("behavior/files/plain.txt").await;
     public "behavior/files";
     route GET  "/never" => async |event| -> () {
@@ -230,6 +237,34 @@ async fn a_request_that_a_stop_cuts_off_is_told_so() {
     let log = String::from_utf8(ended.stderr).unwrap();
     let told = r#" INFO GET "/never" has no answer: the server has stopped time="#;
     assert!(log.contains(told), "{log}");
+}
+
+#[tokio::test]
+async fn a_client_that_has_ended_its_side_is_told_as_one_that_may_have_gone() {
+    let mut program = start_program(Stdio::piped()).await;
+    let mut log = BufReader::new(program.child.stderr.take().unwrap()).lines();
+    // The server may learn of the end only after it has answered.
+    let told = async {
+        loop {
+            let mut client = TcpStream::connect(program.http).await.unwrap();
+            client.write_all(b"GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+            client.shutdown().await.unwrap();
+            get_at(program.http, "/go").await;
+            let mut answer = String::new();
+            client.read_to_string(&mut answer).await.unwrap();
+            assert!(answer.starts_with("HTTP/1.1 204 "), "{answer}");
+            let line = loop {
+                let line = log.next_line().await.unwrap().unwrap();
+                if line.contains("\"/slow\"") {
+                    break line;
+                }
+            };
+            if line.contains(r#" INFO GET "/slow" 204 (its client may have gone) bytes=0 time="#) {
+                return;
+            }
+        }
+    };
+    within(told, "the line of one that is noticed").await;
 }
 
 #[tokio::test]

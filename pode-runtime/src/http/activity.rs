@@ -40,6 +40,9 @@ pub(crate) struct Activity {
     left_unread: AtomicBool,
     /// Whether it is to be seen whether the client is still there.
     is_looked_after: AtomicBool,
+    /// Whether the client has ended its side while a request is in progress; noticed
+    /// in HTTP/1.
+    is_half_closed: AtomicBool,
     /// Whether the server stops.
     stops: AtomicBool,
     /// Counts the connection, until nothing of it is left.
@@ -88,6 +91,15 @@ impl Activity {
     pub(crate) fn takes_look(&self) -> bool {
         self.is_looked_after.load(Ordering::Acquire)
             && self.is_looked_after.swap(false, Ordering::AcqRel)
+    }
+
+    /// Notes whether the client has ended its side.
+    pub(crate) fn note_half_close(&self, is_half_closed: bool) {
+        self.is_half_closed.store(is_half_closed, Ordering::Release);
+    }
+
+    pub(crate) fn is_half_closed(&self) -> bool {
+        self.is_half_closed.load(Ordering::Acquire)
     }
 
     /// Notes that the server stops: heads that have begun have little time left.

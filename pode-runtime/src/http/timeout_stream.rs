@@ -127,6 +127,12 @@ impl<S> TimeoutStream<S> {
         }
     }
 
+    /// Notices the end of the client's side; ready when the client has been waited for.
+    fn poll_half_close(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        self.activity.note_half_close(true);
+        self.half_close.poll_over(context)
+    }
+
     /// Returns the stream, from now on without limits, and its permit.
     pub(crate) fn into_parts(self) -> (S, Option<ConnectionPermit>) {
         (self.stream, self.activity.take_permit())
@@ -261,7 +267,7 @@ impl<S: Transport> AsyncRead for TimeoutStream<S> {
             reading.awaited = Awaited::Head(Instant::now());
         }
         if !has_read && matches!(polled, Poll::Ready(Ok(()))) && this.activity.has_whole_request() {
-            ready!(this.half_close.poll_over(context));
+            ready!(this.poll_half_close(context));
         }
         polled
     }
@@ -297,11 +303,12 @@ impl<S: Transport> AsyncWrite for TimeoutStream<S> {
         if this.activity.in_progress() == 0 {
             // hyper doesn't read again by itself at the end of the answer.
             if this.half_close.forget() {
+                this.activity.note_half_close(false);
                 context.waker().wake_by_ref();
             }
         } else if (this.half_close.is_noticed()
             || this.activity.takes_look() && this.stream.has_ended())
-            && this.half_close.poll_over(context).is_ready()
+            && this.poll_half_close(context).is_ready()
         {
             let text = "the client has gone";
             return Poll::Ready(Err(io::Error::new(io::ErrorKind::ConnectionAborted, text)));
@@ -416,8 +423,10 @@ mod tests {
         let request = RequestInProgress::new(&activity);
         client.shutdown().await.unwrap();
         let started = Instant::now();
+        assert!(!activity.is_half_closed());
         assert_eq!(server.read(&mut [0]).await.unwrap(), 0);
         assert_eq!(started.elapsed(), Duration::from_secs(20));
+        assert!(activity.is_half_closed());
         let Peers { mut server, mut client, activity: _activity } = peers();
         client.shutdown().await.unwrap();
         assert_eq!(server.read(&mut [0]).await.unwrap(), 0, "it has asked for nothing");

@@ -149,6 +149,7 @@ impl Dispatch {
         // lines.
         let span = tracing::info_span!("request", method = %method(request.method()), path = ?Quoted(request.uri().path().as_bytes()));
         let line = RequestLine::begin(&request, peer, self.stopping.as_ref());
+        let line = line.map(|line| (line, connection.clone()));
         let wants_page = self.context.views.is_some() && accepts_html(request.headers());
         let rules = ResponseRules::of(&request);
         normalize(&mut request);
@@ -165,8 +166,8 @@ impl Dispatch {
             let response = rules.answered(response);
             let response = if wants_page { dispatch.with_error_page(response) } else { response };
             let response = rules.fit(response);
-            if let Some(line) = line {
-                line.end(&response);
+            if let Some((line, connection)) = line {
+                line.end(&response, connection.is_some_and(|it| it.is_half_closed()));
             }
             Ok(response)
         };

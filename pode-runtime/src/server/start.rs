@@ -271,7 +271,7 @@ impl Server {
                     .or_else(|| hosts.as_ref()?.refused(&request));
                 if let Some(refused) = refused {
                     if let Some(line) = RequestLine::begin(&request, Some(peer), None) {
-                        line.end(&refused);
+                        line.end(&refused, false);
                     }
                     return Either::Left(ready(Ok(refused)));
                 }

@@ -73,15 +73,19 @@ impl RequestLine {
         })
     }
 
-    /// Writes it.
-    pub(crate) fn end(mut self, response: &Response<impl Body>) {
+    /// Writes it; `has_ended` says whether the client has ended its side, after which
+    /// it may still read.
+    pub(crate) fn end(mut self, response: &Response<impl Body>, has_ended: bool) {
         self.is_done = true;
         let RequestLine { what, client, begun, .. } = &self;
         let (client, time) = (client.map(display), shown(begun.elapsed()));
         let bytes = response.body().size_hint().exact().or_else(|| declared_bytes(response));
         match response.status() {
             StatusCode::SWITCHING_PROTOCOLS => access!(client, "{what} opens a WebSocket"),
-            status => access!(bytes, time, client, "{what} {}", status.as_u16()),
+            status => {
+                let doubt = if has_ended { " (its client may have gone)" } else { "" };
+                access!(bytes, time, client, "{what} {}{doubt}", status.as_u16());
+            }
         }
     }
 }
@@ -173,7 +177,7 @@ mod tests {
         let (log, _guard) = Collected::begin();
         for _ in 0..5000 {
             if let Some(line) = RequestLine::begin(&request("GET", "/a\u{22}"), None, None) {
-                line.end(&Response::new("hello".to_owned()));
+                line.end(&Response::new("hello".to_owned()), false);
             }
         }
         tokio::time::advance(Duration::from_secs(1)).await;

@@ -35,10 +35,12 @@ const LAST_LINES: Duration = Duration::from_secs(1);
 ///
 /// A request is told when there is its response, with its status, the length of the
 /// body if that is known, the time since it came, and the address of its client; or
-/// that it has no answer, as its client has gone or the server has stopped. A
-/// WebSocket is told when it opens and when it is closed, with its close code. Of more than
-/// a thousand such lines at once, and then a hundred in a second, the others are
-/// counted instead.
+/// that it has no answer, as its client has gone or the server has stopped. What
+/// becomes of the response isn't told. A client that has ended its side of an HTTP/1
+/// connection before may have gone, as curl does when its time is up, or still read:
+/// nobody can know, so the line says just that. A WebSocket is told when it opens and
+/// when it is closed, with its close code. Of more than a thousand such lines at once,
+/// and then a hundred in a second, the others are counted instead.
 ///
 /// The environment variable `RUST_LOG` says what is printed. Without it, that is
 /// everything of the levels ERROR, WARN and INFO.
