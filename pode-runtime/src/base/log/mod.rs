@@ -52,12 +52,14 @@ const LAST_LINES: Duration = Duration::from_secs(1);
 /// | `off` | nothing but panics |
 /// | `info,pode::access=off` | no requests and no WebSockets |
 /// | `warn,pode=debug` | more of pode than of the program and its other crates |
-/// | `my_crate=trace` | only what `my_crate` logs by the macros of `tracing` |
+/// | `my_crate=trace` | what `my_crate` logs by the macros of `tracing`, and errors |
+/// | `off,my_crate=trace` | only the former |
 ///
-/// So these are levels for the beginnings of targets, which are paths of modules; a
-/// word that is no level is a target, too. A value that can't be read is told, and
-/// is ignored. Of the crate h2, whose warnings any client can cause, only errors
-/// are printed unless `h2` is named.
+/// So these are levels for the beginnings of targets, which are paths of modules, with
+/// `_` for the `-` of a crate's name. A word that is no level is a target, too, of
+/// which everything is printed; unless it looks like a level, as `inf` and `warning`
+/// do. A value that can't be read is told, and is ignored. Of the crate h2, whose
+/// warnings any client can cause, only errors are printed unless `h2` is named.
 ///
 /// Logging a line never fails and never waits. Up to a mebibyte is buffered for
 /// a reader that stalls; lines that can't be written are dropped, and a warning
@@ -89,8 +91,8 @@ pub fn log_to_terminal() {
         log_writer();
         if !is_readable {
             tracing::warn!(
-                "RUST_LOG={:?} is ignored; it may be a level, as in `debug`, or levels for \
-                 targets, as in `info,pode=debug`",
+                "RUST_LOG={:?} is ignored; it may be a level (`error`, `warn`, `info`, `debug`, \
+                 `trace`, `off`), or levels for paths of modules, as in `info,my_crate=debug`",
                 wanted.unwrap_or_default()
             );
         }
@@ -103,12 +105,42 @@ fn default_levels() -> Targets {
 
 /// Returns the levels that `RUST_LOG` asks for; `None` if it can't be read.
 fn levels(wanted: Option<&OsStr>) -> Option<Targets> {
-    let wanted = wanted.map(OsStr::to_str).unwrap_or(Some(""))?.trim_matches([' ', ',']);
-    if wanted.is_empty() {
+    let wanted = wanted.map(OsStr::to_str).unwrap_or(Some(""))?;
+    let directives = wanted.split(',').map(str::trim).filter(|directive| !directive.is_empty());
+    let directives: Vec<_> = directives.collect();
+    if directives.is_empty() {
         return Some(default_levels());
     }
-    let directives: Vec<_> = wanted.split(',').map(str::trim).collect();
-    directives.join(",").parse().ok().map(with_quiet_h2)
+    if !directives.iter().all(|directive| can_be_meant(directive)) {
+        return None;
+    }
+    let levels: Targets = directives.join(",").parse().ok()?;
+    // Whoever wants more of one crate doesn't want to miss the errors of all others.
+    let rest = levels.default_level().unwrap_or(LevelFilter::ERROR);
+    Some(with_quiet_h2(levels.with_default(rest)))
+}
+
+/// Returns whether this may be a level, the path of a module, or the latter with a
+/// level. `Targets` takes any text for a target, which then matches nothing.
+fn can_be_meant(directive: &str) -> bool {
+    let is_name = |part: &str| {
+        !part.is_empty() && part.chars().all(|letter| letter.is_alphanumeric() || letter == '_')
+    };
+    let is_path = |text: &str| text.split("::").all(is_name);
+    match directive.split_once('=') {
+        Some((target, level)) => is_path(target) && !level.is_empty(),
+        None if directive.parse::<LevelFilter>().is_ok() => true,
+        None => is_path(directive) && !is_nearly_a_level(directive),
+    }
+}
+
+/// Returns whether this is a level cut short or made longer, as in `inf`, `err` and
+/// `warning`; or a switch, which can name no crate.
+fn is_nearly_a_level(word: &str) -> bool {
+    let word = word.to_lowercase();
+    let levels = ["error", "warn", "info", "debug", "trace"];
+    let is_near = |level: &str| level.starts_with(&word) || word.starts_with(level);
+    ["true", "false"].contains(&&*word) || levels.into_iter().any(is_near)
 }
 
 /// h2 warns of each connection whose client resets many streams.
@@ -290,7 +322,11 @@ mod tests {
             ("WARN", [warn, warn, error, warn]),
             ("off", [None; 4]),
             ("error", [error; 4]),
-            ("pode=warn", [warn, warn, None, None]),
+            ("pode=warn", [warn, warn, error, error]),
+            ("off,pode=warn", [warn, warn, None, None]),
+            ("off,,pode=warn", [warn, warn, None, None]),
+            ("shop", [error, error, error, Some(Level::TRACE)]),
+            ("pode::access", [error, Some(Level::TRACE), error, error]),
             ("info, pode::access=off", [info, None, error, info]),
             ("info,pode::access=off,", [info, None, error, info]),
             ("info,h2=debug", [info, info, debug, info]),
@@ -298,7 +334,21 @@ mod tests {
         ] {
             assert_eq!(most(Some(wanted)), is, "{wanted}");
         }
-        for wanted in ["pode=loud", "a=b=c"] {
+        for wanted in [
+            "pode=loud",
+            "a=b=c",
+            "'info'",
+            "info;pode=debug",
+            "info pode=debug",
+            "[span]=info",
+            "my-shop=debug",
+            "info,shop=",
+            "=info",
+            "inf",
+            "ERR",
+            "warning",
+            "true",
+        ] {
             let levels = levels(Some(OsStr::new(wanted)));
             assert!(levels.is_none(), "{wanted}: {levels:?}");
         }
