@@ -303,6 +303,26 @@ async fn requests_have_all_that_they_may_have() {
     assert!(server.url(Some("inner")).starts_with("http://127.0.0.1:"));
 }
 
+/// Whatever else is said of it before or after.
+#[tokio::test]
+async fn a_request_has_one_content_type_that_of_the_test() {
+    let server = start(site()).await;
+    for wrong in [
+        server.put("/json").json(&1).header("content-type", "text/plain"),
+        server.put("/json").header("Content-Type", "text/plain").json(&1),
+        server.put("/json").json(&1).form(&[("a", "b")]),
+        server.put("/json").json(&1).body("1"),
+        server.put("/json").json(&1).part("a", "b"),
+    ] {
+        wrong.await.assert_status(415);
+    }
+    let last = server.put("/json").form(&[("a", "b")]).part("a", "b").json(&[1, 2]);
+    assert_eq!(last.await.assert_status(200).text(), "[1,2]");
+    let (chat, _) = started().await;
+    let old = chat.connect(ASIDE).header("Sec-WebSocket-Version", "8").refused().await;
+    assert_eq!(old.header("sec-websocket-version"), Some("13"));
+}
+
 pode_server! {
     server secure(certificate: Certificate, clients: ClientAuthorities);
     endpoint https "*:443" { certificate: certificate, client_certificate: clients };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::StatusCode;
-use http::header::{SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_PROTOCOL};
+use http::header::{SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL};
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use tokio_tungstenite::WebSocketStream;
@@ -115,8 +115,9 @@ impl<Out, In> Connect<Out, In> {
             ("Sec-WebSocket-Version", "13"),
             ("Sec-WebSocket-Key", &key),
         ] {
-            self.head.header(name, value);
+            self.head.default_header(name, value);
         }
+        let key = self.head.headers[SEC_WEBSOCKET_KEY].clone();
         let chosen = self.head.endpoint.as_deref();
         let names = chosen.as_ref().map_or(self.served_at, std::slice::from_ref);
         let endpoint = self.endpoints.find(true, names, self.head.patience);

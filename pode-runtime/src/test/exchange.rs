@@ -142,6 +142,13 @@ impl Head {
         self.headers.append(header, value);
     }
 
+    /// Adds a header of the kit, unless the test has set that itself.
+    pub(super) fn default_header(&mut self, name: &str, value: &str) {
+        if !self.headers.contains_key(name) {
+            self.header(name, value);
+        }
+    }
+
     pub(super) fn cookie(&mut self, name: &str, value: &str) {
         let mut cookies = Cookie::new(name, value).encoded().to_string();
         if let Some(Ok(earlier)) = self.headers.remove(COOKIE).as_ref().map(HeaderValue::to_str) {

@@ -18,7 +18,9 @@ use crate::app::event::CLIENT_ID;
 ///
 /// It goes to the first endpoint that takes requests, over a connection of its own,
 /// by HTTP/1.1. By default it comes from no page, and asks for `localhost` or for
-/// the first of the endpoint's `hosts`.
+/// the first of the endpoint's `hosts`. Of several bodies the last is sent. The type
+/// of a body is its `Content-Type` unless a [`header`](Self::header) says another,
+/// before or after it.
 ///
 /// # Panics
 ///
@@ -29,6 +31,8 @@ pub struct Request {
     pub(super) endpoints: Endpoints,
     pub(super) head: Head,
     pub(super) body: Bytes,
+    /// That of the body, for which a header of the test stands in.
+    pub(super) content_type: Option<String>,
     /// The parts of a form so far.
     pub(super) parts: Vec<u8>,
 }
@@ -49,19 +53,22 @@ impl Request {
     pub fn form<T: Serialize + ?Sized>(self, form: &T) -> Request {
         let what = format_args!("no form is made of {}", json::name::<T>());
         let body = serde_html_form::to_string(form).or_fail(self.head.patience, what);
-        self.header(CONTENT_TYPE.as_str(), "application/x-www-form-urlencoded").body(body)
+        self.typed("application/x-www-form-urlencoded", body)
     }
 
     /// Sends JSON.
     pub fn json<T: Serialize + ?Sized>(self, value: &T) -> Request {
         let body = json::write(value, self.head.patience);
-        self.header(CONTENT_TYPE.as_str(), "application/json").body(body)
+        self.typed("application/json", body)
     }
 
     /// Sends a body, with no `Content-Type` unless a header says it.
-    pub fn body(mut self, body: impl Into<Bytes>) -> Request {
-        self.body = body.into();
-        self
+    pub fn body(self, body: impl Into<Bytes>) -> Request {
+        Request { body: body.into(), content_type: None, parts: Vec::new(), ..self }
+    }
+
+    fn typed(self, content_type: &str, body: String) -> Request {
+        Request { content_type: Some(content_type.to_owned()), ..self.body(body) }
     }
 
     /// Adds a field to a form in parts (`multipart/form-data`).
@@ -86,11 +93,13 @@ impl Request {
     async fn send(mut self) -> Response {
         if !self.parts.is_empty() {
             self.parts.extend(format!("--{BOUNDARY}--\r\n").as_bytes());
-            let body = std::mem::take(&mut self.parts);
-            let multipart = format!("multipart/form-data; boundary={BOUNDARY}");
-            self = self.header(CONTENT_TYPE.as_str(), &multipart).body(body);
+            self.body = self.parts.into();
+            self.content_type = Some(format!("multipart/form-data; boundary={BOUNDARY}"));
         }
-        let Request { endpoints, head, body, .. } = self;
+        let Request { endpoints, mut head, body, content_type, .. } = self;
+        if let Some(content_type) = content_type {
+            head.default_header(CONTENT_TYPE.as_str(), &content_type);
+        }
         let patience = head.patience;
         let endpoint = endpoints.find(false, head.endpoint.as_deref().as_slice(), patience);
         let asked = format!("{} {}", head.method, head.target);

@@ -101,8 +101,8 @@ impl TestServer {
     #[track_caller]
     fn request(&self, method: Method, path: &str) -> Request {
         let head = Head::new(method, path, self.patience());
-        let (body, parts) = (Bytes::new(), Vec::new());
-        Request { endpoints: self.endpoints.clone(), head, body, parts }
+        let (body, content_type, parts) = (Bytes::new(), None, Vec::new());
+        Request { endpoints: self.endpoints.clone(), head, body, content_type, parts }
     }
 
     /// Returns the sending handle.
