@@ -323,6 +323,16 @@ async fn a_request_has_one_content_type_that_of_the_test() {
     assert_eq!(old.header("sec-websocket-version"), Some("13"));
 }
 
+#[test]
+fn a_server_without_a_runtime_says_what_to_do() {
+    let text = told(async { drop(start(site()).await) }).now_or_never().unwrap();
+    assert!(text.starts_with(file!()), "{text}");
+    assert!(
+        text.ends_with(": a server needs tokio's runtime: write `#[tokio::test]` at the test"),
+        "{text}"
+    );
+}
+
 pode_server! {
     server secure(certificate: Certificate, clients: ClientAuthorities);
     endpoint https "*:443" { certificate: certificate, client_certificate: clients };

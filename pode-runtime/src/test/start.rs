@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use pode_core::Protocol;
+use tokio::runtime::Handle;
 
 use super::clock::{JobTicket, TestClock};
 use super::exchange::{Endpoint, Endpoints};
@@ -36,7 +37,7 @@ pub fn start(server: Server) -> Start {
 ///
 /// # Panics
 ///
-/// When awaited: the server doesn't start.
+/// When awaited: the server doesn't start, or there is no runtime of tokio.
 #[must_use = "a server starts when it is awaited"]
 #[derive(Debug)]
 pub struct Start {
@@ -76,6 +77,9 @@ impl Start {
 
     async fn start(self) -> TestServer {
         let Start { mut server, patience, deadline, clock: time, variables } = self;
+        if Handle::try_current().is_err() {
+            patience.fail("a server needs tokio's runtime: write `#[tokio::test]` at the test");
+        }
         show_warnings();
         let declared = &mut server.declared;
         declared.options.hand_over = HandOver::default();
