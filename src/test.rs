@@ -77,6 +77,11 @@
 //! tests/news.rs:24:12: expected a message on `/`, but the connection was closed with 1008
 //! ```
 //!
+//! `#[tokio::test]` has one thread, for the test, the server and the deadline: a handler
+//! that blocks it, as with a `std::sync::Mutex` that the test holds, makes the test hang.
+//! Hold no such lock over an `.await`, or write
+//! `#[tokio::test(flavor = "multi_thread", worker_threads = 2)]`.
+//!
 //! The deadline is one of tokio's clock. With `start_paused = true` it comes at once, so
 //! leave that out.
 //!

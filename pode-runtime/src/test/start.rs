@@ -50,6 +50,10 @@ pub struct Start {
 
 impl Start {
     /// Sets how long each wait of the test may take; 10 seconds by default.
+    ///
+    /// A handler that blocks the only thread of a runtime (as with a `std::sync::Mutex`
+    /// that the test holds) holds up the deadline, too: the test hangs. With
+    /// `#[tokio::test(flavor = "multi_thread", worker_threads = 2)]` the deadline comes.
     pub fn deadline(mut self, deadline: Duration) -> Start {
         self.deadline = deadline;
         self
