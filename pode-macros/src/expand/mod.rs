@@ -27,6 +27,7 @@ mod upstream;
 use pode_core::model::{Head, Server};
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
+use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{Attribute, ExprPath};
 
@@ -44,7 +45,7 @@ pub(crate) fn expand(written: &Written, model: &Server, mistakes: Mistakes) -> T
 
     let expansion = Expansion { written, declared: Ident::new("declared", Span::mixed_site()) };
     let declared = &expansion.declared;
-    let title = name.to_string();
+    let title = name.unraw().to_string();
     let words = options::words("server_words");
     let options = options::fields(words, &format_ident!("ServerOptions"), &[], &server.options);
     // Without the head, statements may lack the parameters.
@@ -158,7 +159,7 @@ fn has_constant(written: &Written, index: usize) -> bool {
             Kind::State(state) => &state.name,
             _ => return None,
         };
-        Some((name.to_string(), cfgs(&declaration.attributes).to_string()))
+        Some((name.unraw().to_string(), cfgs(&declaration.attributes).to_string()))
     };
     let declared = &written.declarations;
     !declared[..index].iter().any(|earlier| named(earlier) == named(&declared[index]))

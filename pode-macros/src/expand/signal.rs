@@ -149,9 +149,9 @@ fn parameters(signal: &syntax::Signal, meant: Option<&Signal>) -> Vec<TokenStrea
         return signal.arguments.iter().map(|argument| argument.ty.to_token_stream()).collect();
     }
     let mut others =
-        signal.arguments.iter().filter(|it| in_path.iter().all(|name| it.name != name));
+        signal.arguments.iter().filter(|it| in_path.iter().all(|name| it.text() != *name));
     let ty = |name: &&str| {
-        let argument = signal.arguments.iter().find(|argument| argument.name == name);
+        let argument = signal.arguments.iter().find(|argument| argument.text() == **name);
         match argument.or_else(|| others.next()) {
             Some(argument) => argument.ty.to_token_stream(),
             None => quote! { ::std::string::String },

@@ -3,6 +3,7 @@
 use pode_core::model::State;
 use proc_macro2::TokenStream;
 use quote::quote_spanned;
+use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 
 use super::{Expansion, documented, has_constant, visible_at};
@@ -14,7 +15,7 @@ impl Expansion<'_> {
             return TokenStream::new();
         };
         let (declared, cfgs) = (&self.declared, self.cfgs(&state.head));
-        let (ty, value, title) = (&written.ty, &written.value, written.name.to_string());
+        let (ty, value, title) = (&written.ty, &written.value, written.name.unraw().to_string());
         // Not by the constant, so that rustc tells of one that no handler uses.
         quote_spanned! { ty.span()=> #cfgs #declared.state::<#ty>(#title, #value); }
     }
@@ -32,7 +33,7 @@ pub(super) fn constants(written: &Written) -> TokenStream {
         }
         let attributes = &declaration.attributes;
         let visibility = visible_at(written, state.name.span());
-        let (name, ty, title) = (&state.name, &state.ty, state.name.to_string());
+        let (name, ty, title) = (&state.name, &state.ty, state.name.unraw().to_string());
         let page = documented(attributes, || format!("The state `{title}`."));
         constants.extend(quote_spanned! { name.span()=>
             #(#attributes)*

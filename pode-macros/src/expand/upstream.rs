@@ -3,6 +3,7 @@
 use pode_core::model::Upstream;
 use proc_macro2::TokenStream;
 use quote::{ToTokens, format_ident, quote, quote_spanned};
+use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 
 use super::{Expansion, by_kind, documented, has_constant, options, visible_at};
@@ -65,7 +66,8 @@ pub(super) fn constants(written: &Written) -> TokenStream {
         }
         let attributes = &declaration.attributes;
         let visibility = visible_at(written, upstream.name.span());
-        let (name, types, title) = (&upstream.name, types(upstream), upstream.name.to_string());
+        let (name, types, title) =
+            (&upstream.name, types(upstream), upstream.name.unraw().to_string());
         let page = documented(attributes, || format!("The upstream `{title}`."));
         constants.extend(quote_spanned! { name.span()=>
             #(#attributes)*

@@ -97,8 +97,7 @@ fn of_certificate(value: &Expr, needs: &mut Vec<Need>) {
 }
 
 fn of_route(route: &Route) -> Vec<Need> {
-    let is_multipart =
-        |argument: &&Argument| Source::of(&argument.name.to_string()) == Source::Multipart;
+    let is_multipart = |argument: &&Argument| Source::of(&argument.text()) == Source::Multipart;
     let multipart = route.arguments.iter().find(is_multipart).map(|argument| {
         let what = "a form in parts".to_owned();
         (Feature::Multipart, argument.name.span(), what)

@@ -33,6 +33,7 @@ use pode_core::model::{Head, Name, Server};
 use proc_macro2::{Ident, Span};
 use quote::ToTokens;
 use syn::LitStr;
+use syn::ext::IdentExt;
 
 use crate::diagnostic::{Mistakes, Places};
 use crate::syntax::{Declaration, Kind, Written};
@@ -115,7 +116,7 @@ impl Resolver<'_> {
     }
 
     fn word(&mut self, word: &Ident) -> Name {
-        Name { text: word.to_string(), place: self.places.add(word.span()) }
+        Name { text: word.unraw().to_string(), place: self.places.add(word.span()) }
     }
 
     fn text(&mut self, text: &LitStr) -> Name {

@@ -37,7 +37,9 @@ impl Resolver<'_> {
         let owned = self.owned(written.arguments.iter().map(|argument| &argument.ty));
         let closure = match &written.action {
             syntax::Action::Handler(handler) => {
-                let arguments = arguments.iter().map(|argument| &*argument.name.text);
+                let arguments: Vec<_> =
+                    written.arguments.iter().map(|argument| argument.name.to_string()).collect();
+                let arguments = arguments.iter().map(String::as_str);
                 let names: Vec<&str> = iter::once("event").chain(arguments).collect();
                 self.closure(handler, &names)
             }
@@ -99,8 +101,9 @@ impl Resolver<'_> {
     /// ever fit.
     fn fields(&mut self, written: &[syntax::Argument]) -> Option<()> {
         let mut understood = Some(());
-        for syntax::Argument { name, ty } in written {
-            let (what, raw) = match Source::of(&name.to_string()) {
+        for argument in written {
+            let ty = &argument.ty;
+            let (what, raw) = match Source::of(&argument.text()) {
                 Source::Query => ("a query", "the query as it comes is `event.query()`"),
                 Source::Form => ("a form", "the body as it comes is `body: String`"),
                 _ => continue,

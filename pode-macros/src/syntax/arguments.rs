@@ -20,6 +20,11 @@ pub(crate) struct Argument {
 }
 
 impl Argument {
+    /// Returns the name of what it takes: `r#type` takes the parameter `:type`.
+    pub(crate) fn text(&self) -> String {
+        self.name.unraw().to_string()
+    }
+
     /// Parses the parentheses if they are there.
     pub(super) fn parse_all(input: ParseStream<'_>) -> syn::Result<Vec<Self>> {
         if !input.peek(syn::token::Paren) {

@@ -74,7 +74,7 @@ impl Options {
 
 impl Parse for Field {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
-        let name = input.call(Ident::parse_any)?;
+        let name = input.call(Ident::parse_any)?.unraw();
         if !input.peek(Token![:]) {
             let message = format!("option `{name}` has no value");
             return Err(unreadable(name.span(), message, format!("write `{name}: value`")));

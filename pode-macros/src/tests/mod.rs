@@ -48,6 +48,12 @@ fn every_noun() {
     check("every_noun");
 }
 
+/// Words of Rust as names: `r#type` is named `type` at run time, and takes `:type`.
+#[test]
+fn raw_names() {
+    check("raw_names");
+}
+
 /// The page of the macro shows each noun, as it is written.
 #[test]
 fn the_page_of_the_macro_can_be_copied() {

@@ -33,7 +33,24 @@ pode_server! {
     };
 }
 
+// PODE030, PODE044: words of Rust as names.
+mod raw {
+    #![allow(non_upper_case_globals)]
+
+    use pode::prelude::*;
+
+    pode_server! {
+        pub(super) server r#in;
+        endpoint r#for http 8090;
+        state r#ref: u8 = 1;
+        route GET "/:type" (r#type: u8) { r#endpoint: r#for } => async |event: WebEvent, r#type| {
+            text(format!("{type} {}", event.state(r#ref)))
+        };
+    }
+}
+
 #[test]
 fn can_be_made() {
     let _ = parts(0);
+    let _ = raw::r#in();
 }

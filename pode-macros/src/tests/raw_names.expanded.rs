@@ -1,0 +1,68 @@
+///The signal at `/rooms/:type`.
+#[allow(private_interfaces)]
+const r#loop: ::pode::SignalFamily<(u8,), String, String> = ::pode::SignalFamily::new(
+    "/rooms/:type",
+);
+///The upstream `yield`.
+#[allow(private_interfaces)]
+const r#yield: ::pode::UpstreamName<::pode::Nothing, Tick> = ::pode::UpstreamName::new(
+    "yield",
+);
+///The state `ref`.
+#[allow(private_interfaces)]
+const r#ref: ::pode::StateName<u8> = ::pode::StateName::new("ref");
+///Builds the server `in`.
+fn r#in() -> ::pode::Server {
+    #[allow(unused_imports)]
+    use ::pode::keyword::{
+        server as _, endpoint as _, http as _, endpoint as _, ws as _, state as _,
+        signal as _, on as _, connect as _, route as _, GET as _, upstream as _,
+    };
+    let mut declared = ::pode::__private::Declared::new(
+        "in",
+        {
+            #[allow(unused_imports)]
+            use ::pode::__private::server_words::*;
+            let mut options = ::pode::ServerOptions::default();
+            options.stop_timeout = ::pode::__private::interval(5000u64);
+            options
+        },
+    );
+    declared
+        .endpoint(
+            ::core::option::Option::Some("for"),
+            ::pode::__private::Protocol::Http,
+            8090,
+            ::pode::EndpointOptions::default(),
+        );
+    declared
+        .endpoint(
+            ::core::option::Option::None,
+            ::pode::__private::Protocol::Ws,
+            8090,
+            ::pode::EndpointOptions::default(),
+        );
+    declared.state::<u8>("ref", 1);
+    declared.signal_family(r#loop, &[], ::pode::SignalOptions::default());
+    declared.signal_function_1(r#loop, r#move);
+    declared.on_connect_1(r#loop, async |event, r#type| greet(event, r#type).await);
+    declared
+        .route(
+            &[::pode::__private::Method::Get],
+            "/kinds/:type",
+            &["for"],
+            ::pode::__private::function_filter_2(
+                ::pode::__private::path("type", ::core::marker::PhantomData::<u8>),
+                ::pode::__private::query(::core::marker::PhantomData::<Page>),
+                show,
+            ),
+        );
+    declared
+        .upstream_function(
+            ::pode::UpstreamName::<::pode::Nothing, Tick>::new(r#yield.as_str()),
+            "wss://feed.example",
+            ::pode::UpstreamOptions::default(),
+            on_tick,
+        );
+    declared.into_server()
+}
