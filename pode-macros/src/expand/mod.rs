@@ -43,7 +43,7 @@ pub(crate) fn expand(written: &Written, model: &Server, mistakes: Mistakes) -> T
     let (attributes, visibility, name, parameters) =
         (&server.attributes, &server.visibility, &server.name, &server.parameters);
 
-    let expansion = Expansion { written, declared: Ident::new("declared", Span::mixed_site()) };
+    let expansion = Expansion { written, declared: Ident::new("__declared", Span::mixed_site()) };
     let declared = &expansion.declared;
     let title = name.unraw().to_string();
     let words = options::words("server_words");
@@ -89,7 +89,7 @@ pub(crate) fn expand(written: &Written, model: &Server, mistakes: Mistakes) -> T
 struct Expansion<'written> {
     written: &'written Written,
     /// The variable that collects the declarations; the user's code can't see
-    /// it.
+    /// it. A variable can't be called like a constant of the user, hence its name.
     declared: Ident,
 }
 

@@ -85,7 +85,7 @@ pub(super) fn fields(
     };
     // rustc points at it when a value is of another type.
     let place = Span::mixed_site().located_at(first.name.span());
-    let variable = Ident::new("options", place);
+    let variable = Ident::new("__options", place);
     let assignments = fields.map(|field| assignment(&variable, ty, field));
     quote! {{
         #words
@@ -112,7 +112,7 @@ fn assignment(variable: &Ident, ty: &Ident, field: &Field) -> TokenStream {
     let Some(written) = limits(field) else {
         let value = value(&field.value);
         return quote_spanned! { name.span()=>
-            #variable.#name = { let all: ::pode::Limits = #value; all.into() };
+            #variable.#name = { let __limits: ::pode::Limits = #value; __limits.into() };
         };
     };
     let assignments = written.fields.iter().map(|field| {

@@ -63,33 +63,33 @@ pub(crate) fn house(settings: Settings) -> ::pode::Server {
         redirect as _, route as _, POST as _, timer as _, every as _, timer as _,
         every as _, schedule as _, cron as _, upstream as _, upstream as _,
     };
-    let mut declared = ::pode::__private::Declared::new(
+    let mut __declared = ::pode::__private::Declared::new(
         "house",
         {
             #[allow(unused_imports)]
             use ::pode::__private::server_words::*;
-            let mut options = ::pode::ServerOptions::default();
-            options.send_timeout = ::pode::__private::interval(2000u64);
-            options.stop_timeout = settings.stop;
-            options.client_ids = signed_by(settings.secret).strict();
-            options.hand_over = ::pode::__private::converted(settings.socket);
-            options.drain = ::pode::__private::interval(5000u64);
-            *options.limits.max_connections.get_or_insert_default() = settings.most;
-            *options.limits.head_timeout.get_or_insert_default() = ::pode::__private::interval(
+            let mut __options = ::pode::ServerOptions::default();
+            __options.send_timeout = ::pode::__private::interval(2000u64);
+            __options.stop_timeout = settings.stop;
+            __options.client_ids = signed_by(settings.secret).strict();
+            __options.hand_over = ::pode::__private::converted(settings.socket);
+            __options.drain = ::pode::__private::interval(5000u64);
+            *__options.limits.max_connections.get_or_insert_default() = settings.most;
+            *__options.limits.head_timeout.get_or_insert_default() = ::pode::__private::interval(
                 5000u64,
             );
-            options
+            __options
         },
     );
-    #[cfg(debug_assertions)] declared.crate_folder(::core::env!("CARGO_MANIFEST_DIR"));
-    declared
+    #[cfg(debug_assertions)] __declared.crate_folder(::core::env!("CARGO_MANIFEST_DIR"));
+    __declared
         .endpoint(
             ::core::option::Option::None,
             ::pode::__private::Protocol::Http,
             settings.address,
             ::pode::EndpointOptions::default(),
         );
-    declared
+    __declared
         .endpoint(
             ::core::option::Option::Some("inner"),
             ::pode::__private::Protocol::Http,
@@ -97,23 +97,23 @@ pub(crate) fn house(settings: Settings) -> ::pode::Server {
             {
                 #[allow(unused_imports)]
                 use ::pode::__private::endpoint_words::*;
-                let mut options = ::pode::EndpointOptions::default();
-                options.limits = {
-                    let all: ::pode::Limits = settings.limits;
-                    all.into()
+                let mut __options = ::pode::EndpointOptions::default();
+                __options.limits = {
+                    let __limits: ::pode::Limits = settings.limits;
+                    __limits.into()
                 };
-                options
+                __options
             },
         );
     #[cfg(feature = "signals")]
-    declared
+    __declared
         .endpoint(
             ::core::option::Option::None,
             ::pode::__private::Protocol::Ws,
             "*:8091",
             ::pode::EndpointOptions::default(),
         );
-    declared
+    __declared
         .endpoint(
             ::core::option::Option::None,
             ::pode::__private::Protocol::Https,
@@ -121,13 +121,13 @@ pub(crate) fn house(settings: Settings) -> ::pode::Server {
             {
                 #[allow(unused_imports)]
                 use ::pode::__private::endpoint_words::*;
-                let mut options = ::pode::EndpointOptions::default();
-                options.certificate = self_signed();
-                options
+                let mut __options = ::pode::EndpointOptions::default();
+                __options.certificate = self_signed();
+                __options
             },
         );
     #[cfg(feature = "signals")]
-    declared
+    __declared
         .endpoint(
             ::core::option::Option::None,
             ::pode::__private::Protocol::Wss,
@@ -135,12 +135,12 @@ pub(crate) fn house(settings: Settings) -> ::pode::Server {
             {
                 #[allow(unused_imports)]
                 use ::pode::__private::endpoint_words::*;
-                let mut options = ::pode::EndpointOptions::default();
-                options.certificate = pfx("elsewhere.pfx", "secret").at_run_time();
-                options
+                let mut __options = ::pode::EndpointOptions::default();
+                __options.certificate = pfx("elsewhere.pfx", "secret").at_run_time();
+                __options
             },
         );
-    declared
+    __declared
         .endpoint(
             ::core::option::Option::Some("chain"),
             ::pode::__private::Protocol::Https,
@@ -154,15 +154,15 @@ pub(crate) fn house(settings: Settings) -> ::pode::Server {
                         "/src/tests/certificate/chain.pem")
                     );
                 };
-                let mut options = ::pode::EndpointOptions::default();
-                options.certificate = pem(
+                let mut __options = ::pode::EndpointOptions::default();
+                __options.certificate = pem(
                     "src/tests/certificate/chain.pem",
                     "src/tests/certificate/key.pem",
                 );
-                options
+                __options
             },
         );
-    declared
+    __declared
         .endpoint(
             ::core::option::Option::Some("guarded"),
             ::pode::__private::Protocol::Https,
@@ -170,15 +170,15 @@ pub(crate) fn house(settings: Settings) -> ::pode::Server {
             {
                 #[allow(unused_imports)]
                 use ::pode::__private::endpoint_words::*;
-                let mut options = ::pode::EndpointOptions::default();
-                options.certificate = ::pode::Certificate::from([
+                let mut __options = ::pode::EndpointOptions::default();
+                __options.certificate = ::pode::Certificate::from([
                     self_signed(),
                     pem("elsewhere.pem", "elsewhere.key")
                         .password(password_from_env("NAME"))
                         .at_run_time(),
                 ]);
-                options.client_certificate = required("clients.pem").at_run_time();
-                options
+                __options.client_certificate = required("clients.pem").at_run_time();
+                __options
             },
         );
     #[cfg(debug_assertions)]
@@ -192,7 +192,7 @@ pub(crate) fn house(settings: Settings) -> ::pode::Server {
             "/src/tests/folder/parts/part.html")
         );
     };
-    declared
+    __declared
         .views(
             #[cfg(debug_assertions)]
             ::pode::__private::Folder::on_disk(
@@ -229,7 +229,7 @@ pub(crate) fn house(settings: Settings) -> ::pode::Server {
             "/src/tests/folder/parts/part.html")
         );
     };
-    declared
+    __declared
         .public(
             "/static",
             #[cfg(debug_assertions)]
@@ -256,74 +256,74 @@ pub(crate) fn house(settings: Settings) -> ::pode::Server {
                 ],
             ),
             {
-                let mut options = ::pode::PublicOptions::default();
-                options.cache_age = ::pode::__private::interval(3600000u64);
-                options
+                let mut __options = ::pode::PublicOptions::default();
+                __options.cache_age = ::pode::__private::interval(3600000u64);
+                __options
             },
         );
-    declared.mount("/api", filter.or(other));
-    declared.state::<Counter>("COUNTER", Counter::new(settings.first));
+    __declared.mount("/api", filter.or(other));
+    __declared.state::<Counter>("COUNTER", Counter::new(settings.first));
     #[cfg(feature = "signals")]
-    declared
+    __declared
         .signal_channel(
             ::pode::SignalPath::<Vec<News>>::new("/news"),
             &[],
             {
                 #[allow(unused_imports)]
                 use ::pode::__private::signal_words::*;
-                let mut options = ::pode::SignalOptions::default();
-                options.capacity_messages = ::pode::__private::number(16);
-                options
+                let mut __options = ::pode::SignalOptions::default();
+                __options.capacity_messages = ::pode::__private::number(16);
+                __options
             },
         );
-    declared
+    __declared
         .signal_channel(
             CHAT,
             &[],
             {
                 #[allow(unused_imports)]
                 use ::pode::__private::signal_words::*;
-                let mut options = ::pode::SignalOptions::default();
-                options.on_lag = Skip;
-                options
+                let mut __options = ::pode::SignalOptions::default();
+                __options.on_lag = Skip;
+                __options
             },
         );
-    declared.signal_function_0(CHAT, chat);
-    declared
+    __declared.signal_function_0(CHAT, chat);
+    __declared
         .signal_family(
             ::pode::SignalFamily::<(RoomId,), Message>::new("/rooms/:room"),
             &[],
             ::pode::SignalOptions::default(),
         );
-    declared.signal_family(SEAT, &[], ::pode::SignalOptions::default());
-    declared.signal_function_2(SEAT, house::sit);
+    __declared.signal_family(SEAT, &[], ::pode::SignalOptions::default());
+    __declared.signal_function_2(SEAT, house::sit);
     #[cfg(feature = "signals")]
-    declared
+    __declared
         .signal_channel(
             WALL,
             &[],
             {
                 #[allow(unused_imports)]
                 use ::pode::__private::signal_words::*;
-                let mut options = ::pode::SignalOptions::default();
-                options.rebroadcast = OwnGroups;
-                options
+                let mut __options = ::pode::SignalOptions::default();
+                __options.rebroadcast = OwnGroups;
+                __options
             },
         );
-    #[cfg(feature = "signals")] declared.rebroadcast(WALL);
-    declared.on_connect_function_0(CHAT, greet);
-    declared
+    #[cfg(feature = "signals")] __declared.rebroadcast(WALL);
+    __declared.on_connect_function_0(CHAT, greet);
+    __declared
         .on_disconnect_2(SEAT, async |event, hall, seat| leave(event, hall, seat).await);
     #[cfg(feature = "farewells")] #[cfg(feature = "signals")]
-    declared.on_disconnect_function_0(WALL, farewell);
-    declared
+    __declared.on_disconnect_function_0(WALL, farewell);
+    __declared
         .route(
             &[::pode::__private::Method::Get],
             "/",
             &[],
             ::pode::__private::view_filter("page"),
         );
-    declared
+    __declared
         .route(
             &[::pode::__private::Method::Get, ::pode::__private::Method::Post],
             "/users/:id/*rest",
@@ -335,7 +335,7 @@ pub(crate) fn house(settings: Settings) -> ::pode::Server {
                 show::<Users>,
             ),
         );
-    declared
+    __declared
         .route(
             &[::pode::__private::Method::Put],
             "/users/:id",
@@ -349,14 +349,14 @@ pub(crate) fn house(settings: Settings) -> ::pode::Server {
                 },
             ),
         );
-    declared
+    __declared
         .route(
             &[::pode::__private::Method::Get],
             "/people/:id",
             &[],
             ::pode::__private::redirect_filter("/users/:id/all"),
         );
-    declared
+    __declared
         .route(
             &[::pode::__private::Method::Post],
             "/files",
@@ -369,63 +369,63 @@ pub(crate) fn house(settings: Settings) -> ::pode::Server {
         .options({
             #[allow(unused_imports)]
             use ::pode::__private::route_words::*;
-            let mut options = ::pode::RouteOptions::default();
-            *options.limits.max_upload_bytes.get_or_insert_default() = 1 << 30;
-            options
+            let mut __options = ::pode::RouteOptions::default();
+            *__options.limits.max_upload_bytes.get_or_insert_default() = 1 << 30;
+            __options
         });
-    declared
+    __declared
         .timer_function(
             "sample",
             ::pode::__private::interval(500u64),
             {
-                let mut options = ::pode::TimerOptions::default();
-                options.skip = ::pode::__private::number(1);
-                options.limit = ::pode::__private::number(3);
-                options
+                let mut __options = ::pode::TimerOptions::default();
+                __options.skip = ::pode::__private::number(1);
+                __options.limit = ::pode::__private::number(3);
+                __options
             },
             sample,
         );
     #[cfg(feature = "signals")]
-    declared
+    __declared
         .timer(
             "sweep",
             settings.interval,
             ::pode::TimerOptions::default(),
             async |event| event.send(NEWS, &Vec::new()).await,
         );
-    declared
+    __declared
         .schedule_function(
             "nightly",
             &["0 0 * * *", "@weekly"],
             {
-                let mut options = ::pode::ScheduleOptions::default();
-                options.on_start = true;
-                options
+                let mut __options = ::pode::ScheduleOptions::default();
+                __options.on_start = true;
+                __options
             },
             house::nightly,
         );
-    declared
+    __declared
         .upstream_function(
             ::pode::UpstreamName::<Subscribe, Tick>::new(PRICES.as_str()),
             settings.feed,
             {
                 #[allow(unused_imports)]
                 use ::pode::__private::upstream_words::*;
-                let mut options = ::pode::UpstreamOptions::default();
-                options.heartbeat = ::pode::__private::interval(5000u64);
-                options.roots = roots_of("root.pem");
-                options
+                let mut __options = ::pode::UpstreamOptions::default();
+                __options.heartbeat = ::pode::__private::interval(5000u64);
+                __options.roots = roots_of("root.pem");
+                __options
             },
             on_tick,
         )
         .on_connect(async |event| event.reply(&Subscribe::all()).await);
     #[cfg(feature = "signals")]
-    declared
+    __declared
         .upstream_function(
             ::pode::UpstreamName::<::pode::Nothing, Headline>::new(HEADLINES.as_str()),
             "wss://feed.example/headlines",
             ::pode::UpstreamOptions::default(),
             house::relay,
         );
-    declared.into_server()
+    __declared.into_server()
 }

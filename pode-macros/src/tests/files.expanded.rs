@@ -30,11 +30,11 @@ fn files() -> ::pode::Server {
         public as _, public as _, route as _, GET as _, view as _, route as _, GET as _,
         view as _,
     };
-    let mut declared = ::pode::__private::Declared::new(
+    let mut __declared = ::pode::__private::Declared::new(
         "files",
         ::pode::ServerOptions::default(),
     );
-    declared
+    __declared
         .endpoint(
             ::core::option::Option::None,
             ::pode::__private::Protocol::Http,
@@ -52,7 +52,7 @@ fn files() -> ::pode::Server {
             "/src/tests/folder/parts/part.html")
         );
     };
-    declared
+    __declared
         .views(
             #[cfg(debug_assertions)]
             ::pode::__private::Folder::on_disk(
@@ -78,7 +78,7 @@ fn files() -> ::pode::Server {
                 ],
             ),
         );
-    declared
+    __declared
         .views(
             #[cfg(debug_assertions)]
             ::pode::__private::Folder::on_disk(
@@ -87,7 +87,7 @@ fn files() -> ::pode::Server {
             #[cfg(not(debug_assertions))]
             ::pode::__private::Folder::embedded(&[]),
         );
-    declared
+    __declared
         .public(
             "/",
             #[cfg(debug_assertions)]
@@ -109,7 +109,7 @@ fn files() -> ::pode::Server {
             "/src/tests/folder/parts/part.html")
         );
     };
-    declared
+    __declared
         .public(
             "/static",
             #[cfg(debug_assertions)]
@@ -144,7 +144,7 @@ fn files() -> ::pode::Server {
             "/src/tests/folder/parts/part.html")
         );
     };
-    declared
+    __declared
         .public(
             "/static",
             #[cfg(debug_assertions)]
@@ -174,19 +174,19 @@ fn files() -> ::pode::Server {
             ),
             ::pode::PublicOptions::default(),
         );
-    declared
+    __declared
         .route(
             &[::pode::__private::Method::Get],
             "/",
             &[],
             ::pode::__private::view_filter("pag"),
         );
-    declared
+    __declared
         .route(
             &[::pode::__private::Method::Get],
             "/other",
             &[],
             ::pode::__private::view_filter("nothing/like/it"),
         );
-    declared.into_server()
+    __declared.into_server()
 }

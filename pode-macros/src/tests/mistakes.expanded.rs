@@ -31,23 +31,23 @@ fn broken() -> ::pode::Server {
     };
     let _ = &about;
     let _ = &sample;
-    let mut declared = ::pode::__private::Declared::new(
+    let mut __declared = ::pode::__private::Declared::new(
         "broken",
         ::pode::ServerOptions::default(),
     );
-    declared
+    __declared
         .route(
             &[::pode::__private::Method::Get],
             "/",
             &[],
             ::pode::__private::function_filter_0(index),
         );
-    declared
+    __declared
         .route(
             &[::pode::__private::Method::Get],
             "/",
             &[],
             ::pode::__private::function_filter_0(other),
         );
-    declared.into_server()
+    __declared.into_server()
 }

@@ -18,35 +18,35 @@ fn r#in() -> ::pode::Server {
         server as _, endpoint as _, http as _, endpoint as _, ws as _, state as _,
         signal as _, on as _, connect as _, route as _, GET as _, upstream as _,
     };
-    let mut declared = ::pode::__private::Declared::new(
+    let mut __declared = ::pode::__private::Declared::new(
         "in",
         {
             #[allow(unused_imports)]
             use ::pode::__private::server_words::*;
-            let mut options = ::pode::ServerOptions::default();
-            options.stop_timeout = ::pode::__private::interval(5000u64);
-            options
+            let mut __options = ::pode::ServerOptions::default();
+            __options.stop_timeout = ::pode::__private::interval(5000u64);
+            __options
         },
     );
-    declared
+    __declared
         .endpoint(
             ::core::option::Option::Some("for"),
             ::pode::__private::Protocol::Http,
             8090,
             ::pode::EndpointOptions::default(),
         );
-    declared
+    __declared
         .endpoint(
             ::core::option::Option::None,
             ::pode::__private::Protocol::Ws,
             8090,
             ::pode::EndpointOptions::default(),
         );
-    declared.state::<u8>("ref", 1);
-    declared.signal_family(r#loop, &[], ::pode::SignalOptions::default());
-    declared.signal_function_1(r#loop, r#move);
-    declared.on_connect_1(r#loop, async |event, r#type| greet(event, r#type).await);
-    declared
+    __declared.state::<u8>("ref", 1);
+    __declared.signal_family(r#loop, &[], ::pode::SignalOptions::default());
+    __declared.signal_function_1(r#loop, r#move);
+    __declared.on_connect_1(r#loop, async |event, r#type| greet(event, r#type).await);
+    __declared
         .route(
             &[::pode::__private::Method::Get],
             "/kinds/:type",
@@ -57,12 +57,12 @@ fn r#in() -> ::pode::Server {
                 show,
             ),
         );
-    declared
+    __declared
         .upstream_function(
             ::pode::UpstreamName::<::pode::Nothing, Tick>::new(r#yield.as_str()),
             "wss://feed.example",
             ::pode::UpstreamOptions::default(),
             on_tick,
         );
-    declared.into_server()
+    __declared.into_server()
 }

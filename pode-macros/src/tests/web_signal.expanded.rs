@@ -13,44 +13,44 @@ pub fn web_signal() -> ::pode::Server {
         server as _, endpoint as _, http as _, endpoint as _, ws as _, signal as _,
         signal as _, route as _, GET as _, route as _, POST as _,
     };
-    let mut declared = ::pode::__private::Declared::new(
+    let mut __declared = ::pode::__private::Declared::new(
         "web_signal",
         ::pode::ServerOptions::default(),
     );
-    declared
+    __declared
         .endpoint(
             ::core::option::Option::None,
             ::pode::__private::Protocol::Http,
             "127.0.0.1:8090",
             ::pode::EndpointOptions::default(),
         );
-    declared
+    __declared
         .endpoint(
             ::core::option::Option::None,
             ::pode::__private::Protocol::Ws,
             "127.0.0.1:8091",
             ::pode::EndpointOptions::default(),
         );
-    declared
+    __declared
         .signal_channel(
             ::pode::SignalPath::<Message>::new("/"),
             &[],
             ::pode::SignalOptions::default(),
         );
-    declared
+    __declared
         .signal_channel(
             ::pode::SignalPath::<ResponseTimes>::new("/response-times"),
             &[],
             ::pode::SignalOptions::default(),
         );
-    declared
+    __declared
         .route(
             &[::pode::__private::Method::Get],
             "/",
             &[],
             ::pode::__private::handler_filter_0(async |_| html(PAGE)),
         );
-    declared
+    __declared
         .route(
             &[::pode::__private::Method::Post],
             "/broadcast",
@@ -60,5 +60,5 @@ pub fn web_signal() -> ::pode::Server {
                 broadcast,
             ),
         );
-    declared.into_server()
+    __declared.into_server()
 }

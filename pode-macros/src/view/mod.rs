@@ -98,8 +98,8 @@ fn reply(ident: &Ident, mut generics: Generics, named: Option<&Named>) -> TokenS
     generics.make_where_clause().predicates.push(syn::parse_quote!(#serialize));
     let (parameters, arguments, bounds) = generics.split_for_impl();
     let shown = match named.filter(|_| Feature::Views.is_on()) {
-        Some(Named { view, .. }) => quote! { ::pode::__private::show(#view, &self, event) },
-        None => quote! {{ let _ = event; ::core::unreachable!() }},
+        Some(Named { view, .. }) => quote! { ::pode::__private::show(#view, &self, __event) },
+        None => quote! {{ let _ = __event; ::core::unreachable!() }},
     };
     let data = Feature::Views.is_on().then(|| {
         quote! {
@@ -110,7 +110,7 @@ fn reply(ident: &Ident, mut generics: Generics, named: Option<&Named>) -> TokenS
     quote! {
         #[automatically_derived]
         impl #parameters ::pode::Reply for #ident #arguments #bounds {
-            fn into_response(self, event: &::pode::WebEvent) -> ::pode::reply::WholeResponse {
+            fn into_response(self, __event: &::pode::WebEvent) -> ::pode::reply::WholeResponse {
                 #shown
             }
         }
