@@ -25,8 +25,12 @@ pub fn converted<Written, Value: From<Written>>(value: Written) -> Value {
     value.into()
 }
 
+// Expansions name `__Options`, so that the import of a module is used in any case.
+// Each word stands in `expand/options.rs` of the macro, too.
+
 /// The words that the values of a server's options may use.
 pub mod server_words {
+    pub type __Options = pode_runtime::ServerOptions;
     pub use pode_runtime::{secret_from_env, signed_by};
 }
 
@@ -35,12 +39,14 @@ pub mod signal_words {
     pub use pode_runtime::OnLag::{Disconnect, Latest, Skip};
     pub use pode_runtime::Origins::{AnyPage, OwnPages};
     pub use pode_runtime::Rebroadcast::{Anyone, OwnGroups};
+    pub type __Options = pode_runtime::SignalOptions;
     pub use pode_runtime::pages_of;
 }
 
 /// The words that the values of a route's options may use.
 pub mod route_words {
     pub use pode_runtime::Origins::{AnyPage, OwnPages};
+    pub type __Options = pode_runtime::RouteOptions;
     pub use pode_runtime::pages_of;
 }
 
@@ -48,11 +54,13 @@ pub mod route_words {
 #[cfg(feature = "upstream")]
 pub mod upstream_words {
     pub use pode_runtime::Roots::SystemRoots;
+    pub type __Options = pode_runtime::UpstreamOptions;
     pub use pode_runtime::{roots_of, system_roots_and};
 }
 
 /// The words that the values of an endpoint's options may use.
 pub mod endpoint_words {
+    pub type __Options = pode_runtime::EndpointOptions;
     #[cfg(feature = "tls")]
     pub use pode_runtime::certificate::{
         optional, password_from_env, password_from_file, pem, pfx, required, self_signed,

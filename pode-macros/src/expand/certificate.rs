@@ -8,11 +8,10 @@ use pode_core::model::{CertificateFileKind, Endpoint, Server};
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use super::{folder, options};
+use super::folder;
 
-/// Brings the words for certificates into scope, and tells rustc which files a
-/// new build depends on.
-pub(super) fn words(endpoint: &Endpoint) -> TokenStream {
+/// Adds to the words for certificates which files a new build depends on.
+pub(super) fn words(endpoint: &Endpoint, words: &TokenStream) -> TokenStream {
     let named = endpoint.certificate.iter().chain(&endpoint.client_certificate);
     let tracked = named.flat_map(|certificate| &certificate.files);
     // Never a file that contains a key.
@@ -22,7 +21,6 @@ pub(super) fn words(endpoint: &Endpoint) -> TokenStream {
         read.contains(&file.kind) && without_key
     });
     let chains = folder::tracked(chains.map(|file| file.path.text.clone()));
-    let words = options::words("endpoint_words");
     quote! { #words #chains }
 }
 

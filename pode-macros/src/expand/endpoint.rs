@@ -24,9 +24,10 @@ impl Expansion<'_> {
         };
         let protocol = variant(endpoint.protocol);
         let protocol = quote! { ::pode::__private::Protocol::#protocol };
-        let words = certificate::words(endpoint);
-        let options =
-            options::fields(words, &format_ident!("EndpointOptions"), &[], &written.options);
+        let ty = format_ident!("EndpointOptions");
+        let words = self.words("endpoint_words", &written.options);
+        let words = certificate::words(endpoint, &words);
+        let options = options::fields(Some(words), &ty, &[], &written.options);
         quote_spanned! { address.span()=>
             #cfgs #declared.endpoint(#name, #protocol, #address, #options);
         }

@@ -26,12 +26,7 @@ impl Expansion<'_> {
         let Kind::Public(written) = self.kind(&public.head) else {
             return TokenStream::new();
         };
-        let options = options::fields(
-            TokenStream::new(),
-            &format_ident!("PublicOptions"),
-            &[],
-            &written.options,
-        );
+        let options = options::fields(None, &format_ident!("PublicOptions"), &[], &written.options);
         let read = read(&public.folder, &cfgs);
         quote! { #read #cfgs #declared.public(#prefix, #folder, #options); }
     }

@@ -46,8 +46,9 @@ pub(crate) fn expand(written: &Written, model: &Server, mistakes: Mistakes) -> T
     let expansion = Expansion { written, declared: Ident::new("__declared", Span::mixed_site()) };
     let declared = &expansion.declared;
     let title = name.unraw().to_string();
-    let words = options::words("server_words");
-    let options = options::fields(words, &format_ident!("ServerOptions"), &[], &server.options);
+    let ty = format_ident!("ServerOptions");
+    let words = expansion.words("server_words", &server.options);
+    let options = options::fields(Some(words), &ty, &[], &server.options);
     // Without the head, statements may lack the parameters.
     let built = if server.is_read {
         let statements = expansion.statements(model);

@@ -4,11 +4,12 @@
 //! word and suggests a field with a similar name.
 
 use pode_core::check::is_limit;
-use proc_macro2::{Ident, Span, TokenStream};
-use quote::{format_ident, quote, quote_spanned};
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Expr, ExprLit, Lit};
 
+use super::Expansion;
 use crate::resolve::certificate::CERTIFICATE;
 use crate::resolve::options::{HOSTS, TRUSTED_PROXIES, interval, is_limits, limits, text};
 use crate::syntax::{Field, Options};
@@ -55,20 +56,69 @@ fn option(field: &Field) -> TokenStream {
     }
 }
 
-/// Brings the words of a module into scope that values may use.
-pub(super) fn words(module: &str) -> TokenStream {
-    let module = format_ident!("{module}");
-    quote! {
-        #[allow(unused_imports)]
-        use ::pode::__private::#module::*;
+/// The words that values may use, by the modules that have them.
+const WORDS: [(&str, &[&str]); 5] = [
+    ("server_words", &["secret_from_env", "signed_by"]),
+    (
+        "signal_words",
+        &["AnyPage", "Anyone", "Disconnect", "Latest", "OwnGroups", "OwnPages", "Skip", "pages_of"],
+    ),
+    ("route_words", &["AnyPage", "OwnPages", "pages_of"]),
+    ("upstream_words", &["SystemRoots", "roots_of", "system_roots_and"]),
+    (
+        "endpoint_words",
+        &[
+            "forwarded_by",
+            "optional",
+            "password_from_env",
+            "password_from_file",
+            "pem",
+            "pfx",
+            "required",
+            "self_signed",
+        ],
+    ),
+];
+
+impl Expansion<'_> {
+    /// Brings the words of a module into scope, and `__Options`, which are the options
+    /// that use them: no import is unused.
+    ///
+    /// In a block, imports hide the parameters of the function around it. Where one is
+    /// called like a word, only those words are imported that these options use, and no
+    /// other parameter is called like. (rustc suggests similar words of all that are
+    /// imported, so usually these are all.)
+    pub(super) fn words(&self, module: &str, options: &Options) -> TokenStream {
+        let words = WORDS.iter().find(|(name, _)| *name == module);
+        let words = words.map_or(&[][..], |(_, words)| words);
+        let server = &self.written.server;
+        let is_parameter = |word: &&&str| server.named_parameters().any(|(name, _)| name == **word);
+        let module = format_ident!("{module}");
+        if !words.iter().any(|word| is_parameter(&word)) {
+            return quote! { use ::pode::__private::#module::*; };
+        }
+        let values = options.fields.iter().map(|field| field.value.to_token_stream());
+        let values: TokenStream = values.collect();
+        let others = words.iter().filter(|word| !is_parameter(word) && has_word(&values, word));
+        let others = others.map(|word| Ident::new(word, Span::call_site()));
+        quote! { use ::pode::__private::#module::{__Options, #(#others),*}; }
     }
+}
+
+/// Returns whether a word stands anywhere in the tokens.
+fn has_word(tokens: &TokenStream, word: &str) -> bool {
+    tokens.clone().into_iter().any(|token| match token {
+        TokenTree::Ident(ident) => ident == word,
+        TokenTree::Group(group) => has_word(&group.stream(), word),
+        _ => false,
+    })
 }
 
 /// Writes a value of the struct, which is one of `pode`'s, with the words that
 /// its values may use in scope, and without the options that the macro itself
 /// understands.
 pub(super) fn fields(
-    words: TokenStream,
+    words: Option<TokenStream>,
     ty: &Ident,
     understood: &[&str],
     options: &Options,
@@ -86,10 +136,14 @@ pub(super) fn fields(
     // rustc points at it when a value is of another type.
     let place = Span::mixed_site().located_at(first.name.span());
     let variable = Ident::new("__options", place);
+    let struct_name = match words {
+        Some(_) => quote! { __Options },
+        None => quote! { ::pode::#ty },
+    };
     let assignments = fields.map(|field| assignment(&variable, ty, field));
     quote! {{
         #words
-        let mut #variable = ::pode::#ty::default();
+        let mut #variable = #struct_name::default();
         #(#assignments)*
         #variable
     }}
@@ -120,4 +174,42 @@ fn assignment(variable: &Ident, ty: &Ident, field: &Field) -> TokenStream {
         quote_spanned! { member.span()=> *#variable.#name.#member.get_or_insert_default() = #value; }
     });
     quote! { #(#assignments)* }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The facade's module isn't part of this crate.
+    #[test]
+    fn the_words_are_those_of_the_facade() {
+        let facade: syn::File = syn::parse_str(include_str!("../../../src/__private.rs")).unwrap();
+        let mut found = Vec::new();
+        for item in facade.items {
+            let syn::Item::Mod(syn::ItemMod { ident, content: Some((_, items)), .. }) = item else {
+                continue;
+            };
+            let mut words = Vec::new();
+            for item in items {
+                if let syn::Item::Use(item) = item {
+                    names(&item.tree, &mut words);
+                }
+            }
+            words.sort();
+            found.push((ident.to_string(), words));
+        }
+        let expected = WORDS.map(|(module, words)| {
+            (module.to_owned(), words.iter().map(ToString::to_string).collect::<Vec<_>>())
+        });
+        assert_eq!(found, expected);
+    }
+
+    fn names(tree: &syn::UseTree, words: &mut Vec<String>) {
+        match tree {
+            syn::UseTree::Path(path) => names(&path.tree, words),
+            syn::UseTree::Name(name) => words.push(name.ident.to_string()),
+            syn::UseTree::Group(group) => group.items.iter().for_each(|item| names(item, words)),
+            _ => panic!("the words are named one by one"),
+        }
+    }
 }

@@ -6,8 +6,7 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
 
-use super::options::words;
-use super::{Expansion, by_kind, variant};
+use super::{Expansion, by_kind, options, variant};
 use crate::resolve::options::ENDPOINT;
 use crate::syntax::{self, Action, Kind};
 
@@ -27,10 +26,21 @@ impl Expansion<'_> {
         });
         let endpoints = route.endpoints.iter().map(|endpoint| &endpoint.text);
         let filter = self.filter(route, written);
-        let options = options(written);
+        let options = self.route_options(written);
         quote! {
             #cfgs #declared.route(&[#(#methods),*], #path, &[#(#endpoints),*], #filter)#options;
         }
+    }
+
+    /// Writes the options that the macro itself doesn't understand, if there are any.
+    fn route_options(&self, written: &syntax::Route) -> Option<TokenStream> {
+        let others = written.options.fields.iter().any(|field| field.name != ENDPOINT);
+        others.then(|| {
+            let ty = format_ident!("RouteOptions");
+            let words = self.words("route_words", &written.options);
+            let options = options::fields(Some(words), &ty, &[ENDPOINT], &written.options);
+            quote! { .options(#options) }
+        })
     }
 
     fn filter(&self, route: &Route, written: &syntax::Route) -> TokenStream {
@@ -76,15 +86,4 @@ impl Expansion<'_> {
             }
         }
     }
-}
-
-/// Writes the options that the macro itself doesn't understand, if there are any.
-fn options(written: &syntax::Route) -> Option<TokenStream> {
-    let others = written.options.fields.iter().any(|field| field.name != ENDPOINT);
-    others.then(|| {
-        let ty = format_ident!("RouteOptions");
-        let options =
-            super::options::fields(words("route_words"), &ty, &[ENDPOINT], &written.options);
-        quote! { .options(#options) }
-    })
 }

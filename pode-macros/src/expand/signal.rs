@@ -22,12 +22,9 @@ impl Expansion<'_> {
         }
         let (declared, cfgs, name) = (&self.declared, self.cfgs(&signal.head), &written.name);
         let endpoints = signal.endpoints.iter().map(|endpoint| &endpoint.text);
-        let options = options::fields(
-            options::words("signal_words"),
-            &format_ident!("SignalOptions"),
-            &[ENDPOINT, LEVEL],
-            &written.options,
-        );
+        let ty = format_ident!("SignalOptions");
+        let words = self.words("signal_words", &written.options);
+        let options = options::fields(Some(words), &ty, &[ENDPOINT, LEVEL], &written.options);
         let call = match parameters(written, Some(signal)).is_empty() {
             true => format_ident!("signal_channel", span = name.span()),
             false => format_ident!("signal_family", span = name.span()),

@@ -19,12 +19,9 @@ impl Expansion<'_> {
             return TokenStream::new();
         };
         let (cfgs, name, url) = (self.cfgs(&upstream.head), &written.name, &written.url);
-        let options = options::fields(
-            options::words("upstream_words"),
-            &format_ident!("UpstreamOptions"),
-            &[ENDPOINT],
-            &written.options,
-        );
+        let ty = format_ident!("UpstreamOptions");
+        let words = self.words("upstream_words", &written.options);
+        let options = options::fields(Some(words), &ty, &[ENDPOINT], &written.options);
         // If the name is declared twice, the constant may be another
         // declaration's, and of other types.
         let types = types(written);

@@ -66,9 +66,8 @@ pub(crate) fn house(settings: Settings) -> ::pode::Server {
     let mut __declared = ::pode::__private::Declared::new(
         "house",
         {
-            #[allow(unused_imports)]
             use ::pode::__private::server_words::*;
-            let mut __options = ::pode::ServerOptions::default();
+            let mut __options = __Options::default();
             __options.send_timeout = ::pode::__private::interval(2000u64);
             __options.stop_timeout = settings.stop;
             __options.client_ids = signed_by(settings.secret).strict();
@@ -95,9 +94,8 @@ pub(crate) fn house(settings: Settings) -> ::pode::Server {
             ::pode::__private::Protocol::Http,
             9000,
             {
-                #[allow(unused_imports)]
                 use ::pode::__private::endpoint_words::*;
-                let mut __options = ::pode::EndpointOptions::default();
+                let mut __options = __Options::default();
                 __options.limits = {
                     let __limits: ::pode::Limits = settings.limits;
                     __limits.into()
@@ -119,9 +117,8 @@ pub(crate) fn house(settings: Settings) -> ::pode::Server {
             ::pode::__private::Protocol::Https,
             "*:8443",
             {
-                #[allow(unused_imports)]
                 use ::pode::__private::endpoint_words::*;
-                let mut __options = ::pode::EndpointOptions::default();
+                let mut __options = __Options::default();
                 __options.certificate = self_signed();
                 __options
             },
@@ -133,9 +130,8 @@ pub(crate) fn house(settings: Settings) -> ::pode::Server {
             ::pode::__private::Protocol::Wss,
             "*:8443",
             {
-                #[allow(unused_imports)]
                 use ::pode::__private::endpoint_words::*;
-                let mut __options = ::pode::EndpointOptions::default();
+                let mut __options = __Options::default();
                 __options.certificate = pfx("elsewhere.pfx", "secret").at_run_time();
                 __options
             },
@@ -146,7 +142,6 @@ pub(crate) fn house(settings: Settings) -> ::pode::Server {
             ::pode::__private::Protocol::Https,
             9443,
             {
-                #[allow(unused_imports)]
                 use ::pode::__private::endpoint_words::*;
                 const _: fn() = || {
                     let _ = ::core::include_bytes!(
@@ -154,7 +149,7 @@ pub(crate) fn house(settings: Settings) -> ::pode::Server {
                         "/src/tests/certificate/chain.pem")
                     );
                 };
-                let mut __options = ::pode::EndpointOptions::default();
+                let mut __options = __Options::default();
                 __options.certificate = pem(
                     "src/tests/certificate/chain.pem",
                     "src/tests/certificate/key.pem",
@@ -168,9 +163,8 @@ pub(crate) fn house(settings: Settings) -> ::pode::Server {
             ::pode::__private::Protocol::Https,
             9444,
             {
-                #[allow(unused_imports)]
                 use ::pode::__private::endpoint_words::*;
-                let mut __options = ::pode::EndpointOptions::default();
+                let mut __options = __Options::default();
                 __options.certificate = ::pode::Certificate::from([
                     self_signed(),
                     pem("elsewhere.pem", "elsewhere.key")
@@ -269,9 +263,8 @@ pub(crate) fn house(settings: Settings) -> ::pode::Server {
             ::pode::SignalPath::<Vec<News>>::new("/news"),
             &[],
             {
-                #[allow(unused_imports)]
                 use ::pode::__private::signal_words::*;
-                let mut __options = ::pode::SignalOptions::default();
+                let mut __options = __Options::default();
                 __options.capacity_messages = ::pode::__private::number(16);
                 __options
             },
@@ -281,9 +274,8 @@ pub(crate) fn house(settings: Settings) -> ::pode::Server {
             CHAT,
             &[],
             {
-                #[allow(unused_imports)]
                 use ::pode::__private::signal_words::*;
-                let mut __options = ::pode::SignalOptions::default();
+                let mut __options = __Options::default();
                 __options.on_lag = Skip;
                 __options
             },
@@ -303,9 +295,8 @@ pub(crate) fn house(settings: Settings) -> ::pode::Server {
             WALL,
             &[],
             {
-                #[allow(unused_imports)]
                 use ::pode::__private::signal_words::*;
-                let mut __options = ::pode::SignalOptions::default();
+                let mut __options = __Options::default();
                 __options.rebroadcast = OwnGroups;
                 __options
             },
@@ -367,9 +358,8 @@ pub(crate) fn house(settings: Settings) -> ::pode::Server {
             ),
         )
         .options({
-            #[allow(unused_imports)]
             use ::pode::__private::route_words::*;
-            let mut __options = ::pode::RouteOptions::default();
+            let mut __options = __Options::default();
             *__options.limits.max_upload_bytes.get_or_insert_default() = 1 << 30;
             __options
         });
@@ -409,9 +399,8 @@ pub(crate) fn house(settings: Settings) -> ::pode::Server {
             ::pode::UpstreamName::<Subscribe, Tick>::new(PRICES.as_str()),
             settings.feed,
             {
-                #[allow(unused_imports)]
                 use ::pode::__private::upstream_words::*;
-                let mut __options = ::pode::UpstreamOptions::default();
+                let mut __options = __Options::default();
                 __options.heartbeat = ::pode::__private::interval(5000u64);
                 __options.roots = roots_of("root.pem");
                 __options

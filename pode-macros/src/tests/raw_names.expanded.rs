@@ -21,9 +21,8 @@ fn r#in() -> ::pode::Server {
     let mut __declared = ::pode::__private::Declared::new(
         "in",
         {
-            #[allow(unused_imports)]
             use ::pode::__private::server_words::*;
-            let mut __options = ::pode::ServerOptions::default();
+            let mut __options = __Options::default();
             __options.stop_timeout = ::pode::__private::interval(5000u64);
             __options
         },

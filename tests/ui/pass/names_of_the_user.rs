@@ -27,14 +27,6 @@ const declared: u8 = 1;
 const all: u8 = 1;
 const limits: u8 = 1;
 
-mod viewed {
-    static event: u8 = 1;
-
-    #[derive(::serde::Serialize, ::pode::View)]
-    #[view("parts/head", folder = "ui/files/sound/views")]
-    struct Head;
-}
-
 fn options() -> ::std::time::Duration {
     ::std::time::Duration::from_secs(1)
 }
@@ -49,7 +41,37 @@ async fn Err(event: pode::UpstreamEvent<Some>, some: Some) -> Result<(), pode::U
     event.reply(&some).await
 }
 
+/// Parameters that are called like words of options.
+mod parameters {
+    use ::pode::certificate::Certificate;
+    use ::pode::{Limits, pode_server};
+
+    const options: u8 = 1;
+
+    pode_server! {
+        pub(super) server words(pem: Certificate, self_signed: bool, required: Limits) { limits: required };
+        endpoint https 8443 { certificate: pem, limits: required };
+        route GET "/" => redirect "https://example.org/";
+        endpoint https 9443 {
+            certificate: if self_signed { super::certificate() } else { pfx("a.pfx", password_from_env("P")).at_run_time() },
+        };
+    }
+}
+
+mod viewed {
+    static event: u8 = 1;
+
+    #[derive(::serde::Serialize, ::pode::View)]
+    #[view("parts/head", folder = "ui/files/sound/views")]
+    struct Head;
+}
+
+fn certificate() -> ::pode::Certificate {
+    ::pode::certificate::self_signed()
+}
+
 #[test]
 fn can_be_made() {
     let _ = built();
+    let _ = parameters::words(::pode::certificate::self_signed(), false, Default::default());
 }
