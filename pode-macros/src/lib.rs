@@ -72,6 +72,9 @@ use diagnostic::Mistakes;
 ///   sends.
 /// - A path is a literal; `:name` matches one segment and `*rest` all that is left.
 ///
+/// Lints may be forbidden, all `warnings` too, but for `private_interfaces`: of a
+/// server with `pub`, whose constants may be of private types, it may be denied.
+///
 /// Each word has its page, which an editor shows where it stands: [`server`],
 /// [`views`], [`public`], [`endpoint`] ([`http`], [`https`], [`ws`], [`wss`]),
 /// [`state`], [`signal`] ([`rebroadcast`]), [`on`], [`route`] ([`view`],

@@ -39,8 +39,7 @@ pub(super) fn uses(written: &Written) -> TokenStream {
         }
     }
     quote! {
-        #[allow(unused_imports)]
-        use ::pode::keyword::{#(#words as _),*};
+        let _: ::core::marker::PhantomData<(#(::pode::keyword::#words,)*)>;
     }
 }
 

@@ -29,7 +29,7 @@ use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
-use syn::{Attribute, ExprPath};
+use syn::{Attribute, ExprPath, Visibility};
 
 use crate::diagnostic::Mistakes;
 use crate::syntax::{Declaration, Kind, LINT_LEVELS, Written};
@@ -181,6 +181,14 @@ fn visible_at(written: &Written, name: Span) -> TokenStream {
         token
     });
     moved.collect()
+}
+
+/// Allows that the constants, which are as visible as the server, are of types that
+/// aren't. Nothing is written where that can't be, as no crate that forbids the lint
+/// could have it.
+fn of_any_types(written: &Written) -> Option<TokenStream> {
+    let is_visible = !matches!(written.server.visibility, Visibility::Inherited);
+    is_visible.then(|| quote! { #[allow(private_interfaces)] })
 }
 
 /// Returns the default documentation if the user writes none.

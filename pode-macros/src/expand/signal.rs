@@ -6,7 +6,9 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
 
-use super::{Expansion, by_kind, documented, has_constant, options, variant, visible_at};
+use super::{
+    Expansion, by_kind, documented, has_constant, of_any_types, options, variant, visible_at,
+};
 use crate::resolve::options::{ENDPOINT, LEVEL};
 use crate::syntax::{self, Kind, Receiver, Written};
 
@@ -89,11 +91,12 @@ pub(super) fn constants(written: &Written, model: &Server) -> TokenStream {
         let (kind, types) = (kind(signal, meant), types(signal, meant));
         let (attributes, name) = (&declaration.attributes, &signal.name);
         let visibility = visible_at(written, name.span());
+        let allowed = of_any_types(written);
         let page = documented(attributes, || format!("The signal at `{}`.", signal.path.value()));
         constants.extend(quote_spanned! { name.span()=>
             #(#attributes)*
             #page
-            #[allow(private_interfaces)]
+            #allowed
             #visibility const #name: ::pode::#kind<#types> = ::pode::#kind::new(#path);
         });
     }

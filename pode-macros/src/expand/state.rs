@@ -6,7 +6,7 @@ use quote::quote_spanned;
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 
-use super::{Expansion, documented, has_constant, visible_at};
+use super::{Expansion, documented, has_constant, of_any_types, visible_at};
 use crate::syntax::{Kind, Written};
 
 impl Expansion<'_> {
@@ -34,11 +34,12 @@ pub(super) fn constants(written: &Written) -> TokenStream {
         let attributes = &declaration.attributes;
         let visibility = visible_at(written, state.name.span());
         let (name, ty, title) = (&state.name, &state.ty, state.name.unraw().to_string());
+        let allowed = of_any_types(written);
         let page = documented(attributes, || format!("The state `{title}`."));
         constants.extend(quote_spanned! { name.span()=>
             #(#attributes)*
             #page
-            #[allow(private_interfaces)]
+            #allowed
             #visibility const #name: ::pode::StateName<#ty> = ::pode::StateName::new(#title);
         });
     }

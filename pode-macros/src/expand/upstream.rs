@@ -6,7 +6,7 @@ use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 
-use super::{Expansion, by_kind, documented, has_constant, options, visible_at};
+use super::{Expansion, by_kind, documented, has_constant, of_any_types, options, visible_at};
 use crate::resolve::options::ENDPOINT;
 use crate::syntax::{self, Field, Kind, Written};
 
@@ -65,11 +65,12 @@ pub(super) fn constants(written: &Written) -> TokenStream {
         let visibility = visible_at(written, upstream.name.span());
         let (name, types, title) =
             (&upstream.name, types(upstream), upstream.name.unraw().to_string());
+        let allowed = of_any_types(written);
         let page = documented(attributes, || format!("The upstream `{title}`."));
         constants.extend(quote_spanned! { name.span()=>
             #(#attributes)*
             #page
-            #[allow(private_interfaces)]
+            #allowed
             #visibility const #name: ::pode::UpstreamName<#types> = ::pode::UpstreamName::new(#title);
         });
     }

@@ -24,12 +24,24 @@ fn files() -> ::pode::Server {
     ::core::compile_error! {
         "there is no view `nothing/like/it` in `src/tests/folder` [PODE074]\n\nhelp: make the file `src/tests/folder/nothing/like/it.html`"
     }
-    #[allow(unused_imports)]
-    use ::pode::keyword::{
-        server as _, endpoint as _, http as _, views as _, views as _, public as _,
-        public as _, public as _, route as _, GET as _, view as _, route as _, GET as _,
-        view as _,
-    };
+    let _: ::core::marker::PhantomData<
+        (
+            ::pode::keyword::server,
+            ::pode::keyword::endpoint,
+            ::pode::keyword::http,
+            ::pode::keyword::views,
+            ::pode::keyword::views,
+            ::pode::keyword::public,
+            ::pode::keyword::public,
+            ::pode::keyword::public,
+            ::pode::keyword::route,
+            ::pode::keyword::GET,
+            ::pode::keyword::view,
+            ::pode::keyword::route,
+            ::pode::keyword::GET,
+            ::pode::keyword::view,
+        ),
+    >;
     let mut __declared = ::pode::__private::Declared::new(
         "files",
         ::pode::ServerOptions::default(),

@@ -1,5 +1,4 @@
 ///The signal at `news`.
-#[allow(private_interfaces)]
 const NEWS: ::pode::SignalPath<News> = ::pode::SignalPath::new("/");
 ///Builds the server `broken`.
 fn broken() -> ::pode::Server {
@@ -24,11 +23,22 @@ fn broken() -> ::pode::Server {
     ::core::compile_error! {
         "first declared here"
     }
-    #[allow(unused_imports)]
-    use ::pode::keyword::{
-        server as _, endpoint as _, ws as _, signal as _, route as _, GET as _,
-        route as _, GET as _, route as _, GET as _, timer as _, every as _,
-    };
+    let _: ::core::marker::PhantomData<
+        (
+            ::pode::keyword::server,
+            ::pode::keyword::endpoint,
+            ::pode::keyword::ws,
+            ::pode::keyword::signal,
+            ::pode::keyword::route,
+            ::pode::keyword::GET,
+            ::pode::keyword::route,
+            ::pode::keyword::GET,
+            ::pode::keyword::route,
+            ::pode::keyword::GET,
+            ::pode::keyword::timer,
+            ::pode::keyword::every,
+        ),
+    >;
     let _ = &about;
     let _ = &sample;
     let mut __declared = ::pode::__private::Declared::new(

@@ -1,23 +1,31 @@
 ///The signal at `/rooms/:type`.
-#[allow(private_interfaces)]
 const r#loop: ::pode::SignalFamily<(u8,), String, String> = ::pode::SignalFamily::new(
     "/rooms/:type",
 );
 ///The upstream `yield`.
-#[allow(private_interfaces)]
 const r#yield: ::pode::UpstreamName<::pode::Nothing, Tick> = ::pode::UpstreamName::new(
     "yield",
 );
 ///The state `ref`.
-#[allow(private_interfaces)]
 const r#ref: ::pode::StateName<u8> = ::pode::StateName::new("ref");
 ///Builds the server `in`.
 fn r#in() -> ::pode::Server {
-    #[allow(unused_imports)]
-    use ::pode::keyword::{
-        server as _, endpoint as _, http as _, endpoint as _, ws as _, state as _,
-        signal as _, on as _, connect as _, route as _, GET as _, upstream as _,
-    };
+    let _: ::core::marker::PhantomData<
+        (
+            ::pode::keyword::server,
+            ::pode::keyword::endpoint,
+            ::pode::keyword::http,
+            ::pode::keyword::endpoint,
+            ::pode::keyword::ws,
+            ::pode::keyword::state,
+            ::pode::keyword::signal,
+            ::pode::keyword::on,
+            ::pode::keyword::connect,
+            ::pode::keyword::route,
+            ::pode::keyword::GET,
+            ::pode::keyword::upstream,
+        ),
+    >;
     let mut __declared = ::pode::__private::Declared::new(
         "in",
         {

@@ -8,11 +8,21 @@ pub const RESPONSE_TIMES: ::pode::SignalPath<ResponseTimes> = ::pode::SignalPath
 );
 /// Sends whatever anyone types to everyone who listens.
 pub fn web_signal() -> ::pode::Server {
-    #[allow(unused_imports)]
-    use ::pode::keyword::{
-        server as _, endpoint as _, http as _, endpoint as _, ws as _, signal as _,
-        signal as _, route as _, GET as _, route as _, POST as _,
-    };
+    let _: ::core::marker::PhantomData<
+        (
+            ::pode::keyword::server,
+            ::pode::keyword::endpoint,
+            ::pode::keyword::http,
+            ::pode::keyword::endpoint,
+            ::pode::keyword::ws,
+            ::pode::keyword::signal,
+            ::pode::keyword::signal,
+            ::pode::keyword::route,
+            ::pode::keyword::GET,
+            ::pode::keyword::route,
+            ::pode::keyword::POST,
+        ),
+    >;
     let mut __declared = ::pode::__private::Declared::new(
         "web_signal",
         ::pode::ServerOptions::default(),

@@ -49,8 +49,30 @@ mod raw {
     }
 }
 
+// Lints that nobody may allow.
+mod forbidding {
+    #![forbid(private_interfaces, unused, warnings)]
+
+    use pode::prelude::*;
+
+    pode_server! {
+        server example { stop_timeout: 1s };
+        endpoint https 8443 { certificate: self_signed(), limits: Limits { head_timeout: 1s } };
+        endpoint wss 8443;
+        state COUNT: u8 = 1;
+        signal NEWS: u8 = "/news" { on_lag: Latest };
+        route GET "/" { origins: OwnPages } => async |event| event.send(NEWS, event.state(COUNT)).await;
+        upstream FEED: u8 = "wss://feed.example" { roots: SystemRoots } => async |_, _| {};
+    }
+
+    pub(super) fn is_made() {
+        let _ = example();
+    }
+}
+
 #[test]
 fn can_be_made() {
     let _ = parts(0);
     let _ = raw::r#in();
+    forbidding::is_made();
 }
