@@ -14,6 +14,15 @@ const READ: [&str; 5] = [".html", ".htm", ".js", ".mjs", ".css"];
 /// The folder of what programs look for at a fixed address (RFC 8615).
 const WELL_KNOWN: &str = ".well-known";
 
+/// Says why no file can be looked for, and what to do, if the folder of the crate isn't
+/// known; `what` is missing, such as "folder `views`".
+pub(crate) fn unknown_crate(what: &str) -> Option<(String, &'static str)> {
+    crate_folder().is_none().then(|| {
+        let message = format!("{what} can't be looked for: CARGO_MANIFEST_DIR isn't set");
+        (message, "build by cargo, or set it to the folder of the crate's `Cargo.toml`")
+    })
+}
+
 /// Returns the files below a folder, sorted by their paths; `None` if there is
 /// no such folder. Pages, scripts and styles come with their text.
 ///
@@ -123,7 +132,7 @@ fn crate_folder() -> Option<std::path::PathBuf> {
 #[cfg(test)]
 use of_tests::crate_folder;
 #[cfg(test)]
-pub(crate) use of_tests::in_crate;
+pub(crate) use of_tests::{in_crate, in_no_crate};
 
 /// Tests act as crates elsewhere, several at once.
 #[cfg(test)]
@@ -132,16 +141,26 @@ mod of_tests {
     use std::path::{Path, PathBuf};
 
     thread_local! {
-        static CRATE_FOLDER: RefCell<PathBuf> = RefCell::new(env!("CARGO_MANIFEST_DIR").into());
+        static CRATE_FOLDER: RefCell<Option<PathBuf>> =
+            RefCell::new(Some(env!("CARGO_MANIFEST_DIR").into()));
     }
 
     pub(super) fn crate_folder() -> Option<PathBuf> {
-        Some(CRATE_FOLDER.with_borrow(PathBuf::clone))
+        CRATE_FOLDER.with_borrow(Option::clone)
     }
 
     /// Runs a function as if for a crate in that folder.
     pub(crate) fn in_crate<T>(folder: &Path, run: impl FnOnce() -> T) -> T {
-        let before = CRATE_FOLDER.replace(folder.to_owned());
+        run_in(Some(folder.to_owned()), run)
+    }
+
+    /// Does so as if the folder weren't known.
+    pub(crate) fn in_no_crate<T>(run: impl FnOnce() -> T) -> T {
+        run_in(None, run)
+    }
+
+    fn run_in<T>(folder: Option<PathBuf>, run: impl FnOnce() -> T) -> T {
+        let before = CRATE_FOLDER.replace(folder);
         let value = run();
         CRATE_FOLDER.set(before);
         value

@@ -123,6 +123,9 @@ impl Resolver<'_> {
             let help = "write a path relative to the crate's `Cargo.toml`, or add `.at_run_time()`";
             return self.mistake(Code::CertificateOutside, written.span(), message, help);
         }
+        if let Some((message, help)) = files::unknown_crate(&format!("file `{}`", path.text)) {
+            return self.mistake(Code::CertificateFile, written.span(), message, help);
+        }
         let content = match kind {
             CertificateFileKind::Key => files::is_there(&path.text).then(Vec::new),
             CertificateFileKind::Pfx

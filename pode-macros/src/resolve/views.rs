@@ -24,6 +24,9 @@ impl Resolver<'_> {
                 "write a path relative to the crate's `Cargo.toml`",
             );
         }
+        if let Some((message, help)) = files::unknown_crate(&format!("folder `{}`", path.text)) {
+            return self.mistake(Code::NoFolder, written.span(), message, help);
+        }
         let (files, siblings) = (files::below(&path.text), files::folders_beside(&path.text));
         let is_file = files::is_there(&path.text);
         Some(Folder { path, files, siblings, is_file })

@@ -54,6 +54,30 @@ fn raw_names() {
     check("raw_names");
 }
 
+/// Nothing is said of folders and files that may be there.
+#[test]
+fn without_cargo_the_true_reason_is_told() {
+    let block = quote::quote! {
+        server example;
+        views "views";
+        public "public";
+        endpoint https 8443 { certificate: pem("chain.pem", "key.pem") };
+        route GET "/" => view "index";
+    };
+    let view = quote::quote! { #[view("index")] struct Index; };
+    let [block, view] = crate::files::in_no_crate(|| {
+        [crate::compile(block).to_string(), crate::view::derive(view).to_string()]
+    });
+    for what in ["folder `views`", "folder `public`", "file `chain.pem`"] {
+        let told = format!("{what} can't be looked for: CARGO_MANIFEST_DIR isn't set");
+        assert_eq!(block.matches(&told).count(), 1, "{block}");
+    }
+    assert_eq!(block.matches("PODE").count(), 3, "{block}");
+    assert!(view.contains("folder `views` can't be looked for"), "{view}");
+    // rustc has nothing to add.
+    assert!(!block.contains("env !") && !view.contains("env !"), "{block} {view}");
+}
+
 /// The page of the macro shows each noun, as it is written.
 #[test]
 fn the_page_of_the_macro_can_be_copied() {

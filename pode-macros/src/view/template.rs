@@ -33,6 +33,10 @@ pub(super) fn check(
         mistakes.add(Code::FolderOutside, folder_span, message, help);
         return None;
     }
+    if let Some((message, help)) = files::unknown_crate(&format!("folder `{folder}`")) {
+        mistakes.add(Code::NoFolder, folder_span, message, help);
+        return None;
+    }
     let file = format!("{view}.html");
     if files::text(folder, &file).is_none() {
         let elsewhere = match &named.folder {
