@@ -183,7 +183,9 @@ fn environment(folder: &Folder, mark: &str) -> Environment<'static> {
             minijinja::Error::new(minijinja::ErrorKind::InvalidOperation, "the file is not UTF-8")
         };
         let text = String::from_utf8(file.into()).map_err(not_text)?;
-        Ok(Some(with_nonce(&text, &mark)))
+        // Some editors write a byte order mark. Amid a page it would be text, and
+        // a second one before `<!doctype>` leads to quirks mode.
+        Ok(Some(with_nonce(text.trim_start_matches('\u{feff}'), &mark)))
     });
     environment
 }
@@ -221,6 +223,17 @@ mod tests {
         assert!(!value.contains(['<', '>', '&', '\'']), "{value}");
         let read: String = serde_json::from_str(value).unwrap();
         assert_eq!(read, "</script>\"'&\u{2028}\\");
+    }
+
+    #[test]
+    fn byte_order_marks_of_templates_are_not_sent() {
+        const FILES: &[(&str, &[u8])] = &[
+            ("base.html", "\u{feff}<!doctype html>{% block body %}{% endblock %}".as_bytes()),
+            ("page.html", "\u{feff}{% extends 'base.html' %}{% block body %}{% include 'part.html' %}{% endblock %}".as_bytes()),
+            ("part.html", "\u{feff}part".as_bytes()),
+        ];
+        let views = Views::new(Folder::embedded(FILES), "").unwrap();
+        assert_eq!(views.answer(&view("page")).body(), "<!doctype html>part");
     }
 
     #[test]
