@@ -64,11 +64,14 @@ fn server() -> Server {
         let mut files: Vec<File> = (0..count).map(file).collect();
         files.sort_by(|one, other| one.path.cmp(&other.path));
         let path = Name { text: "folder".to_owned(), place: Place(0) };
-        Folder { path, files: Some(files), siblings: Vec::new(), is_file: false }
+        let (unfit, siblings) = (Vec::new(), Vec::new());
+        Folder { path, files: Some(files), unfit, siblings, is_file: false }
     };
+    let folder = files(PAGES, page);
+    let templates = folder.files().map(|file| file.path.clone()).collect();
     Server {
         endpoints: vec![endpoint(Protocol::Http), endpoint(Protocol::Ws)],
-        views: vec![Views { head: head(), folder: files(PAGES, page) }],
+        views: vec![Views { head: head(), folder, templates }],
         publics: vec![Public {
             head: head(),
             prefix: RoutePath::root(),

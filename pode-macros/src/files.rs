@@ -4,11 +4,13 @@
 //! files that a declaration names are read.
 
 use std::fs::{self, FileType};
-use std::path::Path;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 
-use pode_core::model::File;
+use pode_core::model::{File, Folder, Name, Unfit, Why};
+use pode_core::page::includes;
 
-/// The file extensions of pages, scripts and styles, which are read.
+/// The file extensions of pages, scripts and styles.
 const READ: [&str; 5] = [".html", ".htm", ".js", ".mjs", ".css"];
 
 /// The folder of what programs look for at a fixed address (RFC 8615).
@@ -23,39 +25,82 @@ pub(crate) fn unknown_crate(what: &str) -> Option<(String, &'static str)> {
     })
 }
 
-/// Returns the files below a folder, sorted by their paths; `None` if there is
-/// no such folder. Pages, scripts and styles come with their text.
+/// Looks what is below a folder, without reading it.
 ///
 /// Hidden files and folders are left out: editors and version control create
 /// them, and nobody wants to publish them. Only the folder [`WELL_KNOWN`] is for
 /// everyone. Symbolic links, which may lead out of the folder, and names that are
 /// not UTF-8 are left out, too.
-pub(crate) fn below(folder: &str) -> Option<Vec<File>> {
-    let root = crate_folder()?.join(folder);
-    if !root.is_dir() {
-        return None;
+pub(crate) fn folder(path: Name) -> Folder {
+    let (siblings, is_file) = (folders_beside(&path.text), is_there(&path.text));
+    let mut folder = Folder { path, files: None, unfit: Vec::new(), siblings, is_file };
+    if let Some(root) = root(&folder).filter(|root| root.is_dir()) {
+        let mut files = Vec::new();
+        collect(&root, "", &mut files, &mut folder.unfit);
+        files.sort_by(|one, other| one.path.cmp(&other.path));
+        folder.files = Some(files);
     }
-    let mut files = Vec::new();
-    collect(&root, "", &mut files);
-    files.sort_by(|one, other| one.path.cmp(&other.path));
-    Some(files)
+    folder
+}
+
+/// Reads the pages, scripts and styles of a folder.
+pub(crate) fn read_pages(folder: &mut Folder) {
+    read_texts(folder, |path| READ.iter().any(|end| path.ends_with(end)));
+}
+
+/// Reads these templates of a folder, and those that they extend, include and
+/// import. Returns the paths of all of them, and whether some have names that only
+/// the running server knows: then each view of the folder is among them, and any
+/// other file may be.
+pub(crate) fn read_templates(folder: &mut Folder, mut paths: Vec<String>) -> (Vec<String>, bool) {
+    let mut are_computed = false;
+    let mut read = 0;
+    while let Some(path) = paths.get(read) {
+        read_texts(folder, |other| other == path);
+        let text = folder.file(path).and_then(|file| file.text.as_deref());
+        for include in text.map(includes).unwrap_or_default() {
+            are_computed |= include.names.is_empty();
+            let views = || folder.files().filter(|file| file.path.ends_with(".html"));
+            let meant = match include.names.is_empty() {
+                true => views().map(|file| file.path.clone()).collect(),
+                false => include.names,
+            };
+            for path in meant {
+                if folder.file(&path).is_some() && !paths.contains(&path) {
+                    paths.push(path);
+                }
+            }
+        }
+        read += 1;
+    }
+    (paths, are_computed)
+}
+
+fn read_texts(folder: &mut Folder, is_meant: impl Fn(&str) -> bool) {
+    let Some(root) = root(folder) else { return };
+    let files = folder.files.iter_mut().flatten();
+    for file in files.filter(|file| file.text.is_none() && is_meant(&file.path)) {
+        match fs::read_to_string(root.join(&file.path)) {
+            // A server leaves out byte order marks, too.
+            Ok(text) => file.text = Some(text.trim_start_matches('\u{feff}').to_owned()),
+            Err(error) => {
+                let why = match error.kind() {
+                    ErrorKind::InvalidData => Why::NotText,
+                    _ => Why::Unreadable(error.to_string()),
+                };
+                folder.unfit.push(Unfit { path: file.path.clone(), why });
+            }
+        }
+    }
+}
+
+fn root(folder: &Folder) -> Option<PathBuf> {
+    Some(crate_folder()?.join(&folder.path.text))
 }
 
 /// Returns the content of a file; `None` if it can't be read.
 pub(crate) fn read(file: &str) -> Option<Vec<u8>> {
     fs::read(crate_folder()?.join(file)).ok()
-}
-
-/// Returns the text of a file below a folder, if it is one of those that
-/// [`below`] finds.
-#[cfg(feature = "views")]
-pub(crate) fn text(folder: &str, path: &str) -> Option<String> {
-    let folder = crate_folder()?.join(folder).canonicalize().ok()?;
-    let is_plain = |part: &str| !part.is_empty() && !part.starts_with('.');
-    let file = folder.join(path);
-    // A link anywhere in the path changes the canonical path.
-    let is_one = path.split('/').all(is_plain) && file.canonicalize().ok()? == file;
-    is_one.then(|| fs::read_to_string(file).ok())?
 }
 
 /// Tells whether there is such a file, without reading it.
@@ -87,20 +132,24 @@ fn beside(path: &str, is_kind: fn(&FileType) -> bool) -> Vec<String> {
     entries
 }
 
-fn collect(folder: &Path, prefix: &str, files: &mut Vec<File>) {
+fn collect(folder: &Path, prefix: &str, files: &mut Vec<File>, unfit: &mut Vec<Unfit>) {
     for entry in entries(folder) {
         let is_well_known = prefix.is_empty() && entry.kind.is_dir() && entry.name == WELL_KNOWN;
-        if !entry.is_visible() && !is_well_known {
-            continue;
-        }
         let path = format!("{prefix}{}", entry.name);
-        if entry.kind.is_dir() {
-            collect(&folder.join(&entry.name), &format!("{path}/"), files);
+        let why = if !entry.is_visible() && !is_well_known {
+            Why::Hidden
+        } else if entry.kind.is_dir() {
+            collect(&folder.join(&entry.name), &format!("{path}/"), files, unfit);
+            Why::Folder
         } else if entry.kind.is_file() {
-            let is_read = READ.iter().any(|end| path.ends_with(end));
-            let text = is_read.then(|| fs::read_to_string(folder.join(&entry.name)).ok());
-            files.push(File { path, text: text.flatten() });
-        }
+            files.push(File { path, text: None });
+            continue;
+        } else if entry.kind.is_symlink() {
+            Why::Link
+        } else {
+            Why::Special
+        };
+        unfit.push(Unfit { path, why });
     }
 }
 
@@ -125,8 +174,8 @@ fn entries(folder: &Path) -> impl Iterator<Item = Entry> {
 
 /// Cargo sets this for each crate it compiles.
 #[cfg(not(test))]
-fn crate_folder() -> Option<std::path::PathBuf> {
-    std::env::var_os("CARGO_MANIFEST_DIR").map(std::path::PathBuf::from)
+fn crate_folder() -> Option<PathBuf> {
+    std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use super::suggestion::did_you_mean;
 use super::{Code, Diagnostic};
 use crate::method::Method;
-use crate::model::{Action, Folder, Public, Server};
+use crate::model::{Action, Folder, Name, Public, Server, Unfit, Why};
 use crate::route_table::Found;
 use crate::route_table::RouteTable;
 
@@ -22,7 +22,7 @@ pub(super) fn check(server: &Server, found: &mut Vec<Diagnostic>) {
     }
 }
 
-fn folder_missing(folder: &Folder) -> Option<Diagnostic> {
+pub(super) fn folder_missing(folder: &Folder) -> Option<Diagnostic> {
     if folder.files.is_some() {
         return None;
     }
@@ -36,20 +36,38 @@ fn folder_missing(folder: &Folder) -> Option<Diagnostic> {
             };
             (format!("`{}` is a file, not a folder", path.text), help)
         }
-        false => missing_folder(&path.text, siblings),
+        false => {
+            let help = match did_you_mean(&path.text, siblings.iter().map(String::as_str)) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => "folders are relative to the crate's `Cargo.toml`; make it, or change the \
+                         path"
+                    .to_owned(),
+            };
+            (format!("there is no folder `{}`", path.text), help)
+        }
     };
     Some(Diagnostic::new(Code::NoFolder, folder.path.place, message, help))
 }
 
-/// Returns what to say of a folder that isn't there, and what helps.
-pub fn missing_folder(path: &str, siblings: &[String]) -> (String, String) {
-    let help = match did_you_mean(path, siblings.iter().map(String::as_str)) {
-        Some(meant) => format!("did you mean `{meant}`?"),
-        None => {
-            "folders are relative to the crate's `Cargo.toml`; make it, or change the path".into()
+/// Returns what to say of what is at this path, or above it, and isn't a file with
+/// a text, and what helps.
+pub(super) fn unfit(folder: &Folder, path: &str) -> Option<(String, &'static str)> {
+    let Unfit { path, why } = folder.unfit(path)?;
+    let unreadable;
+    let (is, help) = match why {
+        Why::Link => {
+            ("is a symbolic link, which is not followed", "put what it leads to in its place")
+        }
+        Why::Hidden => ("is hidden", "give it a name that doesn't begin with a dot"),
+        Why::Folder => ("is a folder, not a file", "give it another name, and make the file"),
+        Why::Special => ("is not a regular file", "make it one"),
+        Why::NotText => ("is not UTF-8", "save it in that encoding"),
+        Why::Unreadable(reason) => {
+            unreadable = format!("can't be read: {reason}");
+            (unreadable.as_str(), "let the compiler read it")
         }
     };
-    (format!("there is no folder `{path}`"), help)
+    Some((format!("`{}/{path}` {is}", folder.path.text.trim_end_matches('/')), help))
 }
 
 fn two_views(server: &Server, found: &mut Vec<Diagnostic>) {
@@ -100,23 +118,30 @@ fn missing_views(server: &Server, found: &mut Vec<Diagnostic>) {
         {
             continue;
         }
-        let (message, help) = missing_view(&view.text, &views.folder.path.text, views.names());
-        found.push(Diagnostic::new(Code::NoView, view.place, message, help));
+        found.push(missing_view(&views.folder, view));
     }
 }
 
-/// Returns what to say of a view that isn't in a folder of these, and what helps.
-pub fn missing_view<'a>(
-    view: &str,
-    folder: &str,
-    names: impl Iterator<Item = &'a str>,
-) -> (String, String) {
+/// Returns what to say of a view that isn't among the files of a folder.
+pub(super) fn missing_view(folder: &Folder, view: &Name) -> Diagnostic {
+    let Name { text: view, place } = view;
     let without_end = view.strip_suffix(".html").unwrap_or(view);
-    let help = match did_you_mean(without_end, names) {
-        Some(meant) => format!("did you mean `{meant}`?"),
-        None => format!("make the file `{folder}/{without_end}.html`"),
+    let file = format!("{without_end}.html");
+    let names = folder.files().filter_map(|file| file.path.strip_suffix(".html"));
+    let path = &folder.path.text;
+    let (message, help) = match (unfit(folder, &file), did_you_mean(without_end, names)) {
+        (Some((unfit, help)), _) => {
+            (format!("there is no view `{view}`: {unfit}"), help.to_owned())
+        }
+        (None, meant) => {
+            let help = match meant {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => format!("make the file `{path}/{file}`"),
+            };
+            (format!("there is no view `{view}` in `{path}`"), help)
+        }
     };
-    (format!("there is no view `{view}` in `{folder}`"), help)
+    Diagnostic::new(Code::NoView, *place, message, help)
 }
 
 /// Finds files whose requests a route answers at every endpoint. One report for

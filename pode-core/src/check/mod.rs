@@ -39,10 +39,11 @@ mod values;
 pub use arguments::{MAX_ARGUMENTS, MAX_PARAMETERS};
 pub use code::Code;
 pub use diagnostic::{Diagnostic, text};
-pub use files::{missing_folder, missing_view};
 pub use limits::is_limit;
 pub use reserved::RESERVED_SEGMENT;
 pub use suggestion::{did_you_mean, help_with_choices};
+#[cfg(feature = "views")]
+pub use templates::check_view;
 
 use crate::model::Server;
 use site::Site;

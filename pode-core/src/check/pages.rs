@@ -10,7 +10,7 @@ use super::site::{Answers, At, FileAt, Site};
 use super::suggestion::did_you_mean;
 use super::{Code, Diagnostic};
 #[cfg(feature = "views")]
-use super::{templates::templates, values};
+use super::{templates::texts, values};
 use crate::model::{Action, Argument, File, Folder, Integer, Place, Route, Server, Source};
 #[cfg(feature = "views")]
 use crate::page::Values;
@@ -22,14 +22,14 @@ const SILENCE: &str = "if that is another server's, write `pode: external` in a 
 pub(super) fn check(server: &Server, site: &Site<'_>, found: &mut Vec<Diagnostic>) {
     for views in &server.views {
         #[cfg(feature = "views")]
-        let values = Values::of(templates(views).map(|(_, text)| text));
+        let values = Values::of(texts(&views.folder, &views.templates).map(|(_, text)| text));
         for file in views.folder.files() {
             let page = Page::read(&views.folder, file, addresses(server, file));
             page.check(site, found);
             page.check_attributes(server, found);
             #[cfg(feature = "views")]
             if let Some(html) = page.html.as_ref().filter(|_| file.path.ends_with(".html")) {
-                values::check(views, file, html, (&values, server.own_policy), found);
+                values::check(&views.folder, file, html, (&values, server.own_policy), found);
             }
         }
     }
@@ -83,10 +83,13 @@ impl<'server> Page<'server> {
         };
         let is_page = self.html.is_some();
         let is_style = self.file.path.ends_with(".css");
+        let is_script = [".js", ".mjs"].iter().any(|end| self.file.path.ends_with(end));
         let requests = match &self.html {
             Some(html) => html.requests().unwrap_or_default(),
             None if is_style => page::requests_of_style(text),
-            None => page::requests_of_script(text),
+            None if is_script => page::requests_of_script(text),
+            // Part of a view.
+            None => return,
         };
         for request in &requests {
             let is_import = request.by == By::Import;

@@ -3,41 +3,71 @@
 
 use minijinja::Environment;
 
+use super::files::{folder_missing, missing_view, unfit};
 use super::suggestion::did_you_mean;
-use super::{Code, Diagnostic};
-use crate::model::{Action, File, Place, Server, Views};
-use crate::page::{self, Judged, Missing, Templates, Unknown, Word, Words};
+use super::{Code, Diagnostic, values};
+use crate::model::{Action, File, Folder, Name, Place, Server, Views};
+use crate::page::{self, Html, Judged, Missing, Templates, Unknown, Values, Word, Words};
 
 pub(super) fn check(server: &Server, found: &mut Vec<Diagnostic>) {
     for views in &server.views {
-        for file in views.folder.files().filter(|file| file.path.ends_with(".html")) {
-            let Some(text) = &file.text else {
-                found.push(not_text(views, file));
-                continue;
-            };
-            match broken(views, file, text) {
-                Some(diagnostic) => found.push(diagnostic),
-                None => found.extend(missing_includes(views, file, text)),
-            }
-        }
+        let Views { folder, templates, .. } = views;
+        unreadable(folder, templates, found);
         missing_variables(server, views, found);
-        unknown_words(views, found);
+        unknown_words(folder, templates, found);
     }
 }
 
-/// Returns the templates of a folder that are text.
-pub(super) fn templates(views: &Views) -> impl Iterator<Item = (&File, &str)> {
-    let files = views.folder.files().filter(|file| file.path.ends_with(".html"));
+/// Returns the mistakes in a view that no server need declare, and in the templates
+/// that it is made of. What pages request is the server's, so that isn't checked.
+pub fn check_view(folder: &Folder, view: &Name, templates: &[String]) -> Vec<Diagnostic> {
+    if let Some(missing) = folder_missing(folder) {
+        return vec![missing];
+    }
+    if folder.file(&format!("{}.html", view.text)).is_none() {
+        return vec![missing_view(folder, view)];
+    }
+    let mut found = Vec::new();
+    unreadable(folder, templates, &mut found);
+    unknown_words(folder, templates, &mut found);
+    let values = Values::of(texts(folder, templates).map(|(_, text)| text));
+    for (file, text) in texts(folder, templates) {
+        // A server may have a policy of its own.
+        values::check(folder, file, &Html::read(text), (&values, true), &mut found);
+    }
+    found
+}
+
+/// Returns those of these templates that are text.
+pub(super) fn texts<'a>(
+    folder: &'a Folder,
+    templates: &'a [String],
+) -> impl Iterator<Item = (&'a File, &'a str)> {
+    let files = templates.iter().filter_map(|path| folder.file(path));
     files.filter_map(|file| Some((file, file.text.as_deref()?)))
 }
 
+/// Finds templates that aren't text, can't be parsed, or include what isn't there.
+fn unreadable(folder: &Folder, templates: &[String], found: &mut Vec<Diagnostic>) {
+    for file in templates.iter().filter_map(|path| folder.file(path)) {
+        let Some(text) = &file.text else {
+            found.extend(not_text(folder, file));
+            continue;
+        };
+        match broken(folder, file, text) {
+            Some(diagnostic) => found.push(diagnostic),
+            None => found.extend(missing_includes(folder, file, text)),
+        }
+    }
+}
+
 /// Finds calls of filters, tests and functions that aren't there.
-fn unknown_words(views: &Views, found: &mut Vec<Diagnostic>) {
-    let words = Words::of(templates(views).map(|(_, text)| text));
-    for (file, text) in templates(views) {
+fn unknown_words(folder: &Folder, templates: &[String], found: &mut Vec<Diagnostic>) {
+    let words = Words::of(texts(folder, templates).map(|(_, text)| text));
+    for (file, text) in texts(folder, templates) {
         for it in words.unknown_in(text) {
-            let place = format!("{}:{}", views.folder.path_of(file), it.line);
-            found.push(unknown_word(views.folder.path.place, &place, &it));
+            let place = format!("{}:{}", folder.path_of(file), it.line);
+            found.push(unknown_word(folder.path.place, &place, &it));
         }
     }
 }
@@ -85,7 +115,7 @@ const ADDRESSES: [&str; 6] = ["url_for", "static", "asset", "url", "get_url", "s
 /// Finds variables that the views of routes, and pages of errors, surely need and
 /// don't get.
 fn missing_variables(server: &Server, views: &Views, found: &mut Vec<Diagnostic>) {
-    let text = |path: &str| views.folder.files().find(|file| file.path == path)?.text.clone();
+    let text = |path: &str| views.folder.file(path)?.text.clone();
     let mut templates = Templates::new(text);
     for route in server.routes.iter().filter(|route| route.head.meets(&views.head)) {
         let Action::View(view) = &route.action else { continue };
@@ -139,23 +169,22 @@ fn lacks(
     Diagnostic::new(Code::ViewVariable, place, message, help)
 }
 
-fn not_text(views: &Views, file: &File) -> Diagnostic {
-    let message = format!("view `{}` is not UTF-8", views.folder.path_of(file));
-    let help = "save it in that encoding";
-    Diagnostic::new(Code::Template, views.folder.path.place, message, help)
+fn not_text(folder: &Folder, file: &File) -> Option<Diagnostic> {
+    let (unfit, help) = unfit(folder, &file.path)?;
+    Some(Diagnostic::new(Code::Template, folder.path.place, format!("view {unfit}"), help))
 }
 
 /// Parses a template as the start of the server does.
-fn broken(views: &Views, file: &File, text: &str) -> Option<Diagnostic> {
+fn broken(folder: &Folder, file: &File, text: &str) -> Option<Diagnostic> {
     let error = Environment::new().template_from_str(text).err()?;
     let place = match error.line() {
-        Some(line) => format!("{}:{line}", views.folder.path_of(file)),
-        None => views.folder.path_of(file),
+        Some(line) => format!("{}:{line}", folder.path_of(file)),
+        None => folder.path_of(file),
     };
     let detail = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
     let message = format!("view `{place}` can't be read: {detail}");
     let help = "views are minijinja templates: `{{ name }}`, `{% if name %} … {% endif %}`";
-    Some(Diagnostic::new(Code::Template, views.folder.path.place, message, help))
+    Some(Diagnostic::new(Code::Template, folder.path.place, message, help))
 }
 
 /// Returns the template of that name which is in another folder, or whose ending
@@ -169,23 +198,30 @@ fn meant_file<'a>(name: &str, mut files: impl Iterator<Item = &'a str>) -> Optio
 }
 
 /// Finds included, extended and imported templates that are missing.
-fn missing_includes(views: &Views, file: &File, text: &str) -> Vec<Diagnostic> {
-    let is_there = |name: &str| views.folder.files().any(|file| file.path == name);
+fn missing_includes(folder: &Folder, file: &File, text: &str) -> Vec<Diagnostic> {
+    let is_there = |name: &str| folder.file(name).is_some();
     let missing = page::includes(text).into_iter().filter(|include| {
         // Of several, the first that exists is used.
         !include.may_be_missing && !include.names.iter().any(|name| is_there(name))
     });
     let judge = |include: page::Include| {
         let name = include.names.first()?;
-        let place = format!("{}:{}", views.folder.path_of(file), include.line);
-        let files = || views.folder.files().map(|file| file.path.as_str());
-        let help = match meant_file(name, files()).or_else(|| did_you_mean(name, files())) {
-            Some(meant) => format!("did you mean `{meant}`?"),
-            None => format!("make the file `{}/{name}`", views.folder.path.text),
+        let place = format!("{}:{}", folder.path_of(file), include.line);
+        let path = &folder.path.text;
+        let files = || folder.files().map(|file| file.path.as_str());
+        let meant = || meant_file(name, files()).or_else(|| did_you_mean(name, files()));
+        let (lack, help) = match unfit(folder, name) {
+            Some((unfit, help)) => (format!("but {unfit}"), help.to_owned()),
+            None => {
+                let help = match meant() {
+                    Some(meant) => format!("did you mean `{meant}`?"),
+                    None => format!("make the file `{path}/{name}`"),
+                };
+                (format!("which is not in `{path}`"), help)
+            }
         };
-        let message =
-            format!("view `{place}` needs `{name}`, which is not in `{}`", views.folder.path.text);
-        Some(Diagnostic::new(Code::TemplateIncludes, views.folder.path.place, message, help))
+        let message = format!("view `{place}` needs `{name}`, {lack}");
+        Some(Diagnostic::new(Code::TemplateIncludes, folder.path.place, message, help))
     };
     missing.filter_map(judge).collect()
 }

@@ -1,21 +1,21 @@
 //! What views print where the escaping for HTML doesn't protect.
 
 use super::{Code, Diagnostic};
-use crate::model::{File, Place, Views};
+use crate::model::{File, Folder, Place};
 use crate::page::{Html, Spot, Unsafe, Values};
 
 /// Finds it in a page of the folder whose values these are. Without a policy of the
 /// user's, `own_policy`, scripts in attributes are refused altogether.
 pub(super) fn check(
-    views: &Views,
+    folder: &Folder,
     file: &File,
     html: &Html<'_>,
     (values, own_policy): (&Values, bool),
     found: &mut Vec<Diagnostic>,
 ) {
     for it in values.unsafe_in(html, own_policy) {
-        let view = format!("{}:{}", views.folder.path_of(file), it.line);
-        found.push(unsafe_value(views.folder.path.place, &view, &it));
+        let view = format!("{}:{}", folder.path_of(file), it.line);
+        found.push(unsafe_value(folder.path.place, &view, &it));
     }
 }
 

@@ -104,6 +104,8 @@ pub struct Folder {
     pub path: Name,
     /// The files below it, sorted by path; `None` if there is no such folder.
     pub files: Option<Vec<File>>,
+    /// What else is below it, so that nobody is told to make it.
+    pub unfit: Vec<Unfit>,
     /// The neighbouring folders, for suggestions.
     pub siblings: Vec<String>,
     /// Whether the path leads to a file.
@@ -115,15 +117,57 @@ pub struct Folder {
 pub struct File {
     /// The path below its folder, with `/` between folders.
     pub path: String,
-    /// The text of a page, a script or a style; `None` for other files, and for text
-    /// that is not UTF-8.
+    /// The text of a page, a script, a style or a template, without byte order
+    /// marks; `None` for other files, and for text that can't be read.
     pub text: Option<String>,
+}
+
+/// What is in a folder and isn't one of its files, or can't be read as text.
+#[derive(Clone, Debug)]
+pub struct Unfit {
+    /// The path below its folder.
+    pub path: String,
+    /// What it is.
+    pub why: Why,
+}
+
+/// Why there is no file, or no text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// A symbolic link.
+    Link,
+    /// Its name begins with a dot.
+    Hidden,
+    /// A folder.
+    Folder,
+    /// A pipe, a socket or a device.
+    Special,
+    /// A file in another encoding than UTF-8.
+    NotText,
+    /// A file that the system doesn't let anyone read, and what it says.
+    Unreadable(String),
 }
 
 impl Folder {
     /// Returns the files below it; none if there is no such folder.
     pub fn files(&self) -> impl Iterator<Item = &File> {
         self.files.iter().flatten()
+    }
+
+    /// Returns the file at this path below it.
+    pub fn file(&self, path: &str) -> Option<&File> {
+        let files = self.files.as_deref()?;
+        let index = files.binary_search_by(|file| file.path.as_str().cmp(path)).ok()?;
+        Some(&files[index])
+    }
+
+    /// Returns what is at this path, or above it, and isn't a file with a text.
+    pub fn unfit(&self, path: &str) -> Option<&Unfit> {
+        self.unfit.iter().find(|Unfit { path: other, why }| {
+            let hides_all_below = matches!(why, Why::Link | Why::Hidden);
+            let rest = path.strip_prefix(other.as_str());
+            rest.is_some_and(|rest| rest.is_empty() || hides_all_below && rest.starts_with('/'))
+        })
     }
 
     /// Returns the path of a file of it as users know it, relative to the

@@ -9,6 +9,9 @@ pub struct Views {
     pub head: Head,
     /// The folder.
     pub folder: Folder,
+    /// The paths of its templates: the `.html` files, and what these include by
+    /// name.
+    pub templates: Vec<String>,
 }
 
 impl Views {

@@ -8,7 +8,8 @@ use super::{Lines, UNKNOWN};
 pub struct Include {
     /// The line in which it stands, counted from 1.
     pub line: usize,
-    /// Their names as written; of several, the first that exists is used.
+    /// Their names as written; of several, the first that exists is used. None if
+    /// only the running server knows them.
     pub names: Vec<String>,
     /// Whether `ignore missing` follows.
     pub may_be_missing: bool,
@@ -22,8 +23,7 @@ pub(super) enum Tag<'text> {
     Comment,
 }
 
-/// Finds the templates that are included, extended or imported by a literal
-/// name.
+/// Finds the templates that are included, extended or imported.
 pub fn includes(text: &str) -> Vec<Include> {
     let lines = Lines::of(text);
     let mut found = Vec::new();
@@ -37,9 +37,8 @@ pub fn includes(text: &str) -> Vec<Include> {
             "raw" => raw = true,
             "endraw" => raw = false,
             "include" | "extends" | "import" | "from" if !raw => {
-                if let Some((names, may_be_missing)) = names(rest) {
-                    found.push(Include { line: lines.at(start), names, may_be_missing });
-                }
+                let (names, may_be_missing) = names(rest).unwrap_or_default();
+                found.push(Include { line: lines.at(start), names, may_be_missing });
             }
             _ => {}
         }
@@ -159,7 +158,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_that_are_written_out_are_found() {
+    fn other_templates_are_found() {
         let text = "{% extends 'base.html' %}\n{%- include \"a.html\" ignore missing -%}\n\
              {% from \"m.html\" import x %}{% include [\"b.html\", 'c.html'] %}\n\
              {% include name %}{% include \"a\" if b else \"c\" %}\n\
@@ -172,7 +171,14 @@ mod tests {
             .collect();
         assert_eq!(
             found,
-            ["1 base.html false", "2 a.html true", "3 m.html false", "3 b.html c.html false"]
+            [
+                "1 base.html false",
+                "2 a.html true",
+                "3 m.html false",
+                "3 b.html c.html false",
+                "4  false",
+                "4  false",
+            ]
         );
     }
 

@@ -44,13 +44,12 @@ pub struct Templates<'read> {
     read: Read<'read>,
     /// `None` is one that isn't there, or isn't understood.
     known: HashMap<String, Option<Rc<Template>>>,
-    files: Vec<String>,
     environment: Environment<'static>,
 }
 
 impl std::fmt::Debug for Templates<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Templates").field("files", &self.files).finish_non_exhaustive()
+        f.debug_struct("Templates").field("known", &self.known.keys()).finish_non_exhaustive()
     }
 }
 
@@ -63,12 +62,7 @@ impl<'read> Templates<'read> {
         environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
         // Errors then say where in the source they arose.
         environment.set_debug(true);
-        Templates { read: Box::new(read), known: HashMap::new(), files: Vec::new(), environment }
-    }
-
-    /// Returns the files that were read, in that order.
-    pub fn files(&self) -> impl Iterator<Item = &str> {
-        self.files.iter().map(String::as_str)
+        Templates { read: Box::new(read), known: HashMap::new(), environment }
     }
 
     /// Returns the variables that this view surely needs beside those that are
@@ -118,7 +112,6 @@ impl<'read> Templates<'read> {
             return known.clone();
         }
         let text = (self.read)(file);
-        self.files.extend(text.is_some().then(|| file.to_owned()));
         let template = text.and_then(|text| Template::of(file, text)).map(Rc::new);
         self.known.insert(file.to_owned(), template.clone());
         template

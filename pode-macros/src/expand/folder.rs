@@ -34,7 +34,7 @@ impl Expansion<'_> {
 
 /// Tracks the pages and scripts that were read; where all files are embedded,
 /// embedding tracks them.
-fn read(folder: &Folder, cfgs: &TokenStream) -> Option<TokenStream> {
+pub(crate) fn read(folder: &Folder, cfgs: &TokenStream) -> Option<TokenStream> {
     let read = folder.files().filter(|file| file.text.is_some());
     let tracked = tracked(read.map(|file| folder.path_of(file)))?;
     Some(quote! { #cfgs #[cfg(debug_assertions)] #tracked })

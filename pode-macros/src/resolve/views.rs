@@ -9,7 +9,11 @@ use crate::{files, syntax};
 
 impl Resolver<'_> {
     pub(super) fn views(&mut self, head: Head, written: &syntax::Views) -> Option<Views> {
-        Some(Views { head, folder: self.folder(&written.folder)? })
+        let mut folder = self.folder(&written.folder)?;
+        let views = folder.files().map(|file| file.path.clone());
+        let views = views.filter(|path| path.ends_with(".html")).collect();
+        let (templates, _) = files::read_templates(&mut folder, views);
+        Some(Views { head, folder, templates })
     }
 
     /// Reads a folder, which need not exist.
@@ -27,9 +31,9 @@ impl Resolver<'_> {
         if let Some((message, help)) = files::unknown_crate(&format!("folder `{}`", path.text)) {
             return self.mistake(Code::NoFolder, written.span(), message, help);
         }
-        let (files, siblings) = (files::below(&path.text), files::folders_beside(&path.text));
-        let is_file = files::is_there(&path.text);
-        Some(Folder { path, files, siblings, is_file })
+        let mut folder = files::folder(path);
+        files::read_pages(&mut folder);
+        Some(folder)
     }
 }
 

@@ -2,7 +2,7 @@
 //! which is a reply.
 //!
 //! `fields` names the variables as serde does, `template` compares them with what
-//! the template needs.
+//! the template needs, and shows it.
 
 mod fields;
 #[cfg_attr(not(feature = "views"), path = "template_off.rs")]
@@ -19,10 +19,10 @@ use crate::diagnostic::Mistakes;
 use crate::feature::Feature;
 
 /// What stands in `#[view(…)]`.
+#[cfg_attr(not(feature = "views"), expect(dead_code, reason = "no file is looked for"))]
 struct Named {
     view: LitStr,
     /// `None` means `views`.
-    #[cfg_attr(not(feature = "views"), expect(dead_code, reason = "no file is looked for"))]
     folder: Option<LitStr>,
 }
 
@@ -45,13 +45,13 @@ pub(crate) fn derive(input: TokenStream) -> TokenStream {
     }
     let named = named(&ident, &attributes, &mut mistakes);
     let fields = fields::variables(&ident, fields.as_ref(), &attributes, &mut mistakes);
-    let tracked = match (&named, mistakes.is_empty()) {
-        (Some(named), true) => template::check(&ident, named, &fields, &mut mistakes),
+    let shown = match (&named, mistakes.is_empty()) {
+        (Some(named), true) => template::shown(&ident, named, &fields, &mut mistakes),
         _ => None,
     };
-    let reply = reply(&ident, generics, named.as_ref());
+    let reply = reply(&ident, generics, shown);
     let errors = mistakes.errors();
-    quote! { #errors #tracked #reply }
+    quote! { #errors #reply }
 }
 
 fn named(ident: &Ident, attributes: &[Attribute], mistakes: &mut Mistakes) -> Option<Named> {
@@ -92,15 +92,12 @@ fn parse(input: ParseStream<'_>) -> syn::Result<Named> {
 }
 
 /// Writes the value as a reply, also after a mistake: then nothing else fails.
-fn reply(ident: &Ident, mut generics: Generics, named: Option<&Named>) -> TokenStream {
+fn reply(ident: &Ident, mut generics: Generics, shown: Option<TokenStream>) -> TokenStream {
     let span = ident.span();
     let serialize = quote_spanned! { span=> Self: ::pode::__private::Serialize };
     generics.make_where_clause().predicates.push(syn::parse_quote!(#serialize));
     let (parameters, arguments, bounds) = generics.split_for_impl();
-    let shown = match named.filter(|_| Feature::Views.is_on()) {
-        Some(Named { view, .. }) => quote! { ::pode::__private::show(#view, &self, __event) },
-        None => quote! {{ let _ = __event; ::core::unreachable!() }},
-    };
+    let shown = shown.unwrap_or_else(|| quote! {{ let _ = __event; ::core::unreachable!() }});
     let data = Feature::Views.is_on().then(|| {
         quote! {
             #[automatically_derived]

@@ -1,67 +1,70 @@
-//! What the template of a `View` needs.
+//! The template of a `View`: what it needs.
 
-use pode_core::check::{Code, did_you_mean, missing_folder, missing_view};
+use pode_core::check::{Code, check_view, did_you_mean};
+use pode_core::model::Name;
 use pode_core::page::{Judged, Missing, Templates};
 use proc_macro2::{Ident, TokenStream};
+use quote::quote;
 use syn::LitStr;
 
 use super::Named;
 use super::fields::Variables;
-use crate::diagnostic::Mistakes;
-use crate::expand::folder::tracked;
+use crate::diagnostic::{Mistakes, Places};
+use crate::expand::folder as expanded;
 use crate::files;
 use crate::resolve::views::is_outside;
 
 /// Where views are, unless `folder` says so.
 const FOLDER: &str = "views";
 
-/// Checks that the view is there and gets its variables. Returns what tracks the
-/// files that were read.
-pub(super) fn check(
+/// Checks that the view, and all that it is made of, can be shown with its
+/// variables. Returns the code that shows it.
+pub(super) fn shown(
     ident: &Ident,
     named: &Named,
     variables: &Variables,
     mistakes: &mut Mistakes,
 ) -> Option<TokenStream> {
-    let (view, span) = (named.view.value(), named.view.span());
-    let folder = named.folder.as_ref().map_or_else(|| FOLDER.to_owned(), LitStr::value);
-    let folder = folder.trim_end_matches('/');
+    let (view, span) = (&named.view.value(), named.view.span());
+    let path = named.folder.as_ref().map_or_else(|| FOLDER.to_owned(), LitStr::value);
+    let path = path.trim_end_matches('/');
     let folder_span = named.folder.as_ref().map_or(span, LitStr::span);
-    if folder.is_empty() || is_outside(folder) {
-        let message = format!("folder `{folder}` is not inside this crate");
+    if path.is_empty() || is_outside(path) {
+        let message = format!("folder `{path}` is not inside this crate");
         let help = "write a path relative to the crate's `Cargo.toml`";
         mistakes.add(Code::FolderOutside, folder_span, message, help);
         return None;
     }
-    if let Some((message, help)) = files::unknown_crate(&format!("folder `{folder}`")) {
+    if let Some((message, help)) = files::unknown_crate(&format!("folder `{path}`")) {
         mistakes.add(Code::NoFolder, folder_span, message, help);
         return None;
     }
+    let mut places = Places::default();
+    let mut name = |text: &str, span| Name { text: text.to_owned(), place: places.add(span) };
+    let (view_name, folder_name) = (name(view, span), name(path, folder_span));
     let file = format!("{view}.html");
-    if files::text(folder, &file).is_none() {
-        let elsewhere = match &named.folder {
-            Some(_) => "",
-            None => "; `#[view(\"…\", folder = \"…\")]` names another folder than `views`",
-        };
-        let (code, span, (message, help)) = match files::below(folder) {
-            None => {
-                let missing = missing_folder(folder, &files::folders_beside(folder));
-                (Code::NoFolder, folder_span, missing)
-            }
-            Some(files) => {
-                let names = files.iter().filter_map(|file| file.path.strip_suffix(".html"));
-                (Code::NoView, span, missing_view(&view, folder, names))
-            }
-        };
-        mistakes.add(code, span, message, help + elsewhere);
+    let mut folder = files::folder(folder_name);
+    let (templates, _) = files::read_templates(&mut folder, vec![file.clone()]);
+    if folder.files.is_some() {
+        // A mistake in a file is one of this view.
+        folder.path.place = view_name.place;
+    }
+    for mut found in check_view(&folder, &view_name, &templates) {
+        let is_elsewhere = matches!(found.code, Code::NoFolder | Code::NoView);
+        if is_elsewhere && named.folder.is_none() && folder.unfit(&file).is_none() {
+            found.help += "; `#[view(\"…\", folder = \"…\")]` names another folder than `views`";
+        }
+        mistakes.add_found(found, &places);
+    }
+    if !mistakes.is_empty() {
         return None;
     }
-    let mut templates = Templates::new(|path| files::text(folder, path));
     let given: Vec<&str> = variables.names.iter().map(String::as_str).collect();
-    let missing = templates.missing(&file, &given, Judged::Bodies);
+    let mut read = Templates::new(|path| folder.file(path)?.text.clone());
+    let missing = read.missing(&file, &given, Judged::Bodies);
     for Missing { file, line, name, locals } in missing.iter().filter(|_| !variables.and_others) {
         let message = format!(
-            "view `{folder}/{file}:{line}` needs `{name}`, which no field of `{ident}` gives"
+            "view `{path}/{file}:{line}` needs `{name}`, which no field of `{ident}` gives"
         );
         let known = given.iter().copied().chain(locals.iter().map(String::as_str));
         let help = match did_you_mean(name, known) {
@@ -72,5 +75,6 @@ pub(super) fn check(
         };
         mistakes.add(Code::ViewVariable, span, message, help);
     }
-    tracked(templates.files().map(|file| format!("{folder}/{file}")))
+    let tracked = expanded::read(&folder, &TokenStream::new());
+    Some(quote! { #tracked ::pode::__private::show(#view, &self, event) })
 }

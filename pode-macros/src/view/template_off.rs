@@ -7,6 +7,6 @@ use super::Named;
 use super::fields::Variables;
 use crate::diagnostic::Mistakes;
 
-pub(super) fn check(_: &Ident, _: &Named, _: &Variables, _: &mut Mistakes) -> Option<TokenStream> {
+pub(super) fn shown(_: &Ident, _: &Named, _: &Variables, _: &mut Mistakes) -> Option<TokenStream> {
     None
 }
