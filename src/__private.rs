@@ -16,8 +16,10 @@ pub use pode_runtime::route::{
     handler_filter_6, handler_filter_7, handler_filter_8, redirect_filter,
 };
 #[cfg(feature = "views")]
-pub use pode_runtime::{show, view_filter};
+pub use pode_runtime::{Views, show, view_filter};
 pub use serde::Serialize;
+#[cfg(feature = "views")]
+pub use std::sync::LazyLock;
 
 /// Makes the value of an option. In the user's code, clippy would complain where
 /// the value has the option's type already.

@@ -261,6 +261,12 @@ pub use pode_core::{
 /// written as such: `{{ title | default("") }}`, or `{% if title is defined %}`.
 /// Fields with `#[serde(flatten)]` may give any variables, so none is missed then.
 ///
+/// The reply is made from that folder of the crate with the struct, whatever
+/// [`views`](keyword::views) its server has, if any: a library may bring its own. As
+/// there, it is read on each use while developing, and what the view is made of is
+/// part of a release build. What the page links to, requests and listens to is
+/// compared with a server only if that names the folder by `views`.
+///
 /// ```no_run
 /// use pode::prelude::*;
 ///

@@ -69,9 +69,12 @@ pub use signal::options::SignalOptions;
 pub use signal::{FromMessage, Rebroadcast};
 pub use web::argument::{form, json, path, query};
 pub use web::route::RouteOptions;
-#[cfg(feature = "views")]
-pub use web::view::{show, view_filter};
 pub use web::{argument, reply, route};
+#[cfg(feature = "views")]
+pub use {
+    content::view::Views,
+    web::view::{show, view_filter},
+};
 
 #[cfg(feature = "schedule")]
 pub use {app::event::ScheduleEvent, jobs::schedule::ScheduleOptions};

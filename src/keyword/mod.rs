@@ -251,8 +251,8 @@ keywords! {
     /// of [minijinja](https://docs.rs/minijinja): `{{ name }}` prints a
     /// variable, escaped for HTML, `{{ name | urlencode }}` a part of an address, in
     /// which it keeps `/`, and `{{ name | tojson }}` a value in a script;
-    /// `{% include "parts/head.html" %}` includes another file of the folder. The
-    /// compiler reads the templates: what they
+    /// `{% include "parts/head.html" %}` includes another file of the folder. All are
+    /// in UTF-8; a byte order mark is left out. The compiler reads the templates: what they
     /// link to, request and listen to must exist. A variable without a value is
     /// an error, unless `{{ name | default("") }}` or `{% if name %}` says that it
     /// may be missing. What the compiler can't know ends with a 500 at run time:
@@ -278,9 +278,10 @@ keywords! {
     ///
     /// The path's parameters are its variables. A handler that has other data
     /// returns a struct that derives [`View`](macro@crate::View), whose fields they
-    /// are. In both cases the compiler knows whether the view is there and gets
-    /// what it needs. Where only the running server knows the name or the
-    /// variables, the reply is `view(name).with(&map)`.
+    /// are; the struct names the folder, too. In both cases the compiler knows
+    /// whether the view is there and gets what it needs. Where only the running
+    /// server knows the name or the variables, the reply is
+    /// `view(name).with(&map)`.
     ///
     /// ```
     /// # use pode::prelude::*;

@@ -27,6 +27,46 @@ struct List<'them, Name> {
     them: &'them [Name],
 }
 
+pode_server! {
+    server without_views;
+    endpoint http "127.0.0.1:0";
+    endpoint https "127.0.0.1:0" { certificate: certificate() };
+    route GET "/" => async |_| Own { name: "<Ada>" };
+    route GET "/list" => async |_| List { them: &["Ada"] };
+}
+
+pode_server! {
+    server with_other_views;
+    endpoint http "127.0.0.1:0";
+    endpoint https "127.0.0.1:0" { certificate: certificate() };
+    views "behavior/views";
+    route GET "/" => async |_| Own { name: "<Ada>" };
+    route GET "/list" => async |_| List { them: &["Ada"] };
+}
+
+#[derive(Serialize, View)]
+#[view("own", folder = "behavior/pages")]
+struct Own {
+    name: &'static str,
+}
+
+#[tokio::test]
+async fn a_struct_is_shown_from_the_folder_it_names_whatever_views_a_server_has() {
+    for server in [by_each_version(without_views).await, by_each_version(with_other_views).await]
+        .into_iter()
+        .flatten()
+    {
+        let own = get(&server, "/").await;
+        assert_eq!(own.status, 200, "{}", own.text());
+        let policy = &own.headers["content-security-policy"];
+        let nonce = policy.split_once("'nonce-").unwrap().1.split_once('\'').unwrap().0;
+        // The byte order marks of both templates are left out.
+        let page = format!("<!doctype html><script nonce={nonce}>own()</script>&lt;Ada&gt;");
+        assert_eq!(own.text(), page);
+        assert_eq!(get(&server, "/list").await.text(), "<li>Ada</li>");
+    }
+}
+
 #[tokio::test]
 async fn views_are_made_from_templates_parameters_and_data() {
     for server in by_each_version(views).await {

@@ -25,7 +25,12 @@ pode_server! {
     views "views";
     public "/static" "public";
     route GET "/" => view "page";
+    route GET "/own" => async |_| Own;
 }
+
+#[derive(Serialize, View)]
+#[view("own", folder = "pages")]
+struct Own;
 
 fn main() -> Result<(), pode::Error> {
     example().run_blocking()
@@ -33,9 +38,12 @@ fn main() -> Result<(), pode::Error> {
 "#;
 
 /// Which file leads to a new compilation in which builds.
-const FILES: [(&str, When); 8] = [
+const FILES: [(&str, When); 11] = [
     ("views/page.html", When::Always),
     ("views/parts/part.html", When::Always),
+    ("pages/own.html", When::Always),
+    ("pages/part.html", When::Always),
+    ("pages/other.html", When::Never),
     ("public/about.html", When::Always),
     ("public/style.css", When::Always),
     // On disk while developing, and not read by the macro.
@@ -99,7 +107,7 @@ impl Made {
     fn new() -> Made {
         let made = Made { folder: folder("rebuilt") };
         let certificates = repository().join("tests/behavior/certificates");
-        for below in ["views/parts", "public"] {
+        for below in ["views/parts", "pages", "public"] {
             fs::create_dir_all(made.folder.join(below)).unwrap();
         }
         let write = |file: &str, text: &str| fs::write(made.folder.join(file), text).unwrap();
@@ -107,6 +115,9 @@ impl Made {
         write("src/main.rs", PROGRAM);
         write("views/page.html", PAGE);
         write("views/parts/part.html", "<p>part</p>");
+        write("pages/own.html", "{% include 'part.html' %}");
+        write("pages/part.html", "<p>part</p>");
+        write("pages/other.html", "<p>other</p>");
         write("public/about.html", "<p>about</p>");
         write("public/style.css", "p { color: green }");
         write("public/icon.svg", "<svg xmlns=\"http://www.w3.org/2000/svg\"/>");

@@ -57,7 +57,7 @@ fn included(file: &str) -> TokenStream {
     }
 }
 
-fn folder(folder: &Folder) -> TokenStream {
+pub(crate) fn folder(folder: &Folder) -> TokenStream {
     let path = &folder.path.text;
     let files = folder.files().map(|file| {
         let file = &file.path;

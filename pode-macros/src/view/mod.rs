@@ -126,5 +126,8 @@ mod tests {
         assert!(!expansion.contains("PODE"), "{expansion}");
         let tracked = "include_bytes ! (:: core :: concat ! (:: core :: env ! (\"CARGO_MANIFEST_DIR\") , \"/src/tests/folder/page.html\"))";
         assert!(expansion.contains(tracked), "{expansion}");
+        // A release build contains it, and nothing else of the folder.
+        let embedded = format!("embedded (& [(\"page.html\" , :: core :: {tracked})])");
+        assert!(expansion.contains(&embedded), "{expansion}");
     }
 }

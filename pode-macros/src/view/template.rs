@@ -1,4 +1,4 @@
-//! The template of a `View`: what it needs.
+//! The template of a `View`: what it needs, and where the server finds it.
 
 use pode_core::check::{Code, check_view, did_you_mean};
 use pode_core::model::Name;
@@ -18,7 +18,8 @@ use crate::resolve::views::is_outside;
 const FOLDER: &str = "views";
 
 /// Checks that the view, and all that it is made of, can be shown with its
-/// variables. Returns the code that shows it.
+/// variables. Returns the code that shows it from this crate's folder, whatever
+/// folder the server has.
 pub(super) fn shown(
     ident: &Ident,
     named: &Named,
@@ -44,7 +45,7 @@ pub(super) fn shown(
     let (view_name, folder_name) = (name(view, span), name(path, folder_span));
     let file = format!("{view}.html");
     let mut folder = files::folder(folder_name);
-    let (templates, _) = files::read_templates(&mut folder, vec![file.clone()]);
+    let (templates, are_computed) = files::read_templates(&mut folder, vec![file.clone()]);
     if folder.files.is_some() {
         // A mistake in a file is one of this view.
         folder.path.place = view_name.place;
@@ -75,6 +76,16 @@ pub(super) fn shown(
         };
         mistakes.add(Code::ViewVariable, span, message, help);
     }
-    let tracked = expanded::read(&folder, &TokenStream::new());
-    Some(quote! { #tracked ::pode::__private::show(#view, &self, event) })
+    drop(read);
+    if let Some(files) = folder.files.as_mut().filter(|_| !are_computed) {
+        files.retain(|file| templates.contains(&file.path));
+    }
+    let (tracked, folder) =
+        (expanded::read(&folder, &TokenStream::new()), expanded::folder(&folder));
+    Some(quote! {
+        #tracked
+        static VIEWS: ::pode::__private::LazyLock<::pode::__private::Views> =
+            ::pode::__private::LazyLock::new(|| ::pode::__private::Views::of(#folder));
+        ::pode::__private::show(&VIEWS, #view, &self, __event)
+    })
 }

@@ -1,5 +1,6 @@
 //! Views: pages made from templates and data.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
@@ -70,31 +71,36 @@ impl Variables for serde_json::Map<String, serde_json::Value> {}
 /// An object; any other value is an error when the page is made.
 impl Variables for serde_json::Value {}
 
-/// The templates of a server.
-pub(crate) struct Views {
+/// The templates of a folder.
+pub struct Views {
     folder: Folder,
-    /// The Content-Security-Policy of their pages.
-    policy: &'static str,
     /// Marks the scripts of templates until a page is rendered and gets a nonce
     /// of its own. It is never sent, so no data can contain it.
     mark: String,
-    /// With every template; only if they can't change.
+    /// Keeps each template that was used; only if they can't change.
     compiled: Option<Environment<'static>>,
 }
 
 impl Views {
-    /// Compiles every template, so that a broken one is found at the start.
-    pub(crate) fn new(folder: Folder, policy: &'static str) -> Result<Views, StartError> {
+    /// Makes the templates of a folder, which are compiled when they are used.
+    pub fn of(folder: Folder) -> Views {
         let mark = nonce();
-        let environment = environment(&folder, &mark);
-        for path in folder.paths(".html") {
+        let compiled = (!folder.is_on_disk()).then(|| environment(&folder, &mark));
+        Views { folder, mark, compiled }
+    }
+
+    /// Compiles every template, so that a broken one is found at the start.
+    pub(crate) fn new(folder: Folder) -> Result<Views, StartError> {
+        let views = Views::of(folder);
+        let environment = views.environment();
+        for path in views.folder.paths(".html") {
             environment.get_template(&path).map_err(|error| StartError::View {
                 view: path.to_string(),
                 reason: with_causes(&error),
             })?;
         }
-        let compiled = (!folder.is_on_disk()).then_some(environment);
-        Ok(Views { folder, policy, mark, compiled })
+        drop(environment);
+        Ok(views)
     }
 
     /// Returns whether there is a view with that name.
@@ -102,47 +108,51 @@ impl Views {
         self.folder.read(format!("{name}.html").split('/')).is_some()
     }
 
-    /// Renders a page as a response. If that fails, the log says why, and so does
-    /// the page while the folder is read from the disk, as in development.
-    pub(crate) fn answer(&self, view: &View) -> WholeResponse {
+    /// Renders a page as a response, with this Content-Security-Policy. If that
+    /// fails, the log says why, and so does the page while the folder is read from
+    /// the disk, as in development.
+    pub(crate) fn answer(&self, view: &View, policy: &'static str) -> WholeResponse {
         let error = match self.render(&view.name, &view.data) {
-            Ok(page) => return self.response(StatusCode::OK, &page),
+            Ok(page) => return self.response(StatusCode::OK, &page, policy),
             Err(error) => error,
         };
         let response = internal_error(&reason(&view.name, &error));
         match self.folder.is_on_disk() {
-            true => self.response(response.status(), &explanation(view, &error)),
+            true => self.response(response.status(), &explanation(view, &error), policy),
             false => response,
         }
     }
 
-    /// Renders the view of that name with these variables. The error is a
-    /// sentence for the log.
+    /// Renders the view of that name with these variables and this
+    /// Content-Security-Policy. The error is a sentence for the log.
     pub(crate) fn answer_with(
         &self,
         name: &str,
         variables: &BTreeMap<&str, String>,
+        policy: &'static str,
     ) -> Result<WholeResponse, String> {
         let page = self.render(name, &View::of(name, variables).data);
         let page = page.map_err(|error| reason(name, &error))?;
-        Ok(self.response(StatusCode::OK, &page))
+        Ok(self.response(StatusCode::OK, &page, policy))
     }
 
-    fn response(&self, status: StatusCode, page: &str) -> WholeResponse {
+    fn response(&self, status: StatusCode, page: &str, policy: &'static str) -> WholeResponse {
         let nonce = nonce();
         let page = page.replace(&self.mark, &nonce);
         let content_type = const { HeaderValue::from_static("text/html; charset=utf-8") };
         let mut response = whole(status, content_type, page.into());
-        protect(response.headers_mut(), self.policy, &source_of_nonce(&nonce));
+        protect(response.headers_mut(), policy, &source_of_nonce(&nonce));
         response
     }
 
     fn render(&self, name: &str, data: &Value) -> Result<String, minijinja::Error> {
-        let file = format!("{name}.html");
-        let render = |environment: &Environment<'_>| environment.get_template(&file)?.render(data);
+        self.environment().get_template(&format!("{name}.html"))?.render(data)
+    }
+
+    fn environment(&self) -> Cow<'_, Environment<'static>> {
         match &self.compiled {
-            Some(environment) => render(environment),
-            None => render(&environment(&self.folder, &self.mark)),
+            Some(compiled) => Cow::Borrowed(compiled),
+            None => Cow::Owned(environment(&self.folder, &self.mark)),
         }
     }
 }
@@ -207,7 +217,7 @@ mod tests {
 
     #[test]
     fn a_view_includes_others_and_escapes_what_it_prints() {
-        let views = Views::new(Folder::embedded(FILES), "").unwrap();
+        let views = Views::new(Folder::embedded(FILES)).unwrap();
         let page = view("hello").with(&serde_json::json!({ "name": "<b>" }));
         assert_eq!(views.render(&page.name, &page.data).unwrap(), "Hello &lt;b&gt;!");
     }
@@ -216,7 +226,7 @@ mod tests {
     fn what_a_template_writes_into_a_script_stays_a_value() {
         const FILES: &[(&str, &[u8])] =
             &[("page.html", b"<script>a = {{ name | tojson }}</script>")];
-        let views = Views::new(Folder::embedded(FILES), "").unwrap();
+        let views = Views::new(Folder::embedded(FILES)).unwrap();
         let page = view("page").with(&BTreeMap::from([("name", "</script>\"'&\u{2028}\\")]));
         let page = views.render(&page.name, &page.data).unwrap();
         let value = page.split_once(" = ").unwrap().1.strip_suffix("</script>").unwrap();
@@ -232,13 +242,13 @@ mod tests {
             ("page.html", "\u{feff}{% extends 'base.html' %}{% block body %}{% include 'part.html' %}{% endblock %}".as_bytes()),
             ("part.html", "\u{feff}part".as_bytes()),
         ];
-        let views = Views::new(Folder::embedded(FILES), "").unwrap();
-        assert_eq!(views.answer(&view("page")).body(), "<!doctype html>part");
+        let views = Views::new(Folder::embedded(FILES)).unwrap();
+        assert_eq!(views.answer(&view("page"), "").body(), "<!doctype html>part");
     }
 
     #[test]
     fn what_is_missing_is_named() {
-        let views = Views::new(Folder::embedded(FILES), "").unwrap();
+        let views = Views::new(Folder::embedded(FILES)).unwrap();
         let failing = |name| reason(name, &views.render(name, &view(name).data).unwrap_err());
         let error = failing("hello");
         assert!(error.contains("view `hello`") && error.contains("parts/name.html:1"), "{error}");
@@ -248,10 +258,10 @@ mod tests {
 
     #[test]
     fn a_view_that_cannot_be_shown_is_a_500_that_tells_nothing() {
-        let views = Views::new(Folder::embedded(FILES), "").unwrap();
+        let views = Views::new(Folder::embedded(FILES)).unwrap();
         for name in ["hello", "missing"] {
             let page = view(name).with(&BTreeMap::from([("secret", "hidden")]));
-            let response = views.answer(&page);
+            let response = views.answer(&page, "");
             assert_eq!(response.status(), 500);
             assert_eq!(response.body(), "the server could not answer this request\n");
         }
@@ -262,16 +272,15 @@ mod tests {
         #[derive(Serialize)]
         struct Nothing;
         const FILES: &[(&str, &[u8])] = &[("page.html", b"{{ name | default('none') }}")];
-        let views = Views::new(Folder::embedded(FILES), "").unwrap();
+        let views = Views::new(Folder::embedded(FILES)).unwrap();
         for page in [view("page"), View::of("page", &Nothing)] {
-            assert_eq!(views.answer(&page).body(), "none");
+            assert_eq!(views.answer(&page, "").body(), "none");
         }
     }
 
     #[test]
     fn a_broken_template_is_known_at_the_start() {
-        let error =
-            Views::new(Folder::embedded(&[("broken.html", b"\n{% if %}")]), "").unwrap_err();
+        let error = Views::new(Folder::embedded(&[("broken.html", b"\n{% if %}")])).unwrap_err();
         let sentence = error.to_string();
         assert!(
             sentence.starts_with("view `broken.html` can't be used") && sentence.contains(":2"),
@@ -285,10 +294,10 @@ mod tests {
             ("more.html", b"<script src=/more.js></script>"),
             ("page.html", b"<script>own()</script>{{ said | safe }}{% include \"more.html\" %}"),
         ];
-        let views = Views::new(Folder::embedded(FILES), "script-src {scripts}").unwrap();
+        let views = Views::new(Folder::embedded(FILES)).unwrap();
         let page = view("page").with(&serde_json::json!({ "said": "<script>evil()</script>" }));
         let nonces = [(); 2].map(|()| {
-            let response = views.answer(&page);
+            let response = views.answer(&page, "script-src {scripts}");
             let policy = response.headers()["content-security-policy"].to_str().unwrap();
             let nonce =
                 policy.strip_prefix("script-src 'nonce-").unwrap().strip_suffix('\'').unwrap();

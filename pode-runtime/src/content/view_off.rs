@@ -14,7 +14,7 @@ impl Views {
     /// # Errors
     ///
     /// Always: the feature is off.
-    pub(crate) fn new(_: Folder, _: &'static str) -> Result<Views, StartError> {
+    pub(crate) fn new(_: Folder) -> Result<Views, StartError> {
         Err(StartError::FeatureOff { what: "`views`".to_owned(), feature: "views" })
     }
 
@@ -26,6 +26,7 @@ impl Views {
         &self,
         _: &str,
         _: &BTreeMap<&str, String>,
+        _: &'static str,
     ) -> Result<WholeResponse, String> {
         match *self {}
     }

@@ -189,7 +189,7 @@ impl Dispatch {
             return response;
         }
         let variables = BTreeMap::from([("status", status.as_u16().to_string()), ("text", text)]);
-        match views.answer_with(&name, &variables) {
+        match views.answer_with(&name, &variables, self.context.policy) {
             Ok(page) => {
                 let (mut parts, _) = response.into_parts();
                 let (of_page, page) = page.into_parts();

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::app::event::WebEvent;
-use crate::content::view::{View, view};
+use crate::content::view::{View, Views, view};
 use crate::http::response::{WholeResponse, internal_error};
 use crate::web::reply::Reply;
 use crate::web::route::{RouteFilter, handler_filter_0};
@@ -19,19 +19,21 @@ pub fn view_filter(name: &'static str) -> RouteFilter {
     })
 }
 
-/// Answers with a value of a type that derives `View`.
+/// Answers with a value of a type that derives `View`, from the templates that it
+/// was checked with.
 pub fn show<T: Serialize + ?Sized>(
+    views: &Views,
     name: &'static str,
     data: &T,
     event: &WebEvent,
 ) -> WholeResponse {
-    View::of(name, data).into_response(event)
+    views.answer(&View::of(name, data), event.policy())
 }
 
 impl Reply for View {
     fn into_response(self, event: &WebEvent) -> WholeResponse {
         match event.views() {
-            Some(views) => views.answer(&self),
+            Some(views) => views.answer(&self, event.policy()),
             None => internal_error(&format!(
                 "view `{}` can't be shown: no folder of views is declared",
                 self.name

@@ -277,8 +277,7 @@ impl RouteBuilder<'_> {
 impl Declared {
     /// Reads the templates, if a folder of views is declared.
     pub(crate) fn read_views(&self) -> Result<Option<Views>, StartError> {
-        let views = self.views.clone();
-        views.map(|folder| Views::new(folder, self.options.content_security_policy)).transpose()
+        self.views.clone().map(Views::new).transpose()
     }
 
     /// Returns the destinations of the upstreams, in their order.
