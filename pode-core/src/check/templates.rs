@@ -56,7 +56,10 @@ fn unreadable(folder: &Folder, templates: &[String], found: &mut Vec<Diagnostic>
         };
         match broken(folder, file, text) {
             Some(diagnostic) => found.push(diagnostic),
-            None => found.extend(missing_includes(folder, file, text)),
+            None => {
+                found.extend(missing_includes(folder, file, text));
+                found.extend(extends_itself(folder, file, text));
+            }
         }
     }
 }
@@ -185,6 +188,31 @@ fn broken(folder: &Folder, file: &File, text: &str) -> Option<Diagnostic> {
     let message = format!("view `{place}` can't be read: {detail}");
     let help = "views are minijinja templates: `{{ name }}`, `{% if name %} … {% endif %}`";
     Some(Diagnostic::new(Code::Template, folder.path.place, message, help))
+}
+
+/// Finds out whether a template extends itself, by way of others or not.
+fn extends_itself(folder: &Folder, file: &File, text: &str) -> Option<Diagnostic> {
+    let parent = |text: &str| page::includes(text).into_iter().find(|include| include.is_extended);
+    let first = parent(text)?;
+    let mut chain: Vec<String> = Vec::new();
+    let mut next = first.names.into_iter().next()?;
+    while next != file.path {
+        // A circle that this one only leads to is told where it is.
+        if chain.contains(&next) {
+            return None;
+        }
+        let text = folder.file(&next)?.text.as_deref()?;
+        chain.push(next);
+        next = parent(text)?.names.into_iter().next()?;
+    }
+    let place = format!("{}:{}", folder.path_of(file), first.line);
+    let by = match chain.last() {
+        Some(last) => format!(", by way of `{last}`"),
+        None => String::new(),
+    };
+    let message = format!("view `{place}` extends itself{by}");
+    let help = "a layout extends nothing, or another layout that doesn't lead back to it";
+    Some(Diagnostic::new(Code::TemplateIncludes, folder.path.place, message, help))
 }
 
 /// Returns the template of that name which is in another folder, or whose ending

@@ -13,6 +13,8 @@ pub struct Include {
     pub names: Vec<String>,
     /// Whether `ignore missing` follows.
     pub may_be_missing: bool,
+    /// Whether the template extends it.
+    pub is_extended: bool,
 }
 
 /// A piece of a template between its delimiters.
@@ -38,7 +40,8 @@ pub fn includes(text: &str) -> Vec<Include> {
             "endraw" => raw = false,
             "include" | "extends" | "import" | "from" if !raw => {
                 let (names, may_be_missing) = names(rest).unwrap_or_default();
-                found.push(Include { line: lines.at(start), names, may_be_missing });
+                let (line, is_extended) = (lines.at(start), word == "extends");
+                found.push(Include { line, names, may_be_missing, is_extended });
             }
             _ => {}
         }
