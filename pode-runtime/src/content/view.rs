@@ -7,7 +7,9 @@ use std::fmt;
 use http::StatusCode;
 use http::header::HeaderValue;
 use minijinja::value::Serde;
-use minijinja::{Environment, HtmlEscape, UndefinedBehavior, Value};
+use minijinja::{
+    AutoEscape, Environment, HtmlEscape, UndefinedBehavior, Value, default_auto_escape_callback,
+};
 use serde::Serialize;
 
 use crate::base::error::{StartError, with_causes};
@@ -184,6 +186,11 @@ fn environment(folder: &Folder, mark: &str) -> Environment<'static> {
     environment.set_debug(folder.is_on_disk());
     // A misspelled variable is an error, not an empty string.
     environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
+    // Whatever a view includes becomes part of a page, an `.svg`, too.
+    environment.set_auto_escape_callback(|name| match default_auto_escape_callback(name) {
+        AutoEscape::None => AutoEscape::Html,
+        by_ending => by_ending,
+    });
     let (folder, mark) = (folder.clone(), mark.to_owned());
     environment.set_loader(move |path| {
         let Some(file) = folder.read(path.split('/')) else {
@@ -220,6 +227,19 @@ mod tests {
         let views = Views::new(Folder::embedded(FILES)).unwrap();
         let page = view("hello").with(&serde_json::json!({ "name": "<b>" }));
         assert_eq!(views.render(&page.name, &page.data).unwrap(), "Hello &lt;b&gt;!");
+    }
+
+    #[test]
+    fn what_is_included_is_escaped_whatever_its_file_is_called() {
+        const FILES: &[(&str, &[u8])] = &[
+            ("label.svg", b"<text>{{ name }}</text>"),
+            ("page.html", b"{% include 'label.svg' %}{% include 'part' %}"),
+            ("part", b"{{ name }}"),
+        ];
+        let views = Views::new(Folder::embedded(FILES)).unwrap();
+        let page = view("page").with(&BTreeMap::from([("name", "<b>")]));
+        let page = views.render(&page.name, &page.data).unwrap();
+        assert_eq!(page, "<text>&lt;b&gt;</text>&lt;b&gt;");
     }
 
     #[test]
