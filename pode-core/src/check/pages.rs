@@ -236,15 +236,17 @@ impl Asked<'_> {
             _ => {}
         }
         let file = site.path_of_file(&self.path).filter(|_| !self.by_socket());
-        let help = match (file, meant) {
-            (Some((FileAt::Public(folder), path)), _) => {
+        let unserved = site.unserved(&self.path).filter(|_| !self.by_socket());
+        let help = match (file, unserved, meant) {
+            (Some((FileAt::Public(folder), path)), ..) => {
                 format!("the folder `{folder}` is no part of the address: write `{path}`")
             }
-            (Some((FileAt::View, path)), _) => {
+            (Some((FileAt::View, path)), ..) => {
                 format!("that file is the view of a route: write `{path}`")
             }
-            (None, Some(meant)) => format!("did you mean `{meant}`?"),
-            (None, None) => SILENCE.to_owned(),
+            (None, Some((unserved, help)), _) => format!("{unserved}: {help}"),
+            (None, None, Some(meant)) => format!("did you mean `{meant}`?"),
+            (None, None, None) => SILENCE.to_owned(),
         };
         let (code, message) = match self.by_socket() {
             true => (

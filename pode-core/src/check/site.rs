@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use super::files::unfit;
 use crate::method::Method;
-use crate::model::{Action, Endpoint, File, Name, Route, Server, Signal};
+use crate::model::{Action, Endpoint, File, Name, Public, Route, Server, Signal, Why};
 use crate::page::UNKNOWN;
 use crate::route_path::RoutePath;
 use crate::route_path::Segment;
@@ -163,6 +164,18 @@ impl<'server> Site<'server> {
         let route = routes.find(shows)?;
         let is_fixed = route.path.parameters().next().is_none();
         is_fixed.then(|| (FileAt::View, route.path.to_string()))
+    }
+
+    /// Returns what is in a public folder at this path and isn't served, and what
+    /// helps.
+    pub(super) fn unserved(&self, asked: &[String]) -> Option<(String, &'static str)> {
+        let asked = format!("/{}", asked.join("/"));
+        self.server.publics.iter().find_map(|Public { prefix, folder, .. }| {
+            let path = asked.strip_prefix(prefix.to_string().trim_end_matches('/'))?;
+            let path = path.strip_prefix('/')?;
+            let is_folder = folder.unfit(path)?.why == Why::Folder;
+            if is_folder { None } else { unfit(folder, path) }
+        })
     }
 
     pub(super) fn maps_imports(&self) -> bool {
