@@ -20,6 +20,7 @@ use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::Layer;
+use tracing_subscriber::fmt::writer::MakeWriterExt;
 use tracing_subscriber::layer::{Context, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
@@ -139,8 +140,10 @@ fn program() {
     if !armed.is_empty() {
         arm(&armed);
     }
-    let log = tracing_subscriber::fmt::layer().with_writer(pode::log_writer).with_ansi(false);
-    let log = log.with_filter(tracing_subscriber::filter::LevelFilter::INFO);
+    // A filter of this layer would forget a line of the thread after a panic in the other
+    // one.
+    let writer = pode::log_writer.with_max_level(tracing::Level::INFO);
+    let log = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(false);
     tracing_subscriber::registry().with(Panicking).with(log).init();
     let socket = std::env::var_os(SOCKET).map(PathBuf::from);
     // Nothing listens there, unless a test does.
