@@ -285,6 +285,8 @@ codes! {
     MethodInVain = 152,
     /// A value in an address that isn't of its parameter's type.
     ParameterValue = 153,
+    /// A template of which it can't be known what it prints where.
+    UnclearTemplate = 154,
 }
 
 impl Code {

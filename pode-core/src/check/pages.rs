@@ -8,12 +8,10 @@ use std::collections::BTreeSet;
 
 use super::site::{Answers, At, FileAt, Site};
 use super::suggestion::did_you_mean;
+#[cfg(feature = "views")]
+use super::values;
 use super::{Code, Diagnostic};
-#[cfg(feature = "views")]
-use super::{templates::texts, values};
 use crate::model::{Action, Argument, File, Folder, Integer, Place, Route, Server, Source};
-#[cfg(feature = "views")]
-use crate::page::Values;
 use crate::page::{self, Asks, By, Html, Request, Sends, UNKNOWN};
 use crate::route_path::{RoutePath, Segment};
 
@@ -21,17 +19,13 @@ const SILENCE: &str = "if that is another server's, write `pode: external` in a 
 
 pub(super) fn check(server: &Server, site: &Site<'_>, found: &mut Vec<Diagnostic>) {
     for views in &server.views {
-        #[cfg(feature = "views")]
-        let values = Values::of(texts(&views.folder, &views.templates).map(|(_, text)| text));
         for file in views.folder.files() {
             let page = Page::read(&views.folder, file, addresses(server, file));
             page.check(site, found);
             page.check_attributes(server, found);
-            #[cfg(feature = "views")]
-            if let Some(html) = page.html.as_ref().filter(|_| file.path.ends_with(".html")) {
-                values::check(&views.folder, file, html, (&values, server.own_policy), found);
-            }
         }
+        #[cfg(feature = "views")]
+        values::check(&views.folder, &views.templates, server.own_policy, found);
     }
     for public in &server.publics {
         for file in public.folder.files() {
@@ -63,7 +57,7 @@ struct Page<'server> {
     /// run time.
     addresses: Vec<Vec<String>>,
     /// `None` of a script or a style.
-    html: Option<Html<'server>>,
+    html: Option<Html>,
 }
 
 impl<'server> Page<'server> {

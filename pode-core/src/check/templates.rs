@@ -7,7 +7,7 @@ use super::files::{folder_missing, missing_view, unfit};
 use super::suggestion::did_you_mean;
 use super::{Code, Diagnostic, values};
 use crate::model::{Action, File, Folder, Name, Place, Server, Views};
-use crate::page::{self, Html, Judged, Missing, Templates, Unknown, Values, Word, Words};
+use crate::page::{self, Judged, Missing, Templates, Unknown, Word, Words};
 
 pub(super) fn check(server: &Server, found: &mut Vec<Diagnostic>) {
     for views in &server.views {
@@ -30,16 +30,13 @@ pub fn check_view(folder: &Folder, view: &Name, templates: &[String]) -> Vec<Dia
     let mut found = Vec::new();
     unreadable(folder, templates, &mut found);
     unknown_words(folder, templates, &mut found);
-    let values = Values::of(texts(folder, templates).map(|(_, text)| text));
-    for (file, text) in texts(folder, templates) {
-        // A server may have a policy of its own.
-        values::check(folder, file, &Html::read(text), (&values, true), &mut found);
-    }
+    // A server may have a policy of its own.
+    values::check(folder, templates, true, &mut found);
     found
 }
 
 /// Returns those of these templates that are text.
-pub(super) fn texts<'a>(
+fn texts<'a>(
     folder: &'a Folder,
     templates: &'a [String],
 ) -> impl Iterator<Item = (&'a File, &'a str)> {

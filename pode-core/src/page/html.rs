@@ -3,37 +3,34 @@
 use html5gum::emitters::default::{DefaultEmitter, StartTag};
 use html5gum::{HtmlString, Spanned, StringReader, Token, Tokenizer};
 
-use super::template::{Tag, blanked};
+use super::template::blanked;
 use super::{Asks, By, Lines, Request, Sends, UNKNOWN, script};
 use crate::method::Method;
 
 /// A page, read once as a browser reads it, for all that is to be known of it.
-pub struct Html<'text> {
+pub struct Html {
     /// Without the parts that only the running server knows. (Pages that are no
     /// templates use such braces in their own scripts.)
-    pub(super) page: String,
-    /// These parts, each with its place in the page.
-    #[cfg_attr(not(feature = "views"), expect(dead_code, reason = "only templates print values"))]
-    pub(super) replaced: Vec<(usize, Tag<'text>)>,
+    page: String,
     /// The tags.
-    pub(super) tokens: Vec<Token<usize>>,
-    pub(super) lines: Lines,
+    tokens: Vec<Token<usize>>,
+    lines: Lines,
 }
 
-impl std::fmt::Debug for Html<'_> {
+impl std::fmt::Debug for Html {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Html").field("page", &self.page).finish_non_exhaustive()
     }
 }
 
-impl<'text> Html<'text> {
+impl Html {
     /// Reads a page.
-    pub fn read(text: &'text str) -> Html<'text> {
-        let (page, replaced) = blanked(text);
+    pub fn read(text: &str) -> Html {
+        let page = blanked(text);
         let is_tag = |token: &Token<usize>| matches!(token, Token::StartTag(_) | Token::EndTag(_));
         let tokens = tokens(&page).map(|Ok(token)| token).filter(is_tag).collect();
         let lines = Lines::of(&page);
-        Html { page, replaced, tokens, lines }
+        Html { page, tokens, lines }
     }
 
     /// Finds what the page requests: links, images, scripts, forms, and the requests
@@ -203,7 +200,7 @@ impl Element<'_> {
 }
 
 /// Tells whether a `<script>` of this type holds code.
-pub(super) fn is_code(kind: &str) -> bool {
+fn is_code(kind: &str) -> bool {
     kind.is_empty() || kind == "module" || kind.to_lowercase().ends_with("/javascript")
 }
 

@@ -7,13 +7,18 @@
 //! knows are marked as unknown, and the check accepts any text for them.
 //! Nothing here knows what a server has; that is the check's part.
 //!
-//! `html` reads pages, `template` their includes, `variables` what they are given,
-//! `values` where that is written, `words` what they call, `script/` their code, `style` their styles.
+//! `html` reads pages, `template` their includes, `tree` their statements, `names` the
+//! names in these, `variables` what they are given, `values/` where that is written,
+//! `words` what they call, `script/` their code, `style` their styles.
 
 mod html;
+#[cfg(feature = "views")]
+mod names;
 mod script;
 mod style;
 mod template;
+#[cfg(feature = "views")]
+mod tree;
 #[cfg(feature = "views")]
 mod values;
 #[cfg(feature = "views")]

@@ -29,16 +29,13 @@ pub(super) enum Tag<'text> {
 pub fn includes(text: &str) -> Vec<Include> {
     let lines = Lines::of(text);
     let mut found = Vec::new();
-    let mut raw = false;
     for (start, _, tag) in tags(text) {
         let Tag::Statement(statement) = tag else {
             continue;
         };
         let (word, rest) = first_word(statement);
         match word {
-            "raw" => raw = true,
-            "endraw" => raw = false,
-            "include" | "extends" | "import" | "from" if !raw => {
+            "include" | "extends" | "import" | "from" => {
                 let (names, may_be_missing) = names(rest).unwrap_or_default();
                 let (line, is_extended) = (lines.at(start), word == "extends");
                 found.push(Include { line, names, may_be_missing, is_extended });
@@ -50,27 +47,25 @@ pub fn includes(text: &str) -> Vec<Include> {
 }
 
 /// Replaces the parts that only the running server knows, so that the rest can
-/// be read as HTML, and returns what was replaced, each with its place in the
-/// result. Lines keep their numbers.
-pub(super) fn blanked(text: &str) -> (String, Vec<(usize, Tag<'_>)>) {
+/// be read as HTML. Lines keep their numbers.
+pub(super) fn blanked(text: &str) -> String {
     let mut blank = String::with_capacity(text.len());
-    let mut replaced = Vec::new();
     let mut end = 0;
     for (start, next, tag) in tags(text) {
         blank.push_str(&text[end..start]);
         // A statement may print as well: `{% if new %}/new{% endif %}`.
         if !matches!(tag, Tag::Comment) {
-            replaced.push((blank.len(), tag));
             blank.push(UNKNOWN);
         }
         blank.extend(text[start..next].chars().filter(|c| *c == '\n'));
         end = next;
     }
     blank.push_str(&text[end..]);
-    (blank, replaced)
+    blank
 }
 
-/// Finds each piece between delimiters: its start, its end, and its kind.
+/// Finds each piece between delimiters: its start, its end, and its kind. What stands
+/// between `{% raw %}` and `{% endraw %}` is text.
 pub(super) fn tags(text: &str) -> impl Iterator<Item = (usize, usize, Tag<'_>)> {
     let mut from = 0;
     std::iter::from_fn(move || {
@@ -90,37 +85,55 @@ pub(super) fn tags(text: &str) -> impl Iterator<Item = (usize, usize, Tag<'_>)> 
         // One that never ends makes the template invalid; the template parser
         // reports it.
         let end = length.map_or(text.len(), |length| inner + length);
-        from = length.map_or(text.len(), |length| inner + length + 2);
+        let next = length.map_or(text.len(), |length| inner + length + 2);
+        from = next;
         let tag = match close {
             "}}" => Tag::Expression(text[inner..end].trim_matches(['-', '+'])),
             "%}" => Tag::Statement(text[inner..end].trim_matches(['-', '+'])),
             _ => Tag::Comment,
         };
-        Some((start, from, tag))
+        if matches!(tag, Tag::Statement(statement) if statement.trim() == "raw") {
+            let mut ends = text[from..].match_indices("{%");
+            let is_end = |(at, _): &(usize, &str)| {
+                text[from + at + 2..]
+                    .trim_start_matches(['-', '+'])
+                    .trim_start()
+                    .starts_with("endraw")
+            };
+            from = ends.find(is_end).map_or(text.len(), |(at, _)| from + at);
+        }
+        Some((start, next, tag))
     })
 }
 
-/// Returns where the code ends; a delimiter within quotes doesn't end it.
-fn end_of_code(code: &str, close: &str) -> Option<usize> {
+/// Returns where the code ends; a delimiter within quotes or brackets doesn't end it.
+pub(super) fn end_of_code(code: &str, close: &str) -> Option<usize> {
     let mut quote = None;
     let mut escaped = false;
+    let mut depth = 0_usize;
     for (index, character) in code.char_indices() {
         match quote {
             Some(_) if escaped => escaped = false,
             Some(_) if character == '\\' => escaped = true,
             Some(open) if character == open => quote = None,
             Some(_) => {}
-            None if code[index..].starts_with(close) => return Some(index),
-            None if matches!(character, '"' | '\'') => quote = Some(character),
-            None => {}
+            None if depth == 0 && code[index..].starts_with(close) => return Some(index),
+            None => match character {
+                '"' | '\'' => quote = Some(character),
+                '(' | '[' | '{' => depth += 1,
+                ')' | ']' | '}' => depth = depth.saturating_sub(1),
+                _ => {}
+            },
         }
     }
     None
 }
 
+/// Splits the word off a statement: `{% if(a) %}` is an `if`, too.
 pub(super) fn first_word(statement: &str) -> (&str, &str) {
     let statement = statement.trim();
-    statement.split_once(char::is_whitespace).unwrap_or((statement, ""))
+    let end = statement.find(|c: char| !c.is_alphanumeric() && c != '_');
+    statement.split_at(end.unwrap_or(statement.len()))
 }
 
 /// Reads `"name"` or `["name", "name"]` and what may follow; `None` if the name
@@ -187,7 +200,7 @@ mod tests {
 
     #[test]
     fn what_the_server_fills_in_is_unknown_and_lines_stay() {
-        let text = "a{{ \"}}\" }}b{# c\n #}d{% if x\n %}e{{ never ends";
-        assert_eq!(blanked(text).0, "a\u{fffc}b\nd\u{fffc}\ne\u{fffc}");
+        let text = "a{{ \"}}\" ~ {'a': {}} }}b{# c\n #}d{% if x\n %}e{% raw %}{{ '{%{%- endraw %}{{ never ends";
+        assert_eq!(blanked(text), "a\u{fffc}b\nd\u{fffc}\ne\u{fffc}{{ '{%\u{fffc}\u{fffc}");
     }
 }

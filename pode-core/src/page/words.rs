@@ -6,8 +6,8 @@ use std::collections::HashSet;
 use minijinja::Environment;
 
 use super::Lines;
+use super::names::{WORDS, binds, binds_within, names};
 use super::template::{Tag, first_word, tags};
-use super::variables::{WORDS, binds, binds_within, names};
 
 /// A filter, test or function of a template that isn't there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -120,7 +120,6 @@ struct Call<'text> {
 
 fn calls(text: &str) -> Vec<Call<'_>> {
     let mut found = Vec::new();
-    let mut raw = false;
     for (.., tag) in tags(text) {
         let code = match tag {
             Tag::Expression(code) => code,
@@ -128,14 +127,6 @@ fn calls(text: &str) -> Vec<Call<'_>> {
             Tag::Comment => continue,
         };
         let word = if matches!(tag, Tag::Statement(_)) { first_word(code).0 } else { "" };
-        match word {
-            "endraw" => raw = false,
-            "raw" => raw = true,
-            _ => {}
-        }
-        if raw {
-            continue;
-        }
         let start = code.as_ptr() as usize - text.as_ptr() as usize;
         let mut words = words(code);
         if matches!(tag, Tag::Statement(_)) && !words.is_empty() {

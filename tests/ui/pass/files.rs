@@ -34,7 +34,8 @@ pode_server! {
     route POST "/searches" => redirect "/search?for=peas#results";
     route GET "/elsewhere" => redirect "https://example.org/abuot";
     // PODE086: the path gives what is needed, and what may be missing is guarded.
-    // PODE088, PODE089, PODE150: values in scripts and quotes, and words that there are.
+    // PODE088, PODE089, PODE150, PODE154: values in scripts and quotes, words that there
+    // are, and parts whose names are known.
     route GET "/hello/:name" => view "hello";
 }
 

@@ -58,26 +58,6 @@ pub fn requests(code: &str) -> Vec<Request> {
     found
 }
 
-/// Returns where the string or the template begins that contains this byte;
-/// `None` if the byte is code, or stands in a comment.
-#[cfg(feature = "views")]
-pub(super) fn quoted_since(code: &str, at: usize) -> Option<usize> {
-    let tokens = tokens(code);
-    let token = tokens.iter().find(|token| (token.start..token.end).contains(&at))?;
-    let Kind::Text(pieces) = &token.kind else { return None };
-    let inner = pieces.iter().find_map(|piece| match piece {
-        Piece::Code(inner) => {
-            let start = inner.as_ptr() as usize - code.as_ptr() as usize;
-            (start..start + inner.len()).contains(&at).then_some((inner, start))
-        }
-        Piece::Text(_) => None,
-    });
-    match inner {
-        Some((inner, start)) => Some(start + quoted_since(inner, at - start)?),
-        None => Some(token.start),
-    }
-}
-
 enum Call {
     Fetch,
     Socket,

@@ -7,9 +7,6 @@ use crate::page::UNKNOWN;
 pub(super) struct Token<'code> {
     /// The byte at which it begins.
     pub(super) start: usize,
-    /// The byte behind it.
-    #[cfg_attr(not(feature = "views"), expect(dead_code, reason = "only templates ask for it"))]
-    pub(super) end: usize,
     pub(super) kind: Kind<'code>,
 }
 
@@ -61,7 +58,7 @@ pub(super) fn tokens(code: &str) -> Vec<Token<'_>> {
             (length, Some(Kind::Punctuation(&rest[..length])))
         };
         if let Some(kind) = kind {
-            tokens.push(Token { start, end: start + length, kind });
+            tokens.push(Token { start, kind });
         }
         start += length;
     }
