@@ -6,10 +6,8 @@ use std::fmt;
 
 use http::StatusCode;
 use http::header::HeaderValue;
-use minijinja::value::Serde;
-use minijinja::{
-    AutoEscape, Environment, HtmlEscape, UndefinedBehavior, Value, default_auto_escape_callback,
-};
+use minijinja::value::{Kwargs, Serde};
+use minijinja::{AutoEscape, Environment, HtmlEscape, UndefinedBehavior, Value};
 use serde::Serialize;
 
 use crate::base::error::{StartError, with_causes};
@@ -186,11 +184,9 @@ fn environment(folder: &Folder, mark: &str) -> Environment<'static> {
     environment.set_debug(folder.is_on_disk());
     // A misspelled variable is an error, not an empty string.
     environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
-    // Whatever a view includes becomes part of a page, an `.svg`, too.
-    environment.set_auto_escape_callback(|name| match default_auto_escape_callback(name) {
-        AutoEscape::None => AutoEscape::Html,
-        by_ending => by_ending,
-    });
+    // Whatever its name ends with, a template is a part of a page.
+    environment.set_auto_escape_callback(|_| AutoEscape::Html);
+    environment.add_filter("tojson", tojson);
     let (folder, mark) = (folder.clone(), mark.to_owned());
     environment.set_loader(move |path| {
         let Some(file) = folder.read(path.split('/')) else {
@@ -205,6 +201,18 @@ fn environment(folder: &Folder, mark: &str) -> Environment<'static> {
         Ok(Some(with_nonce(text.trim_start_matches('\u{feff}'), &mark)))
     });
     environment
+}
+
+/// Writes a value as JSON that is JavaScript, too: older browsers take two more
+/// characters for line breaks, which end strings.
+fn tojson(
+    value: &Value,
+    indent: Option<Value>,
+    options: Kwargs,
+) -> Result<Value, minijinja::Error> {
+    let json = minijinja::filters::tojson(value, indent, options)?.to_string();
+    let json = json.replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029");
+    Ok(Value::from_safe_string(json))
 }
 
 impl fmt::Debug for Views {
@@ -232,14 +240,18 @@ mod tests {
     #[test]
     fn what_is_included_is_escaped_whatever_its_file_is_called() {
         const FILES: &[(&str, &[u8])] = &[
+            ("data.json", b"{{ name }}"),
             ("label.svg", b"<text>{{ name }}</text>"),
-            ("page.html", b"{% include 'label.svg' %}{% include 'part' %}"),
+            (
+                "page.html",
+                b"{% include 'label.svg' %}{% include 'part' %}{% include 'data.json' %}",
+            ),
             ("part", b"{{ name }}"),
         ];
         let views = Views::new(Folder::embedded(FILES)).unwrap();
         let page = view("page").with(&BTreeMap::from([("name", "<b>")]));
         let page = views.render(&page.name, &page.data).unwrap();
-        assert_eq!(page, "<text>&lt;b&gt;</text>&lt;b&gt;");
+        assert_eq!(page, "<text>&lt;b&gt;</text>&lt;b&gt;&lt;b&gt;");
     }
 
     #[test]
@@ -250,7 +262,7 @@ mod tests {
         let page = view("page").with(&BTreeMap::from([("name", "</script>\"'&\u{2028}\\")]));
         let page = views.render(&page.name, &page.data).unwrap();
         let value = page.split_once(" = ").unwrap().1.strip_suffix("</script>").unwrap();
-        assert!(!value.contains(['<', '>', '&', '\'']), "{value}");
+        assert!(!value.contains(['<', '>', '&', '\'', '\u{2028}']), "{value}");
         let read: String = serde_json::from_str(value).unwrap();
         assert_eq!(read, "</script>\"'&\u{2028}\\");
     }
