@@ -187,6 +187,9 @@ fn environment(folder: &Folder, mark: &str) -> Environment<'static> {
     // Whatever its name ends with, a template is a part of a page.
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
     environment.add_filter("tojson", tojson);
+    // One that shows itself ends there. By the default, it takes more than half of a
+    // thread's stack in builds without optimisation.
+    environment.set_recursion_limit(MAX_DEPTH);
     let (folder, mark) = (folder.clone(), mark.to_owned());
     environment.set_loader(move |path| {
         let Some(file) = folder.read(path.split('/')) else {
@@ -202,6 +205,9 @@ fn environment(folder: &Folder, mark: &str) -> Environment<'static> {
     });
     environment
 }
+
+/// How deep templates may be: a loop counts 1, a macro 4 and an include 10.
+const MAX_DEPTH: usize = 250;
 
 /// Writes a value as JSON that is JavaScript, too: older browsers take two more
 /// characters for line breaks, which end strings.
@@ -252,6 +258,25 @@ mod tests {
         let page = view("page").with(&BTreeMap::from([("name", "<b>")]));
         let page = views.render(&page.name, &page.data).unwrap();
         assert_eq!(page, "<text>&lt;b&gt;</text>&lt;b&gt;&lt;b&gt;");
+    }
+
+    #[test]
+    fn a_template_that_shows_itself_is_an_error() {
+        const FILES: &[(&str, &[u8])] = &[
+            (
+                "deep.html",
+                b"{% macro a(n) %}{% if n %}{{ a(n - 1) }}{% endif %}{% endmacro %}{{ a(40) }}",
+            ),
+            ("include.html", b"{% include 'include.html' %}"),
+            ("loop.html", b"{% for x in [1] recursive %}{{ loop([1]) }}{% endfor %}"),
+            ("macro.html", b"{% macro a() %}{{ a() }}{% endmacro %}{{ a() }}"),
+        ];
+        let views = Views::new(Folder::embedded(FILES)).unwrap();
+        let answer = move |name| views.answer(&view(name), "").status().as_u16();
+        let answers = move || ["include", "macro", "loop", "deep"].map(answer);
+        // Half of what threads have, so that the other half is left to whatever calls.
+        let thread = std::thread::Builder::new().stack_size(1 << 20).spawn(answers).unwrap();
+        assert_eq!(thread.join().unwrap(), [500, 500, 500, 200]);
     }
 
     #[test]
