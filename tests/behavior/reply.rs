@@ -27,6 +27,9 @@ pode_server! {
     route GET "/download" => async |_| file("behavior/files/plain.txt").await.map(|file| file.download());
     route GET "/no-file" => async |_| file("behavior/files/missing.txt").await;
     route GET "/bytes" => async |_| bytes("image/gif", &b"GIF89a"[..]);
+    route GET "/untyped" => async |_| bytes("text/html\n", "<script>document.title = 1</script>");
+    route GET "/response" => async |_| warp::http::Response::new("<script>document.title = 1</script>");
+    route GET "/sniffed" => async |_| text("a").with_header("X-Content-Type-Options", "none");
     route GET "/old" => redirect "/created";
     route GET "/people/:id/*rest" => redirect "/users/:id/all/*rest";
     route GET "/users/*rest" (rest: String) => async |_, rest: String| text(rest);
@@ -55,6 +58,19 @@ async fn replies_are_changed() {
         // Both headers are there; the map keeps the last one.
         assert_eq!((cookies.status, cookies.headers["set-cookie"].as_str()), (204, "d=e"));
         assert_eq!(get(&server, "/broken").await.status, 500);
+    }
+}
+
+#[tokio::test]
+async fn browsers_do_not_guess_what_a_reply_is() {
+    for server in by_each_version(replies).await {
+        for path in ["/created", "/file", "/bytes", "/untyped", "/response", "/gone", "/nowhere"] {
+            let answer = get(&server, path).await;
+            assert_eq!(answer.headers["x-content-type-options"], "nosniff", "{path}");
+        }
+        let untyped = get(&server, "/untyped").await;
+        assert_eq!(untyped.headers["content-type"], "application/octet-stream");
+        assert_eq!(get(&server, "/sniffed").await.headers["x-content-type-options"], "none");
     }
 }
 

@@ -1,10 +1,11 @@
 //! Responses whose bodies are in memory.
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, LOCATION};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, LOCATION, X_CONTENT_TYPE_OPTIONS};
 use http::{Response, StatusCode};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
+use crate::base::log::ration::{Quoted, rationed};
 use crate::base::one_line::OneLine;
 
 /// A response whose body is in memory.
@@ -49,16 +50,29 @@ pub(crate) fn whole(status: StatusCode, content_type: HeaderValue, body: Bytes) 
     let mut response = Response::new(body);
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, content_type);
+    unsniffed(response)
+}
+
+/// Tells browsers to take the content type as it is, unless a header says something
+/// of that: they would run as a page what looks like one.
+pub(crate) fn unsniffed(mut response: WholeResponse) -> WholeResponse {
+    let nosniff = const { HeaderValue::from_static("nosniff") };
+    response.headers_mut().entry(X_CONTENT_TYPE_OPTIONS).or_insert(nosniff);
     response
 }
 
-/// Sends bytes of any content type; leaves out one that isn't valid in a header.
+/// Sends bytes of any content type; one that isn't valid in a header becomes
+/// `application/octet-stream`.
 pub(crate) fn typed(content_type: &str, body: Bytes) -> WholeResponse {
-    let mut response = Response::new(body);
-    if let Ok(content_type) = HeaderValue::from_str(content_type) {
-        response.headers_mut().insert(CONTENT_TYPE, content_type);
-    }
-    response
+    let content_type = HeaderValue::from_str(content_type).unwrap_or_else(|_| {
+        let quoted = Quoted(content_type.as_bytes());
+        rationed!(
+            warn,
+            "{quoted:?} is no content type, so the reply is `application/octet-stream`"
+        );
+        const { HeaderValue::from_static("application/octet-stream") }
+    });
+    whole(StatusCode::OK, content_type, body)
 }
 
 /// RFC 6266: the name in a form that holds any character, and for clients that

@@ -22,7 +22,9 @@ use crate::base::outcome::HandlerError;
 #[cfg(feature = "views")]
 pub use crate::content::view::{Variables, View, view};
 pub use crate::http::response::WholeResponse;
-use crate::http::response::{empty, internal_error, redirection, sentence, typed, whole};
+use crate::http::response::{
+    empty, internal_error, redirection, sentence, typed, unsniffed, whole,
+};
 
 /// What a handler may return.
 ///
@@ -99,8 +101,8 @@ pub fn html(html: impl Into<String>) -> Text {
 
 /// Answers with bytes, unchanged.
 ///
-/// A content type that isn't valid in a header is left out. A content type from
-/// an untrusted source may be `text/html`: browsers then run its scripts with
+/// A content type that isn't valid in a header becomes `application/octet-stream`.
+/// A content type from an untrusted source may be `text/html`: browsers then run its scripts with
 /// the rights of this server's pages, unless a header such as
 /// `Content-Security-Policy: sandbox` removes them.
 ///
@@ -200,7 +202,7 @@ impl Reply for Status {
 
 impl<B: Into<Bytes>> Reply for Response<B> {
     fn into_response(self, _event: &WebEvent) -> WholeResponse {
-        self.map(Into::into)
+        unsniffed(self.map(Into::into))
     }
 }
 
