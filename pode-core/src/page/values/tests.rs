@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::place::States;
 use super::*;
+use crate::page::requests_of_script;
 
 /// Returns what is told of a view `page.html`, and of other files, each of which
 /// stands behind a line `--- name`.
@@ -357,3 +358,161 @@ const PIECES: &[&str] = &[
     " ", "\n", "a", "b=", "=", "\"", "'", "<", "!", "<!--", "--", "-->", "-", "?", "<!", "&lt;",
     "<Script>",
 ];
+
+/// Templates that print `v`, in and between all kinds of places.
+fn any_template() -> impl Strategy<Value = String> {
+    let print = prop::sample::select(vec![
+        "{{ v }}",
+        "{{ v|tojson }}",
+        "{{ v|urlencode }}",
+        "{{ v|upper }}",
+        "{{ v|length }}",
+        "{{ 'a' if c else v|tojson }}",
+        "{{ v if c }}",
+        "{{ loop.index }}",
+        "{{ s }}",
+        "{{ m(v) }}",
+        "{{ self.b() }}",
+        "{{ super() }}",
+        "{{ caller() }}",
+        "{% include 'part' %}",
+        "{% set s = v|tojson %}",
+        "{% set s = m(v) %}",
+        "{% set m = v %}",
+    ]);
+    let text = prop::sample::select(vec![
+        "<p>",
+        "<p ",
+        "<p title=\"",
+        "<p title=",
+        "\"",
+        "'",
+        ">",
+        "=",
+        " ",
+        "<script>",
+        "</script>",
+        "<style>",
+        "</style>",
+        "a = ",
+        "`",
+        "${",
+        "}",
+        "{",
+        "/",
+        "//",
+        "/*",
+        "*/",
+        "\n",
+        ";",
+        "(",
+        ")",
+        "return ",
+        "<!--",
+        "-->",
+        "<title>",
+        "</title>",
+        "<svg>",
+        "</svg>",
+    ]);
+    let leaf = prop_oneof![print.prop_map(str::to_owned), text.prop_map(str::to_owned)];
+    leaf.prop_recursive(4, 24, 4, |inner| {
+        let several = prop::collection::vec(inner, 0..4).prop_map(|parts| parts.concat());
+        (several.clone(), several, 0..16).prop_map(|(one, other, kind)| match kind {
+            0 => format!("{{% if c %}}{one}{{% else %}}{other}{{% endif %}}"),
+            1 => format!("{{% if c %}}{one}{{% endif %}}{other}"),
+            2 => format!("{{% for v in xs %}}{one}{{% endfor %}}{other}"),
+            3 => format!("{{% set s %}}{one}{{% endset %}}{other}"),
+            4 => format!("{{% macro m(v) %}}{one}{{% endmacro %}}{other}"),
+            5 => format!("{{% block b %}}{one}{{% endblock %}}{other}"),
+            6 => format!("{{% filter trim %}}{one}{{% endfilter %}}{other}"),
+            7 => format!("{{% call m(v) %}}{one}{{% endcall %}}{other}"),
+            8 => format!("{{% with s = v %}}{one}{{% endwith %}}{other}"),
+            9 => format!("{{% macro m(v) %}}{{{{ caller() }}}}{one}{{% endmacro %}}{other}"),
+            10 => format!("<p title=\"{one}\">{other}"),
+            11 => format!("<p title='{one}'>{other}"),
+            12 => format!("<style>{one}</style>{other}"),
+            13 | 14 => format!("<script>{one}</script>{other}"),
+            _ => format!("{one}{other}"),
+        })
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+
+    /// Whatever a client sends, it makes no tag, attribute, style or call.
+    #[test]
+    fn no_value_leaves_its_place_in_a_view_that_is_accepted(
+        page in any_template(),
+        part in any_template(),
+        base in any_template(),
+        extends: bool,
+    ) {
+        let page = if extends { format!("{{% extends 'base' %}}{page}") } else { page };
+        let files = [("page.html", page), ("part", part.replace("'part'", "'none' ignore missing")), ("base", base)];
+        let mut environment = Environment::new();
+        environment.set_auto_escape_callback(|_| minijinja::AutoEscape::Html);
+        environment.set_recursion_limit(100);
+        for (name, text) in &files {
+            if environment.add_template(name, text).is_err() {
+                return Ok(());
+            }
+        }
+        let read = |path: &str| {
+            files.iter().find(|(name, _)| *name == path).map(|(_, text)| text.as_str())
+        };
+        if !Values::new(read, true).unsafe_in("page.html").is_empty() {
+            return Ok(());
+        }
+        for v in PAYLOADS {
+            for c in [true, false] {
+                let given = minijinja::context! { v, c, s => v, xs => [v, v] };
+                let made = environment.get_template("page.html").unwrap().render(given);
+                // It may lack a macro.
+                let made = made.unwrap_or_default();
+                prop_assert!(is_harmless(&made), "{files:?}\n{made}");
+            }
+        }
+    }
+}
+
+const PAYLOADS: [&str; 12] = [
+    "x zz=1 ",
+    "x' zz='1",
+    "x\" zz=\"1",
+    "><zz>",
+    "</script></style><zz>",
+    "</script><script>fetch(`/zz`)</script>",
+    "fetch(`/zz`)",
+    ";fetch(`/zz`)//",
+    "';fetch(`/zz`)//",
+    "`;fetch(`/zz`)//",
+    "${fetch(`/zz`)}",
+    "*/;fetch(`/zz`)\nfetch(`/zz`)",
+];
+
+fn is_harmless(page: &str) -> bool {
+    let mut emitter = DefaultEmitter::<usize>::new_with_span();
+    emitter.naively_switch_states(true);
+    let mut element = Vec::new();
+    Tokenizer::new_with_emitter(page, emitter).all(|Ok(token)| match token {
+        Token::StartTag(tag) => {
+            element = tag.name.to_vec();
+            element != b"zz" && tag.attributes.keys().all(|name| !name.starts_with(b"zz"))
+        }
+        Token::EndTag(_) => {
+            element.clear();
+            true
+        }
+        Token::String(text) => match &element[..] {
+            b"style" => !text.to_ascii_lowercase().windows(2).any(|it| it == b"zz"),
+            b"script" => {
+                let code = String::from_utf8_lossy(&text);
+                requests_of_script(&code).iter().all(|it| !it.address.contains("zz"))
+            }
+            _ => true,
+        },
+        _ => true,
+    })
+}
