@@ -189,6 +189,16 @@ impl State {
                 }
                 _ => 0,
             },
+            At::Raw { content, tail, .. } if tail.is_empty() => match content {
+                Content::Script(script) => script.run(text),
+                Content::Style | Content::Text => text.find(['<', '-']).unwrap_or(text.len()),
+            },
+            At::Tag(_, Inside::Before) => {
+                text.find(|c: char| !c.is_ascii_whitespace()).unwrap_or(text.len())
+            }
+            At::Until(ends, tail) if tail.is_empty() => {
+                text.find(|c| ends.iter().any(|end| end.starts_with(c))).unwrap_or(text.len())
+            }
             _ => 0,
         }
     }

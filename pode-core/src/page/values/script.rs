@@ -104,6 +104,29 @@ impl Script {
         into
     }
 
+    /// Reads at once what of this changes nothing, or only makes a word longer, and
+    /// has neither `<` nor `-`; returns its length.
+    pub(super) fn run(&mut self, text: &str) -> usize {
+        let up_to = |ends: &[char]| {
+            text.find(|c| matches!(c, '<' | '-') || ends.contains(&c)).unwrap_or(text.len())
+        };
+        match &mut self.mode {
+            Mode::Code(_) => text.find(|c: char| !c.is_ascii_whitespace()).unwrap_or(text.len()),
+            Mode::Word(word) => {
+                let end = text.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(text.len());
+                let kept = ("instanceof".len() + 1).saturating_sub(word.len()).min(end);
+                word.push_str(&text[..kept]);
+                end
+            }
+            Mode::Quoted(quote) => up_to(&[*quote, '\\', '\n']),
+            Mode::Template => up_to(&['`', '\\', '$']),
+            Mode::LineComment => up_to(&['\n', '\u{2028}', '\u{2029}']),
+            Mode::BlockComment => up_to(&['*']),
+            Mode::Unknown => up_to(&[]),
+            _ => 0,
+        }
+    }
+
     /// Reads a character. There may be several ways to read it, or none.
     pub(super) fn step(mut self, c: char, next: &mut Vec<Script>) {
         let is_line_end = matches!(c, '\n' | '\u{2028}' | '\u{2029}');
