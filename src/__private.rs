@@ -41,6 +41,7 @@ pub mod signal_words {
     pub use pode_runtime::OnLag::{Disconnect, Latest, Skip};
     pub use pode_runtime::Origins::{AnyPage, OwnPages};
     pub use pode_runtime::Rebroadcast::{Anyone, OwnGroups};
+    pub use pode_runtime::Replay::{All, Last, Messages, OnlyNew};
     pub type __Options = pode_runtime::SignalOptions;
     pub use pode_runtime::pages_of;
 }

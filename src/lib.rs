@@ -238,6 +238,8 @@ mod pages {
     mod deploy {}
     #[doc = include_str!("../docs/endurance.md")]
     mod endurance {}
+    #[doc = include_str!("../docs/history.md")]
+    mod history {}
     #[doc = include_str!("../docs/performance.md")]
     mod performance {}
 }
@@ -250,7 +252,7 @@ pub use warp;
 
 pub use pode_core::{
     Address, ClientId, ClientIdError, FamilyPath, Nothing, Protocol, SendError, SignalFamily,
-    SignalPath, SignalTarget, StateName, UpstreamName, level,
+    SignalPath, SignalTarget, StateName, UpstreamName, hub::Position, level,
 };
 /// Makes a struct the data of a view, and a reply.
 ///
@@ -295,10 +297,10 @@ pub use pode_runtime::signals::{self, Signals};
 pub use pode_runtime::{
     BoundEndpoint, Bytes, CertificateError, ClientIds, Clients, Cookie, DeclaredLimits,
     DisconnectReason, EndedError, EndpointOptions, Error, EventError, FromMessage, HandOver, Hosts,
-    InvokeError, Limits, LogWriter, OnLag, Origins, PublicOptions, RawMessage, Rebroadcast, Result,
-    RouteOptions, RunningServer, Secret, Server, ServerOptions, Service, SignalOptions, StartError,
-    TimerOptions, TrustedProxies, forwarded_by, log_to_terminal, log_writer, pages_of, print_panic,
-    secret_from_env, signed_by,
+    InvokeError, Limits, LogWriter, OnLag, Origins, PublicOptions, RawMessage, Rebroadcast, Replay,
+    Result, RouteOptions, RunningServer, Secret, Server, ServerOptions, Service, SignalOptions,
+    StartError, TimerOptions, TrustedProxies, forwarded_by, log_to_terminal, log_writer, pages_of,
+    print_panic, secret_from_env, signed_by,
 };
 #[cfg(feature = "upstream")]
 pub use pode_runtime::{

@@ -122,6 +122,8 @@ fn signal(number: usize) -> Signal {
         level: Level::Name,
         endpoints: Vec::new(),
         capacity_messages: None,
+        history_messages: Some(0),
+        history_needs: Vec::new(),
     }
 }
 

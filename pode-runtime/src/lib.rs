@@ -52,7 +52,7 @@ pub use net::tls::certificate;
 pub use net::tls::certificate::{Certificate, ClientAuthorities, ClientCertificate};
 pub use push::clients;
 pub use push::clients::Clients;
-pub use push::engine::OnLag;
+pub use push::engine::{OnLag, Replay};
 pub use push::publisher as signals;
 pub use push::publisher::Signals;
 pub use push::raw_message::RawMessage;

@@ -36,6 +36,34 @@ keywords! {
     /// # let _ = prices();
     /// ```
     ///
+    /// With `history_messages`, a signal keeps its newest messages, so that a client
+    /// which was away gets what it missed, and one that is slow isn't cut off before
+    /// the log has left it behind: `docs/history.md` in the
+    /// repository tells how.
+    ///
+    /// | `replay` | what a new client gets first |
+    /// |---|---|
+    /// | `OnlyNew` | only what is sent from then on; the default |
+    /// | `Last` | the newest message |
+    /// | `Messages(20)` | the 20 newest ones |
+    /// | `All` | as many as `history_messages` |
+    ///
+    /// ```
+    /// # use pode::prelude::*;
+    /// # #[derive(Clone, Serialize)]
+    /// # struct Say;
+    /// pode_server! {
+    ///     server chat;
+    ///     endpoint ws 8090;
+    ///     signal ROOM: Say = "/rooms/:room" (room: String) {
+    ///         history_messages: 50,
+    ///         history_age: 1h,
+    ///         replay: Messages(20),
+    ///     };
+    /// }
+    /// # let _ = chat();
+    /// ```
+    ///
     /// The server pings every client each 25 seconds, unless the signal sets
     /// another interval (`heartbeat: 10s`). Browsers answer by themselves. A
     /// client that shows no sign of life until the next ping is disconnected.

@@ -28,6 +28,7 @@ mod greedy;
 #[cfg(unix)]
 mod hand_over;
 mod header;
+mod history;
 #[cfg(target_os = "linux")]
 mod log;
 mod memory;

@@ -2,7 +2,7 @@
 //! wait.
 
 mod process;
-mod secure;
+pub(crate) mod secure;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;

@@ -245,6 +245,8 @@ codes! {
     SignalsCross = 115,
     /// Arguments in another order than in the path.
     ArgumentOrder = 116,
+    /// An option of messages that aren't kept.
+    NotKept = 117,
 
     // Limits.
     /// A limit that doesn't apply to its declaration.

@@ -2,7 +2,7 @@
 
 use super::endpoints::unknown_names;
 use super::{Code, Diagnostic};
-use crate::model::{Server, Signal};
+use crate::model::{HistoryNeed, Server, Signal};
 use crate::route_path::Overlap;
 
 pub(super) fn check(server: &Server, found: &mut Vec<Diagnostic>) {
@@ -16,6 +16,7 @@ pub(super) fn check(server: &Server, found: &mut Vec<Diagnostic>) {
             endpoint.protocol.serves_signals()
         }));
         found.extend(no_capacity(signal));
+        found.extend(signal.history_needs.iter().filter_map(|need| not_kept(signal, need)));
     }
 }
 
@@ -59,6 +60,24 @@ fn in_the_way(earlier: &Signal, later: &Signal) -> Option<Diagnostic> {
         Overlap::None | Overlap::Inside => return None,
     };
     Some(Diagnostic::new(code, later.path_place, message, help).other(earlier.path_place, other))
+}
+
+/// An option would have no effect, or less than it says.
+fn not_kept(signal: &Signal, need: &HistoryNeed) -> Option<Diagnostic> {
+    let HistoryNeed { option, messages: needed } = need;
+    let kept = signal.history_messages.filter(|kept| kept < needed)?;
+    let (name, option, place) = (&signal.name.text, &option.text, option.place);
+    let (message, help) = match kept {
+        0 => (
+            format!("`{option}` has no effect: signal `{name}` keeps no messages"),
+            format!("write how many it keeps, such as `history_messages: {}`", 100.max(*needed)),
+        ),
+        _ => (
+            format!("`{option}` is of {needed} messages, and signal `{name}` keeps {kept}"),
+            format!("write `history_messages: {needed}`, or replay fewer"),
+        ),
+    };
+    Some(Diagnostic::new(Code::NotKept, place, message, help))
 }
 
 /// Nothing could ever be sent.

@@ -65,9 +65,10 @@ impl Close {
     /// Too many messages wait for a slow consumer: 1013.
     pub const TOO_SLOW: Close = Close::new(1013, "too slow: too many messages wait");
 
-    /// A client resumes too late for the messages it missed: 1013.
+    /// A client resumes too late for the messages it missed, or from a position that
+    /// was never given: 4410, as browsers show no status of a refused handshake.
     pub const FORGOTTEN: Close =
-        Close::new(1013, "the missed messages are no longer kept: connect without `resume`");
+        Close::new(4410, "the missed messages are no longer kept: connect without `resume`");
 
     /// Makes the close frame for a client that breaks the protocol: 1002.
     pub(crate) const fn protocol_error(reason: &'static str) -> Close {

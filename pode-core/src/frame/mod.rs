@@ -85,6 +85,15 @@ impl Header {
         Header { bytes, length }
     }
 
+    /// Returns how many bytes are before the payload in such a frame.
+    pub fn bytes_of(frame: &[u8]) -> usize {
+        match frame.get(1) {
+            Some(126) => 4,
+            Some(127) => 10,
+            _ => 2.min(frame.len()),
+        }
+    }
+
     /// Returns the bytes before the payload: 2, 4 or 10.
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes[..self.length]
@@ -110,6 +119,9 @@ mod tests {
     #[test]
     fn headers_use_the_shortest_length() {
         let header = |bytes| Header::new(Opcode::Text, bytes).as_bytes().to_vec();
+        assert!(
+            [0, 125, 126, 65_536].map(header).iter().all(|it| Header::bytes_of(it) == it.len())
+        );
         assert_eq!(header(0), [0x81, 0]);
         assert_eq!(header(125), [0x81, 125]);
         assert_eq!(header(126), [0x81, 126, 0, 126]);

@@ -10,37 +10,61 @@
 //! message is lost between the two**: a plain broadcast channel would overwrite
 //! what a receiver has not read yet.
 //!
-//! During a hand-over between two processes, a channel
-//! [numbers](Channel::number) its messages and keeps them for a while
-//! ([`History`]), or it is [diverted](Channel::divert): then its messages go
-//! elsewhere and come back in an order that both processes share.
+//! A channel with a [`Log`] numbers its messages and keeps them for a while. During
+//! a hand-over between two processes, one of them numbers for both; in the other
+//! one a channel is [diverted](Channel::divert): its messages go elsewhere and come
+//! back in the order that both share.
 //!
 //! The hub knows neither sockets nor clocks: the run time decides how long a
 //! sender waits for a permit, and what happens to a received message.
 //!
-//! `receiver` takes messages out of a channel, `numbering` and [`history`](History)
-//! number and keep them.
+//! `receiver` takes messages out of a channel, `numbering` numbers them, [`log`](Log)
+//! keeps them, each at its [`Position`].
 
-mod history;
+mod log;
 mod numbering;
+mod position;
 mod receiver;
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex};
 
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, broadcast};
 
-pub use self::history::{History, HistoryBounds, HistoryGap, Position, PositionError, Publication};
+pub use self::log::{ENTRY_BYTES, Frames, Kept, Log, LogBounds, LogEntry, LogGap};
+pub use self::numbering::{BACKLOG, Publication, SharedLog};
+pub use self::position::{Position, PositionError};
 use self::receiver::Shared;
 pub use self::receiver::{Receiver, ReceiverSource};
 use crate::error::SendError;
 use crate::message::Message;
 
+/// What a channel carries.
+pub trait Parcel: Clone + Send + 'static {
+    /// Says for whom a message is that isn't for everyone at its path.
+    type Audience: Clone + fmt::Debug + Send + Sync + 'static;
+
+    /// Returns the message that a log keeps; `None` for what is no message, and
+    /// gets no number.
+    fn log_entry(&self) -> Option<LogEntry<'_, Self::Audience>>;
+}
+
+impl Parcel for Message {
+    /// It is for everyone.
+    type Audience = Infallible;
+
+    fn log_entry(&self) -> Option<LogEntry<'_, Infallible>> {
+        Some(LogEntry { path: None, audience: None, frame: self.frame() })
+    }
+}
+
 /// The channels of a server, by path. They carry [`Message`]s, or a type that
 /// adds to them.
 #[derive(Debug)]
-pub struct Hub<T = Message> {
+pub struct Hub<T: Parcel = Message> {
     /// At least one for each path.
     channels: BTreeMap<&'static str, Vec<Channel<T>>>,
     /// Notified when a message gets a number.
@@ -49,7 +73,7 @@ pub struct Hub<T = Message> {
 
 /// The sending side of one signal path.
 #[derive(Debug)]
-pub struct Channel<T = Message> {
+pub struct Channel<T: Parcel = Message> {
     path: &'static str,
     /// Its index among the channels of its path.
     index: usize,
@@ -58,15 +82,11 @@ pub struct Channel<T = Message> {
     /// receiver is left.
     permits: Arc<Semaphore>,
     capacity_messages: usize,
-    /// Whether there is a history, so that senders take no lock if there is
-    /// none.
-    is_numbered: AtomicBool,
     /// Whether messages go elsewhere. Changed only while nobody else holds a
     /// permit.
     is_diverted: AtomicBool,
-    /// A message gets its number under this lock, and is sent under it, too, so
-    /// numbers and messages have one order.
-    history: Mutex<Option<History<T>>>,
+    /// Absent if messages have no numbers; then senders take no lock.
+    log: Option<Arc<SharedLog<T>>>,
     numbered: Arc<Notify>,
 }
 
@@ -75,7 +95,7 @@ pub struct Channel<T = Message> {
 /// Dropping it returns the capacity.
 #[derive(Debug)]
 #[must_use = "the permit is held until a message is sent or this is dropped"]
-pub struct Permit<'channel, T = Message> {
+pub struct Permit<'channel, T: Parcel = Message> {
     channel: &'channel Channel<T>,
     permit: OwnedSemaphorePermit,
 }
@@ -87,26 +107,37 @@ pub struct Permit<'channel, T = Message> {
 #[derive(Clone, Debug)]
 struct Slot<T> {
     message: T,
+    /// The number of the next message; 0 if messages have none.
+    next: u64,
     permit: Arc<OwnedSemaphorePermit>,
 }
 
-impl<T: Clone + Send + 'static> Hub<T> {
-    /// Makes a channel for each declared path and its capacity in messages, and
-    /// a first receiver of each.
+impl<T: Parcel> Hub<T> {
+    /// Makes a channel without a log for each declared path and its capacity in
+    /// messages, and a first receiver of each.
     ///
     /// Capacities are clamped to the range from 1 to [`MAX_CAPACITY_MESSAGES`].
     /// A path that is declared several times has several channels.
     pub fn new(
         declared: impl IntoIterator<Item = (&'static str, usize)>,
     ) -> (Hub<T>, Vec<Receiver<T>>) {
+        Hub::with_logs(declared.into_iter().map(|(path, capacity)| (path, capacity, None)))
+    }
+
+    /// As [`new`](Self::new), with logs.
+    pub fn with_logs(
+        declared: impl IntoIterator<Item = (&'static str, usize, Option<Log<T::Audience>>)>,
+    ) -> (Hub<T>, Vec<Receiver<T>>) {
         let numbered = Arc::new(Notify::new());
         let mut hub = Hub { channels: BTreeMap::<_, Vec<_>>::new(), numbered };
         let mut receivers = Vec::new();
-        for (path, capacity_messages) in declared {
+        for (path, capacity_messages, log) in declared {
             let capacity_messages = capacity_messages.clamp(1, MAX_CAPACITY_MESSAGES);
             let (sender, receiver) = broadcast::channel(capacity_messages);
             let permits = Arc::new(Semaphore::new(capacity_messages));
-            let shared = Shared { permits: Arc::clone(&permits), sender: sender.downgrade() };
+            let log = log.map(|log| Arc::new(SharedLog::new(log)));
+            let (permits_too, log_too) = (Arc::clone(&permits), log.clone());
+            let shared = Shared { permits: permits_too, sender: sender.downgrade(), log: log_too };
             let channels = hub.channels.entry(path).or_default();
             channels.push(Channel {
                 path,
@@ -114,9 +145,8 @@ impl<T: Clone + Send + 'static> Hub<T> {
                 sender,
                 permits,
                 capacity_messages,
-                is_numbered: AtomicBool::new(false),
                 is_diverted: AtomicBool::new(false),
-                history: Mutex::new(None),
+                log,
                 numbered: Arc::clone(&hub.numbered),
             });
             receivers.push(Receiver::new(path, receiver, Arc::new(shared)));
@@ -183,7 +213,7 @@ pub fn spread(path: &str, channels: usize) -> usize {
 /// start, so this is far more than is useful.
 pub const MAX_CAPACITY_MESSAGES: usize = 1 << 20;
 
-impl<T: Clone + Send + 'static> Channel<T> {
+impl<T: Parcel> Channel<T> {
     /// Returns the path.
     pub fn path(&self) -> &'static str {
         self.path
@@ -222,25 +252,6 @@ impl<T: Clone + Send + 'static> Channel<T> {
             Err(_) if self.permits.is_closed() => Err(SendError::Stopped { path: self.path }),
             Err(_) => Err(SendError::Full { path: self.path }),
         }
-    }
-}
-
-impl<T: Clone + Send + 'static> Permit<'_, T> {
-    /// Puts the message into the channel, without a number.
-    ///
-    /// # Errors
-    ///
-    /// [`SendError::Stopped`] if the receivers were closed or dropped
-    /// meanwhile; the message may or may not have been received.
-    pub fn send(self, message: T) -> Result<(), SendError> {
-        let Channel { path, sender, permits, .. } = self.channel;
-        let stopped = SendError::Stopped { path };
-        if sender.send(Slot { message, permit: Arc::new(self.permit) }).is_err() {
-            return Err(stopped);
-        }
-        // A receiver that closes still gets the messages that were sent before;
-        // only now is it certain that this one was.
-        if permits.is_closed() { Err(stopped) } else { Ok(()) }
     }
 }
 

@@ -1,111 +1,146 @@
-//! Numbering: how a channel works while two processes hand over.
+//! Numbering: how the messages of a channel with a log get their numbers.
 //!
-//! One of them is the leader. Messages that are published in it get a number
-//! and are kept. In the other, the follower, channels are diverted: senders
-//! find that messages go elsewhere, and only what comes back from the leader is
-//! published. So all clients of both processes get the same messages in the
-//! same order. At all other times, the cost is two flag checks.
+//! Usually here, at the call. While two processes hand over, one of them is the
+//! leader and numbers for both; what it has numbered waits in a backlog for the
+//! other one. In that one, the follower, channels are diverted: senders find that
+//! messages go elsewhere, and only what comes back is published.
 
+use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::{Channel, History, HistoryGap, Permit, Position, Publication};
+use super::{Channel, Log, LogGap, Parcel, Permit, Position, Slot};
 use crate::error::SendError;
 
-impl<T: Clone + Send + 'static> Channel<T> {
-    /// Numbers and keeps from now on the messages that are
-    /// [published](Permit::publish).
+/// How many messages and bytes may wait for the other process.
+pub const BACKLOG: (usize, usize) = (4096, 8 << 20);
+
+/// A channel's log, and what else has to keep the order of numbers.
+///
+/// A message gets its number under its lock, and is sent under it, too, so numbers
+/// and messages have one order.
+pub struct SharedLog<T: Parcel>(Mutex<Numbered<T>>);
+
+struct Numbered<T: Parcel> {
+    log: Log<T::Audience>,
+    /// Present while another process gets what is published.
+    backlog: Option<Backlog<T>>,
+}
+
+/// What was published and not taken yet.
+struct Backlog<T> {
+    waiting: VecDeque<Publication<T>>,
+    bytes: usize,
+    /// Whether something was dropped in front of it.
+    has_lost: bool,
+}
+
+/// What was published.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Publication<T> {
+    /// The number of a message; of anything else, that of the next message.
+    pub number: u64,
+    /// Lets the sender recognize it; 0 if the sender doesn't need to.
+    pub tag: u64,
+    /// What it is.
+    pub parcel: T,
+}
+
+impl<T: Parcel> SharedLog<T> {
+    pub(super) fn new(log: Log<T::Audience>) -> SharedLog<T> {
+        SharedLog(Mutex::new(Numbered { log, backlog: None }))
+    }
+
+    /// Looks at the log, or changes it. Senders wait meanwhile.
+    pub fn with<R>(&self, work: impl FnOnce(&mut Log<T::Audience>) -> R) -> R {
+        work(&mut self.lock().log)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Numbered<T>> {
+        // Nothing that holds the lock can panic midway.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T: Parcel> std::fmt::Debug for SharedLog<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("SharedLog").field(&self.lock().log.position()).finish()
+    }
+}
+
+impl<T: Parcel> Channel<T> {
+    /// Returns its log, if it has one.
+    pub fn log(&self) -> Option<&Arc<SharedLog<T>>> {
+        self.log.as_ref()
+    }
+
+    /// Returns the position of the next message, if messages have numbers.
+    pub fn position(&self) -> Option<Position> {
+        Some(self.log.as_ref()?.with(|log| log.position()))
+    }
+
+    /// Leads from now on: goes on with another process's log, and collects what is
+    /// published for it.
     ///
     /// Waits until everything that was sent before is received. Cancel safe.
     ///
     /// # Errors
     ///
     /// [`SendError::Stopped`] if no receiver is left.
-    pub async fn number(&self, history: History<T>) -> Result<(), SendError> {
+    pub async fn lead(&self, log: Log<T::Audience>) -> Result<(), SendError> {
         let _all = self.all_room().await?;
-        *self.history() = Some(history);
-        self.is_numbered.store(true, Ordering::Release);
+        if let Some(shared) = &self.log {
+            let backlog = Backlog { waiting: VecDeque::new(), bytes: 0, has_lost: false };
+            *shared.lock() = Numbered { log, backlog: Some(backlog) };
+        }
         Ok(())
     }
 
+    /// Stops collecting what is published.
+    pub fn lead_nobody(&self) {
+        if let Some(shared) = &self.log {
+            shared.lock().backlog = None;
+        }
+    }
+
+    /// Takes what was published, at most so much.
+    ///
+    /// # Errors
+    ///
+    /// Something was dropped in front of it, up to this number.
+    pub fn take_backlog(&self, at_most: usize) -> Result<Vec<Publication<T>>, LogGap> {
+        let Some(shared) = &self.log else { return Ok(Vec::new()) };
+        let Numbered { log, backlog } = &mut *shared.lock();
+        let Some(backlog) = backlog else { return Ok(Vec::new()) };
+        if std::mem::take(&mut backlog.has_lost) {
+            let first = backlog.waiting.front().map(|first| first.number);
+            return Err(LogGap { until: first.unwrap_or(log.position().number) });
+        }
+        let count = at_most.min(backlog.waiting.len());
+        let taken: Vec<_> = backlog.waiting.drain(..count).collect();
+        backlog.bytes -= taken.iter().map(bytes).sum::<usize>();
+        Ok(taken)
+    }
+
     /// Makes [`Permit::is_diverted`] report from now on that messages go
-    /// elsewhere. Returns a copy of the history; if there is none, `begin`
-    /// makes it.
+    /// elsewhere. Returns a copy of the log, if there is one.
     ///
     /// Waits until everything that was sent before is received. Cancel safe.
     ///
     /// # Errors
     ///
     /// [`SendError::Stopped`] if no receiver is left.
-    pub async fn divert(
-        &self,
-        begin: impl FnOnce() -> History<T>,
-    ) -> Result<History<T>, SendError> {
+    pub async fn divert(&self) -> Result<Option<Log<T::Audience>>, SendError> {
         let _all = self.all_room().await?;
-        let mut history = self.history();
-        let copy = history.get_or_insert_with(begin).clone();
-        self.is_numbered.store(true, Ordering::Release);
         self.is_diverted.store(true, Ordering::Release);
-        Ok(copy)
+        Ok(self.log.as_ref().map(|shared| shared.with(|log| log.clone())))
     }
 
-    /// Ends the diversion that [`divert`](Self::divert) began. The history
-    /// continues.
+    /// Ends the diversion that [`divert`](Self::divert) began. Numbers continue.
     pub fn rejoin(&self) {
         self.is_diverted.store(false, Ordering::Release);
-    }
-
-    /// Stops numbering and keeping messages.
-    pub fn forget(&self) {
-        // Replays are refused before a message can be sent that isn't kept.
-        let mut history = self.history();
-        *history = None;
-        self.is_numbered.store(false, Ordering::Release);
-    }
-
-    /// Returns the position of the next message, if messages are numbered.
-    pub fn position(&self) -> Option<Position> {
-        self.history().as_ref().map(History::position)
-    }
-
-    /// Returns the messages after a position, at most so many; empty if there
-    /// are none.
-    ///
-    /// # Errors
-    ///
-    /// Not all of them are kept.
-    pub fn since(
-        &self,
-        position: Position,
-        at_most: usize,
-    ) -> Result<Vec<Publication<T>>, HistoryGap> {
-        let history = self.history();
-        let missed = history.as_ref().ok_or(HistoryGap)?.since(position)?;
-        Ok(missed.take(at_most).cloned().collect())
-    }
-
-    /// Numbers and keeps a message that isn't published here.
-    pub fn note(&self, message: T, bytes: usize) {
-        if let Some(history) = &mut *self.history() {
-            history.push(message, bytes, 0);
-        }
-    }
-
-    /// Continues at another number; see [`History::skip_to`].
-    pub fn skip_to(&self, number: u64) {
-        if let Some(history) = &mut *self.history() {
-            history.skip_to(number);
-        }
-    }
-
-    /// Returns the earliest position after which everything is kept.
-    pub fn earliest(&self) -> Option<Position> {
-        let history = self.history();
-        let Position { epoch, number } = history.as_ref()?.position();
-        let first = history.as_ref()?.kept().next();
-        Some(Position { epoch, number: first.map_or(number, |kept| kept.number) })
     }
 
     /// Takes all permits as soon as all are available, so nobody is sending.
@@ -115,110 +150,154 @@ impl<T: Clone + Send + 'static> Channel<T> {
         let permit = Arc::clone(&self.permits).acquire_many_owned(all).await;
         permit.map_err(|_| SendError::Stopped { path: self.path })
     }
-
-    fn history(&self) -> MutexGuard<'_, Option<History<T>>> {
-        // Nothing that holds the lock can panic midway.
-        self.history.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
-impl<T: Clone + Send + 'static> Permit<'_, T> {
+impl<T: Parcel> Permit<'_, T> {
     /// Tells whether messages go elsewhere. A diversion can't begin while this
     /// permit is held.
     pub fn is_diverted(&self) -> bool {
         self.channel.is_diverted.load(Ordering::Acquire)
     }
 
-    /// Puts the message into the channel; if messages are numbered, it gets a
-    /// number and is kept as one of so many bytes, with its tag.
+    /// Puts something into the channel that concerns only this process, and gets no
+    /// number. Returns the position of the next message, if messages have numbers.
     ///
     /// # Errors
     ///
-    /// As for [`send`](Self::send).
-    pub fn publish(self, message: T, bytes: usize, tag: u64) -> Result<(), SendError> {
-        let channel = self.channel;
-        if !channel.is_numbered.load(Ordering::Acquire) {
-            return self.send(message);
-        }
-        let mut history = channel.history();
-        let Some(kept) = &mut *history else {
-            drop(history);
-            return self.send(message);
+    /// [`SendError::Stopped`] if the receivers were closed or dropped meanwhile; it
+    /// may or may not have been received.
+    pub fn send(self, parcel: T) -> Result<Option<Position>, SendError> {
+        let Some(shared) = &self.channel.log else {
+            return self.put(parcel, 0).map(|()| None);
         };
-        kept.push(message.clone(), bytes, tag);
-        let sent = self.send(message);
-        drop(history);
-        channel.numbered.notify_one();
-        sent
+        let numbered = shared.lock();
+        let position = numbered.log.position();
+        self.put(parcel, position.number)?;
+        Ok(Some(position))
     }
 
-    /// Puts a message into the channel that is made from the messages after a
-    /// position. No message comes between these and it.
+    /// Puts something into the channel. In one with a log, a message gets a number
+    /// and is kept as sent `now`, in seconds; and another process that is led gets
+    /// it, with its tag. If it fails, no number is taken.
     ///
     /// # Errors
     ///
     /// As for [`send`](Self::send).
-    pub fn send_missed(
-        self,
-        position: Position,
-        make: impl FnOnce(Result<Vec<T>, HistoryGap>) -> T,
-    ) -> Result<(), SendError> {
-        let history = self.channel.history();
-        let missed = history.as_ref().ok_or(HistoryGap).and_then(|kept| kept.since(position));
-        let missed = missed.map(|missed| missed.map(|kept| kept.message.clone()).collect());
-        self.send(make(missed))
+    pub fn publish(self, parcel: T, tag: u64, now: impl FnOnce() -> u32) -> Result<(), SendError> {
+        let Some(shared) = &self.channel.log else { return self.put(parcel, 0) };
+        let channel = self.channel;
+        let Numbered { log, backlog } = &mut *shared.lock();
+        let number = log.position().number;
+        let entry = parcel.log_entry();
+        self.put(parcel.clone(), number + u64::from(entry.is_some()))?;
+        if let Some(entry) = entry {
+            log.push(entry, now());
+        }
+        if let Some(backlog) = backlog {
+            backlog.push(Publication { number, tag, parcel });
+            channel.numbered.notify_one();
+        }
+        Ok(())
     }
+
+    fn put(self, message: T, next: u64) -> Result<(), SendError> {
+        let Channel { path, sender, permits, .. } = self.channel;
+        let stopped = SendError::Stopped { path };
+        if sender.send(Slot { message, next, permit: Arc::new(self.permit) }).is_err() {
+            return Err(stopped);
+        }
+        // A receiver that closes still gets the messages that were sent before;
+        // only now is it certain that this one was.
+        if permits.is_closed() { Err(stopped) } else { Ok(()) }
+    }
+}
+
+impl<T: Parcel> Backlog<T> {
+    fn push(&mut self, publication: Publication<T>) {
+        self.bytes += bytes(&publication);
+        self.waiting.push_back(publication);
+        let (messages, most_bytes) = BACKLOG;
+        while self.waiting.len() > messages || self.bytes > most_bytes && self.waiting.len() > 1 {
+            self.bytes -= self.waiting.pop_front().as_ref().map_or(0, bytes);
+            self.has_lost = true;
+        }
+    }
+}
+
+fn bytes<T: Parcel>(publication: &Publication<T>) -> usize {
+    publication.parcel.log_entry().map_or(0, |entry| entry.frame.len())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::convert::Infallible;
+    use std::pin::pin;
     use std::task::{Context, Waker};
 
-    use super::super::{HistoryBounds, Hub, Receiver};
+    use super::super::{Frames, Hub, LogBounds, LogEntry, Receiver};
     use super::*;
 
-    const BOUNDS: HistoryBounds = HistoryBounds { messages: 10, bytes: 1000 };
+    /// A message of one byte; 0 is none.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    struct Byte([u8; 1]);
 
-    fn begin() -> History<u32> {
-        History::new(Position { epoch: 1, number: 0 }, BOUNDS)
+    impl Parcel for Byte {
+        type Audience = Infallible;
+
+        fn log_entry(&self) -> Option<LogEntry<'_, Infallible>> {
+            (self.0 != [0]).then_some(LogEntry { path: None, audience: None, frame: &self.0 })
+        }
     }
 
-    fn one_path(capacity_messages: usize) -> (Hub<u32>, Receiver<u32>) {
-        let (hub, mut receivers) = Hub::new([("/", capacity_messages)]);
+    fn log(number: u64) -> Log<Infallible> {
+        let bounds = LogBounds { messages: 10, age: None, bytes: 1000 };
+        Log::new(Position { epoch: 1, number }, bounds)
+    }
+
+    fn one_path(capacity_messages: usize) -> (Hub<Byte>, Receiver<Byte>) {
+        let (hub, mut receivers) = Hub::with_logs([("/", capacity_messages, Some(log(0)))]);
         (hub, receivers.remove(0))
     }
 
-    fn publish(channel: &Channel<u32>, message: u32) {
-        channel.try_reserve().unwrap().publish(message, 1, 0).unwrap();
+    fn publish(channel: &Channel<Byte>, byte: u8) {
+        channel.try_reserve().unwrap().publish(Byte([byte]), 0, || 0).unwrap();
     }
 
-    fn numbers(channel: &Channel<u32>, number: u64) -> Result<Vec<u32>, HistoryGap> {
-        let kept = channel.since(Position { epoch: 1, number }, 100);
-        kept.map(|kept| kept.into_iter().map(|kept| kept.message).collect())
+    fn kept(channel: &Channel<Byte>, from: u64) -> Result<Vec<u8>, LogGap> {
+        let mut frames = Frames::default();
+        channel.log().unwrap().with(|log| {
+            let until = log.position().number;
+            log.read(&None, from, until, |_, never| match *never {}, &mut frames)
+        })?;
+        Ok(frames.bytes)
     }
 
-    #[tokio::test]
-    async fn only_what_is_published_while_there_is_a_history_is_kept() {
-        let (hub, mut receiver) = one_path(4);
+    #[test]
+    fn messages_have_numbers_and_nothing_else_has() {
+        let (hub, mut receiver) = one_path(8);
         let channel = hub.channel("/").unwrap();
-        publish(channel, 1);
-        assert_eq!(channel.position(), None);
-        assert_eq!(numbers(channel, 0), Err(HistoryGap));
-        assert_eq!((receiver.next().await, receiver.try_next()), (Some(1), None));
-        channel.number(begin()).await.unwrap();
-        publish(channel, 2);
-        channel.try_reserve().unwrap().send(3).unwrap();
-        publish(channel, 4);
-        assert_eq!(numbers(channel, 0), Ok(vec![2, 4]));
-        assert_eq!(numbers(channel, 1), Ok(vec![4]));
-        for message in [2, 3, 4] {
-            assert_eq!(receiver.try_next(), Some(message));
-        }
-        hub.numbered().await;
-        channel.forget();
         publish(channel, 5);
-        assert_eq!(numbers(channel, 2), Err(HistoryGap));
-        assert_eq!(receiver.try_next(), Some(5));
+        publish(channel, 0);
+        publish(channel, 6);
+        let position = channel.try_reserve().unwrap().send(Byte([9])).unwrap();
+        assert_eq!(position, Some(Position { epoch: 1, number: 2 }));
+        let behind =
+            std::iter::from_fn(|| receiver.try_next().map(|byte| (byte.0[0], receiver.number())));
+        assert_eq!(behind.collect::<Vec<_>>(), [(5, 1), (0, 1), (6, 2), (9, 2)]);
+        assert_eq!(kept(channel, 0), Ok(vec![5, 6]));
+        assert_eq!(kept(channel, 1), Ok(vec![6]));
+    }
+
+    #[test]
+    fn what_fails_takes_no_number() {
+        let (hub, receiver) = one_path(8);
+        let channel = hub.channel("/").unwrap();
+        publish(channel, 5);
+        let permit = channel.try_reserve().unwrap();
+        drop(receiver);
+        assert!(permit.publish(Byte([6]), 0, || 0).is_err());
+        assert_eq!(channel.position(), Some(Position { epoch: 1, number: 1 }));
+        assert_eq!(kept(channel, 0), Ok(vec![5]));
     }
 
     #[tokio::test]
@@ -226,46 +305,50 @@ mod tests {
         let (hub, mut receiver) = one_path(2);
         let channel = hub.channel("/").unwrap();
         let permit = channel.try_reserve().unwrap();
-        let mut diverting = Box::pin(channel.divert(begin));
+        let mut diverting = Box::pin(channel.divert());
         let mut context = Context::from_waker(Waker::noop());
         assert!(diverting.as_mut().poll(&mut context).is_pending());
         assert!(matches!(channel.try_reserve(), Err(SendError::Full { .. })), "others wait");
         assert!(!permit.is_diverted());
-        permit.publish(1, 1, 0).unwrap();
+        permit.publish(Byte([1]), 0, || 0).unwrap();
         assert!(diverting.as_mut().poll(&mut context).is_pending(), "it isn't delivered yet");
-        assert_eq!(receiver.try_next(), Some(1));
+        assert_eq!(receiver.try_next(), Some(Byte([1])));
         assert_eq!(receiver.try_next(), None);
-        let history = diverting.await.unwrap();
-        assert_eq!(history.position(), Position { epoch: 1, number: 0 });
-        let permit = channel.try_reserve().unwrap();
-        assert!(permit.is_diverted());
-        permit.publish(2, 1, 9).unwrap();
-        let kept = channel.since(history.position(), 100).unwrap();
-        assert_eq!(kept, [Publication { number: 0, tag: 9, bytes: 1, message: 2 }]);
+        let log = diverting.await.unwrap().unwrap();
+        assert_eq!(log.position(), Position { epoch: 1, number: 1 });
+        assert!(channel.try_reserve().unwrap().is_diverted());
         channel.rejoin();
         assert!(!channel.try_reserve().unwrap().is_diverted());
-        assert_eq!(channel.position(), Some(Position { epoch: 1, number: 1 }));
     }
 
-    #[tokio::test]
-    async fn nothing_comes_between_what_was_missed_and_what_comes() {
+    #[test]
+    fn what_is_led_waits_for_the_other_process() {
         let (hub, mut receiver) = one_path(8);
         let channel = hub.channel("/").unwrap();
-        let missed = |number| {
-            let permit = channel.try_reserve().unwrap();
-            let sum = |missed: Result<Vec<u32>, _>| missed.map_or(0, |all| all.iter().sum());
-            permit.send_missed(Position { epoch: 1, number }, sum).unwrap();
-        };
-        missed(0);
-        assert_eq!((receiver.try_next(), receiver.try_next()), (Some(0), None));
-        channel.number(begin()).await.unwrap();
-        for message in [10, 20, 30] {
-            publish(channel, message);
+        publish(channel, 1);
+        assert_eq!(receiver.try_next(), Some(Byte([1])));
+        assert_eq!(receiver.try_next(), None);
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(pin!(channel.lead(log(7))).poll(&mut context).is_ready());
+        for byte in [2, 0, 3] {
+            publish(channel, byte);
         }
-        missed(1);
-        missed(4);
-        let taken: Vec<u32> = std::iter::from_fn(|| receiver.try_next()).collect();
-        assert_eq!(taken, [10, 20, 30, 50, 0]);
-        assert_eq!(channel.position().map(|position| position.number), Some(3), "it got no number");
+        assert!(pin!(hub.numbered()).poll(&mut context).is_ready());
+        let first = |publications: &[Publication<Byte>]| {
+            publications.iter().map(|it| (it.number, it.parcel.0[0])).collect::<Vec<_>>()
+        };
+        assert_eq!(first(&channel.take_backlog(2).unwrap()), [(7, 2), (8, 0)]);
+        assert_eq!(first(&channel.take_backlog(2).unwrap()), [(8, 3)]);
+        assert_eq!(first(&channel.take_backlog(2).unwrap()), []);
+        for _ in 0..=BACKLOG.0 {
+            while receiver.try_next().is_some() {}
+            publish(channel, 4);
+        }
+        assert_eq!(channel.take_backlog(2), Err(LogGap { until: 10 }), "it was too slow");
+        assert_eq!(first(&channel.take_backlog(2).unwrap()), [(10, 4), (11, 4)]);
+        channel.lead_nobody();
+        while receiver.try_next().is_some() {}
+        publish(channel, 5);
+        assert_eq!(first(&channel.take_backlog(2).unwrap()), []);
     }
 }

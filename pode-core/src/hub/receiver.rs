@@ -9,18 +9,19 @@ use std::task::{Context, Poll, Waker, ready};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast};
 
-use super::Slot;
+use super::{Parcel, SharedLog, Slot};
 use crate::message::Message;
 
 /// A receiver of one signal path: takes each message once, in order.
 ///
 /// When the last one of a path is dropped, senders get
 /// [`SendError::Stopped`](crate::SendError::Stopped).
-pub struct Receiver<T = Message> {
+pub struct Receiver<T: Parcel = Message> {
     path: &'static str,
     receiving: Receiving<T>,
-    /// The permit of the message that was taken last.
+    /// The permit of the message that was taken last, and the number behind it.
     permit: Option<Arc<OwnedSemaphorePermit>>,
+    number: u64,
     shared: Arc<Shared<T>>,
 }
 
@@ -34,37 +35,49 @@ struct Receiving<T> {
 type Received<T> = (Result<Slot<T>, RecvError>, broadcast::Receiver<Slot<T>>);
 
 /// The state that the receivers of a path share.
-pub(super) struct Shared<T> {
+pub(super) struct Shared<T: Parcel> {
     pub(super) permits: Arc<Semaphore>,
     /// Weak, so that receivers don't keep the channel open.
     pub(super) sender: broadcast::WeakSender<Slot<T>>,
+    pub(super) log: Option<Arc<SharedLog<T>>>,
 }
 
-impl<T> Drop for Shared<T> {
+impl<T: Parcel> Drop for Shared<T> {
     fn drop(&mut self) {
         self.permits.close();
     }
 }
 
 /// Makes more receivers of a path.
-pub struct ReceiverSource<T = Message> {
+pub struct ReceiverSource<T: Parcel = Message> {
     path: &'static str,
     shared: Weak<Shared<T>>,
 }
 
-impl<T: Clone + Send + 'static> Receiver<T> {
+impl<T: Parcel> Receiver<T> {
     pub(super) fn new(
         path: &'static str,
         receiver: broadcast::Receiver<Slot<T>>,
         shared: Arc<Shared<T>>,
     ) -> Receiver<T> {
         let receiving = Receiving { receiver: Some(receiver), waiting: None };
-        Receiver { path, receiving, permit: None, shared }
+        Receiver { path, receiving, permit: None, number: 0, shared }
     }
 
     /// Returns the path.
     pub fn path(&self) -> &'static str {
         self.path
+    }
+
+    /// Returns the log of the path's channel, if it has one.
+    pub fn log(&self) -> Option<&Arc<SharedLog<T>>> {
+        self.shared.log.as_ref()
+    }
+
+    /// Returns the number behind what was taken last: that of the next message. 0
+    /// if messages have none, or nothing was taken yet.
+    pub fn number(&self) -> u64 {
+        self.number
     }
 
     /// Returns the source of more receivers of this path.
@@ -93,7 +106,7 @@ impl<T: Clone + Send + 'static> Receiver<T> {
                 self.path
             ),
         };
-        self.permit = Some(slot.permit);
+        (self.permit, self.number) = (Some(slot.permit), slot.next);
         Poll::Ready(Some(slot.message))
     }
 
@@ -114,13 +127,13 @@ impl<T: Clone + Send + 'static> Receiver<T> {
     }
 }
 
-impl<T> fmt::Debug for Receiver<T> {
+impl<T: Parcel> fmt::Debug for Receiver<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Receiver").field("path", &self.path).finish_non_exhaustive()
     }
 }
 
-impl<T: Clone + Send + 'static> ReceiverSource<T> {
+impl<T: Parcel> ReceiverSource<T> {
     /// Returns a receiver of every message that is sent from now on; `None`
     /// when the path has no other receiver any more, or the hub was dropped.
     pub fn receiver(&self) -> Option<Receiver<T>> {
@@ -130,13 +143,13 @@ impl<T: Clone + Send + 'static> ReceiverSource<T> {
     }
 }
 
-impl<T> fmt::Debug for ReceiverSource<T> {
+impl<T: Parcel> fmt::Debug for ReceiverSource<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ReceiverSource").field("path", &self.path).finish_non_exhaustive()
     }
 }
 
-impl<T: Clone + Send + 'static> Receiving<T> {
+impl<T: Parcel> Receiving<T> {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Slot<T>, RecvError>> {
         let waiting = match self.receiver.take() {
             Some(mut receiver) => {

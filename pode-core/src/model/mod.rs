@@ -23,7 +23,7 @@ pub use on::{ConnectionEvent, On};
 pub use public::Public;
 pub use route::{Action, Argument, Integer, Route, Source};
 pub use schedule::Schedule;
-pub use signal::{Level, Receiver, Signal};
+pub use signal::{HistoryNeed, Level, Receiver, Signal};
 pub use state::State;
 pub use timer::Timer;
 pub use upstream::Upstream;

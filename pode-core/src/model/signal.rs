@@ -24,6 +24,20 @@ pub struct Signal {
     pub endpoints: Vec<Name>,
     /// The capacity of its channel, if it is written as a number.
     pub capacity_messages: Option<(u64, Place)>,
+    /// How many messages of a path are kept; `None` if that isn't written as a
+    /// number.
+    pub history_messages: Option<u64>,
+    /// Options that need messages to be kept.
+    pub history_needs: Vec<HistoryNeed>,
+}
+
+/// An option that needs messages to be kept.
+#[derive(Debug)]
+pub struct HistoryNeed {
+    /// Its name.
+    pub option: Name,
+    /// How many it needs.
+    pub messages: u64,
 }
 
 impl Signal {

@@ -1,15 +1,18 @@
 //! Signals: parses paths and levels.
 
 use pode_core::check::{Code, help_with_choices};
-use pode_core::model::{Head, Level, Signal};
+use pode_core::model::{Head, HistoryNeed, Level, Signal};
 use proc_macro2::Span;
-use syn::Expr;
 use syn::spanned::Spanned;
+use syn::{Expr, ExprLit, Lit};
 
 use super::Resolver;
 use super::options::{ENDPOINT, LEVEL};
 use crate::shown::shown;
 use crate::syntax::{self, Options};
+
+/// The option that says how many messages are kept.
+const KEPT: &str = "history_messages";
 
 impl Resolver<'_> {
     pub(super) fn signal(&mut self, head: Head, written: &syntax::Signal) -> Option<Signal> {
@@ -33,7 +36,36 @@ impl Resolver<'_> {
             level: level.0,
             endpoints: endpoints?,
             capacity_messages: self.number(&written.options, "capacity_messages"),
+            history_messages: match written.options.fields.iter().any(|it| it.name == KEPT) {
+                true => self.number(&written.options, KEPT).map(|(number, _)| number),
+                false => Some(0),
+            },
+            history_needs: self.history_needs(&written.options),
         })
+    }
+
+    /// Returns the options that need messages to be kept.
+    fn history_needs(&mut self, options: &Options) -> Vec<HistoryNeed> {
+        let needs = options.fields.iter().filter_map(|field| {
+            let messages = match (&*field.name.to_string(), &field.value) {
+                ("history_age" | "history_bytes", _) => 1,
+                ("replay", Expr::Path(path)) => {
+                    match &*path.path.segments.last()?.ident.to_string() {
+                        "Last" | "All" => 1,
+                        _ => return None,
+                    }
+                }
+                ("replay", Expr::Call(call)) => match call.args.first() {
+                    Some(Expr::Lit(ExprLit { lit: Lit::Int(number), .. })) => {
+                        number.base10_parse().ok()?
+                    }
+                    _ => 1,
+                },
+                _ => return None,
+            };
+            Some(HistoryNeed { option: self.word(&field.name), messages })
+        });
+        needs.collect()
     }
 
     /// Returns the level, and where it stands.

@@ -26,8 +26,6 @@ pub(crate) struct Context {
     pub(crate) client_tasks: TaskTracker,
     /// Ends the handlers of requests among them, at once.
     pub(crate) cut_off: CancellationToken,
-    /// Whether clients of another process may resume here.
-    pub(crate) resumes: bool,
 }
 
 /// Returns the context of an event with these signals, for tests.
@@ -43,6 +41,5 @@ pub(crate) fn context_of(signals: Signals) -> std::sync::Arc<Context> {
         client_ids: Default::default(),
         client_tasks: Default::default(),
         cut_off: Default::default(),
-        resumes: false,
     })
 }

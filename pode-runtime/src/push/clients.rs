@@ -10,7 +10,7 @@ use pode_core::frame::Close;
 use pode_core::hub::Position;
 use pode_core::{ClientId, SendError, SignalTarget};
 
-use crate::push::engine::{Audience, Command, Envelope, Found, Query, Recipients, Replay};
+use crate::push::engine::{Audience, Command, Envelope, Found, Query, Recipients};
 use crate::push::publisher::Signals;
 
 /// The clients of a signal, or of one path of a family; see
@@ -176,21 +176,18 @@ impl Clients {
 
     /// Admits the client with this arrival number.
     ///
-    /// Messages that it missed since a position come first.
+    /// Messages that it missed since a position come first. Returns the position
+    /// from which on it gets all, if messages have numbers.
     pub(crate) async fn admit(
         &self,
         client: ClientId,
         arrival: u64,
         since: Option<Position>,
-    ) -> Result<(), SendError> {
-        let (client, replay) = (self.audience(Recipients::Client(client)), Replay::since(since));
-        self.command(Command::Admit { client, arrival, replay }).await
-    }
-
-    /// Returns whether the messages after a position are kept.
-    pub(crate) fn remembers(&self, position: Position) -> bool {
-        let channel = self.signals.channel(self.signal, self.path.as_deref());
-        channel.is_ok_and(|channel| channel.since(position, 0).is_ok())
+    ) -> Result<Option<Position>, SendError> {
+        let client = self.audience(Recipients::Client(client));
+        let admit = Envelope::Command(Arc::new(Command::Admit { client, arrival, since }));
+        let position = self.signals.place(self.signal, self.path.as_deref(), admit).await?;
+        Ok(since.filter(|_| position.is_some()).or(position))
     }
 
     /// Returns the path at which the clients are.

@@ -41,16 +41,16 @@ pub enum DisconnectReason {
         code: Option<u16>,
     },
     /// The server closed it: for a handler, after its `idle_timeout` (1000), for
-    /// another client with its id (1008), or after a failure in the server
-    /// (1011).
+    /// another client with its id (1008), after a failure in the server (1011), or
+    /// as it resumed and the messages that it missed were no longer kept (4410).
     ByServer {
         /// The close code.
         code: u16,
     },
     /// It gave no sign of liveness for one heartbeat interval.
     TimedOut,
-    /// Too many messages waited for it, or it resumed and the messages that it
-    /// missed were no longer kept; it got close code 1013.
+    /// It read too slowly: too many messages waited for it, or at a signal with
+    /// history, the next one for it was no longer kept. It got close code 1013.
     Lagged,
     /// The server stopped. The client got close code 1001, or 1012 if another
     /// process had taken over, unless it was cut off.

@@ -90,16 +90,17 @@ bounded!(
 bounded!(RouteOptions { limits } but not { origins });
 bounded!(PublicOptions { cache_age } but not { download, index });
 bounded!(
-    SignalOptions { heartbeat, idle_timeout }
+    SignalOptions { heartbeat, idle_timeout, history_age }
     but not {
         // The hub limits it.
         capacity_messages,
         on_lag, origins, max_message_bytes, max_frame_bytes, messages_per_second, max_clients,
-        max_clients_per_address, rebroadcast
+        max_clients_per_address, rebroadcast, history_messages, history_bytes, replay
     }
     first |options| {
         options.heartbeat = in_seconds(options.heartbeat);
         options.idle_timeout = in_seconds(options.idle_timeout);
+        options.history_age = in_seconds(options.history_age);
     }
 );
 #[cfg(feature = "upstream")]
@@ -165,6 +166,10 @@ mod tests {
         let signal = SignalOptions {
             capacity_messages: 1,
             on_lag: Default::default(),
+            history_messages: 0,
+            history_age: length,
+            history_bytes: 0,
+            replay: Default::default(),
             heartbeat: length,
             origins: Default::default(),
             max_message_bytes: 0,
@@ -239,7 +244,7 @@ mod tests {
         let declared = declare(Duration::MAX);
         let shown = shown(&declared);
         assert!(!shown.contains(&format!("{:?}", Duration::MAX)), "{shown}");
-        // All durations are there: 5 of limits at three places, and 12 more.
-        assert_eq!(shown.matches(&format!("{LONGEST:?}")).count(), 3 * 5 + 12, "{shown}");
+        // All durations are there: 5 of limits at three places, and 13 more.
+        assert_eq!(shown.matches(&format!("{LONGEST:?}")).count(), 3 * 5 + 13, "{shown}");
     }
 }

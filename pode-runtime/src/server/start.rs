@@ -10,7 +10,7 @@ use futures_util::future::Either;
 use http::Request;
 use hyper::body::Incoming;
 use pode_core::Method;
-use pode_core::hub::{Channel, Receiver};
+use pode_core::hub::Receiver;
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -85,7 +85,8 @@ impl Declared {
     /// Ends the declarations.
     pub fn into_server(mut self) -> Server {
         rebroadcast::install_handlers(&mut self.signals);
-        let (hub, receivers) = Signal::channels(&self.signals, |_| None);
+        let hands_over = self.options.hand_over.path().is_some();
+        let (hub, receivers) = Signal::channels(&self.signals, hands_over);
         let signals = Signals::new(hub, self.options.send_timeout);
         Server { declared: self, signals, receivers }
     }
@@ -182,7 +183,7 @@ impl Server {
         surroundings: Surroundings<impl JobClock>,
     ) -> Result<RunningServer, StartError> {
         let Surroundings { inherited, clock, renews } = surroundings;
-        let Server { declared, signals, mut receivers } = self;
+        let Server { declared, signals, receivers } = self;
         #[cfg(unix)]
         outlive_files_that_are_too_large();
         // Everything that can fail comes before the first request is served.
@@ -198,17 +199,6 @@ impl Server {
         };
         if let Some(predecessor) = &mut predecessor {
             inherited.handed = predecessor.take_sockets();
-            // So that both processes spread the paths of a family alike.
-            let elsewhere = |path: &str| predecessor.channels_of(path);
-            let differs = |channel: &Channel<Envelope>| {
-                let own = signals.hub().channels_of(channel.path()).map_or(0, <[_]>::len);
-                elsewhere(channel.path()).is_some_and(|channels| channels != own)
-            };
-            if signals.hub().channels().any(differs) {
-                let (hub, adopted) = Signal::channels(&declared.signals, elsewhere);
-                signals.adopt(hub);
-                receivers = adopted;
-            }
         }
         let listeners = bind_all(&declared.endpoints, declared.crate_folder, inherited)?;
         let connections = ConnectionLimit::of_server(&declared.limits(), fd_limit::raise_limit());

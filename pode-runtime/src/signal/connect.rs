@@ -60,6 +60,9 @@ const NAME: HeaderName = HeaderName::from_static("x-pode-signal-name");
 /// The header that tells a client its initial groups.
 const GROUP: HeaderName = HeaderName::from_static("x-pode-signal-group");
 
+/// The header that tells a client its position, if its signal keeps messages.
+const POSITION: HeaderName = HeaderName::from_static("x-pode-signal-position");
+
 /// How long the header with a client's groups may be: many clients and proxies
 /// take no more than 8 KiB of headers.
 const MAX_GROUP_HEADER_BYTES: usize = 2048;
@@ -158,10 +161,7 @@ impl SignalRoute {
             None => (None, None),
         };
         let clients = context.signals.clients_at(signal, path.clone());
-        let since = resumed_position(head.uri.query()).filter(|_| context.resumes);
-        if since.is_some_and(|position| !clients.remembers(position)) {
-            return Err(HandshakeError::Forgotten.response());
-        }
+        let since = resumed_position(head.uri.query());
         let address = peer.map(|peer| peer.ip());
         let permit = limit.as_ref().map(|limit| limit.enter(address)).transpose();
         let permit = permit.map_err(|full| {
@@ -249,13 +249,16 @@ impl SignalRoute {
         let Some(arrival) = engine.subscribe(signal, new_subscriber, opening).await else {
             return Err(HandshakeError::Stopping.response());
         };
-        clients.admit(id, arrival, since).await.map_err(|error| {
+        let position = clients.admit(id, arrival, since).await.map_err(|error| {
             tracing::warn!(signal, %error, "a client can't be admitted");
             match error {
                 SendError::Full { .. } => HandshakeError::Busy.response(),
                 _ => HandshakeError::Stopping.response(),
             }
         })?;
+        if let Some(position) = position.and_then(|position| header(&position.to_string())) {
+            response.headers_mut().insert(POSITION, position);
+        }
         Ok(response)
     }
 

@@ -13,7 +13,7 @@ use std::any::Any;
 use std::sync::Arc;
 
 use pode_core::frame::AcceptPolicy;
-use pode_core::hub::Hub;
+use pode_core::hub::{Hub, Log, LogBounds, Position};
 
 pub(crate) use self::connect::{Handshake, SignalRoute};
 pub use self::incoming::FromMessage;
@@ -21,7 +21,7 @@ pub(crate) use self::incoming::read_json;
 pub use self::rebroadcast::Rebroadcast;
 pub(crate) use self::rebroadcast::Validate;
 use crate::net::connection_limit::ConnectionLimit;
-use crate::push::engine::{Envelope, SubscriberPolicy};
+use crate::push::engine::{Envelope, SubscriberPolicy, random_epoch};
 use crate::signal::options::SignalOptions;
 use crate::signal::session::Handlers;
 
@@ -51,27 +51,36 @@ pub(crate) type ReadParameters = fn(
 impl Signal {
     /// Returns how its clients are treated.
     pub(crate) fn policy(&self) -> SubscriberPolicy {
-        let SignalOptions { on_lag, heartbeat, idle_timeout, .. } = self.options;
+        let SignalOptions { on_lag, heartbeat, idle_timeout, replay, .. } = self.options;
         let SignalOptions { max_message_bytes: max_bytes, max_frame_bytes, .. } = self.options;
         let incoming = match self.handlers.receives() {
             true => AcceptPolicy::Messages { max_bytes, max_frame_bytes },
             false => AcceptPolicy::Nothing,
         };
-        SubscriberPolicy::new(on_lag, heartbeat, idle_timeout, incoming)
+        let history = (self.options.history_messages > 0).then_some(replay);
+        SubscriberPolicy::new(on_lag, heartbeat, idle_timeout, incoming, history)
     }
 
-    /// Makes the channels of signals, and their receivers. A family that another
-    /// process has has as many as there.
+    /// Makes the channels of signals, and their receivers.
     pub(crate) fn channels(
         signals: &[Signal],
-        elsewhere: impl Fn(&str) -> Option<usize>,
+        hands_over: bool,
     ) -> (Hub<Envelope>, Vec<pode_core::hub::Receiver<Envelope>>) {
-        // Paths of a family are spread over as many channels as there are
-        // cores, so that a message to one path wakes only one shard.
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Hub::new(signals.iter().flat_map(|Signal { path, options, read, .. }| {
-            let channels = if read.is_some() { elsewhere(path).unwrap_or(cores) } else { 1 };
-            std::iter::repeat_n((*path, options.capacity_messages), channels)
+        Hub::with_logs(signals.iter().flat_map(|Signal { path, options, read, .. }| {
+            let SignalOptions { capacity_messages, history_messages, history_age, .. } = options;
+            let messages = *history_messages;
+            let age = (!history_age.is_zero()).then_some(history_age.as_secs() as u32);
+            let bounds = LogBounds { messages, age, bytes: options.history_bytes };
+            let channels = if read.is_some() { FAMILY_CHANNELS } else { 1 };
+            (0..channels).map(move |_| {
+                let log = (hands_over || messages > 0)
+                    .then(|| Log::new(Position { epoch: random_epoch(), number: 0 }, bounds));
+                (*path, *capacity_messages, log)
+            })
         }))
     }
 }
+
+/// Over how many channels the paths of a family are spread, so that a message to one
+/// path wakes only one shard. Two processes that hand over must have the same number.
+const FAMILY_CHANNELS: usize = 16;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::http::origin::Origins;
-use crate::push::engine::OnLag;
+use crate::push::engine::{OnLag, Replay};
 use crate::signal::rebroadcast::Rebroadcast;
 
 /// Options of a signal: `signal CHAT: Message = "/" { capacity_messages: 64 };`
@@ -20,6 +20,28 @@ pub struct SignalOptions {
     /// messages come; `Disconnect` by default. The variants need no `use` in
     /// the option's value: `{ on_lag: Skip }`.
     pub on_lag: OnLag,
+
+    /// How many messages of each path are kept, so that a client that was away gets
+    /// what it missed; 0 by default: none. While there is room in `history_bytes`,
+    /// more are kept, up to 1,024 of each path and 1 MiB: so a client that is slow is
+    /// not cut off earlier than without. A client resumes by the position that it has
+    /// reached: `/chat?resume=1f6a3c5e7d9b2a40-1729`.
+    pub history_messages: usize,
+
+    /// How long a message is kept at most, in whole seconds, rounded up; zero, the
+    /// default, means no limit.
+    pub history_age: Duration,
+
+    /// What the kept messages of a channel may take together: as many bytes as their
+    /// frames have and 24 for each; 8 MiB by default. The oldest go first, of all
+    /// paths that have more than `history_messages`, then of any. A signal has one
+    /// channel, a family 16. The newest message is kept whatever its size.
+    pub history_bytes: usize,
+
+    /// Which of the kept messages a new client gets before those that are sent from
+    /// then on; `OnlyNew` by default. The variants need no `use` in the option's
+    /// value: `{ history_messages: 50, replay: Messages(20) }`.
+    pub replay: Replay,
 
     /// How often the server pings a client, in whole seconds, rounded up; 25
     /// seconds by default, zero for never. A client that shows no liveness
@@ -81,6 +103,10 @@ impl Default for SignalOptions {
         SignalOptions {
             capacity_messages: 128,
             on_lag: OnLag::default(),
+            history_messages: 0,
+            history_age: Duration::ZERO,
+            history_bytes: 8 << 20,
+            replay: Replay::default(),
             heartbeat: Duration::from_secs(25),
             origins: Origins::default(),
             max_message_bytes: 64 << 10,

@@ -22,6 +22,13 @@ pode_server! {
     // PODE064: the least capacity; and words of options that need no `use`.
     signal PRICES: f64 = "/prices" { on_lag: Latest };
     signal NEWS: Vec<(u8, String)> = "/news" { capacity_messages: 1 };
+    // PODE117: as many as are kept; what isn't written as a number is not judged.
+    #[allow(dead_code, reason = "nobody sends")]
+    signal RATES: f64 = "/rates" { history_messages: 20, history_age: 1min, replay: Messages(20) };
+    #[allow(dead_code, reason = "nobody sends")]
+    signal BIDS: f64 = "/bids" { history_messages: kept(), replay: Messages(50) };
+    #[allow(dead_code, reason = "nobody sends")]
+    signal ASKS: f64 = "/asks" { replay: OnlyNew };
     // PODE065: a port that is the scheme's default; a list that is known only
     // at run time.
     signal SHOP: String = "/shop" { origins: pages_of(["https://Shop.example:443", "app://."]) };
@@ -46,6 +53,10 @@ where
 
 #[allow(dead_code)]
 struct Room(pode::FamilyPath<String>);
+
+fn kept() -> usize {
+    50
+}
 
 fn shops() -> Vec<String> {
     vec!["shop.example/".to_owned()]

@@ -67,6 +67,15 @@ macro_rules! sending_methods {
                 self.signals().try_send(signal, payload)
             }
 
+            /// Returns how far a signal has come; see
+            /// [`Signals::position`](crate::push::publisher::Signals::position).
+            pub fn position<S: pode_core::SignalTarget>(
+                &self,
+                signal: S,
+            ) -> Option<pode_core::hub::Position> {
+                self.signals().position(signal)
+            }
+
             /// Sends JSON that is already encoded, byte for byte; see
             /// [`Signals::send_json`](crate::push::publisher::Signals::send_json).
             pub fn send_json<S: pode_core::SignalTarget>(

@@ -54,8 +54,6 @@ pub(crate) enum HandshakeError {
     Full,
     #[error("too many clients are connected from your address")]
     FullForAddress,
-    #[error("the missed messages are no longer kept: connect without `resume` and load anew")]
-    Forgotten,
     #[error("the server is overloaded; try again later")]
     Busy,
     #[error("the server is stopping")]
@@ -131,7 +129,6 @@ impl HandshakeError {
             | HandshakeError::Key => StatusCode::BAD_REQUEST,
             HandshakeError::NotAsked | HandshakeError::Version => StatusCode::UPGRADE_REQUIRED,
             HandshakeError::Origin => StatusCode::FORBIDDEN,
-            HandshakeError::Forgotten => StatusCode::GONE,
             HandshakeError::FullForAddress => StatusCode::TOO_MANY_REQUESTS,
             HandshakeError::Full | HandshakeError::Busy | HandshakeError::Stopping => {
                 StatusCode::SERVICE_UNAVAILABLE

@@ -7,7 +7,8 @@ use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until};
 
 use super::client::Client;
-use super::path::{Path, SubscriberPolicy};
+use super::path::Path;
+use super::policy::SubscriberPolicy;
 use super::readiness::SlotId;
 use super::shard::{Shard, SlotKey, Turns};
 use super::shrink::shrink;
@@ -55,7 +56,7 @@ impl Shard {
             if self.stopping.is_some() && moves {
                 // It has as long as the stop may take.
                 self.limit(id.place);
-            } else if self.client(id.place).close_for_fault(true) {
+            } else if self.close_for_fault(id.place) {
                 // The messages that it should get first take too long.
                 self.limit(id.place);
                 self.advance(id.place);
@@ -67,6 +68,11 @@ impl Shard {
                 self.remove(id.place);
             }
         }
+    }
+
+    fn close_for_fault(&mut self, place: SlotId) -> bool {
+        let live = self.paths[place.path as usize].live;
+        self.client(place).close_for_fault(true, live)
     }
 
     /// Closes clients that exceeded the idle timeout. Each path is checked four
@@ -97,7 +103,8 @@ impl Shard {
 
     /// Closes a client after its queued messages.
     pub(super) fn end(&mut self, place: SlotId, close: &Close, end: DisconnectReason) {
-        self.client(place).close_last(close, end);
+        let live = self.paths[place.path as usize].live;
+        self.client(place).close_last(close, end, live);
         self.limit(place);
         self.advance(place);
     }
@@ -108,8 +115,9 @@ impl Shard {
             self.paths[number].close();
             while self.deliver(number as u32).await {}
         }
-        let say =
-            |client: &mut Client| client.close_last(&Close::STOPPING, DisconnectReason::Stopped);
+        let say = |client: &mut Client, live| {
+            client.close_last(&Close::STOPPING, DisconnectReason::Stopped, live);
+        };
         self.close_all(say, STOP_TIMEOUT, deadline, abandoned).await;
     }
 
@@ -118,7 +126,7 @@ impl Shard {
     /// or when the stop is abandoned.
     pub(super) async fn close_all(
         &mut self,
-        send_close: impl Fn(&mut Client),
+        send_close: impl Fn(&mut Client, u64),
         patience: Duration,
         deadline: Instant,
         abandoned: impl Future<Output = ()>,
@@ -134,7 +142,8 @@ impl Shard {
             while let Some(slot) = self.paths[path as usize].clients.first_from(next) {
                 next = slot + 1;
                 let place = SlotId { path, slot };
-                send_close(self.client(place));
+                let live = self.paths[path as usize].live;
+                send_close(self.client(place), live);
                 self.advance(place);
                 if self.paths[path as usize].clients.get(slot).is_some() {
                     self.limit(place);

@@ -4,12 +4,13 @@
 use std::mem;
 
 use pode_core::frame::Close;
+use pode_core::hub::Position;
 use tokio::task::yield_now;
 
 use super::client::{Batch, SendOutcome};
 use super::envelope::{Audience, Command, EVERYBODY};
 use super::path::{Due, Path};
-use super::readiness::SlotId;
+use super::readiness::{SlotId, Source};
 use super::shard::{Shard, Turns};
 use crate::base::log::ration::rationed;
 use crate::push::session::DisconnectReason;
@@ -42,8 +43,11 @@ impl Shard {
             None => clients.first_from(next),
         } {
             next = slot + 1;
-            match clients[slot].send(batch, policy.limits) {
+            match clients[slot].send(batch, policy) {
                 SendOutcome::All => {}
+                SendOutcome::Behind => {
+                    self.readiness.again(Source::Client(SlotId { path, slot }));
+                }
                 SendOutcome::Missed(messages) => {
                     tracing::debug!(path = name, messages, "a client reads too slowly for some");
                 }
@@ -70,8 +74,8 @@ impl Shard {
     /// such as answers to their earlier messages, are delivered by now.
     fn tell_faults(&mut self, path: u32) {
         for slot in mem::take(&mut self.paths[path as usize].at_fault) {
-            let clients = &mut self.paths[path as usize].clients;
-            if clients.get_mut(slot).is_some_and(|client| client.close_for_fault(false)) {
+            let Path { clients, live, .. } = &mut self.paths[path as usize];
+            if clients.get_mut(slot).is_some_and(|client| client.close_for_fault(false, *live)) {
                 self.unlist(SlotId { path, slot });
                 self.advance(SlotId { path, slot });
             }
@@ -89,22 +93,20 @@ impl Shard {
                 let end = DisconnectReason::ByServer { code: close.code().unwrap_or_default() };
                 self.send_close(number, audience, close, end).await;
             }
-            Command::Admit { client, arrival, replay } => {
+            Command::Admit { client, arrival, since } => {
                 // The client's join came before this command.
                 self.join_all();
-                let path = &mut self.paths[number as usize];
-                let (before, forgotten) = path.admit(client, *arrival, replay);
+                let (admitted, before) = self.paths[number as usize].admit(client, *arrival);
                 if let Some(slot) = before {
                     self.replace(SlotId { path: number, slot });
                 }
-                if let Some(slot) = forgotten {
-                    let place = SlotId { path: number, slot };
-                    self.client(place).close(&Close::FORGOTTEN, DisconnectReason::Lagged);
-                    self.limit(place);
-                    self.advance(place);
+                if let Some(slot) = admitted {
+                    self.begin(SlotId { path: number, slot }, *since);
                 }
             }
-            Command::Drain { share, close } => self.drain(number, *share, close).await,
+            Command::Drain { share, code, reason } => {
+                self.drain(number, *share, *code, reason).await;
+            }
             Command::Foreign => {}
             #[cfg(feature = "test")]
             Command::WhenHandled(handled) => self.tell_when_handled(number, handled),
@@ -121,6 +123,19 @@ impl Shard {
         }
     }
 
+    /// Begins to deliver to a client that was admitted.
+    fn begin(&mut self, place: SlotId, since: Option<Position>) {
+        match self.paths[place.path as usize].begin(place.slot, since) {
+            Ok(()) => self.readiness.again(Source::Client(place)),
+            Err(_) => {
+                let end = DisconnectReason::ByServer { code: 4410 };
+                self.client(place).close(&Close::FORGOTTEN, end);
+                self.limit(place);
+                self.advance(place);
+            }
+        }
+    }
+
     /// Closes a client whose id now belongs to another client.
     fn replace(&mut self, place: SlotId) {
         self.client(place).close(&Close::REPLACED, DisconnectReason::ByServer { code: 1008 });
@@ -130,7 +145,17 @@ impl Shard {
 
     /// Closes a share of a path's admitted clients: those whose lot lies within
     /// it.
-    async fn drain(&mut self, path: u32, share: u32, close: &Close) {
+    async fn drain(&mut self, path: u32, share: u32, code: u16, reason: &str) {
+        let Path { live, log, .. } = &self.paths[path as usize];
+        let live = *live;
+        let epoch = log.as_ref().map(|log| log.with(|log| log.position().epoch));
+        let close_at = |number| {
+            let position = epoch.map(|epoch| format!("; resume={}", Position { epoch, number }));
+            Close::own(code, format!("{reason}{}", position.unwrap_or_default()))
+                .unwrap_or(Close::STOPPING)
+        };
+        // The same for all who are live.
+        let close_live = close_at(live);
         let mut turns = Turns::default();
         let mut next = 0;
         while let Some(slot) = self.paths[path as usize].clients.first_from(next) {
@@ -138,6 +163,10 @@ impl Shard {
             let place = SlotId { path, slot };
             let client = self.client(place);
             if lot(path, client.subscriber.arrival) < share && client.is_admitted() {
+                // It comes back for the rest.
+                let behind = client.behind().map(|behind| close_at(behind.number));
+                client.stop_reading_log();
+                let close = behind.as_ref().unwrap_or(&close_live);
                 self.end(place, close, DisconnectReason::Stopped);
             }
             if turns.is_over() {

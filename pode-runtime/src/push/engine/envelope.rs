@@ -5,15 +5,18 @@
 //! that joins a group gets every message that is sent to the group afterwards,
 //! and nothing else needs a lock.
 
+use std::hash::{BuildHasher, RandomState};
 use std::mem;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use pode_core::frame::Close;
-use pode_core::hub::{HistoryGap, Permit, Position};
+use pode_core::hub::{LogEntry, Parcel, Permit, Position};
 use pode_core::{ClientId, Message, SendError};
 #[cfg(feature = "test")]
 use tokio::sync::mpsc;
 use tokio::sync::oneshot;
+
+use crate::base::seconds::seconds;
 
 /// Sent once, and taken by each shard with clients of the path.
 #[derive(Clone, Debug)]
@@ -52,10 +55,12 @@ pub(crate) enum Command {
     /// Close clients.
     Close(Audience, Close),
     /// Admit a waiting client: the client with this arrival gets the messages
-    /// that are sent from here on, and an earlier client with its id is closed.
-    Admit { client: Audience, arrival: u64, replay: Replay },
-    /// Close a share of all clients: none at 0, all at [`EVERYBODY`].
-    Drain { share: u32, close: Close },
+    /// that are sent from here on, and those since its last position, if it
+    /// resumes; an earlier client with its id is closed.
+    Admit { client: Audience, arrival: u64, since: Option<Position> },
+    /// Close a share of all clients: none at 0, all at [`EVERYBODY`]. With a code
+    /// and reason, to which its position is added if messages have numbers.
+    Drain { share: u32, code: u16, reason: &'static str },
     /// A command of another process that has its place here.
     Foreign,
     /// Answer a query for clients.
@@ -67,15 +72,6 @@ pub(crate) enum Command {
 
 /// All clients, as a share.
 pub(crate) const EVERYBODY: u32 = 1 << 16;
-
-/// The messages that a client missed while it was disconnected.
-#[derive(Debug, Default)]
-pub(crate) struct Replay {
-    /// The client's last position; `None` if it doesn't resume.
-    since: Option<Position>,
-    /// Filled in when the command is put into its channel.
-    envelopes: OnceLock<Result<Vec<Envelope>, HistoryGap>>,
-}
 
 /// A client that a query found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,36 +99,17 @@ impl Envelope {
         }
     }
 
-    /// Returns how many bytes it counts in a history.
-    pub(crate) fn bytes(&self) -> usize {
-        match self {
-            Envelope::Broadcast(message) => message.frame().len(),
-            Envelope::Addressed(addressed) => addressed.1.frame().len(),
-            Envelope::Command(_) => mem::size_of::<Command>(),
-        }
-    }
-
-    /// Puts it into its channel. Where the channel is numbered, messages get a
-    /// number and are recognized by their tag; so are commands that also
-    /// concern another process.
-    pub(crate) fn put(self, permit: Permit<'_, Envelope>, tag: u64) -> Result<(), SendError> {
-        let bytes = self.bytes();
-        let Envelope::Command(command) = &self else { return permit.publish(self, bytes, tag) };
-        let command = Arc::clone(command);
-        match &*command {
-            Command::Join(..) | Command::Leave(..) | Command::Close(..) | Command::Foreign => {
-                permit.publish(self, bytes, tag)
-            }
-            Command::Admit { replay: Replay { since: Some(since), envelopes }, .. } => {
-                permit.send_missed(*since, |replay| {
-                    // A command is sent once.
-                    let _ = envelopes.set(replay);
-                    self
-                })
-            }
-            Command::Admit { .. } | Command::Drain { .. } | Command::Find(..) => permit.send(self),
-            #[cfg(feature = "test")]
-            Command::WhenHandled(_) => permit.send(self),
+    /// Puts it into its channel: messages, and commands that also concern another
+    /// process, which are recognized there by their tag. Returns the position of
+    /// what comes next, for a command that has its place here alone.
+    pub(crate) fn put(
+        self,
+        permit: Permit<'_, Envelope>,
+        tag: u64,
+    ) -> Result<Option<Position>, SendError> {
+        match &self {
+            Envelope::Command(command) if command.is_local() => permit.send(self),
+            _ => permit.publish(self, tag, seconds).map(|()| None),
         }
     }
 
@@ -149,36 +126,53 @@ impl Envelope {
     }
 }
 
-impl Replay {
-    /// Asks for the messages after a position.
-    pub(crate) fn since(position: Option<Position>) -> Replay {
-        Replay { since: position, envelopes: OnceLock::new() }
-    }
+impl Parcel for Envelope {
+    type Audience = Audience;
 
-    /// Returns the missed messages, if the history still has them.
-    pub(super) fn envelopes(&self) -> Result<&[Envelope], HistoryGap> {
-        match self.envelopes.get() {
-            Some(Ok(envelopes)) => Ok(envelopes),
-            Some(Err(forgotten)) => Err(*forgotten),
-            None if self.since.is_some() => Err(HistoryGap),
-            None => Ok(&[]),
+    fn log_entry(&self) -> Option<LogEntry<'_, Audience>> {
+        match self {
+            Envelope::Broadcast(message) => {
+                Some(LogEntry { path: None, audience: None, frame: message.frame() })
+            }
+            Envelope::Addressed(addressed) => {
+                let (Audience { path, recipients, except }, message) = &**addressed;
+                // The log has a place for each path.
+                let everyone = except.is_none() && *recipients == Recipients::Everyone;
+                let audience = (!everyone).then(|| {
+                    let (recipients, except) = (recipients.clone(), except.clone());
+                    Arc::new(Audience { path: None, recipients, except })
+                });
+                Some(LogEntry { path: path.as_ref(), audience, frame: message.frame() })
+            }
+            Envelope::Command(_) => None,
+        }
+    }
+}
+
+/// Returns what identifies a new numbering; it can't be guessed.
+pub(crate) fn random_epoch() -> u64 {
+    RandomState::new().hash_one(())
+}
+
+impl Command {
+    /// Whether it concerns only this process.
+    fn is_local(&self) -> bool {
+        match self {
+            Command::Join(..) | Command::Leave(..) | Command::Close(..) | Command::Foreign => false,
+            Command::Admit { .. } | Command::Drain { .. } | Command::Find(..) => true,
+            #[cfg(feature = "test")]
+            Command::WhenHandled(_) => true,
         }
     }
 }
 
 impl Audience {
-    /// Returns whether a client with this path, id and groups belongs to it.
-    pub(super) fn contains(
-        &self,
-        path: Option<&Arc<str>>,
-        id: &ClientId,
-        groups: &[Arc<str>],
-    ) -> bool {
-        self.path.as_ref() == path
-            && self.except.as_ref() != Some(id)
+    /// Returns whether a client with this id at its path belongs to it.
+    pub(super) fn is_for(&self, id: &ClientId, is_member: impl Fn(&Arc<str>) -> bool) -> bool {
+        self.except.as_ref() != Some(id)
             && match &self.recipients {
                 Recipients::Everyone => true,
-                Recipients::Group(group) => groups.contains(group),
+                Recipients::Group(group) => is_member(group),
                 Recipients::Client(client) => client == id,
             }
     }

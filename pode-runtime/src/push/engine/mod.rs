@@ -2,19 +2,22 @@
 //!
 //! A [shard] is a task that owns many [client]s of many [path]s, in [slots]; there
 //! is one for each worker of the runtime. A [path] has a home shard, and lives in
-//! more of them when it has more than a thousand clients. [delivery] does what is due
-//! in a path's channel: each [envelope] there is a message, an audience for it, or a
-//! command. [closing] is how a shard closes clients. [recovery] replaces a shard that
-//! panics; one that a worker keeps while it blocks is [helped].
+//! more of them when it has more than a thousand clients; its [policy] says how they
+//! are treated. [delivery] does what is due in a path's channel: each [envelope] there
+//! is a message, an audience for it, or a command. [closing] is how a shard closes
+//! clients. [recovery] replaces a shard that panics; one that a worker keeps while it
+//! blocks is [helped].
 //!
-//! A client is a [socket], a [send_queue] while the socket takes nothing, a decoder,
-//! and a [subscriber]: its id, groups and [inbox]. A [subscriber_index] finds clients
-//! by id and group. [readiness] tells a shard what to look at: wakers put themselves
-//! on the [ready_list], and `epoll` watches sockets.
+//! A client is a [socket], a [send_queue] while the socket takes nothing, a place in
+//! its path's log while it is [behind], a decoder, and a [subscriber]: its id, groups
+//! and [inbox]. A [subscriber_index] finds clients by id and group. [readiness] tells a
+//! shard what to look at: wakers put themselves on the [ready_list], and `epoll`
+//! watches sockets.
 //!
 //! Connections come in by [`Engine::subscribe`]; nothing else of the server knows
 //! what is in here.
 
+mod behind;
 mod client;
 mod closing;
 mod delivery;
@@ -24,6 +27,7 @@ mod epoll;
 mod helped;
 mod inbox;
 mod path;
+mod policy;
 mod readiness;
 mod ready_list;
 mod recovery;
@@ -54,11 +58,11 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{Instant, timeout_at};
 
 pub(crate) use self::envelope::{
-    Audience, Command, EVERYBODY, Envelope, Found, Query, Recipients, Replay,
+    Audience, Command, EVERYBODY, Envelope, Found, Query, Recipients, random_epoch,
 };
-pub(crate) use self::path::SubscriberPolicy;
 use self::path::{Placed, Placement};
-pub use self::send_queue::OnLag;
+pub(crate) use self::policy::SubscriberPolicy;
+pub use self::policy::{OnLag, Replay};
 use self::shard::{Join, Shard};
 use self::socket::Connection;
 pub(crate) use self::subscriber::{Groups, MAX_GROUP_BYTES, MAX_GROUPS};
@@ -141,10 +145,11 @@ impl Engine {
             let home = number as usize % shards.len();
             let is_family = path.contains("/:");
             let placement = Arc::new(Placement::new(home, is_family, messages.source()));
+            let log = messages.log().cloned();
             let mut messages = Some(messages);
             for (index, shard) in shards.iter_mut().enumerate() {
                 let messages = if index == home { messages.take() } else { None };
-                shard.add_path(path, policy(path), Arc::clone(&placement), messages);
+                shard.add_path(path, policy(path), Arc::clone(&placement), messages, log.clone());
             }
             placements.entry(path).or_default().push((number, placement));
         }

@@ -3,26 +3,25 @@
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::mem;
-use std::num::NonZero;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
 
-use pode_core::frame::AcceptPolicy;
+use pode_core::hub::{LogGap, Position, SharedLog};
 use pode_core::{Message, hub};
 use tokio::task::coop::unconstrained;
 
 use super::client::{Batch, Client};
-use super::envelope::{Audience, Command, Envelope, Found, Replay};
-use super::send_queue::{OnLag, QueueLimits};
+use super::envelope::{Audience, Command, Envelope, Found};
+use super::policy::{Replay, SubscriberPolicy};
 use super::shrink::shrink;
 use super::slots::Slots;
 use super::subscriber::{MAX_GROUP_BYTES, Subscriber};
 use super::subscriber_index::SubscriberIndex;
 use crate::base::count::Count;
 use crate::base::log::ration::rationed;
+use crate::base::seconds::seconds;
 
 /// How many clients of a path justify another shard. A path with fewer clients
 /// stays in one shard, so that a message wakes only that one.
@@ -112,31 +111,6 @@ impl Placement {
     }
 }
 
-/// How the clients of a path are treated.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct SubscriberPolicy {
-    pub(super) limits: QueueLimits,
-    /// How often they are pinged, in seconds; `None` for never.
-    pub(super) heartbeat: Option<NonZero<u32>>,
-    /// What they may send.
-    pub(super) accepts: AcceptPolicy,
-    /// How long they may send nothing; zero for no limit.
-    pub(super) idle_timeout: Duration,
-}
-
-impl SubscriberPolicy {
-    pub(crate) fn new(
-        on_lag: OnLag,
-        heartbeat: Duration,
-        idle_timeout: Duration,
-        accepts: AcceptPolicy,
-    ) -> SubscriberPolicy {
-        let limits = QueueLimits { on_lag, ..QueueLimits::default() };
-        let heartbeat = NonZero::new(heartbeat.as_secs() as u32);
-        SubscriberPolicy { limits, heartbeat, accepts, idle_timeout }
-    }
-}
-
 /// A path in one shard.
 pub(super) struct Path {
     pub(super) name: &'static str,
@@ -146,7 +120,10 @@ pub(super) struct Path {
     messages: Option<hub::Receiver<Envelope>>,
     /// An envelope that was taken from `messages` and is still to be handled:
     /// its audience differs from that of the one before.
-    put_off: Option<Envelope>,
+    put_off: Option<(Envelope, u64)>,
+    /// The number of the message that is delivered next; 0 if messages have none.
+    pub(super) live: u64,
+    pub(super) log: Option<Arc<SharedLog<Envelope>>>,
     /// Wakes the shard when there are messages.
     waker: Waker,
     pub(super) clients: Slots<Client>,
@@ -174,6 +151,7 @@ impl Path {
         policy: SubscriberPolicy,
         placement: Arc<Placement>,
         messages: Option<hub::Receiver<Envelope>>,
+        log: Option<Arc<SharedLog<Envelope>>>,
         waker: Waker,
     ) -> Path {
         Path {
@@ -182,6 +160,8 @@ impl Path {
             placement,
             messages,
             put_off: None,
+            live: 0,
+            log,
             waker,
             clients: Slots::new(),
             at_fault: Vec::new(),
@@ -211,8 +191,9 @@ impl Path {
     pub(super) fn begin_again(&mut self, waker: Waker) -> Path {
         let messages = self.messages.take();
         let placement = Arc::clone(&self.placement);
-        let mut path = Path::new(self.name, self.policy, placement, messages, waker);
-        path.put_off = self.put_off.take();
+        let log = self.log.clone();
+        let mut path = Path::new(self.name, self.policy, placement, messages, log, waker);
+        (path.put_off, path.live) = (self.put_off.take(), self.live);
         path
     }
 
@@ -229,34 +210,51 @@ impl Path {
     }
 
     /// Admits the client with this arrival, if it waits here: from now on it is
-    /// found by its id and groups, and the messages it missed are queued.
-    /// Returns the slot of an earlier client with its id; and the slot of the
-    /// client itself, if the history no longer has the messages it missed.
-    pub(super) fn admit(
-        &mut self,
-        client: &Audience,
-        arrival: u64,
-        replay: &Replay,
-    ) -> (Option<u32>, Option<u32>) {
+    /// found by its id and groups. Returns its slot, and that of an earlier client
+    /// with its id.
+    pub(super) fn admit(&mut self, client: &Audience, arrival: u64) -> (Option<u32>, Option<u32>) {
         let Some(slot) = self.waiting.remove(&arrival) else {
             let before = self.select(client).into_iter().next();
             let came_before = |slot: &u32| self.clients[*slot].subscriber.arrival < arrival;
-            return (before.filter(came_before), None);
+            return (None, before.filter(came_before));
         };
         shrink!(self.waiting);
         let before = self.index.enter(slot, &mut self.clients);
+        self.clients[slot].admit();
+        (Some(slot), before)
+    }
+
+    /// Has a client begin with the messages since its last position, or with those
+    /// that are replayed to new ones.
+    ///
+    /// # Errors
+    ///
+    /// The messages since its last position aren't kept.
+    pub(super) fn begin(&mut self, slot: u32, since: Option<Position>) -> Result<(), LogGap> {
+        let Some(log) = &self.log else { return Ok(()) };
         let client = &mut self.clients[slot];
-        client.admit();
-        let Ok(replay) = replay.envelopes() else { return (before, Some(slot)) };
-        for envelope in replay {
-            let (audience, message) = match envelope {
-                Envelope::Broadcast(message) => (None, message),
-                Envelope::Addressed(addressed) => (Some(&addressed.0), &addressed.1),
-                Envelope::Command(_) => continue,
-            };
-            client.owe_if_meant(audience, message);
+        let (path, replay) = (&client.subscriber.path, self.policy.replay);
+        if !client.is_admitted() || since.is_none() && replay == Replay::OnlyNew {
+            return Ok(());
         }
-        (before, None)
+        let from = log.with(|log| {
+            log.expire(seconds());
+            let messages = match (since, replay) {
+                (Some(position), _) => return log.resume(path, position),
+                (None, Replay::OnlyNew) => 0,
+                (None, Replay::Last) => 1,
+                (None, Replay::Messages(messages)) => messages,
+                (None, Replay::All) => usize::MAX,
+            };
+            let Subscriber { id, groups, .. } = &client.subscriber;
+            let is_member = |group: &_| groups.as_slice().contains(group);
+            let is_meant = |_, audience: &Audience| audience.is_for(id, is_member);
+            Ok(log.before(path, self.live, messages, is_meant))
+        })?;
+        if from < self.live {
+            client.fall_behind(from);
+        }
+        Ok(())
     }
 
     /// Removes a client.
@@ -294,9 +292,15 @@ impl Path {
     pub(super) fn join_group(&mut self, audience: &Audience, group: &Arc<str>) {
         for slot in self.select(audience) {
             let subscriber = &mut self.clients[slot].subscriber;
+            if subscriber.groups.as_slice().contains(group) {
+                continue;
+            }
             if subscriber.groups.may_grow() && group.len() <= MAX_GROUP_BYTES {
                 self.index.join_group(group, slot, subscriber);
-            } else if !subscriber.groups.as_slice().contains(group) {
+                if let Some(behind) = self.clients[slot].behind() {
+                    behind.note(self.live, group, true);
+                }
+            } else {
                 let client = &subscriber.id;
                 rationed!(warn, path = self.name, %client, "a client joins no further group");
             }
@@ -306,16 +310,23 @@ impl Path {
     /// Removes clients from a group.
     pub(super) fn leave_group(&mut self, audience: &Audience, group: &Arc<str>) {
         for slot in self.select(audience) {
-            let client = &mut self.clients[slot].subscriber;
-            self.index.leave_group(group, slot, client);
-            client.groups.remove(group);
+            let client = &mut self.clients[slot];
+            if client.subscriber.groups.as_slice().contains(group)
+                && let Some(behind) = client.behind()
+            {
+                behind.note(self.live, group, false);
+            }
+            let subscriber = &mut client.subscriber;
+            self.index.leave_group(group, slot, subscriber);
+            subscriber.groups.remove(group);
         }
     }
 
     /// Takes what is due; `None` if nothing is. Then the shard is woken for the
     /// next envelope.
     pub(super) fn next_due(&mut self) -> Option<Due> {
-        let first = self.put_off.take().or_else(|| self.next_envelope())?;
+        let (first, next) = self.put_off.take().or_else(|| self.next_envelope())?;
+        self.live = next;
         let (audience, message) = match &first {
             Envelope::Broadcast(message) => (None, message),
             Envelope::Addressed(addressed) => (Some(&addressed.0), &addressed.1),
@@ -325,29 +336,31 @@ impl Path {
         let mut frames = vec![message.frame().clone()];
         while frames.len() < BURST_MESSAGES
             && bytes < BURST_BYTES
-            && let Some(next) = self.next_envelope()
+            && let Some((envelope, next)) = self.next_envelope()
         {
-            let Some(message) = next.message_for(audience) else {
-                self.put_off = Some(next);
+            let Some(message) = envelope.message_for(audience) else {
+                self.put_off = Some((envelope, next));
                 break;
             };
+            self.live = next;
             bytes += message.frame().len();
             frames.push(message.frame().clone());
         }
-        let batch = Batch::new(frames);
+        let batch = Batch::new(frames, next.saturating_sub(1));
         Some(match first {
             Envelope::Addressed(addressed) => Due::Addressed(batch, addressed),
             _ => Due::Broadcast(batch),
         })
     }
 
-    fn next_envelope(&mut self) -> Option<Envelope> {
+    /// Takes an envelope, with the number of the message behind it.
+    fn next_envelope(&mut self) -> Option<(Envelope, u64)> {
         let messages = self.messages.as_mut()?;
         // Outside of the task's coop budget: once that is spent, every channel
         // would look empty. Shards yield by themselves.
         let next = unconstrained(poll_fn(|context| messages.poll_next(context)));
         match pin!(next).poll(&mut Context::from_waker(&self.waker)) {
-            Poll::Ready(envelope) => envelope,
+            Poll::Ready(envelope) => Some((envelope?, messages.number())),
             Poll::Pending => None,
         }
     }

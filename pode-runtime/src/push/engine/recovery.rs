@@ -75,7 +75,7 @@ impl Shard {
         let end = DisconnectReason::ByServer { code: 1011 };
         // A client with many waiting messages would get the close frame too
         // late behind them.
-        let say = |client: &mut Client| client.close(&Close::FAILED, end);
+        let say = |client: &mut Client, _| client.close(&Close::FAILED, end);
         let ended = caught(self.close_all(say, CLOSE_TIMEOUT, deadline, stopped)).await;
         if let Err(panic) = ended {
             Supervisor::new(TASK).tell(&panic, "the clients that it still had are dropped");

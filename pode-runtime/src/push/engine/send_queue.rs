@@ -6,46 +6,8 @@ use std::io::IoSlice;
 
 use bytes::{Buf, Bytes};
 
-/// What happens to a slow consumer: a client for which too many messages wait,
-/// 1,024 or 1 MiB together.
-///
-/// In every case the client holds up neither senders nor other clients, and the
-/// messages that it gets are in the order in which they were sent.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum OnLag {
-    /// It is cut off with close code 1013. So it knows what it missed:
-    /// everything from there on. For data that must not have gaps.
-    #[default]
-    Disconnect,
-
-    /// Messages that come while its send queue is full are skipped; it goes on
-    /// with those that come when the queue has capacity again. For feeds in
-    /// which a gap does no harm.
-    Skip,
-
-    /// The waiting messages are dropped in favour of the newest one, which
-    /// comes next. For values of which only the newest counts.
-    Latest,
-}
-
-/// How many messages may wait for a slow client, and what happens to a client
-/// that is over either limit.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct QueueLimits {
-    /// Default: 1,024.
-    pub(super) messages: usize,
-    /// The size of their frames together. A single message may be larger.
-    /// Default: 1 MiB.
-    pub(super) bytes: usize,
-    pub(super) on_lag: OnLag,
-}
-
-impl Default for QueueLimits {
-    fn default() -> Self {
-        QueueLimits { messages: 1024, bytes: 1 << 20, on_lag: OnLag::default() }
-    }
-}
+use super::behind::Behind;
+use super::policy::{OnLag, QueueLimits};
 
 /// A client is over one of the [`QueueLimits`].
 #[derive(Debug, PartialEq, Eq)]
@@ -56,9 +18,7 @@ pub(super) struct SlowConsumer;
 pub(super) struct SendQueue {
     /// The rest of a partly written frame, which must come first.
     pub(super) begun: Bytes,
-    /// Frames that come before all messages and must not be missed: greetings,
-    /// and a replay for a client that resumes. Not limited, since their number
-    /// is bounded anyway.
+    /// Greetings, which come before all messages and must not be missed.
     preface: VecDeque<Bytes>,
     /// The next ping isn't read while a pong waits.
     pub(super) pong: Option<Bytes>,
@@ -66,18 +26,27 @@ pub(super) struct SendQueue {
     /// Messages, within the [`QueueLimits`].
     messages: VecDeque<Bytes>,
     message_bytes: usize,
+    /// Where the client is in the log, if it isn't live. Then messages come from
+    /// there.
+    pub(super) behind: Option<Behind>,
     /// The last frame of all.
     pub(super) close: Option<Bytes>,
 }
 
 impl SendQueue {
+    /// Whether nothing is to be written, but what is in the log.
     pub(super) fn is_empty(&self) -> bool {
         self.begun.is_empty()
             && self.pong.is_none()
             && self.ping.is_none()
             && self.preface.is_empty()
             && self.messages.is_empty()
-            && self.close.is_none()
+            && self.last().is_none()
+    }
+
+    /// Returns the close frame, once nothing comes before it.
+    fn last(&self) -> Option<&Bytes> {
+        self.close.as_ref().filter(|_| self.behind.is_none())
     }
 
     /// Returns how many bytes wait.
@@ -108,7 +77,8 @@ impl SendQueue {
                 }
             }
         }
-        self.push_anyway(frame);
+        self.message_bytes += frame.len();
+        self.messages.push_back(frame);
         Ok(missed)
     }
 
@@ -117,23 +87,18 @@ impl SendQueue {
         self.preface.push_back(frame);
     }
 
-    /// Queues a message that must not be missed, regardless of the limits.
-    pub(super) fn push_anyway(&mut self, frame: Bytes) {
-        self.message_bytes += frame.len();
-        self.messages.push_back(frame);
-    }
-
     pub(super) fn drop_messages(&mut self) {
         self.preface = VecDeque::new();
         self.messages = VecDeque::new();
         self.message_bytes = 0;
+        self.behind = None;
     }
 
     /// Returns the bytes to write first, frame by frame.
     pub(super) fn slices<'a, 'b>(&'a self, buffers: &'b mut [IoSlice<'a>]) -> &'b [IoSlice<'a>] {
         let begun = Some(&self.begun).filter(|rest| !rest.is_empty());
         let control = begun.into_iter().chain(&self.pong).chain(&self.ping);
-        let frames = control.chain(&self.preface).chain(&self.messages).chain(&self.close);
+        let frames = control.chain(&self.preface).chain(&self.messages).chain(self.last());
         let mut count = 0;
         for (slot, frame) in buffers.iter_mut().zip(frames) {
             *slot = IoSlice::new(frame);
@@ -178,7 +143,7 @@ impl SendQueue {
             }
             return frame;
         }
-        self.close.take().unwrap_or_default()
+        self.close.take_if(|_| self.behind.is_none()).unwrap_or_default()
     }
 }
 

@@ -18,20 +18,23 @@ use futures_util::StreamExt;
 use futures_util::future::OptionFuture;
 use futures_util::stream::FuturesUnordered;
 use pode_core::frame::Close;
-use pode_core::hub;
+use pode_core::hub::{self, SharedLog};
 use tokio::sync::{mpsc, watch};
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until};
 
 use super::NewSubscriber;
+use super::behind::{LogReader, Read};
 use super::client::{Client, Progress, ReceiveContext, Taken};
 use super::envelope::Envelope;
 use super::inbox::Inbox;
-use super::path::{CountedClient, Path, Placement, SubscriberPolicy};
+use super::path::{CountedClient, Path, Placement};
+use super::policy::SubscriberPolicy;
 use super::readiness::{Readiness, SlotId, Source};
 use super::socket::Connection;
 use super::subscriber::Subscriber;
 use crate::base::log::access::OpeningTime;
+use crate::base::seconds::seconds;
 use crate::net::shutdown::told_to_stop;
 use crate::push::session::DisconnectReason;
 
@@ -90,7 +93,7 @@ pub(super) struct Shard {
     pub(super) joins: mpsc::Receiver<Join>,
     /// The clients whose 101 reply isn't sent yet.
     openings: FuturesUnordered<Pin<Box<dyn Future<Output = Opened> + Send>>>,
-    readiness: Readiness,
+    pub(super) readiness: Readiness,
     /// The clients that are being closed, with their deadlines, earliest first,
     /// and what they had taken when these were set.
     pub(super) closing: VecDeque<(Instant, SlotKey, Taken)>,
@@ -101,6 +104,8 @@ pub(super) struct Shard {
     pub(super) stopping: Option<Duration>,
     /// The read buffer of all clients.
     buffer: Box<[u8]>,
+    /// What was read last of a log.
+    read: Read,
 }
 
 /// A client's slot, which may belong to another client by now.
@@ -144,6 +149,7 @@ impl Shard {
             next_beat: (Instant::now() + BEAT, 0),
             stopping: None,
             buffer: vec![0; READ_BUFFER_BYTES].into(),
+            read: Read::default(),
         }
     }
 
@@ -154,8 +160,9 @@ impl Shard {
         policy: SubscriberPolicy,
         placement: Arc<Placement>,
         messages: Option<hub::Receiver<Envelope>>,
+        log: Option<Arc<SharedLog<Envelope>>>,
     ) {
-        self.add(|waker| Path::new(name, policy, placement, messages, waker));
+        self.add(|waker| Path::new(name, policy, placement, messages, log, waker));
     }
 
     pub(super) fn add(&mut self, path: impl FnOnce(Waker) -> Path) {
@@ -226,7 +233,7 @@ impl Shard {
         let mut client = Client::new(subscriber);
         client.greet(&greeting);
         if self.stopping.is_some() {
-            client.close_last(&Close::STOPPING, DisconnectReason::Stopped);
+            client.close_last(&Close::STOPPING, DisconnectReason::Stopped, path.live);
         }
         let place = SlotId { path: number, slot: path.join(client, counted) };
         self.clients += 1;
@@ -280,12 +287,14 @@ impl Shard {
 
     /// Has a client write its queued data and read what came.
     pub(super) fn advance(&mut self, place: SlotId) {
-        let Path { name, clients, policy, .. } = &mut self.paths[place.path as usize];
+        let Path { name, clients, policy, log, live, .. } = &mut self.paths[place.path as usize];
         let Some(client) = clients.get_mut(place.slot) else { return };
         let was_ending = client.is_ending();
         let waker = || self.readiness.waker(Source::Client(place));
         let context = ReceiveContext { path: name, accepts: policy.accepts, waker: &waker };
-        match client.advance(&mut self.buffer, &context) {
+        let (log, on_lag) = (log.as_ref(), policy.limits.on_lag);
+        let mut log = LogReader { log, live: *live, on_lag, read: &mut self.read };
+        match client.advance(&mut self.buffer, &context, &mut log) {
             Progress::Waits => {}
             Progress::Again => self.readiness.again(Source::Client(place)),
             Progress::Answers => {
@@ -336,6 +345,11 @@ impl Shard {
             dead.into_iter().for_each(|place| self.remove(place));
             for place in trickling {
                 self.end(place, &Close::TRICKLES, DisconnectReason::Error { code: 1008 });
+            }
+        }
+        for Path { log, .. } in &self.paths {
+            if let Some(log) = log {
+                log.with(|log| log.expire(seconds()));
             }
         }
         self.close_idle(beat).await;

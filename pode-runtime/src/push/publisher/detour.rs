@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use pode_core::hub::Channel;
+use pode_core::hub::{Channel, Position};
 use pode_core::{Message, SendError};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout_at};
@@ -137,7 +137,7 @@ impl Signals {
         channel: &Channel<Envelope>,
         envelope: Envelope,
         deadline: Instant,
-    ) -> Result<(), SendError> {
+    ) -> Result<Option<Position>, SendError> {
         loop {
             let permit = match channel.try_reserve() {
                 Err(SendError::Full { .. }) => self.permit_in(channel, deadline).await?,
@@ -155,7 +155,7 @@ impl Signals {
                     place.send(diverted);
                 }
                 arrive([arrival], deadline).await;
-                return Ok(());
+                return Ok(None);
             }
         }
     }
@@ -169,7 +169,7 @@ impl Signals {
     ) -> Result<(), SendError> {
         let permit = channel.try_reserve()?;
         if !permit.is_diverted() {
-            return envelope.put(permit, 0);
+            return envelope.put(permit, 0).map(drop);
         }
         let path = channel.path();
         let detour = self.detour_now(detours).ok_or(SendError::Full { path })?;
@@ -246,5 +246,6 @@ async fn arrive(arrivals: impl IntoIterator<Item = Arrival>, deadline: Instant) 
 }
 
 fn put_all(permits: Vec<Permit<'_>>, message: &Message) -> Result<(), SendError> {
-    permits.into_iter().try_for_each(|permit| Envelope::Broadcast(message.clone()).put(permit, 0))
+    let put = |permit| Envelope::Broadcast(message.clone()).put(permit, 0).map(drop);
+    permits.into_iter().try_for_each(put)
 }

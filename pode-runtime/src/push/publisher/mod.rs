@@ -6,10 +6,10 @@
 mod detour;
 mod sending;
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use pode_core::hub::{Channel, Hub};
+use pode_core::hub::{Channel, Hub, Position};
 use pode_core::level::Sendable;
 use pode_core::{Message, Payload, SendError, SignalTarget};
 use serde::Serialize;
@@ -35,9 +35,7 @@ pub struct Signals {
 
 #[derive(Debug)]
 struct Shared {
-    declared_hub: Hub<Envelope>,
-    /// Replaces it in a server that takes over from one with other channels.
-    adopted_hub: OnceLock<Hub<Envelope>>,
+    hub: Hub<Envelope>,
     /// How long a send waits for capacity.
     send_timeout: Duration,
     /// Where messages go while a channel is diverted.
@@ -46,19 +44,12 @@ struct Shared {
 
 impl Signals {
     pub(crate) fn new(hub: Hub<Envelope>, send_timeout: Duration) -> Signals {
-        let (adopted_hub, detour) = Default::default();
-        let shared = Shared { declared_hub: hub, adopted_hub, send_timeout, detour };
+        let shared = Shared { hub, send_timeout, detour: Mutex::default() };
         Signals { shared: Arc::new(shared) }
     }
 
     pub(crate) fn hub(&self) -> &Hub<Envelope> {
-        self.shared.adopted_hub.get().unwrap_or(&self.shared.declared_hub)
-    }
-
-    /// Sends from now on by another hub, before the server starts. What was sent
-    /// before reaches nobody. Only the first one counts.
-    pub(crate) fn adopt(&self, hub: Hub<Envelope>) {
-        let _ = self.shared.adopted_hub.set(hub);
+        &self.shared.hub
     }
 
     /// Sets where diverted channels send, or that no channel is diverted.
@@ -135,6 +126,19 @@ impl Signals {
         self.sending(Target::Signal(path, audience), encode(path, payload))
     }
 
+    /// Returns how far a signal has come, if it keeps messages (`history_messages`),
+    /// or its server hands over; else `None`.
+    ///
+    /// A client that resumes from there, `/chat?resume=1f6a3c5e7d9b2a40-1729`, gets
+    /// every message that is sent from now on. So a page that shows what was before
+    /// and has a socket that goes on from there misses nothing: read the position
+    /// first, and then what the page shows. `None` for a signal of another server,
+    /// too.
+    pub fn position<S: SignalTarget>(&self, signal: S) -> Option<Position> {
+        let path = signal.concrete_path().map(|path| &**path);
+        self.channel(signal.declared_path(), path).ok()?.position()
+    }
+
     /// Puts an envelope into the channel of a path, as soon as there is
     /// capacity.
     pub(crate) async fn post(
@@ -143,6 +147,16 @@ impl Signals {
         own_path: Option<&str>,
         envelope: Envelope,
     ) -> Result<(), SendError> {
+        self.place(path, own_path, envelope).await.map(drop)
+    }
+
+    /// As [`post`](Self::post); returns what [`Envelope::put`] does.
+    pub(crate) async fn place(
+        &self,
+        path: &'static str,
+        own_path: Option<&str>,
+        envelope: Envelope,
+    ) -> Result<Option<Position>, SendError> {
         self.put(self.channel(path, own_path)?, envelope, self.deadline()).await
     }
 
@@ -191,7 +205,7 @@ impl Signals {
         match target {
             Target::Signal(path, audience) => {
                 let channel = self.channel(path, audience.path.as_deref())?;
-                self.put(channel, Envelope::new(audience, message), deadline).await
+                self.put(channel, Envelope::new(audience, message), deadline).await.map(drop)
             }
             Target::All => self.put_into_all(&message, deadline).await,
         }

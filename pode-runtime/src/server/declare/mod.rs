@@ -335,7 +335,6 @@ impl Declared {
             client_ids,
             client_tasks: TaskTracker::new(),
             cut_off: CancellationToken::new(),
-            resumes: self.options.hand_over.path().is_some(),
         })
     }
 }

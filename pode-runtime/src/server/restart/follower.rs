@@ -11,8 +11,7 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use pode_core::frame::Close;
-use pode_core::hub::{Channel, Hub};
+use pode_core::hub::{Channel, Hub, Log};
 use tokio::net::unix::OwnedWriteHalf;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
@@ -22,7 +21,7 @@ use super::leader::Link;
 use super::state::{Resources, Stage, Wish};
 use super::wire::{Frame, WireEnvelope, pack, put, read_while_alive, unexpected, unpack, write};
 use crate::base::supervisor::{joined, unwinding_stops_here};
-use crate::push::engine::{Command, EVERYBODY, Envelope};
+use crate::push::engine::{Audience, Command, EVERYBODY, Envelope, random_epoch};
 use crate::push::publisher::{Detour, Diverted, Signals};
 
 /// How many messages may wait to go to the newer process; after that, senders
@@ -235,19 +234,15 @@ impl Follower {
                     None => (unpack(what, payload)?, None),
                 };
                 let permit = channel.reserve().await.map_err(io::Error::other)?;
-                channel.skip_to(number);
+                with_log(channel, |log| log.skip_to(number));
                 envelope.put(permit, tag).map_err(io::Error::other)?;
-                // A command without a number here has one there.
-                if channel.position().is_some_and(|position| position.number == number) {
-                    channel.note(Envelope::Command(Arc::new(Command::Foreign)), 0);
-                }
             }
             Frame::Behind { channel, number } => {
                 let channel = find(channel)?;
                 tracing::error!(path = channel.path(), "clients are cut off: messages are missing");
-                let order = Command::Drain { share: EVERYBODY, close: Close::TOO_SLOW };
-                give(channel, order).await?;
-                channel.skip_to(number);
+                let (code, reason) = (1013, "too slow: too many messages wait");
+                give(channel, Command::Drain { share: EVERYBODY, code, reason }).await?;
+                with_log(channel, |log| log.lose_to(number));
             }
             Frame::Alive => {}
             other => return Err(unexpected(&other)),
@@ -255,22 +250,14 @@ impl Follower {
         Ok(())
     }
 
-    /// Closes a share of all clients. Where the newer process has the channel,
-    /// the close reason carries the client's position.
+    /// Closes a share of all clients, telling each its position.
     async fn drain_share(&self, share: u32) -> io::Result<()> {
         if share == 0 {
             return Ok(());
         }
         let hub: &Hub<Envelope> = self.signals.hub();
         for channel in hub.channels() {
-            let is_shared = self.channels.contains(&(channel.path(), channel.index()));
-            let position = channel.position().filter(|_| is_shared);
-            let reason = match position {
-                Some(position) => format!("restarting; resume={position}"),
-                None => "restarting".to_owned(),
-            };
-            let close = Close::own(1012, reason).map_err(io::Error::other)?;
-            give(channel, Command::Drain { share, close }).await?;
+            give(channel, Command::Drain { share, code: 1012, reason: "restarting" }).await?;
         }
         Ok(())
     }
@@ -278,6 +265,10 @@ impl Follower {
     /// Returns everything to this process: first the envelopes that are still
     /// underway are sent here, then the waiting ones, then new ones.
     pub(super) async fn recover(mut self) {
+        // The newer process may have given numbers that are unknown here.
+        for channel in self.signals.hub().channels() {
+            with_log(channel, |log| log.begin_epoch(random_epoch()));
+        }
         for (tag, diverted) in self.underway.take_all() {
             self.put_here(diverted, tag).await;
         }
@@ -301,6 +292,13 @@ impl Follower {
         if let Err(error) = put(&channels[index], envelope, tag).await {
             tracing::debug!(%error, "a message isn't sent any more");
         }
+    }
+}
+
+/// Changes a channel's log; all channels have one in a server that hands over.
+fn with_log(channel: &Channel<Envelope>, change: impl FnOnce(&mut Log<Audience>)) {
+    if let Some(log) = channel.log() {
+        log.with(change);
     }
 }
 

@@ -2,13 +2,13 @@
 //! numbers the messages of both.
 //!
 //! Messages of the older process come over the link and go into the channels
-//! here. Numbered messages go back over the link, read from the channels'
-//! histories. So a slow link holds up nobody, and messages that the older
-//! process doesn't get in time are reported to it as a gap.
+//! here. What is numbered goes back over the link, from a backlog of each channel.
+//! So a slow link holds up nobody, and messages that the older process doesn't get
+//! in time are reported to it as a gap.
 
 use std::io;
 
-use pode_core::hub::{Channel, HistoryGap, Hub, Position, Publication};
+use pode_core::hub::{Channel, Hub, LogGap, Publication};
 use tokio::io::BufReader;
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
@@ -38,13 +38,12 @@ impl Link {
 /// The newer process's part in a hand-over.
 pub(crate) struct Leader {
     link: Link,
-    /// By path and index, in the order that both know, each with the position
-    /// from which on the older process gets messages.
-    channels: Vec<(&'static str, usize, Position)>,
+    /// By path and index, in the order that both know.
+    channels: Vec<(&'static str, usize)>,
 }
 
 impl Leader {
-    pub(super) fn new(link: Link, channels: Vec<(&'static str, usize, Position)>) -> Leader {
+    pub(super) fn new(link: Link, channels: Vec<(&'static str, usize)>) -> Leader {
         Leader { link, channels }
     }
 
@@ -57,21 +56,22 @@ impl Leader {
         let hub = signals.hub();
         let Link { mut reader, mut writer } = self.link;
         let mut channels = Vec::new();
-        for (path, index, position) in self.channels {
+        for (path, index) in self.channels {
             // It was found by this path before.
             let Ok(same_path) = hub.channels_of(path) else { continue };
-            channels.push((&same_path[index], position));
+            channels.push(&same_path[index]);
         }
-        let places: Vec<_> = channels.iter().map(|(channel, _)| *channel).collect();
-        let mut taking = std::pin::pin!(take(&mut reader, &places));
-        tokio::select! {
+        let mut taking = std::pin::pin!(take(&mut reader, &channels));
+        let ended = tokio::select! {
             ended = &mut taking => ended,
-            Err(error) = give(&mut writer, hub, &mut channels) => {
+            Err(error) = give(&mut writer, hub, &channels) => {
                 // It sends `Bye` before it ends, if it can.
                 tracing::debug!(%error, "the older process can't be written to");
                 taking.await
             }
-        }
+        };
+        channels.iter().for_each(|channel| channel.lead_nobody());
+        ended
     }
 }
 
@@ -98,31 +98,26 @@ async fn take(
 async fn give(
     writer: &mut OwnedWriteHalf,
     hub: &Hub<Envelope>,
-    channels: &mut [(&Channel<Envelope>, Position)],
+    channels: &[&Channel<Envelope>],
 ) -> io::Result<()> {
     let mut beats = interval(BEAT);
     beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let mut is_idle = true;
-        for (place, (channel, position)) in channels.iter_mut().enumerate() {
-            match channel.since(*position, MESSAGES_PER_TURN) {
-                Ok(kept) => {
-                    for Publication { number, tag, message, .. } in kept {
-                        let (what, payload) = pack(&message);
+        for (place, channel) in channels.iter().enumerate() {
+            match channel.take_backlog(MESSAGES_PER_TURN) {
+                Ok(taken) => {
+                    for Publication { number, tag, parcel } in taken {
+                        let (what, payload) = pack(&parcel);
                         let frame = Frame::Numbered { channel: place, number, tag, what };
                         write(writer, &frame, payload).await?;
-                        position.number = number + 1;
                         is_idle = false;
                     }
                 }
-                Err(HistoryGap) => {
-                    let Some(earliest) = channel.earliest() else {
-                        return Err(io::Error::other("nothing is numbered any more"));
-                    };
+                Err(LogGap { until }) => {
                     tracing::warn!(path = channel.path(), "the older process is too far behind");
-                    let frame = Frame::Behind { channel: place, number: earliest.number };
+                    let frame = Frame::Behind { channel: place, number: until };
                     write(writer, &frame, b"").await?;
-                    *position = earliest;
                     is_idle = false;
                 }
             }

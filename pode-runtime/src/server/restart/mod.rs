@@ -50,11 +50,11 @@ pub(crate) use self::state::Resources;
 #[cfg(unix)]
 pub(crate) use self::task::{Claim, RestartTask};
 
-/// How much history of each channel is kept for clients that resume, and for a
-/// process that is behind.
+/// What each channel keeps at least for clients that reconnect, while they are told
+/// to and for some time after.
 #[cfg(unix)]
-const KEPT: pode_core::hub::HistoryBounds =
-    pode_core::hub::HistoryBounds { messages: 4096, bytes: 8 << 20 };
+const KEPT: pode_core::hub::LogBounds =
+    pode_core::hub::LogBounds { messages: 4096, age: Some(60), bytes: 8 << 20 };
 
 /// Where the process that is to replace a server finds it: the option
 /// `hand_over` of a server.

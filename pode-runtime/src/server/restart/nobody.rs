@@ -22,10 +22,6 @@ impl Predecessor {
         })
     }
 
-    pub(crate) fn channels_of(&self, _path: &str) -> Option<usize> {
-        match *self {}
-    }
-
     pub(crate) fn take_sockets(&mut self) -> Vec<HandedSocket> {
         match *self {}
     }

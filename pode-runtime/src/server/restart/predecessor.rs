@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use futures_util::TryFutureExt;
-use pode_core::hub::{Channel, History, Hub, Position};
+use pode_core::hub::{Channel, Hub, Log, Parcel, Position};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::time::Instant;
 
@@ -18,8 +18,9 @@ use super::wire::{
 };
 use super::{KEPT, wire};
 use crate::base::error::StartError;
+use crate::base::seconds::seconds;
 use crate::net::listen::HandedSocket;
-use crate::push::engine::Envelope;
+use crate::push::engine::{Audience, Envelope, random_epoch};
 
 /// How long the older process may answer `Wait` in total: its own predecessor
 /// may still be draining clients.
@@ -27,10 +28,6 @@ const LONGEST_WAIT: Duration = Duration::from_secs(15 * 60);
 
 /// How often a process is asked that is gone before it answers.
 const MOST_ATTEMPTS: u32 = 5;
-
-/// The maximum number of channels that are made for a path because the older
-/// process has as many. It has one for each core.
-const MOST_CHANNELS: usize = 4096;
 
 /// An older process that answered.
 pub(crate) struct Predecessor {
@@ -41,7 +38,6 @@ pub(crate) struct Predecessor {
     listener: UnixListener,
     file: SocketFile,
     sockets: Vec<HandedSocket>,
-    signals: Vec<wire::Signal>,
 }
 
 impl Predecessor {
@@ -88,7 +84,7 @@ impl Predecessor {
         })?;
         let told = async {
             match hear(&mut stream).await? {
-                Frame::Sockets { process, sockets, signals } => {
+                Frame::Sockets { process, sockets } => {
                     let mut handed = Vec::new();
                     for wire::Socket { declared, address } in sockets {
                         let socket = patiently(socket::receive(&stream)).await?;
@@ -98,28 +94,21 @@ impl Predecessor {
                     let listener = patiently(socket::receive(&stream)).await?;
                     let listener = std::os::unix::net::UnixListener::from(listener);
                     listener.set_nonblocking(true)?;
-                    Ok((process, handed, signals, UnixListener::from_std(listener)?))
+                    Ok((process, handed, UnixListener::from_std(listener)?))
                 }
                 other => Err(unexpected(&other)),
             }
         };
-        let (process, sockets, signals, listener) = told
+        let (process, sockets, listener) = told
             .await
             .map_err(|error| failed("leads to a process that doesn't hand over", Some(error)))?;
         let path = path.to_owned();
-        Ok(Some(Predecessor { path, stream, process, listener, file, sockets, signals }))
+        Ok(Some(Predecessor { path, stream, process, listener, file, sockets }))
     }
 
     /// Returns its listening sockets.
     pub(crate) fn take_sockets(&mut self) -> Vec<HandedSocket> {
         std::mem::take(&mut self.sockets)
-    }
-
-    /// Returns how many channels it has for a path; `None` if it doesn't have the
-    /// path, or more channels than a server may have.
-    pub(crate) fn channels_of(&self, path: &str) -> Option<usize> {
-        let signal = self.signals.iter().find(|signal| signal.path == path)?;
-        (1..=MOST_CHANNELS).contains(&signal.channels).then_some(signal.channels)
     }
 
     /// Takes over its role: when this returns, the older process has let go of
@@ -144,7 +133,11 @@ impl Predecessor {
                 listener.keep();
                 tracing::warn!(%error, "process {process} ended before it handed over");
                 for channel in hub.channels() {
-                    channel.forget();
+                    channel.lead_nobody();
+                    // It may have gone on with these numbers.
+                    if let Some(log) = channel.log() {
+                        log.with(|log| log.begin_epoch(random_epoch()));
+                    }
                 }
                 Ok((listener, None))
             }
@@ -163,7 +156,7 @@ impl Predecessor {
 async fn take_place(
     stream: &mut UnixStream,
     hub: &Hub<Envelope>,
-) -> io::Result<Vec<(&'static str, usize, Position)>> {
+) -> io::Result<Vec<(&'static str, usize)>> {
     let own = wire::signals(hub);
     let process = std::process::id();
     write(stream, &Frame::Ready { process, signals: own }, b"").await?;
@@ -171,21 +164,33 @@ async fn take_place(
         Frame::Shared { channels } => channels,
         other => return Err(unexpected(&other)),
     };
-    let mut histories = shared
+    let now = seconds();
+    let mut logs = shared
         .into_iter()
-        .map(|Shared { path, index, epoch, number }| {
+        .map(|Shared { path, index, epoch, number, next, earlier }| {
             let channel = hub.channels().find(|it| it.path() == path && it.index() == index);
             let channel = channel.ok_or(io::ErrorKind::InvalidData)?;
-            Ok((channel, History::new(Position { epoch, number }, KEPT)))
+            let own = channel.log().ok_or(io::ErrorKind::InvalidData)?;
+            let log = own.with(|log| {
+                log.keep_at_least(KEPT, now);
+                log.successor(Position { epoch, number }, earlier)
+            });
+            Ok((channel, log, next))
         })
-        .collect::<io::Result<Vec<(&Channel<Envelope>, _)>>>()?;
+        .collect::<io::Result<Vec<(&Channel<Envelope>, Log<Audience>, u64)>>>()?;
     loop {
         match read_soon(stream).await? {
-            (Frame::Publication { channel, what }, payload) => {
-                let (_, history) = histories.get_mut(channel).ok_or(io::ErrorKind::InvalidData)?;
+            (Frame::Gap { channel, path, number }, _) => {
+                let (_, log, _) = logs.get_mut(channel).ok_or(io::ErrorKind::InvalidData)?;
+                log.set_gap(path.map(Into::into), number);
+            }
+            (Frame::Publication { channel, number, age, what }, payload) => {
+                let (_, log, _) = logs.get_mut(channel).ok_or(io::ErrorKind::InvalidData)?;
                 let envelope = unpack(what, &payload)?;
-                let bytes = envelope.bytes();
-                history.push(envelope, bytes, 0);
+                if let Some(entry) = envelope.log_entry() {
+                    log.skip_to(number);
+                    log.push(entry, now.saturating_sub(age));
+                }
             }
             (Frame::Go, _) => break,
             (Frame::Wait, _) => {}
@@ -193,9 +198,10 @@ async fn take_place(
         }
     }
     let mut channels = Vec::new();
-    for (channel, history) in histories {
-        channels.push((channel.path(), channel.index(), history.position()));
-        patiently(channel.number(history).map_err(io::Error::other)).await?;
+    for (channel, mut log, next) in logs {
+        log.skip_to(next);
+        channels.push((channel.path(), channel.index()));
+        patiently(channel.lead(log).map_err(io::Error::other)).await?;
     }
     // If the older process gave up meanwhile, the read below reports it.
     let _ = write(stream, &Frame::Taken, b"").await;

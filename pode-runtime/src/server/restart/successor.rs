@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
 use futures_util::TryFutureExt;
-use pode_core::hub::{History, Position};
+use pode_core::hub::{Kept, Position};
 use tokio::net::UnixStream;
 use tokio::time::{Instant, interval, timeout};
 
@@ -14,9 +14,10 @@ use super::follower::Follower;
 use super::leader::Link;
 use super::state::Resources;
 use super::wire::{
-    self, Frame, hear_line, pack, patiently, read, read_soon, say_line, unexpected, write,
+    self, Frame, hear_line, pack_entry, patiently, read, read_soon, say_line, unexpected, write,
 };
 use super::{KEPT, socket};
+use crate::base::seconds::seconds;
 use crate::net::listen::HandedSocket;
 
 /// How long the newer process may take to get ready.
@@ -113,9 +114,7 @@ async fn introduce(
         declared: *declared,
         address: *address,
     });
-    let own = wire::signals(resources.signals.hub());
-    let (process, signals) = (std::process::id(), own.clone());
-    let frame = Frame::Sockets { process, sockets: sockets.collect(), signals };
+    let frame = Frame::Sockets { process: std::process::id(), sockets: sockets.collect() };
     write(stream, &frame, b"").await?;
     let descriptors = resources.sockets.iter().map(|handed| handed.socket.as_fd());
     for descriptor in descriptors.chain([listener.as_fd()]) {
@@ -123,27 +122,9 @@ async fn introduce(
     }
     let ready = timeout(START_TIMEOUT, read(stream)).await;
     match ready.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?.0 {
-        Frame::Ready { process, signals: theirs } => {
-            are_alike(&own, &theirs)?;
-            Ok((process, theirs))
-        }
+        Frame::Ready { process, signals } => Ok((process, signals)),
         other => Err(unexpected(&other)),
     }
-}
-
-/// Checks that both processes spread the paths of each family over as many
-/// channels.
-fn are_alike(own: &[wire::Signal], theirs: &[wire::Signal]) -> io::Result<()> {
-    for wire::Signal { path, channels } in own {
-        let other = theirs.iter().find(|signal| signal.path == *path);
-        if let Some(other) = other.filter(|other| other.channels != *channels) {
-            let (path, here, there) = (path, channels, other.channels);
-            return Err(io::Error::other(format!(
-                "signal `{path}` has {here} channels here and {there} there"
-            )));
-        }
-    }
-    Ok(())
 }
 
 /// Does some work, and keeps the other process waiting meanwhile.
@@ -166,33 +147,42 @@ async fn let_go(
     follower: &mut Follower,
 ) -> io::Result<()> {
     let hub = resources.signals.hub();
+    let now = seconds();
     let mut shared = Vec::new();
-    let mut histories = Vec::new();
+    let mut logs = Vec::new();
     for signal in wire::signals(hub) {
         if !theirs.contains(&signal) {
             let path = signal.path;
             tracing::info!(path, "the newer process doesn't have this signal");
             continue;
         }
-        let channels = hub.channels().filter(|channel| channel.path() == signal.path);
-        for channel in channels {
-            let epoch =
-                random().map_err(|_| io::Error::other("the system has no random numbers"))?;
-            let begin = || History::new(Position { epoch, number: 0 }, KEPT);
-            let history = patiently(channel.divert(begin).map_err(io::Error::other)).await?;
+        for channel in hub.channels().filter(|channel| channel.path() == signal.path) {
+            if let Some(log) = channel.log() {
+                log.with(|log| log.keep_at_least(KEPT, now));
+            }
+            let log = patiently(channel.divert().map_err(io::Error::other)).await?;
             follower.follow(channel);
-            let Position { epoch, number } = history.position();
-            let number = history.kept().next().map_or(number, |first| first.number);
+            let Some(log) = log else { continue };
+            let Position { epoch, number: next } = log.position();
+            let number = log.gaps().find(|(path, _)| path.is_none()).map_or(next, |gap| gap.1);
             let (path, index) = (channel.path().to_owned(), channel.index());
-            shared.push(wire::Shared { path, index, epoch, number });
-            histories.push(history);
+            let earlier = log.earlier().to_vec();
+            shared.push(wire::Shared { path, index, epoch, number, next, earlier });
+            logs.push(log);
         }
     }
     write(stream, &Frame::Shared { channels: shared }, b"").await?;
-    for (channel, history) in histories.iter().enumerate() {
-        for kept in history.kept() {
-            let (what, payload) = pack(&kept.message);
-            write(stream, &Frame::Publication { channel, what }, payload).await?;
+    for (channel, log) in logs.iter().enumerate() {
+        for (path, number) in log.gaps() {
+            if let Some(path) = path {
+                let path = path.as_ref().map(ToString::to_string);
+                write(stream, &Frame::Gap { channel, path, number }, b"").await?;
+            }
+        }
+        for Kept { number, sent, entry } in log.kept() {
+            let (what, payload) = pack_entry(&entry);
+            let age = now.saturating_sub(sent);
+            write(stream, &Frame::Publication { channel, number, age, what }, payload).await?;
         }
     }
     write(stream, &Frame::Go, b"").await?;
@@ -200,10 +190,4 @@ async fn let_go(
         Frame::Taken => write(stream, &Frame::Yours, b"").await,
         other => Err(unexpected(&other)),
     }
-}
-
-/// Returns a number that can't be guessed.
-fn random() -> Result<u64, ring::error::Unspecified> {
-    let random = ring::rand::generate::<[u8; 8]>(&ring::rand::SystemRandom::new())?;
-    Ok(u64::from_ne_bytes(random.expose()))
 }

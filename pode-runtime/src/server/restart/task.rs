@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use pode_core::hub::Hub;
+use pode_core::hub::{Channel, Hub};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep_until};
@@ -17,6 +17,7 @@ use super::socket;
 use super::state::{Resources, Stage, Wish};
 use super::successor::Successor;
 use crate::base::error::StartError;
+use crate::base::seconds::seconds;
 use crate::base::supervisor::{Failure, Supervisor, caught, joined, unwinding_stops_here};
 use crate::push::engine::Envelope;
 
@@ -231,7 +232,8 @@ impl Restart {
             tokio::select! {
                 successor = self.listener.next() => return successor,
                 () = &mut due, if forget_at.is_some() => {
-                    self.resources.signals.hub().channels().for_each(|channel| channel.forget());
+                    let logs = self.resources.signals.hub().channels().filter_map(Channel::log);
+                    logs.for_each(|log| log.with(|log| log.keep_as_declared(seconds())));
                     *forget_at = None;
                 }
             }

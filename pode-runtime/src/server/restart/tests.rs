@@ -5,30 +5,30 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pode_core::Message;
-use pode_core::hub::{History, Hub, Position, Receiver};
+use pode_core::hub::{BACKLOG, Hub, Log, LogBounds, Position, Receiver};
 use tokio::net::UnixStream;
 use tokio::sync::{Mutex, watch};
 
 use super::follower::{End, Follower};
 use super::leader::{Leader, Link};
 use super::predecessor::Predecessor;
+use super::socket;
 use super::socket::tests::path;
 use super::state::{Resources, Stage, Wish};
 use super::wire::{Frame, WireAudience, WireEnvelope, hear_line, read, say_line, write};
-use super::{KEPT, socket};
 use crate::app::context::context_of;
 use crate::jobs::gate::JobGate;
-use crate::push::engine::{Command, Envelope};
+use crate::push::engine::{Audience, Command, Envelope};
 use crate::push::publisher::Signals;
 use crate::upstream::UpstreamTasks;
 
 fn one_path() -> (Signals, Receiver<Envelope>) {
-    let (hub, mut receivers) = Hub::new([("/", 8)]);
+    let (hub, mut receivers) = Hub::with_logs([("/", 8, Some(begin()))]);
     (Signals::new(hub, Duration::from_secs(5)), receivers.remove(0))
 }
 
-fn begin() -> History<Envelope> {
-    History::new(Position { epoch: 7, number: 0 }, KEPT)
+fn begin() -> Log<Audience> {
+    Log::new(Position { epoch: 7, number: 0 }, LogBounds::default())
 }
 
 /// Takes everything from a channel.
@@ -39,9 +39,7 @@ fn taken(delivery: &mut Receiver<Envelope>) -> Vec<String> {
         Envelope::Broadcast(message) => text(&message),
         Envelope::Addressed(addressed) => text(&addressed.1),
         Envelope::Command(order) => match &*order {
-            Command::Drain { share, close } => {
-                format!("drain {share}: {:?} {}", close.code(), close.reason())
-            }
+            Command::Drain { share, code, reason } => format!("drain {share}: {code} {reason}"),
             other => format!("{other:?}"),
         },
     };
@@ -52,15 +50,15 @@ fn taken(delivery: &mut Receiver<Envelope>) -> Vec<String> {
 async fn a_process_that_is_too_far_behind_is_told_where_it_goes_on() {
     let (signals, mut delivery) = one_path();
     let channel = signals.hub().channel("/").unwrap();
-    channel.number(begin()).await.unwrap();
-    let sent = KEPT.messages as u64 + 100;
+    channel.lead(begin()).await.unwrap();
+    let sent = BACKLOG.0 as u64 + 100;
     for number in 0..sent {
         let permit = channel.reserve().await.unwrap();
         Envelope::Broadcast(Message::text(&number.to_string())).put(permit, 0).unwrap();
         while delivery.try_next().is_some() {}
     }
     let (one, other) = UnixStream::pair().unwrap();
-    let channels = vec![("/", 0, Position { epoch: 7, number: 0 })];
+    let channels = vec![("/", 0)];
     let leading = tokio::spawn(Leader::new(Link::new(one), channels).run(signals.clone()));
     let mut other = Link::new(other);
     let (frame, _) = read(&mut other.reader).await.unwrap();
@@ -88,7 +86,7 @@ async fn follow(signals: &Signals, drain: Duration) -> (Follower, Link, Link) {
     };
     let mut follower = Follower::new(&resources);
     let channel = signals.hub().channel("/").unwrap();
-    channel.divert(begin).await.unwrap();
+    channel.divert().await.unwrap();
     follower.follow(channel);
     let (one, other) = UnixStream::pair().unwrap();
     (follower, Link::new(one), Link::new(other))
@@ -116,7 +114,7 @@ async fn clients_that_would_miss_something_are_cut_off() {
         // Clients that the drain closes in the first moments don't matter here.
         said.extend(taken(&mut delivery).into_iter().filter(|it| !it.contains("1012")));
     }
-    let cut_off = "drain 65536: Some(1013) too slow: too many messages wait";
+    let cut_off = "drain 65536: 1013 too slow: too many messages wait";
     assert_eq!(said, ["first", cut_off, "much later"]);
     let position = signals.hub().channel("/").unwrap().position();
     assert_eq!(position, Some(Position { epoch: 7, number: 501 }));
@@ -179,7 +177,7 @@ async fn who_wakes_up_after_the_older_process_went_on_takes_nothing_over() {
             let (mut stream, _) = older.0.accept().await.unwrap();
             say_line(&mut stream).await.unwrap();
             hear_line(&mut stream).await.unwrap();
-            let frame = Frame::Sockets { process: 1, sockets: Vec::new(), signals: Vec::new() };
+            let frame = Frame::Sockets { process: 1, sockets: Vec::new() };
             write(&mut stream, &frame, b"").await.unwrap();
             socket::send(&stream, older.0.as_fd()).await.unwrap();
             stream

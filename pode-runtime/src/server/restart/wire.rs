@@ -10,8 +10,8 @@
 use std::io;
 use std::time::Duration;
 
-use pode_core::frame::{Close, Opcode};
-use pode_core::hub::{Channel, Hub};
+use pode_core::frame::{Close, Header, Opcode};
+use pode_core::hub::{Channel, Hub, LogEntry};
 use pode_core::{ClientId, Message};
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -21,7 +21,7 @@ use crate::push::engine::{Audience, Command, Envelope, Recipients};
 
 /// The line that each side sends first. The version counts changes of frames,
 /// and of how the hub spreads the paths of a family.
-const LINE: &[u8; 17] = b"pode hand-over 2\n";
+const LINE: &[u8; 17] = b"pode hand-over 3\n";
 
 /// The start of that line, in any version.
 const LINE_START: &[u8] = b"pode hand-over ";
@@ -51,14 +51,17 @@ pub(super) enum Frame {
     Refuse { reason: String },
     /// Older: these sockets follow, each with one byte; after them the listener
     /// of the hand-over socket.
-    Sockets { process: u32, sockets: Vec<Socket>, signals: Vec<Signal> },
+    Sockets { process: u32, sockets: Vec<Socket> },
     /// Newer: it is ready to take over.
     Ready { process: u32, signals: Vec<Signal> },
     /// Older: these channels are shared. From now on frames refer to them by
     /// their position in the list.
     Shared { channels: Vec<Shared> },
-    /// Older: a message that it numbered earlier; these come in order.
-    Publication { channel: usize, what: WireEnvelope },
+    /// Older: from this number on, the messages of this path are kept.
+    Gap { channel: usize, path: Option<String>, number: u64 },
+    /// Older: a message that it numbered earlier, so many seconds ago; these come in
+    /// order.
+    Publication { channel: usize, number: u64, age: u32, what: WireEnvelope },
     /// Older: the newer process is to lead.
     Go,
     /// Newer: it leads.
@@ -67,7 +70,8 @@ pub(super) enum Frame {
     Yours,
     /// Older: to be numbered. The tag identifies it when it comes back.
     Sent { channel: usize, tag: u64, what: WireEnvelope },
-    /// Newer: numbered; the tag is 0 if it comes from the newer process.
+    /// Newer: numbered, or of a command, the number of the next message; the tag is 0
+    /// if it comes from the newer process.
     Numbered { channel: usize, number: u64, tag: u64, what: WireEnvelope },
     /// Newer: messages before this number are no longer kept.
     Behind { channel: usize, number: u64 },
@@ -84,21 +88,25 @@ pub(super) struct Socket {
     pub(super) address: std::net::SocketAddr,
 }
 
-/// A signal's channels. Two processes that share a signal have as many of it, so
-/// that both spread a family's paths alike.
+/// A signal, and how many channels it has.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Signal {
     pub(super) path: String,
     pub(super) channels: usize,
 }
 
-/// A channel, and where its numbers begin.
+/// A channel, and its numbers.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Shared {
     pub(super) path: String,
     pub(super) index: usize,
     pub(super) epoch: u64,
+    /// From here on, messages are kept of paths of which nothing else is said.
     pub(super) number: u64,
+    /// The number of the next message.
+    pub(super) next: u64,
+    /// Earlier epochs, with the numbers at which the next ones began.
+    pub(super) earlier: Vec<(u64, u64)>,
 }
 
 /// The wire form of an envelope. The payload follows the header.
@@ -284,7 +292,24 @@ pub(super) async fn put(
     tag: u64,
 ) -> io::Result<()> {
     let permit = channel.reserve().await.map_err(io::Error::other)?;
-    envelope.put(permit, tag).map_err(io::Error::other)
+    envelope.put(permit, tag).map(drop).map_err(io::Error::other)
+}
+
+/// Splits a message of a log as [`pack`] does.
+pub(super) fn pack_entry<'log>(entry: &LogEntry<'log, Audience>) -> (WireEnvelope, &'log [u8]) {
+    let LogEntry { path, audience, frame } = entry;
+    let audience = audience.as_deref().map(WireAudience::from).unwrap_or_default();
+    let path = path.map(ToString::to_string);
+    pack_frame(WireAudience { path, ..audience }, frame)
+}
+
+fn pack_frame(audience: WireAudience, frame: &[u8]) -> (WireEnvelope, &[u8]) {
+    let is_binary = frame.first().is_some_and(|first| first & 0xf == Opcode::Binary as u8);
+    let payload = &frame[Header::bytes_of(frame)..];
+    match is_binary {
+        true => (WireEnvelope::Binary(audience), payload),
+        false => (WireEnvelope::Text(audience), payload),
+    }
 }
 
 /// Splits an envelope into its header part and its payload.
@@ -310,11 +335,7 @@ pub(super) fn pack(envelope: &Envelope) -> (WireEnvelope, &[u8]) {
             return (what, &[]);
         }
     };
-    let is_binary =
-        message.frame().first().is_some_and(|first| first & 0xf == Opcode::Binary as u8);
-    let what =
-        if is_binary { WireEnvelope::Binary(audience) } else { WireEnvelope::Text(audience) };
-    (what, message.payload())
+    pack_frame(audience, message.frame())
 }
 
 /// Puts an envelope together.

@@ -48,7 +48,7 @@ fn one_signal(path: &'static str) -> (Signals, Engine, SignalRoute) {
     let gate = OriginPolicy::new(&signal.options.origins, Arc::default(), false)
         .expect("nothing is wrong");
     let entrance = SignalRoute::new(signal.clone(), gate);
-    let (hub, receivers) = Signal::channels(&declared.signals, |_| None);
+    let (hub, receivers) = Signal::channels(&declared.signals, false);
     let engine = declared.start_engine(receivers, &Failure::default(), None);
     let engine = engine.expect("the system has descriptors left");
     (Signals::new(hub, Duration::from_secs(5)), engine, entrance)

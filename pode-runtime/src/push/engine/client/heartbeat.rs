@@ -29,7 +29,7 @@ impl Client {
             Liveness::Seen | Liveness::Asked => {}
         }
         self.send_queue.get_or_insert_default().ping = Some(Bytes::from_static(PING));
-        self.write();
+        self.write(None);
         // That the ping was written doesn't count.
         self.liveness = Liveness::Asked;
         true

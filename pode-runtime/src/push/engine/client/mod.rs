@@ -11,30 +11,35 @@ use std::io::{self, IoSlice};
 use bytes::{Bytes, BytesMut};
 use pode_core::Message;
 use pode_core::frame::{Close, Decoder};
+use pode_core::hub::{Frames, LogGap};
 
 pub(super) use self::receive::ReceiveContext;
-use super::envelope::Audience;
-use super::send_queue::{QueueLimits, SendQueue, SlowConsumer};
+use super::behind::{Behind, LogReader};
+use super::policy::{OnLag, SubscriberPolicy};
+use super::send_queue::{SendQueue, SlowConsumer};
 use super::socket::Socket;
 use super::subscriber::Subscriber;
+use crate::base::log::ration::rationed;
 use crate::push::session::DisconnectReason;
 
 /// Messages that are due at once.
 #[derive(Debug)]
 pub(super) struct Batch {
     frames: Vec<Bytes>,
+    /// The number of the first, if messages have numbers.
+    first: u64,
     /// All of them, joined once for all clients, for a single write.
     joined: Bytes,
 }
 
 impl Batch {
     /// Joins frames; a single one is shared as it is.
-    pub(super) fn new(frames: Vec<Bytes>) -> Batch {
+    pub(super) fn new(frames: Vec<Bytes>, first: u64) -> Batch {
         let joined = match &frames[..] {
             [single] => single.clone(),
             frames => frames.concat().into(),
         };
-        Batch { frames, joined }
+        Batch { frames, first, joined }
     }
 }
 
@@ -68,6 +73,8 @@ pub(super) struct Client {
 pub(super) struct Taken {
     /// How many bytes are queued for it.
     left: usize,
+    /// Where in the log it is.
+    behind: Option<u64>,
     /// How many bytes came from it.
     read: u32,
 }
@@ -123,6 +130,8 @@ impl Liveness {
 pub(super) enum SendOutcome {
     /// All of it is written or queued.
     All,
+    /// It is to get the rest from the log: it needs another turn.
+    Behind,
     /// The client is too slow and misses this many messages.
     Missed(usize),
     /// The client is too slow and is to be cut off.
@@ -195,15 +204,21 @@ impl Client {
         }
     }
 
-    /// Queues a message that the client missed while it was disconnected, if it
-    /// was for everyone or for this client.
-    pub(super) fn owe_if_meant(&mut self, audience: Option<&Audience>, message: &Message) {
-        let Subscriber { id, path, groups, .. } = &self.subscriber;
-        let is_meant =
-            |audience: &Audience| audience.contains(path.as_ref(), id, groups.as_slice());
-        if self.phase == Phase::Open && audience.is_none_or(is_meant) {
-            self.send_queue.get_or_insert_default().owe(message.frame().clone());
+    /// Has the client get what comes next from this place in the log.
+    pub(super) fn fall_behind(&mut self, number: u64) {
+        self.send_queue.get_or_insert_default().behind = Some(Behind::new(number));
+    }
+
+    /// Leaves what it would get from the log.
+    pub(super) fn stop_reading_log(&mut self) {
+        if let Some(send_queue) = &mut self.send_queue {
+            send_queue.behind = None;
         }
+    }
+
+    /// Returns its place in the log, if it isn't live.
+    pub(super) fn behind(&mut self) -> Option<&mut Behind> {
+        self.send_queue.as_mut()?.behind.as_mut()
     }
 
     /// Whether the client gets messages, and no close frame was sent or
@@ -213,9 +228,10 @@ impl Client {
     }
 
     /// Writes a batch, and queues references to the frames that the socket
-    /// doesn't take. A client that is being closed gets none of it.
-    pub(super) fn send(&mut self, batch: &Batch, limits: QueueLimits) -> SendOutcome {
-        if self.phase != Phase::Open {
+    /// doesn't take; at a signal with history, it gets them from the log. A client
+    /// that is being closed, or gets all from the log, gets none of it.
+    pub(super) fn send(&mut self, batch: &Batch, policy: &SubscriberPolicy) -> SendOutcome {
+        if self.phase != Phase::Open || self.behind().is_some() {
             return SendOutcome::All;
         }
         let mut written = 0;
@@ -234,14 +250,21 @@ impl Client {
         }
         let send_queue = self.send_queue.get_or_insert_default();
         let mut missed = 0;
-        for frame in &batch.frames {
+        for (number, frame) in (batch.first..).zip(&batch.frames) {
             if written >= frame.len() {
                 written -= frame.len();
             } else if written > 0 {
-                send_queue.begun = frame.slice(written..);
+                send_queue.begun = match policy.has_history {
+                    // Whoever is behind holds no message.
+                    true => Bytes::copy_from_slice(&frame[written..]),
+                    false => frame.slice(written..),
+                };
                 written = 0;
+            } else if policy.has_history {
+                send_queue.behind = Some(Behind::new(number));
+                return SendOutcome::Behind;
             } else {
-                match send_queue.push(frame.clone(), limits) {
+                match send_queue.push(frame.clone(), policy.limits) {
                     Ok(messages) => missed += messages,
                     Err(SlowConsumer) => return SendOutcome::SlowConsumer,
                 }
@@ -249,7 +272,7 @@ impl Client {
         }
         // The system reports a socket as writable only after a write was
         // refused.
-        self.write();
+        self.write(None);
         match (self.phase, missed) {
             (Phase::Broken, _) => SendOutcome::Broken,
             (_, 0) => SendOutcome::All,
@@ -263,13 +286,18 @@ impl Client {
         if let Some(send_queue) = &mut self.send_queue {
             send_queue.drop_messages();
         }
-        self.close_last(close, end);
+        self.close_last(close, end, 0);
     }
 
-    /// Queues the close frame after the waiting messages.
-    pub(super) fn close_last(&mut self, close: &Close, end: DisconnectReason) {
+    /// Queues the close frame after the waiting messages; for a client that isn't
+    /// live, these are those before the message with this number.
+    pub(super) fn close_last(&mut self, close: &Close, end: DisconnectReason, live: u64) {
         if self.is_open() {
-            self.send_queue.get_or_insert_default().close = Some(close.frame());
+            let send_queue = self.send_queue.get_or_insert_default();
+            send_queue.close = Some(close.frame());
+            if let Some(behind) = &mut send_queue.behind {
+                behind.until = Some(live);
+            }
             self.phase = Phase::Closing;
             self.subscriber.end.get_or_insert(end);
         }
@@ -300,8 +328,10 @@ impl Client {
     /// Returns what the client has left to take, and has sent since it is being
     /// closed.
     pub(super) fn taken(&self) -> Taken {
-        let left = self.send_queue.as_ref().map_or(0, |queue| queue.bytes());
-        Taken { left, read: self.read_closing }
+        let queue = self.send_queue.as_ref();
+        let left = queue.map_or(0, |queue| queue.bytes());
+        let behind = queue.and_then(|queue| queue.behind.as_ref());
+        Taken { left, behind: behind.map(|behind| behind.number), read: self.read_closing }
     }
 
     /// Whether messages of the client are being handled. It may not be read from
@@ -318,10 +348,19 @@ impl Client {
         }
     }
 
-    /// Writes what waits, and reads what came into `buffer`.
-    pub(super) fn advance(&mut self, buffer: &mut [u8], context: &ReceiveContext<'_>) -> Progress {
+    /// Writes what waits and what it gets from the log, and reads what came into
+    /// `buffer`.
+    pub(super) fn advance(
+        &mut self,
+        buffer: &mut [u8],
+        context: &ReceiveContext<'_>,
+        log: &mut LogReader<'_>,
+    ) -> Progress {
         for _ in 0..READS_PER_TURN {
-            self.write();
+            let waits = match self.write(Some(log)) {
+                true => Progress::Again,
+                false => Progress::Waits,
+            };
             if self.is_done() {
                 return Progress::Done;
             }
@@ -342,13 +381,13 @@ impl Client {
             // Messages are read at the pace of their handler.
             if self.reading == Reading::Ended || self.has_pong() || self.is_full() {
                 self.decoder.excuse();
-                return Progress::Waits;
+                return waits;
             }
             if let Some(mut unread) = self.unread.take() {
                 self.receive(&mut unread, context);
                 continue;
             }
-            let Some(socket) = &mut self.socket else { return Progress::Waits };
+            let Some(socket) = &mut self.socket else { return waits };
             match socket.read(buffer) {
                 Ok(read @ 1..) => {
                     self.liveness.show();
@@ -361,7 +400,7 @@ impl Client {
                     }
                     self.receive(&mut buffer[..read], context);
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Progress::Waits,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return waits,
                 Ok(0) | Err(_) => self.reading = Reading::Ended,
             }
         }
@@ -384,16 +423,41 @@ impl Client {
         self.phase == Phase::Broken || self.reading == Reading::Ended && !owes_close
     }
 
-    /// Writes what waits, as far as the socket takes it.
-    fn write(&mut self) {
-        if let Err(error) = self.try_write()
-            && error.kind() != io::ErrorKind::WouldBlock
-        {
-            self.phase = Phase::Broken;
+    /// Writes what waits, as far as the socket takes it, and with a log, some of what
+    /// the client gets from there. Returns whether it can go on at once.
+    fn write(&mut self, log: Option<&mut LogReader<'_>>) -> bool {
+        match self.try_write(log) {
+            Ok(is_more) => is_more,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => false,
+            Err(_) => {
+                self.phase = Phase::Broken;
+                false
+            }
         }
     }
 
-    fn try_write(&mut self) -> io::Result<()> {
+    fn try_write(&mut self, log: Option<&mut LogReader<'_>>) -> io::Result<bool> {
+        self.write_queue()?;
+        if let Some(log) = log
+            && self.behind().is_some()
+        {
+            self.catch_up(log)?;
+            self.write_queue()?;
+        }
+        let is_behind = self.behind().is_some();
+        let Some(socket) = &mut self.socket else { return Ok(false) };
+        if is_behind {
+            return Ok(true);
+        }
+        socket.flush()?;
+        if self.phase == Phase::Closing && self.peer_finished {
+            socket.finish()?;
+            self.phase = Phase::ShutDown;
+        }
+        Ok(false)
+    }
+
+    fn write_queue(&mut self) -> io::Result<()> {
         let Some(socket) = &mut self.socket else { return Ok(()) };
         if let Some(send_queue) = &mut self.send_queue {
             while !send_queue.is_empty() {
@@ -402,24 +466,80 @@ impl Client {
                 send_queue.advance(written);
                 self.liveness.show();
             }
-            self.send_queue = None;
-        }
-        socket.flush()?;
-        if self.phase == Phase::Closing && self.peer_finished {
-            socket.finish()?;
-            self.phase = Phase::ShutDown;
+            if send_queue.behind.is_none() {
+                self.send_queue = None;
+            }
         }
         Ok(())
+    }
+
+    /// Writes the next messages that the client gets from the log. What the socket
+    /// doesn't take stays there, except for the rest of the frame that was begun.
+    fn catch_up(&mut self, log: &mut LogReader<'_>) -> io::Result<()> {
+        let Client { socket: Some(socket), send_queue: Some(send_queue), subscriber, .. } = self
+        else {
+            return Ok(());
+        };
+        let Some(behind) = &mut send_queue.behind else { return Ok(()) };
+        let next = match log.read(behind, subscriber) {
+            Ok(next) => next,
+            Err(gap) => {
+                self.overtaken(gap, log);
+                return Ok(());
+            }
+        };
+        let Frames { bytes, .. } = &log.read.frames;
+        let mut reached = next;
+        if !bytes.is_empty() {
+            let written = socket.write(&[IoSlice::new(bytes)])?;
+            self.liveness.show();
+            if written < bytes.len() {
+                let (end, number) = log.read.frames.cut(written);
+                if end < bytes.len() {
+                    reached = number;
+                }
+                // A copy, so that it holds nothing but itself.
+                send_queue.begun = Bytes::copy_from_slice(&bytes[written..end]);
+            }
+        }
+        behind.number = reached;
+        if reached >= behind.until.unwrap_or(log.live) {
+            send_queue.behind = None;
+        }
+        Ok(())
+    }
+
+    /// Does with a client whose next message isn't kept any more as its signal
+    /// declares.
+    fn overtaken(&mut self, gap: LogGap, log: &LogReader<'_>) {
+        let newest = match log.on_lag {
+            OnLag::Disconnect => None,
+            OnLag::Skip => Some(gap.until),
+            OnLag::Latest => Some(log.newest(&self.subscriber).max(gap.until)),
+        };
+        match (newest, self.behind()) {
+            (Some(number), Some(behind)) => {
+                tracing::debug!("a client reads too slowly for some messages");
+                behind.go_on_at(number);
+            }
+            _ => {
+                rationed!(info, "cut off a client that reads too slowly");
+                self.close(&Close::TOO_SLOW, DisconnectReason::Lagged);
+            }
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::task::Waker;
+    use std::time::Duration;
 
     use pode_core::frame::AcceptPolicy;
     use tokio::io::{AsyncReadExt, duplex};
 
+    use super::super::behind::Read;
+    use super::super::policy::QueueLimits;
     use super::super::socket::Connection;
     use super::super::subscriber::Groups;
     use super::*;
@@ -440,7 +560,8 @@ mod tests {
     }
 
     fn batch(frames: &[&'static str]) -> Batch {
-        Batch::new(frames.iter().map(|frame| Bytes::from_static(frame.as_bytes())).collect())
+        let frames = frames.iter().map(|frame| Bytes::from_static(frame.as_bytes()));
+        Batch::new(frames.collect(), 0)
     }
 
     #[test]
@@ -451,14 +572,18 @@ mod tests {
     #[tokio::test]
     async fn a_burst_is_cut_where_the_socket_is_full() {
         let limits = QueueLimits { messages: 3, bytes: 10, on_lag: OnLag::Disconnect };
+        let nothing = AcceptPolicy::Nothing;
+        let zero = Duration::ZERO;
+        let policy = SubscriberPolicy::new(limits.on_lag, zero, zero, nothing, None);
+        let policy = SubscriberPolicy { limits, ..policy };
         let (mut peer, stream) = duplex(6);
         let mut client = Client::new(subscriber());
         client.admit();
         let Connection { socket, read } = Connection::portable(stream);
         client.open(socket, read);
 
-        assert_eq!(client.send(&batch(&["one ", "two ", "three"]), limits), SendOutcome::All);
-        assert_eq!(client.send(&batch(&["!!!", "!!!"]), limits), SendOutcome::SlowConsumer);
+        assert_eq!(client.send(&batch(&["one ", "two ", "three"]), &policy), SendOutcome::All);
+        assert_eq!(client.send(&batch(&["!!!", "!!!"]), &policy), SendOutcome::SlowConsumer);
         client.close(&Close::answer_to(b""), DisconnectReason::ByServer { code: 1000 });
 
         let mut heard = vec![0; 6];
@@ -469,7 +594,9 @@ mod tests {
             accepts: AcceptPolicy::Nothing,
             waker: &|| Waker::noop().clone(),
         };
-        assert_eq!(client.advance(&mut [0; 10], &context), Progress::Waits);
+        let read = &mut Read::default();
+        let mut log = LogReader { log: None, live: 0, on_lag: OnLag::Disconnect, read };
+        assert_eq!(client.advance(&mut [0; 10], &context, &mut log), Progress::Waits);
         let mut heard = vec![0; 4];
         peer.read_exact(&mut heard).await.unwrap();
         assert_eq!(heard, b"o \x88\0", "the frame that was begun, and then goodbye");

@@ -55,7 +55,7 @@ impl Client {
                     let pong = pong(payload);
                     if self.is_open() {
                         self.send_queue.get_or_insert_default().pong = Some(pong);
-                        self.write();
+                        self.write(None);
                     }
                 }
                 Ok(Some(Received::Pong(_))) => {}
@@ -97,16 +97,18 @@ impl Client {
 
     /// Queues the close frame for the client's fault, if it has one and all its
     /// earlier messages are handled; or `at_once`. Returns whether it did.
-    pub(in super::super) fn close_for_fault(&mut self, at_once: bool) -> bool {
+    pub(in super::super) fn close_for_fault(&mut self, at_once: bool, live: u64) -> bool {
         let Some(inbox) = &mut self.subscriber.inbox else { return false };
         if !at_once && !inbox.is_idle() {
             return false;
         }
         let Some(Fault { message, close }) = inbox.fault.take() else { return false };
-        if let Some(message) = message {
-            self.send_queue.get_or_insert_default().push_anyway(message.frame().clone());
+        self.close_last(&close, end_by(&close), live);
+        if let (Some(message), Some(send_queue)) = (message, &mut self.send_queue) {
+            // Behind all that it gets from the log, too.
+            let last = send_queue.close.take().unwrap_or_default();
+            send_queue.close = Some([message.frame(), &last[..]].concat().into());
         }
-        self.close_last(&close, end_by(&close));
         true
     }
 

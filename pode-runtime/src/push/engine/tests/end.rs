@@ -260,7 +260,7 @@ async fn connections_end_with_the_last_handle() {
 async fn whoever_is_closed_others_have_their_turn() {
     let everyone = || Audience::everyone(None);
     let close = || Command::Close(everyone(), Close::answer_to(b""));
-    let drain = || Command::Drain { share: EVERYBODY, close: Close::answer_to(b"") };
+    let drain = || Command::Drain { share: EVERYBODY, code: 1000, reason: "" };
     for command in [Some(close()), Some(drain()), None] {
         let server = Server::start(8, QueueLimits::default());
         let mut peers = Vec::new();

@@ -3,6 +3,7 @@
 
 mod delivery;
 mod end;
+mod history;
 mod life;
 mod link;
 mod recovery;
@@ -15,13 +16,13 @@ use std::time::Duration;
 
 use pode_core::Message;
 use pode_core::frame::AcceptPolicy;
-use pode_core::hub::Hub;
+use pode_core::hub::{Hub, Log, LogBounds, Position};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, duplex};
 use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 
 use self::link::{Link, Stream, tcp_pair};
-use super::send_queue::QueueLimits;
+use super::policy::QueueLimits;
 use super::*;
 
 const TEXT: u8 = 0x81;
@@ -41,7 +42,7 @@ fn limits(messages: usize, bytes: usize) -> QueueLimits {
 
 fn policy(limits: QueueLimits, heartbeat: Duration) -> SubscriberPolicy {
     let nothing = AcceptPolicy::Nothing;
-    let policy = SubscriberPolicy::new(limits.on_lag, heartbeat, Duration::ZERO, nothing);
+    let policy = SubscriberPolicy::new(limits.on_lag, heartbeat, Duration::ZERO, nothing, None);
     SubscriberPolicy { limits, ..policy }
 }
 
@@ -66,7 +67,19 @@ impl Server {
     }
 
     fn start_with(capacity_messages: usize, policy: SubscriberPolicy) -> Server {
-        let (hub, receivers) = Hub::new([("/", capacity_messages)]);
+        Server::of(Hub::new([("/", capacity_messages)]), policy)
+    }
+
+    /// Starts one that keeps messages.
+    fn keep(bounds: LogBounds, policy: SubscriberPolicy) -> Server {
+        let log = Log::new(Position { epoch: 7, number: 0 }, bounds);
+        Server::of(Hub::with_logs([("/", 16, Some(log))]), policy)
+    }
+
+    fn of(
+        (hub, receivers): (Hub<Envelope>, Vec<hub::Receiver<Envelope>>),
+        policy: SubscriberPolicy,
+    ) -> Server {
         Server {
             hub,
             engine: Engine::with_shards(2, receivers, |_| policy, &Failure::default(), None)
@@ -129,11 +142,7 @@ impl Server {
         };
         let permit = self.hub.channel(path).unwrap().reserve().await.unwrap();
         permit
-            .send(Envelope::Command(Arc::new(Command::Admit {
-                client,
-                arrival,
-                replay: Replay::default(),
-            })))
+            .send(Envelope::Command(Arc::new(Command::Admit { client, arrival, since: None })))
             .unwrap();
         true
     }

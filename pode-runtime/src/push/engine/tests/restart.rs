@@ -1,22 +1,17 @@
 //! Clients that come from another process, or are told to reconnect to one.
 
 use pode_core::frame::Close;
-use pode_core::hub::{History, HistoryBounds, Position};
+use pode_core::hub::{LogBounds, Position};
 
 use super::*;
 
-const BOUNDS: HistoryBounds = HistoryBounds { messages: 3_000, bytes: 1 << 20 };
+const BOUNDS: LogBounds = LogBounds { messages: 3_000, age: None, bytes: 1 << 20 };
 
 fn position(number: u64) -> Position {
     Position { epoch: 7, number }
 }
 
 impl Server {
-    async fn number(&self) {
-        let history = History::new(position(0), BOUNDS);
-        self.hub.channel("/").unwrap().number(history).await.unwrap();
-    }
-
     async fn publish(&self, audience: Audience, payload: &str) {
         let permit = self.hub.channel("/").unwrap().reserve().await.unwrap();
         Envelope::new(audience, Message::text(payload)).put(permit, 0).unwrap();
@@ -28,8 +23,7 @@ impl Server {
         let client = Audience::client(None, new_subscriber.id.clone());
         let opening = ready(Some(Connection::portable(socket)));
         let arrival = self.engine.subscribe_connection("/", new_subscriber, opening).await.unwrap();
-        let replay = Replay::since(Some(since));
-        self.command(Command::Admit { client, arrival, replay }).await;
+        self.command(Command::Admit { client, arrival, since: Some(since) }).await;
         Peer(peer)
     }
 }
@@ -40,8 +34,7 @@ fn to(recipients: Recipients, except: Option<&str>) -> Audience {
 
 #[tokio::test]
 async fn who_comes_back_gets_what_was_meant_for_it_behind_its_greeting() {
-    let server = Server::start(16, QueueLimits::default());
-    server.number().await;
+    let server = Server::keep(BOUNDS, policy(QueueLimits::default(), Duration::ZERO));
     let everyone = || Audience::everyone(None);
     server.publish(everyone(), "before").await;
     for (audience, text) in [
@@ -74,8 +67,7 @@ async fn who_comes_back_gets_what_was_meant_for_it_behind_its_greeting() {
 /// Otherwise a client that missed much would be cut off at the next message.
 #[tokio::test]
 async fn what_was_missed_doesnt_count_as_slowness() {
-    let server = Server::start(16, limits(2, 10));
-    server.number().await;
+    let server = Server::keep(BOUNDS, policy(limits(2, 10), Duration::ZERO));
     for number in 0..2_000 {
         server.publish(Audience::everyone(None), &number.to_string()).await;
     }
@@ -85,8 +77,7 @@ async fn what_was_missed_doesnt_count_as_slowness() {
     let (opened, opening) = oneshot::channel();
     let opening = async { opening.await.ok() };
     let arrival = server.engine.subscribe_connection("/", new_subscriber, opening).await.unwrap();
-    let replay = Replay::since(Some(position(0)));
-    server.command(Command::Admit { client, arrival, replay }).await;
+    server.command(Command::Admit { client, arrival, since: Some(position(0)) }).await;
     server.publish(Audience::everyone(None), "2000").await;
     opened.send(Connection::portable(socket)).unwrap();
     let mut peer = Peer(peer);
@@ -101,8 +92,7 @@ async fn what_was_missed_doesnt_count_as_slowness() {
 #[tokio::test(start_paused = true)]
 async fn who_comes_back_and_takes_nothing_is_dropped() {
     let heartbeat = Duration::from_secs(25);
-    let server = Server::start_with(16, policy(QueueLimits::default(), heartbeat));
-    server.number().await;
+    let server = Server::keep(BOUNDS, policy(QueueLimits::default(), heartbeat));
     for number in 0..2_000 {
         server.publish(Audience::everyone(None), &number.to_string()).await;
     }
@@ -111,8 +101,7 @@ async fn who_comes_back_and_takes_nothing_is_dropped() {
     let client = Audience::client(None, new_subscriber.id.clone());
     let opening = ready(Some(Connection::portable(socket)));
     let arrival = server.engine.subscribe_connection("/", new_subscriber, opening).await.unwrap();
-    let replay = Replay::since(Some(position(0)));
-    server.command(Command::Admit { client, arrival, replay }).await;
+    server.command(Command::Admit { client, arrival, since: Some(position(0)) }).await;
     let began = Instant::now();
     server.engine.drained(began + heartbeat * 4).await;
     assert_eq!(server.engine.clients(), 0);
@@ -122,8 +111,8 @@ async fn who_comes_back_and_takes_nothing_is_dropped() {
 
 #[tokio::test]
 async fn who_comes_back_too_late_is_told() {
-    let server = Server::start(16, QueueLimits::default());
-    let mut peer = server.resume(new_subscriber(), position(0)).await;
+    let server = Server::keep(BOUNDS, policy(QueueLimits::default(), Duration::ZERO));
+    let mut peer = server.resume(new_subscriber(), Position { epoch: 8, number: 0 }).await;
     assert_eq!(peer.receive().await, Some((CLOSE, Close::FORGOTTEN.frame()[2..].to_vec())));
     drop(peer);
     server.stop().await;
@@ -138,8 +127,8 @@ async fn a_share_of_the_clients_is_sent_away_at_a_time() {
         here.push(server.join_open(1000).await);
     }
     for (share, left) in [(0, 200..=200), (1, 140..=160), (2, 90..=110), (4, 0..=0)] {
-        let close = Close::own(1012, "restarting").unwrap();
-        server.command(Command::Drain { share: EVERYBODY / 4 * share, close }).await;
+        let (code, reason) = (1012, "restarting");
+        server.command(Command::Drain { share: EVERYBODY / 4 * share, code, reason }).await;
         server.send("still here").await;
         let mut still = Vec::new();
         for mut peer in here {
@@ -166,12 +155,9 @@ async fn who_isnt_let_in_yet_isnt_sent_away() {
     let client = Audience::client(None, new_subscriber.id.clone());
     let opening = ready(Some(Connection::portable(socket)));
     let arrival = server.engine.subscribe_connection("/", new_subscriber, opening).await.unwrap();
-    let drain = || {
-        let close = Close::own(1012, "restarting").unwrap();
-        Command::Drain { share: EVERYBODY, close }
-    };
+    let drain = || Command::Drain { share: EVERYBODY, code: 1012, reason: "restarting" };
     server.command(drain()).await;
-    server.command(Command::Admit { client, arrival, replay: Replay::default() }).await;
+    server.command(Command::Admit { client, arrival, since: None }).await;
     server.send("come in").await;
     server.command(drain()).await;
     let mut peer = Peer(peer);
