@@ -162,7 +162,7 @@ impl Workload {
     pub fn includes(&self, server: &str) -> bool {
         match server {
             "floor-cork" => self.references.contains(&server),
-            "warp-by-hand" | "pode-room" => !self.tls,
+            "warp-by-hand" | "pode-room" | "pode-history" => !self.tls,
             "pode-group" => self.paths == 1 && !self.tls,
             _ => true,
         }

@@ -19,8 +19,16 @@ use crate::process::raise_descriptor_limit;
 use crate::protocol::{Publish, monotonic_ns, text};
 
 /// The names of the server programs.
-pub const NAMES: [&str; 7] =
-    ["floor", "floor-cork", "pode", "pode-room", "pode-group", "warp-by-hand", "axum"];
+pub const NAMES: [&str; 8] = [
+    "floor",
+    "floor-cork",
+    "pode",
+    "pode-history",
+    "pode-room",
+    "pode-group",
+    "warp-by-hand",
+    "axum",
+];
 
 /// Runs a server program until its standard input ends; behind TLS, if there is
 /// a folder with a certificate.
@@ -34,6 +42,8 @@ pub fn serve(name: &str, paths: usize, certificate: Option<&Path>) -> io::Result
         "floor" => floor::serve(paths, certificate, false),
         "floor-cork" => floor::serve(paths, certificate, true),
         "pode" => on_tokio(paths, pode::start(paths, certificate.is_some())),
+        "pode-history" if certificate.is_none() => on_tokio(paths, pode::start_with_history(paths)),
+        "pode-history" => Err(io::Error::other("the history isn't behind TLS")),
         "pode-room" if certificate.is_none() => on_tokio(paths, pode::start_with_rooms()),
         "pode-room" => Err(io::Error::other("the rooms aren't behind TLS")),
         "pode-group" if paths == 1 && certificate.is_none() => {

@@ -18,6 +18,17 @@ mod one_path {
     }
 }
 
+mod one_path_kept {
+    use pode::prelude::*;
+
+    pode_server! {
+        /// Sends on one path, and keeps what is sent.
+        pub(super) server one_path_kept;
+        endpoint ws "127.0.0.1:0";
+        signal PATH: String = "/0" { history_messages: 10_000 };
+    }
+}
+
 mod one_path_secret {
     use pode::prelude::*;
 
@@ -58,6 +69,12 @@ mod many_paths {
     include!(concat!(env!("OUT_DIR"), "/many_paths.rs"));
 }
 
+mod many_paths_kept {
+    use pode::prelude::*;
+
+    include!(concat!(env!("OUT_DIR"), "/many_paths_kept.rs"));
+}
+
 /// The group of all clients that the handler admits.
 const GROUP: &str = "crew";
 
@@ -85,6 +102,15 @@ pub(super) async fn start(paths: usize, secret: bool) -> io::Result<(u16, Declar
         (_, true) => return Err(io::Error::other("no server with many paths is behind TLS")),
     };
     run(server, protocol, Target::Paths(paths)).await
+}
+
+/// Starts the declared server for this many paths that keeps messages.
+pub(super) async fn start_with_history(paths: usize) -> io::Result<(u16, Declared)> {
+    let (server, paths): (_, &[_]) = match paths {
+        1 => (one_path_kept::one_path_kept(), &[one_path_kept::PATH]),
+        _ => (many_paths_kept::many_paths(), &many_paths_kept::PATHS),
+    };
+    run(server, Protocol::Ws, Target::Paths(paths)).await
 }
 
 /// Starts the declared server whose clients are in a group.
