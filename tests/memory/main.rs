@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, reason = "what was expected and isn't there fails the test")]
 
 mod after_peak;
+mod history;
 #[cfg(target_os = "linux")]
 mod secrets;
 #[allow(dead_code, unused_imports, reason = "the tests of `behavior` need more of it")]

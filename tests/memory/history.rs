@@ -1,0 +1,106 @@
+//! What kept messages take, and clients that are behind.
+
+use std::io::{Read, Write};
+use std::net::SocketAddr;
+
+use pode::Protocol;
+use pode::prelude::*;
+use socket2::{Domain, Socket, Type};
+use tokio::task::{spawn_blocking, yield_now};
+
+use crate::{MEMORY, alone};
+
+const MESSAGES: usize = 20_000;
+
+/// Each takes two descriptors.
+const STUCK: usize = 1_000;
+
+const LARGE: usize = 4 << 10;
+
+pode_server! {
+    server kept;
+    endpoint ws "127.0.0.1:0";
+    signal SMALL: String = "/small" { history_messages: MESSAGES, history_bytes: 64 << 20 };
+    signal LARGE_ONES: String = "/large" {
+        history_messages: 1_024,
+        history_bytes: 1_024 * LARGE,
+        heartbeat: std::time::Duration::ZERO,
+    };
+}
+
+#[test]
+fn a_kept_message_takes_little_more_than_its_bytes() {
+    alone(messages());
+}
+
+async fn messages() {
+    let server = kept().start().await.unwrap();
+    // In JSON, a text has quotes.
+    let text = "x".repeat(126);
+    let send = async |count: usize| {
+        for _ in 0..count {
+            server.signals().send(SMALL, &text).await.unwrap();
+        }
+    };
+    send(1_000).await;
+    let before = MEMORY.allocated();
+    send(MESSAGES - 1_000).await;
+    let each = (MEMORY.allocated() - before) / (MESSAGES - 1_000);
+    println!("{each} bytes for each kept message of 128");
+    assert!((128..=176).contains(&each), "{each} bytes");
+    server.stop().await;
+}
+
+#[test]
+fn clients_that_are_stuck_take_no_messages() {
+    alone(stuck_clients());
+}
+
+/// Connects a client that never reads, and whose system takes little for it.
+fn stuck_client(address: SocketAddr) -> Socket {
+    let mut socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.set_recv_buffer_size(4 << 10).unwrap();
+    socket.connect(&address.into()).unwrap();
+    let request = "GET /large HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\n\
+                   Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+                   Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    socket.write_all(request.as_bytes()).unwrap();
+    let mut response = Vec::new();
+    while !response.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        socket.read_exact(&mut byte).unwrap();
+        response.push(byte[0]);
+    }
+    socket
+}
+
+/// They come one after the other, amid messages, so each is at a place of its own.
+async fn stuck_clients() {
+    let server = kept().start().await.unwrap();
+    let address = server.address(Protocol::Ws).unwrap();
+    let text = "x".repeat(LARGE - 2);
+    let send = async |count: usize| {
+        for _ in 0..count {
+            server.signals().send(LARGE_ONES, &text).await.unwrap();
+        }
+    };
+    // So that the log is full.
+    send(1_500).await;
+    let connect = async || spawn_blocking(move || stuck_client(address)).await.unwrap();
+    let mut clients = vec![connect().await];
+    let before = MEMORY.allocated();
+    for _ in 0..STUCK {
+        clients.push(connect().await);
+        send(1).await;
+    }
+    // The log rolls over.
+    send(3_000).await;
+    while server.signals().clients(LARGE_ONES).list().await.unwrap().len() <= STUCK {
+        yield_now().await;
+    }
+    let each = MEMORY.allocated().saturating_sub(before) / STUCK;
+    println!("{each} bytes for each client that is stuck, with a frame of {LARGE}");
+    assert!(each <= LARGE + 1024, "{each} bytes for each client");
+    drop(clients);
+    server.stop().await;
+}
