@@ -176,7 +176,14 @@ impl State {
     /// Reads what most of a page is made of at once, and returns its length.
     fn run(&mut self, text: &str) -> usize {
         match &mut self.at {
-            At::Text => text.find('<').unwrap_or(text.len()),
+            At::Text => {
+                let mut at = text.find('<').unwrap_or(text.len());
+                while let length @ 1.. = plain_tag(&text[at..]) {
+                    at += length;
+                    at += text[at..].find('<').unwrap_or(text[at..].len());
+                }
+                at
+            }
             At::TagName(Tag { name, .. }) | At::Tag(_, Inside::Name(name)) => {
                 let end = text.find(|c: char| !c.is_ascii_lowercase()).unwrap_or(text.len());
                 let length = if name.len() + end > MAX_KEPT { 0 } else { end };
@@ -530,6 +537,64 @@ impl Tag {
         }
     }
 }
+
+/// Returns the length of the tag that a text begins with; 0 unless it is whole, written
+/// in the usual way, and behind it the page goes on as before it.
+fn plain_tag(text: &str) -> usize {
+    let bytes = text.as_bytes();
+    let while_of = |at: usize, is: fn(&u8) -> bool| {
+        at + bytes[at..].iter().take_while(|byte| is(byte)).count()
+    };
+    let begin = match bytes {
+        [b'<', b'/', ..] => 2,
+        [b'<', ..] => 1,
+        _ => return 0,
+    };
+    let mut at = while_of(begin, u8::is_ascii_alphanumeric);
+    let name = &text[begin..at];
+    if !name.starts_with(|c: char| c.is_ascii_alphabetic())
+        || SPECIAL.iter().any(|special| special.eq_ignore_ascii_case(name))
+    {
+        return 0;
+    }
+    loop {
+        let behind = while_of(at, |byte| matches!(byte, b' ' | b'\t' | b'\n'));
+        let is_apart = behind > at;
+        at = behind;
+        match bytes[at..] {
+            [b'>', ..] => return at + 1,
+            [b'/', b'>', ..] => return at + 2,
+            [byte, ..] if is_apart && is_of_attribute(&byte) => {}
+            _ => return 0,
+        }
+        at = while_of(at, is_of_attribute);
+        if let [b'=', quote @ (b'"' | b'\''), ..] = bytes[at..] {
+            let value = at + 2;
+            let Some(length) = text[value..].find(char::from(quote)) else { return 0 };
+            at = value + length + 1;
+        }
+    }
+}
+
+fn is_of_attribute(byte: &u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b':')
+}
+
+/// The elements behind whose tags a page is read otherwise.
+const SPECIAL: [&str; 12] = [
+    "svg",
+    "math",
+    "script",
+    "style",
+    "title",
+    "textarea",
+    "xmp",
+    "iframe",
+    "noembed",
+    "noframes",
+    "noscript",
+    "plaintext",
+];
 
 /// Reads a character in an element without elements.
 fn raw(
