@@ -641,13 +641,18 @@ fn raw(
     };
     match content {
         Content::Script(script) => {
-            let mut scripts = Vec::new();
+            let mut scripts = Vec::with_capacity(1);
             script.step(c, &mut scripts);
-            for mut script in scripts {
-                if begins_comment {
-                    script.begin_html_comment();
-                }
+            if begins_comment {
+                scripts.iter_mut().for_each(Script::begin_html_comment);
+            }
+            let last = scripts.pop();
+            for script in scripts {
                 to(Content::Script(script), element.clone(), tail.clone());
+            }
+            // Mostly the only one.
+            if let Some(script) = last {
+                to(Content::Script(script), element, tail);
             }
         }
         content => to(content, element, tail),
