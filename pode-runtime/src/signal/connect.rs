@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use http::header::{HeaderValue, SEC_WEBSOCKET_PROTOCOL};
+use http::header::HeaderValue;
 use http::{HeaderName, Response, StatusCode, Version};
 use hyper::upgrade::OnUpgrade;
 use pode_core::hub::Position;
@@ -19,7 +19,7 @@ use crate::app::event::{
     CLIENT_ID, ClientInfo, ConnectDecision, ConnectRequest, RequestHead, SignalClient,
 };
 use crate::app::uncancelled::Uncancelled;
-use crate::base::log::ration::{Quoted, rationed};
+use crate::base::log::ration::rationed;
 use crate::base::one_line::OneLine;
 use crate::base::outcome::{Failed, caught};
 use crate::http::activity::Activity;
@@ -191,11 +191,10 @@ impl SignalRoute {
             return Err(sentence(StatusCode::BAD_REQUEST, &text));
         }
         if protocol.is_none() && request.protocols().next().is_some() {
-            let offers = request.head.headers.get(SEC_WEBSOCKET_PROTOCOL);
+            // Not which: pages send their secrets there, as they can't set headers.
             rationed!(
                 info,
                 signal,
-                offers = ?Quoted(offers.map_or(b"", HeaderValue::as_bytes)),
                 "no subprotocol is chosen of those that a client offers, and some browsers \
                  disconnect then (1006): call `choose_protocol` in the handler of `on connect`, \
                  or offer none in the page"
