@@ -95,8 +95,8 @@ fn a_crowd_that_has_gone_leaves_no_memory_behind() {
 
 async fn crowds() {
     let server = hall().start().await.unwrap();
-    // The first ones allocate what is kept for later clients.
-    drop(visits(&server, 200).await);
+    // The first ones allocate what is kept for later clients, by each channel.
+    drop(visits(&server, 2_000).await);
     let ten = visits(&server, 0).await;
     let ten = send(&server, ten, 100).await;
     let before = MEMORY.allocated();
