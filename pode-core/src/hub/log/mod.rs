@@ -132,13 +132,11 @@ impl<A> Log<A> {
         self.position
     }
 
-    /// Keeps at least so much from now on, whatever was declared.
+    /// Keeps at least so much from now on, whatever was declared; but nothing longer
+    /// than an age that was.
     pub fn keep_at_least(&mut self, least: LogBounds, now: u32) {
         let LogBounds { messages, age, bytes } = self.declared;
-        let age = match messages {
-            0 => least.age,
-            _ => age.zip(least.age).map(|(age, least)| age.max(least)),
-        };
+        let age = if messages == 0 { least.age } else { age };
         let (messages, bytes) = (messages.max(least.messages), bytes.max(least.bytes));
         self.set_bounds(LogBounds { messages, age, bytes }, now);
     }
@@ -505,6 +503,22 @@ mod tests {
         log.set_bounds(LogBounds::default(), 0);
         assert_eq!(read(&log, &None, 11), Err(LogGap { until: 12 }));
         assert_eq!((log.len, log.bytes, log.oldest.len()), (0, 0, 0));
+    }
+
+    #[test]
+    fn what_is_kept_for_a_while_is_kept_no_longer_than_was_declared() {
+        let least = LogBounds { messages: 4, age: None, bytes: 1000 };
+        let short = LogBounds { messages: 1, age: Some(2), bytes: 100 };
+        for (declared, is_aged) in [(LogBounds::default(), false), (short, true)] {
+            let mut log = log(declared);
+            log.keep_at_least(least, 0);
+            push(&mut log, &None, b"one", 0);
+            log.expire(1_000);
+            assert_eq!(read(&log, &None, 10).is_err(), is_aged);
+            push(&mut log, &None, b"two", 1_000);
+            log.keep_as_declared(1_000);
+            assert_eq!(read(&log, &None, 11).is_ok(), is_aged, "as was declared");
+        }
     }
 
     #[test]

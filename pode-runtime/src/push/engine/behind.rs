@@ -126,3 +126,25 @@ impl LogReader<'_> {
         newest.map_or(self.live, |number| number.min(self.live))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a client causes takes no more memory than that of its groups.
+    #[test]
+    fn who_changes_its_groups_without_end_is_as_one_that_is_overtaken() {
+        let mut behind = Behind::new(0);
+        let group: Arc<str> = "crew".into();
+        for number in 1..=MAX_GROUPS as u64 {
+            behind.note(number, &group, true);
+            // At one place, only the first change counts.
+            behind.note(number, &group, false);
+        }
+        assert!(!behind.is_lost && behind.changes.len() == MAX_GROUPS);
+        behind.note(u64::MAX, &group, true);
+        assert!(behind.is_lost && behind.changes.capacity() == 0);
+        behind.go_on_at(7);
+        assert_eq!((behind.number, behind.is_lost), (7, false));
+    }
+}

@@ -234,7 +234,7 @@ impl Path {
         let Some(log) = &self.log else { return Ok(()) };
         let client = &mut self.clients[slot];
         let (path, replay) = (&client.subscriber.path, self.policy.replay);
-        if !client.is_admitted() || since.is_none() && replay == Replay::OnlyNew {
+        if !client.is_admitted() {
             return Ok(());
         }
         let from = log.with(|log| {

@@ -54,7 +54,7 @@ pub(crate) use self::task::{Claim, RestartTask};
 /// to and for some time after.
 #[cfg(unix)]
 const KEPT: pode_core::hub::LogBounds =
-    pode_core::hub::LogBounds { messages: 4096, age: Some(60), bytes: 8 << 20 };
+    pode_core::hub::LogBounds { messages: 4096, age: None, bytes: 8 << 20 };
 
 /// Where the process that is to replace a server finds it: the option
 /// `hand_over` of a server.

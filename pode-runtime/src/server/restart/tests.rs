@@ -237,6 +237,10 @@ async fn what_the_newer_process_took_and_never_gave_back_is_sent_here() {
     let said = taken(&mut delivery);
     let said: Vec<_> = said.iter().filter(|it| !it.contains("1012")).collect();
     assert_eq!(said, ["newer", "0", "1", "2", "3", "4", "5"]);
+    // The newer process may have given number 2, too.
+    let channel = signals.hub().channel("/").unwrap();
+    assert_eq!(channel.log().unwrap().with(|log| log.earlier().to_vec()), [(7, 2)]);
+    assert_ne!(channel.position().unwrap().epoch, 7);
     signals.post("/", None, Envelope::Broadcast(Message::text("alone"))).await.unwrap();
     assert_eq!(taken(&mut delivery), ["alone"]);
 }
