@@ -1,0 +1,256 @@
+use proptest::prelude::*;
+
+use super::*;
+
+fn log(bounds: LogBounds) -> Log<u8> {
+    Log::new(Position { epoch: 7, number: 10 }, bounds)
+}
+
+fn room(number: u8) -> Path {
+    Some(number.to_string().into())
+}
+
+fn push(log: &mut Log<u8>, path: &Path, frame: &[u8], now: u32) {
+    log.push(LogEntry { path: path.as_ref(), audience: None, frame }, now);
+}
+
+/// Reads everything from a number on, for a member of group 1.
+fn read(log: &Log<u8>, path: &Path, mut from: u64) -> Result<Vec<u64>, LogGap> {
+    let (mut all, mut frames) = (Vec::new(), Frames::default());
+    let until = log.position().number;
+    loop {
+        let next = log.read(path, from, until, |_, group| *group == 1, &mut frames)?;
+        all.extend(frames.ends.iter().map(|(_, behind)| behind - 1));
+        assert_eq!(frames.ends.last().map_or(0, |(end, _)| *end), frames.bytes.len());
+        if next == until {
+            return Ok(all);
+        }
+        assert!(next > from);
+        from = next;
+    }
+}
+
+#[test]
+fn a_message_takes_little_besides_its_frame() {
+    assert_eq!(ENTRY_BYTES, 24);
+}
+
+#[test]
+fn where_a_write_was_cut_is_found() {
+    let mut log = log(LogBounds { messages: 9, age: None, bytes: 1000 });
+    for frame in [&b"one "[..], b"two ", b"three"] {
+        push(&mut log, &None, frame, 0);
+    }
+    let mut frames = Frames::default();
+    assert_eq!(log.read(&None, 10, 13, |_, _| true, &mut frames), Ok(13));
+    assert_eq!(frames.bytes, b"one two three");
+    let cuts = [1, 3, 4, 5, 8, 12, 13].map(|written| frames.cut(written));
+    let (one, two, three) = ((4, 11), (8, 12), (13, 13));
+    assert_eq!(cuts, [one, one, one, two, two, three, three]);
+}
+
+#[test]
+fn a_made_up_position_is_a_gap() {
+    let mut log = log(LogBounds { messages: 9, age: None, bytes: 1000 });
+    push(&mut log, &None, b"one", 0);
+    let resume = |epoch, number| log.resume(&None, Position { epoch, number });
+    assert_eq!((resume(7, 10), resume(7, 11)), (Ok(10), Ok(11)));
+    for (epoch, number) in [(7, 9), (7, 12), (7, u64::MAX), (8, 10), (0, 0)] {
+        assert_eq!(resume(epoch, number), Err(LogGap { until: 10 }), "{epoch} {number}");
+    }
+}
+
+/// What is kept beyond the promise goes first, whoever's it is.
+#[test]
+fn a_busy_path_takes_nothing_that_was_promised_to_another() {
+    let mut log = log(LogBounds { messages: 2, age: None, bytes: 40 * (8 + ENTRY_BYTES) });
+    for _ in 0..2 {
+        push(&mut log, &room(0), b"12345678", 0);
+    }
+    for _ in 0..1_000 {
+        push(&mut log, &room(1), b"12345678", 0);
+    }
+    assert_eq!(read(&log, &room(0), 10), Ok(vec![10, 11]));
+    assert_eq!(read(&log, &room(1), 1_012 - 38).unwrap().len(), 38);
+    let before = |until| log.before(&room(1), until, usize::MAX, |_, _| true);
+    assert_eq!((before(1_012), before(1_005)), (1_010, 1_003), "two are promised");
+}
+
+#[test]
+fn a_log_that_keeps_nothing_has_numbers() {
+    let mut log = log(LogBounds::default());
+    push(&mut log, &None, b"one", 0);
+    assert_eq!(log.position().number, 11);
+    assert_eq!(read(&log, &None, 10), Err(LogGap { until: 11 }));
+    assert_eq!(read(&log, &None, 11), Ok(vec![]));
+    let keeping = LogBounds { messages: 4, age: None, bytes: 1000 };
+    log.set_bounds(keeping, 0);
+    push(&mut log, &None, b"two", 0);
+    assert_eq!(read(&log, &None, 11), Ok(vec![11]));
+    log.set_bounds(LogBounds::default(), 0);
+    assert_eq!(read(&log, &None, 11), Err(LogGap { until: 12 }));
+    assert_eq!((log.len, log.bytes, log.oldest.len()), (0, 0, 0));
+}
+
+#[test]
+fn what_is_kept_for_a_while_is_kept_no_longer_than_was_declared() {
+    let least = LogBounds { messages: 4, age: None, bytes: 1000 };
+    let short = LogBounds { messages: 1, age: Some(2), bytes: 100 };
+    for (declared, is_aged) in [(LogBounds::default(), false), (short, true)] {
+        let mut log = log(declared);
+        log.keep_at_least(least, 0);
+        push(&mut log, &None, b"one", 0);
+        log.expire(1_000);
+        assert_eq!(read(&log, &None, 10).is_err(), is_aged);
+        push(&mut log, &None, b"two", 1_000);
+        log.keep_as_declared(1_000);
+        assert_eq!(read(&log, &None, 11).is_ok(), is_aged, "as was declared");
+    }
+}
+
+#[test]
+fn a_position_of_an_earlier_epoch_is_good_up_to_its_end() {
+    let mut log = log(LogBounds { messages: 9, age: None, bytes: 1000 });
+    push(&mut log, &None, b"one", 0);
+    log.begin_epoch(8);
+    push(&mut log, &None, b"two", 0);
+    let mut log = {
+        let mut other = log.successor(log.position(), log.earlier().to_vec());
+        other.set_gap(None, 10);
+        other
+    };
+    let resume = |log: &Log<u8>, epoch, number| log.resume(&None, Position { epoch, number }).ok();
+    assert_eq!((resume(&log, 7, 10), resume(&log, 7, 11)), (Some(10), Some(11)));
+    assert_eq!((resume(&log, 7, 12), resume(&log, 8, 12)), (None, Some(12)));
+    for epoch in 9..30 {
+        log.begin_epoch(epoch);
+    }
+    assert_eq!((resume(&log, 8, 12), log.earlier().len()), (None, MAX_EPOCHS));
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Push { path: u8, group: Option<u8>, bytes: usize },
+    Wait(u32),
+    Bounds(LogBounds),
+    Skip(u64),
+    Lose(u64),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let bytes = prop_oneof![30 => 0..40_usize, 1 => 200..70_000_usize];
+    let group = prop::option::weighted(0.3, 0..2_u8);
+    prop_oneof![
+        20 => (0..4_u8, group, bytes).prop_map(|(path, group, bytes)| Step::Push { path, group, bytes }),
+        2 => (1..5_u32).prop_map(Step::Wait),
+        1 => bounds().prop_map(Step::Bounds),
+        1 => (0..9_u64).prop_map(Step::Skip),
+        1 => (0..3_u64).prop_map(Step::Lose),
+    ]
+}
+
+fn bounds() -> impl Strategy<Value = LogBounds> {
+    let age = prop::option::of(0..6_u32);
+    let bytes = prop_oneof![Just(500_usize), Just(3_000), Just(1 << 20)];
+    (0..6_usize, age, bytes).prop_map(|(messages, age, bytes)| LogBounds { messages, age, bytes })
+}
+
+proptest! {
+    /// Compares the log with a list of all messages that there ever were.
+    #[test]
+    fn nothing_is_missing_without_a_gap(
+        bounds in bounds(),
+        steps in prop::collection::vec(step(), 0..80),
+    ) {
+        let mut log = log(bounds);
+        let mut now = 0;
+        // Number, path, group, time, bytes.
+        let mut all: Vec<(u64, u8, Option<u8>, u32, usize)> = Vec::new();
+        let mut lost_to = 10;
+        for step in steps {
+            match step {
+                Step::Push { path, group, bytes } => {
+                    let number = log.position().number;
+                    let path_text = room(path);
+                    let entry = LogEntry {
+                        path: path_text.as_ref(),
+                        audience: group.map(Arc::new),
+                        frame: &vec![path; bytes],
+                    };
+                    log.push(entry, now);
+                    prop_assert_eq!(log.position().number, number + 1);
+                    all.push((number, path, group, now, bytes));
+                }
+                Step::Wait(seconds) => {
+                    now += seconds;
+                    log.expire(now);
+                }
+                Step::Bounds(bounds) => log.set_bounds(bounds, now),
+                Step::Skip(by) => log.skip_to(log.position().number + by),
+                Step::Lose(by) => {
+                    log.lose_to(log.position().number + by);
+                    lost_to = log.position().number;
+                }
+            }
+            let LogBounds { messages, age, bytes } = log.bounds;
+            let counted: usize = log.kept().map(|kept| kept.entry.frame.len() + ENTRY_BYTES).sum();
+            prop_assert_eq!((log.len, log.bytes), (log.kept().count(), counted));
+            prop_assert!(counted <= bytes || log.len <= 1);
+            prop_assert_eq!(log.oldest.len(), log.rings.len());
+            let oldest = log.kept().map(|kept| kept.sent).min().unwrap_or(now);
+            prop_assert!(age.is_none_or(|age| now - oldest <= age));
+            for path in 0..4 {
+                let name = room(path);
+                let of_path = all.iter().filter(|it| it.1 == path);
+                let kept: Vec<_> = log.kept().filter(|it| it.entry.path == name.as_ref()).collect();
+                let newest = of_path.clone().count().saturating_sub(kept.len());
+                let newest: Vec<_> = of_path.clone().skip(newest).collect();
+                for (kept, it) in kept.iter().zip(&newest) {
+                    prop_assert_eq!((kept.number, kept.sent, kept.entry.frame.len()), (it.0, it.3, it.4));
+                }
+                prop_assert_eq!(kept.len(), newest.len());
+                let (edge, next) = (log.dropped_to(&name), log.position().number);
+                let froms = [0, edge.saturating_sub(1), edge, edge + 1, edge.midpoint(next), next];
+                for from in froms.into_iter().filter(|from| *from <= next) {
+                    let expected: Vec<_> = of_path.clone().filter(|it| it.0 >= from).collect();
+                    match read(&log, &name, from) {
+                        Ok(read) => {
+                            let meant = expected.iter().filter(|it| it.2.is_none_or(|group| group == 1));
+                            prop_assert_eq!(read, meant.map(|it| it.0).collect::<Vec<_>>());
+                        }
+                        Err(LogGap { until }) => {
+                            prop_assert!(from < until && until <= log.position().number);
+                            // Something was there once: of this path, or of one
+                            // that was dropped whole.
+                            let was_there = |it: &&(u64, u8, _, _, _)| (from..until).contains(&it.0);
+                            prop_assert!(all.iter().any(|it| was_there(&it)) || from < lost_to);
+                        }
+                    }
+                }
+                let promised = log.before(&name, u64::MAX, usize::MAX, |_, _| true);
+                let count = kept.iter().filter(|kept| kept.number >= promised).count();
+                prop_assert_eq!(count, if promised == u64::MAX { 0 } else { kept.len().min(messages) });
+            }
+        }
+    }
+
+    /// With one path, there is no false gap at all.
+    #[test]
+    fn a_gap_of_a_single_path_is_a_real_one(
+        bounds in bounds(),
+        sizes in prop::collection::vec((0..50_usize, 0..2_u32), 0..60),
+    ) {
+        let mut log = log(bounds);
+        let mut now = 0;
+        for (bytes, seconds) in sizes {
+            now += seconds;
+            push(&mut log, &None, &vec![0; bytes], now);
+            let position = log.position();
+            let first = log.kept().map(|kept| kept.number).next().unwrap_or(position.number);
+            for number in 10..=position.number {
+                let resumed = log.resume(&None, Position { number, ..position });
+                prop_assert_eq!(resumed.is_ok(), number >= first);
+            }
+        }
+    }
+}
