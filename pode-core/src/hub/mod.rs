@@ -11,34 +11,37 @@
 //! what a receiver has not read yet.
 //!
 //! A channel with a [`Log`] numbers its messages and keeps them for a while. During
-//! a hand-over between two processes, one of them numbers for both; in the other
-//! one a channel is [diverted](Channel::divert): its messages go elsewhere and come
-//! back in the order that both share.
+//! a hand-over between two processes, one of them numbers for both: in the other one
+//! a channel [follows](Channel::follow), so its messages go there first and come back
+//! in the order that both share.
 //!
 //! The hub knows neither sockets nor clocks: the run time decides how long a
 //! sender waits for a permit, and what happens to a received message.
 //!
-//! `receiver` takes messages out of a channel, `numbering` numbers them, [`log`](Log)
-//! keeps them, each at its [`Position`].
+//! `receiver` takes messages out of a channel, `numbering` numbers them, `hand_over`
+//! does so for two processes, each in its `role`, and [`log`](Log) keeps them, each at
+//! its [`Position`].
 
+mod hand_over;
 mod log;
 mod numbering;
 mod position;
 mod receiver;
+mod role;
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, broadcast};
 
 pub use self::log::{ENTRY_BYTES, Frames, Kept, Log, LogBounds, LogEntry, LogGap};
-pub use self::numbering::{BACKLOG, Publication, SharedLog};
+pub use self::numbering::SharedLog;
 pub use self::position::{Position, PositionError};
 use self::receiver::Shared;
 pub use self::receiver::{Receiver, ReceiverSource};
+pub use self::role::{Arrival, BACKLOG, Notice};
 use crate::error::SendError;
 use crate::message::Message;
 
@@ -67,12 +70,12 @@ impl Parcel for Message {
 pub struct Hub<T: Parcel = Message> {
     /// At least one for each path.
     channels: BTreeMap<&'static str, Vec<Channel<T>>>,
-    /// Notified when a message gets a number.
-    numbered: Arc<Notify>,
+    /// Notified when there is something for another process.
+    noticed: Arc<Notify>,
 }
 
 /// The sending side of one signal path.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Channel<T: Parcel = Message> {
     path: &'static str,
     /// Its index among the channels of its path.
@@ -82,12 +85,9 @@ pub struct Channel<T: Parcel = Message> {
     /// receiver is left.
     permits: Arc<Semaphore>,
     capacity_messages: usize,
-    /// Whether messages go elsewhere. Changed only while nobody else holds a
-    /// permit.
-    is_diverted: AtomicBool,
     /// Absent if messages have no numbers; then senders take no lock.
     log: Option<Arc<SharedLog<T>>>,
-    numbered: Arc<Notify>,
+    noticed: Arc<Notify>,
 }
 
 /// Capacity for one more message in the channel.
@@ -116,7 +116,8 @@ impl<T: Parcel> Hub<T> {
     /// Makes a channel without a log for each declared path and its capacity in
     /// messages, and a first receiver of each.
     ///
-    /// Capacities are clamped to the range from 1 to [`MAX_CAPACITY_MESSAGES`].
+    /// Capacities are clamped to the range from 1 (with a log, 2) to
+    /// [`MAX_CAPACITY_MESSAGES`].
     /// A path that is declared several times has several channels.
     pub fn new(
         declared: impl IntoIterator<Item = (&'static str, usize)>,
@@ -128,11 +129,13 @@ impl<T: Parcel> Hub<T> {
     pub fn with_logs(
         declared: impl IntoIterator<Item = (&'static str, usize, Option<Log<T::Audience>>)>,
     ) -> (Hub<T>, Vec<Receiver<T>>) {
-        let numbered = Arc::new(Notify::new());
-        let mut hub = Hub { channels: BTreeMap::<_, Vec<_>>::new(), numbered };
+        let noticed = Arc::new(Notify::new());
+        let mut hub = Hub { channels: BTreeMap::<_, Vec<_>>::new(), noticed };
         let mut receivers = Vec::new();
         for (path, capacity_messages, log) in declared {
-            let capacity_messages = capacity_messages.clamp(1, MAX_CAPACITY_MESSAGES);
+            // Half of it is another process's during a hand-over.
+            let least = if log.is_some() { 2 } else { 1 };
+            let capacity_messages = capacity_messages.clamp(least, MAX_CAPACITY_MESSAGES);
             let (sender, receiver) = broadcast::channel(capacity_messages);
             let permits = Arc::new(Semaphore::new(capacity_messages));
             let log = log.map(|log| Arc::new(SharedLog::new(log)));
@@ -145,9 +148,8 @@ impl<T: Parcel> Hub<T> {
                 sender,
                 permits,
                 capacity_messages,
-                is_diverted: AtomicBool::new(false),
                 log,
-                numbered: Arc::clone(&hub.numbered),
+                noticed: Arc::clone(&hub.noticed),
             });
             receivers.push(Receiver::new(path, receiver, Arc::new(shared)));
         }
@@ -188,10 +190,15 @@ impl<T: Parcel> Hub<T> {
         self.channels.values().flatten()
     }
 
-    /// Waits until a message gets a number, in any channel; returns at once if
-    /// one did since the last wait. For one waiter at a time. Cancel safe.
-    pub async fn numbered(&self) {
-        self.numbered.notified().await;
+    /// Returns all paths, in order.
+    pub fn paths(&self) -> impl Iterator<Item = &'static str> {
+        self.channels.keys().copied()
+    }
+
+    /// Waits until a channel has a [`Notice`] for another process; returns at once
+    /// if one came since the last wait. For one waiter at a time. Cancel safe.
+    pub async fn noticed(&self) {
+        self.noticed.notified().await;
     }
 }
 

@@ -1,21 +1,13 @@
 //! Numbering: how the messages of a channel with a log get their numbers.
 //!
-//! Usually here, at the call. While two processes hand over, one of them is the
-//! leader and numbers for both; what it has numbered waits in a backlog for the
-//! other one. In that one, the follower, channels are diverted: senders find that
-//! messages go elsewhere, and only what comes back is published.
+//! Usually here, at the call. While two processes [hand over](super::hand_over), one
+//! of them numbers for both.
 
-use std::collections::VecDeque;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::OwnedSemaphorePermit;
-
-use super::{Channel, Log, LogGap, Parcel, Permit, Position, Slot};
+use super::role::{Arrival, Notice, Role};
+use super::{Channel, Log, Parcel, Permit, Position, Slot};
 use crate::error::SendError;
-
-/// How many messages and bytes may wait for the other process.
-pub const BACKLOG: (usize, usize) = (4096, 8 << 20);
 
 /// A channel's log, and what else has to keep the order of numbers.
 ///
@@ -23,34 +15,14 @@ pub const BACKLOG: (usize, usize) = (4096, 8 << 20);
 /// and messages have one order.
 pub struct SharedLog<T: Parcel>(Mutex<Numbered<T>>);
 
-struct Numbered<T: Parcel> {
-    log: Log<T::Audience>,
-    /// Present while another process gets what is published.
-    backlog: Option<Backlog<T>>,
-}
-
-/// What was published and not taken yet.
-struct Backlog<T> {
-    waiting: VecDeque<Publication<T>>,
-    bytes: usize,
-    /// Whether something was dropped in front of it.
-    has_lost: bool,
-}
-
-/// What was published.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Publication<T> {
-    /// The number of a message; of anything else, that of the next message.
-    pub number: u64,
-    /// Lets the sender recognize it; 0 if the sender doesn't need to.
-    pub tag: u64,
-    /// What it is.
-    pub parcel: T,
+pub(super) struct Numbered<T: Parcel> {
+    pub(super) log: Log<T::Audience>,
+    pub(super) role: Role<T>,
 }
 
 impl<T: Parcel> SharedLog<T> {
     pub(super) fn new(log: Log<T::Audience>) -> SharedLog<T> {
-        SharedLog(Mutex::new(Numbered { log, backlog: None }))
+        SharedLog(Mutex::new(Numbered { log, role: Role::Alone }))
     }
 
     /// Looks at the log, or changes it. Senders wait meanwhile.
@@ -58,7 +30,7 @@ impl<T: Parcel> SharedLog<T> {
         work(&mut self.lock().log)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Numbered<T>> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Numbered<T>> {
         // Nothing that holds the lock can panic midway.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -67,6 +39,25 @@ impl<T: Parcel> SharedLog<T> {
 impl<T: Parcel> std::fmt::Debug for SharedLog<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_tuple("SharedLog").field(&self.lock().log.position()).finish()
+    }
+}
+
+impl<T: Parcel> Numbered<T> {
+    /// Puts something into the channel. A message gets the next number, which is
+    /// returned, and is kept; if it fails, no number is taken.
+    pub(super) fn put(
+        &mut self,
+        permit: Permit<'_, T>,
+        parcel: &T,
+        now: impl FnOnce() -> u32,
+    ) -> Result<u64, SendError> {
+        let number = self.log.position().number;
+        let entry = parcel.log_entry();
+        permit.put(parcel.clone(), number + u64::from(entry.is_some()))?;
+        if let Some(entry) = entry {
+            self.log.push(entry, now());
+        }
+        Ok(number)
     }
 }
 
@@ -80,85 +71,9 @@ impl<T: Parcel> Channel<T> {
     pub fn position(&self) -> Option<Position> {
         Some(self.log.as_ref()?.with(|log| log.position()))
     }
-
-    /// Leads from now on: goes on with another process's log, and collects what is
-    /// published for it.
-    ///
-    /// Waits until everything that was sent before is received. Cancel safe.
-    ///
-    /// # Errors
-    ///
-    /// [`SendError::Stopped`] if no receiver is left.
-    pub async fn lead(&self, log: Log<T::Audience>) -> Result<(), SendError> {
-        let _all = self.all_room().await?;
-        if let Some(shared) = &self.log {
-            let backlog = Backlog { waiting: VecDeque::new(), bytes: 0, has_lost: false };
-            *shared.lock() = Numbered { log, backlog: Some(backlog) };
-        }
-        Ok(())
-    }
-
-    /// Stops collecting what is published.
-    pub fn lead_nobody(&self) {
-        if let Some(shared) = &self.log {
-            shared.lock().backlog = None;
-        }
-    }
-
-    /// Takes what was published, at most so much.
-    ///
-    /// # Errors
-    ///
-    /// Something was dropped in front of it, up to this number.
-    pub fn take_backlog(&self, at_most: usize) -> Result<Vec<Publication<T>>, LogGap> {
-        let Some(shared) = &self.log else { return Ok(Vec::new()) };
-        let Numbered { log, backlog } = &mut *shared.lock();
-        let Some(backlog) = backlog else { return Ok(Vec::new()) };
-        if std::mem::take(&mut backlog.has_lost) {
-            let first = backlog.waiting.front().map(|first| first.number);
-            return Err(LogGap { until: first.unwrap_or(log.position().number) });
-        }
-        let count = at_most.min(backlog.waiting.len());
-        let taken: Vec<_> = backlog.waiting.drain(..count).collect();
-        backlog.bytes -= taken.iter().map(bytes).sum::<usize>();
-        Ok(taken)
-    }
-
-    /// Makes [`Permit::is_diverted`] report from now on that messages go
-    /// elsewhere. Returns a copy of the log, if there is one.
-    ///
-    /// Waits until everything that was sent before is received. Cancel safe.
-    ///
-    /// # Errors
-    ///
-    /// [`SendError::Stopped`] if no receiver is left.
-    pub async fn divert(&self) -> Result<Option<Log<T::Audience>>, SendError> {
-        let _all = self.all_room().await?;
-        self.is_diverted.store(true, Ordering::Release);
-        Ok(self.log.as_ref().map(|shared| shared.with(|log| log.clone())))
-    }
-
-    /// Ends the diversion that [`divert`](Self::divert) began. Numbers continue.
-    pub fn rejoin(&self) {
-        self.is_diverted.store(false, Ordering::Release);
-    }
-
-    /// Takes all permits as soon as all are available, so nobody is sending.
-    /// Senders wait meanwhile.
-    async fn all_room(&self) -> Result<OwnedSemaphorePermit, SendError> {
-        let all = u32::try_from(self.capacity_messages).unwrap_or(u32::MAX);
-        let permit = Arc::clone(&self.permits).acquire_many_owned(all).await;
-        permit.map_err(|_| SendError::Stopped { path: self.path })
-    }
 }
 
 impl<T: Parcel> Permit<'_, T> {
-    /// Tells whether messages go elsewhere. A diversion can't begin while this
-    /// permit is held.
-    pub fn is_diverted(&self) -> bool {
-        self.channel.is_diverted.load(Ordering::Acquire)
-    }
-
     /// Puts something into the channel that concerns only this process, and gets no
     /// number. Returns the position of the next message, if messages have numbers.
     ///
@@ -177,27 +92,45 @@ impl<T: Parcel> Permit<'_, T> {
     }
 
     /// Puts something into the channel. In one with a log, a message gets a number
-    /// and is kept as sent `now`, in seconds; and another process that is led gets
-    /// it, with its tag. If it fails, no number is taken.
+    /// and is kept as sent `now`, in seconds. If another process numbers, it goes
+    /// there first; it keeps its capacity, and this returns its arrival.
     ///
     /// # Errors
     ///
     /// As for [`send`](Self::send).
-    pub fn publish(self, parcel: T, tag: u64, now: impl FnOnce() -> u32) -> Result<(), SendError> {
-        let Some(shared) = &self.channel.log else { return self.put(parcel, 0) };
+    pub fn publish(
+        self,
+        parcel: T,
+        now: impl FnOnce() -> u32,
+    ) -> Result<Option<Arrival>, SendError> {
+        self.publish_as(parcel, now, |number, parcel| Notice::Published { number, parcel })
+    }
+
+    /// As [`publish`](Self::publish), for what comes from the other process.
+    pub fn publish_theirs(self, parcel: T, now: impl FnOnce() -> u32) -> Result<(), SendError> {
+        self.publish_as(parcel, now, |number, _| Notice::Back { number }).map(drop)
+    }
+
+    fn publish_as(
+        self,
+        parcel: T,
+        now: impl FnOnce() -> u32,
+        notice: impl FnOnce(u64, T) -> Notice<T>,
+    ) -> Result<Option<Arrival>, SendError> {
         let channel = self.channel;
-        let Numbered { log, backlog } = &mut *shared.lock();
-        let number = log.position().number;
-        let entry = parcel.log_entry();
-        self.put(parcel.clone(), number + u64::from(entry.is_some()))?;
-        if let Some(entry) = entry {
-            log.push(entry, now());
+        let Some(shared) = &channel.log else { return self.put(parcel, 0).map(|()| None) };
+        let mut numbered = shared.lock();
+        if let Role::Follows(outbox) = &mut numbered.role {
+            let arrival = outbox.push(parcel, self.permit);
+            channel.noticed.notify_one();
+            return Ok(Some(arrival));
         }
-        if let Some(backlog) = backlog {
-            backlog.push(Publication { number, tag, parcel });
-            channel.numbered.notify_one();
+        let number = numbered.put(self, &parcel, now)?;
+        if let Role::Leads(backlog) = &mut numbered.role {
+            backlog.push(notice(number, parcel));
+            channel.noticed.notify_one();
         }
-        Ok(())
+        Ok(None)
     }
 
     fn put(self, message: T, next: u64) -> Result<(), SendError> {
@@ -212,34 +145,15 @@ impl<T: Parcel> Permit<'_, T> {
     }
 }
 
-impl<T: Parcel> Backlog<T> {
-    fn push(&mut self, publication: Publication<T>) {
-        self.bytes += bytes(&publication);
-        self.waiting.push_back(publication);
-        let (messages, most_bytes) = BACKLOG;
-        while self.waiting.len() > messages || self.bytes > most_bytes && self.waiting.len() > 1 {
-            self.bytes -= self.waiting.pop_front().as_ref().map_or(0, bytes);
-            self.has_lost = true;
-        }
-    }
-}
-
-fn bytes<T: Parcel>(publication: &Publication<T>) -> usize {
-    publication.parcel.log_entry().map_or(0, |entry| entry.frame.len())
-}
-
 #[cfg(test)]
-mod tests {
-    use std::convert::Infallible;
-    use std::pin::pin;
-    use std::task::{Context, Waker};
-
-    use super::super::{Frames, Hub, LogBounds, LogEntry, Receiver};
+pub(super) mod tests {
+    use super::super::{Frames, Hub, LogBounds, LogEntry, LogGap, Receiver};
     use super::*;
+    use std::convert::Infallible;
 
     /// A message of one byte; 0 is none.
     #[derive(Clone, Debug, PartialEq, Eq)]
-    struct Byte([u8; 1]);
+    pub(crate) struct Byte(pub(crate) [u8; 1]);
 
     impl Parcel for Byte {
         type Audience = Infallible;
@@ -249,21 +163,21 @@ mod tests {
         }
     }
 
-    fn log(number: u64) -> Log<Infallible> {
+    pub(crate) fn log(number: u64) -> Log<Infallible> {
         let bounds = LogBounds { messages: 10, age: None, bytes: 1000 };
         Log::new(Position { epoch: 1, number }, bounds)
     }
 
-    fn one_path(capacity_messages: usize) -> (Hub<Byte>, Receiver<Byte>) {
+    pub(crate) fn one_path(capacity_messages: usize) -> (Hub<Byte>, Receiver<Byte>) {
         let (hub, mut receivers) = Hub::with_logs([("/", capacity_messages, Some(log(0)))]);
         (hub, receivers.remove(0))
     }
 
-    fn publish(channel: &Channel<Byte>, byte: u8) {
-        channel.try_reserve().unwrap().publish(Byte([byte]), 0, || 0).unwrap();
+    pub(crate) fn publish(channel: &Channel<Byte>, byte: u8) -> Option<Arrival> {
+        channel.try_reserve().unwrap().publish(Byte([byte]), || 0).unwrap()
     }
 
-    fn kept(channel: &Channel<Byte>, from: u64) -> Result<Vec<u8>, LogGap> {
+    pub(crate) fn kept(channel: &Channel<Byte>, from: u64) -> Result<Vec<u8>, LogGap> {
         let mut frames = Frames::default();
         channel.log().unwrap().with(|log| {
             let until = log.position().number;
@@ -295,60 +209,8 @@ mod tests {
         publish(channel, 5);
         let permit = channel.try_reserve().unwrap();
         drop(receiver);
-        assert!(permit.publish(Byte([6]), 0, || 0).is_err());
+        assert!(permit.publish(Byte([6]), || 0).is_err());
         assert_eq!(channel.position(), Some(Position { epoch: 1, number: 1 }));
         assert_eq!(kept(channel, 0), Ok(vec![5]));
-    }
-
-    #[tokio::test]
-    async fn a_channel_is_diverted_when_nobody_is_in_the_midst_of_sending() {
-        let (hub, mut receiver) = one_path(2);
-        let channel = hub.channel("/").unwrap();
-        let permit = channel.try_reserve().unwrap();
-        let mut diverting = Box::pin(channel.divert());
-        let mut context = Context::from_waker(Waker::noop());
-        assert!(diverting.as_mut().poll(&mut context).is_pending());
-        assert!(matches!(channel.try_reserve(), Err(SendError::Full { .. })), "others wait");
-        assert!(!permit.is_diverted());
-        permit.publish(Byte([1]), 0, || 0).unwrap();
-        assert!(diverting.as_mut().poll(&mut context).is_pending(), "it isn't delivered yet");
-        assert_eq!(receiver.try_next(), Some(Byte([1])));
-        assert_eq!(receiver.try_next(), None);
-        let log = diverting.await.unwrap().unwrap();
-        assert_eq!(log.position(), Position { epoch: 1, number: 1 });
-        assert!(channel.try_reserve().unwrap().is_diverted());
-        channel.rejoin();
-        assert!(!channel.try_reserve().unwrap().is_diverted());
-    }
-
-    #[test]
-    fn what_is_led_waits_for_the_other_process() {
-        let (hub, mut receiver) = one_path(8);
-        let channel = hub.channel("/").unwrap();
-        publish(channel, 1);
-        assert_eq!(receiver.try_next(), Some(Byte([1])));
-        assert_eq!(receiver.try_next(), None);
-        let mut context = Context::from_waker(Waker::noop());
-        assert!(pin!(channel.lead(log(7))).poll(&mut context).is_ready());
-        for byte in [2, 0, 3] {
-            publish(channel, byte);
-        }
-        assert!(pin!(hub.numbered()).poll(&mut context).is_ready());
-        let first = |publications: &[Publication<Byte>]| {
-            publications.iter().map(|it| (it.number, it.parcel.0[0])).collect::<Vec<_>>()
-        };
-        assert_eq!(first(&channel.take_backlog(2).unwrap()), [(7, 2), (8, 0)]);
-        assert_eq!(first(&channel.take_backlog(2).unwrap()), [(8, 3)]);
-        assert_eq!(first(&channel.take_backlog(2).unwrap()), []);
-        for _ in 0..=BACKLOG.0 {
-            while receiver.try_next().is_some() {}
-            publish(channel, 4);
-        }
-        assert_eq!(channel.take_backlog(2), Err(LogGap { until: 10 }), "it was too slow");
-        assert_eq!(first(&channel.take_backlog(2).unwrap()), [(10, 4), (11, 4)]);
-        channel.lead_nobody();
-        while receiver.try_next().is_some() {}
-        publish(channel, 5);
-        assert_eq!(first(&channel.take_backlog(2).unwrap()), []);
     }
 }

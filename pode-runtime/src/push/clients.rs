@@ -101,7 +101,7 @@ impl Clients {
     ///
     /// As for [`list`](Self::list).
     pub async fn join_group(&self, client: &ClientId, group: &str) -> Result<(), SendError> {
-        self.command(Command::Join(self.audience(Recipients::Client(client.clone())), group.into()))
+        self.change(Command::Join(self.audience(Recipients::Client(client.clone())), group.into()))
             .await
     }
 
@@ -111,11 +111,8 @@ impl Clients {
     ///
     /// As for [`list`](Self::list).
     pub async fn leave_group(&self, client: &ClientId, group: &str) -> Result<(), SendError> {
-        self.command(Command::Leave(
-            self.audience(Recipients::Client(client.clone())),
-            group.into(),
-        ))
-        .await
+        self.change(Command::Leave(self.audience(Recipients::Client(client.clone())), group.into()))
+            .await
     }
 
     /// Closes a client's connection after the messages that were sent before.
@@ -171,7 +168,7 @@ impl Clients {
     ) -> Result<(), SendError> {
         let close = Close::own(code, reason)
             .map_err(|source| SendError::Close { path: self.signal, source })?;
-        self.command(Command::Close(self.audience(recipients), close)).await
+        self.change(Command::Close(self.audience(recipients), close)).await
     }
 
     /// Admits the client with this arrival number.
@@ -185,8 +182,7 @@ impl Clients {
         since: Option<Position>,
     ) -> Result<Option<Position>, SendError> {
         let client = self.audience(Recipients::Client(client));
-        let admit = Envelope::Command(Arc::new(Command::Admit { client, arrival, since }));
-        let position = self.signals.place(self.signal, self.path.as_deref(), admit).await?;
+        let position = self.command(Command::Admit { client, arrival, since }).await?;
         Ok(since.filter(|_| position.is_some()).or(position))
     }
 
@@ -218,8 +214,13 @@ impl Clients {
         answer.await.map_err(|_| SendError::Stopped { path: self.signal })
     }
 
-    async fn command(&self, command: Command) -> Result<(), SendError> {
-        let envelope = Envelope::Command(Arc::new(command));
+    async fn command(&self, command: Command) -> Result<Option<Position>, SendError> {
+        self.signals.command(self.signal, self.path.as_deref(), command).await
+    }
+
+    /// Changes clients, also those of a process that hands over.
+    async fn change(&self, change: Command) -> Result<(), SendError> {
+        let envelope = Envelope::Command(Arc::new(change));
         self.signals.post(self.signal, self.path.as_deref(), envelope).await
     }
 

@@ -107,7 +107,6 @@ impl Shard {
             Command::Drain { share, code, reason } => {
                 self.drain(number, *share, *code, reason).await;
             }
-            Command::Foreign => {}
             #[cfg(feature = "test")]
             Command::WhenHandled(handled) => self.tell_when_handled(number, handled),
         }

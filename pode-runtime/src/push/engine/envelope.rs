@@ -10,7 +10,7 @@ use std::mem;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use pode_core::frame::Close;
-use pode_core::hub::{LogEntry, Parcel, Permit, Position};
+use pode_core::hub::{Arrival, LogEntry, Parcel, Permit, Position};
 use pode_core::{ClientId, Message, SendError};
 #[cfg(feature = "test")]
 use tokio::sync::mpsc;
@@ -61,8 +61,6 @@ pub(crate) enum Command {
     /// Close a share of all clients: none at 0, all at [`EVERYBODY`]. With a code
     /// and reason, to which its position is added if messages have numbers.
     Drain { share: u32, code: u16, reason: &'static str },
-    /// A command of another process that has its place here.
-    Foreign,
     /// Answer a query for clients.
     Find(Audience, Query),
     /// Keep a sender until what each client has sent so far is handled.
@@ -99,18 +97,12 @@ impl Envelope {
         }
     }
 
-    /// Puts it into its channel: messages, and commands that also concern another
-    /// process, which are recognized there by their tag. Returns the position of
-    /// what comes next, for a command that has its place here alone.
-    pub(crate) fn put(
+    /// Publishes it: a message, or a command that concerns another process, too.
+    pub(crate) fn publish(
         self,
         permit: Permit<'_, Envelope>,
-        tag: u64,
-    ) -> Result<Option<Position>, SendError> {
-        match &self {
-            Envelope::Command(command) if command.is_local() => permit.send(self),
-            _ => permit.publish(self, tag, seconds).map(|()| None),
-        }
+    ) -> Result<Option<Arrival>, SendError> {
+        permit.publish(self, seconds)
     }
 
     /// Returns the message if it is for exactly this audience; `None` as the
@@ -152,18 +144,6 @@ impl Parcel for Envelope {
 /// Returns what identifies a new numbering; it can't be guessed.
 pub(crate) fn random_epoch() -> u64 {
     RandomState::new().hash_one(())
-}
-
-impl Command {
-    /// Whether it concerns only this process.
-    fn is_local(&self) -> bool {
-        match self {
-            Command::Join(..) | Command::Leave(..) | Command::Close(..) | Command::Foreign => false,
-            Command::Admit { .. } | Command::Drain { .. } | Command::Find(..) => true,
-            #[cfg(feature = "test")]
-            Command::WhenHandled(_) => true,
-        }
-    }
 }
 
 impl Audience {

@@ -1,26 +1,22 @@
 //! Sending: from a typed payload to the channel of its path.
 //!
-//! `sending` is a send that can still be narrowed to some clients. `detour` is where
-//! messages go while another process takes over.
+//! `sending` is a send that can still be narrowed to some clients.
 
-mod detour;
 mod sending;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use pode_core::hub::{Channel, Hub, Position};
+use pode_core::hub::{Arrival, Channel, Hub, Position};
 use pode_core::level::Sendable;
 use pode_core::{Message, Payload, SendError, SignalTarget};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use tokio::time::{Instant, timeout_at};
 
-use self::detour::Detours;
-pub(crate) use self::detour::{Detour, Diverted};
 use self::sending::Target;
 pub use self::sending::{SendFuture, Sending};
-use crate::push::engine::{Audience, Envelope};
+use crate::push::engine::{Audience, Command, Envelope};
 
 /// Sends payloads to the clients of a server; a cheap handle to clone.
 ///
@@ -38,28 +34,15 @@ struct Shared {
     hub: Hub<Envelope>,
     /// How long a send waits for capacity.
     send_timeout: Duration,
-    /// Where messages go while a channel is diverted.
-    detour: Mutex<Option<Detour>>,
 }
 
 impl Signals {
     pub(crate) fn new(hub: Hub<Envelope>, send_timeout: Duration) -> Signals {
-        let shared = Shared { hub, send_timeout, detour: Mutex::default() };
-        Signals { shared: Arc::new(shared) }
+        Signals { shared: Arc::new(Shared { hub, send_timeout }) }
     }
 
     pub(crate) fn hub(&self) -> &Hub<Envelope> {
         &self.shared.hub
-    }
-
-    /// Sets where diverted channels send, or that no channel is diverted.
-    pub(crate) fn set_detour(&self, detour: Option<Detour>) {
-        // No code that holds the lock can panic midway.
-        *self.shared.detour.lock().unwrap_or_else(PoisonError::into_inner) = detour;
-    }
-
-    fn detour(&self) -> Option<Detour> {
-        self.shared.detour.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Sends a payload, as JSON, to every client of a signal, or to some of
@@ -139,25 +122,29 @@ impl Signals {
         self.channel(signal.declared_path(), path).ok()?.position()
     }
 
-    /// Puts an envelope into the channel of a path, as soon as there is
-    /// capacity.
+    /// Puts an envelope into the channel of a path, as soon as there is capacity.
     pub(crate) async fn post(
         &self,
         path: &'static str,
         own_path: Option<&str>,
         envelope: Envelope,
     ) -> Result<(), SendError> {
-        self.place(path, own_path, envelope).await.map(drop)
+        let deadline = self.deadline();
+        let permit = self.permit_in(self.channel(path, own_path)?, deadline).await?;
+        arrive(envelope.publish(permit)?, deadline).await;
+        Ok(())
     }
 
-    /// As [`post`](Self::post); returns what [`Envelope::put`] does.
-    pub(crate) async fn place(
+    /// Puts a command that concerns only this process into the channel of a path.
+    /// Returns the position of what comes behind it.
+    pub(crate) async fn command(
         &self,
         path: &'static str,
         own_path: Option<&str>,
-        envelope: Envelope,
+        command: Command,
     ) -> Result<Option<Position>, SendError> {
-        self.put(self.channel(path, own_path)?, envelope, self.deadline()).await
+        let permit = self.permit_in(self.channel(path, own_path)?, self.deadline()).await?;
+        permit.send(Envelope::Command(Arc::new(command)))
     }
 
     fn sending<L>(&self, target: Target, message: Result<Message, SendError>) -> Sending<L> {
@@ -180,19 +167,18 @@ impl Signals {
         })
     }
 
-    /// Sends if every channel has capacity.
-    fn send_now(
-        &self,
-        target: &Target,
-        message: &Message,
-        detours: Detours,
-    ) -> Result<(), SendError> {
+    /// Sends if every channel has capacity; returns the arrivals of what goes
+    /// through another process.
+    fn send_now(&self, target: &Target, message: &Message) -> Result<Vec<Arrival>, SendError> {
         match target {
             Target::Signal(path, audience) => {
-                let envelope = Envelope::new(audience.clone(), message.clone());
-                self.put_now(self.channel(path, audience.path.as_deref())?, envelope, detours)
+                let channel = self.channel(path, audience.path.as_deref())?;
+                target.publish([channel.try_reserve()?], message)
             }
-            Target::All => self.put_into_all_now(message, detours),
+            Target::All => {
+                let permits = self.hub().channels().map(Channel::try_reserve);
+                target.publish(permits.collect::<Result<Vec<_>, _>>()?, message)
+            }
         }
     }
 
@@ -202,13 +188,20 @@ impl Signals {
     /// order of their paths.
     async fn send_soon(self, target: Target, message: Message) -> Result<(), SendError> {
         let deadline = self.deadline();
-        match target {
+        let mut permits = Vec::new();
+        match &target {
             Target::Signal(path, audience) => {
                 let channel = self.channel(path, audience.path.as_deref())?;
-                self.put(channel, Envelope::new(audience, message), deadline).await.map(drop)
+                permits.push(self.permit_in(channel, deadline).await?);
             }
-            Target::All => self.put_into_all(&message, deadline).await,
+            Target::All => {
+                for channel in self.hub().channels() {
+                    permits.push(self.permit_in(channel, deadline).await?);
+                }
+            }
         }
+        arrive(target.publish(permits, &message)?, deadline).await;
+        Ok(())
     }
 
     /// Returns the channel of a declared path; for a family, the channel of one
@@ -226,6 +219,18 @@ impl Signals {
 }
 
 type Permit<'hub> = pode_core::hub::Permit<'hub, Envelope>;
+
+/// Waits until everything has its place in the order that two processes share. So if
+/// a caller sends through the other process after its send here returned, that
+/// message comes later. What isn't there at the deadline is still on its way.
+async fn arrive(arrivals: impl IntoIterator<Item = Arrival>, deadline: Instant) {
+    for arrival in arrivals {
+        if timeout_at(deadline, arrival).await.is_err() {
+            tracing::warn!("a message takes long on its way through the other process");
+            return;
+        }
+    }
+}
 
 fn encode<T: Payload + ?Sized>(path: &'static str, payload: &T) -> Result<Message, SendError> {
     payload.encode().map_err(|source| SendError::Encode { path, source })

@@ -6,17 +6,34 @@ use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use pode_core::hub::Arrival;
 use pode_core::level::{self, Addressed, Level, ReachesGroups, Sendable};
 use pode_core::{ClientId, Message, SendError};
 
-use super::Signals;
-use super::detour::Detours;
-use crate::push::engine::{Audience, Recipients};
+use super::{Permit, Signals, arrive};
+use crate::push::engine::{Audience, Envelope, Recipients};
 
 #[derive(Debug)]
 pub(super) enum Target {
     Signal(&'static str, Audience),
     All,
+}
+
+impl Target {
+    /// Publishes a message in each of its channels; returns the arrivals of what goes
+    /// through another process.
+    pub(super) fn publish<'hub>(
+        &self,
+        permits: impl IntoIterator<Item = Permit<'hub>>,
+        message: &Message,
+    ) -> Result<Vec<Arrival>, SendError> {
+        let envelope = match self {
+            Target::Signal(_, audience) => Envelope::new(audience.clone(), message.clone()),
+            Target::All => Envelope::Broadcast(message.clone()),
+        };
+        let publish = |permit| envelope.clone().publish(permit).transpose();
+        permits.into_iter().filter_map(publish).collect()
+    }
 }
 
 /// A message that is sent when this is awaited.
@@ -75,7 +92,7 @@ impl<L> Sending<L> {
     where
         L: Sendable,
     {
-        self.signals.send_now(&self.target, &self.message?, Detours::Too)
+        self.signals.send_now(&self.target, &self.message?).map(drop)
     }
 
     fn recipients(self, recipients: Recipients) -> Sending<Addressed> {
@@ -118,12 +135,19 @@ impl Future for SendFuture {
             let (signals, target, message) =
                 sending.take().expect("a future is not polled again after it was ready");
             let message = message?;
-            // A detour requires waiting.
-            match signals.send_now(&target, &message, Detours::Not) {
+            match signals.send_now(&target, &message) {
+                Ok(arrivals) if arrivals.is_empty() => return Poll::Ready(Ok(())),
+                Ok(arrivals) => {
+                    let deadline = signals.deadline();
+                    self.state = State::Waiting(Box::pin(async move {
+                        arrive(arrivals, deadline).await;
+                        Ok(())
+                    }));
+                }
                 Err(SendError::Full { .. }) => {
                     self.state = State::Waiting(Box::pin(signals.send_soon(target, message)));
                 }
-                done => return Poll::Ready(done),
+                Err(error) => return Poll::Ready(Err(error)),
             }
         }
         match &mut self.state {

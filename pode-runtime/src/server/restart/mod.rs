@@ -8,7 +8,7 @@
 //! on the newer one leads ([leader]): it numbers what is sent in both. The older one
 //! follows ([follower]): it closes its clients one by one and tells each its
 //! position, with which a client comes back to the newer process and gets what it
-//! missed. They talk by frames ([wire]).
+//! missed. They talk over a [link], by frames ([wire]).
 //!
 //! [task] runs all that, with what [state] holds of the server. If the newer process
 //! dies or hangs, the older one goes on as before, as long as it is there. It then
@@ -19,6 +19,8 @@
 mod follower;
 #[cfg(unix)]
 mod leader;
+#[cfg(unix)]
+mod link;
 #[cfg(unix)]
 mod listener;
 #[cfg(not(unix))]

@@ -10,7 +10,8 @@ use pode_core::hub::{Channel, Hub, Log, Parcel, Position};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::time::Instant;
 
-use super::leader::{Leader, Link};
+use super::leader::Leader;
+use super::link::Link;
 use super::listener::SuccessorListener;
 use super::socket::{self, SocketFile};
 use super::wire::{
@@ -156,10 +157,10 @@ impl Predecessor {
 async fn take_place(
     stream: &mut UnixStream,
     hub: &Hub<Envelope>,
-) -> io::Result<Vec<(&'static str, usize)>> {
-    let own = wire::signals(hub);
+) -> io::Result<Vec<Channel<Envelope>>> {
+    let signals = hub.paths().map(str::to_owned).collect();
     let process = std::process::id();
-    write(stream, &Frame::Ready { process, signals: own }, b"").await?;
+    write(stream, &Frame::Ready { process, signals }, b"").await?;
     let shared = match hear(stream).await? {
         Frame::Shared { channels } => channels,
         other => return Err(unexpected(&other)),
@@ -184,7 +185,7 @@ async fn take_place(
                 let (_, log, _) = logs.get_mut(channel).ok_or(io::ErrorKind::InvalidData)?;
                 log.set_gap(path.map(Into::into), number);
             }
-            (Frame::Publication { channel, number, age, what }, payload) => {
+            (Frame::Kept { channel, number, age, what }, payload) => {
                 let (_, log, _) = logs.get_mut(channel).ok_or(io::ErrorKind::InvalidData)?;
                 let envelope = unpack(what, &payload)?;
                 if let Some(entry) = envelope.log_entry() {
@@ -200,7 +201,7 @@ async fn take_place(
     let mut channels = Vec::new();
     for (channel, mut log, next) in logs {
         log.skip_to(next);
-        channels.push((channel.path(), channel.index()));
+        channels.push(channel.clone());
         patiently(channel.lead(log).map_err(io::Error::other)).await?;
     }
     // If the older process gave up meanwhile, the read below reports it.

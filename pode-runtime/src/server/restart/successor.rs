@@ -5,13 +5,12 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
-use futures_util::TryFutureExt;
 use pode_core::hub::{Kept, Position};
 use tokio::net::UnixStream;
 use tokio::time::{Instant, interval, timeout};
 
 use super::follower::Follower;
-use super::leader::Link;
+use super::link::Link;
 use super::state::Resources;
 use super::wire::{
     self, Frame, hear_line, pack_entry, patiently, read, read_soon, say_line, unexpected, write,
@@ -108,7 +107,7 @@ async fn introduce(
     stream: &mut UnixStream,
     listener: OwnedFd,
     resources: &Resources,
-) -> io::Result<(u32, Vec<wire::Signal>)> {
+) -> io::Result<(u32, Vec<String>)> {
     let sockets = resources.sockets.iter();
     let sockets = sockets.map(|HandedSocket { declared, address, .. }| wire::Socket {
         declared: *declared,
@@ -139,10 +138,10 @@ async fn while_waiting(stream: &mut UnixStream, work: impl Future<Output = ()>) 
     }
 }
 
-/// Diverts the channels that both have, and makes the newer process the leader.
+/// Lets the channels that both have follow, and makes the newer process the leader.
 async fn let_go(
     stream: &mut UnixStream,
-    theirs: &[wire::Signal],
+    theirs: &[String],
     resources: &Resources,
     follower: &mut Follower,
 ) -> io::Result<()> {
@@ -150,19 +149,16 @@ async fn let_go(
     let now = seconds();
     let mut shared = Vec::new();
     let mut logs = Vec::new();
-    for signal in wire::signals(hub) {
-        if !theirs.contains(&signal) {
-            let path = signal.path;
+    for path in hub.paths() {
+        if !theirs.iter().any(|theirs| theirs == path) {
             tracing::info!(path, "the newer process doesn't have this signal");
             continue;
         }
-        for channel in hub.channels().filter(|channel| channel.path() == signal.path) {
+        for channel in hub.channels_of(path).into_iter().flatten() {
             if let Some(log) = channel.log() {
                 log.with(|log| log.keep_at_least(KEPT, now));
             }
-            let log = patiently(channel.divert().map_err(io::Error::other)).await?;
-            follower.follow(channel);
-            let Some(log) = log else { continue };
+            let Some(log) = follower.follow(channel).await? else { continue };
             let Position { epoch, number: next } = log.position();
             let number = log.gaps().find(|(path, _)| path.is_none()).map_or(next, |gap| gap.1);
             let (path, index) = (channel.path().to_owned(), channel.index());
@@ -182,7 +178,7 @@ async fn let_go(
         for Kept { number, sent, entry } in log.kept() {
             let (what, payload) = pack_entry(&entry);
             let age = now.saturating_sub(sent);
-            write(stream, &Frame::Publication { channel, number, age, what }, payload).await?;
+            write(stream, &Frame::Kept { channel, number, age, what }, payload).await?;
         }
     }
     write(stream, &Frame::Go, b"").await?;

@@ -11,7 +11,7 @@ use std::io;
 use std::time::Duration;
 
 use pode_core::frame::{Close, Header, Opcode};
-use pode_core::hub::{Channel, Hub, LogEntry};
+use pode_core::hub::LogEntry;
 use pode_core::{ClientId, Message};
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -21,7 +21,7 @@ use crate::push::engine::{Audience, Command, Envelope, Recipients};
 
 /// The line that each side sends first. The version counts changes of frames,
 /// and of how the hub spreads the paths of a family.
-const LINE: &[u8; 17] = b"pode hand-over 3\n";
+const LINE: &[u8; 17] = b"pode hand-over 4\n";
 
 /// The start of that line, in any version.
 const LINE_START: &[u8] = b"pode hand-over ";
@@ -52,8 +52,8 @@ pub(super) enum Frame {
     /// Older: these sockets follow, each with one byte; after them the listener
     /// of the hand-over socket.
     Sockets { process: u32, sockets: Vec<Socket> },
-    /// Newer: it is ready to take over.
-    Ready { process: u32, signals: Vec<Signal> },
+    /// Newer: it is ready to take over, and has signals of these paths.
+    Ready { process: u32, signals: Vec<String> },
     /// Older: these channels are shared. From now on frames refer to them by
     /// their position in the list.
     Shared { channels: Vec<Shared> },
@@ -61,21 +61,24 @@ pub(super) enum Frame {
     Gap { channel: usize, path: Option<String>, number: u64 },
     /// Older: a message that it numbered earlier, so many seconds ago; these come in
     /// order.
-    Publication { channel: usize, number: u64, age: u32, what: WireEnvelope },
+    Kept { channel: usize, number: u64, age: u32, what: WireEnvelope },
     /// Older: the newer process is to lead.
     Go,
     /// Newer: it leads.
     Taken,
     /// Older: confirmed.
     Yours,
-    /// Older: to be numbered. The tag identifies it when it comes back.
-    Sent { channel: usize, tag: u64, what: WireEnvelope },
-    /// Newer: numbered, or of a command, the number of the next message; the tag is 0
-    /// if it comes from the newer process.
-    Numbered { channel: usize, number: u64, tag: u64, what: WireEnvelope },
-    /// Newer: messages before this number are no longer kept.
-    Behind { channel: usize, number: u64 },
-    /// Newer: it is there. Comes every [`BEAT`], at least.
+    /// Older: to be numbered, and to come [`Back`](Self::Back).
+    Sent { channel: usize, what: WireEnvelope },
+    /// Newer: what the older process sent next, if not yet back, has this number; or
+    /// that of the next message, if it is none.
+    Back { channel: usize, number: u64 },
+    /// Newer: numbered in the same way, and its own.
+    Published { channel: usize, number: u64, what: WireEnvelope },
+    /// Newer: what comes before this number isn't kept, with so many that would be
+    /// [`Back`](Self::Back).
+    Lost { channel: usize, until: u64, back: usize },
+    /// Either: it is there. Comes every [`BEAT`], at least.
     Alive,
     /// Older: it has no more clients.
     Bye,
@@ -86,13 +89,6 @@ pub(super) enum Frame {
 pub(super) struct Socket {
     pub(super) declared: std::net::SocketAddr,
     pub(super) address: std::net::SocketAddr,
-}
-
-/// A signal, and how many channels it has.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Signal {
-    pub(super) path: String,
-    pub(super) channels: usize,
 }
 
 /// A channel, and its numbers.
@@ -115,21 +111,9 @@ pub(super) struct Shared {
 pub(super) enum WireEnvelope {
     Text(WireAudience),
     Binary(WireAudience),
-    Join {
-        who: WireAudience,
-        group: String,
-    },
-    Leave {
-        who: WireAudience,
-        group: String,
-    },
-    Close {
-        who: WireAudience,
-        code: u16,
-        reason: String,
-    },
-    /// A command that concerns only the process that it comes from.
-    Foreign,
+    Join { who: WireAudience, group: String },
+    Leave { who: WireAudience, group: String },
+    Close { who: WireAudience, code: u16, reason: String },
 }
 
 /// An audience.
@@ -143,18 +127,6 @@ pub(super) struct WireAudience {
     client: Option<ClientId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     except: Option<ClientId>,
-}
-
-/// Returns the signals of this process.
-pub(super) fn signals(hub: &Hub<Envelope>) -> Vec<Signal> {
-    let mut signals: Vec<Signal> = Vec::new();
-    for channel in hub.channels() {
-        match signals.iter_mut().find(|signal| signal.path == channel.path()) {
-            Some(signal) => signal.channels += 1,
-            None => signals.push(Signal { path: channel.path().to_owned(), channels: 1 }),
-        }
-    }
-    signals
 }
 
 /// Why the exchange of version lines failed.
@@ -285,16 +257,6 @@ pub(super) async fn patiently<T>(work: impl Future<Output = io::Result<T>>) -> i
     timeout(PATIENCE, work).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }
 
-/// Puts an envelope into a channel.
-pub(super) async fn put(
-    channel: &Channel<Envelope>,
-    envelope: Envelope,
-    tag: u64,
-) -> io::Result<()> {
-    let permit = channel.reserve().await.map_err(io::Error::other)?;
-    envelope.put(permit, tag).map(drop).map_err(io::Error::other)
-}
-
 /// Splits a message of a log as [`pack`] does.
 pub(super) fn pack_entry<'log>(entry: &LogEntry<'log, Audience>) -> (WireEnvelope, &'log [u8]) {
     let LogEntry { path, audience, frame } = entry;
@@ -313,7 +275,11 @@ fn pack_frame(audience: WireAudience, frame: &[u8]) -> (WireEnvelope, &[u8]) {
 }
 
 /// Splits an envelope into its header part and its payload.
-pub(super) fn pack(envelope: &Envelope) -> (WireEnvelope, &[u8]) {
+///
+/// # Errors
+///
+/// It concerns only this process.
+pub(super) fn pack(envelope: &Envelope) -> io::Result<(WireEnvelope, &[u8])> {
     let (audience, message) = match envelope {
         Envelope::Broadcast(message) => (WireAudience::default(), message),
         Envelope::Addressed(addressed) => (WireAudience::from(&addressed.0), &addressed.1),
@@ -330,12 +296,14 @@ pub(super) fn pack(envelope: &Envelope) -> (WireEnvelope, &[u8]) {
                     code: close.code().unwrap_or_default(),
                     reason: close.reason().to_owned(),
                 },
-                _ => WireEnvelope::Foreign,
+                other => {
+                    return Err(io::Error::other(format!("{other:?} is for this process alone")));
+                }
             };
-            return (what, &[]);
+            return Ok((what, &[]));
         }
     };
-    pack_frame(audience, message.frame())
+    Ok(pack_frame(audience, message.frame()))
 }
 
 /// Puts an envelope together.
@@ -360,7 +328,6 @@ pub(super) fn unpack(what: WireEnvelope, payload: &[u8]) -> io::Result<Envelope>
             let close = Close::own(code, reason).map_err(|error| unsound(error.into()))?;
             command(Command::Close(who.into(), close))
         }
-        WireEnvelope::Foreign => command(Command::Foreign),
     })
 }
 
@@ -399,13 +366,13 @@ mod tests {
         let saying = async {
             write(&mut one, &Frame::Wait, b"").await.unwrap();
             let what = WireEnvelope::Text(WireAudience::default());
-            write(&mut one, &Frame::Sent { channel: 3, tag: 4, what }, &[7; 1000]).await.unwrap();
+            write(&mut one, &Frame::Sent { channel: 3, what }, &[7; 1000]).await.unwrap();
             drop(one);
         };
         let hearing = async {
             assert!(matches!(read(&mut other).await.unwrap(), (Frame::Wait, _)));
             let (frame, payload) = read(&mut other).await.unwrap();
-            assert!(matches!(frame, Frame::Sent { channel: 3, tag: 4, .. }), "{frame:?}");
+            assert!(matches!(frame, Frame::Sent { channel: 3, .. }), "{frame:?}");
             assert_eq!(payload, [7; 1000]);
             let end = read(&mut other).await.unwrap_err();
             assert_eq!(end.kind(), io::ErrorKind::UnexpectedEof);
@@ -471,9 +438,8 @@ mod tests {
             command(Command::Join(Audience::client(path, ada), "crew".into())),
             command(Command::Leave(crew.clone(), "crew".into())),
             command(Command::Close(crew, close)),
-            command(Command::Foreign),
         ] {
-            let (what, payload) = pack(&envelope);
+            let (what, payload) = pack(&envelope).unwrap();
             let json = serde_json::to_string(&what).unwrap();
             let unpacked = unpack(serde_json::from_str(&json).unwrap(), payload).unwrap();
             assert_eq!(format!("{unpacked:?}"), format!("{envelope:?}"), "{json}");

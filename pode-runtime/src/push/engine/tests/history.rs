@@ -29,7 +29,7 @@ fn position(number: u64) -> Option<Position> {
 impl Server {
     async fn publish_to(&self, audience: Audience, payload: &str) {
         let permit = self.hub.channel("/").unwrap().reserve().await.unwrap();
-        Envelope::new(audience, Message::text(payload)).put(permit, 0).unwrap();
+        Envelope::new(audience, Message::text(payload)).publish(permit).unwrap();
     }
 
     async fn publish_numbers(&self, numbers: std::ops::Range<usize>) {
@@ -227,7 +227,7 @@ async fn who_is_behind_keeps_no_messages() {
     let message = Message::text(&"x".repeat(1_000));
     for _ in 0..100 {
         let permit = server.hub.channel("/").unwrap().reserve().await.unwrap();
-        Envelope::Broadcast(message.clone()).put(permit, 0).unwrap();
+        Envelope::Broadcast(message.clone()).publish(permit).unwrap();
     }
     // Until all was delivered; the capacity returns with the next message.
     server.publish_numbers(0..17).await;

@@ -95,7 +95,7 @@ impl Server {
     /// Sends a command, after the messages sent before.
     async fn command(&self, command: Command) {
         let permit = self.hub.channel("/").unwrap().reserve().await.unwrap();
-        Envelope::Command(Arc::new(command)).put(permit, 0).unwrap();
+        Envelope::Command(Arc::new(command)).publish(permit).unwrap();
     }
 
     async fn send_numbers(&self, count: usize) {

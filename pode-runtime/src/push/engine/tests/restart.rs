@@ -14,7 +14,7 @@ fn position(number: u64) -> Position {
 impl Server {
     async fn publish(&self, audience: Audience, payload: &str) {
         let permit = self.hub.channel("/").unwrap().reserve().await.unwrap();
-        Envelope::new(audience, Message::text(payload)).put(permit, 0).unwrap();
+        Envelope::new(audience, Message::text(payload)).publish(permit).unwrap();
     }
 
     /// Adds a client that resumes from a position.

@@ -1,0 +1,151 @@
+//! What a channel is in a hand-over, and what it has for the other process.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+
+use super::Parcel;
+
+/// How many messages and bytes may wait for a follower.
+pub const BACKLOG: (usize, usize) = (4096, 8 << 20);
+
+pub(super) enum Role<T> {
+    /// Numbers for itself.
+    Alone,
+    Leads(Backlog<T>),
+    Follows(Outbox<T>),
+}
+
+/// What a channel has for the other process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice<T> {
+    /// To be numbered, and to come back.
+    Sent(T),
+    /// Published by the leader.
+    Published {
+        /// The number of a message; of anything else, that of the next message.
+        number: u64,
+        /// What it is.
+        parcel: T,
+    },
+    /// What the follower sent next has been published.
+    Back {
+        /// As of [`Published`](Self::Published).
+        number: u64,
+    },
+    /// The follower was too slow: notices were dropped.
+    Lost {
+        /// The first number that was not.
+        until: u64,
+        /// How many of them were [`Back`](Self::Back).
+        back: usize,
+    },
+}
+
+/// What was published and not taken yet.
+pub(super) struct Backlog<T> {
+    waiting: VecDeque<Notice<T>>,
+    bytes: usize,
+    /// Whether something was dropped in front of it, and how much of that was
+    /// `Back`.
+    lost: Option<usize>,
+}
+
+/// What was sent and isn't back yet.
+pub(super) struct Outbox<T> {
+    pub(super) sent: VecDeque<Underway<T>>,
+    /// How much of it was taken, and may be on its way.
+    taken: usize,
+    /// Permits for what comes from the leader: it is never kept waiting by what is
+    /// to come back behind it.
+    pub(super) room: Arc<Semaphore>,
+}
+
+pub(super) struct Underway<T> {
+    pub(super) parcel: T,
+    pub(super) permit: OwnedSemaphorePermit,
+    pub(super) _arrived: oneshot::Sender<()>,
+}
+
+/// Resolves when something that was sent through the leader is in its channel, or is
+/// lost.
+#[derive(Debug)]
+#[must_use = "it isn't in the channel yet"]
+pub struct Arrival(oneshot::Receiver<()>);
+
+impl Future for Arrival {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        Pin::new(&mut self.0).poll(context).map(|_| ())
+    }
+}
+
+impl<T: Parcel> Backlog<T> {
+    pub(super) fn new() -> Backlog<T> {
+        Backlog { waiting: VecDeque::new(), bytes: 0, lost: None }
+    }
+
+    pub(super) fn push(&mut self, notice: Notice<T>) {
+        self.bytes += notice.bytes();
+        self.waiting.push_back(notice);
+        let (messages, most_bytes) = BACKLOG;
+        while self.waiting.len() > messages || self.bytes > most_bytes && self.waiting.len() > 1 {
+            let Some(first) = self.waiting.pop_front() else { return };
+            self.bytes -= first.bytes();
+            *self.lost.get_or_insert(0) += usize::from(matches!(first, Notice::Back { .. }));
+        }
+    }
+
+    pub(super) fn take(&mut self, at_most: usize, next: u64) -> Vec<Notice<T>> {
+        let lost = self.lost.take().map(|back| {
+            let until = self.waiting.front().and_then(Notice::number).unwrap_or(next);
+            Notice::Lost { until, back }
+        });
+        let count = at_most.min(self.waiting.len());
+        let taken: Vec<_> = lost.into_iter().chain(self.waiting.drain(..count)).collect();
+        self.bytes -= taken.iter().map(Notice::bytes).sum::<usize>();
+        taken
+    }
+}
+
+impl<T: Parcel> Notice<T> {
+    fn number(&self) -> Option<u64> {
+        match self {
+            Notice::Published { number, .. } | Notice::Back { number } => Some(*number),
+            Notice::Sent(_) | Notice::Lost { .. } => None,
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        let Notice::Published { parcel, .. } = self else { return 0 };
+        parcel.log_entry().map_or(0, |entry| entry.frame.len())
+    }
+}
+
+impl<T: Clone> Outbox<T> {
+    pub(super) fn new(room: usize) -> Outbox<T> {
+        Outbox { sent: VecDeque::new(), taken: 0, room: Arc::new(Semaphore::new(room)) }
+    }
+
+    pub(super) fn push(&mut self, parcel: T, permit: OwnedSemaphorePermit) -> Arrival {
+        let (arrived, arrival) = oneshot::channel();
+        self.sent.push_back(Underway { parcel, permit, _arrived: arrived });
+        Arrival(arrival)
+    }
+
+    pub(super) fn take(&mut self, at_most: usize) -> Vec<Notice<T>> {
+        let new = self.sent.range(self.taken..).take(at_most);
+        let notices: Vec<_> = new.map(|it| Notice::Sent(it.parcel.clone())).collect();
+        self.taken += notices.len();
+        notices
+    }
+
+    pub(super) fn pop(&mut self) -> Option<Underway<T>> {
+        self.taken = self.taken.saturating_sub(1);
+        self.sent.pop_front()
+    }
+}

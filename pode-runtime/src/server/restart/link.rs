@@ -1,0 +1,86 @@
+//! The connection of two processes, and what goes over it in both directions: what
+//! their channels have for the other one.
+
+use std::io;
+
+use pode_core::hub::{Channel, Hub, Notice};
+use tokio::io::BufReader;
+use tokio::net::UnixStream;
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::wire::{BEAT, Frame, pack, write};
+use crate::push::engine::Envelope;
+
+/// How many notices of a channel are sent before other channels have their turn.
+const NOTICES_PER_TURN: usize = 256;
+
+/// Both directions of the connection.
+pub(super) struct Link {
+    pub(super) reader: BufReader<OwnedReadHalf>,
+    pub(super) writer: OwnedWriteHalf,
+}
+
+impl Link {
+    pub(super) fn new(stream: UnixStream) -> Link {
+        let (reader, writer) = stream.into_split();
+        Link { reader: BufReader::new(reader), writer }
+    }
+}
+
+/// Tells the other process what the channels have for it, and that this one is there,
+/// until `end`, and then that it ends. Frames refer to channels by their index here.
+///
+/// # Errors
+///
+/// The other process can't be written to.
+pub(super) async fn tell(
+    writer: &mut OwnedWriteHalf,
+    hub: &Hub<Envelope>,
+    channels: &[Channel<Envelope>],
+    end: impl Future<Output = ()>,
+) -> io::Result<()> {
+    let mut end = std::pin::pin!(end);
+    let mut beats = interval(BEAT);
+    beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        let mut is_idle = true;
+        for (channel, its) in channels.iter().enumerate() {
+            for notice in its.take_notices(NOTICES_PER_TURN) {
+                is_idle = false;
+                tell_one(writer, channel, notice).await?;
+            }
+        }
+        if is_idle {
+            // No write is cut off, as each is awaited outside of the choice.
+            let frame = tokio::select! {
+                () = hub.noticed() => continue,
+                _ = beats.tick() => Frame::Alive,
+                () = &mut end => return write(writer, &Frame::Bye, b"").await,
+            };
+            write(writer, &frame, b"").await?;
+        }
+    }
+}
+
+async fn tell_one(
+    writer: &mut OwnedWriteHalf,
+    channel: usize,
+    notice: Notice<Envelope>,
+) -> io::Result<()> {
+    match notice {
+        Notice::Sent(envelope) => {
+            let (what, payload) = pack(&envelope)?;
+            write(writer, &Frame::Sent { channel, what }, payload).await
+        }
+        Notice::Published { number, parcel } => {
+            let (what, payload) = pack(&parcel)?;
+            write(writer, &Frame::Published { channel, number, what }, payload).await
+        }
+        Notice::Back { number } => write(writer, &Frame::Back { channel, number }, b"").await,
+        Notice::Lost { until, back } => {
+            tracing::warn!("the other process is too far behind");
+            write(writer, &Frame::Lost { channel, until, back }, b"").await
+        }
+    }
+}
