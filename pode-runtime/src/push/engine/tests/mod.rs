@@ -6,6 +6,7 @@ mod end;
 mod history;
 mod life;
 mod link;
+mod model;
 mod recovery;
 mod restart;
 mod slow;
