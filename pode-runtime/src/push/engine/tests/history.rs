@@ -17,10 +17,6 @@ pub(super) fn to_group(group: &str) -> Audience {
     Audience { path: None, recipients: Recipients::Group(group.into()), except: None }
 }
 
-pub(super) fn position(number: u64) -> Option<Position> {
-    Some(Position { epoch: 7, number })
-}
-
 impl Server {
     pub(super) async fn publish_to(&self, audience: Audience, payload: &str) {
         let permit = self.hub.channel("/").unwrap().reserve().await.unwrap();

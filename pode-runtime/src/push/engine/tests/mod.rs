@@ -96,7 +96,7 @@ impl Server {
     /// Sends a command, after the messages sent before.
     async fn command(&self, command: Command) {
         let permit = self.hub.channel("/").unwrap().reserve().await.unwrap();
-        Envelope::Command(Arc::new(command)).publish(permit).unwrap();
+        permit.send(Envelope::Command(Arc::new(command))).unwrap();
     }
 
     async fn send_numbers(&self, count: usize) {
