@@ -13,7 +13,8 @@ pub struct SignalOptions {
     /// How many messages the channel holds that are sent and not yet being
     /// delivered; 128 by default, at least 1 and at most 1,048,576. When it is
     /// full, `send` waits: nothing is lost at any capacity. Each message of
-    /// capacity takes about 50 bytes from the start.
+    /// capacity takes about 50 bytes from the start. While two processes hand over,
+    /// half of it is for what the other one sends.
     pub capacity_messages: usize,
 
     /// What happens to a slow consumer: a client that reads more slowly than
