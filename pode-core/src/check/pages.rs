@@ -93,12 +93,9 @@ impl<'server> Page<'server> {
             // A script's addresses are relative to the page that runs it.
             let is_own = is_page || is_style || is_import;
             let addresses = if is_own { &self.addresses[..] } else { &[] };
-            let asked = |at, path| Asked {
-                place: self.folder.path.place,
-                page: format!("{}:{}", self.folder.path_of(self.file), request.line),
-                request,
-                at: if request.asks == Asks::BySocket { of_socket(at) } else { at },
-                path,
+            let asked = |at, path| {
+                let at = if request.asks == Asks::BySocket { of_socket(at) } else { at };
+                Asked { place: self.folder.path.place, page: self, request, at, path }
             };
             let mistake = match Target::of(&request.address) {
                 None => None,
@@ -121,7 +118,7 @@ impl<'server> Page<'server> {
             return;
         };
         for (line, name) in html.attribute_scripts() {
-            let page = format!("{}:{line}", self.folder.path_of(self.file));
+            let page = self.line(line);
             let message = format!(
                 "page `{page}` has a script in an attribute, `{name}`, which browsers don't run here"
             );
@@ -136,14 +133,18 @@ impl<'server> Page<'server> {
             found.push(Diagnostic::new(Code::ScriptInAttribute, place, message, help));
         }
     }
+
+    /// Returns a line of it as messages show it.
+    fn line(&self, line: usize) -> String {
+        format!("{}:{line}", self.folder.path_of(self.file))
+    }
 }
 
 /// A request of a page, and its target.
 struct Asked<'page> {
     /// Where the folder of the page is declared.
     place: Place,
-    /// The file and the line, as messages show them.
-    page: String,
+    page: &'page Page<'page>,
     request: &'page Request,
     at: At<'page>,
     path: Vec<String>,
@@ -175,13 +176,18 @@ impl Asked<'_> {
         self.request.asks == Asks::BySocket
     }
 
+    /// Returns the file and the line as messages show them.
+    fn page(&self) -> String {
+        self.page.line(self.request.line)
+    }
+
     /// Returns the path as messages show it.
     fn shown(&self) -> String {
         shown(&format!("/{}", self.path.join("/")))
     }
 
     fn nothing_listens(&self, listening: &[String]) -> Diagnostic {
-        let (page, address) = (&self.page, self.request.shown());
+        let (page, address) = (self.page(), self.request.shown());
         let message = match self.at {
             At::Own { .. } => format!(
                 "page `{page}` opens a WebSocket at its own address, where no `ws` or `wss` endpoint listens"
@@ -198,7 +204,7 @@ impl Asked<'_> {
     }
 
     fn other_protocol(&self, listening: &[String]) -> Diagnostic {
-        let (page, address, path) = (&self.page, self.request.shown(), self.shown());
+        let (page, address, path) = (self.page(), self.request.shown(), self.shown());
         let message = format!(
             "page `{page}` asks at `{address}`, a protocol that this server doesn't speak at the page's address"
         );
@@ -211,7 +217,7 @@ impl Asked<'_> {
     }
 
     fn at_another_endpoint(&self) -> Diagnostic {
-        let (page, address, path) = (&self.page, self.request.shown(), self.shown());
+        let (page, address, path) = (self.page(), self.request.shown(), self.shown());
         let message =
             format!("page `{page}` asks at `{address}`, but `{path}` is at another endpoint");
         let help = "ask where that endpoint listens, or let both serve it by `endpoint: […]`";
@@ -219,7 +225,7 @@ impl Asked<'_> {
     }
 
     fn nothing_there(&self, site: &Site<'_>) -> Diagnostic {
-        let (page, path) = (&self.page, self.shown());
+        let (page, path) = (self.page(), self.shown());
         let known = site.paths(self.by_socket(), &self.path);
         let known: Vec<String> = known.iter().map(|path| shown(path)).collect();
         let meant = did_you_mean(&path, known.iter().map(String::as_str));
@@ -256,7 +262,7 @@ impl Asked<'_> {
     }
 
     fn is_a_signal(&self, signal: &str) -> Diagnostic {
-        let (page, path) = (&self.page, self.shown());
+        let (page, path) = (self.page(), self.shown());
         let message = format!("page `{page}` asks for `{path}`, which is the signal `{signal}`");
         let help = match self.request.by {
             By::EventSource => {
@@ -268,7 +274,7 @@ impl Asked<'_> {
     }
 
     fn is_a_route(&self) -> Diagnostic {
-        let (page, path) = (&self.page, self.shown());
+        let (page, path) = (self.page(), self.shown());
         let message =
             format!("page `{page}` listens to `{path}`, which is no signal and answers by HTTP");
         let help =
@@ -289,7 +295,7 @@ impl Asked<'_> {
             .map(|other| other.as_str())
             .collect();
         let methods = Vec::from_iter(methods).join(", ");
-        let (page, path) = (&self.page, self.shown());
+        let (page, path) = (self.page(), self.shown());
         let message = format!("page `{page}` sends {method} to `{path}`, which answers {methods}");
         let help = format!("ask by another method, or declare `route {method} \"{path}\"`");
         Some(Diagnostic::new(Code::PageMethod, self.place, message, help))
@@ -301,7 +307,7 @@ impl Asked<'_> {
         let Asks::InVain(method) = self.request.asks else {
             return None;
         };
-        let (page, path) = (&self.page, self.shown());
+        let (page, path) = (self.page(), self.shown());
         let is_form = self.request.by == By::Form;
         let (message, help) = match is_form {
             true if site.scripts_send_forms() => return None,
@@ -374,7 +380,7 @@ impl Asked<'_> {
             (Source::Form, _) => "send `new URLSearchParams(…)`, or let the route take `body: String`".into(),
             _ => format!("send `JSON.stringify(…)`, and {AS_JSON}"),
         };
-        let (page, path) = (&self.page, self.shown());
+        let (page, path) = (self.page(), self.shown());
         let message = format!("page `{page}` sends {what} to `{path}`, which takes `{takes}`");
         Some(Diagnostic::new(Code::PageBody, self.place, message, help))
     }
@@ -394,7 +400,7 @@ impl Asked<'_> {
             first.get_or_insert(wrong?);
         }
         let (value, argument, integer) = first?;
-        let (page, path, ty) = (&self.page, self.shown(), integer.name);
+        let (page, path, ty) = (self.page(), self.shown(), integer.name);
         let message = format!("page `{page}` asks for `{path}`, where `{value}` is no `{ty}`");
         let what = if self.by_socket() { "signal" } else { "route" };
         let help = format!("declare a {what} at `{path}`, or take `{argument}: String`");
