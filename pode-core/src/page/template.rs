@@ -1,7 +1,7 @@
 //! What minijinja adds to a page: expressions, which only the running server
 //! knows, and other templates.
 
-use super::{Lines, UNKNOWN};
+use super::{UNKNOWN, line_at};
 
 /// Other templates that a template requires.
 #[derive(Debug, PartialEq, Eq)]
@@ -27,7 +27,6 @@ pub(super) enum Tag<'text> {
 
 /// Finds the templates that are included, extended or imported.
 pub fn includes(text: &str) -> Vec<Include> {
-    let lines = Lines::of(text);
     let mut found = Vec::new();
     for (start, _, tag) in tags(text) {
         let Tag::Statement(statement) = tag else {
@@ -37,7 +36,7 @@ pub fn includes(text: &str) -> Vec<Include> {
         match word {
             "include" | "extends" | "import" | "from" => {
                 let (names, may_be_missing) = names(rest).unwrap_or_default();
-                let (line, is_extended) = (lines.at(start), word == "extends");
+                let (line, is_extended) = (line_at(text, start), word == "extends");
                 found.push(Include { line, names, may_be_missing, is_extended });
             }
             _ => {}

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::Lines;
+use super::line_at;
 use super::names::binds;
 use super::template::{Tag, first_word, names as literal_names, tags};
 
@@ -10,7 +10,6 @@ use super::template::{Tag, first_word, names as literal_names, tags};
 pub(super) struct Template {
     pub(super) file: String,
     pub(super) text: String,
-    pub(super) lines: Lines,
     pub(super) nodes: Vec<Node>,
     pub(super) extends: Extends,
     /// The names that it includes, each with those that are tried after it.
@@ -109,12 +108,17 @@ impl Template {
         }
         open.last_mut()?.add(text_between(&text, end, text.len()));
         let nodes = open.pop().filter(|_| open.is_empty())?.body;
-        let (file, lines) = (file.to_owned(), Lines::of(&text));
-        Some(Template { file, text, lines, nodes, extends, includes, bound })
+        let file = file.to_owned();
+        Some(Template { file, text, nodes, extends, includes, bound })
     }
 
     pub(super) fn code(&self, node: &Node) -> &str {
         &self.text[node.code.clone()]
+    }
+
+    /// Returns the line of a byte, counted from 1.
+    pub(super) fn line(&self, byte: usize) -> usize {
+        line_at(&self.text, byte)
     }
 
     /// Finds the block of this name.

@@ -234,7 +234,7 @@ impl Walk<'_, '_> {
         if self.found.iter().any(|found| found.name == name) {
             return;
         }
-        let line = template.lines.at(node.code.start + at);
+        let line = template.line(node.code.start + at);
         let (file, locals) = (template.file.clone(), self.locals.clone());
         self.found.push(Missing { file, line, name, locals });
     }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use minijinja::Environment;
 
-use super::Lines;
+use super::line_at;
 use super::names::{WORDS, binds, binds_within, names};
 use super::template::{Tag, first_word, tags};
 
@@ -66,7 +66,6 @@ impl<'text> Words<'text> {
         if [" is filter", " is test"].iter().any(|asks| text.contains(asks)) {
             return Vec::new();
         }
-        let lines = Lines::of(text);
         let calls = calls(text);
         let mut found: Vec<Unknown> = Vec::new();
         for Call { at, kind, name } in &calls {
@@ -83,7 +82,7 @@ impl<'text> Words<'text> {
                 }
             };
             if !is_there && !found.iter().any(|it| it.kind == kind && it.name == *name) {
-                found.push(Unknown { line: lines.at(*at), kind, name: (*name).to_owned() });
+                found.push(Unknown { line: line_at(text, *at), kind, name: (*name).to_owned() });
             }
         }
         found

@@ -202,7 +202,7 @@ impl<'read> Values<'read> {
                 TEXT => (String::new(), "…".to_owned()),
                 word => (word.to_owned(), template.code(node).trim().to_owned()),
             };
-            let (file, line) = (template.file.clone(), template.lines.at(at));
+            let (file, line) = (template.file.clone(), template.line(at));
             let view = self.view.clone();
             self.found.push(Unsafe { file, line, word, code, spot, view });
         }
