@@ -7,7 +7,7 @@ use super::files::{folder_missing, missing_view, unfit};
 use super::suggestion::did_you_mean;
 use super::{Code, Diagnostic, values};
 use crate::model::{Action, File, Folder, Name, Place, Server, Views};
-use crate::page::{self, Judged, Missing, Templates, Unknown, Word, Words};
+use crate::page::{self, Include, Judged, Missing, Templates, Unknown, Word, Words};
 
 pub(super) fn check(server: &Server, found: &mut Vec<Diagnostic>) {
     for views in &server.views {
@@ -54,8 +54,9 @@ fn unreadable(folder: &Folder, templates: &[String], found: &mut Vec<Diagnostic>
         match broken(folder, file, text) {
             Some(diagnostic) => found.push(diagnostic),
             None => {
-                found.extend(missing_includes(folder, file, text));
-                found.extend(extends_itself(folder, file, text));
+                let includes = page::includes(text);
+                found.extend(missing_includes(folder, file, &includes));
+                found.extend(extends_itself(folder, file, &includes));
             }
         }
     }
@@ -188,11 +189,10 @@ fn broken(folder: &Folder, file: &File, text: &str) -> Option<Diagnostic> {
 }
 
 /// Finds out whether a template extends itself, by way of others or not.
-fn extends_itself(folder: &Folder, file: &File, text: &str) -> Option<Diagnostic> {
-    let parent = |text: &str| page::includes(text).into_iter().find(|include| include.is_extended);
-    let first = parent(text)?;
+fn extends_itself(folder: &Folder, file: &File, includes: &[Include]) -> Option<Diagnostic> {
+    let first = includes.iter().find(|include| include.is_extended)?;
     let mut chain: Vec<String> = Vec::new();
-    let mut next = first.names.into_iter().next()?;
+    let mut next = first.names.first()?.clone();
     while next != file.path {
         // A circle that this one only leads to is told where it is.
         if chain.contains(&next) {
@@ -200,7 +200,8 @@ fn extends_itself(folder: &Folder, file: &File, text: &str) -> Option<Diagnostic
         }
         let text = folder.file(&next)?.text.as_deref()?;
         chain.push(next);
-        next = parent(text)?.names.into_iter().next()?;
+        let parent = page::includes(text).into_iter().find(|include| include.is_extended)?;
+        next = parent.names.into_iter().next()?;
     }
     let place = format!("{}:{}", folder.path_of(file), first.line);
     let by = match chain.last() {
@@ -223,13 +224,13 @@ fn meant_file<'a>(name: &str, mut files: impl Iterator<Item = &'a str>) -> Optio
 }
 
 /// Finds included, extended and imported templates that are missing.
-fn missing_includes(folder: &Folder, file: &File, text: &str) -> Vec<Diagnostic> {
+fn missing_includes(folder: &Folder, file: &File, includes: &[Include]) -> Vec<Diagnostic> {
     let is_there = |name: &str| folder.file(name).is_some();
-    let missing = page::includes(text).into_iter().filter(|include| {
+    let missing = includes.iter().filter(|include| {
         // Of several, the first that exists is used.
         !include.may_be_missing && !include.names.iter().any(|name| is_there(name))
     });
-    let judge = |include: page::Include| {
+    let judge = |include: &Include| {
         let name = include.names.first()?;
         let place = format!("{}:{}", folder.path_of(file), include.line);
         let path = &folder.path.text;
