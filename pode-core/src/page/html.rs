@@ -1,7 +1,7 @@
 //! What the elements of a page request.
 
 use html5gum::emitters::default::{DefaultEmitter, StartTag};
-use html5gum::{HtmlString, Spanned, StringReader, Token, Tokenizer};
+use html5gum::{HtmlString, StringReader, Token, Tokenizer};
 
 use super::template::blanked;
 use super::{Asks, By, Lines, Request, Sends, UNKNOWN, script};
@@ -46,12 +46,12 @@ impl Html {
             match token {
                 Token::StartTag(tag) => {
                     let element = Element { tag, lines };
-                    if element.name() == "base" {
+                    if *tag.name == *b"base" {
                         return None;
                     }
                     element.requests(&mut found);
                     script_start =
-                        (element.name() == "script" && element.is_code()).then_some(tag.span.end);
+                        (*tag.name == *b"script" && element.is_code()).then_some(tag.span.end);
                 }
                 Token::EndTag(tag) if *tag.name == *b"script" => {
                     if let Some(start) = script_start.take() {
@@ -73,19 +73,22 @@ impl Html {
 
     /// Finds scripts in attributes: their lines and the attributes' names.
     pub fn attribute_scripts(&self) -> Vec<(usize, String)> {
+        let runs = |value: &[u8]| {
+            let begin = value.trim_ascii_start().get(.."javascript:".len());
+            begin.is_some_and(|begin| begin.eq_ignore_ascii_case(b"javascript:"))
+        };
         let mut found = Vec::new();
         for token in &self.tokens {
             let Token::StartTag(tag) = token else {
                 continue;
             };
             for (name, value) in &tag.attributes {
-                let name = String::from_utf8_lossy(name).trim_matches(UNKNOWN).to_lowercase();
-                let line = self.lines.at(value.span.start);
+                let line = || self.lines.at(value.span.start);
+                let name = own_name(name);
                 if name.starts_with("on") {
-                    found.push((line, name));
-                } else if value.trim_ascii_start().to_ascii_lowercase().starts_with(b"javascript:")
-                {
-                    found.push((line, "javascript:".to_owned()));
+                    found.push((line(), name.to_lowercase()));
+                } else if runs(value) {
+                    found.push((line(), "javascript:".to_owned()));
                 }
             }
         }
@@ -106,17 +109,10 @@ struct Element<'page> {
 }
 
 impl Element<'_> {
-    fn name(&self) -> String {
-        String::from_utf8_lossy(&self.tag.name).to_lowercase()
-    }
-
     /// Returns the value of an attribute and the line in which it stands.
     fn attribute(&self, name: &str) -> Option<(String, usize)> {
-        let is_it = |(found, _): &(&HtmlString, &Spanned<HtmlString>)| {
-            // A template expression right before it isn't part of the name.
-            String::from_utf8_lossy(found).trim_matches(UNKNOWN).eq_ignore_ascii_case(name)
-        };
-        let (_, value) = self.tag.attributes.iter().find(is_it)?;
+        let mut attributes = self.tag.attributes.iter();
+        let (_, value) = attributes.find(|(found, _)| own_name(found) == name)?;
         let text = String::from_utf8_lossy(value).trim().to_owned();
         Some((text, self.lines.at(value.span.start)))
     }
@@ -135,14 +131,14 @@ impl Element<'_> {
                 found.push(Request::new(line, Asks::By(Method::Get), address));
             }
         }
-        if self.name() == "form" {
+        if *self.tag.name == *b"form" {
             self.form(["method", "enctype"], self.attribute("action"), found);
         }
         if let Some(action) = self.attribute("formaction") {
             self.form(["formmethod", "formenctype"], Some(action), found);
         }
         for (name, value) in &self.tag.attributes {
-            if name.to_ascii_lowercase().starts_with(b"on") {
+            if name.starts_with(b"on") {
                 let line = self.lines.at(value.span.start) - 1;
                 let requests = script::requests(&String::from_utf8_lossy(value));
                 found.extend(
@@ -197,6 +193,12 @@ impl Element<'_> {
     fn is_literal(&self) -> bool {
         self.tag.attributes.keys().all(|name| !String::from_utf8_lossy(name).contains(UNKNOWN))
     }
+}
+
+/// Returns the name of an attribute, which the tokenizer gives in lower case, without
+/// what a template prints right beside it.
+fn own_name(name: &HtmlString) -> &str {
+    str::from_utf8(name).unwrap_or_default().trim_matches(UNKNOWN)
 }
 
 /// Tells whether a `<script>` of this type holds code.
