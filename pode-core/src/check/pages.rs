@@ -336,9 +336,6 @@ impl Asked<'_> {
             return None;
         };
         let (sends, by_form) = (self.request.sends, self.request.by == By::Form);
-        if by_form && site.scripts_send_forms() {
-            return None;
-        }
         let mut taken = None;
         for answers in there.iter().filter(|answers| answers.takes(method)) {
             let Answers::Some(_, Some(route)) = answers else {
@@ -347,6 +344,9 @@ impl Asked<'_> {
             taken = Some(body_of(route).filter(|source| !fits(*source, sends))?);
         }
         let taken = taken?;
+        if by_form && site.scripts_send_forms() {
+            return None;
+        }
         let what = match sends {
             Sends::Unknown => return None,
             Sends::Form => "a form",

@@ -1,5 +1,6 @@
 //! The server as its pages see it.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeSet, HashMap};
 
 use super::files::unfit;
@@ -16,9 +17,9 @@ pub(super) struct Site<'server> {
     /// Whether browsers may speak another protocol than the endpoints.
     behind_proxies: bool,
     /// Whether a script may send forms in another way than they say.
-    scripts_send_forms: bool,
+    scripts_send_forms: OnceCell<bool>,
     /// Whether a page says where modules are.
-    maps_imports: bool,
+    maps_imports: OnceCell<bool>,
     entries: Vec<Entry<'server>>,
     tree: Node,
 }
@@ -131,14 +132,7 @@ impl<'server> Site<'server> {
             tree.insert(&entry.path, index);
         }
         let behind_proxies = server.behind_proxies;
-        let files = || {
-            let views = server.views.iter().map(|views| &views.folder);
-            let publics = server.publics.iter().map(|public| &public.folder);
-            views.chain(publics).flat_map(|folder| folder.files())
-        };
-        let scripts_send_forms = files().any(may_send_forms);
-        let has_map = |file: &File| file.text.as_ref().is_some_and(|it| it.contains("importmap"));
-        let maps_imports = files().any(has_map);
+        let (scripts_send_forms, maps_imports) = Default::default();
         let endpoints = &server.endpoints;
         Site { server, endpoints, behind_proxies, scripts_send_forms, maps_imports, entries, tree }
     }
@@ -179,11 +173,19 @@ impl<'server> Site<'server> {
     }
 
     pub(super) fn maps_imports(&self) -> bool {
-        self.maps_imports
+        let has_map = |file: &File| file.text.as_ref().is_some_and(|it| it.contains("importmap"));
+        *self.maps_imports.get_or_init(|| self.files().any(has_map))
     }
 
     pub(super) fn scripts_send_forms(&self) -> bool {
-        self.scripts_send_forms
+        *self.scripts_send_forms.get_or_init(|| self.files().any(may_send_forms))
+    }
+
+    /// Returns all views and public files.
+    fn files(&self) -> impl Iterator<Item = &'server File> {
+        let views = self.server.views.iter().map(|views| &views.folder);
+        let publics = self.server.publics.iter().map(|public| &public.folder);
+        views.chain(publics).flat_map(|folder| folder.files())
     }
 
     /// Returns the entries that answer this path there, or may do so.
