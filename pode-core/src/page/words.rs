@@ -62,10 +62,6 @@ impl<'text> Words<'text> {
 
     /// Finds what a template calls and isn't there.
     pub fn unknown_in(&self, text: &str) -> Vec<Unknown> {
-        // A template may ask whether there is one.
-        if [" is filter", " is test"].iter().any(|asks| text.contains(asks)) {
-            return Vec::new();
-        }
         let calls = calls(text);
         let mut found: Vec<Unknown> = Vec::new();
         for Call { at, kind, name } in &calls {
@@ -85,7 +81,9 @@ impl<'text> Words<'text> {
                 found.push(Unknown { line: line_at(text, *at), kind, name: (*name).to_owned() });
             }
         }
-        found
+        // A template may ask whether there is one.
+        let asks = || [" is filter", " is test"].iter().any(|asks| text.contains(asks));
+        if found.is_empty() || asks() { Vec::new() } else { found }
     }
 
     /// Asks for a filter or a test of this name; nothing else tells of one.
