@@ -1,7 +1,7 @@
 //! What the elements of a page request.
 
 use html5gum::emitters::default::{DefaultEmitter, StartTag};
-use html5gum::{HtmlString, StringReader, Token, Tokenizer};
+use html5gum::{HtmlString, Spanned, StringReader, Token, Tokenizer};
 
 use super::template::blanked;
 use super::{Asks, By, Lines, Request, Sends, UNKNOWN, script};
@@ -45,7 +45,7 @@ impl Html {
         for token in &self.tokens {
             match token {
                 Token::StartTag(tag) => {
-                    let element = Element { tag, lines };
+                    let element = Element { tag, attributes: attributes(tag).collect(), lines };
                     if *tag.name == *b"base" {
                         return None;
                     }
@@ -82,9 +82,8 @@ impl Html {
             let Token::StartTag(tag) = token else {
                 continue;
             };
-            for (name, value) in &tag.attributes {
+            for (name, value) in attributes(tag) {
                 let line = || self.lines.at(value.span.start);
-                let name = own_name(name);
                 if name.starts_with("on") {
                     found.push((line(), name.to_lowercase()));
                 } else if runs(value) {
@@ -103,16 +102,20 @@ fn tokens(page: &str) -> Tokenizer<StringReader<'_>, DefaultEmitter<usize>> {
     Tokenizer::new_with_emitter(page, emitter)
 }
 
+/// The name of an attribute, without what a template prints right beside it, and its
+/// value.
+type Attribute<'page> = (&'page str, &'page Spanned<HtmlString>);
+
 struct Element<'page> {
     tag: &'page StartTag<usize>,
+    attributes: Vec<Attribute<'page>>,
     lines: &'page Lines,
 }
 
 impl Element<'_> {
     /// Returns the value of an attribute and the line in which it stands.
     fn attribute(&self, name: &str) -> Option<(String, usize)> {
-        let mut attributes = self.tag.attributes.iter();
-        let (_, value) = attributes.find(|(found, _)| own_name(found) == name)?;
+        let (_, value) = self.attributes.iter().find(|(found, _)| *found == name)?;
         let text = String::from_utf8_lossy(value).trim().to_owned();
         Some((text, self.lines.at(value.span.start)))
     }
@@ -195,10 +198,10 @@ impl Element<'_> {
     }
 }
 
-/// Returns the name of an attribute, which the tokenizer gives in lower case, without
-/// what a template prints right beside it.
-fn own_name(name: &HtmlString) -> &str {
-    str::from_utf8(name).unwrap_or_default().trim_matches(UNKNOWN)
+/// Returns the attributes of a tag, whose names the tokenizer gives in lower case.
+fn attributes(tag: &StartTag<usize>) -> impl Iterator<Item = Attribute<'_>> {
+    let own_name = |name| str::from_utf8(name).unwrap_or_default().trim_matches(UNKNOWN);
+    tag.attributes.iter().map(move |(name, value)| (own_name(name), value))
 }
 
 /// Tells whether a `<script>` of this type holds code.
