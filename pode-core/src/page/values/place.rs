@@ -481,11 +481,15 @@ impl Value {
 const BEGIN_MATTERS: [&str; 7] =
     ["type", "href", "xlink:href", "src", "action", "formaction", "data"];
 
-/// Returns the beginning of a value as a browser reads it.
+/// Returns the beginning of a value as a browser reads it, but for quotes.
 fn decoded(begin: &str) -> String {
-    let page = format!("<a a=\"{}\">", begin.replace('"', ""));
+    let begin = begin.replace('"', "");
+    if !begin.contains('&') {
+        return begin;
+    }
+    let page = format!("<a a=\"{begin}\">");
     let Some(Ok(Token::StartTag(tag))) = Tokenizer::new(&page).next() else {
-        return begin.to_owned();
+        return begin;
     };
     tag.attributes.values().map(|value| String::from_utf8_lossy(value).into_owned()).collect()
 }
