@@ -107,20 +107,21 @@ pub(super) fn tags(text: &str) -> impl Iterator<Item = (usize, usize, Tag<'_>)> 
 
 /// Returns where the code ends; a delimiter within quotes or brackets doesn't end it.
 pub(super) fn end_of_code(code: &str, close: &str) -> Option<usize> {
+    let (code, close) = (code.as_bytes(), close.as_bytes());
     let mut quote = None;
     let mut escaped = false;
     let mut depth = 0_usize;
-    for (index, character) in code.char_indices() {
+    for (index, &byte) in code.iter().enumerate() {
         match quote {
             Some(_) if escaped => escaped = false,
-            Some(_) if character == '\\' => escaped = true,
-            Some(open) if character == open => quote = None,
+            Some(_) if byte == b'\\' => escaped = true,
+            Some(open) if byte == open => quote = None,
             Some(_) => {}
             None if depth == 0 && code[index..].starts_with(close) => return Some(index),
-            None => match character {
-                '"' | '\'' => quote = Some(character),
-                '(' | '[' | '{' => depth += 1,
-                ')' | ']' | '}' => depth = depth.saturating_sub(1),
+            None => match byte {
+                b'"' | b'\'' => quote = Some(byte),
+                b'(' | b'[' | b'{' => depth += 1,
+                b')' | b']' | b'}' => depth = depth.saturating_sub(1),
                 _ => {}
             },
         }
