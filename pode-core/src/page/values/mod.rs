@@ -424,7 +424,10 @@ impl<'read> Values<'read> {
                             // Others are views, and are walked as such.
                             if !name.ends_with(".html") {
                                 let silent = Scope { is_silent: true, ..Scope::default() };
-                                self.nodes(&imported, &imported.nodes, &silent, States::begin());
+                                let what = format!("import {name}");
+                                self.enter(what, (&imported, None), States::begin(), |walk, it| {
+                                    walk.nodes(&imported, &imported.nodes, &silent, it)
+                                });
                             }
                         }
                     }

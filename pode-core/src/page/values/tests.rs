@@ -229,6 +229,23 @@ fn a_value_without_quotes_is_not_safe_in_a_tag() {
 }
 
 #[test]
+fn templates_that_import_themselves_are_followed_once() {
+    check(&[
+        (
+            "{% import 'm' as m %}{{ m.a() }}\n\
+             --- m\n{% import 'm' as m %}{% macro a() %}<p {{ x }}>{% endmacro %}",
+            "Name: x",
+        ),
+        (
+            "{% from 'm' import a %}{{ a() }}\n\
+             --- m\n{% import 'n' as n %}{% macro a() %}<b>{{ n.c() }}{% endmacro %}\n\
+             --- n\n{% from 'm' import a %}{% macro c() %}<script>{{ x }}</script>{% endmacro %}",
+            "Script: x",
+        ),
+    ]);
+}
+
+#[test]
 fn what_cannot_be_followed_is_told() {
     check(&[
         ("<p>{% include name ~ '.html' %}</p>", "Computed: include name ~ '.html'"),
