@@ -5,7 +5,7 @@
 //! without it, with the behavior that servers have. What is not run in any case,
 //! such as the body of a macro, is left out.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 
 use minijinja::{Environment, ErrorKind, UndefinedBehavior};
@@ -99,6 +99,7 @@ impl<'read> Templates<'read> {
             judged,
             depth: 0,
             is_included: false,
+            included: HashSet::new(),
             found: Vec::new(),
         };
         if let Some(root) = chain.last() {
@@ -171,6 +172,9 @@ struct Walk<'walk, 'read> {
     judged: Judged,
     depth: usize,
     is_included: bool,
+    /// The files included so far, each with the locals there: with the same ones, it
+    /// needs nothing else.
+    included: HashSet<(String, BTreeSet<String>)>,
     found: Vec<Missing>,
 }
 
@@ -293,7 +297,9 @@ impl Walk<'_, '_> {
         let first = several.iter().find_map(|name| self.templates.template(name));
         // One that extends another has blocks of its own.
         let plain = first.filter(|first| matches!(first.extends, Extends::Nothing));
-        if let Some(included) = plain.filter(|_| self.depth < MAX_DEPTH) {
+        if let Some(included) = plain.filter(|_| self.depth < MAX_DEPTH)
+            && self.included.insert((included.file.clone(), self.locals.iter().cloned().collect()))
+        {
             let outer = std::mem::replace(&mut self.is_included, true);
             self.depth += 1;
             self.nodes(&included, &included.nodes);
@@ -446,6 +452,16 @@ mod tests {
         }
         let a = "{% for x in [1] %}{% include 'b' %}{% endfor %}{% include ['c', 'b'] %}";
         check(&[("a", a), ("b", "{{ x }}")], &[], &["b:1 x"]);
+        let a = "{% with x = 1 %}{% include 'b' %}{% endwith %}{% include 'b' %}";
+        check(&[("a", a), ("b", "{{ x }}")], &[], &["b:1 x"]);
+    }
+
+    #[test]
+    fn templates_that_include_themselves_are_followed_once() {
+        let a = "{% for l in left %}{% include 'a' %}{% endfor %}\
+            {% if right %}{% include 'a' %}{% endif %}{% include 'b' %}";
+        let b = "{% include 'b' %}{% include 'b' %}{{ x }}";
+        check_by(Judged::Bodies, &[("a", a), ("b", b)], &["left", "right"], &["b:1 x"]);
     }
 
     /// Templates of a few variables, which nest.
