@@ -249,7 +249,10 @@ impl<'read> Values<'read> {
             // Up to there, it is shown.
             let extends = child.nodes.iter().position(|node| node.word == "extends");
             let (shown, rest) = child.nodes.split_at(extends.unwrap_or_default());
-            states = self.nodes(child, shown, &scope, states);
+            let what = format!("template {}", child.file);
+            states = self.enter(what, (child, None), states, |walk, states| {
+                walk.nodes(child, shown, &scope, states)
+            });
             let silent = Scope { is_silent: true, ..scope.clone() };
             self.nodes(child, rest, &silent, States::begin());
         }

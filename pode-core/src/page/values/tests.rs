@@ -246,6 +246,17 @@ fn templates_that_import_themselves_are_followed_once() {
 }
 
 #[test]
+fn a_template_that_includes_itself_before_it_extends_another_is_followed_once() {
+    check(&[
+        ("{% include 'page.html' %}{% extends 'l' %}\n--- l\n<p {{ x }}>", "Name: x"),
+        (
+            "<p>{% include 'a' %}\n--- a\n{% include 'a' %}{% extends 'l' %}\n--- l\n<p {{ x }}>",
+            "Name: x",
+        ),
+    ]);
+}
+
+#[test]
 fn what_cannot_be_followed_is_told() {
     check(&[
         ("<p>{% include name ~ '.html' %}</p>", "Computed: include name ~ '.html'"),
