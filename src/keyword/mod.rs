@@ -251,12 +251,16 @@ keywords! {
     /// of [minijinja](https://docs.rs/minijinja): `{{ name }}` prints a
     /// variable, escaped for HTML, `{{ name | urlencode }}` a part of an address, in
     /// which it keeps `/`, and `{{ name | tojson }}` a value in a script;
-    /// `{% include "parts/head.html" %}` includes another file of the folder. All are
-    /// in UTF-8; a byte order mark is left out. The compiler reads the templates: what they
-    /// link to, request and listen to must exist. A variable without a value is
-    /// an error, unless `{{ name | default("") }}` or `{% if name %}` says that it
-    /// may be missing. What the compiler can't know ends with a 500 at run time:
-    /// the log says why, and so does the page in a build with debug assertions.
+    /// `{% include "parts/head.html" %}` includes another file of the folder.
+    /// `{{ position("/chat") }}` is how far a [`signal`] that keeps messages has come: `new
+    /// WebSocket("/chat?resume={{ position("/chat") }}")` misses nothing that is sent once
+    /// the page is made. What a handler shows is older: there, `event.position(CHAT)` is
+    /// read before it. (A variable `position` comes before the function.) All files are in
+    /// UTF-8; a byte order mark is left out. The compiler reads the templates: what they
+    /// link to, request and listen to must exist. A variable without a value is an error,
+    /// unless `{{ name | default("") }}` or `{% if name %}` says that it may be missing.
+    /// What the compiler can't know ends with a 500 at run time: the log says why, and so
+    /// does the page in a build with debug assertions.
     ///
     /// ```
     /// # use pode::prelude::*;

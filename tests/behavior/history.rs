@@ -1,5 +1,6 @@
 //! History: clients that were away, are new or are slow get what they missed.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use futures_util::future::join_all;
@@ -12,7 +13,7 @@ use tokio::time::{Duration, interval};
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::support::secure;
-use crate::support::{Client, get, start, within};
+use crate::support::{Client, by_each_version, get, start, within};
 
 pode_server! {
     server history;
@@ -166,6 +167,58 @@ async fn a_page_and_its_socket_have_no_gap_between_them() {
     }
     assert_eq!(server.signals().position(BRIEF), None, "it keeps none");
     server.stop().await;
+}
+
+pode_server! {
+    server by_views;
+    endpoint http "127.0.0.1:0";
+    endpoint https "127.0.0.1:0" { certificate: secure::certificate() };
+    endpoint ws "127.0.0.1:0";
+    endpoint wss "127.0.0.1:0" { certificate: secure::certificate() };
+    views "behavior/positions";
+    signal CHAT:  u32 = "/chat" { history_messages: 10 };
+    signal SPACE: u32 = "/rooms/:room" (room: String) { history_messages: 10 };
+    route GET "/" => view "chat";
+    route GET "/rooms/:room" => view "room";
+    route GET "/map" => async |_| view("room").with(&BTreeMap::from([("room", "kitchen"), ("path", "/rooms/kitchen/")]));
+    route GET "/struct" => async |_| Room { room: "a b" };
+    route GET "/nowhere" => async |_| view("room").with(&BTreeMap::from([("room", "x"), ("path", "/none")]));
+}
+
+/// The page of another crate, for all it knows.
+#[derive(Serialize, View)]
+#[view("room", folder = "behavior/positions")]
+struct Room {
+    room: &'static str,
+}
+
+#[tokio::test]
+async fn a_view_and_its_socket_have_no_gap_between_them() {
+    for server in by_each_version(by_views).await {
+        let signals = server.signals();
+        for (page, room) in [
+            ("/", None),
+            ("/rooms/%C3%BC", Some("ü")),
+            ("/map", Some("kitchen")),
+            ("/struct", Some("a b")),
+        ] {
+            let send = async |number| match room {
+                Some(room) => signals.send(SPACE.at(&room.to_owned()), &number).await.unwrap(),
+                None => signals.send(CHAT, &number).await.unwrap(),
+            };
+            send(1).await;
+            let answer = get(&server, page).await;
+            let address = answer.text().split('"').nth(1).unwrap_or_default().to_owned();
+            assert!(address.contains("?resume="), "{page}: {}", answer.text());
+            send(2).await;
+            let mut client = Client::connect(&server, &address).await;
+            send(3).await;
+            assert_eq!([client.text().await, client.text().await], ["2", "3"], "{page}");
+        }
+        let failed = get(&server, "/nowhere").await;
+        assert_eq!(failed.status, 500);
+        assert!(failed.text().contains("there is no signal at `&#x2f;none`"), "{}", failed.text());
+    }
 }
 
 #[tokio::test]

@@ -9,11 +9,14 @@
 //!
 //! `html` reads pages, `template` their includes, `tree` their statements, `names` the
 //! names in these, `variables` what they are given, `values/` where that is written,
-//! `words` what they call, `script/` their code, `style` their styles.
+//! `words` what they call, `position` calls of that function, `script/` their code,
+//! `style` their styles.
 
 mod html;
 #[cfg(feature = "views")]
 mod names;
+#[cfg(feature = "views")]
+mod position;
 mod script;
 mod style;
 mod template;
@@ -27,6 +30,8 @@ mod variables;
 mod words;
 
 pub use html::Html;
+#[cfg(feature = "views")]
+pub use position::{PositionCall, positions};
 pub use script::requests as requests_of_script;
 pub use style::requests as requests_of_style;
 pub use template::{Include, includes};

@@ -1,5 +1,27 @@
 //! The names in the code of templates.
 
+use super::template::{Tag, first_word, tags};
+
+/// Returns the names to which the statements of a template give values.
+pub(super) fn names_given(text: &str) -> Vec<&str> {
+    let mut found = Vec::new();
+    for (.., tag) in tags(text) {
+        let Tag::Statement(statement) = tag else { continue };
+        match first_word(statement) {
+            ("macro", code) => found.extend(names(code).map(|(_, name)| name)),
+            // `{% call(parameters) macro() %}`
+            ("call", code) => {
+                let parameters = code.trim_start().strip_prefix('(');
+                let parameters = parameters.and_then(|code| code.split(')').next());
+                found.extend(names(parameters.unwrap_or_default()).map(|(_, name)| name));
+            }
+            (word @ ("for" | "with"), code) => found.extend(binds_within(word, code)),
+            (word, code) => found.extend(binds(word, code)),
+        }
+    }
+    found
+}
+
 /// Returns the names that a statement gives a value for all that follows.
 pub(super) fn binds<'code>(word: &str, code: &'code str) -> impl Iterator<Item = &'code str> {
     let part = match word {

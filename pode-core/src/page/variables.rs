@@ -380,6 +380,9 @@ mod tests {
             &["a:1 x", "a:1 z"],
         );
         check(&[("a", "{{ a | default('') ~\n b.c }}")], &[], &["a:2 b"]);
+        // Without parentheses it is no function.
+        check(&[("a", "{{ position }}")], &[], &["a:1 position"]);
+        check(&[("a", "{{ position('/a/' ~ b) }}")], &[], &["a:1 b"]);
     }
 
     #[test]

@@ -6,7 +6,8 @@ use std::collections::HashSet;
 use minijinja::Environment;
 
 use super::line_at;
-use super::names::{WORDS, binds, binds_within, names};
+use super::names::{WORDS, names_given};
+use super::position::POSITION;
 use super::template::{Tag, first_word, tags};
 
 /// A filter, test or function of a template that isn't there.
@@ -33,7 +34,7 @@ pub enum Word {
 
 /// Returns the names that there are, sorted.
 pub fn known(kind: Word) -> Vec<String> {
-    let environment = Environment::new();
+    let environment = environment();
     if kind == Word::Function {
         return environment.globals().map(|(name, _)| name.to_owned()).collect();
     }
@@ -43,6 +44,13 @@ pub fn known(kind: Word) -> Vec<String> {
     let list = shown.split_once(field).map_or("", |(_, behind)| behind);
     let list = list.split([']', '}']).next().unwrap_or_default();
     list.split('"').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+/// Has the functions of servers. (The filters that they add replace others.)
+fn environment() -> Environment<'static> {
+    let mut environment = Environment::new();
+    environment.add_function(POSITION, |_: &str| "");
+    environment
 }
 
 /// Knows what the templates of a folder may call.
@@ -57,7 +65,7 @@ impl<'text> Words<'text> {
     /// Reads what templates give names to.
     pub fn of(templates: impl IntoIterator<Item = &'text str>) -> Words<'text> {
         let bound = templates.into_iter().flat_map(names_given).collect();
-        Words { environment: Environment::new(), bound }
+        Words { environment: environment(), bound }
     }
 
     /// Finds what a template calls and isn't there.
@@ -92,20 +100,6 @@ impl<'text> Words<'text> {
         let asked = self.environment.compile_expression(&question);
         asked.and_then(|asked| asked.eval(())).is_ok_and(|there| there.is_true())
     }
-}
-
-/// Returns the names to which the statements of a template give values.
-fn names_given(text: &str) -> Vec<&str> {
-    let mut found = Vec::new();
-    for (.., tag) in tags(text) {
-        let Tag::Statement(statement) = tag else { continue };
-        match first_word(statement) {
-            ("macro", code) => found.extend(names(code).map(|(_, name)| name)),
-            (word @ ("for" | "with"), code) => found.extend(binds_within(word, code)),
-            (word, code) => found.extend(binds(word, code)),
-        }
-    }
-    found
 }
 
 struct Call<'text> {
@@ -222,7 +216,7 @@ mod tests {
         for text in [
             "{{ a|e|default('|x')|tojson(indent=2)|urlencode|selectattr('x', 'eq', 1)|list }}",
             "{% if a is none or a is not defined and a is divisibleby(3) and a is eq 1 and a is in [1] %}{% elif (a) and not (b) %}{% endif %}",
-            "{{ range(3) }}{{ dict(a=1) }}{{ debug() }}{{ super() }}{{ 'f(x)|y is z' }}{{ a in (1, 2) }}{{ a if (b) else (c) }}",
+            "{{ range(3) }}{{ dict(a=1) }}{{ debug() }}{{ position('/a') }}{{ super() }}{{ 'f(x)|y is z' }}{{ a in (1, 2) }}{{ a if (b) else (c) }}",
             "{% macro m(x, y=(1)) %}{{ caller() }}{% endmacro %}{{ m(1) }}{% call(x) m(1) %}{{ x }}{% endcall %}{% call m(2) %}{% endcall %}",
             "{% for x in xs recursive %}{{ loop(x.y) }}{{ loop.cycle('a') }}{% endfor %}{% import 'm' as n %}{{ n.x() }}",
             "{% from 'm' import k as l %}{{ l() }}{% set f = n %}{{ f() }}{% with (a) = 1 %}{% endwith %}",

@@ -5,6 +5,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::app::client_ids::IdSigner;
 use crate::app::state::States;
+use crate::content::position::Positions;
 use crate::content::view::Views;
 use crate::push::publisher::Signals;
 #[cfg(feature = "upstream")]
@@ -14,6 +15,8 @@ use crate::upstream::Upstreams;
 #[derive(Debug)]
 pub(crate) struct Context {
     pub(crate) signals: Signals,
+    /// Finds positions of signals for views.
+    pub(crate) positions: Positions,
     pub(crate) states: States,
     #[cfg(feature = "upstream")]
     pub(crate) upstreams: Upstreams,
@@ -33,6 +36,7 @@ pub(crate) struct Context {
 pub(crate) fn context_of(signals: Signals) -> std::sync::Arc<Context> {
     std::sync::Arc::new(Context {
         signals,
+        positions: Positions::new(|_| Err("no signal is declared".to_owned())),
         states: Default::default(),
         #[cfg(feature = "upstream")]
         upstreams: Default::default(),

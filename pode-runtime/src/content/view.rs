@@ -1,17 +1,19 @@
 //! Views: pages made from templates and data.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
 use http::StatusCode;
 use http::header::HeaderValue;
 use minijinja::value::{Kwargs, Serde};
-use minijinja::{AutoEscape, Environment, HtmlEscape, UndefinedBehavior, Value};
+use minijinja::{AutoEscape, Environment, ErrorKind, HtmlEscape, UndefinedBehavior, Value};
 use serde::Serialize;
 
 use crate::base::error::{StartError, with_causes};
 use crate::content::folder::Folder;
+use crate::content::position::Positions;
 use crate::http::content_security_policy::protect;
 use crate::http::nonce::{nonce, source_of_nonce, with_nonce};
 use crate::http::response::{WholeResponse, internal_error, whole};
@@ -111,8 +113,13 @@ impl Views {
     /// Renders a page as a response, with this Content-Security-Policy. If that
     /// fails, the log says why, and so does the page while the folder is read from
     /// the disk, as in development.
-    pub(crate) fn answer(&self, view: &View, policy: &'static str) -> WholeResponse {
-        let error = match self.render(&view.name, &view.data) {
+    pub(crate) fn answer(
+        &self,
+        view: &View,
+        policy: &'static str,
+        positions: &Positions,
+    ) -> WholeResponse {
+        let error = match self.render(&view.name, &view.data, positions) {
             Ok(page) => return self.response(StatusCode::OK, &page, policy),
             Err(error) => error,
         };
@@ -130,8 +137,9 @@ impl Views {
         name: &str,
         variables: &BTreeMap<&str, String>,
         policy: &'static str,
+        positions: &Positions,
     ) -> Result<WholeResponse, String> {
-        let page = self.render(name, &View::of(name, variables).data);
+        let page = self.render(name, &View::of(name, variables).data, positions);
         let page = page.map_err(|error| reason(name, &error))?;
         Ok(self.response(StatusCode::OK, &page, policy))
     }
@@ -145,8 +153,18 @@ impl Views {
         response
     }
 
-    fn render(&self, name: &str, data: &Value) -> Result<String, minijinja::Error> {
-        self.environment().get_template(&format!("{name}.html"))?.render(data)
+    fn render(
+        &self,
+        name: &str,
+        data: &Value,
+        positions: &Positions,
+    ) -> Result<String, minijinja::Error> {
+        let outer = POSITIONS.replace(Some(positions.clone()));
+        let environment = self.environment();
+        let template = environment.get_template(&format!("{name}.html"));
+        let page = template.and_then(|template| template.render(data));
+        POSITIONS.set(outer);
+        page
     }
 
     fn environment(&self) -> Cow<'_, Environment<'static>> {
@@ -187,6 +205,7 @@ fn environment(folder: &Folder, mark: &str) -> Environment<'static> {
     // Whatever its name ends with, a template is a part of a page.
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
     environment.add_filter("tojson", tojson);
+    environment.add_function("position", position);
     // One that shows itself ends there. By the default, it takes more than half of a
     // thread's stack in builds without optimisation.
     environment.set_recursion_limit(MAX_DEPTH);
@@ -195,9 +214,8 @@ fn environment(folder: &Folder, mark: &str) -> Environment<'static> {
         let Some(file) = folder.read(path.split('/')) else {
             return Ok(None);
         };
-        let not_text = |_| {
-            minijinja::Error::new(minijinja::ErrorKind::InvalidOperation, "the file is not UTF-8")
-        };
+        let not_text =
+            |_| minijinja::Error::new(ErrorKind::InvalidOperation, "the file is not UTF-8");
         let text = String::from_utf8(file.into()).map_err(not_text)?;
         // Some editors write a byte order mark. Amid a page it would be text, and
         // a second one before `<!doctype>` leads to quirks mode.
@@ -208,6 +226,21 @@ fn environment(folder: &Folder, mark: &str) -> Environment<'static> {
 
 /// How deep templates may be: a loop counts 1, a macro 4 and an include 10.
 const MAX_DEPTH: usize = 250;
+
+thread_local! {
+    /// Those of the server whose page this thread makes: templates of a library may be
+    /// those of several servers, and macros of other files don't see what a page is given.
+    static POSITIONS: RefCell<Option<Positions>> = const { RefCell::new(None) };
+}
+
+/// Tells how far the signal at a path has come: `position("/chat")`.
+fn position(path: &str) -> Result<String, minijinja::Error> {
+    let found = POSITIONS.with_borrow(|positions| {
+        positions.as_ref().expect("a template is shown by `render` alone").of(path)
+    });
+    let error = |reason| minijinja::Error::new(ErrorKind::InvalidOperation, reason);
+    found.map(|position| position.to_string()).map_err(error)
+}
 
 /// Writes a value as JSON that is JavaScript, too: older browsers take two more
 /// characters for line breaks, which end strings.
@@ -229,6 +262,8 @@ impl fmt::Debug for Views {
 
 #[cfg(test)]
 mod tests {
+    use pode_core::hub::Position;
+
     use super::*;
 
     const FILES: &[(&str, &[u8])] = &[
@@ -236,11 +271,20 @@ mod tests {
         ("parts/name.html", b"Hello {{ name }}"),
     ];
 
+    /// Those of a server without signals.
+    fn nowhere() -> Positions {
+        Positions::new(|path| Err(format!("nothing is at {path}")))
+    }
+
+    fn rendered(views: &Views, page: &View) -> String {
+        views.render(&page.name, &page.data, &nowhere()).unwrap()
+    }
+
     #[test]
     fn a_view_includes_others_and_escapes_what_it_prints() {
         let views = Views::new(Folder::embedded(FILES)).unwrap();
         let page = view("hello").with(&serde_json::json!({ "name": "<b>" }));
-        assert_eq!(views.render(&page.name, &page.data).unwrap(), "Hello &lt;b&gt;!");
+        assert_eq!(rendered(&views, &page), "Hello &lt;b&gt;!");
     }
 
     #[test]
@@ -256,7 +300,7 @@ mod tests {
         ];
         let views = Views::new(Folder::embedded(FILES)).unwrap();
         let page = view("page").with(&BTreeMap::from([("name", "<b>")]));
-        let page = views.render(&page.name, &page.data).unwrap();
+        let page = rendered(&views, &page);
         assert_eq!(page, "<text>&lt;b&gt;</text>&lt;b&gt;&lt;b&gt;");
     }
 
@@ -272,7 +316,7 @@ mod tests {
             ("macro.html", b"{% macro a() %}{{ a() }}{% endmacro %}{{ a() }}"),
         ];
         let views = Views::new(Folder::embedded(FILES)).unwrap();
-        let answer = move |name| views.answer(&view(name), "").status().as_u16();
+        let answer = move |name| views.answer(&view(name), "", &nowhere()).status().as_u16();
         let answers = move || ["include", "macro", "loop", "deep"].map(answer);
         // Half of what threads have, so that the other half is left to whatever calls.
         let thread = std::thread::Builder::new().stack_size(1 << 20).spawn(answers).unwrap();
@@ -285,11 +329,37 @@ mod tests {
             &[("page.html", b"<script>a = {{ name | tojson }}</script>")];
         let views = Views::new(Folder::embedded(FILES)).unwrap();
         let page = view("page").with(&BTreeMap::from([("name", "</script>\"'&\u{2028}\\")]));
-        let page = views.render(&page.name, &page.data).unwrap();
+        let page = rendered(&views, &page);
         let value = page.split_once(" = ").unwrap().1.strip_suffix("</script>").unwrap();
         assert!(!value.contains(['<', '>', '&', '\'', '\u{2028}']), "{value}");
         let read: String = serde_json::from_str(value).unwrap();
         assert_eq!(read, "</script>\"'&\u{2028}\\");
+    }
+
+    #[test]
+    fn a_template_tells_how_far_a_signal_has_come() {
+        const FILES: &[(&str, &[u8])] = &[
+            ("hides.html", b"{{ position }}"),
+            ("macros", b"{% macro at(path) %}{{ position(path) }}{% endmacro %}"),
+            (
+                "page.html",
+                b"{% from 'macros' import at %}{{ at('/a') }} {% include 'part' %}\
+                  {% for room in ['b'] %}{{ position('/' ~ room) | tojson }}{% endfor %}",
+            ),
+            ("part", b"<a href='/a?resume={{ position('/a') }}'>"),
+        ];
+        let views = Views::new(Folder::embedded(FILES)).unwrap();
+        let positions =
+            Positions::new(|path| Ok(Position { epoch: 10, number: path.len() as u64 }));
+        assert_eq!(
+            views.render("page", &Value::UNDEFINED, &positions).unwrap(),
+            "000000000000000a-2 <a href='/a?resume=000000000000000a-2'>\"000000000000000a-2\""
+        );
+        let first = BTreeMap::from([("position", "first")]);
+        let data = View::of("hides", &first).data;
+        assert_eq!(views.render("hides", &data, &positions).unwrap(), "first");
+        let error = views.render("page", &Value::UNDEFINED, &nowhere()).unwrap_err();
+        assert!(reason("page", &error).contains("nothing is at /a"), "{error}");
     }
 
     #[test]
@@ -300,13 +370,14 @@ mod tests {
             ("part.html", "\u{feff}part".as_bytes()),
         ];
         let views = Views::new(Folder::embedded(FILES)).unwrap();
-        assert_eq!(views.answer(&view("page"), "").body(), "<!doctype html>part");
+        assert_eq!(views.answer(&view("page"), "", &nowhere()).body(), "<!doctype html>part");
     }
 
     #[test]
     fn what_is_missing_is_named() {
         let views = Views::new(Folder::embedded(FILES)).unwrap();
-        let failing = |name| reason(name, &views.render(name, &view(name).data).unwrap_err());
+        let failing =
+            |name| reason(name, &views.render(name, &Value::UNDEFINED, &nowhere()).unwrap_err());
         let error = failing("hello");
         assert!(error.contains("view `hello`") && error.contains("parts/name.html:1"), "{error}");
         let error = failing("../hello");
@@ -318,7 +389,7 @@ mod tests {
         let views = Views::new(Folder::embedded(FILES)).unwrap();
         for name in ["hello", "missing"] {
             let page = view(name).with(&BTreeMap::from([("secret", "hidden")]));
-            let response = views.answer(&page, "");
+            let response = views.answer(&page, "", &nowhere());
             assert_eq!(response.status(), 500);
             assert_eq!(response.body(), "the server could not answer this request\n");
         }
@@ -331,7 +402,7 @@ mod tests {
         const FILES: &[(&str, &[u8])] = &[("page.html", b"{{ name | default('none') }}")];
         let views = Views::new(Folder::embedded(FILES)).unwrap();
         for page in [view("page"), View::of("page", &Nothing)] {
-            assert_eq!(views.answer(&page, "").body(), "none");
+            assert_eq!(views.answer(&page, "", &nowhere()).body(), "none");
         }
     }
 
@@ -354,7 +425,7 @@ mod tests {
         let views = Views::new(Folder::embedded(FILES)).unwrap();
         let page = view("page").with(&serde_json::json!({ "said": "<script>evil()</script>" }));
         let nonces = [(); 2].map(|()| {
-            let response = views.answer(&page, "script-src {scripts}");
+            let response = views.answer(&page, "script-src {scripts}", &nowhere());
             let policy = response.headers()["content-security-policy"].to_str().unwrap();
             let nonce =
                 policy.strip_prefix("script-src 'nonce-").unwrap().strip_suffix('\'').unwrap();

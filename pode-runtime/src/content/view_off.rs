@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::base::error::StartError;
 use crate::content::folder::Folder;
+use crate::content::position::Positions;
 use crate::http::response::WholeResponse;
 
 /// Never exists.
@@ -27,6 +28,7 @@ impl Views {
         _: &str,
         _: &BTreeMap<&str, String>,
         _: &'static str,
+        _: &Positions,
     ) -> Result<WholeResponse, String> {
         match *self {}
     }

@@ -189,7 +189,8 @@ impl Dispatch {
             return response;
         }
         let variables = BTreeMap::from([("status", status.as_u16().to_string()), ("text", text)]);
-        match views.answer_with(&name, &variables, self.context.policy) {
+        let Context { policy, positions, .. } = &*self.context;
+        match views.answer_with(&name, &variables, policy, positions) {
             Ok(page) => {
                 let (mut parts, _) = response.into_parts();
                 let (of_page, page) = page.into_parts();

@@ -1,10 +1,12 @@
 //! Signals: `connect` makes a client of a handshake, `session` calls the handlers of
 //! its messages and its end, `rebroadcast` sends messages of clients to other clients.
-//! `incoming` reads messages, `rate` limits how many, `options` has the options.
+//! `incoming` reads messages, `rate` limits how many, `options` has the options,
+//! `position` finds signals by their paths.
 
 mod connect;
 mod incoming;
 pub(crate) mod options;
+mod position;
 mod rate;
 pub(crate) mod rebroadcast;
 pub(crate) mod session;
@@ -18,6 +20,7 @@ use pode_core::hub::{Hub, Log, LogBounds, Position};
 pub(crate) use self::connect::{Handshake, SignalRoute};
 pub use self::incoming::FromMessage;
 pub(crate) use self::incoming::read_json;
+pub(crate) use self::position::positions;
 pub use self::rebroadcast::Rebroadcast;
 pub(crate) use self::rebroadcast::Validate;
 use crate::net::connection_limit::ConnectionLimit;

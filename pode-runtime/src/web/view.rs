@@ -27,13 +27,13 @@ pub fn show<T: Serialize + ?Sized>(
     data: &T,
     event: &WebEvent,
 ) -> WholeResponse {
-    views.answer(&View::of(name, data), event.policy())
+    views.answer(&View::of(name, data), event.policy(), event.positions())
 }
 
 impl Reply for View {
     fn into_response(self, event: &WebEvent) -> WholeResponse {
         match event.views() {
-            Some(views) => views.answer(&self, event.policy()),
+            Some(views) => views.answer(&self, event.policy(), event.positions()),
             None => internal_error(&format!(
                 "view `{}` can't be shown: no folder of views is declared",
                 self.name

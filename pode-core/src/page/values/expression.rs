@@ -11,6 +11,8 @@ pub(super) enum Printed<'code> {
     Count,
     /// What this filter returns, without arguments but for `tojson`.
     Filtered(&'code str),
+    /// A position of a signal: letters, digits and a hyphen.
+    Position,
     /// What this macro or block prints: `field`, `forms.field`, `self.title`.
     Call(&'code str),
     Any,

@@ -24,6 +24,7 @@ use minijinja::Environment;
 use self::expression::{Printed, printed};
 use self::place::States;
 use super::names::names;
+use super::position::{POSITION, is_the_function};
 use super::template::{first_word, names as literal_names};
 use super::tree::{Extends, Node, TEXT, Template};
 
@@ -95,6 +96,8 @@ pub struct Values<'read> {
     seen: HashSet<(String, usize)>,
     found: Vec<Unsafe>,
     view: String,
+    /// Whether `position` is the function in it; `None` before that is asked.
+    has_positions: Option<bool>,
     /// The templates, macros and blocks in which the walk is.
     entered: Vec<Entered>,
     /// How many nodes may still be walked for this view.
@@ -162,14 +165,16 @@ impl<'read> Values<'read> {
         read: impl Fn(&str) -> Option<&'read str> + 'read,
         runs_attributes: bool,
     ) -> Values<'read> {
-        let (known, seen, found, view, entered) = Default::default();
+        let (known, seen, found, view, has_positions, entered) = Default::default();
         let read = Box::new(read);
-        Values { read, runs_attributes, known, seen, found, view, entered, left: 0 }
+        let left = 0;
+        Values { read, runs_attributes, known, seen, found, view, has_positions, entered, left }
     }
 
     /// Finds it in a view; what was found in another isn't told again.
     pub fn unsafe_in(&mut self, view: &str) -> Vec<Unsafe> {
         view.clone_into(&mut self.view);
+        self.has_positions = None;
         self.left = MAX_NODES;
         // A page without templates' tags prints nothing.
         let has_tags = |text: &str| text.contains("{{") || text.contains("{%");
@@ -461,8 +466,14 @@ impl<'read> Values<'read> {
         let code = template.code(node);
         let mut behind = States::default();
         for mut alternative in printed(code) {
-            if alternative == Printed::Count {
-                alternative = if scope.is_loop { Printed::Own } else { Printed::Any };
+            match alternative {
+                Printed::Count => {
+                    alternative = if scope.is_loop { Printed::Own } else { Printed::Any };
+                }
+                Printed::Call(POSITION) if self.has_positions() => {
+                    alternative = Printed::Position;
+                }
+                _ => {}
             }
             let called = match alternative {
                 Printed::Call(name) => self.called(name, scope, (template, node), &states),
@@ -489,6 +500,12 @@ impl<'read> Values<'read> {
         }
         self.bounded(template, node, behind)
     }
+
+    /// Tells whether `position` is the function in this view.
+    fn has_positions(&mut self) -> bool {
+        let Values { read, view, .. } = self;
+        *self.has_positions.get_or_insert_with(|| is_the_function(view, |file| read(file)))
+    }
 }
 
 /// Tells whether what is printed can't end the text in which it stands.
@@ -500,7 +517,11 @@ fn is_safe(spot: &Spot, printed: Printed<'_>, code: &str, is_filtered: bool) -> 
         // So the user says.
         Printed::Filtered("safe") => true,
         Printed::Filtered("tojson") => matches!(spot, Spot::Text | Spot::Script),
-        Printed::Filtered("urlencode") if matches!(spot, Spot::Unquoted(_) | Spot::Quotes) => true,
+        Printed::Filtered("urlencode") | Printed::Position
+            if matches!(spot, Spot::Unquoted(_) | Spot::Quotes) =>
+        {
+            true
+        }
         // What is JSON within has quotes.
         _ => is_text && (*spot == Spot::Text || !code.contains("tojson")),
     }

@@ -257,6 +257,30 @@ fn a_template_that_includes_itself_before_it_extends_another_is_followed_once() 
 }
 
 #[test]
+fn a_position_is_safe_unless_the_name_is_something_else() {
+    check(&[
+        ("<script>a = {{ position('/a') }}</script>", "Script: position('/a')"),
+        ("<script>a = '{{ position('/a') ~ x }}'</script>", "Quotes: position('/a') ~ x"),
+        ("<script>a = '{{ position('/a').x }}'</script>", "Quotes: position('/a').x"),
+        ("<p {{ position('/a') }}>", "Name: position('/a')"),
+        (
+            "{% for position in [m] %}<script>a = '{{ position(x) }}'</script>{% endfor %}",
+            "Quotes: position(x)",
+        ),
+        (
+            "{% extends 'a' %}{% block b %}<script>a = '{{ position(x) }}'</script>{% endblock %}\n\
+             --- a\n{% include 'c' %}{% block b %}{% endblock %}\n--- c\n{% set position = m %}",
+            "Quotes: position(x)",
+        ),
+        (
+            "{% macro position(x) %}{{ x }}{% endmacro %}<script>a = '{{ position(x) }}'</script>",
+            "Quotes: x",
+        ),
+        ("<script>a = '{{ position(x) }}'</script>\n--- b.html\n{% set position = 1 %}", ""),
+    ]);
+}
+
+#[test]
 fn what_cannot_be_followed_is_told() {
     check(&[
         ("<p>{% include name ~ '.html' %}</p>", "Computed: include name ~ '.html'"),
@@ -290,6 +314,8 @@ fn what_is_safe_is_left() {
         "<script>a = {{ 7 }} + '{{ 'x' }}' + {{ names|length }} + '{{ n|int }}' + {{ 'on' if name else 'off' }}; // {{ n|int }}</script>",
         "<script>{% for x in xs %}a[{{ loop.index0 }}] = {{ x|tojson }};{% endfor %} b = a / c / {{ d|tojson }}</script>",
         "<script>`${ {{ n|tojson }} }${ { a: '}' }.a }` + {{ n|tojson }}; c = '{{ name|urlencode }}'</script>",
+        "<script>new WebSocket('/a?resume={{ position('/a') }}'); new WebSocket(`/b?resume={{ position(\"/b\") }}`)</script>",
+        "<script>a = {{ position('/a')|tojson }}</script><p data-a={{ position('/a') }} data-b=\"{{ position('/a') if x else 0 }}\">",
         "<script>a = {{ name|safe }};</script><style>p { order: {{ 7 }}; color: {{ color|safe }} }</style>",
         "<script>a = '{% if x %}b'{% else %}c'{% endif %} + {{ name|tojson }} + '';\n(a) / 2; b = {{ name|tojson }}</script>",
         "<script type=application/json>{ \"a\": {{ a|tojson }} }</script><script type=' Text/Template '><p>{{ name }}</p></script>",

@@ -13,6 +13,8 @@ use crate::base::debug_form::debug_form;
 use crate::base::error::EventError;
 use crate::base::limits::BodyLimits;
 #[cfg(feature = "views")]
+use crate::content::position::Positions;
+#[cfg(feature = "views")]
 use crate::content::view::Views;
 
 /// A request that a route answers: the first argument of its handler.
@@ -112,6 +114,11 @@ impl WebEvent {
     #[cfg(feature = "views")]
     pub(crate) fn views(&self) -> Option<&Views> {
         self.context().views.as_ref()
+    }
+
+    #[cfg(feature = "views")]
+    pub(crate) fn positions(&self) -> &Positions {
+        &self.context().positions
     }
 
     pub(crate) fn policy(&self) -> &'static str {

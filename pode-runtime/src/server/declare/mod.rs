@@ -43,7 +43,7 @@ use crate::push::publisher::Signals;
 use crate::server::dispatch::Mount;
 use crate::server::option_bounds::{self, Bounded};
 use crate::server::options::{EndpointOptions, ServerOptions};
-use crate::signal::Signal;
+use crate::signal::{Signal, positions};
 #[cfg(feature = "upstream")]
 use crate::upstream::Upstreams;
 use crate::upstream::{DeclaredUpstream, Destination};
@@ -327,6 +327,7 @@ impl Declared {
     ) -> Arc<Context> {
         Arc::new(Context {
             signals: signals.clone(),
+            positions: positions(&self.signals, signals.clone()),
             states: self.states.clone(),
             #[cfg(feature = "upstream")]
             upstreams: Upstreams::of(&self.upstreams),
