@@ -289,6 +289,8 @@ codes! {
     ParameterValue = 153,
     /// A template of which it can't be known what it prints where.
     UnclearTemplate = 154,
+    /// A view that asks for a position which there isn't.
+    NoPosition = 155,
 }
 
 impl Code {

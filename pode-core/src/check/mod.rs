@@ -7,9 +7,9 @@
 //!
 //! `code` numbers the mistakes, `diagnostic` is one of them, `suggestion` finds what
 //! was meant. `site` is what a server offers, `pages` compares what its pages
-//! request, and `redirects` where they lead. `files`, `templates` and `values` check
-//! views, `connections` the handlers `on connect`, `constants` the names of those,
-//! `reserved` and `twice` other names and paths.
+//! request, and `redirects` where they lead. `files`, `templates`, `values` and
+//! `positions` check views, `connections` the handlers `on connect`, `constants` the
+//! names of those, `reserved` and `twice` other names and paths.
 
 mod arguments;
 #[cfg(feature = "tls")]
@@ -23,6 +23,8 @@ mod files;
 mod limits;
 mod mounts;
 mod pages;
+#[cfg(feature = "views")]
+mod positions;
 mod redirects;
 mod reserved;
 mod routes;

@@ -8,9 +8,9 @@ use std::collections::BTreeSet;
 
 use super::site::{Answers, At, FileAt, Site};
 use super::suggestion::did_you_mean;
-#[cfg(feature = "views")]
-use super::values;
 use super::{Code, Diagnostic};
+#[cfg(feature = "views")]
+use super::{positions, values};
 use crate::model::{Action, Argument, File, Folder, Integer, Place, Route, Server, Source};
 use crate::page::{self, Asks, By, Html, Request, Sends, UNKNOWN};
 use crate::route_path::{RoutePath, Segment};
@@ -25,7 +25,10 @@ pub(super) fn check(server: &Server, site: &Site<'_>, found: &mut Vec<Diagnostic
             page.check_attributes(server, found);
         }
         #[cfg(feature = "views")]
-        values::check(&views.folder, &views.templates, server.own_policy, found);
+        {
+            values::check(&views.folder, &views.templates, server.own_policy, found);
+            positions::check(&views.folder, &views.templates, Some((server, site)), found);
+        }
     }
     for public in &server.publics {
         for file in public.folder.files() {

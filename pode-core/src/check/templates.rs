@@ -5,7 +5,7 @@ use minijinja::Environment;
 
 use super::files::{folder_missing, missing_view, unfit};
 use super::suggestion::did_you_mean;
-use super::{Code, Diagnostic, values};
+use super::{Code, Diagnostic, positions, values};
 use crate::model::{Action, File, Folder, Name, Place, Server, Views};
 use crate::page::{self, Include, Judged, Missing, Templates, Unknown, Word, Words};
 
@@ -32,6 +32,7 @@ pub fn check_view(folder: &Folder, view: &Name, templates: &[String]) -> Vec<Dia
     unknown_words(folder, templates, &mut found);
     // A server may have a policy of its own.
     values::check(folder, templates, true, &mut found);
+    positions::check(folder, templates, None, &mut found);
     found
 }
 

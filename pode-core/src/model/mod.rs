@@ -60,6 +60,8 @@ pub struct Server {
     /// Whether an endpoint trusts proxies, which may speak another protocol with
     /// browsers.
     pub behind_proxies: bool,
+    /// Whether the server hands over to another process.
+    pub hands_over: bool,
     /// Whether a declaration is missing here because it was not understood. It
     /// may contain whatever seems to be lacking.
     pub incomplete: bool,

@@ -51,6 +51,8 @@ pub(crate) fn resolve(written: &Written, mistakes: &mut Mistakes) -> (Server, Pl
         let Kind::Endpoint(endpoint) = &declaration.kind else { return false };
         endpoint.options.fields.iter().any(|field| field.name == options::TRUSTED_PROXIES)
     });
+    let mut options = written.server.options.fields.iter();
+    model.hands_over = options.any(|field| field.name == server::HAND_OVER);
     resolver.hand_over(&written.server.options);
     resolver.client_ids(&written.server.options);
     resolver.limits(&written.server.options);

@@ -10,7 +10,7 @@ use super::options::{called, text};
 use crate::syntax::Options;
 
 /// The option that says where another process finds the server.
-const HAND_OVER: &str = "hand_over";
+pub(super) const HAND_OVER: &str = "hand_over";
 
 /// The option for the time over which clients are told to reconnect there.
 const DRAIN: &str = "drain";

@@ -86,6 +86,25 @@ pode_server! {
 }
 
 pode_server! {
+    // PODE155: signals that keep messages, or may do so.
+    server resumed;
+    endpoint http 8094;
+    endpoint ws   8094;
+    views "ui/files/resumes";
+    signal RESUMED: String = "/chat" { history_messages: 100 };
+    signal RESUMED_ROOM: String = "/rooms/:room" (room: String) { history_messages: KEPT };
+    route GET "/hello/:name" => view "index";
+}
+
+const KEPT: usize = 0;
+
+#[derive(Serialize, View)]
+#[view("index", folder = "ui/files/resumes")]
+struct Resumes {
+    name: String,
+}
+
+pode_server! {
     // PODE084: the user's own policy.
     server lenient { content_security_policy: "script-src 'self' 'unsafe-inline'" };
     endpoint http 8091;
@@ -96,10 +115,12 @@ pode_server! {
 #[test]
 fn can_be_made() {
     let _ = (example(), lenient(), NEWS, ROOM, both(), BOTH, behind_a_proxy(), BEHIND);
+    let _ = (resumed(), RESUMED, RESUMED_ROOM);
     let hello = Hello { who: "Ada", page_title: None, friends: vec![7], _unused: 0 };
-    let _: [Box<dyn FnOnce(WebEvent) -> _>; 3] = [
+    let _: [Box<dyn FnOnce(WebEvent) -> _>; 4] = [
         Box::new(|event| hello.into_response(&event)),
         Box::new(|event| Flat { all: [].into() }.with_status(201).into_response(&event)),
         Box::new(|event| Head.into_response(&event)),
+        Box::new(|event| Resumes { name: String::new() }.into_response(&event)),
     ];
 }

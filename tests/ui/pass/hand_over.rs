@@ -15,6 +15,17 @@ pode_server! {
 }
 
 pode_server! {
+    // PODE155: all messages have numbers then.
+    server numbered { hand_over: "run/numbered.sock" };
+    endpoint http 8090;
+    endpoint ws   8090;
+    views "ui/files/resumes";
+    signal CHAT: String = "/chat";
+    signal ROOM: String = "/rooms/:room" (room: String);
+    route GET "/hello/:name" => view "index";
+}
+
+pode_server! {
     // PODE131: a path that is known only at run time, or none.
     server by_path(path: PathBuf) { hand_over: path };
 }
@@ -35,6 +46,15 @@ pode_server! {
 
 #[test]
 fn can_be_made() {
-    let _ =
-        (long(), example(), NEWS, by_path("shop.sock".into()), maybe(None), made("x.sock".into()));
+    let _ = (
+        long(),
+        example(),
+        NEWS,
+        numbered(),
+        CHAT,
+        ROOM,
+        by_path("shop.sock".into()),
+        maybe(None),
+        made("x.sock".into()),
+    );
 }
