@@ -19,6 +19,7 @@ use crate::support::start;
 #[path = "../../examples/chat_rooms.rs"]
 mod chat_rooms;
 pub(crate) mod chromium;
+mod readme;
 #[allow(dead_code, unreachable_pub, reason = "it is a program of its own")]
 #[path = "../../examples/relay.rs"]
 mod relay;
