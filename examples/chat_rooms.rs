@@ -1,11 +1,11 @@
-//! Chat rooms: lists of members, whispers, and unique names.
+//! Chat rooms: lists of members, whispers, unique names, and what was said before.
 //!
 //! Start it, open <http://127.0.0.1:8096/> in two windows, and enter under two
 //! names. Each address, such as <http://127.0.0.1:8096/rooms/kitchen>, is a
-//! separate room, which exists as long as somebody is in it. The page and its
-//! script are in the folder `chat_rooms` next to this file.
+//! separate room. The page and its script are in the folder `chat_rooms` next to
+//! this file.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::UNIX_EPOCH;
 
@@ -23,23 +23,31 @@ pode_server! {
 
     state ROOMS: Mutex<Rooms> = Mutex::default();
 
-    signal ROOM: Say -> News = "/rooms/:room" (room: String) {
+    /// What is said. Newcomers get the last of it, so nothing else goes here.
+    signal ROOM: Message = "/rooms/:room" (room: String) {
+        history_messages: 20,
+        history_age: 1h,
+        replay: Messages(20),
+        max_clients: 1000,
+    };
+
+    /// Who is there. A client is somebody with a name, and says things.
+    signal PEOPLE: Say -> News = "/rooms/:room/people" (room: String) {
         messages_per_second: 10,
         max_message_bytes: 4096,
         max_clients: 1000,
     } => hear;
-    on connect    ROOM => enter;
-    on disconnect ROOM => leave;
+    on connect    PEOPLE => enter;
+    on disconnect PEOPLE => leave;
 
     route GET "/"                                              => redirect "/rooms/lobby";
     route GET "/rooms/:room"                                   => view "room";
     route GET "/rooms/:room/door" (room: String, query: Guest) => knock;
 }
 
-/// Everything is kept in memory, so everything has a limit: these constants,
-/// and the options above.
+/// Everything is kept in memory, so everything has a limit: this one, and the
+/// options above.
 const MAX_NAME_CHARS: usize = 24;
-const LAST_MESSAGES: usize = 20;
 
 /// The group of clients that want to see who is typing.
 const CURIOUS: &str = "curious";
@@ -55,14 +63,20 @@ enum Say {
     Curious { on: bool },
 }
 
-/// A message to a page: `{"news":"message","from":"Ada","text":"hi"}`.
-#[derive(Clone, Serialize)]
+/// What was said to everyone in a room.
+#[derive(Serialize)]
+struct Message {
+    from: String,
+    text: String,
+    at_ms: u128,
+}
+
+/// Anything else that a page is told: `{"news":"typing","from":"Ada"}`.
+#[derive(Serialize)]
 #[serde(tag = "news", rename_all = "snake_case")]
 enum News {
     Welcome { you: ClientId },
-    Here { people: BTreeMap<ClientId, String> },
-    Earlier { messages: VecDeque<News> },
-    Message { from: String, text: String, at_ms: u128 },
+    Here { people: People },
     Whisper { from: String, to: String, text: String },
     Typing { from: String },
 }
@@ -73,14 +87,11 @@ struct Guest {
     name: String,
 }
 
-/// Rooms with people in them: a room is removed when the last one leaves.
-type Rooms = HashMap<String, Room>;
+/// The names of those in a room.
+type People = BTreeMap<ClientId, String>;
 
-#[derive(Default)]
-struct Room {
-    people: BTreeMap<ClientId, String>,
-    last: VecDeque<News>,
-}
+/// Rooms with people in them: a room is removed when the last one leaves.
+type Rooms = HashMap<String, People>;
 
 /// The client gets an [`EventError`]; any other error goes to the log.
 type Outcome = Result<(), Box<dyn std::error::Error + Send + Sync>>;
@@ -95,7 +106,7 @@ async fn enter(event: ConnectEvent<News>, room: String) -> Result<(), EventError
     let mut rooms = lock(event.state(ROOMS));
     may_enter(rooms.get(&room), &guest)?;
     // Only an admitted client triggers `leave`: nothing may fail after this.
-    rooms.entry(room).or_default().people.insert(you, guest.name.clone());
+    rooms.entry(room).or_default().insert(you, guest.name.clone());
     event.set_state(guest);
     Ok(())
 }
@@ -106,33 +117,32 @@ async fn knock(event: WebEvent, room: String, guest: Guest) -> Result<(), EventE
     may_enter(lock(event.state(ROOMS)).get(&room), &guest)
 }
 
-fn may_enter(room: Option<&Room>, Guest { name }: &Guest) -> Result<(), EventError> {
+fn may_enter(people: Option<&People>, Guest { name }: &Guest) -> Result<(), EventError> {
     if name.trim().is_empty() || name.chars().count() > MAX_NAME_CHARS {
         let text = format!("a name has from 1 to {MAX_NAME_CHARS} characters");
         return Err(EventError::new(400, text));
     }
-    let is_here = |room: &Room| room.people.values().any(|other| other == name);
-    if room.is_some_and(is_here) {
+    if people.is_some_and(|people| people.values().any(|other| other == name)) {
         return Err(EventError::new(409, format!("somebody here is called {name} already")));
     }
     Ok(())
 }
 
-async fn leave(event: DisconnectEvent, name: String) -> Outcome {
+async fn leave(event: DisconnectEvent, room: String) -> Outcome {
     let mut rooms = lock(event.state(ROOMS));
-    let room = rooms.entry(name.clone()).or_default();
-    room.people.remove(event.client().id());
-    if room.people.is_empty() {
-        rooms.remove(&name);
+    let people = rooms.entry(room.clone()).or_default();
+    people.remove(event.client().id());
+    if people.is_empty() {
+        rooms.remove(&room);
         return Ok(());
     }
-    Ok(event.try_send(ROOM.at(&name), &room.here())?)
+    Ok(event.try_send(PEOPLE.at(&room), &News::Here { people: people.clone() })?)
 }
 
 async fn hear(event: SignalEvent<News>, room: String, say: Say) -> Outcome {
     match say {
         Say::Hello => introduce(&event, room),
-        Say::Message { text } => talk(&event, room, text),
+        Say::Message { text } => talk(&event, room, text).await,
         Say::Whisper { to, text } => whisper(&event, room, to, text).await,
         Say::Typing => show_typing(&event, room).await,
         Say::Curious { on: true } => Ok(event.client().join_group(CURIOUS).await?),
@@ -140,41 +150,37 @@ async fn hear(event: SignalEvent<News>, room: String, say: Say) -> Outcome {
     }
 }
 
-/// Sends a newcomer the last messages, and everybody the list of members.
+/// Sends everybody the list of members, as a newcomer has come.
 ///
 /// Pages request it by `hello` once they are connected: a greeting made in
 /// `enter` would lack the changes between then and the moment from which the
 /// client receives every message. Changes of a room are sent before the lock is
 /// released, so that all clients receive them in the order in which they
-/// happened. Nothing may wait under a lock, so these are sent by `try_send` and
-/// `try_now`, which don't wait.
-fn introduce(event: &SignalEvent<News>, name: String) -> Outcome {
-    let mut rooms = lock(event.state(ROOMS));
-    let room = rooms.entry(name.clone()).or_default();
-    event.reply(&News::Earlier { messages: room.last.clone() }).try_now()?;
-    Ok(event.try_send(ROOM.at(&name), &room.here())?)
+/// happened. Nothing may wait under a lock, so these are sent by `try_send`, which
+/// doesn't wait.
+fn introduce(event: &SignalEvent<News>, room: String) -> Outcome {
+    let rooms = lock(event.state(ROOMS));
+    let people = rooms.get(&room).cloned().unwrap_or_default();
+    Ok(event.try_send(PEOPLE.at(&room), &News::Here { people })?)
 }
 
-fn talk(event: &SignalEvent<News>, name: String, text: String) -> Outcome {
+async fn talk(event: &SignalEvent<News>, room: String, text: String) -> Outcome {
     let at_ms = UNIX_EPOCH.elapsed()?.as_millis();
-    let message = News::Message { from: name_of(event)?, text, at_ms };
-    let mut rooms = lock(event.state(ROOMS));
-    event.try_send(ROOM.at(&name), &message)?;
-    rooms.entry(name).or_default().remember(message);
-    Ok(())
+    let message = Message { from: name_of(event)?, text, at_ms };
+    Ok(event.send(ROOM.at(&room), &message).await?)
 }
 
 async fn whisper(event: &SignalEvent<News>, room: String, to: ClientId, text: String) -> Outcome {
-    let found = lock(event.state(ROOMS)).get(&room).and_then(|room| room.people.get(&to).cloned());
+    let found = lock(event.state(ROOMS)).get(&room).and_then(|people| people.get(&to).cloned());
     let listener = found.ok_or_else(|| EventError::new(404, "whoever that was has left"))?;
     let whisper = News::Whisper { from: name_of(event)?, to: listener, text };
-    event.send(ROOM.at(&room), &whisper).to_client(&to).await?;
+    event.send(PEOPLE.at(&room), &whisper).to_client(&to).await?;
     Ok(event.reply(&whisper).await?)
 }
 
 async fn show_typing(event: &SignalEvent<News>, room: String) -> Outcome {
     let typing = News::Typing { from: name_of(event)? };
-    let sending = event.send(ROOM.at(&room), &typing).to_group(CURIOUS);
+    let sending = event.send(PEOPLE.at(&room), &typing).to_group(CURIOUS);
     Ok(sending.except(event.client().id()).await?)
 }
 
@@ -185,19 +191,6 @@ fn name_of(event: &SignalEvent<News>) -> Result<String, EventError> {
 /// Locks the rooms, which are always consistent, even if a handler panicked.
 fn lock(rooms: &Mutex<Rooms>) -> MutexGuard<'_, Rooms> {
     rooms.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Room {
-    fn here(&self) -> News {
-        News::Here { people: self.people.clone() }
-    }
-
-    fn remember(&mut self, message: News) {
-        self.last.push_back(message);
-        if self.last.len() > LAST_MESSAGES {
-            self.last.pop_front();
-        }
-    }
 }
 
 fn main() -> pode::Result {
@@ -214,22 +207,22 @@ mod tests {
     #[tokio::test]
     async fn a_message_stays_in_its_room() {
         let server = pode::test::start(chat_rooms()).await;
-        let room = |room: &str| ROOM.at(&room.to_owned());
-        let mut ada = server.connect(room("kitchen")).query(&[("name", "Ada")]).await;
-        let mut bob = server.connect(room("hall")).query(&[("name", "Bob")]).await;
-        for client in [&mut ada, &mut bob] {
-            assert_eq!(client.next_json::<Value>().await["news"], "welcome");
-        }
+        let listen = |room: &str| server.connect(ROOM.at(&room.to_owned()));
+        let ada = server.connect(PEOPLE.at(&"kitchen".to_owned())).query(&[("name", "Ada")]);
+        let ada = ada.await;
+        let (mut kitchen, mut hall) = (listen("kitchen").await, listen("hall").await);
         ada.send_json(&json!({ "say": "message", "text": "hi" })).await;
-        let heard: Value = ada.next_json().await;
+        // Who comes later hears it, too.
+        kitchen.next_text().await;
+        let heard: Value = listen("kitchen").await.next_json().await;
         assert_eq!((&heard["from"], &heard["text"]), (&json!("Ada"), &json!("hi")));
-        bob.assert_silent().await;
+        hall.assert_silent().await;
     }
 
     #[tokio::test]
     async fn a_name_is_free_again_when_its_owner_has_left() {
         let server = pode::test::start(chat_rooms()).await;
-        let enter = || server.connect(ROOM.at(&"hall".to_owned())).query(&[("name", "Ada")]);
+        let enter = || server.connect(PEOPLE.at(&"hall".to_owned())).query(&[("name", "Ada")]);
         let ada = enter().await;
         let refused = enter().refused().await.assert_status(409);
         assert_eq!(refused.text(), "somebody here is called Ada already");

@@ -299,6 +299,7 @@ keywords! {
     /// #   public "examples/chat_rooms/public";
     /// #   route GET "/rooms/:room/door" (room: String) => async |_, _: String| ();
     /// #   signal ROOM: String = "/rooms/:room" (room: String);
+    /// #   signal PEOPLE: String = "/rooms/:room/people" (room: String);
     /// }
     ///
     /// #[derive(Serialize, View)]

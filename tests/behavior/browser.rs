@@ -275,6 +275,13 @@ fn each_chat_room_is_one_of_its_own() {
         wait_for_messages(&cid, &said).await;
         wait_for_texts(&cid, ".whisper span", &[]).await;
         cid.save_picture("chat_rooms").await;
+        // Who comes back gets what was said again, and lists it once.
+        cid.click("#leave").await;
+        wait_for_people(&ada, &["Ada (you)", "Bob"]).await;
+        cid.press("Enter").await;
+        wait_for_people(&cid, &["AdaCid (you)", "Ada", "Bob"]).await;
+        say(&cid, "here again").await;
+        wait_for_messages(&cid, &["hello, lobby", markup, "done", "here again"]).await;
 
         ada.click("#people li:last-child button").await;
         assert_eq!([ada.complaints(), bob.complaints(), eve.complaints()], [[""; 0]; 3]);
@@ -293,7 +300,8 @@ fn each_chat_room_is_one_of_its_own() {
         wait_for_people(&ada, &["Ada (you)", "AdaCid"]).await;
         wait_for_people(&eve, &["Ada (you)"]).await;
         say(&cid, "back again").await;
-        wait_for_messages(&ada, &["hello, lobby", markup, "done", "back again"]).await;
+        let said = ["hello, lobby", markup, "done", "here again", "back again"];
+        wait_for_messages(&ada, &said).await;
         server.stop().await;
     });
 }

@@ -68,7 +68,7 @@ async fn rooms_that_close_with_people_in_them_are_no_error() {
     program.says("listens on ws://127.0.0.1:8096/").await;
     let mut people = Vec::new();
     for name in ["Ada", "Bob", "Cid"] {
-        let path = format!("/rooms/lobby?name={name}");
+        let path = format!("/rooms/lobby/people?name={name}");
         let mut client = Client::connect_at(at(8096), &path).await.unwrap();
         assert!(client.text().await.starts_with(r#"{"news":"welcome","you":"#));
         people.push(client);

@@ -1,4 +1,5 @@
-// The page of the example: one room, by one WebSocket.
+// The page of the example: one room, by one WebSocket for who is there, and one
+// for what is said.
 //
 // What is said goes to the server and comes back to everyone, this page
 // included. So nothing is listed here before it has been all the way.
@@ -99,7 +100,7 @@ function connect() {
 
   let openedAt;
   const mine = new WebSocket(
-    `ws://${location.host}/rooms/${encodeURIComponent(ROOM)}?name=${encodeURIComponent(name)}`,
+    `ws://${location.host}/rooms/${encodeURIComponent(ROOM)}/people?name=${encodeURIComponent(name)}`,
   );
   socket = mine;
   mine.onopen = () => {
@@ -120,6 +121,20 @@ function connect() {
     failures = stable ? 1 : failures + 1;
     connectIn(pause());
   };
+}
+
+// Listens to what is said, the last of it first, for as long as a socket is open.
+// If this ends before, that one does, too, and both begin anew.
+function listen(mine) {
+  // After a reconnect, some of it is listed already.
+  const listed = new Set([...messages.children].map((entry) => entry.dataset.key));
+  const room = new WebSocket(`ws://${location.host}/rooms/${encodeURIComponent(ROOM)}`);
+  room.onmessage = ({ data }) => {
+    const message = JSON.parse(data);
+    if (socket === mine && !listed.has(keyOf(message))) listMessage(message);
+  };
+  room.onclose = () => mine.close();
+  mine.addEventListener("close", () => room.close());
 }
 
 // Doubles with each failure. The random half keeps the clients of a server
@@ -168,18 +183,13 @@ function hear(news) {
       people = {};
       // From here on everything arrives, so now the room is asked for.
       say({ say: "hello" });
+      listen(socket);
       if (!curious.checked) say({ say: "curious", on: false });
-      break;
-    case "earlier":
-      news.messages.filter((message) => !isListed(message)).forEach(listMessage);
       break;
     case "here":
       noteChanges(news.people);
       showPeople(news.people);
       showConnection("live", "Live");
-      break;
-    case "message":
-      listMessage(news);
       break;
     case "whisper":
       listWhisper(news);
@@ -274,21 +284,15 @@ function showTypists() {
 // ---- Listing ---------------------------------------------------------------
 
 function listMessage(message) {
-  typists.delete(message.from);
+  const { from, text, at_ms } = message;
+  typists.delete(from);
   showTypists();
-  const own = message.from === people[me];
-  const entry = list(message.from, message.text, own ? "message own" : "message", message.at_ms);
+  const entry = list(from, text, from === name ? "message own" : "message", at_ms);
   entry.dataset.key = keyOf(message);
 }
 
 function keyOf({ at_ms, from }) {
   return `${at_ms} ${from}`;
-}
-
-// What was said before is told anew after each reconnect.
-function isListed(message) {
-  const key = keyOf(message);
-  return [...messages.children].some((entry) => entry.dataset.key === key);
 }
 
 function listWhisper({ from, to, text }) {
