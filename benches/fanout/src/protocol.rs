@@ -11,6 +11,10 @@
 //! | `listening PORT ID` | standard output | the same; the process of this id is measured |
 //! | `publish BYTES MESSAGES RATE BURST` | standard input | publish; see [`Publish`] |
 //! | `done PUBLISHED` | standard output | the number of published messages |
+//! | `done PUBLISHED POSITION` | standard output | the same; a client that has them all comes back with this position |
+//!
+//! A position is the query that the client adds to its path. Only a server of a
+//! single path may give one.
 //!
 //! When its input ends, the program ends.
 

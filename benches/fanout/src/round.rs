@@ -78,6 +78,11 @@ pub struct Round {
     /// How much larger the server's memory was after the peak than before it,
     /// in bytes.
     pub kept_bytes: Option<u64>,
+    /// How many clients came back after they were cut.
+    pub returned: Option<u64>,
+    /// How much the server's memory grew at most from before the cut until the last
+    /// client had what it missed, for each of them, in bytes.
+    pub return_bytes: Option<f64>,
 }
 
 /// The length of the measured window, and the cores.
@@ -122,10 +127,15 @@ pub fn measure(workload: &Workload, program: &Program, setting: Setting<'_>) -> 
     }
 
     let publish = workload.publish(setting.seconds);
+    round.offered = publish.messages;
     let mut clients = Clients::open(&server, workload.clients, workload.paths)?;
-    warm_up(&mut clients, &mut server, workload)?;
+    let position = warm_up(&mut clients, &mut server, workload)?.position;
+    if matches!(workload.kind, Kind::Resume(_)) {
+        round.resume(&mut clients, &mut server, &publish, position)?;
+        return Ok(round);
+    }
     if let Kind::Peak(peak) = workload.kind {
-        round.window(&mut clients, &mut server, &publish, || Ok(()))?;
+        round.window(&mut server, |server| clients.run(server, &publish, || Ok(())))?;
         round.cost_before_ns = Some(round.cost_ns());
         let before = anonymous_bytes(id)?;
         drop(clients);
@@ -135,12 +145,12 @@ pub fn measure(workload: &Workload, program: &Program, setting: Setting<'_>) -> 
         drop(peak);
         server.settle()?;
         warm_up(&mut clients, &mut server, workload)?;
-        round.window(&mut clients, &mut server, &publish, || Ok(()))?;
+        round.window(&mut server, |server| clients.run(server, &publish, || Ok(())))?;
         round.kept_bytes = Some(anonymous_bytes(id)?.saturating_sub(before));
         return Ok(round);
     }
     let Kind::Stuck(stuck) = workload.kind else {
-        round.window(&mut clients, &mut server, &publish, || Ok(()))?;
+        round.window(&mut server, |server| clients.run(server, &publish, || Ok(())))?;
         return Ok(round);
     };
     let without = clients.run(&mut server, &publish, || Ok(()))?;
@@ -152,10 +162,12 @@ pub fn measure(workload: &Workload, program: &Program, setting: Setting<'_>) -> 
     let (port, ports) = (server.port(), ports?);
     let mut most = before;
     let mut most_unsent = None;
-    round.window(&mut clients, &mut server, &publish, || {
-        most = most.max(anonymous_bytes(id)?);
-        most_unsent = most_unsent.max(unsent_bytes(port, &ports).ok());
-        Ok(())
+    round.window(&mut server, |server| {
+        clients.run(server, &publish, || {
+            most = most.max(anonymous_bytes(id)?);
+            most_unsent = most_unsent.max(unsent_bytes(port, &ports).ok());
+            Ok(())
+        })
     })?;
     let each = |bytes| bytes as f64 / held.len() as f64;
     round.stuck_bytes = Some(each(most - before));
@@ -163,35 +175,65 @@ pub fn measure(workload: &Workload, program: &Program, setting: Setting<'_>) -> 
     Ok(round)
 }
 
-fn warm_up(clients: &mut Clients, server: &mut Server, workload: &Workload) -> io::Result<()> {
+fn warm_up(clients: &mut Clients, server: &mut Server, workload: &Workload) -> io::Result<Outcome> {
     for _ in 0..WARM_UPS {
-        if clients.run(server, &workload.warm_up(), || Ok(()))?.lost == 0 {
-            return Ok(());
+        let outcome = clients.run(server, &workload.warm_up(), || Ok(()))?;
+        if outcome.lost == 0 {
+            return Ok(outcome);
         }
     }
     Err(io::Error::other("clients that follow easily don't get everything"))
 }
 
 impl Round {
-    /// Runs the measured window: from the request until all messages arrived.
-    fn window(
+    /// Cuts all clients, which are at a position if the server keeps messages, and
+    /// measures their return; then each is to get a live message, too.
+    fn resume(
         &mut self,
         clients: &mut Clients,
         server: &mut Server,
         publish: &Publish,
-        look: impl FnMut() -> io::Result<()>,
+        position: Option<String>,
+    ) -> io::Result<()> {
+        let id = server.id();
+        let before = anonymous_bytes(id)?;
+        let away = clients.cut(position);
+        let returning = away.count();
+        server.settle()?;
+        let missed = clients.run(server, publish, || Ok(()))?.published;
+        let mut most = anonymous_bytes(id)?;
+        self.window(server, |server| {
+            clients.come_back(server, away, missed, || {
+                most = most.max(anonymous_bytes(id)?);
+                Ok(())
+            })
+        })?;
+        self.returned = Some(returning as u64);
+        self.return_bytes = Some(most.saturating_sub(before) as f64 / returning as f64);
+        let live = clients.run(server, &Publish { messages: 1, ..*publish }, || Ok(()))?;
+        self.lost += live.lost;
+        self.out_of_order += live.out_of_order;
+        self.cut_off += live.cut_off;
+        Ok(())
+    }
+
+    /// Measures a window: from the request, or the first return, until all messages
+    /// arrived.
+    fn window(
+        &mut self,
+        server: &mut Server,
+        run: impl FnOnce(&mut Server) -> io::Result<Outcome>,
     ) -> io::Result<()> {
         let id = server.id();
         let (server_before, before) = (CpuTime::of_process(id)?, CpuTime::of_this_thread()?);
-        let outcome = clients.run(server, publish, look)?;
+        let outcome = run(server)?;
         let server_time = CpuTime::of_process(id)?.since(server_before);
         self.generator_share = CpuTime::of_this_thread()?.since(before).share();
         self.server_ns = server_time.ran_ns;
         self.server_waited_ns = server_time.waited_ns;
         self.user_ticks = server_time.user_ticks;
         self.kernel_ticks = server_time.kernel_ticks;
-        self.offered = publish.messages;
-        let Outcome { published, received, lost, out_of_order, cut_off, seconds, latency } =
+        let Outcome { published, received, lost, out_of_order, cut_off, seconds, latency, .. } =
             outcome;
         (self.published, self.delivered, self.lost) = (published, received, lost);
         (self.out_of_order, self.cut_off, self.seconds) = (out_of_order, cut_off, seconds);
@@ -201,9 +243,10 @@ impl Round {
         Ok(())
     }
 
-    /// Returns the cost of a delivery, in nanoseconds of the server's core.
+    /// Returns the cost of a delivery, or of a client that came back, in nanoseconds
+    /// of the server's core.
     pub fn cost_ns(&self) -> f64 {
-        self.server_ns as f64 / self.delivered.max(1) as f64
+        self.server_ns as f64 / self.returned.unwrap_or(self.delivered).max(1) as f64
     }
 
     /// Returns the cost of a delivery as a multiple of that before the peak;

@@ -57,7 +57,7 @@ pub struct Measured<'a> {
 pub struct Compared {
     /// The other server.
     pub reference: &'static str,
-    /// The ratio of the costs of a delivery.
+    /// The ratio of the costs of a delivery, or of a client that came back.
     pub cost: Option<Quartiles>,
     /// The ratio of the 99th percentiles of latencies.
     pub p99: Option<Quartiles>,
@@ -71,6 +71,16 @@ impl Measured<'_> {
 
     fn median(&self, value: impl Fn(&Round) -> f64) -> f64 {
         self.quartiles(value).map_or(f64::NAN, |quartiles| quartiles.median)
+    }
+
+    /// Writes the percentage of messages that were lost.
+    fn lost(&self) -> String {
+        let lost = self.sum(|round| round.lost) as f64;
+        let all = self.sum(|round| round.lost + round.delivered) as f64;
+        match lost {
+            0.0 => "0".to_owned(),
+            _ => format!("{:.1} %", 100.0 * lost / all),
+        }
     }
 
     fn sum(&self, value: impl Fn(&Round) -> u64) -> u64 {
@@ -124,6 +134,7 @@ pub fn markdown(workload: &Workload, rounds: &[Round]) -> String {
     let mut text = format!("{}: {}\n\n", workload.name, workload.title);
     let _ = match workload.kind {
         Kind::Idle => idle(&mut text, &measured),
+        Kind::Resume(_) => returned(&mut text, &measured),
         _ => delivered(&mut text, workload, &measured),
     };
     let _ = writeln!(
@@ -138,6 +149,28 @@ fn idle(text: &mut String, measured: &[Measured<'_>]) -> std::fmt::Result {
     for of in measured {
         let bytes = of.median(|round| round.idle_bytes.unwrap_or(f64::NAN));
         writeln!(text, "| {} | {bytes:.0} |", of.server)?;
+    }
+    Ok(())
+}
+
+fn returned(text: &mut String, measured: &[Measured<'_>]) -> std::fmt::Result {
+    let mut columns = vec!["server".to_owned(), "µs per client".to_owned()];
+    let references = measured.first().map_or(&[][..], |of| &of.compared);
+    columns.extend(references.iter().map(|of| format!("times {} (quartiles)", of.reference)));
+    let figures =
+        ["in the kernel", "clients/s", "KiB per client at the peak", "lost", "twice or late"];
+    columns.extend(figures.map(str::to_owned));
+    writeln!(text, "| {} |\n|---|{}", columns.join(" | "), "---:|".repeat(columns.len() - 1))?;
+    for of in measured.iter().filter(|of| !of.rounds.is_empty()) {
+        write!(text, "| {} | {:.0} ", of.server, of.median(|round| round.cost_ns() / 1e3))?;
+        for Compared { cost, .. } in &of.compared {
+            write!(text, "| {} ", Quartiles::text(*cost))?;
+        }
+        let rate = of.median(|round| round.returned.unwrap_or(0) as f64 / round.seconds);
+        let peak = of.median(|round| round.return_bytes.unwrap_or(f64::NAN) / 1024.0);
+        let (kernel, rate) = (of.kernel_percent(), thousands(rate));
+        write!(text, "| {kernel:.0} % | {rate} | {peak:.1} | {} ", of.lost())?;
+        writeln!(text, "| {} |", of.sum(|round| round.out_of_order))?;
     }
     Ok(())
 }
@@ -185,14 +218,7 @@ fn delivered(
             |value: &dyn Fn(&Round) -> u64| of.median(|round| value(round) as f64 / 1e6);
         write!(text, "| {:.1} ", milliseconds(&|round| round.p50_ns))?;
         write!(text, "| {:.1} ", milliseconds(&|round| round.p99_ns))?;
-        write!(text, "| {:.1} ", milliseconds(&|round| round.p999_ns))?;
-        let lost = of.sum(|round| round.lost) as f64;
-        let all = of.sum(|round| round.lost + round.delivered) as f64;
-        let percent = 100.0 * lost / all;
-        match percent {
-            0.0 => write!(text, "| 0 ")?,
-            _ => write!(text, "| {percent:.1} % ")?,
-        }
+        write!(text, "| {:.1} | {} ", milliseconds(&|round| round.p999_ns), of.lost())?;
         if stuck {
             let before = milliseconds(&|round| round.p99_before_ns.unwrap_or(0));
             let grown = Quartiles::of(

@@ -48,10 +48,12 @@ pub enum Kind {
     Stuck(usize),
     /// The run is repeated after this many clients came at once and left.
     Peak(usize),
+    /// All clients are cut at once, miss this many messages, and come back.
+    Resume(u64),
 }
 
 /// All workloads, in the order in which they run.
-pub const WORKLOADS: [Workload; 11] = [
+pub const WORKLOADS: [Workload; 12] = [
     steady("W1", "1,000 clients, 50 messages/s of 128 B", 1_000, 1, per_second(128, 50)),
     steady("W2", "10,000 clients, 5 messages/s of 128 B", 10_000, 1, per_second(128, 5)),
     steady("W3", "1,000 clients, 10 messages/s of 16 KiB", 1_000, 1, per_second(16 << 10, 10)),
@@ -112,6 +114,17 @@ pub const WORKLOADS: [Workload; 11] = [
             per_second(128, 500),
         )
     },
+    Workload {
+        kind: Kind::Resume(100),
+        references: &["pode"],
+        ..steady(
+            "RESUME",
+            "10,000 clients that come back at once, each for 100 messages of 128 B",
+            10_000,
+            1,
+            per_second(128, 1_000),
+        )
+    },
 ];
 
 const NOTHING: PerSecond = per_second(0, 0);
@@ -139,9 +152,12 @@ impl Workload {
 
     /// Returns the request to publish for this many seconds, or for three times
     /// as many with clients that read nothing: at least one burst, and the same
-    /// number of messages on each path.
+    /// number of messages on each path. What clients miss is a fixed number.
     pub fn publish(&self, seconds: f64) -> Publish {
         let PerSecond { payload_bytes, messages, burst } = self.publish;
+        if let Kind::Resume(missed) = self.kind {
+            return Publish { payload_bytes, messages: missed, rate: messages, burst };
+        }
         // The kernel's buffers for a client that reads nothing, some
         // megabytes, should be full for most of the time.
         let seconds = if matches!(self.kind, Kind::Stuck(_)) { 3.0 * seconds } else { seconds };
@@ -158,11 +174,16 @@ impl Workload {
         Publish { payload_bytes, messages: 5 * paths, rate: 10 * paths, burst: 1 }
     }
 
-    /// Returns whether one of our servers takes part.
+    /// Returns whether a server takes part.
     pub fn includes(&self, server: &str) -> bool {
+        let resumes = matches!(self.kind, Kind::Resume(_));
         match server {
+            "floor" | "pode" => true,
+            "pode-history" => !self.tls,
+            "floor-history" => resumes,
+            _ if resumes => false,
             "floor-cork" => self.references.contains(&server),
-            "warp-by-hand" | "pode-room" | "pode-history" => !self.tls,
+            "warp-by-hand" | "pode-room" => !self.tls,
             "pode-group" => self.paths == 1 && !self.tls,
             _ => true,
         }

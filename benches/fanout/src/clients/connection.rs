@@ -2,14 +2,17 @@
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
+use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::ClientConfig;
 use socket2::SockRef;
 
 use super::tls::{self, Session};
+use crate::process::Server;
 
 /// How many handshakes are under way at once.
-const HANDSHAKES: usize = 100;
+pub(super) const HANDSHAKES: usize = 100;
 
 /// How long a handshake may take.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(20);
@@ -23,6 +26,14 @@ pub(super) struct Connection {
     pub(super) stream: TcpStream,
     /// Absent without TLS.
     session: Option<Box<Session>>,
+    /// What was read behind the handshake.
+    pub(super) early: Vec<u8>,
+}
+
+/// Who connects.
+#[derive(Debug)]
+pub(super) struct Newcomer {
+    pub(super) path: usize,
 }
 
 impl Connection {
@@ -74,61 +85,84 @@ impl Connection {
         }
     }
 
-    /// Reads the reply of the handshake. Nothing follows it: nothing is
-    /// published while clients connect.
+    /// Reads the reply of the handshake. Only what a client missed may follow it:
+    /// nothing is published while clients connect.
     fn read_reply(&mut self, buffer: &mut [u8]) -> io::Result<()> {
+        const END: &[u8] = b"\r\n\r\n";
         let mut reply = Vec::new();
-        while !reply.ends_with(b"\r\n\r\n") {
-            if self.read(buffer, |bytes| reply.extend_from_slice(bytes))? == 0 {
-                break;
+        let end = loop {
+            if let Some(end) = find(&reply, END) {
+                break end + END.len();
             }
-        }
+            if self.read(buffer, |bytes| reply.extend_from_slice(bytes))? == 0 {
+                break reply.len();
+            }
+        };
+        self.early = reply.split_off(end);
         // The answer to the key below, from the standard (RFC 6455, section 1.3).
         let accepted = b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
-        if reply.starts_with(b"HTTP/1.1 101 ") && reply.windows(28).any(|part| part == accepted) {
+        if reply.starts_with(b"HTTP/1.1 101 ") && find(&reply, accepted).is_some() {
             return Ok(());
         }
         Err(io::Error::other(format!("no upgrade: {}", String::from_utf8_lossy(&reply))))
     }
 }
 
-/// Connects clients, spread evenly over the paths.
-pub(super) fn connect(
+fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
+    bytes.windows(wanted.len()).position(|part| part == wanted)
+}
+
+/// Connects clients to one server.
+#[derive(Debug)]
+pub(super) struct Connector {
     port: u16,
-    clients: usize,
-    paths: usize,
-    tls: bool,
-) -> io::Result<Vec<Connection>> {
-    let config = if tls { Some(tls::config()?) } else { None };
-    let mut buffer = [0; ANSWER_BYTES];
-    let mut opened: Vec<Connection> = Vec::with_capacity(clients);
-    while opened.len() < clients {
-        let first = opened.len();
-        for _ in first..clients.min(first + HANDSHAKES) {
-            let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
+    /// Absent without TLS.
+    tls: Option<Arc<ClientConfig>>,
+}
+
+impl Connector {
+    pub(super) fn to(server: &Server) -> io::Result<Connector> {
+        let tls = if server.speaks_tls() { Some(tls::config()?) } else { None };
+        Ok(Connector { port: server.port(), tls })
+    }
+
+    /// Connects all these clients at once, from a position if they come back.
+    pub(super) fn connect(
+        &self,
+        clients: &[Newcomer],
+        position: Option<&str>,
+    ) -> io::Result<Vec<Connection>> {
+        let mut buffer = [0; ANSWER_BYTES];
+        let mut opened = Vec::with_capacity(clients.len());
+        for _ in clients {
+            let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port))?;
             stream.set_nodelay(true)?;
             stream.set_read_timeout(Some(HANDSHAKE_TIMEOUT))?;
             // Ten thousand connections in TIME_WAIT would disturb the next
             // round.
             SockRef::from(&stream).set_linger(Some(Duration::ZERO))?;
-            let session = config.as_ref().map(Session::new).transpose()?.map(Box::new);
-            let mut connection = Connection { stream, session };
+            let session = self.tls.as_ref().map(Session::new).transpose()?.map(Box::new);
+            let mut connection = Connection { stream, session, early: Vec::new() };
             connection.start_tls()?;
             opened.push(connection);
         }
-        for (index, connection) in opened.iter_mut().enumerate().skip(first) {
+        for (connection, client) in opened.iter_mut().zip(clients) {
             connection.finish_tls(&mut buffer)?;
+            let target = match position {
+                Some(query) => format!("/{}?{query}", client.path),
+                None => format!("/{}", client.path),
+            };
             let request = format!(
-                "GET /{} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: Upgrade\r\n\
+                "GET {target} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nConnection: Upgrade\r\n\
                  Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
                  Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-                index % paths
+                self.port
             );
             connection.write(request.as_bytes())?;
         }
-        for connection in &mut opened[first..] {
+        for connection in &mut opened {
             connection.read_reply(&mut buffer)?;
         }
+        Ok(opened)
     }
-    Ok(opened)
 }

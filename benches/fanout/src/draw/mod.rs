@@ -78,6 +78,7 @@ fn chart(workload: &Workload, measured: &[Measured<'_>]) -> Option<Chart> {
         }
         Kind::Stuck(_) => ("99th percentile of the others' latency, in milliseconds".to_owned(), 1),
         Kind::Peak(_) => ("CPU per delivery, times that before the peak".to_owned(), 2),
+        Kind::Resume(_) => ("CPU per client that comes back, in microseconds".to_owned(), 0),
     };
     let value = |of: &Measured<'_>| match workload.kind {
         Kind::Idle => of.quartiles(|round| round.idle_bytes.unwrap_or(0.0)),
@@ -85,6 +86,7 @@ fn chart(workload: &Workload, measured: &[Measured<'_>]) -> Option<Chart> {
         Kind::Steady => of.compared.first()?.cost,
         Kind::Stuck(_) => of.quartiles(|round| round.p99_ns as f64 / 1e6),
         Kind::Peak(_) => of.quartiles(Round::cost_times_before),
+        Kind::Resume(_) => of.quartiles(|round| round.cost_ns() / 1e3),
     };
     let bars: Vec<(&str, Quartiles)> =
         measured.iter().filter_map(|of| Some((of.server, value(of)?))).collect();

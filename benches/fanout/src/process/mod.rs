@@ -50,6 +50,15 @@ pub struct Server {
     tls: bool,
 }
 
+/// A server's answer when it has published.
+#[derive(Debug)]
+pub struct Published {
+    /// How many messages.
+    pub messages: u64,
+    /// The position behind them, if clients may come back for what they miss.
+    pub position: Option<String>,
+}
+
 impl Server {
     /// Starts a program, on the given cores if there are any, and waits until
     /// clients can connect: by TLS, if there is a folder with a certificate.
@@ -135,17 +144,18 @@ impl Server {
     }
 
     /// Reads its answer; this waits unless there is something to read. Returns
-    /// how many messages it published once it is done.
+    /// what it published once it is done.
     ///
     /// # Errors
     ///
     /// It has ended, or answers something else.
-    pub fn read_answer(&mut self) -> io::Result<Option<u64>> {
+    pub fn read_answer(&mut self) -> io::Result<Option<Published>> {
         let Some(line) = self.read_line()? else { return Ok(None) };
-        match line.strip_prefix("done ").and_then(|published| published.parse().ok()) {
-            Some(published) => Ok(Some(published)),
-            None => Err(io::Error::other(format!("unexpected: {line}"))),
-        }
+        let unexpected = || io::Error::other(format!("unexpected: {line}"));
+        let mut fields = line.strip_prefix("done ").ok_or_else(unexpected)?.split(' ');
+        let messages = fields.next().and_then(|messages| messages.parse().ok());
+        let position = fields.next().map(str::to_owned);
+        Ok(Some(Published { messages: messages.ok_or_else(unexpected)?, position }))
     }
 
     fn wait_for_line(&mut self, timeout: Duration) -> io::Result<String> {

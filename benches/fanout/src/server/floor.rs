@@ -2,9 +2,10 @@
 //!
 //! One thread, one epoll, and for each message one `send` of the ready frame
 //! to each socket of the path. With `cork`, messages of a path that are due
-//! together are joined, so that one `send` takes them all. There is no HTTP
-//! but the handshake, and no WebSocket but the outgoing frames: what remains
-//! is the kernel, and behind TLS the encryption for each client.
+//! together are joined, so that one `send` takes them all. With a history, one
+//! `send` takes the answer to a handshake and all that the client missed. There
+//! is no HTTP but the handshake, and no WebSocket but the outgoing frames: what
+//! remains is the kernel, and behind TLS the encryption for each client.
 
 use std::io::{self, Read, Write};
 use std::net::TcpListener;
@@ -37,9 +38,20 @@ struct Floor {
     clients: Vec<Option<Client>>,
     /// The indices of the clients of each path.
     paths: Vec<Vec<u32>>,
-    cork: bool,
+    mode: Mode,
+    /// All frames that were sent, if there is a history.
+    history: Vec<u8>,
     tls: Option<Arc<ServerConfig>>,
     publishing: Option<Publishing>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    Plain,
+    /// Messages that are due together are joined.
+    Cork,
+    /// Messages are kept; a position is `from=` and their bytes.
+    History,
 }
 
 struct Client {
@@ -57,7 +69,7 @@ struct Publishing {
     next: u64,
 }
 
-pub(super) fn serve(paths: usize, certificate: Option<&Path>, cork: bool) -> io::Result<()> {
+pub(super) fn serve(paths: usize, certificate: Option<&Path>, mode: Mode) -> io::Result<()> {
     let tls = certificate.map(tls::config).transpose()?;
     let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
     let listener = listen()?;
@@ -66,7 +78,8 @@ pub(super) fn serve(paths: usize, certificate: Option<&Path>, cork: bool) -> io:
     epoll::add(&epoll, &requests, epoll::EventData::new_u64(REQUESTS), epoll::EventFlags::IN)?;
     println!("listening {}", listener.local_addr()?.port());
     let paths = vec![Vec::new(); paths];
-    let mut floor = Floor { epoll, listener, clients: vec![], paths, cork, tls, publishing: None };
+    let (clients, history, publishing) = (Vec::new(), Vec::new(), None);
+    let mut floor = Floor { epoll, listener, clients, paths, mode, history, tls, publishing };
     let mut events = Vec::with_capacity(1024);
     loop {
         events.clear();
@@ -152,8 +165,10 @@ impl Floor {
     }
 
     fn answer(&mut self, index: u32, request: &str) -> io::Result<()> {
-        let path = request.strip_prefix("GET /").and_then(|rest| rest.split(' ').next());
-        let path: Option<u32> = path.and_then(|path| path.parse().ok());
+        let target = request.strip_prefix("GET /").and_then(|rest| rest.split(' ').next());
+        let (path, query) = target.map_or(("", ""), |it| it.split_once('?').unwrap_or((it, "")));
+        let from: Option<usize> = query.strip_prefix("from=").and_then(|from| from.parse().ok());
+        let path: Option<u32> = path.parse().ok();
         let known = path.filter(|path| (*path as usize) < self.paths.len());
         let key = request.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: "));
         let (Some(path), Some(key)) = (known, key) else {
@@ -169,11 +184,13 @@ impl Floor {
             client.path = Some(path);
             self.paths[path as usize].push(index);
         }
-        let reply = format!(
+        let mut reply = format!(
             "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
              Sec-WebSocket-Accept: {accept}\r\n\r\n"
-        );
-        self.send(index, reply.as_bytes())
+        )
+        .into_bytes();
+        reply.extend(from.and_then(|from| self.history.get(from..)).unwrap_or_default());
+        self.send(index, &reply)
     }
 
     /// Publishes the next message, or all that are due of its path. Later
@@ -186,7 +203,10 @@ impl Floor {
         let publish = publishing.publish;
         if first == publish.messages || now > publish.deadline() {
             self.publishing = None;
-            println!("done {first}");
+            match self.mode {
+                Mode::History => println!("done {first} from={}", self.history.len()),
+                _ => println!("done {first}"),
+            }
             return Ok(());
         }
         let mut bytes = Vec::new();
@@ -194,7 +214,7 @@ impl Floor {
             frame(&mut bytes, &text(publishing.next / paths, publish.payload_bytes));
             publishing.next += 1;
             // With several paths, the next message is another path's.
-            if !self.cork || paths > 1 || bytes.len() >= CORK_BYTES {
+            if self.mode != Mode::Cork || paths > 1 || bytes.len() >= CORK_BYTES {
                 break;
             }
         }
@@ -203,6 +223,9 @@ impl Floor {
             // Backwards, since a client that fails is removed.
             for position in (0..self.paths[path].len()).rev() {
                 self.send(self.paths[path][position], &bytes)?;
+            }
+            if self.mode == Mode::History {
+                self.history.extend(bytes);
             }
         }
         Ok(())

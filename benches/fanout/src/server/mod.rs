@@ -15,13 +15,15 @@ use std::time::Duration;
 
 use tokio::runtime::Builder;
 
+use self::floor::Mode;
 use crate::process::raise_descriptor_limit;
 use crate::protocol::{Publish, monotonic_ns, text};
 
 /// The names of the server programs.
-pub const NAMES: [&str; 8] = [
+pub const NAMES: [&str; 9] = [
     "floor",
     "floor-cork",
+    "floor-history",
     "pode",
     "pode-history",
     "pode-room",
@@ -39,8 +41,10 @@ pub const NAMES: [&str; 8] = [
 pub fn serve(name: &str, paths: usize, certificate: Option<&Path>) -> io::Result<()> {
     raise_descriptor_limit()?;
     match name {
-        "floor" => floor::serve(paths, certificate, false),
-        "floor-cork" => floor::serve(paths, certificate, true),
+        "floor" => floor::serve(paths, certificate, Mode::Plain),
+        "floor-cork" => floor::serve(paths, certificate, Mode::Cork),
+        "floor-history" if paths == 1 => floor::serve(paths, certificate, Mode::History),
+        "floor-history" => Err(io::Error::other("the floor keeps the messages of one path")),
         "pode" => on_tokio(paths, pode::start(paths, certificate.is_some())),
         "pode-history" if certificate.is_none() => on_tokio(paths, pode::start_with_history(paths)),
         "pode-history" => Err(io::Error::other("the history isn't behind TLS")),
@@ -77,6 +81,12 @@ trait Publisher: Clone + Send + Sync + 'static {
 
     /// Publishes a text, as JSON, to all clients of a path.
     fn publish(&self, path: usize, text: String) -> impl Future<Output = io::Result<()>> + Send;
+
+    /// Returns the query with which a client that has everything so far comes back,
+    /// if there is a single path and what is published there is kept.
+    fn position(&self) -> Option<String> {
+        None
+    }
 }
 
 /// Starts a server on a runtime with a thread for each core, and publishes in a
@@ -92,7 +102,10 @@ fn on_tokio<P: Publisher>(
         let publish = Publish::parse(&line?)?;
         let publishing = publish_all(publisher.clone(), publish, paths);
         let published = runtime.block_on(runtime.spawn(publishing)).map_err(io::Error::other)??;
-        println!("done {published}");
+        match publisher.position() {
+            Some(position) => println!("done {published} {position}"),
+            None => println!("done {published}"),
+        }
     }
     runtime.shutdown_background();
     Ok(())

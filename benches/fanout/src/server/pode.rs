@@ -139,4 +139,9 @@ impl Publisher for Declared {
         };
         sent.map_err(io::Error::other)
     }
+
+    fn position(&self) -> Option<String> {
+        let Target::Paths(&[path]) = self.target else { return None };
+        Some(format!("resume={}", self.running.signals().position(path)?))
+    }
 }
