@@ -41,12 +41,14 @@ async function publishAll(publish, clock, [bytes, messages, rate, burst]) {
 }
 
 /// Obeys requests until standard input ends; `publish` takes a path's index
-/// and a text, `clock` tells CLOCK_MONOTONIC in nanoseconds.
-export async function serve(port, publish, clock = process.hrtime.bigint) {
-  console.log(`listening ${port}`);
+/// and a text, `clock` tells CLOCK_MONOTONIC in nanoseconds. With Socket.IO,
+/// `offset` tells that of the last message.
+export async function serve(port, publish, clock = process.hrtime.bigint, offset = undefined) {
+  console.log(`listening ${port}` + (offset ? ` ${process.pid} socket.io` : ""));
   for await (const line of createInterface({ input: process.stdin })) {
     const values = line.trim().split(" ").slice(1).map(Number);
-    console.log(`done ${await publishAll(publish, clock, values)}`);
+    const published = await publishAll(publish, clock, values);
+    console.log(`done ${published}` + (offset ? ` ${offset()}` : ""));
   }
   process.exit(0);
 }

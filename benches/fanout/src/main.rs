@@ -18,12 +18,15 @@ fn main() -> std::process::ExitCode {
             (Some(name), Some((paths, folder))) => serve(&name, paths, folder.as_deref()),
             _ => Err(Error::other("usage: pode-fanout serve NAME PATHS [CERTIFICATE]")),
         },
-        Some("nginx") => match (arguments.next(), paths_and_folder(&mut arguments)) {
-            (Some(packages), Some((paths, folder))) => {
-                nginx::serve(packages.as_ref(), paths, folder.as_deref())
+        Some(name @ ("nginx" | "nginx-history")) => {
+            match (arguments.next(), paths_and_folder(&mut arguments)) {
+                (Some(packages), Some((paths, folder))) => {
+                    let history = name == "nginx-history";
+                    nginx::serve(packages.as_ref(), paths, folder.as_deref(), history)
+                }
+                _ => Err(Error::other("usage: pode-fanout nginx PACKAGES PATHS [CERTIFICATE]")),
             }
-            _ => Err(Error::other("usage: pode-fanout nginx PACKAGES PATHS [CERTIFICATE]")),
-        },
+        }
         Some("growth") => run::growth(arguments),
         Some("draw") => run::draw(arguments),
         Some("tables") => run::tables(arguments),

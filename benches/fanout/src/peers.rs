@@ -7,16 +7,18 @@ use std::{env, fs, io};
 use crate::process::Program;
 
 /// The scripts by which peers speak the [protocol](crate::protocol).
-const SCRIPTS: [(&str, &str); 3] = [
+const SCRIPTS: [(&str, &str); 4] = [
     ("protocol.mjs", include_str!("../peers/protocol.mjs")),
     ("bun.mjs", include_str!("../peers/bun.mjs")),
     ("ws.mjs", include_str!("../peers/ws.mjs")),
+    ("socket-io.mjs", include_str!("../peers/socket-io.mjs")),
 ];
 
 /// Name, npm package, program below the folder (or on the `PATH`), script.
-const PEERS: [(&str, &str, &str, &str); 2] = [
+const PEERS: [(&str, &str, &str, &str); 3] = [
     ("bun", "bun@1.4.5", "node_modules/.bin/bun", "bun.mjs"),
     ("node-ws", "ws@8.23.0", "node", "ws.mjs"),
+    ("socket-io", "socket.io@4.8.4", "node", "socket-io.mjs"),
 ];
 
 /// The Debian packages of nginx and Nchan.
@@ -59,7 +61,15 @@ pub fn fetch(folder: &Path) -> io::Result<Vec<Program>> {
         programs.push(Program { name: name.to_owned(), command });
     }
     match unpack_nginx(&folder.join("nginx")) {
-        Ok(program) => programs.push(program),
+        Ok(()) => {
+            for (name, command) in
+                [("nginx-nchan", "nginx"), ("nginx-nchan-history", "nginx-history")]
+            {
+                let command =
+                    vec![env::current_exe()?.into(), command.into(), folder.join("nginx").into()];
+                programs.push(Program { name: name.to_owned(), command });
+            }
+        }
         Err(error) => {
             eprintln!(
                 "nginx-nchan is left out: {error} (it needs Debian's packages {}, as they are \
@@ -72,7 +82,7 @@ pub fn fetch(folder: &Path) -> io::Result<Vec<Program>> {
 }
 
 /// Unpacks nginx and Nchan without installing them, unless an earlier run did.
-fn unpack_nginx(folder: &Path) -> io::Result<Program> {
+fn unpack_nginx(folder: &Path) -> io::Result<()> {
     let unpacked = NGINX_FILES.iter().all(|file| folder.join(file).exists());
     if !unpacked {
         fs::create_dir_all(folder)?;
@@ -87,11 +97,9 @@ fn unpack_nginx(folder: &Path) -> io::Result<Program> {
             }
         }
     }
-    let command = vec![env::current_exe()?.into(), "nginx".into(), folder.into()];
     // It needs libraries that every Debian system has, and mount namespaces.
     succeed(Command::new(folder.join(NGINX_FILES[0])).args(["-v"]).stderr(Stdio::null()))?;
-    succeed(Command::new("unshare").args(["--mount", "--map-root-user", "true"]))?;
-    Ok(Program { name: "nginx-nchan".to_owned(), command })
+    succeed(Command::new("unshare").args(["--mount", "--map-root-user", "true"]))
 }
 
 /// Runs a command that must succeed.

@@ -9,12 +9,13 @@
 //! |---|---|---|
 //! | `listening PORT` | standard output | clients can connect; this process is measured |
 //! | `listening PORT ID` | standard output | the same; the process of this id is measured |
+//! | `listening PORT ID socket.io` | standard output | the same; clients speak Socket.IO, and all get what is sent on path 0 |
 //! | `publish BYTES MESSAGES RATE BURST` | standard input | publish; see [`Publish`] |
 //! | `done PUBLISHED` | standard output | the number of published messages |
 //! | `done PUBLISHED POSITION` | standard output | the same; a client that has them all comes back with this position |
 //!
-//! A position is the query that the client adds to its path. Only a server of a
-//! single path may give one.
+//! A position is the query that the client adds to its path, or the offset of
+//! Socket.IO. Only a server of a single path may give one.
 //!
 //! When its input ends, the program ends.
 

@@ -116,7 +116,7 @@ pub const WORKLOADS: [Workload; 12] = [
     },
     Workload {
         kind: Kind::Resume(100),
-        references: &["pode"],
+        references: &["pode", "nginx-nchan-history"],
         ..steady(
             "RESUME",
             "10,000 clients that come back at once, each for 100 messages of 128 B",
@@ -180,7 +180,7 @@ impl Workload {
         match server {
             "floor" | "pode" => true,
             "pode-history" => !self.tls,
-            "floor-history" => resumes,
+            "floor-history" | "nginx-nchan-history" | "socket-io" => resumes,
             _ if resumes => false,
             "floor-cork" => self.references.contains(&server),
             "warp-by-hand" | "pode-room" => !self.tls,

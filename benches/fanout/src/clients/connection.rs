@@ -1,4 +1,5 @@
-//! A client's connection, plain or behind TLS, and its WebSocket handshake.
+//! A client's connection, plain or behind TLS, and its handshake: that of WebSocket,
+//! and for servers that speak it that of Socket.IO.
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
@@ -8,6 +9,7 @@ use std::time::Duration;
 use rustls::ClientConfig;
 use socket2::SockRef;
 
+use super::socket_io;
 use super::tls::{self, Session};
 use crate::process::Server;
 
@@ -28,12 +30,16 @@ pub(super) struct Connection {
     session: Option<Box<Session>>,
     /// What was read behind the handshake.
     pub(super) early: Vec<u8>,
+    /// With which a client of Socket.IO comes back.
+    pub(super) key: Option<String>,
 }
 
 /// Who connects.
 #[derive(Debug)]
 pub(super) struct Newcomer {
     pub(super) path: usize,
+    /// Only if it comes back.
+    pub(super) key: Option<String>,
 }
 
 impl Connection {
@@ -85,20 +91,34 @@ impl Connection {
         }
     }
 
+    /// Reads until what is behind the handshake has what is looked for, and returns
+    /// that.
+    fn read_early<T>(
+        &mut self,
+        buffer: &mut [u8],
+        find: impl Fn(&[u8]) -> Option<T>,
+    ) -> io::Result<T> {
+        let mut early = std::mem::take(&mut self.early);
+        let found = loop {
+            if let Some(found) = find(&early) {
+                break found;
+            }
+            if self.read(buffer, |bytes| early.extend_from_slice(bytes))? == 0 {
+                let early = String::from_utf8_lossy(&early);
+                return Err(io::Error::other(format!("the server ends a handshake: {early}")));
+            }
+        };
+        self.early = early;
+        Ok(found)
+    }
+
     /// Reads the reply of the handshake. Only what a client missed may follow it:
     /// nothing is published while clients connect.
     fn read_reply(&mut self, buffer: &mut [u8]) -> io::Result<()> {
         const END: &[u8] = b"\r\n\r\n";
-        let mut reply = Vec::new();
-        let end = loop {
-            if let Some(end) = find(&reply, END) {
-                break end + END.len();
-            }
-            if self.read(buffer, |bytes| reply.extend_from_slice(bytes))? == 0 {
-                break reply.len();
-            }
-        };
-        self.early = reply.split_off(end);
+        let end = self.read_early(buffer, |early| find(early, END))? + END.len();
+        let missed = self.early.split_off(end);
+        let reply = std::mem::replace(&mut self.early, missed);
         // The answer to the key below, from the standard (RFC 6455, section 1.3).
         let accepted = b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
         if reply.starts_with(b"HTTP/1.1 101 ") && find(&reply, accepted).is_some() {
@@ -118,12 +138,13 @@ pub(super) struct Connector {
     port: u16,
     /// Absent without TLS.
     tls: Option<Arc<ClientConfig>>,
+    pub(super) socket_io: bool,
 }
 
 impl Connector {
     pub(super) fn to(server: &Server) -> io::Result<Connector> {
         let tls = if server.speaks_tls() { Some(tls::config()?) } else { None };
-        Ok(Connector { port: server.port(), tls })
+        Ok(Connector { port: server.port(), tls, socket_io: server.speaks_socket_io() })
     }
 
     /// Connects all these clients at once, from a position if they come back.
@@ -142,13 +163,14 @@ impl Connector {
             // round.
             SockRef::from(&stream).set_linger(Some(Duration::ZERO))?;
             let session = self.tls.as_ref().map(Session::new).transpose()?.map(Box::new);
-            let mut connection = Connection { stream, session, early: Vec::new() };
+            let mut connection = Connection { stream, session, early: Vec::new(), key: None };
             connection.start_tls()?;
             opened.push(connection);
         }
         for (connection, client) in opened.iter_mut().zip(clients) {
             connection.finish_tls(&mut buffer)?;
             let target = match position {
+                _ if self.socket_io => socket_io::TARGET.to_owned(),
                 Some(query) => format!("/{}?{query}", client.path),
                 None => format!("/{}", client.path),
             };
@@ -162,6 +184,16 @@ impl Connector {
         }
         for connection in &mut opened {
             connection.read_reply(&mut buffer)?;
+        }
+        if self.socket_io {
+            for (connection, client) in opened.iter_mut().zip(clients) {
+                connection.read_early(&mut buffer, |early| find(early, socket_io::OPENED))?;
+                connection.write(&socket_io::connect(client.key.as_deref(), position)?)?;
+            }
+            for connection in &mut opened {
+                let key = |early: &[u8]| socket_io::key(early).map(str::to_owned);
+                connection.key = Some(connection.read_early(&mut buffer, key)?);
+            }
         }
         Ok(opened)
     }

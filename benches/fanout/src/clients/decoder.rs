@@ -1,5 +1,6 @@
 //! Decodes bytes into messages: a client's side of the WebSocket frames.
 
+use super::socket_io::PREFIX_BYTES;
 use crate::protocol::{STAMP_BYTES, Stamp};
 
 /// Decodes frames that come in pieces of any size.
@@ -12,18 +13,19 @@ pub(super) struct Decoder {
     rest: usize,
     /// Whether the server sent a ping that isn't answered yet.
     pub(super) pinged: bool,
+    /// How many bytes of a text come before its stamp.
+    prefix: usize,
 }
 
-/// The longest header and the stamp after it.
-const HEAD_BYTES: usize = 10 + STAMP_BYTES;
-
-impl Default for Decoder {
-    fn default() -> Self {
-        Decoder { head: [0; HEAD_BYTES], head_length: 0, rest: 0, pinged: false }
-    }
-}
+/// The longest header, the longest prefix and the stamp after them.
+const HEAD_BYTES: usize = 10 + PREFIX_BYTES + STAMP_BYTES;
 
 impl Decoder {
+    /// Makes a decoder of texts whose stamps come after up to [`PREFIX_BYTES`].
+    pub(super) fn new(prefix: usize) -> Decoder {
+        Decoder { head: [0; HEAD_BYTES], head_length: 0, rest: 0, pinged: false, prefix }
+    }
+
     /// Calls `message` for each text frame whose stamp has arrived.
     pub(super) fn feed(&mut self, mut bytes: &[u8], mut message: impl FnMut(Stamp)) {
         while !bytes.is_empty() {
@@ -32,7 +34,7 @@ impl Decoder {
             self.rest -= skipped;
             if self.head_length == 0 {
                 // Nearly always, the whole head is in this piece.
-                let Head::Known { length, rest, stamp } = Head::of(bytes) else {
+                let Head::Known { length, rest, stamp } = Head::of(bytes, self.prefix) else {
                     self.keep(&mut bytes);
                     continue;
                 };
@@ -42,7 +44,8 @@ impl Decoder {
                 self.rest = rest;
             } else {
                 self.keep(&mut bytes);
-                if let Head::Known { rest, stamp, .. } = Head::of(&self.head[..self.head_length]) {
+                let head = Head::of(&self.head[..self.head_length], self.prefix);
+                if let Head::Known { rest, stamp, .. } = head {
                     stamp.into_iter().for_each(&mut message);
                     self.pinged |= is_ping(&self.head);
                     self.rest = rest;
@@ -54,7 +57,7 @@ impl Decoder {
 
     /// Takes as many bytes as are missing for the next step.
     fn keep(&mut self, bytes: &mut &[u8]) {
-        while let Head::Missing(missing) = Head::of(&self.head[..self.head_length])
+        while let Head::Missing(missing) = Head::of(&self.head[..self.head_length], self.prefix)
             && !bytes.is_empty()
         {
             let taken = missing.min(bytes.len());
@@ -84,7 +87,7 @@ enum Head {
 }
 
 impl Head {
-    fn of(bytes: &[u8]) -> Head {
+    fn of(bytes: &[u8], prefix: usize) -> Head {
         let &[_, length, ref more @ ..] = bytes else { return Head::Missing(2 - bytes.len()) };
         let (header, payload_bytes) = match (length, more) {
             (126, &[high, low, ..]) => (4, u16::from_be_bytes([high, low]).into()),
@@ -97,12 +100,12 @@ impl Head {
             (length, _) => (2, length.into()),
         };
         const TEXT: u8 = 0x1;
-        let stamped = bytes[0] & 0xf == TEXT && payload_bytes >= STAMP_BYTES;
-        let length = header + if stamped { STAMP_BYTES } else { 0 };
+        let stamped = bytes[0] & 0xf == TEXT && payload_bytes >= prefix + STAMP_BYTES;
+        let length = header + if stamped { prefix + STAMP_BYTES } else { 0 };
         if bytes.len() < length {
             return Head::Missing(length - bytes.len());
         }
-        let stamp = if stamped { Stamp::parse(&bytes[header..]) } else { None };
+        let stamp = if stamped { Stamp::parse(&bytes[header + prefix..]) } else { None };
         Head::Known { length, rest: header + payload_bytes - length, stamp }
     }
 }
@@ -133,7 +136,7 @@ mod tests {
             bytes.extend(b"\x89\x02hi\x8a\x00");
         }
         for piece in [1, 2, 3, 7, 36, 37, 100, 4_096, bytes.len()] {
-            let mut decoder = Decoder::default();
+            let mut decoder = Decoder::new(0);
             let mut sequences = Vec::new();
             for piece in bytes.chunks(piece) {
                 decoder.feed(piece, |stamp| sequences.push(stamp.sequence));
@@ -141,6 +144,24 @@ mod tests {
             assert_eq!(sequences, [0, 1, 2, 3, 4], "in pieces of {piece}");
             assert!(decoder.pinged);
             assert_eq!((decoder.head_length, decoder.rest), (0, 0), "in pieces of {piece}");
+        }
+    }
+
+    #[test]
+    fn a_stamp_may_come_after_a_prefix() {
+        let mut bytes = Vec::new();
+        let message = format!(r#"42["m","{}","offset"]"#, protocol::text(7, 64));
+        for packet in [r#"0{"sid":"00000000000000000000"}"#, r#"40{"sid":"0000000"}"#, &message] {
+            bytes.extend([0x81, packet.len() as u8]);
+            bytes.extend(packet.as_bytes());
+        }
+        for piece in [1, 2, 3, 7, bytes.len()] {
+            let mut decoder = Decoder::new(PREFIX_BYTES);
+            let mut sequences = Vec::new();
+            for piece in bytes.chunks(piece) {
+                decoder.feed(piece, |stamp| sequences.push(stamp.sequence));
+            }
+            assert_eq!(sequences, [7], "in pieces of {piece}");
         }
     }
 }

@@ -5,6 +5,7 @@
 
 mod connection;
 mod decoder;
+mod socket_io;
 mod tls;
 
 use std::io;
@@ -122,12 +123,13 @@ impl Clients {
     fn connect_some(&mut self, away: &mut Away, outcome: &mut Outcome) -> io::Result<()> {
         let Away { clients, position } = away;
         let some: Vec<_> = clients.drain(..clients.len().min(HANDSHAKES)).collect();
+        let prefix = if self.connector.socket_io { socket_io::PREFIX_BYTES } else { 0 };
         for mut connection in self.connector.connect(&some, position.as_deref())? {
             connection.stream.set_nonblocking(true)?;
             let data = epoll::EventData::new_u64(self.clients.len() as u64);
             epoll::add(&self.epoll, &connection.stream, data, epoll::EventFlags::IN)?;
             let early = std::mem::take(&mut connection.early);
-            let mut progress = Progress { decoder: Decoder::default(), next: 0 };
+            let mut progress = Progress { decoder: Decoder::new(prefix), next: 0 };
             progress.take(&early, monotonic_ns(), outcome);
             self.clients.push(Client { connection, progress, open: true });
         }
@@ -137,8 +139,10 @@ impl Clients {
     /// Cuts all connections, without a word, after all messages up to a position have
     /// come.
     pub fn cut(&mut self, position: Option<String>) -> Away {
-        let clients = newcomers(self.clients.len(), self.paths);
-        self.clients.clear();
+        let mut clients = newcomers(self.clients.len(), self.paths);
+        for (newcomer, client) in clients.iter_mut().zip(self.clients.drain(..)) {
+            newcomer.key = client.connection.key;
+        }
         Away { clients, position }
     }
 
@@ -269,7 +273,7 @@ pub fn connect_stuck(server: &Server, clients: usize, paths: usize) -> io::Resul
 
 /// Spreads clients evenly over the paths.
 fn newcomers(clients: usize, paths: usize) -> Vec<Newcomer> {
-    (0..clients).map(|index| Newcomer { path: index % paths }).collect()
+    (0..clients).map(|index| Newcomer { path: index % paths, key: None }).collect()
 }
 
 impl Client {

@@ -48,6 +48,7 @@ pub struct Server {
     /// The id of the process that serves, which the program may have started.
     id: u32,
     tls: bool,
+    socket_io: bool,
 }
 
 /// A server's answer when it has published.
@@ -89,7 +90,8 @@ impl Server {
         };
         let (requests, tls) = (Some(requests), certificate.is_some());
         let id = child.id();
-        let mut server = Server { child, requests, answers, line: vec![], port: 0, id, tls };
+        let (line, port, socket_io) = (Vec::new(), 0, false);
+        let mut server = Server { child, requests, answers, line, port, id, tls, socket_io };
         let line = server.wait_for_line(START_TIMEOUT)?;
         let unexpected = || io::Error::other(format!("unexpected: {line}"));
         let mut fields = line.strip_prefix("listening ").ok_or_else(unexpected)?.split(' ');
@@ -98,6 +100,7 @@ impl Server {
         if let Some(id) = fields.next() {
             server.id = id.parse().map_err(|_| unexpected())?;
         }
+        server.socket_io = fields.next() == Some("socket.io");
         Ok(server)
     }
 
@@ -109,6 +112,11 @@ impl Server {
     /// Returns whether clients connect by TLS.
     pub fn speaks_tls(&self) -> bool {
         self.tls
+    }
+
+    /// Returns whether clients speak Socket.IO.
+    pub fn speaks_socket_io(&self) -> bool {
+        self.socket_io
     }
 
     /// Returns the id of the process that serves.

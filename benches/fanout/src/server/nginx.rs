@@ -24,19 +24,24 @@ const START: &str = "mount -t tmpfs none /var/lib && mkdir /var/lib/nginx && \
                      exec setpriv --pdeathsig KILL \"$0\" -p \"$1\" -e stderr -c nginx.conf";
 
 /// Runs nginx from where its packages were unpacked, until standard input ends;
-/// otherwise as [`serve`](super::serve).
+/// with a history, it keeps 10,000 messages. Otherwise as [`serve`](super::serve).
 ///
 /// # Errors
 ///
 /// nginx doesn't start, or the system refuses something.
-pub fn serve(packages: &Path, paths: usize, certificate: Option<&Path>) -> io::Result<()> {
+pub fn serve(
+    packages: &Path,
+    paths: usize,
+    certificate: Option<&Path>,
+    history: bool,
+) -> io::Result<()> {
     raise_descriptor_limit()?;
     on_tokio(paths, async {
-        let (nginx, port, publish_port) = Nginx::start(packages, certificate)?;
+        let (nginx, port, publish_port) = Nginx::start(packages, certificate, history)?;
         let connection = BufReader::new(TcpStream::connect(("127.0.0.1", publish_port)).await?);
         connection.get_ref().set_nodelay(true)?;
-        let connection = Mutex::new(connection);
-        Ok((port, Running { nginx: Arc::new(nginx), connection: Arc::new(connection) }))
+        let publishing = Arc::new(Mutex::new(Publishing { connection, last_id: None }));
+        Ok((port, Running { nginx: Arc::new(nginx), publishing, history }))
     })
 }
 
@@ -48,14 +53,18 @@ struct Nginx {
 
 impl Nginx {
     /// Also returns the port for clients, and the port for publishing.
-    fn start(packages: &Path, certificate: Option<&Path>) -> io::Result<(Nginx, u16, u16)> {
+    fn start(
+        packages: &Path,
+        certificate: Option<&Path>,
+        history: bool,
+    ) -> io::Result<(Nginx, u16, u16)> {
         // Free ports. If others take them before nginx does, it doesn't start.
         let (clients, publisher) = (listen()?, listen()?);
         let (port, publish_port) = (clients.local_addr()?.port(), publisher.local_addr()?.port());
         drop((clients, publisher));
         let folder = packages.join(format!("run-{}", process::id()));
         fs::create_dir_all(&folder)?;
-        let configuration = configuration(packages, port, publish_port, certificate);
+        let configuration = configuration(packages, port, publish_port, certificate, history);
         fs::write(folder.join("nginx.conf"), configuration)?;
         let mut command = Command::new("unshare");
         command.args(["--mount", "--map-root-user", "sh", "-c", START]);
@@ -89,7 +98,12 @@ fn configuration(
     port: u16,
     publish_port: u16,
     certificate: Option<&Path>,
+    history: bool,
 ) -> String {
+    let buffer = match history {
+        true => "nchan_message_buffer_length 10000; nchan_message_timeout 1h;",
+        false => "",
+    };
     let module = packages.join("usr/lib/nginx/modules/ngx_nchan_module.so");
     let module = module.display();
     let (ssl, certificate) = match certificate.map(Path::display) {
@@ -128,6 +142,7 @@ http {{
         listen 127.0.0.1:{publish_port};
         location ~ ^/(\\d+)$ {{
             nchan_publisher http;
+            {buffer}
             nchan_channel_id $1;
         }}
     }}
@@ -140,7 +155,14 @@ http {{
 struct Running {
     nginx: Arc<Nginx>,
     /// Messages are published one after the other.
-    connection: Arc<Mutex<BufReader<TcpStream>>>,
+    publishing: Arc<Mutex<Publishing>>,
+    history: bool,
+}
+
+struct Publishing {
+    connection: BufReader<TcpStream>,
+    /// The id that the last message got.
+    last_id: Option<String>,
 }
 
 impl Publisher for Running {
@@ -148,14 +170,14 @@ impl Publisher for Running {
         self.nginx.child.id()
     }
 
-    /// Waits for the answer, which has a body.
+    /// Waits for the answer, whose body tells the message's id.
     async fn publish(&self, path: usize, text: String) -> io::Result<()> {
         let body = serde_json::to_string(&text)?;
         let length = body.len();
         let request = format!(
             "POST /{path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n\r\n{body}"
         );
-        let mut connection = self.connection.lock().await;
+        let Publishing { connection, last_id } = &mut *self.publishing.lock().await;
         connection.write_all(request.as_bytes()).await?;
         let (mut first, mut line, mut length) = (String::new(), String::new(), 0);
         connection.read_line(&mut first).await?;
@@ -170,10 +192,18 @@ impl Publisher for Running {
         }
         let mut rest = vec![0; length];
         connection.read_exact(&mut rest).await?;
+        let rest = String::from_utf8_lossy(&rest);
+        let id = rest.lines().find_map(|line| line.strip_prefix("last message id: "));
+        *last_id = id.map(str::to_owned);
         // 201 with subscribers, or 202 without.
         match first.starts_with("HTTP/1.1 20") {
             true => Ok(()),
             false => Err(io::Error::other(first)),
         }
+    }
+
+    fn position(&self) -> Option<String> {
+        let publishing = self.publishing.try_lock().ok().filter(|_| self.history)?;
+        Some(format!("last_event_id={}", publishing.last_id.as_ref()?))
     }
 }
