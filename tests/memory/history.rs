@@ -26,7 +26,15 @@ pode_server! {
         history_bytes: 1_024 * LARGE,
         heartbeat: std::time::Duration::ZERO,
     };
+    signal ROOMY: u32 = "/roomy/:room" (room: u32) { history_messages: 1, history_bytes: 64 << 20 };
+    signal ROOM: u32 = "/rooms/:room" (room: u32) {
+        history_messages: 1,
+        history_bytes: CHANNEL_BYTES,
+    };
 }
+
+/// Each of the 16 channels of a family may keep as much.
+const CHANNEL_BYTES: usize = 256 << 10;
 
 #[test]
 fn a_kept_message_takes_little_more_than_its_bytes() {
@@ -48,6 +56,32 @@ async fn messages() {
     let each = (MEMORY.allocated() - before) / (MESSAGES - 1_000);
     println!("{each} bytes for each kept message of 128");
     assert!((128..=176).contains(&each), "{each} bytes");
+    server.stop().await;
+}
+
+#[test]
+fn rooms_that_come_and_go_take_no_more_than_their_history_may() {
+    alone(rooms());
+}
+
+async fn rooms() {
+    const ROOMS: u32 = 40_000;
+    let server = kept().start().await.unwrap();
+    let before = MEMORY.allocated();
+    for room in 0..ROOMS {
+        server.signals().send(ROOMY.at(&room), &room).await.unwrap();
+    }
+    let each = (MEMORY.allocated() - before) / ROOMS as usize;
+    println!("{each} bytes for each room with a message");
+    let counted = pode_core::hub::PATH_BYTES + "/roomy/00000".len();
+    assert!(each <= counted, "{each} bytes, {counted} are counted besides the message");
+    let before = MEMORY.allocated();
+    for room in 0..ROOMS {
+        server.signals().send(ROOM.at(&room), &room).await.unwrap();
+    }
+    let all = MEMORY.allocated() - before;
+    println!("{all} bytes for rooms that may take {}", 16 * CHANNEL_BYTES);
+    assert!(all <= 16 * CHANNEL_BYTES);
     server.stop().await;
 }
 

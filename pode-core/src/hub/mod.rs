@@ -36,7 +36,7 @@ use std::sync::Arc;
 
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, broadcast};
 
-pub use self::log::{ENTRY_BYTES, Frames, Kept, Log, LogBounds, LogEntry, LogGap};
+pub use self::log::{ENTRY_BYTES, Frames, Kept, Log, LogBounds, LogEntry, LogGap, PATH_BYTES};
 pub use self::numbering::SharedLog;
 pub use self::position::{Position, PositionError};
 use self::receiver::Shared;

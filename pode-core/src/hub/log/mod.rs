@@ -8,7 +8,7 @@ mod ring;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use self::ring::Ring;
@@ -28,6 +28,9 @@ const MAX_EPOCHS: usize = 16;
 /// How many messages are looked at for one read.
 const MAX_READ_MESSAGES: usize = 4096;
 
+/// How many paths without messages are known exactly.
+const MAX_EMPTIED: usize = 1024;
+
 /// How much a log keeps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LogBounds {
@@ -36,13 +39,18 @@ pub struct LogBounds {
     pub messages: usize,
     /// For how many seconds a message is kept at most.
     pub age: Option<u32>,
-    /// What all messages of the channel may take: their frames and
-    /// [`ENTRY_BYTES`] each. The newest one may be larger.
+    /// What all messages of the channel may take: their frames, [`ENTRY_BYTES`]
+    /// each, and for each path of a family its name and [`PATH_BYTES`]. The newest
+    /// one may be larger.
     pub bytes: usize,
 }
 
 /// What a kept message takes besides its frame.
 pub const ENTRY_BYTES: usize = ring::ENTRY_BYTES;
+
+/// What a path takes besides its name and messages: a place in three trees, and
+/// what of its first chunk is free.
+pub const PATH_BYTES: usize = 480;
 
 /// Not all messages from a number on are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -69,14 +77,16 @@ pub struct Log<A> {
     declared: LogBounds,
     /// What is kept now, which may be more.
     bounds: LogBounds,
-    /// The paths that have messages.
+    /// The paths that have messages, or had some not long ago.
     rings: BTreeMap<Path, Ring<A>>,
     /// Whose message is dropped next: by whether that one is promised, and by
     /// number.
     oldest: BTreeMap<(bool, u64), Path>,
+    /// Paths without messages, by the number up to which they are dropped.
+    emptied: BTreeSet<(u64, Path)>,
     len: usize,
     bytes: usize,
-    /// Below this number, messages of paths that have none may be missing.
+    /// Below this number, messages of other paths may be missing.
     forgotten_to: u64,
 }
 
@@ -123,6 +133,7 @@ impl<A> Log<A> {
             bounds,
             rings: BTreeMap::new(),
             oldest: BTreeMap::new(),
+            emptied: BTreeSet::new(),
             len: 0,
             bytes: 0,
             forgotten_to: position.number,
@@ -180,7 +191,11 @@ impl<A> Log<A> {
 
     /// Sets from which number on the messages of a path are kept.
     pub fn set_gap(&mut self, path: Path, number: u64) {
-        self.rings.entry(path).or_insert_with(|| Ring::new(number));
+        if !self.rings.contains_key(&path) {
+            self.bytes += path_bytes(&path);
+            self.emptied.insert((number, path.clone()));
+            self.rings.insert(path, Ring::new(number));
+        }
     }
 
     /// Gives a message the next number, and drops old ones that exceed the bounds.
@@ -194,7 +209,13 @@ impl<A> Log<A> {
             return;
         }
         let path = path.cloned();
-        let ring = self.rings.entry(path.clone()).or_insert_with(|| Ring::new(self.forgotten_to));
+        let ring = self.rings.entry(path.clone()).or_insert_with(|| {
+            self.bytes += path_bytes(&path);
+            Ring::new(self.forgotten_to)
+        });
+        if ring.len() == 0 {
+            self.emptied.remove(&(ring.dropped_to, path.clone()));
+        }
         let rank = rank(ring, self.bounds);
         let before = ring.bytes();
         ring.push(number, now, audience, frame);
@@ -215,6 +236,7 @@ impl<A> Log<A> {
         self.skip_to(number);
         self.rings.clear();
         self.oldest.clear();
+        self.emptied.clear();
         (self.len, self.bytes) = (0, 0);
         self.forgotten_to = self.position.number;
     }
@@ -330,7 +352,7 @@ impl<A> Log<A> {
         all.into_iter()
     }
 
-    /// Returns from which number on each path with messages is kept, and at last,
+    /// Returns from which number on each path that is known is kept, and at last,
     /// without a path, all others.
     pub fn gaps(&self) -> impl Iterator<Item = (Option<&Path>, u64)> {
         let of_each = self.rings.iter().map(|(path, ring)| (Some(path), ring.dropped_to));
@@ -346,16 +368,27 @@ impl<A> Log<A> {
         {
             self.pop(path);
         }
-        // The newest message may be larger.
-        while self.bytes > bytes
-            && self.len > 1
-            && let Some(path) = self.first_of(false).or_else(|| self.first_of(true))
-        {
+        while self.bytes > bytes {
+            if self.forget_one() {
+                continue;
+            }
+            // The newest message may be larger.
+            let first = if self.len > 1 { self.first_of(false) } else { return };
+            let Some(path) = first.or_else(|| self.first_of(true)) else { return };
             self.pop(&path);
         }
     }
 
-    /// Drops the oldest message of a path, and the path with its last one.
+    /// Forgets the path that has been without messages for the longest time.
+    fn forget_one(&mut self) -> bool {
+        let Some((dropped_to, path)) = self.emptied.pop_first() else { return false };
+        self.rings.remove(&path);
+        self.bytes -= path_bytes(&path);
+        self.forgotten_to = self.forgotten_to.max(dropped_to);
+        true
+    }
+
+    /// Drops the oldest message of a path.
     fn pop(&mut self, path: &Path) {
         let Some(ring) = self.rings.get_mut(path) else { return };
         let rank = rank(ring, self.bounds);
@@ -364,8 +397,10 @@ impl<A> Log<A> {
         let (is_empty, dropped_to) = (ring.len() == 0, ring.dropped_to);
         self.rerank(rank, path);
         if is_empty {
-            self.rings.remove(path);
-            self.forgotten_to = self.forgotten_to.max(dropped_to);
+            self.emptied.insert((dropped_to, path.clone()));
+            if self.emptied.len() > MAX_EMPTIED {
+                self.forget_one();
+            }
         }
     }
 
@@ -392,6 +427,11 @@ impl<A> Log<A> {
 fn rank<A>(ring: &Ring<A>, bounds: LogBounds) -> Option<(bool, u64)> {
     let first = ring.first()?;
     Some((ring.len() <= bounds.messages, first.number))
+}
+
+/// Returns what a path counts, whatever its messages; nothing if it is the only one.
+fn path_bytes(path: &Path) -> usize {
+    path.as_ref().map_or(0, |path| path.len() + PATH_BYTES)
 }
 
 impl Frames {

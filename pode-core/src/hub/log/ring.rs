@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 /// The largest chunk, unless a single frame is larger.
 const MAX_CHUNK_BYTES: usize = 64 << 10;
-const MIN_CHUNK_BYTES: usize = 512;
+const MIN_CHUNK_BYTES: usize = 64;
 
 /// Frames one behind the other, in chunks: so a message takes its bytes and one
 /// [`Entry`], and nothing is moved when the oldest go.
@@ -74,7 +74,9 @@ impl<A> Ring<A> {
             // little.
             let usual = (self.bytes / 4).clamp(MIN_CHUNK_BYTES, MAX_CHUNK_BYTES);
             let frames = Vec::with_capacity(usual.max(frame.len()));
-            self.chunks.push_back(Chunk { frames, entries: Vec::new(), dropped: 0 });
+            let entries = Vec::with_capacity(1);
+            self.chunks.reserve_exact(if self.chunks.is_empty() { 1 } else { 0 });
+            self.chunks.push_back(Chunk { frames, entries, dropped: 0 });
         }
         let Some(chunk) = self.chunks.back_mut() else { return };
         chunk.frames.extend_from_slice(frame);
@@ -93,6 +95,9 @@ impl<A> Ring<A> {
         chunk.dropped += 1;
         if chunk.dropped == chunk.entries.len() {
             self.chunks.pop_front();
+            if self.chunks.is_empty() {
+                self.chunks = VecDeque::new();
+            }
         }
         self.len -= 1;
         self.bytes -= bytes;
