@@ -129,6 +129,46 @@ async fn who_is_cut_off_again_and_again_misses_nothing() {
 }
 
 #[tokio::test]
+async fn what_is_sent_to_all_is_in_the_history_of_each_room() {
+    let server = start(history()).await;
+    let signals = server.signals();
+    let [one, other] = ["one", "other"].map(str::to_owned);
+    let before = signals.position(ROOM.at(&one)).unwrap();
+    signals.send(ROOM.at(&one), &1).await.unwrap();
+    signals.send_to_all(&2).await.unwrap();
+    signals.send(ROOM.at(&other), &3).await.unwrap();
+    signals.send_to_all(&4).await.unwrap();
+    // By RFC 3986, section 6.2.2.2, an escaped hyphen is a hyphen.
+    let escaped = before.to_string().replace('-', "%2D");
+    for path in [
+        "/rooms/one",
+        &format!("/rooms/one?resume={before}"),
+        &format!("/rooms/one?%72esume={escaped}"),
+    ] {
+        let mut client = Client::connect(&server, path).await;
+        for number in ["1", "2", "4"] {
+            assert_eq!(client.text().await, number, "{path}");
+        }
+    }
+    server.stop().await;
+}
+
+/// No client can be there: it would hold up whoever has to pass it on.
+#[tokio::test]
+async fn what_no_client_can_get_is_left_out() {
+    let server = start(history()).await;
+    let signals = server.signals();
+    let long = "x".repeat(2 << 20);
+    let here = signals.position(NEWS);
+    signals.send(NEWS, &1).to_group(&long).await.unwrap();
+    signals.clients(NEWS).join_group(&"ada".parse().unwrap(), &long).await.unwrap();
+    signals.send(ROOM.at(&long), &1).await.unwrap();
+    assert_eq!(signals.position(NEWS), here);
+    assert_eq!(signals.position(ROOM.at(&long)).unwrap().number, 0);
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn a_storm_of_returning_clients_misses_nothing() {
     let server = start(history()).await;
     let signals = server.signals().clone();

@@ -36,7 +36,9 @@ use std::sync::Arc;
 
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, broadcast};
 
-pub use self::log::{ENTRY_BYTES, Frames, Kept, Log, LogBounds, LogEntry, LogGap, PATH_BYTES};
+pub use self::log::{
+    ENTRY_BYTES, Frames, Kept, Log, LogBounds, LogEntry, LogGap, PATH_BYTES, Weigh,
+};
 pub use self::numbering::SharedLog;
 pub use self::position::{Position, PositionError};
 use self::receiver::Shared;
@@ -48,7 +50,7 @@ use crate::message::Message;
 /// What a channel carries.
 pub trait Parcel: Clone + Send + 'static {
     /// Says for whom a message is that isn't for everyone at its path.
-    type Audience: Clone + fmt::Debug + Send + Sync + 'static;
+    type Audience: Weigh + Clone + fmt::Debug + Send + Sync + 'static;
 
     /// Returns the message that a log keeps; `None` for what is no message, and
     /// gets no number.

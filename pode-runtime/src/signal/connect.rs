@@ -28,9 +28,10 @@ use crate::http::origin::OriginPolicy;
 use crate::http::response::sentence;
 use crate::http::upgraded::detach;
 use crate::net::connection_limit::LimitReached;
-use crate::push::engine::{Engine, MAX_GROUP_BYTES, MAX_GROUPS, NewSubscriber};
+use crate::push::engine::{Engine, MAX_GROUP_BYTES, MAX_GROUPS, MAX_PATH_BYTES, NewSubscriber};
 use crate::push::session::Session;
 use crate::signal::session::ClientSession;
+use percent_encoding::percent_decode_str;
 
 /// The route to a signal, at one of the server's addresses.
 #[derive(Debug)]
@@ -66,10 +67,6 @@ const POSITION: HeaderName = HeaderName::from_static("x-pode-signal-position");
 /// How long the header with a client's groups may be: many clients and proxies
 /// take no more than 8 KiB of headers.
 const MAX_GROUP_HEADER_BYTES: usize = 2048;
-
-/// How long the path of a client within a family may be: all clients there
-/// share it, and it is kept as long as they stay.
-const MAX_PATH_BYTES: usize = 1024;
 
 impl SignalRoute {
     /// # Panics
@@ -283,7 +280,11 @@ impl SignalRoute {
 /// Returns the position from which a client wants to resume. A parameter of this
 /// name with a value of another form is the user's own.
 fn resumed_position(query: Option<&str>) -> Option<Position> {
-    query?.split('&').find_map(|field| field.strip_prefix("resume=")?.parse().ok())
+    let decoded = |text| percent_decode_str(text).decode_utf8().ok();
+    let fields = query?.split('&').filter_map(|field| field.split_once('='));
+    fields
+        .filter(|(name, _)| decoded(name).is_some_and(|name| name == "resume"))
+        .find_map(|(_, value)| decoded(value)?.parse().ok())
 }
 
 impl From<LimitReached> for HandshakeError {

@@ -9,9 +9,10 @@ mod ring;
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
 use std::sync::Arc;
 
-use self::ring::Ring;
+use self::ring::{Entry, Ring};
 use super::Position;
 
 /// How many messages of a path are kept while there is room, even if fewer are
@@ -40,8 +41,8 @@ pub struct LogBounds {
     /// For how many seconds a message is kept at most.
     pub age: Option<u32>,
     /// What all messages of the channel may take: their frames, [`ENTRY_BYTES`]
-    /// each, and for each path of a family its name and [`PATH_BYTES`]. The newest
-    /// one may be larger.
+    /// each, what their audiences [weigh](Weigh::bytes), and for each path of a
+    /// family its name and [`PATH_BYTES`]. The newest one may be larger.
     pub bytes: usize,
 }
 
@@ -77,7 +78,8 @@ pub struct Log<A> {
     declared: LogBounds,
     /// What is kept now, which may be more.
     bounds: LogBounds,
-    /// The paths that have messages, or had some not long ago.
+    /// The paths that have messages, or had some not long ago; and always no path:
+    /// of a family, messages that are for all its paths.
     rings: BTreeMap<Path, Ring<A>>,
     /// Whose message is dropped next: by whether that one is promised, and by
     /// number.
@@ -88,6 +90,18 @@ pub struct Log<A> {
     bytes: usize,
     /// Below this number, messages of other paths may be missing.
     forgotten_to: u64,
+}
+
+/// Takes memory.
+pub trait Weigh {
+    /// Returns how many bytes it takes.
+    fn bytes(&self) -> usize;
+}
+
+impl Weigh for Infallible {
+    fn bytes(&self) -> usize {
+        match *self {}
+    }
 }
 
 /// A message to keep.
@@ -123,7 +137,7 @@ pub struct Frames {
     pub is_common: bool,
 }
 
-impl<A> Log<A> {
+impl<A: Weigh> Log<A> {
     /// Begins a log at a position.
     pub fn new(position: Position, bounds: LogBounds) -> Log<A> {
         Log {
@@ -131,7 +145,7 @@ impl<A> Log<A> {
             earlier: Vec::new(),
             declared: bounds,
             bounds,
-            rings: BTreeMap::new(),
+            rings: BTreeMap::from([(None, Ring::new(position.number))]),
             oldest: BTreeMap::new(),
             emptied: BTreeSet::new(),
             len: 0,
@@ -189,13 +203,14 @@ impl<A> Log<A> {
         &self.earlier
     }
 
-    /// Sets from which number on the messages of a path are kept.
+    /// Sets from which number on the messages of a path are kept, of which nothing is
+    /// known yet.
     pub fn set_gap(&mut self, path: Path, number: u64) {
-        if !self.rings.contains_key(&path) {
+        if path.is_some() {
             self.bytes += path_bytes(&path);
             self.emptied.insert((number, path.clone()));
-            self.rings.insert(path, Ring::new(number));
         }
+        self.rings.insert(path, Ring::new(number));
     }
 
     /// Gives a message the next number, and drops old ones that exceed the bounds.
@@ -234,11 +249,9 @@ impl<A> Log<A> {
     /// Forgets everything, and continues at this number, if it is higher.
     pub fn lose_to(&mut self, number: u64) {
         self.skip_to(number);
-        self.rings.clear();
-        self.oldest.clear();
-        self.emptied.clear();
-        (self.len, self.bytes) = (0, 0);
-        self.forgotten_to = self.position.number;
+        let Log { earlier, bounds, declared, .. } = self;
+        let (declared, bounds, earlier) = (*declared, *bounds, std::mem::take(earlier));
+        *self = Log { declared, earlier, ..Log::new(self.position, bounds) };
     }
 
     /// Drops messages that are too old.
@@ -272,12 +285,13 @@ impl<A> Log<A> {
 
     /// Returns the number from which on all messages of a path are kept.
     pub fn dropped_to(&self, path: &Path) -> u64 {
-        self.rings.get(path).map_or(self.forgotten_to, |ring| ring.dropped_to)
+        let own = self.rings.get(path).map_or(self.forgotten_to, |ring| ring.dropped_to);
+        self.rings.get(&None).map_or(own, |all| own.max(all.dropped_to))
     }
 
     /// Returns the number of the last message of a path; `None` if none is kept.
     pub fn last(&self, path: &Path) -> Option<u64> {
-        self.rings.get(path)?.newest_first().next().map(|entry| entry.number)
+        self.newest_first(path).next().map(|entry| entry.number)
     }
 
     /// Returns the number from which on there are as many messages of a path before
@@ -289,12 +303,28 @@ impl<A> Log<A> {
         messages: usize,
         is_meant: impl Fn(u64, &A) -> bool,
     ) -> u64 {
-        let Some(ring) = self.rings.get(path) else { return until };
-        let newest = ring.newest_first().skip_while(|entry| entry.number >= until);
+        let newest = self.newest_first(path).skip_while(|entry| entry.number >= until);
         let meant = newest.take(self.bounds.messages).filter(|entry| {
             entry.audience.as_ref().is_none_or(|audience| is_meant(entry.number, audience))
         });
         meant.take(messages).last().map_or(until, |entry| entry.number)
+    }
+
+    /// Returns the entries of a path and of all, newest first.
+    fn newest_first(&self, path: &Path) -> impl Iterator<Item = &Entry<A>> {
+        merged(self.rings_of(path).map(Ring::newest_first), |one, other| one.number > other.number)
+    }
+
+    /// Returns the messages of a path and of all from a number on, with their frames.
+    fn since(&self, path: &Path, number: u64) -> impl Iterator<Item = (&Entry<A>, &[u8])> {
+        let is_first = |one: &(&Entry<A>, _), other: &(&Entry<A>, _)| one.0.number < other.0.number;
+        merged(self.rings_of(path).map(move |ring| ring.since(number)), is_first)
+    }
+
+    /// Returns where the messages of a path are.
+    fn rings_of(&self, path: &Path) -> impl Iterator<Item = &Ring<A>> {
+        let all = path.as_ref().and_then(|_| self.rings.get(&None));
+        self.rings.get(path).into_iter().chain(all)
     }
 
     /// Reads messages of a path from `from` on that are meant and come before
@@ -317,8 +347,7 @@ impl<A> Log<A> {
         if from < dropped_to {
             return Err(LogGap { until: dropped_to });
         }
-        let Some(ring) = self.rings.get(path) else { return Ok(until) };
-        for (looked_at, (entry, frame)) in ring.since(from).enumerate() {
+        for (looked_at, (entry, frame)) in self.since(path, from).enumerate() {
             let is_full =
                 !frames.bytes.is_empty() && frames.bytes.len() + frame.len() > MAX_READ_BYTES;
             if entry.number >= until {
@@ -396,7 +425,7 @@ impl<A> Log<A> {
         self.len -= 1;
         let (is_empty, dropped_to) = (ring.len() == 0, ring.dropped_to);
         self.rerank(rank, path);
-        if is_empty {
+        if is_empty && path.is_some() {
             self.emptied.insert((dropped_to, path.clone()));
             if self.emptied.len() > MAX_EMPTIED {
                 self.forget_one();
@@ -424,9 +453,23 @@ impl<A> Log<A> {
 }
 
 /// Returns the rank of a ring's oldest message among those that may be dropped.
-fn rank<A>(ring: &Ring<A>, bounds: LogBounds) -> Option<(bool, u64)> {
+fn rank<A: Weigh>(ring: &Ring<A>, bounds: LogBounds) -> Option<(bool, u64)> {
     let first = ring.first()?;
     Some((ring.len() <= bounds.messages, first.number))
+}
+
+/// Joins at most two sequences that are sorted.
+fn merged<T>(
+    mut sorted: impl Iterator<Item: Iterator<Item = T>>,
+    is_first: impl Fn(&T, &T) -> bool,
+) -> impl Iterator<Item = T> {
+    let mut next = || sorted.next().into_iter().flatten().peekable();
+    let (mut one, mut other) = (next(), next());
+    std::iter::from_fn(move || match (one.peek(), other.peek()) {
+        (Some(first), Some(second)) if is_first(second, first) => other.next(),
+        (Some(_), _) => one.next(),
+        (None, _) => other.next(),
+    })
 }
 
 /// Returns what a path counts, whatever its messages; nothing if it is the only one.

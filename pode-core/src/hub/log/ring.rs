@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::Weigh;
+
 /// The largest chunk, unless a single frame is larger.
 const MAX_CHUNK_BYTES: usize = 64 << 10;
 const MIN_CHUNK_BYTES: usize = 64;
@@ -41,7 +43,7 @@ pub(super) struct Entry<A> {
 /// What an entry takes of the bytes that a log may have.
 pub(super) const ENTRY_BYTES: usize = size_of::<Entry<()>>();
 
-impl<A> Ring<A> {
+impl<A: Weigh> Ring<A> {
     pub(super) fn new(dropped_to: u64) -> Ring<A> {
         Ring { chunks: VecDeque::new(), len: 0, bytes: 0, dropped_to }
     }
@@ -80,17 +82,17 @@ impl<A> Ring<A> {
         }
         let Some(chunk) = self.chunks.back_mut() else { return };
         chunk.frames.extend_from_slice(frame);
-        let end = chunk.frames.len() as u32;
-        chunk.entries.push(Entry { number, sent, end, audience });
+        let entry = Entry { number, sent, end: chunk.frames.len() as u32, audience };
         self.len += 1;
-        self.bytes += frame.len() + ENTRY_BYTES;
+        self.bytes += entry.bytes(frame);
+        chunk.entries.push(entry);
     }
 
     /// Drops the oldest message; returns what it counted.
     pub(super) fn pop(&mut self) -> usize {
         let Some(chunk) = self.chunks.front_mut() else { return 0 };
         let (entry, frame) = (&chunk.entries[chunk.dropped], chunk.frame(chunk.dropped));
-        let bytes = frame.len() + ENTRY_BYTES;
+        let bytes = entry.bytes(frame);
         self.dropped_to = entry.number + 1;
         chunk.dropped += 1;
         if chunk.dropped == chunk.entries.len() {
@@ -119,6 +121,12 @@ impl<A> Ring<A> {
     /// Returns the entries, newest first.
     pub(super) fn newest_first(&self) -> impl Iterator<Item = &Entry<A>> {
         self.chunks.iter().rev().flat_map(|chunk| chunk.entries[chunk.dropped..].iter().rev())
+    }
+}
+
+impl<A: Weigh> Entry<A> {
+    fn bytes(&self, frame: &[u8]) -> usize {
+        frame.len() + ENTRY_BYTES + self.audience.as_ref().map_or(0, |audience| audience.bytes())
     }
 }
 

@@ -2,12 +2,19 @@ use proptest::prelude::*;
 
 use super::*;
 
+impl Weigh for u8 {
+    fn bytes(&self) -> usize {
+        5
+    }
+}
+
 fn log(bounds: LogBounds) -> Log<u8> {
     Log::new(Position { epoch: 7, number: 10 }, bounds)
 }
 
+/// What is said in room 4 is said in all of them.
 fn room(number: u8) -> Path {
-    Some(number.to_string().into())
+    (number != 4).then(|| number.to_string().into())
 }
 
 fn push(log: &mut Log<u8>, path: &Path, frame: &[u8], now: u32) {
@@ -84,19 +91,19 @@ fn a_quiet_path_has_no_gap_as_others_expire() {
     let mut log = log(LogBounds { messages: 9, age: Some(5), bytes: 1 << 20 });
     push(&mut log, &room(0), b"long ago", 0);
     let here = log.position();
-    for path in 1..=250 {
+    for path in 5..=250 {
         push(&mut log, &room(path), b"since then", 10);
     }
     log.expire(100);
     assert_eq!(log.kept().count(), 0);
     assert_eq!(log.resume(&room(0), here), Ok(11), "it missed nothing");
-    assert_eq!(log.resume(&room(1), here), Err(LogGap { until: 12 }));
+    assert_eq!(log.resume(&room(5), here), Err(LogGap { until: 12 }));
     for path in 0..2_000 {
         let path = Some(format!("other {path}").into());
         push(&mut log, &path, b"x", 200);
     }
     log.expire(300);
-    assert_eq!((log.rings.len(), log.emptied.len()), (MAX_EMPTIED, MAX_EMPTIED));
+    assert_eq!((log.rings.len(), log.emptied.len()), (1 + MAX_EMPTIED, MAX_EMPTIED));
     assert!(log.resume(&room(0), here).is_err());
     assert_eq!(log.bytes, log.rings.keys().map(path_bytes).sum::<usize>());
 }
@@ -166,7 +173,7 @@ fn step() -> impl Strategy<Value = Step> {
     let bytes = prop_oneof![30 => 0..40_usize, 1 => 200..70_000_usize];
     let group = prop::option::weighted(0.3, 0..2_u8);
     prop_oneof![
-        20 => (0..4_u8, group, bytes).prop_map(|(path, group, bytes)| Step::Push { path, group, bytes }),
+        20 => (0..5_u8, group, bytes).prop_map(|(path, group, bytes)| Step::Push { path, group, bytes }),
         2 => (1..5_u32).prop_map(Step::Wait),
         1 => bounds().prop_map(Step::Bounds),
         1 => (0..9_u64).prop_map(Step::Skip),
@@ -220,14 +227,18 @@ proptest! {
             }
             let LogBounds { messages, age, bytes } = log.bounds;
             is_roomy &= bytes == 1 << 20 && messages > 0;
-            let counted: usize = log.kept().map(|kept| kept.entry.frame.len() + ENTRY_BYTES).sum();
-            let paths = log.rings.len() * (1 + PATH_BYTES);
+            let counted = log.kept().map(|Kept { entry, .. }| {
+                entry.frame.len() + ENTRY_BYTES + entry.audience.map_or(0, |_| 5)
+            });
+            let counted: usize = counted.sum();
+            let paths = (log.rings.len() - 1) * (1 + PATH_BYTES);
             prop_assert_eq!((log.len, log.bytes), (log.kept().count(), counted + paths));
             prop_assert!(log.bytes <= bytes || log.len <= 1 && log.emptied.is_empty());
-            prop_assert_eq!(log.oldest.len() + log.emptied.len(), log.rings.len());
+            let is_empty = usize::from(log.last(&None).is_none());
+            prop_assert_eq!(log.oldest.len() + log.emptied.len() + is_empty, log.rings.len());
             let oldest = log.kept().map(|kept| kept.sent).min().unwrap_or(now);
             prop_assert!(age.is_none_or(|age| now - oldest <= age));
-            for path in 0..4 {
+            for path in 0..5 {
                 let name = room(path);
                 let of_path = all.iter().filter(|it| it.1 == path);
                 let kept: Vec<_> = log.kept().filter(|it| it.entry.path == name.as_ref()).collect();
@@ -237,6 +248,9 @@ proptest! {
                     prop_assert_eq!((kept.number, kept.sent, kept.entry.frame.len()), (it.0, it.3, it.4));
                 }
                 prop_assert_eq!(kept.len(), newest.len());
+                let of_path = all.iter().filter(|it| it.1 == path || it.1 == 4);
+                let kept = log.kept().filter(|it| it.entry.path.is_none() || it.entry.path == name.as_ref());
+                let kept: Vec<_> = kept.collect();
                 let (edge, next) = (log.dropped_to(&name), log.position().number);
                 let froms = [0, edge.saturating_sub(1), edge, edge + 1, edge.midpoint(next), next];
                 for from in froms.into_iter().filter(|from| *from <= next) {
@@ -251,7 +265,7 @@ proptest! {
                             // Something was there once: of this path, or if there is
                             // little room, of one that was forgotten.
                             let was_there = |it: &&(u64, u8, _, _, _)| {
-                                (from..until).contains(&it.0) && (it.1 == path || !is_roomy)
+                                (from..until).contains(&it.0) && (it.1 == path || it.1 == 4 || !is_roomy)
                             };
                             prop_assert!(all.iter().any(|it| was_there(&it)) || from < lost_to);
                         }

@@ -10,12 +10,13 @@ use std::mem;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use pode_core::frame::Close;
-use pode_core::hub::{Arrival, LogEntry, Parcel, Permit, Position};
+use pode_core::hub::{Arrival, LogEntry, Parcel, Permit, Position, Weigh};
 use pode_core::{ClientId, Message, SendError};
 #[cfg(feature = "test")]
 use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 
+use crate::base::log::ration::rationed;
 use crate::base::seconds::seconds;
 
 /// Sent once, and taken by each shard with clients of the path.
@@ -38,6 +39,13 @@ pub(crate) struct Audience {
     /// The client that is excluded.
     pub(crate) except: Option<ClientId>,
 }
+
+/// How long the path of a client within a family may be: all clients there share it,
+/// and it is kept as long as they stay.
+pub(crate) const MAX_PATH_BYTES: usize = 1024;
+
+/// How long the name of a group may be.
+pub(crate) const MAX_GROUP_BYTES: usize = 1024;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Recipients {
@@ -97,11 +105,31 @@ impl Envelope {
         }
     }
 
-    /// Publishes it: a message, or a command that concerns another process, too.
+    /// Publishes it: a message, or a command that concerns another process, too. What
+    /// no client can get, by its path or group, is left out.
     pub(crate) fn publish(
         self,
         permit: Permit<'_, Envelope>,
     ) -> Result<Option<Arrival>, SendError> {
+        let (audience, joined) = match &self {
+            Envelope::Broadcast(_) => (None, None),
+            Envelope::Addressed(addressed) => (Some(&addressed.0), None),
+            Envelope::Command(command) => match &**command {
+                Command::Join(who, group) | Command::Leave(who, group) => (Some(who), Some(group)),
+                Command::Close(who, _) => (Some(who), None),
+                _ => (None, None),
+            },
+        };
+        let path = audience.and_then(|audience| audience.path.as_ref());
+        let group = audience.and_then(|audience| match &audience.recipients {
+            Recipients::Group(group) => Some(group),
+            _ => None,
+        });
+        let is_long = |name: Option<&Arc<str>>, most| name.is_some_and(|name| name.len() > most);
+        if is_long(path, MAX_PATH_BYTES) || is_long(group.or(joined), MAX_GROUP_BYTES) {
+            rationed!(warn, "no client can be at a path, or in a group, with such a long name");
+            return Ok(None);
+        }
         permit.publish(self, seconds)
     }
 
@@ -138,6 +166,14 @@ impl Parcel for Envelope {
             }
             Envelope::Command(_) => None,
         }
+    }
+}
+
+impl Weigh for Audience {
+    /// Ids are shared with others, or within.
+    fn bytes(&self) -> usize {
+        let Audience { recipients, .. } = self;
+        size_of_val(self) + if let Recipients::Group(group) = recipients { group.len() } else { 0 }
     }
 }
 

@@ -58,14 +58,15 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{Instant, timeout_at};
 
 pub(crate) use self::envelope::{
-    Audience, Command, EVERYBODY, Envelope, Found, Query, Recipients, random_epoch,
+    Audience, Command, EVERYBODY, Envelope, Found, MAX_GROUP_BYTES, MAX_PATH_BYTES, Query,
+    Recipients, random_epoch,
 };
 use self::path::{Placed, Placement};
 pub(crate) use self::policy::SubscriberPolicy;
 pub use self::policy::{OnLag, Replay};
 use self::shard::{Join, Shard};
 use self::socket::Connection;
-pub(crate) use self::subscriber::{Groups, MAX_GROUP_BYTES, MAX_GROUPS};
+pub(crate) use self::subscriber::{Groups, MAX_GROUPS};
 use crate::base::supervisor::Failure;
 use crate::net::connection_limit::ConnectionPermit;
 use crate::net::upgraded::UpgradedConnection;

@@ -17,7 +17,7 @@ use super::envelope::{Audience, Command, Envelope, Found};
 use super::policy::{Replay, SubscriberPolicy};
 use super::shrink::shrink;
 use super::slots::Slots;
-use super::subscriber::{MAX_GROUP_BYTES, Subscriber};
+use super::subscriber::Subscriber;
 use super::subscriber_index::SubscriberIndex;
 use crate::base::count::Count;
 use crate::base::log::ration::rationed;
@@ -295,7 +295,7 @@ impl Path {
             if subscriber.groups.as_slice().contains(group) {
                 continue;
             }
-            if subscriber.groups.may_grow() && group.len() <= MAX_GROUP_BYTES {
+            if subscriber.groups.may_grow() {
                 self.index.join_group(group, slot, subscriber);
                 if let Some(behind) = self.clients[slot].behind() {
                     behind.note(self.live, group, true);

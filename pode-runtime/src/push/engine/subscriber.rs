@@ -5,6 +5,7 @@ use std::{mem, slice};
 
 use pode_core::ClientId;
 
+use super::envelope::MAX_GROUP_BYTES;
 use super::inbox::Inbox;
 use crate::base::log::access::OpeningTime;
 use crate::net::connection_limit::ConnectionPermit;
@@ -41,11 +42,9 @@ pub(crate) enum Groups {
     Several(Option<Box<Vec<Arc<str>>>>),
 }
 
-/// In how many groups a client may be, and how long their names may be. A
-/// message to one group costs nothing of this, but whatever concerns all groups
-/// of a client does.
+/// In how many groups a client may be. A message to one group costs nothing of this,
+/// but whatever concerns all groups of a client does.
 pub(crate) const MAX_GROUPS: usize = 1_000;
-pub(crate) const MAX_GROUP_BYTES: usize = 1024;
 
 impl Default for Groups {
     fn default() -> Groups {
