@@ -9,7 +9,7 @@ use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::wire::{BEAT, Frame, pack, write};
+use super::wire::{BEAT, Frame, pack, write_whenever};
 use crate::push::engine::Envelope;
 
 /// How many notices of a channel are sent before other channels have their turn.
@@ -56,9 +56,9 @@ pub(super) async fn tell(
             let frame = tokio::select! {
                 () = hub.noticed() => continue,
                 _ = beats.tick() => Frame::Alive,
-                () = &mut end => return write(writer, &Frame::Bye, b"").await,
+                () = &mut end => return write_whenever(writer, &Frame::Bye, b"").await,
             };
-            write(writer, &frame, b"").await?;
+            write_whenever(writer, &frame, b"").await?;
         }
     }
 }
@@ -71,16 +71,18 @@ async fn tell_one(
     match notice {
         Notice::Sent(envelope) => {
             let (what, payload) = pack(&envelope)?;
-            write(writer, &Frame::Sent { channel, what }, payload).await
+            write_whenever(writer, &Frame::Sent { channel, what }, payload).await
         }
         Notice::Published { number, parcel } => {
             let (what, payload) = pack(&parcel)?;
-            write(writer, &Frame::Published { channel, number, what }, payload).await
+            write_whenever(writer, &Frame::Published { channel, number, what }, payload).await
         }
-        Notice::Back { number } => write(writer, &Frame::Back { channel, number }, b"").await,
+        Notice::Back { number } => {
+            write_whenever(writer, &Frame::Back { channel, number }, b"").await
+        }
         Notice::Lost { until, back } => {
             tracing::warn!("the other process is too far behind");
-            write(writer, &Frame::Lost { channel, until, back }, b"").await
+            write_whenever(writer, &Frame::Lost { channel, until, back }, b"").await
         }
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use futures_util::TryFutureExt;
 use pode_core::hub::{Channel, Hub, Log, Parcel, Position};
+use tokio::io::BufReader;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::time::Instant;
 
@@ -179,8 +180,10 @@ async fn take_place(
             Ok((channel, log, next))
         })
         .collect::<io::Result<Vec<(&Channel<Envelope>, Log<Audience>, u64)>>>()?;
+    // It says nothing more before it is answered.
+    let mut reader = BufReader::new(&mut *stream);
     loop {
-        match read_soon(stream).await? {
+        match read_soon(&mut reader).await? {
             (Frame::Gap { channel, path, number }, _) => {
                 let (_, log, _) = logs.get_mut(channel).ok_or(io::ErrorKind::InvalidData)?;
                 log.set_gap(path.map(Into::into), number);

@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
 use pode_core::hub::{Kept, Position};
+use tokio::io::{AsyncWriteExt, BufWriter};
 use tokio::net::UnixStream;
 use tokio::time::{Instant, interval, timeout};
 
@@ -21,6 +22,10 @@ use crate::net::listen::HandedSocket;
 
 /// How long the newer process may take to get ready.
 const START_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// How long the newer process may take to take everything over. Meanwhile nobody
+/// accepts connections, and messages wait.
+const TRANSFER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How often `Wait` is sent to a waiting process.
 pub(super) const WAIT: Duration = Duration::from_secs(1);
@@ -79,7 +84,9 @@ impl Successor {
             return Err(format!("it has gone: {error}"));
         }
         let mut follower = Follower::new(resources);
-        match let_go(stream, &signals, resources, &mut follower).await {
+        let letting_go = let_go(stream, &signals, resources, &mut follower);
+        let has_let_go = timeout(TRANSFER_TIMEOUT, letting_go).await;
+        match has_let_go.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
             Ok(()) => Ok(follower),
             Err(error) => {
                 follower.recover().await;
@@ -167,21 +174,23 @@ async fn let_go(
             logs.push(log);
         }
     }
-    write(stream, &Frame::Shared { channels: shared }, b"").await?;
+    let mut writer = BufWriter::new(&mut *stream);
+    write(&mut writer, &Frame::Shared { channels: shared }, b"").await?;
     for (channel, log) in logs.iter().enumerate() {
         for (path, number) in log.gaps() {
             if let Some(path) = path {
                 let path = path.as_ref().map(ToString::to_string);
-                write(stream, &Frame::Gap { channel, path, number }, b"").await?;
+                write(&mut writer, &Frame::Gap { channel, path, number }, b"").await?;
             }
         }
         for Kept { number, sent, entry } in log.kept() {
             let (what, payload) = pack_entry(&entry);
             let age = now.saturating_sub(sent);
-            write(stream, &Frame::Kept { channel, number, age, what }, payload).await?;
+            write(&mut writer, &Frame::Kept { channel, number, age, what }, payload).await?;
         }
     }
-    write(stream, &Frame::Go, b"").await?;
+    write(&mut writer, &Frame::Go, b"").await?;
+    patiently(writer.flush()).await?;
     match read_soon(stream).await?.0 {
         Frame::Taken => write(stream, &Frame::Yours, b"").await,
         other => Err(unexpected(&other)),

@@ -77,6 +77,38 @@ async fn a_process_that_is_too_far_behind_is_told_where_it_goes_on() {
     leading.await.unwrap().unwrap();
 }
 
+#[tokio::test(start_paused = true)]
+async fn who_leads_waits_for_an_older_process_that_is_paused() {
+    let (signals, mut delivery) = one_path();
+    let channel = signals.hub().channel("/").unwrap();
+    channel.lead(begin()).await.unwrap();
+    let (one, other) = UnixStream::pair().unwrap();
+    let channels = vec![channel.clone()];
+    let leading = tokio::spawn(Leader::new(Link::new(one), channels).run(signals.clone()));
+    // More than the link holds.
+    let sent = 3_000;
+    for number in 0..sent {
+        let permit = channel.reserve().await.unwrap();
+        let message = Message::text(&format!("{number:>1000}"));
+        assert!(Envelope::Broadcast(message).publish(permit).unwrap().is_none());
+        while delivery.try_next().is_some() {}
+        tokio::task::yield_now().await;
+    }
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert!(!leading.is_finished());
+    let mut other = Link::new(other);
+    let mut next = 0;
+    while next < sent {
+        match read(&mut other.reader).await.unwrap() {
+            (Frame::Alive, _) => {}
+            (Frame::Published { number, .. }, _) if number == next => next += 1,
+            (frame, _) => panic!("{frame:?} instead of {next}"),
+        }
+    }
+    write(&mut other.writer, &Frame::Bye, b"").await.unwrap();
+    leading.await.unwrap().unwrap();
+}
+
 /// A follower, its link, and that of the newer process.
 async fn follow(signals: &Signals, drain: Duration) -> (Follower, Link, Link) {
     let context = context_of(signals.clone());

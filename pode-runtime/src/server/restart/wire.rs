@@ -171,8 +171,17 @@ pub(super) async fn hear_line(stream: &mut (impl AsyncRead + Unpin)) -> Result<(
     Err(LineError::Version(version))
 }
 
-/// Writes a frame.
+/// Writes a frame that the other side is to take soon.
 pub(super) async fn write(
+    stream: &mut (impl AsyncWrite + Unpin),
+    frame: &Frame,
+    payload: &[u8],
+) -> io::Result<()> {
+    patiently(write_whenever(stream, frame, payload)).await
+}
+
+/// Writes a frame, however long that takes: the other side may be paused.
+pub(super) async fn write_whenever(
     stream: &mut (impl AsyncWrite + Unpin),
     frame: &Frame,
     payload: &[u8],
@@ -184,12 +193,8 @@ pub(super) async fn write(
     };
     let header_bytes = length(&header, MAX_HEADER_BYTES)?.to_be_bytes();
     let payload_bytes = length(payload, MAX_PAYLOAD_BYTES)?.to_be_bytes();
-    let head = [&header_bytes[..], &payload_bytes[..], &header[..]].concat();
-    patiently(async {
-        stream.write_all(&head).await?;
-        stream.write_all(payload).await
-    })
-    .await
+    stream.write_all(&[&header_bytes[..], &payload_bytes[..], &header[..]].concat()).await?;
+    stream.write_all(payload).await
 }
 
 /// Reads a frame, however long it takes to come.
