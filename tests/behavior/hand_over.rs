@@ -1,6 +1,7 @@
 //! Hand-over: a newer process of a server replaces an older one, and clients
 //! notice as little of it as possible.
 
+mod kept_alive;
 mod many;
 mod program;
 mod returning;

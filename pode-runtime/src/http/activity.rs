@@ -43,7 +43,7 @@ pub(crate) struct Activity {
     /// Whether the client has ended its side while a request is in progress; noticed
     /// in HTTP/1.
     is_half_closed: AtomicBool,
-    /// Whether the server stops.
+    /// Whether the connection takes no further request.
     stops: AtomicBool,
     /// Counts the connection, until nothing of it is left.
     permit: Mutex<Option<ConnectionPermit>>,
@@ -102,7 +102,7 @@ impl Activity {
         self.is_half_closed.load(Ordering::Acquire)
     }
 
-    /// Notes that the server stops: heads that have begun have little time left.
+    /// Notes that the connection is to end: heads that have begun have little time left.
     pub(crate) fn stop(&self) {
         self.stops.store(true, Ordering::Release);
     }
@@ -126,6 +126,12 @@ impl Activity {
         if self.is_http_2 {
             self.changed.notify_waiters();
         }
+    }
+
+    /// Waits until the first request has come: only in the task that polls the
+    /// connection, and behind it, since nothing wakes it.
+    pub(crate) async fn first_request(&self) {
+        poll_fn(|_| if self.requests() > 0 { Poll::Ready(()) } else { Poll::Pending }).await;
     }
 
     /// Waits until no handshake waits for its answer: only in the task that

@@ -5,12 +5,13 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::Request;
+use futures_util::TryFutureExt;
+use http::header::{CONNECTION, HeaderValue};
+use http::{Request, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::sync::watch;
 use tokio::time::{Instant, interval_at};
 use warp::reply::Response;
 
@@ -18,7 +19,7 @@ use crate::base::limits::Limits;
 use crate::http::activity::{Activity, RequestBody, tracked};
 use crate::http::timeout_stream::{TimeoutStream, Transport};
 use crate::net::connection_limit::ConnectionPermit;
-use crate::net::shutdown::told_to_stop;
+use crate::net::shutdown::LastRequest;
 
 /// How many bytes hyper may hold of what it reads, and of what a client doesn't
 /// take.
@@ -30,7 +31,7 @@ pub(crate) async fn serve<T, S, F>(
     permit: Option<ConnectionPermit>,
     limits: &Limits,
     service: S,
-    mut stopping: watch::Receiver<Option<Instant>>,
+    last: impl Into<LastRequest>,
 ) -> hyper::Result<()>
 where
     T: Transport,
@@ -40,7 +41,18 @@ where
     let activity = Arc::new(Activity::of_http_1(permit));
     let stream = TimeoutStream::http_1(stream, &activity, limits);
     let its_activity = Arc::clone(&activity);
-    let service = service_fn(move |request| tracked(&service, request, &its_activity));
+    let mut last = last.into();
+    let told = last.clone();
+    let service = service_fn(move |request| {
+        // hyper would add it only from the next poll on, when this may be answered.
+        let is_last = told.is_told();
+        tracked(&service, request, &its_activity).map_ok(move |mut response| {
+            if is_last && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            response
+        })
+    });
     let mut builder = http1::Builder::new();
     // The stream limits the time for heads, since it can tell the wait for a
     // head from the wait for its end.
@@ -52,25 +64,26 @@ where
     let mut connection = pin!(connection);
     let look_every = limits.write_timeout.max(Duration::from_millis(100));
     let mut looks = interval_at(Instant::now() + look_every, look_every);
+    let mut last = pin!(async {
+        last.told(activity.first_request()).await;
+        // From then on hyper adds `close` to the header `Connection`, which not
+        // every client accepts as an upgrade.
+        activity.no_handshake().await;
+    });
+    let mut is_ending = false;
     // First the connection, so that bytes that have arrived are read: hyper
     // ends a connection from which nothing was read.
     loop {
         tokio::select! {
             biased;
             result = connection.as_mut() => return result,
-            _ = told_to_stop(&mut stopping) => break,
+            () = last.as_mut(), if !is_ending => {
+                is_ending = true;
+                activity.stop();
+                connection.as_mut().graceful_shutdown();
+            }
             // Wakes this task, so that hyper writes what there is.
             _ = looks.tick() => activity.look_after(),
         }
     }
-    // From then on hyper adds `close` to the header `Connection`, which not
-    // every client accepts as an upgrade.
-    tokio::select! {
-        biased;
-        result = connection.as_mut() => return result,
-        () = activity.no_handshake() => {}
-    }
-    activity.stop();
-    connection.as_mut().graceful_shutdown();
-    connection.await
 }

@@ -16,7 +16,6 @@ use hyper::body::Incoming;
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 use warp::Reply;
 use warp::reply::Response;
@@ -27,7 +26,7 @@ use crate::http::response::sentence;
 use crate::http::stream_progress::Streams;
 use crate::http::timeout_stream::{TimeoutStream, Transport};
 use crate::net::connection_limit::ConnectionPermit;
-use crate::net::shutdown::told_to_stop;
+use crate::net::shutdown::LastRequest;
 
 /// How many requests of one connection are answered at once.
 const MOST_STREAMS: u32 = 100;
@@ -42,20 +41,20 @@ const PING_AFTER: Duration = Duration::from_secs(20);
 /// How long the client may take to answer the ping.
 const PING_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long a client without a request has to leave when the server stops.
+/// How long a client without a request has to leave when none is taken any more.
 const STOP_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How often to look whether a response is still waited for, at most.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Serves the requests of one connection until it has ended or been idle for
-/// too long, or the server stops; requests in flight are then answered.
+/// too long, or takes no further request; requests in flight are then answered.
 pub(crate) async fn serve<T, S, F>(
     stream: T,
     permit: Option<ConnectionPermit>,
     limits: &Limits,
     service: S,
-    mut stopping: watch::Receiver<Option<Instant>>,
+    last: impl Into<LastRequest>,
 ) -> hyper::Result<()>
 where
     T: Transport,
@@ -85,9 +84,12 @@ where
         .keep_alive_timeout(PING_TIMEOUT)
         .serve_connection(TokioIo::new(stream), service);
     let mut connection = std::pin::pin!(connection);
+    let mut last = last.into();
     let patience = tokio::select! {
+        // First the connection, from which the first request comes.
+        biased;
         result = connection.as_mut() => return result,
-        _ = told_to_stop(&mut stopping) => None,
+        () = last.told(activity.first_request()) => None,
         () = streams.cant_be_reset() => Some(limits.write_timeout),
         // A client that answers nothing has no request to lose.
         () = idle(&activity, &streams, limits) => Some(limits.keep_alive_timeout.max(PING_TIMEOUT)),
@@ -142,11 +144,15 @@ async fn idle(activity: &Activity, streams: &Streams, limits: &Limits) {
 
 #[cfg(test)]
 mod tests {
-
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::sync::watch;
 
     use super::*;
     use crate::http::activity::RequestInProgress;
+
+    /// Kinds of frames (RFC 9113, section 6).
+    const DATA: u8 = 0;
+    const GOAWAY: u8 = 7;
 
     /// Paused time jumps ahead when every task waits for it.
     #[tokio::test(start_paused = true)]
@@ -175,6 +181,50 @@ mod tests {
         let served = serve(server, None, &limits, service, stopping.subscribe());
         timeout(Duration::from_secs(60), served).await.expect("it ends").unwrap();
         assert_eq!(started.elapsed(), STOP_TIMEOUT);
+    }
+
+    /// As a hand-over ends a connection.
+    #[tokio::test(start_paused = true)]
+    async fn who_is_to_go_to_a_newer_process_has_its_first_request_answered() {
+        let (server, mut client) = tokio::io::duplex(4096);
+        let stopping = watch::Sender::new(None);
+        let accepting = watch::Sender::new(false);
+        let last = LastRequest { stopping: stopping.subscribe(), accepting: accepting.subscribe() };
+        let go_on = Arc::new(tokio::sync::Notify::new());
+        let gate = Arc::clone(&go_on);
+        let service = move |_| {
+            let gate = Arc::clone(&gate);
+            async move {
+                gate.notified().await;
+                Ok("here".into_response())
+            }
+        };
+        let (started, limits) = (Instant::now(), Limits::default());
+        let serving = serve(server, None, &limits, service, last);
+        let asking = async {
+            let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+            client.write_all(preface).await.expect("the server reads");
+            sleep(limits.head_timeout / 2).await;
+            let get = b"\0\0\x03\x01\x05\0\0\0\x01\x82\x84\x86";
+            client.write_all(get).await.expect("the server reads");
+            let mut heard = Vec::new();
+            loop {
+                let mut head = [0; 9];
+                if client.read_exact(&mut head).await.is_err() {
+                    return heard;
+                }
+                let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+                client.read_exact(&mut vec![0; length as usize]).await.expect("a frame");
+                heard.push(head[3]);
+                if head[3] == GOAWAY {
+                    go_on.notify_one();
+                }
+            }
+        };
+        let (_ended, heard) = tokio::join!(serving, asking);
+        let place = |kind| heard.iter().position(|heard| *heard == kind);
+        assert!(place(GOAWAY) < place(DATA) && place(GOAWAY).is_some(), "{heard:?}");
+        assert!(started.elapsed() < limits.keep_alive_timeout);
     }
 
     #[tokio::test(start_paused = true)]

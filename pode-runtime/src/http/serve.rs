@@ -28,7 +28,7 @@ use crate::net::connection_limit::ConnectionLimit;
 use crate::net::listen::Listener;
 use crate::net::proxies::Proxies;
 use crate::net::proxy_protocol;
-use crate::net::shutdown::told_to_stop;
+use crate::net::shutdown::{LastRequest, told_to_stop};
 use crate::net::tls::certificate::ClientCertificate;
 use crate::net::tls::config::{Tls, chose_http_2, client_certificate};
 
@@ -60,6 +60,9 @@ impl Default for ServeOptions {
 /// Then the port is closed at once, idle connections end, and requests in
 /// flight are answered; connections that remain at the deadline are dropped.
 /// Dropping this future does the same to all of them.
+///
+/// While the listener doesn't accept, because a newer process does, its connections
+/// end like that, too, but without a deadline, and each after one request at least.
 pub(crate) async fn serve<S, F>(
     listener: impl Into<Listener>,
     tls: Option<Tls>,
@@ -72,7 +75,9 @@ pub(crate) async fn serve<S, F>(
 {
     let limits = Arc::new(limits);
     let is_plain = tls.is_none();
-    let mut acceptor = Acceptor::new(listener.into(), counted, Arc::clone(&proxies), is_plain);
+    let listener = listener.into();
+    let last = LastRequest { stopping: stopping.clone(), accepting: listener.accepting() };
+    let mut acceptor = Acceptor::new(listener, counted, Arc::clone(&proxies), is_plain);
     let mut connections = JoinSet::new();
     let mut supervisor = Supervisor::new("the accepting of connections");
     let deadline = loop {
@@ -82,11 +87,11 @@ pub(crate) async fn serve<S, F>(
                     deadline = told_to_stop(&mut stopping) => return deadline,
                     accepted = acceptor.accept() => {
                         let (tls, service) = (tls.clone(), service.clone());
-                        let (limits, stopping) = (Arc::clone(&limits), stopping.clone());
+                        let (limits, last) = (Arc::clone(&limits), last.clone());
                         let proxies = Arc::clone(&proxies);
                         let span = tracing::debug_span!("connection", peer = %accepted.peer);
                         let connection =
-                            connection(accepted, proxies, tls, limits, service, stopping);
+                            connection(accepted, proxies, tls, limits, service, last);
                         connections.spawn(connection.instrument(if_enabled(span)));
                     }
                     Some(ended) = connections.join_next() => has_ended(ended),
@@ -109,7 +114,7 @@ async fn connection<S, F>(
     tls: Option<Tls>,
     limits: Arc<Limits>,
     service: S,
-    mut stopping: watch::Receiver<Option<Instant>>,
+    mut last: LastRequest,
 ) where
     S: Fn(Request<RequestBody<Incoming>>, SocketAddr) -> F + 'static,
     F: Future<Output = Result<Response, Infallible>> + Send + 'static,
@@ -121,7 +126,7 @@ async fn connection<S, F>(
             &proxies,
             tls.is_none(),
             &limits,
-            told_to_stop(&mut stopping),
+            told_to_stop(&mut last.stopping),
         ));
         if opened.await.is_none() {
             return;
@@ -140,10 +145,10 @@ async fn connection<S, F>(
     let permit = Some(permit);
     let service = move |request| service(request, peer);
     let result = match tls {
-        None => http1::serve(stream, permit, &limits, service, stopping).await,
+        None => http1::serve(stream, permit, &limits, service, last).await,
         Some(tls) => {
             let handshake =
-                tls.accept(stream, limits.tls_timeout, told_to_stop(&mut stopping)).await;
+                tls.accept(stream, limits.tls_timeout, told_to_stop(&mut last.stopping)).await;
             let shown = handshake.and_then(|stream| Ok((client_certificate(&stream)?, stream)));
             let introduced = |certificate: Option<ClientCertificate>| {
                 move |mut request: Request<RequestBody<Incoming>>| {
@@ -157,11 +162,11 @@ async fn connection<S, F>(
                 // Boxed, so that plain connections needn't be as large.
                 Ok((certificate, stream)) if chose_http_2(&stream) => {
                     let service = introduced(certificate);
-                    Box::pin(http2::serve(stream, permit, &limits, service, stopping)).await
+                    Box::pin(http2::serve(stream, permit, &limits, service, last)).await
                 }
                 Ok((certificate, stream)) => {
                     let service = introduced(certificate);
-                    Box::pin(http1::serve(stream, permit, &limits, service, stopping)).await
+                    Box::pin(http1::serve(stream, permit, &limits, service, last)).await
                 }
                 Err(error) => {
                     tracing::debug!(%error, "a TLS handshake failed");

@@ -32,6 +32,10 @@ impl Listener {
         Listener { socket, accepting }
     }
 
+    pub(crate) fn accepting(&self) -> watch::Receiver<bool> {
+        self.accepting.clone()
+    }
+
     /// Waits for the next connection while accepting is on. Cancel safe.
     ///
     /// A socket for IPv6 and IPv4 maps addresses of IPv4; they are returned as

@@ -26,6 +26,45 @@ pub(crate) async fn told_to_stop(stopping: &mut watch::Receiver<Option<Instant>>
     deadline.ok().and_then(|deadline| *deadline).unwrap_or_else(Instant::now)
 }
 
+/// How a connection learns that it takes no further request.
+#[derive(Clone, Debug)]
+pub(crate) struct LastRequest {
+    pub(crate) stopping: watch::Receiver<Option<Instant>>,
+    /// Whether connections are accepted here, or by a newer process.
+    pub(crate) accepting: watch::Receiver<bool>,
+}
+
+impl LastRequest {
+    /// Returns whether a request that comes now is the last one.
+    pub(crate) fn is_told(&self) -> bool {
+        self.stopping.borrow().is_some() || !*self.accepting.borrow()
+    }
+
+    /// Waits until the server stops, or no longer accepts connections. The latter
+    /// doesn't concern a connection before its first request, which its client may be
+    /// sending: no client expects the end then.
+    pub(crate) async fn told(&mut self, first_request: impl Future<Output = ()>) {
+        let is_replaced = async {
+            if self.accepting.wait_for(|accepting| !accepting).await.is_err() {
+                std::future::pending::<()>().await;
+            }
+            first_request.await;
+        };
+        tokio::select! {
+            _ = told_to_stop(&mut self.stopping) => {}
+            () = is_replaced => {}
+        }
+    }
+}
+
+/// Connections are always accepted.
+#[cfg(test)]
+impl From<watch::Receiver<Option<Instant>>> for LastRequest {
+    fn from(stopping: watch::Receiver<Option<Instant>>) -> LastRequest {
+        LastRequest { stopping, accepting: watch::channel(true).1 }
+    }
+}
+
 /// Makes a write fail that would exceed the largest file size of this process,
 /// such as a write to its log; otherwise it would end the process (SIGXFSZ).
 #[cfg(unix)]

@@ -30,6 +30,8 @@ pode_server! {
     server shop(folder: PathBuf, drain: Duration) {
         hand_over: folder.join("shop.sock"),
         drain: drain,
+        // So that whatever ends before has the tested reason.
+        limits: Limits { head_timeout: 1h, body_timeout: 1h, keep_alive_timeout: 1h },
     };
     endpoint http "127.0.0.1:0";
     endpoint ws   "127.0.0.1:0";
