@@ -228,6 +228,48 @@ async fn silence_is_no_matter_of_time() {
     assert_eq!(left, [by(1000), by(4000)]);
 }
 
+pode_server! {
+    server remembering;
+    endpoint http "*:80";
+    endpoint ws "*:80";
+    signal FEED: u32 = "/feed" { history_messages: 30, replay: Messages(20) };
+    signal PAIR: u32 = "/pairs/:pair" (pair: u32) { history_messages: 30, replay: All };
+    route GET "/position" => async |event: WebEvent| json(&event.position(FEED));
+}
+
+/// What a test waits by is no message.
+#[tokio::test]
+async fn waiting_changes_no_history() {
+    let server = start(remembering()).await;
+    let mut early = server.connect(FEED).await;
+    let mut of_pair = server.connect(PAIR.at(&1)).await;
+    for number in 0..30 {
+        server.signals().send(FEED, &number).await.unwrap();
+        server.signals().send(PAIR.at(&1), &number).await.unwrap();
+    }
+    let position = server.get("/position").await.text().to_owned();
+    for number in 0..30 {
+        early.assert_next(&number).await;
+        of_pair.assert_next(&number).await;
+    }
+    for _ in 0..20 {
+        server.settle().await;
+        tokio::join!(early.assert_silent(), of_pair.assert_silent());
+    }
+    assert_eq!(server.get("/position").await.text(), position);
+    let mut late = server.connect(FEED).await;
+    let mut late_of_pair = server.connect(PAIR.at(&1)).await;
+    // Who is behind has what is replayed when it is silent.
+    assert!(told(late.assert_silent()).await.contains("expected no message"));
+    for number in 11..30 {
+        late.assert_next(&number).await;
+    }
+    for number in 0..30 {
+        late_of_pair.assert_next(&number).await;
+    }
+    tokio::join!(late.assert_silent(), late_of_pair.assert_silent());
+}
+
 /// Whatever order tasks run in, what was sent has come, and the end was handled.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn settling_is_reliable() {

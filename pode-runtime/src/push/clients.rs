@@ -201,11 +201,11 @@ impl Clients {
         Ok(())
     }
 
-    /// Sends a message to one client.
+    /// Has a client get this behind all that was sent to it before.
     #[cfg(feature = "test")]
-    pub(crate) async fn send(&self, client: ClientId, message: Message) -> Result<(), SendError> {
-        let envelope = Envelope::new(self.audience(Recipients::Client(client)), message);
-        self.signals.post(self.signal, self.path.as_deref(), envelope).await
+    pub(crate) async fn mark(&self, client: ClientId, marker: Message) -> Result<(), SendError> {
+        let client = self.audience(Recipients::Client(client));
+        self.command(Command::Mark(client, marker)).await.map(drop)
     }
 
     async fn find(&self, recipients: Recipients) -> Result<Vec<Found>, SendError> {

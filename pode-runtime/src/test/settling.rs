@@ -82,12 +82,12 @@ impl Settling {
             self.client_tasks.reopen();
         };
         patience.wait("the handlers of clients' messages", handled).await;
-        // A message to a client comes after all that were sent before; for an
-        // upstream, a pong does.
+        // A marker comes after all that was sent to a client before; for an upstream, a
+        // pong does.
         let come = peers.iter().map(async |Peer { link, client }| match client {
             Some((clients, id)) => {
                 let marker = Message::text(&marker(number));
-                if clients.send(id.clone(), marker).await.is_ok() {
+                if clients.mark(id.clone(), marker).await.is_ok() {
                     link.marked(number).await;
                 }
             }

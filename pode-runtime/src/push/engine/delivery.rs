@@ -109,6 +109,13 @@ impl Shard {
             }
             #[cfg(feature = "test")]
             Command::WhenHandled(handled) => self.tell_when_handled(number, handled),
+            #[cfg(feature = "test")]
+            Command::Mark(client, marker) => {
+                for slot in self.paths[number as usize].select(client) {
+                    self.client(SlotId { path: number, slot }).mark(marker);
+                    self.advance(SlotId { path: number, slot });
+                }
+            }
         }
     }
 

@@ -74,6 +74,10 @@ pub(crate) enum Command {
     /// Keep a sender until what each client has sent so far is handled.
     #[cfg(feature = "test")]
     WhenHandled(mpsc::Sender<()>),
+    /// Send a client this behind all that it gets. It is no message: it has no number
+    /// and is in no log.
+    #[cfg(feature = "test")]
+    Mark(Audience, Message),
 }
 
 /// All clients, as a share.

@@ -29,8 +29,9 @@ pub(super) struct SendQueue {
     /// Where the client is in the log, if it isn't live. Then messages come from
     /// there.
     pub(super) behind: Option<Behind>,
-    /// The last frame of all.
-    pub(super) close: Option<Bytes>,
+    /// The frame that comes behind all others: the close frame, or before that the
+    /// marker of a test.
+    pub(super) last: Option<Bytes>,
 }
 
 impl SendQueue {
@@ -41,18 +42,18 @@ impl SendQueue {
             && self.ping.is_none()
             && self.preface.is_empty()
             && self.messages.is_empty()
-            && self.last().is_none()
+            && self.due_last().is_none()
     }
 
-    /// Returns the close frame, once nothing comes before it.
-    fn last(&self) -> Option<&Bytes> {
-        self.close.as_ref().filter(|_| self.behind.is_none())
+    /// Returns the last frame, once nothing of the log comes before it.
+    fn due_last(&self) -> Option<&Bytes> {
+        self.last.as_ref().filter(|_| self.behind.is_none())
     }
 
     /// Returns how many bytes wait.
     pub(super) fn bytes(&self) -> usize {
         let single =
-            [Some(&self.begun), self.pong.as_ref(), self.ping.as_ref(), self.close.as_ref()];
+            [Some(&self.begun), self.pong.as_ref(), self.ping.as_ref(), self.last.as_ref()];
         let all = single.into_iter().flatten().chain(&self.preface);
         all.map(Bytes::len).sum::<usize>() + self.message_bytes
     }
@@ -98,7 +99,7 @@ impl SendQueue {
     pub(super) fn slices<'a, 'b>(&'a self, buffers: &'b mut [IoSlice<'a>]) -> &'b [IoSlice<'a>] {
         let begun = Some(&self.begun).filter(|rest| !rest.is_empty());
         let control = begun.into_iter().chain(&self.pong).chain(&self.ping);
-        let frames = control.chain(&self.preface).chain(&self.messages).chain(self.last());
+        let frames = control.chain(&self.preface).chain(&self.messages).chain(self.due_last());
         let mut count = 0;
         for (slot, frame) in buffers.iter_mut().zip(frames) {
             *slot = IoSlice::new(frame);
@@ -143,7 +144,7 @@ impl SendQueue {
             }
             return frame;
         }
-        self.close.take_if(|_| self.behind.is_none()).unwrap_or_default()
+        self.last.take_if(|_| self.behind.is_none()).unwrap_or_default()
     }
 }
 
@@ -203,7 +204,7 @@ mod tests {
         send_queue.advance(1);
         send_queue.ping = Some(frame("ping "));
         send_queue.pong = Some(frame("pong "));
-        send_queue.close = Some(frame("close"));
+        send_queue.last = Some(frame("close"));
         assert_eq!(joined(&send_queue), "ne pong ping two close");
         send_queue.drop_messages();
         assert_eq!(joined(&send_queue), "ne pong ping close");
@@ -218,7 +219,7 @@ mod tests {
             send_queue.push(frame("two "), LIMITS).unwrap();
             send_queue.pong = Some(frame("pong "));
             send_queue.ping = Some(frame("ping "));
-            send_queue.close = Some(frame("close"));
+            send_queue.last = Some(frame("close"));
             let mut start = 0;
             while !send_queue.is_empty() {
                 assert_eq!(joined(&send_queue), expected[start..]);

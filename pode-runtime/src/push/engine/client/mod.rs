@@ -280,6 +280,15 @@ impl Client {
         }
     }
 
+    /// Queues a frame behind all that the client gets. Another one, or a close frame,
+    /// replaces it. The caller must then [advance](Self::advance) the client.
+    #[cfg(feature = "test")]
+    pub(super) fn mark(&mut self, marker: &Message) {
+        if self.is_admitted() {
+            self.send_queue.get_or_insert_default().last = Some(marker.frame().clone());
+        }
+    }
+
     /// Queues the close frame right after a partly written frame; waiting
     /// messages are dropped.
     pub(super) fn close(&mut self, close: &Close, end: DisconnectReason) {
@@ -294,7 +303,7 @@ impl Client {
     pub(super) fn close_last(&mut self, close: &Close, end: DisconnectReason, live: u64) {
         if self.is_open() {
             let send_queue = self.send_queue.get_or_insert_default();
-            send_queue.close = Some(close.frame());
+            send_queue.last = Some(close.frame());
             if let Some(behind) = &mut send_queue.behind {
                 behind.until = Some(live);
             }

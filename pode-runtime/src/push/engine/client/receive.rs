@@ -106,8 +106,8 @@ impl Client {
         self.close_last(&close, end_by(&close), live);
         if let (Some(message), Some(send_queue)) = (message, &mut self.send_queue) {
             // Behind all that it gets from the log, too.
-            let last = send_queue.close.take().unwrap_or_default();
-            send_queue.close = Some([message.frame(), &last[..]].concat().into());
+            let last = send_queue.last.take().unwrap_or_default();
+            send_queue.last = Some([message.frame(), &last[..]].concat().into());
         }
         true
     }

@@ -125,6 +125,29 @@ async fn a_new_client_gets_as_many_as_are_replayed() {
     }
 }
 
+#[cfg(feature = "test")]
+#[tokio::test]
+async fn a_marker_comes_behind_all_messages_and_is_none() {
+    let kept = Server::keep(PLENTY, history(OnLag::Disconnect, Replay::OnlyNew));
+    let position = |server: &Server| server.hub.channel("/").unwrap().position();
+    for server in [kept, Server::start(200, limits(200, 10_000))] {
+        let mut slow = server.enter("slow", Groups::default(), None, 10).await;
+        for numbers in [0..100, 100..101, 101..101] {
+            server.publish_numbers(numbers.clone()).await;
+            let before = position(&server);
+            let client = Audience::client(None, "slow".parse().unwrap());
+            server.command(Command::Mark(client, Message::text("marker"))).await;
+            for number in numbers {
+                assert_eq!(slow.hear_text().await, number.to_string());
+            }
+            assert_eq!(slow.hear_text().await, "marker");
+            assert_eq!(position(&server), before);
+        }
+        drop(slow);
+        server.stop().await;
+    }
+}
+
 /// Whether a message was for it is decided when it is sent, not when it is read.
 #[tokio::test]
 async fn groups_are_those_of_the_moment_of_sending() {
