@@ -8,9 +8,10 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 
-use minijinja::{Environment, ErrorKind, UndefinedBehavior};
+use minijinja::{Environment, ErrorKind, UndefinedBehavior, Value};
 
 use super::names::{WORDS, binds_within, names};
+use super::position::POSITION;
 use super::template::{first_word, names as literal_names};
 use super::tree::{Extends, Node, Template, begins_body};
 
@@ -135,6 +136,8 @@ impl<'read> Templates<'read> {
     /// Runs code between these delimiters without any variable: if it fails for the
     /// lack of one, returns where in the code it stands, and its name. Code that
     /// uses a variable which `is_known` can't be judged so.
+    ///
+    /// What an operator or a function refuses is lacking if it takes another value.
     fn needs(
         &self,
         [before, code, behind]: [&str; 3],
@@ -144,18 +147,36 @@ impl<'read> Templates<'read> {
         let template = self.environment.template_from_str(&piece).ok()?;
         let mut free = template.undeclared_variables(false);
         let is_global = |name: &str| self.environment.globals().any(|(global, _)| global == name);
-        free.retain(|name| !is_global(name));
+        // Without parentheses it is no function.
+        let calls = |(at, name): (usize, &str)| {
+            name == POSITION && code[at + name.len()..].trim_start().starts_with('(')
+        };
+        let asks = names(code).any(calls);
+        free.retain(|name| !is_global(name) && !(asks && name == POSITION));
         if free.iter().any(|name| is_known(name)) {
             return None;
         }
-        let error = template.render(()).err()?;
-        if error.kind() != ErrorKind::UndefinedError {
-            return None;
-        }
+        let error_with = |value: Value| {
+            let values = free.iter().map(|name| (name.as_str(), value.clone()));
+            let mut values: HashMap<&str, Value> = values.collect();
+            if asks {
+                values.insert(POSITION, Value::from_function(|_: &str| ""));
+            }
+            template.render(Value::from(values)).err()
+        };
+        let error = error_with(Value::UNDEFINED)?;
         let mut places = names(code).filter(|(_, name)| free.contains(*name));
         let fails_at = error.range().unwrap_or_default();
         let exact = places.clone().find(|(at, _)| fails_at.contains(&(before.len() + at)));
-        exact.or_else(|| places.next()).map(|(at, name)| (at, name.to_owned()))
+        let place = match error.kind() {
+            ErrorKind::UndefinedError => exact.or_else(|| places.next()),
+            ErrorKind::InvalidOperation => {
+                let takes = |value| error_with(value).is_none_or(|it| it.kind() != error.kind());
+                exact.filter(|_| takes(1.into()) || takes("".into()) || takes(vec![1].into()))
+            }
+            _ => None,
+        };
+        place.map(|(at, name)| (at, name.to_owned()))
     }
 }
 
@@ -322,7 +343,6 @@ fn shows_super(template: &Template, nodes: &[Node]) -> bool {
 mod tests {
     use std::collections::BTreeMap;
 
-    use minijinja::Value;
     use proptest::prelude::*;
 
     use super::*;
@@ -382,6 +402,20 @@ mod tests {
         check(&[("a", "{{ a | default('') ~\n b.c }}")], &[], &["a:2 b"]);
         // Without parentheses it is no function.
         check(&[("a", "{{ position }}")], &[], &["a:1 position"]);
+        // Neither a function nor an operator takes what isn't there.
+        for code in [
+            "position(x)",
+            "'?resume=' ~ position(x)|urlencode",
+            "range(x)",
+            "x + 1",
+            "1 * x",
+            "-x",
+            "[1]|batch(x)",
+            "'a'|replace('a', x)",
+        ] {
+            let text = format!("{{{{ {code} }}}}");
+            check_by(Judged::Always, &[("a", &text)], &[], &["a:1 x"]);
+        }
         check(&[("a", "{{ position('/a/' ~ b) }}")], &[], &["a:1 b"]);
     }
 
@@ -470,7 +504,7 @@ mod tests {
     /// Templates of a few variables, which nest.
     fn any_template() -> impl Strategy<Value = String> {
         let name = prop::sample::select(vec!["a", "b", "c", "d"]);
-        let value = (name.clone(), name.clone(), 0..12).prop_map(|(one, other, kind)| match kind {
+        let value = (name.clone(), name.clone(), 0..14).prop_map(|(one, other, kind)| match kind {
             0 => format!("{one} | default({other})"),
             1 => format!("{one} or {other}"),
             2 => format!("{one} and {other}"),
@@ -481,6 +515,8 @@ mod tests {
             7 => format!("{one} ~ {other}"),
             8 => format!("not {one}"),
             9 => format!("{one} | upper"),
+            10 => format!("range({one}) | length"),
+            11 => format!("{one} + {other}"),
             _ => one.to_owned(),
         });
         let leaf = (value.clone(), name.clone(), 0..9).prop_map(|(value, name, kind)| match kind {
