@@ -7,7 +7,7 @@ use super::files::{folder_missing, missing_view, unfit};
 use super::suggestion::did_you_mean;
 use super::{Code, Diagnostic, positions, values};
 use crate::model::{Action, File, Folder, Name, Place, Server, Views};
-use crate::page::{self, Include, Judged, Missing, Templates, Unknown, Word, Words};
+use crate::page::{self, Hidden, Include, Judged, Missing, Templates, Unknown, Word, Words};
 
 pub(super) fn check(server: &Server, found: &mut Vec<Diagnostic>) {
     for views in &server.views {
@@ -19,12 +19,19 @@ pub(super) fn check(server: &Server, found: &mut Vec<Diagnostic>) {
 }
 
 /// Returns the mistakes in a view that no server need declare, and in the templates
-/// that it is made of. What pages request is the server's, so that isn't checked.
-pub fn check_view(folder: &Folder, view: &Name, templates: &[String]) -> Vec<Diagnostic> {
+/// that it is made of; `given` are its variables, the fields of `ident`. What pages
+/// request is the server's, so that isn't checked.
+pub fn check_view(
+    folder: &Folder,
+    view: &Name,
+    templates: &[String],
+    (ident, given): (&str, &[&str]),
+) -> Vec<Diagnostic> {
     if let Some(missing) = folder_missing(folder) {
         return vec![missing];
     }
-    if folder.file(&format!("{}.html", view.text)).is_none() {
+    let file = format!("{}.html", view.text);
+    if folder.file(&file).is_none() {
         return vec![missing_view(folder, view)];
     }
     let mut found = Vec::new();
@@ -33,6 +40,8 @@ pub fn check_view(folder: &Folder, view: &Name, templates: &[String]) -> Vec<Dia
     // A server may have a policy of its own.
     values::check(folder, templates, true, &mut found);
     positions::check(folder, templates, None, &mut found);
+    let by = format!("a field of `{ident}`");
+    hidden_functions(folder, &file, view.place, given, &by, &mut found);
     found
 }
 
@@ -100,6 +109,30 @@ fn unknown_word(place: Place, view: &str, Unknown { kind, name, .. }: &Unknown) 
     Diagnostic::new(Code::TemplateWord, place, message, help)
 }
 
+/// Finds calls of functions that the variables of a view hide.
+fn hidden_functions(
+    folder: &Folder,
+    view: &str,
+    place: Place,
+    given: &[&str],
+    by: &str,
+    found: &mut Vec<Diagnostic>,
+) {
+    let text = |path: &str| folder.file(path)?.text.as_deref();
+    for Hidden { file, line, name } in page::hidden(view, given, text) {
+        let folder = folder.path.text.trim_end_matches('/');
+        let message = format!(
+            "view `{folder}/{file}:{line}` calls `{name}(…)`, but there `{name}` is {by}, \
+             which hides the function"
+        );
+        let help =
+            format!("give it another name; or print it, without parentheses: `{{{{ {name} }}}}`");
+        let is_position = name == "position";
+        let code = if is_position { Code::NoPosition } else { Code::TemplateWord };
+        found.push(Diagnostic::new(code, place, message, help));
+    }
+}
+
 /// What filters of other template languages are called here.
 const NAMES_ELSEWHERE: [(&str, &str); 7] = [
     ("json", "tojson"),
@@ -123,6 +156,8 @@ fn missing_variables(server: &Server, views: &Views, found: &mut Vec<Diagnostic>
         let Action::View(view) = &route.action else { continue };
         let given: Vec<&str> = route.path.parameters().collect();
         let file = format!("{}.html", view.text);
+        let by = format!("a parameter of `{}`", route.path);
+        hidden_functions(&views.folder, &file, view.place, &given, &by, found);
         for missing in templates.missing(&file, &given, Judged::Always) {
             let by = format!("the path `{}` doesn't give", route.path);
             let help = format!(

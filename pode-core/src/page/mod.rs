@@ -40,7 +40,7 @@ pub use values::{Spot, Unsafe, Values};
 #[cfg(feature = "views")]
 pub use variables::{Judged, Missing, Templates};
 #[cfg(feature = "views")]
-pub use words::{Unknown, Word, Words, known};
+pub use words::{Hidden, Unknown, Word, Words, hidden, known};
 
 use crate::method::Method;
 

@@ -2,7 +2,7 @@
 //! signal has come.
 
 use super::names::{names, names_given};
-use super::template::{Tag, end_of_code, includes, tags};
+use super::template::{Include, Tag, end_of_code, includes, tags};
 use super::{UNKNOWN, line_at};
 
 /// The name of the function.
@@ -28,7 +28,7 @@ pub fn positions<'text>(
     view: &str,
     read: impl Fn(&str) -> Option<&'text str>,
 ) -> Vec<PositionCall> {
-    let files = parts(view, read);
+    let files = parts(view, read, |_| true);
     let mut found = Vec::new();
     for (file, text) in files.iter().filter(|_| is_function(&files)) {
         for (.., tag) in tags(text) {
@@ -55,18 +55,19 @@ pub(super) fn is_the_function<'text>(
     view: &str,
     read: impl Fn(&str) -> Option<&'text str>,
 ) -> bool {
-    is_function(&parts(view, read))
+    is_function(&parts(view, read, |_| true))
 }
 
 fn is_function(files: &[(String, &str)]) -> bool {
     files.iter().all(|(_, text)| !names_given(text).contains(&POSITION))
 }
 
-/// Returns the files that a view extends, includes or imports, and its own, with
-/// their texts.
-fn parts<'text>(
+/// Returns the files that a view extends, includes or imports in such a way, and its
+/// own, with their texts.
+pub(super) fn parts<'text>(
     view: &str,
     read: impl Fn(&str) -> Option<&'text str>,
+    is_meant: impl Fn(&Include) -> bool,
 ) -> Vec<(String, &'text str)> {
     let mut found: Vec<(String, &str)> = Vec::new();
     let mut left = vec![view.to_owned()];
@@ -74,7 +75,8 @@ fn parts<'text>(
         if found.iter().all(|(known, _)| *known != file)
             && let Some(text) = read(&file)
         {
-            left.extend(includes(text).into_iter().flat_map(|include| include.names));
+            let meant = includes(text).into_iter().filter(&is_meant);
+            left.extend(meant.flat_map(|include| include.names));
             found.push((file, text));
         }
     }

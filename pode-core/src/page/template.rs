@@ -15,6 +15,8 @@ pub struct Include {
     pub may_be_missing: bool,
     /// Whether the template extends it.
     pub is_extended: bool,
+    /// Whether it is shown with what the page is given; an import isn't.
+    pub is_shown: bool,
 }
 
 /// A piece of a template between its delimiters.
@@ -36,8 +38,10 @@ pub fn includes(text: &str) -> Vec<Include> {
         match word {
             "include" | "extends" | "import" | "from" => {
                 let (names, may_be_missing) = names(rest).unwrap_or_default();
-                let (line, is_extended) = (line_at(text, start), word == "extends");
-                found.push(Include { line, names, may_be_missing, is_extended });
+                let line = line_at(text, start);
+                let is_extended = word == "extends";
+                let is_shown = is_extended || word == "include";
+                found.push(Include { line, names, may_be_missing, is_extended, is_shown });
             }
             _ => {}
         }

@@ -7,7 +7,7 @@ use minijinja::Environment;
 
 use super::line_at;
 use super::names::{WORDS, names_given};
-use super::position::POSITION;
+use super::position::{POSITION, parts};
 use super::template::{Tag, first_word, tags};
 
 /// A filter, test or function of a template that isn't there.
@@ -102,6 +102,45 @@ impl<'text> Words<'text> {
     }
 }
 
+/// A call of a function that a variable hides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hidden {
+    /// The file, as its folder names it.
+    pub file: String,
+    /// The line in which it stands, counted from 1.
+    pub line: usize,
+    /// The name of both.
+    pub name: String,
+}
+
+/// Returns the calls of functions, in all that a view shows, by whose names it is given
+/// variables; none of one by whose name a template gives something of its own. `read`
+/// returns the text of a file.
+pub fn hidden<'text>(
+    view: &str,
+    given: &[&str],
+    read: impl Fn(&str) -> Option<&'text str>,
+) -> Vec<Hidden> {
+    let functions = known(Word::Function);
+    let files = parts(view, read, |include| include.is_shown);
+    let is_hidden = |call: &Call<'_>| {
+        call.kind == Some(Word::Function)
+            && given.contains(&call.name)
+            && functions.iter().any(|function| function == call.name)
+            && !files.iter().any(|(_, text)| names_given(text).contains(&call.name))
+    };
+    let of_file = |(file, text): &(String, &str)| {
+        let calls = calls(text).into_iter().filter(is_hidden);
+        let hidden = calls.map(|Call { at, name, .. }| Hidden {
+            file: file.clone(),
+            line: line_at(text, at),
+            name: name.to_owned(),
+        });
+        hidden.collect::<Vec<_>>()
+    };
+    files.iter().flat_map(of_file).collect()
+}
+
 struct Call<'text> {
     at: usize,
     name: &'text str,
@@ -184,6 +223,27 @@ fn words(code: &str) -> Vec<Written<'_>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_given_hides_functions_unless_a_template_has_its_own() {
+        let check = |files: &[(&str, &str)], given: &[&str], expected: &[&str]| {
+            let read = |path: &str| files.iter().find(|(name, _)| *name == path).map(|it| it.1);
+            let found = hidden(files[0].0, given, read);
+            let found = found.iter().map(|it| format!("{}:{} {}", it.file, it.line, it.name));
+            assert_eq!(found.collect::<Vec<_>>(), expected, "{files:?}");
+        };
+        let a = "{% extends 'b' %}{% include 'c' %}{% import 'd' as d %}\n{{ range(1) }}";
+        let others = [("b", "{{ position('/b') }}"), ("c", "{{ dict() }} {{ range }}")];
+        let imported = ("d", "{% macro m() %}{{ position('/d') }}{% endmacro %}");
+        let files = [("a", a), others[0], others[1], imported];
+        check(&files, &["position", "range"], &["a:2 range", "b:1 position"]);
+        check(&files, &["name", "m", "d"], &[]);
+        let own = ("d", "{% for range in [] %}{% endfor %}");
+        let files = [("a", a), others[0], others[1], own];
+        check(&files, &["range"], &["a:2 range"]);
+        check(&[("a", own.1), others[0]], &["range"], &[]);
+        check(&[("a", "{{ x.range(1) }}{{ 'range(1)' }}{{ range }}")], &["range"], &[]);
+    }
 
     #[track_caller]
     fn check(text: &str, expected: &[(Word, &str)]) {

@@ -50,7 +50,8 @@ pub(super) fn shown(
         // A mistake in a file is one of this view.
         folder.path.place = view_name.place;
     }
-    for mut found in check_view(&folder, &view_name, &templates) {
+    let given: Vec<&str> = variables.names.iter().map(String::as_str).collect();
+    for mut found in check_view(&folder, &view_name, &templates, (&ident.to_string(), &given)) {
         let is_elsewhere = matches!(found.code, Code::NoFolder | Code::NoView);
         if is_elsewhere && named.folder.is_none() && folder.unfit(&file).is_none() {
             found.help += "; `#[view(\"…\", folder = \"…\")]` names another folder than `views`";
@@ -60,7 +61,6 @@ pub(super) fn shown(
     if !mistakes.is_empty() {
         return None;
     }
-    let given: Vec<&str> = variables.names.iter().map(String::as_str).collect();
     let mut read = Templates::new(|path| folder.file(path)?.text.clone());
     let missing = read.missing(&file, &given, Judged::Bodies);
     for Missing { file, line, name, locals } in missing.iter().filter(|_| !variables.and_others) {
