@@ -3,8 +3,9 @@
 use super::site::{Answers, At, Site};
 use super::suggestion::help_with_choices;
 use super::{Code, Diagnostic};
-use crate::model::{Folder, Server};
+use crate::model::{Folder, Server, Signal};
 use crate::page::{PositionCall, UNKNOWN, positions};
+use crate::route_path::{RoutePath, Segment};
 use crate::route_table::split;
 
 /// Finds calls in the views among these templates of a folder that no path fits, or,
@@ -43,6 +44,15 @@ fn judge(
         return Some(Diagnostic::new(Code::NoPosition, folder.path.place, message, help));
     };
     let (server, site) = server?;
+    if let Some(signal) = constant(server, call) {
+        let (code, name) = (&call.code, &signal.name.text);
+        let message = format!(
+            "{view} calls `position({code})`, but signal `{name}` is a constant of Rust, which \
+             templates don't know"
+        );
+        let help = format!("write its path in quotes: `{}`", call_for(&signal.path));
+        return Some(Diagnostic::new(Code::NoPosition, folder.path.place, message, help));
+    }
     if path.starts_with(UNKNOWN) {
         return None;
     }
@@ -71,15 +81,51 @@ fn judge(
         };
         return Some(Diagnostic::new(Code::NoPosition, folder.path.place, message, help));
     };
+    let name = &first.name.text;
+    let mut segments = first.path.segments().iter().zip(&asked);
+    let is_pattern = |(segment, asked): (&Segment, &String)| {
+        matches!(segment, Segment::Parameter(_)) && (asked.starts_with(':') || asked.contains('{'))
+    };
+    if segments.any(is_pattern) {
+        let message = format!(
+            "{view} asks for the position of `{shown}`, the pattern of signal `{name}`, and not one \
+             of its paths"
+        );
+        let help = format!("write what stands there: `{}`", call_for(&first.path));
+        return Some(Diagnostic::new(Code::NoPosition, folder.path.place, message, help));
+    }
     // Those of a server that hands over have numbers always.
     if server.hands_over || signals.clone().any(|signal| signal.history_messages != Some(0)) {
         return None;
     }
-    let name = &first.name.text;
     let message = format!(
         "{view} asks for the position of `{shown}`, but signal `{name}` keeps no messages, so it \
          has none"
     );
     let help = "declare it with `{ history_messages: 100 }`";
     Some(Diagnostic::new(Code::NoPosition, first.name.place, message, help))
+}
+
+/// Returns the signal whose constant stands in a call.
+pub(super) fn constant<'server>(
+    server: &'server Server,
+    call: &PositionCall,
+) -> Option<&'server Signal> {
+    let variable = call.variable.as_ref()?;
+    let is_constant = !variable.contains(char::is_lowercase);
+    server.signals.iter().find(|signal| is_constant && signal.name.text == *variable)
+}
+
+/// Returns the call that asks for the position at a path, with variables named like its
+/// parameters.
+fn call_for(path: &RoutePath) -> String {
+    let segment = |segment: &Segment| match segment {
+        Segment::Literal(text) => format!("/{text}"),
+        Segment::Parameter(name) | Segment::Rest(name) => format!("/\" ~ {name}|urlencode ~ \""),
+    };
+    let path: String = match path.segments() {
+        [] => "/".to_owned(),
+        segments => segments.iter().map(segment).collect(),
+    };
+    format!("position(\"{path}\")").replace(" ~ \"\"", "")
 }

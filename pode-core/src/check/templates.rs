@@ -7,7 +7,9 @@ use super::files::{folder_missing, missing_view, unfit};
 use super::suggestion::did_you_mean;
 use super::{Code, Diagnostic, positions, values};
 use crate::model::{Action, File, Folder, Name, Place, Server, Views};
-use crate::page::{self, Hidden, Include, Judged, Missing, Templates, Unknown, Word, Words};
+use crate::page::{
+    self, Hidden, Include, Judged, Missing, PositionCall, Templates, Unknown, Word, Words,
+};
 
 pub(super) fn check(server: &Server, found: &mut Vec<Diagnostic>) {
     for views in &server.views {
@@ -158,7 +160,16 @@ fn missing_variables(server: &Server, views: &Views, found: &mut Vec<Diagnostic>
         let file = format!("{}.html", view.text);
         let by = format!("a parameter of `{}`", route.path);
         hidden_functions(&views.folder, &file, view.place, &given, &by, found);
+        let calls = page::positions(&file, |path| views.folder.file(path)?.text.as_deref());
         for missing in templates.missing(&file, &given, Judged::Always) {
+            let is_told = |call: &PositionCall| {
+                call.variable.as_ref() == Some(&missing.name)
+                    && (&call.file, call.line) == (&missing.file, missing.line)
+                    && positions::constant(server, call).is_some()
+            };
+            if calls.iter().any(is_told) {
+                continue;
+            }
             let by = format!("the path `{}` doesn't give", route.path);
             let help = format!(
                 "answer by a handler that returns a struct which derives `View`, or write \

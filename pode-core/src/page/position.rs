@@ -17,6 +17,8 @@ pub struct PositionCall {
     pub line: usize,
     /// What stands in its parentheses.
     pub code: String,
+    /// The variable with which that begins, unless a template gives it a value.
+    pub variable: Option<String>,
     /// The path, with [`UNKNOWN`] for what only the running server knows; `None` if
     /// there isn't exactly one argument.
     pub path: Option<String>,
@@ -29,6 +31,7 @@ pub fn positions<'text>(
     read: impl Fn(&str) -> Option<&'text str>,
 ) -> Vec<PositionCall> {
     let files = parts(view, read, |_| true);
+    let given: Vec<&str> = files.iter().flat_map(|(_, text)| names_given(text)).collect();
     let mut found = Vec::new();
     for (file, text) in files.iter().filter(|_| is_function(&files)) {
         for (.., tag) in tags(text) {
@@ -42,7 +45,13 @@ pub fn positions<'text>(
                     [argument] => path(argument),
                     _ => None,
                 };
-                found.push(PositionCall { file: file.clone(), line, code: code.to_owned(), path });
+                let begin = code.len() - code.trim_start().len();
+                let variable = names(code)
+                    .next()
+                    .filter(|(at, name)| *at == begin && !given.contains(name))
+                    .map(|(_, name)| name.to_owned());
+                let (file, code) = (file.clone(), code.to_owned());
+                found.push(PositionCall { file, line, code, variable, path });
             }
         }
     }
