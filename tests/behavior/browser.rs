@@ -13,7 +13,7 @@ use timers_and_schedules::timers_and_schedules;
 use tokio::runtime::Runtime;
 use web_signal::web_signal;
 
-use crate::support::start;
+use crate::support::{Client, start};
 
 #[allow(dead_code, unreachable_pub, reason = "it is a program of its own")]
 #[path = "../../examples/chat_rooms.rs"]
@@ -302,6 +302,39 @@ fn each_chat_room_is_one_of_its_own() {
         say(&cid, "back again").await;
         let said = ["hello, lobby", markup, "done", "here again", "back again"];
         wait_for_messages(&ada, &said).await;
+        server.stop().await;
+    });
+}
+
+#[test]
+fn a_chat_room_tells_who_comes_back_too_late() {
+    in_a_browser(async |chromium| {
+        let server = chat_rooms().start().await.unwrap();
+        let mut room = Client::connect(&server, "/rooms/attic").await;
+        let ada = enter(chromium, "attic", "Ada").await;
+        say(&ada, "first").await;
+        room.text().await;
+        let mut shown = vec!["first"];
+        // Of what three visitors say, one message more than is replayed.
+        for (visitors, replayed, notes) in [(1, 7, 0), (3, 20, 1)] {
+            wait_for_messages(&ada, &shown).await;
+            ada.click("#leave").await;
+            for visitor in 0..visitors {
+                let path = format!("/rooms/attic/people?name={visitor}");
+                let mut visitor = Client::connect(&server, &path).await;
+                let hi = r#"{"say":"message","text":"hi"}"#;
+                visitor.say_all([hi; 7].map(str::to_owned)).await;
+                for _ in 0..7 {
+                    room.text().await;
+                }
+            }
+            ada.press("Enter").await;
+            shown.extend(vec!["hi"; replayed]);
+            wait_for_messages(&ada, &shown).await;
+            let told = "[...document.querySelectorAll('#messages .note span')].filter(
+                (note) => note.textContent === 'Some messages may be missing here.').length";
+            assert_eq!(ada.evaluate::<usize>(told).await, notes);
+        }
         server.stop().await;
     });
 }

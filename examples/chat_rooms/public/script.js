@@ -126,12 +126,19 @@ function connect() {
 // Listens to what is said, the last of it first, for as long as a socket is open.
 // If this ends before, that one does, too, and both begin anew.
 function listen(mine) {
-  // After a reconnect, some of it is listed already.
-  const listed = new Set([...messages.children].map((entry) => entry.dataset.key));
+  // After a reconnect, some of it is listed already: if the first isn't, the room keeps
+  // nothing from before, and what was said meanwhile may be more than it keeps.
+  const keys = [...messages.children].map((entry) => entry.dataset.key);
+  const listed = new Set(keys.filter((key) => key !== undefined));
+  let isFirst = listed.size > 0;
   const room = new WebSocket(`ws://${location.host}/rooms/${encodeURIComponent(ROOM)}`);
   room.onmessage = ({ data }) => {
+    if (socket !== mine) return;
     const message = JSON.parse(data);
-    if (socket === mine && !listed.has(keyOf(message))) listMessage(message);
+    const isNew = !listed.has(keyOf(message));
+    if (isFirst && isNew) note("Some messages may be missing here.");
+    isFirst = false;
+    if (isNew) listMessage(message);
   };
   room.onclose = () => mine.close();
   mine.addEventListener("close", () => room.close());
