@@ -255,6 +255,10 @@ async fn a_view_and_its_socket_have_no_gap_between_them() {
             send(3).await;
             assert_eq!([client.text().await, client.text().await], ["2", "3"], "{page}");
         }
+        // As docs/history.md writes it.
+        let slashed = signals.position(SPACE.at(&"a/b".to_owned())).unwrap();
+        let page = get(&server, "/rooms/a%2Fb").await;
+        assert!(page.text().contains(&format!("?resume={slashed}")), "{}", page.text());
         let failed = get(&server, "/nowhere").await;
         assert_eq!(failed.status, 500);
         assert!(failed.text().contains("there is no signal at `&#x2f;none`"), "{}", failed.text());
