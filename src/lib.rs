@@ -97,9 +97,8 @@
 //! | `schedule` | `schedule`: cron expressions and time zones | on |
 //! | `multipart` | the argument `multipart`: forms with files | on |
 //! | `encrypted-keys` | keys with a password, in PEM form; turns `tls` on | off |
-//! | `test` | the module `test`, to test a server with; for `[dev-dependencies]` | off |
 //! | `pfx` | certificates in PKCS#12 form, `.pfx` or `.p12`; turns `encrypted-keys` on | off |
-//! | `test` | `pode::test`: tests of one's own server | off |
+//! | `test` | `pode::test`: tests of one's own server; for `[dev-dependencies]` | off |
 //!
 //! With `default-features = false`, a program builds faster and depends on less.
 //! A word of [`pode_server!`] whose feature is off is a compile error that names

@@ -140,6 +140,33 @@
 //! no time to pass: they wait until what was sent has been handled and what was sent
 //! because of that has come.
 //!
+//! # Clients that come back
+//!
+//! A client of a signal with a history resumes by its position, which the response to
+//! its handshake tells:
+//!
+//! ```test_harness
+//! use pode::prelude::*;
+//!
+//! pode_server! {
+//!     server news;
+//!     endpoint ws 8090;
+//!     signal NEWS: String = "/" { history_messages: 100 };
+//! }
+//!
+//! #[tokio::test]
+//! async fn who_comes_back_gets_what_it_missed() {
+//!     let server = pode::test::start(news()).await;
+//!     let client = server.connect(NEWS).await;
+//!     let position = client.headers()["x-pode-signal-position"].to_str().unwrap().to_owned();
+//!     client.close().await;
+//!
+//!     server.signals().send(NEWS, &"meanwhile".to_owned()).await.unwrap();
+//!     let mut client = server.connect(NEWS).query(&[("resume", position)]).await;
+//!     assert_eq!(client.next().await, "meanwhile");
+//! }
+//! ```
+//!
 //! # Requests
 //!
 //! ```test_harness
