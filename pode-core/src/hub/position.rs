@@ -1,5 +1,6 @@
 //! Positions: how far a client has come in a channel.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -43,6 +44,14 @@ impl serde::Serialize for Position {
     }
 }
 
+/// From its text.
+impl<'de> serde::Deserialize<'de> for Position {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Position, D::Error> {
+        let written = Cow::<str>::deserialize(deserializer)?;
+        written.parse().map_err(serde::de::Error::custom)
+    }
+}
+
 impl FromStr for Position {
     type Err = PositionError;
 
@@ -66,7 +75,9 @@ mod tests {
     fn a_position_is_known_again_by_its_text() {
         let longest = Position { epoch: u64::MAX, number: u64::MAX };
         assert_eq!(longest.to_string().parse(), Ok(longest));
-        assert_eq!(serde_json::to_value(longest).unwrap(), longest.to_string());
+        let json = serde_json::to_value(longest).unwrap();
+        assert_eq!(json, longest.to_string());
+        assert_eq!(serde_json::from_value::<Position>(json).unwrap(), longest);
         for unsound in [
             "",
             "-",
@@ -79,6 +90,7 @@ mod tests {
             "0000000000000000-18446744073709551616",
         ] {
             assert_eq!(unsound.parse::<Position>(), Err(PositionError), "{unsound:?}");
+            serde_json::from_value::<Position>(unsound.into()).unwrap_err();
         }
     }
 }
