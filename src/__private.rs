@@ -43,14 +43,14 @@ pub mod signal_words {
     pub use pode_runtime::Rebroadcast::{Anyone, OwnGroups};
     pub use pode_runtime::Replay::{All, Last, Messages, OnlyNew};
     pub type __Options = pode_runtime::SignalOptions;
-    pub use pode_runtime::pages_of;
+    pub use pode_runtime::{OnLag, Origins, Rebroadcast, Replay, pages_of};
 }
 
 /// The words that the values of a route's options may use.
 pub mod route_words {
     pub use pode_runtime::Origins::{AnyPage, OwnPages};
     pub type __Options = pode_runtime::RouteOptions;
-    pub use pode_runtime::pages_of;
+    pub use pode_runtime::{Origins, pages_of};
 }
 
 /// The words that the values of an upstream's options may use.
@@ -58,7 +58,7 @@ pub mod route_words {
 pub mod upstream_words {
     pub use pode_runtime::Roots::SystemRoots;
     pub type __Options = pode_runtime::UpstreamOptions;
-    pub use pode_runtime::{roots_of, system_roots_and};
+    pub use pode_runtime::{Roots, roots_of, system_roots_and};
 }
 
 /// The words that the values of an endpoint's options may use.

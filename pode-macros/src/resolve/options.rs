@@ -34,6 +34,9 @@ const ORIGINS: &str = "origins";
 /// The option of servers that replaces the policy of pages.
 pub(super) const POLICY: &str = "content_security_policy";
 
+/// The option of signals that chooses what a new client gets first.
+pub(super) const REPLAY: &str = "replay";
+
 /// The option that holds limits.
 const LIMITS: &str = "limits";
 
@@ -274,6 +277,40 @@ impl Resolver<'_> {
                     understood = self.mistake(code, literal.span(), message, help);
                 }
             }
+        }
+        understood
+    }
+
+    /// Checks that what a new client gets first is one of the choices, as far as its
+    /// form tells.
+    pub(super) fn replay(&mut self, options: &Options) -> Option<()> {
+        let mut understood = Some(());
+        for field in options.fields.iter().filter(|field| field.name == REPLAY) {
+            let word = |value: &Expr| match value {
+                Expr::Path(path) => path.path.segments.last().map(|last| last.ident.to_string()),
+                _ => None,
+            };
+            let help = match &field.value {
+                Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) if number.suffix().is_empty() => {
+                    format!("write `Messages({number})` for the newest {number} messages")
+                }
+                Expr::Lit(_) => "write `OnlyNew`, `Last`, `Messages(20)` or `All`".to_owned(),
+                Expr::Call(call) => match word(&call.func).as_deref() {
+                    Some("Last") => {
+                        let number = call.args.first().map_or("20".to_owned(), shown);
+                        format!("write `Messages({number})`, or `Last` for the newest one alone")
+                    }
+                    Some(word @ ("OnlyNew" | "All")) => format!("write `{word}` alone"),
+                    _ => continue,
+                },
+                value if word(value).as_deref() == Some("Messages") => {
+                    "write how many, such as `Messages(20)`".to_owned()
+                }
+                _ => continue,
+            };
+            let message =
+                format!("`{}` doesn't say what a new client gets first", shown(&field.value));
+            understood = self.mistake(Code::OptionValue, field.value.span(), message, help);
         }
         understood
     }

@@ -7,7 +7,7 @@ use syn::spanned::Spanned;
 use syn::{Expr, ExprLit, Lit};
 
 use super::Resolver;
-use super::options::{ENDPOINT, LEVEL};
+use super::options::{ENDPOINT, LEVEL, REPLAY};
 use crate::shown::shown;
 use crate::syntax::{self, Options};
 
@@ -22,13 +22,13 @@ impl Resolver<'_> {
         let options = self.options(&written.options);
         let options =
             self.misspelled(&written.options, "a signal", &[LEVEL, ENDPOINT]).and(options);
-        let origins = self.origins(&written.options);
+        let values = self.origins(&written.options).and(self.replay(&written.options));
         let endpoints = self.endpoint_names(&written.options);
         let arguments = written.arguments.iter().map(|argument| &argument.ty);
         let owned = self.owned(written.receives.iter().chain(arguments));
         Some(Signal {
             head,
-            name: options.and(origins).and(owned).map(|()| self.word(&written.name))?,
+            name: options.and(values).and(owned).map(|()| self.word(&written.name))?,
             path: path?,
             path_place: self.places.add(written.path.span()),
             arguments: self.arguments(&written.arguments),
@@ -49,13 +49,13 @@ impl Resolver<'_> {
         let needs = options.fields.iter().filter_map(|field| {
             let messages = match (&*field.name.to_string(), &field.value) {
                 ("history_age" | "history_bytes", _) => 1,
-                ("replay", Expr::Path(path)) => {
+                (REPLAY, Expr::Path(path)) => {
                     match &*path.path.segments.last()?.ident.to_string() {
                         "Last" | "All" => 1,
                         _ => return None,
                     }
                 }
-                ("replay", Expr::Call(call)) => match call.args.first() {
+                (REPLAY, Expr::Call(call)) => match call.args.first() {
                     Some(Expr::Lit(ExprLit { lit: Lit::Int(number), .. })) => {
                         number.base10_parse().ok()?
                     }

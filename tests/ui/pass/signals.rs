@@ -28,7 +28,7 @@ pode_server! {
     #[allow(dead_code, reason = "nobody sends")]
     signal BIDS: f64 = "/bids" { history_messages: kept(), replay: Messages(50) };
     #[allow(dead_code, reason = "nobody sends")]
-    signal ASKS: f64 = "/asks" { replay: OnlyNew };
+    signal ASKS: f64 = "/asks" { replay: Replay::OnlyNew, on_lag: OnLag::Latest, origins: Origins::OwnPages };
     // PODE065: a port that is the scheme's default; a list that is known only
     // at run time.
     signal SHOP: String = "/shop" { origins: pages_of(["https://Shop.example:443", "app://."]) };
