@@ -14,6 +14,8 @@ use super::{positions, values};
 use crate::model::{Action, Argument, File, Folder, Integer, Place, Route, Server, Source};
 use crate::page::{self, Asks, By, Html, Request, Sends, UNKNOWN};
 use crate::route_path::{RoutePath, Segment};
+#[cfg(feature = "views")]
+use crate::route_table::split;
 
 const SILENCE: &str = "if that is another server's, write `pode: external` in a comment above";
 
@@ -169,7 +171,9 @@ impl Asked<'_> {
                 .method_in_vain(site)
                 .or_else(|| self.other_method(&there))
                 .or_else(|| self.other_body(site, &there))
-                .or_else(|| self.other_value(&there));
+                .or_else(|| self.other_value(&there))
+                .or_else(|| self.resumes_in_vain(site, &there))
+                .or_else(|| self.resumes_elsewhere(site));
         }
         let elsewhere = !site.at(At::OWN, self.by_socket(), &self.path).is_empty();
         Some(if elsewhere { self.at_another_endpoint() } else { self.nothing_there(site) })
@@ -408,6 +412,63 @@ impl Asked<'_> {
         let what = if self.by_socket() { "signal" } else { "route" };
         let help = format!("declare a {what} at `{path}`, or take `{argument}: String`");
         Some(Diagnostic::new(Code::ParameterValue, self.place, message, help))
+    }
+
+    /// Finds a client that comes back to a signal which keeps nothing for it.
+    fn resumes_in_vain(&self, site: &Site<'_>, there: &[&Answers<'_>]) -> Option<Diagnostic> {
+        let (_, query) = self.request.address.split_once('?')?;
+        let resumes = query.split('&').any(|field| field.starts_with("resume="));
+        let in_vain = |answers: &&Answers<'_>| match answers {
+            Answers::Socket(signal) => site.ignores_resume(signal),
+            Answers::Some(..) | Answers::All => false,
+        };
+        // That there is no such position is told as well.
+        if !resumes || self.asks_for_position() || !there.iter().all(in_vain) {
+            return None;
+        }
+        let Some(Answers::Socket(signal)) = there.first() else { return None };
+        let (page, path, name) = (self.page(), self.shown(), &signal.name.text);
+        let message = format!(
+            "page `{page}` resumes at `{path}`, but signal `{name}` keeps no messages, so what was \
+             missed is lost"
+        );
+        let help = "declare it with `{ history_messages: 100 }`, or leave `resume` out";
+        Some(Diagnostic::new(Code::NoPosition, signal.name.place, message, help))
+    }
+
+    /// Tells whether a template writes where to resume: `?resume={{ position(…) }}`.
+    fn asks_for_position(&self) -> bool {
+        let text = self.page.file.text.as_deref().unwrap_or_default();
+        let line = text.lines().nth(self.request.line - 1).unwrap_or_default();
+        line.split_once("resume={{")
+            .is_some_and(|(_, code)| code.trim_start().starts_with("position("))
+    }
+
+    /// Finds `"/chat?resume={{ position("/news") }}"`, with the position of another path.
+    #[cfg(feature = "views")]
+    fn resumes_elsewhere(&self, site: &Site<'_>) -> Option<Diagnostic> {
+        let (folder, file, line) = (self.page.folder, self.page.file, self.request.line);
+        if !self.by_socket() || !self.asks_for_position() || self.shown().contains('…') {
+            return None;
+        }
+        let calls = page::positions(&file.path, |path| folder.file(path)?.text.as_deref());
+        let mut calls = calls.iter().filter(|call| call.file == file.path && call.line == line);
+        let (Some(call), None) = (calls.next(), calls.next()) else { return None };
+        // That there is no signal, or that this is a pattern, is told as well.
+        let of = call.path.as_ref().filter(|path| !path.contains([UNKNOWN, ':', '{']))?;
+        let asked: Vec<String> = split(of)?.into_iter().map(Into::into).collect();
+        if asked == self.path || site.at(At::OWN, true, &asked).is_empty() {
+            return None;
+        }
+        let (page, path) = (self.page(), self.shown());
+        let message = format!("page `{page}` resumes at `{path}` by the position of `{of}`");
+        let help = format!("write `position(\"{path}\")`");
+        Some(Diagnostic::new(Code::NoPosition, self.place, message, help))
+    }
+
+    #[cfg(not(feature = "views"))]
+    fn resumes_elsewhere(&self, _: &Site<'_>) -> Option<Diagnostic> {
+        None
     }
 
     fn wrong_value<'asked>(

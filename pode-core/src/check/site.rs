@@ -5,7 +5,9 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::files::unfit;
 use crate::method::Method;
-use crate::model::{Action, Endpoint, File, Name, Public, Route, Server, Signal, Why};
+use crate::model::{
+    Action, ConnectionEvent, Endpoint, File, Name, On, Public, Route, Server, Signal, Why,
+};
 use crate::page::UNKNOWN;
 use crate::route_path::RoutePath;
 use crate::route_path::Segment;
@@ -179,6 +181,16 @@ impl<'server> Site<'server> {
 
     pub(super) fn scripts_send_forms(&self) -> bool {
         *self.scripts_send_forms.get_or_init(|| self.files().any(may_send_forms))
+    }
+
+    /// Tells whether what a client asks for by `resume` has no meaning at a signal: it
+    /// keeps nothing, and no handler sees the address.
+    pub(super) fn ignores_resume(&self, signal: &Signal) -> bool {
+        let sees =
+            |on: &On| on.event == ConnectionEvent::Connect && on.signal.text == signal.name.text;
+        signal.history_messages == Some(0)
+            && !self.server.hands_over
+            && !self.server.ons.iter().any(sees)
     }
 
     /// Returns all views and public files.
