@@ -152,7 +152,7 @@ impl<'read> Templates<'read> {
             name == POSITION && code[at + name.len()..].trim_start().starts_with('(')
         };
         let asks = names(code).any(calls);
-        free.retain(|name| !is_global(name) && !(asks && name == POSITION));
+        free.retain(|name| !(is_global(name) || asks && name == POSITION));
         if free.iter().any(|name| is_known(name)) {
             return None;
         }
