@@ -448,7 +448,12 @@ impl Asked<'_> {
     #[cfg(feature = "views")]
     fn resumes_elsewhere(&self, site: &Site<'_>) -> Option<Diagnostic> {
         let (folder, file, line) = (self.page.folder, self.page.file, self.request.line);
-        if !self.by_socket() || !self.asks_for_position() || self.shown().contains('…') {
+        let has_query = self.request.address.contains('?');
+        if !has_query
+            || !self.by_socket()
+            || !self.asks_for_position()
+            || self.shown().contains('…')
+        {
             return None;
         }
         let calls = page::positions(&file.path, |path| folder.file(path)?.text.as_deref());

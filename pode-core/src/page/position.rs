@@ -31,6 +31,9 @@ pub fn positions<'text>(
     read: impl Fn(&str) -> Option<&'text str>,
 ) -> Vec<PositionCall> {
     let files = parts(view, read, |_| true);
+    if !files.iter().any(|(_, text)| text.contains(POSITION)) {
+        return Vec::new();
+    }
     let given: Vec<&str> = files.iter().flat_map(|(_, text)| names_given(text)).collect();
     let mut found = Vec::new();
     for (file, text) in files.iter().filter(|_| is_function(&files)) {
