@@ -1,7 +1,7 @@
 //! Redirects: whether their parameters are known, and whether something answers
 //! where they lead.
 
-use super::pages::resolve;
+use super::pages::target::resolve;
 use super::site::{Answers, At, Site};
 use super::suggestion::{did_you_mean, help_with_choices};
 use super::{Code, Diagnostic};

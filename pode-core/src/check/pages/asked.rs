@@ -1,162 +1,33 @@
-//! Pages against the server: what views, public pages and scripts request must
-//! exist.
-//!
-//! An address that leads to another server is not checked, and parts that only
-//! the running page knows match anything.
+//! A request of a page: whether its server answers it, and as the page expects.
 
 use std::collections::BTreeSet;
 
-use super::site::{Answers, At, FileAt, Site};
-use super::suggestion::did_you_mean;
-use super::{Code, Diagnostic};
+use super::Page;
+use crate::check::site::{Answers, At, FileAt, Site};
+use crate::check::suggestion::did_you_mean;
+use crate::check::{Code, Diagnostic};
+use crate::model::{Argument, Integer, Place, Route, Source};
 #[cfg(feature = "views")]
-use super::{positions, values};
-use crate::model::{Action, Argument, File, Folder, Integer, Place, Route, Server, Source};
-use crate::page::{self, Asks, By, Html, Request, Sends, UNKNOWN};
+use crate::page;
+use crate::page::{Asks, By, Request, Sends, UNKNOWN};
 use crate::route_path::{RoutePath, Segment};
 #[cfg(feature = "views")]
 use crate::route_table::split;
 
 const SILENCE: &str = "if that is another server's, write `pode: external` in a comment above";
 
-pub(super) fn check(server: &Server, site: &Site<'_>, found: &mut Vec<Diagnostic>) {
-    for views in &server.views {
-        for file in views.folder.files() {
-            let page = Page::read(&views.folder, file, addresses(server, file));
-            page.check(site, found);
-            page.check_attributes(server, found);
-        }
-        #[cfg(feature = "views")]
-        {
-            values::check(&views.folder, &views.templates, server.own_policy, found);
-            positions::check(&views.folder, &views.templates, Some((server, site)), found);
-        }
-    }
-    for public in &server.publics {
-        for file in public.folder.files() {
-            let own = resolve(&[], &public.path_of(file));
-            let page = Page::read(&public.folder, file, vec![own]);
-            page.check(site, found);
-            page.check_attributes(server, found);
-        }
-    }
-}
-
-/// Returns the paths at which a view appears, as far as declarations say.
-fn addresses(server: &Server, file: &File) -> Vec<Vec<String>> {
-    let name = file.path.strip_suffix(".html");
-    let shows = |action: &Action| matches!(action, Action::View(view) if Some(&*view.text) == name);
-    let routes = server.routes.iter().filter(|route| shows(&route.action));
-    let segment = |segment: &Segment| match segment {
-        Segment::Literal(text) => text.clone(),
-        Segment::Parameter(_) | Segment::Rest(_) => UNKNOWN.to_string(),
-    };
-    routes.map(|route| route.path.segments().iter().map(segment).collect()).collect()
-}
-
-/// A page or a script.
-struct Page<'server> {
-    folder: &'server Folder,
-    file: &'server File,
-    /// The segments of the paths at which it appears; empty if known only at
-    /// run time.
-    addresses: Vec<Vec<String>>,
-    /// `None` of a script or a style.
-    html: Option<Html>,
-}
-
-impl<'server> Page<'server> {
-    fn read(
-        folder: &'server Folder,
-        file: &'server File,
-        addresses: Vec<Vec<String>>,
-    ) -> Page<'server> {
-        let is_page = [".html", ".htm"].iter().any(|end| file.path.ends_with(end));
-        let html = file.text.as_deref().filter(|_| is_page).map(Html::read);
-        Page { folder, file, addresses, html }
-    }
-
-    fn check(&self, site: &Site<'_>, found: &mut Vec<Diagnostic>) {
-        let Some(text) = &self.file.text else {
-            return;
-        };
-        let is_page = self.html.is_some();
-        let is_style = self.file.path.ends_with(".css");
-        let is_script = [".js", ".mjs"].iter().any(|end| self.file.path.ends_with(end));
-        let requests = match &self.html {
-            Some(html) => html.requests().unwrap_or_default(),
-            None if is_style => page::requests_of_style(text),
-            None if is_script => page::requests_of_script(text),
-            // Part of a view.
-            None => return,
-        };
-        for request in &requests {
-            let is_import = request.by == By::Import;
-            if is_import && site.maps_imports() {
-                continue;
-            }
-            // A script's addresses are relative to the page that runs it.
-            let is_own = is_page || is_style || is_import;
-            let addresses = if is_own { &self.addresses[..] } else { &[] };
-            let asked = |at, path| {
-                let at = if request.asks == Asks::BySocket { of_socket(at) } else { at };
-                Asked { place: self.folder.path.place, page: self, request, at, path }
-            };
-            let mistake = match Target::of(&request.address) {
-                None => None,
-                Some(Target::Own) => {
-                    addresses.iter().find_map(|own| asked(At::OWN, own.clone()).judge(site))
-                }
-                Some(Target::Relative(path)) => {
-                    addresses.iter().find_map(|own| asked(At::OWN, resolve(own, path)).judge(site))
-                }
-                Some(Target::Absolute { at, path }) => asked(at, resolve(&[], path)).judge(site),
-            };
-            found.extend(mistake.filter(|_| !page::is_external(text, request.line)));
-        }
-    }
-
-    /// Reports scripts that the Content-Security-Policy of the server's pages
-    /// blocks.
-    fn check_attributes(&self, server: &Server, found: &mut Vec<Diagnostic>) {
-        let Some(html) = self.html.as_ref().filter(|_| !server.own_policy) else {
-            return;
-        };
-        for (line, name) in html.attribute_scripts() {
-            let page = self.line(line);
-            let message = format!(
-                "page `{page}` has a script in an attribute, `{name}`, which browsers don't run here"
-            );
-            let help = match name.strip_prefix("on") {
-                Some(event) => format!(
-                    "write `element.addEventListener(\"{event}\", …)` in a script, or declare a `content_security_policy:` at `server`"
-                ),
-                None => "do it in a script, or declare a `content_security_policy:` at `server`"
-                    .to_owned(),
-            };
-            let place = self.folder.path.place;
-            found.push(Diagnostic::new(Code::ScriptInAttribute, place, message, help));
-        }
-    }
-
-    /// Returns a line of it as messages show it.
-    fn line(&self, line: usize) -> String {
-        format!("{}:{line}", self.folder.path_of(self.file))
-    }
-}
-
 /// A request of a page, and its target.
-struct Asked<'page> {
+pub(super) struct Asked<'page> {
     /// Where the folder of the page is declared.
-    place: Place,
-    page: &'page Page<'page>,
-    request: &'page Request,
-    at: At<'page>,
-    path: Vec<String>,
+    pub(super) place: Place,
+    pub(super) page: &'page Page<'page>,
+    pub(super) request: &'page Request,
+    pub(super) at: At<'page>,
+    pub(super) path: Vec<String>,
 }
 
 impl Asked<'_> {
-    fn judge(&self, site: &Site<'_>) -> Option<Diagnostic> {
+    pub(super) fn judge(&self, site: &Site<'_>) -> Option<Diagnostic> {
         if let Err(listening) = site.serves(self.at, self.by_socket()) {
             let by_another = matches!(self.at, At::Own { scheme: Some(_) })
                 && site.serves(At::OWN, self.by_socket()).is_ok();
@@ -509,171 +380,7 @@ fn fits(source: Source, sends: Sends) -> bool {
     }
 }
 
-/// Returns the address that a WebSocket connects to: `new WebSocket` takes `http`
-/// for `ws` (WHATWG WebSockets, section 3.1).
-fn of_socket(at: At<'_>) -> At<'_> {
-    let of_socket = |scheme| match scheme {
-        "http" => "ws",
-        "https" => "wss",
-        other => other,
-    };
-    match at {
-        At::Own { scheme } => At::Own { scheme: scheme.map(of_socket) },
-        At::Port { scheme, port } => At::Port { scheme: scheme.map(of_socket), port },
-    }
-}
-
 /// Returns a path as messages show it, with `…` for its unknown parts.
 fn shown(path: &str) -> String {
     path.replace(UNKNOWN, "…")
-}
-
-/// The target of an address, without query and fragment.
-#[derive(Debug, PartialEq, Eq)]
-enum Target<'address> {
-    /// The page itself.
-    Own,
-    /// A path relative to the page.
-    Relative(&'address str),
-    /// A path of a server on this machine.
-    Absolute { at: At<'address>, path: &'address str },
-}
-
-impl<'address> Target<'address> {
-    /// `None` if it leads to another server, or is known only at run time.
-    fn of(address: &'address str) -> Option<Target<'address>> {
-        let whole = address.split(['?', '#']).next().unwrap_or_default();
-        if whole.is_empty() {
-            return (!address.starts_with('#')).then_some(Target::Own);
-        }
-        let (scheme, rest) = match whole.split_once(':') {
-            Some((scheme, rest)) if is_scheme(scheme) => (Some(scheme), rest),
-            _ => (None, whole),
-        };
-        // In `${location.protocol}//…`, the colon is in the unknown part.
-        let behind = rest.trim_start_matches(UNKNOWN);
-        let unknown = (behind.len() < rest.len()).then_some(behind);
-        if let Some(rest) = unknown.filter(|_| scheme.is_none()) {
-            let rest = rest.strip_prefix(':').unwrap_or(rest);
-            let (at, path) = authority(None, rest.strip_prefix("//")?)?;
-            return Some(Target::Absolute { at, path });
-        }
-        match (scheme, rest.strip_prefix("//")) {
-            (Some("http" | "https" | "ws" | "wss"), Some(rest)) | (None, Some(rest)) => {
-                let (at, path) = authority(scheme, rest)?;
-                Some(Target::Absolute { at, path })
-            }
-            (Some(_), _) => None,
-            (None, None) if rest.starts_with('/') => {
-                Some(Target::Absolute { at: At::OWN, path: rest })
-            }
-            (None, None) => Some(Target::Relative(rest)),
-        }
-    }
-}
-
-fn is_scheme(text: &str) -> bool {
-    text.starts_with(|c: char| c.is_ascii_alphabetic())
-        && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
-}
-
-/// Splits the text after `//` into the server and the path.
-fn authority<'address>(
-    scheme: Option<&'address str>,
-    rest: &'address str,
-) -> Option<(At<'address>, &'address str)> {
-    let (authority, path) = match rest.find('/') {
-        Some(slash) => rest.split_at(slash),
-        None => (rest, "/"),
-    };
-    if authority.chars().eq([page::HOST]) {
-        return Some((At::Own { scheme }, path));
-    }
-    let (host, port) = match authority.rsplit_once(':') {
-        Some((host, port)) if !port.ends_with(']') => (host, port.parse().ok()?),
-        _ => (authority, if matches!(scheme, Some("https" | "wss")) { 443 } else { 80 }),
-    };
-    let is_here = host.chars().eq([page::HOSTNAME])
-        || matches!(host, "localhost" | "127.0.0.1" | "[::1]" | "0.0.0.0");
-    is_here.then_some((At::Port { scheme, port }, path))
-}
-
-/// Resolves a path relative to a page's into segments, as RFC 3986, section
-/// 5.2.4, defines.
-pub(super) fn resolve(page: &[String], path: &str) -> Vec<String> {
-    let (mut segments, path) = match path.strip_prefix('/') {
-        Some(path) => (Vec::new(), path),
-        // The last one is the page's own name.
-        None => (page[..page.len().saturating_sub(1)].to_vec(), path),
-    };
-    for segment in path.split('/') {
-        match segment {
-            "." => {}
-            ".." => _ = segments.pop(),
-            _ => segments.push(decoded(segment)),
-        }
-    }
-    // A trailing slash makes no other path.
-    if segments.last().is_some_and(String::is_empty) {
-        segments.pop();
-    }
-    segments
-}
-
-fn decoded(segment: &str) -> String {
-    percent_encoding::percent_decode_str(segment).decode_utf8_lossy().into_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn addresses_lead_to_this_server_or_elsewhere() {
-        let own = |path| Some(Target::Absolute { at: At::OWN, path });
-        let port =
-            |scheme, port, path| Some(Target::Absolute { at: At::Port { scheme, port }, path });
-        assert_eq!(Target::of("/a?b#c"), own("/a"));
-        assert_eq!(Target::of("a/b"), Some(Target::Relative("a/b")));
-        assert_eq!(Target::of(""), Some(Target::Own));
-        assert_eq!(Target::of("?page=2"), Some(Target::Own));
-        let plain = At::Own { scheme: Some("ws") };
-        let target = Some(Target::Absolute { at: plain, path: "/a" });
-        assert_eq!(Target::of("ws://\u{e000}/a"), target);
-        assert_eq!(Target::of("\u{fffc}//\u{e000}/a"), own("/a"));
-        assert_eq!(Target::of("\u{fffc}://\u{e000}/a"), own("/a"));
-        assert_eq!(Target::of("//\u{e000}/a"), own("/a"));
-        assert_eq!(Target::of("ws://\u{e001}:8091/"), port(Some("ws"), 8091, "/"));
-        assert_eq!(Target::of("ws://localhost:8091"), port(Some("ws"), 8091, "/"));
-        assert_eq!(Target::of("https://[::1]/a"), port(Some("https"), 443, "/a"));
-        for elsewhere in [
-            "#top",
-            "mailto:a@b",
-            "data:,x",
-            "https://example.org/a",
-            "//example.org/a",
-            "\u{fffc}",
-            "\u{fffc}/a",
-            "ws://\u{fffc}/a",
-            "ws://\u{e000}\u{fffc}",
-            "ws://localhost:\u{fffc}/",
-        ] {
-            assert_eq!(Target::of(elsewhere), None, "{elsewhere}");
-        }
-    }
-
-    #[test]
-    fn relative_paths_begin_at_the_page() {
-        let page = ["users".to_owned(), "list".to_owned()];
-        for (path, expected) in [
-            ("edit", "users/edit"),
-            ("./edit/", "users/edit"),
-            ("../style.css", "style.css"),
-            ("../../../a%20b", "a b"),
-            ("/a", "a"),
-            ("", "users"),
-        ] {
-            assert_eq!(resolve(&page, path).join("/"), expected, "{path}");
-        }
-    }
 }
