@@ -2,6 +2,9 @@
 
 use super::template::{Tag, first_word, tags};
 
+/// The name of the function that tells how far a signal has come.
+pub(super) const POSITION: &str = "position";
+
 /// Returns the names to which the statements of a template give values.
 pub(super) fn names_given(text: &str) -> Vec<&str> {
     let mut found = Vec::new();

@@ -1,12 +1,10 @@
 //! Calls of `position("/chat")`, the function of templates that tells how far a
 //! signal has come.
 
-use super::names::{names, names_given};
-use super::template::{Include, Tag, end_of_code, includes, tags};
+use super::names::{POSITION, names, names_given};
+use super::template::{end_of_code, parts};
+use super::words::{Call, calls};
 use super::{UNKNOWN, line_at};
-
-/// The name of the function.
-pub(super) const POSITION: &str = "position";
 
 /// A call of `position(…)` in a template.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,26 +34,23 @@ pub fn positions<'text>(
     }
     let given: Vec<&str> = files.iter().flat_map(|(_, text)| names_given(text)).collect();
     let mut found = Vec::new();
-    for (file, text) in files.iter().filter(|_| is_function(&files)) {
-        for (.., tag) in tags(text) {
-            let (Tag::Expression(code) | Tag::Statement(code)) = tag else { continue };
-            for (at, _) in names(code).filter(|(_, name)| *name == POSITION) {
-                let behind = code[at + POSITION.len()..].trim_start().strip_prefix('(');
-                let Some(behind) = behind else { continue };
-                let code = &behind[..end_of_code(behind, ")").unwrap_or(behind.len())];
-                let line = line_at(text, behind.as_ptr() as usize - text.as_ptr() as usize);
-                let path = match split(code, ",")[..] {
-                    [argument] => path(argument),
-                    _ => None,
-                };
-                let begin = code.len() - code.trim_start().len();
-                let variable = names(code)
-                    .next()
-                    .filter(|(at, name)| *at == begin && !given.contains(name))
-                    .map(|(_, name)| name.to_owned());
-                let (file, code) = (file.clone(), code.to_owned());
-                found.push(PositionCall { file, line, code, variable, path });
-            }
+    for (file, text) in files.iter().filter(|_| !given.contains(&POSITION)) {
+        let is_it = |call: &Call<'_>| call.is_function() && call.name == POSITION;
+        for call in calls(text).into_iter().filter(is_it) {
+            let behind = text[call.at + POSITION.len()..].trim_start();
+            let code = behind.strip_prefix('(').unwrap_or_default();
+            let code = &code[..end_of_code(code, ")").unwrap_or(0)];
+            let path = match split(code, ",")[..] {
+                [argument] => path(argument),
+                _ => None,
+            };
+            let begin = code.len() - code.trim_start().len();
+            let variable = names(code)
+                .next()
+                .filter(|(at, name)| *at == begin && !given.contains(name))
+                .map(|(_, name)| name.to_owned());
+            let (file, code, line) = (file.clone(), code.to_owned(), line_at(text, call.at));
+            found.push(PositionCall { file, line, code, variable, path });
         }
     }
     found
@@ -67,32 +62,8 @@ pub(super) fn is_the_function<'text>(
     view: &str,
     read: impl Fn(&str) -> Option<&'text str>,
 ) -> bool {
-    is_function(&parts(view, read, |_| true))
-}
-
-fn is_function(files: &[(String, &str)]) -> bool {
+    let files = parts(view, read, |_| true);
     files.iter().all(|(_, text)| !names_given(text).contains(&POSITION))
-}
-
-/// Returns the files that a view extends, includes or imports in such a way, and its
-/// own, with their texts.
-pub(super) fn parts<'text>(
-    view: &str,
-    read: impl Fn(&str) -> Option<&'text str>,
-    is_meant: impl Fn(&Include) -> bool,
-) -> Vec<(String, &'text str)> {
-    let mut found: Vec<(String, &str)> = Vec::new();
-    let mut left = vec![view.to_owned()];
-    while let Some(file) = left.pop() {
-        if found.iter().all(|(known, _)| *known != file)
-            && let Some(text) = read(&file)
-        {
-            let meant = includes(text).into_iter().filter(&is_meant);
-            left.extend(meant.flat_map(|include| include.names));
-            found.push((file, text));
-        }
-    }
-    found
 }
 
 /// Returns the path that an argument makes of texts and variables by `~`; `None` of
@@ -170,7 +141,7 @@ mod tests {
         }
         check(
             &[("a", "{% set x = position\n ('/a') %}{{ x ~ position('/b') }}")],
-            &[("a", 2, Some("/a")), ("a", 2, Some("/b"))],
+            &[("a", 1, Some("/a")), ("a", 2, Some("/b"))],
         );
         for text in [
             "{{ position }}{{ x.position('/a') }}{{ x|position('/a') }}{{ 'position(1)' }}",

@@ -173,6 +173,28 @@ fn unquote(text: &str) -> Option<(&str, &str)> {
     text[1..].split_once(quote)
 }
 
+/// Returns the files that a view extends, includes or imports in such a way, and its
+/// own, with their texts.
+#[cfg(feature = "views")]
+pub(super) fn parts<'text>(
+    view: &str,
+    read: impl Fn(&str) -> Option<&'text str>,
+    is_meant: impl Fn(&Include) -> bool,
+) -> Vec<(String, &'text str)> {
+    let mut found: Vec<(String, &str)> = Vec::new();
+    let mut left = vec![view.to_owned()];
+    while let Some(file) = left.pop() {
+        if found.iter().all(|(known, _)| *known != file)
+            && let Some(text) = read(&file)
+        {
+            let meant = includes(text).into_iter().filter(&is_meant);
+            left.extend(meant.flat_map(|include| include.names));
+            found.push((file, text));
+        }
+    }
+    found
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

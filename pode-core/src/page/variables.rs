@@ -10,8 +10,7 @@ use std::rc::Rc;
 
 use minijinja::{Environment, ErrorKind, UndefinedBehavior, Value};
 
-use super::names::{WORDS, binds_within, names};
-use super::position::POSITION;
+use super::names::{POSITION, WORDS, binds_within, names};
 use super::template::{first_word, names as literal_names};
 use super::tree::{Extends, Node, Template, begins_body};
 

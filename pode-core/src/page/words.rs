@@ -6,9 +6,8 @@ use std::collections::HashSet;
 use minijinja::Environment;
 
 use super::line_at;
-use super::names::{WORDS, names_given};
-use super::position::{POSITION, parts};
-use super::template::{Tag, first_word, tags};
+use super::names::{POSITION, WORDS, names_given};
+use super::template::{Tag, first_word, parts, tags};
 
 /// A filter, test or function of a template that isn't there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -124,7 +123,7 @@ pub fn hidden<'text>(
     let functions = known(Word::Function);
     let files = parts(view, read, |include| include.is_shown);
     let is_hidden = |call: &Call<'_>| {
-        call.kind == Some(Word::Function)
+        call.is_function()
             && given.contains(&call.name)
             && functions.iter().any(|function| function == call.name)
             && !files.iter().any(|(_, text)| names_given(text).contains(&call.name))
@@ -141,14 +140,22 @@ pub fn hidden<'text>(
     files.iter().flat_map(of_file).collect()
 }
 
-struct Call<'text> {
-    at: usize,
-    name: &'text str,
+/// A word in the code of a template.
+pub(super) struct Call<'text> {
+    pub(super) at: usize,
+    pub(super) name: &'text str,
     /// `None` if it isn't called.
     kind: Option<Word>,
 }
 
-fn calls(text: &str) -> Vec<Call<'_>> {
+impl Call<'_> {
+    pub(super) fn is_function(&self) -> bool {
+        self.kind == Some(Word::Function)
+    }
+}
+
+/// Returns the words of a template's code, and what they are called as.
+pub(super) fn calls(text: &str) -> Vec<Call<'_>> {
     let mut found = Vec::new();
     for (.., tag) in tags(text) {
         let code = match tag {

@@ -23,8 +23,8 @@ use minijinja::Environment;
 
 use self::expression::{Printed, printed};
 use self::place::States;
-use super::names::names;
-use super::position::{POSITION, is_the_function};
+use super::names::{POSITION, names};
+use super::position::is_the_function;
 use super::template::{first_word, names as literal_names};
 use super::tree::{Extends, Node, TEXT, Template};
 
