@@ -250,8 +250,7 @@ impl Walk<'_, '_> {
         if names(code).all(|(_, name)| self.is_known(name)) {
             return;
         }
-        let locals = binds_within(&node.word, code);
-        let is_known = |name: &str| self.is_known(name) && !locals.contains(&name);
+        let is_known = |name: &str| self.is_known(name);
         let Some((at, name)) = self.templates.needs([before, code, behind], is_known) else {
             return;
         };
@@ -416,6 +415,9 @@ mod tests {
             check_by(Judged::Always, &[("a", &text)], &[], &["a:1 x"]);
         }
         check(&[("a", "{{ position('/a/' ~ b) }}")], &[], &["a:1 b"]);
+        // What a loop takes isn't what it gives its body, though it has the name.
+        check_by(Judged::Always, &[("a", "{% for x in range(x) %}{% endfor %}")], &["x"], &[]);
+        check(&[("a", "{% for x in x.y|list if x.z %}{% endfor %}")], &[], &["a:1 x"]);
     }
 
     #[test]
