@@ -27,6 +27,7 @@ pode_server! {
         heartbeat: std::time::Duration::ZERO,
     };
     signal ROOMY: u32 = "/roomy/:room" (room: u32) { history_messages: 1, history_bytes: 64 << 20 };
+    signal BUSY: String = "/busy/:room" (room: u32) { history_messages: 5, history_bytes: 64 << 20 };
     signal ROOM: u32 = "/rooms/:room" (room: u32) {
         history_messages: 1,
         history_bytes: CHANNEL_BYTES,
@@ -75,6 +76,17 @@ async fn rooms() {
     println!("{each} bytes for each room with a message");
     let counted = pode_core::hub::PATH_BYTES + "/roomy/00000".len();
     assert!(each <= counted, "{each} bytes, {counted} are counted besides the message");
+    let text = "x".repeat(126);
+    let before = MEMORY.allocated();
+    for room in 0..ROOMS / 10 {
+        for _ in 0..5 {
+            server.signals().send(BUSY.at(&room), &text).await.unwrap();
+        }
+    }
+    let each = (MEMORY.allocated() - before) / (ROOMS / 10) as usize;
+    println!("{each} bytes for each room with five messages of 128");
+    let counted = counted + 5 * (128 + 4 + pode_core::hub::ENTRY_BYTES);
+    assert!(each <= counted, "{each} bytes, {counted} are counted");
     let before = MEMORY.allocated();
     for room in 0..ROOMS {
         server.signals().send(ROOM.at(&room), &room).await.unwrap();

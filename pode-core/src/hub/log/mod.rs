@@ -51,7 +51,7 @@ pub const ENTRY_BYTES: usize = ring::ENTRY_BYTES;
 
 /// What a path takes besides its name and messages: a place in three trees, and
 /// what of its first chunk is free.
-pub const PATH_BYTES: usize = 480;
+pub const PATH_BYTES: usize = 512;
 
 /// Not all messages from a number on are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -7,7 +7,7 @@ use super::Weigh;
 
 /// The largest chunk, unless a single frame is larger.
 const MAX_CHUNK_BYTES: usize = 64 << 10;
-const MIN_CHUNK_BYTES: usize = 64;
+const MIN_CHUNK_BYTES: usize = 512;
 
 /// Frames one behind the other, in chunks: so a message takes its bytes and one
 /// [`Entry`], and nothing is moved when the oldest go.
@@ -64,20 +64,16 @@ impl<A: Weigh> Ring<A> {
 
     /// Adds a message, whose number is higher than all before.
     pub(super) fn push(&mut self, number: u64, sent: u32, audience: Option<Arc<A>>, frame: &[u8]) {
-        let fits = |chunk: &Chunk<A>| {
-            chunk.frames.len() + frame.len() <= chunk.frames.capacity().min(MAX_CHUNK_BYTES)
-        };
+        // Larger as the ring grows, so that a path with few messages takes little.
+        let most_bytes = (self.bytes / 4).clamp(MIN_CHUNK_BYTES, MAX_CHUNK_BYTES);
+        let fits = |chunk: &Chunk<A>| chunk.frames.len() + frame.len() <= most_bytes;
         if !self.chunks.back().is_some_and(fits) {
             if let Some(full) = self.chunks.back_mut() {
                 full.frames.shrink_to_fit();
                 full.entries.shrink_to_fit();
             }
-            // Larger as the ring grows, so that a path with few messages takes
-            // little.
-            let usual = (self.bytes / 4).clamp(MIN_CHUNK_BYTES, MAX_CHUNK_BYTES);
-            let frames = Vec::with_capacity(usual.max(frame.len()));
-            let entries = Vec::with_capacity(1);
-            self.chunks.reserve_exact(if self.chunks.is_empty() { 1 } else { 0 });
+            let (frames, entries) = (Vec::with_capacity(frame.len()), Vec::with_capacity(1));
+            self.chunks.reserve_exact(usize::from(self.chunks.is_empty()));
             self.chunks.push_back(Chunk { frames, entries, dropped: 0 });
         }
         let Some(chunk) = self.chunks.back_mut() else { return };

@@ -183,7 +183,7 @@ fn step() -> impl Strategy<Value = Step> {
 
 fn bounds() -> impl Strategy<Value = LogBounds> {
     let age = prop::option::of(0..6_u32);
-    let bytes = prop_oneof![Just(500_usize), Just(3_000), Just(1 << 20)];
+    let bytes = prop_oneof![Just(1_000_usize), Just(3_000), Just(1 << 20)];
     (0..6_usize, age, bytes).prop_map(|(messages, age, bytes)| LogBounds { messages, age, bytes })
 }
 
