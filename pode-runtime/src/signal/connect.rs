@@ -8,6 +8,7 @@ use futures_util::FutureExt;
 use http::header::HeaderValue;
 use http::{HeaderName, Response, StatusCode, Version};
 use hyper::upgrade::OnUpgrade;
+use percent_encoding::percent_decode_str;
 use pode_core::hub::Position;
 use pode_core::{ClientId, RoutePath, SendError};
 use warp::filters::BoxedFilter;
@@ -31,7 +32,6 @@ use crate::net::connection_limit::LimitReached;
 use crate::push::engine::{Engine, MAX_GROUP_BYTES, MAX_GROUPS, MAX_PATH_BYTES, NewSubscriber};
 use crate::push::session::Session;
 use crate::signal::session::ClientSession;
-use percent_encoding::percent_decode_str;
 
 /// The route to a signal, at one of the server's addresses.
 #[derive(Debug)]

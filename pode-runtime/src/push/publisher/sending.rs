@@ -27,12 +27,11 @@ impl Target {
         permits: impl IntoIterator<Item = Permit<'hub>>,
         message: &Message,
     ) -> Result<Vec<Arrival>, SendError> {
-        let envelope = match self {
+        let envelope = || match self {
             Target::Signal(_, audience) => Envelope::new(audience.clone(), message.clone()),
             Target::All => Envelope::Broadcast(message.clone()),
         };
-        let publish = |permit| envelope.clone().publish(permit).transpose();
-        permits.into_iter().filter_map(publish).collect()
+        permits.into_iter().filter_map(|permit| envelope().publish(permit).transpose()).collect()
     }
 }
 
