@@ -86,11 +86,12 @@ impl<'a> Head<'a> {
     }
 
     fn is_for_path(&self) -> bool {
-        let target = match self.target.split_once("://") {
+        // First, as an authority ends there, too (RFC 3986, section 3.2).
+        let target = self.target.split(['?', '#']).next().unwrap_or_default();
+        let path = match target.split_once("://") {
             Some((_, rest)) => rest.find('/').map_or("", |slash| &rest[slash..]),
-            None => self.target,
+            None => target,
         };
-        let path = target.split(['?', '#']).next().unwrap_or_default();
         let segment = path.strip_prefix('/').map(|path| path.strip_suffix('/').unwrap_or(path));
         segment.is_some_and(|segment| percent_decode_str(segment).eq(PATH[1..].bytes()))
     }
