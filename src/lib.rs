@@ -241,6 +241,8 @@ mod pages {
     mod history {}
     #[doc = include_str!("../docs/performance.md")]
     mod performance {}
+    #[doc = include_str!("../docs/protocol.md")]
+    mod protocol {}
 }
 
 #[doc(hidden)]

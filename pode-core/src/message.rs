@@ -16,6 +16,10 @@ const USUAL_BYTES: usize = 256;
     note = "derive `Serialize` for it"
 )]
 pub trait Payload {
+    /// Whether what is encoded is JSON in a text: clients that offer the subprotocol
+    /// `pode.v1` then get it in an object with its position.
+    const IS_JSON: bool = false;
+
     /// Encodes the payload, once for however many clients.
     ///
     /// # Errors
@@ -26,6 +30,8 @@ pub trait Payload {
 
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + ?Sized> Payload for T {
+    const IS_JSON: bool = true;
+
     fn encode(&self) -> Result<Message, serde_json::Error> {
         Message::json(self)
     }

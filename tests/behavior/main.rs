@@ -56,4 +56,5 @@ mod timer;
 mod tls;
 mod uncancelled;
 mod upstream;
+mod v1;
 mod view;

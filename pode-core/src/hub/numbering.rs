@@ -181,7 +181,8 @@ pub(super) mod tests {
         let mut frames = Frames::default();
         channel.log().unwrap().with(|log| {
             let until = log.position().number;
-            log.read(&None, from, until, |_, never| match *never {}, &mut frames)
+            let write = |_, _: Option<&_>, frame: &[u8], bytes: &mut Vec<u8>| bytes.extend(frame);
+            log.read(&None, from, until, |_, never| match *never {}, write, &mut frames)
         })?;
         Ok(frames.bytes)
     }

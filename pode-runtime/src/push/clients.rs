@@ -173,16 +173,18 @@ impl Clients {
 
     /// Admits the client with this arrival number.
     ///
-    /// Messages that it missed since a position come first. Returns the position
+    /// Messages that it missed since a position come first, and before them its
+    /// `hello`, if it speaks `pode.v1`. Returns the position
     /// from which on it gets all, if messages have numbers.
     pub(crate) async fn admit(
         &self,
         client: ClientId,
         arrival: u64,
         since: Option<Position>,
+        hello: Option<String>,
     ) -> Result<Option<Position>, SendError> {
         let client = self.audience(Recipients::Client(client));
-        let position = self.command(Command::Admit { client, arrival, since }).await?;
+        let position = self.command(Command::Admit { client, arrival, since, hello }).await?;
         Ok(since.filter(|_| position.is_some()).or(position))
     }
 
@@ -225,7 +227,7 @@ impl Clients {
     }
 
     fn audience(&self, recipients: Recipients) -> Audience {
-        Audience { path: self.path.clone(), recipients, except: None }
+        Audience::of(self.path.clone(), recipients)
     }
 }
 

@@ -4,6 +4,7 @@
 use std::fmt;
 
 use pode_core::Message;
+use pode_core::frame::Close;
 use tokio::task::JoinHandle;
 
 use crate::push::raw_message::RawMessage;
@@ -13,9 +14,12 @@ use crate::push::raw_message::RawMessage;
 /// Called within a runtime. If it is dropped before [`leave`](Self::leave), its
 /// client was lost.
 pub(crate) trait Session: fmt::Debug + Send {
-    /// Counts a message of the client; or returns the error to send to it, if
-    /// it sends too many.
-    fn check_rate(&mut self) -> Result<(), Message>;
+    /// Counts a message of the client, and returns it as its handler gets it.
+    ///
+    /// # Errors
+    ///
+    /// It sends too many, or what is no message.
+    fn accept(&mut self, message: RawMessage) -> Result<RawMessage, Fault>;
 
     /// Spawns a task that handles messages in their order.
     fn handle(&self, messages: Vec<RawMessage>) -> JoinHandle<()>;
@@ -30,6 +34,15 @@ pub(crate) trait Session: fmt::Debug + Send {
     );
 }
 
+/// What a client is told that broke a rule, when all its earlier messages are
+/// handled.
+#[derive(Debug)]
+pub(crate) struct Fault {
+    /// Its last message, if any.
+    pub(crate) message: Option<Message>,
+    pub(crate) close: Close,
+}
+
 /// Why a client has disconnected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -41,7 +54,7 @@ pub enum DisconnectReason {
         code: Option<u16>,
     },
     /// The server closed it: for a handler, after its `idle_timeout` (1000), for
-    /// another client with its id (1008), after a failure in the server (1011), or
+    /// another client with its id (1008; 4409 by `pode.v1`), after a failure in the server (1011), or
     /// as it resumed and the messages that it missed were no longer kept (4410).
     ByServer {
         /// The close code.
@@ -58,9 +71,10 @@ pub enum DisconnectReason {
     /// It broke a rule and got the close code.
     Error {
         /// The close code: 1002 for a malformed frame, 1003 for a message to a
-        /// signal that takes none, 1007 for text that is not UTF-8, 1008 for
-        /// too many messages, a message that comes too slowly or too many empty
-        /// frames, 1009 for a message that is too big.
+        /// signal that takes none, 1007 for text that is not UTF-8, or no message of
+        /// `pode.v1` where the client speaks that, 1008 for too many messages (4429
+        /// by `pode.v1`), a message that comes too slowly or too many empty frames,
+        /// 1009 for a message that is too big.
         code: u16,
     },
     /// The connection ended without a close frame.

@@ -11,6 +11,7 @@ use hyper::upgrade::OnUpgrade;
 use percent_encoding::percent_decode_str;
 use pode_core::hub::Position;
 use pode_core::{ClientId, RoutePath, SendError};
+use serde_json::{Map, Value};
 use warp::filters::BoxedFilter;
 use warp::{Filter, Reply};
 
@@ -29,9 +30,12 @@ use crate::http::origin::OriginPolicy;
 use crate::http::response::sentence;
 use crate::http::upgraded::detach;
 use crate::net::connection_limit::LimitReached;
-use crate::push::engine::{Engine, MAX_GROUP_BYTES, MAX_GROUPS, MAX_PATH_BYTES, NewSubscriber};
+use crate::push::engine::{
+    Engine, Form, MAX_GROUP_BYTES, MAX_GROUPS, MAX_PATH_BYTES, NewSubscriber, V1_PROTOCOL,
+};
 use crate::push::session::Session;
-use crate::signal::session::ClientSession;
+use crate::signal::options::SignalOptions;
+use crate::signal::session::{ClientSession, Handlers};
 
 /// The route to a signal, at one of the server's addresses.
 #[derive(Debug)]
@@ -142,7 +146,7 @@ impl SignalRoute {
     ) -> Result<Response<Bytes>, Response<Bytes>> {
         let Handshake { head, values, context, engine, .. } = handshake;
         let peer = head.peer;
-        let Signal { path: signal, read, limit, handlers, options, .. } = &self.signal;
+        let Signal { path: signal, read, limit, handlers, options, is_json, .. } = &self.signal;
         let signal = *signal;
         let (parameters, path) = match read {
             Some(read) => {
@@ -180,6 +184,11 @@ impl SignalRoute {
         let proof = request.signed_id();
         // A clone of the event may still exist: calls on it come too late.
         let ConnectDecision { id, groups, greeting, state, protocol } = request.decision().take();
+        let speaks_v1 = *is_json && request.offered().any(|name| name == V1_PROTOCOL);
+        let (form, protocol) = match speaks_v1 {
+            true => (Form::V1, Some(V1_PROTOCOL.to_owned())),
+            false => (Form::Plain, protocol),
+        };
         if !groups.are_allowed() {
             let text = format!(
                 "a client joins at most {MAX_GROUPS} groups with names of {MAX_GROUP_BYTES} bytes"
@@ -201,6 +210,7 @@ impl SignalRoute {
         let header = |value: &str| HeaderValue::from_str(value).ok();
         let its_path = path.as_deref().unwrap_or(signal);
         let joined = groups.as_slice().join(",");
+        let hello = speaks_v1.then(|| hello(&proof, handlers, options));
         let told = [
             (CLIENT_ID, header(&proof)),
             (NAME, header(its_path)),
@@ -231,7 +241,7 @@ impl SignalRoute {
             let handlers = Arc::clone(handlers);
             let (is_known, per_second) = (id != new_id, options.messages_per_second);
             let permit = permit.take();
-            let session = ClientSession::new(client, is_known, handlers, per_second, permit);
+            let session = ClientSession::new(client, is_known, handlers, per_second, form, permit);
             Box::new(session) as Box<dyn Session>
         });
         let opening = async move {
@@ -241,11 +251,11 @@ impl SignalRoute {
             upgraded.inspect_err(left).ok().map(detach)
         };
         let new_subscriber =
-            NewSubscriber { id: id.clone(), path, groups, greeting, session, permit };
+            NewSubscriber { id: id.clone(), path, groups, form, greeting, session, permit };
         let Some(arrival) = engine.subscribe(signal, new_subscriber, opening).await else {
             return Err(HandshakeError::Stopping.response());
         };
-        let position = clients.admit(id, arrival, since).await.map_err(|error| {
+        let position = clients.admit(id, arrival, since, hello).await.map_err(|error| {
             tracing::warn!(signal, %error, "a client can't be admitted");
             match error {
                 SendError::Full { .. } => HandshakeError::Busy.response(),
@@ -275,6 +285,21 @@ impl SignalRoute {
             }
         })
     }
+}
+
+/// Returns the members of the hello to a client of `pode.v1` that have nothing to do
+/// with positions.
+fn hello(signed_id: &str, handlers: &Handlers, options: &SignalOptions) -> String {
+    let mut members = Map::from_iter([("id".to_owned(), signed_id.into())]);
+    let beat = options.heartbeat.as_secs();
+    if beat > 0 {
+        members.insert("beat".to_owned(), beat.into());
+    }
+    if handlers.receives() {
+        members.insert("max".to_owned(), options.max_message_bytes.into());
+    }
+    let object = Value::from(members).to_string();
+    object[1..object.len() - 1].to_owned()
 }
 
 /// Returns the position from which a client wants to resume. A parameter of this

@@ -39,6 +39,8 @@ pub(crate) struct Signal {
     pub(crate) limit: Option<Arc<ConnectionLimit>>,
     /// Shared once the server starts.
     pub(crate) handlers: Arc<Handlers>,
+    /// Whether its messages are JSON.
+    pub(crate) is_json: bool,
     /// Reads the path parameters of a family.
     pub(crate) read: Option<ReadParameters>,
 }

@@ -115,8 +115,7 @@ impl Rebroadcasts {
         validate(&written.message).map_err(refused)?;
         let recipients = recipients(&written, client, *scope).await?;
         let message = Message::text(&as_text(&written.message));
-        let envelope =
-            Envelope::new(Audience { path: path.clone(), recipients, except: None }, message);
+        let envelope = Envelope::new(Audience::of(path.clone(), recipients), message);
         Ok(client.context().signals.post(signal, path.as_deref(), envelope).await?)
     }
 }

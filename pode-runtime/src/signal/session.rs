@@ -9,8 +9,11 @@ use std::num::NonZero;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
+use pode_core::frame::Close;
 use pode_core::{Message, SendError};
+use serde::Deserialize;
 use serde_json::json;
+use serde_json::value::RawValue;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
@@ -20,8 +23,9 @@ use crate::base::one_line::OneLine;
 use crate::base::outcome::{BoxError, Failed, caught, failure};
 use crate::base::supervisor::{self, has_ended};
 use crate::net::connection_limit::ConnectionPermit;
+use crate::push::engine::Form;
 use crate::push::raw_message::RawMessage;
-use crate::push::session::{DisconnectReason, Session};
+use crate::push::session::{DisconnectReason, Fault, Session};
 use crate::signal::Validate;
 use crate::signal::rate::{KnownRates, Rate};
 
@@ -53,6 +57,7 @@ pub(crate) struct ClientSession {
     /// Whether the program knows the client: its rate goes on with its next
     /// connection.
     is_known: bool,
+    form: Form,
     /// The client counts until all is done for it.
     permit: Option<ConnectionPermit>,
     /// Whether the end was reported.
@@ -86,7 +91,7 @@ impl Handlers {
                 "the server could not handle this message".to_owned()
             }
         };
-        if let Err(error) = client.tell(error_reply(&text)).await {
+        if let Err(error) = client.tell_error(error_reply(&text)).await {
             tracing::debug!(signal = client.signal(), %error, "a client isn't told of its error");
         }
     }
@@ -95,6 +100,19 @@ impl Handlers {
 /// The reply to a message that could not be handled.
 fn error_reply(text: &str) -> Message {
     Message::text(&json!({ "error": text }).to_string())
+}
+
+/// Returns what a client of `pode.v1` sent, without the object around it.
+fn unwrapped(message: &RawMessage) -> Option<RawMessage> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Wrapped<'message> {
+        #[serde(borrow)]
+        data: &'message RawValue,
+    }
+    let RawMessage::Text(text) = message else { return None };
+    let Wrapped { data } = serde_json::from_str(text).ok()?;
+    Some(RawMessage::Text(data.get().to_owned()))
 }
 
 fn has_stopped(error: &BoxError) -> bool {
@@ -108,11 +126,30 @@ impl ClientSession {
         is_known: bool,
         handlers: Arc<Handlers>,
         messages_per_second: u32,
+        form: Form,
         permit: Option<ConnectionPermit>,
     ) -> ClientSession {
         let messages_per_second = NonZero::new(messages_per_second);
-        let (rate, has_left) = (None, false);
-        ClientSession { client, handlers, rate, messages_per_second, is_known, permit, has_left }
+        ClientSession {
+            client,
+            handlers,
+            rate: None,
+            messages_per_second,
+            is_known,
+            form,
+            permit,
+            has_left: false,
+        }
+    }
+
+    /// Counts a message; returns whether the client may send it.
+    fn is_in_rate(&mut self) -> bool {
+        let Some(per_second) = self.messages_per_second else { return true };
+        let rate = self.rate.get_or_insert_with(|| match self.is_known {
+            true => self.handlers.rates.find(self.client.id(), per_second),
+            false => Arc::new(Rate::new(per_second)),
+        });
+        rate.take()
     }
 
     /// Handles messages in their order; nothing happens until the future is
@@ -129,17 +166,19 @@ impl ClientSession {
 }
 
 impl Session for ClientSession {
-    fn check_rate(&mut self) -> Result<(), Message> {
-        let Some(per_second) = self.messages_per_second else { return Ok(()) };
-        let rate = self.rate.get_or_insert_with(|| match self.is_known {
-            true => self.handlers.rates.find(self.client.id(), per_second),
-            false => Arc::new(Rate::new(per_second)),
-        });
-        match rate.take() {
-            true => Ok(()),
-            false => Err(error_reply(&format!(
-                "too many messages: at most {per_second} in a second are taken"
-            ))),
+    fn accept(&mut self, message: RawMessage) -> Result<RawMessage, Fault> {
+        if !self.is_in_rate() {
+            let per_second = self.messages_per_second.map_or(0, NonZero::get);
+            let text = format!("too many messages: at most {per_second} in a second are taken");
+            let close = match self.form {
+                Form::Plain => Close::TOO_MANY,
+                Form::V1 => Close::TOO_MANY_V1,
+            };
+            return Err(Fault { message: Some(error_reply(&text)), close });
+        }
+        match self.form {
+            Form::Plain => Ok(message),
+            Form::V1 => unwrapped(&message).ok_or(Fault { message: None, close: Close::NOT_V1 }),
         }
     }
 

@@ -273,14 +273,20 @@ impl<A: Weigh> Log<A> {
     ///
     /// Not all of it is, or the position was never in this log.
     pub fn resume(&self, path: &Path, position: Position) -> Result<u64, LogGap> {
-        let Position { epoch, number } = position;
         let until = self.dropped_to(path);
-        let is_known = |(before, end): &(u64, u64)| *before == epoch && number <= *end;
-        let is_good = epoch == self.position.epoch || self.earlier.iter().any(is_known);
-        if !is_good || number > self.position.number || number < until {
+        if !self.knows(position) || position.number < until {
             return Err(LogGap { until });
         }
-        Ok(number)
+        Ok(position.number)
+    }
+
+    /// Returns whether a position is one of this log, of which all or nothing may be
+    /// kept.
+    pub fn knows(&self, position: Position) -> bool {
+        let Position { epoch, number } = position;
+        let is_earlier = |(before, end): &(u64, u64)| *before == epoch && number <= *end;
+        (epoch == self.position.epoch || self.earlier.iter().any(is_earlier))
+            && number <= self.position.number
     }
 
     /// Returns the number from which on all messages of a path are kept.
@@ -328,8 +334,8 @@ impl<A: Weigh> Log<A> {
     }
 
     /// Reads messages of a path from `from` on that are meant and come before
-    /// `until`: some 64 KiB at most. Returns the number from which to read next,
-    /// `until` if nothing is left.
+    /// `until`, each as `write` appends it: some 64 KiB at most. Returns the number
+    /// from which to read next, `until` if nothing is left.
     ///
     /// # Errors
     ///
@@ -340,6 +346,7 @@ impl<A: Weigh> Log<A> {
         from: u64,
         until: u64,
         is_meant: impl Fn(u64, &A) -> bool,
+        write: impl Fn(u64, Option<&A>, &[u8], &mut Vec<u8>),
         frames: &mut Frames,
     ) -> Result<u64, LogGap> {
         frames.clear();
@@ -361,7 +368,7 @@ impl<A: Weigh> Log<A> {
                     continue;
                 }
             }
-            frames.bytes.extend_from_slice(frame);
+            write(entry.number, entry.audience.as_deref(), frame, &mut frames.bytes);
             frames.ends.push((frames.bytes.len(), entry.number + 1));
         }
         Ok(until)

@@ -21,12 +21,16 @@ fn push(log: &mut Log<u8>, path: &Path, frame: &[u8], now: u32) {
     log.push(LogEntry { path: path.as_ref(), audience: None, frame }, now);
 }
 
+fn as_it_is(_: u64, _: Option<&u8>, frame: &[u8], bytes: &mut Vec<u8>) {
+    bytes.extend_from_slice(frame);
+}
+
 /// Reads everything from a number on, for a member of group 1.
 fn read(log: &Log<u8>, path: &Path, mut from: u64) -> Result<Vec<u64>, LogGap> {
     let (mut all, mut frames) = (Vec::new(), Frames::default());
     let until = log.position().number;
     loop {
-        let next = log.read(path, from, until, |_, group| *group == 1, &mut frames)?;
+        let next = log.read(path, from, until, |_, group| *group == 1, as_it_is, &mut frames)?;
         all.extend(frames.ends.iter().map(|(_, behind)| behind - 1));
         assert_eq!(frames.ends.last().map_or(0, |(end, _)| *end), frames.bytes.len());
         if next == until {
@@ -49,7 +53,7 @@ fn where_a_write_was_cut_is_found() {
         push(&mut log, &None, frame, 0);
     }
     let mut frames = Frames::default();
-    assert_eq!(log.read(&None, 10, 13, |_, _| true, &mut frames), Ok(13));
+    assert_eq!(log.read(&None, 10, 13, |_, _| true, as_it_is, &mut frames), Ok(13));
     assert_eq!(frames.bytes, b"one two three");
     let cuts = [1, 3, 4, 5, 8, 12, 13].map(|written| frames.cut(written));
     let (one, two, three) = ((4, 11), (8, 12), (13, 13));

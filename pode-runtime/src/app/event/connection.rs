@@ -114,9 +114,15 @@ impl ConnectRequest {
         parameters(self.parameters.as_ref())
     }
 
-    /// Returns the subprotocols that the client offers, most preferred first.
+    /// Returns the subprotocols that the client offers to the program, most preferred
+    /// first.
     pub(crate) fn protocols(&self) -> impl Iterator<Item = &str> {
-        texts(&self.head.headers, SEC_WEBSOCKET_PROTOCOL, b',').filter(|name| !name.is_empty())
+        self.offered().filter(|name| !name.is_empty() && !name.starts_with("pode."))
+    }
+
+    /// Returns all that it offers.
+    pub(crate) fn offered(&self) -> impl Iterator<Item = &str> {
+        texts(&self.head.headers, SEC_WEBSOCKET_PROTOCOL, b',')
     }
 }
 
@@ -186,14 +192,15 @@ impl<Out> ConnectEvent<Out> {
     }
 
     /// Returns the subprotocols that the client offers, most preferred first
-    /// (RFC 6455, section 1.9).
+    /// (RFC 6455, section 1.9), but for those that begin with `pode.`.
     pub fn protocols(&self) -> impl Iterator<Item = &str> {
         self.request.protocols()
     }
 
     /// Chooses one of the subprotocols that the client offers. Without this
     /// call no subprotocol is used; Chromium then disconnects a page that
-    /// offers some, with 1006.
+    /// offers some, with 1006. A client that offers `pode.v1` speaks that, whatever is
+    /// chosen here.
     ///
     /// # Errors
     ///

@@ -205,9 +205,10 @@ impl SignalClient {
         self.info.context.signals.send_to(self.info.signal, audience, payload)
     }
 
-    /// Sends a message that is already encoded.
-    pub(crate) async fn tell(&self, message: Message) -> Result<(), SendError> {
-        let audience = Audience::client(self.own_path(), self.id().clone());
+    /// Tells the client of its error, which is already encoded.
+    pub(crate) async fn tell_error(&self, message: Message) -> Result<(), SendError> {
+        let client = Audience::client(self.own_path(), self.id().clone());
+        let audience = Audience { is_error: true, ..client };
         let envelope = Envelope::new(audience, message);
         self.info.context.signals.post(self.info.signal, self.own_path().as_deref(), envelope).await
     }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use pode_core::hub::{Frames, LogGap, SharedLog};
 
 use super::envelope::{Audience, Envelope};
+use super::form::{Form, Sent};
 use super::policy::OnLag;
 use super::subscriber::{MAX_GROUPS, Subscriber};
 
@@ -20,6 +21,8 @@ pub(super) struct Behind {
     pub(super) number: u64,
     /// Where what it gets ends, if it is being closed.
     pub(super) until: Option<u64>,
+    /// Whether it is told when it is live.
+    pub(super) is_told: bool,
     /// How its groups have changed since then, in order: who was a member when a
     /// message was sent gets it, and nobody else.
     changes: Vec<GroupChange>,
@@ -53,12 +56,12 @@ pub(super) struct Read {
     next: u64,
 }
 
-/// A log, a path in it, from where and until where.
-type Place = (Arc<SharedLog<Envelope>>, Option<Arc<str>>, u64, u64);
+/// A log, a path in it, from where and until where, and in which form.
+type Place = (Arc<SharedLog<Envelope>>, Option<Arc<str>>, u64, u64, Form);
 
 impl Behind {
-    pub(super) fn new(number: u64) -> Behind {
-        Behind { number, until: None, changes: Vec::new(), is_lost: false }
+    pub(super) fn new(number: u64, is_told: bool) -> Behind {
+        Behind { number, until: None, is_told, changes: Vec::new(), is_lost: false }
     }
 
     /// Leaves out what comes before this message.
@@ -99,22 +102,32 @@ impl LogReader<'_> {
     /// # Errors
     ///
     /// Messages that it hasn't got are no longer kept.
-    pub(super) fn read(&mut self, behind: &Behind, client: &Subscriber) -> Result<u64, LogGap> {
+    pub(super) fn read(
+        &mut self,
+        behind: &Behind,
+        client: &Subscriber,
+        form: Form,
+    ) -> Result<u64, LogGap> {
         let until = behind.until.unwrap_or(self.live);
         let Some(log) = self.log.filter(|_| !behind.is_lost) else {
             return Err(LogGap { until: self.live });
         };
         let Read { frames, place, next } = &mut *self.read;
-        let is_same = place.as_ref().is_some_and(|(of, path, from, to)| {
-            Arc::ptr_eq(of, log) && *path == client.path && (*from, *to) == (behind.number, until)
+        let here = (behind.number, until, form);
+        let is_same = place.as_ref().is_some_and(|(of, path, from, to, as_form)| {
+            Arc::ptr_eq(of, log) && *path == client.path && (*from, *to, *as_form) == here
         });
         if !is_same {
             *place = None;
             let is_meant = |number, audience: &_| behind.is_meant(number, audience, client);
-            *next =
-                log.with(|log| log.read(&client.path, behind.number, until, is_meant, frames))?;
+            let write = |number, audience: Option<&Audience>, frame: &[u8], bytes: &mut _| {
+                let is_error = audience.is_some_and(|audience| audience.is_error);
+                form.write(Sent { next: Some(number + 1), is_error, frame }, bytes);
+            };
+            let (path, from) = (&client.path, behind.number);
+            *next = log.with(|log| log.read(path, from, until, is_meant, write, frames))?;
             if frames.is_common {
-                *place = Some((Arc::clone(log), client.path.clone(), behind.number, until));
+                *place = Some((Arc::clone(log), path.clone(), from, until, form));
             }
         }
         Ok(*next)
@@ -134,7 +147,7 @@ mod tests {
     /// What a client causes takes no more memory than that of its groups.
     #[test]
     fn who_changes_its_groups_without_end_is_as_one_that_is_overtaken() {
-        let mut behind = Behind::new(0);
+        let mut behind = Behind::new(0, false);
         let group: Arc<str> = "crew".into();
         for number in 1..=MAX_GROUPS as u64 {
             behind.note(number, &group, true);

@@ -7,8 +7,9 @@ use pode_core::frame::Close;
 use pode_core::hub::Position;
 use tokio::task::yield_now;
 
-use super::client::{Batch, SendOutcome};
+use super::client::SendOutcome;
 use super::envelope::{Audience, Command, EVERYBODY};
+use super::form::{Batch, Form};
 use super::path::{Due, Path};
 use super::readiness::{SlotId, Source};
 use super::shard::{Shard, Turns};
@@ -93,7 +94,7 @@ impl Shard {
                 let end = DisconnectReason::ByServer { code: close.code().unwrap_or_default() };
                 self.send_close(number, audience, close, end).await;
             }
-            Command::Admit { client, arrival, since } => {
+            Command::Admit { client, arrival, since, hello } => {
                 // The client's join came before this command.
                 self.join_all();
                 let (admitted, before) = self.paths[number as usize].admit(client, *arrival);
@@ -101,7 +102,7 @@ impl Shard {
                     self.replace(SlotId { path: number, slot });
                 }
                 if let Some(slot) = admitted {
-                    self.begin(SlotId { path: number, slot }, *since);
+                    self.begin(SlotId { path: number, slot }, *since, hello.as_deref());
                 }
             }
             Command::Drain { share, code, reason } => {
@@ -130,8 +131,8 @@ impl Shard {
     }
 
     /// Begins to deliver to a client that was admitted.
-    fn begin(&mut self, place: SlotId, since: Option<Position>) {
-        match self.paths[place.path as usize].begin(place.slot, since) {
+    fn begin(&mut self, place: SlotId, since: Option<Position>, hello: Option<&str>) {
+        match self.paths[place.path as usize].begin(place.slot, since, hello) {
             Ok(()) => self.readiness.again(Source::Client(place)),
             Err(_) => {
                 let end = DisconnectReason::ByServer { code: 4410 };
@@ -144,7 +145,13 @@ impl Shard {
 
     /// Closes a client whose id now belongs to another client.
     fn replace(&mut self, place: SlotId) {
-        self.client(place).close(&Close::REPLACED, DisconnectReason::ByServer { code: 1008 });
+        let client = self.client(place);
+        let close = match client.form {
+            Form::Plain => Close::REPLACED,
+            Form::V1 => Close::REPLACED_V1,
+        };
+        let code = close.code().unwrap_or_default();
+        client.close(&close, DisconnectReason::ByServer { code });
         self.limit(place);
         self.advance(place);
     }

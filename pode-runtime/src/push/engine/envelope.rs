@@ -38,6 +38,8 @@ pub(crate) struct Audience {
     pub(crate) recipients: Recipients,
     /// The client that is excluded.
     pub(crate) except: Option<ClientId>,
+    /// Whether it is told of an error of its own, rather than a message of the signal.
+    pub(crate) is_error: bool,
 }
 
 /// How long the path of a client within a family may be: all clients there share it,
@@ -65,7 +67,10 @@ pub(crate) enum Command {
     /// Admit a waiting client: the client with this arrival gets the messages
     /// that are sent from here on, and those since its last position, if it
     /// resumes; an earlier client with its id is closed.
-    Admit { client: Audience, arrival: u64, since: Option<Position> },
+    ///
+    /// With `hello`, it speaks `pode.v1`: these are the members of its hello that
+    /// have nothing to do with positions.
+    Admit { client: Audience, arrival: u64, since: Option<Position>, hello: Option<String> },
     /// Close a share of all clients: none at 0, all at [`EVERYBODY`]. With a code
     /// and reason, to which its position is added if messages have numbers.
     Drain { share: u32, code: u16, reason: &'static str },
@@ -102,7 +107,7 @@ impl Envelope {
     /// Makes the envelope of a message.
     pub(crate) fn new(audience: Audience, message: Message) -> Envelope {
         match audience {
-            Audience { path: None, recipients: Recipients::Everyone, except: None } => {
+            Audience { path: None, recipients: Recipients::Everyone, except: None, .. } => {
                 Envelope::Broadcast(message)
             }
             audience => Envelope::Addressed(Arc::new((audience, message))),
@@ -159,13 +164,12 @@ impl Parcel for Envelope {
                 Some(LogEntry { path: None, audience: None, frame: message.frame() })
             }
             Envelope::Addressed(addressed) => {
-                let (Audience { path, recipients, except }, message) = &**addressed;
+                let (audience, message) = &**addressed;
+                let Audience { path, recipients, except, .. } = audience;
                 // The log has a place for each path.
                 let everyone = except.is_none() && *recipients == Recipients::Everyone;
-                let audience = (!everyone).then(|| {
-                    let (recipients, except) = (recipients.clone(), except.clone());
-                    Arc::new(Audience { path: None, recipients, except })
-                });
+                let audience =
+                    (!everyone).then(|| Arc::new(Audience { path: None, ..audience.clone() }));
                 Some(LogEntry { path: path.as_ref(), audience, frame: message.frame() })
             }
             Envelope::Command(_) => None,
@@ -199,12 +203,17 @@ impl Audience {
 
     /// Returns all clients of a path.
     pub(crate) fn everyone(path: Option<Arc<str>>) -> Audience {
-        Audience { path, recipients: Recipients::Everyone, except: None }
+        Audience::of(path, Recipients::Everyone)
     }
 
     /// Returns one client of a path.
     pub(crate) fn client(path: Option<Arc<str>>, id: ClientId) -> Audience {
-        Audience { path, recipients: Recipients::Client(id), except: None }
+        Audience::of(path, Recipients::Client(id))
+    }
+
+    /// Returns these of a path.
+    pub(crate) fn of(path: Option<Arc<str>>, recipients: Recipients) -> Audience {
+        Audience { path, recipients, except: None, is_error: false }
     }
 }
 

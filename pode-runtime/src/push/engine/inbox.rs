@@ -10,13 +10,11 @@ use std::pin::Pin;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
-use pode_core::Message;
-use pode_core::frame::Close;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::push::raw_message::RawMessage;
-use crate::push::session::{DisconnectReason, Session};
+use crate::push::session::{DisconnectReason, Fault, Session};
 
 /// How many messages of a client may wait for their handler. While so many
 /// wait, the client isn't read from, and TCP flow control stops it.
@@ -41,15 +39,6 @@ pub(super) struct Inbox {
     last_said: Instant,
 }
 
-/// What a client is told that broke a rule, when all its earlier messages are
-/// handled.
-#[derive(Debug)]
-pub(super) struct Fault {
-    /// Its last message, if any.
-    pub(super) message: Option<Message>,
-    pub(super) close: Close,
-}
-
 impl Inbox {
     pub(super) fn new(session: Box<dyn Session>) -> Inbox {
         Inbox {
@@ -64,11 +53,11 @@ impl Inbox {
         }
     }
 
-    /// Takes a message; or returns the message for a client that sends too
-    /// many.
-    pub(super) fn receive(&mut self, message: RawMessage) -> Result<(), Message> {
+    /// Takes a message; or returns the fault of a client that sends too many, or what
+    /// is no message.
+    pub(super) fn receive(&mut self, message: RawMessage) -> Result<(), Fault> {
         self.last_said = Instant::now();
-        self.session.check_rate()?;
+        let message = self.session.accept(message)?;
         self.waiting_bytes += match &message {
             RawMessage::Text(text) => text.len(),
             RawMessage::Binary(bytes) => bytes.len(),

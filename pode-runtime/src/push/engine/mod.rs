@@ -8,7 +8,7 @@
 //! clients. [recovery] replaces a shard that panics; one that a worker keeps while it
 //! blocks is [helped].
 //!
-//! A client is a [socket], a [send_queue] while the socket takes nothing, a place in
+//! A client gets messages in its [form]. It is a [socket], a [send_queue] while the socket takes nothing, a place in
 //! its path's log while it is [behind], a decoder, and a [subscriber]: its id, groups
 //! and [inbox]. A [subscriber_index] finds clients by id and group. [readiness] tells a
 //! shard what to look at: wakers put themselves on the [ready_list], and `epoll`
@@ -24,6 +24,7 @@ mod delivery;
 mod envelope;
 #[cfg(target_os = "linux")]
 mod epoll;
+mod form;
 mod helped;
 mod inbox;
 mod path;
@@ -61,6 +62,7 @@ pub(crate) use self::envelope::{
     Audience, Command, EVERYBODY, Envelope, Found, MAX_GROUP_BYTES, MAX_PATH_BYTES, Query,
     Recipients, random_epoch,
 };
+pub(crate) use self::form::{Form, V1_PROTOCOL};
 use self::path::{Placed, Placement};
 pub(crate) use self::policy::SubscriberPolicy;
 pub use self::policy::{OnLag, Replay};
@@ -96,6 +98,7 @@ pub(crate) struct NewSubscriber {
     pub(crate) path: Option<Arc<str>>,
     /// Its initial groups.
     pub(crate) groups: Groups,
+    pub(crate) form: Form,
     /// The messages that it gets first.
     pub(crate) greeting: Vec<Message>,
     /// Present if there is a handler for its messages or its disconnect.

@@ -12,8 +12,9 @@ use pode_core::hub::{LogGap, Position, SharedLog};
 use pode_core::{Message, hub};
 use tokio::task::coop::unconstrained;
 
-use super::client::{Batch, Client};
+use super::client::Client;
 use super::envelope::{Audience, Command, Envelope, Found};
+use super::form::{self, Batch, Why};
 use super::policy::{Replay, SubscriberPolicy};
 use super::shrink::shrink;
 use super::slots::Slots;
@@ -225,22 +226,43 @@ impl Path {
     }
 
     /// Has a client begin with the messages since its last position, or with those
-    /// that are replayed to new ones.
+    /// that are replayed to new ones. One that speaks `pode.v1` gets this hello before,
+    /// is told when that is over, and if not all since its position are kept, which
+    /// are missing.
     ///
     /// # Errors
     ///
-    /// The messages since its last position aren't kept.
-    pub(super) fn begin(&mut self, slot: u32, since: Option<Position>) -> Result<(), LogGap> {
-        let Some(log) = &self.log else { return Ok(()) };
+    /// The messages since its last position aren't kept, and it can't be told.
+    pub(super) fn begin(
+        &mut self,
+        slot: u32,
+        since: Option<Position>,
+        hello: Option<&str>,
+    ) -> Result<(), LogGap> {
         let client = &mut self.clients[slot];
-        let (path, replay) = (&client.subscriber.path, self.policy.replay);
         if !client.is_admitted() {
             return Ok(());
         }
-        let from = log.with(|log| {
+        let resumed = since.map(|_| false);
+        let Some(log) = &self.log else {
+            if let Some(members) = hello {
+                client.say_hello([form::hello(None, resumed, members)]);
+            }
+            return Ok(());
+        };
+        let (path, replay) = (&client.subscriber.path, self.policy.replay);
+        let mut why = Why::Age;
+        let mut epoch = 0;
+        let begun = log.with(|log| {
             log.expire(seconds());
+            epoch = log.position().epoch;
             let messages = match (since, replay) {
-                (Some(position), _) => return log.resume(path, position),
+                (Some(position), _) => {
+                    if !log.knows(position) {
+                        why = Why::Epoch(epoch);
+                    }
+                    return log.resume(path, position);
+                }
                 (None, Replay::OnlyNew) => 0,
                 (None, Replay::Last) => 1,
                 (None, Replay::Messages(messages)) => messages,
@@ -250,9 +272,24 @@ impl Path {
             let is_member = |group: &_| groups.as_slice().contains(group);
             let is_meant = |_, audience: &Audience| audience.is_for(id, is_member);
             Ok(log.before(path, self.live, messages, is_meant))
-        })?;
+        });
+        let Some(members) = hello else {
+            let from = begun?;
+            if from < self.live {
+                client.fall_behind(from, false);
+            }
+            return Ok(());
+        };
+        let from = begun.unwrap_or_else(|gap| gap.until).min(self.live);
+        let at = Some(Position { epoch, number: from });
+        let hello = form::hello(at, since.map(|_| begun.is_ok()), members);
+        let gap = since.filter(|_| begun.is_err());
+        let gap = gap.map(|since| form::gap(Some((since.number, from)), why));
+        client.say_hello([hello].into_iter().chain(gap));
         if from < self.live {
-            client.fall_behind(from);
+            client.fall_behind(from, true);
+        } else {
+            client.tell_live(self.live);
         }
         Ok(())
     }
@@ -346,7 +383,9 @@ impl Path {
             bytes += message.frame().len();
             frames.push(message.frame().clone());
         }
-        let batch = Batch::new(frames, next.saturating_sub(1));
+        let first_number = self.log.as_ref().map(|_| next.saturating_sub(1));
+        let is_error = audience.is_some_and(|audience| audience.is_error);
+        let batch = Batch::new(frames, first_number, is_error);
         Some(match first {
             Envelope::Addressed(addressed) => Due::Addressed(batch, addressed),
             _ => Due::Broadcast(batch),

@@ -59,11 +59,13 @@ impl SendQueue {
     }
 
     /// Queues a message, and returns how many messages are dropped for it,
-    /// which may include this one.
+    /// which may include this one. Where they were, `gap` is queued, unless that is
+    /// empty.
     pub(super) fn push(
         &mut self,
         frame: Bytes,
         limits: QueueLimits,
+        gap: &Bytes,
     ) -> Result<usize, SlowConsumer> {
         let fits = self.messages.len() < limits.messages
             && self.message_bytes + frame.len() <= limits.bytes;
@@ -71,10 +73,14 @@ impl SendQueue {
         if !fits && !self.messages.is_empty() {
             match limits.on_lag {
                 OnLag::Disconnect => return Err(SlowConsumer),
-                OnLag::Skip => return Ok(1),
+                OnLag::Skip => {
+                    self.note(gap);
+                    return Ok(1);
+                }
                 OnLag::Latest => {
                     missed = self.messages.len();
                     (self.messages, self.message_bytes) = (VecDeque::new(), 0);
+                    self.note(gap);
                 }
             }
         }
@@ -83,9 +89,22 @@ impl SendQueue {
         Ok(missed)
     }
 
+    /// Queues a gap, unless one is queued last.
+    fn note(&mut self, gap: &Bytes) {
+        if !gap.is_empty() && self.messages.back() != Some(gap) {
+            self.message_bytes += gap.len();
+            self.messages.push_back(gap.clone());
+        }
+    }
+
     /// Queues a frame that comes before all messages.
     pub(super) fn owe(&mut self, frame: Bytes) {
         self.preface.push_back(frame);
+    }
+
+    /// Queues frames that come before the greetings.
+    pub(super) fn owe_first(&mut self, frames: impl DoubleEndedIterator<Item = Bytes>) {
+        frames.rev().for_each(|frame| self.preface.push_front(frame));
     }
 
     pub(super) fn drop_messages(&mut self) {
@@ -168,18 +187,26 @@ mod tests {
     fn a_queue_is_bounded_in_messages_and_in_bytes() {
         let mut send_queue = SendQueue::default();
         for _ in 0..3 {
-            assert_eq!(send_queue.push(frame("a"), LIMITS), Ok(0));
+            assert_eq!(send_queue.push(frame("a"), LIMITS, &Bytes::new()), Ok(0));
         }
-        assert_eq!(send_queue.push(frame("a"), LIMITS), Err(SlowConsumer));
+        assert_eq!(send_queue.push(frame("a"), LIMITS, &Bytes::new()), Err(SlowConsumer));
 
         let mut send_queue = SendQueue::default();
-        assert_eq!(send_queue.push(frame("0123456789"), LIMITS), Ok(0));
-        assert_eq!(send_queue.push(frame("a"), LIMITS), Err(SlowConsumer));
+        assert_eq!(send_queue.push(frame("0123456789"), LIMITS, &Bytes::new()), Ok(0));
+        assert_eq!(send_queue.push(frame("a"), LIMITS, &Bytes::new()), Err(SlowConsumer));
         send_queue.advance(10);
-        assert_eq!(send_queue.push(frame("larger than the limit"), LIMITS), Ok(0), "but alone");
-        assert_eq!(send_queue.push(frame("a"), LIMITS), Err(SlowConsumer));
+        assert_eq!(
+            send_queue.push(frame("larger than the limit"), LIMITS, &Bytes::new()),
+            Ok(0),
+            "but alone"
+        );
+        assert_eq!(send_queue.push(frame("a"), LIMITS, &Bytes::new()), Err(SlowConsumer));
         send_queue.advance(1);
-        assert_eq!(send_queue.push(frame("a"), LIMITS), Ok(0), "what was begun has left the queue");
+        assert_eq!(
+            send_queue.push(frame("a"), LIMITS, &Bytes::new()),
+            Ok(0),
+            "what was begun has left the queue"
+        );
     }
 
     #[test]
@@ -187,8 +214,8 @@ mod tests {
         let waiting = |on_lag| {
             let limits = QueueLimits { on_lag, ..LIMITS };
             let mut send_queue = SendQueue::default();
-            let missed =
-                ["1 ", "2 ", "3 ", "4 ", "5 "].map(|text| send_queue.push(frame(text), limits));
+            let missed = ["1 ", "2 ", "3 ", "4 ", "5 "]
+                .map(|text| send_queue.push(frame(text), limits, &Bytes::new()));
             (joined(&send_queue), missed.map(|missed| missed.unwrap_or(usize::MAX)))
         };
         assert_eq!(waiting(OnLag::Skip), ("1 2 3 ".to_owned(), [0, 0, 0, 1, 1]));
@@ -199,8 +226,8 @@ mod tests {
     #[test]
     fn control_frames_go_first_but_never_into_a_frame() {
         let mut send_queue = SendQueue::default();
-        send_queue.push(frame("one "), LIMITS).unwrap();
-        send_queue.push(frame("two "), LIMITS).unwrap();
+        send_queue.push(frame("one "), LIMITS, &Bytes::new()).unwrap();
+        send_queue.push(frame("two "), LIMITS, &Bytes::new()).unwrap();
         send_queue.advance(1);
         send_queue.ping = Some(frame("ping "));
         send_queue.pong = Some(frame("pong "));
@@ -215,8 +242,8 @@ mod tests {
         let expected = "pong ping one two close";
         for written in 1..=expected.len() {
             let mut send_queue = SendQueue::default();
-            send_queue.push(frame("one "), LIMITS).unwrap();
-            send_queue.push(frame("two "), LIMITS).unwrap();
+            send_queue.push(frame("one "), LIMITS, &Bytes::new()).unwrap();
+            send_queue.push(frame("two "), LIMITS, &Bytes::new()).unwrap();
             send_queue.pong = Some(frame("pong "));
             send_queue.ping = Some(frame("ping "));
             send_queue.last = Some(frame("close"));

@@ -218,7 +218,7 @@ impl Shard {
         if path.listen(messages) {
             self.readiness.again(Source::Messages(number));
         }
-        let NewSubscriber { id, path: own_path, groups, greeting, session, permit } =
+        let NewSubscriber { id, path: own_path, groups, form, greeting, session, permit } =
             new_subscriber;
         let subscriber = Subscriber {
             id,
@@ -230,7 +230,7 @@ impl Shard {
             inbox: session.map(|session| Box::new(Inbox::new(session))),
             _permit: permit,
         };
-        let mut client = Client::new(subscriber);
+        let mut client = Client::new(subscriber, form);
         client.greet(&greeting);
         if self.stopping.is_some() {
             client.close_last(&Close::STOPPING, DisconnectReason::Stopped, path.live);
@@ -317,10 +317,11 @@ impl Shard {
         self.next_beat = (due.max(Instant::now()) + BEAT, beat.wrapping_add(1));
         let mut turns = Turns::default();
         for number in 0..self.paths.len() {
-            let Path { name, policy, clients, .. } = &mut self.paths[number];
+            let Path { name, policy, clients, log, live, .. } = &mut self.paths[number];
             let Some(heartbeat) = policy.heartbeat else { continue };
             let turn = beat % heartbeat;
             let least_bytes = MIN_BYTES_PER_SECOND.saturating_mul(heartbeat.get() as usize);
+            let at = log.as_ref().map(|_| *live);
             let (mut dead, mut trickling) = (Vec::new(), Vec::new());
             let mut next = 0;
             while let Some(slot) = clients.first_from(next) {
@@ -329,7 +330,7 @@ impl Shard {
                     continue;
                 }
                 let client = &mut clients[slot];
-                if !client.ask_for_life() {
+                if !client.ask_for_life(at) {
                     tracing::debug!(path = name, "a client answers no heartbeat");
                     client.subscriber.end.get_or_insert(DisconnectReason::TimedOut);
                     client.reset();

@@ -155,6 +155,7 @@ mod tests {
 
     use proptest::prelude::*;
 
+    use super::super::form::Form;
     use super::super::subscriber::Groups;
     use super::*;
     use crate::base::log::access::OpeningTime;
@@ -208,7 +209,7 @@ mod tests {
                 match step {
                     Step::Enter { id: number, path, group } => {
                         let new = subscriber(id(number), text(path), text(group));
-                        let slot = clients.insert(Client::new(new));
+                        let slot = clients.insert(Client::new(new, Form::Plain));
                         let before = index.enter(slot, &mut clients);
                         let had = table.iter_mut().find(|(_, row)| (row.0, row.1, row.3) == (number, path, true));
                         prop_assert_eq!(before, had.as_ref().map(|(slot, _)| **slot));
@@ -241,7 +242,7 @@ mod tests {
                 for path in 0..2 {
                     let selected = |recipients, except: Option<u8>| {
                         let except = except.map(id);
-                        let audience = Audience { path: Some(text(path)), recipients, except };
+                        let audience = Audience { except, ..Audience::of(Some(text(path)), recipients) };
                         index.select(&audience, &clients).collect::<Vec<_>>()
                     };
                     let expected = |is_meant: &dyn Fn(&Row) -> bool| {
@@ -273,7 +274,8 @@ mod tests {
         let mut index = SubscriberIndex::default();
         let mut clients = Slots::new();
         let add = |index: &mut SubscriberIndex, clients: &mut Slots<Client>| {
-            let slot = clients.insert(Client::new(subscriber(ClientId::new(), text(7), text(9))));
+            let new = subscriber(ClientId::new(), text(7), text(9));
+            let slot = clients.insert(Client::new(new, Form::Plain));
             index.enter(slot, clients);
         };
         for _ in 0..10_000 {

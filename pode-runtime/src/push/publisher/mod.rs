@@ -325,7 +325,7 @@ mod tests {
             other => panic!("expected something addressed, got {other:?}"),
         };
         let crew = Recipients::Group("crew".into());
-        assert_eq!(next(), Audience { path: None, recipients: crew, except: Some(ada.clone()) });
+        assert_eq!(next(), Audience { except: Some(ada.clone()), ..Audience::of(None, crew) });
         assert_eq!(next(), Audience::client(None, ada));
     }
 

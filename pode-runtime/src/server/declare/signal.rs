@@ -21,7 +21,7 @@ impl Declared {
         endpoints: &'static [&'static str],
         options: SignalOptions,
     ) {
-        self.add_signal(signal.as_str(), endpoints, options, None);
+        self.add_signal(signal.as_str(), endpoints, options, Out::IS_JSON, None);
     }
 
     /// Adds the broadcast channels of a family of signals.
@@ -31,7 +31,7 @@ impl Declared {
         endpoints: &'static [&'static str],
         options: SignalOptions,
     ) {
-        self.add_signal(family.as_str(), endpoints, options, Some(read::<P>));
+        self.add_signal(family.as_str(), endpoints, options, Out::IS_JSON, Some(read::<P>));
     }
 
     fn add_signal(
@@ -39,6 +39,7 @@ impl Declared {
         path: &'static str,
         endpoints: &'static [&'static str],
         options: SignalOptions,
+        is_json: bool,
         read: Option<ReadParameters>,
     ) {
         let options = options.bounded();
@@ -53,7 +54,7 @@ impl Declared {
             ConnectionLimit::new(max_clients, max_clients_per_address, wording)
         });
         let handlers = Arc::default();
-        self.signals.push(Signal { path, endpoints, options, limit, handlers, read });
+        self.signals.push(Signal { path, endpoints, options, limit, handlers, is_json, read });
     }
 
     /// Has messages of a signal's clients rebroadcast to its clients.

@@ -116,6 +116,10 @@ pub(super) enum WireEnvelope {
     Close { who: WireAudience, code: u16, reason: String },
 }
 
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
 /// An audience.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct WireAudience {
@@ -125,6 +129,8 @@ pub(super) struct WireAudience {
     group: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     client: Option<ClientId>,
+    #[serde(default, skip_serializing_if = "is_false")]
+    is_error: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     except: Option<ClientId>,
 }
@@ -344,18 +350,20 @@ impl From<&Audience> for WireAudience {
             Recipients::Client(client) => (None, Some(client.clone())),
         };
         let path = audience.path.as_ref().map(ToString::to_string);
-        WireAudience { path, group, client, except: audience.except.clone() }
+        let (except, is_error) = (audience.except.clone(), audience.is_error);
+        WireAudience { path, group, client, except, is_error }
     }
 }
 
 impl From<WireAudience> for Audience {
-    fn from(WireAudience { path, group, client, except }: WireAudience) -> Audience {
+    fn from(audience: WireAudience) -> Audience {
+        let WireAudience { path, group, client, except, is_error } = audience;
         let recipients = match (group, client) {
             (_, Some(client)) => Recipients::Client(client),
             (Some(group), None) => Recipients::Group(group.into()),
             (None, None) => Recipients::Everyone,
         };
-        Audience { path: path.map(Into::into), recipients, except }
+        Audience { path: path.map(Into::into), recipients, except, is_error }
     }
 }
 
@@ -432,7 +440,9 @@ mod tests {
             path: path.clone(),
             recipients: Recipients::Group("crew".into()),
             except: Some(ada.clone()),
+            is_error: false,
         };
+        let error = Audience { is_error: true, ..Audience::client(None, ada.clone()) };
         let command = |command| Envelope::Command(Arc::new(command));
         let close = Close::own(4001, "bye").unwrap();
         for envelope in [
@@ -440,6 +450,7 @@ mod tests {
             Envelope::Broadcast(Message::binary(b"\xff\0")),
             Envelope::new(crew.clone(), Message::text("")),
             Envelope::new(Audience::client(None, ada.clone()), Message::binary(b"x")),
+            Envelope::new(error, Message::text("{}")),
             command(Command::Join(Audience::client(path, ada), "crew".into())),
             command(Command::Leave(crew.clone(), "crew".into())),
             command(Command::Close(crew, close)),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::super::form::{self, Form};
 use super::{Client, Liveness};
 
 /// A ping without a payload.
@@ -15,7 +16,10 @@ impl Client {
     /// takes. A client that has just connected is pinged at its next turn. A
     /// client that isn't read from, because its inbox is full, can't show
     /// liveness and stays connected.
-    pub(in super::super) fn ask_for_life(&mut self) -> bool {
+    ///
+    /// A client of `pode.v1` that waits for nothing gets a beacon with its position,
+    /// if messages have numbers.
+    pub(in super::super) fn ask_for_life(&mut self, at: Option<u64>) -> bool {
         // A client that is being closed has its own deadline.
         if self.socket.is_none() || !self.is_open() {
             return true;
@@ -28,7 +32,11 @@ impl Client {
             Liveness::Asked if !self.is_full() => return false,
             Liveness::Seen | Liveness::Asked => {}
         }
-        self.send_queue.get_or_insert_default().ping = Some(Bytes::from_static(PING));
+        let ping = match self.form {
+            Form::V1 if self.send_queue.is_none() => [PING, &form::beacon(at)].concat().into(),
+            _ => Bytes::from_static(PING),
+        };
+        self.send_queue.get_or_insert_default().ping = Some(ping);
         self.write(None);
         // That the ping was written doesn't count.
         self.liveness = Liveness::Asked;

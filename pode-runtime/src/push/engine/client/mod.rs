@@ -15,33 +15,13 @@ use pode_core::hub::{Frames, LogGap};
 
 pub(super) use self::receive::ReceiveContext;
 use super::behind::{Behind, LogReader};
+use super::form::{self, Batch, Form, Joined, Sent, Why};
 use super::policy::{OnLag, SubscriberPolicy};
 use super::send_queue::{SendQueue, SlowConsumer};
 use super::socket::Socket;
 use super::subscriber::Subscriber;
 use crate::base::log::ration::rationed;
 use crate::push::session::DisconnectReason;
-
-/// Messages that are due at once.
-#[derive(Debug)]
-pub(super) struct Batch {
-    frames: Vec<Bytes>,
-    /// The number of the first, if messages have numbers.
-    first: u64,
-    /// All of them, joined once for all clients, for a single write.
-    joined: Bytes,
-}
-
-impl Batch {
-    /// Joins frames; a single one is shared as it is.
-    pub(super) fn new(frames: Vec<Bytes>, first: u64) -> Batch {
-        let joined = match &frames[..] {
-            [single] => single.clone(),
-            frames => frames.concat().into(),
-        };
-        Batch { frames, first, joined }
-    }
-}
 
 /// One client in its shard. It is small, since most clients are idle most of
 /// the time.
@@ -55,14 +35,12 @@ pub(super) struct Client {
     send_queue: Option<Box<SendQueue>>,
     decoder: Decoder,
     pub(super) subscriber: Subscriber,
+    pub(super) form: Form,
     /// Bytes that were read and can't be decoded yet: after a ping whose pong
     /// waits, or while the inbox is full.
     unread: Option<Box<BytesMut>>,
     phase: Phase,
     reading: Reading,
-    /// Whether no more is expected from the client, so that the connection ends
-    /// when the server's close frame is written.
-    peer_finished: bool,
     liveness: Liveness,
     /// How many bytes were read since the close frame was queued.
     read_closing: u32,
@@ -97,11 +75,27 @@ enum Phase {
 enum Reading {
     /// Bytes are decoded as frames.
     Frames,
-    /// Bytes are discarded. Unread bytes would make the system reset the
-    /// connection, and the close frame on its way to the client would be lost.
+    /// No more is expected from the client, so the connection ends when the server's
+    /// close frame is written. Bytes are discarded until then: unread ones would make
+    /// the system reset the connection, and the close frame on its way to the client
+    /// would be lost.
     Anything,
-    /// Nothing more can come, or is allowed to.
+    /// As `Anything`, and nothing more can come, or is allowed to.
+    Finished,
+    /// Nothing more can come, but the client hasn't said so.
     Ended,
+}
+
+impl Reading {
+    /// Whether no more is expected from the client.
+    fn is_finished(self) -> bool {
+        matches!(self, Reading::Anything | Reading::Finished)
+    }
+
+    /// Whether nothing more can come.
+    fn has_ended(self) -> bool {
+        matches!(self, Reading::Finished | Reading::Ended)
+    }
 }
 
 /// Whether the client has shown liveness.
@@ -166,16 +160,16 @@ const MAX_READ_CLOSING: u32 = 16 << 20;
 const READS_PER_TURN: usize = 8;
 
 impl Client {
-    pub(super) fn new(subscriber: Subscriber) -> Client {
+    pub(super) fn new(subscriber: Subscriber, form: Form) -> Client {
         Client {
             socket: None,
             send_queue: None,
             decoder: Decoder::default(),
             subscriber,
+            form,
             unread: None,
             phase: Phase::Joining,
             reading: Reading::Frames,
-            peer_finished: false,
             liveness: Liveness::New,
             read_closing: 0,
         }
@@ -197,16 +191,39 @@ impl Client {
         }
     }
 
-    /// Queues the greetings, which the client gets first.
+    /// Queues the greetings, which the client gets before all messages.
     pub(super) fn greet(&mut self, greeting: &[Message]) {
         for message in greeting {
-            self.send_queue.get_or_insert_default().owe(message.frame().clone());
+            let mut bytes = Vec::new();
+            let sent = Sent { next: None, is_error: false, frame: message.frame() };
+            let frame = match self.form {
+                Form::Plain => message.frame().clone(),
+                Form::V1 => {
+                    self.form.write(sent, &mut bytes);
+                    bytes.into()
+                }
+            };
+            self.send_queue.get_or_insert_default().owe(frame);
         }
     }
 
-    /// Has the client get what comes next from this place in the log.
-    pub(super) fn fall_behind(&mut self, number: u64) {
-        self.send_queue.get_or_insert_default().behind = Some(Behind::new(number));
+    /// Queues what the client gets first of all.
+    pub(super) fn say_hello(
+        &mut self,
+        frames: impl IntoIterator<IntoIter: DoubleEndedIterator<Item = Bytes>>,
+    ) {
+        self.send_queue.get_or_insert_default().owe_first(frames.into_iter());
+    }
+
+    /// Has the client get what comes next from this place in the log, and maybe be
+    /// told when it is live.
+    pub(super) fn fall_behind(&mut self, number: u64, is_told: bool) {
+        self.send_queue.get_or_insert_default().behind = Some(Behind::new(number, is_told));
+    }
+
+    /// Tells the client that it is live from this message on.
+    pub(super) fn tell_live(&mut self, number: u64) {
+        self.send_queue.get_or_insert_default().owe(form::live(number));
     }
 
     /// Leaves what it would get from the log.
@@ -234,12 +251,13 @@ impl Client {
         if self.phase != Phase::Open || self.behind().is_some() {
             return SendOutcome::All;
         }
+        let Joined { frames, joined } = batch.in_form(self.form);
         let mut written = 0;
         if self.send_queue.is_none()
             && let Some(socket) = &mut self.socket
         {
-            match socket.write(&[IoSlice::new(&batch.joined)]) {
-                Ok(all) if all == batch.joined.len() => return SendOutcome::All,
+            match socket.write(&[IoSlice::new(joined)]) {
+                Ok(all) if all == joined.len() => return SendOutcome::All,
                 Ok(part) => written = part,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(_) => {
@@ -249,8 +267,12 @@ impl Client {
             }
         }
         let send_queue = self.send_queue.get_or_insert_default();
+        let gap = match self.form {
+            Form::Plain => Bytes::new(),
+            Form::V1 => form::gap(None, Why::Lag),
+        };
         let mut missed = 0;
-        for (number, frame) in (batch.first..).zip(&batch.frames) {
+        for (number, frame) in (batch.first.unwrap_or_default()..).zip(frames) {
             if written >= frame.len() {
                 written -= frame.len();
             } else if written > 0 {
@@ -261,10 +283,10 @@ impl Client {
                 };
                 written = 0;
             } else if policy.has_history {
-                send_queue.behind = Some(Behind::new(number));
+                send_queue.behind = Some(Behind::new(number, false));
                 return SendOutcome::Behind;
             } else {
-                match send_queue.push(frame.clone(), policy.limits) {
+                match send_queue.push(frame.clone(), policy.limits, &gap) {
                     Ok(messages) => missed += messages,
                     Err(SlowConsumer) => return SendOutcome::SlowConsumer,
                 }
@@ -314,7 +336,7 @@ impl Client {
 
     /// Returns whether either side has begun to end the connection.
     pub(super) fn is_ending(&self) -> bool {
-        !self.is_open() || self.peer_finished
+        !self.is_open() || self.reading.is_finished()
     }
 
     /// Whether no close frame is due or written, and no write has failed.
@@ -388,7 +410,7 @@ impl Client {
             // The next frame is decoded once the socket has taken the pong: so
             // a flood of pings is slowed to the pace at which its sender reads.
             // Messages are read at the pace of their handler.
-            if self.reading == Reading::Ended || self.has_pong() || self.is_full() {
+            if self.reading.has_ended() || self.has_pong() || self.is_full() {
                 self.decoder.excuse();
                 return waits;
             }
@@ -410,6 +432,7 @@ impl Client {
                     self.receive(&mut buffer[..read], context);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return waits,
+                Ok(0) | Err(_) if self.reading.is_finished() => self.reading = Reading::Finished,
                 Ok(0) | Err(_) => self.reading = Reading::Ended,
             }
         }
@@ -427,9 +450,9 @@ impl Client {
         let owes_close = has_fault
             || self.phase == Phase::Closing
                 && self.socket.as_ref().is_some_and(|socket| {
-                    self.send_queue.is_some() || !socket.is_flushed() || self.peer_finished
+                    self.send_queue.is_some() || !socket.is_flushed() || self.reading.is_finished()
                 });
-        self.phase == Phase::Broken || self.reading == Reading::Ended && !owes_close
+        self.phase == Phase::Broken || self.reading.has_ended() && !owes_close
     }
 
     /// Writes what waits, as far as the socket takes it, and with a log, some of what
@@ -459,7 +482,7 @@ impl Client {
             return Ok(true);
         }
         socket.flush()?;
-        if self.phase == Phase::Closing && self.peer_finished {
+        if self.phase == Phase::Closing && self.reading.is_finished() {
             socket.finish()?;
             self.phase = Phase::ShutDown;
         }
@@ -467,6 +490,10 @@ impl Client {
     }
 
     fn write_queue(&mut self) -> io::Result<()> {
+        // What comes first of all is made when it is admitted.
+        if self.phase == Phase::Joining {
+            return Ok(());
+        }
         let Some(socket) = &mut self.socket else { return Ok(()) };
         if let Some(send_queue) = &mut self.send_queue {
             while !send_queue.is_empty() {
@@ -485,12 +512,13 @@ impl Client {
     /// Writes the next messages that the client gets from the log. What the socket
     /// doesn't take stays there, except for the rest of the frame that was begun.
     fn catch_up(&mut self, log: &mut LogReader<'_>) -> io::Result<()> {
-        let Client { socket: Some(socket), send_queue: Some(send_queue), subscriber, .. } = self
+        let Client { socket: Some(socket), send_queue: Some(send_queue), subscriber, form, .. } =
+            self
         else {
             return Ok(());
         };
         let Some(behind) = &mut send_queue.behind else { return Ok(()) };
-        let next = match log.read(behind, subscriber) {
+        let next = match log.read(behind, subscriber, *form) {
             Ok(next) => next,
             Err(gap) => {
                 self.overtaken(gap, log);
@@ -513,7 +541,11 @@ impl Client {
         }
         behind.number = reached;
         if reached >= behind.until.unwrap_or(log.live) {
+            let is_told = behind.is_told && behind.until.is_none();
             send_queue.behind = None;
+            if is_told {
+                send_queue.owe(form::live(log.live));
+            }
         }
         Ok(())
     }
@@ -526,10 +558,16 @@ impl Client {
             OnLag::Skip => Some(gap.until),
             OnLag::Latest => Some(log.newest(&self.subscriber).max(gap.until)),
         };
-        match (newest, self.behind()) {
-            (Some(number), Some(behind)) => {
+        let form = self.form;
+        match (newest, &mut self.send_queue) {
+            (Some(number), Some(send_queue)) => {
                 tracing::debug!("a client reads too slowly for some messages");
+                let Some(behind) = &mut send_queue.behind else { return };
+                let missing = (behind.number, number);
                 behind.go_on_at(number);
+                if form == Form::V1 {
+                    send_queue.owe(form::gap(Some(missing), Why::Lag));
+                }
             }
             _ => {
                 rationed!(info, "cut off a client that reads too slowly");
@@ -570,7 +608,7 @@ mod tests {
 
     fn batch(frames: &[&'static str]) -> Batch {
         let frames = frames.iter().map(|frame| Bytes::from_static(frame.as_bytes()));
-        Batch::new(frames.collect(), 0)
+        Batch::new(frames.collect(), None, false)
     }
 
     #[test]
@@ -586,7 +624,7 @@ mod tests {
         let policy = SubscriberPolicy::new(limits.on_lag, zero, zero, nothing, None);
         let policy = SubscriberPolicy { limits, ..policy };
         let (mut peer, stream) = duplex(6);
-        let mut client = Client::new(subscriber());
+        let mut client = Client::new(subscriber(), Form::Plain);
         client.admit();
         let Connection { socket, read } = Connection::portable(stream);
         client.open(socket, read);

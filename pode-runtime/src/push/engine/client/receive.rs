@@ -6,11 +6,10 @@ use std::task::Waker;
 use bytes::Bytes;
 use pode_core::frame::{AcceptPolicy, Close, Received, pong};
 
-use super::super::inbox::Fault;
 use super::{Client, Reading};
 use crate::base::log::ration::rationed;
 use crate::push::raw_message::RawMessage;
-use crate::push::session::DisconnectReason;
+use crate::push::session::{DisconnectReason, Fault};
 
 /// What is needed to handle a client's bytes.
 pub(in super::super) struct ReceiveContext<'shard> {
@@ -70,7 +69,7 @@ impl Client {
                 Ok(Some(Received::Close(answer))) => {
                     let end = DisconnectReason::ByClient { code: answer.code() };
                     self.finish(&answer, end);
-                    self.reading = Reading::Ended;
+                    self.reading = Reading::Finished;
                 }
                 Err(fault) => {
                     context.tell_limit(&fault);
@@ -89,7 +88,6 @@ impl Client {
             Some(inbox) if is_open => {
                 self.subscriber.end.get_or_insert(end);
                 inbox.fault = Some(fault);
-                self.peer_finished = true;
             }
             _ => self.finish(&fault.close, end),
         }
@@ -119,8 +117,8 @@ impl Client {
             return;
         }
         let Some(inbox) = &mut self.subscriber.inbox else { return };
-        if let Err(told) = inbox.receive(message) {
-            self.fail(Fault { message: Some(told), close: Close::TOO_MANY });
+        if let Err(fault) = inbox.receive(message) {
+            self.fail(fault);
         }
     }
 
@@ -130,7 +128,6 @@ impl Client {
         if self.is_open() {
             self.close(close, end);
         }
-        self.peer_finished = true;
     }
 
     /// Keeps a sender until the client's messages are handled, or all is done for

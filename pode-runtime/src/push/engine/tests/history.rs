@@ -14,7 +14,7 @@ pub(super) fn history(on_lag: OnLag, replay: Replay) -> SubscriberPolicy {
 }
 
 pub(super) fn to_group(group: &str) -> Audience {
-    Audience { path: None, recipients: Recipients::Group(group.into()), except: None }
+    Audience::of(None, Recipients::Group(group.into()))
 }
 
 impl Server {
@@ -23,7 +23,7 @@ impl Server {
         Envelope::new(audience, Message::text(payload)).publish(permit).unwrap();
     }
 
-    async fn publish_numbers(&self, numbers: std::ops::Range<usize>) {
+    pub(super) async fn publish_numbers(&self, numbers: std::ops::Range<usize>) {
         for number in numbers {
             self.publish_to(Audience::everyone(None), &number.to_string()).await;
         }
@@ -36,13 +36,24 @@ impl Server {
         since: Option<Position>,
         buffer_bytes: usize,
     ) -> Peer<DuplexStream> {
+        let id = id.parse().unwrap();
+        let new_subscriber = NewSubscriber { id, groups, ..new_subscriber() };
+        self.enter_as(new_subscriber, since, None, buffer_bytes).await
+    }
+
+    /// With a hello, it speaks `pode.v1`.
+    pub(super) async fn enter_as(
+        &self,
+        new_subscriber: NewSubscriber,
+        since: Option<Position>,
+        hello: Option<String>,
+        buffer_bytes: usize,
+    ) -> Peer<DuplexStream> {
         let (peer, socket) = duplex(buffer_bytes);
-        let id: ClientId = id.parse().unwrap();
-        let new_subscriber = NewSubscriber { id: id.clone(), groups, ..new_subscriber() };
+        let client = Audience::client(None, new_subscriber.id.clone());
         let opening = ready(Some(Connection::portable(socket)));
         let arrival = self.engine.subscribe_connection("/", new_subscriber, opening).await.unwrap();
-        let client = Audience::client(None, id);
-        self.command(Command::Admit { client, arrival, since }).await;
+        self.command(Command::Admit { client, arrival, since, hello }).await;
         Peer(peer)
     }
 }

@@ -10,6 +10,7 @@ mod model;
 mod recovery;
 mod restart;
 mod slow;
+mod v1;
 
 use std::future::{pending, ready};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -52,6 +53,7 @@ fn new_subscriber() -> NewSubscriber {
     static LATEST: AtomicU64 = AtomicU64::new(0);
     let id = LATEST.fetch_add(1, Ordering::Relaxed).to_string();
     NewSubscriber {
+        form: Form::Plain,
         id: id.parse().unwrap(),
         path: None,
         groups: Groups::default(),
@@ -143,7 +145,12 @@ impl Server {
         };
         let permit = self.hub.channel(path).unwrap().reserve().await.unwrap();
         permit
-            .send(Envelope::Command(Arc::new(Command::Admit { client, arrival, since: None })))
+            .send(Envelope::Command(Arc::new(Command::Admit {
+                client,
+                arrival,
+                since: None,
+                hello: None,
+            })))
             .unwrap();
         true
     }

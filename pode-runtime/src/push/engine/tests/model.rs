@@ -1,11 +1,13 @@
 //! What each client gets, compared with a plain list of what was sent: by one process,
-//! or by two that hand over, as fast or slow as they hear of each other.
+//! or by two that hand over, as fast or slow as they hear of each other. One of the
+//! clients speaks `pode.v1`.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::mem;
 
 use pode_core::hub::{Kept, Notice};
 use proptest::prelude::*;
+use serde_json::Value;
 use tokio::io::ReadBuf;
 use tokio::runtime::Builder;
 use tokio::task::{unconstrained, yield_now};
@@ -123,6 +125,9 @@ struct Sent {
     members: BTreeSet<(u8, u8)>,
 }
 
+/// The client that speaks `pode.v1`.
+const V1: u8 = 2;
+
 /// A client as the model knows it.
 struct Known {
     peer: Peer<DuplexStream>,
@@ -134,6 +139,10 @@ struct Known {
     read: Vec<u8>,
     /// Whether its connection has ended: it was told, or didn't take that in time.
     has_ended: bool,
+}
+
+fn number(value: &Value) -> Option<usize> {
+    value.as_u64().map(|number| number as usize)
 }
 
 impl Known {
@@ -165,19 +174,48 @@ impl Known {
 
     /// Returns the texts that it has heard, and what it was told at their end.
     fn heard(&self) -> (Vec<usize>, Option<(u16, String)>) {
-        let (mut heard, mut rest) = (Vec::new(), &self.read[..]);
+        let (frames, told) = self.frames();
+        let text = |frame: &[u8]| match serde_json::from_slice(frame).unwrap() {
+            Value::Object(frame) => number(frame.get("data")?),
+            text => number(&text),
+        };
+        (frames.into_iter().filter_map(text).collect(), told)
+    }
+
+    /// Returns the positions that it was told by `pode.v1`, with the text that each
+    /// stands behind.
+    fn positions(&self) -> Vec<(usize, Option<usize>)> {
+        let position = |frame: Value| {
+            let at = number(&frame["at"]).or(number(&frame["live"]))?;
+            Some((at, number(&frame["data"])))
+        };
+        self.objects().filter_map(position).collect()
+    }
+
+    /// Returns the gap that it was told.
+    fn gap(&self) -> Option<(usize, usize)> {
+        self.objects()
+            .find_map(|frame| Some((number(&frame["gap"][0])?, number(&frame["gap"][1])?)))
+    }
+
+    fn objects(&self) -> impl Iterator<Item = Value> {
+        self.frames().0.into_iter().map(|frame| serde_json::from_slice(frame).unwrap())
+    }
+
+    fn frames(&self) -> (Vec<&[u8]>, Option<(u16, String)>) {
+        let (mut frames, mut rest) = (Vec::new(), &self.read[..]);
         while let [first, length, payload @ ..] = rest
             && let Some((payload, next)) = payload.split_at_checked(usize::from(*length))
         {
             if *first == CLOSE {
                 let (code, reason) = payload.split_at(2);
                 let reason = String::from_utf8(reason.to_vec()).unwrap();
-                return (heard, Some((u16::from_be_bytes([code[0], code[1]]), reason)));
+                return (frames, Some((u16::from_be_bytes([code[0], code[1]]), reason)));
             }
-            heard.push(std::str::from_utf8(payload).unwrap().trim().parse().unwrap());
+            frames.push(payload);
             rest = next;
         }
-        (heard, None)
+        (frames, None)
     }
 }
 
@@ -385,7 +423,10 @@ impl Model {
         self.check(client, &known, false)?;
         let (heard, closed) = known.heard();
         let number_of = |text| self.sent.iter().position(|sent| sent.text == text).unwrap();
-        let behind = heard.last().map_or(known.from, |last| number_of(*last) + 1);
+        let behind = match known.positions().last() {
+            Some((at, _)) if client == V1 => *at,
+            _ => heard.last().map_or(known.from, |last| number_of(*last) + 1),
+        };
         if closed.is_none() && !known.has_ended {
             self.away.insert(client, Position { epoch: self.epoch, number: behind as u64 });
         }
@@ -405,7 +446,13 @@ impl Model {
             log.expire(seconds());
             log.dropped_to(&None) as usize
         });
-        let peer = self.serving().enter(&client.to_string(), Groups::default(), since, 50).await;
+        let (form, hello) = match client {
+            V1 => (Form::V1, Some(r#""id":"2""#.to_owned())),
+            _ => (Form::Plain, None),
+        };
+        let id = client.to_string().parse().unwrap();
+        let new_subscriber = NewSubscriber { id, form, ..new_subscriber() };
+        let peer = self.serving().enter_as(new_subscriber, since, hello, 50).await;
         self.members.retain(|(member, _)| *member != client);
         let process = if self.two.is_some() { Process::Newer } else { Process::Older };
         let from = since.map_or(next, |since| since.number as usize);
@@ -420,7 +467,18 @@ impl Model {
             };
             from >= kept && end.is_some_and(|end| from <= end)
         });
-        if !is_known {
+        if client == V1 {
+            // In steps, so that what comes after that is slowly read.
+            while known.positions().is_empty() || !is_known && known.gap().is_none() {
+                known.read(1).await;
+                prop_assert!(!known.has_ended);
+            }
+            if !is_known {
+                known.from = kept;
+            }
+            prop_assert_eq!(known.positions()[0].0, known.from);
+            prop_assert_eq!(known.gap(), (!is_known).then_some((from, kept)));
+        } else if !is_known {
             known.read_all().await;
             let (heard, told) = known.heard();
             let told = told.map(|(code, _)| code);
@@ -459,6 +517,14 @@ impl Model {
         let (heard, told) = known.heard();
         let meant = self.meant(client, known);
         prop_assert!(meant.starts_with(&heard), "{client}: {heard:?} of {meant:?}");
+        if client == V1 {
+            let positions = known.positions();
+            prop_assert!(positions.is_sorted_by_key(|(at, _)| *at), "{positions:?}");
+            for (at, text) in positions {
+                let here = text.map(|_| self.sent[at - 1].text);
+                prop_assert_eq!(text, here, "at {}", at);
+            }
+        }
         if is_whole && told.is_none() && !known.has_ended {
             prop_assert_eq!(heard, meant);
         }

@@ -23,13 +23,13 @@ impl Server {
         let client = Audience::client(None, new_subscriber.id.clone());
         let opening = ready(Some(Connection::portable(socket)));
         let arrival = self.engine.subscribe_connection("/", new_subscriber, opening).await.unwrap();
-        self.command(Command::Admit { client, arrival, since: Some(since) }).await;
+        self.command(Command::Admit { client, arrival, since: Some(since), hello: None }).await;
         Peer(peer)
     }
 }
 
 fn to(recipients: Recipients, except: Option<&str>) -> Audience {
-    Audience { path: None, recipients, except: except.map(|id| id.parse().unwrap()) }
+    Audience { except: except.map(|id| id.parse().unwrap()), ..Audience::of(None, recipients) }
 }
 
 #[tokio::test]
@@ -77,7 +77,7 @@ async fn what_was_missed_doesnt_count_as_slowness() {
     let (opened, opening) = oneshot::channel();
     let opening = async { opening.await.ok() };
     let arrival = server.engine.subscribe_connection("/", new_subscriber, opening).await.unwrap();
-    server.command(Command::Admit { client, arrival, since: Some(position(0)) }).await;
+    server.command(Command::Admit { client, arrival, since: Some(position(0)), hello: None }).await;
     server.publish(Audience::everyone(None), "2000").await;
     opened.send(Connection::portable(socket)).unwrap();
     let mut peer = Peer(peer);
@@ -101,7 +101,7 @@ async fn who_comes_back_and_takes_nothing_is_dropped() {
     let client = Audience::client(None, new_subscriber.id.clone());
     let opening = ready(Some(Connection::portable(socket)));
     let arrival = server.engine.subscribe_connection("/", new_subscriber, opening).await.unwrap();
-    server.command(Command::Admit { client, arrival, since: Some(position(0)) }).await;
+    server.command(Command::Admit { client, arrival, since: Some(position(0)), hello: None }).await;
     let began = Instant::now();
     server.engine.drained(began + heartbeat * 4).await;
     assert_eq!(server.engine.clients(), 0);
@@ -157,7 +157,7 @@ async fn who_isnt_let_in_yet_isnt_sent_away() {
     let arrival = server.engine.subscribe_connection("/", new_subscriber, opening).await.unwrap();
     let drain = || Command::Drain { share: EVERYBODY, code: 1012, reason: "restarting" };
     server.command(drain()).await;
-    server.command(Command::Admit { client, arrival, since: None }).await;
+    server.command(Command::Admit { client, arrival, since: None, hello: None }).await;
     server.send("come in").await;
     server.command(drain()).await;
     let mut peer = Peer(peer);

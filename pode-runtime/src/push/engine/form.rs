@@ -1,0 +1,226 @@
+//! Forms: how messages look to a client.
+//!
+//! A plain client gets each as it was sent. One that speaks `pode.v1` gets it in an
+//! object that says its position, and is told of all that has to do with positions.
+
+use std::sync::OnceLock;
+
+use bytes::Bytes;
+use pode_core::frame::{Header, MAX_HEADER_BYTES, Opcode};
+use pode_core::hub::Position;
+use serde_json::json;
+
+/// How messages look to a client.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Form {
+    #[default]
+    Plain,
+    V1,
+}
+
+/// The subprotocol of [`Form::V1`].
+pub(crate) const V1_PROTOCOL: &str = "pode.v1";
+
+impl Form {
+    /// Appends the frame of a message.
+    pub(super) fn write(self, message: Sent<'_>, bytes: &mut Vec<u8>) {
+        let Sent { next, is_error, frame } = message;
+        if self == Form::Plain {
+            return bytes.extend_from_slice(frame);
+        }
+        let payload = &frame[Header::bytes_of(frame)..];
+        let at = next.map(|next| format!(r#""at":{next},"#)).unwrap_or_default();
+        match payload.strip_prefix(b"{").filter(|_| is_error) {
+            Some(error) => write_text(&[b"{", at.as_bytes(), error], bytes),
+            None => write_text(&[b"{", at.as_bytes(), br#""data":"#, payload, b"}"], bytes),
+        }
+    }
+}
+
+/// A message in its channel.
+#[derive(Clone, Copy)]
+pub(super) struct Sent<'a> {
+    /// The number of the next one, if messages have numbers.
+    pub(super) next: Option<u64>,
+    /// Whether it is an object that tells a client of its error.
+    pub(super) is_error: bool,
+    /// Its plain frame.
+    pub(super) frame: &'a [u8],
+}
+
+/// Messages that are due at once, all for the same clients, in each form that one of
+/// these wants.
+#[derive(Debug)]
+pub(super) struct Batch {
+    plain: Joined,
+    v1: OnceLock<Joined>,
+    /// The number of the first, if messages have numbers.
+    pub(super) first: Option<u64>,
+    is_error: bool,
+}
+
+/// Frames, and all of them joined once for all clients, for a single write.
+#[derive(Debug)]
+pub(super) struct Joined {
+    pub(super) frames: Vec<Bytes>,
+    pub(super) joined: Bytes,
+}
+
+impl Joined {
+    /// Joins frames; a single one is shared as it is.
+    fn new(frames: Vec<Bytes>) -> Joined {
+        let joined = match &frames[..] {
+            [single] => single.clone(),
+            frames => frames.concat().into(),
+        };
+        Joined { frames, joined }
+    }
+}
+
+impl Batch {
+    pub(super) fn new(frames: Vec<Bytes>, first: Option<u64>, is_error: bool) -> Batch {
+        Batch { plain: Joined::new(frames), v1: OnceLock::new(), first, is_error }
+    }
+
+    pub(super) fn in_form(&self, form: Form) -> &Joined {
+        match form {
+            Form::Plain => &self.plain,
+            Form::V1 => self.v1.get_or_init(|| self.made(form)),
+        }
+    }
+
+    fn made(&self, form: Form) -> Joined {
+        let frame = |(frame, index): (&Bytes, u64)| {
+            let next = self.first.map(|first| first + index + 1);
+            let mut bytes = Vec::new();
+            form.write(Sent { next, is_error: self.is_error, frame }, &mut bytes);
+            Bytes::from(bytes)
+        };
+        Joined::new(self.plain.frames.iter().zip(0..).map(frame).collect())
+    }
+}
+
+/// Why messages may be missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Why {
+    /// They are no longer kept.
+    Age,
+    /// The client read too slowly.
+    Lag,
+    /// The client's position isn't one of this server; the second is.
+    Epoch(u64),
+}
+
+/// Returns what a client of [`Form::V1`] gets first: `members` are those of its
+/// connection, as JSON without braces.
+pub(super) fn hello(at: Option<Position>, resumed: Option<bool>, members: &str) -> Bytes {
+    let at =
+        at.map(|Position { epoch, number }| format!(r#","epoch":"{epoch:016x}","at":{number}"#));
+    let resumed = resumed.map(|resumed| format!(r#","resumed":{resumed}"#));
+    let (at, resumed) = (at.unwrap_or_default(), resumed.unwrap_or_default());
+    text(&[br#"{"hello":1"#, at.as_bytes(), resumed.as_bytes(), b",", members.as_bytes(), b"}"])
+}
+
+/// Returns the end of what was missed or is replayed.
+pub(super) fn live(number: u64) -> Bytes {
+    text(&[format!(r#"{{"live":{number}}}"#).as_bytes()])
+}
+
+/// Returns what tells that messages from one position to another may be missing;
+/// none where messages have no numbers.
+pub(super) fn gap(missing: Option<(u64, u64)>, why: Why) -> Bytes {
+    let gap = missing.map(|(from, to)| [from, to]);
+    let told = match why {
+        Why::Age => json!({ "gap": gap, "why": "age" }),
+        Why::Lag => json!({ "gap": gap, "why": "lag" }),
+        Why::Epoch(epoch) => {
+            json!({ "gap": gap, "why": "epoch", "epoch": format!("{epoch:016x}") })
+        }
+    };
+    text(&[told.to_string().as_bytes()])
+}
+
+/// Returns the sign of life of a path at this position, if its messages have numbers.
+pub(super) fn beacon(number: Option<u64>) -> Bytes {
+    match number {
+        Some(number) => text(&[format!(r#"{{"at":{number}}}"#).as_bytes()]),
+        None => text(&[b"{}"]),
+    }
+}
+
+fn text(parts: &[&[u8]]) -> Bytes {
+    let mut bytes = Vec::new();
+    write_text(parts, &mut bytes);
+    bytes.into()
+}
+
+/// Appends a text frame.
+fn write_text(parts: &[&[u8]], bytes: &mut Vec<u8>) {
+    let payload_bytes = parts.iter().map(|part| part.len()).sum();
+    bytes.reserve(MAX_HEADER_BYTES + payload_bytes);
+    let header = Header::new(Opcode::Text, payload_bytes);
+    for part in [header.as_bytes()].iter().chain(parts) {
+        bytes.extend_from_slice(part);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pode_core::Message;
+    use serde_json::Value;
+
+    use super::*;
+
+    /// Returns the text in a frame, after checking that it is one.
+    fn text_of(frame: &[u8]) -> &[u8] {
+        let header = Header::bytes_of(frame);
+        let payload = &frame[header..];
+        assert_eq!(Header::new(Opcode::Text, payload.len()).as_bytes(), &frame[..header]);
+        payload
+    }
+
+    #[test]
+    fn a_message_is_in_its_object_byte_for_byte() {
+        for length in [1, 100, 126, 65_520, 65_536, 100_000] {
+            let json = format!("\"{}\"", "x".repeat(length));
+            let frames =
+                vec![Message::text(&json).frame().clone(), Message::text("7 ").frame().clone()];
+            let batch = Batch::new(frames, Some(40), false);
+            let v1 = batch.in_form(Form::V1);
+            let expected =
+                [format!(r#"{{"at":41,"data":{json}}}"#), r#"{"at":42,"data":7 }"#.to_owned()];
+            for (frame, expected) in v1.frames.iter().zip(&expected) {
+                assert_eq!(text_of(frame), expected.as_bytes());
+            }
+            assert_eq!(v1.joined, v1.frames.concat());
+            assert_eq!(batch.in_form(Form::Plain).frames[1][..], b"\x81\x027 "[..]);
+        }
+        let error = Message::text(r#"{"error":"no"}"#).frame().clone();
+        let batch = Batch::new(vec![error], None, true);
+        assert_eq!(text_of(&batch.in_form(Form::V1).joined), br#"{"error":"no"}"#);
+    }
+
+    #[test]
+    fn what_is_told_of_positions_is_json() {
+        let at = Some(Position { epoch: 255, number: 12 });
+        for (frame, expected) in [
+            (
+                hello(at, Some(false), r#""id":"ada""#),
+                r#"{"hello":1,"epoch":"00000000000000ff","at":12,"resumed":false,"id":"ada"}"#,
+            ),
+            (hello(None, None, r#""id":"ada""#), r#"{"hello":1,"id":"ada"}"#),
+            (live(7), r#"{"live":7}"#),
+            (gap(Some((1, 7)), Why::Age), r#"{"gap":[1,7],"why":"age"}"#),
+            (gap(None, Why::Lag), r#"{"gap":null,"why":"lag"}"#),
+            (
+                gap(Some((9, 0)), Why::Epoch(16)),
+                r#"{"gap":[9,0],"why":"epoch","epoch":"0000000000000010"}"#,
+            ),
+            (beacon(Some(7)), r#"{"at":7}"#),
+            (beacon(None), "{}"),
+        ] {
+            let told: Value = serde_json::from_slice(text_of(&frame)).unwrap();
+            assert_eq!(told, serde_json::from_str::<Value>(expected).unwrap());
+        }
+    }
+}
