@@ -13,6 +13,7 @@ pode_server! {
     server told;
     endpoint ws "127.0.0.1:0";
     signal CHAT: Line -> Line = "/chat" { history_messages: 10, messages_per_second: 10 } => answer;
+    signal CLUB: u32 = "/club" { max_clients: 1 };
     signal ROOM: u32 = "/rooms/:room" (room: u32);
     signal RAW: RawMessage -> RawMessage = "/raw" => echo;
     on connect CHAT => greet;
@@ -26,6 +27,9 @@ struct Line {
 }
 
 async fn greet(event: ConnectEvent<Line>) -> Result<(), EventError> {
+    if event.query() == "stranger" {
+        return Err(EventError::new(401, "who are you?"));
+    }
     // What is the server's own isn't the program's.
     let offered: Vec<_> = event.protocols().collect();
     event.greet(&Line { text: offered.join(" ") })
@@ -137,5 +141,25 @@ async fn who_sends_too_much_may_come_back() {
     };
     assert_eq!(error, "too many messages: at most 10 in a second are taken");
     assert_eq!(client.close_code().await, 4429);
+    server.stop().await;
+}
+
+/// Browsers show no status of a failed handshake.
+#[tokio::test]
+async fn who_is_refused_is_told_why() {
+    let server = start(told()).await;
+    let (mut stranger, _) = connect(&server, "/chat?stranger", "pode.v1").await;
+    assert_eq!(stranger.close_code().await, 4401);
+    let (mut club, _) = connect(&server, "/club", "pode.v1").await;
+    hear(&mut club).await;
+    let (mut other, _) = connect(&server, "/club", "pode.v1").await;
+    assert_eq!(other.close_code().await, 4503);
+    let address = server.address(Protocol::Ws).unwrap();
+    assert_eq!(Client::connect_at(address, "/club").await.map(drop), Err(503));
+    assert_eq!(Client::connect_at(address, "/chat?stranger").await.map(drop), Err(401));
+    server.signals().send(CLUB, &7).await.unwrap();
+    assert_eq!(hear(&mut club).await, json!({ "data": 7 }));
+    let ids = server.signals().clients(CLUB).list().await.unwrap();
+    assert_eq!(ids.len(), 1, "who is refused is no client");
     server.stop().await;
 }

@@ -9,6 +9,7 @@ use http::header::HeaderValue;
 use http::{HeaderName, Response, StatusCode, Version};
 use hyper::upgrade::OnUpgrade;
 use percent_encoding::percent_decode_str;
+use pode_core::frame::{Close, MAX_REASON_BYTES};
 use pode_core::hub::Position;
 use pode_core::{ClientId, RoutePath, SendError};
 use serde_json::{Map, Value};
@@ -19,6 +20,7 @@ use super::Signal;
 use crate::app::context::Context;
 use crate::app::event::{
     CLIENT_ID, ClientInfo, ConnectDecision, ConnectRequest, RequestHead, SignalClient,
+    offered_protocols,
 };
 use crate::app::uncancelled::Uncancelled;
 use crate::base::log::ration::rationed;
@@ -27,11 +29,12 @@ use crate::base::outcome::{Failed, caught};
 use crate::http::activity::Activity;
 use crate::http::handshake::{AcceptedHandshake, HandshakeError, accept};
 use crate::http::origin::OriginPolicy;
-use crate::http::response::sentence;
+use crate::http::response::{Sentence, sentence};
 use crate::http::upgraded::detach;
 use crate::net::connection_limit::LimitReached;
+use crate::net::upgraded::UpgradedConnection;
 use crate::push::engine::{
-    Engine, Form, MAX_GROUP_BYTES, MAX_GROUPS, MAX_PATH_BYTES, NewSubscriber, V1_PROTOCOL,
+    Engine, Form, Groups, MAX_GROUP_BYTES, MAX_GROUPS, MAX_PATH_BYTES, NewSubscriber, V1_PROTOCOL,
 };
 use crate::push::session::Session;
 use crate::signal::options::SignalOptions;
@@ -112,13 +115,11 @@ impl SignalRoute {
             Err(error) => return error.response(),
         };
         if self.signal.handlers.connect.is_none() {
-            let answered = self.let_in(handshake, accepted, upgrade).await;
-            return answered.unwrap_or_else(|refusal| refusal);
+            return self.let_in_or_refuse(handshake, accepted, upgrade).await;
         }
         let (context, connection) = (Arc::clone(&handshake.context), handshake.connection.clone());
-        let let_in = async move { self.let_in(handshake, accepted, upgrade).await };
-        let answered = Uncancelled::new(let_in.boxed(), context, connection).await;
-        answered.unwrap_or_else(|refusal| refusal)
+        let answered = async move { self.let_in_or_refuse(handshake, accepted, upgrade).await };
+        Uncancelled::new(answered.boxed(), context, connection).await
     }
 
     /// Checks a handshake by itself.
@@ -137,6 +138,44 @@ impl SignalRoute {
         Ok((accepted, upgrade.ok_or(HandshakeError::HttpVersion)?))
     }
 
+    /// Admits a client, or refuses it: one that speaks `pode.v1` by a close frame, as
+    /// browsers show no status of a failed handshake.
+    async fn let_in_or_refuse(
+        &self,
+        handshake: Handshake,
+        accepted: AcceptedHandshake,
+        upgrade: OnUpgrade,
+    ) -> Response<Bytes> {
+        let speaks_v1 = self.speaks_v1(&handshake.head);
+        let engine = handshake.engine.clone();
+        let let_in = self.let_in(handshake, accepted.clone(), upgrade.clone());
+        let refusal = match let_in.await {
+            Ok(response) => return response,
+            Err(refusal) => refusal,
+        };
+        let Some(close) = close_of(&refusal).filter(|_| speaks_v1) else { return refusal };
+        let signal = self.signal.path;
+        let new_subscriber = NewSubscriber {
+            id: ClientId::new(),
+            path: None,
+            groups: Groups::default(),
+            form: Form::V1,
+            greeting: Vec::new(),
+            session: None,
+            permit: None,
+            refusal: Some(close),
+        };
+        match engine.subscribe(signal, new_subscriber, opening(signal, upgrade)).await {
+            Some(_) => accepted.response(Some(V1_PROTOCOL)),
+            None => refusal,
+        }
+    }
+
+    /// Whether a client speaks `pode.v1` with this signal.
+    fn speaks_v1(&self, head: &RequestHead) -> bool {
+        self.signal.is_json && offered_protocols(head).any(|name| name == V1_PROTOCOL)
+    }
+
     /// Admits a client, or returns the refusal.
     async fn let_in(
         &self,
@@ -146,7 +185,7 @@ impl SignalRoute {
     ) -> Result<Response<Bytes>, Response<Bytes>> {
         let Handshake { head, values, context, engine, .. } = handshake;
         let peer = head.peer;
-        let Signal { path: signal, read, limit, handlers, options, is_json, .. } = &self.signal;
+        let Signal { path: signal, read, limit, handlers, options, .. } = &self.signal;
         let signal = *signal;
         let (parameters, path) = match read {
             Some(read) => {
@@ -184,7 +223,7 @@ impl SignalRoute {
         let proof = request.signed_id();
         // A clone of the event may still exist: calls on it come too late.
         let ConnectDecision { id, groups, greeting, state, protocol } = request.decision().take();
-        let speaks_v1 = *is_json && request.offered().any(|name| name == V1_PROTOCOL);
+        let speaks_v1 = self.speaks_v1(&request.head);
         let (form, protocol) = match speaks_v1 {
             true => (Form::V1, Some(V1_PROTOCOL.to_owned())),
             false => (Form::Plain, protocol),
@@ -244,14 +283,17 @@ impl SignalRoute {
             let session = ClientSession::new(client, is_known, handlers, per_second, form, permit);
             Box::new(session) as Box<dyn Session>
         });
-        let opening = async move {
-            let upgraded = upgrade.await;
-            let left =
-                |error: &_| tracing::debug!(signal, %error, "a client left in the handshake");
-            upgraded.inspect_err(left).ok().map(detach)
+        let new_subscriber = NewSubscriber {
+            id: id.clone(),
+            path,
+            groups,
+            form,
+            greeting,
+            session,
+            permit,
+            refusal: None,
         };
-        let new_subscriber =
-            NewSubscriber { id: id.clone(), path, groups, form, greeting, session, permit };
+        let opening = opening(signal, upgrade);
         let Some(arrival) = engine.subscribe(signal, new_subscriber, opening).await else {
             return Err(HandshakeError::Stopping.response());
         };
@@ -285,6 +327,22 @@ impl SignalRoute {
             }
         })
     }
+}
+
+/// Returns what resolves to the connection once the client has its response.
+async fn opening(signal: &'static str, upgrade: OnUpgrade) -> Option<UpgradedConnection> {
+    let left = |error: &_| tracing::debug!(signal, %error, "a client left in the handshake");
+    upgrade.await.inspect_err(left).ok().map(detach)
+}
+
+/// Returns the close frame that says what a refusal says: its code is the status and
+/// 4000.
+fn close_of(refusal: &Response<Bytes>) -> Option<Close> {
+    let status = refusal.status();
+    let is_error = status.is_client_error() || status.is_server_error();
+    let text = refusal.extensions().get().map_or("", |Sentence(text)| text);
+    let most = text.floor_char_boundary(MAX_REASON_BYTES);
+    Close::own(4000 + status.as_u16(), text[..most].to_owned()).ok().filter(|_| is_error)
 }
 
 /// Returns the members of the hello to a client of `pode.v1` that have nothing to do

@@ -117,13 +117,14 @@ impl ConnectRequest {
     /// Returns the subprotocols that the client offers to the program, most preferred
     /// first.
     pub(crate) fn protocols(&self) -> impl Iterator<Item = &str> {
-        self.offered().filter(|name| !name.is_empty() && !name.starts_with("pode."))
+        let is_own = |name: &&str| !name.is_empty() && !name.starts_with("pode.");
+        offered_protocols(&self.head).filter(is_own)
     }
+}
 
-    /// Returns all that it offers.
-    pub(crate) fn offered(&self) -> impl Iterator<Item = &str> {
-        texts(&self.head.headers, SEC_WEBSOCKET_PROTOCOL, b',')
-    }
+/// Returns all subprotocols that a client offers.
+pub(crate) fn offered_protocols(head: &RequestHead) -> impl Iterator<Item = &str> {
+    texts(&head.headers, SEC_WEBSOCKET_PROTOCOL, b',')
 }
 
 impl<Out> ConnectEvent<Out> {

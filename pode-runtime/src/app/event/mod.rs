@@ -114,7 +114,7 @@ mod timer;
 mod upstream;
 mod web;
 
-pub(crate) use connection::{ConnectDecision, ConnectRequest};
+pub(crate) use connection::{ConnectDecision, ConnectRequest, offered_protocols};
 pub use connection::{ConnectEvent, DisconnectEvent};
 pub(crate) use head::RequestHead;
 #[cfg(feature = "schedule")]

@@ -24,7 +24,7 @@ pub(crate) fn is_upgrade(headers: &HeaderMap) -> bool {
 }
 
 /// A handshake that may be answered with 101.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct AcceptedHandshake {
     accept: SecWebsocketAccept,
 }

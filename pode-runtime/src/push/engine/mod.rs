@@ -52,6 +52,7 @@ use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 
+use pode_core::frame::Close;
 use pode_core::{ClientId, Message, hub};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::error::SendError;
@@ -105,6 +106,8 @@ pub(crate) struct NewSubscriber {
     pub(crate) session: Option<Box<dyn Session>>,
     /// Counts it while it is connected.
     pub(crate) permit: Option<ConnectionPermit>,
+    /// Present if it is closed at once, and never admitted.
+    pub(crate) refusal: Option<Close>,
 }
 
 impl NewSubscriber {
@@ -168,7 +171,7 @@ impl Engine {
     /// Adds a client of a path. Returns its arrival number, or `None` if the
     /// engine is stopping or has no such path.
     ///
-    /// The caller must then send [`Command::Admit`]: the client gets the
+    /// Unless it is refused, the caller must then send [`Command::Admit`]: the client gets the
     /// messages sent after that command, and none sent before. All this happens
     /// before the 101 reply is sent; `opening` resolves to the connection after
     /// that, or to `None` if the client vanishes before. So a client that has

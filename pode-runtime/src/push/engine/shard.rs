@@ -218,8 +218,8 @@ impl Shard {
         if path.listen(messages) {
             self.readiness.again(Source::Messages(number));
         }
-        let NewSubscriber { id, path: own_path, groups, form, greeting, session, permit } =
-            new_subscriber;
+        let NewSubscriber { id, path: own_path, groups, form, greeting, .. } = new_subscriber;
+        let NewSubscriber { session, permit, refusal, .. } = new_subscriber;
         let subscriber = Subscriber {
             id,
             path: own_path,
@@ -234,6 +234,9 @@ impl Shard {
         client.greet(&greeting);
         if self.stopping.is_some() {
             client.close_last(&Close::STOPPING, DisconnectReason::Stopped, path.live);
+        } else if let Some(refusal) = refusal {
+            let code = refusal.code().unwrap_or_default();
+            client.close_last(&refusal, DisconnectReason::ByServer { code }, path.live);
         }
         let place = SlotId { path: number, slot: path.join(client, counted) };
         self.clients += 1;
@@ -261,7 +264,7 @@ impl Shard {
         }
         self.client(id.place).open(socket, read);
         self.advance(id.place);
-        if self.stopping.is_some() && self.is_here(id) {
+        if self.is_here(id) && !self.client(id.place).is_open() {
             self.limit(id.place);
         }
     }

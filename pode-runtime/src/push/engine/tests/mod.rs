@@ -60,6 +60,7 @@ fn new_subscriber() -> NewSubscriber {
         greeting: Vec::new(),
         session: None,
         permit: None,
+        refusal: None,
     }
 }
 
