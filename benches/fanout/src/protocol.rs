@@ -10,6 +10,7 @@
 //! | `listening PORT` | standard output | clients can connect; this process is measured |
 //! | `listening PORT ID` | standard output | the same; the process of this id is measured |
 //! | `listening PORT ID socket.io` | standard output | the same; clients speak Socket.IO, and all get what is sent on path 0 |
+//! | `listening PORT ID pode.v1` | standard output | the same; clients speak `pode.v1` |
 //! | `publish BYTES MESSAGES RATE BURST` | standard input | publish; see [`Publish`] |
 //! | `done PUBLISHED` | standard output | the number of published messages |
 //! | `done PUBLISHED POSITION` | standard output | the same; a client that has them all comes back with this position |
@@ -23,6 +24,17 @@ use std::io;
 use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
+
+/// What clients speak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// Each message is what was published, as a JSON text.
+    Plain,
+    /// Packets of Socket.IO.
+    SocketIo,
+    /// Objects of `pode.v1`, without positions.
+    PodeV1,
+}
 
 /// A request to publish: message number `i` goes to the path `i % paths`, as
 /// text.

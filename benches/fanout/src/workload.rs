@@ -183,7 +183,7 @@ impl Workload {
             "floor-history" | "nginx-nchan-history" | "socket-io" => resumes,
             _ if resumes => false,
             "floor-cork" => self.references.contains(&server),
-            "warp-by-hand" | "pode-room" => !self.tls,
+            "warp-by-hand" | "pode-room" | "pode-v1" => !self.tls,
             "pode-group" => self.paths == 1 && !self.tls,
             _ => true,
         }

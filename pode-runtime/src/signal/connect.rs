@@ -341,8 +341,9 @@ fn close_of(refusal: &Response<Bytes>) -> Option<Close> {
     let status = refusal.status();
     let is_error = status.is_client_error() || status.is_server_error();
     let text = refusal.extensions().get().map_or("", |Sentence(text)| text);
-    let most = text.floor_char_boundary(MAX_REASON_BYTES);
-    Close::own(4000 + status.as_u16(), text[..most].to_owned()).ok().filter(|_| is_error)
+    let most = text.len().min(MAX_REASON_BYTES);
+    let end = (0..=most).rev().find(|end| text.is_char_boundary(*end)).unwrap_or_default();
+    Close::own(4000 + status.as_u16(), text[..end].to_owned()).ok().filter(|_| is_error)
 }
 
 /// Returns the members of the hello to a client of `pode.v1` that have nothing to do

@@ -12,6 +12,7 @@ use socket2::SockRef;
 use super::socket_io;
 use super::tls::{self, Session};
 use crate::process::Server;
+use crate::protocol::Dialect;
 
 /// How many handshakes are under way at once.
 pub(super) const HANDSHAKES: usize = 100;
@@ -138,13 +139,13 @@ pub(super) struct Connector {
     port: u16,
     /// Absent without TLS.
     tls: Option<Arc<ClientConfig>>,
-    pub(super) socket_io: bool,
+    pub(super) dialect: Dialect,
 }
 
 impl Connector {
     pub(super) fn to(server: &Server) -> io::Result<Connector> {
         let tls = if server.speaks_tls() { Some(tls::config()?) } else { None };
-        Ok(Connector { port: server.port(), tls, socket_io: server.speaks_socket_io() })
+        Ok(Connector { port: server.port(), tls, dialect: server.dialect() })
     }
 
     /// Connects all these clients at once, from a position if they come back.
@@ -170,13 +171,17 @@ impl Connector {
         for (connection, client) in opened.iter_mut().zip(clients) {
             connection.finish_tls(&mut buffer)?;
             let target = match position {
-                _ if self.socket_io => socket_io::TARGET.to_owned(),
+                _ if self.dialect == Dialect::SocketIo => socket_io::TARGET.to_owned(),
                 Some(query) => format!("/{}?{query}", client.path),
                 None => format!("/{}", client.path),
             };
+            let offer = match self.dialect {
+                Dialect::PodeV1 => "Sec-WebSocket-Protocol: pode.v1\r\n",
+                Dialect::Plain | Dialect::SocketIo => "",
+            };
             let request = format!(
                 "GET {target} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nConnection: Upgrade\r\n\
-                 Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+                 Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n{offer}\
                  Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
                 self.port
             );
@@ -185,7 +190,7 @@ impl Connector {
         for connection in &mut opened {
             connection.read_reply(&mut buffer)?;
         }
-        if self.socket_io {
+        if self.dialect == Dialect::SocketIo {
             for (connection, client) in opened.iter_mut().zip(clients) {
                 connection.read_early(&mut buffer, |early| find(early, socket_io::OPENED))?;
                 connection.write(&socket_io::connect(client.key.as_deref(), position)?)?;

@@ -1,6 +1,5 @@
 //! Decodes bytes into messages: a client's side of the WebSocket frames.
 
-use super::socket_io::PREFIX_BYTES;
 use crate::protocol::{STAMP_BYTES, Stamp};
 
 /// Decodes frames that come in pieces of any size.
@@ -17,11 +16,14 @@ pub(super) struct Decoder {
     prefix: usize,
 }
 
+/// How many bytes of a message of `pode.v1` come before its text.
+pub(super) const PODE_V1_PREFIX_BYTES: usize = r#"{"data":"#.len();
+
 /// The longest header, the longest prefix and the stamp after them.
-const HEAD_BYTES: usize = 10 + PREFIX_BYTES + STAMP_BYTES;
+const HEAD_BYTES: usize = 10 + PODE_V1_PREFIX_BYTES + STAMP_BYTES;
 
 impl Decoder {
-    /// Makes a decoder of texts whose stamps come after up to [`PREFIX_BYTES`].
+    /// Makes a decoder of texts whose stamps come after up to [`PODE_V1_PREFIX_BYTES`].
     pub(super) fn new(prefix: usize) -> Decoder {
         Decoder { head: [0; HEAD_BYTES], head_length: 0, rest: 0, pinged: false, prefix }
     }
@@ -112,6 +114,7 @@ impl Head {
 
 #[cfg(test)]
 mod tests {
+    use super::super::socket_io::PREFIX_BYTES;
     use super::*;
     use crate::protocol;
 

@@ -16,10 +16,10 @@ use rustix::buffer::spare_capacity;
 use rustix::event::{Timespec, epoll};
 
 use self::connection::{Connection, Connector, HANDSHAKES, Newcomer};
-use self::decoder::Decoder;
+use self::decoder::{Decoder, PODE_V1_PREFIX_BYTES};
 use crate::histogram::Histogram;
 use crate::process::{Published, Server};
-use crate::protocol::{Publish, monotonic_ns};
+use crate::protocol::{Dialect, Publish, monotonic_ns};
 
 /// After the server is done, how long no message comes until the missing ones
 /// count as lost, in nanoseconds.
@@ -123,7 +123,11 @@ impl Clients {
     fn connect_some(&mut self, away: &mut Away, outcome: &mut Outcome) -> io::Result<()> {
         let Away { clients, position } = away;
         let some: Vec<_> = clients.drain(..clients.len().min(HANDSHAKES)).collect();
-        let prefix = if self.connector.socket_io { socket_io::PREFIX_BYTES } else { 0 };
+        let prefix = match self.connector.dialect {
+            Dialect::Plain => 0,
+            Dialect::SocketIo => socket_io::PREFIX_BYTES,
+            Dialect::PodeV1 => PODE_V1_PREFIX_BYTES,
+        };
         for mut connection in self.connector.connect(&some, position.as_deref())? {
             connection.stream.set_nonblocking(true)?;
             let data = epoll::EventData::new_u64(self.clients.len() as u64);

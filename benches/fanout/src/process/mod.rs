@@ -17,7 +17,7 @@ use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 pub use self::accounts::{CpuTime, anonymous_bytes};
 pub use self::sockets::unsent_bytes;
-use crate::protocol::Publish;
+use crate::protocol::{Dialect, Publish};
 
 /// How long a server program may take to start.
 const START_TIMEOUT: Duration = Duration::from_secs(20);
@@ -48,7 +48,7 @@ pub struct Server {
     /// The id of the process that serves, which the program may have started.
     id: u32,
     tls: bool,
-    socket_io: bool,
+    dialect: Dialect,
 }
 
 /// A server's answer when it has published.
@@ -90,8 +90,8 @@ impl Server {
         };
         let (requests, tls) = (Some(requests), certificate.is_some());
         let id = child.id();
-        let (line, port, socket_io) = (Vec::new(), 0, false);
-        let mut server = Server { child, requests, answers, line, port, id, tls, socket_io };
+        let (line, port, dialect) = (Vec::new(), 0, Dialect::Plain);
+        let mut server = Server { child, requests, answers, line, port, id, tls, dialect };
         let line = server.wait_for_line(START_TIMEOUT)?;
         let unexpected = || io::Error::other(format!("unexpected: {line}"));
         let mut fields = line.strip_prefix("listening ").ok_or_else(unexpected)?.split(' ');
@@ -100,7 +100,12 @@ impl Server {
         if let Some(id) = fields.next() {
             server.id = id.parse().map_err(|_| unexpected())?;
         }
-        server.socket_io = fields.next() == Some("socket.io");
+        server.dialect = match fields.next() {
+            None => Dialect::Plain,
+            Some("socket.io") => Dialect::SocketIo,
+            Some("pode.v1") => Dialect::PodeV1,
+            Some(_) => return Err(unexpected()),
+        };
         Ok(server)
     }
 
@@ -114,9 +119,9 @@ impl Server {
         self.tls
     }
 
-    /// Returns whether clients speak Socket.IO.
-    pub fn speaks_socket_io(&self) -> bool {
-        self.socket_io
+    /// Returns what clients speak.
+    pub fn dialect(&self) -> Dialect {
+        self.dialect
     }
 
     /// Returns the id of the process that serves.

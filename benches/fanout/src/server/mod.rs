@@ -20,12 +20,13 @@ use crate::process::raise_descriptor_limit;
 use crate::protocol::{Publish, monotonic_ns, text};
 
 /// The names of the server programs.
-pub const NAMES: [&str; 9] = [
+pub const NAMES: [&str; 10] = [
     "floor",
     "floor-cork",
     "floor-history",
     "pode",
     "pode-history",
+    "pode-v1",
     "pode-room",
     "pode-group",
     "warp-by-hand",
@@ -48,6 +49,8 @@ pub fn serve(name: &str, paths: usize, certificate: Option<&Path>) -> io::Result
         "pode" => on_tokio(paths, pode::start(paths, certificate.is_some())),
         "pode-history" if certificate.is_none() => on_tokio(paths, pode::start_with_history(paths)),
         "pode-history" => Err(io::Error::other("the history isn't behind TLS")),
+        "pode-v1" if certificate.is_none() => on_tokio(paths, pode::start_for_v1(paths)),
+        "pode-v1" => Err(io::Error::other("the server of `pode.v1` isn't behind TLS")),
         "pode-room" if certificate.is_none() => on_tokio(paths, pode::start_with_rooms()),
         "pode-room" => Err(io::Error::other("the rooms aren't behind TLS")),
         "pode-group" if paths == 1 && certificate.is_none() => {
@@ -79,6 +82,11 @@ trait Publisher: Clone + Send + Sync + 'static {
         std::process::id()
     }
 
+    /// Returns what its clients speak, as the protocol writes it.
+    fn dialect(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Publishes a text, as JSON, to all clients of a path.
     fn publish(&self, path: usize, text: String) -> impl Future<Output = io::Result<()>> + Send;
 
@@ -97,7 +105,10 @@ fn on_tokio<P: Publisher>(
 ) -> io::Result<()> {
     let runtime = Builder::new_multi_thread().enable_all().build()?;
     let (port, publisher) = runtime.block_on(start)?;
-    println!("listening {port} {}", publisher.process());
+    match publisher.dialect() {
+        Some(dialect) => println!("listening {port} {} {dialect}", publisher.process()),
+        None => println!("listening {port} {}", publisher.process()),
+    }
     for line in io::stdin().lock().lines() {
         let publish = Publish::parse(&line?)?;
         let publishing = publish_all(publisher.clone(), publish, paths);

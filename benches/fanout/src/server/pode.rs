@@ -82,6 +82,7 @@ const GROUP: &str = "crew";
 pub(super) struct Declared {
     running: Arc<RunningServer>,
     target: Target,
+    dialect: Option<&'static str>,
 }
 
 /// What a message is sent to.
@@ -102,6 +103,12 @@ pub(super) async fn start(paths: usize, secret: bool) -> io::Result<(u16, Declar
         (_, true) => return Err(io::Error::other("no server with many paths is behind TLS")),
     };
     run(server, protocol, Target::Paths(paths)).await
+}
+
+/// As [`start`], for clients that speak `pode.v1`.
+pub(super) async fn start_for_v1(paths: usize) -> io::Result<(u16, Declared)> {
+    let (port, declared) = start(paths, false).await?;
+    Ok((port, Declared { dialect: Some("pode.v1"), ..declared }))
 }
 
 /// Starts the declared server for this many paths that keeps messages.
@@ -126,7 +133,7 @@ pub(super) async fn start_with_rooms() -> io::Result<(u16, Declared)> {
 async fn run(server: Server, protocol: Protocol, target: Target) -> io::Result<(u16, Declared)> {
     let running = server.start().await.map_err(io::Error::other)?;
     let address = running.address(protocol).ok_or(io::ErrorKind::AddrNotAvailable)?;
-    Ok((address.port(), Declared { running: Arc::new(running), target }))
+    Ok((address.port(), Declared { running: Arc::new(running), target, dialect: None }))
 }
 
 impl Publisher for Declared {
@@ -138,6 +145,10 @@ impl Publisher for Declared {
             Target::Rooms => signals.send(a_family::ROOM.at(&path), &text).await,
         };
         sent.map_err(io::Error::other)
+    }
+
+    fn dialect(&self) -> Option<&'static str> {
+        self.dialect
     }
 
     fn position(&self) -> Option<String> {

@@ -15,7 +15,7 @@ use tokio::task::coop::unconstrained;
 use super::client::Client;
 use super::envelope::{Audience, Command, Envelope, Found};
 use super::form::{self, Batch, Why};
-use super::policy::{Replay, SubscriberPolicy};
+use super::policy::SubscriberPolicy;
 use super::shrink::shrink;
 use super::slots::Slots;
 use super::subscriber::Subscriber;
@@ -243,35 +243,22 @@ impl Path {
         if !client.is_admitted() {
             return Ok(());
         }
-        let resumed = since.map(|_| false);
         let Some(log) = &self.log else {
             if let Some(members) = hello {
-                client.say_hello([form::hello(None, resumed, members)]);
+                client.say_hello([form::hello(None, since.map(|_| false), members)]);
             }
             return Ok(());
         };
-        let (path, replay) = (&client.subscriber.path, self.policy.replay);
-        let mut why = Why::Age;
-        let mut epoch = 0;
-        let begun = log.with(|log| {
+        let Subscriber { id, groups, path, .. } = &client.subscriber;
+        let (epoch, is_known, begun) = log.with(|log| {
             log.expire(seconds());
-            epoch = log.position().epoch;
-            let messages = match (since, replay) {
-                (Some(position), _) => {
-                    if !log.knows(position) {
-                        why = Why::Epoch(epoch);
-                    }
-                    return log.resume(path, position);
-                }
-                (None, Replay::OnlyNew) => 0,
-                (None, Replay::Last) => 1,
-                (None, Replay::Messages(messages)) => messages,
-                (None, Replay::All) => usize::MAX,
-            };
-            let Subscriber { id, groups, .. } = &client.subscriber;
             let is_member = |group: &_| groups.as_slice().contains(group);
             let is_meant = |_, audience: &Audience| audience.is_for(id, is_member);
-            Ok(log.before(path, self.live, messages, is_meant))
+            let begun = match since {
+                Some(since) => log.resume(path, since),
+                None => Ok(log.before(path, self.live, self.policy.replay.most(), is_meant)),
+            };
+            (log.position().epoch, since.is_none_or(|since| log.knows(since)), begun)
         });
         let Some(members) = hello else {
             let from = begun?;
@@ -283,6 +270,7 @@ impl Path {
         let from = begun.unwrap_or_else(|gap| gap.until).min(self.live);
         let at = Some(Position { epoch, number: from });
         let hello = form::hello(at, since.map(|_| begun.is_ok()), members);
+        let why = if is_known { Why::Age } else { Why::Epoch(epoch) };
         let gap = since.filter(|_| begun.is_err());
         let gap = gap.map(|since| form::gap(Some((since.number, from)), why));
         client.say_hello([hello].into_iter().chain(gap));

@@ -37,6 +37,18 @@ pub enum Replay {
     All,
 }
 
+impl Replay {
+    /// Returns how many messages it is at most.
+    pub(super) fn most(self) -> usize {
+        match self {
+            Replay::OnlyNew => 0,
+            Replay::Last => 1,
+            Replay::Messages(messages) => messages,
+            Replay::All => usize::MAX,
+        }
+    }
+}
+
 impl SubscriberPolicy {
     pub(crate) fn new(
         on_lag: OnLag,
