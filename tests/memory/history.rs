@@ -67,10 +67,16 @@ fn rooms_that_come_and_go_take_no_more_than_their_history_may() {
 
 async fn rooms() {
     const ROOMS: u32 = 40_000;
+    const SOME_ROOMS: u32 = 256;
     let server = kept().start().await.unwrap();
+    let signals = server.signals();
     let before = MEMORY.allocated();
     for room in 0..ROOMS {
-        server.signals().send(ROOMY.at(&room), &room).await.unwrap();
+        signals.send(ROOMY.at(&room), &room).await.unwrap();
+    }
+    // Until its channels, in which some of these rooms are, hold nothing more.
+    for room in 0..SOME_ROOMS {
+        signals.clients(ROOMY.at(&room)).list().await.unwrap();
     }
     let each = (MEMORY.allocated() - before) / ROOMS as usize;
     println!("{each} bytes for each room with a message");
@@ -80,8 +86,11 @@ async fn rooms() {
     let before = MEMORY.allocated();
     for room in 0..ROOMS / 10 {
         for _ in 0..5 {
-            server.signals().send(BUSY.at(&room), &text).await.unwrap();
+            signals.send(BUSY.at(&room), &text).await.unwrap();
         }
+    }
+    for room in 0..SOME_ROOMS {
+        signals.clients(BUSY.at(&room)).list().await.unwrap();
     }
     let each = (MEMORY.allocated() - before) / (ROOMS / 10) as usize;
     println!("{each} bytes for each room with five messages of 128");
@@ -89,7 +98,10 @@ async fn rooms() {
     assert!(each <= counted, "{each} bytes, {counted} are counted");
     let before = MEMORY.allocated();
     for room in 0..ROOMS {
-        server.signals().send(ROOM.at(&room), &room).await.unwrap();
+        signals.send(ROOM.at(&room), &room).await.unwrap();
+    }
+    for room in 0..SOME_ROOMS {
+        signals.clients(ROOM.at(&room)).list().await.unwrap();
     }
     let all = MEMORY.allocated() - before;
     println!("{all} bytes for rooms that may take {}", 16 * CHANNEL_BYTES);
