@@ -15,7 +15,7 @@ use pode_core::hub::{Frames, LogGap};
 
 pub(super) use self::receive::ReceiveContext;
 use super::behind::{Behind, LogReader};
-use super::form::{self, Batch, Form, Joined, Sent, Why};
+use super::form::{self, Batch, Form, Sent, Why};
 use super::policy::{OnLag, SubscriberPolicy};
 use super::send_queue::{SendQueue, SlowConsumer};
 use super::socket::Socket;
@@ -248,10 +248,10 @@ impl Client {
     /// doesn't take; at a signal with history, it gets them from the log. A client
     /// that is being closed, or gets all from the log, gets none of it.
     pub(super) fn send(&mut self, batch: &Batch, policy: &SubscriberPolicy) -> SendOutcome {
-        if self.phase != Phase::Open || self.behind().is_some() {
+        if self.phase != Phase::Open {
             return SendOutcome::All;
         }
-        let Joined { frames, joined } = batch.in_form(self.form);
+        let joined = &batch.in_form(self.form).joined;
         let mut written = 0;
         if self.send_queue.is_none()
             && let Some(socket) = &mut self.socket
@@ -266,11 +266,27 @@ impl Client {
                 }
             }
         }
-        let send_queue = self.send_queue.get_or_insert_default();
+        self.queue(batch, policy, written)
+    }
+
+    /// Queues what the socket didn't take of a batch. Apart, so that what most clients
+    /// need stays short.
+    #[inline(never)]
+    fn queue(
+        &mut self,
+        batch: &Batch,
+        policy: &SubscriberPolicy,
+        mut written: usize,
+    ) -> SendOutcome {
+        if self.behind().is_some() {
+            return SendOutcome::All;
+        }
         let gap = match self.form {
             Form::Plain => Bytes::new(),
             Form::V1 => form::gap(None, Why::Lag),
         };
+        let send_queue = self.send_queue.get_or_insert_default();
+        let frames = &batch.in_form(self.form).frames;
         let mut missed = 0;
         for (number, frame) in (batch.first.unwrap_or_default()..).zip(frames) {
             if written >= frame.len() {
