@@ -242,7 +242,7 @@ keywords! {
     /// | reason | the client |
     /// |---|---|
     /// | `ByClient { code }` | sent a close frame, maybe with a code |
-    /// | `ByServer { code }` | was closed by a handler, for its `idle_timeout` (1000), for another client with its id (1008; 4409 by `pode.v1`) or after a failure (1011) |
+    /// | `ByServer { code }` | was closed by a handler, for its `idle_timeout` (1000), for another client with its id (1008; 4001 by `pode.v1`) or after a failure (1011) |
     /// | `Error { code }` | broke a rule or a limit: 1002, 1003, 1007, 1008, 1009, and 4429 by `pode.v1` |
     /// | `Lagged` | read too slowly (1013) |
     /// | `TimedOut` | answered no heartbeat, and its connection was reset |

@@ -80,6 +80,14 @@ async fn who_offers_it_knows_its_position() {
     assert_eq!(hear(&mut client).await, json!({ "at": 2, "error": "say something" }));
     client.say(r#"{"text":"hi"}"#).await;
     assert_eq!(client.close_code().await, 1007);
+    for wrong in [r#"[{"text":"hi"}]"#, r#"{"data":{"text":"hi"},"n":"x"}"#, "7", "{}", ""] {
+        let (mut client, _) = connect(&server, "/chat", "pode.v1").await;
+        client.say(wrong).await;
+        for _ in 0..3 {
+            hear(&mut client).await;
+        }
+        assert_eq!(client.close_code().await, 1007, "{wrong}");
+    }
 
     server.signals().send(CHAT, &Line { text: "missed".to_owned() }).await.unwrap();
     let path = format!("/chat?resume={epoch}-2");

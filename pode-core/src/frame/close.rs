@@ -64,8 +64,8 @@ impl Close {
     pub const TOO_MANY_V1: Close = Close::new(4429, "too many messages");
     /// Another connection replaced this one: 1008.
     pub const REPLACED: Close = Close::new(1008, "another client came with this id");
-    /// The same for a client of `pode.v1`: 4409, so that it doesn't come back.
-    pub const REPLACED_V1: Close = Close::new(4409, "another client came with this id");
+    /// The same for a client of `pode.v1`: 4001, so that it doesn't come back.
+    pub const REPLACED_V1: Close = Close::new(4001, "another client came with this id");
     /// A client of `pode.v1` sent something else: 1007.
     pub const NOT_V1: Close = Close::new(1007, "this is no message of pode.v1");
     /// Too many messages wait for a slow consumer: 1013.

@@ -54,7 +54,7 @@ pub enum DisconnectReason {
         code: Option<u16>,
     },
     /// The server closed it: for a handler, after its `idle_timeout` (1000), for
-    /// another client with its id (1008; 4409 by `pode.v1`), after a failure in the server (1011), or
+    /// another client with its id (1008; 4001 by `pode.v1`), after a failure in the server (1011), or
     /// as it resumed and the messages that it missed were no longer kept (4410).
     ByServer {
         /// The close code.

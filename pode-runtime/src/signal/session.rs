@@ -111,6 +111,10 @@ fn unwrapped(message: &RawMessage) -> Option<RawMessage> {
         data: &'message RawValue,
     }
     let RawMessage::Text(text) = message else { return None };
+    // An array would be read, too.
+    if !text.trim_start().starts_with('{') {
+        return None;
+    }
     let Wrapped { data } = serde_json::from_str(text).ok()?;
     Some(RawMessage::Text(data.get().to_owned()))
 }

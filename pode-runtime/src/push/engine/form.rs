@@ -18,6 +18,9 @@ pub(crate) enum Form {
     V1,
 }
 
+/// The highest number that all readers of JSON know exactly.
+const MAX_NUMBER: u64 = (1 << 53) - 1;
+
 /// The subprotocol of [`Form::V1`].
 pub(crate) const V1_PROTOCOL: &str = "pode.v1";
 
@@ -129,7 +132,8 @@ pub(super) fn live(number: u64) -> Bytes {
 /// Returns what tells that messages from one position to another may be missing;
 /// none where messages have no numbers.
 pub(super) fn gap(missing: Option<(u64, u64)>, why: Why) -> Bytes {
-    let gap = missing.map(|(from, to)| [from, to]);
+    // A made-up position may be no number of JavaScript.
+    let gap = missing.map(|(from, to)| [from.min(MAX_NUMBER), to]);
     let told = match why {
         Why::Age => json!({ "gap": gap, "why": "age" }),
         Why::Lag => json!({ "gap": gap, "why": "lag" }),
@@ -212,6 +216,10 @@ mod tests {
             (live(7), r#"{"live":7}"#),
             (gap(Some((1, 7)), Why::Age), r#"{"gap":[1,7],"why":"age"}"#),
             (gap(None, Why::Lag), r#"{"gap":null,"why":"lag"}"#),
+            (
+                gap(Some((u64::MAX, 7)), Why::Epoch(255)),
+                r#"{"gap":[9007199254740991,7],"why":"epoch","epoch":"00000000000000ff"}"#,
+            ),
             (
                 gap(Some((9, 0)), Why::Epoch(16)),
                 r#"{"gap":[9,0],"why":"epoch","epoch":"0000000000000010"}"#,

@@ -191,7 +191,7 @@ async fn who_is_replaced_is_told_not_to_come_back() {
     ada.hears(&[hello(0, None), json!({ "data": "hi" }), json!({ "live": 0 })]).await;
     let other = server.enter_v1("ada", None, 1000).await;
     let (opcode, payload) = ada.receive().await.unwrap();
-    assert_eq!((opcode, &payload[..2]), (CLOSE, &4409_u16.to_be_bytes()[..]));
+    assert_eq!((opcode, &payload[..2]), (CLOSE, &4001_u16.to_be_bytes()[..]));
     drop((ada, other));
     server.stop().await;
 }
