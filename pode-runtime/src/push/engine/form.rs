@@ -11,9 +11,8 @@ use pode_core::hub::Position;
 use serde_json::json;
 
 /// How messages look to a client.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
-    #[default]
     Plain,
     V1,
 }
@@ -25,6 +24,20 @@ const MAX_NUMBER: u64 = (1 << 53) - 1;
 pub(crate) const V1_PROTOCOL: &str = "pode.v1";
 
 impl Form {
+    /// Returns the frame of a message without a place in the channel: a greeting.
+    pub(super) fn greeting(self, frame: &Bytes) -> Bytes {
+        match self {
+            Form::Plain => frame.clone(),
+            Form::V1 => self.framed(Sent { next: None, is_error: false, frame }),
+        }
+    }
+
+    fn framed(self, message: Sent<'_>) -> Bytes {
+        let mut bytes = Vec::new();
+        self.write(message, &mut bytes);
+        bytes.into()
+    }
+
     /// Appends the frame of a message.
     pub(super) fn write(self, message: Sent<'_>, bytes: &mut Vec<u8>) {
         let Sent { next, is_error, frame } = message;
@@ -95,9 +108,7 @@ impl Batch {
     fn made(&self, form: Form) -> Joined {
         let frame = |(frame, index): (&Bytes, u64)| {
             let next = self.first.map(|first| first + index + 1);
-            let mut bytes = Vec::new();
-            form.write(Sent { next, is_error: self.is_error, frame }, &mut bytes);
-            Bytes::from(bytes)
+            form.framed(Sent { next, is_error: self.is_error, frame })
         };
         Joined::new(self.plain.frames.iter().zip(0..).map(frame).collect())
     }

@@ -15,7 +15,7 @@ use pode_core::hub::{Frames, LogGap};
 
 pub(super) use self::receive::ReceiveContext;
 use super::behind::{Behind, LogReader};
-use super::form::{self, Batch, Form, Sent, Why};
+use super::form::{self, Batch, Form, Why};
 use super::policy::{OnLag, SubscriberPolicy};
 use super::send_queue::{SendQueue, SlowConsumer};
 use super::socket::Socket;
@@ -194,15 +194,7 @@ impl Client {
     /// Queues the greetings, which the client gets before all messages.
     pub(super) fn greet(&mut self, greeting: &[Message]) {
         for message in greeting {
-            let mut bytes = Vec::new();
-            let sent = Sent { next: None, is_error: false, frame: message.frame() };
-            let frame = match self.form {
-                Form::Plain => message.frame().clone(),
-                Form::V1 => {
-                    self.form.write(sent, &mut bytes);
-                    bytes.into()
-                }
-            };
+            let frame = self.form.greeting(message.frame());
             self.send_queue.get_or_insert_default().owe(frame);
         }
     }
