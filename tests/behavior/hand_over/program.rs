@@ -208,7 +208,7 @@ pub(super) async fn post(address: SocketAddr, number: u64) -> u16 {
 pub(super) async fn speak(path: &Path, words: &[&str], until: &str) -> UnixStream {
     let mut stream = UnixStream::connect(path).await.unwrap();
     let talk = async {
-        stream.write_all(b"pode hand-over 4\n").await.unwrap();
+        stream.write_all(b"pode hand-over 5\n").await.unwrap();
         stream.read_exact(&mut [0; 17]).await.unwrap();
         let mut heard = hear(&mut stream).await;
         assert!(heard.starts_with(r#"{"sockets":"#), "{heard}");

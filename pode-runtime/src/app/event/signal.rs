@@ -15,7 +15,7 @@ use crate::base::debug_form::debug_form;
 use crate::base::error::EventError;
 use crate::base::log::ration::rationed;
 use crate::push::clients::Clients;
-use crate::push::engine::{Audience, Envelope};
+use crate::push::engine::{Answer, Audience, Envelope};
 use crate::push::publisher::Sending;
 
 /// A message from a client: the first argument of a signal's handler.
@@ -208,7 +208,7 @@ impl SignalClient {
     /// Tells the client of its error, which is already encoded.
     pub(crate) async fn tell_error(&self, message: Message) -> Result<(), SendError> {
         let client = Audience::client(self.own_path(), self.id().clone());
-        let audience = Audience { is_error: true, ..client };
+        let audience = Audience { answer: Some(Answer::Error(None)), ..client };
         let envelope = Envelope::new(audience, message);
         self.info.context.signals.post(self.info.signal, self.own_path().as_deref(), envelope).await
     }

@@ -121,8 +121,8 @@ impl LogReader<'_> {
             *place = None;
             let is_meant = |number, audience: &_| behind.is_meant(number, audience, client);
             let write = |number, audience: Option<&Audience>, frame: &[u8], bytes: &mut _| {
-                let is_error = audience.is_some_and(|audience| audience.is_error);
-                form.write(Sent { next: Some(number + 1), is_error, frame }, bytes);
+                let answer = audience.and_then(|audience| audience.answer);
+                form.write(Sent { next: Some(number + 1), answer, frame }, bytes);
             };
             let (path, from) = (&client.path, behind.number);
             *next = log.with(|log| log.read(path, from, until, is_meant, write, frames))?;

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use pode_core::frame::Close;
 use pode_core::hub::{Arrival, LogEntry, Parcel, Permit, Position, Weigh};
 use pode_core::{ClientId, Message, SendError};
+use serde::{Deserialize, Serialize};
 #[cfg(feature = "test")]
 use tokio::sync::mpsc;
 use tokio::sync::oneshot;
@@ -38,8 +39,18 @@ pub(crate) struct Audience {
     pub(crate) recipients: Recipients,
     /// The client that is excluded.
     pub(crate) except: Option<ClientId>,
-    /// Whether it is told of an error of its own, rather than a message of the signal.
-    pub(crate) is_error: bool,
+    /// Present if it is answered, rather than sent a message of the signal.
+    pub(crate) answer: Option<Answer>,
+}
+
+/// What answers a client of `pode.v1`, and the number of its message, if that has one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Answer {
+    /// A message as any other.
+    Reply(u64),
+    /// An object that says what was wrong.
+    Error(Option<u64>),
 }
 
 /// How long the path of a client within a family may be: all clients there share it,
@@ -213,7 +224,7 @@ impl Audience {
 
     /// Returns these of a path.
     pub(crate) fn of(path: Option<Arc<str>>, recipients: Recipients) -> Audience {
-        Audience { path, recipients, except: None, is_error: false }
+        Audience { path, recipients, except: None, answer: None }
     }
 }
 

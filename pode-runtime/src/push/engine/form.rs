@@ -10,6 +10,8 @@ use pode_core::frame::{Header, MAX_HEADER_BYTES, Opcode};
 use pode_core::hub::Position;
 use serde_json::json;
 
+use super::envelope::Answer;
+
 /// How messages look to a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
@@ -28,7 +30,7 @@ impl Form {
     pub(super) fn greeting(self, frame: &Bytes) -> Bytes {
         match self {
             Form::Plain => frame.clone(),
-            Form::V1 => self.framed(Sent { next: None, is_error: false, frame }),
+            Form::V1 => self.framed(Sent { next: None, answer: None, frame }),
         }
     }
 
@@ -40,15 +42,24 @@ impl Form {
 
     /// Appends the frame of a message.
     pub(super) fn write(self, message: Sent<'_>, bytes: &mut Vec<u8>) {
-        let Sent { next, is_error, frame } = message;
+        let Sent { next, answer, frame } = message;
         if self == Form::Plain {
             return bytes.extend_from_slice(frame);
         }
         let payload = &frame[Header::bytes_of(frame)..];
         let at = next.map(|next| format!(r#""at":{next},"#)).unwrap_or_default();
+        let (re, is_error) = match answer {
+            None => (None, false),
+            Some(Answer::Reply(re)) => (Some(re), false),
+            Some(Answer::Error(re)) => (re, true),
+        };
+        let re = re.map(|re| format!(r#""re":{re},"#)).unwrap_or_default();
         match payload.strip_prefix(b"{").filter(|_| is_error) {
-            Some(error) => write_text(&[b"{", at.as_bytes(), error], bytes),
-            None => write_text(&[b"{", at.as_bytes(), br#""data":"#, payload, b"}"], bytes),
+            Some(error) => write_text(&[b"{", at.as_bytes(), re.as_bytes(), error], bytes),
+            None => write_text(
+                &[b"{", at.as_bytes(), re.as_bytes(), br#""data":"#, payload, b"}"],
+                bytes,
+            ),
         }
     }
 }
@@ -58,8 +69,7 @@ impl Form {
 pub(super) struct Sent<'a> {
     /// The number of the next one, if messages have numbers.
     pub(super) next: Option<u64>,
-    /// Whether it is an object that tells a client of its error.
-    pub(super) is_error: bool,
+    pub(super) answer: Option<Answer>,
     /// Its plain frame.
     pub(super) frame: &'a [u8],
 }
@@ -72,7 +82,7 @@ pub(super) struct Batch {
     v1: OnceLock<Joined>,
     /// The number of the first, if messages have numbers.
     pub(super) first: Option<u64>,
-    is_error: bool,
+    answer: Option<Answer>,
 }
 
 /// Frames, and all of them joined once for all clients, for a single write.
@@ -94,8 +104,8 @@ impl Joined {
 }
 
 impl Batch {
-    pub(super) fn new(frames: Vec<Bytes>, first: Option<u64>, is_error: bool) -> Batch {
-        Batch { plain: Joined::new(frames), v1: OnceLock::new(), first, is_error }
+    pub(super) fn new(frames: Vec<Bytes>, first: Option<u64>, answer: Option<Answer>) -> Batch {
+        Batch { plain: Joined::new(frames), v1: OnceLock::new(), first, answer }
     }
 
     pub(super) fn in_form(&self, form: Form) -> &Joined {
@@ -108,7 +118,7 @@ impl Batch {
     fn made(&self, form: Form) -> Joined {
         let frame = |(frame, index): (&Bytes, u64)| {
             let next = self.first.map(|first| first + index + 1);
-            form.framed(Sent { next, is_error: self.is_error, frame })
+            form.framed(Sent { next, answer: self.answer, frame })
         };
         Joined::new(self.plain.frames.iter().zip(0..).map(frame).collect())
     }
@@ -200,7 +210,7 @@ mod tests {
             let json = format!("\"{}\"", "x".repeat(length));
             let frames =
                 vec![Message::text(&json).frame().clone(), Message::text("7 ").frame().clone()];
-            let batch = Batch::new(frames, Some(40), false);
+            let batch = Batch::new(frames, Some(40), None);
             let v1 = batch.in_form(Form::V1);
             let expected =
                 [format!(r#"{{"at":41,"data":{json}}}"#), r#"{"at":42,"data":7 }"#.to_owned()];
@@ -210,9 +220,21 @@ mod tests {
             assert_eq!(v1.joined, v1.frames.concat());
             assert_eq!(batch.in_form(Form::Plain).frames[1][..], b"\x81\x027 "[..]);
         }
-        let error = Message::text(r#"{"error":"no"}"#).frame().clone();
-        let batch = Batch::new(vec![error], None, true);
-        assert_eq!(text_of(&batch.in_form(Form::V1).joined), br#"{"error":"no"}"#);
+    }
+
+    #[test]
+    fn an_answer_says_to_which_message() {
+        let (error, data) = (r#"{"error":"no"}"#, "{}");
+        for (answer, json, expected) in [
+            (Answer::Error(None), error, r#"{"at":8,"error":"no"}"#),
+            (Answer::Error(Some(3)), error, r#"{"at":8,"re":3,"error":"no"}"#),
+            (Answer::Reply(3), data, r#"{"at":8,"re":3,"data":{}}"#),
+        ] {
+            let frame = Message::text(json).frame().clone();
+            let batch = Batch::new(vec![frame.clone()], Some(7), Some(answer));
+            assert_eq!(text_of(&batch.in_form(Form::V1).joined), expected.as_bytes());
+            assert_eq!(batch.in_form(Form::Plain).joined, frame);
+        }
     }
 
     #[test]

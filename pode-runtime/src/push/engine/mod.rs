@@ -60,7 +60,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{Instant, timeout_at};
 
 pub(crate) use self::envelope::{
-    Audience, Command, EVERYBODY, Envelope, Found, MAX_GROUP_BYTES, MAX_PATH_BYTES, Query,
+    Answer, Audience, Command, EVERYBODY, Envelope, Found, MAX_GROUP_BYTES, MAX_PATH_BYTES, Query,
     Recipients, random_epoch,
 };
 pub(crate) use self::form::{Form, V1_PROTOCOL};

@@ -372,8 +372,8 @@ impl Path {
             frames.push(message.frame().clone());
         }
         let first_number = self.log.as_ref().map(|_| next.saturating_sub(1));
-        let is_error = audience.is_some_and(|audience| audience.is_error);
-        let batch = Batch::new(frames, first_number, is_error);
+        let answer = audience.and_then(|audience| audience.answer);
+        let batch = Batch::new(frames, first_number, answer);
         Some(match first {
             Envelope::Addressed(addressed) => Due::Addressed(batch, addressed),
             _ => Due::Broadcast(batch),

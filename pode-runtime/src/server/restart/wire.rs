@@ -17,11 +17,11 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 
-use crate::push::engine::{Audience, Command, Envelope, Recipients};
+use crate::push::engine::{Answer, Audience, Command, Envelope, Recipients};
 
 /// The line that each side sends first. The version counts changes of frames,
 /// and of how the hub spreads the paths of a family.
-const LINE: &[u8; 17] = b"pode hand-over 4\n";
+const LINE: &[u8; 17] = b"pode hand-over 5\n";
 
 /// The start of that line, in any version.
 const LINE_START: &[u8] = b"pode hand-over ";
@@ -116,10 +116,6 @@ pub(super) enum WireEnvelope {
     Close { who: WireAudience, code: u16, reason: String },
 }
 
-fn is_false(value: &bool) -> bool {
-    !value
-}
-
 /// An audience.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct WireAudience {
@@ -129,8 +125,8 @@ pub(super) struct WireAudience {
     group: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     client: Option<ClientId>,
-    #[serde(default, skip_serializing_if = "is_false")]
-    is_error: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    answer: Option<Answer>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     except: Option<ClientId>,
 }
@@ -350,20 +346,20 @@ impl From<&Audience> for WireAudience {
             Recipients::Client(client) => (None, Some(client.clone())),
         };
         let path = audience.path.as_ref().map(ToString::to_string);
-        let (except, is_error) = (audience.except.clone(), audience.is_error);
-        WireAudience { path, group, client, except, is_error }
+        let (except, answer) = (audience.except.clone(), audience.answer);
+        WireAudience { path, group, client, except, answer }
     }
 }
 
 impl From<WireAudience> for Audience {
     fn from(audience: WireAudience) -> Audience {
-        let WireAudience { path, group, client, except, is_error } = audience;
+        let WireAudience { path, group, client, except, answer } = audience;
         let recipients = match (group, client) {
             (_, Some(client)) => Recipients::Client(client),
             (Some(group), None) => Recipients::Group(group.into()),
             (None, None) => Recipients::Everyone,
         };
-        Audience { path: path.map(Into::into), recipients, except, is_error }
+        Audience { path: path.map(Into::into), recipients, except, answer }
     }
 }
 
@@ -440,9 +436,10 @@ mod tests {
             path: path.clone(),
             recipients: Recipients::Group("crew".into()),
             except: Some(ada.clone()),
-            is_error: false,
+            answer: None,
         };
-        let error = Audience { is_error: true, ..Audience::client(None, ada.clone()) };
+        let ada_gets =
+            |answer| Audience { answer: Some(answer), ..Audience::client(None, ada.clone()) };
         let command = |command| Envelope::Command(Arc::new(command));
         let close = Close::own(4001, "bye").unwrap();
         for envelope in [
@@ -450,7 +447,9 @@ mod tests {
             Envelope::Broadcast(Message::binary(b"\xff\0")),
             Envelope::new(crew.clone(), Message::text("")),
             Envelope::new(Audience::client(None, ada.clone()), Message::binary(b"x")),
-            Envelope::new(error, Message::text("{}")),
+            Envelope::new(ada_gets(Answer::Error(None)), Message::text("{}")),
+            Envelope::new(ada_gets(Answer::Error(Some(7))), Message::text("{}")),
+            Envelope::new(ada_gets(Answer::Reply(u64::MAX)), Message::text("1")),
             command(Command::Join(Audience::client(path, ada), "crew".into())),
             command(Command::Leave(crew.clone(), "crew".into())),
             command(Command::Close(crew, close)),

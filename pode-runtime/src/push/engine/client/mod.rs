@@ -418,7 +418,7 @@ mod tests {
 
     fn batch(frames: &[&'static str]) -> Batch {
         let frames = frames.iter().map(|frame| Bytes::from_static(frame.as_bytes()));
-        Batch::new(frames.collect(), None, false)
+        Batch::new(frames.collect(), None, None)
     }
 
     #[test]

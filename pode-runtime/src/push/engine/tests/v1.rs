@@ -64,7 +64,10 @@ async fn a_client_knows_its_position() {
     ])
     .await;
     server.publish_to(to_group("crew"), "\"not for her\"").await;
-    let error = Audience { is_error: true, ..Audience::client(None, "ada".parse().unwrap()) };
+    let error = Audience {
+        answer: Some(Answer::Error(None)),
+        ..Audience::client(None, "ada".parse().unwrap())
+    };
     server.publish_to(error, r#"{"error":"no"}"#).await;
     server.publish_numbers(5..6).await;
     ada.hears(&[json!({ "at": 5, "error": "no" }), json!({ "at": 6, "data": 5 })]).await;
