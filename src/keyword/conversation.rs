@@ -121,6 +121,12 @@ keywords! {
     /// # let _ = chat();
     /// ```
     ///
+    /// A client of [`pode.v1`](crate::SignalEvent::message_number) may number its
+    /// messages. Each of these is handled once, in order, however often its connection
+    /// is cut, and the client is told when the handler has returned. Only after a crash
+    /// of the server may one come that was handled before, and then
+    /// [`event.may_be_repeated()`](crate::SignalEvent::may_be_repeated) says so.
+    ///
     /// # Levels
     ///
     /// A signal's widest audience is a part of its constant's type, so a `send`
@@ -242,7 +248,7 @@ keywords! {
     /// | reason | the client |
     /// |---|---|
     /// | `ByClient { code }` | sent a close frame, maybe with a code |
-    /// | `ByServer { code }` | was closed by a handler, for its `idle_timeout` (1000), for another client with its id (1008; 4001 by `pode.v1`) or after a failure (1011) |
+    /// | `ByServer { code }` | was closed by a handler, for its `idle_timeout` (1000), for another client with its id (1008; by `pode.v1` 4001, or 4409 for its own next connection) or after a failure (1011) |
     /// | `Error { code }` | broke a rule or a limit: 1002, 1003, 1007, 1008, 1009, and 4429 by `pode.v1` |
     /// | `Lagged` | read too slowly (1013) |
     /// | `TimedOut` | answered no heartbeat, and its connection was reset |

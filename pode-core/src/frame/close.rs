@@ -62,12 +62,17 @@ impl Close {
     pub const TOO_MANY: Close = Close::new(1008, "too many messages");
     /// The same for a client of `pode.v1`: 4429, so that it comes back.
     pub const TOO_MANY_V1: Close = Close::new(4429, "too many messages");
-    /// Another connection replaced this one: 1008.
+    /// Another client replaced this one: 1008.
     pub const REPLACED: Close = Close::new(1008, "another client came with this id");
     /// The same for a client of `pode.v1`: 4001, so that it doesn't come back.
     pub const REPLACED_V1: Close = Close::new(4001, "another client came with this id");
     /// A client of `pode.v1` sent something else: 1007.
     pub const NOT_V1: Close = Close::new(1007, "this is no message of pode.v1");
+    /// The number of its message is beyond the next one: 1007.
+    pub const NOT_NEXT: Close = Close::new(1007, "messages before this one are missing");
+    /// A client of `pode.v1` has another connection, which may be one that it gave up:
+    /// 4409, so that it comes back if nobody is there.
+    pub const ELSEWHERE: Close = Close::new(4409, "another connection of this client has come");
     /// Too many messages wait for a slow consumer: 1013.
     pub const TOO_SLOW: Close = Close::new(1013, "too slow: too many messages wait");
 

@@ -142,7 +142,12 @@ impl<T: Parcel> Hub<T> {
             let permits = Arc::new(Semaphore::new(capacity_messages));
             let log = log.map(|log| Arc::new(SharedLog::new(log)));
             let (permits_too, log_too) = (Arc::clone(&permits), log.clone());
-            let shared = Shared { permits: permits_too, sender: sender.downgrade(), log: log_too };
+            let shared = Shared {
+                permits: permits_too,
+                capacity_messages,
+                sender: sender.downgrade(),
+                log: log_too,
+            };
             let channels = hub.channels.entry(path).or_default();
             channels.push(Channel {
                 path,

@@ -37,6 +37,7 @@ type Received<T> = (Result<Slot<T>, RecvError>, broadcast::Receiver<Slot<T>>);
 /// The state that the receivers of a path share.
 pub(super) struct Shared<T: Parcel> {
     pub(super) permits: Arc<Semaphore>,
+    pub(super) capacity_messages: usize,
     /// Weak, so that receivers don't keep the channel open.
     pub(super) sender: broadcast::WeakSender<Slot<T>>,
     pub(super) log: Option<Arc<SharedLog<T>>>,
@@ -78,6 +79,11 @@ impl<T: Parcel> Receiver<T> {
     /// if messages have none, or nothing was taken yet.
     pub fn number(&self) -> u64 {
         self.number
+    }
+
+    /// Returns how many messages wait for a receiver at most.
+    pub fn capacity_messages(&self) -> usize {
+        self.shared.capacity_messages
     }
 
     /// Returns the source of more receivers of this path.

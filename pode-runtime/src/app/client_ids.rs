@@ -147,11 +147,29 @@ pub(crate) struct Holder<'a> {
     pub(crate) signal: &'a str,
     /// The client's own path within a family.
     pub(crate) path: Option<&'a str>,
-    pub(crate) headers: &'a HeaderMap,
+    /// Unknown of a client that is connected.
+    pub(crate) headers: Option<&'a HeaderMap>,
     pub(crate) address: Option<IpAddr>,
 }
 
+impl<'a> Holder<'a> {
+    /// Returns one of whom nothing but the path is known.
+    pub(crate) fn at(signal: &'a str, path: Option<&'a str>) -> Holder<'a> {
+        Holder { signal, path, headers: None, address: None }
+    }
+}
+
 impl IdSigner {
+    /// Returns for how long an id is good.
+    pub(crate) fn lifetime(&self) -> Duration {
+        self.lifetime
+    }
+
+    /// Whether ids are bound to an address and a user agent.
+    pub(crate) fn are_strict(&self) -> bool {
+        self.signing.as_ref().is_some_and(|signing| signing.is_strict)
+    }
+
     /// Returns the id in the form that its holder gets.
     pub(crate) fn give_out(&self, id: &ClientId, holder: &Holder<'_>, now: SystemTime) -> String {
         let Some(signing) = &self.signing else { return id.to_string() };
@@ -187,22 +205,27 @@ impl Signing<SecretBytes> {
         hmac::Key::new(hmac::HMAC_SHA256, &self.secret.0)
     }
 
-    /// Returns what is signed: all parts, each with its length, so that none
-    /// can be read as another.
     fn signed(&self, id: &str, until: &str, holder: &Holder<'_>) -> Vec<u8> {
-        let mut parts = vec![PURPOSE, id.as_bytes(), until.as_bytes(), holder.signal.as_bytes()];
-        parts.push(holder.path.unwrap_or_default().as_bytes());
-        let address = holder.address.map(|address| address.to_string()).unwrap_or_default();
-        if self.is_strict {
-            let agent = holder.headers.get(USER_AGENT);
-            parts.extend([agent.map_or(&[][..], HeaderValue::as_bytes), address.as_bytes()]);
-        }
-        let with_length = |part: &&[u8]| [&(part.len() as u64).to_be_bytes(), *part].concat();
-        parts.iter().flat_map(with_length).collect()
+        joined(&[PURPOSE, id.as_bytes(), until.as_bytes()], holder, self.is_strict)
     }
 }
 
-fn seconds(time: SystemTime) -> u64 {
+/// Returns what is signed for a holder: all parts, each with its length, so that none
+/// can be read as another.
+pub(crate) fn joined(parts: &[&[u8]], holder: &Holder<'_>, is_strict: bool) -> Vec<u8> {
+    let mut parts = parts.to_vec();
+    parts.extend([holder.signal.as_bytes(), holder.path.unwrap_or_default().as_bytes()]);
+    let address = holder.address.map(|address| address.to_string()).unwrap_or_default();
+    if is_strict {
+        let agent = holder.headers.and_then(|headers| headers.get(USER_AGENT));
+        parts.extend([agent.map_or(&[][..], HeaderValue::as_bytes), address.as_bytes()]);
+    }
+    let with_length = |part: &&[u8]| [&(part.len() as u64).to_be_bytes(), *part].concat();
+    parts.iter().flat_map(with_length).collect()
+}
+
+/// Returns the seconds since 1970.
+pub(crate) fn seconds(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
@@ -229,7 +252,7 @@ mod tests {
 
     /// The holder of an id for `/chat`.
     fn holder(headers: &HeaderMap, address: Option<IpAddr>) -> Holder<'_> {
-        Holder { signal: "/chat", path: None, headers, address }
+        Holder { headers: Some(headers), address, ..Holder::at("/chat", None) }
     }
 
     #[test]
@@ -269,14 +292,13 @@ mod tests {
     #[test]
     fn a_signed_id_is_good_at_its_signal_and_for_its_time() {
         let ids = signer(signed_by(SECRET));
-        let (headers, id) = (HeaderMap::new(), "ada".parse::<ClientId>().unwrap());
-        let of = |signal, path| Holder { signal, path, headers: &headers, address: None };
+        let id = "ada".parse::<ClientId>().unwrap();
         let places = [
-            of("/chat", None),
-            of("/admin", None),
-            of("/rooms/:room", Some("/rooms/1")),
-            of("/rooms/:room", Some("/rooms/2")),
-            of("/rooms/:number", Some("/rooms/1")),
+            Holder::at("/chat", None),
+            Holder::at("/admin", None),
+            Holder::at("/rooms/:room", Some("/rooms/1")),
+            Holder::at("/rooms/:room", Some("/rooms/2")),
+            Holder::at("/rooms/:number", Some("/rooms/1")),
         ];
         for (index, place) in places.iter().enumerate() {
             let given = ids.give_out(&id, place, at(START));
@@ -311,7 +333,7 @@ mod tests {
         let headers = agent("x");
         let place = Some("/rooms/1");
         let holder =
-            Holder { signal: "/rooms/:room", path: place, headers: &headers, address: HERE };
+            Holder { headers: Some(&headers), address: HERE, ..Holder::at("/rooms/:room", place) };
         let given = ids.give_out(&"ada".parse().unwrap(), &holder, at(START));
         // By the `hmac` of Python.
         assert_eq!(given, "s:ada.1750003600.+liYvc4cS6Rk5T0tOo1/UdRJmh3Dw9dCVSRnMSb3P1A=");

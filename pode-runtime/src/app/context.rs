@@ -1,10 +1,14 @@
 //! The context: what all events of a server share.
 
+use std::sync::Arc;
+
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::app::client_ids::IdSigner;
+use crate::app::sequences::Sequences;
 use crate::app::state::States;
+use crate::app::tickets::Tickets;
 use crate::content::position::Positions;
 use crate::content::view::Views;
 use crate::push::publisher::Signals;
@@ -25,6 +29,8 @@ pub(crate) struct Context {
     /// The Content-Security-Policy of pages.
     pub(crate) policy: &'static str,
     pub(crate) client_ids: IdSigner,
+    pub(crate) tickets: Arc<Tickets>,
+    pub(crate) sequences: Arc<Sequences>,
     /// Tasks that are still to be done for clients that have disconnected.
     pub(crate) client_tasks: TaskTracker,
     /// Ends the handlers of requests among them, at once.
@@ -33,8 +39,8 @@ pub(crate) struct Context {
 
 /// Returns the context of an event with these signals, for tests.
 #[cfg(test)]
-pub(crate) fn context_of(signals: Signals) -> std::sync::Arc<Context> {
-    std::sync::Arc::new(Context {
+pub(crate) fn context_of(signals: Signals) -> Arc<Context> {
+    Arc::new(Context {
         signals,
         positions: Positions::new(|_| Err("no signal is declared".to_owned())),
         states: Default::default(),
@@ -43,6 +49,8 @@ pub(crate) fn context_of(signals: Signals) -> std::sync::Arc<Context> {
         views: None,
         policy: "",
         client_ids: Default::default(),
+        tickets: Arc::new(Tickets::new(&Default::default())),
+        sequences: Default::default(),
         client_tasks: Default::default(),
         cut_off: Default::default(),
     })

@@ -6,5 +6,7 @@
 pub mod client_ids;
 pub(crate) mod context;
 pub mod event;
+pub(crate) mod sequences;
 pub(crate) mod state;
+pub(crate) mod tickets;
 pub(crate) mod uncancelled;

@@ -10,7 +10,7 @@ use pode_core::frame::Close;
 use pode_core::hub::Position;
 use pode_core::{ClientId, SendError, SignalTarget};
 
-use crate::push::engine::{Audience, Command, Envelope, Found, Query, Recipients};
+use crate::push::engine::{Audience, Command, Envelope, Found, Hello, Query, Recipients};
 use crate::push::publisher::Signals;
 
 /// The clients of a signal, or of one path of a family; see
@@ -181,7 +181,7 @@ impl Clients {
         client: ClientId,
         arrival: u64,
         since: Option<Position>,
-        hello: Option<String>,
+        hello: Option<Hello>,
     ) -> Result<Option<Position>, SendError> {
         let client = self.audience(Recipients::Client(client));
         let position = self.command(Command::Admit { client, arrival, since, hello }).await?;

@@ -2,9 +2,11 @@
 //! its disconnect.
 
 use std::fmt;
+use std::task::Waker;
+use std::time::Duration;
 
-use pode_core::Message;
 use pode_core::frame::Close;
+use pode_core::{ClientId, Message};
 use tokio::task::JoinHandle;
 
 use crate::push::raw_message::RawMessage;
@@ -14,15 +16,28 @@ use crate::push::raw_message::RawMessage;
 /// Called within a runtime. If it is dropped before [`leave`](Self::leave), its
 /// client was lost.
 pub(crate) trait Session: fmt::Debug + Send {
-    /// Counts a message of the client, and returns it as its handler gets it.
+    /// Counts a message of the client, and returns it as its handler gets it; `None` if
+    /// it came before.
     ///
     /// # Errors
     ///
-    /// It sends too many, or what is no message.
-    fn accept(&mut self, message: RawMessage) -> Result<RawMessage, Fault>;
+    /// It sends too many, or what is no message, or another connection goes on with its
+    /// messages.
+    fn accept(&mut self, message: RawMessage) -> Result<Option<Incoming>, Fault>;
 
-    /// Spawns a task that handles messages in their order.
-    fn handle(&self, messages: Vec<RawMessage>) -> JoinHandle<()>;
+    /// Spawns a task that handles messages in their order. While one waits, the waker is
+    /// woken when others are handled that are to be acknowledged.
+    fn handle(&self, messages: Vec<Incoming>, waker: Waker) -> JoinHandle<()>;
+
+    /// Returns the number up to which messages are handled, if the client wasn't told
+    /// so yet.
+    fn handled(&self) -> Option<u64>;
+
+    /// Notes that the client is told so.
+    fn acknowledge(&mut self, number: u64);
+
+    /// Returns what names the sequence of the client's messages, if it speaks `pode.v1`.
+    fn sequence(&self) -> Option<[u8; 16]>;
 
     /// Ends the session. The end is reported after the messages in handling and
     /// then the waiting ones are handled.
@@ -30,8 +45,45 @@ pub(crate) trait Session: fmt::Debug + Send {
         &mut self,
         end: DisconnectReason,
         handling: Option<JoinHandle<()>>,
-        waiting: Vec<RawMessage>,
+        waiting: Vec<Incoming>,
     );
+}
+
+/// A message of a client, for its handler.
+#[derive(Debug)]
+pub(crate) struct Incoming {
+    pub(crate) message: RawMessage,
+    pub(crate) number: Option<Number>,
+}
+
+/// The number of a message in the sequence of its client.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Number {
+    pub(crate) number: u64,
+    /// Whether it may have been handled before, by a server that nobody can ask.
+    pub(crate) may_be_repeated: bool,
+}
+
+/// Gives clients of `pode.v1` new tickets before theirs expire.
+pub(crate) trait Renews: fmt::Debug + Send + Sync {
+    /// Returns how often that is due; `None` if it isn't done.
+    fn period(&self) -> Option<Duration>;
+
+    /// Returns a new ticket.
+    fn renew(&self, renewal: &Renewal<'_>) -> String;
+}
+
+/// Whom a new ticket is for.
+pub(crate) struct Renewal<'client> {
+    /// The declared path.
+    pub(crate) signal: &'client str,
+    /// The client's own path within a family.
+    pub(crate) path: Option<&'client str>,
+    pub(crate) id: &'client ClientId,
+    /// Whether the program has set the id.
+    pub(crate) is_set: bool,
+    /// See [`Session::sequence`].
+    pub(crate) sequence: Option<[u8; 16]>,
 }
 
 /// What a client is told that broke a rule, when all its earlier messages are
@@ -54,7 +106,7 @@ pub enum DisconnectReason {
         code: Option<u16>,
     },
     /// The server closed it: for a handler, after its `idle_timeout` (1000), for
-    /// another client with its id (1008; 4001 by `pode.v1`), after a failure in the server (1011), or
+    /// another client with its id (1008; by `pode.v1` 4001, or 4409 for its own next connection), after a failure in the server (1011), or
     /// as it resumed and the messages that it missed were no longer kept (4410).
     ByServer {
         /// The close code.

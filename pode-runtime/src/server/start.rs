@@ -221,8 +221,9 @@ impl Server {
 
         let failure = Failure::default();
         let watchdog = Watchdog::start().map_err(|source| StartError::Runtime { source })?;
-        let engine = declared.start_engine(receivers, &failure, watchdog.as_ref())?;
         let context = declared.context(&signals, views, client_ids);
+        let tickets = &context.tickets;
+        let engine = declared.start_engine(receivers, tickets, &failure, watchdog.as_ref())?;
         #[cfg(feature = "upstream")]
         let upstreams = context.upstreams.clone();
         let client_tasks = context.client_tasks.clone();
@@ -237,7 +238,9 @@ impl Server {
         // Once the predecessor has let go, this server must start at once.
         #[cfg(unix)]
         let claim = match hand_over.path() {
-            Some(path) => Some(Claim::take(path, predecessor, signals.hub()).await?),
+            Some(path) => {
+                Some(Claim::take(path, predecessor, signals.hub(), &context.tickets).await?)
+            }
             None => None,
         };
         let stopping = watch::Sender::new(None);
@@ -294,6 +297,8 @@ impl Server {
         let restart = claim.map(|claim| {
             let resources = Resources {
                 signals: signals.clone(),
+                tickets: Arc::clone(&context.tickets),
+                sequences: Arc::clone(&context.sequences),
                 gate,
                 upstream_tasks: Arc::clone(&upstream_tasks),
                 accepting: accepting.clone(),
@@ -351,8 +356,9 @@ impl Server {
         // A failure is logged; requests and handshakes are refused then.
         let failure = Failure::default();
         let watchdog = Watchdog::start().map_err(|source| StartError::Runtime { source })?;
-        let engine = declared.start_engine(receivers, &failure, watchdog.as_ref())?;
         let context = declared.context(&signals, views, client_ids);
+        let tickets = &context.tickets;
+        let engine = declared.start_engine(receivers, tickets, &failure, watchdog.as_ref())?;
         let Declared { timers, schedules, upstreams: upstream_tasks, .. } = declared;
         let stopping = watch::Sender::new(None);
         let gate = JobGate::default();

@@ -2,6 +2,7 @@
 //! with which id.
 
 use std::sync::{Arc, Mutex};
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -22,6 +23,8 @@ use crate::app::event::{
     CLIENT_ID, ClientInfo, ConnectDecision, ConnectRequest, RequestHead, SignalClient,
     offered_protocols,
 };
+use crate::app::sequences::{Hold, SequenceId};
+use crate::app::tickets::Ticket;
 use crate::app::uncancelled::Uncancelled;
 use crate::base::log::ration::rationed;
 use crate::base::one_line::OneLine;
@@ -34,11 +37,12 @@ use crate::http::upgraded::detach;
 use crate::net::connection_limit::LimitReached;
 use crate::net::upgraded::UpgradedConnection;
 use crate::push::engine::{
-    Engine, Form, Groups, MAX_GROUP_BYTES, MAX_GROUPS, MAX_PATH_BYTES, NewSubscriber, V1_PROTOCOL,
+    Engine, Groups, Hello, MAX_GROUP_BYTES, MAX_GROUPS, MAX_PATH_BYTES, NewSubscriber, Speaks,
+    V1_PROTOCOL,
 };
 use crate::push::session::Session;
 use crate::signal::options::SignalOptions;
-use crate::signal::session::{ClientSession, Handlers};
+use crate::signal::session::ClientSession;
 
 /// The route to a signal, at one of the server's addresses.
 #[derive(Debug)]
@@ -70,6 +74,9 @@ const GROUP: HeaderName = HeaderName::from_static("x-pode-signal-group");
 
 /// The header that tells a client its position, if its signal keeps messages.
 const POSITION: HeaderName = HeaderName::from_static("x-pode-signal-position");
+
+/// What a client offers as a subprotocol begins with this, if it is a ticket.
+const TICKET_PREFIX: &str = "pode.ticket.";
 
 /// How long the header with a client's groups may be: many clients and proxies
 /// take no more than 8 KiB of headers.
@@ -159,7 +166,7 @@ impl SignalRoute {
             id: ClientId::new(),
             path: None,
             groups: Groups::default(),
-            form: Form::V1,
+            speaks: Speaks::V1 { is_set: false },
             greeting: Vec::new(),
             session: None,
             permit: None,
@@ -217,16 +224,24 @@ impl SignalRoute {
             context: Arc::clone(&context),
             decision: Mutex::new(ConnectDecision::of(ClientId::new())),
         });
-        let new_id = request.decision().id.clone();
+        let speaks_v1 = self.speaks_v1(&request.head);
+        let offered = speaks_v1.then(|| offered_ticket(&request.head)).flatten();
+        let ticket = offered.and_then(|given| {
+            context.tickets.take_back(given, &request.holder(), SystemTime::now())
+        });
+        if let Some(Ticket { id, is_set: false, .. }) = &ticket {
+            request.decision().id = id.clone();
+        }
+        let own_id = request.decision().id.clone();
         self.ask(&request).await?;
 
         let proof = request.signed_id();
         // A clone of the event may still exist: calls on it come too late.
         let ConnectDecision { id, groups, greeting, state, protocol } = request.decision().take();
-        let speaks_v1 = self.speaks_v1(&request.head);
-        let (form, protocol) = match speaks_v1 {
-            true => (Form::V1, Some(V1_PROTOCOL.to_owned())),
-            false => (Form::Plain, protocol),
+        let is_set = id != own_id;
+        let (speaks, protocol) = match speaks_v1 {
+            true => (Speaks::V1 { is_set }, Some(V1_PROTOCOL.to_owned())),
+            false => (Speaks::Plain, protocol),
         };
         if !groups.are_allowed() {
             let text = format!(
@@ -249,7 +264,6 @@ impl SignalRoute {
         let header = |value: &str| HeaderValue::from_str(value).ok();
         let its_path = path.as_deref().unwrap_or(signal);
         let joined = groups.as_slice().join(",");
-        let hello = speaks_v1.then(|| hello(&proof, handlers, options));
         let told = [
             (CLIENT_ID, header(&proof)),
             (NAME, header(its_path)),
@@ -265,6 +279,19 @@ impl SignalRoute {
             }
         }
 
+        let sequence = ticket.filter(|ticket| ticket.id == id).map(|ticket| ticket.sequence);
+        let numbers = match speaks_v1 && handlers.receives() {
+            true => Some(Numbers::of(&context, options, sequence).await),
+            false => None,
+        };
+        let hello = speaks_v1.then(|| {
+            let sequence = numbers.as_ref().map(|numbers| numbers.hold.id).unwrap_or_default();
+            let ticket = Ticket { id: id.clone(), is_set, sequence };
+            let ticket = context.tickets.give_out(&ticket, &request.holder(), SystemTime::now());
+            let members = hello(&proof, ticket, numbers.as_ref(), offered.is_some(), options);
+            Hello { members, sequence: numbers.as_ref().map(|numbers| numbers.hold.id.bytes()) }
+        });
+        let hold = numbers.map(|numbers| numbers.hold);
         let mut permit = permit;
         let session = handlers.needs_session().then(|| {
             let info = ClientInfo {
@@ -278,16 +305,15 @@ impl SignalRoute {
             };
             let client = SignalClient::new(info);
             let handlers = Arc::clone(handlers);
-            let (is_known, per_second) = (id != new_id, options.messages_per_second);
-            let permit = permit.take();
-            let session = ClientSession::new(client, is_known, handlers, per_second, form, permit);
+            let (permit, per_second) = (permit.take(), options.messages_per_second);
+            let session = ClientSession::new(client, is_set, handlers, per_second, hold, permit);
             Box::new(session) as Box<dyn Session>
         });
         let new_subscriber = NewSubscriber {
             id: id.clone(),
             path,
             groups,
-            form,
+            speaks,
             greeting,
             session,
             permit,
@@ -329,6 +355,37 @@ impl SignalRoute {
     }
 }
 
+/// Returns the ticket that a client offers.
+fn offered_ticket(head: &RequestHead) -> Option<&str> {
+    offered_protocols(head).find_map(|name| name.strip_prefix(TICKET_PREFIX))
+}
+
+/// Where the numbered messages of a client go on.
+struct Numbers {
+    hold: Hold,
+    /// The number of the last one that is handled.
+    heard: u64,
+    /// Whether the server knows those that came before.
+    are_known: bool,
+}
+
+impl Numbers {
+    /// Claims a sequence, or begins a new one.
+    async fn of(
+        context: &Context,
+        options: &SignalOptions,
+        sequence: Option<SequenceId>,
+    ) -> Numbers {
+        let kept_seconds = options.history_age.as_secs().try_into().unwrap_or(u32::MAX);
+        if let Some(sequence) = sequence
+            && let Some((hold, heard)) = context.sequences.claim(sequence, kept_seconds).await
+        {
+            return Numbers { hold, heard, are_known: true };
+        }
+        Numbers { hold: context.sequences.begin(kept_seconds), heard: 0, are_known: false }
+    }
+}
+
 /// Returns what resolves to the connection once the client has its response.
 async fn opening(signal: &'static str, upgrade: OnUpgrade) -> Option<UpgradedConnection> {
     let left = |error: &_| tracing::debug!(signal, %error, "a client left in the handshake");
@@ -348,13 +405,24 @@ fn close_of(refusal: &Response<Bytes>) -> Option<Close> {
 
 /// Returns the members of the hello to a client of `pode.v1` that have nothing to do
 /// with positions.
-fn hello(signed_id: &str, handlers: &Handlers, options: &SignalOptions) -> String {
-    let mut members = Map::from_iter([("id".to_owned(), signed_id.into())]);
+fn hello(
+    signed_id: &str,
+    ticket: String,
+    numbers: Option<&Numbers>,
+    has_ticket: bool,
+    options: &SignalOptions,
+) -> String {
+    let mut members =
+        Map::from_iter([("id".to_owned(), signed_id.into()), ("ticket".to_owned(), ticket.into())]);
     let beat = options.heartbeat.as_secs();
     if beat > 0 {
         members.insert("beat".to_owned(), beat.into());
     }
-    if handlers.receives() {
+    if let Some(Numbers { heard, are_known, .. }) = numbers {
+        members.insert("heard".to_owned(), (*heard).into());
+        if has_ticket {
+            members.insert("known".to_owned(), (*are_known).into());
+        }
         members.insert("max".to_owned(), options.max_message_bytes.into());
     }
     let object = Value::from(members).to_string();

@@ -10,6 +10,8 @@ mod position;
 mod rate;
 pub(crate) mod rebroadcast;
 pub(crate) mod session;
+#[cfg(test)]
+mod tests;
 
 use std::any::Any;
 use std::sync::Arc;

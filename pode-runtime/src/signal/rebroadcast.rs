@@ -66,9 +66,9 @@ pub(crate) fn install_handlers(signals: &mut [Signal]) {
         let handlers = Arc::get_mut(&mut signal.handlers).expect("nothing has started yet");
         if handlers.rebroadcast.is_some() {
             let rebroadcasts = Arc::clone(&rebroadcasts);
-            handlers.receive = Some(Box::new(move |client, message| {
+            handlers.receive = Some(Box::new(move |client, incoming| {
                 let rebroadcasts = Arc::clone(&rebroadcasts);
-                async move { rebroadcasts.rebroadcast(&client, message).await }.boxed()
+                async move { rebroadcasts.rebroadcast(&client, incoming.message).await }.boxed()
             }));
         }
     }

@@ -5,27 +5,30 @@
 //! all messages of the client were handled. A session that is dropped reports
 //! it, too.
 
+use std::future::poll_fn;
 use std::num::NonZero;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Poll, Waker};
 
 use futures_util::future::BoxFuture;
 use pode_core::frame::Close;
 use pode_core::{Message, SendError};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::json;
 use serde_json::value::RawValue;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
 use crate::app::event::{ConnectRequest, SignalClient};
+use crate::app::sequences::{Hold, Place};
 use crate::base::debug_form::debug_form;
 use crate::base::one_line::OneLine;
 use crate::base::outcome::{BoxError, Failed, caught, failure};
 use crate::base::supervisor::{self, has_ended};
 use crate::net::connection_limit::ConnectionPermit;
-use crate::push::engine::Form;
 use crate::push::raw_message::RawMessage;
-use crate::push::session::{DisconnectReason, Fault, Session};
+use crate::push::session::{DisconnectReason, Fault, Incoming, Number, Session};
 use crate::signal::Validate;
 use crate::signal::rate::{KnownRates, Rate};
 
@@ -43,7 +46,7 @@ pub(crate) struct Handlers {
 
 pub(crate) type Handled = BoxFuture<'static, Result<(), BoxError>>;
 pub(crate) type ConnectHandler = Box<dyn Fn(Arc<ConnectRequest>) -> Handled + Send + Sync>;
-pub(crate) type ReceiveHandler = Box<dyn Fn(SignalClient, RawMessage) -> Handled + Send + Sync>;
+pub(crate) type ReceiveHandler = Box<dyn Fn(SignalClient, Incoming) -> Handled + Send + Sync>;
 pub(crate) type DisconnectHandler =
     Box<dyn Fn(SignalClient, DisconnectReason) -> Handled + Send + Sync>;
 
@@ -57,7 +60,8 @@ pub(crate) struct ClientSession {
     /// Whether the program knows the client: its rate goes on with its next
     /// connection.
     is_known: bool,
-    form: Form,
+    /// Present if the client speaks `pode.v1`.
+    hold: Option<Box<Hold>>,
     /// The client counts until all is done for it.
     permit: Option<ConnectionPermit>,
     /// Whether the end was reported.
@@ -76,8 +80,9 @@ impl Handlers {
     }
 
     /// Has a message handled. Every failure is reported to the client.
-    async fn receive(&self, client: &SignalClient, message: RawMessage) {
+    async fn receive(&self, client: &SignalClient, message: Incoming) {
         let Some(receive) = &self.receive else { return };
+        let number = message.number.map(|Number { number, .. }| number);
         let handled = caught(async { receive(client.clone(), message).await }).await;
         let Err(failed) = handled else { return };
         let text = match failed {
@@ -91,7 +96,7 @@ impl Handlers {
                 "the server could not handle this message".to_owned()
             }
         };
-        if let Err(error) = client.tell_error(error_reply(&text)).await {
+        if let Err(error) = client.tell_error(error_reply(&text), number).await {
             tracing::debug!(signal = client.signal(), %error, "a client isn't told of its error");
         }
     }
@@ -102,21 +107,30 @@ fn error_reply(text: &str) -> Message {
     Message::text(&json!({ "error": text }).to_string())
 }
 
-/// Returns what a client of `pode.v1` sent, without the object around it.
-fn unwrapped(message: &RawMessage) -> Option<RawMessage> {
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Wrapped<'message> {
-        #[serde(borrow)]
-        data: &'message RawValue,
+/// What a client of `pode.v1` sends.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wrapped<'message> {
+    #[serde(default, deserialize_with = "present")]
+    n: Option<NonZero<u64>>,
+    #[serde(default)]
+    again: bool,
+    #[serde(borrow)]
+    data: &'message RawValue,
+}
+
+/// Reads a member that may be absent, but not null.
+fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(from).map(Some)
+}
+
+impl Wrapped<'_> {
+    fn read(message: &RawMessage) -> Option<Wrapped<'_>> {
+        let RawMessage::Text(text) = message else { return None };
+        // An array would be read, too.
+        let is_object = text.trim_start().starts_with('{');
+        serde_json::from_str(text).ok().filter(|_| is_object)
     }
-    let RawMessage::Text(text) = message else { return None };
-    // An array would be read, too.
-    if !text.trim_start().starts_with('{') {
-        return None;
-    }
-    let Wrapped { data } = serde_json::from_str(text).ok()?;
-    Some(RawMessage::Text(data.get().to_owned()))
 }
 
 fn has_stopped(error: &BoxError) -> bool {
@@ -130,7 +144,7 @@ impl ClientSession {
         is_known: bool,
         handlers: Arc<Handlers>,
         messages_per_second: u32,
-        form: Form,
+        hold: Option<Hold>,
         permit: Option<ConnectionPermit>,
     ) -> ClientSession {
         let messages_per_second = NonZero::new(messages_per_second);
@@ -140,7 +154,7 @@ impl ClientSession {
             rate: None,
             messages_per_second,
             is_known,
-            form,
+            hold: hold.map(Box::new),
             permit,
             has_left: false,
         }
@@ -158,51 +172,123 @@ impl ClientSession {
 
     /// Handles messages in their order; nothing happens until the future is
     /// awaited.
-    fn handled(&self, messages: Vec<RawMessage>) -> impl Future<Output = ()> + use<> {
+    fn handle_all(&self, messages: Vec<Incoming>) -> impl Future<Output = ()> + use<> {
         let (client, handlers) = (self.client.clone(), Arc::clone(&self.handlers));
+        let hold = self.hold_of(&messages);
         async move {
             for message in messages {
+                let turn = match (&hold, message.number) {
+                    (Some(hold), Some(Number { number, .. })) => match hold.handle(number) {
+                        Some(turn) => Some(turn),
+                        // Its client sends it again, by another connection.
+                        None => continue,
+                    },
+                    _ => None,
+                };
                 // Only the log can still panic, which must not lose a message.
                 let _ = supervisor::caught(handlers.receive(&client, message)).await;
+                drop(turn);
             }
         }
+    }
+
+    /// Returns the hold on the sequence of messages, if any of these has a number.
+    fn hold_of(&self, messages: &[Incoming]) -> Option<Hold> {
+        let has_number = messages.iter().any(|message| message.number.is_some());
+        self.hold.as_deref().filter(|_| has_number).cloned()
+    }
+
+    /// Finds the place of a numbered message.
+    fn place(&mut self, number: u64) -> Option<Place> {
+        Some(self.client.context().sequences.receive(self.hold.as_mut()?, number))
     }
 }
 
 impl Session for ClientSession {
-    fn accept(&mut self, message: RawMessage) -> Result<RawMessage, Fault> {
+    fn accept(&mut self, message: RawMessage) -> Result<Option<Incoming>, Fault> {
         if !self.is_in_rate() {
             let per_second = self.messages_per_second.map_or(0, NonZero::get);
             let text = format!("too many messages: at most {per_second} in a second are taken");
-            let close = match self.form {
-                Form::Plain => Close::TOO_MANY,
-                Form::V1 => Close::TOO_MANY_V1,
+            let close = match self.hold {
+                None => Close::TOO_MANY,
+                Some(_) => Close::TOO_MANY_V1,
             };
             return Err(Fault { message: Some(error_reply(&text)), close });
         }
-        match self.form {
-            Form::Plain => Ok(message),
-            Form::V1 => unwrapped(&message).ok_or(Fault { message: None, close: Close::NOT_V1 }),
+        if self.hold.is_none() {
+            return Ok(Some(Incoming { message, number: None }));
+        }
+        let fault = |close| Fault { message: None, close };
+        let wrapped = Wrapped::read(&message).ok_or_else(|| fault(Close::NOT_V1))?;
+        let Wrapped { n, again, data } = wrapped;
+        let message = RawMessage::Text(data.get().to_owned());
+        let Some(number) = n.map(NonZero::get) else {
+            return match again {
+                true => Err(fault(Close::NOT_V1)),
+                false => Ok(Some(Incoming { message, number: None })),
+            };
+        };
+        match self.place(number) {
+            Some(Place::Next) => {
+                let number = Number { number, may_be_repeated: again };
+                Ok(Some(Incoming { message, number: Some(number) }))
+            }
+            Some(Place::Again) => Ok(None),
+            Some(Place::Beyond) => Err(fault(Close::NOT_NEXT)),
+            Some(Place::Elsewhere) | None => Err(fault(Close::ELSEWHERE)),
         }
     }
 
-    fn handle(&self, messages: Vec<RawMessage>) -> JoinHandle<()> {
-        tokio::spawn(self.handled(messages))
+    fn handle(&self, messages: Vec<Incoming>, waker: Waker) -> JoinHandle<()> {
+        let hold = self.hold_of(&messages);
+        let handled = self.handle_all(messages);
+        tokio::spawn(async move {
+            let mut handled = pin!(handled);
+            let mut told = None;
+            poll_fn(|context| {
+                let poll = handled.as_mut().poll(context);
+                // When all are handled, the shard is woken in any case.
+                if let (Poll::Pending, Some(hold)) = (poll, &hold)
+                    && told != hold.handled()
+                {
+                    told = hold.handled();
+                    waker.wake_by_ref();
+                }
+                poll
+            })
+            .await;
+        })
+    }
+
+    fn handled(&self) -> Option<u64> {
+        self.hold.as_ref()?.handled()
+    }
+
+    fn acknowledge(&mut self, number: u64) {
+        if let Some(hold) = &self.hold {
+            hold.acknowledge(number);
+        }
+    }
+
+    fn sequence(&self) -> Option<[u8; 16]> {
+        self.hold.as_ref().map(|hold| hold.id.bytes())
     }
 
     fn leave(
         &mut self,
         end: DisconnectReason,
         handling: Option<JoinHandle<()>>,
-        waiting: Vec<RawMessage>,
+        waiting: Vec<Incoming>,
     ) {
         self.has_left = true;
-        if self.handlers.disconnect.is_none() && handling.is_none() && waiting.is_empty() {
+        let is_all_handled = waiting.is_empty();
+        let handled = self.handle_all(waiting);
+        let hold = self.hold.take().map(|hold| Held { hold, client: self.client.clone() });
+        if self.handlers.disconnect.is_none() && handling.is_none() && is_all_handled {
             return;
         }
         // Without a runtime, everything has ended.
         let Ok(runtime) = Handle::try_current() else { return };
-        let handled = self.handled(waiting);
         let (client, handlers) = (self.client.clone(), Arc::clone(&self.handlers));
         let client_tasks = self.client.client_tasks().clone();
         let permit = self.permit.take();
@@ -213,6 +299,7 @@ impl Session for ClientSession {
                     has_ended(handling.await);
                 }
                 handled.await;
+                drop(hold);
                 let Some(disconnect) = &handlers.disconnect else { return };
                 let told = failure(async {
                     match disconnect(client.clone(), end).await {
@@ -232,6 +319,18 @@ impl Session for ClientSession {
             },
             &runtime,
         );
+    }
+}
+
+/// A hold that is left with its last message.
+struct Held {
+    hold: Box<Hold>,
+    client: SignalClient,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.client.context().sequences.leave(&self.hold);
     }
 }
 

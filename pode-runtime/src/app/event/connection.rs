@@ -100,13 +100,18 @@ impl ConnectRequest {
 
     /// Returns the client's id in the form that the client sends with requests.
     pub(crate) fn signed_id(&self) -> String {
-        let holder = Holder {
+        let id = &self.decision().id;
+        self.context.client_ids.give_out(id, &self.holder(), SystemTime::now())
+    }
+
+    /// Returns to whom ids and tickets are given.
+    pub(crate) fn holder(&self) -> Holder<'_> {
+        Holder {
             signal: self.signal,
             path: self.path.as_deref(),
-            headers: &self.head.headers,
+            headers: Some(&self.head.headers),
             address: self.head.peer.map(|peer| peer.ip()),
-        };
-        self.context.client_ids.give_out(&self.decision().id, &holder, SystemTime::now())
+        }
     }
 
     /// Returns the values of its path's parameters.

@@ -17,6 +17,7 @@ use crate::base::log::ration::rationed;
 use crate::push::clients::Clients;
 use crate::push::engine::{Answer, Audience, Envelope};
 use crate::push::publisher::Sending;
+use crate::push::session::Number;
 
 /// A message from a client: the first argument of a signal's handler.
 ///
@@ -25,12 +26,13 @@ use crate::push::publisher::Sending;
 /// refer to the same message.
 pub struct SignalEvent<Out> {
     client: SignalClient,
+    number: Option<Number>,
     out: PhantomData<fn() -> Out>,
 }
 
 impl<Out> SignalEvent<Out> {
-    pub(crate) fn new(client: SignalClient) -> SignalEvent<Out> {
-        SignalEvent { client, out: PhantomData }
+    pub(crate) fn new(client: SignalClient, number: Option<Number>) -> SignalEvent<Out> {
+        SignalEvent { client, number, out: PhantomData }
     }
 
     /// Returns the client that sent the message.
@@ -38,13 +40,40 @@ impl<Out> SignalEvent<Out> {
         &self.client
     }
 
+    /// Returns the number that the client gave the message, if it speaks `pode.v1`
+    /// (`docs/protocol.md`) and did: 1 for its first message, 2 for the next one. Each is
+    /// handled once, in order, over all connections of the client and all processes that
+    /// hand over to each other. When the handler has returned, or has failed, the client
+    /// is told so.
+    ///
+    /// A server that was started anew, or has forgotten the client, begins with 1
+    /// again; see [`may_be_repeated`](Self::may_be_repeated).
+    pub fn message_number(&self) -> Option<u64> {
+        self.number.map(|Number { number, .. }| number)
+    }
+
+    /// Returns whether the message may have been handled before: its client has sent it
+    /// already, to a process that has crashed, that has forgotten the client, or whose
+    /// handler took longer than five seconds after a cut. Only messages with a number
+    /// are sent again.
+    ///
+    /// A handler whose effect must not happen twice then looks whether it has: so a
+    /// message needs a mark of its own, which the effect keeps.
+    pub fn may_be_repeated(&self) -> bool {
+        self.number.is_some_and(|Number { may_be_repeated, .. }| may_be_repeated)
+    }
+
     /// Sends a payload to the client that sent the message; see
-    /// [`Signals::send`](crate::push::publisher::Signals::send).
+    /// [`Signals::send`](crate::push::publisher::Signals::send). If the message has a
+    /// number, the reply says to which it is.
     pub fn reply(&self, payload: &Out) -> Sending<Addressed>
     where
         Out: Payload,
     {
-        self.client.send(payload)
+        let answer = self.message_number().map(Answer::Reply);
+        let audience = Audience { answer, ..self.client.audience() };
+        let ClientInfo { signal, context, .. } = &*self.client.info;
+        context.signals.send_to(signal, audience, payload)
     }
 
     fn context(&self) -> &Context {
@@ -200,15 +229,18 @@ impl SignalClient {
         self.info.context.signals.clients_at(self.info.signal, self.own_path())
     }
 
-    fn send<Out: Payload>(&self, payload: &Out) -> Sending<Addressed> {
-        let audience = Audience::client(self.own_path(), self.id().clone());
-        self.info.context.signals.send_to(self.info.signal, audience, payload)
+    fn audience(&self) -> Audience {
+        Audience::client(self.own_path(), self.id().clone())
     }
 
-    /// Tells the client of its error, which is already encoded.
-    pub(crate) async fn tell_error(&self, message: Message) -> Result<(), SendError> {
-        let client = Audience::client(self.own_path(), self.id().clone());
-        let audience = Audience { answer: Some(Answer::Error(None)), ..client };
+    /// Tells the client of its error, which is already encoded, in the message with
+    /// this number.
+    pub(crate) async fn tell_error(
+        &self,
+        message: Message,
+        number: Option<u64>,
+    ) -> Result<(), SendError> {
+        let audience = Audience { answer: Some(Answer::Error(number)), ..self.audience() };
         let envelope = Envelope::new(audience, message);
         self.info.context.signals.post(self.info.signal, self.own_path().as_deref(), envelope).await
     }
@@ -226,7 +258,7 @@ pub(super) fn parameters<P: Parameters>(values: Option<&Arc<dyn Any + Send + Syn
 
 impl<Out> Clone for SignalEvent<Out> {
     fn clone(&self) -> Self {
-        SignalEvent::new(self.client.clone())
+        SignalEvent::new(self.client.clone(), self.number)
     }
 }
 

@@ -72,7 +72,7 @@ impl WebEvent {
         let holder = Holder {
             signal: signal.declared_path(),
             path: signal.concrete_path().map(AsRef::as_ref),
-            headers: self.headers(),
+            headers: Some(self.headers()),
             address: self.peer_address().map(|peer| peer.ip()),
         };
         let ids = &self.context().client_ids;

@@ -142,6 +142,13 @@ impl OpeningTime {
         OpeningTime { at: (since.as_millis() / 100).try_into().unwrap_or(u32::MAX) }
     }
 
+    /// Whether in the last `recent` since then, a whole number of periods was over.
+    pub(crate) fn has_come_round(self, period: Duration, recent: Duration) -> bool {
+        let tenths = |time: Duration| (time.as_millis() / 100).max(1);
+        let age = u128::from(OpeningTime::now().at.saturating_sub(self.at));
+        age / tenths(period) > age.saturating_sub(tenths(recent)) / tenths(period)
+    }
+
     /// Logs the end of a WebSocket at this path, and why it ended.
     pub(crate) fn tell_end(self, path: &str, code: Option<u16>, why: &str) {
         // May be called by a destructor.

@@ -1,18 +1,16 @@
 //! Delivery: takes envelopes from the channel of a path and applies them to its
 //! clients in a shard.
 
-use std::mem;
-
 use pode_core::frame::Close;
 use pode_core::hub::Position;
 use tokio::task::yield_now;
 
 use super::client::SendOutcome;
-use super::envelope::{Audience, Command, EVERYBODY};
-use super::form::{Batch, Form};
-use super::path::{Due, Path};
+use super::envelope::{Audience, Command, EVERYBODY, Hello};
+use super::form::Batch;
+use super::path::{Due, DueAnswer, Path};
 use super::readiness::{SlotId, Source};
-use super::shard::{Shard, Turns};
+use super::shard::{Shard, SlotKey, Turns};
 use crate::base::log::ration::rationed;
 use crate::push::session::DisconnectReason;
 
@@ -20,16 +18,20 @@ impl Shard {
     /// Handles what is due on a path. Returns whether anything was: then more
     /// may be due.
     pub(super) async fn deliver(&mut self, path: u32) -> bool {
-        let Some(due) = self.paths[path as usize].next_due() else {
-            self.tell_faults(path);
-            return false;
-        };
+        let due = self.paths[path as usize].next_due();
+        let is_all = due.is_none();
         match due {
-            Due::Broadcast(batch) => self.send(path, None, &batch).await,
-            Due::Addressed(batch, addressed) => self.send(path, Some(&addressed.0), &batch).await,
-            Due::Command(command) => self.obey(path, &command).await,
+            Some(Due::Broadcast(batch)) => self.send(path, None, &batch).await,
+            Some(Due::Addressed(batch, addressed)) => {
+                self.send(path, Some(&addressed.0), &batch).await;
+            }
+            Some(Due::Command(command)) => self.obey(path, &command).await,
+            None => {}
         }
-        true
+        while let Some(answer) = self.paths[path as usize].next_answer(is_all) {
+            self.answer(path, &answer);
+        }
+        !is_all
     }
 
     /// Writes messages to the clients of a path, or to an audience of them.
@@ -71,16 +73,19 @@ impl Shard {
         }
     }
 
-    /// Closes the clients that broke a rule: messages on their way to them,
-    /// such as answers to their earlier messages, are delivered by now.
-    fn tell_faults(&mut self, path: u32) {
-        for slot in mem::take(&mut self.paths[path as usize].at_fault) {
-            let Path { clients, live, .. } = &mut self.paths[path as usize];
-            if clients.get_mut(slot).is_some_and(|client| client.close_for_fault(false, *live)) {
-                self.unlist(SlotId { path, slot });
-                self.advance(SlotId { path, slot });
-            }
+    /// Tells a client that its messages are handled, and closes it if it broke a rule.
+    fn answer(&mut self, path: u32, answer: &DueAnswer) {
+        let place = SlotId { path, slot: answer.slot };
+        if !self.is_here(SlotKey { place, arrival: answer.arrival }) {
+            return;
         }
+        let live = self.paths[path as usize].live;
+        let client = self.client(place);
+        client.acknowledge(answer.handled);
+        if client.close_for_fault(false, live) {
+            self.unlist(place);
+        }
+        self.advance(place);
     }
 
     /// Carries out a command.
@@ -99,10 +104,11 @@ impl Shard {
                 self.join_all();
                 let (admitted, before) = self.paths[number as usize].admit(client, *arrival);
                 if let Some(slot) = before {
-                    self.replace(SlotId { path: number, slot });
+                    let sequence = hello.as_ref().and_then(|hello| hello.sequence);
+                    self.replace(SlotId { path: number, slot }, sequence);
                 }
                 if let Some(slot) = admitted {
-                    self.begin(SlotId { path: number, slot }, *since, hello.as_deref());
+                    self.begin(SlotId { path: number, slot }, *since, hello.as_ref());
                 }
             }
             Command::Drain { share, code, reason } => {
@@ -131,7 +137,7 @@ impl Shard {
     }
 
     /// Begins to deliver to a client that was admitted.
-    fn begin(&mut self, place: SlotId, since: Option<Position>, hello: Option<&str>) {
+    fn begin(&mut self, place: SlotId, since: Option<Position>, hello: Option<&Hello>) {
         match self.paths[place.path as usize].begin(place.slot, since, hello) {
             Ok(()) => self.readiness.again(Source::Client(place)),
             Err(_) => {
@@ -143,13 +149,11 @@ impl Shard {
         }
     }
 
-    /// Closes a client whose id now belongs to another client.
-    fn replace(&mut self, place: SlotId) {
+    /// Closes a client whose id now belongs to another connection, with messages of this
+    /// sequence.
+    fn replace(&mut self, place: SlotId, sequence: Option<[u8; 16]>) {
         let client = self.client(place);
-        let close = match client.form {
-            Form::Plain => Close::REPLACED,
-            Form::V1 => Close::REPLACED_V1,
-        };
+        let close = client.replaced_by(sequence);
         let code = close.code().unwrap_or_default();
         client.close(&close, DisconnectReason::ByServer { code });
         self.limit(place);

@@ -79,9 +79,8 @@ pub(crate) enum Command {
     /// that are sent from here on, and those since its last position, if it
     /// resumes; an earlier client with its id is closed.
     ///
-    /// With `hello`, it speaks `pode.v1`: these are the members of its hello that
-    /// have nothing to do with positions.
-    Admit { client: Audience, arrival: u64, since: Option<Position>, hello: Option<String> },
+    /// With `hello`, it speaks `pode.v1`.
+    Admit { client: Audience, arrival: u64, since: Option<Position>, hello: Option<Hello> },
     /// Close a share of all clients: none at 0, all at [`EVERYBODY`]. With a code
     /// and reason, to which its position is added if messages have numbers.
     Drain { share: u32, code: u16, reason: &'static str },
@@ -94,6 +93,15 @@ pub(crate) enum Command {
     /// and is in no log.
     #[cfg(feature = "test")]
     Mark(Audience, Message),
+}
+
+/// What a client of `pode.v1` gets first of all.
+#[derive(Debug)]
+pub(crate) struct Hello {
+    /// The members that have nothing to do with positions, as JSON without braces.
+    pub(crate) members: String,
+    /// What names the sequence of its messages, if it may send any.
+    pub(crate) sequence: Option<[u8; 16]>,
 }
 
 /// All clients, as a share.

@@ -19,6 +19,25 @@ pub(crate) enum Form {
     V1,
 }
 
+/// What a client speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Speaks {
+    Plain,
+    V1 {
+        /// Whether the program has set its id; its tickets say so.
+        is_set: bool,
+    },
+}
+
+impl Speaks {
+    pub(crate) fn form(self) -> Form {
+        match self {
+            Speaks::Plain => Form::Plain,
+            Speaks::V1 { .. } => Form::V1,
+        }
+    }
+}
+
 /// The highest number that all readers of JSON know exactly.
 const MAX_NUMBER: u64 = (1 << 53) - 1;
 
@@ -173,6 +192,16 @@ pub(super) fn beacon(number: Option<u64>) -> Bytes {
     }
 }
 
+/// Returns what tells that all messages of a client up to this number are handled.
+pub(super) fn acknowledgement(number: u64) -> Bytes {
+    text(&[format!(r#"{{"ack":{number}}}"#).as_bytes()])
+}
+
+/// Returns what brings a new ticket.
+pub(super) fn ticket(ticket: &str) -> Bytes {
+    text(&[br#"{"ticket":""#, ticket.as_bytes(), br#""}"#])
+}
+
 fn text(parts: &[&[u8]]) -> Bytes {
     let mut bytes = Vec::new();
     write_text(parts, &mut bytes);
@@ -259,6 +288,8 @@ mod tests {
             ),
             (beacon(Some(7)), r#"{"at":7}"#),
             (beacon(None), "{}"),
+            (acknowledgement(18), r#"{"ack":18}"#),
+            (ticket("AQ-_"), r#"{"ticket":"AQ-_"}"#),
         ] {
             let told: Value = serde_json::from_slice(text_of(&frame)).unwrap();
             assert_eq!(told, serde_json::from_str::<Value>(expected).unwrap());

@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::push::raw_message::RawMessage;
-use crate::push::session::{DisconnectReason, Fault, Session};
+use crate::push::session::{DisconnectReason, Fault, Incoming, Session};
 
 /// How many messages of a client may wait for their handler. While so many
 /// wait, the client isn't read from, and TCP flow control stops it.
@@ -26,11 +26,13 @@ const MAX_WAITING_BYTES: usize = 64 << 10;
 #[derive(Debug)]
 pub(super) struct Inbox {
     session: Box<dyn Session>,
-    waiting: Vec<RawMessage>,
+    waiting: Vec<Incoming>,
     waiting_bytes: usize,
     /// The task that handles the previous messages.
     handling: Option<JoinHandle<()>>,
     pub(super) fault: Option<Fault>,
+    /// Whether the client is being answered.
+    is_taken: bool,
     /// Kept until all messages are handled, and of a client that is being closed,
     /// until the session has ended.
     #[cfg(feature = "test")]
@@ -47,6 +49,7 @@ impl Inbox {
             waiting_bytes: 0,
             handling: None,
             fault: None,
+            is_taken: false,
             #[cfg(feature = "test")]
             handled: Vec::new(),
             last_said: Instant::now(),
@@ -57,12 +60,13 @@ impl Inbox {
     /// is no message.
     pub(super) fn receive(&mut self, message: RawMessage) -> Result<(), Fault> {
         self.last_said = Instant::now();
-        let message = self.session.accept(message)?;
-        self.waiting_bytes += match &message {
-            RawMessage::Text(text) => text.len(),
-            RawMessage::Binary(bytes) => bytes.len(),
-        };
-        self.waiting.push(message);
+        if let Some(incoming) = self.session.accept(message)? {
+            self.waiting_bytes += match &incoming.message {
+                RawMessage::Text(text) => text.len(),
+                RawMessage::Binary(bytes) => bytes.len(),
+            };
+            self.waiting.push(incoming);
+        }
         Ok(())
     }
 
@@ -89,7 +93,7 @@ impl Inbox {
                 Some(handling) => handling,
                 None => {
                     self.waiting_bytes = 0;
-                    let handling = self.session.handle(mem::take(&mut self.waiting));
+                    let handling = self.session.handle(mem::take(&mut self.waiting), waker());
                     self.handling.insert(handling)
                 }
             };
@@ -99,6 +103,28 @@ impl Inbox {
             }
             self.handling = None;
         }
+    }
+
+    /// Whether the client has to be told of its fault, or that messages are handled:
+    /// up to this number, if they have numbers. Says so once, until the client
+    /// [is answered](Self::is_answered).
+    pub(super) fn take_answer(&mut self) -> Option<Option<u64>> {
+        let handled = self.session.handled();
+        let is_due = handled.is_some() || self.fault.is_some() && self.is_idle();
+        (is_due && !mem::replace(&mut self.is_taken, is_due)).then_some(handled)
+    }
+
+    /// Notes that the client is told, and if messages were handled, up to which number.
+    pub(super) fn is_answered(&mut self, handled: Option<u64>) {
+        self.is_taken = false;
+        if let Some(number) = handled {
+            self.session.acknowledge(number);
+        }
+    }
+
+    /// Returns what names the sequence of its messages.
+    pub(super) fn sequence(&self) -> Option<[u8; 16]> {
+        self.session.sequence()
     }
 
     /// Ends the session: all messages that came before are still handled.

@@ -60,10 +60,10 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{Instant, timeout_at};
 
 pub(crate) use self::envelope::{
-    Answer, Audience, Command, EVERYBODY, Envelope, Found, MAX_GROUP_BYTES, MAX_PATH_BYTES, Query,
-    Recipients, random_epoch,
+    Answer, Audience, Command, EVERYBODY, Envelope, Found, Hello, MAX_GROUP_BYTES, MAX_PATH_BYTES,
+    Query, Recipients, random_epoch,
 };
-pub(crate) use self::form::{Form, V1_PROTOCOL};
+pub(crate) use self::form::{Speaks, V1_PROTOCOL};
 use self::path::{Placed, Placement};
 pub(crate) use self::policy::SubscriberPolicy;
 pub use self::policy::{OnLag, Replay};
@@ -73,7 +73,7 @@ pub(crate) use self::subscriber::{Groups, MAX_GROUPS};
 use crate::base::supervisor::Failure;
 use crate::net::connection_limit::ConnectionPermit;
 use crate::net::upgraded::UpgradedConnection;
-use crate::push::session::{DisconnectReason, Session};
+use crate::push::session::{DisconnectReason, Renews, Session};
 
 /// The shards of a server. Cloning is cheap, and all clones are the same
 /// engine; when the last is dropped, the connections end.
@@ -99,7 +99,7 @@ pub(crate) struct NewSubscriber {
     pub(crate) path: Option<Arc<str>>,
     /// Its initial groups.
     pub(crate) groups: Groups,
-    pub(crate) form: Form,
+    pub(crate) speaks: Speaks,
     /// The messages that it gets first.
     pub(crate) greeting: Vec<Message>,
     /// Present if there is a handler for its messages or its disconnect.
@@ -122,7 +122,7 @@ impl NewSubscriber {
 impl Engine {
     /// Spawns a shard for each worker of the current runtime. A shard that
     /// can't go on is reported to `failure`; `blocked` is notified while a
-    /// worker blocks.
+    /// worker blocks. `renews` gives clients new tickets.
     ///
     /// # Errors
     ///
@@ -130,21 +130,24 @@ impl Engine {
     pub(crate) fn start(
         receivers: Vec<hub::Receiver<Envelope>>,
         policy: impl Fn(&str) -> SubscriberPolicy,
+        renews: Option<&Arc<dyn Renews>>,
         failure: &Failure,
         blocked: Option<&Arc<Notify>>,
     ) -> io::Result<Engine> {
         let shards = Handle::current().metrics().num_workers();
-        Engine::with_shards(shards, receivers, policy, failure, blocked)
+        Engine::with_shards(shards, receivers, policy, renews, failure, blocked)
     }
 
     fn with_shards(
         shards: usize,
         receivers: Vec<hub::Receiver<Envelope>>,
         policy: impl Fn(&str) -> SubscriberPolicy,
+        renews: Option<&Arc<dyn Renews>>,
         failure: &Failure,
         blocked: Option<&Arc<Notify>>,
     ) -> io::Result<Engine> {
-        let made = (0..shards).map(|_| Shard::new()).collect::<io::Result<Vec<_>>>()?;
+        let made =
+            (0..shards).map(|_| Shard::new(renews.cloned())).collect::<io::Result<Vec<_>>>()?;
         let (mut shards, senders): (Vec<_>, Vec<_>) = made.into_iter().unzip();
         let mut placements: HashMap<_, Placements> = HashMap::new();
         for (number, messages) in (0..).zip(receivers) {

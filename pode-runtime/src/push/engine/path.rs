@@ -1,6 +1,6 @@
 //! A signal path: its state shared by all shards, and its part in each shard.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::future::poll_fn;
 use std::mem;
 use std::pin::pin;
@@ -13,7 +13,7 @@ use pode_core::{Message, hub};
 use tokio::task::coop::unconstrained;
 
 use super::client::Client;
-use super::envelope::{Audience, Command, Envelope, Found};
+use super::envelope::{Audience, Command, Envelope, Found, Hello};
 use super::form::{self, Batch, Why};
 use super::policy::SubscriberPolicy;
 use super::shrink::shrink;
@@ -128,13 +128,25 @@ pub(super) struct Path {
     /// Wakes the shard when there are messages.
     waker: Waker,
     pub(super) clients: Slots<Client>,
-    /// Slots of clients that broke a rule, to be closed once the messages on
-    /// their way are delivered. A slot may belong to another client by then.
-    pub(super) at_fault: Vec<u32>,
+    /// How many envelopes were taken.
+    taken: u64,
+    answers: VecDeque<DueAnswer>,
     /// Slots of the clients that are not admitted yet, by arrival.
     waiting: HashMap<u64, u32>,
     /// Finds the admitted clients.
     pub(super) index: SubscriberIndex,
+}
+
+/// What a client is told of its own messages, behind what is on its way to it: replies
+/// to these are among that.
+pub(super) struct DueAnswer {
+    /// How many envelopes are to be taken before.
+    due: u64,
+    pub(super) slot: u32,
+    /// The slot may belong to another client by then.
+    pub(super) arrival: u64,
+    /// Up to which number they are handled, if they have numbers.
+    pub(super) handled: Option<u64>,
 }
 
 /// What is due next in the channel of a path.
@@ -165,7 +177,8 @@ impl Path {
             log,
             waker,
             clients: Slots::new(),
-            at_fault: Vec::new(),
+            taken: 0,
+            answers: VecDeque::new(),
             waiting: HashMap::new(),
             index: SubscriberIndex::default(),
         }
@@ -237,14 +250,14 @@ impl Path {
         &mut self,
         slot: u32,
         since: Option<Position>,
-        hello: Option<&str>,
+        hello: Option<&Hello>,
     ) -> Result<(), LogGap> {
         let client = &mut self.clients[slot];
         if !client.is_admitted() {
             return Ok(());
         }
         let Some(log) = &self.log else {
-            if let Some(members) = hello {
+            if let Some(Hello { members, .. }) = hello {
                 client.say_hello([form::hello(None, since.map(|_| false), members)]);
             }
             return Ok(());
@@ -260,7 +273,7 @@ impl Path {
             };
             (log.position().epoch, since.is_none_or(|since| log.knows(since)), begun)
         });
-        let Some(members) = hello else {
+        let Some(Hello { members, .. }) = hello else {
             let from = begun?;
             if from < self.live {
                 client.fall_behind(from, false);
@@ -347,6 +360,23 @@ impl Path {
         }
     }
 
+    /// Has a client answered once the messages that are now on their way to it are
+    /// delivered.
+    pub(super) fn answer_later(&mut self, slot: u32, handled: Option<u64>) {
+        let waiting = self.messages.as_ref().map_or(0, hub::Receiver::capacity_messages);
+        let arrival = self.clients[slot].subscriber.arrival;
+        let due = self.taken + waiting as u64;
+        self.answers.push_back(DueAnswer { due, slot, arrival, handled });
+    }
+
+    /// Takes the next answer that is due; `is_all` if nothing is on its way any more.
+    pub(super) fn next_answer(&mut self, is_all: bool) -> Option<DueAnswer> {
+        let delivered = self.taken - u64::from(self.put_off.is_some());
+        let answer = self.answers.pop_front_if(|answer| is_all || answer.due <= delivered)?;
+        shrink!(self.answers);
+        Some(answer)
+    }
+
     /// Takes what is due; `None` if nothing is. Then the shard is woken for the
     /// next envelope.
     pub(super) fn next_due(&mut self) -> Option<Due> {
@@ -387,7 +417,10 @@ impl Path {
         // would look empty. Shards yield by themselves.
         let next = unconstrained(poll_fn(|context| messages.poll_next(context)));
         match pin!(next).poll(&mut Context::from_waker(&self.waker)) {
-            Poll::Ready(envelope) => Some((envelope?, messages.number())),
+            Poll::Ready(envelope) => {
+                self.taken += 1;
+                Some((envelope?, messages.number()))
+            }
             Poll::Pending => None,
         }
     }

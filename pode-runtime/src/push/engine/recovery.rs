@@ -60,7 +60,7 @@ impl Shard {
             Readiness::new()
         })?;
         let joins = mem::replace(&mut self.joins, mpsc::channel(1).1);
-        let mut new = Shard::with(readiness, joins);
+        let mut new = Shard::with(readiness, self.renews.clone(), joins);
         for path in &mut self.paths {
             new.add(|waker| path.begin_again(waker));
         }

@@ -29,6 +29,8 @@ pub(super) struct SendQueue {
     /// Where the client is in the log, if it isn't live. Then messages come from
     /// there.
     pub(super) behind: Option<Behind>,
+    /// Tells which of its messages are handled; comes behind the messages that wait.
+    pub(super) acknowledgement: Option<Bytes>,
     /// The frame that comes behind all others: the close frame, or before that the
     /// marker of a test.
     pub(super) last: Option<Bytes>,
@@ -42,19 +44,19 @@ impl SendQueue {
             && self.ping.is_none()
             && self.preface.is_empty()
             && self.messages.is_empty()
-            && self.due_last().is_none()
+            && self.due_last().next().is_none()
     }
 
-    /// Returns the last frame, once nothing of the log comes before it.
-    fn due_last(&self) -> Option<&Bytes> {
-        self.last.as_ref().filter(|_| self.behind.is_none())
+    /// Returns the last frames, once nothing of the log comes before them.
+    fn due_last(&self) -> impl Iterator<Item = &Bytes> {
+        let last = self.acknowledgement.iter().chain(&self.last);
+        last.filter(|_| self.behind.is_none())
     }
 
     /// Returns how many bytes wait.
     pub(super) fn bytes(&self) -> usize {
-        let single =
-            [Some(&self.begun), self.pong.as_ref(), self.ping.as_ref(), self.last.as_ref()];
-        let all = single.into_iter().flatten().chain(&self.preface);
+        let single = self.pong.iter().chain(&self.ping).chain(&self.acknowledgement);
+        let all = single.chain([&self.begun]).chain(&self.last).chain(&self.preface);
         all.map(Bytes::len).sum::<usize>() + self.message_bytes
     }
 
@@ -111,7 +113,7 @@ impl SendQueue {
         self.preface = VecDeque::new();
         self.messages = VecDeque::new();
         self.message_bytes = 0;
-        self.behind = None;
+        (self.behind, self.acknowledgement) = (None, None);
     }
 
     /// Returns the bytes to write first, frame by frame.
@@ -163,7 +165,10 @@ impl SendQueue {
             }
             return frame;
         }
-        self.last.take_if(|_| self.behind.is_none()).unwrap_or_default()
+        if self.behind.is_some() {
+            return Bytes::new();
+        }
+        self.acknowledgement.take().or_else(|| self.last.take()).unwrap_or_default()
     }
 }
 

@@ -36,7 +36,7 @@ use super::subscriber::Subscriber;
 use crate::base::log::access::OpeningTime;
 use crate::base::seconds::seconds;
 use crate::net::shutdown::told_to_stop;
-use crate::push::session::DisconnectReason;
+use crate::push::session::{DisconnectReason, Renews};
 
 /// How often some of the clients are pinged.
 const BEAT: Duration = Duration::from_secs(1);
@@ -88,6 +88,8 @@ pub(super) struct Join {
 
 pub(super) struct Shard {
     pub(super) paths: Vec<Path>,
+    /// Gives clients new tickets.
+    pub(super) renews: Option<Arc<dyn Renews>>,
     /// The number of clients of all paths.
     pub(super) clients: usize,
     pub(super) joins: mpsc::Receiver<Join>,
@@ -133,14 +135,19 @@ impl Shard {
     /// # Errors
     ///
     /// The system has no file descriptor left.
-    pub(super) fn new() -> io::Result<(Shard, mpsc::Sender<Join>)> {
+    pub(super) fn new(renews: Option<Arc<dyn Renews>>) -> io::Result<(Shard, mpsc::Sender<Join>)> {
         let (to_joins, joins) = mpsc::channel(MAX_JOINS);
-        Ok((Shard::with(Readiness::new()?, joins), to_joins))
+        Ok((Shard::with(Readiness::new()?, renews, joins), to_joins))
     }
 
-    pub(super) fn with(readiness: Readiness, joins: mpsc::Receiver<Join>) -> Shard {
+    pub(super) fn with(
+        readiness: Readiness,
+        renews: Option<Arc<dyn Renews>>,
+        joins: mpsc::Receiver<Join>,
+    ) -> Shard {
         Shard {
             paths: Vec::new(),
+            renews,
             clients: 0,
             joins,
             openings: FuturesUnordered::new(),
@@ -218,7 +225,7 @@ impl Shard {
         if path.listen(messages) {
             self.readiness.again(Source::Messages(number));
         }
-        let NewSubscriber { id, path: own_path, groups, form, greeting, .. } = new_subscriber;
+        let NewSubscriber { id, path: own_path, groups, speaks, greeting, .. } = new_subscriber;
         let NewSubscriber { session, permit, refusal, .. } = new_subscriber;
         let subscriber = Subscriber {
             id,
@@ -230,7 +237,7 @@ impl Shard {
             inbox: session.map(|session| Box::new(Inbox::new(session))),
             _permit: permit,
         };
-        let mut client = Client::new(subscriber, form);
+        let mut client = Client::new(subscriber, speaks);
         client.greet(&greeting);
         if self.stopping.is_some() {
             client.close_last(&Close::STOPPING, DisconnectReason::Stopped, path.live);
@@ -300,11 +307,11 @@ impl Shard {
         match client.advance(&mut self.buffer, &context, &mut log) {
             Progress::Waits => {}
             Progress::Again => self.readiness.again(Source::Client(place)),
-            Progress::Answers => {
-                self.paths[place.path as usize].at_fault.push(place.slot);
-                self.readiness.again(Source::Messages(place.path));
-            }
             Progress::Done => return self.remove(place),
+        }
+        if let Some(handled) = self.client(place).take_answer() {
+            self.paths[place.path as usize].answer_later(place.slot, handled);
+            self.readiness.again(Source::Messages(place.path));
         }
         if self.client(place).is_ending() && !was_ending {
             self.limit(place);
@@ -333,6 +340,9 @@ impl Shard {
                     continue;
                 }
                 let client = &mut clients[slot];
+                if let Some(renews) = &self.renews {
+                    client.renew(&**renews, name, BEAT * heartbeat.get());
+                }
                 if !client.ask_for_life(at) {
                     tracing::debug!(path = name, "a client answers no heartbeat");
                     client.subscriber.end.get_or_insert(DisconnectReason::TimedOut);

@@ -155,7 +155,7 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::super::form::Form;
+    use super::super::form::Speaks;
     use super::super::subscriber::Groups;
     use super::*;
     use crate::base::log::access::OpeningTime;
@@ -209,7 +209,7 @@ mod tests {
                 match step {
                     Step::Enter { id: number, path, group } => {
                         let new = subscriber(id(number), text(path), text(group));
-                        let slot = clients.insert(Client::new(new, Form::Plain));
+                        let slot = clients.insert(Client::new(new, Speaks::Plain));
                         let before = index.enter(slot, &mut clients);
                         let had = table.iter_mut().find(|(_, row)| (row.0, row.1, row.3) == (number, path, true));
                         prop_assert_eq!(before, had.as_ref().map(|(slot, _)| **slot));
@@ -275,7 +275,7 @@ mod tests {
         let mut clients = Slots::new();
         let add = |index: &mut SubscriberIndex, clients: &mut Slots<Client>| {
             let new = subscriber(ClientId::new(), text(7), text(9));
-            let slot = clients.insert(Client::new(new, Form::Plain));
+            let slot = clients.insert(Client::new(new, Speaks::Plain));
             index.enter(slot, clients);
         };
         for _ in 0..10_000 {

@@ -11,7 +11,7 @@ use crate::app::event::{ConnectEvent, DisconnectEvent, SignalEvent};
 use crate::base::error::EventError;
 use crate::base::function::{Function, Takes};
 use crate::base::outcome::{Asynchronous, BoxError, Outcome};
-use crate::push::raw_message::RawMessage;
+use crate::push::session::Incoming;
 use crate::signal::FromMessage;
 use crate::signal::session::Handled;
 
@@ -36,13 +36,14 @@ macro_rules! handlers {
                 Done: Asynchronous<Value: Outcome> + Send + 'static,
             {
                 self.edit_handlers(signal.as_str(), |handlers| {
-                    handlers.receive = Some(Box::new(move |client, message: RawMessage| {
+                    handlers.receive = Some(Box::new(move |client, incoming: Incoming| {
+                        let Incoming { message, number } = incoming;
                         let message = match In::from_message(message) {
                             Ok(message) => message,
                             Err(sentence) => return refused(sentence),
                         };
                         let Some(($($value,)*)) = client.parameters() else { return unknown() };
-                        let done = handler(SignalEvent::new(client), $($value,)* message);
+                        let done = handler(SignalEvent::new(client, number), $($value,)* message);
                         async move { done.await.into_result() }.boxed()
                     }));
                 });

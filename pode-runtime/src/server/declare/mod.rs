@@ -23,6 +23,7 @@ use crate::app::client_ids::IdSigner;
 use crate::app::context::Context;
 use crate::app::event::TimerEvent;
 use crate::app::state::States;
+use crate::app::tickets::Tickets;
 use crate::base::debug_form::debug_form;
 use crate::base::error::StartError;
 use crate::base::function::{Function, Takes};
@@ -40,6 +41,7 @@ use crate::net::proxies::TrustedProxies;
 use crate::net::tls::certificate::{Certificate, ClientAuthorities};
 use crate::push::engine::{Engine, Envelope};
 use crate::push::publisher::Signals;
+use crate::push::session::Renews;
 use crate::server::dispatch::Mount;
 use crate::server::option_bounds::{self, Bounded};
 use crate::server::options::{EndpointOptions, ServerOptions};
@@ -301,6 +303,7 @@ impl Declared {
     pub(crate) fn start_engine(
         &self,
         receivers: Vec<Receiver<Envelope>>,
+        tickets: &Arc<Tickets>,
         failure: &Failure,
         watchdog: Option<&Watchdog>,
     ) -> Result<Engine, StartError> {
@@ -309,7 +312,9 @@ impl Declared {
             let signal = signal.expect("each channel is that of a declared signal");
             signal.policy()
         };
-        let engine = Engine::start(receivers, policy, failure, watchdog.map(Watchdog::blocked));
+        let renews = Arc::clone(tickets) as Arc<dyn Renews>;
+        let blocked = watchdog.map(Watchdog::blocked);
+        let engine = Engine::start(receivers, policy, Some(&renews), failure, blocked);
         engine.map_err(|source| StartError::Watch { source })
     }
 
@@ -333,7 +338,9 @@ impl Declared {
             upstreams: Upstreams::of(&self.upstreams),
             views,
             policy: self.options.content_security_policy,
+            tickets: Arc::new(Tickets::new(&client_ids)),
             client_ids,
+            sequences: Default::default(),
             client_tasks: TaskTracker::new(),
             cut_off: CancellationToken::new(),
         })

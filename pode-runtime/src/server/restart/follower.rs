@@ -7,14 +7,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use futures_util::StreamExt;
 use futures_util::future::join_all;
 use pode_core::hub::{Channel, Log};
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use super::link::{Link, tell};
+use super::link::{Link, received, tell};
 use super::state::{Resources, Stage, Wish};
 use super::wire::{Frame, patiently, read_while_alive, unexpected, unpack};
+use crate::app::sequences::Sequences;
 use crate::base::seconds::seconds;
 use crate::base::supervisor::unwinding_stops_here;
 use crate::push::engine::{Audience, Command, EVERYBODY, Envelope, random_epoch};
@@ -27,9 +29,13 @@ const STEPS: u32 = 100;
 const SHORTEST_STEP: Duration = Duration::from_millis(20);
 const LONGEST_STEP: Duration = Duration::from_millis(250);
 
+/// How many claims of sequences wait side by side.
+const MAX_CLAIMS: usize = 10_000;
+
 /// The older process's part in a hand-over.
 pub(super) struct Follower {
     signals: Signals,
+    sequences: Arc<Sequences>,
     drain: Duration,
     /// Those that both processes have.
     channels: Vec<Channel<Envelope>>,
@@ -45,8 +51,9 @@ pub(super) enum End {
 
 impl Follower {
     pub(super) fn new(resources: &Resources) -> Follower {
-        let Resources { signals, drain, .. } = resources;
-        Follower { signals: signals.clone(), drain: *drain, channels: Vec::new() }
+        let Resources { signals, sequences, drain, .. } = resources;
+        let (signals, sequences) = (signals.clone(), Arc::clone(sequences));
+        Follower { signals, sequences, drain: *drain, channels: Vec::new() }
     }
 
     /// Lets a channel follow; returns its log.
@@ -89,10 +96,22 @@ impl Follower {
         // Whether all clients have been told to reconnect.
         let all_told = AtomicBool::new(false);
         let taken = Notify::new();
+        let (claims, claimed) = mpsc::unbounded_channel();
+        // Each waits for the end of a handler.
+        let given = received(claimed)
+            .map(async |id| {
+                let left = self.sequences.give(id).await;
+                left.map_or(Frame::Missed { sequence: id }, Frame::Left)
+            })
+            .buffer_unordered(MAX_CLAIMS);
         let mut taking = std::pin::pin!(async {
             loop {
                 let (frame, payload) = read_while_alive(reader).await?;
-                self.take(frame, &payload).await?;
+                match frame {
+                    // The link ends with the receiver.
+                    Frame::Claim { sequence } => drop(claims.send(sequence)),
+                    frame => self.take(frame, &payload).await?,
+                }
                 taken.notify_one();
                 // The newer process is there to take them in.
                 if all_told.load(Ordering::Relaxed) && *stage.borrow() != Stage::Drained {
@@ -106,10 +125,11 @@ impl Follower {
             while !self.channels.iter().all(Channel::is_idle) {
                 taken.notified().await;
             }
+            self.sequences.left().into_iter().map(Frame::Left).collect()
         };
         tokio::select! {
             ended = &mut taking => ended,
-            told = tell(writer, self.signals.hub(), &self.channels, end) => match told {
+            told = tell(writer, self.signals.hub(), &self.channels, given, end) => match told {
                 Ok(()) => Ok(()),
                 Err(error) => {
                     tracing::debug!(%error, "the newer process can't be written to");

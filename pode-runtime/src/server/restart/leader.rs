@@ -7,11 +7,15 @@
 //! in time are reported to it as lost.
 
 use std::io;
+use std::sync::Arc;
 
+use futures_util::StreamExt;
 use pode_core::hub::Channel;
+use tokio::sync::mpsc;
 
-use super::link::{Link, tell};
+use super::link::{Link, received, tell};
 use super::wire::{Frame, read, unexpected, unpack};
+use crate::app::sequences::Sequences;
 use crate::base::seconds::seconds;
 use crate::push::engine::Envelope;
 use crate::push::publisher::Signals;
@@ -33,8 +37,11 @@ impl Leader {
     /// # Errors
     ///
     /// It is gone, or has taken everything back.
-    pub(super) async fn run(self, signals: Signals) -> io::Result<()> {
+    pub(super) async fn run(self, signals: Signals, sequences: Arc<Sequences>) -> io::Result<()> {
         let Leader { link: Link { mut reader, mut writer }, channels } = self;
+        let (asks, asked) = mpsc::unbounded_channel();
+        sequences.ask(Some(asks));
+        let claims = received(asked).map(|id| Frame::Claim { sequence: id });
         let mut taking = std::pin::pin!(async {
             loop {
                 match read(&mut reader).await? {
@@ -44,6 +51,8 @@ impl Leader {
                         let published = permit.publish_theirs(unpack(what, &payload)?, seconds);
                         published.map_err(io::Error::other)?;
                     }
+                    (Frame::Left(left), _) => sequences.take(left),
+                    (Frame::Missed { sequence }, _) => sequences.miss(sequence),
                     (Frame::Alive, _) => {}
                     (Frame::Bye, _) => return Ok(()),
                     (other, _) => return Err(unexpected(&other)),
@@ -53,12 +62,13 @@ impl Leader {
         let never = std::future::pending();
         let ended = tokio::select! {
             ended = &mut taking => ended,
-            Err(error) = tell(&mut writer, signals.hub(), &channels, never) => {
+            Err(error) = tell(&mut writer, signals.hub(), &channels, claims, never) => {
                 // It sends `Bye` before it ends, if it can.
                 tracing::debug!(%error, "the older process can't be written to");
                 taking.await
             }
         };
+        sequences.ask(None);
         channels.iter().for_each(Channel::lead_nobody);
         ended
     }

@@ -2,11 +2,15 @@
 //! their channels have for the other one.
 
 use std::io;
+use std::pin::pin;
 
+use futures_util::stream::poll_fn;
+use futures_util::{FutureExt, Stream, StreamExt};
 use pode_core::hub::{Channel, Hub, Notice};
 use tokio::io::BufReader;
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::wire::{BEAT, Frame, pack, write_whenever};
@@ -28,8 +32,14 @@ impl Link {
     }
 }
 
+/// Returns what comes to a receiver.
+pub(super) fn received<T>(mut receiver: mpsc::UnboundedReceiver<T>) -> impl Stream<Item = T> {
+    poll_fn(move |context| receiver.poll_recv(context))
+}
+
 /// Tells the other process what the channels have for it, and that this one is there,
-/// until `end`, and then that it ends. Frames refer to channels by their index here.
+/// until `end`, and then that it ends; with other frames that are due. Frames refer to
+/// channels by their index here.
 ///
 /// # Errors
 ///
@@ -38,13 +48,17 @@ pub(super) async fn tell(
     writer: &mut OwnedWriteHalf,
     hub: &Hub<Envelope>,
     channels: &[Channel<Envelope>],
-    end: impl Future<Output = ()>,
+    others: impl Stream<Item = Frame>,
+    end: impl Future<Output = Vec<Frame>>,
 ) -> io::Result<()> {
-    let mut end = std::pin::pin!(end);
+    let (mut others, mut end) = (pin!(others), pin!(end));
     let mut beats = interval(BEAT);
     beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let mut is_idle = true;
+        while let Some(Some(frame)) = others.next().now_or_never() {
+            write_whenever(writer, &frame, b"").await?;
+        }
         for (channel, its) in channels.iter().enumerate() {
             for notice in its.take_notices(NOTICES_PER_TURN) {
                 is_idle = false;
@@ -55,8 +69,14 @@ pub(super) async fn tell(
             // No write is cut off, as each is awaited outside of the choice.
             let frame = tokio::select! {
                 () = hub.noticed() => continue,
+                Some(frame) = others.next() => frame,
                 _ = beats.tick() => Frame::Alive,
-                () = &mut end => return write_whenever(writer, &Frame::Bye, b"").await,
+                last = &mut end => {
+                    for frame in last.iter().chain([&Frame::Bye]) {
+                        write_whenever(writer, frame, b"").await?;
+                    }
+                    return Ok(());
+                }
             };
             write_whenever(writer, &frame, b"").await?;
         }

@@ -19,6 +19,7 @@ use super::wire::{
     Frame, LineError, Shared, hear_line, patiently, read_soon, say_line, unexpected, unpack, write,
 };
 use super::{KEPT, wire};
+use crate::app::tickets::Tickets;
 use crate::base::error::StartError;
 use crate::base::seconds::seconds;
 use crate::net::listen::HandedSocket;
@@ -123,10 +124,11 @@ impl Predecessor {
     pub(super) async fn take_place(
         self,
         hub: &Hub<Envelope>,
+        tickets: &Tickets,
     ) -> Result<(SuccessorListener, Option<Leader>), StartError> {
         let Predecessor { path, mut stream, process, listener, file, .. } = self;
         let mut listener = SuccessorListener::new((listener, file));
-        match take_place(&mut stream, hub).await {
+        match take_place(&mut stream, hub, tickets).await {
             Ok(channels) => {
                 tracing::info!("takes over from process {process}");
                 Ok((listener, Some(Leader::new(Link::new(stream), channels))))
@@ -158,12 +160,13 @@ impl Predecessor {
 async fn take_place(
     stream: &mut UnixStream,
     hub: &Hub<Envelope>,
+    tickets: &Tickets,
 ) -> io::Result<Vec<Channel<Envelope>>> {
     let signals = hub.paths().map(str::to_owned).collect();
     let process = std::process::id();
     write(stream, &Frame::Ready { process, signals }, b"").await?;
-    let shared = match hear(stream).await? {
-        Frame::Shared { channels } => channels,
+    let (shared, ticket_key) = match hear(stream).await? {
+        Frame::Shared { channels, ticket_key } => (channels, ticket_key),
         other => return Err(unexpected(&other)),
     };
     let now = seconds();
@@ -210,7 +213,10 @@ async fn take_place(
     // If the older process gave up meanwhile, the read below reports it.
     let _ = write(stream, &Frame::Taken, b"").await;
     match hear(stream).await? {
-        Frame::Yours => Ok(channels),
+        Frame::Yours => {
+            tickets.set_key(ticket_key);
+            Ok(channels)
+        }
         other => Err(unexpected(&other)),
     }
 }

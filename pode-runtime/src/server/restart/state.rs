@@ -7,6 +7,8 @@ use tokio::sync::{Mutex, watch};
 use tokio::time::Instant;
 
 use crate::app::context::Context;
+use crate::app::sequences::Sequences;
+use crate::app::tickets::Tickets;
 use crate::jobs::gate::JobGate;
 use crate::net::listen::HandedSocket;
 use crate::push::publisher::Signals;
@@ -15,6 +17,8 @@ use crate::upstream::UpstreamTasks;
 /// The resources that a server lets go of when it hands over.
 pub(crate) struct Resources {
     pub(crate) signals: Signals,
+    pub(crate) tickets: Arc<Tickets>,
+    pub(crate) sequences: Arc<Sequences>,
     pub(crate) gate: JobGate,
     pub(crate) upstream_tasks: Arc<Mutex<UpstreamTasks<Arc<Context>>>>,
     /// Whether connections are accepted.

@@ -174,8 +174,9 @@ async fn let_go(
             logs.push(log);
         }
     }
+    let ticket_key = resources.tickets.key();
     let mut writer = BufWriter::new(&mut *stream);
-    write(&mut writer, &Frame::Shared { channels: shared }, b"").await?;
+    write(&mut writer, &Frame::Shared { channels: shared, ticket_key }, b"").await?;
     for (channel, log) in logs.iter().enumerate() {
         for (path, number) in log.gaps() {
             if let Some(path) = path {

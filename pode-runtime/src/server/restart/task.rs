@@ -2,6 +2,7 @@
 //! newer one.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use pode_core::hub::{Channel, Hub};
@@ -16,6 +17,7 @@ use super::predecessor::Predecessor;
 use super::socket;
 use super::state::{Resources, Stage, Wish};
 use super::successor::Successor;
+use crate::app::tickets::Tickets;
 use crate::base::error::StartError;
 use crate::base::seconds::seconds;
 use crate::base::supervisor::{Failure, Supervisor, caught, joined, unwinding_stops_here};
@@ -48,9 +50,10 @@ impl Claim {
         path: &Path,
         predecessor: Option<Predecessor>,
         hub: &Hub<Envelope>,
+        tickets: &Tickets,
     ) -> Result<Claim, StartError> {
         let (listener, lead) = match predecessor {
-            Some(predecessor) => predecessor.take_place(hub).await?,
+            Some(predecessor) => predecessor.take_place(hub, tickets).await?,
             None => (listen(path)?, None),
         };
         Ok(Claim { listener, lead })
@@ -191,7 +194,8 @@ impl Restart {
     async fn lead(&mut self, lead: Leader) -> bool {
         // In a task of its own, so that it doesn't stop while others are let in.
         let mut leading = JoinSet::new();
-        leading.spawn(lead.run(self.resources.signals.clone()));
+        let Resources { signals, sequences, .. } = &self.resources;
+        leading.spawn(lead.run(signals.clone(), Arc::clone(sequences)));
         let ended = tokio::select! {
             ended = leading.join_next() => ended.and_then(joined),
             never = self.listener.attend() => match never {},

@@ -17,6 +17,8 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 
+use crate::app::sequences::{Left, SequenceId};
+use crate::app::tickets::TicketKey;
 use crate::push::engine::{Answer, Audience, Command, Envelope, Recipients};
 
 /// The line that each side sends first. The version counts changes of frames,
@@ -56,7 +58,8 @@ pub(super) enum Frame {
     Ready { process: u32, signals: Vec<String> },
     /// Older: these channels are shared. From now on frames refer to them by
     /// their position in the list.
-    Shared { channels: Vec<Shared> },
+    /// The key is that of the tickets that clients of both have.
+    Shared { channels: Vec<Shared>, ticket_key: TicketKey },
     /// Older: from this number on, the messages of this path are kept.
     Gap { channel: usize, path: Option<String>, number: u64 },
     /// Older: a message that it numbered earlier, so many seconds ago; these come in
@@ -78,6 +81,14 @@ pub(super) enum Frame {
     /// Newer: what comes before this number isn't kept, with so many that would be
     /// [`Back`](Self::Back).
     Lost { channel: usize, until: u64, back: usize },
+    /// Newer: a client of this sequence has come. What the older process has of it comes
+    /// back as [`Left`](Self::Left), once none of its messages is being handled.
+    Claim { sequence: SequenceId },
+    /// Older: the sequence of a client that has left, or was claimed.
+    Left(Left),
+    /// Older: it doesn't have this sequence, or one of its messages is still being
+    /// handled.
+    Missed { sequence: SequenceId },
     /// Either: it is there. Comes every [`BEAT`], at least.
     Alive,
     /// Older: it has no more clients.

@@ -21,6 +21,7 @@ use tower_service::Service;
 use super::*;
 use crate::app::context::context_of;
 use crate::app::event::RequestHead;
+use crate::app::tickets::Tickets;
 use crate::base::supervisor::Failure;
 use crate::http::activity::RequestBody;
 use crate::http::origin::{OriginPolicy, Origins};
@@ -49,7 +50,8 @@ fn one_signal(path: &'static str) -> (Signals, Engine, SignalRoute) {
         .expect("nothing is wrong");
     let entrance = SignalRoute::new(signal.clone(), gate);
     let (hub, receivers) = Signal::channels(&declared.signals, false);
-    let engine = declared.start_engine(receivers, &Failure::default(), None);
+    let tickets = Arc::new(Tickets::new(&Default::default()));
+    let engine = declared.start_engine(receivers, &tickets, &Failure::default(), None);
     let engine = engine.expect("the system has descriptors left");
     (Signals::new(hub, Duration::from_secs(5)), engine, entrance)
 }

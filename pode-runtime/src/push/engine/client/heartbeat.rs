@@ -32,7 +32,7 @@ impl Client {
             Liveness::Asked if !self.is_full() => return false,
             Liveness::Seen | Liveness::Asked => {}
         }
-        let ping = match self.form {
+        let ping = match self.form() {
             Form::V1 if self.send_queue.is_none() => [PING, &form::beacon(at)].concat().into(),
             _ => Bytes::from_static(PING),
         };

@@ -9,6 +9,7 @@ mod receive;
 mod write;
 
 use std::io;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use pode_core::Message;
@@ -16,11 +17,11 @@ use pode_core::frame::{Close, Decoder};
 
 pub(super) use self::receive::ReceiveContext;
 use super::behind::{Behind, LogReader};
-use super::form::{self, Form};
+use super::form::{self, Form, Speaks};
 use super::send_queue::SendQueue;
 use super::socket::Socket;
 use super::subscriber::Subscriber;
-use crate::push::session::DisconnectReason;
+use crate::push::session::{DisconnectReason, Renewal, Renews};
 
 /// One client in its shard. It is small, since most clients are idle most of
 /// the time.
@@ -34,7 +35,7 @@ pub(super) struct Client {
     send_queue: Option<Box<SendQueue>>,
     decoder: Decoder,
     pub(super) subscriber: Subscriber,
-    pub(super) form: Form,
+    speaks: Speaks,
     /// Bytes that were read and can't be decoded yet: after a ping whose pong
     /// waits, or while the inbox is full.
     unread: Option<Box<BytesMut>>,
@@ -140,9 +141,6 @@ pub(super) enum Progress {
     Waits,
     /// It needs another turn: there may be more to read.
     Again,
-    /// Messages on their way to it must be delivered; then it is to be [closed
-    /// for its fault](Client::close_for_fault).
-    Answers,
     /// It is to be dropped: the connection has served its purpose.
     Done,
 }
@@ -156,18 +154,35 @@ const MAX_READ_CLOSING: u32 = 16 << 20;
 const READS_PER_TURN: usize = 8;
 
 impl Client {
-    pub(super) fn new(subscriber: Subscriber, form: Form) -> Client {
+    pub(super) fn new(subscriber: Subscriber, speaks: Speaks) -> Client {
         Client {
             socket: None,
             send_queue: None,
             decoder: Decoder::default(),
             subscriber,
-            form,
+            speaks,
             unread: None,
             phase: Phase::Joining,
             reading: Reading::Frames,
             liveness: Liveness::New,
             read_closing: 0,
+        }
+    }
+
+    /// Returns how messages look to it.
+    pub(super) fn form(&self) -> Form {
+        self.speaks.form()
+    }
+
+    /// Returns why it is closed as its id now belongs to another connection, with
+    /// messages of this sequence.
+    pub(super) fn replaced_by(&self, sequence: Option<[u8; 16]>) -> Close {
+        let own = self.subscriber.inbox.as_ref().and_then(|inbox| inbox.sequence());
+        match self.speaks {
+            Speaks::Plain => Close::REPLACED,
+            // Another client, with the same name.
+            Speaks::V1 { is_set: true } if own.is_none() || own != sequence => Close::REPLACED_V1,
+            Speaks::V1 { .. } => Close::ELSEWHERE,
         }
     }
 
@@ -190,7 +205,7 @@ impl Client {
     /// Queues the greetings, which the client gets before all messages.
     pub(super) fn greet(&mut self, greeting: &[Message]) {
         for message in greeting {
-            let frame = self.form.greeting(message.frame());
+            let frame = self.form().greeting(message.frame());
             self.send_queue.get_or_insert_default().owe(frame);
         }
     }
@@ -218,6 +233,21 @@ impl Client {
     pub(super) fn stop_reading_log(&mut self) {
         if let Some(send_queue) = &mut self.send_queue {
             send_queue.behind = None;
+        }
+    }
+
+    /// Gives the client a new ticket, if it is its turn: once in each period, looked at
+    /// as often as said by `recent`.
+    pub(super) fn renew(&mut self, renews: &dyn Renews, signal: &str, recent: Duration) {
+        let Speaks::V1 { is_set } = self.speaks else { return };
+        let Subscriber { id, path, opened, inbox, .. } = &self.subscriber;
+        let is_due = |period| opened.has_come_round(period, recent);
+        if self.is_admitted() && renews.period().is_some_and(is_due) {
+            let sequence = inbox.as_ref().and_then(|inbox| inbox.sequence());
+            let renewal = Renewal { signal, path: path.as_deref(), id, is_set, sequence };
+            let frame = form::ticket(&renews.renew(&renewal));
+            self.send_queue.get_or_insert_default().owe(frame);
+            self.write(None);
         }
     }
 
@@ -334,7 +364,7 @@ impl Client {
                     inbox.handled.clear();
                 }
                 if inbox.fault.is_some() && inbox.is_idle() {
-                    return Progress::Answers;
+                    return Progress::Waits;
                 }
             }
             // The next frame is decoded once the socket has taken the pong: so
@@ -389,7 +419,6 @@ impl Client {
 #[cfg(test)]
 mod tests {
     use std::task::Waker;
-    use std::time::Duration;
 
     use pode_core::frame::AcceptPolicy;
     use tokio::io::{AsyncReadExt, duplex};
@@ -434,7 +463,7 @@ mod tests {
         let policy = SubscriberPolicy::new(limits.on_lag, zero, zero, nothing, None);
         let policy = SubscriberPolicy { limits, ..policy };
         let (mut peer, stream) = duplex(6);
-        let mut client = Client::new(subscriber(), Form::Plain);
+        let mut client = Client::new(subscriber(), Speaks::Plain);
         client.admit();
         let Connection { socket, read } = Connection::portable(stream);
         client.open(socket, read);

@@ -6,6 +6,7 @@ use std::task::Waker;
 use bytes::Bytes;
 use pode_core::frame::{AcceptPolicy, Close, Received, pong};
 
+use super::super::form;
 use super::{Client, Reading};
 use crate::base::log::ration::rationed;
 use crate::push::raw_message::RawMessage;
@@ -90,6 +91,25 @@ impl Client {
                 inbox.fault = Some(fault);
             }
             _ => self.finish(&fault.close, end),
+        }
+    }
+
+    /// Whether the client is to be answered; see [`Inbox::take_answer`].
+    ///
+    /// [`Inbox::take_answer`]: super::super::inbox::Inbox::take_answer
+    pub(in super::super) fn take_answer(&mut self) -> Option<Option<u64>> {
+        self.subscriber.inbox.as_mut()?.take_answer()
+    }
+
+    /// Tells the client up to which number its messages are handled, if they have
+    /// numbers. The caller must then [advance](Self::advance) the client.
+    pub(in super::super) fn acknowledge(&mut self, handled: Option<u64>) {
+        let is_open = self.is_open();
+        let Some(inbox) = &mut self.subscriber.inbox else { return };
+        inbox.is_answered(handled);
+        if let Some(number) = handled.filter(|_| is_open) {
+            let frame = form::acknowledgement(number);
+            self.send_queue.get_or_insert_default().acknowledgement = Some(frame);
         }
     }
 

@@ -30,7 +30,7 @@ impl Client {
         if self.phase != Phase::Open {
             return SendOutcome::All;
         }
-        let joined = &batch.in_form(self.form).joined;
+        let joined = &batch.in_form(self.form()).joined;
         let mut written = 0;
         if self.send_queue.is_none()
             && let Some(socket) = &mut self.socket
@@ -60,12 +60,12 @@ impl Client {
         if self.behind().is_some() {
             return SendOutcome::All;
         }
-        let gap = match self.form {
+        let gap = match self.form() {
             Form::Plain => Bytes::new(),
             Form::V1 => form::gap(None, Why::Lag),
         };
+        let frames = &batch.in_form(self.form()).frames;
         let send_queue = self.send_queue.get_or_insert_default();
-        let frames = &batch.in_form(self.form).frames;
         let mut missed = 0;
         for (number, frame) in (batch.first.unwrap_or_default()..).zip(frames) {
             if written >= frame.len() {
@@ -154,13 +154,13 @@ impl Client {
     /// Writes the next messages that the client gets from the log. What the socket
     /// doesn't take stays there, except for the rest of the frame that was begun.
     fn catch_up(&mut self, log: &mut LogReader<'_>) -> io::Result<()> {
-        let Client { socket: Some(socket), send_queue: Some(send_queue), subscriber, form, .. } =
-            self
+        let form = self.form();
+        let Client { socket: Some(socket), send_queue: Some(send_queue), subscriber, .. } = self
         else {
             return Ok(());
         };
         let Some(behind) = &mut send_queue.behind else { return Ok(()) };
-        let next = match log.read(behind, subscriber, *form) {
+        let next = match log.read(behind, subscriber, form) {
             Ok(next) => next,
             Err(gap) => {
                 self.overtaken(gap, log);
@@ -200,7 +200,7 @@ impl Client {
             OnLag::Skip => Some(gap.until),
             OnLag::Latest => Some(log.newest(&self.subscriber).max(gap.until)),
         };
-        let form = self.form;
+        let form = self.form();
         match (newest, &mut self.send_queue) {
             (Some(number), Some(send_queue)) => {
                 tracing::debug!("a client reads too slowly for some messages");

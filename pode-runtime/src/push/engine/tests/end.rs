@@ -160,7 +160,7 @@ async fn stop_many_paths() {
     let policy = |_: &str| policy(QueueLimits::default(), Duration::ZERO);
     let server = Server {
         hub,
-        engine: Engine::with_shards(1, receivers, policy, &Failure::default(), None).unwrap(),
+        engine: Engine::with_shards(1, receivers, policy, None, &Failure::default(), None).unwrap(),
     };
     let mut peers = Vec::new();
     for path in &paths {

@@ -53,6 +53,7 @@ impl Server {
         let client = Audience::client(None, new_subscriber.id.clone());
         let opening = ready(Some(Connection::portable(socket)));
         let arrival = self.engine.subscribe_connection("/", new_subscriber, opening).await.unwrap();
+        let hello = hello.map(|members| Hello { members, sequence: None });
         self.command(Command::Admit { client, arrival, since, hello }).await;
         Peer(peer)
     }

@@ -53,7 +53,7 @@ fn new_subscriber() -> NewSubscriber {
     static LATEST: AtomicU64 = AtomicU64::new(0);
     let id = LATEST.fetch_add(1, Ordering::Relaxed).to_string();
     NewSubscriber {
-        form: Form::Plain,
+        speaks: Speaks::Plain,
         id: id.parse().unwrap(),
         path: None,
         groups: Groups::default(),
@@ -86,7 +86,7 @@ impl Server {
     ) -> Server {
         Server {
             hub,
-            engine: Engine::with_shards(2, receivers, |_| policy, &Failure::default(), None)
+            engine: Engine::with_shards(2, receivers, |_| policy, None, &Failure::default(), None)
                 .unwrap(),
         }
     }

@@ -446,12 +446,12 @@ impl Model {
             log.expire(seconds());
             log.dropped_to(&None) as usize
         });
-        let (form, hello) = match client {
-            V1 => (Form::V1, Some(r#""id":"2""#.to_owned())),
-            _ => (Form::Plain, None),
+        let (speaks, hello) = match client {
+            V1 => (Speaks::V1 { is_set: false }, Some(r#""id":"2""#.to_owned())),
+            _ => (Speaks::Plain, None),
         };
         let id = client.to_string().parse().unwrap();
-        let new_subscriber = NewSubscriber { id, form, ..new_subscriber() };
+        let new_subscriber = NewSubscriber { id, speaks, ..new_subscriber() };
         let peer = self.serving().enter_as(new_subscriber, since, hello, 50).await;
         self.members.retain(|(member, _)| *member != client);
         let process = if self.two.is_some() { Process::Newer } else { Process::Older };

@@ -53,7 +53,8 @@ impl AsyncWrite for Fragile {
 fn two_shards() -> Server {
     let policy = policy(QueueLimits::default(), Duration::ZERO);
     let (hub, receivers) = Hub::new([("/", 8), ("/other", 8)]);
-    let engine = Engine::with_shards(2, receivers, |_| policy, &Failure::default(), None).unwrap();
+    let engine =
+        Engine::with_shards(2, receivers, |_| policy, None, &Failure::default(), None).unwrap();
     Server { hub, engine }
 }
 
