@@ -3,6 +3,7 @@
 
 mod kept_alive;
 mod many;
+mod numbers;
 mod program;
 mod returning;
 

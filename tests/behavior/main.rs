@@ -33,6 +33,7 @@ mod history;
 mod log;
 mod memory;
 mod mount;
+mod numbers;
 mod origin;
 mod proxied;
 mod public;

@@ -3,6 +3,7 @@
 
 mod process;
 pub(crate) mod secure;
+mod v1;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -25,6 +26,7 @@ pub(crate) use process::{Process, this_test};
 pub(crate) use secure::{
     FOLDER, ask, certificate, connect, file, http_2, http_2_over, trusting, trusting_root,
 };
+pub(crate) use v1::V1Client;
 
 /// How long an immediate event may take; far longer than it ever takes, so that
 /// only what never happens fails.
@@ -259,7 +261,8 @@ impl Client {
     }
 
     /// Connects with custom headers, and returns those of the response by
-    /// lower-case name; or the status and the text of a refusal.
+    /// lower-case name; or the status and the text of a refusal, 0 if there is no
+    /// response.
     pub(crate) async fn handshake(
         address: SocketAddr,
         path: &str,
@@ -283,7 +286,7 @@ impl Client {
                 let sentence = String::from_utf8_lossy(sentence).trim_end().to_owned();
                 Err((response.status().as_u16(), sentence))
             }
-            Err(error) => panic!("no handshake: {error}"),
+            Err(error) => Err((0, error.to_string())),
         }
     }
 }

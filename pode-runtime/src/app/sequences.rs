@@ -5,6 +5,7 @@
 //! of it is being handled any more, and nothing that came by an earlier connection is
 //! handled then.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 use std::num::NonZero;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -230,8 +231,8 @@ impl Sequences {
         let Left { id, heard, seconds } = left;
         let mut known = self.known();
         known.asked.remove(&id);
-        if !known.by_id.contains_key(&id) {
-            known.by_id.insert(id, Sequence::new(None, heard));
+        if let Entry::Vacant(free) = known.by_id.entry(id) {
+            free.insert(Sequence::new(None, heard));
             known.forget_later(id, seconds);
         }
     }

@@ -21,6 +21,8 @@ const DRAIN: &str = "PODE_TEST_DRAIN";
 
 struct Ticks(PathBuf);
 
+struct Notes(PathBuf);
+
 #[derive(Deserialize)]
 struct Post {
     number: u64,
@@ -36,9 +38,11 @@ pode_server! {
     endpoint http "127.0.0.1:0";
     endpoint ws   "127.0.0.1:0";
     state TICKS: Ticks = Ticks(folder.join("ticks"));
+    state NOTES: Notes = Notes(folder.join("notes"));
     signal NEWS: u64 -> u64 = "/news" => async |event: SignalEvent<u64>, number: u64| {
         event.send(NEWS, &number).await
     };
+    signal DESK: u64 -> u64 = "/desk" { history_messages: 10_000 } => note;
     signal TALK: String -> String = "/talk" => talk;
     signal ROOM: String -> String = "/rooms/:room" (room: u32) => async |event: SignalEvent<String>, room: u32, text: String| {
         event.send(ROOM.at(&room), &text).await
@@ -64,6 +68,18 @@ pode_server! {
         let mut file = std::fs::OpenOptions::new().create(true).append(true).open(ticks)?;
         Ok(file.write_all(format!("{}\n", std::process::id()).as_bytes())?)
     };
+}
+
+/// Writes down what it sees, and replies.
+async fn note(
+    event: SignalEvent<u64>,
+    number: u64,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let notes = &event.state(NOTES).0;
+    let mut file = std::fs::OpenOptions::new().create(true).append(true).open(notes)?;
+    file.write_all(format!("{number} {}\n", event.may_be_repeated()).as_bytes())?;
+    tokio::time::sleep(Duration::from_millis(number % 3)).await;
+    Ok(event.reply(&number).await?)
 }
 
 async fn talk(event: SignalEvent<String>, text: String) -> Result<(), SendError> {
@@ -111,6 +127,16 @@ impl Folder {
     pub(super) fn ticks(&self) -> Vec<String> {
         let ticks = std::fs::read_to_string(self.0.join("ticks")).unwrap_or_default();
         ticks.lines().map(str::to_owned).collect()
+    }
+
+    /// Returns what was written down: numbers, each with whether it might be known.
+    pub(super) fn notes(&self) -> Vec<(u64, bool)> {
+        let notes = std::fs::read_to_string(self.0.join("notes")).unwrap_or_default();
+        let note = |line: &str| {
+            let (number, may_be_repeated) = line.split_once(' ').unwrap();
+            (number.parse().unwrap(), may_be_repeated.parse().unwrap())
+        };
+        notes.lines().map(note).collect()
     }
 
     /// Waits until a process has ticked.

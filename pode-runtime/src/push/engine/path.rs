@@ -372,9 +372,10 @@ impl Path {
     /// Takes the next answer that is due; `is_all` if nothing is on its way any more.
     pub(super) fn next_answer(&mut self, is_all: bool) -> Option<DueAnswer> {
         let delivered = self.taken - u64::from(self.put_off.is_some());
-        let answer = self.answers.pop_front_if(|answer| is_all || answer.due <= delivered)?;
+        self.answers.front().filter(|answer| is_all || answer.due <= delivered)?;
+        let answer = self.answers.pop_front();
         shrink!(self.answers);
-        Some(answer)
+        answer
     }
 
     /// Takes what is due; `None` if nothing is. Then the shard is woken for the

@@ -1,0 +1,308 @@
+//! `pode.v1`: clients that come back as the same, and messages that are handled once.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use pode::prelude::*;
+use pode::{ClientIdError, Protocol, RunningServer};
+use serde_json::{Value, json};
+use tokio::sync::Notify;
+use tokio::time::interval;
+
+use crate::support::{Client, V1Client, start, within};
+
+/// What the handlers of a server saw, and what they wait for.
+#[derive(Debug, Default)]
+struct Desk {
+    /// The number of each message, and what it says.
+    seen: Mutex<Vec<(Option<u64>, u64)>>,
+    begun: Notify,
+    go: Notify,
+}
+
+pode_server! {
+    server counter(desk: Arc<Desk>) { client_id_lifetime: 4s };
+    endpoint ws "127.0.0.1:0";
+    state DESK: Arc<Desk> = desk;
+    signal COUNT: u64 -> u64 = "/count" { history_messages: 100_000 } => count;
+    signal LATE:  u64 -> u64 = "/late" => late;
+    signal ROOM:  u64 -> u64 = "/rooms/:room" (room: u32) { history_messages: 10 } => async |event: SignalEvent<u64>, _: u32, number: u64| {
+        event.reply(&number).await
+    };
+    signal NEWS:  u64 = "/news" { history_messages: 10, heartbeat: 1s };
+    signal NAMED: u64 -> u64 = "/named" { history_messages: 10 } => count;
+    on connect NAMED => async |event: ConnectEvent<u64>| -> Result<(), ClientIdError> {
+        let mut fields = event.query().split('&').filter_map(|field| field.strip_prefix("name="));
+        if let Some(name) = fields.next() {
+            event.set_client_id(name.parse()?);
+        }
+        Ok(())
+    };
+}
+
+/// Notes what it sees, and replies.
+async fn count(event: SignalEvent<u64>, number: u64) -> Result<(), SendError> {
+    event.state(DESK).seen.lock().unwrap().push((event.message_number(), number));
+    // So that a cut may come between.
+    for _ in 0..number % 3 {
+        tokio::task::yield_now().await;
+    }
+    event.reply(&number).await
+}
+
+/// Notes what it sees, and replies when the test says so; to 0, fails.
+async fn late(
+    event: SignalEvent<u64>,
+    number: u64,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let desk = event.state(DESK);
+    desk.seen.lock().unwrap().push((event.message_number(), number));
+    desk.begun.notify_one();
+    desk.go.notified().await;
+    if number == 0 {
+        return Err(EventError::new(400, "nothing").into());
+    }
+    Ok(event.reply(&number).await?)
+}
+
+/// Somewhere between 0 and `below`, in an order of its own.
+fn somewhere(seed: &mut u32, below: u32) -> u32 {
+    *seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+    (*seed >> 8) % below
+}
+
+/// A client says a thousand numbers and is cut two hundred times, wherever that is,
+/// amid five hundred messages in a second. What it says is handled once and in order, and
+/// it hears each message and each reply once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_cut_off_again_and_again_is_heard_once() {
+    let desk = Arc::<Desk>::default();
+    let server = start(counter(Arc::clone(&desk))).await;
+    let address = server.address(Protocol::Ws).unwrap();
+    let signals = server.signals().clone();
+    let sending = tokio::spawn(async move {
+        let mut beats = interval(Duration::from_millis(2));
+        for number in 1_000_000_u64.. {
+            beats.tick().await;
+            if signals.send(COUNT, &number).await.is_err() {
+                return;
+            }
+        }
+    });
+    let mut seed = 7;
+    let mut client = V1Client::connect(address, "/count").await;
+    let id = client.hello["id"].clone();
+    let (mut said, mut cuts) = (0, 0);
+    let (mut heard, mut replies) = (Vec::new(), Vec::new());
+    while cuts < 200 || said < 1_000 || replies.len() < 1_000 {
+        for _ in 0..somewhere(&mut seed, 11).min(1_000 - said) {
+            client.say(said.into()).await;
+            said += 1;
+        }
+        for _ in 0..somewhere(&mut seed, 30) {
+            let object = client.hear().await;
+            assert!(object.get("gap").is_none() && object.get("error").is_none(), "{object}");
+            let Some(data) = object["data"].as_u64() else { continue };
+            match object["re"].as_u64() {
+                None => heard.push(data),
+                Some(number) => {
+                    assert_eq!(number, data + 1, "the reply to it");
+                    replies.push(data);
+                }
+            }
+        }
+        if cuts < 200 {
+            cuts += 1;
+            client.cut(somewhere(&mut seed, 2) == 0);
+            client.come_back().await;
+            let told = ["id", "known", "resumed"].map(|name| client.hello[name].clone());
+            assert_eq!(told, [id.clone(), true.into(), true.into()], "by its ticket");
+        }
+    }
+    sending.abort();
+    client.hear_all().await;
+    let seen = desk.seen.lock().unwrap().clone();
+    let expected: Vec<_> = (0..1_000).map(|number| (Some(number + 1), number)).collect();
+    assert_eq!(seen, expected);
+    assert_eq!(replies, (0..1_000).collect::<Vec<_>>());
+    assert!(heard.is_sorted_by(|one, next| one + 1 == *next), "{heard:?}");
+    server.stop().await;
+}
+
+/// Connects a client that offers this; returns its hello, too.
+async fn connect(server: &RunningServer, path: &str, offered: &str) -> (Client, Value) {
+    let address = server.address(Protocol::Ws).unwrap();
+    let headers = [("sec-websocket-protocol", offered)];
+    let (mut client, _) = Client::handshake(address, path, &headers).await.unwrap();
+    let hello = hear(&mut client).await;
+    (client, hello)
+}
+
+async fn hear(client: &mut Client) -> Value {
+    serde_json::from_str(&client.text().await).unwrap()
+}
+
+fn ticket(hello: &Value) -> String {
+    format!("pode.v1, pode.ticket.{}", hello["ticket"].as_str().unwrap())
+}
+
+#[tokio::test]
+async fn a_message_is_acknowledged_when_its_handler_has_returned() {
+    let desk = Arc::<Desk>::default();
+    let server = start(counter(Arc::clone(&desk))).await;
+    let (mut client, hello) = connect(&server, "/late", "pode.v1").await;
+    assert_eq!((&hello["heard"], hello.get("known")), (&json!(0), None));
+    for text in [r#"{"n":1,"data":7}"#, r#"{"n":2,"data":0}"#, r#"{"data":8}"#] {
+        client.say(text).await;
+    }
+    // What comes again is handled once, and not told before it is handled.
+    client.say(r#"{"n":1,"data":9}"#).await;
+    for _ in 0..3 {
+        within(desk.begun.notified(), "a message").await;
+        desk.go.notify_one();
+    }
+    let mut told = Vec::new();
+    while told.last() != Some(&json!({ "data": 8 })) {
+        told.push(hear(&mut client).await);
+    }
+    // How many are acknowledged at once depends on how fast they are handled.
+    let acks: Vec<_> = told.extract_if(.., |object| object.get("ack").is_some()).collect();
+    assert!([&[1, 2][..], &[2]].contains(&&*numbers(&acks)), "{acks:?}");
+    let expected = [
+        json!({ "re": 1, "data": 7 }),
+        json!({ "re": 2, "error": "nothing" }),
+        json!({ "data": 8 }),
+    ];
+    assert_eq!(told, expected);
+    client.say(r#"{"n":1,"data":9}"#).await;
+    assert_eq!(hear(&mut client).await, json!({ "ack": 2 }));
+    assert_eq!(*desk.seen.lock().unwrap(), [(Some(1), 7), (Some(2), 0), (None, 8)]);
+
+    // One of them is missing.
+    client.say(r#"{"n":4,"data":9}"#).await;
+    assert_eq!(client.close_code().await, 1007);
+    for wrong in [
+        r#"{"n":0,"data":1}"#,
+        r#"{"n":-1,"data":1}"#,
+        r#"{"n":1.0,"data":1}"#,
+        r#"{"n":"1","data":1}"#,
+        r#"{"n":null,"data":1}"#,
+        r#"{"n":1,"n":1,"data":1}"#,
+        r#"{"n":2,"data":1}"#,
+        r#"{"n":18446744073709551616,"data":1}"#,
+        r#"{"n":1}"#,
+        r#"{"again":true,"data":1}"#,
+        r#"{"n":1,"again":1,"data":1}"#,
+        r#"{"n":1,"data":1,"more":1}"#,
+    ] {
+        let (mut client, _) = connect(&server, "/late", "pode.v1").await;
+        client.say(wrong).await;
+        assert_eq!(client.close_code().await, 1007, "{wrong}");
+    }
+    assert_eq!(desk.seen.lock().unwrap().len(), 3);
+    server.stop().await;
+}
+
+fn numbers(acks: &[Value]) -> Vec<u64> {
+    acks.iter().map(|ack| ack["ack"].as_u64().unwrap()).collect()
+}
+
+/// The network has lost a connection, and the server doesn't know.
+#[tokio::test]
+async fn who_comes_back_is_let_in_when_nothing_of_it_is_being_handled() {
+    let desk = Arc::<Desk>::default();
+    let server = start(counter(Arc::clone(&desk))).await;
+    let (mut lost, hello) = connect(&server, "/late", "pode.v1").await;
+    lost.say_all([r#"{"n":1,"data":7}"#, r#"{"n":2,"data":8}"#].map(str::to_owned)).await;
+    within(desk.begun.notified(), "a message").await;
+    let offered = ticket(&hello);
+    let mut coming = Box::pin(connect(&server, "/late", &offered));
+    tokio::select! {
+        biased;
+        _ = &mut coming => panic!("its message is still being handled"),
+        () = tokio::time::sleep(Duration::from_millis(200)) => {}
+    }
+    desk.go.notify_one();
+    let (mut client, hello) = within(coming, "the hello").await;
+    assert_eq!((&hello["heard"], &hello["known"]), (&json!(1), &json!(true)));
+    // What waited at the other connection is its client's to send again.
+    client.say(r#"{"n":2,"data":8}"#).await;
+    within(desk.begun.notified(), "a message").await;
+    desk.go.notify_one();
+    let mut told = vec![hear(&mut client).await];
+    while told.last() != Some(&json!({ "ack": 2 })) {
+        told.push(hear(&mut client).await);
+    }
+    assert_eq!(told[told.len() - 2], json!({ "re": 2, "data": 8 }));
+    assert_eq!(*desk.seen.lock().unwrap(), [(Some(1), 7), (Some(2), 8)]);
+    assert_eq!(hear(&mut lost).await, json!({ "re": 1, "data": 7 }));
+    assert_eq!(lost.close_code().await, 4409);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_ticket_is_good_at_its_path_and_for_its_client() {
+    let desk = Arc::<Desk>::default();
+    let server = start(counter(Arc::clone(&desk))).await;
+    let (mut client, hello) = connect(&server, "/rooms/1", "pode.v1").await;
+    client.say(r#"{"n":1,"data":7}"#).await;
+    while hear(&mut client).await.get("ack").is_none() {}
+    let position = |hello: &Value| format!("{}-1", hello["epoch"].as_str().unwrap());
+    drop(client);
+    let id = hello["id"].as_str().unwrap().parse::<ClientId>().unwrap();
+    server.signals().send(ROOM.at(&1), &8).to_client(&id).await.unwrap();
+
+    // It gets what was for it alone.
+    let path = format!("/rooms/1?resume={}", position(&hello));
+    let (mut client, back) = connect(&server, &path, &ticket(&hello)).await;
+    assert_eq!(
+        (&back["id"], &back["heard"], &back["known"]),
+        (&hello["id"], &json!(1), &json!(true))
+    );
+    assert_eq!(hear(&mut client).await["data"], 8);
+    for (path, offered) in [
+        (&*path, "pode.v1".to_owned()),
+        (&*path, "pode.v1, pode.ticket.".to_owned()),
+        (&*path, format!("{}A", ticket(&hello))),
+        (&*path, ticket(&hello).to_lowercase()),
+        ("/rooms/2", ticket(&hello)),
+        ("/count", ticket(&hello)),
+    ] {
+        let (_, other) = connect(&server, path, &offered).await;
+        assert_ne!(other["id"], hello["id"], "{offered} at {path}");
+        assert_eq!(other["heard"], 0);
+        assert_eq!(other.get("known").is_some(), offered != "pode.v1");
+    }
+    client.say(r#"{"n":2,"data":9}"#).await;
+    while hear(&mut client).await.get("ack").is_none() {}
+
+    // An id of the program's counts if the program sets it again.
+    let (mut ada, hello) = connect(&server, "/named?name=ada", "pode.v1").await;
+    ada.say(r#"{"n":1,"data":3}"#).await;
+    while hear(&mut ada).await.get("ack").is_none() {}
+    drop(ada);
+    let back = async |query| connect(&server, &format!("/named?{query}"), &ticket(&hello)).await.1;
+    let (nobody, bob, ada) = (back("").await, back("name=bob").await, back("name=ada").await);
+    assert!(nobody["id"] != "ada" && nobody["known"] == false, "{nobody}");
+    assert!(bob["id"] == "bob" && bob["known"] == false && bob["heard"] == 0, "{bob}");
+    assert!(ada["id"] == "ada" && ada["known"] == true && ada["heard"] == 1, "{ada}");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_ticket_is_renewed_in_time() {
+    let server = start(counter(Arc::default())).await;
+    let (mut client, hello) = connect(&server, "/news", "pode.v1").await;
+    let renewed = loop {
+        let object = hear(&mut client).await;
+        if object.get("ticket").is_some() {
+            break object;
+        }
+    };
+    assert_ne!(renewed["ticket"], hello["ticket"]);
+    let (_, back) = connect(&server, "/news", &ticket(&renewed)).await;
+    assert_eq!(back["id"], hello["id"]);
+    // Clients only listen.
+    assert!(back.get("heard").is_none() && back.get("known").is_none(), "{back}");
+    server.stop().await;
+}
