@@ -238,9 +238,7 @@ impl Server {
         // Once the predecessor has let go, this server must start at once.
         #[cfg(unix)]
         let claim = match hand_over.path() {
-            Some(path) => {
-                Some(Claim::take(path, predecessor, signals.hub(), &context.tickets).await?)
-            }
+            Some(path) => Some(Claim::take(path, predecessor, &context).await?),
             None => None,
         };
         let stopping = watch::Sender::new(None);

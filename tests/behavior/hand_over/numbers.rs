@@ -1,5 +1,7 @@
 //! What a client of `pode.v1` sends while processes hand over, or die.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde_json::json;
@@ -58,27 +60,23 @@ async fn twenty_hand_overs_handle_each_message_once() {
     let folder = Folder::new("numbers");
     let mut shop = Shop::start(&folder, DRAIN).await;
     let mut sender = Sender::new(&shop).await;
+    let done = Arc::new(AtomicBool::new(false));
+    let all_the_while = Arc::clone(&done);
+    let saying = tokio::spawn(async move {
+        while !all_the_while.load(Ordering::SeqCst) {
+            sender.say_some().await;
+            assert_ne!(sender.client.hello.get("known"), Some(&json!(false)));
+        }
+        sender.hear_all().await;
+        sender
+    });
     for _ in 0..20 {
-        let mut starting = Box::pin(Shop::start(&folder, DRAIN));
-        let newer = loop {
-            tokio::select! {
-                biased;
-                newer = &mut starting => break newer,
-                () = sender.say_some() => {}
-            }
-        };
-        let mut ending = Box::pin(std::mem::replace(&mut shop, newer).end());
-        let (code, said) = loop {
-            tokio::select! {
-                biased;
-                ended = &mut ending => break ended,
-                () = sender.say_some() => {}
-            }
-        };
+        let newer = Shop::start(&folder, DRAIN).await;
+        let (code, said) = std::mem::replace(&mut shop, newer).end().await;
         assert_eq!(code, Some(0), "{said}");
-        assert_eq!(sender.client.hello.get("known"), Some(&json!(true)));
     }
-    sender.hear_all().await;
+    done.store(true, Ordering::SeqCst);
+    let sender = saying.await.unwrap();
     let expected: Vec<_> = (0..sender.said).map(|number| (number, false)).collect();
     assert_eq!(folder.notes(), expected);
     assert_eq!(sender.replies, (0..sender.said).collect::<Vec<_>>());

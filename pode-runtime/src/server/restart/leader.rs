@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 
 use super::link::{Link, received, tell};
 use super::wire::{Frame, read, unexpected, unpack};
-use crate::app::sequences::Sequences;
+use crate::app::sequences::{SequenceId, Sequences};
 use crate::base::seconds::seconds;
 use crate::push::engine::Envelope;
 use crate::push::publisher::Signals;
@@ -25,11 +25,21 @@ pub(crate) struct Leader {
     link: Link,
     /// In the order that both know.
     channels: Vec<Channel<Envelope>>,
+    sequences: Arc<Sequences>,
+    /// Those of clients that come: the older process may have them.
+    asked: mpsc::UnboundedReceiver<SequenceId>,
 }
 
 impl Leader {
-    pub(super) fn new(link: Link, channels: Vec<Channel<Envelope>>) -> Leader {
-        Leader { link, channels }
+    /// Begins before clients come.
+    pub(super) fn new(
+        link: Link,
+        channels: Vec<Channel<Envelope>>,
+        sequences: &Arc<Sequences>,
+    ) -> Leader {
+        let (asks, asked) = mpsc::unbounded_channel();
+        sequences.ask(Some(asks));
+        Leader { link, channels, sequences: Arc::clone(sequences), asked }
     }
 
     /// Leads until the older process has no more clients.
@@ -37,10 +47,8 @@ impl Leader {
     /// # Errors
     ///
     /// It is gone, or has taken everything back.
-    pub(super) async fn run(self, signals: Signals, sequences: Arc<Sequences>) -> io::Result<()> {
-        let Leader { link: Link { mut reader, mut writer }, channels } = self;
-        let (asks, asked) = mpsc::unbounded_channel();
-        sequences.ask(Some(asks));
+    pub(super) async fn run(self, signals: Signals) -> io::Result<()> {
+        let Leader { link: Link { mut reader, mut writer }, channels, sequences, asked } = self;
         let claims = received(asked).map(|id| Frame::Claim { sequence: id });
         let mut taking = std::pin::pin!(async {
             loop {

@@ -19,6 +19,7 @@ use super::wire::{
     Frame, LineError, Shared, hear_line, patiently, read_soon, say_line, unexpected, unpack, write,
 };
 use super::{KEPT, wire};
+use crate::app::context::Context;
 use crate::app::tickets::Tickets;
 use crate::base::error::StartError;
 use crate::base::seconds::seconds;
@@ -123,15 +124,16 @@ impl Predecessor {
     /// The older process refuses; it goes on.
     pub(super) async fn take_place(
         self,
-        hub: &Hub<Envelope>,
-        tickets: &Tickets,
+        context: &Context,
     ) -> Result<(SuccessorListener, Option<Leader>), StartError> {
         let Predecessor { path, mut stream, process, listener, file, .. } = self;
         let mut listener = SuccessorListener::new((listener, file));
+        let Context { signals, tickets, sequences, .. } = context;
+        let hub = signals.hub();
         match take_place(&mut stream, hub, tickets).await {
             Ok(channels) => {
                 tracing::info!("takes over from process {process}");
-                Ok((listener, Some(Leader::new(Link::new(stream), channels))))
+                Ok((listener, Some(Leader::new(Link::new(stream), channels, sequences))))
             }
             Err(error) if has_gone(&error) && listener.is_found() => {
                 listener.keep();

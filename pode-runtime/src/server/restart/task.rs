@@ -2,10 +2,9 @@
 //! newer one.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
-use pode_core::hub::{Channel, Hub};
+use pode_core::hub::Channel;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep_until};
@@ -17,11 +16,10 @@ use super::predecessor::Predecessor;
 use super::socket;
 use super::state::{Resources, Stage, Wish};
 use super::successor::Successor;
-use crate::app::tickets::Tickets;
+use crate::app::context::Context;
 use crate::base::error::StartError;
 use crate::base::seconds::seconds;
 use crate::base::supervisor::{Failure, Supervisor, caught, joined, unwinding_stops_here};
-use crate::push::engine::Envelope;
 
 /// How long messages are kept for clients that resume, after the last of them
 /// was told to reconnect.
@@ -49,11 +47,10 @@ impl Claim {
     pub(crate) async fn take(
         path: &Path,
         predecessor: Option<Predecessor>,
-        hub: &Hub<Envelope>,
-        tickets: &Tickets,
+        context: &Context,
     ) -> Result<Claim, StartError> {
         let (listener, lead) = match predecessor {
-            Some(predecessor) => predecessor.take_place(hub, tickets).await?,
+            Some(predecessor) => predecessor.take_place(context).await?,
             None => (listen(path)?, None),
         };
         Ok(Claim { listener, lead })
@@ -194,8 +191,7 @@ impl Restart {
     async fn lead(&mut self, lead: Leader) -> bool {
         // In a task of its own, so that it doesn't stop while others are let in.
         let mut leading = JoinSet::new();
-        let Resources { signals, sequences, .. } = &self.resources;
-        leading.spawn(lead.run(signals.clone(), Arc::clone(sequences)));
+        leading.spawn(lead.run(self.resources.signals.clone()));
         let ended = tokio::select! {
             ended = leading.join_next() => ended.and_then(joined),
             never = self.listener.attend() => match never {},

@@ -18,7 +18,6 @@ use super::socket::tests::path;
 use super::state::{Resources, Stage, Wish};
 use super::wire::{Frame, WireAudience, WireEnvelope, hear_line, read, say_line, write};
 use crate::app::context::context_of;
-use crate::app::tickets::Tickets;
 use crate::jobs::gate::JobGate;
 use crate::push::engine::{Audience, Command, Envelope};
 use crate::push::publisher::Signals;
@@ -63,7 +62,7 @@ async fn a_process_that_is_too_far_behind_is_told_where_it_goes_on() {
     let (one, other) = UnixStream::pair().unwrap();
     let channels = vec![channel.clone()];
     let leading =
-        tokio::spawn(Leader::new(Link::new(one), channels).run(signals.clone(), Arc::default()));
+        tokio::spawn(Leader::new(Link::new(one), channels, &Arc::default()).run(signals.clone()));
     let mut other = Link::new(other);
     let (frame, _) = read(&mut other.reader).await.unwrap();
     assert!(matches!(frame, Frame::Lost { channel: 0, until: 100, back: 0 }), "{frame:?}");
@@ -87,7 +86,7 @@ async fn who_leads_waits_for_an_older_process_that_is_paused() {
     let (one, other) = UnixStream::pair().unwrap();
     let channels = vec![channel.clone()];
     let leading =
-        tokio::spawn(Leader::new(Link::new(one), channels).run(signals.clone(), Arc::default()));
+        tokio::spawn(Leader::new(Link::new(one), channels, &Arc::default()).run(signals.clone()));
     // More than the link holds.
     let sent = 3_000;
     for number in 0..sent {
@@ -224,8 +223,7 @@ async fn who_wakes_up_after_the_older_process_went_on_takes_nothing_over() {
         let renewed = if goes_on { Some(socket::listen(&path).unwrap()) } else { None };
         drop((stream, older));
         let (signals, _delivery) = one_path();
-        let tickets = Tickets::new(&Default::default());
-        let taken_over = found.unwrap().unwrap().take_place(signals.hub(), &tickets).await;
+        let taken_over = found.unwrap().unwrap().take_place(&context_of(signals)).await;
         match taken_over {
             Ok((mut listener, lead)) => {
                 assert!(!goes_on && lead.is_none());
