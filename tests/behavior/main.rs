@@ -35,6 +35,7 @@ mod memory;
 mod mount;
 mod numbers;
 mod origin;
+mod protocol;
 mod proxied;
 mod public;
 #[cfg(unix)]

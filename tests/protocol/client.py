@@ -1,0 +1,244 @@
+"""A client of `pode.v1`, as docs/protocol.md tells it.
+
+`Machine` is all of the protocol, without I/O: whatever happens is told to it, and it
+returns what is to be done. `Connection` is a WebSocket by the standard library, for
+one machine and one connection.
+"""
+
+import base64
+import hashlib
+import json
+import os
+import re
+import socket
+import struct
+
+PROTOCOL = "pode.v1"
+STAYS_AWAY = {1000, 1002, 1003, 1007, 1008, 1009, 4001}
+COMES_BACK = {4408, 4409, 4425, 4429}
+RESUME = re.compile(r"resume=([0-9a-f]{16}-([0-9]+))")
+
+
+class Machine:
+    """What a client knows and does.
+
+    Its methods are what happens; each returns a list of what follows, in order:
+
+    - `("request", path, subprotocols)`: connect so
+    - `("send", text)`: send this frame
+    - `("told", {…})`: what the program learns; see README.md
+    - `("leave",)`: leave the connection, which is lost
+    - `("back", bool)`: whether it comes back by itself, after `delay` seconds
+    """
+
+    def __init__(self, path, position=None, ticket=None):
+        self.path, self.position, self.ticket = path, position, ticket
+        # Whether the response chose the protocol, and the hello of this connection.
+        self.speaks, self.hello = False, None
+        self.epoch = None
+        # Messages of the program that aren't acknowledged: [number, name, data, again].
+        # The number is None until it is first sent.
+        self.kept = []
+        self.last = 0
+        # What the program calls its messages, for replies. A client that runs for long
+        # would forget the oldest.
+        self.names = {}
+        self.attempts = 0
+
+    def connect(self):
+        self.speaks, self.hello = False, None
+        path = self.path
+        if self.position:
+            path += ("&" if "?" in path else "?") + "resume=" + self.position
+        offered = [PROTOCOL] + (["pode.ticket." + self.ticket] if self.ticket else [])
+        return [("request", path, offered)]
+
+    def opened(self, chosen):
+        self.speaks = chosen == PROTOCOL
+        return []
+
+    def closed(self, code, reason=""):
+        self.speaks, self.hello = False, None
+        found = RESUME.search(reason)
+        if found and int(found[2]) < 2**64:
+            self.position = found[1]
+        self.attempts += 1
+        refused = 4400 <= code <= 4499 and code not in COMES_BACK
+        return [("back", not refused and code not in STAYS_AWAY)]
+
+    def silent(self, seconds):
+        """So many seconds ago the last frame came."""
+        if not self.hello or "beat" not in self.hello:
+            return []
+        if seconds <= 2 * self.hello["beat"] + 5:
+            return []
+        return [("leave",)] + self.closed(1006)
+
+    def delay(self, random):
+        """How long to wait before coming back; `random` is from 0 to 1."""
+        return random * min(60, 2 ** min(self.attempts, 6))
+
+    def send(self, data, name):
+        """Sends a message that is handled once; `name` says which one it is."""
+        self.kept.append([None, name, data, False])
+        return self.send_new() if self.hello else []
+
+    def send_once(self, data):
+        """Sends a message that may be lost, if there is a connection."""
+        text = write({"data": data})
+        fits = self.hello and len(text.encode()) <= self.hello.get("max", 0)
+        return [("send", text)] if fits else []
+
+    def receive(self, text):
+        if not self.speaks:
+            return [("told", {"text": text})]
+        frame = json.loads(text)
+        if "hello" in frame:
+            return self.begin(frame)
+        if "gap" in frame and frame["gap"]:
+            self.epoch = frame.get("epoch", self.epoch)
+            self.move(frame["gap"][1])
+        self.move(frame.get("at", frame.get("live")))
+        self.ticket = frame.get("ticket", self.ticket)
+        told = self.acknowledge(frame["ack"]) if "ack" in frame else []
+        about = {"re": self.names[frame["re"]]} if frame.get("re") in self.names else {}
+        if "error" in frame:
+            told.append({"error": {"error": frame["error"], **about}})
+        elif "data" in frame:
+            told.append({"message": {"data": frame["data"], **about}})
+        elif "gap" in frame:
+            told.append({"gap": frame["gap"], "why": frame.get("why")})
+        elif "live" in frame:
+            told.append("live")
+        return [("told", it) for it in told]
+
+    def begin(self, hello):
+        self.hello, self.attempts = hello, 0
+        self.epoch, self.position = hello.get("epoch"), None
+        self.move(hello.get("at"))
+        self.ticket = hello.get("ticket", self.ticket)
+        told = [{"hello": {key: hello[key] for key in ("id", "resumed") if key in hello}}]
+        again = []
+        if "heard" in hello:
+            if hello.get("known"):
+                # A program that has begun anew, with an old ticket, goes on behind it.
+                self.last = max(self.last, hello["heard"])
+                told += self.acknowledge(hello["heard"])
+            else:
+                told += self.renumber()
+            again = [self.numbered(it) for it in self.kept if it[0]]
+        return [("told", it) for it in told] + again + self.send_new()
+
+    def move(self, at):
+        if at is not None and self.epoch:
+            self.position = f"{self.epoch}-{at}"
+
+    def acknowledge(self, number):
+        handled = [it[1] for it in self.kept if it[0] and it[0] <= number]
+        self.kept = [it for it in self.kept if not it[0] or it[0] > number]
+        return [{"acknowledged": handled}] if handled else []
+
+    def renumber(self):
+        """Nobody knows which of the kept messages were handled."""
+        self.last, self.names = 0, {}
+        sent = [it for it in self.kept if it[0]]
+        for message in sent:
+            self.number(message)
+            message[3] = True
+        return [{"renumbered": [it[1] for it in sent]}] if sent else []
+
+    def number(self, message):
+        self.last += 1
+        message[0] = self.last
+        self.names[self.last] = message[1]
+
+    def send_new(self):
+        """Sends what was never sent, or tells that it can't be."""
+        followed = []
+        for message in [it for it in self.kept if not it[0]]:
+            longest = write({"n": self.last + 1, "again": True, "data": message[2]})
+            fits = len(longest.encode()) <= self.hello.get("max", 0)
+            if "heard" in self.hello and fits:
+                self.number(message)
+                followed.append(self.numbered(message))
+            else:
+                self.kept.remove(message)
+                followed.append(("told", {"refused": message[1]}))
+        return followed
+
+    def numbered(self, message):
+        number, _, data, again = message
+        return ("send", write({"n": number, **({"again": True} if again else {}), "data": data}))
+
+
+def write(frame):
+    return json.dumps(frame, separators=(",", ":"), ensure_ascii=False)
+
+
+class Connection:
+    """A WebSocket to a server on this machine (RFC 6455), without TLS."""
+
+    def __init__(self, host, port, path, offered, timeout=10):
+        self.stream = socket.create_connection((host, port), timeout)
+        self.bytes = self.stream.makefile("rb")
+        key = base64.b64encode(os.urandom(16)).decode()
+        head = [
+            f"GET {path} HTTP/1.1", f"Host: {host}:{port}", "Connection: Upgrade",
+            "Upgrade: websocket", "Sec-WebSocket-Version: 13", f"Sec-WebSocket-Key: {key}",
+            f"Sec-WebSocket-Protocol: {', '.join(offered)}",
+        ]
+        self.stream.sendall("\r\n".join(head + ["", ""]).encode())
+        self.status = self.bytes.readline().decode().strip()
+        headers = {}
+        while line := self.bytes.readline().decode().strip():
+            name, _, value = line.partition(":")
+            headers[name.lower()] = value.strip()
+        self.chosen = headers.get("sec-websocket-protocol")
+        if " 101 " in self.status + " ":
+            proof = hashlib.sha1((key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").encode())
+            expected = base64.b64encode(proof.digest()).decode()
+            assert headers.get("sec-websocket-accept") == expected, headers
+
+    def send(self, text, opcode=1):
+        payload = text.encode() if isinstance(text, str) else text
+        size = len(payload)
+        if size < 126:
+            head = struct.pack("!BB", 0x80 | opcode, 0x80 | size)
+        elif size < 1 << 16:
+            head = struct.pack("!BBH", 0x80 | opcode, 0xFE, size)
+        else:
+            head = struct.pack("!BBQ", 0x80 | opcode, 0xFF, size)
+        mask = os.urandom(4)
+        masked = bytes(byte ^ mask[at % 4] for at, byte in enumerate(payload))
+        self.stream.sendall(head + mask + masked)
+
+    def receive(self):
+        """Waits for a text frame, and returns `("text", …)` or `("closed", code, reason)`.
+
+        Raises `TimeoutError` if nothing comes in time.
+        """
+        parts = b""
+        while True:
+            head = self.bytes.read(2)
+            if len(head) < 2:
+                return ("closed", 1006, "")
+            size = head[1] & 0x7F
+            if size >= 126:
+                long = "!H" if size == 126 else "!Q"
+                (size,) = struct.unpack(long, self.bytes.read(struct.calcsize(long)))
+            payload = self.bytes.read(size)
+            opcode = head[0] & 0x0F
+            if opcode == 8:
+                self.send(payload, 8)
+                code = struct.unpack("!H", payload[:2])[0] if payload else 1005
+                return ("closed", code, payload[2:].decode())
+            if opcode == 9:
+                self.send(payload, 10)
+            elif opcode in (0, 1):
+                parts += payload
+                if head[0] & 0x80:
+                    return ("text", parts.decode())
+
+    def cut(self):
+        self.bytes.close()
+        self.stream.close()
