@@ -167,6 +167,50 @@
 //! }
 //! ```
 //!
+//! A client that speaks `pode.v1` (docs/protocol.md in the repository) comes back with
+//! its position and as the same client by itself, and what it sends is handled once:
+//!
+//! ```test_harness
+//! use pode::prelude::*;
+//!
+//! pode_server! {
+//!     server chat;
+//!     endpoint ws 8090;
+//!     signal CHAT: String -> String = "/chat" { history_messages: 100 } => say;
+//! }
+//!
+//! async fn say(event: SignalEvent<String>, text: String) -> Result<(), SendError> {
+//!     let text = if event.may_be_repeated() { format!("{text}?") } else { text };
+//!     event.reply(&text).await
+//! }
+//!
+//! #[tokio::test]
+//! async fn who_comes_back_knows_what_it_missed() {
+//!     let server = pode::test::start(chat()).await;
+//!     let mut ada = server.connect(CHAT).protocol_v1().await;
+//!     let number = ada.send(&"hello".to_owned()).await;
+//!     ada.acknowledged(number).await;
+//!     assert_eq!(ada.next().await, "hello");
+//!
+//!     ada.cut();
+//!     server.signals().send(CHAT, &"meanwhile".to_owned()).await.unwrap();
+//!     ada.come_back().await;
+//!     assert_eq!(ada.hello().resumed, Some(true));
+//!     assert_eq!(ada.until_live().await, ["meanwhile"]);
+//! }
+//!
+//! #[tokio::test]
+//! async fn what_is_sent_to_a_newer_process_may_be_repeated() {
+//!     let server = pode::test::start(chat()).await;
+//!     let mut ada = server.connect(CHAT).protocol_v1().await;
+//!     ada.send(&"hello".to_owned()).await;
+//!     assert_eq!(ada.next().await, "hello");
+//!     // The acknowledgement, which the test hasn't waited for, is lost.
+//!     ada.come_back_unknown().await;
+//!     assert_eq!(ada.next().await, "hello?");
+//! }
+//! ```
+//!
 //! # Requests
 //!
 //! ```test_harness

@@ -629,3 +629,145 @@ async fn two_hundred_servers_leave_nothing_behind() {
     assert!(ended.is_ok(), "before: {before:?}, after: {:?}", now());
     assert_eq!(SERVED.load(Ordering::Relaxed), 201);
 }
+
+pode_server! {
+    server kept;
+    endpoint ws 1;
+    signal KEPT: String -> String = "/kept" { history_messages: 2 } => keep;
+    signal LISTENED: u32 = "/listened" { history_messages: 2 };
+    signal RAW: pode::RawMessage = "/raw";
+    on connect KEPT => welcome;
+}
+
+async fn keep(event: SignalEvent<String>, text: String) -> Result<(), EventError> {
+    if text.is_empty() {
+        return Err(EventError::new(400, "say something"));
+    }
+    event.reply(&text).await.map_err(|error| EventError::new(500, error.to_string()))
+}
+
+async fn welcome(event: ConnectEvent<String>) -> Result<(), EventError> {
+    match event.query() {
+        "stranger=" => Err(EventError::new(401, "who are you?")),
+        _ => event.greet(&"welcome".to_owned()),
+    }
+}
+
+#[tokio::test]
+async fn a_client_of_the_protocol_knows_where_it_is() {
+    let server = start(kept()).await;
+    let send = async |text: &str| server.signals().send(KEPT, &text.to_owned()).await.unwrap();
+    let mut ada = server.connect(KEPT).protocol_v1().await;
+    assert_eq!((ada.hello().at, ada.hello().resumed), (Some(0), None));
+    let greeting = ada.next_received::<String>().await;
+    assert_eq!((&*greeting.data, greeting.position), ("welcome", None));
+    assert!(ada.until_live().await.is_empty());
+    ada.send_once(&"hi".to_owned()).await;
+    let received = ada.next_received::<String>().await;
+    assert_eq!((&*received.data, received.position), ("hi", ada.position()));
+    ada.send_once(&String::new()).await;
+    assert_eq!(ada.next_error().await.data, "say something");
+    ada.assert_silent().await;
+
+    // What wasn't read before the cut comes afterwards.
+    send("one").await;
+    server.settle().await;
+    ada.cut();
+    send("two").await;
+    ada.come_back().await;
+    assert_eq!(ada.hello().resumed, Some(true));
+    assert_eq!(ada.until_live().await, ["welcome", "one", "two"]);
+    let page = ada.position().unwrap().to_string();
+
+    // A page knows its position, too.
+    send("three").await;
+    let bob = server.connect(KEPT).query(&[("resume", &page)]).query(&[("a", "1")]);
+    let mut bob = bob.protocol_v1().await;
+    assert_eq!(bob.until_live().await, ["welcome", "three"]);
+    bob.come_back().await;
+    assert_eq!(bob.until_live().await, ["welcome"]);
+    assert_eq!(bob.hello().resumed, Some(true));
+
+    // More than is kept: one MiB is, whatever the signal promises.
+    let mut far = server.connect(KEPT).protocol_v1().await;
+    assert_eq!(far.until_live().await, ["welcome"]);
+    far.cut();
+    for _ in 0..3 {
+        send(&"x".repeat(1 << 20)).await;
+    }
+    far.come_back().await;
+    let gap = far.next_gap().await;
+    assert_eq!((&*gap.why, far.hello().resumed), ("age", Some(false)));
+    assert_eq!(far.next().await, "welcome");
+    assert!(far.next().await.starts_with('x'));
+
+    server.signals().clients(KEPT).close_all(4503, "later").await.unwrap();
+    let closed = ada.closed().await;
+    assert!(closed.comes_back());
+    ada.come_back().await;
+    let (closed, ()) = tokio::join!(ada.closed(), server.stop());
+    assert_eq!((closed.code, closed.comes_back()), (1001, true));
+}
+
+#[tokio::test]
+async fn what_a_client_of_the_protocol_sends_is_handled_once() {
+    let server = start(kept()).await;
+    let mut ada = server.connect(KEPT).protocol_v1().await;
+    let id = ada.hello().id.clone();
+    assert_eq!(ada.until_live().await, ["welcome"]);
+    let first = ada.send(&"one".to_owned()).await;
+    ada.acknowledged(first).await;
+    let reply = ada.next_received::<String>().await;
+    assert_eq!((&*reply.data, reply.re), ("one", Some(first)));
+    let wrong = ada.send_json(&1).await;
+    assert_eq!(ada.next_error().await.re, Some(wrong));
+
+    // It may be handled before the cut, or after it.
+    let second = ada.send(&"two".to_owned()).await;
+    ada.cut();
+    let third = ada.send(&"three".to_owned()).await;
+    ada.come_back().await;
+    ada.acknowledged(third).await;
+    assert_eq!((&ada.hello().id, ada.hello().resumed), (&id, Some(true)));
+    for (text, number) in [("welcome", None), ("two", Some(second)), ("three", Some(third))] {
+        let got = ada.next_received::<String>().await;
+        assert_eq!((&*got.data, got.re), (text, number));
+    }
+    ada.assert_silent().await;
+}
+
+#[tokio::test]
+async fn what_a_client_of_the_protocol_is_not_expected_to_get_is_told() {
+    let server = start(kept()).await;
+    let mut ada = server.connect(KEPT).protocol_v1().await;
+    let text = told(ada.assert_next(&"hi".to_owned())).await;
+    assert!(
+        text.starts_with(file!()) && text.ends_with(r#"expected "hi", got "welcome""#),
+        "{text}"
+    );
+    ada.send_once(&String::new()).await;
+    let text = told(async { drop(ada.next().await) }).await;
+    assert!(text.ends_with("expected a message, got the error \"say something\""), "{text}");
+    server.signals().send(KEPT, &"hi".to_owned()).await.unwrap();
+    let text = told(ada.assert_silent()).await;
+    assert!(text.ends_with(r#"expected nothing, got "hi""#), "{text}");
+    let text = told(ada.send_once(&"x".repeat(1 << 20))).await;
+    assert!(text.ends_with(": the message is longer than 65536 bytes"), "{text}");
+    ada.cut();
+    let text = told(async { drop(ada.next().await) }).await;
+    assert!(text.ends_with(": expected a message, but the client is cut"), "{text}");
+
+    let stranger = server.connect(KEPT).header("Host", "evil.example").protocol_v1();
+    let text = told(async { drop(stranger.await) }).await;
+    assert!(text.contains("the client is refused on `/kept`: 421"), "{text}");
+    let stranger = server.connect(KEPT).query(&[("stranger", "")]).protocol_v1();
+    let text = told(async { drop(stranger.await) }).await;
+    assert!(text.ends_with("expected a message on `/kept?stranger=`, but the connection was closed with 4401, \"who are you?\""), "{text}");
+    let text = told(async { drop(server.connect(RAW).protocol_v1().await) }).await;
+    assert!(text.ends_with(": the signal speaks None, and not `pode.v1`"), "{text}");
+
+    let mut listener = server.connect(LISTENED).protocol_v1().await;
+    assert!(listener.until_live().await.is_empty());
+    let text = told(listener.send_json(&1).map(|_| ())).await;
+    assert!(text.ends_with(": clients of this signal only listen"), "{text}");
+}

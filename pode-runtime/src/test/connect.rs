@@ -72,7 +72,19 @@ impl<Out, In> Connect<Out, In> {
         patience.wait(format!("the refusal {what}"), refused).await
     }
 
-    async fn connect(self) -> Client<Out, In> {
+    /// Begins another one like it.
+    pub(super) fn again(&self) -> Connect<Out, In> {
+        Connect {
+            endpoints: self.endpoints.clone(),
+            head: self.head.clone(),
+            served_at: self.served_at,
+            clients: self.clients.clone(),
+            settling: Arc::clone(&self.settling),
+            payload: PhantomData,
+        }
+    }
+
+    pub(super) async fn connect(self) -> Client<Out, In> {
         let (patience, deadline) = (self.head.patience, self.endpoints.deadline);
         let (what, settling, clients) =
             (self.what(), Arc::clone(&self.settling), self.clients.clone());

@@ -5,7 +5,8 @@
 //! A client, and an `upstream` that the test plays, are a `conversation`; they hold a
 //! `socket`, whose task reads all the time. `settling` knows when all is done that
 //! these have caused, and the `clock` which jobs are. `patience` is how long a test
-//! waits and how it fails, `json` what it compares.
+//! waits and how it fails, `json` what it compares. A `protocol_client` speaks `pode.v1`,
+//! of which `protocol` is all but the I/O.
 
 mod client;
 mod clock;
@@ -15,6 +16,8 @@ mod exchange;
 mod identity;
 mod json;
 mod patience;
+mod protocol;
+mod protocol_client;
 mod request;
 mod response;
 mod server;
@@ -29,6 +32,8 @@ mod upstream;
 
 pub use client::Client;
 pub use connect::Connect;
+pub use protocol::{Gap, Hello, Received};
+pub use protocol_client::ProtocolClient;
 pub use request::Request;
 pub use response::Response;
 pub use server::TestServer;
