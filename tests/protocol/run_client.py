@@ -102,6 +102,19 @@ def hold_all(folder):
     return count > 0 and failed == 0
 
 
+def wait_longer():
+    """Each while is longer than the one before, up to a bound, until there is a hello."""
+    machine, whiles = Machine("/chat"), []
+    for _ in range(100):
+        machine.closed(1006)
+        whiles.append(machine.delay(1))
+    assert whiles == sorted(whiles) and whiles[0] < whiles[3] and whiles[-1] <= 60, whiles
+    machine.opened("pode.v1")
+    machine.receive('{"hello":1}')
+    machine.closed(1006)
+    assert machine.delay(1) == whiles[0] and machine.delay(0.5) < whiles[0]
+
+
 def talk(host, port):
     """Says something, is cut, misses something, and comes back to it."""
     machine = Machine("/chat")
@@ -176,6 +189,7 @@ def talk(host, port):
 
 if __name__ == "__main__":
     well = hold_all(pathlib.Path(__file__).parent / "client")
+    wait_longer()
     if len(sys.argv) > 1:
         host, port = sys.argv[1].rsplit(":", 1)
         talk(host, int(port))
