@@ -188,7 +188,7 @@ async fn a_message_is_acknowledged_when_its_handler_has_returned() {
         r#"{"n":"1","data":1}"#,
         r#"{"n":null,"data":1}"#,
         r#"{"n":1,"n":1,"data":1}"#,
-        r#"{"n":2,"data":1}"#,
+        r#"{"n":9007199254740992,"data":1}"#,
         r#"{"n":18446744073709551616,"data":1}"#,
         r#"{"n":1}"#,
         r#"{"again":true,"data":1}"#,

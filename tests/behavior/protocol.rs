@@ -43,6 +43,7 @@ pode_server! {
     signal BEATS: Value = "/beats" { history_messages: 10, heartbeat: 1s };
     signal PULSE: Value = "/pulse" { heartbeat: 1s };
     signal RAW: RawMessage -> RawMessage = "/raw" => echo;
+    signal MEASURED: RawMessage -> Value = "/measure" { max_message_bytes: 1000 } => measure;
     on connect GREETED => greet;
 }
 
@@ -103,6 +104,14 @@ async fn greet(event: ConnectEvent<Value>) -> Result<(), EventError> {
 
 async fn echo(event: SignalEvent<RawMessage>, message: RawMessage) -> Result<(), SendError> {
     event.reply(&message).await
+}
+
+async fn measure(event: SignalEvent<Value>, message: RawMessage) -> Result<(), SendError> {
+    let bytes = match message {
+        RawMessage::Text(text) => text.len(),
+        RawMessage::Binary(bytes) => bytes.len(),
+    };
+    event.reply(&bytes.into()).await
 }
 
 /// A client in another language, written by the document alone.

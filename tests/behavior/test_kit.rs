@@ -734,6 +734,15 @@ async fn what_a_client_of_the_protocol_sends_is_handled_once() {
         assert_eq!((&*got.data, got.re), (text, number));
     }
     ada.assert_silent().await;
+
+    // A message keeps its number, whether the server knows it or not.
+    let fourth = ada.send(&"four".to_owned()).await;
+    ada.come_back_unknown().await;
+    ada.acknowledged(fourth).await;
+    for (text, number) in [("welcome", None), ("four", Some(fourth))] {
+        let got = ada.next_received::<String>().await;
+        assert_eq!((&*got.data, got.re), (text, number));
+    }
 }
 
 #[tokio::test]

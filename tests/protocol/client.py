@@ -16,7 +16,7 @@ import struct
 PROTOCOL = "pode.v1"
 STAYS_AWAY = {1000, 1002, 1003, 1007, 1008, 1009, 4001}
 COMES_BACK = {4408, 4409, 4425, 4429}
-RESUME = re.compile(r"resume=([0-9a-f]{16}-([0-9]+))")
+RESUME = re.compile(r"resume=([0-9a-f]{16}-([0-9]+))(?![^ ;])")
 
 
 class Machine:
@@ -36,13 +36,10 @@ class Machine:
         # Whether the response chose the protocol, and the hello of this connection.
         self.speaks, self.hello = False, None
         self.epoch = None
-        # Messages of the program that aren't acknowledged: [number, name, data, again].
-        # The number is None until it is first sent.
-        self.kept = []
-        self.last = 0
-        # What the program calls its messages, for replies. A client that runs for long
-        # would forget the oldest.
-        self.names = {}
+        # What the program has sent since the connection ended.
+        self.waiting = []
+        # The messages that aren't acknowledged, as they are sent, and the last number.
+        self.kept, self.last = [], 0
         self.attempts = 0
 
     def connect(self):
@@ -78,10 +75,13 @@ class Machine:
         """How long to wait before coming back; `random` is from 0 to 1."""
         return random * min(60, 2 ** min(self.attempts, 6))
 
-    def send(self, data, name):
-        """Sends a message that is handled once; `name` says which one it is."""
-        self.kept.append([None, name, data, False])
-        return self.send_new() if self.hello else []
+    def send(self, data):
+        """Sends a message that is handled once, if need be after the next hello.
+
+        It gets its number when it is sent, and keeps it.
+        """
+        self.waiting.append(data)
+        return self.send_waiting() if self.hello else []
 
     def send_once(self, data):
         """Sends a message that may be lost, if there is a connection."""
@@ -101,14 +101,14 @@ class Machine:
         self.move(frame.get("at", frame.get("live")))
         self.ticket = frame.get("ticket", self.ticket)
         told = self.acknowledge(frame["ack"]) if "ack" in frame else []
-        about = {"re": self.names[frame["re"]]} if frame.get("re") in self.names else {}
+        about = {"re": frame["re"]} if "re" in frame else {}
         if "error" in frame:
             told.append({"error": {"error": frame["error"], **about}})
-        elif "data" in frame:
+        if "data" in frame:
             told.append({"message": {"data": frame["data"], **about}})
-        elif "gap" in frame:
+        if "gap" in frame:
             told.append({"gap": frame["gap"], "why": frame.get("why")})
-        elif "live" in frame:
+        if "live" in frame:
             told.append("live")
         return [("told", it) for it in told]
 
@@ -118,57 +118,42 @@ class Machine:
         self.move(hello.get("at"))
         self.ticket = hello.get("ticket", self.ticket)
         told = [{"hello": {key: hello[key] for key in ("id", "resumed") if key in hello}}]
-        again = []
-        if "heard" in hello:
-            if hello.get("known"):
-                # A program that has begun anew, with an old ticket, goes on behind it.
-                self.last = max(self.last, hello["heard"])
-                told += self.acknowledge(hello["heard"])
-            else:
-                told += self.renumber()
-            again = [self.numbered(it) for it in self.kept if it[0]]
-        return [("told", it) for it in told] + again + self.send_new()
+        if hello.get("known"):
+            # A program that has begun anew, with an old ticket, goes on behind it.
+            self.last = max(self.last, hello["heard"])
+            told += self.acknowledge(hello["heard"])
+        elif self.kept:
+            # Nobody knows which of these were handled.
+            for message in self.kept:
+                message["again"] = True
+            told.append({"repeated": [it["n"] for it in self.kept]})
+        again = [("send", write(it)) for it in self.kept]
+        return [("told", it) for it in told] + again + self.send_waiting()
 
     def move(self, at):
         if at is not None and self.epoch:
             self.position = f"{self.epoch}-{at}"
 
     def acknowledge(self, number):
-        handled = [it[1] for it in self.kept if it[0] and it[0] <= number]
-        self.kept = [it for it in self.kept if not it[0] or it[0] > number]
+        handled = [it["n"] for it in self.kept if it["n"] <= number]
+        self.kept = [it for it in self.kept if it["n"] > number]
         return [{"acknowledged": handled}] if handled else []
 
-    def renumber(self):
-        """Nobody knows which of the kept messages were handled."""
-        self.last, self.names = 0, {}
-        sent = [it for it in self.kept if it[0]]
-        for message in sent:
-            self.number(message)
-            message[3] = True
-        return [{"renumbered": [it[1] for it in sent]}] if sent else []
-
-    def number(self, message):
-        self.last += 1
-        message[0] = self.last
-        self.names[self.last] = message[1]
-
-    def send_new(self):
-        """Sends what was never sent, or tells that it can't be."""
+    def send_waiting(self):
+        """Sends what waits, or tells that it can't be sent."""
         followed = []
-        for message in [it for it in self.kept if not it[0]]:
-            longest = write({"n": self.last + 1, "again": True, "data": message[2]})
-            fits = len(longest.encode()) <= self.hello.get("max", 0)
-            if "heard" in self.hello and fits:
-                self.number(message)
-                followed.append(self.numbered(message))
+        for data in self.waiting:
+            message = {"n": self.last + 1, "data": data}
+            # There must be room to send it once more, too.
+            longest = write({**message, "again": True})
+            if len(longest.encode()) <= self.hello.get("max", 0):
+                self.last += 1
+                self.kept.append(message)
+                followed.append(("send", write(message)))
             else:
-                self.kept.remove(message)
-                followed.append(("told", {"refused": message[1]}))
+                followed.append(("told", {"refused": data}))
+        self.waiting = []
         return followed
-
-    def numbered(self, message):
-        number, _, data, again = message
-        return ("send", write({"n": number, **({"again": True} if again else {}), "data": data}))
 
 
 def write(frame):

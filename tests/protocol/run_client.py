@@ -36,10 +36,10 @@ def happen(machine, step):
     elif kind == "server":
         frame = step["server"]
         followed = machine.receive(frame if isinstance(frame, str) else json.dumps(frame))
-    elif kind == "send" and "as" in step:
-        followed = machine.send(step["send"], step["as"])
     elif kind == "send":
-        followed = machine.send_once(step["send"])
+        followed = machine.send(step["send"])
+    elif kind == "send_once":
+        followed = machine.send_once(step["send_once"])
     elif kind == "closed":
         followed = machine.closed(step["closed"], step.get("reason", ""))
     elif kind == "silence":
@@ -168,8 +168,8 @@ def talk(host, port):
     assert told[1:] == [{"message": {"data": {"text": "missed"}}}, "live"], told
     # What has a number is handled once, whatever cuts there are.
     told = []
-    for name in "abc":
-        for _, frame in machine.send({"text": name}, name):
+    for text in "abc":
+        for _, frame in machine.send({"text": text}):
             third.send(frame)
         third.cut()
         machine.closed(1006)

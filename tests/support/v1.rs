@@ -99,10 +99,9 @@ impl V1Client {
             (self.epoch, self.at) = (epoch.to_owned(), hello["at"].as_u64().unwrap());
         }
         if hello["known"] == false {
-            for (number, kept) in (1..).zip(&mut self.kept) {
-                (kept.number, kept.again) = (number, kept.was_sent);
+            for kept in &mut self.kept {
+                kept.again = kept.was_sent;
             }
-            self.number = self.kept.len() as u64;
         } else if let Some(heard) = hello["heard"].as_u64() {
             self.forget(heard);
         }

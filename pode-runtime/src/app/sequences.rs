@@ -103,7 +103,8 @@ pub(crate) struct Sequence {
 struct State {
     /// The connection that holds it.
     holder: Option<Holder>,
-    /// The number of the last message that came by this connection.
+    /// The number of the last message that came by this connection; 0 if none did, and
+    /// nothing is known of those before.
     received: u64,
     is_handling: bool,
     /// The number of the last message that is handled.
@@ -269,8 +270,8 @@ impl Sequences {
         }
     }
 
-    /// Finds the place of a message that came by a connection. Its sequence begins with
-    /// it, unless somebody has claimed that.
+    /// Finds the place of a message that came by a connection; numbers are from 1 to
+    /// 2⁵³. Its sequence begins with it, unless somebody has claimed that.
     pub(crate) fn receive(&self, hold: &mut Hold, number: u64) -> Place {
         let Hold { id, holder, sequence, .. } = hold;
         let sequence = sequence.get_or_insert_with(|| self.known().enter(*id, *holder));
@@ -278,7 +279,12 @@ impl Sequences {
         if state.holder != Some(*holder) {
             return Place::Elsewhere;
         }
-        if number <= state.received {
+        if state.received == 0 {
+            // Its client may have told others to a server that forgot them.
+            let before = number - 1;
+            (state.received, state.heard, state.acknowledged) = (number, before, before);
+            Place::Next
+        } else if number <= state.received {
             // What is handled is told again.
             state.acknowledged = 0;
             Place::Again

@@ -107,6 +107,9 @@ fn error_reply(text: &str) -> Message {
     Message::text(&json!({ "error": text }).to_string())
 }
 
+/// Numbers are below this, so that all readers of JSON know them exactly.
+const MAX_NUMBER: u64 = 1 << 53;
+
 /// What a client of `pode.v1` sends.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -129,7 +132,8 @@ impl Wrapped<'_> {
         let RawMessage::Text(text) = message else { return None };
         // An array would be read, too.
         let is_object = text.trim_start().starts_with('{');
-        serde_json::from_str(text).ok().filter(|_| is_object)
+        let read: Wrapped<'_> = serde_json::from_str(text).ok().filter(|_| is_object)?;
+        read.n.is_none_or(|n| n.get() < MAX_NUMBER).then_some(read)
     }
 }
 

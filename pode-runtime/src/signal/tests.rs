@@ -230,12 +230,13 @@ impl World {
         self.connections.push(connection);
         assert!(is_known || self.has_died, "a server that lives knows its clients");
         if !is_known {
-            for (number, kept) in (1..).zip(&mut self.kept) {
-                (kept.number, kept.again) = (number, kept.was_sent);
+            for kept in &mut self.kept {
+                kept.again = kept.was_sent;
             }
         }
         self.is_handled(heard);
-        self.forget(heard);
+        self.kept.retain(|kept| kept.number > heard);
+        self.acknowledged = self.acknowledged.max(heard);
         self.send(0);
     }
 

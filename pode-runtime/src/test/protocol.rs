@@ -3,7 +3,7 @@
 //! Whatever happens is told to a [`Machine`]; what follows is then in its `outgoing`
 //! and `told`.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use pode_core::hub::Position;
 use serde::Deserialize;
@@ -58,13 +58,11 @@ pub struct Received<T> {
     pub data: T,
     /// The position behind it; absent of a greeting, and where messages have no numbers.
     pub position: Option<Position>,
-    /// To which message of this client it is a reply; as
-    /// [`send`](super::ProtocolClient::send) returned it.
+    /// The number of the message of this client to which it is a reply.
     pub re: Option<u64>,
 }
 
-/// What the program of a client learns. Its messages have names, which they keep when
-/// their numbers begin anew.
+/// What the program of a client learns.
 #[derive(Debug)]
 #[cfg_attr(not(test), expect(dead_code, reason = "a test asks for each message itself"))]
 pub(super) enum Told {
@@ -73,31 +71,12 @@ pub(super) enum Told {
     Error(Received<String>),
     Gap(Gap),
     Live,
+    /// The messages of these numbers are handled.
     Acknowledged(Vec<u64>),
-    /// They are sent again, and may be handled twice.
-    Renumbered(Vec<u64>),
-    /// This one isn't sent.
-    Refused(u64),
+    /// Those of these numbers are sent again, and may be handled twice.
+    Repeated(Vec<u64>),
     /// A frame, as it is: the response hasn't chosen the protocol.
     Plain(String),
-}
-
-/// A message that isn't acknowledged.
-#[derive(Debug)]
-struct Kept {
-    name: u64,
-    /// None until it is first sent.
-    number: Option<u64>,
-    /// It may have been handled before, under another number.
-    again: bool,
-    data: Box<RawValue>,
-}
-
-impl Kept {
-    fn frame(&self, number: u64) -> String {
-        let again = if self.again { AGAIN } else { "" };
-        format!(r#"{{"n":{number},{again}"data":{}}}"#, self.data)
-    }
 }
 
 #[derive(Debug)]
@@ -108,15 +87,19 @@ pub(super) struct Machine {
     epoch: Option<u64>,
     ticket: Option<String>,
     speaks: bool,
-    /// That of this connection.
-    hello: Option<Hello>,
-    kept: Vec<Kept>,
-    /// The names of all that have numbers, in their order.
-    numbered: Vec<u64>,
-    /// The number before the first of them.
-    before: u64,
-    /// The last name that was given.
-    name: u64,
+    /// The last one.
+    hello: Hello,
+    /// Whether that came on this connection.
+    is_greeted: bool,
+    /// The messages that aren't acknowledged, by their numbers.
+    kept: BTreeMap<u64, Box<RawValue>>,
+    /// The last number that was given.
+    last: u64,
+    /// The last number that was sent.
+    sent: u64,
+    /// Messages up to this number may have been handled before: the server knew them no
+    /// more.
+    repeated: u64,
     pub(super) outgoing: Vec<String>,
     pub(super) told: VecDeque<Told>,
 }
@@ -135,11 +118,12 @@ impl Machine {
             epoch: None,
             ticket: None,
             speaks: false,
-            hello: None,
-            kept: Vec::new(),
-            numbered: Vec::new(),
-            before: 0,
-            name: 0,
+            hello: Hello::default(),
+            is_greeted: false,
+            kept: BTreeMap::new(),
+            last: 0,
+            sent: 0,
+            repeated: 0,
             outgoing: Vec::new(),
             told: VecDeque::new(),
         }
@@ -161,11 +145,10 @@ impl Machine {
 
     /// The connection has ended, with this reason in its close frame.
     pub(super) fn close(&mut self, reason: &str) {
-        (self.speaks, self.hello) = (false, None);
+        (self.speaks, self.is_greeted) = (false, false);
         if let Some((_, behind)) = reason.split_once("resume=") {
-            let end = behind.find(|it: char| !it.is_ascii_hexdigit() && it != '-');
-            let position = behind[..end.unwrap_or(behind.len())].parse().ok();
-            self.position = position.or(self.position);
+            let end = behind.find([' ', ';']).unwrap_or(behind.len());
+            self.position = behind[..end].parse().ok().or(self.position);
         }
     }
 
@@ -174,31 +157,48 @@ impl Machine {
         self.ticket = None;
     }
 
-    pub(super) fn hello(&self) -> Option<&Hello> {
-        self.hello.as_ref()
+    /// Returns the last hello.
+    pub(super) fn hello(&self) -> &Hello {
+        &self.hello
+    }
+
+    /// Whether it came on this connection.
+    pub(super) fn is_greeted(&self) -> bool {
+        self.is_greeted
     }
 
     pub(super) fn position(&self) -> Option<Position> {
         self.position
     }
 
-    /// Whether the message of this name is still to be acknowledged.
-    pub(super) fn keeps(&self, name: u64) -> bool {
-        self.kept.iter().any(|kept| kept.name == name)
+    /// Whether a message is still to be acknowledged.
+    pub(super) fn keeps(&self, number: u64) -> bool {
+        self.kept.contains_key(&number)
     }
 
-    /// Sends a message that is handled once; returns its name.
-    pub(super) fn send(&mut self, data: Box<RawValue>) -> u64 {
-        self.name += 1;
-        self.kept.push(Kept { name: self.name, number: None, again: false, data });
-        self.send_new();
-        self.name
+    /// Sends a message that is handled once, after the next hello if there is no
+    /// connection; returns its number. `None` if the server doesn't take it, by the last
+    /// hello.
+    pub(super) fn send(&mut self, data: Box<RawValue>) -> Option<u64> {
+        let number = self.last + 1;
+        let frame = self.frame(number, &data);
+        // There must be room to send it once more, too.
+        if !self.takes(frame.len() + AGAIN.len()) {
+            return None;
+        }
+        self.last = number;
+        self.kept.insert(number, data);
+        if self.is_greeted {
+            self.sent = number;
+            self.outgoing.push(frame);
+        }
+        Some(number)
     }
 
     /// Sends a message that may be lost; tells whether it is sent.
     pub(super) fn send_once(&mut self, data: &RawValue) -> bool {
         let frame = format!(r#"{{"data":{data}}}"#);
-        let is_sent = self.takes(frame.len());
+        let is_sent = self.is_greeted && self.takes(frame.len());
         self.outgoing.extend(is_sent.then_some(frame));
         is_sent
     }
@@ -224,20 +224,21 @@ impl Machine {
         if let Some(number) = members.read("ack")? {
             self.acknowledge(number);
         }
-        let re = members.read::<u64>("re")?.and_then(|number| self.name_of(number));
+        let re = members.read("re")?;
         let position = self.position.filter(|_| members.has("at"));
-        let told = if let Some(data) = members.read("error")? {
-            Told::Error(Received { data, position, re })
-        } else if let Some(data) = members.read("data")? {
-            Told::Message(Received { data, position, re })
-        } else if let Some(between) = between {
-            Told::Gap(Gap { between, why: members.read("why")?.unwrap_or_default() })
-        } else if members.has("live") {
-            Told::Live
-        } else {
-            return Ok(());
-        };
-        self.told.push_back(told);
+        if let Some(data) = members.read("error")? {
+            self.told.push_back(Told::Error(Received { data, position, re }));
+        }
+        if let Some(data) = members.read("data")? {
+            self.told.push_back(Told::Message(Received { data, position, re }));
+        }
+        if let Some(between) = between {
+            let why = members.read("why")?.unwrap_or_default();
+            self.told.push_back(Told::Gap(Gap { between, why }));
+        }
+        if members.has("live") {
+            self.told.push_back(Told::Live);
+        }
         Ok(())
     }
 
@@ -246,22 +247,24 @@ impl Machine {
         self.position = None;
         self.come_to(hello.at);
         self.ticket = hello.ticket.clone().or(self.ticket.take());
-        let (heard, known) = (hello.heard, hello.known == Some(true));
-        self.hello = Some(hello);
         self.told.push_back(Told::Hello);
-        if let Some(heard) = heard {
-            match known {
-                true => self.acknowledge(heard),
-                false => self.renumber(),
+        if hello.known == Some(true) {
+            let heard = hello.heard.unwrap_or_default();
+            // A page that was loaded anew has the ticket, but not the count.
+            self.last = self.last.max(heard);
+            self.acknowledge(heard);
+        } else {
+            // Nobody knows which of these were handled.
+            self.repeated = self.sent;
+            let repeated: Vec<_> = self.kept.range(..=self.sent).map(|(it, _)| *it).collect();
+            if !repeated.is_empty() {
+                self.told.push_back(Told::Repeated(repeated));
             }
-            if heard > self.last() {
-                // A page that was loaded anew has the ticket, but not the numbers.
-                (self.before, self.numbered) = (heard, Vec::new());
-            }
-            let again = self.kept.iter().filter_map(|kept| Some(kept.frame(kept.number?)));
-            self.outgoing.extend(again);
         }
-        self.send_new();
+        let frames = self.kept.iter().map(|(number, data)| self.frame(*number, data));
+        self.outgoing.extend(frames.collect::<Vec<_>>());
+        self.sent = self.last;
+        (self.hello, self.is_greeted) = (hello, true);
     }
 
     fn come_to(&mut self, number: Option<u64>) {
@@ -271,58 +274,20 @@ impl Machine {
     }
 
     fn acknowledge(&mut self, number: u64) {
-        let handled = self.kept.extract_if(.., |kept| kept.number.is_some_and(|it| it <= number));
-        let handled: Vec<_> = handled.map(|kept| kept.name).collect();
+        let rest = self.kept.split_off(&(number + 1));
+        let handled = std::mem::replace(&mut self.kept, rest);
         if !handled.is_empty() {
-            self.told.push_back(Told::Acknowledged(handled));
+            self.told.push_back(Told::Acknowledged(handled.into_keys().collect()));
         }
     }
 
-    /// Nobody knows which of the kept messages were handled: gives them new numbers.
-    fn renumber(&mut self) {
-        self.before = 0;
-        self.numbered.clear();
-        for kept in self.kept.iter_mut().filter(|kept| kept.number.is_some()) {
-            self.numbered.push(kept.name);
-            (kept.number, kept.again) = (Some(self.numbered.len() as u64), true);
-        }
-        if !self.numbered.is_empty() {
-            self.told.push_back(Told::Renumbered(self.numbered.clone()));
-        }
-    }
-
-    /// Sends what was never sent, or tells that it can't be.
-    fn send_new(&mut self) {
-        let Some(hello) = &self.hello else { return };
-        let numbers = hello.heard.is_some();
-        let new = self.kept.iter().position(|kept| kept.number.is_none());
-        for mut kept in self.kept.split_off(new.unwrap_or(self.kept.len())) {
-            let number = self.last() + 1;
-            let frame = kept.frame(number);
-            // There must be room to send it once more, too.
-            if numbers && self.takes(frame.len() + AGAIN.len()) {
-                self.outgoing.push(frame);
-                self.numbered.push(kept.name);
-                kept.number = Some(number);
-                self.kept.push(kept);
-            } else {
-                self.told.push_back(Told::Refused(kept.name));
-            }
-        }
+    fn frame(&self, number: u64, data: &RawValue) -> String {
+        let again = if number <= self.repeated { AGAIN } else { "" };
+        format!(r#"{{"n":{number},{again}"data":{data}}}"#)
     }
 
     fn takes(&self, bytes: usize) -> bool {
-        self.hello.as_ref().and_then(|hello| hello.max).is_some_and(|max| bytes <= max)
-    }
-
-    /// Returns the last number that was given.
-    fn last(&self) -> u64 {
-        self.before + self.numbered.len() as u64
-    }
-
-    fn name_of(&self, number: u64) -> Option<u64> {
-        let index = number.checked_sub(self.before + 1)?;
-        self.numbered.get(usize::try_from(index).ok()?).copied()
+        self.hello.max.is_some_and(|max| bytes <= max)
     }
 }
 
@@ -366,10 +331,11 @@ mod tests {
 
     const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/protocol/client");
 
-    /// A client, with what the program of a dialogue calls its messages.
+    /// A client, with what its program sends before the first hello. A test can't do
+    /// that: its client waits for the hello.
     struct Talk {
         machine: Machine,
-        names: HashMap<u64, Value>,
+        waiting: Vec<Value>,
     }
 
     impl Talk {
@@ -378,7 +344,7 @@ mod tests {
             let mut machine = Machine::new(path);
             machine.position = client["position"].as_str().map(|it| it.parse().unwrap());
             machine.ticket = client["ticket"].as_str().map(str::to_owned);
-            Talk { machine, names: HashMap::new() }
+            Talk { machine, waiting: Vec::new() }
         }
 
         /// Tells the client what happens; returns what follows. None of a silence, of
@@ -394,15 +360,9 @@ mod tests {
                 let text = frame.as_str().map_or_else(|| frame.to_string(), str::to_owned);
                 machine.receive(&text).unwrap();
             } else if let Some(data) = step.get("send") {
-                let data = RawValue::from_string(data.to_string()).unwrap();
-                match step.get("as") {
-                    // Its name is known before it is told.
-                    Some(name) => {
-                        self.names.insert(machine.name + 1, name.clone());
-                        machine.send(data);
-                    }
-                    None => drop(machine.send_once(&data)),
-                }
+                self.waiting.push(data.clone());
+            } else if let Some(data) = step.get("send_once") {
+                machine.send_once(&raw(data));
             } else if let Some(code) = step.get("closed") {
                 let reason = step["reason"].as_str().unwrap_or_default().to_owned();
                 machine.close(&reason);
@@ -412,42 +372,46 @@ mod tests {
                 assert!(step.get("silence").is_some(), "nobody knows this step: {step}");
                 return None;
             }
-            for frame in self.machine.outgoing.drain(..) {
-                follows.push(json!({ "client": serde_json::from_str::<Value>(&frame).unwrap() }));
-            }
-            let told = std::mem::take(&mut self.machine.told);
-            follows.extend(told.iter().map(|told| json!({ "told": self.told(told) })));
-            Some(follows)
-        }
-
-        fn told(&self, told: &Told) -> Value {
-            let names = |them: &[u64]| them.iter().map(|name| self.names[name].clone()).collect();
-            let with_re = |mut told: Value, re: Option<u64>| {
-                if let Some(name) = re {
-                    told["re"] = self.names[&name].clone();
-                }
-                told
-            };
-            match told {
-                Told::Hello => {
-                    let hello = self.machine.hello().unwrap();
-                    match hello.resumed {
-                        Some(resumed) => json!({ "hello": { "id": hello.id, "resumed": resumed } }),
-                        None => json!({ "hello": { "id": hello.id } }),
+            let told = machine.told.drain(..).map(|it| json!({ "told": told(it, &machine.hello) }));
+            follows.extend(told);
+            if machine.hello != Hello::default() {
+                for data in self.waiting.drain(..) {
+                    if machine.send(raw(&data)).is_none() {
+                        follows.push(json!({ "told": { "refused": data } }));
                     }
                 }
-                Told::Message(it) => {
-                    json!({ "message": with_re(json!({ "data": it.data }), it.re) })
-                }
-                Told::Error(it) => json!({ "error": with_re(json!({ "error": it.data }), it.re) }),
-                Told::Gap(gap) => json!({ "gap": gap.between, "why": gap.why }),
-                Told::Live => json!("live"),
-                Told::Acknowledged(them) => json!({ "acknowledged": Value::Array(names(them)) }),
-                Told::Renumbered(them) => json!({ "renumbered": Value::Array(names(them)) }),
-                Told::Refused(name) => json!({ "refused": self.names[name] }),
-                Told::Plain(text) => json!({ "text": text }),
             }
+            for frame in machine.outgoing.drain(..) {
+                follows.push(json!({ "client": serde_json::from_str::<Value>(&frame).unwrap() }));
+            }
+            Some(follows)
         }
+    }
+
+    fn told(told: Told, hello: &Hello) -> Value {
+        let with_re = |mut told: Value, re: Option<u64>| {
+            if let Some(number) = re {
+                told["re"] = number.into();
+            }
+            told
+        };
+        match told {
+            Told::Hello => match hello.resumed {
+                Some(resumed) => json!({ "hello": { "id": hello.id, "resumed": resumed } }),
+                None => json!({ "hello": { "id": hello.id } }),
+            },
+            Told::Message(it) => json!({ "message": with_re(json!({ "data": it.data }), it.re) }),
+            Told::Error(it) => json!({ "error": with_re(json!({ "error": it.data }), it.re) }),
+            Told::Gap(gap) => json!({ "gap": gap.between, "why": gap.why }),
+            Told::Live => json!("live"),
+            Told::Acknowledged(numbers) => json!({ "acknowledged": numbers }),
+            Told::Repeated(numbers) => json!({ "repeated": numbers }),
+            Told::Plain(text) => json!({ "text": text }),
+        }
+    }
+
+    fn raw(data: &Value) -> Box<RawValue> {
+        RawValue::from_string(data.to_string()).unwrap()
     }
 
     /// Order counts among steps of one name.

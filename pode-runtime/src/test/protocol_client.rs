@@ -32,8 +32,6 @@ pub struct ProtocolClient<Out, In> {
     connect: Connect<Out, In>,
     /// Absent after a cut.
     client: Option<Client<Out, In>>,
-    /// The last hello.
-    hello: Hello,
     machine: Machine,
     deadline: Duration,
 }
@@ -49,8 +47,7 @@ impl<Out, In> Connect<Out, In> {
     pub async fn protocol_v1(self) -> ProtocolClient<Out, In> {
         let machine = Machine::new(&self.head.target);
         let (patience, deadline) = (self.head.patience, self.endpoints.deadline);
-        let hello = Hello::default();
-        let mut client = ProtocolClient { connect: self, client: None, hello, machine, deadline };
+        let mut client = ProtocolClient { connect: self, client: None, machine, deadline };
         client.connect(patience).await;
         client
     }
@@ -65,7 +62,7 @@ impl<Out, In> ProtocolClient<Out, In> {
 
     /// Returns what the server said first, on the last connection.
     pub fn hello(&self) -> &Hello {
-        &self.hello
+        self.machine.hello()
     }
 
     /// Returns the position behind what this client has read: that is where it resumes.
@@ -166,8 +163,8 @@ impl<Out, In> ProtocolClient<Out, In> {
     /// Sends a message with a number: it is handled once, whatever cuts there are. The
     /// test need not wait for anything; after a cut, it is sent by the next connection.
     ///
-    /// Returns which message of this client it is, from 1. That is its number in the
-    /// protocol, too, unless the server has forgotten this client meanwhile.
+    /// Returns its number, which is 1 for the first message of this client; a message
+    /// keeps it, whatever server it is sent to.
     #[track_caller]
     pub fn send(&mut self, message: &In) -> impl Future<Output = u64> + Send
     where
@@ -185,10 +182,7 @@ impl<Out, In> ProtocolClient<Out, In> {
         let patience = self.patience();
         let data = raw(message, patience);
         async move {
-            let number = self.machine.send(data);
-            if let Some(Told::Refused(_)) = self.machine.told.back() {
-                self.fail_to_send(patience);
-            }
+            let Some(number) = self.machine.send(data) else { self.fail_to_send(patience) };
             self.flush(patience).await;
             number
         }
@@ -203,6 +197,8 @@ impl<Out, In> ProtocolClient<Out, In> {
         let patience = self.patience();
         let data = raw(message, patience);
         async move {
+            // It waits for no other connection.
+            self.socket("a connection", patience);
             if !self.machine.send_once(&data) {
                 self.fail_to_send(patience);
             }
@@ -294,10 +290,9 @@ impl<Out, In> ProtocolClient<Out, In> {
         }
         self.machine.open(chosen);
         self.client = Some(client);
-        while self.machine.hello().is_none() {
+        while !self.machine.is_greeted() {
             self.hear("the hello", patience).await;
         }
-        self.hello = self.machine.hello().cloned().unwrap_or_default();
     }
 
     /// Waits for the next frame.
@@ -350,7 +345,7 @@ impl<Out, In> ProtocolClient<Out, In> {
     async fn next_of_all(&mut self, what: &str, patience: Patience) -> Told {
         loop {
             match self.machine.told.pop_front() {
-                Some(Told::Hello | Told::Acknowledged(_) | Told::Renumbered(_)) => {}
+                Some(Told::Hello | Told::Acknowledged(_) | Told::Repeated(_)) => {}
                 Some(told) => return told,
                 None => self.hear(what, patience).await,
             }
@@ -358,10 +353,9 @@ impl<Out, In> ProtocolClient<Out, In> {
     }
 
     fn fail_to_send(&self, patience: Patience) -> ! {
-        match (self.machine.hello(), self.hello.max) {
-            (None, _) => patience.fail("the client is cut"),
-            (_, None) => patience.fail("clients of this signal only listen"),
-            (_, Some(max)) => patience.fail(format_args!("the message is longer than {max} bytes")),
+        match self.hello().max {
+            None => patience.fail("clients of this signal only listen"),
+            Some(max) => patience.fail(format_args!("the message is longer than {max} bytes")),
         }
     }
 
@@ -385,7 +379,6 @@ fn unexpected(expected: &str, got: &Told, patience: Patience) -> ! {
         Told::Message(it) => json::shown(it.data.get().as_bytes()),
         Told::Error(it) => format!("the error {:?}", it.data),
         Told::Gap(gap) => format!("a gap: {gap:?}"),
-        Told::Refused(number) => format!("no way to send message {number}"),
         other => format!("{other:?}"),
     };
     patience.fail(format_args!("expected {expected}, got {got}"))
@@ -394,6 +387,6 @@ fn unexpected(expected: &str, got: &Told, patience: Patience) -> ! {
 // A derive would require the same of the payload types.
 impl<Out, In> std::fmt::Debug for ProtocolClient<Out, In> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ProtocolClient").field("hello", &self.hello).finish_non_exhaustive()
+        f.debug_struct("ProtocolClient").field("hello", self.hello()).finish_non_exhaustive()
     }
 }
