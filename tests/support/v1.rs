@@ -1,7 +1,7 @@
 //! A client of `pode.v1` that comes back after each cut, by the rules of
 //! docs/protocol.md, and knows all that it was told.
 
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use futures_util::{SinkExt, StreamExt};
@@ -20,17 +20,14 @@ pub(crate) struct V1Client {
     at: u64,
     pub(crate) hello: Value,
     ticket: String,
-    /// What isn't acknowledged yet, with its number.
-    kept: VecDeque<Kept>,
+    /// What isn't acknowledged yet, by its number.
+    kept: BTreeMap<u64, Value>,
     /// The last number.
     number: u64,
-}
-
-struct Kept {
-    number: u64,
-    data: Value,
-    was_sent: bool,
-    again: bool,
+    /// The last number that was sent.
+    sent: u64,
+    /// Up to which number messages may have been handled before.
+    repeated: u64,
 }
 
 impl V1Client {
@@ -44,8 +41,10 @@ impl V1Client {
             at: 0,
             hello: Value::Null,
             ticket: String::new(),
-            kept: VecDeque::new(),
+            kept: BTreeMap::new(),
             number: 0,
+            sent: 0,
+            repeated: 0,
         };
         client.come_back().await;
         client
@@ -99,15 +98,13 @@ impl V1Client {
             (self.epoch, self.at) = (epoch.to_owned(), hello["at"].as_u64().unwrap());
         }
         if hello["known"] == false {
-            for kept in &mut self.kept {
-                kept.again = kept.was_sent;
-            }
+            self.repeated = self.sent;
         } else if let Some(heard) = hello["heard"].as_u64() {
             self.forget(heard);
         }
         self.hello = hello;
-        for index in 0..self.kept.len() {
-            if !self.send(index).await {
+        for number in self.kept.keys().copied().collect::<Vec<_>>() {
+            if !self.send(number).await {
                 return false;
             }
         }
@@ -116,26 +113,25 @@ impl V1Client {
 
     fn forget(&mut self, heard: u64) {
         assert!(heard <= self.number, "what wasn't sent isn't heard");
-        self.kept.retain(|kept| kept.number > heard);
+        self.kept = self.kept.split_off(&(heard + 1));
     }
 
-    async fn send(&mut self, index: usize) -> bool {
-        let Kept { number, data, was_sent, again } = &mut self.kept[index];
-        *was_sent = true;
-        let text = match again {
-            true => json!({ "n": number, "again": true, "data": data }),
-            false => json!({ "n": number, "data": data }),
-        };
+    async fn send(&mut self, number: u64) -> bool {
         let Some(client) = &mut self.client else { return false };
-        let sent = client.stream.send(Message::text(text.to_string()));
+        self.sent = self.sent.max(number);
+        let mut object = json!({ "n": number, "data": self.kept[&number] });
+        if number <= self.repeated {
+            object["again"] = true.into();
+        }
+        let sent = client.stream.send(Message::text(object.to_string()));
         within(sent, "room for a message").await.is_ok()
     }
 
     /// Says something that is to be handled once.
     pub(crate) async fn say(&mut self, data: Value) {
         self.number += 1;
-        self.kept.push_back(Kept { number: self.number, data, was_sent: false, again: false });
-        self.send(self.kept.len() - 1).await;
+        self.kept.insert(self.number, data);
+        self.send(self.number).await;
     }
 
     /// Waits for an object; `None` once the connection is lost.
