@@ -165,9 +165,10 @@ async fn a_message_is_acknowledged_when_its_handler_has_returned() {
     while told.last() != Some(&json!({ "data": 8 })) {
         told.push(hear(&mut client).await);
     }
-    // How many are acknowledged at once depends on how fast they are handled.
+    // How many are acknowledged at once depends on how fast they are handled, and so does
+    // whether the first is acknowledged when it comes again.
     let acks: Vec<_> = told.extract_if(.., |object| object.get("ack").is_some()).collect();
-    assert!([&[1, 2][..], &[2]].contains(&&*numbers(&acks)), "{acks:?}");
+    assert!([&[1, 1, 2][..], &[1, 2], &[2]].contains(&&*numbers(&acks)), "{acks:?}");
     let expected = [
         json!({ "re": 1, "data": 7 }),
         json!({ "re": 2, "error": "nothing" }),
