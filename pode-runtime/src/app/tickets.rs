@@ -157,6 +157,7 @@ mod tests {
 
     use http::HeaderMap;
     use http::header::USER_AGENT;
+    use proptest::prelude::*;
 
     use super::*;
     use crate::app::client_ids::{ClientIds, signed_by};
@@ -226,6 +227,18 @@ mod tests {
         // The one that takes over knows them.
         other.set_key(tickets.key());
         assert_eq!(other.take_back(&given, &places[0], at(START)), Some(ticket("ada")));
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_is_a_ticket(text in "[A-Za-z0-9_-]{0,300}|.{0,40}", bytes: Vec<u8>) {
+            let (tickets, chat) = (tickets(ClientIds::default()), Holder::at("/chat", None));
+            prop_assert_eq!(tickets.take_back(&text, &chat, at(START)), None);
+            // Nor is what has its form.
+            let given = [&[VERSION, 0, 0xff][..], &bytes].concat();
+            let given = URL_SAFE_NO_PAD.encode(given);
+            prop_assert_eq!(tickets.take_back(&given, &chat, at(START)), None);
+        }
     }
 
     #[test]

@@ -395,7 +395,77 @@ fn run(steps: &[Step]) {
     });
 }
 
+/// A member of an object, as it is written, and whether it may stand there.
+fn member() -> impl Strategy<Value = (&'static str, String, bool)> {
+    let data = prop_oneof![
+        Just("7"),
+        Just("null"),
+        Just("\"a\\u00e9\""),
+        Just("[1,{\"n\":2}]"),
+        Just("{\"data\":1}"),
+    ];
+    let number = prop_oneof![
+        4 => (1..5_u64).prop_map(|number| (number.to_string(), true)),
+        1 => Just(("9007199254740991".to_owned(), true)),
+        1 => prop_oneof![
+            Just("0"), Just("-1"), Just("1.0"), Just("1e0"), Just("null"), Just("\"1\""),
+            Just("9007199254740992"), Just("18446744073709551615"), Just("18446744073709551616"),
+        ].prop_map(|number| (number.to_owned(), false)),
+    ];
+    prop_oneof![
+        4 => data.prop_map(|data| ("data", data.to_owned(), true)),
+        3 => number.prop_map(|(number, is_good)| ("n", number, is_good)),
+        1 => any::<bool>().prop_map(|again| ("again", again.to_string(), true)),
+        1 => prop_oneof![Just("null"), Just("1"), Just("\"true\"")]
+            .prop_map(|again| ("again", again.to_owned(), false)),
+        1 => Just(("more", "1".to_owned(), false)),
+    ]
+}
+
+fn accept(text: String) -> Option<(Option<u64>, String)> {
+    let process = Process::new(&Arc::default());
+    let hold = process.context.sequences.begin(0);
+    let mut connection = process.connection(hold);
+    let incoming = connection.session.accept(RawMessage::Text(text)).ok()?;
+    let Incoming { message, number } = incoming.expect("it is the first one");
+    let RawMessage::Text(data) = message else { unreachable!("messages are text") };
+    Some((number.map(|number| number.number), data))
+}
+
 proptest! {
+    /// Its members are read as they were written; anything else is no message.
+    #[test]
+    fn an_object_is_read_as_it_was_written(
+        members in prop::collection::vec((member(), "[ \n]{0,2}"), 0..4),
+    ) {
+        let text = members.iter().map(|((name, value, _), space)| {
+            format!("{space}\"{name}\"{space}:{space}{value}{space}")
+        });
+        let text = format!("{{{}}}", text.collect::<Vec<_>>().join(","));
+        let of = |name: &str| {
+            let mut values = members.iter().filter(|((it, ..), _)| *it == name);
+            let first = values.next().map(|((_, value, _), _)| value.clone());
+            (first, values.next().is_none())
+        };
+        let ((data, one_data), (n, one_n), (again, one_again)) = (of("data"), of("n"), of("again"));
+        let are_good = members.iter().all(|((.., is_good), _)| *is_good);
+        let expected = data.filter(|_| {
+            are_good && one_data && one_n && one_again && (n.is_some() || again.as_deref() != Some("true"))
+        });
+        let expected = expected.map(|data| (n.map(|n| n.parse().unwrap()), data));
+        prop_assert_eq!(accept(text), expected);
+    }
+
+    /// Whatever a client says is a message that an object holds, or a fault.
+    #[test]
+    fn any_text_is_a_message_or_a_fault(text in "[\\[{\"nadtgi:, 0-9.\\\\}\\]]{0,30}|.{0,20}") {
+        if let Some((number, data)) = accept(text.clone()) {
+            let object: serde_json::Value = serde_json::from_str(&text).unwrap();
+            prop_assert_eq!(&object["data"], &serde_json::from_str::<serde_json::Value>(&data).unwrap());
+            prop_assert_eq!(object.get("n").and_then(serde_json::Value::as_u64), number);
+        }
+    }
+
     #[test]
     fn each_message_is_handled_once_and_in_order(
         steps in prop::collection::vec(step(false), 0..120),
