@@ -37,7 +37,8 @@ use std::sync::Arc;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, broadcast};
 
 pub use self::log::{
-    ENTRY_BYTES, Frames, Kept, Log, LogBounds, LogEntry, LogGap, PATH_BYTES, Weigh,
+    ENTRY_BYTES, Frames, Item, KEY_BYTES, Kept, Log, LogBounds, LogEntry, LogGap, PATH_BYTES,
+    STATE_BYTES, Snapshot, Wanted, Weigh,
 };
 pub use self::numbering::SharedLog;
 pub use self::position::{Position, PositionError};
@@ -62,7 +63,7 @@ impl Parcel for Message {
     type Audience = Infallible;
 
     fn log_entry(&self) -> Option<LogEntry<'_, Infallible>> {
-        Some(LogEntry { path: None, audience: None, frame: self.frame() })
+        Some(LogEntry { path: None, audience: None, key: None, frame: self.frame() })
     }
 }
 

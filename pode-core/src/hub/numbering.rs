@@ -147,7 +147,7 @@ impl<T: Parcel> Permit<'_, T> {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use super::super::{Frames, Hub, LogBounds, LogEntry, LogGap, Receiver};
+    use super::super::{Frames, Hub, Item, LogBounds, LogEntry, LogGap, Receiver, Wanted};
     use super::*;
     use std::convert::Infallible;
 
@@ -159,7 +159,8 @@ pub(super) mod tests {
         type Audience = Infallible;
 
         fn log_entry(&self) -> Option<LogEntry<'_, Infallible>> {
-            (self.0 != [0]).then_some(LogEntry { path: None, audience: None, frame: &self.0 })
+            let entry = LogEntry { path: None, audience: None, key: None, frame: &self.0 };
+            (self.0 != [0]).then_some(entry)
         }
     }
 
@@ -181,8 +182,9 @@ pub(super) mod tests {
         let mut frames = Frames::default();
         channel.log().unwrap().with(|log| {
             let until = log.position().number;
-            let write = |_, _: Option<&_>, frame: &[u8], bytes: &mut Vec<u8>| bytes.extend(frame);
-            log.read(&None, from, until, |_, never| match *never {}, write, &mut frames)
+            let wanted = Wanted { from, until, snapshot: None };
+            let write = |item: Item<'_, _>, bytes: &mut Vec<u8>| bytes.extend(item.frame);
+            log.read(&None, wanted, |_, never| match *never {}, write, &mut frames)
         })?;
         Ok(frames.bytes)
     }

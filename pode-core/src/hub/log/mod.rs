@@ -1,10 +1,15 @@
 //! The log of a channel: its messages by number, kept for a while, so that a
 //! client that was away or is slow gets what it missed.
 //!
-//! A client that isn't live is a number into the log. What is kept is kept once,
-//! in a [`ring`] for each path, whoever may need it.
+//! A client that isn't live is a number into the log. What is kept is kept once, for
+//! each [`path`], whoever may need it: in a [`ring`], or if it has a key, in the
+//! [`state`] of which messages with the same key replace each other.
 
+#[cfg(test)]
+mod key_tests;
+mod path;
 mod ring;
+mod state;
 #[cfg(test)]
 mod tests;
 
@@ -12,7 +17,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use self::ring::{Entry, Ring};
+use self::path::PathLog;
+use self::ring::Entry;
 use super::Position;
 
 /// How many messages of a path are kept while there is room, even if fewer are
@@ -32,22 +38,34 @@ const MAX_READ_MESSAGES: usize = 4096;
 /// How many paths without messages are known exactly.
 const MAX_EMPTIED: usize = 1024;
 
+/// For how many seconds it is known that a key was removed, if messages have no age.
+const REMOVAL_AGE: u32 = 60 * 60;
+
 /// How much a log keeps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LogBounds {
     /// How many messages of each path are promised; more are kept while there is
-    /// room. At 0, nothing is kept, but messages have numbers.
+    /// room. Of those with a key, as many keys are kept, and as many removals. At 0,
+    /// nothing is kept, but messages have numbers.
     pub messages: usize,
-    /// For how many seconds a message is kept at most.
+    /// For how many seconds a message is kept at most, unless it is the newest of its
+    /// key; without, a removal is kept for an hour.
     pub age: Option<u32>,
     /// What all messages of the channel may take: their frames, [`ENTRY_BYTES`]
     /// each, what their audiences [weigh](Weigh::bytes), and for each path of a
-    /// family its name and [`PATH_BYTES`]. The newest one may be larger.
+    /// family its name and [`PATH_BYTES`]; with a key, this and [`KEY_BYTES`], and
+    /// [`STATE_BYTES`] for a path with keys. The newest one may be larger.
     pub bytes: usize,
 }
 
 /// What a kept message takes besides its frame.
 pub const ENTRY_BYTES: usize = ring::ENTRY_BYTES;
+
+/// What one with a key takes besides its frame and its key.
+pub const KEY_BYTES: usize = state::KEY_BYTES;
+
+/// What a path with keys takes besides these.
+pub const STATE_BYTES: usize = state::STATE_BYTES;
 
 /// What a path takes besides its name and messages: a place in three trees, and
 /// what of its first chunk is free.
@@ -80,16 +98,27 @@ pub struct Log<A> {
     bounds: LogBounds,
     /// The paths that have messages, or had some not long ago; and always no path:
     /// of a family, messages that are for all its paths.
-    rings: BTreeMap<Path, Ring<A>>,
-    /// Whose message is dropped next: by whether that one is promised, and by
-    /// number.
-    oldest: BTreeMap<(bool, u64), Path>,
+    paths: BTreeMap<Path, PathLog<A>>,
+    /// Whose message is dropped next.
+    oldest: BTreeMap<(Rank, u64), Path>,
     /// Paths without messages, by the number up to which they are dropped.
     emptied: BTreeSet<(u64, Path)>,
     len: usize,
     bytes: usize,
     /// Below this number, messages of other paths may be missing.
     forgotten_to: u64,
+}
+
+/// What may be dropped, in this order; of the last two, whatever is older.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    /// More than was promised.
+    Spare,
+    /// That a key was removed.
+    Removal,
+    Promised,
+    /// The newest message of a key.
+    Value,
 }
 
 /// Takes memory.
@@ -109,9 +138,11 @@ impl Weigh for Infallible {
 pub struct LogEntry<'message, A> {
     /// Its path within a family.
     pub path: Option<&'message Arc<str>>,
-    /// Absent if it is for everyone there.
+    /// Absent if it is for everyone there, as is all that has a key.
     pub audience: Option<Arc<A>>,
-    /// The message as it is sent.
+    /// With a key, it replaces the message that has had it.
+    pub key: Option<&'message Arc<str>>,
+    /// The message as it is sent; empty if its key is removed.
     pub frame: &'message [u8],
 }
 
@@ -124,6 +155,58 @@ pub struct Kept<'log, A> {
     pub sent: u32,
     /// The message.
     pub entry: LogEntry<'log, A>,
+}
+
+/// A message as it is kept.
+#[derive(Debug)]
+struct Stored<'log, A> {
+    number: u64,
+    sent: u32,
+    audience: Option<&'log Arc<A>>,
+    key: Option<&'log Arc<str>>,
+    /// Empty if the key is removed.
+    frame: &'log [u8],
+}
+
+impl<A> Stored<'_, A> {
+    /// Whether it comes before another one.
+    fn is_before(&self, other: &Self) -> bool {
+        self.number < other.number
+    }
+}
+
+/// What is read of a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// The first number.
+    pub from: u64,
+    /// The number behind the last.
+    pub until: u64,
+    /// For who knows nothing of the keys.
+    pub snapshot: Option<Snapshot>,
+}
+
+/// How the messages that are kept of each key are read as they are at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The position at that moment. Removals before it aren't read; whatever was
+    /// dropped by then isn't missing.
+    pub until: u64,
+    /// From which number on messages without a key are read.
+    pub others_from: u64,
+}
+
+/// What was read.
+#[derive(Clone, Copy, Debug)]
+pub struct Item<'log, A> {
+    /// Its number.
+    pub number: u64,
+    /// Absent if it is for everyone.
+    pub audience: Option<&'log A>,
+    /// Its key, if it has one.
+    pub key: Option<&'log str>,
+    /// The message as it was sent; empty if its key was removed.
+    pub frame: &'log [u8],
 }
 
 /// Frames that were read, one behind the other.
@@ -145,7 +228,7 @@ impl<A: Weigh> Log<A> {
             earlier: Vec::new(),
             declared: bounds,
             bounds,
-            rings: BTreeMap::from([(None, Ring::new(position.number))]),
+            paths: BTreeMap::from([(None, PathLog::new(position.number))]),
             oldest: BTreeMap::new(),
             emptied: BTreeSet::new(),
             len: 0,
@@ -175,9 +258,11 @@ impl<A: Weigh> Log<A> {
 
     fn set_bounds(&mut self, bounds: LogBounds, now: u32) {
         self.bounds = bounds;
-        let ranks = |(path, ring): (&Path, &Ring<A>)| Some((rank(ring, bounds)?, path.clone()));
-        self.oldest = self.rings.iter().filter_map(ranks).collect();
-        let paths: Vec<_> = self.rings.keys().cloned().collect();
+        let firsts = |(path, log): (&Path, &PathLog<A>)| {
+            log.firsts(bounds).map(|first| first.map(|first| (first, path.clone())))
+        };
+        self.oldest = self.paths.iter().flat_map(firsts).flatten().collect();
+        let paths: Vec<_> = self.paths.keys().cloned().collect();
         paths.iter().for_each(|path| self.trim(path));
         self.expire(now);
     }
@@ -210,7 +295,7 @@ impl<A: Weigh> Log<A> {
             self.bytes += path_bytes(&path);
             self.emptied.insert((number, path.clone()));
         }
-        self.rings.insert(path, Ring::new(number));
+        self.paths.insert(path, PathLog::new(number));
     }
 
     /// Gives a message the next number, and drops old ones that exceed the bounds.
@@ -218,25 +303,23 @@ impl<A: Weigh> Log<A> {
     pub fn push(&mut self, entry: LogEntry<'_, A>, now: u32) {
         let number = self.position.number;
         self.position.number += 1;
-        let LogEntry { path, audience, frame } = entry;
-        if self.bounds.messages == 0 || u32::try_from(frame.len()).is_err() {
+        if self.bounds.messages == 0 || u32::try_from(entry.frame.len()).is_err() {
             self.lose_to(number + 1);
             return;
         }
-        let path = path.cloned();
-        let ring = self.rings.entry(path.clone()).or_insert_with(|| {
+        let path = entry.path.cloned();
+        let log = self.paths.entry(path.clone()).or_insert_with(|| {
             self.bytes += path_bytes(&path);
-            Ring::new(self.forgotten_to)
+            PathLog::new(self.forgotten_to)
         });
-        if ring.len() == 0 {
-            self.emptied.remove(&(ring.dropped_to, path.clone()));
+        let (firsts, len, bytes) = (log.firsts(self.bounds), log.len(), log.bytes());
+        if len == 0 {
+            self.emptied.remove(&(log.dropped_to, path.clone()));
         }
-        let rank = rank(ring, self.bounds);
-        let before = ring.bytes();
-        ring.push(number, now, audience, frame);
-        self.bytes += ring.bytes() - before;
-        self.len += 1;
-        self.rerank(rank, &path);
+        log.push(number, now, entry);
+        self.len = self.len - len + log.len();
+        self.bytes = self.bytes - bytes + log.bytes();
+        self.rerank(firsts, &path);
         self.trim(&path);
         self.expire(now);
     }
@@ -256,13 +339,16 @@ impl<A: Weigh> Log<A> {
 
     /// Drops messages that are too old.
     pub fn expire(&mut self, now: u32) {
-        let Some(age) = self.bounds.age else { return };
-        for is_promised in [false, true] {
-            while let Some(path) = self.first_of(is_promised)
-                && let Some(first) = self.rings.get(&path).and_then(Ring::first)
-                && now.saturating_sub(first.sent) > age
+        let LogBounds { age, .. } = self.bounds;
+        for (rank, age) in
+            [(Rank::Spare, age), (Rank::Removal, age.or(Some(REMOVAL_AGE))), (Rank::Promised, age)]
+        {
+            while let Some(age) = age
+                && let Some((_, path)) = self.first_of(rank)
+                && let Some(sent) = self.paths.get(&path).and_then(|log| log.first_sent(rank))
+                && now.saturating_sub(sent) > age
             {
-                self.pop(&path);
+                self.pop(&path, rank);
             }
         }
     }
@@ -291,17 +377,18 @@ impl<A: Weigh> Log<A> {
 
     /// Returns the number from which on all messages of a path are kept.
     pub fn dropped_to(&self, path: &Path) -> u64 {
-        let own = self.rings.get(path).map_or(self.forgotten_to, |ring| ring.dropped_to);
-        self.rings.get(&None).map_or(own, |all| own.max(all.dropped_to))
+        let own = self.paths.get(path).map_or(self.forgotten_to, |log| log.dropped_to);
+        self.paths.get(&None).map_or(own, |all| own.max(all.dropped_to))
     }
 
-    /// Returns the number of the last message of a path; `None` if none is kept.
+    /// Returns the number of the last message of a path without a key; `None` if none
+    /// is kept.
     pub fn last(&self, path: &Path) -> Option<u64> {
         self.newest_first(path).next().map(|entry| entry.number)
     }
 
     /// Returns the number from which on there are as many messages of a path before
-    /// `until` that are meant; fewer, if no more are promised.
+    /// `until` that are meant and have no key; fewer, if no more are promised.
     pub fn before(
         &self,
         path: &Path,
@@ -316,26 +403,35 @@ impl<A: Weigh> Log<A> {
         meant.take(messages).last().map_or(until, |entry| entry.number)
     }
 
-    /// Returns the entries of a path and of all, newest first.
+    /// Returns the number from which on there are the newest messages of as many keys
+    /// of a path, or of all, that come before `until`.
+    pub fn newest_values(&self, path: &Path, until: u64, most: usize) -> u64 {
+        let newest = self.paths.get(path).and_then(|log| log.newest_values(until, most));
+        newest.unwrap_or(until)
+    }
+
+    /// Returns the entries of a path and of all that have no key, newest first.
     fn newest_first(&self, path: &Path) -> impl Iterator<Item = &Entry<A>> {
-        merged(self.rings_of(path).map(Ring::newest_first), |one, other| one.number > other.number)
+        let [own, all] =
+            self.logs_of(path).map(|log| log.into_iter().flat_map(PathLog::newest_first));
+        merged(own, all, |one, other| one.number > other.number)
     }
 
-    /// Returns the messages of a path and of all from a number on, with their frames.
-    fn since(&self, path: &Path, number: u64) -> impl Iterator<Item = (&Entry<A>, &[u8])> {
-        let is_first = |one: &(&Entry<A>, _), other: &(&Entry<A>, _)| one.0.number < other.0.number;
-        merged(self.rings_of(path).map(move |ring| ring.since(number)), is_first)
+    /// Returns the messages of a path and of all from a number on.
+    fn since(&self, path: &Path, number: u64) -> impl Iterator<Item = Stored<'_, A>> {
+        let [own, all] =
+            self.logs_of(path).map(|log| log.into_iter().flat_map(move |log| log.since(number)));
+        merged(own, all, Stored::is_before)
     }
 
-    /// Returns where the messages of a path are.
-    fn rings_of(&self, path: &Path) -> impl Iterator<Item = &Ring<A>> {
-        let all = path.as_ref().and_then(|_| self.rings.get(&None));
-        self.rings.get(path).into_iter().chain(all)
+    /// Returns where the messages of a path are, and those of all.
+    fn logs_of(&self, path: &Path) -> [Option<&PathLog<A>>; 2] {
+        [self.paths.get(path), path.as_ref().and_then(|_| self.paths.get(&None))]
     }
 
-    /// Reads messages of a path from `from` on that are meant and come before
-    /// `until`, each as `write` appends it: some 64 KiB at most. Returns the number
-    /// from which to read next, `until` if nothing is left.
+    /// Reads messages of a path that are meant, each as `write` appends it: some
+    /// 64 KiB at most. Returns the number from which to read next, that behind the
+    /// last if nothing is left.
     ///
     /// # Errors
     ///
@@ -343,44 +439,56 @@ impl<A: Weigh> Log<A> {
     pub fn read(
         &self,
         path: &Path,
-        from: u64,
-        until: u64,
+        wanted: Wanted,
         is_meant: impl Fn(u64, &A) -> bool,
-        write: impl Fn(u64, Option<&A>, &[u8], &mut Vec<u8>),
+        write: impl Fn(Item<'_, A>, &mut Vec<u8>),
         frames: &mut Frames,
     ) -> Result<u64, LogGap> {
         frames.clear();
+        let Wanted { from, until, snapshot } = wanted;
+        let Snapshot { until: known_to, others_from } =
+            snapshot.unwrap_or(Snapshot { until: 0, others_from: 0 });
         let dropped_to = self.dropped_to(path);
-        if from < dropped_to {
+        if from.max(known_to) < dropped_to {
             return Err(LogGap { until: dropped_to });
         }
-        for (looked_at, (entry, frame)) in self.since(path, from).enumerate() {
+        for (looked_at, stored) in self.since(path, from).enumerate() {
+            let Stored { number, audience, key, frame, .. } = stored;
             let is_full =
                 !frames.bytes.is_empty() && frames.bytes.len() + frame.len() > MAX_READ_BYTES;
-            if entry.number >= until {
+            if number >= until {
                 break;
             } else if is_full || looked_at == MAX_READ_MESSAGES {
-                return Ok(entry.number);
+                return Ok(number);
             }
-            if let Some(audience) = &entry.audience {
+            let is_known = match key {
+                Some(_) => frame.is_empty() && number < known_to,
+                None => number < others_from,
+            };
+            if is_known {
+                continue;
+            }
+            let audience = audience.map(|audience| &**audience);
+            if let Some(audience) = audience {
                 frames.is_common = false;
-                if !is_meant(entry.number, audience) {
+                if !is_meant(number, audience) {
                     continue;
                 }
             }
-            write(entry.number, entry.audience.as_deref(), frame, &mut frames.bytes);
-            frames.ends.push((frames.bytes.len(), entry.number + 1));
+            let key = key.map(|key| &**key);
+            write(Item { number, audience, key, frame }, &mut frames.bytes);
+            frames.ends.push((frames.bytes.len(), number + 1));
         }
         Ok(until)
     }
 
     /// Returns all messages that are kept, in their order.
     pub fn kept(&self) -> impl Iterator<Item = Kept<'_, A>> {
-        let of_each = self.rings.iter().map(|(path, ring)| {
-            ring.since(0).map(move |(entry, frame)| Kept {
-                number: entry.number,
-                sent: entry.sent,
-                entry: LogEntry { path: path.as_ref(), audience: entry.audience.clone(), frame },
+        let of_each = self.paths.iter().map(|(path, log)| {
+            log.since(0).map(move |Stored { number, sent, audience, key, frame }| Kept {
+                number,
+                sent,
+                entry: LogEntry { path: path.as_ref(), audience: audience.cloned(), key, frame },
             })
         });
         let mut all: Vec<_> = of_each.flatten().collect();
@@ -391,47 +499,57 @@ impl<A: Weigh> Log<A> {
     /// Returns from which number on each path that is known is kept, and at last,
     /// without a path, all others.
     pub fn gaps(&self) -> impl Iterator<Item = (Option<&Path>, u64)> {
-        let of_each = self.rings.iter().map(|(path, ring)| (Some(path), ring.dropped_to));
+        let of_each = self.paths.iter().map(|(path, log)| (Some(path), log.dropped_to));
         of_each.chain([(None, self.forgotten_to)])
     }
 
     /// Drops what exceeds the bounds, beginning with the messages of this path.
     fn trim(&mut self, path: &Path) {
         let LogBounds { messages, bytes, .. } = self.bounds;
-        while let Some(ring) = self.rings.get(path)
-            && ring.len() > messages
-            && (messages == 0 || ring.len() > SLACK_MESSAGES || ring.bytes() > SLACK_BYTES)
-        {
-            self.pop(path);
+        while let Some(rank) = self.paths.get(path).and_then(|log| log.excess(messages)) {
+            self.pop(path, rank);
         }
         while self.bytes > bytes {
-            if self.forget_one() {
-                continue;
-            }
             // The newest message may be larger.
-            let first = if self.len > 1 { self.first_of(false) } else { return };
-            let Some(path) = first.or_else(|| self.first_of(true)) else { return };
-            self.pop(&path);
+            if !self.forget_one() && (self.len <= 1 || !self.pop_one()) {
+                return;
+            }
         }
     }
 
     /// Forgets the path that has been without messages for the longest time.
     fn forget_one(&mut self) -> bool {
         let Some((dropped_to, path)) = self.emptied.pop_first() else { return false };
-        self.rings.remove(&path);
+        self.paths.remove(&path);
         self.bytes -= path_bytes(&path);
         self.forgotten_to = self.forgotten_to.max(dropped_to);
         true
     }
 
-    /// Drops the oldest message of a path.
-    fn pop(&mut self, path: &Path) {
-        let Some(ring) = self.rings.get_mut(path) else { return };
-        let rank = rank(ring, self.bounds);
-        self.bytes -= ring.pop();
-        self.len -= 1;
-        let (is_empty, dropped_to) = (ring.len() == 0, ring.dropped_to);
-        self.rerank(rank, path);
+    /// Drops the message that is least needed.
+    fn pop_one(&mut self) -> bool {
+        let first = self.first_of(Rank::Spare).map(|(_, path)| (Rank::Spare, path));
+        let first = first.or_else(|| Some((Rank::Removal, self.first_of(Rank::Removal)?.1)));
+        let first = first.or_else(|| {
+            let ranks = [Rank::Promised, Rank::Value];
+            let firsts = ranks.into_iter().filter_map(|rank| Some((rank, self.first_of(rank)?)));
+            let (rank, (_, path)) = firsts.min_by_key(|(_, (number, _))| *number)?;
+            Some((rank, path))
+        });
+        let Some((rank, path)) = first else { return false };
+        self.pop(&path, rank);
+        true
+    }
+
+    /// Drops the oldest message of a rank at a path.
+    fn pop(&mut self, path: &Path, rank: Rank) {
+        let Some(log) = self.paths.get_mut(path) else { return };
+        let (firsts, len, bytes) = (log.firsts(self.bounds), log.len(), log.bytes());
+        log.pop(rank);
+        self.len = self.len - len + log.len();
+        self.bytes = self.bytes - bytes + log.bytes();
+        let (is_empty, dropped_to) = (log.len() == 0, log.dropped_to);
+        self.rerank(firsts, path);
         if is_empty && path.is_some() {
             self.emptied.insert((dropped_to, path.clone()));
             if self.emptied.len() > MAX_EMPTIED {
@@ -440,15 +558,18 @@ impl<A: Weigh> Log<A> {
         }
     }
 
-    /// Returns the path whose message is dropped first.
-    fn first_of(&self, is_promised: bool) -> Option<Path> {
-        let (_, path) = self.oldest.range((is_promised, 0)..=(is_promised, u64::MAX)).next()?;
-        Some(path.clone())
+    /// Returns the oldest message of a rank, and its path.
+    fn first_of(&self, rank: Rank) -> Option<(u64, Path)> {
+        let ((_, number), path) = self.oldest.range((rank, 0)..=(rank, u64::MAX)).next()?;
+        Some((*number, path.clone()))
     }
 
-    fn rerank(&mut self, before: Option<(bool, u64)>, path: &Path) {
-        let after = self.rings.get(path).and_then(|ring| rank(ring, self.bounds));
-        if before != after {
+    fn rerank(&mut self, before: [Option<(Rank, u64)>; 3], path: &Path) {
+        let after = self.paths.get(path).map_or([None; 3], |log| log.firsts(self.bounds));
+        for (before, after) in before.into_iter().zip(after) {
+            if before == after {
+                continue;
+            }
             if let Some(before) = before {
                 self.oldest.remove(&before);
             }
@@ -459,19 +580,13 @@ impl<A: Weigh> Log<A> {
     }
 }
 
-/// Returns the rank of a ring's oldest message among those that may be dropped.
-fn rank<A: Weigh>(ring: &Ring<A>, bounds: LogBounds) -> Option<(bool, u64)> {
-    let first = ring.first()?;
-    Some((ring.len() <= bounds.messages, first.number))
-}
-
-/// Joins at most two sequences that are sorted.
+/// Joins two sequences that are sorted.
 fn merged<T>(
-    mut sorted: impl Iterator<Item: Iterator<Item = T>>,
+    one: impl Iterator<Item = T>,
+    other: impl Iterator<Item = T>,
     is_first: impl Fn(&T, &T) -> bool,
 ) -> impl Iterator<Item = T> {
-    let mut next = || sorted.next().into_iter().flatten().peekable();
-    let (mut one, mut other) = (next(), next());
+    let (mut one, mut other) = (one.peekable(), other.peekable());
     std::iter::from_fn(move || match (one.peek(), other.peek()) {
         (Some(first), Some(second)) if is_first(second, first) => other.next(),
         (Some(_), _) => one.next(),

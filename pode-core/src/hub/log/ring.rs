@@ -1,4 +1,4 @@
-//! The kept messages of one path, oldest first.
+//! The kept messages of one path that have no key, oldest first.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -16,8 +16,6 @@ pub(super) struct Ring<A> {
     chunks: VecDeque<Chunk<A>>,
     len: usize,
     bytes: usize,
-    /// Messages below this number may be missing.
-    pub(super) dropped_to: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -43,11 +41,13 @@ pub(super) struct Entry<A> {
 /// What an entry takes of the bytes that a log may have.
 pub(super) const ENTRY_BYTES: usize = size_of::<Entry<()>>();
 
-impl<A: Weigh> Ring<A> {
-    pub(super) fn new(dropped_to: u64) -> Ring<A> {
-        Ring { chunks: VecDeque::new(), len: 0, bytes: 0, dropped_to }
+impl<A> Default for Ring<A> {
+    fn default() -> Ring<A> {
+        Ring { chunks: VecDeque::new(), len: 0, bytes: 0 }
     }
+}
 
+impl<A: Weigh> Ring<A> {
     pub(super) fn len(&self) -> usize {
         self.len
     }
@@ -84,12 +84,11 @@ impl<A: Weigh> Ring<A> {
         chunk.entries.push(entry);
     }
 
-    /// Drops the oldest message; returns what it counted.
-    pub(super) fn pop(&mut self) -> usize {
-        let Some(chunk) = self.chunks.front_mut() else { return 0 };
+    /// Drops the oldest message; returns its number.
+    pub(super) fn pop(&mut self) -> Option<u64> {
+        let chunk = self.chunks.front_mut()?;
         let (entry, frame) = (&chunk.entries[chunk.dropped], chunk.frame(chunk.dropped));
-        let bytes = entry.bytes(frame);
-        self.dropped_to = entry.number + 1;
+        let (number, bytes) = (entry.number, entry.bytes(frame));
         chunk.dropped += 1;
         if chunk.dropped == chunk.entries.len() {
             self.chunks.pop_front();
@@ -99,7 +98,7 @@ impl<A: Weigh> Ring<A> {
         }
         self.len -= 1;
         self.bytes -= bytes;
-        bytes
+        Some(number)
     }
 
     /// Returns the messages from a number on, with their frames.

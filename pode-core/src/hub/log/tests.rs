@@ -18,11 +18,11 @@ fn room(number: u8) -> Path {
 }
 
 fn push(log: &mut Log<u8>, path: &Path, frame: &[u8], now: u32) {
-    log.push(LogEntry { path: path.as_ref(), audience: None, frame }, now);
+    log.push(LogEntry { path: path.as_ref(), audience: None, key: None, frame }, now);
 }
 
-fn as_it_is(_: u64, _: Option<&u8>, frame: &[u8], bytes: &mut Vec<u8>) {
-    bytes.extend_from_slice(frame);
+fn as_it_is(item: Item<'_, u8>, bytes: &mut Vec<u8>) {
+    bytes.extend_from_slice(item.frame);
 }
 
 /// Reads everything from a number on, for a member of group 1.
@@ -30,7 +30,8 @@ fn read(log: &Log<u8>, path: &Path, mut from: u64) -> Result<Vec<u64>, LogGap> {
     let (mut all, mut frames) = (Vec::new(), Frames::default());
     let until = log.position().number;
     loop {
-        let next = log.read(path, from, until, |_, group| *group == 1, as_it_is, &mut frames)?;
+        let wanted = Wanted { from, until, snapshot: None };
+        let next = log.read(path, wanted, |_, group| *group == 1, as_it_is, &mut frames)?;
         all.extend(frames.ends.iter().map(|(_, behind)| behind - 1));
         assert_eq!(frames.ends.last().map_or(0, |(end, _)| *end), frames.bytes.len());
         if next == until {
@@ -53,7 +54,8 @@ fn where_a_write_was_cut_is_found() {
         push(&mut log, &None, frame, 0);
     }
     let mut frames = Frames::default();
-    assert_eq!(log.read(&None, 10, 13, |_, _| true, as_it_is, &mut frames), Ok(13));
+    let wanted = Wanted { from: 10, until: 13, snapshot: None };
+    assert_eq!(log.read(&None, wanted, |_, _| true, as_it_is, &mut frames), Ok(13));
     assert_eq!(frames.bytes, b"one two three");
     let cuts = [1, 3, 4, 5, 8, 12, 13].map(|written| frames.cut(written));
     let (one, two, three) = ((4, 11), (8, 12), (13, 13));
@@ -107,9 +109,9 @@ fn a_quiet_path_has_no_gap_as_others_expire() {
         push(&mut log, &path, b"x", 200);
     }
     log.expire(300);
-    assert_eq!((log.rings.len(), log.emptied.len()), (1 + MAX_EMPTIED, MAX_EMPTIED));
+    assert_eq!((log.paths.len(), log.emptied.len()), (1 + MAX_EMPTIED, MAX_EMPTIED));
     assert!(log.resume(&room(0), here).is_err());
-    assert_eq!(log.bytes, log.rings.keys().map(path_bytes).sum::<usize>());
+    assert_eq!(log.bytes, log.paths.keys().map(path_bytes).sum::<usize>());
 }
 
 #[test]
@@ -212,6 +214,7 @@ proptest! {
                     let entry = LogEntry {
                         path: path_text.as_ref(),
                         audience: group.map(Arc::new),
+                        key: None,
                         frame: &vec![path; bytes],
                     };
                     log.push(entry, now);
@@ -235,11 +238,11 @@ proptest! {
                 entry.frame.len() + ENTRY_BYTES + entry.audience.map_or(0, |_| 5)
             });
             let counted: usize = counted.sum();
-            let paths = (log.rings.len() - 1) * (1 + PATH_BYTES);
+            let paths = (log.paths.len() - 1) * (1 + PATH_BYTES);
             prop_assert_eq!((log.len, log.bytes), (log.kept().count(), counted + paths));
             prop_assert!(log.bytes <= bytes || log.len <= 1 && log.emptied.is_empty());
             let is_empty = usize::from(log.last(&None).is_none());
-            prop_assert_eq!(log.oldest.len() + log.emptied.len() + is_empty, log.rings.len());
+            prop_assert_eq!(log.oldest.len() + log.emptied.len() + is_empty, log.paths.len());
             let oldest = log.kept().map(|kept| kept.sent).min().unwrap_or(now);
             prop_assert!(age.is_none_or(|age| now - oldest <= age));
             for path in 0..5 {

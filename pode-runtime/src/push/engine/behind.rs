@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use pode_core::hub::{Frames, LogGap, SharedLog};
+use pode_core::hub::{Frames, Item, LogGap, SharedLog, Wanted};
 
 use super::envelope::{Audience, Envelope};
 use super::form::{Form, Sent};
@@ -120,12 +120,13 @@ impl LogReader<'_> {
         if !is_same {
             *place = None;
             let is_meant = |number, audience: &_| behind.is_meant(number, audience, client);
-            let write = |number, audience: Option<&Audience>, frame: &[u8], bytes: &mut _| {
-                let answer = audience.and_then(|audience| audience.answer);
-                form.write(Sent { next: Some(number + 1), answer, frame }, bytes);
+            let write = |item: Item<'_, Audience>, bytes: &mut _| {
+                let answer = item.audience.and_then(|audience| audience.answer);
+                form.write(Sent { next: Some(item.number + 1), answer, frame: item.frame }, bytes);
             };
             let (path, from) = (&client.path, behind.number);
-            *next = log.with(|log| log.read(path, from, until, is_meant, write, frames))?;
+            let wanted = Wanted { from, until, snapshot: None };
+            *next = log.with(|log| log.read(path, wanted, is_meant, write, frames))?;
             if frames.is_common {
                 *place = Some((Arc::clone(log), path.clone(), from, until, form));
             }

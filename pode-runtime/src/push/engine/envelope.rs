@@ -180,7 +180,7 @@ impl Parcel for Envelope {
     fn log_entry(&self) -> Option<LogEntry<'_, Audience>> {
         match self {
             Envelope::Broadcast(message) => {
-                Some(LogEntry { path: None, audience: None, frame: message.frame() })
+                Some(LogEntry { path: None, audience: None, key: None, frame: message.frame() })
             }
             Envelope::Addressed(addressed) => {
                 let (audience, message) = &**addressed;
@@ -189,7 +189,7 @@ impl Parcel for Envelope {
                 let everyone = except.is_none() && *recipients == Recipients::Everyone;
                 let audience =
                     (!everyone).then(|| Arc::new(Audience { path: None, ..audience.clone() }));
-                Some(LogEntry { path: path.as_ref(), audience, frame: message.frame() })
+                Some(LogEntry { path: path.as_ref(), audience, key: None, frame: message.frame() })
             }
             Envelope::Command(_) => None,
         }

@@ -277,7 +277,7 @@ pub(super) async fn patiently<T>(work: impl Future<Output = io::Result<T>>) -> i
 
 /// Splits a message of a log as [`pack`] does.
 pub(super) fn pack_entry<'log>(entry: &LogEntry<'log, Audience>) -> (WireEnvelope, &'log [u8]) {
-    let LogEntry { path, audience, frame } = entry;
+    let LogEntry { path, audience, frame, .. } = entry;
     let audience = audience.as_deref().map(WireAudience::from).unwrap_or_default();
     let path = path.map(ToString::to_string);
     pack_frame(WireAudience { path, ..audience }, frame)
