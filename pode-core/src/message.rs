@@ -74,6 +74,11 @@ impl Message {
         Message::framed(Opcode::Text, payload.as_bytes())
     }
 
+    /// Makes what is sent when a key is removed: no frame at all.
+    pub fn removal() -> Message {
+        Message { frame: Bytes::new(), header_bytes: 0 }
+    }
+
     /// Takes bytes unchanged.
     pub fn binary(payload: &[u8]) -> Message {
         Message::framed(Opcode::Binary, payload)

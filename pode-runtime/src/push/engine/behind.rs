@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use pode_core::hub::{Frames, Item, LogGap, SharedLog, Wanted};
+use pode_core::hub::{Frames, Item, LogGap, SharedLog, Snapshot, Wanted};
 
 use super::envelope::{Audience, Envelope};
 use super::form::{Form, Sent};
@@ -23,6 +23,8 @@ pub(super) struct Behind {
     pub(super) until: Option<u64>,
     /// Whether it is told when it is live.
     pub(super) is_told: bool,
+    /// Present if it knows of no keys: it gets what is kept of each.
+    pub(super) snapshot: Option<Snapshot>,
     /// How its groups have changed since then, in order: who was a member when a
     /// message was sent gets it, and nobody else.
     changes: Vec<GroupChange>,
@@ -44,6 +46,8 @@ pub(super) struct LogReader<'shard> {
     /// The number of the message that the shard delivers next.
     pub(super) live: u64,
     pub(super) on_lag: OnLag,
+    /// Whether messages have keys.
+    pub(super) has_keys: bool,
     pub(super) read: &'shard mut Read,
 }
 
@@ -56,12 +60,13 @@ pub(super) struct Read {
     next: u64,
 }
 
-/// A log, a path in it, from where and until where, and in which form.
-type Place = (Arc<SharedLog<Envelope>>, Option<Arc<str>>, u64, u64, Form);
+/// A log, a path in it, what is read of that, and in which form.
+type Place = (Arc<SharedLog<Envelope>>, Option<Arc<str>>, Wanted, Form);
 
 impl Behind {
-    pub(super) fn new(number: u64, is_told: bool) -> Behind {
-        Behind { number, until: None, is_told, changes: Vec::new(), is_lost: false }
+    pub(super) fn new(number: u64, is_told: bool, snapshot: Option<Snapshot>) -> Behind {
+        let (until, changes, is_lost) = (None, Vec::new(), false);
+        Behind { number, until, is_told, snapshot, changes, is_lost }
     }
 
     /// Leaves out what comes before this message.
@@ -113,25 +118,34 @@ impl LogReader<'_> {
             return Err(LogGap { until: self.live });
         };
         let Read { frames, place, next } = &mut *self.read;
-        let here = (behind.number, until, form);
-        let is_same = place.as_ref().is_some_and(|(of, path, from, to, as_form)| {
-            Arc::ptr_eq(of, log) && *path == client.path && (*from, *to, *as_form) == here
+        let wanted = Wanted { from: behind.number, until, snapshot: behind.snapshot };
+        let is_same = place.as_ref().is_some_and(|(of, path, read, as_form)| {
+            Arc::ptr_eq(of, log) && *path == client.path && (*read, *as_form) == (wanted, form)
         });
         if !is_same {
             *place = None;
             let is_meant = |number, audience: &_| behind.is_meant(number, audience, client);
             let write = |item: Item<'_, Audience>, bytes: &mut _| {
-                let answer = item.audience.and_then(|audience| audience.answer);
-                form.write(Sent { next: Some(item.number + 1), answer, frame: item.frame }, bytes);
+                let Item { number, audience, key, frame } = item;
+                let answer = audience.and_then(|audience| audience.answer);
+                form.write(Sent { next: Some(number + 1), answer, key, frame }, bytes);
             };
-            let (path, from) = (&client.path, behind.number);
-            let wanted = Wanted { from, until, snapshot: None };
+            let path = &client.path;
             *next = log.with(|log| log.read(path, wanted, is_meant, write, frames))?;
             if frames.is_common {
-                *place = Some((Arc::clone(log), path.clone(), from, until, form));
+                *place = Some((Arc::clone(log), path.clone(), wanted, form));
             }
         }
         Ok(*next)
+    }
+
+    /// Returns the number of the oldest message that is kept of any key, or that of
+    /// the message that is delivered next; and the position of the log.
+    pub(super) fn state(&self, client: &Subscriber) -> (u64, u64) {
+        let Some(log) = self.log else { return (self.live, self.live) };
+        log.with(|log| {
+            (log.newest_values(&client.path, self.live, usize::MAX), log.position().number)
+        })
     }
 
     /// Returns the place of the newest message before where the client gets no more.
@@ -148,7 +162,7 @@ mod tests {
     /// What a client causes takes no more memory than that of its groups.
     #[test]
     fn who_changes_its_groups_without_end_is_as_one_that_is_overtaken() {
-        let mut behind = Behind::new(0, false);
+        let mut behind = Behind::new(0, false, None);
         let group: Arc<str> = "crew".into();
         for number in 1..=MAX_GROUPS as u64 {
             behind.note(number, &group, true);

@@ -7,7 +7,7 @@ use tokio::task::yield_now;
 
 use super::client::SendOutcome;
 use super::envelope::{Audience, Command, EVERYBODY, Hello};
-use super::form::Batch;
+use super::form::{Batch, Form};
 use super::path::{Due, DueAnswer, Path};
 use super::readiness::{SlotId, Source};
 use super::shard::{Shard, SlotKey, Turns};
@@ -21,9 +21,12 @@ impl Shard {
         let due = self.paths[path as usize].next_due();
         let is_all = due.is_none();
         match due {
-            Some(Due::Broadcast(batch)) => self.send(path, None, &batch).await,
-            Some(Due::Addressed(batch, addressed)) => {
-                self.send(path, Some(&addressed.0), &batch).await;
+            Some(Due::Messages(batch, envelope)) => {
+                let audience = envelope.content().and_then(|content| content.audience);
+                match batch.in_form(Form::Plain).joined.is_empty() {
+                    true => self.send::<true>(path, audience, &batch).await,
+                    false => self.send::<false>(path, audience, &batch).await,
+                }
             }
             Some(Due::Command(command)) => self.obey(path, &command).await,
             None => {}
@@ -34,8 +37,14 @@ impl Shard {
         !is_all
     }
 
-    /// Writes messages to the clients of a path, or to an audience of them.
-    async fn send(&mut self, path: u32, audience: Option<&Audience>, batch: &Batch) {
+    /// Writes messages to the clients of a path, or to an audience of them; removals
+    /// alone only to those that are told of them.
+    async fn send<const ONLY_REMOVALS: bool>(
+        &mut self,
+        path: u32,
+        audience: Option<&Audience>,
+        batch: &Batch,
+    ) {
         let Path { name, policy, clients, index, .. } = &mut self.paths[path as usize];
         let mut lost = Vec::new();
         let mut turns = Turns::default();
@@ -46,6 +55,9 @@ impl Shard {
             None => clients.first_from(next),
         } {
             next = slot + 1;
+            if ONLY_REMOVALS && clients[slot].form() == Form::Plain {
+                continue;
+            }
             match clients[slot].send(batch, policy) {
                 SendOutcome::All => {}
                 SendOutcome::Behind => {

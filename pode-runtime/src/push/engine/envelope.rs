@@ -27,6 +27,8 @@ pub(crate) enum Envelope {
     Broadcast(Message),
     /// A message for some clients.
     Addressed(Arc<(Audience, Message)>),
+    /// A message for every client of a path, which replaces the one with the same key.
+    Keyed(Arc<Keyed>),
     /// A command.
     Command(Arc<Command>),
 }
@@ -51,6 +53,25 @@ pub(crate) enum Answer {
     Reply(u64),
     /// An object that says what was wrong.
     Error(Option<u64>),
+}
+
+/// A message with a key.
+#[derive(Debug)]
+pub(crate) struct Keyed {
+    /// Everyone of a path.
+    audience: Audience,
+    key: Arc<str>,
+    /// A [removal](Message::removal), if nothing takes its place.
+    message: Message,
+}
+
+/// A message of an envelope.
+#[derive(Clone, Copy)]
+pub(crate) struct Content<'envelope> {
+    /// Absent if it is for every client.
+    pub(crate) audience: Option<&'envelope Audience>,
+    pub(crate) key: Option<&'envelope Arc<str>>,
+    pub(crate) message: &'envelope Message,
 }
 
 /// How long the path of a client within a family may be: all clients there share it,
@@ -133,6 +154,12 @@ impl Envelope {
         }
     }
 
+    /// Makes the envelope of a message with a key, at a path within a family or at the
+    /// only one.
+    pub(crate) fn keyed(path: Option<Arc<str>>, key: Arc<str>, message: Message) -> Envelope {
+        Envelope::Keyed(Arc::new(Keyed { audience: Audience::everyone(path), key, message }))
+    }
+
     /// Publishes it: a message, or a command that concerns another process, too. What
     /// no client can get, by its path or group, is left out.
     pub(crate) fn publish(
@@ -142,6 +169,7 @@ impl Envelope {
         let (audience, joined) = match &self {
             Envelope::Broadcast(_) => (None, None),
             Envelope::Addressed(addressed) => (Some(&addressed.0), None),
+            Envelope::Keyed(keyed) => (Some(&keyed.audience), None),
             Envelope::Command(command) => match &**command {
                 Command::Join(who, group) | Command::Leave(who, group) => (Some(who), Some(group)),
                 Command::Close(who, _) => (Some(who), None),
@@ -161,16 +189,18 @@ impl Envelope {
         permit.publish(self, seconds)
     }
 
-    /// Returns the message if it is for exactly this audience; `None` as the
-    /// audience means everyone.
-    pub(super) fn message_for(&self, audience: Option<&Audience>) -> Option<&Message> {
-        match (self, audience) {
-            (Envelope::Broadcast(message), None) => Some(message),
-            (Envelope::Addressed(addressed), Some(audience)) if addressed.0 == *audience => {
-                Some(&addressed.1)
+    /// Returns the message; `None` if it is none.
+    pub(crate) fn content(&self) -> Option<Content<'_>> {
+        let (audience, key, message) = match self {
+            Envelope::Broadcast(message) => (None, None, message),
+            Envelope::Addressed(addressed) => (Some(&addressed.0), None, &addressed.1),
+            Envelope::Keyed(keyed) => {
+                let Keyed { audience, key, message } = &**keyed;
+                (audience.path.is_some().then_some(audience), Some(key), message)
             }
-            _ => None,
-        }
+            Envelope::Command(_) => return None,
+        };
+        Some(Content { audience, key, message })
     }
 }
 
@@ -191,8 +221,17 @@ impl Parcel for Envelope {
                     (!everyone).then(|| Arc::new(Audience { path: None, ..audience.clone() }));
                 Some(LogEntry { path: path.as_ref(), audience, key: None, frame: message.frame() })
             }
+            Envelope::Keyed(keyed) => Some(keyed.log_entry()),
             Envelope::Command(_) => None,
         }
+    }
+}
+
+impl Keyed {
+    /// Returns what a log keeps of it.
+    pub(crate) fn log_entry(&self) -> LogEntry<'_, Audience> {
+        let Keyed { audience: Audience { path, .. }, key, message } = self;
+        LogEntry { path: path.as_ref(), audience: None, key: Some(key), frame: message.frame() }
     }
 }
 

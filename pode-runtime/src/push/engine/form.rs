@@ -3,12 +3,12 @@
 //! A plain client gets each as it was sent. One that speaks `pode.v1` gets it in an
 //! object that says its position, and is told of all that has to do with positions.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use pode_core::frame::{Header, MAX_HEADER_BYTES, Opcode};
 use pode_core::hub::Position;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::envelope::Answer;
 
@@ -49,7 +49,7 @@ impl Form {
     pub(super) fn greeting(self, frame: &Bytes) -> Bytes {
         match self {
             Form::Plain => frame.clone(),
-            Form::V1 => self.framed(Sent { next: None, answer: None, frame }),
+            Form::V1 => self.framed(Sent { next: None, answer: None, key: None, frame }),
         }
     }
 
@@ -61,12 +61,18 @@ impl Form {
 
     /// Appends the frame of a message.
     pub(super) fn write(self, message: Sent<'_>, bytes: &mut Vec<u8>) {
-        let Sent { next, answer, frame } = message;
+        let Sent { next, answer, key, frame } = message;
         if self == Form::Plain {
             return bytes.extend_from_slice(frame);
         }
+        let mut at = next.map(|next| format!(r#""at":{next},"#)).unwrap_or_default();
+        if let Some(key) = key {
+            at += &format!(r#""key":{},"#, Value::from(key));
+        }
+        if frame.is_empty() {
+            return write_text(&[b"{", at.trim_end_matches(',').as_bytes(), b"}"], bytes);
+        }
         let payload = &frame[Header::bytes_of(frame)..];
-        let at = next.map(|next| format!(r#""at":{next},"#)).unwrap_or_default();
         let (re, is_error) = match answer {
             None => (None, false),
             Some(Answer::Reply(re)) => (Some(re), false),
@@ -89,7 +95,9 @@ pub(super) struct Sent<'a> {
     /// The number of the next one, if messages have numbers.
     pub(super) next: Option<u64>,
     pub(super) answer: Option<Answer>,
-    /// Its plain frame.
+    /// What it is the newest of.
+    pub(super) key: Option<&'a str>,
+    /// Its plain frame; empty if its key is removed, of which plain clients aren't told.
     pub(super) frame: &'a [u8],
 }
 
@@ -102,6 +110,8 @@ pub(super) struct Batch {
     /// The number of the first, if messages have numbers.
     pub(super) first: Option<u64>,
     answer: Option<Answer>,
+    /// Those of all, or none.
+    keys: Vec<Arc<str>>,
 }
 
 /// Frames, and all of them joined once for all clients, for a single write.
@@ -124,7 +134,13 @@ impl Joined {
 
 impl Batch {
     pub(super) fn new(frames: Vec<Bytes>, first: Option<u64>, answer: Option<Answer>) -> Batch {
-        Batch { plain: Joined::new(frames), v1: OnceLock::new(), first, answer }
+        let (v1, keys) = (OnceLock::new(), Vec::new());
+        Batch { plain: Joined::new(frames), v1, first, answer, keys }
+    }
+
+    /// Gives each message its key.
+    pub(super) fn with_keys(self, keys: Vec<Arc<str>>) -> Batch {
+        Batch { keys, ..self }
     }
 
     pub(super) fn in_form(&self, form: Form) -> &Joined {
@@ -135,11 +151,12 @@ impl Batch {
     }
 
     fn made(&self, form: Form) -> Joined {
-        let frame = |(frame, index): (&Bytes, u64)| {
-            let next = self.first.map(|first| first + index + 1);
-            form.framed(Sent { next, answer: self.answer, frame })
+        let frame = |(index, frame): (usize, &Bytes)| {
+            let next = self.first.map(|first| first + index as u64 + 1);
+            let key = self.keys.get(index).map(|key| &**key);
+            form.framed(Sent { next, answer: self.answer, key, frame })
         };
-        Joined::new(self.plain.frames.iter().zip(0..).map(frame).collect())
+        Joined::new(self.plain.frames.iter().enumerate().map(frame).collect())
     }
 }
 
@@ -184,6 +201,12 @@ pub(super) fn gap(missing: Option<(u64, u64)>, why: Why) -> Bytes {
     text(&[told.to_string().as_bytes()])
 }
 
+/// Returns what tells to forget all keys: those that there are come next, behind this
+/// position.
+pub(super) fn reset(number: u64) -> Bytes {
+    text(&[format!(r#"{{"reset":{number}}}"#).as_bytes()])
+}
+
 /// Returns the sign of life of a path at this position, if its messages have numbers.
 pub(super) fn beacon(number: Option<u64>) -> Bytes {
     match number {
@@ -221,7 +244,6 @@ fn write_text(parts: &[&[u8]], bytes: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use pode_core::Message;
-    use serde_json::Value;
 
     use super::*;
 
@@ -267,6 +289,22 @@ mod tests {
     }
 
     #[test]
+    fn a_key_is_text_of_json() {
+        let frames = vec![Message::text("7").frame().clone(), Message::removal().frame().clone()];
+        let keys: Vec<Arc<str>> = vec!["a\"\n\u{1f}é".into(), "b".into()];
+        for (first, expected) in [
+            (Some(40), [r#"{"at":41,"key":"a\"\n\u001fé","data":7}"#, r#"{"at":42,"key":"b"}"#]),
+            (None, [r#"{"key":"a\"\n\u001fé","data":7}"#, r#"{"key":"b"}"#]),
+        ] {
+            let batch = Batch::new(frames.clone(), first, None).with_keys(keys.clone());
+            for (frame, expected) in batch.in_form(Form::V1).frames.iter().zip(expected) {
+                assert_eq!(text_of(frame), expected.as_bytes());
+            }
+            assert_eq!(batch.in_form(Form::Plain).joined[..], b"\x81\x017"[..]);
+        }
+    }
+
+    #[test]
     fn what_is_told_of_positions_is_json() {
         let at = Some(Position { epoch: 255, number: 12 });
         for (frame, expected) in [
@@ -286,6 +324,7 @@ mod tests {
                 gap(Some((9, 0)), Why::Epoch(16)),
                 r#"{"gap":[9,0],"why":"epoch","epoch":"0000000000000010"}"#,
             ),
+            (reset(7), r#"{"reset":7}"#),
             (beacon(Some(7)), r#"{"at":7}"#),
             (beacon(None), "{}"),
             (acknowledgement(18), r#"{"ack":18}"#),

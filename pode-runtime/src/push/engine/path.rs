@@ -8,12 +8,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 
-use pode_core::hub::{LogGap, Position, SharedLog};
-use pode_core::{Message, hub};
+use pode_core::hub::{self, LogGap, Position, SharedLog, Snapshot};
 use tokio::task::coop::unconstrained;
 
+use super::behind::Behind;
 use super::client::Client;
-use super::envelope::{Audience, Command, Envelope, Found, Hello};
+use super::envelope::{Audience, Command, Content, Envelope, Found, Hello};
 use super::form::{self, Batch, Why};
 use super::policy::SubscriberPolicy;
 use super::shrink::shrink;
@@ -150,11 +150,10 @@ pub(super) struct DueAnswer {
 }
 
 /// What is due next in the channel of a path.
+#[allow(clippy::large_enum_variant, reason = "there is one at a time, and most are large")]
 pub(super) enum Due {
-    /// Messages for all its clients.
-    Broadcast(Batch),
-    /// Messages for the audience of this envelope.
-    Addressed(Batch, Arc<(Audience, Message)>),
+    /// Messages for whom this envelope is.
+    Messages(Batch, Envelope),
     Command(Arc<Command>),
 }
 
@@ -241,7 +240,7 @@ impl Path {
     /// Has a client begin with the messages since its last position, or with those
     /// that are replayed to new ones. One that speaks `pode.v1` gets this hello before,
     /// is told when that is over, and if not all since its position are kept, which
-    /// are missing.
+    /// are missing; or where messages have keys, that it gets what is kept of each.
     ///
     /// # Errors
     ///
@@ -263,33 +262,43 @@ impl Path {
             return Ok(());
         };
         let Subscriber { id, groups, path, .. } = &client.subscriber;
-        let (epoch, is_known, begun) = log.with(|log| {
+        let SubscriberPolicy { replay, has_keys, .. } = self.policy;
+        let (position, is_known, begun, first_value) = log.with(|log| {
             log.expire(seconds());
             let is_member = |group: &_| groups.as_slice().contains(group);
             let is_meant = |_, audience: &Audience| audience.is_for(id, is_member);
             let begun = match since {
                 Some(since) => log.resume(path, since),
-                None => Ok(log.before(path, self.live, self.policy.replay.most(), is_meant)),
+                None if has_keys => Ok(log.newest_values(path, self.live, replay.most_keys())),
+                None => Ok(log.before(path, self.live, replay.most(), is_meant)),
             };
-            (log.position().epoch, since.is_none_or(|since| log.knows(since)), begun)
+            let is_known = since.is_none_or(|since| log.knows(since));
+            (log.position(), is_known, begun, log.newest_values(path, self.live, usize::MAX))
         });
-        let Some(Hello { members, .. }) = hello else {
-            let from = begun?;
-            if from < self.live {
-                client.fall_behind(from, false);
-            }
-            return Ok(());
+        let snapshot =
+            |others_from| has_keys.then_some(Snapshot { until: position.number, others_from });
+        let (from, snapshot) = match begun {
+            Ok(from) if since.is_none() => (from, snapshot(self.live)),
+            Ok(from) => (from, None),
+            Err(gap) if hello.is_none() => return Err(gap),
+            Err(gap) if has_keys => (first_value.min(gap.until), snapshot(gap.until)),
+            Err(gap) => (gap.until, None),
         };
-        let from = begun.unwrap_or_else(|gap| gap.until).min(self.live);
-        let at = Some(Position { epoch, number: from });
-        let hello = form::hello(at, since.map(|_| begun.is_ok()), members);
-        let why = if is_known { Why::Age } else { Why::Epoch(epoch) };
-        let gap = since.filter(|_| begun.is_err());
-        let gap = gap.map(|since| form::gap(Some((since.number, from)), why));
-        client.say_hello([hello].into_iter().chain(gap));
+        let from = from.min(self.live);
+        if let Some(Hello { members, .. }) = hello {
+            let epoch = position.epoch;
+            let at = Some(Position { epoch, number: from });
+            let hello = form::hello(at, since.map(|_| begun.is_ok()), members);
+            let why = if is_known { Why::Age } else { Why::Epoch(epoch) };
+            let missing = since.filter(|_| begun.is_err()).map(|since| match has_keys {
+                true => form::reset(from),
+                false => form::gap(Some((since.number, from)), why),
+            });
+            client.say_hello([hello].into_iter().chain(missing));
+        }
         if from < self.live {
-            client.fall_behind(from, true);
-        } else {
+            client.fall_behind(Behind::new(from, hello.is_some(), snapshot));
+        } else if hello.is_some() {
             client.tell_live(self.live);
         }
         Ok(())
@@ -383,32 +392,33 @@ impl Path {
     pub(super) fn next_due(&mut self) -> Option<Due> {
         let (first, next) = self.put_off.take().or_else(|| self.next_envelope())?;
         self.live = next;
-        let (audience, message) = match &first {
-            Envelope::Broadcast(message) => (None, message),
-            Envelope::Addressed(addressed) => (Some(&addressed.0), &addressed.1),
-            Envelope::Command(command) => return Some(Due::Command(Arc::clone(command))),
-        };
+        if let Envelope::Command(command) = &first {
+            return Some(Due::Command(Arc::clone(command)));
+        }
+        let Content { audience, key, message } = first.content()?;
         let mut bytes = message.frame().len();
         let mut frames = vec![message.frame().clone()];
+        let mut keys: Vec<_> = key.into_iter().cloned().collect();
         while frames.len() < BURST_MESSAGES
             && bytes < BURST_BYTES
             && let Some((envelope, next)) = self.next_envelope()
         {
-            let Some(message) = envelope.message_for(audience) else {
+            let is_alike = |other: &Content<'_>| {
+                (other.audience, other.key.is_some()) == (audience, key.is_some())
+            };
+            let Some(Content { key, message, .. }) = envelope.content().filter(is_alike) else {
                 self.put_off = Some((envelope, next));
                 break;
             };
             self.live = next;
             bytes += message.frame().len();
             frames.push(message.frame().clone());
+            keys.extend(key.cloned());
         }
         let first_number = self.log.as_ref().map(|_| next.saturating_sub(1));
         let answer = audience.and_then(|audience| audience.answer);
-        let batch = Batch::new(frames, first_number, answer);
-        Some(match first {
-            Envelope::Addressed(addressed) => Due::Addressed(batch, addressed),
-            _ => Due::Broadcast(batch),
-        })
+        let batch = Batch::new(frames, first_number, answer).with_keys(keys);
+        Some(Due::Messages(batch, first))
     }
 
     /// Takes an envelope, with the number of the message behind it.

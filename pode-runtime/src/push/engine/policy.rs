@@ -19,6 +19,8 @@ pub(crate) struct SubscriberPolicy {
     pub(super) has_history: bool,
     /// What a new one gets first of these.
     pub(super) replay: Replay,
+    /// Whether messages have keys.
+    pub(crate) has_keys: bool,
 }
 
 /// Which of the kept messages a new client gets before those that are sent from
@@ -29,7 +31,7 @@ pub enum Replay {
     /// None.
     #[default]
     OnlyNew,
-    /// The newest one.
+    /// The newest one; with `latest_by`, the newest one of each key.
     Last,
     /// The newest ones, so many.
     Messages(usize),
@@ -47,6 +49,14 @@ impl Replay {
             Replay::All => usize::MAX,
         }
     }
+
+    /// Returns of how many keys it is the newest message: the last is of each.
+    pub(super) fn most_keys(self) -> usize {
+        match self {
+            Replay::Last => usize::MAX,
+            other => other.most(),
+        }
+    }
 }
 
 impl SubscriberPolicy {
@@ -60,7 +70,8 @@ impl SubscriberPolicy {
         let limits = QueueLimits { on_lag, ..QueueLimits::default() };
         let heartbeat = NonZero::new(heartbeat.as_secs() as u32);
         let (has_history, replay) = (history.is_some(), history.unwrap_or_default());
-        SubscriberPolicy { limits, heartbeat, accepts, idle_timeout, has_history, replay }
+        let has_keys = false;
+        SubscriberPolicy { limits, heartbeat, accepts, idle_timeout, has_history, replay, has_keys }
     }
 }
 

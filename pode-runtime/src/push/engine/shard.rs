@@ -302,8 +302,9 @@ impl Shard {
         let was_ending = client.is_ending();
         let waker = || self.readiness.waker(Source::Client(place));
         let context = ReceiveContext { path: name, accepts: policy.accepts, waker: &waker };
-        let (log, on_lag) = (log.as_ref(), policy.limits.on_lag);
-        let mut log = LogReader { log, live: *live, on_lag, read: &mut self.read };
+        let SubscriberPolicy { limits, has_keys, .. } = *policy;
+        let (log, live, on_lag) = (log.as_ref(), *live, limits.on_lag);
+        let mut log = LogReader { log, live, on_lag, has_keys, read: &mut self.read };
         match client.advance(&mut self.buffer, &context, &mut log) {
             Progress::Waits => {}
             Progress::Again => self.readiness.again(Source::Client(place)),

@@ -36,13 +36,12 @@ fn begin() -> Log<Audience> {
 fn taken(delivery: &mut Receiver<Envelope>) -> Vec<String> {
     let envelopes = std::iter::from_fn(|| delivery.try_next());
     let text = |message: &Message| String::from_utf8(message.payload().to_vec()).unwrap();
-    let tell = |envelope| match envelope {
-        Envelope::Broadcast(message) => text(&message),
-        Envelope::Addressed(addressed) => text(&addressed.1),
-        Envelope::Command(order) => match &*order {
+    let tell = |envelope: Envelope| match &envelope {
+        Envelope::Command(order) => match &**order {
             Command::Drain { share, code, reason } => format!("drain {share}: {code} {reason}"),
             other => format!("{other:?}"),
         },
+        envelope => text(envelope.content().unwrap().message),
     };
     envelopes.map(tell).collect()
 }

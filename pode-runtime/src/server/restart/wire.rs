@@ -122,9 +122,19 @@ pub(super) struct Shared {
 pub(super) enum WireEnvelope {
     Text(WireAudience),
     Binary(WireAudience),
+    Keyed { path: Option<String>, key: String, value: WireValue },
     Join { who: WireAudience, group: String },
     Leave { who: WireAudience, group: String },
     Close { who: WireAudience, code: u16, reason: String },
+}
+
+/// What a key has from now on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum WireValue {
+    Text,
+    Binary,
+    Removed,
 }
 
 /// An audience.
@@ -277,19 +287,33 @@ pub(super) async fn patiently<T>(work: impl Future<Output = io::Result<T>>) -> i
 
 /// Splits a message of a log as [`pack`] does.
 pub(super) fn pack_entry<'log>(entry: &LogEntry<'log, Audience>) -> (WireEnvelope, &'log [u8]) {
-    let LogEntry { path, audience, frame, .. } = entry;
-    let audience = audience.as_deref().map(WireAudience::from).unwrap_or_default();
+    let LogEntry { path, audience, key, frame } = entry;
     let path = path.map(ToString::to_string);
+    if let Some(key) = key.map(ToString::to_string) {
+        let (value, payload) = match frame {
+            [] => (WireValue::Removed, &[][..]),
+            frame if is_binary(frame) => (WireValue::Binary, payload_of(frame)),
+            frame => (WireValue::Text, payload_of(frame)),
+        };
+        return (WireEnvelope::Keyed { path, key, value }, payload);
+    }
+    let audience = audience.as_deref().map(WireAudience::from).unwrap_or_default();
     pack_frame(WireAudience { path, ..audience }, frame)
 }
 
 fn pack_frame(audience: WireAudience, frame: &[u8]) -> (WireEnvelope, &[u8]) {
-    let is_binary = frame.first().is_some_and(|first| first & 0xf == Opcode::Binary as u8);
-    let payload = &frame[Header::bytes_of(frame)..];
-    match is_binary {
-        true => (WireEnvelope::Binary(audience), payload),
-        false => (WireEnvelope::Text(audience), payload),
+    match is_binary(frame) {
+        true => (WireEnvelope::Binary(audience), payload_of(frame)),
+        false => (WireEnvelope::Text(audience), payload_of(frame)),
     }
+}
+
+fn is_binary(frame: &[u8]) -> bool {
+    frame.first().is_some_and(|first| first & 0xf == Opcode::Binary as u8)
+}
+
+fn payload_of(frame: &[u8]) -> &[u8] {
+    &frame[Header::bytes_of(frame)..]
 }
 
 /// Splits an envelope into its header part and its payload.
@@ -301,6 +325,7 @@ pub(super) fn pack(envelope: &Envelope) -> io::Result<(WireEnvelope, &[u8])> {
     let (audience, message) = match envelope {
         Envelope::Broadcast(message) => (WireAudience::default(), message),
         Envelope::Addressed(addressed) => (WireAudience::from(&addressed.0), &addressed.1),
+        Envelope::Keyed(keyed) => return Ok(pack_entry(&keyed.log_entry())),
         Envelope::Command(command) => {
             let what = match &**command {
                 Command::Join(who, group) => {
@@ -334,12 +359,18 @@ pub(super) fn unpack(what: WireEnvelope, payload: &[u8]) -> io::Result<Envelope>
         io::Error::new(io::ErrorKind::InvalidData, error)
     };
     let command = |command| Envelope::Command(std::sync::Arc::new(command));
+    let text = || std::str::from_utf8(payload).map_err(|error| unsound(error.into()));
     Ok(match what {
-        WireEnvelope::Text(who) => {
-            let text = std::str::from_utf8(payload).map_err(|error| unsound(error.into()))?;
-            Envelope::new(who.into(), Message::text(text))
-        }
+        WireEnvelope::Text(who) => Envelope::new(who.into(), Message::text(text()?)),
         WireEnvelope::Binary(who) => Envelope::new(who.into(), Message::binary(payload)),
+        WireEnvelope::Keyed { path, key, value } => {
+            let message = match value {
+                WireValue::Text => Message::text(text()?),
+                WireValue::Binary => Message::binary(payload),
+                WireValue::Removed => Message::removal(),
+            };
+            Envelope::keyed(path.map(Into::into), key.into(), message)
+        }
         WireEnvelope::Join { who, group } => command(Command::Join(who.into(), group.into())),
         WireEnvelope::Leave { who, group } => command(Command::Leave(who.into(), group.into())),
         WireEnvelope::Close { who, code, reason } => {
@@ -461,6 +492,9 @@ mod tests {
             Envelope::new(ada_gets(Answer::Error(None)), Message::text("{}")),
             Envelope::new(ada_gets(Answer::Error(Some(7))), Message::text("{}")),
             Envelope::new(ada_gets(Answer::Reply(u64::MAX)), Message::text("1")),
+            Envelope::keyed(None, "ü".into(), Message::text("ü")),
+            Envelope::keyed(path.clone(), "".into(), Message::binary(b"\xff")),
+            Envelope::keyed(None, "gone".into(), Message::removal()),
             command(Command::Join(Audience::client(path, ada), "crew".into())),
             command(Command::Leave(crew.clone(), "crew".into())),
             command(Command::Close(crew, close)),
@@ -471,6 +505,8 @@ mod tests {
             assert_eq!(format!("{unpacked:?}"), format!("{envelope:?}"), "{json}");
         }
         assert!(unpack(WireEnvelope::Text(WireAudience::default()), b"\xff").is_err());
+        let (path, key, value) = (None, String::new(), WireValue::Text);
+        assert!(unpack(WireEnvelope::Keyed { path, key, value }, b"\xff").is_err());
         let who = WireAudience::default();
         assert!(
             unpack(WireEnvelope::Close { who, code: 1005, reason: String::new() }, b"").is_err()

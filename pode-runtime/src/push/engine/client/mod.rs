@@ -218,10 +218,9 @@ impl Client {
         self.send_queue.get_or_insert_default().owe_first(frames.into_iter());
     }
 
-    /// Has the client get what comes next from this place in the log, and maybe be
-    /// told when it is live.
-    pub(super) fn fall_behind(&mut self, number: u64, is_told: bool) {
-        self.send_queue.get_or_insert_default().behind = Some(Behind::new(number, is_told));
+    /// Has the client get what comes next from this place in the log.
+    pub(super) fn fall_behind(&mut self, behind: Behind) {
+        self.send_queue.get_or_insert_default().behind = Some(behind);
     }
 
     /// Tells the client that it is live from this message on.
@@ -481,7 +480,8 @@ mod tests {
             waker: &|| Waker::noop().clone(),
         };
         let read = &mut Read::default();
-        let mut log = LogReader { log: None, live: 0, on_lag: OnLag::Disconnect, read };
+        let (on_lag, has_keys) = (OnLag::Disconnect, false);
+        let mut log = LogReader { log: None, live: 0, on_lag, has_keys, read };
         assert_eq!(client.advance(&mut [0; 10], &context, &mut log), Progress::Waits);
         let mut heard = vec![0; 4];
         peer.read_exact(&mut heard).await.unwrap();

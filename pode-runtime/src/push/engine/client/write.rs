@@ -5,7 +5,7 @@ use std::io::{self, IoSlice};
 
 use bytes::Bytes;
 use pode_core::frame::Close;
-use pode_core::hub::{Frames, LogGap};
+use pode_core::hub::{Frames, LogGap, Snapshot};
 
 use super::super::behind::{Behind, LogReader};
 use super::super::form::{self, Batch, Form, Why};
@@ -78,7 +78,7 @@ impl Client {
                 };
                 written = 0;
             } else if policy.has_history {
-                send_queue.behind = Some(Behind::new(number, false));
+                send_queue.behind = Some(Behind::new(number, false, None));
                 return SendOutcome::Behind;
             } else {
                 match send_queue.push(frame.clone(), policy.limits, &gap) {
@@ -195,26 +195,38 @@ impl Client {
     /// Does with a client whose next message isn't kept any more as its signal
     /// declares.
     fn overtaken(&mut self, gap: LogGap, log: &LogReader<'_>) {
-        let newest = match log.on_lag {
-            OnLag::Disconnect => None,
-            OnLag::Skip => Some(gap.until),
-            OnLag::Latest => Some(log.newest(&self.subscriber).max(gap.until)),
+        let (form, on_lag) = (self.form(), log.on_lag);
+        let Some(send_queue) = self.send_queue.as_mut().filter(|_| on_lag != OnLag::Disconnect)
+        else {
+            rationed!(info, "cut off a client that reads too slowly");
+            return self.close(&Close::TOO_SLOW, DisconnectReason::Lagged);
         };
-        let form = self.form();
-        match (newest, &mut self.send_queue) {
-            (Some(number), Some(send_queue)) => {
-                tracing::debug!("a client reads too slowly for some messages");
-                let Some(behind) = &mut send_queue.behind else { return };
-                let missing = (behind.number, number);
-                behind.go_on_at(number);
-                if form == Form::V1 {
-                    send_queue.owe(form::gap(Some(missing), Why::Lag));
-                }
+        tracing::debug!("a client reads too slowly for some messages");
+        let Some(behind) = &mut send_queue.behind else { return };
+        if log.has_keys {
+            let others_from = gap.until.max(behind.number);
+            let (first_value, until) = log.state(&self.subscriber);
+            behind.go_on_at(match form {
+                // What it has already comes no more.
+                Form::Plain => behind.number,
+                Form::V1 => first_value.min(others_from),
+            });
+            behind.snapshot = Some(Snapshot { until, others_from });
+            if form == Form::V1 {
+                behind.is_told = true;
+                let reset = form::reset(behind.number);
+                send_queue.owe(reset);
             }
-            _ => {
-                rationed!(info, "cut off a client that reads too slowly");
-                self.close(&Close::TOO_SLOW, DisconnectReason::Lagged);
-            }
+            return;
+        }
+        let number = match on_lag {
+            OnLag::Latest => log.newest(&self.subscriber).max(gap.until),
+            OnLag::Skip | OnLag::Disconnect => gap.until,
+        };
+        let missing = (behind.number, number);
+        behind.go_on_at(number);
+        if form == Form::V1 {
+            send_queue.owe(form::gap(Some(missing), Why::Lag));
         }
     }
 }

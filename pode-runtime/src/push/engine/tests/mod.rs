@@ -4,6 +4,7 @@
 mod delivery;
 mod end;
 mod history;
+mod keys;
 mod life;
 mod link;
 mod model;
