@@ -1,6 +1,7 @@
 //! Why a payload could not be sent.
 
 use crate::frame::CloseError;
+use crate::latest_by::MAX_KEY_BYTES;
 
 /// Why a payload could not be sent.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +22,15 @@ pub enum SendError {
         path: &'static str,
         /// The error from serde.
         source: serde_json::Error,
+    },
+
+    /// The key of the message (`latest_by`) is too long. Nothing was sent.
+    #[error("a key for signal `{path}` has {bytes} bytes, more than {MAX_KEY_BYTES}")]
+    Key {
+        /// The path of the signal.
+        path: &'static str,
+        /// How many bytes it has.
+        bytes: usize,
     },
 
     /// The signal's channel had no capacity in time: the server delivers more

@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use percent_encoding::utf8_percent_encode;
 
+use crate::latest_by::{KeyOf, LatestBy};
 use crate::level::{self, Level};
 use crate::route_path::SEGMENT;
-use crate::signal_path::{Nothing, SignalDeclaration, SignalTarget};
+use crate::signal_path::{KeyedTarget, Nothing, SignalDeclaration, SignalTarget};
 
 /// A value in the path of a family.
 #[diagnostic::on_unimplemented(
@@ -38,17 +39,20 @@ impl<T: FromStr<Err: Display> + Display + Clone + Send + Sync + 'static> PathPar
 /// let kitchen = ROOM.at(&"the kitchen".to_owned());
 /// assert_eq!(&**kitchen.concrete_path().unwrap(), "/rooms/the%20kitchen");
 /// ```
-pub struct SignalFamily<Parameters, Out, In = Nothing, L = level::Name> {
+pub struct SignalFamily<Parameters, Out, In = Nothing, L = level::Name, K = ()> {
     path: &'static str,
     /// Marks the types of payloads and parameters; holds no value of them.
     payload: PhantomData<fn(Parameters, In, L) -> Out>,
+    /// How the key of a message is found.
+    key: K,
 }
 
 /// One path of a [`SignalFamily`].
-pub struct FamilyPath<Out, In = Nothing, L = level::Name> {
+pub struct FamilyPath<Out, In = Nothing, L = level::Name, K = ()> {
     family: &'static str,
     path: Arc<str>,
     payload: PhantomData<fn(In, L) -> Out>,
+    key: K,
 }
 
 /// The possible parameters of a [`SignalFamily`]: a tuple of up to four values
@@ -68,21 +72,33 @@ pub trait Parameters: Clone + Send + Sync + 'static {
 impl<P, Out, In, L> SignalFamily<P, Out, In, L> {
     /// Makes a family; `pode_server!` has checked the path.
     pub const fn new(path: &'static str) -> Self {
-        SignalFamily { path, payload: PhantomData }
+        SignalFamily { path, payload: PhantomData, key: () }
     }
 
+    /// Gives each message a key: of those with the same key at the same path, only the
+    /// newest is kept.
+    pub const fn latest_by(
+        self,
+        key: fn(&Out) -> String,
+    ) -> SignalFamily<P, Out, In, L, LatestBy<Out>> {
+        SignalFamily { path: self.path, payload: PhantomData, key: LatestBy::new(key) }
+    }
+}
+
+impl<P, Out, In, L, K> SignalFamily<P, Out, In, L, K> {
     /// Returns the path as declared, with its parameters: `/rooms/:room`.
     pub const fn as_str(&self) -> &'static str {
         self.path
     }
 
     /// Returns the path with these values.
-    pub fn with(&self, parameters: &P) -> FamilyPath<Out, In, L>
+    pub fn with(&self, parameters: &P) -> FamilyPath<Out, In, L, K>
     where
         P: Parameters,
+        K: Copy,
     {
         let path = parameters.write(self.path);
-        FamilyPath { family: self.path, path, payload: PhantomData }
+        FamilyPath { family: self.path, path, payload: PhantomData, key: self.key }
     }
 }
 
@@ -135,11 +151,11 @@ macro_rules! parameters {
             }
         }
 
-        impl<$($type: Display,)+ Out, In, L> SignalFamily<($($type,)+), Out, In, L> {
+        impl<$($type: Display,)+ Out, In, L, K: Copy> SignalFamily<($($type,)+), Out, In, L, K> {
             /// Returns the path with these values, one for each parameter.
-            pub fn at(&self, $($value: &$type),+) -> FamilyPath<Out, In, L> {
+            pub fn at(&self, $($value: &$type),+) -> FamilyPath<Out, In, L, K> {
                 let path = fill_in(self.path, &[$($value),+]);
-                FamilyPath { family: self.path, path, payload: PhantomData }
+                FamilyPath { family: self.path, path, payload: PhantomData, key: self.key }
             }
         }
     };
@@ -161,7 +177,7 @@ parameters!(A a 0, B b 1);
 parameters!(A a 0, B b 1, C c 2);
 parameters!(A a 0, B b 1, C c 2, D d 3);
 
-impl<P, Out, In, L> SignalDeclaration for SignalFamily<P, Out, In, L> {
+impl<P, Out, In, L, K> SignalDeclaration for SignalFamily<P, Out, In, L, K> {
     type Out = Out;
     type In = In;
 
@@ -171,7 +187,7 @@ impl<P, Out, In, L> SignalDeclaration for SignalFamily<P, Out, In, L> {
 }
 
 #[diagnostic::do_not_recommend]
-impl<Out, In, L: Level> SignalTarget for FamilyPath<Out, In, L> {
+impl<Out, In, L: Level, K: KeyOf<Out>> SignalTarget for FamilyPath<Out, In, L, K> {
     type Out = Out;
     type In = In;
     type Level = L;
@@ -183,30 +199,38 @@ impl<Out, In, L: Level> SignalTarget for FamilyPath<Out, In, L> {
     fn concrete_path(&self) -> Option<&Arc<str>> {
         Some(&self.path)
     }
+
+    fn key_of(&self, payload: &Out) -> Option<String> {
+        self.key.key_of(payload)
+    }
 }
 
+#[diagnostic::do_not_recommend]
+impl<Out, In, L: Level> KeyedTarget for FamilyPath<Out, In, L, LatestBy<Out>> {}
+
 // Derives would require the same of the payload types.
-impl<P, Out, In, L> Clone for SignalFamily<P, Out, In, L> {
+impl<P, Out, In, L, K: Copy> Clone for SignalFamily<P, Out, In, L, K> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<P, Out, In, L> Copy for SignalFamily<P, Out, In, L> {}
+impl<P, Out, In, L, K: Copy> Copy for SignalFamily<P, Out, In, L, K> {}
 
-impl<Out, In, L> Clone for FamilyPath<Out, In, L> {
+impl<Out, In, L, K: Copy> Clone for FamilyPath<Out, In, L, K> {
     fn clone(&self) -> Self {
-        FamilyPath { family: self.family, path: Arc::clone(&self.path), payload: PhantomData }
+        let FamilyPath { family, ref path, payload, key } = *self;
+        FamilyPath { family, path: Arc::clone(path), payload, key }
     }
 }
 
-impl<P, Out, In, L> fmt::Debug for SignalFamily<P, Out, In, L> {
+impl<P, Out, In, L, K> fmt::Debug for SignalFamily<P, Out, In, L, K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("SignalFamily").field(&self.path).finish()
     }
 }
 
-impl<Out, In, L> fmt::Debug for FamilyPath<Out, In, L> {
+impl<Out, In, L, K> fmt::Debug for FamilyPath<Out, In, L, K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("FamilyPath").field(&self.path).finish()
     }

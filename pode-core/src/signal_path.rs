@@ -7,6 +7,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+use crate::latest_by::{KeyOf, LatestBy};
 use crate::level::{self, Level};
 
 /// The path on which clients receive payloads of type `Out`, and may send `In`.
@@ -15,7 +16,8 @@ use crate::level::{self, Level};
 /// `/News` and `/news` are two signals. Copying is free. `pode_server!` makes
 /// one constant of this type for each `signal` declaration, so sending to an
 /// undeclared signal does not compile. The third parameter is the signal's
-/// widest audience: one of the [levels](level).
+/// widest audience: one of the [levels](level). The fourth is [`LatestBy`], if
+/// messages have keys.
 ///
 /// ```
 /// # use pode_core as pode;
@@ -24,12 +26,15 @@ use crate::level::{self, Level};
 /// const RESPONSE_TIMES: SignalPath<Vec<u32>> = SignalPath::new("/response-times");
 /// assert_eq!(RESPONSE_TIMES.as_str(), "/response-times");
 /// ```
-pub struct SignalPath<Out, In = Nothing, L = level::Name> {
+pub struct SignalPath<Out, In = Nothing, L = level::Name, K = ()> {
     /// As written in the declaration, with its leading slash.
     path: &'static str,
     /// Marks the types of payloads; holds no value of them, so a path is
     /// `Send`, `Sync` and `Copy` whatever they are.
     payload: PhantomData<fn(In, L) -> Out>,
+    /// How the key of a message is found. A parameter, so that other signals don't
+    /// depend on it in any way.
+    key: K,
 }
 
 /// The message type of clients that only listen to a signal, and of an upstream
@@ -61,9 +66,16 @@ impl<Out, In, L> SignalPath<Out, In, L> {
             bytes.len() == 1 || bytes[bytes.len() - 1] != b'/',
             "a signal path must not end with `/`"
         );
-        SignalPath { path, payload: PhantomData }
+        SignalPath { path, payload: PhantomData, key: () }
     }
 
+    /// Gives each message a key: of those with the same key, only the newest is kept.
+    pub const fn latest_by(self, key: fn(&Out) -> String) -> SignalPath<Out, In, L, LatestBy<Out>> {
+        SignalPath { path: self.path, payload: PhantomData, key: LatestBy::new(key) }
+    }
+}
+
+impl<Out, In, L, K> SignalPath<Out, In, L, K> {
     /// Returns the path as written, with its leading slash.
     pub const fn as_str(&self) -> &'static str {
         self.path
@@ -91,7 +103,22 @@ pub trait SignalTarget {
 
     /// Returns the path of a family that is meant; `None` for a single signal.
     fn concrete_path(&self) -> Option<&Arc<str>>;
+
+    /// Returns the key of a message; `None` if messages have none.
+    fn key_of(&self, payload: &Self::Out) -> Option<String>;
 }
+
+/// A target whose messages have keys, as its signal is declared with `latest_by`.
+#[diagnostic::on_unimplemented(
+    message = "messages of `{Self}` have no keys",
+    label = "nothing to remove",
+    note = "keys come from the option `latest_by` of the signal: `{{ latest_by: |message| message.id }}`",
+    note = "of a family, name one path by references to its parameters: `ROOM.at(&room)`"
+)]
+pub trait KeyedTarget: SignalTarget {}
+
+#[diagnostic::do_not_recommend]
+impl<Out, In, L: Level> KeyedTarget for SignalPath<Out, In, L, LatestBy<Out>> {}
 
 /// The constant of one `signal` declaration: a path, or a family of paths.
 pub trait SignalDeclaration {
@@ -104,7 +131,7 @@ pub trait SignalDeclaration {
     fn declared_path(&self) -> &'static str;
 }
 
-impl<Out, In, L> SignalDeclaration for SignalPath<Out, In, L> {
+impl<Out, In, L, K> SignalDeclaration for SignalPath<Out, In, L, K> {
     type Out = Out;
     type In = In;
 
@@ -114,7 +141,7 @@ impl<Out, In, L> SignalDeclaration for SignalPath<Out, In, L> {
 }
 
 #[diagnostic::do_not_recommend]
-impl<Out, In, L: Level> SignalTarget for SignalPath<Out, In, L> {
+impl<Out, In, L: Level, K: KeyOf<Out>> SignalTarget for SignalPath<Out, In, L, K> {
     type Out = Out;
     type In = In;
     type Level = L;
@@ -126,18 +153,22 @@ impl<Out, In, L: Level> SignalTarget for SignalPath<Out, In, L> {
     fn concrete_path(&self) -> Option<&Arc<str>> {
         None
     }
+
+    fn key_of(&self, payload: &Out) -> Option<String> {
+        self.key.key_of(payload)
+    }
 }
 
 // Derives would require the payload types to be `Copy` and `Debug` as well.
-impl<Out, In, L> Clone for SignalPath<Out, In, L> {
+impl<Out, In, L, K: Copy> Clone for SignalPath<Out, In, L, K> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<Out, In, L> Copy for SignalPath<Out, In, L> {}
+impl<Out, In, L, K: Copy> Copy for SignalPath<Out, In, L, K> {}
 
-impl<Out, In, L> fmt::Debug for SignalPath<Out, In, L> {
+impl<Out, In, L, K> fmt::Debug for SignalPath<Out, In, L, K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("SignalPath").field(&self.path).finish()
     }

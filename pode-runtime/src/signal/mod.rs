@@ -43,6 +43,8 @@ pub(crate) struct Signal {
     pub(crate) handlers: Arc<Handlers>,
     /// Whether its messages are JSON.
     pub(crate) is_json: bool,
+    /// Whether they have keys.
+    pub(crate) has_keys: bool,
     /// Reads the path parameters of a family.
     pub(crate) read: Option<ReadParameters>,
 }
@@ -65,7 +67,9 @@ impl Signal {
             false => AcceptPolicy::Nothing,
         };
         let history = (self.options.history_messages > 0).then_some(replay);
-        SubscriberPolicy::new(on_lag, heartbeat, idle_timeout, incoming, history)
+        let mut policy = SubscriberPolicy::new(on_lag, heartbeat, idle_timeout, incoming, history);
+        policy.has_keys = self.has_keys;
+        policy
     }
 
     /// Makes the channels of signals, and their receivers.

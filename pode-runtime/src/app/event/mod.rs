@@ -67,6 +67,19 @@ macro_rules! sending_methods {
                 self.signals().try_send(signal, payload)
             }
 
+            /// Sends to every client of a signal that a key is removed; see
+            /// [`Signals::remove`](crate::push::publisher::Signals::remove).
+            pub fn remove<S>(
+                &self,
+                signal: S,
+                key: &(impl ToString + ?Sized),
+            ) -> $crate::push::publisher::SendFuture
+            where
+                S: pode_core::KeyedTarget<Level: pode_core::level::Sendable>,
+            {
+                self.signals().remove(signal, key)
+            }
+
             /// Returns how far a signal has come; see
             /// [`Signals::position`](crate::push::publisher::Signals::position).
             pub fn position<S: pode_core::SignalTarget>(

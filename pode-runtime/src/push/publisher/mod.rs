@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use pode_core::hub::{Arrival, Channel, Hub, Position};
 use pode_core::level::Sendable;
-use pode_core::{Message, Payload, SendError, SignalTarget};
+use pode_core::{KeyedTarget, Message, Payload, SendError, SignalTarget};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use tokio::time::{Instant, timeout_at};
@@ -48,6 +48,9 @@ impl Signals {
     /// Sends a payload, as JSON, to every client of a signal, or to some of
     /// them: `send(CHAT, &message).to_group("admins").await`.
     ///
+    /// At a signal with `latest_by`, a message to every client replaces the one before
+    /// with its key. A message to some of them has no key.
+    ///
     /// Nothing is sent until the returned value is awaited. It then waits for
     /// capacity in the channel, at most for the server's `send_timeout`. So a
     /// loop of sends runs at the pace of delivery and loses nothing. When it
@@ -60,14 +63,37 @@ impl Signals {
     ///
     /// # Errors
     ///
-    /// When awaited: the payload has no JSON form, the channel stayed full too
-    /// long, the server has stopped, or it doesn't declare the signal.
+    /// When awaited: the payload has no JSON form, or too long a key, the channel
+    /// stayed full too long, the server has stopped, or it doesn't declare the signal.
     pub fn send<S: SignalTarget>(&self, signal: S, payload: &S::Out) -> Sending<S::Level>
     where
         S::Out: Payload,
     {
         let audience = Audience::everyone(signal.concrete_path().cloned());
-        self.send_to(signal.declared_path(), audience, payload)
+        let key = signal.key_of(payload).map(Into::into);
+        let path = signal.declared_path();
+        self.sending(Target::Signal(path, audience, key), encode(path, payload))
+    }
+
+    /// Sends to every client of a signal with `latest_by` that a key is removed:
+    /// `remove(PRICE, &"AAPL").await`. The message with this key is kept no more, and
+    /// clients that speak `pode.v1` are told. Any others aren't: what they get are
+    /// messages alone.
+    ///
+    /// Nothing is sent until the returned future is awaited; else it is as
+    /// [`send`](Self::send).
+    ///
+    /// # Errors
+    ///
+    /// As for `send`.
+    pub fn remove<S>(&self, signal: S, key: &(impl ToString + ?Sized)) -> SendFuture
+    where
+        S: KeyedTarget<Level: Sendable>,
+    {
+        let audience = Audience::everyone(signal.concrete_path().cloned());
+        let key = Some(key.to_string().into());
+        let target = Target::Signal(signal.declared_path(), audience, key);
+        self.sending::<S::Level>(target, Ok(Message::removal())).into_future()
     }
 
     /// Sends a payload to every client of a signal, as [`send`](Self::send)
@@ -84,10 +110,10 @@ impl Signals {
     }
 
     /// Sends JSON that is already encoded, byte for byte, as
-    /// [`send`](Self::send) does.
+    /// [`send`](Self::send) does; but it has no key (`latest_by`).
     pub fn send_json<S: SignalTarget>(&self, signal: S, json: &RawValue) -> Sending<S::Level> {
         let audience = Audience::everyone(signal.concrete_path().cloned());
-        let target = Target::Signal(signal.declared_path(), audience);
+        let target = Target::Signal(signal.declared_path(), audience, None);
         self.sending(target, Ok(Message::text(json.get())))
     }
 
@@ -106,7 +132,7 @@ impl Signals {
         audience: Audience,
         payload: &T,
     ) -> Sending<L> {
-        self.sending(Target::Signal(path, audience), encode(path, payload))
+        self.sending(Target::Signal(path, audience, None), encode(path, payload))
     }
 
     /// Returns how far a signal has come, if it keeps messages (`history_messages`),
@@ -171,7 +197,7 @@ impl Signals {
     /// through another process.
     fn send_now(&self, target: &Target, message: &Message) -> Result<Vec<Arrival>, SendError> {
         match target {
-            Target::Signal(path, audience) => {
+            Target::Signal(path, audience, _) => {
                 let channel = self.channel(path, audience.path.as_deref())?;
                 target.publish([channel.try_reserve()?], message)
             }
@@ -190,7 +216,7 @@ impl Signals {
         let deadline = self.deadline();
         let mut permits = Vec::new();
         match &target {
-            Target::Signal(path, audience) => {
+            Target::Signal(path, audience, _) => {
                 let channel = self.channel(path, audience.path.as_deref())?;
                 permits.push(self.permit_in(channel, deadline).await?);
             }
@@ -241,7 +267,7 @@ mod tests {
     use std::collections::HashMap;
 
     use pode_core::hub::Receiver;
-    use pode_core::{ClientId, SignalPath};
+    use pode_core::{ClientId, LatestBy, Nothing, SignalFamily, SignalPath, level};
     use tokio::time::Instant;
 
     use super::*;
@@ -327,6 +353,39 @@ mod tests {
         let crew = Recipients::Group("crew".into());
         assert_eq!(next(), Audience { except: Some(ada.clone()), ..Audience::of(None, crew) });
         assert_eq!(next(), Audience::client(None, ada));
+    }
+
+    #[tokio::test]
+    async fn a_message_to_everyone_has_its_key() {
+        const BY_TENS: SignalPath<u32, Nothing, level::Name, LatestBy<u32>> =
+            SignalPath::new("/").latest_by(|number| (number / 10).to_string());
+        const ROOM: SignalFamily<(u32,), u32, Nothing, level::Name, LatestBy<u32>> =
+            SignalFamily::new("/news").latest_by(|_| "x".repeat(257));
+        let (signals, mut receivers) = signals();
+        let mut next = || {
+            let envelope = receivers.get_mut("/").unwrap().try_next().unwrap();
+            let content = envelope.content().unwrap();
+            (content.key.map(ToString::to_string), content.message.payload().to_vec())
+        };
+        let key = |key: &str| Some(key.to_owned());
+        signals.send(BY_TENS, &123).await.unwrap();
+        assert_eq!(next(), (key("12"), b"123".to_vec()));
+        signals.remove(BY_TENS, &12).await.unwrap();
+        assert_eq!(next(), (key("12"), Vec::new()));
+        signals.remove(BY_TENS, "a text").await.unwrap();
+        assert_eq!(next().0, key("a text"));
+        let ada: ClientId = "ada".parse().unwrap();
+        signals.send(BY_TENS, &1).except(&ada).await.unwrap();
+        assert_eq!(next().0, None);
+        signals.send(BY_TENS, &1).to_group("crew").await.unwrap();
+        assert_eq!(next().0, None);
+        signals.send(CHAT, &1).await.unwrap();
+        assert_eq!(next().0, None);
+        let too_long = |sent| matches!(sent, Err(SendError::Key { path: "/news", bytes: 257 }));
+        assert!(too_long(signals.send(ROOM.at(&1), &1).await));
+        assert!(too_long(signals.try_send(ROOM.at(&1), &1)));
+        signals.send(ROOM.at(&1), &1).to_client(&ada).await.unwrap();
+        assert!(too_long(signals.remove(ROOM.at(&1), &"x".repeat(257)).await));
     }
 
     #[tokio::test]

@@ -4,9 +4,11 @@
 use std::fmt;
 use std::marker::PhantomData;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use pode_core::hub::Arrival;
+use pode_core::latest_by::MAX_KEY_BYTES;
 use pode_core::level::{self, Addressed, Level, ReachesGroups, Sendable};
 use pode_core::{ClientId, Message, SendError};
 
@@ -15,7 +17,8 @@ use crate::push::engine::{Audience, Envelope, Recipients};
 
 #[derive(Debug)]
 pub(super) enum Target {
-    Signal(&'static str, Audience),
+    /// With the key of the message, if it has one.
+    Signal(&'static str, Audience, Option<Arc<str>>),
     All,
 }
 
@@ -27,8 +30,16 @@ impl Target {
         permits: impl IntoIterator<Item = Permit<'hub>>,
         message: &Message,
     ) -> Result<Vec<Arrival>, SendError> {
+        if let Target::Signal(path, _, Some(key)) = self
+            && key.len() > MAX_KEY_BYTES
+        {
+            return Err(SendError::Key { path, bytes: key.len() });
+        }
         let envelope = || match self {
-            Target::Signal(_, audience) => Envelope::new(audience.clone(), message.clone()),
+            Target::Signal(_, audience, Some(key)) => {
+                Envelope::keyed(audience.path.clone(), Arc::clone(key), message.clone())
+            }
+            Target::Signal(_, audience, None) => Envelope::new(audience.clone(), message.clone()),
             Target::All => Envelope::Broadcast(message.clone()),
         };
         permits.into_iter().filter_map(|permit| envelope().publish(permit).transpose()).collect()
@@ -75,8 +86,9 @@ impl<L> Sending<L> {
 
     /// Excludes a client, usually the one that caused the message.
     pub fn except(mut self, client: &ClientId) -> Sending<L> {
-        if let Target::Signal(_, audience) = &mut self.target {
+        if let Target::Signal(_, audience, key) = &mut self.target {
             audience.except = Some(client.clone());
+            *key = None;
         }
         self
     }
@@ -96,8 +108,9 @@ impl<L> Sending<L> {
 
     fn recipients(self, recipients: Recipients) -> Sending<Addressed> {
         let Sending { signals, mut target, message, .. } = self;
-        if let Target::Signal(_, audience) = &mut target {
+        if let Target::Signal(_, audience, key) = &mut target {
             audience.recipients = recipients;
+            *key = None;
         }
         Sending { signals, target, message, level: PhantomData }
     }

@@ -24,7 +24,7 @@ macro_rules! handlers {
         impl Declared {
             /// Sets the handler for clients' messages; it takes the values of
             /// the path's parameters between event and message.
-            pub fn $handler<$($type,)* Out, In, L, Handler, Done>(
+            pub fn $handler<$($type,)* Out, In, L, K, Handler, Done>(
                 &mut self,
                 signal: $signal,
                 handler: Handler,
@@ -51,7 +51,7 @@ macro_rules! handlers {
 
             /// Sets the connect handler; it takes the values of the path's
             /// parameters after the event.
-            pub fn $on_connect<$($type,)* Out, In, L, Handler, Done>(
+            pub fn $on_connect<$($type,)* Out, In, L, K, Handler, Done>(
                 &mut self,
                 signal: $signal,
                 handler: Handler,
@@ -72,7 +72,7 @@ macro_rules! handlers {
 
             /// Sets the disconnect handler; it takes the values of the path's
             /// parameters after the event.
-            pub fn $on_disconnect<$($type,)* Out, In, L, Handler, Done>(
+            pub fn $on_disconnect<$($type,)* Out, In, L, K, Handler, Done>(
                 &mut self,
                 signal: $signal,
                 handler: Handler,
@@ -91,7 +91,7 @@ macro_rules! handlers {
             }
 
             /// As for a closure.
-            pub fn $function<$($type,)* Out, In, L, Handler, Taken, Done>(
+            pub fn $function<$($type,)* Out, In, L, K, Handler, Taken, Done>(
                 &mut self,
                 signal: $signal,
                 handler: Handler,
@@ -109,7 +109,7 @@ macro_rules! handlers {
             }
 
             /// As for a closure.
-            pub fn $connect_function<$($type,)* Out, In, L, Handler, Taken, Done>(
+            pub fn $connect_function<$($type,)* Out, In, L, K, Handler, Taken, Done>(
                 &mut self,
                 signal: $signal,
                 handler: Handler,
@@ -126,7 +126,7 @@ macro_rules! handlers {
             }
 
             /// As for a closure.
-            pub fn $disconnect_function<$($type,)* Out, In, L, Handler, Taken, Done>(
+            pub fn $disconnect_function<$($type,)* Out, In, L, K, Handler, Taken, Done>(
                 &mut self,
                 signal: $signal,
                 handler: Handler,
@@ -147,27 +147,27 @@ macro_rules! handlers {
 handlers!(
     signal_handler_0, on_connect_0, on_disconnect_0,
     signal_function_0, on_connect_function_0, on_disconnect_function_0,
-    SignalPath<Out, In, L>, () ()
+    SignalPath<Out, In, L, K>, () ()
 );
 handlers!(
     signal_handler_1, on_connect_1, on_disconnect_1,
     signal_function_1, on_connect_function_1, on_disconnect_function_1,
-    SignalFamily<(A,), Out, In, L>, (A) (a)
+    SignalFamily<(A,), Out, In, L, K>, (A) (a)
 );
 handlers!(
     signal_handler_2, on_connect_2, on_disconnect_2,
     signal_function_2, on_connect_function_2, on_disconnect_function_2,
-    SignalFamily<(A, B), Out, In, L>, (A, B) (a, b)
+    SignalFamily<(A, B), Out, In, L, K>, (A, B) (a, b)
 );
 handlers!(
     signal_handler_3, on_connect_3, on_disconnect_3,
     signal_function_3, on_connect_function_3, on_disconnect_function_3,
-    SignalFamily<(A, B, C), Out, In, L>, (A, B, C) (a, b, c)
+    SignalFamily<(A, B, C), Out, In, L, K>, (A, B, C) (a, b, c)
 );
 handlers!(
     signal_handler_4, on_connect_4, on_disconnect_4,
     signal_function_4, on_connect_function_4, on_disconnect_function_4,
-    SignalFamily<(A, B, C, D), Out, In, L>, (A, B, C, D) (a, b, c, d)
+    SignalFamily<(A, B, C, D), Out, In, L, K>, (A, B, C, D) (a, b, c, d)
 );
 
 /// Reports to a client what is wrong with its message.

@@ -15,9 +15,9 @@ use crate::signal::{ReadParameters, Signal, read_json};
 
 impl Declared {
     /// Adds the broadcast channel of a signal.
-    pub fn signal_channel<Out: Payload, In, L>(
+    pub fn signal_channel<Out: Payload, In, L, K>(
         &mut self,
-        signal: SignalPath<Out, In, L>,
+        signal: SignalPath<Out, In, L, K>,
         endpoints: &'static [&'static str],
         options: SignalOptions,
     ) {
@@ -25,9 +25,9 @@ impl Declared {
     }
 
     /// Adds the broadcast channels of a family of signals.
-    pub fn signal_family<P: Parameters, Out: Payload, In, L>(
+    pub fn signal_family<P: Parameters, Out: Payload, In, L, K>(
         &mut self,
-        family: SignalFamily<P, Out, In, L>,
+        family: SignalFamily<P, Out, In, L, K>,
         endpoints: &'static [&'static str],
         options: SignalOptions,
     ) {
@@ -54,7 +54,25 @@ impl Declared {
             ConnectionLimit::new(max_clients, max_clients_per_address, wording)
         });
         let handlers = Arc::default();
-        self.signals.push(Signal { path, endpoints, options, limit, handlers, is_json, read });
+        let has_keys = false;
+        self.signals.push(Signal {
+            path,
+            endpoints,
+            options,
+            limit,
+            handlers,
+            is_json,
+            has_keys,
+            read,
+        });
+    }
+
+    /// Notes that the messages of a signal have keys.
+    pub fn latest_by(&mut self, path: &'static str) {
+        let signal = self.signals.iter_mut().find(|signal| signal.path == path);
+        if let Some(signal) = signal {
+            signal.has_keys = true;
+        }
     }
 
     /// Has messages of a signal's clients rebroadcast to its clients.
