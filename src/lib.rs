@@ -252,8 +252,9 @@ pub mod __private;
 pub use warp;
 
 pub use pode_core::{
-    Address, ClientId, ClientIdError, FamilyPath, Nothing, Protocol, SendError, SignalFamily,
-    SignalPath, SignalTarget, StateName, UpstreamName, hub::Position, level,
+    Address, ClientId, ClientIdError, FamilyPath, KeyedTarget, LatestBy, Nothing, Protocol,
+    SendError, SignalFamily, SignalPath, SignalTarget, StateName, UpstreamName, hub::Position,
+    level,
 };
 /// Makes a struct the data of a view, and a reply.
 ///

@@ -124,6 +124,7 @@ fn signal(number: usize) -> Signal {
         capacity_messages: None,
         history_messages: Some(0),
         history_needs: Vec::new(),
+        latest_by: None,
     }
 }
 

@@ -110,8 +110,8 @@ pub trait SignalTarget {
 
 /// A target whose messages have keys, as its signal is declared with `latest_by`.
 #[diagnostic::on_unimplemented(
-    message = "messages of `{Self}` have no keys",
-    label = "nothing to remove",
+    message = "no key can be removed from `{Self}`",
+    label = "not one signal whose messages have keys",
     note = "keys come from the option `latest_by` of the signal: `{{ latest_by: |message| message.id }}`",
     note = "of a family, name one path by references to its parameters: `ROOM.at(&room)`"
 )]

@@ -247,6 +247,8 @@ codes! {
     ArgumentOrder = 116,
     /// An option of messages that aren't kept.
     NotKept = 117,
+    /// A key for messages that can't have one.
+    KeyInVain = 118,
 
     // Limits.
     /// A limit that doesn't apply to its declaration.

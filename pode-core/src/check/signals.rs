@@ -2,7 +2,7 @@
 
 use super::endpoints::unknown_names;
 use super::{Code, Diagnostic};
-use crate::model::{HistoryNeed, Server, Signal};
+use crate::model::{HistoryNeed, Level, Receiver, Server, Signal};
 use crate::route_path::Overlap;
 
 pub(super) fn check(server: &Server, found: &mut Vec<Diagnostic>) {
@@ -16,6 +16,7 @@ pub(super) fn check(server: &Server, found: &mut Vec<Diagnostic>) {
             endpoint.protocol.serves_signals()
         }));
         found.extend(no_capacity(signal));
+        found.extend(key_in_vain(signal));
         found.extend(signal.history_needs.iter().filter_map(|need| not_kept(signal, need)));
     }
 }
@@ -78,6 +79,25 @@ fn not_kept(signal: &Signal, need: &HistoryNeed) -> Option<Diagnostic> {
         ),
     };
     Some(Diagnostic::new(Code::NotKept, place, message, help))
+}
+
+/// Only a message that the server sends to every client has a key.
+fn key_in_vain(signal: &Signal) -> Option<Diagnostic> {
+    let (place, name) = (signal.latest_by?, &signal.name.text);
+    let (message, help) = match (signal.level, signal.receiver) {
+        (Level::Name, Some(Receiver::Rebroadcast)) => (
+            format!("what clients of signal `{name}` rebroadcast has no key"),
+            format!(
+                "write a handler that sends it: `=> async |event, message| event.send({name}, &message).await`"
+            ),
+        ),
+        (Level::Name, _) => return None,
+        (level, _) => (
+            format!("no message of signal `{name}` has a key: its level is `{}`", level.as_str()),
+            "remove one of them: only a message to every client replaces the one before".to_owned(),
+        ),
+    };
+    Some(Diagnostic::new(Code::KeyInVain, place, message, help))
 }
 
 /// Nothing could ever be sent.

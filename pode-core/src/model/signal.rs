@@ -29,6 +29,8 @@ pub struct Signal {
     pub history_messages: Option<u64>,
     /// Options that need messages to be kept.
     pub history_needs: Vec<HistoryNeed>,
+    /// Where it is said how the key of a message is found, if messages have keys.
+    pub latest_by: Option<Place>,
 }
 
 /// An option that needs messages to be kept.

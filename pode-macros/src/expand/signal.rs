@@ -2,15 +2,16 @@
 //! the messages of clients.
 
 use pode_core::model::{self, Level, Server, Signal};
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
+use syn::{Expr, ReturnType};
 
 use super::{
     Expansion, by_kind, documented, has_constant, of_any_types, options, variant, visible_at,
 };
-use crate::resolve::options::{ENDPOINT, LEVEL};
-use crate::syntax::{self, Kind, Receiver, Written};
+use crate::resolve::options::{ENDPOINT, LATEST_BY, LEVEL};
+use crate::syntax::{self, Field, Kind, Receiver, Written};
 
 impl Expansion<'_> {
     pub(super) fn signal(&self, signal: &Signal) -> TokenStream {
@@ -26,7 +27,8 @@ impl Expansion<'_> {
         let endpoints = signal.endpoints.iter().map(|endpoint| &endpoint.text);
         let ty = format_ident!("SignalOptions");
         let words = self.words("signal_words", &written.options);
-        let options = options::fields(Some(words), &ty, &[ENDPOINT, LEVEL], &written.options);
+        let options =
+            options::fields(Some(words), &ty, &[ENDPOINT, LEVEL, LATEST_BY], &written.options);
         let call = match parameters(written, Some(signal)).is_empty() {
             true => format_ident!("signal_channel", span = name.span()),
             false => format_ident!("signal_family", span = name.span()),
@@ -41,8 +43,13 @@ impl Expansion<'_> {
                 quote_spanned! { name.span()=> ::pode::#kind::<#types>::new(#path) }
             }
         };
+        let has_keys = latest_by(written).map(|field| {
+            let path = &written.path;
+            quote_spanned! { field.name.span()=> #cfgs #declared.latest_by(#path); }
+        });
         quote_spanned! { name.span()=>
             #cfgs #declared.#call(#constant, &[#(#endpoints),*], #options);
+            #has_keys
             #receiver
         }
     }
@@ -90,6 +97,13 @@ pub(super) fn constants(written: &Written, model: &Server) -> TokenStream {
         };
         let (kind, types) = (kind(signal, meant), types(signal, meant));
         let (attributes, name) = (&declaration.attributes, &signal.name);
+        let (key_type, key) = match latest_by(signal) {
+            Some(field) => {
+                let (sends, key) = (&signal.sends, key(&field.value));
+                (quote! { , ::pode::LatestBy<#sends> }, quote! { .latest_by(#key) })
+            }
+            None => Default::default(),
+        };
         let visibility = visible_at(written, name.span());
         let allowed = of_any_types(written);
         let page = documented(attributes, || format!("The signal at `{}`.", signal.path.value()));
@@ -97,10 +111,44 @@ pub(super) fn constants(written: &Written, model: &Server) -> TokenStream {
             #(#attributes)*
             #page
             #allowed
-            #visibility const #name: ::pode::#kind<#types> = ::pode::#kind::new(#path);
+            #visibility const #name: ::pode::#kind<#types #key_type> = ::pode::#kind::new(#path)#key;
         });
     }
     constants
+}
+
+/// Returns the option that finds the key of a message.
+fn latest_by(signal: &syntax::Signal) -> Option<&Field> {
+    signal.options.fields.iter().rfind(|field| field.name == LATEST_BY)
+}
+
+/// Writes a function from a message to its key as a text. What a closure returns may be
+/// a part of the message.
+fn key(found_by: &Expr) -> TokenStream {
+    let place = found_by.span();
+    let to_text = quote_spanned! { place=> ::std::string::ToString::to_string };
+    let closure = match found_by {
+        Expr::Closure(closure) => closure,
+        // Already reported.
+        Expr::Lit(_) => return quote! { |_| ::std::string::String::new() },
+        function => {
+            let message = Ident::new("__message", Span::mixed_site().located_at(place));
+            return quote_spanned! { place=> |#message| #to_text(&(#function)(#message)) };
+        }
+    };
+    let mut closure = closure.clone();
+    let body = &closure.body;
+    let place = body.span();
+    let body = match &closure.output {
+        ReturnType::Default => quote_spanned! { place=> #to_text(&{ #body }) },
+        ReturnType::Type(_, ty) => {
+            let key = Ident::new("__key", Span::mixed_site().located_at(place));
+            quote_spanned! { place=> { let #key: #ty = #body; #to_text(&#key) } }
+        }
+    };
+    closure.output = ReturnType::Default;
+    *closure.body = Expr::Verbatim(body);
+    closure.to_token_stream()
 }
 
 /// Returns the type of a signal's constant.
@@ -126,9 +174,13 @@ fn types(signal: &syntax::Signal, meant: Option<&Signal>) -> TokenStream {
 fn payloads(signal: &syntax::Signal, meant: Option<&Signal>) -> TokenStream {
     let (sends, place) = (&signal.sends, signal.name.span());
     let level = meant.map_or(Level::Name, |meant| meant.level);
+    // Behind these is the one for keys.
+    let has_keys = latest_by(signal).is_some();
     match (&signal.receives, level) {
-        (None, Level::Name) => quote_spanned! { place=> #sends },
-        (Some(received), Level::Name) => quote_spanned! { place=> #sends, #received },
+        (None, Level::Name) if !has_keys => quote_spanned! { place=> #sends },
+        (Some(received), Level::Name) if !has_keys => {
+            quote_spanned! { place=> #sends, #received }
+        }
         (received, level) => {
             let received = received
                 .as_ref()

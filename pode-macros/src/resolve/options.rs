@@ -37,6 +37,9 @@ pub(super) const POLICY: &str = "content_security_policy";
 /// The option of signals that chooses what a new client gets first.
 pub(super) const REPLAY: &str = "replay";
 
+/// The option of signals that finds the key of a message.
+pub(crate) const LATEST_BY: &str = "latest_by";
+
 /// The option that holds limits.
 const LIMITS: &str = "limits";
 
@@ -313,6 +316,17 @@ impl Resolver<'_> {
             understood = self.mistake(Code::OptionValue, field.value.span(), message, help);
         }
         understood
+    }
+
+    /// Returns where it is said how the key of a message is found.
+    pub(super) fn latest_by(&mut self, options: &Options) -> Option<Place> {
+        let field = options.fields.iter().rfind(|field| field.name == LATEST_BY)?;
+        if let Expr::Lit(written) = &field.value {
+            let message = format!("`{}` doesn't find the key of a message", shown(written));
+            let help = "write a closure, such as `latest_by: |message| message.id`";
+            self.mistakes.add(Code::OptionValue, written.span(), message, help);
+        }
+        Some(self.places.add(field.name.span()))
     }
 
     /// Returns the names of literal limits.

@@ -7,7 +7,7 @@ use syn::spanned::Spanned;
 use syn::{Expr, ExprLit, Lit};
 
 use super::Resolver;
-use super::options::{ENDPOINT, LEVEL, REPLAY};
+use super::options::{ENDPOINT, LATEST_BY, LEVEL, REPLAY};
 use crate::shown::shown;
 use crate::syntax::{self, Options};
 
@@ -20,8 +20,9 @@ impl Resolver<'_> {
         let level = self.level(&written.options);
         let receiver = self.receiver(written, level);
         let options = self.options(&written.options);
-        let options =
-            self.misspelled(&written.options, "a signal", &[LEVEL, ENDPOINT]).and(options);
+        let options = self
+            .misspelled(&written.options, "a signal", &[LEVEL, ENDPOINT, LATEST_BY])
+            .and(options);
         let values = self.origins(&written.options).and(self.replay(&written.options));
         let endpoints = self.endpoint_names(&written.options);
         let arguments = written.arguments.iter().map(|argument| &argument.ty);
@@ -41,6 +42,7 @@ impl Resolver<'_> {
                 false => Some(0),
             },
             history_needs: self.history_needs(&written.options),
+            latest_by: self.latest_by(&written.options),
         })
     }
 
@@ -48,7 +50,7 @@ impl Resolver<'_> {
     fn history_needs(&mut self, options: &Options) -> Vec<HistoryNeed> {
         let needs = options.fields.iter().filter_map(|field| {
             let messages = match (&*field.name.to_string(), &field.value) {
-                ("history_age" | "history_bytes", _) => 1,
+                ("history_age" | "history_bytes" | LATEST_BY, _) => 1,
                 (REPLAY, Expr::Path(path)) => {
                     match &*path.path.segments.last()?.ident.to_string() {
                         "Last" | "All" => 1,

@@ -20,6 +20,27 @@ pub(crate) const SEAT: ::pode::SignalFamily<
     u8,
     ::pode::level::Client,
 > = ::pode::SignalFamily::new("/halls/:hall/seats/:seat");
+///The signal at `/prices`.
+#[allow(private_interfaces)]
+pub(crate) const PRICE: ::pode::SignalPath<
+    Tick,
+    ::pode::Nothing,
+    ::pode::level::Name,
+    ::pode::LatestBy<Tick>,
+> = ::pode::SignalPath::new("/prices")
+    .latest_by(|tick| ::std::string::ToString::to_string(&{ &tick.symbol }));
+///The signal at `/games/:game`.
+#[allow(private_interfaces)]
+pub(crate) const SCORE: ::pode::SignalFamily<
+    (u32,),
+    Score,
+    Guess,
+    ::pode::level::Name,
+    ::pode::LatestBy<Score>,
+> = ::pode::SignalFamily::new("/games/:game")
+    .latest_by(|__message| ::std::string::ToString::to_string(
+        &(Score::player)(__message),
+    ));
 #[cfg(feature = "signals")]
 ///The signal at `/wall`.
 #[allow(private_interfaces)]
@@ -76,6 +97,8 @@ pub(crate) fn house(settings: Settings) -> ::pode::Server {
             ::pode::keyword::certificate,
             ::pode::keyword::client_certificate,
             ::pode::keyword::state,
+            ::pode::keyword::signal,
+            ::pode::keyword::signal,
             ::pode::keyword::signal,
             ::pode::keyword::signal,
             ::pode::keyword::signal,
@@ -337,6 +360,35 @@ pub(crate) fn house(settings: Settings) -> ::pode::Server {
         );
     __declared.signal_family(SEAT, &[], ::pode::SignalOptions::default());
     __declared.signal_function_2(SEAT, house::sit);
+    __declared
+        .signal_channel(
+            ::pode::SignalPath::<
+                Tick,
+                ::pode::Nothing,
+                ::pode::level::Name,
+            >::new("/prices"),
+            &[],
+            {
+                use ::pode::__private::signal_words::*;
+                let mut __options = __Options::default();
+                __options.history_messages = ::pode::__private::number(100);
+                __options
+            },
+        );
+    __declared.latest_by("/prices");
+    __declared
+        .signal_family(
+            SCORE,
+            &[],
+            {
+                use ::pode::__private::signal_words::*;
+                let mut __options = __Options::default();
+                __options.history_messages = ::pode::__private::number(9);
+                __options
+            },
+        );
+    __declared.latest_by("/games/:game");
+    __declared.signal_function_1(SCORE, guess);
     #[cfg(feature = "signals")]
     __declared
         .signal_channel(

@@ -64,7 +64,7 @@ fn declarations_keep_their_names() {
         names(crate::compile(pieces.iter().flatten().cloned().collect()))
     };
     let all = expand(&pieces);
-    assert_eq!(all.len(), 9, "{all:?}");
+    assert_eq!(all.len(), 11, "{all:?}");
     for index in 0..pieces.len() {
         let own: BTreeSet<String> = words(&pieces[index]);
         for variant in variants(&pieces[index]) {

@@ -29,6 +29,19 @@ pode_server! {
     signal BIDS: f64 = "/bids" { history_messages: kept(), replay: Messages(50) };
     #[allow(dead_code, reason = "nobody sends")]
     signal ASKS: f64 = "/asks" { replay: Replay::OnlyNew, on_lag: OnLag::Latest, origins: Origins::OwnPages };
+    // PODE118: at the widest level; whatever is a text, or a part of what is sent.
+    signal SCORES: Score = "/scores" { history_messages: 20, latest_by: |score| &score.player };
+    signal BOARD: Score -> Score = "/board" {
+        history_messages: 20,
+        replay: All,
+        latest_by: |score: &Score| -> u64 { score.points / 10 },
+    } => async |event, score| event.send(BOARD, &score).await;
+    signal GAME: (u8, String) = "/games/:game" (game: u32) {
+        history_messages: 20,
+        latest_by: |(place, name)| format!("{place} {name}"),
+    };
+    signal PLAYERS: Score = "/players" { history_messages: 20, latest_by: Score::player };
+    signal LOGGED: &'static str = "/logged" { history_messages: 20, latest_by: |text| text.len() };
     // PODE065: a port that is the scheme's default; a list that is known only
     // at run time.
     signal SHOP: String = "/shop" { origins: pages_of(["https://Shop.example:443", "app://."]) };
@@ -40,6 +53,25 @@ pode_server! {
     // A handler named `rebroadcast` is given by its path.
     signal ECHO: String -> String = "/echo" => self::rebroadcast;
     signal DIRECT: String = "/direct" { level: Client };
+}
+
+#[derive(Serialize, Deserialize)]
+struct Score {
+    player: String,
+    points: u64,
+}
+
+impl Score {
+    fn player(&self) -> &str {
+        &self.player
+    }
+}
+
+#[allow(dead_code)]
+async fn forget(event: TimerEvent) -> Result<(), SendError> {
+    event.remove(SCORES, "Ada").await?;
+    event.remove(BOARD, &7).await?;
+    event.signals().remove(GAME.at(&1), &String::from("2 Ada")).await
 }
 
 /// Types of signals in signatures of the user.
@@ -71,7 +103,7 @@ async fn rebroadcast(_: SignalEvent<String>, _: String) {}
 #[test]
 fn can_be_made() {
     let _ = (example(), CHAT, TALK, FUNCTIONS, QUESTIONS, PRICES, NEWS, SHOP, SHOPS);
-    let _ = (LOUD, WALL, NOTES, ECHO, DIRECT);
+    let _ = (LOUD, WALL, NOTES, ECHO, DIRECT, PLAYERS, LOGGED);
 }
 
 mod secrets {
