@@ -7,8 +7,10 @@ mod numbers;
 mod program;
 mod returning;
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
+use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
 use self::program::{Folder, Shop, post, speak};
@@ -169,6 +171,47 @@ async fn whoever_comes_back_gets_what_it_missed_and_nothing_twice() {
         assert_eq!(member.text().await, text);
     }
     assert_eq!(older.end().await.0, Some(0));
+}
+
+/// Who may have a key that is gone is told, by whichever process.
+#[tokio::test]
+async fn keys_are_those_of_both_processes() {
+    async fn connect(address: SocketAddr, path: &str) -> Client {
+        let headers = [("sec-websocket-protocol", "pode.v1")];
+        Client::handshake(address, path, &headers).await.unwrap().0
+    }
+    async fn hear(client: &mut Client) -> Value {
+        serde_json::from_str(&client.text().await).unwrap()
+    }
+    let folder = Folder::new("keys");
+    let older = Shop::start(&folder, LONG).await;
+    let mut teller = connect(older.address, "/stock").await;
+    let hello = hear(&mut teller).await;
+    hear(&mut teller).await;
+    for (name, left) in [("tea", 3), ("salt", 4), ("tea", 2), ("salt", 0)] {
+        teller.say(&json!({ "data": { "name": name, "left": left } }).to_string()).await;
+        assert_eq!(hear(&mut teller).await["key"], name);
+    }
+    let newer = Shop::start(&folder, LONG).await;
+    teller.say(r#"{"data":{"name":"rice","left":5}}"#).await;
+    assert_eq!(hear(&mut teller).await["at"], 5);
+    let resumed = format!("/stock?resume={}-2", hello["epoch"].as_str().unwrap());
+    for (path, removals) in [("/stock", 0), (&*resumed, 1)] {
+        let mut client = connect(newer.address, path).await;
+        hear(&mut client).await;
+        let tea = json!({ "at": 3, "key": "tea", "data": { "name": "tea", "left": 2 } });
+        assert_eq!(hear(&mut client).await, tea);
+        if removals > 0 {
+            assert_eq!(hear(&mut client).await, json!({ "at": 4, "key": "salt" }));
+        }
+        let rice = json!({ "at": 5, "key": "rice", "data": { "name": "rice", "left": 5 } });
+        assert_eq!(hear(&mut client).await, rice);
+        assert_eq!(hear(&mut client).await, json!({ "live": 5 }));
+    }
+    let mut client = connect(newer.address, "/stock").await;
+    client.say(r#"{"data":{"name":"tea","left":0}}"#).await;
+    assert_eq!(hear(&mut teller).await, json!({ "at": 6, "key": "tea" }));
+    drop(older);
 }
 
 #[tokio::test]

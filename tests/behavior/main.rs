@@ -29,6 +29,7 @@ mod greedy;
 mod hand_over;
 mod header;
 mod history;
+mod latest_by;
 #[cfg(target_os = "linux")]
 mod log;
 mod memory;

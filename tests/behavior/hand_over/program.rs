@@ -23,6 +23,12 @@ struct Ticks(PathBuf);
 
 struct Notes(PathBuf);
 
+#[derive(Deserialize, Serialize)]
+struct Count {
+    name: String,
+    left: u32,
+}
+
 #[derive(Deserialize)]
 struct Post {
     number: u64,
@@ -48,6 +54,14 @@ pode_server! {
         event.send(ROOM.at(&room), &text).await
     };
     signal GROUPS: String -> String = "/groups" { level: Group } => to_group;
+    signal STOCK: Count -> Count = "/stock" {
+        history_messages: 100,
+        replay: All,
+        latest_by: |count| &count.name,
+    } => async |event, count| match count.left {
+        0 => event.remove(STOCK, &count.name).await,
+        _ => event.send(STOCK, &count).await,
+    };
     on connect GROUPS => async |event: ConnectEvent<String>| -> Result<(), EventError> {
         event.join_group(event.query().split('&').next().unwrap_or_default());
         event.greet(&"welcome".to_owned())
