@@ -21,6 +21,11 @@ pode_server! {
     server kept;
     endpoint ws "127.0.0.1:0";
     signal SMALL: String = "/small" { history_messages: MESSAGES, history_bytes: 64 << 20 };
+    signal KEYED: String = "/keyed" {
+        history_messages: 10_000,
+        history_bytes: 64 << 20,
+        latest_by: |text| text[..9].to_owned(),
+    };
     signal LARGE_ONES: String = "/large" {
         history_messages: 1_024,
         history_bytes: 1_024 * LARGE,
@@ -57,6 +62,36 @@ async fn messages() {
     let each = (MEMORY.allocated() - before) / (MESSAGES - 1_000);
     println!("{each} bytes for each kept message of 128");
     assert!((128..=176).contains(&each), "{each} bytes");
+    server.stop().await;
+}
+
+#[test]
+fn a_key_that_changes_takes_no_more_memory() {
+    alone(changing_keys());
+}
+
+async fn changing_keys() {
+    const KEYS: usize = 10_000;
+    const ROUNDS: usize = 100;
+    let server = kept().start().await.unwrap();
+    let padding = "x".repeat(116);
+    let send = async |rounds: usize| {
+        for number in 0..rounds * KEYS {
+            // Each round in another order.
+            let key = number * 7_919 % KEYS;
+            server.signals().send(KEYED, &format!("key {key:05} {padding}")).await.unwrap();
+        }
+        server.signals().clients(KEYED).list().await.unwrap();
+    };
+    let before = MEMORY.allocated();
+    send(1).await;
+    let once = MEMORY.allocated() - before;
+    send(ROUNDS).await;
+    let at_last = MEMORY.allocated() - before;
+    let each = once / KEYS;
+    println!("{each} bytes for each key of 9 with a message of 130, {at_last} of {once} at last");
+    assert!(at_last * 10 <= once * 13, "{at_last} bytes, {once} at first");
+    assert!(each <= 9 + 130 + pode_core::hub::KEY_BYTES, "{each} bytes");
     server.stop().await;
 }
 
