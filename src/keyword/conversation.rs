@@ -43,7 +43,7 @@ keywords! {
     /// | `replay` | what a new client gets first |
     /// |---|---|
     /// | `OnlyNew` | only what is sent from then on; the default |
-    /// | `Last` | the newest message |
+    /// | `Last` | the newest message; with `latest_by`, that of each key |
     /// | `Messages(20)` | the 20 newest ones |
     /// | `All` | as many as `history_messages` |
     ///
@@ -61,6 +61,33 @@ keywords! {
     ///     };
     /// }
     /// # let _ = chat();
+    /// ```
+    ///
+    /// Where only the newest message of each thing counts, `latest_by` says what a
+    /// message is of: any text, or what can be written as one. Then only the newest of
+    /// each key is kept and replayed (`Last` and `All` are of all keys), and a client
+    /// that is slow or was away gets no more than that. `event.remove(PRICE, "AAPL")`
+    /// takes a key away. Clients that speak `pode.v1` are told of keys and removals, any
+    /// others get the messages alone.
+    ///
+    /// ```
+    /// # use pode::prelude::*;
+    /// #[derive(Serialize)]
+    /// struct Tick {
+    ///     symbol: String,
+    ///     price: f64,
+    /// }
+    ///
+    /// pode_server! {
+    ///     server market;
+    ///     endpoint ws 8090;
+    ///     signal PRICE: Tick = "/prices" {
+    ///         history_messages: 10_000,
+    ///         latest_by: |tick| &tick.symbol,
+    ///         replay: All,
+    ///     };
+    /// }
+    /// # let _ = (market(), PRICE);
     /// ```
     ///
     /// The server pings every client each 25 seconds, unless the signal sets

@@ -25,16 +25,18 @@ pub struct SignalOptions {
     /// How many messages of each path are kept, so that a client that was away gets
     /// what it missed; 0 by default: none. While there is room in `history_bytes`,
     /// more are kept, up to 1,024 of each path and 1 MiB: so a client that is slow is
-    /// not cut off earlier than without. A client resumes by the position that it has
+    /// not cut off earlier than without. With `latest_by`, as many keys are kept, each
+    /// with its newest message. A client resumes by the position that it has
     /// reached: `/chat?resume=1f6a3c5e7d9b2a40-1729`.
     pub history_messages: usize,
 
     /// How long a message is kept at most, in whole seconds, rounded up; zero, the
-    /// default, means no limit.
+    /// default, means no limit. With `latest_by`, the newest message of a key has no age,
+    /// and this is how long a removal is kept: an hour by default.
     pub history_age: Duration,
 
     /// What the kept messages of a channel may take together: as many bytes as their
-    /// frames have and 24 for each; 8 MiB by default. The oldest go first, of all
+    /// frames have and 24 for each, with a key 160 and the key; 8 MiB by default. The oldest go first, of all
     /// paths that have more than `history_messages`, then of any. A signal has one
     /// channel, a family 16. The newest message is kept whatever its size.
     pub history_bytes: usize,
