@@ -19,6 +19,9 @@ use crate::support::{Client, start};
 #[path = "../../examples/chat_rooms.rs"]
 mod chat_rooms;
 pub(crate) mod chromium;
+#[allow(dead_code, unreachable_pub, reason = "it is a program of its own")]
+#[path = "../../examples/live_prices.rs"]
+mod live_prices;
 mod readme;
 #[allow(dead_code, unreachable_pub, reason = "it is a program of its own")]
 #[path = "../../examples/relay.rs"]
@@ -43,6 +46,7 @@ const TIMERS_PAGE: &str = "http://127.0.0.1:8093/";
 const SHELF_PAGE: &str = "http://127.0.0.1:8094/";
 const ROOMS_PAGE: &str = "http://127.0.0.1:8096/";
 const RELAY_PAGE: &str = "http://127.0.0.1:8097/";
+const MARKET_PAGE: &str = "http://127.0.0.1:8100/";
 
 const SECURE_PAGE: &str = "https://127.0.0.1:8443/";
 const SECURE_SIGNAL: &str = "wss://127.0.0.1:8443/count";
@@ -378,6 +382,39 @@ fn votes_and_their_count_are_encrypted_on_one_port() {
             let other = tab.complaints().into_iter().filter(|text| !text.starts_with(&refused));
             assert_eq!(other.collect::<Vec<_>>(), [""; 0]);
         }
+        server.stop().await;
+    });
+}
+
+#[test]
+fn prices_are_right_at_once_after_a_cut() {
+    in_a_browser(async |chromium| {
+        let server = live_prices::live_prices().start().await.unwrap();
+        let mut tab = open_at(chromium, MARKET_PAGE).await;
+        let other = open_at(chromium, MARKET_PAGE).await;
+        for crop in ["peas", "beans", "lupins"] {
+            wait_for_choice(&tab, crop, true).await;
+        }
+        tab.click("#cut").await;
+        wait_for_connection(&tab, "connecting").await;
+        other.click("[value=peas]").await;
+        wait_for_choice(&other, "peas", false).await;
+        wait_for_connection(&tab, "live").await;
+        wait_for_choice(&tab, "peas", false).await;
+        tab.save_picture("live_prices").await;
+
+        // Of another server's market it keeps nothing.
+        server.stop().await;
+        wait_for_connection(&tab, "connecting").await;
+        let server = live_prices::live_prices().start().await.unwrap();
+        wait_for_connection(&tab, "live").await;
+        wait_for_choice(&tab, "peas", true).await;
+        assert_eq!(
+            tab.evaluate::<String>("document.querySelector('#error').textContent").await,
+            ""
+        );
+        let other = |text: &String| !text.starts_with("WebSocket");
+        assert_eq!(tab.complaints().into_iter().filter(other).collect::<Vec<_>>(), [""; 0]);
         server.stop().await;
     });
 }
