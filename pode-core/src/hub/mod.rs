@@ -37,8 +37,8 @@ use std::sync::Arc;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, broadcast};
 
 pub use self::log::{
-    ENTRY_BYTES, Frames, Item, KEY_BYTES, Kept, Log, LogBounds, LogEntry, LogGap, PATH_BYTES,
-    STATE_BYTES, Snapshot, Wanted, Weigh,
+    ENTRY_BYTES, Frames, KEY_BYTES, Kept, Log, LogBounds, LogEntry, LogGap, PATH_BYTES,
+    STATE_BYTES, Snapshot, Stored, Wanted, Weigh,
 };
 pub use self::numbering::SharedLog;
 pub use self::position::{Position, PositionError};

@@ -147,7 +147,7 @@ impl<T: Parcel> Permit<'_, T> {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use super::super::{Frames, Hub, Item, LogBounds, LogEntry, LogGap, Receiver, Wanted};
+    use super::super::{Frames, Hub, LogBounds, LogEntry, LogGap, Receiver, Stored, Wanted};
     use super::*;
     use std::convert::Infallible;
 
@@ -183,7 +183,7 @@ pub(super) mod tests {
         channel.log().unwrap().with(|log| {
             let until = log.position().number;
             let wanted = Wanted { from, until, snapshot: None };
-            let write = |item: Item<'_, _>, bytes: &mut Vec<u8>| bytes.extend(item.frame);
+            let write = |stored: &Stored<'_, _>, bytes: &mut Vec<u8>| bytes.extend(stored.frame);
             log.read(&None, wanted, |_, never| match *never {}, write, &mut frames)
         })?;
         Ok(frames.bytes)

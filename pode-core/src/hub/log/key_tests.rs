@@ -25,9 +25,9 @@ fn read(
 ) -> Result<Vec<(u64, String, String)>, LogGap> {
     let until = log.position().number;
     let mut frames = Frames::default();
-    let write = |item: Item<'_, u8>, bytes: &mut Vec<u8>| {
-        let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
-        let item = (item.number, item.key.unwrap_or("-").to_owned(), text(item.frame));
+    let write = |stored: &Stored<'_, u8>, bytes: &mut Vec<u8>| {
+        let key = stored.key.map_or("-", |key| key);
+        let item = (stored.number, key, String::from_utf8_lossy(stored.frame));
         serde_json::to_writer(&mut *bytes, &item).unwrap();
         bytes.push(b'\n');
     };

@@ -159,13 +159,17 @@ pub struct Kept<'log, A> {
 
 /// A message as it is kept.
 #[derive(Debug)]
-struct Stored<'log, A> {
-    number: u64,
-    sent: u32,
-    audience: Option<&'log Arc<A>>,
-    key: Option<&'log Arc<str>>,
-    /// Empty if the key is removed.
-    frame: &'log [u8],
+pub struct Stored<'log, A> {
+    /// Its number.
+    pub number: u64,
+    /// When it was sent.
+    pub sent: u32,
+    /// Absent if it is for everyone.
+    pub audience: Option<&'log Arc<A>>,
+    /// Its key, if it has one.
+    pub key: Option<&'log Arc<str>>,
+    /// The message as it was sent; empty if its key was removed.
+    pub frame: &'log [u8],
 }
 
 impl<A> Stored<'_, A> {
@@ -194,19 +198,6 @@ pub struct Snapshot {
     pub until: u64,
     /// From which number on messages without a key are read.
     pub others_from: u64,
-}
-
-/// What was read.
-#[derive(Clone, Copy, Debug)]
-pub struct Item<'log, A> {
-    /// Its number.
-    pub number: u64,
-    /// Absent if it is for everyone.
-    pub audience: Option<&'log A>,
-    /// Its key, if it has one.
-    pub key: Option<&'log str>,
-    /// The message as it was sent; empty if its key was removed.
-    pub frame: &'log [u8],
 }
 
 /// Frames that were read, one behind the other.
@@ -441,7 +432,7 @@ impl<A: Weigh> Log<A> {
         path: &Path,
         wanted: Wanted,
         is_meant: impl Fn(u64, &A) -> bool,
-        write: impl Fn(Item<'_, A>, &mut Vec<u8>),
+        write: impl Fn(&Stored<'_, A>, &mut Vec<u8>),
         frames: &mut Frames,
     ) -> Result<u64, LogGap> {
         frames.clear();
@@ -468,15 +459,13 @@ impl<A: Weigh> Log<A> {
             if is_known {
                 continue;
             }
-            let audience = audience.map(|audience| &**audience);
             if let Some(audience) = audience {
                 frames.is_common = false;
                 if !is_meant(number, audience) {
                     continue;
                 }
             }
-            let key = key.map(|key| &**key);
-            write(Item { number, audience, key, frame }, &mut frames.bytes);
+            write(&stored, &mut frames.bytes);
             frames.ends.push((frames.bytes.len(), number + 1));
         }
         Ok(until)

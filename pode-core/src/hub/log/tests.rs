@@ -21,8 +21,8 @@ fn push(log: &mut Log<u8>, path: &Path, frame: &[u8], now: u32) {
     log.push(LogEntry { path: path.as_ref(), audience: None, key: None, frame }, now);
 }
 
-fn as_it_is(item: Item<'_, u8>, bytes: &mut Vec<u8>) {
-    bytes.extend_from_slice(item.frame);
+fn as_it_is(stored: &Stored<'_, u8>, bytes: &mut Vec<u8>) {
+    bytes.extend_from_slice(stored.frame);
 }
 
 /// Reads everything from a number on, for a member of group 1.

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use pode_core::hub::{Frames, Item, LogGap, SharedLog, Snapshot, Wanted};
+use pode_core::hub::{Frames, LogGap, SharedLog, Snapshot, Stored, Wanted};
 
 use super::envelope::{Audience, Envelope};
 use super::form::{Form, Sent};
@@ -125,8 +125,9 @@ impl LogReader<'_> {
         if !is_same {
             *place = None;
             let is_meant = |number, audience: &_| behind.is_meant(number, audience, client);
-            let write = |item: Item<'_, Audience>, bytes: &mut _| {
-                let Item { number, audience, key, frame } = item;
+            let write = |stored: &Stored<'_, Audience>, bytes: &mut _| {
+                let Stored { number, audience, key, frame, .. } = *stored;
+                let key = key.map(|key| &**key);
                 let answer = audience.and_then(|audience| audience.answer);
                 form.write(Sent { next: Some(number + 1), answer, key, frame }, bytes);
             };
