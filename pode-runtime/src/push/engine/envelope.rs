@@ -249,6 +249,11 @@ pub(crate) fn random_epoch() -> u64 {
 }
 
 impl Audience {
+    /// Returns what says who belongs to it.
+    pub(super) fn members(&self) -> (Option<&Arc<str>>, &Recipients, Option<&ClientId>) {
+        (self.path.as_ref(), &self.recipients, self.except.as_ref())
+    }
+
     /// Returns whether a client with this id at its path belongs to it.
     pub(super) fn is_for(&self, id: &ClientId, is_member: impl Fn(&Arc<str>) -> bool) -> bool {
         self.except.as_ref() != Some(id)

@@ -109,7 +109,8 @@ pub(super) struct Batch {
     v1: OnceLock<Joined>,
     /// The number of the first, if messages have numbers.
     pub(super) first: Option<u64>,
-    answer: Option<Answer>,
+    /// Those of all, or none.
+    answers: Vec<Answer>,
     /// Those of all, or none.
     keys: Vec<Arc<str>>,
 }
@@ -133,9 +134,14 @@ impl Joined {
 }
 
 impl Batch {
-    pub(super) fn new(frames: Vec<Bytes>, first: Option<u64>, answer: Option<Answer>) -> Batch {
-        let (v1, keys) = (OnceLock::new(), Vec::new());
-        Batch { plain: Joined::new(frames), v1, first, answer, keys }
+    pub(super) fn new(frames: Vec<Bytes>, first: Option<u64>) -> Batch {
+        let (answers, keys) = (Vec::new(), Vec::new());
+        Batch { plain: Joined::new(frames), v1: OnceLock::new(), first, answers, keys }
+    }
+
+    /// Says which messages they answer.
+    pub(super) fn with_answers(self, answers: Vec<Answer>) -> Batch {
+        Batch { answers, ..self }
     }
 
     /// Gives each message its key.
@@ -153,8 +159,9 @@ impl Batch {
     fn made(&self, form: Form) -> Joined {
         let frame = |(index, frame): (usize, &Bytes)| {
             let next = self.first.map(|first| first + index as u64 + 1);
+            let answer = self.answers.get(index).copied();
             let key = self.keys.get(index).map(|key| &**key);
-            form.framed(Sent { next, answer: self.answer, key, frame })
+            form.framed(Sent { next, answer, key, frame })
         };
         Joined::new(self.plain.frames.iter().enumerate().map(frame).collect())
     }
@@ -261,7 +268,7 @@ mod tests {
             let json = format!("\"{}\"", "x".repeat(length));
             let frames =
                 vec![Message::text(&json).frame().clone(), Message::text("7 ").frame().clone()];
-            let batch = Batch::new(frames, Some(40), None);
+            let batch = Batch::new(frames, Some(40));
             let v1 = batch.in_form(Form::V1);
             let expected =
                 [format!(r#"{{"at":41,"data":{json}}}"#), r#"{"at":42,"data":7 }"#.to_owned()];
@@ -282,7 +289,7 @@ mod tests {
             (Answer::Reply(3), data, r#"{"at":8,"re":3,"data":{}}"#),
         ] {
             let frame = Message::text(json).frame().clone();
-            let batch = Batch::new(vec![frame.clone()], Some(7), Some(answer));
+            let batch = Batch::new(vec![frame.clone()], Some(7)).with_answers(vec![answer]);
             assert_eq!(text_of(&batch.in_form(Form::V1).joined), expected.as_bytes());
             assert_eq!(batch.in_form(Form::Plain).joined, frame);
         }
@@ -296,7 +303,7 @@ mod tests {
             (Some(40), [r#"{"at":41,"key":"a\"\n\u001fé","data":7}"#, r#"{"at":42,"key":"b"}"#]),
             (None, [r#"{"key":"a\"\n\u001fé","data":7}"#, r#"{"key":"b"}"#]),
         ] {
-            let batch = Batch::new(frames.clone(), first, None).with_keys(keys.clone());
+            let batch = Batch::new(frames.clone(), first).with_keys(keys.clone());
             for (frame, expected) in batch.in_form(Form::V1).frames.iter().zip(expected) {
                 assert_eq!(text_of(frame), expected.as_bytes());
             }

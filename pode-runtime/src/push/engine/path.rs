@@ -398,26 +398,31 @@ impl Path {
         let Content { audience, key, message } = first.content()?;
         let mut bytes = message.frame().len();
         let mut frames = vec![message.frame().clone()];
-        let mut keys: Vec<_> = key.into_iter().cloned().collect();
+        let answer = |audience: Option<&Audience>| audience.and_then(|audience| audience.answer);
+        let mut answers = Vec::from_iter(answer(audience));
+        let mut keys = Vec::from_iter(key.cloned());
         while frames.len() < BURST_MESSAGES
             && bytes < BURST_BYTES
             && let Some((envelope, next)) = self.next_envelope()
         {
             let is_alike = |other: &Content<'_>| {
-                (other.audience, other.key.is_some()) == (audience, key.is_some())
+                other.audience.map(Audience::members) == audience.map(Audience::members)
+                    && answer(other.audience).is_some() == answer(audience).is_some()
+                    && other.key.is_some() == key.is_some()
             };
-            let Some(Content { key, message, .. }) = envelope.content().filter(is_alike) else {
+            let Some(Content { audience, key, message }) = envelope.content().filter(is_alike)
+            else {
                 self.put_off = Some((envelope, next));
                 break;
             };
             self.live = next;
             bytes += message.frame().len();
             frames.push(message.frame().clone());
+            answers.extend(answer(audience));
             keys.extend(key.cloned());
         }
         let first_number = self.log.as_ref().map(|_| next.saturating_sub(1));
-        let answer = audience.and_then(|audience| audience.answer);
-        let batch = Batch::new(frames, first_number, answer).with_keys(keys);
+        let batch = Batch::new(frames, first_number).with_answers(answers).with_keys(keys);
         Some(Due::Messages(batch, first))
     }
 

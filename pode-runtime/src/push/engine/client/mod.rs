@@ -446,7 +446,7 @@ mod tests {
 
     fn batch(frames: &[&'static str]) -> Batch {
         let frames = frames.iter().map(|frame| Bytes::from_static(frame.as_bytes()));
-        Batch::new(frames.collect(), None, None)
+        Batch::new(frames.collect(), None)
     }
 
     #[test]
