@@ -125,11 +125,11 @@ impl Follower {
             while !self.channels.iter().all(Channel::is_idle) {
                 taken.notified().await;
             }
-            self.sequences.left().into_iter().map(Frame::Left).collect()
         };
+        let left = || self.sequences.left().into_iter().map(Frame::Left).collect();
         tokio::select! {
             ended = &mut taking => ended,
-            told = tell(writer, self.signals.hub(), &self.channels, given, end) => match told {
+            told = tell(writer, self.signals.hub(), &self.channels, given, end, left) => match told {
                 Ok(()) => Ok(()),
                 Err(error) => {
                     tracing::debug!(%error, "the newer process can't be written to");

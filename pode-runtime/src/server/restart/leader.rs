@@ -70,7 +70,7 @@ impl Leader {
         let never = std::future::pending();
         let ended = tokio::select! {
             ended = &mut taking => ended,
-            Err(error) = tell(&mut writer, signals.hub(), &channels, claims, never) => {
+            Err(error) = tell(&mut writer, signals.hub(), &channels, claims, never, Vec::new) => {
                 // It sends `Bye` before it ends, if it can.
                 tracing::debug!(%error, "the older process can't be written to");
                 taking.await

@@ -38,8 +38,8 @@ pub(super) fn received<T>(mut receiver: mpsc::UnboundedReceiver<T>) -> impl Stre
 }
 
 /// Tells the other process what the channels have for it, and that this one is there,
-/// until `end`, and then that it ends; with other frames that are due. Frames refer to
-/// channels by their index here.
+/// until `end`, and then what is `left` to say, and that it ends; with other frames that
+/// are due. Frames refer to channels by their index here.
 ///
 /// # Errors
 ///
@@ -49,9 +49,10 @@ pub(super) async fn tell(
     hub: &Hub<Envelope>,
     channels: &[Channel<Envelope>],
     others: impl Stream<Item = Frame>,
-    end: impl Future<Output = Vec<Frame>>,
+    end: impl Future<Output = ()>,
+    left: impl FnOnce() -> Vec<Frame>,
 ) -> io::Result<()> {
-    let (mut others, mut end) = (pin!(others), pin!(end));
+    let (mut others, mut end) = (Box::pin(others), pin!(end));
     let mut beats = interval(BEAT);
     beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -71,16 +72,20 @@ pub(super) async fn tell(
                 () = hub.noticed() => continue,
                 Some(frame) = others.next() => frame,
                 _ = beats.tick() => Frame::Alive,
-                last = &mut end => {
-                    for frame in last.iter().chain([&Frame::Bye]) {
-                        write_whenever(writer, frame, b"").await?;
-                    }
-                    return Ok(());
-                }
+                () = &mut end => break,
             };
             write_whenever(writer, &frame, b"").await?;
         }
     }
+    while let Some(Some(frame)) = others.next().now_or_never() {
+        write_whenever(writer, &frame, b"").await?;
+    }
+    // What isn't done is left.
+    drop(others);
+    for frame in left().iter().chain([&Frame::Bye]) {
+        write_whenever(writer, frame, b"").await?;
+    }
+    Ok(())
 }
 
 async fn tell_one(
