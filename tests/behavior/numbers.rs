@@ -161,14 +161,16 @@ async fn a_message_is_acknowledged_when_its_handler_has_returned() {
         within(desk.begun.notified(), "a message").await;
         desk.go.notify_one();
     }
-    let mut told = Vec::new();
+    let (mut told, mut acks) = (Vec::new(), Vec::new());
     while told.last() != Some(&json!({ "data": 8 })) {
-        told.push(hear(&mut client).await);
+        let mut object = hear(&mut client).await;
+        // It may stand in a reply; that depends on how fast the handler returns.
+        acks.extend(object.as_object_mut().unwrap().remove("ack"));
+        if object != json!({}) {
+            told.push(object);
+        }
     }
-    // How many are acknowledged at once depends on how fast they are handled, and so does
-    // whether the first is acknowledged when it comes again.
-    let acks: Vec<_> = told.extract_if(.., |object| object.get("ack").is_some()).collect();
-    assert!([&[1, 1, 2][..], &[1, 2], &[2]].contains(&&*numbers(&acks)), "{acks:?}");
+    assert!([json!([1, 2]), json!([2])].contains(&json!(acks)), "{acks:?}");
     let expected = [
         json!({ "re": 1, "data": 7 }),
         json!({ "re": 2, "error": "nothing" }),
@@ -204,10 +206,6 @@ async fn a_message_is_acknowledged_when_its_handler_has_returned() {
     server.stop().await;
 }
 
-fn numbers(acks: &[Value]) -> Vec<u64> {
-    acks.iter().map(|ack| ack["ack"].as_u64().unwrap()).collect()
-}
-
 /// The network has lost a connection, and the server doesn't know.
 #[tokio::test]
 async fn who_comes_back_is_let_in_when_nothing_of_it_is_being_handled() {
@@ -230,13 +228,13 @@ async fn who_comes_back_is_let_in_when_nothing_of_it_is_being_handled() {
     client.say(r#"{"n":2,"data":8}"#).await;
     within(desk.begun.notified(), "a message").await;
     desk.go.notify_one();
-    let mut told = vec![hear(&mut client).await];
-    while told.last() != Some(&json!({ "ack": 2 })) {
-        told.push(hear(&mut client).await);
+    let mut told = hear(&mut client).await;
+    while told["ack"] != 2 {
+        assert_eq!(told, json!({ "re": 2, "data": 8 }));
+        told = hear(&mut client).await;
     }
-    assert_eq!(told[told.len() - 2], json!({ "re": 2, "data": 8 }));
     assert_eq!(*desk.seen.lock().unwrap(), [(Some(1), 7), (Some(2), 8)]);
-    assert_eq!(hear(&mut lost).await, json!({ "re": 1, "data": 7 }));
+    assert_eq!(hear(&mut lost).await["re"], 1);
     assert_eq!(lost.close_code().await, 4409);
     server.stop().await;
 }

@@ -285,8 +285,8 @@ impl Sequences {
             (state.received, state.heard, state.acknowledged) = (number, before, before);
             Place::Next
         } else if number <= state.received {
-            // What is handled is told again.
-            state.acknowledged = 0;
+            // What its client was told is told again.
+            state.acknowledged = state.acknowledged.min(number - 1);
             Place::Again
         } else if number == state.received + 1 {
             state.received = number;
@@ -418,12 +418,13 @@ impl Hold {
             .then_some(state.heard)
     }
 
-    /// Notes that the client is told so.
-    pub(crate) fn acknowledge(&self, number: u64) {
-        if let Some(sequence) = &self.sequence {
-            let mut state = sequence.state();
-            state.acknowledged = state.acknowledged.max(number);
-        }
+    /// Notes that the client is told so; returns whether that is news.
+    pub(crate) fn acknowledge(&self, number: u64) -> bool {
+        let Some(sequence) = &self.sequence else { return false };
+        let mut state = sequence.state();
+        let is_news = number > state.acknowledged;
+        state.acknowledged = state.acknowledged.max(number);
+        is_news
     }
 }
 

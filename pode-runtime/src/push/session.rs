@@ -33,8 +33,8 @@ pub(crate) trait Session: fmt::Debug + Send {
     /// so yet.
     fn handled(&self) -> Option<u64>;
 
-    /// Notes that the client is told so.
-    fn acknowledge(&mut self, number: u64);
+    /// Notes that the client is told so; returns whether that is news.
+    fn acknowledge(&mut self, number: u64) -> bool;
 
     /// Returns what names the sequence of the client's messages, if it speaks `pode.v1`.
     fn sequence(&self) -> Option<[u8; 16]>;

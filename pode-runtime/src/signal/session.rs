@@ -268,10 +268,8 @@ impl Session for ClientSession {
         self.hold.as_ref()?.handled()
     }
 
-    fn acknowledge(&mut self, number: u64) {
-        if let Some(hold) = &self.hold {
-            hold.acknowledge(number);
-        }
+    fn acknowledge(&mut self, number: u64) -> bool {
+        self.hold.as_ref().is_some_and(|hold| hold.acknowledge(number))
     }
 
     fn sequence(&self) -> Option<[u8; 16]> {

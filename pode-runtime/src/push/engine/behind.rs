@@ -129,7 +129,10 @@ impl LogReader<'_> {
                 let Stored { number, audience, key, frame, .. } = *stored;
                 let key = key.map(|key| &**key);
                 let answer = audience.and_then(|audience| audience.answer);
-                form.write(Sent { next: Some(number + 1), answer, key, frame }, bytes);
+                form.write(
+                    Sent { next: Some(number + 1), answer, handled: None, key, frame },
+                    bytes,
+                );
             };
             let path = &client.path;
             *next = log.with(|log| log.read(path, wanted, is_meant, write, frames))?;

@@ -78,6 +78,11 @@ impl Shard {
             }
         }
         drop(selected);
+        if let (Some(handled), Some(client)) = (batch.handled, audience) {
+            for slot in self.paths[path as usize].select(client) {
+                self.client(SlotId { path, slot }).was_told(handled);
+            }
+        }
         for slot in lost {
             let place = SlotId { path, slot };
             self.limit(place);

@@ -49,7 +49,9 @@ impl Form {
     pub(super) fn greeting(self, frame: &Bytes) -> Bytes {
         match self {
             Form::Plain => frame.clone(),
-            Form::V1 => self.framed(Sent { next: None, answer: None, key: None, frame }),
+            Form::V1 => {
+                self.framed(Sent { next: None, answer: None, handled: None, key: None, frame })
+            }
         }
     }
 
@@ -61,7 +63,7 @@ impl Form {
 
     /// Appends the frame of a message.
     pub(super) fn write(self, message: Sent<'_>, bytes: &mut Vec<u8>) {
-        let Sent { next, answer, key, frame } = message;
+        let Sent { next, answer, handled, key, frame } = message;
         if self == Form::Plain {
             return bytes.extend_from_slice(frame);
         }
@@ -78,7 +80,10 @@ impl Form {
             Some(Answer::Reply(re)) => (Some(re), false),
             Some(Answer::Error(re)) => (re, true),
         };
-        let re = re.map(|re| format!(r#""re":{re},"#)).unwrap_or_default();
+        let mut re = re.map(|re| format!(r#""re":{re},"#)).unwrap_or_default();
+        if let Some(handled) = handled {
+            re += &format!(r#""ack":{handled},"#);
+        }
         match payload.strip_prefix(b"{").filter(|_| is_error) {
             Some(error) => write_text(&[b"{", at.as_bytes(), re.as_bytes(), error], bytes),
             None => write_text(
@@ -95,6 +100,8 @@ pub(super) struct Sent<'a> {
     /// The number of the next one, if messages have numbers.
     pub(super) next: Option<u64>,
     pub(super) answer: Option<Answer>,
+    /// Up to which number messages of its client are handled, if that is told with it.
+    pub(super) handled: Option<u64>,
     /// What it is the newest of.
     pub(super) key: Option<&'a str>,
     /// Its plain frame; empty if its key is removed, of which plain clients aren't told.
@@ -111,6 +118,9 @@ pub(super) struct Batch {
     pub(super) first: Option<u64>,
     /// Those of all, or none.
     answers: Vec<Answer>,
+    /// Up to which number messages of their client are handled, if it is told with the
+    /// last one.
+    pub(super) handled: Option<u64>,
     /// Those of all, or none.
     keys: Vec<Arc<str>>,
 }
@@ -136,12 +146,13 @@ impl Joined {
 impl Batch {
     pub(super) fn new(frames: Vec<Bytes>, first: Option<u64>) -> Batch {
         let (answers, keys) = (Vec::new(), Vec::new());
-        Batch { plain: Joined::new(frames), v1: OnceLock::new(), first, answers, keys }
+        let (plain, v1) = (Joined::new(frames), OnceLock::new());
+        Batch { plain, v1, first, answers, handled: None, keys }
     }
 
-    /// Says which messages they answer.
-    pub(super) fn with_answers(self, answers: Vec<Answer>) -> Batch {
-        Batch { answers, ..self }
+    /// Says which messages they answer, and up to which number these are handled.
+    pub(super) fn with_answers(self, answers: Vec<Answer>, handled: Option<u64>) -> Batch {
+        Batch { answers, handled, ..self }
     }
 
     /// Gives each message its key.
@@ -161,7 +172,9 @@ impl Batch {
             let next = self.first.map(|first| first + index as u64 + 1);
             let answer = self.answers.get(index).copied();
             let key = self.keys.get(index).map(|key| &**key);
-            form.framed(Sent { next, answer, key, frame })
+            let is_last = index + 1 == self.plain.frames.len();
+            let handled = self.handled.filter(|_| is_last);
+            form.framed(Sent { next, answer, handled, key, frame })
         };
         Joined::new(self.plain.frames.iter().enumerate().map(frame).collect())
     }
@@ -289,9 +302,17 @@ mod tests {
             (Answer::Reply(3), data, r#"{"at":8,"re":3,"data":{}}"#),
         ] {
             let frame = Message::text(json).frame().clone();
-            let batch = Batch::new(vec![frame.clone()], Some(7)).with_answers(vec![answer]);
+            let batch = Batch::new(vec![frame.clone()], Some(7)).with_answers(vec![answer], None);
             assert_eq!(text_of(&batch.in_form(Form::V1).joined), expected.as_bytes());
             assert_eq!(batch.in_form(Form::Plain).joined, frame);
+        }
+        // Only the last one says that both are handled.
+        let frames = vec![Message::text("1").frame().clone(), Message::text("2").frame().clone()];
+        let answers = vec![Answer::Reply(3), Answer::Reply(4)];
+        let batch = Batch::new(frames, None).with_answers(answers, Some(4));
+        let expected = [r#"{"re":3,"data":1}"#, r#"{"re":4,"ack":4,"data":2}"#];
+        for (frame, expected) in batch.in_form(Form::V1).frames.iter().zip(expected) {
+            assert_eq!(text_of(frame), expected.as_bytes());
         }
     }
 

@@ -114,12 +114,20 @@ impl Inbox {
         (is_due && !mem::replace(&mut self.is_taken, is_due)).then_some(handled)
     }
 
-    /// Notes that the client is told, and if messages were handled, up to which number.
-    pub(super) fn is_answered(&mut self, handled: Option<u64>) {
+    /// Returns the number up to which messages are handled, unless the client was told
+    /// so.
+    pub(super) fn handled(&self) -> Option<u64> {
+        self.session.handled()
+    }
+
+    /// Notes that the client is told so; returns whether that is news.
+    pub(super) fn acknowledge(&mut self, number: u64) -> bool {
+        self.session.acknowledge(number)
+    }
+
+    /// Notes that the client is being answered.
+    pub(super) fn is_answered(&mut self) {
         self.is_taken = false;
-        if let Some(number) = handled {
-            self.session.acknowledge(number);
-        }
     }
 
     /// Returns what names the sequence of its messages.

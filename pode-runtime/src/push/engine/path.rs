@@ -387,6 +387,12 @@ impl Path {
         answer
     }
 
+    /// Returns the number up to which messages of a client are handled, unless it was
+    /// told so.
+    fn handled(&self, client: &Audience) -> Option<u64> {
+        self.clients[*self.select(client).first()?].handled()
+    }
+
     /// Takes what is due; `None` if nothing is. Then the shard is woken for the
     /// next envelope.
     pub(super) fn next_due(&mut self) -> Option<Due> {
@@ -401,10 +407,15 @@ impl Path {
         let answer = |audience: Option<&Audience>| audience.and_then(|audience| audience.answer);
         let mut answers = Vec::from_iter(answer(audience));
         let mut keys = Vec::from_iter(key.cloned());
-        while frames.len() < BURST_MESSAGES
-            && bytes < BURST_BYTES
-            && let Some((envelope, next)) = self.next_envelope()
-        {
+        // Looked at before the channel is seen to be empty: then what the handlers of
+        // these messages have sent is in this batch or came before.
+        let handled = audience.filter(|_| !answers.is_empty()).and_then(|it| self.handled(it));
+        let mut is_all = false;
+        while frames.len() < BURST_MESSAGES && bytes < BURST_BYTES {
+            let Some((envelope, next)) = self.next_envelope() else {
+                is_all = true;
+                break;
+            };
             let is_alike = |other: &Content<'_>| {
                 other.audience.map(Audience::members) == audience.map(Audience::members)
                     && answer(other.audience).is_some() == answer(audience).is_some()
@@ -422,7 +433,9 @@ impl Path {
             keys.extend(key.cloned());
         }
         let first_number = self.log.as_ref().map(|_| next.saturating_sub(1));
-        let batch = Batch::new(frames, first_number).with_answers(answers).with_keys(keys);
+        let batch = Batch::new(frames, first_number)
+            .with_answers(answers, handled.filter(|_| is_all))
+            .with_keys(keys);
         Some(Due::Messages(batch, first))
     }
 

@@ -101,13 +101,31 @@ impl Client {
         self.subscriber.inbox.as_mut()?.take_answer()
     }
 
+    /// Returns the number up to which messages of the client are handled, unless it was
+    /// told so.
+    pub(in super::super) fn handled(&self) -> Option<u64> {
+        self.subscriber.inbox.as_ref()?.handled()
+    }
+
+    /// Notes that the client was told up to which number its messages are handled, if it
+    /// has everything that was written to it.
+    pub(in super::super) fn was_told(&mut self, handled: u64) {
+        if self.is_admitted()
+            && self.send_queue.is_none()
+            && let Some(inbox) = &mut self.subscriber.inbox
+        {
+            inbox.acknowledge(handled);
+        }
+    }
+
     /// Tells the client up to which number its messages are handled, if they have
-    /// numbers. The caller must then [advance](Self::advance) the client.
+    /// numbers, and it wasn't told. The caller must then [advance](Self::advance) the
+    /// client.
     pub(in super::super) fn acknowledge(&mut self, handled: Option<u64>) {
         let is_open = self.is_open();
         let Some(inbox) = &mut self.subscriber.inbox else { return };
-        inbox.is_answered(handled);
-        if let Some(number) = handled.filter(|_| is_open) {
+        inbox.is_answered();
+        if let Some(number) = handled.filter(|number| inbox.acknowledge(*number) && is_open) {
             let frame = form::acknowledgement(number);
             self.send_queue.get_or_insert_default().acknowledgement = Some(frame);
         }
