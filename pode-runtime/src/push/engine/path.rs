@@ -304,21 +304,20 @@ impl Path {
         Ok(())
     }
 
-    /// Removes a client.
-    pub(super) fn remove(&mut self, slot: u32) -> Option<Client> {
-        let client = self.clients.remove(slot)?;
+    /// Removes a client; returns whether it was there.
+    pub(super) fn remove(&mut self, slot: u32) -> bool {
+        let Some(client) = self.clients.remove(slot) else { return false };
         self.waiting.remove(&client.subscriber.arrival);
         shrink!(self.waiting);
         self.index.leave(slot, &client.subscriber, &self.clients);
-        self.placement.leave();
-        Some(client)
+        end(client, self.name, &self.placement);
+        true
     }
 
     /// Drops all clients.
     pub(super) fn clear(&mut self) {
         for client in self.clients.drain() {
-            self.placement.leave();
-            client.leave(self.name);
+            end(client, self.name, &self.placement);
         }
     }
 
@@ -453,6 +452,13 @@ impl Path {
             Poll::Pending => None,
         }
     }
+}
+
+/// Ends a client. Whoever waits until none is left then waits for what is still to be
+/// done for them, so that has begun when it no longer counts.
+fn end(client: Client, signal: &str, placement: &Arc<Placement>) {
+    let _counted = CountedClient { placement: Arc::clone(placement) };
+    client.leave(signal);
 }
 
 impl Drop for Path {

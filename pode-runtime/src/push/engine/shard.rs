@@ -380,8 +380,7 @@ impl Shard {
     }
 
     pub(super) fn remove(&mut self, place: SlotId) {
-        if let Some(client) = self.paths[place.path as usize].remove(place.slot) {
-            client.leave(self.paths[place.path as usize].name);
+        if self.paths[place.path as usize].remove(place.slot) {
             self.clients -= 1;
         }
     }

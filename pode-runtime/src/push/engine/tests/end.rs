@@ -1,11 +1,16 @@
 //! How connections end: with a close frame, without one, or with the server.
 
+use std::task::Waker;
+
 use futures_util::FutureExt;
 use pode_core::frame::Close;
+use tokio::task::JoinHandle;
 use tokio::task::coop::unconstrained;
 
 use super::shard::SOCKETS_PER_TURN;
 use super::*;
+use crate::push::raw_message::RawMessage;
+use crate::push::session::{Fault, Incoming};
 
 /// Checks which close frame answers some bytes, and that the connection ends
 /// after it.
@@ -293,5 +298,60 @@ async fn whoever_is_closed_others_have_their_turn() {
         };
         let (_, most) = tokio::join!(closing, watching);
         assert!(most <= SOCKETS_PER_TURN, "{most} were closed at once");
+    }
+}
+
+/// A session that tells how many clients there are when it ends.
+#[derive(Debug)]
+struct Counting {
+    engine: Engine,
+    counted: mpsc::UnboundedSender<usize>,
+}
+
+impl Session for Counting {
+    fn accept(&mut self, message: RawMessage) -> Result<Option<Incoming>, Fault> {
+        Ok(Some(Incoming { message, number: None }))
+    }
+
+    fn handle(&self, _: Vec<Incoming>, _: Waker) -> JoinHandle<()> {
+        tokio::spawn(ready(()))
+    }
+
+    fn handled(&self) -> Option<u64> {
+        None
+    }
+
+    fn acknowledge(&mut self, _: u64) -> bool {
+        false
+    }
+
+    fn sequence(&self) -> Option<[u8; 16]> {
+        None
+    }
+
+    fn leave(&mut self, _: DisconnectReason, _: Option<JoinHandle<()>>, _: Vec<Incoming>) {
+        self.counted.send(self.engine.clients()).unwrap();
+    }
+}
+
+/// Whoever waits until no client is left then waits for the tasks of those that were.
+#[tokio::test]
+async fn a_client_counts_until_its_session_has_ended() {
+    let server = Server::start(16, QueueLimits::default());
+    let (counted, mut counts) = mpsc::unbounded_channel();
+    for leaves in [true, false] {
+        let session = Counting { engine: server.engine.clone(), counted: counted.clone() };
+        let (mut peer, socket) = duplex(1000);
+        let new_subscriber = NewSubscriber { session: Some(Box::new(session)), ..new_subscriber() };
+        let opening = ready(Some(Connection::portable(socket)));
+        server.engine.subscribe_connection("/", new_subscriber, opening).await.unwrap();
+        match leaves {
+            true => drop(peer),
+            false => {
+                peer.write_all(&masked(PING, b"")).await.unwrap();
+                server.stop().await;
+            }
+        }
+        assert_eq!(counts.recv().await, Some(1));
     }
 }
