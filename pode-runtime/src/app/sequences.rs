@@ -270,8 +270,8 @@ impl Sequences {
         }
     }
 
-    /// Finds the place of a message that came by a connection; numbers are from 1 to
-    /// 2⁵³. Its sequence begins with it, unless somebody has claimed that.
+    /// Finds the place of a message that came by a connection. Numbers are at least 1,
+    /// and below 2⁵³. Its sequence begins with it, unless somebody has claimed that.
     pub(crate) fn receive(&self, hold: &mut Hold, number: u64) -> Place {
         let Hold { id, holder, sequence, .. } = hold;
         let sequence = sequence.get_or_insert_with(|| self.known().enter(*id, *holder));

@@ -42,11 +42,12 @@ impl<Out> SignalEvent<Out> {
 
     /// Returns the number that the client gave the message, if it speaks `pode.v1`
     /// (`docs/protocol.md`) and did: 1 for its first message, 2 for the next one, below
-    /// 2⁵³. Each is handled once, in order, over all connections of the client and all processes that
-    /// hand over to each other. When the handler has returned, or has failed, the client
-    /// is told so.
-    /// A server that was started anew doesn't know which were handled before; see
-    /// [`may_be_repeated`](Self::may_be_repeated).
+    /// 2⁵³.
+    ///
+    /// Each is handled once, in order, over all connections of the client and all
+    /// processes that hand over to each other. When the handler has returned, or has
+    /// failed, the client is told so. A server that was started anew doesn't know which
+    /// were handled before; see [`may_be_repeated`](Self::may_be_repeated).
     pub fn message_number(&self) -> Option<u64> {
         self.number.map(|Number { number, .. }| number)
     }
