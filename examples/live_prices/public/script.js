@@ -26,7 +26,7 @@ let isLive;
 function hear(told) {
   epoch = told.epoch ?? epoch;
   at = told.reset ?? told.live ?? told.at ?? at;
-  if ("reset" in told) {
+  if ("reset" in told || told.resumed === false) {
     // It can't be known what was taken off the market meanwhile: begin anew.
     prices.clear();
     isLive = false;

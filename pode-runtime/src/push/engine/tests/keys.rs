@@ -309,10 +309,10 @@ impl Model {
     fn hear(&self, known: &mut Known, frame: &Value) -> Result<(), TestCaseError> {
         let number = |name: &str| frame.get(name).and_then(Value::as_u64);
         let before = known.at.unwrap_or_default();
-        if let Some(at) = number("reset") {
+        if number("reset").is_some() || frame.get("resumed") == Some(&false.into()) {
             known.values.clear();
             known.is_whole = true;
-            known.at = Some(at);
+            known.at = number("reset").or(number("at"));
         } else if let Some(at) = number("live") {
             prop_assert!(at >= before);
             known.at = Some(at);
