@@ -132,8 +132,11 @@ mod tests {
         prices.assert_silent().await;
         assert_eq!(crops, ["beans", "chickpeas", "lentils", "lupins"].map(str::to_owned).into());
 
-        server.post("/stalls").form(&[("crop", "peas")]).await.assert_status(204);
-        let price: serde_json::Value = prices.next_json().await;
-        assert_eq!(price["crop"], "peas");
+        let mut window = server.connect(PRICES).protocol_v1().await;
+        for _ in 0..4 {
+            window.next_received::<serde_json::Value>().await;
+        }
+        server.post("/stalls").form(&[("crop", "beans")]).await.assert_status(204);
+        assert_eq!(window.next_removal().await, "beans");
     }
 }

@@ -122,3 +122,22 @@ async fn each_room_has_keys_of_its_own() {
     assert_eq!(long.unwrap_err().to_string(), said);
     server.stop().await;
 }
+
+#[tokio::test]
+async fn a_test_hears_of_keys_and_of_a_reset() {
+    let server = pode::test::start(market()).await;
+    let mut client = server.connect(ROOM.at(&1)).protocol_v1().await;
+    client.until_live().await;
+    client.cut();
+    for symbol in ["a", "b", "c"] {
+        server.signals().send(ROOM.at(&1), &tick(symbol, 1)).await.unwrap();
+    }
+    client.come_back().await;
+    client.next_reset().await;
+    for symbol in ["b", "c"] {
+        assert_eq!(client.next_received::<Tick>().await.key.as_deref(), Some(symbol));
+    }
+    server.signals().remove(ROOM.at(&1), "b").await.unwrap();
+    assert_eq!(client.next_removal().await, "b");
+    client.assert_silent().await;
+}

@@ -39,6 +39,9 @@ pode_server! {
     signal REPLAYED: Value = "/replayed" { history_messages: 10, replay: Messages(2) };
     signal LATEST: Value = "/latest" { history_messages: 1, history_bytes: 1 };
     signal GREETED: Value = "/greeted" { history_messages: 1, history_bytes: 1 };
+    signal KEYS: String = "/keys" {
+        history_messages: 2, replay: All, latest_by: |text| text[..1].to_owned()
+    };
     signal CLUB: Value = "/club" { max_clients: 1 };
     signal BEATS: Value = "/beats" { history_messages: 10, heartbeat: 1s };
     signal PULSE: Value = "/pulse" { heartbeat: 1s };
@@ -294,6 +297,13 @@ impl Talk {
                     path => panic!("there is no signal at {path}"),
                 }
             };
+        }
+        if program["at"] == "/keys" {
+            let sent = match program["remove"].as_str() {
+                Some(key) => signals.remove(KEYS, key).await,
+                None => signals.send(KEYS, &text(&program["send"])).await,
+            };
+            return sent.expect("the program may do that");
         }
         at!(
             "/chat": CHAT, "/ask": ASKED, "/work": DONE, "/limited": LIMITED, "/ticks": TICKS,

@@ -98,14 +98,19 @@ class Machine:
         if "gap" in frame and frame["gap"]:
             self.epoch = frame.get("epoch", self.epoch)
             self.move(frame["gap"][1])
-        self.move(frame.get("at", frame.get("live")))
+        self.move(frame.get("at", frame.get("live", frame.get("reset"))))
         self.ticket = frame.get("ticket", self.ticket)
         told = self.acknowledge(frame["ack"]) if "ack" in frame else []
         about = {"re": frame["re"]} if "re" in frame else {}
         if "error" in frame:
             told.append({"error": {"error": frame["error"], **about}})
         if "data" in frame:
+            about.update({"key": frame["key"]} if "key" in frame else {})
             told.append({"message": {"data": frame["data"], **about}})
+        elif "key" in frame:
+            told.append({"removed": frame["key"]})
+        if "reset" in frame:
+            told.append("reset")
         if "gap" in frame:
             told.append({"gap": frame["gap"], "why": frame.get("why")})
         if "live" in frame:

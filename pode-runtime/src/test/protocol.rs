@@ -58,6 +58,8 @@ pub struct Received<T> {
     pub data: T,
     /// The position behind it; absent of a greeting, and where messages have no numbers.
     pub position: Option<Position>,
+    /// What it is the newest of, where messages have keys.
+    pub key: Option<String>,
     /// The number of the message of this client to which it is a reply.
     pub re: Option<u64>,
 }
@@ -69,6 +71,10 @@ pub(super) enum Told {
     Hello,
     Message(Received<Box<RawValue>>),
     Error(Received<String>),
+    /// This key is gone.
+    Removed(String),
+    /// All keys are to be forgotten; a hello that isn't resumed tells that, too.
+    Reset,
     Gap(Gap),
     Live,
     /// The messages of these numbers are handled.
@@ -219,18 +225,24 @@ impl Machine {
             self.epoch = number_of(&epoch);
         }
         let at = between.flatten().map(|(_, to)| to);
-        self.come_to(at.or(members.read("at")?).or(members.read("live")?));
+        let at = at.or(members.read("at")?).or(members.read("live")?);
+        self.come_to(at.or(members.read("reset")?));
         self.ticket = members.read("ticket")?.or(self.ticket.take());
         if let Some(number) = members.read("ack")? {
             self.acknowledge(number);
         }
-        let re = members.read("re")?;
+        let (re, key) = (members.read("re")?, members.read("key")?);
         let position = self.position.filter(|_| members.has("at"));
         if let Some(data) = members.read("error")? {
-            self.told.push_back(Told::Error(Received { data, position, re }));
+            self.told.push_back(Told::Error(Received { data, position, key: None, re }));
         }
         if let Some(data) = members.read("data")? {
-            self.told.push_back(Told::Message(Received { data, position, re }));
+            self.told.push_back(Told::Message(Received { data, position, key, re }));
+        } else if let Some(key) = key {
+            self.told.push_back(Told::Removed(key));
+        }
+        if members.has("reset") {
+            self.told.push_back(Told::Reset);
         }
         if let Some(between) = between {
             let why = members.read("why")?.unwrap_or_default();
@@ -400,7 +412,15 @@ mod tests {
                 Some(resumed) => json!({ "hello": { "id": hello.id, "resumed": resumed } }),
                 None => json!({ "hello": { "id": hello.id } }),
             },
-            Told::Message(it) => json!({ "message": with_re(json!({ "data": it.data }), it.re) }),
+            Told::Message(it) => {
+                let mut message = json!({ "data": it.data });
+                if let Some(key) = it.key {
+                    message["key"] = key.into();
+                }
+                json!({ "message": with_re(message, it.re) })
+            }
+            Told::Removed(key) => json!({ "removed": key }),
+            Told::Reset => json!("reset"),
             Told::Error(it) => json!({ "error": with_re(json!({ "error": it.data }), it.re) }),
             Told::Gap(gap) => json!({ "gap": gap.between, "why": gap.why }),
             Told::Live => json!("live"),

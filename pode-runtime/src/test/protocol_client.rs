@@ -90,8 +90,8 @@ impl<Out, In> ProtocolClient<Out, In> {
         let patience = self.patience();
         async move {
             match self.next_told("a message", patience).await {
-                Told::Message(Received { data, position, re }) => {
-                    Received { data: read(&data, patience), position, re }
+                Told::Message(Received { data, position, key, re }) => {
+                    Received { data: read(&data, patience), position, key, re }
                 }
                 other => unexpected("a message", &other, patience),
             }
@@ -136,6 +136,30 @@ impl<Out, In> ProtocolClient<Out, In> {
             match self.next_told("a gap", patience).await {
                 Told::Gap(gap) => gap,
                 other => unexpected("a gap", &other, patience),
+            }
+        }
+    }
+
+    /// Waits until the client is told that a key is removed, and returns it.
+    #[track_caller]
+    pub fn next_removal(&mut self) -> impl Future<Output = String> + Send {
+        let patience = self.patience();
+        async move {
+            match self.next_told("a removal", patience).await {
+                Told::Removed(key) => key,
+                other => unexpected("a removal", &other, patience),
+            }
+        }
+    }
+
+    /// Waits until the client is told to forget all keys: those that there are come next.
+    #[track_caller]
+    pub fn next_reset(&mut self) -> impl Future<Output = ()> + Send {
+        let patience = self.patience();
+        async move {
+            match self.next_told("a reset", patience).await {
+                Told::Reset => {}
+                other => unexpected("a reset", &other, patience),
             }
         }
     }
@@ -218,7 +242,7 @@ impl<Out, In> ProtocolClient<Out, In> {
         }
     }
 
-    /// Makes sure that no message, error or gap is left here; see
+    /// Makes sure that no message, error, removal, reset or gap is left here; see
     /// [`Client::assert_silent`].
     #[track_caller]
     pub fn assert_silent(&mut self) -> impl Future<Output = ()> + Send {
@@ -229,7 +253,12 @@ impl<Out, In> ProtocolClient<Out, In> {
             self.socket("silence", patience).assert_nothing_unread(patience).await;
             self.flush(patience).await;
             while let Some(told) = self.machine.told.pop_front() {
-                if let Told::Message(..) | Told::Error(..) | Told::Gap(_) = told {
+                if let Told::Message(..)
+                | Told::Error(..)
+                | Told::Removed(_)
+                | Told::Reset
+                | Told::Gap(_) = told
+                {
                     unexpected("nothing", &told, patience);
                 }
             }
@@ -378,6 +407,8 @@ fn unexpected(expected: &str, got: &Told, patience: Patience) -> ! {
     let got = match got {
         Told::Message(it) => json::shown(it.data.get().as_bytes()),
         Told::Error(it) => format!("the error {:?}", it.data),
+        Told::Removed(key) => format!("that the key {key:?} is removed"),
+        Told::Reset => "a reset".to_owned(),
         Told::Gap(gap) => format!("a gap: {gap:?}"),
         other => format!("{other:?}"),
     };
