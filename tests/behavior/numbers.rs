@@ -170,6 +170,8 @@ async fn a_message_is_acknowledged_when_its_handler_has_returned() {
             told.push(object);
         }
     }
+    // What came again may be acknowledged again.
+    acks.dedup();
     assert!([json!([1, 2]), json!([2])].contains(&json!(acks)), "{acks:?}");
     let expected = [
         json!({ "re": 1, "data": 7 }),

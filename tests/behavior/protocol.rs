@@ -200,7 +200,8 @@ struct Talk {
 enum Peer {
     /// Has sent its handshake.
     Connecting(TcpStream),
-    Connected(Box<WebSocketStream<TcpStream>>),
+    /// What stood in the last frame may come next.
+    Connected(Box<WebSocketStream<TcpStream>>, Option<String>),
 }
 
 impl Talk {
@@ -216,7 +217,7 @@ impl Talk {
             let got = response(&mut stream, expected).await;
             same(expected, &got)?;
             let stream = WebSocketStream::from_raw_socket(stream, Role::Client, None).await;
-            self.peers.insert(by, Peer::Connected(Box::new(stream)));
+            self.peers.insert(by, Peer::Connected(Box::new(stream), None));
         } else if let Some(program) = step.get("program") {
             self.program(program).await;
         } else if step.get("cut").is_some() {
@@ -317,7 +318,7 @@ impl Talk {
 impl Peer {
     async fn send(&mut self, message: Message) {
         match self {
-            Peer::Connected(stream) => {
+            Peer::Connected(stream, _) => {
                 within(stream.send(message), "room").await.expect("the connection is open");
             }
             Peer::Connecting(stream) => {
@@ -331,7 +332,7 @@ impl Peer {
     }
 
     async fn next(&mut self) -> Option<Message> {
-        let Peer::Connected(stream) = self else { return None };
+        let Peer::Connected(stream, _) = self else { return None };
         loop {
             match within(stream.next(), "a frame").await {
                 Some(Ok(Message::Ping(_))) => {}
@@ -341,13 +342,27 @@ impl Peer {
     }
 
     async fn next_text(&mut self) -> Result<String, String> {
-        match self.next().await {
-            Some(Message::Text(text)) => Ok(text.to_string()),
-            other => Err(format!("got {other:?}")),
+        if let Peer::Connected(_, acknowledgement) = self
+            && let Some(acknowledgement) = acknowledgement.take()
+        {
+            return Ok(acknowledgement);
         }
+        let text = match self.next().await {
+            Some(Message::Text(text)) => text.to_string(),
+            other => return Err(format!("got {other:?}")),
+        };
+        // Whether it stands in a reply depends on how fast the handler returns.
+        let Some((answer, number)) = apart(&text) else { return Ok(text) };
+        if let Peer::Connected(_, acknowledgement) = self {
+            *acknowledgement = Some(format!(r#"{{"ack":{number}}}"#));
+        }
+        Ok(answer)
     }
 
     async fn closed(&mut self) -> Result<u16, String> {
+        if let Peer::Connected(_, Some(acknowledgement)) = self {
+            return Err(format!("got {acknowledgement}"));
+        }
         match self.next().await {
             Some(Message::Close(frame)) => {
                 // What ends the connection.
@@ -358,6 +373,14 @@ impl Peer {
             other => Err(format!("got {other:?}")),
         }
     }
+}
+
+/// Takes the acknowledgement out of a reply or an error.
+fn apart(text: &str) -> Option<(String, u64)> {
+    let end = text.find(r#""data":"#).or_else(|| text.find(r#""error":"#))?;
+    let (before, behind) = text[..end].split_once(r#""ack":"#)?;
+    let (number, behind) = behind.split_once(',')?;
+    Some((format!("{before}{behind}{}", &text[end..]), number.parse().ok()?))
 }
 
 /// Reads what a response says of all that is expected.
