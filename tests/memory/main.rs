@@ -14,6 +14,7 @@ mod secrets;
 #[path = "../support/mod.rs"]
 mod support;
 mod visits;
+mod waiting;
 
 use std::alloc::System;
 use std::sync::{Mutex, PoisonError};
