@@ -58,7 +58,9 @@ impl<Out> SignalEvent<Out> {
     /// are sent again.
     ///
     /// A handler whose effect must not happen twice then looks whether it has: so a
-    /// message needs a mark of its own, which the effect keeps.
+    /// message needs a mark of its own, which the effect keeps. In the last of these
+    /// cases the handler may still be running, so the effect itself has to refuse a mark
+    /// that it has: by a unique key of the database, for one.
     pub fn may_be_repeated(&self) -> bool {
         self.number.is_some_and(|Number { may_be_repeated, .. }| may_be_repeated)
     }
