@@ -290,6 +290,24 @@ async fn a_ticket_is_good_at_its_path_and_for_its_client() {
     server.stop().await;
 }
 
+/// Whoever comes with the same name, and isn't the same client, has numbers of its own.
+#[tokio::test]
+async fn a_reply_says_its_number_to_the_client_that_asked() {
+    let server = start(counter(Arc::default())).await;
+    let (mut ada, hello) = connect(&server, "/named?name=ada", "pode.v1").await;
+    assert_eq!(hear(&mut ada).await, json!({ "live": 0 }));
+    ada.say(r#"{"n":1,"data":3}"#).await;
+    assert_eq!(hear(&mut ada).await["re"], 1);
+    let path = format!("/named?name=ada&resume={}-0", hello["epoch"].as_str().unwrap());
+    for offered in ["pode.v1", "pode.v1, pode.ticket.x"] {
+        let (mut other, _) = connect(&server, &path, offered).await;
+        assert_eq!(hear(&mut other).await, json!({ "at": 1, "data": 3 }));
+    }
+    let (mut ada, _) = connect(&server, &path, &ticket(&hello)).await;
+    assert_eq!(hear(&mut ada).await, json!({ "at": 1, "re": 1, "data": 3 }));
+    server.stop().await;
+}
+
 #[tokio::test]
 async fn a_ticket_is_renewed_in_time() {
     let server = start(counter(Arc::default())).await;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use pode_core::frame::Close;
 use pode_core::{ClientId, Message};
+use serde::{Deserialize, Serialize};
 use tokio::task::JoinHandle;
 
 use crate::push::raw_message::RawMessage;
@@ -54,14 +55,23 @@ pub(crate) trait Session: fmt::Debug + Send {
 pub(crate) struct Incoming {
     pub(crate) message: RawMessage,
     pub(crate) number: Option<Number>,
+    /// Whether it may have been handled before, by a server that nobody can ask.
+    pub(crate) may_be_repeated: bool,
+}
+
+impl Incoming {
+    /// Returns a message without a number.
+    pub(crate) fn plain(message: RawMessage) -> Incoming {
+        Incoming { message, number: None, may_be_repeated: false }
+    }
 }
 
 /// The number of a message in the sequence of its client.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Number {
     pub(crate) number: u64,
-    /// Whether it may have been handled before, by a server that nobody can ask.
-    pub(crate) may_be_repeated: bool,
+    /// See [`Session::sequence`].
+    pub(crate) sequence: [u8; 16],
 }
 
 /// Gives clients of `pode.v1` new tickets before theirs expire.

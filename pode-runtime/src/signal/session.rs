@@ -82,7 +82,7 @@ impl Handlers {
     /// Has a message handled. Every failure is reported to the client.
     async fn receive(&self, client: &SignalClient, message: Incoming) {
         let Some(receive) = &self.receive else { return };
-        let number = message.number.map(|Number { number, .. }| number);
+        let number = message.number;
         let handled = caught(async { receive(client.clone(), message).await }).await;
         let Err(failed) = handled else { return };
         let text = match failed {
@@ -167,7 +167,9 @@ impl ClientSession {
     /// Counts a message; returns whether the client may send it.
     fn is_in_rate(&mut self) -> bool {
         let Some(per_second) = self.messages_per_second else { return true };
-        let rate = self.rate.get_or_insert_with(|| match self.is_known {
+        // It may come back by its ticket.
+        let comes_back = self.is_known || self.hold.is_some();
+        let rate = self.rate.get_or_insert_with(|| match comes_back {
             true => self.handlers.rates.find(self.client.id(), per_second),
             false => Arc::new(Rate::new(per_second)),
         });
@@ -220,7 +222,7 @@ impl Session for ClientSession {
             return Err(Fault { message: Some(error_reply(&text)), close });
         }
         if self.hold.is_none() {
-            return Ok(Some(Incoming { message, number: None }));
+            return Ok(Some(Incoming::plain(message)));
         }
         let fault = |close| Fault { message: None, close };
         let wrapped = Wrapped::read(&message).ok_or_else(|| fault(Close::NOT_V1))?;
@@ -229,13 +231,13 @@ impl Session for ClientSession {
         let Some(number) = n.map(NonZero::get) else {
             return match again {
                 true => Err(fault(Close::NOT_V1)),
-                false => Ok(Some(Incoming { message, number: None })),
+                false => Ok(Some(Incoming::plain(message))),
             };
         };
         match self.place(number) {
             Some(Place::Next) => {
-                let number = Number { number, may_be_repeated: again };
-                Ok(Some(Incoming { message, number: Some(number) }))
+                let number = self.sequence().map(|sequence| Number { number, sequence });
+                Ok(Some(Incoming { message, number, may_be_repeated: again }))
             }
             Some(Place::Again) => Ok(None),
             Some(Place::Beyond) => Err(fault(Close::NOT_NEXT)),

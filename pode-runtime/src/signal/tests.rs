@@ -82,12 +82,13 @@ impl Process {
         let (hub, _deliveries) = Hub::new([("/", 16)]);
         let context = context_of(Signals::new(hub, Duration::ZERO));
         let seen = Arc::clone(seen);
-        let receive = move |_: SignalClient, Incoming { message, number }| {
+        let receive = move |_: SignalClient, incoming: Incoming| {
+            let Incoming { message, number, may_be_repeated } = incoming;
             let RawMessage::Text(text) = message else { unreachable!("messages are text") };
             let (payload, number) = (text.parse().unwrap(), number.unwrap());
             let seen = Arc::clone(&seen);
             async move {
-                let (number, may_be_repeated) = (number.number, number.may_be_repeated);
+                let number = number.number;
                 seen.lock().unwrap().push(Seen::Begun { payload, number, may_be_repeated });
                 for _ in 0..payload % 5 {
                     yield_now().await;
@@ -102,8 +103,12 @@ impl Process {
     }
 
     fn connection(&self, hold: Hold) -> Connection {
+        self.connection_of(ClientId::new(), hold, 0)
+    }
+
+    fn connection_of(&self, id: ClientId, hold: Hold, messages_per_second: u32) -> Connection {
         let info = ClientInfo {
-            id: ClientId::new(),
+            id,
             signal: "/",
             path: None,
             parameters: None,
@@ -113,7 +118,8 @@ impl Process {
         };
         let handlers = Arc::clone(&self.handlers);
         let client = SignalClient::new(info);
-        let session = ClientSession::new(client, false, handlers, 0, Some(hold), None);
+        let session =
+            ClientSession::new(client, false, handlers, messages_per_second, Some(hold), None);
         let (sent, waiting) = (VecDeque::new(), Vec::new());
         let context = Arc::clone(&self.context);
         Connection { context, session, sent, waiting, handling: None, is_closed: false }
@@ -395,6 +401,25 @@ fn run(steps: &[Step]) {
     });
 }
 
+/// Otherwise whoever comes back could send without end.
+#[tokio::test(start_paused = true)]
+async fn who_comes_back_by_a_ticket_has_sent_what_it_had() {
+    let process = Process::new(&Arc::default());
+    let (id, hold) = (ClientId::new(), process.context.sequences.begin(0));
+    let sequence = hold.id;
+    let mut connection = process.connection_of(id.clone(), hold, 2);
+    let accepts = |connection: &mut Connection, number: u64| {
+        let text = json!({ "n": number, "data": 0 }).to_string();
+        connection.session.accept(RawMessage::Text(text)).is_ok()
+    };
+    assert!(accepts(&mut connection, 1) && accepts(&mut connection, 2));
+    let (hold, _) = process.context.sequences.claim(sequence, 0).await.unwrap();
+    let mut next = process.connection_of(id, hold, 2);
+    assert!(!accepts(&mut next, 1));
+    tokio::time::advance(Duration::from_secs(1)).await;
+    assert!(accepts(&mut next, 1) && accepts(&mut next, 2) && !accepts(&mut next, 3));
+}
+
 /// A member of an object, as it is written, and whether it may stand there.
 fn member() -> impl Strategy<Value = (&'static str, String, bool)> {
     let data = prop_oneof![
@@ -427,7 +452,7 @@ fn accept(text: String) -> Option<(Option<u64>, String)> {
     let hold = process.context.sequences.begin(0);
     let mut connection = process.connection(hold);
     let incoming = connection.session.accept(RawMessage::Text(text)).ok()?;
-    let Incoming { message, number } = incoming.expect("it is the first one");
+    let Incoming { message, number, .. } = incoming.expect("it is the first one");
     let RawMessage::Text(data) = message else { unreachable!("messages are text") };
     Some((number.map(|number| number.number), data))
 }

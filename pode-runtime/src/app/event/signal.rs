@@ -27,12 +27,17 @@ use crate::push::session::Number;
 pub struct SignalEvent<Out> {
     client: SignalClient,
     number: Option<Number>,
+    may_be_repeated: bool,
     out: PhantomData<fn() -> Out>,
 }
 
 impl<Out> SignalEvent<Out> {
-    pub(crate) fn new(client: SignalClient, number: Option<Number>) -> SignalEvent<Out> {
-        SignalEvent { client, number, out: PhantomData }
+    pub(crate) fn new(
+        client: SignalClient,
+        number: Option<Number>,
+        may_be_repeated: bool,
+    ) -> SignalEvent<Out> {
+        SignalEvent { client, number, may_be_repeated, out: PhantomData }
     }
 
     /// Returns the client that sent the message.
@@ -62,7 +67,7 @@ impl<Out> SignalEvent<Out> {
     /// cases the handler may still be running, so the effect itself has to refuse a mark
     /// that it has: by a unique key of the database, for one.
     pub fn may_be_repeated(&self) -> bool {
-        self.number.is_some_and(|Number { may_be_repeated, .. }| may_be_repeated)
+        self.may_be_repeated
     }
 
     /// Sends a payload to the client that sent the message; see
@@ -72,7 +77,7 @@ impl<Out> SignalEvent<Out> {
     where
         Out: Payload,
     {
-        let answer = self.message_number().map(Answer::Reply);
+        let answer = self.number.map(Answer::Reply);
         let audience = Audience { answer, ..self.client.audience() };
         let ClientInfo { signal, context, .. } = &*self.client.info;
         context.signals.send_to(signal, audience, payload)
@@ -240,7 +245,7 @@ impl SignalClient {
     pub(crate) async fn tell_error(
         &self,
         message: Message,
-        number: Option<u64>,
+        number: Option<Number>,
     ) -> Result<(), SendError> {
         let audience = Audience { answer: Some(Answer::Error(number)), ..self.audience() };
         let envelope = Envelope::new(audience, message);
@@ -260,7 +265,7 @@ pub(super) fn parameters<P: Parameters>(values: Option<&Arc<dyn Any + Send + Syn
 
 impl<Out> Clone for SignalEvent<Out> {
     fn clone(&self) -> Self {
-        SignalEvent::new(self.client.clone(), self.number)
+        SignalEvent::new(self.client.clone(), self.number, self.may_be_repeated)
     }
 }
 

@@ -125,14 +125,13 @@ impl LogReader<'_> {
         if !is_same {
             *place = None;
             let is_meant = |number, audience: &_| behind.is_meant(number, audience, client);
+            let sequence = client.sequence();
             let write = |stored: &Stored<'_, Audience>, bytes: &mut _| {
                 let Stored { number, audience, key, frame, .. } = *stored;
                 let key = key.map(|key| &**key);
                 let answer = audience.and_then(|audience| audience.answer);
-                form.write(
-                    Sent { next: Some(number + 1), answer, handled: None, key, frame },
-                    bytes,
-                );
+                let next = Some(number + 1);
+                form.write(Sent { next, answer, sequence, handled: None, key, frame }, bytes);
             };
             let path = &client.path;
             *next = log.with(|log| log.read(path, wanted, is_meant, write, frames))?;

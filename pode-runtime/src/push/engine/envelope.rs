@@ -19,6 +19,7 @@ use tokio::sync::oneshot;
 
 use crate::base::log::ration::rationed;
 use crate::base::seconds::seconds;
+use crate::push::session::Number;
 
 /// Sent once, and taken by each shard with clients of the path.
 #[derive(Clone, Debug)]
@@ -50,9 +51,9 @@ pub(crate) struct Audience {
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Answer {
     /// A message as any other.
-    Reply(u64),
+    Reply(Number),
     /// An object that says what was wrong.
-    Error(Option<u64>),
+    Error(Option<Number>),
 }
 
 /// A message with a key.

@@ -49,9 +49,14 @@ impl Form {
     pub(super) fn greeting(self, frame: &Bytes) -> Bytes {
         match self {
             Form::Plain => frame.clone(),
-            Form::V1 => {
-                self.framed(Sent { next: None, answer: None, handled: None, key: None, frame })
-            }
+            Form::V1 => self.framed(Sent {
+                next: None,
+                answer: None,
+                sequence: None,
+                handled: None,
+                key: None,
+                frame,
+            }),
         }
     }
 
@@ -63,7 +68,7 @@ impl Form {
 
     /// Appends the frame of a message.
     pub(super) fn write(self, message: Sent<'_>, bytes: &mut Vec<u8>) {
-        let Sent { next, answer, handled, key, frame } = message;
+        let Sent { next, answer, sequence, handled, key, frame } = message;
         if self == Form::Plain {
             return bytes.extend_from_slice(frame);
         }
@@ -80,7 +85,9 @@ impl Form {
             Some(Answer::Reply(re)) => (Some(re), false),
             Some(Answer::Error(re)) => (re, true),
         };
-        let mut re = re.map(|re| format!(r#""re":{re},"#)).unwrap_or_default();
+        // Another client with its id has numbers of its own.
+        let re = re.filter(|re| Some(re.sequence) == sequence);
+        let mut re = re.map(|re| format!(r#""re":{},"#, re.number)).unwrap_or_default();
         if let Some(handled) = handled {
             re += &format!(r#""ack":{handled},"#);
         }
@@ -100,6 +107,8 @@ pub(super) struct Sent<'a> {
     /// The number of the next one, if messages have numbers.
     pub(super) next: Option<u64>,
     pub(super) answer: Option<Answer>,
+    /// What names the sequence of the client that is answered.
+    pub(super) sequence: Option<[u8; 16]>,
     /// Up to which number messages of its client are handled, if that is told with it.
     pub(super) handled: Option<u64>,
     /// What it is the newest of.
@@ -118,6 +127,8 @@ pub(super) struct Batch {
     pub(super) first: Option<u64>,
     /// Those of all, or none.
     answers: Vec<Answer>,
+    /// What names the sequence of the client that is answered.
+    sequence: Option<[u8; 16]>,
     /// Up to which number messages of their client are handled, if it is told with the
     /// last one.
     pub(super) handled: Option<u64>,
@@ -147,12 +158,18 @@ impl Batch {
     pub(super) fn new(frames: Vec<Bytes>, first: Option<u64>) -> Batch {
         let (answers, keys) = (Vec::new(), Vec::new());
         let (plain, v1) = (Joined::new(frames), OnceLock::new());
-        Batch { plain, v1, first, answers, handled: None, keys }
+        Batch { plain, v1, first, answers, sequence: None, handled: None, keys }
     }
 
-    /// Says which messages they answer, and up to which number these are handled.
-    pub(super) fn with_answers(self, answers: Vec<Answer>, handled: Option<u64>) -> Batch {
-        Batch { answers, handled, ..self }
+    /// Says which messages of which sequence they answer, and up to which number these
+    /// are handled.
+    pub(super) fn with_answers(
+        self,
+        answers: Vec<Answer>,
+        sequence: Option<[u8; 16]>,
+        handled: Option<u64>,
+    ) -> Batch {
+        Batch { answers, sequence, handled, ..self }
     }
 
     /// Gives each message its key.
@@ -174,7 +191,7 @@ impl Batch {
             let key = self.keys.get(index).map(|key| &**key);
             let is_last = index + 1 == self.plain.frames.len();
             let handled = self.handled.filter(|_| is_last);
-            form.framed(Sent { next, answer, handled, key, frame })
+            form.framed(Sent { next, answer, sequence: self.sequence, handled, key, frame })
         };
         Joined::new(self.plain.frames.iter().enumerate().map(frame).collect())
     }
@@ -266,6 +283,7 @@ mod tests {
     use pode_core::Message;
 
     use super::*;
+    use crate::push::session::Number;
 
     /// Returns the text in a frame, after checking that it is one.
     fn text_of(frame: &[u8]) -> &[u8] {
@@ -296,20 +314,28 @@ mod tests {
     #[test]
     fn an_answer_says_to_which_message() {
         let (error, data) = (r#"{"error":"no"}"#, "{}");
+        let re = |number, sequence| Number { number, sequence: [sequence; 16] };
         for (answer, json, expected) in [
             (Answer::Error(None), error, r#"{"at":8,"error":"no"}"#),
-            (Answer::Error(Some(3)), error, r#"{"at":8,"re":3,"error":"no"}"#),
-            (Answer::Reply(3), data, r#"{"at":8,"re":3,"data":{}}"#),
+            (Answer::Error(Some(re(3, 1))), error, r#"{"at":8,"re":3,"error":"no"}"#),
+            (Answer::Error(Some(re(3, 2))), error, r#"{"at":8,"error":"no"}"#),
+            (Answer::Reply(re(3, 1)), data, r#"{"at":8,"re":3,"data":{}}"#),
+            // To another one with its id.
+            (Answer::Reply(re(3, 2)), data, r#"{"at":8,"data":{}}"#),
         ] {
             let frame = Message::text(json).frame().clone();
-            let batch = Batch::new(vec![frame.clone()], Some(7)).with_answers(vec![answer], None);
+            let batch = Batch::new(vec![frame.clone()], Some(7)).with_answers(
+                vec![answer],
+                Some([1; 16]),
+                None,
+            );
             assert_eq!(text_of(&batch.in_form(Form::V1).joined), expected.as_bytes());
             assert_eq!(batch.in_form(Form::Plain).joined, frame);
         }
         // Only the last one says that both are handled.
         let frames = vec![Message::text("1").frame().clone(), Message::text("2").frame().clone()];
-        let answers = vec![Answer::Reply(3), Answer::Reply(4)];
-        let batch = Batch::new(frames, None).with_answers(answers, Some(4));
+        let answers = vec![Answer::Reply(re(3, 1)), Answer::Reply(re(4, 1))];
+        let batch = Batch::new(frames, None).with_answers(answers, Some([1; 16]), Some(4));
         let expected = [r#"{"re":3,"data":1}"#, r#"{"re":4,"ack":4,"data":2}"#];
         for (frame, expected) in batch.in_form(Form::V1).frames.iter().zip(expected) {
             assert_eq!(text_of(frame), expected.as_bytes());

@@ -386,12 +386,6 @@ impl Path {
         answer
     }
 
-    /// Returns the number up to which messages of a client are handled, unless it was
-    /// told so.
-    fn handled(&self, client: &Audience) -> Option<u64> {
-        self.clients[*self.select(client).first()?].handled()
-    }
-
     /// Takes what is due; `None` if nothing is. Then the shard is woken for the
     /// next envelope.
     pub(super) fn next_due(&mut self) -> Option<Due> {
@@ -408,7 +402,11 @@ impl Path {
         let mut keys = Vec::from_iter(key.cloned());
         // Looked at before the channel is seen to be empty: then what the handlers of
         // these messages have sent is in this batch or came before.
-        let handled = audience.filter(|_| !answers.is_empty()).and_then(|it| self.handled(it));
+        let answered = audience.filter(|_| !answers.is_empty());
+        let answered = answered.and_then(|it| self.select(it).into_iter().next());
+        let answered = answered.map(|slot| &self.clients[slot]);
+        let sequence = answered.and_then(|client| client.subscriber.sequence());
+        let handled = answered.and_then(Client::handled);
         let mut is_all = false;
         while frames.len() < BURST_MESSAGES && bytes < BURST_BYTES {
             let Some((envelope, next)) = self.next_envelope() else {
@@ -433,7 +431,7 @@ impl Path {
         }
         let first_number = self.log.as_ref().map(|_| next.saturating_sub(1));
         let batch = Batch::new(frames, first_number)
-            .with_answers(answers, handled.filter(|_| is_all))
+            .with_answers(answers, sequence, handled.filter(|_| is_all))
             .with_keys(keys);
         Some(Due::Messages(batch, first))
     }

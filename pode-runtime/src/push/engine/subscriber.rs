@@ -31,6 +31,13 @@ pub(super) struct Subscriber {
     pub(super) _permit: Option<ConnectionPermit>,
 }
 
+impl Subscriber {
+    /// Returns what names the sequence of its messages, if it may send any by `pode.v1`.
+    pub(super) fn sequence(&self) -> Option<[u8; 16]> {
+        self.inbox.as_ref()?.sequence()
+    }
+}
+
 /// The groups of a client. A single group needs no allocation of its own: a
 /// client's small data stays together with that of other clients, instead of
 /// being scattered among the memory that handshakes leave behind.

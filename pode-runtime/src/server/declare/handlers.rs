@@ -37,13 +37,13 @@ macro_rules! handlers {
             {
                 self.edit_handlers(signal.as_str(), |handlers| {
                     handlers.receive = Some(Box::new(move |client, incoming: Incoming| {
-                        let Incoming { message, number } = incoming;
+                        let Incoming { message, number, may_be_repeated } = incoming;
                         let message = match In::from_message(message) {
                             Ok(message) => message,
                             Err(sentence) => return refused(sentence),
                         };
                         let Some(($($value,)*)) = client.parameters() else { return unknown() };
-                        let done = handler(SignalEvent::new(client, number), $($value,)* message);
+                        let done = handler(SignalEvent::new(client, number, may_be_repeated), $($value,)* message);
                         async move { done.await.into_result() }.boxed()
                     }));
                 });

@@ -410,6 +410,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::push::session::Number;
 
     #[tokio::test]
     async fn what_is_said_is_heard() {
@@ -480,6 +481,7 @@ mod tests {
             except: Some(ada.clone()),
             answer: None,
         };
+        let re = |number| Number { number, sequence: [255; 16] };
         let ada_gets =
             |answer| Audience { answer: Some(answer), ..Audience::client(None, ada.clone()) };
         let command = |command| Envelope::Command(Arc::new(command));
@@ -490,8 +492,8 @@ mod tests {
             Envelope::new(crew.clone(), Message::text("")),
             Envelope::new(Audience::client(None, ada.clone()), Message::binary(b"x")),
             Envelope::new(ada_gets(Answer::Error(None)), Message::text("{}")),
-            Envelope::new(ada_gets(Answer::Error(Some(7))), Message::text("{}")),
-            Envelope::new(ada_gets(Answer::Reply(u64::MAX)), Message::text("1")),
+            Envelope::new(ada_gets(Answer::Error(Some(re(7)))), Message::text("{}")),
+            Envelope::new(ada_gets(Answer::Reply(re(u64::MAX))), Message::text("1")),
             Envelope::keyed(None, "ü".into(), Message::text("ü")),
             Envelope::keyed(path.clone(), "".into(), Message::binary(b"\xff")),
             Envelope::keyed(None, "gone".into(), Message::removal()),

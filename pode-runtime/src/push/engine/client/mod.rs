@@ -177,7 +177,7 @@ impl Client {
     /// Returns why it is closed as its id now belongs to another connection, with
     /// messages of this sequence.
     pub(super) fn replaced_by(&self, sequence: Option<[u8; 16]>) -> Close {
-        let own = self.subscriber.inbox.as_ref().and_then(|inbox| inbox.sequence());
+        let own = self.subscriber.sequence();
         match self.speaks {
             Speaks::Plain => Close::REPLACED,
             // Another client, with the same name.
@@ -239,10 +239,10 @@ impl Client {
     /// as often as said by `recent`.
     pub(super) fn renew(&mut self, renews: &dyn Renews, signal: &str, recent: Duration) {
         let Speaks::V1 { is_set } = self.speaks else { return };
-        let Subscriber { id, path, opened, inbox, .. } = &self.subscriber;
+        let Subscriber { id, path, opened, .. } = &self.subscriber;
         let is_due = |period| opened.has_come_round(period, recent);
         if self.is_admitted() && renews.period().is_some_and(is_due) {
-            let sequence = inbox.as_ref().and_then(|inbox| inbox.sequence());
+            let sequence = self.subscriber.sequence();
             let renewal = Renewal { signal, path: path.as_deref(), id, is_set, sequence };
             let frame = form::ticket(&renews.renew(&renewal));
             self.send_queue.get_or_insert_default().owe(frame);

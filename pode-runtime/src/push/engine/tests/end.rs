@@ -310,7 +310,7 @@ struct Counting {
 
 impl Session for Counting {
     fn accept(&mut self, message: RawMessage) -> Result<Option<Incoming>, Fault> {
-        Ok(Some(Incoming { message, number: None }))
+        Ok(Some(Incoming::plain(message)))
     }
 
     fn handle(&self, _: Vec<Incoming>, _: Waker) -> JoinHandle<()> {
