@@ -95,6 +95,9 @@ class Machine:
         frame = json.loads(text)
         if "hello" in frame:
             return self.begin(frame)
+        if not frame.keys() - {"at"}:
+            # A sign of life: this connection has lasted for a while.
+            self.attempts = 0
         if "gap" in frame and frame["gap"]:
             self.epoch = frame.get("epoch", self.epoch)
             self.move(frame["gap"][1])
@@ -118,7 +121,9 @@ class Machine:
         return [("told", it) for it in told]
 
     def begin(self, hello):
-        self.hello, self.attempts = hello, 0
+        self.hello = hello
+        if "beat" not in hello:
+            self.attempts = 0
         self.epoch, self.position = hello.get("epoch"), None
         self.move(hello.get("at"))
         self.ticket = hello.get("ticket", self.ticket)

@@ -103,16 +103,24 @@ def hold_all(folder):
 
 
 def wait_longer():
-    """Each while is longer than the one before, up to a bound, until there is a hello."""
+    """Each while is longer than the one before, up to a bound, until a connection has lasted."""
     machine, whiles = Machine("/chat"), []
     for _ in range(100):
         machine.closed(1006)
         whiles.append(machine.delay(1))
     assert whiles == sorted(whiles) and whiles[0] < whiles[3] and whiles[-1] <= 60, whiles
-    machine.opened("pode.v1")
-    machine.receive('{"hello":1}')
-    machine.closed(1006)
-    assert machine.delay(1) == whiles[0] and machine.delay(0.5) < whiles[0]
+    for came in ['{"hello":1,"beat":25}', '{"ack":1}', '{"at":1,"data":2}']:
+        machine.opened("pode.v1")
+        machine.receive(came)
+    # Two clients with one ticket, who take the connection from each other.
+    machine.closed(4409)
+    assert machine.delay(1) == whiles[-1]
+    for hello, sign in [('{"hello":1,"beat":25}', '{"at":2}'), ('{"hello":1}', '{"ack":1}')]:
+        machine.opened("pode.v1")
+        machine.receive(hello)
+        machine.receive(sign)
+        machine.closed(1006)
+        assert machine.delay(1) == whiles[0] and machine.delay(0.5) < whiles[0]
 
 
 def talk(host, port):
