@@ -4,6 +4,12 @@
 //! One connection at a time holds a sequence. Whoever claims it gets it when no message
 //! of it is being handled any more, and nothing that came by an earlier connection is
 //! handled then.
+//!
+//! Here is which there are, and who has them; a `sequence` knows its messages.
+
+mod sequence;
+#[cfg(test)]
+mod tests;
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
@@ -13,9 +19,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
+pub(crate) use self::sequence::{Hold, Place};
+use self::sequence::{Holder, Sequence};
 use crate::base::seconds::seconds;
 use crate::push::engine::random_epoch;
 
@@ -89,65 +97,6 @@ pub(crate) struct Left {
     pub(crate) heard: u64,
     /// For how many seconds it is still kept.
     pub(crate) seconds: u32,
-}
-
-/// The numbered messages of one client.
-#[derive(Debug)]
-pub(crate) struct Sequence {
-    state: Mutex<State>,
-    /// Notified when a message is handled.
-    handled: Notify,
-}
-
-#[derive(Debug)]
-struct State {
-    /// The connection that holds it.
-    holder: Option<Holder>,
-    /// The number of the last message that came by this connection; 0 if none did, and
-    /// nothing is known of those before.
-    received: u64,
-    is_handling: bool,
-    /// The number of the last message that is handled.
-    heard: u64,
-    /// Up to which number this connection was told so.
-    acknowledged: u64,
-    /// Whether another process has it.
-    is_given: bool,
-    /// The second in which it is forgotten, while it has no connection.
-    until: Option<u32>,
-}
-
-type Holder = NonZero<u64>;
-
-/// A connection's hold on the sequence of its client. To be [left](Sequences::leave).
-#[derive(Clone, Debug)]
-pub(crate) struct Hold {
-    pub(crate) id: SequenceId,
-    holder: Holder,
-    /// Absent before its first message, unless it was claimed.
-    sequence: Option<Arc<Sequence>>,
-    /// For how many seconds it is kept without a connection.
-    kept_seconds: u32,
-}
-
-/// What becomes of a message that came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
-    /// It is the next one.
-    Next,
-    /// It came before.
-    Again,
-    /// Others should have come before.
-    Beyond,
-    /// Another connection holds the sequence.
-    Elsewhere,
-}
-
-/// A message that is being handled, until this is dropped.
-#[derive(Debug)]
-pub(crate) struct Turn<'sequence> {
-    sequence: &'sequence Sequence,
-    number: u64,
 }
 
 /// A claim that may be dropped before it is done.
@@ -275,25 +224,7 @@ impl Sequences {
     pub(crate) fn receive(&self, hold: &mut Hold, number: u64) -> Place {
         let Hold { id, holder, sequence, .. } = hold;
         let sequence = sequence.get_or_insert_with(|| self.known().enter(*id, *holder));
-        let mut state = sequence.state();
-        if state.holder != Some(*holder) {
-            return Place::Elsewhere;
-        }
-        if state.received == 0 {
-            // Its client may have told others to a server that forgot them.
-            let before = number - 1;
-            (state.received, state.heard, state.acknowledged) = (number, before, before);
-            Place::Next
-        } else if number <= state.received {
-            // What its client was told is told again.
-            state.acknowledged = state.acknowledged.min(number - 1);
-            Place::Again
-        } else if number == state.received + 1 {
-            state.received = number;
-            Place::Next
-        } else {
-            Place::Beyond
-        }
+        sequence.receive(*holder, number)
     }
 }
 
@@ -355,194 +286,5 @@ impl Known {
         if self.by_id.len() < self.by_id.capacity() / 4 {
             self.by_id.shrink_to_fit();
         }
-    }
-}
-
-impl Sequence {
-    fn new(holder: Option<Holder>, heard: u64) -> Arc<Sequence> {
-        let state = State {
-            holder,
-            received: heard,
-            is_handling: false,
-            heard,
-            acknowledged: heard,
-            is_given: false,
-            until: None,
-        };
-        Arc::new(Sequence { state: Mutex::new(state), handled: Notify::new() })
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        // No code that holds the lock can panic midway.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Waits until no message is being handled, and begins there with those of the new
-    /// holder; returns the number of the last one.
-    async fn is_free(&self) -> u64 {
-        loop {
-            let handled = self.handled.notified();
-            {
-                let mut state = self.state();
-                if !state.is_handling {
-                    (state.received, state.acknowledged) = (state.heard, state.heard);
-                    return state.heard;
-                }
-            }
-            handled.await;
-        }
-    }
-
-    /// Returns whether this connection held it, and does no more.
-    fn let_go(&self, holder: Holder) -> bool {
-        self.state().holder.take_if(|it| *it == holder).is_some()
-    }
-}
-
-impl Hold {
-    /// Begins to handle a message; `None` if another connection holds the sequence.
-    pub(crate) fn handle(&self, number: u64) -> Option<Turn<'_>> {
-        let sequence = self.sequence.as_ref()?;
-        let mut state = sequence.state();
-        if state.holder != Some(self.holder) {
-            return None;
-        }
-        state.is_handling = true;
-        Some(Turn { sequence, number })
-    }
-
-    /// Returns up to which number messages are handled, unless the client was told so.
-    pub(crate) fn handled(&self) -> Option<u64> {
-        let state = self.sequence.as_ref()?.state();
-        (state.holder == Some(self.holder) && state.heard > state.acknowledged)
-            .then_some(state.heard)
-    }
-
-    /// Notes that the client is told so; returns whether that is news.
-    pub(crate) fn acknowledge(&self, number: u64) -> bool {
-        let Some(sequence) = &self.sequence else { return false };
-        let mut state = sequence.state();
-        let is_news = number > state.acknowledged;
-        state.acknowledged = state.acknowledged.max(number);
-        is_news
-    }
-}
-
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        let mut state = self.sequence.state();
-        (state.is_handling, state.heard) = (false, self.number);
-        drop(state);
-        self.sequence.handled.notify_waiters();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use tokio::time::{Instant, advance};
-
-    use super::*;
-
-    /// Has a message of a sequence handled, which is then left.
-    fn handle_one(sequences: &Sequences) -> SequenceId {
-        let mut hold = sequences.begin(0);
-        assert_eq!(sequences.receive(&mut hold, 1), Place::Next);
-        drop(hold.handle(1).unwrap());
-        sequences.leave(&hold);
-        hold.id
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_sequence_is_kept_for_its_time() {
-        let sequences = Sequences::default();
-        let (short, longer) = (handle_one(&sequences), {
-            let mut hold = sequences.begin(600);
-            assert_eq!(sequences.receive(&mut hold, 1), Place::Next);
-            drop(hold.handle(1).unwrap());
-            sequences.leave(&hold);
-            hold.id
-        });
-        advance(Duration::from_secs(u64::from(MIN_KEPT_SECONDS) - 2)).await;
-        let (hold, heard) = sequences.claim(short, 0).await.unwrap();
-        assert_eq!(heard, 1);
-        sequences.leave(&hold);
-        // From then on, it is kept as long again.
-        advance(Duration::from_secs(u64::from(MIN_KEPT_SECONDS) - 2)).await;
-        assert!(sequences.claim(short, 0).await.is_some());
-        advance(Duration::from_secs(300)).await;
-        assert!(sequences.claim(longer, 0).await.is_some());
-        // It has a connection, however long that lasts.
-        advance(Duration::from_secs(100_000)).await;
-        assert_eq!(sequences.claim(short, 0).await.unwrap().1, 1);
-
-        let left = handle_one(&sequences);
-        advance(Duration::from_secs(u64::from(MIN_KEPT_SECONDS) + 1)).await;
-        assert!(sequences.claim(left, 0).await.is_none(), "it is forgotten");
-        // One that began later and has had no message yet isn't.
-        let hold = sequences.begin(0);
-        assert_eq!(sequences.claim(hold.id, 0).await.unwrap().1, 0);
-        // Of another process, nothing is known.
-        let foreign = Sequences::default().begin(0).id;
-        assert!(sequences.claim(foreign, 0).await.is_none());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn sequences_without_end_take_no_memory_without_end() {
-        let sequences = Sequences::default();
-        let first = handle_one(&sequences);
-        for _ in 0..MAX_LEFT + 10 {
-            handle_one(&sequences);
-        }
-        {
-            let known = sequences.known();
-            assert_eq!((known.left.len(), known.by_id.len()), (MAX_LEFT, MAX_LEFT));
-        }
-        assert!(sequences.claim(first, 0).await.is_none());
-        advance(Duration::from_secs(u64::from(MIN_KEPT_SECONDS) + 1)).await;
-        handle_one(&sequences);
-        let known = sequences.known();
-        assert_eq!(known.by_id.len(), 1);
-        assert!(known.by_id.capacity() < 100, "{}", known.by_id.capacity());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn who_waits_for_a_handler_waits_for_five_seconds() {
-        let sequences = Sequences::default();
-        let mut hold = sequences.begin(0);
-        sequences.receive(&mut hold, 1);
-        let turn = hold.handle(1).unwrap();
-        let began = Instant::now();
-        assert!(sequences.claim(hold.id, 0).await.is_none());
-        assert_eq!(began.elapsed(), CLAIM_TIMEOUT);
-        drop(turn);
-        // Nobody has it meanwhile, and it is known as ever.
-        assert_eq!(sequences.receive(&mut hold, 2), Place::Elsewhere);
-        assert_eq!(sequences.claim(hold.id, 0).await.unwrap().1, 1);
-
-        // A process that says nothing is waited for as long.
-        let (asks, _asked) = mpsc::unbounded_channel();
-        sequences.ask(Some(asks));
-        let foreign = Sequences::default().begin(0).id;
-        let began = Instant::now();
-        assert!(sequences.claim(foreign, 0).await.is_none());
-        assert_eq!(began.elapsed(), CLAIM_TIMEOUT);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn what_another_process_has_is_handled_here_no_more() {
-        let (older, newer) = (Sequences::default(), Sequences::default());
-        let mut hold = older.begin(0);
-        older.receive(&mut hold, 1);
-        drop(hold.handle(1).unwrap());
-        let left = older.give(hold.id).await.unwrap();
-        assert_eq!(older.receive(&mut hold, 2), Place::Elsewhere);
-        assert!(older.claim(hold.id, 0).await.is_none(), "also if that one dies");
-        assert_eq!(older.left(), []);
-        newer.take(left);
-        let (mut hold, heard) = newer.claim(hold.id, 0).await.unwrap();
-        assert_eq!((heard, newer.receive(&mut hold, 2)), (1, Place::Next));
-        // What is told late changes nothing.
-        newer.take(Left { id: hold.id, heard: 0, seconds: 9 });
-        assert_eq!(newer.receive(&mut hold, 3), Place::Next);
     }
 }
