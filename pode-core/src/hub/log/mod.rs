@@ -12,6 +12,7 @@ mod path;
 mod read;
 mod ring;
 mod state;
+mod stored;
 #[cfg(test)]
 mod tests;
 
@@ -20,7 +21,8 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use self::path::PathLog;
-pub use self::read::{Frames, Snapshot, Stored, Wanted};
+pub use self::read::{Frames, Snapshot, Wanted};
+pub use self::stored::Stored;
 use super::Position;
 
 /// How many messages of a path are kept while there is room, even if fewer are
@@ -382,20 +384,6 @@ impl<A: Weigh> Log<A> {
             }
         }
     }
-}
-
-/// Joins two sequences that are sorted.
-fn merged<T>(
-    one: impl Iterator<Item = T>,
-    other: impl Iterator<Item = T>,
-    is_first: impl Fn(&T, &T) -> bool,
-) -> impl Iterator<Item = T> {
-    let (mut one, mut other) = (one.peekable(), other.peekable());
-    std::iter::from_fn(move || match (one.peek(), other.peek()) {
-        (Some(first), Some(second)) if is_first(second, first) => other.next(),
-        (Some(_), _) => one.next(),
-        (None, _) => other.next(),
-    })
 }
 
 /// Returns what a path counts, whatever its messages; nothing if it is the only one.

@@ -3,7 +3,8 @@
 
 use super::ring::{Entry, Ring};
 use super::state::State;
-use super::{LogBounds, LogEntry, Rank, SLACK_BYTES, SLACK_MESSAGES, Stored, Weigh, merged};
+use super::stored::{Stored, merged};
+use super::{LogBounds, LogEntry, Rank, SLACK_BYTES, SLACK_MESSAGES, Weigh};
 
 #[derive(Clone, Debug)]
 pub(super) struct PathLog<A> {

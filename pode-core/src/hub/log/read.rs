@@ -1,10 +1,9 @@
 //! Reading a log: what is kept of a path, from where, and what is missing.
 
-use std::sync::Arc;
-
 use super::path::PathLog;
 use super::ring::Entry;
-use super::{Log, LogGap, Path, Weigh, merged};
+use super::stored::{Stored, merged};
+use super::{Log, LogGap, Path, Weigh};
 use crate::hub::Position;
 
 /// How much is read at a time, unless a single message is larger.
@@ -12,28 +11,6 @@ const MAX_READ_BYTES: usize = 64 << 10;
 
 /// How many messages are looked at for one read.
 const MAX_READ_MESSAGES: usize = 4096;
-
-/// A message as it is kept.
-#[derive(Debug)]
-pub struct Stored<'log, A> {
-    /// Its number.
-    pub number: u64,
-    /// When it was sent.
-    pub sent: u32,
-    /// Absent if it is for everyone.
-    pub audience: Option<&'log Arc<A>>,
-    /// Its key, if it has one.
-    pub key: Option<&'log Arc<str>>,
-    /// The message as it was sent; empty if its key was removed.
-    pub frame: &'log [u8],
-}
-
-impl<A> Stored<'_, A> {
-    /// Whether it comes before another one.
-    pub(super) fn is_before(&self, other: &Self) -> bool {
-        self.number < other.number
-    }
-}
 
 /// What is read of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

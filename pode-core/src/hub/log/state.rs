@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::mem;
 use std::sync::Arc;
 
-use super::{Stored, merged};
+use super::stored::{Stored, merged};
 
 /// What a key takes of the bytes that a log may have, besides its text and its
 /// message: its places in two trees, and two allocations.
