@@ -241,6 +241,30 @@ async fn who_comes_back_is_let_in_when_nothing_of_it_is_being_handled() {
     server.stop().await;
 }
 
+/// It is let in, but the handler doesn't see its message twice.
+#[tokio::test]
+async fn a_message_that_takes_longer_than_a_claim_waits_is_handled_once() {
+    let desk = Arc::<Desk>::default();
+    let server = start(counter(Arc::clone(&desk))).await;
+    let (mut lost, hello) = connect(&server, "/late", "pode.v1").await;
+    lost.say(r#"{"n":1,"data":7}"#).await;
+    within(desk.begun.notified(), "a message").await;
+    let (mut client, hello) = connect(&server, "/late", &ticket(&hello)).await;
+    let told = (&hello["heard"], &hello["handling"], &hello["known"]);
+    assert_eq!(told, (&json!(0), &json!(1), &json!(true)));
+    client.say_all([r#"{"n":1,"data":7}"#, r#"{"n":2,"data":8}"#].map(str::to_owned)).await;
+    desk.go.notify_one();
+    within(desk.begun.notified(), "the next message").await;
+    desk.go.notify_one();
+    let mut replies = Vec::new();
+    while replies.len() < 2 {
+        replies.extend(hear(&mut client).await.get("re").cloned());
+    }
+    assert_eq!(replies, [1, 2]);
+    assert_eq!(*desk.seen.lock().unwrap(), [(Some(1), 7), (Some(2), 8)]);
+    server.stop().await;
+}
+
 #[tokio::test]
 async fn a_ticket_is_good_at_its_path_and_for_its_client() {
     let desk = Arc::<Desk>::default();

@@ -130,7 +130,7 @@ class Machine:
         told = [{"hello": {key: hello[key] for key in ("id", "resumed") if key in hello}}]
         if hello.get("known"):
             # A program that has begun anew, with an old ticket, goes on behind it.
-            self.last = max(self.last, hello["heard"])
+            self.last = max(self.last, hello.get("handling", hello["heard"]))
             told += self.acknowledge(hello["heard"])
         elif self.kept:
             # Nobody knows which of these were handled.

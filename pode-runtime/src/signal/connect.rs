@@ -23,7 +23,7 @@ use crate::app::event::{
     CLIENT_ID, ClientInfo, ConnectDecision, ConnectRequest, RequestHead, SignalClient,
     offered_protocols,
 };
-use crate::app::sequences::{Hold, SequenceId};
+use crate::app::sequences::{Heard, Hold, SequenceId};
 use crate::app::tickets::Ticket;
 use crate::app::uncancelled::Uncancelled;
 use crate::base::log::ration::rationed;
@@ -363,8 +363,7 @@ fn offered_ticket(head: &RequestHead) -> Option<&str> {
 /// Where the numbered messages of a client go on.
 struct Numbers {
     hold: Hold,
-    /// The number of the last one that is handled.
-    heard: u64,
+    heard: Heard,
     /// Whether the server knows those that came before.
     are_known: bool,
 }
@@ -382,7 +381,8 @@ impl Numbers {
         {
             return Numbers { hold, heard, are_known: true };
         }
-        Numbers { hold: context.sequences.begin(kept_seconds), heard: 0, are_known: false }
+        let hold = context.sequences.begin(kept_seconds);
+        Numbers { hold, heard: Heard::default(), are_known: false }
     }
 }
 
@@ -419,7 +419,10 @@ fn hello(
         members.insert("beat".to_owned(), beat.into());
     }
     if let Some(Numbers { heard, are_known, .. }) = numbers {
-        members.insert("heard".to_owned(), (*heard).into());
+        members.insert("heard".to_owned(), heard.number.into());
+        if let Some(number) = heard.handling {
+            members.insert("handling".to_owned(), number.into());
+        }
         if has_ticket {
             members.insert("known".to_owned(), (*are_known).into());
         }

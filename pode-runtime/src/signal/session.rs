@@ -182,13 +182,14 @@ impl ClientSession {
         let (client, handlers) = (self.client.clone(), Arc::clone(&self.handlers));
         let hold = self.hold_of(&messages);
         async move {
-            for message in messages {
+            for mut message in messages {
                 let turn = match (&hold, message.number) {
-                    (Some(hold), Some(Number { number, .. })) => match hold.handle(number) {
-                        Some(turn) => Some(turn),
-                        // Its client sends it again, by another connection.
-                        None => continue,
-                    },
+                    (Some(hold), Some(Number { number, .. })) => {
+                        // It is handled, or its client sends it by another connection.
+                        let Some(turn) = hold.handle(number).await else { continue };
+                        message.may_be_repeated |= turn.may_be_repeated;
+                        Some(turn)
+                    }
                     _ => None,
                 };
                 // Only the log can still panic, which must not lose a message.

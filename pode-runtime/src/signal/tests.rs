@@ -15,14 +15,18 @@ use serde_json::json;
 use tokio::runtime::Builder;
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, yield_now};
+use tokio::time::sleep;
 
 use crate::app::context::{Context, context_of};
 use crate::app::event::{ClientInfo, SignalClient};
-use crate::app::sequences::{Hold, SequenceId};
+use crate::app::sequences::{Heard, Hold, SequenceId};
 use crate::push::publisher::Signals;
 use crate::push::raw_message::RawMessage;
 use crate::push::session::{DisconnectReason, Incoming, Session};
 use crate::signal::session::{ClientSession, Handlers};
+
+/// Of some handlers.
+const LONGER_THAN_A_CLAIM_WAITS: Duration = Duration::from_secs(8);
 
 #[derive(Clone, Copy, Debug)]
 enum Step {
@@ -92,6 +96,9 @@ impl Process {
                 seen.lock().unwrap().push(Seen::Begun { payload, number, may_be_repeated });
                 for _ in 0..payload % 5 {
                     yield_now().await;
+                }
+                if payload % 11 == 7 {
+                    sleep(LONGER_THAN_A_CLAIM_WAITS).await;
                 }
                 seen.lock().unwrap().push(Seen::Returned { payload });
                 Ok(())
@@ -225,8 +232,8 @@ impl World {
         let sequences = &self.process.context.sequences;
         let claimed = sequences.claim(self.sequence, 0).await;
         let is_known = claimed.is_some();
-        let (hold, heard) = claimed.unwrap_or_else(|| (sequences.begin(0), 0));
-        self.come_back(hold, heard, is_known);
+        let (hold, heard) = claimed.unwrap_or_else(|| (sequences.begin(0), Heard::default()));
+        self.come_back(hold, heard.number, is_known);
     }
 
     /// The client hears the hello.
@@ -305,9 +312,16 @@ impl World {
                 let (from, to) = (Arc::clone(&self.process.context), Arc::clone(&newer.context));
                 tokio::spawn(async move {
                     while let Some(id) = asked.recv().await {
-                        if let Some(left) = from.sequences.give(id).await {
-                            to.sequences.take(left);
-                        }
+                        let (from, to) = (Arc::clone(&from), Arc::clone(&to));
+                        tokio::spawn(async move {
+                            match from.sequences.give(id).await {
+                                Some(left) => to.sequences.take(left),
+                                None => to.sequences.miss(id),
+                            }
+                            if let Some(left) = from.sequences.finish(id).await {
+                                to.sequences.take(left);
+                            }
+                        });
                     }
                 });
                 self.older = Some(std::mem::replace(&mut self.process, newer));
@@ -360,6 +374,7 @@ impl World {
             }
             self.current().receive();
             self.current().handle();
+            sleep(Duration::from_secs(1)).await;
         }
         panic!("these are never handled: {:?}", self.kept);
     }

@@ -33,6 +33,8 @@ pub struct Hello {
     pub ticket: Option<String>,
     /// The number of its last message that is handled; absent if clients only listen.
     pub heard: Option<u64>,
+    /// The number behind it, if that message has been in handling for long.
+    pub handling: Option<u64>,
     /// Whether the server knows the messages that it has sent before; absent if it
     /// offered no ticket, or clients only listen.
     pub known: Option<bool>,
@@ -263,7 +265,7 @@ impl Machine {
         if hello.known == Some(true) {
             let heard = hello.heard.unwrap_or_default();
             // A page that was loaded anew has the ticket, but not the count.
-            self.last = self.last.max(heard);
+            self.last = self.last.max(hello.handling.unwrap_or(heard));
             self.acknowledge(heard);
         } else {
             // Nobody knows which of these were handled.

@@ -58,14 +58,11 @@ impl<Out> SignalEvent<Out> {
     }
 
     /// Returns whether the message may have been handled before: its client has sent it
-    /// already, to a process that has crashed, that has forgotten the client, or whose
-    /// handler took longer than five seconds after a cut. Only messages with a number
-    /// are sent again.
+    /// already, to a process that has crashed, or that has forgotten the client. Only
+    /// messages with a number are sent again.
     ///
     /// A handler whose effect must not happen twice then looks whether it has: so a
-    /// message needs a mark of its own, which the effect keeps. In the last of these
-    /// cases the handler may still be running, so the effect itself has to refuse a mark
-    /// that it has: by a unique key of the database, for one.
+    /// message needs a mark of its own, which the effect keeps.
     pub fn may_be_repeated(&self) -> bool {
         self.may_be_repeated
     }

@@ -1,9 +1,9 @@
 //! Sequences: the numbered messages of one client, over all its connections.
 //!
 //! They are handled in order, so one number says all: up to which they are handled.
-//! One connection at a time holds a sequence. Whoever claims it gets it when no message
-//! of it is being handled any more, and nothing that came by an earlier connection is
-//! handled then.
+//! One connection at a time holds a sequence, and none before: what came by those is
+//! handled no more. Only a message whose handler has begun is, and whoever has claimed
+//! the sequence meanwhile waits for it.
 //!
 //! Here is which there are, and who has them; a `sequence` knows its messages.
 
@@ -20,15 +20,19 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
-pub(crate) use self::sequence::{Hold, Place};
+pub(crate) use self::sequence::{Heard, Hold, Place};
 use self::sequence::{Holder, Sequence};
 use crate::base::seconds::seconds;
 use crate::push::engine::random_epoch;
 
-/// How long a claim waits for the message that is being handled.
+/// How long a claim waits for the message that is being handled, and for the answer of
+/// another process.
 const CLAIM_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long that one waits, so that its answer comes in time.
+const GIVE_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// How long a sequence is kept without a connection at least, in seconds.
 const MIN_KEPT_SECONDS: u32 = 120;
@@ -93,8 +97,7 @@ struct Known {
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Left {
     pub(crate) id: SequenceId,
-    /// The number of its last message that is handled.
-    pub(crate) heard: u64,
+    pub(crate) heard: Heard,
     /// For how many seconds it is still kept.
     pub(crate) seconds: u32,
 }
@@ -124,18 +127,15 @@ impl Sequences {
         NonZero::new(before + 1).expect("not so many connections come")
     }
 
-    /// Claims a sequence from whoever holds it; returns the number of its last message
-    /// that is handled, too.
+    /// Claims a sequence from whoever holds it; returns how far it is handled, too. Waits
+    /// at most five seconds for a message that is being handled.
     ///
-    /// `None` if it isn't known, if a message of it is still being handled after five
-    /// seconds, or if another process has it, or doesn't say in that time whether it
-    /// has. Cancel safe.
-    pub(crate) async fn claim(&self, id: SequenceId, kept_seconds: u32) -> Option<(Hold, u64)> {
-        let claimed = timeout(CLAIM_TIMEOUT, async {
-            self.fetch(id).await;
-            self.claim_here(id, kept_seconds).await
-        });
-        claimed.await.ok().flatten()
+    /// `None` if it isn't known, or if another process has it, or doesn't say in that
+    /// time whether it has. Cancel safe.
+    pub(crate) async fn claim(&self, id: SequenceId, kept_seconds: u32) -> Option<(Hold, Heard)> {
+        let until = Instant::now() + CLAIM_TIMEOUT;
+        timeout_at(until, self.fetch(id)).await.ok()?;
+        self.claim_here(id, kept_seconds, until).await
     }
 
     /// Takes a sequence that isn't here from where it may be.
@@ -154,36 +154,51 @@ impl Sequences {
         let _ = taken.await;
     }
 
-    async fn claim_here(&self, id: SequenceId, kept_seconds: u32) -> Option<(Hold, u64)> {
+    async fn claim_here(
+        &self,
+        id: SequenceId,
+        kept_seconds: u32,
+        until: Instant,
+    ) -> Option<(Hold, Heard)> {
         let holder = self.next_holder();
         let sequence = self.known().claim(id, holder)?;
         let hold = Hold { id, holder, sequence: Some(Arc::clone(&sequence)), kept_seconds };
         let mut claim = Claim { sequences: self, hold: Some(hold) };
-        let heard = sequence.is_free().await;
-        Some((claim.hold.take()?, heard))
+        let _ = timeout_at(until, sequence.is_free()).await;
+        Some((claim.hold.take()?, sequence.go_on()))
     }
 
     /// Gives a sequence to another process: what comes for it here is handled no more.
-    /// `None` if one is still being handled after five seconds.
     pub(crate) async fn give(&self, id: SequenceId) -> Option<Left> {
-        let claimed = timeout(CLAIM_TIMEOUT, self.claim_here(id, 0)).await;
-        let (hold, heard) = claimed.ok().flatten()?;
+        let (hold, heard) = self.claim_here(id, 0, Instant::now() + GIVE_TIMEOUT).await?;
         if let Some(sequence) = &hold.sequence {
-            sequence.state().is_given = true;
+            sequence.state().given = Some(heard);
         }
         // It stays for a while: its connection may still send.
         self.leave(&hold);
         Some(Left { id, heard, seconds: 0 })
     }
 
-    /// Takes a sequence from another process, unless it is here already.
+    /// Waits until what was being handled of a sequence is, when it was given; `None` if
+    /// nothing was.
+    pub(crate) async fn finish(&self, id: SequenceId) -> Option<Left> {
+        let sequence = Arc::clone(self.known().by_id.get(&id)?);
+        sequence.is_free().await;
+        Some(Left { id, heard: sequence.left()?, seconds: 0 })
+    }
+
+    /// Takes a sequence from another process, unless it is here already; then it may have
+    /// finished what it was handling.
     pub(crate) fn take(&self, left: Left) {
         let Left { id, heard, seconds } = left;
         let mut known = self.known();
         known.asked.remove(&id);
-        if let Entry::Vacant(free) = known.by_id.entry(id) {
-            free.insert(Sequence::new(None, heard));
-            known.forget_later(id, seconds);
+        match known.by_id.entry(id) {
+            Entry::Vacant(free) => {
+                free.insert(Sequence::new(None, heard));
+                known.forget_later(id, seconds);
+            }
+            Entry::Occupied(it) => it.get().is_handled_elsewhere(Some(heard.number)),
         }
     }
 
@@ -192,14 +207,14 @@ impl Sequences {
         self.known().asked.remove(&id);
     }
 
-    /// Returns all sequences without a connection.
+    /// Returns all sequences without a connection, and those that are given and not
+    /// finished.
     pub(crate) fn left(&self) -> Vec<Left> {
         let (now, known) = (seconds(), self.known());
         let left = known.left.iter().filter(|(until, _)| *until > now);
         let left = left.filter_map(|(until, id)| {
-            let state = known.by_id.get(id)?.state();
-            let left = Left { id: *id, heard: state.heard, seconds: until - now };
-            (!state.is_given).then_some(left)
+            let heard = known.by_id.get(id)?.left()?;
+            Some(Left { id: *id, heard, seconds: until - now })
         });
         left.collect()
     }
@@ -209,6 +224,9 @@ impl Sequences {
         let mut known = self.known();
         known.elsewhere = elsewhere;
         known.asked.clear();
+        if known.elsewhere.is_none() {
+            known.by_id.values().for_each(|it| it.is_handled_elsewhere(None));
+        }
     }
 
     /// Ends a connection's hold.
@@ -239,7 +257,9 @@ impl Drop for Claim<'_> {
 impl Known {
     /// Returns the sequence of a connection, which begins now if it isn't there.
     fn enter(&mut self, id: SequenceId, holder: Holder) -> Arc<Sequence> {
-        Arc::clone(self.by_id.entry(id).or_insert_with(|| Sequence::new(Some(holder), 0)))
+        Arc::clone(
+            self.by_id.entry(id).or_insert_with(|| Sequence::new(Some(holder), Heard::default())),
+        )
     }
 
     /// Returns a sequence for its new holder; `None` if it isn't known, or another
@@ -252,7 +272,7 @@ impl Known {
         }
         let sequence = self.enter(id, holder);
         let mut state = sequence.state();
-        if state.is_given {
+        if state.given.is_some() {
             return None;
         }
         state.holder = Some(holder);

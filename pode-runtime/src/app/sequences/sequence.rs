@@ -1,8 +1,10 @@
 //! One sequence, and the connection that holds it.
 
+use std::mem;
 use std::num::NonZero;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
 use super::SequenceId;
@@ -19,18 +21,28 @@ pub(crate) struct Sequence {
 pub(super) struct State {
     /// The connection that holds it.
     pub(super) holder: Option<Holder>,
-    /// The number of the last message that came by this connection; 0 if none did, and
-    /// nothing is known of those before.
-    received: u64,
-    is_handling: bool,
+    /// The number of the last message that came by this connection; absent if none did,
+    /// and nothing is known of those before.
+    received: Option<u64>,
+    pub(super) handling: Option<Handling>,
     /// The number of the last message that is handled.
     pub(super) heard: u64,
+    /// That of one of which nobody knows whether it is.
+    doubtful: Option<u64>,
     /// Up to which number this connection was told so.
     acknowledged: u64,
-    /// Whether another process has it.
-    pub(super) is_given: bool,
+    /// Present if another process has it: what that one was told.
+    pub(super) given: Option<Heard>,
     /// The second in which it is forgotten, while it has no connection.
     pub(super) until: Option<u32>,
+}
+
+/// A message that is being handled.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Handling {
+    pub(super) number: u64,
+    /// Whether another process has it, which tells when it is handled.
+    pub(super) is_elsewhere: bool,
 }
 
 pub(super) type Holder = NonZero<u64>;
@@ -59,22 +71,36 @@ pub(crate) enum Place {
     Elsewhere,
 }
 
+/// How far the messages of a sequence are handled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Heard {
+    /// The number of the last one that is.
+    pub(crate) number: u64,
+    /// That of one that has been waited for in vain, and isn't handled again.
+    pub(crate) handling: Option<u64>,
+}
+
 /// A message that is being handled, until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Turn<'sequence> {
     sequence: &'sequence Sequence,
     number: u64,
+    /// Whether its handler was begun by a process that is gone.
+    pub(crate) may_be_repeated: bool,
 }
 
 impl Sequence {
-    pub(super) fn new(holder: Option<Holder>, heard: u64) -> Arc<Sequence> {
+    pub(super) fn new(holder: Option<Holder>, heard: Heard) -> Arc<Sequence> {
+        let Heard { number, handling } = heard;
+        let is_begun = number > 0 || handling.is_some();
         let state = State {
             holder,
-            received: heard,
-            is_handling: false,
-            heard,
-            acknowledged: heard,
-            is_given: false,
+            received: is_begun.then_some(number),
+            handling: handling.map(|number| Handling { number, is_elsewhere: true }),
+            heard: number,
+            doubtful: None,
+            acknowledged: number,
+            given: None,
             until: None,
         };
         Arc::new(Sequence { state: Mutex::new(state), handled: Notify::new() })
@@ -91,37 +117,66 @@ impl Sequence {
         if state.holder != Some(holder) {
             return Place::Elsewhere;
         }
-        if state.received == 0 {
+        let Some(received) = state.received else {
             // Its client may have told others to a server that forgot them.
             let before = number - 1;
-            (state.received, state.heard, state.acknowledged) = (number, before, before);
-            Place::Next
-        } else if number <= state.received {
+            (state.received, state.heard, state.acknowledged) = (Some(number), before, before);
+            return Place::Next;
+        };
+        if number <= received {
             // What its client was told is told again.
             state.acknowledged = state.acknowledged.min(number - 1);
             Place::Again
-        } else if number == state.received + 1 {
-            state.received = number;
+        } else if number == received + 1 {
+            state.received = Some(number);
             Place::Next
         } else {
             Place::Beyond
         }
     }
 
-    /// Waits until no message is being handled, and begins there with those of the new
-    /// holder; returns the number of the last one.
-    pub(super) async fn is_free(&self) -> u64 {
+    /// Waits until no message is being handled.
+    pub(super) async fn is_free(&self) {
         loop {
             let handled = self.handled.notified();
-            {
-                let mut state = self.state();
-                if !state.is_handling {
-                    (state.received, state.acknowledged) = (state.heard, state.heard);
-                    return state.heard;
-                }
+            if self.state().handling.is_none() {
+                return;
             }
             handled.await;
         }
+    }
+
+    /// Begins behind what is handled, with the messages of a new holder.
+    pub(super) fn go_on(&self) -> Heard {
+        let mut state = self.state();
+        let number = state.heard;
+        state.received = state.received.map(|_| number);
+        state.acknowledged = number;
+        Heard { number, handling: state.handling.map(|it| it.number) }
+    }
+
+    /// Returns how far it is handled, unless another process knows.
+    pub(super) fn left(&self) -> Option<Heard> {
+        let mut state = self.state();
+        let heard = Heard { number: state.heard, handling: state.handling.map(|it| it.number) };
+        match &mut state.given {
+            Some(given) => (mem::replace(given, heard) != heard).then_some(heard),
+            None => Some(heard),
+        }
+    }
+
+    /// Notes that another process has handled what it was handling; `None` if it is gone.
+    pub(super) fn is_handled_elsewhere(&self, heard: Option<u64>) {
+        let mut state = self.state();
+        let Some(Handling { number, .. }) = state.handling.take_if(|it| it.is_elsewhere) else {
+            return;
+        };
+        match heard {
+            Some(heard) => state.heard = heard,
+            None => state.doubtful = Some(number),
+        }
+        drop(state);
+        self.handled.notify_waiters();
     }
 
     /// Returns whether this connection held it, and does no more.
@@ -131,15 +186,23 @@ impl Sequence {
 }
 
 impl Hold {
-    /// Begins to handle a message; `None` if another connection holds the sequence.
-    pub(crate) fn handle(&self, number: u64) -> Option<Turn<'_>> {
+    /// Begins to handle a message, as soon as none before is being handled; `None` if it
+    /// is handled then, or another connection holds the sequence. Cancel safe.
+    pub(crate) async fn handle(&self, number: u64) -> Option<Turn<'_>> {
         let sequence = self.sequence.as_ref()?;
-        let mut state = sequence.state();
-        if state.holder != Some(self.holder) {
-            return None;
+        loop {
+            sequence.is_free().await;
+            let mut state = sequence.state();
+            if state.holder != Some(self.holder) || number <= state.heard {
+                return None;
+            }
+            // Another connection may have been quicker, which has lost it since.
+            if state.handling.is_none() {
+                state.handling = Some(Handling { number, is_elsewhere: false });
+                let may_be_repeated = state.doubtful == Some(number);
+                return Some(Turn { sequence, number, may_be_repeated });
+            }
         }
-        state.is_handling = true;
-        Some(Turn { sequence, number })
     }
 
     /// Returns up to which number messages are handled, unless the client was told so.
@@ -162,7 +225,7 @@ impl Hold {
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
         let mut state = self.sequence.state();
-        (state.is_handling, state.heard) = (false, self.number);
+        (state.handling, state.heard) = (None, self.number);
         drop(state);
         self.sequence.handled.notify_waiters();
     }

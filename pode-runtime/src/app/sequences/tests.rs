@@ -1,14 +1,16 @@
 //! What is remembered of clients, for how long, and by whom.
 
+use futures_util::FutureExt;
+use futures_util::future::join;
 use tokio::time::{Instant, advance};
 
 use super::*;
 
 /// Has a message of a sequence handled, which is then left.
-fn handle_one(sequences: &Sequences) -> SequenceId {
+async fn handle_one(sequences: &Sequences) -> SequenceId {
     let mut hold = sequences.begin(0);
     assert_eq!(sequences.receive(&mut hold, 1), Place::Next);
-    drop(hold.handle(1).unwrap());
+    drop(hold.handle(1).await.unwrap());
     sequences.leave(&hold);
     hold.id
 }
@@ -16,16 +18,16 @@ fn handle_one(sequences: &Sequences) -> SequenceId {
 #[tokio::test(start_paused = true)]
 async fn a_sequence_is_kept_for_its_time() {
     let sequences = Sequences::default();
-    let (short, longer) = (handle_one(&sequences), {
+    let (short, longer) = (handle_one(&sequences).await, {
         let mut hold = sequences.begin(600);
         assert_eq!(sequences.receive(&mut hold, 1), Place::Next);
-        drop(hold.handle(1).unwrap());
+        drop(hold.handle(1).await.unwrap());
         sequences.leave(&hold);
         hold.id
     });
     advance(Duration::from_secs(u64::from(MIN_KEPT_SECONDS) - 2)).await;
     let (hold, heard) = sequences.claim(short, 0).await.unwrap();
-    assert_eq!(heard, 1);
+    assert_eq!(heard.number, 1);
     sequences.leave(&hold);
     // From then on, it is kept as long again.
     advance(Duration::from_secs(u64::from(MIN_KEPT_SECONDS) - 2)).await;
@@ -34,14 +36,14 @@ async fn a_sequence_is_kept_for_its_time() {
     assert!(sequences.claim(longer, 0).await.is_some());
     // It has a connection, however long that lasts.
     advance(Duration::from_secs(100_000)).await;
-    assert_eq!(sequences.claim(short, 0).await.unwrap().1, 1);
+    assert_eq!(sequences.claim(short, 0).await.unwrap().1.number, 1);
 
-    let left = handle_one(&sequences);
+    let left = handle_one(&sequences).await;
     advance(Duration::from_secs(u64::from(MIN_KEPT_SECONDS) + 1)).await;
     assert!(sequences.claim(left, 0).await.is_none(), "it is forgotten");
     // One that began later and has had no message yet isn't.
     let hold = sequences.begin(0);
-    assert_eq!(sequences.claim(hold.id, 0).await.unwrap().1, 0);
+    assert_eq!(sequences.claim(hold.id, 0).await.unwrap().1.number, 0);
     // Of another process, nothing is known.
     let foreign = Sequences::default().begin(0).id;
     assert!(sequences.claim(foreign, 0).await.is_none());
@@ -50,9 +52,9 @@ async fn a_sequence_is_kept_for_its_time() {
 #[tokio::test(start_paused = true)]
 async fn sequences_without_end_take_no_memory_without_end() {
     let sequences = Sequences::default();
-    let first = handle_one(&sequences);
+    let first = handle_one(&sequences).await;
     for _ in 0..MAX_LEFT + 10 {
-        handle_one(&sequences);
+        handle_one(&sequences).await;
     }
     {
         let known = sequences.known();
@@ -60,7 +62,7 @@ async fn sequences_without_end_take_no_memory_without_end() {
     }
     assert!(sequences.claim(first, 0).await.is_none());
     advance(Duration::from_secs(u64::from(MIN_KEPT_SECONDS) + 1)).await;
-    handle_one(&sequences);
+    handle_one(&sequences).await;
     let known = sequences.known();
     assert_eq!(known.by_id.len(), 1);
     assert!(known.by_id.capacity() < 100, "{}", known.by_id.capacity());
@@ -71,14 +73,21 @@ async fn who_waits_for_a_handler_waits_for_five_seconds() {
     let sequences = Sequences::default();
     let mut hold = sequences.begin(0);
     sequences.receive(&mut hold, 1);
-    let turn = hold.handle(1).unwrap();
+    let handling = hold.clone();
+    let turn = handling.handle(1).await.unwrap();
     let began = Instant::now();
-    assert!(sequences.claim(hold.id, 0).await.is_none());
+    let (mut next, heard) = sequences.claim(hold.id, 0).await.unwrap();
     assert_eq!(began.elapsed(), CLAIM_TIMEOUT);
-    drop(turn);
-    // Nobody has it meanwhile, and it is known as ever.
+    assert_eq!(heard, Heard { number: 0, handling: Some(1) });
     assert_eq!(sequences.receive(&mut hold, 2), Place::Elsewhere);
-    assert_eq!(sequences.claim(hold.id, 0).await.unwrap().1, 1);
+    // The client doesn't know what became of it, and no other number is the next.
+    assert_eq!(sequences.receive(&mut next, 2), Place::Beyond);
+    assert_eq!(sequences.receive(&mut next, 1), Place::Next);
+    assert_eq!(sequences.receive(&mut next, 2), Place::Next);
+    assert!(next.handle(2).now_or_never().is_none(), "one at a time");
+    drop(turn);
+    assert!(next.handle(1).await.is_none(), "it is handled");
+    assert!(next.handle(2).await.is_some());
 
     // A process that says nothing is waited for as long.
     let (asks, _asked) = mpsc::unbounded_channel();
@@ -89,20 +98,54 @@ async fn who_waits_for_a_handler_waits_for_five_seconds() {
     assert_eq!(began.elapsed(), CLAIM_TIMEOUT);
 }
 
+/// Otherwise two processes would handle it at the same time.
+#[tokio::test(start_paused = true)]
+async fn what_another_process_is_handling_is_waited_for() {
+    for does_die in [false, true] {
+        let (older, newer) = (Sequences::default(), Sequences::default());
+        let (asks, mut asked) = mpsc::unbounded_channel();
+        newer.ask(Some(asks));
+        let mut hold = older.begin(0);
+        older.receive(&mut hold, 1);
+        let turn = hold.handle(1).await.unwrap();
+        let answered = async {
+            let left = older.give(asked.recv().await.unwrap()).await.unwrap();
+            newer.take(left);
+        };
+        let (claimed, ()) = join(newer.claim(hold.id, 0), answered).await;
+        let (mut next, heard) = claimed.unwrap();
+        assert_eq!(heard, Heard { number: 0, handling: Some(1) });
+        for number in [1, 2] {
+            assert_eq!(newer.receive(&mut next, number), Place::Next);
+        }
+        assert!(next.handle(1).now_or_never().is_none());
+        match does_die {
+            true => newer.ask(None),
+            false => {
+                drop(turn);
+                newer.take(older.finish(hold.id).await.unwrap());
+                assert_eq!(older.left(), []);
+            }
+        }
+        assert_eq!(next.handle(1).await.map(|turn| turn.may_be_repeated), does_die.then_some(true));
+        assert!(!next.handle(2).await.unwrap().may_be_repeated);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_another_process_has_is_handled_here_no_more() {
     let (older, newer) = (Sequences::default(), Sequences::default());
     let mut hold = older.begin(0);
     older.receive(&mut hold, 1);
-    drop(hold.handle(1).unwrap());
+    drop(hold.handle(1).await.unwrap());
     let left = older.give(hold.id).await.unwrap();
     assert_eq!(older.receive(&mut hold, 2), Place::Elsewhere);
     assert!(older.claim(hold.id, 0).await.is_none(), "also if that one dies");
     assert_eq!(older.left(), []);
     newer.take(left);
     let (mut hold, heard) = newer.claim(hold.id, 0).await.unwrap();
-    assert_eq!((heard, newer.receive(&mut hold, 2)), (1, Place::Next));
+    assert_eq!((heard.number, newer.receive(&mut hold, 2)), (1, Place::Next));
     // What is told late changes nothing.
-    newer.take(Left { id: hold.id, heard: 0, seconds: 9 });
+    newer.take(Left { id: hold.id, heard: Heard::default(), seconds: 9 });
     assert_eq!(newer.receive(&mut hold, 3), Place::Next);
 }

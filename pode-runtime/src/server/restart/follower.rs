@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use futures_util::StreamExt;
-use futures_util::future::join_all;
+use futures_util::future::{join_all, ready};
+use futures_util::{FutureExt, StreamExt, stream};
 use pode_core::hub::{Channel, Log};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval};
@@ -98,12 +98,13 @@ impl Follower {
         let taken = Notify::new();
         let (claims, claimed) = mpsc::unbounded_channel();
         // Each waits for the end of a handler.
-        let given = received(claimed)
-            .map(async |id| {
-                let left = self.sequences.give(id).await;
-                left.map_or(Frame::Missed { sequence: id }, Frame::Left)
-            })
-            .buffer_unordered(MAX_CLAIMS);
+        let given = received(claimed).flat_map_unordered(MAX_CLAIMS, |id| {
+            let given = self.sequences.give(id);
+            let given =
+                given.map(move |left| left.map_or(Frame::Missed { sequence: id }, Frame::Left));
+            let finished = self.sequences.finish(id).map(|left| left.map(Frame::Left));
+            Box::pin(stream::once(given).chain(stream::once(finished).filter_map(ready)))
+        });
         let mut taking = std::pin::pin!(async {
             loop {
                 let (frame, payload) = read_while_alive(reader).await?;

@@ -82,12 +82,12 @@ pub(super) enum Frame {
     /// [`Back`](Self::Back).
     Lost { channel: usize, until: u64, back: usize },
     /// Newer: a client of this sequence has come. What the older process has of it comes
-    /// back as [`Left`](Self::Left), once none of its messages is being handled.
+    /// back as [`Left`](Self::Left), once none of its messages is being handled; if that
+    /// takes long, before, and then once more.
     Claim { sequence: SequenceId },
     /// Older: the sequence of a client that has left, or was claimed.
     Left(Left),
-    /// Older: it doesn't have this sequence, or one of its messages is still being
-    /// handled.
+    /// Older: it doesn't have this sequence.
     Missed { sequence: SequenceId },
     /// Either: it is there. Comes every [`BEAT`], at least.
     Alive,
