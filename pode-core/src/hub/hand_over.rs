@@ -27,7 +27,9 @@ impl<T: Parcel> Channel<T> {
         match role {
             Role::Alone => Vec::new(),
             Role::Leads(backlog) => backlog.take(at_most, log.position().number),
-            Role::Follows(outbox) => outbox.take(at_most),
+            Role::Follows(outbox) => {
+                outbox.take(at_most).into_iter().map(|(_, parcel)| Notice::Sent(parcel)).collect()
+            }
         }
     }
 
@@ -104,8 +106,24 @@ impl<T: Parcel> Channel<T> {
         let numbered = &mut *shared.lock();
         numbered.log.skip_to(number);
         let Role::Follows(outbox) = &mut numbered.role else { return Ok(()) };
-        let Some(Underway { parcel, permit, _arrived }) = outbox.pop() else { return Ok(()) };
-        numbered.put(Permit { channel: self, permit }, &parcel, now).map(drop)
+        match outbox.pop() {
+            Some(underway) => self.arrive(numbered, underway, now),
+            None => Ok(()),
+        }
+    }
+
+    /// Puts what was sent into the channel, with the number that is next.
+    pub(super) fn arrive(
+        &self,
+        numbered: &mut Numbered<T>,
+        underway: Underway<T>,
+        now: impl FnOnce() -> u32,
+    ) -> Result<(), SendError> {
+        let Underway { parcel, permit, arrived, .. } = underway;
+        numbered.put(Permit { channel: self, permit }, &parcel, now)?;
+        // Its sender may not wait any longer.
+        let _ = arrived.send(());
+        Ok(())
     }
 
     /// Goes on at this number, without a log of what was before, and without so many
@@ -115,7 +133,9 @@ impl<T: Parcel> Channel<T> {
         let Numbered { log, role } = &mut *shared.lock();
         log.lose_to(until);
         if let Role::Follows(outbox) = role {
-            (0..back).for_each(|_| drop(outbox.pop()));
+            // They are in the leader's channel.
+            let lost = (0..back).filter_map(|_| outbox.pop());
+            lost.for_each(|underway| underway.arrived.send(()).unwrap_or_default());
         }
     }
 
@@ -132,9 +152,9 @@ impl<T: Parcel> Channel<T> {
             };
             // The leader may have given numbers that are unknown here.
             numbered.log.begin_epoch(epoch);
-            for Underway { parcel, permit, .. } in outbox.sent {
+            for underway in outbox.sent {
                 // If nobody receives any more, nobody waits either.
-                let _ = numbered.put(Permit { channel: self, permit }, &parcel, &now);
+                let _ = self.arrive(numbered, underway, &now);
             }
             outbox.room
         };
@@ -144,7 +164,7 @@ impl<T: Parcel> Channel<T> {
         }
     }
 
-    fn room_for_theirs(&self) -> usize {
+    pub(super) fn room_for_theirs(&self) -> usize {
         self.capacity_messages / 2
     }
 

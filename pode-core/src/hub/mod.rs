@@ -13,15 +13,17 @@
 //! A channel with a [`Log`] numbers its messages and keeps them for a while. During
 //! a hand-over between two processes, one of them numbers for both: in the other one
 //! a channel [follows](Channel::follow), so its messages go there first and come back
-//! in the order that both share.
+//! in the order that both share. Where many processes are one server, all channels
+//! follow a [carrier](Channel::be_carried), from the start.
 //!
 //! The hub knows neither sockets nor clocks: the run time decides how long a
 //! sender waits for a permit, and what happens to a received message.
 //!
 //! `receiver` takes messages out of a channel, `numbering` numbers them, `hand_over`
-//! does so for two processes, each in its `role`, and [`log`](Log) keeps them, each at
-//! its [`Position`].
+//! does so for two processes, `carried` for any number of them, each channel in its
+//! `role`, and [`log`](Log) keeps them, each at its [`Position`].
 
+mod carried;
 mod hand_over;
 mod log;
 mod numbering;

@@ -1,4 +1,5 @@
-//! What a channel is in a hand-over, and what it has for the other process.
+//! Who numbers a channel's messages, and what it has for another process, or for a
+//! carrier.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -59,28 +60,35 @@ pub(super) struct Outbox<T> {
     pub(super) sent: VecDeque<Underway<T>>,
     /// How much of it was taken, and may be on its way.
     taken: usize,
+    /// How much was ever sent.
+    count: u64,
     /// Permits for what comes from the leader: it is never kept waiting by what is
     /// to come back behind it.
     pub(super) room: Arc<Semaphore>,
 }
 
 pub(super) struct Underway<T> {
+    /// How many were sent before.
+    serial: u64,
     pub(super) parcel: T,
     pub(super) permit: OwnedSemaphorePermit,
-    pub(super) _arrived: oneshot::Sender<()>,
+    pub(super) arrived: oneshot::Sender<()>,
 }
 
-/// Resolves when something that was sent through the leader is in its channel, or is
-/// lost.
+/// Resolves when something that was sent through another process, or a carrier, is in
+/// its channel: to `true`; or to `false`, if nobody knows what became of it.
 #[derive(Debug)]
 #[must_use = "it isn't in the channel yet"]
-pub struct Arrival(oneshot::Receiver<()>);
+pub struct Arrival {
+    pub(super) serial: u64,
+    arrived: oneshot::Receiver<()>,
+}
 
 impl Future for Arrival {
-    type Output = ();
+    type Output = bool;
 
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        Pin::new(&mut self.0).poll(context).map(|_| ())
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<bool> {
+        Pin::new(&mut self.arrived).poll(context).map(|arrived| arrived.is_ok())
     }
 }
 
@@ -128,20 +136,41 @@ impl<T: Parcel> Notice<T> {
 
 impl<T: Clone> Outbox<T> {
     pub(super) fn new(room: usize) -> Outbox<T> {
-        Outbox { sent: VecDeque::new(), taken: 0, room: Arc::new(Semaphore::new(room)) }
+        Outbox { sent: VecDeque::new(), taken: 0, count: 0, room: Arc::new(Semaphore::new(room)) }
     }
 
     pub(super) fn push(&mut self, parcel: T, permit: OwnedSemaphorePermit) -> Arrival {
         let (arrived, arrival) = oneshot::channel();
-        self.sent.push_back(Underway { parcel, permit, _arrived: arrived });
-        Arrival(arrival)
+        let serial = self.count;
+        self.count += 1;
+        self.sent.push_back(Underway { serial, parcel, permit, arrived });
+        Arrival { serial, arrived: arrival }
     }
 
-    pub(super) fn take(&mut self, at_most: usize) -> Vec<Notice<T>> {
+    /// Takes what wasn't taken before, with the number of those that were sent before it.
+    pub(super) fn take(&mut self, at_most: usize) -> Vec<(u64, T)> {
         let new = self.sent.range(self.taken..).take(at_most);
-        let notices: Vec<_> = new.map(|it| Notice::Sent(it.parcel.clone())).collect();
-        self.taken += notices.len();
-        notices
+        let taken: Vec<_> = new.map(|it| (it.serial, it.parcel.clone())).collect();
+        self.taken += taken.len();
+        taken
+    }
+
+    /// Has everything taken again.
+    pub(super) fn take_again(&mut self) {
+        self.taken = 0;
+    }
+
+    /// Removes one that wasn't taken; returns whether it could.
+    pub(super) fn withdraw(&mut self, serial: u64) -> bool {
+        let found = self.sent.binary_search_by_key(&serial, |it| it.serial);
+        let Some(place) = found.ok().filter(|place| *place >= self.taken) else { return false };
+        self.sent.remove(place).is_some()
+    }
+
+    /// Takes out what was sent next, if it is this one.
+    pub(super) fn pop_if(&mut self, serial: u64) -> Option<Underway<T>> {
+        self.sent.front().filter(|next| next.serial == serial)?;
+        self.pop()
     }
 
     pub(super) fn pop(&mut self) -> Option<Underway<T>> {

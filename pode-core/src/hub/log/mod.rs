@@ -211,11 +211,21 @@ impl<A: Weigh> Log<A> {
 
     /// Begins another epoch, as the numbers of this one may be given elsewhere, too.
     pub fn begin_epoch(&mut self, epoch: u64) {
-        let Position { epoch: before, number } = self.position;
-        self.earlier.push((before, number));
+        self.begin_epoch_after(epoch, self.position.number);
+    }
+
+    /// As [`begin_epoch`](Self::begin_epoch), where positions of the epoch before are good
+    /// up to this number.
+    pub fn begin_epoch_after(&mut self, epoch: u64, number: u64) {
+        self.earlier.push((self.position.epoch, number));
         let most = self.earlier.len().saturating_sub(MAX_EPOCHS);
         self.earlier.drain(..most);
         self.position.epoch = epoch;
+    }
+
+    /// Forgets the epochs before: none of their positions is good any more.
+    pub fn forget_epochs(&mut self) {
+        self.earlier.clear();
     }
 
     /// Returns the epochs before, each with the number at which the next one began.

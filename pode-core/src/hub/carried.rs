@@ -1,0 +1,137 @@
+//! How a channel takes part where many processes are one server, and a carrier numbers
+//! what is sent in any of them.
+//!
+//! What is sent waits in an outbox, goes to the carrier, and is in the channel when it
+//! has come back with its number, as everything that others have sent. It comes back in
+//! the order in which it went, but it may go twice: if it isn't known whether it went.
+
+use super::numbering::Numbered;
+use super::role::{Arrival, Outbox, Role};
+use super::{Channel, Parcel};
+use crate::error::SendError;
+
+impl<T: Parcel> Channel<T> {
+    /// Leaves it to a carrier to number what is published, from the start: before
+    /// anything is sent. A channel without a log is left as it is.
+    ///
+    /// Half of the capacity is left to what others send.
+    pub fn be_carried(&self) {
+        let Some(shared) = &self.log else { return };
+        let room = self.room_for_theirs();
+        if self.permits.forget_permits(room) == room {
+            shared.lock().role = Role::Follows(Outbox::new(room));
+        }
+    }
+
+    /// Takes what is to go to the carrier, each with its serial number: how many were
+    /// sent in this channel before.
+    pub fn take_sent(&self, at_most: usize) -> Vec<(u64, T)> {
+        self.with_outbox(|outbox| outbox.take(at_most)).unwrap_or_default()
+    }
+
+    /// Has all that isn't back yet taken once more: none of it has reached the carrier,
+    /// nor will it.
+    pub fn take_again(&self) {
+        self.with_outbox(Outbox::take_again);
+    }
+
+    /// Takes back what was published, if it wasn't taken; returns whether it could.
+    pub fn withdraw(&self, arrival: &Arrival) -> bool {
+        self.with_outbox(|outbox| outbox.withdraw(arrival.serial)).unwrap_or_default()
+    }
+
+    /// Puts what was published here into the channel: it is back, with this number, and
+    /// sent at this second. Nothing happens if it is back already.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Permit::publish`](super::Permit::publish).
+    pub fn come_back(&self, serial: u64, number: u64, sent: u32) -> Result<(), SendError> {
+        let Some(shared) = &self.log else { return Ok(()) };
+        let numbered = &mut *shared.lock();
+        numbered.log.skip_to(number);
+        let Role::Follows(outbox) = &mut numbered.role else { return Ok(()) };
+        match outbox.pop_if(serial) {
+            Some(underway) => self.arrive(numbered, underway, || sent),
+            None => Ok(()),
+        }
+    }
+
+    fn with_outbox<R>(&self, work: impl FnOnce(&mut Outbox<T>) -> R) -> Option<R> {
+        let Numbered { role, .. } = &mut *self.log.as_ref()?.lock();
+        match role {
+            Role::Follows(outbox) => Some(work(outbox)),
+            Role::Alone | Role::Leads(_) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+
+    use super::super::numbering::tests::{Byte, kept, one_path, publish};
+    use super::super::{Position, Receiver};
+
+    fn now<F: Future>(future: F) -> Option<F::Output> {
+        match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(done) => Some(done),
+            Poll::Pending => None,
+        }
+    }
+
+    fn received(receiver: &mut Receiver<Byte>) -> Vec<(u8, u64)> {
+        let next = || receiver.try_next().map(|byte| (byte.0[0], receiver.number()));
+        std::iter::from_fn(next).collect()
+    }
+
+    #[test]
+    fn what_is_sent_is_in_the_channel_when_it_is_back() {
+        let (hub, mut receiver) = one_path(8);
+        let channel = hub.channel("/").unwrap();
+        channel.be_carried();
+        let mut arrivals = [1, 2, 0].map(|byte| publish(channel, byte).unwrap());
+        assert!(now(hub.noticed()).is_some());
+        assert_eq!(channel.take_sent(2), [(0, Byte([1])), (1, Byte([2]))]);
+        assert_eq!(received(&mut receiver), []);
+        let theirs = now(channel.reserve_for_theirs()).unwrap().unwrap();
+        theirs.put_theirs(&Byte([9]), 40, || 0).unwrap();
+        channel.come_back(0, 42, 0).unwrap();
+        // Once more, as it went twice.
+        channel.come_back(0, 43, 0).unwrap();
+        assert_eq!(now(&mut arrivals[0]), Some(true));
+        assert_eq!(now(&mut arrivals[1]), None);
+        assert_eq!(channel.take_sent(9), [(2, Byte([0]))]);
+        channel.take_again();
+        assert_eq!(channel.take_sent(9), [(1, Byte([2])), (2, Byte([0]))]);
+        channel.come_back(1, 50, 0).unwrap();
+        channel.come_back(2, 51, 0).unwrap();
+        assert_eq!(received(&mut receiver), [(9, 41), (1, 43), (2, 51), (0, 51)]);
+        assert_eq!(kept(channel, 41), Ok(vec![1, 2]));
+        assert_eq!(channel.position(), Some(Position { epoch: 1, number: 51 }));
+    }
+
+    #[test]
+    fn what_was_not_taken_can_be_withdrawn() {
+        let (hub, mut receiver) = one_path(8);
+        let channel = hub.channel("/").unwrap();
+        channel.be_carried();
+        let [one, two, three] = [1, 2, 3].map(|byte| publish(channel, byte).unwrap());
+        assert_eq!(channel.take_sent(1).len(), 1);
+        assert!(!channel.withdraw(&one));
+        assert!(channel.withdraw(&two) && !channel.withdraw(&two));
+        assert_eq!(now(two), Some(false));
+        assert_eq!(channel.take_sent(9), [(2, Byte([3]))]);
+        for (serial, number) in [(0, 0), (2, 1)] {
+            channel.come_back(serial, number, 0).unwrap();
+        }
+        assert_eq!((now(one), now(three)), (Some(true), Some(true)));
+        assert_eq!(received(&mut receiver), [(1, 1), (3, 2)]);
+        let mut free = 0;
+        while channel.try_reserve().map(std::mem::forget).is_ok() {
+            free += 1;
+        }
+        assert_eq!(free, 4, "the other half is for what others send");
+    }
+}
