@@ -15,12 +15,13 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::link::{Link, received, tell};
 use super::state::{Resources, Stage, Wish};
-use super::wire::{Frame, patiently, read_while_alive, unexpected, unpack};
+use super::wire::{Frame, patiently, read_while_alive, unexpected};
 use crate::app::sequences::Sequences;
 use crate::base::seconds::seconds;
 use crate::base::supervisor::unwinding_stops_here;
 use crate::push::engine::{Audience, Command, EVERYBODY, Envelope, random_epoch};
 use crate::push::publisher::Signals;
+use crate::push::wire::unpack;
 
 /// In how many steps the clients are closed.
 const STEPS: u32 = 100;

@@ -14,11 +14,12 @@ use pode_core::hub::Channel;
 use tokio::sync::mpsc;
 
 use super::link::{Link, received, tell};
-use super::wire::{Frame, read, unexpected, unpack};
+use super::wire::{Frame, read, unexpected};
 use crate::app::sequences::{SequenceId, Sequences};
 use crate::base::seconds::seconds;
 use crate::push::engine::Envelope;
 use crate::push::publisher::Signals;
+use crate::push::wire::unpack;
 
 /// The newer process's part in a hand-over.
 pub(crate) struct Leader {

@@ -13,8 +13,9 @@ use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::wire::{BEAT, Frame, pack, write_whenever};
+use super::wire::{BEAT, Frame, write_whenever};
 use crate::push::engine::Envelope;
+use crate::push::wire::pack;
 
 /// How many notices of a channel are sent before other channels have their turn.
 const NOTICES_PER_TURN: usize = 256;

@@ -16,7 +16,7 @@ use super::link::Link;
 use super::listener::SuccessorListener;
 use super::socket::{self, SocketFile};
 use super::wire::{
-    Frame, LineError, Shared, hear_line, patiently, read_soon, say_line, unexpected, unpack, write,
+    Frame, LineError, Shared, hear_line, patiently, read_soon, say_line, unexpected, write,
 };
 use super::{KEPT, wire};
 use crate::app::context::Context;
@@ -25,6 +25,7 @@ use crate::base::error::StartError;
 use crate::base::seconds::seconds;
 use crate::net::listen::HandedSocket;
 use crate::push::engine::{Audience, Envelope, random_epoch};
+use crate::push::wire::unpack;
 
 /// How long the older process may answer `Wait` in total: its own predecessor
 /// may still be draining clients.

@@ -14,11 +14,12 @@ use super::follower::Follower;
 use super::link::Link;
 use super::state::Resources;
 use super::wire::{
-    self, Frame, hear_line, pack_entry, patiently, read, read_soon, say_line, unexpected, write,
+    self, Frame, hear_line, patiently, read, read_soon, say_line, unexpected, write,
 };
 use super::{KEPT, socket};
 use crate::base::seconds::seconds;
 use crate::net::listen::HandedSocket;
+use crate::push::wire::pack_entry;
 
 /// How long the newer process may take to get ready.
 const START_TIMEOUT: Duration = Duration::from_secs(120);

@@ -16,11 +16,12 @@ use super::predecessor::Predecessor;
 use super::socket;
 use super::socket::tests::path;
 use super::state::{Resources, Stage, Wish};
-use super::wire::{Frame, WireAudience, WireEnvelope, hear_line, read, say_line, write};
+use super::wire::{Frame, hear_line, read, say_line, write};
 use crate::app::context::context_of;
 use crate::jobs::gate::JobGate;
 use crate::push::engine::{Audience, Command, Envelope};
 use crate::push::publisher::Signals;
+use crate::push::wire::{WireAudience, WireEnvelope};
 use crate::upstream::UpstreamTasks;
 
 fn one_path() -> (Signals, Receiver<Envelope>) {
