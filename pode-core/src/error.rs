@@ -50,6 +50,21 @@ pub enum SendError {
         source: CloseError,
     },
 
+    /// The backplane can't be reached, or is too slow. Nothing was sent.
+    #[error("the backplane can't be reached, so nothing was sent to signal `{path}`")]
+    Backplane {
+        /// The path of the signal.
+        path: &'static str,
+    },
+
+    /// The backplane didn't answer in time. The message may have been sent, or may still
+    /// be.
+    #[error("the backplane didn't say whether a message was sent to signal `{path}`")]
+    Unknown {
+        /// The path of the signal.
+        path: &'static str,
+    },
+
     /// The server has stopped; nobody would receive the message.
     #[error("the server of signal `{path}` has stopped")]
     Stopped {

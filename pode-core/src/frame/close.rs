@@ -75,6 +75,8 @@ impl Close {
     pub const ELSEWHERE: Close = Close::new(4409, "another connection of this client has come");
     /// Too many messages wait for a slow consumer: 1013.
     pub const TOO_SLOW: Close = Close::new(1013, "too slow: too many messages wait");
+    /// Messages for a client are missing, of which it can't be told otherwise: 1013.
+    pub const MISSING: Close = Close::new(1013, "messages are missing");
 
     /// A client resumes too late for the messages it missed, or from a position that
     /// was never given: 4410, as browsers show no status of a refused handshake.

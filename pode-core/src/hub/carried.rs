@@ -19,7 +19,7 @@ impl<T: Parcel> Channel<T> {
         let Some(shared) = &self.log else { return };
         let room = self.room_for_theirs();
         if self.permits.forget_permits(room) == room {
-            shared.lock().role = Role::Follows(Outbox::new(room));
+            shared.lock().role = Role::Follows(Outbox::new(room, true));
         }
     }
 
@@ -35,26 +35,30 @@ impl<T: Parcel> Channel<T> {
         self.with_outbox(Outbox::take_again);
     }
 
+    /// Gives up what was taken and isn't back: nobody will know what became of it.
+    pub fn give_up(&self) {
+        self.with_outbox(Outbox::give_up);
+    }
+
     /// Takes back what was published, if it wasn't taken; returns whether it could.
     pub fn withdraw(&self, arrival: &Arrival) -> bool {
         self.with_outbox(|outbox| outbox.withdraw(arrival.serial)).unwrap_or_default()
     }
 
     /// Puts what was published here into the channel: it is back, with this number, and
-    /// sent at this second. Nothing happens if it is back already.
+    /// sent at this second. Returns whether it was underway: it may be back already, or
+    /// given up.
     ///
     /// # Errors
     ///
     /// As for [`Permit::publish`](super::Permit::publish).
-    pub fn come_back(&self, serial: u64, number: u64, sent: u32) -> Result<(), SendError> {
-        let Some(shared) = &self.log else { return Ok(()) };
+    pub fn come_back(&self, serial: u64, number: u64, sent: u32) -> Result<bool, SendError> {
+        let Some(shared) = &self.log else { return Ok(false) };
         let numbered = &mut *shared.lock();
+        let Role::Follows(outbox) = &mut numbered.role else { return Ok(false) };
+        let Some(underway) = outbox.pop_if(serial) else { return Ok(false) };
         numbered.log.skip_to(number);
-        let Role::Follows(outbox) = &mut numbered.role else { return Ok(()) };
-        match outbox.pop_if(serial) {
-            Some(underway) => self.arrive(numbered, underway, || sent),
-            None => Ok(()),
-        }
+        self.arrive(numbered, underway, || sent).map(|()| true)
     }
 
     fn with_outbox<R>(&self, work: impl FnOnce(&mut Outbox<T>) -> R) -> Option<R> {
@@ -97,9 +101,9 @@ mod tests {
         assert_eq!(received(&mut receiver), []);
         let theirs = now(channel.reserve_for_theirs()).unwrap().unwrap();
         theirs.put_theirs(&Byte([9]), 40, || 0).unwrap();
-        channel.come_back(0, 42, 0).unwrap();
+        assert!(channel.come_back(0, 42, 0).unwrap());
         // Once more, as it went twice.
-        channel.come_back(0, 43, 0).unwrap();
+        assert!(!channel.come_back(0, 43, 0).unwrap());
         assert_eq!(now(&mut arrivals[0]), Some(true));
         assert_eq!(now(&mut arrivals[1]), None);
         assert_eq!(channel.take_sent(9), [(2, Byte([0]))]);
@@ -110,6 +114,13 @@ mod tests {
         assert_eq!(received(&mut receiver), [(9, 41), (1, 43), (2, 51), (0, 51)]);
         assert_eq!(kept(channel, 41), Ok(vec![1, 2]));
         assert_eq!(channel.position(), Some(Position { epoch: 1, number: 51 }));
+        let given_up = [3, 4].map(|byte| publish(channel, byte).unwrap());
+        assert_eq!(channel.take_sent(1).len(), 1);
+        channel.give_up();
+        let [three, four] = given_up;
+        assert_eq!((now(three), channel.come_back(3, 60, 0).unwrap()), (Some(false), false));
+        assert_eq!(channel.take_sent(9), [(4, Byte([4]))]);
+        assert!(channel.come_back(4, 61, 0).unwrap() && now(four) == Some(true));
     }
 
     #[test]

@@ -69,7 +69,7 @@ impl<T: Parcel> Channel<T> {
         let Some(shared) = &self.log else { return Ok(None) };
         self.some_room(self.room_for_theirs()).await?.forget();
         let Numbered { log, role } = &mut *shared.lock();
-        *role = Role::Follows(Outbox::new(self.room_for_theirs()));
+        *role = Role::Follows(Outbox::new(self.room_for_theirs(), false));
         Ok(Some(log.clone()))
     }
 

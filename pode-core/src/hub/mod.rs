@@ -230,6 +230,13 @@ pub fn spread(path: &str, channels: usize) -> usize {
 /// start, so this is far more than is useful.
 pub const MAX_CAPACITY_MESSAGES: usize = 1 << 20;
 
+impl<'channel, T: Parcel> Permit<'channel, T> {
+    /// Returns the channel.
+    pub fn channel(&self) -> &'channel Channel<T> {
+        self.channel
+    }
+}
+
 impl<T: Parcel> Channel<T> {
     /// Returns the path.
     pub fn path(&self) -> &'static str {

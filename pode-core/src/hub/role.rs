@@ -62,6 +62,8 @@ pub(super) struct Outbox<T> {
     taken: usize,
     /// How much was ever sent.
     count: u64,
+    /// Whether it goes to a carrier.
+    is_carried: bool,
     /// Permits for what comes from the leader: it is never kept waiting by what is
     /// to come back behind it.
     pub(super) room: Arc<Semaphore>,
@@ -82,6 +84,8 @@ pub(super) struct Underway<T> {
 pub struct Arrival {
     pub(super) serial: u64,
     arrived: oneshot::Receiver<()>,
+    /// Whether it comes from a carrier, which may fail.
+    pub is_carried: bool,
 }
 
 impl Future for Arrival {
@@ -135,8 +139,9 @@ impl<T: Parcel> Notice<T> {
 }
 
 impl<T: Clone> Outbox<T> {
-    pub(super) fn new(room: usize) -> Outbox<T> {
-        Outbox { sent: VecDeque::new(), taken: 0, count: 0, room: Arc::new(Semaphore::new(room)) }
+    pub(super) fn new(room: usize, is_carried: bool) -> Outbox<T> {
+        let room = Arc::new(Semaphore::new(room));
+        Outbox { sent: VecDeque::new(), taken: 0, count: 0, is_carried, room }
     }
 
     pub(super) fn push(&mut self, parcel: T, permit: OwnedSemaphorePermit) -> Arrival {
@@ -144,7 +149,7 @@ impl<T: Clone> Outbox<T> {
         let serial = self.count;
         self.count += 1;
         self.sent.push_back(Underway { serial, parcel, permit, arrived });
-        Arrival { serial, arrived: arrival }
+        Arrival { serial, arrived: arrival, is_carried: self.is_carried }
     }
 
     /// Takes what wasn't taken before, with the number of those that were sent before it.
@@ -157,6 +162,12 @@ impl<T: Clone> Outbox<T> {
 
     /// Has everything taken again.
     pub(super) fn take_again(&mut self) {
+        self.taken = 0;
+    }
+
+    /// Drops everything that was taken.
+    pub(super) fn give_up(&mut self) {
+        self.sent.drain(..self.taken);
         self.taken = 0;
     }
 

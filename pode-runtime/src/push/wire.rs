@@ -69,7 +69,8 @@ fn pack_frame(audience: WireAudience, frame: &[u8]) -> (WireEnvelope, &[u8]) {
     }
 }
 
-fn is_binary(frame: &[u8]) -> bool {
+/// Returns whether the message of a frame isn't text.
+pub(crate) fn is_binary(frame: &[u8]) -> bool {
     frame.first().is_some_and(|first| first & 0xf == Opcode::Binary as u8)
 }
 

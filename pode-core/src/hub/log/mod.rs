@@ -223,6 +223,12 @@ impl<A: Weigh> Log<A> {
         self.position.epoch = epoch;
     }
 
+    /// Says which epoch this one is, and which there were before, each with the number up
+    /// to which its positions are good.
+    pub fn set_epochs(&mut self, epoch: u64, earlier: Vec<(u64, u64)>) {
+        (self.position.epoch, self.earlier) = (epoch, earlier);
+    }
+
     /// Forgets the epochs before: none of their positions is good any more.
     pub fn forget_epochs(&mut self) {
         self.earlier.clear();

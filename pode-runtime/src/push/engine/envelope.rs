@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 
+use super::form::Why;
 use crate::base::log::ration::rationed;
 use crate::base::seconds::seconds;
 use crate::push::session::Number;
@@ -106,6 +107,11 @@ pub(crate) enum Command {
     /// Close a share of all clients: none at 0, all at [`EVERYBODY`]. With a code
     /// and reason, to which its position is added if messages have numbers.
     Drain { share: u32, code: u16, reason: &'static str },
+    /// Tell clients of which epoch positions are from here on.
+    Epoch(u64),
+    /// Tell clients that messages from this number up to here may be missing; close those
+    /// that can't be told.
+    Missing { from: u64, why: Why },
     /// Answer a query for clients.
     Find(Audience, Query),
     /// Keep a sender until what each client has sent so far is handled.

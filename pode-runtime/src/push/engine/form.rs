@@ -199,13 +199,17 @@ impl Batch {
 
 /// Why messages may be missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Why {
+pub(crate) enum Why {
     /// They are no longer kept.
     Age,
     /// The client read too slowly.
     Lag,
-    /// The client's position isn't one of this server; the second is.
+    /// The client's position isn't one of this server, or messages of an earlier epoch
+    /// are lost; this one counts.
     Epoch(u64),
+    /// This process was cut off from what carries messages for longer than they are kept
+    /// there.
+    Carrier,
 }
 
 /// Returns what a client of [`Form::V1`] gets first: `members` are those of its
@@ -231,11 +235,17 @@ pub(super) fn gap(missing: Option<(u64, u64)>, why: Why) -> Bytes {
     let told = match why {
         Why::Age => json!({ "gap": gap, "why": "age" }),
         Why::Lag => json!({ "gap": gap, "why": "lag" }),
+        Why::Carrier => json!({ "gap": gap, "why": "carrier" }),
         Why::Epoch(epoch) => {
             json!({ "gap": gap, "why": "epoch", "epoch": format!("{epoch:016x}") })
         }
     };
     text(&[told.to_string().as_bytes()])
+}
+
+/// Returns what tells that positions are of this epoch from here on.
+pub(super) fn epoch(epoch: u64, number: u64) -> Bytes {
+    text(&[format!(r#"{{"at":{number},"epoch":"{epoch:016x}"}}"#).as_bytes()])
 }
 
 /// Returns what tells to forget all keys: those that there are come next, behind this
@@ -378,6 +388,8 @@ mod tests {
                 gap(Some((9, 0)), Why::Epoch(16)),
                 r#"{"gap":[9,0],"why":"epoch","epoch":"0000000000000010"}"#,
             ),
+            (gap(Some((1, 7)), Why::Carrier), r#"{"gap":[1,7],"why":"carrier"}"#),
+            (epoch(255, 7), r#"{"at":7,"epoch":"00000000000000ff"}"#),
             (reset(7), r#"{"reset":7}"#),
             (beacon(Some(7)), r#"{"at":7}"#),
             (beacon(None), "{}"),

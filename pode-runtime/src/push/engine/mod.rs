@@ -63,7 +63,7 @@ pub(crate) use self::envelope::{
     Answer, Audience, Command, EVERYBODY, Envelope, Found, Hello, MAX_GROUP_BYTES, MAX_PATH_BYTES,
     Query, Recipients, random_epoch,
 };
-pub(crate) use self::form::{Speaks, V1_PROTOCOL};
+pub(crate) use self::form::{Speaks, V1_PROTOCOL, Why};
 use self::path::{Placed, Placement};
 pub(crate) use self::policy::SubscriberPolicy;
 pub use self::policy::{OnLag, Replay};

@@ -304,6 +304,18 @@ impl Path {
         Ok(())
     }
 
+    /// Tells a client that is live to forget all keys, and has it get those that there
+    /// are.
+    pub(super) fn begin_anew(&mut self, slot: u32) {
+        let (client, live) = (&mut self.clients[slot], self.live);
+        let Some(log) = &self.log else { return };
+        let path = &client.subscriber.path;
+        let (first, until) =
+            log.with(|log| (log.newest_values(path, live, usize::MAX), log.position().number));
+        client.tell(form::reset(first));
+        client.fall_behind(Behind::new(first, true, Some(Snapshot { until, others_from: live })));
+    }
+
     /// Removes a client; returns whether it was there.
     pub(super) fn remove(&mut self, slot: u32) -> bool {
         let Some(client) = self.clients.remove(slot) else { return false };
@@ -418,8 +430,10 @@ impl Path {
                     && answer(other.audience).is_some() == answer(audience).is_some()
                     && other.key.is_some() == key.is_some()
             };
-            let Some(Content { audience, key, message }) = envelope.content().filter(is_alike)
-            else {
+            // Only what has a number takes one, unless they come from a carrier.
+            let is_next = next <= self.live + 1;
+            let content = envelope.content().filter(|content| is_next && is_alike(content));
+            let Some(Content { audience, key, message }) = content else {
                 self.put_off = Some((envelope, next));
                 break;
             };

@@ -99,6 +99,12 @@ impl SendQueue {
         }
     }
 
+    /// Queues a frame behind the messages that wait, whatever the limits.
+    pub(super) fn tell(&mut self, frame: Bytes) {
+        self.message_bytes += frame.len();
+        self.messages.push_back(frame);
+    }
+
     /// Queues a frame that comes before all messages.
     pub(super) fn owe(&mut self, frame: Bytes) {
         self.preface.push_back(frame);

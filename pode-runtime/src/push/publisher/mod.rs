@@ -59,12 +59,14 @@ impl Signals {
     /// channel.
     ///
     /// Cancel safe: a send that is dropped before it is done has sent nothing.
-    /// While another process takes over, it may have sent the message.
+    /// While another process takes over, or with a backplane, it may have sent the
+    /// message.
     ///
     /// # Errors
     ///
     /// When awaited: the payload has no JSON form, or too long a key, the channel
-    /// stayed full too long, the server has stopped, or it doesn't declare the signal.
+    /// stayed full too long, the server has stopped, or it doesn't declare the signal; or
+    /// the backplane can't be reached, or doesn't answer in time.
     pub fn send<S: SignalTarget>(&self, signal: S, payload: &S::Out) -> Sending<S::Level>
     where
         S::Out: Payload,
@@ -156,9 +158,10 @@ impl Signals {
         envelope: Envelope,
     ) -> Result<(), SendError> {
         let deadline = self.deadline();
-        let permit = self.permit_in(self.channel(path, own_path)?, deadline).await?;
-        arrive(envelope.publish(permit)?, deadline).await;
-        Ok(())
+        let channel = self.channel(path, own_path)?;
+        let permit = self.permit_in(channel, deadline).await?;
+        let arrival = envelope.publish(permit)?;
+        arrive(arrival.map(|arrival| (channel.clone(), arrival)), deadline).await
     }
 
     /// Puts a command that concerns only this process into the channel of a path.
@@ -193,9 +196,9 @@ impl Signals {
         })
     }
 
-    /// Sends if every channel has capacity; returns the arrivals of what goes
-    /// through another process.
-    fn send_now(&self, target: &Target, message: &Message) -> Result<Vec<Arrival>, SendError> {
+    /// Sends if every channel has capacity; returns what goes through another process, or
+    /// a backplane.
+    fn send_now(&self, target: &Target, message: &Message) -> Result<Vec<Underway>, SendError> {
         match target {
             Target::Signal(path, audience, _) => {
                 let channel = self.channel(path, audience.path.as_deref())?;
@@ -226,8 +229,7 @@ impl Signals {
                 }
             }
         }
-        arrive(target.publish(permits, &message)?, deadline).await;
-        Ok(())
+        arrive(target.publish(permits, &message)?, deadline).await
     }
 
     /// Returns the channel of a declared path; for a family, the channel of one
@@ -246,15 +248,38 @@ impl Signals {
 
 type Permit<'hub> = pode_core::hub::Permit<'hub, Envelope>;
 
-/// Waits until everything has its place in the order that two processes share. So if
-/// a caller sends through the other process after its send here returned, that
-/// message comes later. What isn't there at the deadline is still on its way.
-async fn arrive(arrivals: impl IntoIterator<Item = Arrival>, deadline: Instant) {
-    for arrival in arrivals {
-        if timeout_at(deadline, arrival).await.is_err() {
-            tracing::warn!("a message takes long on its way through the other process");
-            return;
+/// What goes through another process, or a backplane, and the channel where it arrives.
+type Underway = (Channel<Envelope>, Arrival);
+
+/// Waits until everything has its place in the order that processes share. So if a
+/// caller sends through another process after its send here returned, that message comes
+/// later.
+///
+/// # Errors
+///
+/// At the deadline, not all has come back from the backplane. (What isn't back from
+/// another process by then is still on its way.)
+async fn arrive(
+    underway: impl IntoIterator<Item = Underway>,
+    deadline: Instant,
+) -> Result<(), SendError> {
+    let (mut path, mut withdrawn, mut others, mut unknown) = ("*", 0, 0, 0);
+    for (channel, mut arrival) in underway {
+        path = channel.path();
+        match timeout_at(deadline, &mut arrival).await {
+            Ok(true) => others += 1,
+            Err(_) if !arrival.is_carried => {
+                tracing::warn!(path, "a message takes long on its way through the other process");
+                others += 1;
+            }
+            Err(_) if channel.withdraw(&arrival) => withdrawn += 1,
+            Ok(false) | Err(_) => unknown += 1,
         }
+    }
+    match (withdrawn, others + unknown) {
+        (0, _) if unknown == 0 => Ok(()),
+        (1.., 0) => Err(SendError::Backplane { path }),
+        _ => Err(SendError::Unknown { path }),
     }
 }
 

@@ -7,12 +7,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use pode_core::hub::Arrival;
 use pode_core::latest_by::MAX_KEY_BYTES;
 use pode_core::level::{self, Addressed, Level, ReachesGroups, Sendable};
 use pode_core::{ClientId, Message, SendError};
 
-use super::{Permit, Signals, arrive};
+use super::{Permit, Signals, Underway, arrive};
 use crate::push::engine::{Audience, Envelope, Recipients};
 
 #[derive(Debug)]
@@ -23,13 +22,13 @@ pub(super) enum Target {
 }
 
 impl Target {
-    /// Publishes a message in each of its channels; returns the arrivals of what goes
-    /// through another process.
+    /// Publishes a message in each of its channels; returns what goes through another
+    /// process, or a backplane.
     pub(super) fn publish<'hub>(
         &self,
         permits: impl IntoIterator<Item = Permit<'hub>>,
         message: &Message,
-    ) -> Result<Vec<Arrival>, SendError> {
+    ) -> Result<Vec<Underway>, SendError> {
         if let Target::Signal(path, _, Some(key)) = self
             && key.len() > MAX_KEY_BYTES
         {
@@ -42,7 +41,12 @@ impl Target {
             Target::Signal(_, audience, None) => Envelope::new(audience.clone(), message.clone()),
             Target::All => Envelope::Broadcast(message.clone()),
         };
-        permits.into_iter().filter_map(|permit| envelope().publish(permit).transpose()).collect()
+        let publish = |permit: Permit<'hub>| {
+            let channel = permit.channel();
+            let arrival = envelope().publish(permit).transpose()?;
+            Some(arrival.map(|arrival| (channel.clone(), arrival)))
+        };
+        permits.into_iter().filter_map(publish).collect()
     }
 }
 
@@ -151,10 +155,7 @@ impl Future for SendFuture {
                 Ok(arrivals) if arrivals.is_empty() => return Poll::Ready(Ok(())),
                 Ok(arrivals) => {
                     let deadline = signals.deadline();
-                    self.state = State::Waiting(Box::pin(async move {
-                        arrive(arrivals, deadline).await;
-                        Ok(())
-                    }));
+                    self.state = State::Waiting(Box::pin(arrive(arrivals, deadline)));
                 }
                 Err(SendError::Full { .. }) => {
                     self.state = State::Waiting(Box::pin(signals.send_soon(target, message)));

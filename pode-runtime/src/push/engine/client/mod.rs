@@ -223,6 +223,12 @@ impl Client {
         self.send_queue.get_or_insert_default().behind = Some(behind);
     }
 
+    /// Tells the client something behind all that waits for it. The caller must then
+    /// [advance](Self::advance) it.
+    pub(super) fn tell(&mut self, frame: Bytes) {
+        self.send_queue.get_or_insert_default().tell(frame);
+    }
+
     /// Tells the client that it is live from this message on.
     pub(super) fn tell_live(&mut self, number: u64) {
         self.send_queue.get_or_insert_default().owe(form::live(number));
