@@ -11,6 +11,7 @@
 //! `push::engine`, which writes it to the sockets.
 
 mod app;
+mod backplane;
 mod base;
 mod content;
 mod http;

@@ -5,7 +5,6 @@
 //! servers that lost the same feed at the same moment don't all come back at the
 //! same moment, and none comes back at once.
 
-use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -45,18 +44,10 @@ impl Backoff {
     }
 }
 
-/// Returns a random number from 0 (inclusive) to 1 (exclusive).
-pub(super) fn chance() -> f64 {
-    // Each state has random keys of its own. Uses as many bits as a mantissa
-    // has.
-    const BITS: u32 = f64::MANTISSA_DIGITS;
-    let random = RandomState::new().hash_one(()) >> (u64::BITS - BITS);
-    random as f64 / (1_u64 << BITS) as f64
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::random::chance;
 
     const SECOND: Duration = Duration::from_secs(1);
 
@@ -96,15 +87,5 @@ mod tests {
         let mut backoff = Backoff::new(4 * SECOND, 30 * SECOND);
         assert_eq!(backoff.next(0.0), 2 * SECOND);
         assert_eq!(backoff.next(0.5), 6 * SECOND);
-    }
-
-    #[test]
-    fn chance_is_spread_from_0_up_to_1() {
-        let drawn: Vec<f64> = std::iter::repeat_with(chance).take(1_000).collect();
-        assert!(drawn.iter().all(|drawn| (0.0..1.0).contains(drawn)));
-        for tenth in 0..10 {
-            let inside = drawn.iter().filter(|drawn| (**drawn * 10.0) as usize == tenth);
-            assert!(inside.count() > 50, "{tenth}");
-        }
     }
 }

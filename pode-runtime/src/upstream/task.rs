@@ -8,12 +8,13 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
-use super::backoff::{Backoff, chance};
+use super::backoff::Backoff;
 use super::connect::Destination;
 use super::connection::{End, serve};
 use super::declared::DeclaredUpstream;
 use super::sender::Sender;
 use crate::base::error::with_causes;
+use crate::base::random::chance;
 use crate::base::supervisor::{Supervisor, finish_by};
 use crate::base::token_bucket::TokenBucket;
 use crate::upstream::UpstreamOptions;

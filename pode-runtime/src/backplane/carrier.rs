@@ -1,0 +1,150 @@
+//! What a backplane needs of a carrier: a log for each stream, in which the nodes of a
+//! server append entries, and from which each of them reads all.
+
+use std::fmt;
+use std::time::Duration;
+
+/// The place of an entry in its stream.
+///
+/// A term begins whenever entries may have been lost, in all streams, with an entry of
+/// its own, whose index is 1. The terms of a server rise, and so do their numbers, as a
+/// term is at least the second in which it began: no carrier takes
+/// [`ENTRIES_PER_SECOND`] entries in one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct EntryId {
+    pub(crate) term: u64,
+    pub(crate) index: u64,
+}
+
+/// How many numbers there are between two terms that begin a second apart.
+pub(crate) const ENTRIES_PER_SECOND: u64 = 1 << 20;
+
+impl EntryId {
+    /// Returns the number of the message in this entry: below 2⁵³, as all of them, for
+    /// two hundred years.
+    pub(crate) fn number(self) -> u64 {
+        self.term * ENTRIES_PER_SECOND + self.index
+    }
+
+    /// Whether nothing comes between an entry and the one with this id.
+    pub(crate) fn is_next_to(self, before: EntryId) -> bool {
+        self.term == before.term && self.index == before.index + 1
+    }
+}
+
+impl fmt::Display for EntryId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.term, self.index)
+    }
+}
+
+/// A term, as a carrier remembers it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Term {
+    pub(crate) term: u64,
+    /// The epoch of its positions.
+    pub(crate) epoch: u64,
+    /// The last entry of each stream before it; the default if there was none.
+    pub(crate) heads: Vec<EntryId>,
+}
+
+/// What a node knows when it connects.
+#[derive(Clone, Debug)]
+pub(crate) struct Known {
+    /// The term that it has seen last, and its epoch.
+    pub(crate) term: Option<(u64, u64)>,
+    /// The last entry of each stream that it has read.
+    pub(crate) cursors: Vec<EntryId>,
+}
+
+/// A connection by which a node appends.
+pub(crate) struct Opened<A> {
+    pub(crate) appender: A,
+    /// The last terms, the current one at last.
+    pub(crate) terms: Vec<Term>,
+    /// The last entry of each stream now.
+    pub(crate) tops: Vec<EntryId>,
+    /// Whether nothing that the connection before has sent, and that isn't there by now,
+    /// will ever be.
+    pub(crate) is_fenced: bool,
+}
+
+/// An entry to append.
+pub(crate) struct ToAppend {
+    pub(crate) stream: usize,
+    pub(crate) body: Vec<u8>,
+}
+
+/// What became of entries that were appended together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Appended {
+    All,
+    /// Not all of them: another term has begun, or a stream is gone.
+    Stale,
+    /// None of them: the carrier has no room.
+    Full,
+}
+
+/// An entry that was read.
+#[derive(Debug)]
+pub(crate) struct Read {
+    pub(crate) stream: usize,
+    pub(crate) id: EntryId,
+    pub(crate) body: Vec<u8>,
+}
+
+/// Why a carrier can't be used at the moment, or at all.
+#[derive(Debug, thiserror::Error)]
+#[error("{reason}")]
+pub(crate) struct CarrierError {
+    pub(crate) reason: String,
+    /// Whether it will be the same next time.
+    pub(crate) is_final: bool,
+}
+
+/// How long a reader waits for entries before it says that there are none.
+pub(crate) const READ_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How much is appended at once.
+pub(crate) const MAX_BATCH_ENTRIES: usize = 512;
+pub(crate) const MAX_BATCH_BYTES: usize = 256 << 10;
+
+pub(crate) trait Carrier: Send + Sync + 'static {
+    type Appender: Appender;
+    type Reader: Reader;
+
+    /// Opens a connection to append by, in place of the one before.
+    ///
+    /// Begins a term if the carrier isn't the one in which the last term began, if a
+    /// stream is gone, or if it doesn't know the term that the node knows.
+    fn open(
+        &self,
+        known: &Known,
+        before: Option<&Self::Appender>,
+    ) -> impl Future<Output = Result<Opened<Self::Appender>, CarrierError>> + Send;
+
+    /// Opens a connection to read by.
+    fn reader(&self) -> impl Future<Output = Result<Self::Reader, CarrierError>> + Send;
+}
+
+pub(crate) trait Appender: Send + 'static {
+    /// Appends entries in a term, in their order, each to its stream: of each stream, all
+    /// or none.
+    ///
+    /// After an error it isn't known which, and the connection is of no more use.
+    fn append(
+        &mut self,
+        term: u64,
+        entries: &[ToAppend],
+    ) -> impl Future<Output = Result<Appended, CarrierError>> + Send;
+}
+
+pub(crate) trait Reader: Send + 'static {
+    /// Waits for entries behind these, of each stream, for [`READ_TIMEOUT`] at most.
+    ///
+    /// After an error, the connection is of no more use.
+    fn read(
+        &mut self,
+        after: &[EntryId],
+    ) -> impl Future<Output = Result<Vec<Read>, CarrierError>> + Send;
+}

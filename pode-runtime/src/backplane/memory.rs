@@ -1,0 +1,341 @@
+//! A carrier in memory, whose faults are those of a real one: connections that are cut
+//! before an append, behind it, or while it is still on its way; servers that are away,
+//! start anew, with all, a part or nothing of what they had, and drop what is old.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::carrier::{
+    Appended, Appender, Carrier, CarrierError, ENTRIES_PER_SECOND, EntryId, Known, Opened,
+    READ_TIMEOUT, Read, Reader, Term, ToAppend,
+};
+use super::entry::first_of_term;
+
+/// Numbers in an order that a seed decides.
+#[derive(Clone)]
+pub(super) struct Dice(Arc<Mutex<u64>>);
+
+impl Dice {
+    pub(super) fn new(seed: u64) -> Dice {
+        Dice(Arc::new(Mutex::new(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)))
+    }
+
+    pub(super) fn below(&self, most: u64) -> u64 {
+        let mut state = self.0.lock().unwrap();
+        for shift in [-13_i32, 7, -17] {
+            *state ^= if shift < 0 { *state << -shift } else { *state >> shift };
+        }
+        (*state >> 11) % most
+    }
+
+    pub(super) fn is(&self, percent: u64) -> bool {
+        self.below(100) < percent
+    }
+}
+
+struct Entry {
+    id: EntryId,
+    /// How much had been written to the server before.
+    written: u64,
+    body: Vec<u8>,
+}
+
+#[derive(Default)]
+struct Stream {
+    exists: bool,
+    last: EntryId,
+    entries: VecDeque<Entry>,
+}
+
+struct KnownTerm {
+    term: Term,
+    run: u64,
+    written: u64,
+}
+
+struct Server {
+    run: u64,
+    streams: Vec<Stream>,
+    terms: Vec<KnownTerm>,
+    written: u64,
+    connections: u64,
+    killed: BTreeSet<u64>,
+    is_away: bool,
+    is_full: bool,
+}
+
+/// The server, and the network before it.
+#[derive(Clone)]
+pub(super) struct Memory {
+    server: Arc<Mutex<Server>>,
+    changed: watch::Sender<u64>,
+    began: Instant,
+    dice: Dice,
+    /// How many of a hundred calls fail.
+    faults: Arc<Mutex<u64>>,
+}
+
+fn cut() -> CarrierError {
+    CarrierError { reason: "the connection was cut".to_owned(), is_final: false }
+}
+
+impl Server {
+    fn append(&mut self, connection: u64, term: u64, entries: &[(usize, Vec<u8>)]) -> Appended {
+        if self.is_full || self.killed.contains(&connection) {
+            return Appended::Full;
+        }
+        let mut appended = Appended::All;
+        for (stream, body) in entries {
+            let Stream { exists, last, .. } = self.streams[*stream];
+            if !exists || last.term > term {
+                appended = Appended::Stale;
+                continue;
+            }
+            let index = if last.term == term { last.index + 1 } else { 1 };
+            self.push(*stream, EntryId { term, index }, body.clone());
+        }
+        appended
+    }
+
+    fn read(&self, run: u64, after: &[EntryId], most: usize) -> Result<Vec<Read>, CarrierError> {
+        if self.is_away || self.run != run {
+            return Err(cut());
+        }
+        let mut read = Vec::new();
+        for (stream, after) in after.iter().enumerate() {
+            let entries = self.streams[stream].entries.iter();
+            let new = entries.filter(|entry| entry.id > *after).take(most);
+            read.extend(new.map(|Entry { id, body, .. }| Read {
+                stream,
+                id: *id,
+                body: body.clone(),
+            }));
+        }
+        Ok(read)
+    }
+
+    fn push(&mut self, stream: usize, id: EntryId, body: Vec<u8>) {
+        let written = self.written;
+        self.written += 1;
+        let stream = &mut self.streams[stream];
+        (stream.exists, stream.last) = (true, id);
+        stream.entries.push_back(Entry { id, written, body });
+    }
+
+    fn open(&mut self, known: &Known, second: u64, epoch: u64) {
+        let is_known = |(term, epoch)| {
+            let same = |it: &KnownTerm| (it.term.term, it.term.epoch) == (term, epoch);
+            self.terms.iter().any(same)
+        };
+        let is_same = self.terms.last().is_some_and(|last| last.run == self.run)
+            && self.streams.iter().all(|stream| stream.exists)
+            && known.term.is_none_or(is_known);
+        if is_same {
+            return;
+        }
+        let heads: Vec<_> = self.streams.iter().map(|stream| stream.last).collect();
+        let last = self.terms.last().map_or(0, |last| last.term.term);
+        let behind = heads
+            .iter()
+            .chain(&known.cursors)
+            .map(|id| id.term + id.index / ENTRIES_PER_SECOND + 1);
+        let term = behind.chain([second, last + 1]).max().unwrap_or_default();
+        for (stream, head) in heads.iter().enumerate() {
+            let body = first_of_term(epoch, *head).into_bytes();
+            self.push(stream, EntryId { term, index: 1 }, body);
+        }
+        let (run, written) = (self.run, self.written);
+        self.terms.push(KnownTerm { term: Term { term, epoch, heads }, run, written });
+    }
+}
+
+impl Memory {
+    pub(super) fn new(streams: usize, dice: Dice) -> Memory {
+        let server = Server {
+            run: 1,
+            streams: (0..streams).map(|_| Stream::default()).collect(),
+            terms: Vec::new(),
+            written: 0,
+            connections: 0,
+            killed: BTreeSet::new(),
+            is_away: false,
+            is_full: false,
+        };
+        Memory {
+            server: Arc::new(Mutex::new(server)),
+            changed: watch::Sender::new(0),
+            began: Instant::now(),
+            dice,
+            faults: Arc::default(),
+        }
+    }
+
+    fn with<R>(&self, work: impl FnOnce(&mut Server) -> R) -> R {
+        let done = work(&mut self.server.lock().unwrap());
+        self.changed.send_modify(|changes| *changes += 1);
+        done
+    }
+
+    pub(super) fn set_faults(&self, percent: u64) {
+        *self.faults.lock().unwrap() = percent;
+    }
+
+    fn fails(&self) -> bool {
+        self.dice.is(*self.faults.lock().unwrap())
+    }
+
+    pub(super) fn be_away(&self, is_away: bool) {
+        self.with(|server| server.is_away = is_away);
+    }
+
+    pub(super) fn be_full(&self, is_full: bool) {
+        self.with(|server| server.is_full = is_full);
+    }
+
+    /// Starts anew; what was written last is gone, up to so many entries.
+    pub(super) fn restart(&self, lost: u64) {
+        self.with(|server| {
+            server.run += 1;
+            let kept = server.written.saturating_sub(lost);
+            server.terms.retain(|term| term.written <= kept);
+            for stream in &mut server.streams {
+                stream.entries.retain(|entry| entry.written < kept);
+                stream.last = stream.entries.back().map(|entry| entry.id).unwrap_or_default();
+                stream.exists &= !stream.entries.is_empty();
+            }
+            server.killed = (0..=server.connections).collect();
+        });
+    }
+
+    /// Loses everything, and goes on.
+    pub(super) fn flush(&self) {
+        self.with(|server| {
+            server.streams.iter_mut().for_each(|stream| *stream = Stream::default());
+            server.terms.clear();
+        });
+    }
+
+    /// Loses a stream.
+    pub(super) fn evict(&self, stream: usize) {
+        self.with(|server| server.streams[stream] = Stream::default());
+    }
+
+    /// Keeps so many entries of each stream.
+    pub(super) fn trim(&self, kept: usize) {
+        self.with(|server| {
+            for stream in &mut server.streams {
+                let excess = stream.entries.len().saturating_sub(kept);
+                stream.entries.drain(..excess);
+            }
+        });
+    }
+
+    async fn delay(&self) {
+        sleep(Duration::from_millis(self.dice.below(5))).await;
+    }
+}
+
+pub(super) struct MemoryAppender {
+    memory: Memory,
+    connection: u64,
+}
+
+pub(super) struct MemoryReader {
+    memory: Memory,
+    run: u64,
+}
+
+impl Carrier for Memory {
+    type Appender = MemoryAppender;
+    type Reader = MemoryReader;
+
+    async fn open(
+        &self,
+        known: &Known,
+        before: Option<&MemoryAppender>,
+    ) -> Result<Opened<MemoryAppender>, CarrierError> {
+        self.delay().await;
+        if self.fails() || self.with(|server| server.is_away) {
+            return Err(cut());
+        }
+        let second = 1_000 + self.began.elapsed().as_secs();
+        let epoch = self.dice.below(u64::MAX);
+        let (connection, terms, tops) = self.with(|server| {
+            server.connections += 1;
+            server.killed.extend(before.map(|before| before.connection));
+            server.open(known, second, epoch);
+            let terms = server.terms.iter().map(|it| it.term.clone()).collect();
+            let tops = server.streams.iter().map(|stream| stream.last).collect();
+            (server.connections, terms, tops)
+        });
+        self.delay().await;
+        let appender = MemoryAppender { memory: self.clone(), connection };
+        Ok(Opened { appender, terms, tops, is_fenced: true })
+    }
+
+    async fn reader(&self) -> Result<MemoryReader, CarrierError> {
+        self.delay().await;
+        let (is_away, run) = self.with(|server| (server.is_away, server.run));
+        if self.fails() || is_away {
+            return Err(cut());
+        }
+        Ok(MemoryReader { memory: self.clone(), run })
+    }
+}
+
+impl Appender for MemoryAppender {
+    async fn append(&mut self, term: u64, entries: &[ToAppend]) -> Result<Appended, CarrierError> {
+        let (memory, connection) = (self.memory.clone(), self.connection);
+        memory.delay().await;
+        let is_cut = move |server: &Server| server.is_away || server.killed.contains(&connection);
+        if memory.with(|server| is_cut(server)) || memory.fails() {
+            return Err(cut());
+        }
+        let entries: Vec<_> =
+            entries.iter().map(|entry| (entry.stream, entry.body.clone())).collect();
+        if memory.fails() {
+            // It arrives later, unless the connection is ended before.
+            let late = memory.clone();
+            tokio::spawn(async move {
+                sleep(Duration::from_millis(late.dice.below(300))).await;
+                late.with(|server| {
+                    if !is_cut(server) {
+                        server.append(connection, term, &entries);
+                    }
+                });
+            });
+            return Err(cut());
+        }
+        let appended = memory.with(|server| server.append(connection, term, &entries));
+        if memory.fails() {
+            return Err(cut());
+        }
+        Ok(appended)
+    }
+}
+
+impl Reader for MemoryReader {
+    async fn read(&mut self, after: &[EntryId]) -> Result<Vec<Read>, CarrierError> {
+        let memory = &self.memory;
+        let mut changes = memory.changed.subscribe();
+        let most = 1 + memory.dice.below(40) as usize;
+        let reading = async {
+            loop {
+                changes.mark_unchanged();
+                let read = memory.server.lock().unwrap().read(self.run, after, most)?;
+                if !read.is_empty() {
+                    return Ok(read);
+                }
+                if changes.changed().await.is_err() {
+                    return Err(cut());
+                }
+            }
+        };
+        let read = timeout(READ_TIMEOUT, reading).await.unwrap_or_else(|_| Ok(Vec::new()));
+        if memory.fails() { Err(cut()) } else { read }
+    }
+}

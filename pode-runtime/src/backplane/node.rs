@@ -1,0 +1,126 @@
+//! One node of a server: what is sent here goes to the carrier, and what all nodes have
+//! sent comes from there, in one order.
+//!
+//! A `writer` and a `reader` do that, each by a connection of its own; here is what they
+//! share.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use pode_core::SendError;
+use pode_core::hub::Channel;
+use tokio::sync::{Notify, oneshot, watch};
+use tokio::time::Instant;
+
+use super::carrier::{Carrier, EntryId};
+use super::reader::NodeReader;
+use super::writer::NodeWriter;
+use crate::push::engine::{Envelope, random_epoch};
+use crate::push::publisher::Signals;
+
+/// How often a node shows that it is there.
+pub(super) const BEAT: Duration = Duration::from_secs(5);
+
+/// A node that hasn't read its own beat for so long is cut off.
+pub(super) const CUT_OFF: Duration = Duration::from_secs(15);
+
+pub(crate) struct Node<C> {
+    pub(super) carrier: C,
+    /// Names this process among the nodes.
+    pub(super) id: u64,
+    pub(super) signals: Signals,
+    /// One stream for each, and one more for the nodes.
+    pub(super) channels: Vec<Channel<Envelope>>,
+    pub(super) progress: watch::Sender<Progress>,
+    /// When this node last read its own beat.
+    pub(super) heard: watch::Sender<Option<Instant>>,
+    announcements: Mutex<Vec<Option<Announcement>>>,
+    /// Notified when there is one.
+    pub(super) announced: Notify,
+}
+
+/// How far this node has read.
+#[derive(Debug, Default)]
+pub(super) struct Progress {
+    pub(super) cursors: Vec<EntryId>,
+    /// Whether that is all that there was at the start.
+    pub(super) is_loaded: bool,
+}
+
+/// What this node says of a stream until it has read that somebody has.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Announcement {
+    pub(super) term: u64,
+    /// The first number that is lost.
+    pub(super) from: u64,
+}
+
+impl<C: Carrier> Node<C> {
+    pub(crate) fn new(carrier: C, signals: &Signals) -> Arc<Node<C>> {
+        let channels: Vec<_> = signals.hub().channels().cloned().collect();
+        let streams = channels.len() + 1;
+        Arc::new(Node {
+            carrier,
+            id: random_epoch(),
+            signals: signals.clone(),
+            channels,
+            progress: watch::Sender::default(),
+            heard: watch::Sender::new(None),
+            announcements: Mutex::new(vec![None; streams]),
+            announced: Notify::new(),
+        })
+    }
+
+    /// Carries messages until nobody receives any more.
+    pub(crate) async fn run(self: Arc<Self>) -> SendError {
+        let (begin, begun) = oneshot::channel();
+        let writing = NodeWriter::new(Arc::clone(&self), begin).run();
+        let reading = async {
+            match begun.await {
+                Ok(begun) => NodeReader::new(Arc::clone(&self), begun).run().await,
+                Err(_) => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            error = reading => error,
+            never = writing => match never {},
+        }
+    }
+
+    /// Waits until all is read that there was at the start. Cancel safe.
+    pub(crate) async fn loaded(&self) {
+        let mut progress = self.progress.subscribe();
+        // The sender lives as long as this.
+        let _ = progress.wait_for(|progress| progress.is_loaded).await;
+    }
+
+    /// Returns whether what this node appends comes back.
+    pub(crate) fn is_connected(&self) -> bool {
+        self.heard.borrow().is_some_and(|heard| heard.elapsed() < CUT_OFF)
+    }
+
+    /// Has it said that messages of a stream are lost, until somebody has in that term.
+    pub(super) fn announce(&self, stream: usize, term: u64, from: u64) {
+        self.with_announcements(|all| {
+            let before = all[stream].map_or(from, |before| before.from);
+            all[stream] = Some(Announcement { term, from: from.min(before) });
+        });
+        self.announced.notify_one();
+    }
+
+    /// Notes that somebody has.
+    pub(super) fn is_announced(&self, stream: usize, term: u64, from: u64) {
+        self.with_announcements(|all| {
+            all[stream]
+                .take_if(|announcement| announcement.term <= term && announcement.from >= from);
+        });
+    }
+
+    pub(super) fn with_announcements<R>(
+        &self,
+        work: impl FnOnce(&mut [Option<Announcement>]) -> R,
+    ) -> R {
+        // No code that holds the lock can panic midway.
+        work(&mut self.announcements.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}

@@ -1,0 +1,318 @@
+//! Reads all that a carrier has, and puts it into the channels of this node.
+
+use std::mem;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use pode_core::SendError;
+use pode_core::hub::{Channel, Parcel};
+use tokio::time::Instant;
+
+use super::carrier::{Carrier, EntryId, Opened, Read, Reader, Term};
+use super::entry::{self, Found, Origin, Sealed};
+use super::node::Node;
+use super::retry::Retry;
+use crate::base::log::ration::rationed;
+use crate::base::seconds::seconds;
+use crate::push::engine::{Command, Envelope, Why};
+
+/// A stream of the carrier, as this node has read it.
+struct Stream {
+    /// Absent for that of the nodes.
+    channel: Option<Channel<Envelope>>,
+    cursor: EntryId,
+    /// What there was at the start: up to there it goes into the log alone.
+    top: EntryId,
+    is_loaded: bool,
+    /// The serial number of what this node sends and hasn't read yet.
+    own_serial: u64,
+    /// Where it was last said that messages before that term are lost, from which number
+    /// on.
+    lost: (EntryId, u64),
+}
+
+/// What there is when a node begins to read.
+pub(super) struct Begun {
+    pub(super) terms: Vec<Term>,
+    pub(super) tops: Vec<EntryId>,
+}
+
+impl Begun {
+    pub(super) fn of<A>(opened: &Opened<A>) -> Begun {
+        Begun { terms: opened.terms.clone(), tops: opened.tops.clone() }
+    }
+}
+
+/// The part of a node that reads.
+pub(super) struct NodeReader<C> {
+    node: Arc<Node<C>>,
+    streams: Vec<Stream>,
+    terms: Vec<Term>,
+}
+
+impl<C: Carrier> NodeReader<C> {
+    pub(super) fn new(node: Arc<Node<C>>, begun: Begun) -> NodeReader<C> {
+        let Begun { terms, tops } = begun;
+        let channels = node.channels.iter().cloned().map(Some).chain([None]);
+        let streams = channels.zip(tops).map(|(channel, top)| Stream {
+            channel,
+            cursor: EntryId::default(),
+            top,
+            is_loaded: false,
+            own_serial: 0,
+            lost: Default::default(),
+        });
+        let streams = streams.collect();
+        NodeReader { node, streams, terms }
+    }
+
+    /// Reads until nobody receives any more.
+    pub(super) async fn run(mut self) -> SendError {
+        let mut retry = Retry::new("reading from the backplane");
+        loop {
+            let mut reader = match self.node.carrier.reader().await {
+                Ok(reader) => reader,
+                Err(error) => {
+                    retry.failed(&error).await;
+                    continue;
+                }
+            };
+            loop {
+                let cursors: Vec<_> = self.streams.iter().map(|stream| stream.cursor).collect();
+                match reader.read(&cursors).await {
+                    Ok(entries) => {
+                        retry.succeeded();
+                        if let Err(error) = self.take_all(entries).await {
+                            return error;
+                        }
+                    }
+                    Err(error) => {
+                        retry.failed(&error).await;
+                        break;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn take_all(&mut self, entries: Vec<Read>) -> Result<(), SendError> {
+        for Read { stream, id, body } in entries {
+            self.take(stream, id, &body).await?;
+        }
+        let cursors = self.streams.iter().map(|stream| stream.cursor);
+        self.node.progress.send_modify(|progress| {
+            progress.cursors.clear();
+            progress.cursors.extend(cursors);
+            progress.is_loaded = self.streams.iter().all(|stream| stream.is_loaded);
+        });
+        Ok(())
+    }
+
+    /// Takes the next entry of a stream.
+    async fn take(&mut self, index: usize, id: EntryId, body: &[u8]) -> Result<(), SendError> {
+        let stream = &mut self.streams[index];
+        let before = stream.cursor;
+        if id <= before {
+            return Ok(());
+        }
+        stream.cursor = id;
+        if !stream.is_loaded {
+            stream.load(before, id, body);
+            if id >= stream.top {
+                stream.is_loaded = true;
+                stream.begin(index, &self.terms).await?;
+            }
+            return Ok(());
+        }
+        if id.index == 1 {
+            return match entry::read_first_of_term(body) {
+                Ok((epoch, head)) => self.begin_term(index, before, head, epoch, id).await,
+                Err(unsound) => {
+                    rationed!(error, "the backplane begins a term in no known way: {unsound}");
+                    Ok(())
+                }
+            };
+        }
+        let (origin, found) = match entry::read(body) {
+            Ok(read) => read,
+            Err(unsound) => {
+                rationed!(warn, "an entry of the backplane is left out: {unsound}");
+                return Ok(());
+            }
+        };
+        if !id.is_next_to(before) {
+            self.streams[index].skip(before, id, origin.epoch).await?;
+        }
+        match found {
+            Found::Envelope(sealed) => self.deliver(index, id, origin, &sealed).await,
+            Found::Lost { from } => self.lose(index, id, from, origin.epoch).await,
+            Found::Alive => {
+                if origin.node == self.node.id {
+                    self.node.heard.send_replace(Some(Instant::now()));
+                }
+                Ok(())
+            }
+        }
+    }
+
+    async fn deliver(
+        &mut self,
+        index: usize,
+        id: EntryId,
+        origin: Origin,
+        sealed: &Sealed<'_>,
+    ) -> Result<(), SendError> {
+        let stream = &mut self.streams[index];
+        let Some(channel) = &stream.channel else { return Ok(()) };
+        let (number, sent) = (id.number(), sent_at(origin.sent_ms));
+        if origin.node == self.node.id {
+            if origin.serial < stream.own_serial {
+                return Ok(());
+            }
+            stream.own_serial = origin.serial + 1;
+            if channel.come_back(origin.serial, number, sent)? {
+                return Ok(());
+            }
+        }
+        match sealed.open() {
+            Ok(envelope) => {
+                let permit = channel.reserve_for_theirs().await?;
+                permit.put_theirs(&envelope, number, || sent)
+            }
+            Err(unsound) => {
+                rationed!(warn, "an entry of the backplane is left out: {unsound}");
+                Ok(())
+            }
+        }
+    }
+
+    /// Begins a term in a stream. Whoever has read beyond its head says what is lost.
+    async fn begin_term(
+        &mut self,
+        index: usize,
+        before: EntryId,
+        head: EntryId,
+        epoch: u64,
+        id: EntryId,
+    ) -> Result<(), SendError> {
+        let stream = &self.streams[index];
+        let Some(channel) = &stream.channel else { return Ok(()) };
+        if before < head {
+            return stream.skip(before, id, epoch).await;
+        }
+        if let Some(log) = channel.log() {
+            log.with(|log| {
+                log.begin_epoch_after(epoch, head.number() + 1);
+                log.skip_to(id.number());
+            });
+        }
+        if head < before {
+            let (at, from) = stream.lost;
+            let since = head.number() + 1;
+            // That it was said is lost, too.
+            let from = if at > head { from.min(since) } else { since };
+            self.node.announce(index, id.term, from);
+        }
+        tell(channel, Command::Epoch(epoch)).await
+    }
+
+    /// Tells clients that messages of earlier terms are lost, once in a term.
+    async fn lose(
+        &mut self,
+        index: usize,
+        id: EntryId,
+        from: u64,
+        epoch: u64,
+    ) -> Result<(), SendError> {
+        let stream = &mut self.streams[index];
+        let Some(channel) = &stream.channel else { return Ok(()) };
+        self.node.is_announced(index, id.term, from);
+        let (at, before) = mem::replace(&mut stream.lost, (id, from));
+        if at.term == id.term && before <= from {
+            stream.lost.1 = before;
+            return Ok(());
+        }
+        if let Some(log) = channel.log() {
+            log.with(|log| log.forget_epochs());
+        }
+        tracing::error!(path = channel.path(), "the backplane has lost messages; clients are told");
+        tell(channel, Command::Missing { from, why: Why::Epoch(epoch) }).await
+    }
+}
+
+impl Stream {
+    /// Takes an entry that was there before this node: nobody has been here to get it.
+    fn load(&mut self, before: EntryId, id: EntryId, body: &[u8]) {
+        let Some(log) = self.channel.as_ref().and_then(Channel::log) else { return };
+        let number = id.number();
+        log.with(|log| match before == EntryId::default() {
+            true => log.lose_to(number),
+            false => log.skip_to(number),
+        });
+        if id.index == 1 {
+            return;
+        }
+        match entry::read(body) {
+            Ok((origin, Found::Envelope(sealed))) => {
+                let Ok(envelope) = sealed.open() else { return };
+                if let Some(entry) = envelope.log_entry() {
+                    log.with(|log| log.push(entry, sent_at(origin.sent_ms)));
+                }
+            }
+            Ok((_, Found::Lost { from })) => self.lost = (id, from),
+            Ok((_, Found::Alive)) | Err(_) => {}
+        }
+    }
+
+    /// Ends loading: positions are of the current term, and of those before that are good.
+    async fn begin(&self, index: usize, terms: &[Term]) -> Result<(), SendError> {
+        let (Some(channel), Some(current)) = (&self.channel, terms.last()) else { return Ok(()) };
+        let ended = terms.windows(2).filter_map(|pair| match pair {
+            [term, next] if term.term >= self.lost.0.term => {
+                Some((term.epoch, next.heads.get(index)?.number() + 1))
+            }
+            _ => None,
+        });
+        if let Some(log) = channel.log() {
+            log.with(|log| log.set_epochs(current.epoch, ended.collect()));
+        }
+        tell(channel, Command::Epoch(current.epoch)).await
+    }
+
+    /// Goes on at an entry, where those since the one before are no longer kept.
+    async fn skip(&self, before: EntryId, id: EntryId, epoch: u64) -> Result<(), SendError> {
+        let Some(channel) = &self.channel else { return Ok(()) };
+        if let Some(log) = channel.log() {
+            log.with(|log| {
+                log.lose_to(id.number());
+                if log.position().epoch != epoch {
+                    log.set_epochs(epoch, Vec::new());
+                }
+            });
+        }
+        tracing::error!(
+            path = channel.path(),
+            "this node was away for longer than the backplane keeps messages; clients are told"
+        );
+        tell(channel, Command::Epoch(epoch)).await?;
+        let from = before.number() + 1;
+        tell(channel, Command::Missing { from, why: Why::Carrier }).await
+    }
+}
+
+/// Tells the clients of a channel something, in its order.
+async fn tell(channel: &Channel<Envelope>, command: Command) -> Result<(), SendError> {
+    let permit = channel.reserve_for_theirs().await?;
+    permit.send(Envelope::Command(Arc::new(command))).map(drop)
+}
+
+/// Returns the second in which something was sent, by the clock of whoever sent it.
+fn sent_at(milliseconds: u64) -> u32 {
+    let age = unix_ms().saturating_sub(milliseconds) / 1000;
+    seconds().saturating_sub(age.try_into().unwrap_or(u32::MAX))
+}
+
+pub(super) fn unix_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    since.as_millis().try_into().unwrap_or(u64::MAX)
+}

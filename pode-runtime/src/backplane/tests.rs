@@ -1,0 +1,401 @@
+//! Three nodes and a carrier in memory, with faults that a seed decides and a clock that
+//! runs as fast as it can: what each node's clients get, compared with what all of them
+//! together got.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use pode_core::hub::{Channel, Hub, Log, LogBounds, Position, Receiver};
+use pode_core::{SendError, SignalPath};
+use tokio::runtime::Builder;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+use super::memory::{Dice, Memory};
+use super::node::Node;
+use crate::push::engine::{Command, Envelope, Why};
+use crate::push::publisher::Signals;
+
+const PATHS: [SignalPath<String>; 2] = [SignalPath::new("/a"), SignalPath::new("/b")];
+
+/// What somebody who is connected to a node all the time gets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Event {
+    Message { number: u64, payload: String },
+    Epoch { epoch: u64, number: u64 },
+    Missing { from: u64, until: u64, why: Why },
+}
+
+type Events = Arc<Mutex<Vec<Event>>>;
+
+/// What became of each message that a node has sent.
+type Sends = Arc<Mutex<Vec<(String, Result<(), SendError>)>>>;
+
+/// One process, from its start to its end.
+struct Life {
+    name: String,
+    node: Arc<Node<Memory>>,
+    /// At each path.
+    events: Vec<Events>,
+    sends: Sends,
+    is_silent: Arc<AtomicBool>,
+    publishers: JoinSet<()>,
+    tasks: JoinSet<()>,
+}
+
+/// How many send side by side at each path of each node.
+const PUBLISHERS: usize = 3;
+
+impl Life {
+    fn begin(name: String, carrier: &Memory, dice: &Dice) -> Life {
+        let bounds = LogBounds { messages: 10_000, age: None, bytes: 10 << 20 };
+        let log = || Some(Log::new(Position { epoch: 0, number: 0 }, bounds));
+        let (hub, receivers) = Hub::with_logs(["/a", "/b"].map(|path| (path, 16, log())));
+        hub.channels().for_each(Channel::be_carried);
+        let signals = Signals::new(hub, Duration::from_secs(5));
+        let node = Node::new(carrier.clone(), &signals);
+        let mut tasks = JoinSet::new();
+        let events: Vec<Events> = receivers.iter().map(|_| Events::default()).collect();
+        for (receiver, events) in receivers.into_iter().zip(&events) {
+            tasks.spawn(listen(receiver, Arc::clone(events)));
+        }
+        let (sends, is_silent) = (Sends::default(), Arc::<AtomicBool>::default());
+        let mut publishers = JoinSet::new();
+        for publisher in 0..PUBLISHERS {
+            for (index, path) in PATHS.into_iter().enumerate() {
+                let (signals, dice) = (signals.clone(), dice.clone());
+                let (sends, is_silent) = (Arc::clone(&sends), Arc::clone(&is_silent));
+                let name = format!("{name}.{publisher}/{index}");
+                publishers.spawn(async move {
+                    for number in 0_u64.. {
+                        if is_silent.load(Ordering::Relaxed) {
+                            return;
+                        }
+                        let payload = format!("{name}:{number}");
+                        let sent = signals.send(path, &payload).await;
+                        sends.lock().unwrap().push((payload, sent));
+                        sleep(Duration::from_millis(dice.below(1_000))).await;
+                    }
+                });
+            }
+        }
+        let running = Arc::clone(&node);
+        tasks.spawn(async move {
+            running.run().await;
+        });
+        Life { name, node, events, sends, is_silent, publishers, tasks }
+    }
+
+    async fn stop_publishing(&mut self) {
+        self.is_silent.store(true, Ordering::Relaxed);
+        while self.publishers.join_next().await.is_some() {}
+    }
+
+    async fn kill(&mut self) {
+        for tasks in [&mut self.publishers, &mut self.tasks] {
+            tasks.abort_all();
+            while tasks.join_next().await.is_some() {}
+        }
+    }
+
+    fn channel(&self, path: usize) -> &Channel<Envelope> {
+        &self.node.channels[path]
+    }
+
+    fn events(&self, path: usize) -> Vec<Event> {
+        self.events[path].lock().unwrap().clone()
+    }
+
+    /// Returns the messages that the node still has of a path.
+    fn kept(&self, path: usize) -> BTreeSet<u64> {
+        let log = self.channel(path).log().unwrap();
+        log.with(|log| log.kept().map(|kept| kept.number).collect())
+    }
+}
+
+async fn listen(mut receiver: Receiver<Envelope>, events: Events) {
+    while let Some(envelope) = receiver.next().await {
+        let next = receiver.number();
+        let event = match envelope {
+            Envelope::Broadcast(message) => Event::Message {
+                number: next - 1,
+                payload: String::from_utf8(message.payload().to_vec()).unwrap(),
+            },
+            Envelope::Command(command) => match &*command {
+                Command::Epoch(epoch) => Event::Epoch { epoch: *epoch, number: next },
+                Command::Missing { from, why } => {
+                    Event::Missing { from: *from, until: next, why: *why }
+                }
+                other => panic!("{other:?}"),
+            },
+            other => panic!("{other:?}"),
+        };
+        events.lock().unwrap().push(event);
+    }
+}
+
+/// Which faults a world has.
+#[derive(Clone, Copy, Debug)]
+struct Faults {
+    /// The carrier loses what it had.
+    loses: bool,
+    /// It keeps less than nodes need that are away.
+    trims: bool,
+    /// Nodes are killed, and others begin.
+    kills: bool,
+}
+
+struct World {
+    dice: Dice,
+    carrier: Memory,
+    lives: Vec<Life>,
+    ended: Vec<Life>,
+    begun: usize,
+}
+
+impl World {
+    fn new(seed: u64) -> World {
+        let dice = Dice::new(seed);
+        let carrier = Memory::new(PATHS.len() + 1, dice.clone());
+        let (lives, ended) = (Vec::new(), Vec::new());
+        let mut world = World { dice, carrier, lives, ended, begun: 0 };
+        (0..3).for_each(|_| world.begin());
+        world
+    }
+
+    fn begin(&mut self) {
+        let name = format!("n{}", self.begun);
+        self.lives.push(Life::begin(name, &self.carrier, &self.dice));
+        self.begun += 1;
+    }
+
+    async fn run(&mut self, faults: Faults) {
+        self.carrier.set_faults(self.dice.below(8));
+        for _ in 0..self.dice.below(30) {
+            sleep(Duration::from_millis(self.dice.below(3_000))).await;
+            match self.dice.below(10) {
+                0 => self.carrier.restart(0),
+                1 => self.stop_for_a_while(),
+                2 if faults.loses => self.carrier.restart(1 + self.dice.below(30)),
+                3 if faults.loses => self.carrier.flush(),
+                4 if faults.loses => self.carrier.evict(self.dice.below(3) as usize),
+                5 if faults.trims => self.carrier.trim(self.dice.below(10) as usize),
+                6 if faults.kills => {
+                    let which = self.dice.below(3) as usize;
+                    let mut life = self.lives.remove(which);
+                    life.kill().await;
+                    self.ended.push(life);
+                    self.begin();
+                }
+                7 => self.fill_for_a_while(),
+                _ => {}
+            }
+        }
+        self.heal().await;
+    }
+
+    /// The server is away for some time, longer than senders wait or not.
+    fn stop_for_a_while(&self) {
+        let (carrier, seconds) = (self.carrier.clone(), self.dice.below(20));
+        carrier.be_away(true);
+        tokio::spawn(async move {
+            sleep(Duration::from_secs(seconds)).await;
+            carrier.be_away(false);
+        });
+    }
+
+    fn fill_for_a_while(&self) {
+        let (carrier, seconds) = (self.carrier.clone(), self.dice.below(10));
+        carrier.be_full(true);
+        tokio::spawn(async move {
+            sleep(Duration::from_secs(seconds)).await;
+            carrier.be_full(false);
+        });
+    }
+
+    /// Ends all faults, and waits until all nodes have the same.
+    async fn heal(&mut self) {
+        for life in &mut self.lives {
+            life.stop_publishing().await;
+        }
+        sleep(Duration::from_secs(25)).await;
+        self.carrier.set_faults(0);
+        sleep(Duration::from_secs(45)).await;
+        for life in &self.lives {
+            assert!(life.node.is_connected(), "{} is connected", life.name);
+            for path in PATHS {
+                life.node.signals.send(path, &format!("{}:0", life.name)).await.unwrap();
+            }
+        }
+        sleep(Duration::from_secs(5)).await;
+        let ends = |path| {
+            let of = |life: &Life| life.channel(path).position();
+            self.lives.iter().map(of).collect::<Vec<_>>()
+        };
+        for path in 0..PATHS.len() {
+            let ends = ends(path);
+            assert!(ends.iter().all(|end| *end == ends[0]), "all are as far: {ends:?}");
+        }
+    }
+
+    fn check(&self, faults: Faults) {
+        let lives: Vec<_> = self.lives.iter().chain(&self.ended).collect();
+        for path in 0..PATHS.len() {
+            let mut union = BTreeMap::new();
+            for life in &lives {
+                for event in life.events(path) {
+                    let Event::Message { number, payload } = event else { continue };
+                    let before = union.insert(number, payload.clone());
+                    assert!(before.is_none_or(|it| it == payload), "{number} is two messages");
+                }
+            }
+            for life in &lives {
+                check_one(life, path, &union, faults);
+            }
+            for life in &self.lives {
+                check_resumption(life, path, &lives, &union);
+            }
+        }
+    }
+}
+
+/// Checks what a node's clients got.
+fn check_one(life: &Life, path: usize, union: &BTreeMap<u64, String>, faults: Faults) {
+    let (name, events) = (&life.name, life.events(path));
+    let missing = events.iter().filter_map(|event| match event {
+        Event::Missing { from, until, .. } => Some(*from..*until),
+        _ => None,
+    });
+    let missing: Vec<_> = missing.collect();
+    let is_missing = |number| missing.iter().any(|missing| missing.contains(number));
+    let (mut got, mut last, mut begun) = (BTreeSet::new(), 0, None);
+    let mut counters = BTreeMap::new();
+    let mut seen = BTreeSet::new();
+    for event in &events {
+        let number = match event {
+            Event::Message { number, payload } => {
+                got.insert(*number);
+                if !is_missing(number) {
+                    assert!(seen.insert(payload.clone()), "{name} gets {payload} twice");
+                    let (publisher, counter) = payload.trim_matches('"').rsplit_once(':').unwrap();
+                    let counter: u64 = counter.parse().unwrap();
+                    let before = counters.insert(publisher.to_owned(), counter);
+                    assert!(before.is_none_or(|it| it < counter), "{name} gets {payload} late");
+                }
+                *number
+            }
+            Event::Epoch { number, .. } => *begun.get_or_insert(*number),
+            Event::Missing { until, why, .. } => {
+                let may_be = match why {
+                    Why::Carrier => faults.trims,
+                    _ => faults.loses,
+                };
+                assert!(may_be, "{name} is told of what isn't missing: {event:?}");
+                *until
+            }
+        };
+        assert!(last <= number || matches!(event, Event::Epoch { .. }), "{name}: {event:?}");
+        last = last.max(number);
+    }
+    let Some(begun) = begun else { return };
+    // Whoever is killed has nothing to say of what was lost then.
+    if faults.kills && faults.loses {
+        return;
+    }
+    for (number, payload) in union.range(begun..last) {
+        let has = got.contains(number) || is_missing(number);
+        assert!(has, "{name} lacks {payload} ({number}) of {begun}..{last}");
+    }
+    let there: BTreeSet<_> = union.values().map(|payload| payload.trim_matches('"')).collect();
+    for (payload, sent) in life.sends.lock().unwrap().iter() {
+        if !payload.contains(&format!("/{path}:")) {
+            continue;
+        }
+        match sent {
+            Ok(()) => assert!(there.contains(&**payload), "{payload} was sent"),
+            Err(SendError::Unknown { .. }) => {}
+            Err(error) => assert!(!there.contains(&**payload), "{payload} wasn't sent: {error}"),
+        }
+    }
+}
+
+/// Checks that whoever comes to a node with a position that somebody had anywhere gets
+/// all that there was since then, or is told that it doesn't.
+fn check_resumption(life: &Life, path: usize, lives: &[&Life], union: &BTreeMap<u64, String>) {
+    let kept = life.kept(path);
+    let lacking: BTreeSet<u64> =
+        union.keys().copied().filter(|number| !kept.contains(number)).collect();
+    let log = life.channel(path).log().unwrap();
+    for other in lives {
+        let mut epoch = None;
+        for event in other.events(path) {
+            let number = match event {
+                Event::Message { number, .. } => number + 1,
+                Event::Epoch { epoch: it, number } => {
+                    epoch = Some(it);
+                    number
+                }
+                Event::Missing { until, .. } => until,
+            };
+            let Some(epoch) = epoch else { continue };
+            let position = Position { epoch, number };
+            let Ok(from) = log.with(|log| log.resume(&None, position)) else { continue };
+            let lacks = lacking.range(from..).next();
+            let name = &life.name;
+            assert_eq!(lacks, None, "{name} lacks this for who comes from {position}");
+        }
+    }
+}
+
+fn run(seeds: std::ops::Range<u64>, faults: Faults) {
+    for seed in seeds {
+        let runtime =
+            Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        let ran = std::panic::catch_unwind(|| {
+            runtime.block_on(async {
+                let mut world = World::new(seed);
+                let bounded = timeout(Duration::from_secs(3600), world.run(faults));
+                bounded.await.expect("it comes to an end");
+                world.check(faults);
+            });
+        });
+        if let Err(panic) = ran {
+            eprintln!("with seed {seed} and {faults:?}");
+            std::panic::resume_unwind(panic);
+        }
+    }
+}
+
+/// How many worlds there are of each kind: 50, or as many as `SEEDS` says.
+fn seeds() -> u64 {
+    std::env::var("SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(50)
+}
+
+const NONE: Faults = Faults { loses: false, trims: false, kills: false };
+
+#[test]
+fn nothing_is_lost_and_nobody_is_told_that_it_is() {
+    run(0..seeds(), NONE);
+}
+
+#[test]
+fn nodes_that_come_and_go_miss_nothing() {
+    run(0..seeds(), Faults { kills: true, ..NONE });
+}
+
+#[test]
+fn what_the_carrier_loses_is_told() {
+    run(0..seeds(), Faults { loses: true, ..NONE });
+}
+
+#[test]
+fn what_a_node_missed_is_told() {
+    run(0..seeds(), Faults { trims: true, ..NONE });
+}
+
+#[test]
+fn whatever_happens_all_nodes_go_on() {
+    run(0..seeds(), Faults { loses: true, trims: true, kills: true });
+}

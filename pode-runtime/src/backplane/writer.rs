@@ -1,0 +1,183 @@
+//! Appends what is sent in this node, once each.
+//!
+//! Batches go one after the other. After a cut, or if another term has begun, nobody knows
+//! what of the last one went: then a new connection makes sure that it does now or never
+//! will, and when the reader has come so far, whatever isn't back goes again.
+
+use std::convert::Infallible;
+use std::mem;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use tokio::sync::oneshot;
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+
+use super::carrier::{
+    Appended, Appender, Carrier, CarrierError, Known, MAX_BATCH_BYTES, MAX_BATCH_ENTRIES, Opened,
+    ToAppend,
+};
+use super::entry::{Origin, What};
+use super::node::{Announcement, BEAT, Node};
+use super::reader::{Begun, unix_ms};
+use super::retry::Retry;
+
+/// How many entries of one channel come before others have their turn.
+const ENTRIES_PER_TURN: usize = 64;
+
+/// How long the reader may take to come as far as the carrier.
+const CATCH_UP_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long to wait before asking for the term that has begun.
+const STALE_PAUSE: Duration = Duration::from_millis(10);
+
+/// How long to wait if the carrier has no room.
+const FULL_PAUSE: Duration = Duration::from_millis(200);
+
+pub(super) struct NodeWriter<C: Carrier> {
+    node: Arc<Node<C>>,
+    /// Lets the reader begin.
+    begin: Option<oneshot::Sender<Begun>>,
+    /// The current term and its epoch.
+    term: Option<(u64, u64)>,
+    /// The channel whose turn is next.
+    next: usize,
+    /// What was announced by this connection.
+    announced: Vec<u64>,
+}
+
+impl<C: Carrier> NodeWriter<C> {
+    pub(super) fn new(node: Arc<Node<C>>, begin: oneshot::Sender<Begun>) -> NodeWriter<C> {
+        let announced = vec![0; node.channels.len()];
+        NodeWriter { node, begin: Some(begin), term: None, next: 0, announced }
+    }
+
+    pub(super) async fn run(mut self) -> Infallible {
+        let mut retry = Retry::new("sending to the backplane");
+        // Until another one is open, which makes sure of what became of its last batch.
+        let mut before = None;
+        loop {
+            let failed = match self.open(before.as_ref()).await {
+                Ok(mut appender) => {
+                    retry.succeeded();
+                    let error = self.append_all(&mut appender).await;
+                    before = Some(appender);
+                    error
+                }
+                Err(error) => Some(error),
+            };
+            match failed {
+                Some(error) => retry.failed(&error).await,
+                None => sleep(STALE_PAUSE).await,
+            }
+        }
+    }
+
+    /// Connects, and finds out what of the last batch is there.
+    async fn open(&mut self, before: Option<&C::Appender>) -> Result<C::Appender, CarrierError> {
+        let streams = self.node.channels.len() + 1;
+        let mut cursors = self.node.progress.borrow().cursors.clone();
+        cursors.resize(streams, Default::default());
+        let known = Known { term: self.term, cursors };
+        let opened = self.node.carrier.open(&known, before).await?;
+        if let Some(begin) = self.begin.take() {
+            // The reader is there as long as the node.
+            let _ = begin.send(Begun::of(&opened));
+        }
+        let Opened { appender, terms, tops, is_fenced } = opened;
+        self.term = terms.last().map(|term| (term.term, term.epoch));
+        self.announced.fill(0);
+        if !is_fenced {
+            self.node.channels.iter().for_each(|channel| channel.give_up());
+            return Ok(appender);
+        }
+        let mut progress = self.node.progress.subscribe();
+        let caught_up = progress.wait_for(|progress| {
+            progress.cursors.len() == tops.len()
+                && progress.cursors.iter().zip(&tops).all(|(cursor, top)| cursor >= top)
+        });
+        match timeout(CATCH_UP_TIMEOUT, caught_up).await {
+            Ok(_) => {
+                self.node.channels.iter().for_each(|channel| channel.take_again());
+                Ok(appender)
+            }
+            Err(_) => Err(CarrierError {
+                reason: "what it has can't be read".to_owned(),
+                is_final: false,
+            }),
+        }
+    }
+
+    /// Appends until that fails, or another term has begun.
+    async fn append_all(&mut self, appender: &mut C::Appender) -> Option<CarrierError> {
+        let mut beats = interval(BEAT);
+        beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let (mut batch, mut is_beat) = (Vec::new(), false);
+        loop {
+            is_beat |= beats.tick().now_or_never().is_some();
+            if batch.is_empty() {
+                batch = self.next_batch(mem::take(&mut is_beat));
+            }
+            if batch.is_empty() {
+                tokio::select! {
+                    () = self.node.signals.hub().noticed() => {}
+                    () = self.node.announced.notified() => {}
+                    _ = beats.tick() => is_beat = true,
+                }
+                continue;
+            }
+            let term = self.term.map_or(0, |(term, _)| term);
+            match appender.append(term, &batch).await {
+                Ok(Appended::All) => batch.clear(),
+                Ok(Appended::Stale) => return None,
+                Ok(Appended::Full) => sleep(FULL_PAUSE).await,
+                Err(error) => return Some(error),
+            }
+        }
+    }
+
+    /// Takes what is to be appended next.
+    fn next_batch(&mut self, is_beat: bool) -> Vec<ToAppend> {
+        let Some((term, epoch)) = self.term else { return Vec::new() };
+        let (node, sent_ms) = (self.node.id, unix_ms());
+        let origin = |serial| Origin { epoch, node, serial, sent_ms };
+        let mut batch = Vec::new();
+        let streams = self.node.channels.len();
+        if is_beat {
+            let body = What::Alive.write(origin(0));
+            batch.extend(body.map(|body| ToAppend { stream: streams, body }));
+        }
+        for (stream, announced) in self.announced.iter_mut().enumerate() {
+            let due = self.node.with_announcements(|all| all[stream]);
+            if let Some(Announcement { term: of, from }) = due.filter(|it| it.term <= term)
+                && *announced < of
+            {
+                *announced = of;
+                let body = What::Lost { from }.write(origin(0));
+                batch.extend(body.map(|body| ToAppend { stream, body }));
+            }
+        }
+        let mut bytes = 0;
+        for turn in 0..streams {
+            let stream = (self.next + turn) % streams;
+            let channel = &self.node.channels[stream];
+            while batch.len() < MAX_BATCH_ENTRIES && bytes < MAX_BATCH_BYTES {
+                let taken =
+                    channel.take_sent(ENTRIES_PER_TURN.min(MAX_BATCH_ENTRIES - batch.len()));
+                if taken.is_empty() {
+                    break;
+                }
+                for (serial, envelope) in taken {
+                    // What concerns this process alone isn't published.
+                    let Some(body) = What::Envelope(&envelope).write(origin(serial)) else {
+                        continue;
+                    };
+                    bytes += body.len();
+                    batch.push(ToAppend { stream, body });
+                }
+            }
+        }
+        self.next = (self.next + 1) % streams.max(1);
+        batch
+    }
+}
