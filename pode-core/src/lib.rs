@@ -5,9 +5,9 @@
 //! no files in here, and no clock but that of new client ids.
 //!
 //! - [`Address`], [`Host`], [`Method`], [`Network`], [`Origin`], [`Protocol`],
-//!   [`RoutePath`], [`SignalPath`], [`StateName`], [`UpstreamName`],
-//!   [`UpstreamUrl`] and [`interval`] are the words of a declaration, and so is
-//!   `cron` (feature `cron`).
+//!   [`RedisUrl`], [`RoutePath`], [`SignalPath`], [`StateName`], [`UpstreamName`],
+//!   [`UpstreamUrl`], [`backplane`] and [`interval`] are the words of a
+//!   declaration, and so is `cron` (feature `cron`).
 //! - [`SignalFamily`] is many signal paths in one declaration, [`level`] is how
 //!   widely a signal may be sent, and [`ClientId`] identifies a client.
 //! - [`RouteTable`] finds the route for a request, and [`CertificateNames`] the
@@ -22,6 +22,7 @@
 //!   its certificates, with `views` also its templates).
 
 pub mod address;
+pub mod backplane;
 pub mod ber;
 pub mod certificate_names;
 #[cfg(feature = "cron")]
@@ -37,6 +38,7 @@ pub mod network;
 pub mod origin;
 pub mod pem;
 pub mod protocol;
+pub mod redis_url;
 pub mod route_path;
 pub mod route_table;
 pub mod signal_family;
@@ -74,6 +76,7 @@ pub use method::Method;
 pub use network::Network;
 pub use origin::Origin;
 pub use protocol::Protocol;
+pub use redis_url::{RedisServer, RedisUrl};
 pub use route_path::RoutePath;
 pub use route_table::RouteTable;
 pub use signal_family::{FamilyPath, Parameters, SignalFamily};
