@@ -96,6 +96,7 @@
 //! | `upstream` | `upstream` | on |
 //! | `schedule` | `schedule`: cron expressions and time zones | on |
 //! | `multipart` | the argument `multipart`: forms with files | on |
+//! | `redis` | `backplane redis`: the messages of one server on many machines | off |
 //! | `encrypted-keys` | keys with a password, in PEM form; turns `tls` on | off |
 //! | `pfx` | certificates in PKCS#12 form, `.pfx` or `.p12`; turns `encrypted-keys` on | off |
 //! | `test` | `pode::test`: tests of one's own server; for `[dev-dependencies]` | off |
@@ -296,6 +297,8 @@ pub use pode_runtime::event::{
 pub use pode_runtime::outcome::{self, Outcome};
 pub use pode_runtime::reply::{self, Reply};
 pub use pode_runtime::signals::{self, Signals};
+#[cfg(feature = "redis")]
+pub use pode_runtime::{BackplaneName, BackplaneOptions, BackplaneStart};
 pub use pode_runtime::{
     BoundEndpoint, Bytes, CertificateError, ClientIds, Clients, Cookie, DeclaredLimits,
     DisconnectReason, EndedError, EndpointOptions, Error, EventError, FromMessage, HandOver, Hosts,

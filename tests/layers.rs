@@ -20,7 +20,7 @@ const RUNTIME: &[&[&str]] = &[
     &["http"],
     &["content", "jobs", "push", "upstream"],
     &["app"],
-    &["signal", "web"],
+    &["backplane", "signal", "web"],
     &["server"],
     &["test"],
 ];

@@ -1,8 +1,8 @@
 //! The run time of pode: sockets, clocks and tasks, in layers.
 //!
 //! From the lowest: `base`, `net`, `http`; then `content`, `jobs`, `push` and
-//! [`upstream`]; `app`; `signal` and `web`; `server`; `test`. A folder imports only from
-//! those before it.
+//! [`upstream`]; `app`; `backplane`, `signal` and `web`; `server`; `test`. A folder imports
+//! only from those before it.
 //!
 //! An expansion tells [`declared::Declared`] what a server is made of; the
 //! [`Server`] that comes of it binds its endpoints and serves them. A request
@@ -11,6 +11,10 @@
 //! `push::engine`, which writes it to the sockets.
 
 mod app;
+#[cfg(feature = "redis")]
+mod backplane;
+#[cfg(not(feature = "redis"))]
+#[path = "backplane/off.rs"]
 mod backplane;
 mod base;
 mod content;
@@ -77,6 +81,8 @@ pub use {
     web::view::{show, view_filter},
 };
 
+#[cfg(feature = "redis")]
+pub use backplane::{Backplane, BackplaneName, BackplaneOptions, BackplaneStart};
 #[cfg(feature = "schedule")]
 pub use {app::event::ScheduleEvent, jobs::schedule::ScheduleOptions};
 #[cfg(feature = "upstream")]

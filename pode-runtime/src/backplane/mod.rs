@@ -3,15 +3,20 @@
 //! Each is a [`node`], whose channels follow a [`carrier`]: its `writer` appends what is
 //! sent here, as an `entry` of a stream, and its `reader` puts what all nodes have sent
 //! into the channels, with the numbers that the carrier gave. So all have one order, and
-//! a position is good on each. `retry` tries again, for ever.
+//! a position is good on each. `redis` is the one that users have; `retry` tries again, for ever. `options` are what a
+//! declaration says of it.
 
 mod carrier;
 mod entry;
 #[cfg(test)]
 mod memory;
 mod node;
+mod options;
 mod reader;
+mod redis;
 mod retry;
 #[cfg(test)]
 mod tests;
 mod writer;
+
+pub use self::options::{Backplane, BackplaneName, BackplaneOptions, BackplaneStart};

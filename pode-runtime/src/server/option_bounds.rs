@@ -7,6 +7,11 @@
 
 use std::time::Duration;
 
+#[cfg(feature = "redis")]
+use pode_core::backplane::KEPT_MESSAGES;
+
+#[cfg(feature = "redis")]
+use crate::backplane::BackplaneOptions;
 use crate::base::limits::DeclaredLimits;
 use crate::content::public::PublicOptions;
 use crate::server::options::{EndpointOptions, ServerOptions};
@@ -114,6 +119,15 @@ bounded!(
     }
 );
 
+#[cfg(feature = "redis")]
+bounded!(
+    BackplaneOptions { } but not { kept_messages, start, name }
+    first |options| {
+        let kept = options.kept_messages;
+        options.kept_messages = kept.clamp(*KEPT_MESSAGES.start(), *KEPT_MESSAGES.end());
+    }
+);
+
 /// Rounds up to whole seconds.
 fn in_seconds(duration: Duration) -> Duration {
     let fraction = u64::from(duration.subsec_nanos() > 0);
@@ -132,6 +146,7 @@ mod tests {
 
     use super::*;
     use crate::app::event::{TimerEvent, UpstreamEvent};
+    use crate::backplane::Backplane;
     use crate::content::folder::Folder;
     use crate::jobs::timer::TimerOptions;
     use crate::server::declare::Declared;
@@ -228,6 +243,16 @@ mod tests {
         assert_eq!([*reconnect_delay, *max_reconnect_delay], [SHORTEST; 2]);
         let SignalOptions { heartbeat, idle_timeout, .. } = declared.signals[0].options;
         assert_eq!([heartbeat, idle_timeout], [Duration::from_secs(1); 2]);
+    }
+
+    #[test]
+    fn a_backplane_keeps_no_less_and_no_more_than_it_can() {
+        for (kept_messages, kept) in [(0, 1_000), (5_000, 5_000), (usize::MAX, 10_000_000)] {
+            let mut declared = Declared::new("test", ServerOptions::default());
+            let options = BackplaneOptions { kept_messages, ..BackplaneOptions::default() };
+            declared.backplane(Backplane::redis("redis://localhost", options));
+            assert_eq!(declared.backplane.unwrap().options.kept_messages, kept);
+        }
     }
 
     #[test]

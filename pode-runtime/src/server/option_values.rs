@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+#[cfg(feature = "redis")]
+use crate::backplane::BackplaneStart;
 use crate::net::tls::certificate::Certificate;
 use crate::push::engine::OnLag;
 use crate::signal::Rebroadcast;
@@ -94,6 +96,14 @@ pub trait IsOnLag {}
 pub trait IsRebroadcast {}
 
 /// Never holds: it is there for its message.
+#[cfg(feature = "redis")]
+#[diagnostic::on_unimplemented(
+    message = "what becomes of a server without its backplane is a word, without quotes",
+    label = "write `Fail` or `Anyway`"
+)]
+pub trait IsBackplaneStart {}
+
+/// Never holds: it is there for its message.
 #[cfg(feature = "upstream")]
 #[diagnostic::on_unimplemented(
     message = "roots are more than a file",
@@ -152,6 +162,13 @@ impl<Written: IsOnLag> FromQuoted<Written> for OnLag {
 impl<Written: IsRebroadcast> FromQuoted<Written> for Rebroadcast {
     fn from_quoted(_: &'static str) -> Self {
         Rebroadcast::default()
+    }
+}
+
+#[cfg(feature = "redis")]
+impl<Written: IsBackplaneStart> FromQuoted<Written> for BackplaneStart {
+    fn from_quoted(_: &'static str) -> Self {
+        BackplaneStart::default()
     }
 }
 

@@ -40,7 +40,7 @@ pub fn folder(name: &str) -> PathBuf {
 /// Returns the manifest of a crate that depends on serde and on pode with all
 /// features.
 pub fn manifest(name: &str) -> String {
-    manifest_with(name, r#"features = ["pfx"]"#)
+    manifest_with(name, r#"features = ["pfx", "redis"]"#)
 }
 
 /// Returns the manifest of a crate that depends on serde and on pode without

@@ -7,7 +7,9 @@ use tokio::task::yield_now;
 
 use super::client::SendOutcome;
 use super::envelope::{Audience, Command, EVERYBODY, Hello};
-use super::form::{self, Batch, Form, Why};
+use super::form::{Batch, Form};
+#[cfg(feature = "redis")]
+use super::form::{self, Why};
 use super::path::{Due, DueAnswer, Path};
 use super::readiness::{SlotId, Source};
 use super::shard::{Shard, SlotKey, Turns};
@@ -128,7 +130,9 @@ impl Shard {
                     self.begin(SlotId { path: number, slot }, *since, hello.as_ref());
                 }
             }
+            #[cfg(feature = "redis")]
             Command::Epoch(epoch) => self.tell_epoch(number, *epoch).await,
+            #[cfg(feature = "redis")]
             Command::Missing { from, why } => self.tell_missing(number, *from, *why).await,
             Command::Drain { share, code, reason } => {
                 self.drain(number, *share, *code, reason).await;
@@ -207,6 +211,7 @@ impl Shard {
 
     /// Tells the clients of a path of which epoch positions are from here on. Numbers are
     /// good in both, so whoever is behind may know early.
+    #[cfg(feature = "redis")]
     async fn tell_epoch(&mut self, path: u32, epoch: u64) {
         let frame = form::epoch(epoch, self.paths[path as usize].live);
         self.visit(path, |shard, place| {
@@ -221,6 +226,7 @@ impl Shard {
 
     /// Tells the clients of a path that messages may be missing. Plain ones can't be told,
     /// and who is behind doesn't know what it misses: they come back.
+    #[cfg(feature = "redis")]
     async fn tell_missing(&mut self, path: u32, from: u64, why: Why) {
         let Path { live, policy, .. } = &self.paths[path as usize];
         let (live, has_keys) = (*live, policy.has_keys);

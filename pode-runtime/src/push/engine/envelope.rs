@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 
+#[cfg(feature = "redis")]
 use super::form::Why;
 use crate::base::log::ration::rationed;
 use crate::base::seconds::seconds;
@@ -108,9 +109,11 @@ pub(crate) enum Command {
     /// and reason, to which its position is added if messages have numbers.
     Drain { share: u32, code: u16, reason: &'static str },
     /// Tell clients of which epoch positions are from here on.
+    #[cfg(feature = "redis")]
     Epoch(u64),
     /// Tell clients that messages from this number up to here may be missing; close those
     /// that can't be told.
+    #[cfg(feature = "redis")]
     Missing { from: u64, why: Why },
     /// Answer a query for clients.
     Find(Audience, Query),

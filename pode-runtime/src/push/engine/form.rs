@@ -209,6 +209,7 @@ pub(crate) enum Why {
     Epoch(u64),
     /// This process was cut off from what carries messages for longer than they are kept
     /// there.
+    #[cfg(feature = "redis")]
     Carrier,
 }
 
@@ -235,6 +236,7 @@ pub(super) fn gap(missing: Option<(u64, u64)>, why: Why) -> Bytes {
     let told = match why {
         Why::Age => json!({ "gap": gap, "why": "age" }),
         Why::Lag => json!({ "gap": gap, "why": "lag" }),
+        #[cfg(feature = "redis")]
         Why::Carrier => json!({ "gap": gap, "why": "carrier" }),
         Why::Epoch(epoch) => {
             json!({ "gap": gap, "why": "epoch", "epoch": format!("{epoch:016x}") })
@@ -244,6 +246,7 @@ pub(super) fn gap(missing: Option<(u64, u64)>, why: Why) -> Bytes {
 }
 
 /// Returns what tells that positions are of this epoch from here on.
+#[cfg(feature = "redis")]
 pub(super) fn epoch(epoch: u64, number: u64) -> Bytes {
     text(&[format!(r#"{{"at":{number},"epoch":"{epoch:016x}"}}"#).as_bytes()])
 }
@@ -388,7 +391,9 @@ mod tests {
                 gap(Some((9, 0)), Why::Epoch(16)),
                 r#"{"gap":[9,0],"why":"epoch","epoch":"0000000000000010"}"#,
             ),
+            #[cfg(feature = "redis")]
             (gap(Some((1, 7)), Why::Carrier), r#"{"gap":[1,7],"why":"carrier"}"#),
+            #[cfg(feature = "redis")]
             (epoch(255, 7), r#"{"at":7,"epoch":"00000000000000ff"}"#),
             (reset(7), r#"{"reset":7}"#),
             (beacon(Some(7)), r#"{"at":7}"#),

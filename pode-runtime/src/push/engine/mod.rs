@@ -63,7 +63,9 @@ pub(crate) use self::envelope::{
     Answer, Audience, Command, EVERYBODY, Envelope, Found, Hello, MAX_GROUP_BYTES, MAX_PATH_BYTES,
     Query, Recipients, random_epoch,
 };
-pub(crate) use self::form::{Speaks, V1_PROTOCOL, Why};
+#[cfg(feature = "redis")]
+pub(crate) use self::form::Why;
+pub(crate) use self::form::{Speaks, V1_PROTOCOL};
 use self::path::{Placed, Placement};
 pub(crate) use self::policy::SubscriberPolicy;
 pub use self::policy::{OnLag, Replay};

@@ -306,6 +306,7 @@ impl Path {
 
     /// Tells a client that is live to forget all keys, and has it get those that there
     /// are.
+    #[cfg(feature = "redis")]
     pub(super) fn begin_anew(&mut self, slot: u32) {
         let (client, live) = (&mut self.clients[slot], self.live);
         let Some(log) = &self.log else { return };

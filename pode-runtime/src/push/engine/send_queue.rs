@@ -100,6 +100,7 @@ impl SendQueue {
     }
 
     /// Queues a frame behind the messages that wait, whatever the limits.
+    #[cfg(feature = "redis")]
     pub(super) fn tell(&mut self, frame: Bytes) {
         self.message_bytes += frame.len();
         self.messages.push_back(frame);

@@ -1,6 +1,8 @@
 //! The declarations of a server, as an expansion makes them; `signal` and `handlers`
-//! have those of signals, `schedule` and `upstream` those of the nouns.
+//! have those of signals, `backplane`, `schedule` and `upstream` those of the nouns.
 
+#[cfg(feature = "redis")]
+mod backplane;
 mod handlers;
 #[cfg(feature = "schedule")]
 mod schedule;
@@ -24,6 +26,7 @@ use crate::app::context::Context;
 use crate::app::event::TimerEvent;
 use crate::app::state::States;
 use crate::app::tickets::Tickets;
+use crate::backplane::Backplane;
 use crate::base::debug_form::debug_form;
 use crate::base::error::StartError;
 use crate::base::function::{Function, Takes};
@@ -62,6 +65,8 @@ pub struct Declared {
     /// The base folder of certificate paths during development.
     pub(crate) crate_folder: Option<&'static Path>,
     pub(crate) endpoints: Vec<Endpoint>,
+    #[allow(dead_code, reason = "nothing connects to it yet")]
+    pub(crate) backplane: Option<Backplane>,
     pub(crate) views: Option<Folder>,
     pub(crate) publics: Vec<Public>,
     pub(crate) mounts: Vec<Mount>,
@@ -115,6 +120,7 @@ impl Declared {
             options: options.bounded(),
             crate_folder: None,
             endpoints: Vec::new(),
+            backplane: None,
             views: None,
             publics: Vec::new(),
             mounts: Vec::new(),

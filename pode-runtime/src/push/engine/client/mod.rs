@@ -225,6 +225,7 @@ impl Client {
 
     /// Tells the client something behind all that waits for it. The caller must then
     /// [advance](Self::advance) it.
+    #[cfg(feature = "redis")]
     pub(super) fn tell(&mut self, frame: Bytes) {
         self.send_queue.get_or_insert_default().tell(frame);
     }

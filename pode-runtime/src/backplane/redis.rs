@@ -1,0 +1,276 @@
+//! Redis as a carrier: each stream is a Redis stream, whose ids are a term and an index.
+//!
+//! | key | |
+//! |---|---|
+//! | `pode:{shop}:terms` | a list of the last terms, in JSON |
+//! | `pode:{shop}:stream:/chat` | the stream of a signal; of a family, `…:/rooms/:room:0` to `…:15` |
+//! | `pode:{shop}:nodes` | the stream of the nodes |
+//!
+//! The braces keep all keys in one slot of a cluster. An append names its term
+//! (`XADD key NOMKSTREAM … 1829000000-*`), so it fails where a later one has begun, and
+//! makes no stream anew: `term.lua` alone does that.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use ::redis::aio::MultiplexedConnection;
+use ::redis::{AsyncConnectionConfig, Client, ErrorKind, RedisError, Value, cmd, pipe};
+use serde::Deserialize;
+
+use super::carrier::{
+    Appended, Appender, Carrier, CarrierError, ENTRIES_PER_SECOND, EntryId, Known, Opened,
+    READ_TIMEOUT, Read, Reader, Term, ToAppend,
+};
+use crate::push::engine::random_epoch;
+
+/// How long a connection may take, and an answer.
+const TIMEOUT: Duration = Duration::from_secs(3);
+
+/// How many entries of a stream are read at once.
+const READ_ENTRIES: usize = 512;
+
+/// How keys are laid out and entries written; nodes with another one can't take part.
+const LAYOUT: &str = "1";
+
+/// The oldest version that can be told in which term to append.
+const OLDEST_VERSION: (u32, u32) = (7, 0);
+
+const BEGIN_TERM: &str = include_str!("term.lua");
+
+pub(crate) struct Redis {
+    client: Client,
+    terms_key: String,
+    /// Of each stream.
+    keys: Vec<String>,
+    kept_messages: usize,
+}
+
+pub(crate) struct RedisAppender {
+    connection: MultiplexedConnection,
+    keys: Vec<String>,
+    kept_messages: usize,
+    /// Names the connection at its server.
+    id: u64,
+    /// Names the server, from its start to its end.
+    run: String,
+}
+
+pub(crate) struct RedisReader {
+    connection: MultiplexedConnection,
+    keys: Vec<String>,
+    streams: HashMap<Vec<u8>, usize>,
+}
+
+/// A term as `term.lua` writes it.
+#[derive(Deserialize)]
+struct WrittenTerm {
+    term: String,
+    epoch: String,
+    heads: HashMap<String, String>,
+}
+
+impl Redis {
+    /// Takes the URL of a server, under which name the nodes find each other, and the
+    /// names of their streams; one more is that of the nodes.
+    pub(crate) fn new(
+        url: &str,
+        name: &str,
+        streams: impl IntoIterator<Item = String>,
+        kept_messages: usize,
+    ) -> Result<Redis, CarrierError> {
+        let client = Client::open(url).map_err(CarrierError::from)?;
+        let prefix = format!("pode:{{{name}}}");
+        let keys = streams.into_iter().map(|stream| format!("{prefix}:stream:{stream}"));
+        let keys = keys.chain([format!("{prefix}:nodes")]).collect();
+        Ok(Redis { client, terms_key: format!("{prefix}:terms"), keys, kept_messages })
+    }
+
+    async fn connect(&self) -> Result<MultiplexedConnection, CarrierError> {
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(TIMEOUT))
+            .set_response_timeout(Some(TIMEOUT));
+        Ok(self.client.get_multiplexed_async_connection_with_config(&config).await?)
+    }
+
+    fn terms(&self, written: &[String]) -> Result<Vec<Term>, CarrierError> {
+        let unsound = || failed(format!("`{}` isn't written by pode", self.terms_key));
+        let read = |json: &String| {
+            let WrittenTerm { term, epoch, heads } = serde_json::from_str(json).ok()?;
+            let epoch = u64::from_str_radix(&epoch, 16).ok()?;
+            let heads = self.keys.iter().map(|key| match heads.get(key) {
+                Some(head) => id_of(head.as_bytes()),
+                None => Some(EntryId::default()),
+            });
+            Some(Term { term: term.parse().ok()?, epoch, heads: heads.collect::<Option<_>>()? })
+        };
+        written.iter().map(|json| read(json).ok_or_else(unsound)).collect()
+    }
+}
+
+impl Carrier for Redis {
+    type Appender = RedisAppender;
+    type Reader = RedisReader;
+
+    async fn open(
+        &self,
+        known: &Known,
+        before: Option<&RedisAppender>,
+    ) -> Result<Opened<RedisAppender>, CarrierError> {
+        let mut connection = self.connect().await?;
+        let info: String = cmd("INFO").query_async(&mut connection).await?;
+        let run = server(&info)?.to_owned();
+        let id: u64 = cmd("CLIENT").arg("ID").query_async(&mut connection).await?;
+        // A server that is another one has nothing of that connection.
+        let is_fenced = match before.filter(|before| before.run == run) {
+            Some(before) => {
+                let mut kill = cmd("CLIENT");
+                kill.arg("KILL").arg("ID").arg(before.id);
+                kill.query_async::<i64>(&mut connection).await.is_ok()
+            }
+            None => true,
+        };
+        let (term, epoch) = known.term.unwrap_or_default();
+        let least = known.cursors.iter().map(|id| id.term + id.index / ENTRIES_PER_SECOND + 1);
+        let mut begin = cmd("EVAL");
+        begin.arg(BEGIN_TERM).arg(1 + self.keys.len()).arg(&self.terms_key).arg(&self.keys);
+        begin.arg(&run).arg(format!("{:016x}", random_epoch()));
+        begin.arg(term).arg(format!("{epoch:016x}")).arg(least.max().unwrap_or_default());
+        begin.arg(self.kept_messages).arg(LAYOUT);
+        let (written, tops): (Vec<String>, Vec<String>) =
+            begin.query_async(&mut connection).await?;
+        let tops = tops.iter().map(|top| id_of(top.as_bytes()));
+        let tops = tops.collect::<Option<_>>().ok_or_else(|| failed("it has odd ids".to_owned()));
+        let (keys, kept_messages) = (self.keys.clone(), self.kept_messages);
+        let appender = RedisAppender { connection, keys, kept_messages, id, run };
+        Ok(Opened { appender, terms: self.terms(&written)?, tops: tops?, is_fenced })
+    }
+
+    async fn reader(&self) -> Result<RedisReader, CarrierError> {
+        let connection = self.connect().await?;
+        let streams = self.keys.iter().enumerate();
+        let streams = streams.map(|(stream, key)| (key.clone().into_bytes(), stream)).collect();
+        Ok(RedisReader { connection, keys: self.keys.clone(), streams })
+    }
+}
+
+impl Appender for RedisAppender {
+    async fn append(&mut self, term: u64, entries: &[ToAppend]) -> Result<Appended, CarrierError> {
+        let id = format!("{term}-*");
+        let mut batch = pipe();
+        batch.atomic();
+        for ToAppend { stream, body } in entries {
+            batch.cmd("XADD").arg(&self.keys[*stream]).arg("NOMKSTREAM");
+            batch.arg("MAXLEN").arg("~").arg(self.kept_messages).arg(&id).arg("m").arg(body);
+        }
+        let appended = batch.query_async::<Vec<Option<String>>>(&mut self.connection).await;
+        match appended {
+            Ok(ids) if ids.iter().all(Option::is_some) => Ok(Appended::All),
+            Ok(_) => Ok(Appended::Stale),
+            Err(error) => match refusal(&error) {
+                Some(refusal) => Ok(refusal),
+                None => Err(error.into()),
+            },
+        }
+    }
+}
+
+impl Reader for RedisReader {
+    async fn read(&mut self, after: &[EntryId]) -> Result<Vec<Read>, CarrierError> {
+        let mut read = cmd("XREAD");
+        read.arg("COUNT").arg(READ_ENTRIES).arg("BLOCK").arg(READ_TIMEOUT.as_millis() as u64);
+        read.arg("STREAMS").arg(&self.keys);
+        for id in after {
+            read.arg(id.to_string());
+        }
+        let answer = read.query_async::<Value>(&mut self.connection).await?;
+        let mut entries = Vec::new();
+        let is_sound = read_streams(answer, |key, id, body| {
+            let (Some(stream), Some(id)) = (self.streams.get(key), id_of(id)) else { return };
+            entries.push(Read { stream: *stream, id, body });
+        });
+        is_sound.map(|()| entries).ok_or_else(|| failed("its answer isn't understood".to_owned()))
+    }
+}
+
+/// Visits the entries in an answer to `XREAD`, which is a map in RESP3.
+fn read_streams(answer: Value, mut visit: impl FnMut(&[u8], &[u8], Vec<u8>)) -> Option<()> {
+    let streams: Vec<(Value, Value)> = match answer {
+        Value::Nil => Vec::new(),
+        Value::Map(streams) => streams,
+        Value::Array(streams) => {
+            let pair = |stream| match stream {
+                Value::Array(pair) => <[Value; 2]>::try_from(pair).ok().map(|[one, two]| (one, two)),
+                _ => None,
+            };
+            streams.into_iter().map(pair).collect::<Option<_>>()?
+        }
+        _ => return None,
+    };
+    for (key, entries) in streams {
+        let (Value::BulkString(key), Value::Array(entries)) = (key, entries) else { return None };
+        for entry in entries {
+            let Value::Array(entry) = entry else { return None };
+            let [Value::BulkString(id), Value::Array(fields)] = <[Value; 2]>::try_from(entry).ok()?
+            else {
+                return None;
+            };
+            // A field and its value, or an entry of somebody else.
+            let body = fields.into_iter().nth(1);
+            let Some(Value::BulkString(body)) = body else { continue };
+            visit(&key, &id, body);
+        }
+    }
+    Some(())
+}
+
+fn id_of(text: &[u8]) -> Option<EntryId> {
+    let (term, index) = std::str::from_utf8(text).ok()?.split_once('-')?;
+    Some(EntryId { term: term.parse().ok()?, index: index.parse().ok()? })
+}
+
+/// Returns what names a server that can be used, from its start to its end.
+fn server(info: &str) -> Result<&str, CarrierError> {
+    let field = |name: &str| {
+        info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
+    };
+    let version = field("redis_version").unwrap_or_default();
+    let mut numbers = version.split('.').map(|number| number.parse().unwrap_or_default());
+    let number = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+    if number < OLDEST_VERSION {
+        let reason = format!("it is version {version} of Redis, and 7.0 is needed, or Valkey");
+        return Err(CarrierError { reason, is_final: true });
+    }
+    let policy = field("maxmemory_policy").unwrap_or_default();
+    if policy.starts_with("allkeys") && field("maxmemory").is_some_and(|most| most != "0") {
+        tracing::warn!(
+            "Redis may evict what it carries (`maxmemory-policy {policy}`), and clients then miss \
+             messages; set it to `noeviction`"
+        );
+    }
+    field("run_id").ok_or_else(|| failed("it has no run id".to_owned()))
+}
+
+fn failed(reason: String) -> CarrierError {
+    CarrierError { reason, is_final: false }
+}
+
+/// Returns what an error means that the server answers, if nothing is wrong with the
+/// connection.
+fn refusal(error: &RedisError) -> Option<Appended> {
+    let text = error.to_string();
+    // Some were appended, if one stream alone is gone; those will be read.
+    let is_stale = text.contains("equal or smaller than the target stream");
+    let is_full = ["OOM", "NOREPLICAS", "MISCONF"].iter().any(|code| text.contains(code));
+    match (is_stale, is_full) {
+        (true, _) => Some(Appended::Stale),
+        (false, true) => Some(Appended::Full),
+        (false, false) => None,
+    }
+}
+
+impl From<RedisError> for CarrierError {
+    fn from(error: RedisError) -> CarrierError {
+        let is_final = matches!(error.kind(), ErrorKind::InvalidClientConfig);
+        CarrierError { reason: error.to_string(), is_final }
+    }
+}

@@ -1,0 +1,89 @@
+-- Begins a term, if the last one began in another server, a stream is gone, or a node
+-- knows a term that isn't known here. Returns the terms and the last id of each stream.
+--
+-- KEYS: the terms, then the streams.
+-- ARGV: the run of this server, an epoch for a new term, the term and the epoch that the
+-- node knows, the least term that its numbers allow, how many entries are kept, the layout.
+local run, epoch, known_term, known_epoch, least, kept, layout = unpack(ARGV)
+local entries_per_second = 1048576
+
+local written = redis.call('LRANGE', KEYS[1], 0, -1)
+local last = written[#written] and cjson.decode(written[#written])
+if last and last.layout ~= layout then
+  return redis.error_reply('LAYOUT nodes of another version of pode use this name')
+end
+
+local function top(key)
+  local info = redis.pcall('XINFO', 'STREAM', key)
+  if info.err then
+    return nil
+  end
+  for i = 1, #info, 2 do
+    if info[i] == 'last-generated-id' then
+      return info[i + 1]
+    end
+  end
+end
+
+-- Those of this node, and those that only others have.
+local streams, tops = {}, {}
+for i = 2, #KEYS do
+  streams[i - 1], tops[KEYS[i]] = KEYS[i], top(KEYS[i])
+end
+local is_new = not last or last.run ~= run
+for key in pairs(last and last.heads or {}) do
+  if not tops[key] then
+    tops[key] = top(key)
+    is_new = is_new or not tops[key]
+  end
+end
+if known_term ~= '0' then
+  local is_known = false
+  for _, json in ipairs(written) do
+    local term = cjson.decode(json)
+    is_known = is_known or term.term == known_term and term.epoch == known_epoch
+  end
+  is_new = is_new or not is_known
+end
+
+if is_new then
+  local heads = {}
+  for key in pairs(last and last.heads or {}) do
+    heads[key] = tops[key] or '0-0'
+  end
+  for _, key in ipairs(streams) do
+    heads[key] = tops[key] or '0-0'
+  end
+  local term = math.max(tonumber(redis.call('TIME')[1]), tonumber(least))
+  if last then
+    term = math.max(term, tonumber(last.term) + 1)
+  end
+  for _, head in pairs(heads) do
+    local before, index = string.match(head, '(%d+)-(%d+)')
+    term = math.max(term, tonumber(before) + math.floor(tonumber(index) / entries_per_second) + 1)
+  end
+  term = string.format('%.0f', term)
+  for key, head in pairs(heads) do
+    tops[key] = term .. '-1'
+    redis.call('XADD', key, 'MAXLEN', '~', kept, tops[key], 't', epoch .. ' ' .. head)
+  end
+  last = { term = term, epoch = epoch, run = run, heads = heads, layout = layout }
+  redis.call('RPUSH', KEYS[1], cjson.encode(last))
+  redis.call('LTRIM', KEYS[1], -16, -1)
+else
+  -- A signal that no node has had before.
+  for _, key in ipairs(streams) do
+    if not tops[key] then
+      tops[key] = last.term .. '-1'
+      last.heads[key] = '0-0'
+      redis.call('XADD', key, tops[key], 't', last.epoch .. ' 0-0')
+      redis.call('LSET', KEYS[1], -1, cjson.encode(last))
+    end
+  end
+end
+
+local ends = {}
+for i, key in ipairs(streams) do
+  ends[i] = tops[key]
+end
+return { redis.call('LRANGE', KEYS[1], 0, -1), ends }
