@@ -49,6 +49,8 @@ struct Stream {
     exists: bool,
     last: EntryId,
     entries: VecDeque<Entry>,
+    /// All that there have been, each with how much had been written before.
+    ids: Vec<(u64, EntryId)>,
 }
 
 struct KnownTerm {
@@ -124,6 +126,7 @@ impl Server {
         let stream = &mut self.streams[stream];
         (stream.exists, stream.last) = (true, id);
         stream.entries.push_back(Entry { id, written, body });
+        stream.ids.push((written, id));
     }
 
     fn open(&mut self, known: &Known, second: u64, epoch: u64) {
@@ -204,8 +207,9 @@ impl Memory {
             server.terms.retain(|term| term.written <= kept);
             for stream in &mut server.streams {
                 stream.entries.retain(|entry| entry.written < kept);
-                stream.last = stream.entries.back().map(|entry| entry.id).unwrap_or_default();
-                stream.exists &= !stream.entries.is_empty();
+                stream.ids.retain(|(written, _)| *written < kept);
+                stream.last = stream.ids.last().map(|(_, id)| *id).unwrap_or_default();
+                stream.exists &= !stream.ids.is_empty();
             }
             server.killed = (0..=server.connections).collect();
         });

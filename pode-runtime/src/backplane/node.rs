@@ -108,6 +108,11 @@ impl<C: Carrier> Node<C> {
         self.announced.notify_one();
     }
 
+    /// Returns from which number on it is said that messages are lost.
+    pub(super) fn announced_from(&self, stream: usize) -> Option<u64> {
+        self.with_announcements(|all| all[stream]).map(|announcement| announcement.from)
+    }
+
     /// Notes that somebody has.
     pub(super) fn is_announced(&self, stream: usize, term: u64, from: u64) {
         self.with_announcements(|all| {

@@ -141,7 +141,8 @@ impl<C: Carrier> NodeReader<C> {
             }
         };
         if !id.is_next_to(before) {
-            self.streams[index].skip(before, id, origin.epoch).await?;
+            let announced = self.node.announced_from(index);
+            self.streams[index].skip(before, id, origin.epoch, announced).await?;
         }
         match found {
             Found::Envelope(sealed) => self.deliver(index, id, origin, &sealed).await,
@@ -198,7 +199,7 @@ impl<C: Carrier> NodeReader<C> {
         let stream = &self.streams[index];
         let Some(channel) = &stream.channel else { return Ok(()) };
         if before < head {
-            return stream.skip(before, id, epoch).await;
+            return stream.skip(before, id, epoch, self.node.announced_from(index)).await;
         }
         if let Some(log) = channel.log() {
             log.with(|log| {
@@ -279,8 +280,15 @@ impl Stream {
         tell(channel, Command::Epoch(current.epoch)).await
     }
 
-    /// Goes on at an entry, where those since the one before are no longer kept.
-    async fn skip(&self, before: EntryId, id: EntryId, epoch: u64) -> Result<(), SendError> {
+    /// Goes on at an entry, where those since the one before are no longer kept. What this
+    /// node has `announced` as lost may be among that.
+    async fn skip(
+        &self,
+        before: EntryId,
+        id: EntryId,
+        epoch: u64,
+        announced: Option<u64>,
+    ) -> Result<(), SendError> {
         let Some(channel) = &self.channel else { return Ok(()) };
         if let Some(log) = channel.log() {
             log.with(|log| {
@@ -295,7 +303,7 @@ impl Stream {
             "this node was away for longer than the backplane keeps messages; clients are told"
         );
         tell(channel, Command::Epoch(epoch)).await?;
-        let from = before.number() + 1;
+        let from = (before.number() + 1).min(announced.unwrap_or(u64::MAX));
         tell(channel, Command::Missing { from, why: Why::Carrier }).await
     }
 }

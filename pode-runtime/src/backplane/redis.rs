@@ -199,7 +199,9 @@ fn read_streams(answer: Value, mut visit: impl FnMut(&[u8], &[u8], Vec<u8>)) -> 
         Value::Map(streams) => streams,
         Value::Array(streams) => {
             let pair = |stream| match stream {
-                Value::Array(pair) => <[Value; 2]>::try_from(pair).ok().map(|[one, two]| (one, two)),
+                Value::Array(pair) => {
+                    <[Value; 2]>::try_from(pair).ok().map(|[one, two]| (one, two))
+                }
                 _ => None,
             };
             streams.into_iter().map(pair).collect::<Option<_>>()?
@@ -210,7 +212,8 @@ fn read_streams(answer: Value, mut visit: impl FnMut(&[u8], &[u8], Vec<u8>)) -> 
         let (Value::BulkString(key), Value::Array(entries)) = (key, entries) else { return None };
         for entry in entries {
             let Value::Array(entry) = entry else { return None };
-            let [Value::BulkString(id), Value::Array(fields)] = <[Value; 2]>::try_from(entry).ok()?
+            let [Value::BulkString(id), Value::Array(fields)] =
+                <[Value; 2]>::try_from(entry).ok()?
             else {
                 return None;
             };

@@ -7,9 +7,9 @@ use tokio::task::yield_now;
 
 use super::client::SendOutcome;
 use super::envelope::{Audience, Command, EVERYBODY, Hello};
-use super::form::{Batch, Form};
 #[cfg(feature = "redis")]
 use super::form::{self, Why};
+use super::form::{Batch, Form};
 use super::path::{Due, DueAnswer, Path};
 use super::readiness::{SlotId, Source};
 use super::shard::{Shard, SlotKey, Turns};
