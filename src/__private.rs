@@ -1,6 +1,8 @@
 //! Names that only expansions use, without any stability guarantee.
 
 pub use pode_core::{Method, Protocol};
+#[cfg(feature = "redis")]
+pub use pode_runtime::Backplane;
 #[cfg(feature = "multipart")]
 pub use pode_runtime::argument::multipart;
 pub use pode_runtime::argument::{body, data, form, json, mistaken, path, query};
@@ -59,6 +61,14 @@ pub mod upstream_words {
     pub use pode_runtime::Roots::SystemRoots;
     pub type __Options = pode_runtime::UpstreamOptions;
     pub use pode_runtime::{Roots, roots_of, system_roots_and};
+}
+
+/// The words that the values of a backplane's options may use.
+#[cfg(feature = "redis")]
+pub mod backplane_words {
+    pub use pode_runtime::BackplaneStart::{Anyway, Fail};
+    pub type __Options = pode_runtime::BackplaneOptions;
+    pub use pode_runtime::BackplaneStart;
 }
 
 /// The words that the values of an endpoint's options may use.

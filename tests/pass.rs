@@ -9,6 +9,7 @@
 )]
 mod pass {
     mod arguments;
+    mod backplanes;
     mod certificates;
     mod conversations;
     mod endpoints;

@@ -40,6 +40,8 @@ use diagnostic::Mistakes;
 /// endpoint https "*:8443" { certificate: pem("shop.pem", "shop.key") };
 /// endpoint inner http settings.address;
 ///
+/// backplane redis settings.redis_url { kept_messages: 100_000 };
+///
 /// state STOCK: Stock = Stock::default();
 ///
 /// signal NEWS: Item = "/news" { on_lag: Latest };
@@ -77,8 +79,8 @@ use diagnostic::Mistakes;
 ///
 /// Each word has its page, which an editor shows where it stands: [`server`],
 /// [`views`], [`public`], [`endpoint`] ([`http`], [`https`], [`ws`], [`wss`]),
-/// [`state`], [`signal`] ([`rebroadcast`]), [`on`], [`route`] ([`view`],
-/// [`redirect`]), [`mount`], [`timer`], [`schedule`] ([`cron`]), [`upstream`]. A
+/// [`backplane`] ([`redis`]), [`state`], [`signal`] ([`rebroadcast`]), [`on`], [`route`]
+/// ([`view`], [`redirect`]), [`mount`], [`timer`], [`schedule`] ([`cron`]), [`upstream`]. A
 /// mistake is a compile error with a code, such as PODE017, which the page
 /// [checks](../pode/checks/index.html) explains.
 ///
@@ -90,6 +92,8 @@ use diagnostic::Mistakes;
 /// [`https`]: ../pode/keyword/enum.https.html
 /// [`ws`]: ../pode/keyword/enum.ws.html
 /// [`wss`]: ../pode/keyword/enum.wss.html
+/// [`backplane`]: ../pode/keyword/enum.backplane.html
+/// [`redis`]: ../pode/keyword/enum.redis.html
 /// [`state`]: ../pode/keyword/enum.state.html
 /// [`signal`]: ../pode/keyword/enum.signal.html
 /// [`rebroadcast`]: ../pode/keyword/enum.rebroadcast.html

@@ -1,4 +1,4 @@
-//! The words of signals and upstreams: messages over WebSocket.
+//! The words of signals, backplanes and upstreams: messages over WebSocket.
 
 // Targets of the pages' links.
 #[cfg(doc)]
@@ -284,6 +284,92 @@ keywords! {
     ///
     /// More may come, so a `match` ends with `_ => …`.
     disconnect
+
+    /// `backplane redis settings.redis_url;` joins the machines that run one server.
+    ///
+    /// Each machine, a node, runs the same program; a load balancer in front sends
+    /// clients to any of them. What is sent on one node reaches the clients of all:
+    /// messages to everyone on a path, to a group, to one client or to all but one.
+    /// [`redis`] carries them, so it needs the Cargo feature `redis`, and the server at
+    /// least one [`signal`]. A server has one backplane. Options are those of
+    /// `BackplaneOptions`:
+    ///
+    /// | option | meaning | default |
+    /// |---|---|---|
+    /// | `kept_messages` | how many messages of each signal are kept for nodes that were away: 1,000 to 10,000,000, and no fewer than a signal's `history_messages` | 65,536 |
+    /// | `start` | what becomes of a start without the backplane: after ten seconds it fails (`Fail`), or the server serves and isn't ready (`Anyway`) | `Fail` |
+    /// | `name` | the name by which nodes find each other: 1 to 64 letters of a to z, digits, `-`, `_` and `.` | the server's |
+    ///
+    /// Servers of one name at one Redis share their messages. So where one Redis serves
+    /// several installations, such as a test and the real one, give each a name of its
+    /// own.
+    ///
+    /// The backplane gives each message its number, and no node delivers a message
+    /// before: all clients get the messages of a path in one order, on whatever node,
+    /// and a position is good on every node. Numbers are large and have gaps, since all
+    /// paths of a channel are counted together. `event.send(…).await` returns when the
+    /// backplane has answered; `try_send` returns `Ok` when the message is in the
+    /// outbox of its node.
+    ///
+    /// While the backplane can't be reached, clients stay connected, and routes and
+    /// pages go on. Sends wait, at most for the server's `send_timeout`, and then fail.
+    ///
+    /// What isn't a message stays on its node: [`state`], [`timer`]s and [`schedule`]s,
+    /// which run on each, and the connections of [`upstream`]s.
+    ///
+    /// ```
+    /// # use pode::prelude::*;
+    /// struct Settings {
+    ///     redis_url: String,
+    ///     installation: String,
+    /// }
+    ///
+    /// #[derive(Deserialize)]
+    /// struct Order {
+    ///     article: String,
+    /// }
+    ///
+    /// pode_server! {
+    ///     server shop(settings: Settings) { send_timeout: 2s };
+    ///     endpoint http "*:8090";
+    ///     endpoint ws   "*:8090";
+    ///     backplane redis settings.redis_url {
+    ///         kept_messages: 100_000,
+    ///         start: Anyway,
+    ///         name: settings.installation,
+    ///     };
+    ///     signal SOLD: String = "/sold" { history_messages: 100 };
+    ///     route POST "/orders" (form: Order) => order;
+    /// }
+    ///
+    /// async fn order(event: WebEvent, form: Order) -> Result<(), SendError> {
+    ///     // Whoever listens hears of it, on whatever machine.
+    ///     event.send(SOLD, &form.article).await
+    /// }
+    /// # let settings = Settings { redis_url: "redis://localhost".into(), installation: "test".into() };
+    /// # let _ = shop(settings);
+    /// ```
+    backplane
+
+    /// `backplane redis "redis://localhost:6379";` has a Redis or a Valkey carry the
+    /// messages of a [`backplane`].
+    ///
+    /// The URL is any expression that is a `String` or a `&str`. A literal one is
+    /// checked while compiling, any other when the server starts:
+    ///
+    /// | URL | the Redis |
+    /// |---|---|
+    /// | `redis://localhost:6379`, `valkey://…` | at a port, which is 6379 unless it is named |
+    /// | `rediss://redis.example:6380`, `valkeys://…` | the same over TLS (feature `tls`) |
+    /// | `redis://shop:secret@redis.example` | with a user and a password; `:secret@` is a password alone |
+    /// | `redis://localhost/2` | the database of that number; 0 unless it is named |
+    /// | `unix:///run/redis.sock`, `redis+unix://…`, `valkey+unix://…` | at a Unix socket; `?db=2&user=shop&pass=secret` behind it is what the others have elsewhere |
+    ///
+    /// In a user or a password, characters such as `/`, `?`, `#` and `@` are
+    /// percent-encoded: `%2F`, `%3F`, `%23`, `%40`. Take a URL with a password from
+    /// your settings, since a literal is in every copy of the program. Neither errors
+    /// nor the log show users and passwords. At the page of [`backplane`] is an example.
+    redis
 
     /// `upstream PRICES: Tick = "wss://feed.example/prices" => on_tick;`
     /// listens to a WebSocket of another server (feature `upstream`; by `wss`,

@@ -14,6 +14,7 @@
 //! | [`route`] | the handler, view or redirect for requests of a method and a path |
 //! | [`mount`] | any warp filter, under a prefix |
 //! | [`signal`] | a path on which clients listen, and may send |
+//! | [`backplane`] | what carries messages between the machines that run the server |
 //! | [`on`] | a handler for clients that connect or disconnect |
 //! | [`state`] | a value that handlers share |
 //! | [`timer`] | a handler that runs at an interval |

@@ -293,6 +293,20 @@ codes! {
     UnclearTemplate = 154,
     /// A view that asks for a position which there isn't.
     NoPosition = 155,
+
+    // Backplanes.
+    /// A kind of backplane that there isn't.
+    UnknownBackplane = 160,
+    /// A URL that is not a Redis'.
+    RedisUrl = 161,
+    /// Two backplanes.
+    BackplaneTwice = 162,
+    /// A backplane that carries nothing.
+    IdleBackplane = 163,
+    /// A name by which nodes can't find each other.
+    BackplaneName = 164,
+    /// A number of messages that a backplane can't keep, or that is too low.
+    KeptMessages = 165,
 }
 
 impl Code {

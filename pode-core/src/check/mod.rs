@@ -12,6 +12,7 @@
 //! names of those, `reserved` and `twice` other names and paths.
 
 mod arguments;
+mod backplanes;
 #[cfg(feature = "tls")]
 mod certificates;
 mod code;
@@ -68,6 +69,7 @@ pub fn check(server: &Server) -> Vec<Diagnostic> {
     redirects::check(server, site.as_ref(), &mut found);
     arguments::check(server, &mut found);
     signals::check(server, &mut found);
+    backplanes::check(server, &mut found);
     connections::check(server, &mut found);
     constants::check(server, &mut found);
     timers::check(server, &mut found);

@@ -5,6 +5,7 @@
 //! formed; [`check`](crate::check) finds out whether the declarations fit
 //! together.
 
+mod backplane;
 mod endpoint;
 mod mount;
 mod on;
@@ -17,6 +18,7 @@ mod timer;
 mod upstream;
 mod views;
 
+pub use backplane::Backplane;
 pub use endpoint::{Certificate, CertificateFile, CertificateFileKind, Endpoint, Listed};
 pub use mount::Mount;
 pub use on::{ConnectionEvent, On};
@@ -35,6 +37,8 @@ pub use views::Views;
 pub struct Server {
     /// Where the server listens.
     pub endpoints: Vec<Endpoint>,
+    /// What carries messages to other nodes; a second one is a mistake.
+    pub backplanes: Vec<Backplane>,
     /// The folder of templates; a second one is a mistake.
     pub views: Vec<Views>,
     /// Folders of static files.

@@ -21,6 +21,9 @@ pub(super) fn uses(written: &Written) -> TokenStream {
                 let known = [CERTIFICATE, CLIENT_CERTIFICATE];
                 words.extend(options.filter(|name| known.iter().any(|word| *name == word)));
             }
+            Kind::Backplane(backplane) => {
+                words.extend(Some(&backplane.kind).filter(|kind| *kind == "redis"));
+            }
             Kind::Route(route) => {
                 words.extend(route.methods.iter().filter(known(Method::parse)));
                 if let Action::View { word, .. } | Action::Redirect { word, .. } = &route.action {

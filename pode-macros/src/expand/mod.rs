@@ -10,6 +10,7 @@
 //! expands to, `folder` a folder on disk and embedded, `keyword` links the words to
 //! their documentation.
 
+mod backplane;
 mod certificate;
 mod endpoint;
 mod fallback;
@@ -99,6 +100,7 @@ impl Expansion<'_> {
         let mut statements = TokenStream::new();
         statements.extend(certificate::crate_folder(model, &self.declared));
         statements.extend(model.endpoints.iter().map(|endpoint| self.endpoint(endpoint)));
+        statements.extend(model.backplanes.iter().map(|backplane| self.backplane(backplane)));
         statements.extend(model.views.iter().map(|views| self.views(views)));
         statements.extend(model.publics.iter().map(|public| self.public(public)));
         statements.extend(model.mounts.iter().map(|mount| self.mount(mount)));

@@ -10,6 +10,7 @@ use syn::spanned::Spanned;
 use syn::{Expr, ExprLit, Lit};
 
 use super::Expansion;
+use crate::resolve::backplane::NAME;
 use crate::resolve::certificate::CERTIFICATE;
 use crate::resolve::options::{HOSTS, TRUSTED_PROXIES, interval, is_limits, limits, text};
 use crate::syntax::{Field, Options};
@@ -36,7 +37,7 @@ pub(super) fn value(value: &Expr) -> TokenStream {
 }
 
 /// Options whose values become their types by `From`.
-const CONVERTED: [&str; 3] = ["hand_over", HOSTS, TRUSTED_PROXIES];
+const CONVERTED: [&str; 4] = ["hand_over", HOSTS, NAME, TRUSTED_PROXIES];
 
 /// Writes the value of an option. Certificates, hosts and proxies may stand in
 /// brackets, and a text may replace a path.
@@ -57,7 +58,7 @@ fn option(field: &Field) -> TokenStream {
 }
 
 /// The words that values may use, by the modules that have them.
-const WORDS: [(&str, &[&str]); 5] = [
+const WORDS: [(&str, &[&str]); 6] = [
     ("server_words", &["secret_from_env", "signed_by"]),
     (
         "signal_words",
@@ -82,6 +83,7 @@ const WORDS: [(&str, &[&str]); 5] = [
     ),
     ("route_words", &["AnyPage", "Origins", "OwnPages", "pages_of"]),
     ("upstream_words", &["Roots", "SystemRoots", "roots_of", "system_roots_and"]),
+    ("backplane_words", &["Anyway", "BackplaneStart", "Fail"]),
     (
         "endpoint_words",
         &[

@@ -1,9 +1,9 @@
 //! Features: what a declaration needs that a user's build may leave out.
 
-use pode_core::Protocol;
 use pode_core::check::Code;
 use pode_core::feature::advice;
 use pode_core::model::Source;
+use pode_core::{Protocol, RedisServer, RedisUrl};
 use proc_macro2::Span;
 use syn::Expr;
 use syn::spanned::Spanned;
@@ -13,7 +13,7 @@ use super::certificate::{CERTIFICATE, CLIENT_CERTIFICATE};
 use super::options::text;
 use super::upstream::ROOTS;
 use crate::feature::Feature;
-use crate::syntax::{Action, Argument, Declaration, Endpoint, Kind, Route, Upstream};
+use crate::syntax::{Action, Argument, Backplane, Declaration, Endpoint, Kind, Route, Upstream};
 
 /// Where a feature is needed, and for what.
 type Need = (Feature, Span, String);
@@ -40,6 +40,10 @@ fn needs(declaration: &Declaration) -> Vec<Need> {
     let noun = |feature, what: &str| vec![(feature, declaration.noun.span(), what.to_owned())];
     match &declaration.kind {
         Kind::Endpoint(endpoint) => of_endpoint(endpoint),
+        Kind::Backplane(backplane) => match Feature::Redis.is_on() {
+            true => of_backplane(backplane),
+            false => noun(Feature::Redis, "a backplane"),
+        },
         Kind::Route(route) => of_route(route),
         Kind::Views(_) => noun(Feature::Views, "`views`"),
         Kind::Schedule(_) => noun(Feature::Schedule, "a schedule"),
@@ -109,6 +113,14 @@ fn of_route(route: &Route) -> Vec<Need> {
         Action::Redirect { .. } | Action::Handler(_) => None,
     };
     multipart.into_iter().chain(view).collect()
+}
+
+fn of_backplane(backplane: &Backplane) -> Vec<Need> {
+    let url = text(&backplane.url).filter(|url| {
+        let url = url.value().parse::<RedisUrl>();
+        url.is_ok_and(|url| matches!(url.server(), RedisServer::Host { secure: true, .. }))
+    });
+    url.map(|url| (Feature::Tls, url.span(), "TLS to a Redis".to_owned())).into_iter().collect()
 }
 
 fn of_upstream(upstream: &Upstream) -> Vec<Need> {

@@ -7,6 +7,7 @@
 //! Beside the nouns: `options` and `path` are common to them, `receiver` and `closure`
 //! look at handlers, `feature` knows what a build may leave out.
 
+pub(crate) mod backplane;
 pub(crate) mod certificate;
 mod closure;
 mod endpoint;
@@ -71,6 +72,9 @@ pub(crate) fn resolve(written: &Written, mistakes: &mut Mistakes) -> (Server, Pl
             Kind::Endpoint(endpoint) => {
                 resolver.endpoint(head, endpoint).map(|meant| model.endpoints.push(meant))
             }
+            Kind::Backplane(backplane) => resolver
+                .backplane(head, backplane, &written.server.name)
+                .map(|meant| model.backplanes.push(meant)),
             Kind::Views(views) => resolver.views(head, views).map(|meant| model.views.push(meant)),
             Kind::Public(public) => {
                 resolver.public(head, public).map(|meant| model.publics.push(meant))

@@ -10,6 +10,7 @@
 //! stands behind `=>`, `forgotten` finds a missing semicolon.
 
 mod arguments;
+mod backplane;
 mod endpoint;
 mod forgotten;
 mod handler;
@@ -38,6 +39,7 @@ use syn::spanned::Spanned;
 use syn::{Attribute, Token};
 
 pub(crate) use arguments::Argument;
+pub(crate) use backplane::Backplane;
 pub(crate) use endpoint::Endpoint;
 pub(crate) use handler::Action;
 pub(crate) use mount::Mount;
@@ -82,6 +84,7 @@ pub(crate) struct Declaration {
 /// The parts of a declaration after its noun.
 pub(crate) enum Kind {
     Endpoint(Endpoint),
+    Backplane(Backplane),
     Views(Views),
     Public(Public),
     Mount(Mount),
@@ -96,8 +99,18 @@ pub(crate) enum Kind {
 }
 
 /// Every noun, in the order a message lists them.
-pub(crate) const NOUNS: [&str; 11] = [
-    "endpoint", "views", "public", "mount", "route", "signal", "on", "state", "timer", "schedule",
+pub(crate) const NOUNS: [&str; 12] = [
+    "endpoint",
+    "backplane",
+    "views",
+    "public",
+    "mount",
+    "route",
+    "signal",
+    "on",
+    "state",
+    "timer",
+    "schedule",
     "upstream",
 ];
 
@@ -244,6 +257,7 @@ impl Declaration {
         }
         let kind = match noun.to_string().as_str() {
             "endpoint" => Kind::Endpoint(Endpoint::parse(input)?),
+            "backplane" => Kind::Backplane(Backplane::parse(input)?),
             "views" => Kind::Views(Views::parse(input)?),
             "public" => Kind::Public(Public::parse(input)?),
             "mount" => Kind::Mount(Mount::parse(input)?),
@@ -260,7 +274,12 @@ impl Declaration {
         };
         let has_handler = !matches!(
             kind,
-            Kind::Endpoint(_) | Kind::Views(_) | Kind::Public(_) | Kind::Mount(_) | Kind::State(_)
+            Kind::Endpoint(_)
+                | Kind::Backplane(_)
+                | Kind::Views(_)
+                | Kind::Public(_)
+                | Kind::Mount(_)
+                | Kind::State(_)
         );
         let is_read = forgotten::end(input, has_handler, mistakes)?;
         Ok(Declaration { attributes, noun, kind, is_read })

@@ -96,6 +96,10 @@ pub(crate) fn house(settings: Settings) -> ::pode::Server {
             ::pode::keyword::https,
             ::pode::keyword::certificate,
             ::pode::keyword::client_certificate,
+            ::pode::keyword::backplane,
+            ::pode::keyword::redis,
+            ::pode::keyword::backplane,
+            ::pode::keyword::redis,
             ::pode::keyword::state,
             ::pode::keyword::signal,
             ::pode::keyword::signal,
@@ -245,6 +249,33 @@ pub(crate) fn house(settings: Settings) -> ::pode::Server {
                 __options.client_certificate = required("clients.pem").at_run_time();
                 __options
             },
+        );
+    __declared
+        .backplane(
+            ::pode::__private::Backplane::redis(
+                settings.redis_url,
+                {
+                    use ::pode::__private::backplane_words::*;
+                    let mut __options = __Options::default();
+                    __options.kept_messages = ::pode::__private::number(100_000);
+                    __options.start = Anyway;
+                    __options.name = ::pode::__private::converted(settings.name);
+                    __options
+                },
+            ),
+        );
+    #[cfg(feature = "signals")]
+    __declared
+        .backplane(
+            ::pode::__private::Backplane::redis(
+                "unix:///run/redis.sock",
+                {
+                    use ::pode::__private::backplane_words::*;
+                    let mut __options = __Options::default();
+                    __options.name = ::pode::__private::converted("house");
+                    __options
+                },
+            ),
         );
     #[cfg(debug_assertions)]
     const _: fn() = || {

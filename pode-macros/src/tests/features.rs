@@ -47,6 +47,11 @@ fn each_word_needs_its_features_and_no_others() {
         &["upstream", "tls"],
     );
 
+    check("backplane redis settings.redis_url;", &["redis"]);
+    check("backplane redis \"redis://localhost\";", &["redis"]);
+    check("backplane redis \"unix:///run/redis.sock\";", &["redis"]);
+    check("backplane redis \"Valkeys://localhost\";", &["redis", "tls"]);
+
     check("endpoint http 8090;", &[]);
     check("public \"public\";", &[]);
     check("route POST \"/\" (form: Form, id: u8) => redirect \"/index\";", &[]);

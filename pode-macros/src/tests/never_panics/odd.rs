@@ -10,6 +10,8 @@ const ODD: &[&str] = &[
     // Words, of the language and of Rust.
     "server",
     "endpoint",
+    "backplane",
+    "redis",
     "views",
     "public",
     "mount",
