@@ -157,15 +157,18 @@ impl FromStr for RedisUrl {
 /// As the log shows it: without user and password.
 impl fmt::Display for RedisUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let database = self.database;
         match &self.server {
             RedisServer::Host { host, port, secure } => {
                 let scheme = if *secure { "rediss" } else { "redis" };
                 match host.contains(':') {
-                    true => write!(f, "{scheme}://[{host}]:{port}/{}", self.database),
-                    false => write!(f, "{scheme}://{host}:{port}/{}", self.database),
+                    true => write!(f, "{scheme}://[{host}]:{port}")?,
+                    false => write!(f, "{scheme}://{host}:{port}")?,
                 }
+                if database > 0 { write!(f, "/{database}") } else { Ok(()) }
             }
-            RedisServer::Socket(path) => write!(f, "unix://{path}?db={}", self.database),
+            RedisServer::Socket(path) if database > 0 => write!(f, "unix://{path}?db={database}"),
+            RedisServer::Socket(path) => write!(f, "unix://{path}"),
         }
     }
 }
@@ -303,18 +306,18 @@ mod tests {
 
     #[test]
     fn urls_are_scheme_host_port_and_database() {
-        check("redis://localhost", "redis://localhost:6379/0");
-        check("REDIS://Redis.example:6380/", "redis://redis.example:6380/0");
+        check("redis://localhost", "redis://localhost:6379");
+        check("REDIS://Redis.example:6380/", "redis://redis.example:6380");
         check("valkey://[::0:1]/15", "redis://[::1]:6379/15");
-        check("rediss://10.0.0.5:1", "rediss://10.0.0.5:1/0");
-        check("valkeys://redis.example:65535/0", "rediss://redis.example:65535/0");
+        check("rediss://10.0.0.5:1", "rediss://10.0.0.5:1");
+        check("valkeys://redis.example:65535/0", "rediss://redis.example:65535");
     }
 
     #[test]
     fn sockets_have_a_path_and_a_query() {
-        check("unix:///run/redis.sock", "unix:///run/redis.sock?db=0");
+        check("unix:///run/redis.sock", "unix:///run/redis.sock");
         check("redis+unix:///run/redis.sock?db=2&", "unix:///run/redis.sock?db=2");
-        check("valkey+unix:///run/a%20b?user=a&pass=b", "unix:///run/a b?db=0");
+        check("valkey+unix:///run/a%20b?user=a&pass=b", "unix:///run/a b");
     }
 
     #[test]

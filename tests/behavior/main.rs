@@ -12,6 +12,8 @@ mod activation;
 mod argument;
 mod asking;
 #[cfg(unix)]
+#[cfg(unix)]
+mod backplane;
 mod blocked;
 mod browser;
 mod client;

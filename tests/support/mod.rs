@@ -1,6 +1,7 @@
 //! Clients for the tests: plain HTTP and WebSocket, with a timeout for each
 //! wait.
 
+mod folder;
 mod process;
 pub(crate) mod secure;
 mod v1;
@@ -22,6 +23,7 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
+pub(crate) use folder::{Folder, installed};
 pub(crate) use process::{Process, this_test};
 pub(crate) use secure::{
     FOLDER, ask, certificate, connect, file, http_2, http_2_over, trusting, trusting_root,

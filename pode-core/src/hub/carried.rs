@@ -23,6 +23,11 @@ impl<T: Parcel> Channel<T> {
         }
     }
 
+    /// Whether a carrier numbers what is published.
+    pub fn is_carried(&self) -> bool {
+        self.with_outbox(|outbox| outbox.is_carried()).unwrap_or_default()
+    }
+
     /// Takes what is to go to the carrier, each with its serial number: how many were
     /// sent in this channel before.
     pub fn take_sent(&self, at_most: usize) -> Vec<(u64, T)> {

@@ -160,6 +160,10 @@ impl<T: Clone> Outbox<T> {
         taken
     }
 
+    pub(super) fn is_carried(&self) -> bool {
+        self.is_carried
+    }
+
     /// Has everything taken again.
     pub(super) fn take_again(&mut self) {
         self.taken = 0;

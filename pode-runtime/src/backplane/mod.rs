@@ -4,7 +4,7 @@
 //! sent here, as an `entry` of a stream, and its `reader` puts what all nodes have sent
 //! into the channels, with the numbers that the carrier gave. So all have one order, and
 //! a position is good on each. `redis` is the one that users have; `retry` tries again, for ever. `options` are what a
-//! declaration says of it.
+//! declaration says of it, and `running` starts it with a server.
 
 mod carrier;
 mod entry;
@@ -15,8 +15,10 @@ mod options;
 mod reader;
 mod redis;
 mod retry;
+mod running;
 #[cfg(test)]
 mod tests;
 mod writer;
 
 pub use self::options::{Backplane, BackplaneName, BackplaneOptions, BackplaneStart};
+pub(crate) use self::running::RunningBackplane;

@@ -7,14 +7,11 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use pode_core::SendError;
 use pode_core::hub::Channel;
-use tokio::sync::{Notify, oneshot, watch};
+use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 use super::carrier::{Carrier, EntryId};
-use super::reader::NodeReader;
-use super::writer::NodeWriter;
 use crate::push::engine::{Envelope, random_epoch};
 use crate::push::publisher::Signals;
 
@@ -35,6 +32,8 @@ pub(crate) struct Node<C> {
     /// When this node last read its own beat.
     pub(super) heard: watch::Sender<Option<Instant>>,
     announcements: Mutex<Vec<Option<Announcement>>>,
+    /// Why it can't append, and whether it never will.
+    pub(super) trouble: watch::Sender<Option<(String, bool)>>,
     /// Notified when there is one.
     pub(super) announced: Notify,
 }
@@ -67,24 +66,9 @@ impl<C: Carrier> Node<C> {
             progress: watch::Sender::default(),
             heard: watch::Sender::new(None),
             announcements: Mutex::new(vec![None; streams]),
+            trouble: watch::Sender::new(None),
             announced: Notify::new(),
         })
-    }
-
-    /// Carries messages until nobody receives any more.
-    pub(crate) async fn run(self: Arc<Self>) -> SendError {
-        let (begin, begun) = oneshot::channel();
-        let writing = NodeWriter::new(Arc::clone(&self), begin).run();
-        let reading = async {
-            match begun.await {
-                Ok(begun) => NodeReader::new(Arc::clone(&self), begun).run().await,
-                Err(_) => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            error = reading => error,
-            never = writing => match never {},
-        }
     }
 
     /// Waits until all is read that there was at the start. Cancel safe.
@@ -92,6 +76,22 @@ impl<C: Carrier> Node<C> {
         let mut progress = self.progress.subscribe();
         // The sender lives as long as this.
         let _ = progress.wait_for(|progress| progress.is_loaded).await;
+    }
+
+    /// Waits until it is clear that the carrier can't be used, and why. Cancel safe.
+    pub(crate) async fn is_unusable(&self) -> String {
+        let mut trouble = self.trouble.subscribe();
+        let is_final = |trouble: &Option<(_, bool)>| trouble.as_ref().is_some_and(|it| it.1);
+        match trouble.wait_for(is_final).await.ok().and_then(|trouble| trouble.clone()) {
+            Some((reason, _)) => reason,
+            // Unreachable: the sender lives as long as this.
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Returns why it can't append, if it can't.
+    pub(crate) fn trouble(&self) -> Option<String> {
+        self.trouble.borrow().as_ref().map(|(reason, _)| reason.clone())
     }
 
     /// Returns whether what this node appends comes back.

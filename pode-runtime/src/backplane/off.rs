@@ -1,5 +1,29 @@
 //! Stands in for the backplane where no feature brings one: there is none.
 
+use crate::base::error::StartError;
+use crate::base::supervisor::Failure;
+use crate::push::publisher::Signals;
+
 /// Never exists.
 #[derive(Debug)]
 pub(crate) enum Backplane {}
+
+/// Never exists.
+pub(crate) enum RunningBackplane {}
+
+impl Backplane {
+    pub(crate) fn begin(
+        self,
+        _: &str,
+        _: &Signals,
+        _: &Failure,
+    ) -> Result<RunningBackplane, StartError> {
+        match self {}
+    }
+}
+
+impl RunningBackplane {
+    pub(crate) async fn started(&self) -> Result<(), StartError> {
+        match *self {}
+    }
+}

@@ -15,6 +15,7 @@ use tokio::time::{sleep, timeout};
 
 use super::memory::{Dice, Memory};
 use super::node::Node;
+use super::running::carry;
 use crate::push::engine::{Command, Envelope, Why};
 use crate::push::publisher::Signals;
 
@@ -83,7 +84,7 @@ impl Life {
         }
         let running = Arc::clone(&node);
         tasks.spawn(async move {
-            running.run().await;
+            carry(running).await;
         });
         Life { name, node, events, sends, is_silent, publishers, tasks }
     }

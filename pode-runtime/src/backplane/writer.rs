@@ -60,6 +60,7 @@ impl<C: Carrier> NodeWriter<C> {
             let failed = match self.open(before.as_ref()).await {
                 Ok(mut appender) => {
                     retry.succeeded();
+                    self.node.trouble.send_replace(None);
                     let error = self.append_all(&mut appender).await;
                     before = Some(appender);
                     error
@@ -67,7 +68,11 @@ impl<C: Carrier> NodeWriter<C> {
                 Err(error) => Some(error),
             };
             match failed {
-                Some(error) => retry.failed(&error).await,
+                Some(error) => {
+                    let trouble = (error.reason.clone(), error.is_final);
+                    self.node.trouble.send_replace(Some(trouble));
+                    retry.failed(&error).await;
+                }
                 None => sleep(STALE_PAUSE).await,
             }
         }

@@ -72,6 +72,15 @@ pub enum StartError {
         source: Option<io::Error>,
     },
 
+    /// The backplane can't be reached, or can't be used.
+    #[error("the backplane at {url} can't be used: {reason}")]
+    Backplane {
+        /// Its URL, without user and password.
+        url: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+
     /// A signal or a route names an invalid origin of pages. Reported here if
     /// the compiler could not see it.
     #[error("{declaration} can't let pages in: {reason}; {}", reason.help())]

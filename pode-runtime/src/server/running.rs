@@ -13,6 +13,7 @@ use tokio_util::sync::DropGuard;
 use tokio_util::task::TaskTracker;
 
 use crate::app::context::Context;
+use crate::backplane::RunningBackplane;
 use crate::base::debug_form::debug_form;
 use crate::base::error::{EndedError, InvokeError};
 use crate::base::supervisor::Failure;
@@ -55,6 +56,8 @@ pub struct RunningServer {
     pub(crate) restart: Option<RestartTask>,
     /// True unless another process has taken over.
     pub(crate) _accepting: watch::Sender<bool>,
+    /// Carries messages to other nodes; dropped with the server.
+    pub(crate) _backplane: Option<RunningBackplane>,
     /// Renews certificates; dropped with the server.
     pub(crate) _renewal: Option<Renewal>,
     pub(crate) _watchdog: Option<Watchdog>,

@@ -10,13 +10,14 @@ use futures_util::future::Either;
 use http::Request;
 use hyper::body::Incoming;
 use pode_core::Method;
-use pode_core::hub::Receiver;
+use pode_core::hub::{Channel, Receiver};
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::DropGuard;
 
 use crate::app::context::Context;
+use crate::backplane::RunningBackplane;
 use crate::base::error::StartError;
 use crate::base::log::{self, access::RequestLine};
 use crate::base::supervisor::Failure;
@@ -85,8 +86,12 @@ impl Declared {
     /// Ends the declarations.
     pub fn into_server(mut self) -> Server {
         rebroadcast::install_handlers(&mut self.signals);
-        let hands_over = self.options.hand_over.path().is_some();
-        let (hub, receivers) = Signal::channels(&self.signals, hands_over);
+        let (hands_over, is_carried) =
+            (self.options.hand_over.path().is_some(), self.backplane.is_some());
+        let (hub, receivers) = Signal::channels(&self.signals, hands_over || is_carried);
+        if is_carried {
+            hub.channels().for_each(Channel::be_carried);
+        }
         let signals = Signals::new(hub, self.options.send_timeout);
         Server { declared: self, signals, receivers }
     }
@@ -183,7 +188,7 @@ impl Server {
         surroundings: Surroundings<impl JobClock>,
     ) -> Result<RunningServer, StartError> {
         let Surroundings { inherited, clock, renews } = surroundings;
-        let Server { declared, signals, receivers } = self;
+        let Server { mut declared, signals, receivers } = self;
         #[cfg(unix)]
         outlive_files_that_are_too_large();
         // Everything that can fail comes before the first request is served.
@@ -224,6 +229,12 @@ impl Server {
         let context = declared.context(&signals, views, client_ids);
         let tickets = &context.tickets;
         let engine = declared.start_engine(receivers, tickets, &failure, watchdog.as_ref())?;
+        let backplane = declared.backplane.take();
+        let backplane =
+            backplane.map(|it| it.begin(declared.name, &signals, &failure)).transpose()?;
+        if let Some(backplane) = &backplane {
+            backplane.started().await?;
+        }
         #[cfg(feature = "upstream")]
         let upstreams = context.upstreams.clone();
         let client_tasks = context.client_tasks.clone();
@@ -334,6 +345,7 @@ impl Server {
             #[cfg(unix)]
             restart,
             _accepting: accepting,
+            _backplane: backplane,
             _renewal: renewal,
             _watchdog: watchdog,
             failure,
@@ -344,7 +356,7 @@ impl Server {
 
     /// Starts everything except the listeners.
     pub(crate) fn embed(self) -> Result<Embedded, StartError> {
-        let Server { declared, signals, receivers } = self;
+        let Server { mut declared, signals, receivers } = self;
         let views = declared.read_views()?;
         let client_ids = declared.id_signer()?;
         let endpoints: Vec<&Endpoint> = declared.endpoints.iter().collect();
@@ -357,6 +369,9 @@ impl Server {
         let context = declared.context(&signals, views, client_ids);
         let tickets = &context.tickets;
         let engine = declared.start_engine(receivers, tickets, &failure, watchdog.as_ref())?;
+        let backplane = declared.backplane.take();
+        let backplane =
+            backplane.map(|it| it.begin(declared.name, &signals, &failure)).transpose()?;
         let Declared { timers, schedules, upstreams: upstream_tasks, .. } = declared;
         let stopping = watch::Sender::new(None);
         let gate = JobGate::default();
@@ -369,6 +384,7 @@ impl Server {
         let dispatch = Arc::new(Dispatch::new(served, context, engine, None));
         Ok(Embedded {
             dispatch,
+            _backplane: backplane,
             _jobs: jobs,
             _upstream_tasks: upstream_tasks,
             _cut_off: cut_off,
@@ -381,6 +397,7 @@ impl Server {
 /// A server that is embedded in another; see [`Server::into_filter`].
 pub(crate) struct Embedded {
     pub(crate) dispatch: Arc<Dispatch>,
+    _backplane: Option<RunningBackplane>,
     /// Timers and schedules, which end with this.
     _jobs: RunningJobs<Arc<Context>>,
     /// Upstreams, which end with this, too.

@@ -2,7 +2,7 @@
 //! `docs/behind-a-proxy.md` as they stand there.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -18,7 +18,8 @@ use tokio_rustls::client::TlsStream;
 
 use super::{address, from_elsewhere};
 use crate::support::{
-    Client, FOLDER, Process, certificate, file, raw_over, start, trusting_root, within,
+    Client, FOLDER, Folder, Process, certificate, file, installed, raw_over, start, trusting_root,
+    within,
 };
 
 const PAGE: &str = include_str!("../../../docs/behind-a-proxy.md");
@@ -66,37 +67,6 @@ fn replaced(mut block: String, replacements: &[(&str, &str)]) -> String {
         block = block.replace(old, new);
     }
     block
-}
-
-/// A folder of one test, which is removed at the end.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Folder {
-        let name = format!("pode-proxied-{name}-{}", std::process::id());
-        let folder = std::env::temp_dir().join(name);
-        let _ = std::fs::remove_dir_all(&folder);
-        std::fs::create_dir_all(&folder).unwrap();
-        Folder(folder)
-    }
-
-    fn file(&self, name: &str) -> String {
-        self.0.join(name).to_str().unwrap().to_owned()
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
-/// Finds a program, which may be where only its administrator looks.
-fn installed(name: &str) -> PathBuf {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let mut folders = std::env::split_paths(&path).chain(["/usr/sbin".into()]);
-    let found = folders.find_map(|folder| Some(folder.join(name)).filter(|file| file.is_file()));
-    found.unwrap_or_else(|| panic!("{name} isn't installed: run `tests/install`"))
 }
 
 /// Starts a proxy at a free port; at another one, if that is taken meanwhile.

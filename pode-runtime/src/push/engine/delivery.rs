@@ -7,8 +7,6 @@ use tokio::task::yield_now;
 
 use super::client::SendOutcome;
 use super::envelope::{Audience, Command, EVERYBODY, Hello};
-#[cfg(feature = "redis")]
-use super::form::{self, Why};
 use super::form::{Batch, Form};
 use super::path::{Due, DueAnswer, Path};
 use super::readiness::{SlotId, Source};
@@ -209,48 +207,8 @@ impl Shard {
         .await;
     }
 
-    /// Tells the clients of a path of which epoch positions are from here on. Numbers are
-    /// good in both, so whoever is behind may know early.
-    #[cfg(feature = "redis")]
-    async fn tell_epoch(&mut self, path: u32, epoch: u64) {
-        let frame = form::epoch(epoch, self.paths[path as usize].live);
-        self.visit(path, |shard, place| {
-            let client = shard.client(place);
-            if client.form() == Form::V1 && client.is_admitted() {
-                client.tell(frame.clone());
-                shard.advance(place);
-            }
-        })
-        .await;
-    }
-
-    /// Tells the clients of a path that messages may be missing. Plain ones can't be told,
-    /// and who is behind doesn't know what it misses: they come back.
-    #[cfg(feature = "redis")]
-    async fn tell_missing(&mut self, path: u32, from: u64, why: Why) {
-        let Path { live, policy, .. } = &self.paths[path as usize];
-        let (live, has_keys) = (*live, policy.has_keys);
-        let gap = form::gap(Some((from.min(live), live)), why);
-        self.visit(path, |shard, place| {
-            let client = shard.client(place);
-            let is_live = client.form() == Form::V1 && client.behind().is_none();
-            if !client.is_admitted() {
-            } else if !is_live {
-                let end = DisconnectReason::ByServer { code: 1013 };
-                shard.end(place, &Close::MISSING, end);
-            } else if has_keys {
-                shard.paths[path as usize].begin_anew(place.slot);
-                shard.readiness.again(Source::Client(place));
-            } else {
-                client.tell(gap.clone());
-                shard.advance(place);
-            }
-        })
-        .await;
-    }
-
     /// Does something for each client of a path.
-    async fn visit(&mut self, path: u32, mut with: impl FnMut(&mut Shard, SlotId)) {
+    pub(super) async fn visit(&mut self, path: u32, mut with: impl FnMut(&mut Shard, SlotId)) {
         let mut turns = Turns::default();
         let mut next = 0;
         while let Some(slot) = self.paths[path as usize].clients.first_from(next) {

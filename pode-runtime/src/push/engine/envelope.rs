@@ -17,8 +17,6 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 
-#[cfg(feature = "redis")]
-use super::form::Why;
 use crate::base::log::ration::rationed;
 use crate::base::seconds::seconds;
 use crate::push::session::Number;
@@ -124,6 +122,22 @@ pub(crate) enum Command {
     /// and is in no log.
     #[cfg(feature = "test")]
     Mark(Audience, Message),
+}
+
+/// Why messages may be missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Why {
+    /// They are no longer kept.
+    Age,
+    /// The client read too slowly.
+    Lag,
+    /// The client's position isn't one of this server, or messages of an earlier epoch
+    /// are lost; this one counts.
+    Epoch(u64),
+    /// This process was cut off from what carries messages for longer than they are kept
+    /// there.
+    #[cfg(feature = "redis")]
+    Carrier,
 }
 
 /// What a client of `pode.v1` gets first of all.

@@ -10,7 +10,7 @@ use pode_core::frame::{Header, MAX_HEADER_BYTES, Opcode};
 use pode_core::hub::Position;
 use serde_json::{Value, json};
 
-use super::envelope::Answer;
+use super::envelope::{Answer, Why};
 
 /// How messages look to a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -195,22 +195,6 @@ impl Batch {
         };
         Joined::new(self.plain.frames.iter().enumerate().map(frame).collect())
     }
-}
-
-/// Why messages may be missing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Why {
-    /// They are no longer kept.
-    Age,
-    /// The client read too slowly.
-    Lag,
-    /// The client's position isn't one of this server, or messages of an earlier epoch
-    /// are lost; this one counts.
-    Epoch(u64),
-    /// This process was cut off from what carries messages for longer than they are kept
-    /// there.
-    #[cfg(feature = "redis")]
-    Carrier,
 }
 
 /// Returns what a client of [`Form::V1`] gets first: `members` are those of its

@@ -7,6 +7,7 @@
 //! is a message, an audience for it, or a command. [closing] is how a shard closes
 //! clients. [recovery] replaces a shard that panics; one that a worker keeps while it
 //! blocks is [helped].
+//! `renumbering` tells clients of the numbers of a carrier.
 //!
 //! A client gets messages in its [form]. It is a [socket], a [send_queue] while the socket takes nothing, a place in
 //! its path's log while it is [behind], a decoder, and a [subscriber]: its id, groups
@@ -32,6 +33,8 @@ mod policy;
 mod readiness;
 mod ready_list;
 mod recovery;
+#[cfg(feature = "redis")]
+mod renumbering;
 mod send_queue;
 mod shard;
 mod shrink;
@@ -59,12 +62,12 @@ use tokio::sync::mpsc::error::SendError;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{Instant, timeout_at};
 
+#[cfg(feature = "redis")]
+pub(crate) use self::envelope::Why;
 pub(crate) use self::envelope::{
     Answer, Audience, Command, EVERYBODY, Envelope, Found, Hello, MAX_GROUP_BYTES, MAX_PATH_BYTES,
     Query, Recipients, random_epoch,
 };
-#[cfg(feature = "redis")]
-pub(crate) use self::form::Why;
 pub(crate) use self::form::{Speaks, V1_PROTOCOL};
 use self::path::{Placed, Placement};
 pub(crate) use self::policy::SubscriberPolicy;

@@ -13,8 +13,8 @@ use tokio::task::coop::unconstrained;
 
 use super::behind::Behind;
 use super::client::Client;
-use super::envelope::{Audience, Command, Content, Envelope, Found, Hello};
-use super::form::{self, Batch, Why};
+use super::envelope::{Audience, Command, Content, Envelope, Found, Hello, Why};
+use super::form::{self, Batch};
 use super::policy::SubscriberPolicy;
 use super::shrink::shrink;
 use super::slots::Slots;
@@ -302,19 +302,6 @@ impl Path {
             client.tell_live(self.live);
         }
         Ok(())
-    }
-
-    /// Tells a client that is live to forget all keys, and has it get those that there
-    /// are.
-    #[cfg(feature = "redis")]
-    pub(super) fn begin_anew(&mut self, slot: u32) {
-        let (client, live) = (&mut self.clients[slot], self.live);
-        let Some(log) = &self.log else { return };
-        let path = &client.subscriber.path;
-        let (first, until) =
-            log.with(|log| (log.newest_values(path, live, usize::MAX), log.position().number));
-        client.tell(form::reset(first));
-        client.fall_behind(Behind::new(first, true, Some(Snapshot { until, others_from: live })));
     }
 
     /// Removes a client; returns whether it was there.

@@ -70,7 +70,7 @@ pub(super) async fn tell(
         if is_idle {
             // No write is cut off, as each is awaited outside of the choice.
             let frame = tokio::select! {
-                () = hub.noticed() => continue,
+                () = hub.noticed(), if !channels.is_empty() => continue,
                 Some(frame) = others.next() => frame,
                 _ = beats.tick() => Frame::Alive,
                 () = &mut end => break,

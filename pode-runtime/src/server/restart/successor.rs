@@ -162,7 +162,9 @@ async fn let_go(
             tracing::info!(path, "the newer process doesn't have this signal");
             continue;
         }
-        for channel in hub.channels_of(path).into_iter().flatten() {
+        // What has a carrier is in one order without these two.
+        let channels = hub.channels_of(path).into_iter().flatten();
+        for channel in channels.filter(|channel| !channel.is_carried()) {
             if let Some(log) = channel.log() {
                 log.with(|log| log.keep_at_least(KEPT, now));
             }

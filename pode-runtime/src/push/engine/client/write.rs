@@ -8,7 +8,8 @@ use pode_core::frame::Close;
 use pode_core::hub::{Frames, LogGap, Snapshot};
 
 use super::super::behind::{Behind, LogReader};
-use super::super::form::{self, Batch, Form, Why};
+use super::super::envelope::Why;
+use super::super::form::{self, Batch, Form};
 use super::super::policy::{OnLag, SubscriberPolicy};
 use super::super::send_queue::SlowConsumer;
 use super::{Client, Phase, SendOutcome};

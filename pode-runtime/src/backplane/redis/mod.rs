@@ -10,21 +10,21 @@
 //! (`XADD key NOMKSTREAM … 1829000000-*`), so it fails where a later one has begun, and
 //! makes no stream anew: `term.lua` alone does that.
 
+mod connect;
+
 use std::collections::HashMap;
-use std::time::Duration;
 
 use ::redis::aio::MultiplexedConnection;
-use ::redis::{AsyncConnectionConfig, Client, ErrorKind, RedisError, Value, cmd, pipe};
+use ::redis::{RedisError, Value, cmd, pipe};
+use pode_core::RedisUrl;
 use serde::Deserialize;
 
+use self::connect::Address;
 use super::carrier::{
     Appended, Appender, Carrier, CarrierError, ENTRIES_PER_SECOND, EntryId, Known, Opened,
     READ_TIMEOUT, Read, Reader, Term, ToAppend,
 };
 use crate::push::engine::random_epoch;
-
-/// How long a connection may take, and an answer.
-const TIMEOUT: Duration = Duration::from_secs(3);
 
 /// How many entries of a stream are read at once.
 const READ_ENTRIES: usize = 512;
@@ -38,7 +38,7 @@ const OLDEST_VERSION: (u32, u32) = (7, 0);
 const BEGIN_TERM: &str = include_str!("term.lua");
 
 pub(crate) struct Redis {
-    client: Client,
+    address: Address,
     terms_key: String,
     /// Of each stream.
     keys: Vec<String>,
@@ -73,23 +73,16 @@ impl Redis {
     /// Takes the URL of a server, under which name the nodes find each other, and the
     /// names of their streams; one more is that of the nodes.
     pub(crate) fn new(
-        url: &str,
+        url: RedisUrl,
         name: &str,
         streams: impl IntoIterator<Item = String>,
         kept_messages: usize,
     ) -> Result<Redis, CarrierError> {
-        let client = Client::open(url).map_err(CarrierError::from)?;
+        let address = Address::new(url)?;
         let prefix = format!("pode:{{{name}}}");
         let keys = streams.into_iter().map(|stream| format!("{prefix}:stream:{stream}"));
         let keys = keys.chain([format!("{prefix}:nodes")]).collect();
-        Ok(Redis { client, terms_key: format!("{prefix}:terms"), keys, kept_messages })
-    }
-
-    async fn connect(&self) -> Result<MultiplexedConnection, CarrierError> {
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(TIMEOUT))
-            .set_response_timeout(Some(TIMEOUT));
-        Ok(self.client.get_multiplexed_async_connection_with_config(&config).await?)
+        Ok(Redis { address, terms_key: format!("{prefix}:terms"), keys, kept_messages })
     }
 
     fn terms(&self, written: &[String]) -> Result<Vec<Term>, CarrierError> {
@@ -116,7 +109,7 @@ impl Carrier for Redis {
         known: &Known,
         before: Option<&RedisAppender>,
     ) -> Result<Opened<RedisAppender>, CarrierError> {
-        let mut connection = self.connect().await?;
+        let mut connection = self.address.connect().await?;
         let info: String = cmd("INFO").query_async(&mut connection).await?;
         let run = server(&info)?.to_owned();
         let id: u64 = cmd("CLIENT").arg("ID").query_async(&mut connection).await?;
@@ -146,7 +139,7 @@ impl Carrier for Redis {
     }
 
     async fn reader(&self) -> Result<RedisReader, CarrierError> {
-        let connection = self.connect().await?;
+        let connection = self.address.connect().await?;
         let streams = self.keys.iter().enumerate();
         let streams = streams.map(|(stream, key)| (key.clone().into_bytes(), stream)).collect();
         Ok(RedisReader { connection, keys: self.keys.clone(), streams })
@@ -273,7 +266,7 @@ fn refusal(error: &RedisError) -> Option<Appended> {
 
 impl From<RedisError> for CarrierError {
     fn from(error: RedisError) -> CarrierError {
-        let is_final = matches!(error.kind(), ErrorKind::InvalidClientConfig);
-        CarrierError { reason: error.to_string(), is_final }
+        // Retried as well: a password may be changed on either side first.
+        CarrierError { reason: error.to_string(), is_final: false }
     }
 }

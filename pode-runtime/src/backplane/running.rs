@@ -1,0 +1,123 @@
+//! Starting the node of a server, and ending it with the server.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use pode_core::hub::Channel;
+use pode_core::redis_url::RedisUrlError;
+use pode_core::{RedisUrl, SendError};
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use super::carrier::{Carrier, CarrierError};
+use super::node::Node;
+use super::options::{Backplane, BackplaneStart};
+use super::reader::NodeReader;
+use super::redis::Redis;
+use super::writer::NodeWriter;
+use crate::base::error::StartError;
+use crate::base::supervisor::{Failure, caught};
+use crate::push::engine::Envelope;
+use crate::push::publisher::Signals;
+
+/// How long a start waits for the backplane.
+const START_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A node that carries messages as long as this lives.
+pub(crate) struct RunningBackplane {
+    node: Arc<Node<Redis>>,
+    _task: JoinSet<()>,
+    /// Where it is, without user and password.
+    url: String,
+    start: BackplaneStart,
+}
+
+/// Carries messages of a node until nobody receives any more.
+pub(super) async fn carry<C: Carrier>(node: Arc<Node<C>>) -> SendError {
+    let (begin, begun) = oneshot::channel();
+    let writing = NodeWriter::new(Arc::clone(&node), begin).run();
+    let reading = async {
+        match begun.await {
+            Ok(begun) => NodeReader::new(node, begun).run().await,
+            // The writer, which lets it begin, never ends.
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        error = reading => error,
+        never = writing => match never {},
+    }
+}
+
+impl Backplane {
+    /// Begins to carry what a server sends.
+    ///
+    /// # Errors
+    ///
+    /// The URL, computed by an expression, is invalid, or can't be used here.
+    pub(crate) fn begin(
+        self,
+        server: &str,
+        signals: &Signals,
+        failure: &Failure,
+    ) -> Result<RunningBackplane, StartError> {
+        let Backplane { url, options } = self;
+        let parsed: RedisUrl = url.parse().map_err(|reason: RedisUrlError| {
+            StartError::Backplane { url: "its URL".to_owned(), reason: reason.to_string() }
+        })?;
+        let (url, name) = (parsed.to_string(), options.name.as_str().unwrap_or(server));
+        let streams = signals.hub().channels().map(stream_name);
+        let unusable = |CarrierError { reason, .. }| {
+            let url = url.clone();
+            StartError::Backplane { url, reason }
+        };
+        let carrier = Redis::new(parsed, name, streams, options.kept_messages).map_err(unusable)?;
+        let node = Node::new(carrier, signals);
+        let (running, failure) = (Arc::clone(&node), failure.clone());
+        let mut task = JoinSet::new();
+        task.spawn(async move {
+            // It ends when nobody receives any more.
+            if let Err(panic) = caught(carry(running)).await {
+                failure.report("the backplane", format!("it panicked: {}", panic.words()));
+            }
+        });
+        Ok(RunningBackplane { node, _task: task, url, start: options.start })
+    }
+}
+
+impl RunningBackplane {
+    /// Waits until the node has read all that there was, as a start does.
+    ///
+    /// # Errors
+    ///
+    /// It can't be used, or not reached in ten seconds; unless the server is to start
+    /// anyway.
+    pub(crate) async fn started(&self) -> Result<(), StartError> {
+        if self.start == BackplaneStart::Anyway {
+            return Ok(());
+        }
+        let failed = |reason| Err(StartError::Backplane { url: self.url.clone(), reason });
+        let loaded = async {
+            tokio::select! {
+                () = self.node.loaded() => Ok(()),
+                reason = self.node.is_unusable() => failed(reason),
+            }
+        };
+        match timeout(START_TIMEOUT, loaded).await {
+            Ok(started) => started,
+            Err(_) => failed(self.node.trouble().unwrap_or_else(|| {
+                format!("what it keeps wasn't read within {} s", START_TIMEOUT.as_secs())
+            })),
+        }
+    }
+}
+
+/// Returns the name of a channel's stream; the paths of a family have several.
+fn stream_name(channel: &Channel<Envelope>) -> String {
+    let (path, index) = (channel.path(), channel.index());
+    match path.contains(':') {
+        true => format!("{path}:{index}"),
+        false => path.to_owned(),
+    }
+}

@@ -1,0 +1,278 @@
+//! Servers of many nodes, with a real Redis between them.
+
+use std::time::Duration;
+
+use pode::prelude::*;
+use pode::{Protocol, RunningServer, SendError};
+use serde_json::{Value, json};
+use tokio::net::UnixStream;
+use tokio::process::Command;
+
+use crate::support::{Client, Folder, Process, installed, start, within};
+
+pode_server! {
+    server shop(redis: String, limit: Duration) { send_timeout: limit };
+    backplane redis redis { kept_messages: 1_000 };
+    endpoint ws "127.0.0.1:0";
+    signal CHAT: u64 -> u64 = "/chat" { history_messages: 100 } => async |event: SignalEvent<u64>, number: u64| {
+        event.send(CHAT, &number).await
+    };
+    signal ROOM: u64 = "/rooms/:room" (room: u32) { history_messages: 100 };
+    signal PRICE: u64 = "/price" { history_messages: 100, latest_by: |price| (price / 100).to_string() };
+    signal BARE: u64 -> u64 = "/bare" => async |event: SignalEvent<u64>, group: u64| {
+        event.client().join_group(&group.to_string()).await?;
+        event.reply(&group).await
+    };
+}
+
+/// A Redis of one test.
+struct Redis {
+    folder: Folder,
+    process: Process,
+}
+
+impl Redis {
+    async fn start(name: &str) -> Redis {
+        let folder = Folder::new(name);
+        let process = Redis::begin(&folder).await;
+        Redis { folder, process }
+    }
+
+    async fn begin(folder: &Folder) -> Process {
+        let socket = folder.file("redis.sock");
+        let _ = std::fs::remove_file(&socket);
+        let mut command = Command::new(installed("redis-server"));
+        command.args(["--port", "0", "--unixsocket", &socket, "--save", "", "--dir"]);
+        command.arg(folder.file("")).args(["--appendonly", "no"]);
+        command.stdout(std::process::Stdio::null());
+        let process = Process::start(&mut command);
+        let is_there = async {
+            while UnixStream::connect(&socket).await.is_err() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        within(is_there, "Redis").await;
+        process
+    }
+
+    fn url(&self) -> String {
+        format!("unix://{}", self.folder.file("redis.sock"))
+    }
+
+    /// Kills it; what it had is gone.
+    async fn kill(&mut self) {
+        self.process.signal("-KILL");
+        let gone = async {
+            while UnixStream::connect(self.folder.file("redis.sock")).await.is_ok() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        within(gone, "the end of Redis").await;
+    }
+
+    async fn come_back(&mut self) {
+        self.process = Redis::begin(&self.folder).await;
+    }
+
+    async fn node(&self) -> RunningServer {
+        start(shop(self.url(), Duration::from_secs(60))).await
+    }
+
+    async fn command(&self, arguments: &[&str]) -> String {
+        let mut command = Command::new(installed("redis-cli"));
+        command.arg("-s").arg(self.folder.file("redis.sock")).args(arguments);
+        String::from_utf8(command.output().await.unwrap().stdout).unwrap()
+    }
+}
+
+async fn connect(server: &RunningServer, path: &str) -> (Client, Value) {
+    let address = server.address(Protocol::Ws).unwrap();
+    let headers = [("sec-websocket-protocol", "pode.v1")];
+    let (mut client, _) = Client::handshake(address, path, &headers).await.unwrap();
+    let hello = hear(&mut client).await;
+    (client, hello)
+}
+
+async fn hear(client: &mut Client) -> Value {
+    serde_json::from_str(&client.text().await).unwrap()
+}
+
+/// Returns the position behind what a client heard.
+fn behind(hello: &Value, heard: &Value) -> String {
+    format!("{}-{}", hello["epoch"].as_str().unwrap(), heard["at"])
+}
+
+#[tokio::test]
+async fn two_nodes_are_one_server() {
+    let redis = Redis::start("two-nodes").await;
+    let (one, other) = (redis.node().await, redis.node().await);
+    let (mut ada, hello) = connect(&one, "/chat").await;
+    let (mut bob, its) = connect(&other, "/chat").await;
+    assert_eq!((&hello["epoch"], &hello["at"]), (&its["epoch"], &its["at"]));
+    for client in [&mut ada, &mut bob] {
+        assert!(hear(client).await["live"].is_number());
+    }
+    ada.say(r#"{"n":1,"data":7}"#).await;
+    let heard = hear(&mut bob).await;
+    assert_eq!((&heard["data"], hear(&mut ada).await), (&json!(7), heard.clone()));
+    assert_eq!(hear(&mut ada).await, json!({ "ack": 1 }));
+    for number in 0..50 {
+        let from = if number % 2 == 0 { &one } else { &other };
+        from.signals().send(CHAT, &number).await.unwrap();
+    }
+    for number in 0..50 {
+        let heard = hear(&mut ada).await;
+        assert_eq!((&heard["data"], hear(&mut bob).await), (&json!(number), heard.clone()));
+    }
+
+    // A position is good on each, on one that has just begun, too.
+    let third = redis.node().await;
+    for node in [&one, &other, &third] {
+        let path = format!("/chat?resume={}", behind(&hello, &heard));
+        let (mut back, hello) = connect(node, &path).await;
+        assert_eq!(hello["resumed"], true, "{hello}");
+        for number in 0..50 {
+            assert_eq!(hear(&mut back).await["data"], number);
+        }
+        assert!(hear(&mut back).await["live"].is_number());
+    }
+    for node in [one, other, third] {
+        node.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn rooms_keys_and_groups_are_the_same_on_each_node() {
+    let redis = Redis::start("rooms").await;
+    let (one, other) = (redis.node().await, redis.node().await);
+    let (mut room, _) = connect(&one, "/rooms/7").await;
+    let (mut price, _) = connect(&one, "/price").await;
+    let (mut bare, _) = connect(&one, "/bare").await;
+    for client in [&mut room, &mut price, &mut bare] {
+        assert!(hear(client).await["live"].is_number());
+    }
+    other.signals().send(ROOM.at(&8), &1).await.unwrap();
+    other.signals().send(ROOM.at(&7), &2).await.unwrap();
+    assert_eq!(hear(&mut room).await["data"], 2);
+    other.signals().send(PRICE, &101).await.unwrap();
+    other.signals().remove(PRICE, "1").await.unwrap();
+    let heard = [hear(&mut price).await, hear(&mut price).await];
+    assert_eq!((&heard[0]["key"], &heard[0]["data"]), (&json!("1"), &json!(101)));
+    assert_eq!((&heard[1]["key"], heard[1].get("data")), (&json!("1"), None));
+    bare.say(r#"{"n":1,"data":5}"#).await;
+    while hear(&mut bare).await.get("ack").is_none() {}
+    other.signals().send(BARE, &9).to_group("6").await.unwrap();
+    other.signals().send(BARE, &8).to_group("5").await.unwrap();
+    assert_eq!(hear(&mut bare).await["data"], 8);
+    for node in [one, other] {
+        node.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn what_redis_loses_is_told_and_what_waits_for_it_isnt_lost() {
+    let mut redis = Redis::start("loss").await;
+    let (one, other) = (redis.node().await, redis.node().await);
+    let (mut ada, before) = connect(&one, "/chat").await;
+    let (mut bob, _) = connect(&other, "/chat").await;
+    for client in [&mut ada, &mut bob] {
+        assert!(hear(client).await["live"].is_number());
+    }
+    one.signals().send(CHAT, &1).await.unwrap();
+    assert_eq!(
+        (&hear(&mut ada).await["data"], &hear(&mut bob).await["data"]),
+        (&json!(1), &json!(1))
+    );
+    redis.kill().await;
+    let waiting = tokio::spawn(other.signals().send(CHAT, &2).into_future());
+    redis.come_back().await;
+    waiting.await.unwrap().unwrap();
+    for client in [&mut ada, &mut bob] {
+        let (mut epoch, mut gaps) = (Value::Null, 0);
+        loop {
+            let heard = hear(client).await;
+            gaps += usize::from(heard["why"] == "epoch");
+            if heard.get("epoch").is_some() {
+                epoch = heard["epoch"].clone();
+            }
+            if heard["data"] == 2 && gaps > 0 {
+                break;
+            }
+        }
+        assert!(epoch.is_string() && epoch != before["epoch"]);
+    }
+    for node in [one, other] {
+        node.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn what_redis_cant_take_in_time_isnt_sent() {
+    let mut redis = Redis::start("away").await;
+    let node = start(shop(redis.url(), Duration::from_millis(100))).await;
+    redis.kill().await;
+    // One may be on its way while the cut isn't noticed.
+    loop {
+        match node.signals().send(CHAT, &1).await {
+            Err(SendError::Unknown { .. }) => {}
+            Err(SendError::Backplane { path: "/chat" }) => break,
+            other => panic!("{other:?}"),
+        }
+    }
+    redis.come_back().await;
+    while let Err(error) = node.signals().send(CHAT, &3).await {
+        assert!(matches!(error, SendError::Backplane { .. } | SendError::Unknown { .. }));
+    }
+    node.stop().await;
+}
+
+/// Each connection of both nodes is cut, again and again, amid messages.
+#[tokio::test]
+async fn cut_connections_lose_and_repeat_nothing() {
+    let redis = Redis::start("cuts").await;
+    let (one, other) = (redis.node().await, redis.node().await);
+    let (mut ada, _) = connect(&one, "/chat").await;
+    assert!(hear(&mut ada).await["live"].is_number());
+    let sending = [&one, &other].map(|node| {
+        let signals = node.signals().clone();
+        let which = u64::from(std::ptr::eq(node, &other));
+        tokio::spawn(async move {
+            for number in 0..500 {
+                signals.send(CHAT, &(2 * number + which)).await.unwrap();
+            }
+        })
+    });
+    let cutting = async {
+        for _ in 0..10 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            redis.command(&["CLIENT", "KILL", "TYPE", "NORMAL", "SKIPME", "yes"]).await;
+        }
+    };
+    let hearing = async {
+        let mut next = [0, 1];
+        while next != [1_000, 1_001] {
+            let heard = hear(&mut ada).await;
+            assert!(heard.get("gap").is_none(), "{heard}");
+            let Some(number) = heard["data"].as_u64() else { continue };
+            let next = &mut next[number as usize % 2];
+            assert_eq!(number, *next);
+            *next += 2;
+        }
+    };
+    tokio::join!(cutting, hearing);
+    for sending in sending {
+        sending.await.unwrap();
+    }
+    for node in [one, other] {
+        node.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_start_without_redis_says_what_is_wrong() {
+    let folder = Folder::new("no-redis");
+    let url = format!("unix://{}", folder.file("redis.sock"));
+    let error = shop(url.clone(), Duration::ZERO).start().await.unwrap_err().to_string();
+    let expected = format!("the backplane at {url} can't be used: No such file or directory");
+    assert!(error.starts_with(&expected), "{error}");
+}
