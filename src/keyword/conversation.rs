@@ -306,10 +306,9 @@ keywords! {
     ///
     /// The backplane gives each message its number, and no node delivers a message
     /// before: all clients get the messages of a path in one order, on whatever node,
-    /// and a position is good on every node. Numbers are large and have gaps, since all
-    /// paths of a channel are counted together. `event.send(…).await` returns when the
-    /// backplane has answered; `try_send` returns `Ok` when the message is in the
-    /// outbox of its node.
+    /// and a position is good on every node. Numbers are large and have gaps.
+    /// `event.send(…).await` returns when the backplane has answered; `try_send` returns
+    /// `Ok` when the message is in the outbox of its node.
     ///
     /// While the backplane can't be reached, clients stay connected, and routes and
     /// pages go on. Sends wait, at most for the server's `send_timeout`, and then fail.
