@@ -6,11 +6,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use pode::prelude::*;
-use pode::{DisconnectReason, Protocol, RunningServer};
+use pode::{ClientIdError, DisconnectReason, Protocol, RunningServer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, mpsc};
+use tokio_tungstenite::tungstenite::Message;
 
 use crate::support::{Client, bare_client, handshake, start, within};
 
@@ -48,6 +50,11 @@ pode_server! {
     signal SMALL: u8 = "/small" { max_clients: 3, max_clients_per_address: 2 };
     signal SEAT: u8 = "/seat" { max_clients: 1 };
     on disconnect SEAT => clear;
+    signal CHAIR: u8 = "/chair" { max_clients: 1 };
+    on connect CHAIR => async |event| {
+        event.set_client_id(event.query().parse()?);
+        Ok::<_, ClientIdError>(())
+    };
     signal BROKEN: u8 = "/broken";
     on connect BROKEN => async |_| Err::<(), _>("a secret reason");
     signal PANICS: u8 = "/panics";
@@ -401,6 +408,78 @@ async fn a_client_has_its_place_until_its_disconnect_is_handled() {
         };
         client = within(free, "the place").await;
     }
+}
+
+/// Connects a client of `pode.v1`, if it is let in; returns its next offer, too.
+async fn sit(server: &RunningServer, path: &str, offer: &str) -> Result<(Client, String), u16> {
+    let address = server.address(Protocol::Ws).unwrap();
+    let headers = [("sec-websocket-protocol", offer)];
+    let (mut client, _) = Client::handshake(address, path, &headers).await.unwrap();
+    match client.message().await {
+        Message::Close(Some(frame)) => Err(frame.code.into()),
+        hello => {
+            let hello: serde_json::Value = serde_json::from_str(hello.to_text().unwrap()).unwrap();
+            let ticket = hello["ticket"].as_str().unwrap();
+            Ok((client, format!("pode.v1, pode.ticket.{ticket}")))
+        }
+    }
+}
+
+/// The network has lost a connection, and the server doesn't know.
+#[tokio::test]
+async fn who_comes_back_to_a_full_signal_has_its_own_place() {
+    let mut visits = Visits::start().await;
+    let server = &visits.server;
+    let (mut lost, offer) = sit(server, "/seat", "pode.v1").await.unwrap();
+    // Of very many at once, one is let in.
+    let came = join_all((0..100).map(|_| sit(server, "/seat", &offer))).await;
+    let (come, refused): (Vec<_>, Vec<_>) = came.into_iter().partition(Result::is_ok);
+    let refused = refused.into_iter().filter_map(Result::err).collect::<Vec<_>>();
+    assert_eq!(refused, [4503; 99]);
+    let (mut back, offer) = come.into_iter().next().unwrap().unwrap();
+    assert_eq!(lost.close_code().await, 4409);
+    let replaced = ("a seat".to_owned(), DisconnectReason::ByServer { code: 4409 });
+    assert_eq!(within(visits.disconnects.recv(), "a disconnect").await, Some(replaced));
+    // The one before counts until all is done for it.
+    assert_eq!(sit(server, "/seat", &offer).await.err(), Some(4503));
+    visits.next.add_permits(1);
+    let next = async {
+        loop {
+            if let Ok(next) = sit(server, "/seat", &offer).await {
+                return next;
+            }
+        }
+    };
+    let (mut next, _) = within(next, "the place").await;
+    assert_eq!(back.close_code().await, 4409);
+    visits.next.add_permits(1);
+    within(visits.disconnects.recv(), "a disconnect").await;
+    // Others still have none.
+    assert_eq!(sit(server, "/seat", "pode.v1").await.err(), Some(4503));
+    visits.next.add_permits(1);
+    visits.server.stop().await;
+    assert_eq!(next.close_code().await, 1001);
+}
+
+#[tokio::test]
+async fn a_place_is_that_of_a_client_and_of_its_address() {
+    let visits = Visits::start().await;
+    let server = &visits.server;
+    let (mut ada, of_ada) = sit(server, "/chair?ada", "pode.v1").await.unwrap();
+    // The program says that it is somebody else.
+    assert_eq!(sit(server, "/chair?bob", &of_ada).await.err(), Some(4503));
+    let (_ada, _) = sit(server, "/chair?ada", &of_ada).await.unwrap();
+    assert_eq!(ada.close_code().await, 4001);
+
+    let (_first, _) = sit(server, "/small", "pode.v1").await.unwrap();
+    let (mut second, offer) = sit(server, "/small", "pode.v1").await.unwrap();
+    assert_eq!(sit(server, "/small", "pode.v1").await.err(), Some(4429));
+    let (back, offer) = sit(server, "/small", &offer).await.unwrap();
+    assert_eq!(second.close_code().await, 4409);
+    drop(back);
+    // Nobody is there whose place it would be, and it is free in time.
+    let free = async { while sit(server, "/small", &offer).await.is_err() {} };
+    within(free, "a place").await;
 }
 
 #[tokio::test]

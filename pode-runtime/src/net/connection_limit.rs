@@ -69,6 +69,10 @@ pub(crate) struct ConnectionPermit {
     source: Arc<Source>,
 }
 
+/// A permit that a connection may share with the one that takes its place.
+#[derive(Clone, Debug)]
+pub(crate) struct SharedPermit(Arc<Mutex<ConnectionPermit>>);
+
 /// Which limit is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LimitReached {
@@ -282,6 +286,28 @@ impl ConnectionPermit {
     }
 }
 
+impl SharedPermit {
+    pub(crate) fn new(permit: ConnectionPermit) -> SharedPermit {
+        SharedPermit(Arc::new(Mutex::new(permit)))
+    }
+
+    /// Returns it for one more connection; `None` while another one shares it. To be
+    /// called by one task at a time.
+    pub(crate) fn share(&self) -> Option<SharedPermit> {
+        (Arc::strong_count(&self.0) == 1).then(|| self.clone())
+    }
+
+    /// Counts its connections for this address from now on, as
+    /// [`ConnectionPermit::count_for`] does; `None` stands for an unknown one.
+    pub(crate) fn count_for(&self, address: Option<IpAddr>) -> Result<(), LimitReached> {
+        let mut permit = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match address.filter(|address| permit.source.address != Some(counted_as(*address))) {
+            Some(address) => permit.count_for(address),
+            None => Ok(()),
+        }
+    }
+}
+
 impl Drop for ConnectionPermit {
     fn drop(&mut self) {
         self.source.limit.leave(self.source.address);
@@ -376,6 +402,27 @@ mod tests {
             let inside = limit.lock();
             assert_eq!((inside.all, inside.sources.len()), (0, 0));
         }
+    }
+
+    #[test]
+    fn two_share_a_permit_and_it_counts_for_one_address() {
+        let limit = of_signal(2, 1);
+        let permit = SharedPermit::new(limit.enter(address(1)).unwrap());
+        let next = permit.share().unwrap();
+        assert!(permit.share().is_none() && next.share().is_none());
+        // At the limit of that address, too.
+        next.count_for(address(1)).unwrap();
+        let other = limit.enter(address(2)).unwrap();
+        assert_eq!(next.count_for(address(2)), Err(LimitReached::Address));
+        assert_eq!(limit.enter(address(3)).unwrap_err(), LimitReached::All);
+        drop(other);
+        next.count_for(address(2)).unwrap();
+        assert_eq!(limit.enter(address(2)).unwrap_err(), LimitReached::Address);
+        drop(permit);
+        assert!(next.share().is_some());
+        drop(next);
+        let inside = limit.lock();
+        assert_eq!((inside.all, inside.sources.len()), (0, 0));
     }
 
     #[test]

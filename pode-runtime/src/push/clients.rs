@@ -2,14 +2,16 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 #[cfg(feature = "test")]
 use pode_core::Message;
 use pode_core::frame::Close;
 use pode_core::hub::Position;
 use pode_core::{ClientId, SendError, SignalTarget};
+use tokio::sync::oneshot;
 
+use crate::net::connection_limit::SharedPermit;
 use crate::push::engine::{Audience, Command, Envelope, Found, Hello, Query, Recipients};
 use crate::push::publisher::Signals;
 
@@ -186,6 +188,15 @@ impl Clients {
         let client = self.audience(Recipients::Client(client));
         let position = self.command(Command::Admit { client, arrival, since, hello }).await?;
         Ok(since.filter(|_| position.is_some()).or(position))
+    }
+
+    /// Returns the permit of a client that is connected, for the connection that is to
+    /// take its place; `None` if another one has that already.
+    pub(crate) async fn share_permit(&self, client: &ClientId) -> Option<SharedPermit> {
+        let (asker, permit) = oneshot::channel();
+        let client = self.audience(Recipients::Client(client.clone()));
+        self.command(Command::SharePermit(client, Mutex::new(Some(asker)))).await.ok()?;
+        permit.await.ok()
     }
 
     /// Returns the path at which the clients are.

@@ -10,6 +10,7 @@ use pode_core::{ClientId, Message};
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinHandle;
 
+use crate::net::connection_limit::SharedPermit;
 use crate::push::raw_message::RawMessage;
 
 /// Gets the messages of an admitted client, until it has disconnected.
@@ -39,6 +40,9 @@ pub(crate) trait Session: fmt::Debug + Send {
 
     /// Returns what names the sequence of the client's messages, if it speaks `pode.v1`.
     fn sequence(&self) -> Option<[u8; 16]>;
+
+    /// Returns what counts the client until all is done for it, if anything does.
+    fn permit(&self) -> Option<&SharedPermit>;
 
     /// Ends the session. The end is reported after the messages in handling and
     /// then the waiting ones are handled.

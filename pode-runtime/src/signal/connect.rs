@@ -34,7 +34,7 @@ use crate::http::handshake::{AcceptedHandshake, HandshakeError, accept};
 use crate::http::origin::OriginPolicy;
 use crate::http::response::{Sentence, sentence};
 use crate::http::upgraded::detach;
-use crate::net::connection_limit::LimitReached;
+use crate::net::connection_limit::{LimitReached, SharedPermit};
 use crate::net::upgraded::UpgradedConnection;
 use crate::push::engine::{
     Engine, Groups, Hello, MAX_GROUP_BYTES, MAX_GROUPS, MAX_PATH_BYTES, NewSubscriber, Speaks,
@@ -209,13 +209,6 @@ impl SignalRoute {
         };
         let clients = context.signals.clients_at(signal, path.clone());
         let since = resumed_position(head.uri.query());
-        let address = peer.map(|peer| peer.ip());
-        let permit = limit.as_ref().map(|limit| limit.enter(address)).transpose();
-        let permit = permit.map_err(|full| {
-            tracing::debug!(signal, ?address, ?full, "a client is refused by a limit");
-            HandshakeError::from(full).response()
-        })?;
-
         let request = Arc::new(ConnectRequest {
             parameters: parameters.clone(),
             signal,
@@ -229,6 +222,24 @@ impl SignalRoute {
         let ticket = offered.and_then(|given| {
             context.tickets.take_back(given, &request.holder(), SystemTime::now())
         });
+        let address = peer.map(|peer| peer.ip());
+        let refused = |full: LimitReached| {
+            tracing::debug!(signal, ?address, ?full, "a client is refused by a limit");
+            HandshakeError::from(full).response()
+        };
+        let (permit, full) = match limit.as_ref().map(|limit| limit.enter(address)).transpose() {
+            Ok(permit) => (permit.map(SharedPermit::new), None),
+            Err(full) => {
+                // Its own connection may be lost, and still count.
+                let shared = match &ticket {
+                    Some(ticket) => clients.share_permit(&ticket.id).await,
+                    None => None,
+                };
+                let shared = shared.ok_or_else(|| refused(full))?;
+                shared.count_for(address).map_err(refused)?;
+                (Some(shared), Some(full))
+            }
+        };
         if let Some(Ticket { id, is_set: false, .. }) = &ticket {
             request.decision().id = id.clone();
         }
@@ -238,6 +249,11 @@ impl SignalRoute {
         let proof = request.signed_id();
         // A clone of the event may still exist: calls on it come too late.
         let ConnectDecision { id, groups, greeting, state, protocol } = request.decision().take();
+        let ticket = ticket.filter(|ticket| ticket.id == id);
+        if let (None, Some(full)) = (&ticket, full) {
+            // It takes no other's place.
+            return Err(refused(full));
+        }
         let is_set = id != own_id;
         let (speaks, protocol) = match speaks_v1 {
             true => (Speaks::V1 { is_set }, Some(V1_PROTOCOL.to_owned())),
@@ -279,7 +295,7 @@ impl SignalRoute {
             }
         }
 
-        let sequence = ticket.filter(|ticket| ticket.id == id).map(|ticket| ticket.sequence);
+        let sequence = ticket.map(|ticket| ticket.sequence);
         let numbers = match speaks_v1 && handlers.receives() {
             true => Some(Numbers::of(&context, options, sequence).await),
             false => None,

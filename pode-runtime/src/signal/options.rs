@@ -86,7 +86,8 @@ pub struct SignalOptions {
     /// The client limit: how many clients may be connected at once, to all paths of
     /// a family together; no limit by default. A client counts until its `on
     /// disconnect` is done. Others get 503, which is logged at most once a
-    /// minute.
+    /// minute. Who comes back by a ticket of `pode.v1` takes the place of its
+    /// earlier connection, if that is still there.
     pub max_clients: usize,
 
     /// How many of them may come from one address; of IPv6, a /64 network counts

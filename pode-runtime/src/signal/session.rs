@@ -26,7 +26,7 @@ use crate::base::debug_form::debug_form;
 use crate::base::one_line::OneLine;
 use crate::base::outcome::{BoxError, Failed, caught, failure};
 use crate::base::supervisor::{self, has_ended};
-use crate::net::connection_limit::ConnectionPermit;
+use crate::net::connection_limit::SharedPermit;
 use crate::push::raw_message::RawMessage;
 use crate::push::session::{DisconnectReason, Fault, Incoming, Number, Session};
 use crate::signal::Validate;
@@ -63,7 +63,7 @@ pub(crate) struct ClientSession {
     /// Present if the client speaks `pode.v1`.
     hold: Option<Box<Hold>>,
     /// The client counts until all is done for it.
-    permit: Option<ConnectionPermit>,
+    permit: Option<SharedPermit>,
     /// Whether the end was reported.
     has_left: bool,
 }
@@ -149,7 +149,7 @@ impl ClientSession {
         handlers: Arc<Handlers>,
         messages_per_second: u32,
         hold: Option<Hold>,
-        permit: Option<ConnectionPermit>,
+        permit: Option<SharedPermit>,
     ) -> ClientSession {
         let messages_per_second = NonZero::new(messages_per_second);
         ClientSession {
@@ -277,6 +277,10 @@ impl Session for ClientSession {
 
     fn sequence(&self) -> Option<[u8; 16]> {
         self.hold.as_ref().map(|hold| hold.id.bytes())
+    }
+
+    fn permit(&self) -> Option<&SharedPermit> {
+        self.permit.as_ref()
     }
 
     fn leave(

@@ -1,6 +1,8 @@
 //! Delivery: takes envelopes from the channel of a path and applies them to its
 //! clients in a shard.
 
+use std::sync::PoisonError;
+
 use pode_core::frame::Close;
 use pode_core::hub::Position;
 use tokio::task::yield_now;
@@ -112,6 +114,15 @@ impl Shard {
             Command::Join(audience, group) => path.join_group(audience, group),
             Command::Leave(audience, group) => path.leave_group(audience, group),
             Command::Find(audience, query) => query.answer(path.find(audience)),
+            Command::SharePermit(client, asker) => {
+                let slot = path.select(client).into_iter().next();
+                if let Some(permit) = slot.and_then(|it| path.clients[it].subscriber.share_permit())
+                    && let Some(asker) = asker.lock().unwrap_or_else(PoisonError::into_inner).take()
+                {
+                    // It may no longer wait.
+                    let _ = asker.send(permit);
+                }
+            }
             Command::Close(audience, close) => {
                 let end = DisconnectReason::ByServer { code: close.code().unwrap_or_default() };
                 self.send_close(number, audience, close, end).await;

@@ -19,6 +19,7 @@ use tokio::sync::oneshot;
 
 use crate::base::log::ration::rationed;
 use crate::base::seconds::seconds;
+use crate::net::connection_limit::SharedPermit;
 use crate::push::session::Number;
 
 /// Sent once, and taken by each shard with clients of the path.
@@ -115,6 +116,8 @@ pub(crate) enum Command {
     Missing { from: u64, why: Why },
     /// Answer a query for clients.
     Find(Audience, Query),
+    /// Have a client share its permit with the connection that is to take its place.
+    SharePermit(Audience, Mutex<Option<oneshot::Sender<SharedPermit>>>),
     /// Keep a sender until what each client has sent so far is handled.
     #[cfg(feature = "test")]
     WhenHandled(mpsc::Sender<()>),

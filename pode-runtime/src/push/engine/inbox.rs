@@ -13,6 +13,7 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use crate::net::connection_limit::SharedPermit;
 use crate::push::raw_message::RawMessage;
 use crate::push::session::{DisconnectReason, Fault, Incoming, Session};
 
@@ -133,6 +134,11 @@ impl Inbox {
     /// Returns what names the sequence of its messages.
     pub(super) fn sequence(&self) -> Option<[u8; 16]> {
         self.session.sequence()
+    }
+
+    /// Returns what counts the client until its session has ended.
+    pub(super) fn permit(&self) -> Option<&SharedPermit> {
+        self.session.permit()
     }
 
     /// Ends the session: all messages that came before are still handled.

@@ -76,7 +76,7 @@ use self::shard::{Join, Shard};
 use self::socket::Connection;
 pub(crate) use self::subscriber::{Groups, MAX_GROUPS};
 use crate::base::supervisor::Failure;
-use crate::net::connection_limit::ConnectionPermit;
+use crate::net::connection_limit::SharedPermit;
 use crate::net::upgraded::UpgradedConnection;
 use crate::push::session::{DisconnectReason, Renews, Session};
 
@@ -110,7 +110,7 @@ pub(crate) struct NewSubscriber {
     /// Present if there is a handler for its messages or its disconnect.
     pub(crate) session: Option<Box<dyn Session>>,
     /// Counts it while it is connected.
-    pub(crate) permit: Option<ConnectionPermit>,
+    pub(crate) permit: Option<SharedPermit>,
     /// Present if it is closed at once, and never admitted.
     pub(crate) refusal: Option<Close>,
 }

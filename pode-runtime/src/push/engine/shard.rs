@@ -235,7 +235,7 @@ impl Shard {
             end: None,
             opened: OpeningTime::now(),
             inbox: session.map(|session| Box::new(Inbox::new(session))),
-            _permit: permit,
+            permit,
         };
         let mut client = Client::new(subscriber, speaks);
         client.greet(&greeting);

@@ -8,7 +8,7 @@ use pode_core::ClientId;
 use super::envelope::MAX_GROUP_BYTES;
 use super::inbox::Inbox;
 use crate::base::log::access::OpeningTime;
-use crate::net::connection_limit::ConnectionPermit;
+use crate::net::connection_limit::SharedPermit;
 use crate::push::session::DisconnectReason;
 
 /// The identity of a client to the rest of the server.
@@ -27,14 +27,20 @@ pub(super) struct Subscriber {
     pub(super) opened: OpeningTime,
     /// Present if there is a handler for its messages or its disconnect.
     pub(super) inbox: Option<Box<Inbox>>,
-    /// Counts it as long as it is connected.
-    pub(super) _permit: Option<ConnectionPermit>,
+    /// Counts it as long as it is connected, unless its session does.
+    pub(super) permit: Option<SharedPermit>,
 }
 
 impl Subscriber {
     /// Returns what names the sequence of its messages, if it may send any by `pode.v1`.
     pub(super) fn sequence(&self) -> Option<[u8; 16]> {
         self.inbox.as_ref()?.sequence()
+    }
+
+    /// Returns its permit for the connection that is to take its place, if it has one
+    /// that no other shares.
+    pub(super) fn share_permit(&self) -> Option<SharedPermit> {
+        self.permit.as_ref().or_else(|| self.inbox.as_ref()?.permit())?.share()
     }
 }
 

@@ -192,7 +192,7 @@ mod tests {
     fn subscriber(id: ClientId, path: Arc<str>, group: Arc<str>) -> Subscriber {
         let (path, groups) = (Some(path), Groups::One(group));
         let opened = OpeningTime::now();
-        Subscriber { id, path, groups, arrival: 0, end: None, opened, inbox: None, _permit: None }
+        Subscriber { id, path, groups, arrival: 0, end: None, opened, inbox: None, permit: None }
     }
 
     /// A client of the table: its id, path and groups, and whether it is found.

@@ -447,7 +447,7 @@ mod tests {
             end: None,
             opened: OpeningTime::now(),
             inbox: None,
-            _permit: None,
+            permit: None,
         }
     }
 

@@ -9,6 +9,7 @@ use tokio::task::coop::unconstrained;
 
 use super::shard::SOCKETS_PER_TURN;
 use super::*;
+use crate::net::connection_limit::SharedPermit;
 use crate::push::raw_message::RawMessage;
 use crate::push::session::{Fault, Incoming};
 
@@ -326,6 +327,10 @@ impl Session for Counting {
     }
 
     fn sequence(&self) -> Option<[u8; 16]> {
+        None
+    }
+
+    fn permit(&self) -> Option<&SharedPermit> {
         None
     }
 
