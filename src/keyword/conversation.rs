@@ -151,7 +151,8 @@ keywords! {
     /// A client of [`pode.v1`](crate::SignalEvent::message_number) may number its
     /// messages. Each of these is handled once, in order, however often its connection
     /// is cut, and the client is told when the handler has returned. Only after a crash
-    /// of the server may one come that was handled before, and then
+    /// of the server, or a stop before its handler was done, may one come that was
+    /// handled before, and then
     /// [`event.may_be_repeated()`](crate::SignalEvent::may_be_repeated) says so.
     ///
     /// # Levels

@@ -8,6 +8,7 @@ use pode::{ClientIdError, Protocol, RunningServer};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 use tokio::time::interval;
+use tokio_tungstenite::tungstenite::Message;
 
 use crate::support::{Client, V1Client, start, within};
 
@@ -26,6 +27,7 @@ pode_server! {
     state DESK: Arc<Desk> = desk;
     signal COUNT: u64 -> u64 = "/count" { history_messages: 100_000 } => count;
     signal LATE:  u64 -> u64 = "/late" => late;
+    signal KEPT:  u64 -> u64 = "/kept" => keep;
     signal ROOM:  u64 -> u64 = "/rooms/:room" (room: u32) { history_messages: 10 } => async |event: SignalEvent<u64>, _: u32, number: u64| {
         event.reply(&number).await
     };
@@ -63,6 +65,32 @@ async fn late(
         return Err(EventError::new(400, "nothing").into());
     }
     Ok(event.reply(&number).await?)
+}
+
+pode_server! {
+    server stuck(desk: Arc<Desk>) { stop_timeout: 1s };
+    endpoint ws "127.0.0.1:0";
+    state STUCK_DESK: Arc<Desk> = desk;
+    signal STUCK: u64 -> u64 = "/stuck" => async |event, number: u64| {
+        let desk = event.state(STUCK_DESK);
+        desk.seen.lock().unwrap().push((event.message_number(), number));
+        desk.begun.notify_one();
+        if number > 0 {
+            std::future::pending::<()>().await;
+        }
+    };
+}
+
+/// Notes what it sees, and returns when the test says so; replies to 9.
+async fn keep(event: SignalEvent<u64>, number: u64) -> Result<(), SendError> {
+    let desk = event.state(DESK);
+    desk.seen.lock().unwrap().push((event.message_number(), number));
+    desk.begun.notify_one();
+    desk.go.notified().await;
+    if number == 9 {
+        event.reply(&number).await?;
+    }
+    Ok(())
 }
 
 /// Somewhere between 0 and `below`, in an order of its own.
@@ -348,4 +376,54 @@ async fn a_ticket_is_renewed_in_time() {
     // Clients only listen.
     assert!(back.get("heard").is_none() && back.get("known").is_none(), "{back}");
     server.stop().await;
+}
+
+/// Returns up to which number messages are acknowledged, and then the close code.
+async fn last_ack(client: &mut Client) -> (Value, u16) {
+    let mut ack = json!(0);
+    loop {
+        match client.message().await {
+            Message::Close(Some(frame)) => return (ack, frame.code.into()),
+            object => {
+                let object: Value = serde_json::from_str(object.to_text().unwrap()).unwrap();
+                ack = object["ack"].clone();
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_handled_as_the_server_stops_is_acknowledged() {
+    let desk = Arc::<Desk>::default();
+    let server = start(counter(Arc::clone(&desk))).await;
+    let (mut idle, _) = connect(&server, "/late", "pode.v1").await;
+    let (mut client, _) = connect(&server, "/kept", "pode.v1").await;
+    let say = |(number, data)| format!(r#"{{"n":{number},"data":{data}}}"#);
+    client.say_all([(1, 7), (2, 8), (3, 9), (4, 10)].map(say)).await;
+    within(desk.begun.notified(), "a message").await;
+    let stopping = tokio::spawn(server.stop());
+    assert_eq!(idle.close_code().await, 1001);
+    for _ in 0..2 {
+        desk.go.notify_one();
+        within(desk.begun.notified(), "a message").await;
+    }
+    // Its reply comes too late, so it is the next server's.
+    desk.go.notify_one();
+    assert_eq!(last_ack(&mut client).await, (json!(2), 1001));
+    stopping.await.unwrap();
+    assert_eq!(*desk.seen.lock().unwrap(), [(Some(1), 7), (Some(2), 8), (Some(3), 9)]);
+}
+
+#[tokio::test]
+async fn a_handler_that_never_returns_holds_up_no_acknowledgement_and_no_close_frame() {
+    let desk = Arc::<Desk>::default();
+    let server = start(stuck(Arc::clone(&desk))).await;
+    let (mut client, _) = connect(&server, "/stuck", "pode.v1").await;
+    client.say_all([r#"{"n":1,"data":0}"#, r#"{"n":2,"data":1}"#].map(str::to_owned)).await;
+    for _ in 0..2 {
+        within(desk.begun.notified(), "a message").await;
+    }
+    let stopping = tokio::spawn(server.stop());
+    assert_eq!(last_ack(&mut client).await, (json!(1), 1001));
+    stopping.await.unwrap();
 }

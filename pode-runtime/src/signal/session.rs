@@ -79,12 +79,13 @@ impl Handlers {
         self.receive.is_some() || self.disconnect.is_some()
     }
 
-    /// Has a message handled. Every failure is reported to the client.
-    async fn receive(&self, client: &SignalClient, message: Incoming) {
-        let Some(receive) = &self.receive else { return };
+    /// Has a message handled. Every failure is reported to the client; returns whether
+    /// that was possible, as it isn't when the server stops.
+    async fn receive(&self, client: &SignalClient, message: Incoming) -> bool {
+        let Some(receive) = &self.receive else { return true };
         let number = message.number;
         let handled = caught(async { receive(client.clone(), message).await }).await;
-        let Err(failed) = handled else { return };
+        let Err(failed) = handled else { return true };
         let text = match failed {
             Failed::Answer(error) => error.to_string(),
             Failed::Reason(reason) => {
@@ -96,9 +97,11 @@ impl Handlers {
                 "the server could not handle this message".to_owned()
             }
         };
-        if let Err(error) = client.tell_error(error_reply(&text), number).await {
+        let told = client.tell_error(error_reply(&text), number).await;
+        if let Err(error) = &told {
             tracing::debug!(signal = client.signal(), %error, "a client isn't told of its error");
         }
+        !matches!(told, Err(SendError::Stopped { .. }))
     }
 }
 
@@ -193,8 +196,10 @@ impl ClientSession {
                     _ => None,
                 };
                 // Only the log can still panic, which must not lose a message.
-                let _ = supervisor::caught(handlers.receive(&client, message)).await;
-                drop(turn);
+                let is_told = supervisor::caught(handlers.receive(&client, message)).await;
+                if let (Some(turn), Ok(false)) = (turn, is_told) {
+                    turn.give_up();
+                }
             }
         }
     }

@@ -187,13 +187,14 @@ impl Sequence {
 
 impl Hold {
     /// Begins to handle a message, as soon as none before is being handled; `None` if it
-    /// is handled then, or another connection holds the sequence. Cancel safe.
+    /// is handled then, the one before was [given up](Turn::give_up), or another
+    /// connection holds the sequence. Cancel safe.
     pub(crate) async fn handle(&self, number: u64) -> Option<Turn<'_>> {
         let sequence = self.sequence.as_ref()?;
         loop {
             sequence.is_free().await;
             let mut state = sequence.state();
-            if state.holder != Some(self.holder) || number <= state.heard {
+            if state.holder != Some(self.holder) || number != state.heard + 1 {
                 return None;
             }
             // Another connection may have been quicker, which has lost it since.
@@ -219,6 +220,13 @@ impl Hold {
         let is_news = number > state.acknowledged;
         state.acknowledged = state.acknowledged.max(number);
         is_news
+    }
+}
+
+impl Turn<'_> {
+    /// Leaves the message to another process, to which its client sends it again.
+    pub(crate) fn give_up(mut self) {
+        self.number -= 1;
     }
 }
 

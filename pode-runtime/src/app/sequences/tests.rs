@@ -149,3 +149,17 @@ async fn what_another_process_has_is_handled_here_no_more() {
     newer.take(Left { id: hold.id, heard: Heard::default(), seconds: 9 });
     assert_eq!(newer.receive(&mut hold, 3), Place::Next);
 }
+
+#[tokio::test]
+async fn who_gives_a_message_up_leaves_those_behind_it() {
+    let sequences = Sequences::default();
+    let mut hold = sequences.begin(0);
+    for number in 1..=3 {
+        assert_eq!(sequences.receive(&mut hold, number), Place::Next);
+    }
+    drop(hold.handle(1).await.unwrap());
+    hold.handle(2).await.unwrap().give_up();
+    assert!(hold.handle(3).await.is_none());
+    assert_eq!(hold.handled(), Some(1));
+    assert_eq!(sequences.claim(hold.id, 0).await.unwrap().1.number, 1);
+}

@@ -115,10 +115,7 @@ impl Shard {
             self.paths[number].close();
             while self.deliver(number as u32).await {}
         }
-        let say = |client: &mut Client, live| {
-            client.close_last(&Close::STOPPING, DisconnectReason::Stopped, live);
-        };
-        self.close_all(say, STOP_TIMEOUT, deadline, abandoned).await;
+        self.close_all(Client::stop, STOP_TIMEOUT, deadline, abandoned).await;
     }
 
     /// Closes all clients and waits for their close frames; drops those that do
@@ -166,6 +163,16 @@ impl Shard {
             () = all_gone => {}
             () = abandoned => {}
             () = sleep_until(deadline) => {}
+        }
+        // Messages of these are still being handled.
+        for path in 0..self.paths.len() as u32 {
+            let mut next = 0;
+            while let Some(slot) = self.paths[path as usize].clients.first_from(next) {
+                next = slot + 1;
+                if self.close_for_fault(SlotId { path, slot }) {
+                    self.advance(SlotId { path, slot });
+                }
+            }
         }
         self.drop_all();
     }

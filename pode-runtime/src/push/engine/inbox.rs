@@ -115,6 +115,11 @@ impl Inbox {
         (is_due && !mem::replace(&mut self.is_taken, is_due)).then_some(handled)
     }
 
+    /// Whether the client is to be told of messages that are handled, or that will be.
+    pub(super) fn owes_acknowledgement(&self) -> bool {
+        self.handled().is_some() || !self.is_idle() && self.sequence().is_some()
+    }
+
     /// Returns the number up to which messages are handled, unless the client was told
     /// so.
     pub(super) fn handled(&self) -> Option<u64> {

@@ -148,6 +148,21 @@ impl Client {
         true
     }
 
+    /// Closes the client as the server stops. If it is to be told that messages are
+    /// handled, that is done before, as if it had broken a rule.
+    pub(in super::super) fn stop(&mut self, live: u64) {
+        let (close, end) = (Close::STOPPING, DisconnectReason::Stopped);
+        match &self.subscriber.inbox {
+            Some(inbox) if self.is_open() && inbox.owes_acknowledgement() => {
+                if inbox.fault.is_none() {
+                    self.subscriber.end.get_or_insert(end);
+                    self.fail(Fault { message: None, close });
+                }
+            }
+            _ => self.close_last(&close, end, live),
+        }
+    }
+
     /// Takes a message. A message that comes after the server's close frame is
     /// ignored.
     fn take(&mut self, message: RawMessage) {
