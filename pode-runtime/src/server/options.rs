@@ -14,7 +14,8 @@ use crate::server::restart::HandOver;
 ///
 /// Durations, here and in all other options, may have any length. More than ten
 /// years counts as ten years, so [`Duration::MAX`] means no limit. Zero means
-/// no time at all, unless an option says otherwise.
+/// no time at all, unless an option says otherwise. It is written as
+/// [`Duration::ZERO`]: `0s` is refused, as it is hardly ever meant.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ServerOptions {

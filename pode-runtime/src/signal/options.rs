@@ -47,11 +47,13 @@ pub struct SignalOptions {
     pub replay: Replay,
 
     /// How often the server pings a client, in whole seconds, rounded up; 25
-    /// seconds by default, zero for never. A client that shows no liveness
-    /// until the next ping is dropped. Anything that it sends counts, and so
-    /// does taking queued data. Browsers answer pings by themselves. The
-    /// heartbeat also closes a client whose message has begun but comes at
-    /// fewer than 128 bytes a second (close code 1008).
+    /// seconds by default. A client that shows no liveness until the next ping is
+    /// dropped. Anything that it sends counts, and so does taking queued data.
+    /// Browsers answer pings by themselves. The heartbeat also closes a client whose
+    /// message has begun but comes at fewer than 128 bytes a second (close code 1008).
+    ///
+    /// With [`Duration::ZERO`], never: then a connection that the network has lost
+    /// stays and counts for ever, and clients of `pode.v1` get no new tickets.
     pub heartbeat: Duration,
 
     /// Which origins' pages may connect; `OwnPages` by default. The values need

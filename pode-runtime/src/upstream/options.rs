@@ -31,8 +31,8 @@ pub struct UpstreamOptions {
     /// that long, the next wait begins with `reconnect_delay` again.
     pub max_reconnect_delay: Duration,
 
-    /// How often the other server gets a ping; 25 seconds by default, zero for
-    /// never. If no whole message, ping or pong comes from it within twice that
+    /// How often the other server gets a ping; 25 seconds by default,
+    /// [`Duration::ZERO`] for never. If no whole message, ping or pong comes from it within twice that
     /// time, or it takes nothing of what is sent to it, the connection is
     /// dropped and made anew. Time in which a handler runs doesn't count.
     pub heartbeat: Duration,
