@@ -86,8 +86,12 @@ impl Redis {
 }
 
 async fn connect(server: &RunningServer, path: &str) -> (Client, Value) {
+    connect_as(server, path, "pode.v1").await
+}
+
+async fn connect_as(server: &RunningServer, path: &str, offered: &str) -> (Client, Value) {
     let address = server.address(Protocol::Ws).unwrap();
-    let headers = [("sec-websocket-protocol", "pode.v1")];
+    let headers = [("sec-websocket-protocol", offered)];
     let (mut client, _) = Client::handshake(address, path, &headers).await.unwrap();
     let hello = hear(&mut client).await;
     (client, hello)
@@ -224,6 +228,26 @@ async fn what_redis_cant_take_in_time_isnt_sent() {
         assert!(matches!(error, SendError::Backplane { .. } | SendError::Unknown { .. }));
     }
     node.stop().await;
+}
+
+/// What was for it alone comes, too.
+#[tokio::test]
+async fn a_ticket_is_good_on_each_node() {
+    let redis = Redis::start("tickets").await;
+    let (one, other) = (redis.node().await, redis.node().await);
+    let (mut ada, hello) = connect(&one, "/chat").await;
+    assert!(hear(&mut ada).await["live"].is_number());
+    drop(ada);
+    let id = hello["id"].as_str().unwrap().parse::<ClientId>().unwrap();
+    one.signals().send(CHAT, &7).to_client(&id).await.unwrap();
+    let path = format!("/chat?resume={}", behind(&hello, &hello));
+    let offered = format!("pode.v1, pode.ticket.{}", hello["ticket"].as_str().unwrap());
+    let (mut ada, back) = connect_as(&other, &path, &offered).await;
+    assert_eq!((&back["id"], &back["resumed"]), (&hello["id"], &json!(true)));
+    assert_eq!(hear(&mut ada).await["data"], 7);
+    for node in [one, other] {
+        node.stop().await;
+    }
 }
 
 /// Each connection of both nodes is cut, again and again, amid messages.

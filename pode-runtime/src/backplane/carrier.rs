@@ -4,6 +4,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::app::tickets::TicketKey;
+
 /// The place of an entry in its stream.
 ///
 /// A term begins whenever entries may have been lost, in all streams, with an entry of
@@ -55,6 +57,8 @@ pub(crate) struct Known {
     pub(crate) term: Option<(u64, u64)>,
     /// The last entry of each stream that it has read.
     pub(crate) cursors: Vec<EntryId>,
+    /// The key of the tickets that it gives out.
+    pub(crate) ticket_key: TicketKey,
 }
 
 /// A connection by which a node appends.
@@ -64,6 +68,8 @@ pub(crate) struct Opened<A> {
     pub(crate) terms: Vec<Term>,
     /// The last entry of each stream now.
     pub(crate) tops: Vec<EntryId>,
+    /// That of the first node, which all use.
+    pub(crate) ticket_key: TicketKey,
     /// Whether nothing that the connection before has sent, and that isn't there by now,
     /// will ever be.
     pub(crate) is_fenced: bool,

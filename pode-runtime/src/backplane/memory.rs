@@ -14,6 +14,7 @@ use super::carrier::{
     READ_TIMEOUT, Read, Reader, Term, ToAppend,
 };
 use super::entry::first_of_term;
+use crate::app::tickets::TicketKey;
 
 /// Numbers in an order that a seed decides.
 #[derive(Clone)]
@@ -68,6 +69,7 @@ struct Server {
     killed: BTreeSet<u64>,
     is_away: bool,
     is_full: bool,
+    ticket_key: Option<TicketKey>,
 }
 
 /// The server, and the network before it.
@@ -167,6 +169,7 @@ impl Memory {
             killed: BTreeSet::new(),
             is_away: false,
             is_full: false,
+            ticket_key: None,
         };
         Memory {
             server: Arc::new(Mutex::new(server)),
@@ -220,6 +223,7 @@ impl Memory {
         self.with(|server| {
             server.streams.iter_mut().for_each(|stream| *stream = Stream::default());
             server.terms.clear();
+            server.ticket_key = None;
         });
     }
 
@@ -268,17 +272,18 @@ impl Carrier for Memory {
         }
         let second = 1_000 + self.began.elapsed().as_secs();
         let epoch = self.dice.below(u64::MAX);
-        let (connection, terms, tops) = self.with(|server| {
+        let (connection, terms, tops, ticket_key) = self.with(|server| {
             server.connections += 1;
             server.killed.extend(before.map(|before| before.connection));
             server.open(known, second, epoch);
             let terms = server.terms.iter().map(|it| it.term.clone()).collect();
             let tops = server.streams.iter().map(|stream| stream.last).collect();
-            (server.connections, terms, tops)
+            let key = server.ticket_key.get_or_insert_with(|| known.ticket_key.clone());
+            (server.connections, terms, tops, key.clone())
         });
         self.delay().await;
         let appender = MemoryAppender { memory: self.clone(), connection };
-        Ok(Opened { appender, terms, tops, is_fenced: true })
+        Ok(Opened { appender, terms, tops, ticket_key, is_fenced: true })
     }
 
     async fn reader(&self) -> Result<MemoryReader, CarrierError> {

@@ -12,6 +12,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 use super::carrier::{Carrier, EntryId};
+use crate::app::tickets::Tickets;
 use crate::push::engine::{Envelope, random_epoch};
 use crate::push::publisher::Signals;
 
@@ -26,6 +27,7 @@ pub(crate) struct Node<C> {
     /// Names this process among the nodes.
     pub(super) id: u64,
     pub(super) signals: Signals,
+    pub(super) tickets: Arc<Tickets>,
     /// One stream for each, and one more for the nodes.
     pub(super) channels: Vec<Channel<Envelope>>,
     pub(super) progress: watch::Sender<Progress>,
@@ -55,13 +57,14 @@ pub(super) struct Announcement {
 }
 
 impl<C: Carrier> Node<C> {
-    pub(crate) fn new(carrier: C, signals: &Signals) -> Arc<Node<C>> {
+    pub(crate) fn new(carrier: C, signals: &Signals, tickets: &Arc<Tickets>) -> Arc<Node<C>> {
         let channels: Vec<_> = signals.hub().channels().cloned().collect();
         let streams = channels.len() + 1;
         Arc::new(Node {
             carrier,
             id: random_epoch(),
             signals: signals.clone(),
+            tickets: Arc::clone(tickets),
             channels,
             progress: watch::Sender::default(),
             heard: watch::Sender::new(None),

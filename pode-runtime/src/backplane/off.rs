@@ -1,8 +1,8 @@
 //! Stands in for the backplane where no feature brings one: there is none.
 
+use crate::app::context::Context;
 use crate::base::error::StartError;
 use crate::base::supervisor::Failure;
-use crate::push::publisher::Signals;
 
 /// Never exists.
 #[derive(Debug)]
@@ -15,7 +15,7 @@ impl Backplane {
     pub(crate) fn begin(
         self,
         _: &str,
-        _: &Signals,
+        _: &Context,
         _: &Failure,
     ) -> Result<RunningBackplane, StartError> {
         match self {}

@@ -6,7 +6,6 @@ use pode_core::RedisUrl;
 use pode_core::backplane::KEPT_MESSAGES_BY_DEFAULT;
 
 /// A backplane as declared.
-#[allow(dead_code, reason = "nothing connects to it yet")]
 pub struct Backplane {
     /// Checked at the start, if the macro hasn't seen it.
     pub(crate) url: String,

@@ -16,10 +16,10 @@ use super::options::{Backplane, BackplaneStart};
 use super::reader::NodeReader;
 use super::redis::Redis;
 use super::writer::NodeWriter;
+use crate::app::context::Context;
 use crate::base::error::StartError;
 use crate::base::supervisor::{Failure, caught};
 use crate::push::engine::Envelope;
-use crate::push::publisher::Signals;
 
 /// How long a start waits for the backplane.
 const START_TIMEOUT: Duration = Duration::from_secs(10);
@@ -59,7 +59,7 @@ impl Backplane {
     pub(crate) fn begin(
         self,
         server: &str,
-        signals: &Signals,
+        context: &Context,
         failure: &Failure,
     ) -> Result<RunningBackplane, StartError> {
         let Backplane { url, options } = self;
@@ -67,13 +67,14 @@ impl Backplane {
             StartError::Backplane { url: "its URL".to_owned(), reason: reason.to_string() }
         })?;
         let (url, name) = (parsed.to_string(), options.name.as_str().unwrap_or(server));
+        let Context { signals, tickets, .. } = context;
         let streams = signals.hub().channels().map(stream_name);
         let unusable = |CarrierError { reason, .. }| {
             let url = url.clone();
             StartError::Backplane { url, reason }
         };
         let carrier = Redis::new(parsed, name, streams, options.kept_messages).map_err(unusable)?;
-        let node = Node::new(carrier, signals);
+        let node = Node::new(carrier, signals, tickets);
         let (running, failure) = (Arc::clone(&node), failure.clone());
         let mut task = JoinSet::new();
         task.spawn(async move {

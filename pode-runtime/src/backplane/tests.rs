@@ -16,6 +16,7 @@ use tokio::time::{sleep, timeout};
 use super::memory::{Dice, Memory};
 use super::node::Node;
 use super::running::carry;
+use crate::app::context::context_of;
 use crate::push::engine::{Command, Envelope, Why};
 use crate::push::publisher::Signals;
 
@@ -56,7 +57,8 @@ impl Life {
         let (hub, receivers) = Hub::with_logs(["/a", "/b"].map(|path| (path, 16, log())));
         hub.channels().for_each(Channel::be_carried);
         let signals = Signals::new(hub, Duration::from_secs(5));
-        let node = Node::new(carrier.clone(), &signals);
+        let tickets = Arc::clone(&context_of(signals.clone()).tickets);
+        let node = Node::new(carrier.clone(), &signals, &tickets);
         let mut tasks = JoinSet::new();
         let events: Vec<Events> = receivers.iter().map(|_| Events::default()).collect();
         for (receiver, events) in receivers.into_iter().zip(&events) {

@@ -83,13 +83,14 @@ impl<C: Carrier> NodeWriter<C> {
         let streams = self.node.channels.len() + 1;
         let mut cursors = self.node.progress.borrow().cursors.clone();
         cursors.resize(streams, Default::default());
-        let known = Known { term: self.term, cursors };
+        let known = Known { term: self.term, cursors, ticket_key: self.node.tickets.key() };
         let opened = self.node.carrier.open(&known, before).await?;
         if let Some(begin) = self.begin.take() {
             // The reader is there as long as the node.
             let _ = begin.send(Begun::of(&opened));
         }
-        let Opened { appender, terms, tops, is_fenced } = opened;
+        let Opened { appender, terms, tops, ticket_key, is_fenced } = opened;
+        self.node.tickets.set_key(ticket_key);
         self.term = terms.last().map(|term| (term.term, term.epoch));
         self.announced.fill(0);
         if !is_fenced {

@@ -231,7 +231,7 @@ impl Server {
         let engine = declared.start_engine(receivers, tickets, &failure, watchdog.as_ref())?;
         let backplane = declared.backplane.take();
         let backplane =
-            backplane.map(|it| it.begin(declared.name, &signals, &failure)).transpose()?;
+            backplane.map(|it| it.begin(declared.name, &context, &failure)).transpose()?;
         if let Some(backplane) = &backplane {
             backplane.started().await?;
         }
@@ -371,7 +371,7 @@ impl Server {
         let engine = declared.start_engine(receivers, tickets, &failure, watchdog.as_ref())?;
         let backplane = declared.backplane.take();
         let backplane =
-            backplane.map(|it| it.begin(declared.name, &signals, &failure)).transpose()?;
+            backplane.map(|it| it.begin(declared.name, &context, &failure)).transpose()?;
         let Declared { timers, schedules, upstreams: upstream_tasks, .. } = declared;
         let stopping = watch::Sender::new(None);
         let gate = JobGate::default();

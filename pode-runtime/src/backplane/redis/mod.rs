@@ -3,6 +3,7 @@
 //! | key | |
 //! |---|---|
 //! | `pode:{shop}:terms` | a list of the last terms, in JSON |
+//! | `pode:{shop}:tickets` | the key of tickets, in hexadecimal digits |
 //! | `pode:{shop}:stream:/chat` | the stream of a signal; of a family, `…:/rooms/:room:0` to `…:15` |
 //! | `pode:{shop}:nodes` | the stream of the nodes |
 //!
@@ -24,6 +25,7 @@ use super::carrier::{
     Appended, Appender, Carrier, CarrierError, ENTRIES_PER_SECOND, EntryId, Known, Opened,
     READ_TIMEOUT, Read, Reader, Term, ToAppend,
 };
+use crate::app::tickets::TicketKey;
 use crate::push::engine::random_epoch;
 
 /// How many entries of a stream are read at once.
@@ -40,6 +42,7 @@ const BEGIN_TERM: &str = include_str!("term.lua");
 pub(crate) struct Redis {
     address: Address,
     terms_key: String,
+    tickets_key: String,
     /// Of each stream.
     keys: Vec<String>,
     kept_messages: usize,
@@ -82,7 +85,8 @@ impl Redis {
         let prefix = format!("pode:{{{name}}}");
         let keys = streams.into_iter().map(|stream| format!("{prefix}:stream:{stream}"));
         let keys = keys.chain([format!("{prefix}:nodes")]).collect();
-        Ok(Redis { address, terms_key: format!("{prefix}:terms"), keys, kept_messages })
+        let (terms_key, tickets_key) = (format!("{prefix}:terms"), format!("{prefix}:tickets"));
+        Ok(Redis { address, terms_key, tickets_key, keys, kept_messages })
     }
 
     fn terms(&self, written: &[String]) -> Result<Vec<Term>, CarrierError> {
@@ -125,17 +129,21 @@ impl Carrier for Redis {
         let (term, epoch) = known.term.unwrap_or_default();
         let least = known.cursors.iter().map(|id| id.term + id.index / ENTRIES_PER_SECOND + 1);
         let mut begin = cmd("EVAL");
-        begin.arg(BEGIN_TERM).arg(1 + self.keys.len()).arg(&self.terms_key).arg(&self.keys);
+        begin.arg(BEGIN_TERM).arg(2 + self.keys.len());
+        begin.arg(&self.terms_key).arg(&self.tickets_key).arg(&self.keys);
         begin.arg(&run).arg(format!("{:016x}", random_epoch()));
         begin.arg(term).arg(format!("{epoch:016x}")).arg(least.max().unwrap_or_default());
-        begin.arg(self.kept_messages).arg(LAYOUT);
-        let (written, tops): (Vec<String>, Vec<String>) =
+        begin.arg(self.kept_messages).arg(LAYOUT).arg(hexadecimal(&known.ticket_key));
+        let (written, tops, ticket_key): (Vec<String>, Vec<String>, String) =
             begin.query_async(&mut connection).await?;
         let tops = tops.iter().map(|top| id_of(top.as_bytes()));
         let tops = tops.collect::<Option<_>>().ok_or_else(|| failed("it has odd ids".to_owned()));
         let (keys, kept_messages) = (self.keys.clone(), self.kept_messages);
         let appender = RedisAppender { connection, keys, kept_messages, id, run };
-        Ok(Opened { appender, terms: self.terms(&written)?, tops: tops?, is_fenced })
+        let ticket_key = read_hexadecimal(&ticket_key)
+            .ok_or_else(|| failed(format!("`{}` isn't written by pode", self.tickets_key)))?;
+        let (terms, tops) = (self.terms(&written)?, tops?);
+        Ok(Opened { appender, terms, tops, ticket_key, is_fenced })
     }
 
     async fn reader(&self) -> Result<RedisReader, CarrierError> {
@@ -244,6 +252,18 @@ fn server(info: &str) -> Result<&str, CarrierError> {
         );
     }
     field("run_id").ok_or_else(|| failed("it has no run id".to_owned()))
+}
+
+fn hexadecimal(key: &TicketKey) -> String {
+    let bytes: [u8; 32] = key.clone().into();
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn read_hexadecimal(text: &str) -> Option<TicketKey> {
+    let bytes =
+        (0..text.len()).step_by(2).map(|at| u8::from_str_radix(text.get(at..at + 2)?, 16).ok());
+    let bytes: [u8; 32] = bytes.collect::<Option<Vec<_>>>()?.try_into().ok()?;
+    Some(bytes.into())
 }
 
 fn failed(reason: String) -> CarrierError {

@@ -1,10 +1,11 @@
 -- Begins a term, if the last one began in another server, a stream is gone, or a node
 -- knows a term that isn't known here. Returns the terms and the last id of each stream.
 --
--- KEYS: the terms, then the streams.
+-- KEYS: the terms, the key of tickets, then the streams.
 -- ARGV: the run of this server, an epoch for a new term, the term and the epoch that the
--- node knows, the least term that its numbers allow, how many entries are kept, the layout.
-local run, epoch, known_term, known_epoch, least, kept, layout = unpack(ARGV)
+-- node knows, the least term that its numbers allow, how many entries are kept, the layout,
+-- the key of the node's tickets.
+local run, epoch, known_term, known_epoch, least, kept, layout, ticket_key = unpack(ARGV)
 local entries_per_second = 1048576
 
 local written = redis.call('LRANGE', KEYS[1], 0, -1)
@@ -27,8 +28,8 @@ end
 
 -- Those of this node, and those that only others have.
 local streams, tops = {}, {}
-for i = 2, #KEYS do
-  streams[i - 1], tops[KEYS[i]] = KEYS[i], top(KEYS[i])
+for i = 3, #KEYS do
+  streams[i - 2], tops[KEYS[i]] = KEYS[i], top(KEYS[i])
 end
 local is_new = not last or last.run ~= run
 for key in pairs(last and last.heads or {}) do
@@ -86,4 +87,5 @@ local ends = {}
 for i, key in ipairs(streams) do
   ends[i] = tops[key]
 end
-return { redis.call('LRANGE', KEYS[1], 0, -1), ends }
+redis.call('SET', KEYS[2], ticket_key, 'NX')
+return { redis.call('LRANGE', KEYS[1], 0, -1), ends, redis.call('GET', KEYS[2]) }

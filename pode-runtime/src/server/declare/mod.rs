@@ -65,7 +65,6 @@ pub struct Declared {
     /// The base folder of certificate paths during development.
     pub(crate) crate_folder: Option<&'static Path>,
     pub(crate) endpoints: Vec<Endpoint>,
-    #[allow(dead_code, reason = "nothing connects to it yet")]
     pub(crate) backplane: Option<Backplane>,
     pub(crate) views: Option<Folder>,
     pub(crate) publics: Vec<Public>,
