@@ -150,9 +150,9 @@ keywords! {
     ///
     /// A client of [`pode.v1`](crate::SignalEvent::message_number) may number its
     /// messages. Each of these is handled once, in order, however often its connection
-    /// is cut, and the client is told when the handler has returned. Only after a crash
-    /// of the server, or a stop before its handler was done, may one come that was
-    /// handled before, and then
+    /// is cut, and the client is told when the handler has returned. Only after the
+    /// server was started anew, or the client was away for longer than 2 minutes (or
+    /// `history_age`, if that is longer), may one come that was handled before, and then
     /// [`event.may_be_repeated()`](crate::SignalEvent::may_be_repeated) says so.
     ///
     /// # Levels
@@ -255,6 +255,12 @@ keywords! {
     /// }
     /// # let _ = house();
     /// ```
+    ///
+    /// A client that comes back, by a ticket of `pode.v1` or with an id that its handler
+    /// sets, may do so before its older connection has ended. Then `on connect` runs
+    /// first, and then the `on disconnect` of the older connection, with the same id: who
+    /// is put into a list by id in the one and removed in the other would be missing
+    /// there. So count the connections of each id, as `examples/chat_rooms.rs` does.
     on
 
     /// `on connect CHAT => handler;`: a client asks to connect. See [`on`].

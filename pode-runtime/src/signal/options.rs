@@ -7,6 +7,9 @@ use crate::push::engine::{OnLag, Replay};
 use crate::signal::rebroadcast::Rebroadcast;
 
 /// Options of a signal: `signal CHAT: Message = "/" { capacity_messages: 64 };`
+///
+/// `latest_by: |tick| &tick.symbol` stands among them, too, but is no field, since it is
+/// a function of the signal's type: the page of the keyword `signal` has it.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct SignalOptions {
@@ -32,7 +35,9 @@ pub struct SignalOptions {
 
     /// How long a message is kept at most, in whole seconds, rounded up; zero, the
     /// default, means no limit. With `latest_by`, the newest message of a key has no age,
-    /// and this is how long a removal is kept: an hour by default.
+    /// and this is how long a removal is kept: an hour by default. For as long it is
+    /// remembered, too, which messages of a `pode.v1` client were handled, but for 2
+    /// minutes at least, which is the default.
     pub history_age: Duration,
 
     /// What the kept messages of a channel may take together: as many bytes as their
