@@ -48,7 +48,9 @@ pub struct ConnectEvent<Out> {
 /// A client that has disconnected: the argument of `on disconnect CHAT => …`.
 ///
 /// Each admitted client has exactly one such event, after all its messages were
-/// handled.
+/// handled. A client that has come back meanwhile, by a ticket of `pode.v1` or under an
+/// id that was set, is connected again by then, with the same id, and its `on connect`
+/// has run already: what is put down by id there, and removed here, must be counted.
 #[derive(Clone, Debug)]
 pub struct DisconnectEvent {
     client: SignalClient,

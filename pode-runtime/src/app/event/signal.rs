@@ -91,7 +91,8 @@ sending_methods!(SignalEvent<Out>);
 
 /// A client of a signal: one WebSocket connection.
 ///
-/// It may have disconnected by now: messages sent to it are then dropped.
+/// It may have disconnected by now: messages sent to it are then dropped, but for those
+/// that a history keeps until it comes back [as the same](Sending::to_client).
 /// Clones are cheap and refer to the same client.
 #[derive(Clone)]
 pub struct SignalClient {

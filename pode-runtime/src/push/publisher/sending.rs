@@ -73,7 +73,9 @@ impl<L: Level> Sending<L> {
         self.recipients(Recipients::Group(group.into()))
     }
 
-    /// Sends only to one client; to nobody if it isn't connected.
+    /// Sends only to one client. If it isn't connected, nobody gets it; but where the
+    /// signal has a history, a client that comes back as the same (by a ticket of
+    /// `pode.v1`, or since `on connect` sets its id) and resumes gets it then.
     pub fn to_client(self, client: &ClientId) -> Sending<Addressed> {
         self.recipients(Recipients::Client(client.clone()))
     }
