@@ -112,7 +112,7 @@ pub trait SignalTarget {
 #[diagnostic::on_unimplemented(
     message = "no key can be removed from `{Self}`",
     label = "not one signal whose messages have keys",
-    note = "keys come from the option `latest_by` of the signal: `{{ latest_by: |message| message.id }}`",
+    note = "keys come from the option `latest_by` of the signal: `{{ latest_by: |message| &message.id }}`",
     note = "of a family, name one path by references to its parameters: `ROOM.at(&room)`"
 )]
 pub trait KeyedTarget: SignalTarget {}

@@ -323,7 +323,7 @@ impl Resolver<'_> {
         let field = options.fields.iter().rfind(|field| field.name == LATEST_BY)?;
         if let Expr::Lit(written) = &field.value {
             let message = format!("`{}` doesn't find the key of a message", shown(written));
-            let help = "write a closure, such as `latest_by: |message| message.id`";
+            let help = "write a closure, such as `latest_by: |message| &message.id`";
             self.mistakes.add(Code::OptionValue, written.span(), message, help);
         }
         Some(self.places.add(field.name.span()))
@@ -361,7 +361,9 @@ impl Resolver<'_> {
         let mut known = Some(());
         for field in &options.fields {
             let name = field.name.to_string();
+            let is_key = understood.contains(&LATEST_BY) && name.contains("key");
             let meant = did_you_mean(&name, understood.iter().copied());
+            let meant = meant.or(is_key.then_some(LATEST_BY));
             if let Some(meant) = meant.filter(|meant| *meant != name) {
                 let message = format!("{noun} has no option `{name}`");
                 let help = format!("did you mean `{meant}`?");

@@ -35,7 +35,8 @@ use crate::http::response::{
     message = "`{Self}` is not a reply",
     label = "a handler can't return this",
     note = "replies are a struct that derives `View`, `view(..)`, `html(..)`, `json(..)`, `text(..)`, `bytes(..)`, `redirect(..)`, `status(..)`, \
-            `file(..).await`, an `http::Response`, `()`, or a `Result` of these"
+            `file(..).await`, an `http::Response`, `()`, or a `Result` of these",
+    note = "a `send` is done by its `.await`"
 )]
 pub trait Reply {
     /// Makes the response to this request.
