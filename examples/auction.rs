@@ -217,7 +217,10 @@ mod tests {
         let mut ada = server.connect(room("clock")).cookie("name", "Ada").await;
         ada.next_text().await;
         ada.send(&Bid { euros: 0 }).await;
-        assert_eq!(ada.next_json::<Value>().await, json!({ "error": "bid more than 0" }));
+        assert_eq!(
+            ada.next_json::<Value>().await,
+            json!({ "error": "bid more than 0", "status": 409 })
+        );
     }
 
     #[tokio::test]

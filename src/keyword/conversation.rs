@@ -119,8 +119,9 @@ keywords! {
     /// other without a handler. A message is parsed from JSON; a
     /// [`RawMessage`](crate::RawMessage), on either side, travels unchanged. If
     /// the handler returns an [`EventError`](crate::EventError), the client
-    /// gets it as `{"error":"…"}`. Any other error is logged, and the client
-    /// gets an error which says that its message could not be handled.
+    /// gets it as `{"error":"…","status":409}`. Any other error is logged, and the
+    /// client gets an error of status 500 which says that its message could not be
+    /// handled.
     ///
     /// ```
     /// # use pode::prelude::*;

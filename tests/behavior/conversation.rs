@@ -80,16 +80,16 @@ async fn what_one_says_all_hear_and_mistakes_are_told_to_whoever_made_them() {
     let (server, _) = server().await;
     let mut ada = Client::connect(&server, "/chat").await;
     let mut bob = Client::connect(&server, "/chat").await;
-    for (said, error) in [
-        (r#"{"txt":"hi"}"#, "message: missing field `text` at line 1 column 12"),
-        ("hello", "message: expected value at line 1 column 1"),
-        (r#"{"text":"refuse me"}"#, "not you"),
-        (r#"{"text":"fail"}"#, "the server could not handle this message"),
-        (r#"{"text":"panic"}"#, "the server could not handle this message"),
+    for (said, error, status) in [
+        (r#"{"txt":"hi"}"#, "message: missing field `text` at line 1 column 12", 400),
+        ("hello", "message: expected value at line 1 column 1", 400),
+        (r#"{"text":"refuse me"}"#, "not you", 403),
+        (r#"{"text":"fail"}"#, "the server could not handle this message", 500),
+        (r#"{"text":"panic"}"#, "the server could not handle this message", 500),
     ] {
         ada.say(said).await;
         let told: serde_json::Value = serde_json::from_str(&ada.text().await).unwrap();
-        assert_eq!(told, serde_json::json!({ "error": error }));
+        assert_eq!(told, serde_json::json!({ "error": error, "status": status }));
     }
     ada.say(r#"{"text":"hi"}"#).await;
     ada.send(Sent::binary(r#"{"text":"in bytes"}"#)).await;
@@ -172,7 +172,10 @@ async fn a_client_over_its_rate_is_told_and_closed() {
             told => break told,
         }
     };
-    assert_eq!(told, r#"{"error":"too many messages: at most 5 in a second are taken"}"#);
+    assert_eq!(
+        told,
+        r#"{"error":"too many messages: at most 5 in a second are taken","status":429}"#
+    );
     assert_eq!(client.close_code().await, 1008);
     other.say("1").await;
     assert_eq!(other.text().await, "1");
@@ -186,7 +189,7 @@ async fn what_is_within_the_rate_is_answered_before_a_client_is_closed() {
     for number in 0..5 {
         assert_eq!(client.text().await, number.to_string());
     }
-    let told = r#"{"error":"too many messages: at most 5 in a second are taken"}"#;
+    let told = r#"{"error":"too many messages: at most 5 in a second are taken","status":429}"#;
     assert_eq!(client.text().await, told);
     assert_eq!(client.close_code().await, 1008);
 }

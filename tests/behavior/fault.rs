@@ -238,7 +238,7 @@ async fn what_panics_again_when_it_is_dropped_or_told_ends_nothing_else() {
         let mut client = Client::connect_at(ws, "/blasts").await.unwrap();
         for _ in 0..2 {
             client.say(&left.to_string()).await;
-            let told = r#"{"error":"the server could not handle this message"}"#;
+            let told = r#"{"error":"the server could not handle this message","status":500}"#;
             assert_eq!(client.text().await, told);
         }
         client.leave(1000).await;

@@ -203,7 +203,7 @@ async fn a_message_is_acknowledged_when_its_handler_has_returned() {
     assert!([json!([1, 2]), json!([2])].contains(&json!(acks)), "{acks:?}");
     let expected = [
         json!({ "re": 1, "data": 7 }),
-        json!({ "re": 2, "error": "nothing" }),
+        json!({ "re": 2, "error": "nothing", "status": 400 }),
         json!({ "data": 8 }),
     ];
     assert_eq!(told, expected);

@@ -77,7 +77,10 @@ async fn who_offers_it_knows_its_position() {
     client.say(r#"{"data":{"text":"hi"}}"#).await;
     assert_eq!(hear(&mut client).await, json!({ "at": 1, "data": { "text": "hi" } }));
     client.say(r#"{"data":{"text":""}}"#).await;
-    assert_eq!(hear(&mut client).await, json!({ "at": 2, "error": "say something" }));
+    assert_eq!(
+        hear(&mut client).await,
+        json!({ "at": 2, "error": "say something", "status": 400 })
+    );
     client.say(r#"{"text":"hi"}"#).await;
     assert_eq!(client.close_code().await, 1007);
     for wrong in [r#"[{"text":"hi"}]"#, r#"{"data":{"text":"hi"},"n":"x"}"#, "7", "{}", ""] {

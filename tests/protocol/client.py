@@ -106,7 +106,8 @@ class Machine:
         told = self.acknowledge(frame["ack"]) if "ack" in frame else []
         about = {"re": frame["re"]} if "re" in frame else {}
         if "error" in frame:
-            told.append({"error": {"error": frame["error"], **about}})
+            status = {"status": frame["status"]} if "status" in frame else {}
+            told.append({"error": {"error": frame["error"], **status, **about}})
         if "data" in frame:
             about.update({"key": frame["key"]} if "key" in frame else {})
             told.append({"message": {"data": frame["data"], **about}})

@@ -23,6 +23,7 @@ use tokio::task::JoinHandle;
 use crate::app::event::{ConnectRequest, SignalClient};
 use crate::app::sequences::{Hold, Place};
 use crate::base::debug_form::debug_form;
+use crate::base::error::EventError;
 use crate::base::one_line::OneLine;
 use crate::base::outcome::{BoxError, Failed, caught, failure};
 use crate::base::supervisor::{self, has_ended};
@@ -86,18 +87,18 @@ impl Handlers {
         let number = message.number;
         let handled = caught(async { receive(client.clone(), message).await }).await;
         let Err(failed) = handled else { return true };
-        let text = match failed {
-            Failed::Answer(error) => error.to_string(),
+        let error = match failed {
+            Failed::Answer(error) => error,
             Failed::Reason(reason) => {
                 tracing::error!(
                     signal = client.signal(),
                     "the handler of a message failed: {}",
                     OneLine(&reason)
                 );
-                "the server could not handle this message".to_owned()
+                EventError::new(500, "the server could not handle this message")
             }
         };
-        let told = client.tell_error(error_reply(&text), number).await;
+        let told = client.tell_error(error_reply(&error), number).await;
         if let Err(error) = &told {
             tracing::debug!(signal = client.signal(), %error, "a client isn't told of its error");
         }
@@ -106,8 +107,9 @@ impl Handlers {
 }
 
 /// The reply to a message that could not be handled.
-fn error_reply(text: &str) -> Message {
-    Message::text(&json!({ "error": text }).to_string())
+fn error_reply(error: &EventError) -> Message {
+    let told = json!({ "error": error.to_string(), "status": error.status().as_u16() });
+    Message::text(&told.to_string())
 }
 
 /// Numbers are below this, so that all readers of JSON know them exactly.
@@ -225,7 +227,8 @@ impl Session for ClientSession {
                 None => Close::TOO_MANY,
                 Some(_) => Close::TOO_MANY_V1,
             };
-            return Err(Fault { message: Some(error_reply(&text)), close });
+            let error = EventError::new(429, text);
+            return Err(Fault { message: Some(error_reply(&error)), close });
         }
         if self.hold.is_none() {
             return Ok(Some(Incoming::plain(message)));

@@ -64,6 +64,8 @@ pub struct Received<T> {
     pub key: Option<String>,
     /// The number of the message of this client to which it is a reply.
     pub re: Option<u64>,
+    /// The HTTP status of an error, such as that of an [`EventError`](crate::EventError).
+    pub status: Option<u16>,
 }
 
 /// What the program of a client learns.
@@ -236,10 +238,12 @@ impl Machine {
         let (re, key) = (members.read("re")?, members.read("key")?);
         let position = self.position.filter(|_| members.has("at"));
         if let Some(data) = members.read("error")? {
-            self.told.push_back(Told::Error(Received { data, position, key: None, re }));
+            let (key, status) = (None, members.read("status")?);
+            self.told.push_back(Told::Error(Received { data, position, key, re, status }));
         }
         if let Some(data) = members.read("data")? {
-            self.told.push_back(Told::Message(Received { data, position, key, re }));
+            let status = None;
+            self.told.push_back(Told::Message(Received { data, position, key, re, status }));
         } else if let Some(key) = key {
             self.told.push_back(Told::Removed(key));
         }
@@ -423,7 +427,13 @@ mod tests {
             }
             Told::Removed(key) => json!({ "removed": key }),
             Told::Reset => json!("reset"),
-            Told::Error(it) => json!({ "error": with_re(json!({ "error": it.data }), it.re) }),
+            Told::Error(it) => {
+                let mut error = json!({ "error": it.data });
+                if let Some(status) = it.status {
+                    error["status"] = status.into();
+                }
+                json!({ "error": with_re(error, it.re) })
+            }
             Told::Gap(gap) => json!({ "gap": gap.between, "why": gap.why }),
             Told::Live => json!("live"),
             Told::Acknowledged(numbers) => json!({ "acknowledged": numbers }),

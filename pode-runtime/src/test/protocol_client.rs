@@ -90,8 +90,8 @@ impl<Out, In> ProtocolClient<Out, In> {
         let patience = self.patience();
         async move {
             match self.next_told("a message", patience).await {
-                Told::Message(Received { data, position, key, re }) => {
-                    Received { data: read(&data, patience), position, key, re }
+                Told::Message(Received { data, position, key, re, status }) => {
+                    Received { data: read(&data, patience), position, key, re, status }
                 }
                 other => unexpected("a message", &other, patience),
             }
