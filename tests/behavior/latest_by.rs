@@ -140,4 +140,15 @@ async fn a_test_hears_of_keys_and_of_a_reset() {
     server.signals().remove(ROOM.at(&1), "b").await.unwrap();
     assert_eq!(client.next_removal().await, "b");
     client.assert_silent().await;
+
+    // What is no message is kept for the test.
+    client.cut();
+    server.signals().send(ROOM.at(&1), &tick("c", 2)).await.unwrap();
+    server.signals().remove(ROOM.at(&1), "c").await.unwrap();
+    server.signals().send(ROOM.at(&1), &tick("d", 3)).await.unwrap();
+    client.come_back().await;
+    let missed = client.until_live().await;
+    assert_eq!(missed.iter().map(|tick| &*tick.symbol).collect::<Vec<_>>(), ["d"]);
+    assert_eq!(client.next_removal().await, "c");
+    client.assert_silent().await;
 }

@@ -1,5 +1,6 @@
 //! A client of a signal that speaks `pode.v1`.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use pode_core::hub::Position;
@@ -165,7 +166,9 @@ impl<Out, In> ProtocolClient<Out, In> {
     }
 
     /// Waits until all has come that the client had missed or that is replayed, with
-    /// greetings, and returns it. It doesn't come where messages have no numbers.
+    /// greetings, and returns these messages. A removal, a reset, a gap or an error that
+    /// came among them is kept for the test, in its order. There is no end of it where
+    /// messages have no numbers.
     #[track_caller]
     pub fn until_live(&mut self) -> impl Future<Output = Vec<Out>> + Send
     where
@@ -173,14 +176,17 @@ impl<Out, In> ProtocolClient<Out, In> {
     {
         let patience = self.patience();
         async move {
-            let mut messages = Vec::new();
+            let (mut messages, mut others) = (Vec::new(), VecDeque::new());
             loop {
                 match self.next_of_all("`live`", patience).await {
-                    Told::Live => return messages,
+                    Told::Live => break,
                     Told::Message(it) => messages.push(read(&it.data, patience)),
-                    other => unexpected("`live`", &other, patience),
+                    other => others.push_back(other),
                 }
             }
+            others.append(&mut self.machine.told);
+            self.machine.told = others;
+            messages
         }
     }
 
