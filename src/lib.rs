@@ -37,7 +37,7 @@
 //! route that is declared twice, a missing view, a port out of range, or a page
 //! that requests something this server doesn't have. Each mistake has a code, such
 //! as PODE017, which [`checks`] explains. [`keyword`] explains the language word by
-//! word. [`log_to_terminal`] prints where the server listens, each request and what
+//! word, and [`guide`] what takes a page. [`log_to_terminal`] prints where the server listens, each request and what
 //! goes wrong. Expansions name the crate `pode`, so `Cargo.toml` can't give it
 //! another name.
 //!
@@ -221,6 +221,34 @@
 
 #[cfg_attr(not(doctest), doc = include_str!("../docs/checks.md"))]
 pub mod checks {}
+/// Pages on what takes more than a word: how a history is kept, how a new version
+/// replaces the old one, what a proxy in front needs, and what clients of `pode.v1` do.
+pub mod guide {
+    // In the repository, the links of these pages lead to files. Of several definitions
+    // of a link, the first counts: the one here.
+    #[doc = include_str!("../docs/behind-a-proxy.md")]
+    pub mod behind_a_proxy {}
+    #[doc = "[proxy]: crate::guide::behind_a_proxy"]
+    #[doc = "[history]: crate::guide::history"]
+    #[doc = "[filling]: crate::guide::history#filling-it-at-the-start"]
+    #[doc = "[protocol]: crate::guide::protocol"]
+    #[doc = "[tickets]: crate::guide::protocol#tickets"]
+    #[doc = ""]
+    #[doc = include_str!("../docs/deploy.md")]
+    pub mod deploy {}
+    #[doc = "[protocol]: crate::guide::protocol"]
+    #[doc = "[sent]: crate::guide::protocol#from-the-client"]
+    #[doc = "[deploy]: crate::guide::deploy"]
+    #[doc = ""]
+    #[doc = include_str!("../docs/history.md")]
+    pub mod history {}
+    #[doc = "[history]: crate::guide::history"]
+    #[doc = "[twice]: crate::guide::history#what-may-be-handled-twice"]
+    #[doc = "[deploy]: crate::guide::deploy"]
+    #[doc = ""]
+    #[doc = include_str!("../docs/protocol.md")]
+    pub mod protocol {}
+}
 pub mod keyword;
 pub mod prelude;
 #[cfg(feature = "test")]
@@ -232,18 +260,10 @@ pub mod test;
 mod pages {
     #[doc = include_str!("../README.md")]
     mod readme {}
-    #[doc = include_str!("../docs/behind-a-proxy.md")]
-    mod behind_a_proxy {}
-    #[doc = include_str!("../docs/deploy.md")]
-    mod deploy {}
     #[doc = include_str!("../docs/endurance.md")]
     mod endurance {}
-    #[doc = include_str!("../docs/history.md")]
-    mod history {}
     #[doc = include_str!("../docs/performance.md")]
     mod performance {}
-    #[doc = include_str!("../docs/protocol.md")]
-    mod protocol {}
 }
 
 #[doc(hidden)]

@@ -167,7 +167,7 @@
 //! }
 //! ```
 //!
-//! A client that speaks `pode.v1` (docs/protocol.md in the repository) comes back with
+//! A client that speaks [`pode.v1`](crate::guide::protocol) comes back with
 //! its position and as the same client by itself, and what it sends is handled once:
 //!
 //! ```test_harness

@@ -38,7 +38,7 @@ keywords! {
     ///
     /// With `history_messages`, a signal keeps its newest messages, so that a client
     /// which was away gets what it missed, and one that is slow isn't cut off before
-    /// the log has left it behind: `docs/history.md` in the repository tells how.
+    /// the log has left it behind: [History and resume](crate::guide::history) tells how.
     ///
     /// | `replay` | what a new client gets first |
     /// |---|---|

@@ -81,8 +81,8 @@ keywords! {
     /// Behind a proxy all clients come from its address. The option
     /// `trusted_proxies` names the addresses of proxies that say who the client
     /// is: `{ trusted_proxies: ["127.0.0.1", "10.0.0.0/8"] }`, by headers, or with
-    /// `proxy_protocol: true` by the PROXY protocol. `docs/behind-a-proxy.md` in the
-    /// repository has configurations of proxies to copy.
+    /// `proxy_protocol: true` by the PROXY protocol. [Behind a
+    /// proxy](crate::guide::behind_a_proxy) has configurations to copy.
     ///
     /// Routes and signals choose an endpoint by the name before its protocol:
     /// `{ endpoint: name }`, or `{ endpoint: [one, other] }`. Without this
