@@ -34,8 +34,11 @@ pub enum SendError {
     },
 
     /// The signal's channel had no capacity in time: the server delivers more
-    /// slowly than messages are sent. Nothing was sent.
-    #[error("the channel of signal `{path}` stayed full")]
+    /// slowly than messages are sent, or it has not been started yet, and more than
+    /// `capacity_messages` were sent. Nothing was sent.
+    #[error(
+        "the channel of signal `{path}` stayed full; nothing leaves it before the server is started"
+    )]
     Full {
         /// The path of the signal.
         path: &'static str,

@@ -214,6 +214,21 @@ async fn keys_are_those_of_both_processes() {
     drop(older);
 }
 
+/// Clients of both processes get it, behind what was sent before.
+#[tokio::test]
+async fn what_is_sent_before_the_start_is_not_lost() {
+    let folder = Folder::new("stocked");
+    let older = Shop::start_with(&folder, "tea").await;
+    let mut client = Client::connect_at(older.address, "/stock").await.unwrap();
+    assert_eq!(client.text().await, r#"{"name":"tea","left":1}"#);
+    let newer = Shop::start_with(&folder, "salt").await;
+    assert_eq!(client.text().await, r#"{"name":"salt","left":1}"#);
+    let mut client = Client::connect_at(newer.address, "/stock").await.unwrap();
+    for name in ["tea", "salt"] {
+        assert_eq!(client.text().await, format!(r#"{{"name":"{name}","left":1}}"#));
+    }
+}
+
 #[tokio::test]
 async fn a_position_that_is_not_kept_is_told() {
     let folder = Folder::new("unknown");

@@ -15,7 +15,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::numbering::Numbered;
 use super::role::{Backlog, Notice, Outbox, Role, Underway};
-use super::{Channel, Log, Parcel, Permit};
+use super::{Channel, Kept, Log, LogEntry, Parcel, Permit};
 use crate::error::SendError;
 
 impl<T: Parcel> Channel<T> {
@@ -34,17 +34,32 @@ impl<T: Parcel> Channel<T> {
     }
 
     /// Leads from now on: goes on with another process's log, and collects what is
-    /// published for it.
+    /// published for it. What this channel has kept itself is published behind that log,
+    /// as `parcel` makes it of each message; `None` is for this process alone.
     ///
     /// Waits until everything that was sent before is received. Cancel safe.
     ///
     /// # Errors
     ///
     /// [`SendError::Stopped`] if no receiver is left.
-    pub async fn lead(&self, log: Log<T::Audience>) -> Result<(), SendError> {
+    pub async fn lead(
+        &self,
+        mut log: Log<T::Audience>,
+        parcel: impl Fn(&LogEntry<'_, T::Audience>) -> Option<T>,
+    ) -> Result<(), SendError> {
         let _all = self.some_room(self.capacity_messages).await?;
         if let Some(shared) = &self.log {
-            *shared.lock() = Numbered { log, role: Role::Leads(Backlog::new()) };
+            let numbered = &mut *shared.lock();
+            let mut backlog = Backlog::new();
+            for Kept { sent, entry, .. } in numbered.log.kept() {
+                let number = log.position().number;
+                if let Some(parcel) = parcel(&entry) {
+                    backlog.push(Notice::Published { number, parcel });
+                    self.noticed.notify_one();
+                }
+                log.push(entry, sent);
+            }
+            *numbered = Numbered { log, role: Role::Leads(backlog) };
         }
         Ok(())
     }
@@ -219,12 +234,27 @@ mod tests {
     }
 
     #[test]
-    fn what_is_led_waits_for_the_follower() {
+    fn what_was_sent_before_comes_behind_the_log_that_is_taken_over() {
         let (hub, mut receiver) = one_path(8);
         let channel = hub.channel("/").unwrap();
         assert!(publish(channel, 1).is_none());
-        assert_eq!(received(&mut receiver), [(1, 1)]);
-        assert!(is_ready(channel.lead(log(7))));
+        assert!(publish(channel, 2).is_none());
+        received(&mut receiver);
+        let mut theirs = log(7);
+        theirs.push(Byte([9]).log_entry().unwrap(), 0);
+        let lead = channel.lead(theirs, |entry| Some(Byte([entry.frame[0]])));
+        assert!(is_ready(lead));
+        assert_eq!(kept(channel, 7), Ok(vec![9, 1, 2]));
+        assert!(is_ready(hub.noticed()));
+        assert_eq!(channel.take_notices(9), [published(8, 1), published(9, 2)]);
+        assert_eq!(channel.position(), Some(Position { epoch: 1, number: 10 }));
+    }
+
+    #[test]
+    fn what_is_led_waits_for_the_follower() {
+        let (hub, mut receiver) = one_path(8);
+        let channel = hub.channel("/").unwrap();
+        assert!(is_ready(channel.lead(log(7), |_| None)));
         assert!(publish(channel, 2).is_none());
         channel.try_reserve().unwrap().publish_theirs(Byte([0]), || 0).unwrap();
         channel.try_reserve().unwrap().publish_theirs(Byte([3]), || 0).unwrap();

@@ -14,10 +14,11 @@ use tokio::process::Command;
 
 use crate::support::{Process, request_at, this_test, within};
 
-/// The folder of the program's socket and ticks; and its drain time in
-/// milliseconds.
+/// The folder of the program's socket and ticks; its drain time in milliseconds; and
+/// what it has in stock at its start.
 const FOLDER: &str = "PODE_TEST_HAND_OVER";
 const DRAIN: &str = "PODE_TEST_DRAIN";
+const STOCKED: &str = "PODE_TEST_STOCKED";
 
 struct Ticks(PathBuf);
 
@@ -116,7 +117,11 @@ fn program() {
     let Some(folder) = std::env::var_os(FOLDER) else { return };
     let drain = std::env::var(DRAIN).unwrap().parse().map(Duration::from_millis).unwrap();
     pode::log_to_terminal();
-    if let Err(error) = shop(folder.into(), drain).run_blocking() {
+    let shop = shop(folder.into(), drain);
+    if let Ok(name) = std::env::var(STOCKED) {
+        shop.signals().try_send(STOCK, &Count { name, left: 1 }).unwrap();
+    }
+    if let Err(error) = shop.run_blocking() {
         eprintln!("Error: {error:?}");
         std::process::exit(1);
     }
@@ -190,6 +195,11 @@ impl Shop {
     /// Starts a process, and waits until it serves.
     pub(super) async fn start(folder: &Folder, drain: Duration) -> Shop {
         Shop::begin(&mut command(folder, drain)).await
+    }
+
+    /// Starts a process that sends what it has in stock before it runs.
+    pub(super) async fn start_with(folder: &Folder, name: &str) -> Shop {
+        Shop::begin(command(folder, Duration::from_secs(60)).env(STOCKED, name)).await
     }
 
     async fn begin(command: &mut Command) -> Shop {

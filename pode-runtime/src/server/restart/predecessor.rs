@@ -25,7 +25,7 @@ use crate::base::error::StartError;
 use crate::base::seconds::seconds;
 use crate::net::listen::HandedSocket;
 use crate::push::engine::{Audience, Envelope, random_epoch};
-use crate::push::wire::unpack;
+use crate::push::wire::{pack_entry, unpack};
 
 /// How long the older process may answer `Wait` in total: its own predecessor
 /// may still be draining clients.
@@ -211,7 +211,11 @@ async fn take_place(
     for (channel, mut log, next) in logs {
         log.skip_to(next);
         channels.push(channel.clone());
-        patiently(channel.lead(log).map_err(io::Error::other)).await?;
+        let leading = channel.lead(log, |entry| {
+            let (what, payload) = pack_entry(entry);
+            unpack(what, payload).ok()
+        });
+        patiently(leading.map_err(io::Error::other)).await?;
     }
     // If the older process gave up meanwhile, the read below reports it.
     let _ = write(stream, &Frame::Taken, b"").await;

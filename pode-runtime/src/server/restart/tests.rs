@@ -51,7 +51,7 @@ fn taken(delivery: &mut Receiver<Envelope>) -> Vec<String> {
 async fn a_process_that_is_too_far_behind_is_told_where_it_goes_on() {
     let (signals, mut delivery) = one_path();
     let channel = signals.hub().channel("/").unwrap();
-    channel.lead(begin()).await.unwrap();
+    channel.lead(begin(), |_| None).await.unwrap();
     let sent = BACKLOG.0 as u64 + 100;
     for number in 0..sent {
         let permit = channel.reserve().await.unwrap();
@@ -82,7 +82,7 @@ async fn a_process_that_is_too_far_behind_is_told_where_it_goes_on() {
 async fn who_leads_waits_for_an_older_process_that_is_paused() {
     let (signals, mut delivery) = one_path();
     let channel = signals.hub().channel("/").unwrap();
-    channel.lead(begin()).await.unwrap();
+    channel.lead(begin(), |_| None).await.unwrap();
     let (one, other) = UnixStream::pair().unwrap();
     let channels = vec![channel.clone()];
     let leading =

@@ -311,7 +311,7 @@ impl Model {
             copy.push(entry, sent);
         }
         copy.skip_to(next);
-        channel(&newer).lead(copy).await.unwrap();
+        channel(&newer).lead(copy, |_| None).await.unwrap();
         let (underway, unheard) = Default::default();
         let members = self.members.clone();
         self.two = Some(TwoProcesses { newer, underway, heard: 0, unheard, members });
