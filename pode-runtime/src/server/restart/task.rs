@@ -1,6 +1,7 @@
 //! The restart task: takes over from an older process, and hands over to a
 //! newer one.
 
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
@@ -58,10 +59,13 @@ impl Claim {
 }
 
 fn listen(path: &Path) -> Result<SuccessorListener, StartError> {
-    socket::listen(path).map(SuccessorListener::new).map_err(|source| StartError::HandOver {
-        path: path.to_owned(),
-        reason: "can't be listened at".to_owned(),
-        source: Some(source),
+    socket::listen(path).map(SuccessorListener::new).map_err(|source| {
+        let reason = match source.kind() {
+            io::ErrorKind::NotFound => "can't be listened at: its folder must exist",
+            _ => "can't be listened at",
+        };
+        let reason = reason.to_owned();
+        StartError::HandOver { path: path.to_owned(), reason, source: Some(source) }
     })
 }
 

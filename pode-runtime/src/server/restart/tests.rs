@@ -16,6 +16,7 @@ use super::predecessor::Predecessor;
 use super::socket;
 use super::socket::tests::path;
 use super::state::{Resources, Stage, Wish};
+use super::task::Claim;
 use super::wire::{Frame, hear_line, read, say_line, write};
 use crate::app::context::context_of;
 use crate::jobs::gate::JobGate;
@@ -45,6 +46,19 @@ fn taken(delivery: &mut Receiver<Envelope>) -> Vec<String> {
         envelope => text(envelope.content().unwrap().message),
     };
     envelopes.map(tell).collect()
+}
+
+#[tokio::test]
+async fn a_socket_whose_folder_is_missing_says_so() {
+    let (path, _folder) = path("no-folder");
+    let path = path.with_file_name("missing").join("test.sock");
+    let (signals, _receiver) = one_path();
+    let refused = Claim::take(&path, None, &context_of(signals)).await.err().unwrap();
+    let said = format!(
+        "the hand-over socket `{}` can't be listened at: its folder must exist",
+        path.display()
+    );
+    assert_eq!(refused.to_string(), said);
 }
 
 #[tokio::test]
