@@ -87,8 +87,19 @@ struct Guest {
     name: String,
 }
 
-/// The names of those in a room.
-type People = BTreeMap<ClientId, String>;
+/// Those in a room.
+type People = BTreeMap<ClientId, Person>;
+
+/// Somebody in a room; pages get the name.
+#[derive(Clone, Default, Serialize)]
+#[serde(transparent)]
+struct Person {
+    name: String,
+    /// A client that comes back as the same may enter before its older connection has
+    /// left.
+    #[serde(skip)]
+    connections: usize,
+}
 
 /// Rooms with people in them: a room is removed when the last one leaves.
 type Rooms = HashMap<String, People>;
@@ -104,9 +115,11 @@ async fn enter(event: ConnectEvent<News>, room: String) -> Result<(), EventError
     event.greet(&News::Welcome { you: you.clone() })?;
 
     let mut rooms = lock(event.state(ROOMS));
-    may_enter(rooms.get(&room), &guest)?;
+    may_enter(rooms.get(&room), &guest, Some(&you))?;
     // Only an admitted client triggers `leave`: nothing may fail after this.
-    rooms.entry(room).or_default().insert(you, guest.name.clone());
+    let person = rooms.entry(room).or_default().entry(you).or_default();
+    person.name.clone_from(&guest.name);
+    person.connections += 1;
     event.set_state(guest);
     Ok(())
 }
@@ -114,15 +127,20 @@ async fn enter(event: ConnectEvent<News>, room: String) -> Result<(), EventError
 /// Tells a page why it was refused, since browsers hide the answer to a
 /// WebSocket handshake from pages.
 async fn knock(event: WebEvent, room: String, guest: Guest) -> Result<(), EventError> {
-    may_enter(lock(event.state(ROOMS)).get(&room), &guest)
+    may_enter(lock(event.state(ROOMS)).get(&room), &guest, None)
 }
 
-fn may_enter(people: Option<&People>, Guest { name }: &Guest) -> Result<(), EventError> {
+fn may_enter(
+    people: Option<&People>,
+    Guest { name }: &Guest,
+    you: Option<&ClientId>,
+) -> Result<(), EventError> {
     if name.trim().is_empty() || name.chars().count() > MAX_NAME_CHARS {
         let text = format!("a name has from 1 to {MAX_NAME_CHARS} characters");
         return Err(EventError::new(400, text));
     }
-    if people.is_some_and(|people| people.values().any(|other| other == name)) {
+    let mut others = people.into_iter().flatten().filter(|(id, _)| Some(*id) != you);
+    if others.any(|(_, other)| other.name == *name) {
         return Err(EventError::new(409, format!("somebody here is called {name} already")));
     }
     Ok(())
@@ -131,7 +149,10 @@ fn may_enter(people: Option<&People>, Guest { name }: &Guest) -> Result<(), Even
 async fn leave(event: DisconnectEvent, room: String) -> Outcome {
     let mut rooms = lock(event.state(ROOMS));
     let people = rooms.entry(room.clone()).or_default();
-    people.remove(event.client().id());
+    if let Some(person) = people.get_mut(event.client().id()) {
+        person.connections -= 1;
+    }
+    people.retain(|_, person| person.connections > 0);
     if people.is_empty() {
         rooms.remove(&room);
         return Ok(());
@@ -172,7 +193,8 @@ async fn talk(event: &SignalEvent<News>, room: String, text: String) -> Outcome 
 
 async fn whisper(event: &SignalEvent<News>, room: String, to: ClientId, text: String) -> Outcome {
     let found = lock(event.state(ROOMS)).get(&room).and_then(|people| people.get(&to).cloned());
-    let listener = found.ok_or_else(|| EventError::new(404, "whoever that was has left"))?;
+    let Person { name: listener, .. } =
+        found.ok_or_else(|| EventError::new(404, "whoever that was has left"))?;
     let whisper = News::Whisper { from: name_of(event)?, to: listener, text };
     event.send(PEOPLE.at(&room), &whisper).to_client(&to).await?;
     Ok(event.reply(&whisper).await?)
@@ -229,5 +251,18 @@ mod tests {
         ada.close().await;
         server.settle().await;
         enter().await;
+    }
+
+    /// Whether its older connection has left by then or not.
+    #[tokio::test]
+    async fn who_comes_back_as_the_same_is_there() {
+        let server = pode::test::start(chat_rooms()).await;
+        let enter = || server.connect(PEOPLE.at(&"hall".to_owned())).query(&[("name", "Ada")]);
+        let mut ada = enter().protocol_v1().await;
+        for _ in 0..20 {
+            ada.come_back().await;
+        }
+        server.settle().await;
+        enter().refused().await.assert_status(409);
     }
 }
