@@ -37,9 +37,9 @@
 //! route that is declared twice, a missing view, a port out of range, or a page
 //! that requests something this server doesn't have. Each mistake has a code, such
 //! as PODE017, which [`checks`] explains. [`keyword`] explains the language word by
-//! word, and [`guide`] what takes a page. [`log_to_terminal`] prints where the server listens, each request and what
-//! goes wrong. Expansions name the crate `pode`, so `Cargo.toml` can't give it
-//! another name.
+//! word, and [`guide`] what takes a page. [`log_to_terminal`] prints where the server
+//! listens, each request and what goes wrong. Expansions name the crate `pode`, so
+//! `Cargo.toml` can't give it another name.
 //!
 //! Each route becomes one warp filter, and each signal path one tokio broadcast
 //! channel. A message is encoded once, however many clients listen.

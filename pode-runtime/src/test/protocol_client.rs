@@ -167,7 +167,7 @@ impl<Out, In> ProtocolClient<Out, In> {
 
     /// Waits until all has come that the client had missed or that is replayed, with
     /// greetings, and returns these messages. A removal, a reset, a gap or an error that
-    /// came among them is kept for the test, in its order. There is no end of it where
+    /// came among them is kept for the test, in its order. `live` doesn't come where
     /// messages have no numbers.
     #[track_caller]
     pub fn until_live(&mut self) -> impl Future<Output = Vec<Out>> + Send
