@@ -1,11 +1,12 @@
 //! What handlers see: `event/` has an event for each noun with a handler, `state` the
 //! declared values, `client_ids` the ids by which clients are known. `context` is
 //! what all events of a server share, and `uncancelled` has their
-//! handlers run to their end.
+//! handlers run to their end. `readiness` is what keeps a server from getting clients.
 
 pub mod client_ids;
 pub(crate) mod context;
 pub mod event;
+pub(crate) mod readiness;
 pub(crate) mod sequences;
 pub(crate) mod state;
 pub(crate) mod tickets;

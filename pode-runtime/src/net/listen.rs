@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::Range;
 #[cfg(unix)]
 use std::os::fd::RawFd;
+use std::sync::Arc;
 #[cfg(unix)]
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -23,12 +24,12 @@ const BACKLOG: i32 = 4096;
 /// A listening socket, and whether connections are accepted from it.
 #[derive(Debug)]
 pub(crate) struct Listener {
-    socket: TcpListener,
+    socket: Arc<TcpListener>,
     accepting: watch::Receiver<bool>,
 }
 
 impl Listener {
-    pub(crate) fn new(socket: TcpListener, accepting: watch::Receiver<bool>) -> Listener {
+    pub(crate) fn new(socket: Arc<TcpListener>, accepting: watch::Receiver<bool>) -> Listener {
         Listener { socket, accepting }
     }
 
@@ -62,7 +63,7 @@ impl Listener {
 #[cfg(test)]
 impl From<TcpListener> for Listener {
     fn from(socket: TcpListener) -> Listener {
-        Listener::new(socket, watch::channel(true).1)
+        Listener::new(Arc::new(socket), watch::channel(true).1)
     }
 }
 

@@ -362,7 +362,7 @@ fn refuse(refusal: &Refusal) -> WholeResponse {
 }
 
 /// RFC 9110, section 15.5.6: a 405 lists the allowed methods.
-fn other_method(allow: &BTreeSet<Method>) -> WholeResponse {
+pub(super) fn other_method(allow: &BTreeSet<Method>) -> WholeResponse {
     let methods: Vec<&str> = allow.iter().map(|method| method.as_str()).collect();
     let methods = methods.join(", ");
     let text = format!("this path answers {methods}");

@@ -2,7 +2,8 @@
 //!
 //! `declare/` collects what an expansion declares; `option_bounds` keeps
 //! `options` within their bounds, `option_values` makes them of literals.
-//! `bind` binds the endpoints, `start` starts everything, `dispatch` answers requests.
+//! `bind` binds the endpoints, `start` starts everything, `dispatch` answers requests,
+//! and `operations` those about the server itself.
 //! `running` is a server that runs and stops, `embed` one that is a part of another
 //! program, `restart/` hands over to a newer process. `error` is what a program may
 //! end with.
@@ -12,6 +13,7 @@ pub mod declare;
 pub(crate) mod dispatch;
 pub(crate) mod embed;
 pub(crate) mod error;
+pub(crate) mod operations;
 pub(crate) mod option_bounds;
 pub mod option_values;
 pub(crate) mod options;

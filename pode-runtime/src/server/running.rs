@@ -13,6 +13,7 @@ use tokio_util::sync::DropGuard;
 use tokio_util::task::TaskTracker;
 
 use crate::app::context::Context;
+use crate::app::readiness::{Readiness, Unready};
 use crate::backplane::RunningBackplane;
 use crate::base::debug_form::debug_form;
 use crate::base::error::{EndedError, InvokeError};
@@ -45,10 +46,15 @@ pub struct RunningServer {
     pub(crate) client_tasks: TaskTracker,
     /// Ends handlers of requests whose clients have left.
     pub(crate) _cut_off: DropGuard,
+    pub(crate) readiness: Arc<Readiness>,
     /// Holds the deadline once the server is to stop.
     pub(crate) stopping: watch::Sender<Option<Instant>>,
     /// The accept loops, each with its connections.
     pub(crate) tasks: Vec<JoinHandle<()>>,
+    /// Tells how the server is, from when it stops until it is gone.
+    pub(crate) last_answers: JoinSet<()>,
+    /// Whether no other process has the listening sockets, too.
+    pub(crate) _alone: watch::Sender<bool>,
     pub(crate) jobs: RunningJobs<Arc<Context>>,
     pub(crate) upstream_tasks: Arc<Mutex<UpstreamTasks<Arc<Context>>>>,
     /// Present where another process may take over.
@@ -138,18 +144,18 @@ impl RunningServer {
 
     /// Waits until the server ends by itself. That happens only if an essential
     /// task panicked and could not be started again; the reason is logged. Then
-    /// nothing listens any more, and clients are closed with code 1001. Call
-    /// [`stop`](Self::stop) all the same, so that handlers are waited for.
-    /// Cancel safe.
+    /// nothing listens any more, unless `operations` are declared, and clients are
+    /// closed with code 1001. Call [`stop`](Self::stop) all the same, so that handlers
+    /// are waited for. Cancel safe.
     ///
     /// Tasks that panic normally restart, which isn't reported here.
     pub async fn failed(&self) -> EndedError {
         self.failure.reported().await
     }
 
-    /// Stops the server. It accepts no new connections and fires no more ticks;
-    /// requests and handlers in flight finish, sent messages are delivered,
-    /// every client and every upstream is closed with code 1001, and the
+    /// Stops the server. It accepts no new connections, except to answer `operations`,
+    /// and fires no more ticks; requests and handlers in flight finish, sent messages
+    /// are delivered, every client and every upstream is closed with code 1001, and the
     /// `on disconnect` handlers run.
     ///
     /// Takes at most the server's `stop_timeout`, then cuts off what is left.
@@ -166,6 +172,7 @@ impl RunningServer {
 
     async fn stop_by_deadlines(mut self) {
         let started = Instant::now();
+        self.readiness.report(Unready::Stopping);
         #[cfg(unix)]
         let is_handed_over = match &mut self.restart {
             Some(restart) => restart.conclude().await,
@@ -198,6 +205,8 @@ impl RunningServer {
         // so that its disconnect handler has time, too.
         self.engine.stop(deadline - self.stop_timeout / 8).await;
         self.wait_for_client_tasks(deadline).await;
+        // So that the port is free when this returns.
+        self.last_answers.shutdown().await;
     }
 
     async fn wait_for_client_tasks(&self, deadline: Instant) {
@@ -264,5 +273,38 @@ mod tests {
         server.stop().await;
         assert_eq!(ended.try_recv(), Ok(DisconnectReason::Stopped));
         assert!(started.elapsed() <= ServerOptions::default().stop_timeout);
+    }
+
+    #[tokio::test]
+    async fn a_server_that_has_failed_says_so_as_long_as_it_is_there() {
+        let mut declared = Declared::new("news", ServerOptions::default());
+        let name = Some("inner");
+        declared.endpoint(name, Protocol::Http, "127.0.0.1:0", EndpointOptions::default());
+        declared.operations("inner");
+        let server = declared.into_server().start().await.unwrap();
+        let address = server.address(Protocol::Http).unwrap();
+        let ask = async |path: &str| {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            stream.write_all(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes()).await.unwrap();
+            let mut answer = String::new();
+            // A connection may meet the end of the usual ones.
+            let _ = stream.read_to_string(&mut answer).await;
+            answer
+        };
+        assert!(ask("/_pode/live").await.ends_with("\r\n\r\nlive\n"));
+        server.failure.report("a task", "it panicked".to_owned());
+        for path in ["/_pode/live", "/_pode/ready"] {
+            let told = async {
+                loop {
+                    let answer = ask(path).await;
+                    if answer.starts_with("HTTP/1.0 503 ") {
+                        return answer;
+                    }
+                }
+            };
+            let told = timeout_at(Instant::now() + Duration::from_secs(120), told).await.unwrap();
+            assert!(told.ends_with("\r\n\r\na part of the server has failed\n"), "{told}");
+        }
+        drop(server);
     }
 }

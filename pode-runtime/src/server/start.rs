@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use tokio_util::sync::DropGuard;
 
 use crate::app::context::Context;
+use crate::app::readiness::{Readiness, Unready};
 use crate::backplane::RunningBackplane;
 use crate::base::error::StartError;
 use crate::base::log::{self, access::RequestLine};
@@ -47,6 +48,7 @@ use crate::server::bind::BoundSocket;
 use crate::server::bind::bind_all;
 use crate::server::declare::{Declared, Endpoint};
 use crate::server::dispatch::{Dispatch, RouteInfo, Served};
+use crate::server::operations::Operations;
 use crate::server::restart::Predecessor;
 #[cfg(unix)]
 use crate::server::restart::{Claim, Resources, RestartTask};
@@ -217,6 +219,7 @@ impl Server {
                 Ok((hosts, proxies, served))
             })
             .collect::<Result<Vec<_>, StartError>>()?;
+        let told_by = declared.operations;
         let rules = listeners.iter().zip(&served).map(|(listener, (_, proxies, _))| {
             let limits = declared.limits_at(&listener.endpoints);
             let connections = connections.at(&limits, &declared.limits());
@@ -254,12 +257,18 @@ impl Server {
         };
         let stopping = watch::Sender::new(None);
         let accepting = watch::Sender::new(true);
+        let alone = watch::Sender::new(true);
         let tls = listeners.iter().filter(|_| renews).filter_map(|listener| listener.tls.clone());
         let renewal = Renewal::start(tls);
+        let readiness = Arc::<Readiness>::default();
+        let mut last_answers = JoinSet::new();
         let mut endpoints = Vec::new();
         let mut tasks = Vec::new();
         let listeners = listeners.into_iter().zip(served).zip(rules);
         for ((listener, (hosts, proxies, served)), rules) in listeners {
+            let operations = is_named(told_by, &listener.endpoints);
+            let operations = operations.then(|| Arc::new(Operations::new(&readiness)));
+            let socket = Arc::new(listener.socket);
             for endpoint in listener.endpoints {
                 let (protocol, address) = (endpoint.protocol, listener.address);
                 tracing::info!("{name} listens on {protocol}://{address}/");
@@ -268,14 +277,23 @@ impl Server {
             let (context, engine) = (Arc::clone(&context), engine.clone());
             let dispatch = Dispatch::new(served, context, engine, Some(stopping.subscribe()));
             let dispatch = Arc::new(dispatch);
+            if let Some(operations) = &operations {
+                last_answers.spawn(Arc::clone(operations).serve_last(
+                    Listener::new(Arc::clone(&socket), alone.subscribe()),
+                    listener.tls.clone(),
+                    rules.clone(),
+                    stopping.subscribe(),
+                ));
+            }
             let answer = move |mut request: Request<RequestBody<Incoming>>, peer: SocketAddr| {
-                let refused = request_smuggling::refused(&request)
+                let answer = request_smuggling::refused(&request)
+                    .or_else(|| operations.as_ref()?.answer(&request))
                     .or_else(|| hosts.as_ref()?.refused(&request));
-                if let Some(refused) = refused {
+                if let Some(answer) = answer {
                     if let Some(line) = RequestLine::begin(&request, Some(peer), None) {
-                        line.end(&refused, false);
+                        line.end(&answer, false);
                     }
-                    return Either::Left(ready(Ok(refused)));
+                    return Either::Left(ready(Ok(answer)));
                 }
                 let connection = Some(Arc::clone(request.body().activity()));
                 let mut client = peer;
@@ -287,7 +305,7 @@ impl Server {
                 Either::Right(dispatch.answer(request, Some(client), connection))
             };
             tasks.push(tokio::spawn(serve::serve(
-                Listener::new(listener.socket, accepting.subscribe()),
+                Listener::new(socket, accepting.subscribe()),
                 listener.tls,
                 rules,
                 answer,
@@ -311,6 +329,8 @@ impl Server {
                 gate,
                 upstream_tasks: Arc::clone(&upstream_tasks),
                 accepting: accepting.clone(),
+                readiness: Arc::clone(&readiness),
+                alone: alone.clone(),
                 sockets,
                 drain: options.drain,
                 stop_timeout: options.stop_timeout,
@@ -320,9 +340,11 @@ impl Server {
         let mut if_failed = JoinSet::new();
         if_failed.spawn({
             let (failure, stopping) = (failure.clone(), stopping.clone());
+            let readiness = Arc::clone(&readiness);
             let (engine, upstream_tasks) = (engine.clone(), Arc::clone(&upstream_tasks));
             async move {
                 failure.reported().await;
+                readiness.report(Unready::Failed);
                 let deadline = Instant::now() + options.stop_timeout;
                 stopping.send_replace(Some(deadline));
                 let upstream_tasks = async { upstream_tasks.lock().await.stop(deadline).await };
@@ -338,8 +360,11 @@ impl Server {
             context: weak_context,
             client_tasks,
             _cut_off: cut_off,
+            readiness,
             stopping,
             tasks,
+            last_answers,
+            _alone: alone,
             jobs,
             upstream_tasks,
             #[cfg(unix)]
@@ -418,6 +443,11 @@ fn duplicates(listeners: &[BoundSocket<'_>]) -> Result<Vec<HandedSocket>, StartE
         Ok(HandedSocket { declared: bound.declared, address: bound.address, socket })
     };
     listeners.iter().map(duplicate).collect()
+}
+
+/// Tells whether one of these endpoints has that name.
+fn is_named(name: Option<&str>, endpoints: &[&Endpoint]) -> bool {
+    endpoints.iter().any(|endpoint| name.is_some() && endpoint.name == name)
 }
 
 /// Returns by which hosts a listener is reached.

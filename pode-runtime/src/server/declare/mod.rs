@@ -66,6 +66,8 @@ pub struct Declared {
     pub(crate) crate_folder: Option<&'static Path>,
     pub(crate) endpoints: Vec<Endpoint>,
     pub(crate) backplane: Option<Backplane>,
+    /// The endpoint that tells how the server is.
+    pub(crate) operations: Option<&'static str>,
     pub(crate) views: Option<Folder>,
     pub(crate) publics: Vec<Public>,
     pub(crate) mounts: Vec<Mount>,
@@ -120,6 +122,7 @@ impl Declared {
             crate_folder: None,
             endpoints: Vec::new(),
             backplane: None,
+            operations: None,
             views: None,
             publics: Vec::new(),
             mounts: Vec::new(),
@@ -165,6 +168,11 @@ impl Declared {
             proxy_protocol,
             limits,
         });
+    }
+
+    /// Names the endpoint that tells how the server is.
+    pub fn operations(&mut self, endpoint: &'static str) {
+        self.operations = Some(endpoint);
     }
 
     /// Names the folder of views.

@@ -7,6 +7,7 @@ use tokio::sync::{Mutex, watch};
 use tokio::time::Instant;
 
 use crate::app::context::Context;
+use crate::app::readiness::{Readiness, Unready};
 use crate::app::sequences::Sequences;
 use crate::app::tickets::Tickets;
 use crate::jobs::gate::JobGate;
@@ -23,6 +24,10 @@ pub(crate) struct Resources {
     pub(crate) upstream_tasks: Arc<Mutex<UpstreamTasks<Arc<Context>>>>,
     /// Whether connections are accepted.
     pub(crate) accepting: watch::Sender<bool>,
+    pub(crate) readiness: Arc<Readiness>,
+    /// Whether no other process has the listening sockets, too. Otherwise this one must
+    /// not accept what is meant for that one only to say that it stops.
+    pub(crate) alone: watch::Sender<bool>,
     /// Duplicates of the listening sockets.
     pub(crate) sockets: Vec<HandedSocket>,
     pub(crate) drain: Duration,
@@ -38,11 +43,14 @@ impl Resources {
         if !are_done {
             tracing::warn!("a timer or a schedule is still running while another process begins");
         }
+        // First, so that no answer that ends a connection says otherwise.
+        self.readiness.report(Unready::HandedOver);
         self.accepting.send_replace(false);
     }
 
     /// Resumes all of these.
     pub(super) async fn resume(&self) {
+        self.readiness.take_back(Unready::HandedOver);
         self.accepting.send_replace(true);
         self.gate.release();
         self.upstream_tasks.lock().await.resume();

@@ -75,6 +75,7 @@ impl RestartTask {
     /// which process has what, so this one must end.
     pub(crate) fn start(claim: Claim, resources: Resources, failure: Failure) -> RestartTask {
         let Claim { listener, lead } = claim;
+        resources.alone.send_replace(lead.is_none());
         let stages = watch::Sender::new(Stage::Serving);
         let wish = watch::Sender::new(Wish::Nothing);
         let (stage, wishes) = (stages.subscribe(), wish.subscribe());
@@ -149,12 +150,14 @@ impl Restart {
             if !self.lead(lead).await {
                 return;
             }
+            self.resources.alone.send_replace(true);
             forget_at = Some(Instant::now() + GRACE);
         }
         loop {
             let Some(mut successor) = supervisor.watch(self.next(&mut forget_at)).await else {
                 continue;
             };
+            self.resources.alone.send_replace(false);
             match self.hand_over(&mut successor).await {
                 Ok(follower) => {
                     self.stage.send_replace(Stage::Draining);
@@ -177,6 +180,7 @@ impl Restart {
                     successor.refuse(reason).await;
                 }
             }
+            self.resources.alone.send_replace(true);
             forget_at = Some(Instant::now() + GRACE);
         }
     }

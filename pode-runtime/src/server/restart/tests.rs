@@ -135,6 +135,8 @@ async fn follow(signals: &Signals, drain: Duration) -> (Follower, Link, Link) {
         gate: JobGate::default(),
         upstream_tasks: Arc::new(Mutex::new(UpstreamTasks::start(Vec::new(), Vec::new(), context))),
         accepting: watch::Sender::new(true),
+        readiness: Arc::default(),
+        alone: watch::Sender::new(true),
         sockets: Vec::new(),
         drain,
         stop_timeout: Duration::from_secs(1),
