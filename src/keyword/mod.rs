@@ -9,6 +9,7 @@
 //! |---|---|
 //! | [`server`] | the head: a function that builds the server |
 //! | [`endpoint`] | an address, and its protocol: [`http`], [`https`], [`ws`] or [`wss`] |
+//! | [`operations`] | the endpoint that tells whether the server works and may get clients |
 //! | [`views`] | the folder of templates |
 //! | [`public`] | a folder of static files |
 //! | [`route`] | the handler, view or redirect for requests of a method and a path |
@@ -245,6 +246,53 @@ keywords! {
     /// It needs a [`certificate`]. At the page of [`https`] is an example of both on
     /// one port.
     wss
+
+    /// `operations { endpoint: inner };` tells at one [`endpoint`], for [`http`] or
+    /// [`https`], whether the server works, and whether it may get clients now: for
+    /// those who restart processes, and those who spread clients over them.
+    ///
+    /// | | `GET /_pode/live` | `GET /_pode/ready` |
+    /// |---|---|---|
+    /// | it starts | no answer yet: the connection is refused, or waits | the same |
+    /// | it serves | 200 `live` | 200 `ready` |
+    /// | it stops, and clients are leaving | 200 `live` | 503 `stopping` |
+    /// | a newer process has taken over (`hand_over`) | the newer one answers | the newer one answers |
+    /// | the same, on a connection that the older one accepted before | 200 `live` | 503 `another process has taken over` |
+    /// | a part of it has failed for good, so it ends | 503 `a part of the server has failed` | the same |
+    /// | it has ended | the connection is refused | the same |
+    ///
+    /// A server whose threads are all blocked doesn't answer, which is an answer, too:
+    /// restart it if `live` isn't answered several times in a row. A stop takes no
+    /// longer for being asked about: it ends when the last client has gone.
+    ///
+    /// The endpoint is named, so that none is public by accident, and has all that
+    /// others have: routes and public files that chose no endpoint are there, too. But
+    /// it alone stays open while the server stops, where anything else gets a 503. So a
+    /// process that is to listen at the same address starts when the older one has
+    /// ended, or takes over from it.
+    ///
+    /// The answers are a line of text, never to be stored, also for HEAD; other methods
+    /// get a 405. No handler runs for them. Any host will do in the request, such as the
+    /// address of a container; for everything else at that endpoint, `hosts` holds.
+    /// Over TLS, whoever asks needs the client certificate that the endpoint
+    /// requires, and with `proxy_protocol` the header. A server that is embedded by
+    /// [`into_filter`](crate::Server::into_filter) has no endpoints, and doesn't answer.
+    ///
+    /// ```
+    /// # use pode::prelude::*;
+    /// pode_server! {
+    ///     server shop { stop_timeout: 30s };
+    ///     endpoint http "*:8080";
+    ///     endpoint ws   "*:8080";
+    ///     // For the machines around it alone.
+    ///     endpoint inner http "*:9090";
+    ///     operations { endpoint: inner };
+    ///     signal NEWS: String = "/news";
+    ///     route GET "/" => async |_| text("welcome");
+    /// }
+    /// # let _ = shop();
+    /// ```
+    operations
 
     /// `views "folder";` names the folder of templates (feature `views`).
     ///

@@ -37,6 +37,7 @@ mod log;
 mod memory;
 mod mount;
 mod numbers;
+mod operations;
 mod origin;
 mod protocol;
 mod proxied;

@@ -39,9 +39,10 @@ pode_server! {
         hand_over: socket,
         limits: Limits { max_connections: 12 },
     };
-    endpoint http  "127.0.0.1:0";
+    endpoint front http "127.0.0.1:0";
     endpoint ws    "127.0.0.1:0";
     endpoint https "127.0.0.1:0" { certificate: self_signed() };
+    operations { endpoint: front };
     state TICKS: Ticks = Ticks::default();
     state ENDS: Ends = Ends::default();
     state NOTIFY: Notify = Notify::new();
@@ -417,6 +418,9 @@ mod hand_over {
         let mut clients = Vec::new();
         for _ in 0..5 {
             clients.push(newer.connect("/second").await);
+        }
+        for _ in 0..20 {
+            assert_eq!(newer.get("/_pode/ready").await, "ready");
         }
         newer.gets("/", "here").await;
     }

@@ -276,6 +276,10 @@ codes! {
     /// A path that can't be a socket's.
     SocketPath = 131,
 
+    // Operations.
+    /// Two declarations of where it is told how the server is.
+    OperationsTwice = 135,
+
     // What a build leaves out.
     /// A word that needs a Cargo feature which is off.
     FeatureOff = 140,

@@ -59,10 +59,11 @@ fn addresses_clash(earlier: &Endpoint, later: &Endpoint) -> Option<Diagnostic> {
 
 fn idle(server: &Server, endpoint: &Endpoint) -> Option<Diagnostic> {
     let protocol = endpoint.protocol;
-    let is_chosen = |chosen: &[Name]| {
-        let is_this = |name: &Name| endpoint.name.as_ref().is_some_and(|own| own.text == name.text);
-        chosen.is_empty() || chosen.iter().any(is_this)
-    };
+    let names_it = |name: &Name| endpoint.name.as_ref().is_some_and(|own| own.text == name.text);
+    if server.operations.iter().any(|operations| names_it(&operations.endpoint)) {
+        return None;
+    }
+    let is_chosen = |chosen: &[Name]| chosen.is_empty() || chosen.iter().any(names_it);
     let (what, example) = match protocol.serves_signals() {
         true => ("signals", "signal NEWS: String = \"/news\";"),
         false => ("routes", "route GET \"/\" => async |_| text(\"hello\");"),

@@ -23,6 +23,7 @@ mod endpoints;
 mod files;
 mod limits;
 mod mounts;
+mod operations;
 mod pages;
 #[cfg(feature = "views")]
 mod positions;
@@ -58,6 +59,7 @@ pub fn check(server: &Server) -> Vec<Diagnostic> {
     #[cfg(feature = "tls")]
     certificates::check(server, &mut found);
     limits::check(server, &mut found);
+    operations::check(server, &mut found);
     files::check(server, &mut found);
     #[cfg(feature = "views")]
     templates::check(server, &mut found);

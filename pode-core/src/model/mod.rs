@@ -9,6 +9,7 @@ mod backplane;
 mod endpoint;
 mod mount;
 mod on;
+mod operations;
 mod public;
 mod route;
 mod schedule;
@@ -22,6 +23,7 @@ pub use backplane::Backplane;
 pub use endpoint::{Certificate, CertificateFile, CertificateFileKind, Endpoint, Listed};
 pub use mount::Mount;
 pub use on::{ConnectionEvent, On};
+pub use operations::Operations;
 pub use public::Public;
 pub use route::{Action, Argument, Integer, Route, Source};
 pub use schedule::Schedule;
@@ -39,6 +41,8 @@ pub struct Server {
     pub endpoints: Vec<Endpoint>,
     /// What carries messages to other nodes; a second one is a mistake.
     pub backplanes: Vec<Backplane>,
+    /// Where it is told how the server is; a second one is a mistake.
+    pub operations: Vec<Operations>,
     /// The folder of templates; a second one is a mistake.
     pub views: Vec<Views>,
     /// Folders of static files.

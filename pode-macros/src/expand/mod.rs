@@ -18,6 +18,7 @@ pub(crate) mod folder;
 mod keyword;
 mod mount;
 mod on;
+mod operations;
 mod options;
 mod route;
 mod signal;
@@ -101,6 +102,7 @@ impl Expansion<'_> {
         statements.extend(certificate::crate_folder(model, &self.declared));
         statements.extend(model.endpoints.iter().map(|endpoint| self.endpoint(endpoint)));
         statements.extend(model.backplanes.iter().map(|backplane| self.backplane(backplane)));
+        statements.extend(model.operations.iter().map(|operations| self.operations(operations)));
         statements.extend(model.views.iter().map(|views| self.views(views)));
         statements.extend(model.publics.iter().map(|public| self.public(public)));
         statements.extend(model.mounts.iter().map(|mount| self.mount(mount)));

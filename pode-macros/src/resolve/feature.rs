@@ -51,7 +51,8 @@ fn needs(declaration: &Declaration) -> Vec<Need> {
             true => of_upstream(upstream),
             false => noun(Feature::Upstream, "an upstream"),
         },
-        Kind::Public(_)
+        Kind::Operations(_)
+        | Kind::Public(_)
         | Kind::Mount(_)
         | Kind::Signal(_)
         | Kind::On(_)

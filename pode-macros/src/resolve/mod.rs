@@ -14,6 +14,7 @@ mod endpoint;
 mod feature;
 mod mount;
 mod on;
+mod operations;
 pub(crate) mod options;
 mod path;
 mod public;
@@ -75,6 +76,9 @@ pub(crate) fn resolve(written: &Written, mistakes: &mut Mistakes) -> (Server, Pl
             Kind::Backplane(backplane) => resolver
                 .backplane(head, backplane, &written.server.name)
                 .map(|meant| model.backplanes.push(meant)),
+            Kind::Operations(operations) => {
+                resolver.operations(head, operations).map(|meant| model.operations.push(meant))
+            }
             Kind::Views(views) => resolver.views(head, views).map(|meant| model.views.push(meant)),
             Kind::Public(public) => {
                 resolver.public(head, public).map(|meant| model.publics.push(meant))

@@ -4,7 +4,7 @@
 //! handler, and rustc would report a misleading error.
 
 use pode_core::check::Code;
-use proc_macro2::{Delimiter, Ident, TokenTree};
+use proc_macro2::{Delimiter, Ident, Spacing, TokenTree};
 use syn::buffer::Cursor;
 use syn::parse::ParseStream;
 use syn::{Token, token};
@@ -72,5 +72,14 @@ pub(super) fn next_noun(mut cursor: Cursor<'_>) -> Option<Ident> {
         return None;
     }
     // Two words, or a word and a text, are never adjacent in Rust.
-    (behind.ident().is_some() || behind.literal().is_some()).then_some(noun)
+    let has_head = behind.ident().is_some() || behind.literal().is_some();
+    (has_head || noun == "operations" && begins_options(behind)).then_some(noun)
+}
+
+/// Tells whether `{ option: ` stands here: this noun has no other head, and a variable
+/// may be called like it, as in `match operations { … }`.
+fn begins_options(cursor: Cursor<'_>) -> bool {
+    let braces = cursor.group(Delimiter::Brace);
+    let mark = braces.and_then(|(inside, ..)| inside.ident()?.1.punct());
+    mark.is_some_and(|(mark, _)| mark.as_char() == ':' && mark.spacing() == Spacing::Alone)
 }

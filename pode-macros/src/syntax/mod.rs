@@ -16,6 +16,7 @@ mod forgotten;
 mod handler;
 mod mount;
 mod on;
+mod operations;
 mod options;
 mod public;
 mod route;
@@ -44,6 +45,7 @@ pub(crate) use endpoint::Endpoint;
 pub(crate) use handler::Action;
 pub(crate) use mount::Mount;
 pub(crate) use on::On;
+pub(crate) use operations::Operations;
 pub(crate) use options::{Field, Options};
 pub(crate) use public::Public;
 pub(crate) use route::Route;
@@ -85,6 +87,7 @@ pub(crate) struct Declaration {
 pub(crate) enum Kind {
     Endpoint(Endpoint),
     Backplane(Backplane),
+    Operations(Operations),
     Views(Views),
     Public(Public),
     Mount(Mount),
@@ -102,6 +105,7 @@ pub(crate) enum Kind {
 pub(crate) const NOUNS: [&str; 12] = [
     "endpoint",
     "backplane",
+    "operations",
     "views",
     "public",
     "mount",
@@ -258,6 +262,7 @@ impl Declaration {
         let kind = match noun.to_string().as_str() {
             "endpoint" => Kind::Endpoint(Endpoint::parse(input)?),
             "backplane" => Kind::Backplane(Backplane::parse(input)?),
+            "operations" => Kind::Operations(Operations::parse(input)?),
             "views" => Kind::Views(Views::parse(input)?),
             "public" => Kind::Public(Public::parse(input)?),
             "mount" => Kind::Mount(Mount::parse(input)?),
@@ -276,6 +281,7 @@ impl Declaration {
             kind,
             Kind::Endpoint(_)
                 | Kind::Backplane(_)
+                | Kind::Operations(_)
                 | Kind::Views(_)
                 | Kind::Public(_)
                 | Kind::Mount(_)

@@ -81,6 +81,7 @@ pub(crate) fn house(settings: Settings) -> ::pode::Server {
             ::pode::keyword::http,
             ::pode::keyword::endpoint,
             ::pode::keyword::http,
+            ::pode::keyword::operations,
             ::pode::keyword::endpoint,
             ::pode::keyword::ws,
             ::pode::keyword::endpoint,
@@ -277,6 +278,7 @@ pub(crate) fn house(settings: Settings) -> ::pode::Server {
                 },
             ),
         );
+    #[cfg(feature = "operations")] __declared.operations("inner");
     #[cfg(debug_assertions)]
     const _: fn() = || {
         let _ = ::core::include_bytes!(

@@ -54,6 +54,7 @@ fn each_word_needs_its_features_and_no_others() {
 
     check("endpoint http 8090;", &[]);
     check("public \"public\";", &[]);
+    check("endpoint inner http 9090; operations { endpoint: inner };", &[]);
     check("route POST \"/\" (form: Form, id: u8) => redirect \"/index\";", &[]);
     check("signal NEWS: News = \"/\"; on connect NEWS => greet;", &[]);
     check("timer \"tick\" every 5s => tick;", &[]);

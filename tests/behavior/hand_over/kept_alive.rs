@@ -85,3 +85,54 @@ async fn kept_connections_end_when_a_newer_process_takes_over() {
         assert!(!kept.hear(&answer).await.contains("connection: close"));
     }
 }
+
+/// A connection that the older process has accepted is the only way to ask it.
+#[tokio::test]
+async fn who_asks_how_a_server_is_reaches_the_process_that_serves() {
+    let folder = Folder::new("asked");
+    let older = Shop::start(&folder, LONG).await;
+    let address = older.operations;
+    let ask = async || {
+        let answer = get_at(address, "/_pode/ready").await;
+        (answer.status, answer.text().to_owned())
+    };
+    let ready = || (200, "ready".to_owned());
+    let get = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n");
+    let mut client = Client::connect_at(older.address, "/talk").await.unwrap();
+    let mut fresh = [Kept::connect(address).await, Kept::connect(address).await];
+    // Connections are accepted in order.
+    assert_eq!(ask().await, ready());
+
+    let mut newer = Shop::start(&folder, LONG).await;
+    assert_eq!(newer.operations, address);
+    for (connection, path, status, text) in [
+        (0, "/_pode/live", "200", "\r\n\r\nlive\n"),
+        (1, "/_pode/ready", "503", "\r\n\r\nanother process has taken over\n"),
+    ] {
+        fresh[connection].say(&get(path)).await;
+        let answer = fresh[connection].hear(text).await;
+        assert!(answer.starts_with(&format!("http/1.1 {status} ")), "{answer}");
+        fresh[connection].hear_end().await;
+    }
+    assert_eq!(ask().await, ready());
+    client.say("\"still here\"").await;
+    assert_eq!(client.text().await, "\"still here\"");
+
+    // Alone again, it is ready as before.
+    newer.process.kill().await;
+    older.process.says("goes on alone").await;
+    assert_eq!(ask().await, ready());
+
+    // None of those that ask the newer one is answered by the older one, which stops.
+    let newer = Shop::start(&folder, LONG).await;
+    older.process.signal("-TERM");
+    while !older.process.has_ended() {
+        assert_eq!(ask().await, ready());
+    }
+    assert_eq!(older.end().await.0, Some(0));
+    // The last one tells it itself.
+    let mut last = Client::connect_at(newer.address, "/talk").await.unwrap();
+    newer.process.signal("-TERM");
+    assert_eq!(last.close_code().await, 1001);
+    assert_eq!(newer.end().await.0, Some(0));
+}

@@ -44,6 +44,8 @@ pode_server! {
     };
     endpoint http "127.0.0.1:0";
     endpoint ws   "127.0.0.1:0";
+    endpoint inner http "127.0.0.2:0";
+    operations { endpoint: inner };
     state TICKS: Ticks = Ticks(folder.join("ticks"));
     state NOTES: Notes = Notes(folder.join("notes"));
     signal NEWS: u64 -> u64 = "/news" => async |event: SignalEvent<u64>, number: u64| {
@@ -189,6 +191,8 @@ impl Drop for Folder {
 pub(super) struct Shop {
     pub(super) process: Process,
     pub(super) address: SocketAddr,
+    /// Where it tells how it is.
+    pub(super) operations: SocketAddr,
 }
 
 impl Shop {
@@ -205,7 +209,10 @@ impl Shop {
     async fn begin(command: &mut Command) -> Shop {
         let process = Process::start(command);
         let address = process.address(Protocol::Ws).await;
-        Shop { process, address }
+        let line = process.says("listens on http://127.0.0.2:").await;
+        let (_, operations) = line.split_once("http://").unwrap();
+        let operations = operations.trim_end_matches('/').parse().unwrap();
+        Shop { process, address, operations }
     }
 
     /// Starts a process that may use one core only, or all of them.

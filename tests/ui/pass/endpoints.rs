@@ -46,7 +46,27 @@ pode_server! {
     signal RARE: String = "/";
 }
 
+pode_server! {
+    // PODE047, PODE135: an endpoint may tell how the server is, and do nothing else,
+    // and another one in other builds.
+    server watched;
+    endpoint ws 8091;
+    endpoint inner https 9090 { certificate: self_signed() };
+    #[cfg(any())]
+    endpoint other http 9091;
+    operations { endpoint: inner };
+    #[cfg(any())]
+    operations { endpoint: other };
+    signal TICKS: u8 = "/";
+    // PODE004: a variable may be called like it.
+    timer "tick" every 1s => async |operations: TimerEvent| match operations {
+        event if event.count() > 1 => event.send(TICKS, &2).await,
+        event => event.send(TICKS, &1).await,
+    };
+}
+
 #[test]
 fn can_be_made() {
     let _ = (endpoints("127.0.0.1:0".into()), clockwork(), sometimes(), NEWS);
+    let _ = (watched(), TICKS);
 }

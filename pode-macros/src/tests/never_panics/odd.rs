@@ -15,6 +15,7 @@ const ODD: &[&str] = &[
     "views",
     "public",
     "mount",
+    "operations",
     "route",
     "signal",
     "on",

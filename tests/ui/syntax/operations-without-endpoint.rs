@@ -1,0 +1,12 @@
+use pode::prelude::*;
+
+pode_server! {
+    server example;
+    endpoint inner http "127.0.0.1:9090";
+    operations inner;
+    route GET "/" => async |_| text("hello");
+}
+
+fn main() {
+    let _ = example();
+}
