@@ -274,7 +274,8 @@ keywords! {
     /// The answers are a line of text, never to be stored, also for HEAD; other methods
     /// get a 405. No handler runs for them. Any host will do in the request, such as the
     /// address of a container; for everything else at that endpoint, `hosts` holds.
-    /// Over TLS, whoever asks needs the client certificate that the endpoint
+    /// Where the limits of connections are reached, this endpoint still admits 16 more
+    /// at a time. Over TLS, whoever asks needs the client certificate that the endpoint
     /// requires, and with `proxy_protocol` the header. A server that is embedded by
     /// [`into_filter`](crate::Server::into_filter) has no endpoints, and doesn't answer.
     ///

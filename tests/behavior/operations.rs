@@ -17,14 +17,14 @@ pode_server! {
     server watched(gate: Arc<Barrier>) {
         // Longer than any test waits, so that an early end has the tested reason.
         stop_timeout: 1h,
-        limits: Limits { keep_alive_timeout: 1h },
+        limits: Limits { max_connections: 2, keep_alive_timeout: 1h },
     };
     endpoint http "127.0.0.1:0";
     endpoint ws   "127.0.0.1:0";
     endpoint inner http "127.0.0.1:0";
     operations { endpoint: inner };
     state GATE: Arc<Barrier> = gate;
-    signal NEWS: String = "/news";
+    signal NEWS: String = "/news" { heartbeat: 1h };
     route GET "/*rest" (rest: String) => async |_, rest: String| text(rest);
     // Two waits are where a test lets the request come in and go on.
     route GET "/slow" => async |event| {
@@ -134,4 +134,15 @@ async fn a_server_that_stops_tells_so_until_its_last_client_has_gone() {
     assert_eq!(client.close_code().await, 1001);
     within(stopped, "the stop").await.unwrap();
     assert!(TcpStream::connect(address).await.is_err());
+}
+
+#[tokio::test]
+async fn a_server_that_is_full_tells_how_it_is() {
+    let server = start(watched(Arc::new(Barrier::new(2)))).await;
+    let address = inner(&server);
+    let _first = Client::connect(&server, "/news").await;
+    let _second = Client::connect(&server, "/news").await;
+    for _ in 0..20 {
+        says(&get_at(address, "/_pode/ready").await, 200, "ready");
+    }
 }

@@ -22,6 +22,8 @@ pub(crate) struct ConnectionLimit {
     wording: LimitWording,
     /// The limit for which they count, too.
     parent: Option<Arc<ConnectionLimit>>,
+    /// The limit of those that neither of these admits.
+    spare: Option<Arc<ConnectionLimit>>,
     /// Whether any limit counts connections by address.
     by_address: bool,
     inside: Mutex<Inside>,
@@ -37,6 +39,16 @@ pub(crate) struct LimitWording {
     pub(crate) reached: &'static str,
     pub(crate) over: &'static str,
 }
+
+/// For the few connections of those who ask how a server is: it must be able to tell
+/// that when it is full.
+const SPARE: usize = 16;
+
+const OF_SPARE: LimitWording = LimitWording {
+    signal: None,
+    reached: "connections besides, where operations are answered, is reached, too",
+    over: "there is room again where operations are answered",
+};
 
 const OF_SERVER: LimitWording = LimitWording {
     signal: None,
@@ -83,7 +95,7 @@ pub(crate) enum LimitReached {
 impl ConnectionLimit {
     /// Makes a limit in all and for each address; `usize::MAX` is none.
     pub(crate) fn new(max: usize, max_per_address: usize, wording: LimitWording) -> Arc<Self> {
-        ConnectionLimit::limited(max, max_per_address, wording, None)
+        ConnectionLimit::limited(max, max_per_address, wording, None, None)
     }
 
     /// Makes the limit of a server whose system allows `allowed` connections.
@@ -105,9 +117,16 @@ impl ConnectionLimit {
             (usize::MAX, usize::MAX) => Arc::clone(self),
             _ => {
                 let parent = Some(Arc::clone(self));
-                ConnectionLimit::limited(max, max_per_address, self.wording, parent)
+                ConnectionLimit::limited(max, max_per_address, self.wording, parent, None)
             }
         }
+    }
+
+    /// Returns a limit that admits 16 connections more, whatever their address.
+    pub(crate) fn with_spare(self: &Arc<Self>) -> Arc<Self> {
+        let spare = Some(ConnectionLimit::new(SPARE, usize::MAX, OF_SPARE));
+        let parent = Some(Arc::clone(self));
+        ConnectionLimit::limited(usize::MAX, usize::MAX, self.wording, parent, spare)
     }
 
     fn limited(
@@ -115,6 +134,7 @@ impl ConnectionLimit {
         max_per_address: usize,
         wording: LimitWording,
         parent: Option<Arc<Self>>,
+        spare: Option<Arc<Self>>,
     ) -> Arc<Self> {
         let outer = parent.as_ref().is_some_and(|parent| parent.by_address);
         Arc::new(ConnectionLimit {
@@ -122,6 +142,7 @@ impl ConnectionLimit {
             max_per_address,
             wording,
             parent,
+            spare,
             by_address: max_per_address != usize::MAX || outer,
             inside: Mutex::default(),
             room: Notify::new(),
@@ -130,6 +151,16 @@ impl ConnectionLimit {
 
     /// Waits until another connection is allowed. Cancel safe.
     pub(crate) async fn room(&self) {
+        match &self.spare {
+            None => self.usual_room().await,
+            Some(spare) => tokio::select! {
+                () = self.usual_room() => {}
+                () = Box::pin(spare.room()) => {}
+            },
+        }
+    }
+
+    async fn usual_room(&self) {
         if let Some(parent) = &self.parent {
             Box::pin(parent.room()).await;
         }
@@ -159,7 +190,11 @@ impl ConnectionLimit {
         self: &Arc<Self>,
         address: Option<IpAddr>,
     ) -> Result<ConnectionPermit, LimitReached> {
-        Ok(ConnectionPermit { source: self.count(address.map(counted_as))? })
+        let source = self.count(address.map(counted_as)).or_else(|reached| {
+            let spare = self.spare.as_ref().ok_or(reached)?;
+            spare.count(None).map_err(|_| reached)
+        });
+        Ok(ConnectionPermit { source: source? })
     }
 
     fn count(self: &Arc<Self>, address: Option<IpAddr>) -> Result<Arc<Source>, LimitReached> {
@@ -451,6 +486,24 @@ mod tests {
         assert_eq!((endpoint.lock().all, server.lock().all), (1, 1));
         drop(other);
         assert_eq!((endpoint.lock().all, server.lock().all), (0, 0));
+    }
+
+    #[tokio::test]
+    async fn a_full_server_admits_some_where_it_tells_how_it_is() {
+        let server = ConnectionLimit::of_server(&limits(1, 1), 100);
+        let told = server.with_spare();
+        let usual = told.enter(address(1)).unwrap();
+        assert_eq!(server.enter(address(2)).unwrap_err(), LimitReached::All);
+        let mut spare: Vec<_> = (0..SPARE).map(|_| told.enter(address(1)).unwrap()).collect();
+        assert_eq!(told.enter(address(1)).unwrap_err(), LimitReached::All);
+        // Either makes room.
+        drop(spare.pop());
+        told.room().await;
+        spare.push(told.enter(address(1)).unwrap());
+        drop(usual);
+        told.room().await;
+        let _usual = told.enter(address(1)).unwrap();
+        assert_eq!(server.enter(address(2)).unwrap_err(), LimitReached::All);
     }
 
     /// Waits for a permit until none is expected any more.

@@ -222,7 +222,10 @@ impl Server {
         let told_by = declared.operations;
         let rules = listeners.iter().zip(&served).map(|(listener, (_, proxies, _))| {
             let limits = declared.limits_at(&listener.endpoints);
-            let connections = connections.at(&limits, &declared.limits());
+            let mut connections = connections.at(&limits, &declared.limits());
+            if is_named(told_by, &listener.endpoints) {
+                connections = connections.with_spare();
+            }
             ServeOptions { limits, connections, proxies: Arc::clone(proxies) }
         });
         let rules: Vec<_> = rules.collect();
