@@ -1,7 +1,7 @@
 //! Paths that belong to pode itself.
 
 use super::{Code, Diagnostic};
-use crate::model::{Place, Server};
+use crate::model::{Place, Public, Server};
 use crate::route_path::RoutePath;
 use crate::route_path::Segment;
 
@@ -16,6 +16,7 @@ pub(super) fn check(server: &Server, found: &mut Vec<Diagnostic>) {
     let publics = server.publics.iter().map(|public| (&public.prefix, public.prefix_place));
     let paths = routes.chain(signals).chain(mounts).chain(publics);
     found.extend(paths.filter_map(|(path, place)| reserved(path, place)));
+    found.extend(server.publics.iter().filter_map(reserved_file));
 }
 
 fn reserved(path: &RoutePath, place: Place) -> Option<Diagnostic> {
@@ -27,4 +28,18 @@ fn reserved(path: &RoutePath, place: Place) -> Option<Diagnostic> {
         }
         _ => None,
     }
+}
+
+/// Finds the first file that would appear there.
+fn reserved_file(public: &Public) -> Option<Diagnostic> {
+    // A whole folder that appears there is already reported.
+    if !public.prefix.segments().is_empty() {
+        return None;
+    }
+    let is_reserved = |path: &str| path.split('/').next() == Some(RESERVED_SEGMENT);
+    let file = public.folder.files().find(|file| is_reserved(&file.path))?;
+    let (path, file) = (public.path_of(file), public.folder.path_of(file));
+    let message = format!("path `{path}` of `{file}` belongs to pode itself");
+    let help = format!("give the folder `{RESERVED_SEGMENT}` another name");
+    Some(Diagnostic::new(Code::ReservedPath, public.folder.path.place, message, help))
 }
