@@ -293,6 +293,9 @@ keywords! {
     /// }
     /// # let _ = shop();
     /// ```
+    ///
+    /// `docs/behind-a-proxy.md` in the repository has lines for Kubernetes, HAProxy and
+    /// nginx.
     operations
 
     /// `views "folder";` names the folder of templates (feature `views`).
