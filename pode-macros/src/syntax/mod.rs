@@ -102,7 +102,7 @@ pub(crate) enum Kind {
 }
 
 /// Every noun, in the order a message lists them.
-pub(crate) const NOUNS: [&str; 12] = [
+pub(crate) const NOUNS: [&str; 13] = [
     "endpoint",
     "backplane",
     "operations",

@@ -11,11 +11,20 @@ pub(crate) enum Unready {
     /// Another process accepts its connections.
     HandedOver,
     Stopping,
+    /// What it sends doesn't come back from the backplane.
+    #[cfg(feature = "redis")]
+    CutOff,
 }
 
 impl Unready {
     /// In the order in which they are told, if there are several.
-    const ALL: [Unready; 3] = [Unready::Failed, Unready::HandedOver, Unready::Stopping];
+    const ALL: &[Unready] = &[
+        Unready::Failed,
+        Unready::HandedOver,
+        Unready::Stopping,
+        #[cfg(feature = "redis")]
+        Unready::CutOff,
+    ];
 
     /// Returns what a load balancer is told.
     pub(crate) fn words(self) -> &'static str {
@@ -23,6 +32,8 @@ impl Unready {
             Unready::Failed => "a part of the server has failed",
             Unready::HandedOver => "another process has taken over",
             Unready::Stopping => "stopping",
+            #[cfg(feature = "redis")]
+            Unready::CutOff => "the backplane can't be reached",
         }
     }
 
@@ -54,7 +65,7 @@ impl Readiness {
 
     /// Returns the most important reason.
     pub(crate) fn unready(&self) -> Option<Unready> {
-        Unready::ALL.into_iter().find(|reason| self.has(*reason))
+        Unready::ALL.iter().copied().find(|reason| self.has(*reason))
     }
 }
 
@@ -66,7 +77,7 @@ mod tests {
     fn each_part_takes_back_its_own_reason() {
         let readiness = Readiness::default();
         assert_eq!(readiness.unready(), None);
-        for reason in Unready::ALL.into_iter().rev() {
+        for reason in Unready::ALL.iter().copied().rev() {
             readiness.report(reason);
             readiness.report(reason);
             assert_eq!(readiness.unready(), Some(reason));
@@ -75,7 +86,7 @@ mod tests {
         assert_eq!(readiness.unready(), Some(Unready::Failed));
         readiness.take_back(Unready::Failed);
         assert_eq!(readiness.unready(), Some(Unready::Stopping));
-        readiness.take_back(Unready::Stopping);
+        Unready::ALL.iter().for_each(|reason| readiness.take_back(*reason));
         assert_eq!(readiness.unready(), None);
     }
 }

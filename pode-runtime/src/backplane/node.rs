@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use pode_core::hub::Channel;
 use tokio::sync::{Notify, watch};
-use tokio::time::Instant;
 
 use super::carrier::{Carrier, EntryId};
 use crate::app::tickets::Tickets;
@@ -31,8 +30,8 @@ pub(crate) struct Node<C> {
     /// One stream for each, and one more for the nodes.
     pub(super) channels: Vec<Channel<Envelope>>,
     pub(super) progress: watch::Sender<Progress>,
-    /// When this node last read its own beat.
-    pub(super) heard: watch::Sender<Option<Instant>>,
+    /// How many of its own beats this node has read.
+    pub(super) heard: watch::Sender<u64>,
     announcements: Mutex<Vec<Option<Announcement>>>,
     /// Why it can't append, and whether it never will.
     pub(super) trouble: watch::Sender<Option<(String, bool)>>,
@@ -67,7 +66,7 @@ impl<C: Carrier> Node<C> {
             tickets: Arc::clone(tickets),
             channels,
             progress: watch::Sender::default(),
-            heard: watch::Sender::new(None),
+            heard: watch::Sender::new(0),
             announcements: Mutex::new(vec![None; streams]),
             trouble: watch::Sender::new(None),
             announced: Notify::new(),
@@ -95,11 +94,6 @@ impl<C: Carrier> Node<C> {
     /// Returns why it can't append, if it can't.
     pub(crate) fn trouble(&self) -> Option<String> {
         self.trouble.borrow().as_ref().map(|(reason, _)| reason.clone())
-    }
-
-    /// Returns whether what this node appends comes back.
-    pub(crate) fn is_connected(&self) -> bool {
-        self.heard.borrow().is_some_and(|heard| heard.elapsed() < CUT_OFF)
     }
 
     /// Has it said that messages of a stream are lost, until somebody has in that term.

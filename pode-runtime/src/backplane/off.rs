@@ -1,6 +1,9 @@
 //! Stands in for the backplane where no feature brings one: there is none.
 
+use std::sync::Arc;
+
 use crate::app::context::Context;
+use crate::app::readiness::Readiness;
 use crate::base::error::StartError;
 use crate::base::supervisor::Failure;
 
@@ -16,6 +19,7 @@ impl Backplane {
         self,
         _: &str,
         _: &Context,
+        _: &Arc<Readiness>,
         _: &Failure,
     ) -> Result<RunningBackplane, StartError> {
         match self {}

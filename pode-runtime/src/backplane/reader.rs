@@ -6,7 +6,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use pode_core::SendError;
 use pode_core::hub::{Channel, Parcel};
-use tokio::time::Instant;
 
 use super::carrier::{Carrier, EntryId, Opened, Read, Reader, Term};
 use super::entry::{self, Found, Origin, Sealed};
@@ -149,7 +148,7 @@ impl<C: Carrier> NodeReader<C> {
             Found::Lost { from } => self.lose(index, id, from, origin.epoch).await,
             Found::Alive => {
                 if origin.node == self.node.id {
-                    self.node.heard.send_replace(Some(Instant::now()));
+                    self.node.heard.send_modify(|beats| *beats += 1);
                 }
                 Ok(())
             }

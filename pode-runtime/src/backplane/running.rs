@@ -6,17 +6,18 @@ use std::time::Duration;
 use pode_core::hub::Channel;
 use pode_core::redis_url::RedisUrlError;
 use pode_core::{RedisUrl, SendError};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::carrier::{Carrier, CarrierError};
-use super::node::Node;
+use super::node::{CUT_OFF, Node};
 use super::options::{Backplane, BackplaneStart};
 use super::reader::NodeReader;
 use super::redis::Redis;
 use super::writer::NodeWriter;
 use crate::app::context::Context;
+use crate::app::readiness::{Readiness, Unready};
 use crate::base::error::StartError;
 use crate::base::supervisor::{Failure, caught};
 use crate::push::engine::Envelope;
@@ -27,7 +28,7 @@ const START_TIMEOUT: Duration = Duration::from_secs(10);
 /// A node that carries messages as long as this lives.
 pub(crate) struct RunningBackplane {
     node: Arc<Node<Redis>>,
-    _task: JoinSet<()>,
+    _tasks: JoinSet<()>,
     /// Where it is, without user and password.
     url: String,
     start: BackplaneStart,
@@ -50,6 +51,18 @@ pub(super) async fn carry<C: Carrier>(node: Arc<Node<C>>) -> SendError {
     }
 }
 
+/// Reports whether what the node appends comes back.
+async fn watch(mut heard: watch::Receiver<u64>, readiness: Arc<Readiness>) {
+    readiness.report(Unready::CutOff);
+    loop {
+        match timeout(CUT_OFF, heard.changed()).await {
+            Ok(Ok(())) => readiness.take_back(Unready::CutOff),
+            Ok(Err(_)) => return,
+            Err(_) => readiness.report(Unready::CutOff),
+        }
+    }
+}
+
 impl Backplane {
     /// Begins to carry what a server sends.
     ///
@@ -60,6 +73,7 @@ impl Backplane {
         self,
         server: &str,
         context: &Context,
+        readiness: &Arc<Readiness>,
         failure: &Failure,
     ) -> Result<RunningBackplane, StartError> {
         let Backplane { url, options } = self;
@@ -76,14 +90,15 @@ impl Backplane {
         let carrier = Redis::new(parsed, name, streams, options.kept_messages).map_err(unusable)?;
         let node = Node::new(carrier, signals, tickets);
         let (running, failure) = (Arc::clone(&node), failure.clone());
-        let mut task = JoinSet::new();
-        task.spawn(async move {
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async move {
             // It ends when nobody receives any more.
             if let Err(panic) = caught(carry(running)).await {
                 failure.report("the backplane", format!("it panicked: {}", panic.words()));
             }
         });
-        Ok(RunningBackplane { node, _task: task, url, start: options.start })
+        tasks.spawn(watch(node.heard.subscribe(), Arc::clone(readiness)));
+        Ok(RunningBackplane { node, _tasks: tasks, url, start: options.start })
     }
 }
 

@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::memory::{Dice, Memory};
-use super::node::Node;
+use super::node::{CUT_OFF, Node};
 use super::running::carry;
 use crate::app::context::context_of;
 use crate::push::engine::{Command, Envelope, Why};
@@ -227,7 +227,10 @@ impl World {
         self.carrier.set_faults(0);
         sleep(Duration::from_secs(45)).await;
         for life in &self.lives {
-            assert!(life.node.is_connected(), "{} is connected", life.name);
+            let mut heard = life.node.heard.subscribe();
+            heard.mark_unchanged();
+            let beat = timeout(CUT_OFF, heard.changed()).await;
+            assert!(beat.is_ok(), "{} is connected", life.name);
             for path in PATHS {
                 life.node.signals.send(path, &format!("{}:0", life.name)).await.unwrap();
             }

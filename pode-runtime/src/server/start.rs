@@ -233,11 +233,13 @@ impl Server {
         let failure = Failure::default();
         let watchdog = Watchdog::start().map_err(|source| StartError::Runtime { source })?;
         let context = declared.context(&signals, views, client_ids);
+        let readiness = Arc::<Readiness>::default();
         let tickets = &context.tickets;
         let engine = declared.start_engine(receivers, tickets, &failure, watchdog.as_ref())?;
         let backplane = declared.backplane.take();
-        let backplane =
-            backplane.map(|it| it.begin(declared.name, &context, &failure)).transpose()?;
+        let backplane = backplane
+            .map(|it| it.begin(declared.name, &context, &readiness, &failure))
+            .transpose()?;
         if let Some(backplane) = &backplane {
             backplane.started().await?;
         }
@@ -263,7 +265,6 @@ impl Server {
         let alone = watch::Sender::new(true);
         let tls = listeners.iter().filter(|_| renews).filter_map(|listener| listener.tls.clone());
         let renewal = Renewal::start(tls);
-        let readiness = Arc::<Readiness>::default();
         let mut last_answers = JoinSet::new();
         let mut endpoints = Vec::new();
         let mut tasks = Vec::new();
@@ -395,11 +396,13 @@ impl Server {
         let failure = Failure::default();
         let watchdog = Watchdog::start().map_err(|source| StartError::Runtime { source })?;
         let context = declared.context(&signals, views, client_ids);
+        let readiness = Arc::<Readiness>::default();
         let tickets = &context.tickets;
         let engine = declared.start_engine(receivers, tickets, &failure, watchdog.as_ref())?;
         let backplane = declared.backplane.take();
-        let backplane =
-            backplane.map(|it| it.begin(declared.name, &context, &failure)).transpose()?;
+        let backplane = backplane
+            .map(|it| it.begin(declared.name, &context, &readiness, &failure))
+            .transpose()?;
         let Declared { timers, schedules, upstreams: upstream_tasks, .. } = declared;
         let stopping = watch::Sender::new(None);
         let gate = JobGate::default();
