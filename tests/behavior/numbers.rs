@@ -28,6 +28,7 @@ pode_server! {
     signal COUNT: u64 -> u64 = "/count" { history_messages: 100_000 } => count;
     signal LATE:  u64 -> u64 = "/late" => late;
     signal KEPT:  u64 -> u64 = "/kept" => keep;
+    signal JUDGED: String -> String = "/judged" => judge;
     signal ROOM:  u64 -> u64 = "/rooms/:room" (room: u32) { history_messages: 10 } => async |event: SignalEvent<u64>, _: u32, number: u64| {
         event.reply(&number).await
     };
@@ -91,6 +92,17 @@ async fn keep(event: SignalEvent<u64>, number: u64) -> Result<(), SendError> {
         event.reply(&number).await?;
     }
     Ok(())
+}
+
+/// Closes its client or has it join a group, when the test says so.
+async fn judge(event: SignalEvent<String>, verdict: String) -> Result<(), SendError> {
+    let desk = event.state(DESK);
+    desk.begun.notify_one();
+    desk.go.notified().await;
+    match &*verdict {
+        "close" => event.client().close(4403, "go away").await,
+        _ => event.client().join_group("judged").await,
+    }
 }
 
 /// Somewhere between 0 and `below`, in an order of its own.
@@ -238,48 +250,17 @@ async fn a_message_is_acknowledged_when_its_handler_has_returned() {
 
 /// The network has lost a connection, and the server doesn't know.
 #[tokio::test]
-async fn who_comes_back_is_let_in_when_nothing_of_it_is_being_handled() {
+async fn who_comes_back_is_let_in_while_its_message_is_being_handled() {
     let desk = Arc::<Desk>::default();
     let server = start(counter(Arc::clone(&desk))).await;
     let (mut lost, hello) = connect(&server, "/late", "pode.v1").await;
     lost.say_all([r#"{"n":1,"data":7}"#, r#"{"n":2,"data":8}"#].map(str::to_owned)).await;
     within(desk.begun.notified(), "a message").await;
-    let offered = ticket(&hello);
-    let mut coming = Box::pin(connect(&server, "/late", &offered));
-    tokio::select! {
-        biased;
-        _ = &mut coming => panic!("its message is still being handled"),
-        () = tokio::time::sleep(Duration::from_millis(200)) => {}
-    }
-    desk.go.notify_one();
-    let (mut client, hello) = within(coming, "the hello").await;
-    assert_eq!((&hello["heard"], &hello["known"]), (&json!(1), &json!(true)));
-    // What waited at the other connection is its client's to send again.
-    client.say(r#"{"n":2,"data":8}"#).await;
-    within(desk.begun.notified(), "a message").await;
-    desk.go.notify_one();
-    let mut told = hear(&mut client).await;
-    while told["ack"] != 2 {
-        assert_eq!(told, json!({ "re": 2, "data": 8 }));
-        told = hear(&mut client).await;
-    }
-    assert_eq!(*desk.seen.lock().unwrap(), [(Some(1), 7), (Some(2), 8)]);
-    assert_eq!(hear(&mut lost).await["re"], 1);
-    assert_eq!(lost.close_code().await, 4409);
-    server.stop().await;
-}
-
-/// It is let in, but the handler doesn't see its message twice.
-#[tokio::test]
-async fn a_message_that_takes_longer_than_a_claim_waits_is_handled_once() {
-    let desk = Arc::<Desk>::default();
-    let server = start(counter(Arc::clone(&desk))).await;
-    let (mut lost, hello) = connect(&server, "/late", "pode.v1").await;
-    lost.say(r#"{"n":1,"data":7}"#).await;
-    within(desk.begun.notified(), "a message").await;
     let (mut client, hello) = connect(&server, "/late", &ticket(&hello)).await;
     let told = (&hello["heard"], &hello["handling"], &hello["known"]);
     assert_eq!(told, (&json!(0), &json!(1), &json!(true)));
+    assert_eq!(lost.close_code().await, 4409);
+    // What waited at the other connection is its client's to send again.
     client.say_all([r#"{"n":1,"data":7}"#, r#"{"n":2,"data":8}"#].map(str::to_owned)).await;
     desk.go.notify_one();
     within(desk.begun.notified(), "the next message").await;
@@ -290,6 +271,31 @@ async fn a_message_that_takes_longer_than_a_claim_waits_is_handled_once() {
     }
     assert_eq!(replies, [1, 2]);
     assert_eq!(*desk.seen.lock().unwrap(), [(Some(1), 7), (Some(2), 8)]);
+    server.stop().await;
+}
+
+/// Its client is cut, or cuts, while it judges a message.
+#[tokio::test]
+async fn what_a_handler_does_to_its_client_concerns_the_connection_that_came_back() {
+    let desk = Arc::<Desk>::default();
+    let server = start(counter(Arc::clone(&desk))).await;
+    let come_back = async |first: &str| {
+        let (mut lost, hello) = connect(&server, "/judged", "pode.v1").await;
+        lost.say(first).await;
+        within(desk.begun.notified(), "a message").await;
+        let (mut client, _) = connect(&server, "/judged", &ticket(&hello)).await;
+        client.say(first).await;
+        client
+    };
+    let mut client = come_back(r#"{"n":1,"data":"join"}"#).await;
+    desk.go.notify_one();
+    while hear(&mut client).await.get("ack").is_none() {}
+    server.signals().send(JUDGED, &"to the group".to_owned()).to_group("judged").await.unwrap();
+    assert_eq!(hear(&mut client).await["data"], "to the group");
+
+    let mut client = come_back(r#"{"n":1,"data":"close"}"#).await;
+    desk.go.notify_one();
+    assert_eq!(client.close_code().await, 4403);
     server.stop().await;
 }
 

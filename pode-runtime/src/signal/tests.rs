@@ -26,7 +26,7 @@ use crate::push::session::{DisconnectReason, Incoming, Session};
 use crate::signal::session::{ClientSession, Handlers};
 
 /// Of some handlers.
-const LONGER_THAN_A_CLAIM_WAITS: Duration = Duration::from_secs(8);
+const LONG: Duration = Duration::from_secs(8);
 
 #[derive(Clone, Copy, Debug)]
 enum Step {
@@ -98,7 +98,7 @@ impl Process {
                     yield_now().await;
                 }
                 if payload % 11 == 7 {
-                    sleep(LONGER_THAN_A_CLAIM_WAITS).await;
+                    sleep(LONG).await;
                 }
                 seen.lock().unwrap().push(Seen::Returned { payload });
                 Ok(())
@@ -314,7 +314,7 @@ impl World {
                     while let Some(id) = asked.recv().await {
                         let (from, to) = (Arc::clone(&from), Arc::clone(&to));
                         tokio::spawn(async move {
-                            match from.sequences.give(id).await {
+                            match from.sequences.give(id) {
                                 Some(left) => to.sequences.take(left),
                                 None => to.sequences.miss(id),
                             }

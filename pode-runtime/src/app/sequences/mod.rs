@@ -2,8 +2,8 @@
 //!
 //! They are handled in order, so one number says all: up to which they are handled.
 //! One connection at a time holds a sequence, and none before: what came by those is
-//! handled no more. Only a message whose handler has begun is, and whoever has claimed
-//! the sequence meanwhile waits for it.
+//! handled no more. Only a message whose handler has begun is: whoever has claimed the
+//! sequence meanwhile is told of it, and what comes next waits for it.
 //!
 //! Here is which there are, and who has them; a `sequence` knows its messages.
 
@@ -20,19 +20,15 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout;
 
 pub(crate) use self::sequence::{Heard, Hold, Place};
 use self::sequence::{Holder, Sequence};
 use crate::base::seconds::seconds;
 use crate::push::engine::random_epoch;
 
-/// How long a claim waits for the message that is being handled, and for the answer of
-/// another process.
-const CLAIM_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// How long that one waits, so that its answer comes in time.
-const GIVE_TIMEOUT: Duration = Duration::from_secs(4);
+/// How long a claim waits for the answer of another process.
+const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long a sequence is kept without a connection at least, in seconds.
 const MIN_KEPT_SECONDS: u32 = 120;
@@ -102,12 +98,6 @@ pub(crate) struct Left {
     pub(crate) seconds: u32,
 }
 
-/// A claim that may be dropped before it is done.
-struct Claim<'sequences> {
-    sequences: &'sequences Sequences,
-    hold: Option<Hold>,
-}
-
 impl Sequences {
     fn known(&self) -> MutexGuard<'_, Known> {
         // No code that holds the lock can panic midway.
@@ -127,15 +117,13 @@ impl Sequences {
         NonZero::new(before + 1).expect("not so many connections come")
     }
 
-    /// Claims a sequence from whoever holds it; returns how far it is handled, too. Waits
-    /// at most five seconds for a message that is being handled.
+    /// Claims a sequence from whoever holds it; returns how far it is handled, too.
     ///
-    /// `None` if it isn't known, or if another process has it, or doesn't say in that
-    /// time whether it has. Cancel safe.
+    /// `None` if it isn't known, or if another process has it, or doesn't say in five
+    /// seconds whether it has. Cancel safe.
     pub(crate) async fn claim(&self, id: SequenceId, kept_seconds: u32) -> Option<(Hold, Heard)> {
-        let until = Instant::now() + CLAIM_TIMEOUT;
-        timeout_at(until, self.fetch(id)).await.ok()?;
-        self.claim_here(id, kept_seconds, until).await
+        timeout(FETCH_TIMEOUT, self.fetch(id)).await.ok()?;
+        self.claim_here(id, kept_seconds)
     }
 
     /// Takes a sequence that isn't here from where it may be.
@@ -154,23 +142,16 @@ impl Sequences {
         let _ = taken.await;
     }
 
-    async fn claim_here(
-        &self,
-        id: SequenceId,
-        kept_seconds: u32,
-        until: Instant,
-    ) -> Option<(Hold, Heard)> {
+    fn claim_here(&self, id: SequenceId, kept_seconds: u32) -> Option<(Hold, Heard)> {
         let holder = self.next_holder();
         let sequence = self.known().claim(id, holder)?;
-        let hold = Hold { id, holder, sequence: Some(Arc::clone(&sequence)), kept_seconds };
-        let mut claim = Claim { sequences: self, hold: Some(hold) };
-        let _ = timeout_at(until, sequence.is_free()).await;
-        Some((claim.hold.take()?, sequence.go_on()))
+        let heard = sequence.go_on();
+        Some((Hold { id, holder, sequence: Some(sequence), kept_seconds }, heard))
     }
 
     /// Gives a sequence to another process: what comes for it here is handled no more.
-    pub(crate) async fn give(&self, id: SequenceId) -> Option<Left> {
-        let (hold, heard) = self.claim_here(id, 0, Instant::now() + GIVE_TIMEOUT).await?;
+    pub(crate) fn give(&self, id: SequenceId) -> Option<Left> {
+        let (hold, heard) = self.claim_here(id, 0)?;
         if let Some(sequence) = &hold.sequence {
             sequence.state().given = Some(heard);
         }
@@ -243,14 +224,6 @@ impl Sequences {
         let Hold { id, holder, sequence, .. } = hold;
         let sequence = sequence.get_or_insert_with(|| self.known().enter(*id, *holder));
         sequence.receive(*holder, number)
-    }
-}
-
-impl Drop for Claim<'_> {
-    fn drop(&mut self) {
-        if let Some(hold) = &self.hold {
-            self.sequences.leave(hold);
-        }
     }
 }
 

@@ -76,7 +76,7 @@ pub(crate) enum Place {
 pub(crate) struct Heard {
     /// The number of the last one that is.
     pub(crate) number: u64,
-    /// That of one that has been waited for in vain, and isn't handled again.
+    /// That of one that is being handled, and isn't handled again.
     pub(crate) handling: Option<u64>,
 }
 

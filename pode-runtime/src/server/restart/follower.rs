@@ -101,10 +101,9 @@ impl Follower {
         // Each waits for the end of a handler.
         let given = received(claimed).flat_map_unordered(MAX_CLAIMS, |id| {
             let given = self.sequences.give(id);
-            let given =
-                given.map(move |left| left.map_or(Frame::Missed { sequence: id }, Frame::Left));
+            let given = given.map_or(Frame::Missed { sequence: id }, Frame::Left);
             let finished = self.sequences.finish(id).map(|left| left.map(Frame::Left));
-            Box::pin(stream::once(given).chain(stream::once(finished).filter_map(ready)))
+            Box::pin(stream::once(ready(given)).chain(stream::once(finished).filter_map(ready)))
         });
         let mut taking = std::pin::pin!(async {
             loop {
