@@ -284,7 +284,7 @@ keywords! {
     /// |---|---|
     /// | `ByClient { code }` | sent a close frame, maybe with a code |
     /// | `ByServer { code }` | was closed by a handler, for its `idle_timeout` (1000), for another client with its id (1008; by `pode.v1` 4001, or 4409 for its own next connection) or after a failure (1011) |
-    /// | `Error { code }` | broke a rule or a limit: 1002, 1003, 1007, 1008, 1009, and 4429 by `pode.v1` |
+    /// | `Error { code }` | broke a rule or a limit: 1002, 1003, 1007, 1008, 1009, and by `pode.v1` 4408 or 4429 |
     /// | `Lagged` | read too slowly (1013) |
     /// | `TimedOut` | answered no heartbeat, and its connection was reset |
     /// | `Stopped` | was there when the server stopped (1001) or handed over (1012) |

@@ -54,6 +54,8 @@ impl Close {
     pub const TOO_MANY_EMPTY: Close = Close::new(1008, "too many empty frames");
     /// The rest of a message arrives too slowly: 1008.
     pub const TRICKLES: Close = Close::new(1008, "the message comes too slowly");
+    /// The same for a client of `pode.v1`: 4408, so that it comes back, as its link is slow.
+    pub const TRICKLES_V1: Close = Close::new(4408, "the message comes too slowly");
     /// The client has sent no message for as long as it may: 1000.
     pub const IDLE: Close = Close::new(1000, "nothing was said for too long");
     /// The server made a mistake itself: 1011.

@@ -139,7 +139,7 @@ pub enum DisconnectReason {
         /// The close code: 1002 for a malformed frame, 1003 for a message to a
         /// signal that takes none, 1007 for text that is not UTF-8, or no message of
         /// `pode.v1` where the client speaks that, 1008 for too many messages (4429
-        /// by `pode.v1`), a message that comes too slowly or too many empty frames,
+        /// by `pode.v1`), a message that comes too slowly (4408) or too many empty frames,
         /// 1009 for a message that is too big.
         code: u16,
     },

@@ -55,7 +55,9 @@ pub struct SignalOptions {
     /// seconds by default. A client that shows no liveness until the next ping is
     /// dropped. Anything that it sends counts, and so does taking queued data.
     /// Browsers answer pings by themselves. The heartbeat also closes a client whose
-    /// message has begun but comes at fewer than 128 bytes a second (close code 1008).
+    /// message has begun but comes at fewer than 128 bytes a second (close code 1008; by
+    /// `pode.v1` 4408). The time in which it isn't read, as its handlers are slow, doesn't
+    /// count.
     ///
     /// With [`Duration::ZERO`], never: then a connection that the network has lost
     /// stays and counts for ever, and clients of `pode.v1` get no new tickets.

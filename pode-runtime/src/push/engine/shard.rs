@@ -27,6 +27,7 @@ use super::NewSubscriber;
 use super::behind::{LogReader, Read};
 use super::client::{Client, Progress, ReceiveContext, Taken};
 use super::envelope::Envelope;
+use super::form::Form;
 use super::inbox::Inbox;
 use super::path::{CountedClient, Path, Placement};
 use super::policy::SubscriberPolicy;
@@ -359,7 +360,11 @@ impl Shard {
             }
             dead.into_iter().for_each(|place| self.remove(place));
             for place in trickling {
-                self.end(place, &Close::TRICKLES, DisconnectReason::Error { code: 1008 });
+                let (close, code) = match self.client(place).form() {
+                    Form::Plain => (Close::TRICKLES, 1008),
+                    Form::V1 => (Close::TRICKLES_V1, 4408),
+                };
+                self.end(place, &close, DisconnectReason::Error { code });
             }
         }
         for Path { log, .. } in &self.paths {

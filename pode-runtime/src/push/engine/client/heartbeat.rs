@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::super::form::{self, Form};
-use super::{Client, Liveness};
+use super::{Client, Liveness, Reading};
 
 /// A ping without a payload.
 const PING: &[u8] = b"\x89\0";
@@ -44,8 +44,11 @@ impl Client {
     }
 
     /// Returns whether a message that has begun got fewer than these bytes
-    /// since the last call.
+    /// since the last call, although it was read.
     pub(in super::super) fn trickles(&mut self, least_bytes: usize) -> bool {
+        if self.reading != Reading::Frames || self.is_held() {
+            self.decoder.excuse();
+        }
         self.is_open() && self.decoder.falls_behind(least_bytes)
     }
 

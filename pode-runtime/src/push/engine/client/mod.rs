@@ -373,10 +373,7 @@ impl Client {
                     return Progress::Waits;
                 }
             }
-            // The next frame is decoded once the socket has taken the pong: so
-            // a flood of pings is slowed to the pace at which its sender reads.
-            // Messages are read at the pace of their handler.
-            if self.reading.has_ended() || self.has_pong() || self.is_full() {
+            if self.reading.has_ended() || self.is_held() {
                 self.decoder.excuse();
                 return waits;
             }
@@ -405,8 +402,12 @@ impl Client {
         Progress::Again
     }
 
-    fn has_pong(&self) -> bool {
-        self.send_queue.as_ref().is_some_and(|send_queue| send_queue.pong.is_some())
+    /// Whether its next frame has to wait. It is decoded once the socket has taken the
+    /// pong: so a flood of pings is slowed to the pace at which its sender reads. Messages
+    /// are read at the pace of their handler.
+    fn is_held(&self) -> bool {
+        let has_pong = self.send_queue.as_ref().is_some_and(|queue| queue.pong.is_some());
+        has_pong || self.is_full()
     }
 
     fn is_done(&self) -> bool {

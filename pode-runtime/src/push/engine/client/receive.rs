@@ -45,7 +45,7 @@ impl Client {
     /// Decodes and handles frames from the client.
     pub(super) fn receive(&mut self, mut bytes: &mut [u8], context: &ReceiveContext<'_>) {
         while self.reading == Reading::Frames {
-            if self.has_pong() || self.is_full() {
+            if self.is_held() {
                 self.unread = (!bytes.is_empty()).then(|| Box::new((&*bytes).into()));
                 return;
             }

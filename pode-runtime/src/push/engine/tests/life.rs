@@ -1,6 +1,13 @@
 //! Pings and pongs: those of clients, and those of the heartbeat.
 
+use std::task::Waker;
+
+use pode_core::frame::Close;
+use tokio::task::JoinHandle;
+
 use super::*;
+use crate::push::raw_message::RawMessage;
+use crate::push::session::{Fault, Incoming};
 
 const HEARTBEAT: Duration = Duration::from_secs(25);
 
@@ -125,4 +132,105 @@ async fn whoever_takes_what_waits_is_there() {
     let mut rest = Vec::new();
     slow.0.read_to_end(&mut rest).await.unwrap();
     server.stop().await;
+}
+
+/// A session whose handler never returns; it takes no longer text than one byte.
+#[derive(Debug)]
+struct Busy;
+
+impl Session for Busy {
+    fn accept(&mut self, message: RawMessage) -> Result<Option<Incoming>, Fault> {
+        match &message {
+            RawMessage::Text(text) if text.len() > 1 => {
+                Err(Fault { message: None, close: Close::NOT_V1 })
+            }
+            _ => Ok(Some(Incoming::plain(message))),
+        }
+    }
+
+    fn handle(&self, _: Vec<Incoming>, _: Waker) -> JoinHandle<()> {
+        tokio::spawn(pending())
+    }
+
+    fn handled(&self) -> Option<u64> {
+        None
+    }
+
+    fn acknowledge(&mut self, _: u64) -> bool {
+        false
+    }
+
+    fn sequence(&self) -> Option<[u8; 16]> {
+        None
+    }
+
+    fn leave(&mut self, _: DisconnectReason, _: Option<JoinHandle<()>>, _: Vec<Incoming>) {}
+}
+
+/// Adds a client whose first message is handled for ever, to a server that takes messages
+/// of 100 bytes.
+async fn join_busy(heartbeat: Duration, speaks: Speaks) -> (Server, Peer<DuplexStream>) {
+    let accepts = AcceptPolicy::Messages { max_bytes: 100, max_frame_bytes: 100 };
+    let policy = SubscriberPolicy { accepts, ..policy(QueueLimits::default(), heartbeat) };
+    let server = Server::start_with(1, policy);
+    let session: Option<Box<dyn Session>> = Some(Box::new(Busy));
+    let new_subscriber = NewSubscriber { speaks, session, ..new_subscriber() };
+    let peer = server.enter_as(new_subscriber, None, None, 10_000).await;
+    (server, peer)
+}
+
+/// Sends bytes in two parts that come one after the other.
+async fn say_in_two(peer: &mut Peer<DuplexStream>, bytes: &[u8]) {
+    let (first, rest) = bytes.split_at(bytes.len() - 1);
+    for part in [first, rest] {
+        peer.0.write_all(part).await.unwrap();
+        sleep(Duration::from_millis(100)).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_isnt_read_doesnt_send_too_slowly() {
+    let (_server, mut peer) = join_busy(HEARTBEAT, Speaks::Plain).await;
+    say_in_two(&mut peer, &masked(TEXT, b"1")).await;
+    // The last one for which there is room is kept by the decoder.
+    say_in_two(&mut peer, &masked(TEXT, b"2").repeat(64)).await;
+    peer.say(TEXT, b"3").await;
+    for _ in 0..4 {
+        assert_eq!(peer.receive().await, Some((PING, Vec::new())));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_to_be_told_of_its_fault_doesnt_send_too_slowly() {
+    let (_server, mut peer) = join_busy(Duration::from_secs(1), Speaks::Plain).await;
+    peer.say(TEXT, b"1").await;
+    say_in_two(&mut peer, &masked(TEXT, b"no message")).await;
+    let last = loop {
+        match peer.receive().await.unwrap() {
+            (PING, _) => peer.say(PONG, b"").await,
+            (_, payload) => break payload,
+        }
+    };
+    assert_eq!(last, Close::NOT_V1.frame()[2..]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_sends_too_slowly_is_told_whether_to_come_back() {
+    let both =
+        [(Speaks::Plain, Close::TRICKLES), (Speaks::V1 { is_set: false }, Close::TRICKLES_V1)];
+    for (speaks, close) in both {
+        let (_server, mut peer) = join_busy(HEARTBEAT, speaks).await;
+        for byte in &masked(TEXT, &[b'1'; 100])[..20] {
+            // In the end, nobody is there.
+            let _ = peer.0.write_all(&[*byte]).await;
+            sleep(Duration::from_secs(4)).await;
+        }
+        let last = loop {
+            match peer.receive().await.unwrap() {
+                (CLOSE, payload) => break payload,
+                (first, _) => assert!([PING, TEXT].contains(&first)),
+            }
+        };
+        assert_eq!(last, close.frame()[2..]);
+    }
 }
