@@ -30,6 +30,9 @@ async fn greet(event: ConnectEvent<Line>) -> Result<(), EventError> {
     if event.query() == "stranger" {
         return Err(EventError::new(401, "who are you?"));
     }
+    if let Some(status) = event.query().strip_prefix("status=") {
+        return Err(EventError::new(status.parse().unwrap(), "not now"));
+    }
     // What is the server's own isn't the program's.
     let offered: Vec<_> = event.protocols().collect();
     event.greet(&Line { text: offered.join(" ") })
@@ -161,6 +164,11 @@ async fn who_is_refused_is_told_why() {
     let server = start(told()).await;
     let (mut stranger, _) = connect(&server, "/chat?stranger", "pode.v1").await;
     assert_eq!(stranger.close_code().await, 4401);
+    // Whatever the program answers, be it no error.
+    for status in [204, 303, 400, 599, 600, 999] {
+        let (mut refused, _) = connect(&server, &format!("/chat?status={status}"), "pode.v1").await;
+        assert_eq!(refused.close_code().await, 4000 + status);
+    }
     let (mut club, _) = connect(&server, "/club", "pode.v1").await;
     hear(&mut club).await;
     let (mut other, _) = connect(&server, "/club", "pode.v1").await;

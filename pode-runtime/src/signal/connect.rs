@@ -411,12 +411,10 @@ async fn opening(signal: &'static str, upgrade: OnUpgrade) -> Option<UpgradedCon
 /// Returns the close frame that says what a refusal says: its code is the status and
 /// 4000.
 fn close_of(refusal: &Response<Bytes>) -> Option<Close> {
-    let status = refusal.status();
-    let is_error = status.is_client_error() || status.is_server_error();
     let text = refusal.extensions().get().map_or("", |Sentence(text)| text);
     let most = text.len().min(MAX_REASON_BYTES);
     let end = (0..=most).rev().find(|end| text.is_char_boundary(*end)).unwrap_or_default();
-    Close::own(4000 + status.as_u16(), text[..end].to_owned()).ok().filter(|_| is_error)
+    Close::own(4000 + refusal.status().as_u16(), text[..end].to_owned()).ok()
 }
 
 /// Returns the members of the hello to a client of `pode.v1` that have nothing to do
