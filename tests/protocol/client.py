@@ -16,6 +16,8 @@ import struct
 PROTOCOL = "pode.v1"
 STAYS_AWAY = {1000, 1002, 1003, 1007, 1008, 1009, 4001}
 COMES_BACK = {4408, 4409, 4425, 4429}
+# How long a hello may take.
+HELLO_SECONDS = 30
 RESUME = re.compile(r"resume=([0-9a-f]{16}-([0-9]+))(?![^ ;])")
 
 
@@ -35,6 +37,8 @@ class Machine:
         self.path, self.position, self.ticket = path, position, ticket
         # Whether the response chose the protocol, and the hello of this connection.
         self.speaks, self.hello = False, None
+        # Whether there is a connection whose hello is still to come.
+        self.awaits_hello = False
         self.epoch = None
         # What the program has sent since the connection ended.
         self.waiting = []
@@ -43,7 +47,7 @@ class Machine:
         self.attempts = 0
 
     def connect(self):
-        self.speaks, self.hello = False, None
+        self.speaks, self.hello, self.awaits_hello = False, None, True
         path = self.path
         if self.position:
             path += ("&" if "?" in path else "?") + "resume=" + self.position
@@ -51,11 +55,11 @@ class Machine:
         return [("request", path, offered)]
 
     def opened(self, chosen):
-        self.speaks = chosen == PROTOCOL
+        self.speaks = self.awaits_hello = chosen == PROTOCOL
         return []
 
     def closed(self, code, reason=""):
-        self.speaks, self.hello = False, None
+        self.speaks, self.hello, self.awaits_hello = False, None, False
         found = RESUME.search(reason)
         if found and int(found[2]) < 2**64:
             self.position = found[1]
@@ -64,10 +68,14 @@ class Machine:
         return [("back", not refused and code not in STAYS_AWAY)]
 
     def silent(self, seconds):
-        """So many seconds ago the last frame came."""
-        if not self.hello or "beat" not in self.hello:
+        """So many seconds ago the last frame came, or the client began to connect."""
+        if self.awaits_hello:
+            most = HELLO_SECONDS
+        elif self.hello and "beat" in self.hello:
+            most = 2 * self.hello["beat"] + 5
+        else:
             return []
-        if seconds <= 2 * self.hello["beat"] + 5:
+        if seconds <= most:
             return []
         return [("leave",)] + self.closed(1006)
 
@@ -122,7 +130,7 @@ class Machine:
         return [("told", it) for it in told]
 
     def begin(self, hello):
-        self.hello = hello
+        self.hello, self.awaits_hello = hello, False
         if "beat" not in hello:
             self.attempts = 0
         self.epoch, self.position = hello.get("epoch"), None
