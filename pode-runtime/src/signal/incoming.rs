@@ -73,4 +73,14 @@ mod tests {
         );
         assert!(error(b"\xff").starts_with("message: "));
     }
+
+    #[test]
+    fn numbers_are_read_to_their_last_digit() {
+        for number in [117.63331139400017, 0.37661826488242445, 1.5777777777770001, 5e-324] {
+            let json = || RawMessage::Text(format!("{number:?}"));
+            assert_eq!(f64::from_message(json()), Ok(number));
+            let value = serde_json::Value::from_message(json()).unwrap();
+            assert_eq!(value.as_f64(), Some(number));
+        }
+    }
 }
