@@ -745,6 +745,19 @@ async fn what_a_client_of_the_protocol_sends_is_handled_once() {
     }
 }
 
+/// There is more to say than the server takes at once.
+#[tokio::test]
+async fn a_client_of_the_protocol_keeps_the_rate() {
+    let (server, _) = started().await;
+    let mut ada = server.connect(room("the kitchen")).cookie("name", "ada").protocol_v1().await;
+    assert_eq!(ada.hello().rate.map(u32::from), Some(5));
+    let mut last = 0;
+    for _ in 0..12 {
+        last = ada.send(&say("hi")).await;
+    }
+    ada.acknowledged(last).await;
+}
+
 #[tokio::test]
 async fn what_a_client_of_the_protocol_is_not_expected_to_get_is_told() {
     let server = start(kept()).await;

@@ -42,8 +42,12 @@ class Machine:
         self.epoch = None
         # What the program has sent since the connection ended.
         self.waiting = []
-        # The messages that aren't acknowledged, as they are sent, and the last number.
-        self.kept, self.last = [], 0
+        # The messages that aren't acknowledged, as they are sent, the last number, and the
+        # last one that was sent by this connection.
+        self.kept, self.last, self.sent = [], 0, 0
+        # How many messages the server takes in a second, if it says so, and how many of
+        # those that were sent, by whatever connection, still count for that.
+        self.rate, self.counted = None, 0
         self.attempts = 0
 
     def connect(self):
@@ -79,6 +83,20 @@ class Machine:
             return []
         return [("leave",)] + self.closed(1006)
 
+    def passes(self, seconds):
+        """So many seconds have passed: what waited for them may be sent."""
+        self.counted = max(0, self.counted - seconds * (self.rate or 0))
+        return self.send_waiting()
+
+    def pause(self):
+        """After how many seconds the next message may be sent; `None` if at once."""
+        if self.may_send():
+            return None
+        return (self.counted + 1 - self.rate) / self.rate
+
+    def may_send(self):
+        return not self.rate or self.counted + 1 <= self.rate
+
     def delay(self, random):
         """How long to wait before coming back; `random` is from 0 to 1."""
         return random * min(60, 2 ** min(self.attempts, 6))
@@ -95,7 +113,10 @@ class Machine:
         """Sends a message that may be lost, if there is a connection."""
         text = write({"data": data})
         fits = self.hello and len(text.encode()) <= self.hello.get("max", 0)
-        return [("send", text)] if fits else []
+        if not fits or not self.may_send():
+            return []
+        self.counted += 1 if self.rate else 0
+        return [("send", text)]
 
     def receive(self, text):
         if not self.speaks:
@@ -136,6 +157,8 @@ class Machine:
         self.epoch, self.position = hello.get("epoch"), None
         self.move(hello.get("at"))
         self.ticket = hello.get("ticket", self.ticket)
+        self.rate, self.sent = hello.get("rate"), 0
+        self.counted = min(self.counted, self.rate or 0)
         told = [{"hello": {key: hello[key] for key in ("id", "resumed") if key in hello}}]
         if hello.get("known"):
             # A program that has begun anew, with an old ticket, goes on behind it.
@@ -146,8 +169,7 @@ class Machine:
             for message in self.kept:
                 message["again"] = True
             told.append({"repeated": [it["n"] for it in self.kept]})
-        again = [("send", write(it)) for it in self.kept]
-        return [("told", it) for it in told] + again + self.send_waiting()
+        return [("told", it) for it in told] + self.send_waiting()
 
     def move(self, at):
         if at is not None and self.epoch:
@@ -159,19 +181,27 @@ class Machine:
         return [{"acknowledged": handled}] if handled else []
 
     def send_waiting(self):
-        """Sends what waits, or tells that it can't be sent."""
+        """Sends what waits, as far as the server's rate admits, or tells that it can't be
+        sent. First comes what other connections have sent.
+        """
         followed = []
-        for data in self.waiting:
-            message = {"n": self.last + 1, "data": data}
-            # There must be room to send it once more, too.
-            longest = write({**message, "again": True})
-            if len(longest.encode()) <= self.hello.get("max", 0):
+        while self.hello and self.may_send():
+            message = next((it for it in self.kept if it["n"] > self.sent), None)
+            if not message:
+                if not self.waiting:
+                    break
+                data = self.waiting.pop(0)
+                message = {"n": self.last + 1, "data": data}
+                # There must be room to send it once more, too.
+                longest = write({**message, "again": True})
+                if len(longest.encode()) > self.hello.get("max", 0):
+                    followed.append(("told", {"refused": data}))
+                    continue
                 self.last += 1
                 self.kept.append(message)
-                followed.append(("send", write(message)))
-            else:
-                followed.append(("told", {"refused": data}))
-        self.waiting = []
+            self.sent = message["n"]
+            self.counted += 1 if self.rate else 0
+            followed.append(("send", write(message)))
         return followed
 
 

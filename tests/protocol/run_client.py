@@ -44,6 +44,8 @@ def happen(machine, step):
         followed = machine.closed(step["closed"], step.get("reason", ""))
     elif kind == "silence":
         followed = machine.silent(step["silence"])
+    elif kind == "after":
+        followed = machine.passes(step["after"])
     else:
         raise ValueError(f"nobody knows this step: {step}")
     return [as_step(*it) for it in followed]

@@ -441,6 +441,9 @@ fn hello(
             members.insert("known".to_owned(), (*are_known).into());
         }
         members.insert("max".to_owned(), options.max_message_bytes.into());
+        if options.messages_per_second > 0 {
+            members.insert("rate".to_owned(), options.messages_per_second.into());
+        }
     }
     let object = Value::from(members).to_string();
     object[1..object.len() - 1].to_owned()

@@ -88,7 +88,9 @@ pub struct SignalOptions {
     /// allowed burst; 0, the default, means no limit: each client is then
     /// slowed to the pace of its handler. A client that sends more gets the
     /// answers to what it sent before, then a message `{"error":"…","status":429}`, and is
-    /// closed with 1008 (by `pode.v1`, 4429). If `on connect` sets its id, or it comes
+    /// closed with 1008 (by `pode.v1`, 4429). A client of `pode.v1` is told this number
+    /// and waits by itself, so twice as many may come at once: the network brings together
+    /// what was sent apart. If `on connect` sets its id, or it comes
     /// back by a ticket of `pode.v1`, its next connection goes on with the same rate.
     pub messages_per_second: u32,
 

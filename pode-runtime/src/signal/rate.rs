@@ -9,7 +9,7 @@ use pode_core::ClientId;
 
 use crate::base::token_bucket::TokenBucket;
 
-/// The messages of one second, which may come at once.
+/// How many messages may come in each second. Those of one or more may come at once.
 #[derive(Debug)]
 pub(super) struct Rate {
     per_second: NonZero<u32>,
@@ -21,10 +21,12 @@ impl Rate {
         Rate { per_second, bucket: Mutex::new(TokenBucket::new()) }
     }
 
-    /// Takes one message out of the bucket, unless it is empty.
-    pub(super) fn take(&self) -> bool {
-        let capacity = self.per_second.get();
-        lock(&self.bucket).take(capacity, Duration::from_secs(1) / capacity)
+    /// Takes one message out of the bucket, unless it is empty; it holds those of so many
+    /// seconds.
+    pub(super) fn take(&self, seconds: u32) -> bool {
+        let per_second = self.per_second.get();
+        let capacity = per_second.saturating_mul(seconds);
+        lock(&self.bucket).take(capacity, Duration::from_secs(1) / per_second)
     }
 }
 
@@ -74,7 +76,7 @@ mod tests {
     }
 
     fn takes(rate: &Rate) -> usize {
-        std::iter::repeat_with(|| rate.take()).take_while(|is_there| *is_there).count()
+        std::iter::repeat_with(|| rate.take(1)).take_while(|is_there| *is_there).count()
     }
 
     #[tokio::test(start_paused = true)]
@@ -102,27 +104,35 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn those_of_two_seconds_may_come_at_once_and_no_more_in_the_long_run() {
+        let rate = rate(4);
+        assert_eq!((0..20).filter(|_| rate.take(2)).count(), 8);
+        advance(Duration::from_secs(1)).await;
+        assert_eq!((0..20).filter(|_| rate.take(2)).count(), 4);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn what_is_refused_costs_nothing() {
         let rate = rate(2);
         assert_eq!(takes(&rate), 2);
         for _ in 0..100 {
-            assert!(!rate.take());
+            assert!(!rate.take(1));
         }
         advance(Duration::from_millis(500)).await;
-        assert!(rate.take());
+        assert!(rate.take(1));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_known_client_has_one_rate_and_is_forgotten_when_it_is_full() {
         let (rates, per_second) = (KnownRates::default(), NonZero::new(2).unwrap());
         let id = |number: usize| format!("client-{number}").parse().unwrap();
-        assert!(rates.find(&id(0), per_second).take());
-        assert!(rates.find(&id(0), per_second).take());
-        assert!(!rates.find(&id(0), per_second).take());
+        assert!(rates.find(&id(0), per_second).take(1));
+        assert!(rates.find(&id(0), per_second).take(1));
+        assert!(!rates.find(&id(0), per_second).take(1));
         for number in 1..1000 {
             rates.find(&id(number), per_second);
         }
-        assert!(!rates.find(&id(0), per_second).take());
+        assert!(!rates.find(&id(0), per_second).take(1));
         assert!(lock(&rates.rates).by_id.len() < 50);
     }
 }

@@ -178,7 +178,9 @@ impl ClientSession {
             true => self.handlers.rates.find(self.client.id(), per_second),
             false => Arc::new(Rate::new(per_second)),
         });
-        rate.take()
+        // What a client of `pode.v1` sends at this rate, the network may bring together.
+        let seconds = if self.hold.is_some() { 2 } else { 1 };
+        rate.take(seconds)
     }
 
     /// Handles messages in their order; nothing happens until the future is
@@ -212,29 +214,10 @@ impl ClientSession {
         self.hold.as_deref().filter(|_| has_number).cloned()
     }
 
-    /// Finds the place of a numbered message.
-    fn place(&mut self, number: u64) -> Option<Place> {
-        Some(self.client.context().sequences.receive(self.hold.as_mut()?, number))
-    }
-}
-
-impl Session for ClientSession {
-    fn accept(&mut self, message: RawMessage) -> Result<Option<Incoming>, Fault> {
-        if !self.is_in_rate() {
-            let per_second = self.messages_per_second.map_or(0, NonZero::get);
-            let text = format!("too many messages: at most {per_second} in a second are taken");
-            let close = match self.hold {
-                None => Close::TOO_MANY,
-                Some(_) => Close::TOO_MANY_V1,
-            };
-            let error = EventError::new(429, text);
-            return Err(Fault { message: Some(error_reply(&error)), close });
-        }
-        if self.hold.is_none() {
-            return Ok(Some(Incoming::plain(message)));
-        }
+    /// Returns the message in what a client of `pode.v1` sent; `None` if it came before.
+    fn unwrap(&mut self, message: &RawMessage) -> Result<Option<Incoming>, Fault> {
         let fault = |close| Fault { message: None, close };
-        let wrapped = Wrapped::read(&message).ok_or_else(|| fault(Close::NOT_V1))?;
+        let wrapped = Wrapped::read(message).ok_or_else(|| fault(Close::NOT_V1))?;
         let Wrapped { n, again, data } = wrapped;
         let message = RawMessage::Text(data.get().to_owned());
         let Some(number) = n.map(NonZero::get) else {
@@ -252,6 +235,31 @@ impl Session for ClientSession {
             Some(Place::Beyond) => Err(fault(Close::NOT_NEXT)),
             Some(Place::Elsewhere) | None => Err(fault(Close::ELSEWHERE)),
         }
+    }
+
+    /// Finds the place of a numbered message.
+    fn place(&mut self, number: u64) -> Option<Place> {
+        Some(self.client.context().sequences.receive(self.hold.as_mut()?, number))
+    }
+}
+
+impl Session for ClientSession {
+    fn accept(&mut self, message: RawMessage) -> Result<Option<Incoming>, Fault> {
+        let incoming = match self.hold {
+            None => Some(Incoming::plain(message)),
+            Some(_) => self.unwrap(&message)?,
+        };
+        if incoming.is_some() && !self.is_in_rate() {
+            let per_second = self.messages_per_second.map_or(0, NonZero::get);
+            let text = format!("too many messages: at most {per_second} in a second are taken");
+            let close = match self.hold {
+                None => Close::TOO_MANY,
+                Some(_) => Close::TOO_MANY_V1,
+            };
+            let error = EventError::new(429, text);
+            return Err(Fault { message: Some(error_reply(&error)), close });
+        }
+        Ok(incoming)
     }
 
     fn handle(&self, messages: Vec<Incoming>, waker: Waker) -> JoinHandle<()> {

@@ -4,6 +4,8 @@
 //! and `told`.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::num::NonZero;
+use std::time::Duration;
 
 use pode_core::hub::Position;
 use serde::Deserialize;
@@ -11,6 +13,7 @@ use serde_json::Result;
 use serde_json::value::RawValue;
 
 use super::socket::Closed;
+use crate::base::token_bucket::TokenBucket;
 
 pub(super) const PROTOCOL: &str = "pode.v1";
 const AGAIN: &str = r#""again":true,"#;
@@ -33,13 +36,16 @@ pub struct Hello {
     pub ticket: Option<String>,
     /// The number of its last message that is handled; absent if clients only listen.
     pub heard: Option<u64>,
-    /// The number behind it, if that message has been in handling for long.
+    /// The number behind it, if that message is being handled.
     pub handling: Option<u64>,
     /// Whether the server knows the messages that it has sent before; absent if it
     /// offered no ticket, or clients only listen.
     pub known: Option<bool>,
     /// How many bytes a frame from the client may have; absent if clients only listen.
     pub max: Option<usize>,
+    /// How many messages the server takes in a second; absent if there is no limit, or
+    /// clients only listen.
+    pub rate: Option<NonZero<u32>>,
 }
 
 /// That messages are missing for a client of `pode.v1`.
@@ -107,6 +113,10 @@ pub(super) struct Machine {
     last: u64,
     /// The last number that was sent.
     sent: u64,
+    /// That of those that were sent by this connection.
+    sent_here: u64,
+    /// What the server's rate leaves.
+    rate: TokenBucket,
     /// Messages up to this number may have been handled before: the server knew them no
     /// more.
     repeated: u64,
@@ -133,6 +143,8 @@ impl Machine {
             kept: BTreeMap::new(),
             last: 0,
             sent: 0,
+            sent_here: 0,
+            rate: TokenBucket::new(),
             repeated: 0,
             outgoing: Vec::new(),
             told: VecDeque::new(),
@@ -191,21 +203,44 @@ impl Machine {
     /// hello.
     pub(super) fn send(&mut self, data: Box<RawValue>) -> Option<u64> {
         let number = self.last + 1;
-        let frame = self.frame(number, &data);
         // There must be room to send it once more, too.
-        if !self.takes(frame.len() + AGAIN.len()) {
+        if !self.takes(self.frame(number, &data).len() + AGAIN.len()) {
             return None;
         }
         self.last = number;
         self.kept.insert(number, data);
-        if self.is_greeted {
-            self.sent = number;
-            self.outgoing.push(frame);
-        }
+        self.send_due();
         Some(number)
     }
 
-    /// Sends a message that may be lost; tells whether it is sent.
+    /// Sends what wasn't sent by this connection, as far as the server's rate admits.
+    pub(super) fn send_due(&mut self) {
+        while let Some(number) = self.next_number()
+            && self.is_in_rate()
+        {
+            self.outgoing.push(self.frame(number, &self.kept[&number]));
+            self.sent_here = number;
+            self.sent = self.sent.max(number);
+        }
+    }
+
+    fn is_in_rate(&mut self) -> bool {
+        let Some(rate) = self.hello.rate.map(NonZero::get) else { return true };
+        self.rate.take(rate, Duration::from_secs(1) / rate)
+    }
+
+    fn next_number(&self) -> Option<u64> {
+        let mut numbers = self.kept.range(self.sent_here + 1..).map(|(number, _)| *number);
+        numbers.next().filter(|_| self.is_greeted)
+    }
+
+    /// Returns after how long more can be sent, at the latest; `None` if nothing waits.
+    pub(super) fn pause(&self) -> Option<Duration> {
+        self.next_number()?;
+        Some(Duration::from_secs(1) / self.hello.rate?.get())
+    }
+
+    /// Sends a message that may be lost, whatever the rate; tells whether it is sent.
     pub(super) fn send_once(&mut self, data: &RawValue) -> bool {
         let frame = format!(r#"{{"data":{data}}}"#);
         let is_sent = self.is_greeted && self.takes(frame.len());
@@ -279,10 +314,8 @@ impl Machine {
                 self.told.push_back(Told::Repeated(repeated));
             }
         }
-        let frames = self.kept.iter().map(|(number, data)| self.frame(*number, data));
-        self.outgoing.extend(frames.collect::<Vec<_>>());
-        self.sent = self.last;
-        (self.hello, self.is_greeted) = (hello, true);
+        (self.hello, self.is_greeted, self.sent_here) = (hello, true, 0);
+        self.send_due();
     }
 
     fn come_to(&mut self, number: Option<u64>) {
@@ -344,6 +377,7 @@ mod tests {
     use std::path::Path;
 
     use serde_json::{Value, json};
+    use tokio::time::advance;
 
     use super::*;
 
@@ -367,7 +401,7 @@ mod tests {
 
         /// Tells the client what happens; returns what follows. None of a silence, of
         /// which a client of a test knows nothing.
-        fn happens(&mut self, step: &Value) -> Option<Vec<Value>> {
+        async fn happens(&mut self, step: &Value) -> Option<Vec<Value>> {
             let (machine, mut follows) = (&mut self.machine, Vec::new());
             if step.get("connect").is_some() {
                 let (path, offer) = machine.connect();
@@ -386,6 +420,9 @@ mod tests {
                 machine.close(&reason);
                 let code = code.as_u64().unwrap().try_into().unwrap();
                 follows.push(json!({ "back": Closed { code, reason }.comes_back() }));
+            } else if let Some(seconds) = step.get("after") {
+                advance(Duration::from_secs_f64(seconds.as_f64().unwrap())).await;
+                machine.send_due();
             } else {
                 assert!(step.get("silence").is_some(), "nobody knows this step: {step}");
                 return None;
@@ -472,7 +509,7 @@ mod tests {
         }
     }
 
-    fn hold(dialogue: &Value) {
+    async fn hold(dialogue: &Value) {
         let mut talk = Talk::new(&dialogue["client"]);
         let (mut follows, mut expected) = (Vec::new(), Vec::new());
         let name = &dialogue["name"];
@@ -486,21 +523,21 @@ mod tests {
                 assert_eq!(by_name(follows), by_name(expected), "{name}, before {step}");
                 (follows, expected) = (Vec::new(), Vec::new());
             }
-            let Some(more) = talk.happens(step) else { return };
+            let Some(more) = talk.happens(step).await else { return };
             follows.extend(more);
         }
         assert_eq!(by_name(follows), by_name(expected), "{name}, at its end");
     }
 
-    #[test]
-    fn it_does_as_the_dialogues_for_clients_say() {
+    #[tokio::test(start_paused = true)]
+    async fn it_does_as_the_dialogues_for_clients_say() {
         let mut count = 0;
         for file in Path::new(FOLDER).read_dir().unwrap() {
             let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
             for dialogue in serde_json::from_str::<Vec<Value>>(&text).unwrap() {
                 let each = dialogue.get("each").and_then(Value::as_array).cloned();
                 for value in each.unwrap_or_else(|| vec![json!("EACH")]) {
-                    hold(&filled(&dialogue, &value));
+                    hold(&filled(&dialogue, &value)).await;
                     count += 1;
                 }
             }

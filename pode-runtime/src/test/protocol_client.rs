@@ -7,6 +7,7 @@ use pode_core::hub::Position;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::{RawValue, to_raw_value};
+use tokio::time::sleep;
 use tokio_tungstenite::tungstenite::Message;
 
 use super::client::Client;
@@ -192,6 +193,7 @@ impl<Out, In> ProtocolClient<Out, In> {
 
     /// Sends a message with a number: it is handled once, whatever cuts there are. The
     /// test need not wait for anything; after a cut, it is sent by the next connection.
+    /// No more are sent in a second than the server takes (`messages_per_second`).
     ///
     /// Returns its number, which is 1 for the first message of this client; a message
     /// keeps it, whatever server it is sent to.
@@ -218,7 +220,8 @@ impl<Out, In> ProtocolClient<Out, In> {
         }
     }
 
-    /// Sends a message without a number: it is handled at most once.
+    /// Sends a message without a number: it is handled at most once. It is sent however
+    /// many there are, so a test can send too many.
     #[track_caller]
     pub fn send_once(&mut self, message: &In) -> impl Future<Output = ()> + Send
     where
@@ -359,12 +362,17 @@ impl<Out, In> ProtocolClient<Out, In> {
         }
     }
 
-    /// Sends what the machine has to send.
+    /// Sends what the machine has to send, at the pace that the server takes it.
     async fn flush(&mut self, patience: Patience) {
-        for frame in std::mem::take(&mut self.machine.outgoing) {
-            if let Some(client) = &self.client {
-                client.socket.send(Message::text(frame), patience).await;
+        loop {
+            for frame in std::mem::take(&mut self.machine.outgoing) {
+                if let Some(client) = &self.client {
+                    client.socket.send(Message::text(frame), patience).await;
+                }
             }
+            let Some(pause) = self.machine.pause() else { return };
+            sleep(pause).await;
+            self.machine.send_due();
         }
     }
 
