@@ -164,11 +164,14 @@ class Machine:
             # A program that has begun anew, with an old ticket, goes on behind it.
             self.last = max(self.last, hello.get("handling", hello["heard"]))
             told += self.acknowledge(hello["heard"])
-        elif self.kept:
+            told += self.give_up()
+        else:
             # Nobody knows which of these were handled.
             for message in self.kept:
                 message["again"] = True
-            told.append({"repeated": [it["n"] for it in self.kept]})
+            told += self.give_up()
+            if repeated := [it["n"] for it in self.kept if "data" in it]:
+                told.append({"repeated": repeated})
         return [("told", it) for it in told] + self.send_waiting()
 
     def move(self, at):
@@ -176,9 +179,21 @@ class Machine:
             self.position = f"{self.epoch}-{at}"
 
     def acknowledge(self, number):
-        handled = [it["n"] for it in self.kept if it["n"] <= number]
+        handled = [it["n"] for it in self.kept if it["n"] <= number and "data" in it]
         self.kept = [it for it in self.kept if it["n"] > number]
         return [{"acknowledged": handled}] if handled else []
+
+    def give_up(self):
+        """Tells which of the messages that are kept this server doesn't take. Of these, the
+        numbers alone are sent, as those behind them can't come without.
+        """
+        refused = []
+        for message in self.kept:
+            if "data" in message and len(write(message).encode()) > self.hello.get("max", 0):
+                refused.append({"refused": message.pop("data")})
+        if "max" not in self.hello:
+            self.kept = []
+        return refused
 
     def send_waiting(self):
         """Sends what waits, as far as the server's rate admits, or tells that it can't be

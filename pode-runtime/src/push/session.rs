@@ -61,12 +61,14 @@ pub(crate) struct Incoming {
     pub(crate) number: Option<Number>,
     /// Whether it may have been handled before, by a server that nobody can ask.
     pub(crate) may_be_repeated: bool,
+    /// Whether its client has given it up, so that only its number is there.
+    pub(crate) is_given_up: bool,
 }
 
 impl Incoming {
     /// Returns a message without a number.
     pub(crate) fn plain(message: RawMessage) -> Incoming {
-        Incoming { message, number: None, may_be_repeated: false }
+        Incoming { message, number: None, may_be_repeated: false, is_given_up: false }
     }
 }
 

@@ -123,8 +123,9 @@ struct Wrapped<'message> {
     n: Option<NonZero<u64>>,
     #[serde(default)]
     again: bool,
-    #[serde(borrow)]
-    data: &'message RawValue,
+    /// Absent of a message that the client has given up: it has its number alone.
+    #[serde(borrow, default, deserialize_with = "present")]
+    data: Option<&'message RawValue>,
 }
 
 /// Reads a member that may be absent, but not null.
@@ -138,7 +139,11 @@ impl Wrapped<'_> {
         // An array would be read, too.
         let is_object = text.trim_start().starts_with('{');
         let read: Wrapped<'_> = serde_json::from_str(text).ok().filter(|_| is_object)?;
-        read.n.is_none_or(|n| n.get() < MAX_NUMBER).then_some(read)
+        let is_message = match read.n {
+            Some(n) => n.get() < MAX_NUMBER,
+            None => read.data.is_some() && !read.again,
+        };
+        is_message.then_some(read)
     }
 }
 
@@ -199,6 +204,10 @@ impl ClientSession {
                     }
                     _ => None,
                 };
+                // It has had its turn, and that is all.
+                if message.is_given_up {
+                    continue;
+                }
                 // Only the log can still panic, which must not lose a message.
                 let is_told = supervisor::caught(handlers.receive(&client, message)).await;
                 if let (Some(turn), Ok(false)) = (turn, is_told) {
@@ -219,17 +228,13 @@ impl ClientSession {
         let fault = |close| Fault { message: None, close };
         let wrapped = Wrapped::read(message).ok_or_else(|| fault(Close::NOT_V1))?;
         let Wrapped { n, again, data } = wrapped;
-        let message = RawMessage::Text(data.get().to_owned());
-        let Some(number) = n.map(NonZero::get) else {
-            return match again {
-                true => Err(fault(Close::NOT_V1)),
-                false => Ok(Some(Incoming::plain(message))),
-            };
-        };
+        let is_given_up = data.is_none();
+        let message = RawMessage::Text(data.map_or("", RawValue::get).to_owned());
+        let Some(number) = n.map(NonZero::get) else { return Ok(Some(Incoming::plain(message))) };
         match self.place(number) {
             Some(Place::Next) => {
                 let number = self.sequence().map(|sequence| Number { number, sequence });
-                Ok(Some(Incoming { message, number, may_be_repeated: again }))
+                Ok(Some(Incoming { message, number, may_be_repeated: again, is_given_up }))
             }
             Some(Place::Again) => Ok(None),
             Some(Place::Beyond) => Err(fault(Close::NOT_NEXT)),

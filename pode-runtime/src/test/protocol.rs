@@ -91,6 +91,8 @@ pub(super) enum Told {
     Acknowledged(Vec<u64>),
     /// Those of these numbers are sent again, and may be handled twice.
     Repeated(Vec<u64>),
+    /// This message was sent before, and is longer than the server takes now.
+    Refused(Box<RawValue>),
     /// A frame, as it is: the response hasn't chosen the protocol.
     Plain(String),
 }
@@ -107,8 +109,9 @@ pub(super) struct Machine {
     hello: Hello,
     /// Whether that came on this connection.
     is_greeted: bool,
-    /// The messages that aren't acknowledged, by their numbers.
-    kept: BTreeMap<u64, Box<RawValue>>,
+    /// The messages that aren't acknowledged, by their numbers; nothing of those that
+    /// the server doesn't take.
+    kept: BTreeMap<u64, Option<Box<RawValue>>>,
     /// The last number that was given.
     last: u64,
     /// The last number that was sent.
@@ -204,11 +207,11 @@ impl Machine {
     pub(super) fn send(&mut self, data: Box<RawValue>) -> Option<u64> {
         let number = self.last + 1;
         // There must be room to send it once more, too.
-        if !self.takes(self.frame(number, &data).len() + AGAIN.len()) {
+        if !self.takes(self.frame(number, Some(&data)).len() + AGAIN.len()) {
             return None;
         }
         self.last = number;
-        self.kept.insert(number, data);
+        self.kept.insert(number, Some(data));
         self.send_due();
         Some(number)
     }
@@ -218,7 +221,7 @@ impl Machine {
         while let Some(number) = self.next_number()
             && self.is_in_rate()
         {
-            self.outgoing.push(self.frame(number, &self.kept[&number]));
+            self.outgoing.push(self.frame(number, self.kept[&number].as_deref()));
             self.sent_here = number;
             self.sent = self.sent.max(number);
         }
@@ -309,13 +312,29 @@ impl Machine {
         } else {
             // Nobody knows which of these were handled.
             self.repeated = self.sent;
-            let repeated: Vec<_> = self.kept.range(..=self.sent).map(|(it, _)| *it).collect();
-            if !repeated.is_empty() {
-                self.told.push_back(Told::Repeated(repeated));
-            }
         }
+        let is_known = hello.known == Some(true);
         (self.hello, self.is_greeted, self.sent_here) = (hello, true, 0);
+        self.give_up();
+        let repeated = numbers(self.kept.range(..=self.sent));
+        if !is_known && !repeated.is_empty() {
+            self.told.push_back(Told::Repeated(repeated));
+        }
         self.send_due();
+    }
+
+    /// Leaves of each message that this server doesn't take its number alone, as those
+    /// behind it can't come without.
+    fn give_up(&mut self) {
+        for (number, mut data) in std::mem::take(&mut self.kept) {
+            if !self.takes(self.frame(number, data.as_deref()).len()) {
+                self.told.extend(data.take().map(Told::Refused));
+            }
+            self.kept.insert(number, data);
+        }
+        if self.hello.max.is_none() {
+            self.kept.clear();
+        }
     }
 
     fn come_to(&mut self, number: Option<u64>) {
@@ -326,20 +345,30 @@ impl Machine {
 
     fn acknowledge(&mut self, number: u64) {
         let rest = self.kept.split_off(&(number + 1));
-        let handled = std::mem::replace(&mut self.kept, rest);
+        let handled = numbers(&std::mem::replace(&mut self.kept, rest));
         if !handled.is_empty() {
-            self.told.push_back(Told::Acknowledged(handled.into_keys().collect()));
+            self.told.push_back(Told::Acknowledged(handled));
         }
     }
 
-    fn frame(&self, number: u64, data: &RawValue) -> String {
+    fn frame(&self, number: u64, data: Option<&RawValue>) -> String {
         let again = if number <= self.repeated { AGAIN } else { "" };
-        format!(r#"{{"n":{number},{again}"data":{data}}}"#)
+        match data {
+            Some(data) => format!(r#"{{"n":{number},{again}"data":{data}}}"#),
+            None => format!(r#"{{{again}"n":{number}}}"#),
+        }
     }
 
     fn takes(&self, bytes: usize) -> bool {
         self.hello.max.is_some_and(|max| bytes <= max)
     }
+}
+
+/// Returns the numbers of those messages that weren't given up.
+fn numbers<'kept>(
+    kept: impl IntoIterator<Item = (&'kept u64, &'kept Option<Box<RawValue>>)>,
+) -> Vec<u64> {
+    kept.into_iter().filter(|(_, data)| data.is_some()).map(|(number, _)| *number).collect()
 }
 
 /// The members of an object.
@@ -475,6 +504,7 @@ mod tests {
             Told::Live => json!("live"),
             Told::Acknowledged(numbers) => json!({ "acknowledged": numbers }),
             Told::Repeated(numbers) => json!({ "repeated": numbers }),
+            Told::Refused(data) => json!({ "refused": data }),
             Told::Plain(text) => json!({ "text": text }),
         }
     }

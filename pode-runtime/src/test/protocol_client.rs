@@ -251,7 +251,7 @@ impl<Out, In> ProtocolClient<Out, In> {
         }
     }
 
-    /// Makes sure that no message, error, removal, reset or gap is left here; see
+    /// Makes sure that no message, error, removal, reset, gap or refusal is left here; see
     /// [`Client::assert_silent`].
     #[track_caller]
     pub fn assert_silent(&mut self) -> impl Future<Output = ()> + Send {
@@ -266,7 +266,8 @@ impl<Out, In> ProtocolClient<Out, In> {
                 | Told::Error(..)
                 | Told::Removed(_)
                 | Told::Reset
-                | Told::Gap(_) = told
+                | Told::Gap(_)
+                | Told::Refused(_) = told
                 {
                     unexpected("nothing", &told, patience);
                 }
@@ -424,6 +425,10 @@ fn unexpected(expected: &str, got: &Told, patience: Patience) -> ! {
         Told::Removed(key) => format!("that the key {key:?} is removed"),
         Told::Reset => "a reset".to_owned(),
         Told::Gap(gap) => format!("a gap: {gap:?}"),
+        Told::Refused(data) => {
+            let data = json::shown(data.get().as_bytes());
+            format!("that the server no longer takes {data}, as it is too long")
+        }
         other => format!("{other:?}"),
     };
     patience.fail(format_args!("expected {expected}, got {got}"))

@@ -37,7 +37,7 @@ macro_rules! handlers {
             {
                 self.edit_handlers(signal.as_str(), |handlers| {
                     handlers.receive = Some(Box::new(move |client, incoming: Incoming| {
-                        let Incoming { message, number, may_be_repeated } = incoming;
+                        let Incoming { message, number, may_be_repeated, .. } = incoming;
                         let message = match In::from_message(message) {
                             Ok(message) => message,
                             Err(sentence) => return refused(sentence),

@@ -6,6 +6,7 @@ use pode_core::frame::Close;
 use tokio::task::JoinHandle;
 
 use super::*;
+use crate::net::connection_limit::SharedPermit;
 use crate::push::raw_message::RawMessage;
 use crate::push::session::{Fault, Incoming};
 
@@ -161,6 +162,10 @@ impl Session for Busy {
     }
 
     fn sequence(&self) -> Option<[u8; 16]> {
+        None
+    }
+
+    fn permit(&self) -> Option<&SharedPermit> {
         None
     }
 
