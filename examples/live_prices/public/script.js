@@ -4,6 +4,8 @@
 
 const PAUSE_MS = 1_000;
 const CUT_MS = 5_000;
+// How long the server may take to say hello.
+const HELLO_SECONDS = 30;
 
 const element = (id) => document.getElementById(id);
 
@@ -56,20 +58,43 @@ function draw() {
 
 let socket;
 let pause = PAUSE_MS;
+let silence;
 
 function connect() {
   received = 0;
   isLive = false;
   const resume = at === undefined ? "" : `?resume=${epoch}-${at}`;
   socket = new WebSocket(`ws://${location.host}/prices${resume}`, "pode.v1");
-  socket.onmessage = ({ data }) => hear(JSON.parse(data));
-  // Comes at the end of every connection, also of one that never opened.
-  socket.onclose = () => {
-    showConnection("connecting", "Connecting");
-    // The random half keeps many pages from coming back in the same instant.
-    setTimeout(connect, pause * (1 + Math.random() / 2));
-    pause = PAUSE_MS;
+  let patience = HELLO_SECONDS;
+  waitAtMost(patience);
+  socket.onmessage = ({ data }) => {
+    const told = JSON.parse(data);
+    // The server gives a sign of life at each beat.
+    if ("hello" in told) patience = 2 * told.beat + 5;
+    waitAtMost(patience);
+    hear(told);
   };
+  // Comes at the end of every connection, also of one that never opened.
+  socket.onclose = comeBack;
+}
+
+// A network that is gone ends no connection: its silence does.
+function waitAtMost(seconds) {
+  clearTimeout(silence);
+  silence = setTimeout(() => {
+    // Their ends would be long in coming.
+    socket.onmessage = socket.onclose = null;
+    socket.close();
+    comeBack();
+  }, seconds * 1_000);
+}
+
+function comeBack() {
+  clearTimeout(silence);
+  showConnection("connecting", "Connecting");
+  // The random half keeps many pages from coming back in the same instant.
+  setTimeout(connect, pause * (1 + Math.random() / 2));
+  pause = PAUSE_MS;
 }
 
 function showConnection(state, text) {
