@@ -289,6 +289,8 @@ impl Stream {
         announced: Option<u64>,
     ) -> Result<(), SendError> {
         let Some(channel) = &self.channel else { return Ok(()) };
+        // Some of that may have been this node's.
+        channel.give_up();
         if let Some(log) = channel.log() {
             log.with(|log| {
                 log.lose_to(id.number());
