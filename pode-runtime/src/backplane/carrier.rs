@@ -10,22 +10,30 @@ use crate::app::tickets::TicketKey;
 ///
 /// A term begins whenever entries may have been lost, in all streams, with an entry of
 /// its own, whose index is 1. The terms of a server rise, and so do their numbers, as a
-/// term is at least the second in which it began: no carrier takes
-/// [`ENTRIES_PER_SECOND`] entries in one.
+/// term is at least the millisecond in which it began: no carrier takes
+/// [`ENTRIES_PER_TERM`] entries in one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct EntryId {
     pub(crate) term: u64,
     pub(crate) index: u64,
 }
 
-/// How many numbers there are between two terms that begin a second apart.
-pub(crate) const ENTRIES_PER_SECOND: u64 = 1 << 20;
+/// How many numbers there are between two terms that begin a millisecond apart.
+pub(crate) const ENTRIES_PER_TERM: u64 = 1 << 12;
+
+/// The millisecond in which numbers begin: that of 2025.
+pub(crate) const FIRST_TERM: u64 = 1_735_689_600_000;
 
 impl EntryId {
-    /// Returns the number of the message in this entry: below 2⁵³, as all of them, for
-    /// two hundred years.
+    /// Returns the number of the message in this entry: below 2⁵³, as all of them, up to
+    /// the year 2094.
     pub(crate) fn number(self) -> u64 {
-        self.term * ENTRIES_PER_SECOND + self.index
+        self.term.saturating_sub(FIRST_TERM) * ENTRIES_PER_TERM + self.index
+    }
+
+    /// Returns the least term whose numbers are all higher.
+    pub(crate) fn next_term(self) -> u64 {
+        self.term + self.index / ENTRIES_PER_TERM + 1
     }
 
     /// Whether nothing comes between an entry and the one with this id.
@@ -84,7 +92,8 @@ pub(crate) struct ToAppend {
 /// What became of entries that were appended together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Appended {
-    All,
+    /// All of them; with the id of the last one.
+    All(EntryId),
     /// Not all of them: another term has begun, or a stream is gone.
     Stale,
     /// None of them: the carrier has no room.

@@ -10,8 +10,8 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::carrier::{
-    Appended, Appender, Carrier, CarrierError, ENTRIES_PER_SECOND, EntryId, Known, Opened,
-    READ_TIMEOUT, Read, Reader, Term, ToAppend,
+    Appended, Appender, Carrier, CarrierError, EntryId, FIRST_TERM, Known, Opened, READ_TIMEOUT,
+    Read, Reader, Term, ToAppend,
 };
 use super::entry::first_of_term;
 use crate::app::tickets::TicketKey;
@@ -92,17 +92,19 @@ impl Server {
         if self.is_full || self.killed.contains(&connection) {
             return Appended::Full;
         }
-        let mut appended = Appended::All;
+        let (mut id, mut is_stale) = (EntryId::default(), false);
         for (stream, body) in entries {
             let Stream { exists, last, .. } = self.streams[*stream];
             if !exists || last.term > term {
-                appended = Appended::Stale;
+                is_stale = true;
                 continue;
             }
-            let index = if last.term == term { last.index + 1 } else { 1 };
-            self.push(*stream, EntryId { term, index }, body.clone());
+            // As Redis counts.
+            let index = if last.term == term { last.index + 1 } else { 0 };
+            id = EntryId { term, index };
+            self.push(*stream, id, body.clone());
         }
-        appended
+        if is_stale { Appended::Stale } else { Appended::All(id) }
     }
 
     fn read(&self, run: u64, after: &[EntryId], most: usize) -> Result<Vec<Read>, CarrierError> {
@@ -131,7 +133,7 @@ impl Server {
         stream.ids.push((written, id));
     }
 
-    fn open(&mut self, known: &Known, second: u64, epoch: u64) {
+    fn open(&mut self, known: &Known, now: u64, epoch: u64) {
         let is_known = |(term, epoch)| {
             let same = |it: &KnownTerm| (it.term.term, it.term.epoch) == (term, epoch);
             self.terms.iter().any(same)
@@ -144,11 +146,8 @@ impl Server {
         }
         let heads: Vec<_> = self.streams.iter().map(|stream| stream.last).collect();
         let last = self.terms.last().map_or(0, |last| last.term.term);
-        let behind = heads
-            .iter()
-            .chain(&known.cursors)
-            .map(|id| id.term + id.index / ENTRIES_PER_SECOND + 1);
-        let term = behind.chain([second, last + 1]).max().unwrap_or_default();
+        let behind = heads.iter().chain(&known.cursors).map(|id| id.next_term());
+        let term = behind.chain([now, last + 1]).max().unwrap_or_default();
         for (stream, head) in heads.iter().enumerate() {
             let body = first_of_term(epoch, *head).into_bytes();
             self.push(stream, EntryId { term, index: 1 }, body);
@@ -270,12 +269,12 @@ impl Carrier for Memory {
         if self.fails() || self.with(|server| server.is_away) {
             return Err(cut());
         }
-        let second = 1_000 + self.began.elapsed().as_secs();
+        let now = FIRST_TERM + self.began.elapsed().as_millis() as u64;
         let epoch = self.dice.below(u64::MAX);
         let (connection, terms, tops, ticket_key) = self.with(|server| {
             server.connections += 1;
             server.killed.extend(before.map(|before| before.connection));
-            server.open(known, second, epoch);
+            server.open(known, now, epoch);
             let terms = server.terms.iter().map(|it| it.term.clone()).collect();
             let tops = server.streams.iter().map(|stream| stream.last).collect();
             let key = server.ticket_key.get_or_insert_with(|| known.ticket_key.clone());

@@ -14,8 +14,8 @@ use tokio::sync::oneshot;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use super::carrier::{
-    Appended, Appender, Carrier, CarrierError, Known, MAX_BATCH_BYTES, MAX_BATCH_ENTRIES, Opened,
-    ToAppend,
+    Appended, Appender, Carrier, CarrierError, EntryId, Known, MAX_BATCH_BYTES, MAX_BATCH_ENTRIES,
+    Opened, ToAppend,
 };
 use super::entry::{Origin, What};
 use super::node::{Announcement, BEAT, Node};
@@ -133,13 +133,21 @@ impl<C: Carrier> NodeWriter<C> {
                 continue;
             }
             let term = self.term.map_or(0, |(term, _)| term);
+            let before = self.read_before(&batch);
             match appender.append(term, &batch).await {
-                Ok(Appended::All) => batch.clear(),
+                // Where all was lost, another node may have begun anew with an earlier term.
+                Ok(Appended::All(id)) if id.index == 0 || Some(id) <= before => return None,
+                Ok(Appended::All(_)) => batch.clear(),
                 Ok(Appended::Stale) => return None,
                 Ok(Appended::Full) => sleep(FULL_PAUSE).await,
                 Err(error) => return Some(error),
             }
         }
+    }
+
+    /// Returns the last entry that was read of the stream of a batch's last one.
+    fn read_before(&self, batch: &[ToAppend]) -> Option<EntryId> {
+        self.node.progress.borrow().cursors.get(batch.last()?.stream).copied()
     }
 
     /// Takes what is to be appended next.

@@ -8,7 +8,7 @@
 //! | `pode:{shop}:nodes` | the stream of the nodes |
 //!
 //! The braces keep all keys in one slot of a cluster. An append names its term
-//! (`XADD key NOMKSTREAM … 1829000000-*`), so it fails where a later one has begun, and
+//! (`XADD key NOMKSTREAM … 1829000000000-*`), so it fails where a later one has begun, and
 //! makes no stream anew: `term.lua` alone does that.
 
 mod connect;
@@ -22,8 +22,8 @@ use serde::Deserialize;
 
 use self::connect::Address;
 use super::carrier::{
-    Appended, Appender, Carrier, CarrierError, ENTRIES_PER_SECOND, EntryId, Known, Opened,
-    READ_TIMEOUT, Read, Reader, Term, ToAppend,
+    Appended, Appender, Carrier, CarrierError, EntryId, Known, Opened, READ_TIMEOUT, Read, Reader,
+    Term, ToAppend,
 };
 use crate::app::tickets::TicketKey;
 use crate::push::engine::random_epoch;
@@ -127,7 +127,7 @@ impl Carrier for Redis {
             None => true,
         };
         let (term, epoch) = known.term.unwrap_or_default();
-        let least = known.cursors.iter().map(|id| id.term + id.index / ENTRIES_PER_SECOND + 1);
+        let least = known.cursors.iter().map(|id| id.next_term());
         let mut begin = cmd("EVAL");
         begin.arg(BEGIN_TERM).arg(2 + self.keys.len());
         begin.arg(&self.terms_key).arg(&self.tickets_key).arg(&self.keys);
@@ -165,7 +165,10 @@ impl Appender for RedisAppender {
         }
         let appended = batch.query_async::<Vec<Option<String>>>(&mut self.connection).await;
         match appended {
-            Ok(ids) if ids.iter().all(Option::is_some) => Ok(Appended::All),
+            Ok(ids) if ids.iter().all(Option::is_some) => {
+                let last = ids.last().and_then(|id| id_of(id.as_ref()?.as_bytes()));
+                last.map(Appended::All).ok_or_else(|| failed("it has odd ids".to_owned()))
+            }
             Ok(_) => Ok(Appended::Stale),
             Err(error) => match refusal(&error) {
                 Some(refusal) => Ok(refusal),

@@ -6,7 +6,7 @@
 -- node knows, the least term that its numbers allow, how many entries are kept, the layout,
 -- the key of the node's tickets.
 local run, epoch, known_term, known_epoch, least, kept, layout, ticket_key = unpack(ARGV)
-local entries_per_second = 1048576
+local entries_per_term = 4096
 
 local written = redis.call('LRANGE', KEYS[1], 0, -1)
 local last = written[#written] and cjson.decode(written[#written])
@@ -55,13 +55,15 @@ if is_new then
   for _, key in ipairs(streams) do
     heads[key] = tops[key] or '0-0'
   end
-  local term = math.max(tonumber(redis.call('TIME')[1]), tonumber(least))
+  local time = redis.call('TIME')
+  local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+  local term = math.max(now, tonumber(least))
   if last then
     term = math.max(term, tonumber(last.term) + 1)
   end
   for _, head in pairs(heads) do
     local before, index = string.match(head, '(%d+)-(%d+)')
-    term = math.max(term, tonumber(before) + math.floor(tonumber(index) / entries_per_second) + 1)
+    term = math.max(term, tonumber(before) + math.floor(tonumber(index) / entries_per_term) + 1)
   end
   term = string.format('%.0f', term)
   for key, head in pairs(heads) do
