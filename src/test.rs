@@ -59,8 +59,8 @@
 //!   whose `password_from_env` isn't set is replaced by a self-signed one.
 //!   [`env`](Start::env) sets variables for one server, where setting those of the
 //!   process would be unsafe.
-//! - Nothing comes from the environment that concerns a whole program: `hand_over` is
-//!   off, as are sockets passed by a service manager, SIGTERM and SIGHUP, and the
+//! - Nothing comes from the environment that concerns a whole program: `hand_over` and
+//!   the backplane are off, as are sockets passed by a service manager, SIGTERM and SIGHUP, and the
 //!   renewal of certificates.
 //!
 //! The test's clients trust whatever certificate their server shows.

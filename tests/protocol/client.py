@@ -127,8 +127,8 @@ class Machine:
         if not frame.keys() - {"at"}:
             # A sign of life: this connection has lasted for a while.
             self.attempts = 0
+        self.epoch = frame.get("epoch", self.epoch)
         if "gap" in frame and frame["gap"]:
-            self.epoch = frame.get("epoch", self.epoch)
             self.move(frame["gap"][1])
         self.move(frame.get("at", frame.get("live", frame.get("reset"))))
         self.ticket = frame.get("ticket", self.ticket)

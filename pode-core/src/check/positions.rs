@@ -94,8 +94,7 @@ fn judge(
         let help = format!("write what stands there: `{}`", call_for(&first.path));
         return Some(Diagnostic::new(Code::NoPosition, folder.path.place, message, help));
     }
-    // Those of a server that hands over have numbers always.
-    if server.hands_over || signals.clone().any(|signal| signal.history_messages != Some(0)) {
+    if server.numbers_all() || signals.clone().any(|signal| signal.history_messages != Some(0)) {
         return None;
     }
     let message = format!(

@@ -189,7 +189,7 @@ impl<'server> Site<'server> {
         let sees =
             |on: &On| on.event == ConnectionEvent::Connect && on.signal.text == signal.name.text;
         signal.history_messages == Some(0)
-            && !self.server.hands_over
+            && !self.server.numbers_all()
             && !self.server.ons.iter().any(sees)
     }
 

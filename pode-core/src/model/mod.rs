@@ -75,6 +75,13 @@ pub struct Server {
     pub incomplete: bool,
 }
 
+impl Server {
+    /// Whether all messages have numbers, whatever their signals keep.
+    pub fn numbers_all(&self) -> bool {
+        self.hands_over || !self.backplanes.is_empty()
+    }
+}
+
 /// A place in the user's source; only the macro knows what it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Place(pub usize);

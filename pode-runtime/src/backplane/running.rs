@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use pode_core::backplane::check_name;
 use pode_core::hub::Channel;
 use pode_core::redis_url::RedisUrlError;
 use pode_core::{RedisUrl, SendError};
@@ -78,9 +79,14 @@ impl Backplane {
     ) -> Result<RunningBackplane, StartError> {
         let Backplane { url, options } = self;
         let parsed: RedisUrl = url.parse().map_err(|reason: RedisUrlError| {
-            StartError::Backplane { url: "its URL".to_owned(), reason: reason.to_string() }
+            let reason = format!("{reason}; {}", reason.help());
+            StartError::Backplane { url: "an address that isn't one".to_owned(), reason }
         })?;
         let (url, name) = (parsed.to_string(), options.name.as_str().unwrap_or(server));
+        check_name(name).map_err(|error| {
+            let (url, reason) = (url.clone(), format!("{error}; {}", error.help()));
+            StartError::Backplane { url, reason }
+        })?;
         let Context { signals, tickets, .. } = context;
         let streams = signals.hub().channels().map(stream_name);
         let unusable = |CarrierError { reason, .. }| {

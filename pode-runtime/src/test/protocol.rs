@@ -54,7 +54,7 @@ pub struct Hello {
 pub struct Gap {
     /// The numbers between which they are; absent where it isn't known.
     pub between: Option<(u64, u64)>,
-    /// `age`, `lag` or `epoch`.
+    /// `age`, `lag`, `epoch` or `carrier`.
     pub why: String,
 }
 
@@ -263,7 +263,7 @@ impl Machine {
             return Ok(());
         }
         let between = members.read::<Option<(u64, u64)>>("gap")?;
-        if let Some(epoch) = members.read::<String>("epoch")?.filter(|_| between.is_some()) {
+        if let Some(epoch) = members.read::<String>("epoch")? {
             self.epoch = number_of(&epoch);
         }
         let at = between.flatten().map(|(_, to)| to);

@@ -15,7 +15,9 @@ use super::settling::Settling;
 use super::stream::loopback;
 #[cfg(feature = "upstream")]
 use super::upstream::redirected;
+use crate::base::seconds::seconds;
 use crate::net::listen::{HandedSocket, InheritedSockets};
+use crate::push::engine::random_epoch;
 use crate::server::bind::share_addresses;
 use crate::server::declare::Endpoint as DeclaredEndpoint;
 use crate::server::restart::HandOver;
@@ -85,8 +87,14 @@ impl Start {
             patience.fail("a server needs tokio's runtime: write `#[tokio::test]` at the test");
         }
         show_warnings();
+        let signals = server.signals();
         let declared = &mut server.declared;
         declared.options.hand_over = HandOver::default();
+        if declared.backplane.take().is_some() {
+            for channel in signals.hub().channels() {
+                channel.follow_nobody(random_epoch(), seconds).await;
+            }
+        }
         declared.options.client_ids.complete(&variables);
         for endpoint in &mut declared.endpoints {
             endpoint.certificate.complete(&variables);
