@@ -297,7 +297,8 @@ keywords! {
     ///
     /// Each machine, a node, runs the same program; a load balancer in front sends
     /// clients to any of them. What is sent on one node reaches the clients of all:
-    /// messages to everyone on a path, to a group, to one client or to all but one.
+    /// messages to everyone on a path, to a group, to one client or to all but one. Who
+    /// is closed, or joins or leaves a group, is so wherever it is connected.
     /// [`redis`] carries them, so it needs the Cargo feature `redis`, and the server at
     /// least one [`signal`]. A server has one backplane. Options are those of
     /// `BackplaneOptions`:
@@ -319,10 +320,25 @@ keywords! {
     /// `Ok` when the message is in the outbox of its node.
     ///
     /// While the backplane can't be reached, clients stay connected, and routes and
-    /// pages go on. Sends wait, at most for the server's `send_timeout`, and then fail.
+    /// pages go on; after 15 s the node isn't ready ([`operations`]). It tries again for
+    /// ever. Sends wait, at most for the server's `send_timeout`, and then fail: with
+    /// [`SendError::Backplane`](crate::SendError::Backplane) nothing was sent, with
+    /// [`SendError::Unknown`](crate::SendError::Unknown) it may have been, or may still
+    /// be. What was sent and what comes meanwhile is delivered when it is back, once and
+    /// in order, however its connections were cut.
+    ///
+    /// A Redis that is started anew without its last messages, or that loses all, goes on
+    /// with positions of another epoch. If any node has had such a message, clients of
+    /// `pode.v1` are told that messages are missing (a `gap`), and plain ones are closed
+    /// (1013). So they are where a node was cut off for longer than messages are kept.
+    ///
+    /// A client of `pode.v1` comes back to any node by its ticket, as the same. What it
+    /// has sent with numbers is known on the node where it was: elsewhere, what may be
+    /// handled twice is marked (`event.may_be_repeated()`).
     ///
     /// What isn't a message stays on its node: [`state`], [`timer`]s and [`schedule`]s,
-    /// which run on each, and the connections of [`upstream`]s.
+    /// which run on each, the connections of [`upstream`]s, and who is there
+    /// (`event.clients(…).list()`).
     ///
     /// ```
     /// # use pode::prelude::*;

@@ -8,12 +8,14 @@ use serde_json::{Value, json};
 use tokio::net::UnixStream;
 use tokio::process::Command;
 
-use crate::support::{Client, Folder, Process, installed, start, within};
+use crate::support::{Client, Folder, Process, get_at, installed, start, within};
 
 pode_server! {
     server shop(redis: String, limit: Duration) { send_timeout: limit };
     backplane redis redis { kept_messages: 1_000 };
+    endpoint inner http "127.0.0.1:0";
     endpoint ws "127.0.0.1:0";
+    operations { endpoint: inner };
     signal CHAT: u64 -> u64 = "/chat" { history_messages: 100 } => async |event: SignalEvent<u64>, number: u64| {
         event.send(CHAT, &number).await
     };
@@ -290,6 +292,27 @@ async fn cut_connections_lose_and_repeat_nothing() {
     for node in [one, other] {
         node.stop().await;
     }
+}
+
+#[tokio::test]
+async fn a_node_that_is_cut_off_isnt_ready() {
+    let mut redis = Redis::start("ready").await;
+    let node = redis.node().await;
+    let address = node.address(Protocol::Http).unwrap();
+    let told = async |expected: &str| {
+        let asking = async {
+            while get_at(address, "/_pode/ready").await.text() != expected {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        };
+        within(asking, expected).await;
+    };
+    told("ready").await;
+    redis.kill().await;
+    told("the backplane can't be reached").await;
+    redis.come_back().await;
+    told("ready").await;
+    node.stop().await;
 }
 
 #[tokio::test]
