@@ -27,6 +27,19 @@ pode_server! {
     };
 }
 
+mod handed_over {
+    use std::time::Duration;
+
+    use pode::prelude::*;
+
+    pode_server! {
+        pub server shop(redis: String, socket: String) { hand_over: socket, drain: Duration::ZERO };
+        backplane redis redis;
+        endpoint ws "127.0.0.1:0";
+        signal CHAT: u64 = "/chat" { history_messages: 100 };
+    }
+}
+
 /// A Redis of one test.
 struct Redis {
     folder: Folder,
@@ -248,6 +261,39 @@ async fn a_ticket_is_good_on_each_node() {
     assert_eq!((&back["id"], &back["resumed"]), (&hello["id"], &json!(true)));
     assert_eq!(hear(&mut ada).await["data"], 7);
     for node in [one, other] {
+        node.stop().await;
+    }
+}
+
+/// One hands its sockets over to the other; both are nodes meanwhile.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_hands_over_to_a_newer_process() {
+    use handed_over::CHAT;
+
+    let redis = Redis::start("handed-over").await;
+    let node = || handed_over::shop(redis.url(), redis.folder.file("shop.sock"));
+    let third = start(handed_over::shop(redis.url(), redis.folder.file("third.sock"))).await;
+    let older = start(node()).await;
+    let (mut ada, hello) = connect(&older, "/chat").await;
+    assert!(hear(&mut ada).await["live"].is_number());
+    older.signals().send(CHAT, &1).await.unwrap();
+    let heard = hear(&mut ada).await;
+    let newer = start(node()).await;
+    assert_eq!(newer.address(Protocol::Ws), older.address(Protocol::Ws));
+    assert_eq!(ada.close_code().await, 1012);
+    for (number, from) in [(2, &third), (3, &older), (4, &newer)] {
+        from.signals().send(CHAT, &number).await.unwrap();
+    }
+    let (mut ada, back) =
+        connect(&newer, &format!("/chat?resume={}", behind(&hello, &heard))).await;
+    assert_eq!((&back["resumed"], &back["epoch"]), (&json!(true), &hello["epoch"]));
+    for number in 2..5 {
+        assert_eq!(hear(&mut ada).await["data"], number);
+    }
+    older.stop().await;
+    third.signals().send(CHAT, &5).await.unwrap();
+    while hear(&mut ada).await["data"] != 5 {}
+    for node in [newer, third] {
         node.stop().await;
     }
 }

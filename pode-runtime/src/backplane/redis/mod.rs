@@ -29,7 +29,7 @@ use crate::app::tickets::TicketKey;
 use crate::push::engine::random_epoch;
 
 /// How many entries of a stream are read at once.
-const READ_ENTRIES: usize = 512;
+const READ_ENTRIES: usize = 128;
 
 /// How keys are laid out and entries written; nodes with another one can't take part.
 const LAYOUT: &str = "1";
