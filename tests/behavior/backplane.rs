@@ -225,6 +225,24 @@ async fn what_redis_loses_is_told_and_what_waits_for_it_isnt_lost() {
     }
 }
 
+/// Else each node would begin one in turn, and many nodes for ever, as only the last
+/// terms are remembered.
+#[tokio::test]
+async fn nodes_that_come_back_to_an_empty_redis_begin_one_term() {
+    let mut redis = Redis::start("one-term").await;
+    let nodes = [redis.node().await, redis.node().await, redis.node().await];
+    nodes[0].signals().send(CHAT, &1).await.unwrap();
+    redis.kill().await;
+    redis.come_back().await;
+    for node in &nodes {
+        node.signals().send(CHAT, &2).await.unwrap();
+    }
+    assert_eq!(redis.command(&["LLEN", "pode:{shop}:terms"]).await, "1\n");
+    for node in nodes {
+        node.stop().await;
+    }
+}
+
 #[tokio::test]
 async fn what_redis_cant_take_in_time_isnt_sent() {
     let mut redis = Redis::start("away").await;

@@ -74,7 +74,7 @@ pub(crate) struct Opened<A> {
     pub(crate) appender: A,
     /// The last terms, the current one at last.
     pub(crate) terms: Vec<Term>,
-    /// The last entry of each stream now.
+    /// The last entry of each stream now; the default if none is kept.
     pub(crate) tops: Vec<EntryId>,
     /// That of the first node, which all use.
     pub(crate) ticket_key: TicketKey,
@@ -131,7 +131,8 @@ pub(crate) trait Carrier: Send + Sync + 'static {
     /// Opens a connection to append by, in place of the one before.
     ///
     /// Begins a term if the carrier isn't the one in which the last term began, if a
-    /// stream is gone, or if it doesn't know the term that the node knows.
+    /// stream is gone, or if it doesn't know the term that the node knows and none has begun
+    /// since.
     fn open(
         &self,
         known: &Known,

@@ -134,9 +134,11 @@ impl Server {
     }
 
     fn open(&mut self, known: &Known, now: u64, epoch: u64) {
+        let least = known.cursors.iter().map(|id| id.next_term()).max().unwrap_or_default();
+        let last = self.terms.last().map_or(0, |last| last.term.term);
         let is_known = |(term, epoch)| {
-            let same = |it: &KnownTerm| (it.term.term, it.term.epoch) == (term, epoch);
-            self.terms.iter().any(same)
+            let same = self.terms.iter().rfind(|it| it.term.term == term);
+            same.map_or(last > term && last >= least, |same| same.term.epoch == epoch)
         };
         let is_same = self.terms.last().is_some_and(|last| last.run == self.run)
             && self.streams.iter().all(|stream| stream.exists)
@@ -145,9 +147,8 @@ impl Server {
             return;
         }
         let heads: Vec<_> = self.streams.iter().map(|stream| stream.last).collect();
-        let last = self.terms.last().map_or(0, |last| last.term.term);
-        let behind = heads.iter().chain(&known.cursors).map(|id| id.next_term());
-        let term = behind.chain([now, last + 1]).max().unwrap_or_default();
+        let behind = heads.iter().map(|id| id.next_term());
+        let term = behind.chain([now, last + 1, least]).max().unwrap_or_default();
         for (stream, head) in heads.iter().enumerate() {
             let body = first_of_term(epoch, *head).into_bytes();
             self.push(stream, EntryId { term, index: 1 }, body);
@@ -276,7 +277,8 @@ impl Carrier for Memory {
             server.killed.extend(before.map(|before| before.connection));
             server.open(known, now, epoch);
             let terms = server.terms.iter().map(|it| it.term.clone()).collect();
-            let tops = server.streams.iter().map(|stream| stream.last).collect();
+            let top = |stream: &Stream| stream.entries.back().map(|entry| entry.id);
+            let tops = server.streams.iter().map(|it| top(it).unwrap_or_default()).collect();
             let key = server.ticket_key.get_or_insert_with(|| known.ticket_key.clone());
             (server.connections, terms, tops, key.clone())
         });

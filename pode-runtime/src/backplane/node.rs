@@ -43,6 +43,8 @@ pub(crate) struct Node<C> {
 #[derive(Debug, Default)]
 pub(super) struct Progress {
     pub(super) cursors: Vec<EntryId>,
+    /// The last term that has begun since, and its epoch.
+    pub(super) term: Option<(u64, u64)>,
     /// Whether that is all that there was at the start.
     pub(super) is_loaded: bool,
 }

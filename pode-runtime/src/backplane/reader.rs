@@ -46,7 +46,10 @@ impl Begun {
 pub(super) struct NodeReader<C> {
     node: Arc<Node<C>>,
     streams: Vec<Stream>,
+    /// Those that there were at the start.
     terms: Vec<Term>,
+    /// The last that has begun since, and its epoch.
+    term: Option<(u64, u64)>,
 }
 
 impl<C: Carrier> NodeReader<C> {
@@ -62,12 +65,20 @@ impl<C: Carrier> NodeReader<C> {
             lost: Default::default(),
         });
         let streams = streams.collect();
-        NodeReader { node, streams, terms }
+        NodeReader { node, streams, terms, term: None }
     }
 
     /// Reads until nobody receives any more.
     pub(super) async fn run(mut self) -> SendError {
         let mut retry = Retry::new("reading from the backplane");
+        // Of those that somebody has trimmed to nothing, there is nothing to load.
+        let empty = |stream: &Stream| stream.top == EntryId::default();
+        for (index, stream) in self.streams.iter_mut().enumerate().filter(|(_, it)| empty(it)) {
+            stream.is_loaded = true;
+            if let Err(error) = stream.begin(index, &self.terms).await {
+                return error;
+            }
+        }
         loop {
             let mut reader = match self.node.carrier.reader().await {
                 Ok(reader) => reader,
@@ -102,6 +113,7 @@ impl<C: Carrier> NodeReader<C> {
         self.node.progress.send_modify(|progress| {
             progress.cursors.clear();
             progress.cursors.extend(cursors);
+            progress.term = self.term;
             progress.is_loaded = self.streams.iter().all(|stream| stream.is_loaded);
         });
         Ok(())
@@ -125,7 +137,10 @@ impl<C: Carrier> NodeReader<C> {
         }
         if id.index == 1 {
             return match entry::read_first_of_term(body) {
-                Ok((epoch, head)) => self.begin_term(index, before, head, epoch, id).await,
+                Ok((epoch, head)) => {
+                    self.term = self.term.max(Some((id.term, epoch)));
+                    self.begin_term(index, before, head, epoch, id).await
+                }
                 Err(unsound) => {
                     rationed!(error, "the backplane begins a term in no known way: {unsound}");
                     Ok(())
@@ -233,7 +248,7 @@ impl<C: Carrier> NodeReader<C> {
             return Ok(());
         }
         if let Some(log) = channel.log() {
-            log.with(|log| log.forget_epochs());
+            log.with(|log| log.lack_before(id.number()));
         }
         tracing::error!(path = channel.path(), "the backplane has lost messages; clients are told");
         tell(channel, Command::Missing { from, why: Why::Epoch(epoch) }).await
@@ -259,7 +274,10 @@ impl Stream {
                     log.with(|log| log.push(entry, sent_at(origin.sent_ms)));
                 }
             }
-            Ok((_, Found::Lost { from })) => self.lost = (id, from),
+            Ok((_, Found::Lost { from })) => {
+                self.lost = (id, from);
+                log.with(|log| log.lack_before(number));
+            }
             Ok((_, Found::Alive)) | Err(_) => {}
         }
     }
@@ -303,9 +321,10 @@ impl Stream {
             path = channel.path(),
             "this node was away for longer than the backplane keeps messages; clients are told"
         );
-        tell(channel, Command::Epoch(epoch)).await?;
+        // The gap first: whoever hears of the epoch and is cut off then comes from there.
         let from = (before.number() + 1).min(announced.unwrap_or(u64::MAX));
-        tell(channel, Command::Missing { from, why: Why::Carrier }).await
+        tell(channel, Command::Missing { from, why: Why::Carrier }).await?;
+        tell(channel, Command::Epoch(epoch)).await
     }
 }
 

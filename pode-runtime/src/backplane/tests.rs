@@ -336,7 +336,8 @@ fn check_resumption(life: &Life, path: usize, lives: &[&Life], union: &BTreeMap<
     let log = life.channel(path).log().unwrap();
     for other in lives {
         let mut epoch = None;
-        for event in other.events(path) {
+        let events = other.events(path);
+        for event in events.clone() {
             let number = match event {
                 Event::Message { number, .. } => number + 1,
                 Event::Epoch { epoch: it, number } => {
@@ -347,7 +348,16 @@ fn check_resumption(life: &Life, path: usize, lives: &[&Life], union: &BTreeMap<
             };
             let Some(epoch) = epoch else { continue };
             let position = Position { epoch, number };
-            let Ok(from) = log.with(|log| log.resume(&None, position)) else { continue };
+            let resumed = log.with(|log| log.resume(&None, position));
+            // Whoever was cut off before it was told is told when it comes back.
+            let is_untold = |event: &Event| match event {
+                Event::Missing { from, until, .. } => (from + 1..*until).contains(&number),
+                _ => false,
+            };
+            if resumed.is_ok() && events.iter().any(is_untold) {
+                panic!("{} tells nothing of a gap to who comes from {position}", life.name);
+            }
+            let Ok(from) = resumed else { continue };
             let lacks = lacking.range(from..).next();
             let name = &life.name;
             assert_eq!(lacks, None, "{name} lacks this for who comes from {position}");

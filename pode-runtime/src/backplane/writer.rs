@@ -21,6 +21,7 @@ use super::entry::{Origin, What};
 use super::node::{Announcement, BEAT, Node};
 use super::reader::{Begun, unix_ms};
 use super::retry::Retry;
+use crate::base::trouble::Trouble;
 
 /// How many entries of one channel come before others have their turn.
 const ENTRIES_PER_TURN: usize = 64;
@@ -81,9 +82,12 @@ impl<C: Carrier> NodeWriter<C> {
     /// Connects, and finds out what of the last batch is there.
     async fn open(&mut self, before: Option<&C::Appender>) -> Result<C::Appender, CarrierError> {
         let streams = self.node.channels.len() + 1;
-        let mut cursors = self.node.progress.borrow().cursors.clone();
+        let (mut cursors, term) = {
+            let progress = self.node.progress.borrow();
+            (progress.cursors.clone(), self.term.max(progress.term))
+        };
         cursors.resize(streams, Default::default());
-        let known = Known { term: self.term, cursors, ticket_key: self.node.tickets.key() };
+        let known = Known { term, cursors, ticket_key: self.node.tickets.key() };
         let opened = self.node.carrier.open(&known, before).await?;
         if let Some(begin) = self.begin.take() {
             // The reader is there as long as the node.
@@ -118,7 +122,7 @@ impl<C: Carrier> NodeWriter<C> {
     async fn append_all(&mut self, appender: &mut C::Appender) -> Option<CarrierError> {
         let mut beats = interval(BEAT);
         beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let (mut batch, mut is_beat) = (Vec::new(), false);
+        let (mut batch, mut is_beat, mut full) = (Vec::new(), false, Trouble::default());
         loop {
             is_beat |= beats.tick().now_or_never().is_some();
             if batch.is_empty() {
@@ -137,9 +141,22 @@ impl<C: Carrier> NodeWriter<C> {
             match appender.append(term, &batch).await {
                 // Where all was lost, another node may have begun anew with an earlier term.
                 Ok(Appended::All(id)) if id.index == 0 || Some(id) <= before => return None,
-                Ok(Appended::All(_)) => batch.clear(),
+                Ok(Appended::All(_)) => {
+                    batch.clear();
+                    if full.ends() {
+                        tracing::info!("the backplane takes messages again");
+                    }
+                }
                 Ok(Appended::Stale) => return None,
-                Ok(Appended::Full) => sleep(FULL_PAUSE).await,
+                Ok(Appended::Full) => {
+                    if full.begins() {
+                        tracing::error!(
+                            "the backplane takes no messages: it is out of memory, or has too \
+                             few replicas"
+                        );
+                    }
+                    sleep(FULL_PAUSE).await;
+                }
                 Err(error) => return Some(error),
             }
         }

@@ -105,6 +105,8 @@ pub struct Log<A> {
     bytes: usize,
     /// Below this number, messages of other paths may be missing.
     forgotten_to: u64,
+    /// Below this number, messages are missing that were never here.
+    lacking_to: u64,
 }
 
 /// What may be dropped, in this order; of the last two, whatever is older.
@@ -169,6 +171,7 @@ impl<A: Weigh> Log<A> {
             len: 0,
             bytes: 0,
             forgotten_to: position.number,
+            lacking_to: 0,
         }
     }
 
@@ -229,9 +232,11 @@ impl<A: Weigh> Log<A> {
         (self.position.epoch, self.earlier) = (epoch, earlier);
     }
 
-    /// Forgets the epochs before: none of their positions is good any more.
-    pub fn forget_epochs(&mut self) {
-        self.earlier.clear();
+    /// Goes on at this number, if it is higher, and tells whoever comes from before that
+    /// messages are missing: they are lost, though what is kept stays.
+    pub fn lack_before(&mut self, number: u64) {
+        self.skip_to(number);
+        self.lacking_to = self.position.number;
     }
 
     /// Returns the epochs before, each with the number at which the next one began.

@@ -51,7 +51,7 @@ impl<A: Weigh> Log<A> {
     ///
     /// Not all of it is, or the position was never in this log.
     pub fn resume(&self, path: &Path, position: Position) -> Result<u64, LogGap> {
-        let until = self.dropped_to(path);
+        let until = self.dropped_to(path).max(self.lacking_to);
         if !self.knows(position) || position.number < until {
             return Err(LogGap { until });
         }
@@ -64,7 +64,7 @@ impl<A: Weigh> Log<A> {
         let Position { epoch, number } = position;
         let is_earlier = |(before, end): &(u64, u64)| *before == epoch && number <= *end;
         (epoch == self.position.epoch || self.earlier.iter().any(is_earlier))
-            && number <= self.position.number
+            && (self.lacking_to..=self.position.number).contains(&number)
     }
 
     /// Returns the number from which on all messages of a path are kept.

@@ -1,5 +1,6 @@
 -- Begins a term, if the last one began in another server, a stream is gone, or a node
--- knows a term that isn't known here. Returns the terms and the last id of each stream.
+-- knows a term that isn't known here, and none has begun since. Returns the terms, the
+-- last id of each stream and the key of tickets.
 --
 -- KEYS: the terms, the key of tickets, then the streams.
 -- ARGV: the run of this server, an epoch for a new term, the term and the epoch that the
@@ -14,16 +15,21 @@ if last and last.layout ~= layout then
   return redis.error_reply('LAYOUT nodes of another version of pode use this name')
 end
 
+-- Returns the last id of a stream, and whether an entry is kept there.
 local function top(key)
   local info = redis.pcall('XINFO', 'STREAM', key)
   if info.err then
     return nil
   end
+  local last, length
   for i = 1, #info, 2 do
     if info[i] == 'last-generated-id' then
-      return info[i + 1]
+      last = info[i + 1]
+    elseif info[i] == 'length' then
+      length = info[i + 1]
     end
   end
+  return last, length > 0
 end
 
 -- Those of this node, and those that only others have.
@@ -39,10 +45,15 @@ for key in pairs(last and last.heads or {}) do
   end
 end
 if known_term ~= '0' then
-  local is_known = false
+  -- A later term tells that node what is lost, too, but if there is another one of the
+  -- same number.
+  local is_known = last and tonumber(last.term) > tonumber(known_term)
+    and tonumber(last.term) >= tonumber(least)
   for _, json in ipairs(written) do
     local term = cjson.decode(json)
-    is_known = is_known or term.term == known_term and term.epoch == known_epoch
+    if term.term == known_term then
+      is_known = term.epoch == known_epoch
+    end
   end
   is_new = is_new or not is_known
 end
@@ -85,9 +96,11 @@ else
   end
 end
 
+-- What can be read: somebody may have trimmed a stream to nothing.
 local ends = {}
 for i, key in ipairs(streams) do
-  ends[i] = tops[key]
+  local last, is_kept = top(key)
+  ends[i] = is_kept and last or '0-0'
 end
 redis.call('SET', KEYS[2], ticket_key, 'NX')
 return { redis.call('LRANGE', KEYS[1], 0, -1), ends, redis.call('GET', KEYS[2]) }
