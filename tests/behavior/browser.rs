@@ -13,7 +13,7 @@ use timers_and_schedules::timers_and_schedules;
 use tokio::runtime::Runtime;
 use web_signal::web_signal;
 
-use crate::support::{Client, start};
+use crate::support::{Client, Process, installed, start, this_test};
 
 #[allow(dead_code, unreachable_pub, reason = "it is a program of its own")]
 #[path = "../../examples/chat_rooms.rs"]
@@ -22,6 +22,9 @@ pub(crate) mod chromium;
 #[allow(dead_code, unreachable_pub, reason = "it is a program of its own")]
 #[path = "../../examples/live_prices.rs"]
 mod live_prices;
+#[allow(dead_code, unreachable_pub, reason = "it is a program of its own")]
+#[path = "../../examples/many_nodes.rs"]
+mod many_nodes;
 mod readme;
 #[allow(dead_code, unreachable_pub, reason = "it is a program of its own")]
 #[path = "../../examples/relay.rs"]
@@ -47,6 +50,10 @@ const SHELF_PAGE: &str = "http://127.0.0.1:8094/";
 const ROOMS_PAGE: &str = "http://127.0.0.1:8096/";
 const RELAY_PAGE: &str = "http://127.0.0.1:8097/";
 const MARKET_PAGE: &str = "http://127.0.0.1:8100/";
+
+const NODE_PAGES: [&str; 2] = ["http://127.0.0.1:8101/", "http://127.0.0.1:8102/"];
+/// Set where [`many_nodes_program`] is one.
+const IS_MANY_NODES: &str = "PODE_TEST_MANY_NODES";
 
 const SECURE_PAGE: &str = "https://127.0.0.1:8443/";
 const SECURE_SIGNAL: &str = "wss://127.0.0.1:8443/count";
@@ -416,6 +423,64 @@ fn prices_are_right_at_once_after_a_cut() {
         let other = |text: &String| !text.starts_with("WebSocket");
         assert_eq!(tab.complaints().into_iter().filter(other).collect::<Vec<_>>(), [""; 0]);
         server.stop().await;
+    });
+}
+
+/// The program of the test below, which runs this one alone, in processes of their own.
+/// Otherwise it does nothing.
+#[test]
+fn many_nodes_program() {
+    if std::env::var_os(IS_MANY_NODES).is_some() {
+        many_nodes::main().unwrap();
+    }
+}
+
+#[test]
+fn a_page_goes_on_at_another_node_when_its_own_dies() {
+    in_a_browser(async |chromium| {
+        installed("redis-server");
+        let mut program = this_test("browser::many_nodes_program");
+        program.env(IS_MANY_NODES, "1").stdout(std::process::Stdio::null());
+        let program = Process::start(&mut program);
+        for page in NODE_PAGES {
+            program.says(&format!("many_nodes listens on {page}")).await;
+        }
+        let mut tab = open_at(chromium, NODE_PAGES[0]).await;
+        let other = open_at(chromium, NODE_PAGES[1]).await;
+        let serves = |node: &str| {
+            format!("document.querySelector('#connection').textContent.startsWith('{node}, ')")
+        };
+        tab.wait_until("the first node", &serves("127.0.0.1:8101")).await;
+        say(&tab, "one").await;
+        say(&other, "two").await;
+        for tab in [&tab, &other] {
+            tab.wait_until("both", "document.querySelectorAll('#messages .message').length === 2")
+                .await;
+        }
+
+        tab.click("#kill").await;
+        program.says("the node at http://127.0.0.1:8101/ has ended: exit status: 1").await;
+        say(&other, "three").await;
+        tab.wait_until("the other node", &serves("127.0.0.1:8102")).await;
+        tab.wait_until(
+            "what was said",
+            "document.querySelectorAll('#messages .message').length === 3",
+        )
+        .await;
+        assert_eq!(
+            tab.evaluate::<u32>("document.querySelectorAll('#messages .note').length").await,
+            0
+        );
+        assert_eq!(
+            tab.evaluate::<String>("document.querySelector('#missed').textContent").await,
+            "None was missed."
+        );
+        tab.save_picture("many_nodes").await;
+        let other = |text: &String| !text.starts_with("WebSocket");
+        assert_eq!(tab.complaints().into_iter().filter(other).collect::<Vec<_>>(), [""; 0]);
+        // Whatever becomes of it, Redis and the nodes end, too, which share its log.
+        program.signal("-KILL");
+        program.end().await;
     });
 }
 
