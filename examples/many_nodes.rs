@@ -3,7 +3,8 @@
 //! Start it, open <http://127.0.0.1:8101/> and <http://127.0.0.1:8102/>, each served by
 //! a node of its own, and kill nodes: by the button, or by the commands that it prints.
 //! What dies is started anew after three seconds. `redis-server` must be installed. The
-//! page and its script are in the folder `many_nodes` next to this file.
+//! page and its script are in the folder `many_nodes` next to this file, and there is a
+//! `compose.yaml`, which has HAProxy choose the node.
 //!
 //! A node is this program with the environment variables of [`Settings`]. Without them,
 //! it starts a Redis and two nodes.
