@@ -264,6 +264,11 @@ mod pages {
     mod endurance {}
     #[doc = include_str!("../docs/performance.md")]
     mod performance {}
+    #[doc = include_str!("../docs/protocol.md")]
+    mod protocol {}
+    #[cfg(feature = "redis")]
+    #[doc = include_str!("../docs/scaling.md")]
+    mod scaling {}
 }
 
 #[doc(hidden)]

@@ -336,6 +336,9 @@ keywords! {
     /// has sent with numbers is known on the node where it was: elsewhere, what may be
     /// handled twice is marked (`event.may_be_repeated()`).
     ///
+    /// `docs/scaling.md` in the repository tells what senders and clients see when Redis is
+    /// slow, away or full, or has lost messages, and how it is set.
+    ///
     /// What isn't a message stays on its node: [`state`], [`timer`]s and [`schedule`]s,
     /// which run on each, the connections of [`upstream`]s, and who is there
     /// (`event.clients(…).list()`).
