@@ -34,10 +34,16 @@ impl<T: Parcel> Channel<T> {
         self.with_outbox(|outbox| outbox.take(at_most)).unwrap_or_default()
     }
 
-    /// Has all that isn't back yet taken once more: none of it has reached the carrier,
-    /// nor will it.
+    /// Has all that isn't back yet taken once more, but what is [in doubt](Self::doubt):
+    /// none of it has reached the carrier, nor will it.
     pub fn take_again(&self) {
         self.with_outbox(Outbox::take_again);
+    }
+
+    /// Notes that some of what was taken may have been with the carrier and be gone: if it
+    /// isn't back when the rest is taken again, nobody will know what became of it.
+    pub fn doubt(&self) {
+        self.with_outbox(Outbox::doubt);
     }
 
     /// Gives up what was taken and isn't back: nobody will know what became of it.
@@ -61,7 +67,7 @@ impl<T: Parcel> Channel<T> {
         let Some(shared) = &self.log else { return Ok(false) };
         let numbered = &mut *shared.lock();
         let Role::Follows(outbox) = &mut numbered.role else { return Ok(false) };
-        let Some(underway) = outbox.pop_if(serial) else { return Ok(false) };
+        let Some(underway) = outbox.pop_until(serial) else { return Ok(false) };
         numbered.log.skip_to(number);
         self.arrive(numbered, underway, || sent).map(|()| true)
     }
@@ -126,6 +132,16 @@ mod tests {
         assert_eq!((now(three), channel.come_back(3, 60, 0).unwrap()), (Some(false), false));
         assert_eq!(channel.take_sent(9), [(4, Byte([4]))]);
         assert!(channel.come_back(4, 61, 0).unwrap() && now(four) == Some(true));
+        // Those before the first that is back are gone, and so is what is in doubt.
+        received(&mut receiver);
+        let [five, six, seven, eight] = [5, 6, 7, 8].map(|byte| publish(channel, byte).unwrap());
+        assert_eq!(channel.take_sent(3).len(), 3);
+        channel.doubt();
+        assert!(channel.come_back(6, 70, 0).unwrap());
+        assert_eq!((now(five), now(six)), (Some(false), Some(true)));
+        channel.take_again();
+        assert_eq!((now(seven), channel.take_sent(9)), (Some(false), vec![(8, Byte([8]))]));
+        drop(eight);
     }
 
     #[test]

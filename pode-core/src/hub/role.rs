@@ -60,6 +60,8 @@ pub(super) struct Outbox<T> {
     pub(super) sent: VecDeque<Underway<T>>,
     /// How much of it was taken, and may be on its way.
     taken: usize,
+    /// How much of that may be gone.
+    doubtful: usize,
     /// How much was ever sent.
     count: u64,
     /// Whether it goes to a carrier.
@@ -141,7 +143,7 @@ impl<T: Parcel> Notice<T> {
 impl<T: Clone> Outbox<T> {
     pub(super) fn new(room: usize, is_carried: bool) -> Outbox<T> {
         let room = Arc::new(Semaphore::new(room));
-        Outbox { sent: VecDeque::new(), taken: 0, count: 0, is_carried, room }
+        Outbox { sent: VecDeque::new(), taken: 0, doubtful: 0, count: 0, is_carried, room }
     }
 
     pub(super) fn push(&mut self, parcel: T, permit: OwnedSemaphorePermit) -> Arrival {
@@ -164,15 +166,21 @@ impl<T: Clone> Outbox<T> {
         self.is_carried
     }
 
-    /// Has everything taken again.
+    /// Has everything taken again, but what is in doubt, which is dropped.
     pub(super) fn take_again(&mut self) {
-        self.taken = 0;
+        self.sent.drain(..self.doubtful);
+        (self.taken, self.doubtful) = (0, 0);
+    }
+
+    /// Notes that what was taken may be gone, without a trace.
+    pub(super) fn doubt(&mut self) {
+        self.doubtful = self.taken;
     }
 
     /// Drops everything that was taken.
     pub(super) fn give_up(&mut self) {
         self.sent.drain(..self.taken);
-        self.taken = 0;
+        (self.taken, self.doubtful) = (0, 0);
     }
 
     /// Removes one that wasn't taken; returns whether it could.
@@ -182,14 +190,18 @@ impl<T: Clone> Outbox<T> {
         self.sent.remove(place).is_some()
     }
 
-    /// Takes out what was sent next, if it is this one.
-    pub(super) fn pop_if(&mut self, serial: u64) -> Option<Underway<T>> {
+    /// Takes out one. What was sent before it, and isn't back, never will be.
+    pub(super) fn pop_until(&mut self, serial: u64) -> Option<Underway<T>> {
+        while self.sent.front().is_some_and(|next| next.serial < serial) {
+            drop(self.pop());
+        }
         self.sent.front().filter(|next| next.serial == serial)?;
         self.pop()
     }
 
     pub(super) fn pop(&mut self) -> Option<Underway<T>> {
         self.taken = self.taken.saturating_sub(1);
+        self.doubtful = self.doubtful.saturating_sub(1);
         self.sent.pop_front()
     }
 }

@@ -308,7 +308,7 @@ impl Stream {
     ) -> Result<(), SendError> {
         let Some(channel) = &self.channel else { return Ok(()) };
         // Some of that may have been this node's.
-        channel.give_up();
+        channel.doubt();
         if let Some(log) = channel.log() {
             log.with(|log| {
                 log.lose_to(id.number());
