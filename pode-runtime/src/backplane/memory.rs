@@ -69,6 +69,8 @@ struct Server {
     killed: BTreeSet<u64>,
     is_away: bool,
     is_full: bool,
+    /// Whether it ends no connection for others.
+    is_unfenced: bool,
     ticket_key: Option<TicketKey>,
 }
 
@@ -133,6 +135,12 @@ impl Server {
         stream.ids.push((written, id));
     }
 
+    fn flush(&mut self) {
+        self.streams.iter_mut().for_each(|stream| *stream = Stream::default());
+        self.terms.clear();
+        self.ticket_key = None;
+    }
+
     fn open(&mut self, known: &Known, now: u64, epoch: u64) {
         let least = known.cursors.iter().map(|id| id.next_term()).max().unwrap_or_default();
         let last = self.terms.last().map_or(0, |last| last.term.term);
@@ -169,6 +177,7 @@ impl Memory {
             killed: BTreeSet::new(),
             is_away: false,
             is_full: false,
+            is_unfenced: false,
             ticket_key: None,
         };
         Memory {
@@ -202,6 +211,10 @@ impl Memory {
         self.with(|server| server.is_full = is_full);
     }
 
+    pub(super) fn be_unfenced(&self, is_unfenced: bool) {
+        self.with(|server| server.is_unfenced = is_unfenced);
+    }
+
     /// Starts anew; what was written last is gone, up to so many entries.
     pub(super) fn restart(&self, lost: u64) {
         self.with(|server| {
@@ -220,11 +233,7 @@ impl Memory {
 
     /// Loses everything, and goes on.
     pub(super) fn flush(&self) {
-        self.with(|server| {
-            server.streams.iter_mut().for_each(|stream| *stream = Stream::default());
-            server.terms.clear();
-            server.ticket_key = None;
-        });
+        self.with(Server::flush);
     }
 
     /// Loses a stream.
@@ -272,19 +281,23 @@ impl Carrier for Memory {
         }
         let now = FIRST_TERM + self.began.elapsed().as_millis() as u64;
         let epoch = self.dice.below(u64::MAX);
-        let (connection, terms, tops, ticket_key) = self.with(|server| {
+        let (connection, terms, tops, ticket_key, is_fenced) = self.with(|server| {
             server.connections += 1;
-            server.killed.extend(before.map(|before| before.connection));
+            let before = before.map(|before| before.connection);
+            if !server.is_unfenced {
+                server.killed.extend(before);
+            }
+            let is_fenced = before.is_none_or(|before| server.killed.contains(&before));
             server.open(known, now, epoch);
             let terms = server.terms.iter().map(|it| it.term.clone()).collect();
             let top = |stream: &Stream| stream.entries.back().map(|entry| entry.id);
             let tops = server.streams.iter().map(|it| top(it).unwrap_or_default()).collect();
             let key = server.ticket_key.get_or_insert_with(|| known.ticket_key.clone());
-            (server.connections, terms, tops, key.clone())
+            (server.connections, terms, tops, key.clone(), is_fenced)
         });
         self.delay().await;
         let appender = MemoryAppender { memory: self.clone(), connection };
-        Ok(Opened { appender, terms, tops, ticket_key, is_fenced: true })
+        Ok(Opened { appender, terms, tops, ticket_key, is_fenced })
     }
 
     async fn reader(&self) -> Result<MemoryReader, CarrierError> {

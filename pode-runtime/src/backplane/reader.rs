@@ -23,8 +23,6 @@ struct Stream {
     /// What there was at the start: up to there it goes into the log alone.
     top: EntryId,
     is_loaded: bool,
-    /// The serial number of what this node sends and hasn't read yet.
-    own_serial: u64,
     /// Where it was last said that messages before that term are lost, from which number
     /// on.
     lost: (EntryId, u64),
@@ -61,7 +59,6 @@ impl<C: Carrier> NodeReader<C> {
             cursor: EntryId::default(),
             top,
             is_loaded: false,
-            own_serial: 0,
             lost: Default::default(),
         });
         let streams = streams.collect();
@@ -177,17 +174,11 @@ impl<C: Carrier> NodeReader<C> {
         origin: Origin,
         sealed: &Sealed<'_>,
     ) -> Result<(), SendError> {
-        let stream = &mut self.streams[index];
-        let Some(channel) = &stream.channel else { return Ok(()) };
+        let Some(channel) = &self.streams[index].channel else { return Ok(()) };
         let (number, sent) = (id.number(), sent_at(origin.sent_ms));
-        if origin.node == self.node.id {
-            if origin.serial < stream.own_serial {
-                return Ok(());
-            }
-            stream.own_serial = origin.serial + 1;
-            if channel.come_back(origin.serial, number, sent)? {
-                return Ok(());
-            }
+        // What was given up may come, too, in any order: others have it as well.
+        if origin.node == self.node.id && channel.come_back(origin.serial, number, sent)? {
+            return Ok(());
         }
         match sealed.open() {
             Ok(envelope) => {
