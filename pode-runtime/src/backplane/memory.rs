@@ -236,6 +236,18 @@ impl Memory {
         self.with(Server::flush);
     }
 
+    /// Loses everything, and has been begun anew in the same term, or so many before it: by
+    /// a node that knows nothing, after the clock was set back.
+    pub(super) fn begin_anew(&self, earlier: u64) {
+        let epoch = self.dice.below(u64::MAX);
+        self.with(|server| {
+            let last = server.terms.last().map_or(0, |last| last.term.term);
+            server.flush();
+            let known = Known { term: None, cursors: Vec::new(), ticket_key: [0; 32].into() };
+            server.open(&known, last - earlier, epoch);
+        });
+    }
+
     /// Loses a stream.
     pub(super) fn evict(&self, stream: usize) {
         self.with(|server| server.streams[stream] = Stream::default());

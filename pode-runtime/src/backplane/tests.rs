@@ -429,3 +429,15 @@ fn what_arrives_late_is_got_by_all_nodes() {
 fn whatever_happens_all_nodes_go_on() {
     run(0..seeds(), Faults { loses: true, trims: true, kills: true, ..NONE });
 }
+
+/// Numbers that were read before come again: what gets one of them is read by nobody.
+#[test]
+fn what_goes_to_a_term_that_is_begun_twice_goes_again() {
+    for earlier in [0, 1] {
+        in_world(0, Faults { loses: true, ..NONE }, async |world| {
+            sleep(Duration::from_secs(5)).await;
+            world.carrier.begin_anew(earlier);
+            world.heal().await;
+        });
+    }
+}
