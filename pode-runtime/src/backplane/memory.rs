@@ -3,6 +3,7 @@
 //! start anew, with all, a part or nothing of what they had, and drop what is old.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -83,6 +84,8 @@ pub(super) struct Memory {
     dice: Dice,
     /// How many of a hundred calls fail.
     faults: Arc<Mutex<u64>>,
+    /// Whether this node can't read.
+    is_deaf: Arc<AtomicBool>,
 }
 
 fn cut() -> CarrierError {
@@ -186,6 +189,7 @@ impl Memory {
             began: Instant::now(),
             dice,
             faults: Arc::default(),
+            is_deaf: Arc::default(),
         }
     }
 
@@ -201,6 +205,14 @@ impl Memory {
 
     fn fails(&self) -> bool {
         self.dice.is(*self.faults.lock().unwrap())
+    }
+
+    pub(super) fn for_a_node(&self) -> Memory {
+        Memory { is_deaf: Arc::default(), ..self.clone() }
+    }
+
+    pub(super) fn be_deaf(&self, is_deaf: bool) {
+        self.is_deaf.store(is_deaf, Ordering::Relaxed);
     }
 
     pub(super) fn be_away(&self, is_away: bool) {
@@ -371,6 +383,6 @@ impl Reader for MemoryReader {
             }
         };
         let read = timeout(READ_TIMEOUT, reading).await.unwrap_or_else(|_| Ok(Vec::new()));
-        if memory.fails() { Err(cut()) } else { read }
+        if memory.fails() || memory.is_deaf.load(Ordering::Relaxed) { Err(cut()) } else { read }
     }
 }

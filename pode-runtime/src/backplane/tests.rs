@@ -173,7 +173,7 @@ impl World {
 
     fn begin(&mut self) {
         let name = format!("n{}", self.begun);
-        self.lives.push(Life::begin(name, &self.carrier, &self.dice));
+        self.lives.push(Life::begin(name, &self.carrier.for_a_node(), &self.dice));
         self.begun += 1;
     }
 
@@ -440,4 +440,19 @@ fn what_goes_to_a_term_that_is_begun_twice_goes_again() {
             world.heal().await;
         });
     }
+}
+
+#[test]
+fn what_is_trimmed_before_it_is_back_does_not_go_again() {
+    in_world(0, Faults { trims: true, ..NONE }, async |world| {
+        sleep(Duration::from_secs(5)).await;
+        let carrier = &world.lives[0].node.carrier;
+        carrier.be_deaf(true);
+        sleep(Duration::from_secs(2)).await;
+        carrier.trim(1);
+        carrier.be_deaf(false);
+        sleep(Duration::from_secs(10)).await;
+        carrier.restart(0);
+        world.heal().await;
+    });
 }
