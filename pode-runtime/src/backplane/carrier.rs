@@ -74,13 +74,21 @@ pub(crate) struct Opened<A> {
     pub(crate) appender: A,
     /// The last terms, the current one at last.
     pub(crate) terms: Vec<Term>,
-    /// The last entry of each stream now; the default if none is kept.
-    pub(crate) tops: Vec<EntryId>,
+    /// The last entry of each stream now.
+    pub(crate) tops: Vec<Top>,
     /// That of the first node, which all use.
     pub(crate) ticket_key: TicketKey,
     /// Whether nothing that the connection before has sent, and that isn't there by now,
     /// will ever be.
     pub(crate) is_fenced: bool,
+}
+
+/// The last entry of a stream.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Top {
+    pub(crate) id: EntryId,
+    /// Whether it can be read: somebody may have trimmed the stream to nothing.
+    pub(crate) is_kept: bool,
 }
 
 /// An entry to append.

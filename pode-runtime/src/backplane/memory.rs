@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::carrier::{
     Appended, Appender, Carrier, CarrierError, EntryId, FIRST_TERM, Known, Opened, READ_TIMEOUT,
-    Read, Reader, Term, ToAppend,
+    Read, Reader, Term, ToAppend, Top,
 };
 use super::entry::first_of_term;
 use crate::app::tickets::TicketKey;
@@ -314,8 +314,9 @@ impl Carrier for Memory {
             let is_fenced = before.is_none_or(|before| server.killed.contains(&before));
             server.open(known, now, epoch);
             let terms = server.terms.iter().map(|it| it.term.clone()).collect();
-            let top = |stream: &Stream| stream.entries.back().map(|entry| entry.id);
-            let tops = server.streams.iter().map(|it| top(it).unwrap_or_default()).collect();
+            let top =
+                |stream: &Stream| Top { id: stream.last, is_kept: !stream.entries.is_empty() };
+            let tops = server.streams.iter().map(top).collect();
             let key = server.ticket_key.get_or_insert_with(|| known.ticket_key.clone());
             (server.connections, terms, tops, key.clone(), is_fenced)
         });

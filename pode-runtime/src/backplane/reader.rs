@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use pode_core::SendError;
 use pode_core::hub::{Channel, Parcel};
 
-use super::carrier::{Carrier, EntryId, Opened, Read, Reader, Term};
+use super::carrier::{Carrier, EntryId, Opened, Read, Reader, Term, Top};
 use super::entry::{self, Found, Origin, Sealed};
 use super::node::Node;
 use super::retry::Retry;
@@ -21,7 +21,7 @@ struct Stream {
     channel: Option<Channel<Envelope>>,
     cursor: EntryId,
     /// What there was at the start: up to there it goes into the log alone.
-    top: EntryId,
+    top: Top,
     is_loaded: bool,
     /// Where it was last said that messages before that term are lost, from which number
     /// on.
@@ -31,7 +31,7 @@ struct Stream {
 /// What there is when a node begins to read.
 pub(super) struct Begun {
     pub(super) terms: Vec<Term>,
-    pub(super) tops: Vec<EntryId>,
+    pub(super) tops: Vec<Top>,
 }
 
 impl Begun {
@@ -69,8 +69,8 @@ impl<C: Carrier> NodeReader<C> {
     pub(super) async fn run(mut self) -> SendError {
         let mut retry = Retry::new("reading from the backplane");
         // Of those that somebody has trimmed to nothing, there is nothing to load.
-        let empty = |stream: &Stream| stream.top == EntryId::default();
-        for (index, stream) in self.streams.iter_mut().enumerate().filter(|(_, it)| empty(it)) {
+        let streams = self.streams.iter_mut().enumerate();
+        for (index, stream) in streams.filter(|(_, stream)| !stream.top.is_kept) {
             stream.is_loaded = true;
             if let Err(error) = stream.begin(index, &self.terms).await {
                 return error;
@@ -126,7 +126,7 @@ impl<C: Carrier> NodeReader<C> {
         stream.cursor = id;
         if !stream.is_loaded {
             stream.load(before, id, body);
-            if id >= stream.top {
+            if id >= stream.top.id {
                 stream.is_loaded = true;
                 stream.begin(index, &self.terms).await?;
             }

@@ -264,7 +264,9 @@ impl World {
             for life in &lives {
                 check_one(life, path, &union, faults);
             }
-            for life in &self.lives {
+            // Who has seen what was lost may have been killed before it said so.
+            let are_witnesses = !(faults.kills && faults.loses);
+            for life in self.lives.iter().filter(|_| are_witnesses) {
                 check_resumption(life, path, &lives, &union);
             }
         }

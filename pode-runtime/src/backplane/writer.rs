@@ -87,7 +87,8 @@ impl<C: Carrier> NodeWriter<C> {
             (progress.cursors.clone(), self.term.max(progress.term))
         };
         cursors.resize(streams, Default::default());
-        let known = Known { term, cursors, ticket_key: self.node.tickets.key() };
+        let ticket_key = self.node.tickets.key();
+        let known = Known { term, cursors, ticket_key };
         let opened = self.node.carrier.open(&known, before).await?;
         if let Some(begin) = self.begin.take() {
             // The reader is there as long as the node.
@@ -104,11 +105,18 @@ impl<C: Carrier> NodeWriter<C> {
         let mut progress = self.node.progress.subscribe();
         let caught_up = progress.wait_for(|progress| {
             progress.cursors.len() == tops.len()
-                && progress.cursors.iter().zip(&tops).all(|(cursor, top)| cursor >= top)
+                && progress.cursors.iter().zip(&tops).all(|(at, top)| *at >= top.id || !top.is_kept)
         });
         match timeout(CATCH_UP_TIMEOUT, caught_up).await {
             Ok(_) => {
-                self.node.channels.iter().for_each(|channel| channel.take_again());
+                for ((channel, top), read) in
+                    self.node.channels.iter().zip(&tops).zip(&known.cursors)
+                {
+                    if !top.is_kept && top.id > *read {
+                        channel.doubt();
+                    }
+                    channel.take_again();
+                }
                 Ok(appender)
             }
             Err(_) => Err(CarrierError {

@@ -23,7 +23,7 @@ use serde::Deserialize;
 use self::connect::Address;
 use super::carrier::{
     Appended, Appender, Carrier, CarrierError, EntryId, Known, Opened, READ_TIMEOUT, Read, Reader,
-    Term, ToAppend,
+    Term, ToAppend, Top,
 };
 use crate::app::tickets::TicketKey;
 use crate::push::engine::random_epoch;
@@ -134,9 +134,10 @@ impl Carrier for Redis {
         begin.arg(&run).arg(format!("{:016x}", random_epoch()));
         begin.arg(term).arg(format!("{epoch:016x}")).arg(least.max().unwrap_or_default());
         begin.arg(self.kept_messages).arg(LAYOUT).arg(hexadecimal(&known.ticket_key));
-        let (written, tops, ticket_key): (Vec<String>, Vec<String>, String) =
+        let (written, tops, ticket_key): (Vec<String>, Vec<(String, bool)>, String) =
             begin.query_async(&mut connection).await?;
-        let tops = tops.iter().map(|top| id_of(top.as_bytes()));
+        let top = |(id, is_kept): (String, _)| Some(Top { id: id_of(id.as_bytes())?, is_kept });
+        let tops = tops.into_iter().map(top);
         let tops = tops.collect::<Option<_>>().ok_or_else(|| failed("it has odd ids".to_owned()));
         let (keys, kept_messages) = (self.keys.clone(), self.kept_messages);
         let appender = RedisAppender { connection, keys, kept_messages, id, run };

@@ -96,11 +96,11 @@ else
   end
 end
 
--- What can be read: somebody may have trimmed a stream to nothing.
+-- Somebody may have trimmed a stream to nothing.
 local ends = {}
 for i, key in ipairs(streams) do
   local last, is_kept = top(key)
-  ends[i] = is_kept and last or '0-0'
+  ends[i] = { last, is_kept and 1 or 0 }
 end
 redis.call('SET', KEYS[2], ticket_key, 'NX')
 return { redis.call('LRANGE', KEYS[1], 0, -1), ends, redis.call('GET', KEYS[2]) }
