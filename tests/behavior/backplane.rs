@@ -33,7 +33,7 @@ mod handed_over {
     use pode::prelude::*;
 
     pode_server! {
-        pub server shop(redis: String, socket: String) { hand_over: socket, drain: Duration::ZERO };
+        pub(super) server shop(redis: String, socket: String) { hand_over: socket, drain: Duration::ZERO };
         backplane redis redis;
         endpoint ws "127.0.0.1:0";
         signal CHAT: u64 = "/chat" { history_messages: 100 };
