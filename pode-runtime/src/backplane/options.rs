@@ -89,6 +89,7 @@ pub enum BackplaneStart {
 /// server. Made of a text, or of an `Option` of one.
 ///
 /// ```
+/// # use pode_runtime as pode;
 /// use pode::BackplaneName;
 ///
 /// assert_eq!(BackplaneName::from("shop-staging").as_str(), Some("shop-staging"));
