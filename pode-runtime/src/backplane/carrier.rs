@@ -2,6 +2,7 @@
 //! server append entries, and from which each of them reads all.
 
 use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
 use crate::app::tickets::TicketKey;
@@ -45,6 +46,17 @@ impl EntryId {
 impl fmt::Display for EntryId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}-{}", self.term, self.index)
+    }
+}
+
+/// From its text.
+impl FromStr for EntryId {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<EntryId, ()> {
+        let (term, index) = text.split_once('-').ok_or(())?;
+        let number = |text: &str| text.parse().map_err(drop);
+        Ok(EntryId { term: number(term)?, index: number(index)? })
     }
 }
 

@@ -161,9 +161,7 @@ pub(super) fn first_of_term(epoch: u64, head: EntryId) -> String {
 pub(super) fn read_first_of_term(bytes: &[u8]) -> Result<(u64, EntryId), Unsound> {
     let read = || {
         let (epoch, head) = std::str::from_utf8(bytes).ok()?.split_once(' ')?;
-        let (term, index) = head.split_once('-')?;
-        let head = EntryId { term: term.parse().ok()?, index: index.parse().ok()? };
-        Some((u64::from_str_radix(epoch, 16).ok()?, head))
+        Some((u64::from_str_radix(epoch, 16).ok()?, head.parse().ok()?))
     };
     read().ok_or(Unsound { bytes: bytes.len() })
 }

@@ -276,11 +276,10 @@ impl Stream {
     /// Ends loading: positions are of the current term, and of those before that are good.
     async fn begin(&self, index: usize, terms: &[Term]) -> Result<(), SendError> {
         let (Some(channel), Some(current)) = (&self.channel, terms.last()) else { return Ok(()) };
-        let ended = terms.windows(2).filter_map(|pair| match pair {
-            [term, next] if term.term >= self.lost.0.term => {
-                Some((term.epoch, next.heads.get(index)?.number() + 1))
-            }
-            _ => None,
+        // What is lost of these is known to the log.
+        let ended = terms.windows(2).filter_map(|pair| {
+            let [term, next] = pair else { return None };
+            Some((term.epoch, next.heads.get(index)?.number() + 1))
         });
         if let Some(log) = channel.log() {
             log.with(|log| log.set_epochs(current.epoch, ended.collect()));

@@ -3,7 +3,7 @@
 //! | key | |
 //! |---|---|
 //! | `pode:{shop}:terms` | a list of the last terms, in JSON |
-//! | `pode:{shop}:tickets` | the key of tickets, in hexadecimal digits |
+//! | `pode:{shop}:tickets` | the key of tickets, in base64url |
 //! | `pode:{shop}:stream:/chat` | the stream of a signal; of a family, `…:/rooms/:room:0` to `…:15` |
 //! | `pode:{shop}:nodes` | the stream of the nodes |
 //!
@@ -17,6 +17,8 @@ use std::collections::HashMap;
 
 use ::redis::aio::MultiplexedConnection;
 use ::redis::{RedisError, Value, cmd, pipe};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use pode_core::RedisUrl;
 use serde::Deserialize;
 
@@ -133,7 +135,7 @@ impl Carrier for Redis {
         begin.arg(&self.terms_key).arg(&self.tickets_key).arg(&self.keys);
         begin.arg(&run).arg(format!("{:016x}", random_epoch()));
         begin.arg(term).arg(format!("{epoch:016x}")).arg(least.max().unwrap_or_default());
-        begin.arg(self.kept_messages).arg(LAYOUT).arg(hexadecimal(&known.ticket_key));
+        begin.arg(self.kept_messages).arg(LAYOUT).arg(text_of(&known.ticket_key));
         let (written, tops, ticket_key): (Vec<String>, Vec<(String, bool)>, String) =
             begin.query_async(&mut connection).await?;
         let top = |(id, is_kept): (String, _)| Some(Top { id: id_of(id.as_bytes())?, is_kept });
@@ -141,7 +143,7 @@ impl Carrier for Redis {
         let tops = tops.collect::<Option<_>>().ok_or_else(|| failed("it has odd ids".to_owned()));
         let (keys, kept_messages) = (self.keys.clone(), self.kept_messages);
         let appender = RedisAppender { connection, keys, kept_messages, id, run };
-        let ticket_key = read_hexadecimal(&ticket_key)
+        let ticket_key = key_of(&ticket_key)
             .ok_or_else(|| failed(format!("`{}` isn't written by pode", self.tickets_key)))?;
         let (terms, tops) = (self.terms(&written)?, tops?);
         Ok(Opened { appender, terms, tops, ticket_key, is_fenced })
@@ -232,8 +234,7 @@ fn read_streams(answer: Value, mut visit: impl FnMut(&[u8], &[u8], Vec<u8>)) -> 
 }
 
 fn id_of(text: &[u8]) -> Option<EntryId> {
-    let (term, index) = std::str::from_utf8(text).ok()?.split_once('-')?;
-    Some(EntryId { term: term.parse().ok()?, index: index.parse().ok()? })
+    std::str::from_utf8(text).ok()?.parse().ok()
 }
 
 /// Returns what names a server that can be used, from its start to its end.
@@ -258,15 +259,12 @@ fn server(info: &str) -> Result<&str, CarrierError> {
     field("run_id").ok_or_else(|| failed("it has no run id".to_owned()))
 }
 
-fn hexadecimal(key: &TicketKey) -> String {
-    let bytes: [u8; 32] = key.clone().into();
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+fn text_of(key: &TicketKey) -> String {
+    URL_SAFE_NO_PAD.encode::<[u8; 32]>(key.clone().into())
 }
 
-fn read_hexadecimal(text: &str) -> Option<TicketKey> {
-    let bytes =
-        (0..text.len()).step_by(2).map(|at| u8::from_str_radix(text.get(at..at + 2)?, 16).ok());
-    let bytes: [u8; 32] = bytes.collect::<Option<Vec<_>>>()?.try_into().ok()?;
+fn key_of(text: &str) -> Option<TicketKey> {
+    let bytes: [u8; 32] = URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()?;
     Some(bytes.into())
 }
 
