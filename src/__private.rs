@@ -55,6 +55,21 @@ pub mod route_words {
     pub use pode_runtime::{Origins, pages_of};
 }
 
+/// The words that the values of a timer's options may use.
+pub mod timer_words {
+    pub use pode_runtime::FiresOn::{EveryNode, OneNode};
+    pub type __Options = pode_runtime::TimerOptions;
+    pub use pode_runtime::FiresOn;
+}
+
+/// The words that the values of a schedule's options may use.
+#[cfg(feature = "schedule")]
+pub mod schedule_words {
+    pub use pode_runtime::FiresOn::{EveryNode, OneNode};
+    pub type __Options = pode_runtime::ScheduleOptions;
+    pub use pode_runtime::FiresOn;
+}
+
 /// The words that the values of an upstream's options may use.
 #[cfg(feature = "upstream")]
 pub mod upstream_words {

@@ -51,6 +51,7 @@ pub use cookie::Cookie;
 pub use http::decode::Received;
 pub use http::hosts::Hosts;
 pub use http::origin::{Origins, pages_of};
+pub use jobs::claim::FiresOn;
 pub use jobs::timer::TimerOptions;
 pub use net::proxies::{TrustedProxies, forwarded_by};
 pub use net::tls::certificate;

@@ -339,9 +339,9 @@ keywords! {
     /// `docs/scaling.md` in the repository tells what senders and clients see when Redis is
     /// slow, away or full, or has lost messages, and how it is set.
     ///
-    /// What isn't a message stays on its node: [`state`], [`timer`]s and [`schedule`]s,
-    /// which run on each, the connections of [`upstream`]s, and who is there
-    /// (`event.clients(…).list()`).
+    /// What isn't a message stays on its node: [`state`], the connections of [`upstream`]s,
+    /// who is there (`event.clients(…).list()`), and [`timer`]s and [`schedule`]s, which run
+    /// on each, or with `{ on: OneNode }` on one at a time.
     ///
     /// ```
     /// # use pode::prelude::*;

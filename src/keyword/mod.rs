@@ -572,6 +572,18 @@ keywords! {
     /// the log says so, at most once a minute. A server that stops lets a
     /// running handler finish, within `stop_timeout`.
     ///
+    /// Where a [`backplane`] joins several nodes, a timer fires on each of them; with
+    /// `{ on: OneNode }`, each tick fires on one of them, whichever claims it first. That
+    /// grid begins in 1970 by the clock of the backplane, so the clocks of the nodes don't
+    /// matter. No tick fires twice; one that nobody claims in time doesn't fire, such as
+    /// while the backplane can't be reached, or in the second after it was started
+    /// anew. If its clock is set back, nothing fires until it shows a later time than
+    /// before. While a handler takes longer than the interval, the next tick fires on
+    /// another node, beside it: [`fence`](crate::TimerEvent::fence) is a number by which
+    /// a database can tell which is older. The backplane has to be one: two that both
+    /// think they are it, after a failover, may each have a tick fire. Without a
+    /// backplane, `OneNode` is the same as `EveryNode`, the default.
+    ///
     /// The name appears in the log, and
     /// [`RunningServer::invoke_timer`](crate::RunningServer::invoke_timer)
     /// takes it. No two timers have the same name; a timer and a schedule may.
@@ -585,6 +597,7 @@ keywords! {
     ///     signal MEMORY: u32 = "/memory";
     ///     timer "sample" every 5s => async |event| event.send(MEMORY, &megabytes_in_use()).await;
     ///     timer "greet" every 1s { limit: 3 } => greet;
+    ///     timer "stock" every 1min { on: OneNode } => async |event| println!("{:?}", event.fence());
     /// }
     ///
     /// async fn greet(event: TimerEvent) {
@@ -615,6 +628,12 @@ keywords! {
     /// schedule works like a [`timer`];
     /// [`RunningServer::invoke_schedule`](crate::RunningServer::invoke_schedule)
     /// runs it by hand.
+    ///
+    /// Where a [`backplane`] joins several nodes, `{ on: OneNode }` has each time fire on
+    /// one of them, as for a [`timer`]. Times are those of the node's clock and zone, so
+    /// all nodes need the same zone, and clocks that differ by no more than ten seconds:
+    /// one that is ahead waits until the backplane shows the time, too. A time that nobody
+    /// claims by the next one doesn't fire.
     ///
     /// Clocks can be wrong, and they change for summer time:
     ///

@@ -1,5 +1,6 @@
 //! Servers of many nodes, with a real Redis between them.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use pode::prelude::*;
@@ -7,6 +8,7 @@ use pode::{Protocol, RunningServer, SendError};
 use serde_json::{Value, json};
 use tokio::net::UnixStream;
 use tokio::process::Command;
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use crate::support::{Client, Folder, Process, get_at, installed, start, within};
 
@@ -38,6 +40,19 @@ mod handed_over {
         endpoint ws "127.0.0.1:0";
         signal CHAT: u64 = "/chat" { history_messages: 100 };
     }
+}
+
+pode_server! {
+    server clockwork(redis: String, fired: UnboundedSender<(TimerEvent, usize)>, node: usize);
+    backplane redis redis { kept_messages: 1_000 };
+    endpoint ws "127.0.0.1:0";
+    #[allow(dead_code)]
+    signal NEWS: u64 = "/news";
+    state FIRED: (UnboundedSender<(TimerEvent, usize)>, usize) = (fired, node);
+    timer "stock" every 20ms { on: OneNode } => async |event| {
+        let (fired, node) = event.state(FIRED);
+        let _ = fired.send((event.clone(), *node));
+    };
 }
 
 /// A Redis of one test.
@@ -377,6 +392,32 @@ async fn a_node_that_is_cut_off_isnt_ready() {
     redis.come_back().await;
     told("ready").await;
     node.stop().await;
+}
+
+#[tokio::test]
+async fn one_of_two_nodes_fires() {
+    let redis = Redis::start("one-node").await;
+    let (fired, mut firing) = unbounded_channel();
+    let one = start(clockwork(redis.url(), fired.clone(), 1)).await;
+    let other = start(clockwork(redis.url(), fired, 2)).await;
+    let mut fences = HashSet::new();
+    let mut hear = async |count| {
+        let mut last = None;
+        for _ in 0..count {
+            let (event, node) = within(firing.recv(), "a tick").await.unwrap();
+            let fence = event.fence().unwrap();
+            assert_eq!(fence % 20, 0);
+            assert!(fences.insert(fence), "{fence} fires twice");
+            last = Some(node);
+        }
+        last
+    };
+    hear(100).await;
+    // Whichever it was, the other one goes on.
+    one.stop().await;
+    while hear(1).await != Some(2) {}
+    hear(20).await;
+    other.stop().await;
 }
 
 #[tokio::test]

@@ -58,7 +58,7 @@ fn option(field: &Field) -> TokenStream {
 }
 
 /// The words that values may use, by the modules that have them.
-const WORDS: [(&str, &[&str]); 6] = [
+const WORDS: [(&str, &[&str]); 8] = [
     ("server_words", &["secret_from_env", "signed_by"]),
     (
         "signal_words",
@@ -82,6 +82,8 @@ const WORDS: [(&str, &[&str]); 6] = [
         ],
     ),
     ("route_words", &["AnyPage", "Origins", "OwnPages", "pages_of"]),
+    ("timer_words", &["EveryNode", "FiresOn", "OneNode"]),
+    ("schedule_words", &["EveryNode", "FiresOn", "OneNode"]),
     ("upstream_words", &["Roots", "SystemRoots", "roots_of", "system_roots_and"]),
     ("backplane_words", &["Anyway", "BackplaneStart", "Fail"]),
     (

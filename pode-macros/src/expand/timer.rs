@@ -16,8 +16,9 @@ impl Expansion<'_> {
         };
         let (cfgs, name, handler) = (self.cfgs(&timer.head), &written.name, &written.handler);
         let interval = options::value(&written.interval);
-        let options =
-            options::fields(None, &format_ident!("TimerOptions"), &[ENDPOINT], &written.options);
+        let (words, ty) =
+            (self.words("timer_words", &written.options), format_ident!("TimerOptions"));
+        let options = options::fields(Some(words), &ty, &[ENDPOINT], &written.options);
         // rustc reports errors of the handler at the handler.
         let span = handler.span();
         let declared = self.declared_at(span);
@@ -32,8 +33,9 @@ impl Expansion<'_> {
         };
         let (cfgs, name, handler) = (self.cfgs(&schedule.head), &written.name, &written.handler);
         let expressions = &written.expressions;
-        let options =
-            options::fields(None, &format_ident!("ScheduleOptions"), &[ENDPOINT], &written.options);
+        let (words, ty) =
+            (self.words("schedule_words", &written.options), format_ident!("ScheduleOptions"));
+        let options = options::fields(Some(words), &ty, &[ENDPOINT], &written.options);
         let span = handler.span();
         let declared = self.declared_at(span);
         let call = by_kind(handler, "schedule", "schedule_function");

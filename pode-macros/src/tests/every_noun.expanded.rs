@@ -501,9 +501,11 @@ pub(crate) fn house(settings: Settings) -> ::pode::Server {
             "sample",
             ::pode::__private::interval(500u64),
             {
-                let mut __options = ::pode::TimerOptions::default();
+                use ::pode::__private::timer_words::*;
+                let mut __options = __Options::default();
                 __options.skip = ::pode::__private::number(1);
                 __options.limit = ::pode::__private::number(3);
+                __options.on = OneNode;
                 __options
             },
             sample,
@@ -521,7 +523,8 @@ pub(crate) fn house(settings: Settings) -> ::pode::Server {
             "nightly",
             &["0 0 * * *", "@weekly"],
             {
-                let mut __options = ::pode::ScheduleOptions::default();
+                use ::pode::__private::schedule_words::*;
+                let mut __options = __Options::default();
                 __options.on_start = true;
                 __options
             },

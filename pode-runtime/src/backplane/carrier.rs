@@ -173,6 +173,11 @@ pub(crate) trait Appender: Send + 'static {
         term: u64,
         entries: &[ToAppend],
     ) -> impl Future<Output = Result<Appended, CarrierError>> + Send;
+
+    /// Asks for the time since 1970, by the clock of the carrier.
+    ///
+    /// After an error, the connection is of no more use.
+    fn time(&mut self) -> impl Future<Output = Result<Duration, CarrierError>> + Send;
 }
 
 pub(crate) trait Reader: Send + 'static {

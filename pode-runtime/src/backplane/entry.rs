@@ -7,8 +7,8 @@
 //! | 8 | the epoch of its term |
 //! | 8 | the node that has appended it |
 //! | 8 | how many messages that node has sent in this channel before |
-//! | 8 | when, in milliseconds since 1970 |
-//! | … | the message; if it isn't for everyone, behind a header with its length, 4 bytes |
+//! | 8 | when, in milliseconds since 1970; in the stream of the nodes by the carrier's clock |
+//! | … | the message; if it isn't for everyone, behind a header with its length, 4 bytes. Of a tick: its slot, 8 bytes, and its job |
 //!
 //! All numbers are big-endian. The first entry of a term is a text instead: its epoch in
 //! hexadecimal digits, a space, and the id of the entry before.
@@ -27,6 +27,7 @@ const BINARY: u8 = 1;
 const ENVELOPE: u8 = 2;
 const LOST: u8 = 3;
 const ALIVE: u8 = 4;
+const TICK: u8 = 5;
 
 /// Where an entry comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +47,8 @@ pub(super) enum What<'entry> {
     Lost { from: u64 },
     /// The node is there.
     Alive,
+    /// The node claims to fire a job, in the slot that begins in that millisecond.
+    Tick { job: &'entry str, slot: u64 },
 }
 
 /// An entry that was read, without what is in it.
@@ -57,6 +60,10 @@ pub(super) enum Found<'entry> {
         from: u64,
     },
     Alive,
+    Tick {
+        job: &'entry str,
+        slot: u64,
+    },
 }
 
 /// A message that wasn't decoded yet.
@@ -67,7 +74,7 @@ pub(super) struct Sealed<'entry> {
 }
 
 /// What was read is none of our entries.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("an entry of {bytes} bytes isn't of this version, or is damaged")]
 pub(super) struct Unsound {
     bytes: usize,
@@ -89,6 +96,10 @@ impl What<'_> {
                 return Some(written(origin, ENVELOPE, &[&length, &header, rest]));
             }
             What::Lost { from } => return Some(written(origin, LOST, &[&from.to_be_bytes()])),
+            What::Tick { job, slot } => {
+                let parts: &[&[u8]] = &[&slot.to_be_bytes(), job.as_bytes()];
+                return Some(written(origin, TICK, parts));
+            }
             What::Alive => (ALIVE, &[]),
         };
         Some(written(origin, kind, parts))
@@ -127,6 +138,11 @@ pub(super) fn read(bytes: &[u8]) -> Result<(Origin, Found<'_>), Unsound> {
             Found::Lost { from }
         }
         (VERSION, ALIVE) => Found::Alive,
+        (VERSION, TICK) => {
+            let (slot, job) = rest.split_first_chunk().ok_or(unsound)?;
+            let job = std::str::from_utf8(job).map_err(|_| unsound)?;
+            Found::Tick { job, slot: u64::from_be_bytes(*slot) }
+        }
         _ => return Err(unsound),
     };
     Ok((Origin { epoch, node, serial, sent_ms }, found))

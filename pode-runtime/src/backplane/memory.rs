@@ -275,6 +275,11 @@ impl Memory {
         });
     }
 
+    /// Returns what its clock shows.
+    pub(super) fn time(&self) -> Duration {
+        Duration::from_millis(FIRST_TERM) + self.began.elapsed()
+    }
+
     async fn delay(&self) {
         sleep(Duration::from_millis(self.dice.below(5))).await;
     }
@@ -303,7 +308,7 @@ impl Carrier for Memory {
         if self.fails() || self.with(|server| server.is_away) {
             return Err(cut());
         }
-        let now = FIRST_TERM + self.began.elapsed().as_millis() as u64;
+        let now = self.time().as_millis() as u64;
         let epoch = self.dice.below(u64::MAX);
         let (connection, terms, tops, ticket_key, is_fenced) = self.with(|server| {
             server.connections += 1;
@@ -363,6 +368,18 @@ impl Appender for MemoryAppender {
             return Err(cut());
         }
         Ok(appended)
+    }
+
+    async fn time(&mut self) -> Result<Duration, CarrierError> {
+        let (memory, connection) = (&self.memory, self.connection);
+        memory.delay().await;
+        let is_cut = |server: &mut Server| server.is_away || server.killed.contains(&connection);
+        if memory.with(is_cut) || memory.fails() {
+            return Err(cut());
+        }
+        let time = memory.time();
+        memory.delay().await;
+        Ok(time)
     }
 }
 

@@ -3,8 +3,9 @@
 //! Each is a [`node`], whose channels follow a [`carrier`]: its `writer` appends what is
 //! sent here, as an `entry` of a stream, and its `reader` puts what all nodes have sent
 //! into the channels, with the numbers that the carrier gave. So all have one order, and
-//! a position is good on each. `redis` is the one that users have; `retry` tries again, for ever. `options` are what a
-//! declaration says of it, and `running` starts it with a server.
+//! a position is good on each. `redis` is the one that users have; `retry` tries again,
+//! for ever. `ticks` says which node fires what only one of them does. `options` are what
+//! a declaration says of it, and `running` starts it with a server.
 
 mod carrier;
 mod entry;
@@ -18,6 +19,7 @@ mod retry;
 mod running;
 #[cfg(test)]
 mod tests;
+mod ticks;
 mod writer;
 
 pub use self::options::{Backplane, BackplaneName, BackplaneOptions, BackplaneStart};

@@ -7,11 +7,15 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use pode_core::hub::Channel;
 use tokio::sync::{Notify, watch};
 
 use super::carrier::{Carrier, EntryId};
+use super::ticks::Ticks;
 use crate::app::tickets::Tickets;
+use crate::jobs::claim::{SharedTime, Slots};
 use crate::push::engine::{Envelope, random_epoch};
 use crate::push::publisher::Signals;
 
@@ -35,8 +39,9 @@ pub(crate) struct Node<C> {
     announcements: Mutex<Vec<Option<Announcement>>>,
     /// Why it can't append, and whether it never will.
     pub(super) trouble: watch::Sender<Option<(String, bool)>>,
-    /// Notified when there is one.
+    /// Notified when there is something of this node to append.
     pub(super) announced: Notify,
+    pub(super) ticks: Ticks,
 }
 
 /// How far this node has read.
@@ -72,6 +77,7 @@ impl<C: Carrier> Node<C> {
             announcements: Mutex::new(vec![None; streams]),
             trouble: watch::Sender::new(None),
             announced: Notify::new(),
+            ticks: Ticks::default(),
         })
     }
 
@@ -126,5 +132,22 @@ impl<C: Carrier> Node<C> {
     ) -> R {
         // No code that holds the lock can panic midway.
         work(&mut self.announcements.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl<C: Carrier> Slots for Node<C> {
+    fn time(&self) -> BoxFuture<'_, SharedTime> {
+        self.ticks.time().boxed()
+    }
+
+    fn claim(&self, job: String, slot: u64) -> BoxFuture<'_, bool> {
+        async move {
+            // One that hasn't begun could be won again, in a term that begins meanwhile.
+            self.ticks.begin_of(slot).await;
+            let answered = self.ticks.claim(job, slot);
+            self.announced.notify_one();
+            answered.await.unwrap_or(false)
+        }
+        .boxed()
     }
 }

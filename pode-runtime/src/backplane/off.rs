@@ -6,6 +6,7 @@ use crate::app::context::Context;
 use crate::app::readiness::Readiness;
 use crate::base::error::StartError;
 use crate::base::supervisor::Failure;
+use crate::jobs::claim::Slots;
 
 /// Never exists.
 #[derive(Debug)]
@@ -27,6 +28,10 @@ impl Backplane {
 }
 
 impl RunningBackplane {
+    pub(crate) fn slots(&self) -> Arc<dyn Slots> {
+        match *self {}
+    }
+
     pub(crate) async fn started(&self) -> Result<(), StartError> {
         match *self {}
     }

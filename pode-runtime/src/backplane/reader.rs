@@ -124,6 +124,11 @@ impl<C: Carrier> NodeReader<C> {
             return Ok(());
         }
         stream.cursor = id;
+        if stream.channel.is_none() {
+            stream.is_loaded |= id >= stream.top.id;
+            self.take_of_nodes(before, id, body);
+            return Ok(());
+        }
         if !stream.is_loaded {
             stream.load(before, id, body);
             if id >= stream.top.id {
@@ -158,12 +163,37 @@ impl<C: Carrier> NodeReader<C> {
         match found {
             Found::Envelope(sealed) => self.deliver(index, id, origin, &sealed).await,
             Found::Lost { from } => self.lose(index, id, from, origin.epoch).await,
-            Found::Alive => {
-                if origin.node == self.node.id {
-                    self.node.heard.send_modify(|beats| *beats += 1);
+            Found::Alive | Found::Tick { .. } => Ok(()),
+        }
+    }
+
+    /// Takes the next entry of the stream of the nodes.
+    fn take_of_nodes(&mut self, before: EntryId, id: EntryId, body: &[u8]) {
+        let Node { id: this, ticks, heard, .. } = &*self.node;
+        if id.index == 1 {
+            ticks.begin_term(id.term);
+            match entry::read_first_of_term(body) {
+                Ok((epoch, _)) => self.term = self.term.max(Some((id.term, epoch))),
+                Err(unsound) => {
+                    rationed!(error, "the backplane begins a term in no known way: {unsound}");
                 }
-                Ok(())
             }
+            return;
+        }
+        let (origin, found) = match entry::read(body) {
+            Ok(read) => read,
+            Err(unsound) => {
+                rationed!(warn, "an entry of the backplane is left out: {unsound}");
+                return;
+            }
+        };
+        if !id.is_next_to(before) {
+            ticks.miss(origin.sent_ms, before);
+        }
+        match found {
+            Found::Tick { job, slot } => ticks.take(job, slot, origin.node == *this),
+            Found::Alive if origin.node == *this => heard.send_modify(|beats| *beats += 1),
+            Found::Alive | Found::Envelope(_) | Found::Lost { .. } => {}
         }
     }
 
@@ -269,7 +299,7 @@ impl Stream {
                 self.lost = (id, from);
                 log.with(|log| log.lack_before(number));
             }
-            Ok((_, Found::Alive)) | Err(_) => {}
+            Ok((_, Found::Alive | Found::Tick { .. })) | Err(_) => {}
         }
     }
 

@@ -21,6 +21,7 @@ use crate::app::context::Context;
 use crate::app::readiness::{Readiness, Unready};
 use crate::base::error::StartError;
 use crate::base::supervisor::{Failure, caught};
+use crate::jobs::claim::Slots;
 use crate::push::engine::Envelope;
 
 /// How long a start waits for the backplane.
@@ -109,6 +110,11 @@ impl Backplane {
 }
 
 impl RunningBackplane {
+    /// Returns what says which node fires what only one of them does.
+    pub(crate) fn slots(&self) -> Arc<dyn Slots> {
+        Arc::clone(&self.node) as _
+    }
+
     /// Waits until the node has read all that there was, as a start does.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! Three nodes and a carrier in memory, with faults that a seed decides and a clock that
 //! runs as fast as it can: what each node's clients get, compared with what all of them
-//! together got.
+//! together got. Timers and schedules fire in one of them, though their clocks differ.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -11,13 +11,22 @@ use std::time::Duration;
 use pode_core::hub::{Channel, Hub, Log, LogBounds, Position, Receiver};
 use pode_core::{SendError, SignalPath};
 use tokio::runtime::Builder;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
+use super::carrier::FIRST_TERM;
 use super::memory::{Dice, Memory};
 use super::node::{CUT_OFF, Node};
 use super::running::carry;
 use crate::app::context::context_of;
+use crate::jobs::claim::FiresOn;
+use crate::jobs::clock::JobClock;
+use crate::jobs::gate::JobGate;
+use crate::jobs::job::Firing;
+#[cfg(feature = "schedule")]
+use crate::jobs::schedule::{Schedule, ScheduleOptions};
+use crate::jobs::timer::{Timer, TimerOptions};
 use crate::push::engine::{Command, Envelope, Why};
 use crate::push::publisher::Signals;
 
@@ -36,6 +45,71 @@ type Events = Arc<Mutex<Vec<Event>>>;
 /// What became of each message that a node has sent.
 type Sends = Arc<Mutex<Vec<(String, Result<(), SendError>)>>>;
 
+/// The slots in which any node has fired something, in the order in which they did.
+type Fired = Arc<Mutex<Vec<u64>>>;
+
+/// How often timers fire.
+const INTERVAL: Duration = Duration::from_secs(5);
+
+/// What fires in a world, each with the milliseconds between two times.
+#[derive(Clone, Default)]
+struct Jobs {
+    timer: Fired,
+    schedule: Fired,
+}
+
+/// The clocks of a node: the one that schedules go by is wrong by some seconds.
+#[derive(Clone)]
+struct NodeClock {
+    #[cfg_attr(not(feature = "schedule"), expect(dead_code, reason = "only schedules read it"))]
+    carrier: Memory,
+    #[cfg_attr(not(feature = "schedule"), expect(dead_code, reason = "only schedules read it"))]
+    wrong_by_seconds: i64,
+}
+
+impl JobClock for NodeClock {
+    #[cfg(feature = "schedule")]
+    fn wall(&self) -> jiff::Zoned {
+        let time = jiff::Timestamp::UNIX_EPOCH + self.carrier.time();
+        let time = time + jiff::SignedDuration::from_secs(self.wrong_by_seconds);
+        time.to_zoned(jiff::tz::TimeZone::UTC)
+    }
+}
+
+impl Jobs {
+    /// Has them fire in one node.
+    fn run_in(&self, node: &Arc<Node<Memory>>, clock: &NodeClock, tasks: &mut JoinSet<()>) {
+        let (never, stopping) = watch::channel(None);
+        let (slots, clock, fired) = (Arc::clone(node), clock.clone(), Arc::clone(&self.timer));
+        let options = TimerOptions { on: FiresOn::OneNode, ..TimerOptions::default() };
+        let timer = Timer::new("stock", INTERVAL, options, move |it: Firing<_, ()>| {
+            fired.lock().unwrap().push(it.fence.unwrap());
+            std::future::ready(())
+        });
+        #[cfg(feature = "schedule")]
+        {
+            let (slots, clock, fired) =
+                (Arc::clone(node), clock.clone(), Arc::clone(&self.schedule));
+            let options = ScheduleOptions { on: FiresOn::OneNode, ..ScheduleOptions::default() };
+            let each_minute = vec![pode_core::cron::Cron::parse("* * * * *").unwrap()];
+            let handler = move |it: Firing<_, ()>| {
+                fired.lock().unwrap().push(it.fence.unwrap());
+                std::future::ready(())
+            };
+            let schedule = Schedule::new("stock", each_minute, options, handler);
+            let stopping = stopping.clone();
+            tasks.spawn(async move {
+                let gate = JobGate::default();
+                schedule.run(&clock, &(), &gate, Some(&*slots), stopping).await;
+            });
+        }
+        tasks.spawn(async move {
+            let _never = never;
+            timer.run(&clock, &(), &JobGate::default(), Some(&*slots), stopping).await;
+        });
+    }
+}
+
 /// One process, from its start to its end.
 struct Life {
     name: String,
@@ -51,8 +125,11 @@ struct Life {
 /// How many send side by side at each path of each node.
 const PUBLISHERS: usize = 3;
 
+/// How long it takes at most to notice that something is wrong, and to mend it.
+const MENDING: Duration = Duration::from_secs(12);
+
 impl Life {
-    fn begin(name: String, carrier: &Memory, dice: &Dice) -> Life {
+    fn begin(name: String, carrier: &Memory, dice: &Dice, jobs: &Jobs) -> Life {
         let bounds = LogBounds { messages: 10_000, age: None, bytes: 10 << 20 };
         let log = || Some(Log::new(Position { epoch: 0, number: 0 }, bounds));
         let (hub, receivers) = Hub::with_logs(["/a", "/b"].map(|path| (path, 16, log())));
@@ -85,6 +162,9 @@ impl Life {
                 });
             }
         }
+        let wrong_by_seconds = dice.below(9) as i64 - 4;
+        let clock = NodeClock { carrier: carrier.clone(), wrong_by_seconds };
+        jobs.run_in(&node, &clock, &mut tasks);
         let running = Arc::clone(&node);
         tasks.spawn(async move {
             carry(running).await;
@@ -159,6 +239,9 @@ struct World {
     lives: Vec<Life>,
     ended: Vec<Life>,
     begun: usize,
+    jobs: Jobs,
+    /// When the carrier couldn't be used, or no node was sure to last.
+    disturbed: Vec<(Duration, Duration)>,
 }
 
 impl World {
@@ -166,14 +249,22 @@ impl World {
         let dice = Dice::new(seed);
         let carrier = Memory::new(PATHS.len() + 1, dice.clone());
         let (lives, ended) = (Vec::new(), Vec::new());
-        let mut world = World { dice, carrier, lives, ended, begun: 0 };
+        let mut world = World {
+            dice,
+            carrier,
+            lives,
+            ended,
+            begun: 0,
+            jobs: Jobs::default(),
+            disturbed: Vec::new(),
+        };
         (0..3).for_each(|_| world.begin());
         world
     }
 
     fn begin(&mut self) {
         let name = format!("n{}", self.begun);
-        self.lives.push(Life::begin(name, &self.carrier.for_a_node(), &self.dice));
+        self.lives.push(Life::begin(name, &self.carrier.for_a_node(), &self.dice, &self.jobs));
         self.begun += 1;
     }
 
@@ -183,7 +274,10 @@ impl World {
         for _ in 0..self.dice.below(30) {
             sleep(Duration::from_millis(self.dice.below(3_000))).await;
             match self.dice.below(10) {
-                0 => self.carrier.restart(0),
+                0 => {
+                    self.carrier.restart(0);
+                    self.is_disturbed(0);
+                }
                 1 => self.stop_for_a_while(),
                 2 if faults.loses => self.carrier.restart(1 + self.dice.below(30)),
                 3 if faults.loses => self.carrier.flush(),
@@ -191,6 +285,7 @@ impl World {
                 5 if faults.trims => self.carrier.trim(self.dice.below(10) as usize),
                 6 if faults.kills => {
                     let which = self.dice.below(3) as usize;
+                    self.is_disturbed(0);
                     let mut life = self.lives.remove(which);
                     life.kill().await;
                     self.ended.push(life);
@@ -204,8 +299,9 @@ impl World {
     }
 
     /// The server is away for some time, longer than senders wait or not.
-    fn stop_for_a_while(&self) {
+    fn stop_for_a_while(&mut self) {
         let (carrier, seconds) = (self.carrier.clone(), self.dice.below(20));
+        self.is_disturbed(seconds);
         carrier.be_away(true);
         tokio::spawn(async move {
             sleep(Duration::from_secs(seconds)).await;
@@ -213,13 +309,46 @@ impl World {
         });
     }
 
-    fn fill_for_a_while(&self) {
+    fn fill_for_a_while(&mut self) {
         let (carrier, seconds) = (self.carrier.clone(), self.dice.below(10));
+        self.is_disturbed(seconds);
         carrier.be_full(true);
         tokio::spawn(async move {
             sleep(Duration::from_secs(seconds)).await;
             carrier.be_full(false);
         });
+    }
+
+    /// Notes that something is wrong for some seconds, until it is noticed and mended.
+    fn is_disturbed(&mut self, seconds: u64) {
+        let begin = self.carrier.time();
+        self.disturbed.push((begin, begin + Duration::from_secs(seconds) + MENDING));
+    }
+
+    /// Checks that each slot was fired once at most, and returns how many had to be, and how
+    /// many of them were.
+    fn check_jobs(&self) -> (usize, usize) {
+        let (mut due, mut fired) = (0, 0);
+        for (job, interval) in
+            [(&self.jobs.timer, INTERVAL), (&self.jobs.schedule, Duration::from_secs(60))]
+        {
+            let slots = job.lock().unwrap();
+            assert!(slots.is_sorted_by(|one, next| one < next), "{slots:?}");
+            let end = self.carrier.time();
+            let begin = FIRST_TERM / 1_000 + MENDING.as_secs();
+            let first = begin.next_multiple_of(interval.as_secs());
+            let begins = (0..).map(|count| Duration::from_secs(first) + interval * count);
+            for begin in begins.take_while(|begin| *begin + INTERVAL < end) {
+                let is_calm = |(from, until): &(Duration, Duration)| {
+                    begin + INTERVAL < *from || begin > *until
+                };
+                if self.disturbed.iter().all(is_calm) {
+                    due += 1;
+                    fired += usize::from(slots.contains(&(begin.as_millis() as u64)));
+                }
+            }
+        }
+        (due, fired)
     }
 
     /// Ends all faults, and waits until all nodes have the same.
@@ -374,12 +503,18 @@ fn check_resumption(life: &Life, path: usize, lives: &[&Life], union: &BTreeMap<
 }
 
 fn run(seeds: std::ops::Range<u64>, faults: Faults) {
+    let (mut due, mut fired) = (0, 0);
     for seed in seeds {
-        in_world(seed, faults, async |world| world.run(faults).await);
+        let (slots, times) = in_world(seed, faults, async |world| world.run(faults).await);
+        (due, fired) = (due + slots, fired + times);
+    }
+    if !faults.loses && !faults.trims {
+        assert!(100 * fired >= 95 * due, "fired {fired} of {due}");
     }
 }
 
-fn in_world(seed: u64, faults: Faults, work: impl AsyncFn(&mut World)) {
+/// Returns how many slots of jobs had to be fired, and how many were.
+fn in_world(seed: u64, faults: Faults, work: impl AsyncFn(&mut World)) -> (usize, usize) {
     let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     let ran = catch_unwind(AssertUnwindSafe(|| {
         runtime.block_on(async {
@@ -387,12 +522,13 @@ fn in_world(seed: u64, faults: Faults, work: impl AsyncFn(&mut World)) {
             let bounded = timeout(Duration::from_secs(3600), work(&mut world));
             bounded.await.expect("it comes to an end");
             world.check(faults);
-        });
+            world.check_jobs()
+        })
     }));
-    if let Err(panic) = ran {
+    ran.unwrap_or_else(|panic| {
         eprintln!("with seed {seed} and {faults:?}");
-        resume_unwind(panic);
-    }
+        resume_unwind(panic)
+    })
 }
 
 /// How many worlds there are of each kind: 50, or as many as `SEEDS` says.

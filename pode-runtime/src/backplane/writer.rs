@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use tokio::sync::oneshot;
-use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
 use super::carrier::{
     Appended, Appender, Carrier, CarrierError, EntryId, Known, MAX_BATCH_BYTES, MAX_BATCH_ENTRIES,
@@ -21,6 +21,7 @@ use super::entry::{Origin, What};
 use super::node::{Announcement, BEAT, Node};
 use super::reader::{Begun, unix_ms};
 use super::retry::Retry;
+use super::ticks::CarrierTime;
 use crate::base::trouble::Trouble;
 
 /// How many entries of one channel come before others have their turn.
@@ -100,6 +101,7 @@ impl<C: Carrier> NodeWriter<C> {
         self.announced.fill(0);
         if !is_fenced {
             self.node.channels.iter().for_each(|channel| channel.give_up());
+            self.node.ticks.claim_again();
             return Ok(appender);
         }
         let mut progress = self.node.progress.subscribe();
@@ -117,6 +119,7 @@ impl<C: Carrier> NodeWriter<C> {
                     }
                     channel.take_again();
                 }
+                self.node.ticks.claim_again();
                 Ok(appender)
             }
             Err(_) => Err(CarrierError {
@@ -134,6 +137,9 @@ impl<C: Carrier> NodeWriter<C> {
         loop {
             is_beat |= beats.tick().now_or_never().is_some();
             if batch.is_empty() {
+                if is_beat && let Err(error) = self.ask_for_time(appender).await {
+                    return Some(error);
+                }
                 batch = self.next_batch(mem::take(&mut is_beat));
             }
             if batch.is_empty() {
@@ -175,6 +181,13 @@ impl<C: Carrier> NodeWriter<C> {
         self.node.progress.borrow().cursors.get(batch.last()?.stream).copied()
     }
 
+    async fn ask_for_time(&self, appender: &mut C::Appender) -> Result<(), CarrierError> {
+        let asked = Instant::now();
+        let since_1970 = appender.time().await?;
+        self.node.ticks.set_time(CarrierTime { since_1970, asked, answered: Instant::now() });
+        Ok(())
+    }
+
     /// Takes what is to be appended next.
     fn next_batch(&mut self, is_beat: bool) -> Vec<ToAppend> {
         let Some((term, epoch)) = self.term else { return Vec::new() };
@@ -182,8 +195,11 @@ impl<C: Carrier> NodeWriter<C> {
         let origin = |serial| Origin { epoch, node, serial, sent_ms };
         let mut batch = Vec::new();
         let streams = self.node.channels.len();
-        if is_beat {
-            let body = What::Alive.write(origin(0));
+        let claims = self.node.ticks.take_claims();
+        let ticks = claims.iter().map(|(job, slot)| What::Tick { job, slot: *slot });
+        let by_carrier = Origin { sent_ms: self.node.ticks.now().unwrap_or(sent_ms), ..origin(0) };
+        for what in is_beat.then_some(What::Alive).into_iter().chain(ticks) {
+            let body = what.write(by_carrier);
             batch.extend(body.map(|body| ToAppend { stream: streams, body }));
         }
         for (stream, announced) in self.announced.iter_mut().enumerate() {

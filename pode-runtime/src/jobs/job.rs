@@ -34,6 +34,7 @@ type Handler<Time, Context> =
 struct Progress<Time> {
     count: u64,
     next: Option<Time>,
+    fence: Option<u64>,
 }
 
 /// The content of an event of a timer or a schedule.
@@ -41,6 +42,8 @@ pub(crate) struct Firing<Time, Context> {
     pub(crate) name: &'static str,
     pub(crate) count: u64,
     pub(crate) next: Option<Time>,
+    /// Rises from one to the next on all nodes, if only one of them fires.
+    pub(crate) fence: Option<u64>,
     pub(crate) context: Context,
 }
 
@@ -59,7 +62,7 @@ impl<Time: Copy, Context: Clone> Job<Time, Context> {
             let done = handler(firing);
             async move { done.await.into_result() }.boxed()
         });
-        let progress = Mutex::new(Progress { count: 0, next: None });
+        let progress = Mutex::new(Progress { count: 0, next: None, fence: None });
         Job { noun, name, limit, handler, progress }
     }
 
@@ -69,6 +72,11 @@ impl<Time: Copy, Context: Clone> Job<Time, Context> {
 
     pub(crate) fn name(&self) -> &'static str {
         self.name
+    }
+
+    /// Returns what names it among all jobs of a server.
+    pub(crate) fn key(&self) -> String {
+        format!("{} {}", self.noun, self.name)
     }
 
     /// Returns whether it has fired as often as it may.
@@ -82,17 +90,19 @@ impl<Time: Copy, Context: Clone> Job<Time, Context> {
     }
 
     /// Runs the handler and counts it; `next` is when it would fire again.
-    pub(crate) async fn fire(&self, next: Option<Time>, context: &Context) {
+    pub(crate) async fn fire(&self, next: Option<Time>, fence: Option<u64>, context: &Context) {
         let progress = self.update(|progress| {
             progress.count += 1;
             progress.next = next.filter(|_| progress.count != self.limit);
+            // A clock may have been set back.
+            progress.fence = fence.map(|fence| fence.max(progress.fence.map_or(0, |it| it + 1)));
         });
         self.run(progress, context).await;
     }
 
     /// Runs the handler without counting it.
     pub(crate) async fn invoke(&self, context: &Context) {
-        let progress = self.update(|_| ());
+        let progress = Progress { fence: None, ..self.update(|_| ()) };
         self.run(progress, context).await;
     }
 
@@ -104,8 +114,8 @@ impl<Time: Copy, Context: Clone> Job<Time, Context> {
     }
 
     async fn run(&self, progress: Progress<Time>, context: &Context) {
-        let Progress { count, next } = progress;
-        let firing = Firing { name: self.name, count, next, context: context.clone() };
+        let Progress { count, next, fence } = progress;
+        let firing = Firing { name: self.name, count, next, fence, context: context.clone() };
         // Calling a handler may panic, too, if it isn't an `async fn`.
         if let Some(reason) = failure(async { (self.handler)(firing).await }).await {
             tracing::error!("{self}: {}", OneLine(&reason));

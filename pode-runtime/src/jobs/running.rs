@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use crate::base::error::{InvokeError, StartError};
 use crate::base::supervisor::finish_by;
+use crate::jobs::claim::Slots;
 use crate::jobs::clock::JobClock;
 use crate::jobs::gate::JobGate;
 use crate::jobs::schedule::Schedule;
@@ -43,28 +44,31 @@ pub(crate) fn check<Context: Clone>(
 
 impl<Context: Clone + Send + Sync + 'static> RunningJobs<Context> {
     /// Starts all of them on the current runtime. They end once `stopping`
-    /// holds a deadline.
+    /// holds a deadline. `slots` says which node fires, where one does.
     pub(crate) fn start(
         timers: Vec<Timer<Context>>,
         schedules: Vec<Schedule<Context>>,
         context: Context,
         clock: &impl JobClock,
         gate: &JobGate,
+        slots: Option<Arc<dyn Slots>>,
         stopping: &watch::Sender<Option<Instant>>,
     ) -> RunningJobs<Context> {
         let (timers, schedules) = (Arc::<[_]>::from(timers), Arc::<[_]>::from(schedules));
         let mut tasks = JoinSet::new();
         for index in 0..timers.len() {
             let (timers, context, clock) = (Arc::clone(&timers), context.clone(), clock.clone());
-            let (gate, stopping) = (gate.clone(), stopping.subscribe());
-            tasks.spawn(async move { timers[index].run(&clock, &context, &gate, stopping).await });
+            let (gate, slots, stopping) = (gate.clone(), slots.clone(), stopping.subscribe());
+            tasks.spawn(async move {
+                timers[index].run(&clock, &context, &gate, slots.as_deref(), stopping).await;
+            });
         }
         for index in 0..schedules.len() {
             let (schedules, context) = (Arc::clone(&schedules), context.clone());
-            let (clock, gate) = (clock.clone(), gate.clone());
+            let (clock, gate, slots) = (clock.clone(), gate.clone(), slots.clone());
             let stopping = stopping.subscribe();
             tasks.spawn(async move {
-                schedules[index].run(&clock, &context, &gate, stopping).await;
+                schedules[index].run(&clock, &context, &gate, slots.as_deref(), stopping).await;
             });
         }
         RunningJobs { timers, schedules, context, tasks }

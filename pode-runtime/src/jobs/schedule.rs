@@ -4,8 +4,9 @@
 //! time: it checks the clock repeatedly. Its `calendar` computes the next time.
 
 use std::mem;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
+use jiff::Timestamp;
 use pode_core::cron::Cron;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -13,6 +14,7 @@ use tokio::time::Instant;
 use crate::base::outcome::Outcome;
 use crate::base::supervisor::Supervisor;
 use crate::jobs::calendar::Calendar;
+use crate::jobs::claim::{FiresOn, Slots};
 use crate::jobs::clock::JobClock;
 use crate::jobs::gate::JobGate;
 use crate::jobs::job::{Firing, Job};
@@ -44,6 +46,12 @@ pub struct ScheduleOptions {
 
     /// The moment after which it no longer fires; none by default.
     pub ends_at: Option<SystemTime>,
+
+    /// On which nodes the schedule fires, if a backplane joins several; on each by
+    /// default. With `OneNode`, each time fires on one node at most, and the other options
+    /// count those of this node. At the start, it fires once for all nodes that start in
+    /// one minute.
+    pub on: FiresOn,
 }
 
 /// A declared schedule.
@@ -54,6 +62,15 @@ pub(crate) struct Schedule<Context> {
     on_start: bool,
     starts_at: Option<SystemTime>,
     ends_at: Option<SystemTime>,
+    on: FiresOn,
+}
+
+/// What a firing waits for.
+struct Turns<'run> {
+    gate: &'run JobGate,
+    /// Says which node fires, if only one does.
+    slots: Option<&'run dyn Slots>,
+    stopping: watch::Receiver<Option<Instant>>,
 }
 
 impl<Context: Clone> Schedule<Context> {
@@ -67,9 +84,9 @@ impl<Context: Clone> Schedule<Context> {
         Handler: Fn(Firing<SystemTime, Context>) -> Done + Send + Sync + 'static,
         Done: Future<Output: Outcome> + Send + 'static,
     {
-        let ScheduleOptions { limit, on_start, starts_at, ends_at } = options;
+        let ScheduleOptions { limit, on_start, starts_at, ends_at, on } = options;
         let job = Job::new("schedule", name, limit, handler);
-        Schedule { job, expressions, on_start, starts_at, ends_at }
+        Schedule { job, expressions, on_start, starts_at, ends_at, on }
     }
 
     /// Fires until the limit or `ends_at` is reached, or `stopping` holds a
@@ -80,17 +97,20 @@ impl<Context: Clone> Schedule<Context> {
         clock: &impl JobClock,
         context: &Context,
         gate: &JobGate,
-        mut stopping: watch::Receiver<Option<Instant>>,
+        slots: Option<&dyn Slots>,
+        stopping: watch::Receiver<Option<Instant>>,
     ) {
         let now = clock.wall().timestamp();
         let mut calendar = Calendar::new(&self.expressions, self.starts_at, self.ends_at, now);
+        let slots = slots.filter(|_| self.on == FiresOn::OneNode);
+        let mut turns = Turns { gate, slots, stopping };
         let mut supervisor = Supervisor::new(&self.job);
         // Whether it has yet to fire at the start. This and the calendar
         // survive a panic.
         let mut on_start = self.on_start;
         let mut fire = async || {
             let is_start = mem::take(&mut on_start);
-            self.fire_all(clock, &mut calendar, is_start, context, gate, &mut stopping).await;
+            self.fire_all(clock, &mut calendar, is_start, context, &mut turns).await;
         };
         while supervisor.watch(fire()).await.is_none() {}
     }
@@ -101,14 +121,13 @@ impl<Context: Clone> Schedule<Context> {
         calendar: &mut Calendar<'_>,
         is_start: bool,
         context: &Context,
-        gate: &JobGate,
-        stopping: &mut watch::Receiver<Option<Instant>>,
+        turns: &mut Turns<'_>,
     ) {
         if is_start {
-            let Some(_turn) = gate.turn(stopping).await else { return };
-            self.fire(clock, calendar, context).await;
+            let now = clock.wall().timestamp();
+            self.fire_one(now, clock, calendar, context, turns).await;
         }
-        while !self.job.is_done() {
+        while !self.job.is_done() && turns.stopping.borrow().is_none() {
             let now = clock.wall();
             let next = calendar.next(&now);
             self.job.expect(next.map(SystemTime::from));
@@ -117,25 +136,72 @@ impl<Context: Clone> Schedule<Context> {
             if wait.is_positive() {
                 tokio::select! {
                     biased;
-                    _ = stopping.wait_for(Option::is_some) => return,
+                    _ = turns.stopping.wait_for(Option::is_some) => return,
                     () = clock.sleep(wait.unsigned_abs()) => continue,
                 }
             }
-            let Some(_turn) = gate.turn(stopping).await else { return };
-            // If the clock was set back meanwhile, this time would otherwise
-            // still be to come.
-            calendar.fire(next);
-            self.fire(clock, calendar, context).await;
+            self.fire_one(next, clock, calendar, context, turns).await;
+        }
+    }
+
+    /// Fires for a time, if it is for this node to do.
+    async fn fire_one(
+        &self,
+        time: Timestamp,
+        clock: &impl JobClock,
+        calendar: &mut Calendar<'_>,
+        context: &Context,
+        turns: &mut Turns<'_>,
+    ) {
+        let Turns { gate, slots, stopping } = turns;
+        let Some(turn) = gate.turn(stopping).await else { return };
+        // If the clock was set back meanwhile, this time would otherwise
+        // still be to come.
+        calendar.fire(time);
+        let Some(slots) = slots else {
+            return self.fire(self.on.fence_alone(), clock, calendar, context).await;
+        };
+        drop(turn);
+        let slot = time.as_second().div_euclid(60) * 60_000;
+        let fence = slot.try_into().unwrap_or_default();
+        let mut claim = slots.claim(self.job.key(), fence);
+        let left = |calendar: &mut Calendar<'_>| {
+            let now = clock.wall();
+            calendar.next(&now).map(|next| next.duration_since(now.timestamp()))
+        };
+        loop {
+            // Until the next time, which others may have got.
+            let left = left(calendar);
+            if left.is_some_and(|left| !left.is_positive()) {
+                return;
+            }
+            let left = left.map_or(Duration::MAX, |left| left.unsigned_abs());
+            tokio::select! {
+                biased;
+                _ = stopping.wait_for(Option::is_some) => return,
+                is_ours = &mut claim => if is_ours { break } else { return },
+                () = clock.sleep(left) => {}
+            }
+        }
+        let Some(_turn) = gate.turn(stopping).await else { return };
+        if left(calendar).is_none_or(|left| left.is_positive()) {
+            self.fire(Some(fence), clock, calendar, context).await;
         }
     }
 
     /// Fires once. This covers all times before it; times that come while it
     /// runs are skipped.
-    async fn fire(&self, clock: &impl JobClock, calendar: &mut Calendar<'_>, context: &Context) {
+    async fn fire(
+        &self,
+        fence: Option<u64>,
+        clock: &impl JobClock,
+        calendar: &mut Calendar<'_>,
+        context: &Context,
+    ) {
         let now = clock.wall();
         calendar.fire(now.timestamp());
         let next = calendar.next(&now);
-        self.job.fire(next.map(SystemTime::from), context).await;
+        self.job.fire(next.map(SystemTime::from), fence, context).await;
         let now = clock.wall().timestamp();
         if !self.job.is_done() && next.is_some_and(|next| next <= now) {
             calendar.pass(now);
@@ -146,16 +212,17 @@ impl<Context: Clone> Schedule<Context> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, Mutex};
-    use std::time::Duration;
-
+    use futures_util::FutureExt;
+    use futures_util::future::BoxFuture;
     use jiff::civil::DateTime;
     use jiff::tz::TimeZone;
-    use jiff::{SignedDuration, Timestamp, Zoned};
+    use jiff::{SignedDuration, Zoned};
+    use std::sync::{Arc, Mutex};
     use tokio::time::sleep;
 
     use super::*;
     use crate::base::log::Collected;
+    use crate::jobs::claim::SharedTime;
 
     /// A clock in Berlin that goes with tokio's, until it is set. Berlin is an
     /// hour ahead of UTC in winter and two in summer, which begins on 29 March
@@ -227,7 +294,7 @@ mod tests {
             let gate = JobGate::default();
             let (clock_of_task, ticks_of_task) = (clock.clone(), gate.clone());
             let task = tokio::spawn(async move {
-                schedule.run(&clock_of_task, &(), &ticks_of_task, stopping).await;
+                schedule.run(&clock_of_task, &(), &ticks_of_task, None, stopping).await;
             });
             Running { clock, fired, task, gate, _stop: stop }
         }
@@ -393,6 +460,51 @@ mod tests {
         let running =
             Running::start_with("2026-05-01 11:59:20", &["* * * * *"], on_start, slow_once);
         assert_eq!(running.after(4).await, ["01 11:59 +2", "01 12:02 +2", "01 12:03 +2"]);
+    }
+
+    /// Has every slot won, after some time.
+    struct Won {
+        after: Duration,
+        claimed: Mutex<Vec<(String, u64)>>,
+    }
+
+    impl Slots for Won {
+        fn time(&self) -> BoxFuture<'_, SharedTime> {
+            std::future::pending().boxed()
+        }
+
+        fn claim(&self, job: String, slot: u64) -> BoxFuture<'_, bool> {
+            self.claimed.lock().unwrap().push((job, slot));
+            sleep(self.after).map(|()| true).boxed()
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_time_that_is_won_when_the_next_has_come_does_not_fire() {
+        for (seconds, fires) in [(0, true), (59, true), (60, false)] {
+            let clock = TestClock::at("2026-05-01 11:59:30");
+            let fences = Arc::new(Mutex::new(Vec::new()));
+            let seen = Arc::clone(&fences);
+            let handler = move |event: Time| {
+                seen.lock().unwrap().push(event.fence.unwrap());
+                std::future::ready(())
+            };
+            let options = ScheduleOptions { on: FiresOn::OneNode, ..options() };
+            let each_minute = vec![Cron::parse("* * * * *").unwrap()];
+            let schedule = Schedule::new("test", each_minute, options, handler);
+            let (_stop, stopping) = watch::channel(None);
+            let won = Won { after: Duration::from_secs(seconds), claimed: Mutex::default() };
+            let (gate, slots) = (JobGate::default(), Some(&won as &dyn Slots));
+            let running = schedule.run(&clock, &(), &gate, slots, stopping);
+            let _ = tokio::time::timeout(Duration::from_secs(170), running).await;
+            let noon = Timestamp::from(local("2026-05-01 12:00:00")).as_millisecond() as u64;
+            let minutes = [noon, noon + 60_000, noon + 120_000];
+            let claimed = minutes.map(|slot| ("schedule test".to_owned(), slot));
+            assert_eq!(*won.claimed.lock().unwrap(), claimed);
+            // The last one is still being claimed.
+            let expected = if seconds == 0 { &minutes[..] } else { &minutes[..2] };
+            assert_eq!(*fences.lock().unwrap(), if fires { expected } else { &[] });
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use crate::jobs::claim::Slots;
 use crate::jobs::gate::JobGate;
 use crate::jobs::job::Job;
 
@@ -22,6 +23,7 @@ impl<Context> Schedule<Context> {
         _: &Clock,
         _: &Context,
         _: &JobGate,
+        _: Option<&dyn Slots>,
         _: watch::Receiver<Option<Instant>>,
     ) {
         match self.never {}

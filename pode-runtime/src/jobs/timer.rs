@@ -3,6 +3,9 @@
 //! Ticks lie on a grid that starts with the server, so they don't drift however
 //! long handlers take. A tick whose time passes before the previous one is done
 //! is skipped; the log reports this at most once a minute.
+//!
+//! Where only one of many nodes fires, the grid begins in 1970 instead, by a clock that all
+//! nodes go by, and each claims a tick when its time comes.
 
 use std::mem;
 use std::time::Duration;
@@ -13,6 +16,7 @@ use tokio::time::Instant;
 use crate::base::outcome::Outcome;
 use crate::base::supervisor::Supervisor;
 use crate::base::trouble::Trouble;
+use crate::jobs::claim::{FiresOn, Slots, milliseconds};
 use crate::jobs::clock::JobClock;
 use crate::jobs::gate::JobGate;
 use crate::jobs::job::{Firing, Job};
@@ -32,6 +36,12 @@ pub struct TimerOptions {
     /// Whether the timer also fires at the start of the server; off by default.
     /// That time counts toward `limit`, and `skip` comes after it.
     pub on_start: bool,
+
+    /// On which nodes the timer fires, if a backplane joins several; on each by default.
+    /// With `OneNode`, each tick fires on one node at most, and the other options count
+    /// those of this node. At its start, it fires if no other node can have fired at the
+    /// tick before.
+    pub on: FiresOn,
 }
 
 /// The position of a timer on its grid. It survives a panic.
@@ -45,6 +55,14 @@ struct Grid {
     trouble: Trouble,
 }
 
+/// The same of one whose grid all nodes share.
+struct SharedGrid {
+    /// When it fires next, since 1970; unknown at the start.
+    next: Option<Duration>,
+    on_start: bool,
+    skip: u32,
+}
+
 /// A declared timer.
 #[derive(Debug)]
 pub(crate) struct Timer<Context> {
@@ -52,6 +70,7 @@ pub(crate) struct Timer<Context> {
     pub(crate) interval: Duration,
     skip: u32,
     on_start: bool,
+    on: FiresOn,
 }
 
 impl<Context: Clone> Timer<Context> {
@@ -65,9 +84,9 @@ impl<Context: Clone> Timer<Context> {
         Handler: Fn(Firing<Instant, Context>) -> Done + Send + Sync + 'static,
         Done: Future<Output: Outcome> + Send + 'static,
     {
-        let TimerOptions { skip, limit, on_start } = options;
+        let TimerOptions { skip, limit, on_start, on } = options;
         let job = Job::new("timer", name, limit, handler);
-        Timer { job, interval, skip, on_start }
+        Timer { job, interval, skip, on_start, on }
     }
 
     /// Fires until the limit is reached, or `stopping` holds a deadline. A
@@ -77,8 +96,19 @@ impl<Context: Clone> Timer<Context> {
         clock: &impl JobClock,
         context: &Context,
         gate: &JobGate,
+        slots: Option<&dyn Slots>,
         mut stopping: watch::Receiver<Option<Instant>>,
     ) {
+        let mut supervisor = Supervisor::new(&self.job);
+        if let Some(slots) = slots.filter(|_| self.on == FiresOn::OneNode) {
+            let (on_start, skip) = (self.on_start, self.skip);
+            let mut grid = SharedGrid { next: None, on_start, skip };
+            let mut tick = async || {
+                self.tick_in_slots(&mut grid, slots, clock, context, gate, &mut stopping).await;
+            };
+            while supervisor.watch(tick()).await.is_none() {}
+            return;
+        }
         // A tick beyond the range of time never comes.
         let wait = self.interval.saturating_mul(self.skip.saturating_add(1));
         let mut grid = Grid {
@@ -87,7 +117,6 @@ impl<Context: Clone> Timer<Context> {
             missed: 0,
             trouble: Trouble::default(),
         };
-        let mut supervisor = Supervisor::new(&self.job);
         let mut tick = async || self.tick(&mut grid, clock, context, gate, &mut stopping).await;
         while supervisor.watch(tick()).await.is_none() {}
     }
@@ -102,7 +131,7 @@ impl<Context: Clone> Timer<Context> {
     ) {
         if mem::take(&mut grid.on_start) {
             let Some(_turn) = gate.turn(stopping).await else { return };
-            self.job.fire(grid.next, context).await;
+            self.job.fire(grid.next, self.on.fence_alone(), context).await;
         }
         while !self.job.is_done() {
             self.skip_missed(grid, clock.now());
@@ -115,7 +144,69 @@ impl<Context: Clone> Timer<Context> {
             }
             let Some(_turn) = gate.turn(stopping).await else { return };
             grid.next = tick.checked_add(self.interval);
-            self.job.fire(grid.next, context).await;
+            self.job.fire(grid.next, self.on.fence_alone(), context).await;
+        }
+    }
+
+    async fn tick_in_slots(
+        &self,
+        grid: &mut SharedGrid,
+        slots: &dyn Slots,
+        clock: &impl JobClock,
+        context: &Context,
+        gate: &JobGate,
+        stopping: &mut watch::Receiver<Option<Instant>>,
+    ) {
+        while !self.job.is_done() {
+            let time = tokio::select! {
+                biased;
+                _ = stopping.wait_for(Option::is_some) => return,
+                time = slots.time() => time,
+            };
+            let now = clock.now();
+            let shown = time.when(now);
+            // Less than the time since 1970, which fits until 2554.
+            let behind = (shown.as_nanos() % self.interval.as_nanos()) as u64;
+            let behind = Duration::from_nanos(behind);
+            let slot = shown - behind;
+            let mut after_the_skipped =
+                || self.interval.saturating_mul(mem::take(&mut grid.skip).saturating_add(1));
+            let next = match grid.next {
+                Some(next) => next,
+                None if mem::take(&mut grid.on_start) => slot,
+                None => slot.saturating_add(after_the_skipped()),
+            };
+            if slot < next {
+                grid.next = Some(next);
+                let tick = now.checked_add(next - shown);
+                self.job.expect(tick);
+                // A tick beyond the range of time never comes.
+                let Some(tick) = tick else { return };
+                tokio::select! {
+                    biased;
+                    _ = stopping.wait_for(Option::is_some) => return,
+                    () = clock.sleep_until(tick) => continue,
+                }
+            }
+            grid.next = Some(slot.saturating_add(after_the_skipped()));
+            let Some(end) = now.checked_add(self.interval - behind) else { return };
+            // Whoever is held claims nothing: it couldn't fire.
+            let Some(_) = gate.turn(stopping).await else { return };
+            let fence = milliseconds(slot);
+            let is_ours = tokio::select! {
+                biased;
+                _ = stopping.wait_for(Option::is_some) => return,
+                () = clock.sleep_until(end) => false,
+                is_ours = slots.claim(self.job.key(), fence) => is_ours,
+            };
+            if !is_ours {
+                continue;
+            }
+            let Some(_turn) = gate.turn(stopping).await else { return };
+            // After it, others may have fired.
+            if clock.now() < end {
+                self.job.fire(Some(end), Some(fence), context).await;
+            }
         }
     }
 
@@ -148,8 +239,12 @@ impl<Context: Clone> Timer<Context> {
 mod tests {
     use std::sync::{Arc, Mutex};
 
+    use futures_util::FutureExt;
+    use futures_util::future::BoxFuture;
+
     use super::*;
     use crate::base::log::Collected;
+    use crate::jobs::claim::SharedTime;
     use crate::jobs::clock::MachineClock;
 
     /// Runs a timer for some seconds of paused time, and returns the seconds at
@@ -176,7 +271,7 @@ mod tests {
         );
         let (_stop, stopping) = watch::channel(None);
         let (clock, gate) = (MachineClock::default(), JobGate::default());
-        let running = timer.run(&clock, &(), &gate, stopping);
+        let running = timer.run(&clock, &(), &gate, None, stopping);
         let _ = tokio::time::timeout(Duration::from_secs(seconds), running).await;
         times.lock().unwrap().clone()
     }
@@ -191,7 +286,7 @@ mod tests {
         assert_eq!(fired(options, 11, nothing).await, [0, 5, 10]);
         let options = TimerOptions { limit: 3, ..TimerOptions::default() };
         assert_eq!(fired(options, 1000, nothing).await, [5, 10, 15]);
-        let options = TimerOptions { limit: 3, on_start: true, skip: 1 };
+        let options = TimerOptions { limit: 3, on_start: true, skip: 1, ..TimerOptions::default() };
         assert_eq!(fired(options, 1000, nothing).await, [0, 10, 15]);
     }
 
@@ -232,9 +327,67 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_log_that_panics_costs_no_tick_and_repeats_none() {
         let (_log, _guard) = Collected::begin_fragile("ERROR timer `test`: \"no");
-        let options = TimerOptions { limit: 4, on_start: true, skip: 1 };
+        let options = TimerOptions { limit: 4, on_start: true, skip: 1, ..TimerOptions::default() };
         let unlucky = async |_| Err::<(), _>("no");
         assert_eq!(fired(options, 1000, unlucky).await, [0, 10, 15, 20]);
+    }
+
+    /// Has every slot won, after some time.
+    struct Won {
+        time: SharedTime,
+        after: Duration,
+    }
+
+    impl Slots for Won {
+        fn time(&self) -> BoxFuture<'_, SharedTime> {
+            std::future::ready(self.time).boxed()
+        }
+
+        fn claim(&self, job: String, _: u64) -> BoxFuture<'_, bool> {
+            assert_eq!(job, "timer test");
+            tokio::time::sleep(self.after).map(|()| true).boxed()
+        }
+    }
+
+    /// Runs a timer on one node for some seconds, where the shared time begins at 1003.6 s
+    /// and claims are answered after so many milliseconds; returns the fences.
+    async fn fences(options: TimerOptions, seconds: u64, after: Option<u64>) -> Vec<u64> {
+        let fences = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&fences);
+        let handler = move |firing: Firing<Instant, ()>| {
+            seen.lock().unwrap().push(firing.fence.unwrap());
+            std::future::ready(())
+        };
+        let options = TimerOptions { on: FiresOn::OneNode, ..options };
+        let timer = Timer::new("test", Duration::from_secs(5), options, handler);
+        let (_stop, stopping) = watch::channel(None);
+        let (clock, gate) = (MachineClock::default(), JobGate::default());
+        let time = SharedTime { since_1970: Duration::from_millis(1_003_600), at: Instant::now() };
+        let won = after.map(|after| Won { time, after: Duration::from_millis(after) });
+        let slots = won.as_ref().map(|won| won as &dyn Slots);
+        let running = timer.run(&clock, &(), &gate, slots, stopping);
+        let _ = tokio::time::timeout(Duration::from_secs(seconds), running).await;
+        fences.lock().unwrap().clone()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn on_one_node_it_goes_by_the_time_that_nodes_share() {
+        let options = TimerOptions::default();
+        assert_eq!(fences(options, 12, Some(10)).await, [1_005_000, 1_010_000, 1_015_000]);
+        let options = TimerOptions { on_start: true, skip: 1, limit: 2, ..Default::default() };
+        assert_eq!(fences(options, 100, Some(10)).await, [1_000_000, 1_010_000]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_won_when_it_is_over_does_not_fire() {
+        assert_eq!(fences(TimerOptions::default(), 100, Some(4_999)).await.len(), 19);
+        assert_eq!(fences(TimerOptions::default(), 100, Some(5_000)).await, [0; 0]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn alone_it_fires_as_on_each_node() {
+        let fences = fences(TimerOptions::default(), 16, None).await;
+        assert!(fences.len() == 3 && fences.is_sorted_by(|one, next| one < next), "{fences:?}");
     }
 
     #[tokio::test(start_paused = true)]
@@ -250,7 +403,7 @@ mod tests {
         let options = TimerOptions { limit: 2, ..TimerOptions::default() };
         let timer = Timer::new("test", Duration::from_secs(5), options, handler);
         let (_stop, stopping) = watch::channel(None);
-        timer.run(&MachineClock::default(), &(), &JobGate::default(), stopping).await;
+        timer.run(&MachineClock::default(), &(), &JobGate::default(), None, stopping).await;
         timer.job.invoke(&()).await;
         assert_eq!(
             *known.lock().unwrap(),
@@ -263,6 +416,6 @@ mod tests {
         let options = TimerOptions { skip: u32::MAX, ..TimerOptions::default() };
         let timer = Timer::new("test", Duration::MAX, options, async |_: Firing<Instant, ()>| ());
         let (_stop, stopping) = watch::channel(None);
-        timer.run(&MachineClock::default(), &(), &JobGate::default(), stopping).await;
+        timer.run(&MachineClock::default(), &(), &JobGate::default(), None, stopping).await;
     }
 }

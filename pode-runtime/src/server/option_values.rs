@@ -5,6 +5,7 @@ use std::time::Duration;
 
 #[cfg(feature = "redis")]
 use crate::backplane::BackplaneStart;
+use crate::jobs::claim::FiresOn;
 use crate::net::tls::certificate::Certificate;
 use crate::push::engine::OnLag;
 use crate::signal::Rebroadcast;
@@ -96,6 +97,13 @@ pub trait IsOnLag {}
 pub trait IsRebroadcast {}
 
 /// Never holds: it is there for its message.
+#[diagnostic::on_unimplemented(
+    message = "on which nodes it fires is a word, without quotes",
+    label = "write `EveryNode` or `OneNode`"
+)]
+pub trait IsFiresOn {}
+
+/// Never holds: it is there for its message.
 #[cfg(feature = "redis")]
 #[diagnostic::on_unimplemented(
     message = "what becomes of a server without its backplane is a word, without quotes",
@@ -162,6 +170,12 @@ impl<Written: IsOnLag> FromQuoted<Written> for OnLag {
 impl<Written: IsRebroadcast> FromQuoted<Written> for Rebroadcast {
     fn from_quoted(_: &'static str) -> Self {
         Rebroadcast::default()
+    }
+}
+
+impl<Written: IsFiresOn> FromQuoted<Written> for FiresOn {
+    fn from_quoted(_: &'static str) -> Self {
+        FiresOn::default()
     }
 }
 

@@ -72,6 +72,8 @@ pub(crate) struct Surroundings<C> {
     /// The sockets to use; by default those that the process was started with.
     pub(crate) inherited: Option<InheritedSockets>,
     pub(crate) clock: C,
+    /// Whether jobs that fire on one node go by the time that nodes share.
+    pub(crate) shares_time: bool,
     /// Whether certificates are read again when their files change, and on SIGHUP.
     pub(crate) renews: bool,
 }
@@ -181,7 +183,7 @@ impl Server {
     /// nothing listens.
     pub async fn start(self) -> crate::server::error::Result<RunningServer> {
         let clock = MachineClock::default();
-        let surroundings = Surroundings { inherited: None, clock, renews: true };
+        let surroundings = Surroundings { inherited: None, clock, shares_time: true, renews: true };
         Ok(self.start_in(surroundings).await?)
     }
 
@@ -189,7 +191,7 @@ impl Server {
         self,
         surroundings: Surroundings<impl JobClock>,
     ) -> Result<RunningServer, StartError> {
-        let Surroundings { inherited, clock, renews } = surroundings;
+        let Surroundings { inherited, clock, shares_time, renews } = surroundings;
         let Server { mut declared, signals, receivers } = self;
         #[cfg(unix)]
         outlive_files_that_are_too_large();
@@ -317,8 +319,9 @@ impl Server {
             )));
         }
         let gate = JobGate::default();
-        let jobs =
-            RunningJobs::start(timers, schedules, Arc::clone(&context), &clock, &gate, &stopping);
+        let slots = backplane.as_ref().filter(|_| shares_time).map(RunningBackplane::slots);
+        let of_jobs = Arc::clone(&context);
+        let jobs = RunningJobs::start(timers, schedules, of_jobs, &clock, &gate, slots, &stopping);
         let upstream_tasks = Arc::new(Mutex::new(UpstreamTasks::start(
             upstream_tasks,
             destinations,
@@ -407,8 +410,9 @@ impl Server {
         let stopping = watch::Sender::new(None);
         let gate = JobGate::default();
         let clock = MachineClock::default();
-        let jobs =
-            RunningJobs::start(timers, schedules, Arc::clone(&context), &clock, &gate, &stopping);
+        let slots = backplane.as_ref().map(RunningBackplane::slots);
+        let of_jobs = Arc::clone(&context);
+        let jobs = RunningJobs::start(timers, schedules, of_jobs, &clock, &gate, slots, &stopping);
         let upstream_tasks =
             UpstreamTasks::start(upstream_tasks, destinations, Arc::clone(&context));
         let cut_off = context.cut_off.clone().drop_guard();

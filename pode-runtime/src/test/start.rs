@@ -124,6 +124,8 @@ impl Start {
         let surroundings = Surroundings {
             inherited: Some(inherited),
             clock: JobTicket::new(&clock),
+            // A test moves its own.
+            shares_time: false,
             renews: false,
         };
         let running = server.start_in(surroundings).await;

@@ -13,6 +13,10 @@ pode_server! {
     timer "slow" every std::time::Duration::MAX => async |_| {};
     // PODE093, PODE094: a timer and a schedule may share a name.
     timer "leap" every 1_000h => async |_| {};
+    // The words of where it fires, and an expression.
+    timer "here" every 1s { on: EveryNode, limit: 2 } => async |_| {};
+    timer "once" every 1s { on: pode::FiresOn::OneNode } => async |event| println!("{:?}", event.fence());
+    schedule "once" cron "@hourly" { on: OneNode } => async |event| println!("{:?}", event.fence());
 }
 
 #[test]

@@ -38,6 +38,18 @@ impl TimerEvent {
         self.firing.next.map(tokio::time::Instant::into_std)
     }
 
+    /// Returns a number that is higher than that of each earlier tick, on whatever node,
+    /// where the timer fires on [`OneNode`](crate::FiresOn::OneNode): the millisecond
+    /// since 1970 in which its time began. `None` otherwise, and where it was invoked
+    /// manually.
+    ///
+    /// A handler may take so long that the next one is done first, on another node.
+    /// Where what it writes to refuses a lower number than it has, nothing is written
+    /// over by what is older.
+    pub fn fence(&self) -> Option<u64> {
+        self.firing.fence
+    }
+
     fn context(&self) -> &Context {
         &self.firing.context
     }

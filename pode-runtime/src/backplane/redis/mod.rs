@@ -14,6 +14,7 @@
 mod connect;
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use ::redis::aio::MultiplexedConnection;
 use ::redis::{RedisError, Value, cmd, pipe};
@@ -178,6 +179,11 @@ impl Appender for RedisAppender {
                 None => Err(error.into()),
             },
         }
+    }
+
+    async fn time(&mut self) -> Result<Duration, CarrierError> {
+        let (seconds, microseconds) = cmd("TIME").query_async(&mut self.connection).await?;
+        Ok(Duration::from_secs(seconds) + Duration::from_micros(microseconds))
     }
 }
 
