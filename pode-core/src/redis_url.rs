@@ -15,6 +15,13 @@ use crate::origin::Authority;
 /// Unix socket has the scheme `unix`, `redis+unix` or `valkey+unix`, a path, and
 /// `db`, `user` and `pass` in its query.
 ///
+/// A Redis that Sentinels watch over has the scheme `redis+sentinel`, or
+/// `rediss+sentinel` with TLS to all of them, the hosts of the Sentinels with a port
+/// unless it is 26379, and the name of the primary before the number of the database:
+/// `redis+sentinel://shop:secret@one.example,two.example:26380/mymaster/2`. User and
+/// password are those of Redis; those of the Sentinels, if there are any, are
+/// `sentinel_username` and `sentinel_password` in the query.
+///
 /// ```
 /// # use pode_core::{RedisServer, RedisUrl};
 ///
@@ -31,6 +38,8 @@ pub struct RedisUrl {
     server: RedisServer,
     user: Option<String>,
     password: Option<String>,
+    sentinel_user: Option<String>,
+    sentinel_password: Option<String>,
     database: u32,
 }
 
@@ -48,6 +57,27 @@ pub enum RedisServer {
     },
     /// At a Unix socket with this path, which is absolute.
     Socket(String),
+    /// Where Sentinels say.
+    Sentinels {
+        /// Their hosts and ports, in the forms of [`Host`](Self::Host); 26379 unless one
+        /// is named.
+        sentinels: Vec<(String, u16)>,
+        /// The name by which they know the primary: letters of a to z, digits, `.`, `-`
+        /// and `_`.
+        primary: String,
+        /// Whether connections to them and to Redis use TLS.
+        secure: bool,
+    },
+}
+
+impl RedisServer {
+    /// Tells whether connections to it use TLS.
+    pub fn is_secure(&self) -> bool {
+        matches!(
+            self,
+            RedisServer::Host { secure: true, .. } | RedisServer::Sentinels { secure: true, .. }
+        )
+    }
 }
 
 impl RedisUrl {
@@ -66,32 +96,55 @@ impl RedisUrl {
         self.password.as_deref()
     }
 
+    /// Returns the user of the Sentinels, if one is named; there is a password then.
+    pub fn sentinel_user(&self) -> Option<&str> {
+        self.sentinel_user.as_deref()
+    }
+
+    /// Returns the password of the Sentinels, if there is one.
+    pub fn sentinel_password(&self) -> Option<&str> {
+        self.sentinel_password.as_deref()
+    }
+
     /// Returns the number of the database.
     pub fn database(&self) -> u32 {
         self.database
     }
 
     fn of_host(rest: &str, secure: bool) -> Result<RedisUrl, Kind> {
-        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-        let (before, behind) = rest.split_at(end);
-        if behind.contains('@') {
-            return Err(Kind::NotEncoded);
+        let (login, hosts, behind) = split(rest)?;
+        if hosts.contains(',') {
+            return Err(Kind::Several);
         }
-        let (user, authority) = before.rsplit_once('@').unwrap_or(("", before));
-        if authority.is_empty() || authority.starts_with(':') {
-            return Err(Kind::NoHost);
-        }
-        let authority: Authority = authority.parse().map_err(|()| Kind::Authority)?;
-        let port = authority.port().unwrap_or(6379);
-        if port == 0 {
-            return Err(Kind::Authority);
-        }
+        let (host, port) = host_and_port(hosts, 6379)?;
         if behind.contains(['?', '#']) {
             return Err(Kind::Behind);
         }
-        let (user, password) = user.split_once(':').unwrap_or((user, ""));
-        let server = RedisServer::Host { host: authority.host().to_owned(), port, secure };
-        RedisUrl::new(server, user, password, behind.strip_prefix('/').unwrap_or_default())
+        let server = RedisServer::Host { host, port, secure };
+        RedisUrl::new(server, login, behind.strip_prefix('/').unwrap_or_default())
+    }
+
+    fn of_sentinels(rest: &str, secure: bool) -> Result<RedisUrl, Kind> {
+        let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
+        if query.contains('@') && !query.starts_with("sentinel_") {
+            return Err(Kind::NotEncoded);
+        }
+        let (login, hosts, behind) = split(rest)?;
+        let sentinels = hosts.split(',').map(|host| host_and_port(host, 26379));
+        let sentinels = sentinels.collect::<Result<_, _>>()?;
+        let path = behind.strip_prefix('/').unwrap_or_default();
+        let (primary, database) = path.split_once('/').unwrap_or((path, ""));
+        // As Sentinel itself has it.
+        let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+        if primary.is_empty() || !primary.bytes().all(is_part) {
+            return Err(Kind::Primary);
+        }
+        let [user, password] = read_query(query, ["sentinel_username", "sentinel_password"])
+            .ok_or(Kind::SentinelQuery)?;
+        let server = RedisServer::Sentinels { sentinels, primary: primary.to_owned(), secure };
+        let (sentinel_user, sentinel_password) = decoded_login((user, password))?;
+        let url = RedisUrl::new(server, login, database)?;
+        Ok(RedisUrl { sentinel_user, sentinel_password, ..url })
     }
 
     fn of_socket(rest: &str) -> Result<RedisUrl, Kind> {
@@ -99,29 +152,14 @@ impl RedisUrl {
         if !path.starts_with('/') || path.ends_with('/') {
             return Err(Kind::NoPath);
         }
-        let (mut user, mut password, mut database) = ("", "", "");
-        for part in query.split('&').filter(|part| !part.is_empty()) {
-            match part.split_once('=') {
-                Some(("user", value)) => user = value,
-                Some(("pass", value)) => password = value,
-                Some(("db", value)) => database = value,
-                _ => return Err(Kind::Query),
-            }
-        }
-        RedisUrl::new(RedisServer::Socket(decoded(path)?), user, password, database)
+        let [user, password, database] =
+            read_query(query, ["user", "pass", "db"]).ok_or(Kind::Query)?;
+        RedisUrl::new(RedisServer::Socket(decoded(path)?), (user, password), database)
     }
 
     /// Makes it of parts that are percent-encoded, and empty if they are missing.
-    fn new(
-        server: RedisServer,
-        user: &str,
-        password: &str,
-        database: &str,
-    ) -> Result<RedisUrl, Kind> {
-        if password.is_empty() && !user.is_empty() {
-            return Err(Kind::NoPassword);
-        }
-        let part = |part: &str| (!part.is_empty()).then(|| decoded(part)).transpose();
+    fn new(server: RedisServer, login: (&str, &str), database: &str) -> Result<RedisUrl, Kind> {
+        let (user, password) = decoded_login(login)?;
         let database = match database {
             "" => 0,
             // The number parser would accept a sign.
@@ -130,8 +168,49 @@ impl RedisUrl {
             }
             _ => return Err(Kind::Database),
         };
-        Ok(RedisUrl { server, user: part(user)?, password: part(password)?, database })
+        let (sentinel_user, sentinel_password) = (None, None);
+        Ok(RedisUrl { server, user, password, sentinel_user, sentinel_password, database })
     }
+}
+
+/// Splits what stands behind a scheme: user and password, hosts, and the rest.
+fn split(rest: &str) -> Result<((&str, &str), &str, &str), Kind> {
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (before, behind) = rest.split_at(end);
+    if behind.contains('@') {
+        return Err(Kind::NotEncoded);
+    }
+    let (user, hosts) = before.rsplit_once('@').unwrap_or(("", before));
+    Ok((user.split_once(':').unwrap_or((user, "")), hosts, behind))
+}
+
+fn host_and_port(written: &str, default: u16) -> Result<(String, u16), Kind> {
+    if written.is_empty() || written.starts_with(':') {
+        return Err(Kind::NoHost);
+    }
+    let authority: Authority = written.parse().map_err(|()| Kind::Authority)?;
+    match authority.port().unwrap_or(default) {
+        0 => Err(Kind::Authority),
+        port => Ok((authority.host().to_owned(), port)),
+    }
+}
+
+/// Returns the values of a query, empty if they are missing; `None` if it has others.
+fn read_query<'url, const N: usize>(query: &'url str, names: [&str; N]) -> Option<[&'url str; N]> {
+    let mut values = [""; N];
+    for part in query.split('&').filter(|part| !part.is_empty()) {
+        let (name, value) = part.split_once('=')?;
+        values[names.iter().position(|it| *it == name)?] = value;
+    }
+    Some(values)
+}
+
+fn decoded_login((user, password): (&str, &str)) -> Result<(Option<String>, Option<String>), Kind> {
+    if password.is_empty() && !user.is_empty() {
+        return Err(Kind::NoPassword);
+    }
+    let part = |part: &str| (!part.is_empty()).then(|| decoded(part)).transpose();
+    Ok((part(user)?, part(password)?))
 }
 
 fn decoded(part: &str) -> Result<String, Kind> {
@@ -147,6 +226,8 @@ impl FromStr for RedisUrl {
         let url = match scheme.to_ascii_lowercase().as_str() {
             "redis" | "valkey" => RedisUrl::of_host(rest, false),
             "rediss" | "valkeys" => RedisUrl::of_host(rest, true),
+            "redis+sentinel" | "valkey+sentinel" => RedisUrl::of_sentinels(rest, false),
+            "rediss+sentinel" | "valkeys+sentinel" => RedisUrl::of_sentinels(rest, true),
             "unix" | "redis+unix" | "valkey+unix" => RedisUrl::of_socket(rest),
             _ => Err(Kind::Scheme),
         };
@@ -161,14 +242,32 @@ impl fmt::Display for RedisUrl {
         match &self.server {
             RedisServer::Host { host, port, secure } => {
                 let scheme = if *secure { "rediss" } else { "redis" };
-                match host.contains(':') {
-                    true => write!(f, "{scheme}://[{host}]:{port}")?,
-                    false => write!(f, "{scheme}://{host}:{port}")?,
-                }
+                write!(f, "{scheme}://{}", HostAndPort(host, *port))?;
                 if database > 0 { write!(f, "/{database}") } else { Ok(()) }
             }
             RedisServer::Socket(path) if database > 0 => write!(f, "unix://{path}?db={database}"),
             RedisServer::Socket(path) => write!(f, "unix://{path}"),
+            RedisServer::Sentinels { sentinels, primary, secure } => {
+                let scheme = if *secure { "rediss" } else { "redis" };
+                let hosts = sentinels.iter().map(|(host, port)| HostAndPort(host, *port));
+                let hosts: Vec<_> = hosts.map(|it| it.to_string()).collect();
+                write!(f, "{scheme}+sentinel://{}/{primary}", hosts.join(","))?;
+                if database > 0 { write!(f, "/{database}") } else { Ok(()) }
+            }
+        }
+    }
+}
+
+/// As they stand in a URL.
+#[derive(Debug)]
+pub struct HostAndPort<'host>(pub &'host str, pub u16);
+
+impl fmt::Display for HostAndPort<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let HostAndPort(host, port) = self;
+        match host.contains(':') {
+            true => write!(f, "[{host}]:{port}"),
+            false => write!(f, "{host}:{port}"),
         }
     }
 }
@@ -187,10 +286,15 @@ pub struct RedisUrlError {
     kind: Kind,
 }
 
+/// How Sentinels are named.
+const SENTINELS: &str = "redis+sentinel://one.example:26379,two.example:26379/mymaster";
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Scheme,
     NoHost,
+    Several,
+    Primary,
     Authority,
     NotEncoded,
     NoText,
@@ -199,6 +303,7 @@ enum Kind {
     Behind,
     NoPath,
     Query,
+    SentinelQuery,
 }
 
 impl fmt::Display for Kind {
@@ -206,6 +311,8 @@ impl fmt::Display for Kind {
         f.write_str(match self {
             Kind::Scheme => "is no Redis'",
             Kind::NoHost => "has no host",
+            Kind::Several => "has several hosts",
+            Kind::Primary => "doesn't name the primary behind its Sentinels",
             Kind::Authority => "has no host and port that can be connected to",
             Kind::NotEncoded => "has a `/`, `?` or `#` before its `@`",
             Kind::NoText => "has percent-encoded bytes that are no text",
@@ -214,6 +321,9 @@ impl fmt::Display for Kind {
             Kind::Behind => "has a `?` or a `#`, behind which nothing is read",
             Kind::NoPath => "has no absolute path of a socket",
             Kind::Query => "has something else than `db`, `user` and `pass` behind its `?`",
+            Kind::SentinelQuery => {
+                "has something else than `sentinel_username` and `sentinel_password` behind its `?`"
+            }
         })
     }
 }
@@ -227,6 +337,18 @@ impl RedisUrlError {
                 if format!("redis://{}", self.written_rest()).parse::<RedisUrl>().is_ok() =>
             {
                 format!("write `redis://{rest}`, or `rediss://{rest}` with TLS")
+            }
+            Kind::Scheme if self.written.contains("sentinel://") => {
+                format!("write it like `{SENTINELS}`")
+            }
+            Kind::Several => {
+                format!("write the one of the primary, or name Sentinels, as in `{SENTINELS}`")
+            }
+            Kind::Primary => {
+                format!("write the name by which they know it, as in `{SENTINELS}`")
+            }
+            Kind::SentinelQuery => {
+                format!("write it like `{SENTINELS}?sentinel_password=PASSWORD`")
             }
             Kind::Scheme | Kind::NoHost => {
                 "write it like `redis://localhost:6379`, or with TLS `rediss://redis.example:6379`"
@@ -321,6 +443,19 @@ mod tests {
     }
 
     #[test]
+    fn sentinels_have_several_hosts_and_the_name_of_the_primary() {
+        let shown = "redis+sentinel://one.example:26379,[::1]:26380/my-master.1_a";
+        check("valkey+sentinel://One.example,[::0:1]:26380/my-master.1_a/0", shown);
+        check("redis+sentinel://a/b/2?", "redis+sentinel://a:26379/b/2");
+        check("rediss+sentinel://:c@a:1/b", "rediss+sentinel://a:1/b");
+        let written = "valkeys+sentinel://shop:red@a,b/m?sentinel_username=s&sentinel_password=%40";
+        let url: RedisUrl = written.parse().unwrap();
+        assert_eq!((url.user(), url.password()), (Some("shop"), Some("red")));
+        assert_eq!((url.sentinel_user(), url.sentinel_password()), (Some("s"), Some("@")));
+        check_user("redis+sentinel://a/m?sentinel_password=b", None, None);
+    }
+
+    #[test]
     fn users_and_passwords_are_decoded() {
         check_user("redis://localhost", None, None);
         check_user("redis://:@localhost", None, None);
@@ -351,13 +486,29 @@ mod tests {
         let help = "write it like `unix:///run/redis.sock`, with three slashes";
         let wrong = "has no absolute path of a socket";
         check_mistake("unix://run/a", &format!("the URL `unix://run/a` {wrong}; {help}"));
+        let like = "redis+sentinel://one.example:26379,two.example:26379/mymaster";
+        let help = format!("write it like `{like}`");
+        let written = "redis-sentinel://a,b/0?sentinelMasterId=c";
+        let shown = "redis-sentinel://a,b/0";
+        check_mistake(written, &format!("the URL `{shown}` is no Redis'; {help}"));
+        let help = format!("write the name by which they know it, as in `{like}`");
+        let wrong = "doesn't name the primary behind its Sentinels";
+        let written = "redis+sentinel://a,b";
+        check_mistake(written, &format!("the URL `{written}` {wrong}; {help}"));
+        let help = format!("write the one of the primary, or name Sentinels, as in `{like}`");
+        check_mistake("redis://a,b", &format!("the URL `redis://a,b` has several hosts; {help}"));
+        let help = format!("write it like `{like}?sentinel_password=PASSWORD`");
+        let wrong = "has something else than `sentinel_username` and `sentinel_password` behind \
+                     its `?`";
+        let written = "redis+sentinel://a/m?db=1";
+        let shown = "redis+sentinel://a/m";
+        check_mistake(written, &format!("the URL `{shown}` {wrong}; {help}"));
 
         for (written, kind) in [
             ("redis://a:0", Kind::Authority),
             ("redis://a:65536", Kind::Authority),
             ("redis://a:b", Kind::Authority),
             ("redis://a b", Kind::Authority),
-            ("redis://a,b", Kind::Authority),
             ("redis://:%FF@a", Kind::NoText),
             ("redis://user:@a", Kind::NoPassword),
             ("unix:///a?user=b", Kind::NoPassword),
@@ -371,7 +522,20 @@ mod tests {
             ("unix:///run/", Kind::NoPath),
             ("unix:///a?database=1", Kind::Query),
             ("unix:///a?db", Kind::Query),
-            ("redis-sentinel://a", Kind::Scheme),
+            ("sentinel://a", Kind::Scheme),
+            ("redis+sentinel://", Kind::NoHost),
+            ("redis+sentinel://a,,b/m", Kind::NoHost),
+            ("redis+sentinel://a,:1/m", Kind::NoHost),
+            ("redis+sentinel://a,b:0/m", Kind::Authority),
+            ("redis+sentinel://a//0", Kind::Primary),
+            ("redis+sentinel://a/m%20m", Kind::Primary),
+            ("redis+sentinel://a/m#", Kind::Primary),
+            ("redis+sentinel://a/m/b", Kind::Database),
+            ("redis+sentinel://b@a/m", Kind::NoPassword),
+            ("redis+sentinel://a/m?sentinel_username=b", Kind::NoPassword),
+            ("redis+sentinel://a/m?sentinel_password=%FF", Kind::NoText),
+            ("redis+sentinel://:b/c@a/m", Kind::NotEncoded),
+            ("redis+sentinel://:b?c@a/m", Kind::NotEncoded),
         ] {
             assert_eq!(written.parse::<RedisUrl>().unwrap_err().kind, kind, "{written}");
         }
@@ -390,6 +554,10 @@ mod tests {
             "redis://:secret@a?secret",
             "redis://:secret@a:0",
             "unix:///a?pass=b@secret",
+            "redis+sentinel://secret:secret@a/m?sentinel_username=b&sentinel_password=secret",
+            "redis+sentinel://a/m?sentinel_password=b@secret",
+            "redis+sentinel://a/m?sentinel_pass=b@secret",
+            "redis+sentinel://:secret?secret@a/m",
             "unix:///a?secret",
         ] {
             let said = match written.parse::<RedisUrl>() {

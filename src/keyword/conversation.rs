@@ -389,12 +389,17 @@ keywords! {
     /// | `rediss://redis.example:6380`, `valkeys://…` | the same over TLS (feature `tls`) |
     /// | `redis://shop:secret@redis.example` | with a user and a password; `:secret@` is a password alone |
     /// | `redis://localhost/2` | the database of that number; 0 unless it is named |
+    /// | `redis+sentinel://one.example,two.example:26380/mymaster/2`, `valkey+sentinel://…` | the primary that Sentinels know as `mymaster`. Their port is 26379 unless it is named. A user and a password before the hosts are those of Redis; `?sentinel_password=secret` behind it is that of the Sentinels (`sentinel_username` before it, if they have users) |
+    /// | `rediss+sentinel://…`, `valkeys+sentinel://…` | the same over TLS, to Sentinels and Redis |
     /// | `unix:///run/redis.sock`, `redis+unix://…`, `valkey+unix://…` | at a Unix socket; `?db=2&user=shop&pass=secret` behind it is what the others have elsewhere |
     ///
     /// In a user or a password, characters such as `/`, `?`, `#` and `@` are
     /// percent-encoded: `%2F`, `%3F`, `%23`, `%40`. Take a URL with a password from
     /// your settings, since a literal is in every copy of the program. Neither errors
     /// nor the log show users and passwords. At the page of [`backplane`] is an example.
+    ///
+    /// Sentinels are asked whenever a node connects, one after the other, so name all of
+    /// them. What they name is used unless it says that it is a replica.
     redis
 
     /// `upstream PRICES: Tick = "wss://feed.example/prices" => on_tick;`

@@ -45,6 +45,8 @@ mod public;
 #[cfg(unix)]
 mod range;
 mod rebroadcast;
+#[cfg(unix)]
+mod redis_servers;
 mod refusal;
 mod reply;
 mod route;

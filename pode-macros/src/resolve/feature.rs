@@ -3,7 +3,7 @@
 use pode_core::check::Code;
 use pode_core::feature::advice;
 use pode_core::model::Source;
-use pode_core::{Protocol, RedisServer, RedisUrl};
+use pode_core::{Protocol, RedisUrl};
 use proc_macro2::Span;
 use syn::Expr;
 use syn::spanned::Spanned;
@@ -119,7 +119,7 @@ fn of_route(route: &Route) -> Vec<Need> {
 fn of_backplane(backplane: &Backplane) -> Vec<Need> {
     let url = text(&backplane.url).filter(|url| {
         let url = url.value().parse::<RedisUrl>();
-        url.is_ok_and(|url| matches!(url.server(), RedisServer::Host { secure: true, .. }))
+        url.is_ok_and(|url| url.server().is_secure())
     });
     url.map(|url| (Feature::Tls, url.span(), "TLS to a Redis".to_owned())).into_iter().collect()
 }

@@ -12,6 +12,8 @@
 //! makes no stream anew: `term.lua` alone does that.
 
 mod connect;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -116,8 +118,7 @@ impl Carrier for Redis {
         known: &Known,
         before: Option<&RedisAppender>,
     ) -> Result<Opened<RedisAppender>, CarrierError> {
-        let mut connection = self.address.connect().await?;
-        let info: String = cmd("INFO").query_async(&mut connection).await?;
+        let (mut connection, info) = self.address.connect().await?;
         let run = server(&info)?.to_owned();
         let id: u64 = cmd("CLIENT").arg("ID").query_async(&mut connection).await?;
         // A server that is another one has nothing of that connection.
@@ -151,7 +152,7 @@ impl Carrier for Redis {
     }
 
     async fn reader(&self) -> Result<RedisReader, CarrierError> {
-        let connection = self.address.connect().await?;
+        let (connection, _) = self.address.connect().await?;
         let streams = self.keys.iter().enumerate();
         let streams = streams.map(|(stream, key)| (key.clone().into_bytes(), stream)).collect();
         Ok(RedisReader { connection, keys: self.keys.clone(), streams })
@@ -243,26 +244,28 @@ fn id_of(text: &[u8]) -> Option<EntryId> {
     std::str::from_utf8(text).ok()?.parse().ok()
 }
 
+/// Returns a field of what `INFO` answers.
+fn field<'info>(info: &'info str, name: &str) -> Option<&'info str> {
+    info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
+}
+
 /// Returns what names a server that can be used, from its start to its end.
 fn server(info: &str) -> Result<&str, CarrierError> {
-    let field = |name: &str| {
-        info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
-    };
-    let version = field("redis_version").unwrap_or_default();
+    let version = field(info, "redis_version").unwrap_or_default();
     let mut numbers = version.split('.').map(|number| number.parse().unwrap_or_default());
     let number = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
     if number < OLDEST_VERSION {
         let reason = format!("it is version {version} of Redis, and 7.0 is needed, or Valkey");
         return Err(CarrierError { reason, is_final: true });
     }
-    let policy = field("maxmemory_policy").unwrap_or_default();
-    if policy.starts_with("allkeys") && field("maxmemory").is_some_and(|most| most != "0") {
+    let policy = field(info, "maxmemory_policy").unwrap_or_default();
+    if policy.starts_with("allkeys") && field(info, "maxmemory").is_some_and(|most| most != "0") {
         tracing::warn!(
             "Redis may evict what it carries (`maxmemory-policy {policy}`), and clients then miss \
              messages; set it to `noeviction`"
         );
     }
-    field("run_id").ok_or_else(|| failed("it has no run id".to_owned()))
+    field(info, "run_id").ok_or_else(|| failed("it has no run id".to_owned()))
 }
 
 fn text_of(key: &TicketKey) -> String {

@@ -1,0 +1,152 @@
+//! The Redis behind a backplane: one that Sentinels choose.
+
+use std::net::TcpListener;
+use std::process::Stdio;
+use std::time::Duration;
+
+use pode::prelude::*;
+use pode::{Protocol, RunningServer};
+use serde_json::Value;
+use tokio::net::TcpStream;
+use tokio::process::Command;
+
+use crate::support::{Client, Folder, Process, installed, start, within};
+
+pode_server! {
+    server shop(redis: String) { send_timeout: 100s };
+    backplane redis redis;
+    endpoint ws "127.0.0.1:0";
+    signal CHAT: u64 = "/chat" { history_messages: 100 };
+}
+
+/// A Redis or a Sentinel.
+struct Listening {
+    process: Process,
+    port: u16,
+}
+
+impl Listening {
+    /// Starts a server with these arguments at a free port.
+    async fn start(folder: &Folder, arguments: &[&str]) -> Listening {
+        loop {
+            let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+            let mut command = Command::new(installed("redis-server"));
+            command.args(arguments).args(["--port", &port.to_string(), "--bind", "127.0.0.1"]);
+            command.args(["--save", "", "--dir", &folder.file("")]).stdout(Stdio::null());
+            let process = Process::start(&mut command);
+            // Unless somebody else was quicker to take the port.
+            while !process.has_ended() {
+                if TcpStream::connect(("127.0.0.1", port)).await.is_ok() {
+                    return Listening { process, port };
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        }
+    }
+
+    async fn command(&self, password: &str, arguments: &[&str]) -> String {
+        let mut command = Command::new(installed("redis-cli"));
+        command.args(["-p", &self.port.to_string(), "-a", password, "--no-auth-warning"]);
+        let answer = command.args(arguments).output().await.unwrap().stdout;
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    /// Waits until it answers as expected.
+    async fn answers(&self, password: &str, arguments: &[&str], is_it: impl Fn(&str) -> bool) {
+        let answer = async {
+            while !is_it(&self.command(password, arguments).await) {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        within(answer, &arguments.join(" ")).await;
+    }
+}
+
+async fn sentinel(name: &str, folder: &Folder, primary: &Listening) -> Listening {
+    let config = folder.file(name);
+    let written = format!(
+        "sentinel monitor mymaster 127.0.0.1 {} 2\n\
+         sentinel auth-pass mymaster red\n\
+         sentinel down-after-milliseconds mymaster 2000\n\
+         sentinel failover-timeout mymaster 20000\n\
+         requirepass blue\n",
+        primary.port
+    );
+    std::fs::write(&config, written).unwrap();
+    let sentinel = Listening::start(folder, &[&config, "--sentinel"]).await;
+    // It looks more often than it would, and goes on after being held up.
+    let debug = "sentinel debug info-period 100 publish-period 100 ask-period 100 tilt-period 100";
+    let answer = sentinel.command("blue", &debug.split(' ').collect::<Vec<_>>()).await;
+    assert_eq!(answer.trim(), "OK");
+    sentinel
+}
+
+async fn connect(server: &RunningServer) -> (Client, Value) {
+    let address = server.address(Protocol::Ws).unwrap();
+    let headers = [("sec-websocket-protocol", "pode.v1")];
+    let (mut client, _) = Client::handshake(address, "/chat", &headers).await.unwrap();
+    let hello = hear(&mut client).await;
+    assert!(hear(&mut client).await["live"].is_number());
+    (client, hello)
+}
+
+async fn hear(client: &mut Client) -> Value {
+    serde_json::from_str(&client.text().await).unwrap()
+}
+
+/// A replica is promoted, which has all that there was. The Sentinel that is named first is
+/// away, and all have passwords.
+#[tokio::test]
+async fn nodes_go_on_at_the_redis_that_sentinels_promote() {
+    let folder = Folder::new("sentinels");
+    let passwords = ["--requirepass", "red", "--masterauth", "red"];
+    let primary = Listening::start(&folder, &passwords).await;
+    let of_primary = ["--replicaof", "127.0.0.1", &primary.port.to_string()];
+    let replica = Listening::start(&folder, &[&passwords[..], &of_primary[..]].concat()).await;
+    replica.answers("red", &["info", "replication"], |it| it.contains("link_status:up")).await;
+    let mut sentinels = Vec::new();
+    for name in ["one.conf", "two.conf", "three.conf"] {
+        sentinels.push(sentinel(name, &folder, &primary).await);
+    }
+    for sentinel in &sentinels {
+        let is_known = |it: &str| it.contains("num-slaves\n1\n") && it.contains("sentinels\n2\n");
+        sentinel.answers("blue", &["sentinel", "master", "mymaster"], is_known).await;
+    }
+    let away = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let hosts: Vec<_> = sentinels.iter().map(|it| format!("127.0.0.1:{}", it.port)).collect();
+    let (hosts, query) = (hosts.join(","), "sentinel_password=blue");
+    let url = format!("redis+sentinel://:red@127.0.0.1:{away},{hosts}/mymaster?{query}");
+    let (one, other) = (start(shop(url.clone())).await, start(shop(url)).await);
+    let ((mut ada, before), (mut bob, _)) = (connect(&one).await, connect(&other).await);
+
+    for number in 0..20 {
+        let from = if number % 2 == 0 { &one } else { &other };
+        from.signals().send(CHAT, &number).await.unwrap();
+    }
+    let last = ["xrevrange", "pode:{shop}:stream:/chat", "+", "-", "count", "1"];
+    let sent = primary.command("red", &last).await;
+    replica.answers("red", &last, |it| it == sent).await;
+    primary.process.signal("-KILL");
+    for number in 20..40 {
+        let from = if number % 2 == 0 { &one } else { &other };
+        from.signals().send(CHAT, &number).await.unwrap();
+    }
+    for client in [&mut ada, &mut bob] {
+        let (mut next, mut epoch) = (0, Value::Null);
+        while next < 40 {
+            let heard = hear(client).await;
+            assert!(heard.get("gap").is_none(), "{heard}");
+            if heard["data"].is_number() {
+                assert_eq!(heard["data"], next);
+                next += 1;
+            } else {
+                assert_eq!((next, epoch.is_null()), (20, true), "{heard}");
+                epoch = heard["epoch"].clone();
+            }
+        }
+        assert!(epoch.is_string() && epoch != before["epoch"], "{epoch}");
+    }
+    for node in [one, other] {
+        node.stop().await;
+    }
+}
