@@ -89,5 +89,6 @@ pub use {app::event::ScheduleEvent, jobs::schedule::ScheduleOptions};
 #[cfg(feature = "upstream")]
 pub use {
     app::event::UpstreamEvent,
-    upstream::{Roots, Upstream, UpstreamError, UpstreamOptions, roots_of, system_roots_and},
+    net::roots::{Roots, roots_of, system_roots_and},
+    upstream::{Upstream, UpstreamError, UpstreamOptions},
 };

@@ -6,11 +6,11 @@ use std::time::Duration;
 #[cfg(feature = "redis")]
 use crate::backplane::BackplaneStart;
 use crate::jobs::claim::FiresOn;
+#[cfg(feature = "upstream")]
+use crate::net::roots::Roots;
 use crate::net::tls::certificate::Certificate;
 use crate::push::engine::OnLag;
 use crate::signal::Rebroadcast;
-#[cfg(feature = "upstream")]
-use crate::upstream::Roots;
 
 /// Makes the value of an option that is written as a number.
 pub fn number<Value: FromNumber<Literal>>(written: u64) -> Value {

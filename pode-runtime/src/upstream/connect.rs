@@ -11,8 +11,8 @@ use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
 use super::handshake::{HandshakeError, Socket, shake_hands};
-use super::tls::{Tls, is_of_unknown_issuer};
 use crate::base::error::StartError;
+use crate::net::tls::client::{TlsClient, TlsError};
 use crate::net::upgraded::AnyStream;
 use crate::upstream::UpstreamOptions;
 
@@ -26,7 +26,7 @@ const CONTROL_BYTES: usize = 1 << 10;
 /// The address of an upstream, and all that is needed to connect to it.
 pub(crate) struct Destination {
     url: UpstreamUrl,
-    tls: Option<Tls>,
+    tls: Option<TlsClient>,
     timeout: Duration,
     config: WebSocketConfig,
 }
@@ -40,14 +40,8 @@ pub(super) enum ConnectError {
     #[error("nothing can be reached at {address}")]
     Unreachable { address: SocketAddr, source: io::Error },
 
-    #[error("TLS with `{host}` failed")]
-    Tls { host: String, source: io::Error },
-
-    #[error(
-        "no root that is trusted here has issued the certificate of `{host}`; the option `roots` \
-         can name another, as in `roots: roots_of(\"authority.pem\")`"
-    )]
-    Untrusted { host: String, source: io::Error },
+    #[error(transparent)]
+    Tls(#[from] TlsError),
 
     #[error(transparent)]
     Handshake(#[from] HandshakeError),
@@ -73,7 +67,11 @@ impl Destination {
         let url: UpstreamUrl =
             url.parse().map_err(|reason| StartError::UpstreamUrl { upstream, reason })?;
         let tls = match url.is_secure() {
-            true => Some(Tls::new(&options.roots, upstream, folder)?),
+            true => {
+                let whose = format_args!("upstream `{upstream}`");
+                let tls = TlsClient::new(&options.roots, whose, folder);
+                Some(tls.map_err(|error| error.of_upstream(upstream))?)
+            }
             false => None,
         };
         let most = options.max_message_bytes;
@@ -105,16 +103,7 @@ impl Destination {
         let _ = stream.set_nodelay(true);
         let stream: Box<dyn AnyStream> = match &self.tls {
             None => Box::new(stream),
-            Some(tls) => {
-                let failed = |source| {
-                    let host = self.url.host().to_owned();
-                    match is_of_unknown_issuer(&source) {
-                        true => ConnectError::Untrusted { host, source },
-                        false => ConnectError::Tls { host, source },
-                    }
-                };
-                tls.connect(self.url.host(), stream).await.map_err(failed)?
-            }
+            Some(tls) => tls.connect(self.url.host(), stream).await?,
         };
         Ok(shake_hands(self.url.as_str(), stream, self.config).await?)
     }

@@ -1,7 +1,7 @@
 //! Upstreams: other servers' WebSockets that this server is a client of.
 //!
-//! A `declared` upstream has a `task`, which connects (`connect`, by `tls` with
-//! `roots`, then by a `handshake`), serves the connection until it ends
+//! A `declared` upstream has a `task`, which connects (`connect`, by TLS or
+//! without, then by a `handshake`), serves the connection until it ends
 //! (`connection`), waits (`backoff`) and begins again, as long as the server runs.
 //! Its handler gets one message after the other. Nothing is read meanwhile, so that
 //! TCP slows the other server down and no memory grows. Handlers send through a
@@ -14,13 +14,10 @@ mod declared;
 mod error;
 mod handshake;
 mod options;
-mod roots;
 mod sender;
 mod task;
 #[cfg(test)]
 mod tests;
-#[cfg_attr(not(feature = "tls"), path = "tls_off.rs")]
-mod tls;
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -33,7 +30,6 @@ pub(crate) use connect::Destination;
 pub(crate) use declared::DeclaredUpstream;
 pub use error::UpstreamError;
 pub use options::UpstreamOptions;
-pub use roots::{Roots, roots_of, system_roots_and};
 use sender::Sender;
 pub(crate) use task::UpstreamTasks;
 

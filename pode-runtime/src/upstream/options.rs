@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::upstream::roots::Roots;
+use crate::net::roots::Roots;
 
 /// Options of an upstream:
 /// `upstream PRICES: Tick = "wss://feed.example/prices" { heartbeat: 10s } => on_tick;`

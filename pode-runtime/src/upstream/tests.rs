@@ -215,7 +215,7 @@ async fn a_root_that_is_missing_is_told_with_the_option_that_adds_it() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("wss://localhost:{}/", listener.local_addr().unwrap().port());
     let options = UpstreamOptions {
-        roots: crate::upstream::Roots::RootsOf(file.clone()),
+        roots: crate::net::roots::Roots::RootsOf(file.clone()),
         ..UpstreamOptions::default()
     };
     let handler = |(): &(), _: String| async {};

@@ -15,6 +15,9 @@ use tokio::time::timeout;
 
 use super::{failed, field};
 use crate::backplane::carrier::CarrierError;
+use crate::base::error::with_causes;
+use crate::net::roots::Roots;
+use crate::net::tls::client::TlsClient;
 use crate::net::upgraded::AnyStream;
 
 /// How long a connection may take, and an answer.
@@ -28,26 +31,18 @@ pub(super) struct Address {
     url: RedisUrl,
     /// The Sentinel that is asked first: the one that was right last.
     first_sentinel: AtomicUsize,
-    #[cfg(feature = "tls")]
-    tls: Option<tokio_rustls::TlsConnector>,
+    tls: Option<TlsClient>,
 }
 
 impl Address {
     pub(super) fn new(url: RedisUrl) -> Result<Address, CarrierError> {
-        let is_secure = url.server().is_secure();
-        #[cfg(feature = "tls")]
-        let tls = if is_secure { Some(connector()?) } else { None };
-        #[cfg(not(feature = "tls"))]
-        if is_secure {
-            let reason = "`rediss` needs the feature `tls` of pode".to_owned();
-            return Err(CarrierError { reason, is_final: true });
-        }
-        Ok(Address {
-            url,
-            first_sentinel: AtomicUsize::new(0),
-            #[cfg(feature = "tls")]
-            tls,
-        })
+        let unusable = |error| CarrierError { reason: with_causes(&error), is_final: true };
+        let tls = url
+            .server()
+            .is_secure()
+            .then(|| TlsClient::new(&Roots::SystemRoots, format_args!("the backplane"), None));
+        let tls = tls.transpose().map_err(unusable)?;
+        Ok(Address { url, first_sentinel: AtomicUsize::new(0), tls })
     }
 
     /// Connects to a primary, and says who asks. Returns what it says of itself, too.
@@ -117,7 +112,7 @@ impl Address {
     /// Connects to a Redis that is no replica.
     async fn primary(
         &self,
-        connecting: impl Future<Output = io::Result<Box<dyn AnyStream>>>,
+        connecting: impl Future<Output = Result<Box<dyn AnyStream>, CarrierError>>,
     ) -> Result<(MultiplexedConnection, String), CarrierError> {
         let login = (self.url.user(), self.url.password());
         let mut connection = log_in(connecting, login, self.url.database()).await?;
@@ -133,38 +128,37 @@ impl Address {
         }
     }
 
-    async fn tcp(&self, host: &str, port: u16) -> io::Result<Box<dyn AnyStream>> {
+    async fn tcp(&self, host: &str, port: u16) -> Result<Box<dyn AnyStream>, CarrierError> {
         let stream = TcpStream::connect((host, port)).await?;
         stream.set_nodelay(true)?;
-        #[cfg(feature = "tls")]
-        if let Some(tls) = &self.tls {
-            let name = rustls::pki_types::ServerName::try_from(host.to_owned());
-            let name = name.map_err(io::Error::other)?;
-            return Ok(Box::new(tls.connect(name, stream).await?));
+        match &self.tls {
+            Some(tls) => {
+                let connected = tls.connect(host, stream).await;
+                connected.map_err(|error| failed(with_causes(&error)))
+            }
+            None => Ok(Box::new(stream)),
         }
-        Ok(Box::new(stream))
     }
 }
 
 #[cfg(unix)]
-async fn unix(path: &str) -> io::Result<Box<dyn AnyStream>> {
+async fn unix(path: &str) -> Result<Box<dyn AnyStream>, CarrierError> {
     Ok(Box::new(UnixStream::connect(path).await?))
 }
 
 #[cfg(not(unix))]
-async fn unix(_: &str) -> io::Result<Box<dyn AnyStream>> {
-    Err(io::ErrorKind::Unsupported.into())
+async fn unix(_: &str) -> Result<Box<dyn AnyStream>, CarrierError> {
+    Err(io::Error::from(io::ErrorKind::Unsupported).into())
 }
 
 /// Connects, and says who asks: a user and a password, if there are any.
 async fn log_in(
-    connecting: impl Future<Output = io::Result<Box<dyn AnyStream>>>,
+    connecting: impl Future<Output = Result<Box<dyn AnyStream>, CarrierError>>,
     (user, password): (Option<&str>, Option<&str>),
     database: u32,
 ) -> Result<MultiplexedConnection, CarrierError> {
-    let late = |_| io::Error::from(io::ErrorKind::TimedOut);
-    let stream = timeout(TIMEOUT, connecting).await.map_err(late).flatten();
-    let stream = stream.map_err(|error| failed(error.to_string()))?;
+    let late = |_| io::Error::from(io::ErrorKind::TimedOut).into();
+    let stream = timeout(TIMEOUT, connecting).await.map_err(late).flatten()?;
     let mut info = RedisConnectionInfo::default().set_db(database.into());
     if let Some(password) = password {
         info = info.set_password(password);
@@ -182,24 +176,4 @@ async fn log_in(
 
 fn no_answer() -> CarrierError {
     failed("it doesn't answer".to_owned())
-}
-
-/// Trusts what the system trusts.
-#[cfg(feature = "tls")]
-fn connector() -> Result<tokio_rustls::TlsConnector, CarrierError> {
-    use rustls::version::{TLS12, TLS13};
-
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if roots.is_empty() {
-        let reason = "this system trusts no certificates, which TLS needs".to_owned();
-        return Err(CarrierError { reason, is_final: true });
-    }
-    let provider = rustls::crypto::ring::default_provider();
-    let config = rustls::ClientConfig::builder_with_provider(provider.into())
-        .with_protocol_versions(&[&TLS13, &TLS12])
-        .expect("ring's cipher suites are for both versions")
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(std::sync::Arc::new(config).into())
 }

@@ -16,6 +16,7 @@ mod connect;
 mod tests;
 
 use std::collections::HashMap;
+use std::io;
 use std::time::Duration;
 
 use ::redis::aio::MultiplexedConnection;
@@ -292,6 +293,12 @@ fn refusal(error: &RedisError) -> Option<Appended> {
         (true, _) => Some(Appended::Stale),
         (false, true) => Some(Appended::Full),
         (false, false) => None,
+    }
+}
+
+impl From<io::Error> for CarrierError {
+    fn from(error: io::Error) -> CarrierError {
+        failed(error.to_string())
     }
 }
 

@@ -134,6 +134,62 @@ pub(crate) mod config {
     }
 }
 
+#[cfg(any(feature = "redis", feature = "upstream"))]
+pub(crate) mod client {
+    //! No TLS to other servers.
+
+    use std::fmt::Arguments;
+    use std::path::Path;
+
+    use tokio::net::TcpStream;
+
+    #[cfg(feature = "upstream")]
+    use crate::base::error::StartError;
+    use crate::net::roots::Roots;
+    use crate::net::upgraded::AnyStream;
+
+    /// Never exists.
+    pub(crate) enum TlsClient {}
+
+    /// Never exists.
+    #[derive(Debug, thiserror::Error)]
+    pub(crate) enum TlsError {}
+
+    /// The feature is off.
+    #[derive(Debug, thiserror::Error)]
+    #[error("TLS needs the feature `tls` of `pode`")]
+    pub(crate) struct RootsError;
+
+    impl TlsClient {
+        /// # Errors
+        ///
+        /// Always: the feature is off.
+        pub(crate) fn new(
+            _: &Roots,
+            _: Arguments<'_>,
+            _: Option<&Path>,
+        ) -> Result<TlsClient, RootsError> {
+            Err(RootsError)
+        }
+
+        pub(crate) async fn connect(
+            &self,
+            _: &str,
+            _: TcpStream,
+        ) -> Result<Box<dyn AnyStream>, TlsError> {
+            match *self {}
+        }
+    }
+
+    #[cfg(feature = "upstream")]
+    impl RootsError {
+        pub(crate) fn of_upstream(self, upstream: &'static str) -> StartError {
+            let what = format!("the `wss` URL of upstream `{upstream}`");
+            StartError::FeatureOff { what, feature: "tls" }
+        }
+    }
+}
+
 pub(crate) mod renewal {
     //! Nothing to renew.
 

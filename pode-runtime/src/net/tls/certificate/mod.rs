@@ -29,7 +29,7 @@ pub use client::ClientCertificate;
 pub(crate) use credentials::{Credentials, LoadedCredentials};
 pub(crate) use expiry::ExpiryNotice;
 pub(crate) use files::{Fingerprint, resolve};
-#[cfg(feature = "upstream")]
+#[cfg(any(feature = "redis", feature = "upstream"))]
 pub(crate) use load::load_chain;
 pub(crate) use load::{LoadedCertificate, UnusableFile};
 pub use password::{Password, password_from_env, password_from_file};

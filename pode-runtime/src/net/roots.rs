@@ -1,8 +1,8 @@
-//! The root certificates that an upstream behind TLS is verified by.
+//! The root certificates that other servers behind TLS are verified by.
 
 use std::path::PathBuf;
 
-/// The root certificates to trust for an upstream behind TLS.
+/// The root certificates to trust for another server behind TLS.
 ///
 /// Files are PEM, with one or several certificates, and are read when the
 /// server starts. A path is resolved like that of a
