@@ -82,8 +82,9 @@ pub mod upstream_words {
 #[cfg(feature = "redis")]
 pub mod backplane_words {
     pub use pode_runtime::BackplaneStart::{Anyway, Fail};
+    pub use pode_runtime::Roots::SystemRoots;
     pub type __Options = pode_runtime::BackplaneOptions;
-    pub use pode_runtime::BackplaneStart;
+    pub use pode_runtime::{BackplaneStart, Roots, roots_of, system_roots_and};
 }
 
 /// The words that the values of an endpoint's options may use.

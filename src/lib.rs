@@ -332,10 +332,12 @@ pub use pode_runtime::{
     Service, SignalOptions, StartError, TimerOptions, TrustedProxies, forwarded_by,
     log_to_terminal, log_writer, pages_of, print_panic, secret_from_env, signed_by,
 };
-#[cfg(feature = "upstream")]
-pub use pode_runtime::{
-    Roots, UpstreamEvent, UpstreamOptions, roots_of, system_roots_and,
-    upstream::{self, Upstream, UpstreamError},
-};
+#[cfg(any(feature = "redis", feature = "upstream"))]
+pub use pode_runtime::{Roots, roots_of, system_roots_and};
 #[cfg(feature = "schedule")]
 pub use pode_runtime::{ScheduleEvent, ScheduleOptions};
+#[cfg(feature = "upstream")]
+pub use pode_runtime::{
+    UpstreamEvent, UpstreamOptions,
+    upstream::{self, Upstream, UpstreamError},
+};

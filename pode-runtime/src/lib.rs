@@ -84,11 +84,12 @@ pub use {
 
 #[cfg(feature = "redis")]
 pub use backplane::{Backplane, BackplaneName, BackplaneOptions, BackplaneStart};
+#[cfg(any(feature = "redis", feature = "upstream"))]
+pub use net::roots::{Roots, roots_of, system_roots_and};
 #[cfg(feature = "schedule")]
 pub use {app::event::ScheduleEvent, jobs::schedule::ScheduleOptions};
 #[cfg(feature = "upstream")]
 pub use {
     app::event::UpstreamEvent,
-    net::roots::{Roots, roots_of, system_roots_and},
     upstream::{Upstream, UpstreamError, UpstreamOptions},
 };

@@ -308,6 +308,7 @@ keywords! {
     /// | `kept_messages` | how many messages of each signal are kept for nodes that were away: 1,000 to 10,000,000, and no fewer than a signal's `history_messages` | 65,536 |
     /// | `start` | what becomes of a start without the backplane: after ten seconds it fails (`Fail`), or the server serves and isn't ready (`Anyway`) | `Fail` |
     /// | `name` | the name by which nodes find each other: 1 to 64 letters of a to z, digits, `-`, `_` and `.` | the server's |
+    /// | `roots` | at a URL with TLS, the trusted authorities: those of the system (`SystemRoots`), these and others (`system_roots_and("authority.pem")`), or others alone (`roots_of("authority.pem")`). The file is PEM, and read when the server starts | `SystemRoots` |
     ///
     /// Servers of one name at one Redis share their messages. So where one Redis serves
     /// several installations, such as a test and the real one, give each a name of its

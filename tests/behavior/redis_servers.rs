@@ -1,4 +1,4 @@
-//! The Redis behind a backplane: one that Sentinels choose.
+//! The Redis behind a backplane: one that Sentinels choose, and one by TLS.
 
 use std::net::TcpListener;
 use std::process::Stdio;
@@ -11,12 +11,24 @@ use tokio::net::TcpStream;
 use tokio::process::Command;
 
 use crate::support::{Client, Folder, Process, installed, start, within};
+use crate::tls::authority::Authority;
 
 pode_server! {
     server shop(redis: String) { send_timeout: 100s };
     backplane redis redis;
     endpoint ws "127.0.0.1:0";
     signal CHAT: u64 = "/chat" { history_messages: 100 };
+}
+
+mod trusting {
+    use pode::prelude::*;
+
+    pode_server! {
+        pub(super) server shop(redis: String, authority: String);
+        backplane redis redis { roots: roots_of(authority) };
+        endpoint ws "127.0.0.1:0";
+        signal CHAT: u64 = "/chat" { history_messages: 100 };
+    }
 }
 
 /// A Redis or a Sentinel.
@@ -28,10 +40,15 @@ struct Listening {
 impl Listening {
     /// Starts a server with these arguments at a free port.
     async fn start(folder: &Folder, arguments: &[&str]) -> Listening {
+        Listening::start_at("--port", folder, arguments).await
+    }
+
+    /// The same, where that option says at which port.
+    async fn start_at(option: &str, folder: &Folder, arguments: &[&str]) -> Listening {
         loop {
             let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
             let mut command = Command::new(installed("redis-server"));
-            command.args(arguments).args(["--port", &port.to_string(), "--bind", "127.0.0.1"]);
+            command.args(arguments).args([option, &port.to_string(), "--bind", "127.0.0.1"]);
             command.args(["--save", "", "--dir", &folder.file("")]).stdout(Stdio::null());
             let process = Process::start(&mut command);
             // Unless somebody else was quicker to take the port.
@@ -149,4 +166,36 @@ async fn nodes_go_on_at_the_redis_that_sentinels_promote() {
     for node in [one, other] {
         node.stop().await;
     }
+}
+
+#[tokio::test]
+async fn a_redis_of_an_own_authority_is_trusted_by_roots() {
+    let folder = Folder::new("redis-tls");
+    let authority = Authority::new();
+    let issued = authority.issue(&["localhost"]);
+    let [root, chain, key] = ["root.pem", "chain.pem", "key.pem"].map(|name| folder.file(name));
+    for (file, content) in [(&root, &authority.pem()), (&chain, &issued.chain), (&key, &issued.key)]
+    {
+        std::fs::write(file, content).unwrap();
+    }
+    let files = ["--tls-cert-file", &chain, "--tls-key-file", &key, "--tls-ca-cert-file", &root];
+    let arguments = ["--port", "0", "--tls-auth-clients", "no"];
+    let arguments = [&files[..], &arguments[..]].concat();
+    let redis = Listening::start_at("--tls-port", &folder, &arguments).await;
+    let url = format!("rediss://localhost:{}", redis.port);
+    let node = start(trusting::shop(url.clone(), root)).await;
+    let (mut ada, _) = connect(&node).await;
+    node.signals().send(trusting::CHAT, &7).await.unwrap();
+    assert_eq!(hear(&mut ada).await["data"], 7);
+    node.stop().await;
+
+    let refused = shop(url).start().await.unwrap_err().to_string();
+    assert!(refused.contains("`roots: roots_of("), "{refused}");
+    let missing = trusting::shop("rediss://localhost".to_owned(), folder.file("no.pem"));
+    let missing = missing.start().await.unwrap_err().to_string();
+    let told = format!(
+        "the roots in `{0}` can't be used: there is no file at `{0}`",
+        folder.file("no.pem")
+    );
+    assert!(missing.ends_with(&told), "{missing}");
 }

@@ -1,7 +1,7 @@
 //! What clients of `https` and `wss` endpoints see. `certificates/make.sh`
 //! makes the certificates.
 
-mod authority;
+pub(crate) mod authority;
 mod certificate;
 mod client;
 mod frames;

@@ -10,4 +10,6 @@ pub struct Backplane {
     /// How many messages of each signal it keeps, if that is written as a number or
     /// left out; then the place is that of its kind.
     pub kept_messages: Option<(u64, Place)>,
+    /// Whether it names the authorities that it trusts, and so a file.
+    pub names_roots: bool,
 }

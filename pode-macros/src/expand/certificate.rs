@@ -25,14 +25,14 @@ pub(super) fn words(endpoint: &Endpoint, words: &TokenStream) -> TokenStream {
 }
 
 /// Tells where the paths of certificates begin while developing, including
-/// those of upstreams' roots.
+/// those of roots.
 pub(super) fn crate_folder(model: &Server, declared: &proc_macro2::Ident) -> Option<TokenStream> {
-    let mut upstreams = model.upstreams.iter();
+    let roots = model.upstreams.iter().map(|upstream| upstream.names_roots);
+    let mut roots = roots.chain(model.backplanes.iter().map(|backplane| backplane.names_roots));
     let names_file = |endpoint: &Endpoint| {
         endpoint.certificate.is_some() || endpoint.client_certificate.is_some()
     };
-    let named =
-        model.endpoints.iter().any(names_file) || upstreams.any(|upstream| upstream.names_roots);
+    let named = model.endpoints.iter().any(names_file) || roots.any(|names_file| names_file);
     named.then(|| {
         quote! {
             #[cfg(debug_assertions)]

@@ -85,7 +85,18 @@ const WORDS: [(&str, &[&str]); 8] = [
     ("timer_words", &["EveryNode", "FiresOn", "OneNode"]),
     ("schedule_words", &["EveryNode", "FiresOn", "OneNode"]),
     ("upstream_words", &["Roots", "SystemRoots", "roots_of", "system_roots_and"]),
-    ("backplane_words", &["Anyway", "BackplaneStart", "Fail"]),
+    (
+        "backplane_words",
+        &[
+            "Anyway",
+            "BackplaneStart",
+            "Fail",
+            "Roots",
+            "SystemRoots",
+            "roots_of",
+            "system_roots_and",
+        ],
+    ),
     (
         "endpoint_words",
         &[

@@ -11,6 +11,7 @@ use syn::{Expr, ExprLit};
 
 use super::Resolver;
 use super::options::text;
+use super::upstream::ROOTS;
 use crate::shown::shown;
 use crate::syntax;
 
@@ -40,7 +41,8 @@ impl Resolver<'_> {
             true => self.number(&written.options, KEPT),
             false => Some((KEPT_MESSAGES_BY_DEFAULT as u64, self.places.add(written.kind.span()))),
         };
-        Some(Backplane { head, kept_messages })
+        let names_roots = written.options.fields.iter().any(|field| field.name == ROOTS);
+        Some(Backplane { head, kept_messages, names_roots })
     }
 
     fn kind(&mut self, kind: &Ident) -> Option<()> {

@@ -13,7 +13,9 @@ use super::certificate::{CERTIFICATE, CLIENT_CERTIFICATE};
 use super::options::text;
 use super::upstream::ROOTS;
 use crate::feature::Feature;
-use crate::syntax::{Action, Argument, Backplane, Declaration, Endpoint, Kind, Route, Upstream};
+use crate::syntax::{
+    Action, Argument, Backplane, Declaration, Endpoint, Kind, Options, Route, Upstream,
+};
 
 /// Where a feature is needed, and for what.
 type Need = (Feature, Span, String);
@@ -121,13 +123,17 @@ fn of_backplane(backplane: &Backplane) -> Vec<Need> {
         let url = url.value().parse::<RedisUrl>();
         url.is_ok_and(|url| url.server().is_secure())
     });
-    url.map(|url| (Feature::Tls, url.span(), "TLS to a Redis".to_owned())).into_iter().collect()
+    let url = url.map(|url| (Feature::Tls, url.span(), "TLS to a Redis".to_owned()));
+    url.into_iter().chain(of_roots(&backplane.options)).collect()
 }
 
 fn of_upstream(upstream: &Upstream) -> Vec<Need> {
     let url = text(&upstream.url).filter(|url| url.value().starts_with("wss:"));
     let url = url.map(|url| (Feature::Tls, url.span(), "a `wss` upstream".to_owned()));
-    let roots = upstream.options.fields.iter().filter(|field| field.name == ROOTS);
-    let roots = roots.map(|field| (Feature::Tls, field.name.span(), "`roots`".to_owned()));
-    url.into_iter().chain(roots).collect()
+    url.into_iter().chain(of_roots(&upstream.options)).collect()
+}
+
+fn of_roots(options: &Options) -> impl Iterator<Item = Need> {
+    let roots = options.fields.iter().filter(|field| field.name == ROOTS);
+    roots.map(|field| (Feature::Tls, field.name.span(), "`roots`".to_owned()))
 }

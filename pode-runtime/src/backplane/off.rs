@@ -1,5 +1,6 @@
 //! Stands in for the backplane where no feature brings one: there is none.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::app::context::Context;
@@ -19,6 +20,7 @@ impl Backplane {
     pub(crate) fn begin(
         self,
         _: &str,
+        _: Option<&Path>,
         _: &Context,
         _: &Arc<Readiness>,
         _: &Failure,

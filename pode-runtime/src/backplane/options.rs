@@ -5,6 +5,8 @@ use std::fmt;
 use pode_core::RedisUrl;
 use pode_core::backplane::KEPT_MESSAGES_BY_DEFAULT;
 
+use crate::net::roots::Roots;
+
 /// A backplane as declared.
 pub struct Backplane {
     /// Checked at the start, if the macro hasn't seen it.
@@ -61,6 +63,11 @@ pub struct BackplaneOptions {
     /// one name at one backplane share their messages: where one Redis serves several
     /// installations, each has a name of its own, such as `{ name: settings.name }`.
     pub name: BackplaneName,
+
+    /// The root certificates to trust at a URL with TLS; `SystemRoots` by default. Their
+    /// names need no `use` in the option's value: `{ roots: roots_of("authority.pem") }`
+    /// or `{ roots: system_roots_and("authority.pem") }`.
+    pub roots: Roots,
 }
 
 impl Default for BackplaneOptions {
@@ -69,6 +76,7 @@ impl Default for BackplaneOptions {
             kept_messages: KEPT_MESSAGES_BY_DEFAULT,
             start: BackplaneStart::default(),
             name: BackplaneName::default(),
+            roots: Roots::default(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Starting the node of a server, and ending it with the server.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -66,14 +67,16 @@ async fn watch(mut heard: watch::Receiver<u64>, readiness: Arc<Readiness>) {
 }
 
 impl Backplane {
-    /// Begins to carry what a server sends.
+    /// Begins to carry what a server sends. `folder` is the crate's, while developing.
     ///
     /// # Errors
     ///
-    /// The URL, computed by an expression, is invalid, or can't be used here.
+    /// The URL, computed by an expression, is invalid, or can't be used here; or the
+    /// roots can't.
     pub(crate) fn begin(
         self,
         server: &str,
+        folder: Option<&Path>,
         context: &Context,
         readiness: &Arc<Readiness>,
         failure: &Failure,
@@ -94,7 +97,7 @@ impl Backplane {
             let url = url.clone();
             StartError::Backplane { url, reason }
         };
-        let carrier = Redis::new(parsed, name, streams, options.kept_messages).map_err(unusable)?;
+        let carrier = Redis::new(parsed, name, streams, &options, folder).map_err(unusable)?;
         let node = Node::new(carrier, signals, tickets);
         let (running, failure) = (Arc::clone(&node), failure.clone());
         let mut tasks = JoinSet::new();

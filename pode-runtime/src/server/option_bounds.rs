@@ -121,7 +121,7 @@ bounded!(
 
 #[cfg(feature = "redis")]
 bounded!(
-    BackplaneOptions { } but not { kept_messages, start, name }
+    BackplaneOptions { } but not { kept_messages, start, name, roots }
     first |options| {
         let kept = options.kept_messages;
         options.kept_messages = kept.clamp(*KEPT_MESSAGES.start(), *KEPT_MESSAGES.end());

@@ -6,7 +6,7 @@ use std::time::Duration;
 #[cfg(feature = "redis")]
 use crate::backplane::BackplaneStart;
 use crate::jobs::claim::FiresOn;
-#[cfg(feature = "upstream")]
+#[cfg(any(feature = "redis", feature = "upstream"))]
 use crate::net::roots::Roots;
 use crate::net::tls::certificate::Certificate;
 use crate::push::engine::OnLag;
@@ -112,7 +112,7 @@ pub trait IsFiresOn {}
 pub trait IsBackplaneStart {}
 
 /// Never holds: it is there for its message.
-#[cfg(feature = "upstream")]
+#[cfg(any(feature = "redis", feature = "upstream"))]
 #[diagnostic::on_unimplemented(
     message = "roots are more than a file",
     label = "write `roots_of(\"root.pem\")`, `system_roots_and(\"root.pem\")` or `SystemRoots`"
@@ -186,7 +186,7 @@ impl<Written: IsBackplaneStart> FromQuoted<Written> for BackplaneStart {
     }
 }
 
-#[cfg(feature = "upstream")]
+#[cfg(any(feature = "redis", feature = "upstream"))]
 impl<Written: IsRoots> FromQuoted<Written> for Roots {
     fn from_quoted(_: &'static str) -> Self {
         Roots::default()

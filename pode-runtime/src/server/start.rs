@@ -240,7 +240,9 @@ impl Server {
         let engine = declared.start_engine(receivers, tickets, &failure, watchdog.as_ref())?;
         let backplane = declared.backplane.take();
         let backplane = backplane
-            .map(|it| it.begin(declared.name, &context, &readiness, &failure))
+            .map(|it| {
+                it.begin(declared.name, declared.crate_folder, &context, &readiness, &failure)
+            })
             .transpose()?;
         if let Some(backplane) = &backplane {
             backplane.started().await?;
@@ -404,7 +406,9 @@ impl Server {
         let engine = declared.start_engine(receivers, tickets, &failure, watchdog.as_ref())?;
         let backplane = declared.backplane.take();
         let backplane = backplane
-            .map(|it| it.begin(declared.name, &context, &readiness, &failure))
+            .map(|it| {
+                it.begin(declared.name, declared.crate_folder, &context, &readiness, &failure)
+            })
             .transpose()?;
         let Declared { timers, schedules, upstreams: upstream_tasks, .. } = declared;
         let stopping = watch::Sender::new(None);

@@ -12,21 +12,21 @@ use rcgen::{
 
 use super::*;
 
-pub(super) struct Authority {
+pub(crate) struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
 }
 
 /// A certificate and its key.
-pub(super) struct Issued {
+pub(crate) struct Issued {
     /// In PEM form.
-    pub(super) chain: String,
-    pub(super) key: String,
+    pub(crate) chain: String,
+    pub(crate) key: String,
     pub(super) der: CertificateDer<'static>,
     pub(super) key_der: Vec<u8>,
 }
 
 impl Authority {
-    pub(super) fn new() -> Authority {
+    pub(crate) fn new() -> Authority {
         let mut parameters = CertificateParams::default();
         parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         parameters.distinguished_name.push(DnType::CommonName, "pode test authority");
@@ -35,12 +35,12 @@ impl Authority {
     }
 
     /// Returns its own certificate in PEM form.
-    pub(super) fn pem(&self) -> String {
+    pub(crate) fn pem(&self) -> String {
         self.issuer.pem()
     }
 
     /// Signs a certificate of a new key for a server of these names.
-    pub(super) fn issue(&self, names: &[&str]) -> Issued {
+    pub(crate) fn issue(&self, names: &[&str]) -> Issued {
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let mut parameters = CertificateParams::new(names).unwrap();
         parameters.extended_key_usages.push(ExtendedKeyUsagePurpose::ServerAuth);

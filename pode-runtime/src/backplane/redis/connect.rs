@@ -1,6 +1,7 @@
 //! From a URL to a connection.
 
 use std::io;
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -35,12 +36,17 @@ pub(super) struct Address {
 }
 
 impl Address {
-    pub(super) fn new(url: RedisUrl) -> Result<Address, CarrierError> {
+    /// `folder` is the crate's, while developing.
+    pub(super) fn new(
+        url: RedisUrl,
+        roots: &Roots,
+        folder: Option<&Path>,
+    ) -> Result<Address, CarrierError> {
         let unusable = |error| CarrierError { reason: with_causes(&error), is_final: true };
         let tls = url
             .server()
             .is_secure()
-            .then(|| TlsClient::new(&Roots::SystemRoots, format_args!("the backplane"), None));
+            .then(|| TlsClient::new(roots, format_args!("the backplane"), folder));
         let tls = tls.transpose().map_err(unusable)?;
         Ok(Address { url, first_sentinel: AtomicUsize::new(0), tls })
     }

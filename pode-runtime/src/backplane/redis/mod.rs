@@ -17,6 +17,7 @@ mod tests;
 
 use std::collections::HashMap;
 use std::io;
+use std::path::Path;
 use std::time::Duration;
 
 use ::redis::aio::MultiplexedConnection;
@@ -31,6 +32,7 @@ use super::carrier::{
     Appended, Appender, Carrier, CarrierError, EntryId, Known, Opened, READ_TIMEOUT, Read, Reader,
     Term, ToAppend, Top,
 };
+use super::options::BackplaneOptions;
 use crate::app::tickets::TicketKey;
 use crate::push::engine::random_epoch;
 
@@ -80,14 +82,17 @@ struct WrittenTerm {
 
 impl Redis {
     /// Takes the URL of a server, under which name the nodes find each other, and the
-    /// names of their streams; one more is that of the nodes.
+    /// names of their streams; one more is that of the nodes. `folder` is the crate's,
+    /// while developing.
     pub(crate) fn new(
         url: RedisUrl,
         name: &str,
         streams: impl IntoIterator<Item = String>,
-        kept_messages: usize,
+        options: &BackplaneOptions,
+        folder: Option<&Path>,
     ) -> Result<Redis, CarrierError> {
-        let address = Address::new(url)?;
+        let address = Address::new(url, &options.roots, folder)?;
+        let kept_messages = options.kept_messages;
         let prefix = format!("pode:{{{name}}}");
         let keys = streams.into_iter().map(|stream| format!("{prefix}:stream:{stream}"));
         let keys = keys.chain([format!("{prefix}:nodes")]).collect();

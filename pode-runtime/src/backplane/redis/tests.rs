@@ -6,6 +6,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::connect::Address;
+use crate::net::roots::Roots;
 
 /// Answers like a Redis or a Sentinel, and notes what it is asked.
 struct Fake {
@@ -88,7 +89,7 @@ fn address(sentinels: &[u16]) -> Address {
     let sentinels: Vec<_> = sentinels.iter().map(|port| format!("127.0.0.1:{port}")).collect();
     let (sentinels, query) = (sentinels.join(","), "sentinel_password=blue");
     let url = format!("redis+sentinel://shop:red@{sentinels}/mymaster/2?{query}");
-    Address::new(url.parse().unwrap()).ok().unwrap()
+    Address::new(url.parse().unwrap(), &Roots::default(), None).ok().unwrap()
 }
 
 async fn refused(address: &Address) -> String {
@@ -137,7 +138,7 @@ async fn why_no_sentinel_names_a_primary_is_told_of_each() {
 async fn a_sentinel_that_is_named_like_a_redis_is_told_with_its_url() {
     let sentinel = Fake::sentinel(&Fake::redis("master").await).await;
     let url = format!("redis://127.0.0.1:{}", sentinel.port);
-    let address = Address::new(url.parse().unwrap()).ok().unwrap();
+    let address = Address::new(url.parse().unwrap(), &Roots::default(), None).ok().unwrap();
     let error = address.connect().await.err().unwrap();
     let expected = "it is a Sentinel, whose URL is like \
                     `redis+sentinel://one.example:26379,two.example:26379/mymaster`";
