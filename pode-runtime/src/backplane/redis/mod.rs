@@ -36,8 +36,11 @@ use super::options::BackplaneOptions;
 use crate::app::tickets::TicketKey;
 use crate::push::engine::random_epoch;
 
-/// How many entries of a stream are read at once.
+/// How many entries of a stream are read at once, at most.
 const READ_ENTRIES: usize = 128;
+
+/// How many bytes of entries are read at once, about.
+const READ_BYTES: usize = 8 << 20;
 
 /// How keys are laid out and entries written; nodes with another one can't take part.
 const LAYOUT: &str = "1";
@@ -70,6 +73,8 @@ pub(crate) struct RedisReader {
     connection: MultiplexedConnection,
     keys: Vec<String>,
     streams: HashMap<Vec<u8>, usize>,
+    /// How many entries of each stream are read next.
+    count: usize,
 }
 
 /// A term as `term.lua` writes it.
@@ -161,7 +166,8 @@ impl Carrier for Redis {
         let (connection, _) = self.address.connect().await?;
         let streams = self.keys.iter().enumerate();
         let streams = streams.map(|(stream, key)| (key.clone().into_bytes(), stream)).collect();
-        Ok(RedisReader { connection, keys: self.keys.clone(), streams })
+        // How long they are isn't known yet.
+        Ok(RedisReader { connection, keys: self.keys.clone(), streams, count: 1 })
     }
 }
 
@@ -197,7 +203,7 @@ impl Appender for RedisAppender {
 impl Reader for RedisReader {
     async fn read(&mut self, after: &[EntryId]) -> Result<Vec<Read>, CarrierError> {
         let mut read = cmd("XREAD");
-        read.arg("COUNT").arg(READ_ENTRIES).arg("BLOCK").arg(READ_TIMEOUT.as_millis() as u64);
+        read.arg("COUNT").arg(self.count).arg("BLOCK").arg(READ_TIMEOUT.as_millis() as u64);
         read.arg("STREAMS").arg(&self.keys);
         for id in after {
             read.arg(id.to_string());
@@ -208,7 +214,21 @@ impl Reader for RedisReader {
             let (Some(stream), Some(id)) = (self.streams.get(key), id_of(id)) else { return };
             entries.push(Read { stream: *stream, id, body });
         });
-        is_sound.map(|()| entries).ok_or_else(|| failed("its answer isn't understood".to_owned()))
+        is_sound.ok_or_else(|| failed("its answer isn't understood".to_owned()))?;
+        self.count = next_count(self.count, &entries, self.keys.len());
+        Ok(entries)
+    }
+}
+
+/// Returns how many entries of each stream are read next: as many as may be, if they are
+/// as long as those that were `read` now. It doubles at most, as others may be longer.
+fn next_count(count: usize, read: &[Read], streams: usize) -> usize {
+    let bytes = read.iter().map(|entry| entry.body.len()).sum::<usize>();
+    match bytes.checked_div(read.len()) {
+        Some(length) => {
+            (READ_BYTES / (length.max(1) * streams)).min(2 * count).clamp(1, READ_ENTRIES)
+        }
+        None => count,
     }
 }
 

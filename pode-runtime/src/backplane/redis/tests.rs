@@ -1,4 +1,4 @@
-//! Connecting by Sentinels, which say what each test wants.
+//! Connecting by Sentinels and reading, where each test says what they answer.
 
 use std::sync::{Arc, Mutex};
 
@@ -6,6 +6,9 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::connect::Address;
+use super::{READ_BYTES, Redis};
+use crate::backplane::carrier::{Carrier, EntryId, Read, Reader};
+use crate::backplane::options::BackplaneOptions;
 use crate::net::roots::Roots;
 
 /// Answers like a Redis or a Sentinel, and notes what it is asked.
@@ -15,30 +18,38 @@ struct Fake {
 }
 
 impl Fake {
-    /// Gives these answers to `INFO` and to what Sentinels are asked.
-    async fn start(info: &str, named: &str) -> Fake {
-        let info = format!("${}\r\n{info}\r\n", info.len());
+    /// Gives these answers to commands, and `OK` to others.
+    async fn start(answer: impl Fn(&str) -> Option<Vec<u8>> + Clone + Send + 'static) -> Fake {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let (asked, named) = (Arc::<Mutex<Vec<_>>>::default(), named.to_owned());
+        let asked = Arc::<Mutex<Vec<_>>>::default();
         let heard = Arc::clone(&asked);
         tokio::spawn(async move {
             loop {
-                let stream = listener.accept().await.unwrap().0;
-                tokio::spawn(answer(stream, info.clone(), named.clone(), Arc::clone(&heard)));
+                let stream = BufReader::new(listener.accept().await.unwrap().0);
+                tokio::spawn(serve(stream, answer.clone(), Arc::clone(&heard)));
             }
         });
         Fake { port, asked }
     }
 
     async fn redis(role: &str) -> Fake {
-        Fake::start(&format!("role:{role}"), "-ERR unknown command\r\n").await
+        let info = bulk(format!("role:{role}").as_bytes());
+        Fake::start(move |command| (command == "INFO").then(|| info.clone())).await
     }
 
-    async fn sentinel(primary: &Fake) -> Fake {
-        let port = primary.port.to_string();
-        let named = format!("*2\r\n$9\r\n127.0.0.1\r\n${}\r\n{port}\r\n", port.len());
-        Fake::start("redis_mode:sentinel", &named).await
+    /// One that says that the primary is at this port, if at any.
+    async fn sentinel(port: Option<u16>) -> Fake {
+        let named = match port {
+            Some(port) => array(&[bulk(b"127.0.0.1"), bulk(port.to_string().as_bytes())]),
+            None => b"*-1\r\n".to_vec(),
+        };
+        Fake::start(move |command| match command {
+            "INFO" => Some(bulk(b"redis_mode:sentinel")),
+            "SENTINEL GET-MASTER-ADDR-BY-NAME mymaster" => Some(named.clone()),
+            _ => None,
+        })
+        .await
     }
 
     fn asked(&self) -> Vec<String> {
@@ -46,18 +57,25 @@ impl Fake {
     }
 }
 
-async fn answer(stream: TcpStream, info: String, named: String, asked: Arc<Mutex<Vec<String>>>) {
-    let mut stream = BufReader::new(stream);
+fn bulk(text: &[u8]) -> Vec<u8> {
+    [format!("${}\r\n", text.len()).as_bytes(), text, b"\r\n"].concat()
+}
+
+fn array(items: &[Vec<u8>]) -> Vec<u8> {
+    [format!("*{}\r\n", items.len()).into_bytes(), items.concat()].concat()
+}
+
+async fn serve(
+    mut stream: BufReader<TcpStream>,
+    answer: impl Fn(&str) -> Option<Vec<u8>>,
+    asked: Arc<Mutex<Vec<String>>>,
+) {
     while let Some(command) = command(&mut stream).await {
-        let answer = match command.split(' ').next() {
-            Some("INFO") => &info,
-            Some("SENTINEL") => &named,
-            _ => "+OK\r\n",
-        };
+        let answer = answer(&command).unwrap_or_else(|| b"+OK\r\n".to_vec());
         if !command.starts_with("CLIENT") {
             asked.lock().unwrap().push(command);
         }
-        stream.write_all(answer.as_bytes()).await.unwrap();
+        stream.write_all(&answer).await.unwrap();
     }
 }
 
@@ -99,8 +117,9 @@ async fn refused(address: &Address) -> String {
 #[tokio::test]
 async fn sentinels_are_asked_in_turn_until_one_names_a_primary() {
     let (old, new) = (Fake::redis("slave").await, Fake::redis("master").await);
-    let (late, strange) = (Fake::sentinel(&old).await, Fake::start("", "*-1\r\n").await);
-    let (also_late, right) = (Fake::sentinel(&old).await, Fake::sentinel(&new).await);
+    let (late, strange) = (Fake::sentinel(Some(old.port)).await, Fake::sentinel(None).await);
+    let (also_late, right) =
+        (Fake::sentinel(Some(old.port)).await, Fake::sentinel(Some(new.port)).await);
     let ports = [nobody().await, late.port, strange.port, also_late.port, right.port];
     let address = address(&ports);
     assert!(address.connect().await.is_ok());
@@ -121,7 +140,7 @@ async fn sentinels_are_asked_in_turn_until_one_names_a_primary() {
 #[tokio::test]
 async fn why_no_sentinel_names_a_primary_is_told_of_each() {
     let replica = Fake::redis("slave").await;
-    let (late, strange) = (Fake::sentinel(&replica).await, Fake::start("", "*-1\r\n").await);
+    let (late, strange) = (Fake::sentinel(Some(replica.port)).await, Fake::sentinel(None).await);
     let gone = nobody().await;
     let reason = refused(&address(&[gone, strange.port, late.port])).await;
     let nobody = TcpStream::connect(("127.0.0.1", gone)).await.unwrap_err();
@@ -136,7 +155,7 @@ async fn why_no_sentinel_names_a_primary_is_told_of_each() {
 
 #[tokio::test]
 async fn a_sentinel_that_is_named_like_a_redis_is_told_with_its_url() {
-    let sentinel = Fake::sentinel(&Fake::redis("master").await).await;
+    let sentinel = Fake::sentinel(None).await;
     let url = format!("redis://127.0.0.1:{}", sentinel.port);
     let address = Address::new(url.parse().unwrap(), &Roots::default(), None).ok().unwrap();
     let error = address.connect().await.err().unwrap();
@@ -150,7 +169,55 @@ async fn a_sentinel_that_is_named_like_a_redis_is_told_with_its_url() {
 async fn a_sentinel_that_says_nothing_is_passed_over() {
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let redis = Fake::redis("master").await;
-    let right = Fake::sentinel(&redis).await;
+    let right = Fake::sentinel(Some(redis.port)).await;
     let ports = [silent.local_addr().unwrap().port(), right.port];
     assert!(address(&ports).connect().await.is_ok());
+}
+
+/// Reads two streams with so many entries of this length each; returns the bytes of each
+/// read.
+async fn reads(entries: u64, length: usize) -> Vec<usize> {
+    let body = vec![b'a'; length];
+    let redis = Fake::start(move |command| {
+        let Some(arguments) = command.strip_prefix("XREAD COUNT ") else {
+            return (command == "INFO").then(|| bulk(b"role:master"));
+        };
+        let arguments: Vec<_> = arguments.split(' ').collect();
+        let [count, .., first, second, after, also_after] = arguments[..] else { panic!() };
+        let streams = [(first, after), (second, also_after)].map(|(key, after)| {
+            let after: u64 = after.split_once('-').unwrap().1.parse().unwrap();
+            let until = entries.min(after + count.parse::<u64>().unwrap());
+            let read = (after + 1..=until).map(|index| {
+                let id = bulk(format!("5-{index}").as_bytes());
+                array(&[id, array(&[bulk(b"m"), bulk(&body)])])
+            });
+            array(&[bulk(key.as_bytes()), array(&read.collect::<Vec<_>>())])
+        });
+        Some(array(&streams))
+    })
+    .await;
+    let (url, options) = (format!("redis://127.0.0.1:{}", redis.port), BackplaneOptions::default());
+    let streams = ["/a".to_owned()];
+    let redis = Redis::new(url.parse().unwrap(), "shop", streams, &options, None).ok().unwrap();
+    let mut reader = redis.reader().await.unwrap();
+    let (mut after, mut reads) = ([EntryId { term: 5, index: 0 }; 2], Vec::new());
+    while after.iter().any(|id| id.index < entries) {
+        let read = reader.read(&after).await.unwrap();
+        reads.push(read.iter().map(|entry| entry.body.len()).sum());
+        for Read { stream, id, .. } in read {
+            assert_eq!(id.index, after[stream].index + 1);
+            after[stream] = id;
+        }
+    }
+    reads
+}
+
+/// Else one read would take 256 MB here, and a slow network no end: who doesn't get an
+/// answer within three seconds asks again for the same.
+#[tokio::test]
+async fn one_read_takes_few_of_the_longest_messages_and_many_short_ones() {
+    let long = reads(20, 1 << 20).await;
+    assert!(long.iter().all(|bytes| *bytes <= READ_BYTES), "{long:?}");
+    let short = reads(1_000, 100).await;
+    assert!(short.len() <= 16, "{short:?}");
 }
