@@ -29,9 +29,9 @@ impl<T: Parcel> Channel<T> {
     }
 
     /// Takes what is to go to the carrier, each with its serial number: how many were
-    /// sent in this channel before.
-    pub fn take_sent(&self, at_most: usize) -> Vec<(u64, T)> {
-        self.with_outbox(|outbox| outbox.take(at_most)).unwrap_or_default()
+    /// sent in this channel before. It ends with the one that makes it so many bytes.
+    pub fn take_sent(&self, at_most: usize, bytes: usize) -> Vec<(u64, T)> {
+        self.with_outbox(|outbox| outbox.take(at_most, bytes)).unwrap_or_default()
     }
 
     /// Has all that isn't back yet taken once more, but what is [in doubt](Self::doubt):
@@ -108,7 +108,7 @@ mod tests {
         channel.be_carried();
         let mut arrivals = [1, 2, 0].map(|byte| publish(channel, byte).unwrap());
         assert!(now(hub.noticed()).is_some());
-        assert_eq!(channel.take_sent(2), [(0, Byte([1])), (1, Byte([2]))]);
+        assert_eq!(channel.take_sent(2, usize::MAX), [(0, Byte([1])), (1, Byte([2]))]);
         assert_eq!(received(&mut receiver), []);
         let theirs = now(channel.reserve_for_theirs()).unwrap().unwrap();
         theirs.put_theirs(&Byte([9]), 40, || 0).unwrap();
@@ -117,31 +117,45 @@ mod tests {
         assert!(!channel.come_back(0, 43, 0).unwrap());
         assert_eq!(now(&mut arrivals[0]), Some(true));
         assert_eq!(now(&mut arrivals[1]), None);
-        assert_eq!(channel.take_sent(9), [(2, Byte([0]))]);
+        assert_eq!(channel.take_sent(9, usize::MAX), [(2, Byte([0]))]);
         channel.take_again();
-        assert_eq!(channel.take_sent(9), [(1, Byte([2])), (2, Byte([0]))]);
+        assert_eq!(channel.take_sent(9, usize::MAX), [(1, Byte([2])), (2, Byte([0]))]);
         channel.come_back(1, 50, 0).unwrap();
         channel.come_back(2, 51, 0).unwrap();
         assert_eq!(received(&mut receiver), [(9, 41), (1, 43), (2, 51), (0, 51)]);
         assert_eq!(kept(channel, 41), Ok(vec![1, 2]));
         assert_eq!(channel.position(), Some(Position { epoch: 1, number: 51 }));
         let given_up = [3, 4].map(|byte| publish(channel, byte).unwrap());
-        assert_eq!(channel.take_sent(1).len(), 1);
+        assert_eq!(channel.take_sent(1, usize::MAX).len(), 1);
         channel.give_up();
         let [three, four] = given_up;
         assert_eq!((now(three), channel.come_back(3, 60, 0).unwrap()), (Some(false), false));
-        assert_eq!(channel.take_sent(9), [(4, Byte([4]))]);
+        assert_eq!(channel.take_sent(9, usize::MAX), [(4, Byte([4]))]);
         assert!(channel.come_back(4, 61, 0).unwrap() && now(four) == Some(true));
         // Those before the first that is back are gone, and so is what is in doubt.
         received(&mut receiver);
         let [five, six, seven, eight] = [5, 6, 7, 8].map(|byte| publish(channel, byte).unwrap());
-        assert_eq!(channel.take_sent(3).len(), 3);
+        assert_eq!(channel.take_sent(3, usize::MAX).len(), 3);
         channel.doubt();
         assert!(channel.come_back(6, 70, 0).unwrap());
         assert_eq!((now(five), now(six)), (Some(false), Some(true)));
         channel.take_again();
-        assert_eq!((now(seven), channel.take_sent(9)), (Some(false), vec![(8, Byte([8]))]));
+        assert_eq!(
+            (now(seven), channel.take_sent(9, usize::MAX)),
+            (Some(false), vec![(8, Byte([8]))])
+        );
         drop(eight);
+    }
+
+    #[test]
+    fn what_is_taken_at_once_is_bounded_by_bytes() {
+        let (hub, _receiver) = one_path(8);
+        let channel = hub.channel("/").unwrap();
+        channel.be_carried();
+        let _arrivals = [1, 2, 3].map(|byte| publish(channel, byte).unwrap());
+        assert_eq!(channel.take_sent(9, 2), [(0, Byte([1])), (1, Byte([2]))]);
+        assert_eq!(channel.take_sent(9, 0), []);
+        assert_eq!(channel.take_sent(9, 2), [(2, Byte([3]))]);
     }
 
     #[test]
@@ -150,11 +164,11 @@ mod tests {
         let channel = hub.channel("/").unwrap();
         channel.be_carried();
         let [one, two, three] = [1, 2, 3].map(|byte| publish(channel, byte).unwrap());
-        assert_eq!(channel.take_sent(1).len(), 1);
+        assert_eq!(channel.take_sent(1, usize::MAX).len(), 1);
         assert!(!channel.withdraw(&one));
         assert!(channel.withdraw(&two) && !channel.withdraw(&two));
         assert_eq!(now(two), Some(false));
-        assert_eq!(channel.take_sent(9), [(2, Byte([3]))]);
+        assert_eq!(channel.take_sent(9, usize::MAX), [(2, Byte([3]))]);
         for (serial, number) in [(0, 0), (2, 1)] {
             channel.come_back(serial, number, 0).unwrap();
         }

@@ -27,9 +27,11 @@ impl<T: Parcel> Channel<T> {
         match role {
             Role::Alone => Vec::new(),
             Role::Leads(backlog) => backlog.take(at_most, log.position().number),
-            Role::Follows(outbox) => {
-                outbox.take(at_most).into_iter().map(|(_, parcel)| Notice::Sent(parcel)).collect()
-            }
+            Role::Follows(outbox) => outbox
+                .take(at_most, usize::MAX)
+                .into_iter()
+                .map(|(_, parcel)| Notice::Sent(parcel))
+                .collect(),
         }
     }
 

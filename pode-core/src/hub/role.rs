@@ -140,7 +140,7 @@ impl<T: Parcel> Notice<T> {
     }
 }
 
-impl<T: Clone> Outbox<T> {
+impl<T: Parcel> Outbox<T> {
     pub(super) fn new(room: usize, is_carried: bool) -> Outbox<T> {
         let room = Arc::new(Semaphore::new(room));
         Outbox { sent: VecDeque::new(), taken: 0, doubtful: 0, count: 0, is_carried, room }
@@ -154,9 +154,15 @@ impl<T: Clone> Outbox<T> {
         Arrival { serial, arrived: arrival, is_carried: self.is_carried }
     }
 
-    /// Takes what wasn't taken before, with the number of those that were sent before it.
-    pub(super) fn take(&mut self, at_most: usize) -> Vec<(u64, T)> {
-        let new = self.sent.range(self.taken..).take(at_most);
+    /// Takes what wasn't taken before, with the number of those that were sent before it:
+    /// until it is so many bytes, or more by the last one.
+    pub(super) fn take(&mut self, at_most: usize, bytes: usize) -> Vec<(u64, T)> {
+        let mut taken_bytes = 0;
+        let new = self.sent.range(self.taken..).take(at_most).take_while(|it| {
+            let is_room = taken_bytes < bytes;
+            taken_bytes += it.parcel.log_entry().map_or(0, |entry| entry.frame.len());
+            is_room
+        });
         let taken: Vec<_> = new.map(|it| (it.serial, it.parcel.clone())).collect();
         self.taken += taken.len();
         taken

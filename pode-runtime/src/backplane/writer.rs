@@ -217,8 +217,8 @@ impl<C: Carrier> NodeWriter<C> {
             let stream = (self.next + turn) % streams;
             let channel = &self.node.channels[stream];
             while batch.len() < MAX_BATCH_ENTRIES && bytes < MAX_BATCH_BYTES {
-                let taken =
-                    channel.take_sent(ENTRIES_PER_TURN.min(MAX_BATCH_ENTRIES - batch.len()));
+                let entries = ENTRIES_PER_TURN.min(MAX_BATCH_ENTRIES - batch.len());
+                let taken = channel.take_sent(entries, MAX_BATCH_BYTES - bytes);
                 if taken.is_empty() {
                     break;
                 }
