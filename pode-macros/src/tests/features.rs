@@ -50,7 +50,10 @@ fn each_word_needs_its_features_and_no_others() {
     check("backplane redis settings.redis_url;", &["redis"]);
     check("backplane redis \"redis://localhost\";", &["redis"]);
     check("backplane redis \"unix:///run/redis.sock\";", &["redis"]);
+    check("backplane redis url { roots: roots_of(\"a.pem\") };", &["redis", "tls"]);
     check("backplane redis \"Valkeys://localhost\";", &["redis", "tls"]);
+    check("backplane redis \"redis+sentinel://a/b\";", &["redis"]);
+    check("backplane redis \"rediss+sentinel://a/b\";", &["redis", "tls"]);
 
     check("endpoint http 8090;", &[]);
     check("public \"public\";", &[]);

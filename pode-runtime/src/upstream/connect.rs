@@ -103,7 +103,7 @@ impl Destination {
         let _ = stream.set_nodelay(true);
         let stream: Box<dyn AnyStream> = match &self.tls {
             None => Box::new(stream),
-            Some(tls) => tls.connect(self.url.host(), stream).await?,
+            Some(tls) => Box::new(tls.connect(self.url.host(), stream).await?),
         };
         Ok(shake_hands(self.url.as_str(), stream, self.config).await?)
     }

@@ -52,16 +52,16 @@ pode_server! {
 }
 
 pode_server! {
-    // PODE161: several hosts, if they are Sentinels.
-    #[cfg(any())]
-    backplane redis "rediss+sentinel://:a@one.example,[::1]:1/my-master/2?sentinel_password=b" {
-        roots: system_roots_and("no/such/file.pem"),
-    };
     // PODE160: `redis` is a name like any other elsewhere, and so is `backplane`.
     server backplane(redis: Cow<'static, str>);
     endpoint ws "127.0.0.1:0";
     backplane redis redis.clone() + "/2" { kept_messages: 10_000_000, start: Fail };
     signal LONG: u8 = "/long" { history_messages: 10_000_000 };
+    // PODE161: several hosts, if they are Sentinels.
+    #[cfg(any())]
+    backplane redis "rediss+sentinel://:a@one.example,[::1]:1/my-master/2?sentinel_password=b" {
+        roots: system_roots_and("no/such/file.pem"),
+    };
 }
 
 #[test]

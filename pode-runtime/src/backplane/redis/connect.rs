@@ -43,11 +43,13 @@ impl Address {
         folder: Option<&Path>,
     ) -> Result<Address, CarrierError> {
         let unusable = |error| CarrierError { reason: with_causes(&error), is_final: true };
-        let tls = url
-            .server()
-            .is_secure()
-            .then(|| TlsClient::new(roots, format_args!("the backplane"), folder));
-        let tls = tls.transpose().map_err(unusable)?;
+        let tls = match url.server().is_secure() {
+            true => {
+                let tls = TlsClient::new(roots, format_args!("the backplane"), folder);
+                Some(tls.map_err(unusable)?)
+            }
+            false => None,
+        };
         Ok(Address { url, first_sentinel: AtomicUsize::new(0), tls })
     }
 
@@ -140,7 +142,7 @@ impl Address {
         match &self.tls {
             Some(tls) => {
                 let connected = tls.connect(host, stream).await;
-                connected.map_err(|error| failed(with_causes(&error)))
+                Ok(Box::new(connected.map_err(|error| failed(with_causes(&error)))?))
             }
             None => Ok(Box::new(stream)),
         }

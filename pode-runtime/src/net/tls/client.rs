@@ -11,11 +11,13 @@ use rustls::version::{TLS12, TLS13};
 use rustls::{CertificateError as Refused, ClientConfig, RootCertStore};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 use super::certificate::load_chain;
-use crate::base::error::{CertificateError, StartError};
+use crate::base::error::CertificateError;
+#[cfg(feature = "upstream")]
+use crate::base::error::StartError;
 use crate::net::roots::Roots;
-use crate::net::upgraded::AnyStream;
 
 /// What is needed to speak TLS as a client.
 pub(crate) struct TlsClient(TlsConnector);
@@ -91,7 +93,7 @@ impl TlsClient {
         &self,
         host: &str,
         stream: TcpStream,
-    ) -> Result<Box<dyn AnyStream>, TlsError> {
+    ) -> Result<TlsStream<TcpStream>, TlsError> {
         let failed = |source| {
             let host = host.to_owned();
             match is_of_unknown_issuer(&source) {
@@ -100,8 +102,7 @@ impl TlsClient {
             }
         };
         let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other);
-        let stream = self.0.connect(name.map_err(failed)?, stream).await.map_err(failed)?;
-        Ok(Box::new(stream))
+        self.0.connect(name.map_err(failed)?, stream).await.map_err(failed)
     }
 }
 

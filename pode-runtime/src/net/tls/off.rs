@@ -146,7 +146,6 @@ pub(crate) mod client {
     #[cfg(feature = "upstream")]
     use crate::base::error::StartError;
     use crate::net::roots::Roots;
-    use crate::net::upgraded::AnyStream;
 
     /// Never exists.
     pub(crate) enum TlsClient {}
@@ -172,11 +171,7 @@ pub(crate) mod client {
             Err(RootsError)
         }
 
-        pub(crate) async fn connect(
-            &self,
-            _: &str,
-            _: TcpStream,
-        ) -> Result<Box<dyn AnyStream>, TlsError> {
+        pub(crate) async fn connect(&self, _: &str, _: TcpStream) -> Result<TcpStream, TlsError> {
             match *self {}
         }
     }
