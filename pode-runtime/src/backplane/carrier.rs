@@ -32,6 +32,11 @@ impl EntryId {
         self.term.saturating_sub(FIRST_TERM) * ENTRIES_PER_TERM + self.index
     }
 
+    /// Returns the number of the position behind it, also if it is no message.
+    pub(crate) fn behind(self) -> u64 {
+        self.number() + 1
+    }
+
     /// Returns the least term whose numbers are all higher.
     pub(crate) fn next_term(self) -> u64 {
         self.term + self.index / ENTRIES_PER_TERM + 1

@@ -158,7 +158,7 @@ impl<C: Carrier> NodeReader<C> {
         };
         if !id.is_next_to(before) {
             let announced = self.node.announced_from(index);
-            self.streams[index].skip(before, id, origin.epoch, announced).await?;
+            self.streams[index].skip(before, id.number(), origin.epoch, announced).await?;
         }
         match found {
             Found::Envelope(sealed) => self.deliver(index, id, origin, &sealed).await,
@@ -234,17 +234,18 @@ impl<C: Carrier> NodeReader<C> {
         let stream = &self.streams[index];
         let Some(channel) = &stream.channel else { return Ok(()) };
         if before < head {
-            return stream.skip(before, id, epoch, self.node.announced_from(index)).await;
+            let announced = self.node.announced_from(index);
+            return stream.skip(before, id.behind(), epoch, announced).await;
         }
         if let Some(log) = channel.log() {
             log.with(|log| {
-                log.begin_epoch_after(epoch, head.number() + 1);
-                log.skip_to(id.number());
+                log.begin_epoch_after(epoch, head.behind());
+                log.skip_to(id.behind());
             });
         }
         if head < before {
             let (at, from) = stream.lost;
-            let since = head.number() + 1;
+            let since = head.behind();
             // That it was said is lost, too.
             let from = if at > head { from.min(since) } else { since };
             self.node.announce(index, id.term, from);
@@ -269,7 +270,7 @@ impl<C: Carrier> NodeReader<C> {
             return Ok(());
         }
         if let Some(log) = channel.log() {
-            log.with(|log| log.lack_before(id.number()));
+            log.with(|log| log.lack_before(id.behind()));
         }
         tracing::error!(path = channel.path(), "the backplane has lost messages; clients are told");
         tell(channel, Command::Missing { from, why: Why::Epoch(epoch) }).await
@@ -285,22 +286,22 @@ impl Stream {
             true => log.lose_to(number),
             false => log.skip_to(number),
         });
-        if id.index == 1 {
-            return;
-        }
         match entry::read(body) {
+            // The first of a term is a text.
+            _ if id.index == 1 => {}
             Ok((origin, Found::Envelope(sealed))) => {
-                let Ok(envelope) = sealed.open() else { return };
-                if let Some(entry) = envelope.log_entry() {
+                let envelope = sealed.open();
+                if let Some(entry) = envelope.as_ref().ok().and_then(Parcel::log_entry) {
                     log.with(|log| log.push(entry, sent_at(origin.sent_ms)));
                 }
             }
             Ok((_, Found::Lost { from })) => {
                 self.lost = (id, from);
-                log.with(|log| log.lack_before(number));
+                log.with(|log| log.lack_before(id.behind()));
             }
             Ok((_, Found::Alive | Found::Tick { .. })) | Err(_) => {}
         }
+        log.with(|log| log.skip_to(id.behind()));
     }
 
     /// Ends loading: positions are of the current term, and of those before that are good.
@@ -309,7 +310,7 @@ impl Stream {
         // What is lost of these is known to the log.
         let ended = terms.windows(2).filter_map(|pair| {
             let [term, next] = pair else { return None };
-            Some((term.epoch, next.heads.get(index)?.number() + 1))
+            Some((term.epoch, next.heads.get(index)?.behind()))
         });
         if let Some(log) = channel.log() {
             log.with(|log| log.set_epochs(current.epoch, ended.collect()));
@@ -317,12 +318,12 @@ impl Stream {
         tell(channel, Command::Epoch(current.epoch)).await
     }
 
-    /// Goes on at an entry, where those since the one before are no longer kept. What this
+    /// Goes on at a number, where entries since the one before are no longer kept. What this
     /// node has `announced` as lost may be among that.
     async fn skip(
         &self,
         before: EntryId,
-        id: EntryId,
+        number: u64,
         epoch: u64,
         announced: Option<u64>,
     ) -> Result<(), SendError> {
@@ -331,7 +332,7 @@ impl Stream {
         channel.doubt();
         if let Some(log) = channel.log() {
             log.with(|log| {
-                log.lose_to(id.number());
+                log.lose_to(number);
                 if log.position().epoch != epoch {
                     log.set_epochs(epoch, Vec::new());
                 }
@@ -342,7 +343,7 @@ impl Stream {
             "this node was away for longer than the backplane keeps messages; clients are told"
         );
         // The gap first: whoever hears of the epoch and is cut off then comes from there.
-        let from = (before.number() + 1).min(announced.unwrap_or(u64::MAX));
+        let from = before.behind().min(announced.unwrap_or(u64::MAX));
         tell(channel, Command::Missing { from, why: Why::Carrier }).await?;
         tell(channel, Command::Epoch(epoch)).await
     }

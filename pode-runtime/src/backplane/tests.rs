@@ -411,7 +411,7 @@ fn check_one(life: &Life, path: usize, union: &BTreeMap<u64, String>, faults: Fa
     });
     let missing: Vec<_> = missing.collect();
     let is_missing = |number| missing.iter().any(|missing| missing.contains(number));
-    let (mut got, mut last, mut begun) = (BTreeSet::new(), 0, None);
+    let (mut got, mut last, mut behind, mut begun) = (BTreeSet::new(), 0, 0, None);
     let mut counters = BTreeMap::new();
     let mut seen = BTreeSet::new();
     for event in &events {
@@ -435,11 +435,14 @@ fn check_one(life: &Life, path: usize, union: &BTreeMap<u64, String>, faults: Fa
                     Why::Carrier => faults.trims,
                     _ => faults.loses,
                 };
+                // Whoever is cut off right before comes from lower.
+                assert!(behind < *until, "{name}: {event:?} behind {behind}");
                 assert!(may_be, "{name} is told of what isn't missing: {event:?}");
                 *until
             }
         };
         assert!(last <= number || matches!(event, Event::Epoch { .. }), "{name}: {event:?}");
+        behind = number + u64::from(matches!(event, Event::Message { .. }));
         last = last.max(number);
     }
     let Some(begun) = begun else { return };
@@ -566,6 +569,28 @@ fn what_arrives_late_is_got_by_all_nodes() {
 #[test]
 fn whatever_happens_all_nodes_go_on() {
     run(0..seeds(), Faults { loses: true, trims: true, kills: true, ..NONE });
+}
+/// A term begins with an entry that is no message; a position is behind it.
+#[test]
+fn whoever_counts_messages_knows_its_position() {
+    in_world(0, NONE, async |world| {
+        sleep(Duration::from_secs(5)).await;
+        for life in &mut world.lives {
+            life.stop_publishing().await;
+        }
+        world.carrier.restart(0);
+        sleep(Duration::from_secs(20)).await;
+        let positions = |world: &World| {
+            let of = |life: &Life| life.channel(0).position().unwrap().number;
+            world.lives.iter().map(of).collect::<Vec<_>>()
+        };
+        let before = positions(world);
+        world.lives[0].node.signals.send(PATHS[0], &"counted:0".to_owned()).await.unwrap();
+        sleep(Duration::from_secs(1)).await;
+        let expected: Vec<_> = before.iter().map(|number| number + 1).collect();
+        assert_eq!(positions(world), expected);
+        world.heal().await;
+    });
 }
 
 /// Numbers that were read before come again: what gets one of them is read by nobody.
