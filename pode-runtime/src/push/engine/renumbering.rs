@@ -14,13 +14,17 @@ use crate::push::session::DisconnectReason;
 
 impl Shard {
     /// Tells the clients of a path of which epoch positions are from here on. Numbers are
-    /// good in both, so whoever is behind may know early.
+    /// good in both, so whoever is behind may know early, but of where it is itself.
     pub(super) async fn tell_epoch(&mut self, path: u32, epoch: u64) {
-        let frame = form::epoch(epoch, self.paths[path as usize].live);
+        let to_live = form::epoch(epoch, self.paths[path as usize].live);
         self.visit(path, |shard, place| {
             let client = shard.client(place);
             if client.form() == Form::V1 && client.is_admitted() {
-                client.tell(frame.clone());
+                let frame = match client.behind() {
+                    Some(behind) => form::epoch(epoch, behind.number),
+                    None => to_live.clone(),
+                };
+                client.tell(frame);
                 shard.advance(place);
             }
         })

@@ -127,6 +127,31 @@ async fn what_is_missing_is_told_and_the_rest_comes() {
     server.stop().await;
 }
 
+/// It would miss the rest, if it came back from further on.
+#[cfg(feature = "redis")]
+#[tokio::test]
+async fn who_is_behind_is_told_of_an_epoch_where_it_is() {
+    let server = Server::keep(PLENTY, history(OnLag::Disconnect, Replay::OnlyNew));
+    let mut slow = server.enter_v1("ada", None, 100).await;
+    server.publish_numbers(0..100).await;
+    server.command(Command::Epoch(8)).await;
+    slow.hears(&[hello(0, None), json!({ "data": "hi" }), json!({ "live": 0 })]).await;
+    let (mut next, mut told) = (0, 0);
+    while next < 100 {
+        let frame = slow.hear_json().await;
+        if frame.get("epoch").is_some() {
+            assert_eq!(frame, json!({ "at": next, "epoch": "0000000000000008" }));
+            told += 1;
+        } else {
+            assert_eq!(frame, json!({ "at": next + 1, "data": next }));
+            next += 1;
+        }
+    }
+    assert_eq!(told, 1);
+    drop(slow);
+    server.stop().await;
+}
+
 /// Whether it is kept or queued, what a slow client doesn't get is a gap.
 #[tokio::test]
 async fn who_reads_slowly_is_told_of_the_gap() {
