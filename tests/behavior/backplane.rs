@@ -373,6 +373,27 @@ async fn cut_connections_lose_and_repeat_nothing() {
     }
 }
 
+/// It may be behind the one that the client comes from: then it would tell of a gap that is
+/// none, and send all again.
+#[tokio::test]
+async fn who_comes_from_a_node_that_is_ahead_is_told_to_try_again() {
+    let mut redis = Redis::start("ahead").await;
+    let node = redis.node().await;
+    let (_, hello) = connect(&node, "/chat").await;
+    let epoch = hello["epoch"].as_str().unwrap();
+    let ahead = format!("/chat?resume={epoch}-{}", hello["at"].as_u64().unwrap() + 1_000);
+    // Nobody is there, as this node then knows.
+    let (_, hello) = connect(&node, &ahead).await;
+    assert_eq!(hello["resumed"], false, "{hello}");
+    redis.kill().await;
+    let address = node.address(Protocol::Ws).unwrap();
+    let offered = [("sec-websocket-protocol", "pode.v1")];
+    let (mut client, _) = Client::handshake(address, &ahead, &offered).await.unwrap();
+    assert_eq!(client.close_code().await, 4503);
+    redis.come_back().await;
+    node.stop().await;
+}
+
 #[tokio::test]
 async fn a_node_that_is_cut_off_isnt_ready() {
     let mut redis = Redis::start("ready").await;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::app::catch_up::CatchUp;
 use crate::app::client_ids::IdSigner;
 use crate::app::sequences::Sequences;
 use crate::app::state::States;
@@ -31,6 +32,7 @@ pub(crate) struct Context {
     pub(crate) client_ids: IdSigner,
     pub(crate) tickets: Arc<Tickets>,
     pub(crate) sequences: Arc<Sequences>,
+    pub(crate) catch_up: Arc<CatchUp>,
     /// Tasks that are still to be done for clients that have disconnected.
     pub(crate) client_tasks: TaskTracker,
     /// Ends the handlers of requests among them, at once.
@@ -51,6 +53,7 @@ pub(crate) fn context_of(signals: Signals) -> Arc<Context> {
         client_ids: Default::default(),
         tickets: Arc::new(Tickets::new(&Default::default())),
         sequences: Default::default(),
+        catch_up: Default::default(),
         client_tasks: Default::default(),
         cut_off: Default::default(),
     })

@@ -133,6 +133,14 @@ pub(crate) struct Read {
     pub(crate) body: Vec<u8>,
 }
 
+/// What there is behind some entries.
+#[derive(Debug, Default)]
+pub(crate) struct ReadEntries {
+    pub(crate) entries: Vec<Read>,
+    /// Whether there is no more of any stream, at the moment of all of them.
+    pub(crate) are_all: bool,
+}
+
 /// Why a carrier can't be used at the moment, or at all.
 #[derive(Debug, thiserror::Error)]
 #[error("{reason}")]
@@ -192,5 +200,5 @@ pub(crate) trait Reader: Send + 'static {
     fn read(
         &mut self,
         after: &[EntryId],
-    ) -> impl Future<Output = Result<Vec<Read>, CarrierError>> + Send;
+    ) -> impl Future<Output = Result<ReadEntries, CarrierError>> + Send;
 }

@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::carrier::{
     Appended, Appender, Carrier, CarrierError, EntryId, FIRST_TERM, Known, Opened, READ_TIMEOUT,
-    Read, Reader, Term, ToAppend, Top,
+    Read, ReadEntries, Reader, Term, ToAppend, Top,
 };
 use super::entry::first_of_term;
 use crate::app::tickets::TicketKey;
@@ -112,21 +112,23 @@ impl Server {
         if is_stale { Appended::Stale } else { Appended::All(id) }
     }
 
-    fn read(&self, run: u64, after: &[EntryId], most: usize) -> Result<Vec<Read>, CarrierError> {
+    fn read(&self, run: u64, after: &[EntryId], most: usize) -> Result<ReadEntries, CarrierError> {
         if self.is_away || self.run != run {
             return Err(cut());
         }
-        let mut read = Vec::new();
+        let mut entries = Vec::new();
+        let mut are_all = true;
         for (stream, after) in after.iter().enumerate() {
-            let entries = self.streams[stream].entries.iter();
-            let new = entries.filter(|entry| entry.id > *after).take(most);
-            read.extend(new.map(|Entry { id, body, .. }| Read {
+            let kept = self.streams[stream].entries.iter();
+            let new = kept.filter(|entry| entry.id > *after);
+            are_all &= new.clone().count() <= most;
+            entries.extend(new.take(most).map(|Entry { id, body, .. }| Read {
                 stream,
                 id: *id,
                 body: body.clone(),
             }));
         }
-        Ok(read)
+        Ok(ReadEntries { entries, are_all })
     }
 
     fn push(&mut self, stream: usize, id: EntryId, body: Vec<u8>) {
@@ -384,7 +386,7 @@ impl Appender for MemoryAppender {
 }
 
 impl Reader for MemoryReader {
-    async fn read(&mut self, after: &[EntryId]) -> Result<Vec<Read>, CarrierError> {
+    async fn read(&mut self, after: &[EntryId]) -> Result<ReadEntries, CarrierError> {
         let memory = &self.memory;
         let mut changes = memory.changed.subscribe();
         let most = 1 + memory.dice.below(40) as usize;
@@ -392,7 +394,7 @@ impl Reader for MemoryReader {
             loop {
                 changes.mark_unchanged();
                 let read = memory.server.lock().unwrap().read(self.run, after, most)?;
-                if !read.is_empty() {
+                if !read.entries.is_empty() {
                     return Ok(read);
                 }
                 if changes.changed().await.is_err() {
@@ -400,7 +402,9 @@ impl Reader for MemoryReader {
                 }
             }
         };
-        let read = timeout(READ_TIMEOUT, reading).await.unwrap_or_else(|_| Ok(Vec::new()));
+        let read = timeout(READ_TIMEOUT, reading)
+            .await
+            .unwrap_or_else(|_| Ok(ReadEntries { entries: Vec::new(), are_all: true }));
         if memory.fails() || memory.is_deaf.load(Ordering::Relaxed) { Err(cut()) } else { read }
     }
 }

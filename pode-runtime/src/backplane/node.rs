@@ -14,6 +14,8 @@ use tokio::sync::{Notify, watch};
 
 use super::carrier::{Carrier, EntryId};
 use super::ticks::Ticks;
+use crate::app::catch_up::CatchUp;
+use crate::app::context::Context;
 use crate::app::tickets::Tickets;
 use crate::jobs::claim::{SharedTime, Slots};
 use crate::push::engine::{Envelope, random_epoch};
@@ -31,6 +33,7 @@ pub(crate) struct Node<C> {
     pub(super) id: u64,
     pub(super) signals: Signals,
     pub(super) tickets: Arc<Tickets>,
+    pub(super) catch_up: Arc<CatchUp>,
     /// One stream for each, and one more for the nodes.
     pub(super) channels: Vec<Channel<Envelope>>,
     pub(super) progress: watch::Sender<Progress>,
@@ -63,7 +66,8 @@ pub(super) struct Announcement {
 }
 
 impl<C: Carrier> Node<C> {
-    pub(crate) fn new(carrier: C, signals: &Signals, tickets: &Arc<Tickets>) -> Arc<Node<C>> {
+    pub(crate) fn new(carrier: C, context: &Context) -> Arc<Node<C>> {
+        let Context { signals, tickets, catch_up, .. } = context;
         let channels: Vec<_> = signals.hub().channels().cloned().collect();
         let streams = channels.len() + 1;
         Arc::new(Node {
@@ -71,6 +75,7 @@ impl<C: Carrier> Node<C> {
             id: random_epoch(),
             signals: signals.clone(),
             tickets: Arc::clone(tickets),
+            catch_up: Arc::clone(catch_up),
             channels,
             progress: watch::Sender::default(),
             heard: watch::Sender::new(0),

@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use pode_core::SendError;
 use pode_core::hub::{Channel, Parcel};
 
-use super::carrier::{Carrier, EntryId, Opened, Read, Reader, Term, Top};
+use super::carrier::{Carrier, EntryId, Opened, Read, ReadEntries, Reader, Term, Top};
 use super::entry::{self, Found, Origin, Sealed};
 use super::node::Node;
 use super::retry::Retry;
@@ -48,6 +48,8 @@ pub(super) struct NodeReader<C> {
     terms: Vec<Term>,
     /// The last that has begun since, and its epoch.
     term: Option<(u64, u64)>,
+    /// The last beat of this node.
+    beat: u64,
 }
 
 impl<C: Carrier> NodeReader<C> {
@@ -62,7 +64,7 @@ impl<C: Carrier> NodeReader<C> {
             lost: Default::default(),
         });
         let streams = streams.collect();
-        NodeReader { node, streams, terms, term: None }
+        NodeReader { node, streams, terms, term: None, beat: 0 }
     }
 
     /// Reads until nobody receives any more.
@@ -87,9 +89,9 @@ impl<C: Carrier> NodeReader<C> {
             loop {
                 let cursors: Vec<_> = self.streams.iter().map(|stream| stream.cursor).collect();
                 match reader.read(&cursors).await {
-                    Ok(entries) => {
+                    Ok(read) => {
                         retry.succeeded();
-                        if let Err(error) = self.take_all(entries).await {
+                        if let Err(error) = self.take_all(read).await {
                             return error;
                         }
                     }
@@ -102,17 +104,20 @@ impl<C: Carrier> NodeReader<C> {
         }
     }
 
-    async fn take_all(&mut self, entries: Vec<Read>) -> Result<(), SendError> {
+    async fn take_all(&mut self, read: ReadEntries) -> Result<(), SendError> {
+        let ReadEntries { entries, are_all } = read;
         for Read { stream, id, body } in entries {
             self.take(stream, id, &body).await?;
         }
         let cursors = self.streams.iter().map(|stream| stream.cursor);
+        let is_loaded = self.streams.iter().all(|stream| stream.is_loaded);
         self.node.progress.send_modify(|progress| {
             progress.cursors.clear();
             progress.cursors.extend(cursors);
             progress.term = self.term;
-            progress.is_loaded = self.streams.iter().all(|stream| stream.is_loaded);
+            progress.is_loaded = is_loaded;
         });
+        self.node.catch_up.has_read(is_loaded.then_some(if are_all { self.beat } else { 0 }));
         Ok(())
     }
 
@@ -192,7 +197,10 @@ impl<C: Carrier> NodeReader<C> {
         }
         match found {
             Found::Tick { job, slot } => ticks.take(job, slot, origin.node == *this),
-            Found::Alive if origin.node == *this => heard.send_modify(|beats| *beats += 1),
+            Found::Alive if origin.node == *this => {
+                self.beat = self.beat.max(origin.serial);
+                heard.send_modify(|beats| *beats += 1);
+            }
             Found::Alive | Found::Envelope(_) | Found::Lost { .. } => {}
         }
     }

@@ -91,14 +91,13 @@ impl Backplane {
             let (url, reason) = (url.clone(), format!("{error}; {}", error.help()));
             StartError::Backplane { url, reason }
         })?;
-        let Context { signals, tickets, .. } = context;
-        let streams = signals.hub().channels().map(stream_name);
+        let streams = context.signals.hub().channels().map(stream_name);
         let unusable = |CarrierError { reason, .. }| {
             let url = url.clone();
             StartError::Backplane { url, reason }
         };
         let carrier = Redis::new(parsed, name, streams, &options, folder).map_err(unusable)?;
-        let node = Node::new(carrier, signals, tickets);
+        let node = Node::new(carrier, context);
         let (running, failure) = (Arc::clone(&node), failure.clone());
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {

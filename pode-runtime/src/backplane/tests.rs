@@ -135,8 +135,7 @@ impl Life {
         let (hub, receivers) = Hub::with_logs(["/a", "/b"].map(|path| (path, 16, log())));
         hub.channels().for_each(Channel::be_carried);
         let signals = Signals::new(hub, Duration::from_secs(5));
-        let tickets = Arc::clone(&context_of(signals.clone()).tickets);
-        let node = Node::new(carrier.clone(), &signals, &tickets);
+        let node = Node::new(carrier.clone(), &context_of(signals.clone()));
         let mut tasks = JoinSet::new();
         let events: Vec<Events> = receivers.iter().map(|_| Events::default()).collect();
         for (receiver, events) in receivers.into_iter().zip(&events) {
@@ -435,15 +434,15 @@ fn check_one(life: &Life, path: usize, union: &BTreeMap<u64, String>, faults: Fa
                     Why::Carrier => faults.trims,
                     _ => faults.loses,
                 };
+                assert!(may_be, "{name} is told of what isn't missing: {event:?}");
                 // Whoever is cut off right before comes from lower.
                 assert!(behind < *until, "{name}: {event:?} behind {behind}");
-                assert!(may_be, "{name} is told of what isn't missing: {event:?}");
                 *until
             }
         };
         assert!(last <= number || matches!(event, Event::Epoch { .. }), "{name}: {event:?}");
-        behind = number + u64::from(matches!(event, Event::Message { .. }));
         last = last.max(number);
+        behind = number + u64::from(matches!(event, Event::Message { .. }));
     }
     let Some(begun) = begun else { return };
     // Whoever is killed has nothing to say of what was lost then.
@@ -570,6 +569,7 @@ fn what_arrives_late_is_got_by_all_nodes() {
 fn whatever_happens_all_nodes_go_on() {
     run(0..seeds(), Faults { loses: true, trims: true, kills: true, ..NONE });
 }
+
 /// A term begins with an entry that is no message; a position is behind it.
 #[test]
 fn whoever_counts_messages_knows_its_position() {
@@ -600,6 +600,53 @@ fn what_goes_to_a_term_that_is_begun_twice_goes_again() {
         in_world(0, Faults { loses: true, ..NONE }, async |world| {
             sleep(Duration::from_secs(5)).await;
             world.carrier.begin_anew(earlier);
+            world.heal().await;
+        });
+    }
+}
+
+/// A client that comes from another node waits until this one has read as much.
+#[test]
+fn who_comes_from_a_node_that_is_ahead_waits() {
+    in_world(0, NONE, async |world| {
+        sleep(Duration::from_secs(5)).await;
+        let [one, other] = [0, 1].map(|life| {
+            let life = &world.lives[life];
+            (Arc::clone(&life.node.catch_up), life.channel(0).clone(), life.node.carrier.clone())
+        });
+        one.2.be_deaf(true);
+        sleep(Duration::from_secs(2)).await;
+        let ahead = other.1.position().unwrap();
+        assert!(one.1.position().unwrap().number < ahead.number);
+        assert!(!one.0.reaches(&one.1, ahead).await, "it hears nothing");
+        one.2.be_deaf(false);
+        sleep(Duration::from_secs(4)).await;
+        let ahead = other.1.position().unwrap();
+        assert!(one.0.reaches(&one.1, ahead).await);
+        assert!(one.1.position().unwrap().number >= ahead.number);
+        // A position that nobody gave out isn't waited for.
+        let nowhere = Position { number: ahead.number + 1_000_000, ..ahead };
+        assert!(one.0.reaches(&one.1, nowhere).await);
+        assert!(one.1.position().unwrap().number < nowhere.number);
+        world.heal().await;
+    });
+}
+
+/// What others send while it loads isn't what it began with.
+#[test]
+fn who_comes_to_a_node_that_has_just_begun_waits() {
+    for seed in 0..5 {
+        in_world(seed, NONE, async |world| {
+            sleep(Duration::from_secs(5)).await;
+            world.begin();
+            let [other, .., new] = &world.lives[..] else { unreachable!() };
+            new.node.carrier.be_deaf(true);
+            sleep(Duration::from_secs(20)).await;
+            new.node.carrier.be_deaf(false);
+            new.node.loaded().await;
+            let ahead = other.channel(0).position().unwrap();
+            assert!(new.node.catch_up.reaches(new.channel(0), ahead).await);
+            assert!(new.channel(0).position().unwrap().number >= ahead.number);
             world.heal().await;
         });
     }

@@ -136,6 +136,7 @@ impl<C: Carrier> NodeWriter<C> {
         let (mut batch, mut is_beat, mut full) = (Vec::new(), false, Trouble::default());
         loop {
             is_beat |= beats.tick().now_or_never().is_some();
+            is_beat |= self.node.catch_up.asked().now_or_never().is_some();
             if batch.is_empty() {
                 if is_beat && let Err(error) = self.ask_for_time(appender).await {
                     return Some(error);
@@ -146,6 +147,7 @@ impl<C: Carrier> NodeWriter<C> {
                 tokio::select! {
                     () = self.node.signals.hub().noticed() => {}
                     () = self.node.announced.notified() => {}
+                    () = self.node.catch_up.asked() => is_beat = true,
                     _ = beats.tick() => is_beat = true,
                 }
                 continue;
@@ -197,9 +199,11 @@ impl<C: Carrier> NodeWriter<C> {
         let streams = self.node.channels.len();
         let claims = self.node.ticks.take_claims();
         let ticks = claims.iter().map(|(job, slot)| What::Tick { job, slot: *slot });
-        let by_carrier = Origin { sent_ms: self.node.ticks.now().unwrap_or(sent_ms), ..origin(0) };
-        for what in is_beat.then_some(What::Alive).into_iter().chain(ticks) {
-            let body = what.write(by_carrier);
+        let time = self.node.ticks.now().unwrap_or(sent_ms);
+        let by_carrier = |serial| Origin { sent_ms: time, ..origin(serial) };
+        let beat = is_beat.then(|| (What::Alive, self.node.catch_up.begin_beat()));
+        for (what, serial) in beat.into_iter().chain(ticks.map(|tick| (tick, 0))) {
+            let body = what.write(by_carrier(serial));
             batch.extend(body.map(|body| ToAppend { stream: streams, body }));
         }
         for (stream, announced) in self.announced.iter_mut().enumerate() {

@@ -209,6 +209,12 @@ impl SignalRoute {
         };
         let clients = context.signals.clients_at(signal, path.clone());
         let since = resumed_position(head.uri.query());
+        if let (Some(since), Ok(channel)) =
+            (since, context.signals.channel(signal, path.as_deref()))
+            && !context.catch_up.reaches(channel, since).await
+        {
+            return Err(HandshakeError::Behind.response());
+        }
         let request = Arc::new(ConnectRequest {
             parameters: parameters.clone(),
             signal,

@@ -29,8 +29,8 @@ use serde::Deserialize;
 
 use self::connect::Address;
 use super::carrier::{
-    Appended, Appender, Carrier, CarrierError, EntryId, Known, Opened, READ_TIMEOUT, Read, Reader,
-    Term, ToAppend, Top,
+    Appended, Appender, Carrier, CarrierError, EntryId, Known, Opened, READ_TIMEOUT, Read,
+    ReadEntries, Reader, Term, ToAppend, Top,
 };
 use super::options::BackplaneOptions;
 use crate::app::tickets::TicketKey;
@@ -201,7 +201,7 @@ impl Appender for RedisAppender {
 }
 
 impl Reader for RedisReader {
-    async fn read(&mut self, after: &[EntryId]) -> Result<Vec<Read>, CarrierError> {
+    async fn read(&mut self, after: &[EntryId]) -> Result<ReadEntries, CarrierError> {
         let mut read = cmd("XREAD");
         read.arg("COUNT").arg(self.count).arg("BLOCK").arg(READ_TIMEOUT.as_millis() as u64);
         read.arg("STREAMS").arg(&self.keys);
@@ -215,8 +215,10 @@ impl Reader for RedisReader {
             entries.push(Read { stream: *stream, id, body });
         });
         is_sound.ok_or_else(|| failed("its answer isn't understood".to_owned()))?;
+        let mut of_streams = entries.chunk_by(|entry, next| entry.stream == next.stream);
+        let are_all = of_streams.all(|entries| entries.len() < self.count);
         self.count = next_count(self.count, &entries, self.keys.len());
-        Ok(entries)
+        Ok(ReadEntries { entries, are_all })
     }
 }
 

@@ -203,8 +203,8 @@ async fn reads(entries: u64, length: usize) -> Vec<usize> {
     let (mut after, mut reads) = ([EntryId { term: 5, index: 0 }; 2], Vec::new());
     while after.iter().any(|id| id.index < entries) {
         let read = reader.read(&after).await.unwrap();
-        reads.push(read.iter().map(|entry| entry.body.len()).sum());
-        for Read { stream, id, .. } in read {
+        reads.push(read.entries.iter().map(|entry| entry.body.len()).sum());
+        for Read { stream, id, .. } in read.entries {
             assert_eq!(id.index, after[stream].index + 1);
             after[stream] = id;
         }

@@ -56,6 +56,8 @@ pub(crate) enum HandshakeError {
     FullForAddress,
     #[error("the server is overloaded; try again later")]
     Busy,
+    #[error("this server is behind the one that you come from; try again later")]
+    Behind,
     #[error("the server is stopping")]
     Stopping,
 }
@@ -130,9 +132,10 @@ impl HandshakeError {
             HandshakeError::NotAsked | HandshakeError::Version => StatusCode::UPGRADE_REQUIRED,
             HandshakeError::Origin => StatusCode::FORBIDDEN,
             HandshakeError::FullForAddress => StatusCode::TOO_MANY_REQUESTS,
-            HandshakeError::Full | HandshakeError::Busy | HandshakeError::Stopping => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            HandshakeError::Full
+            | HandshakeError::Busy
+            | HandshakeError::Behind
+            | HandshakeError::Stopping => StatusCode::SERVICE_UNAVAILABLE,
         };
         let mut response = sentence(status, &self.to_string());
         let mut hint = |name: HeaderName, value| {

@@ -354,6 +354,7 @@ impl Declared {
             tickets: Arc::new(Tickets::new(&client_ids)),
             client_ids,
             sequences: Default::default(),
+            catch_up: Default::default(),
             client_tasks: TaskTracker::new(),
             cut_off: CancellationToken::new(),
         })
