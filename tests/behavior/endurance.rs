@@ -29,7 +29,7 @@ fn collect(folder: &Path, tests: &mut HashSet<String>) {
 #[test]
 fn each_fault_of_the_table_has_its_test() {
     let mut all = HashSet::new();
-    for folder in ["tests", "pode-core", "pode-macros", "pode-runtime"] {
+    for folder in ["tests", "benches", "pode-core", "pode-macros", "pode-runtime"] {
         collect(&pode_test_crates::repository().join(folder), &mut all);
     }
     let is_title = |line: &str| line.starts_with("| fault") || line.starts_with("| limit");
