@@ -1,0 +1,102 @@
+//! A node, in a process of its own: passes on what it is told to, and tells its parent
+//! what it has handled.
+
+use std::io::{self, Read, Write};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use pode::Protocol;
+use pode::prelude::*;
+
+/// How often the timer fires, on one of the nodes.
+pub(crate) const EACH: Duration = Duration::from_secs(2);
+
+/// A message of a client.
+#[derive(Deserialize)]
+struct Say {
+    who: String,
+    number: u64,
+}
+
+pode_server! {
+    /// The server under test.
+    server chaos(redis: String, name: String) { send_timeout: 5s };
+    backplane redis redis;
+    endpoint inner http "127.0.0.1:0";
+    endpoint ws "127.0.0.1:0";
+    operations { endpoint: inner };
+
+    state NAME: String = name.clone();
+    state HANDLED: AtomicU64 = AtomicU64::new(0);
+
+    // Kept for longer than a client may be away.
+    signal NEWS: String = "/news" { history_messages: 20_000, heartbeat: 5s };
+    signal ROOM: String = "/rooms/:room" (room: u32) { history_messages: 20_000, heartbeat: 5s };
+    timer "tick" every EACH { on: OneNode } => tick;
+
+    signal CHAT: Say -> String = "/chat" { history_messages: 20_000, heartbeat: 5s } => hear;
+
+    route POST "/send/news" (body: String) => async |event: WebEvent, text: String| {
+        outcome(event.send(NEWS, &text).await)
+    };
+    route POST "/send/chat" (body: String) => async |event: WebEvent, text: String| {
+        outcome(event.send(CHAT, &text).await)
+    };
+    route POST "/send/rooms/:room" (room: u32, body: String) => async |event: WebEvent, room: u32, text: String| {
+        outcome(event.send(ROOM.at(&room), &text).await)
+    };
+}
+
+fn outcome(sent: Result<(), SendError>) -> impl Reply {
+    match sent {
+        Ok(()) => status(200),
+        Err(SendError::Backplane { .. }) => status(503),
+        Err(SendError::Unknown { .. }) => status(504),
+        Err(_) => status(500),
+    }
+}
+
+async fn hear(event: SignalEvent<String>, say: Say) -> Result<(), SendError> {
+    let Say { who, number } = say;
+    let again = event.may_be_repeated();
+    // First, and at once: the process may be killed at any time.
+    println!("handled {who} {number} {again}");
+    let serial = event.state(HANDLED).fetch_add(1, Ordering::Relaxed);
+    let node = event.state(NAME);
+    event.send(CHAT, &format!("handled.{node}.{serial}/{who}:{number}")).await
+}
+
+async fn tick(event: TimerEvent) {
+    println!("fired {}", event.fence().unwrap_or_default());
+}
+
+/// Serves until the standard input ends. First it prints `listening WS HTTP`.
+///
+/// # Errors
+///
+/// The server doesn't start, or can't go on.
+pub(crate) fn serve(redis: String, name: String) -> io::Result<()> {
+    pode::log_to_terminal();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    runtime.block_on(async {
+        let running = chaos(redis, name).start().await.map_err(io::Error::other)?;
+        let port = |protocol| {
+            let address = running.address(protocol).ok_or(io::ErrorKind::AddrNotAvailable)?;
+            Ok::<_, io::Error>(address.port())
+        };
+        let mut output = io::stdout();
+        writeln!(output, "listening {} {}", port(Protocol::Ws)?, port(Protocol::Http)?)?;
+        output.flush()?;
+        let input = tokio::task::spawn_blocking(|| io::stdin().read_to_end(&mut Vec::new()));
+        tokio::select! {
+            read = input => drop(read.map_err(io::Error::other)??),
+            error = running.failed() => return Err(io::Error::other(error)),
+        }
+        running.stop().await;
+        Ok::<_, io::Error>(())
+    })?;
+    // The task that reads the input may still wait for its end.
+    runtime.shutdown_background();
+    Ok(())
+}

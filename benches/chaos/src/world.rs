@@ -1,0 +1,734 @@
+//! One seed: starts everything, lets the faults happen, waits until all is well again, and
+//! has the record checked.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::{Arc, Mutex as StdMutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use redis::cmd;
+use rustix::process::Signal;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
+use tokio::process::{Child, ChildStdin, Command};
+use tokio::sync::{Mutex, oneshot, watch};
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::check::check;
+use crate::client::{ChaosClient, Heard};
+use crate::dice::Dice;
+use crate::plan::{Fault, NODES, Plan, Step};
+use crate::proxy::Proxy;
+use crate::record::{At, Handled, Life, Outcome, Record, Send, Struck, Term, number_of};
+use crate::store::{PREFIX, Store, ask_at, send_signal, terms_at};
+
+/// How long a server needs to have all clients live again.
+const RECOVERY: Duration = Duration::from_secs(10);
+
+/// How long a node may take to start: until Redis is there again, too.
+const START: Duration = Duration::from_secs(60);
+
+/// How long a node is ready without a sign of life, and somewhat more.
+const CUT_OFF: Duration = Duration::from_secs(16);
+
+/// How long everything has after its last fault, before it is given up.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A machine where half of this takes longer than this is too busy.
+const BUSY: Duration = Duration::from_millis(400);
+
+const ROOMS: u64 = 3;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Phase {
+    /// Clients move, and faults happen.
+    Running,
+    /// Clients stay, and messages are sent.
+    Settled,
+    /// Nothing is sent but the last messages.
+    Quiet,
+    Over,
+}
+
+/// Where a node is.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    pub(crate) life: Life,
+    pub(crate) port: u16,
+    http_port: u16,
+}
+
+/// What clients, publishers and faults share.
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(crate) seed: u64,
+    begun: Instant,
+    phase: watch::Sender<Phase>,
+    places: Vec<watch::Sender<Option<Place>>>,
+    /// Those that are stopped by a signal.
+    stopped: Vec<watch::Sender<bool>>,
+    /// Where the Redis is that counts.
+    socket: watch::Sender<PathBuf>,
+    record: StdMutex<Record>,
+    log: StdMutex<File>,
+}
+
+pub(crate) fn lock<T>(mutex: &StdMutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl World {
+    /// Milliseconds since it began.
+    pub(crate) fn now(&self) -> At {
+        self.begun.elapsed().as_millis() as At
+    }
+
+    pub(crate) fn phase(&self) -> Phase {
+        *self.phase.borrow()
+    }
+
+    pub(crate) fn phases(&self) -> watch::Receiver<Phase> {
+        self.phase.subscribe()
+    }
+
+    pub(crate) fn place(&self, node: usize) -> Option<Place> {
+        self.places[node].borrow().clone()
+    }
+
+    pub(crate) fn wrong(&self, what: String) {
+        self.log(&format!("WRONG: {what}"));
+        lock(&self.record).wrong.push(what);
+    }
+
+    fn log(&self, what: &str) {
+        let now = self.now();
+        let _ = writeln!(lock(&self.log), "{:>3}.{:03} {what}", now / 1000, now % 1000);
+    }
+
+    /// Whether a node is in order; `None` if it doesn't answer.
+    async fn is_ready(&self, place: &Place) -> Option<bool> {
+        let asking = request(place.http_port, "GET", "/_pode/ready", "");
+        let status = timeout(Duration::from_secs(2), asking).await.ok()?.ok()?;
+        Some(status == 200)
+    }
+
+    async fn all_are_ready(&self) {
+        for node in 0..NODES {
+            loop {
+                if let Some(place) = self.place(node)
+                    && self.is_ready(&place).await == Some(true)
+                {
+                    break;
+                }
+                sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+
+    /// Returns what became of a message.
+    async fn send(&self, place: &Place, path: &str, text: String) -> Outcome {
+        let at = self.now();
+        let sent = request(place.http_port, "POST", &format!("/send{path}"), &text).await;
+        let outcome = match sent {
+            Ok(200) => Outcome::Sent,
+            Ok(503) => Outcome::NotSent,
+            Ok(504) | Err(_) => Outcome::Unknown,
+            Ok(status) => {
+                self.wrong(format!("{} answers {status} to {text}", place.life));
+                Outcome::Unknown
+            }
+        };
+        let (life, path) = (place.life.clone(), path.to_owned());
+        lock(&self.record).sends.push(Send { at, life, path, text, outcome });
+        outcome
+    }
+
+    /// Sends one message after the other at a node, by whatever process that is.
+    async fn publish(self: Arc<World>, node: usize, which: u64) {
+        let mut dice = Dice::new(self.seed, 1000 + 10 * node as u64 + which);
+        let path = if which < 2 { "/news".to_owned() } else { format!("/rooms/{node}") };
+        let mut places = self.places[node].subscribe();
+        let (mut counter, mut last, mut burst) = (0, Life::new(), 0);
+        while self.phase() < Phase::Quiet {
+            let Some(place) = places.borrow_and_update().clone() else {
+                // The sender lives as long as the world.
+                let _ = timeout(Duration::from_millis(500), places.changed()).await;
+                continue;
+            };
+            if place.life != last {
+                (counter, last) = (0, place.life.clone());
+            }
+            self.send(&place, &path, format!("sent.{}.{which}:{counter}", place.life)).await;
+            counter += 1;
+            if burst == 0 {
+                burst = if dice.below(20) == 0 { 30 } else { 0 };
+                sleep(Duration::from_millis(dice.between(50, 300))).await;
+            } else {
+                burst -= 1;
+            }
+        }
+    }
+
+    /// Notes the terms that begin in Redis.
+    async fn watch_terms(self: Arc<World>, rooms: HashMap<String, String>) {
+        loop {
+            let socket = self.socket.borrow().clone();
+            let terms = timeout(Duration::from_secs(2), terms_at(&socket)).await;
+            for written in terms.into_iter().flatten().flatten() {
+                let head = |key: &str| written.heads.get(key).map_or(0, |id| number_of(id));
+                let heads = ["/news", "/chat"]
+                    .into_iter()
+                    .map(|path| (path.to_owned(), head(&format!("{PREFIX}stream:{path}"))));
+                let heads = heads.chain(rooms.iter().map(|(room, key)| (room.clone(), head(key))));
+                let first = number_of(&format!("{}-1", written.term));
+                let term = Term { first, epoch: written.epoch, heads: heads.collect() };
+                let mut record = lock(&self.record);
+                if !record.terms.contains(&term) {
+                    record.terms.push(term.clone());
+                    drop(record);
+                    self.log(&format!("term {} is there: {term:?}", written.term));
+                }
+            }
+            sleep(Duration::from_millis(150)).await;
+        }
+    }
+}
+
+/// Notes when the machine is too busy for what has to happen in time.
+async fn watch_load(world: Arc<World>) {
+    loop {
+        let from = world.now();
+        sleep(BUSY / 2).await;
+        let to = world.now();
+        if to - from > BUSY.as_millis() as At {
+            lock(&world.record).faults.push(Struck { node: None, from, to });
+        }
+    }
+}
+
+/// Makes a request over a new connection; returns the status.
+async fn request(port: u16, method: &str, path: &str, body: &str) -> io::Result<u16> {
+    let request = format!(
+        "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
+         Content-Type: text/plain\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
+    stream.write_all(request.as_bytes()).await?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await?;
+    let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok());
+    status.ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
+}
+
+/// A node, whose processes come and go.
+struct Node {
+    slot: usize,
+    lives: usize,
+    world: Arc<World>,
+    folder: PathBuf,
+    redis_port: u16,
+    process: Option<NodeProcess>,
+}
+
+struct NodeProcess {
+    child: Child,
+    /// It stops when this is dropped.
+    input: ChildStdin,
+    /// What it says was handled, until its end.
+    reading: JoinHandle<()>,
+}
+
+impl Node {
+    /// Starts processes until one of them serves.
+    async fn begin(&mut self) -> io::Result<()> {
+        let starts = async {
+            loop {
+                match self.try_to_begin().await {
+                    Ok(()) => return,
+                    Err(error) => self.world.log(&format!("n{}: {error}", self.slot)),
+                }
+                sleep(Duration::from_millis(100)).await;
+            }
+        };
+        timeout(START, starts).await.map_err(|_| io::Error::other("a node doesn't start"))
+    }
+
+    async fn try_to_begin(&mut self) -> io::Result<()> {
+        self.lives += 1;
+        let life = format!("n{}.{}", self.slot, self.lives);
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(self.folder.join(format!("node-{}.log", self.slot)))?;
+        writeln!(&log, "--- {life} at {}", self.world.now())?;
+        let mut command = Command::new(std::env::current_exe()?);
+        command.args(["node", &format!("redis://127.0.0.1:{}", self.redis_port), &life]);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(log).kill_on_drop(true);
+        let mut child = command.spawn()?;
+        let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
+            unreachable!("both were asked for");
+        };
+        let (world, its_life) = (Arc::clone(&self.world), life.clone());
+        let (tell, told) = oneshot::channel();
+        let reading = tokio::spawn(async move {
+            let (mut lines, mut tell) = (BufReader::new(output).lines(), Some(tell));
+            while let Ok(Some(line)) = lines.next_line().await {
+                let words: Vec<_> = line.split(' ').collect();
+                match words[..] {
+                    ["listening", port, http_port] => {
+                        let ports = port.parse().ok().zip(http_port.parse().ok());
+                        if let Some(tell) = tell.take() {
+                            let _ = tell.send(ports);
+                        }
+                    }
+                    ["handled", who, number, is_flagged] => {
+                        lock(&world.record).handled.push(Handled {
+                            life: its_life.clone(),
+                            who: who.to_owned(),
+                            number: number.parse().unwrap_or_default(),
+                            is_flagged: is_flagged == "true",
+                        });
+                    }
+                    ["fired", slot] => {
+                        let slot = slot.parse().unwrap_or_default();
+                        lock(&world.record).fired.push((slot, its_life.clone()));
+                    }
+                    // The last line of one that was killed.
+                    _ => {}
+                }
+            }
+        });
+        let Ok(Some((port, http_port))) = told.await else {
+            return Err(io::Error::other(format!("{life} doesn't start")));
+        };
+        self.process = Some(NodeProcess { child, input, reading });
+        self.world.log(&format!("{life} serves"));
+        self.world.places[self.slot].send_replace(Some(Place { life, port, http_port }));
+        Ok(())
+    }
+
+    async fn kill(&mut self) {
+        let Some(NodeProcess { mut child, input, reading }) = self.process.take() else { return };
+        if let Some(place) = self.world.places[self.slot].send_replace(None) {
+            lock(&self.world.record).killed.insert(place.life, self.world.now());
+        }
+        // An error means that it has ended.
+        let _ = child.kill().await;
+        let _ = reading.await;
+        drop(input);
+    }
+
+    fn signal(&self, signal: Signal) {
+        send_signal(self.process.as_ref().map(|process| &process.child), signal);
+    }
+
+    /// Returns the bytes of memory that it has written to and not given back.
+    fn memory(&self) -> Option<u64> {
+        let id = self.process.as_ref()?.child.id()?;
+        let status = fs::read_to_string(format!("/proc/{id}/status")).ok()?;
+        let kibibytes = status.lines().find_map(|line| line.strip_prefix("RssAnon:"))?;
+        Some(kibibytes.trim().strip_suffix(" kB")?.parse::<u64>().ok()? * 1024)
+    }
+
+    /// Stops it in order.
+    async fn stop(&mut self) {
+        let Some(NodeProcess { mut child, input, reading }) = self.process.take() else { return };
+        drop(input);
+        match timeout(PATIENCE, child.wait()).await {
+            Ok(Ok(status)) if status.success() => {}
+            other => self.world.wrong(format!("n{} doesn't stop: {other:?}", self.slot)),
+        }
+        let _ = reading.await;
+    }
+}
+
+/// Everything that faults happen to.
+struct Victims {
+    world: Arc<World>,
+    plan: Plan,
+    nodes: Vec<Mutex<Node>>,
+    store: Mutex<Store>,
+    proxies: Vec<Proxy>,
+}
+
+impl Victims {
+    async fn run_lane(&self, lane: &[Step]) -> io::Result<()> {
+        for Step { pause, fault } in lane {
+            if self.plan.waits {
+                let ready = timeout(PATIENCE, self.world.all_are_ready()).await;
+                ready.map_err(|_| io::Error::other("the nodes aren't ready again"))?;
+            }
+            sleep(Duration::from_millis(*pause)).await;
+            self.world.log(&format!("{fault:?}"));
+            if fault.may_lose(self.plan.variant) {
+                let now = self.world.now();
+                lock(&self.world.record).first_loss.get_or_insert(now);
+            }
+            let from = self.world.now();
+            self.strike(*fault).await?;
+            let struck = Struck { node: fault.node(), from, to: self.world.now() };
+            lock(&self.world.record).faults.push(struck);
+            self.world.log(&format!("{fault:?} is over"));
+        }
+        Ok(())
+    }
+
+    async fn strike(&self, fault: Fault) -> io::Result<()> {
+        let milliseconds = Duration::from_millis;
+        match fault {
+            Fault::KillNode { node, away } => {
+                let mut node = self.nodes[node].lock().await;
+                node.kill().await;
+                sleep(milliseconds(away)).await;
+                node.begin().await?;
+            }
+            Fault::StopNode { node, away } => {
+                let stopped = &self.world.stopped[node];
+                let node = self.nodes[node].lock().await;
+                stopped.send_replace(true);
+                node.signal(Signal::STOP);
+                sleep(milliseconds(away)).await;
+                node.signal(Signal::CONT);
+                stopped.send_replace(false);
+            }
+            Fault::KillRedis { away } => {
+                let mut store = self.store.lock().await;
+                store.primary.kill().await;
+                sleep(milliseconds(away)).await;
+                store.primary.begin().await?;
+            }
+            Fault::RestartEmpty { away } => {
+                let mut store = self.store.lock().await;
+                store.primary.kill().await;
+                store.primary.forget();
+                sleep(milliseconds(away)).await;
+                store.primary.begin().await?;
+            }
+            Fault::StopRedis { away } => {
+                let store = self.store.lock().await;
+                store.primary.signal(Signal::STOP);
+                self.away_for(milliseconds(away), 0..NODES).await;
+                store.primary.signal(Signal::CONT);
+            }
+            Fault::KillConnections => {
+                let mut kill = cmd("CLIENT");
+                kill.arg("KILL").arg("TYPE").arg("normal").arg("SKIPME").arg("yes");
+                self.command(&kill).await?;
+            }
+            Fault::FlushAll => self.command(&cmd("FLUSHALL")).await?,
+            Fault::Evict { stream } => {
+                let mut evict = cmd("DEL");
+                let path = ["/news", "/chat", "/rooms/:room:0"][stream];
+                evict.arg(format!("{PREFIX}stream:{path}"));
+                self.command(&evict).await?;
+            }
+            Fault::Promote { lag, kills } => self.promote(Some(milliseconds(lag)), kills).await?,
+            Fault::FailOver => self.promote(None, true).await?,
+            Fault::Cut { node } => self.proxies[node].cut(),
+            Fault::CutAppend { node } => self.proxies[node].cut_append(),
+            Fault::CutReply { node, bytes } => self.proxies[node].cut_reply(bytes),
+            Fault::CutRequest { node, bytes } => self.proxies[node].cut_request(bytes),
+            Fault::Freeze { node, away } => {
+                self.proxies[node].freeze(true);
+                self.away_for(milliseconds(away), node..node + 1).await;
+                self.proxies[node].freeze(false);
+            }
+        }
+        Ok(())
+    }
+
+    async fn command(&self, command: &redis::Cmd) -> io::Result<()> {
+        let store = self.store.lock().await;
+        let done = store.primary.ask::<redis::Value>(command).await;
+        done.map(drop).map_err(io::Error::other)
+    }
+
+    async fn promote(&self, lag: Option<Duration>, kills: bool) -> io::Result<()> {
+        let mut store = self.store.lock().await;
+        store.promote(lag, kills, &self.proxies).await?;
+        self.world.socket.send_replace(store.primary.socket());
+        Ok(())
+    }
+
+    /// Lets time pass in which nodes hear nothing of Redis: after a while they must say so.
+    async fn away_for(&self, away: Duration, nodes: std::ops::Range<usize>) {
+        let end = Instant::now() + away;
+        let before: Vec<_> = nodes.clone().map(|node| self.world.place(node)).collect();
+        sleep(away.min(CUT_OFF)).await;
+        let mut is_told = BTreeMap::new();
+        while Instant::now() + Duration::from_millis(500) < end {
+            for (node, before) in nodes.clone().zip(&before) {
+                let (place, stopped) = (self.world.place(node), &self.world.stopped[node]);
+                let is_same = place.as_ref().map(|place| &place.life)
+                    == before.as_ref().map(|before| &before.life);
+                if let Some(place) = place.filter(|_| is_same && !*stopped.borrow()) {
+                    let is_ready = self.world.is_ready(&place).await;
+                    is_told.entry(node).or_insert(false);
+                    // One that doesn't answer gets no clients, either.
+                    *is_told.entry(node).or_default() |= is_ready != Some(true);
+                }
+            }
+            sleep(Duration::from_millis(200)).await;
+        }
+        for (node, _) in is_told
+            .into_iter()
+            .filter(|(_, is_told)| !is_told && away > CUT_OFF + Duration::from_secs(2))
+        {
+            self.world.wrong(format!("n{node} says that it is ready, though it hears nothing"));
+        }
+        tokio::time::sleep_until(end).await;
+    }
+
+    /// Returns the most memory that a node has.
+    async fn memory(&self) -> u64 {
+        let mut most = 0;
+        for node in &self.nodes {
+            most = most.max(node.lock().await.memory().unwrap_or_default());
+        }
+        most
+    }
+}
+
+/// Runs a seed; returns what was violated.
+///
+/// # Errors
+///
+/// A process can't be started, or a thing that isn't the server's goes wrong.
+pub(crate) async fn run(
+    seed: u64,
+    plan: Plan,
+    clients: (usize, usize),
+    folder: &Path,
+) -> io::Result<Vec<String>> {
+    let log = File::create(folder.join("chaos.log"))?;
+    let store = Store::start(folder, plan.variant).await?;
+    let world = Arc::new(World {
+        seed,
+        begun: Instant::now(),
+        phase: watch::Sender::new(Phase::Running),
+        places: (0..NODES).map(|_| watch::Sender::default()).collect(),
+        stopped: (0..NODES).map(|_| watch::Sender::default()).collect(),
+        socket: watch::Sender::new(store.primary.socket()),
+        record: StdMutex::default(),
+        log: StdMutex::new(log),
+    });
+    world.log(&format!("{plan:#?}"));
+    let (mut nodes, mut proxies) = (Vec::new(), Vec::new());
+    for slot in 0..NODES {
+        let proxy = Proxy::start(store.primary.socket()).await?;
+        let mut node = Node {
+            slot,
+            lives: 0,
+            world: Arc::clone(&world),
+            folder: folder.to_owned(),
+            redis_port: proxy.port,
+            process: None,
+        };
+        node.begin().await?;
+        nodes.push(Mutex::new(node));
+        proxies.push(proxy);
+    }
+    let victims =
+        Victims { world: Arc::clone(&world), plan, nodes, store: Mutex::new(store), proxies };
+    let well = timeout(PATIENCE, world.all_are_ready()).await;
+    well.map_err(|_| io::Error::other("the nodes aren't ready at the start"))?;
+
+    let mut tasks = JoinSet::new();
+    tasks.spawn(Arc::clone(&world).watch_terms(rooms(&world).await?));
+    tasks.spawn(watch_load(Arc::clone(&world)));
+    let mut publishers = JoinSet::new();
+    for node in 0..NODES {
+        for which in 0..3 {
+            publishers.spawn(Arc::clone(&world).publish(node, which));
+        }
+    }
+    let (v1, plain) = clients;
+    let mut heard = Vec::new();
+    let mut running = JoinSet::new();
+    for index in 0..v1 + plain {
+        let path = match index {
+            _ if index >= v1 => "/news".to_owned(),
+            _ if index % 10 < 4 => "/news".to_owned(),
+            _ if index % 10 < 8 => "/chat".to_owned(),
+            _ => format!("/rooms/{}", (index / 2) as u64 % ROOMS),
+        };
+        let client = ChaosClient::new(&world, format!("c{index}"), &path, index >= v1);
+        heard.push(client.heard());
+        running.spawn(client.run());
+    }
+    sleep(Duration::from_secs(4)).await;
+    let memory = victims.memory().await;
+    let sent_before = lock(&world.record).sends.len();
+    let fires_from = world.now();
+
+    let lanes = victims.plan.lanes.iter().map(|lane| victims.run_lane(lane));
+    futures_util::future::try_join_all(lanes).await?;
+    world.log("the last fault is over");
+    settle(&world, &heard, &mut publishers).await;
+
+    let handled = lock(&world.record).handled.len() as u64;
+    let sent = (lock(&world.record).sends.len() - sent_before) as u64 + handled;
+    // What is kept of what was sent is no leak: a message takes some 500 bytes.
+    let allowed = memory + memory / 5 + sent * 500 + (1 << 20);
+    let after = victims.memory().await;
+    world.log(&format!("memory: {memory} bytes, then {after}, of {allowed}"));
+    if after > allowed {
+        world.wrong(format!("a node has {after} bytes of memory, and the most was {memory}"));
+    }
+
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).map_err(io::Error::other)?;
+    {
+        let (mut record, now) = (lock(&world.record), world.now());
+        record.begun_ms = since_1970.as_millis() as u64 - now;
+        record.fires = (fires_from, now);
+    }
+    world.phase.send_replace(Phase::Over);
+    while running.join_next().await.is_some() {}
+    tasks.shutdown().await;
+    for node in &victims.nodes {
+        node.lock().await.stop().await;
+    }
+    for node in 0..NODES {
+        let log = fs::read_to_string(folder.join(format!("node-{node}.log")))?;
+        if let Some(line) = log.lines().find(|line| line.contains("panicked")) {
+            world.wrong(format!("n{node}: {line}"));
+        }
+    }
+    drop(victims);
+    let mut record = std::mem::take(&mut *lock(&world.record));
+    for heard in heard {
+        let Some(heard) = Arc::into_inner(heard) else { continue };
+        record.clients.push(heard.into_inner().unwrap_or_else(PoisonError::into_inner).trace);
+    }
+    write_down(&record, File::create(folder.join("record.txt"))?)?;
+    let found = check(&record);
+    for what in &found {
+        world.log(&format!("WRONG: {what}"));
+    }
+    Ok(record.wrong.into_iter().chain(found).collect())
+}
+
+/// Writes down what was seen, for whoever looks for the reason.
+fn write_down(record: &Record, file: File) -> io::Result<()> {
+    let mut out = io::BufWriter::new(file);
+    for trace in &record.clients {
+        for (at, event) in &trace.events {
+            writeln!(out, "{} {} {at} {event:?}", trace.name, trace.path)?;
+        }
+    }
+    for send in &record.sends {
+        writeln!(out, "{send:?}")?;
+    }
+    for handled in &record.handled {
+        writeln!(out, "{handled:?}")?;
+    }
+    for term in &record.terms {
+        writeln!(out, "{term:?}")?;
+    }
+    writeln!(out, "killed {:?}, first loss {:?}", record.killed, record.first_loss)?;
+    writeln!(out, "fired {:?}, {:?}, {:?}", record.fires, record.fired, record.faults)?;
+    out.flush()
+}
+
+/// Waits until all is well again, and says what isn't.
+async fn settle(world: &World, heard: &[Arc<StdMutex<Heard>>], publishers: &mut JoinSet<()>) {
+    world.phase.send_replace(Phase::Settled);
+    let begun = Instant::now();
+    if timeout(PATIENCE, world.all_are_ready()).await.is_err() {
+        world.wrong("some node isn't ready again".to_owned());
+    }
+    if begun.elapsed() > RECOVERY {
+        world.wrong(format!("the nodes were ready after {:?}", begun.elapsed()));
+    }
+    world.log(&format!("ready after {:?}", begun.elapsed()));
+    let all_are_live = async {
+        while !heard.iter().all(|heard| lock(heard).is_live) {
+            sleep(Duration::from_millis(50)).await;
+        }
+    };
+    if timeout(RECOVERY, all_are_live).await.is_err() {
+        let clients = heard.iter().filter(|heard| !lock(heard).is_live).count();
+        world.wrong(format!("{clients} clients aren't live again"));
+    }
+    world.log(&format!("all are live after {:?}", begun.elapsed()));
+    world.phase.send_replace(Phase::Quiet);
+    let silence = async { while publishers.join_next().await.is_some() {} };
+    if timeout(PATIENCE, silence).await.is_err() {
+        world.wrong("a send doesn't end".to_owned());
+        publishers.abort_all();
+    }
+    let mut markers = HashMap::<String, usize>::new();
+    let paths = ["/news".to_owned(), "/chat".to_owned()].into_iter();
+    for path in paths.chain((0..ROOMS).map(|room| format!("/rooms/{room}"))) {
+        for node in 0..NODES {
+            let Some(place) = world.place(node) else { continue };
+            let text = format!("marker.{node}.{path}");
+            match timeout(PATIENCE, world.send(&place, &path, text)).await {
+                Ok(Outcome::Sent) => *markers.entry(path.clone()).or_default() += 1,
+                other => world.wrong(format!("n{node} can't send at the end: {other:?}")),
+            }
+        }
+    }
+    let lacking = || {
+        let mut lacking = Vec::new();
+        for heard in heard {
+            let heard = lock(heard);
+            let expected = markers.get(&heard.trace.path).copied().unwrap_or_default();
+            if heard.markers.len() < expected || heard.kept > 0 {
+                lacking.push(format!(
+                    "{} at {} has {} of {expected} last messages, and {} of its own aren't acknowledged",
+                    heard.trace.name, heard.trace.path, heard.markers.len(), heard.kept
+                ));
+            }
+        }
+        lacking
+    };
+    let all_have_all = async {
+        while !lacking().is_empty() {
+            sleep(Duration::from_millis(50)).await;
+        }
+    };
+    if timeout(RECOVERY, all_have_all).await.is_err() {
+        lacking().into_iter().for_each(|what| world.wrong(what));
+    }
+    let mut epochs = HashMap::<String, usize>::new();
+    for heard in heard {
+        let heard = lock(heard);
+        if !heard.trace.is_plain {
+            *epochs.entry(heard.epoch.clone()).or_default() += 1;
+        }
+    }
+    if epochs.len() > 1 {
+        world.wrong(format!("clients are in different epochs: {epochs:?}"));
+    }
+}
+
+/// Returns the stream of each room: the one that its first message makes longer.
+async fn rooms(world: &World) -> io::Result<HashMap<String, String>> {
+    let socket = world.socket.borrow().clone();
+    let lengths = async || {
+        let mut lengths = Vec::new();
+        for index in 0..16 {
+            let mut length = cmd("XLEN");
+            length.arg(format!("{PREFIX}stream:/rooms/:room:{index}"));
+            lengths.push(ask_at::<u64>(&socket, &length).await.map_err(io::Error::other)?);
+        }
+        Ok::<_, io::Error>(lengths)
+    };
+    let mut rooms = HashMap::new();
+    for room in 0..ROOMS {
+        let (path, before) = (format!("/rooms/{room}"), lengths().await?);
+        let Some(place) = world.place(0) else { continue };
+        world.send(&place, &path, format!("first.{room}")).await;
+        let after = lengths().await?;
+        let index = (0..16).find(|index| before[*index] != after[*index]);
+        let index = index.ok_or_else(|| io::Error::other("a room has no stream"))?;
+        rooms.insert(path, format!("{PREFIX}stream:/rooms/:room:{index}"));
+    }
+    Ok(rooms)
+}
