@@ -152,8 +152,9 @@ keywords! {
     /// A client of [`pode.v1`](crate::SignalEvent::message_number) may number its
     /// messages. Each of these is handled once, in order, however often its connection
     /// is cut, and the client is told when the handler has returned. Only after the
-    /// server was started anew, or the client was away for longer than 2 minutes (or
-    /// `history_age`, if that is longer), may one come that was handled before, and then
+    /// server was started anew, the node of a [`backplane`] died that had them, or the
+    /// client was away for longer than 2 minutes (or `history_age`, if that is longer), may
+    /// one come that was handled before, and then
     /// [`event.may_be_repeated()`](crate::SignalEvent::may_be_repeated) says so.
     ///
     /// # Levels
@@ -334,8 +335,9 @@ keywords! {
     /// (1013). So they are where a node was cut off for longer than messages are kept.
     ///
     /// A client of `pode.v1` comes back to any node by its ticket, as the same. What it
-    /// has sent with numbers is known on the node where it was: elsewhere, what may be
-    /// handled twice is marked (`event.may_be_repeated()`).
+    /// sends with numbers is handled once, as the nodes ask each other for it. Only if the
+    /// node that has it died, or can't be asked, what may be handled twice is marked
+    /// (`event.may_be_repeated()`).
     ///
     /// `docs/scaling.md` in the repository tells what senders and clients see when Redis is
     /// slow, away or full, or has lost messages, and how it is set.

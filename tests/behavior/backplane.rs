@@ -39,6 +39,9 @@ mod handed_over {
         backplane redis redis;
         endpoint ws "127.0.0.1:0";
         signal CHAT: u64 = "/chat" { history_messages: 100 };
+        signal ASKED: u64 -> u64 = "/asked" => async |event: SignalEvent<u64>, number: u64| {
+            event.reply(&number).await
+        };
     }
 }
 
@@ -129,6 +132,11 @@ async fn connect_as(server: &RunningServer, path: &str, offered: &str) -> (Clien
 
 async fn hear(client: &mut Client) -> Value {
     serde_json::from_str(&client.text().await).unwrap()
+}
+
+/// Returns what a client offers that comes back as the same.
+fn ticket_in(hello: &Value) -> String {
+    format!("pode.v1, pode.ticket.{}", hello["ticket"].as_str().unwrap())
 }
 
 /// Returns the position behind what a client heard.
@@ -289,11 +297,55 @@ async fn a_ticket_is_good_on_each_node() {
     let id = hello["id"].as_str().unwrap().parse::<ClientId>().unwrap();
     one.signals().send(CHAT, &7).to_client(&id).await.unwrap();
     let path = format!("/chat?resume={}", behind(&hello, &hello));
-    let offered = format!("pode.v1, pode.ticket.{}", hello["ticket"].as_str().unwrap());
-    let (mut ada, back) = connect_as(&other, &path, &offered).await;
+    let (mut ada, back) = connect_as(&other, &path, &ticket_in(&hello)).await;
     assert_eq!((&back["id"], &back["resumed"]), (&hello["id"], &json!(true)));
     assert_eq!(hear(&mut ada).await["data"], 7);
     for node in [one, other] {
+        node.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_sender_that_moves_between_nodes_has_each_message_handled_once() {
+    let redis = Redis::start("moving").await;
+    let nodes = [redis.node().await, redis.node().await];
+    let claims = async || {
+        let said = redis.command(&["--no-raw", "XRANGE", "pode:{shop}:nodes", "-", "+"]).await;
+        said.matches("claim").count()
+    };
+    let (mut bob, _) = connect(&nodes[0], "/chat").await;
+    assert!(hear(&mut bob).await["live"].is_number());
+    // Who only listens has nothing that others may have.
+    let mut offered = "pode.v1".to_owned();
+    for node in [&nodes[0], &nodes[1], &nodes[0]] {
+        let (_, hello) = connect_as(node, "/price", &offered).await;
+        offered = ticket_in(&hello);
+    }
+    assert_eq!(claims().await, 0);
+
+    let (mut ada, mut hello) = connect(&nodes[0], "/chat").await;
+    for turn in 1..=10 {
+        let heard = hello["heard"].as_u64().unwrap();
+        for number in heard + 1..=10 * turn {
+            ada.say(&json!({ "n": number, "data": number }).to_string()).await;
+        }
+        // It is cut off wherever it is.
+        for _ in 0..turn {
+            hear(&mut ada).await;
+        }
+        drop(ada);
+        let node = &nodes[turn as usize % 2];
+        (ada, hello) = connect_as(node, "/chat", &ticket_in(&hello)).await;
+        assert_eq!(hello["known"], true, "{hello}");
+    }
+    for number in hello["heard"].as_u64().unwrap() + 1..=100 {
+        ada.say(&json!({ "n": number, "data": number }).to_string()).await;
+    }
+    for number in 1..=100 {
+        assert_eq!(hear(&mut bob).await["data"], number);
+    }
+    assert_eq!(claims().await, 10);
+    for node in nodes {
         node.stop().await;
     }
 }
@@ -311,6 +363,13 @@ async fn a_node_hands_over_to_a_newer_process() {
     assert!(hear(&mut ada).await["live"].is_number());
     older.signals().send(CHAT, &1).await.unwrap();
     let heard = hear(&mut ada).await;
+    let mut tickets = Vec::new();
+    for _ in 0..3 {
+        let (mut sender, hello) = connect(&older, "/asked").await;
+        sender.say(r#"{"n":1,"data":7}"#).await;
+        while hear(&mut sender).await.get("ack").is_none() {}
+        tickets.push(ticket_in(&hello));
+    }
     let newer = start(node()).await;
     assert_eq!(newer.address(Protocol::Ws), older.address(Protocol::Ws));
     assert_eq!(ada.close_code().await, 1012);
@@ -323,7 +382,14 @@ async fn a_node_hands_over_to_a_newer_process() {
     for number in 2..5 {
         assert_eq!(hear(&mut ada).await["data"], number);
     }
+    // The older process has their messages, and leaves them to others when it ends.
+    let (_, back) = connect_as(&newer, "/asked", &tickets[0]).await;
+    assert_eq!((&back["known"], &back["heard"]), (&json!(true), &json!(1)));
     older.stop().await;
+    for (ticket, node) in tickets[1..].iter().zip([&newer, &third]) {
+        let (_, back) = connect_as(node, "/asked", ticket).await;
+        assert_eq!((&back["known"], &back["heard"]), (&json!(true), &json!(1)));
+    }
     third.signals().send(CHAT, &5).await.unwrap();
     while hear(&mut ada).await["data"] != 5 {}
     for node in [newer, third] {

@@ -6,7 +6,7 @@
 //! | 1 | what it is |
 //! | 8 | the epoch of its term |
 //! | 8 | the node that has appended it |
-//! | 8 | how many messages that node has sent in this channel before |
+//! | 8 | how many messages that node has sent in this channel before; or, of what a node says to others, how much that is with this |
 //! | 8 | when, in milliseconds since 1970; in the stream of the nodes by the carrier's clock |
 //! | … | the message; if it isn't for everyone, behind a header with its length, 4 bytes. Of a tick: its slot, 8 bytes, and its job |
 //!
@@ -28,6 +28,7 @@ const ENVELOPE: u8 = 2;
 const LOST: u8 = 3;
 const ALIVE: u8 = 4;
 const TICK: u8 = 5;
+const SAID: u8 = 6;
 
 /// Where an entry comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +50,8 @@ pub(super) enum What<'entry> {
     Alive,
     /// The node claims to fire a job, in the slot that begins in that millisecond.
     Tick { job: &'entry str, slot: u64 },
+    /// What it says to the others.
+    Said(&'entry [u8]),
 }
 
 /// An entry that was read, without what is in it.
@@ -64,6 +67,7 @@ pub(super) enum Found<'entry> {
         job: &'entry str,
         slot: u64,
     },
+    Said(&'entry [u8]),
 }
 
 /// A message that wasn't decoded yet.
@@ -101,6 +105,7 @@ impl What<'_> {
                 return Some(written(origin, TICK, parts));
             }
             What::Alive => (ALIVE, &[]),
+            What::Said(said) => return Some(written(origin, SAID, &[said])),
         };
         Some(written(origin, kind, parts))
     }
@@ -143,6 +148,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<(Origin, Found<'_>), Unsound> {
             let job = std::str::from_utf8(job).map_err(|_| unsound)?;
             Found::Tick { job, slot: u64::from_be_bytes(*slot) }
         }
+        (VERSION, SAID) => Found::Said(rest),
         _ => return Err(unsound),
     };
     Ok((Origin { epoch, node, serial, sent_ms }, found))

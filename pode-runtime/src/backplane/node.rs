@@ -13,6 +13,7 @@ use pode_core::hub::Channel;
 use tokio::sync::{Notify, watch};
 
 use super::carrier::{Carrier, EntryId};
+use super::claims::{BEAT, Claims, MOST_SILENT_BEATS};
 use super::ticks::Ticks;
 use crate::app::catch_up::CatchUp;
 use crate::app::context::Context;
@@ -21,11 +22,8 @@ use crate::jobs::claim::{SharedTime, Slots};
 use crate::push::engine::{Envelope, random_epoch};
 use crate::push::publisher::Signals;
 
-/// How often a node shows that it is there.
-pub(super) const BEAT: Duration = Duration::from_secs(5);
-
 /// A node that hasn't read its own beat for so long is cut off.
-pub(super) const CUT_OFF: Duration = Duration::from_secs(15);
+pub(super) const CUT_OFF: Duration = BEAT.saturating_mul(MOST_SILENT_BEATS);
 
 pub(crate) struct Node<C> {
     pub(super) carrier: C,
@@ -34,6 +32,7 @@ pub(crate) struct Node<C> {
     pub(super) signals: Signals,
     pub(super) tickets: Arc<Tickets>,
     pub(super) catch_up: Arc<CatchUp>,
+    pub(super) claims: Arc<Claims>,
     /// One stream for each, and one more for the nodes.
     pub(super) channels: Vec<Channel<Envelope>>,
     pub(super) progress: watch::Sender<Progress>,
@@ -67,15 +66,17 @@ pub(super) struct Announcement {
 
 impl<C: Carrier> Node<C> {
     pub(crate) fn new(carrier: C, context: &Context) -> Arc<Node<C>> {
-        let Context { signals, tickets, catch_up, .. } = context;
+        let Context { signals, tickets, sequences, catch_up, .. } = context;
+        let id = random_epoch();
         let channels: Vec<_> = signals.hub().channels().cloned().collect();
         let streams = channels.len() + 1;
         Arc::new(Node {
             carrier,
-            id: random_epoch(),
+            id,
             signals: signals.clone(),
             tickets: Arc::clone(tickets),
             catch_up: Arc::clone(catch_up),
+            claims: Claims::new(id, sequences),
             channels,
             progress: watch::Sender::default(),
             heard: watch::Sender::new(0),

@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use tokio::time::Instant;
+
 use crate::app::context::Context;
 use crate::app::readiness::Readiness;
 use crate::base::error::StartError;
@@ -35,6 +37,10 @@ impl RunningBackplane {
     }
 
     pub(crate) async fn started(&self) -> Result<(), StartError> {
+        match *self {}
+    }
+
+    pub(crate) async fn leave(&self, _: Instant) {
         match *self {}
     }
 }

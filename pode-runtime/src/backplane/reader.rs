@@ -9,7 +9,7 @@ use pode_core::hub::{Channel, Parcel};
 
 use super::carrier::{Carrier, EntryId, Opened, Read, ReadEntries, Reader, Term, Top};
 use super::entry::{self, Found, Origin, Sealed};
-use super::node::Node;
+use super::node::{CUT_OFF, Node};
 use super::retry::Retry;
 use crate::base::log::ration::rationed;
 use crate::base::seconds::seconds;
@@ -71,10 +71,10 @@ impl<C: Carrier> NodeReader<C> {
     pub(super) async fn run(mut self) -> SendError {
         let mut retry = Retry::new("reading from the backplane");
         // Of those that somebody has trimmed to nothing, there is nothing to load.
-        let streams = self.streams.iter_mut().enumerate();
-        for (index, stream) in streams.filter(|(_, stream)| !stream.top.is_kept) {
-            stream.is_loaded = true;
-            if let Err(error) = stream.begin(index, &self.terms).await {
+        for index in 0..self.streams.len() {
+            if !self.streams[index].top.is_kept
+                && let Err(error) = self.begin(index).await
+            {
                 return error;
             }
         }
@@ -130,17 +130,13 @@ impl<C: Carrier> NodeReader<C> {
         }
         stream.cursor = id;
         if stream.channel.is_none() {
-            stream.is_loaded |= id >= stream.top.id;
-            self.take_of_nodes(before, id, body);
-            return Ok(());
+            let (is_loaded, top) = (stream.is_loaded, stream.top.id);
+            self.take_of_nodes(is_loaded, before, id, body);
+            return if !is_loaded && id >= top { self.begin(index).await } else { Ok(()) };
         }
         if !stream.is_loaded {
             stream.load(before, id, body);
-            if id >= stream.top.id {
-                stream.is_loaded = true;
-                stream.begin(index, &self.terms).await?;
-            }
-            return Ok(());
+            return if id >= stream.top.id { self.begin(index).await } else { Ok(()) };
         }
         if id.index == 1 {
             return match entry::read_first_of_term(body) {
@@ -168,15 +164,18 @@ impl<C: Carrier> NodeReader<C> {
         match found {
             Found::Envelope(sealed) => self.deliver(index, id, origin, &sealed).await,
             Found::Lost { from } => self.lose(index, id, from, origin.epoch).await,
-            Found::Alive | Found::Tick { .. } => Ok(()),
+            Found::Alive | Found::Tick { .. } | Found::Said(_) => Ok(()),
         }
     }
 
     /// Takes the next entry of the stream of the nodes.
-    fn take_of_nodes(&mut self, before: EntryId, id: EntryId, body: &[u8]) {
-        let Node { id: this, ticks, heard, .. } = &*self.node;
+    fn take_of_nodes(&mut self, is_loaded: bool, before: EntryId, id: EntryId, body: &[u8]) {
+        let Node { id: this, ticks, claims, heard, .. } = &*self.node;
         if id.index == 1 {
             ticks.begin_term(id.term);
+            if is_loaded {
+                claims.ask_again();
+            }
             match entry::read_first_of_term(body) {
                 Ok((epoch, _)) => self.term = self.term.max(Some((id.term, epoch))),
                 Err(unsound) => {
@@ -192,17 +191,46 @@ impl<C: Carrier> NodeReader<C> {
                 return;
             }
         };
+        let Origin { node, serial, sent_ms, .. } = origin;
         if !id.is_next_to(before) {
-            ticks.miss(origin.sent_ms, before);
-        }
-        match found {
-            Found::Tick { job, slot } => ticks.take(job, slot, origin.node == *this),
-            Found::Alive if origin.node == *this => {
-                self.beat = self.beat.max(origin.serial);
-                heard.send_modify(|beats| *beats += 1);
+            ticks.miss(sent_ms, before);
+            if is_loaded {
+                claims.ask_again();
             }
-            Found::Alive | Found::Envelope(_) | Found::Lost { .. } => {}
         }
+        if let Found::Tick { job, slot } = found {
+            ticks.take(job, slot, node == *this);
+        }
+        let said = if let Found::Said(said) = found { Some(said) } else { None };
+        if !is_loaded {
+            // By the clock of another machine: what is taken for alive is so for a while at
+            // most.
+            let is_recent = unix_ms().saturating_sub(sent_ms) < CUT_OFF.as_millis() as u64;
+            claims.note(node, is_recent, said.map(|said| (serial, said)));
+            return;
+        }
+        if let Some(said) = said
+            && let Err(error) = claims.hear(node, serial, said)
+        {
+            rationed!(warn, "what another node says isn't understood: {error}");
+        }
+        if found == Found::Alive && node == *this {
+            self.beat = self.beat.max(serial);
+            heard.send_modify(|beats| *beats += 1);
+            claims.has_beaten();
+        } else if found == Found::Alive {
+            claims.is_alive(node);
+        }
+    }
+
+    /// Ends loading of a stream.
+    async fn begin(&mut self, index: usize) -> Result<(), SendError> {
+        let stream = &mut self.streams[index];
+        stream.is_loaded = true;
+        if stream.channel.is_none() {
+            self.node.claims.is_loaded();
+        }
+        stream.begin(index, &self.terms).await
     }
 
     async fn deliver(
@@ -307,7 +335,7 @@ impl Stream {
                 self.lost = (id, from);
                 log.with(|log| log.lack_before(id.behind()));
             }
-            Ok((_, Found::Alive | Found::Tick { .. })) | Err(_) => {}
+            Ok((_, Found::Alive | Found::Tick { .. } | Found::Said(_))) | Err(_) => {}
         }
         log.with(|log| log.skip_to(id.behind()));
     }

@@ -10,7 +10,7 @@ use pode_core::redis_url::RedisUrlError;
 use pode_core::{RedisUrl, SendError};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::carrier::{Carrier, CarrierError};
 use super::node::{CUT_OFF, Node};
@@ -28,6 +28,9 @@ use crate::push::engine::Envelope;
 /// How long a start waits for the backplane.
 const START_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How long a stop waits until others have what this node leaves to them.
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// A node that carries messages as long as this lives.
 pub(crate) struct RunningBackplane {
     node: Arc<Node<Redis>>,
@@ -40,6 +43,7 @@ pub(crate) struct RunningBackplane {
 /// Carries messages of a node until nobody receives any more.
 pub(super) async fn carry<C: Carrier>(node: Arc<Node<C>>) -> SendError {
     let (begin, begun) = oneshot::channel();
+    let claims = Arc::clone(&node.claims);
     let writing = NodeWriter::new(Arc::clone(&node), begin).run();
     let reading = async {
         match begun.await {
@@ -51,6 +55,7 @@ pub(super) async fn carry<C: Carrier>(node: Arc<Node<C>>) -> SendError {
     tokio::select! {
         error = reading => error,
         never = writing => match never {},
+        never = claims.run() => match never {},
     }
 }
 
@@ -139,6 +144,15 @@ impl RunningBackplane {
             Err(_) => failed(self.node.trouble().unwrap_or_else(|| {
                 format!("what it keeps wasn't read within {} s", START_TIMEOUT.as_secs())
             })),
+        }
+    }
+
+    /// Leaves what this node knows of clients to another one, if it can be told soon.
+    pub(crate) async fn leave(&self, deadline: Instant) {
+        if self.node.trouble().is_none() {
+            let deadline = deadline.min(Instant::now() + LEAVE_TIMEOUT);
+            // Or others know nothing of it.
+            let _ = timeout_at(deadline, self.node.claims.leave()).await;
         }
     }
 }

@@ -2,6 +2,8 @@
 //! runs as fast as it can: what each node's clients get, compared with what all of them
 //! together got. Timers and schedules fire in one of them, though their clocks differ.
 
+mod senders;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,6 +17,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
+use self::senders::{Senders, Served};
 use super::carrier::FIRST_TERM;
 use super::memory::{Dice, Memory};
 use super::node::{CUT_OFF, Node};
@@ -120,6 +123,8 @@ struct Life {
     is_silent: Arc<AtomicBool>,
     publishers: JoinSet<()>,
     tasks: JoinSet<()>,
+    /// Those who send numbered messages.
+    served: Served,
 }
 
 /// How many send side by side at each path of each node.
@@ -135,7 +140,8 @@ impl Life {
         let (hub, receivers) = Hub::with_logs(["/a", "/b"].map(|path| (path, 16, log())));
         hub.channels().for_each(Channel::be_carried);
         let signals = Signals::new(hub, Duration::from_secs(5));
-        let node = Node::new(carrier.clone(), &context_of(signals.clone()));
+        let context = context_of(signals.clone());
+        let node = Node::new(carrier.clone(), &context);
         let mut tasks = JoinSet::new();
         let events: Vec<Events> = receivers.iter().map(|_| Events::default()).collect();
         for (receiver, events) in receivers.into_iter().zip(&events) {
@@ -168,7 +174,8 @@ impl Life {
         tasks.spawn(async move {
             carry(running).await;
         });
-        Life { name, node, events, sends, is_silent, publishers, tasks }
+        let served = Served::new(&context.sequences);
+        Life { name, node, events, sends, is_silent, publishers, tasks, served }
     }
 
     async fn stop_publishing(&mut self) {
@@ -181,6 +188,7 @@ impl Life {
             tasks.abort_all();
             while tasks.join_next().await.is_some() {}
         }
+        self.served.end();
     }
 
     fn channel(&self, path: usize) -> &Channel<Envelope> {
@@ -241,6 +249,7 @@ struct World {
     jobs: Jobs,
     /// When the carrier couldn't be used, or no node was sure to last.
     disturbed: Vec<(Duration, Duration)>,
+    senders: Senders,
 }
 
 impl World {
@@ -248,6 +257,7 @@ impl World {
         let dice = Dice::new(seed);
         let carrier = Memory::new(PATHS.len() + 1, dice.clone());
         let (lives, ended) = (Vec::new(), Vec::new());
+        let senders = Senders::new(&dice);
         let mut world = World {
             dice,
             carrier,
@@ -256,14 +266,18 @@ impl World {
             begun: 0,
             jobs: Jobs::default(),
             disturbed: Vec::new(),
+            senders,
         };
         (0..3).for_each(|_| world.begin());
+        world.senders.begin();
         world
     }
 
     fn begin(&mut self) {
         let name = format!("n{}", self.begun);
-        self.lives.push(Life::begin(name, &self.carrier.for_a_node(), &self.dice, &self.jobs));
+        let life = Life::begin(name, &self.carrier.for_a_node(), &self.dice, &self.jobs);
+        self.senders.serve(&life.served);
+        self.lives.push(life);
         self.begun += 1;
     }
 
@@ -295,6 +309,19 @@ impl World {
             }
         }
         self.heal().await;
+    }
+
+    /// A node is stopped, and another begins.
+    async fn leave(&mut self) {
+        self.is_disturbed(0);
+        let which = self.dice.below(3) as usize;
+        let mut life = self.lives.remove(which);
+        self.begin();
+        life.stop_publishing().await;
+        life.served.close().await;
+        life.node.claims.leave().await;
+        life.kill().await;
+        self.ended.push(life);
     }
 
     /// The server is away for some time, longer than senders wait or not.
@@ -376,9 +403,11 @@ impl World {
             let ends = ends(path);
             assert!(ends.iter().all(|end| *end == ends[0]), "all are as far: {ends:?}");
         }
+        self.senders.heal().await;
     }
 
     fn check(&self, faults: Faults) {
+        self.senders.check(faults.kills || faults.loses);
         let lives: Vec<_> = self.lives.iter().chain(&self.ended).collect();
         for path in 0..PATHS.len() {
             let mut union = BTreeMap::new();
@@ -591,6 +620,26 @@ fn whoever_counts_messages_knows_its_position() {
         assert_eq!(positions(world), expected);
         world.heal().await;
     });
+}
+
+/// Its client knows of each message whether it is handled, wherever it comes back.
+#[test]
+fn who_moves_between_nodes_has_each_message_handled_once() {
+    for seed in 0..seeds() {
+        in_world(seed, NONE, async |world| {
+            world.carrier.set_faults(world.dice.below(4));
+            for _ in 0..world.dice.below(20) {
+                sleep(Duration::from_millis(world.dice.below(3_000))).await;
+                match world.dice.below(4) {
+                    0 => world.carrier.restart(0),
+                    1 => world.leave().await,
+                    _ => {}
+                }
+            }
+            world.heal().await;
+            assert!(world.senders.were_known(), "whoever lives knows");
+        });
+    }
 }
 
 /// Numbers that were read before come again: what gets one of them is read by nobody.

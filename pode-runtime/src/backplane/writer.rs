@@ -17,8 +17,9 @@ use super::carrier::{
     Appended, Appender, Carrier, CarrierError, EntryId, Known, MAX_BATCH_BYTES, MAX_BATCH_ENTRIES,
     Opened, ToAppend,
 };
+use super::claims::BEAT;
 use super::entry::{Origin, What};
-use super::node::{Announcement, BEAT, Node};
+use super::node::{Announcement, Node};
 use super::reader::{Begun, unix_ms};
 use super::retry::Retry;
 use super::ticks::CarrierTime;
@@ -99,6 +100,8 @@ impl<C: Carrier> NodeWriter<C> {
         self.node.tickets.set_key(ticket_key);
         self.term = terms.last().map(|term| (term.term, term.epoch));
         self.announced.fill(0);
+        // What comes twice is known by its number.
+        self.node.claims.take_again();
         if !is_fenced {
             self.node.channels.iter().for_each(|channel| channel.give_up());
             self.node.ticks.claim_again();
@@ -148,6 +151,7 @@ impl<C: Carrier> NodeWriter<C> {
                     () = self.node.signals.hub().noticed() => {}
                     () = self.node.announced.notified() => {}
                     () = self.node.catch_up.asked() => is_beat = true,
+                    () = self.node.claims.due() => {}
                     _ = beats.tick() => is_beat = true,
                 }
                 continue;
@@ -197,10 +201,11 @@ impl<C: Carrier> NodeWriter<C> {
         let origin = |serial| Origin { epoch, node, serial, sent_ms };
         let mut batch = Vec::new();
         let streams = self.node.channels.len();
-        let claims = self.node.ticks.take_claims();
-        let ticks = claims.iter().map(|(job, slot)| What::Tick { job, slot: *slot });
+        let ticks_claimed = self.node.ticks.take_claims();
+        let ticks = ticks_claimed.iter().map(|(job, slot)| What::Tick { job, slot: *slot });
         let time = self.node.ticks.now().unwrap_or(sent_ms);
         let by_carrier = |serial| Origin { sent_ms: time, ..origin(serial) };
+        let is_beat = is_beat && !self.node.claims.has_left();
         let beat = is_beat.then(|| (What::Alive, self.node.catch_up.begin_beat()));
         for (what, serial) in beat.into_iter().chain(ticks.map(|tick| (tick, 0))) {
             let body = what.write(by_carrier(serial));
@@ -217,6 +222,14 @@ impl<C: Carrier> NodeWriter<C> {
             }
         }
         let mut bytes = 0;
+        while batch.len() < MAX_BATCH_ENTRIES / 2
+            && bytes < MAX_BATCH_BYTES / 2
+            && let Some((serial, said)) = self.node.claims.next_due()
+        {
+            bytes += said.len();
+            let body = What::Said(&said).write(by_carrier(serial));
+            batch.extend(body.map(|body| ToAppend { stream: streams, body }));
+        }
         for turn in 0..streams {
             let stream = (self.next + turn) % streams;
             let channel = &self.node.channels[stream];

@@ -63,7 +63,7 @@ pub struct RunningServer {
     /// True unless another process has taken over.
     pub(crate) _accepting: watch::Sender<bool>,
     /// Carries messages to other nodes; dropped with the server.
-    pub(crate) _backplane: Option<RunningBackplane>,
+    pub(crate) backplane: Option<RunningBackplane>,
     /// Renews certificates; dropped with the server.
     pub(crate) _renewal: Option<Renewal>,
     pub(crate) _watchdog: Option<Watchdog>,
@@ -205,6 +205,9 @@ impl RunningServer {
         // so that its disconnect handler has time, too.
         self.engine.stop(deadline - self.stop_timeout / 8).await;
         self.wait_for_client_tasks(deadline).await;
+        if let Some(backplane) = &self.backplane {
+            backplane.leave(deadline).await;
+        }
         // So that the port is free when this returns.
         self.last_answers.shutdown().await;
     }

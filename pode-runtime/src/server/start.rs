@@ -379,7 +379,7 @@ impl Server {
             #[cfg(unix)]
             restart,
             _accepting: accepting,
-            _backplane: backplane,
+            backplane,
             _renewal: renewal,
             _watchdog: watchdog,
             failure,

@@ -398,7 +398,7 @@ impl Numbers {
         sequence: Option<SequenceId>,
     ) -> Numbers {
         let kept_seconds = options.history_age.as_secs().try_into().unwrap_or(u32::MAX);
-        if let Some(sequence) = sequence
+        if let Some(sequence) = sequence.filter(|sequence| *sequence != SequenceId::default())
             && let Some((hold, heard)) = context.sequences.claim(sequence, kept_seconds).await
         {
             return Numbers { hold, heard, are_known: true };

@@ -49,8 +49,8 @@ impl<Out> SignalEvent<Out> {
     /// (`docs/protocol.md`) and did: 1 for its first message, 2 for the next one, below
     /// 2⁵³.
     ///
-    /// Each is handled once, in order, over all connections of the client and all
-    /// processes that hand over to each other. When the handler has returned, or has
+    /// Each is handled once, in order, over all connections of the client, all processes
+    /// that hand over to each other, and all nodes of a backplane. When the handler has returned, or has
     /// failed, the client is told so, also by a server that stops; but not if the handler
     /// fails then and the client can't be told of that, as nothing is sent any more. A
     /// server that was started anew doesn't know which were handled before; see
@@ -61,7 +61,7 @@ impl<Out> SignalEvent<Out> {
 
     /// Returns whether the message may have been handled before: its client has sent it
     /// already, to a process that has crashed, or was stopped before its handler was done,
-    /// or that has forgotten the client. Only messages with a number are sent again.
+    /// that has forgotten the client, or is a node which can't be asked. Only messages with a number are sent again.
     ///
     /// A handler whose effect must not happen twice then looks whether it has: so a
     /// message needs a mark of its own, which the effect keeps.

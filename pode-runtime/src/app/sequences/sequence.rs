@@ -14,7 +14,7 @@ use super::SequenceId;
 pub(crate) struct Sequence {
     state: Mutex<State>,
     /// Notified when a message is handled.
-    handled: Notify,
+    pub(super) handled: Notify,
 }
 
 #[derive(Debug)]
@@ -28,7 +28,7 @@ pub(super) struct State {
     /// The number of the last message that is handled.
     pub(super) heard: u64,
     /// That of one of which nobody knows whether it is.
-    doubtful: Option<u64>,
+    pub(super) doubtful: Option<u64>,
     /// Up to which number this connection was told so.
     acknowledged: u64,
     /// Present if another process has it: what that one was told.
@@ -41,9 +41,12 @@ pub(super) struct State {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Handling {
     pub(super) number: u64,
-    /// Whether another process has it, which tells when it is handled.
-    pub(super) is_elsewhere: bool,
+    /// The process that has it, if that isn't this one: it tells when it is handled.
+    pub(super) elsewhere: Option<ProcessId>,
 }
+
+/// Names another process among those that sequences come from.
+pub(super) type ProcessId = u64;
 
 pub(super) type Holder = NonZero<u64>;
 
@@ -90,16 +93,14 @@ pub(crate) struct Turn<'sequence> {
 }
 
 impl Sequence {
-    pub(super) fn new(holder: Option<Holder>, heard: Heard) -> Arc<Sequence> {
-        let Heard { number, handling } = heard;
-        let is_begun = number > 0 || handling.is_some();
+    pub(super) fn new(holder: Option<Holder>) -> Arc<Sequence> {
         let state = State {
             holder,
-            received: is_begun.then_some(number),
-            handling: handling.map(|number| Handling { number, is_elsewhere: true }),
-            heard: number,
+            received: None,
+            handling: None,
+            heard: 0,
             doubtful: None,
-            acknowledged: number,
+            acknowledged: 0,
             given: None,
             until: None,
         };
@@ -152,27 +153,65 @@ impl Sequence {
         let number = state.heard;
         state.received = state.received.map(|_| number);
         state.acknowledged = number;
-        Heard { number, handling: state.handling.map(|it| it.number) }
+        state.told()
     }
 
     /// Returns how far it is handled, unless another process knows.
     pub(super) fn left(&self) -> Option<Heard> {
         let mut state = self.state();
-        let heard = Heard { number: state.heard, handling: state.handling.map(|it| it.number) };
+        let heard = state.told();
         match &mut state.given {
             Some(given) => (mem::replace(given, heard) != heard).then_some(heard),
             None => Some(heard),
         }
     }
 
-    /// Notes that another process has handled what it was handling; `None` if it is gone.
-    pub(super) fn is_handled_elsewhere(&self, heard: Option<u64>) {
+    /// Gives it to another process; returns what that is told, and the message of which
+    /// nobody knows whether it is handled. `None` if another process has it already.
+    pub(super) fn give(&self) -> Option<(Heard, Option<u64>)> {
         let mut state = self.state();
-        let Some(Handling { number, .. }) = state.handling.take_if(|it| it.is_elsewhere) else {
-            return;
-        };
+        if state.given.is_some() {
+            return None;
+        }
+        let heard = state.told();
+        (state.holder, state.given) = (None, Some(heard));
+        Some((heard, state.doubtful))
+    }
+
+    /// Goes on where another process was.
+    pub(super) fn take(&self, heard: Heard, doubtful: Option<u64>, from: ProcessId) {
+        let mut state = self.state();
+        state.given = None;
+        let Heard { number, handling } = heard;
+        state.heard = state.heard.max(number);
+        let number = state.heard;
+        let is_begun = number > 0 || handling.is_some();
+        state.received = is_begun.then_some(number);
+        state.acknowledged = number;
+        state.doubtful = doubtful.filter(|doubtful| *doubtful > number);
+        // What was being handled here when it was given is known here best: that process
+        // waits for it, too.
+        state.handling.take_if(|it| it.elsewhere.is_some() && it.number <= number);
+        if state.handling.is_none() {
+            let handling = handling.filter(|handling| *handling > number);
+            state.handling = handling.map(|number| Handling { number, elsewhere: Some(from) });
+        }
+        drop(state);
+        self.handled.notify_waiters();
+    }
+
+    /// Notes how far another process has handled what it was handling; `None` if it is
+    /// gone.
+    pub(super) fn ends_elsewhere(
+        &self,
+        is_it: impl FnOnce(&Handling, ProcessId) -> bool,
+        heard: Option<u64>,
+    ) {
+        let mut state = self.state();
+        let is_it = |it: &mut Handling| it.elsewhere.is_some_and(|process| is_it(it, process));
+        let Some(Handling { number, .. }) = state.handling.take_if(is_it) else { return };
         match heard {
-            Some(heard) => state.heard = heard,
+            Some(heard) => state.heard = state.heard.max(heard),
             None => state.doubtful = Some(number),
         }
         drop(state);
@@ -182,6 +221,14 @@ impl Sequence {
     /// Returns whether this connection held it, and does no more.
     pub(super) fn let_go(&self, holder: Holder) -> bool {
         self.state().holder.take_if(|it| *it == holder).is_some()
+    }
+}
+
+impl State {
+    /// Returns how far it is handled.
+    fn told(&self) -> Heard {
+        let handling = self.handling.map(|it| it.number);
+        Heard { number: self.heard, handling: handling.filter(|number| *number > self.heard) }
     }
 }
 
@@ -199,7 +246,7 @@ impl Hold {
             }
             // Another connection may have been quicker, which has lost it since.
             if state.handling.is_none() {
-                state.handling = Some(Handling { number, is_elsewhere: false });
+                state.handling = Some(Handling { number, elsewhere: None });
                 let may_be_repeated = state.doubtful == Some(number);
                 return Some(Turn { sequence, number, may_be_repeated });
             }
@@ -233,7 +280,8 @@ impl Turn<'_> {
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
         let mut state = self.sequence.state();
-        (state.handling, state.heard) = (None, self.number);
+        // Whoever had given this process up may have gone on meanwhile.
+        (state.handling, state.heard) = (None, state.heard.max(self.number));
         drop(state);
         self.sequence.handled.notify_waiters();
     }

@@ -133,6 +133,24 @@ async fn what_another_process_is_handling_is_waited_for() {
     }
 }
 
+#[tokio::test]
+async fn what_is_in_doubt_stays_so_in_the_next_process() {
+    let (oldest, older, newer) = (Sequences::default(), Sequences::default(), Sequences::default());
+    let mut hold = oldest.begin(0);
+    oldest.receive(&mut hold, 1);
+    let _turn = hold.handle(1).await.unwrap();
+    older.take(oldest.give(hold.id).unwrap());
+    older.ask(None);
+    // It is claimed, or left.
+    newer.take(older.left().pop().unwrap());
+    let newest = Sequences::default();
+    newest.take(newer.give(hold.id).unwrap());
+    let (mut hold, heard) = newest.claim(hold.id, 0).await.unwrap();
+    assert_eq!(heard, Heard::default());
+    assert_eq!(newest.receive(&mut hold, 1), Place::Next);
+    assert!(hold.handle(1).await.unwrap().may_be_repeated);
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_another_process_has_is_handled_here_no_more() {
     let (older, newer) = (Sequences::default(), Sequences::default());
@@ -147,7 +165,7 @@ async fn what_another_process_has_is_handled_here_no_more() {
     let (mut hold, heard) = newer.claim(hold.id, 0).await.unwrap();
     assert_eq!((heard.number, newer.receive(&mut hold, 2)), (1, Place::Next));
     // What is told late changes nothing.
-    newer.take(Left { id: hold.id, heard: Heard::default(), seconds: 9 });
+    newer.take(Left { id: hold.id, heard: Heard::default(), doubtful: None, seconds: 9 });
     assert_eq!(newer.receive(&mut hold, 3), Place::Next);
 }
 
