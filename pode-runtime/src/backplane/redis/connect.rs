@@ -14,6 +14,7 @@ use tokio::net::TcpStream;
 use tokio::net::UnixStream;
 use tokio::time::timeout;
 
+use super::connection::Connection;
 use super::{failed, field};
 use crate::backplane::carrier::CarrierError;
 use crate::base::error::with_causes;
@@ -54,7 +55,7 @@ impl Address {
     }
 
     /// Connects to a primary, and says who asks. Returns what it says of itself, too.
-    pub(super) async fn connect(&self) -> Result<(MultiplexedConnection, String), CarrierError> {
+    pub(super) async fn connect(&self) -> Result<(Connection, String), CarrierError> {
         match self.url.server() {
             RedisServer::Host { host, port, .. } => self.primary(self.tcp(host, *port)).await,
             RedisServer::Socket(path) => self.primary(unix(path)).await,
@@ -70,7 +71,7 @@ impl Address {
         &self,
         sentinels: &[(String, u16)],
         primary: &str,
-    ) -> Result<(MultiplexedConnection, String), CarrierError> {
+    ) -> Result<(Connection, String), CarrierError> {
         let (mut reasons, mut tried) = (Vec::new(), Vec::new());
         let first = self.first_sentinel.load(Ordering::Relaxed);
         for index in (0..sentinels.len()).map(|turn| (first + turn) % sentinels.len()) {
@@ -113,7 +114,7 @@ impl Address {
         let mut connection = log_in(self.tcp(host, port), login, 0).await?;
         let mut ask = cmd("SENTINEL");
         ask.arg("GET-MASTER-ADDR-BY-NAME").arg(primary);
-        let named: Option<(String, u16)> = ask.query_async(&mut connection).await?;
+        let named: Option<(String, u16)> = connection.ask(&ask).await?;
         named.ok_or_else(|| failed(format!("it knows no primary `{primary}`")))
     }
 
@@ -121,10 +122,10 @@ impl Address {
     async fn primary(
         &self,
         connecting: impl Future<Output = Result<Box<dyn AnyStream>, CarrierError>>,
-    ) -> Result<(MultiplexedConnection, String), CarrierError> {
+    ) -> Result<(Connection, String), CarrierError> {
         let login = (self.url.user(), self.url.password());
         let mut connection = log_in(connecting, login, self.url.database()).await?;
-        let info: String = cmd("INFO").query_async(&mut connection).await?;
+        let info: String = connection.ask(&cmd("INFO")).await?;
         if field(&info, "redis_mode") == Some("sentinel") {
             let reason = "it is a Sentinel, whose URL is like \
                           `redis+sentinel://one.example:26379,two.example:26379/mymaster`";
@@ -164,7 +165,7 @@ async fn log_in(
     connecting: impl Future<Output = Result<Box<dyn AnyStream>, CarrierError>>,
     (user, password): (Option<&str>, Option<&str>),
     database: u32,
-) -> Result<MultiplexedConnection, CarrierError> {
+) -> Result<Connection, CarrierError> {
     let late = |_| io::Error::from(io::ErrorKind::TimedOut).into();
     let stream = timeout(TIMEOUT, connecting).await.map_err(late).flatten()?;
     let mut info = RedisConnectionInfo::default().set_db(database.into());
@@ -176,10 +177,8 @@ async fn log_in(
     }
     let config = AsyncConnectionConfig::new().set_response_timeout(Some(TIMEOUT));
     let connecting = MultiplexedConnection::new_with_config(&info, stream, config);
-    let (connection, driver) = timeout(TIMEOUT, connecting).await.map_err(|_| no_answer())??;
-    // Ends with the connection.
-    tokio::spawn(driver);
-    Ok(connection)
+    let (commands, driver) = timeout(TIMEOUT, connecting).await.map_err(|_| no_answer())??;
+    Ok(Connection::new(commands, driver))
 }
 
 fn no_answer() -> CarrierError {

@@ -10,8 +10,11 @@
 //! The braces keep all keys in one slot of a cluster. An append names its term
 //! (`XADD key NOMKSTREAM … 1829000000000-*`), so it fails where a later one has begun, and
 //! makes no stream anew: `term.lua` alone does that.
+//!
+//! `connect` makes a `connection` of a URL.
 
 mod connect;
+mod connection;
 #[cfg(test)]
 mod tests;
 
@@ -20,7 +23,6 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use ::redis::aio::MultiplexedConnection;
 use ::redis::{RedisError, Value, cmd, pipe};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -28,6 +30,7 @@ use pode_core::RedisUrl;
 use serde::Deserialize;
 
 use self::connect::Address;
+use self::connection::Connection;
 use super::carrier::{
     Appended, Appender, Carrier, CarrierError, EntryId, Known, Opened, READ_TIMEOUT, Read,
     ReadEntries, Reader, Term, ToAppend, Top,
@@ -60,7 +63,7 @@ pub(crate) struct Redis {
 }
 
 pub(crate) struct RedisAppender {
-    connection: MultiplexedConnection,
+    connection: Connection,
     keys: Vec<String>,
     kept_messages: usize,
     /// Names the connection at its server.
@@ -70,7 +73,7 @@ pub(crate) struct RedisAppender {
 }
 
 pub(crate) struct RedisReader {
-    connection: MultiplexedConnection,
+    connection: Connection,
     keys: Vec<String>,
     streams: HashMap<Vec<u8>, usize>,
     /// How many entries of each stream are read next.
@@ -131,13 +134,13 @@ impl Carrier for Redis {
     ) -> Result<Opened<RedisAppender>, CarrierError> {
         let (mut connection, info) = self.address.connect().await?;
         let run = server(&info)?.to_owned();
-        let id: u64 = cmd("CLIENT").arg("ID").query_async(&mut connection).await?;
+        let id: u64 = connection.ask(cmd("CLIENT").arg("ID")).await?;
         // A server that is another one has nothing of that connection.
         let is_fenced = match before.filter(|before| before.run == run) {
             Some(before) => {
                 let mut kill = cmd("CLIENT");
                 kill.arg("KILL").arg("ID").arg(before.id);
-                kill.query_async::<i64>(&mut connection).await.is_ok()
+                connection.ask::<i64>(&kill).await.is_ok()
             }
             None => true,
         };
@@ -150,7 +153,7 @@ impl Carrier for Redis {
         begin.arg(term).arg(format!("{epoch:016x}")).arg(least.max().unwrap_or_default());
         begin.arg(self.kept_messages).arg(LAYOUT).arg(text_of(&known.ticket_key));
         let (written, tops, ticket_key): (Vec<String>, Vec<(String, bool)>, String) =
-            begin.query_async(&mut connection).await?;
+            connection.ask(&begin).await?;
         let top = |(id, is_kept): (String, _)| Some(Top { id: id_of(id.as_bytes())?, is_kept });
         let tops = tops.into_iter().map(top);
         let tops = tops.collect::<Option<_>>().ok_or_else(|| failed("it has odd ids".to_owned()));
@@ -180,7 +183,7 @@ impl Appender for RedisAppender {
             batch.cmd("XADD").arg(&self.keys[*stream]).arg("NOMKSTREAM");
             batch.arg("MAXLEN").arg("~").arg(self.kept_messages).arg(&id).arg("m").arg(body);
         }
-        let appended = batch.query_async::<Vec<Option<String>>>(&mut self.connection).await;
+        let appended = self.connection.ask_all::<Vec<Option<String>>>(&batch).await;
         match appended {
             Ok(ids) if ids.iter().all(Option::is_some) => {
                 let last = ids.last().and_then(|id| id_of(id.as_ref()?.as_bytes()));
@@ -195,7 +198,7 @@ impl Appender for RedisAppender {
     }
 
     async fn time(&mut self) -> Result<Duration, CarrierError> {
-        let (seconds, microseconds) = cmd("TIME").query_async(&mut self.connection).await?;
+        let (seconds, microseconds) = self.connection.ask(&cmd("TIME")).await?;
         Ok(Duration::from_secs(seconds) + Duration::from_micros(microseconds))
     }
 }
@@ -208,13 +211,9 @@ impl Reader for RedisReader {
         for id in after {
             read.arg(id.to_string());
         }
-        let answer = read.query_async::<Value>(&mut self.connection).await?;
-        let mut entries = Vec::new();
-        let is_sound = read_streams(answer, |key, id, body| {
-            let (Some(stream), Some(id)) = (self.streams.get(key), id_of(id)) else { return };
-            entries.push(Read { stream: *stream, id, body });
-        });
-        is_sound.ok_or_else(|| failed("its answer isn't understood".to_owned()))?;
+        let answer = self.connection.ask::<Value>(&read).await?;
+        let entries = entries(answer, &self.streams)
+            .ok_or_else(|| failed("its answer isn't understood".to_owned()))?;
         let mut of_streams = entries.chunk_by(|entry, next| entry.stream == next.stream);
         let are_all = of_streams.all(|entries| entries.len() < self.count);
         self.count = next_count(self.count, &entries, self.keys.len());
@@ -234,24 +233,26 @@ fn next_count(count: usize, read: &[Read], streams: usize) -> usize {
     }
 }
 
-/// Visits the entries in an answer to `XREAD`, which is a map in RESP3.
-fn read_streams(answer: Value, mut visit: impl FnMut(&[u8], &[u8], Vec<u8>)) -> Option<()> {
-    let streams: Vec<(Value, Value)> = match answer {
+/// Returns the entries in an answer to `XREAD`, which is a map in RESP3.
+fn entries(answer: Value, streams: &HashMap<Vec<u8>, usize>) -> Option<Vec<Read>> {
+    let answered: Vec<(Value, Value)> = match answer {
         Value::Nil => Vec::new(),
-        Value::Map(streams) => streams,
-        Value::Array(streams) => {
+        Value::Map(answered) => answered,
+        Value::Array(answered) => {
             let pair = |stream| match stream {
                 Value::Array(pair) => {
                     <[Value; 2]>::try_from(pair).ok().map(|[one, two]| (one, two))
                 }
                 _ => None,
             };
-            streams.into_iter().map(pair).collect::<Option<_>>()?
+            answered.into_iter().map(pair).collect::<Option<_>>()?
         }
         _ => return None,
     };
-    for (key, entries) in streams {
+    let mut read = Vec::new();
+    for (key, entries) in answered {
         let (Value::BulkString(key), Value::Array(entries)) = (key, entries) else { return None };
+        let stream = streams.get(&key).copied();
         for entry in entries {
             let Value::Array(entry) = entry else { return None };
             let [Value::BulkString(id), Value::Array(fields)] =
@@ -262,10 +263,11 @@ fn read_streams(answer: Value, mut visit: impl FnMut(&[u8], &[u8], Vec<u8>)) -> 
             // A field and its value, or an entry of somebody else.
             let body = fields.into_iter().nth(1);
             let Some(Value::BulkString(body)) = body else { continue };
-            visit(&key, &id, body);
+            let (Some(stream), Some(id)) = (stream, id_of(&id)) else { continue };
+            read.push(Read { stream, id, body });
         }
     }
-    Some(())
+    Some(read)
 }
 
 fn id_of(text: &[u8]) -> Option<EntryId> {
