@@ -203,9 +203,9 @@ impl<C: Carrier> NodeReader<C> {
         }
         let said = if let Found::Said(said) = found { Some(said) } else { None };
         if !is_loaded {
-            // By the clock of another machine: what is taken for alive is so for a while at
-            // most.
-            let is_recent = unix_ms().saturating_sub(sent_ms) < CUT_OFF.as_millis() as u64;
+            // What is taken for alive is so for a while at most.
+            let now = ticks.now().unwrap_or_else(unix_ms);
+            let is_recent = now.saturating_sub(sent_ms) < CUT_OFF.as_millis() as u64;
             claims.note(node, is_recent, said.map(|said| (serial, said)));
             return;
         }

@@ -91,7 +91,8 @@ impl<C: Carrier> NodeWriter<C> {
         cursors.resize(streams, Default::default());
         let ticket_key = self.node.tickets.key();
         let known = Known { term, cursors, ticket_key };
-        let opened = self.node.carrier.open(&known, before).await?;
+        let mut opened = self.node.carrier.open(&known, before).await?;
+        self.ask_for_time(&mut opened.appender).await?;
         if let Some(begin) = self.begin.take() {
             // The reader is there as long as the node.
             let _ = begin.send(Begun::of(&opened));
