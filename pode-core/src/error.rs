@@ -2,6 +2,7 @@
 
 use crate::frame::CloseError;
 use crate::latest_by::MAX_KEY_BYTES;
+use crate::presence::MAX_INFO_BYTES;
 
 /// Why a payload could not be sent.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +32,33 @@ pub enum SendError {
         path: &'static str,
         /// How many bytes it has.
         bytes: usize,
+    },
+
+    /// The signal isn't declared with `presence`.
+    #[error("nobody is told who is present at signal `{path}`: declare it with `presence: 200`")]
+    NoPresence {
+        /// The path of the signal.
+        path: &'static str,
+    },
+
+    /// What is told of a client that is present is too long.
+    #[error(
+        "what is told of a client at signal `{path}` has {bytes} bytes, more than {MAX_INFO_BYTES}"
+    )]
+    Info {
+        /// The path of the signal.
+        path: &'static str,
+        /// How many bytes it has.
+        bytes: usize,
+    },
+
+    /// What is told of a client that is present isn't of the type that is asked for.
+    #[error("what is told of a client at signal `{path}` is of another type")]
+    Present {
+        /// The path of the signal.
+        path: &'static str,
+        /// The error from serde.
+        source: serde_json::Error,
     },
 
     /// The signal's channel had no capacity in time: the server delivers more

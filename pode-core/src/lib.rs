@@ -6,7 +6,7 @@
 //!
 //! - [`Address`], [`Host`], [`Method`], [`Network`], [`Origin`], [`Protocol`],
 //!   [`RedisUrl`], [`RoutePath`], [`SignalPath`], [`StateName`], [`UpstreamName`],
-//!   [`UpstreamUrl`], [`backplane`] and [`interval`] are the words of a
+//!   [`UpstreamUrl`], [`backplane`], [`presence`] and [`interval`] are the words of a
 //!   declaration, and so is `cron` (feature `cron`).
 //! - [`SignalFamily`] is many signal paths in one declaration, [`level`] is how
 //!   widely a signal may be sent, and [`ClientId`] identifies a client.
@@ -37,6 +37,7 @@ pub mod method;
 pub mod network;
 pub mod origin;
 pub mod pem;
+pub mod presence;
 pub mod protocol;
 pub mod redis_url;
 pub mod route_path;

@@ -21,13 +21,15 @@
 //!
 //! `receiver` takes messages out of a channel, `numbering` numbers them, `hand_over`
 //! does so for two processes, `carried` for any number of them, each channel in its
-//! `role`, and [`log`](Log) keeps them, each at its [`Position`].
+//! `role`, and [`log`](Log) keeps them, each at its [`Position`]. [`presence`](Presence)
+//! is who is there.
 
 mod carried;
 mod hand_over;
 mod log;
 mod numbering;
 mod position;
+mod presence;
 mod receiver;
 mod role;
 
@@ -44,6 +46,7 @@ pub use self::log::{
 };
 pub use self::numbering::SharedLog;
 pub use self::position::{Position, PositionError};
+pub use self::presence::{Presence, PresenceChange, PresenceNews, Present, Stay};
 use self::receiver::Shared;
 pub use self::receiver::{Receiver, ReceiverSource};
 pub use self::role::{Arrival, BACKLOG, Notice};
@@ -58,6 +61,12 @@ pub trait Parcel: Clone + Send + 'static {
     /// Returns the message that a log keeps; `None` for what is no message, and
     /// gets no number.
     fn log_entry(&self) -> Option<LogEntry<'_, Self::Audience>>;
+
+    /// Returns the change of who is present, if it is one: that has a number as a message
+    /// has, but isn't kept.
+    fn presence_change(&self) -> Option<&PresenceChange> {
+        None
+    }
 }
 
 impl Parcel for Message {

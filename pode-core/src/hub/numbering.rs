@@ -43,8 +43,9 @@ impl<T: Parcel> std::fmt::Debug for SharedLog<T> {
 }
 
 impl<T: Parcel> Numbered<T> {
-    /// Puts something into the channel. A message gets the next number, which is
-    /// returned, and is kept; if it fails, no number is taken.
+    /// Puts something into the channel. A message, or a change of who is present, gets the
+    /// next number, which is returned, and is kept, or changes the table; if it fails, no
+    /// number is taken.
     pub(super) fn put(
         &mut self,
         permit: Permit<'_, T>,
@@ -52,10 +53,14 @@ impl<T: Parcel> Numbered<T> {
         now: impl FnOnce() -> u32,
     ) -> Result<u64, SendError> {
         let number = self.log.position().number;
-        let entry = parcel.log_entry();
-        permit.put(parcel.clone(), number + u64::from(entry.is_some()))?;
+        let (entry, change) = (parcel.log_entry(), parcel.presence_change());
+        let has_number = entry.is_some() || change.is_some();
+        permit.put(parcel.clone(), number + u64::from(has_number))?;
         if let Some(entry) = entry {
             self.log.push(entry, now());
+        }
+        if let Some(change) = change {
+            self.log.change_presence(change);
         }
         Ok(number)
     }

@@ -4,7 +4,8 @@
 //! A client that isn't live is a number into the log. What is kept is kept once, for
 //! each [`path`], whoever may need it: in a [`ring`], or if it has a key, in the
 //! [`state`] of which messages with the same key replace each other. [`read`] finds in it
-//! what a client gets, and what is missing.
+//! what a client gets, and what is missing. Who is [present](Presence) stands beside it,
+//! under the same lock.
 
 #[cfg(test)]
 mod key_tests;
@@ -23,7 +24,7 @@ use std::sync::Arc;
 use self::path::PathLog;
 pub use self::read::{Frames, Snapshot, Wanted};
 pub use self::stored::Stored;
-use super::Position;
+use super::{Position, Presence, PresenceChange};
 
 /// How many messages of a path are kept while there is room, even if fewer are
 /// promised: as many as would wait for a slow client without a log.
@@ -107,6 +108,8 @@ pub struct Log<A> {
     forgotten_to: u64,
     /// Below this number, messages are missing that were never here.
     lacking_to: u64,
+    /// Who is present, at this position.
+    presence: Presence,
 }
 
 /// What may be dropped, in this order; of the last two, whatever is older.
@@ -172,6 +175,7 @@ impl<A: Weigh> Log<A> {
             bytes: 0,
             forgotten_to: position.number,
             lacking_to: 0,
+            presence: Presence::default(),
         }
     }
 
@@ -280,17 +284,34 @@ impl<A: Weigh> Log<A> {
         self.expire(now);
     }
 
+    /// Gives a change of who is present the next number.
+    pub fn change_presence(&mut self, change: &PresenceChange) {
+        self.position.number += 1;
+        self.presence.apply(change);
+    }
+
+    /// Returns who is present.
+    pub fn presence(&self) -> &Presence {
+        &self.presence
+    }
+
+    /// Takes over who is present, change by change, without numbers.
+    pub fn load_presence(&mut self, change: &PresenceChange) {
+        self.presence.apply(change);
+    }
+
     /// Continues at a higher number: those between are no messages.
     pub fn skip_to(&mut self, number: u64) {
         self.position.number = self.position.number.max(number);
     }
 
-    /// Forgets everything, and continues at this number, if it is higher.
+    /// Forgets all messages, and continues at this number, if it is higher.
     pub fn lose_to(&mut self, number: u64) {
         self.skip_to(number);
-        let Log { earlier, bounds, declared, .. } = self;
-        let (declared, bounds, earlier) = (*declared, *bounds, std::mem::take(earlier));
-        *self = Log { declared, earlier, ..Log::new(self.position, bounds) };
+        let Log { earlier, bounds, declared, presence, .. } = self;
+        let (declared, bounds) = (*declared, *bounds);
+        let (earlier, presence) = (std::mem::take(earlier), std::mem::take(presence));
+        *self = Log { declared, earlier, presence, ..Log::new(self.position, bounds) };
     }
 
     /// Drops messages that are too old.
