@@ -90,6 +90,46 @@ keywords! {
     /// # let _ = (market(), PRICE);
     /// ```
     ///
+    /// With `presence`, clients that speak `pode.v1` are told who is at their path: who is
+    /// there when they come, and then who comes and who goes, in the order of the messages.
+    /// `on connect` says what is told of a client, as JSON of at most 1,024 bytes; a client
+    /// for which it doesn't isn't listed. `event.client().present(&…)` changes it later.
+    ///
+    /// ```
+    /// # use pode::prelude::*;
+    /// #[derive(Serialize, Deserialize)]
+    /// struct Person {
+    ///     name: String,
+    /// }
+    ///
+    /// pode_server! {
+    ///     server house;
+    ///     endpoint ws 8090;
+    ///     signal ROOM: String = "/rooms/:room" (room: u16) { presence: 200 };
+    ///     on connect ROOM => enter;
+    /// }
+    ///
+    /// async fn enter(event: ConnectEvent<String>, _room: u16) -> Result<(), EventError> {
+    ///     let person: Person = event.read_query()?;
+    ///     event.present(&person)
+    /// }
+    ///
+    /// fn who_is_there(signals: &Signals, room: u16) -> Result<Vec<Person>, SendError> {
+    ///     let present = signals.clients(ROOM.at(&room)).present()?;
+    ///     Ok(present.into_iter().map(|(_id, person)| person).collect())
+    /// }
+    /// # let _ = (house(), who_is_there);
+    /// ```
+    ///
+    /// | option | |
+    /// |---|---|
+    /// | `presence` | of how many at a path each is told; of more, only how many they are, at most once a second. 0, the default, means that nobody is told |
+    /// | `presence_grace` | for how long a client that was cut off is present; `15s` by default. Who comes back by its ticket of `pode.v1`, or under an id that `on connect` sets, has never left. Who closes its connection by itself (1000, or without a code), who is closed for good, and who can't come back leaves at once |
+    ///
+    /// Nobody leaves by a [`hand_over`](server). Who is present takes no room in the history;
+    /// but messages have numbers. Others are told the ids of clients: where a route trusts an
+    /// id, let the server sign ids (`client_ids`).
+    ///
     /// The server pings every client each 25 seconds, unless the signal sets
     /// another interval (`heartbeat: 10s`). Browsers answer by themselves. A
     /// client that shows no sign of life until the next ping is disconnected.

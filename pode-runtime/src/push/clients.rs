@@ -9,6 +9,7 @@ use pode_core::Message;
 use pode_core::frame::Close;
 use pode_core::hub::Position;
 use pode_core::{ClientId, SendError, SignalTarget};
+use serde::de::DeserializeOwned;
 use tokio::sync::oneshot;
 
 use crate::net::connection_limit::SharedPermit;
@@ -55,6 +56,31 @@ impl Clients {
     /// declare the signal.
     pub async fn list(&self) -> Result<Vec<ClientId>, SendError> {
         Ok(ids(self.find(Recipients::Everyone).await?))
+    }
+
+    /// Returns who is present (`presence`), in the order of their ids, with what `on connect`
+    /// said of them; clients of other nodes and processes of the server among them.
+    ///
+    /// That is so at this moment, whatever clients have been told yet. Who was cut off is
+    /// present for the signal's `presence_grace`.
+    ///
+    /// # Errors
+    ///
+    /// The signal isn't declared with `presence`, or by this server; or what was said of a
+    /// client is no `T`.
+    pub fn present<T: DeserializeOwned>(&self) -> Result<Vec<(ClientId, T)>, SendError> {
+        let path = self.signal;
+        let channel = self.signals.channel(path, self.path.as_deref())?;
+        let (Some(log), Some(_)) = (channel.log(), self.signals.presence_grace(path)) else {
+            return Err(SendError::NoPresence { path });
+        };
+        let present = log.with(|log| {
+            let present = log.presence().at(&self.path);
+            Vec::from_iter(present.map(|(id, present)| (id.clone(), present.info.clone())))
+        });
+        let read = |(id, info): (ClientId, Arc<str>)| Ok((id, serde_json::from_str(&info)?));
+        let read = present.into_iter().map(read).collect::<serde_json::Result<_>>();
+        read.map_err(|source| SendError::Present { path, source })
     }
 
     /// Returns the ids of a group's members, in no particular order.

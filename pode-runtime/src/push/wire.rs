@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use pode_core::frame::{Close, Header, Opcode};
-use pode_core::hub::LogEntry;
+use pode_core::hub::{LogEntry, PresenceChange, Stay};
 use pode_core::{ClientId, Message};
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +20,16 @@ pub(crate) enum WireEnvelope {
     Join { who: WireAudience, group: String },
     Leave { who: WireAudience, group: String },
     Close { who: WireAudience, code: u16, reason: String },
+    Presence(WirePresence),
+}
+
+/// A change of who is present. The first number of a stay is its process.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum WirePresence {
+    Join { path: Option<String>, id: ClientId, info: String, stay: (u64, u64) },
+    Leave { path: Option<String>, id: ClientId, stay: (u64, u64) },
+    Only { node: u64 },
 }
 
 /// What a key has from now on.
@@ -101,6 +111,7 @@ pub(crate) fn pack(envelope: &Envelope) -> io::Result<(WireEnvelope, &[u8])> {
                     code: close.code().unwrap_or_default(),
                     reason: close.reason().to_owned(),
                 },
+                Command::Presence(change) => WireEnvelope::Presence(change.into()),
                 other => {
                     return Err(io::Error::other(format!("{other:?} is for this process alone")));
                 }
@@ -139,7 +150,46 @@ pub(crate) fn unpack(what: WireEnvelope, payload: &[u8]) -> io::Result<Envelope>
             let close = Close::own(code, reason).map_err(|error| unsound(error.into()))?;
             command(Command::Close(who.into(), close))
         }
+        WireEnvelope::Presence(change) => command(Command::Presence(change.into())),
     })
+}
+
+impl From<&PresenceChange> for WirePresence {
+    fn from(change: &PresenceChange) -> WirePresence {
+        let text = |path: &Option<Arc<str>>| path.as_ref().map(ToString::to_string);
+        match change {
+            PresenceChange::Join { path, id, info, stay } => WirePresence::Join {
+                path: text(path),
+                id: id.clone(),
+                info: info.to_string(),
+                stay: (stay.node, stay.number),
+            },
+            PresenceChange::Leave { path, id, stay } => WirePresence::Leave {
+                path: text(path),
+                id: id.clone(),
+                stay: (stay.node, stay.number),
+            },
+            PresenceChange::Only { node } => WirePresence::Only { node: *node },
+        }
+    }
+}
+
+impl From<WirePresence> for PresenceChange {
+    fn from(change: WirePresence) -> PresenceChange {
+        let stay = |(node, number)| Stay { node, number };
+        match change {
+            WirePresence::Join { path, id, info, stay: of } => PresenceChange::Join {
+                path: path.map(Into::into),
+                id,
+                info: info.into(),
+                stay: stay(of),
+            },
+            WirePresence::Leave { path, id, stay: of } => {
+                PresenceChange::Leave { path: path.map(Into::into), id, stay: stay(of) }
+            }
+            WirePresence::Only { node } => PresenceChange::Only { node },
+        }
+    }
 }
 
 impl From<&Audience> for WireAudience {

@@ -95,12 +95,12 @@ bounded!(
 bounded!(RouteOptions { limits } but not { origins });
 bounded!(PublicOptions { cache_age } but not { download, index });
 bounded!(
-    SignalOptions { heartbeat, idle_timeout, history_age }
+    SignalOptions { heartbeat, idle_timeout, history_age, presence_grace }
     but not {
         // The hub limits it.
         capacity_messages,
         on_lag, origins, max_message_bytes, max_frame_bytes, messages_per_second, max_clients,
-        max_clients_per_address, rebroadcast, history_messages, history_bytes, replay
+        max_clients_per_address, rebroadcast, history_messages, history_bytes, replay, presence
     }
     first |options| {
         options.heartbeat = in_seconds(options.heartbeat);
@@ -185,6 +185,8 @@ mod tests {
             history_age: length,
             history_bytes: 0,
             replay: Default::default(),
+            presence: 0,
+            presence_grace: length,
             heartbeat: length,
             origins: Default::default(),
             max_message_bytes: 0,
@@ -269,7 +271,7 @@ mod tests {
         let declared = declare(Duration::MAX);
         let shown = shown(&declared);
         assert!(!shown.contains(&format!("{:?}", Duration::MAX)), "{shown}");
-        // All durations are there: 5 of limits at three places, and 13 more.
-        assert_eq!(shown.matches(&format!("{LONGEST:?}")).count(), 3 * 5 + 13, "{shown}");
+        // All durations are there: 5 of limits at three places, and 14 more.
+        assert_eq!(shown.matches(&format!("{LONGEST:?}")).count(), 3 * 5 + 14, "{shown}");
     }
 }

@@ -96,7 +96,8 @@ impl Declared {
         if is_carried {
             hub.channels().for_each(Channel::be_carried);
         }
-        let signals = Signals::new(hub, self.options.send_timeout);
+        let presence_graces = Signal::presence_graces(&self.signals);
+        let signals = Signals::with_presence(hub, self.options.send_timeout, presence_graces);
         Server { declared: self, signals, receivers }
     }
 }

@@ -23,6 +23,7 @@ use crate::app::event::{
     CLIENT_ID, ClientInfo, ConnectDecision, ConnectRequest, RequestHead, SignalClient,
     offered_protocols,
 };
+use crate::app::presence::Attendance;
 use crate::app::sequences::{Heard, Hold, SequenceId};
 use crate::app::tickets::Ticket;
 use crate::app::uncancelled::Uncancelled;
@@ -254,7 +255,8 @@ impl SignalRoute {
 
         let proof = request.signed_id();
         // A clone of the event may still exist: calls on it come too late.
-        let ConnectDecision { id, groups, greeting, state, protocol } = request.decision().take();
+        let ConnectDecision { id, groups, greeting, state, protocol, info } =
+            request.decision().take();
         let ticket = ticket.filter(|ticket| ticket.id == id);
         if let (None, Some(full)) = (&ticket, full) {
             // It takes no other's place.
@@ -310,12 +312,25 @@ impl SignalRoute {
             let sequence = numbers.as_ref().map(|numbers| numbers.hold.id).unwrap_or_default();
             let ticket = Ticket { id: id.clone(), is_set, sequence };
             let ticket = context.tickets.give_out(&ticket, &request.holder(), SystemTime::now());
-            let members = hello(&proof, ticket, numbers.as_ref(), offered.is_some(), options);
+            let mut members = hello(&proof, ticket, numbers.as_ref(), offered.is_some(), options);
+            if options.presence > 0 {
+                members += &format!(r#","me":{}"#, Value::from(id.to_string()));
+            }
             Hello { members, sequence: numbers.as_ref().map(|numbers| numbers.hold.id.bytes()) }
         });
         let hold = numbers.map(|numbers| numbers.hold);
         let mut permit = permit;
-        let session = handlers.needs_session().then(|| {
+        // What a client that clients are told of does later, only handlers of its messages do.
+        let is_told = info.is_some() || options.presence > 0 && handlers.receives();
+        let attendance = is_told.then(|| {
+            let (signals, may_return) = (context.signals.clone(), speaks_v1 || is_set);
+            Arc::new(Attendance::new(signals, signal, path.clone(), id.clone(), may_return))
+        });
+        if let (Some(attendance), Some(info)) = (&attendance, info) {
+            attendance.begin(info).await.map_err(|error| not_admitted(signal, &error))?;
+        }
+        // From here on, it ends the attendance.
+        let session = (handlers.needs_session() || attendance.is_some()).then(|| {
             let info = ClientInfo {
                 id: id.clone(),
                 signal,
@@ -324,6 +339,7 @@ impl SignalRoute {
                 peer,
                 state,
                 context: Arc::clone(&context),
+                attendance,
             };
             let client = SignalClient::new(info);
             let handlers = Arc::clone(handlers);
@@ -345,13 +361,8 @@ impl SignalRoute {
         let Some(arrival) = engine.subscribe(signal, new_subscriber, opening).await else {
             return Err(HandshakeError::Stopping.response());
         };
-        let position = clients.admit(id, arrival, since, hello).await.map_err(|error| {
-            tracing::warn!(signal, %error, "a client can't be admitted");
-            match error {
-                SendError::Full { .. } => HandshakeError::Busy.response(),
-                _ => HandshakeError::Stopping.response(),
-            }
-        })?;
+        let admitted = clients.admit(id, arrival, since, hello).await;
+        let position = admitted.map_err(|error| not_admitted(signal, &error))?;
         if let Some(position) = position.and_then(|position| header(&position.to_string())) {
             response.headers_mut().insert(POSITION, position);
         }
@@ -374,6 +385,15 @@ impl SignalRoute {
                 sentence(StatusCode::INTERNAL_SERVER_ERROR, text)
             }
         })
+    }
+}
+
+/// Returns the refusal of a client that the engine doesn't take in time.
+fn not_admitted(signal: &str, error: &SendError) -> Response<Bytes> {
+    tracing::warn!(signal, %error, "a client can't be admitted");
+    match error {
+        SendError::Full { .. } => HandshakeError::Busy.response(),
+        _ => HandshakeError::Stopping.response(),
     }
 }
 

@@ -14,7 +14,9 @@ pub(crate) mod session;
 mod tests;
 
 use std::any::Any;
+use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use pode_core::frame::AcceptPolicy;
 use pode_core::hub::{Hub, Log, LogBounds, Position};
@@ -69,7 +71,15 @@ impl Signal {
         let history = (self.options.history_messages > 0).then_some(replay);
         let mut policy = SubscriberPolicy::new(on_lag, heartbeat, idle_timeout, incoming, history);
         policy.has_keys = self.has_keys;
+        policy.presence = self.options.presence;
         policy
+    }
+
+    /// Returns for how long clients of signals are present after their connections have
+    /// ended, where they are present at all.
+    pub(crate) fn presence_graces(signals: &[Signal]) -> HashMap<&'static str, Duration> {
+        let with_presence = signals.iter().filter(|signal| signal.options.presence > 0);
+        with_presence.map(|signal| (signal.path, signal.options.presence_grace)).collect()
     }
 
     /// Makes the channels of signals, and their receivers.
@@ -82,9 +92,10 @@ impl Signal {
             let messages = *history_messages;
             let age = (!history_age.is_zero()).then_some(history_age.as_secs() as u32);
             let bounds = LogBounds { messages, age, bytes: options.history_bytes };
+            let has_numbers = hands_over || messages > 0 || options.presence > 0;
             let channels = if read.is_some() { FAMILY_CHANNELS } else { 1 };
             (0..channels).map(move |_| {
-                let log = (hands_over || messages > 0)
+                let log = has_numbers
                     .then(|| Log::new(Position { epoch: random_epoch(), number: 0 }, bounds));
                 (*path, *capacity_messages, log)
             })

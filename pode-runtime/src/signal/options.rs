@@ -51,6 +51,18 @@ pub struct SignalOptions {
     /// value: `{ history_messages: 50, replay: Messages(20) }`.
     pub replay: Replay,
 
+    /// Of how many clients that are present at a path each is told to those of `pode.v1`;
+    /// above that, only how many they are. 0 by default: nobody is. Present is for whom
+    /// `on connect` calls [`event.present`](crate::event::ConnectEvent::present). With it,
+    /// messages have numbers.
+    pub presence: usize,
+
+    /// For how long a client whose connection has ended is present, if it may come back
+    /// under its id: by a ticket of `pode.v1`, or since `on connect` has set that; 15
+    /// seconds by default. Who closes its connection by itself (1000, or without a code),
+    /// or is closed for good, leaves at once.
+    pub presence_grace: Duration,
+
     /// How often the server pings a client, in whole seconds, rounded up; 25
     /// seconds by default. A client that shows no liveness until the next ping is
     /// dropped. Anything that it sends counts, and so does taking queued data.
@@ -122,6 +134,8 @@ impl Default for SignalOptions {
             history_age: Duration::ZERO,
             history_bytes: 8 << 20,
             replay: Replay::default(),
+            presence: 0,
+            presence_grace: Duration::from_secs(15),
             heartbeat: Duration::from_secs(25),
             origins: Origins::default(),
             max_message_bytes: 64 << 10,

@@ -147,6 +147,20 @@ impl Wrapped<'_> {
     }
 }
 
+/// Whether a client comes back by itself after such an end, and isn't back already:
+/// docs/protocol.md, Close codes.
+fn comes_back(end: DisconnectReason) -> bool {
+    match end {
+        DisconnectReason::ByClient { code } => code.is_some_and(|code| code != 1000),
+        DisconnectReason::ByServer { code } | DisconnectReason::Error { code } => match code {
+            4408 | 4425 | 4429 => true,
+            1000 | 1002 | 1003 | 1007..=1009 | 4001 | 4400..=4499 => false,
+            _ => true,
+        },
+        _ => true,
+    }
+}
+
 fn has_stopped(error: &BoxError) -> bool {
     matches!(error.downcast_ref(), Some(SendError::Stopped { .. }))
 }
@@ -311,6 +325,9 @@ impl Session for ClientSession {
         waiting: Vec<Incoming>,
     ) {
         self.has_left = true;
+        if let Some(attendance) = self.client.attendance() {
+            Arc::clone(attendance).end(comes_back(end));
+        }
         let is_all_handled = waiting.is_empty();
         let handled = self.handle_all(waiting);
         let hold = self.hold.take().map(|hold| Held { hold, client: self.client.clone() });

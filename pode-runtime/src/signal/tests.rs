@@ -122,6 +122,7 @@ impl Process {
             peer: None,
             state: None,
             context: Arc::clone(&self.context),
+            attendance: None,
         };
         let handlers = Arc::clone(&self.handlers);
         let client = SignalClient::new(info);

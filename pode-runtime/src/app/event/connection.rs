@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use http::header::SEC_WEBSOCKET_PROTOCOL;
-use pode_core::{ClientId, Message, Parameters, Payload};
+use pode_core::{ClientId, Message, Parameters, Payload, SendError};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::SignalClient;
@@ -14,8 +15,10 @@ use super::head::{RequestHead, request_methods};
 use super::signal::{ClientState, parameters};
 use crate::app::client_ids::Holder;
 use crate::app::context::Context;
+use crate::app::presence::info_of;
 use crate::base::debug_form::debug_form;
 use crate::base::error::EventError;
+use crate::base::log::ration::rationed;
 use crate::http::decode::fields;
 use crate::http::header::texts;
 use crate::push::engine::Groups;
@@ -78,13 +81,15 @@ pub(crate) struct ConnectDecision {
     pub(crate) greeting: Vec<Message>,
     pub(crate) state: Option<ClientState>,
     pub(crate) protocol: Option<String>,
+    /// What others are told of the client, as JSON.
+    pub(crate) info: Option<Arc<str>>,
 }
 
 impl ConnectDecision {
     /// Begins with nothing but the id.
     pub(crate) fn of(id: ClientId) -> ConnectDecision {
         let (groups, greeting) = (Groups::default(), Vec::new());
-        ConnectDecision { id, groups, greeting, state: None, protocol: None }
+        ConnectDecision { id, groups, greeting, state: None, protocol: None, info: None }
     }
 
     /// Takes the decision; the id stays.
@@ -196,6 +201,30 @@ impl<Out> ConnectEvent<Out> {
         let message = payload.encode();
         let message = message.map_err(|error| EventError::new(500, error.to_string()))?;
         self.request.decision().greeting.push(message);
+        Ok(())
+    }
+
+    /// Has the client be present at its path, where the signal is declared with
+    /// `presence`: others that speak `pode.v1` are told its id and this of it, as JSON of
+    /// at most 1,024 bytes, when it comes; and when it has gone. Of several calls, the last
+    /// counts; [`SignalClient::present`] changes what is told later.
+    ///
+    /// Whoever speaks `pode.v1` is so told the ids of others: where a route trusts an id,
+    /// the server signs ids (`client_ids`).
+    ///
+    /// # Errors
+    ///
+    /// An error of status 400 if it is longer; of status 500 if the signal is declared
+    /// without `presence`, which the log says, or if it has no JSON form.
+    pub fn present<T: Serialize + ?Sized>(&self, info: &T) -> Result<(), EventError> {
+        let signal = self.request.signal;
+        let info = info_of(&self.request.context.signals, signal, info);
+        let info = info.map_err(|error| {
+            let status = if let SendError::Info { .. } = error { 400 } else { 500 };
+            rationed!(error, signal, "a client can't be present: {error}");
+            EventError::new(status, error.to_string())
+        })?;
+        self.request.decision().info = Some(info);
         Ok(())
     }
 

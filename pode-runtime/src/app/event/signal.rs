@@ -8,9 +8,11 @@ use std::sync::Arc;
 
 use pode_core::level::Addressed;
 use pode_core::{ClientId, Message, Parameters, Payload, SendError};
+use serde::Serialize;
 use tokio_util::task::TaskTracker;
 
 use crate::app::context::Context;
+use crate::app::presence::Attendance;
 use crate::base::debug_form::debug_form;
 use crate::base::error::EventError;
 use crate::base::log::ration::rationed;
@@ -111,6 +113,8 @@ pub(crate) struct ClientInfo {
     /// The value that the connect handler set.
     pub(crate) state: Option<ClientState>,
     pub(crate) context: Arc<Context>,
+    /// Present where others may be told of the client.
+    pub(crate) attendance: Option<Arc<Attendance>>,
 }
 
 /// What the connect handler set for a client.
@@ -169,6 +173,22 @@ impl SignalClient {
         })
     }
 
+    /// Changes what others are told of the client, or has it be present from now on, where
+    /// the signal is declared with `presence`; see
+    /// [`ConnectEvent::present`](super::ConnectEvent::present). Of a client that has gone,
+    /// nothing is told.
+    ///
+    /// # Errors
+    ///
+    /// The signal is declared without `presence`, or this has no JSON form or more than
+    /// 1,024 bytes; else as for [`Clients::join_group`].
+    pub async fn present<T: Serialize + ?Sized>(&self, info: &T) -> Result<(), SendError> {
+        match &self.info.attendance {
+            Some(attendance) => attendance.tell(info).await,
+            None => Err(SendError::NoPresence { path: self.signal() }),
+        }
+    }
+
     /// Adds the client to a group: it gets the messages that are sent there
     /// from now on.
     ///
@@ -218,6 +238,10 @@ impl SignalClient {
     /// Returns the values of its path's parameters.
     pub(crate) fn parameters<P: Parameters>(&self) -> Option<P> {
         parameters(self.info.parameters.as_ref())
+    }
+
+    pub(crate) fn attendance(&self) -> Option<&Arc<Attendance>> {
+        self.info.attendance.as_ref()
     }
 
     pub(crate) fn client_tasks(&self) -> &TaskTracker {

@@ -7,11 +7,13 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use pode_core::hub::{Frames, LogGap, SharedLog, Snapshot, Stored, Wanted};
 
 use super::envelope::{Audience, Envelope};
 use super::form::{Form, Sent};
 use super::policy::OnLag;
+use super::present_clients::PresentClients;
 use super::subscriber::{MAX_GROUPS, Subscriber};
 
 /// A client's place in the log.
@@ -48,6 +50,7 @@ pub(super) struct LogReader<'shard> {
     pub(super) on_lag: OnLag,
     /// Whether messages have keys.
     pub(super) has_keys: bool,
+    pub(super) present: Option<&'shard mut PresentClients>,
     pub(super) read: &'shard mut Read,
 }
 
@@ -149,6 +152,11 @@ impl LogReader<'_> {
         log.with(|log| {
             (log.newest_values(&client.path, self.live, usize::MAX), log.position().number)
         })
+    }
+
+    /// Returns what tells a client who is present, where clients are told.
+    pub(super) fn here(&mut self, client: &Subscriber) -> Option<Bytes> {
+        Some(self.present.as_mut()?.here(&client.path))
     }
 
     /// Returns the place of the newest message before where the client gets no more.

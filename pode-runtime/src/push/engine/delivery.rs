@@ -113,6 +113,7 @@ impl Shard {
         match command {
             Command::Join(audience, group) => path.join_group(audience, group),
             Command::Leave(audience, group) => path.leave_group(audience, group),
+            Command::Presence(change) => self.change_presence(number, change).await,
             Command::Find(audience, query) => query.answer(path.find(audience)),
             Command::SharePermit(client, asker) => {
                 let slot = path.select(client).into_iter().next();

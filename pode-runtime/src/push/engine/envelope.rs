@@ -10,7 +10,7 @@ use std::mem;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use pode_core::frame::Close;
-use pode_core::hub::{Arrival, LogEntry, Parcel, Permit, Position, Weigh};
+use pode_core::hub::{Arrival, LogEntry, Parcel, Permit, Position, PresenceChange, Weigh};
 use pode_core::{ClientId, Message, SendError};
 use serde::{Deserialize, Serialize};
 #[cfg(feature = "test")]
@@ -98,6 +98,8 @@ pub(crate) enum Command {
     Leave(Audience, Arc<str>),
     /// Close clients.
     Close(Audience, Close),
+    /// Change who is present, which has a number.
+    Presence(PresenceChange),
     /// Admit a waiting client: the client with this arrival gets the messages
     /// that are sent from here on, and those since its last position, if it
     /// resumes; an earlier client with its id is closed.
@@ -251,6 +253,12 @@ impl Parcel for Envelope {
             Envelope::Keyed(keyed) => Some(keyed.log_entry()),
             Envelope::Command(_) => None,
         }
+    }
+
+    fn presence_change(&self) -> Option<&PresenceChange> {
+        let Envelope::Command(command) = self else { return None };
+        let Command::Presence(change) = &**command else { return None };
+        Some(change)
     }
 }
 

@@ -6,8 +6,9 @@
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
+use pode_core::ClientId;
 use pode_core::frame::{Header, MAX_HEADER_BYTES, Opcode};
-use pode_core::hub::Position;
+use pode_core::hub::{Position, Present};
 use serde_json::{Value, json};
 
 use super::envelope::{Answer, Why};
@@ -259,6 +260,36 @@ pub(super) fn ticket(ticket: &str) -> Bytes {
     text(&[br#"{"ticket":""#, ticket.as_bytes(), br#""}"#])
 }
 
+/// Returns what tells who is present.
+pub(super) fn here<'a>(present: impl Iterator<Item = (&'a ClientId, &'a Present)>) -> Bytes {
+    let mut members = String::new();
+    for (id, Present { info, .. }) in present {
+        let comma = if members.is_empty() { "" } else { "," };
+        members += &format!("{comma}{}:{info}", name(id));
+    }
+    text(&[br#"{"here":{"#, members.as_bytes(), b"}}"])
+}
+
+/// Returns what tells how many are present, where these are too many to be told.
+pub(super) fn count(count: usize) -> Bytes {
+    text(&[format!(r#"{{"here":null,"count":{count}}}"#).as_bytes()])
+}
+
+/// Returns what tells that a client is present, or says something else of itself.
+pub(super) fn join(id: &ClientId, info: &str, number: u64) -> Bytes {
+    text(&[format!(r#"{{"at":{number},"join":{},"info":{info}}}"#, name(id)).as_bytes()])
+}
+
+/// Returns what tells that a client is no longer present.
+pub(super) fn leave(id: &ClientId, number: u64) -> Bytes {
+    text(&[format!(r#"{{"at":{number},"leave":{}}}"#, name(id)).as_bytes()])
+}
+
+/// Returns an id as text of JSON.
+fn name(id: &ClientId) -> Value {
+    id.to_string().into()
+}
+
 fn text(parts: &[&[u8]]) -> Bytes {
     let mut bytes = Vec::new();
     write_text(parts, &mut bytes);
@@ -358,6 +389,8 @@ mod tests {
     #[test]
     fn what_is_told_of_positions_is_json() {
         let at = Some(Position { epoch: 255, number: 12 });
+        let (ada, bob) = ("a\"da".parse().unwrap(), "bob".parse().unwrap());
+        let present = Present { info: r#"{"name":"Ada"}"#.into(), stays: Vec::new() };
         for (frame, expected) in [
             (
                 hello(at, Some(false), r#""id":"ada""#),
@@ -380,6 +413,15 @@ mod tests {
             #[cfg(feature = "redis")]
             (epoch(255, 7), r#"{"at":7,"epoch":"00000000000000ff"}"#),
             (reset(7), r#"{"reset":7}"#),
+            (here([(&ada, &present)].into_iter()), r#"{"here":{"a\"da":{"name":"Ada"}}}"#),
+            (
+                here([(&ada, &present), (&bob, &present)].into_iter()),
+                r#"{"here":{"a\"da":{"name":"Ada"},"bob":{"name":"Ada"}}}"#,
+            ),
+            (here([].into_iter()), r#"{"here":{}}"#),
+            (count(250), r#"{"here":null,"count":250}"#),
+            (join(&ada, "7", 3), r#"{"join":"a\"da","info":7,"at":3}"#),
+            (leave(&ada, 4), r#"{"leave":"a\"da","at":4}"#),
             (beacon(Some(7)), r#"{"at":7}"#),
             (beacon(None), "{}"),
             (acknowledgement(18), r#"{"ack":18}"#),

@@ -7,7 +7,8 @@
 //! is a message, an audience for it, or a command. [closing] is how a shard closes
 //! clients. [recovery] replaces a shard that panics; one that a worker keeps while it
 //! blocks is [helped].
-//! `renumbering` tells clients of the numbers of a carrier.
+//! `renumbering` tells clients of the numbers of a carrier, `presence` who is there,
+//! as [present_clients] are known.
 //!
 //! A client gets messages in its [form]. It is a [socket], a [send_queue] while the socket takes nothing, a place in
 //! its path's log while it is [behind], a decoder, and a [subscriber]: its id, groups
@@ -30,6 +31,8 @@ mod helped;
 mod inbox;
 mod path;
 mod policy;
+mod presence;
+mod present_clients;
 mod readiness;
 mod ready_list;
 mod recovery;

@@ -16,6 +16,7 @@ use super::client::Client;
 use super::envelope::{Audience, Command, Content, Envelope, Found, Hello, Why};
 use super::form::{self, Batch};
 use super::policy::SubscriberPolicy;
+use super::present_clients::PresentClients;
 use super::shrink::shrink;
 use super::slots::Slots;
 use super::subscriber::Subscriber;
@@ -135,6 +136,8 @@ pub(super) struct Path {
     waiting: HashMap<u64, u32>,
     /// Finds the admitted clients.
     pub(super) index: SubscriberIndex,
+    /// Absent until a client comes that is told who is present.
+    pub(super) present: Option<Box<PresentClients>>,
 }
 
 /// What a client is told of its own messages, behind what is on its way to it: replies
@@ -180,6 +183,7 @@ impl Path {
             answers: VecDeque::new(),
             waiting: HashMap::new(),
             index: SubscriberIndex::default(),
+            present: None,
         }
     }
 
@@ -295,11 +299,16 @@ impl Path {
                 false => form::gap(Some((since.number, from)), why),
             });
             client.say_hello([hello].into_iter().chain(missing));
+            if self.policy.presence > 0 {
+                let present = || Box::new(PresentClients::of(log, self.policy.presence));
+                self.present.get_or_insert_with(present);
+            }
         }
         if from < self.live {
             client.fall_behind(Behind::new(from, hello.is_some(), snapshot));
         } else if hello.is_some() {
-            client.tell_live(self.live);
+            let here = self.present.as_mut().map(|it| it.here(&client.subscriber.path));
+            client.tell_live(here, self.live);
         }
         Ok(())
     }
@@ -310,6 +319,9 @@ impl Path {
         self.waiting.remove(&client.subscriber.arrival);
         shrink!(self.waiting);
         self.index.leave(slot, &client.subscriber, &self.clients);
+        if self.clients.first_from(0).is_none() {
+            self.present = None;
+        }
         end(client, self.name, &self.placement);
         true
     }

@@ -21,6 +21,8 @@ pub(crate) struct SubscriberPolicy {
     pub(super) replay: Replay,
     /// Whether messages have keys.
     pub(crate) has_keys: bool,
+    /// Of how many that are present at a path each is told; 0 if nobody is.
+    pub(crate) presence: usize,
 }
 
 /// Which of the kept messages a new client gets before those that are sent from
@@ -70,8 +72,16 @@ impl SubscriberPolicy {
         let limits = QueueLimits { on_lag, ..QueueLimits::default() };
         let heartbeat = NonZero::new(heartbeat.as_secs() as u32);
         let (has_history, replay) = (history.is_some(), history.unwrap_or_default());
-        let has_keys = false;
-        SubscriberPolicy { limits, heartbeat, accepts, idle_timeout, has_history, replay, has_keys }
+        SubscriberPolicy {
+            limits,
+            heartbeat,
+            accepts,
+            idle_timeout,
+            has_history,
+            replay,
+            has_keys: false,
+            presence: 0,
+        }
     }
 }
 

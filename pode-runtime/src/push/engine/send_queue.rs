@@ -19,7 +19,7 @@ pub(super) struct SendQueue {
     /// The rest of a partly written frame, which must come first.
     pub(super) begun: Bytes,
     /// Greetings, which come before all messages and must not be missed.
-    preface: VecDeque<Bytes>,
+    pub(super) preface: VecDeque<Bytes>,
     /// The next ping isn't read while a pong waits.
     pub(super) pong: Option<Bytes>,
     pub(super) ping: Option<Bytes>,
@@ -29,6 +29,9 @@ pub(super) struct SendQueue {
     /// Where the client is in the log, if it isn't live. Then messages come from
     /// there.
     pub(super) behind: Option<Behind>,
+    /// Whether who is present has changed since something waits: all of it is told behind
+    /// the messages.
+    pub(super) here_is_due: bool,
     /// Tells which of its messages are handled; comes behind the messages that wait.
     pub(super) acknowledgement: Option<Bytes>,
     /// The frame that comes behind all others: the close frame, or before that the
@@ -47,10 +50,10 @@ impl SendQueue {
             && self.due_last().next().is_none()
     }
 
-    /// Returns the last frames, once nothing of the log comes before them.
+    /// Returns the last frames, once nothing else comes before them.
     fn due_last(&self) -> impl Iterator<Item = &Bytes> {
         let last = self.acknowledgement.iter().chain(&self.last);
-        last.filter(|_| self.behind.is_none())
+        last.filter(|_| self.behind.is_none() && !self.here_is_due)
     }
 
     /// Returns how many bytes wait.
@@ -120,7 +123,7 @@ impl SendQueue {
         self.preface = VecDeque::new();
         self.messages = VecDeque::new();
         self.message_bytes = 0;
-        (self.behind, self.acknowledgement) = (None, None);
+        (self.behind, self.here_is_due, self.acknowledgement) = (None, false, None);
     }
 
     /// Returns the bytes to write first, frame by frame.
@@ -172,7 +175,7 @@ impl SendQueue {
             }
             return frame;
         }
-        if self.behind.is_some() {
+        if self.behind.is_some() || self.here_is_due {
             return Bytes::new();
         }
         self.acknowledgement.take().or_else(|| self.last.take()).unwrap_or_default()

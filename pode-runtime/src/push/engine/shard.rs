@@ -298,14 +298,16 @@ impl Shard {
 
     /// Has a client write its queued data and read what came.
     pub(super) fn advance(&mut self, place: SlotId) {
-        let Path { name, clients, policy, log, live, .. } = &mut self.paths[place.path as usize];
+        let Path { name, clients, policy, log, live, present, .. } =
+            &mut self.paths[place.path as usize];
         let Some(client) = clients.get_mut(place.slot) else { return };
         let was_ending = client.is_ending();
         let waker = || self.readiness.waker(Source::Client(place));
         let context = ReceiveContext { path: name, accepts: policy.accepts, waker: &waker };
         let SubscriberPolicy { limits, has_keys, .. } = *policy;
         let (log, live, on_lag) = (log.as_ref(), *live, limits.on_lag);
-        let mut log = LogReader { log, live, on_lag, has_keys, read: &mut self.read };
+        let present = present.as_deref_mut();
+        let mut log = LogReader { log, live, on_lag, has_keys, present, read: &mut self.read };
         match client.advance(&mut self.buffer, &context, &mut log) {
             Progress::Waits => {}
             Progress::Again => self.readiness.again(Source::Client(place)),
@@ -372,6 +374,7 @@ impl Shard {
                 log.with(|log| log.expire(seconds()));
             }
         }
+        self.recount().await;
         self.close_idle(beat).await;
     }
 

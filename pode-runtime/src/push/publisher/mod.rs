@@ -1,22 +1,27 @@
 //! Sending: from a typed payload to the channel of its path.
 //!
-//! `sending` is a send that can still be narrowed to some clients.
+//! `sending` is a send that can still be narrowed to some clients, `presence` changes who
+//! is there.
 
+mod presence;
 mod sending;
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use pode_core::hub::{Arrival, Channel, Hub, Position};
 use pode_core::level::Sendable;
-use pode_core::{KeyedTarget, Message, Payload, SendError, SignalTarget};
+use pode_core::{ClientId, KeyedTarget, Message, Payload, SendError, SignalTarget};
 use serde::Serialize;
 use serde_json::value::RawValue;
+use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
 use self::sending::Target;
 pub use self::sending::{SendFuture, Sending};
-use crate::push::engine::{Audience, Command, Envelope};
+use crate::push::engine::{Audience, Command, Envelope, random_epoch};
 
 /// Sends payloads to the clients of a server; a cheap handle to clone.
 ///
@@ -34,11 +39,35 @@ struct Shared {
     hub: Hub<Envelope>,
     /// How long a send waits for capacity.
     send_timeout: Duration,
+    /// For how long clients that are gone are present, by the paths of their signals.
+    presence_graces: HashMap<&'static str, Duration>,
+    /// This process, among those that have clients who are present.
+    node: u64,
+    /// How many of its clients were present.
+    stays: AtomicU64,
+    /// Those that were cut off, and may come back: notified when they do.
+    away: Mutex<HashMap<Who, Arc<Notify>>>,
 }
 
+/// A client: its signal, its path within a family, and its id.
+pub(crate) type Who = (&'static str, Option<Arc<str>>, ClientId);
+
 impl Signals {
+    /// Without signals at which clients are present.
+    #[cfg(test)]
     pub(crate) fn new(hub: Hub<Envelope>, send_timeout: Duration) -> Signals {
-        Signals { shared: Arc::new(Shared { hub, send_timeout }) }
+        Signals::with_presence(hub, send_timeout, HashMap::new())
+    }
+
+    /// At these signals, clients are present, for so long after their connections have ended.
+    pub(crate) fn with_presence(
+        hub: Hub<Envelope>,
+        send_timeout: Duration,
+        presence_graces: HashMap<&'static str, Duration>,
+    ) -> Signals {
+        let (node, stays, away) = (random_epoch(), AtomicU64::new(0), Mutex::default());
+        let shared = Shared { hub, send_timeout, presence_graces, node, stays, away };
+        Signals { shared: Arc::new(shared) }
     }
 
     pub(crate) fn hub(&self) -> &Hub<Envelope> {

@@ -196,5 +196,6 @@ impl Follower {
     pub(super) async fn recover(self) {
         let channels = self.channels.iter();
         join_all(channels.map(|channel| channel.follow_nobody(random_epoch(), seconds))).await;
+        self.signals.end_other_stays();
     }
 }

@@ -79,6 +79,7 @@ impl Leader {
         };
         sequences.ask(None);
         channels.iter().for_each(Channel::lead_nobody);
+        signals.end_other_stays();
         ended
     }
 }

@@ -146,6 +146,7 @@ impl Predecessor {
                         log.with(|log| log.begin_epoch(random_epoch()));
                     }
                 }
+                signals.end_other_stays();
                 Ok((listener, None))
             }
             Err(source) => {
@@ -201,6 +202,10 @@ async fn take_place(
                     log.skip_to(number);
                     log.push(entry, now.saturating_sub(age));
                 }
+            }
+            (Frame::Present { channel, change }, _) => {
+                let (_, log, _) = logs.get_mut(channel).ok_or(io::ErrorKind::InvalidData)?;
+                log.load_presence(&change.into());
             }
             (Frame::Go, _) => break,
             (Frame::Wait, _) => {}

@@ -19,7 +19,7 @@ use super::wire::{
 use super::{KEPT, socket};
 use crate::base::seconds::seconds;
 use crate::net::listen::HandedSocket;
-use crate::push::wire::pack_entry;
+use crate::push::wire::{WirePresence, pack_entry};
 
 /// How long the newer process may take to get ready.
 const START_TIMEOUT: Duration = Duration::from_secs(120);
@@ -191,6 +191,10 @@ async fn let_go(
             let (what, payload) = pack_entry(&entry);
             let age = now.saturating_sub(sent);
             write(&mut writer, &Frame::Kept { channel, number, age, what }, payload).await?;
+        }
+        for change in log.presence().changes() {
+            let change = WirePresence::from(&change);
+            write(&mut writer, &Frame::Present { channel, change }, b"").await?;
         }
     }
     write(&mut writer, &Frame::Go, b"").await?;

@@ -16,11 +16,11 @@ use tokio::time::timeout;
 
 use crate::app::sequences::{Left, SequenceId};
 use crate::app::tickets::TicketKey;
-use crate::push::wire::WireEnvelope;
+use crate::push::wire::{WireEnvelope, WirePresence};
 
 /// The line that each side sends first. The version counts changes of frames,
 /// and of how the hub spreads the paths of a family.
-const LINE: &[u8; 17] = b"pode hand-over 5\n";
+const LINE: &[u8; 17] = b"pode hand-over 6\n";
 
 /// The start of that line, in any version.
 const LINE_START: &[u8] = b"pode hand-over ";
@@ -62,6 +62,8 @@ pub(super) enum Frame {
     /// Older: a message that it numbered earlier, so many seconds ago; these come in
     /// order.
     Kept { channel: usize, number: u64, age: u32, what: WireEnvelope },
+    /// Older: a client is present.
+    Present { channel: usize, change: WirePresence },
     /// Older: the newer process is to lead.
     Go,
     /// Newer: it leads.

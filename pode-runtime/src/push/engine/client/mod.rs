@@ -230,9 +230,11 @@ impl Client {
         self.send_queue.get_or_insert_default().tell(frame);
     }
 
-    /// Tells the client that it is live from this message on.
-    pub(super) fn tell_live(&mut self, number: u64) {
-        self.send_queue.get_or_insert_default().owe(form::live(number));
+    /// Tells the client who is present, if it is told that, and that it is live from this
+    /// message on.
+    pub(super) fn tell_live(&mut self, here: Option<Bytes>, number: u64) {
+        let send_queue = self.send_queue.get_or_insert_default();
+        send_queue.preface.extend(here.into_iter().chain([form::live(number)]));
     }
 
     /// Leaves what it would get from the log.
@@ -489,7 +491,7 @@ mod tests {
         };
         let read = &mut Read::default();
         let (on_lag, has_keys) = (OnLag::Disconnect, false);
-        let mut log = LogReader { log: None, live: 0, on_lag, has_keys, read };
+        let mut log = LogReader { log: None, live: 0, on_lag, has_keys, present: None, read };
         assert_eq!(client.advance(&mut [0; 10], &context, &mut log), Progress::Waits);
         let mut heard = vec![0; 4];
         peer.read_exact(&mut heard).await.unwrap();

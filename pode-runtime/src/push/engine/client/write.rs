@@ -11,7 +11,7 @@ use super::super::behind::{Behind, LogReader};
 use super::super::envelope::Why;
 use super::super::form::{self, Batch, Form};
 use super::super::policy::{OnLag, SubscriberPolicy};
-use super::super::send_queue::SlowConsumer;
+use super::super::send_queue::{SendQueue, SlowConsumer};
 use super::{Client, Phase, SendOutcome};
 use crate::base::log::ration::rationed;
 use crate::push::session::DisconnectReason;
@@ -98,6 +98,35 @@ impl Client {
         }
     }
 
+    /// Tells the client of a change of who is present, or notes that it is to be told, if
+    /// something waits for it. Returns whether the connection goes on.
+    pub(in super::super) fn tell_presence(&mut self, frame: &Bytes) -> bool {
+        if self.phase != Phase::Open || self.form() == Form::Plain {
+            return true;
+        }
+        if self.send_queue.is_none()
+            && let Some(socket) = &mut self.socket
+        {
+            match socket.write(&[IoSlice::new(frame)]) {
+                Ok(all) if all == frame.len() => return true,
+                Ok(part) => {
+                    self.send_queue.get_or_insert_default().begun =
+                        Bytes::copy_from_slice(&frame[part..]);
+                    // As in `queue`.
+                    self.write(None);
+                    return self.phase != Phase::Broken;
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(_) => {
+                    self.phase = Phase::Broken;
+                    return false;
+                }
+            }
+        }
+        self.send_queue.get_or_insert_default().here_is_due = true;
+        true
+    }
+
     /// Writes what waits, as far as the socket takes it, and with a log, some of what
     /// the client gets from there. Returns whether it can go on at once.
     pub(super) fn write(&mut self, log: Option<&mut LogReader<'_>>) -> bool {
@@ -113,11 +142,20 @@ impl Client {
 
     fn try_write(&mut self, log: Option<&mut LogReader<'_>>) -> io::Result<bool> {
         self.write_queue()?;
-        if let Some(log) = log
-            && self.behind().is_some()
-        {
-            self.catch_up(log)?;
-            self.write_queue()?;
+        if let Some(log) = log {
+            if self.behind().is_some() {
+                self.catch_up(log)?;
+                self.write_queue()?;
+            }
+            let is_due = |it: &&mut Box<SendQueue>| it.here_is_due && it.behind.is_none();
+            if self.socket.is_some()
+                && let Some(send_queue) = self.send_queue.as_mut().filter(is_due)
+            {
+                // All else is written.
+                send_queue.here_is_due = false;
+                send_queue.preface.extend(log.here(&self.subscriber));
+                self.write_queue()?;
+            }
         }
         let is_behind = self.behind().is_some();
         let Some(socket) = &mut self.socket else { return Ok(false) };
@@ -145,7 +183,7 @@ impl Client {
                 send_queue.advance(written);
                 self.liveness.show();
             }
-            if send_queue.behind.is_none() {
+            if send_queue.behind.is_none() && !send_queue.here_is_due {
                 self.send_queue = None;
             }
         }
@@ -187,7 +225,9 @@ impl Client {
             let is_told = behind.is_told && behind.until.is_none();
             send_queue.behind = None;
             if is_told {
-                send_queue.owe(form::live(log.live));
+                send_queue.here_is_due = false;
+                let told = log.here(subscriber).into_iter().chain([form::live(log.live)]);
+                send_queue.preface.extend(told);
             }
         }
         Ok(())

@@ -8,6 +8,7 @@ mod keys;
 mod life;
 mod link;
 mod model;
+mod presence;
 mod recovery;
 mod restart;
 mod slow;
