@@ -457,3 +457,84 @@ async fn whoever_asks_in_another_language_is_sent_away() {
     assert_eq!(get_at(newer.address, "/").await.text(), newer.id());
     assert_eq!(shop.end().await.0, Some(0));
 }
+
+/// A client of `pode.v1` that is told who is there.
+struct Told {
+    client: Client,
+    ticket: String,
+    here: Value,
+}
+
+impl Told {
+    /// Connects, and waits until it is told who is there.
+    async fn connect(address: SocketAddr, path: &str, ticket: Option<&str>) -> Told {
+        let ticket = ticket.map(|ticket| format!(", pode.ticket.{ticket}")).unwrap_or_default();
+        let offered = format!("pode.v1{ticket}");
+        let headers = [("sec-websocket-protocol", &*offered)];
+        let (mut client, _) = Client::handshake(address, path, &headers).await.unwrap();
+        let (mut ticket, mut here) = (String::new(), Value::Null);
+        loop {
+            let told: Value = serde_json::from_str(&client.text().await).unwrap();
+            if let Some(given) = told["ticket"].as_str() {
+                ticket = given.to_owned();
+            }
+            if told.get("here").is_some() {
+                here = told["here"].clone();
+            }
+            if told.get("live").is_some() {
+                return Told { client, ticket, here };
+            }
+        }
+    }
+
+    /// Returns the names of all that are there, sorted.
+    fn names(&self) -> Vec<&str> {
+        let here = self.here.as_object().unwrap();
+        let mut names: Vec<_> = here.values().filter_map(Value::as_str).collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// Waits for the next news of who is there, or the next message.
+    async fn news(&mut self) -> Value {
+        loop {
+            let mut told: Value = serde_json::from_str(&self.client.text().await).unwrap();
+            let told = told.as_object_mut().unwrap();
+            told.remove("at");
+            told.remove("join");
+            if ["info", "leave", "data"].iter().any(|member| told.contains_key(*member)) {
+                return Value::from(told.clone());
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn nobody_leaves_by_a_hand_over() {
+    let folder = Folder::new("here");
+    let older = Shop::start(&folder, LONG).await;
+    let mut ada = Told::connect(older.address, "/here?ada", None).await;
+    let carl = Told::connect(older.address, "/here?carl", None).await;
+    assert_eq!(ada.names(), ["ada"]);
+    assert_eq!(ada.news().await, json!({ "info": "carl" }));
+    let newer = Shop::start(&folder, SHORT).await;
+    let mut bob = Told::connect(newer.address, "/here?bob", None).await;
+    assert_eq!(bob.names(), ["ada", "bob", "carl"], "in both processes");
+    assert_eq!(ada.news().await, json!({ "info": "bob" }));
+
+    older.process.signal("-TERM");
+    let Message::Close(Some(close)) = ada.client.message().await else { panic!("no goodbye") };
+    assert_eq!(u16::from(close.code), 1012);
+    let (_, position) = close.reason.split_once("resume=").unwrap();
+    let path = format!("/here?ada&resume={position}");
+    let mut back = Told::connect(newer.address, &path, Some(&ada.ticket)).await;
+    assert_eq!(back.names(), ["ada", "bob", "carl"]);
+    drop((ada, carl));
+    assert_eq!(older.end().await.0, Some(0));
+    // Who hasn't come yet may still do so; and nobody was told anything.
+    back.client.say(r#"{"data":7}"#).await;
+    for client in [&mut bob, &mut back] {
+        assert_eq!(client.news().await, json!({ "data": 7 }));
+    }
+    drop((bob, back));
+}

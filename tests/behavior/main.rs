@@ -39,6 +39,7 @@ mod mount;
 mod numbers;
 mod operations;
 mod origin;
+mod presence;
 mod protocol;
 mod proxied;
 mod public;

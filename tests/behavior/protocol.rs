@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use pode::prelude::*;
@@ -42,12 +43,18 @@ pode_server! {
     signal KEYS: String = "/keys" {
         history_messages: 2, replay: All, latest_by: |text| text[..1].to_owned()
     };
+    signal PRESENT: Value = "/present" {
+        history_messages: 10, presence: 2, presence_grace: Duration::ZERO
+    };
     signal CLUB: Value = "/club" { max_clients: 1 };
     signal BEATS: Value = "/beats" { history_messages: 10, heartbeat: 1s };
     signal PULSE: Value = "/pulse" { heartbeat: 1s };
     signal RAW: RawMessage -> RawMessage = "/raw" => echo;
     signal MEASURED: RawMessage -> Value = "/measure" { max_message_bytes: 1000 } => measure;
     on connect GREETED => greet;
+    on connect PRESENT => async |event: ConnectEvent<Value>| {
+        event.present(event.query().split('&').next().unwrap_or_default())
+    };
 }
 
 #[derive(Deserialize)]
@@ -309,7 +316,7 @@ impl Talk {
         at!(
             "/chat": CHAT, "/ask": ASKED, "/work": DONE, "/limited": LIMITED, "/ticks": TICKS,
             "/news": NEWS, "/replayed": REPLAYED, "/latest": LATEST, "/greeted": GREETED,
-            "/club": CLUB, "/beats": BEATS, "/pulse": PULSE
+            "/present": PRESENT, "/club": CLUB, "/beats": BEATS, "/pulse": PULSE
         )
         .expect("the program may do that");
     }
@@ -423,7 +430,10 @@ impl Holes {
             (Value::Object(expected), Value::Object(got)) => {
                 let mut members = expected.iter();
                 expected.len() == got.len()
-                    && members.all(|(name, it)| got.get(name).is_some_and(|got| self.fit(it, got)))
+                    && members.all(|(name, it)| {
+                        let name = self.fill(&Value::from(&**name));
+                        got.get(&name).is_some_and(|got| self.fit(it, got))
+                    })
             }
             _ => expected == got,
         }

@@ -49,6 +49,8 @@ class Machine:
         # those that were sent, by whatever connection, still count for that.
         self.rate, self.counted = None, 0
         self.attempts = 0
+        # Whether each client that is present is told, and not only their number.
+        self.lists = True
 
     def connect(self):
         self.speaks, self.hello, self.awaits_hello = False, None, True
@@ -146,6 +148,15 @@ class Machine:
             told.append("reset")
         if "gap" in frame:
             told.append({"gap": frame["gap"], "why": frame.get("why")})
+        if "here" in frame:
+            # Else only how many they are.
+            self.lists = frame["here"] is not None
+            count = {} if self.lists else {"count": frame["count"]}
+            told.append({"here": frame["here"], **count})
+        if "join" in frame and self.lists:
+            told.append({"joined": frame["join"], "info": frame["info"]})
+        if "leave" in frame and self.lists:
+            told.append({"left": frame["leave"]})
         if "live" in frame:
             told.append("live")
         return [("told", it) for it in told]

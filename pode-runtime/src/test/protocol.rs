@@ -24,6 +24,8 @@ const AGAIN: &str = r#""again":true,"#;
 pub struct Hello {
     /// The id of this client, signed if the server signs ids.
     pub id: String,
+    /// The id by which others know this client, where clients are told who is present.
+    pub me: Option<String>,
     /// The numbering of messages; absent where messages have no numbers.
     pub epoch: Option<String>,
     /// What comes from the signal is behind this number; absent with `epoch`.
@@ -86,6 +88,12 @@ pub(super) enum Told {
     /// All keys are to be forgotten; a hello that isn't resumed tells that, too.
     Reset,
     Gap(Gap),
+    /// Who is present, or how many, is now this.
+    Here,
+    /// This client is present, or another is told of it.
+    Joined(String),
+    /// It is no longer.
+    Left(String),
     Live,
     /// The messages of these numbers are handled.
     Acknowledged(Vec<u64>),
@@ -123,8 +131,16 @@ pub(super) struct Machine {
     /// Messages up to this number may have been handled before: the server knew them no
     /// more.
     repeated: u64,
+    pub(super) present: Present,
     pub(super) outgoing: Vec<String>,
     pub(super) told: VecDeque<Told>,
+}
+
+/// Who is present, as far as a client knows.
+#[derive(Debug)]
+pub(super) enum Present {
+    Each(BTreeMap<String, Box<RawValue>>),
+    Count(usize),
 }
 
 impl Machine {
@@ -149,6 +165,7 @@ impl Machine {
             sent_here: 0,
             rate: TokenBucket::new(),
             repeated: 0,
+            present: Present::Each(BTreeMap::new()),
             outgoing: Vec::new(),
             told: VecDeque::new(),
         }
@@ -291,6 +308,22 @@ impl Machine {
         if let Some(between) = between {
             let why = members.read("why")?.unwrap_or_default();
             self.told.push_back(Told::Gap(Gap { between, why }));
+        }
+        if let Some(here) = members.read("here")? {
+            let counted = || Ok(Present::Count(members.read("count")?.unwrap_or_default()));
+            self.present =
+                Option::map_or_else(here, counted, |here| Result::Ok(Present::Each(here)))?;
+            self.told.push_back(Told::Here);
+        }
+        if let Present::Each(present) = &mut self.present {
+            if let Some(id) = members.read::<String>("join")? {
+                present.insert(id.clone(), members.read("info")?.unwrap_or_default());
+                self.told.push_back(Told::Joined(id));
+            }
+            if let Some(id) = members.read::<String>("leave")? {
+                present.remove(&id);
+                self.told.push_back(Told::Left(id));
+            }
         }
         if members.has("live") {
             self.told.push_back(Told::Live);
@@ -456,7 +489,9 @@ mod tests {
                 assert!(step.get("silence").is_some(), "nobody knows this step: {step}");
                 return None;
             }
-            let told = machine.told.drain(..).map(|it| json!({ "told": told(it, &machine.hello) }));
+            let told = machine.told.drain(..);
+            let told =
+                told.map(|it| json!({ "told": told_of(it, &machine.hello, &machine.present) }));
             follows.extend(told);
             if machine.hello != Hello::default() {
                 for data in self.waiting.drain(..) {
@@ -472,7 +507,7 @@ mod tests {
         }
     }
 
-    fn told(told: Told, hello: &Hello) -> Value {
+    fn told_of(told: Told, hello: &Hello, present: &Present) -> Value {
         let with_re = |mut told: Value, re: Option<u64>| {
             if let Some(number) = re {
                 told["re"] = number.into();
@@ -484,6 +519,15 @@ mod tests {
                 Some(resumed) => json!({ "hello": { "id": hello.id, "resumed": resumed } }),
                 None => json!({ "hello": { "id": hello.id } }),
             },
+            Told::Here => match present {
+                Present::Each(here) => json!({ "here": here }),
+                Present::Count(count) => json!({ "here": null, "count": count }),
+            },
+            Told::Joined(id) => {
+                let Present::Each(here) = present else { unreachable!("it has just joined") };
+                json!({ "joined": id, "info": here[&id] })
+            }
+            Told::Left(id) => json!({ "left": id }),
             Told::Message(it) => {
                 let mut message = json!({ "data": it.data });
                 if let Some(key) = it.key {

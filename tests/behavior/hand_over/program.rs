@@ -65,6 +65,15 @@ pode_server! {
         0 => event.remove(STOCK, &count.name).await,
         _ => event.send(STOCK, &count).await,
     };
+    signal HERE: u64 -> u64 = "/here" { presence: 100, presence_grace: 1h } => async |event: SignalEvent<u64>, number: u64| {
+        event.send(HERE, &number).await
+    };
+    on connect HERE => async |event: ConnectEvent<u64>| -> Result<(), EventError> {
+        match event.query().split('&').next().unwrap_or_default() {
+            "" => Ok(()),
+            name => event.present(name),
+        }
+    };
     on connect GROUPS => async |event: ConnectEvent<String>| -> Result<(), EventError> {
         event.join_group(event.query().split('&').next().unwrap_or_default());
         event.greet(&"welcome".to_owned())
@@ -265,7 +274,7 @@ pub(super) async fn post(address: SocketAddr, number: u64) -> u16 {
 pub(super) async fn speak(path: &Path, words: &[&str], until: &str) -> UnixStream {
     let mut stream = UnixStream::connect(path).await.unwrap();
     let talk = async {
-        stream.write_all(b"pode hand-over 5\n").await.unwrap();
+        stream.write_all(b"pode hand-over 6\n").await.unwrap();
         stream.read_exact(&mut [0; 17]).await.unwrap();
         let mut heard = hear(&mut stream).await;
         assert!(heard.starts_with(r#"{"sockets":"#), "{heard}");
