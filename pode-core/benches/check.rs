@@ -123,6 +123,8 @@ fn signal(number: usize) -> Signal {
         endpoints: Vec::new(),
         capacity_messages: None,
         history_messages: Some(0),
+        presence: Some(0),
+        presence_grace: None,
         history_needs: Vec::new(),
         latest_by: None,
     }

@@ -249,6 +249,8 @@ codes! {
     NotKept = 117,
     /// A key for messages that can't have one.
     KeyInVain = 118,
+    /// A grace for clients of whom nobody is told.
+    GraceInVain = 119,
 
     // Limits.
     /// A limit that doesn't apply to its declaration.

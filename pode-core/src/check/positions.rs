@@ -94,7 +94,9 @@ fn judge(
         let help = format!("write what stands there: `{}`", call_for(&first.path));
         return Some(Diagnostic::new(Code::NoPosition, folder.path.place, message, help));
     }
-    if server.numbers_all() || signals.clone().any(|signal| signal.history_messages != Some(0)) {
+    let has_numbers =
+        |signal: &Signal| signal.history_messages != Some(0) || signal.presence != Some(0);
+    if server.numbers_all() || signals.clone().any(|signal| has_numbers(signal)) {
         return None;
     }
     let message = format!(

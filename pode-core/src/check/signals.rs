@@ -17,6 +17,7 @@ pub(super) fn check(server: &Server, found: &mut Vec<Diagnostic>) {
         }));
         found.extend(no_capacity(signal));
         found.extend(key_in_vain(signal));
+        found.extend(grace_in_vain(signal));
         found.extend(signal.history_needs.iter().filter_map(|need| not_kept(signal, need)));
     }
 }
@@ -98,6 +99,16 @@ fn key_in_vain(signal: &Signal) -> Option<Diagnostic> {
         ),
     };
     Some(Diagnostic::new(Code::KeyInVain, place, message, help))
+}
+
+/// Nobody is told of clients, so none needs time to come back.
+fn grace_in_vain(signal: &Signal) -> Option<Diagnostic> {
+    let place = signal.presence_grace.filter(|_| signal.presence == Some(0))?;
+    let name = &signal.name.text;
+    let message =
+        format!("`presence_grace` has no effect: nobody is told who is present at signal `{name}`");
+    let help = "write of how many each is told, such as `presence: 200`";
+    Some(Diagnostic::new(Code::GraceInVain, place, message, help))
 }
 
 /// Nothing could ever be sent.

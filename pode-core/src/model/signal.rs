@@ -29,6 +29,10 @@ pub struct Signal {
     pub history_messages: Option<u64>,
     /// Options that need messages to be kept.
     pub history_needs: Vec<HistoryNeed>,
+    /// Of how many that are present each is told; `None` if that isn't written as a number.
+    pub presence: Option<u64>,
+    /// Where it is said for how long clients that are gone are present.
+    pub presence_grace: Option<Place>,
     /// Where it is said how the key of a message is found, if messages have keys.
     pub latest_by: Option<Place>,
 }

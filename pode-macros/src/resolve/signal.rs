@@ -1,7 +1,7 @@
 //! Signals: parses paths and levels.
 
 use pode_core::check::{Code, help_with_choices};
-use pode_core::model::{Head, HistoryNeed, Level, Signal};
+use pode_core::model::{Head, HistoryNeed, Level, Place, Signal};
 use proc_macro2::Span;
 use syn::spanned::Spanned;
 use syn::{Expr, ExprLit, Lit};
@@ -13,6 +13,11 @@ use crate::syntax::{self, Options};
 
 /// The option that says how many messages are kept.
 const KEPT: &str = "history_messages";
+
+/// The options that say of how many clients each is told, and for how long they are
+/// present.
+const PRESENCE: &str = "presence";
+const PRESENCE_GRACE: &str = "presence_grace";
 
 impl Resolver<'_> {
     pub(super) fn signal(&mut self, head: Head, written: &syntax::Signal) -> Option<Signal> {
@@ -37,13 +42,27 @@ impl Resolver<'_> {
             level: level.0,
             endpoints: endpoints?,
             capacity_messages: self.number(&written.options, "capacity_messages"),
-            history_messages: match written.options.fields.iter().any(|it| it.name == KEPT) {
-                true => self.number(&written.options, KEPT).map(|(number, _)| number),
-                false => Some(0),
-            },
+            history_messages: self.number_or_zero(&written.options, KEPT),
+            presence: self.number_or_zero(&written.options, PRESENCE),
+            presence_grace: self.place_of(&written.options, PRESENCE_GRACE),
             history_needs: self.history_needs(&written.options),
             latest_by: self.latest_by(&written.options),
         })
+    }
+
+    /// Returns the value of an option, 0 if it isn't there; `None` if it isn't written as a
+    /// number.
+    fn number_or_zero(&mut self, options: &Options, name: &str) -> Option<u64> {
+        match options.fields.iter().any(|field| field.name == name) {
+            true => self.number(options, name).map(|(number, _)| number),
+            false => Some(0),
+        }
+    }
+
+    /// Returns where an option stands.
+    fn place_of(&mut self, options: &Options, name: &str) -> Option<Place> {
+        let field = options.fields.iter().rfind(|field| field.name == name)?;
+        Some(self.places.add(field.name.span()))
     }
 
     /// Returns the options that need messages to be kept.

@@ -42,6 +42,11 @@ pode_server! {
     };
     signal PLAYERS: Score = "/players" { history_messages: 20, latest_by: Score::player };
     signal LOGGED: &'static str = "/logged" { history_messages: 20, latest_by: |text| text.len() };
+    // PODE119: of whomever is told; what isn't written as a number is not judged.
+    #[allow(dead_code, reason = "nobody sends")]
+    signal HALL: String = "/hall" { presence: 200, presence_grace: 30s };
+    #[allow(dead_code, reason = "nobody sends")]
+    signal YARD: String = "/yard" { presence: kept(), presence_grace: 30s };
     // PODE065: a port that is the scheme's default; a list that is known only
     // at run time.
     signal SHOP: String = "/shop" { origins: pages_of(["https://Shop.example:443", "app://."]) };
