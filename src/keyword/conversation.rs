@@ -126,7 +126,8 @@ keywords! {
     /// | `presence` | of how many at a path each is told; of more, only how many they are, at most once a second. 0, the default, means that nobody is told |
     /// | `presence_grace` | for how long a client that was cut off is present; `15s` by default. Who comes back by its ticket of `pode.v1`, or under an id that `on connect` sets, has never left. Who closes its connection by itself (1000, or without a code), who is closed for good, and who can't come back leaves at once |
     ///
-    /// Nobody leaves by a [`hand_over`](server). Who is present takes no room in the history;
+    /// Nobody leaves by a [`hand_over`](server), and with a [`backplane`], all nodes know who
+    /// is present. Who is present takes no room in the history;
     /// but messages have numbers. Others are told the ids of clients: where a route trusts an
     /// id, let the server sign ids (`client_ids`).
     ///
@@ -383,8 +384,9 @@ keywords! {
     /// slow, away or full, or has lost messages, and how it is set.
     ///
     /// What isn't a message stays on its node: [`state`], the connections of [`upstream`]s,
-    /// who is there (`event.clients(…).list()`), and [`timer`]s and [`schedule`]s, which run
-    /// on each, or with `{ on: OneNode }` on one at a time.
+    /// who is connected (`event.clients(…).list()`), and [`timer`]s and [`schedule`]s, which
+    /// run on each, or with `{ on: OneNode }` on one at a time. With `presence`, who is
+    /// present is known on all nodes (`event.clients(…).present()`).
     ///
     /// ```
     /// # use pode::prelude::*;

@@ -46,7 +46,7 @@ pub use self::log::{
 };
 pub use self::numbering::SharedLog;
 pub use self::position::{Position, PositionError};
-pub use self::presence::{Presence, PresenceChange, PresenceNews, Present, Stay};
+pub use self::presence::{Attending, Presence, PresenceChange, PresenceNews, Present, Stay};
 use self::receiver::Shared;
 pub use self::receiver::{Receiver, ReceiverSource};
 pub use self::role::{Arrival, BACKLOG, Notice};

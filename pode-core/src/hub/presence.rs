@@ -4,7 +4,7 @@
 //! seen the same changes has the same table: the channel's log, and each shard with
 //! clients of the path.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::client_id::ClientId;
@@ -61,6 +61,34 @@ pub enum PresenceChange {
         /// The process that remains.
         node: u64,
     },
+    /// The stays of a process end: it is gone.
+    Without {
+        /// That process.
+        node: u64,
+    },
+    /// These are all stays of a process.
+    All {
+        /// That process.
+        node: u64,
+        /// Its clients.
+        clients: Vec<Attending>,
+    },
+    /// Each process is to say who [all](Self::All) of its clients are. Nothing changes by
+    /// that alone.
+    Ask,
+}
+
+/// A client of a process, with one of its stays.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attending {
+    /// Where.
+    pub path: Option<Arc<str>>,
+    /// Who.
+    pub id: ClientId,
+    /// What it says of itself, as JSON.
+    pub info: Arc<str>,
+    /// The number of the stay.
+    pub number: u64,
 }
 
 /// What clients of a path learn of a change.
@@ -109,9 +137,9 @@ impl Presence {
         })
     }
 
-    /// Returns whether somebody is only there by a process other than this one.
-    pub fn has_others(&self, node: u64) -> bool {
-        self.all().any(|(_, _, present)| present.stays.iter().any(|stay| stay.node != node))
+    /// Returns the processes that have stays.
+    pub fn nodes(&self) -> BTreeSet<u64> {
+        self.all().flat_map(|(_, _, present)| present.stays.iter().map(|stay| stay.node)).collect()
     }
 
     /// Changes the table; returns what is news by that. A stay that begins twice, or ends
@@ -153,23 +181,40 @@ impl Presence {
                 }
                 vec![PresenceNews { path: path.clone(), id: id.clone(), info: None }]
             }
-            PresenceChange::Only { node } => {
-                let mut news = Vec::new();
-                self.paths.retain(|path, clients| {
-                    clients.retain(|id, present| {
-                        present.stays.retain(|stay| stay.node == *node);
-                        let stays = !present.stays.is_empty();
-                        if !stays {
-                            let (path, id) = (path.clone(), id.clone());
-                            news.push(PresenceNews { path, id, info: None });
-                        }
-                        stays
-                    });
-                    !clients.is_empty()
-                });
+            PresenceChange::Only { node } => self.end(|_, _, stay| stay.node != *node),
+            PresenceChange::Without { node } => self.end(|_, _, stay| stay.node == *node),
+            PresenceChange::All { node, clients } => {
+                let there: BTreeSet<_> =
+                    clients.iter().map(|it| (&it.path, &it.id, it.number)).collect();
+                let is_over = |path: &_, id: &_, stay: &Stay| {
+                    stay.node == *node && !there.contains(&(path, id, stay.number))
+                };
+                let mut news = self.end(is_over);
+                for Attending { path, id, info, number } in clients {
+                    let (path, id, info) = (path.clone(), id.clone(), Arc::clone(info));
+                    let stay = Stay { node: *node, number: *number };
+                    news.extend(self.apply(&PresenceChange::Join { path, id, info, stay }));
+                }
                 news
             }
+            PresenceChange::Ask => Vec::new(),
         }
+    }
+
+    /// Ends stays; returns who has left by that.
+    fn end(&mut self, is_over: impl Fn(&Path, &ClientId, &Stay) -> bool) -> Vec<PresenceNews> {
+        let mut news = Vec::new();
+        self.paths.retain(|path, clients| {
+            clients.retain(|id, present| {
+                present.stays.retain(|stay| !is_over(path, id, stay));
+                if present.stays.is_empty() {
+                    news.push(PresenceNews { path: path.clone(), id: id.clone(), info: None });
+                }
+                !present.stays.is_empty()
+            });
+            !clients.is_empty()
+        });
+        news
     }
 }
 
@@ -219,11 +264,33 @@ mod tests {
         for (id, stay) in [("ada", stay(1, 1)), ("ada", stay(2, 1)), ("bob", stay(2, 2))] {
             presence.apply(&join(id, "1", stay));
         }
-        assert!(presence.has_others(1));
+        assert_eq!(presence.nodes(), BTreeSet::from([1, 2]));
         assert_eq!(told(presence, &PresenceChange::Only { node: 1 }), "-bob");
-        assert!(!presence.has_others(1));
+        assert_eq!(presence.nodes(), BTreeSet::from([1]));
         assert_eq!(presence.at(&None).map(|(id, _)| id.to_string()).collect::<Vec<_>>(), ["ada"]);
         assert_eq!(told(presence, &PresenceChange::Only { node: 3 }), "-ada");
+        assert_eq!(*presence, Presence::default());
+    }
+
+    #[test]
+    fn a_process_that_says_who_is_there_is_right() {
+        let presence = &mut Presence::default();
+        for (id, stay) in [("ada", stay(1, 1)), ("bob", stay(1, 2)), ("bob", stay(2, 1))] {
+            presence.apply(&join(id, "1", stay));
+        }
+        let attending = |id: &str, info: &str, number| Attending {
+            path: None,
+            id: id.parse().unwrap(),
+            info: info.into(),
+            number,
+        };
+        let clients = vec![attending("carl", "1", 3), attending("bob", "1", 4)];
+        let all = PresenceChange::All { node: 1, clients };
+        assert_eq!(told(presence, &all), "-ada +carl 1");
+        assert_eq!(told(presence, &all), "");
+        assert_eq!(told(presence, &PresenceChange::Ask), "");
+        assert_eq!(told(presence, &PresenceChange::Without { node: 2 }), "");
+        assert_eq!(told(presence, &PresenceChange::Without { node: 1 }), "-bob -carl");
         assert_eq!(*presence, Presence::default());
     }
 }

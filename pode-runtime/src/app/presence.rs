@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use pode_core::hub::{PresenceChange, Stay};
+use pode_core::hub::Attending;
 use pode_core::presence::MAX_INFO_BYTES;
 use pode_core::{ClientId, SendError};
 use serde::Serialize;
@@ -19,7 +19,8 @@ pub(crate) struct Attendance {
     signal: &'static str,
     path: Option<Arc<str>>,
     id: ClientId,
-    stay: Stay,
+    /// The number of its stay.
+    number: u64,
     /// Whether another connection may have this id.
     may_return: bool,
     /// Held while a change is on its way, so that none overtakes another.
@@ -59,15 +60,14 @@ impl Attendance {
         id: ClientId,
         may_return: bool,
     ) -> Attendance {
-        let (stay, state) = (signals.begin_stay(), Mutex::new(State::Unknown));
-        Attendance { signals, signal, path, id, stay, may_return, state }
+        let (number, state) = (signals.begin_stay(), Mutex::new(State::Unknown));
+        Attendance { signals, signal, path, id, number, may_return, state }
     }
 
     /// Has the client be present before it is admitted.
     pub(crate) async fn begin(&self, info: Arc<str>) -> Result<(), SendError> {
         let mut state = self.state.lock().await;
-        let change = self.join(info);
-        self.signals.begin_change(self.signal, self.path.as_deref(), change).await?;
+        self.join(info).await?;
         *state = State::Present;
         self.signals.is_back(&self.who());
         Ok(())
@@ -82,8 +82,7 @@ impl Attendance {
         }
         // If this is dropped midway, it may have been told.
         *state = State::Present;
-        let change = self.join(info);
-        self.signals.begin_change(self.signal, self.path.as_deref(), change).await
+        self.join(info).await
     }
 
     /// Has the client leave after the grace of its signal, or at once if it doesn't come
@@ -107,10 +106,7 @@ impl Attendance {
             }
             let mut state = self.state.lock().await;
             if std::mem::replace(&mut *state, State::Gone) == State::Present {
-                let Attendance { signals, signal, path, id, stay, .. } = &*self;
-                let change =
-                    PresenceChange::Leave { path: path.clone(), id: id.clone(), stay: *stay };
-                signals.change_surely(signal, path.as_deref(), change).await;
+                self.signals.leave(&self.who(), self.number).await;
             }
         });
     }
@@ -119,9 +115,9 @@ impl Attendance {
         (self.signal, self.path.clone(), self.id.clone())
     }
 
-    fn join(&self, info: Arc<str>) -> PresenceChange {
-        let Attendance { path, id, stay, .. } = self;
-        PresenceChange::Join { path: path.clone(), id: id.clone(), info, stay: *stay }
+    async fn join(&self, info: Arc<str>) -> Result<(), SendError> {
+        let (path, id, number) = (self.path.clone(), self.id.clone(), self.number);
+        self.signals.join(self.signal, Attending { path, id, info, number }).await
     }
 }
 

@@ -46,8 +46,8 @@ pub(super) enum What<'entry> {
     Envelope(&'entry Envelope),
     /// Messages of earlier terms from this number on are lost.
     Lost { from: u64 },
-    /// The node is there.
-    Alive,
+    /// The node is there. By this name its clients are present.
+    Alive { present_as: u64 },
     /// The node claims to fire a job, in the slot that begins in that millisecond.
     Tick { job: &'entry str, slot: u64 },
     /// What it says to the others.
@@ -62,7 +62,9 @@ pub(super) enum Found<'entry> {
     Lost {
         from: u64,
     },
-    Alive,
+    Alive {
+        present_as: u64,
+    },
     Tick {
         job: &'entry str,
         slot: u64,
@@ -104,7 +106,9 @@ impl What<'_> {
                 let parts: &[&[u8]] = &[&slot.to_be_bytes(), job.as_bytes()];
                 return Some(written(origin, TICK, parts));
             }
-            What::Alive => (ALIVE, &[]),
+            What::Alive { present_as } => {
+                return Some(written(origin, ALIVE, &[&present_as.to_be_bytes()]));
+            }
             What::Said(said) => return Some(written(origin, SAID, &[said])),
         };
         Some(written(origin, kind, parts))
@@ -142,7 +146,10 @@ pub(super) fn read(bytes: &[u8]) -> Result<(Origin, Found<'_>), Unsound> {
             let from = rest.try_into().map(u64::from_be_bytes).map_err(|_| unsound)?;
             Found::Lost { from }
         }
-        (VERSION, ALIVE) => Found::Alive,
+        (VERSION, ALIVE) => {
+            let present_as = rest.try_into().map(u64::from_be_bytes).map_err(|_| unsound)?;
+            Found::Alive { present_as }
+        }
         (VERSION, TICK) => {
             let (slot, job) = rest.split_first_chunk().ok_or(unsound)?;
             let job = std::str::from_utf8(job).map_err(|_| unsound)?;

@@ -4,6 +4,7 @@
 //! A `writer` and a `reader` do that, each by a connection of its own; here is what they
 //! share.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -44,6 +45,9 @@ pub(crate) struct Node<C> {
     /// Notified when there is something of this node to append.
     pub(super) announced: Notify,
     pub(super) ticks: Ticks,
+    /// What it has to say of who is present, in which stream.
+    pub(super) presence_due: Mutex<BTreeMap<usize, PresenceDue>>,
+    pub(super) presence_is_due: Notify,
 }
 
 /// How far this node has read.
@@ -62,6 +66,17 @@ pub(super) struct Announcement {
     pub(super) term: u64,
     /// The first number that is lost.
     pub(super) from: u64,
+}
+
+/// What this node has to say of who is present, in a stream.
+#[derive(Debug, Default)]
+pub(super) struct PresenceDue {
+    /// Who is there?
+    pub(super) asks: bool,
+    /// These are its clients.
+    pub(super) announces: bool,
+    /// These nodes are gone.
+    pub(super) gone: BTreeSet<u64>,
 }
 
 impl<C: Carrier> Node<C> {
@@ -84,6 +99,8 @@ impl<C: Carrier> Node<C> {
             trouble: watch::Sender::new(None),
             announced: Notify::new(),
             ticks: Ticks::default(),
+            presence_due: Mutex::default(),
+            presence_is_due: Notify::new(),
         })
     }
 

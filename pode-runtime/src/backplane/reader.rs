@@ -10,6 +10,7 @@ use pode_core::hub::{Channel, Parcel};
 use super::carrier::{Carrier, EntryId, Opened, Read, ReadEntries, Reader, Term, Top};
 use super::entry::{self, Found, Origin, Sealed};
 use super::node::{CUT_OFF, Node};
+use super::presence::HeardNodes;
 use super::retry::Retry;
 use crate::base::log::ration::rationed;
 use crate::base::seconds::seconds;
@@ -50,6 +51,7 @@ pub(super) struct NodeReader<C> {
     term: Option<(u64, u64)>,
     /// The last beat of this node.
     beat: u64,
+    heard: HeardNodes,
 }
 
 impl<C: Carrier> NodeReader<C> {
@@ -64,7 +66,7 @@ impl<C: Carrier> NodeReader<C> {
             lost: Default::default(),
         });
         let streams = streams.collect();
-        NodeReader { node, streams, terms, term: None, beat: 0 }
+        NodeReader { node, streams, terms, term: None, beat: 0, heard: HeardNodes::default() }
     }
 
     /// Reads until nobody receives any more.
@@ -160,11 +162,12 @@ impl<C: Carrier> NodeReader<C> {
         if !id.is_next_to(before) {
             let announced = self.node.announced_from(index);
             self.streams[index].skip(before, id.number(), origin.epoch, announced).await?;
+            self.come_back_to(index);
         }
         match found {
             Found::Envelope(sealed) => self.deliver(index, id, origin, &sealed).await,
             Found::Lost { from } => self.lose(index, id, from, origin.epoch).await,
-            Found::Alive | Found::Tick { .. } | Found::Said(_) => Ok(()),
+            Found::Alive { .. } | Found::Tick { .. } | Found::Said(_) => Ok(()),
         }
     }
 
@@ -214,12 +217,18 @@ impl<C: Carrier> NodeReader<C> {
         {
             rationed!(warn, "what another node says isn't understood: {error}");
         }
-        if found == Found::Alive && node == *this {
-            self.beat = self.beat.max(serial);
-            heard.send_modify(|beats| *beats += 1);
-            claims.has_beaten();
-        } else if found == Found::Alive {
-            claims.is_alive(node);
+        match found {
+            Found::Alive { .. } if node == *this => {
+                self.beat = self.beat.max(serial);
+                heard.send_modify(|beats| *beats += 1);
+                claims.has_beaten();
+                self.heard.beat(&self.node);
+            }
+            Found::Alive { present_as } => {
+                claims.is_alive(node);
+                self.heard.hear(present_as);
+            }
+            _ => {}
         }
     }
 
@@ -230,7 +239,9 @@ impl<C: Carrier> NodeReader<C> {
         if stream.channel.is_none() {
             self.node.claims.is_loaded();
         }
-        stream.begin(index, &self.terms).await
+        stream.begin(index, &self.terms).await?;
+        self.node.ask_who_is_present(index);
+        Ok(())
     }
 
     async fn deliver(
@@ -249,13 +260,23 @@ impl<C: Carrier> NodeReader<C> {
         match sealed.open() {
             Ok(envelope) => {
                 let permit = channel.reserve_for_theirs().await?;
-                permit.put_theirs(&envelope, number, || sent)
+                permit.put_theirs(&envelope, number, || sent)?;
+                if let Some(change) = envelope.presence_change() {
+                    self.node.hear_presence(index, origin.node, change);
+                }
+                Ok(())
             }
             Err(unsound) => {
                 rationed!(warn, "an entry of the backplane is left out: {unsound}");
                 Ok(())
             }
         }
+    }
+
+    /// Finds out who is present, and tells others, after this node was away.
+    fn come_back_to(&self, index: usize) {
+        self.node.ask_who_is_present(index);
+        self.node.announce_present_in(index);
     }
 
     /// Begins a term in a stream. Whoever has read beyond its head says what is lost.
@@ -271,7 +292,9 @@ impl<C: Carrier> NodeReader<C> {
         let Some(channel) = &stream.channel else { return Ok(()) };
         if before < head {
             let announced = self.node.announced_from(index);
-            return stream.skip(before, id.behind(), epoch, announced).await;
+            stream.skip(before, id.behind(), epoch, announced).await?;
+            self.come_back_to(index);
+            return Ok(());
         }
         if let Some(log) = channel.log() {
             log.with(|log| {
@@ -330,12 +353,15 @@ impl Stream {
                 if let Some(entry) = envelope.as_ref().ok().and_then(Parcel::log_entry) {
                     log.with(|log| log.push(entry, sent_at(origin.sent_ms)));
                 }
+                if let Some(change) = envelope.as_ref().ok().and_then(Envelope::presence_change) {
+                    log.with(|log| log.change_presence(change));
+                }
             }
             Ok((_, Found::Lost { from })) => {
                 self.lost = (id, from);
                 log.with(|log| log.lack_before(id.behind()));
             }
-            Ok((_, Found::Alive | Found::Tick { .. } | Found::Said(_))) | Err(_) => {}
+            Ok((_, Found::Alive { .. } | Found::Tick { .. } | Found::Said(_))) | Err(_) => {}
         }
         log.with(|log| log.skip_to(id.behind()));
     }

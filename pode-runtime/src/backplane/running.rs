@@ -15,6 +15,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::carrier::{Carrier, CarrierError};
 use super::node::{CUT_OFF, Node};
 use super::options::{Backplane, BackplaneStart};
+use super::presence::tell_presence;
 use super::reader::NodeReader;
 use super::redis::Redis;
 use super::writer::NodeWriter;
@@ -45,6 +46,7 @@ pub(super) async fn carry<C: Carrier>(node: Arc<Node<C>>) -> SendError {
     let (begin, begun) = oneshot::channel();
     let claims = Arc::clone(&node.claims);
     let writing = NodeWriter::new(Arc::clone(&node), begin).run();
+    let telling = tell_presence(Arc::clone(&node));
     let reading = async {
         match begun.await {
             Ok(begun) => NodeReader::new(node, begun).run().await,
@@ -56,6 +58,7 @@ pub(super) async fn carry<C: Carrier>(node: Arc<Node<C>>) -> SendError {
         error = reading => error,
         never = writing => match never {},
         never = claims.run() => match never {},
+        never = telling => match never {},
     }
 }
 

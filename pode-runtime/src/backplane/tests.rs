@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use pode_core::hub::{Channel, Hub, Log, LogBounds, Position, Receiver};
+use pode_core::hub::{Channel, Hub, Log, LogBounds, Position, PresenceChange, Receiver};
 use pode_core::{SendError, SignalPath};
 use tokio::runtime::Builder;
 use tokio::sync::watch;
@@ -23,6 +23,7 @@ use super::memory::{Dice, Memory};
 use super::node::{CUT_OFF, Node};
 use super::running::carry;
 use crate::app::context::context_of;
+use crate::app::presence::Attendance;
 use crate::jobs::claim::FiresOn;
 use crate::jobs::clock::JobClock;
 use crate::jobs::gate::JobGate;
@@ -121,11 +122,16 @@ struct Life {
     events: Vec<Events>,
     sends: Sends,
     is_silent: Arc<AtomicBool>,
+    /// Who is there at the end, at which path.
+    staying: Arc<Mutex<Vec<(usize, String)>>>,
     publishers: JoinSet<()>,
     tasks: JoinSet<()>,
     /// Those who send numbered messages.
     served: Served,
 }
+
+/// For how long clients that were cut off are present.
+const GRACE: Duration = Duration::from_secs(2);
 
 /// How many send side by side at each path of each node.
 const PUBLISHERS: usize = 3;
@@ -139,7 +145,8 @@ impl Life {
         let log = || Some(Log::new(Position { epoch: 0, number: 0 }, bounds));
         let (hub, receivers) = Hub::with_logs(["/a", "/b"].map(|path| (path, 16, log())));
         hub.channels().for_each(Channel::be_carried);
-        let signals = Signals::new(hub, Duration::from_secs(5));
+        let graces = PATHS.map(|path| (path.as_str(), GRACE)).into();
+        let signals = Signals::with_presence(hub, Duration::from_secs(5), graces);
         let context = context_of(signals.clone());
         let node = Node::new(carrier.clone(), &context);
         let mut tasks = JoinSet::new();
@@ -170,12 +177,41 @@ impl Life {
         let wrong_by_seconds = dice.below(9) as i64 - 4;
         let clock = NodeClock { carrier: carrier.clone(), wrong_by_seconds };
         jobs.run_in(&node, &clock, &mut tasks);
+        let staying = Arc::<Mutex<Vec<_>>>::default();
+        for (index, path) in PATHS.into_iter().enumerate() {
+            for is_known in [true, false] {
+                let (signals, dice, name) = (signals.clone(), dice.clone(), name.clone());
+                let (staying, is_silent) = (Arc::clone(&staying), Arc::clone(&is_silent));
+                publishers.spawn(async move {
+                    for visit in 0.. {
+                        // One that other nodes have, too; and many that nobody else has.
+                        let id =
+                            if is_known { "ada".to_owned() } else { format!("{name}.{visit}") };
+                        let client = id.parse().unwrap();
+                        let signals = signals.clone();
+                        let client = Attendance::new(signals, path.as_str(), None, client, true);
+                        let client = Arc::new(client);
+                        let has_come = client.begin("1".into()).await.is_ok();
+                        sleep(Duration::from_millis(dice.below(8_000))).await;
+                        let stays = is_silent.load(Ordering::Relaxed) || dice.below(4) == 0;
+                        if stays && has_come && !is_known {
+                            return staying.lock().unwrap().push((index, id));
+                        }
+                        client.end(dice.below(2) == 0);
+                        if is_silent.load(Ordering::Relaxed) && is_known {
+                            return;
+                        }
+                        sleep(Duration::from_millis(dice.below(4_000))).await;
+                    }
+                });
+            }
+        }
         let running = Arc::clone(&node);
         tasks.spawn(async move {
             carry(running).await;
         });
         let served = Served::new(&context.sequences);
-        Life { name, node, events, sends, is_silent, publishers, tasks, served }
+        Life { name, node, events, sends, is_silent, staying, publishers, tasks, served }
     }
 
     async fn stop_publishing(&mut self) {
@@ -219,6 +255,7 @@ async fn listen(mut receiver: Receiver<Envelope>, events: Events) {
                 Command::Missing { from, why } => {
                     Event::Missing { from: *from, until: next, why: *why }
                 }
+                Command::Presence(_) => continue,
                 other => panic!("{other:?}"),
             },
             other => panic!("{other:?}"),
@@ -394,7 +431,7 @@ impl World {
                 life.node.signals.send(path, &format!("{}:0", life.name)).await.unwrap();
             }
         }
-        sleep(Duration::from_secs(5)).await;
+        sleep(Duration::from_secs(30)).await;
         let ends = |path| {
             let of = |life: &Life| life.channel(path).position();
             self.lives.iter().map(of).collect::<Vec<_>>()
@@ -406,8 +443,27 @@ impl World {
         self.senders.heal().await;
     }
 
+    /// Checks that all nodes know who is there, and nobody else.
+    fn check_presence(&self) {
+        let staying = self.lives.iter().flat_map(|life| life.staying.lock().unwrap().clone());
+        let staying: Vec<_> = staying.collect();
+        for path in 0..PATHS.len() {
+            let there = staying.iter().filter(|(at, _)| *at == path).map(|(_, id)| id.clone());
+            let there: BTreeSet<_> = there.collect();
+            assert_eq!(there.len(), self.lives.len());
+            for life in &self.lives {
+                let known = life.channel(path).log().unwrap().with(|log| {
+                    let present = log.presence().at(&None);
+                    present.map(|(id, _)| id.to_string()).collect::<BTreeSet<_>>()
+                });
+                assert_eq!(known, there, "{} at {path}", life.name);
+            }
+        }
+    }
+
     fn check(&self, faults: Faults) {
         self.senders.check(faults.kills || faults.loses);
+        self.check_presence();
         let lives: Vec<_> = self.lives.iter().chain(&self.ended).collect();
         for path in 0..PATHS.len() {
             let mut union = BTreeMap::new();
@@ -571,7 +627,17 @@ const NONE: Faults = Faults { loses: false, trims: false, kills: false, is_unfen
 
 #[test]
 fn nothing_is_lost_and_nobody_is_told_that_it_is() {
-    run(0..seeds(), NONE);
+    for seed in 0..seeds() {
+        in_world(seed, NONE, async |world| {
+            let nodes = |world: &World| {
+                let of = |life: &Life| life.node.signals.presence_node();
+                world.lives.iter().map(of).collect::<Vec<_>>()
+            };
+            let before = nodes(world);
+            world.run(NONE).await;
+            assert_eq!(nodes(world), before, "nobody was taken for gone");
+        });
+    }
 }
 
 #[test]
@@ -714,4 +780,34 @@ fn what_is_trimmed_before_it_is_back_does_not_go_again() {
         carrier.restart(0);
         world.heal().await;
     });
+}
+
+#[test]
+fn a_node_that_begins_asks_who_is_there() {
+    for seed in 0..seeds().min(20) {
+        in_world(seed, Faults { trims: true, ..NONE }, async |world| {
+            sleep(Duration::from_secs(60)).await;
+            world.carrier.trim(0);
+            world.begin();
+            world.heal().await;
+        });
+    }
+}
+
+/// Such as one that was stopped for a while, and goes on.
+#[test]
+fn a_node_that_was_taken_for_gone_is_there_again() {
+    for seed in 0..seeds().min(20) {
+        in_world(seed, NONE, async |world| {
+            sleep(Duration::from_secs(20)).await;
+            let gone = world.lives[1].node.signals.presence_node();
+            for path in 0..PATHS.len() {
+                let Life { node, .. } = &world.lives[0];
+                let change = PresenceChange::Without { node: gone };
+                node.signals.change_in(&node.channels[path], change).await;
+            }
+            world.heal().await;
+            assert_ne!(world.lives[1].node.signals.presence_node(), gone);
+        });
+    }
 }

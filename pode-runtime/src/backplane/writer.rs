@@ -64,6 +64,8 @@ impl<C: Carrier> NodeWriter<C> {
                 Ok(mut appender) => {
                     retry.succeeded();
                     self.node.trouble.send_replace(None);
+                    // Some of what was said may be lost.
+                    self.node.announce_present();
                     let error = self.append_all(&mut appender).await;
                     before = Some(appender);
                     error
@@ -207,7 +209,8 @@ impl<C: Carrier> NodeWriter<C> {
         let time = self.node.ticks.now().unwrap_or(sent_ms);
         let by_carrier = |serial| Origin { sent_ms: time, ..origin(serial) };
         let is_beat = is_beat && !self.node.claims.has_left();
-        let beat = is_beat.then(|| (What::Alive, self.node.catch_up.begin_beat()));
+        let alive = What::Alive { present_as: self.node.signals.presence_node() };
+        let beat = is_beat.then(|| (alive, self.node.catch_up.begin_beat()));
         for (what, serial) in beat.into_iter().chain(ticks.map(|tick| (tick, 0))) {
             let body = what.write(by_carrier(serial));
             batch.extend(body.map(|body| ToAppend { stream: streams, body }));

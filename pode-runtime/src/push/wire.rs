@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use pode_core::frame::{Close, Header, Opcode};
-use pode_core::hub::{LogEntry, PresenceChange, Stay};
+use pode_core::hub::{Attending, LogEntry, PresenceChange, Stay};
 use pode_core::{ClientId, Message};
 use serde::{Deserialize, Serialize};
 
@@ -27,9 +27,29 @@ pub(crate) enum WireEnvelope {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum WirePresence {
-    Join { path: Option<String>, id: ClientId, info: String, stay: (u64, u64) },
-    Leave { path: Option<String>, id: ClientId, stay: (u64, u64) },
-    Only { node: u64 },
+    Join {
+        path: Option<String>,
+        id: ClientId,
+        info: String,
+        stay: (u64, u64),
+    },
+    Leave {
+        path: Option<String>,
+        id: ClientId,
+        stay: (u64, u64),
+    },
+    Only {
+        node: u64,
+    },
+    Without {
+        node: u64,
+    },
+    /// The path of each client, its id, what is told of it, and the number of its stay.
+    All {
+        node: u64,
+        clients: Vec<(Option<String>, ClientId, String, u64)>,
+    },
+    Ask,
 }
 
 /// What a key has from now on.
@@ -170,6 +190,15 @@ impl From<&PresenceChange> for WirePresence {
                 stay: (stay.node, stay.number),
             },
             PresenceChange::Only { node } => WirePresence::Only { node: *node },
+            PresenceChange::Without { node } => WirePresence::Without { node: *node },
+            PresenceChange::All { node, clients } => {
+                let client = |Attending { path, id, info, number }: &_| {
+                    (text(path), id.clone(), str::to_owned(info), *number)
+                };
+                let clients = clients.iter().map(client).collect();
+                WirePresence::All { node: *node, clients }
+            }
+            PresenceChange::Ask => WirePresence::Ask,
         }
     }
 }
@@ -188,6 +217,17 @@ impl From<WirePresence> for PresenceChange {
                 PresenceChange::Leave { path: path.map(Into::into), id, stay: stay(of) }
             }
             WirePresence::Only { node } => PresenceChange::Only { node },
+            WirePresence::Without { node } => PresenceChange::Without { node },
+            WirePresence::All { node, clients } => {
+                let clients = clients.into_iter().map(|(path, id, info, number)| Attending {
+                    path: path.map(Into::into),
+                    id,
+                    info: info.into(),
+                    number,
+                });
+                PresenceChange::All { node, clients: clients.collect() }
+            }
+            WirePresence::Ask => PresenceChange::Ask,
         }
     }
 }

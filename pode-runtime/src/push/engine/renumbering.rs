@@ -8,6 +8,7 @@ use super::behind::Behind;
 use super::envelope::Why;
 use super::form::{self, Form};
 use super::path::Path;
+use super::present_clients::PresentClients;
 use super::readiness::Source;
 use super::shard::Shard;
 use crate::push::session::DisconnectReason;
@@ -17,6 +18,7 @@ impl Shard {
     /// good in both, so whoever is behind may know early, but of where it is itself.
     pub(super) async fn tell_epoch(&mut self, path: u32, epoch: u64) {
         let to_live = form::epoch(epoch, self.paths[path as usize].live);
+        let has_presence = self.paths[path as usize].reload_presence();
         self.visit(path, |shard, place| {
             let client = shard.client(place);
             if client.form() == Form::V1 && client.is_admitted() {
@@ -25,6 +27,10 @@ impl Shard {
                     None => to_live.clone(),
                 };
                 client.tell(frame);
+                // Who is present may have changed, unseen here.
+                if has_presence {
+                    client.owe_here();
+                }
                 shard.advance(place);
             }
         })
@@ -57,6 +63,15 @@ impl Shard {
 }
 
 impl Path {
+    /// Begins anew with who is present by the log; returns whether clients are told.
+    fn reload_presence(&mut self) -> bool {
+        let Path { present: Some(present), log: Some(log), policy, .. } = self else {
+            return false;
+        };
+        **present = PresentClients::of(log, policy.presence);
+        true
+    }
+
     /// Tells a client that is live to forget all keys, and has it get those that there
     /// are.
     fn begin_anew(&mut self, slot: u32) {

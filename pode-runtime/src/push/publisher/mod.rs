@@ -11,7 +11,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use pode_core::hub::{Arrival, Channel, Hub, Position};
+use pode_core::hub::{Arrival, Attending, Channel, Hub, Position};
 use pode_core::level::Sendable;
 use pode_core::{ClientId, KeyedTarget, Message, Payload, SendError, SignalTarget};
 use serde::Serialize;
@@ -41,12 +41,20 @@ struct Shared {
     send_timeout: Duration,
     /// For how long clients that are gone are present, by the paths of their signals.
     presence_graces: HashMap<&'static str, Duration>,
-    /// This process, among those that have clients who are present.
-    node: u64,
+    /// Which of its clients are present, where a backplane carries that.
+    attending: Mutex<Attendances>,
     /// How many of its clients were present.
     stays: AtomicU64,
     /// Those that were cut off, and may come back: notified when they do.
     away: Mutex<HashMap<Who, Arc<Notify>>>,
+}
+
+#[derive(Debug)]
+struct Attendances {
+    /// This process, among those that have clients who are present.
+    node: u64,
+    /// By the numbers of their stays.
+    clients: HashMap<u64, (&'static str, Attending)>,
 }
 
 /// A client: its signal, its path within a family, and its id.
@@ -65,8 +73,9 @@ impl Signals {
         send_timeout: Duration,
         presence_graces: HashMap<&'static str, Duration>,
     ) -> Signals {
-        let (node, stays, away) = (random_epoch(), AtomicU64::new(0), Mutex::default());
-        let shared = Shared { hub, send_timeout, presence_graces, node, stays, away };
+        let attending = Attendances { node: random_epoch(), clients: HashMap::new() };
+        let (attending, stays, away) = (attending.into(), AtomicU64::new(0), Mutex::default());
+        let shared = Shared { hub, send_timeout, presence_graces, attending, stays, away };
         Signals { shared: Arc::new(shared) }
     }
 

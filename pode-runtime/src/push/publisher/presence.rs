@@ -6,22 +6,25 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use pode_core::SendError;
-use pode_core::hub::{Channel, PresenceChange, Stay};
+use pode_core::hub::{Attending, Channel, Log, PresenceChange, Stay};
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::time::sleep;
 
-use super::{Signals, Who, arrive};
+use super::{Attendances, Permit, Signals, Who};
+#[cfg(feature = "redis")]
+use crate::push::engine::random_epoch;
 use crate::push::engine::{Command, Envelope};
 
-/// How long to wait if a change can't be made.
-const PAUSE: Duration = Duration::from_millis(200);
-
 impl Signals {
-    /// Begins a stay of a client.
-    pub(crate) fn begin_stay(&self) -> Stay {
-        let number = self.shared.stays.fetch_add(1, Ordering::Relaxed);
-        Stay { node: self.shared.node, number }
+    /// Returns the number of the next stay.
+    pub(crate) fn begin_stay(&self) -> u64 {
+        self.shared.stays.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Returns what names this process among those that have clients who are present.
+    pub(crate) fn presence_node(&self) -> u64 {
+        self.attending().node
     }
 
     /// Returns for how long a client of a signal is present after its connection has ended;
@@ -63,28 +66,86 @@ impl Signals {
         self.shared.away.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes who is present at a path, as soon as there is capacity. A backplane may
-    /// still be on it when this returns.
-    pub(crate) async fn begin_change(
+    /// Has a client be present, as soon as there is capacity; a backplane may still be on it
+    /// when this returns.
+    pub(crate) async fn join(
         &self,
         signal: &'static str,
-        path: Option<&str>,
-        change: PresenceChange,
+        client: Attending,
     ) -> Result<(), SendError> {
-        let permit = self.permit_in(self.channel(signal, path)?, self.deadline()).await?;
-        envelope(change).publish(permit).map(drop)
+        let channel = self.channel(signal, client.path.as_deref())?;
+        let permit = self.permit_in(channel, self.deadline()).await?;
+        let is_carried = channel.is_carried();
+        // All that this process says of its clients has one order.
+        let mut attending = self.attending();
+        let stay = Stay { node: attending.node, number: client.number };
+        let Attending { path, id, info, number } = client.clone();
+        if is_carried {
+            attending.clients.insert(number, (signal, client));
+        }
+        envelope(PresenceChange::Join { path, id, info, stay }).publish(permit).map(drop)
     }
 
-    /// Changes who is present at a path, however long that takes.
-    pub(crate) async fn change_surely(
-        &self,
-        signal: &'static str,
-        path: Option<&str>,
-        change: PresenceChange,
-    ) {
-        if let Ok(channel) = self.channel(signal, path) {
-            self.change_in(channel, change).await;
+    /// Ends a stay, however long that takes.
+    pub(crate) async fn leave(&self, (signal, path, id): &Who, number: u64) {
+        let Ok(channel) = self.channel(signal, path.as_deref()) else { return };
+        let Some(permit) = self.permit_sometime(channel).await else { return };
+        let mut attending = self.attending();
+        attending.clients.remove(&number);
+        if attending.clients.is_empty() {
+            attending.clients = HashMap::new();
         }
+        let stay = Stay { node: attending.node, number };
+        let change = PresenceChange::Leave { path: path.clone(), id: id.clone(), stay };
+        // If nobody receives any more, nobody is there.
+        let _ = envelope(change).publish(permit);
+    }
+
+    /// Says who all clients of this process are that are present in a channel, if it has
+    /// any, or others may think so.
+    #[cfg(feature = "redis")]
+    pub(crate) async fn announce(&self, channel: &Channel<Envelope>) {
+        let Some(permit) = self.permit_sometime(channel).await else { return };
+        let is_known = |node| {
+            channel.log().is_some_and(|log| log.with(|log| log.presence().nodes().contains(&node)))
+        };
+        let attending = self.attending();
+        let is_there = |signal, client: &Attending| {
+            let other = self.channel(signal, client.path.as_deref());
+            other.is_ok_and(|it| (it.path(), it.index()) == (channel.path(), channel.index()))
+        };
+        let clients = attending.clients.values().filter(|(signal, it)| is_there(signal, it));
+        let clients: Vec<_> = clients.map(|(_, client)| client.clone()).collect();
+        let node = attending.node;
+        if !clients.is_empty() || is_known(node) {
+            let _ = envelope(PresenceChange::All { node, clients }).publish(permit);
+        }
+    }
+
+    /// Changes who is present in a channel, however long that takes.
+    pub(crate) async fn change_in(&self, channel: &Channel<Envelope>, change: PresenceChange) {
+        if let Some(permit) = self.permit_sometime(channel).await {
+            let _ = envelope(change).publish(permit);
+        }
+    }
+
+    /// Takes another name: what is told of the one before is over.
+    #[cfg(feature = "redis")]
+    pub(crate) fn rename_presence_node(&self) {
+        self.attending().node = random_epoch();
+    }
+
+    fn attending(&self) -> MutexGuard<'_, Attendances> {
+        // No code that holds the lock can panic midway.
+        self.shared.attending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for capacity; `None` if nobody receives any more.
+    async fn permit_sometime<'hub>(
+        &self,
+        channel: &'hub Channel<Envelope>,
+    ) -> Option<Permit<'hub>> {
+        channel.reserve().await.ok()
     }
 
     /// Ends the stays of processes that are gone, once their clients have had the time to
@@ -92,32 +153,17 @@ impl Signals {
     pub(crate) fn end_other_stays(&self) {
         // Without a runtime, everything has ended.
         let Ok(runtime) = Handle::try_current() else { return };
-        let node = self.shared.node;
+        let node = self.presence_node();
         for channel in self.hub().channels().filter(|channel| !channel.is_carried()) {
             let Some(grace) = self.presence_grace(channel.path()) else { continue };
-            let has_others =
-                channel.log().is_some_and(|log| log.with(|log| log.presence().has_others(node)));
-            if has_others {
+            let is_other = |other: &u64| *other != node;
+            let has_others = |log: &Log<_>| log.presence().nodes().iter().any(is_other);
+            if channel.log().is_some_and(|log| log.with(|log| has_others(log))) {
                 let (signals, channel) = (self.clone(), channel.clone());
                 runtime.spawn(async move {
                     sleep(grace).await;
                     signals.change_in(&channel, PresenceChange::Only { node }).await;
                 });
-            }
-        }
-    }
-
-    async fn change_in(&self, channel: &Channel<Envelope>, change: PresenceChange) {
-        loop {
-            let deadline = self.deadline();
-            let changed = async {
-                let permit = self.permit_in(channel, deadline).await?;
-                let arrival = envelope(change.clone()).publish(permit)?;
-                arrive(arrival.map(|arrival| (channel.clone(), arrival)), deadline).await
-            };
-            match changed.await {
-                Ok(()) | Err(SendError::Stopped { .. }) => return,
-                Err(_) => sleep(PAUSE).await,
             }
         }
     }

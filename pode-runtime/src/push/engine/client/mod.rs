@@ -230,6 +230,13 @@ impl Client {
         self.send_queue.get_or_insert_default().tell(frame);
     }
 
+    /// Has the client be told who is present, behind all that waits for it. The caller must
+    /// then [advance](Self::advance) it.
+    #[cfg(feature = "redis")]
+    pub(super) fn owe_here(&mut self) {
+        self.send_queue.get_or_insert_default().here_is_due = true;
+    }
+
     /// Tells the client who is present, if it is told that, and that it is live from this
     /// message on.
     pub(super) fn tell_live(&mut self, here: Option<Bytes>, number: u64) {
