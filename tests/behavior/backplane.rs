@@ -1,6 +1,6 @@
 //! Servers of many nodes, with a real Redis between them.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use pode::prelude::*;
@@ -27,6 +27,8 @@ pode_server! {
         event.client().join_group(&group.to_string()).await?;
         event.reply(&group).await
     };
+    signal HALL: u64 = "/hall" { presence: 10 };
+    on connect HALL => async |event: ConnectEvent<u64>| event.present(event.query());
 }
 
 mod handed_over {
@@ -207,6 +209,44 @@ async fn rooms_keys_and_groups_are_the_same_on_each_node() {
     other.signals().send(BARE, &8).to_group("5").await.unwrap();
     assert_eq!(hear(&mut bare).await["data"], 8);
     for node in [one, other] {
+        node.stop().await;
+    }
+}
+
+/// Listens until just these are present, by what is told of them.
+async fn until_present(client: &mut Client, expected: &[&str]) {
+    let mut present = BTreeMap::new();
+    while !present.values().eq(expected) {
+        let heard = hear(client).await;
+        if let Some(here) = heard["here"].as_object() {
+            present = here.clone().into_iter().collect();
+        } else if let Some(id) = heard["join"].as_str() {
+            present.insert(id.to_owned(), heard["info"].clone());
+        } else if let Some(id) = heard["leave"].as_str() {
+            assert!(present.remove(id).is_some(), "{heard}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_is_present_is_the_same_on_each_node() {
+    let redis = Redis::start("presence").await;
+    let (one, other) = (redis.node().await, redis.node().await);
+    // Their ids rise with the time.
+    let (mut ada, _) = connect(&one, "/hall?ada").await;
+    until_present(&mut ada, &["ada"]).await;
+    let (mut bob, _) = connect(&other, "/hall?bob").await;
+    until_present(&mut bob, &["ada", "bob"]).await;
+    // One that begins asks, or has read it.
+    let third = redis.node().await;
+    let (mut eve, _) = connect(&third, "/hall?eve").await;
+    until_present(&mut eve, &["ada", "bob", "eve"]).await;
+    let present = third.signals().clients(HALL).present::<String>().unwrap();
+    assert_eq!(present.len(), 3);
+    bob.leave(1000).await;
+    let (mut late, _) = connect(&other, "/hall?late").await;
+    until_present(&mut late, &["ada", "eve", "late"]).await;
+    for node in [one, other, third] {
         node.stop().await;
     }
 }

@@ -52,10 +52,10 @@ impl<Out> SignalEvent<Out> {
     /// 2⁵³.
     ///
     /// Each is handled once, in order, over all connections of the client, all processes
-    /// that hand over to each other, and all nodes of a backplane. When the handler has returned, or has
-    /// failed, the client is told so, also by a server that stops; but not if the handler
-    /// fails then and the client can't be told of that, as nothing is sent any more. A
-    /// server that was started anew doesn't know which were handled before; see
+    /// that hand over to each other, and all nodes of a backplane. When the handler has
+    /// returned, or has failed, the client is told so, also by a server that stops; but not
+    /// if the handler fails then and the client can't be told of that, as nothing is sent
+    /// any more. A server that was started anew doesn't know which were handled before; see
     /// [`may_be_repeated`](Self::may_be_repeated).
     pub fn message_number(&self) -> Option<u64> {
         self.number.map(|Number { number, .. }| number)
@@ -63,7 +63,8 @@ impl<Out> SignalEvent<Out> {
 
     /// Returns whether the message may have been handled before: its client has sent it
     /// already, to a process that has crashed, or was stopped before its handler was done,
-    /// that has forgotten the client, or is a node which can't be asked. Only messages with a number are sent again.
+    /// that has forgotten the client, or is a node which can't be asked. Only messages with
+    /// a number are sent again.
     ///
     /// A handler whose effect must not happen twice then looks whether it has: so a
     /// message needs a mark of its own, which the effect keeps.
