@@ -20,6 +20,9 @@ use crate::world::{Phase, Place, World, lock};
 /// How long a connection may take.
 const CONNECT: Duration = Duration::from_secs(5);
 
+/// How long a handshake may take: a node asks others for a client's messages.
+const HANDSHAKE: Duration = Duration::from_secs(30);
+
 /// How long nothing may be heard: two beats of five seconds, and five more.
 const SILENCE: Duration = Duration::from_secs(15);
 
@@ -147,7 +150,7 @@ impl ChaosClient {
             request.headers_mut().insert("sec-websocket-protocol", offered);
         }
         let (socket, response) =
-            timeout(CONNECT, client_async(request, stream)).await.ok()?.ok()?;
+            timeout(HANDSHAKE, client_async(request, stream)).await.ok()?.ok()?;
         if self.is_plain {
             let position = response.headers().get("x-pode-signal-position");
             let told = position.and_then(|position| {
