@@ -136,6 +136,10 @@ impl ChaosClient {
         let connected = timeout(CONNECT, TcpStream::connect(("127.0.0.1", place.port))).await;
         let stream = connected.ok()?.ok()?;
         let _ = stream.set_nodelay(true);
+        if self.last != place.life {
+            // What it knows of this client may be taken there from now on, and die there.
+            self.last.clear();
+        }
         let mut url = format!("ws://127.0.0.1:{}{}", place.port, self.path);
         if let Some((epoch, at)) = &self.position {
             url.push_str(&format!("?resume={epoch}-{at}"));
