@@ -541,12 +541,6 @@ pub(crate) async fn run(
     let mut tasks = JoinSet::new();
     tasks.spawn(Arc::clone(&world).watch_terms(rooms(&world).await?));
     tasks.spawn(watch_load(Arc::clone(&world)));
-    let mut publishers = JoinSet::new();
-    for node in 0..NODES {
-        for which in 0..3 {
-            publishers.spawn(Arc::clone(&world).publish(node, which));
-        }
-    }
     let (v1, plain) = clients;
     let mut heard = Vec::new();
     let mut running = JoinSet::new();
@@ -560,6 +554,20 @@ pub(crate) async fn run(
         let client = ChaosClient::new(&world, format!("c{index}"), &path, index >= v1);
         heard.push(client.heard());
         running.spawn(client.run());
+    }
+    // What is sent before is delivered to nobody.
+    let all_are_there = async {
+        while heard.iter().any(|heard| lock(heard).trace.events.is_empty()) {
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let there = timeout(PATIENCE, all_are_there).await;
+    there.map_err(|_| io::Error::other("some clients don't come at the start"))?;
+    let mut publishers = JoinSet::new();
+    for node in 0..NODES {
+        for which in 0..3 {
+            publishers.spawn(Arc::clone(&world).publish(node, which));
+        }
     }
     sleep(Duration::from_secs(4)).await;
     let memory = victims.memory().await;
