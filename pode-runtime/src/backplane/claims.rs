@@ -5,8 +5,7 @@
 //! it, and nobody else. So all nodes see the same order of claims, and of what is given.
 //!
 //! Each entry has a number, by which what arrives twice is known, and stays here until it
-//! is back. Time is counted by beats of this node that are back: who is stopped, or cut off,
-//! takes nobody else for dead meanwhile.
+//! is back.
 
 #[cfg(test)]
 mod tests;
@@ -16,20 +15,12 @@ use std::convert::Infallible;
 use std::future::pending;
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, mpsc};
-use tokio::time::Instant;
 
+use super::beats::{MOST_SILENT_BEATS, OwnBeats};
 use crate::app::sequences::{Left, SequenceId, Sequences};
-
-/// How often a node shows that it is there.
-pub(super) const BEAT: Duration = Duration::from_secs(5);
-
-/// Of how many of this node's beats another node may miss its own before it counts as
-/// gone.
-pub(super) const MOST_SILENT_BEATS: u32 = 3;
 
 /// After so many beats nothing is known of a node any more: some hours.
 const MOST_KNOWN_BEATS: u32 = 4096;
@@ -92,8 +83,7 @@ struct State {
     on_its_way: HashMap<SequenceId, u64>,
     /// How many ends of messages others are still to be told.
     ends: usize,
-    /// When a beat counted last.
-    beaten: Option<Instant>,
+    own_beats: OwnBeats,
     /// Whether it has read who is there.
     is_loaded: bool,
     has_left: bool,
@@ -252,11 +242,9 @@ impl Claims {
     /// Notes that a beat of this node is back.
     pub(super) fn has_beaten(&self) {
         let mut state = self.state();
-        // Each new connection begins with one.
-        if state.beaten.is_some_and(|beaten| beaten.elapsed() < BEAT / 2) {
+        if !state.own_beats.has_counted() {
             return;
         }
-        state.beaten = Some(Instant::now());
         let mut gone = Vec::new();
         state.others.retain(|node, other| {
             other.silent += 1;

@@ -13,8 +13,9 @@ use futures_util::future::BoxFuture;
 use pode_core::hub::Channel;
 use tokio::sync::{Notify, watch};
 
+use super::beats::{BEAT, MOST_SILENT_BEATS};
 use super::carrier::{Carrier, EntryId};
-use super::claims::{BEAT, Claims, MOST_SILENT_BEATS};
+use super::claims::Claims;
 use super::ticks::Ticks;
 use crate::app::catch_up::CatchUp;
 use crate::app::context::Context;

@@ -13,15 +13,10 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use pode_core::hub::PresenceChange;
-use tokio::time::Instant;
 
+use super::beats::{BEAT, MOST_SILENT_BEATS, OwnBeats};
 use super::carrier::Carrier;
-use super::claims::BEAT;
 use super::node::{Node, PresenceDue};
-
-/// How many of its own beats a node reads before it takes another one for gone; and then
-/// as many as the clients of that one have for coming back.
-const MOST_SILENT_BEATS: u64 = 3;
 
 impl<C: Carrier> Node<C> {
     /// Returns the streams of channels in which clients are present, each with its grace.
@@ -91,11 +86,9 @@ pub(super) async fn tell_presence<C: Carrier>(node: Arc<Node<C>>) -> Infallible 
 /// When other nodes were heard.
 #[derive(Debug, Default)]
 pub(super) struct HeardNodes {
-    /// How many of its own beats this node has read that were a beat apart: whoever
-    /// connects again and again has more.
+    own_beats: OwnBeats,
+    /// How many of these have counted.
     beats: u64,
-    /// When it read the last of these.
-    last: Option<Instant>,
     /// At which of these each was heard, or first seen.
     at: HashMap<u64, u64>,
 }
@@ -108,16 +101,16 @@ impl HeardNodes {
 
     /// This node's own beat has come back: so would others.
     pub(super) fn beat<C: Carrier>(&mut self, node: &Node<C>) {
-        let now = Instant::now();
-        if self.last.is_some_and(|last| now - last < BEAT - BEAT / 5) {
+        if !self.own_beats.has_counted() {
             return;
         }
-        (self.beats, self.last) = (self.beats + 1, Some(now));
+        self.beats += 1;
         let own = node.signals.presence_node();
         let mut seen = BTreeSet::new();
         for (stream, grace) in node.with_presence() {
             let Some(log) = node.channels[stream].log() else { continue };
-            let most = MOST_SILENT_BEATS + grace.as_secs().div_ceil(BEAT.as_secs());
+            // As many more as its clients have for coming back.
+            let most = u64::from(MOST_SILENT_BEATS) + grace.as_secs().div_ceil(BEAT.as_secs());
             for other in log.with(|log| log.presence().nodes()) {
                 seen.insert(other);
                 let heard = *self.at.entry(other).or_insert(self.beats);

@@ -13,11 +13,11 @@ use futures_util::FutureExt;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
+use super::beats::BEAT;
 use super::carrier::{
     Appended, Appender, Carrier, CarrierError, EntryId, Known, MAX_BATCH_BYTES, MAX_BATCH_ENTRIES,
     Opened, ToAppend,
 };
-use super::claims::BEAT;
 use super::entry::{Origin, What};
 use super::node::{Announcement, Node};
 use super::reader::{Begun, unix_ms};

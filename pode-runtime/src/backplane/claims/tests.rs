@@ -1,11 +1,14 @@
 //! What nodes say to each other, entry by entry.
 
+use std::time::Duration;
+
 use futures_util::FutureExt;
 use tokio::task::{JoinHandle, yield_now};
 use tokio::time::{Instant, advance};
 
 use super::*;
 use crate::app::sequences::{Heard, Hold, Place};
+use crate::backplane::beats::BEAT;
 
 type Claim = JoinHandle<Option<(Hold, Heard)>>;
 
