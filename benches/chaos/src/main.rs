@@ -9,9 +9,11 @@ mod client;
 mod dice;
 mod node;
 mod plan;
+mod process;
 mod proxy;
 mod record;
 mod store;
+mod victims;
 mod world;
 
 use std::path::PathBuf;

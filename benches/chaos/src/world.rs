@@ -1,42 +1,35 @@
 //! One seed: starts everything, lets the faults happen, waits until all is well again, and
 //! has the record checked.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::sync::{Arc, Mutex as StdMutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use redis::cmd;
-use rustix::process::Signal;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::process::{Child, ChildStdin, Command};
-use tokio::sync::{Mutex, oneshot, watch};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::sync::{Mutex, watch};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::check::check;
 use crate::client::{ChaosClient, Heard};
 use crate::dice::Dice;
-use crate::plan::{Fault, NODES, Plan, Step};
+use crate::plan::{NODES, Plan};
+use crate::process::Node;
 use crate::proxy::Proxy;
-use crate::record::{At, Handled, Life, Outcome, Record, Send, Struck, Term, number_of};
-use crate::store::{PREFIX, Store, ask_at, send_signal, terms_at};
+use crate::record::{At, Life, Outcome, Record, Send, Struck, Term, number_of};
+use crate::store::{PREFIX, Store, ask_at, terms_at};
+use crate::victims::Victims;
 
 /// How long a server needs to have all clients live again.
 const RECOVERY: Duration = Duration::from_secs(10);
 
-/// How long a node may take to start: until Redis is there again, too.
-const START: Duration = Duration::from_secs(60);
-
-/// How long a node is ready without a sign of life, and somewhat more.
-const CUT_OFF: Duration = Duration::from_secs(16);
-
 /// How long everything has after its last fault, before it is given up.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A machine where half of this takes longer than this is too busy.
 const BUSY: Duration = Duration::from_millis(400);
@@ -59,22 +52,22 @@ pub(crate) enum Phase {
 pub(crate) struct Place {
     pub(crate) life: Life,
     pub(crate) port: u16,
-    http_port: u16,
+    pub(crate) http_port: u16,
 }
 
 /// What clients, publishers and faults share.
 #[derive(Debug)]
 pub(crate) struct World {
     pub(crate) seed: u64,
-    begun: Instant,
-    phase: watch::Sender<Phase>,
-    places: Vec<watch::Sender<Option<Place>>>,
+    pub(crate) begun: Instant,
+    pub(crate) phase: watch::Sender<Phase>,
+    pub(crate) places: Vec<watch::Sender<Option<Place>>>,
     /// Those that are stopped by a signal.
-    stopped: Vec<watch::Sender<bool>>,
+    pub(crate) stopped: Vec<watch::Sender<bool>>,
     /// Where the Redis is that counts.
-    socket: watch::Sender<PathBuf>,
-    record: StdMutex<Record>,
-    log: StdMutex<File>,
+    pub(crate) socket: watch::Sender<PathBuf>,
+    pub(crate) record: StdMutex<Record>,
+    pub(crate) log: StdMutex<File>,
 }
 
 pub(crate) fn lock<T>(mutex: &StdMutex<T>) -> MutexGuard<'_, T> {
@@ -104,19 +97,19 @@ impl World {
         lock(&self.record).wrong.push(what);
     }
 
-    fn log(&self, what: &str) {
+    pub(crate) fn log(&self, what: &str) {
         let now = self.now();
         let _ = writeln!(lock(&self.log), "{:>3}.{:03} {what}", now / 1000, now % 1000);
     }
 
     /// Whether a node is in order; `None` if it doesn't answer.
-    async fn is_ready(&self, place: &Place) -> Option<bool> {
+    pub(crate) async fn is_ready(&self, place: &Place) -> Option<bool> {
         let asking = request(place.http_port, "GET", "/_pode/ready", "");
         let status = timeout(Duration::from_secs(2), asking).await.ok()?.ok()?;
         Some(status == 200)
     }
 
-    async fn all_are_ready(&self) {
+    pub(crate) async fn all_are_ready(&self) {
         for node in 0..NODES {
             loop {
                 if let Some(place) = self.place(node)
@@ -223,275 +216,6 @@ async fn request(port: u16, method: &str, path: &str, body: &str) -> io::Result<
     stream.read_to_string(&mut answer).await?;
     let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok());
     status.ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
-}
-
-/// A node, whose processes come and go.
-struct Node {
-    slot: usize,
-    lives: usize,
-    world: Arc<World>,
-    folder: PathBuf,
-    redis_port: u16,
-    process: Option<NodeProcess>,
-}
-
-struct NodeProcess {
-    child: Child,
-    /// It stops when this is dropped.
-    input: ChildStdin,
-    /// What it says was handled, until its end.
-    reading: JoinHandle<()>,
-}
-
-impl Node {
-    /// Starts processes until one of them serves.
-    async fn begin(&mut self) -> io::Result<()> {
-        let starts = async {
-            loop {
-                match self.try_to_begin().await {
-                    Ok(()) => return,
-                    Err(error) => self.world.log(&format!("n{}: {error}", self.slot)),
-                }
-                sleep(Duration::from_millis(100)).await;
-            }
-        };
-        timeout(START, starts).await.map_err(|_| io::Error::other("a node doesn't start"))
-    }
-
-    async fn try_to_begin(&mut self) -> io::Result<()> {
-        self.lives += 1;
-        let life = format!("n{}.{}", self.slot, self.lives);
-        let log = File::options()
-            .create(true)
-            .append(true)
-            .open(self.folder.join(format!("node-{}.log", self.slot)))?;
-        writeln!(&log, "--- {life} at {}", self.world.now())?;
-        let mut command = Command::new(std::env::current_exe()?);
-        command.args(["node", &format!("redis://127.0.0.1:{}", self.redis_port), &life]);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(log).kill_on_drop(true);
-        let mut child = command.spawn()?;
-        let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
-            unreachable!("both were asked for");
-        };
-        let (world, its_life) = (Arc::clone(&self.world), life.clone());
-        let (tell, told) = oneshot::channel();
-        let reading = tokio::spawn(async move {
-            let (mut lines, mut tell) = (BufReader::new(output).lines(), Some(tell));
-            while let Ok(Some(line)) = lines.next_line().await {
-                let words: Vec<_> = line.split(' ').collect();
-                match words[..] {
-                    ["listening", port, http_port] => {
-                        let ports = port.parse().ok().zip(http_port.parse().ok());
-                        if let Some(tell) = tell.take() {
-                            let _ = tell.send(ports);
-                        }
-                    }
-                    ["handled", who, number, is_flagged] => {
-                        lock(&world.record).handled.push(Handled {
-                            life: its_life.clone(),
-                            who: who.to_owned(),
-                            number: number.parse().unwrap_or_default(),
-                            is_flagged: is_flagged == "true",
-                        });
-                    }
-                    ["fired", slot] => {
-                        let slot = slot.parse().unwrap_or_default();
-                        lock(&world.record).fired.push((slot, its_life.clone()));
-                    }
-                    // The last line of one that was killed.
-                    _ => {}
-                }
-            }
-        });
-        let Ok(Some((port, http_port))) = told.await else {
-            return Err(io::Error::other(format!("{life} doesn't start")));
-        };
-        self.process = Some(NodeProcess { child, input, reading });
-        self.world.log(&format!("{life} serves"));
-        self.world.places[self.slot].send_replace(Some(Place { life, port, http_port }));
-        Ok(())
-    }
-
-    async fn kill(&mut self) {
-        let Some(NodeProcess { mut child, input, reading }) = self.process.take() else { return };
-        if let Some(place) = self.world.places[self.slot].send_replace(None) {
-            lock(&self.world.record).killed.insert(place.life, self.world.now());
-        }
-        // An error means that it has ended.
-        let _ = child.kill().await;
-        let _ = reading.await;
-        drop(input);
-    }
-
-    fn signal(&self, signal: Signal) {
-        send_signal(self.process.as_ref().map(|process| &process.child), signal);
-    }
-
-    /// Returns the bytes of memory that it has written to and not given back.
-    fn memory(&self) -> Option<u64> {
-        let id = self.process.as_ref()?.child.id()?;
-        let status = fs::read_to_string(format!("/proc/{id}/status")).ok()?;
-        let kibibytes = status.lines().find_map(|line| line.strip_prefix("RssAnon:"))?;
-        Some(kibibytes.trim().strip_suffix(" kB")?.parse::<u64>().ok()? * 1024)
-    }
-
-    /// Stops it in order.
-    async fn stop(&mut self) {
-        let Some(NodeProcess { mut child, input, reading }) = self.process.take() else { return };
-        drop(input);
-        match timeout(PATIENCE, child.wait()).await {
-            Ok(Ok(status)) if status.success() => {}
-            other => self.world.wrong(format!("n{} doesn't stop: {other:?}", self.slot)),
-        }
-        let _ = reading.await;
-    }
-}
-
-/// Everything that faults happen to.
-struct Victims {
-    world: Arc<World>,
-    plan: Plan,
-    nodes: Vec<Mutex<Node>>,
-    store: Mutex<Store>,
-    proxies: Vec<Proxy>,
-}
-
-impl Victims {
-    async fn run_lane(&self, lane: &[Step]) -> io::Result<()> {
-        for Step { pause, fault } in lane {
-            if self.plan.waits {
-                let ready = timeout(PATIENCE, self.world.all_are_ready()).await;
-                ready.map_err(|_| io::Error::other("the nodes aren't ready again"))?;
-            }
-            sleep(Duration::from_millis(*pause)).await;
-            self.world.log(&format!("{fault:?}"));
-            if fault.may_lose(self.plan.variant) {
-                let now = self.world.now();
-                lock(&self.world.record).first_loss.get_or_insert(now);
-            }
-            let from = self.world.now();
-            self.strike(*fault).await?;
-            let struck = Struck { node: fault.node(), from, to: self.world.now() };
-            lock(&self.world.record).faults.push(struck);
-            self.world.log(&format!("{fault:?} is over"));
-        }
-        Ok(())
-    }
-
-    async fn strike(&self, fault: Fault) -> io::Result<()> {
-        let milliseconds = Duration::from_millis;
-        match fault {
-            Fault::KillNode { node, away } => {
-                let mut node = self.nodes[node].lock().await;
-                node.kill().await;
-                sleep(milliseconds(away)).await;
-                node.begin().await?;
-            }
-            Fault::StopNode { node, away } => {
-                let stopped = &self.world.stopped[node];
-                let node = self.nodes[node].lock().await;
-                stopped.send_replace(true);
-                node.signal(Signal::STOP);
-                sleep(milliseconds(away)).await;
-                node.signal(Signal::CONT);
-                stopped.send_replace(false);
-            }
-            Fault::KillRedis { away } => {
-                let mut store = self.store.lock().await;
-                store.primary.kill().await;
-                sleep(milliseconds(away)).await;
-                store.primary.begin().await?;
-            }
-            Fault::RestartEmpty { away } => {
-                let mut store = self.store.lock().await;
-                store.primary.kill().await;
-                store.primary.forget();
-                sleep(milliseconds(away)).await;
-                store.primary.begin().await?;
-            }
-            Fault::StopRedis { away } => {
-                let store = self.store.lock().await;
-                store.primary.signal(Signal::STOP);
-                self.away_for(milliseconds(away), 0..NODES).await;
-                store.primary.signal(Signal::CONT);
-            }
-            Fault::KillConnections => {
-                let mut kill = cmd("CLIENT");
-                kill.arg("KILL").arg("TYPE").arg("normal").arg("SKIPME").arg("yes");
-                self.command(&kill).await?;
-            }
-            Fault::FlushAll => self.command(&cmd("FLUSHALL")).await?,
-            Fault::Evict { stream } => {
-                let mut evict = cmd("DEL");
-                let path = ["/news", "/chat", "/rooms/:room:0"][stream];
-                evict.arg(format!("{PREFIX}stream:{path}"));
-                self.command(&evict).await?;
-            }
-            Fault::Promote { lag, kills } => self.promote(Some(milliseconds(lag)), kills).await?,
-            Fault::FailOver => self.promote(None, true).await?,
-            Fault::Cut { node } => self.proxies[node].cut(),
-            Fault::CutAppend { node } => self.proxies[node].cut_append(),
-            Fault::CutReply { node, bytes } => self.proxies[node].cut_reply(bytes),
-            Fault::CutRequest { node, bytes } => self.proxies[node].cut_request(bytes),
-            Fault::Freeze { node, away } => {
-                self.proxies[node].freeze(true);
-                self.away_for(milliseconds(away), node..node + 1).await;
-                self.proxies[node].freeze(false);
-            }
-        }
-        Ok(())
-    }
-
-    async fn command(&self, command: &redis::Cmd) -> io::Result<()> {
-        let store = self.store.lock().await;
-        let done = store.primary.ask::<redis::Value>(command).await;
-        done.map(drop).map_err(io::Error::other)
-    }
-
-    async fn promote(&self, lag: Option<Duration>, kills: bool) -> io::Result<()> {
-        let mut store = self.store.lock().await;
-        store.promote(lag, kills, &self.proxies).await?;
-        self.world.socket.send_replace(store.primary.socket());
-        Ok(())
-    }
-
-    /// Lets time pass in which nodes hear nothing of Redis: after a while they must say so.
-    async fn away_for(&self, away: Duration, nodes: std::ops::Range<usize>) {
-        let end = Instant::now() + away;
-        let before: Vec<_> = nodes.clone().map(|node| self.world.place(node)).collect();
-        sleep(away.min(CUT_OFF)).await;
-        let mut is_told = BTreeMap::new();
-        while Instant::now() + Duration::from_millis(500) < end {
-            for (node, before) in nodes.clone().zip(&before) {
-                let (place, stopped) = (self.world.place(node), &self.world.stopped[node]);
-                let is_same = place.as_ref().map(|place| &place.life)
-                    == before.as_ref().map(|before| &before.life);
-                if let Some(place) = place.filter(|_| is_same && !*stopped.borrow()) {
-                    let is_ready = self.world.is_ready(&place).await;
-                    is_told.entry(node).or_insert(false);
-                    // One that doesn't answer gets no clients, either.
-                    *is_told.entry(node).or_default() |= is_ready != Some(true);
-                }
-            }
-            sleep(Duration::from_millis(200)).await;
-        }
-        for (node, _) in is_told
-            .into_iter()
-            .filter(|(_, is_told)| !is_told && away > CUT_OFF + Duration::from_secs(2))
-        {
-            self.world.wrong(format!("n{node} says that it is ready, though it hears nothing"));
-        }
-        tokio::time::sleep_until(end).await;
-    }
-
-    /// Returns the most memory that a node has.
-    async fn memory(&self) -> u64 {
-        let mut most = 0;
-        for node in &self.nodes {
-            most = most.max(node.lock().await.memory().unwrap_or_default());
-        }
-        most
-    }
 }
 
 /// Runs a seed; returns what was violated.
