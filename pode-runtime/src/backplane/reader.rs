@@ -137,8 +137,13 @@ impl<C: Carrier> NodeReader<C> {
             return if !is_loaded && id >= top { self.begin(index).await } else { Ok(()) };
         }
         if !stream.is_loaded {
-            stream.load(before, id, body);
-            return if id >= stream.top.id { self.begin(index).await } else { Ok(()) };
+            let is_later = self.terms.last().is_some_and(|last| id.term > last.term);
+            if !is_later {
+                stream.load(before, id, body);
+                return if id >= stream.top.id { self.begin(index).await } else { Ok(()) };
+            }
+            // A term has begun since: what there was to load may be lost.
+            self.begin(index).await?;
         }
         if id.index == 1 {
             return match entry::read_first_of_term(body) {

@@ -767,6 +767,24 @@ fn who_comes_to_a_node_that_has_just_begun_waits() {
     }
 }
 
+/// A term that begins while a node loads isn't what it was to load.
+#[test]
+fn a_term_that_begins_while_a_node_loads_is_its_own() {
+    for seed in 0..10 {
+        in_world(seed, Faults { loses: true, ..NONE }, async |world| {
+            sleep(Duration::from_secs(5)).await;
+            world.begin();
+            let new = Arc::clone(&world.lives.last().unwrap().node);
+            new.carrier.be_deaf(true);
+            sleep(Duration::from_secs(5)).await;
+            world.carrier.flush();
+            sleep(Duration::from_secs(5)).await;
+            new.carrier.be_deaf(false);
+            world.heal().await;
+        });
+    }
+}
+
 #[test]
 fn what_is_trimmed_before_it_is_back_does_not_go_again() {
     in_world(0, Faults { trims: true, ..NONE }, async |world| {
