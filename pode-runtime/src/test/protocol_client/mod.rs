@@ -1,6 +1,8 @@
 //! A client of a signal that speaks `pode.v1`.
 
-use std::collections::{BTreeMap, VecDeque};
+mod presence;
+
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use pode_core::hub::Position;
@@ -14,7 +16,7 @@ use super::client::Client;
 use super::connect::Connect;
 use super::json;
 use super::patience::{OrFail, Patience};
-use super::protocol::{Gap, Hello, Machine, PROTOCOL, Present, Received, Told};
+use super::protocol::{Gap, Hello, Machine, PROTOCOL, Received, Told};
 use super::socket::{Closed, Heard, Socket};
 
 /// A client of a signal that speaks `pode.v1`, made by
@@ -162,51 +164,6 @@ impl<Out, In> ProtocolClient<Out, In> {
             match self.next_told("a reset", patience).await {
                 Told::Reset => {}
                 other => unexpected("a reset", &other, patience),
-            }
-        }
-    }
-
-    /// Waits until the client knows that just these are present, by what is told of them,
-    /// and returns that by their ids. Messages and all else that comes meanwhile are kept
-    /// for the test; nothing else here waits for who comes and goes.
-    #[track_caller]
-    pub fn until_present<T>(
-        &mut self,
-        expected: &[T],
-    ) -> impl Future<Output = BTreeMap<String, T>> + Send
-    where
-        T: Serialize + DeserializeOwned + Send + Sync,
-    {
-        let patience = self.patience();
-        let expected = expected.iter().map(|info| raw(info, patience).to_string());
-        let mut expected: Vec<String> = expected.collect();
-        expected.sort_unstable();
-        async move {
-            let what = format!("these to be present: {}", expected.join(", "));
-            loop {
-                if let Present::Each(present) = &self.machine.present {
-                    let mut infos: Vec<_> = present.values().map(|info| info.get()).collect();
-                    infos.sort_unstable();
-                    if infos == expected {
-                        let present = present.iter();
-                        return present
-                            .map(|(id, info)| (id.clone(), read(info, patience)))
-                            .collect();
-                    }
-                }
-                self.hear(&what, patience).await;
-            }
-        }
-    }
-
-    /// Waits until the client is told that so many are present, of whom it isn't told
-    /// each.
-    #[track_caller]
-    pub fn until_counted(&mut self, expected: usize) -> impl Future<Output = ()> + Send {
-        let patience = self.patience();
-        async move {
-            while !matches!(self.machine.present, Present::Count(count) if count == expected) {
-                self.hear(&format!("that {expected} are present"), patience).await;
             }
         }
     }
