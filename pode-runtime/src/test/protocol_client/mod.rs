@@ -302,6 +302,13 @@ impl<Out, In> ProtocolClient<Out, In> {
         self.come_back()
     }
 
+    /// Closes the connection with code 1000, as who leaves for good, and waits for its end.
+    #[track_caller]
+    pub fn close(mut self) -> impl Future<Output = ()> + Send {
+        let patience = self.patience();
+        async move { self.socket("an end", patience).close(1000, "", patience).await }
+    }
+
     /// Waits until the server has ended the connection, and returns how. What came
     /// before can still be asked for.
     #[track_caller]
