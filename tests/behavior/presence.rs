@@ -62,11 +62,16 @@ async fn who_is_there_is_told_and_asked_for() {
         present.iter().map(|(id, _)| id.to_string()).collect(),
     ];
     assert!(names.contains(&"ada".to_owned()) && ids.contains(&me) && names.len() == 2);
-    assert!(server.signals().clients(room("a")).present::<u32>().is_err());
+    let clients = server.signals().clients(room("a"));
+    let one = |id: &str| clients.present_client::<String>(&id.parse().unwrap()).unwrap();
+    assert_eq!((one(&me).as_deref(), one("nobody")), (Some("ada"), None));
+    assert!(clients.present::<u32>().is_err());
+    assert!(clients.present_client::<u32>(&me.parse().unwrap()).is_err());
     assert!(matches!(
         server.signals().clients(BARE).present::<String>(),
         Err(SendError::NoPresence { path: "/bare" })
     ));
+    assert!(server.signals().clients(BARE).present_client::<String>(&ClientId::new()).is_err());
 
     // A client that says another name has it before what is sent then.
     ada.send(&"countess".to_owned()).await;
@@ -101,7 +106,11 @@ async fn who_is_cut_off_is_there_and_who_leaves_is_not() {
     let [(id, _)] = &signals.clients(room("a")).present::<String>().unwrap()[..] else {
         panic!("she is there")
     };
-    // Who is closed for good has left.
+    // Who closes its connection by itself has left, and who is closed for good.
+    let bob = server.connect(room("a")).query(&[("name", "bob")]).protocol_v1().await;
+    watch.until_present(&["ada".to_owned(), "bob".to_owned()]).await;
+    bob.close().await;
+    watch.until_present(&["ada".to_owned()]).await;
     let id: ClientId = id.clone();
     signals.clients(room("a")).close(&id, 4403, "out").await.unwrap();
     watch.until_present::<String>(&[]).await;

@@ -118,6 +118,11 @@ impl Presence {
         self.paths.get(path).unwrap_or(&NOBODY).iter()
     }
 
+    /// Returns a client that is present at a path.
+    pub fn client(&self, path: &Option<Arc<str>>, id: &ClientId) -> Option<&Present> {
+        self.paths.get(path)?.get(id)
+    }
+
     /// Returns the changes that make this table of an empty one.
     pub fn changes(&self) -> impl Iterator<Item = PresenceChange> {
         self.all().flat_map(|(path, id, Present { info, stays })| {

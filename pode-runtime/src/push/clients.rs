@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 #[cfg(feature = "test")]
 use pode_core::Message;
 use pode_core::frame::Close;
-use pode_core::hub::Position;
+use pode_core::hub::{Position, Presence};
 use pode_core::{ClientId, SendError, SignalTarget};
 use serde::de::DeserializeOwned;
 use tokio::sync::oneshot;
@@ -24,6 +24,10 @@ use crate::push::publisher::Signals;
 /// are connected then, and wait for capacity as a send does. Before the server
 /// starts, no query is answered.
 ///
+/// Queries are answered by this process alone. Where it hands over, or a backplane joins
+/// it with others, those have clients of their own, of whom only
+/// [`present`](Self::present) knows. Commands are for clients of whatever process.
+///
 /// Cancel safe: a command that is dropped before it is done takes effect as a
 /// whole or not at all.
 #[derive(Clone, Debug)]
@@ -37,7 +41,7 @@ pub struct Clients {
 
 impl Signals {
     /// Returns the clients of a signal, or of one path of a family, to list,
-    /// group or close them.
+    /// group or close them, or to know who is present.
     pub fn clients<S: SignalTarget>(&self, signal: S) -> Clients {
         self.clients_at(signal.declared_path(), signal.concrete_path().cloned())
     }
@@ -48,7 +52,7 @@ impl Signals {
 }
 
 impl Clients {
-    /// Returns the ids of all clients, in no particular order.
+    /// Returns the ids of all clients of this process, in no particular order.
     ///
     /// # Errors
     ///
@@ -69,21 +73,43 @@ impl Clients {
     /// The signal isn't declared with `presence`, or by this server; or what was said of a
     /// client is no `T`.
     pub fn present<T: DeserializeOwned>(&self) -> Result<Vec<(ClientId, T)>, SendError> {
+        let present = self.presence(|presence| {
+            let present = presence.at(&self.path);
+            Vec::from_iter(present.map(|(id, present)| (id.clone(), Arc::clone(&present.info))))
+        })?;
+        present.into_iter().map(|(id, info)| Ok((id, self.read(&info)?))).collect()
+    }
+
+    /// Returns what is told of a client, if it is present; else as [`present`](Self::present).
+    ///
+    /// # Errors
+    ///
+    /// As for [`present`](Self::present).
+    pub fn present_client<T: DeserializeOwned>(
+        &self,
+        client: &ClientId,
+    ) -> Result<Option<T>, SendError> {
+        let info = self.presence(|presence| {
+            presence.client(&self.path, client).map(|present| Arc::clone(&present.info))
+        })?;
+        info.map(|info| self.read(&info)).transpose()
+    }
+
+    fn presence<T>(&self, look: impl FnOnce(&Presence) -> T) -> Result<T, SendError> {
         let path = self.signal;
         let channel = self.signals.channel(path, self.path.as_deref())?;
         let (Some(log), Some(_)) = (channel.log(), self.signals.presence_grace(path)) else {
             return Err(SendError::NoPresence { path });
         };
-        let present = log.with(|log| {
-            let present = log.presence().at(&self.path);
-            Vec::from_iter(present.map(|(id, present)| (id.clone(), present.info.clone())))
-        });
-        let read = |(id, info): (ClientId, Arc<str>)| Ok((id, serde_json::from_str(&info)?));
-        let read = present.into_iter().map(read).collect::<serde_json::Result<_>>();
-        read.map_err(|source| SendError::Present { path, source })
+        Ok(log.with(|log| look(log.presence())))
     }
 
-    /// Returns the ids of a group's members, in no particular order.
+    fn read<T: DeserializeOwned>(&self, info: &str) -> Result<T, SendError> {
+        let read = serde_json::from_str(info);
+        read.map_err(|source| SendError::Present { path: self.signal, source })
+    }
+
+    /// Returns the ids of a group's members in this process, in no particular order.
     ///
     /// # Errors
     ///
@@ -92,7 +118,7 @@ impl Clients {
         Ok(ids(self.find(Recipients::Group(group.into())).await?))
     }
 
-    /// Returns whether a client is connected.
+    /// Returns whether a client is connected to this process.
     ///
     /// # Errors
     ///
@@ -101,7 +127,7 @@ impl Clients {
         Ok(!self.find(Recipients::Client(client.clone())).await?.is_empty())
     }
 
-    /// Returns the names of all groups that have members, sorted.
+    /// Returns the names of all groups that have members in this process, sorted.
     ///
     /// # Errors
     ///
@@ -111,7 +137,7 @@ impl Clients {
     }
 
     /// Returns the names of a client's groups, sorted; empty if it isn't
-    /// connected.
+    /// connected to this process.
     ///
     /// # Errors
     ///

@@ -99,7 +99,8 @@ macro_rules! sending_methods {
                 self.signals().send_json(signal, json)
             }
 
-            /// Returns the clients of a signal, to list, group or close them; see
+            /// Returns the clients of a signal, to list, group or close them, or to know
+            /// who is present; see
             /// [`Signals::clients`](crate::push::publisher::Signals::clients).
             pub fn clients<S: pode_core::SignalTarget>(&self, signal: S) -> $crate::push::clients::Clients {
                 self.signals().clients(signal)
