@@ -1,12 +1,11 @@
-//! Chat rooms: lists of members, whispers, unique names, and what was said before.
+//! Chat rooms: who is there and who is typing, whispers, unique names, and what was said
+//! before.
 //!
 //! Start it, open <http://127.0.0.1:8096/> in two windows, and enter under two
 //! names. Each address, such as <http://127.0.0.1:8096/rooms/kitchen>, is a
 //! separate room. The page and its script are in the folder `chat_rooms` next to
 //! this file.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::UNIX_EPOCH;
 
 use pode::prelude::*;
@@ -21,198 +20,98 @@ pode_server! {
     endpoint http "127.0.0.1:8096";
     endpoint ws   "127.0.0.1:8096";
 
-    state ROOMS: Mutex<Rooms> = Mutex::default();
-
-    /// What is said. Newcomers get the last of it, so nothing else goes here.
-    signal ROOM: Message = "/rooms/:room" (room: String) {
-        history_messages: 20,
+    /// Pages speak `pode.v1`, so they are told who is there, and come back after a cut to
+    /// what they missed. Everything is kept in memory, so everything has a limit.
+    signal ROOM: Say -> Message = "/rooms/:room" (room: String) {
+        presence: 200,
+        // Enough for a page to be loaded again.
+        presence_grace: 10s,
+        history_messages: 100,
         history_age: 1h,
         replay: Messages(20),
-        max_clients: 1000,
-    };
-
-    /// Who is there. A client is somebody with a name, and says things.
-    signal PEOPLE: Say -> News = "/rooms/:room/people" (room: String) {
         messages_per_second: 10,
         max_message_bytes: 4096,
         max_clients: 1000,
     } => hear;
-    on connect    PEOPLE => enter;
-    on disconnect PEOPLE => leave;
+    on connect ROOM => enter;
 
-    route GET "/"                                              => redirect "/rooms/lobby";
-    route GET "/rooms/:room"                                   => view "room";
-    route GET "/rooms/:room/door" (room: String, query: Guest) => knock;
+    route GET "/"            => redirect "/rooms/lobby";
+    route GET "/rooms/:room" => view "room";
 }
 
-/// Everything is kept in memory, so everything has a limit: this one, and the
-/// options above.
 const MAX_NAME_CHARS: usize = 24;
-
-/// The group of clients that want to see who is typing.
-const CURIOUS: &str = "curious";
 
 /// A message from a page: `{"say":"message","text":"hi"}`.
 #[derive(Deserialize)]
 #[serde(tag = "say", rename_all = "snake_case")]
 enum Say {
-    Hello,
     Message { text: String },
     Whisper { to: ClientId, text: String },
-    Typing,
-    Curious { on: bool },
+    Typing { on: bool },
 }
 
-/// What was said to everyone in a room.
+/// What was said in a room, by whom, and to whom if that isn't everyone.
 #[derive(Serialize)]
 struct Message {
     from: String,
+    to: Option<String>,
     text: String,
     at_ms: u128,
 }
 
-/// Anything else that a page is told: `{"news":"typing","from":"Ada"}`.
-#[derive(Serialize)]
-#[serde(tag = "news", rename_all = "snake_case")]
-enum News {
-    Welcome { you: ClientId },
-    Here { people: People },
-    Whisper { from: String, to: String, text: String },
-    Typing { from: String },
-}
-
-/// The user of a page, `?name=Ada`; kept with the client.
-#[derive(Deserialize)]
-struct Guest {
-    name: String,
-}
-
-/// Those in a room.
-type People = BTreeMap<ClientId, Person>;
-
-/// Somebody in a room; pages get the name.
-#[derive(Clone, Default, Serialize)]
-#[serde(transparent)]
+/// Somebody in a room, as all others see them. A page enters as `?name=Ada`.
+#[derive(Deserialize, Serialize)]
 struct Person {
     name: String,
-    /// A client that comes back as the same may enter before its older connection has
-    /// left.
-    #[serde(skip)]
-    connections: usize,
+    #[serde(default)]
+    is_typing: bool,
 }
-
-/// Rooms with people in them: a room is removed when the last one leaves.
-type Rooms = HashMap<String, People>;
 
 /// The client gets an [`EventError`]; any other error goes to the log.
 type Outcome = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
-/// Admits a client, or refuses it with a status that says why.
-async fn enter(event: ConnectEvent<News>, room: String) -> Result<(), EventError> {
-    let guest: Guest = event.read_query()?;
-    let you = event.client_id();
-    event.join_group(CURIOUS);
-    event.greet(&News::Welcome { you: you.clone() })?;
-
-    let mut rooms = lock(event.state(ROOMS));
-    may_enter(rooms.get(&room), &guest, Some(&you))?;
-    // Only an admitted client triggers `leave`: nothing may fail after this.
-    let person = rooms.entry(room).or_default().entry(you).or_default();
-    person.name.clone_from(&guest.name);
-    person.connections += 1;
-    event.set_state(guest);
-    Ok(())
-}
-
-/// Tells a page why it was refused, since browsers hide the answer to a
-/// WebSocket handshake from pages.
-async fn knock(event: WebEvent, room: String, guest: Guest) -> Result<(), EventError> {
-    may_enter(lock(event.state(ROOMS)).get(&room), &guest, None)
-}
-
-fn may_enter(
-    people: Option<&People>,
-    Guest { name }: &Guest,
-    you: Option<&ClientId>,
-) -> Result<(), EventError> {
+/// Admits a client, or refuses it with a sentence that the page shows.
+/// Of two who enter by one name in the same moment, both may be let in.
+async fn enter(event: ConnectEvent<Message>, room: String) -> Outcome {
+    let person: Person = event.read_query()?;
+    let Person { name, .. } = &person;
     if name.trim().is_empty() || name.chars().count() > MAX_NAME_CHARS {
         let text = format!("a name has from 1 to {MAX_NAME_CHARS} characters");
-        return Err(EventError::new(400, text));
+        return Err(EventError::new(400, text).into());
     }
-    let mut others = people.into_iter().flatten().filter(|(id, _)| Some(*id) != you);
-    if others.any(|(_, other)| other.name == *name) {
-        return Err(EventError::new(409, format!("somebody here is called {name} already")));
+    // Who comes back by its ticket has its id again, and may still be there.
+    let you = event.client_id();
+    let people: Vec<(_, Person)> = event.clients(ROOM.at(&room)).present()?;
+    if people.iter().any(|(id, other)| *id != you && other.name == *name) {
+        let text = format!("somebody here is called {name} already");
+        return Err(EventError::new(409, text).into());
     }
+    event.present(&person)?;
+    event.set_state(name.clone());
     Ok(())
 }
 
-async fn leave(event: DisconnectEvent, room: String) -> Outcome {
-    let mut rooms = lock(event.state(ROOMS));
-    let people = rooms.entry(room.clone()).or_default();
-    if let Some(person) = people.get_mut(event.client().id()) {
-        person.connections -= 1;
-    }
-    people.retain(|_, person| person.connections > 0);
-    if people.is_empty() {
-        rooms.remove(&room);
-        return Ok(());
-    }
-    Ok(event.try_send(PEOPLE.at(&room), &News::Here { people: people.clone() })?)
-}
-
-async fn hear(event: SignalEvent<News>, room: String, say: Say) -> Outcome {
-    match say {
-        Say::Hello => introduce(&event, room),
-        Say::Message { text } => talk(&event, room, text).await,
-        Say::Whisper { to, text } => whisper(&event, room, to, text).await,
-        Say::Typing => show_typing(&event, room).await,
-        Say::Curious { on: true } => Ok(event.client().join_group(CURIOUS).await?),
-        Say::Curious { on: false } => Ok(event.client().leave_group(CURIOUS).await?),
-    }
-}
-
-/// Sends everybody the list of members, as a newcomer has come.
-///
-/// Pages request it by `hello` once they are connected: a greeting made in
-/// `enter` would lack the changes between then and the moment from which the
-/// client receives every message. Changes of a room are sent before the lock is
-/// released, so that all clients receive them in the order in which they
-/// happened. Nothing may wait under a lock, so these are sent by `try_send`, which
-/// doesn't wait.
-fn introduce(event: &SignalEvent<News>, room: String) -> Outcome {
-    let rooms = lock(event.state(ROOMS));
-    let people = rooms.get(&room).cloned().unwrap_or_default();
-    Ok(event.try_send(PEOPLE.at(&room), &News::Here { people })?)
-}
-
-async fn talk(event: &SignalEvent<News>, room: String, text: String) -> Outcome {
+async fn hear(event: SignalEvent<Message>, room: String, say: Say) -> Outcome {
+    let from = event.client().state::<String>()?.clone();
     let at_ms = UNIX_EPOCH.elapsed()?.as_millis();
-    let message = Message { from: name_of(event)?, text, at_ms };
-    Ok(event.send(ROOM.at(&room), &message).await?)
-}
-
-async fn whisper(event: &SignalEvent<News>, room: String, to: ClientId, text: String) -> Outcome {
-    let found = lock(event.state(ROOMS)).get(&room).and_then(|people| people.get(&to).cloned());
-    let Person { name: listener, .. } =
-        found.ok_or_else(|| EventError::new(404, "whoever that was has left"))?;
-    let whisper = News::Whisper { from: name_of(event)?, to: listener, text };
-    event.send(PEOPLE.at(&room), &whisper).to_client(&to).await?;
-    Ok(event.reply(&whisper).await?)
-}
-
-async fn show_typing(event: &SignalEvent<News>, room: String) -> Outcome {
-    let typing = News::Typing { from: name_of(event)? };
-    let sending = event.send(PEOPLE.at(&room), &typing).to_group(CURIOUS);
-    Ok(sending.except(event.client().id()).await?)
-}
-
-fn name_of(event: &SignalEvent<News>) -> Result<String, EventError> {
-    Ok(event.client().state::<Guest>()?.name.clone())
-}
-
-/// Locks the rooms, which are always consistent, even if a handler panicked.
-fn lock(rooms: &Mutex<Rooms>) -> MutexGuard<'_, Rooms> {
-    rooms.lock().unwrap_or_else(PoisonError::into_inner)
+    match say {
+        Say::Message { text } => {
+            event.send(ROOM.at(&room), &Message { from, to: None, text, at_ms }).await?;
+        }
+        Say::Whisper { to, text } => {
+            let listener: Option<Person> = event.clients(ROOM.at(&room)).present_client(&to)?;
+            let Some(Person { name, .. }) = listener else {
+                return Err(EventError::new(404, "whoever that was has left").into());
+            };
+            let whisper = Message { from, to: Some(name), text, at_ms };
+            event.send(ROOM.at(&room), &whisper).to_client(&to).await?;
+            event.reply(&whisper).await?;
+        }
+        Say::Typing { on } => {
+            event.client().present(&Person { name: from, is_typing: on }).await?;
+        }
+    }
+    Ok(())
 }
 
 fn main() -> pode::Result {
@@ -222,30 +121,52 @@ fn main() -> pode::Result {
 
 #[cfg(test)]
 mod tests {
+    use pode::FamilyPath;
     use serde_json::{Value, json};
 
     use super::*;
 
+    fn room(name: &str) -> FamilyPath<Message, Say> {
+        ROOM.at(&name.to_owned())
+    }
+
+    fn person(name: &str) -> Person {
+        Person { name: name.to_owned(), is_typing: false }
+    }
+
     #[tokio::test]
     async fn a_message_stays_in_its_room() {
         let server = pode::test::start(chat_rooms()).await;
-        let listen = |room: &str| server.connect(ROOM.at(&room.to_owned()));
-        let ada = server.connect(PEOPLE.at(&"kitchen".to_owned())).query(&[("name", "Ada")]);
-        let ada = ada.await;
-        let (mut kitchen, mut hall) = (listen("kitchen").await, listen("hall").await);
+        let enter = |name, at| server.connect(room(at)).query(&[("name", name)]);
+        let ada = enter("Ada", "kitchen").await;
+        let (mut kitchen, mut hall) = (enter("Bob", "kitchen").await, enter("Ada", "hall").await);
         ada.send_json(&json!({ "say": "message", "text": "hi" })).await;
         // Who comes later hears it, too.
         kitchen.next_text().await;
-        let heard: Value = listen("kitchen").await.next_json().await;
+        let heard: Value = enter("Cid", "kitchen").await.next_json().await;
         assert_eq!((&heard["from"], &heard["text"]), (&json!("Ada"), &json!("hi")));
         hall.assert_silent().await;
     }
 
     #[tokio::test]
+    async fn a_whisper_is_for_one() {
+        let server = pode::test::start(chat_rooms()).await;
+        let enter = |name| server.connect(room("hall")).query(&[("name", name)]);
+        let (mut ada, mut bob, mut cid) =
+            (enter("Ada").await, enter("Bob").await, enter("Cid").await);
+        ada.send_json(&json!({ "say": "whisper", "to": bob.id(), "text": "psst" })).await;
+        for client in [&mut ada, &mut bob] {
+            let heard: Value = client.next_json().await;
+            assert_eq!((&heard["from"], &heard["to"]), (&json!("Ada"), &json!("Bob")));
+        }
+        cid.assert_silent().await;
+    }
+
+    #[tokio::test]
     async fn a_name_is_free_again_when_its_owner_has_left() {
         let server = pode::test::start(chat_rooms()).await;
-        let enter = || server.connect(PEOPLE.at(&"hall".to_owned())).query(&[("name", "Ada")]);
-        let ada = enter().await;
+        let enter = || server.connect(room("hall")).query(&[("name", "Ada")]);
+        let ada = enter().protocol_v1().await;
         let refused = enter().refused().await.assert_status(409);
         assert_eq!(refused.text(), "somebody here is called Ada already");
         ada.close().await;
@@ -253,16 +174,19 @@ mod tests {
         enter().await;
     }
 
-    /// Whether its older connection has left by then or not.
     #[tokio::test]
-    async fn who_comes_back_as_the_same_is_there() {
+    async fn who_is_cut_off_and_comes_back_has_never_left() {
         let server = pode::test::start(chat_rooms()).await;
-        let enter = || server.connect(PEOPLE.at(&"hall".to_owned())).query(&[("name", "Ada")]);
-        let mut ada = enter().protocol_v1().await;
+        let enter = |name| server.connect(room("hall")).query(&[("name", name)]);
+        let (mut ada, mut bob) =
+            (enter("Ada").protocol_v1().await, enter("Bob").protocol_v1().await);
         for _ in 0..20 {
+            ada.cut();
+            enter("Ada").refused().await.assert_status(409);
             ada.come_back().await;
         }
-        server.settle().await;
-        enter().refused().await.assert_status(409);
+        ada.send_json(&json!({ "say": "typing", "on": true })).await;
+        let typing = Person { is_typing: true, ..person("Ada") };
+        bob.until_present(&[typing, person("Bob")]).await;
     }
 }

@@ -1,5 +1,5 @@
-// The page of the example: one room, by one WebSocket for who is there, and one
-// for what is said.
+// The page of the example: one room, as a client of `pode.v1`. So it knows who is there,
+// and after a cut it comes back as the same one, to what it missed.
 //
 // What is said goes to the server and comes back to everyone, this page
 // included. So nothing is listed here before it has been all the way.
@@ -14,8 +14,8 @@ const LONGEST_PAUSE_MS = 30_000;
 // A connection that ends sooner than this counts as one more failure in a row.
 const STABLE_MS = 5_000;
 
-// Typing is told this often, and shown for a little longer.
-const TYPING_MS = 2_000;
+// Who hasn't typed for so long is typing no more.
+const TYPING_MS = 3_000;
 
 const element = (id) => document.getElementById(id);
 const door = element("door");
@@ -23,7 +23,6 @@ const log = element("log");
 const messages = element("messages");
 const field = element("message");
 const to = element("to");
-const curious = element("curious");
 
 // ---- At the door -----------------------------------------------------------
 
@@ -32,7 +31,8 @@ const NAME = "chat_rooms.name";
 let name = sessionStorage.getItem(NAME);
 
 function openDoor(refusal = "") {
-  socket = undefined;
+  socket = ticket = undefined;
+  isLive = false;
   sessionStorage.removeItem(NAME);
   showConnection("away", "Not in yet");
   to.value = "";
@@ -66,18 +66,6 @@ element("leave").addEventListener("click", () => {
   openDoor();
 });
 
-// Browsers don't tell why a WebSocket was refused, so the door is asked.
-// Returns a sentence, or nothing if one may come in, or if nobody answers.
-async function refusal() {
-  try {
-    const asked = `/rooms/${encodeURIComponent(ROOM)}/door?name=${encodeURIComponent(name)}`;
-    const response = await fetch(asked);
-    return response.ok ? "" : asSentence(await response.text());
-  } catch {
-    return "";
-  }
-}
-
 function asSentence(text) {
   return `${text.charAt(0).toUpperCase()}${text.slice(1).trimEnd()}.`;
 }
@@ -85,11 +73,23 @@ function asSentence(text) {
 // ---- The connection --------------------------------------------------------
 
 let socket;
+// Where to go on: the numbering, and the place in it. Unknown before the first hello.
+let epoch, at;
+// By which the server knows this client again. A page that is loaded again finds it here;
+// a copy of a tab doesn't, as it is somebody else.
+const TICKET = "chat_rooms.ticket";
+let ticket = sessionStorage.getItem(TICKET) ?? undefined;
+sessionStorage.removeItem(TICKET);
+addEventListener("pagehide", () => {
+  if (ticket !== undefined) sessionStorage.setItem(TICKET, ticket);
+});
+addEventListener("pageshow", () => sessionStorage.removeItem(TICKET));
+// Whether this visit has been let in once: then it is let in again, sooner or later.
+let wasIn = false;
+// Whether what was said before has come: what comes then is news.
+let isLive = false;
 // Connections that failed or ended in a row.
 let failures = 0;
-// Whether this visit has been let in once: then it is let in again, sooner or
-// later. The server may take a moment to notice that a lost client has gone.
-let wasIn = false;
 // Set while waiting for the next try, and only then.
 let retry;
 
@@ -98,50 +98,31 @@ function connect() {
   retry = undefined;
   showConnection("connecting", failures === 0 ? "Connecting" : "Reconnecting");
 
-  let openedAt;
-  const mine = new WebSocket(
-    `ws://${location.host}/rooms/${encodeURIComponent(ROOM)}/people?name=${encodeURIComponent(name)}`,
-  );
+  const url = new URL(`ws://${location.host}/rooms/${encodeURIComponent(ROOM)}`);
+  url.searchParams.set("name", name);
+  if (at !== undefined) url.searchParams.set("resume", `${epoch}-${at}`);
+  const protocols = ["pode.v1"];
+  if (ticket !== undefined) protocols.push(`pode.ticket.${ticket}`);
+
+  let liveAt;
+  const mine = new WebSocket(url, protocols);
   socket = mine;
-  mine.onopen = () => {
-    openedAt = performance.now();
-    wasIn = true;
-  };
+  isLive = false;
   mine.onmessage = ({ data }) => {
-    if (socket === mine) hear(JSON.parse(data));
+    if (socket !== mine) return;
+    hear(JSON.parse(data));
+    if (isLive) liveAt ??= performance.now();
   };
   // Comes at the end of every connection, also of one that never opened.
-  mine.onclose = async () => {
-    const refused = wasIn ? "" : await refusal();
+  mine.onclose = ({ code, reason }) => {
     if (socket !== mine) return;
-    if (refused !== "") return openDoor(refused);
-    const opened = openedAt !== undefined;
-    if (opened) note("The connection was lost.");
-    const stable = opened && performance.now() - openedAt >= STABLE_MS;
+    if (!wasIn && code >= 4400 && code < 4500) return openDoor(asSentence(reason));
+    if (isLive) note("The connection was lost.");
+    isLive = false;
+    const stable = liveAt !== undefined && performance.now() - liveAt >= STABLE_MS;
     failures = stable ? 1 : failures + 1;
     connectIn(pause());
   };
-}
-
-// Listens to what is said, the last of it first, for as long as a socket is open.
-// If this ends before, that one does, too, and both begin anew.
-function listen(mine) {
-  // After a reconnect, some of it is listed already: if the first isn't, the room keeps
-  // nothing from before, and what was said meanwhile may be more than it keeps.
-  const keys = [...messages.children].map((entry) => entry.dataset.key);
-  const listed = new Set(keys.filter((key) => key !== undefined));
-  let isFirst = listed.size > 0;
-  const room = new WebSocket(`ws://${location.host}/rooms/${encodeURIComponent(ROOM)}`);
-  room.onmessage = ({ data }) => {
-    if (socket !== mine) return;
-    const message = JSON.parse(data);
-    const isNew = !listed.has(keyOf(message));
-    if (isFirst && isNew) note("Some messages may be missing here.");
-    isFirst = false;
-    if (isNew) listMessage(message);
-  };
-  room.onclose = () => mine.close();
-  mine.addEventListener("close", () => room.close());
 }
 
 // Doubles with each failure. The random half keeps the clients of a server
@@ -179,54 +160,63 @@ function showConnection(state, text, countdown = "") {
 // ---- Hearing ---------------------------------------------------------------
 
 let me;
-// Names by client id; nobody while there is no connection.
+// Who is there, by id: `{ name, is_typing }`. Of very many, only their number is told.
 let people = {};
+let areCounted = false;
 
-function hear(news) {
-  if ("error" in news) return showError(asSentence(news.error));
-  switch (news.news) {
-    case "welcome":
-      me = news.you;
-      people = {};
-      // From here on everything arrives, so now the room is asked for.
-      say({ say: "hello" });
-      listen(socket);
-      if (!curious.checked) say({ say: "curious", on: false });
-      break;
-    case "here":
-      noteChanges(news.people);
-      showPeople(news.people);
-      showConnection("live", "Live");
-      break;
-    case "whisper":
-      listWhisper(news);
-      break;
-    case "typing":
-      showTyping(news.from);
-      break;
+function hear(told) {
+  const isGap = told.resumed === false || (isLive && "gap" in told);
+  epoch = told.epoch ?? epoch;
+  at = told.gap?.[1] ?? told.live ?? told.at ?? at;
+  ticket = told.ticket ?? ticket;
+  me = told.me ?? me;
+  wasIn = true;
+  if (isGap) note("Some messages may be missing here.");
+  if ("error" in told) showError(asSentence(told.error));
+  if ("data" in told) listMessage(told.data);
+  if ("here" in told) showPeople(told.here ?? {}, told.count);
+  if ("join" in told) join(told.join, told.info);
+  if ("leave" in told) showPeople(without(told.leave));
+  if ("live" in told) {
+    isLive = true;
+    isTyping = false;
+    showConnection("live", "Live");
   }
 }
 
-function noteChanges(now) {
-  // Who was here when this page came is no news.
-  if (people[me] === undefined) return;
-  for (const [id, name] of Object.entries(now)) if (!(id in people)) note(`${name} came in.`);
-  for (const [id, name] of Object.entries(people)) if (!(id in now)) note(`${name} left.`);
+function join(id, person) {
+  if (!(id in people)) return showPeople({ ...people, [id]: person });
+  // Who is there already begins or ends to type.
+  people[id] = person;
+  showTypists();
 }
 
-function showPeople(now) {
+function without(id) {
+  const { [id]: _, ...others } = people;
+  return others;
+}
+
+function noteChanges(now) {
+  for (const id in now) if (!(id in people) && id !== me) note(`${now[id].name} came in.`);
+  for (const id in people) if (!(id in now)) note(`${people[id].name} left.`);
+}
+
+function showPeople(now, count) {
+  // Who was here when this page came is no news, nor is who was among very many.
+  if (isLive && !areCounted && count === undefined) noteChanges(now);
+  areCounted = count !== undefined;
   people = now;
   const others = Object.entries(now).filter(([id]) => id !== me);
-  others.sort(([, a], [, b]) => a.localeCompare(b));
+  others.sort(([, a], [, b]) => a.name.localeCompare(b.name));
 
   const whom = to.selectedOptions[0];
-  const options = others.map(([id, name]) => new Option(`To ${name}`, id));
+  const options = others.map(([id, { name }]) => new Option(`To ${name}`, id));
   // What is meant for one who left must not go to everyone instead.
   if (whom?.value && !(whom.value in now)) options.push(whom);
   to.replaceChildren(new Option("To everyone", ""), ...options);
   to.value = whom?.value ?? "";
 
-  const entries = others.map(([id, name]) => {
+  const entries = others.map(([id, { name }]) => {
     const button = document.createElement("button");
     button.type = "button";
     button.title = `Whisper to ${name}`;
@@ -240,15 +230,17 @@ function showPeople(now) {
   });
   if (now[me] !== undefined) {
     const self = document.createElement("p");
-    self.append(faceOf(now[me]), nameOf(`${now[me]} (you)`));
+    self.append(faceOf(now[me].name), nameOf(`${now[me].name} (you)`));
     entries.unshift(self);
   }
+  if (areCounted) entries.push(nameOf(`${count} people`));
   element("people").replaceChildren(...entries.map((entry) => {
     const item = document.createElement("li");
     item.append(entry);
     return item;
   }));
   showWhom();
+  showTypists();
 }
 
 // A letter on a color, both of the name.
@@ -270,41 +262,20 @@ function nameOf(text) {
   return label;
 }
 
-// When each that types is to be forgotten.
-const typists = new Map();
-
-function showTyping(name) {
-  typists.set(name, performance.now() + TYPING_MS + 1_000);
-  setTimeout(showTypists, TYPING_MS + 1_000);
-  showTypists();
-}
-
 function showTypists() {
-  for (const [name, end] of typists) if (end <= performance.now()) typists.delete(name);
-  const names = [...typists.keys()];
+  const names = Object.keys(people).filter((id) => id !== me && people[id].is_typing).map((id) => people[id].name);
   let text = "";
   if (names.length > 0) text = `${names[0]} is typing…`;
   if (names.length > 1) text = `${names.length} people are typing…`;
-  element("typing").textContent = curious.checked ? text : "";
+  element("typing").textContent = text;
 }
 
 // ---- Listing ---------------------------------------------------------------
 
-function listMessage(message) {
-  const { from, text, at_ms } = message;
-  typists.delete(from);
-  showTypists();
-  const entry = list(from, text, from === name ? "message own" : "message", at_ms);
-  entry.dataset.key = keyOf(message);
-}
-
-function keyOf({ at_ms, from }) {
-  return `${at_ms} ${from}`;
-}
-
-function listWhisper({ from, to, text }) {
-  const own = from === people[me];
-  list(own ? `You whisper to ${to}` : `${from} whispers`, text, own ? "whisper own" : "whisper");
+function listMessage({ from, to, text, at_ms }) {
+  const own = from === name ? "own" : "";
+  if (to === null) return list(from, text, `message ${own}`, at_ms);
+  list(own ? `You whisper to ${to}` : `${from} whispers`, text, `whisper ${own}`, at_ms);
 }
 
 function note(text) {
@@ -331,7 +302,6 @@ function list(from, text, kind, at = Date.now()) {
   messages.append(entry);
   if (messages.childElementCount > MAX_ENTRIES) messages.firstElementChild.remove();
   follow();
-  return entry;
 }
 
 // The list follows the newest entry only while its end is in view, so a reader
@@ -351,28 +321,26 @@ new ResizeObserver(follow).observe(log);
 // ---- Saying ----------------------------------------------------------------
 
 function say(words) {
-  socket.send(JSON.stringify(words));
-}
-
-function isLive() {
-  return socket?.readyState === WebSocket.OPEN;
+  socket.send(JSON.stringify({ data: words }));
 }
 
 let lastText = "";
-let typingToldAt = -Infinity;
+// What others were told of this page, and the timer that ends it.
+let isTyping = false;
+let typingEnds;
 
 element("form").addEventListener("submit", (event) => {
   event.preventDefault();
   field.focus();
   const text = field.value;
   if (text.trim() === "") return;
-  if (!isLive()) return showError("There is no connection. Your message was not sent.");
+  if (!isLive) return showError("There is no connection. Your message was not sent.");
+  sayTyping(false);
   say(to.value === "" ? { say: "message", text } : { say: "whisper", to: to.value, text });
   element("error").textContent = "";
   lastText = text;
   field.value = "";
   atEnd = true;
-  typingToldAt = -Infinity;
 });
 
 function showError(text) {
@@ -383,11 +351,16 @@ function showError(text) {
 
 field.addEventListener("input", () => {
   // Whispers are nobody else's business.
-  if (!isLive() || to.value !== "" || field.value.trim() === "") return;
-  if (performance.now() - typingToldAt < TYPING_MS) return;
-  typingToldAt = performance.now();
-  say({ say: "typing" });
+  sayTyping(to.value === "" && field.value.trim() !== "");
 });
+
+function sayTyping(on) {
+  clearTimeout(typingEnds);
+  if (on) typingEnds = setTimeout(sayTyping, TYPING_MS, false);
+  if (!isLive || on === isTyping) return;
+  isTyping = on;
+  say({ say: "typing", on });
+}
 
 field.addEventListener("keydown", (event) => {
   if (event.key !== "Escape") return;
@@ -402,11 +375,6 @@ function showWhom() {
   element("form").classList.toggle("whispers", whispers);
   field.placeholder = whispers ? "Whisper" : "Say something";
 }
-
-curious.addEventListener("change", () => {
-  showTypists();
-  if (isLive()) say({ say: "curious", on: curious.checked });
-});
 
 if (name === null) openDoor();
 else connect();

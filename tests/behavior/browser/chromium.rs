@@ -201,6 +201,11 @@ impl Tab {
         }
     }
 
+    /// Loads the page again, as its button would.
+    pub(crate) async fn reload(&self) {
+        self.page.reload().await.expect("the page is loaded again");
+    }
+
     /// Closes the tab, as its close button would.
     pub(crate) async fn close(self) {
         self.page.close().await.expect("the tab closes");
