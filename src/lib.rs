@@ -131,7 +131,7 @@
 //! have disconnected. Messages go to all clients, to a group, to one client, or
 //! back to the sender. The pages of [`signal`](keyword::signal),
 //! [`on`](keyword::on) and [`rebroadcast`](keyword::rebroadcast) describe this
-//! in full.
+//! in full, and [`guide::presence`] how clients know who else is there.
 //!
 //! ```
 //! use pode::prelude::*;
@@ -221,8 +221,9 @@
 
 #[cfg_attr(not(doctest), doc = include_str!("../docs/checks.md"))]
 pub mod checks {}
-/// Pages on what takes more than a word: how a history is kept, how a new version
-/// replaces the old one, what a proxy in front needs, and what clients of `pode.v1` do.
+/// Pages on what takes more than a word: how a history is kept, how pages know who is
+/// there, how a new version replaces the old one, what a proxy in front needs, and what
+/// clients of `pode.v1` do.
 pub mod guide {
     // In the repository, the links of these pages lead to files. Of several definitions
     // of a link, the first counts: the one here.
@@ -242,9 +243,16 @@ pub mod guide {
     #[doc = ""]
     #[doc = include_str!("../docs/history.md")]
     pub mod history {}
+    #[doc = "[deploy]: crate::guide::deploy"]
+    #[doc = "[scaling]: crate::keyword::backplane"]
+    #[doc = "[protocol]: crate::guide::protocol"]
+    #[doc = ""]
+    #[doc = include_str!("../docs/presence.md")]
+    pub mod presence {}
     #[doc = "[history]: crate::guide::history"]
     #[doc = "[twice]: crate::guide::history#what-may-be-handled-twice"]
     #[doc = "[deploy]: crate::guide::deploy"]
+    #[doc = "[presence]: crate::guide::presence"]
     #[doc = ""]
     #[doc = include_str!("../docs/protocol.md")]
     pub mod protocol {}

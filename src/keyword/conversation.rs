@@ -94,6 +94,7 @@ keywords! {
     /// there when they come, and then who comes and who goes, in the order of the messages.
     /// `on connect` says what is told of a client, as JSON of at most 1,024 bytes; a client
     /// for which it doesn't isn't listed. `event.client().present(&…)` changes it later.
+    /// [Who is there](crate::guide::presence) has a whole server with its page.
     ///
     /// ```
     /// # use pode::prelude::*;
@@ -303,7 +304,8 @@ keywords! {
     /// sets, may do so before its older connection has ended. Then `on connect` runs
     /// first, and then the `on disconnect` of the older connection, with the same id: who
     /// is put into a list by id in the one and removed in the other would be missing
-    /// there. So count the connections of each id, as `examples/chat_rooms.rs` does.
+    /// there. So count the connections of each id; or, where the list is of who is there,
+    /// let [`presence`](crate::guide::presence) keep it.
     on
 
     /// `on connect CHAT => handler;`: a client asks to connect. See [`on`].
@@ -384,7 +386,7 @@ keywords! {
     /// slow, away or full, or has lost messages, and how it is set.
     ///
     /// What isn't a message stays on its node: [`state`], the connections of [`upstream`]s,
-    /// who is connected (`event.clients(…).list()`), and [`timer`]s and [`schedule`]s, which
+    /// who is connected (`event.clients(…).list()`, `contains`, `list_group`), and [`timer`]s and [`schedule`]s, which
     /// run on each, or with `{ on: OneNode }` on one at a time. With `presence`, who is
     /// present is known on all nodes (`event.clients(…).present()`).
     ///

@@ -25,6 +25,7 @@ mod live_prices;
 #[allow(dead_code, unreachable_pub, reason = "it is a program of its own")]
 #[path = "../../examples/many_nodes.rs"]
 mod many_nodes;
+mod presence;
 mod readme;
 #[allow(dead_code, unreachable_pub, reason = "it is a program of its own")]
 #[path = "../../examples/relay.rs"]

@@ -5,14 +5,13 @@ use std::sync::Arc;
 
 use pode::prelude::*;
 use pode::{Protocol, RunningServer};
-use pode_test_crates::repository;
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::chromium::Tab;
-use super::steps::{in_a_browser, say_at, wait_for_texts};
+use super::steps::{in_a_browser, page_in, say_at, wait_for_texts};
 use crate::support::within;
 
 pode_server! {
@@ -21,7 +20,7 @@ pode_server! {
     endpoint http "127.0.0.1:0";
     endpoint ws   "127.0.0.1:0";
     signal NEWS: Item = "/news" { history_messages: 100 };
-    route GET  "/"              => async |_| html(page());
+    route GET  "/"              => async |_| html(page_in("README.md"));
     route GET  "/news/position" => async |event| json(&event.position(NEWS));
     route POST "/news"          (form: Item) => publish;
     on connect NEWS => async |_| CONNECTED.add_permits(1);
@@ -37,12 +36,6 @@ struct Item {
 
 async fn publish(event: WebEvent, form: Item) -> Result<(), SendError> {
     event.send(NEWS, &form).await
-}
-
-fn page() -> String {
-    let readme = std::fs::read_to_string(repository().join("README.md")).unwrap();
-    let page = readme.split_once("const PAGE: &str = r#\"").expect("the page is there").1;
-    page.split_once("\"#;").expect("the page ends").0.to_owned()
 }
 
 /// Passes on what comes to an address, until it is aborted: then all connections are

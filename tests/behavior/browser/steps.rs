@@ -1,5 +1,6 @@
 //! Actions on a page and waits for its state, in the words of the tests.
 
+use pode_test_crates::repository;
 use tokio::runtime::Runtime;
 
 use super::chromium::{Chromium, Tab};
@@ -17,6 +18,13 @@ pub(crate) fn in_a_browser_that_trusts(key: Option<&str>, test: impl AsyncFnOnce
     // running; otherwise one failure would take the next test's ports.
     let _ports = example_ports();
     Runtime::new().unwrap().block_on(Chromium::run(key, test));
+}
+
+/// Returns the page of the server that a file of the documentation shows.
+pub(super) fn page_in(file: &str) -> String {
+    let text = std::fs::read_to_string(repository().join(file)).unwrap();
+    let page = text.split_once("const PAGE: &str = r#\"").expect("the page is there").1;
+    page.split_once("\"#;").expect("the page ends").0.to_owned()
 }
 
 /// Opens the page and waits until it is connected.
