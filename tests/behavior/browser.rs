@@ -19,6 +19,7 @@ use crate::support::{Client, Process, installed, start, this_test};
 #[path = "../../examples/chat_rooms.rs"]
 mod chat_rooms;
 pub(crate) mod chromium;
+mod client_module;
 #[allow(dead_code, unreachable_pub, reason = "it is a program of its own")]
 #[path = "../../examples/live_prices.rs"]
 mod live_prices;

@@ -8,7 +8,7 @@ use crate::method::Method;
 use crate::model::{
     Action, ConnectionEvent, Endpoint, File, Name, On, Public, Route, Server, Signal, Why,
 };
-use crate::page::UNKNOWN;
+use crate::page::{CLIENT_MODULE, UNKNOWN};
 use crate::route_path::RoutePath;
 use crate::route_path::Segment;
 
@@ -128,6 +128,11 @@ impl<'server> Site<'server> {
                 }
                 add(path, answers(), &[]);
             }
+        }
+        if !server.signals.is_empty() {
+            let path = CLIENT_MODULE.split('/').skip(1);
+            let path = path.map(|text| Segment::Literal(text.to_owned())).collect();
+            add(path, Answers::Some(vec![Method::Get], None), &[]);
         }
         let mut tree = Node::default();
         for (index, entry) in entries.iter().enumerate() {

@@ -2,8 +2,8 @@
 //!
 //! Pages are read as a browser reads them, as far as that is possible without
 //! running them: attributes with addresses, calls of `fetch`, `WebSocket`,
-//! `EventSource` and `XMLHttpRequest` with literal addresses, imports, and `url(…)`
-//! in styles. Parts that only the running page
+//! `EventSource`, `XMLHttpRequest` and the client module's `signal` with literal
+//! addresses, imports, and `url(…)` in styles. Parts that only the running page
 //! knows are marked as unknown, and the check accepts any text for them.
 //! Nothing here knows what a server has; that is the check's part.
 //!
@@ -43,6 +43,9 @@ pub use variables::{Judged, Missing, Templates};
 pub use words::{Hidden, Unknown, Word, Words, hidden, known};
 
 use crate::method::Method;
+
+/// Where pages import the client module, whose `signal` connects them.
+pub const CLIENT_MODULE: &str = "/_pode/pode.js";
 
 /// Replaces text in an address that only the running page knows; the text may
 /// be empty.

@@ -1,5 +1,5 @@
 //! What the code of a page requests: calls of `fetch`, `new WebSocket`,
-//! `new EventSource` and `XMLHttpRequest` with literal addresses, and imports.
+//! `new EventSource`, `XMLHttpRequest` and `signal` with literal addresses, and imports.
 //!
 //! JavaScript is read as a list of tokens, not parsed: enough to tell code from
 //! comments and strings, to join strings by `+` and in templates, and to look
@@ -12,7 +12,7 @@ mod tokens;
 use std::collections::HashMap;
 
 use self::tokens::{Kind, Piece, Token, tokens};
-use super::{Asks, By, HOST, HOSTNAME, Lines, Request, Sends, UNKNOWN};
+use super::{Asks, By, CLIENT_MODULE, HOST, HOSTNAME, Lines, Request, Sends, UNKNOWN};
 use crate::method::Method;
 
 /// Finds what a script requests.
@@ -20,6 +20,7 @@ pub fn requests(code: &str) -> Vec<Request> {
     let tokens = tokens(code);
     let constants = constants(&tokens);
     let reader = Reader { tokens: &tokens, constants: &constants };
+    let signals = reader.names_of_signal();
     let lines = Lines::of(code);
     let mut found = Vec::new();
     for (index, token) in tokens.iter().enumerate() {
@@ -27,6 +28,7 @@ pub fn requests(code: &str) -> Vec<Request> {
             Kind::Word("fetch") if !reader.is_member(index) => Call::Fetch,
             Kind::Word("WebSocket") if reader.is_new(index) => Call::Socket,
             Kind::Word("EventSource") if reader.is_new(index) => Call::Events,
+            Kind::Word(name) if signals.contains(&name) && !reader.is_member(index) => Call::Socket,
             Kind::Word("open") if reader.is(index.wrapping_sub(1), ".") => {
                 found.extend(
                     reader
@@ -353,6 +355,26 @@ impl<'code> Reader<'_, 'code> {
             }
         }?;
         ["./", "../", "/"].iter().any(|begin| address.starts_with(begin)).then_some(address)
+    }
+
+    /// Returns what `signal` of the client module is called here.
+    fn names_of_signal(&self) -> Vec<&'code str> {
+        let mut names = Vec::new();
+        for index in 0..self.tokens.len() {
+            let is_import = self.word(index) == Some("import") && !self.is_member(index);
+            if !is_import || !self.imported(index).is_some_and(|it| it.ends_with(CLIENT_MODULE)) {
+                continue;
+            }
+            let until = (index..).find(|it| matches!(self.kind(*it), None | Some(Kind::Text(_))));
+            for place in index..until.unwrap_or(index) {
+                match [0, 1, 2].map(|behind| self.word(place + behind)) {
+                    [Some("signal"), Some("as"), Some(name)] => names.push(name),
+                    [Some(name @ "signal"), _, _] => names.push(name),
+                    _ => {}
+                }
+            }
+        }
+        names
     }
 
     fn literal(&self, index: usize) -> Option<String> {

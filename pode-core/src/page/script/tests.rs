@@ -111,6 +111,21 @@ fn imports_and_requests_by_xml_http_request_are_found() {
 }
 
 #[test]
+fn signals_of_the_client_module_are_found() {
+    let socket = Asks::BySocket;
+    check(
+        "import { signal } from '/_pode/pode.js'; signal('/a').on(draw); x.signal('/no'); const s = signal(`/b/${id}`, {})",
+        &[(GET, "/_pode/pode.js"), (socket, "/a"), (socket, "/b/…")],
+    );
+    check(
+        "import x, { a, signal as connect } from '../_pode/pode.js'; connect('/a'); signal('/no')",
+        &[(GET, "../_pode/pode.js"), (socket, "/a")],
+    );
+    check("import { signal } from './other.js'; signal('/no')", &[(GET, "./other.js")]);
+    check("function signal() {} signal('/no')", &[]);
+}
+
+#[test]
 fn what_is_cut_off_is_read_as_far_as_it_goes() {
     for code in [
         "fetch(",
@@ -125,6 +140,7 @@ fn what_is_cut_off_is_read_as_far_as_it_goes() {
         "import(",
         "import {",
         "import a from",
+        "import { signal as",
         "a.open('GET',",
         "fetch('/a', { headers: {",
         "'\\",

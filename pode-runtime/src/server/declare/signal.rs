@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::sync::Arc;
 
-use pode_core::{Parameters, Payload, SignalDeclaration, SignalFamily, SignalPath};
+use pode_core::{Method, Parameters, Payload, SignalDeclaration, SignalFamily, SignalPath};
 
 use super::Declared;
 use crate::http::decode::Received;
@@ -12,6 +12,7 @@ use crate::server::option_bounds::Bounded;
 use crate::signal::options::SignalOptions;
 use crate::signal::session::Handlers;
 use crate::signal::{ReadParameters, Signal, read_json};
+use crate::web::client_module;
 
 impl Declared {
     /// Adds the broadcast channel of a signal.
@@ -53,6 +54,9 @@ impl Declared {
             };
             ConnectionLimit::new(max_clients, max_clients_per_address, wording)
         });
+        if is_json && !self.signals.iter().any(|signal| signal.is_json) {
+            self.route(&[Method::Get], client_module::PATH, &[], client_module::filter());
+        }
         let handlers = Arc::default();
         let has_keys = false;
         self.signals.push(Signal {

@@ -1,0 +1,202 @@
+//! The client module, in the browser that it is for.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use pode::prelude::*;
+use pode::{Protocol, RunningServer};
+use pode_test_crates::repository;
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::broadcast;
+use tokio::time::{interval, sleep};
+
+use super::chromium::{Chromium, Tab};
+use super::steps::in_a_browser;
+
+const PAGE: &str = r#"<!doctype html>
+<title>Numbers</title>
+<script type="module">
+  import { signal } from "/_pode/pode.js";
+  const numbers = signal("/numbers");
+  const heard = [], gaps = [];
+  numbers.on((number) => heard.push(number));
+  numbers.on("gap", (gap) => gaps.push(gap));
+  Object.assign(window, { signal, numbers, heard, gaps });
+  document.body.append("ready");
+</script>"#;
+
+pode_server! {
+    server counted;
+    endpoint http "127.0.0.1:0";
+    endpoint ws   "127.0.0.1:0";
+    signal NUMBERS: u32 = "/numbers" { history_messages: 100_000 };
+    signal ECHO: u32 -> u32 = "/echo" { history_messages: 10_000, messages_per_second: 10_000 } => echo;
+    route GET "/" => async |_| html(PAGE);
+    route GET "/model.js" => async |_| {
+        text(include_str!("client_module/model.js")).with_header("Content-Type", "text/javascript")
+    };
+}
+
+static ECHOED: Mutex<Vec<u32>> = Mutex::new(Vec::new());
+
+async fn echo(event: SignalEvent<u32>, number: u32) -> Result<(), SendError> {
+    ECHOED.lock().unwrap().push(number);
+    event.reply(&number).await
+}
+
+/// What passes on connections to a server, and resets all of them when it is told to.
+struct Way {
+    address: SocketAddr,
+    cut: broadcast::Sender<()>,
+}
+
+impl Way {
+    async fn to(server: &RunningServer) -> Way {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = server.address(Protocol::Http).unwrap();
+        let (cut, _) = broadcast::channel(1);
+        let cuts = cut.clone();
+        tokio::spawn(async move {
+            while let Ok((mut client, _)) = listener.accept().await {
+                let mut cut = cuts.subscribe();
+                tokio::spawn(async move {
+                    let mut server = TcpStream::connect(server).await?;
+                    tokio::select! {
+                        passed = copy_bidirectional(&mut client, &mut server) => passed.map(drop),
+                        _ = cut.recv() => client.set_zero_linger(),
+                    }
+                });
+            }
+        });
+        Way { address, cut }
+    }
+
+    async fn open(&self, chromium: &Chromium) -> Tab {
+        let tab = chromium.open(&format!("http://{}/", self.address)).await;
+        tab.wait_until("the module", "document.body.innerText.includes('ready')").await;
+        tab
+    }
+
+    /// Cuts all connections so often, after times that look random.
+    async fn cut_again_and_again(&self, cuts: u64) {
+        for cut in 1..=cuts {
+            sleep(Duration::from_millis(20 + cut * 7919 % 131)).await;
+            let _ = self.cut.send(());
+        }
+    }
+}
+
+/// Has the page wait until it is live.
+async fn wait_until_live(tab: &Tab) {
+    let live = "new Promise((done) => {
+        numbers.on('live', () => done(true));
+        if (numbers.state === 'live') done(true);
+    })";
+    assert!(tab.evaluate::<bool>(live).await);
+}
+
+#[test]
+fn each_number_comes_once_and_in_order_over_cuts() {
+    in_a_browser(async |chromium| {
+        let server = Arc::new(counted().start().await.unwrap());
+        let way = Way::to(&server).await;
+        let tab = way.open(chromium).await;
+        wait_until_live(&tab).await;
+        let sender = Arc::clone(&server);
+        let sending = tokio::spawn(async move {
+            let mut ticks = interval(Duration::from_millis(5));
+            for number in 0.. {
+                ticks.tick().await;
+                sender.signals().send(NUMBERS, &number).await.unwrap();
+            }
+        });
+        way.cut_again_and_again(60).await;
+        sending.abort();
+        let sent = server.signals().position(NUMBERS).unwrap().number;
+        let last = u32::MAX;
+        server.signals().send(NUMBERS, &last).await.unwrap();
+        let all = format!(
+            "new Promise((done) => {{
+                numbers.on((number) => number === {last} && done());
+                if (heard.includes({last})) done();
+            }}).then(() => [heard, gaps.length])"
+        );
+        let (heard, gaps): (Vec<u32>, u32) = tab.evaluate(&all).await;
+        let expected: Vec<u32> = (0..sent as u32).chain([last]).collect();
+        assert_eq!((heard, gaps), (expected, 0));
+    });
+}
+
+#[test]
+fn each_message_of_a_page_is_handled_once_over_cuts() {
+    in_a_browser(async |chromium| {
+        let server = counted().start().await.unwrap();
+        let way = Way::to(&server).await;
+        let tab = way.open(chromium).await;
+        let sending = "new Promise((done) => {
+            const echo = signal('/echo');
+            let settled = [];
+            for (let n = 1; n <= 1000; n++) {
+                setTimeout(() => echo.send(n).then(
+                    (reply) => settled.push(reply),
+                    (error) => settled.push(error.message),
+                ).then(() => settled.length === 1000 && done(settled)), 2 * n);
+            }
+        })";
+        let (settled, ()) =
+            tokio::join!(tab.evaluate::<Vec<u32>>(sending), way.cut_again_and_again(20));
+        let all: Vec<u32> = (1..=1000).collect();
+        assert_eq!(*ECHOED.lock().unwrap(), all);
+        assert_eq!(settled, all);
+        server.stop().await;
+    });
+}
+
+/// A hundred thousand steps of a page, a network and a server, whatever happens.
+#[test]
+fn the_state_machine_holds_whatever_happens() {
+    in_a_browser(async |chromium| {
+        let server = counted().start().await.unwrap();
+        let tab = Way::to(&server).await.open(chromium).await;
+        let told: serde_json::Value = tab
+            .evaluate(
+                "import('/model.js').then(({ run }) => {
+                    const all = { messages: 0, gaps: 0, connections: 0 };
+                    for (let seed = 0; seed < 100; seed++) {
+                        const rate = seed % 2 ? 5 : undefined;
+                        const told = run(seed, 1000, { loads: seed % 3 === 1, rate });
+                        for (const key in told) all[key] += told[key];
+                    }
+                    return all;
+                })",
+            )
+            .await;
+        // It isn't a world in which nothing happens.
+        assert!(told["messages"].as_u64() > Some(5_000), "{told}");
+        assert!(told["gaps"].as_u64() > Some(500), "{told}");
+        let tenths: Vec<u32> =
+            tab.evaluate("import('/model.js').then(({ waits }) => waits(10_000))").await;
+        assert!(tenths.iter().all(|count| (850..1150).contains(count)), "{tenths:?}");
+        server.stop().await;
+    });
+}
+
+/// No dependency, no build step, and within four kilobytes on the way.
+#[test]
+fn the_module_is_small() {
+    let module = std::fs::read(repository().join("pode-runtime/src/web/pode.js")).unwrap();
+    let mut gzip = Command::new("gzip")
+        .args(["-9", "-c"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    gzip.stdin.take().unwrap().write_all(&module).unwrap();
+    let bytes = gzip.wait_with_output().unwrap().stdout.len();
+    assert!(bytes <= 4_096, "{bytes} bytes");
+}
