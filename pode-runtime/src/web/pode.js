@@ -9,7 +9,8 @@ export const begun = {
   connection: 0, // its number, or that of a load
   unopened: 0, // how many of the last ended before their hello
   tries: 0, // how many there were since one has lasted
-  opened: 0, // when the last had its hello
+  wasOpen: false, // whether one had its hello, since the last load
+  opened: 0, // when the last had it
   due: Infinity, // when it acts if nothing comes
   sendsAt: Infinity, // when it may send more
   room: 0, // how many it might have sent at once
@@ -97,7 +98,9 @@ export function step(before, [event, what], now, random) {
     if (hello) {
       const { beat, max, rate, known, heard, resumed } = object;
       if (rate !== it.rate) Object.assign(it, { rate, room: rate, counted: now });
-      Object.assign(it, { epoch, beat, max, opened: now, unopened: 0, lacks: resumed === false });
+      // Where messages have no numbers, nothing tells what a new connection lacks.
+      it.lacks = resumed === false || (!epoch && it.wasOpen);
+      Object.assign(it, { epoch, beat, max, opened: now, unopened: 0, wasOpen: true });
       if (known) it.handled = Math.max(it.handled, heard);
       else it.kept = it.kept.map((message) => (message.by ? { ...message, again: true } : message));
       act("hello", object);
@@ -150,7 +153,7 @@ export function step(before, [event, what], now, random) {
       if (it.state !== "loading" || what.by !== it.connection) return;
       if (what.error) return reconnect();
       const [epoch, at] = what.position?.split("-") ?? [];
-      Object.assign(it, { mustLoad: false, epoch, at: +at });
+      Object.assign(it, { mustLoad: false, wasOpen: false, epoch, at: +at });
       connect();
     },
     online: () => {
@@ -251,6 +254,7 @@ export function signal(path, { state: load } = {}) {
   addEventListener("pageshow", () => happen("come back"));
   document.addEventListener("freeze", () => happen("leave"));
   document.addEventListener("resume", () => happen("come back"));
+  document.addEventListener("visibilitychange", () => document.hidden || happen("come back"));
   happen("come back");
 
   return {

@@ -20,7 +20,8 @@ function chance(seed) {
 }
 
 class World {
-  constructor(seed, { loads = false, rate } = {}) {
+  constructor(seed, { loads = false, rate, isNumbered = true } = {}) {
+    this.isNumbered = isNumbered;
     this.random = chance(seed);
     this.now = 0;
     this.page = { ...begun, loads, mustLoad: loads };
@@ -124,6 +125,7 @@ class World {
   hear(data, { at, re }) {
     this.told.messages++;
     const epoch = this.page.epoch;
+    if (!this.isNumbered) at = +data.split(" ")[1];
     if (this.isCertain && this.at && this.at[0] === epoch) {
       if (at <= this.at[1]) this.fail(`${at} comes behind ${this.at[1]}`);
       const missed = this.log.find(([n, to]) => n > this.at[1] && n < at && this.isMine(to));
@@ -131,7 +133,7 @@ class World {
     }
     this.at = [epoch, at];
     this.isCertain = true;
-    if (re && data !== `reply to ${re}`) this.fail("a reply of another");
+    if (re && data !== `reply ${at} to ${re}`) this.fail("a reply of another");
   }
 
   isMine(to) {
@@ -142,13 +144,13 @@ class World {
 
   publish(data, to, re) {
     const number = (this.log.at(-1)?.[0] ?? 0) + 1;
+    data = data.replace("#", number);
     const entry = [number, to, data, re];
     this.log.push(entry);
     const { link } = this;
     if (link?.session && (to === undefined || to === link.session.id)) {
-      this.push(link, { at: number, data, re });
+      this.push(link, { at: this.isNumbered ? number : undefined, data, re });
     }
-    return number;
   }
 
   push(link, frame) {
@@ -176,8 +178,14 @@ class World {
     const from = position ? (isGood ? +since : first) : top;
     const hello = { hello: 1, epoch: this.epoch, at: from, id: session.id, me: session.id };
     Object.assign(hello, { beat: 5, ticket: next, heard: session.heard, known, max: 200 });
-    if (position) hello.resumed = isGood;
     if (this.rate) hello.rate = this.rate;
+    if (!this.isNumbered) {
+      if (position) this.fail("it has a position where there are none");
+      delete hello.epoch;
+      delete hello.at;
+      return this.push(link, hello);
+    }
+    if (position) hello.resumed = isGood;
     this.push(link, hello);
     if (position && !isGood) {
       this.push(link, { gap: [+since, from], why: "age", epoch: this.epoch });
@@ -204,8 +212,9 @@ class World {
       this.handled.set(n, (seen ?? 0) + 1);
     }
     const lucky = this.random();
-    if (lucky < 0.3) this.publish(`reply to ${n}`, session.id, n);
+    if (lucky < 0.3) this.publish(`reply # to ${n}`, session.id, n);
     else if (lucky < 0.4) this.push(link, { error: "no", status: 409, re: n });
+    // What is lost on the way isn't told again, but by a hello.
     if (lucky < 0.8) this.push(link, { ack: n });
     else session.owes = true;
   }
@@ -238,10 +247,12 @@ class World {
       const number = this.log.at(-1)?.[0] ?? 0;
       const fails = this.random() < 0.2;
       if (!fails && by === this.page.connection && this.page.state === "loading") {
-        [this.at, this.isCertain, this.mustLoad] = [[this.epoch, number], true, false];
+        [this.at, this.isCertain, this.mustLoad] = [[this.epoch, number], this.isNumbered, false];
       }
+      if (!this.mustLoad) this.wasOpen = false;
       const error = fails && new Error("the page can't load");
-      return this.page_("loaded", { by, position: `${this.epoch}-${number}`, error });
+      const position = this.isNumbered ? `${this.epoch}-${number}` : undefined;
+      return this.page_("loaded", { by, position, error });
     }
     if (link?.isNew) return this.accept(link);
     if (link?.toServer[0]?.[0] <= this.now) return this.take(link, link.toServer.shift()[1]);
@@ -249,8 +260,11 @@ class World {
       const frame = link.toPage.shift()[1];
       if (frame.hello) {
         this.unopened = 0;
-        if (frame.resumed === undefined) [this.at, this.isCertain] = [[frame.epoch, frame.at], true];
-        this.owesGap = frame.resumed === false;
+        if (frame.resumed === undefined && frame.epoch) {
+          [this.at, this.isCertain] = [[frame.epoch, frame.at], true];
+        }
+        this.owesGap = frame.resumed === false || (!frame.epoch && this.wasOpen);
+        this.wasOpen = true;
         this.heard = frame.known ? frame.heard : 0;
       }
       return this.page_("frame", frame);
@@ -270,7 +284,7 @@ class World {
   happen() {
     const lucky = this.random();
     if (lucky < 0.55) return this.advance(this.random() * 1000);
-    if (lucky < 0.75) return this.publish("news", this.random() < 0.2 ? "other" : undefined);
+    if (lucky < 0.75) return this.publish("news #", this.random() < 0.2 ? "other" : undefined);
     if (lucky < 0.87) return this.send();
     if (lucky < 0.9 && this.link) return this.cut(this.link, this.one([1006, 1001, 1012, 4409]));
     if (lucky < 0.91 && this.link?.session) {
@@ -290,20 +304,29 @@ class World {
 
   beatFrame() {
     const { session } = this.link;
-    if (session.owes) session.owes = false;
-    return { at: this.log.at(-1)?.[0] ?? 0, ack: session.heard || undefined };
+    const at = this.isNumbered ? (this.log.at(-1)?.[0] ?? 0) : undefined;
+    const ack = session.owes ? session.heard : undefined;
+    session.owes = false;
+    return { at, ack };
   }
 
   /** All is well again: everything comes, and is settled. */
   settle() {
     this.isUp = true;
     this.page_("come back");
+    let isLost = this.sent === 0;
     for (let i = 0; i < 100_000; i++) {
       const isSettled = this.settled.size === this.sent;
       if (this.page.state === "closed" && isSettled) return;
       const top = this.log.at(-1)?.[0] ?? 0;
-      if (this.page.state === "live" && isSettled && this.page.at >= top) return;
+      if (this.page.state === "live" && isSettled && !(this.page.at < top)) return;
       if (this.link?.session && i % 20 === 19) this.push(this.link, this.beatFrame());
+      // The last acknowledgement is lost, once.
+      if (this.link?.session?.heard === this.sent && isLost === false) {
+        isLost = true;
+        this.cut(this.link, 1006);
+        this.link.toPage.length = 0;
+      }
       this.advance(2000);
     }
     this.fail(`after all, ${this.sent - this.settled.size} are unsettled`);
