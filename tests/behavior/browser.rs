@@ -129,13 +129,13 @@ fn tabs_come_back_when_the_server_does() {
         server.stop().await;
         for tab in &tabs {
             wait_for_connection(tab, "waiting").await;
-            let lost = "document.querySelector('#messages .note') !== null";
-            tab.wait_until("a note that the connection was lost", lost).await;
         }
 
         let server = web_signal().start().await.unwrap();
         for tab in &tabs {
             wait_for_connection(tab, "live").await;
+            let lost = "document.querySelector('#messages .note') !== null";
+            tab.wait_until("a note that the connection was lost", lost).await;
         }
         say(&tabs[1], "after").await;
         for tab in &mut tabs {

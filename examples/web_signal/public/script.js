@@ -4,15 +4,10 @@
 // ordinary form post; the server sends it to every client on the signal, this
 // page included. So nothing is listed here before it has been all the way.
 
-const SIGNAL = `ws://${location.hostname}:8091/`;
+import { signal } from "/_pode/pode.js";
 
 // Older entries are dropped, or a tab left open for a week would grow forever.
 const MAX_ENTRIES = 500;
-
-const FIRST_PAUSE_MS = 1_000;
-const LONGEST_PAUSE_MS = 30_000;
-// A connection that ends sooner than this counts as one more failure in a row.
-const STABLE_MS = 5_000;
 
 const element = (id) => document.getElementById(id);
 const form = element("form");
@@ -23,65 +18,15 @@ const unseen = element("unseen");
 
 // ---- Receiving -------------------------------------------------------------
 
-// Connections that failed or ended in a row.
-let failures = 0;
-// Set while waiting for the next try, and only then.
-let retry;
+const WORDS = { connecting: "Connecting", live: "Live", waiting: "Reconnecting" };
 
-function connect() {
-  clearTimeout(retry);
-  retry = undefined;
-  showConnection("connecting", failures === 0 ? "Connecting" : "Reconnecting");
-
-  let openedAt;
-  const socket = new WebSocket(SIGNAL);
-  socket.onopen = () => {
-    openedAt = performance.now();
-    showConnection("live", "Live");
-  };
-  socket.onmessage = (event) => list(JSON.parse(event.data).Message);
-  // Comes at the end of every connection, also of one that never opened.
-  // `onerror` would come just before it and tell nothing more.
-  socket.onclose = () => {
-    const opened = openedAt !== undefined;
-    if (opened) list("The connection was lost. What is sent meanwhile will be missing here.", "note");
-    const stable = opened && performance.now() - openedAt >= STABLE_MS;
-    failures = stable ? 1 : failures + 1;
-    connectIn(pause());
-  };
-}
-
-// Doubles with each failure. The random half keeps the clients of a server
-// that restarts from all coming back in the same instant.
-function pause() {
-  const longest = Math.min(FIRST_PAUSE_MS * 2 ** (failures - 1), LONGEST_PAUSE_MS);
-  return (longest / 2) * (1 + Math.random());
-}
-
-function connectIn(milliseconds) {
-  const due = performance.now() + milliseconds;
-  const tick = () => {
-    const left = due - performance.now();
-    if (left <= 0) return connect();
-    showConnection("waiting", "Reconnecting", `in ${Math.ceil(left / 1_000)} s`);
-    retry = setTimeout(tick, left % 1_000 || 1_000);
-  };
-  tick();
-}
-
-// Someone is looking, or the network is back: the pause has no purpose now.
-function connectNow() {
-  if (retry !== undefined && !document.hidden) connect();
-}
-addEventListener("online", connectNow);
-document.addEventListener("visibilitychange", connectNow);
-
-function showConnection(state, text, countdown = "") {
+const chat = signal(`ws://${location.hostname}:8091/`);
+chat.on(({ Message }) => list(Message));
+chat.on("gap", () => list("The connection was lost. What was sent meanwhile is missing here.", "note"));
+chat.on("state", (state) => {
   element("connection").dataset.state = state;
-  // Assigning the same text again would make screen readers repeat it.
-  if (element("state").textContent !== text) element("state").textContent = text;
-  element("countdown").textContent = countdown;
-}
+  element("state").textContent = WORDS[state] ?? element("state").textContent;
+});
 
 // ---- Listing ---------------------------------------------------------------
 
@@ -165,5 +110,3 @@ async function post(body) {
     return "The server can't be reached. Your message was not sent.";
   }
 }
-
-connect();

@@ -7,7 +7,6 @@ export const begun = {
   loads: false, // its state, and the position of that, before it connects
   mustLoad: false,
   connection: 0, // its number, or that of a load
-  unopened: 0, // how many of the last ended before their hello
   tries: 0, // how many there were since one has lasted
   wasOpen: false, // whether one had its hello, since the last load
   opened: 0, // when the last had it
@@ -38,7 +37,7 @@ export function step(before, [event, what], now, random) {
     it.connection++;
     if (it.mustLoad) return turn("loading"), act("load", it.connection);
     turn("connecting");
-    act("connect", it.epoch && `${it.epoch}-${it.at}`, it.ticket, it.unopened % 3 === 2);
+    act("connect", it.epoch && `${it.epoch}-${it.at}`, it.ticket);
   };
   const disconnect = (state = "waiting") => {
     it.due = it.sendsAt = Infinity;
@@ -47,7 +46,6 @@ export function step(before, [event, what], now, random) {
     tellLack();
   };
   const reconnect = () => {
-    if (it.state === "connecting") it.unopened++;
     if (isOpen() && now - it.opened >= 1000 * (it.beat || 25)) it.tries = 0;
     disconnect();
     if (!it.isAway) it.due = now + random * Math.min(30_000, 1000 * 2 ** it.tries++);
@@ -100,7 +98,7 @@ export function step(before, [event, what], now, random) {
       if (rate !== it.rate) Object.assign(it, { rate, room: rate, counted: now });
       // Where messages have no numbers, nothing tells what a new connection lacks.
       it.lacks = resumed === false || (!epoch && it.wasOpen);
-      Object.assign(it, { epoch, beat, max, opened: now, unopened: 0, wasOpen: true });
+      Object.assign(it, { epoch, beat, max, opened: now, wasOpen: true });
       if (known) it.handled = Math.max(it.handled, heard);
       else it.kept = it.kept.map((message) => (message.by ? { ...message, again: true } : message));
       act("hello", object);
@@ -204,7 +202,7 @@ export function signal(path, { state: load } = {}) {
     delete promises[n];
   };
   const does = {
-    connect: async (position, ticket, isStream) => {
+    connect: (position, ticket) => {
       const to = new URL(url);
       if (position) to.searchParams.set("resume", position);
       const names = ["pode.v1", ...(ticket ? [`pode.ticket.${ticket}`] : [])];

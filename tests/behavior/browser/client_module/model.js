@@ -42,7 +42,6 @@ class World {
     this.room = this.rate; // how much it may send
     this.counted = 0;
     this.heard = 0;
-    this.unopened = 0;
     this.owesGap = false;
     this.mustLoad = loads;
     this.loads = [];
@@ -63,8 +62,6 @@ class World {
     let actions;
     const before = JSON.stringify(this.page);
     const old = this.page;
-    const isLost = event[0] === "close" || (event[0] === "wake" && old.due <= this.now);
-    if (isLost && old.state === "connecting") this.unopened++;
     [this.page, actions] = step(this.page, event, this.now, this.random());
     if (JSON.stringify(old) !== before) this.fail("the machine changed its state in place");
     for (const [action, ...values] of actions) this.act(action, ...values);
@@ -81,9 +78,8 @@ class World {
       case "connect": {
         if (this.link?.isOfPage) this.fail("two connections");
         this.told.connections++;
-        const [position, ticket, isStream] = values;
+        const [position, ticket] = values;
         if (this.mustLoad) this.fail("it connects without a state");
-        if (isStream !== (this.unopened % 3 === 2)) this.fail("it goes by another way");
         this.link = { isOfPage: true, toPage: [], toServer: [], position, ticket, isNew: true };
         break;
       }
@@ -259,7 +255,6 @@ class World {
     if (link?.toPage[0]?.[0] <= this.now) {
       const frame = link.toPage.shift()[1];
       if (frame.hello) {
-        this.unopened = 0;
         if (frame.resumed === undefined && frame.epoch) {
           [this.at, this.isCertain] = [[frame.epoch, frame.at], true];
         }
