@@ -270,6 +270,8 @@ mod pages {
     mod readme {}
     #[doc = include_str!("../docs/endurance.md")]
     mod endurance {}
+    #[doc = include_str!("../docs/pages.md")]
+    mod pages {}
     #[doc = include_str!("../docs/performance.md")]
     mod performance {}
     #[doc = include_str!("../docs/protocol.md")]

@@ -29,7 +29,7 @@ export function step(before, [event, what], now, random) {
   const actions = [];
   const act = (...action) => actions.push(action);
   const isOpen = () => it.state === "catching up" || it.state === "live";
-  const turn = (state) => it.state === state || act("state", (it.state = state));
+  const turn = (state, why) => it.state === state || act("state", (it.state = state), why);
 
   const connect = () => {
     if (it.isAway || it.state === "closed") return;
@@ -39,10 +39,10 @@ export function step(before, [event, what], now, random) {
     turn("connecting");
     act("connect", it.epoch && `${it.epoch}-${it.at}`, it.ticket);
   };
-  const disconnect = (state = "waiting") => {
+  const disconnect = (state = "waiting", why) => {
     it.due = it.sendsAt = Infinity;
     act("disconnect", state);
-    turn(state);
+    turn(state, why);
     tellLack();
   };
   const reconnect = () => {
@@ -169,7 +169,7 @@ export function step(before, [event, what], now, random) {
     },
     end: () => {
       if (it.state === "closed") return;
-      disconnect("closed");
+      disconnect("closed", what);
       refuseAll({ error: what?.reason || "the signal is closed", code: what?.code });
     },
   };
