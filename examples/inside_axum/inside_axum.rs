@@ -30,9 +30,9 @@ const PAGE: &str = r#"<!doctype html>
 <style>body { font: 1.2rem system-ui; max-width: 30rem; margin: 20vh auto; padding: 0 1rem }</style>
 <p>This page is pode's; <a href="/own" target="other">that one</a> is axum's.</p>
 <p>Visits to it: <output id="visits">0</output></p>
-<script>
-  const signal = new WebSocket(`ws://${location.host}/visits`);
-  signal.onmessage = ({ data }) => { visits.textContent = data; };
+<script type="module">
+  import { signal } from "/_pode/pode.js";
+  signal("/visits").on((count) => { visits.textContent = count; });
 </script>
 </html>"#;
 

@@ -1,22 +1,26 @@
+import { signal } from "/_pode/pode.js";
+
 const element = (id) => document.getElementById(id);
-let socket;
+let room;
 
 element("door").onsubmit = (event) => {
   event.preventDefault();
   document.cookie = `name=${encodeURIComponent(element("name").value)}; path=/; secure`;
   element("door").hidden = true;
   element("form").hidden = false;
-  socket = new WebSocket(`/rooms/${encodeURIComponent(document.body.dataset.room)}`);
-  socket.onmessage = ({ data }) => {
-    const lot = JSON.parse(data);
-    element("error").textContent = lot.error ?? "";
-    if (lot.error) return;
+  room = signal(`/rooms/${encodeURIComponent(document.body.dataset.room)}`);
+  room.on((lot) => {
+    element("error").textContent = "";
     element("euros").textContent = lot.euros;
     element("bidder").textContent = lot.bidder ?? "nobody";
     element("seconds").textContent = lot.seconds_left;
-  };
+  });
 };
-element("form").onsubmit = (event) => {
+element("form").onsubmit = async (event) => {
   event.preventDefault();
-  socket.send(JSON.stringify({ euros: element("bid").valueAsNumber }));
+  try {
+    await room.send({ euros: element("bid").valueAsNumber });
+  } catch (error) {
+    element("error").textContent = error.message;
+  }
 };

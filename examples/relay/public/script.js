@@ -4,9 +4,10 @@
 // What is watched is shown as the server says, so every window shows the same,
 // and nothing is shown before the server knows of it.
 
+import { signal } from "/_pode/pode.js";
+
 // As many as a crop's plot is wide: half a minute of prices.
 const PRICES = 60;
-const PAUSE_MS = 1_000;
 
 const element = (id) => document.getElementById(id);
 
@@ -51,7 +52,7 @@ setInterval(() => {
   const now = performance.now();
   arrivals = arrivals.filter((arrival) => now - arrival < 1_000);
   show(element("rate"), arrivals.length === 0 ? "quiet" : `${arrivals.length} a second`);
-  element("downstream").dataset.state = live.has("/prices") && arrivals.length > 0 ? "live" : "connecting";
+  element("downstream").dataset.state = prices.state === "live" && arrivals.length > 0 ? "live" : "connecting";
 }, 250);
 
 // ---- The line to the feed --------------------------------------------------
@@ -88,33 +89,18 @@ async function post({ action, method }, fields) {
 
 // ---- The connections -------------------------------------------------------
 
-const live = new Set();
-
-function listen(path, receive) {
-  const socket = new WebSocket(`ws://${location.host}${path}`);
-  socket.onopen = () => {
-    live.add(path);
-    showConnection();
-  };
-  socket.onmessage = (event) => receive(JSON.parse(event.data));
-  // Comes at the end of every connection, also of one that never opened.
-  socket.onclose = () => {
-    live.delete(path);
-    showConnection();
-    // The random half keeps many pages from coming back in the same instant.
-    setTimeout(() => listen(path, receive), PAUSE_MS * (1 + Math.random()));
-  };
-}
+const prices = signal("/prices");
+const line = signal("/line");
+prices.on(draw);
+line.on(showLine);
+for (const one of [prices, line]) one.on("state", showConnection);
 
 function showConnection() {
-  const all = live.size === 2;
+  const all = prices.state === "live" && line.state === "live";
   element("connection").dataset.state = all ? "live" : "connecting";
   show(element("connection"), all ? "Live" : "Connecting");
-  if (live.has("/line")) return;
+  if (line.state === "live") return;
   // Nobody tells how the line to the feed is.
   element("upstream").dataset.state = "connecting";
   show(element("line"), "unknown");
 }
-
-listen("/prices", draw);
-listen("/line", showLine);

@@ -4,9 +4,9 @@
 // before the server has it. Every change, by whomever, comes back as a signal
 // that names the note; the part that is shown is then asked for anew.
 
+import { signal } from "/_pode/pode.js";
+
 const PAGE_SIZE = 12;
-const FIRST_PAUSE_MS = 1_000;
-const LONGEST_PAUSE_MS = 30_000;
 
 const element = (id) => document.getElementById(id);
 const notes = element("notes");
@@ -161,31 +161,20 @@ function fill(card, note) {
 
 // ---- Hearing of changes ----------------------------------------------------
 
-let pause = FIRST_PAUSE_MS;
-
-function connect() {
-  showConnection("connecting", "Connecting");
-  const socket = new WebSocket("/changes");
-  socket.onopen = async () => {
-    pause = FIRST_PAUSE_MS;
-    // Only now: whatever changes from here on is heard of.
-    await refresh();
-    showConnection("live", "Live");
-  };
-  socket.onmessage = async ({ data }) => {
-    await refresh();
-    const card = cardOf(JSON.parse(data).id);
-    card?.classList.add("changed");
-    card?.addEventListener("animationend", () => card.classList.remove("changed"), { once: true });
-  };
-  // Comes at the end of every connection, also of one that never opened.
-  socket.onclose = () => {
-    showConnection("waiting", "Reconnecting");
-    // The random half keeps windows from all coming back in the same instant.
-    setTimeout(connect, (pause / 2) * (1 + Math.random()));
-    pause = Math.min(pause * 2, LONGEST_PAUSE_MS);
-  };
-}
+const changes = signal("/changes");
+changes.on(async ({ id }) => {
+  await refresh();
+  const card = cardOf(id);
+  card?.classList.add("changed");
+  card?.addEventListener("animationend", () => card.classList.remove("changed"), { once: true });
+});
+changes.on("state", async (state) => {
+  if (state === "waiting") showConnection("waiting", "Reconnecting");
+  if (state !== "live") return;
+  // Only now: whatever changes from here on is heard of.
+  await refresh();
+  if (changes.state === "live") showConnection("live", "Live");
+});
 
 function showConnection(state, text) {
   element("connection").dataset.state = state;
@@ -220,5 +209,3 @@ find.addEventListener("input", () => {
 });
 element("newer").addEventListener("click", () => turn(-PAGE_SIZE));
 element("older").addEventListener("click", () => turn(PAGE_SIZE));
-
-connect();

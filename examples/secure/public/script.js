@@ -4,13 +4,7 @@
 // form post; how the votes stand comes by the signal, to every window alike.
 // So no vote is shown before the server has it.
 
-// The page came by https, so it may connect by nothing less than wss.
-const SIGNAL = `wss://${location.host}/count`;
-
-const FIRST_PAUSE_MS = 1_000;
-const LONGEST_PAUSE_MS = 30_000;
-// A connection that ends sooner than this counts as one more failure in a row.
-const STABLE_MS = 5_000;
+import { signal } from "/_pode/pode.js";
 
 const element = (id) => document.getElementById(id);
 const form = element("form");
@@ -21,11 +15,11 @@ const choices = [...form.querySelectorAll("button")];
 // As it came last: it comes four times a second, whether or not it changed.
 let shown;
 
-function show(text) {
+function show(count) {
+  const text = JSON.stringify(count);
   if (text === shown) return;
   shown = text;
 
-  const count = JSON.parse(text);
   const votes = choices.map((choice) => count[choice.value]);
   const total = votes.reduce((sum, number) => sum + number, 0);
   choices.forEach((choice, index) => {
@@ -40,63 +34,15 @@ function show(text) {
 
 // ---- The connection --------------------------------------------------------
 
-// Connections that failed or ended in a row.
-let failures = 0;
-// Set while waiting for the next try, and only then.
-let retry;
+const WORDS = { connecting: "Connecting", live: "Live, encrypted", waiting: "Reconnecting" };
 
-function connect() {
-  clearTimeout(retry);
-  retry = undefined;
-  showConnection("connecting", failures === 0 ? "Connecting" : "Reconnecting");
-
-  let openedAt;
-  const socket = new WebSocket(SIGNAL);
-  socket.onopen = () => {
-    openedAt = performance.now();
-    showConnection("live", "Live, encrypted");
-  };
-  socket.onmessage = (event) => show(event.data);
-  // Comes at the end of every connection, also of one that never opened.
-  // `onerror` would come just before it and tell nothing more.
-  socket.onclose = () => {
-    const stable = openedAt !== undefined && performance.now() - openedAt >= STABLE_MS;
-    failures = stable ? 1 : failures + 1;
-    connectIn(pause());
-  };
-}
-
-// Doubles with each failure. The random half keeps the clients of a server
-// that restarts from all coming back in the same instant.
-function pause() {
-  const longest = Math.min(FIRST_PAUSE_MS * 2 ** (failures - 1), LONGEST_PAUSE_MS);
-  return (longest / 2) * (1 + Math.random());
-}
-
-function connectIn(milliseconds) {
-  const due = performance.now() + milliseconds;
-  const tick = () => {
-    const left = due - performance.now();
-    if (left <= 0) return connect();
-    showConnection("waiting", "Reconnecting", `in ${Math.ceil(left / 1_000)} s`);
-    retry = setTimeout(tick, left % 1_000 || 1_000);
-  };
-  tick();
-}
-
-// Someone is looking, or the network is back: the pause has no purpose now.
-function connectNow() {
-  if (retry !== undefined && !document.hidden) connect();
-}
-addEventListener("online", connectNow);
-document.addEventListener("visibilitychange", connectNow);
-
-function showConnection(state, text, countdown = "") {
+// The page came by https, so this is by wss.
+const count = signal("/count");
+count.on(show);
+count.on("state", (state) => {
   element("connection").dataset.state = state;
-  // Assigning the same text again would make screen readers repeat it.
-  if (element("state").textContent !== text) element("state").textContent = text;
-  element("countdown").textContent = countdown;
-}
+  element("state").textContent = WORDS[state] ?? element("state").textContent;
+});
 
 // ---- Voting ----------------------------------------------------------------
 
@@ -123,5 +69,3 @@ async function post(body) {
 const [{ nextHopProtocol }] = performance.getEntriesByType("navigation");
 const version = { h2: "HTTP/2", "http/1.1": "HTTP/1.1" }[nextHopProtocol];
 if (version) element("protocol").textContent = `by ${version}`;
-
-connect();

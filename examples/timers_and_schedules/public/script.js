@@ -1,10 +1,11 @@
 // The page of the example: plots what the timer sends, lists what the schedule
 // says.
 
+import { signal } from "/_pode/pode.js";
+
 // As many as the plot is wide: a minute of samples.
 const SAMPLES = 240;
 const CHIMES = 6;
-const PAUSE_MS = 1_000;
 
 const element = (id) => document.getElementById(id);
 
@@ -54,31 +55,16 @@ setInterval(countDown, 1_000);
 
 // ---- The connections -------------------------------------------------------
 
-const live = new Set();
-
-function listen(path, receive) {
-  const socket = new WebSocket(`ws://${location.host}${path}`);
-  socket.onopen = () => {
-    live.add(path);
-    showConnection();
-  };
-  socket.onmessage = (event) => receive(JSON.parse(event.data));
-  // Comes at the end of every connection, also of one that never opened.
-  socket.onclose = () => {
-    live.delete(path);
-    showConnection();
-    // The random half keeps many pages from coming back in the same instant.
-    setTimeout(() => listen(path, receive), PAUSE_MS * (1 + Math.random()));
-  };
-}
+const samples = signal("/samples");
+const chimes = signal("/chimes");
+samples.on(plot);
+chimes.on(list);
+for (const one of [samples, chimes]) one.on("state", showConnection);
 
 function showConnection() {
-  const all = live.size === 2;
+  const all = samples.state === "live" && chimes.state === "live";
   const text = all ? "Live" : "Connecting";
   element("connection").dataset.state = all ? "live" : "connecting";
   // Assigning the same text again would make screen readers repeat it.
   if (element("connection").textContent !== text) element("connection").textContent = text;
 }
-
-listen("/samples", plot);
-listen("/chimes", list);
