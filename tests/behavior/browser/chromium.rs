@@ -16,7 +16,10 @@ use std::time::Duration;
 
 use chromiumoxide::cdp::browser_protocol::log::{EventEntryAdded, LogEntryLevel};
 use chromiumoxide::cdp::browser_protocol::network::{
-    EventRequestWillBeSent, EventWebSocketCreated,
+    self, EventRequestWillBeSent, EventWebSocketCreated,
+};
+use chromiumoxide::cdp::browser_protocol::page::{
+    EventFrameNavigated, SetWebLifecycleStateParams, SetWebLifecycleStateState,
 };
 use chromiumoxide::cdp::js_protocol::runtime::{
     ConsoleApiCalledType, EventConsoleApiCalled, EventExceptionThrown, RemoteObject,
@@ -204,6 +207,36 @@ impl Tab {
     /// Loads the page again, as its button would.
     pub(crate) async fn reload(&self) {
         self.page.reload().await.expect("the page is loaded again");
+    }
+
+    /// Freezes the tab, as browsers do with those that nobody looks at for long, or thaws it.
+    pub(crate) async fn freeze(&self, is_frozen: bool) {
+        let state = match is_frozen {
+            true => SetWebLifecycleStateState::Frozen,
+            false => SetWebLifecycleStateState::Active,
+        };
+        let done = self.page.execute(SetWebLifecycleStateParams::new(state)).await;
+        done.expect("the tab freezes or thaws");
+    }
+
+    /// Takes the tab's network away, or gives it back.
+    #[allow(deprecated, reason = "older browsers don't know what replaces it")]
+    pub(crate) async fn be_offline(&self, is_offline: bool) {
+        let network = network::EmulateNetworkConditionsParams::new(is_offline, 0, -1, -1);
+        self.page.execute(network).await.expect("the network goes, or comes back");
+    }
+
+    /// Goes to another page.
+    pub(crate) async fn go_to(&self, url: &str) {
+        self.page.goto(url).await.expect("another page is there");
+    }
+
+    /// Goes back to the page of before, as by the button *Back*.
+    pub(crate) async fn go_back(&self) {
+        let mut gone = self.page.event_listener::<EventFrameNavigated>().await.expect("it tells");
+        // Afterwards, as the answer of this page would be lost with it.
+        self.evaluate::<u32>("setTimeout(() => history.back())").await;
+        gone.next().await.expect("the page of before is there");
     }
 
     /// Closes the tab, as its close button would.

@@ -157,6 +157,81 @@ fn each_message_of_a_page_is_handled_once_over_cuts() {
     });
 }
 
+/// Sends numbers to everyone, and waits until the page has heard exactly these, and of no gap.
+async fn send_and_hear(server: &RunningServer, tab: &Tab, numbers: std::ops::Range<u32>) {
+    for number in numbers.clone() {
+        server.signals().send(NUMBERS, &number).await.unwrap();
+    }
+    let all = format!("heard.length >= {}", numbers.end);
+    let hearing = format!(
+        "new Promise((done) => {{
+            const look = () => {all} && done([heard, gaps.length]);
+            numbers.on(look);
+            look();
+        }})"
+    );
+    let (heard, gaps): (Vec<u32>, u32) = tab.evaluate(&hearing).await;
+    assert_eq!((heard, gaps), ((0..numbers.end).collect(), 0));
+}
+
+#[test]
+fn a_page_that_was_frozen_hears_what_it_missed() {
+    in_a_browser(async |chromium| {
+        let server = counted().start().await.unwrap();
+        let tab = Way::to(&server).await.open(chromium).await;
+        wait_until_live(&tab).await;
+        send_and_hear(&server, &tab, 0..10).await;
+        tab.freeze(true).await;
+        for number in 10..20 {
+            server.signals().send(NUMBERS, &number).await.unwrap();
+        }
+        tab.freeze(false).await;
+        send_and_hear(&server, &tab, 20..30).await;
+        server.stop().await;
+    });
+}
+
+#[test]
+fn a_page_to_which_somebody_goes_back_hears_what_it_missed() {
+    in_a_browser(async |chromium| {
+        let server = counted().start().await.unwrap();
+        let way = Way::to(&server).await;
+        let tab = way.open(chromium).await;
+        wait_until_live(&tab).await;
+        send_and_hear(&server, &tab, 0..10).await;
+        tab.go_to(&format!("http://{}/model.js", way.address)).await;
+        for number in 10..20 {
+            server.signals().send(NUMBERS, &number).await.unwrap();
+        }
+        tab.go_back().await;
+        // It is the page of before, or it would know nothing of these.
+        assert!(tab.evaluate::<usize>("heard.length").await >= 10);
+        send_and_hear(&server, &tab, 20..30).await;
+        server.stop().await;
+    });
+}
+
+#[test]
+fn a_page_that_was_offline_hears_what_it_missed() {
+    in_a_browser(async |chromium| {
+        let server = counted().start().await.unwrap();
+        let way = Way::to(&server).await;
+        let tab = way.open(chromium).await;
+        wait_until_live(&tab).await;
+        send_and_hear(&server, &tab, 0..10).await;
+        for from in [10, 30, 50] {
+            tab.be_offline(true).await;
+            let _ = way.cut.send(());
+            for number in from..from + 10 {
+                server.signals().send(NUMBERS, &number).await.unwrap();
+            }
+            tab.be_offline(false).await;
+            send_and_hear(&server, &tab, from + 10..from + 20).await;
+        }
+        server.stop().await;
+    });
+}
+
 /// A hundred thousand steps of a page, a network and a server, whatever happens.
 #[test]
 fn the_state_machine_holds_whatever_happens() {
