@@ -98,7 +98,14 @@ impl Attendance {
             self.signals.presence_grace(self.signal).filter(|_| comes_back && self.may_return);
         // Without a runtime, everything has ended.
         let Ok(runtime) = Handle::try_current() else { return };
-        let is_back = grace.map(|_| self.signals.is_away(self.who()));
+        let is_back = grace.map(|_| {
+            let is_back = self.signals.is_away(self.who());
+            // It may have come back already, to another node too.
+            if self.signals.has_other_stay(&self.who(), self.number) {
+                is_back.notify_one();
+            }
+            is_back
+        });
         runtime.spawn(async move {
             if let (Some(grace), Some(is_back)) = (grace, is_back) {
                 let _ = timeout(grace, is_back.notified()).await;

@@ -54,6 +54,11 @@ impl<C: Carrier> Node<C> {
         match change {
             _ if from == self.id => self.announce_present_in(stream),
             PresenceChange::Ask => self.announce_present_in(stream),
+            // It has come back there, if it was cut off here.
+            PresenceChange::Join { path, id, .. } => {
+                let signal = self.channels[stream].path();
+                self.signals.is_back(&(signal, path.clone(), id.clone()));
+            }
             PresenceChange::Without { node } if *node == self.signals.presence_node() => {
                 self.signals.rename_presence_node();
                 self.announce_present();

@@ -812,6 +812,46 @@ fn a_node_that_begins_asks_who_is_there() {
     }
 }
 
+/// What it has left at the first node doesn't keep it there, whichever of the two hears
+/// first that it has moved.
+#[test]
+fn who_moves_to_another_node_and_leaves_that_is_gone() {
+    for is_cut_first in [true, false] {
+        in_world(0, NONE, async |world| {
+            sleep(Duration::from_secs(5)).await;
+            let [first, second] = [0, 1].map(|life: usize| {
+                let signals = world.lives[life].node.signals.clone();
+                let id = "mover".parse().unwrap();
+                Arc::new(Attendance::new(signals, PATHS[0].as_str(), None, id, true))
+            });
+            let is_there = |world: &World| {
+                let is_at = |life: &Life| {
+                    let log = life.channel(0).log().unwrap();
+                    log.with(|log| {
+                        log.presence().client(&None, &"mover".parse().unwrap()).is_some()
+                    })
+                };
+                [0, 1].map(|life: usize| is_at(&world.lives[life]))
+            };
+            first.begin("1".into()).await.unwrap();
+            sleep(Duration::from_secs(1)).await;
+            assert_eq!(is_there(world), [true; 2]);
+            if is_cut_first {
+                Arc::clone(&first).end(true);
+            }
+            second.begin("1".into()).await.unwrap();
+            if !is_cut_first {
+                sleep(Duration::from_secs(1)).await;
+                first.end(true);
+            }
+            second.end(false);
+            sleep(GRACE / 2).await;
+            assert_eq!(is_there(world), [false; 2]);
+            world.heal().await;
+        });
+    }
+}
+
 /// Such as one that was stopped for a while, and goes on.
 #[test]
 fn a_node_that_was_taken_for_gone_is_there_again() {

@@ -6,7 +6,7 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use pode_core::SendError;
-use pode_core::hub::{Attending, Channel, Log, PresenceChange, Stay};
+use pode_core::hub::{Attending, Channel, Log, PresenceChange, Present, Stay};
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::time::sleep;
@@ -40,6 +40,14 @@ impl Signals {
             earlier.notify_one();
         }
         is_back
+    }
+
+    /// Whether a client is present by another stay than this one, in whatever process.
+    pub(crate) fn has_other_stay(&self, (signal, path, id): &Who, number: u64) -> bool {
+        let own = Stay { node: self.presence_node(), number };
+        let is_other = |present: &Present| present.stays.iter().any(|stay| *stay != own);
+        let log = self.channel(signal, path.as_deref()).ok().and_then(Channel::log);
+        log.is_some_and(|log| log.with(|log| log.presence().client(path, id).is_some_and(is_other)))
     }
 
     /// Ends the time that a client has to come back.
