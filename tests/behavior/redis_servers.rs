@@ -168,11 +168,43 @@ async fn nodes_go_on_at_the_redis_that_sentinels_promote() {
     }
 }
 
+/// Returns what docs/scaling.md says that the user of a node is permitted.
+fn rights() -> impl Iterator<Item = &'static str> {
+    let (_, rights) = include_str!("../../docs/scaling.md").split_once("ACL SETUSER").unwrap();
+    let (rights, _) = rights.split_once("```").unwrap();
+    rights.split_whitespace().filter(|right| right.starts_with('+'))
+}
+
+#[tokio::test]
+async fn what_the_user_of_a_node_needs_is_missed_at_the_start() {
+    let folder = Folder::new("rights");
+    let redis = Listening::start(&folder, &["--requirepass", "red"]).await;
+    let url_without = async |user: &'static str, without: &str| {
+        let mut set = vec!["ACL", "SETUSER", user, "on", ">secret", "~pode:{shop}:*", "-@all"];
+        set.extend(rights().filter(|right| *right != without));
+        assert_eq!(redis.command("red", &set).await.trim(), "OK");
+        format!("redis://{user}:secret@127.0.0.1:{}", redis.port)
+    };
+    let refused = async |user: &'static str, without: &str| {
+        let server = shop(url_without(user, without).await);
+        server.start().await.unwrap_err().to_string()
+    };
+    let (multi, xinfo) = tokio::join!(refused("a", "+multi"), refused("b", "+xinfo|stream"));
+    assert!(multi.contains("'multi'"), "{multi}");
+    assert!(xinfo.contains("can't run this command"), "{xinfo}");
+
+    let node = start(shop(url_without("c", "").await)).await;
+    let (mut ada, _) = connect(&node).await;
+    node.signals().send(CHAT, &7).await.unwrap();
+    assert_eq!(hear(&mut ada).await["data"], 7);
+    node.stop().await;
+}
+
 #[tokio::test]
 async fn a_redis_of_an_own_authority_is_trusted_by_roots() {
     let folder = Folder::new("redis-tls");
     let authority = Authority::new();
-    let issued = authority.issue(&["localhost"]);
+    let issued = authority.issue(&["localhost", "127.0.0.1"]);
     let [root, chain, key] = ["root.pem", "chain.pem", "key.pem"].map(|name| folder.file(name));
     for (file, content) in [(&root, &authority.pem()), (&chain, &issued.chain), (&key, &issued.key)]
     {
@@ -183,11 +215,21 @@ async fn a_redis_of_an_own_authority_is_trusted_by_roots() {
     let arguments = [&files[..], &arguments[..]].concat();
     let redis = Listening::start_at("--tls-port", &folder, &arguments).await;
     let url = format!("rediss://localhost:{}", redis.port);
-    let node = start(trusting::shop(url.clone(), root)).await;
-    let (mut ada, _) = connect(&node).await;
-    node.signals().send(trusting::CHAT, &7).await.unwrap();
-    assert_eq!(hear(&mut ada).await["data"], 7);
-    node.stop().await;
+    // A Sentinel tells its address.
+    let config = folder.file("sentinel.conf");
+    let monitor = format!("sentinel monitor mymaster 127.0.0.1 {} 1\n", redis.port);
+    std::fs::write(&config, monitor).unwrap();
+    let by_tls = ["--sentinel", "--tls-replication", "yes"];
+    let arguments = [&[&*config], &by_tls[..], &arguments[..]].concat();
+    let sentinel = Listening::start_at("--tls-port", &folder, &arguments).await;
+    let of_sentinel = format!("rediss+sentinel://localhost:{}/mymaster", sentinel.port);
+    for url in [&url, &of_sentinel] {
+        let node = start(trusting::shop(url.clone(), root.clone())).await;
+        let (mut ada, _) = connect(&node).await;
+        node.signals().send(trusting::CHAT, &7).await.unwrap();
+        assert_eq!(hear(&mut ada).await["data"], 7);
+        node.stop().await;
+    }
 
     let refused = shop(url).start().await.unwrap_err().to_string();
     assert!(refused.contains("`roots: roots_of("), "{refused}");

@@ -35,7 +35,7 @@ pub(super) enum Kind {
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Kind::Scheme => "is no Redis'",
+            Kind::Scheme => "is not that of a Redis",
             Kind::NoHost => "has no host",
             Kind::Several => "has several hosts",
             Kind::Primary => "doesn't name the primary behind its Sentinels",
@@ -89,6 +89,9 @@ impl RedisUrlError {
             Kind::NoText => "write text in UTF-8; a `%` itself is `%25`".into(),
             Kind::NoPassword => {
                 "write `user:password@` before the host, or `:password@` without a user".into()
+            }
+            Kind::Database if self.written.contains("+sentinel://") => {
+                format!("write it like `{SENTINELS}/2`, or leave it out")
             }
             Kind::Database => "write it like `redis://localhost:6379/2`, or leave it out".into(),
             Kind::Behind => {

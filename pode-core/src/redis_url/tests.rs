@@ -65,13 +65,16 @@ fn users_and_passwords_are_decoded() {
 #[test]
 fn mistakes_are_named_with_what_to_write() {
     let help = "write `redis://localhost:6379`, or `rediss://localhost:6379` with TLS";
-    check_mistake("localhost:6379", &format!("the URL `localhost:6379` is no Redis'; {help}"));
+    check_mistake(
+        "localhost:6379",
+        &format!("the URL `localhost:6379` is not that of a Redis; {help}"),
+    );
     let written = "http://localhost:6379";
-    check_mistake(written, &format!("the URL `{written}` is no Redis'; {help}"));
+    check_mistake(written, &format!("the URL `{written}` is not that of a Redis; {help}"));
     let help = "write it like `redis://localhost:6379`, or with TLS \
                 `rediss://redis.example:6379`";
-    check_mistake("", &format!("the URL `` is no Redis'; {help}"));
-    check_mistake("redis:/a", &format!("the URL `redis:/a` is no Redis'; {help}"));
+    check_mistake("", &format!("the URL `` is not that of a Redis; {help}"));
+    check_mistake("redis:/a", &format!("the URL `redis:/a` is not that of a Redis; {help}"));
     check_mistake("redis://", &format!("the URL `redis://` has no host; {help}"));
     check_mistake("rediss://:1/2", &format!("the URL `rediss://:1/2` has no host; {help}"));
     let help = "write such a character of a password percent-encoded: `%2F`, `%3F` or `%23`";
@@ -87,13 +90,19 @@ fn mistakes_are_named_with_what_to_write() {
     let help = format!("write it like `{like}`");
     let written = "redis-sentinel://a,b/0?sentinelMasterId=c";
     let shown = "redis-sentinel://a,b/0";
-    check_mistake(written, &format!("the URL `{shown}` is no Redis'; {help}"));
+    check_mistake(written, &format!("the URL `{shown}` is not that of a Redis; {help}"));
     let help = format!("write the name by which they know it, as in `{like}`");
     let wrong = "doesn't name the primary behind its Sentinels";
     let written = "redis+sentinel://a,b";
     check_mistake(written, &format!("the URL `{written}` {wrong}; {help}"));
     let help = format!("write the one of the primary, or name Sentinels, as in `{like}`");
     check_mistake("redis://a,b", &format!("the URL `redis://a,b` has several hosts; {help}"));
+    let wrong = "ends with something else than the number of a database";
+    let written = "redis+sentinel://a/0/m";
+    let help = format!("write it like `{like}/2`, or leave it out");
+    check_mistake(written, &format!("the URL `{written}` {wrong}; {help}"));
+    let help = "write it like `redis://localhost:6379/2`, or leave it out";
+    check_mistake("redis://a/m", &format!("the URL `redis://a/m` {wrong}; {help}"));
     let help = format!("write it like `{like}?sentinel_password=PASSWORD`");
     let wrong = "has something else than `sentinel_username` and `sentinel_password` behind \
                  its `?`";

@@ -114,7 +114,13 @@ impl Address {
         let mut connection = log_in(self.tcp(host, port), login, 0).await?;
         let mut ask = cmd("SENTINEL");
         ask.arg("GET-MASTER-ADDR-BY-NAME").arg(primary);
-        let named: Option<(String, u16)> = connection.ask(&ask).await?;
+        let named: Option<(String, u16)> =
+            connection.ask(&ask).await.map_err(|error| {
+                match error.detail().is_some_and(|detail| detail.starts_with("unknown command")) {
+                    true => failed("it is no Sentinel".to_owned()),
+                    false => error.into(),
+                }
+            })?;
         named.ok_or_else(|| failed(format!("it knows no primary `{primary}`")))
     }
 

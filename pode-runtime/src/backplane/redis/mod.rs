@@ -23,7 +23,7 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use ::redis::{RedisError, Value, cmd, pipe};
+use ::redis::{ErrorKind, RedisError, Value, cmd, pipe};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use pode_core::RedisUrl;
@@ -135,6 +135,10 @@ impl Carrier for Redis {
         let (mut connection, info) = self.address.connect().await?;
         let run = server(&info)?.to_owned();
         let id: u64 = connection.ask(cmd("CLIENT").arg("ID")).await?;
+        // Where the user may do neither, entries would be appended one by one, and the
+        // library counts the answers to a transaction that hasn't begun wrongly.
+        connection.ask::<()>(&cmd("MULTI")).await?;
+        connection.ask::<Value>(&cmd("EXEC")).await?;
         // A server that is another one has nothing of that connection.
         let is_fenced = match before.filter(|before| before.run == run) {
             Some(before) => {
@@ -334,6 +338,10 @@ impl From<io::Error> for CarrierError {
 impl From<RedisError> for CarrierError {
     fn from(error: RedisError) -> CarrierError {
         // Retried as well: a password may be changed on either side first.
-        CarrierError { reason: error.to_string(), is_final: false }
+        failed(match error.kind() {
+            // What the library says of it is about single bytes.
+            ErrorKind::Parse => "it doesn't answer as a Redis does".to_owned(),
+            _ => error.to_string(),
+        })
     }
 }

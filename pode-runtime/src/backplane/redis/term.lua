@@ -19,6 +19,10 @@ end
 local function top(key)
   local info = redis.pcall('XINFO', 'STREAM', key)
   if info.err then
+    if not string.find(info.err, 'no such key', 1, true) then
+      -- Ends the script by the same error.
+      redis.call('XINFO', 'STREAM', key)
+    end
     return nil
   end
   local last, length

@@ -164,6 +164,26 @@ async fn a_sentinel_that_is_named_like_a_redis_is_told_with_its_url() {
     assert_eq!((&*error.reason, error.is_final), (expected, true));
 }
 
+#[tokio::test]
+async fn a_redis_that_is_named_like_a_sentinel_is_told() {
+    let redis = Fake::start(|command| {
+        let error = "-ERR unknown command 'SENTINEL', with args beginning with: 'GET-MASTER'\r\n";
+        command.starts_with("SENTINEL").then(|| error.as_bytes().to_vec())
+    });
+    let port = redis.await.port;
+    let expected = format!("the Sentinel at 127.0.0.1:{port}: it is no Sentinel");
+    assert_eq!(refused(&address(&[port])).await, expected);
+}
+
+#[tokio::test]
+async fn what_speaks_another_protocol_is_told_in_a_sentence() {
+    let other = Fake::start(|_| Some(b"HTTP/1.1 400 Bad Request\r\n\r\n<html>".to_vec())).await;
+    let url = format!("redis://127.0.0.1:{}", other.port);
+    let address = Address::new(url.parse().unwrap(), &Roots::default(), None).ok().unwrap();
+    let error = address.connect().await.err().unwrap();
+    assert_eq!(error.reason, "it doesn't answer as a Redis does");
+}
+
 /// Else one that is out of reach, as behind a firewall, would hold up all others.
 #[tokio::test]
 async fn a_sentinel_that_says_nothing_is_passed_over() {
