@@ -221,9 +221,9 @@
 
 #[cfg_attr(not(doctest), doc = include_str!("../docs/checks.md"))]
 pub mod checks {}
-/// Pages on what takes more than a word: how a history is kept, how pages know who is
-/// there, how a new version replaces the old one, what a proxy in front needs, and what
-/// clients of `pode.v1` do.
+/// Pages on what takes more than a word: how a page listens, how a history is kept, how
+/// pages know who is there, how a new version replaces the old one, what a proxy in front
+/// needs, what clients of `pode.v1` do, and what is seen of many machines.
 pub mod guide {
     // In the repository, the links of these pages lead to files. Of several definitions
     // of a link, the first counts: the one here.
@@ -234,12 +234,14 @@ pub mod guide {
     #[doc = "[filling]: crate::guide::history#filling-it-at-the-start"]
     #[doc = "[protocol]: crate::guide::protocol"]
     #[doc = "[tickets]: crate::guide::protocol#tickets"]
+    #[doc = "[operations]: crate::guide::behind_a_proxy#which-process-may-get-clients"]
     #[doc = ""]
     #[doc = include_str!("../docs/deploy.md")]
     pub mod deploy {}
     #[doc = "[protocol]: crate::guide::protocol"]
     #[doc = "[sent]: crate::guide::protocol#from-the-client"]
     #[doc = "[deploy]: crate::guide::deploy"]
+    #[doc = "[scaling]: crate::guide::scaling"]
     #[doc = ""]
     #[doc = include_str!("../docs/history.md")]
     pub mod history {}
@@ -256,6 +258,14 @@ pub mod guide {
     #[doc = ""]
     #[doc = include_str!("../docs/protocol.md")]
     pub mod protocol {}
+    #[doc = "[proxy]: crate::guide::behind_a_proxy"]
+    #[doc = "[history]: crate::guide::history"]
+    #[doc = "[twice]: crate::guide::history#what-may-be-handled-twice"]
+    #[doc = "[tickets]: crate::guide::protocol#tickets"]
+    #[doc = ""]
+    #[cfg_attr(feature = "redis", doc = include_str!("../docs/scaling.md"))]
+    #[cfg_attr(not(feature = "redis"), doc = "It needs the Cargo feature `redis`.")]
+    pub mod scaling {}
 }
 pub mod keyword;
 pub mod prelude;
@@ -276,9 +286,6 @@ mod pages {
     mod performance {}
     #[doc = include_str!("../docs/protocol.md")]
     mod protocol {}
-    #[cfg(feature = "redis")]
-    #[doc = include_str!("../docs/scaling.md")]
-    mod scaling {}
 }
 
 #[doc(hidden)]

@@ -382,8 +382,8 @@ keywords! {
     /// node that has it died, or can't be asked, what may be handled twice is marked
     /// (`event.may_be_repeated()`).
     ///
-    /// `docs/scaling.md` in the repository tells what senders and clients see when Redis is
-    /// slow, away or full, or has lost messages, and how it is set.
+    /// [Scaling](crate::guide::scaling) tells what senders and clients see when Redis is slow,
+    /// away or full, or has lost messages, and how it is set.
     ///
     /// What isn't a message stays on its node: [`state`], the connections of [`upstream`]s,
     /// who is connected (`event.clients(…).list()`, `contains`, `list_group`), and [`timer`]s and [`schedule`]s, which

@@ -255,6 +255,7 @@ keywords! {
     /// |---|---|---|
     /// | it starts | no answer yet: the connection is refused, or waits | the same |
     /// | it serves | 200 `live` | 200 `ready` |
+    /// | its own sign of life hasn't come back from its [`backplane`] for 15 seconds | 200 `live` | 503 `the backplane can't be reached` |
     /// | it stops, and clients are leaving | 200 `live` | 503 `stopping` |
     /// | a newer process has taken over (`hand_over`) | the newer one answers | the newer one answers |
     /// | the same, on a connection that the older one accepted before | 200 `live` | 503 `another process has taken over` |
@@ -294,8 +295,8 @@ keywords! {
     /// # let _ = shop();
     /// ```
     ///
-    /// `docs/behind-a-proxy.md` in the repository has lines for Kubernetes, HAProxy and
-    /// nginx.
+    /// [Behind a proxy](crate::guide::behind_a_proxy#which-process-may-get-clients) has lines
+    /// for Kubernetes, HAProxy and nginx.
     operations
 
     /// `views "folder";` names the folder of templates (feature `views`).
@@ -581,7 +582,8 @@ keywords! {
     /// before. While a handler takes longer than the interval, the next tick fires on
     /// another node, beside it: [`fence`](crate::TimerEvent::fence) is a number by which
     /// a database can tell which is older. The backplane has to be one: two that both
-    /// think they are it, after a failover, may each have a tick fire. Without a
+    /// think they are it, after a failover, may each have a tick fire. Each node has its own
+    /// [`count`](crate::TimerEvent::count), and fires as often as `limit` says. Without a
     /// backplane, `OneNode` is the same as `EveryNode`, the default.
     ///
     /// The name appears in the log, and
