@@ -1,18 +1,14 @@
-// The page of the example: one room, as a client of `pode.v1`. So it knows who is there,
-// and after a cut it comes back as the same one, to what it missed.
+// The page of the example: one room, and who is there.
 //
 // What is said goes to the server and comes back to everyone, this page
 // included. So nothing is listed here before it has been all the way.
+
+import { signal } from "/_pode/pode.js";
 
 const ROOM = document.body.dataset.room;
 
 // Older entries are dropped, or a tab left open for a week would grow forever.
 const MAX_ENTRIES = 500;
-
-const FIRST_PAUSE_MS = 1_000;
-const LONGEST_PAUSE_MS = 30_000;
-// A connection that ends sooner than this counts as one more failure in a row.
-const STABLE_MS = 5_000;
 
 // Who hasn't typed for so long is typing no more.
 const TYPING_MS = 3_000;
@@ -31,8 +27,8 @@ const NAME = "chat_rooms.name";
 let name = sessionStorage.getItem(NAME);
 
 function openDoor(refusal = "") {
-  socket = ticket = undefined;
-  isLive = false;
+  room?.close();
+  room = undefined;
   sessionStorage.removeItem(NAME);
   showConnection("away", "Not in yet");
   to.value = "";
@@ -46,25 +42,18 @@ function openDoor(refusal = "") {
 door.addEventListener("submit", () => {
   name = element("name").value.trim();
   sessionStorage.setItem(NAME, name);
-  const room = element("room").value.trim();
-  if (room !== ROOM) {
-    location.href = `/rooms/${encodeURIComponent(room)}`;
+  const other = element("room").value.trim();
+  if (other !== ROOM) {
+    location.href = `/rooms/${encodeURIComponent(other)}`;
     return;
   }
-  failures = 0;
-  wasIn = false;
-  connect();
+  enter();
 });
 door.addEventListener("close", () => field.focus());
 // There is nothing to see behind it.
 door.addEventListener("cancel", (event) => event.preventDefault());
 
-element("leave").addEventListener("click", () => {
-  clearTimeout(retry);
-  retry = undefined;
-  socket?.close();
-  openDoor();
-});
+element("leave").addEventListener("click", () => openDoor());
 
 function asSentence(text) {
   return `${text.charAt(0).toUpperCase()}${text.slice(1).trimEnd()}.`;
@@ -72,89 +61,51 @@ function asSentence(text) {
 
 // ---- The connection --------------------------------------------------------
 
-let socket;
-// Where to go on: the numbering, and the place in it. Unknown before the first hello.
-let epoch, at;
-// By which the server knows this client again. A page that is loaded again finds it here;
-// a copy of a tab doesn't, as it is somebody else.
-const TICKET = "chat_rooms.ticket";
-let ticket = sessionStorage.getItem(TICKET) ?? undefined;
-sessionStorage.removeItem(TICKET);
-addEventListener("pagehide", () => {
-  if (ticket !== undefined) sessionStorage.setItem(TICKET, ticket);
-});
-addEventListener("pageshow", () => sessionStorage.removeItem(TICKET));
-// Whether this visit has been let in once: then it is let in again, sooner or later.
-let wasIn = false;
-// Whether what was said before has come: what comes then is news.
-let isLive = false;
-// Connections that failed or ended in a row.
-let failures = 0;
-// Set while waiting for the next try, and only then.
-let retry;
+let room;
 
-function connect() {
-  clearTimeout(retry);
-  retry = undefined;
-  showConnection("connecting", failures === 0 ? "Connecting" : "Reconnecting");
-
-  const url = new URL(`ws://${location.host}/rooms/${encodeURIComponent(ROOM)}`);
-  url.searchParams.set("name", name);
-  if (at !== undefined) url.searchParams.set("resume", `${epoch}-${at}`);
-  const protocols = ["pode.v1"];
-  if (ticket !== undefined) protocols.push(`pode.ticket.${ticket}`);
-
-  let liveAt;
-  const mine = new WebSocket(url, protocols);
-  socket = mine;
-  isLive = false;
-  mine.onmessage = ({ data }) => {
-    if (socket !== mine) return;
-    hear(JSON.parse(data));
-    if (isLive) liveAt ??= performance.now();
-  };
-  // Comes at the end of every connection, also of one that never opened.
-  mine.onclose = ({ code, reason }) => {
-    if (socket !== mine) return;
-    if (!wasIn && code >= 4400 && code < 4500) return openDoor(asSentence(reason));
-    if (isLive) note("The connection was lost.");
-    isLive = false;
-    const stable = liveAt !== undefined && performance.now() - liveAt >= STABLE_MS;
-    failures = stable ? 1 : failures + 1;
-    connectIn(pause());
-  };
+function enter() {
+  // What was said last comes with the visit.
+  messages.replaceChildren();
+  // Whether this visit has been let in: then it is let in again, sooner or later.
+  let wasIn = false;
+  const mine = signal(`/rooms/${encodeURIComponent(ROOM)}?name=${encodeURIComponent(name)}`);
+  room = mine;
+  mine.on("hello", (hello) => {
+    wasIn = true;
+    me = hello.me;
+  });
+  mine.on("close", ({ code, reason }) => {
+    if (!wasIn && code >= 4400 && code < 4500) openDoor(asSentence(reason));
+  });
+  mine.on("state", (state) => {
+    if (room === mine) showState(state);
+  });
+  mine.on("gap", () => note("Some messages may be missing here."));
+  mine.on(listMessage);
+  mine.on("here", ({ here, count }) => showPeople(here ?? {}, count));
+  mine.on("join", ({ join: id, info }) => join(id, info));
+  mine.on("leave", ({ leave }) => showPeople(without(leave)));
 }
 
-// Doubles with each failure. The random half keeps the clients of a server
-// that restarts from all coming back in the same instant.
-function pause() {
-  const longest = Math.min(FIRST_PAUSE_MS * 2 ** (failures - 1), LONGEST_PAUSE_MS);
-  return (longest / 2) * (1 + Math.random());
+// Until what was said before has come, nothing is news.
+const isLive = () => room?.state === "live";
+let wasLive = false;
+
+function showState(state) {
+  if (wasLive && state === "waiting") note("The connection was lost.");
+  wasLive = state === "live";
+  if (state === "live") {
+    isTyping = false;
+    showConnection("live", "Live");
+  }
+  if (state === "connecting") showConnection("connecting", "Connecting");
+  if (state === "waiting") showConnection("waiting", "Reconnecting");
 }
 
-function connectIn(milliseconds) {
-  const due = performance.now() + milliseconds;
-  const tick = () => {
-    const left = due - performance.now();
-    if (left <= 0) return connect();
-    showConnection("waiting", "Reconnecting", `in ${Math.ceil(left / 1_000)} s`);
-    retry = setTimeout(tick, left % 1_000 || 1_000);
-  };
-  tick();
-}
-
-// Someone is looking, or the network is back: the pause has no purpose now.
-function connectNow() {
-  if (retry !== undefined && !document.hidden) connect();
-}
-addEventListener("online", connectNow);
-document.addEventListener("visibilitychange", connectNow);
-
-function showConnection(state, text, countdown = "") {
+function showConnection(state, text) {
   element("connection").dataset.state = state;
   // Assigning the same text again would make screen readers repeat it.
   if (element("state").textContent !== text) element("state").textContent = text;
-  element("countdown").textContent = countdown;
 }
 
 // ---- Hearing ---------------------------------------------------------------
@@ -163,26 +114,6 @@ let me;
 // Who is there, by id: `{ name, is_typing }`. Of very many, only their number is told.
 let people = {};
 let areCounted = false;
-
-function hear(told) {
-  const isGap = told.resumed === false || (isLive && "gap" in told);
-  epoch = told.epoch ?? epoch;
-  at = told.gap?.[1] ?? told.live ?? told.at ?? at;
-  ticket = told.ticket ?? ticket;
-  me = told.me ?? me;
-  wasIn = true;
-  if (isGap) note("Some messages may be missing here.");
-  if ("error" in told) showError(asSentence(told.error));
-  if ("data" in told) listMessage(told.data);
-  if ("here" in told) showPeople(told.here ?? {}, told.count);
-  if ("join" in told) join(told.join, told.info);
-  if ("leave" in told) showPeople(without(told.leave));
-  if ("live" in told) {
-    isLive = true;
-    isTyping = false;
-    showConnection("live", "Live");
-  }
-}
 
 function join(id, person) {
   if (!(id in people)) return showPeople({ ...people, [id]: person });
@@ -203,7 +134,7 @@ function noteChanges(now) {
 
 function showPeople(now, count) {
   // Who was here when this page came is no news, nor is who was among very many.
-  if (isLive && !areCounted && count === undefined) noteChanges(now);
+  if (isLive() && !areCounted && count === undefined) noteChanges(now);
   areCounted = count !== undefined;
   people = now;
   const others = Object.entries(now).filter(([id]) => id !== me);
@@ -320,8 +251,12 @@ new ResizeObserver(follow).observe(log);
 
 // ---- Saying ----------------------------------------------------------------
 
-function say(words) {
-  socket.send(JSON.stringify({ data: words }));
+async function say(words) {
+  try {
+    await room.send(words);
+  } catch (error) {
+    showError(asSentence(error.message));
+  }
 }
 
 let lastText = "";
@@ -334,7 +269,6 @@ element("form").addEventListener("submit", (event) => {
   field.focus();
   const text = field.value;
   if (text.trim() === "") return;
-  if (!isLive) return showError("There is no connection. Your message was not sent.");
   sayTyping(false);
   say(to.value === "" ? { say: "message", text } : { say: "whisper", to: to.value, text });
   element("error").textContent = "";
@@ -357,7 +291,7 @@ field.addEventListener("input", () => {
 function sayTyping(on) {
   clearTimeout(typingEnds);
   if (on) typingEnds = setTimeout(sayTyping, TYPING_MS, false);
-  if (!isLive || on === isTyping) return;
+  if (!isLive() || on === isTyping) return;
   isTyping = on;
   say({ say: "typing", on });
 }
@@ -377,4 +311,4 @@ function showWhom() {
 }
 
 if (name === null) openDoor();
-else connect();
+else enter();

@@ -1,4 +1,4 @@
-// A page's end of signals: it speaks `pode.v1`, as docs/protocol.md of pode tells.
+// A page's end of signals, by `pode.v1`: docs/protocol.md of pode.
 
 /** A signal that was never connected. Times are in milliseconds. */
 export const begun = {
@@ -7,7 +7,7 @@ export const begun = {
   loads: false, // its state, and the position of that, before it connects
   mustLoad: false,
   connection: 0, // its number, or that of a load
-  tries: 0, // how many there were since one has lasted
+  tries: 0, // how many since one has lasted
   wasOpen: false, // whether one had its hello, since the last load
   opened: 0, // when the last had it
   due: Infinity, // when it acts if nothing comes
@@ -15,13 +15,15 @@ export const begun = {
   room: 0, // how many it might have sent at once
   counted: 0, // when that was
   kept: [], // { n, text, by, again, reply, isSettled }: sent, not acknowledged
+  written: 0, // up to which number they are
+  base: 0, // how many this client has sent in another page
   handled: 0, // up to which number they are, but for replies
 };
 
 const staysAway = (code) => /^(1000|100[23789]|4001|44(?!08|09|25|29)..)$/.test(code);
 const bytes = (text) => new TextEncoder().encode(text).length;
-const frame = ({ n, again, text }) =>
-  `{"n":${n}${again ? ',"again":true' : ""}${text ? `,"data":${text}` : ""}}`;
+const frame = ({ n, again, text }, base) =>
+  `{"n":${n + base}${again ? ',"again":true' : ""}${text ? `,"data":${text}` : ""}}`;
 
 /** What becomes of a signal by an event, and what is to be done: `[state, actions]`. */
 export function step(before, [event, what], now, random) {
@@ -29,7 +31,7 @@ export function step(before, [event, what], now, random) {
   const actions = [];
   const act = (...action) => actions.push(action);
   const isOpen = () => it.state === "catching up" || it.state === "live";
-  const turn = (state, why) => it.state === state || act("state", (it.state = state), why);
+  const turn = (state) => it.state === state || act("state", (it.state = state));
 
   const connect = () => {
     if (it.isAway || it.state === "closed") return;
@@ -39,10 +41,10 @@ export function step(before, [event, what], now, random) {
     turn("connecting");
     act("connect", it.epoch && `${it.epoch}-${it.at}`, it.ticket);
   };
-  const disconnect = (state = "waiting", why) => {
+  const disconnect = (state = "waiting") => {
     it.due = it.sendsAt = Infinity;
     act("disconnect", state);
-    turn(state, why);
+    turn(state);
     tellLack();
   };
   const reconnect = () => {
@@ -85,8 +87,10 @@ export function step(before, [event, what], now, random) {
         return message;
       }
       it.room--;
-      if (bytes(frame(message)) > it.max) message = settle(message, { error: "too long", status: 413 });
-      act("write", frame(message));
+      const text = () => frame(message, it.base);
+      if (bytes(text()) > it.max) message = settle(message, { error: "too long", status: 413 });
+      act("write", text());
+      it.written = Math.max(it.written, message.n);
       return { ...message, by: connection };
     });
   };
@@ -99,11 +103,13 @@ export function step(before, [event, what], now, random) {
       // Where messages have no numbers, nothing tells what a new connection lacks.
       it.lacks = resumed === false || (!epoch && it.wasOpen);
       Object.assign(it, { epoch, beat, max, opened: now, wasOpen: true });
-      if (known) it.handled = Math.max(it.handled, heard);
-      else it.kept = it.kept.map((message) => (message.by ? { ...message, again: true } : message));
+      if (known) {
+        it.base = Math.max(it.base, (object.handling ?? heard) - it.written);
+        it.handled = Math.max(it.handled, heard - it.base);
+      } else it.kept = it.kept.map((message) => (message.by ? { ...message, again: true } : message));
       act("hello", object);
       turn("catching up");
-      if (!max) refuseAll({ error: "clients only listen to this signal", status: 405 });
+      if (!max) refuseAll({ error: "clients only listen here", status: 405 });
       write();
     }
     it.due = it.beat ? now + 2000 * it.beat + 5000 : Infinity;
@@ -115,11 +121,11 @@ export function step(before, [event, what], now, random) {
     for (const change of ["here", "join", "leave"]) if (change in object) act(change, object);
     if (re) {
       const answer = (message) => (error ? settle(message, object) : { ...message, reply: data });
-      it.kept = it.kept.map((message) => (message.n === re ? answer(message) : message));
+      it.kept = it.kept.map((message) => (message.n === re - it.base ? answer(message) : message));
     } else if (error) act("error", object);
     if ("data" in object) act("message", data, object);
     else if (key !== undefined) act("removed", key, object);
-    if (ack) settleUntil(ack);
+    if (ack) settleUntil(ack - it.base);
     if (live >= 0 || (hello && !epoch)) {
       settleUntil(it.handled);
       turn("live");
@@ -131,9 +137,9 @@ export function step(before, [event, what], now, random) {
   const events = {
     frame: () => take(what),
     close: () => {
-      const [, epoch, at] = /resume=([\da-f]{16})-(\d+)/.exec(what.reason) ?? [];
-      if (it.epoch && epoch) Object.assign(it, { epoch, at: +at });
-      if (staysAway(what.code)) events.end();
+      const { code, reason } = what;
+      act("close", { code, reason });
+      if (staysAway(code)) events.end();
       else reconnect();
     },
     wake: () => {
@@ -169,8 +175,8 @@ export function step(before, [event, what], now, random) {
     },
     end: () => {
       if (it.state === "closed") return;
-      disconnect("closed", what);
-      refuseAll({ error: what?.reason || "the signal is closed", code: what?.code });
+      disconnect("closed");
+      refuseAll({ error: what?.reason || "the signal is closed" });
     },
   };
   events[event]();
@@ -184,7 +190,14 @@ export function step(before, [event, what], now, random) {
 export function signal(path, { state: load } = {}) {
   const url = new URL(path, location);
   url.protocol = url.protocol.replace("http", "ws");
-  let it = { ...begun, loads: !!load, mustLoad: !!load };
+  const place = `pode:${url}`;
+  let tickets = {};
+  try {
+    tickets = sessionStorage;
+  } catch {
+    // Without it, a page that is loaded again is another client.
+  }
+  let it = { ...begun, loads: !!load, mustLoad: !!load, ticket: tickets[place] };
   let socket, timer, ring = Infinity, count = 0, id;
   const [listeners, promises, queue] = [{}, {}, []];
 
@@ -211,8 +224,8 @@ export function signal(path, { state: load } = {}) {
       own.onclose = (close) => own === socket && happen("close", close);
     },
     disconnect: (state) => {
-      if (state === "closed") socket?.close(1000);
-      else socket?.close();
+      // By 1000, it would have left for good.
+      socket?.close(state === "closed" ? 1000 : 4000);
       socket = undefined;
     },
     load: (by) =>
@@ -248,8 +261,16 @@ export function signal(path, { state: load } = {}) {
   };
 
   addEventListener("online", () => happen("online"));
-  addEventListener("pagehide", () => happen("leave"));
-  addEventListener("pageshow", () => happen("come back"));
+  // A page that is loaded again is the same client; a copy of its tab isn't.
+  delete tickets[place];
+  addEventListener("pagehide", () => {
+    happen("leave");
+    if (it.ticket) tickets[place] = it.ticket;
+  });
+  addEventListener("pageshow", () => {
+    delete tickets[place];
+    happen("come back");
+  });
   document.addEventListener("freeze", () => happen("leave"));
   document.addEventListener("resume", () => happen("come back"));
   document.addEventListener("visibilitychange", () => document.hidden || happen("come back"));

@@ -157,7 +157,15 @@ impl Tab {
     /// Presses a key where the focus is, by its name, such as `Enter`.
     pub(crate) async fn press(&self, key: &str) {
         self.page.bring_to_front().await.expect("the tab comes to the front");
-        let focused = self.page.find_element(":focus").await.expect("something has the focus");
+        // While the page draws, what was found may be gone.
+        let mut focused = self.page.find_element(":focus").await;
+        for _ in 0..10 {
+            if focused.is_ok() {
+                break;
+            }
+            focused = self.page.find_element(":focus").await;
+        }
+        let focused = focused.expect("something has the focus");
         focused.press_key(key).await.unwrap_or_else(|error| panic!("cannot press {key}: {error}"));
     }
 

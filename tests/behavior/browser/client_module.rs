@@ -252,8 +252,8 @@ fn the_state_machine_holds_whatever_happens() {
             )
             .await;
         // It isn't a world in which nothing happens.
-        assert!(told["messages"].as_u64() > Some(5_000), "{told}");
-        assert!(told["gaps"].as_u64() > Some(500), "{told}");
+        assert!(told["messages"].as_u64() > Some(3_000), "{told}");
+        assert!(told["gaps"].as_u64() > Some(300), "{told}");
         let tenths: Vec<u32> =
             tab.evaluate("import('/model.js').then(({ waits }) => waits(10_000))").await;
         assert!(tenths.iter().all(|count| (850..1150).contains(count)), "{tenths:?}");

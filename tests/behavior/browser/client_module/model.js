@@ -36,9 +36,10 @@ class World {
     // What the page has seen.
     this.at = undefined; // [epoch, number] behind the last message, or where it began
     this.isCertain = false;
-    this.sent = 0;
+    this.sent = 0; // by this page
+    this.all = 0; // by all of this client
     this.settled = new Map();
-    this.handled = new Map(); // n → how often without a mark
+    this.handled = new Map(); // what was sent → how often
     this.room = this.rate; // how much it may send
     this.counted = 0;
     this.heard = 0;
@@ -203,9 +204,9 @@ class World {
     if (session.heard > 0 && n !== session.heard + 1) this.fail(`${n} comes behind ${session.heard}`);
     session.heard = n;
     if (data !== undefined) {
-      const seen = this.handled.get(n);
-      if (seen && !again) this.fail(`${n} is handled twice, and not marked`);
-      this.handled.set(n, (seen ?? 0) + 1);
+      const seen = this.handled.get(data);
+      if (seen && !again) this.fail(`${data} is handled twice, and not marked`);
+      this.handled.set(data, (seen ?? 0) + 1);
     }
     const lucky = this.random();
     if (lucky < 0.3) this.publish(`reply # to ${n}`, session.id, n);
@@ -272,8 +273,25 @@ class World {
 
   send() {
     const n = ++this.sent;
-    const text = this.random() < 0.05 ? JSON.stringify("x".repeat(300)) : `"${n}"`;
+    this.all++;
+    const text = this.random() < 0.05 ? JSON.stringify("x".repeat(300)) : `"${this.all}"`;
     this.page_("send", { n, text });
+  }
+
+  /** The page is loaded again. */
+  reload() {
+    this.page_("leave");
+    const { ticket, loads } = this.page;
+    this.page = { ...begun, loads, mustLoad: loads, ticket };
+    this.at = undefined;
+    this.isCertain = this.owesGap = this.wasOpen = false;
+    this.mustLoad = loads;
+    this.loads = [];
+    this.sent = 0;
+    // What two pages send in one second, the server takes.
+    this.room = this.rate;
+    this.settled.clear();
+    this.page_("come back");
   }
 
   happen() {
@@ -294,6 +312,7 @@ class World {
     if (lucky < 0.94) return this.page_("leave");
     if (lucky < 0.96) return this.page_("come back");
     if (lucky < 0.965) return this.page_("online");
+    if (lucky < 0.968) return this.reload();
     if (this.link?.session) return this.push(this.link, this.beatFrame());
   }
 
@@ -317,7 +336,8 @@ class World {
       if (this.page.state === "live" && isSettled && !(this.page.at < top)) return;
       if (this.link?.session && i % 20 === 19) this.push(this.link, this.beatFrame());
       // The last acknowledgement is lost, once.
-      if (this.link?.session?.heard === this.sent && isLost === false) {
+      const { heard } = this.link?.session ?? {};
+      if (heard > 0 && heard - this.page.base === this.sent && isLost === false) {
         isLost = true;
         this.cut(this.link, 1006);
         this.link.toPage.length = 0;
