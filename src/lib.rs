@@ -245,8 +245,18 @@ pub mod guide {
     #[doc = ""]
     #[doc = include_str!("../docs/history.md")]
     pub mod history {}
+    #[doc = "[protocol]: crate::guide::protocol"]
+    #[doc = "[twice]: crate::guide::history#what-may-be-handled-twice"]
+    #[doc = "[keys]: crate::guide::history#the-newest-of-each-key"]
+    #[doc = "[presence]: crate::guide::presence"]
+    #[doc = "[hello]: crate::guide::protocol#from-the-server"]
+    #[doc = "[codes]: crate::guide::protocol#close-codes"]
+    #[doc = "[history]: crate::guide::history"]
+    #[doc = ""]
+    #[doc = include_str!("../docs/pages.md")]
+    pub mod pages {}
     #[doc = "[deploy]: crate::guide::deploy"]
-    #[doc = "[scaling]: crate::keyword::backplane"]
+    #[doc = "[scaling]: crate::guide::scaling"]
     #[doc = "[protocol]: crate::guide::protocol"]
     #[doc = ""]
     #[doc = include_str!("../docs/presence.md")]
@@ -262,6 +272,7 @@ pub mod guide {
     #[doc = "[history]: crate::guide::history"]
     #[doc = "[twice]: crate::guide::history#what-may-be-handled-twice"]
     #[doc = "[tickets]: crate::guide::protocol#tickets"]
+    #[doc = "[presence]: crate::guide::presence"]
     #[doc = ""]
     #[cfg_attr(feature = "redis", doc = include_str!("../docs/scaling.md"))]
     #[cfg_attr(not(feature = "redis"), doc = "It needs the Cargo feature `redis`.")]
@@ -280,8 +291,6 @@ mod pages {
     mod readme {}
     #[doc = include_str!("../docs/endurance.md")]
     mod endurance {}
-    #[doc = include_str!("../docs/pages.md")]
-    mod pages {}
     #[doc = include_str!("../docs/performance.md")]
     mod performance {}
     #[doc = include_str!("../docs/protocol.md")]
