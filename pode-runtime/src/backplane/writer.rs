@@ -20,8 +20,9 @@ use super::carrier::{
 };
 use super::entry::{Origin, What};
 use super::node::{Announcement, Node};
-use super::reader::{Begun, unix_ms};
+use super::reader::Begun;
 use super::retry::Retry;
+use super::stream::unix_ms;
 use super::ticks::CarrierTime;
 use crate::base::trouble::Trouble;
 
