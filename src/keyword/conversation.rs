@@ -349,7 +349,7 @@ keywords! {
     ///
     /// | option | meaning | default |
     /// |---|---|---|
-    /// | `kept_messages` | how many messages of each signal are kept for nodes that were away: 1,000 to 10,000,000, and no fewer than a signal's `history_messages` | 65,536 |
+    /// | `kept_messages` | how many messages of each signal are kept for nodes that were away: 1,000 to 10,000,000, and no fewer than a signal's `history_messages`; the last one of each key (`latest_by`), or of each path (`replay: Last`), is kept besides | 65,536 |
     /// | `start` | what becomes of a start without the backplane: after ten seconds it fails (`Fail`), or the server serves and isn't ready (`Anyway`) | `Fail` |
     /// | `name` | the name by which nodes find each other: 1 to 64 letters of a to z, digits, `-`, `_` and `.` | the server's |
     /// | `roots` | at a URL with TLS, the trusted authorities: those of the system (`SystemRoots`), these and others (`system_roots_and("authority.pem")`), or others alone (`roots_of("authority.pem")`). The file is PEM, and read when the server starts | `SystemRoots` |

@@ -61,13 +61,13 @@ pode_server! {
 }
 
 /// A Redis of one test.
-struct Redis {
+pub(super) struct Redis {
     folder: Folder,
     process: Process,
 }
 
 impl Redis {
-    async fn start(name: &str) -> Redis {
+    pub(super) async fn start(name: &str) -> Redis {
         let folder = Folder::new(name);
         let process = Redis::begin(&folder).await;
         Redis { folder, process }
@@ -90,7 +90,7 @@ impl Redis {
         process
     }
 
-    fn url(&self) -> String {
+    pub(super) fn url(&self) -> String {
         format!("unix://{}", self.folder.file("redis.sock"))
     }
 
@@ -113,14 +113,14 @@ impl Redis {
         start(shop(self.url(), Duration::from_secs(60))).await
     }
 
-    async fn command(&self, arguments: &[&str]) -> String {
+    pub(super) async fn command(&self, arguments: &[&str]) -> String {
         let mut command = Command::new(installed("redis-cli"));
         command.arg("-s").arg(self.folder.file("redis.sock")).args(arguments);
-        String::from_utf8(command.output().await.unwrap().stdout).unwrap()
+        String::from_utf8_lossy(&command.output().await.unwrap().stdout).into_owned()
     }
 }
 
-async fn connect(server: &RunningServer, path: &str) -> (Client, Value) {
+pub(super) async fn connect(server: &RunningServer, path: &str) -> (Client, Value) {
     connect_as(server, path, "pode.v1").await
 }
 
@@ -132,7 +132,7 @@ async fn connect_as(server: &RunningServer, path: &str, offered: &str) -> (Clien
     (client, hello)
 }
 
-async fn hear(client: &mut Client) -> Value {
+pub(super) async fn hear(client: &mut Client) -> Value {
     serde_json::from_str(&client.text().await).unwrap()
 }
 

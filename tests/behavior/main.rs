@@ -31,6 +31,8 @@ mod greedy;
 mod hand_over;
 mod header;
 mod history;
+#[cfg(unix)]
+mod last_messages;
 mod latest_by;
 #[cfg(target_os = "linux")]
 mod log;

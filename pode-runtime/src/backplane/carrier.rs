@@ -6,6 +6,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use crate::app::tickets::TicketKey;
+use crate::push::engine::LastOf;
 
 /// The place of an entry in its stream.
 ///
@@ -109,9 +110,12 @@ pub(crate) struct Top {
 }
 
 /// An entry to append.
+#[derive(Clone)]
 pub(crate) struct ToAppend {
     pub(crate) stream: usize,
     pub(crate) body: Vec<u8>,
+    /// Of what it is the last one, if the carrier is to keep it until another one is.
+    pub(crate) last_of: Option<LastOf>,
 }
 
 /// What became of entries that were appended together.
@@ -139,6 +143,16 @@ pub(crate) struct ReadEntries {
     pub(crate) entries: Vec<Read>,
     /// Whether there is no more of any stream, at the moment of all of them.
     pub(crate) are_all: bool,
+}
+
+/// What is kept of a stream's entries up to one, however long ago they were appended.
+#[derive(Debug, Default)]
+pub(crate) struct LastEntries {
+    /// The last one of each kind, the newest first.
+    pub(crate) entries: Vec<(EntryId, Vec<u8>)>,
+    /// Until this entry is read, those are lacking that another one of their kind has
+    /// replaced by then.
+    pub(crate) known_at: EntryId,
 }
 
 /// Why a carrier can't be used at the moment, or at all.
@@ -201,4 +215,15 @@ pub(crate) trait Reader: Send + 'static {
         &mut self,
         after: &[EntryId],
     ) -> impl Future<Output = Result<ReadEntries, CarrierError>> + Send;
+
+    /// Asks for [the last entries](LastOf) of a stream up to one, after which it was read,
+    /// or is read next: the newest, of about so many `bytes`, but at least one.
+    ///
+    /// After an error, the connection is of no more use.
+    fn last(
+        &mut self,
+        stream: usize,
+        until: EntryId,
+        bytes: usize,
+    ) -> impl Future<Output = Result<LastEntries, CarrierError>> + Send;
 }

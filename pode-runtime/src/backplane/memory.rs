@@ -2,7 +2,7 @@
 //! before an append, behind it, or while it is still on its way; servers that are away,
 //! start anew, with all, a part or nothing of what they had, and drop what is old.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -11,11 +11,12 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::carrier::{
-    Appended, Appender, Carrier, CarrierError, EntryId, FIRST_TERM, Known, Opened, READ_TIMEOUT,
-    Read, ReadEntries, Reader, Term, ToAppend, Top,
+    Appended, Appender, Carrier, CarrierError, EntryId, FIRST_TERM, Known, LastEntries, Opened,
+    READ_TIMEOUT, Read, ReadEntries, Reader, Term, ToAppend, Top,
 };
 use super::entry::first_of_term;
 use crate::app::tickets::TicketKey;
+use crate::push::engine::LastOf;
 
 /// Numbers in an order that a seed decides.
 #[derive(Clone)]
@@ -53,6 +54,26 @@ struct Stream {
     entries: VecDeque<Entry>,
     /// All that there have been, each with how much had been written before.
     ids: Vec<(u64, EntryId)>,
+    /// All that were the last one of something, in the same way.
+    were_last: Vec<(u64, LastOf, EntryId, Vec<u8>)>,
+}
+
+impl Stream {
+    /// Returns the entries that are the last one of something now.
+    fn last_entries(&self) -> BTreeMap<EntryId, Vec<u8>> {
+        let mut ids = BTreeMap::new();
+        let mut entries = BTreeMap::new();
+        for (_, LastOf { name, is_removed }, id, body) in &self.were_last {
+            if let Some(before) = ids.remove(name) {
+                entries.remove(&before);
+            }
+            if !is_removed {
+                ids.insert(name, *id);
+                entries.insert(*id, body.clone());
+            }
+        }
+        entries
+    }
 }
 
 struct KnownTerm {
@@ -70,6 +91,8 @@ struct Server {
     killed: BTreeSet<u64>,
     is_away: bool,
     is_full: bool,
+    /// How many entries of each stream it keeps, if it counts.
+    kept: Option<usize>,
     /// Whether it ends no connection for others.
     is_unfenced: bool,
     ticket_key: Option<TicketKey>,
@@ -93,12 +116,12 @@ fn cut() -> CarrierError {
 }
 
 impl Server {
-    fn append(&mut self, connection: u64, term: u64, entries: &[(usize, Vec<u8>)]) -> Appended {
+    fn append(&mut self, connection: u64, term: u64, entries: &[ToAppend]) -> Appended {
         if self.is_full || self.killed.contains(&connection) {
             return Appended::Full;
         }
         let (mut id, mut is_stale) = (EntryId::default(), false);
-        for (stream, body) in entries {
+        for ToAppend { stream, body, last_of } in entries {
             let Stream { exists, last, .. } = self.streams[*stream];
             if !exists || last.term > term {
                 is_stale = true;
@@ -107,6 +130,10 @@ impl Server {
             // As Redis counts.
             let index = if last.term == term { last.index + 1 } else { 0 };
             id = EntryId { term, index };
+            if let Some(last_of) = last_of.clone() {
+                let last = (self.written, last_of, id, body.clone());
+                self.streams[*stream].were_last.push(last);
+            }
             self.push(*stream, id, body.clone());
         }
         if is_stale { Appended::Stale } else { Appended::All(id) }
@@ -137,6 +164,8 @@ impl Server {
         let stream = &mut self.streams[stream];
         (stream.exists, stream.last) = (true, id);
         stream.entries.push_back(Entry { id, written, body });
+        let excess = stream.entries.len().saturating_sub(self.kept.unwrap_or(usize::MAX));
+        stream.entries.drain(..excess);
         stream.ids.push((written, id));
     }
 
@@ -182,6 +211,7 @@ impl Memory {
             killed: BTreeSet::new(),
             is_away: false,
             is_full: false,
+            kept: None,
             is_unfenced: false,
             ticket_key: None,
         };
@@ -238,6 +268,7 @@ impl Memory {
             for stream in &mut server.streams {
                 stream.entries.retain(|entry| entry.written < kept);
                 stream.ids.retain(|(written, _)| *written < kept);
+                stream.were_last.retain(|(written, ..)| *written < kept);
                 stream.last = stream.ids.last().map(|(_, id)| *id).unwrap_or_default();
                 stream.exists &= !stream.ids.is_empty();
             }
@@ -267,7 +298,13 @@ impl Memory {
         self.with(|server| server.streams[stream] = Stream::default());
     }
 
-    /// Keeps so many entries of each stream.
+    /// Keeps so many entries of each stream from now on.
+    pub(super) fn keep(&self, kept: usize) {
+        self.trim(kept);
+        self.with(|server| server.kept = Some(kept));
+    }
+
+    /// Drops all but so many entries of each stream.
     pub(super) fn trim(&self, kept: usize) {
         self.with(|server| {
             for stream in &mut server.streams {
@@ -350,11 +387,9 @@ impl Appender for MemoryAppender {
         if memory.with(|server| is_cut(server)) || memory.fails() {
             return Err(cut());
         }
-        let entries: Vec<_> =
-            entries.iter().map(|entry| (entry.stream, entry.body.clone())).collect();
         if memory.fails() {
             // It arrives later, unless the connection is ended before.
-            let late = memory.clone();
+            let (late, entries) = (memory.clone(), entries.to_vec());
             tokio::spawn(async move {
                 sleep(Duration::from_millis(late.dice.below(300))).await;
                 late.with(|server| {
@@ -365,7 +400,7 @@ impl Appender for MemoryAppender {
             });
             return Err(cut());
         }
-        let appended = memory.with(|server| server.append(connection, term, &entries));
+        let appended = memory.with(|server| server.append(connection, term, entries));
         if memory.fails() {
             return Err(cut());
         }
@@ -406,5 +441,40 @@ impl Reader for MemoryReader {
             .await
             .unwrap_or_else(|_| Ok(ReadEntries { entries: Vec::new(), are_all: true }));
         if memory.fails() || memory.is_deaf.load(Ordering::Relaxed) { Err(cut()) } else { read }
+    }
+
+    async fn last(
+        &mut self,
+        stream: usize,
+        until: EntryId,
+        bytes: usize,
+    ) -> Result<LastEntries, CarrierError> {
+        let memory = &self.memory;
+        let (mut last, mut taken) = (LastEntries::default(), 0);
+        let mut below = EntryId { index: until.index + 1, ..until };
+        loop {
+            // A part at a time, while others append.
+            memory.delay().await;
+            let most = 1 + memory.dice.below(4) as usize;
+            let (known_at, part) = {
+                let server = memory.server.lock().unwrap();
+                let is_deaf = memory.is_deaf.load(Ordering::Relaxed);
+                if server.is_away || server.run != self.run || is_deaf || memory.fails() {
+                    return Err(cut());
+                }
+                let of = &server.streams[stream];
+                let older: Vec<_> = of.last_entries().into_iter().rev().collect();
+                let older = older.into_iter().filter(|(id, _)| *id < below);
+                (of.last, older.take(most).collect::<Vec<_>>())
+            };
+            last.known_at = known_at;
+            let Some((lowest, _)) = part.last() else { return Ok(last) };
+            below = *lowest;
+            taken += part.iter().map(|(_, body)| body.len()).sum::<usize>();
+            last.entries.extend(part);
+            if taken >= bytes {
+                return Ok(last);
+            }
+        }
     }
 }

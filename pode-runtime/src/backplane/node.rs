@@ -4,7 +4,7 @@
 //! A `writer` and a `reader` do that, each by a connection of its own; here is what they
 //! share.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ use crate::app::catch_up::CatchUp;
 use crate::app::context::Context;
 use crate::app::tickets::Tickets;
 use crate::jobs::claim::{SharedTime, Slots};
-use crate::push::engine::{Envelope, random_epoch};
+use crate::push::engine::{Envelope, Lasting, random_epoch};
 use crate::push::publisher::Signals;
 
 /// A node that hasn't read its own beat for so long is cut off.
@@ -37,6 +37,8 @@ pub(crate) struct Node<C> {
     pub(super) claims: Arc<Claims>,
     /// One stream for each, and one more for the nodes.
     pub(super) channels: Vec<Channel<Envelope>>,
+    /// Which of each one's messages count however long ago they were sent.
+    pub(super) lasting: Vec<Option<Lasting>>,
     pub(super) progress: watch::Sender<Progress>,
     /// How many of its own beats this node has read.
     pub(super) heard: watch::Sender<u64>,
@@ -81,11 +83,17 @@ pub(super) struct PresenceDue {
 }
 
 impl<C: Carrier> Node<C> {
-    pub(crate) fn new(carrier: C, context: &Context) -> Arc<Node<C>> {
+    /// Of the signals that are `lasting`, the carrier keeps the last messages besides.
+    pub(crate) fn new(
+        carrier: C,
+        context: &Context,
+        lasting: &HashMap<&'static str, Lasting>,
+    ) -> Arc<Node<C>> {
         let Context { signals, tickets, sequences, catch_up, .. } = context;
         let id = random_epoch();
         let channels: Vec<_> = signals.hub().channels().cloned().collect();
-        let streams = channels.len() + 1;
+        let lasting = channels.iter().map(|channel| lasting.get(channel.path()).copied());
+        let (lasting, streams) = (lasting.collect(), channels.len() + 1);
         Arc::new(Node {
             carrier,
             id,
@@ -94,6 +102,7 @@ impl<C: Carrier> Node<C> {
             catch_up: Arc::clone(catch_up),
             claims: Claims::new(id, sequences),
             channels,
+            lasting,
             progress: watch::Sender::default(),
             heard: watch::Sender::new(0),
             announcements: Mutex::new(vec![None; streams]),

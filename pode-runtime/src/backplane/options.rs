@@ -1,23 +1,27 @@
 //! What a declaration says of a backplane.
 
+use std::collections::HashMap;
 use std::fmt;
 
 use pode_core::RedisUrl;
 use pode_core::backplane::KEPT_MESSAGES_BY_DEFAULT;
 
 use crate::net::roots::Roots;
+use crate::push::engine::Lasting;
 
 /// A backplane as declared.
 pub struct Backplane {
     /// Checked at the start, if the macro hasn't seen it.
     pub(crate) url: String,
     pub(crate) options: BackplaneOptions,
+    /// Of which signals it keeps the last messages, besides.
+    pub(crate) lasting: HashMap<&'static str, Lasting>,
 }
 
 impl Backplane {
     /// Makes one of a Redis.
     pub fn redis(url: impl BackplaneUrl, options: BackplaneOptions) -> Backplane {
-        Backplane { url: url.into(), options }
+        Backplane { url: url.into(), options, lasting: HashMap::new() }
     }
 }
 
@@ -50,7 +54,8 @@ pub struct BackplaneOptions {
     /// How many messages of each signal the backplane keeps, for nodes that were away;
     /// 65,536 by default, at least 1,000 and at most 10,000,000. These are at least as
     /// many as any signal's `history_messages`, so that a node that has just started
-    /// can give what the others can.
+    /// can give what the others can. The last one of each key (`latest_by`), or of each
+    /// path (`replay: Last`), is kept besides.
     pub kept_messages: usize,
 
     /// What becomes of a server that starts while the backplane can't be reached; `Fail`

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use pode_core::SendError;
 use pode_core::hub::Parcel;
 
-use super::carrier::{Carrier, EntryId, Opened, Read, ReadEntries, Reader, Term, Top};
+use super::carrier::{
+    Carrier, CarrierError, EntryId, Opened, Read, ReadEntries, Reader, Term, Top,
+};
 use super::entry::{self, Found, Origin, Sealed};
 use super::node::{CUT_OFF, Node};
 use super::presence::HeardNodes;
@@ -44,8 +46,12 @@ impl<C: Carrier> NodeReader<C> {
     pub(super) fn new(node: Arc<Node<C>>, begun: Begun) -> NodeReader<C> {
         let Begun { terms, tops } = begun;
         let channels = node.channels.iter().cloned().map(Some).chain([None]);
-        let streams = channels.zip(tops).map(|(channel, top)| Stream {
+        let lasting = node.lasting.iter().map(Option::is_some).chain([false]);
+        let streams = channels.zip(lasting).zip(tops);
+        let streams = streams.map(|((channel, has_lasting), top)| Stream {
             channel,
+            has_lasting,
+            last: None,
             cursor: EntryId::default(),
             top,
             is_loaded: false,
@@ -58,14 +64,6 @@ impl<C: Carrier> NodeReader<C> {
     /// Reads until nobody receives any more.
     pub(super) async fn run(mut self) -> SendError {
         let mut retry = Retry::new("reading from the backplane");
-        // Of those that somebody has trimmed to nothing, there is nothing to load.
-        for index in 0..self.streams.len() {
-            if !self.streams[index].top.is_kept
-                && let Err(error) = self.begin(index).await
-            {
-                return error;
-            }
-        }
         loop {
             let mut reader = match self.node.carrier.reader().await {
                 Ok(reader) => reader,
@@ -74,29 +72,60 @@ impl<C: Carrier> NodeReader<C> {
                     continue;
                 }
             };
-            loop {
-                let cursors: Vec<_> = self.streams.iter().map(|stream| stream.cursor).collect();
-                match reader.read(&cursors).await {
-                    Ok(read) => {
-                        retry.succeeded();
-                        if let Err(error) = self.take_all(read).await {
-                            return error;
-                        }
-                    }
-                    Err(error) => {
-                        retry.failed(&error).await;
-                        break;
-                    }
-                }
-            }
+            let failed = match self.read_all(&mut reader, &mut retry).await {
+                Ok(error) => error,
+                Err(error) => return error,
+            };
+            retry.failed(&failed).await;
         }
     }
 
-    async fn take_all(&mut self, read: ReadEntries) -> Result<(), SendError> {
+    /// Reads until the connection fails, and returns why.
+    async fn read_all(
+        &mut self,
+        reader: &mut C::Reader,
+        retry: &mut Retry,
+    ) -> Result<CarrierError, SendError> {
+        // Of those that somebody has trimmed to nothing, there is nothing else to load.
+        for index in 0..self.streams.len() {
+            let stream = &mut self.streams[index];
+            if !stream.top.is_kept && !stream.is_loaded {
+                if let Err(error) = stream.load_last(reader, index).await {
+                    return Ok(error);
+                }
+                self.begin(index).await?;
+            }
+        }
+        loop {
+            let cursors: Vec<_> = self.streams.iter().map(|stream| stream.cursor).collect();
+            let read = match reader.read(&cursors).await {
+                Ok(read) => read,
+                Err(error) => return Ok(error),
+            };
+            if let Some(error) = self.take_all(reader, read).await? {
+                return Ok(error);
+            }
+            retry.succeeded();
+        }
+    }
+
+    /// Takes what was read; if the connection fails, not all of it.
+    async fn take_all(
+        &mut self,
+        reader: &mut C::Reader,
+        read: ReadEntries,
+    ) -> Result<Option<CarrierError>, SendError> {
         let ReadEntries { entries, are_all } = read;
+        let mut failed = None;
         for Read { stream, id, body } in entries {
+            let asked = self.streams[stream].ask_for_last(reader, stream, id, &body).await;
+            failed = asked.err();
+            if failed.is_some() {
+                break;
+            }
             self.take(stream, id, &body).await?;
         }
+        let are_all = are_all && failed.is_none();
         let cursors = self.streams.iter().map(|stream| stream.cursor);
         let is_loaded = self.streams.iter().all(|stream| stream.is_loaded);
         self.node.progress.send_modify(|progress| {
@@ -106,7 +135,7 @@ impl<C: Carrier> NodeReader<C> {
             progress.is_loaded = is_loaded;
         });
         self.node.catch_up.has_read(is_loaded.then_some(if are_all { self.beat } else { 0 }));
-        Ok(())
+        Ok(failed)
     }
 
     /// Takes the next entry of a stream.
@@ -279,7 +308,7 @@ impl<C: Carrier> NodeReader<C> {
         epoch: u64,
         id: EntryId,
     ) -> Result<(), SendError> {
-        let stream = &self.streams[index];
+        let stream = &mut self.streams[index];
         let Some(channel) = &stream.channel else { return Ok(()) };
         if before < head {
             let announced = self.node.announced_from(index);

@@ -17,7 +17,7 @@ use super::node::{CUT_OFF, Node};
 use super::options::{Backplane, BackplaneStart};
 use super::presence::tell_presence;
 use super::reader::NodeReader;
-use super::redis::Redis;
+use super::redis::{Redis, StreamOptions};
 use super::writer::NodeWriter;
 use crate::app::context::Context;
 use crate::app::readiness::{Readiness, Unready};
@@ -89,7 +89,7 @@ impl Backplane {
         readiness: &Arc<Readiness>,
         failure: &Failure,
     ) -> Result<RunningBackplane, StartError> {
-        let Backplane { url, options } = self;
+        let Backplane { url, options, lasting } = self;
         let parsed: RedisUrl = url.parse().map_err(|reason: RedisUrlError| {
             let reason = format!("{reason}; {}", reason.help());
             StartError::Backplane { url: "an address that isn't one".to_owned(), reason }
@@ -99,13 +99,20 @@ impl Backplane {
             let (url, reason) = (url.clone(), format!("{error}; {}", error.help()));
             StartError::Backplane { url, reason }
         })?;
-        let streams = context.signals.hub().channels().map(stream_name);
+        let streams = context.signals.hub().channels().map(|channel| StreamOptions {
+            name: stream_name(channel),
+            // As many as there are keys in the history of a node, if those are more.
+            last_messages: lasting.get(channel.path()).map(|_| {
+                let bounds = channel.log().map(|log| log.with(|log| log.bounds()));
+                bounds.unwrap_or_default().messages.max(options.kept_messages)
+            }),
+        });
         let unusable = |CarrierError { reason, .. }| {
             let url = url.clone();
             StartError::Backplane { url, reason }
         };
         let carrier = Redis::new(parsed, name, streams, &options, folder).map_err(unusable)?;
-        let node = Node::new(carrier, context);
+        let node = Node::new(carrier, context, &lasting);
         let (running, failure) = (Arc::clone(&node), failure.clone());
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {

@@ -4,17 +4,21 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use pode_core::SendError;
-use pode_core::hub::{Channel, Parcel};
+use pode_core::hub::{Channel, Kept, Log, Parcel};
 
-use super::carrier::{EntryId, Term, Top};
+use super::carrier::{CarrierError, EntryId, LastEntries, Reader, Term, Top};
 use super::entry::{self, Found};
 use crate::base::seconds::seconds;
-use crate::push::engine::{Command, Envelope, Why};
+use crate::push::engine::{Audience, Command, Envelope, Why};
 
 /// A stream of the carrier, as this node has read it.
 pub(super) struct Stream {
     /// Absent for that of the nodes.
     pub(super) channel: Option<Channel<Envelope>>,
+    /// Whether the carrier keeps its last messages longer than others.
+    pub(super) has_lasting: bool,
+    /// Those before the next entry, if not all that was there before was read.
+    pub(super) last: Option<LastEntries>,
     pub(super) cursor: EntryId,
     /// What there was at the start: up to there it goes into the log alone.
     pub(super) top: Top,
@@ -25,14 +29,58 @@ pub(super) struct Stream {
 }
 
 impl Stream {
+    /// Asks for the last messages before an entry, if some before it can't be read.
+    pub(super) async fn ask_for_last(
+        &mut self,
+        reader: &mut impl Reader,
+        index: usize,
+        id: EntryId,
+        body: &[u8],
+    ) -> Result<(), CarrierError> {
+        self.last = None;
+        if let Some(channel) = self.channel.as_ref().filter(|_| self.has_lasting)
+            && let Some(unread) = unread_before(self.cursor, id, body)
+        {
+            self.last = Some(reader.last(index, unread, bytes_of(channel)).await?);
+        }
+        Ok(())
+    }
+
+    /// Takes the last messages of a stream of which nothing else is kept.
+    pub(super) async fn load_last(
+        &mut self,
+        reader: &mut impl Reader,
+        index: usize,
+    ) -> Result<(), CarrierError> {
+        let Some(channel) = &self.channel else { return Ok(()) };
+        let top = self.top.id;
+        let last = match self.has_lasting {
+            true => Some(reader.last(index, top, bytes_of(channel)).await?),
+            false => None,
+        };
+        self.cursor = top;
+        if let Some(log) = channel.log() {
+            let last = LastMessages::of(last);
+            log.with(|log| last.replace_all(log, top.behind()));
+        }
+        Ok(())
+    }
+
     /// Takes an entry that was there before this node: nobody has been here to get it.
     pub(super) fn load(&mut self, before: EntryId, id: EntryId, body: &[u8]) {
         let Some(log) = self.channel.as_ref().and_then(Channel::log) else { return };
         let number = id.number();
-        log.with(|log| match before == EntryId::default() {
-            true => log.lose_to(number),
-            false => log.skip_to(number),
-        });
+        match before == EntryId::default() || unread_before(before, id, body).is_some() {
+            true => {
+                let last = self.last.take();
+                // Up to there, some may be lacking.
+                let known_at = last.as_ref().map(|last| last.known_at);
+                self.top.id = self.top.id.max(known_at.unwrap_or_default());
+                let last = LastMessages::of(last);
+                log.with(|log| last.replace_all(log, number));
+            }
+            false => log.with(|log| log.skip_to(number)),
+        }
         match entry::read(body) {
             // The first of a term is a text.
             _ if id.index == 1 => {}
@@ -71,7 +119,7 @@ impl Stream {
     /// Goes on at a number, where entries since the one before are no longer kept. What this
     /// node has `announced` as lost may be among that.
     pub(super) async fn skip(
-        &self,
+        &mut self,
         before: EntryId,
         number: u64,
         epoch: u64,
@@ -81,8 +129,9 @@ impl Stream {
         // Some of that may have been this node's.
         channel.doubt();
         if let Some(log) = channel.log() {
+            let last = LastMessages::of(self.last.take());
             log.with(|log| {
-                log.lose_to(number);
+                last.replace_all(log, number);
                 if log.position().epoch != epoch {
                     log.set_epochs(epoch, Vec::new());
                 }
@@ -97,6 +146,44 @@ impl Stream {
         tell(channel, Command::Missing { from, why: Why::Carrier }).await?;
         tell(channel, Command::Epoch(epoch)).await
     }
+}
+
+/// The last messages of a stream, each with its number and when it was sent.
+struct LastMessages(Vec<(u64, u32, Envelope)>);
+
+impl LastMessages {
+    fn of(last: Option<LastEntries>) -> LastMessages {
+        let entries = last.map(|last| last.entries).unwrap_or_default();
+        let open = |(id, body): &(EntryId, Vec<u8>)| match entry::read(body) {
+            Ok((origin, Found::Envelope(sealed))) => {
+                Some((id.number(), sent_at(origin.sent_ms), sealed.open().ok()?))
+            }
+            _ => None,
+        };
+        LastMessages(entries.iter().rev().filter_map(open).collect())
+    }
+
+    /// Has a log go on at a number, with nothing else of what was before.
+    fn replace_all(&self, log: &mut Log<Audience>, number: u64) {
+        let kept = self.0.iter().filter_map(|(number, sent, envelope)| {
+            Some(Kept { number: *number, sent: *sent, entry: envelope.log_entry()? })
+        });
+        log.lose_all_but(kept, number);
+    }
+}
+
+/// Returns the last entry between two that were read one after the other, if there was one.
+fn unread_before(read: EntryId, id: EntryId, body: &[u8]) -> Option<EntryId> {
+    let before = match id.index {
+        1 => entry::read_first_of_term(body).ok()?.1,
+        index => EntryId { index: index.saturating_sub(1), ..id },
+    };
+    (read < before).then_some(before)
+}
+
+/// Returns what the log of a channel may take.
+fn bytes_of(channel: &Channel<Envelope>) -> usize {
+    channel.log().map_or(0, |log| log.with(|log| log.bounds().bytes))
 }
 
 /// Tells the clients of a channel something, in its order.

@@ -2,6 +2,7 @@
 //! runs as fast as it can: what each node's clients get, compared with what all of them
 //! together got. Timers and schedules fire in one of them, though their clocks differ.
 
+mod last;
 mod senders;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,6 +18,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
+use self::last::{Lasts, lasting, speak};
 use self::senders::{Senders, Served};
 use super::carrier::FIRST_TERM;
 use super::memory::{Dice, Memory};
@@ -120,6 +122,8 @@ struct Life {
     node: Arc<Node<Memory>>,
     /// At each path.
     events: Vec<Events>,
+    /// What was said in its rooms, at each path.
+    said: Vec<Lasts>,
     sends: Sends,
     is_silent: Arc<AtomicBool>,
     /// Who is there at the end, at which path.
@@ -148,11 +152,12 @@ impl Life {
         let graces = PATHS.map(|path| (path.as_str(), GRACE)).into();
         let signals = Signals::with_presence(hub, Duration::from_secs(5), graces);
         let context = context_of(signals.clone());
-        let node = Node::new(carrier.clone(), &context);
+        let node = Node::new(carrier.clone(), &context, &lasting());
         let mut tasks = JoinSet::new();
         let events: Vec<Events> = receivers.iter().map(|_| Events::default()).collect();
-        for (receiver, events) in receivers.into_iter().zip(&events) {
-            tasks.spawn(listen(receiver, Arc::clone(events)));
+        let said: Vec<Lasts> = receivers.iter().map(|_| Lasts::default()).collect();
+        for ((receiver, events), said) in receivers.into_iter().zip(&events).zip(&said) {
+            tasks.spawn(listen(receiver, Arc::clone(events), Arc::clone(said)));
         }
         let (sends, is_silent) = (Sends::default(), Arc::<AtomicBool>::default());
         let mut publishers = JoinSet::new();
@@ -173,6 +178,9 @@ impl Life {
                     }
                 });
             }
+        }
+        for path in PATHS {
+            publishers.spawn(speak(signals.clone(), path, dice.clone(), Arc::clone(&is_silent)));
         }
         let wrong_by_seconds = dice.below(9) as i64 - 4;
         let clock = NodeClock { carrier: carrier.clone(), wrong_by_seconds };
@@ -211,7 +219,7 @@ impl Life {
             carry(running).await;
         });
         let served = Served::new(&context.sequences);
-        Life { name, node, events, sends, is_silent, staying, publishers, tasks, served }
+        Life { name, node, events, said, sends, is_silent, staying, publishers, tasks, served }
     }
 
     async fn stop_publishing(&mut self) {
@@ -242,9 +250,10 @@ impl Life {
     }
 }
 
-async fn listen(mut receiver: Receiver<Envelope>, events: Events) {
+async fn listen(mut receiver: Receiver<Envelope>, events: Events, said: Lasts) {
     while let Some(envelope) = receiver.next().await {
         let next = receiver.number();
+        said.lock().unwrap().hear(receiver.path(), next.saturating_sub(1), &envelope);
         let event = match envelope {
             Envelope::Broadcast(message) => Event::Message {
                 number: next - 1,
@@ -258,7 +267,7 @@ async fn listen(mut receiver: Receiver<Envelope>, events: Events) {
                 Command::Presence(_) => continue,
                 other => panic!("{other:?}"),
             },
-            other => panic!("{other:?}"),
+            Envelope::Addressed(_) | Envelope::Keyed(_) => continue,
         };
         events.lock().unwrap().push(event);
     }
@@ -464,6 +473,9 @@ impl World {
     fn check(&self, faults: Faults) {
         self.senders.check(faults.kills || faults.loses);
         self.check_presence();
+        if !faults.loses {
+            self.check_last();
+        }
         let lives: Vec<_> = self.lives.iter().chain(&self.ended).collect();
         for path in 0..PATHS.len() {
             let mut union = BTreeMap::new();
@@ -663,6 +675,11 @@ fn what_arrives_late_is_got_by_all_nodes() {
 #[test]
 fn whatever_happens_all_nodes_go_on() {
     run(0..seeds(), Faults { loses: true, trims: true, kills: true, ..NONE });
+}
+
+#[test]
+fn whoever_comes_after_what_is_trimmed_goes_on() {
+    run(0..seeds() / 2, Faults { trims: true, kills: true, ..NONE });
 }
 
 /// A term begins with an entry that is no message; a position is behind it.

@@ -214,7 +214,7 @@ impl<C: Carrier> NodeWriter<C> {
         let beat = is_beat.then(|| (alive, self.node.catch_up.begin_beat()));
         for (what, serial) in beat.into_iter().chain(ticks.map(|tick| (tick, 0))) {
             let body = what.write(by_carrier(serial));
-            batch.extend(body.map(|body| ToAppend { stream: streams, body }));
+            batch.extend(body.map(|body| ToAppend { stream: streams, body, last_of: None }));
         }
         for (stream, announced) in self.announced.iter_mut().enumerate() {
             let due = self.node.with_announcements(|all| all[stream]);
@@ -223,7 +223,7 @@ impl<C: Carrier> NodeWriter<C> {
             {
                 *announced = of;
                 let body = What::Lost { from }.write(origin(0));
-                batch.extend(body.map(|body| ToAppend { stream, body }));
+                batch.extend(body.map(|body| ToAppend { stream, body, last_of: None }));
             }
         }
         let mut bytes = 0;
@@ -233,7 +233,7 @@ impl<C: Carrier> NodeWriter<C> {
         {
             bytes += said.len();
             let body = What::Said(&said).write(by_carrier(serial));
-            batch.extend(body.map(|body| ToAppend { stream: streams, body }));
+            batch.extend(body.map(|body| ToAppend { stream: streams, body, last_of: None }));
         }
         for turn in 0..streams {
             let stream = (self.next + turn) % streams;
@@ -250,7 +250,9 @@ impl<C: Carrier> NodeWriter<C> {
                         continue;
                     };
                     bytes += body.len();
-                    batch.push(ToAppend { stream, body });
+                    let lasting = self.node.lasting[stream];
+                    let last_of = lasting.and_then(|lasting| lasting.last_of(&envelope));
+                    batch.push(ToAppend { stream, body, last_of });
                 }
             }
         }

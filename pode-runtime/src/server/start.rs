@@ -96,6 +96,10 @@ impl Declared {
         if is_carried {
             hub.channels().for_each(Channel::be_carried);
         }
+        #[cfg(feature = "redis")]
+        if let Some(backplane) = &mut self.backplane {
+            backplane.lasting = Signal::lasting(&self.signals);
+        }
         let presence_graces = Signal::presence_graces(&self.signals);
         let signals = Signals::with_presence(hub, self.options.send_timeout, presence_graces);
         Server { declared: self, signals, receivers }

@@ -28,6 +28,8 @@ pub(crate) use self::position::positions;
 pub use self::rebroadcast::Rebroadcast;
 pub(crate) use self::rebroadcast::Validate;
 use crate::net::connection_limit::ConnectionLimit;
+#[cfg(feature = "redis")]
+use crate::push::engine::Lasting;
 use crate::push::engine::{Envelope, SubscriberPolicy, random_epoch};
 use crate::signal::options::SignalOptions;
 use crate::signal::session::Handlers;
@@ -80,6 +82,13 @@ impl Signal {
     pub(crate) fn presence_graces(signals: &[Signal]) -> HashMap<&'static str, Duration> {
         let with_presence = signals.iter().filter(|signal| signal.options.presence > 0);
         with_presence.map(|signal| (signal.path, signal.options.presence_grace)).collect()
+    }
+
+    /// Returns which messages of signals count however long ago they were sent, if any do.
+    #[cfg(feature = "redis")]
+    pub(crate) fn lasting(signals: &[Signal]) -> HashMap<&'static str, Lasting> {
+        let lasting = |signal: &Signal| Some((signal.path, signal.policy().lasting()?));
+        signals.iter().filter_map(lasting).collect()
     }
 
     /// Makes the channels of signals, and their receivers.

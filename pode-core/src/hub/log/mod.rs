@@ -108,6 +108,8 @@ pub struct Log<A> {
     forgotten_to: u64,
     /// Below this number, messages are missing that were never here.
     lacking_to: u64,
+    /// Below this number, there are but [the last ones](Self::lose_all_but).
+    last_alone_to: u64,
     /// Who is present, at this position.
     presence: Presence,
 }
@@ -175,6 +177,7 @@ impl<A: Weigh> Log<A> {
             bytes: 0,
             forgotten_to: position.number,
             lacking_to: 0,
+            last_alone_to: 0,
             presence: Presence::default(),
         }
     }
@@ -182,6 +185,11 @@ impl<A: Weigh> Log<A> {
     /// Returns the position of the next message.
     pub fn position(&self) -> Position {
         self.position
+    }
+
+    /// Returns how much it keeps.
+    pub fn bounds(&self) -> LogBounds {
+        self.bounds
     }
 
     /// Keeps at least so much from now on, whatever was declared; but nothing longer
@@ -312,6 +320,31 @@ impl<A: Weigh> Log<A> {
         let (declared, bounds) = (*declared, *bounds);
         let (earlier, presence) = (std::mem::take(earlier), std::mem::take(presence));
         *self = Log { declared, earlier, presence, ..Log::new(self.position, bounds) };
+    }
+
+    /// As [`lose_to`](Self::lose_to), but for these messages, in the order of their
+    /// numbers: each is the last one for whom it is, or of its key. What was sent between
+    /// them isn't known, so they are read only from a
+    /// [snapshot](Snapshot) on, and whoever comes from before this number is told that
+    /// messages are missing.
+    pub fn lose_all_but<'message>(
+        &mut self,
+        last: impl IntoIterator<Item = Kept<'message, A>>,
+        number: u64,
+    ) where
+        A: 'message,
+    {
+        self.lose_to(number);
+        let Position { epoch, number: end } = self.position;
+        let Log { paths, position, .. } = Log::new(Position { epoch, number: 0 }, self.bounds);
+        (self.paths, self.position, self.forgotten_to) = (paths, position, 0);
+        for Kept { number, sent, entry } in last {
+            if (self.position.number..end).contains(&number) {
+                self.position.number = number;
+                self.push(entry, sent);
+            }
+        }
+        (self.position.number, self.last_alone_to) = (end, end);
     }
 
     /// Drops messages that are too old.

@@ -67,9 +67,11 @@ impl<A: Weigh> Log<A> {
             && (self.lacking_to..=self.position.number).contains(&number)
     }
 
-    /// Returns the number from which on all messages of a path are kept.
+    /// Returns the number from which on all messages of a path are kept. What is kept of
+    /// those before may be read as a [`Snapshot`] until there.
     pub fn dropped_to(&self, path: &Path) -> u64 {
         let own = self.paths.get(path).map_or(self.forgotten_to, |log| log.dropped_to);
+        let own = own.max(self.last_alone_to);
         self.paths.get(&None).map_or(own, |all| own.max(all.dropped_to))
     }
 

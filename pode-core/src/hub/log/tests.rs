@@ -73,6 +73,40 @@ fn a_made_up_position_is_a_gap() {
     }
 }
 
+#[test]
+fn of_what_is_lost_the_last_messages_are_for_new_readers_alone() {
+    let mut log = log(LogBounds { messages: 2, age: None, bytes: 10_000 });
+    push(&mut log, &room(1), b"gone", 0);
+    let (one, two) = (room(1), room(2));
+    let kept = |number, path, frame| Kept {
+        number,
+        sent: 0,
+        entry: LogEntry { path, audience: None, key: None, frame },
+    };
+    // The last one isn't before it.
+    let last = [(20, &one, &b"one"[..]), (25, &two, b"two"), (30, &None, b"all"), (40, &two, b"")];
+    let last = last.map(|(number, path, frame)| kept(number, path.as_ref(), frame));
+    log.lose_all_but(last, 40);
+    assert_eq!(log.position(), Position { epoch: 7, number: 40 });
+    push(&mut log, &two, b"next", 0);
+    for (path, expected) in [(&one, [20, 30]), (&two, [30, 40]), (&room(3), [30, 30])] {
+        let resume = |number| log.resume(path, Position { epoch: 7, number });
+        assert_eq!((resume(39), resume(40)), (Err(LogGap { until: 40 }), Ok(40)));
+        assert!(log.knows(Position { epoch: 7, number: 11 }));
+        let newest = [2, 1].map(|most| log.before(path, 41, most, |_, _| true));
+        assert_eq!(newest, expected);
+        let snapshot = Some(Snapshot { until: log.dropped_to(path), others_from: newest[0] });
+        let mut frames = Frames::default();
+        let wanted = Wanted { from: newest[0], until: 41, snapshot };
+        assert_eq!(log.read(path, wanted, |_, _| true, as_it_is, &mut frames), Ok(41));
+        assert_eq!(frames.ends.first().map(|(_, behind)| behind - 1), Some(newest[0]));
+        assert_eq!(read(&log, path, newest[0].min(39)), Err(LogGap { until: 40 }));
+    }
+    assert_eq!(read(&log, &two, 40), Ok(vec![40]));
+    log.lose_to(50);
+    assert_eq!(log.kept().count(), 0);
+}
+
 /// What is kept beyond the promise goes first, whoever's it is.
 #[test]
 fn a_busy_path_takes_nothing_that_was_promised_to_another() {

@@ -6,15 +6,18 @@
 //! | `pode:{shop}:tickets` | the key of tickets, in base64url |
 //! | `pode:{shop}:stream:/chat` | the stream of a signal; of a family, `…:/rooms/:room:0` to `…:15` |
 //! | `pode:{shop}:nodes` | the stream of the nodes |
+//! | `pode:{shop}:last:/price` | of what was dropped of a stream, the last entry of each kind: a hash by kind, of ids and entries; of no kind, the last id of all |
+//! | `pode:{shop}:last-numbers:/price` | the same kinds, by number: a sorted set |
 //!
 //! The braces keep all keys in one slot of a cluster. An append names its term
 //! (`XADD key NOMKSTREAM … 1829000000000-*`), so it fails where a later one has begun, and
 //! makes no stream anew: `term.lua` alone does that.
 //!
-//! `connect` makes a `connection` of a URL.
+//! `connect` makes a `connection` of a URL, and `last` keeps the last entries.
 
 mod connect;
 mod connection;
+mod last;
 #[cfg(test)]
 mod tests;
 
@@ -31,9 +34,10 @@ use serde::Deserialize;
 
 use self::connect::Address;
 use self::connection::Connection;
+use self::last::{LastKeys, Trim, mark};
 use super::carrier::{
-    Appended, Appender, Carrier, CarrierError, EntryId, Known, Opened, READ_TIMEOUT, Read,
-    ReadEntries, Reader, Term, ToAppend, Top,
+    Appended, Appender, Carrier, CarrierError, EntryId, Known, LastEntries, Opened, READ_TIMEOUT,
+    Read, ReadEntries, Reader, Term, ToAppend, Top,
 };
 use super::options::BackplaneOptions;
 use crate::app::tickets::TicketKey;
@@ -59,12 +63,23 @@ pub(crate) struct Redis {
     tickets_key: String,
     /// Of each stream.
     keys: Vec<String>,
+    /// Of each one that has last entries.
+    last_keys: Vec<Option<LastKeys>>,
     kept_messages: usize,
+}
+
+/// What a stream is.
+pub(crate) struct StreamOptions {
+    pub(crate) name: String,
+    /// How many of its last entries are kept longer than others, if any are.
+    pub(crate) last_messages: Option<usize>,
 }
 
 pub(crate) struct RedisAppender {
     connection: Connection,
     keys: Vec<String>,
+    /// Of each stream that has last entries.
+    trims: Vec<Option<Trim>>,
     kept_messages: usize,
     /// Names the connection at its server.
     id: u64,
@@ -75,6 +90,7 @@ pub(crate) struct RedisAppender {
 pub(crate) struct RedisReader {
     connection: Connection,
     keys: Vec<String>,
+    last_keys: Vec<Option<LastKeys>>,
     streams: HashMap<Vec<u8>, usize>,
     /// How many entries of each stream are read next.
     count: usize,
@@ -89,23 +105,25 @@ struct WrittenTerm {
 }
 
 impl Redis {
-    /// Takes the URL of a server, under which name the nodes find each other, and the
-    /// names of their streams; one more is that of the nodes. `folder` is the crate's,
-    /// while developing.
+    /// Takes the URL of a server, under which name the nodes find each other, and their
+    /// streams; one more is that of the nodes. `folder` is the crate's, while developing.
     pub(crate) fn new(
         url: RedisUrl,
         name: &str,
-        streams: impl IntoIterator<Item = String>,
+        streams: impl IntoIterator<Item = StreamOptions>,
         options: &BackplaneOptions,
         folder: Option<&Path>,
     ) -> Result<Redis, CarrierError> {
         let address = Address::new(url, &options.roots, folder)?;
         let kept_messages = options.kept_messages;
         let prefix = format!("pode:{{{name}}}");
-        let keys = streams.into_iter().map(|stream| format!("{prefix}:stream:{stream}"));
-        let keys = keys.chain([format!("{prefix}:nodes")]).collect();
+        let keys = streams.into_iter().map(|StreamOptions { name, last_messages }| {
+            let last_keys = last_messages.map(|kept| LastKeys::new(&prefix, &name, kept));
+            (format!("{prefix}:stream:{name}"), last_keys)
+        });
+        let (keys, last_keys) = keys.chain([(format!("{prefix}:nodes"), None)]).unzip();
         let (terms_key, tickets_key) = (format!("{prefix}:terms"), format!("{prefix}:tickets"));
-        Ok(Redis { address, terms_key, tickets_key, keys, kept_messages })
+        Ok(Redis { address, terms_key, tickets_key, keys, last_keys, kept_messages })
     }
 
     fn terms(&self, written: &[String]) -> Result<Vec<Term>, CarrierError> {
@@ -155,14 +173,15 @@ impl Carrier for Redis {
         begin.arg(&self.terms_key).arg(&self.tickets_key).arg(&self.keys);
         begin.arg(&run).arg(format!("{:016x}", random_epoch()));
         begin.arg(term).arg(format!("{epoch:016x}")).arg(least.max().unwrap_or_default());
-        begin.arg(self.kept_messages).arg(LAYOUT).arg(text_of(&known.ticket_key));
+        begin.arg(LAYOUT).arg(text_of(&known.ticket_key));
         let (written, tops, ticket_key): (Vec<String>, Vec<(String, bool)>, String) =
             connection.ask(&begin).await?;
         let top = |(id, is_kept): (String, _)| Some(Top { id: id_of(id.as_bytes())?, is_kept });
         let tops = tops.into_iter().map(top);
         let tops = tops.collect::<Option<_>>().ok_or_else(|| failed("it has odd ids".to_owned()));
         let (keys, kept_messages) = (self.keys.clone(), self.kept_messages);
-        let appender = RedisAppender { connection, keys, kept_messages, id, run };
+        let trims = self.last_keys.iter().map(|keys| keys.clone().map(Trim::new)).collect();
+        let appender = RedisAppender { connection, keys, trims, kept_messages, id, run };
         let ticket_key = key_of(&ticket_key)
             .ok_or_else(|| failed(format!("`{}` isn't written by pode", self.tickets_key)))?;
         let (terms, tops) = (self.terms(&written)?, tops?);
@@ -174,7 +193,8 @@ impl Carrier for Redis {
         let streams = self.keys.iter().enumerate();
         let streams = streams.map(|(stream, key)| (key.clone().into_bytes(), stream)).collect();
         // How long they are isn't known yet.
-        Ok(RedisReader { connection, keys: self.keys.clone(), streams, count: 1 })
+        let (keys, last_keys) = (self.keys.clone(), self.last_keys.clone());
+        Ok(RedisReader { connection, keys, last_keys, streams, count: 1 })
     }
 }
 
@@ -183,9 +203,21 @@ impl Appender for RedisAppender {
         let id = format!("{term}-*");
         let mut batch = pipe();
         batch.atomic();
-        for ToAppend { stream, body } in entries {
+        for entry in entries {
+            let ToAppend { stream, body, last_of } = entry;
             batch.cmd("XADD").arg(&self.keys[*stream]).arg("NOMKSTREAM");
-            batch.arg("MAXLEN").arg("~").arg(self.kept_messages).arg(&id).arg("m").arg(body);
+            if let Some(trim) = &mut self.trims[*stream] {
+                trim.note(entry);
+                batch.arg(&id).arg("m").arg(body).arg("l").arg(mark(last_of.as_ref()));
+            } else {
+                batch.arg("MAXLEN").arg("~").arg(self.kept_messages);
+                batch.arg(&id).arg("m").arg(body);
+            }
+        }
+        for (trim, key) in self.trims.iter_mut().zip(&self.keys) {
+            if let Some(trim) = trim {
+                trim.add_if_due(&mut batch, key, self.kept_messages);
+            }
         }
         let appended = self.connection.ask_all::<Vec<Option<String>>>(&batch).await;
         match appended {
@@ -222,6 +254,18 @@ impl Reader for RedisReader {
         let are_all = of_streams.all(|entries| entries.len() < self.count);
         self.count = next_count(self.count, &entries, self.keys.len());
         Ok(ReadEntries { entries, are_all })
+    }
+
+    async fn last(
+        &mut self,
+        stream: usize,
+        until: EntryId,
+        bytes: usize,
+    ) -> Result<LastEntries, CarrierError> {
+        match &self.last_keys[stream] {
+            Some(last) => last.read(&mut self.connection, until, bytes).await,
+            None => Ok(LastEntries::default()),
+        }
     }
 }
 
@@ -264,7 +308,7 @@ fn entries(answer: Value, streams: &HashMap<Vec<u8>, usize>) -> Option<Vec<Read>
             else {
                 return None;
             };
-            // A field and its value, or an entry of somebody else.
+            // Behind its field, and perhaps before its mark; or an entry of somebody else.
             let body = fields.into_iter().nth(1);
             let Some(Value::BulkString(body)) = body else { continue };
             let (Some(stream), Some(id)) = (stream, id_of(&id)) else { continue };

@@ -4,9 +4,9 @@
 --
 -- KEYS: the terms, the key of tickets, then the streams.
 -- ARGV: the run of this server, an epoch for a new term, the term and the epoch that the
--- node knows, the least term that its numbers allow, how many entries are kept, the layout,
--- the key of the node's tickets.
-local run, epoch, known_term, known_epoch, least, kept, layout, ticket_key = unpack(ARGV)
+-- node knows, the least term that its numbers allow, the layout, the key of the node's
+-- tickets.
+local run, epoch, known_term, known_epoch, least, layout, ticket_key = unpack(ARGV)
 local entries_per_term = 4096
 
 local written = redis.call('LRANGE', KEYS[1], 0, -1)
@@ -83,7 +83,7 @@ if is_new then
   term = string.format('%.0f', term)
   for key, head in pairs(heads) do
     tops[key] = term .. '-1'
-    redis.call('XADD', key, 'MAXLEN', '~', kept, tops[key], 't', epoch .. ' ' .. head)
+    redis.call('XADD', key, tops[key], 't', epoch .. ' ' .. head)
   end
   last = { term = term, epoch = epoch, run = run, heads = heads, layout = layout }
   redis.call('RPUSH', KEYS[1], cjson.encode(last))

@@ -6,7 +6,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::connect::Address;
-use super::{READ_BYTES, Redis};
+use super::{READ_BYTES, Redis, StreamOptions};
 use crate::backplane::carrier::{Carrier, EntryId, Read, Reader};
 use crate::backplane::options::BackplaneOptions;
 use crate::net::roots::Roots;
@@ -217,7 +217,7 @@ async fn reads(entries: u64, length: usize) -> Vec<usize> {
     })
     .await;
     let (url, options) = (format!("redis://127.0.0.1:{}", redis.port), BackplaneOptions::default());
-    let streams = ["/a".to_owned()];
+    let streams = [StreamOptions { name: "/a".to_owned(), last_messages: None }];
     let redis = Redis::new(url.parse().unwrap(), "shop", streams, &options, None).ok().unwrap();
     let mut reader = redis.reader().await.unwrap();
     let (mut after, mut reads) = ([EntryId { term: 5, index: 0 }; 2], Vec::new());

@@ -7,8 +7,8 @@
 //! is a message, an audience for it, or a command. [closing] is how a shard closes
 //! clients. [recovery] replaces a shard that panics; one that a worker keeps while it
 //! blocks is [helped].
-//! `renumbering` tells clients of the numbers of a carrier, `presence` who is there,
-//! as [present_clients] are known.
+//! `renumbering` tells clients of the numbers of a carrier, for which `lasting` says which
+//! messages outlast others; `presence` tells who is there, as [present_clients] are known.
 //!
 //! A client gets messages in its [form]. It is a [socket], a [send_queue] while the socket takes nothing, a place in
 //! its path's log while it is [behind], a decoder, and a [subscriber]: its id, groups
@@ -29,6 +29,8 @@ mod epoll;
 mod form;
 mod helped;
 mod inbox;
+#[cfg(feature = "redis")]
+mod lasting;
 mod path;
 mod policy;
 mod presence;
@@ -72,6 +74,8 @@ pub(crate) use self::envelope::{
     Query, Recipients, random_epoch,
 };
 pub(crate) use self::form::{Speaks, V1_PROTOCOL};
+#[cfg(feature = "redis")]
+pub(crate) use self::lasting::{LastOf, Lasting};
 use self::path::{Placed, Placement};
 pub(crate) use self::policy::SubscriberPolicy;
 pub use self::policy::{OnLag, Replay};

@@ -267,7 +267,7 @@ impl Path {
         };
         let Subscriber { id, groups, path, .. } = &client.subscriber;
         let SubscriberPolicy { replay, has_keys, .. } = self.policy;
-        let (position, is_known, begun, first_value) = log.with(|log| {
+        let (position, is_known, begun, first_value, kept_from) = log.with(|log| {
             log.expire(seconds());
             let is_member = |group: &_| groups.as_slice().contains(group);
             let is_meant = |_, audience: &Audience| audience.is_for(id, is_member);
@@ -277,11 +277,16 @@ impl Path {
                 None => Ok(log.before(path, self.live, replay.most(), is_meant)),
             };
             let is_known = since.is_none_or(|since| log.knows(since));
-            (log.position(), is_known, begun, log.newest_values(path, self.live, usize::MAX))
+            let first_value = log.newest_values(path, self.live, usize::MAX);
+            (log.position(), is_known, begun, first_value, log.dropped_to(path))
         });
         let snapshot =
             |others_from| has_keys.then_some(Snapshot { until: position.number, others_from });
         let (from, snapshot) = match begun {
+            // The last one, of which it isn't known what came before and behind it.
+            Ok(from) if since.is_none() && !has_keys && from < kept_from => {
+                (from, Some(Snapshot { until: kept_from, others_from: from }))
+            }
             Ok(from) if since.is_none() => (from, snapshot(self.live)),
             Ok(from) => (from, None),
             Err(gap) if hello.is_none() => return Err(gap),

@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use pode_core::frame::AcceptPolicy;
 
+#[cfg(feature = "redis")]
+use super::lasting::Lasting;
+
 /// How the clients of a path are treated.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SubscriberPolicy {
@@ -81,6 +84,18 @@ impl SubscriberPolicy {
             replay,
             has_keys: false,
             presence: 0,
+        }
+    }
+
+    /// Returns which messages a new client gets however long ago they were sent, if it
+    /// does.
+    #[cfg(feature = "redis")]
+    pub(crate) fn lasting(&self) -> Option<Lasting> {
+        match self.replay.most() {
+            _ if !self.has_history => None,
+            _ if self.has_keys => Some(Lasting::OfKeys),
+            1 => Some(Lasting::OfPaths),
+            _ => None,
         }
     }
 }
