@@ -5,7 +5,10 @@
 
 mod arguments;
 mod check;
+#[path = "../../child/mod.rs"]
+mod child;
 mod client;
+#[path = "../../dice/mod.rs"]
 mod dice;
 mod node;
 mod plan;

@@ -1,12 +1,14 @@
 //! A node, in a process of its own: passes on what it is told to, and tells its parent
 //! what it has handled.
 
-use std::io::{self, Read, Write};
+use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use pode::Protocol;
 use pode::prelude::*;
+
+use crate::child;
 
 /// How often the timer fires, on one of the nodes.
 pub(crate) const EACH: Duration = Duration::from_secs(2);
@@ -70,33 +72,12 @@ async fn tick(event: TimerEvent) {
     println!("fired {}", event.fence().unwrap_or_default());
 }
 
-/// Serves until the standard input ends. First it prints `listening WS HTTP`.
+/// Serves until the standard input ends.
 ///
 /// # Errors
 ///
-/// The server doesn't start, or can't go on.
+/// As for [`child::serve`].
 pub(crate) fn serve(redis: String, name: String) -> io::Result<()> {
     pode::log_to_terminal();
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    runtime.block_on(async {
-        let running = chaos(redis, name).start().await.map_err(io::Error::other)?;
-        let port = |protocol| {
-            let address = running.address(protocol).ok_or(io::ErrorKind::AddrNotAvailable)?;
-            Ok::<_, io::Error>(address.port())
-        };
-        let mut output = io::stdout();
-        writeln!(output, "listening {} {}", port(Protocol::Ws)?, port(Protocol::Http)?)?;
-        output.flush()?;
-        let input = tokio::task::spawn_blocking(|| io::stdin().read_to_end(&mut Vec::new()));
-        tokio::select! {
-            read = input => drop(read.map_err(io::Error::other)??),
-            error = running.failed() => return Err(io::Error::other(error)),
-        }
-        running.stop().await;
-        Ok::<_, io::Error>(())
-    })?;
-    // The task that reads the input may still wait for its end.
-    runtime.shutdown_background();
-    Ok(())
+    child::serve(chaos(redis, name), 2, [Protocol::Ws, Protocol::Http])
 }

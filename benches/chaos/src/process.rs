@@ -1,6 +1,6 @@
 //! The processes of a node.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
+use crate::child::anonymous_bytes;
 use crate::record::Handled;
 use crate::store::send_signal;
 use crate::world::{PATIENCE, Place, World, lock};
@@ -126,9 +127,7 @@ impl Node {
     /// Returns the bytes of memory that it has written to and not given back.
     pub(crate) fn memory(&self) -> Option<u64> {
         let id = self.process.as_ref()?.child.id()?;
-        let status = fs::read_to_string(format!("/proc/{id}/status")).ok()?;
-        let kibibytes = status.lines().find_map(|line| line.strip_prefix("RssAnon:"))?;
-        Some(kibibytes.trim().strip_suffix(" kB")?.parse::<u64>().ok()? * 1024)
+        anonymous_bytes(id).ok()
     }
 
     /// Stops it in order.

@@ -9,13 +9,12 @@ use std::sync::{Arc, Mutex as StdMutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use redis::cmd;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::check::check;
+use crate::child::request;
 use crate::client::{ChaosClient, Heard};
 use crate::dice::Dice;
 use crate::plan::{NODES, Plan};
@@ -105,7 +104,7 @@ impl World {
     /// Whether a node is in order; `None` if it doesn't answer.
     pub(crate) async fn is_ready(&self, place: &Place) -> Option<bool> {
         let asking = request(place.http_port, "GET", "/_pode/ready", "");
-        let status = timeout(Duration::from_secs(2), asking).await.ok()?.ok()?;
+        let (status, _) = timeout(Duration::from_secs(2), asking).await.ok()?.ok()?;
         Some(status == 200)
     }
 
@@ -127,10 +126,10 @@ impl World {
         let at = self.now();
         let sent = request(place.http_port, "POST", &format!("/send{path}"), &text).await;
         let outcome = match sent {
-            Ok(200) => Outcome::Sent,
-            Ok(503) => Outcome::NotSent,
-            Ok(504) | Err(_) => Outcome::Unknown,
-            Ok(status) => {
+            Ok((200, _)) => Outcome::Sent,
+            Ok((503, _)) => Outcome::NotSent,
+            Ok((504, _)) | Err(_) => Outcome::Unknown,
+            Ok((status, _)) => {
                 self.wrong(format!("{} answers {status} to {text}", place.life));
                 Outcome::Unknown
             }
@@ -201,21 +200,6 @@ async fn watch_load(world: Arc<World>) {
             lock(&world.record).faults.push(Struck { node: None, from, to });
         }
     }
-}
-
-/// Makes a request over a new connection; returns the status.
-async fn request(port: u16, method: &str, path: &str, body: &str) -> io::Result<u16> {
-    let request = format!(
-        "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
-         Content-Type: text/plain\r\nContent-Length: {}\r\n\r\n{body}",
-        body.len()
-    );
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
-    stream.write_all(request.as_bytes()).await?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await?;
-    let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok());
-    status.ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
 }
 
 /// Runs a seed; returns what was violated.

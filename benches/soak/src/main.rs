@@ -4,7 +4,12 @@
 #![cfg_attr(not(target_os = "linux"), allow(dead_code))]
 
 mod arguments;
+#[path = "../../child/mod.rs"]
+mod child;
 mod counts;
+#[allow(dead_code, reason = "another package has it, too, and needs more of it")]
+#[path = "../../dice/mod.rs"]
+mod dice;
 mod faults;
 mod load;
 mod log;

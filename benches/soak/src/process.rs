@@ -7,10 +7,11 @@ use std::{fs, io};
 
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::{TcpStream, UnixStream};
+use tokio::net::UnixStream;
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::time::timeout;
 
+use crate::child::{anonymous_bytes, request};
 use crate::faults::Seen;
 use crate::log::Log;
 
@@ -109,11 +110,7 @@ impl Server {
     ///
     /// It has ended, or the system doesn't provide the figures.
     pub(crate) async fn holdings(&self) -> io::Result<Holdings> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.id))?;
-        let kibibytes = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
-        let kibibytes =
-            kibibytes.and_then(|text| text.trim().strip_suffix(" kB")?.parse::<u64>().ok());
-        let memory = kibibytes.ok_or(io::ErrorKind::Unsupported)? * 1024;
+        let memory = anonymous_bytes(self.id)?;
         let descriptors = fs::read_dir(format!("/proc/{}/fd", self.id))?.count();
         let heap = self.number("/heap").await?;
         Ok(Holdings { heap, memory, descriptors })
@@ -148,22 +145,9 @@ impl Server {
     ///
     /// There is no answer, or its status isn't 2xx.
     pub(crate) async fn ask(&self, method: &str, path: &str, body: &str) -> io::Result<String> {
-        let request = format!(
-            "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
-             Content-Length: {}\r\n\r\n{body}",
-            body.len()
-        );
-        let answer = timeout(ANSWER_TIMEOUT, async {
-            let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await?;
-            stream.write_all(request.as_bytes()).await?;
-            let mut answer = String::new();
-            stream.read_to_string(&mut answer).await?;
-            Ok::<_, io::Error>(answer)
-        });
-        let answer = answer.await??;
-        match answer.split_once("\r\n\r\n") {
-            Some((head, body)) if head.starts_with("HTTP/1.1 2") => Ok(body.to_owned()),
-            _ => Err(io::Error::other(format!("unexpected: {answer:?}"))),
+        match timeout(ANSWER_TIMEOUT, request(self.port, method, path, body)).await?? {
+            (200..300, body) => Ok(body),
+            answer => Err(io::Error::other(format!("unexpected: {answer:?}"))),
         }
     }
 

@@ -3,7 +3,7 @@
 //! The publisher numbers the messages, so that any process can pass them on.
 
 use std::alloc::System;
-use std::io::{self, Read, Write};
+use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::available_parallelism;
@@ -14,6 +14,7 @@ use pode::certificate::pem;
 use pode::prelude::*;
 use pode::{Certificate, Protocol};
 
+use crate::child;
 use crate::faults::log_with_panics;
 
 /// Counts allocated bytes, without those that the heap keeps for later use.
@@ -198,13 +199,12 @@ pub(crate) fn workers() -> usize {
     available_parallelism().map_or(2, |cores| cores.get().max(2))
 }
 
-/// Serves until the standard input ends, or another process has taken over by
-/// this socket. First it prints `listening PORT SECURE_PORT`. With the URL of an upstream,
-/// it is the server with faults.
+/// Serves, and hands over by this socket. With the URL of an upstream, it is the server
+/// with faults.
 ///
 /// # Errors
 ///
-/// The server doesn't start, or can't go on.
+/// As for [`child::serve`].
 pub(crate) fn serve(socket: PathBuf, feed: Option<String>) -> io::Result<()> {
     let server = match feed {
         None => plain::soaked(socket),
@@ -213,29 +213,5 @@ pub(crate) fn serve(socket: PathBuf, feed: Option<String>) -> io::Result<()> {
             with_faults::soaked(socket, feed)
         }
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(workers())
-        .enable_all()
-        .build()?;
-    runtime.block_on(async {
-        let running = server.start().await.map_err(io::Error::other)?;
-        let port = |protocol| {
-            let address = running.address(protocol).ok_or(io::ErrorKind::AddrNotAvailable)?;
-            Ok::<_, io::Error>(address.port())
-        };
-        let mut output = io::stdout();
-        writeln!(output, "listening {} {}", port(Protocol::Ws)?, port(Protocol::Https)?)?;
-        output.flush()?;
-        let input = tokio::task::spawn_blocking(|| io::stdin().read_to_end(&mut Vec::new()));
-        tokio::select! {
-            read = input => drop(read.map_err(io::Error::other)??),
-            () = running.handed_over() => {}
-            error = running.failed() => return Err(io::Error::other(error)),
-        }
-        running.stop().await;
-        Ok::<_, io::Error>(())
-    })?;
-    // The task that reads the input may still wait for its end.
-    runtime.shutdown_background();
-    Ok(())
+    child::serve(server, workers(), [Protocol::Ws, Protocol::Https])
 }

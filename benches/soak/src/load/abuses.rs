@@ -7,11 +7,11 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
-use super::chance::Chance;
 use super::client::{GOODBYE_TIMEOUT, Heard, reset, tcp};
 use super::http::Http;
 use super::requests::get;
 use super::{FAILED, Load};
+use crate::dice::Dice;
 use crate::server::Numbered;
 
 const HALF_A_HEAD: &[u8] = b"GET /news HTTP/1.1\r\nHost: localhost\r\nConnec";
@@ -21,38 +21,38 @@ const HALF_A_BODY: &[u8] =
 const HALF_A_FRAME: &[u8] = b"\x81\xfe\x10\x00\0\0\0\0half";
 
 /// Resets a connection, at some stage of it.
-pub(super) async fn reset_somewhere(load: &Load, chance: &mut Chance) {
-    match chance.below(6) {
-        0 => reset_behind(load, b"", chance).await,
-        1 => reset_behind(load, HALF_A_HEAD, chance).await,
-        2 => reset_behind(load, b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", chance).await,
-        3 => reset_behind(load, HALF_A_BODY, chance).await,
+pub(super) async fn reset_somewhere(load: &Load, dice: &mut Dice) {
+    match dice.below(6) {
+        0 => reset_behind(load, b"", dice).await,
+        1 => reset_behind(load, HALF_A_HEAD, dice).await,
+        2 => reset_behind(load, b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", dice).await,
+        3 => reset_behind(load, HALF_A_BODY, dice).await,
         stage => {
             let Some(mut client) = load.connect("/news").await else { return };
             if stage == 4 {
                 client.send_raw(HALF_A_FRAME).await;
             }
-            sleep(Duration::from_millis(chance.below(500))).await;
+            sleep(Duration::from_millis(dice.below(500))).await;
             client.reset();
         }
     }
     load.counts.reset.add(1);
 }
 
-async fn reset_behind(load: &Load, bytes: &[u8], chance: &mut Chance) {
+async fn reset_behind(load: &Load, bytes: &[u8], dice: &mut Dice) {
     let Some(mut stream) = open(load).await else { return };
     // Whether it arrives doesn't matter.
     let _ = stream.write_all(bytes).await;
-    sleep(Duration::from_millis(chance.below(100))).await;
+    sleep(Duration::from_millis(dice.below(100))).await;
     reset(stream);
 }
 
 /// Begins a request and never finishes it, until the server closes it or all
 /// clients stop.
-pub(super) async fn stay_half_open(load: &Load, chance: &mut Chance) {
+pub(super) async fn stay_half_open(load: &Load, dice: &mut Dice) {
     let begun = [&b""[..], b"G", HALF_A_HEAD, HALF_A_BODY];
     let Some(mut stream) = open(load).await else { return };
-    let _ = stream.write_all(begun[chance.below(4) as usize]).await;
+    let _ = stream.write_all(begun[dice.below(4) as usize]).await;
     let mut answer = Vec::new();
     tokio::select! {
         _ = stream.read_to_end(&mut answer) => {}
@@ -105,7 +105,7 @@ const MANY: u64 = 60;
 
 /// Sends many messages to a slow handler where few places are, and leaves before
 /// they are handled.
-pub(super) async fn leave_early(load: &Load, chance: &mut Chance) {
+pub(super) async fn leave_early(load: &Load, dice: &mut Dice) {
     get(load, &mut Http::new(load.port), "/places", 200).await;
     let Some(mut client) = load.find_place("/slow").await else { return };
     for number in 1..=MANY {
@@ -114,7 +114,7 @@ pub(super) async fn leave_early(load: &Load, chance: &mut Chance) {
         // Whether it arrives doesn't matter.
         client.say(json).await;
     }
-    match chance.below(2) {
+    match dice.below(2) {
         0 => client.reset(),
         _ => load.take_leave("/slow", client, |_| {}).await,
     }
@@ -152,8 +152,8 @@ const FAULTS: [(&str, &[u8], u16); 7] = [
 ];
 
 /// Breaks the protocol, and checks the close code.
-pub(super) async fn break_a_rule(load: &Load, chance: &mut Chance) {
-    let (path, frame, code) = FAULTS[chance.below(FAULTS.len() as u64) as usize];
+pub(super) async fn break_a_rule(load: &Load, dice: &mut Dice) {
+    let (path, frame, code) = FAULTS[dice.below(FAULTS.len() as u64) as usize];
     let Some(mut client) = load.connect(path).await else { return };
     client.send_raw(frame).await;
     let told = timeout(GOODBYE_TIMEOUT, async {

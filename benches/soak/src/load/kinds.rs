@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::chance::Chance;
 use super::{FOREVER, GROUPS, Load, abuses, hoard, requests, visits};
+use crate::dice::Dice;
 
 /// What a client does each time it connects.
 #[derive(Clone, Copy, Debug)]
@@ -65,11 +65,11 @@ pub(super) fn kinds(clients: usize) -> Vec<Kind> {
 
 /// Connects as one kind of client and leaves, again and again.
 pub(super) async fn come_and_go(load: Arc<Load>, kind: Kind, number: usize) {
-    let mut chance = Chance::new(number as u64);
+    let mut dice = Dice::new(number as u64, 0);
     // Spread out, so that not all connect at the same moment.
-    sleep(Duration::from_millis(chance.below(2_000))).await;
+    sleep(Duration::from_millis(dice.below(2_000))).await;
     while !load.is_stopped() {
-        let stay = Duration::from_millis(500 + chance.below(15_000));
+        let stay = Duration::from_millis(500 + dice.below(15_000));
         match kind {
             Kind::News => visits::follow(&load, &load.news, "/news", stay).await,
             Kind::Ticks => visits::follow(&load, &load.ticks, "/ticks", stay).await,
@@ -78,19 +78,19 @@ pub(super) async fn come_and_go(load: Arc<Load>, kind: Kind, number: usize) {
                 let path = format!("/team?group={}", GROUPS[team]);
                 visits::follow(&load, &load.teams[team], &path, stay).await;
             }
-            Kind::Talks => visits::talk(&load, stay, &mut chance).await,
+            Kind::Talks => visits::talk(&load, stay, &mut dice).await,
             Kind::Slow => visits::read_slowly(&load, &load.bulk, "/bulk").await,
             Kind::ReadsNothing => abuses::read_nothing(&load, "/bulk").await,
-            Kind::Resets => abuses::reset_somewhere(&load, &mut chance).await,
-            Kind::HalfOpen => abuses::stay_half_open(&load, &mut chance).await,
+            Kind::Resets => abuses::reset_somewhere(&load, &mut dice).await,
+            Kind::HalfOpen => abuses::stay_half_open(&load, &mut dice).await,
             Kind::Silent => abuses::stay_silent(&load).await,
-            Kind::BreaksRules => abuses::break_a_rule(&load, &mut chance).await,
-            Kind::Asks => requests::ask(&load, &mut chance).await,
+            Kind::BreaksRules => abuses::break_a_rule(&load, &mut dice).await,
+            Kind::Asks => requests::ask(&load, &mut dice).await,
             Kind::Hoards => hoard::hoard(&load).await,
-            Kind::LeavesEarly => abuses::leave_early(&load, &mut chance).await,
+            Kind::LeavesEarly => abuses::leave_early(&load, &mut dice).await,
             Kind::Floods => abuses::flood_a_form(&load).await,
             Kind::Blocks => requests::block(&load).await,
         }
-        sleep(Duration::from_millis(chance.below(300))).await;
+        sleep(Duration::from_millis(dice.below(300))).await;
     }
 }

@@ -2,7 +2,6 @@
 //! published to them.
 
 mod abuses;
-mod chance;
 mod client;
 mod faults;
 mod feed;

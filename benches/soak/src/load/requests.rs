@@ -6,19 +6,19 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use super::Load;
-use super::chance::Chance;
 use super::http::Http;
+use crate::dice::Dice;
 use crate::server::BLOCK;
 
 /// Makes some requests over one connection.
-pub(super) async fn ask(load: &Load, chance: &mut Chance) {
+pub(super) async fn ask(load: &Load, dice: &mut Dice) {
     let mut http = Http::new(load.port);
-    for _ in 0..chance.below(20) {
-        let (path, expected) = if chance.below(4) == 0 { ("/nothing", 404) } else { ("/", 200) };
+    for _ in 0..dice.below(20) {
+        let (path, expected) = if dice.below(4) == 0 { ("/nothing", 404) } else { ("/", 200) };
         if get(load, &mut http, path, expected).await {
             load.counts.requests.add(1);
         }
-        sleep(Duration::from_millis(chance.below(100))).await;
+        sleep(Duration::from_millis(dice.below(100))).await;
     }
 }
 

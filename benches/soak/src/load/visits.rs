@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use super::chance::Chance;
 use super::client::{Client, GOODBYE_TIMEOUT, Heard};
 use super::stream::{Follower, Stream};
 use super::{FAILED, Load};
+use crate::dice::Dice;
 use crate::server::Numbered;
 
 /// The server hands over to another process.
@@ -105,10 +105,10 @@ fn resumed(path: &str, reason: &str) -> Option<String> {
 const AT_ONCE: u64 = 10;
 
 /// Talks for a while: every message comes back, in order.
-pub(super) async fn talk(load: &Load, stay: Duration, chance: &mut Chance) {
+pub(super) async fn talk(load: &Load, stay: Duration, dice: &mut Dice) {
     let Some(mut client) = load.connect("/talk").await else { return };
     let until = Instant::now() + stay;
-    let filling = "x".repeat(chance.below(500) as usize);
+    let filling = "x".repeat(dice.below(500) as usize);
     let mut number = 0;
     while Instant::now() < until && !load.is_stopped() {
         for ahead in 1..=AT_ONCE {
@@ -140,7 +140,7 @@ pub(super) async fn talk(load: &Load, stay: Duration, chance: &mut Chance) {
                 Err(_) => return load.counts.wrong("no answer"),
             }
         }
-        sleep(Duration::from_millis(50 + chance.below(100))).await;
+        sleep(Duration::from_millis(50 + dice.below(100))).await;
     }
     load.take_leave("/talk", client, |_| load.counts.wrong("a second answer")).await;
 }
