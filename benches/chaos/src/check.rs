@@ -183,12 +183,14 @@ impl<'record> Check<'record> {
                 cursor = Some(to);
             };
             match event {
-                Event::Opened { at: to, resumed: Some(false), .. } => {
+                Event::Opened { at: to, resumed: resumed @ (None | Some(false)), .. } => {
                     story.gaps.push((was_at.min(*to), *to, *at));
                     cursor = Some(*to);
-                    // Its position is of a numbering that nobody knows any more.
-                    beginning += usize::from(*to < was_at);
-                    self.told(trace, *at, event);
+                    // It is a new one, or of a numbering that nobody knows any more.
+                    beginning += usize::from(resumed.is_none() || *to < was_at);
+                    if resumed.is_some() {
+                        self.told(trace, *at, event);
+                    }
                 }
                 Event::Opened { at: to, .. } => go_on(*to, "hello", &mut self.found),
                 Event::Message { number: Some(number), text } => {
@@ -215,7 +217,7 @@ impl<'record> Check<'record> {
                 Event::Closed { .. } => {
                     self.found.push(("closed", format!("{name} at {at} ms: {event:?}")))
                 }
-                Event::Message { .. } => {}
+                Event::Message { .. } | Event::Told(_) => {}
             }
         }
         story
@@ -365,7 +367,7 @@ impl<'record> Check<'record> {
                                 let is_gap = matches!(
                                     event,
                                     Event::Gap { .. }
-                                        | Event::Opened { resumed: Some(false), .. }
+                                        | Event::Opened { resumed: None | Some(false), .. }
                                         | Event::Closed { code: 1013 | 4410, .. }
                                 );
                                 is_gap && *at >= send.at

@@ -14,6 +14,7 @@ use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::{WebSocketStream, client_async};
 
 use crate::dice::Dice;
+use crate::present::{Present, apply};
 use crate::record::{Event, Trace};
 use crate::world::{Phase, Place, World, lock};
 
@@ -40,6 +41,10 @@ pub(crate) struct Heard {
     pub(crate) epoch: String,
     /// How many of its messages aren't acknowledged.
     pub(crate) kept: usize,
+    /// By which id others know it, if it is present.
+    pub(crate) me: Option<String>,
+    /// Who is present, as its connection has told.
+    pub(crate) present: Option<Present>,
 }
 
 pub(crate) struct ChaosClient {
@@ -50,6 +55,8 @@ pub(crate) struct ChaosClient {
     is_plain: bool,
     /// Whether it sends numbered messages.
     sends: bool,
+    /// Whether it is present.
+    attends: bool,
     name: String,
     position: Option<(String, u64)>,
     ticket: String,
@@ -70,7 +77,13 @@ pub(crate) struct ChaosClient {
 type Socket = WebSocketStream<TcpStream>;
 
 impl ChaosClient {
-    pub(crate) fn new(world: &Arc<World>, name: String, path: &str, is_plain: bool) -> ChaosClient {
+    pub(crate) fn new(
+        world: &Arc<World>,
+        name: String,
+        path: &str,
+        is_plain: bool,
+        attends: bool,
+    ) -> ChaosClient {
         let trace = Trace {
             name: name.clone(),
             path: path.to_owned(),
@@ -87,6 +100,8 @@ impl ChaosClient {
             is_live: false,
             epoch: String::new(),
             kept: 0,
+            me: None,
+            present: None,
         };
         ChaosClient {
             world: Arc::clone(world),
@@ -95,6 +110,7 @@ impl ChaosClient {
             path: path.to_owned(),
             is_plain,
             sends: path == "/chat" && !is_plain,
+            attends,
             name,
             position: None,
             ticket: String::new(),
@@ -120,9 +136,23 @@ impl ChaosClient {
                 && let Some(socket) = self.connect(&place).await
             {
                 self.visit(socket, &place).await;
-                lock(&self.heard).is_live = false;
+                let mut heard = lock(&self.heard);
+                (heard.is_live, heard.me, heard.present) = (false, None, None);
             }
-            sleep(Duration::from_millis(self.dice.between(20, 400))).await;
+            self.rest().await;
+        }
+    }
+
+    /// Is away: whoever is present sometimes for so long that it leaves.
+    async fn rest(&mut self) {
+        let leaves =
+            self.attends && self.world.phase() == Phase::Running && self.dice.below(4) == 0;
+        let (least, most) = if leaves { (1_500, 4_000) } else { (20, 400) };
+        sleep(Duration::from_millis(self.dice.between(least, most))).await;
+        if leaves && !self.sends && self.dice.below(2) == 0 {
+            // Comes back as another one.
+            self.position = None;
+            self.ticket.clear();
         }
     }
 
@@ -144,9 +174,12 @@ impl ChaosClient {
             // What it knows of this client may be taken there from now on, and die there.
             self.last.clear();
         }
-        let mut url = format!("ws://127.0.0.1:{}{}", place.port, self.path);
+        let mut url = format!("ws://127.0.0.1:{}{}?", place.port, self.path);
+        if self.attends {
+            url += &format!("name={}&", self.name);
+        }
         if let Some((epoch, at)) = &self.position {
-            url.push_str(&format!("?resume={epoch}-{at}"));
+            url += &format!("resume={epoch}-{at}");
         }
         let mut request = url.into_client_request().ok()?;
         if !self.is_plain {
@@ -275,6 +308,7 @@ impl ChaosClient {
             self.wrong(&format!("this hello lacks something: {hello}"));
             return false;
         };
+        self.note(Event::Told(hello.to_string()));
         let (life, resumed) = (place.life.clone(), hello["resumed"].as_bool());
         self.note(Event::Opened { life, epoch: epoch.to_owned(), at, resumed });
         if self.position.is_some() != resumed.is_some() {
@@ -283,6 +317,10 @@ impl ChaosClient {
         let is_same = self.id == id && self.last == place.life && !self.has_given_up;
         if self.sends && is_same && hello["known"] == false {
             self.wrong(&format!("{} has forgotten it: {hello}", place.life));
+        }
+        if self.attends {
+            let me = hello["me"].as_str();
+            lock(&self.heard).me = me.map(str::to_owned);
         }
         ticket.clone_into(&mut self.ticket);
         id.clone_into(&mut self.id);
@@ -312,6 +350,13 @@ impl ChaosClient {
     }
 
     fn hear(&mut self, object: &Value) {
+        let told = ["here", "join", "leave", "ack"];
+        if told.into_iter().any(|what| object.get(what).is_some()) {
+            self.note(Event::Told(object.to_string()));
+        }
+        if !apply(&mut lock(&self.heard).present, object) {
+            self.wrong(&format!("it mustn't be told this of who is present: {object}"));
+        }
         let epoch = object["epoch"].as_str();
         let at = object["at"].as_u64().or(object["live"].as_u64());
         if let Some(ticket) = object["ticket"].as_str() {

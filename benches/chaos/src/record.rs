@@ -67,6 +67,8 @@ pub(crate) enum Event {
         at: u64,
         epoch: Option<String>,
     },
+    /// What else it was told: the hello, what is acknowledged, and who is present.
+    Told(String),
     Closed {
         code: u16,
         reason: String,

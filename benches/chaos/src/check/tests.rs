@@ -60,6 +60,7 @@ fn what_a_client_mustnt_see_is_found() {
     finds(&record(&[none.clone(), two.clone(), one.clone()]), &["positions rise", "out of order"]);
     finds(&record(&[none.clone(), gap.clone(), two.clone()]), &["a gap that is none"]);
     finds(&record(&[none.clone(), opened(6, Some(false))]), &["a gap that is none"]);
+    finds(&record(&[none.clone(), opened(7, None)]), &[]);
     let closed = Event::Closed { code: 1011, reason: String::new() };
     finds(&record(&[none.clone(), closed]), &["closed"]);
     let lost = Record { first_loss: Some(0), ..record(&[none, gap, two]) };
