@@ -51,6 +51,7 @@ struct Entry {
 struct Stream {
     exists: bool,
     last: EntryId,
+    /// In the order of their ids.
     entries: VecDeque<Entry>,
     /// All that there have been, each with how much had been written before.
     ids: Vec<(u64, EntryId)>,
@@ -146,10 +147,10 @@ impl Server {
         let mut entries = Vec::new();
         let mut are_all = true;
         for (stream, after) in after.iter().enumerate() {
-            let kept = self.streams[stream].entries.iter();
-            let new = kept.filter(|entry| entry.id > *after);
-            are_all &= new.clone().count() <= most;
-            entries.extend(new.take(most).map(|Entry { id, body, .. }| Read {
+            let kept = &self.streams[stream].entries;
+            let first = kept.partition_point(|entry| entry.id <= *after);
+            are_all &= kept.len() - first <= most;
+            entries.extend(kept.range(first..).take(most).map(|Entry { id, body, .. }| Read {
                 stream,
                 id: *id,
                 body: body.clone(),
