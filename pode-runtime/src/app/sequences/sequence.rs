@@ -181,19 +181,20 @@ impl Sequence {
     /// Goes on where another process was.
     pub(super) fn take(&self, heard: Heard, doubtful: Option<u64>, from: ProcessId) {
         let mut state = self.state();
-        state.given = None;
+        // What others wait for this process to tell, since it was given.
+        let awaited = state.given.take().and_then(|given| given.handling);
         let Heard { number, handling } = heard;
         state.heard = state.heard.max(number);
         let number = state.heard;
         let is_begun = number > 0 || handling.is_some();
         state.received = is_begun.then_some(number);
         state.acknowledged = number;
-        state.doubtful = doubtful.filter(|doubtful| *doubtful > number);
+        state.doubtful = doubtful.or(state.doubtful).filter(|doubtful| *doubtful > number);
         // What was being handled here when it was given is known here best: that process
-        // waits for it, too.
+        // waits for it, too, or has yet to read what became of it.
         state.handling.take_if(|it| it.elsewhere.is_some() && it.number <= number);
         if state.handling.is_none() {
-            let handling = handling.filter(|handling| *handling > number);
+            let handling = handling.filter(|it| *it > number && awaited != Some(*it));
             state.handling = handling.map(|number| Handling { number, elsewhere: Some(from) });
         }
         drop(state);

@@ -182,3 +182,27 @@ async fn who_gives_a_message_up_leaves_those_behind_it() {
     assert_eq!(hold.handled(), Some(1));
     assert_eq!(sequences.claim(hold.id, 0).await.unwrap().1.number, 1);
 }
+
+/// Each of two processes would wait for what the other one knows.
+#[cfg(feature = "redis")]
+#[tokio::test]
+async fn who_gets_a_sequence_back_knows_what_became_of_what_others_wait_for() {
+    for dies in [true, false] {
+        let sequences = Sequences::default();
+        let id = Sequences::default().begin(0).id;
+        let heard = Heard { number: 0, handling: Some(1) };
+        let left = || Left { id, heard, doubtful: None, seconds: 0 };
+        // One process handles it; another one waits for this one, which waits for the first.
+        assert!(sequences.take_from(1, left()));
+        assert_eq!(sequences.give(id), Some(left()));
+        match dies {
+            true => sequences.lost(1),
+            false => sequences.ended(id, 1, 1, Some(false)),
+        }
+        assert!(sequences.take_from(2, left()));
+        let (mut hold, _) = sequences.claim(id, 0).await.unwrap();
+        assert_eq!(sequences.receive(&mut hold, 1), Place::Next);
+        let turn = hold.handle(1).now_or_never().expect("nobody is handling it").unwrap();
+        assert_eq!(turn.may_be_repeated, dies);
+    }
+}
