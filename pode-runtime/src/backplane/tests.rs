@@ -193,6 +193,9 @@ impl Life {
                 let (staying, is_silent) = (Arc::clone(&staying), Arc::clone(&is_silent));
                 publishers.spawn(async move {
                     for visit in 0.. {
+                        if is_silent.load(Ordering::Relaxed) {
+                            return;
+                        }
                         // One that other nodes have, too; and many that nobody else has.
                         let id =
                             if is_known { "ada".to_owned() } else { format!("{name}.{visit}") };
@@ -207,9 +210,6 @@ impl Life {
                             return staying.lock().unwrap().push((index, id));
                         }
                         client.end(dice.below(2) == 0);
-                        if is_silent.load(Ordering::Relaxed) && is_known {
-                            return;
-                        }
                         sleep(Duration::from_millis(dice.below(4_000))).await;
                     }
                 });
@@ -460,7 +460,6 @@ impl World {
         for path in 0..PATHS.len() {
             let there = staying.iter().filter(|(at, _)| *at == path).map(|(_, id)| id.clone());
             let there: BTreeSet<_> = there.collect();
-            assert_eq!(there.len(), self.lives.len());
             for life in &self.lives {
                 let known = life.channel(path).log().unwrap().with(|log| {
                     let present = log.presence().at(&None);
@@ -871,6 +870,29 @@ fn who_moves_to_another_node_and_leaves_that_is_gone() {
             world.heal().await;
         });
     }
+}
+
+/// Nobody else is there of its node, which so has nothing to say but that.
+#[test]
+fn who_has_left_is_gone_where_that_is_missing() {
+    in_world(0, Faults { trims: true, ..NONE }, async |world| {
+        sleep(Duration::from_secs(5)).await;
+        world.begin();
+        let [others @ .., life] = &mut world.lives[..] else { unreachable!() };
+        life.stop_publishing().await;
+        let (signals, path) = (life.node.signals.clone(), PATHS[0].as_str());
+        let client = Attendance::new(signals, path, None, "bob".parse().unwrap(), false);
+        let client = Arc::new(client);
+        life.node.loaded().await;
+        client.begin("1".into()).await.unwrap();
+        sleep(Duration::from_secs(2)).await;
+        others.iter().for_each(|other| other.node.carrier.be_deaf(true));
+        client.end(false);
+        sleep(Duration::from_secs(2)).await;
+        world.carrier.trim(0);
+        others.iter().for_each(|other| other.node.carrier.be_deaf(false));
+        world.heal().await;
+    });
 }
 
 /// Such as one that was stopped for a while, and goes on.

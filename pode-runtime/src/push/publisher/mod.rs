@@ -6,7 +6,7 @@
 mod presence;
 mod sending;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -55,6 +55,9 @@ struct Attendances {
     node: u64,
     /// By the numbers of their stays.
     clients: HashMap<u64, (&'static str, Attending)>,
+    /// The channels in which it has said that any is there, each by its path and its index:
+    /// others may think so, if they missed that it has left.
+    told: BTreeSet<(&'static str, usize)>,
 }
 
 /// A client: its signal, its path within a family, and its id.
@@ -73,7 +76,8 @@ impl Signals {
         send_timeout: Duration,
         presence_graces: HashMap<&'static str, Duration>,
     ) -> Signals {
-        let attending = Attendances { node: random_epoch(), clients: HashMap::new() };
+        let (clients, told) = (HashMap::new(), BTreeSet::new());
+        let attending = Attendances { node: random_epoch(), clients, told };
         let (attending, stays, away) = (attending.into(), AtomicU64::new(0), Mutex::default());
         let shared = Shared { hub, send_timeout, presence_graces, attending, stays, away };
         Signals { shared: Arc::new(shared) }

@@ -90,6 +90,7 @@ impl Signals {
         let Attending { path, id, info, number } = client.clone();
         if is_carried {
             attending.clients.insert(number, (signal, client));
+            attending.told.insert((channel.path(), channel.index()));
         }
         envelope(PresenceChange::Join { path, id, info, stay }).publish(permit).map(drop)
     }
@@ -109,25 +110,23 @@ impl Signals {
         let _ = envelope(change).publish(permit);
     }
 
-    /// Says who all clients of this process are that are present in a channel, if it has
-    /// any, or others may think so.
+    /// Says who all clients of this process are that are present in a channel, if there ever
+    /// was any.
     #[cfg(feature = "redis")]
     pub(crate) async fn announce(&self, channel: &Channel<Envelope>) {
         let Some(permit) = self.permit_sometime(channel).await else { return };
-        let is_known = |node| {
-            channel.log().is_some_and(|log| log.with(|log| log.presence().nodes().contains(&node)))
-        };
         let attending = self.attending();
+        if !attending.told.contains(&(channel.path(), channel.index())) {
+            return;
+        }
         let is_there = |signal, client: &Attending| {
             let other = self.channel(signal, client.path.as_deref());
             other.is_ok_and(|it| (it.path(), it.index()) == (channel.path(), channel.index()))
         };
         let clients = attending.clients.values().filter(|(signal, it)| is_there(signal, it));
         let clients: Vec<_> = clients.map(|(_, client)| client.clone()).collect();
-        let node = attending.node;
-        if !clients.is_empty() || is_known(node) {
-            let _ = envelope(PresenceChange::All { node, clients }).publish(permit);
-        }
+        let all = PresenceChange::All { node: attending.node, clients };
+        let _ = envelope(all).publish(permit);
     }
 
     /// Changes who is present in a channel, however long that takes.
