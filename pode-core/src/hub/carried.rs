@@ -51,7 +51,8 @@ impl<T: Parcel> Channel<T> {
         self.with_outbox(Outbox::give_up);
     }
 
-    /// Takes back what was published, if it wasn't taken; returns whether it could.
+    /// Takes back what was published, if it was never taken; returns whether it could. What
+    /// was taken may have come to others before the carrier lost it, and goes again.
     pub fn withdraw(&self, arrival: &Arrival) -> bool {
         self.with_outbox(|outbox| outbox.withdraw(arrival.serial)).unwrap_or_default()
     }
@@ -166,6 +167,9 @@ mod tests {
         let [one, two, three] = [1, 2, 3].map(|byte| publish(channel, byte).unwrap());
         assert_eq!(channel.take_sent(1, usize::MAX).len(), 1);
         assert!(!channel.withdraw(&one));
+        channel.take_again();
+        assert!(!channel.withdraw(&one));
+        assert_eq!(channel.take_sent(1, usize::MAX).len(), 1);
         assert!(channel.withdraw(&two) && !channel.withdraw(&two));
         assert_eq!(now(two), Some(false));
         assert_eq!(channel.take_sent(9, usize::MAX), [(2, Byte([3]))]);

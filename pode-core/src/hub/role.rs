@@ -62,6 +62,9 @@ pub(super) struct Outbox<T> {
     taken: usize,
     /// How much of that may be gone.
     doubtful: usize,
+    /// The serial behind all that was ever taken: others may have got it, though it isn't
+    /// back.
+    taken_to: u64,
     /// How much was ever sent.
     count: u64,
     /// Whether it goes to a carrier.
@@ -143,7 +146,8 @@ impl<T: Parcel> Notice<T> {
 impl<T: Parcel> Outbox<T> {
     pub(super) fn new(room: usize, is_carried: bool) -> Outbox<T> {
         let room = Arc::new(Semaphore::new(room));
-        Outbox { sent: VecDeque::new(), taken: 0, doubtful: 0, count: 0, is_carried, room }
+        let sent = VecDeque::new();
+        Outbox { sent, taken: 0, doubtful: 0, taken_to: 0, count: 0, is_carried, room }
     }
 
     pub(super) fn push(&mut self, parcel: T, permit: OwnedSemaphorePermit) -> Arrival {
@@ -165,6 +169,7 @@ impl<T: Parcel> Outbox<T> {
         });
         let taken: Vec<_> = new.map(|it| (it.serial, it.parcel.clone())).collect();
         self.taken += taken.len();
+        self.taken_to = taken.last().map_or(0, |(serial, _)| serial + 1).max(self.taken_to);
         taken
     }
 
@@ -189,10 +194,10 @@ impl<T: Parcel> Outbox<T> {
         (self.taken, self.doubtful) = (0, 0);
     }
 
-    /// Removes one that wasn't taken; returns whether it could.
+    /// Removes one that was never taken; returns whether it could.
     pub(super) fn withdraw(&mut self, serial: u64) -> bool {
         let found = self.sent.binary_search_by_key(&serial, |it| it.serial);
-        let Some(place) = found.ok().filter(|place| *place >= self.taken) else { return false };
+        let Some(place) = found.ok().filter(|_| serial >= self.taken_to) else { return false };
         self.sent.remove(place).is_some()
     }
 
