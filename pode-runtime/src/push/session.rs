@@ -38,6 +38,10 @@ pub(crate) trait Session: fmt::Debug + Send {
     /// Notes that the client is told so; returns whether that is news.
     fn acknowledge(&mut self, number: u64) -> bool;
 
+    /// Whether another connection goes on with the client's messages, so that what waits
+    /// is handled no more.
+    fn is_elsewhere(&self) -> bool;
+
     /// Returns what names the sequence of the client's messages, if it speaks `pode.v1`.
     fn sequence(&self) -> Option<[u8; 16]>;
 

@@ -310,6 +310,10 @@ impl Session for ClientSession {
         self.hold.as_ref().is_some_and(|hold| hold.acknowledge(number))
     }
 
+    fn is_elsewhere(&self) -> bool {
+        self.hold.as_ref().is_some_and(|hold| hold.is_elsewhere())
+    }
+
     fn sequence(&self) -> Option<[u8; 16]> {
         self.hold.as_ref().map(|hold| hold.id.bytes())
     }

@@ -254,6 +254,12 @@ impl Hold {
         }
     }
 
+    /// Whether another connection has claimed the sequence, or another process has it.
+    pub(crate) fn is_elsewhere(&self) -> bool {
+        let sequence = self.sequence.as_ref();
+        sequence.is_some_and(|sequence| sequence.state().holder != Some(self.holder))
+    }
+
     /// Returns up to which number messages are handled, unless the client was told so.
     pub(crate) fn handled(&self) -> Option<u64> {
         let state = self.sequence.as_ref()?.state();

@@ -87,8 +87,10 @@ impl Inbox {
     }
 
     /// Has the waiting messages handled as soon as the previous ones are done.
-    /// When they are, the waker wakes the client's shard.
-    pub(super) fn advance(&mut self, waker: &dyn Fn() -> Waker) {
+    /// When they are, the waker wakes the client's shard. Returns whether any is handled no
+    /// more, as another connection goes on with the client's messages.
+    pub(super) fn advance(&mut self, waker: &dyn Fn() -> Waker) -> bool {
+        let mut has_ended = false;
         while !self.is_idle() {
             let handling = match &mut self.handling {
                 Some(handling) => handling,
@@ -100,10 +102,12 @@ impl Inbox {
             };
             let waker = waker();
             if Pin::new(handling).poll(&mut Context::from_waker(&waker)).is_pending() {
-                return;
+                break;
             }
             self.handling = None;
+            has_ended = true;
         }
+        has_ended && self.session.is_elsewhere()
     }
 
     /// Whether the client has to be told of its fault, or that messages are handled:

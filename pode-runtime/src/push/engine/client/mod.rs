@@ -372,8 +372,12 @@ impl Client {
             }
             #[cfg(feature = "test")]
             let is_ending = self.is_ending();
+            if let Some(inbox) = &mut self.subscriber.inbox
+                && inbox.advance(context.waker)
+            {
+                self.lose_messages();
+            }
             if let Some(inbox) = &mut self.subscriber.inbox {
-                inbox.advance(context.waker);
                 #[cfg(feature = "test")]
                 if inbox.is_idle() && !is_ending {
                     inbox.handled.clear();

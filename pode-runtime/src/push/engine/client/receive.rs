@@ -94,6 +94,14 @@ impl Client {
         }
     }
 
+    /// Closes a client whose messages another connection has claimed, one that it may have
+    /// given up: it would wait for ever for what is handled no more here.
+    pub(super) fn lose_messages(&mut self) {
+        if self.is_open() && self.reading == Reading::Frames {
+            self.fail(Fault { message: None, close: Close::ELSEWHERE });
+        }
+    }
+
     /// Whether the client is to be answered; see [`Inbox::take_answer`].
     ///
     /// [`Inbox::take_answer`]: super::super::inbox::Inbox::take_answer

@@ -326,6 +326,10 @@ impl Session for Counting {
         false
     }
 
+    fn is_elsewhere(&self) -> bool {
+        false
+    }
+
     fn sequence(&self) -> Option<[u8; 16]> {
         None
     }

@@ -135,9 +135,12 @@ async fn whoever_takes_what_waits_is_there() {
     server.stop().await;
 }
 
-/// A session whose handler never returns; it takes no longer text than one byte.
+/// A session whose handler never returns, or whose messages are handled elsewhere; it takes
+/// no longer text than one byte.
 #[derive(Debug)]
-struct Busy;
+struct Busy {
+    is_elsewhere: bool,
+}
 
 impl Session for Busy {
     fn accept(&mut self, message: RawMessage) -> Result<Option<Incoming>, Fault> {
@@ -150,7 +153,10 @@ impl Session for Busy {
     }
 
     fn handle(&self, _: Vec<Incoming>, _: Waker) -> JoinHandle<()> {
-        tokio::spawn(pending())
+        match self.is_elsewhere {
+            true => tokio::spawn(ready(())),
+            false => tokio::spawn(pending()),
+        }
     }
 
     fn handled(&self) -> Option<u64> {
@@ -159,6 +165,10 @@ impl Session for Busy {
 
     fn acknowledge(&mut self, _: u64) -> bool {
         false
+    }
+
+    fn is_elsewhere(&self) -> bool {
+        self.is_elsewhere
     }
 
     fn sequence(&self) -> Option<[u8; 16]> {
@@ -175,10 +185,14 @@ impl Session for Busy {
 /// Adds a client whose first message is handled for ever, to a server that takes messages
 /// of 100 bytes.
 async fn join_busy(heartbeat: Duration, speaks: Speaks) -> (Server, Peer<DuplexStream>) {
+    join_as(Busy { is_elsewhere: false }, heartbeat, speaks).await
+}
+
+async fn join_as(busy: Busy, heartbeat: Duration, speaks: Speaks) -> (Server, Peer<DuplexStream>) {
     let accepts = AcceptPolicy::Messages { max_bytes: 100, max_frame_bytes: 100 };
     let policy = SubscriberPolicy { accepts, ..policy(QueueLimits::default(), heartbeat) };
     let server = Server::start_with(1, policy);
-    let session: Option<Box<dyn Session>> = Some(Box::new(Busy));
+    let session: Option<Box<dyn Session>> = Some(Box::new(busy));
     let new_subscriber = NewSubscriber { speaks, session, ..new_subscriber() };
     let peer = server.enter_as(new_subscriber, None, None, 10_000).await;
     (server, peer)
@@ -217,6 +231,21 @@ async fn who_waits_to_be_told_of_its_fault_doesnt_send_too_slowly() {
         }
     };
     assert_eq!(last, Close::NOT_V1.frame()[2..]);
+}
+
+/// Such as one that the client had given up: so it comes back.
+#[tokio::test(start_paused = true)]
+async fn whose_messages_another_connection_has_is_told() {
+    let speaks = Speaks::V1 { is_set: false };
+    let (_server, mut peer) = join_as(Busy { is_elsewhere: true }, HEARTBEAT, speaks).await;
+    peer.say(TEXT, b"1").await;
+    let last = loop {
+        match peer.receive().await.unwrap() {
+            (CLOSE, payload) => break payload,
+            (first, _) => assert!([PING, TEXT].contains(&first)),
+        }
+    };
+    assert_eq!(last, Close::ELSEWHERE.frame()[2..]);
 }
 
 #[tokio::test(start_paused = true)]
