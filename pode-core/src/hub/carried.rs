@@ -46,6 +46,17 @@ impl<T: Parcel> Channel<T> {
         self.with_outbox(Outbox::doubt);
     }
 
+    /// Returns the serial number of what is taken next.
+    pub fn next_serial(&self) -> u64 {
+        self.with_outbox(|outbox| outbox.next_serial()).unwrap_or_default()
+    }
+
+    /// Gives up what was sent before the one with this serial number and isn't back, as what
+    /// came behind it is.
+    pub fn give_up_before(&self, serial: u64) {
+        self.with_outbox(|outbox| outbox.give_up_before(serial));
+    }
+
     /// Gives up what was taken and isn't back: nobody will know what became of it.
     pub fn give_up(&self) {
         self.with_outbox(Outbox::give_up);
@@ -145,7 +156,12 @@ mod tests {
             (now(seven), channel.take_sent(9, usize::MAX)),
             (Some(false), vec![(8, Byte([8]))])
         );
-        drop(eight);
+        let nine = publish(channel, 9).unwrap();
+        assert_eq!(channel.next_serial(), 9);
+        channel.give_up_before(9);
+        assert_eq!((now(eight), channel.take_sent(9, usize::MAX).len()), (Some(false), 1));
+        assert_eq!(channel.next_serial(), 10);
+        drop(nine);
     }
 
     #[test]

@@ -188,6 +188,18 @@ impl<T: Parcel> Outbox<T> {
         self.doubtful = self.taken;
     }
 
+    /// Returns the serial number of what is taken next.
+    pub(super) fn next_serial(&self) -> u64 {
+        self.sent.get(self.taken).map_or(self.count, |next| next.serial)
+    }
+
+    /// Drops what was sent before this one and isn't back.
+    pub(super) fn give_up_before(&mut self, serial: u64) {
+        while self.sent.front().is_some_and(|next| next.serial < serial) {
+            drop(self.pop());
+        }
+    }
+
     /// Drops everything that was taken.
     pub(super) fn give_up(&mut self) {
         self.sent.drain(..self.taken);
@@ -203,9 +215,7 @@ impl<T: Parcel> Outbox<T> {
 
     /// Takes out one. What was sent before it, and isn't back, never will be.
     pub(super) fn pop_until(&mut self, serial: u64) -> Option<Underway<T>> {
-        while self.sent.front().is_some_and(|next| next.serial < serial) {
-            drop(self.pop());
-        }
+        self.give_up_before(serial);
         self.sent.front().filter(|next| next.serial == serial)?;
         self.pop()
     }

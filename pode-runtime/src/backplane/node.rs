@@ -5,6 +5,7 @@
 //! share.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::mem;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -43,6 +44,8 @@ pub(crate) struct Node<C> {
     /// How many of its own beats this node has read.
     pub(super) heard: watch::Sender<u64>,
     announcements: Mutex<Vec<Option<Announcement>>>,
+    /// Where this node finds out which of its messages are back.
+    probed: Mutex<BTreeSet<usize>>,
     /// Why it can't append, and whether it never will.
     pub(super) trouble: watch::Sender<Option<(String, bool)>>,
     /// Notified when there is something of this node to append.
@@ -106,6 +109,7 @@ impl<C: Carrier> Node<C> {
             progress: watch::Sender::default(),
             heard: watch::Sender::new(0),
             announcements: Mutex::new(vec![None; streams]),
+            probed: Mutex::default(),
             trouble: watch::Sender::new(None),
             announced: Notify::new(),
             ticks: Ticks::default(),
@@ -144,6 +148,23 @@ impl<C: Carrier> Node<C> {
             all[stream] = Some(Announcement { term, from: from.min(before) });
         });
         self.announced.notify_one();
+    }
+
+    /// Has a sign of this node appended to a stream: when that is back, so is all that it has
+    /// appended there before, or it is gone.
+    pub(super) fn probe(&self, stream: usize) {
+        self.with_probed(|probed| probed.insert(stream));
+        self.announced.notify_one();
+    }
+
+    /// Returns where that is due.
+    pub(super) fn take_probed(&self) -> BTreeSet<usize> {
+        self.with_probed(mem::take)
+    }
+
+    fn with_probed<R>(&self, work: impl FnOnce(&mut BTreeSet<usize>) -> R) -> R {
+        // No code that holds the lock can panic midway.
+        work(&mut self.probed.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Returns from which number on it is said that messages are lost.

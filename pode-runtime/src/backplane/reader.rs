@@ -187,7 +187,17 @@ impl<C: Carrier> NodeReader<C> {
         match found {
             Found::Envelope(sealed) => self.deliver(index, id, origin, &sealed).await,
             Found::Lost { from } => self.lose(index, id, from, origin.epoch).await,
-            Found::Alive { .. } | Found::Tick { .. } | Found::Said(_) => Ok(()),
+            Found::Alive { .. } => {
+                let Some(channel) = &self.streams[index].channel else { return Ok(()) };
+                if let Some(log) = channel.log() {
+                    log.with(|log| log.skip_to(id.behind()));
+                }
+                if origin.node == self.node.id {
+                    channel.give_up_before(origin.serial);
+                }
+                Ok(())
+            }
+            Found::Tick { .. } | Found::Said(_) => Ok(()),
         }
     }
 
@@ -293,8 +303,10 @@ impl<C: Carrier> NodeReader<C> {
         }
     }
 
-    /// Finds out who is present, and tells others, after this node was away.
+    /// Finds out who is present, and tells others, after this node was away; and what became
+    /// of what it had sent.
     fn come_back_to(&self, index: usize) {
+        self.node.probe(index);
         self.node.ask_who_is_present(index);
         self.node.announce_present_in(index);
     }

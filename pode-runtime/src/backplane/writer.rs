@@ -226,6 +226,11 @@ impl<C: Carrier> NodeWriter<C> {
                 batch.extend(body.map(|body| ToAppend { stream, body, last_of: None }));
             }
         }
+        for stream in self.node.take_probed() {
+            let alive = What::Alive { present_as: self.node.signals.presence_node() };
+            let body = alive.write(origin(self.node.channels[stream].next_serial()));
+            batch.extend(body.map(|body| ToAppend { stream, body, last_of: None }));
+        }
         let mut bytes = 0;
         while batch.len() < MAX_BATCH_ENTRIES / 2
             && bytes < MAX_BATCH_BYTES / 2
