@@ -142,7 +142,7 @@ impl World {
 /// At the moment when it has loaded, too, whatever others say meanwhile.
 #[test]
 fn who_begins_has_the_last_of_each_room_and_key() {
-    for seed in 0..seeds().min(30) {
+    for seed in seeds().take(30) {
         in_world(seed, Faults { trims: true, ..NONE }, async |world| {
             sleep(Duration::from_secs(15)).await;
             world.carrier.keep(1 + world.dice.below(30) as usize);
@@ -156,7 +156,10 @@ fn who_begins_has_the_last_of_each_room_and_key() {
             let loaded = [0, 1].map(|path| new.last(path));
             sleep(Duration::from_secs(1)).await;
             for (path, (position, last)) in loaded.into_iter().enumerate() {
-                assert_eq!(last, world.said(path).last(position), "at {path}");
+                // What nobody else has read before it was trimmed is known to this node alone.
+                for (name, number) in world.said(path).last(position) {
+                    assert!(last.get(&name) >= Some(&number), "{name} at {path}: {last:?}");
+                }
             }
             world.carrier.keep(usize::MAX);
             world.heal().await;
