@@ -100,7 +100,8 @@ async fn a_node_that_begins_has_the_last_message_of_each_room_and_key() {
         let room = signals.send(ROOM.at(&busy), &number).into_future();
         let price = signals.send(PRICE, &(900 + number % 100)).into_future();
         let (room, price) = tokio::join!(room, price);
-        (room.unwrap(), price.unwrap());
+        room.unwrap();
+        price.unwrap();
     }
     for stream in [&*stream, "/price"] {
         assert!(length(&redis, "XLEN", &format!("stream:{stream}")).await < MANY);
