@@ -115,12 +115,13 @@ pub(crate) fn compare(programs: &[Program], rounds: usize, seconds: f64) -> io::
             tell(&format!("{name}: messages"), "/s", of(|it| it.per_second));
         }
         for (cluster, costs) in clusters.iter().zip(&measured).skip(1) {
-            let (name, ours) = (cluster.program.name, &measured[0]);
+            let (first, ours) = (clusters[0].program.name, &measured[0]);
+            let name = cluster.program.name;
             let ratio = |of: fn(&Cost) -> f64| {
                 ours.iter().zip(costs).map(move |(ours, theirs)| of(ours) / of(theirs))
             };
-            tell(&format!("pode / {name}: a node"), "", ratio(|it| it.node_us));
-            tell(&format!("pode / {name}: Redis"), "", ratio(|it| it.redis_us));
+            tell(&format!("{first} / {name}: a node"), "", ratio(|it| it.node_us));
+            tell(&format!("{first} / {name}: Redis"), "", ratio(|it| it.redis_us));
         }
     }
     Ok(())

@@ -19,7 +19,7 @@ use std::{env, io};
 
 use processes::Program;
 
-const PARTS: [&str; 5] = ["cost", "nodes", "latency", "storm", "outage"];
+const PARTS: [&str; 6] = ["cost", "latest", "nodes", "latency", "storm", "outage"];
 
 fn main() -> io::Result<()> {
     let arguments: Vec<String> = env::args().skip(1).collect();
@@ -56,6 +56,11 @@ fn main() -> io::Result<()> {
         if with_peers {
             programs.extend(peers::fetch()?);
         }
+        cost::compare(&programs, rounds, seconds)?;
+    }
+    if is_wanted("latest") {
+        let programs = ["pode-latest", "pode-unkeyed"].map(Program::own);
+        let programs = programs.into_iter().collect::<io::Result<Vec<_>>>()?;
         cost::compare(&programs, rounds, seconds)?;
     }
     if is_wanted("nodes") {

@@ -72,6 +72,8 @@ pub(crate) fn run(kind: &str, url: &str, name: &str) -> io::Result<()> {
     match kind {
         "pode" => obey(&handle, handle.block_on(pode::start(Some((url, name))))?),
         "pode-kept" => obey(&handle, handle.block_on(pode::start_kept(url, name))?),
+        "pode-latest" => obey(&handle, handle.block_on(pode::start_latest(url, name))?),
+        "pode-unkeyed" => obey(&handle, handle.block_on(pode::start_unkeyed(url, name))?),
         "pode-alone" => obey(&handle, handle.block_on(pode::start(None))?),
         "bare" => obey(&handle, handle.block_on(bare::start(Some((url, name))))?),
         "bare-alone" => obey(&handle, handle.block_on(bare::start(None))?),
