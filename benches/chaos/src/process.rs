@@ -19,8 +19,9 @@ use crate::record::Handled;
 use crate::store::send_signal;
 use crate::world::{PATIENCE, Place, World, lock};
 
-/// How long a node may take to start: until Redis is there again, too.
-const START: Duration = Duration::from_secs(60);
+/// How long a node may take to start: until Redis is there again, too, for ten seconds in
+/// which nothing else happens.
+const START: Duration = Duration::from_secs(120);
 
 /// A node, whose processes come and go.
 pub(crate) struct Node {
