@@ -14,6 +14,11 @@ use pode_core::hub::{Presence, PresenceChange, PresenceNews, SharedLog};
 use super::envelope::Envelope;
 use super::form;
 
+/// How many counts in a row, one each second, tell that few enough are there for telling of
+/// each. Otherwise one client that comes and goes has everybody told of all others, each
+/// second.
+const FEW_COUNTS: u32 = 10;
+
 /// A path within a family; none, if the channel's signal has but one.
 type Own = Option<Arc<str>>;
 
@@ -24,10 +29,18 @@ pub(super) struct PresentClients {
     table: Presence,
     /// Changes before this number are in it.
     as_of: u64,
-    /// Where clients know only how many are there: the number that they know.
-    counted: HashMap<Own, usize>,
+    /// Where clients know only how many are there.
+    counted: HashMap<Own, Counted>,
     /// The last frame that tells all who are at a path.
     here: Option<(Own, Bytes)>,
+}
+
+#[derive(Debug)]
+struct Counted {
+    /// The number that they know.
+    known: usize,
+    /// How many counts in a row have been few enough.
+    few: u32,
 }
 
 /// What clients of a path are told.
@@ -60,7 +73,7 @@ impl PresentClients {
         }
         let count = self.table.at(&path).len();
         if count > self.most {
-            self.counted.insert(path, count);
+            self.counted.insert(path, Counted { known: count, few: 0 });
             return Some(form::count(count));
         }
         Some(match info {
@@ -75,7 +88,8 @@ impl PresentClients {
         let count = present.len();
         if count > self.most || self.counted.contains_key(path) {
             // All are told the same, so that all are told when it changes.
-            return form::count(*self.counted.entry(path.clone()).or_insert(count));
+            let counted = self.counted.entry(path.clone());
+            return form::count(counted.or_insert(Counted { known: count, few: 0 }).known);
         }
         if let Some((_, frame)) = self.here.as_ref().filter(|(of, _)| of == path) {
             return frame.clone();
@@ -88,16 +102,17 @@ impl PresentClients {
     /// Returns what is news where clients know how many are there.
     pub(super) fn recounted(&mut self) -> Vec<News> {
         let mut news = Vec::new();
-        self.counted.retain(|path, known| {
+        self.counted.retain(|path, Counted { known, few }| {
             let present = self.table.at(path);
             let count = present.len();
-            if count <= self.most {
+            *few = if count <= self.most { *few + 1 } else { 0 };
+            if *few >= FEW_COUNTS {
                 news.push((path.clone(), form::here(present)));
             } else if count != *known {
                 *known = count;
                 news.push((path.clone(), form::count(count)));
             }
-            count > self.most
+            *few < FEW_COUNTS
         });
         news
     }
