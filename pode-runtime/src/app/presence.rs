@@ -86,7 +86,7 @@ impl Attendance {
     }
 
     /// Has the client leave after the grace of its signal, or at once if it doesn't come
-    /// back. It stays if it has come back by then.
+    /// back, or too many others may. It stays if it has come back by then.
     pub(crate) fn end(self: Arc<Self>, comes_back: bool) {
         if let Ok(mut state) = self.state.try_lock()
             && *state == State::Unknown
@@ -98,16 +98,16 @@ impl Attendance {
             self.signals.presence_grace(self.signal).filter(|_| comes_back && self.may_return);
         // Without a runtime, everything has ended.
         let Ok(runtime) = Handle::try_current() else { return };
-        let is_back = grace.map(|_| {
-            let is_back = self.signals.is_away(self.who());
+        let away = grace.and_then(|grace| {
+            let is_back = self.signals.is_away(self.who())?;
             // It may have come back already, to another node too.
             if self.signals.has_other_stay(&self.who(), self.number) {
                 is_back.notify_one();
             }
-            is_back
+            Some((grace, is_back))
         });
         runtime.spawn(async move {
-            if let (Some(grace), Some(is_back)) = (grace, is_back) {
+            if let Some((grace, is_back)) = away {
                 let _ = timeout(grace, is_back.notified()).await;
                 self.signals.is_away_no_more(&self.who(), &is_back);
             }
@@ -247,6 +247,24 @@ mod tests {
         assert!(is_there(&signals));
         while receiver.try_next().is_some() {}
         sleep(Duration::from_secs(60)).await;
+        assert!(!is_there(&signals));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_cut_off_among_too_many_others_leaves_at_once() {
+        let (signals, _receiver) = one_path(64);
+        let id = |number: usize| number.to_string().parse().unwrap();
+        let mut away = 0;
+        while signals.is_away(("/", None, id(away))).is_some() {
+            away += 1;
+        }
+        assert_eq!(away, 1 << 16);
+        // Once more the same.
+        assert!(signals.is_away(("/", None, id(0))).is_some());
+        let ada = connected(&signals, true);
+        ada.begin("1".into()).await.unwrap();
+        Arc::clone(&ada).end(true);
+        sleep(Duration::from_millis(2)).await;
         assert!(!is_there(&signals));
     }
 

@@ -16,6 +16,11 @@ use super::{Attendances, Permit, Signals, Who};
 use crate::push::engine::random_epoch;
 use crate::push::engine::{Command, Envelope};
 
+/// How many clients of a process are present without a connection at most: whoever comes
+/// and is cut off again and again takes no more memory. Some 130 MiB if each tells as much
+/// as it may.
+const MAX_AWAY: usize = 1 << 16;
+
 impl Signals {
     /// Returns the number of the next stay.
     pub(crate) fn begin_stay(&self) -> u64 {
@@ -33,13 +38,18 @@ impl Signals {
         self.shared.presence_graces.get(signal).copied()
     }
 
-    /// Notes that a client may come back; returns what is notified when it does.
-    pub(crate) fn is_away(&self, who: Who) -> Arc<Notify> {
+    /// Notes that a client may come back; returns what is notified when it does. `None` if
+    /// too many may already, for whom nobody knows whether they do.
+    pub(crate) fn is_away(&self, who: Who) -> Option<Arc<Notify>> {
+        let mut away = self.away();
+        if away.len() >= MAX_AWAY && !away.contains_key(&who) {
+            return None;
+        }
         let is_back = Arc::new(Notify::new());
-        if let Some(earlier) = self.away().insert(who, Arc::clone(&is_back)) {
+        if let Some(earlier) = away.insert(who, Arc::clone(&is_back)) {
             earlier.notify_one();
         }
-        is_back
+        Some(is_back)
     }
 
     /// Whether a client is present by another stay than this one, in whatever process.
