@@ -68,10 +68,12 @@ impl PresentClients {
     fn tell(&mut self, news: PresenceNews, number: u64) -> Option<Bytes> {
         let PresenceNews { path, id, info } = news;
         self.here.take_if(|(of, _)| *of == path);
-        if self.counted.contains_key(&path) {
+        let count = self.table.at(&path).len();
+        if let Some(Counted { few, .. }) = self.counted.get_mut(&path) {
+            // Also for a moment between two counts.
+            *few = if count > self.most { 0 } else { *few };
             return None;
         }
-        let count = self.table.at(&path).len();
         if count > self.most {
             self.counted.insert(path, Counted { known: count, few: 0 });
             return Some(form::count(count));
