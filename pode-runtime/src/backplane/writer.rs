@@ -35,6 +35,9 @@ const CATCH_UP_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long to wait before asking for the term that has begun.
 const STALE_PAUSE: Duration = Duration::from_millis(10);
 
+/// After so many terms that took nothing, it isn't that others have begun.
+const MOST_IN_VAIN: u32 = 3;
+
 /// How long to wait if the carrier has no room.
 const FULL_PAUSE: Duration = Duration::from_millis(200);
 
@@ -44,6 +47,8 @@ pub(super) struct NodeWriter<C: Carrier> {
     begin: Option<oneshot::Sender<Begun>>,
     /// The current term and its epoch.
     term: Option<(u64, u64)>,
+    /// Whether something was appended since the last failure.
+    has_appended: bool,
     /// The channel whose turn is next.
     next: usize,
     /// What was announced by this connection.
@@ -53,34 +58,44 @@ pub(super) struct NodeWriter<C: Carrier> {
 impl<C: Carrier> NodeWriter<C> {
     pub(super) fn new(node: Arc<Node<C>>, begin: oneshot::Sender<Begun>) -> NodeWriter<C> {
         let announced = vec![0; node.channels.len()];
-        NodeWriter { node, begin: Some(begin), term: None, next: 0, announced }
+        let begin = Some(begin);
+        NodeWriter { node, begin, term: None, has_appended: false, next: 0, announced }
     }
 
     pub(super) async fn run(mut self) -> Infallible {
         let mut retry = Retry::new("sending to the backplane");
         // Until another one is open, which makes sure of what became of its last batch.
         let mut before = None;
+        // How many terms in a row took nothing.
+        let mut in_vain = 0;
         loop {
-            let failed = match self.open(before.as_ref()).await {
+            let ended = match self.open(before.as_ref()).await {
                 Ok(mut appender) => {
-                    retry.succeeded();
-                    self.node.trouble.send_replace(None);
                     // Some of what was said may be lost.
                     self.node.announce_present();
-                    let error = self.append_all(&mut appender).await;
+                    let ended = self.append_all(&mut appender, &mut retry).await;
                     before = Some(appender);
-                    error
+                    ended
                 }
-                Err(error) => Some(error),
+                Err(error) => Err(error),
             };
-            match failed {
-                Some(error) => {
-                    let trouble = (error.reason.clone(), error.is_final);
-                    self.node.trouble.send_replace(Some(trouble));
-                    retry.failed(&error).await;
+            let error = match ended {
+                Ok(()) => {
+                    in_vain = if mem::take(&mut self.has_appended) { 0 } else { in_vain + 1 };
+                    if in_vain < MOST_IN_VAIN {
+                        sleep(STALE_PAUSE).await;
+                        continue;
+                    }
+                    CarrierError {
+                        reason: "it takes nothing in the term that it has".to_owned(),
+                        is_final: false,
+                    }
                 }
-                None => sleep(STALE_PAUSE).await,
-            }
+                Err(error) => error,
+            };
+            self.has_appended = false;
+            self.node.trouble.send_replace(Some((error.reason.clone(), error.is_final)));
+            retry.failed(&error).await;
         }
     }
 
@@ -136,8 +151,13 @@ impl<C: Carrier> NodeWriter<C> {
         }
     }
 
-    /// Appends until that fails, or another term has begun.
-    async fn append_all(&mut self, appender: &mut C::Appender) -> Option<CarrierError> {
+    /// Appends until that fails, or another term has begun. Only what is appended shows that
+    /// it works.
+    async fn append_all(
+        &mut self,
+        appender: &mut C::Appender,
+        retry: &mut Retry,
+    ) -> Result<(), CarrierError> {
         let mut beats = interval(BEAT);
         beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (mut batch, mut is_beat, mut full) = (Vec::new(), false, Trouble::default());
@@ -145,8 +165,8 @@ impl<C: Carrier> NodeWriter<C> {
             is_beat |= beats.tick().now_or_never().is_some();
             is_beat |= self.node.catch_up.asked().now_or_never().is_some();
             if batch.is_empty() {
-                if is_beat && let Err(error) = self.ask_for_time(appender).await {
-                    return Some(error);
+                if is_beat {
+                    self.ask_for_time(appender).await?;
                 }
                 batch = self.next_batch(mem::take(&mut is_beat));
             }
@@ -162,17 +182,21 @@ impl<C: Carrier> NodeWriter<C> {
             }
             let term = self.term.map_or(0, |(term, _)| term);
             let before = self.read_before(&batch);
-            match appender.append(term, &batch).await {
+            match appender.append(term, &batch).await? {
                 // Where all was lost, another node may have begun anew with an earlier term.
-                Ok(Appended::All(id)) if id.index == 0 || Some(id) <= before => return None,
-                Ok(Appended::All(_)) => {
+                Appended::All(id) if id.index == 0 || Some(id) <= before => return Ok(()),
+                Appended::All(_) => {
                     batch.clear();
+                    if !mem::replace(&mut self.has_appended, true) {
+                        retry.succeeded();
+                        self.node.trouble.send_replace(None);
+                    }
                     if full.ends() {
                         tracing::info!("the backplane takes messages again");
                     }
                 }
-                Ok(Appended::Stale) => return None,
-                Ok(Appended::Full) => {
+                Appended::Stale => return Ok(()),
+                Appended::Full => {
                     if full.begins() {
                         tracing::error!(
                             "the backplane takes no messages: it is out of memory, or has too \
@@ -181,7 +205,6 @@ impl<C: Carrier> NodeWriter<C> {
                     }
                     sleep(FULL_PAUSE).await;
                 }
-                Err(error) => return Some(error),
             }
         }
     }
