@@ -306,6 +306,58 @@ async fn nodes_that_come_back_to_an_empty_redis_begin_one_term() {
     }
 }
 
+/// Such as somebody who tries something by hand.
+#[tokio::test]
+async fn what_others_write_into_a_stream_stops_nobody() {
+    let redis = Redis::start("scribbles").await;
+    let (one, other) = (redis.node().await, redis.node().await);
+    let (mut ada, _) = connect(&one, "/chat").await;
+    assert!(hear(&mut ada).await["live"].is_number());
+    let stream = "pode:{shop}:stream:/chat";
+    for number in 0..3 {
+        // Of its own time, so nothing can be behind it in the current term.
+        redis.command(&["XADD", stream, "*", "who", "me"]).await;
+        redis.command(&["XADD", stream, "*", "who", "me"]).await;
+        other.signals().send(CHAT, &number).await.unwrap();
+        let heard = loop {
+            let heard = hear(&mut ada).await;
+            assert_eq!(heard.get("gap"), None, "{heard}");
+            if heard.get("data").is_some() {
+                break heard;
+            }
+        };
+        assert_eq!(heard["data"], number);
+    }
+    // An id behind which there are none: nobody can append until it is gone.
+    let (last, refused) = ("18446744073709551615-7", Duration::from_millis(100));
+    redis.command(&["XADD", stream, last, "who", "me"]).await;
+    let error = shop(redis.url(), refused).start().await.unwrap_err().to_string();
+    assert!(error.contains(stream) && error.contains(last), "{error}");
+    redis.command(&["DEL", stream]).await;
+    one.signals().send(CHAT, &3).await.unwrap();
+    other.signals().send(CHAT, &4).await.unwrap();
+    for node in [one, other] {
+        node.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_stream_is_told_and_nothing_is_written_then() {
+    let redis = Redis::start("no-stream").await;
+    let (stream, chat) = ("pode:{shop}:stream:/price", "pode:{shop}:stream:/chat");
+    redis.node().await.stop().await;
+    redis.command(&["DEL", stream]).await;
+    redis.command(&["SET", stream, "mine"]).await;
+    let before = redis.command(&["XLEN", chat]).await;
+    let error = shop(redis.url(), Duration::from_secs(1)).start().await.unwrap_err().to_string();
+    assert!(error.contains(stream) && error.contains("WRONGTYPE"), "{error}");
+    assert_eq!(redis.command(&["XLEN", chat]).await, before);
+    redis.command(&["DEL", stream]).await;
+    let node = redis.node().await;
+    node.signals().send(PRICE, &1).await.unwrap();
+    node.stop().await;
+}
+
 #[tokio::test]
 async fn what_redis_cant_take_in_time_isnt_sent() {
     let mut redis = Redis::start("away").await;

@@ -26,9 +26,17 @@ pub(crate) const ENTRIES_PER_TERM: u64 = 1 << 12;
 /// The millisecond in which numbers begin: that of 2025.
 pub(crate) const FIRST_TERM: u64 = 1_735_689_600_000;
 
+/// The last term whose numbers are below 2⁵³: in the year 2094.
+pub(crate) const LAST_TERM: u64 = FIRST_TERM + (1 << 41) - 1;
+
 impl EntryId {
-    /// Returns the number of the message in this entry: below 2⁵³, as all of them, up to
-    /// the year 2094.
+    /// Whether it is one that a node may have appended: others have no number.
+    pub(crate) fn has_number(self) -> bool {
+        let term = self.term.checked_add(self.index / ENTRIES_PER_TERM);
+        term.is_some_and(|term| term <= LAST_TERM)
+    }
+
+    /// Returns the number of the message in this entry: below 2⁵³, as all of them.
     pub(crate) fn number(self) -> u64 {
         self.term.saturating_sub(FIRST_TERM) * ENTRIES_PER_TERM + self.index
     }

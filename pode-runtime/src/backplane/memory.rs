@@ -184,7 +184,7 @@ impl Server {
             same.map_or(last > term && last >= least, |same| same.term.epoch == epoch)
         };
         let is_same = self.terms.last().is_some_and(|last| last.run == self.run)
-            && self.streams.iter().all(|stream| stream.exists)
+            && self.streams.iter().all(|stream| stream.exists && stream.last.term <= last)
             && known.term.is_none_or(is_known);
         if is_same {
             return;
@@ -297,6 +297,20 @@ impl Memory {
     /// Loses a stream.
     pub(super) fn evict(&self, stream: usize) {
         self.with(|server| server.streams[stream] = Stream::default());
+    }
+
+    /// Has somebody else write what isn't an entry of a node: as the next one of a term, or
+    /// as of now.
+    pub(super) fn scribble(&self, stream: usize, is_of_now: bool) {
+        let now = self.time().as_millis() as u64;
+        self.with(|server| {
+            let EntryId { term, index } = server.streams[stream].last;
+            let id = match is_of_now && now > term {
+                true => EntryId { term: now, index: 0 },
+                false => EntryId { term, index: index + 1 },
+            };
+            server.push(stream, id, b"rubbish".to_vec());
+        });
     }
 
     /// Keeps so many entries of each stream from now on.

@@ -285,6 +285,8 @@ struct Faults {
     kills: bool,
     /// No node may end the connection that it had before.
     is_unfenced: bool,
+    /// Somebody else writes into the streams.
+    scribbles: bool,
 }
 
 struct World {
@@ -352,6 +354,13 @@ impl World {
                     self.begin();
                 }
                 7 => self.fill_for_a_while(),
+                8 if faults.scribbles => {
+                    self.is_disturbed(0);
+                    for _ in 0..=self.dice.below(3) {
+                        let is_of_now = self.dice.below(2) == 0;
+                        self.carrier.scribble(self.dice.below(3) as usize, is_of_now);
+                    }
+                }
                 _ => {}
             }
         }
@@ -638,7 +647,8 @@ fn seeds() -> Range<u64> {
     first..first + number("SEEDS").unwrap_or(50)
 }
 
-const NONE: Faults = Faults { loses: false, trims: false, kills: false, is_unfenced: false };
+const NONE: Faults =
+    Faults { loses: false, trims: false, kills: false, is_unfenced: false, scribbles: false };
 
 #[test]
 fn nothing_is_lost_and_nobody_is_told_that_it_is() {
@@ -676,8 +686,13 @@ fn what_arrives_late_is_got_by_all_nodes() {
 }
 
 #[test]
+fn what_others_write_there_is_left_out() {
+    run(seeds(), Faults { scribbles: true, ..NONE });
+}
+
+#[test]
 fn whatever_happens_all_nodes_go_on() {
-    run(seeds(), Faults { loses: true, trims: true, kills: true, ..NONE });
+    run(seeds(), Faults { loses: true, trims: true, kills: true, scribbles: true, ..NONE });
 }
 
 #[test]

@@ -36,8 +36,8 @@ use self::connect::Address;
 use self::connection::Connection;
 use self::last::{LastKeys, Trim, mark};
 use super::carrier::{
-    Appended, Appender, Carrier, CarrierError, EntryId, Known, LastEntries, Opened, READ_TIMEOUT,
-    Read, ReadEntries, Reader, Term, ToAppend, Top,
+    Appended, Appender, Carrier, CarrierError, EntryId, FIRST_TERM, Known, LAST_TERM, LastEntries,
+    Opened, READ_TIMEOUT, Read, ReadEntries, Reader, Term, ToAppend, Top,
 };
 use super::options::BackplaneOptions;
 use crate::app::tickets::TicketKey;
@@ -167,12 +167,13 @@ impl Carrier for Redis {
             None => true,
         };
         let (term, epoch) = known.term.unwrap_or_default();
-        let least = known.cursors.iter().map(|id| id.next_term());
+        // Its clock may be wrong.
+        let least = known.cursors.iter().map(|id| id.next_term()).fold(FIRST_TERM, u64::max);
         let mut begin = cmd("EVAL");
         begin.arg(BEGIN_TERM).arg(2 + self.keys.len());
         begin.arg(&self.terms_key).arg(&self.tickets_key).arg(&self.keys);
         begin.arg(&run).arg(format!("{:016x}", random_epoch()));
-        begin.arg(term).arg(format!("{epoch:016x}")).arg(least.max().unwrap_or_default());
+        begin.arg(term).arg(format!("{epoch:016x}")).arg(least).arg(LAST_TERM);
         begin.arg(LAYOUT).arg(text_of(&known.ticket_key));
         let (written, tops, ticket_key): (Vec<String>, Vec<(String, bool)>, String) =
             connection.ask(&begin).await?;
@@ -250,6 +251,10 @@ impl Reader for RedisReader {
         let answer = self.connection.ask::<Value>(&read).await?;
         let entries = entries(answer, &self.streams)
             .ok_or_else(|| failed("its answer isn't understood".to_owned()))?;
+        if let Some(Read { stream, id, .. }) = entries.iter().find(|entry| !entry.id.has_number()) {
+            let key = &self.keys[*stream];
+            return Err(failed(format!("`{key}` has an entry {id}, which has no number")));
+        }
         let mut of_streams = entries.chunk_by(|entry, next| entry.stream == next.stream);
         let are_all = of_streams.all(|entries| entries.len() < self.count);
         self.count = next_count(self.count, &entries, self.keys.len());

@@ -1,12 +1,13 @@
--- Begins a term, if the last one began in another server, a stream is gone, or a node
--- knows a term that isn't known here, and none has begun since. Returns the terms, the
--- last id of each stream and the key of tickets.
+-- Begins a term, if the last one began in another server, a stream is gone or has somebody
+-- else's entry of a later time, behind which nothing of that term can be, or a node knows
+-- a term that isn't known here, and none has begun since. Returns the terms, the last id
+-- of each stream and the key of tickets.
 --
 -- KEYS: the terms, the key of tickets, then the streams.
 -- ARGV: the run of this server, an epoch for a new term, the term and the epoch that the
--- node knows, the least term that its numbers allow, the layout, the key of the node's
--- tickets.
-local run, epoch, known_term, known_epoch, least, layout, ticket_key = unpack(ARGV)
+-- node knows, the least term that its numbers allow, the last one that has numbers, the
+-- layout, the key of the node's tickets.
+local run, epoch, known_term, known_epoch, least, most, layout, ticket_key = unpack(ARGV)
 local entries_per_term = 4096
 
 local written = redis.call('LRANGE', KEYS[1], 0, -1)
@@ -15,13 +16,21 @@ if last and last.layout ~= layout then
   return redis.error_reply('LAYOUT nodes of another version of pode use this name')
 end
 
+-- Returns the least term behind an entry.
+local function behind(id)
+  local term, index = string.match(id, '(%d+)-(%d+)')
+  return tonumber(term) + math.floor(tonumber(index) / entries_per_term) + 1
+end
+
+-- Why a key can't be used.
+local unusable
+
 -- Returns the last id of a stream, and whether an entry is kept there.
 local function top(key)
   local info = redis.pcall('XINFO', 'STREAM', key)
   if info.err then
     if not string.find(info.err, 'no such key', 1, true) then
-      -- Ends the script by the same error.
-      redis.call('XINFO', 'STREAM', key)
+      unusable = '`' .. key .. '`: ' .. info.err
     end
     return nil
   end
@@ -32,6 +41,9 @@ local function top(key)
     elseif info[i] == 'length' then
       length = info[i + 1]
     end
+  end
+  if behind(last) > tonumber(most) then
+    unusable = '`' .. key .. '` ends with ' .. last .. ', behind which there are no numbers; delete it'
   end
   return last, length > 0
 end
@@ -47,6 +59,13 @@ for key in pairs(last and last.heads or {}) do
     tops[key] = top(key)
     is_new = is_new or not tops[key]
   end
+end
+-- Nothing is written before that is clear.
+if unusable then
+  return redis.error_reply('STREAM ' .. unusable)
+end
+for _, head in pairs(tops) do
+  is_new = is_new or tonumber(string.match(head, '%d+')) > tonumber(last.term)
 end
 if known_term ~= '0' then
   -- A later term tells that node what is lost, too, but if there is another one of the
@@ -77,8 +96,10 @@ if is_new then
     term = math.max(term, tonumber(last.term) + 1)
   end
   for _, head in pairs(heads) do
-    local before, index = string.match(head, '(%d+)-(%d+)')
-    term = math.max(term, tonumber(before) + math.floor(tonumber(index) / entries_per_term) + 1)
+    term = math.max(term, behind(head))
+  end
+  if term > tonumber(most) then
+    return redis.error_reply('TERM its clock shows a year after 2094')
   end
   term = string.format('%.0f', term)
   for key, head in pairs(heads) do
