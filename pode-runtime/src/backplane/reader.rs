@@ -9,7 +9,7 @@ use pode_core::hub::Parcel;
 use super::carrier::{
     Carrier, CarrierError, EntryId, Opened, Read, ReadEntries, Reader, Term, Top,
 };
-use super::entry::{self, Found, Origin, Sealed};
+use super::entry::{self, Found, Origin, Sealed, Unsound};
 use super::node::{CUT_OFF, Node};
 use super::presence::HeardNodes;
 use super::retry::Retry;
@@ -53,6 +53,7 @@ impl<C: Carrier> NodeReader<C> {
             has_lasting,
             last: None,
             cursor: EntryId::default(),
+            missed_after: None,
             top,
             is_loaded: false,
             lost: Default::default(),
@@ -141,14 +142,14 @@ impl<C: Carrier> NodeReader<C> {
     /// Takes the next entry of a stream.
     async fn take(&mut self, index: usize, id: EntryId, body: &[u8]) -> Result<(), SendError> {
         let stream = &mut self.streams[index];
-        let before = stream.cursor;
-        if id <= before {
+        if id <= stream.cursor {
             return Ok(());
         }
-        stream.cursor = id;
+        let cursor = mem::replace(&mut stream.cursor, id);
+        let before = stream.missed_after.unwrap_or(cursor);
         if stream.channel.is_none() {
             let (is_loaded, top) = (stream.is_loaded, stream.top.id);
-            self.take_of_nodes(is_loaded, before, id, body);
+            self.take_of_nodes(index, before, id, body);
             return if !is_loaded && id >= top { self.begin(index).await } else { Ok(()) };
         }
         if !stream.is_loaded {
@@ -164,10 +165,11 @@ impl<C: Carrier> NodeReader<C> {
             return match entry::read_first_of_term(body) {
                 Ok((epoch, head)) => {
                     self.term = self.term.max(Some((id.term, epoch)));
+                    self.streams[index].missed_after = None;
                     self.begin_term(index, before, head, epoch, id).await
                 }
                 Err(unsound) => {
-                    rationed!(error, "the backplane begins a term in no known way: {unsound}");
+                    self.leave_out(index, before, id, &unsound);
                     Ok(())
                 }
             };
@@ -175,10 +177,11 @@ impl<C: Carrier> NodeReader<C> {
         let (origin, found) = match entry::read(body) {
             Ok(read) => read,
             Err(unsound) => {
-                rationed!(warn, "an entry of the backplane is left out: {unsound}");
+                self.leave_out(index, before, id, &unsound);
                 return Ok(());
             }
         };
+        self.streams[index].missed_after = None;
         if !id.is_next_to(before) {
             let announced = self.node.announced_from(index);
             self.streams[index].skip(before, id.number(), origin.epoch, announced).await?;
@@ -201,18 +204,30 @@ impl<C: Carrier> NodeReader<C> {
         }
     }
 
+    /// Passes over an entry of a channel's stream that can't be read.
+    fn leave_out(&mut self, index: usize, before: EntryId, id: EntryId, unsound: &Unsound) {
+        if self.streams[index].leave_out(before, id, unsound) {
+            self.node.probe(index);
+        }
+    }
+
     /// Takes the next entry of the stream of the nodes.
-    fn take_of_nodes(&mut self, is_loaded: bool, before: EntryId, id: EntryId, body: &[u8]) {
+    fn take_of_nodes(&mut self, index: usize, before: EntryId, id: EntryId, body: &[u8]) {
         let Node { id: this, ticks, claims, heard, .. } = &*self.node;
+        let stream = &mut self.streams[index];
+        let is_loaded = stream.is_loaded;
         if id.index == 1 {
-            ticks.begin_term(id.term);
-            if is_loaded {
-                claims.ask_again();
-            }
             match entry::read_first_of_term(body) {
-                Ok((epoch, _)) => self.term = self.term.max(Some((id.term, epoch))),
+                Ok((epoch, _)) => {
+                    stream.missed_after = None;
+                    ticks.begin_term(id.term);
+                    if is_loaded {
+                        claims.ask_again();
+                    }
+                    self.term = self.term.max(Some((id.term, epoch)));
+                }
                 Err(unsound) => {
-                    rationed!(error, "the backplane begins a term in no known way: {unsound}");
+                    stream.leave_out(before, id, &unsound);
                 }
             }
             return;
@@ -220,10 +235,11 @@ impl<C: Carrier> NodeReader<C> {
         let (origin, found) = match entry::read(body) {
             Ok(read) => read,
             Err(unsound) => {
-                rationed!(warn, "an entry of the backplane is left out: {unsound}");
+                stream.leave_out(before, id, &unsound);
                 return;
             }
         };
+        stream.missed_after = None;
         let Origin { node, serial, sent_ms, .. } = origin;
         if !id.is_next_to(before) {
             ticks.miss(sent_ms, before);

@@ -1,5 +1,8 @@
 //! A stream of the carrier, and what is in the channel and the log of this node of it.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -7,7 +10,8 @@ use pode_core::SendError;
 use pode_core::hub::{Channel, Kept, Log, Parcel};
 
 use super::carrier::{CarrierError, EntryId, LastEntries, Reader, Term, Top};
-use super::entry::{self, Found};
+use super::entry::{self, Found, Unsound};
+use crate::base::log::ration::rationed;
 use crate::base::seconds::seconds;
 use crate::push::engine::{Audience, Command, Envelope, Why};
 
@@ -20,6 +24,9 @@ pub(super) struct Stream {
     /// Those before the next entry, if not all that was there before was read.
     pub(super) last: Option<LastEntries>,
     pub(super) cursor: EntryId,
+    /// The entry before some that are no longer kept, while all behind these can't be read:
+    /// that is told with the next one that can.
+    pub(super) missed_after: Option<EntryId>,
     /// What there was at the start: up to there it goes into the log alone.
     pub(super) top: Top,
     pub(super) is_loaded: bool,
@@ -39,7 +46,7 @@ impl Stream {
     ) -> Result<(), CarrierError> {
         self.last = None;
         if let Some(channel) = self.channel.as_ref().filter(|_| self.has_lasting)
-            && let Some(unread) = unread_before(self.cursor, id, body)
+            && let Some(unread) = unread_before(self.missed_after.unwrap_or(self.cursor), id, body)
         {
             self.last = Some(reader.last(index, unread, bytes_of(channel)).await?);
         }
@@ -64,6 +71,22 @@ impl Stream {
             log.with(|log| last.replace_all(log, top.behind()));
         }
         Ok(())
+    }
+
+    /// Passes over an entry that can't be read: it is somebody else's, or of a later version.
+    /// Returns whether it is the first one behind some that are no longer kept.
+    pub(super) fn leave_out(&mut self, before: EntryId, id: EntryId, unsound: &Unsound) -> bool {
+        rationed!(warn, "an entry of the backplane is left out: {unsound}");
+        // A node's has an index from 1 on; others can have any id, before which nothing is.
+        if id.is_next_to(before) || id.index <= 1 || self.missed_after.is_some() {
+            return false;
+        }
+        self.missed_after = Some(before);
+        if let Some(channel) = &self.channel {
+            // As in `skip`, which comes later.
+            channel.doubt();
+        }
+        true
     }
 
     /// Takes an entry that was there before this node: nobody has been here to get it.
@@ -175,8 +198,10 @@ impl LastMessages {
 /// Returns the last entry between two that were read one after the other, if there was one.
 fn unread_before(read: EntryId, id: EntryId, body: &[u8]) -> Option<EntryId> {
     let before = match id.index {
+        // Somebody else's, before which nothing is.
+        0 => return None,
         1 => entry::read_first_of_term(body).ok()?.1,
-        index => EntryId { index: index.saturating_sub(1), ..id },
+        index => EntryId { index: index - 1, ..id },
     };
     (read < before).then_some(before)
 }

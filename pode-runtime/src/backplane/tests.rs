@@ -835,6 +835,23 @@ fn what_is_trimmed_before_it_is_back_does_not_go_again() {
     });
 }
 
+/// A node comes back to what isn't an entry of any.
+#[test]
+fn what_a_node_missed_is_told_behind_what_it_cannot_read() {
+    for seed in 0..10 {
+        in_world(seed, Faults { trims: true, ..NONE }, async |world| {
+            sleep(Duration::from_secs(5)).await;
+            let carrier = &world.lives[0].node.carrier;
+            carrier.be_deaf(true);
+            sleep(Duration::from_secs(5)).await;
+            carrier.trim(0);
+            (0..PATHS.len()).for_each(|path| carrier.scribble(path, false));
+            carrier.be_deaf(false);
+            world.heal().await;
+        });
+    }
+}
+
 #[test]
 fn a_node_that_begins_asks_who_is_there() {
     for seed in seeds().take(20) {
