@@ -96,6 +96,8 @@ struct Server {
     kept: Option<usize>,
     /// Whether it ends no connection for others.
     is_unfenced: bool,
+    /// Whether the one before goes on, for those who read there, when it starts anew.
+    is_forked: bool,
     ticket_key: Option<TicketKey>,
 }
 
@@ -141,6 +143,9 @@ impl Server {
     }
 
     fn read(&self, run: u64, after: &[EntryId], most: usize) -> Result<ReadEntries, CarrierError> {
+        if self.is_forked && self.run != run {
+            return Ok(ReadEntries { entries: Vec::new(), are_all: true });
+        }
         if self.is_away || self.run != run {
             return Err(cut());
         }
@@ -214,6 +219,7 @@ impl Memory {
             is_full: false,
             kept: None,
             is_unfenced: false,
+            is_forked: false,
             ticket_key: None,
         };
         Memory {
@@ -275,6 +281,12 @@ impl Memory {
             }
             server.killed = (0..=server.connections).collect();
         });
+    }
+
+    /// Another one takes over, and who reads isn't told.
+    pub(super) fn fork(&self) {
+        self.with(|server| server.is_forked = true);
+        self.restart(0);
     }
 
     /// Loses everything, and goes on.

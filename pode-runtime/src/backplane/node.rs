@@ -50,6 +50,8 @@ pub(crate) struct Node<C> {
     pub(super) trouble: watch::Sender<Option<(String, bool)>>,
     /// Notified when there is something of this node to append.
     pub(super) announced: Notify,
+    /// Notified when what there is can't be read where this node reads.
+    pub(super) is_elsewhere: Notify,
     pub(super) ticks: Ticks,
     /// What it has to say of who is present, in which stream.
     pub(super) presence_due: Mutex<BTreeMap<usize, PresenceDue>>,
@@ -112,6 +114,7 @@ impl<C: Carrier> Node<C> {
             probed: Mutex::default(),
             trouble: watch::Sender::new(None),
             announced: Notify::new(),
+            is_elsewhere: Notify::new(),
             ticks: Ticks::default(),
             presence_due: Mutex::default(),
             presence_is_due: Notify::new(),

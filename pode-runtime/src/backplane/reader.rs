@@ -99,7 +99,14 @@ impl<C: Carrier> NodeReader<C> {
         }
         loop {
             let cursors: Vec<_> = self.streams.iter().map(|stream| stream.cursor).collect();
-            let read = match reader.read(&cursors).await {
+            let read = tokio::select! {
+                read = reader.read(&cursors) => read,
+                () = self.node.is_elsewhere.notified() => Err(CarrierError {
+                    reason: "what was sent doesn't come".to_owned(),
+                    is_final: false,
+                }),
+            };
+            let read = match read {
                 Ok(read) => read,
                 Err(error) => return Ok(error),
             };

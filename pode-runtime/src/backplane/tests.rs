@@ -852,6 +852,18 @@ fn what_a_node_missed_is_told_behind_what_it_cannot_read() {
     }
 }
 
+/// Such as after a failover by a name of the network.
+#[test]
+fn who_reads_where_nothing_comes_any_more_reads_elsewhere() {
+    for seed in 0..3 {
+        in_world(seed, NONE, async |world| {
+            sleep(Duration::from_secs(5)).await;
+            world.carrier.fork();
+            world.heal().await;
+        });
+    }
+}
+
 #[test]
 fn a_node_that_begins_asks_who_is_there() {
     for seed in seeds().take(20) {

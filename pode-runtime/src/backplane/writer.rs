@@ -144,10 +144,14 @@ impl<C: Carrier> NodeWriter<C> {
                 self.node.ticks.claim_again();
                 Ok(appender)
             }
-            Err(_) => Err(CarrierError {
-                reason: "what it has can't be read".to_owned(),
-                is_final: false,
-            }),
+            Err(_) => {
+                // Such as a primary that was, and hasn't heard of it.
+                self.node.is_elsewhere.notify_one();
+                Err(CarrierError {
+                    reason: "what it has can't be read".to_owned(),
+                    is_final: false,
+                })
+            }
         }
     }
 
