@@ -782,6 +782,26 @@ fn who_comes_from_a_node_that_is_ahead_waits() {
     });
 }
 
+#[test]
+fn positions_that_nobody_gave_out_cost_few_beats() {
+    in_world(0, NONE, async |world| {
+        sleep(Duration::from_secs(5)).await;
+        let node = Arc::clone(&world.lives[0].node);
+        let channel = world.lives[0].channel(0).clone();
+        let before = node.catch_up.begin_beat();
+        let asking = async {
+            loop {
+                let nowhere = Position { epoch: 7, number: u64::MAX };
+                assert!(node.catch_up.reaches(&channel, nowhere).await);
+            }
+        };
+        assert!(timeout(Duration::from_secs(10), asking).await.is_err());
+        let beats = node.catch_up.begin_beat() - before;
+        assert!((100..=510).contains(&beats), "{beats}");
+        world.heal().await;
+    });
+}
+
 /// What others send while it loads isn't what it began with.
 #[test]
 fn who_comes_to_a_node_that_has_just_begun_waits() {

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use tokio::sync::oneshot;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until, timeout};
 
 use super::beats::BEAT;
 use super::carrier::{
@@ -37,6 +37,10 @@ const STALE_PAUSE: Duration = Duration::from_millis(10);
 
 /// After so many terms that took nothing, it isn't that others have begun.
 const MOST_IN_VAIN: u32 = 3;
+
+/// How long it takes at least from a beat to one that a client asks for: whoever makes
+/// positions up has few of them written, and read by all nodes.
+const ASKED_PAUSE: Duration = Duration::from_millis(20);
 
 /// How long to wait if the carrier has no room.
 const FULL_PAUSE: Duration = Duration::from_millis(200);
@@ -165,12 +169,16 @@ impl<C: Carrier> NodeWriter<C> {
         let mut beats = interval(BEAT);
         beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (mut batch, mut is_beat, mut full) = (Vec::new(), false, Trouble::default());
+        let mut asked_from = Instant::now();
         loop {
             is_beat |= beats.tick().now_or_never().is_some();
-            is_beat |= self.node.catch_up.asked().now_or_never().is_some();
+            if asked_from <= Instant::now() {
+                is_beat |= self.node.catch_up.asked().now_or_never().is_some();
+            }
             if batch.is_empty() {
                 if is_beat {
                     self.ask_for_time(appender).await?;
+                    asked_from = Instant::now() + ASKED_PAUSE;
                 }
                 batch = self.next_batch(mem::take(&mut is_beat));
             }
@@ -178,7 +186,7 @@ impl<C: Carrier> NodeWriter<C> {
                 tokio::select! {
                     () = self.node.signals.hub().noticed() => {}
                     () = self.node.announced.notified() => {}
-                    () = self.node.catch_up.asked() => is_beat = true,
+                    () = self.is_asked(asked_from) => is_beat = true,
                     () = self.node.claims.due() => {}
                     _ = beats.tick() => is_beat = true,
                 }
@@ -211,6 +219,12 @@ impl<C: Carrier> NodeWriter<C> {
                 }
             }
         }
+    }
+
+    /// Waits until a client asks for a beat, from that moment on. Cancel safe.
+    async fn is_asked(&self, from: Instant) {
+        sleep_until(from).await;
+        self.node.catch_up.asked().await;
     }
 
     /// Returns the last entry that was read of the stream of a batch's last one.
