@@ -189,7 +189,7 @@ impl Server {
             same.map_or(last > term && last >= least, |same| same.term.epoch == epoch)
         };
         let is_same = self.terms.last().is_some_and(|last| last.run == self.run)
-            && self.streams.iter().all(|stream| stream.exists && stream.last.term <= last)
+            && self.streams.iter().all(|stream| stream.exists && stream.last.term == last)
             && known.term.is_none_or(is_known);
         if is_same {
             return;

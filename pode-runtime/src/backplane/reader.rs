@@ -54,6 +54,7 @@ impl<C: Carrier> NodeReader<C> {
             last: None,
             cursor: EntryId::default(),
             missed_after: None,
+            spoiled: None,
             top,
             is_loaded: false,
             lost: Default::default(),
@@ -159,14 +160,21 @@ impl<C: Carrier> NodeReader<C> {
             self.take_of_nodes(index, before, id, body);
             return if !is_loaded && id >= top { self.begin(index).await } else { Ok(()) };
         }
+        let is_spoiled = stream.is_spoiled(before, id, body);
         if !stream.is_loaded {
             let is_later = self.terms.last().is_some_and(|last| id.term > last.term);
             if !is_later {
-                stream.load(before, id, body);
+                if !is_spoiled {
+                    stream.missed_after = None;
+                    stream.load(before, id, body);
+                }
                 return if id >= stream.top.id { self.begin(index).await } else { Ok(()) };
             }
             // A term has begun since: what there was to load may be lost.
             self.begin(index).await?;
+        }
+        if is_spoiled {
+            return Ok(());
         }
         if id.index == 1 {
             return match entry::read_first_of_term(body) {

@@ -27,6 +27,8 @@ pub(super) struct Stream {
     /// The entry before some that are no longer kept, while all behind these can't be read:
     /// that is told with the next one that can.
     pub(super) missed_after: Option<EntryId>,
+    /// The term whose beginning is lost, so that its numbers come twice.
+    pub(super) spoiled: Option<u64>,
     /// What there was at the start: up to there it goes into the log alone.
     pub(super) top: Top,
     pub(super) is_loaded: bool,
@@ -87,6 +89,19 @@ impl Stream {
             channel.doubt();
         }
         true
+    }
+
+    /// Whether an entry is of a term whose numbers come twice, so that it counts no more:
+    /// somebody deleted the stream and wrote to it, and a node hadn't noticed yet.
+    pub(super) fn is_spoiled(&mut self, before: EntryId, id: EntryId, body: &[u8]) -> bool {
+        if id.index == 0 && entry::read(body).is_ok() {
+            self.spoiled = Some(id.term);
+        }
+        let is_spoiled = self.spoiled == Some(id.term);
+        if is_spoiled {
+            self.missed_after = Some(before);
+        }
+        is_spoiled
     }
 
     /// Takes an entry that was there before this node: nobody has been here to get it.

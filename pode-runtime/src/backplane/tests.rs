@@ -855,6 +855,25 @@ fn what_is_trimmed_before_it_is_back_does_not_go_again() {
     });
 }
 
+/// Then a node that begins doesn't take numbers for good that come twice.
+#[test]
+fn who_deletes_a_stream_and_writes_to_it_has_no_number_come_twice() {
+    for seed in 0..20 {
+        in_world(seed, Faults { loses: true, kills: true, ..NONE }, async |world| {
+            sleep(Duration::from_secs(5)).await;
+            for path in 0..PATHS.len() {
+                world.carrier.evict(path);
+                world.carrier.scribble(path, false);
+            }
+            for _ in 0..3 {
+                sleep(Duration::from_millis(500)).await;
+                world.begin();
+            }
+            world.heal().await;
+        });
+    }
+}
+
 /// A node comes back to what isn't an entry of any.
 #[test]
 fn what_a_node_missed_is_told_behind_what_it_cannot_read() {

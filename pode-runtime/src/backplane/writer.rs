@@ -196,7 +196,12 @@ impl<C: Carrier> NodeWriter<C> {
             let before = self.read_before(&batch);
             match appender.append(term, &batch).await? {
                 // Where all was lost, another node may have begun anew with an earlier term.
-                Appended::All(id) if id.index == 0 || Some(id) <= before => return Ok(()),
+                // Or somebody else has, with a stream: then numbers of this term come twice,
+                // and it isn't to go on.
+                Appended::All(id) if id.index == 0 || Some(id) <= before => {
+                    self.term = Some((term, u64::MAX));
+                    return Ok(());
+                }
                 Appended::All(_) => {
                     batch.clear();
                     if !mem::replace(&mut self.has_appended, true) {

@@ -1,7 +1,7 @@
--- Begins a term, if the last one began in another server, a stream is gone or has somebody
--- else's entry of a later time, behind which nothing of that term can be, or a node knows
--- a term that isn't known here, and none has begun since. Returns the terms, the last id
--- of each stream and the key of tickets.
+-- Begins a term, if the last one began in another server, a stream is gone or ends with what
+-- is of another time, as nothing of that term is; or if a node knows a term that isn't known
+-- here, and none has begun since. Returns the terms, the last id of each stream and the key
+-- of tickets.
 --
 -- KEYS: the terms, the key of tickets, then the streams.
 -- ARGV: the run of this server, an epoch for a new term, the term and the epoch that the
@@ -65,7 +65,7 @@ if unusable then
   return redis.error_reply('STREAM ' .. unusable)
 end
 for _, head in pairs(tops) do
-  is_new = is_new or tonumber(string.match(head, '%d+')) > tonumber(last.term)
+  is_new = is_new or string.match(head, '%d+') ~= last.term
 end
 if known_term ~= '0' then
   -- A later term tells that node what is lost, too, but if there is another one of the

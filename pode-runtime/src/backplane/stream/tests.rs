@@ -37,6 +37,7 @@ fn is_whole(entries: &[(EntryId, &[u8])]) -> bool {
         last: None,
         cursor: EntryId::default(),
         missed_after: None,
+        spoiled: None,
         top: Top { id: id(100), is_kept: true },
         is_loaded: false,
         lost: Default::default(),
