@@ -40,12 +40,13 @@ pub mod server_words {
 
 /// The words that the values of a signal's options may use.
 pub mod signal_words {
+    pub use pode_runtime::EventStreams::{Off, On};
     pub use pode_runtime::OnLag::{Disconnect, Latest, Skip};
     pub use pode_runtime::Origins::{AnyPage, OwnPages};
     pub use pode_runtime::Rebroadcast::{Anyone, OwnGroups};
     pub use pode_runtime::Replay::{All, Last, Messages, OnlyNew};
     pub type __Options = pode_runtime::SignalOptions;
-    pub use pode_runtime::{OnLag, Origins, Rebroadcast, Replay, pages_of};
+    pub use pode_runtime::{EventStreams, OnLag, Origins, Rebroadcast, Replay, pages_of};
 }
 
 /// The words that the values of a route's options may use.

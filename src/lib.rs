@@ -352,10 +352,10 @@ pub use pode_runtime::signals::{self, Signals};
 pub use pode_runtime::{BackplaneName, BackplaneOptions, BackplaneStart};
 pub use pode_runtime::{
     BoundEndpoint, Bytes, CertificateError, ClientIds, Clients, Cookie, DeclaredLimits,
-    DisconnectReason, EndedError, EndpointOptions, Error, EventError, FiresOn, FromMessage,
-    HandOver, Hosts, InvokeError, Limits, LogWriter, OnLag, Origins, PublicOptions, RawMessage,
-    Rebroadcast, Replay, Result, RouteOptions, RunningServer, Secret, Server, ServerOptions,
-    Service, SignalOptions, StartError, TimerOptions, TrustedProxies, forwarded_by,
+    DisconnectReason, EndedError, EndpointOptions, Error, EventError, EventStreams, FiresOn,
+    FromMessage, HandOver, Hosts, InvokeError, Limits, LogWriter, OnLag, Origins, PublicOptions,
+    RawMessage, Rebroadcast, Replay, Result, RouteOptions, RunningServer, Secret, Server,
+    ServerOptions, Service, SignalOptions, StartError, TimerOptions, TrustedProxies, forwarded_by,
     log_to_terminal, log_writer, pages_of, print_panic, secret_from_env, signed_by,
 };
 #[cfg(any(feature = "redis", feature = "upstream"))]

@@ -71,7 +71,7 @@ pub use server::options::{EndpointOptions, ServerOptions};
 pub use server::restart::HandOver;
 pub use server::running::{BoundEndpoint, RunningServer};
 pub use server::start::Server;
-pub use signal::options::SignalOptions;
+pub use signal::options::{EventStreams, SignalOptions};
 pub use signal::{FromMessage, Rebroadcast};
 pub use web::argument::{form, json, path, query};
 pub use web::route::RouteOptions;

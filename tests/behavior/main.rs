@@ -23,6 +23,7 @@ mod crowd;
 mod embed;
 mod endpoint;
 mod endurance;
+mod event_stream;
 mod exchange;
 mod family;
 mod fault;

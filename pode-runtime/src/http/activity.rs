@@ -10,14 +10,16 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
+use bytes::Bytes;
 use futures_util::TryFutureExt;
 use http::{Request, Response, Version};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 
 use crate::http::handshake::is_upgrade;
 use crate::http::linger::drain;
 use crate::net::connection_limit::ConnectionPermit;
+use crate::net::upgraded::{Stream, UpgradedConnection};
 
 /// The activity of one connection. Shared by reference.
 #[derive(Debug, Default)]
@@ -47,6 +49,25 @@ pub(crate) struct Activity {
     stops: AtomicBool,
     /// Counts the connection, until nothing of it is left.
     permit: Mutex<Option<ConnectionPermit>>,
+    /// Whether the connection is to leave HTTP, or has left it.
+    departs: AtomicBool,
+    departure: Mutex<Option<Departure>>,
+}
+
+/// How a connection of HTTP/1 leaves HTTP in the middle of its response.
+#[derive(Debug)]
+pub(crate) struct Departure {
+    /// What its client is to get first: the head of the response.
+    pub(crate) owed: Bytes,
+    pub(crate) to: oneshot::Sender<UpgradedConnection>,
+}
+
+impl Departure {
+    pub(crate) fn leave(self, stream: Stream, permit: Option<ConnectionPermit>) {
+        let Departure { owed, to } = self;
+        // Whoever waited for it may have gone; then it is dropped.
+        let _ = to.send(UpgradedConnection { stream, read: Bytes::new(), owed, permit });
+    }
 }
 
 impl Activity {
@@ -62,6 +83,29 @@ impl Activity {
     pub(crate) fn take_permit(&self) -> Option<ConnectionPermit> {
         // No code panics while it holds the lock.
         self.permit.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Has the connection leave HTTP as soon as nothing is owed to earlier requests.
+    pub(crate) fn depart(&self, departure: Departure) {
+        *self.departure.lock().unwrap_or_else(PoisonError::into_inner) = Some(departure);
+        self.departs.store(true, Ordering::Release);
+    }
+
+    /// Takes how the connection is to leave HTTP, if it is.
+    pub(crate) fn departs(&self) -> Option<Departure> {
+        self.departs.load(Ordering::Acquire).then_some(())?;
+        self.departure.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Waits until the connection has left HTTP: only in the task that polls it, and behind
+    /// it, since nothing wakes it.
+    pub(crate) async fn departed(&self) {
+        poll_fn(|_| {
+            let has_left = self.departs.load(Ordering::Acquire)
+                && self.departure.lock().unwrap_or_else(PoisonError::into_inner).is_none();
+            if has_left { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
     }
 
     /// Returns whether a request waits for the server.
@@ -322,7 +366,6 @@ mod tests {
     use http_body_util::{BodyExt, Full, StreamBody};
 
     use super::*;
-    use bytes::Bytes;
 
     #[tokio::test]
     async fn it_is_the_clients_turn_when_it_was_given_something() {

@@ -1,6 +1,7 @@
 //! HTTP/1, whose requests come one after the other.
 
 use std::convert::Infallible;
+use std::future::pending;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +18,7 @@ use warp::reply::Response;
 
 use crate::base::limits::Limits;
 use crate::http::activity::{Activity, RequestBody, tracked};
+use crate::http::event_stream;
 use crate::http::timeout_stream::{TimeoutStream, Transport};
 use crate::net::connection_limit::ConnectionPermit;
 use crate::net::shutdown::LastRequest;
@@ -46,11 +48,17 @@ where
     let service = service_fn(move |request| {
         // hyper would add it only from the next poll on, when this may be answered.
         let is_last = told.is_told();
-        tracked(&service, request, &its_activity).map_ok(move |mut response| {
+        let activity = Arc::clone(&its_activity);
+        tracked(&service, request, &its_activity).and_then(async move |mut response| {
+            if let Some(leaving) = event_stream::Leaving::of(&mut response) {
+                leaving.depart(&response, &activity);
+                // hyper is dropped when the connection has left it.
+                return pending().await;
+            }
             if is_last && response.status() != StatusCode::SWITCHING_PROTOCOLS {
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
-            response
+            Ok(response)
         })
     });
     let mut builder = http1::Builder::new();
@@ -70,6 +78,7 @@ where
         // every client accepts as an upgrade.
         activity.no_handshake().await;
     });
+    let mut departed = pin!(activity.departed());
     let mut is_ending = false;
     // First the connection, so that bytes that have arrived are read: hyper
     // ends a connection from which nothing was read.
@@ -77,6 +86,7 @@ where
         tokio::select! {
             biased;
             result = connection.as_mut() => return result,
+            () = departed.as_mut() => return Ok(()),
             () = last.as_mut(), if !is_ending => {
                 is_ending = true;
                 activity.stop();

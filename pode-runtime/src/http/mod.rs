@@ -8,7 +8,7 @@
 //! `request_smuggling` refuses ambiguous requests. `exchange` evens out the
 //! versions; `header`, `range`, `decode` (with `flattened`) and `response` read and
 //! write. `handshake/` is that of WebSockets, `upgraded` what is left of the
-//! connection afterwards. `hosts` says by which hosts a server is reached,
+//! connection afterwards, and `event_stream` begins a response that goes on without HTTP. `hosts` says by which hosts a server is reached,
 //! `forwarded` for whom a proxy sends, `origin` whose pages may connect and send,
 //! `content_security_policy` which scripts a page runs.
 
@@ -16,6 +16,7 @@ pub(crate) mod activity;
 pub(crate) mod body_timeout;
 pub(crate) mod content_security_policy;
 pub(crate) mod decode;
+pub(crate) mod event_stream;
 pub(crate) mod exchange;
 mod flattened;
 pub(crate) mod forwarded;

@@ -23,6 +23,7 @@ use crate::http::linger::{LINGER, LINGER_BYTES};
 use crate::http::min_throughput::MinThroughput;
 use crate::net::connection_limit::ConnectionPermit;
 use crate::net::tls::config::{TlsStream, tcp_stream};
+use crate::net::upgraded::Stream;
 
 /// How long a head may take when the server stops.
 const STOP_HEAD_TIMEOUT: Duration = Duration::from_secs(1);
@@ -36,9 +37,16 @@ pub(crate) trait Transport: AsyncRead + AsyncWrite + Send + Unpin + 'static {
     /// Whether the system knows that the client has ended its side, or reset the
     /// connection, however much of what it sent is unread.
     fn has_ended(&self) -> bool;
+
+    /// Returns it as a connection that leaves HTTP.
+    fn into_stream(self) -> Stream;
 }
 
 impl Transport for TcpStream {
+    fn into_stream(self) -> Stream {
+        Stream::Tcp(self)
+    }
+
     fn reset(&self) {
         let _ = socket2::SockRef::from(self).set_linger(Some(Duration::ZERO));
     }
@@ -50,6 +58,10 @@ impl Transport for TcpStream {
 }
 
 impl Transport for TlsStream {
+    fn into_stream(self) -> Stream {
+        Stream::Tls(Box::new(self))
+    }
+
     fn reset(&self) {
         tcp_stream(self).reset();
     }
@@ -61,6 +73,10 @@ impl Transport for TlsStream {
 
 #[cfg(test)]
 impl Transport for tokio::io::DuplexStream {
+    fn into_stream(self) -> Stream {
+        Stream::Other(Box::new(self))
+    }
+
     fn reset(&self) {}
 
     fn has_ended(&self) -> bool {
@@ -71,7 +87,8 @@ impl Transport for tokio::io::DuplexStream {
 /// A stream whose client has time limits.
 #[derive(Debug)]
 pub(crate) struct TimeoutStream<S> {
-    stream: S,
+    /// Absent once the connection has left HTTP: hyper has reached its end.
+    stream: Option<S>,
     activity: Arc<Activity>,
     /// Absent if heads can't be told from other bytes, as in HTTP/2.
     reading: Option<ReadTimeout>,
@@ -118,7 +135,7 @@ impl<S> TimeoutStream<S> {
     /// Limits a stream that carries HTTP/2.
     pub(crate) fn http_2(stream: S, activity: &Arc<Activity>, limits: &Limits) -> TimeoutStream<S> {
         TimeoutStream {
-            stream,
+            stream: Some(stream),
             activity: Arc::clone(activity),
             reading: None,
             writing: MinThroughput::new(limits.write_timeout, limits.min_bytes_per_second),
@@ -133,8 +150,9 @@ impl<S> TimeoutStream<S> {
         self.half_close.poll_over(context)
     }
 
-    /// Returns the stream, from now on without limits, and its permit.
-    pub(crate) fn into_parts(self) -> (S, Option<ConnectionPermit>) {
+    /// Returns the stream, from now on without limits, and its permit; none if the
+    /// connection has left HTTP already.
+    pub(crate) fn into_parts(self) -> (Option<S>, Option<ConnectionPermit>) {
         (self.stream, self.activity.take_permit())
     }
 }
@@ -201,7 +219,9 @@ impl<S: Transport> TimeoutStream<S> {
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
             Poll::Pending => {
                 ready!(self.writing.poll_late(context));
-                self.stream.reset();
+                if let Some(stream) = &self.stream {
+                    stream.reset();
+                }
                 let text = "the client takes too long to read (`write_timeout`)";
                 Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, text)))
             }
@@ -213,7 +233,8 @@ impl<S: Transport> TimeoutStream<S> {
         let mut bytes = [0; 4096];
         loop {
             let mut buffer = ReadBuf::new(&mut bytes);
-            let polled = Pin::new(&mut self.stream).poll_read(context, &mut buffer);
+            let Some(stream) = &mut self.stream else { return Poll::Ready(()) };
+            let polled = Pin::new(stream).poll_read(context, &mut buffer);
             let read = buffer.filled().len();
             match polled {
                 // If the client sends nothing, the answer can't get lost. In
@@ -251,7 +272,8 @@ impl<S: Transport> AsyncRead for TimeoutStream<S> {
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let filled = buffer.filled().len();
-        let polled = Pin::new(&mut this.stream).poll_read(context, buffer);
+        let Some(stream) = &mut this.stream else { return Poll::Ready(Ok(())) };
+        let polled = Pin::new(stream).poll_read(context, buffer);
         let Some(reading) = &mut this.reading else { return polled };
         if polled.is_pending() {
             let is_written = !this.writing.is_waiting();
@@ -280,7 +302,8 @@ impl<S: Transport> AsyncWrite for TimeoutStream<S> {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        let polled = Pin::new(&mut this.stream).poll_write(context, bytes);
+        let Some(stream) = &mut this.stream else { return Poll::Ready(Ok(0)) };
+        let polled = Pin::new(stream).poll_write(context, bytes);
         this.limit_writing(context, polled, |written| *written)
     }
 
@@ -290,16 +313,23 @@ impl<S: Transport> AsyncWrite for TimeoutStream<S> {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        let polled = Pin::new(&mut this.stream).poll_write_vectored(context, slices);
+        let Some(stream) = &mut this.stream else { return Poll::Ready(Ok(0)) };
+        let polled = Pin::new(stream).poll_write_vectored(context, slices);
         this.limit_writing(context, polled, |written| *written)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        self.stream.as_ref().is_some_and(AsyncWrite::is_write_vectored)
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        // hyper flushes only what is written: so nothing is owed to an earlier request.
+        if let Some(departure) = this.activity.departs()
+            && let Some(stream) = this.stream.take()
+        {
+            departure.leave(stream.into_stream(), this.activity.take_permit());
+        }
         if this.activity.in_progress() == 0 {
             // hyper doesn't read again by itself at the end of the answer.
             if this.half_close.forget() {
@@ -307,20 +337,22 @@ impl<S: Transport> AsyncWrite for TimeoutStream<S> {
                 context.waker().wake_by_ref();
             }
         } else if (this.half_close.is_noticed()
-            || this.activity.takes_look() && this.stream.has_ended())
+            || this.activity.takes_look() && this.stream.as_ref().is_some_and(Transport::has_ended))
             && this.poll_half_close(context).is_ready()
         {
             let text = "the client has gone";
             return Poll::Ready(Err(io::Error::new(io::ErrorKind::ConnectionAborted, text)));
         }
-        let polled = Pin::new(&mut this.stream).poll_flush(context);
+        let Some(stream) = &mut this.stream else { return Poll::Ready(Ok(())) };
+        let polled = Pin::new(stream).poll_flush(context);
         this.limit_writing(context, polled, |()| 0)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         if this.lingering.is_none() {
-            let polled = Pin::new(&mut this.stream).poll_shutdown(context);
+            let Some(stream) = &mut this.stream else { return Poll::Ready(Ok(())) };
+            let polled = Pin::new(stream).poll_shutdown(context);
             ready!(this.limit_writing(context, polled, |()| 0))?;
         }
         ready!(this.poll_linger(context));

@@ -16,7 +16,8 @@ use crate::net::upgraded::{Stream, UpgradedConnection};
 pub(crate) fn detach(upgraded: Upgraded) -> UpgradedConnection {
     let upgraded = match downcast::<TcpStream>(upgraded) {
         Ok((stream, read, permit)) => {
-            return UpgradedConnection { stream: Stream::Tcp(stream), read, permit };
+            let (stream, owed) = (Stream::Tcp(stream), Bytes::new());
+            return UpgradedConnection { stream, read, owed, permit };
         }
         Err(upgraded) => upgraded,
     };
@@ -24,7 +25,7 @@ pub(crate) fn detach(upgraded: Upgraded) -> UpgradedConnection {
         Ok((stream, read, permit)) => (Stream::Tls(Box::new(stream)), read, permit),
         Err(upgraded) => (Stream::Other(Box::new(TokioIo::new(upgraded))), Bytes::new(), None),
     };
-    UpgradedConnection { stream, read, permit }
+    UpgradedConnection { stream, read, owed: Bytes::new(), permit }
 }
 
 /// Checks whether the stream is of this type, either of our own server, or of a
@@ -35,6 +36,7 @@ fn downcast<S: Transport>(
     let upgraded = match upgraded.downcast::<TokioIo<TimeoutStream<S>>>() {
         Ok(Parts { io, read_buf, .. }) => {
             let (stream, permit) = io.into_inner().into_parts();
+            let stream = stream.expect("whoever leaves for an event stream isn't upgraded");
             return Ok((stream, released(read_buf), permit));
         }
         Err(upgraded) => upgraded,

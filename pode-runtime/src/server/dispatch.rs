@@ -5,7 +5,7 @@
 //! declarations, not from the ranking of warp's rejections.
 //!
 //! Where several could answer, the order is: a signal (if the request is a
-//! WebSocket upgrade), a route, a mounted filter, a public file.
+//! WebSocket upgrade, or asks for an event stream), a route, a mounted filter, a public file.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
@@ -13,7 +13,7 @@ use std::error::Error;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use http::header::{ACCEPT, ALLOW, CONNECTION, HeaderValue, UPGRADE};
+use http::header::{ACCEPT, ALLOW, CONNECTION, HeaderValue, UPGRADE, VARY};
 use http::{HeaderMap, Request, StatusCode};
 use hyper::body::Body;
 use pode_core::route_table::Found;
@@ -38,7 +38,7 @@ use crate::http::body_timeout::TimedBody;
 use crate::http::exchange::{ResponseRules, normalize};
 use crate::http::origin::OriginPolicy;
 use crate::http::response::{Sentence, WholeResponse, internal_error, sentence};
-use crate::http::{handshake, header};
+use crate::http::{event_stream, handshake, header};
 use crate::push::engine::Engine;
 use crate::signal::{Handshake, SignalRoute};
 use crate::web::route::{RouteFilter, RoutedRequest};
@@ -47,6 +47,10 @@ use crate::web::route::{RouteFilter, RoutedRequest};
 pub(crate) struct Dispatch {
     /// Finds the filter of each signal that is served here.
     signals: RouteTable,
+    /// The filters of those that have event streams.
+    event_streams: BTreeSet<usize>,
+    /// The filters of routes at the paths of these.
+    beside_event_streams: BTreeSet<usize>,
     routes: RouteTable,
     /// The data of each route, by the index of its filter.
     info: Vec<RouteInfo>,
@@ -108,9 +112,17 @@ impl Dispatch {
         // Routes come first, so that the table's indices are those of the
         // filters.
         let (mut filters, info): (Vec<_>, Vec<_>) = served.routes.into_iter().unzip();
-        let mut signals = RouteTable::default();
+        let (mut signals, mut event_streams) = (RouteTable::default(), BTreeSet::new());
+        let mut beside_event_streams = BTreeSet::new();
         for signal in served.signals {
             signals.insert(Method::Get, &signal.path, filters.len());
+            if signal.has_event_streams() {
+                event_streams.insert(filters.len());
+                let beside = served.table.find(Some(Method::Get), &signal.path.to_string());
+                if let Found::Route { index, .. } = beside {
+                    beside_event_streams.insert(index);
+                }
+            }
             filters.push(signal.into_filter());
         }
         let mut mounts = Vec::new();
@@ -122,6 +134,8 @@ impl Dispatch {
         filters.push(leftover_filter(served.publics));
         Dispatch {
             signals,
+            event_streams,
+            beside_event_streams,
             routes: served.table,
             info,
             limits: served.limits,
@@ -163,7 +177,10 @@ impl Dispatch {
             let Ok(response) = answered
                 .await
                 .unwrap_or_else(|panic| Ok(internal_error(&panicked(&panic)).into_response()));
-            let response = rules.answered(response);
+            let mut response = rules.answered(response);
+            if dispatch.beside_event_streams.contains(&index) {
+                response.headers_mut().append(VARY, HeaderValue::from_static("Accept"));
+            }
             let response = if wants_page { dispatch.with_error_page(response) } else { response };
             let response = rules.fit(response);
             if let Some((line, connection)) = line {
@@ -225,8 +242,11 @@ impl Dispatch {
     ) -> (usize, &Limits) {
         let path = request.uri().path();
         let signal = || self.signals.find(Some(Method::Get), path);
-        if handshake::is_upgrade(request.headers())
+        let is_upgrade = handshake::is_upgrade(request.headers());
+        let is_event_stream = event_stream::is_asked(request.method(), request.headers());
+        if (is_upgrade || is_event_stream)
             && let Found::Route { index, parameters: values } = signal()
+            && (is_upgrade || self.event_streams.contains(&index))
         {
             let handshake = Handshake {
                 version: request.version(),
@@ -248,7 +268,7 @@ impl Dispatch {
             // A mounted filter reads the request by itself.
             return (index, &self.limits);
         }
-        if handshake::is_upgrade(request.headers()) {
+        if is_upgrade {
             rationed!(info, "no signal has this path at this endpoint, so no WebSocket opens");
         }
         let is_read = matches!(method, Some(Method::Get | Method::Head));

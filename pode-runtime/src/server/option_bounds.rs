@@ -99,7 +99,7 @@ bounded!(
     but not {
         // The hub limits it.
         capacity_messages,
-        on_lag, origins, max_message_bytes, max_frame_bytes, messages_per_second, max_clients,
+        event_streams, on_lag, origins, max_message_bytes, max_frame_bytes, messages_per_second, max_clients,
         max_clients_per_address, rebroadcast, history_messages, history_bytes, replay, presence
     }
     first |options| {

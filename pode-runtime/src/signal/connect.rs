@@ -2,12 +2,13 @@
 //! with which id.
 
 use std::sync::{Arc, Mutex};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use http::header::HeaderValue;
-use http::{HeaderName, Response, StatusCode, Version};
+use http::{HeaderMap, HeaderName, Response, StatusCode, Version};
 use hyper::upgrade::OnUpgrade;
 use percent_encoding::percent_decode_str;
 use pode_core::frame::{Close, MAX_REASON_BYTES};
@@ -31,6 +32,7 @@ use crate::base::log::ration::rationed;
 use crate::base::one_line::OneLine;
 use crate::base::outcome::{Failed, caught};
 use crate::http::activity::Activity;
+use crate::http::event_stream;
 use crate::http::handshake::{AcceptedHandshake, HandshakeError, accept};
 use crate::http::origin::OriginPolicy;
 use crate::http::response::{Sentence, sentence};
@@ -42,7 +44,7 @@ use crate::push::engine::{
     V1_PROTOCOL,
 };
 use crate::push::session::Session;
-use crate::signal::options::SignalOptions;
+use crate::signal::options::{EventStreams, SignalOptions};
 use crate::signal::session::ClientSession;
 
 /// The route to a signal, at one of the server's addresses.
@@ -76,6 +78,13 @@ const GROUP: HeaderName = HeaderName::from_static("x-pode-signal-group");
 /// The header that tells a client its position, if its signal keeps messages.
 const POSITION: HeaderName = HeaderName::from_static("x-pode-signal-position");
 
+/// The header with the ticket of a client that wants an event stream.
+const TICKET: HeaderName = HeaderName::from_static("x-pode-ticket");
+
+/// The header with which a browser comes back to an event stream (HTML Standard, section
+/// 9.2.4).
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+
 /// What a client offers as a subprotocol begins with this, if it is a ticket.
 const TICKET_PREFIX: &str = "pode.ticket.";
 
@@ -94,18 +103,23 @@ impl SignalRoute {
         SignalRoute { path, names, signal, origins }
     }
 
+    /// Whether it is heard by event streams, too.
+    pub(crate) fn has_event_streams(&self) -> bool {
+        self.signal.is_json && self.signal.options.event_streams == EventStreams::On
+    }
+
     /// Makes the filter that turns a request into a client of the signal, if it
     /// is accepted.
     ///
     /// It never rejects: a refusal is a response, too. Each request carries its
-    /// [`Handshake`] in its extensions.
+    /// [`Handshake`] in its extensions, and asks for a WebSocket or an event stream.
     pub(crate) fn into_filter(self) -> BoxedFilter<(warp::reply::Response,)> {
         let route = Arc::new(self);
         warp::ext::get::<Handshake>()
             .and(warp::ext::optional::<OnUpgrade>())
             .then(move |handshake, upgrade| {
                 let route = Arc::clone(&route);
-                async move { route.answer(handshake, upgrade).await.into_response() }
+                async move { route.answer(handshake, upgrade).await }
             })
             .boxed()
     }
@@ -117,16 +131,16 @@ impl SignalRoute {
         self: Arc<Self>,
         handshake: Handshake,
         upgrade: Option<OnUpgrade>,
-    ) -> Response<Bytes> {
-        let (accepted, upgrade) = match self.check(&handshake, upgrade) {
-            Ok(accepted) => accepted,
-            Err(error) => return error.response(),
+    ) -> warp::reply::Response {
+        let entrance = match self.check(&handshake, upgrade) {
+            Ok(entrance) => entrance,
+            Err(error) => return error.response().into_response(),
         };
         if self.signal.handlers.connect.is_none() {
-            return self.let_in_or_refuse(handshake, accepted, upgrade).await;
+            return self.let_in_or_refuse(handshake, entrance).await;
         }
         let (context, connection) = (Arc::clone(&handshake.context), handshake.connection.clone());
-        let answered = async move { self.let_in_or_refuse(handshake, accepted, upgrade).await };
+        let answered = async move { self.let_in_or_refuse(handshake, entrance).await };
         Uncancelled::new(answered.boxed(), context, connection).await
     }
 
@@ -135,47 +149,69 @@ impl SignalRoute {
         &self,
         handshake: &Handshake,
         upgrade: Option<OnUpgrade>,
-    ) -> Result<(AcceptedHandshake, OnUpgrade), HandshakeError> {
+    ) -> Result<Entrance, HandshakeError> {
+        let Handshake { version, connection, .. } = handshake;
         let RequestHead { method, headers, forwarded, .. } = &handshake.head;
-        let accepted = accept(method, handshake.version, headers)?;
+        let is_event_stream = event_stream::is_asked(method, headers);
+        let accepted = (!is_event_stream).then(|| accept(method, *version, headers)).transpose()?;
         if !self.origins.admits(headers, forwarded.as_ref()) {
             return Err(HandshakeError::Origin);
         }
-        // Embedded in another warp server, the version isn't known; but only
-        // HTTP/1.1 has an upgrade.
-        Ok((accepted, upgrade.ok_or(HandshakeError::HttpVersion)?))
+        Ok(match accepted {
+            // Embedded in another warp server, the version isn't known; but only
+            // HTTP/1.1 has an upgrade.
+            Some(accepted) => {
+                Entrance::WebSocket(accepted, upgrade.ok_or(HandshakeError::HttpVersion)?)
+            }
+            None => Entrance::EventStream {
+                leaves: connection.is_some() && *version != Version::HTTP_2,
+                heartbeat: self.signal.options.heartbeat,
+            },
+        })
     }
 
     /// Admits a client, or refuses it: one that speaks `pode.v1` by a close frame, as
-    /// browsers show no status of a failed handshake.
+    /// browsers show no status of a failed handshake; one that may come back for an event
+    /// stream by a close event, as they come back from nothing but one that has begun.
     async fn let_in_or_refuse(
         &self,
         handshake: Handshake,
-        accepted: AcceptedHandshake,
-        upgrade: OnUpgrade,
-    ) -> Response<Bytes> {
+        entrance: Entrance,
+    ) -> warp::reply::Response {
         let speaks_v1 = self.speaks_v1(&handshake.head);
-        let engine = handshake.engine.clone();
-        let let_in = self.let_in(handshake, accepted.clone(), upgrade.clone());
-        let refusal = match let_in.await {
+        let (engine, headers) = (handshake.engine.clone(), handshake.head.headers.clone());
+        let refusal = match self.let_in(handshake, entrance.clone()).await {
             Ok(response) => return response,
             Err(refusal) => refusal,
         };
-        let Some(close) = close_of(&refusal).filter(|_| speaks_v1) else { return refusal };
+        let (speaks, is_told) = match entrance {
+            Entrance::WebSocket(..) => (Speaks::V1 { is_set: false }, speaks_v1),
+            Entrance::EventStream { .. } => {
+                (Speaks::Events { is_set: false }, is_temporary(refusal.status()))
+            }
+        };
+        let Some(close) = close_of(&refusal).filter(|_| is_told) else {
+            let mut refusal = refusal.into_response();
+            if matches!(entrance, Entrance::EventStream { .. }) {
+                event_stream::allow(&headers, refusal.headers_mut());
+            }
+            return refusal;
+        };
         let signal = self.signal.path;
         let new_subscriber = NewSubscriber {
             id: ClientId::new(),
             path: None,
             groups: Groups::default(),
-            speaks: Speaks::V1 { is_set: false },
+            speaks,
             greeting: Vec::new(),
             session: None,
             permit: None,
             refusal: Some(close),
         };
-        match engine.subscribe(signal, new_subscriber, opening(signal, upgrade)).await {
-            Some(_) => accepted.response(Some(V1_PROTOCOL)),
-            None => refusal,
+        let (response, opening) = entrance.open(signal, &headers, Some(V1_PROTOCOL));
+        match engine.subscribe(signal, new_subscriber, opening).await {
+            Some(_) => response,
+            None => refusal.into_response(),
         }
     }
 
@@ -188,9 +224,8 @@ impl SignalRoute {
     async fn let_in(
         &self,
         handshake: Handshake,
-        accepted: AcceptedHandshake,
-        upgrade: OnUpgrade,
-    ) -> Result<Response<Bytes>, Response<Bytes>> {
+        entrance: Entrance,
+    ) -> Result<warp::reply::Response, Response<Bytes>> {
         let Handshake { head, values, context, engine, .. } = handshake;
         let peer = head.peer;
         let Signal { path: signal, read, limit, handlers, options, .. } = &self.signal;
@@ -209,7 +244,9 @@ impl SignalRoute {
             None => (None, None),
         };
         let clients = context.signals.clients_at(signal, path.clone());
-        let since = resumed_position(head.uri.query());
+        let is_event_stream = matches!(entrance, Entrance::EventStream { .. });
+        let since = is_event_stream.then(|| last_event(&head.headers)).flatten();
+        let since = since.or_else(|| resumed_position(head.uri.query()));
         if let (Some(since), Ok(channel)) =
             (since, context.signals.channel(signal, path.as_deref()))
             && !context.catch_up.reaches(channel, since).await
@@ -224,8 +261,11 @@ impl SignalRoute {
             context: Arc::clone(&context),
             decision: Mutex::new(ConnectDecision::of(ClientId::new())),
         });
-        let speaks_v1 = self.speaks_v1(&request.head);
-        let offered = speaks_v1.then(|| offered_ticket(&request.head)).flatten();
+        let speaks_v1 = is_event_stream || self.speaks_v1(&request.head);
+        let offered = match is_event_stream {
+            true => request.head.headers.get(TICKET).and_then(|given| given.to_str().ok()),
+            false => speaks_v1.then(|| offered_ticket(&request.head)).flatten(),
+        };
         let ticket = offered.and_then(|given| {
             context.tickets.take_back(given, &request.holder(), SystemTime::now())
         });
@@ -263,9 +303,10 @@ impl SignalRoute {
             return Err(refused(full));
         }
         let is_set = id != own_id;
-        let (speaks, protocol) = match speaks_v1 {
-            true => (Speaks::V1 { is_set }, Some(V1_PROTOCOL.to_owned())),
-            false => (Speaks::Plain, protocol),
+        let (speaks, protocol) = match (is_event_stream, speaks_v1) {
+            (true, _) => (Speaks::Events { is_set }, None),
+            (false, true) => (Speaks::V1 { is_set }, Some(V1_PROTOCOL.to_owned())),
+            (false, false) => (Speaks::Plain, protocol),
         };
         if !groups.are_allowed() {
             let text = format!(
@@ -284,7 +325,8 @@ impl SignalRoute {
                  or offer none in the page"
             );
         }
-        let mut response = accepted.response(protocol.as_deref());
+        let (mut response, opening) =
+            entrance.open(signal, &request.head.headers, protocol.as_deref());
         let header = |value: &str| HeaderValue::from_str(value).ok();
         let its_path = path.as_deref().unwrap_or(signal);
         let joined = groups.as_slice().join(",");
@@ -357,7 +399,6 @@ impl SignalRoute {
             permit,
             refusal: None,
         };
-        let opening = opening(signal, upgrade);
         let Some(arrival) = engine.subscribe(signal, new_subscriber, opening).await else {
             return Err(HandshakeError::Stopping.response());
         };
@@ -428,6 +469,49 @@ impl Numbers {
     }
 }
 
+/// How a client comes in.
+#[derive(Clone)]
+enum Entrance {
+    WebSocket(AcceptedHandshake, OnUpgrade),
+    EventStream {
+        /// Whether its connection leaves HTTP.
+        leaves: bool,
+        heartbeat: Duration,
+    },
+}
+
+impl Entrance {
+    /// Makes the response, and what resolves to the connection once the client has it.
+    fn open(
+        self,
+        signal: &'static str,
+        request: &HeaderMap,
+        protocol: Option<&str>,
+    ) -> (warp::reply::Response, BoxFuture<'static, Option<UpgradedConnection>>) {
+        match self {
+            Entrance::WebSocket(accepted, upgrade) => {
+                (accepted.response(protocol).into_response(), opening(signal, upgrade).boxed())
+            }
+            Entrance::EventStream { leaves, heartbeat } => {
+                let (response, opening) = event_stream::begin(request, leaves);
+                let opening = opening.inspect(move |connection| {
+                    if let Some(connection) = connection {
+                        connection.end_unless_taken_in(2 * heartbeat);
+                    }
+                });
+                (response, opening.boxed())
+            }
+        }
+    }
+}
+
+/// Whether a client may be let in later that is refused with this status.
+fn is_temporary(status: StatusCode) -> bool {
+    status.is_server_error()
+        || [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_EARLY, StatusCode::TOO_MANY_REQUESTS]
+            .contains(&status)
+}
+
 /// Returns what resolves to the connection once the client has its response.
 async fn opening(signal: &'static str, upgrade: OnUpgrade) -> Option<UpgradedConnection> {
     let left = |error: &_| tracing::debug!(signal, %error, "a client left in the handshake");
@@ -473,6 +557,11 @@ fn hello(
     }
     let object = Value::from(members).to_string();
     object[1..object.len() - 1].to_owned()
+}
+
+/// Returns the position that a browser has reached in an event stream.
+fn last_event(headers: &HeaderMap) -> Option<Position> {
+    headers.get(LAST_EVENT_ID)?.to_str().ok()?.parse().ok()
 }
 
 /// Returns the position from which a client wants to resume. A parameter of this

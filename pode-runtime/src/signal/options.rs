@@ -75,6 +75,12 @@ pub struct SignalOptions {
     /// stays and counts for ever, and clients of `pode.v1` get no new tickets.
     pub heartbeat: Duration,
 
+    /// Whether clients may hear the signal as an event stream, too: a `GET` of its path that
+    /// accepts `text/event-stream`, as by `EventSource`; `On` by default. A signal of
+    /// [`RawMessage`](crate::RawMessage) has none. The variants need no `use` in the option's
+    /// value: `{ event_streams: Off }`.
+    pub event_streams: EventStreams,
+
     /// Which origins' pages may connect; `OwnPages` by default. The values need
     /// no `use` in the option's value:
     /// `{ origins: pages_of(["https://shop.example"]) }` or
@@ -125,6 +131,17 @@ pub struct SignalOptions {
     pub rebroadcast: Rebroadcast,
 }
 
+/// Whether clients may hear a signal as an event stream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EventStreams {
+    /// A `GET` that accepts `text/event-stream` is answered with one; another one is left to
+    /// the routes.
+    #[default]
+    On,
+    /// Such a request is left to the routes, as any.
+    Off,
+}
+
 impl Default for SignalOptions {
     fn default() -> Self {
         SignalOptions {
@@ -137,6 +154,7 @@ impl Default for SignalOptions {
             presence: 0,
             presence_grace: Duration::from_secs(15),
             heartbeat: Duration::from_secs(25),
+            event_streams: EventStreams::default(),
             origins: Origins::default(),
             max_message_bytes: 64 << 10,
             max_frame_bytes: usize::MAX,

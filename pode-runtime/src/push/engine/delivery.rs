@@ -57,7 +57,7 @@ impl Shard {
             None => clients.first_from(next),
         } {
             next = slot + 1;
-            if ONLY_REMOVALS && clients[slot].form() == Form::Plain {
+            if ONLY_REMOVALS && !clients[slot].form().is_told() {
                 continue;
             }
             match clients[slot].send(batch, policy) {

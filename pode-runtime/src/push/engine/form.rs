@@ -1,23 +1,27 @@
 //! Forms: how messages look to a client.
 //!
 //! A plain client gets each as it was sent. One that speaks `pode.v1` gets it in an
-//! object that says its position, and is told of all that has to do with positions.
+//! object that says its position, and is told of all that has to do with positions; by an
+//! event stream, as events.
 
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use pode_core::ClientId;
 use pode_core::frame::{Header, MAX_HEADER_BYTES, Opcode};
-use pode_core::hub::{Position, Present};
+use pode_core::hub::{Position, Present, SharedLog};
 use serde_json::{Value, json};
 
-use super::envelope::{Answer, Why};
+use super::envelope::{Answer, Envelope, Why};
+use super::event_stream;
 
 /// How messages look to a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
     Plain,
     V1,
+    /// As [`V1`](Self::V1), by an event stream.
+    Events,
 }
 
 /// What a client speaks.
@@ -28,6 +32,10 @@ pub(crate) enum Speaks {
         /// Whether the program has set its id; its tickets say so.
         is_set: bool,
     },
+    /// It hears an event stream.
+    Events {
+        is_set: bool,
+    },
 }
 
 impl Speaks {
@@ -35,6 +43,7 @@ impl Speaks {
         match self {
             Speaks::Plain => Form::Plain,
             Speaks::V1 { .. } => Form::V1,
+            Speaks::Events { .. } => Form::Events,
         }
     }
 }
@@ -46,53 +55,54 @@ const MAX_NUMBER: u64 = (1 << 53) - 1;
 pub(crate) const V1_PROTOCOL: &str = "pode.v1";
 
 impl Form {
+    /// Whether a client is told of positions.
+    pub(super) fn is_told(self) -> bool {
+        self != Form::Plain
+    }
+
     /// Returns the frame of a message without a place in the channel: a greeting.
     pub(super) fn greeting(self, frame: &Bytes) -> Bytes {
         match self {
             Form::Plain => frame.clone(),
-            Form::V1 => self.framed(Sent {
-                next: None,
-                answer: None,
-                sequence: None,
-                handled: None,
-                key: None,
-                frame,
-            }),
+            Form::V1 | Form::Events => self.framed(Sent::of(frame), None),
         }
     }
 
-    fn framed(self, message: Sent<'_>) -> Bytes {
+    /// Returns a frame that isn't a message of the channel, as a client of this form gets it.
+    pub(super) fn told(self, frame: Bytes) -> Bytes {
+        match self {
+            Form::Plain | Form::V1 => frame,
+            Form::Events => event_stream::told(&frame),
+        }
+    }
+
+    fn framed(self, message: Sent<'_>, epoch: Option<u64>) -> Bytes {
         let mut bytes = Vec::new();
-        self.write(message, &mut bytes);
+        self.write(message, epoch, &mut bytes);
         bytes.into()
     }
 
-    /// Appends the frame of a message.
-    pub(super) fn write(self, message: Sent<'_>, bytes: &mut Vec<u8>) {
-        let Sent { next, answer, sequence, handled, key, frame } = message;
-        if self == Form::Plain {
-            return bytes.extend_from_slice(frame);
+    /// Appends the frame of a message, whose position is of this epoch.
+    pub(super) fn write(self, message: Sent<'_>, epoch: Option<u64>, bytes: &mut Vec<u8>) {
+        let Sent { next, handled, key, frame, .. } = message;
+        match self {
+            Form::Plain => return bytes.extend_from_slice(frame),
+            Form::Events => return event_stream::write_message(message, epoch, bytes),
+            Form::V1 => {}
         }
         let mut at = next.map(|next| format!(r#""at":{next},"#)).unwrap_or_default();
         if let Some(key) = key {
             at += &format!(r#""key":{},"#, Value::from(key));
         }
-        if frame.is_empty() {
+        let Some(payload) = message.payload() else {
             return write_text(&[b"{", at.trim_end_matches(',').as_bytes(), b"}"], bytes);
-        }
-        let payload = &frame[Header::bytes_of(frame)..];
-        let (re, is_error) = match answer {
-            None => (None, false),
-            Some(Answer::Reply(re)) => (Some(re), false),
-            Some(Answer::Error(re)) => (re, true),
         };
-        // Another client with its id has numbers of its own.
-        let re = re.filter(|re| Some(re.sequence) == sequence);
-        let mut re = re.map(|re| format!(r#""re":{},"#, re.number)).unwrap_or_default();
+        let mut re =
+            message.replies_to().map(|number| format!(r#""re":{number},"#)).unwrap_or_default();
         if let Some(handled) = handled {
             re += &format!(r#""ack":{handled},"#);
         }
-        match payload.strip_prefix(b"{").filter(|_| is_error) {
+        match payload.strip_prefix(b"{").filter(|_| message.is_error()) {
             Some(error) => write_text(&[b"{", at.as_bytes(), re.as_bytes(), error], bytes),
             None => write_text(
                 &[b"{", at.as_bytes(), re.as_bytes(), br#""data":"#, payload, b"}"],
@@ -118,14 +128,45 @@ pub(super) struct Sent<'a> {
     pub(super) frame: &'a [u8],
 }
 
+impl<'a> Sent<'a> {
+    /// A message without a place in the channel.
+    pub(super) fn of(frame: &'a [u8]) -> Sent<'a> {
+        Sent { next: None, answer: None, sequence: None, handled: None, key: None, frame }
+    }
+
+    /// Returns its payload; none if its key is removed.
+    pub(super) fn payload(&self) -> Option<&'a [u8]> {
+        let frame = Some(self.frame).filter(|frame| !frame.is_empty())?;
+        Some(&frame[Header::bytes_of(frame)..])
+    }
+
+    /// Whether it says that a message of its client failed.
+    pub(super) fn is_error(&self) -> bool {
+        matches!(self.answer, Some(Answer::Error(_)))
+    }
+
+    /// Returns the number of the message of its client that it answers.
+    pub(super) fn replies_to(&self) -> Option<u64> {
+        let re = match self.answer? {
+            Answer::Reply(re) => Some(re),
+            Answer::Error(re) => re,
+        };
+        // Another client with its id has numbers of its own.
+        re.filter(|re| Some(re.sequence) == self.sequence).map(|re| re.number)
+    }
+}
+
 /// Messages that are due at once, all for the same clients, in each form that one of
 /// these wants.
 #[derive(Debug)]
 pub(super) struct Batch {
     plain: Joined,
     v1: OnceLock<Joined>,
+    events: OnceLock<Joined>,
     /// The number of the first, if messages have numbers.
     pub(super) first: Option<u64>,
+    /// Knows the epoch of their positions.
+    log: Option<Arc<SharedLog<Envelope>>>,
     /// Those of all, or none.
     answers: Vec<Answer>,
     /// What names the sequence of the client that is answered.
@@ -158,8 +199,14 @@ impl Joined {
 impl Batch {
     pub(super) fn new(frames: Vec<Bytes>, first: Option<u64>) -> Batch {
         let (answers, keys) = (Vec::new(), Vec::new());
-        let (plain, v1) = (Joined::new(frames), OnceLock::new());
-        Batch { plain, v1, first, answers, sequence: None, handled: None, keys }
+        let (plain, v1, events) = (Joined::new(frames), OnceLock::new(), OnceLock::new());
+        let (sequence, handled, log) = (None, None, None);
+        Batch { plain, v1, events, first, log, answers, sequence, handled, keys }
+    }
+
+    /// Says in which log they are.
+    pub(super) fn in_log(self, log: Option<&Arc<SharedLog<Envelope>>>) -> Batch {
+        Batch { log: log.cloned(), ..self }
     }
 
     /// Says which messages of which sequence they answer, and up to which number these
@@ -182,17 +229,21 @@ impl Batch {
         match form {
             Form::Plain => &self.plain,
             Form::V1 => self.v1.get_or_init(|| self.made(form)),
+            Form::Events => self.events.get_or_init(|| self.made(form)),
         }
     }
 
     fn made(&self, form: Form) -> Joined {
+        // Numbers are good in each epoch that the log knows, so it may be ahead.
+        let epoch = self.log.as_ref().map(|log| log.with(|log| log.position().epoch));
         let frame = |(index, frame): (usize, &Bytes)| {
             let next = self.first.map(|first| first + index as u64 + 1);
             let answer = self.answers.get(index).copied();
             let key = self.keys.get(index).map(|key| &**key);
             let is_last = index + 1 == self.plain.frames.len();
             let handled = self.handled.filter(|_| is_last);
-            form.framed(Sent { next, answer, sequence: self.sequence, handled, key, frame })
+            let sent = Sent { next, answer, sequence: self.sequence, handled, key, frame };
+            form.framed(sent, epoch)
         };
         Joined::new(self.plain.frames.iter().enumerate().map(frame).collect())
     }

@@ -450,6 +450,7 @@ impl Path {
         }
         let first_number = self.log.as_ref().map(|_| next.saturating_sub(1));
         let batch = Batch::new(frames, first_number)
+            .in_log(self.log.as_ref())
             .with_answers(answers, sequence, handled.filter(|_| is_all))
             .with_keys(keys);
         Some(Due::Messages(batch, first))

@@ -6,7 +6,7 @@ use pode_core::hub::Snapshot;
 
 use super::behind::Behind;
 use super::envelope::Why;
-use super::form::{self, Form};
+use super::form;
 use super::path::Path;
 use super::present_clients::PresentClients;
 use super::readiness::Source;
@@ -21,7 +21,7 @@ impl Shard {
         let has_presence = self.paths[path as usize].reload_presence();
         self.visit(path, |shard, place| {
             let client = shard.client(place);
-            if client.form() == Form::V1 && client.is_admitted() {
+            if client.form().is_told() && client.is_admitted() {
                 let frame = match client.behind() {
                     Some(behind) => form::epoch(epoch, behind.number),
                     None => to_live.clone(),
@@ -45,7 +45,7 @@ impl Shard {
         let gap = form::gap(Some((from.min(live), live)), why);
         self.visit(path, |shard, place| {
             let client = shard.client(place);
-            let is_live = client.form() == Form::V1 && client.behind().is_none();
+            let is_live = client.form().is_told() && client.behind().is_none();
             if !client.is_admitted() {
             } else if !is_live {
                 let end = DisconnectReason::ByServer { code: 1013 };

@@ -18,7 +18,7 @@ use futures_util::StreamExt;
 use futures_util::future::OptionFuture;
 use futures_util::stream::FuturesUnordered;
 use pode_core::frame::Close;
-use pode_core::hub::{self, SharedLog};
+use pode_core::hub::{self, Position, SharedLog};
 use tokio::sync::{mpsc, watch};
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until};
@@ -263,14 +263,14 @@ impl Shard {
         if !self.is_here(id) {
             return;
         }
-        let Some(Connection { mut socket, read }) = connection else {
+        let Some(mut connection) = connection else {
             return self.remove(id.place);
         };
-        if let Err(error) = self.readiness.watch(&mut socket, id.place) {
+        if let Err(error) = self.readiness.watch(&mut connection.socket, id.place) {
             tracing::error!(%error, "cannot watch a socket; its client is dropped");
             return self.remove(id.place);
         }
-        self.client(id.place).open(socket, read);
+        self.client(id.place).open(connection);
         self.advance(id.place);
         if self.is_here(id) && !self.client(id.place).is_open() {
             self.limit(id.place);
@@ -335,7 +335,8 @@ impl Shard {
             let Some(heartbeat) = policy.heartbeat else { continue };
             let turn = beat % heartbeat;
             let least_bytes = MIN_BYTES_PER_SECOND.saturating_mul(heartbeat.get() as usize);
-            let at = log.as_ref().map(|_| *live);
+            let epoch = log.as_ref().map(|log| log.with(|log| log.position().epoch));
+            let at = epoch.map(|epoch| Position { epoch, number: *live });
             let (mut dead, mut trickling) = (Vec::new(), Vec::new());
             let mut next = 0;
             while let Some(slot) = clients.first_from(next) {
@@ -364,7 +365,7 @@ impl Shard {
             for place in trickling {
                 let (close, code) = match self.client(place).form() {
                     Form::Plain => (Close::TRICKLES, 1008),
-                    Form::V1 => (Close::TRICKLES_V1, 4408),
+                    Form::V1 | Form::Events => (Close::TRICKLES_V1, 4408),
                 };
                 self.end(place, &close, DisconnectReason::Error { code });
             }

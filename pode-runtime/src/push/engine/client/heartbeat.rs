@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use pode_core::hub::Position;
 
+use super::super::event_stream;
 use super::super::form::{self, Form};
 use super::{Client, Liveness, Reading};
 
@@ -18,8 +20,9 @@ impl Client {
     /// liveness and stays connected.
     ///
     /// A client of `pode.v1` that waits for nothing gets a beacon with its position,
-    /// if messages have numbers.
-    pub(in super::super) fn ask_for_life(&mut self, at: Option<u64>) -> bool {
+    /// if messages have numbers. One that hears an event stream can't answer: it is alive
+    /// as long as it takes what it gets.
+    pub(in super::super) fn ask_for_life(&mut self, at: Option<Position>) -> bool {
         // A client that is being closed has its own deadline.
         if self.socket.is_none() || !self.is_open() {
             return true;
@@ -32,14 +35,20 @@ impl Client {
             Liveness::Asked if !self.is_full() => return false,
             Liveness::Seen | Liveness::Asked => {}
         }
+        let waits = self.send_queue.is_some();
         let ping = match self.form() {
-            Form::V1 if self.send_queue.is_none() => [PING, &form::beacon(at)].concat().into(),
-            _ => Bytes::from_static(PING),
+            Form::V1 if !waits => {
+                let beacon = form::beacon(at.map(|at| at.number));
+                [PING, &beacon].concat().into()
+            }
+            Form::Plain | Form::V1 => Bytes::from_static(PING),
+            Form::Events => event_stream::beacon(at.filter(|_| !waits)),
         };
         self.send_queue.get_or_insert_default().ping = Some(ping);
         self.write(None);
+        let is_taken = self.form() == Form::Events && self.send_queue.is_none();
         // That the ping was written doesn't count.
-        self.liveness = Liveness::Asked;
+        self.liveness = if is_taken { Liveness::Seen } else { Liveness::Asked };
         true
     }
 

@@ -19,7 +19,7 @@ pub(super) use self::receive::ReceiveContext;
 use super::behind::{Behind, LogReader};
 use super::form::{self, Form, Speaks};
 use super::send_queue::SendQueue;
-use super::socket::Socket;
+use super::socket::{Connection, Socket};
 use super::subscriber::Subscriber;
 use crate::push::session::{DisconnectReason, Renewal, Renews};
 
@@ -181,15 +181,23 @@ impl Client {
         match self.speaks {
             Speaks::Plain => Close::REPLACED,
             // Another client, with the same name.
-            Speaks::V1 { is_set: true } if own.is_none() || own != sequence => Close::REPLACED_V1,
-            Speaks::V1 { .. } => Close::ELSEWHERE,
+            Speaks::V1 { is_set: true } | Speaks::Events { is_set: true }
+                if own.is_none() || own != sequence =>
+            {
+                Close::REPLACED_V1
+            }
+            Speaks::V1 { .. } | Speaks::Events { .. } => Close::ELSEWHERE,
         }
     }
 
-    /// Takes the upgraded connection, and the bytes that were already read from
-    /// it. The caller must then [advance](Self::advance) the client.
-    pub(super) fn open(&mut self, socket: Socket, read: Bytes) {
+    /// Takes the upgraded connection, the bytes that were already read from it, and those
+    /// that are owed to it before all else. The caller must then [advance](Self::advance)
+    /// the client.
+    pub(super) fn open(&mut self, Connection { socket, read, owed }: Connection) {
         self.socket = Some(socket);
+        if !owed.is_empty() {
+            self.send_queue.get_or_insert_default().begun = owed;
+        }
         if !read.is_empty() {
             self.unread = Some(Box::new(read.into()));
         }
@@ -215,7 +223,9 @@ impl Client {
         &mut self,
         frames: impl IntoIterator<IntoIter: DoubleEndedIterator<Item = Bytes>>,
     ) {
-        self.send_queue.get_or_insert_default().owe_first(frames.into_iter());
+        let form = self.form();
+        let frames = frames.into_iter().map(|frame| form.told(frame));
+        self.send_queue.get_or_insert_default().owe_first(frames);
     }
 
     /// Has the client get what comes next from this place in the log.
@@ -227,6 +237,7 @@ impl Client {
     /// [advance](Self::advance) it.
     #[cfg(feature = "redis")]
     pub(super) fn tell(&mut self, frame: Bytes) {
+        let frame = self.form().told(frame);
         self.send_queue.get_or_insert_default().tell(frame);
     }
 
@@ -240,8 +251,9 @@ impl Client {
     /// Tells the client who is present, if it is told that, and that it is live from this
     /// message on.
     pub(super) fn tell_live(&mut self, here: Option<Bytes>, number: u64) {
-        let send_queue = self.send_queue.get_or_insert_default();
-        send_queue.preface.extend(here.into_iter().chain([form::live(number)]));
+        let form = self.form();
+        let told = here.into_iter().chain([form::live(number)]).map(|frame| form.told(frame));
+        self.send_queue.get_or_insert_default().preface.extend(told);
     }
 
     /// Leaves what it would get from the log.
@@ -254,13 +266,13 @@ impl Client {
     /// Gives the client a new ticket, if it is its turn: once in each period, looked at
     /// as often as said by `recent`.
     pub(super) fn renew(&mut self, renews: &dyn Renews, signal: &str, recent: Duration) {
-        let Speaks::V1 { is_set } = self.speaks else { return };
+        let (Speaks::V1 { is_set } | Speaks::Events { is_set }) = self.speaks else { return };
         let Subscriber { id, path, opened, .. } = &self.subscriber;
         let is_due = |period| opened.has_come_round(period, recent);
         if self.is_admitted() && renews.period().is_some_and(is_due) {
             let sequence = self.subscriber.sequence();
             let renewal = Renewal { signal, path: path.as_deref(), id, is_set, sequence };
-            let frame = form::ticket(&renews.renew(&renewal));
+            let frame = self.form().told(form::ticket(&renews.renew(&renewal)));
             self.send_queue.get_or_insert_default().owe(frame);
             self.write(None);
         }
@@ -282,7 +294,8 @@ impl Client {
     #[cfg(feature = "test")]
     pub(super) fn mark(&mut self, marker: &Message) {
         if self.is_admitted() {
-            self.send_queue.get_or_insert_default().last = Some(marker.frame().clone());
+            let marker = self.form().told(marker.frame().clone());
+            self.send_queue.get_or_insert_default().last = Some(marker);
         }
     }
 
@@ -299,12 +312,17 @@ impl Client {
     /// live, these are those before the message with this number.
     pub(super) fn close_last(&mut self, close: &Close, end: DisconnectReason, live: u64) {
         if self.is_open() {
+            let frame = self.form().told(close.frame());
             let send_queue = self.send_queue.get_or_insert_default();
-            send_queue.last = Some(close.frame());
+            send_queue.last = Some(frame);
             if let Some(behind) = &mut send_queue.behind {
                 behind.until = Some(live);
             }
             self.phase = Phase::Closing;
+            if self.form() == Form::Events {
+                // Nobody answers a close event.
+                self.reading = Reading::Anything;
+            }
             self.subscriber.end.get_or_insert(end);
         }
     }
@@ -485,8 +503,7 @@ mod tests {
         let (mut peer, stream) = duplex(6);
         let mut client = Client::new(subscriber(), Speaks::Plain);
         client.admit();
-        let Connection { socket, read } = Connection::portable(stream);
-        client.open(socket, read);
+        client.open(Connection::portable(stream));
 
         assert_eq!(client.send(&batch(&["one ", "two ", "three"]), &policy), SendOutcome::All);
         assert_eq!(client.send(&batch(&["!!!", "!!!"]), &policy), SendOutcome::SlowConsumer);

@@ -6,7 +6,7 @@ use std::task::Waker;
 use bytes::Bytes;
 use pode_core::frame::{AcceptPolicy, Close, Received, pong};
 
-use super::super::form;
+use super::super::form::{self, Form};
 use super::{Client, Reading};
 use crate::base::log::ration::rationed;
 use crate::push::raw_message::RawMessage;
@@ -44,6 +44,10 @@ impl ReceiveContext<'_> {
 impl Client {
     /// Decodes and handles frames from the client.
     pub(super) fn receive(&mut self, mut bytes: &mut [u8], context: &ReceiveContext<'_>) {
+        if self.form() == Form::Events {
+            // Whoever hears an event stream has nothing more to say on its connection.
+            return;
+        }
         while self.reading == Reading::Frames {
             if self.is_held() {
                 self.unread = (!bytes.is_empty()).then(|| Box::new((&*bytes).into()));
@@ -134,7 +138,7 @@ impl Client {
         let Some(inbox) = &mut self.subscriber.inbox else { return };
         inbox.is_answered();
         if let Some(number) = handled.filter(|number| inbox.acknowledge(*number) && is_open) {
-            let frame = form::acknowledgement(number);
+            let frame = self.speaks.form().told(form::acknowledgement(number));
             self.send_queue.get_or_insert_default().acknowledgement = Some(frame);
         }
     }
@@ -148,10 +152,12 @@ impl Client {
         }
         let Some(Fault { message, close }) = inbox.fault.take() else { return false };
         self.close_last(&close, end_by(&close), live);
+        let form = self.form();
         if let (Some(message), Some(send_queue)) = (message, &mut self.send_queue) {
             // Behind all that it gets from the log, too.
             let last = send_queue.last.take().unwrap_or_default();
-            send_queue.last = Some([message.frame(), &last[..]].concat().into());
+            let message = form.told(message.frame().clone());
+            send_queue.last = Some([message, last].concat().into());
         }
         true
     }

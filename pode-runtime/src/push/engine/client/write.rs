@@ -63,7 +63,7 @@ impl Client {
         }
         let gap = match self.form() {
             Form::Plain => Bytes::new(),
-            Form::V1 => form::gap(None, Why::Lag),
+            form => form.told(form::gap(None, Why::Lag)),
         };
         let frames = &batch.in_form(self.form()).frames;
         let send_queue = self.send_queue.get_or_insert_default();
@@ -101,9 +101,11 @@ impl Client {
     /// Tells the client of a change of who is present, or notes that it is to be told, if
     /// something waits for it. Returns whether the connection goes on.
     pub(in super::super) fn tell_presence(&mut self, frame: &Bytes) -> bool {
-        if self.phase != Phase::Open || self.form() == Form::Plain {
+        let form = self.form();
+        if self.phase != Phase::Open || !form.is_told() {
             return true;
         }
+        let frame = &form.told(frame.clone());
         if self.send_queue.is_none()
             && let Some(socket) = &mut self.socket
         {
@@ -153,7 +155,9 @@ impl Client {
             {
                 // All else is written.
                 send_queue.here_is_due = false;
-                send_queue.preface.extend(log.here(&self.subscriber));
+                let form = self.speaks.form();
+                let here = log.here(&self.subscriber).map(|frame| form.told(frame));
+                send_queue.preface.extend(here);
                 self.write_queue()?;
             }
         }
@@ -227,7 +231,7 @@ impl Client {
             if is_told {
                 send_queue.here_is_due = false;
                 let told = log.here(subscriber).into_iter().chain([form::live(log.live)]);
-                send_queue.preface.extend(told);
+                send_queue.preface.extend(told.map(|frame| form.told(frame)));
             }
         }
         Ok(())
@@ -250,12 +254,12 @@ impl Client {
             behind.go_on_at(match form {
                 // What it has already comes no more.
                 Form::Plain => behind.number,
-                Form::V1 => first_value.min(others_from),
+                Form::V1 | Form::Events => first_value.min(others_from),
             });
             behind.snapshot = Some(Snapshot { until, others_from });
-            if form == Form::V1 {
+            if form.is_told() {
                 behind.is_told = true;
-                let reset = form::reset(behind.number);
+                let reset = form.told(form::reset(behind.number));
                 send_queue.owe(reset);
             }
             return;
@@ -266,8 +270,8 @@ impl Client {
         };
         let missing = (behind.number, number);
         behind.go_on_at(number);
-        if form == Form::V1 {
-            send_queue.owe(form::gap(Some(missing), Why::Lag));
+        if form.is_told() {
+            send_queue.owe(form.told(form::gap(Some(missing), Why::Lag)));
         }
     }
 }

@@ -27,11 +27,13 @@ use self::tls::TlsSocket;
 use crate::net::connection_limit::ConnectionPermit;
 use crate::net::upgraded::{Stream, UpgradedConnection};
 
-/// An upgraded connection, with the bytes that were already read from it.
+/// An upgraded connection, with the bytes that were already read from it, and those that
+/// are owed to it first.
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(crate) socket: Socket,
     pub(crate) read: Bytes,
+    pub(crate) owed: Bytes,
 }
 
 /// Each client has one, so it is two words small.
@@ -64,18 +66,20 @@ impl Connection {
         permit: Option<ConnectionPermit>,
     ) -> Self {
         let socket = Socket::Portable(Box::new(PortableSocket::new(stream, permit)));
-        Connection { socket, read }
+        Connection { socket, read, owed: Bytes::new() }
     }
 }
 
 impl From<UpgradedConnection> for Connection {
     /// Leaves the connection in tokio.
-    fn from(UpgradedConnection { stream, read, permit }: UpgradedConnection) -> Connection {
-        match stream {
+    fn from(upgraded: UpgradedConnection) -> Connection {
+        let UpgradedConnection { stream, read, owed, permit } = upgraded;
+        let connection = match stream {
             Stream::Tcp(stream) => Connection::portable_at(stream, read, permit),
             Stream::Tls(stream) => Connection::portable_at(*stream, read, permit),
             Stream::Other(stream) => Connection::portable_at(stream, read, permit),
-        }
+        };
+        Connection { owed, ..connection }
     }
 }
 

@@ -25,15 +25,16 @@ const UNSENT_BYTES: u32 = 32 << 10;
 ///
 /// The client has disconnected.
 pub(crate) fn hold(connection: UpgradedConnection) -> io::Result<Connection> {
-    let UpgradedConnection { stream, read, permit } = connection;
-    match stream {
-        Stream::Tcp(stream) => tcp(stream, read, permit),
+    let UpgradedConnection { stream, read, owed, permit } = connection;
+    let connection = match stream {
+        Stream::Tcp(stream) => tcp(stream, read, permit)?,
         #[cfg(feature = "tls")]
-        Stream::Tls(stream) => tls(*stream, read, permit),
+        Stream::Tls(stream) => tls(*stream, read, permit)?,
         #[cfg(not(feature = "tls"))]
         Stream::Tls(never) => match *never {},
-        Stream::Other(stream) => Ok(Connection::portable_at(stream, read, permit)),
-    }
+        Stream::Other(stream) => Connection::portable_at(stream, read, permit),
+    };
+    Ok(Connection { owed, ..connection })
 }
 
 pub(crate) fn tcp(
@@ -41,7 +42,8 @@ pub(crate) fn tcp(
     read: Bytes,
     permit: Option<ConnectionPermit>,
 ) -> io::Result<Connection> {
-    Ok(Connection { socket: Socket::Tcp { stream: detach(stream)?, _permit: permit }, read })
+    let socket = Socket::Tcp { stream: detach(stream)?, _permit: permit };
+    Ok(Connection { socket, read, owed: Bytes::new() })
 }
 
 #[cfg(feature = "tls")]
@@ -52,7 +54,7 @@ pub(crate) fn tls(
 ) -> io::Result<Connection> {
     let (stream, session) = stream.into_parts();
     let socket = TlsSocket::new(detach(stream)?, session, permit);
-    Ok(Connection { socket: Socket::Tls(Box::new(socket)), read })
+    Ok(Connection { socket: Socket::Tls(Box::new(socket)), read, owed: Bytes::new() })
 }
 
 fn detach(stream: tokio::net::TcpStream) -> io::Result<TcpStream> {
