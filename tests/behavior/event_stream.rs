@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Empty};
 use hyper::Request;
 use pode::prelude::*;
-use pode::{Protocol, RawMessage, RunningServer};
+use pode::{Protocol, RawMessage, RunningServer, SendError};
 use serde_json::{Value, json};
 use tokio::io::{
     AsyncBufRead, AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader, duplex,
@@ -29,6 +29,7 @@ pode_server! {
     signal RAW: RawMessage = "/raw";
     signal PRICE: u32 = "/price" { history_messages: 10, replay: Last, latest_by: |price| (price / 100).to_string() };
     signal PEOPLE: u32 = "/people" { presence: 10 };
+    signal ASK: u32 -> u32 = "/ask" { history_messages: 100, heartbeat: 1s } => double;
     on connect GUARDED => guard;
     on connect PEOPLE => enter;
     route GET "/" => async |_| html("<p>a page</p>");
@@ -50,6 +51,10 @@ mod tls {
     pub(super) async fn start() -> RunningServer {
         crate::support::start(secured(certificate())).await
     }
+}
+
+async fn double(event: SignalEvent<u32>, number: u32) -> Result<(), SendError> {
+    event.reply(&(2 * number)).await
 }
 
 async fn guard(event: ConnectEvent<u32>) -> Result<(), EventError> {
@@ -433,4 +438,91 @@ async fn event_streams_come_by_tls_and_by_http_2() {
     assert!(by_tls.event().await.is_none(), "the stream ends");
     drop(by_tls);
     within(stopping, "the stop").await.unwrap();
+}
+
+/// Sends a message of a client by `POST`; returns the status of the answer.
+async fn post(server: &RunningServer, path: &str, ticket: &str, text: &str) -> u16 {
+    let address = server.address(Protocol::Ws).unwrap();
+    request_at(address, "POST", path, &[("X-Pode-Ticket", ticket)], text.as_bytes()).await.status
+}
+
+#[tokio::test]
+async fn a_message_by_post_is_handled_once_and_answered_in_the_stream() {
+    let server = start(streamed()).await;
+    let mut listener = Listener::hear_from(&server, "/ask").await;
+    let hello = listener.live().await;
+    let ticket = hello["ticket"].as_str().unwrap();
+    let other = Listener::hear_from(&server, "/few").await.live().await;
+    for (ticket, text, status) in [
+        ("nonsense", r#"{"n":1,"data":1}"#, 401),
+        (other["ticket"].as_str().unwrap(), r#"{"n":1,"data":1}"#, 401),
+        (ticket, r#"{"n":1,"data":1}"#, 202),
+        (ticket, r#"{"n":1,"data":1,"again":true}"#, 202),
+        (ticket, r#"{"n":2,"data":"no number"}"#, 202),
+        (ticket, r#"{"n":3,"data":3}"#, 202),
+    ] {
+        assert_eq!(post(&server, "/ask", ticket, text).await, status, "{text}");
+    }
+    let reply = listener.next("message").await;
+    assert_eq!(reply.json(), json!(2));
+    assert!(reply.other.contains(&("re".to_owned(), "1".to_owned())), "{reply:?}");
+    let mut all = vec![reply];
+    while !all.iter().any(|heard| heard.json() == json!(6)) {
+        let heard = listener.event().await.unwrap();
+        if heard.data.is_some() {
+            all.push(heard);
+        }
+    }
+    let failed: Vec<_> = all.iter().filter(|heard| heard.name == "failed").collect();
+    assert_eq!((failed.len(), &failed[0].json()["re"]), (1, &json!(2)));
+    let replies = all.iter().filter(|heard| heard.name == "message");
+    assert_eq!(replies.map(Heard::json).collect::<Vec<_>>(), [json!(2), json!(6)]);
+    // As by a WebSocket.
+    assert_eq!(post(&server, "/ask", ticket, r#"{"n":9,"data":9}"#).await, 202);
+    loop {
+        let heard = listener.event().await.expect("the stream says why it ends");
+        if heard.name == "close" {
+            assert_eq!(heard.json()["code"], json!(1007));
+            break;
+        }
+    }
+    assert!(listener.event().await.is_none(), "the stream ends");
+    assert_eq!(post(&server, "/ask", ticket, r#"{"n":4,"data":4}"#).await, 410);
+    let long = format!(r#"{{"n":4,"data":"{}"}}"#, "x".repeat(70_000));
+    assert_eq!(post(&server, "/ask", ticket, &long).await, 413);
+    assert_eq!(post(&server, "/few", other["ticket"].as_str().unwrap(), "{}").await, 405);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn who_comes_back_by_its_ticket_goes_on_with_its_messages() {
+    let server = start(streamed()).await;
+    let mut listener = Listener::hear_from(&server, "/ask").await;
+    let hello = listener.live().await;
+    let ticket = hello["ticket"].as_str().unwrap().to_owned();
+    assert_eq!(post(&server, "/ask", &ticket, r#"{"n":1,"data":1}"#).await, 202);
+    listener.next("message").await;
+    drop(listener);
+    let by_ticket = format!("X-Pode-Ticket: {ticket}\r\n");
+    let mut listener = Listener::ask(&server, "/ask", &by_ticket).await;
+    let back = listener.next("hello").await.json();
+    assert_eq!((&back["id"], &back["heard"]), (&hello["id"], &json!(1)));
+    server.stop().await;
+}
+
+/// A page at another port of the server may send, too.
+#[tokio::test]
+async fn a_browser_learns_what_a_page_of_another_origin_may_send() {
+    let server = start(streamed()).await;
+    let address = server.address(Protocol::Ws).unwrap();
+    let asked = ("Access-Control-Request-Method", "POST");
+    let own = format!("http://{address}");
+    let answer = request_at(address, "OPTIONS", "/ask", &[("Origin", &own), asked], b"").await;
+    assert_eq!((answer.status, &answer.headers["access-control-allow-origin"]), (204, &own));
+    assert!(answer.headers["access-control-allow-headers"].contains("x-pode-ticket"));
+    let evil = [("Origin", "https://evil.example"), asked];
+    let answer = request_at(address, "OPTIONS", "/ask", &evil, b"").await;
+    assert_eq!(answer.status, 403);
+    assert!(!answer.headers.contains_key("access-control-allow-origin"));
+    server.stop().await;
 }

@@ -13,7 +13,9 @@ use serde::de::DeserializeOwned;
 use tokio::sync::oneshot;
 
 use crate::net::connection_limit::SharedPermit;
-use crate::push::engine::{Audience, Command, Envelope, Found, Hello, Query, Recipients};
+use crate::push::engine::{
+    Audience, Command, Envelope, Found, Hello, PostOutcome, Posted, Query, Recipients,
+};
 use crate::push::publisher::Signals;
 
 /// The clients of a signal, or of one path of a family; see
@@ -249,6 +251,21 @@ impl Clients {
         let client = self.audience(Recipients::Client(client.clone()));
         self.command(Command::SharePermit(client, Mutex::new(Some(asker)))).await.ok()?;
         permit.await.ok()
+    }
+
+    /// Has a client that hears an event stream take a message, as if it came from its
+    /// connection; `None` if it isn't here.
+    pub(crate) async fn receive(
+        &self,
+        client: &ClientId,
+        sequence: [u8; 16],
+        text: String,
+    ) -> Option<PostOutcome> {
+        let (asker, received) = oneshot::channel();
+        let client = self.audience(Recipients::Client(client.clone()));
+        let message = Mutex::new(Some(Posted { text, asker }));
+        self.command(Command::Receive { client, sequence, message }).await.ok()?;
+        received.await.ok()
     }
 
     /// Returns the path at which the clients are.

@@ -40,7 +40,7 @@ use crate::http::origin::OriginPolicy;
 use crate::http::response::{Sentence, WholeResponse, internal_error, sentence};
 use crate::http::{event_stream, handshake, header};
 use crate::push::engine::Engine;
-use crate::signal::{Handshake, SignalRoute};
+use crate::signal::{Handshake, SignalRoute, post};
 use crate::web::route::{RouteFilter, RoutedRequest};
 
 /// Answers the requests of one listener.
@@ -243,7 +243,8 @@ impl Dispatch {
         let path = request.uri().path();
         let signal = || self.signals.find(Some(Method::Get), path);
         let is_upgrade = handshake::is_upgrade(request.headers());
-        let is_event_stream = event_stream::is_asked(request.method(), request.headers());
+        let (of, headers) = (request.method(), request.headers());
+        let is_event_stream = event_stream::is_asked(of, headers) || post::is_asked(of, headers);
         if (is_upgrade || is_event_stream)
             && let Found::Route { index, parameters: values } = signal()
             && (is_upgrade || self.event_streams.contains(&index))

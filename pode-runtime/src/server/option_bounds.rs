@@ -180,6 +180,7 @@ mod tests {
         };
         let signal = SignalOptions {
             capacity_messages: 1,
+            event_streams: Default::default(),
             on_lag: Default::default(),
             history_messages: 0,
             history_age: length,

@@ -2,23 +2,20 @@
 //! with which id.
 
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
 use http::header::HeaderValue;
-use http::{HeaderMap, HeaderName, Response, StatusCode, Version};
+use http::{HeaderName, Response, StatusCode, Version};
 use hyper::upgrade::OnUpgrade;
-use percent_encoding::percent_decode_str;
-use pode_core::frame::{Close, MAX_REASON_BYTES};
-use pode_core::hub::Position;
-use pode_core::{ClientId, RoutePath, SendError};
+use pode_core::{ClientId, SendError};
 use serde_json::{Map, Value};
-use warp::filters::BoxedFilter;
-use warp::{Filter, Reply};
+use warp::Reply;
 
 use super::Signal;
+use super::entrance::{Entrance, close_of, is_temporary};
+use super::route::{Handshake, SignalRoute, TICKET};
 use crate::app::context::Context;
 use crate::app::event::{
     CLIENT_ID, ClientInfo, ConnectDecision, ConnectRequest, RequestHead, SignalClient,
@@ -31,43 +28,16 @@ use crate::app::uncancelled::Uncancelled;
 use crate::base::log::ration::rationed;
 use crate::base::one_line::OneLine;
 use crate::base::outcome::{Failed, caught};
-use crate::http::activity::Activity;
 use crate::http::event_stream;
-use crate::http::handshake::{AcceptedHandshake, HandshakeError, accept};
-use crate::http::origin::OriginPolicy;
-use crate::http::response::{Sentence, sentence};
-use crate::http::upgraded::detach;
+use crate::http::handshake::{HandshakeError, accept};
+use crate::http::response::sentence;
 use crate::net::connection_limit::{LimitReached, SharedPermit};
-use crate::net::upgraded::UpgradedConnection;
 use crate::push::engine::{
-    Engine, Groups, Hello, MAX_GROUP_BYTES, MAX_GROUPS, MAX_PATH_BYTES, NewSubscriber, Speaks,
-    V1_PROTOCOL,
+    Groups, Hello, MAX_GROUP_BYTES, MAX_GROUPS, NewSubscriber, Speaks, V1_PROTOCOL,
 };
 use crate::push::session::Session;
-use crate::signal::options::{EventStreams, SignalOptions};
+use crate::signal::options::SignalOptions;
 use crate::signal::session::ClientSession;
-
-/// The route to a signal, at one of the server's addresses.
-#[derive(Debug)]
-pub(crate) struct SignalRoute {
-    pub(crate) path: RoutePath,
-    names: Vec<Arc<str>>,
-    signal: Signal,
-    origins: OriginPolicy,
-}
-
-/// The data of a handshake, in the extensions of its request.
-#[derive(Clone)]
-pub(crate) struct Handshake {
-    pub(crate) version: Version,
-    pub(crate) head: RequestHead,
-    /// The decoded values of the path's parameters.
-    pub(crate) values: Vec<String>,
-    pub(crate) context: Arc<Context>,
-    pub(crate) engine: Engine,
-    /// Unknown in an embedded server.
-    pub(crate) connection: Option<Arc<Activity>>,
-}
 
 /// The header that tells a client the path that it is connected to.
 const NAME: HeaderName = HeaderName::from_static("x-pode-signal-name");
@@ -78,13 +48,6 @@ const GROUP: HeaderName = HeaderName::from_static("x-pode-signal-group");
 /// The header that tells a client its position, if its signal keeps messages.
 const POSITION: HeaderName = HeaderName::from_static("x-pode-signal-position");
 
-/// The header with the ticket of a client that wants an event stream.
-const TICKET: HeaderName = HeaderName::from_static("x-pode-ticket");
-
-/// The header with which a browser comes back to an event stream (HTML Standard, section
-/// 9.2.4).
-const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
-
 /// What a client offers as a subprotocol begins with this, if it is a ticket.
 const TICKET_PREFIX: &str = "pode.ticket.";
 
@@ -93,41 +56,10 @@ const TICKET_PREFIX: &str = "pode.ticket.";
 const MAX_GROUP_HEADER_BYTES: usize = 2048;
 
 impl SignalRoute {
-    /// # Panics
-    ///
-    /// When the path of the signal is invalid; the macro has parsed it before.
-    pub(crate) fn new(signal: Signal, origins: OriginPolicy) -> SignalRoute {
-        let path: RoutePath =
-            signal.path.parse().expect("the macro parsed this path by the same rules");
-        let names = path.parameters().map(Arc::from).collect();
-        SignalRoute { path, names, signal, origins }
-    }
-
-    /// Whether it is heard by event streams, too.
-    pub(crate) fn has_event_streams(&self) -> bool {
-        self.signal.is_json && self.signal.options.event_streams == EventStreams::On
-    }
-
-    /// Makes the filter that turns a request into a client of the signal, if it
-    /// is accepted.
-    ///
-    /// It never rejects: a refusal is a response, too. Each request carries its
-    /// [`Handshake`] in its extensions, and asks for a WebSocket or an event stream.
-    pub(crate) fn into_filter(self) -> BoxedFilter<(warp::reply::Response,)> {
-        let route = Arc::new(self);
-        warp::ext::get::<Handshake>()
-            .and(warp::ext::optional::<OnUpgrade>())
-            .then(move |handshake, upgrade| {
-                let route = Arc::clone(&route);
-                async move { route.answer(handshake, upgrade).await }
-            })
-            .boxed()
-    }
-
     /// Answers a handshake. A connect handler that has started runs to its end
     /// even if the client disconnects meanwhile: if it admitted the client, the
     /// disconnect is reported then.
-    async fn answer(
+    pub(super) async fn answer(
         self: Arc<Self>,
         handshake: Handshake,
         upgrade: Option<OnUpgrade>,
@@ -192,7 +124,7 @@ impl SignalRoute {
         };
         let Some(close) = close_of(&refusal).filter(|_| is_told) else {
             let mut refusal = refusal.into_response();
-            if matches!(entrance, Entrance::EventStream { .. }) {
+            if entrance.is_event_stream() {
                 event_stream::allow(&headers, refusal.headers_mut());
             }
             return refusal;
@@ -228,25 +160,12 @@ impl SignalRoute {
     ) -> Result<warp::reply::Response, Response<Bytes>> {
         let Handshake { head, values, context, engine, .. } = handshake;
         let peer = head.peer;
-        let Signal { path: signal, read, limit, handlers, options, .. } = &self.signal;
+        let Signal { path: signal, limit, handlers, options, .. } = &self.signal;
         let signal = *signal;
-        let (parameters, path) = match read {
-            Some(read) => {
-                let read = read(signal, &self.names, &values);
-                let refused = |text: String| sentence(StatusCode::BAD_REQUEST, &text);
-                let (parameters, path) = read.map_err(refused)?;
-                if path.len() > MAX_PATH_BYTES {
-                    let text = format!("the path of a signal has at most {MAX_PATH_BYTES} bytes");
-                    return Err(sentence(StatusCode::URI_TOO_LONG, &text));
-                }
-                (Some(parameters), Some(path))
-            }
-            None => (None, None),
-        };
+        let (parameters, path) = self.read_path(&values)?.unzip();
         let clients = context.signals.clients_at(signal, path.clone());
-        let is_event_stream = matches!(entrance, Entrance::EventStream { .. });
-        let since = is_event_stream.then(|| last_event(&head.headers)).flatten();
-        let since = since.or_else(|| resumed_position(head.uri.query()));
+        let is_event_stream = entrance.is_event_stream();
+        let since = entrance.resumed_position(head.uri.query(), &head.headers);
         if let (Some(since), Ok(channel)) =
             (since, context.signals.channel(signal, path.as_deref()))
             && !context.catch_up.reaches(channel, since).await
@@ -469,64 +388,6 @@ impl Numbers {
     }
 }
 
-/// How a client comes in.
-#[derive(Clone)]
-enum Entrance {
-    WebSocket(AcceptedHandshake, OnUpgrade),
-    EventStream {
-        /// Whether its connection leaves HTTP.
-        leaves: bool,
-        heartbeat: Duration,
-    },
-}
-
-impl Entrance {
-    /// Makes the response, and what resolves to the connection once the client has it.
-    fn open(
-        self,
-        signal: &'static str,
-        request: &HeaderMap,
-        protocol: Option<&str>,
-    ) -> (warp::reply::Response, BoxFuture<'static, Option<UpgradedConnection>>) {
-        match self {
-            Entrance::WebSocket(accepted, upgrade) => {
-                (accepted.response(protocol).into_response(), opening(signal, upgrade).boxed())
-            }
-            Entrance::EventStream { leaves, heartbeat } => {
-                let (response, opening) = event_stream::begin(request, leaves);
-                let opening = opening.inspect(move |connection| {
-                    if let Some(connection) = connection {
-                        connection.end_unless_taken_in(2 * heartbeat);
-                    }
-                });
-                (response, opening.boxed())
-            }
-        }
-    }
-}
-
-/// Whether a client may be let in later that is refused with this status.
-fn is_temporary(status: StatusCode) -> bool {
-    status.is_server_error()
-        || [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_EARLY, StatusCode::TOO_MANY_REQUESTS]
-            .contains(&status)
-}
-
-/// Returns what resolves to the connection once the client has its response.
-async fn opening(signal: &'static str, upgrade: OnUpgrade) -> Option<UpgradedConnection> {
-    let left = |error: &_| tracing::debug!(signal, %error, "a client left in the handshake");
-    upgrade.await.inspect_err(left).ok().map(detach)
-}
-
-/// Returns the close frame that says what a refusal says: its code is the status and
-/// 4000.
-fn close_of(refusal: &Response<Bytes>) -> Option<Close> {
-    let text = refusal.extensions().get().map_or("", |Sentence(text)| text);
-    let most = text.len().min(MAX_REASON_BYTES);
-    let end = (0..=most).rev().find(|end| text.is_char_boundary(*end)).unwrap_or_default();
-    Close::own(4000 + refusal.status().as_u16(), text[..end].to_owned()).ok()
-}
-
 /// Returns the members of the hello to a client of `pode.v1` that have nothing to do
 /// with positions.
 fn hello(
@@ -557,21 +418,6 @@ fn hello(
     }
     let object = Value::from(members).to_string();
     object[1..object.len() - 1].to_owned()
-}
-
-/// Returns the position that a browser has reached in an event stream.
-fn last_event(headers: &HeaderMap) -> Option<Position> {
-    headers.get(LAST_EVENT_ID)?.to_str().ok()?.parse().ok()
-}
-
-/// Returns the position from which a client wants to resume. A parameter of this
-/// name with a value of another form is the user's own.
-fn resumed_position(query: Option<&str>) -> Option<Position> {
-    let decoded = |text| percent_decode_str(text).decode_utf8().ok();
-    let fields = query?.split('&').filter_map(|field| field.split_once('='));
-    fields
-        .filter(|(name, _)| decoded(name).is_some_and(|name| name == "resume"))
-        .find_map(|(_, value)| decoded(value)?.parse().ok())
 }
 
 impl From<LimitReached> for HandshakeError {

@@ -1,14 +1,19 @@
-//! Signals: `connect` makes a client of a handshake, `session` calls the handlers of
-//! its messages and its end, `rebroadcast` sends messages of clients to other clients.
-//! `incoming` reads messages, `rate` limits how many, `options` has the options,
-//! `position` finds signals by their paths.
+//! Signals: the `filter` of a `route` tells requests apart; `connect` makes a client of one
+//! that comes in by an `entrance`, `session` calls the handlers of its messages and its end,
+//! `post` takes messages that come without a WebSocket, `rebroadcast` sends messages of
+//! clients to other clients. `incoming` reads messages, `rate` limits how many, `options` has
+//! the options, `position` finds signals by their paths.
 
 mod connect;
+mod entrance;
+mod filter;
 mod incoming;
 pub(crate) mod options;
 mod position;
+pub(crate) mod post;
 mod rate;
 pub(crate) mod rebroadcast;
+mod route;
 pub(crate) mod session;
 #[cfg(test)]
 mod tests;
@@ -21,12 +26,12 @@ use std::time::Duration;
 use pode_core::frame::AcceptPolicy;
 use pode_core::hub::{Hub, Log, LogBounds, Position};
 
-pub(crate) use self::connect::{Handshake, SignalRoute};
 pub use self::incoming::FromMessage;
 pub(crate) use self::incoming::read_json;
 pub(crate) use self::position::positions;
 pub use self::rebroadcast::Rebroadcast;
 pub(crate) use self::rebroadcast::Validate;
+pub(crate) use self::route::{Handshake, SignalRoute};
 use crate::net::connection_limit::ConnectionLimit;
 #[cfg(feature = "redis")]
 use crate::push::engine::Lasting;

@@ -8,7 +8,7 @@ use pode_core::hub::Position;
 use tokio::task::yield_now;
 
 use super::client::SendOutcome;
-use super::envelope::{Audience, Command, EVERYBODY, Hello};
+use super::envelope::{Audience, Command, EVERYBODY, Hello, Posted};
 use super::form::{Batch, Form};
 use super::path::{Due, DueAnswer, Path};
 use super::readiness::{SlotId, Source};
@@ -122,6 +122,18 @@ impl Shard {
                 {
                     // It may no longer wait.
                     let _ = asker.send(permit);
+                }
+            }
+            Command::Receive { client, sequence, message } => {
+                if let Some(slot) = path.select(client).into_iter().next()
+                    && path.clients[slot].hears_events_of(sequence)
+                    && let Some(Posted { text, asker }) =
+                        message.lock().unwrap_or_else(PoisonError::into_inner).take()
+                {
+                    let received = path.clients[slot].receive_posted(text);
+                    self.advance(SlotId { path: number, slot });
+                    // Who sent it may have gone.
+                    let _ = asker.send(received);
                 }
             }
             Command::Close(audience, close) => {

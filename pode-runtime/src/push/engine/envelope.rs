@@ -120,6 +120,9 @@ pub(crate) enum Command {
     Find(Audience, Query),
     /// Have a client share its permit with the connection that is to take its place.
     SharePermit(Audience, Mutex<Option<oneshot::Sender<SharedPermit>>>),
+    /// Take a message of a client that hears an event stream, as if it came from its
+    /// connection.
+    Receive { client: Audience, sequence: [u8; 16], message: Mutex<Option<Posted>> },
     /// Keep a sender until what each client has sent so far is handled.
     #[cfg(feature = "test")]
     WhenHandled(mpsc::Sender<()>),
@@ -127,6 +130,23 @@ pub(crate) enum Command {
     /// and is in no log.
     #[cfg(feature = "test")]
     Mark(Audience, Message),
+}
+
+/// The text of a message that came apart from its client's connection, and who waits to hear
+/// what becomes of it.
+#[derive(Debug)]
+pub(crate) struct Posted {
+    pub(crate) text: String,
+    pub(crate) asker: oneshot::Sender<PostOutcome>,
+}
+
+/// What becomes of such a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PostOutcome {
+    /// It is as if it had come from the connection.
+    Taken,
+    /// Too many wait for the client's handler.
+    Full,
 }
 
 /// Why messages may be missing.

@@ -10,7 +10,7 @@
 //! `renumbering` tells clients of the numbers of a carrier, for which `lasting` says which
 //! messages outlast others; `presence` tells who is there, as [present_clients] are known.
 //!
-//! A client gets messages in its [form], by an [event_stream] as events. It is a [socket], a [send_queue] while the socket takes nothing, a place in
+//! A client gets messages in its [form]. It is a [socket], a [send_queue] while the socket takes nothing, a place in
 //! its path's log while it is [behind], a decoder, and a [subscriber]: its id, groups
 //! and [inbox]. A [subscriber_index] finds clients by id and group. [readiness] tells a
 //! shard what to look at: wakers put themselves on the [ready_list], and `epoll`
@@ -26,7 +26,6 @@ mod delivery;
 mod envelope;
 #[cfg(target_os = "linux")]
 mod epoll;
-mod event_stream;
 mod form;
 mod helped;
 mod inbox;
@@ -72,7 +71,7 @@ use tokio::time::{Instant, timeout_at};
 pub(crate) use self::envelope::Why;
 pub(crate) use self::envelope::{
     Answer, Audience, Command, EVERYBODY, Envelope, Found, Hello, MAX_GROUP_BYTES, MAX_PATH_BYTES,
-    Query, Recipients, random_epoch,
+    PostOutcome, Posted, Query, Recipients, random_epoch,
 };
 pub(crate) use self::form::{Speaks, V1_PROTOCOL};
 #[cfg(feature = "redis")]

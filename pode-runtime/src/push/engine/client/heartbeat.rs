@@ -5,7 +5,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use pode_core::hub::Position;
 
-use super::super::event_stream;
 use super::super::form::{self, Form};
 use super::{Client, Liveness, Reading};
 
@@ -42,7 +41,7 @@ impl Client {
                 [PING, &beacon].concat().into()
             }
             Form::Plain | Form::V1 => Bytes::from_static(PING),
-            Form::Events => event_stream::beacon(at.filter(|_| !waits)),
+            Form::Events => form::beacon_event(at.filter(|_| !waits)),
         };
         self.send_queue.get_or_insert_default().ping = Some(ping);
         self.write(None);

@@ -6,6 +6,7 @@ use std::task::Waker;
 use bytes::Bytes;
 use pode_core::frame::{AcceptPolicy, Close, Received, pong};
 
+use super::super::envelope::PostOutcome;
 use super::super::form::{self, Form};
 use super::{Client, Reading};
 use crate::base::log::ration::rationed;
@@ -82,6 +83,22 @@ impl Client {
                 }
             }
         }
+    }
+
+    /// Whether it hears an event stream, and sends the messages of this sequence.
+    pub(in super::super) fn hears_events_of(&self, sequence: &[u8; 16]) -> bool {
+        self.form() == Form::Events && self.subscriber.sequence().as_ref() == Some(sequence)
+    }
+
+    /// Takes a message that came apart from its connection. The caller must then
+    /// [advance](Self::advance) the client.
+    pub(in super::super) fn receive_posted(&mut self, text: String) -> PostOutcome {
+        if self.is_full() {
+            return PostOutcome::Full;
+        }
+        self.liveness.show();
+        self.take(RawMessage::Text(text));
+        PostOutcome::Taken
     }
 
     /// Notes that the client broke a rule; nothing more is read from it. The

@@ -10,7 +10,7 @@ use pode_core::frame::{Header, Opcode};
 use pode_core::hub::Position;
 use serde_json::{Map, Value, json};
 
-use super::form::{Form, Sent};
+use super::{Form, Sent};
 
 /// The members by which objects of `pode.v1` are told apart, and what they are called as
 /// events. `error` would be the event of a connection that ends.
@@ -62,7 +62,7 @@ pub(super) fn told(frame: &[u8]) -> Bytes {
 }
 
 /// Returns the sign of life of a path at this position.
-pub(super) fn beacon(position: Option<Position>) -> Bytes {
+pub(in super::super) fn beacon(position: Option<Position>) -> Bytes {
     match position {
         // Of no data there is no event, but browsers know the id.
         Some(position) => format!("id: {position}\n\n").into(),
@@ -115,8 +115,8 @@ mod tests {
     use pode_core::Message;
     use pode_core::frame::Close;
 
-    use super::super::envelope::{Answer, Why};
-    use super::super::form;
+    use super::super as form;
+    use super::super::super::envelope::{Answer, Why};
     use super::*;
     use crate::push::session::Number;
 

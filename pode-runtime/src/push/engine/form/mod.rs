@@ -4,6 +4,8 @@
 //! object that says its position, and is told of all that has to do with positions; by an
 //! event stream, as events.
 
+mod event_stream;
+
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
@@ -12,8 +14,8 @@ use pode_core::frame::{Header, MAX_HEADER_BYTES, Opcode};
 use pode_core::hub::{Position, Present, SharedLog};
 use serde_json::{Value, json};
 
+pub(super) use self::event_stream::beacon as beacon_event;
 use super::envelope::{Answer, Envelope, Why};
-use super::event_stream;
 
 /// How messages look to a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
